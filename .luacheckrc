@@ -1,0 +1,17 @@
+std = "max"
+max_line_length = 120
+exclude_files = { "build", "docs" }
+
+-- Scripts for cpgrun: their handlers and `group` are globals by design.
+files["examples"] = {
+  globals = { "config_change", "message_received", "ring_change", "started", "stopping", "group_name" },
+  read_globals = { "group" },
+}
+-- Scripts for cpgrun --lab-script.
+files["examples/demo/story.lua"] = {
+  read_globals = { "partition", "heal", "kill", "kill_host", "pause", "resume", "restart", "wait_for", "write", "output",
+    "stop", "nodes" },
+}
+files["lua/cpgrun"] = { globals = { "group", "arg" } }
+files["spec"] = { std = "+busted" }
+files["rockspec"] = { std = "+rockspec" }

@@ -1,0 +1,105 @@
+# make demo    installs what is missing, builds, and shows three nodes agreeing
+# make check   the same, then luacheck and all specs against real daemons
+# make install PREFIX=/usr/local LUA_VERSION=5.4
+
+VERSION := 0.1.0
+LUA_VERSION ?= 5.4
+PREFIX ?= /usr/local
+LUA ?= lua$(LUA_VERSION)
+BUSTED ?= /usr/bin/busted
+
+PKG_CONFIG ?= pkg-config
+LUA_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags lua$(LUA_VERSION))
+LUA_LIBS ?= $(shell $(PKG_CONFIG) --libs lua$(LUA_VERSION))
+LUV_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags lua$(LUA_VERSION)-luv)
+LUV_LIBS ?= $(shell $(PKG_CONFIG) --libs lua$(LUA_VERSION)-luv)
+COROSYNC_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags libcpg libcmap libquorum)
+COROSYNC_LIBS ?= $(shell $(PKG_CONFIG) --libs libcpg libcmap libquorum)
+COROSYNC_VERSION ?= $(shell $(PKG_CONFIG) --modversion libcpg)
+
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -fvisibility=hidden \
+	-DCOROSYNC_LUA_VERSION='"$(VERSION)"' -DCOROSYNC_VERSION='"$(COROSYNC_VERSION)"' $(LUA_CFLAGS) $(COROSYNC_CFLAGS)
+
+# The build tree is laid out as an installation, so that cpgrun finds its modules the same way in both.
+BUILD := build/$(LUA_VERSION)
+CORE := $(BUILD)/lib/lua/$(LUA_VERSION)/corosync/core.so
+MODULES := $(BUILD)/share/lua/$(LUA_VERSION)
+CPGRUN := $(BUILD)/bin/cpgrun
+
+CORE_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/*.c))
+CPGRUN_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/cpgrun/*.c))
+
+LUA_BINDING := $(wildcard lua/corosync/*.lua lua/corosync/*/*.lua)
+LUA_HOST := $(wildcard lua/cpgrun/*.lua)
+
+.PHONY: all binding cpgrun demo check lint specs valgrind docs install install-binding install-cpgrun deps clean
+
+all: binding cpgrun
+
+binding: $(CORE) $(MODULES)
+
+cpgrun: $(CPGRUN) $(MODULES)
+
+$(BUILD)/obj/%.o: src/%.c $(wildcard src/*.h) Makefile
+	@mkdir -p $(@D)
+	$(COMPILE) -c -o $@ $<
+
+$(BUILD)/obj/cpgrun/%.o: src/cpgrun/%.c $(wildcard src/*.h) Makefile
+	@mkdir -p $(@D)
+	$(COMPILE) $(LUV_CFLAGS) -c -o $@ $<
+
+$(CORE): $(CORE_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) -shared $(LDFLAGS) -o $@ $^ $(COROSYNC_LIBS) -lm
+
+# -Wl,-E: modules that scripts require use the Lua in this program.
+$(CPGRUN): $(CPGRUN_OBJECTS) $(CORE_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -Wl,-E -o $@ $^ $(COROSYNC_LIBS) $(LUV_LIBS) $(LUA_LIBS) -lm -ldl
+
+$(MODULES):
+	@mkdir -p $(@D)
+	ln -sfn ../../../../lua $@
+
+deps:
+	@tools/install-deps
+
+demo: deps
+	@$(MAKE) --no-print-directory -s all
+	@$(CPGRUN) --lab 3 --log-level warning --lab-script examples/demo/story.lua examples/demo/member.lua
+
+check: deps
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory specs
+
+lint:
+	luacheck -q .
+
+# The specs run inside a private cluster of one node; those that need more make their own.
+specs: all
+	LUA_VERSION=$(LUA_VERSION) LUA=$(LUA) BUSTED=$(BUSTED) tools/run-specs spec
+
+valgrind: all
+	LUA_VERSION=$(LUA_VERSION) LUA="valgrind -q --leak-check=full --error-exitcode=9 $(LUA)" BUSTED=$(BUSTED) \
+		tools/run-specs spec/core
+
+docs:
+	ldoc -q -c docs/config.ld .
+
+install: install-binding install-cpgrun
+
+install-binding: binding
+	install -d $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)/corosync
+	install -m 755 $(CORE) $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)/corosync/
+	for f in $(LUA_BINDING:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)/$$f; done
+
+install-cpgrun: cpgrun
+	install -D -m 755 $(CPGRUN) $(DESTDIR)$(PREFIX)/bin/cpgrun
+	for f in $(LUA_HOST:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)/$$f; done
+	install -D -m 644 docs/cpgrun.1 $(DESTDIR)$(PREFIX)/share/man/man1/cpgrun.1
+
+clean:
+	rm -rf build

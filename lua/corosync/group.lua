@@ -1,0 +1,437 @@
+--- Groups: what scripts hold. A group is a member of one of Corosync's closed process groups while it is active.
+--
+-- Handlers are either plain functions,
+--
+--    local chat = corosync.group("chat", {
+--      config_change = function(members, left, joined) end,
+--      message_received = function(address, message) end,
+--    })
+--
+-- or the methods of a class: a table whose `__index` is itself. They get the group first, which also has
+-- all the methods described here:
+--
+--    local Chat = {}
+--    Chat.__index = Chat
+--    function Chat:message_received(address, message) self:send_message("got " .. message) end
+--    local chat = corosync.group("chat", Chat)
+--
+-- @module corosync.group
+
+local core = require "corosync.core"
+local cluster = require "corosync.cluster"
+
+local DEFAULT_TIMEOUT = 10 -- seconds
+local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1 -- seconds between tries while Corosync answers "try_again"
+local LONGEST_NAME = 128 -- bytes
+
+--- @type Group
+local Group = {}
+
+local HANDLERS = {
+  config_change = "function",
+  disconnected = "function",
+  error = "function",
+  message_received = "function",
+  ring_change = "function",
+  split = "boolean",
+}
+
+local now = core.now
+
+local function quoted(name)
+  return (("%q"):format(name):gsub("\\\n", "\\n"):gsub('^"(.*)"$', "'%1'"))
+end
+
+local function failure(what, name, why, code)
+  return nil, ("cannot %s group %s: %s"):format(what, quoted(name), why), code
+end
+
+local function contains(addresses, address)
+  for _, each in ipairs(addresses) do
+    if each == address then
+      return true
+    end
+  end
+  return false
+end
+
+-- What the handle gets: functions that keep the group's state and then call the script's.
+
+local function joined_or_left(group, left, joined)
+  local own = group._handle:address()
+  if contains(joined, own) then
+    group._state = "joined"
+  elseif contains(left, own) then
+    group._state = "left"
+  end
+end
+
+local function function_handlers(group, handlers)
+  local own = {}
+  function own.config_change(members, left, joined)
+    joined_or_left(group, left, joined)
+    if handlers.config_change then
+      return handlers.config_change(members, left, joined)
+    end
+  end
+  -- The others are looked up in the script's table at each event, so that they can be replaced.
+  return setmetatable(own, { __index = handlers })
+end
+
+local function method_handlers(group)
+  local own = { split = group.split }
+  local function method(name)
+    own[name] = function(...)
+      local handler = group[name]
+      if handler then
+        return handler(group, ...)
+      end
+    end
+  end
+  method "message_received"
+  method "ring_change"
+  if group.error then
+    method "error"
+  end
+  function own.config_change(members, left, joined)
+    joined_or_left(group, left, joined)
+    if group.config_change then
+      return group:config_change(members, left, joined)
+    end
+  end
+  return own
+end
+
+local function is_class(handlers)
+  local metatable = getmetatable(handlers)
+  return rawget(handlers, "__index") ~= nil or (type(metatable) == "table" and metatable.__index ~= nil)
+end
+
+local function check_handlers(handlers)
+  if type(handlers) ~= "table" then
+    error(("bad argument #2 'handlers' to 'group' (table expected, got %s)"):format(type(handlers)), 3)
+  end
+  if is_class(handlers) then
+    return
+  end
+  for name, value in pairs(handlers) do
+    local expected = HANDLERS[name]
+    if not expected then
+      error(("bad argument #2 'handlers' to 'group' (unknown field '%s')"):format(tostring(name)), 3)
+    elseif type(value) ~= expected then
+      error(("bad argument #2 'handlers' to 'group' (field '%s': %s expected, got %s)"):format(name, expected,
+        type(value)), 3)
+    end
+  end
+end
+
+local function check_name(name)
+  if type(name) ~= "string" then
+    error(("bad argument #1 'name' to 'group' (string expected, got %s)"):format(type(name)), 3)
+  elseif name == "" or #name > LONGEST_NAME then
+    error(("bad argument #1 'name' to 'group' (1 to 128 bytes expected, got %d)"):format(#name), 3)
+  end
+end
+
+-- Life: idle -> joining -> joined -> leaving -> left -> idle.
+
+-- The connection, opened at first need. A handle that has left cannot join again, so each activation has a new one.
+local function connect(group)
+  if group._handle then
+    return group._handle
+  end
+  local own = group._class and method_handlers(group) or function_handlers(group, group._handlers)
+  local handle, message, code = core.cpg.open(own)
+  group._handle = handle
+  return handle, message, code
+end
+
+local function disconnect(group)
+  if group._loop then
+    group._loop.remove(group)
+  end
+  if group._handle then
+    group._handle:close()
+    group._handle = nil
+  end
+  group._state = "idle"
+end
+
+local function watch(group)
+  if group._loop then
+    return group._loop.watch(group)
+  end
+  return true
+end
+
+-- Waits for the next try, moving what arrives out of Corosync's way without calling handlers.
+local function pause(group, seconds)
+  group._handle:wait(seconds)
+  if group._handle:fetch() and group._loop then
+    group._loop.wake(group)
+  end
+end
+
+-- Calls a method of the handle until it answers something else than "try_again", for at most `timeout` seconds.
+local function persist(group, what, method, ...)
+  local deadline, wait = now() + group.timeout, FIRST_PAUSE
+  while true do
+    local ok, message, code = group._handle[method](group._handle, ...)
+    if ok or code ~= "try_again" then
+      return ok, message, code
+    elseif now() >= deadline then
+      return failure(what, group.name, ("after %g s: %s"):format(group.timeout, message), "timeout")
+    end
+    pause(group, math.min(wait, math.max(deadline - now(), 0)))
+    wait = math.min(2 * wait, LONGEST_PAUSE)
+  end
+end
+
+--- Joins the group. The join is complete when `config_change` lists oneself in `joined`; `send_message` waits for it.
+-- A group that is still leaving joins again once it has left. Waits up to `timeout` seconds while the cluster's
+-- membership is changing.
+-- @treturn boolean true
+-- @error nil, message, code: "not_connected", "exist" (this process is in that group already), "timeout"
+function Group:activate()
+  if self._state == "leaving" or self._state == "left" then
+    self._rejoin = true
+    return true
+  elseif self._state ~= "idle" then
+    return true
+  end
+  local handle, message, code = connect(self)
+  if not handle then
+    return nil, message, code
+  end
+  local ok
+  ok, message, code = persist(self, "join", "join", self.name)
+  if ok then
+    self._state = "joining"
+    ok, message, code = watch(self)
+  end
+  if not ok then
+    disconnect(self)
+  end
+  return ok, message, code
+end
+
+--- Leaves the group. Complete when `config_change` lists oneself in `left`; the group is then removed from its loop,
+-- and can be activated again. On a group that is not active it does nothing.
+-- @treturn boolean true
+-- @error nil, message, code: "timeout" while the cluster's membership is changing
+function Group:deactivate()
+  self._rejoin = false
+  if self._state ~= "joining" and self._state ~= "joined" then
+    return true
+  end
+  local ok, message, code = persist(self, "leave", "leave")
+  if ok then
+    self._state = "leaving"
+  elseif code == "not_connected" then
+    disconnect(self)
+    return true
+  end
+  return ok, message, code
+end
+
+local function finish_leaving(group)
+  disconnect(group)
+  if not group._rejoin then
+    return
+  end
+  group._rejoin = false
+  local ok, message = group:activate()
+  if not ok then
+    group:_report(message)
+  end
+end
+
+-- The handle is of no more use: the script hears why, and the group is inactive.
+local function lose(group, message)
+  disconnect(group)
+  local disconnected = group._class and group.disconnected or not group._class and group._handlers.disconnected
+  if not disconnected then
+    group:_report(message)
+  elseif group._class then
+    disconnected(group, message)
+  else
+    disconnected(message)
+  end
+end
+
+function Group:_report(message)
+  local report = self._class and self.error or not self._class and self._handlers.error
+  if not report then
+    io.stderr:write("corosync: ", message, "\n")
+  elseif self._class then
+    report(self, message)
+  else
+    report(message)
+  end
+end
+
+--- Calls the handlers of the events that wait, without blocking. Loops call it.
+-- @tparam[opt] integer budget the most events to handle
+-- @treturn integer how many were handled
+-- @treturn boolean whether more wait
+-- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "not_connected"
+function Group:dispatch(budget)
+  if not self._handle then
+    return failure("dispatch", self.name, "it is not active: activate it first", "not_joined")
+  end
+  local handled, more, code = self._handle:dispatch(budget)
+  if handled and self._state == "left" then
+    finish_leaving(self)
+    more = false
+  elseif code == "not_connected" or code == "no_memory" then
+    lose(self, more)
+  end
+  return handled, more, code
+end
+
+--- The descriptor to wait for; see the handle's `fd`. It changes with each activation.
+-- @treturn integer
+-- @error nil, message, code: "not_joined", "not_connected"
+function Group:fd()
+  if not self._handle then
+    return failure("wait for", self.name, "it is not active: activate it first", "not_joined")
+  end
+  return self._handle:fd()
+end
+
+function Group:_stop()
+  if self._handle then
+    self._handle:stop()
+  end
+end
+
+--- Handles this group's events until something holds. Not for use inside this group's own handlers.
+-- @tparam function predicate
+-- @tparam[opt] number seconds the longest to wait; the field `timeout` when absent
+-- @tparam[opt] string what is waited for, for the message
+-- @treturn boolean true
+-- @error nil, message, code: "timeout", "dispatching", "not_joined", "not_connected"
+function Group:wait_for(predicate, seconds, what)
+  seconds = seconds or self.timeout
+  local deadline = now() + seconds
+  while not predicate() do
+    local handled, more, code = self:dispatch(1)
+    if not handled then
+      return nil, more, code
+    elseif handled == 0 and not predicate() then
+      if now() >= deadline then
+        return failure(what or "wait for", self.name, ("not within %g s"):format(seconds), "timeout")
+      end
+      self._handle:wait(math.max(deadline - now(), 0))
+    end
+  end
+  return true
+end
+
+local function wait_until_joined(group)
+  if group._state ~= "joining" then
+    return true
+  end
+  return group:wait_for(function() return group._state ~= "joining" end, nil, "complete the join of")
+end
+
+--- Sends a message to all members, oneself included. Waits until the group has joined (`config_change` is called before
+-- it returns) and while Corosync cannot take more, together at most `timeout` seconds each.
+-- @tparam string|table message up to 1047552 bytes, or an array of at most 63 strings, sent as one message
+-- @tparam[opt="agreed"] string guarantee "agreed" or "fifo"
+-- @treturn boolean true: Corosync has taken it
+-- @error nil, message, code: "not_joined" (the group is not active, or is leaving), "timeout" (nothing was sent),
+-- "too_big", "too_many", "not_connected"; raises for anything but strings
+function Group:send_message(message, guarantee)
+  local ok, why, code = wait_until_joined(self)
+  if not ok then
+    return nil, why, code
+  elseif self._state ~= "joined" then
+    return failure("send to", self.name, "it is not active: activate it first", "not_joined")
+  end
+  return persist(self, "send to", "send", message, guarantee)
+end
+
+--- This process's address as members see it, whether or not the group is active.
+-- @treturn table address, with fields node, pid and reason
+-- @error nil, message, code: "not_connected"
+function Group:address()
+  local handle, message, code = connect(self)
+  if not handle then
+    return nil, message, code
+  end
+  return handle:address()
+end
+
+--- The group's members as the local Corosync sees them now.
+-- @treturn table array of addresses; empty when nobody is in the group
+-- @error nil, message, code: "not_connected"
+function Group:members()
+  local handle, message, code = connect(self)
+  if not handle then
+    return nil, message, code
+  end
+  return handle:members(self.name)
+end
+
+--- Whether the group is active: it has joined, or is joining.
+-- @treturn boolean
+function Group:is_active()
+  return self._state == "joining" or self._state == "joined"
+end
+
+--- Whether this node's side of the cluster has quorum.
+-- @treturn boolean
+-- @error nil, message, code: "not_connected"
+function Group:is_quorate() -- luacheck: ignore 212
+  return cluster.is_quorate()
+end
+
+--- The value of a key of Corosync's configuration map.
+-- @tparam string key
+-- @return an integer, a float or a string; and the type's name
+-- @error nil, message, code: "not_exist" when there is no such key, "not_connected"
+function Group:cmap_get(key) -- luacheck: ignore 212
+  return cluster.cmap_get(key)
+end
+
+function Group:__tostring()
+  return ("corosync.group %s (%s)"):format(quoted(self.name), self._state)
+end
+
+local function metatable_of(handlers)
+  if not is_class(handlers) then
+    return { __index = Group, __tostring = Group.__tostring }
+  end
+  return {
+    __index = function(_, key)
+      local value = handlers[key]
+      if value == nil then
+        value = Group[key]
+      end
+      return value
+    end,
+    __tostring = Group.__tostring,
+  }
+end
+
+--- Makes a group object; it is not active yet: add it to a loop, or activate it.
+-- @tparam string name 1 to 128 bytes, any bytes
+-- @tparam table handlers `config_change(members, left, joined)`, `message_received(address, message)`, and optionally
+-- `ring_change(ring, nodes)`, `disconnected(reason)`, `error(message_with_traceback)`; or a class with them as methods.
+-- `split = true` is as for @{corosync.cpg}'s open.
+-- @treturn Group with the fields `name` and `timeout` (seconds, 10)
+-- @raise for a bad name, and for a field that it does not know
+local function new(name, handlers)
+  check_name(name)
+  check_handlers(handlers)
+  return setmetatable({
+    name = name,
+    timeout = DEFAULT_TIMEOUT,
+    _class = is_class(handlers),
+    _handlers = handlers,
+    _state = "idle",
+  }, metatable_of(handlers))
+end
+
+return { Group = Group, new = new }

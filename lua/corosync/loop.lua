@@ -1,0 +1,126 @@
+--- The one event loop of the process, on libuv through the luv package: a script's timers, sockets and
+-- processes share it (`require "luv"`).
+-- @module corosync.loop
+
+local uv = require "luv"
+
+local loop = {}
+
+local BUDGET = 128 -- events handled before other users of the loop get their turn
+local watched = {} -- by object: its poll handle, and its idle handle when events wait that the descriptor does not show
+local dispatching -- the object whose handlers run
+local stale = {} -- stopped handles to close in the next run: luv 1.44 crashes at exit on a close that no run completed
+local running = false
+
+local function stop_idle(entry)
+  if entry.idle then
+    entry.idle:stop()
+  end
+end
+
+local turn
+
+-- Comes back in the next round, which then does not block.
+local function come_back(object, entry)
+  entry.idle = entry.idle or uv.new_idle()
+  entry.idle:start(function() turn(object) end)
+end
+
+function turn(object)
+  local entry, outer = watched[object], dispatching
+  dispatching = object
+  local handled, more = object:dispatch(BUDGET)
+  dispatching = outer
+  if watched[object] ~= entry then
+    return
+  elseif not handled then
+    loop.remove(object)
+  elseif more then
+    come_back(object, entry)
+  else
+    stop_idle(entry)
+  end
+end
+
+--- Adds a group, before the loop runs or while it does, and activates it.
+-- @param group
+-- @treturn boolean true
+-- @error nil, message, code, as the group's `activate`
+function loop.add(group)
+  group._loop = loop
+  local ok, message, code = group:activate()
+  if not ok then
+    return nil, message, code
+  end
+  return loop.watch(group)
+end
+
+-- Called by a group when it becomes active.
+function loop.watch(object)
+  if watched[object] then
+    return true
+  end
+  local fd, message, code = object:fd()
+  if not fd then
+    return nil, message, code
+  end
+  local poll = uv.new_poll(fd)
+  watched[object] = { poll = poll }
+  poll:start("r", function() turn(object) end)
+  return true
+end
+
+local function dispose(handle)
+  if running then
+    handle:close()
+  else
+    handle:stop()
+    stale[#stale + 1] = handle
+  end
+end
+
+-- Called by a group before it closes its descriptor.
+function loop.remove(object)
+  local entry = watched[object]
+  watched[object] = nil
+  if entry then
+    dispose(entry.poll)
+    if entry.idle then
+      dispose(entry.idle)
+    end
+  end
+end
+
+-- Called by a group that has moved events out of the descriptor's sight.
+function loop.wake(object)
+  if watched[object] then
+    come_back(object, watched[object])
+  end
+end
+
+--- Runs until `stop`, or until nothing is left to wait for: no group, timer or socket.
+-- @treturn boolean true
+-- @raise when the loop runs already
+function loop.run()
+  if running then
+    error("corosync.loop.run: the loop is running already", 2)
+  end
+  running = true
+  for i = #stale, 1, -1 do
+    stale[i]:close()
+    stale[i] = nil
+  end
+  uv.run()
+  running = false
+  return true
+end
+
+--- Ends `run` after the handler that calls this. Groups stay members: deactivate them to leave, or run again.
+function loop.stop()
+  if dispatching then
+    dispatching:_stop()
+  end
+  uv.stop()
+end
+
+return loop

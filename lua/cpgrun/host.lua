@@ -1,0 +1,162 @@
+-- Runs a script as a member of its group on the local Corosync.
+local corosync = require "corosync"
+local log = require "cpgrun.log"
+local script = require "cpgrun.script"
+local uv = require "luv"
+
+local Group = corosync.Group
+
+-- The script's globals are looked up at each event, so that a script may define and replace them at any time.
+local function handlers(state)
+  local function global(name)
+    return function(...)
+      local handler = rawget(_G, name)
+      if handler then
+        return handler(...)
+      end
+    end
+  end
+  return {
+    config_change = global "config_change",
+    message_received = global "message_received",
+    ring_change = global "ring_change",
+    error = log.error,
+    disconnected = function(reason)
+      log.error(reason)
+      state.status = 1
+      corosync.loop.stop()
+    end,
+  }
+end
+
+-- The script's own name for its group, and its handlers, are known only after it has run. It may send while it runs:
+-- then what it has defined by that time counts.
+local function activate_late(group, chosen)
+  function group:activate()
+    local ok, message = script.check_handlers(chosen.script)
+    local name
+    if ok then
+      name, message = script.group_name(chosen.script, chosen.group)
+    end
+    if not name then
+      return nil, message, "invalid_script"
+    end
+    self.name = name
+    return Group.activate(self)
+  end
+  function group:send_message(...)
+    if not self:is_active() then
+      local ok, message, code = self:activate()
+      if not ok then
+        return nil, message, code
+      end
+    end
+    return Group.send_message(self, ...)
+  end
+end
+
+-- For --check: a group that has no Corosync behind it.
+local function pretend(group)
+  local function yes() return true end
+  group.activate, group.deactivate, group.send_message, group.is_quorate = yes, yes, yes, yes
+  function group.address() return { node = 1, pid = uv.os_getpid() } end
+  function group.members() return {} end
+  function group.cmap_get(_, key) return nil, ("cannot get cmap key '%s': not asked"):format(key), "not_exist" end
+end
+
+local function check(chosen)
+  local ok, message = script.check_handlers(chosen.script)
+  local name
+  if ok then
+    name, message = script.group_name(chosen.script, chosen.group)
+  end
+  if not name then
+    log.error(message)
+    return 1
+  end
+  print(("%s would run in group '%s'"):format(chosen.script, name))
+  return 0
+end
+
+local function call(name)
+  local ok, message = script.call(name)
+  if not ok then
+    log.error(message)
+  end
+end
+
+-- The first signal asks to stop, the second one means it.
+local function stop_on_signals()
+  local signals = {}
+  for _, name in ipairs { "sigint", "sigterm" } do
+    local signal = uv.new_signal()
+    signals[#signals + 1] = signal
+    signal:start(name, function()
+      for _, each in ipairs(signals) do
+        each:stop()
+      end
+      log.info("stopping on %s", name:upper())
+      corosync.loop.stop()
+    end)
+    signal:unref()
+  end
+end
+
+local function join(group)
+  local ok, message = corosync.loop.add(group)
+  if ok then
+    ok, message = group:wait_for(function() return group._state ~= "joining" end, nil, "complete the join of")
+  end
+  if not ok then
+    log.error(message)
+    group:deactivate()
+  end
+  return ok
+end
+
+local function leave(group)
+  local ok, message = group:deactivate()
+  if ok and group._state ~= "idle" then
+    ok, message = group:wait_for(function() return group._state == "idle" end, nil, "complete the leave of")
+  end
+  if not ok then
+    log.error(message)
+    return 1
+  end
+  return 0
+end
+
+local function run(group, state)
+  if not join(group) then
+    return 1
+  end
+  stop_on_signals()
+  log.info("joined group '%s' as %s", group.name, tostring(group:address()))
+  call "started"
+  corosync.loop.run()
+  call "stopping"
+  local status = leave(group)
+  return state.status ~= 0 and state.status or status
+end
+
+return function(chosen)
+  local state = { status = 0 }
+  local group = corosync.group(chosen.group or "unnamed", handlers(state))
+  _G.group = group
+  if chosen.check then
+    pretend(group)
+  else
+    activate_late(group, chosen)
+  end
+  local ok, message = script.load(chosen.script, chosen.arguments)
+  if not ok then
+    log.error(message)
+    leave(group)
+    return 1
+  end
+  if chosen.check then
+    return check(chosen)
+  end
+  group.send_message = nil
+  return run(group, state)
+end

@@ -1,0 +1,30 @@
+-- Called by cpgrun's C half with the command line and what only C knows; answers the exit status.
+local log = require "cpgrun.log"
+local options = require "cpgrun.options"
+local uv = require "luv"
+
+-- luv 1.44 crashes when the Lua state ends while a handle of the script is still closing.
+local function close_all()
+  uv.walk(function(handle)
+    if not handle:is_closing() then
+      handle:close()
+    end
+  end)
+  uv.run("nowait")
+end
+
+return function(argv, facts)
+  local version = ("cpgrun %s\n%s\nCorosync %s (built with)"):format(facts.version, _VERSION, facts.corosync)
+  local chosen = options.parse(argv, version)
+  log.level = chosen.log_level
+  facts.set_report(log.error)
+  io.stdout:setvbuf("line") -- a member's output is watched as it comes, through pipes too
+  local status
+  if chosen.lab then
+    status = require("cpgrun.lab")(chosen, facts)
+  else
+    status = require("cpgrun.host")(chosen)
+  end
+  close_all()
+  return status
+end

@@ -1,0 +1,69 @@
+-- The command line.
+local argparse = require "argparse"
+local log = require "cpgrun.log"
+
+local options = {}
+
+local TAKES_VALUE = {
+  ["-g"] = true, ["--group"] = true, ["--log-level"] = true, ["--lab"] = true, ["--lab-script"] = true,
+}
+
+local function node_count(text)
+  local count = tonumber(text)
+  if not count or count % 1 ~= 0 or count < 1 or count > 8 then
+    return nil, "--lab takes a whole number of nodes from 1 to 8, not '" .. text .. "'"
+  end
+  return math.floor(count)
+end
+
+local function parser(version)
+  local p = argparse("cpgrun", "Runs a Lua script as a member of a Corosync closed process group.")
+  p:argument("script", "The script: it defines config_change(members, left, joined), "
+    .. "message_received(address, message), or both.")
+  p:argument("arguments", "What the script finds in its global table arg."):args("*")
+  p:option("-g --group", "The group's name; else the script's global group_name, else its file name without .lua.")
+    :argname("NAME")
+  p:option("--log-level", "What to tell on stderr: error, warning, info or debug."):argname("LEVEL")
+    :choices(log.levels):default("info")
+  p:option("--lab", "Run the script on a private cluster of N (1 to 8) Corosync daemons on this machine.")
+    :argname("N"):convert(node_count)
+  p:option("--lab-script", "With --lab: a Lua file that makes faults; the lab ends when it ends."):argname("FILE")
+  p:flag("--check", "Load the script and say whether it would run; needs no Corosync.")
+  p:flag("--version", "Show the versions of cpgrun, Lua and Corosync."):action(function()
+    print(version)
+    os.exit(0, true)
+  end)
+  return p
+end
+
+-- What follows the script is the script's, even if it looks like an option.
+local function mark_end_of_options(argv)
+  local marked, i = {}, 1
+  while argv[i] and argv[i]:sub(1, 1) == "-" and argv[i] ~= "-" and argv[i] ~= "--" do
+    marked[#marked + 1] = argv[i]
+    if TAKES_VALUE[argv[i]] and argv[i + 1] then
+      i = i + 1
+      marked[#marked + 1] = argv[i]
+    end
+    i = i + 1
+  end
+  if argv[i] and argv[i] ~= "--" then
+    marked[#marked + 1] = "--"
+  end
+  for k = i, #argv do
+    marked[#marked + 1] = argv[k]
+  end
+  return marked
+end
+
+-- A table with the options; ends the process for --help, --version and wrong usage.
+function options.parse(argv, version)
+  local p = parser(version)
+  local parsed = p:parse(mark_end_of_options(argv))
+  if parsed.lab_script and not parsed.lab then
+    p:error("--lab-script goes with --lab")
+  end
+  return parsed
+end
+
+return options

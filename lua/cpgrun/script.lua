@@ -1,0 +1,60 @@
+-- The user's script: loading it, its name, its handlers.
+local script = {}
+
+-- Loads and runs the file with the given arguments as `arg`. True, or nil and a message with file and line.
+function script.load(path, arguments)
+  local chunk, message = loadfile(path)
+  if not chunk then
+    return nil, message
+  end
+  _G.arg = { [0] = path }
+  for i, argument in ipairs(arguments) do
+    _G.arg[i] = argument
+  end
+  local unpack = table.unpack or unpack -- luacheck: ignore 113
+  return xpcall(function() return chunk(unpack(arguments)) end, debug.traceback)
+end
+
+local function check_function(path, name)
+  local handler = rawget(_G, name)
+  if handler ~= nil and type(handler) ~= "function" then
+    return nil, ("%s:1: '%s' is a %s, and a function is expected"):format(path, name, type(handler))
+  end
+  return true
+end
+
+-- True, or nil and why the handlers that the script has defined so far will not do.
+function script.check_handlers(path)
+  for _, name in ipairs { "config_change", "message_received", "ring_change", "started", "stopping" } do
+    local ok, message = check_function(path, name)
+    if not ok then
+      return nil, message
+    end
+  end
+  if not rawget(_G, "config_change") and not rawget(_G, "message_received") then
+    return nil, ("%s:1: the script defines neither config_change(members, left, joined) nor "
+      .. "message_received(address, message): it needs at least one of them"):format(path)
+  end
+  return true
+end
+
+-- The name of the group to join, or nil and what is wrong with it.
+function script.group_name(path, option)
+  local name = option or rawget(_G, "group_name") or path:gsub("^.*/", ""):gsub("%.lua$", "")
+  if type(name) ~= "string" or name == "" or #name > 128 then
+    return nil, ("%s:1: a group's name is a string of 1 to 128 bytes, not %s"):format(path,
+      type(name) == "string" and ("one of %d"):format(#name) or "a " .. type(name))
+  end
+  return name
+end
+
+-- Calls a global function of the script if there is one; an error is the caller's to log.
+function script.call(name)
+  local handler = rawget(_G, name)
+  if not handler then
+    return true
+  end
+  return xpcall(handler, debug.traceback)
+end
+
+return script

@@ -1,0 +1,48 @@
+/* What Lua 5.1 to 5.4 and LuaJIT differ in, as far as this project uses it. */
+#ifndef COROSYNC_LUA_COMPAT_H
+#define COROSYNC_LUA_COMPAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#if LUA_VERSION_NUM >= 504
+#define compat_newuserdata(L, size) lua_newuserdatauv((L), (size), 1)
+#define compat_setuservalue(L, index) ((void)lua_setiuservalue((L), (index), 1))
+#define compat_getuservalue(L, index) ((void)lua_getiuservalue((L), (index), 1))
+#elif LUA_VERSION_NUM >= 502
+#define compat_newuserdata(L, size) lua_newuserdata((L), (size))
+#define compat_setuservalue(L, index) lua_setuservalue((L), (index))
+#define compat_getuservalue(L, index) ((void)lua_getuservalue((L), (index)))
+#else
+#define compat_newuserdata(L, size) lua_newuserdata((L), (size))
+#define compat_setuservalue(L, index) ((void)lua_setfenv((L), (index)))
+#define compat_getuservalue(L, index) lua_getfenv((L), (index))
+#endif
+
+#if LUA_VERSION_NUM >= 502
+#define compat_rawlen(L, index) lua_rawlen((L), (index))
+#define compat_setfuncs(L, functions) luaL_setfuncs((L), (functions), 0)
+#else
+#define compat_rawlen(L, index) lua_objlen((L), (index))
+#define compat_setfuncs(L, functions) luaL_register((L), NULL, (functions))
+#define lua_absindex(L, index) ((index) > 0 || (index) <= LUA_REGISTRYINDEX ? (index) : lua_gettop(L) + (index) + 1)
+#define luaL_setmetatable(L, name) (luaL_getmetatable((L), (name)), (void)lua_setmetatable((L), -2))
+#endif
+
+/* An integer of 64 bits: exact in Lua 5.3 and later; elsewhere exact up to 2^53. */
+static inline void compat_pushuint64(lua_State *L, uint64_t value)
+{
+#if LUA_VERSION_NUM >= 503
+	lua_pushinteger(L, (lua_Integer)value);
+#else
+	lua_pushnumber(L, (lua_Number)value);
+#endif
+}
+
+/* Replaces the error object at index 1 by a string with a traceback. [-0, +1, m] */
+int compat_traceback(lua_State *L);
+
+#endif

@@ -1,0 +1,33 @@
+#include "core.h"
+
+#include "clock.h"
+#include "cmap.h"
+#include "cpg.h"
+#include "quorum.h"
+
+/***
+The time on a clock that never jumps, for deadlines.
+@function core.now
+@treturn number seconds since some moment in the past
+*/
+static int core_now(lua_State *L)
+{
+	lua_pushnumber(L, (lua_Number)clock_seconds());
+	return 1;
+}
+
+__attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
+{
+	lua_createtable(L, 0, 5);
+	cpg_push_module(L);
+	lua_setfield(L, -2, "cpg");
+	cmap_push_module(L);
+	lua_setfield(L, -2, "cmap");
+	quorum_push_module(L);
+	lua_setfield(L, -2, "quorum");
+	lua_pushcfunction(L, core_now);
+	lua_setfield(L, -2, "now");
+	lua_pushliteral(L, COROSYNC_LUA_VERSION);
+	lua_setfield(L, -2, "_VERSION");
+	return 1;
+}

@@ -1,0 +1,530 @@
+#include "cpg.h"
+
+#include <limits.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <corosync/cpg.h>
+
+#include "address.h"
+#include "cpg_event.h"
+#include "cpg_groups.h"
+#include "handle.h"
+
+/* lib/cpg.c copies the caller's iovecs behind one of its own, into an array of 64, without asking how many. */
+#define MOST_STRINGS 63
+
+/* A message's length travels as 32 bits, and libqb counts in int. */
+#define LONGEST_SPLIT ((size_t)INT_MAX - 1024 * 1024)
+
+typedef enum membership { MEMBERSHIP_NONE, MEMBERSHIP_JOINED, MEMBERSHIP_LEFT } membership;
+
+typedef struct cpg {
+	handle handle;
+	membership membership;
+	bool split;
+	uint32_t node, limit;
+	struct cpg_name group;
+} cpg;
+
+static const handle_class cpg_class = {
+	.type = "corosync.cpg",
+	.service = "cpg",
+	.kinds = cpg_event_kinds,
+	.fd_get = cpg_fd_get,
+	.dispatch = cpg_dispatch,
+	.finalize = cpg_finalize,
+};
+
+/* ---- opening ---- */
+
+static void check_callable(lua_State *L, int index, const char *name)
+{
+	if (!lua_isfunction(L, index)) {
+		luaL_argerror(L, 1, lua_pushfstring(L, "field '%s' is a %s, and a function is expected", name,
+			luaL_typename(L, index)));
+	}
+}
+
+static void check_split(lua_State *L, int index, const char *name)
+{
+	if (!lua_isboolean(L, index)) {
+		luaL_argerror(L, 1, lua_pushfstring(L, "field '%s' is a %s, and a boolean is expected", name,
+			luaL_typename(L, index)));
+	}
+}
+
+static const struct {
+	const char *name;
+	void (*check)(lua_State *L, int index, const char *name);
+} open_fields[] = {
+	{"config_change", check_callable},
+	{"error", check_callable},
+	{"message_received", check_callable},
+	{"ring_change", check_callable},
+	{"split", check_split},
+};
+
+/* Checks the field whose key and value are on top of the stack. [-0, +0, v] */
+static void check_field(lua_State *L)
+{
+	const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
+	size_t i;
+
+	for (i = 0; i < sizeof open_fields / sizeof *open_fields; i++) {
+		if (strcmp(name, open_fields[i].name) == 0) {
+			open_fields[i].check(L, lua_gettop(L), name);
+			return;
+		}
+	}
+	luaL_argerror(L, 1, lua_pushfstring(L, "unknown field '%s'", name));
+}
+
+static void check_fields(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_pushnil(L);
+	while (lua_next(L, 1) != 0) {
+		check_field(L);
+		lua_pop(L, 1);
+	}
+}
+
+static cs_error_t open_connection(cpg *c)
+{
+	cpg_model_v1_data_t model = {
+		.model = CPG_MODEL_V1,
+		.cpg_deliver_fn = cpg_event_message,
+		.cpg_confchg_fn = cpg_event_config,
+		.cpg_totem_confchg_fn = cpg_event_ring,
+		.flags = CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF,
+	};
+	cpg_handle_t id = 0;
+	cs_error_t error = cpg_model_initialize(&id, CPG_MODEL_V1, (cpg_model_data_t *)&model, &c->handle);
+
+	if (error != CS_OK) {
+		return error;
+	}
+	error = cpg_local_get(id, &c->node);
+	if (error == CS_OK) {
+		error = cpg_max_atomic_msgsize_get(id, &c->limit);
+	}
+	if (error == CS_OK) {
+		error = handle_opened(&c->handle, id);
+	}
+	if (error != CS_OK) {
+		(void)cpg_finalize(id);
+	}
+	return error;
+}
+
+/***
+Connects to the local Corosync. The handle is in no group yet.
+The table is kept: a handler replaced in it is the one called for the next event.
+Stands on `cpg_model_initialize` with model v1; costs about 15 ms and 3 MB of /dev/shm.
+@function cpg.open
+@tparam table handlers
+@tparam[opt] function handlers.message_received called with (address, message)
+@tparam[opt] function handlers.config_change called with (members, left, joined), arrays of addresses
+@tparam[opt] function handlers.ring_change called with (ring, nodes): ring.node and ring.seq are the ring's id,
+nodes is an array of node ids
+@tparam[opt] function handlers.error called with the message and traceback of an error in a handler;
+without it they go to stderr
+@tparam[opt=false] boolean handlers.split let libcpg cut longer messages than max_message_size() in pieces. Such
+a message is not atomic: members that join meanwhile may miss one delivered in their own configuration, a change of the
+configuration makes the send answer "interrupt" (nothing was delivered, and nobody but you sends it again), and the
+send blocks for up to 1 s a piece while Corosync's queue is full.
+@treturn handle
+@error nil, message, code: "not_connected" when no corosync runs here or this user may not connect, "access", "try_again",
+"no_space", "no_resources"; raises for a field that it does not know or that has the wrong type
+*/
+static int module_open(lua_State *L)
+{
+	cpg *c;
+	cs_error_t error;
+
+	check_fields(L);
+	lua_getfield(L, 1, "split");
+	c = handle_new(L, &cpg_class, sizeof *c, 1);
+	c->split = lua_toboolean(L, 2);
+	error = open_connection(c);
+	return error == CS_OK ? 1 : handle_open_failed(L, &cpg_class, error);
+}
+
+/* ---- methods ---- */
+
+/* Pushes what a method tries, for its failure: "<verb> group 'name'". [-0, +1, m] */
+static void push_attempt(lua_State *L, const char *verb, const char *name, size_t length)
+{
+	lua_pushfstring(L, "%s group ", verb);
+	failure_push_name(L, name, length);
+	lua_concat(L, 2);
+}
+
+static int fail(lua_State *L, const cpg *c, const char *verb, const failure *why)
+{
+	if (c->membership == MEMBERSHIP_NONE) {
+		lua_pushfstring(L, "%s a group", verb);
+	} else {
+		push_attempt(L, verb, c->group.value, c->group.length);
+	}
+	return failure_push(L, why);
+}
+
+static int answer(lua_State *L, cpg *c, const char *verb, cs_error_t error)
+{
+	if (error != CS_OK) {
+		return fail(L, c, verb, handle_failure(&c->handle, error));
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+static const failure *check_name(size_t length)
+{
+	return length == 0 ? &FAILURE_NAME_EMPTY : length > CPG_MAX_NAME_LENGTH ? &FAILURE_NAME_TOO_LONG : NULL;
+}
+
+static const failure *unjoinable(const cpg *c, size_t length)
+{
+	const failure *why = handle_unusable(&c->handle);
+
+	if (why == NULL && c->membership != MEMBERSHIP_NONE) {
+		why = c->membership == MEMBERSHIP_JOINED ? &FAILURE_JOINED : &FAILURE_LEFT;
+	}
+	return why == NULL ? check_name(length) : why;
+}
+
+/* check_name has seen to the length. */
+static void set_name(struct cpg_name *to, const char *name, size_t length)
+{
+	memset(to, 0, sizeof *to);
+	to->length = (uint32_t)length;
+	memcpy(to->value, name, length);
+}
+
+/***
+Joins a group. The join is complete once config_change lists oneself in `joined`; sends are accepted at once.
+A handle joins one group, once: after leaving, close it and open another. Stands on `cpg_join`.
+@function handle:join
+@tparam string name 1 to 128 bytes, any bytes
+@treturn boolean true
+@error nil, message, code: "invalid_param" (an empty name), "name_too_long", "exist" (this handle, or this process by
+another handle, is in the group), "left", "try_again" (the membership is changing), "not_connected", "closed",
+"wrong_process"
+*/
+static int cpg_method_join(lua_State *L)
+{
+	cpg *c = handle_check(L, &cpg_class);
+	size_t length;
+	const char *name = luaL_checklstring(L, 2, &length);
+	const failure *why = unjoinable(c, length);
+	cs_error_t error;
+
+	if (why == NULL) {
+		set_name(&c->group, name, length);
+		error = cpg_join(c->handle.id, &c->group);
+		if (error == CS_OK) {
+			c->membership = MEMBERSHIP_JOINED;
+			lua_pushboolean(L, 1);
+			return 1;
+		}
+		why = handle_failure(&c->handle, error);
+	}
+	push_attempt(L, "join", name, length);
+	return failure_push(L, why);
+}
+
+static const failure *not_member(const cpg *c)
+{
+	const failure *why = handle_unusable(&c->handle);
+
+	return why == NULL && c->membership != MEMBERSHIP_JOINED ? &FAILURE_NOT_JOINED : why;
+}
+
+/***
+Leaves the group. Complete once config_change lists oneself in `left`. Blocks while the membership is changing.
+Stands on `cpg_leave`, with the joined name only.
+@function handle:leave
+@treturn boolean true
+@error nil, message, code: "not_joined", "try_again", "not_connected", "closed", "wrong_process"
+*/
+static int cpg_method_leave(lua_State *L)
+{
+	cpg *c = handle_check(L, &cpg_class);
+	const failure *why = not_member(c);
+	cs_error_t error;
+
+	if (why != NULL) {
+		return fail(L, c, "leave", why);
+	}
+	error = cpg_leave(c->handle.id, &c->group);
+	if (error == CS_OK) {
+		c->membership = MEMBERSHIP_LEFT;
+	}
+	return answer(L, c, "leave", error);
+}
+
+typedef struct parts {
+	struct iovec vector[MOST_STRINGS];
+	unsigned int count;
+	size_t length;
+} parts;
+
+/* Adds the string on top of the stack, which something else must keep alive. */
+static void add_part(lua_State *L, parts *p)
+{
+	size_t length;
+	const char *bytes = lua_tolstring(L, -1, &length);
+
+	/* libcpg never writes through it. An empty part would only be a piece of nothing to a split message. */
+	if (length > 0) {
+		p->vector[p->count].iov_base = (void *)(uintptr_t)bytes;
+		p->vector[p->count].iov_len = length;
+		p->count++;
+		p->length += length;
+	}
+}
+
+/* NULL, or why the array at index 2 is refused; raises for anything but strings in it. */
+static const failure *collect_array(lua_State *L, parts *p)
+{
+	size_t count = compat_rawlen(L, 2), i;
+
+	if (count > MOST_STRINGS) {
+		return &FAILURE_ARRAY_TOO_LONG;
+	}
+	for (i = 1; i <= count; i++) {
+		lua_rawgeti(L, 2, (int)i);
+		if (lua_type(L, -1) != LUA_TSTRING) {
+			luaL_argerror(L, 2, lua_pushfstring(L, "message[%d] is a %s, and a string is expected", (int)i,
+				luaL_typename(L, -1)));
+		}
+		add_part(L, p);
+		lua_pop(L, 1);
+	}
+	return NULL;
+}
+
+static const failure *collect(lua_State *L, const cpg *c, parts *p)
+{
+	const failure *why = NULL;
+
+	p->count = 0;
+	p->length = 0;
+	if (lua_istable(L, 2)) {
+		why = collect_array(L, p);
+	} else {
+		(void)luaL_checkstring(L, 2);
+		lua_pushvalue(L, 2);
+		add_part(L, p);
+		lua_pop(L, 1);
+	}
+	if (why == NULL && p->length > (c->split ? LONGEST_SPLIT : c->limit)) {
+		why = &FAILURE_TOO_BIG;
+	}
+	return why;
+}
+
+static cpg_guarantee_t check_guarantee(lua_State *L, int index)
+{
+	static const char *const names[] = {"agreed", "fifo", NULL};
+	static const cpg_guarantee_t guarantees[] = {CPG_TYPE_AGREED, CPG_TYPE_FIFO};
+
+	return guarantees[luaL_checkoption(L, index, "agreed", names)];
+}
+
+/***
+Sends a message to all members, oneself included. "agreed" is Corosync's total order; "fifo" is the same today.
+That it comes back to oneself does not prove that any other member got it: a sender cut off at that moment may deliver
+its own message in a configuration that nobody shares. Stands on `cpg_mcast_joined`.
+@function handle:send
+@tparam string|table message 0 to max_message_size() bytes, or an array of at most 63 strings, sent as one message
+@tparam[opt="agreed"] string guarantee "agreed" or "fifo"
+@treturn boolean true: Corosync has taken it
+@error nil, message, code: "not_joined", "too_big", "too_many" (strings), "try_again" (nothing was sent), "interrupt"
+(split messages: nothing was delivered), "not_connected", "closed", "wrong_process"; raises for anything but strings
+*/
+static int cpg_method_send(lua_State *L)
+{
+	cpg *c = handle_check(L, &cpg_class);
+	cpg_guarantee_t guarantee = check_guarantee(L, 3);
+	parts p;
+	const failure *why = collect(L, c, &p);
+	cs_error_t error;
+
+	why = why == NULL ? not_member(c) : why;
+	if (why != NULL) {
+		return fail(L, c, "send to", why);
+	}
+	error = cpg_mcast_joined(c->handle.id, guarantee, p.vector, p.count);
+	if (p.length > c->limit) {
+		/* libcpg answers uninitialized bytes for a split message when the daemon has gone. */
+		error = handle_verify(&c->handle, error);
+	}
+	return answer(L, c, "send to", error);
+}
+
+/***
+This process's own address, as members see it.
+@function handle:address
+@treturn table address, with fields node and pid, and reason once config_change has told it
+@error nil, message, code: "closed", "wrong_process"
+*/
+static int cpg_method_address(lua_State *L)
+{
+	cpg *c = handle_check(L, &cpg_class);
+	const failure *why = handle_unusable(&c->handle);
+
+	if (why != NULL && c->handle.state != HANDLE_LOST) {
+		return fail(L, c, "give the address in", why);
+	}
+	compat_getuservalue(L, 1);
+	lua_rawgeti(L, -1, VALUE_ADDRESSES);
+	address_push(L, -1, c->node, (uint32_t)c->handle.owner);
+	return 1;
+}
+
+/* The group that `members` asks for: the argument, or else the joined one. */
+static const failure *choose_group(lua_State *L, const cpg *c, struct cpg_name *name)
+{
+	size_t length;
+	const char *given = luaL_optlstring(L, 2, NULL, &length);
+	const failure *why;
+
+	if (given == NULL) {
+		*name = c->group;
+		return not_member(c);
+	}
+	why = handle_unusable(&c->handle);
+	why = why == NULL ? check_name(length) : why;
+	if (why == NULL) {
+		set_name(name, given, length);
+	}
+	return why;
+}
+
+/***
+The members of a group as the local Corosync sees them now, which may be ahead of the events still to be handled.
+Stands on `cpg_membership_get`.
+@function handle:members
+@tparam[opt] string name a group's name; the joined group when absent
+@treturn table array of addresses; empty when the group has no members
+@error nil, message, code: "not_joined" (and no name given), "invalid_param", "name_too_long", "not_connected", "closed",
+"wrong_process"
+*/
+static int cpg_method_members(lua_State *L)
+{
+	cpg *c = handle_check(L, &cpg_class);
+	struct cpg_address addresses[CPG_MEMBERS_MAX];
+	struct cpg_name name;
+	int count = 0;
+	const failure *why = choose_group(L, c, &name);
+	cs_error_t error;
+
+	if (why == NULL) {
+		error = cpg_membership_get(c->handle.id, &name, addresses, &count);
+		why = error == CS_OK ? NULL : handle_failure(&c->handle, error);
+	}
+	if (why != NULL) {
+		return fail(L, c, "list the members of", why);
+	}
+	compat_getuservalue(L, 1);
+	lua_rawgeti(L, -1, VALUE_ADDRESSES);
+	cpg_event_push_addresses(L, lua_gettop(L), addresses, (size_t)count);
+	return 1;
+}
+
+/***
+Iterates over every group in the cluster: `for name, members in assert(handle:groups()) do … end`.
+The list is taken at the call, so the loop may be left early. Names are bytes: some programs' end in NUL.
+Stands on `cpg_iteration_initialize` and its companions.
+@function handle:groups
+@treturn function an iterator giving a group's name and the array of its members' addresses
+@error nil, message, code: "not_connected", "no_memory", "closed", "wrong_process"
+*/
+static int cpg_method_groups(lua_State *L)
+{
+	cpg *c = handle_check(L, &cpg_class);
+	const failure *why = handle_unusable(&c->handle);
+	cs_error_t error;
+
+	if (why == NULL) {
+		lua_settop(L, 1);
+		compat_getuservalue(L, 1);
+		lua_rawgeti(L, 2, VALUE_ADDRESSES);
+		error = cpg_groups_push(L, c->handle.id, 3);
+		if (error == CS_OK) {
+			return 1;
+		}
+		why = handle_failure(&c->handle, error);
+	}
+	lua_pushliteral(L, "list the groups");
+	return failure_push(L, why);
+}
+
+/***
+The longest message that Corosync delivers as one. Stands on `cpg_max_atomic_msgsize_get`.
+@function handle:max_message_size
+@treturn integer bytes
+@error nil, message, code: "closed", "wrong_process", "not_connected"
+*/
+static int cpg_method_max_message_size(lua_State *L)
+{
+	cpg *c = handle_check(L, &cpg_class);
+	const failure *why = handle_unusable(&c->handle);
+
+	if (why != NULL) {
+		return fail(L, c, "ask the limit of", why);
+	}
+	compat_pushuint64(L, c->limit);
+	return 1;
+}
+
+/***
+Corosync's flow control state. It always answers false: Corosync 3 never sets it, so nothing follows from it; a full
+queue shows as "try_again" from send. Stands on `cpg_flow_control_state_get`.
+@function handle:flow_control
+@treturn boolean whether flow control is on
+@error nil, message, code: "closed", "wrong_process", "not_connected"
+*/
+static int cpg_method_flow_control(lua_State *L)
+{
+	cpg *c = handle_check(L, &cpg_class);
+	cpg_flow_control_state_t flow = CPG_FLOW_CONTROL_DISABLED;
+	const failure *why = handle_unusable(&c->handle);
+	cs_error_t error;
+
+	if (why == NULL) {
+		error = cpg_flow_control_state_get(c->handle.id, &flow);
+		why = error == CS_OK ? NULL : handle_failure(&c->handle, error);
+	}
+	if (why != NULL) {
+		return fail(L, c, "ask the flow control of", why);
+	}
+	lua_pushboolean(L, flow == CPG_FLOW_CONTROL_ENABLED);
+	return 1;
+}
+
+static const luaL_Reg methods[] = {
+	{"address", cpg_method_address},
+	{"flow_control", cpg_method_flow_control},
+	{"groups", cpg_method_groups},
+	{"join", cpg_method_join},
+	{"leave", cpg_method_leave},
+	{"max_message_size", cpg_method_max_message_size},
+	{"members", cpg_method_members},
+	{"send", cpg_method_send},
+	{NULL, NULL},
+};
+
+int cpg_push_module(lua_State *L)
+{
+	address_setup(L);
+	handle_setup(L, &cpg_class, methods);
+	lua_createtable(L, 0, 1);
+	lua_pushcfunction(L, module_open);
+	lua_setfield(L, -2, "open");
+	return 1;
+}

@@ -1,0 +1,183 @@
+#include "cpg_event.h"
+
+#include <string.h>
+
+#include "address.h"
+
+enum { KIND_MESSAGE, KIND_CONFIG, KIND_RING };
+
+typedef struct message_event {
+	event event;
+	uint32_t node, pid;
+	size_t length;
+	char bytes[];
+} message_event;
+
+typedef struct config_event {
+	event event;
+	size_t members, left, joined;
+	struct cpg_address addresses[]; /* members, then left, then joined */
+} config_event;
+
+typedef struct ring_event {
+	event event;
+	uint32_t node;
+	uint64_t seq;
+	size_t length;
+	uint32_t nodes[];
+} ring_event;
+
+#define PAYLOAD(type) (sizeof(type) - sizeof(event))
+
+static handle *of_id(cpg_handle_t id)
+{
+	void *context = NULL;
+
+	(void)cpg_context_get(id, &context);
+	return context;
+}
+
+void cpg_event_message(cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes,
+	size_t length)
+{
+	message_event *ev = (message_event *)handle_append(of_id(id), KIND_MESSAGE, PAYLOAD(message_event) + length);
+
+	(void)group;
+	if (ev == NULL) {
+		return;
+	}
+	ev->node = node;
+	ev->pid = pid;
+	ev->length = length;
+	if (length > 0) {
+		memcpy(ev->bytes, bytes, length);
+	}
+}
+
+static struct cpg_address *put_addresses(struct cpg_address *to, const struct cpg_address *from, size_t count)
+{
+	if (count > 0) {
+		memcpy(to, from, count * sizeof *to);
+	}
+	return to + count;
+}
+
+void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struct cpg_address *members,
+	size_t members_count, const struct cpg_address *left, size_t left_count, const struct cpg_address *joined,
+	size_t joined_count)
+{
+	size_t count = members_count + left_count + joined_count;
+	config_event *ev = (config_event *)handle_append(of_id(id), KIND_CONFIG,
+		PAYLOAD(config_event) + count * sizeof(struct cpg_address));
+	struct cpg_address *to;
+
+	(void)group;
+	if (ev == NULL) {
+		return;
+	}
+	ev->members = members_count;
+	ev->left = left_count;
+	ev->joined = joined_count;
+	to = put_addresses(ev->addresses, members, members_count);
+	to = put_addresses(to, left, left_count);
+	(void)put_addresses(to, joined, joined_count);
+}
+
+void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, const uint32_t *nodes)
+{
+	ring_event *ev = (ring_event *)handle_append(of_id(id), KIND_RING, PAYLOAD(ring_event) + count * sizeof *nodes);
+
+	if (ev == NULL) {
+		return;
+	}
+	ev->node = ring.nodeid;
+	ev->seq = ring.seq;
+	ev->length = count;
+	memcpy(ev->nodes, nodes, count * sizeof *nodes);
+}
+
+static int push_message(lua_State *L, handle *h, const event *ev, int values)
+{
+	const message_event *message = (const message_event *)ev;
+
+	(void)h;
+	lua_rawgeti(L, values, VALUE_ADDRESSES);
+	address_push(L, -1, message->node, message->pid);
+	lua_remove(L, -2);
+	lua_pushlstring(L, message->bytes, message->length);
+	return 2;
+}
+
+static const char *reason_name(uint32_t reason)
+{
+	static const char *const names[] = {
+		[CPG_REASON_JOIN] = "join",
+		[CPG_REASON_LEAVE] = "leave",
+		[CPG_REASON_NODEDOWN] = "nodedown",
+		[CPG_REASON_NODEUP] = "nodeup",
+		[CPG_REASON_PROCDOWN] = "procdown",
+	};
+
+	return reason < sizeof names / sizeof *names ? names[reason] : NULL;
+}
+
+void cpg_event_push_addresses(lua_State *L, int cache, const struct cpg_address *addresses, size_t count)
+{
+	size_t i;
+
+	lua_createtable(L, (int)count, 0);
+	for (i = 0; i < count; i++) {
+		const char *reason = reason_name(addresses[i].reason);
+		address_push(L, cache, addresses[i].nodeid, addresses[i].pid);
+		if (reason != NULL) {
+			lua_pushstring(L, reason);
+			lua_setfield(L, -2, "reason");
+		}
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+}
+
+/* The members are kept alive, so that a message from one of them finds its address made. */
+static int push_config(lua_State *L, handle *h, const event *ev, int values)
+{
+	const config_event *config = (const config_event *)ev;
+	const struct cpg_address *left = config->addresses + config->members;
+	int cache;
+
+	(void)h;
+	lua_rawgeti(L, values, VALUE_ADDRESSES);
+	cache = lua_gettop(L);
+	cpg_event_push_addresses(L, cache, config->addresses, config->members);
+	lua_pushvalue(L, -1);
+	lua_rawseti(L, values, VALUE_MEMBERS);
+	cpg_event_push_addresses(L, cache, left, config->left);
+	cpg_event_push_addresses(L, cache, left + config->left, config->joined);
+	lua_remove(L, cache);
+	return 3;
+}
+
+static int push_ring(lua_State *L, handle *h, const event *ev, int values)
+{
+	const ring_event *ring = (const ring_event *)ev;
+	size_t i;
+
+	(void)h;
+	(void)values;
+	lua_createtable(L, 0, 2);
+	compat_pushuint64(L, ring->node);
+	lua_setfield(L, -2, "node");
+	compat_pushuint64(L, ring->seq);
+	lua_setfield(L, -2, "seq");
+	lua_createtable(L, (int)ring->length, 0);
+	for (i = 0; i < ring->length; i++) {
+		compat_pushuint64(L, ring->nodes[i]);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	return 2;
+}
+
+const event_kind cpg_event_kinds[] = {
+	[KIND_MESSAGE] = {"message_received", "message", push_message},
+	[KIND_CONFIG] = {"config_change", "config", push_config},
+	[KIND_RING] = {"ring_change", "ring", push_ring},
+};

@@ -1,0 +1,24 @@
+/* What libcpg delivers: from its callbacks into the queue, and from the queue into Lua values. */
+#ifndef COROSYNC_LUA_CPG_EVENT_H
+#define COROSYNC_LUA_CPG_EVENT_H
+
+#include <corosync/cpg.h>
+
+#include "handle.h"
+
+extern const event_kind cpg_event_kinds[];
+
+/* The callbacks for cpg_model_initialize. The context of the connection is its handle. */
+void cpg_event_message(cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes,
+	size_t length);
+void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struct cpg_address *members,
+	size_t members_count, const struct cpg_address *left, size_t left_count, const struct cpg_address *joined,
+	size_t joined_count);
+void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, const uint32_t *nodes);
+
+/*
+ * Pushes an array of addresses from the cache at that index; those that joined or left get their reason. [-0, +1, m]
+ */
+void cpg_event_push_addresses(lua_State *L, int cache, const struct cpg_address *addresses, size_t count);
+
+#endif

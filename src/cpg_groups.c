@@ -1,0 +1,131 @@
+#include "cpg_groups.h"
+
+#include <stdlib.h>
+
+#include "address.h"
+
+typedef struct listing {
+	struct cpg_iteration_description_t *entries;
+	size_t count, capacity;
+} listing;
+
+static bool listing_grow(listing *list)
+{
+	size_t capacity = list->capacity == 0 ? 64 : list->capacity * 2;
+	void *entries = realloc(list->entries, capacity * sizeof *list->entries);
+
+	if (entries == NULL) {
+		return false;
+	}
+	list->entries = entries;
+	list->capacity = capacity;
+	return true;
+}
+
+/* Reads the iteration to its end without touching Lua, so that it is always finalized. */
+static cs_error_t listing_read(listing *list, cpg_iteration_handle_t iteration)
+{
+	cs_error_t error = CS_OK;
+
+	while (error == CS_OK) {
+		if (list->count == list->capacity && !listing_grow(list)) {
+			return CS_ERR_NO_MEMORY;
+		}
+		error = cpg_iteration_next(iteration, &list->entries[list->count]);
+		if (error == CS_OK) {
+			list->count++;
+		}
+	}
+	return error == CS_ERR_NO_SECTIONS ? CS_OK : error;
+}
+
+static cs_error_t listing_fill(listing *list, cpg_handle_t id)
+{
+	cpg_iteration_handle_t iteration;
+	cs_error_t error = cpg_iteration_initialize(id, CPG_ITERATION_ALL, NULL, &iteration);
+
+	if (error != CS_OK) {
+		return error;
+	}
+	error = listing_read(list, iteration);
+	(void)cpg_iteration_finalize(iteration);
+	return error;
+}
+
+/* Pushes the members' table of a group, noting the group's name at its first member. [-1 (name), +1, m] */
+static void push_group(lua_State *L, int names, int groups)
+{
+	lua_pushvalue(L, -1);
+	lua_rawget(L, groups);
+	if (lua_isnil(L, -1)) {
+		lua_pop(L, 1);
+		lua_pushvalue(L, -1);
+		lua_rawseti(L, names, (int)compat_rawlen(L, names) + 1);
+		lua_newtable(L);
+		lua_pushvalue(L, -2);
+		lua_pushvalue(L, -2);
+		lua_rawset(L, groups);
+	}
+	lua_remove(L, -2);
+}
+
+/* Arguments: the listing as light userdata, the cache of addresses. Pushes the names and the members by name. */
+static int build_groups(lua_State *L)
+{
+	const listing *list = lua_touserdata(L, 1);
+	size_t i;
+
+	lua_newtable(L);
+	lua_newtable(L);
+	for (i = 0; i < list->count; i++) {
+		const struct cpg_iteration_description_t *entry = &list->entries[i];
+		lua_pushlstring(L, entry->group.value, entry->group.length);
+		push_group(L, 3, 4);
+		address_push(L, 2, entry->nodeid, entry->pid);
+		lua_rawseti(L, -2, (int)compat_rawlen(L, -2) + 1);
+		lua_pop(L, 1);
+	}
+	return 2;
+}
+
+/* Upvalues: names, members by name, how many were given. */
+static int next_group(lua_State *L)
+{
+	int position = (int)lua_tointeger(L, lua_upvalueindex(3)) + 1;
+
+	lua_pushinteger(L, position);
+	lua_replace(L, lua_upvalueindex(3));
+	lua_rawgeti(L, lua_upvalueindex(1), position);
+	if (lua_isnil(L, -1)) {
+		return 1;
+	}
+	lua_pushvalue(L, -1);
+	lua_rawget(L, lua_upvalueindex(2));
+	return 2;
+}
+
+/* Pushes the names and members of a listing. 0, or the status and the error object. [-0, +2|1, -] */
+static int push_listing(lua_State *L, listing *list, int cache)
+{
+	lua_pushcfunction(L, build_groups);
+	lua_pushlightuserdata(L, list);
+	lua_pushvalue(L, cache);
+	return lua_pcall(L, 2, 2, 0);
+}
+
+cs_error_t cpg_groups_push(lua_State *L, cpg_handle_t id, int cache)
+{
+	listing list = {0};
+	cs_error_t error = listing_fill(&list, id);
+	int status = error == CS_OK ? push_listing(L, &list, cache) : 0;
+
+	free(list.entries);
+	if (status != 0) {
+		(void)lua_error(L);
+	}
+	if (error == CS_OK) {
+		lua_pushinteger(L, 0);
+		lua_pushcclosure(L, next_group, 3);
+	}
+	return error;
+}

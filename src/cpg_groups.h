@@ -1,0 +1,15 @@
+/* The iterator over every group of the cluster. */
+#ifndef COROSYNC_LUA_CPG_GROUPS_H
+#define COROSYNC_LUA_CPG_GROUPS_H
+
+#include <corosync/cpg.h>
+
+#include "compat.h"
+
+/*
+ * Pushes an iterator over the groups' names and their members' addresses, these from the cache at that index, or
+ * answers Corosync's error and pushes nothing. [-0, +1|0, m]
+ */
+cs_error_t cpg_groups_push(lua_State *L, cpg_handle_t id, int cache);
+
+#endif

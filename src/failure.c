@@ -1,0 +1,98 @@
+#include "failure.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+const failure FAILURE_ARRAY_TOO_LONG = {"too_many", "Corosync takes at most 63 strings in one message: concatenate some"};
+const failure FAILURE_CLOSED = {"closed", "the handle is closed"};
+const failure FAILURE_DISPATCHING = {"dispatching",
+	"a handler of this handle is running, and the order of events must hold: return from the handler first"};
+const failure FAILURE_JOINED = {"exist", "a handle is in one group at a time, and this one has already joined: open another handle"};
+const failure FAILURE_LEFT = {"left", "a handle that has left cannot join again: close it and open a new one"};
+const failure FAILURE_NAME_EMPTY = {"invalid_param", "a group's name is 1 to 128 bytes, and this one is empty"};
+const failure FAILURE_NAME_TOO_LONG = {"name_too_long", "a group's name is 1 to 128 bytes"};
+const failure FAILURE_NO_MEMORY = {"no_memory",
+	"not enough memory for what Corosync delivered, so an event is missing: close the handle and join anew"};
+const failure FAILURE_NOT_CONNECTED = {"not_connected",
+	"the connection to Corosync is lost: is corosync still running? open a new handle once it is"};
+const failure FAILURE_NOT_JOINED = {"not_joined", "the handle is not a member of a group: join first"};
+const failure FAILURE_OUT_OF_RANGE = {"out_of_range", "the value does not fit in a number of this Lua"};
+const failure FAILURE_TOO_BIG = {"too_big",
+	"the message is longer than max_message_size(), the longest that Corosync delivers as one: send less, or open with split = true"};
+const failure FAILURE_UNREACHABLE = {"not_connected",
+	"is corosync running, and may this user connect? (see uidgid.d in corosync.conf(5))"};
+const failure FAILURE_WRONG_PROCESS = {"wrong_process",
+	"the handle was opened by another process, of which this one is a fork: open a new one here"};
+
+static const failure corosync_failures[] = {
+	[CS_ERR_LIBRARY] = {"library", "Corosync's library reports an internal error"},
+	[CS_ERR_VERSION] = {"version", "Corosync and its client library are of different versions"},
+	[CS_ERR_INIT] = {"init", "Corosync is not initialized yet: try again shortly"},
+	[CS_ERR_TIMEOUT] = {"timeout", "Corosync did not answer in time"},
+	[CS_ERR_TRY_AGAIN] = {"try_again",
+		"the cluster's membership is changing or Corosync's queue is full: try again shortly"},
+	[CS_ERR_INVALID_PARAM] = {"invalid_param", "Corosync refuses the argument"},
+	[CS_ERR_NO_MEMORY] = {"no_memory", "Corosync has not enough memory"},
+	[CS_ERR_BAD_HANDLE] = {"bad_handle", "Corosync does not know the handle any more: open a new one"},
+	[CS_ERR_BUSY] = {"busy", "Corosync is busy: try again shortly"},
+	[CS_ERR_ACCESS] = {"access", "Corosync does not allow it"},
+	[CS_ERR_NOT_EXIST] = {"not_exist", "it does not exist"},
+	[CS_ERR_NAME_TOO_LONG] = {"name_too_long", "the name is too long"},
+	[CS_ERR_EXIST] = {"exist", "this process is in that group already"},
+	[CS_ERR_NO_SPACE] = {"no_space", "no space left: is /dev/shm full?"},
+	[CS_ERR_INTERRUPT] = {"interrupt", "a change of the configuration came between, and nothing was delivered: send it all again"},
+	[CS_ERR_NAME_NOT_FOUND] = {"name_not_found", "Corosync does not know the name"},
+	[CS_ERR_NO_RESOURCES] = {"no_resources", "no resources left: too many open files?"},
+	[CS_ERR_NOT_SUPPORTED] = {"not_supported", "this Corosync does not support it"},
+	[CS_ERR_BAD_OPERATION] = {"bad_operation", "not possible in this state"},
+	[CS_ERR_FAILED_OPERATION] = {"failed_operation", "Corosync failed to do it"},
+	[CS_ERR_MESSAGE_ERROR] = {"message_error", "Corosync met a damaged message"},
+	[CS_ERR_QUEUE_FULL] = {"queue_full", "Corosync's queue is full: try again shortly"},
+	[CS_ERR_QUEUE_NOT_AVAILABLE] = {"queue_not_available", "Corosync's queue is not available"},
+	[CS_ERR_BAD_FLAGS] = {"bad_flags", "Corosync does not know the flags"},
+	[CS_ERR_TOO_BIG] = {"too_big", "it is too big for Corosync"},
+	[CS_ERR_NO_SECTIONS] = {"no_sections", "there is nothing more"},
+};
+
+static const failure unknown_failure = {"unknown", "Corosync answers with an error code that this binding does not know"};
+
+const failure *failure_of(cs_error_t error)
+{
+	size_t index = (size_t)error;
+
+	if (index >= sizeof corosync_failures / sizeof *corosync_failures || corosync_failures[index].code == NULL) {
+		return &unknown_failure;
+	}
+	return &corosync_failures[index];
+}
+
+int failure_push(lua_State *L, const failure *why)
+{
+	lua_pushfstring(L, "cannot %s: %s", lua_tostring(L, -1), why->text);
+	lua_pushnil(L);
+	lua_insert(L, -2);
+	lua_pushstring(L, why->code);
+	lua_remove(L, -4);
+	return 3;
+}
+
+void failure_push_name(lua_State *L, const char *name, size_t length)
+{
+	luaL_Buffer buffer;
+	char escaped[8];
+	size_t i;
+
+	luaL_buffinit(L, &buffer);
+	luaL_addchar(&buffer, '\'');
+	for (i = 0; i < length; i++) {
+		unsigned char byte = (unsigned char)name[i];
+		if (byte < 0x80 && isprint(byte) && byte != '\'' && byte != '\\') {
+			luaL_addchar(&buffer, (char)byte);
+		} else {
+			(void)snprintf(escaped, sizeof escaped, "\\%03u", byte);
+			luaL_addstring(&buffer, escaped);
+		}
+	}
+	luaL_addchar(&buffer, '\'');
+	luaL_pushresult(&buffer);
+}

@@ -1,0 +1,43 @@
+/* Run-time failures: the answer nil, message, code. */
+#ifndef COROSYNC_LUA_FAILURE_H
+#define COROSYNC_LUA_FAILURE_H
+
+#include <stddef.h>
+
+#include <corosync/corotypes.h>
+
+#include "compat.h"
+
+typedef struct failure {
+	const char *code; /* a lower-case word that scripts compare */
+	const char *text; /* why, and what the user can do */
+} failure;
+
+extern const failure FAILURE_ARRAY_TOO_LONG;
+extern const failure FAILURE_CLOSED;
+extern const failure FAILURE_DISPATCHING;
+extern const failure FAILURE_JOINED;
+extern const failure FAILURE_LEFT;
+extern const failure FAILURE_NAME_EMPTY;
+extern const failure FAILURE_NAME_TOO_LONG;
+extern const failure FAILURE_NO_MEMORY;
+extern const failure FAILURE_NOT_CONNECTED;
+extern const failure FAILURE_NOT_JOINED;
+extern const failure FAILURE_OUT_OF_RANGE;
+extern const failure FAILURE_TOO_BIG;
+extern const failure FAILURE_UNREACHABLE;
+extern const failure FAILURE_WRONG_PROCESS;
+
+/* The failure that stands for one of Corosync's error codes. Never NULL. */
+const failure *failure_of(cs_error_t error);
+
+/*
+ * Pushes nil, "cannot <what>: <text>", code, where <what> is the string on top of the stack, which it replaces.
+ * Returns 3, the number of values, so that a C function can return it. [-1, +3, m]
+ */
+int failure_push(lua_State *L, const failure *why);
+
+/* Pushes a name in single quotes, with bytes that a terminal should not see as \ddd. [-0, +1, m] */
+void failure_push_name(lua_State *L, const char *name, size_t length);
+
+#endif

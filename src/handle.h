@@ -1,0 +1,96 @@
+/*
+ * The life that the handles of every Corosync library share: open, queue, dispatch, receive, wait, close.
+ *
+ * A handle is a userdata whose first member is `handle`. Corosync's callbacks copy what they are given into its
+ * queue and never touch Lua; events leave the queue after Corosync's dispatch has returned. So a handler may
+ * raise, close its own handle or collect garbage, and no Lua error ever crosses a Corosync frame.
+ */
+#ifndef COROSYNC_LUA_HANDLE_H
+#define COROSYNC_LUA_HANDLE_H
+
+#include <sys/types.h>
+
+#include <corosync/corotypes.h>
+
+#include "compat.h"
+#include "failure.h"
+#include "queue.h"
+
+typedef struct handle handle;
+
+typedef struct event_kind {
+	const char *handler; /* the handler's field in the table given to open */
+	const char *name;    /* what receive() calls the event */
+	/* Pushes the event's values and answers how many. `values` is the index of the handle's user value. [-0, +n, m] */
+	int (*push)(lua_State *L, handle *h, const event *ev, int values);
+} event_kind;
+
+typedef struct handle_class {
+	const char *type;    /* the metatable's name */
+	const char *service; /* the word for it in messages */
+	const event_kind *kinds;
+	cs_error_t (*fd_get)(uint64_t id, int *fd);
+	cs_error_t (*dispatch)(uint64_t id, cs_dispatch_flags_t flags);
+	cs_error_t (*finalize)(uint64_t id);
+} handle_class;
+
+typedef enum handle_state {
+	HANDLE_CLOSED, /* nothing to finalize */
+	HANDLE_OPEN,
+	HANDLE_LOST, /* the daemon has gone, or an event could not be kept: only what is queued is still good */
+} handle_state;
+
+typedef enum handle_busy {
+	HANDLE_IDLE,
+	HANDLE_DELIVERING, /* a handler runs: no other event may overtake it */
+	HANDLE_CONVERTING, /* an event is being made into Lua values: the queue must not move */
+} handle_busy;
+
+struct handle {
+	const handle_class *class;
+	uint64_t id; /* Corosync's handle */
+	int fd;
+	pid_t owner; /* Corosync's connections must not be used, nor closed, by a fork */
+	handle_state state;
+	handle_busy busy;
+	bool stop;             /* the running dispatch ends after the present handler */
+	const failure *reason; /* why it is lost */
+	queue queue;
+};
+
+/* Fields of a handle's user value, a table. */
+enum { VALUE_HANDLERS = 1, VALUE_ADDRESSES, VALUE_MEMBERS };
+
+/*
+ * Makes the metatable of a class: the methods that all handles share and those in `methods`. [-0, +0, m]
+ */
+void handle_setup(lua_State *L, const handle_class *class, const luaL_Reg *methods);
+
+/*
+ * Pushes a new, closed handle of `size` bytes whose handlers are the table at that index. Nothing that raises may
+ * come between a successful initialize and handle_opened. [-0, +1, m]
+ */
+void *handle_new(lua_State *L, const handle_class *class, size_t size, int handlers);
+
+/* Takes over a connection just made; it stays the caller's when fd_get answers anything but CS_OK. */
+cs_error_t handle_opened(handle *h, uint64_t id);
+
+/* Pushes the answer of an open that failed: nil, message, code; answers 3. [-0, +3, m] */
+int handle_open_failed(lua_State *L, const handle_class *class, cs_error_t error);
+
+/* The handle at index 1, whatever its state. Raises if it is of another type. [-0, +0, v] */
+void *handle_check(lua_State *L, const handle_class *class);
+
+/* NULL if Corosync may be called on the handle now, else why not. */
+const failure *handle_unusable(const handle *h);
+
+/* CS_ERR_LIBRARY if the daemon has gone, else the error as given: for calls whose own code cannot be trusted then. */
+cs_error_t handle_verify(const handle *h, cs_error_t error);
+
+/* The failure that a call's error code stands for; notes when it means that the daemon has gone. */
+const failure *handle_failure(handle *h, cs_error_t error);
+
+/* For callbacks: an event to fill, or NULL when there is no memory, which makes the handle lost. */
+event *handle_append(handle *h, uint64_t kind, size_t payload);
+
+#endif

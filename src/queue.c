@@ -1,0 +1,101 @@
+#include "queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CAPACITY ((size_t)4096)
+#define ALIGNMENT ((size_t)8)
+
+size_t queue_length(const queue *q)
+{
+	return q->tail - q->head;
+}
+
+static bool grow(queue *q, size_t needed)
+{
+	size_t capacity = q->capacity == 0 ? FIRST_CAPACITY : q->capacity;
+	unsigned char *data;
+
+	while (capacity < needed) {
+		if (capacity > SIZE_MAX / 2) {
+			return false;
+		}
+		capacity *= 2;
+	}
+	data = realloc(q->data, capacity);
+	if (data == NULL) {
+		return false;
+	}
+	q->data = data;
+	q->capacity = capacity;
+	return true;
+}
+
+/* Moving to the front pays only when it frees at least as much as it copies. */
+static bool make_room(queue *q, size_t size)
+{
+	size_t length = queue_length(q);
+
+	if (q->capacity - q->tail >= size) {
+		return true;
+	}
+	if (q->head >= length && q->capacity - length >= size) {
+		memcpy(q->data, q->data + q->head, length);
+		q->head = 0;
+		q->tail = length;
+		return true;
+	}
+	return size <= SIZE_MAX - q->tail && grow(q, q->tail + size);
+}
+
+event *queue_append(queue *q, uint64_t kind, size_t payload)
+{
+	size_t size;
+	event *appended;
+
+	if (payload > SIZE_MAX / 2) {
+		return NULL;
+	}
+	size = (sizeof(event) + payload + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+	if (!make_room(q, size)) {
+		return NULL;
+	}
+	appended = (event *)(void *)(q->data + q->tail);
+	appended->size = size;
+	appended->kind = kind;
+	q->tail += size;
+	return appended;
+}
+
+const event *queue_head(const queue *q)
+{
+	return queue_length(q) == 0 ? NULL : (const event *)(const void *)(q->data + q->head);
+}
+
+void queue_pop(queue *q)
+{
+	q->head += queue_head(q)->size;
+	if (q->head == q->tail) {
+		q->head = q->tail = 0;
+	}
+}
+
+void queue_trim(queue *q)
+{
+	unsigned char *data;
+
+	if (queue_length(q) != 0 || q->capacity <= QUEUE_KEEPS) {
+		return;
+	}
+	data = realloc(q->data, QUEUE_KEEPS);
+	if (data != NULL) {
+		q->data = data;
+		q->capacity = QUEUE_KEEPS;
+	}
+}
+
+void queue_free(queue *q)
+{
+	free(q->data);
+	*q = (queue){0};
+}
