@@ -10,7 +10,7 @@ files["examples"] = {
 -- Scripts for cpgrun --lab-script.
 files["examples/demo/story.lua"] = {
   read_globals = { "partition", "heal", "kill", "kill_host", "pause", "resume", "restart", "wait_for", "write", "output",
-    "stop", "nodes" },
+    "stop", "nodes", "quiet" },
 }
 files["lua/cpgrun"] = { globals = { "group", "arg" } }
 files["spec"] = { std = "+busted" }

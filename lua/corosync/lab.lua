@@ -1,0 +1,391 @@
+--- A private Corosync cluster on this machine: up to eight real daemons, each with a network, a /run and a
+-- /dev/shm of its own, joined by a bridge that can be cut. For root and for ordinary users, beside other labs
+-- and within them. However the program ends, nothing of a lab is left, neither a process nor a file.
+--
+--    local lab = require "corosync.lab"
+--    local cluster = assert(lab.start(3))
+--    cluster:partition({ 1, 2 }, { 3 })
+--    assert(cluster:wait_members({ 1, 2 }, 10))
+--    cluster:stop()
+--
+-- Functions that wait drive the luv loop when called from plain code; called in a coroutine, they yield and
+-- are resumed by the loop that the program runs. Nodes are numbers from 1. A wrong argument raises; all else
+-- that fails answers `nil, message, code`, after `stop` with the code "stopped".
+-- @module corosync.lab
+
+local uv = require "luv"
+local argument = require "corosync.lab.argument"
+local Daemon = require "corosync.lab.daemon"
+local machine = require "corosync.lab.machine"
+local Namespaces = require "corosync.lab.namespaces"
+local wait = require "corosync.lab.wait"
+
+local MOST_NODES = 8
+-- Seconds. Nothing here takes so long on a healthy machine.
+local START, KILL, SHUTDOWN, COMMAND = 30, 5, 15, 10
+
+local START_OPTIONS = { nodes = "number", token = "number", transport = "string", output = "function",
+  timeout = "number" }
+local RUN_OPTIONS = { env = "table", cwd = "string", output = "function", exit = "function", host = "boolean" }
+
+local Cluster = {}
+Cluster.__index = Cluster
+
+local lab = { check = machine.check }
+local labs = 0
+
+local function is_alive(child)
+  return child ~= nil and not child.ended
+end
+
+local function check_node(self, node, method)
+  argument.check(argument.is_whole(node, 1, self.nodes), "node", method,
+    ("expected 1 to %d, got %s"):format(self.nodes, tostring(node)))
+end
+
+local function check_nodes(self, list, name, method)
+  argument.check(type(list) == "table" and #list > 0, name, method, "expected an array of nodes")
+  for _, node in ipairs(list) do
+    argument.check(argument.is_whole(node, 1, self.nodes), name, method,
+      ("%s is no node, they are 1 to %d"):format(tostring(node), self.nodes))
+  end
+end
+
+local function stopped(method)
+  return nil, method .. ": the lab was stopped", "stopped"
+end
+
+local function adopt(self, child)
+  for i = #self.children, 1, -1 do
+    if self.children[i].exited then table.remove(self.children, i) end
+  end
+  self.children[#self.children + 1] = child
+  return child
+end
+
+local function environment(self, extra)
+  local env = { COROSYNC_LAB = self.id }
+  for name, value in pairs(extra or {}) do env[name] = value end
+  return machine.environment(env)
+end
+
+local function start_daemon(self, node)
+  local process, message, code = self.daemons[node]:start(self.namespaces, environment(self))
+  if not process then return nil, message, code end
+  adopt(self, process)
+  return true
+end
+
+local function start_all(self, seconds)
+  local fine, message, code = self:heal()
+  for node = 1, self.nodes do
+    if fine then fine, message, code = start_daemon(self, node) end
+  end
+  if not fine then return nil, message, code end
+  local function sees_all(daemon) return #daemon.members == self.nodes end
+  return Daemon.wait_ready(self.daemons, seconds, sees_all, "start")
+end
+
+-- Lua 5.1 and LuaJIT finalize no tables.
+local function finalize(self)
+  local newproxy = rawget(_G, "newproxy")
+  if not newproxy then return end
+  self.proxy = newproxy(true)
+  getmetatable(self.proxy).__gc = function() Cluster.__gc(self) end
+end
+
+local function new_cluster(options)
+  labs = labs + 1
+  local owner = uv.os_getpid()
+  -- A pid alone says little: labs can run within labs, each with pids of its own.
+  local id = ("%d.%d.%x"):format(owner, labs, uv.hrtime() % 2 ^ 32)
+  local self = { nodes = options.nodes, id = id, owner = owner, output = options.output,
+    daemons = {}, hosts = {}, children = {} }
+  for node = 1, options.nodes do self.daemons[node] = Daemon.new(node, options.output) end
+  return setmetatable(self, Cluster)
+end
+
+local function check_start(options)
+  argument.options(options, START_OPTIONS, "start")
+  argument.check(argument.is_whole(options.nodes, 1, MOST_NODES), "nodes", "start",
+    ("expected 1 to %d, got %s"):format(MOST_NODES, tostring(options.nodes)))
+  argument.check(argument.is_whole(options.token or 1000, 1, 2 ^ 31), "options.token", "start",
+    "expected whole milliseconds")
+  argument.check(({ udpu = true, knet = true })[options.transport or "udpu"], "options.transport", "start",
+    "expected udpu or knet")
+end
+
+--- Starts a cluster and waits until all its daemons see each other.
+-- @tparam number|table options the number of nodes, 1 to 8, or a table: `nodes`; `token`, totem's token timeout
+--   in milliseconds (1000); `transport`, "udpu" (the default) or "knet"; `timeout`, the longest wait in
+--   seconds (30); `output`, function(node, stream, line), called for each line of a daemon's log (stream
+--   "log") and of each program without an own `output` ("out", "err")
+-- @treturn corosync.lab.Cluster or nil, message, code: "tools", "namespaces" or "network" (see `check`),
+--   "not_running" (a daemon ended, the message quotes its log), "timeout"
+function lab.start(options)
+  if type(options) ~= "table" then options = { nodes = options } end
+  check_start(options)
+  local seconds = options.timeout or START
+  local fine, message, code = machine.check()
+  if not fine then return nil, message, code end
+  local self = new_cluster(options)
+  self.namespaces, message, code = Namespaces.new(self.nodes,
+    Daemon.configuration(self.nodes, options.transport or "udpu", options.token or 1000),
+    environment(self), seconds)
+  if not self.namespaces then return nil, message, code end
+  finalize(self)
+  fine, message, code = start_all(self, seconds)
+  if fine then return self end
+  self:stop()
+  return nil, message, code
+end
+
+--- A running lab. Its fields are for reading: `nodes`, how many there are; `id`, the value of COROSYNC_LAB in
+-- the environment of all its processes. A lab that is collected or, in Lua 5.4, leaves the scope of its
+-- to-be-closed variable ends.
+-- @type Cluster
+
+--- Splits the network. The links stay up.
+-- @tparam table ... the groups: arrays of nodes. Nodes that are not named form one more group together.
+-- @treturn boolean true, or nil, message, "network"
+function Cluster:partition(...)
+  local groups, bridge_of = { ... }, {}
+  argument.check(#groups > 0, "groups", "partition", "expected at least one array of nodes")
+  for number, group in ipairs(groups) do
+    check_nodes(self, group, ("group %d"):format(number), "partition")
+    for _, node in ipairs(group) do
+      argument.check(not bridge_of[node], ("group %d"):format(number), "partition",
+        ("node %d is named twice"):format(node))
+      bridge_of[node] = number
+    end
+  end
+  if self.is_stopped then return stopped("partition") end
+  for node = 1, self.nodes do bridge_of[node] = bridge_of[node] or #groups + 1 end
+  return self.namespaces:connect(bridge_of)
+end
+
+--- Makes the network whole again.
+-- @treturn boolean true, or nil, message, "network"
+function Cluster:heal()
+  if self.is_stopped then return stopped("heal") end
+  local bridge_of = {}
+  for node = 1, self.nodes do bridge_of[node] = 0 end
+  return self.namespaces:connect(bridge_of)
+end
+
+local function running_daemon(self, node, method)
+  check_node(self, node, method)
+  if self.is_stopped then return stopped(method) end
+  local daemon = self.daemons[node]
+  if daemon:is_alive() then return daemon end
+  return nil, ("%s: the daemon of node %d does not run"):format(method, node), "not_running"
+end
+
+local function end_process(process, signal, seconds)
+  process:kill(signal)
+  local exit_code, message, code = process:wait(seconds)
+  if not exit_code then return nil, message, code end
+  return true
+end
+
+--- Kills a node's daemon (SIGKILL) and waits until it is gone.
+-- @tparam number node
+-- @treturn boolean true, or nil, message, "not_running" or "timeout" (after 5 s)
+function Cluster:kill(node)
+  local daemon, message, code = running_daemon(self, node, "kill")
+  if not daemon then return nil, message, code end
+  return end_process(daemon.process, "sigkill", KILL)
+end
+
+--- Kills a node's host (SIGKILL), the last program run there with the option `host`, and waits until it is gone.
+-- @tparam number node
+-- @treturn boolean true, or nil, message, "not_running" or "timeout" (after 5 s)
+function Cluster:kill_host(node)
+  check_node(self, node, "kill_host")
+  if self.is_stopped then return stopped("kill_host") end
+  local host = self.hosts[node]
+  if host and is_alive(host.process) then return end_process(host.process, "sigkill", KILL) end
+  return nil, ("kill_host: node %d has no host that runs"):format(node), "not_running"
+end
+
+--- Ends a node's daemon in an orderly way (SIGTERM) and waits until it is gone. A paused one is resumed for it.
+-- @tparam number node
+-- @treturn boolean true, or nil, message, "not_running" or "timeout" (after 15 s)
+function Cluster:stop_daemon(node)
+  local daemon, message, code = running_daemon(self, node, "stop_daemon")
+  if not daemon then return nil, message, code end
+  daemon.process:kill("sigcont")
+  return end_process(daemon.process, "sigterm", SHUTDOWN)
+end
+
+--- Stops a node's daemon without its noticing (SIGSTOP) and waits until it stands. Clients that call it hang.
+-- @tparam number node
+-- @treturn boolean true, or nil, message, "not_running" or "timeout" (after 5 s)
+function Cluster:pause(node)
+  local daemon, message, code = running_daemon(self, node, "pause")
+  if not daemon then return nil, message, code end
+  return daemon:set_stopped(true, KILL)
+end
+
+--- Lets a paused daemon go on (SIGCONT).
+-- @tparam number node
+-- @treturn boolean true, or nil, message, "not_running" or "timeout" (after 5 s)
+function Cluster:resume(node)
+  local daemon, message, code = running_daemon(self, node, "resume")
+  if not daemon then return nil, message, code end
+  return daemon:set_stopped(false, KILL)
+end
+
+local function restart_host(self, node)
+  local host = self.hosts[node]
+  if not host or is_alive(host.process) then return true end
+  local process, message, code = self:run(node, host.argv, host.options)
+  if not process then return nil, message, code end
+  return true, process
+end
+
+local function always() return true end
+
+--- Starts a node's daemon anew, killing it first if it runs, and waits until it serves clients. Then starts
+-- the node's host again if it had one that no longer runs.
+-- @tparam number node
+-- @treturn boolean true, and as second value the host's process if one was started; or nil, message,
+--   "not_running" (the new daemon ended, the message quotes its log), "timeout" (after 30 s) or "spawn"
+function Cluster:restart(node)
+  check_node(self, node, "restart")
+  if self.is_stopped then return stopped("restart") end
+  local fine, message, code = true, nil, nil
+  if self.daemons[node]:is_alive() then fine, message, code = self:kill(node) end
+  if fine then fine, message, code = start_daemon(self, node) end
+  if fine then fine, message, code = Daemon.wait_ready({ self.daemons[node] }, START, always, "restart") end
+  if not fine then return nil, message, code end
+  return restart_host(self, node)
+end
+
+--- Waits until a condition holds: it is looked at after each event of the loop and at least every 20 ms.
+-- @tparam function predicate called without arguments; it may wait, as `command` does
+-- @tparam number seconds the longest wait
+-- @tparam[opt="condition"] string what is waited for, for the message
+-- @treturn boolean true, or nil, message, "timeout"
+function Cluster:wait_for(predicate, seconds, what) -- luacheck: ignore 212
+  argument.check(type(predicate) == "function", "predicate", "wait_for", "expected a function")
+  argument.seconds(seconds, "wait_for")
+  argument.check(what == nil or type(what) == "string", "what", "wait_for", "expected a string")
+  if wait.until_true(predicate, seconds) then return true end
+  return nil, ("%s: timed out after %g s"):format(what or "condition", seconds), "timeout"
+end
+
+--- Starts a program in a node, as a client of its daemon.
+-- @tparam number node
+-- @tparam table argv the program, looked up in PATH, and its arguments: an array of strings
+-- @tparam[opt] table options `env`, values by name, added to the environment; `cwd`, the folder to start in
+--   (this program's own); `output`, function(line, stream), stream being "out" or "err"; `exit`,
+--   function(code, signal), called when it has ended and all its output has been read; `host`, whether it is
+--   the node's host from now on, see `kill_host` and `restart`
+-- @treturn corosync.lab.process or nil, message, "spawn"
+function Cluster:run(node, argv, options)
+  check_node(self, node, "run")
+  argument.argv(argv, "run")
+  options = options or {}
+  argument.options(options, RUN_OPTIONS, "run")
+  if self.is_stopped then return stopped("run") end
+  local all = self.output
+  local child, message, code = self.namespaces:spawn(node, argv, {
+    env = environment(self, options.env), cwd = options.cwd, home = uv.cwd(), exit = options.exit,
+    output = options.output or all and function(line, stream) all(node, stream, line) end,
+  })
+  if not child then return nil, message, code end
+  if options.host then self.hosts[node] = { process = child, argv = argv, options = options } end
+  return adopt(self, child)
+end
+
+--- Runs a program in a node to its end.
+-- @tparam number node
+-- @tparam table argv as for `run`
+-- @tparam[opt=10] number seconds the longest it may run: it is killed then
+-- @treturn number its exit code, and as second and third values what it wrote to standard output and to
+--   standard error; or nil, message, "timeout", "signal" (something killed it) or "spawn"
+function Cluster:command(node, argv, seconds)
+  check_node(self, node, "command")
+  argument.argv(argv, "command")
+  seconds = seconds or COMMAND
+  argument.seconds(seconds, "command")
+  if self.is_stopped then return stopped("command") end
+  local child, message, code = self.namespaces:spawn(node, argv,
+    { env = environment(self), home = uv.cwd(), raw = true })
+  if not child then return nil, message, code end
+  adopt(self, child):close_stdin()
+  if not child:wait(seconds) then
+    child:kill("sigkill")
+    return nil, ("command: %s: timed out after %g s"):format(argv[1], seconds), "timeout"
+  end
+  if child.signal ~= 0 then
+    return nil, ("command: %s: killed by signal %d"):format(argv[1], child.signal), "signal"
+  end
+  return child.code, table.concat(child.raw.out), table.concat(child.raw.err)
+end
+
+--- The nodes that a node's daemon has in its membership. It is read from the daemon's log, so a paused daemon
+-- answers, too: what it saw last.
+-- @tparam number node
+-- @treturn table their ids, sorted; or nil, message, "not_running"
+function Cluster:members(node)
+  local daemon, message, code = running_daemon(self, node, "members")
+  if not daemon then return nil, message, code end
+  local ids = {}
+  for i, id in ipairs(daemon.members) do ids[i] = id end
+  return ids
+end
+
+--- Waits until each of some nodes has exactly these in its membership.
+-- @tparam table node_list
+-- @tparam number seconds the longest wait
+-- @treturn boolean true, or nil, message, "timeout"
+function Cluster:wait_members(node_list, seconds)
+  check_nodes(self, node_list, "node_list", "wait_members")
+  argument.seconds(seconds, "wait_members")
+  local wanted = {}
+  for i, node in ipairs(node_list) do wanted[i] = node end
+  table.sort(wanted)
+  local text = table.concat(wanted, " ")
+  return self:wait_for(function()
+    for _, node in ipairs(wanted) do
+      local members = self:members(node)
+      if not members or table.concat(members, " ") ~= text then return false end
+    end
+    return true
+  end, seconds, ("members %s of each other"):format(text))
+end
+
+--- What a node's daemon has logged so far, all its lives included.
+-- @tparam number node
+-- @treturn string lines, each with its newline
+function Cluster:log(node)
+  check_node(self, node, "log")
+  return self.daemons[node]:log()
+end
+
+--- Ends everything and waits until all of it is gone. Doing it again does nothing.
+-- @treturn boolean true, or nil, message, "timeout" (after 5 s)
+function Cluster:stop()
+  self.is_stopped = true
+  local fine, message, code = self.namespaces:stop(KILL)
+  if not fine then return nil, message, code end
+  local function are_gone()
+    for _, child in ipairs(self.children) do
+      if not child.exited then return false end
+    end
+    return true
+  end
+  if wait.until_true(are_gone, KILL) then return true end
+  return nil, ("stop: a program has not ended after %d s"):format(KILL), "timeout"
+end
+
+-- A collector cannot wait, and one in a forked process has no right to end its parent's lab.
+function Cluster:__gc()
+  if not self.is_stopped and self.namespaces and self.owner == uv.os_getpid() then self.namespaces:kill() end
+end
+
+Cluster.__close = Cluster.stop
+
+return lab

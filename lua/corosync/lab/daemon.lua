@@ -1,0 +1,166 @@
+--- The daemon of one node of a lab, through all its lives.
+-- Its membership and its readiness are read from its log: that is an event of the loop, needs no client, and
+-- holds for a paused daemon, too, in which every client would hang.
+-- @classmod corosync.lab.daemon
+
+local proc = require "corosync.lab.proc"
+local wait = require "corosync.lab.wait"
+
+local LINES_QUOTED = 8
+
+-- Two settings are for root's daemons: they shall not run at real-time priority beside the machine's own
+-- work, nor leave the control group that they were started in.
+local CONFIGURATION = [[
+totem {
+  version: 2
+  cluster_name: lab
+  transport: %s
+  token: %d
+  crypto_cipher: none
+  crypto_hash: none
+}
+quorum {
+  provider: corosync_votequorum
+}
+logging {
+  to_stderr: yes
+  to_syslog: no
+  timestamp: on
+}
+system {
+  state_dir: /run/state
+  allow_knet_handle_fallback: yes
+  sched_rr: no
+  move_to_root_cgroup: no
+}
+nodelist {
+%s}
+]]
+
+local NODE = [[
+  node {
+    ring0_addr: 10.9.0.%d
+    nodeid: %d
+    name: node%d
+  }
+]]
+
+-- A killed daemon and its clients leave their buffers behind.
+local COMMAND = { "sh", "-c", "rm -f /dev/shm/qb-*; exec corosync -f -c /run/corosync.conf" }
+
+local Daemon = {}
+Daemon.__index = Daemon
+
+--- The text of corosync.conf.
+-- @tparam number nodes
+-- @tparam string transport
+-- @tparam number token milliseconds
+-- @treturn string
+function Daemon.configuration(nodes, transport, token)
+  local list = {}
+  for i = 1, nodes do list[i] = NODE:format(i, i, i) end
+  return CONFIGURATION:format(transport, token, table.concat(list))
+end
+
+--- Makes the daemon of a node, not running.
+-- @tparam number node
+-- @tparam[opt] function output called with node, "log" and each line of the log
+-- @treturn corosync.lab.daemon
+function Daemon.new(node, output)
+  return setmetatable({ node = node, output = output, lines = {}, members = {} }, Daemon)
+end
+
+local function read_log(self, line)
+  self.lines[#self.lines + 1] = line
+  local list = line:match("%[QUORUM%] Members%[%d+%]:([%d ]*)")
+  if list then
+    self.next_members = {}
+    for id in list:gmatch("%d+") do self.next_members[#self.next_members + 1] = tonumber(id) end
+    table.sort(self.next_members)
+  elseif line:find("Completed service synchronization", 1, true) then
+    -- Only now are clients served in this membership.
+    self.is_ready = true
+    self.members = self.next_members or self.members
+  end
+end
+
+--- Starts it.
+-- @tparam corosync.lab.namespaces namespaces
+-- @tparam table env an array of NAME=value
+-- @treturn corosync.lab.process or nil, message, code
+function Daemon:start(namespaces, env)
+  self.is_ready, self.members, self.next_members = false, {}, nil
+  local process, message, code = namespaces:spawn(self.node, COMMAND, {
+    env = env,
+    -- A folder of the lab: a crashing daemon's core would else be left where the program runs.
+    cwd = "/run",
+    output = function(line)
+      read_log(self, line)
+      if self.output then self.output(self.node, "log", line) end
+    end,
+  })
+  if not process then return nil, message, code end
+  self.process = process
+  return process
+end
+
+--- Whether it runs, paused or not.
+-- @treturn boolean
+function Daemon:is_alive()
+  return self.process ~= nil and not self.process.ended
+end
+
+--- Waits for several daemons: until each is ready and right. Does not wait on when one of them has ended.
+-- @tparam table daemons
+-- @tparam number seconds the longest wait
+-- @tparam function is_right called with a daemon
+-- @tparam string what is waited for, for the message
+-- @treturn boolean true; or nil, a message that quotes the failing daemon's log, and "not_running" or "timeout"
+function Daemon.wait_ready(daemons, seconds, is_right, what)
+  local failing
+  wait.until_true(function()
+    failing = nil
+    for _, daemon in ipairs(daemons) do
+      if daemon.process.exited then
+        failing = daemon
+        return true
+      elseif not (daemon.is_ready and is_right(daemon)) then
+        failing = failing or daemon
+      end
+    end
+    return not failing
+  end, seconds)
+  if not failing then return true end
+  local process, reason, code = failing.process, ("timed out after %g s"):format(seconds), "timeout"
+  if process.exited then
+    reason = ("it ended (exit code %d, signal %d)"):format(process.code, process.signal)
+    code = "not_running"
+  end
+  return nil, ("%s: the daemon of node %d: %s:\n%s"):format(what, failing.node, reason, failing:last_lines()), code
+end
+
+--- Stops it or lets it go on by a signal and waits until that is so.
+-- @tparam boolean stop
+-- @tparam number seconds the longest wait
+-- @treturn boolean true, or nil, message, "not_running" or "timeout"
+function Daemon:set_stopped(stop, seconds)
+  local process = self.process
+  local fine, message, code = process:kill(stop and "sigstop" or "sigcont")
+  if not fine then return nil, message, code end
+  if wait.until_true(function() return proc.is_stopped(process.pid) == stop end, seconds) then return true end
+  return nil, ("the daemon of node %d: timed out after %g s"):format(self.node, seconds), "timeout"
+end
+
+--- The end of its log.
+-- @treturn string
+function Daemon:last_lines()
+  return table.concat(self.lines, "\n", math.max(1, #self.lines - LINES_QUOTED + 1))
+end
+
+--- Its log, all its lives included.
+-- @treturn string lines, each with its newline
+function Daemon:log()
+  return #self.lines > 0 and table.concat(self.lines, "\n") .. "\n" or ""
+end
+
+return Daemon

@@ -1,0 +1,173 @@
+--- The namespaces of a lab: one set that holds the bridges, within it one for each node.
+-- All of it hangs on one process that reads from a pipe which we hold: however our process ends, the kernel
+-- closes the pipe, that process ends, and with it, as the first of its pid namespace, every other one.
+-- Every file is on file systems in memory that only these processes see.
+-- @classmod corosync.lab.namespaces
+
+local machine = require "corosync.lab.machine"
+local proc = require "corosync.lab.proc"
+local process = require "corosync.lab.process"
+local wait = require "corosync.lab.wait"
+
+-- A holder makes its own link, with the far end given to pid 1: so nobody has to wait for its namespace to
+-- exist, and all nodes are made side by side.
+local HOLDER = [[
+set -e
+trap 'echo failed' EXIT
+mount -n --bind /run/lab/$1 /run
+mount -n -t tmpfs tmpfs /dev/shm
+ip link set lo up
+ip link add eth0 type veth peer name v$1 netns 1
+ip addr add 10.9.0.$1/24 dev eth0
+ip link set eth0 up
+echo holder $1 $$
+exec sleep infinity >/dev/null 2>&1
+]]
+
+local INIT = [[
+set -e
+mount -n -t tmpfs tmpfs /run
+mount -n -t tmpfs tmpfs /dev/shm
+ip link set lo up
+i=0
+while [ $i -le $1 ]; do
+  ip link add br$i type bridge
+  ip link set br$i up
+  i=$((i + 1))
+done
+i=1
+while [ $i -le $1 ]; do
+  mkdir -p /run/lab/$i/state
+  printf %s "$2" >/run/lab/$i/corosync.conf
+  unshare -nm sh -c "$3" sh $i &
+  i=$((i + 1))
+done
+while read -r line; do :; done
+]]
+
+-- Says on descriptor 3 that it runs, waits for the answer and becomes the program.
+local PROGRAM = [[
+echo >&3
+read -r answer <&3
+if [ "$1" ]; then cd -- "$1" || exit 126; else cd -- "$2" 2>/dev/null || cd /; fi
+shift 2
+exec "$@" 3>&-
+]]
+
+local Namespaces = {}
+Namespaces.__index = Namespaces
+
+local function failed(init)
+  if init.exited then return true end
+  for _, line in ipairs(init.lines) do
+    if line == "failed" then return true end
+  end
+end
+
+local function find_holders(self)
+  self.init_pid = proc.children(self.init.pid)[1]
+  local outer = {}
+  for _, pid in ipairs(proc.children(self.init_pid)) do
+    local inner = proc.inner_pid(pid)
+    if inner then outer[inner] = pid end
+  end
+  for _, line in ipairs(self.init.lines) do
+    local node, inner = line:match("^holder (%d+) (%d+)$")
+    if node then self.holders[tonumber(node)] = outer[tonumber(inner)] end
+  end
+  return #self.holders == self.nodes
+end
+
+--- Makes the namespaces.
+-- @tparam number nodes how many
+-- @tparam string configuration the text of each node's /run/corosync.conf
+-- @tparam table env for every process in them: an array of NAME=value
+-- @tparam number seconds the longest wait
+-- @treturn corosync.lab.namespaces or nil, message, code
+function Namespaces.new(nodes, configuration, env, seconds)
+  local argv = machine.unshare(INIT)
+  for _, value in ipairs { tostring(nodes), configuration, HOLDER } do argv[#argv + 1] = value end
+  local init, message, code = process.spawn(argv, { env = env })
+  if not init then return nil, message, code end
+  local self = setmetatable({ init = init, nodes = nodes, holders = {} }, Namespaces)
+  -- Decided now: the program may change its capabilities later, the namespaces stay as they were made.
+  self.has_user_namespace = not proc.is_privileged()
+  wait.until_true(function() return failed(init) or #init.lines >= nodes end, seconds)
+  local has_failed = failed(init)
+  if not has_failed and find_holders(self) then return self end
+  self:stop(5)
+  message = "the nodes' namespaces could not be made: "
+  if has_failed then return nil, message .. table.concat(init.errors, "; "), "namespaces" end
+  return nil, message .. ("timed out after %g s"):format(seconds), "timeout"
+end
+
+local function enter(self, pid, flags)
+  local argv = { machine.find("nsenter"), "-t", tostring(pid) }
+  if self.has_user_namespace then
+    argv[#argv + 1] = "-U"
+    argv[#argv + 1] = "--preserve-credentials"
+  end
+  for flag in flags:gmatch("%S+") do argv[#argv + 1] = flag end
+  argv[#argv + 1] = "--"
+  return argv
+end
+
+local function append(argv, more)
+  for i = 1, #more do argv[#argv + 1] = more[i] end
+  return argv
+end
+
+--- Starts a program in a node.
+-- nsenter does not fork, `timeout` without a limit does instead. nsenter stops itself when its child stops, and
+-- once we are dead nobody would ever continue it; `unshare --fork` loses that its child was killed by SIGKILL;
+-- timeout waits on and then dies of the same signal as its child.
+-- @tparam number node
+-- @tparam table argv
+-- @tparam table options of corosync.lab.process, and `cwd`, or `home`: where to be if that folder exists
+-- @treturn corosync.lab.process or nil, message, code
+function Namespaces:spawn(node, argv, options)
+  local command = enter(self, self.holders[node], "-n -m -p -F")
+  append(command, { "timeout", "--foreground", "0", "sh", "-c", PROGRAM, "sh" })
+  append(command, { options.cwd or "", options.home or "/" })
+  options.greeting = true
+  local child, message, code = process.spawn(append(command, argv), options)
+  if not child then return nil, message, code end
+  wait.until_true(function() return child.pid or child.exited end, 10)
+  if child.pid then return child end
+  return nil, ("%s could not be started: %s"):format(argv[1], table.concat(child.errors, "; ")), "spawn"
+end
+
+--- Connects each node's port to a bridge.
+-- @tparam table bridge_of the number of the bridge by node
+-- @treturn boolean true, or nil, message, "network"
+function Namespaces:connect(bridge_of)
+  local commands = {}
+  for node = 1, self.nodes do
+    commands[node] = ("link set v%d master br%d up\n"):format(node, bridge_of[node])
+  end
+  local argv = append(enter(self, self.init_pid, "-n"), { machine.find("ip"), "-batch", "-" })
+  local ip, message, code = process.spawn(argv, { env = machine.environment() })
+  if not ip then return nil, message, code end
+  ip:write(table.concat(commands))
+  ip:close_stdin()
+  if ip:wait(10) == 0 then return true end
+  return nil, "the network could not be changed: " .. table.concat(ip.errors, "; "), "network"
+end
+
+--- Makes an end of everything without waiting for it.
+function Namespaces:kill()
+  self.init:kill("sigkill")
+end
+
+--- Ends everything and waits until it is gone.
+-- @tparam number seconds the longest wait
+-- @treturn boolean true, or nil, message, "timeout"
+function Namespaces:stop(seconds)
+  -- Not by a signal: the outermost process would be gone before the ones in its namespaces.
+  self.init:close_stdin()
+  if wait.until_true(function() return self.init.exited end, seconds) then return true end
+  self:kill()
+  return nil, ("stop: the nodes' processes are not gone after %g s"):format(seconds), "timeout"
+end
+
+return Namespaces

@@ -1,0 +1,168 @@
+--- A process with its output in lines: what `cluster:run` answers.
+--
+-- Its fields are for reading: `lines` (what it wrote to standard output so far, an array), `errors` (the same
+-- of standard error), `pid` (the real process, as seen from where the lab was started), and once it has ended
+-- `exited` (true), `code` (its exit code) and `signal` (what killed it, 0 for nothing).
+-- Its handles do not keep `uv.run()` from ending: wait for a process that matters.
+-- @classmod corosync.lab.process
+
+local uv = require "luv"
+local argument = require "corosync.lab.argument"
+local proc = require "corosync.lab.proc"
+local wait = require "corosync.lab.wait"
+
+-- How long the output of an ended process may stay open: a child which it left behind can hold it for ever.
+local GRACE = 500
+
+local Process = {}
+Process.__index = Process
+
+local function splitter(deliver)
+  local parts = {}
+  local function flush()
+    local line = table.concat(parts)
+    parts = {}
+    deliver(line)
+  end
+  return function(data)
+    if not data then
+      if #parts > 0 then flush() end
+      return
+    end
+    local from = 1
+    for upto, after in data:gmatch("()\n()") do
+      parts[#parts + 1] = data:sub(from, upto - 1)
+      from = after
+      flush()
+    end
+    if from <= #data then parts[#parts + 1] = data:sub(from) end
+  end
+end
+
+local function end_process(self)
+  if self.exited then return end
+  self.exited, self.code, self.signal = true, self.ended.code, self.ended.signal
+  if self.grace then self.grace:close() end
+  self:close_stdin()
+  if self.on_exit then self.on_exit(self.code, self.signal) end
+end
+
+local function on_exit(self, code, signal)
+  self.ended = { code = code, signal = signal }
+  self.handle:close()
+  if self.streams == 0 then return end_process(self) end
+  self.grace = uv.new_timer()
+  self.grace:start(GRACE, 0, function() end_process(self) end)
+end
+
+local function read_stream(self, pipe, kept, name)
+  local split = splitter(function(line)
+    kept[#kept + 1] = line
+    if self.output then self.output(line, name) end
+  end)
+  self.streams = self.streams + 1
+  pipe:read_start(function(problem, data)
+    local ended = problem or not data
+    if ended then
+      pipe:close()
+      self.streams = self.streams - 1
+    elseif self.raw then
+      self.raw[name][#self.raw[name] + 1] = data
+    end
+    split(data)
+    if ended and self.ended and self.streams == 0 then end_process(self) end
+  end)
+  pipe:unref()
+end
+
+-- The child tells over the pipe that it runs and goes on when it is answered: until then it cannot end, so
+-- that its pid can be read for certain.
+local function greet(self, pipe)
+  pipe:read_start(function(_, data)
+    if not data then return pipe:close() end
+    self.pid = proc.children(self.outer_pid)[1]
+    pipe:read_stop()
+    pipe:write("\n", function() pipe:close() end)
+  end)
+  pipe:unref()
+end
+
+--- Starts a process.
+-- @tparam table argv the program and its arguments
+-- @tparam table options `env`: an array of NAME=value; `output`: function(line, stream); `exit`: function(code,
+--   signal); `greeting`: the real process is this one's child and greets on descriptor 3; `raw`: keep the
+--   output as it came, too
+-- @treturn corosync.lab.process or nil, message, "spawn"
+local function spawn(argv, options)
+  local self = setmetatable({ lines = {}, errors = {}, exited = false, streams = 0 }, Process)
+  self.output, self.on_exit = options.output, options.exit
+  self.raw = options.raw and { out = {}, err = {} }
+  self.stdin = uv.new_pipe(false)
+  local out, err, greeting = uv.new_pipe(false), uv.new_pipe(false), options.greeting and uv.new_pipe(false)
+  local args = {}
+  for i = 2, #argv do args[i - 1] = argv[i] end
+  local handle, problem = uv.spawn(argv[1], {
+    args = args,
+    env = options.env,
+    stdio = { self.stdin, out, err, greeting or nil },
+    -- Its own session: a Ctrl-C in the terminal is for the program that holds the lab, not for its nodes.
+    detached = true,
+  }, function(code, signal) on_exit(self, code, signal) end)
+  if not handle then
+    for _, pipe in ipairs { self.stdin, out, err, greeting or nil } do pipe:close() end
+    return nil, ("cannot start %s: %s"):format(argv[1], problem), "spawn"
+  end
+  self.handle, self.outer_pid = handle, problem
+  handle:unref()
+  self.stdin:unref()
+  read_stream(self, out, self.lines, "out")
+  read_stream(self, err, self.errors, "err")
+  if greeting then greet(self, greeting) else self.pid = self.outer_pid end
+  return self
+end
+
+--- Writes to the process's standard input.
+-- @tparam string text
+-- @treturn boolean true, or nil, message, "not_running"
+function Process:write(text)
+  argument.check(type(text) == "string", "text", "write", "expected a string")
+  if self.ended or not self.stdin then return nil, "write: the process's input is closed", "not_running" end
+  local request, problem = self.stdin:write(text)
+  if not request then return nil, "write: " .. problem, "not_running" end
+  return true
+end
+
+--- Ends the process's standard input, after what was written. Doing it again does nothing.
+-- @treturn boolean true
+function Process:close_stdin()
+  local stdin = self.stdin
+  self.stdin = nil
+  if not stdin then return true end
+  local function close() if not stdin:is_closing() then stdin:close() end end
+  if self.ended or not stdin:shutdown(close) then close() end
+  return true
+end
+
+--- Sends the process a signal.
+-- @tparam[opt="sigterm"] string|number signal a name, as "sigkill" or "KILL", or a number
+-- @treturn boolean true, or nil, message, "not_running"
+function Process:kill(signal)
+  local number = argument.signal(signal or "sigterm", "kill")
+  if self.ended or not self.pid then return nil, "kill: the process does not run", "not_running" end
+  local sent, problem = uv.kill(self.pid, number)
+  if not sent then return nil, "kill: " .. problem, "not_running" end
+  return true
+end
+
+--- Waits until the process has ended and its output has been read.
+-- @tparam number seconds the longest wait
+-- @treturn number its exit code, and as second value the signal that killed it (0: none); or nil, message, "timeout"
+function Process:wait(seconds)
+  argument.seconds(seconds, "wait")
+  if not wait.until_true(function() return self.exited end, seconds) then
+    return nil, ("wait: process %s: timed out after %g s"):format(tostring(self.pid), seconds), "timeout"
+  end
+  return self.code, self.signal
+end
+
+return { spawn = spawn }

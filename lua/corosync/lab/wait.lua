@@ -1,0 +1,67 @@
+--- Waiting on the luv loop, from plain code and from coroutines alike.
+-- Plain code drives the loop itself. A coroutine must not, since luv's loop is not reentrant: it yields
+-- and is resumed from the loop that its program runs.
+-- @module corosync.lab.wait
+
+local uv = require "luv"
+
+-- The longest pause between two looks at a condition that no event of the loop announces.
+local INTERVAL = 20
+
+local wait = {}
+
+-- Outlives every wait: closing a timer costs the loop a turn that does not block.
+local plain_timer
+
+local function nothing() end
+
+local function turn(milliseconds)
+  if uv.loop_mode() then
+    error("cannot wait inside a callback of the running luv loop: wait in a coroutine", 0)
+  end
+  plain_timer = plain_timer or uv.new_timer()
+  plain_timer:start(milliseconds, 0, nothing)
+  uv.run("once")
+  plain_timer:stop()
+end
+
+local function park(routine, milliseconds)
+  local timer, check = uv.new_timer(), uv.new_check()
+  local parked = true
+  local function wake()
+    if not parked then return end
+    parked = false
+    timer:close()
+    check:close()
+    local fine, problem = coroutine.resume(routine)
+    if not fine then error(debug.traceback(routine, tostring(problem)), 0) end
+  end
+  timer:start(milliseconds, 0, wake)
+  -- A check runs after every turn of the loop: an event is seen at once, without a list of who waits for what.
+  check:start(wake)
+  repeat coroutine.yield() until not parked
+end
+
+local function current_coroutine()
+  local routine, is_main = coroutine.running()
+  if not is_main then return routine end
+end
+
+--- Waits until a condition holds.
+-- The condition is looked at after each event of the loop and at least every 20 ms. It may itself wait.
+-- @tparam function condition called without arguments
+-- @tparam[opt] number seconds the longest wait; without it there is no limit
+-- @treturn boolean whether the condition held in time
+-- @raise what the condition raises; or that it was called in a callback of the running loop, outside a coroutine
+function wait.until_true(condition, seconds)
+  local deadline = uv.hrtime() + (seconds or math.huge) * 1e9
+  while not condition() do
+    local left = math.ceil((deadline - uv.hrtime()) / 1e6)
+    if left <= 0 then return false end
+    local routine = current_coroutine()
+    if routine then park(routine, math.min(INTERVAL, left)) else turn(math.min(INTERVAL, left)) end
+  end
+  return true
+end
+
+return wait

@@ -1,0 +1,265 @@
+-- Runs a script on every node of a private cluster; makes faults as typed or as a file says.
+local lab = require "corosync.lab"
+local log = require "cpgrun.log"
+local uv = require "luv"
+
+local FAULTS = { "partition", "heal", "kill", "kill_host", "pause", "resume", "restart" }
+
+local HELP = [[
+  2: hello                 gives node 2's script the line "hello"
+  hello                    gives it to the node spoken to last (at first node 1)
+  partition({1,2},{3})     splits the network        heal()       makes it whole
+  kill(2)                  kills node 2's corosync   restart(2)   starts it, and the script, again
+  kill_host(2)             kills node 2's script     pause(2)     stops its corosync; resume(2) lets it go on
+  help                     shows this                stop()       ends the lab, as Ctrl-C does
+]]
+
+-- The program for one node: this one, without what concerns the lab.
+local function host_argv(chosen, facts)
+  local argv = { facts.program, "--log-level", chosen.log_level }
+  if chosen.group then
+    argv[#argv + 1] = "--group"
+    argv[#argv + 1] = chosen.group
+  end
+  argv[#argv + 1] = chosen.script
+  for _, argument in ipairs(chosen.arguments) do
+    argv[#argv + 1] = argument
+  end
+  return argv
+end
+
+-- Until a file of faults has come to its first wait, lines are held: it may ask for quiet.
+local function print_line(session, node, stream, line)
+  if session.held then
+    table.insert(session.held, { node, stream, line })
+    return
+  elseif session.quiet then
+    return
+  end
+  local file = stream == "err" and io.stderr or io.stdout
+  file:write(node, "| ", line, "\n")
+  file:flush()
+end
+
+-- The lab's end is asked for from callbacks and coroutines; the main program waits for it.
+local function new_session(cluster, chosen, facts)
+  return {
+    cluster = cluster,
+    argv = host_argv(chosen, facts),
+    hosts = {}, -- by node
+    lines = {}, -- by node: what its script has written, all its lives included
+    status = nil, -- set once the lab shall end
+  }
+end
+
+local function finish(session, status)
+  session.status = session.status or status
+end
+
+local function release_lines(session)
+  local held = session.held
+  session.held = nil
+  for _, each in ipairs(held) do
+    print_line(session, each[1], each[2], each[3])
+  end
+end
+
+local function all_ended(session)
+  for node = 1, session.cluster.nodes do
+    if session.hosts[node] then
+      return false
+    end
+  end
+  return true
+end
+
+local function host_options(session, node)
+  return {
+    host = true,
+    output = function(line, stream)
+      if stream == "out" then
+        table.insert(session.lines[node], line)
+      end
+      print_line(session, node, stream, line)
+    end,
+    exit = function(code)
+      session.hosts[node] = nil
+      session.worst = math.max(session.worst or 0, code)
+      -- A host that a fault took may come back; without a file of faults nobody is there to wait for that.
+      if not session.scripted and all_ended(session) then
+        finish(session, session.worst)
+      end
+    end,
+  }
+end
+
+local function start_host(session, node)
+  session.lines[node] = session.lines[node] or {}
+  local process, message, code = session.cluster:run(node, session.argv, host_options(session, node))
+  session.hosts[node] = process
+  return process, message, code
+end
+
+-- What typed lines and files of faults see: the lab's functions by name, beside Lua's own.
+local function environment(session)
+  local cluster = session.cluster
+  local env = { nodes = cluster.nodes }
+  for _, name in ipairs(FAULTS) do
+    env[name] = function(...) return assert(cluster[name](cluster, ...)) end
+  end
+  function env.restart(node)
+    local _, process = assert(cluster:restart(node))
+    session.hosts[node] = process or session.hosts[node]
+    return true
+  end
+  function env.wait_for(predicate, seconds, what) return assert(cluster:wait_for(predicate, seconds, what)) end
+  function env.write(node, line) return session.hosts[node] and session.hosts[node]:write(line .. "\n") end
+  function env.output(node) return session.lines[node] end
+  function env.quiet(yes) session.quiet = yes end
+  function env.stop(status) finish(session, status or 0) end
+  return setmetatable(env, { __index = _G })
+end
+
+-- In a coroutine, since what it calls may wait while the nodes' output goes on.
+local function run_chunk(chunk, done)
+  coroutine.wrap(function() done(xpcall(chunk, debug.traceback)) end)()
+end
+
+local function run_script(session, path, env)
+  local chunk, message = loadfile(path, "t", env)
+  if not chunk then
+    log.error(message)
+    release_lines(session)
+    return finish(session, 1)
+  end
+  run_chunk(chunk, function(ok, problem)
+    if not ok then
+      log.error(problem)
+    end
+    finish(session, ok and 0 or 1)
+  end)
+  release_lines(session)
+end
+
+local function type_fault(line, env)
+  local chunk, message = load(line, "=typed", "t", env)
+  if not chunk then
+    return log.error(message)
+  end
+  run_chunk(chunk, function(ok, problem)
+    if not ok then
+      log.error((tostring(problem):gsub("\nstack traceback:.*", "")))
+    end
+  end)
+end
+
+local function is_fault(line, env)
+  local name = line:match "^%s*([%a_]+)%s*%("
+  return name ~= nil and rawget(env, name) ~= nil
+end
+
+local function handle_line(session, line, env)
+  local node, text = line:match "^%s*(%d+)%s*:%s?(.*)$"
+  if line:match "^%s*help%s*$" then
+    io.stderr:write(HELP)
+  elseif is_fault(line, env) then
+    type_fault(line, env)
+  else
+    session.spoken_to = tonumber(node) or session.spoken_to or 1
+    if not env.write(session.spoken_to, text or line) then
+      log.error("no script runs on node %d", session.spoken_to)
+    end
+  end
+end
+
+-- A terminal, pipe or file: whatever stdin is.
+local function open_stdin()
+  if uv.guess_handle(0) == "tty" then
+    return uv.new_tty(0, true)
+  end
+  local pipe = uv.new_pipe(false)
+  return uv.guess_handle(0) == "pipe" and pipe:open(0) and pipe
+end
+
+local function read_stdin(session, env)
+  local input, rest = open_stdin(), ""
+  if not input then
+    return
+  end
+  input:read_start(function(_, data)
+    if not data then
+      return input:read_stop()
+    end
+    rest = (rest .. data):gsub("([^\n]*)\n", function(line)
+      handle_line(session, line, env)
+      return ""
+    end)
+  end)
+end
+
+local function stop_on_signals(session)
+  for _, name in ipairs { "sigint", "sigterm", "sighup" } do
+    local signal = uv.new_signal()
+    signal:start(name, function() finish(session, 0) end)
+    signal:unref()
+  end
+end
+
+local function start_hosts(session)
+  for node = 1, session.cluster.nodes do
+    local process, message = start_host(session, node)
+    if not process then
+      return nil, message
+    end
+  end
+  return true
+end
+
+local function run(session, chosen)
+  session.scripted = chosen.lab_script ~= nil
+  session.held = session.scripted and {} or nil
+  local ok, message = start_hosts(session)
+  if not ok then
+    log.error(message)
+    return 1
+  end
+  local env = environment(session)
+  stop_on_signals(session)
+  if chosen.lab_script then
+    run_script(session, chosen.lab_script, env)
+  else
+    log.info("%d nodes run %s; type help for what can be typed", chosen.lab, chosen.script)
+    read_stdin(session, env)
+  end
+  while not session.status do
+    uv.run("once")
+  end
+  return session.status
+end
+
+-- The scripts may say goodbye: they leave their groups before the cluster ends under them.
+local function stop_hosts(session)
+  for _, process in pairs(session.hosts) do
+    process:kill("sigterm")
+  end
+  session.cluster:wait_for(function() return all_ended(session) end, 5)
+end
+
+return function(chosen, facts)
+  log.info("starting %d Corosync nodes on this machine", chosen.lab)
+  local cluster, message = lab.start(chosen.lab)
+  if not cluster then
+    log.error(message)
+    return 1
+  end
+  local session = new_session(cluster, chosen, facts)
+  local status = run(session, chosen)
+  stop_hosts(session)
+  local ok
+  ok, message = cluster:stop()
+  if not ok then
+    log.error(message)
+    return 1
+  end
+  return status
+end

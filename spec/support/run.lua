@@ -1,0 +1,39 @@
+-- Starts a cluster of one node, runs busted in it, and ends with a plain line: 'N passed, N failed'.
+local lab = require "corosync.lab"
+
+local function words(text)
+  local list = {}
+  for word in text:gmatch "%S+" do
+    list[#list + 1] = word
+  end
+  return list
+end
+
+local command = words(os.getenv "LUA")
+command[#command + 1] = os.getenv "BUSTED"
+for _, word in ipairs { "--output=spec.support.output", "--shuffle-files" } do
+  command[#command + 1] = word
+end
+for _, path in ipairs(arg) do
+  command[#command + 1] = path
+end
+
+local passed, failed = 0, 0
+local cluster = assert(lab.start(1))
+local busted = assert(cluster:run(1, command, {
+  output = function(line, stream)
+    local p, f = line:match "^(%d+) passed, (%d+) failed$"
+    if p then
+      passed, failed = tonumber(p), tonumber(f)
+    else
+      (stream == "err" and io.stderr or io.stdout):write(line, "\n"):flush()
+    end
+  end,
+}))
+local code = assert(busted:wait(900))
+assert(cluster:stop())
+if passed + failed == 0 or (code ~= 0 and failed == 0) then
+  failed = failed + 1 -- busted itself did not come to its end
+end
+print(("%d passed, %d failed"):format(passed, failed))
+os.exit(failed == 0 and 0 or 1, true)
