@@ -5,6 +5,11 @@
 VERSION := 0.1.0
 LUA_VERSION ?= 5.4
 PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
+LUADIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
+MANDIR ?= $(PREFIX)/share/man
+
 LUA ?= lua$(LUA_VERSION)
 BUSTED ?= /usr/bin/busted
 
@@ -31,8 +36,9 @@ CPGRUN := $(BUILD)/bin/cpgrun
 CORE_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/*.c))
 CPGRUN_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/cpgrun/*.c))
 
-LUA_BINDING := $(wildcard lua/corosync/*.lua lua/corosync/*/*.lua)
-LUA_HOST := $(wildcard lua/cpgrun/*.lua)
+LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
+LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua))
+LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
 .PHONY: all binding cpgrun demo check lint specs valgrind docs install install-binding install-cpgrun deps clean
 
@@ -44,20 +50,24 @@ cpgrun: $(CPGRUN) $(MODULES)
 
 $(BUILD)/obj/%.o: src/%.c $(wildcard src/*.h) Makefile
 	@mkdir -p $(@D)
-	$(COMPILE) -c -o $@ $<
+	@echo "CC $<"
+	@$(COMPILE) -c -o $@ $<
 
 $(BUILD)/obj/cpgrun/%.o: src/cpgrun/%.c $(wildcard src/*.h) Makefile
 	@mkdir -p $(@D)
-	$(COMPILE) $(LUV_CFLAGS) -c -o $@ $<
+	@echo "CC $<"
+	@$(COMPILE) $(LUV_CFLAGS) -c -o $@ $<
 
 $(CORE): $(CORE_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) -shared $(LDFLAGS) -o $@ $^ $(COROSYNC_LIBS) -lm
+	@echo "LD $@"
+	@$(CC) -shared $(LDFLAGS) -o $@ $^ $(COROSYNC_LIBS) -lm
 
 # -Wl,-E: modules that scripts require use the Lua in this program.
 $(CPGRUN): $(CPGRUN_OBJECTS) $(CORE_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -Wl,-E -o $@ $^ $(COROSYNC_LIBS) $(LUV_LIBS) $(LUA_LIBS) -lm -ldl
+	@echo "LD $@"
+	@$(CC) $(LDFLAGS) -Wl,-E -o $@ $^ $(COROSYNC_LIBS) $(LUV_LIBS) $(LUA_LIBS) -lm -ldl
 
 $(MODULES):
 	@mkdir -p $(@D)
@@ -78,12 +88,17 @@ check: deps
 lint:
 	luacheck -q .
 
-# The specs run inside a private cluster of one node; those that need more make their own.
-specs: all
-	LUA_VERSION=$(LUA_VERSION) LUA=$(LUA) BUSTED=$(BUSTED) tools/run-specs spec
+$(BUILD)/spec/spec_process.so: spec/support/process.c
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(COMPILE) -fvisibility=default -shared -o $@ $<
 
-valgrind: all
-	LUA_VERSION=$(LUA_VERSION) LUA="valgrind -q --leak-check=full --error-exitcode=9 $(LUA)" BUSTED=$(BUSTED) \
+# The specs run inside a private cluster of one node; those that need more make their own.
+specs: all $(BUILD)/spec/spec_process.so
+	@LUA_VERSION=$(LUA_VERSION) LUA=$(LUA) BUSTED=$(BUSTED) tools/run-specs spec
+
+valgrind: all $(BUILD)/spec/spec_process.so
+	@LUA_VERSION=$(LUA_VERSION) LUA="valgrind -q --leak-check=full --keep-debuginfo=yes --error-exitcode=9 --suppressions=spec/support/valgrind.supp $(LUA)" BUSTED=$(BUSTED) \
 		tools/run-specs spec/core
 
 docs:
@@ -92,14 +107,13 @@ docs:
 install: install-binding install-cpgrun
 
 install-binding: binding
-	install -d $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)/corosync
-	install -m 755 $(CORE) $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)/corosync/
-	for f in $(LUA_BINDING:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)/$$f; done
+	install -D -m 755 $(CORE) $(DESTDIR)$(LIBDIR)/corosync/core.so
+	for f in $(LUA_BINDING:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f; done
 
 install-cpgrun: cpgrun
-	install -D -m 755 $(CPGRUN) $(DESTDIR)$(PREFIX)/bin/cpgrun
-	for f in $(LUA_HOST:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)/$$f; done
-	install -D -m 644 docs/cpgrun.1 $(DESTDIR)$(PREFIX)/share/man/man1/cpgrun.1
+	install -D -m 755 $(CPGRUN) $(DESTDIR)$(BINDIR)/cpgrun
+	for f in $(LUA_HOST:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f; done
+	install -D -m 644 docs/cpgrun.1 $(DESTDIR)$(MANDIR)/man1/cpgrun.1
 
 clean:
 	rm -rf build

@@ -7,6 +7,12 @@
 
 #include "handle.h"
 
+/***
+Corosync's configuration map: the userdata over libcmap. It also has the methods that all handles share, see
+@{corosync.handle}.
+@module corosync.cmap
+*/
+
 /* exec/icmap.c refuses longer values. */
 #define LONGEST_VALUE 16384
 

@@ -12,6 +12,30 @@
 #include "cpg_groups.h"
 #include "handle.h"
 
+/***
+Closed process groups: the userdata over libcpg. It also has the methods that all handles share, see
+@{corosync.handle}.
+
+    local cpg = require "corosync.cpg"
+    local handle = assert(cpg.open {
+      message_received = function(address, message) print(address, message) end,
+      config_change = function(members, left, joined) print(#members) end,
+    })
+    assert(handle:join "chat")
+    assert(handle:send "hello")
+    while handle:wait(10) do
+      assert(handle:dispatch())
+    end
+
+An *address* is a table with the fields `node` (the node's id), `pid` and `reason`: why that member last joined or
+left, "join", "leave", "nodedown", "nodeup" or "procdown"; nil for who was there before oneself. The same member is
+the same table in every handler, so it works as a key; `==` holds across handles, `<` orders by node and pid, and
+`tostring` gives "node:pid".
+
+A thread that dispatches needs more than 1 MiB of stack: libcpg keeps a buffer of that size there.
+@module corosync.cpg
+*/
+
 /* lib/cpg.c copies the caller's iovecs behind one of its own, into an array of 64, without asking how many. */
 #define MOST_STRINGS 63
 
@@ -55,6 +79,22 @@ static void check_split(lua_State *L, int index, const char *name)
 	}
 }
 
+static void check_previous(lua_State *L, int index, const char *name)
+{
+	bool same;
+
+	if (lua_isuserdata(L, index) && lua_getmetatable(L, index)) {
+		luaL_getmetatable(L, cpg_class.type);
+		same = lua_rawequal(L, -1, -2);
+		lua_pop(L, 2);
+		if (same) {
+			return;
+		}
+	}
+	luaL_argerror(L, 1, lua_pushfstring(L, "field '%s' is a %s, and a cpg handle is expected", name,
+		luaL_typename(L, index)));
+}
+
 static const struct {
 	const char *name;
 	void (*check)(lua_State *L, int index, const char *name);
@@ -62,6 +102,7 @@ static const struct {
 	{"config_change", check_callable},
 	{"error", check_callable},
 	{"message_received", check_callable},
+	{"previous", check_previous},
 	{"ring_change", check_callable},
 	{"split", check_split},
 };
@@ -89,6 +130,20 @@ static void check_fields(lua_State *L)
 		check_field(L);
 		lua_pop(L, 1);
 	}
+}
+
+/* The new handle at index `to` goes on with the addresses of the handle on top of the stack, if there is one. [-1, +0, m] */
+static void take_addresses(lua_State *L, int to)
+{
+	if (!lua_isnil(L, -1)) {
+		compat_getuservalue(L, -1);
+		lua_rawgeti(L, -1, VALUE_ADDRESSES);
+		compat_getuservalue(L, to);
+		lua_insert(L, -2);
+		lua_rawseti(L, -2, VALUE_ADDRESSES);
+		lua_pop(L, 2);
+	}
+	lua_pop(L, 1);
 }
 
 static cs_error_t open_connection(cpg *c)
@@ -135,6 +190,8 @@ without it they go to stderr
 a message is not atomic: members that join meanwhile may miss one delivered in their own configuration, a change of the
 configuration makes the send answer "interrupt" (nothing was delivered, and nobody but you sends it again), and the
 send blocks for up to 1 s a piece while Corosync's queue is full.
+@tparam[opt] handle handlers.previous an earlier handle, closed or not, whose addresses this one goes on using: the same
+member is then the same table in both
 @treturn handle
 @error nil, message, code: "not_connected" when no corosync runs here or this user may not connect, "access", "try_again",
 "no_space", "no_resources"; raises for a field that it does not know or that has the wrong type
@@ -145,9 +202,12 @@ static int module_open(lua_State *L)
 	cs_error_t error;
 
 	check_fields(L);
+	lua_settop(L, 1);
 	lua_getfield(L, 1, "split");
 	c = handle_new(L, &cpg_class, sizeof *c, 1);
 	c->split = lua_toboolean(L, 2);
+	lua_getfield(L, 1, "previous");
+	take_addresses(L, 3);
 	error = open_connection(c);
 	return error == CS_OK ? 1 : handle_open_failed(L, &cpg_class, error);
 }

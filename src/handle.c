@@ -10,6 +10,12 @@
 #include "address.h"
 #include "clock.h"
 
+/***
+What the handles of all of Corosync's libraries have in common.
+Run-time failures answer nil, a message for people, and a code for programs; wrong arguments raise.
+@module corosync.handle
+*/
+
 /* One round of fetching ends here, so that neither memory nor time runs away under load. */
 #define FETCH_EVENTS 256
 #define FETCH_BYTES ((size_t)1024 * 1024)

@@ -4,6 +4,11 @@
 
 #include "handle.h"
 
+/***
+Quorum: the userdata over libquorum. It also has the methods that all handles share, see @{corosync.handle}.
+@module corosync.quorum
+*/
+
 typedef struct quorum {
 	handle handle;
 } quorum;

@@ -141,6 +141,7 @@ local function connect(group)
     return group._handle
   end
   local own = group._class and method_handlers(group) or function_handlers(group, group._handlers)
+  own.previous = group._previous
   local handle, message, code = core.cpg.open(own)
   group._handle = handle
   return handle, message, code
@@ -152,7 +153,7 @@ local function disconnect(group)
   end
   if group._handle then
     group._handle:close()
-    group._handle = nil
+    group._previous, group._handle = group._handle, nil
   end
   group._state = "idle"
 end

@@ -1,0 +1,35 @@
+rockspec_format = "3.0"
+package = "cpgrun"
+version = "0.1.0-1"
+source = {
+  url = "git+https://github.com/lua-corosync/lua-corosync.git",
+  tag = "v0.1.0",
+}
+description = {
+  summary = "Runs Lua scripts as members of Corosync's closed process groups",
+  detailed = [[
+The host of lua-corosync: loads a script, joins its group and runs the loop that calls into it; or runs it on a private
+cluster of real daemons on this machine, with faults on demand.]],
+  license = "MIT",
+  labels = { "cluster", "corosync" },
+}
+-- luv and argparse are not named here: the program is linked with a luv library, as Debian's lua-luv-dev has it, whose
+-- Lua half must be that same one. The build says what is missing.
+dependencies = { "lua == 5.4", "lua-corosync == 0.1.0" }
+external_dependencies = {
+  CPG = { header = "corosync/cpg.h", library = "cpg" },
+}
+build = {
+  type = "make",
+  build_target = "cpgrun",
+  build_variables = {
+    CFLAGS = "$(CFLAGS)",
+    LUA_CFLAGS = "-I$(LUA_INCDIR)",
+  },
+  install_target = "install-cpgrun",
+  install_variables = {
+    BINDIR = "$(BINDIR)",
+    LUADIR = "$(LUADIR)",
+    MANDIR = "$(PREFIX)/man",
+  },
+}

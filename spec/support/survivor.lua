@@ -1,0 +1,48 @@
+-- A client that lives through the death of its daemon. Driven by lines on stdin; answers lines on stdout.
+local cpg = require "corosync.cpg"
+local split = arg[1] == "split"
+io.stdout:setvbuf "line"
+
+local seen = {}
+local function open()
+  local handle = assert(cpg.open {
+    config_change = function(members) seen[#seen + 1] = "config " .. #members end,
+    message_received = function(_, message) seen[#seen + 1] = "message " .. message:sub(1, 10) end,
+    split = split,
+  })
+  assert(handle:join "survivors")
+  while #seen == 0 do
+    assert(handle:wait(10), "no configuration")
+    assert(handle:dispatch())
+  end
+  return handle
+end
+
+local handle = open()
+print "ready"
+io.read "*l" -- the daemon is dead
+assert(handle:wait(10))
+local handled, message, code
+repeat
+  handled, message, code = handle:dispatch()
+until not handled
+print("dispatch", code, message)
+print("dispatch again", select(3, handle:dispatch()))
+print("send", select(3, handle:send(("x"):rep(split and 3000000 or 10))))
+print("leave", select(3, handle:leave()))
+print("wait", select(3, handle:wait(1)))
+print("members", select(3, handle:members()))
+print("groups", select(3, handle:groups()))
+print("address", tostring(handle:address()) == ("1:%d"):format(handle:address().pid))
+print("close", handle:close())
+print("open", select(3, cpg.open {}))
+print "done"
+io.read "*l" -- the daemon is back
+seen = {}
+handle = open()
+assert(handle:send "back")
+while seen[#seen] ~= "message back" do
+  assert(handle:wait(10), "no message")
+  assert(handle:dispatch())
+end
+print "back"
