@@ -17,11 +17,12 @@ function message_received(address, message)
   print(("%s: %s"):format(tostring(address), message))
 end
 
-function started()
-  local input = uv.guess_handle(0) == "tty" and uv.new_tty(0, true) or uv.new_pipe(false)
-  if input.open then
-    input:open(0)
-  end
+local function say(line)
+  assert(group:send_message(line))
+end
+
+-- A terminal, or the pipe that the lab gives.
+local function read_lines(input)
   local rest = ""
   input:read_start(function(problem, data)
     assert(not problem, problem)
@@ -29,8 +30,23 @@ function started()
       return input:close()
     end
     rest = (rest .. data):gsub("([^\n]*)\n", function(line)
-      assert(group:send_message(line))
+      say(line)
       return ""
     end)
   end)
+end
+
+function started()
+  local kind = uv.guess_handle(0)
+  if kind == "file" then -- /dev/null, too; libuv aborts on one that is read like a pipe
+    for line in io.lines() do
+      say(line)
+    end
+  elseif kind == "tty" then
+    read_lines(uv.new_tty(0, true))
+  else
+    local pipe = uv.new_pipe(false)
+    assert(pipe:open(0))
+    read_lines(pipe)
+  end
 end

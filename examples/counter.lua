@@ -1,11 +1,11 @@
--- A counter that is equal on all members. Nobody changes it but in message_received, which runs in the same order on all of
--- them; each member asks for +1 once a second.
+-- A counter that is equal on all members. Nobody changes it but in message_received, which runs in the same order on
+-- all of them; each member asks for +1 once a second.
 --
 --   cpgrun --lab 3 examples/counter.lua   then type:  partition({1,2},{3})   and later:  heal()
 --
--- Who joins, or comes back from another part of a split network, is brought to the value of those who were there before:
--- a "mark" is one point of the order for everybody; "set" then tells the value at that point, and what was added since is
--- added on top. When two sides meet, both mark; the last mark counts, on all members alike.
+-- Who joins, or comes back from another part of a split network, is brought to the value of those who were there
+-- before: a "mark" is one point of the order for everybody; "set" then tells the value at that point, and what was
+-- added since is added on top. When two sides meet, both mark; the last mark counts, on all members alike.
 local uv = require "luv"
 
 local count -- nil until this member knows

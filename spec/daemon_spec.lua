@@ -45,4 +45,13 @@ describe("a client whose daemon dies", function()
   it("hears of it at once from every call, and goes on with a new handle", function() live_through "plain" end)
 
   it("hears of it when it sends what libcpg splits, too", function() live_through "split" end)
+
+  it("hears of it from send alone, although the daemon's flow control was on", function()
+    local sender = assert(cluster:run(1, { os.getenv("LUA"):match "%S+$", "spec/support/sender.lua" }))
+    assert(cluster:wait_for(function() return sender.lines[1] == "sending" end, 10))
+    assert(cluster:kill(1))
+    assert.equal(0, sender:wait(10))
+    assert.equal("not_connected", sender.lines[2])
+    assert(cluster:restart(1))
+  end)
 end)

@@ -39,10 +39,20 @@ static int address_lt(lua_State *L)
 	return 1;
 }
 
+static int address_le(lua_State *L)
+{
+	lua_settop(L, 2);
+	lua_insert(L, 1);
+	(void)address_lt(L);
+	lua_pushboolean(L, !lua_toboolean(L, -1));
+	return 1;
+}
+
 static const luaL_Reg metamethods[] = {
 	{"__tostring", address_tostring},
 	{"__eq", address_eq},
 	{"__lt", address_lt},
+	{"__le", address_le},
 	{NULL, NULL},
 };
 
@@ -65,6 +75,7 @@ void address_push_cache(lua_State *L)
 	lua_setmetatable(L, -2);
 }
 
+/* [-0, +1, m] */
 static void push_key(lua_State *L, uint32_t node, uint32_t pid)
 {
 #if LUA_VERSION_NUM >= 503
@@ -88,16 +99,30 @@ static void push_new(lua_State *L, uint32_t node, uint32_t pid)
 	luaL_setmetatable(L, ADDRESS);
 }
 
+/* [-0, +1|0, m] */
+static bool push_known(lua_State *L, int cache, uint32_t node, uint32_t pid)
+{
+	push_key(L, node, pid);
+	lua_rawget(L, cache);
+	if (lua_isnil(L, -1)) {
+		lua_pop(L, 1);
+		return false;
+	}
+	return true;
+}
+
 void address_push(lua_State *L, int cache, uint32_t node, uint32_t pid)
 {
 	cache = lua_absindex(L, cache);
-	push_key(L, node, pid);
-	lua_rawget(L, cache);
-	if (!lua_isnil(L, -1)) {
+	if (push_known(L, cache, node, pid)) {
 		return;
 	}
-	lua_pop(L, 1);
 	push_new(L, node, pid);
+	/* Making it may have run a finalizer that has made it, too. */
+	if (push_known(L, cache, node, pid)) {
+		lua_remove(L, -2);
+		return;
+	}
 	push_key(L, node, pid);
 	lua_pushvalue(L, -2);
 	lua_rawset(L, cache);

@@ -72,15 +72,9 @@ typedef struct value {
 	} as;
 } value;
 
-static bool push_signed(lua_State *L, int64_t number)
-{
-	lua_pushinteger(L, (lua_Integer)number);
-	return lua_tointeger(L, -1) == number;
-}
-
 static bool push_unsigned(lua_State *L, uint64_t number)
 {
-	return number <= INT64_MAX && push_signed(L, (int64_t)number);
+	return number <= INT64_MAX && compat_pushint64(L, (int64_t)number);
 }
 
 /* The stored length of a string counts its NUL. */
@@ -100,13 +94,13 @@ static bool push_number(lua_State *L, double number)
 static bool push_value(lua_State *L, const value *v)
 {
 	switch (v->type) {
-	case CMAP_VALUETYPE_INT8: return push_signed(L, v->as.i8);
+	case CMAP_VALUETYPE_INT8: return compat_pushint64(L, v->as.i8);
 	case CMAP_VALUETYPE_UINT8: return push_unsigned(L, v->as.u8);
-	case CMAP_VALUETYPE_INT16: return push_signed(L, v->as.i16);
+	case CMAP_VALUETYPE_INT16: return compat_pushint64(L, v->as.i16);
 	case CMAP_VALUETYPE_UINT16: return push_unsigned(L, v->as.u16);
-	case CMAP_VALUETYPE_INT32: return push_signed(L, v->as.i32);
+	case CMAP_VALUETYPE_INT32: return compat_pushint64(L, v->as.i32);
 	case CMAP_VALUETYPE_UINT32: return push_unsigned(L, v->as.u32);
-	case CMAP_VALUETYPE_INT64: return push_signed(L, v->as.i64);
+	case CMAP_VALUETYPE_INT64: return compat_pushint64(L, v->as.i64);
 	case CMAP_VALUETYPE_UINT64: return push_unsigned(L, v->as.u64);
 	case CMAP_VALUETYPE_FLOAT: return push_number(L, (double)v->as.real);
 	case CMAP_VALUETYPE_DOUBLE: return push_number(L, v->as.wide);
@@ -135,6 +129,17 @@ static const char *type_name(cmap_value_types_t type)
 	};
 
 	return (size_t)type < sizeof names / sizeof *names ? names[type] : NULL;
+}
+
+/* Corosync answers "not_exist" for what can be no key at all. */
+static cs_error_t check_key(const char *key, size_t length)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:";
+
+	if (length > CMAP_KEYNAME_MAXLEN) {
+		return CS_ERR_NAME_TOO_LONG;
+	}
+	return length < CMAP_KEYNAME_MINLEN || strspn(key, letters) != length ? CS_ERR_INVALID_PARAM : CS_OK;
 }
 
 static int fail(lua_State *L, const char *verb, const failure *why)
@@ -167,7 +172,8 @@ static int cmap_method_get(lua_State *L)
 	cs_error_t error;
 
 	if (why == NULL) {
-		error = strlen(key) == length ? cmap_get(m->handle.id, key, &v.as, &v.length, &v.type) : CS_ERR_INVALID_PARAM;
+		error = check_key(key, length);
+		error = error == CS_OK ? cmap_get(m->handle.id, key, &v.as, &v.length, &v.type) : error;
 		why = error == CS_OK ? NULL : handle_failure(&m->handle, error);
 	}
 	if (why == NULL && !push_value(L, &v)) {

@@ -1,5 +1,7 @@
 #include "compat.h"
 
+#include <lualib.h>
+
 /* Error objects may be anything: __tostring is asked first, as the lua program does. */
 static void push_message(lua_State *L)
 {
@@ -10,7 +12,7 @@ static void push_message(lua_State *L)
 	}
 }
 
-#if LUA_VERSION_NUM >= 502 || defined(LUAJIT_VERSION) || defined(LUA_JITLIBNAME)
+#if LUA_VERSION_NUM >= 502 || defined(LUA_JITLIBNAME) /* LuaJIT */
 
 int compat_traceback(lua_State *L)
 {

@@ -42,6 +42,22 @@ static inline void compat_pushuint64(lua_State *L, uint64_t value)
 #endif
 }
 
+/* Pushes an integer; false and nothing when no number of this Lua is exactly it. [-0, +1|0, -] */
+static inline bool compat_pushint64(lua_State *L, int64_t value)
+{
+#if LUA_VERSION_NUM >= 503
+	lua_pushinteger(L, (lua_Integer)value);
+#else
+	const int64_t exact = INT64_C(1) << 53;
+
+	if (value > exact || value < -exact) {
+		return false;
+	}
+	lua_pushnumber(L, (lua_Number)value);
+#endif
+	return true;
+}
+
 /* Replaces the error object at index 1 by a string with a traceback. [-0, +1, m] */
 int compat_traceback(lua_State *L);
 

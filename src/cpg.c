@@ -83,7 +83,7 @@ static void check_previous(lua_State *L, int index, const char *name)
 {
 	bool same;
 
-	if (lua_isuserdata(L, index) && lua_getmetatable(L, index)) {
+	if (lua_type(L, index) == LUA_TUSERDATA && lua_getmetatable(L, index)) {
 		luaL_getmetatable(L, cpg_class.type);
 		same = lua_rawequal(L, -1, -2);
 		lua_pop(L, 2);
@@ -110,11 +110,11 @@ static const struct {
 /* Checks the field whose key and value are on top of the stack. [-0, +0, v] */
 static void check_field(lua_State *L)
 {
-	const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
-	size_t i;
+	size_t length = 0, i;
+	const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : luaL_typename(L, -2);
 
 	for (i = 0; i < sizeof open_fields / sizeof *open_fields; i++) {
-		if (strcmp(name, open_fields[i].name) == 0) {
+		if (length == strlen(name) && strcmp(name, open_fields[i].name) == 0) {
 			open_fields[i].check(L, lua_gettop(L), name);
 			return;
 		}
@@ -132,18 +132,26 @@ static void check_fields(lua_State *L)
 	}
 }
 
-/* The new handle at index `to` goes on with the addresses of the handle on top of the stack, if there is one. [-1, +0, m] */
-static void take_addresses(lua_State *L, int to)
+/* The value of a field that check_fields has seen: one behind a metatable it has not. [-0, +1, m] */
+static void push_field(lua_State *L, const char *name)
 {
-	if (!lua_isnil(L, -1)) {
-		compat_getuservalue(L, -1);
-		lua_rawgeti(L, -1, VALUE_ADDRESSES);
-		compat_getuservalue(L, to);
-		lua_insert(L, -2);
-		lua_rawseti(L, -2, VALUE_ADDRESSES);
-		lua_pop(L, 2);
+	lua_pushstring(L, name);
+	lua_rawget(L, 1);
+}
+
+/* The new handle at index `to` goes on with the addresses of the handle at index `from`, if there is one. [-0, +0, m] */
+static void take_addresses(lua_State *L, int from, int to)
+{
+	if (lua_isnil(L, from)) {
+		return;
 	}
-	lua_pop(L, 1);
+	compat_getuservalue(L, to);
+	compat_getuservalue(L, from);
+	lua_rawgeti(L, -1, VALUE_ADDRESSES);
+	lua_rawseti(L, -3, VALUE_ADDRESSES);
+	lua_rawgeti(L, -1, VALUE_MEMBERS);
+	lua_rawseti(L, -3, VALUE_MEMBERS);
+	lua_pop(L, 2);
 }
 
 static cs_error_t open_connection(cpg *c)
@@ -203,11 +211,11 @@ static int module_open(lua_State *L)
 
 	check_fields(L);
 	lua_settop(L, 1);
-	lua_getfield(L, 1, "split");
+	push_field(L, "split");
+	push_field(L, "previous");
 	c = handle_new(L, &cpg_class, sizeof *c, 1);
 	c->split = lua_toboolean(L, 2);
-	lua_getfield(L, 1, "previous");
-	take_addresses(L, 3);
+	take_addresses(L, 3, 4);
 	error = open_connection(c);
 	return error == CS_OK ? 1 : handle_open_failed(L, &cpg_class, error);
 }
@@ -329,15 +337,18 @@ static int cpg_method_leave(lua_State *L)
 typedef struct parts {
 	struct iovec vector[MOST_STRINGS];
 	unsigned int count;
-	size_t length;
+	size_t length, most; /* bytes */
 } parts;
 
-/* Adds the string on top of the stack, which something else must keep alive. */
-static void add_part(lua_State *L, parts *p)
+/* Adds the string on top of the stack, which something else must keep alive. NULL, or that it is too much. */
+static const failure *add_part(lua_State *L, parts *p)
 {
 	size_t length;
 	const char *bytes = lua_tolstring(L, -1, &length);
 
+	if (length > p->most - p->length) {
+		return &FAILURE_TOO_BIG;
+	}
 	/* libcpg never writes through it. An empty part would only be a piece of nothing to a split message. */
 	if (length > 0) {
 		p->vector[p->count].iov_base = (void *)(uintptr_t)bytes;
@@ -345,45 +356,48 @@ static void add_part(lua_State *L, parts *p)
 		p->count++;
 		p->length += length;
 	}
+	return NULL;
 }
 
 /* NULL, or why the array at index 2 is refused; raises for anything but strings in it. */
 static const failure *collect_array(lua_State *L, parts *p)
 {
 	size_t count = compat_rawlen(L, 2), i;
+	const failure *why = NULL;
 
 	if (count > MOST_STRINGS) {
 		return &FAILURE_ARRAY_TOO_LONG;
 	}
-	for (i = 1; i <= count; i++) {
+	for (i = 1; i <= count && why == NULL; i++) {
 		lua_rawgeti(L, 2, (int)i);
 		if (lua_type(L, -1) != LUA_TSTRING) {
 			luaL_argerror(L, 2, lua_pushfstring(L, "message[%d] is a %s, and a string is expected", (int)i,
 				luaL_typename(L, -1)));
 		}
-		add_part(L, p);
+		why = add_part(L, p);
 		lua_pop(L, 1);
 	}
-	return NULL;
+	return why;
 }
 
 static const failure *collect(lua_State *L, const cpg *c, parts *p)
 {
-	const failure *why = NULL;
+	const failure *why;
 
 	p->count = 0;
 	p->length = 0;
+	p->most = c->split ? LONGEST_SPLIT : c->limit;
 	if (lua_istable(L, 2)) {
-		why = collect_array(L, p);
-	} else {
-		(void)luaL_checkstring(L, 2);
-		lua_pushvalue(L, 2);
-		add_part(L, p);
-		lua_pop(L, 1);
+		return collect_array(L, p);
 	}
-	if (why == NULL && p->length > (c->split ? LONGEST_SPLIT : c->limit)) {
-		why = &FAILURE_TOO_BIG;
+	if (!lua_isstring(L, 2)) {
+		luaL_argerror(L, 2, lua_pushfstring(L, "message is a %s, and a string or an array of strings is expected",
+			luaL_typename(L, 2)));
 	}
+	(void)lua_tostring(L, 2);
+	lua_pushvalue(L, 2);
+	why = add_part(L, p);
+	lua_pop(L, 1);
 	return why;
 }
 
@@ -446,7 +460,7 @@ static int cpg_method_address(lua_State *L)
 	return 1;
 }
 
-/* The group that `members` asks for: the argument, or else the joined one. */
+/* The group that `members` asks for, the argument or else the joined one, or why it cannot. */
 static const failure *choose_group(lua_State *L, const cpg *c, struct cpg_name *name)
 {
 	size_t length;
@@ -465,9 +479,23 @@ static const failure *choose_group(lua_State *L, const cpg *c, struct cpg_name *
 	return why;
 }
 
+/* [-0, +3, m] */
+static int fail_members(lua_State *L, const cpg *c, const failure *why)
+{
+	size_t length;
+	const char *given = lua_tolstring(L, 2, &length);
+
+	if (given == NULL) {
+		return fail(L, c, "list the members of", why);
+	}
+	push_attempt(L, "list the members of", given, length);
+	return failure_push(L, why);
+}
+
 /***
 The members of a group as the local Corosync sees them now, which may be ahead of the events still to be handled.
-Stands on `cpg_membership_get`.
+Stands on `cpg_iteration_initialize` for one group: `cpg_membership_get` overruns its caller's array when a group has
+more than 128 members.
 @function handle:members
 @tparam[opt] string name a group's name; the joined group when absent
 @treturn table array of addresses; empty when the group has no members
@@ -477,23 +505,18 @@ Stands on `cpg_membership_get`.
 static int cpg_method_members(lua_State *L)
 {
 	cpg *c = handle_check(L, &cpg_class);
-	struct cpg_address addresses[CPG_MEMBERS_MAX];
 	struct cpg_name name;
-	int count = 0;
 	const failure *why = choose_group(L, c, &name);
 	cs_error_t error;
 
-	if (why == NULL) {
-		error = cpg_membership_get(c->handle.id, &name, addresses, &count);
-		why = error == CS_OK ? NULL : handle_failure(&c->handle, error);
-	}
 	if (why != NULL) {
-		return fail(L, c, "list the members of", why);
+		return fail_members(L, c, why);
 	}
+	lua_settop(L, 2);
 	compat_getuservalue(L, 1);
-	lua_rawgeti(L, -1, VALUE_ADDRESSES);
-	cpg_event_push_addresses(L, lua_gettop(L), addresses, (size_t)count);
-	return 1;
+	lua_rawgeti(L, 3, VALUE_ADDRESSES);
+	error = cpg_groups_push_members(L, c->handle.id, &name, 4);
+	return error == CS_OK ? 1 : fail_members(L, c, handle_failure(&c->handle, error));
 }
 
 /***

@@ -121,23 +121,36 @@ static const char *reason_name(uint32_t reason)
 	return reason < sizeof names / sizeof *names ? names[reason] : NULL;
 }
 
-void cpg_event_push_addresses(lua_State *L, int cache, const struct cpg_address *addresses, size_t count)
+/* Pushes an array of addresses. [-0, +1, m] */
+static void push_addresses(lua_State *L, int cache, const struct cpg_address *addresses, size_t count)
 {
 	size_t i;
 
 	lua_createtable(L, (int)count, 0);
 	for (i = 0; i < count; i++) {
-		const char *reason = reason_name(addresses[i].reason);
 		address_push(L, cache, addresses[i].nodeid, addresses[i].pid);
-		if (reason != NULL) {
-			lua_pushstring(L, reason);
-			lua_setfield(L, -2, "reason");
-		}
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 }
 
-/* The members are kept alive, so that a message from one of them finds its address made. */
+/* Pushes an array of addresses, of members that joined or left, and sets why in each. [-0, +1, m] */
+static void push_changes(lua_State *L, int cache, const struct cpg_address *addresses, size_t count)
+{
+	size_t i;
+
+	push_addresses(L, cache, addresses, count);
+	for (i = 0; i < count; i++) {
+		lua_rawgeti(L, -1, (int)i + 1);
+		lua_pushstring(L, reason_name(addresses[i].reason));
+		lua_setfield(L, -2, "reason");
+		lua_pop(L, 1);
+	}
+}
+
+/*
+ * The members are kept alive, so that a message from one of them finds its address made; in a table apart from the
+ * handler's, which may do with its own what it likes.
+ */
 static int push_config(lua_State *L, handle *h, const event *ev, int values)
 {
 	const config_event *config = (const config_event *)ev;
@@ -147,11 +160,11 @@ static int push_config(lua_State *L, handle *h, const event *ev, int values)
 	(void)h;
 	lua_rawgeti(L, values, VALUE_ADDRESSES);
 	cache = lua_gettop(L);
-	cpg_event_push_addresses(L, cache, config->addresses, config->members);
-	lua_pushvalue(L, -1);
+	push_addresses(L, cache, config->addresses, config->members);
+	push_addresses(L, cache, config->addresses, config->members);
 	lua_rawseti(L, values, VALUE_MEMBERS);
-	cpg_event_push_addresses(L, cache, left, config->left);
-	cpg_event_push_addresses(L, cache, left + config->left, config->joined);
+	push_changes(L, cache, left, config->left);
+	push_changes(L, cache, left + config->left, config->joined);
 	lua_remove(L, cache);
 	return 3;
 }

@@ -16,9 +16,4 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	size_t joined_count);
 void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, const uint32_t *nodes);
 
-/*
- * Pushes an array of addresses from the cache at that index; those that joined or left get their reason. [-0, +1, m]
- */
-void cpg_event_push_addresses(lua_State *L, int cache, const struct cpg_address *addresses, size_t count);
-
 #endif

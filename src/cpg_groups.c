@@ -39,10 +39,12 @@ static cs_error_t listing_read(listing *list, cpg_iteration_handle_t iteration)
 	return error == CS_ERR_NO_SECTIONS ? CS_OK : error;
 }
 
-static cs_error_t listing_fill(listing *list, cpg_handle_t id)
+/* All members of all groups, or of one. */
+static cs_error_t listing_fill(listing *list, cpg_handle_t id, const struct cpg_name *group)
 {
 	cpg_iteration_handle_t iteration;
-	cs_error_t error = cpg_iteration_initialize(id, CPG_ITERATION_ALL, NULL, &iteration);
+	cpg_iteration_type_t type = group == NULL ? CPG_ITERATION_ALL : CPG_ITERATION_ONE_GROUP;
+	cs_error_t error = cpg_iteration_initialize(id, type, group, &iteration);
 
 	if (error != CS_OK) {
 		return error;
@@ -104,28 +106,60 @@ static int next_group(lua_State *L)
 	return 2;
 }
 
-/* Pushes the names and members of a listing. 0, or the status and the error object. [-0, +2|1, -] */
-static int push_listing(lua_State *L, listing *list, int cache)
+/* Arguments: the listing as light userdata, the cache of addresses. Pushes the array of its addresses. */
+static int build_members(lua_State *L)
 {
-	lua_pushcfunction(L, build_groups);
-	lua_pushlightuserdata(L, list);
-	lua_pushvalue(L, cache);
-	return lua_pcall(L, 2, 2, 0);
+	const listing *list = lua_touserdata(L, 1);
+	size_t i;
+
+	lua_createtable(L, (int)list->count, 0);
+	for (i = 0; i < list->count; i++) {
+		address_push(L, 2, list->entries[i].nodeid, list->entries[i].pid);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	return 1;
 }
 
-cs_error_t cpg_groups_push(lua_State *L, cpg_handle_t id, int cache)
+/*
+ * Calls a builder on a listing, which is freed whatever happens: all that may raise before the builder runs protected
+ * comes before there is something to free. [-0, +results|0, m]
+ */
+static cs_error_t build(lua_State *L, lua_CFunction builder, int results, cpg_handle_t id, const struct cpg_name *group,
+	int cache)
 {
 	listing list = {0};
-	cs_error_t error = listing_fill(&list, id);
-	int status = error == CS_OK ? push_listing(L, &list, cache) : 0;
+	cs_error_t error;
+	int status;
 
+	lua_pushcfunction(L, builder);
+	lua_pushlightuserdata(L, &list);
+	lua_pushvalue(L, cache);
+	error = listing_fill(&list, id, group);
+	if (error != CS_OK) {
+		free(list.entries);
+		lua_pop(L, 3);
+		return error;
+	}
+	status = lua_pcall(L, 2, results, 0);
 	free(list.entries);
 	if (status != 0) {
 		(void)lua_error(L);
 	}
+	return CS_OK;
+}
+
+cs_error_t cpg_groups_push(lua_State *L, cpg_handle_t id, int cache)
+{
+	cs_error_t error = build(L, build_groups, 2, id, NULL, cache);
+
 	if (error == CS_OK) {
 		lua_pushinteger(L, 0);
 		lua_pushcclosure(L, next_group, 3);
 	}
 	return error;
+}
+
+cs_error_t cpg_groups_push_members(lua_State *L, cpg_handle_t id, const struct cpg_name *group, int cache)
+{
+	return build(L, build_members, 1, id, group, cache);
 }

@@ -1,4 +1,4 @@
-/* The iterator over every group of the cluster. */
+/* Groups and their members, as the local Corosync sees them now. */
 #ifndef COROSYNC_LUA_CPG_GROUPS_H
 #define COROSYNC_LUA_CPG_GROUPS_H
 
@@ -11,5 +11,8 @@
  * answers Corosync's error and pushes nothing. [-0, +1|0, m]
  */
 cs_error_t cpg_groups_push(lua_State *L, cpg_handle_t id, int cache);
+
+/* The same for an array of one group's members' addresses, empty when it has none. [-0, +1|0, m] */
+cs_error_t cpg_groups_push_members(lua_State *L, cpg_handle_t id, const struct cpg_name *group, int cache);
 
 #endif

@@ -3,6 +3,9 @@
 #include <ctype.h>
 #include <stdio.h>
 
+/* No group, nor any key of the configuration map, has a longer one. */
+#define LONGEST_NAME ((size_t)255)
+
 const failure FAILURE_ARRAY_TOO_LONG = {"too_many", "Corosync takes at most 63 strings in one message: concatenate some"};
 const failure FAILURE_CLOSED = {"closed", "the handle is closed"};
 const failure FAILURE_DISPATCHING = {"dispatching",
@@ -80,11 +83,11 @@ void failure_push_name(lua_State *L, const char *name, size_t length)
 {
 	luaL_Buffer buffer;
 	char escaped[8];
-	size_t i;
+	size_t shown = length > LONGEST_NAME ? LONGEST_NAME / 4 : length, i;
 
 	luaL_buffinit(L, &buffer);
 	luaL_addchar(&buffer, '\'');
-	for (i = 0; i < length; i++) {
+	for (i = 0; i < shown; i++) {
 		unsigned char byte = (unsigned char)name[i];
 		if (byte < 0x80 && isprint(byte) && byte != '\'' && byte != '\\') {
 			luaL_addchar(&buffer, (char)byte);
@@ -93,6 +96,6 @@ void failure_push_name(lua_State *L, const char *name, size_t length)
 			luaL_addstring(&buffer, escaped);
 		}
 	}
-	luaL_addchar(&buffer, '\'');
+	luaL_addstring(&buffer, shown < length ? "...'" : "'");
 	luaL_pushresult(&buffer);
 }

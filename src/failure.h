@@ -37,7 +37,8 @@ const failure *failure_of(cs_error_t error);
  */
 int failure_push(lua_State *L, const failure *why);
 
-/* Pushes a name in single quotes, with bytes that a terminal should not see as \ddd. [-0, +1, m] */
+/* Pushes a name in single quotes, with bytes that a terminal should not see as \ddd, and no more than a part of one that is
+ * too long to be one. [-0, +1, m] */
 void failure_push_name(lua_State *L, const char *name, size_t length);
 
 #endif

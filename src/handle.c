@@ -1,6 +1,7 @@
 #include "handle.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <stdio.h>
@@ -118,7 +119,10 @@ static bool hung_up(const handle *h)
 
 const failure *handle_failure(handle *h, cs_error_t error)
 {
-	if ((error == CS_ERR_LIBRARY && hung_up(h)) || error == CS_ERR_BAD_HANDLE) {
+	/* A daemon that dies under load leaves its flow control on: libqb then answers TRY_AGAIN for ever. */
+	bool suspicious = error == CS_ERR_LIBRARY || error == CS_ERR_TRY_AGAIN;
+
+	if ((suspicious && hung_up(h)) || error == CS_ERR_BAD_HANDLE) {
 		lose(h, &FAILURE_NOT_CONNECTED);
 		return h->reason;
 	}
@@ -164,6 +168,18 @@ static bool fetch(handle *h, lua_Integer most, size_t bytes)
 	return h->state != HANDLE_OPEN;
 }
 
+/* Queues one event if none is. A piece of a split message is not one yet. True when nothing more waited. */
+static bool fetch_one(handle *h)
+{
+	bool drained = false;
+	int i;
+
+	for (i = 0; i < FETCH_EVENTS && !drained && queue_head(&h->queue) == NULL; i++) {
+		drained = fetch(h, 1, FETCH_BYTES);
+	}
+	return drained;
+}
+
 /* ---- from the queue into Lua ---- */
 
 /* Pushes the oldest event's values and takes it off the queue, once they are all made. [-0, +n, m] */
@@ -190,7 +206,8 @@ static bool event_waits(delivery *d)
 {
 	handle *h = d->handle;
 
-	if (h->state == HANDLE_CLOSED || h->stop || d->handled >= d->budget) {
+	/* A handler may close, stop, or come back as its fork, whose parent goes on with these very events. */
+	if (h->state == HANDLE_CLOSED || h->stop || d->handled >= d->budget || h->owner != getpid()) {
 		return false;
 	}
 	if (queue_head(&h->queue) == NULL && h->state == HANDLE_OPEN) {
@@ -215,7 +232,8 @@ static int deliver(lua_State *L)
 		count = convert(L, d->handle, 2, &kind);
 		d->handled++;
 		lua_getfield(L, 3, kind->handler);
-		if (!lua_isnil(L, -1)) {
+		/* A finalizer may have closed the handle meanwhile. */
+		if (!lua_isnil(L, -1) && d->handle->state != HANDLE_CLOSED) {
 			lua_insert(L, -1 - count);
 			lua_call(L, count, 0);
 		}
@@ -305,21 +323,32 @@ static void report(lua_State *L)
 	lua_settop(L, message - 1);
 }
 
+/* Any number will do, math.huge too: the most events that one call can handle anyway is far below the limit here. */
+static lua_Integer check_budget(lua_State *L, int index)
+{
+	lua_Number budget = luaL_optnumber(L, index, DEFAULT_BUDGET);
+
+	luaL_argcheck(L, budget >= 0, index, "budget must not be negative");
+	return budget >= INT_MAX ? INT_MAX : (lua_Integer)budget;
+}
+
 /* Delivers through handlers until the budget is used or nothing waits, past handlers that raise. */
 static void deliver_all(lua_State *L, delivery *d)
 {
 	handle *h = d->handle;
+	lua_Integer before;
 	int status;
 
 	h->busy = HANDLE_DELIVERING;
 	do {
+		before = d->handled;
 		lua_pushvalue(L, AT_DELIVER);
 		lua_pushvalue(L, AT_DELIVERY);
 		lua_pushvalue(L, AT_VALUES);
 		lua_pushvalue(L, AT_HANDLERS);
 		status = lua_pcall(L, 3, 0, AT_TRACEBACK);
-		if (status != 0 && h->busy == HANDLE_CONVERTING) {
-			/* No memory for the event's values: it stays queued, and the caller learns of it as usual in Lua. */
+		if (status != 0 && d->handled == before) {
+			/* Not a handler's error but Lua's, of memory or stack: the event stays queued, and the caller learns of it. */
 			end_delivery(h, false);
 			(void)lua_error(L);
 		}
@@ -345,17 +374,19 @@ Stands on `cpg_dispatch` (and its like in the other libraries) with CS_DISPATCH_
 static int handle_dispatch(lua_State *L)
 {
 	handle *h = check_shared(L);
-	delivery d = {.handle = h, .budget = luaL_optinteger(L, 2, DEFAULT_BUDGET)};
+	delivery d = {.handle = h, .budget = check_budget(L, 2)};
 	const failure *why;
 
-	luaL_argcheck(L, d.budget >= 0, 2, "budget must not be negative");
 	why = undispatchable(h);
 	if (why != NULL) {
 		return fail(L, h, "dispatch", why);
 	}
 	push_dispatch_stack(L, &d);
 	deliver_all(L, &d);
-	if (d.handled == 0 && h->state == HANDLE_LOST) {
+	if (h->owner != getpid()) {
+		return fail(L, h, "dispatch", &FAILURE_WRONG_PROCESS);
+	}
+	if (d.handled == 0 && h->state == HANDLE_LOST && queue_head(&h->queue) == NULL) {
 		return fail(L, h, "dispatch", h->reason);
 	}
 	lua_pushinteger(L, d.handled);
@@ -392,24 +423,25 @@ Takes the oldest event that waits, or nothing, without blocking: for coroutines,
 static int handle_receive(lua_State *L)
 {
 	handle *h = check_shared(L);
-	const failure *why = undispatchable(h);
-	bool drained = false;
+	const failure *why;
+	bool drained;
 	int status;
 
-	if (why != NULL) {
-		return fail(L, h, "receive from", why);
-	}
-	if (queue_head(&h->queue) == NULL) {
-		drained = fetch(h, 1, FETCH_BYTES);
-	}
-	if (queue_head(&h->queue) == NULL) {
-		end_delivery(h, drained);
-		return h->state == HANDLE_LOST ? fail(L, h, "receive from", h->reason) : 0;
-	}
+	/* All that may run the collector comes before the look at the queue: a finalizer may empty it. */
 	lua_settop(L, 1);
 	lua_pushcfunction(L, convert_one);
 	lua_pushlightuserdata(L, h);
 	compat_getuservalue(L, 1);
+	why = undispatchable(h);
+	if (why != NULL) {
+		return fail(L, h, "receive from", why);
+	}
+	drained = fetch_one(h);
+	if (queue_head(&h->queue) == NULL) {
+		end_delivery(h, drained);
+		return h->state == HANDLE_LOST ? fail(L, h, "receive from", h->reason) : 0;
+	}
+	h->busy = HANDLE_CONVERTING;
 	status = lua_pcall(L, 2, LUA_MULTRET, 0);
 	end_delivery(h, false);
 	return status == 0 ? lua_gettop(L) - 1 : lua_error(L);
@@ -442,7 +474,7 @@ static int handle_stop(lua_State *L)
 {
 	handle *h = check_shared(L);
 
-	h->stop = h->busy == HANDLE_DELIVERING;
+	h->stop = h->busy != HANDLE_IDLE;
 	return 0;
 }
 
@@ -465,7 +497,7 @@ static bool wait_readable(int fd, bool forever, double seconds)
 
 	do {
 		ready = poll(&descriptor, 1, forever ? -1 : milliseconds(deadline - clock_seconds()));
-	} while (ready < 0 && errno == EINTR);
+	} while ((ready < 0 && errno == EINTR) || (ready == 0 && clock_seconds() < deadline));
 	return ready > 0;
 }
 

@@ -59,7 +59,7 @@ end
 
 local function joined_or_left(group, left, joined)
   local own = group._handle:address()
-  if contains(joined, own) then
+  if group._state == "joining" and contains(joined, own) then
     group._state = "joined"
   elseif contains(left, own) then
     group._state = "left"
@@ -143,6 +143,7 @@ local function connect(group)
   local own = group._class and method_handlers(group) or function_handlers(group, group._handlers)
   own.previous = group._previous
   local handle, message, code = core.cpg.open(own)
+  own.previous = nil -- not to keep all the earlier ones
   group._handle = handle
   return handle, message, code
 end
@@ -178,8 +179,10 @@ local function persist(group, what, method, ...)
   local deadline, wait = now() + group.timeout, FIRST_PAUSE
   while true do
     local ok, message, code = group._handle[method](group._handle, ...)
-    if ok or code ~= "try_again" then
-      return ok, message, code
+    if ok then
+      return true
+    elseif code ~= "try_again" then
+      return nil, message, code
     elseif now() >= deadline then
       return failure(what, group.name, ("after %g s: %s"):format(group.timeout, message), "timeout")
     end
@@ -247,27 +250,43 @@ local function finish_leaving(group)
   end
 end
 
--- The handle is of no more use: the script hears why, and the group is inactive.
-local function lose(group, message)
-  disconnect(group)
-  local disconnected = group._class and group.disconnected or not group._class and group._handlers.disconnected
-  if not disconnected then
-    group:_report(message)
-  elseif group._class then
-    disconnected(group, message)
-  else
-    disconnected(message)
+-- The script's function for something that the handle does not tell, as a function without the group; or nil.
+local function handler_of(group, name)
+  if not group._class then
+    return group._handlers[name]
   end
+  local method = group[name]
+  return method and function(...) return method(group, ...) end
 end
 
 function Group:_report(message)
-  local report = self._class and self.error or not self._class and self._handlers.error
+  local report = handler_of(self, "error")
   if not report then
     io.stderr:write("corosync: ", message, "\n")
-  elseif self._class then
-    report(self, message)
-  else
-    report(message)
+    return
+  end
+  local ok, second = pcall(report, message)
+  if not ok then
+    io.stderr:write(("corosync: error in the error handler: %s, after: %s\n"):format(tostring(second), message))
+  end
+end
+
+local function with_traceback(problem)
+  return debug.traceback(tostring(problem), 2)
+end
+
+-- The handle is of no more use: the script hears why, and the group is inactive.
+local function lose(group, message)
+  disconnect(group)
+  group._rejoin = false
+  local disconnected = handler_of(group, "disconnected")
+  if not disconnected then
+    group:_report(message)
+    return
+  end
+  local ok, problem = xpcall(function() disconnected(message) end, with_traceback)
+  if not ok then
+    group:_report(problem)
   end
 end
 
@@ -277,7 +296,7 @@ end
 -- @treturn boolean whether more wait
 -- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "not_connected"
 function Group:dispatch(budget)
-  if not self._handle then
+  if self._state == "idle" then
     return failure("dispatch", self.name, "it is not active: activate it first", "not_joined")
   end
   local handled, more, code = self._handle:dispatch(budget)
@@ -294,7 +313,7 @@ end
 -- @treturn integer
 -- @error nil, message, code: "not_joined", "not_connected"
 function Group:fd()
-  if not self._handle then
+  if self._state == "idle" then
     return failure("wait for", self.name, "it is not active: activate it first", "not_joined")
   end
   return self._handle:fd()
@@ -319,21 +338,26 @@ function Group:wait_for(predicate, seconds, what)
     local handled, more, code = self:dispatch(1)
     if not handled then
       return nil, more, code
-    elseif handled == 0 and not predicate() then
-      if now() >= deadline then
-        return failure(what or "wait for", self.name, ("not within %g s"):format(seconds), "timeout")
-      end
-      self._handle:wait(math.max(deadline - now(), 0))
+    end
+    local left = deadline - now()
+    if left <= 0 and not predicate() then
+      return failure(what or "wait for", self.name, ("not within %g s"):format(seconds), "timeout")
+    elseif left > 0 and handled == 0 then
+      self._handle:wait(left)
     end
   end
   return true
 end
 
+local function is_joining(group)
+  return group._state == "joining" or group._rejoin
+end
+
 local function wait_until_joined(group)
-  if group._state ~= "joining" then
+  if not is_joining(group) then
     return true
   end
-  return group:wait_for(function() return group._state ~= "joining" end, nil, "complete the join of")
+  return group:wait_for(function() return not is_joining(group) end, nil, "complete the join of")
 end
 
 --- Sends a message to all members, oneself included. Waits until the group has joined (`config_change` is called before
@@ -375,10 +399,10 @@ function Group:members()
   return handle:members(self.name)
 end
 
---- Whether the group is active: it has joined, or is joining.
+--- Whether the group is active: it has joined, or is joining, or joins again as soon as it has left.
 -- @treturn boolean
 function Group:is_active()
-  return self._state == "joining" or self._state == "joined"
+  return self._state == "joined" or is_joining(self)
 end
 
 --- Whether this node's side of the cluster has quorum.
@@ -431,6 +455,7 @@ local function new(name, handlers)
     timeout = DEFAULT_TIMEOUT,
     _class = is_class(handlers),
     _handlers = handlers,
+    _rejoin = false,
     _state = "idle",
   }, metatable_of(handlers))
 end

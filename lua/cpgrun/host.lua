@@ -41,7 +41,9 @@ local function activate_late(group, chosen)
     if not name then
       return nil, message, "invalid_script"
     end
-    self.name = name
+    if not self:is_active() then
+      self.name = name
+    end
     return Group.activate(self)
   end
   function group:send_message(...)
@@ -55,13 +57,14 @@ local function activate_late(group, chosen)
   end
 end
 
--- For --check: a group that has no Corosync behind it.
-local function pretend(group)
+-- For --check: groups, the script's own and those that it makes, have no Corosync behind them.
+local function pretend()
   local function yes() return true end
-  group.activate, group.deactivate, group.send_message, group.is_quorate = yes, yes, yes, yes
-  function group.address() return { node = 1, pid = uv.os_getpid() } end
-  function group.members() return {} end
-  function group.cmap_get(_, key) return nil, ("cannot get cmap key '%s': not asked"):format(key), "not_exist" end
+  Group.activate, Group.deactivate, Group.send_message, Group.is_quorate = yes, yes, yes, yes
+  corosync.loop.add = yes
+  function Group.address() return { node = 1, pid = uv.os_getpid() } end
+  function Group.members() return {} end
+  function Group.cmap_get(_, key) return nil, ("cannot get cmap key '%s': not asked"):format(key), "not_exist" end
 end
 
 local function check(chosen)
@@ -144,7 +147,7 @@ return function(chosen)
   local group = corosync.group(chosen.group or "unnamed", handlers(state))
   _G.group = group
   if chosen.check then
-    pretend(group)
+    pretend()
   else
     activate_late(group, chosen)
   end

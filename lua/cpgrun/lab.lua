@@ -3,7 +3,7 @@ local lab = require "corosync.lab"
 local log = require "cpgrun.log"
 local uv = require "luv"
 
-local FAULTS = { "partition", "heal", "kill", "kill_host", "pause", "resume", "restart" }
+local FAULTS = { "partition", "heal", "pause", "resume" } -- those that leave the scripts running
 
 local HELP = [[
   2: hello                 gives node 2's script the line "hello"
@@ -47,6 +47,7 @@ local function new_session(cluster, chosen, facts)
     cluster = cluster,
     argv = host_argv(chosen, facts),
     hosts = {}, -- by node
+    taken = {}, -- by node: true while its script or its Corosync is gone by a fault
     lines = {}, -- by node: what its script has written, all its lives included
     status = nil, -- set once the lab shall end
   }
@@ -65,12 +66,7 @@ local function release_lines(session)
 end
 
 local function all_ended(session)
-  for node = 1, session.cluster.nodes do
-    if session.hosts[node] then
-      return false
-    end
-  end
-  return true
+  return next(session.hosts) == nil
 end
 
 local function host_options(session, node)
@@ -85,8 +81,8 @@ local function host_options(session, node)
     exit = function(code)
       session.hosts[node] = nil
       session.worst = math.max(session.worst or 0, code)
-      -- A host that a fault took may come back; without a file of faults nobody is there to wait for that.
-      if not session.scripted and all_ended(session) then
+      -- A host that a fault took may come back.
+      if not session.scripted and all_ended(session) and not next(session.taken) then
         finish(session, session.worst)
       end
     end,
@@ -107,10 +103,16 @@ local function environment(session)
   for _, name in ipairs(FAULTS) do
     env[name] = function(...) return assert(cluster[name](cluster, ...)) end
   end
-  function env.restart(node)
-    local _, process = assert(cluster:restart(node))
-    session.hosts[node] = process or session.hosts[node]
-    return true
+  for _, name in ipairs { "kill", "kill_host", "restart" } do
+    env[name] = function(node)
+      session.taken[node] = session.taken[node] or session.hosts[node] and true
+      local _, process = assert(cluster[name](cluster, node))
+      if name == "restart" then
+        session.taken[node] = nil
+        session.hosts[node] = process or session.hosts[node]
+      end
+      return true
+    end
   end
   function env.wait_for(predicate, seconds, what) return assert(cluster:wait_for(predicate, seconds, what)) end
   function env.write(node, line) return session.hosts[node] and session.hosts[node]:write(line .. "\n") end
@@ -146,11 +148,10 @@ local function type_fault(line, env)
   if not chunk then
     return log.error(message)
   end
-  run_chunk(chunk, function(ok, problem)
-    if not ok then
-      log.error((tostring(problem):gsub("\nstack traceback:.*", "")))
-    end
-  end)
+  local ok, problem = pcall(chunk)
+  if not ok then
+    log.error((tostring(problem):gsub("^[^:]*/cpgrun/lab%.lua:%d+: ", ""))) -- our place says nothing to who typed
+  end
 end
 
 local function is_fault(line, env)
@@ -165,43 +166,68 @@ local function handle_line(session, line, env)
   elseif is_fault(line, env) then
     type_fault(line, env)
   else
-    session.spoken_to = tonumber(node) or session.spoken_to or 1
-    if not env.write(session.spoken_to, text or line) then
-      log.error("no script runs on node %d", session.spoken_to)
+    node = tonumber(node) or session.spoken_to or 1
+    if env.write(node, text or line) then
+      session.spoken_to = node
+    else
+      log.error("no script runs on node %d", node)
     end
   end
 end
 
--- A terminal, pipe or file: whatever stdin is.
-local function open_stdin()
-  if uv.guess_handle(0) == "tty" then
+-- Lines that come faster than faults are made wait for their turn: what follows restart(2) finds node 2 running.
+local function line_taker(session, env)
+  local waiting, busy = {}, false
+  local function take()
+    busy = true
+    while waiting[1] do
+      handle_line(session, table.remove(waiting, 1), env)
+    end
+    busy = false
+  end
+  return function(line)
+    waiting[#waiting + 1] = line
+    if not busy then
+      coroutine.wrap(take)()
+    end
+  end
+end
+
+local function open_stdin(kind)
+  if kind == "tty" then
     return uv.new_tty(0, true)
   end
   local pipe = uv.new_pipe(false)
-  return uv.guess_handle(0) == "pipe" and pipe:open(0) and pipe
+  return kind == "pipe" and pipe:open(0) and pipe
 end
 
+-- From a terminal, pipe or file: whatever stdin is.
 local function read_stdin(session, env)
-  local input, rest = open_stdin(), ""
+  local kind, take, rest = uv.guess_handle(0), line_taker(session, env), ""
+  if kind == "file" then
+    for line in io.stdin:lines() do
+      take(line)
+    end
+  end
+  local input = open_stdin(kind)
   if not input then
     return
   end
   input:read_start(function(_, data)
-    if not data then
-      return input:read_stop()
-    end
-    rest = (rest .. data):gsub("([^\n]*)\n", function(line)
-      handle_line(session, line, env)
+    rest = (rest .. (data or rest ~= "" and "\n" or "")):gsub("([^\n]*)\n", function(line)
+      take(line)
       return ""
     end)
+    if not data then
+      input:read_stop()
+    end
   end)
 end
 
 local function stop_on_signals(session)
+  -- Not unreferenced: without any handle to wait for, the loop would neither wait nor look for signals.
   for _, name in ipairs { "sigint", "sigterm", "sighup" } do
-    local signal = uv.new_signal()
-    signal:start(name, function() finish(session, 0) end)
-    signal:unref()
+    uv.new_signal():start(name, function() finish(session, 0) end)
   end
 end
 

@@ -7,7 +7,7 @@ log.levels = { "error", "warning", "info", "debug" }
 
 local function write(level, format, ...)
   if RANK[level] <= RANK[log.level] then
-    local message = select("#", ...) > 0 and format:format(...) or format
+    local message = select("#", ...) > 0 and format:format(...) or tostring(format)
     io.stderr:write(os.date("%Y-%m-%dT%H:%M:%S "), level, ": ", message, "\n")
   end
 end

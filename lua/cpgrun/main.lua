@@ -4,17 +4,20 @@ local options = require "cpgrun.options"
 local uv = require "luv"
 
 -- luv 1.44 crashes when the Lua state ends while a handle of the script is still closing.
+-- Several rounds: a stop that was asked for after the loop's end takes the first, and what closes may open more.
 local function close_all()
-  uv.walk(function(handle)
-    if not handle:is_closing() then
-      handle:close()
-    end
-  end)
-  uv.run("nowait")
+  for _ = 1, 3 do
+    uv.walk(function(handle)
+      if not handle:is_closing() then
+        handle:close()
+      end
+    end)
+    uv.run("nowait")
+  end
 end
 
 return function(argv, facts)
-  local version = ("cpgrun %s\n%s\nCorosync %s (built with)"):format(facts.version, _VERSION, facts.corosync)
+  local version = ("cpgrun %s\n%s\nCorosync %s (built with)"):format(facts.version, facts.lua, facts.corosync)
   local chosen = options.parse(argv, version)
   log.level = chosen.log_level
   facts.set_report(log.error)

@@ -9,11 +9,10 @@ local TAKES_VALUE = {
 }
 
 local function node_count(text)
-  local count = tonumber(text)
-  if not count or count % 1 ~= 0 or count < 1 or count > 8 then
+  if not text:match "^[1-8]$" then
     return nil, "--lab takes a whole number of nodes from 1 to 8, not '" .. text .. "'"
   end
-  return math.floor(count)
+  return tonumber(text)
 end
 
 local function parser(version)

@@ -1,6 +1,11 @@
 -- The user's script: loading it, its name, its handlers.
 local script = {}
 
+-- An error need not be a string.
+local function traceback(problem)
+  return debug.traceback(tostring(problem), 2)
+end
+
 -- Loads and runs the file with the given arguments as `arg`. True, or nil and a message with file and line.
 function script.load(path, arguments)
   local chunk, message = loadfile(path)
@@ -12,7 +17,7 @@ function script.load(path, arguments)
     _G.arg[i] = argument
   end
   local unpack = table.unpack or unpack -- luacheck: ignore 113
-  return xpcall(function() return chunk(unpack(arguments)) end, debug.traceback)
+  return xpcall(function() return chunk(unpack(arguments)) end, traceback)
 end
 
 local function check_function(path, name)
@@ -54,7 +59,7 @@ function script.call(name)
   if not handler then
     return true
   end
-  return xpcall(handler, debug.traceback)
+  return xpcall(handler, traceback)
 end
 
 return script

@@ -289,7 +289,7 @@ describe("sending", function()
 
   it("raises for anything but strings, naming the place", function()
     local handle = member()
-    assert.error_matches(function() handle:send(nil) end, "string expected")
+    assert.error_matches(function() handle:send(nil) end, "string or an array of strings")
     assert.error_matches(function() handle:send { "a", {} } end, "message%[2%]")
     assert.error_matches(function() handle:send("a", "safe") end, "safe")
   end)
@@ -616,7 +616,8 @@ describe("the queue", function()
       return pending "valgrind keeps freed memory"
     end
     local count = 0
-    local handle = member(nil, { message_received = function() count = count + 1 end })
+    -- Strings that have served go at once, so that what is measured is the queue's.
+    local handle = member(nil, { message_received = function() count = count + 1 collectgarbage() end })
     local message, sent = ("x"):rep(1000000), 0
     local before = resident_kilobytes()
     while sent < 64 do

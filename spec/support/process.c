@@ -32,6 +32,32 @@ static int process_fork(lua_State *L)
 	return 1;
 }
 
+/* fork_here() -> 0 in the child, its pid in the parent. */
+static int process_fork_here(lua_State *L)
+{
+	lua_pushinteger(L, fork());
+	return 1;
+}
+
+/* become(fine): ends the child with status 0 or 1. */
+static int process_become(lua_State *L)
+{
+	leave(lua_toboolean(L, 1));
+	return 0;
+}
+
+/* wait(pid) -> the child's exit status. */
+static int process_wait(lua_State *L)
+{
+	int status = 0;
+
+	if (waitpid((pid_t)luaL_checkinteger(L, 1), &status, 0) < 0) {
+		return luaL_error(L, "waitpid failed");
+	}
+	lua_pushinteger(L, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	return 1;
+}
+
 static void ignore(int signal_number)
 {
 	(void)signal_number;
@@ -52,9 +78,15 @@ static int process_alarm_every(lua_State *L)
 
 int luaopen_spec_process(lua_State *L)
 {
-	lua_createtable(L, 0, 2);
+	lua_createtable(L, 0, 5);
 	lua_pushcfunction(L, process_fork);
 	lua_setfield(L, -2, "fork");
+	lua_pushcfunction(L, process_fork_here);
+	lua_setfield(L, -2, "fork_here");
+	lua_pushcfunction(L, process_become);
+	lua_setfield(L, -2, "become");
+	lua_pushcfunction(L, process_wait);
+	lua_setfield(L, -2, "wait");
 	lua_pushcfunction(L, process_alarm_every);
 	lua_setfield(L, -2, "alarm_every");
 	return 1;

@@ -105,14 +105,16 @@ static int set_report(lua_State *L)
 	return 0;
 }
 
-/* What Lua cannot know by itself: a table with program (path), version, corosync (version) and set_report. */
+/* What Lua cannot know by itself: a table with program (a path), version, lua and corosync (versions), set_report. */
 static void push_facts(lua_State *L)
 {
-	lua_createtable(L, 0, 4);
+	lua_createtable(L, 0, 5);
 	lua_getfield(L, LUA_REGISTRYINDEX, "cpgrun.program");
 	lua_setfield(L, -2, "program");
 	lua_pushliteral(L, COROSYNC_LUA_VERSION);
 	lua_setfield(L, -2, "version");
+	lua_pushliteral(L, LUA_RELEASE);
+	lua_setfield(L, -2, "lua");
 	lua_pushliteral(L, COROSYNC_VERSION);
 	lua_setfield(L, -2, "corosync");
 	lua_pushcfunction(L, set_report);

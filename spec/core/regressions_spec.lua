@@ -1,0 +1,212 @@
+-- A spec for each mistake once made, named after what went wrong.
+local cpg = require "corosync.cpg"
+local process = require "spec_process"
+
+local handles, count = {}, 0
+
+local function open(handlers)
+  local handle = assert(cpg.open(handlers or {}))
+  handles[#handles + 1] = handle
+  return handle
+end
+
+local function member(handlers)
+  local handle = open(handlers)
+  count = count + 1
+  assert(handle:join("regression " .. count))
+  return handle
+end
+
+local function dispatch_until(handle, predicate)
+  local deadline = os.time() + 10
+  while not predicate() do
+    assert(os.time() < deadline, "timed out")
+    local handled, more = assert(handle:dispatch())
+    if handled == 0 and not more then
+      handle:wait(1)
+    end
+  end
+end
+
+after_each(function()
+  for i = #handles, 1, -1 do
+    handles[i]:close()
+    handles[i] = nil
+  end
+end)
+
+-- A new coroutine's stack grows within receive, where the collector then finds it has work to do: finalizers strike
+-- between the look at the queue and the making of the values, if anything can.
+describe("a finalizer that strikes within receive", function()
+  local acting, busy
+
+  local function litter(act)
+    setmetatable({}, { __gc = function()
+      if acting and not busy then
+        busy = true
+        act()
+        busy = false
+      end
+      if acting then
+        litter(act)
+      end
+    end })
+  end
+
+  local function received_with(act)
+    local seen = {}
+    local handle = member { message_received = function(_, message) seen[#seen + 1] = tonumber(message) end }
+    local function note(kind, _, message)
+      seen[#seen + 1] = kind == "message" and tonumber(message) or nil
+    end
+    for i = 1, 200 do
+      assert(handle:send(tostring(i)))
+    end
+    handle:wait(1)
+    collectgarbage("setpause", 0)
+    collectgarbage("setstepmul", 1000000)
+    acting, busy = true, false
+    litter(function() act(handle, note) end)
+    litter(function() act(handle, note) end)
+    local deadline, round = os.time() + 10, 0
+    while #seen < 200 and os.time() < deadline do
+      round = round + 1
+      note(coroutine.wrap(function()
+        local filler = ("x"):rep(round % 9):gsub("x", "yy")
+        return handle:receive(filler)
+      end)())
+      if round % 7 == 0 then
+        handle:dispatch(2)
+      end
+    end
+    acting = false
+    collectgarbage("setpause", 200)
+    collectgarbage("setstepmul", 100)
+    table.sort(seen)
+    return seen
+  end
+
+  local function all_seen(act)
+    local seen = received_with(act)
+    for i = 1, 200 do
+      assert.equal(i, seen[i])
+    end
+  end
+
+  it("finds the queue untouchable: nothing is lost or doubled", function()
+    for _ = 1, 10 do
+      all_seen(function(handle, note) note(handle:receive()) end)
+      all_seen(function(handle) handle:dispatch(1) end)
+      all_seen(function(handle) handle:fetch() end)
+    end
+  end)
+end)
+
+it("dispatch without stack for a handler raises, where it looped for ever", function()
+  local seen = 0
+  local handle = member { message_received = function() seen = seen + 1 end }
+  assert(handle:send("x"))
+  handle:wait(5)
+  local deepest
+  local function deeper()
+    local ok, message = pcall(string.gsub, "x", "x", function() return deeper() end)
+    if not ok and not deepest then
+      deepest = { pcall(handle.dispatch, handle) }
+      return error(message, 0)
+    end
+    return "x"
+  end
+  pcall(deeper)
+  assert.is_table(deepest)
+  dispatch_until(handle, function() return seen == 1 end)
+end)
+
+it("open ignores what stands behind the table's metatable, where it took it for a handle", function()
+  local handle = open(setmetatable({}, { __index = { previous = 5, split = "no boolean" } }))
+  assert.is_true(handle:join("behind a metatable"))
+  assert.error_matches(function() cpg.open { previous = io.stdout } end, "previous")
+end)
+
+it("a fork made in a handler delivers nothing of its parent's", function()
+  local handle, child
+  local seen = {}
+  handle = member {
+    message_received = function(_, message)
+      seen[#seen + 1] = message
+      if message == "1" then
+        -- The child comes back from here into the dispatch that called.
+        child = process.fork_here()
+      end
+    end,
+  }
+  for i = 1, 5 do
+    assert(handle:send(tostring(i)))
+  end
+  local deadline = os.time() + 10
+  while #seen < 5 and os.time() < deadline do
+    handle:wait(1)
+    local handled, _, code = handle:dispatch()
+    if child == 0 then
+      process.become(handled == nil and code == "wrong_process" and #seen == 1)
+    end
+  end
+  assert.equal(0, process.wait(child))
+  assert.same({ "1", "2", "3", "4", "5" }, seen)
+end)
+
+it("a member stays the same table although a handler empties its list of members", function()
+  local first, same = nil, 0
+  local handle = member {
+    config_change = function(members)
+      for i = #members, 1, -1 do
+        members[i] = nil
+      end
+    end,
+    message_received = function(address)
+      first = first or tostring(address):len() > 0 and ("%p"):format(address)
+      same = same + (("%p"):format(address) == first and 1 or 0)
+      address = nil -- luacheck: ignore 311
+      collectgarbage()
+      collectgarbage()
+    end,
+  }
+  for _ = 1, 4 do
+    assert(handle:send("x"))
+  end
+  dispatch_until(handle, function() return same == 4 end)
+end)
+
+it("addresses outlive their handle in the one that follows it", function()
+  local earlier = open()
+  local own = earlier:address()
+  earlier:close()
+  assert.is_true(rawequal(own, open({ previous = earlier }):address()))
+end)
+
+it("members with a bad name says which name", function()
+  local handle = member()
+  local _, message, code = handle:members("")
+  assert.equal("invalid_param", code)
+  assert.matches("''", message, 1, true)
+  _, message, code = handle:members(("n"):rep(1000))
+  assert.equal("name_too_long", code)
+  assert.is_true(#message < 300)
+end)
+
+it("receive gives a split message whole", function()
+  local handle = member { split = true }
+  assert(handle:send(("x"):rep(5000000)))
+  local deadline, got = os.time() + 10, nil
+  while not got and os.time() < deadline do
+    handle:wait(1)
+    local kind, _, message = handle:receive()
+    got = kind == "message" and #message or nil
+  end
+  assert.equal(5000000, got)
+end)
+
+it("math.huge is a budget and a time, as any number is", function()
+  local handle = member()
+  assert.is_true(handle:wait(math.huge))
+  assert.is_number((handle:dispatch(math.huge)))
+end)

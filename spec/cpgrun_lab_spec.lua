@@ -1,0 +1,273 @@
+-- cpgrun --lab, on clusters of its own.
+local machine = require "corosync.lab.machine"
+local proc = require "corosync.lab.proc"
+local program = require "spec.support.cpgrun.program"
+local uv = require "luv"
+local wait = require "corosync.lab.wait"
+
+local unpack = table.unpack or unpack -- luacheck: globals unpack
+local file, line, complaint = program.file, program.line, program.complaint
+
+local ECHO = [[
+local uv = require "luv"
+function config_change(members) print("members", #members) end
+function message_received(address, message) print("from " .. address.node, message) end
+function started()
+  local input = uv.new_pipe(false)
+  input:open(0)
+  input:read_start(function(_, data)
+    for text in (data or ""):gmatch "[^\n]+" do assert(group:send_message(text)) end
+  end)
+  print "up"
+end
+]]
+
+local function lab(nodes, text, ...)
+  return program.start("cpgrun", "--lab", tostring(nodes), "--group", "lab", file("lab.lua", text), ...)
+end
+
+local function up(it, nodes)
+  for node = 1, nodes do
+    line(it, ("^%d| up$"):format(node), 20)
+    line(it, ("^%d| members\t%d$"):format(node, nodes), 20)
+  end
+end
+
+local function ended(it, code, seconds)
+  local status, signal = assert(it:wait(seconds or 15))
+  assert.same({ code, 0 }, { status, signal }, table.concat(it.errors, "\n"))
+end
+
+-- The pids of all living processes below one.
+local function descendants(pid, list)
+  list = list or {}
+  for _, child in ipairs(proc.children(pid)) do
+    list[#list + 1] = child
+    descendants(child, list)
+  end
+  return list
+end
+
+local function are_gone(pids)
+  for _, pid in ipairs(pids) do
+    local stat = proc.read(("/proc/%d/stat"):format(pid))
+    if stat and not stat:match "%) Z" then
+      return false
+    end
+  end
+  return true
+end
+
+local function messages(it, node)
+  local list = {}
+  for _, text in ipairs(it.lines) do
+    list[#list + 1] = text:match(("^%d|%%s+(%%d+:%%d+: .*)$"):format(node))
+  end
+  return list
+end
+
+describe("cpgrun --lab", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  for _, count in ipairs { "0", "9", "x", "1.5", "0x2", "" } do
+    it(("refuses '%s' nodes"):format(count), function()
+      local code, _, errors = program.run("cpgrun", "--lab", count, file("lab.lua", ECHO))
+      assert.not_equal(0, code)
+      assert.matches(("--lab takes a whole number of nodes from 1 to 8, not '%s'"):format(count), errors, 1, true)
+    end)
+  end
+
+  it("ends by itself when no script can run", function()
+    local it = lab(2, "x = = 1")
+    ended(it, 1)
+    complaint(it, "^1| .*lab.lua:1: ")
+    complaint(it, "^2| .*lab.lua:1: ")
+  end)
+
+  it("gives each node the lines typed for it, and makes the faults typed", function()
+    local it = lab(3, ECHO)
+    up(it, 3)
+    it:write "2: hello\nplain\n"
+    for node = 1, 3 do
+      line(it, ("^%d| from 2\thello$"):format(node))
+      line(it, ("^%d| from 2\tplain$"):format(node))
+    end
+    it:write "kill(9)\npartition({1,2\n7: nobody\nagain\n"
+    complaint(it, "error: bad argument 'node' to 'kill'")
+    complaint(it, "error: typed:1: ")
+    complaint(it, "error: no script runs on node 7")
+    line(it, "^3| from 2\tagain$")
+    it:write "partition({1,2},{3})\n"
+    line(it, "^1| members\t2$")
+    line(it, "^3| members\t1$")
+    it:write "heal()\npause(1)\nresume(1)\nkill_host(2)\nrestart(2)\n2: back\n"
+    line(it, "^2| from 2\tback$", 20)
+    it:write "kill(3)\n"
+    complaint(it, "^3| .* error: ")
+    it:write "restart(3)\nkill_host(3)\n3: void\nrestart(3)\n3: returned\n"
+    complaint(it, "no script runs on node 3", 20)
+    line(it, "^3| from 3\treturned$", 20)
+    it:write "stop()\n"
+    ended(it, 0)
+  end)
+
+  it("outlives a restart of its only node, and takes a last line without its end", function()
+    local it = lab(1, ECHO)
+    up(it, 1)
+    it:write "restart(1)\n1: again\nkill_host(1)\nrestart(1)\n1: third\n"
+    line(it, "^1| from 1\tthird$", 20)
+    it:write "stop()"
+    it:close_stdin()
+    ended(it, 0)
+  end)
+
+  it("reads its lines from a file, too, and ends by a signal all the same", function()
+    local input, path = file("input", "1: from a file\n"), file("lab.lua", ECHO)
+    local it = program.start("sh", "-c", "exec cpgrun --lab 1 $1 <$2", "sh", path, input)
+    line(it, "^1| from 1\tfrom a file$", 20)
+    it:kill "sigterm"
+    ended(it, 0)
+    complaint(it, "^1| .*stopping on SIGTERM")
+  end)
+
+  it("ends by Ctrl-C with nothing left", function()
+    local it = lab(2, ECHO .. "function stopping() print 'bye' end")
+    up(it, 2)
+    local pids = descendants(it.pid)
+    assert.is_true(#pids > 4)
+    it:kill "sigint"
+    ended(it, 0)
+    line(it, "^1| bye$")
+    line(it, "^2| bye$")
+    assert.is_true(are_gone(pids))
+  end)
+
+  it("leaves nothing when it is killed", function()
+    local it = lab(2, ECHO)
+    up(it, 2)
+    local pids = descendants(it.pid)
+    it:kill "sigkill"
+    assert(it:wait(5))
+    assert.is_true(wait.until_true(function() return are_gone(pids) end, 5))
+  end)
+
+  describe("--lab-script", function()
+    local function ruled(nodes, faults, script)
+      return program.start("cpgrun", "--lab", tostring(nodes), "--lab-script", file("faults.lua", faults), script)
+    end
+
+    it("sees the nodes' output and writes to them", function()
+      local it = ruled(2, [[
+        local function shows(node, text)
+          return function()
+            for _, each in ipairs(output(node)) do if each == text then return true end end
+          end
+        end
+        for node = 1, nodes do wait_for(shows(node, "members\t2"), 20) wait_for(shows(node, "up"), 5) end
+        write(1, "hi")
+        wait_for(shows(2, "from 1\thi"), 5)
+        partition({1}, {2})
+        wait_for(shows(2, "members\t1"), 10)
+        stop(3)]], file("lab.lua", ECHO))
+      ended(it, 3, 40)
+    end)
+
+    it("ends the lab with its end", function()
+      ended(ruled(1, "print 'over'", file("lab.lua", ECHO)), 0)
+    end)
+
+    for what, text in pairs {
+      ["an error"] = "local x = nil + 1", ["a syntax error"] = "x = = 1",
+      ["a fault that fails"] = "kill_host(1) kill_host(1)",
+      ["a wait without end"] = "wait_for(function() end, 0.1)",
+    } do
+      it("answers 1 for " .. what, function()
+        local it = ruled(1, text, file("lab.lua", ECHO))
+        ended(it, 1)
+        complaint(it, "error: ")
+      end)
+    end
+  end)
+
+  describe("the examples:", function()
+    it("chat shows one order to all", function()
+      local it = program.start("cpgrun", "--lab", "3", "examples/chat.lua")
+      for node = 1, 3 do
+        line(it, ("^%d| %%* 3 here$"):format(node), 20)
+        complaint(it, ("^%d| .*joined"):format(node))
+      end
+      it:write "1: hello\n2: hi there\n3: good morning\n"
+      for node = 1, 3 do
+        for _, text in ipairs { "hello", "hi there", "good morning" } do
+          line(it, ("^%d| %%d:%%d+: %s$"):format(node, text))
+        end
+      end
+      assert.equal(3, #messages(it, 1))
+      assert.same(messages(it, 1), messages(it, 2))
+      assert.same(messages(it, 1), messages(it, 3))
+    end)
+
+    it("chat reads a file, too", function()
+      local it = program.start("sh", "-c", "exec cpgrun examples/chat.lua <$1", "sh", file("said", "from a file\n"))
+      line(it, "^%d+:%d+: from a file$")
+      it:kill "sigint"
+      ended(it, 0)
+    end)
+
+    it("leader has another when the first dies", function()
+      local it = program.start("cpgrun", "--lab", "3", "examples/leader.lua")
+      line(it, "^1| I lead$", 20)
+      for node = 2, 3 do
+        line(it, ("^%d| 1:%%d+ leads$"):format(node))
+        complaint(it, ("^%d| .*joined"):format(node))
+      end
+      it:write "kill_host(1)\n"
+      line(it, "^3| 2:%d+ leads$")
+      assert.equal("2| I lead", line(it, "^2| I lead$"))
+    end)
+
+    it("counter is equal after a partition", function()
+      local it = program.start("cpgrun", "--lab", "3", "examples/counter.lua")
+      local from = 1
+      -- The last values that a node has shown since `from`, as text; nil while they are fewer.
+      local function last_values(node, count)
+        local list = {}
+        for i = #it.lines, from, -1 do
+          list[#list + 1] = it.lines[i]:match(("^%d| the counter is (%%d+)$"):format(node))
+          if #list == count then return table.concat(list, " ") end
+        end
+      end
+      local function expect(what, predicate)
+        assert(wait.until_true(predicate, 20), what .. ":\n" .. table.concat(it.lines, "\n"))
+        from = #it.lines + 1
+      end
+      local function agree(count)
+        local first = last_values(1, count)
+        return first and first == last_values(2, count) and first == last_values(3, count)
+      end
+      expect("no agreement at first", function() return agree(6) end)
+      it:write "partition({1,2},{3})\n"
+      expect("the sides count on apart", function()
+        local one, two, three = last_values(1, 1), last_values(2, 1), last_values(3, 1)
+        return one and three and one == two and one - three >= 3
+      end)
+      it:write "heal()\n"
+      expect("no agreement in the end", function() return agree(6) end)
+    end)
+  end)
+
+  it("works for an ordinary user", function()
+    local argv = { "cpgrun", "--lab", "2", file("lab.lua", ECHO) }
+    if uv.getuid() == 0 then
+      local user = { machine.find "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups" }
+      argv = { user[1], user[2], user[3], user[4], unpack(argv) }
+    end
+    local it = program.start(unpack(argv))
+    up(it, 2)
+    it:write "1: hi\n"
+    line(it, "^2| from 1\thi$")
+    it:kill "sigint"
+    ended(it, 0)
+  end)
+end)

@@ -1,0 +1,355 @@
+-- cpgrun on the daemon of the node in which the specs run.
+local lab = require "corosync.lab"
+local machine = require "corosync.lab.machine"
+local program = require "spec.support.cpgrun.program"
+
+local file, line, complaint = program.file, program.line, program.complaint
+
+local NOTHING = "function config_change() end\n"
+
+local function cpgrun(name, text, ...)
+  local path = file(name .. ".lua", text)
+  local argv = { "cpgrun", ... }
+  argv[#argv + 1] = path
+  return program.start((table.unpack or unpack)(argv)) -- luacheck: globals unpack
+end
+
+local function run(name, text, ...)
+  local it = cpgrun(name, text, ...)
+  local code, signal = assert(it:wait(10))
+  assert.equal(0, signal)
+  return code, table.concat(it.lines, "\n"), table.concat(it.errors, "\n")
+end
+
+describe("cpgrun", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  describe("the command line", function()
+    it("shows the versions", function()
+      local code, out = program.run("cpgrun", "--version")
+      assert.equal(0, code)
+      assert.matches("^cpgrun %d+%.%d+%.%d+\nLua 5%.%d[%.%d]*\nCorosync %d+%.%d+", out)
+    end)
+
+    it("has each option of --help in the man page, and the other way round", function()
+      local code, help = program.run("cpgrun", "--help")
+      assert.equal(0, code)
+      local handle = assert(io.open "docs/cpgrun.1")
+      local page = handle:read "*a":gsub("\\%-", "-")
+      handle:close()
+      local function options(text)
+        local found = {}
+        for option in text:gmatch "%-%-[%a-]+" do
+          found[option] = true
+        end
+        return found
+      end
+      assert.is_true(options(help)["--lab-script"])
+      assert.same(options(help), options(page:match "\n%.SH OPTIONS\n(.-)\n%.SH "))
+    end)
+
+    for what, words in pairs {
+      ["a missing script"] = {}, ["an unknown option"] = { "--nonsense", "x.lua" },
+      ["an option without value"] = { "--group" }, ["an unknown level"] = { "--log-level", "loud", "x.lua" },
+      ["a lab's script without a lab"] = { "--lab-script", "x.lua", "y.lua" },
+    } do
+      it("refuses " .. what, function()
+        local code, _, errors = program.run("cpgrun", (table.unpack or unpack)(words))
+        assert.not_equal(0, code)
+        assert.matches("^Usage: cpgrun", errors)
+        assert.matches("\nError: ", errors)
+      end)
+    end
+
+    it("gives the script what follows it", function()
+      local path = file("words.lua", NOTHING .. "print(#arg, arg[1], arg[2], arg[3], arg[4], ...)")
+      local code, out = program.run("cpgrun", "--check", path, "--check", "-g", "--", "--help")
+      assert.equal(0, code)
+      assert.matches("^4\t%-%-check\t%-g\t%-%-\t%-%-help\t%-%-check\t%-g\t%-%-\t%-%-help\n", out)
+    end)
+  end)
+
+  describe("--check", function()
+    local function check(text)
+      return program.run("unshare", "-n", "cpgrun", "--check", file("checked.lua", text))
+    end
+
+    it("accepts a good script, without a daemon", function()
+      local code, out = check(NOTHING .. "assert(group:send_message 'x') assert(group:address().pid > 0)")
+      assert.equal(0, code)
+      assert.matches("checked.lua would run in group 'checked'$", out)
+    end)
+
+    it("accepts a script with more groups", function()
+      assert.equal(0, (check(NOTHING .. [[
+        local corosync = require "corosync"
+        local other = corosync.group("other", {})
+        assert(corosync.loop.add(other))
+        assert(other:send_message "x")]])))
+    end)
+
+    for what, text in pairs {
+      ["a syntax error"] = "x = = 1", ["an error"] = "function config_change() end error 'x'", ["no handler"] = "x = 1",
+      ["a handler that is no function"] = NOTHING .. "started = 3", ["a bad name"] = NOTHING .. "group_name = ''",
+    } do
+      it("refuses " .. what, function()
+        local code, _, errors = check(text)
+        assert.equal(1, code)
+        assert.matches("error: .*checked.lua:1: ", errors)
+      end)
+    end
+  end)
+
+  describe("a script that will not do", function()
+    it("with a syntax error is told by file and line", function()
+      local code, _, errors = run("broken", "x = 1\ny = = 2")
+      assert.equal(1, code)
+      assert.matches("error: .*/broken.lua:2: ", errors)
+      assert.not_matches("joined", errors)
+    end)
+
+    it("with an error ends with its traceback", function()
+      local code, _, errors = run("boom", NOTHING .. "local function deep() error 'boom' end\ndeep()")
+      assert.equal(1, code)
+      assert.matches("error: .*/boom.lua:2: boom\nstack traceback:\n", errors)
+      assert.matches("boom.lua:2: in .*boom.lua:3: in main chunk", errors)
+    end)
+
+    it("with an error that is no string, too", function()
+      local code, _, errors = run("object", NOTHING .. "error {}")
+      assert.equal(1, code)
+      assert.matches("error: table: .*\nstack traceback:\n.*object.lua:2: in main chunk", errors)
+    end)
+
+    it("without handlers is told what to define", function()
+      local code, _, errors = run("empty", "x = 1")
+      assert.equal(1, code)
+      assert.matches("empty.lua:1: .*config_change.*message_received", errors)
+    end)
+
+    it("with a handler that is no function is told which", function()
+      local code, _, errors = run("number", NOTHING .. "message_received = 3")
+      assert.equal(1, code)
+      assert.matches("number.lua:1: 'message_received' is a number", errors)
+    end)
+
+    it("that does not exist is named", function()
+      local code, _, errors = program.run("cpgrun", "/nowhere/none.lua")
+      assert.equal(1, code)
+      assert.matches("/nowhere/none.lua: No such file", errors)
+    end)
+  end)
+
+  it("without a daemon says what to do", function()
+    local code, _, errors = program.run("unshare", "-n", "cpgrun", file("alone.lua", NOTHING))
+    assert.equal(1, code)
+    assert.matches("error: .*is corosync running", errors)
+    assert.not_matches("traceback", errors)
+  end)
+
+  it("calls started after the join, and all handlers", function()
+    local it = cpgrun("calls", [[
+      function config_change(members, left, joined)
+        print("change", #members, #left, #joined, joined[1] == group:address(), joined[1] and joined[1].reason)
+      end
+      function message_received(address, message) print("message", address == group:address(), message) end
+      function ring_change(ring, nodes) print("ring", ring.node, #nodes) end
+      function started() print "started" assert(group:send_message "hello") end]])
+    line(it, "^message\ttrue\thello$")
+    assert.equal("change\t1\t0\t1\ttrue\tjoin", it.lines[1])
+    line(it, "^ring\t1\t1$")
+    line(it, "^started$")
+  end)
+
+  it("is joined while the script loads, once it sends", function()
+    local it = cpgrun("early", [[
+      function config_change(members) print("change", #members) end
+      assert(group:send_message "early")
+      print("sent", group:is_active())
+      group_name = "other"
+      function message_received(_, message) print(message, group.name) end]])
+    line(it, "^early\tearly$")
+    assert.same({ "change\t1", "sent\ttrue" }, { it.lines[1], it.lines[2] })
+  end)
+
+  it("runs more groups, made before and while it runs", function()
+    local it = cpgrun("more", [[
+      local corosync = require "corosync"
+      local function another(name)
+        local other
+        other = corosync.group(name, { message_received = function(_, message) print(name, message) end })
+        assert(corosync.loop.add(other))
+        assert(other:send_message "hi")
+      end
+      function config_change() end
+      function message_received() another "second" end
+      another "first"
+      function started() assert(group:send_message "go") end]])
+    line(it, "^first\thi$")
+    line(it, "^second\thi$")
+  end)
+
+  describe("the group's name", function()
+    local TELL = NOTHING .. "function started() print(group.name) require('corosync').loop.stop() end\n"
+
+    it("is the file's", function()
+      local _, out = run("by.file", TELL)
+      assert.equal("by.file", out)
+    end)
+
+    it("is group_name", function()
+      local _, out = run("by_file", "group_name = 'by_global'\n" .. TELL)
+      assert.equal("by_global", out)
+    end)
+
+    it("is --group's before all", function()
+      local _, out = run("by_file", "group_name = 'by_global'\n" .. TELL, "--group", "by_option")
+      assert.equal("by_option", out)
+    end)
+  end)
+
+  describe("its end", function()
+    local TELL = NOTHING .. "function started() print 'up' end\nfunction stopping() print(group:is_active()) end\n"
+
+    -- Another member, which sees how cpgrun leaves.
+    local function watcher()
+      local it = program.start("cpgrun", "--group", "ending", file("watcher.lua", [[
+        function config_change(_, left)
+          for _, address in ipairs(left) do print("left", address.pid, address.reason) end
+        end
+        function started() print "up" end]]))
+      line(it, "^up$")
+      return it
+    end
+
+    for _, signal in ipairs { "sigint", "sigterm" } do
+      it("comes by " .. signal .. " in an orderly way", function()
+        local other, it = watcher(), cpgrun("ending", TELL)
+        line(it, "^up$")
+        it:kill(signal)
+        assert.same({ 0, 0 }, { it:wait(10) })
+        assert.equal("true", it.lines[2])
+        assert.equal("leave", line(other, "^left\t%d+\t(.*)$"))
+      end)
+    end
+
+    it("comes by loop.stop in a handler, in the same way", function()
+      local other = watcher()
+      local code, out = run("ending", TELL .. [[
+        function message_received() require("corosync").loop.stop() end
+        function started() assert(group:send_message "x") end]])
+      assert.equal(0, code)
+      assert.equal("true", out)
+      assert.equal("leave", line(other, "^left\t%d+\t(.*)$"))
+    end)
+
+    it("comes by loop.stop in the first config_change", function()
+      local code, out = run("first", [[
+        function config_change() require("corosync").loop.stop() end
+        function stopping() print "bye" end]])
+      assert.equal(0, code)
+      assert.equal("bye", out)
+    end)
+
+    it("does not crash on handles left open or closing", function()
+      local code = run("handles", NOTHING .. [[
+        local uv = require "luv"
+        local timers = {}
+        function started()
+          for i = 1, 20 do
+            timers[i] = uv.new_timer()
+            timers[i]:start(1000000, 0, print)
+          end
+          uv.new_pipe(false)
+        end
+        function stopping()
+          for i = 1, 10 do timers[i]:close(print) end
+          uv.new_tcp():close()
+        end
+        uv.new_timer():start(50, 0, function() require("corosync").loop.stop() end)]])
+      assert.equal(0, code)
+    end)
+  end)
+
+  it("logs errors with their tracebacks and goes on", function()
+    local code, out, errors = run("errors", [[
+      local uv, sent = require "luv", 0
+      function config_change() error "in config_change" end
+      function started()
+        assert(group:send_message "x")
+        error "in started"
+      end
+      function message_received()
+        uv.new_timer():start(1, 0, function() error "in a timer" end)
+        uv.new_timer():start(30, 0, function() require("corosync").loop.stop() end)
+        print "received"
+        error {}
+      end
+      function stopping() error "in stopping" end]])
+    assert.equal(0, code)
+    assert.equal("received", out)
+    for where, number in pairs { config_change = 2, started = 5, ["a timer"] = 8, stopping = 13 } do
+      assert.matches(("error: [^\n]*errors.lua:%d: in %s\nstack traceback:\n"):format(number, where), errors)
+    end
+    assert.matches("error: [^\n]*table[^\n]*\nstack traceback:[^:]*\n.-errors.lua:11: in", errors)
+  end)
+
+  describe("what it tells on stderr", function()
+    local STOP = NOTHING .. "function started() require('corosync').loop.stop() error 'x' end"
+
+    it("has time and level", function()
+      local _, _, errors = run("levels", STOP)
+      assert.matches("^%d+%-%d%d%-%d%dT%d%d:%d%d:%d%d info: joined group 'levels' as 1:%d+\n", errors)
+    end)
+
+    it("is filtered by level", function()
+      for _, level in ipairs { "error", "warning" } do
+        local _, _, errors = run("levels", STOP, "--log-level", level)
+        assert.matches("error: ", errors)
+        assert.not_matches("info: ", errors)
+      end
+      local _, _, errors = run("levels", STOP, "--log-level", "debug")
+      assert.matches("info: ", errors)
+    end)
+  end)
+
+  it("ends with 1 when its daemon is killed", function()
+    local cluster = assert(lab.start(1))
+    finally(function() assert(cluster:stop()) end)
+    local path = file("orphan.lua", NOTHING .. "function started() print 'up' end function stopping() print 'bye' end")
+    local it = assert(cluster:run(1, { "cpgrun", path }))
+    line(it, "^up$")
+    assert(cluster:kill(1))
+    assert.same({ 1, 0 }, { it:wait(10) })
+    complaint(it, " error: ")
+    line(it, "^bye$")
+  end)
+
+  it("talks to a plain C program byte for byte", function()
+    local member = file "member"
+    assert.equal(0, (program.run(machine.find "cc", "-o", member, "spec/support/cpgrun/member.c", "-lcpg")))
+    local c = program.start(member, "bytes")
+    line(c, "^members 1$")
+    local it = cpgrun("bytes", [[
+      local function hex(text) return (text:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)) end
+      function config_change() end
+      function message_received(address, message)
+        print("received", #message, hex(message))
+        if address ~= group:address() then assert(group:send_message(message .. "\0\255")) end
+      end
+      function started() print "up" assert(group:send_message "") end]])
+    line(it, "^up$")
+    line(c, "^message 1 $")
+    local all = {}
+    for byte = 0, 255 do
+      all[#all + 1] = ("%02x"):format(byte)
+    end
+    all = table.concat(all)
+    for _, message in ipairs { "00", "000a00", all, "" } do
+      c:write(message .. "\n")
+      line(it, ("^received\t%d\t%s$"):format(#message / 2, message))
+      line(c, ("^message 1 %s$"):format(message .. "00ff"))
+    end
+  end)
+end)

@@ -1,0 +1,75 @@
+-- Starting cpgrun, and watching what it writes.
+local machine = require "corosync.lab.machine"
+local process = require "corosync.lab.process"
+local uv = require "luv"
+local wait = require "corosync.lab.wait"
+
+local program = {}
+local started = {}
+
+local function await(it, list, pattern, seconds)
+  local found
+  local function look()
+    for _, line in ipairs(list) do
+      found = found or line:match(pattern)
+    end
+    return found or it.exited
+  end
+  wait.until_true(look, seconds or 10)
+  look()
+  if not found then
+    error(("no line like '%s' in:\n%s\n%s"):format(pattern, table.concat(it.lines, "\n"),
+      table.concat(it.errors, "\n")), 2)
+  end
+  return found
+end
+
+-- Waits for a line on standard output, or on standard error; answers what the pattern matches.
+function program.line(it, pattern, seconds) return await(it, it.lines, pattern, seconds) end
+function program.complaint(it, pattern, seconds) return await(it, it.errors, pattern, seconds) end
+
+-- Starts a program; one still running at the end of its spec is killed by `program.clean`.
+function program.start(...)
+  local it = assert(process.spawn({ ... }, { env = machine.environment() }))
+  started[#started + 1] = it
+  return it
+end
+
+-- Runs a program to its end: its exit code, and what it wrote to standard output and standard error.
+function program.run(...)
+  local it = program.start(...)
+  it:close_stdin()
+  local code, signal = assert(it:wait(15))
+  assert(signal == 0, "killed by signal " .. signal)
+  return code, table.concat(it.lines, "\n"), table.concat(it.errors, "\n")
+end
+
+function program.clean()
+  for _, it in ipairs(started) do
+    it:kill "sigkill"
+    assert(it:wait(10))
+  end
+  started = {}
+end
+
+local folder
+
+-- A file in a temporary folder, which exists until `program.remove`; its path.
+function program.file(name, text)
+  folder = folder or assert(uv.fs_mkdtemp "/tmp/cpgrun-XXXXXX")
+  assert(uv.fs_chmod(folder, tonumber("755", 8)))
+  local path = folder .. "/" .. name
+  if text then
+    local file = assert(io.open(path, "w"))
+    assert(file:write(text))
+    file:close()
+  end
+  return path
+end
+
+function program.remove()
+  os.execute("rm -rf " .. folder)
+  folder = nil
+end
+
+return program
