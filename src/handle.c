@@ -134,6 +134,29 @@ cs_error_t handle_verify(const handle *h, cs_error_t error)
 	return hung_up(h) ? CS_ERR_LIBRARY : error;
 }
 
+/* ---- waiting ---- */
+
+/* poll(2) counts whole milliseconds in an int: rounded up, so that a wait is never shorter than asked. */
+static int milliseconds(double seconds)
+{
+	double rounded = ceil(seconds * 1000);
+
+	return rounded <= 0 ? 0 : rounded >= 1e9 ? 1000000000 : (int)rounded;
+}
+
+/* True once the descriptor is readable. A signal only restarts the wait for the time that is left. */
+static bool wait_readable(int fd, bool forever, double seconds)
+{
+	struct pollfd descriptor = {.fd = fd, .events = POLLIN};
+	double deadline = forever ? 0 : clock_seconds() + seconds;
+	int ready;
+
+	do {
+		ready = poll(&descriptor, 1, forever ? -1 : milliseconds(deadline - clock_seconds()));
+	} while ((ready < 0 && errno == EINTR) || (ready == 0 && clock_seconds() < deadline));
+	return ready > 0;
+}
+
 /* ---- from Corosync into the queue ---- */
 
 event *handle_append(handle *h, uint64_t kind, size_t payload)
@@ -450,17 +473,21 @@ static int handle_receive(lua_State *L)
 /***
 Moves what waits at the daemon into this handle's queue and calls no handler: for whoever must wait inside one.
 @function handle:fetch
+@tparam[opt=0] number seconds the longest to wait for something to come from the daemon, whether or not events are queued
 @treturn boolean whether events are now queued
 @error nil, message, code: "not_connected", "closed", "wrong_process", "dispatching"
 */
 static int handle_fetch(lua_State *L)
 {
 	handle *h = check_shared(L);
+	double seconds = (double)luaL_optnumber(L, 2, 0);
 	const failure *why = h->busy == HANDLE_CONVERTING ? &FAILURE_DISPATCHING : handle_unusable(h);
 
+	luaL_argcheck(L, seconds >= 0, 2, "seconds must not be negative");
 	if (why != NULL) {
 		return fail(L, h, "fetch from", why);
 	}
+	(void)wait_readable(h->fd, false, seconds);
 	(void)fetch(h, FETCH_EVENTS, SIZE_MAX);
 	lua_pushboolean(L, queue_head(&h->queue) != NULL);
 	return 1;
@@ -476,29 +503,6 @@ static int handle_stop(lua_State *L)
 
 	h->stop = h->busy != HANDLE_IDLE;
 	return 0;
-}
-
-/* ---- waiting ---- */
-
-/* poll(2) counts whole milliseconds in an int: rounded up, so that a wait is never shorter than asked. */
-static int milliseconds(double seconds)
-{
-	double rounded = ceil(seconds * 1000);
-
-	return rounded <= 0 ? 0 : rounded >= 1e9 ? 1000000000 : (int)rounded;
-}
-
-/* True once the descriptor is readable. A signal only restarts the wait for the time that is left. */
-static bool wait_readable(int fd, bool forever, double seconds)
-{
-	struct pollfd descriptor = {.fd = fd, .events = POLLIN};
-	double deadline = forever ? 0 : clock_seconds() + seconds;
-	int ready;
-
-	do {
-		ready = poll(&descriptor, 1, forever ? -1 : milliseconds(deadline - clock_seconds()));
-	} while ((ready < 0 && errno == EINTR) || (ready == 0 && clock_seconds() < deadline));
-	return ready > 0;
 }
 
 /***

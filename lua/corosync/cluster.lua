@@ -25,7 +25,7 @@ local function ask(service, method, ...)
   if not handle then
     return nil, kept, code
   end
-  local answer, message, failed = handle[method](handle, ...)
+  local answer, message, failed = handle[method](handle, ...) -- of a value, its type is the second
   if answer == nil and STALE[failed] then
     handle:close()
     connections[service] = nil
@@ -40,7 +40,11 @@ end
 -- @treturn boolean
 -- @error nil, message, code: "not_connected", "access"
 function cluster.is_quorate()
-  return ask("quorum", "quorate")
+  local quorate, message, code = ask("quorum", "quorate")
+  if quorate == nil then
+    return nil, message, code
+  end
+  return quorate
 end
 
 --- The value of a key of Corosync's configuration map.

@@ -67,7 +67,7 @@ local function joined_or_left(group, left, joined)
 end
 
 local function function_handlers(group, handlers)
-  local own = {}
+  local own = { split = handlers.split }
   function own.config_change(members, left, joined)
     joined_or_left(group, left, joined)
     if handlers.config_change then
@@ -90,9 +90,6 @@ local function method_handlers(group)
   end
   method "message_received"
   method "ring_change"
-  if group.error then
-    method "error"
-  end
   function own.config_change(members, left, joined)
     joined_or_left(group, left, joined)
     if group.config_change then
@@ -141,6 +138,7 @@ local function connect(group)
     return group._handle
   end
   local own = group._class and method_handlers(group) or function_handlers(group, group._handlers)
+  function own.error(message) group:_report(message) end
   own.previous = group._previous
   local handle, message, code = core.cpg.open(own)
   own.previous = nil -- not to keep all the earlier ones
@@ -168,8 +166,7 @@ end
 
 -- Waits for the next try, moving what arrives out of Corosync's way without calling handlers.
 local function pause(group, seconds)
-  group._handle:wait(seconds)
-  if group._handle:fetch() and group._loop then
+  if group._handle:fetch(seconds) and group._loop then
     group._loop.wake(group)
   end
 end
@@ -262,7 +259,7 @@ end
 function Group:_report(message)
   local report = handler_of(self, "error")
   if not report then
-    io.stderr:write("corosync: ", message, "\n")
+    io.stderr:write(("corosync: group %s: %s\n"):format(quoted(self.name), message))
     return
   end
   local ok, second = pcall(report, message)

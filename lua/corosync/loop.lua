@@ -29,12 +29,15 @@ end
 function turn(object)
   local entry, outer = watched[object], dispatching
   dispatching = object
-  local handled, more = object:dispatch(BUDGET)
+  local handled, more, code = object:dispatch(BUDGET)
   dispatching = outer
   if watched[object] ~= entry then
     return
   elseif not handled then
-    loop.remove(object)
+    -- One whose handler waits in a loop of its own at this moment has its turn later.
+    if code ~= "dispatching" then
+      loop.remove(object)
+    end
   elseif more then
     come_back(object, entry)
   else

@@ -88,7 +88,7 @@ local function call(name)
   end
 end
 
--- The first signal asks to stop, the second one means it.
+-- The first signal asks to stop; the second one, while the leave is under way, ends the process.
 local function stop_on_signals()
   local signals = {}
   for _, name in ipairs { "sigint", "sigterm" } do
@@ -107,14 +107,32 @@ end
 
 local function join(group)
   local ok, message = corosync.loop.add(group)
-  if ok then
-    ok, message = group:wait_for(function() return group._state ~= "joining" end, nil, "complete the join of")
-  end
   if not ok then
     log.error(message)
-    group:deactivate()
   end
   return ok
+end
+
+local function greet(group)
+  log.info("joined group '%s' as %s", group.name, tostring(group:address()))
+  call "started"
+end
+
+-- In the loop, so that a signal is heard while the join is under way.
+local function greet_when_joined(group)
+  if group._state == "joined" then
+    return greet(group)
+  end
+  local watch = uv.new_check()
+  watch:start(function()
+    if group._state ~= "joining" then
+      watch:close()
+      if group._state == "joined" then
+        greet(group)
+      end
+    end
+  end)
+  watch:unref()
 end
 
 local function leave(group)
@@ -130,12 +148,11 @@ local function leave(group)
 end
 
 local function run(group, state)
+  stop_on_signals()
   if not join(group) then
     return 1
   end
-  stop_on_signals()
-  log.info("joined group '%s' as %s", group.name, tostring(group:address()))
-  call "started"
+  greet_when_joined(group)
   corosync.loop.run()
   call "stopping"
   local status = leave(group)

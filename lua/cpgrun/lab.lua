@@ -69,6 +69,13 @@ local function all_ended(session)
   return next(session.hosts) == nil
 end
 
+-- A file of faults says itself when the lab ends; and a host that a fault took may come back.
+local function finish_if_all_ended(session)
+  if session.started and not session.scripted and all_ended(session) and not next(session.taken) then
+    finish(session, session.worst)
+  end
+end
+
 local function host_options(session, node)
   return {
     host = true,
@@ -78,13 +85,11 @@ local function host_options(session, node)
       end
       print_line(session, node, stream, line)
     end,
-    exit = function(code)
+    exit = function(code, signal)
       session.hosts[node] = nil
-      session.worst = math.max(session.worst or 0, code)
-      -- A host that a fault took may come back.
-      if not session.scripted and all_ended(session) and not next(session.taken) then
-        finish(session, session.worst)
-      end
+      -- As a shell counts a program that a signal ended.
+      session.worst = math.max(session.worst or 0, signal ~= 0 and 128 + signal or code)
+      finish_if_all_ended(session)
     end,
   }
 end
@@ -128,12 +133,7 @@ local function run_chunk(chunk, done)
 end
 
 local function run_script(session, path, env)
-  local chunk, message = loadfile(path, "t", env)
-  if not chunk then
-    log.error(message)
-    release_lines(session)
-    return finish(session, 1)
-  end
+  local chunk = assert(loadfile(path, "t", env)) -- it was found good before the cluster was started
   run_chunk(chunk, function(ok, problem)
     if not ok then
       log.error(problem)
@@ -249,6 +249,8 @@ local function run(session, chosen)
     log.error(message)
     return 1
   end
+  session.started = true
+  finish_if_all_ended(session)
   local env = environment(session)
   stop_on_signals(session)
   if chosen.lab_script then
@@ -272,6 +274,13 @@ local function stop_hosts(session)
 end
 
 return function(chosen, facts)
+  if chosen.lab_script then
+    local chunk, problem = loadfile(chosen.lab_script)
+    if not chunk then
+      log.error(problem)
+      return 1
+    end
+  end
   log.info("starting %d Corosync nodes on this machine", chosen.lab)
   local cluster, message = lab.start(chosen.lab)
   if not cluster then

@@ -426,6 +426,14 @@ describe("dispatch", function()
     end
   end)
 
+  it("finds what fetch has waited for", function()
+    local handle = open()
+    assert.is_false(handle:fetch(0.01))
+    assert(handle:join(group_name()))
+    assert.is_true(handle:fetch(5))
+    assert.error_matches(function() handle:fetch(-1) end, "seconds")
+  end)
+
   it("ends early when a handler stops it", function()
     local handle, count = nil, 0
     handle = member(nil, { message_received = function() count = count + 1 handle:stop() end })

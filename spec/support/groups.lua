@@ -91,17 +91,20 @@ end
 
 --- Runs after each spec.
 function groups.clean()
-  for _, program in ipairs(programs) do
+  local left, ended = made, programs
+  made, programs = {}, {}
+  for _, program in ipairs(ended) do
     if not program.exited then
       program:kill "sigkill"
       assert(program:wait(DEADLINE))
     end
   end
-  for _, group in ipairs(made) do
+  for _, group in ipairs(left) do
     assert(group:deactivate())
+    made[1] = group
     assert(groups.reaches(group, "idle"))
   end
-  made, programs = {}, {}
+  made[1] = nil
 end
 
 return groups

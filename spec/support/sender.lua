@@ -4,7 +4,7 @@ local cpg = require "corosync.cpg"
 local handle = assert(cpg.open {})
 assert(handle:join "senders")
 io.stdout:setvbuf "line"
-local message, refused, code = ("x"):rep(100000), 0, nil
+local message, refused, code = ("x"):rep(100000), 0 -- luacheck: ignore 311
 repeat
   code = select(3, handle:send(message))
   refused = refused + (code and 1 or 0)
