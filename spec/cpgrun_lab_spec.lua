@@ -1,5 +1,6 @@
 -- cpgrun --lab, on clusters of its own.
 local machine = require "corosync.lab.machine"
+local ordinary = require "spec.support.ordinary"
 local proc = require "corosync.lab.proc"
 local program = require "spec.support.cpgrun.program"
 local uv = require "luv"
@@ -258,16 +259,19 @@ describe("cpgrun --lab", function()
   end)
 
   it("works for an ordinary user", function()
-    local argv = { "cpgrun", "--lab", "2", file("lab.lua", ECHO) }
-    if uv.getuid() == 0 then
-      local user = { machine.find "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups" }
-      argv = { user[1], user[2], user[3], user[4], unpack(argv) }
-    end
-    local it = program.start(unpack(argv))
-    up(it, 2)
-    it:write "1: hi\n"
-    line(it, "^2| from 1\thi$")
-    it:kill "sigint"
-    ended(it, 0)
+    local script = file("lab.lua", ECHO)
+    ordinary.with_tree(function(tree)
+      local argv = { tree .. "/bin/cpgrun", "--lab", "2", script }
+      if uv.getuid() == 0 then
+        local user = ordinary.argv
+        argv = { machine.find(user[1]), user[2], user[3], user[4], unpack(argv) }
+      end
+      local it = program.start(unpack(argv))
+      up(it, 2)
+      it:write "1: hi\n"
+      line(it, "^2| from 1\thi$")
+      it:kill "sigint"
+      ended(it, 0)
+    end)
   end)
 end)

@@ -5,6 +5,7 @@ local lab = require "corosync.lab"
 local machine = require "corosync.lab.machine"
 local process = require "corosync.lab.process"
 local wait = require "corosync.lab.wait"
+local ordinary = require "spec.support.ordinary"
 
 local HERE = uv.cwd()
 
@@ -38,17 +39,19 @@ local function files_in(folder)
   return names
 end
 
-local function script(body)
-  return ("package.path = %q .. package.path\n"):format(HERE .. "/lua/?.lua;" .. HERE .. "/lua/?/init.lua;")
+local function script(body, modules)
+  modules = modules or HERE .. "/lua"
+  return ("package.path = %q .. package.path\n"):format(modules .. "/?.lua;" .. modules .. "/?/init.lua;")
     .. "local uv, lab = require 'luv', require 'corosync.lab'\nio.stdout:setvbuf('line')\n" .. body
 end
 
--- A Lua process of its own, outside every lab, with `before` (an array) in front of its command.
-local function start_script(body, before)
+-- A Lua process of its own, outside every lab, with `before` (an array) in front of its command, and our modules from
+-- the checkout or another folder.
+local function start_script(body, before, modules)
   local argv = {}
   for i, word in ipairs(before or {}) do argv[i] = word end
   argv[1] = argv[1] and machine.find(argv[1])
-  for _, word in ipairs { uv.exepath(), "-e", script(body) } do argv[#argv + 1] = word end
+  for _, word in ipairs { uv.exepath(), "-e", script(body, modules) } do argv[#argv + 1] = word end
   return assert(process.spawn(argv, { env = machine.environment() }))
 end
 
@@ -330,16 +333,17 @@ describe("a program with a lab", function()
 
   it("needs no root", function()
     if uv.getuid() ~= 0 then return end
-    local user = { "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups" }
-    local child = start_script([[
-      local cluster = assert(lab.start(2))
-      assert(cluster:pause(1) and cluster:resume(1) and cluster:kill(2) and cluster:restart(2))
-      print(uv.getuid(), cluster:command(2, { "corosync-cmapctl", "-g", "nodelist.node.1.nodeid" }))
-      assert(cluster:stop())
-      print(cluster.id)]], user)
-    assert.equal(0, child:wait(30), table.concat(child.errors, "\n"))
-    assert.matches("^65534\t0\tnodelist", child.lines[1])
-    assert.same({}, processes_of(child.lines[#child.lines]))
+    ordinary.with_tree(function(tree)
+      local child = start_script([[
+        local cluster = assert(lab.start(2))
+        assert(cluster:pause(1) and cluster:resume(1) and cluster:kill(2) and cluster:restart(2))
+        print(uv.getuid(), cluster:command(2, { "corosync-cmapctl", "-g", "nodelist.node.1.nodeid" }))
+        assert(cluster:stop())
+        print(cluster.id)]], ordinary.argv, tree .. "/share/lua/" .. os.getenv "LUA_VERSION")
+      assert.equal(0, child:wait(30), table.concat(child.errors, "\n"))
+      assert.matches("^65534\t0\tnodelist", child.lines[1])
+      assert.same({}, processes_of(child.lines[#child.lines]))
+    end)
   end)
 end)
 

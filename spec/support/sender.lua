@@ -4,12 +4,16 @@ local cpg = require "corosync.cpg"
 local handle = assert(cpg.open {})
 assert(handle:join "senders")
 io.stdout:setvbuf "line"
-local message, refused, code = ("x"):rep(100000), 0 -- luacheck: ignore 311
-repeat
-  code = select(3, handle:send(message))
-  refused = refused + (code and 1 or 0)
-  if refused == 10000 then
-    print "sending" -- Corosync can hardly keep up by now
+local message, refused = ("x"):rep(100000), 0
+while true do
+  local ok, _, code = handle:send(message)
+  if not ok then
+    refused = refused + 1
+    if code ~= "try_again" then
+      print(code)
+      break
+    elseif refused == 10000 then
+      print "sending"
+    end
   end
-until code and code ~= "try_again"
-print(code)
+end
