@@ -2,14 +2,14 @@
 
 #include <limits.h>
 #include <string.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include <corosync/cpg.h>
 
 #include "address.h"
 #include "cpg_event.h"
 #include "cpg_groups.h"
+#include "cpg_parts.h"
+#include "field.h"
 #include "handle.h"
 
 /***
@@ -36,9 +36,6 @@ A thread that dispatches needs more than 1 MiB of stack: libcpg keeps a buffer o
 @module corosync.cpg
 */
 
-/* lib/cpg.c copies the caller's iovecs behind one of its own, into an array of 64, without asking how many. */
-#define MOST_STRINGS 63
-
 /* A message's length travels as 32 bits, and libqb counts in int. */
 #define LONGEST_SPLIT ((size_t)INT_MAX - 1024 * 1024)
 
@@ -63,22 +60,6 @@ static const handle_class cpg_class = {
 
 /* ---- opening ---- */
 
-static void check_callable(lua_State *L, int index, const char *name)
-{
-	if (!lua_isfunction(L, index)) {
-		luaL_argerror(L, 1, lua_pushfstring(L, "field '%s' is a %s, and a function is expected", name,
-			luaL_typename(L, index)));
-	}
-}
-
-static void check_split(lua_State *L, int index, const char *name)
-{
-	if (!lua_isboolean(L, index)) {
-		luaL_argerror(L, 1, lua_pushfstring(L, "field '%s' is a %s, and a boolean is expected", name,
-			luaL_typename(L, index)));
-	}
-}
-
 static void check_previous(lua_State *L, int index, const char *name)
 {
 	bool same;
@@ -91,53 +72,18 @@ static void check_previous(lua_State *L, int index, const char *name)
 			return;
 		}
 	}
-	luaL_argerror(L, 1, lua_pushfstring(L, "field '%s' is a %s, and a cpg handle is expected", name,
-		luaL_typename(L, index)));
+	field_refuse(L, index, name, "cpg handle");
 }
 
-static const struct {
-	const char *name;
-	void (*check)(lua_State *L, int index, const char *name);
-} open_fields[] = {
-	{"config_change", check_callable},
-	{"error", check_callable},
-	{"message_received", check_callable},
+static const field open_fields[] = {
+	{"config_change", field_check_function},
+	{"error", field_check_function},
+	{"message_received", field_check_function},
 	{"previous", check_previous},
-	{"ring_change", check_callable},
-	{"split", check_split},
+	{"ring_change", field_check_function},
+	{"split", field_check_boolean},
+	{NULL, NULL},
 };
-
-/* Checks the field whose key and value are on top of the stack. [-0, +0, v] */
-static void check_field(lua_State *L)
-{
-	size_t length = 0, i;
-	const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : luaL_typename(L, -2);
-
-	for (i = 0; i < sizeof open_fields / sizeof *open_fields; i++) {
-		if (length == strlen(name) && strcmp(name, open_fields[i].name) == 0) {
-			open_fields[i].check(L, lua_gettop(L), name);
-			return;
-		}
-	}
-	luaL_argerror(L, 1, lua_pushfstring(L, "unknown field '%s'", name));
-}
-
-static void check_fields(lua_State *L)
-{
-	luaL_checktype(L, 1, LUA_TTABLE);
-	lua_pushnil(L);
-	while (lua_next(L, 1) != 0) {
-		check_field(L);
-		lua_pop(L, 1);
-	}
-}
-
-/* The value of a field that check_fields has seen: one behind a metatable it has not. [-0, +1, m] */
-static void push_field(lua_State *L, const char *name)
-{
-	lua_pushstring(L, name);
-	lua_rawget(L, 1);
-}
 
 /* The new handle at index `to` goes on with the addresses of the handle at index `from`, if there is one. [-0, +0, m] */
 static void take_addresses(lua_State *L, int from, int to)
@@ -209,10 +155,10 @@ static int module_open(lua_State *L)
 	cpg *c;
 	cs_error_t error;
 
-	check_fields(L);
+	fields_check(L, open_fields);
 	lua_settop(L, 1);
-	push_field(L, "split");
-	push_field(L, "previous");
+	field_push(L, "split");
+	field_push(L, "previous");
 	c = handle_new(L, &cpg_class, sizeof *c, 1);
 	c->split = lua_toboolean(L, 2);
 	take_addresses(L, 3, 4);
@@ -334,73 +280,6 @@ static int cpg_method_leave(lua_State *L)
 	return answer(L, c, "leave", error);
 }
 
-typedef struct parts {
-	struct iovec vector[MOST_STRINGS];
-	unsigned int count;
-	size_t length, most; /* bytes */
-} parts;
-
-/* Adds the string on top of the stack, which something else must keep alive. NULL, or that it is too much. */
-static const failure *add_part(lua_State *L, parts *p)
-{
-	size_t length;
-	const char *bytes = lua_tolstring(L, -1, &length);
-
-	if (length > p->most - p->length) {
-		return &FAILURE_TOO_BIG;
-	}
-	/* libcpg never writes through it. An empty part would only be a piece of nothing to a split message. */
-	if (length > 0) {
-		p->vector[p->count].iov_base = (void *)(uintptr_t)bytes;
-		p->vector[p->count].iov_len = length;
-		p->count++;
-		p->length += length;
-	}
-	return NULL;
-}
-
-/* NULL, or why the array at index 2 is refused; raises for anything but strings in it. */
-static const failure *collect_array(lua_State *L, parts *p)
-{
-	size_t count = compat_rawlen(L, 2), i;
-	const failure *why = NULL;
-
-	if (count > MOST_STRINGS) {
-		return &FAILURE_ARRAY_TOO_LONG;
-	}
-	for (i = 1; i <= count && why == NULL; i++) {
-		lua_rawgeti(L, 2, (int)i);
-		if (lua_type(L, -1) != LUA_TSTRING) {
-			luaL_argerror(L, 2, lua_pushfstring(L, "message[%d] is a %s, and a string is expected", (int)i,
-				luaL_typename(L, -1)));
-		}
-		why = add_part(L, p);
-		lua_pop(L, 1);
-	}
-	return why;
-}
-
-static const failure *collect(lua_State *L, const cpg *c, parts *p)
-{
-	const failure *why;
-
-	p->count = 0;
-	p->length = 0;
-	p->most = c->split ? LONGEST_SPLIT : c->limit;
-	if (lua_istable(L, 2)) {
-		return collect_array(L, p);
-	}
-	if (!lua_isstring(L, 2)) {
-		luaL_argerror(L, 2, lua_pushfstring(L, "message is a %s, and a string or an array of strings is expected",
-			luaL_typename(L, 2)));
-	}
-	(void)lua_tostring(L, 2);
-	lua_pushvalue(L, 2);
-	why = add_part(L, p);
-	lua_pop(L, 1);
-	return why;
-}
-
 static cpg_guarantee_t check_guarantee(lua_State *L, int index)
 {
 	static const char *const names[] = {"agreed", "fifo", NULL};
@@ -424,8 +303,8 @@ static int cpg_method_send(lua_State *L)
 {
 	cpg *c = handle_check(L, &cpg_class);
 	cpg_guarantee_t guarantee = check_guarantee(L, 3);
-	parts p;
-	const failure *why = collect(L, c, &p);
+	cpg_parts p;
+	const failure *why = cpg_parts_collect(L, &p, c->split ? LONGEST_SPLIT : c->limit);
 	cs_error_t error;
 
 	why = why == NULL ? not_member(c) : why;

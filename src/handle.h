@@ -81,6 +81,12 @@ int handle_open_failed(lua_State *L, const handle_class *class, cs_error_t error
 /* The handle at index 1, whatever its state. Raises if it is of another type. [-0, +0, v] */
 void *handle_check(lua_State *L, const handle_class *class);
 
+/* The same for the methods that all classes share, whose upvalue is the class. [-0, +0, v] */
+handle *handle_check_shared(lua_State *L);
+
+/* Pushes nil, "cannot <what> <service>: …", code; answers 3. [-0, +3, m] */
+int handle_fail(lua_State *L, const handle *h, const char *what, const failure *why);
+
 /* NULL if Corosync may be called on the handle now, else why not. */
 const failure *handle_unusable(const handle *h);
 
@@ -89,6 +95,12 @@ cs_error_t handle_verify(const handle *h, cs_error_t error);
 
 /* The failure that a call's error code stands for; notes when it means that the daemon has gone. */
 const failure *handle_failure(handle *h, cs_error_t error);
+
+/* From now on only what is queued is still good. */
+void handle_lose(handle *h, const failure *reason);
+
+/* True once a descriptor is readable, false after so many seconds. */
+bool handle_wait_readable(int fd, bool forever, double seconds);
 
 /* For callbacks: an event to fill, or NULL when there is no memory, which makes the handle lost. */
 event *handle_append(handle *h, uint64_t kind, size_t payload);

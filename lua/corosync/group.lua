@@ -19,6 +19,7 @@
 
 local core = require "corosync.core"
 local cluster = require "corosync.cluster"
+local handlers = require "corosync.handlers"
 
 local DEFAULT_TIMEOUT = 10 -- seconds
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1 -- seconds between tries while Corosync answers "try_again"
@@ -26,15 +27,6 @@ local LONGEST_NAME = 128 -- bytes
 
 --- @type Group
 local Group = {}
-
-local HANDLERS = {
-  config_change = "function",
-  disconnected = "function",
-  error = "function",
-  message_received = "function",
-  ring_change = "function",
-  split = "boolean",
-}
 
 local now = core.now
 
@@ -55,70 +47,13 @@ local function contains(addresses, address)
   return false
 end
 
--- What the handle gets: functions that keep the group's state and then call the script's.
-
+-- Before the script hears of it, so that it may send in its handler.
 local function joined_or_left(group, left, joined)
   local own = group._handle:address()
   if group._state == "joining" and contains(joined, own) then
     group._state = "joined"
   elseif contains(left, own) then
     group._state = "left"
-  end
-end
-
-local function function_handlers(group, handlers)
-  local own = { split = handlers.split }
-  function own.config_change(members, left, joined)
-    joined_or_left(group, left, joined)
-    if handlers.config_change then
-      return handlers.config_change(members, left, joined)
-    end
-  end
-  -- The others are looked up in the script's table at each event, so that they can be replaced.
-  return setmetatable(own, { __index = handlers })
-end
-
-local function method_handlers(group)
-  local own = { split = group.split }
-  local function method(name)
-    own[name] = function(...)
-      local handler = group[name]
-      if handler then
-        return handler(group, ...)
-      end
-    end
-  end
-  method "message_received"
-  method "ring_change"
-  function own.config_change(members, left, joined)
-    joined_or_left(group, left, joined)
-    if group.config_change then
-      return group:config_change(members, left, joined)
-    end
-  end
-  return own
-end
-
-local function is_class(handlers)
-  local metatable = getmetatable(handlers)
-  return rawget(handlers, "__index") ~= nil or (type(metatable) == "table" and metatable.__index ~= nil)
-end
-
-local function check_handlers(handlers)
-  if type(handlers) ~= "table" then
-    error(("bad argument #2 'handlers' to 'group' (table expected, got %s)"):format(type(handlers)), 3)
-  end
-  if is_class(handlers) then
-    return
-  end
-  for name, value in pairs(handlers) do
-    local expected = HANDLERS[name]
-    if not expected then
-      error(("bad argument #2 'handlers' to 'group' (unknown field '%s')"):format(tostring(name)), 3)
-    elseif type(value) ~= expected then
-      error(("bad argument #2 'handlers' to 'group' (field '%s': %s expected, got %s)"):format(name, expected,
-        type(value)), 3)
-    end
   end
 end
 
@@ -137,7 +72,7 @@ local function connect(group)
   if group._handle then
     return group._handle
   end
-  local own = group._class and method_handlers(group) or function_handlers(group, group._handlers)
+  local own = handlers.for_handle(group, joined_or_left)
   function own.error(message) group:_report(message) end
   own.previous = group._previous
   local handle, message, code = core.cpg.open(own)
@@ -247,17 +182,8 @@ local function finish_leaving(group)
   end
 end
 
--- The script's function for something that the handle does not tell, as a function without the group; or nil.
-local function handler_of(group, name)
-  if not group._class then
-    return group._handlers[name]
-  end
-  local method = group[name]
-  return method and function(...) return method(group, ...) end
-end
-
 function Group:_report(message)
-  local report = handler_of(self, "error")
+  local report = handlers.find(self, "error")
   if not report then
     io.stderr:write(("corosync: group %s: %s\n"):format(quoted(self.name), message))
     return
@@ -276,7 +202,7 @@ end
 local function lose(group, message)
   disconnect(group)
   group._rejoin = false
-  local disconnected = handler_of(group, "disconnected")
+  local disconnected = handlers.find(group, "disconnected")
   if not disconnected then
     group:_report(message)
     return
@@ -421,13 +347,13 @@ function Group:__tostring()
   return ("corosync.group %s (%s)"):format(quoted(self.name), self._state)
 end
 
-local function metatable_of(handlers)
-  if not is_class(handlers) then
+local function metatable_of(given)
+  if not handlers.is_class(given) then
     return { __index = Group, __tostring = Group.__tostring }
   end
   return {
     __index = function(_, key)
-      local value = handlers[key]
+      local value = given[key]
       if value == nil then
         value = Group[key]
       end
@@ -444,17 +370,17 @@ end
 -- `split = true` is as for @{corosync.cpg}'s open.
 -- @treturn Group with the fields `name` and `timeout` (seconds, 10)
 -- @raise for a bad name, and for a field that it does not know
-local function new(name, handlers)
+local function new(name, given)
   check_name(name)
-  check_handlers(handlers)
+  handlers.check(given)
   return setmetatable({
     name = name,
     timeout = DEFAULT_TIMEOUT,
-    _class = is_class(handlers),
-    _handlers = handlers,
+    _class = handlers.is_class(given),
+    _handlers = given,
     _rejoin = false,
     _state = "idle",
-  }, metatable_of(handlers))
+  }, metatable_of(given))
 end
 
 return { Group = Group, new = new }

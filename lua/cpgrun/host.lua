@@ -33,11 +33,7 @@ end
 -- then what it has defined by that time counts.
 local function activate_late(group, chosen)
   function group:activate()
-    local ok, message = script.check_handlers(chosen.script)
-    local name
-    if ok then
-      name, message = script.group_name(chosen.script, chosen.group)
-    end
+    local name, message = script.group_name(chosen.script, chosen.group)
     if not name then
       return nil, message, "invalid_script"
     end
@@ -68,11 +64,7 @@ local function pretend()
 end
 
 local function check(chosen)
-  local ok, message = script.check_handlers(chosen.script)
-  local name
-  if ok then
-    name, message = script.group_name(chosen.script, chosen.group)
-  end
+  local name, message = script.group_name(chosen.script, chosen.group)
   if not name then
     log.error(message)
     return 1

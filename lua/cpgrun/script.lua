@@ -28,8 +28,7 @@ local function check_function(path, name)
   return true
 end
 
--- True, or nil and why the handlers that the script has defined so far will not do.
-function script.check_handlers(path)
+local function check_handlers(path)
   for _, name in ipairs { "config_change", "message_received", "ring_change", "started", "stopping" } do
     local ok, message = check_function(path, name)
     if not ok then
@@ -43,8 +42,12 @@ function script.check_handlers(path)
   return true
 end
 
--- The name of the group to join, or nil and what is wrong with it.
+-- The name of the group to join, or nil and why the script, as far as it has run, cannot join one.
 function script.group_name(path, option)
+  local ok, message = check_handlers(path)
+  if not ok then
+    return nil, message
+  end
   local name = option or rawget(_G, "group_name") or path:gsub("^.*/", ""):gsub("%.lua$", "")
   if type(name) ~= "string" or name == "" or #name > 128 then
     return nil, ("%s:1: a group's name is a string of 1 to 128 bytes, not %s"):format(path,

@@ -1,0 +1,64 @@
+#include "cpg_parts.h"
+
+#include <stdint.h>
+
+/* Adds the string on top of the stack, which something else must keep alive. NULL, or that it is too much. */
+static const failure *add_part(lua_State *L, cpg_parts *p)
+{
+	size_t length;
+	const char *bytes = lua_tolstring(L, -1, &length);
+
+	if (length > p->most - p->length) {
+		return &FAILURE_TOO_BIG;
+	}
+	/* libcpg never writes through it. An empty part would only be a piece of nothing to a split message. */
+	if (length > 0) {
+		p->vector[p->count].iov_base = (void *)(uintptr_t)bytes;
+		p->vector[p->count].iov_len = length;
+		p->count++;
+		p->length += length;
+	}
+	return NULL;
+}
+
+/* NULL, or why the array at index 2 is refused; raises for anything but strings in it. */
+static const failure *collect_array(lua_State *L, cpg_parts *p)
+{
+	size_t count = compat_rawlen(L, 2), i;
+	const failure *why = NULL;
+
+	if (count > CPG_PARTS_MOST) {
+		return &FAILURE_ARRAY_TOO_LONG;
+	}
+	for (i = 1; i <= count && why == NULL; i++) {
+		lua_rawgeti(L, 2, (int)i);
+		if (lua_type(L, -1) != LUA_TSTRING) {
+			luaL_argerror(L, 2, lua_pushfstring(L, "message[%d] is a %s, and a string is expected", (int)i,
+				luaL_typename(L, -1)));
+		}
+		why = add_part(L, p);
+		lua_pop(L, 1);
+	}
+	return why;
+}
+
+const failure *cpg_parts_collect(lua_State *L, cpg_parts *p, size_t most)
+{
+	const failure *why;
+
+	p->count = 0;
+	p->length = 0;
+	p->most = most;
+	if (lua_istable(L, 2)) {
+		return collect_array(L, p);
+	}
+	if (!lua_isstring(L, 2)) {
+		luaL_argerror(L, 2, lua_pushfstring(L, "message is a %s, and a string or an array of strings is expected",
+			luaL_typename(L, 2)));
+	}
+	(void)lua_tostring(L, 2);
+	lua_pushvalue(L, 2);
+	why = add_part(L, p);
+	lua_pop(L, 1);
+	return why;
+}

@@ -1,0 +1,358 @@
+#include "delivery.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/***
+@submodule corosync.handle
+*/
+
+/* One round of fetching ends here, so that neither memory nor time runs away under load. */
+#define FETCH_EVENTS 256
+#define FETCH_BYTES ((size_t)1024 * 1024)
+
+#define DEFAULT_BUDGET 1000
+
+/* ---- from Corosync into the queue ---- */
+
+/* Queues what waits at the daemon until that many events or bytes wait here. True when nothing more waited there. */
+static bool fetch(handle *h, lua_Integer most, size_t bytes)
+{
+	lua_Integer fetched;
+
+	for (fetched = 0; fetched < most && h->state == HANDLE_OPEN && queue_length(&h->queue) < bytes; fetched++) {
+		cs_error_t error = h->class->dispatch(h->id, CS_DISPATCH_ONE_NONBLOCKING);
+		if (error == CS_ERR_TRY_AGAIN) {
+			return true;
+		}
+		if (error != CS_OK && h->state == HANDLE_OPEN) {
+			const failure *why = handle_failure(h, error);
+			handle_lose(h, why);
+		}
+	}
+	return h->state != HANDLE_OPEN;
+}
+
+/* Queues one event if none is. A piece of a split message is not one yet. True when nothing more waited. */
+static bool fetch_one(handle *h)
+{
+	bool drained = false;
+	int i;
+
+	for (i = 0; i < FETCH_EVENTS && !drained && queue_head(&h->queue) == NULL; i++) {
+		drained = fetch(h, 1, FETCH_BYTES);
+	}
+	return drained;
+}
+
+/* ---- from the queue into Lua ---- */
+
+/* Pushes the oldest event's values and takes it off the queue, once they are all made. [-0, +n, m] */
+static int convert(lua_State *L, handle *h, int values, const event_kind **kind)
+{
+	const event *ev = queue_head(&h->queue);
+	int count;
+
+	h->busy = HANDLE_CONVERTING;
+	*kind = &h->class->kinds[ev->kind];
+	count = (*kind)->push(L, h, ev, values);
+	queue_pop(&h->queue);
+	h->busy = HANDLE_DELIVERING;
+	return count;
+}
+
+typedef struct delivery {
+	handle *handle;
+	lua_Integer budget, handled;
+	bool drained; /* nothing waited at the daemon when last asked */
+} delivery;
+
+static bool event_waits(delivery *d)
+{
+	handle *h = d->handle;
+
+	/* A handler may close, stop, or come back as its fork, whose parent goes on with these very events. */
+	if (h->state == HANDLE_CLOSED || h->stop || d->handled >= d->budget || h->owner != getpid()) {
+		return false;
+	}
+	if (queue_head(&h->queue) == NULL && h->state == HANDLE_OPEN) {
+		lua_Integer left = d->budget - d->handled;
+		d->drained = fetch(h, left < FETCH_EVENTS ? left : FETCH_EVENTS, FETCH_BYTES);
+	}
+	return queue_head(&h->queue) != NULL;
+}
+
+/*
+ * Calls handlers until the budget is used or nothing waits; a handler's error ends it, to be called again. Runs
+ * under lua_pcall: one for many events, since each costs. Arguments: the delivery, the user value, the handlers.
+ */
+static int deliver(lua_State *L)
+{
+	delivery *d = lua_touserdata(L, 1);
+	const event_kind *kind;
+	int count;
+
+	luaL_checkstack(L, LUA_MINSTACK, NULL);
+	while (event_waits(d)) {
+		count = convert(L, d->handle, 2, &kind);
+		d->handled++;
+		lua_getfield(L, 3, kind->handler);
+		/* A finalizer may have closed the handle meanwhile. */
+		if (!lua_isnil(L, -1) && d->handle->state != HANDLE_CLOSED) {
+			lua_insert(L, -1 - count);
+			lua_call(L, count, 0);
+		}
+		lua_settop(L, 3);
+	}
+	return 0;
+}
+
+/* Arguments: the message, the handlers, the service's name. */
+static int call_error_handler(lua_State *L)
+{
+	lua_getfield(L, 2, "error");
+	if (lua_isnil(L, -1)) {
+		(void)fprintf(stderr, "corosync: error in a handler of %s: %s\n", lua_tostring(L, 3), lua_tostring(L, 1));
+		return 0;
+	}
+	lua_pushvalue(L, 1);
+	lua_call(L, 1, 0);
+	return 0;
+}
+
+/* Leaves the state in which the next call finds the handle usable. */
+static void end_delivery(handle *h, bool drained)
+{
+	h->busy = HANDLE_IDLE;
+	h->stop = false;
+	if (h->state == HANDLE_CLOSED) {
+		queue_free(&h->queue);
+	} else if (drained) {
+		queue_trim(&h->queue);
+	}
+}
+
+static bool more_waits(const delivery *d)
+{
+	const handle *h = d->handle;
+	struct pollfd descriptor = {.fd = h->fd, .events = POLLIN};
+
+	if (h->state == HANDLE_CLOSED) {
+		return false;
+	}
+	if (queue_head(&h->queue) != NULL || h->state == HANDLE_LOST) {
+		return true;
+	}
+	return !d->drained && poll(&descriptor, 1, 0) > 0;
+}
+
+static const failure *undispatchable(const handle *h)
+{
+	const failure *why = handle_unusable(h);
+
+	if (why != NULL && (h->state != HANDLE_LOST || queue_head(&h->queue) == NULL)) {
+		return why;
+	}
+	return h->busy == HANDLE_IDLE ? NULL : &FAILURE_DISPATCHING;
+}
+
+/* Stack of a dispatch, so that nothing needs allocating once a delivery has begun. */
+enum { AT_SELF = 1, AT_VALUES, AT_HANDLERS, AT_SERVICE, AT_TRACEBACK, AT_DELIVER, AT_REPORT, AT_DELIVERY };
+
+static void push_dispatch_stack(lua_State *L, delivery *d)
+{
+	lua_settop(L, AT_SELF);
+	compat_getuservalue(L, AT_SELF);
+	lua_rawgeti(L, AT_VALUES, VALUE_HANDLERS);
+	lua_pushstring(L, d->handle->class->service);
+	lua_pushcfunction(L, compat_traceback);
+	lua_pushcfunction(L, deliver);
+	lua_pushcfunction(L, call_error_handler);
+	lua_pushlightuserdata(L, d);
+}
+
+/* Gives the error message on top of the stack to the error handler, or to stderr. [-1, +0, -] */
+static void report(lua_State *L)
+{
+	int message = lua_gettop(L);
+
+	lua_pushvalue(L, AT_REPORT);
+	lua_pushvalue(L, message);
+	lua_pushvalue(L, AT_HANDLERS);
+	lua_pushvalue(L, AT_SERVICE);
+	if (lua_pcall(L, 3, 0, 0) != 0) {
+		const char *second = lua_tostring(L, -1);
+		(void)fprintf(stderr, "corosync: error in the error handler: %s, after: %s\n",
+			second == NULL ? "(no message)" : second, lua_tostring(L, message));
+	}
+	lua_settop(L, message - 1);
+}
+
+/* Any number will do, math.huge too: the most events that one call can handle anyway is far below the limit here. */
+static lua_Integer check_budget(lua_State *L, int index)
+{
+	lua_Number budget = luaL_optnumber(L, index, DEFAULT_BUDGET);
+
+	luaL_argcheck(L, budget >= 0, index, "budget must not be negative");
+	return budget >= INT_MAX ? INT_MAX : (lua_Integer)budget;
+}
+
+/* Delivers through handlers until the budget is used or nothing waits, past handlers that raise. */
+static void deliver_all(lua_State *L, delivery *d)
+{
+	handle *h = d->handle;
+	lua_Integer before;
+	int status;
+
+	h->busy = HANDLE_DELIVERING;
+	do {
+		before = d->handled;
+		lua_pushvalue(L, AT_DELIVER);
+		lua_pushvalue(L, AT_DELIVERY);
+		lua_pushvalue(L, AT_VALUES);
+		lua_pushvalue(L, AT_HANDLERS);
+		status = lua_pcall(L, 3, 0, AT_TRACEBACK);
+		if (status != 0 && d->handled == before) {
+			/* Not a handler's error but Lua's, of memory or stack: the event stays queued, and the caller learns of it. */
+			end_delivery(h, false);
+			(void)lua_error(L);
+		}
+		if (status != 0) {
+			report(L);
+		}
+	} while (status != 0);
+	end_delivery(h, d->drained && queue_head(&h->queue) == NULL);
+}
+
+/***
+Calls the handlers of the events that wait, at most `budget` of them, and never blocks for more.
+A handler that raises stops nothing: its error goes to the `error` handler, and the next event is delivered.
+Called inside a handler of the same handle it answers "dispatching", since the order of events must hold.
+Stands on `cpg_dispatch` (and its like in the other libraries) with CS_DISPATCH_ONE_NONBLOCKING.
+@function handle:dispatch
+@tparam[opt=1000] integer budget the most events to handle
+@treturn integer how many events were handled
+@treturn boolean whether more wait
+@error nil, message, code: "dispatching", "not_connected" (after all that had arrived was handled), "closed",
+"wrong_process", "no_memory"
+*/
+static int method_dispatch(lua_State *L)
+{
+	handle *h = handle_check_shared(L);
+	delivery d = {.handle = h, .budget = check_budget(L, 2)};
+	const failure *why;
+
+	why = undispatchable(h);
+	if (why != NULL) {
+		return handle_fail(L, h, "dispatch", why);
+	}
+	push_dispatch_stack(L, &d);
+	deliver_all(L, &d);
+	if (h->owner != getpid()) {
+		return handle_fail(L, h, "dispatch", &FAILURE_WRONG_PROCESS);
+	}
+	if (d.handled == 0 && h->state == HANDLE_LOST && queue_head(&h->queue) == NULL) {
+		return handle_fail(L, h, "dispatch", h->reason);
+	}
+	lua_pushinteger(L, d.handled);
+	lua_pushboolean(L, more_waits(&d));
+	return 2;
+}
+
+/* Pushes the oldest event's name and values. Arguments: the handle as light userdata, the user value. */
+static int convert_one(lua_State *L)
+{
+	handle *h = lua_touserdata(L, 1);
+	const event_kind *kind = &h->class->kinds[queue_head(&h->queue)->kind];
+
+	lua_pushstring(L, kind->name);
+	return 1 + convert(L, h, 2, &kind);
+}
+
+/***
+Takes the oldest event that waits, or nothing, without blocking: for coroutines, whose handlers may yield.
+@function handle:receive
+@treturn[1] string "message"
+@treturn[1] table the sender's address
+@treturn[1] string the message
+@treturn[2] string "config"
+@treturn[2] table members, an array of addresses
+@treturn[2] table left
+@treturn[2] table joined
+@treturn[3] string "ring"
+@treturn[3] table ring, with fields node and seq
+@treturn[3] table array of node ids
+@return[4] nothing when no event waits
+@error nil, message, code, as for dispatch
+*/
+static int method_receive(lua_State *L)
+{
+	handle *h = handle_check_shared(L);
+	const failure *why;
+	bool drained;
+	int status;
+
+	/* All that may run the collector comes before the look at the queue: a finalizer may empty it. */
+	lua_settop(L, 1);
+	lua_pushcfunction(L, convert_one);
+	lua_pushlightuserdata(L, h);
+	compat_getuservalue(L, 1);
+	why = undispatchable(h);
+	if (why != NULL) {
+		return handle_fail(L, h, "receive from", why);
+	}
+	drained = fetch_one(h);
+	if (queue_head(&h->queue) == NULL) {
+		end_delivery(h, drained);
+		return h->state == HANDLE_LOST ? handle_fail(L, h, "receive from", h->reason) : 0;
+	}
+	h->busy = HANDLE_CONVERTING;
+	status = lua_pcall(L, 2, LUA_MULTRET, 0);
+	end_delivery(h, false);
+	return status == 0 ? lua_gettop(L) - 1 : lua_error(L);
+}
+
+/***
+Moves what waits at the daemon into this handle's queue and calls no handler: for whoever must wait inside one.
+@function handle:fetch
+@tparam[opt=0] number seconds the longest to wait for something to come from the daemon, whether or not events are queued
+@treturn boolean whether events are now queued
+@error nil, message, code: "not_connected", "closed", "wrong_process", "dispatching"
+*/
+static int method_fetch(lua_State *L)
+{
+	handle *h = handle_check_shared(L);
+	double seconds = (double)luaL_optnumber(L, 2, 0);
+	const failure *why = h->busy == HANDLE_CONVERTING ? &FAILURE_DISPATCHING : handle_unusable(h);
+
+	luaL_argcheck(L, seconds >= 0, 2, "seconds must not be negative");
+	if (why != NULL) {
+		return handle_fail(L, h, "fetch from", why);
+	}
+	(void)handle_wait_readable(h->fd, false, seconds);
+	(void)fetch(h, FETCH_EVENTS, SIZE_MAX);
+	lua_pushboolean(L, queue_head(&h->queue) != NULL);
+	return 1;
+}
+
+/***
+Ends the running dispatch after the handler that calls this; without one it does nothing.
+@function handle:stop
+*/
+static int method_stop(lua_State *L)
+{
+	handle *h = handle_check_shared(L);
+
+	h->stop = h->busy != HANDLE_IDLE;
+	return 0;
+}
+
+const luaL_Reg delivery_methods[] = {
+	{"dispatch", method_dispatch},
+	{"fetch", method_fetch},
+	{"receive", method_receive},
+	{"stop", method_stop},
+	{NULL, NULL},
+};

@@ -1,0 +1,13 @@
+/*
+ * The ways of a handle's events: from Corosync into the queue, and from the queue into Lua by dispatch, which calls
+ * handlers, or by receive, which answers one event.
+ */
+#ifndef COROSYNC_LUA_DELIVERY_H
+#define COROSYNC_LUA_DELIVERY_H
+
+#include "handle.h"
+
+/* Methods of all handles, each with the class as its upvalue. */
+extern const luaL_Reg delivery_methods[];
+
+#endif

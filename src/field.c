@@ -1,0 +1,54 @@
+#include "field.h"
+
+#include <string.h>
+
+void field_refuse(lua_State *L, int index, const char *name, const char *expected)
+{
+	luaL_argerror(L, 1, lua_pushfstring(L, "field '%s' is a %s, and a %s is expected", name, luaL_typename(L, index),
+		expected));
+}
+
+void field_check_function(lua_State *L, int index, const char *name)
+{
+	if (!lua_isfunction(L, index)) {
+		field_refuse(L, index, name, "function");
+	}
+}
+
+void field_check_boolean(lua_State *L, int index, const char *name)
+{
+	if (!lua_isboolean(L, index)) {
+		field_refuse(L, index, name, "boolean");
+	}
+}
+
+/* Checks the field whose key and value are on top of the stack. [-0, +0, v] */
+static void check_one(lua_State *L, const field *fields)
+{
+	size_t length = 0;
+	const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : luaL_typename(L, -2);
+
+	for (; fields->name != NULL; fields++) {
+		if (length == strlen(fields->name) && strcmp(name, fields->name) == 0) {
+			fields->check(L, lua_gettop(L), name);
+			return;
+		}
+	}
+	luaL_argerror(L, 1, lua_pushfstring(L, "unknown field '%s'", name));
+}
+
+void fields_check(lua_State *L, const field *fields)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_pushnil(L);
+	while (lua_next(L, 1) != 0) {
+		check_one(L, fields);
+		lua_pop(L, 1);
+	}
+}
+
+void field_push(lua_State *L, const char *name)
+{
+	lua_pushstring(L, name);
+	lua_rawget(L, 1);
+}
