@@ -85,7 +85,7 @@ check: deps
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory specs
 
-lint:
+lint: docs
 	luacheck -q .
 
 $(BUILD)/spec/spec_process.so: spec/support/process.c
@@ -102,7 +102,7 @@ valgrind: all $(BUILD)/spec/spec_process.so
 		tools/run-specs spec/core
 
 docs:
-	ldoc -q -c docs/config.ld .
+	ldoc -q --fatalwarnings -c docs/config.ld .
 
 install: install-binding install-cpgrun
 

@@ -9,7 +9,7 @@
 
 /***
 Corosync's configuration map: the userdata over libcmap. It also has the methods that all handles share, see
-@{corosync.handle}.
+@{corosync.handle} and @{corosync.events}.
 @module corosync.cmap
 */
 

@@ -14,7 +14,7 @@
 
 /***
 Closed process groups: the userdata over libcpg. It also has the methods that all handles share, see
-@{corosync.handle}.
+@{corosync.handle} and @{corosync.events}.
 
     local cpg = require "corosync.cpg"
     local handle = assert(cpg.open {

@@ -6,7 +6,8 @@
 #include <unistd.h>
 
 /***
-@submodule corosync.handle
+How events reach a script: methods that the handles of all of Corosync's libraries share.
+@module corosync.events
 */
 
 /* One round of fetching ends here, so that neither memory nor time runs away under load. */

@@ -5,7 +5,8 @@
 #include "handle.h"
 
 /***
-Quorum: the userdata over libquorum. It also has the methods that all handles share, see @{corosync.handle}.
+Quorum: the userdata over libquorum. It also has the methods that all handles share, see
+@{corosync.handle} and @{corosync.events}.
 @module corosync.quorum
 */
 

@@ -365,22 +365,22 @@ end
 
 --- Makes a group object; it is not active yet: add it to a loop, or activate it.
 -- @tparam string name 1 to 128 bytes, any bytes
--- @tparam table handlers `config_change(members, left, joined)`, `message_received(address, message)`, and optionally
--- `ring_change(ring, nodes)`, `disconnected(reason)`, `error(message_with_traceback)`; or a class with them as methods.
--- `split = true` is as for @{corosync.cpg}'s open.
+-- @tparam table handlers_or_class `config_change(members, left, joined)`, `message_received(address, message)`, and
+-- optionally `ring_change(ring, nodes)`, `disconnected(reason)`, `error(message_with_traceback)`; or a class with them
+-- as methods. `split = true` is as for @{corosync.cpg}'s open.
 -- @treturn Group with the fields `name` and `timeout` (seconds, 10)
 -- @raise for a bad name, and for a field that it does not know
-local function new(name, given)
+local function new(name, handlers_or_class)
   check_name(name)
-  handlers.check(given)
+  handlers.check(handlers_or_class)
   return setmetatable({
     name = name,
     timeout = DEFAULT_TIMEOUT,
-    _class = handlers.is_class(given),
-    _handlers = given,
+    _class = handlers.is_class(handlers_or_class),
+    _handlers = handlers_or_class,
     _rejoin = false,
     _state = "idle",
-  }, metatable_of(given))
+  }, metatable_of(handlers_or_class))
 end
 
 return { Group = Group, new = new }
