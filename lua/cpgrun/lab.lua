@@ -101,10 +101,10 @@ local function start_host(session, node)
   return process, message, code
 end
 
--- What typed lines and files of faults see: the lab's functions by name, beside Lua's own.
-local function environment(session)
+-- Fills what typed lines and files of faults see: the lab's functions by name, beside Lua's own.
+local function fill_environment(env, session)
   local cluster = session.cluster
-  local env = { nodes = cluster.nodes }
+  env.nodes = cluster.nodes
   for _, name in ipairs(FAULTS) do
     env[name] = function(...) return assert(cluster[name](cluster, ...)) end
   end
@@ -124,7 +124,7 @@ local function environment(session)
   function env.output(node) return session.lines[node] end
   function env.quiet(yes) session.quiet = yes end
   function env.stop(status) finish(session, status or 0) end
-  return setmetatable(env, { __index = _G })
+  setmetatable(env, { __index = _G })
 end
 
 -- In a coroutine, since what it calls may wait while the nodes' output goes on.
@@ -132,8 +132,7 @@ local function run_chunk(chunk, done)
   coroutine.wrap(function() done(xpcall(chunk, debug.traceback)) end)()
 end
 
-local function run_script(session, path, env)
-  local chunk = assert(loadfile(path, "t", env)) -- it was found good before the cluster was started
+local function run_script(session, chunk)
   run_chunk(chunk, function(ok, problem)
     if not ok then
       log.error(problem)
@@ -241,8 +240,8 @@ local function start_hosts(session)
   return true
 end
 
-local function run(session, chosen)
-  session.scripted = chosen.lab_script ~= nil
+local function run(session, chosen, env, chunk)
+  session.scripted = chunk ~= nil
   session.held = session.scripted and {} or nil
   local ok, message = start_hosts(session)
   if not ok then
@@ -251,10 +250,10 @@ local function run(session, chosen)
   end
   session.started = true
   finish_if_all_ended(session)
-  local env = environment(session)
+  fill_environment(env, session)
   stop_on_signals(session)
-  if chosen.lab_script then
-    run_script(session, chosen.lab_script, env)
+  if chunk then
+    run_script(session, chunk)
   else
     log.info("%d nodes run %s; type help for what can be typed", chosen.lab, chosen.script)
     read_stdin(session, env)
@@ -274,8 +273,11 @@ local function stop_hosts(session)
 end
 
 return function(chosen, facts)
+  local env, chunk = {}, nil
   if chosen.lab_script then
-    local chunk, problem = loadfile(chosen.lab_script)
+    local problem
+    -- Once, since it may be a pipe; and now, since what is wrong with it needs no cluster to tell.
+    chunk, problem = loadfile(chosen.lab_script, "t", env)
     if not chunk then
       log.error(problem)
       return 1
@@ -288,7 +290,7 @@ return function(chosen, facts)
     return 1
   end
   local session = new_session(cluster, chosen, facts)
-  local status = run(session, chosen)
+  local status = run(session, chosen, env, chunk)
   stop_hosts(session)
   local ok
   ok, message = cluster:stop()
