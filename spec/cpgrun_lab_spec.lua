@@ -1,19 +1,17 @@
 -- cpgrun --lab, on clusters of its own.
-local machine = require "corosync.lab.machine"
 local ordinary = require "spec.support.ordinary"
 local proc = require "corosync.lab.proc"
 local program = require "spec.support.cpgrun.program"
-local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
 local unpack = table.unpack or unpack -- luacheck: globals unpack
 local file, line, complaint = program.file, program.line, program.complaint
 
 local ECHO = [[
-local uv = require "luv"
 function config_change(members) print("members", #members) end
 function message_received(address, message) print("from " .. address.node, message) end
 function started()
+  local uv = require "luv"
   local input = uv.new_pipe(false)
   input:open(0)
   input:read_start(function(_, data)
@@ -79,11 +77,18 @@ describe("cpgrun --lab", function()
     end)
   end
 
-  it("ends by itself when no script can run", function()
+  it("does not start for a script that is none", function()
     local it = lab(2, "x = = 1")
     ended(it, 1)
-    complaint(it, "^1| .*lab.lua:1: ")
-    complaint(it, "^2| .*lab.lua:1: ")
+    complaint(it, "error: .*lab.lua:1: ")
+    assert.equal(1, #it.errors)
+  end)
+
+  it("ends by itself when no script can run", function()
+    local it = lab(2, "error 'not today'")
+    ended(it, 1)
+    complaint(it, "^1| .*lab.lua:1: not today")
+    complaint(it, "^2| .*lab.lua:1: not today")
   end)
 
   it("gives each node the lines typed for it, and makes the faults typed", function()
@@ -97,7 +102,7 @@ describe("cpgrun --lab", function()
     it:write "kill(9)\npartition({1,2\n7: nobody\nagain\n"
     complaint(it, "error: bad argument 'node' to 'kill'")
     complaint(it, "error: typed:1: ")
-    complaint(it, "error: no script runs on node 7")
+    complaint(it, "error: there is no node 7, they are 1 to 3")
     line(it, "^3| from 2\tagain$")
     it:write "partition({1,2},{3})\n"
     line(it, "^1| members\t2$")
@@ -261,10 +266,9 @@ describe("cpgrun --lab", function()
   it("works for an ordinary user", function()
     local script = file("lab.lua", ECHO)
     ordinary.with_tree(function(tree)
-      local argv = { tree .. "/bin/cpgrun", "--lab", "2", script }
-      if uv.getuid() == 0 then
-        local user = ordinary.argv
-        argv = { machine.find(user[1]), user[2], user[3], user[4], unpack(argv) }
+      local argv = { unpack(ordinary.prefix) }
+      for _, word in ipairs { tree .. "/bin/cpgrun", "--lab", "2", script } do
+        argv[#argv + 1] = word
       end
       local it = program.start(unpack(argv))
       up(it, 2)

@@ -3,8 +3,8 @@ local lab = require "corosync.lab"
 
 local EXPECTED = {
   "ready",
-  "dispatch\tnot_connected\tcannot dispatch cpg: the connection to Corosync is lost: is corosync still running? "
-    .. "open a new handle once it is",
+  "dispatch\tnot_connected\tcannot dispatch cpg: Corosync on this node has gone, and with it the connection: "
+    .. "is it running? connect anew once it is",
   "dispatch again\tnot_connected",
   "send\tnot_connected",
   "leave\tnot_connected",

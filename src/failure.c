@@ -17,7 +17,7 @@ const failure FAILURE_NAME_TOO_LONG = {"name_too_long", "a group's name is 1 to 
 const failure FAILURE_NO_MEMORY = {"no_memory",
 	"not enough memory for what Corosync delivered, so an event is missing: close the handle and join anew"};
 const failure FAILURE_NOT_CONNECTED = {"not_connected",
-	"the connection to Corosync is lost: is corosync still running? open a new handle once it is"};
+	"Corosync on this node has gone, and with it the connection: is it running? connect anew once it is"};
 const failure FAILURE_NOT_JOINED = {"not_joined", "the handle is not a member of a group: join first"};
 const failure FAILURE_OUT_OF_RANGE = {"out_of_range", "the value does not fit in a number of this Lua"};
 const failure FAILURE_TOO_BIG = {"too_big",

@@ -109,6 +109,7 @@ print "What the nodes saw, compared:"
 for node = 1, nodes do
   print(("  node %d delivered %d messages"):format(node, #messages(node)))
 end
+print "  (a node that was away or cut off has missed what was said meanwhile)"
 for _, pair in ipairs { { 1, 2 }, { 1, 3 }, { 2, 3 } } do
   local common = compare(pair[1], pair[2])
   assert(common > 100, "too few messages in common to say anything")

@@ -148,7 +148,9 @@ local function type_fault(line, env)
     return log.error(message)
   end
   local ok, problem = pcall(chunk)
-  if not ok then
+  if ok then
+    log.info("done: %s (nodes that fail are noticed after a few seconds)", line)
+  else
     log.error((tostring(problem):gsub("^[^:]*/cpgrun/lab%.lua:%d+: ", ""))) -- our place says nothing to who typed
   end
 end
@@ -158,16 +160,26 @@ local function is_fault(line, env)
   return name ~= nil and rawget(env, name) ~= nil
 end
 
+-- The fault that a line is the bare name of: meant as one, surely, and not for the script.
+local function bare_fault(line, env)
+  local name = line:match "^%s*([%a_]+)%s*$"
+  return name and type(rawget(env, name)) == "function" and name
+end
+
 local function handle_line(session, line, env)
   local node, text = line:match "^%s*(%d+)%s*:%s?(.*)$"
   if line:match "^%s*help%s*$" then
     io.stderr:write(HELP)
   elseif is_fault(line, env) then
     type_fault(line, env)
+  elseif bare_fault(line, env) then
+    log.error("%s: did you mean %s(...)?", line, bare_fault(line, env))
   else
     node = tonumber(node) or session.spoken_to or 1
     if env.write(node, text or line) then
       session.spoken_to = node
+    elseif node > session.cluster.nodes then
+      log.error("there is no node %d, they are 1 to %d", node, session.cluster.nodes)
     else
       log.error("no script runs on node %d", node)
     end
@@ -255,7 +267,7 @@ local function run(session, chosen, env, chunk)
   if chunk then
     run_script(session, chunk)
   else
-    log.info("%d nodes run %s; type help for what can be typed", chosen.lab, chosen.script)
+    log.info("every node runs %s; type help for what can be typed", chosen.script)
     read_stdin(session, env)
   end
   while not session.status do
@@ -272,7 +284,19 @@ local function stop_hosts(session)
   session.cluster:wait_for(function() return all_ended(session) end, 5)
 end
 
+-- A script that is none is told of once, not by every node.
+local function check_script(path)
+  local chunk, problem = loadfile(path)
+  if not chunk then
+    log.error(problem)
+  end
+  return chunk ~= nil
+end
+
 return function(chosen, facts)
+  if not check_script(chosen.script) then
+    return 1
+  end
   local env, chunk = {}, nil
   if chosen.lab_script then
     local problem
@@ -283,7 +307,7 @@ return function(chosen, facts)
       return 1
     end
   end
-  log.info("starting %d Corosync nodes on this machine", chosen.lab)
+  log.info("starting a cluster on this machine, nodes: %d", chosen.lab)
   local cluster, message = lab.start(chosen.lab)
   if not cluster then
     log.error(message)
