@@ -184,7 +184,8 @@ describe("a lab", function()
 
   it("tells what a program that cannot be started lacks", function()
     local code, _, err = cluster:command(1, { "no-such-program" })
-    assert.equal(127, code)
+    -- As a shell says it: 126 where PATH names a folder that this user may not look into.
+    assert.is_true(code == 127 or code == 126)
     assert.matches("no%-such%-program", err)
   end)
 

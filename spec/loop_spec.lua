@@ -478,7 +478,7 @@ describe("three nodes", function()
     assert(cluster:kill(3))
     assert(cluster:wait_for(function() return members[3].exited end, 5, "the member's end"))
     local lines = members[3].lines
-    assert.matches("^disconnected .*connection to Corosync is lost", lines[#lines - 3])
+    assert.matches("^disconnected .*Corosync on this node has gone", lines[#lines - 3])
     assert.same({ "active false nil", "try nil not_joined", "end" },
       { lines[#lines - 2], lines[#lines - 1], lines[#lines] })
     all_see({ 1, 2 }, "left " .. addresses[3] .. "=nodedown")
