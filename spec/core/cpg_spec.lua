@@ -1,33 +1,16 @@
 -- The userdata over libcpg, on the daemon of the node that the specs run in.
 local cpg = require "corosync.cpg"
+local handles = require "spec.support.handles"
 local process = require "spec_process"
 
 local LIMIT = 1047552 -- bytes: cpg_max_atomic_msgsize_get of Corosync 3
-local open_handles = {}
+local open, dispatch_until = handles.open, handles.dispatch_until
 local group_count = 0
-
-local function open(handlers)
-  local handle = assert(cpg.open(handlers or {}))
-  open_handles[#open_handles + 1] = handle
-  return handle
-end
 
 -- No two specs meet in a group.
 local function group_name()
   group_count = group_count + 1
   return "spec " .. group_count
-end
-
--- Dispatches until the predicate holds; a real daemon on this machine needs no longer than this.
-local function dispatch_until(handle, predicate)
-  local deadline = os.time() + 10
-  while not predicate() do
-    assert(os.time() < deadline, "timed out")
-    local handled, more = assert(handle:dispatch())
-    if handled == 0 and not more then
-      handle:wait(1)
-    end
-  end
 end
 
 local function receive(handle)
@@ -82,12 +65,7 @@ local function fails(code, ...)
   return message
 end
 
-after_each(function()
-  for i = #open_handles, 1, -1 do
-    open_handles[i]:close()
-    open_handles[i] = nil
-  end
-end)
+after_each(handles.close_all)
 
 describe("opening", function()
   it("refuses unknown fields, naming them", function()
@@ -154,7 +132,7 @@ describe("a closed handle", function()
       fails("exist", other:join(name)) -- one process is in a group once
     end
     observer:close()
-    open_handles[#open_handles] = nil
+    handles.made[#handles.made] = nil
     observer = nil -- luacheck: ignore 311
     collectgarbage()
     collectgarbage()
@@ -599,7 +577,7 @@ describe("a forked child", function()
           return false
         end
       end
-      handle, open_handles = nil, nil
+      handle, handles.made = nil, nil
       collectgarbage()
       return #codes == 14
     end)

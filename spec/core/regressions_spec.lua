@@ -1,39 +1,19 @@
 -- A spec for each mistake once made, named after what went wrong.
 local cpg = require "corosync.cpg"
+local handles = require "spec.support.handles"
 local process = require "spec_process"
 
-local handles, count = {}, 0
+local open, dispatch_until = handles.open, handles.dispatch_until
+local count = 0
 
-local function open(handlers)
-  local handle = assert(cpg.open(handlers or {}))
-  handles[#handles + 1] = handle
-  return handle
-end
-
-local function member(handlers)
-  local handle = open(handlers)
+local function member(given)
+  local handle = open(given)
   count = count + 1
   assert(handle:join("regression " .. count))
   return handle
 end
 
-local function dispatch_until(handle, predicate)
-  local deadline = os.time() + 10
-  while not predicate() do
-    assert(os.time() < deadline, "timed out")
-    local handled, more = assert(handle:dispatch())
-    if handled == 0 and not more then
-      handle:wait(1)
-    end
-  end
-end
-
-after_each(function()
-  for i = #handles, 1, -1 do
-    handles[i]:close()
-    handles[i] = nil
-  end
-end)
+after_each(handles.close_all)
 
 -- A new coroutine's stack grows within receive, where the collector then finds it has work to do: finalizers strike
 -- between the look at the queue and the making of the values, if anything can.
