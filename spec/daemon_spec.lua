@@ -3,6 +3,7 @@ local lab = require "corosync.lab"
 
 local EXPECTED = {
   "ready",
+  "in a fork\t0",
   "dispatch\tnot_connected\tcannot dispatch cpg: Corosync on this node has gone, and with it the connection: "
     .. "is it running? connect anew once it is",
   "dispatch again\tnot_connected",

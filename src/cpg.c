@@ -330,7 +330,8 @@ static int cpg_method_address(lua_State *L)
 	cpg *c = handle_check(L, &cpg_class);
 	const failure *why = handle_unusable(&c->handle);
 
-	if (why != NULL && c->handle.state != HANDLE_LOST) {
+	/* A lost connection does not change it. */
+	if (why != NULL && why != c->handle.reason) {
 		return fail(L, c, "give the address in", why);
 	}
 	compat_getuservalue(L, 1);

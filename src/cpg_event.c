@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "delivery.h"
 
 enum { KIND_MESSAGE, KIND_CONFIG, KIND_RING };
 
@@ -40,7 +41,7 @@ static handle *of_id(cpg_handle_t id)
 void cpg_event_message(cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes,
 	size_t length)
 {
-	message_event *ev = (message_event *)handle_append(of_id(id), KIND_MESSAGE, PAYLOAD(message_event) + length);
+	message_event *ev = (message_event *)delivery_append(of_id(id), KIND_MESSAGE, PAYLOAD(message_event) + length);
 
 	(void)group;
 	if (ev == NULL) {
@@ -67,7 +68,7 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	size_t joined_count)
 {
 	size_t count = members_count + left_count + joined_count;
-	config_event *ev = (config_event *)handle_append(of_id(id), KIND_CONFIG,
+	config_event *ev = (config_event *)delivery_append(of_id(id), KIND_CONFIG,
 		PAYLOAD(config_event) + count * sizeof(struct cpg_address));
 	struct cpg_address *to;
 
@@ -85,7 +86,7 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 
 void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, const uint32_t *nodes)
 {
-	ring_event *ev = (ring_event *)handle_append(of_id(id), KIND_RING, PAYLOAD(ring_event) + count * sizeof *nodes);
+	ring_event *ev = (ring_event *)delivery_append(of_id(id), KIND_RING, PAYLOAD(ring_event) + count * sizeof *nodes);
 
 	if (ev == NULL) {
 		return;

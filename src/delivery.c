@@ -18,6 +18,20 @@ How events reach a script: methods that the handles of all of Corosync's librari
 
 /* ---- from Corosync into the queue ---- */
 
+event *delivery_append(handle *h, uint64_t kind, size_t payload)
+{
+	event *ev = NULL;
+
+	/* After one event is missing, no later one may pass for its successor. */
+	if (h->state == HANDLE_OPEN) {
+		ev = queue_append(&h->queue, kind, payload);
+		if (ev == NULL) {
+			handle_lose(h, &FAILURE_NO_MEMORY);
+		}
+	}
+	return ev;
+}
+
 /* Queues what waits at the daemon until that many events or bytes wait here. True when nothing more waited there. */
 static bool fetch(handle *h, lua_Integer most, size_t bytes)
 {
@@ -151,12 +165,9 @@ static bool more_waits(const delivery *d)
 
 static const failure *undispatchable(const handle *h)
 {
-	const failure *why = handle_unusable(h);
+	const failure *why = handle_exhausted(h);
 
-	if (why != NULL && (h->state != HANDLE_LOST || queue_head(&h->queue) == NULL)) {
-		return why;
-	}
-	return h->busy == HANDLE_IDLE ? NULL : &FAILURE_DISPATCHING;
+	return why == NULL && h->busy != HANDLE_IDLE ? &FAILURE_DISPATCHING : why;
 }
 
 /* Stack of a dispatch, so that nothing needs allocating once a delivery has begun. */

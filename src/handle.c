@@ -1,10 +1,8 @@
 #include "handle.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -98,6 +96,14 @@ const failure *handle_unusable(const handle *h)
 	return h->state == HANDLE_LOST ? h->reason : NULL;
 }
 
+const failure *handle_exhausted(const handle *h)
+{
+	const failure *why = handle_unusable(h);
+
+	/* Only a lost connection leaves good events behind: a fork's queue is its parent's. */
+	return why != NULL && why == h->reason && queue_head(&h->queue) != NULL ? NULL : why;
+}
+
 void handle_lose(handle *h, const failure *reason)
 {
 	h->state = HANDLE_LOST;
@@ -151,22 +157,6 @@ bool handle_wait_readable(int fd, bool forever, double seconds)
 	return ready > 0;
 }
 
-/* ---- from Corosync into the queue ---- */
-
-event *handle_append(handle *h, uint64_t kind, size_t payload)
-{
-	event *ev = NULL;
-
-	/* After one event is missing, no later one may pass for its successor. */
-	if (h->state == HANDLE_OPEN) {
-		ev = queue_append(&h->queue, kind, payload);
-		if (ev == NULL) {
-			handle_lose(h, &FAILURE_NO_MEMORY);
-		}
-	}
-	return ev;
-}
-
 /***
 Waits until an event may be there. Signals do not end it.
 @function handle:wait
@@ -182,8 +172,8 @@ static int method_wait(lua_State *L)
 	const failure *why;
 
 	luaL_argcheck(L, seconds >= 0, 2, "seconds must not be negative");
-	why = handle_unusable(h);
-	if (why != NULL && (h->state != HANDLE_LOST || queue_head(&h->queue) == NULL)) {
+	why = handle_exhausted(h);
+	if (why != NULL) {
 		return handle_fail(L, h, "wait for", why);
 	}
 	lua_pushboolean(L, queue_head(&h->queue) != NULL || handle_wait_readable(h->fd, forever, seconds));

@@ -54,7 +54,7 @@ struct handle {
 	handle_state state;
 	handle_busy busy;
 	bool stop;             /* the running dispatch ends after the present handler */
-	const failure *reason; /* why it is lost */
+	const failure *reason; /* why it is lost; NULL while it is not */
 	queue queue;
 };
 
@@ -96,13 +96,13 @@ cs_error_t handle_verify(const handle *h, cs_error_t error);
 /* The failure that a call's error code stands for; notes when it means that the daemon has gone. */
 const failure *handle_failure(handle *h, cs_error_t error);
 
+/* NULL if there may be events to hand over: on a lost handle those that are queued. Else why not. */
+const failure *handle_exhausted(const handle *h);
+
 /* From now on only what is queued is still good. */
 void handle_lose(handle *h, const failure *reason);
 
 /* True once a descriptor is readable, false after so many seconds. */
 bool handle_wait_readable(int fd, bool forever, double seconds);
-
-/* For callbacks: an event to fill, or NULL when there is no memory, which makes the handle lost. */
-event *handle_append(handle *h, uint64_t kind, size_t payload);
 
 #endif

@@ -1,5 +1,6 @@
 -- A client that lives through the death of its daemon. Driven by lines on stdin; answers lines on stdout.
 local cpg = require "corosync.cpg"
+local process = require "spec_process"
 local split = arg[1] == "split"
 io.stdout:setvbuf "line"
 
@@ -19,9 +20,19 @@ local function open()
 end
 
 local handle = open()
+assert(handle:send "queued")
+assert(handle:fetch(10))
 print "ready"
 io.read "*l" -- the daemon is dead
 assert(handle:wait(10))
+-- Finds out about it without handling what had come before.
+repeat
+  local _, _, lost = handle:fetch()
+until lost
+print("in a fork", process.fork(function()
+  return select(3, handle:receive()) == "wrong_process" and select(3, handle:dispatch()) == "wrong_process"
+    and select(3, handle:address()) == "wrong_process"
+end))
 local handled, message, code
 repeat
   handled, message, code = handle:dispatch()
