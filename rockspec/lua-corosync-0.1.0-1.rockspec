@@ -9,7 +9,7 @@ description = {
   summary = "Lua for the Corosync cluster engine",
   detailed = [[
 Closed process groups: every member receives the same messages in the same order, and learns who joined, left or died at
-the same point of that order. A C core over libcpg, libcmap and libquorum, and group objects for Lua.]],
+the same point of that order. A C core over libcpg, libcmap, libquorum, libvotequorum and libcfg, and group objects for Lua.]],
   license = "MIT",
   labels = { "cluster", "corosync", "messaging" },
 }
@@ -18,6 +18,8 @@ external_dependencies = {
   CPG = { header = "corosync/cpg.h", library = "cpg" },
   CMAP = { header = "corosync/cmap.h", library = "cmap" },
   QUORUM = { header = "corosync/quorum.h", library = "quorum" },
+  VOTEQUORUM = { header = "corosync/votequorum.h", library = "votequorum" },
+  CFG = { header = "corosync/cfg.h", library = "cfg" },
 }
 build = {
   type = "make",
@@ -26,7 +28,7 @@ build = {
     CFLAGS = "$(CFLAGS)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
     COROSYNC_CFLAGS = "-I$(CPG_INCDIR)",
-    COROSYNC_LIBS = "-L$(CPG_LIBDIR) -lcpg -lcmap -lquorum",
+    COROSYNC_LIBS = "-L$(CPG_LIBDIR) -lcpg -lcmap -lquorum -lvotequorum -lcfg",
   },
   install_target = "install-binding",
   install_variables = {

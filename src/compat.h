@@ -58,6 +58,25 @@ static inline bool compat_pushint64(lua_State *L, int64_t value)
 	return true;
 }
 
+/* The integer that a number at that index is; false when it is none, or too big for this Lua to have it exactly. [-0, +0, -] */
+static inline bool compat_toint64(lua_State *L, int index, int64_t *value)
+{
+#if LUA_VERSION_NUM >= 503
+	int exact;
+
+	*value = lua_tointegerx(L, index, &exact);
+	return exact != 0;
+#else
+	const lua_Number exact = 9007199254740992.0, number = lua_tonumber(L, index);
+
+	if (!(number >= -exact && number <= exact)) {
+		return false;
+	}
+	*value = (int64_t)number;
+	return (lua_Number)*value == number;
+#endif
+}
+
 /* Replaces the error object at index 1 by a string with a traceback. [-0, +1, m] */
 int compat_traceback(lua_State *L);
 

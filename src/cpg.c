@@ -49,13 +49,23 @@ typedef struct cpg {
 	struct cpg_name group;
 } cpg;
 
+static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
+{
+	return cpg_dispatch(h->id, flags);
+}
+
+static cs_error_t finalize(handle *h)
+{
+	return cpg_finalize(h->id);
+}
+
 static const handle_class cpg_class = {
 	.type = "corosync.cpg",
 	.service = "cpg",
 	.kinds = cpg_event_kinds,
 	.fd_get = cpg_fd_get,
-	.dispatch = cpg_dispatch,
-	.finalize = cpg_finalize,
+	.dispatch = dispatch,
+	.finalize = finalize,
 };
 
 /* ---- opening ---- */
@@ -188,8 +198,10 @@ static int fail(lua_State *L, const cpg *c, const char *verb, const failure *why
 
 static int answer(lua_State *L, cpg *c, const char *verb, cs_error_t error)
 {
-	if (error != CS_OK) {
-		return fail(L, c, verb, handle_failure(&c->handle, error));
+	const failure *why = handle_failure(&c->handle, error);
+
+	if (why != NULL) {
+		return fail(L, c, verb, why);
 	}
 	lua_pushboolean(L, 1);
 	return 1;
@@ -457,11 +469,9 @@ static int cpg_method_flow_control(lua_State *L)
 	cpg *c = handle_check(L, &cpg_class);
 	cpg_flow_control_state_t flow = CPG_FLOW_CONTROL_DISABLED;
 	const failure *why = handle_unusable(&c->handle);
-	cs_error_t error;
 
 	if (why == NULL) {
-		error = cpg_flow_control_state_get(c->handle.id, &flow);
-		why = error == CS_OK ? NULL : handle_failure(&c->handle, error);
+		why = handle_failure(&c->handle, cpg_flow_control_state_get(c->handle.id, &flow));
 	}
 	if (why != NULL) {
 		return fail(L, c, "ask the flow control of", why);

@@ -4,6 +4,7 @@
 
 #include "address.h"
 #include "delivery.h"
+#include "nodes.h"
 
 enum { KIND_MESSAGE, KIND_CONFIG, KIND_RING };
 
@@ -19,14 +20,6 @@ typedef struct config_event {
 	size_t members, left, joined;
 	struct cpg_address addresses[]; /* members, then left, then joined */
 } config_event;
-
-typedef struct ring_event {
-	event event;
-	uint32_t node;
-	uint64_t seq;
-	size_t length;
-	uint32_t nodes[];
-} ring_event;
 
 #define PAYLOAD(type) (sizeof(type) - sizeof(event))
 
@@ -86,15 +79,13 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 
 void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, const uint32_t *nodes)
 {
-	ring_event *ev = (ring_event *)delivery_append(of_id(id), KIND_RING, PAYLOAD(ring_event) + count * sizeof *nodes);
+	node_list list = {nodes, count};
+	nodes_event *ev = nodes_append(of_id(id), KIND_RING, &list, 1);
 
-	if (ev == NULL) {
-		return;
+	if (ev != NULL) {
+		ev->node = ring.nodeid;
+		ev->seq = ring.seq;
 	}
-	ev->node = ring.nodeid;
-	ev->seq = ring.seq;
-	ev->length = count;
-	memcpy(ev->nodes, nodes, count * sizeof *nodes);
 }
 
 static int push_message(lua_State *L, handle *h, const event *ev, int values)
@@ -172,26 +163,17 @@ static int push_config(lua_State *L, handle *h, const event *ev, int values)
 
 static int push_ring(lua_State *L, handle *h, const event *ev, int values)
 {
-	const ring_event *ring = (const ring_event *)ev;
-	size_t i;
+	const nodes_event *ring = (const nodes_event *)ev;
 
 	(void)h;
 	(void)values;
-	lua_createtable(L, 0, 2);
-	compat_pushuint64(L, ring->node);
-	lua_setfield(L, -2, "node");
-	compat_pushuint64(L, ring->seq);
-	lua_setfield(L, -2, "seq");
-	lua_createtable(L, (int)ring->length, 0);
-	for (i = 0; i < ring->length; i++) {
-		compat_pushuint64(L, ring->nodes[i]);
-		lua_rawseti(L, -2, (int)i + 1);
-	}
+	nodes_push_ring(L, ring);
+	nodes_push(L, ring, 0);
 	return 2;
 }
 
 const event_kind cpg_event_kinds[] = {
-	[KIND_MESSAGE] = {"message_received", "message", push_message},
-	[KIND_CONFIG] = {"config_change", "config", push_config},
-	[KIND_RING] = {"ring_change", "ring", push_ring},
+	[KIND_MESSAGE] = {.handler = "message_received", .name = "message", .push = push_message},
+	[KIND_CONFIG] = {.handler = "config_change", .name = "config", .push = push_config},
+	[KIND_RING] = {.handler = "ring_change", .name = "ring", .push = push_ring},
 };

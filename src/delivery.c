@@ -38,7 +38,7 @@ static bool fetch(handle *h, lua_Integer most, size_t bytes)
 	lua_Integer fetched;
 
 	for (fetched = 0; fetched < most && h->state == HANDLE_OPEN && queue_length(&h->queue) < bytes; fetched++) {
-		cs_error_t error = h->class->dispatch(h->id, CS_DISPATCH_ONE_NONBLOCKING);
+		cs_error_t error = h->class->dispatch(h, CS_DISPATCH_ONE_NONBLOCKING);
 		if (error == CS_ERR_TRY_AGAIN) {
 			return true;
 		}
@@ -64,7 +64,10 @@ static bool fetch_one(handle *h)
 
 /* ---- from the queue into Lua ---- */
 
-/* Pushes the oldest event's values and takes it off the queue, once they are all made. [-0, +n, m] */
+/*
+ * Pushes the oldest event's values and takes it off the queue, once they are all made. Answers how many, or
+ * EVENT_DROPPED. [-0, +n, m]
+ */
 static int convert(lua_State *L, handle *h, int values, const event_kind **kind)
 {
 	const event *ev = queue_head(&h->queue);
@@ -99,6 +102,30 @@ static bool event_waits(delivery *d)
 	return queue_head(&h->queue) != NULL;
 }
 
+/* Puts the handler of an event under its values, on top of the stack, if a field has it. [-0, +1|0, e] */
+static void insert_handler(lua_State *L, const event_kind *kind, int count)
+{
+	if (kind->handler != NULL) {
+		lua_getfield(L, 3, kind->handler);
+		lua_insert(L, -1 - count);
+	}
+}
+
+/* Calls the handler of an event on top of the stack with its values, if there is one. [-n, +0, e] */
+static void call_handler(lua_State *L, handle *h, const event_kind *kind)
+{
+	bool answers = kind->answered != NULL;
+
+	/* A finalizer may have closed the handle meanwhile. */
+	if (lua_isnil(L, 4) || h->state == HANDLE_CLOSED) {
+		return;
+	}
+	lua_call(L, lua_gettop(L) - 4, answers ? 1 : 0);
+	if (answers) {
+		kind->answered(L, h);
+	}
+}
+
 /*
  * Calls handlers until the budget is used or nothing waits; a handler's error ends it, to be called again. Runs
  * under lua_pcall: one for many events, since each costs. Arguments: the delivery, the user value, the handlers.
@@ -113,11 +140,9 @@ static int deliver(lua_State *L)
 	while (event_waits(d)) {
 		count = convert(L, d->handle, 2, &kind);
 		d->handled++;
-		lua_getfield(L, 3, kind->handler);
-		/* A finalizer may have closed the handle meanwhile. */
-		if (!lua_isnil(L, -1) && d->handle->state != HANDLE_CLOSED) {
-			lua_insert(L, -1 - count);
-			lua_call(L, count, 0);
+		if (count != EVENT_DROPPED) {
+			insert_handler(L, kind, count);
+			call_handler(L, d->handle, kind);
 		}
 		lua_settop(L, 3);
 	}
@@ -273,14 +298,29 @@ static int method_dispatch(lua_State *L)
 	return 2;
 }
 
-/* Pushes the oldest event's name and values. Arguments: the handle as light userdata, the user value. */
+/*
+ * Pushes the name and values of the oldest event that somebody waits for, or nothing. Arguments: the handle as light
+ * userdata, the user value.
+ */
 static int convert_one(lua_State *L)
 {
 	handle *h = lua_touserdata(L, 1);
-	const event_kind *kind = &h->class->kinds[queue_head(&h->queue)->kind];
+	const event_kind *kind;
+	int count = EVENT_DROPPED;
 
+	while (count == EVENT_DROPPED) {
+		if (queue_head(&h->queue) == NULL) {
+			return 0;
+		}
+		count = convert(L, h, 2, &kind);
+	}
 	lua_pushstring(L, kind->name);
-	return 1 + convert(L, h, 2, &kind);
+	if (kind->handler == NULL) {
+		lua_replace(L, 3);
+		return count;
+	}
+	lua_insert(L, 3);
+	return 1 + count;
 }
 
 /***

@@ -11,6 +11,8 @@ const failure FAILURE_CLOSED = {"closed", "the handle is closed"};
 const failure FAILURE_DISPATCHING = {"dispatching",
 	"a handler of this handle is running, and the order of events must hold: return from the handler first"};
 const failure FAILURE_JOINED = {"exist", "a handle is in one group at a time, and this one has already joined: open another handle"};
+const failure FAILURE_KEY = {"invalid_param", "a key is 3 to 255 letters, digits and any of ._-/:"};
+const failure FAILURE_KEY_TOO_LONG = {"name_too_long", "a key is 3 to 255 letters, digits and any of ._-/:"};
 const failure FAILURE_LEFT = {"left", "a handle that has left cannot join again: close it and open a new one"};
 const failure FAILURE_NAME_EMPTY = {"invalid_param", "a group's name is 1 to 128 bytes, and this one is empty"};
 const failure FAILURE_NAME_TOO_LONG = {"name_too_long", "a group's name is 1 to 128 bytes"};
@@ -20,10 +22,18 @@ const failure FAILURE_NOT_CONNECTED = {"not_connected",
 	"Corosync on this node has gone, and with it the connection: is it running? connect anew once it is"};
 const failure FAILURE_NOT_JOINED = {"not_joined", "the handle is not a member of a group: join first"};
 const failure FAILURE_OUT_OF_RANGE = {"out_of_range", "the value does not fit in a number of this Lua"};
+const failure FAILURE_READ_ONLY = {"access", "the key is read-only: Corosync keeps it itself"};
 const failure FAILURE_TOO_BIG = {"too_big",
 	"the message is longer than max_message_size(), the longest that Corosync delivers as one: send less, or open with split = true"};
+const failure FAILURE_TYPE_KEPT = {"invalid_param",
+	"the key has another type, and keeps it: leave the type out, or delete the key first"};
+const failure FAILURE_TYPE_NEEDED = {"not_exist", "there is no such key: give the type as well to make it"};
 const failure FAILURE_UNREACHABLE = {"not_connected",
 	"is corosync running, and may this user connect? (see uidgid.d in corosync.conf(5))"};
+const failure FAILURE_VALUE_NUL = {"invalid_param", "a string cannot hold a zero byte: use the type \"binary\""};
+const failure FAILURE_VALUE_RANGE = {"out_of_range", "the value is outside of what the key's type can hold exactly"};
+const failure FAILURE_VALUE_TOO_BIG = {"too_big", "a value is at most 16384 bytes, a string's end included"};
+const failure FAILURE_VALUE_TYPE = {"invalid_param", "the value does not suit the key's type"};
 const failure FAILURE_WRONG_PROCESS = {"wrong_process",
 	"the handle was opened by another process, of which this one is a fork: open a new one here"};
 

@@ -47,6 +47,16 @@ void fields_check(lua_State *L, const field *fields)
 	}
 }
 
+void fields_check_optional(lua_State *L, const field *fields)
+{
+	lua_settop(L, 1);
+	if (lua_isnil(L, 1)) {
+		lua_newtable(L);
+		lua_replace(L, 1);
+	}
+	fields_check(L, fields);
+}
+
 void field_push(lua_State *L, const char *name)
 {
 	lua_pushstring(L, name);

@@ -19,6 +19,9 @@ void field_refuse(lua_State *L, int index, const char *name, const char *expecte
 /* Raises, naming it, for a field of the table at index 1 that is not in the list or of the wrong type. [-0, +0, v] */
 void fields_check(lua_State *L, const field *fields);
 
+/* The same, and the table may be left out: an empty one is then at index 1, and nothing above it. [-n, +1, v] */
+void fields_check_optional(lua_State *L, const field *fields);
+
 /* Pushes the value of a field that fields_check has seen: one behind a metatable it has not. [-0, +1, m] */
 void field_push(lua_State *L, const char *name);
 

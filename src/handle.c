@@ -9,6 +9,7 @@
 #include "address.h"
 #include "clock.h"
 #include "delivery.h"
+#include "tracking.h"
 
 /***
 What the handles of all of Corosync's libraries have in common.
@@ -30,6 +31,15 @@ int handle_fail(lua_State *L, const handle *h, const char *what, const failure *
 {
 	lua_pushfstring(L, "%s %s", what, h->class->service);
 	return failure_push(L, why);
+}
+
+int handle_answer(lua_State *L, const handle *h, const char *what, const failure *why)
+{
+	if (why != NULL) {
+		return handle_fail(L, h, what, why);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
 }
 
 /* ---- life ---- */
@@ -77,7 +87,7 @@ int handle_open_failed(lua_State *L, const handle_class *class, cs_error_t error
 static void finalize(handle *h)
 {
 	if (h->state != HANDLE_CLOSED && h->owner == getpid()) {
-		(void)h->class->finalize(h->id);
+		(void)h->class->finalize(h);
 	}
 	h->state = HANDLE_CLOSED;
 	if (h->busy == HANDLE_IDLE) {
@@ -122,6 +132,9 @@ const failure *handle_failure(handle *h, cs_error_t error)
 	/* A daemon that dies under load leaves its flow control on: libqb then answers TRY_AGAIN for ever. */
 	bool suspicious = error == CS_ERR_LIBRARY || error == CS_ERR_TRY_AGAIN;
 
+	if (error == CS_OK) {
+		return NULL;
+	}
 	if ((suspicious && hung_up(h)) || error == CS_ERR_BAD_HANDLE) {
 		handle_lose(h, &FAILURE_NOT_CONNECTED);
 		return h->reason;
@@ -270,6 +283,9 @@ void handle_setup(lua_State *L, const handle_class *class, const luaL_Reg *metho
 		lua_newtable(L);
 		set_functions(L, class, shared_methods);
 		set_functions(L, class, delivery_methods);
+		if (class->trackstart != NULL) {
+			set_functions(L, class, tracking_methods);
+		}
 		compat_setfuncs(L, methods);
 		lua_setfield(L, -2, "__index");
 		/* Scripts must not reach __gc, nor give a handle another metatable. */

@@ -19,19 +19,29 @@
 typedef struct handle handle;
 
 typedef struct event_kind {
-	const char *handler; /* the handler's field in the table given to open */
+	const char *handler; /* the handler's field in the table given to open; NULL when `push` pushes the handler first */
 	const char *name;    /* what receive() calls the event */
-	/* Pushes the event's values and answers how many. `values` is the index of the handle's user value. [-0, +n, m] */
+	/*
+	 * Pushes the event's values and answers how many, or EVENT_DROPPED and nothing. `values` is the index of the
+	 * handle's user value. [-0, +n, m]
+	 */
 	int (*push)(lua_State *L, handle *h, const event *ev, int values);
+	/* NULL, or what is done with the handler's one result, on top of the stack. [-0, +0, e] */
+	void (*answered)(lua_State *L, handle *h);
 } event_kind;
+
+/* Nobody waits for the event any more. */
+#define EVENT_DROPPED (-1)
 
 typedef struct handle_class {
 	const char *type;    /* the metatable's name */
 	const char *service; /* the word for it in messages */
 	const event_kind *kinds;
 	cs_error_t (*fd_get)(uint64_t id, int *fd);
-	cs_error_t (*dispatch)(uint64_t id, cs_dispatch_flags_t flags);
-	cs_error_t (*finalize)(uint64_t id);
+	cs_error_t (*dispatch)(handle *h, cs_dispatch_flags_t flags);
+	cs_error_t (*finalize)(handle *h);
+	cs_error_t (*trackstart)(handle *h); /* NULL where there is nothing to start */
+	cs_error_t (*trackstop)(handle *h);
 } handle_class;
 
 typedef enum handle_state {
@@ -53,13 +63,14 @@ struct handle {
 	pid_t owner; /* Corosync's connections must not be used, nor closed, by a fork */
 	handle_state state;
 	handle_busy busy;
+	bool tracking;
 	bool stop;             /* the running dispatch ends after the present handler */
 	const failure *reason; /* why it is lost; NULL while it is not */
 	queue queue;
 };
 
 /* Fields of a handle's user value, a table. */
-enum { VALUE_HANDLERS = 1, VALUE_ADDRESSES, VALUE_MEMBERS };
+enum { VALUE_HANDLERS = 1, VALUE_ADDRESSES, VALUE_MEMBERS, VALUE_TRACKERS };
 
 /*
  * Makes the metatable of a class: the methods that all handles share and those in `methods`. [-0, +0, m]
@@ -87,13 +98,16 @@ handle *handle_check_shared(lua_State *L);
 /* Pushes nil, "cannot <what> <service>: …", code; answers 3. [-0, +3, m] */
 int handle_fail(lua_State *L, const handle *h, const char *what, const failure *why);
 
+/* Pushes true if `why` is NULL, else as handle_fail; answers how many values it pushed. [-0, +1|3, m] */
+int handle_answer(lua_State *L, const handle *h, const char *what, const failure *why);
+
 /* NULL if Corosync may be called on the handle now, else why not. */
 const failure *handle_unusable(const handle *h);
 
 /* CS_ERR_LIBRARY if the daemon has gone, else the error as given: for calls whose own code cannot be trusted then. */
 cs_error_t handle_verify(const handle *h, cs_error_t error);
 
-/* The failure that a call's error code stands for; notes when it means that the daemon has gone. */
+/* NULL for CS_OK, else the failure that a call's error code stands for; notes when it means that the daemon has gone. */
 const failure *handle_failure(handle *h, cs_error_t error);
 
 /* NULL if there may be events to hand over: on a lost handle those that are queued. Else why not. */

@@ -1,0 +1,208 @@
+#include "cmap_value.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+static const char *const type_names[] = {
+	"i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "float", "double", "string", "binary", NULL,
+};
+
+/* The types are numbered from 1. */
+static const cmap_value_types_t first_type = CMAP_VALUETYPE_INT8;
+
+const char *cmap_value_type_name(cmap_value_types_t type)
+{
+	return type >= first_type && type <= CMAP_VALUETYPE_BINARY ? type_names[type - first_type] : NULL;
+}
+
+cmap_value_types_t cmap_value_check_type(lua_State *L, int index)
+{
+	return (cmap_value_types_t)((unsigned)luaL_checkoption(L, index, NULL, type_names) + first_type);
+}
+
+/* ---- keys ---- */
+
+const failure *cmap_prefix_check(const char *prefix, size_t length)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:";
+
+	if (length > CMAP_KEYNAME_MAXLEN) {
+		return &FAILURE_KEY_TOO_LONG;
+	}
+	return strspn(prefix, letters) != length ? &FAILURE_KEY : NULL;
+}
+
+const failure *cmap_key_check(const char *key, size_t length)
+{
+	return length < CMAP_KEYNAME_MINLEN ? &FAILURE_KEY : cmap_prefix_check(key, length);
+}
+
+/* ---- to Lua ---- */
+
+static bool push_unsigned(lua_State *L, uint64_t number)
+{
+	return number <= INT64_MAX && compat_pushint64(L, (int64_t)number);
+}
+
+/* The stored length of a string counts its NUL. */
+static bool push_string(lua_State *L, const cmap_value *v)
+{
+	lua_pushlstring(L, v->as.bytes, strnlen(v->as.bytes, v->length));
+	return true;
+}
+
+static bool push_number(lua_State *L, double number)
+{
+	lua_pushnumber(L, (lua_Number)number);
+	return true;
+}
+
+bool cmap_value_push(lua_State *L, const cmap_value *v)
+{
+	switch (v->type) {
+	case CMAP_VALUETYPE_INT8: return compat_pushint64(L, v->as.i8);
+	case CMAP_VALUETYPE_UINT8: return push_unsigned(L, v->as.u8);
+	case CMAP_VALUETYPE_INT16: return compat_pushint64(L, v->as.i16);
+	case CMAP_VALUETYPE_UINT16: return push_unsigned(L, v->as.u16);
+	case CMAP_VALUETYPE_INT32: return compat_pushint64(L, v->as.i32);
+	case CMAP_VALUETYPE_UINT32: return push_unsigned(L, v->as.u32);
+	case CMAP_VALUETYPE_INT64: return compat_pushint64(L, v->as.i64);
+	case CMAP_VALUETYPE_UINT64: return push_unsigned(L, v->as.u64);
+	case CMAP_VALUETYPE_FLOAT: return push_number(L, (double)v->as.real);
+	case CMAP_VALUETYPE_DOUBLE: return push_number(L, v->as.wide);
+	case CMAP_VALUETYPE_STRING: return push_string(L, v);
+	case CMAP_VALUETYPE_BINARY: break;
+	}
+	lua_pushlstring(L, v->as.bytes, v->length);
+	return true;
+}
+
+/* ---- from Lua ---- */
+
+/* Stores an integer that the type can hold. */
+static bool store_integer(cmap_value *v, int64_t number)
+{
+	switch (v->type) {
+	case CMAP_VALUETYPE_INT8:
+		v->as.i8 = (int8_t)number;
+		v->length = sizeof v->as.i8;
+		return number >= INT8_MIN && number <= INT8_MAX;
+	case CMAP_VALUETYPE_UINT8:
+		v->as.u8 = (uint8_t)number;
+		v->length = sizeof v->as.u8;
+		return number >= 0 && number <= UINT8_MAX;
+	case CMAP_VALUETYPE_INT16:
+		v->as.i16 = (int16_t)number;
+		v->length = sizeof v->as.i16;
+		return number >= INT16_MIN && number <= INT16_MAX;
+	case CMAP_VALUETYPE_UINT16:
+		v->as.u16 = (uint16_t)number;
+		v->length = sizeof v->as.u16;
+		return number >= 0 && number <= UINT16_MAX;
+	case CMAP_VALUETYPE_INT32:
+		v->as.i32 = (int32_t)number;
+		v->length = sizeof v->as.i32;
+		return number >= INT32_MIN && number <= INT32_MAX;
+	case CMAP_VALUETYPE_UINT32:
+		v->as.u32 = (uint32_t)number;
+		v->length = sizeof v->as.u32;
+		return number >= 0 && number <= UINT32_MAX;
+	case CMAP_VALUETYPE_INT64:
+		v->as.i64 = number;
+		v->length = sizeof v->as.i64;
+		return true;
+	default:
+		v->as.u64 = (uint64_t)number;
+		v->length = sizeof v->as.u64;
+		return number >= 0;
+	}
+}
+
+static const failure *take_integer(lua_State *L, int index, cmap_value *v)
+{
+	double number = (double)lua_tonumber(L, index);
+	int64_t integer;
+
+	if (lua_type(L, index) != LUA_TNUMBER || floor(number) != number) {
+		return &FAILURE_VALUE_TYPE;
+	}
+	return compat_toint64(L, index, &integer) && store_integer(v, integer) ? NULL : &FAILURE_VALUE_RANGE;
+}
+
+/* Fractions are rounded, whole numbers are not. */
+static const failure *take_number(lua_State *L, int index, cmap_value *v)
+{
+	double number = (double)lua_tonumber(L, index), kept = number;
+	int64_t integer;
+
+	if (lua_type(L, index) != LUA_TNUMBER) {
+		return &FAILURE_VALUE_TYPE;
+	}
+	if (v->type == CMAP_VALUETYPE_DOUBLE) {
+		v->as.wide = number;
+		v->length = sizeof v->as.wide;
+	} else {
+		if (!isinf(number) && fabs(number) > (double)FLT_MAX) {
+			return &FAILURE_VALUE_RANGE;
+		}
+		v->as.real = (float)number;
+		v->length = sizeof v->as.real;
+		kept = (double)v->as.real;
+	}
+	if (compat_toint64(L, index, &integer) && (fabs(kept) >= 0x1p63 || (int64_t)kept != integer)) {
+		return &FAILURE_VALUE_RANGE;
+	}
+	return NULL;
+}
+
+static const failure *take_bytes(lua_State *L, int index, cmap_value *v)
+{
+	size_t length, longest = v->type == CMAP_VALUETYPE_STRING ? CMAP_LONGEST_VALUE - 1 : CMAP_LONGEST_VALUE;
+	const char *bytes;
+
+	if (lua_type(L, index) != LUA_TSTRING) {
+		return &FAILURE_VALUE_TYPE;
+	}
+	bytes = lua_tolstring(L, index, &length);
+	if (length > longest) {
+		return &FAILURE_VALUE_TOO_BIG;
+	}
+	if (v->type == CMAP_VALUETYPE_STRING && memchr(bytes, '\0', length) != NULL) {
+		return &FAILURE_VALUE_NUL;
+	}
+	memcpy(v->as.bytes, bytes, length);
+	v->length = length;
+	return NULL;
+}
+
+const failure *cmap_value_take(lua_State *L, int index, cmap_value_types_t type, cmap_value *v)
+{
+	v->type = type;
+	switch (type) {
+	case CMAP_VALUETYPE_FLOAT:
+	case CMAP_VALUETYPE_DOUBLE: return take_number(L, index, v);
+	case CMAP_VALUETYPE_STRING:
+	case CMAP_VALUETYPE_BINARY: return take_bytes(L, index, v);
+	default: return take_integer(L, index, v);
+	}
+}
+
+/* Corosync itself would wrap. */
+const failure *cmap_value_check_step(const cmap_value *v, bool up)
+{
+	bool last;
+
+	switch (v->type) {
+	case CMAP_VALUETYPE_INT8: last = v->as.i8 == (up ? INT8_MAX : INT8_MIN); break;
+	case CMAP_VALUETYPE_UINT8: last = v->as.u8 == (up ? UINT8_MAX : 0); break;
+	case CMAP_VALUETYPE_INT16: last = v->as.i16 == (up ? INT16_MAX : INT16_MIN); break;
+	case CMAP_VALUETYPE_UINT16: last = v->as.u16 == (up ? UINT16_MAX : 0); break;
+	case CMAP_VALUETYPE_INT32: last = v->as.i32 == (up ? INT32_MAX : INT32_MIN); break;
+	case CMAP_VALUETYPE_UINT32: last = v->as.u32 == (up ? UINT32_MAX : 0); break;
+	case CMAP_VALUETYPE_INT64: last = v->as.i64 == (up ? INT64_MAX : INT64_MIN); break;
+	case CMAP_VALUETYPE_UINT64: last = v->as.u64 == (up ? UINT64_MAX : 0); break;
+	default: return &FAILURE_VALUE_TYPE;
+	}
+	return last ? &FAILURE_VALUE_RANGE : NULL;
+}

@@ -1,0 +1,51 @@
+/* The configuration map's typed values, from and to Lua, and its keys. */
+#ifndef COROSYNC_LUA_CMAP_VALUE_H
+#define COROSYNC_LUA_CMAP_VALUE_H
+
+#include <corosync/cmap.h>
+
+#include "failure.h"
+
+/* exec/icmap.c refuses longer values. */
+#define CMAP_LONGEST_VALUE 16384
+
+typedef struct cmap_value {
+	cmap_value_types_t type;
+	size_t length;
+	union {
+		int8_t i8;
+		uint8_t u8;
+		int16_t i16;
+		uint16_t u16;
+		int32_t i32;
+		uint32_t u32;
+		int64_t i64;
+		uint64_t u64;
+		float real;
+		double wide;
+		char bytes[CMAP_LONGEST_VALUE];
+	} as;
+} cmap_value;
+
+/* False when a number of this Lua cannot hold the value. [-0, +1|0, m] */
+bool cmap_value_push(lua_State *L, const cmap_value *v);
+
+/* Takes the number or string at that index as a value of that type, or says why not. [-0, +0, -] */
+const failure *cmap_value_take(lua_State *L, int index, cmap_value_types_t type, cmap_value *v);
+
+/* Whether the value may be increased, or else decreased, by one; NULL if so. */
+const failure *cmap_value_check_step(const cmap_value *v, bool up);
+
+/* NULL for what is no type. */
+const char *cmap_value_type_name(cmap_value_types_t type);
+
+/* The type whose name is the string at that index. Raises if there is none. [-0, +0, v] */
+cmap_value_types_t cmap_value_check_type(lua_State *L, int index);
+
+/* NULL for what can be a key, or why not: Corosync itself answers "not_exist" then. */
+const failure *cmap_key_check(const char *key, size_t length);
+
+/* The same for the beginning of keys, which may be empty. */
+const failure *cmap_prefix_check(const char *prefix, size_t length);
+
+#endif
