@@ -7,7 +7,9 @@ local KNOWN = {
   error = "function",
   message_received = "function",
   ring_change = "function",
+  settle = "number",
   split = "boolean",
+  view_change = "function",
 }
 
 -- A class is a table with `__index`, of its own or behind its metatable.
@@ -45,28 +47,27 @@ function handlers.find(group, name)
   return method and function(...) return method(group, ...) end
 end
 
--- The table for a handle: `on_config(group, left, joined)` is called before the script's config_change.
-function handlers.for_handle(group, on_config)
+-- The table for a handle. The functions in `before`, config_change and ring_change, are called with the group and the
+-- event before the script's own.
+function handlers.for_handle(group, before)
   local own = {}
-  local function define(name)
+  for name, note in pairs(before) do
     own[name] = function(...)
-      local method = group[name]
-      if method then
-        return method(group, ...)
+      note(group, ...)
+      local handler = handlers.find(group, name)
+      if handler then
+        return handler(...)
       end
-    end
-  end
-  function own.config_change(members, left, joined)
-    on_config(group, left, joined)
-    local config_change = handlers.find(group, "config_change")
-    if config_change then
-      return config_change(members, left, joined)
     end
   end
   if group._class then
     own.split = group.split
-    define "message_received"
-    define "ring_change"
+    function own.message_received(...)
+      local method = group.message_received
+      if method then
+        return method(group, ...)
+      end
+    end
     return own
   end
   own.split = group._handlers.split

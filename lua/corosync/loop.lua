@@ -26,6 +26,10 @@ local function come_back(object, entry)
   entry.idle:start(function() turn(object) end)
 end
 
+local function to_stderr(message)
+  io.stderr:write("corosync: ", message, "\n")
+end
+
 function turn(object)
   local entry, outer = watched[object], dispatching
   dispatching = object
@@ -37,29 +41,45 @@ function turn(object)
     -- One whose handler waits in a loop of its own at this moment has its turn later.
     if code ~= "dispatching" then
       loop.remove(object)
+      entry.disconnected(more)
     end
   elseif more then
     come_back(object, entry)
+  elseif not object:fd() then
+    loop.remove(object) -- closed by its handler
   else
     stop_idle(entry)
   end
 end
 
---- Adds a group, before the loop runs or while it does, and activates it.
--- @param group
+local function is_handle(object)
+  return type(object) == "userdata" and type(object.dispatch) == "function" and type(object.fd) == "function"
+end
+
+--- Adds a group, before the loop runs or while it does, and activates it; or a handle of @{corosync.cpg},
+-- @{corosync.cmap}, @{corosync.quorum}, @{corosync.votequorum} or @{corosync.cfg}, which must be removed before it is
+-- closed. Adding twice is allowed.
+-- @param object
+-- @tparam[opt] function disconnected called with the reason when a handle's connection is lost: the handle is then
+-- removed. Without it the reason goes to stderr. A group has its own.
 -- @treturn boolean true
--- @error nil, message, code, as the group's `activate`
-function loop.add(group)
-  group._loop = loop
-  local ok, message, code = group:activate()
+-- @error nil, message, code, as the group's `activate` or the handle's `fd`
+function loop.add(object, disconnected)
+  if is_handle(object) then
+    return loop.watch(object, disconnected)
+  elseif type(object) ~= "table" or type(object.activate) ~= "function" then
+    error(("bad argument #1 'object' to 'add' (group or handle expected, got %s)"):format(type(object)), 2)
+  end
+  object._loop = loop
+  local ok, message, code = object:activate()
   if not ok then
     return nil, message, code
   end
-  return loop.watch(group)
+  return loop.watch(object)
 end
 
--- Called by a group when it becomes active.
-function loop.watch(object)
+-- Also called by a group when it becomes active.
+function loop.watch(object, disconnected)
   if watched[object] then
     return true
   end
@@ -68,7 +88,7 @@ function loop.watch(object)
     return nil, message, code
   end
   local poll = uv.new_poll(fd)
-  watched[object] = { poll = poll }
+  watched[object] = { poll = poll, disconnected = disconnected or to_stderr }
   poll:start("r", function() turn(object) end)
   return true
 end
@@ -82,7 +102,9 @@ local function dispose(handle)
   end
 end
 
--- Called by a group before it closes its descriptor.
+--- Removes a handle: before it is closed, or to let it wait. (A group is removed by `deactivate`.) Removing what is not
+-- in the loop does nothing.
+-- @param object
 function loop.remove(object)
   local entry = watched[object]
   watched[object] = nil
@@ -92,6 +114,12 @@ function loop.remove(object)
       dispose(entry.idle)
     end
   end
+end
+
+--- Lets `run` end although a handle is still there, as luv's unref does for its handles.
+-- @param object what was added
+function loop.unref(object)
+  watched[object].poll:unref()
 end
 
 -- Called by a group that has moved events out of the descriptor's sight.
@@ -121,7 +149,7 @@ end
 --- Ends `run` after the handler that calls this. Groups stay members: deactivate them to leave, or run again.
 function loop.stop()
   if dispatching then
-    dispatching:_stop()
+    dispatching:stop()
   end
   uv.stop()
 end

@@ -7,15 +7,16 @@ local uv = require "luv"
 local Group = corosync.Group
 
 -- The script's globals are looked up at each event, so that a script may define and replace them at any time.
-local function handlers(state)
-  local function global(name)
-    return function(...)
-      local handler = rawget(_G, name)
-      if handler then
-        return handler(...)
-      end
+local function global(name)
+  return function(...)
+    local handler = rawget(_G, name)
+    if handler then
+      return handler(...)
     end
   end
+end
+
+local function handlers(state)
   return {
     config_change = global "config_change",
     message_received = global "message_received",
@@ -31,7 +32,7 @@ end
 
 -- The script's own name for its group, and its handlers, are known only after it has run. It may send while it runs:
 -- then what it has defined by that time counts.
-local function activate_late(group, chosen)
+local function activate_late(group, group_handlers, chosen)
   function group:activate()
     local name, message = script.group_name(chosen.script, chosen.group)
     if not name then
@@ -39,6 +40,8 @@ local function activate_late(group, chosen)
     end
     if not self:is_active() then
       self.name = name
+      -- Views cost a connection, so they are for who wants them.
+      group_handlers.view_change = rawget(_G, "view_change") and global "view_change"
     end
     return Group.activate(self)
   end
@@ -53,14 +56,52 @@ local function activate_late(group, chosen)
   end
 end
 
+-- Whatever the loss of these connections means, the group's says it too.
+local function serve(name, handle, message)
+  if not handle then
+    return nil, message
+  end
+  _G[name] = handle
+  local ok
+  ok, message = corosync.loop.add(handle, function() end)
+  if ok then
+    corosync.loop.unref(handle)
+  end
+  return ok, message
+end
+
+-- The globals cmap and quorum. The group's connection first: its failure says most to a user.
+local function open_services(group)
+  local ok, message = group:address()
+  if ok then
+    ok, message = serve("cmap", corosync.cmap.open("icmap", { error = log.error }))
+  end
+  if ok then
+    ok, message = serve("quorum", corosync.quorum.open { quorum_change = global "quorum_change", error = log.error })
+  end
+  return ok, message
+end
+
+local function yes() return true end
+
+-- For --check: a map that takes everything and has nothing.
+local function pretended_map()
+  local map = { set = yes, delete = yes, increment = yes, decrement = yes }
+  function map.get(_, key) return Group.cmap_get(nil, key) end
+  function map.each() return function() end end
+  function map.track() return { cancel = yes } end
+  return map
+end
+
 -- For --check: groups, the script's own and those that it makes, have no Corosync behind them.
 local function pretend()
-  local function yes() return true end
   Group.activate, Group.deactivate, Group.send_message, Group.is_quorate = yes, yes, yes, yes
   corosync.loop.add = yes
   function Group.address() return { node = 1, pid = uv.os_getpid() } end
   function Group.members() return {} end
   function Group.cmap_get(_, key) return nil, ("cannot get cmap key '%s': not asked"):format(key), "not_exist" end
+  function Group.view() return nil, "there is no view: not asked", "try_again" end
+  _G.cmap, _G.quorum = pretended_map(), { quorate = yes }
 end
 
 local function check(chosen)
@@ -151,16 +192,24 @@ local function run(group, state)
   return state.status ~= 0 and state.status or status
 end
 
-return function(chosen)
-  local state = { status = 0 }
-  local group = corosync.group(chosen.group or "unnamed", handlers(state))
-  _G.group = group
+local function prepare(group, group_handlers, chosen)
   if chosen.check then
     pretend()
-  else
-    activate_late(group, chosen)
+    return true
   end
-  local ok, message = script.load(chosen.script, chosen.arguments)
+  activate_late(group, group_handlers, chosen)
+  return open_services(group)
+end
+
+return function(chosen)
+  local state = { status = 0 }
+  local group_handlers = handlers(state)
+  local group = corosync.group(chosen.group or "unnamed", group_handlers)
+  _G.group = group
+  local ok, message = prepare(group, group_handlers, chosen)
+  if ok then
+    ok, message = script.load(chosen.script, chosen.arguments)
+  end
   if not ok then
     log.error(message)
     leave(group)

@@ -1,6 +1,9 @@
 -- The user's script: loading it, its name, its handlers.
 local script = {}
 
+local HANDLERS = { "config_change", "message_received", "quorum_change", "ring_change", "view_change" }
+local FUNCTIONS = { "started", "stopping", (table.unpack or unpack)(HANDLERS) } -- luacheck: ignore 113
+
 -- An error need not be a string.
 local function traceback(problem)
   return debug.traceback(tostring(problem), 2)
@@ -28,14 +31,23 @@ local function check_function(path, name)
   return true
 end
 
+local function has_handler()
+  for _, name in ipairs(HANDLERS) do
+    if rawget(_G, name) then
+      return true
+    end
+  end
+  return false
+end
+
 local function check_handlers(path)
-  for _, name in ipairs { "config_change", "message_received", "ring_change", "started", "stopping" } do
+  for _, name in ipairs(FUNCTIONS) do
     local ok, message = check_function(path, name)
     if not ok then
       return nil, message
     end
   end
-  if not rawget(_G, "config_change") and not rawget(_G, "message_received") then
+  if not has_handler() then
     return nil, ("%s:1: the script defines neither config_change(members, left, joined) nor "
       .. "message_received(address, message): it needs at least one of them"):format(path)
   end

@@ -1,0 +1,187 @@
+-- One settled view of a group. Its members, the ring that they are on and that ring's quorum come at different times
+-- and on two connections: a view is made when they belong together.
+--
+-- What Corosync promises, and this stands on: a change that a node's coming or going makes is told before the ring
+-- that it makes, and all such changes of a ring together (exec/cpg.c, cpg_sync_activate); quorum names its ring.
+
+local core = require "corosync.core"
+
+local Views = {}
+Views.__index = Views
+
+local now = core.now
+
+local function copy(list)
+  local new = {}
+  for i, each in ipairs(list) do
+    new[i] = each
+  end
+  return new
+end
+
+local function set_of(list)
+  local set = {}
+  for _, each in ipairs(list) do
+    set[each] = true
+  end
+  return set
+end
+
+-- Quorum's older model knows no ring's node.
+local function same_ring(one, other)
+  return one.seq == other.seq and (one.node == other.node or not one.node or not other.node)
+end
+
+local function touch(self)
+  self._changed = now()
+end
+
+-- For the group: what its members were changed to.
+function Views:config(members, left, joined)
+  for _, address in ipairs(left) do
+    self._departed[address] = true
+    self._expects_ring = self._expects_ring or address.reason == "nodedown"
+  end
+  for _, address in ipairs(joined) do
+    self._reasons[address] = address.reason
+    self._expects_ring = self._expects_ring or address.reason == "nodeup"
+  end
+  self._members = copy(members)
+  touch(self)
+end
+
+-- For the group: the ring that it is on from now.
+function Views:ring(ring, nodes)
+  self._expects_ring = false
+  if not self._ring or not same_ring(self._ring, ring) then
+    self._ring, self._nodes = ring, nodes
+    touch(self)
+  end
+end
+
+local function on_quorum(self, quorate, ring)
+  local last = self._quorum
+  if not last or last.quorate ~= quorate or not same_ring(last.ring, ring) then
+    self._quorum = { quorate = quorate, ring = ring }
+    touch(self)
+  end
+end
+
+-- Opens the connection that tells of quorum, at first need. True, or nil, message, code.
+function Views:open()
+  if self._handle then
+    return true
+  end
+  local handle, message, code = core.quorum.open {
+    quorum_change = function(quorate, _, ring) on_quorum(self, quorate, ring) end,
+  }
+  self._handle = handle
+  return handle and true, message, code
+end
+
+function Views:close()
+  if self._handle then
+    self._handle:close()
+    self._handle = nil
+  end
+end
+
+function Views:fd()
+  return self._handle:fd()
+end
+
+-- Takes what has arrived; with a number, waits so many seconds for the first.
+-- A connection that is lost tells nothing more: so is the group's then, which says so.
+function Views:fetch(seconds)
+  if seconds and not self._quorum then
+    self._handle:wait(seconds)
+  end
+  repeat
+    local _, more = self._handle:dispatch()
+  until more ~= true
+end
+
+local function all_on_ring(self)
+  local on_ring = set_of(self._nodes)
+  for _, address in ipairs(self._members) do
+    if not on_ring[address.node] then
+      return false
+    end
+  end
+  return true
+end
+
+local function belongs_together(self)
+  return self._members and self._ring and self._quorum and not self._expects_ring
+    and same_ring(self._quorum.ring, self._ring) and all_on_ring(self)
+end
+
+-- Who was in the last view and has left since, even if it came back; who is here and was not, or left in between.
+local function differences(self)
+  local left, joined, present = {}, {}, set_of(self._members)
+  for _, address in ipairs(self._last) do
+    if self._departed[address] or not present[address] then
+      left[#left + 1] = address
+    end
+  end
+  local before = set_of(self._last)
+  for _, address in ipairs(self._members) do
+    if self._departed[address] or not before[address] then
+      joined[#joined + 1] = address
+    end
+  end
+  return left, joined
+end
+
+-- The side that we were on, and those that came with their nodes; nil when none came so.
+local function sides(self)
+  local ours, theirs, first = {}, {}, self._view == nil
+  for _, address in ipairs(self._members) do
+    local reason = self._reasons[address]
+    if reason == "nodeup" then
+      theirs[#theirs + 1] = address
+    elseif not reason or first then
+      ours[#ours + 1] = address
+    end
+  end
+  return theirs[1] and { ours, theirs }
+end
+
+local function make(self)
+  local left, joined = differences(self)
+  local view = {
+    members = copy(self._members),
+    ring = { node = self._ring.node, seq = self._ring.seq },
+    nodes = copy(self._nodes),
+    quorate = self._quorum.quorate,
+    left = left,
+    joined = joined,
+    merged = sides(self),
+  }
+  self._view, self._last = view, self._members
+  self._departed, self._reasons, self._changed = {}, {}, nil
+  return view
+end
+
+-- The next view if there is one; else nil, and the seconds until there may be one if nothing changes.
+function Views:next(settle)
+  if not self._changed or not belongs_together(self) then
+    return nil
+  end
+  local pause = self._changed + settle - now()
+  if pause > 0 then
+    return nil, pause
+  end
+  return make(self)
+end
+
+-- The last view, unless something has changed since.
+function Views:present()
+  return not self._changed and self._view or nil
+end
+
+return {
+  new = function()
+    return setmetatable({ _departed = {}, _reasons = {}, _last = {} }, Views)
+  end,
+}

@@ -1,0 +1,128 @@
+#include "gather.h"
+
+#include <math.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "failure.h"
+#include "handle.h"
+
+#define GATHER "corosync.gather"
+
+typedef struct gather {
+	int epoll, timer; /* -1 when closed */
+} gather;
+
+static gather *check(lua_State *L)
+{
+	return luaL_checkudata(L, 1, GATHER);
+}
+
+static void close_one(int *fd)
+{
+	if (*fd >= 0) {
+		(void)close(*fd);
+		*fd = -1;
+	}
+}
+
+static int method_close(lua_State *L)
+{
+	gather *g = check(L);
+
+	close_one(&g->timer);
+	close_one(&g->epoll);
+	return 0;
+}
+
+static int method_fd(lua_State *L)
+{
+	lua_pushinteger(L, check(L)->epoll);
+	return 1;
+}
+
+/* Whether something was readable within so many seconds. */
+static int method_wait(lua_State *L)
+{
+	const gather *g = check(L);
+
+	lua_pushboolean(L, handle_wait_readable(g->epoll, false, (double)luaL_checknumber(L, 2)));
+	return 1;
+}
+
+/* A time of 0 would mean never. */
+static struct timespec timespec_of(double seconds)
+{
+	struct timespec time = {.tv_sec = (time_t)seconds};
+
+	time.tv_nsec = (long)((seconds - floor(seconds)) * 1e9);
+	if (time.tv_sec == 0 && time.tv_nsec == 0) {
+		time.tv_nsec = 1;
+	}
+	return time;
+}
+
+/* Readable in so many seconds; without a number never. Takes back what was armed before. */
+static int method_arm(lua_State *L)
+{
+	const gather *g = check(L);
+	double seconds = (double)luaL_optnumber(L, 2, -1);
+	struct itimerspec time = {0};
+
+	if (seconds >= 0) {
+		time.it_value = timespec_of(seconds < 1e9 ? seconds : 1e9);
+	}
+	(void)timerfd_settime(g->timer, 0, &time, NULL);
+	return 0;
+}
+
+static bool add(const gather *g, int fd)
+{
+	struct epoll_event readable = {.events = EPOLLIN};
+
+	return epoll_ctl(g->epoll, EPOLL_CTL_ADD, fd, &readable) == 0;
+}
+
+int gather_open(lua_State *L)
+{
+	int count = lua_gettop(L), i;
+	gather *g = compat_newuserdata(L, sizeof *g);
+	bool complete;
+
+	g->epoll = g->timer = -1;
+	luaL_setmetatable(L, GATHER);
+	g->epoll = epoll_create1(EPOLL_CLOEXEC);
+	g->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	complete = g->epoll >= 0 && g->timer >= 0 && add(g, g->timer);
+	for (i = 1; i <= count && complete; i++) {
+		complete = add(g, (int)luaL_checkinteger(L, i));
+	}
+	if (complete) {
+		return 1;
+	}
+	lua_pushliteral(L, "wait for several connections");
+	return failure_push(L, failure_of(CS_ERR_NO_RESOURCES));
+}
+
+static const luaL_Reg methods[] = {
+	{"arm", method_arm},
+	{"close", method_close},
+	{"fd", method_fd},
+	{"wait", method_wait},
+	{NULL, NULL},
+};
+
+void gather_setup(lua_State *L)
+{
+	if (luaL_newmetatable(L, GATHER)) {
+		lua_pushcfunction(L, method_close);
+		lua_setfield(L, -2, "__gc");
+		lua_newtable(L);
+		compat_setfuncs(L, methods);
+		lua_setfield(L, -2, "__index");
+		lua_pushliteral(L, "locked");
+		lua_setfield(L, -2, "__metatable");
+	}
+	lua_pop(L, 1);
+}

@@ -1,0 +1,16 @@
+/* One descriptor for what has several: readable when one of them is, or when a time has come. */
+#ifndef COROSYNC_LUA_GATHER_H
+#define COROSYNC_LUA_GATHER_H
+
+#include "compat.h"
+
+/* Makes the metatable. [-0, +0, m] */
+void gather_setup(lua_State *L);
+
+/*
+ * Lua: gather(descriptors...) answers an object with fd(), wait(seconds), arm(seconds) and close(); or nil, message,
+ * "no_resources". The descriptors stay their owners', who close this object before them.
+ */
+int gather_open(lua_State *L);
+
+#endif
