@@ -130,11 +130,21 @@ static const failure *take_integer(lua_State *L, int index, cmap_value *v)
 	return compat_toint64(L, index, &integer) && store_integer(v, integer) ? NULL : &FAILURE_VALUE_RANGE;
 }
 
-/* Fractions are rounded, whole numbers are not. */
+/* Fractions are rounded, whole numbers are not: a float may have fewer digits, and a double fewer than Lua's integers. */
+static bool is_kept(lua_State *L, int index, double kept)
+{
+	double number = (double)lua_tonumber(L, index);
+	int64_t integer;
+
+	if (floor(number) == number && kept != number) {
+		return false;
+	}
+	return !compat_toint64(L, index, &integer) || (kept >= -0x1p63 && kept < 0x1p63 && (int64_t)kept == integer);
+}
+
 static const failure *take_number(lua_State *L, int index, cmap_value *v)
 {
 	double number = (double)lua_tonumber(L, index), kept = number;
-	int64_t integer;
 
 	if (lua_type(L, index) != LUA_TNUMBER) {
 		return &FAILURE_VALUE_TYPE;
@@ -150,10 +160,7 @@ static const failure *take_number(lua_State *L, int index, cmap_value *v)
 		v->length = sizeof v->as.real;
 		kept = (double)v->as.real;
 	}
-	if (compat_toint64(L, index, &integer) && (fabs(kept) >= 0x1p63 || (int64_t)kept != integer)) {
-		return &FAILURE_VALUE_RANGE;
-	}
-	return NULL;
+	return is_kept(L, index, kept) ? NULL : &FAILURE_VALUE_RANGE;
 }
 
 static const failure *take_bytes(lua_State *L, int index, cmap_value *v)
