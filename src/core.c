@@ -1,5 +1,6 @@
 #include "core.h"
 
+#include "cfg.h"
 #include "clock.h"
 #include "cmap.h"
 #include "cpg.h"
@@ -18,13 +19,15 @@ static int core_now(lua_State *L)
 
 __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 {
-	lua_createtable(L, 0, 5);
+	lua_createtable(L, 0, 6);
 	cpg_push_module(L);
 	lua_setfield(L, -2, "cpg");
 	cmap_push_module(L);
 	lua_setfield(L, -2, "cmap");
 	quorum_push_module(L);
 	lua_setfield(L, -2, "quorum");
+	cfg_push_module(L);
+	lua_setfield(L, -2, "cfg");
 	lua_pushcfunction(L, core_now);
 	lua_setfield(L, -2, "now");
 	lua_pushliteral(L, COROSYNC_LUA_VERSION);

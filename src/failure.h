@@ -15,6 +15,7 @@ typedef struct failure {
 
 extern const failure FAILURE_ARRAY_TOO_LONG;
 extern const failure FAILURE_CLOSED;
+extern const failure FAILURE_CONFIGURATION;
 extern const failure FAILURE_DISPATCHING;
 extern const failure FAILURE_JOINED;
 extern const failure FAILURE_KEY;
@@ -23,10 +24,14 @@ extern const failure FAILURE_LEFT;
 extern const failure FAILURE_NAME_EMPTY;
 extern const failure FAILURE_NAME_TOO_LONG;
 extern const failure FAILURE_NO_MEMORY;
+extern const failure FAILURE_NODE_UNKNOWN;
+extern const failure FAILURE_NOT_ASKED;
 extern const failure FAILURE_NOT_CONNECTED;
 extern const failure FAILURE_NOT_JOINED;
 extern const failure FAILURE_OUT_OF_RANGE;
 extern const failure FAILURE_READ_ONLY;
+extern const failure FAILURE_SHUTDOWN_ASKED;
+extern const failure FAILURE_SHUTDOWN_REFUSED;
 extern const failure FAILURE_TOO_BIG;
 extern const failure FAILURE_TYPE_KEPT;
 extern const failure FAILURE_TYPE_NEEDED;

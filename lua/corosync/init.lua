@@ -10,6 +10,7 @@ local corosync = {
   cpg = core.cpg,
   cmap = core.cmap,
   quorum = core.quorum,
+  cfg = core.cfg,
   Group = group.Group,
   group = group.new,
 }
