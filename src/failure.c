@@ -8,6 +8,7 @@
 
 const failure FAILURE_ARRAY_TOO_LONG = {"too_many", "Corosync takes at most 63 strings in one message: concatenate some"};
 const failure FAILURE_CLOSED = {"closed", "the handle is closed"};
+const failure FAILURE_CONFIGURATION = {"invalid_param", "corosync.conf has an error, which Corosync's log names: correct it"};
 const failure FAILURE_DISPATCHING = {"dispatching",
 	"a handler of this handle is running, and the order of events must hold: return from the handler first"};
 const failure FAILURE_EXPECTED_VOTES = {"invalid_param",
@@ -21,6 +22,9 @@ const failure FAILURE_NAME_TOO_LONG = {"name_too_long", "a group's name is 1 to 
 const failure FAILURE_NO_MEMORY = {"no_memory",
 	"not enough memory for what Corosync delivered, so an event is missing: close the handle and join anew"};
 const failure FAILURE_NO_NODE = {"not_exist", "this node has met no such node since its Corosync started"};
+const failure FAILURE_NODE_UNKNOWN = {"not_exist", "Corosync knows no such node, or it is not in the cluster now"};
+const failure FAILURE_NOT_ASKED = {"access",
+	"no request waits for this handle's answer: there was none, or it was answered, or its time is over"};
 const failure FAILURE_NOT_CONNECTED = {"not_connected",
 	"Corosync on this node has gone, and with it the connection: is it running? connect anew once it is"};
 const failure FAILURE_NOT_JOINED = {"not_joined", "the handle is not a member of a group: join first"};
@@ -39,6 +43,9 @@ const failure FAILURE_QDEVICE_RING = {"message_error",
 const failure FAILURE_QDEVICE_RULED_OUT = {"access",
 	"corosync.conf has what no quorum device goes with: see Corosync's log"};
 const failure FAILURE_READ_ONLY = {"access", "the key is read-only: Corosync keeps it itself"};
+const failure FAILURE_SHUTDOWN_ASKED = {"exist",
+	"another program has asked for it, and the answers are not all there yet: try again when they are"};
+const failure FAILURE_SHUTDOWN_REFUSED = {"busy", "a program that tracks such requests refused, or did not answer in time"};
 const failure FAILURE_TOO_BIG = {"too_big",
 	"the message is longer than max_message_size(), the longest that Corosync delivers as one: send less, or open with split = true"};
 const failure FAILURE_TOO_MANY_VOTES = {"out_of_range",

@@ -15,6 +15,7 @@ typedef struct failure {
 
 extern const failure FAILURE_ARRAY_TOO_LONG;
 extern const failure FAILURE_CLOSED;
+extern const failure FAILURE_CONFIGURATION;
 extern const failure FAILURE_DISPATCHING;
 extern const failure FAILURE_EXPECTED_VOTES;
 extern const failure FAILURE_JOINED;
@@ -25,6 +26,8 @@ extern const failure FAILURE_NAME_EMPTY;
 extern const failure FAILURE_NAME_TOO_LONG;
 extern const failure FAILURE_NO_MEMORY;
 extern const failure FAILURE_NO_NODE;
+extern const failure FAILURE_NODE_UNKNOWN;
+extern const failure FAILURE_NOT_ASKED;
 extern const failure FAILURE_NOT_CONNECTED;
 extern const failure FAILURE_NOT_JOINED;
 extern const failure FAILURE_OUT_OF_RANGE;
@@ -37,6 +40,8 @@ extern const failure FAILURE_QDEVICE_OTHER;
 extern const failure FAILURE_QDEVICE_RING;
 extern const failure FAILURE_QDEVICE_RULED_OUT;
 extern const failure FAILURE_READ_ONLY;
+extern const failure FAILURE_SHUTDOWN_ASKED;
+extern const failure FAILURE_SHUTDOWN_REFUSED;
 extern const failure FAILURE_TOO_BIG;
 extern const failure FAILURE_TOO_MANY_VOTES;
 extern const failure FAILURE_TYPE_KEPT;
