@@ -35,6 +35,9 @@ once more after any request was refused by silence, though nothing is left to an
 @module corosync.cfg
 */
 
+static const failure failure_configuration = {"invalid_param", "corosync.conf has an error, which Corosync's log names: correct it"};
+static const failure failure_node_unknown = {"not_exist", "Corosync knows no such node, or it is not in the cluster now"};
+
 #define LONGEST_REASON 255
 
 /* ---- opening ---- */
@@ -152,7 +155,7 @@ static int cfg_method_reload(lua_State *L)
 
 	if (why == NULL) {
 		cs_error_t error = corosync_cfg_reload_config(c->handle.id);
-		why = error == CS_ERR_INVALID_PARAM ? &FAILURE_CONFIGURATION : handle_failure(&c->handle, error);
+		why = error == CS_ERR_INVALID_PARAM ? &failure_configuration : handle_failure(&c->handle, error);
 	}
 	return cfg_answer(L, "reload the configuration", why);
 }
@@ -188,7 +191,7 @@ static int fail_node(lua_State *L, const char *what, uint32_t node, const failur
 /* NULL, or why a node was not found. */
 static const failure *not_found(cfg *c, cs_error_t error)
 {
-	return error == CS_ERR_NOT_EXIST ? &FAILURE_NODE_UNKNOWN : handle_failure(&c->handle, error);
+	return error == CS_ERR_NOT_EXIST ? &failure_node_unknown : handle_failure(&c->handle, error);
 }
 
 /***

@@ -10,6 +10,12 @@
 @module corosync.cfg
 */
 
+static const failure failure_not_asked = {"access",
+	"no request waits for this handle's answer: there was none, or it was answered, or its time is over"};
+static const failure failure_shutdown_asked = {"exist",
+	"another program has asked for it, and the answers are not all there yet: try again when they are"};
+static const failure failure_shutdown_refused = {"busy", "a program that tracks such requests refused, or did not answer in time"};
+
 typedef struct request_event {
 	event event;
 	uint64_t regardless;
@@ -84,7 +90,7 @@ static const failure *send_reply(cfg *c, bool allow)
 
 	c->replied = true;
 	c->asked = error == CS_ERR_TRY_AGAIN;
-	return error == CS_ERR_ACCESS ? &FAILURE_NOT_ASKED : handle_failure(h, error);
+	return error == CS_ERR_ACCESS ? &failure_not_asked : handle_failure(h, error);
 }
 
 static const failure *reply(cfg *c, bool allow)
@@ -96,7 +102,7 @@ static const failure *reply(cfg *c, bool allow)
 		return why;
 	}
 	if (!c->asked) {
-		return &FAILURE_NOT_ASKED;
+		return &failure_not_asked;
 	}
 	why = handle_failure(h, cfg_probe(c));
 	if (why != NULL) {
@@ -104,7 +110,7 @@ static const failure *reply(cfg *c, bool allow)
 	}
 	if (newer_request_waits(h)) {
 		c->asked = false;
-		return &FAILURE_NOT_ASKED;
+		return &failure_not_asked;
 	}
 	return send_reply(c, allow);
 }
@@ -125,7 +131,7 @@ static void answered(lua_State *L, handle *h)
 	const failure *why = lua_isboolean(L, -1) ? reply((cfg *)h, lua_toboolean(L, -1)) : NULL;
 
 	/* A request that is over, or that the handler has replied to itself, lacks nothing. */
-	if (why != NULL && why != &FAILURE_NOT_ASKED) {
+	if (why != NULL && why != &failure_not_asked) {
 		lua_pushliteral(L, "answer the shutdown request");
 		(void)failure_push(L, why);
 		lua_pop(L, 1);
@@ -216,8 +222,8 @@ int cfg_method_reply_shutdown(lua_State *L)
 /* NULL, or why Corosync does not shut down. */
 static const failure *refused(cfg *c, cs_error_t error)
 {
-	return error == CS_ERR_BUSY ? &FAILURE_SHUTDOWN_REFUSED
-		: error == CS_ERR_EXIST ? &FAILURE_SHUTDOWN_ASKED
+	return error == CS_ERR_BUSY ? &failure_shutdown_refused
+		: error == CS_ERR_EXIST ? &failure_shutdown_asked
 		: handle_failure(&c->handle, error);
 }
 
