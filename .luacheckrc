@@ -4,8 +4,9 @@ exclude_files = { "build", "docs" }
 
 -- Scripts for cpgrun: their handlers and `group` are globals by design.
 files["examples"] = {
-  globals = { "config_change", "message_received", "ring_change", "started", "stopping", "group_name" },
-  read_globals = { "group" },
+  globals = { "config_change", "message_received", "quorum_change", "ring_change", "view_change", "started", "stopping",
+    "group_name" },
+  read_globals = { "cmap", "quorum", group = { other_fields = true, fields = { settle = { read_only = false } } } },
 }
 -- Scripts for cpgrun --lab-script.
 files["examples/demo/story.lua"] = {
