@@ -49,7 +49,7 @@ local function check_handlers(path)
   end
   if not has_handler() then
     return nil, ("%s:1: the script defines neither config_change(members, left, joined) nor "
-      .. "message_received(address, message): it needs at least one of them"):format(path)
+      .. "message_received(address, message), nor another handler: it needs at least one of them"):format(path)
   end
   return true
 end
