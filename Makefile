@@ -4,10 +4,12 @@
 
 VERSION := 0.1.0
 LUA_VERSION ?= 5.4
+# Whose modules LuaJIT loads.
+LUA_ABI := $(LUA_VERSION:jit=5.1)
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
-LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
-LUADIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
+LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)
+LUADIR ?= $(PREFIX)/share/lua/$(LUA_ABI)
 MANDIR ?= $(PREFIX)/share/man
 
 LUA ?= lua$(LUA_VERSION)
@@ -16,8 +18,9 @@ BUSTED ?= /usr/bin/busted
 PKG_CONFIG ?= pkg-config
 LUA_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags lua$(LUA_VERSION))
 LUA_LIBS ?= $(shell $(PKG_CONFIG) --libs lua$(LUA_VERSION))
-LUV_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags lua$(LUA_VERSION)-luv)
-LUV_LIBS ?= $(shell $(PKG_CONFIG) --libs lua$(LUA_VERSION)-luv)
+# Debian's luv names the Lua that it is for, and is linked with none: that of Lua 5.1 serves LuaJIT as well.
+LUV_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags lua$(LUA_ABI)-luv)
+LUV_LIBS ?= $(filter-out -llua$(LUA_ABI),$(shell $(PKG_CONFIG) --libs lua$(LUA_ABI)-luv))
 COROSYNC_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags libcpg libcmap libquorum libvotequorum libcfg)
 COROSYNC_LIBS ?= $(shell $(PKG_CONFIG) --libs libcpg libcmap libquorum libvotequorum libcfg)
 COROSYNC_HEADERS ?= $(shell $(PKG_CONFIG) --variable=includedir libcpg)/corosync
@@ -30,8 +33,8 @@ COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -fvisibility=
 
 # The build tree is laid out as an installation, so that cpgrun finds its modules the same way in both.
 BUILD := build/$(LUA_VERSION)
-CORE := $(BUILD)/lib/lua/$(LUA_VERSION)/corosync/core.so
-MODULES := $(BUILD)/share/lua/$(LUA_VERSION)
+CORE := $(BUILD)/lib/lua/$(LUA_ABI)/corosync/core.so
+MODULES := $(BUILD)/share/lua/$(LUA_ABI)
 CPGRUN := $(BUILD)/bin/cpgrun
 
 CORE_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/*.c))
@@ -101,10 +104,10 @@ $(BUILD)/spec/spec_process.so: spec/support/process.c
 
 # The specs run inside a private cluster of one node; those that need more make their own.
 specs: all $(BUILD)/spec/spec_process.so
-	@LUA_VERSION=$(LUA_VERSION) LUA=$(LUA) BUSTED=$(BUSTED) tools/run-specs spec
+	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA=$(LUA) BUSTED=$(BUSTED) tools/run-specs spec
 
 valgrind: all $(BUILD)/spec/spec_process.so
-	@LUA_VERSION=$(LUA_VERSION) LUA="valgrind -q --leak-check=full --keep-debuginfo=yes --error-exitcode=9 --suppressions=spec/support/valgrind.supp $(LUA)" BUSTED=$(BUSTED) \
+	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA="valgrind -q --leak-check=full --keep-debuginfo=yes --error-exitcode=9 --suppressions=spec/support/valgrind.supp $(LUA)" BUSTED=$(BUSTED) \
 		tools/run-specs spec/core
 
 docs:

@@ -303,7 +303,7 @@ static cpg_guarantee_t check_guarantee(lua_State *L, int index)
 	static const char *const names[] = {"agreed", "fifo", NULL};
 	static const cpg_guarantee_t guarantees[] = {CPG_TYPE_AGREED, CPG_TYPE_FIFO};
 
-	return guarantees[luaL_checkoption(L, index, "agreed", names)];
+	return guarantees[compat_checkoption(L, index, "agreed", names)];
 }
 
 /***
@@ -459,7 +459,7 @@ static int cpg_method_max_message_size(lua_State *L)
 	if (why != NULL) {
 		return fail(L, c, "ask the limit of", why);
 	}
-	compat_pushuint64(L, c->limit);
+	compat_pushuint32(L, c->limit);
 	return 1;
 }
 
