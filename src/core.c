@@ -5,6 +5,7 @@
 #include "cpg.h"
 #include "gather.h"
 #include "quorum.h"
+#include "votequorum.h"
 
 /***
 The time on a clock that never jumps, for deadlines.
@@ -19,13 +20,15 @@ static int core_now(lua_State *L)
 
 __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 {
-	lua_createtable(L, 0, 6);
+	lua_createtable(L, 0, 8);
 	cpg_push_module(L);
 	lua_setfield(L, -2, "cpg");
 	cmap_push_module(L);
 	lua_setfield(L, -2, "cmap");
 	quorum_push_module(L);
 	lua_setfield(L, -2, "quorum");
+	votequorum_push_module(L);
+	lua_setfield(L, -2, "votequorum");
 	gather_setup(L);
 	lua_pushcfunction(L, gather_open);
 	lua_setfield(L, -2, "gather");

@@ -10,6 +10,7 @@ local corosync = {
   cpg = core.cpg,
   cmap = core.cmap,
   quorum = core.quorum,
+  votequorum = core.votequorum,
   Group = group.Group,
   group = group.new,
 }
