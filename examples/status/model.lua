@@ -17,8 +17,8 @@ local open = {
   votes = function() return corosync.votequorum.open() end,
 }
 
--- Each costs 3 MB of shared memory: one of a kind, opened at first need and kept. In the loop, for Corosync tells each
--- of them of rings, and keeps what nobody fetches.
+-- Each costs 3 MB of shared memory: one of a kind, opened at first need and kept. In the loop, for Corosync tells also
+-- the census of each ring, and keeps for it what it does not fetch.
 local connections = setmetatable({}, { __index = function(self, name)
   local handle = assert(open[name]())
   assert(corosync.loop.add(handle, function() self[name] = nil end))
@@ -221,7 +221,8 @@ end
 -- In hex, as Corosync's own tools have it.
 function model.ring_text(state)
   local view = state.view
-  return view and ("ring %d.%x, %d nodes"):format(view.ring.node, view.ring.seq, #view.nodes) or "ring unknown"
+  return view and ("ring %d.%x, %d node%s"):format(view.ring.node, view.ring.seq, #view.nodes,
+    #view.nodes == 1 and "" or "s") or "ring unknown"
 end
 
 return model

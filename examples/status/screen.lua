@@ -134,6 +134,9 @@ local function shrink(sections, height)
   end
   for _ = height + 1, total do
     local section = longest(sections)
+    if #section < 3 then
+      return
+    end
     section.hidden = (section.hidden or 1) + 1
     table.remove(section)
     section[#section] = { text = ("... and %d more"):format(section.hidden) }
@@ -168,12 +171,21 @@ local screen = {}
 local terminal
 local is_drawn = false
 
+-- Some terminals do not know it.
+local function size()
+  local width, height = terminal:get_winsize()
+  if not width or width == 0 or height == 0 then
+    return 80, 24
+  end
+  return width, height
+end
+
 function screen.show(state)
   terminal = terminal or uv.new_tty(1, false)
   if terminal:get_write_queue_size() > 0 then
     return -- it has not even taken the last picture
   end
-  local width, height = terminal:get_winsize()
+  local width, height = size()
   if not is_drawn then
     is_drawn = true
     terminal:write(("\n"):rep(height) .. HIDE_CURSOR) -- what was there moves up, out of the picture's way
