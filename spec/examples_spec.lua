@@ -1,5 +1,6 @@
 -- examples/status.lua, on the cluster of one node that the specs run in, and on labs of its own.
 local lab = require "corosync.lab"
+local proc = require "corosync.lab.proc"
 local program = require "spec.support.cpgrun.program"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
@@ -175,11 +176,15 @@ describe("examples/status.lua", function()
     it("restores it when it is stopped by Ctrl-Z, and draws again when it goes on", function()
       local it = start()
       local pid = own_pid(it)
+      local function is_stopped(process)
+        return function() return proc.read(("/proc/%d/stat"):format(process)):match "%) T" end
+      end
       it:write "\26"
-      assert(wait.until_true(function() return text(it):find(SHOW_CURSOR, 1, true) end, 10))
-      uv.kill(pid, "sigcont")
+      assert(wait.until_true(is_stopped(pid), 10))
+      assert(wait.until_true(is_stopped(it.pid), 10)) -- script stops with its child, and later goes on with it
+      it:kill "sigcont"
       assert(wait.until_true(function()
-        return select(2, text(it):gsub("\27%[%?25l", "")) == 2
+        return text(it):match "\27%[%?25l.*\27%[%?25h.*\27%[%?25l"
       end, 10))
       it:write "\3"
       ended(it, 0)

@@ -6,7 +6,7 @@ local UNITS = { "", "k", "M", "G", "T" }
 -- Only beside words that say the same: colours are not for everyone.
 local COLOURS = { title = "1", good = "32", bad = "1;31" }
 local HIDE_CURSOR, SHOW_CURSOR = "\27[?25l", "\27[?25h"
-local HOME, END_OF_LINE, END_OF_SCREEN = "\27[H", "\27[K\r\n", "\27[J"
+local HOME, END_OF_LINE, END_OF_SCREEN = "\27[H", "\27[K\r\n", "\27[J\r\n"
 
 ---- sections: arrays of lines, which may have a style ----
 
@@ -162,7 +162,7 @@ local function picture(state, width, height)
       lines[#lines + 1] = paint(line, width)
     end
   end
-  return HOME .. table.concat(lines, END_OF_LINE, 1, math.min(#lines, height)) .. END_OF_LINE .. END_OF_SCREEN
+  return HOME .. table.concat(lines, END_OF_LINE, 1, math.min(#lines, height)) .. END_OF_SCREEN
 end
 
 ---- the terminal ----
