@@ -107,7 +107,7 @@ local function numbered(prefix)
 end
 
 function ask.nodes(state)
-  state.cluster = visible(known(cmap:get "totem.cluster_name") or "cluster")
+  state.cluster = visible(known(cmap:get "totem.cluster_name") or state.cluster)
   local nodes = numbered "runtime.members."
   for _, place in pairs(numbered "nodelist.node.") do
     local id = tostring(place.nodeid)
@@ -115,10 +115,10 @@ function ask.nodes(state)
     nodes[id].name = place.name
   end
   for id, each in pairs(nodes) do
-    local node = { id = tonumber(id), name = visible(each.name or "node " .. id), links = {}, addresses = {} }
-    node.is_member = each.status == "joined"
+    local node = { id = tonumber(id), is_member = each.status == "joined", links = {}, addresses = {} }
     node.is_here = node.id == state.here
-    state.names[node.id] = node.name
+    state.names[node.id] = each.name and visible(each.name)
+    node.name = state.names[node.id]
     table.insert(state.nodes, node)
   end
   sort_by("id", state.nodes)
@@ -185,7 +185,7 @@ function ask.groups(state)
   for name, members in assert(connections.census:groups()) do
     table.sort(members)
     for i, member in ipairs(members) do
-      members[i] = ("%s:%d"):format(state.names[member.node] or member.node, member.pid)
+      members[i] = ("%s:%d"):format(state.names[member.node], member.pid)
     end
     table.insert(state.groups, { name = visible(name), members = members })
   end
@@ -195,11 +195,12 @@ end
 ---- the answers ----
 
 local model = {}
+local nameless = { __index = function(_, id) return "node " .. id end }
 
 -- All that is known now. A question that fails is a problem to show, and asked again the next time.
 function model.collect(view)
-  local state = { view = view, here = group:address().node, nodes = {}, names = {}, groups = {}, programs = {},
-    totem = {}, problems = {} }
+  local state = { view = view, here = group:address().node, cluster = "cluster", names = setmetatable({}, nameless),
+    nodes = {}, groups = {}, programs = {}, totem = {}, problems = {} }
   for _, topic in ipairs { "nodes", "quorum", "links", "traffic", "programs", "groups" } do
     local ok, message = pcall(ask[topic], state)
     if not ok then

@@ -5,6 +5,7 @@ local uv = require "luv"
 local UNITS = { "", "k", "M", "G", "T" }
 -- Only beside words that say the same: colours are not for everyone.
 local COLOURS = { title = "1", good = "32", bad = "1;31" }
+local has_colours = (os.getenv "NO_COLOR" or "") == ""
 local HIDE_CURSOR, SHOW_CURSOR = "\27[?25l", "\27[?25h"
 local HOME, END_OF_LINE, END_OF_SCREEN = "\27[H", "\27[K\r\n", "\27[J\r\n"
 
@@ -118,25 +119,31 @@ end
 
 ---- the picture ----
 
+-- How many lines sections take, with one between them, if each had so many at most.
+local function count(sections, most)
+  local total = #sections - 1
+  for _, section in ipairs(sections) do
+    total = total + math.min(#section, most)
+  end
+  return total
+end
+
 local function longest(sections)
   local found = sections[1]
   for _, section in ipairs(sections) do
-    found = #section > #found and section or found
+    found = #section >= #found and section or found
   end
   return found
 end
 
--- What is too high loses lines where it has most of them.
+-- The last sections are needed least: without them, if there is no room for three lines of each. What is still too high
+-- loses lines where it has most of them.
 local function shrink(sections, height)
-  local total = #sections - 1
-  for _, section in ipairs(sections) do
-    total = total + #section
+  while #sections > 1 and count(sections, 3) > height do
+    table.remove(sections)
   end
-  for _ = height + 1, total do
+  for _ = height + 1, count(sections, math.huge) do
     local section = longest(sections)
-    if #section < 3 then
-      return
-    end
     section.hidden = (section.hidden or 1) + 1
     table.remove(section)
     section[#section] = { text = ("... and %d more"):format(section.hidden) }
@@ -148,7 +155,7 @@ local function paint(line, width)
   if #text > width then
     text = text:sub(1, width - 1) .. ">"
   end
-  local colour = line.style and (os.getenv "NO_COLOR" or "") == "" and COLOURS[line.style]
+  local colour = has_colours and COLOURS[line.style]
   return colour and ("\27[%sm%s\27[0m"):format(colour, text) or text
 end
 
