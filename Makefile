@@ -1,5 +1,5 @@
 # make demo    installs what is missing, builds, and shows three nodes agreeing
-# make check   the same, then luacheck and all specs against real daemons
+# make check   the same, then luacheck, the check of what is bound, and all specs against real daemons
 # make install PREFIX=/usr/local LUA_VERSION=5.4
 
 VERSION := 0.1.0
@@ -20,6 +20,7 @@ LUV_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags lua$(LUA_VERSION)-luv)
 LUV_LIBS ?= $(shell $(PKG_CONFIG) --libs lua$(LUA_VERSION)-luv)
 COROSYNC_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags libcpg libcmap libquorum libvotequorum libcfg)
 COROSYNC_LIBS ?= $(shell $(PKG_CONFIG) --libs libcpg libcmap libquorum libvotequorum libcfg)
+COROSYNC_HEADERS ?= $(shell $(PKG_CONFIG) --variable=includedir libcpg)/corosync
 COROSYNC_VERSION ?= $(shell $(PKG_CONFIG) --modversion libcpg)
 
 CFLAGS ?= -O2 -g
@@ -40,7 +41,7 @@ LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
-.PHONY: all binding cpgrun demo check lint specs valgrind docs install install-binding install-cpgrun deps clean
+.PHONY: all binding cpgrun demo check lint coverage specs valgrind docs install install-binding install-cpgrun deps clean
 
 all: binding cpgrun
 
@@ -83,10 +84,15 @@ demo: deps
 check: deps
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory coverage
 	@$(MAKE) --no-print-directory specs
 
 lint: docs
 	luacheck -q .
+
+# A function that a new Corosync adds must not stay unnoticed: it is bound, or docs/unbound.md says why not.
+coverage: $(CORE)
+	@$(LUA) tools/check-coverage.lua $(CORE) $(COROSYNC_HEADERS) docs/unbound.md
 
 $(BUILD)/spec/spec_process.so: spec/support/process.c
 	@mkdir -p $(@D)

@@ -27,6 +27,12 @@ several values are given: in `each` and in a tracker's handler. The map is this 
 @module corosync.cmap
 */
 
+static const failure failure_out_of_range = {"out_of_range", "the value does not fit in a number of this Lua"};
+static const failure failure_read_only = {"access", "the key is read-only: Corosync keeps it itself"};
+static const failure failure_type_kept = {"invalid_param",
+	"the key has another type, and keeps it: leave the type out, or delete the key first"};
+static const failure failure_type_needed = {"not_exist", "there is no such key: give the type as well to make it"};
+
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 {
 	cs_error_t error = cmap_dispatch(h->id, flags);
@@ -143,7 +149,7 @@ static cmap *check(lua_State *L, const char **key, const failure **why)
 /* NULL, or why a key was not changed. */
 static const failure *unchanged(cmap *m, cs_error_t error)
 {
-	return error == CS_ERR_ACCESS ? &FAILURE_READ_ONLY : handle_failure(&m->handle, error);
+	return error == CS_ERR_ACCESS ? &failure_read_only : handle_failure(&m->handle, error);
 }
 
 static const failure *get(cmap *m, const char *key, cmap_value *v)
@@ -170,7 +176,7 @@ static int cmap_method_get(lua_State *L)
 
 	why = why == NULL ? get(m, key, &v) : why;
 	if (why == NULL && !cmap_value_push(L, &v)) {
-		why = &FAILURE_OUT_OF_RANGE;
+		why = &failure_out_of_range;
 	}
 	if (why != NULL) {
 		return fail(L, "get", why);
@@ -186,9 +192,9 @@ static const failure *choose_type(cmap *m, const char *key, cmap_value_types_t g
 
 	if (error == CS_ERR_NOT_EXIST) {
 		*type = given;
-		return given == 0 ? &FAILURE_TYPE_NEEDED : NULL;
+		return given == 0 ? &failure_type_needed : NULL;
 	}
-	return error == CS_OK && given != 0 && given != *type ? &FAILURE_TYPE_KEPT : handle_failure(&m->handle, error);
+	return error == CS_OK && given != 0 && given != *type ? &failure_type_kept : handle_failure(&m->handle, error);
 }
 
 /***

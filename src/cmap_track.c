@@ -48,7 +48,7 @@ static bool matches(const tracker *t, const char *key, size_t length)
 /* Of what is missing, the length says nothing. */
 static size_t length_of(const struct cmap_notify_value *v)
 {
-	return cmap_value_type_name(v->type) == NULL || v->len > CMAP_LONGEST_VALUE ? 0 : v->len;
+	return cmap_value_type_name(v->type) == NULL || v->len > CMAP_LONGEST_STORED ? 0 : v->len;
 }
 
 static char *put(char *to, const void *bytes, size_t length)

@@ -4,6 +4,13 @@
 #include <math.h>
 #include <string.h>
 
+static const failure failure_key = {"invalid_param", "a key is 3 to 255 letters, digits and any of ._-/:"};
+static const failure failure_key_too_long = {"name_too_long", "a key is 3 to 255 letters, digits and any of ._-/:"};
+static const failure failure_value_nul = {"invalid_param", "a string cannot hold a zero byte: use the type \"binary\""};
+static const failure failure_value_range = {"out_of_range", "the value is outside of what the key's type can hold exactly"};
+static const failure failure_value_too_big = {"too_big", "a value is at most 16384 bytes, a string's end included"};
+static const failure failure_value_type = {"invalid_param", "the value does not suit the key's type"};
+
 static const char *const type_names[] = {
 	"i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "float", "double", "string", "binary", NULL,
 };
@@ -28,14 +35,14 @@ const failure *cmap_prefix_check(const char *prefix, size_t length)
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:";
 
 	if (length > CMAP_KEYNAME_MAXLEN) {
-		return &FAILURE_KEY_TOO_LONG;
+		return &failure_key_too_long;
 	}
-	return strspn(prefix, letters) != length ? &FAILURE_KEY : NULL;
+	return strspn(prefix, letters) != length ? &failure_key : NULL;
 }
 
 const failure *cmap_key_check(const char *key, size_t length)
 {
-	return length < CMAP_KEYNAME_MINLEN ? &FAILURE_KEY : cmap_prefix_check(key, length);
+	return length < CMAP_KEYNAME_MINLEN ? &failure_key : cmap_prefix_check(key, length);
 }
 
 /* ---- to Lua ---- */
@@ -125,35 +132,42 @@ static const failure *take_integer(lua_State *L, int index, cmap_value *v)
 	int64_t integer;
 
 	if (lua_type(L, index) != LUA_TNUMBER || floor(number) != number) {
-		return &FAILURE_VALUE_TYPE;
+		return &failure_value_type;
 	}
-	return compat_toint64(L, index, &integer) && store_integer(v, integer) ? NULL : &FAILURE_VALUE_RANGE;
+	return compat_toint64(L, index, &integer) && store_integer(v, integer) ? NULL : &failure_value_range;
 }
 
-/* Fractions are rounded, whole numbers are not. */
+/* Fractions are rounded, whole numbers are not: a float may have fewer digits, and a double fewer than Lua's integers. */
+static bool is_kept(lua_State *L, int index, double kept)
+{
+	double number = (double)lua_tonumber(L, index);
+	int64_t integer;
+
+	if (floor(number) == number && kept != number) {
+		return false;
+	}
+	return !compat_toint64(L, index, &integer) || (kept >= -0x1p63 && kept < 0x1p63 && (int64_t)kept == integer);
+}
+
 static const failure *take_number(lua_State *L, int index, cmap_value *v)
 {
 	double number = (double)lua_tonumber(L, index), kept = number;
-	int64_t integer;
 
 	if (lua_type(L, index) != LUA_TNUMBER) {
-		return &FAILURE_VALUE_TYPE;
+		return &failure_value_type;
 	}
 	if (v->type == CMAP_VALUETYPE_DOUBLE) {
 		v->as.wide = number;
 		v->length = sizeof v->as.wide;
 	} else {
 		if (!isinf(number) && fabs(number) > (double)FLT_MAX) {
-			return &FAILURE_VALUE_RANGE;
+			return &failure_value_range;
 		}
 		v->as.real = (float)number;
 		v->length = sizeof v->as.real;
 		kept = (double)v->as.real;
 	}
-	if (compat_toint64(L, index, &integer) && (fabs(kept) >= 0x1p63 || (int64_t)kept != integer)) {
-		return &FAILURE_VALUE_RANGE;
-	}
-	return NULL;
+	return is_kept(L, index, kept) ? NULL : &failure_value_range;
 }
 
 static const failure *take_bytes(lua_State *L, int index, cmap_value *v)
@@ -162,14 +176,14 @@ static const failure *take_bytes(lua_State *L, int index, cmap_value *v)
 	const char *bytes;
 
 	if (lua_type(L, index) != LUA_TSTRING) {
-		return &FAILURE_VALUE_TYPE;
+		return &failure_value_type;
 	}
 	bytes = lua_tolstring(L, index, &length);
 	if (length > longest) {
-		return &FAILURE_VALUE_TOO_BIG;
+		return &failure_value_too_big;
 	}
 	if (v->type == CMAP_VALUETYPE_STRING && memchr(bytes, '\0', length) != NULL) {
-		return &FAILURE_VALUE_NUL;
+		return &failure_value_nul;
 	}
 	memcpy(v->as.bytes, bytes, length);
 	v->length = length;
@@ -202,7 +216,7 @@ const failure *cmap_value_check_step(const cmap_value *v, bool up)
 	case CMAP_VALUETYPE_UINT32: last = v->as.u32 == (up ? UINT32_MAX : 0); break;
 	case CMAP_VALUETYPE_INT64: last = v->as.i64 == (up ? INT64_MAX : INT64_MIN); break;
 	case CMAP_VALUETYPE_UINT64: last = v->as.u64 == (up ? UINT64_MAX : 0); break;
-	default: return &FAILURE_VALUE_TYPE;
+	default: return &failure_value_type;
 	}
-	return last ? &FAILURE_VALUE_RANGE : NULL;
+	return last ? &failure_value_range : NULL;
 }

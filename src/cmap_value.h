@@ -9,6 +9,9 @@
 /* exec/icmap.c refuses longer values. */
 #define CMAP_LONGEST_VALUE 16384
 
+/* A string that comes to it without an end is stored with one. */
+#define CMAP_LONGEST_STORED (CMAP_LONGEST_VALUE + 1)
+
 typedef struct cmap_value {
 	cmap_value_types_t type;
 	size_t length;
@@ -23,7 +26,7 @@ typedef struct cmap_value {
 		uint64_t u64;
 		float real;
 		double wide;
-		char bytes[CMAP_LONGEST_VALUE];
+		char bytes[CMAP_LONGEST_STORED];
 	} as;
 } cmap_value;
 

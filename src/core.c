@@ -1,5 +1,6 @@
 #include "core.h"
 
+#include "cfg.h"
 #include "clock.h"
 #include "cmap.h"
 #include "cpg.h"
@@ -20,7 +21,7 @@ static int core_now(lua_State *L)
 
 __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 {
-	lua_createtable(L, 0, 8);
+	lua_createtable(L, 0, 9);
 	cpg_push_module(L);
 	lua_setfield(L, -2, "cpg");
 	cmap_push_module(L);
@@ -29,6 +30,8 @@ __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 	lua_setfield(L, -2, "quorum");
 	votequorum_push_module(L);
 	lua_setfield(L, -2, "votequorum");
+	cfg_push_module(L);
+	lua_setfield(L, -2, "cfg");
 	gather_setup(L);
 	lua_pushcfunction(L, gather_open);
 	lua_setfield(L, -2, "gather");

@@ -36,6 +36,12 @@ A thread that dispatches needs more than 1 MiB of stack: libcpg keeps a buffer o
 @module corosync.cpg
 */
 
+static const failure failure_joined = {"exist", "a handle is in one group at a time, and this one has already joined: open another handle"};
+static const failure failure_left = {"left", "a handle that has left cannot join again: close it and open a new one"};
+static const failure failure_name_empty = {"invalid_param", "a group's name is 1 to 128 bytes, and this one is empty"};
+static const failure failure_name_too_long = {"name_too_long", "a group's name is 1 to 128 bytes"};
+static const failure failure_not_joined = {"not_joined", "the handle is not a member of a group: join first"};
+
 /* A message's length travels as 32 bits, and libqb counts in int. */
 #define LONGEST_SPLIT ((size_t)INT_MAX - 1024 * 1024)
 
@@ -209,7 +215,7 @@ static int answer(lua_State *L, cpg *c, const char *verb, cs_error_t error)
 
 static const failure *check_name(size_t length)
 {
-	return length == 0 ? &FAILURE_NAME_EMPTY : length > CPG_MAX_NAME_LENGTH ? &FAILURE_NAME_TOO_LONG : NULL;
+	return length == 0 ? &failure_name_empty : length > CPG_MAX_NAME_LENGTH ? &failure_name_too_long : NULL;
 }
 
 static const failure *unjoinable(const cpg *c, size_t length)
@@ -217,7 +223,7 @@ static const failure *unjoinable(const cpg *c, size_t length)
 	const failure *why = handle_unusable(&c->handle);
 
 	if (why == NULL && c->membership != MEMBERSHIP_NONE) {
-		why = c->membership == MEMBERSHIP_JOINED ? &FAILURE_JOINED : &FAILURE_LEFT;
+		why = c->membership == MEMBERSHIP_JOINED ? &failure_joined : &failure_left;
 	}
 	return why == NULL ? check_name(length) : why;
 }
@@ -266,7 +272,7 @@ static const failure *not_member(const cpg *c)
 {
 	const failure *why = handle_unusable(&c->handle);
 
-	return why == NULL && c->membership != MEMBERSHIP_JOINED ? &FAILURE_NOT_JOINED : why;
+	return why == NULL && c->membership != MEMBERSHIP_JOINED ? &failure_not_joined : why;
 }
 
 /***

@@ -2,6 +2,10 @@
 
 #include <stdint.h>
 
+static const failure failure_array_too_long = {"too_many", "Corosync takes at most 63 strings in one message: concatenate some"};
+static const failure failure_too_big = {"too_big",
+	"the message is longer than max_message_size(), the longest that Corosync delivers as one: send less, or open with split = true"};
+
 /* Adds the string on top of the stack, which something else must keep alive. NULL, or that it is too much. */
 static const failure *add_part(lua_State *L, cpg_parts *p)
 {
@@ -9,7 +13,7 @@ static const failure *add_part(lua_State *L, cpg_parts *p)
 	const char *bytes = lua_tolstring(L, -1, &length);
 
 	if (length > p->most - p->length) {
-		return &FAILURE_TOO_BIG;
+		return &failure_too_big;
 	}
 	/* libcpg never writes through it. An empty part would only be a piece of nothing to a split message. */
 	if (length > 0) {
@@ -28,7 +32,7 @@ static const failure *collect_array(lua_State *L, cpg_parts *p)
 	const failure *why = NULL;
 
 	if (count > CPG_PARTS_MOST) {
-		return &FAILURE_ARRAY_TOO_LONG;
+		return &failure_array_too_long;
 	}
 	for (i = 1; i <= count && why == NULL; i++) {
 		lua_rawgeti(L, 2, (int)i);

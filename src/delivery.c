@@ -326,17 +326,10 @@ static int convert_one(lua_State *L)
 /***
 Takes the oldest event that waits, or nothing, without blocking: for coroutines, whose handlers may yield.
 @function handle:receive
-@treturn[1] string "message"
-@treturn[1] table the sender's address
-@treturn[1] string the message
-@treturn[2] string "config"
-@treturn[2] table members, an array of addresses
-@treturn[2] table left
-@treturn[2] table joined
-@treturn[3] string "ring"
-@treturn[3] table ring, with fields node and seq
-@treturn[3] table array of node ids
-@return[4] nothing when no event waits
+@treturn[1] string the event's name: of cpg "message", "config" or "ring"; of cmap "change"; of quorum "quorum" or
+"nodelist"; of votequorum "quorum", "nodelist" or "expected_votes"; of cfg "shutdown"
+@return[1] the values that the event's handler would be called with
+@return[2] nothing when no event waits
 @error nil, message, code, as for dispatch
 */
 static int method_receive(lua_State *L)

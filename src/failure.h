@@ -13,40 +13,12 @@ typedef struct failure {
 	const char *text; /* why, and what the user can do */
 } failure;
 
-extern const failure FAILURE_ARRAY_TOO_LONG;
 extern const failure FAILURE_CLOSED;
 extern const failure FAILURE_DISPATCHING;
-extern const failure FAILURE_EXPECTED_VOTES;
-extern const failure FAILURE_JOINED;
-extern const failure FAILURE_KEY;
-extern const failure FAILURE_KEY_TOO_LONG;
-extern const failure FAILURE_LEFT;
-extern const failure FAILURE_NAME_EMPTY;
-extern const failure FAILURE_NAME_TOO_LONG;
 extern const failure FAILURE_NO_MEMORY;
 extern const failure FAILURE_NO_NODE;
 extern const failure FAILURE_NOT_CONNECTED;
-extern const failure FAILURE_NOT_JOINED;
-extern const failure FAILURE_OUT_OF_RANGE;
-extern const failure FAILURE_QDEVICE_EXISTS;
-extern const failure FAILURE_QDEVICE_NAME;
-extern const failure FAILURE_QDEVICE_NAME_TOO_LONG;
-extern const failure FAILURE_QDEVICE_NODE;
-extern const failure FAILURE_QDEVICE_NONE;
-extern const failure FAILURE_QDEVICE_OTHER;
-extern const failure FAILURE_QDEVICE_RING;
-extern const failure FAILURE_QDEVICE_RULED_OUT;
-extern const failure FAILURE_READ_ONLY;
-extern const failure FAILURE_TOO_BIG;
-extern const failure FAILURE_TOO_MANY_VOTES;
-extern const failure FAILURE_TYPE_KEPT;
-extern const failure FAILURE_TYPE_NEEDED;
 extern const failure FAILURE_UNREACHABLE;
-extern const failure FAILURE_VALUE_NUL;
-extern const failure FAILURE_VALUE_RANGE;
-extern const failure FAILURE_VALUE_TOO_BIG;
-extern const failure FAILURE_VALUE_TYPE;
-extern const failure FAILURE_VOTES;
 extern const failure FAILURE_WRONG_PROCESS;
 
 /* The failure that stands for one of Corosync's error codes. Never NULL. */

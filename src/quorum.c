@@ -191,7 +191,7 @@ static void check_model(lua_State *L, int index, const char *name)
 	lua_Number model = lua_tonumber(L, index);
 
 	if (lua_type(L, index) != LUA_TNUMBER || (model != 0 && model != 1)) {
-		field_refuse(L, index, name, "number, 0 or 1,");
+		luaL_argerror(L, 1, lua_pushfstring(L, "field '%s' must be the number 0 or 1", name));
 	}
 }
 

@@ -32,6 +32,14 @@ can be set here for one node or as the expected votes; that the votes of all nod
 @module corosync.votequorum
 */
 
+static const failure failure_expected_votes = {"invalid_param",
+	"these are fewer than the present votes, or so many that the cluster would lose its quorum"};
+static const failure failure_qdevice_node = {"not_exist",
+	"the id is no node's but the quorum device's, of which the information on each node tells"};
+static const failure failure_too_many_votes = {"out_of_range",
+	"Corosync counts a quorum up to 255 only, that of 509 votes, and with more it would go wrong without a word"};
+static const failure failure_votes = {"invalid_param", "with these votes the cluster would lose its quorum"};
+
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 {
 	return votequorum_dispatch(h->id, flags);
@@ -169,7 +177,7 @@ static int votequorum_method_info(lua_State *L)
 	const failure *why = handle_unusable(h);
 
 	if (why == NULL && !local && node == VOTEQUORUM_QDEVICE_NODEID) {
-		why = &FAILURE_QDEVICE_NODE;
+		why = &failure_qdevice_node;
 	}
 	if (why == NULL) {
 		why = votequorum_info_get(h, node, &info);
@@ -186,10 +194,10 @@ static const failure *set_expected(handle *h, uint32_t votes)
 	cs_error_t error;
 
 	if (votes > MOST_VOTES) {
-		return &FAILURE_TOO_MANY_VOTES;
+		return &failure_too_many_votes;
 	}
 	error = votequorum_setexpected(h->id, votes);
-	return error == CS_ERR_INVALID_PARAM ? &FAILURE_EXPECTED_VOTES : handle_failure(h, error);
+	return error == CS_ERR_INVALID_PARAM ? &failure_expected_votes : handle_failure(h, error);
 }
 
 /***
@@ -219,12 +227,12 @@ static const failure *set_votes_of(handle *h, uint32_t node, uint32_t votes)
 	cs_error_t error;
 
 	if (votes > MOST_VOTES) {
-		return &FAILURE_TOO_MANY_VOTES;
+		return &failure_too_many_votes;
 	}
 	error = votequorum_setvotes(h->id, node, votes);
 	switch (error) {
 	case CS_ERR_INVALID_PARAM:
-		return &FAILURE_VOTES;
+		return &failure_votes;
 	case CS_ERR_NAME_NOT_FOUND:
 		return &FAILURE_NO_NODE;
 	default:

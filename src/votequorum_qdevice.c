@@ -12,12 +12,24 @@
 @module corosync.votequorum
 */
 
+static const failure failure_qdevice_exists = {"exist",
+	"a quorum device with another name is registered: unregister that one first"};
+static const failure failure_qdevice_name = {"invalid_param", "a quorum device's name is 1 to 254 bytes, none of them zero"};
+static const failure failure_qdevice_name_too_long = {"name_too_long",
+	"a quorum device's name is 1 to 254 bytes, none of them zero"};
+static const failure failure_qdevice_none = {"not_exist", "no quorum device is registered on this node"};
+static const failure failure_qdevice_other = {"invalid_param", "the quorum device registered on this node has another name"};
+static const failure failure_qdevice_ring = {"message_error",
+	"the ring is not the present one: poll with the one that nodelist_change has given last"};
+static const failure failure_qdevice_ruled_out = {"access",
+	"corosync.conf has what no quorum device goes with: see Corosync's log"};
+
 static const failure *check_name(const char *name, size_t length)
 {
 	if (length >= VOTEQUORUM_QDEVICE_MAX_NAME_LEN) {
-		return &FAILURE_QDEVICE_NAME_TOO_LONG;
+		return &failure_qdevice_name_too_long;
 	}
-	return length == 0 || memchr(name, '\0', length) != NULL ? &FAILURE_QDEVICE_NAME : NULL;
+	return length == 0 || memchr(name, '\0', length) != NULL ? &failure_qdevice_name : NULL;
 }
 
 /* The handle at index 1 and the name at index 2; `why` is NULL if both can be used. Raises for other types. [-0, +0, v] */
@@ -39,15 +51,15 @@ static const failure *failure_of_call(handle *h, cs_error_t error)
 {
 	switch (error) {
 	case CS_ERR_ACCESS:
-		return &FAILURE_QDEVICE_RULED_OUT;
+		return &failure_qdevice_ruled_out;
 	case CS_ERR_EXIST:
-		return &FAILURE_QDEVICE_EXISTS;
+		return &failure_qdevice_exists;
 	case CS_ERR_INVALID_PARAM:
-		return &FAILURE_QDEVICE_OTHER;
+		return &failure_qdevice_other;
 	case CS_ERR_MESSAGE_ERROR:
-		return &FAILURE_QDEVICE_RING;
+		return &failure_qdevice_ring;
 	case CS_ERR_NOT_EXIST:
-		return &FAILURE_QDEVICE_NONE;
+		return &failure_qdevice_none;
 	default:
 		return handle_failure(h, error);
 	}

@@ -11,6 +11,7 @@ local corosync = {
   cmap = core.cmap,
   quorum = core.quorum,
   votequorum = core.votequorum,
+  cfg = core.cfg,
   Group = group.Group,
   group = group.new,
 }

@@ -5,24 +5,13 @@ local process = require "spec_process"
 
 local LIMIT = 1047552 -- bytes: cpg_max_atomic_msgsize_get of Corosync 3
 local open, dispatch_until = handles.open, handles.dispatch_until
+local receive, fails = handles.receive, handles.fails
 local group_count = 0
 
 -- No two specs meet in a group.
 local function group_name()
   group_count = group_count + 1
   return "spec " .. group_count
-end
-
-local function receive(handle)
-  local deadline = os.time() + 10
-  while os.time() < deadline do
-    local event = { handle:receive() }
-    if event[1] or event[3] then
-      return (table.unpack or unpack)(event) -- luacheck: ignore 113
-    end
-    handle:wait(1)
-  end
-  error("timed out")
 end
 
 -- Sends as soon as Corosync takes it.
@@ -55,14 +44,6 @@ local function member(name, more)
   assert(handle:join(name or group_name()))
   dispatch_until(handle, function() return #record.configs > 0 end)
   return handle, record, handlers
-end
-
-local function fails(code, ...)
-  local value, message, actual = ...
-  assert.is_nil(value)
-  assert.is_string(message)
-  assert.equal(code, actual)
-  return message
 end
 
 after_each(handles.close_all)

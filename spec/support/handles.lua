@@ -1,12 +1,17 @@
 -- What the core's specs share: handles that are closed after each spec, and waiting for their events.
+local assert = require "luassert"
 local cpg = require "corosync.cpg"
 
 local handles = { made = {} }
 
-function handles.open(given)
-  local handle = assert(cpg.open(given or {}))
+-- Closes a handle, of whatever library, after the spec.
+function handles.keep(handle)
   table.insert(handles.made, handle)
   return handle
+end
+
+function handles.open(given)
+  return handles.keep(assert(cpg.open(given or {})))
 end
 
 function handles.close_all()
@@ -25,6 +30,37 @@ function handles.dispatch_until(handle, predicate)
       handle:wait(1)
     end
   end
+end
+
+-- The next event.
+function handles.receive(handle)
+  local deadline = os.time() + 10
+  while os.time() < deadline do
+    local event = { handle:receive() }
+    if event[1] or event[3] then
+      return (table.unpack or unpack)(event, 1, 7) -- luacheck: ignore 113
+    end
+    handle:wait(1)
+  end
+  error("timed out")
+end
+
+-- Checks that an answer is nil, a message and that code; gives the message.
+function handles.fails(code, ...)
+  local value, message, actual = ...
+  assert.is_nil(value)
+  assert.is_string(message)
+  assert.equal(code, actual)
+  return message
+end
+
+-- The code that each method answers without arguments, by the method's name.
+function handles.codes(object, methods)
+  local codes = {}
+  for _, method in ipairs(methods) do
+    codes[method] = select(3, object[method](object)) or "none"
+  end
+  return codes
 end
 
 return handles

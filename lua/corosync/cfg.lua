@@ -1,0 +1,1 @@
+return require("corosync.core").cfg

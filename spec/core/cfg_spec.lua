@@ -1,0 +1,431 @@
+-- The userdata over libcfg, on the daemon of the node that the specs run in: here no request may ever be allowed.
+local cfg = require "corosync.cfg"
+local cmap = require "corosync.cmap"
+local handles = require "spec.support.handles"
+local now = require("corosync.core").now
+local process = require "spec_process"
+
+local LUA = os.getenv("LUA"):match "%S+$"
+local SILENCE = 300 -- milliseconds
+local METHODS = { "local_node", "node_addresses", "node_status", "ring_status", "reload", "reopen_logs", "try_shutdown",
+  "reply_shutdown", "kill_node", "track", "untrack", "dispatch", "receive", "fetch", "wait", "fd" }
+local ARGUMENTS = { node_addresses = 1, node_status = 1, kill_node = 1, reply_shutdown = false }
+local dispatch_until = handles.dispatch_until
+
+local function open(given)
+  local handle = assert(cfg.open(given))
+  table.insert(handles.made, handle)
+  return handle
+end
+
+local function fails(code, ...)
+  local value, message, actual = ...
+  assert.is_nil(value)
+  assert.is_string(message)
+  assert.equal(code, actual)
+  return message
+end
+
+local function call(handle, method)
+  return handle[method](handle, ARGUMENTS[method])
+end
+
+-- Another program that asks for a shutdown. To be read once it can have its answer: the code, and the seconds it took.
+local function ask()
+  return io.popen(LUA .. [[ -e '
+    local now = require("corosync.core").now
+    local handle = assert(require("corosync.cfg").open())
+    local from = now()
+    local _, _, code = handle:try_shutdown()
+    print(code)
+    print(now() - from)']])
+end
+
+local function result(pipe)
+  local code, seconds = pipe:read "*l", tonumber(pipe:read "*l")
+  pipe:close()
+  return code, seconds
+end
+
+local function receive(handle)
+  local deadline = now() + 10
+  while now() < deadline do
+    local event, kind = handle:receive()
+    if event or kind then
+      return event, kind
+    end
+    handle:wait(1)
+  end
+  error "timed out"
+end
+
+-- A tracker with a record of what it was asked, which answers what `act` does.
+local function tracker(act)
+  local record = { kinds = {}, errors = {} }
+  local handle
+  handle = open {
+    shutdown_request = function(kind)
+      table.insert(record.kinds, kind)
+      return act(handle)
+    end,
+    error = function(message) table.insert(record.errors, message) end,
+  }
+  return handle, record
+end
+
+local function refuse()
+  return false
+end
+
+local function open_descriptors()
+  local pipe = io.popen "ls /proc/$PPID/fd | wc -l"
+  local count = pipe:read "*n"
+  pipe:close()
+  return count
+end
+
+local function own_pid()
+  local file = assert(io.open "/proc/self/stat")
+  local pid = file:read "*n"
+  file:close()
+  return pid
+end
+
+-- How many connections to its configuration service the daemon has of this process.
+local function connections()
+  local stats = assert(cmap.open "stats")
+  local count = 0
+  for key in assert(stats:each(("stats.ipcs.service1.%d."):format(own_pid()))) do
+    count = count + (key:match "%.procname$" and 1 or 0)
+  end
+  stats:close()
+  return count
+end
+
+local function eventually(predicate)
+  local deadline = now() + 5
+  while not predicate() do
+    assert.is_true(now() < deadline, "timed out")
+  end
+end
+
+after_each(handles.close_all)
+
+describe("opening", function()
+  it("refuses unknown fields and wrong types, naming them", function()
+    assert.error_matches(function() cfg.open { shutdown = print } end, "unknown field 'shutdown'")
+    assert.error_matches(function() cfg.open { shutdown_request = 1 } end, "'shutdown_request'")
+    assert.error_matches(function() cfg.open { error = {} } end, "'error'")
+    assert.error_matches(function() cfg.open(1) end, "table expected")
+  end)
+
+  it("answers what to do when there is no daemon", function()
+    local script = [[local _, message, code = require("corosync.cfg").open() print(message) print(code)]]
+    local pipe = io.popen(("unshare -n %s -e '%s'"):format(LUA, script))
+    local message, code = pipe:read "*l", pipe:read "*l"
+    pipe:close()
+    assert.matches("cannot reach Corosync's cfg service: is corosync running", message, 1, true)
+    assert.equal("not_connected", code)
+  end)
+
+  it("is there from the module and from corosync", function()
+    assert.equal(cfg, require("corosync").cfg)
+    assert.matches("^corosync.cfg %(open%)", tostring(open()))
+  end)
+end)
+
+describe("a closed handle", function()
+  it("answers \"closed\" from every method", function()
+    local handle = open()
+    assert.is_true(handle:close())
+    assert.is_true(handle:close())
+    for _, method in ipairs(METHODS) do
+      fails("closed", call(handle, method))
+    end
+  end)
+end)
+
+describe("a node", function()
+  it("has an id, addresses and a status", function()
+    local handle = open()
+    assert.equal(1, handle:local_node())
+    assert.same({ "10.9.0.1" }, handle:node_addresses(1))
+    assert.same({ "10.9.0.1" }, handle:node_addresses(0))
+    local status = assert(handle:node_status(1))
+    assert.is_true(status.links[1].mtu > 0)
+    status.links[1].mtu = nil
+    assert.same({ node = 1, reachable = true, remote = false, external = false, onwire_min = 0, onwire_max = 0,
+      onwire_version = 0, links = { { link = 0, enabled = true, connected = true, dynconnected = false,
+        source = "10.9.0.1" } } }, status)
+    assert.same({ { interface = "0 10.9.0.1", status = "OK" } }, handle:ring_status())
+  end)
+
+  it("that does not exist is not found", function()
+    local handle = open()
+    assert.matches("cannot ask for the addresses of node 7: ", fails("not_exist", handle:node_addresses(7)), 1, true)
+    assert.matches("cannot kill node 4294967295: ", fails("not_exist", handle:kill_node(4294967295, "gone")), 1, true)
+    -- With this transport Corosync answers for any node.
+    assert.is_false(handle:node_status(7).reachable)
+    assert.same({}, handle:node_status(7).links)
+  end)
+
+  it("is not mistaken for the one whose id ends in the same 16 bits", function()
+    fails("not_exist", open():node_status(65537))
+  end)
+
+  it("has an id from 0 to 4294967295, or the call raises", function()
+    local handle = open()
+    for _, method in ipairs { "node_addresses", "node_status", "kill_node" } do
+      for _, node in ipairs { -1, 1.5, 4294967296, 2 ^ 63, 1 / 0, 0 / 0, "1", true, {} } do
+        assert.error_matches(function() handle[method](handle, node) end,
+          "node must be a whole number from 0 to 4294967295", nil, nil)
+      end
+      assert.error_matches(function() handle[method](handle) end, "node must be a whole number")
+    end
+  end)
+end)
+
+describe("arguments", function()
+  it("of the wrong kind raise, naming what is wrong", function()
+    local handle = open()
+    assert.error_matches(function() handle:kill_node(7, ("x"):rep(256)) end, "longer than 255 bytes")
+    assert.error_matches(function() handle:kill_node(7, "a\0b") end, "zero bytes")
+    assert.error_matches(function() handle:kill_node(7, {}) end, "string expected")
+    assert.error_matches(function() handle:reply_shutdown() end, "boolean expected")
+    assert.error_matches(function() handle:reply_shutdown "yes" end, "boolean expected")
+    assert.error_matches(function() handle:try_shutdown "now" end, "'now'")
+    fails("not_exist", handle:kill_node(7, ("x"):rep(255)))
+  end)
+end)
+
+describe("the daemon", function()
+  it("reloads its configuration and reopens its logs", function()
+    local handle = open()
+    assert.is_true(handle:reload())
+    assert.is_true(handle:reopen_logs())
+  end)
+end)
+
+describe("a shutdown request", function()
+  local map
+
+  setup(function() map = assert(cmap.open()) end)
+  teardown(function() map:close() end)
+  before_each(function() assert(map:set("cfg.shutdown_timeout", 5000, "u32")) end)
+
+  local function shorten_silence()
+    assert(map:set("cfg.shutdown_timeout", SILENCE))
+  end
+
+  it("is refused by a handler that answers false", function()
+    local handle, record = tracker(refuse)
+    for asked = 1, 3 do
+      local asker = ask()
+      dispatch_until(handle, function() return #record.kinds == asked end)
+      local code, seconds = result(asker)
+      assert.equal("busy", code)
+      assert.is_true(seconds < 4)
+    end
+    assert.same({ "request", "request", "request" }, record.kinds)
+    assert.same({}, record.errors)
+  end)
+
+  it("is refused by silence", function()
+    shorten_silence()
+    local handle, record = tracker(function() end)
+    local asker = ask()
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    local code, seconds = result(asker)
+    assert.equal("busy", code)
+    assert.is_true(seconds >= SILENCE / 1000)
+    assert.same({}, record.errors)
+  end)
+
+  it("is refused by silence when the handler raises, which is reported", function()
+    shorten_silence()
+    local handle, record = tracker(function() error "in the handler" end)
+    local asker = ask()
+    dispatch_until(handle, function() return #record.errors == 1 end)
+    assert.equal("busy", (result(asker)))
+    assert.matches("in the handler\nstack traceback", record.errors[1])
+  end)
+
+  it("is answered later, and once, by reply_shutdown", function()
+    local handle, record = tracker(function() end)
+    fails("access", handle:reply_shutdown(false))
+    local asker = ask()
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    assert.is_true(handle:reply_shutdown(false))
+    assert.matches("cannot answer the shutdown request: ", fails("access", handle:reply_shutdown(true)), 1, true)
+    assert.equal("busy", (result(asker)))
+    assert.equal(1, #record.kinds)
+  end)
+
+  it("is answered by a handler's own reply, whatever it returns then", function()
+    local handle, record = tracker(function(self)
+      assert(self:reply_shutdown(false))
+      return true
+    end)
+    local asker = ask()
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    assert.equal("busy", (result(asker)))
+    assert.same({}, record.errors)
+  end)
+
+  it("reaches receive after track", function()
+    local handle = open()
+    assert.is_true(handle:track())
+    assert.is_true(handle:track())
+    local asker = ask()
+    assert.same({ "shutdown", "request" }, { receive(handle) })
+    assert.is_true(handle:reply_shutdown(false))
+    assert.equal("busy", (result(asker)))
+    assert.equal(0, select("#", handle:receive()))
+  end)
+
+  it("does not wait for who stops tracking, who then has nothing to answer", function()
+    local other = open()
+    assert(other:track())
+    local handle = open()
+    assert(handle:track())
+    local asker = ask()
+    receive(other)
+    receive(handle)
+    assert.is_true(handle:untrack())
+    fails("access", handle:reply_shutdown(true))
+    assert.is_true(handle:untrack())
+    assert.is_true(other:reply_shutdown(false))
+    local code, seconds = result(asker)
+    assert.equal("busy", code)
+    assert.is_true(seconds < 4)
+  end)
+
+  it("reports an answer that could not be given", function()
+    local other = open()
+    assert(other:track())
+    local handle, record = tracker(function(self)
+      self:close()
+      return false
+    end)
+    local asker = ask()
+    dispatch_until(handle, function()
+      return #record.kinds == 1 or not handle:wait(1)
+    end)
+    assert.matches("^cannot answer the shutdown request: the handle is closed", record.errors[1])
+    receive(other)
+    assert.is_true(other:reply_shutdown(false))
+    assert.equal("busy", (result(asker)))
+  end)
+
+  -- The daemon counts replies, not who gave them: a late tracker's would allow what others still refuse.
+  it("that is over takes no answer from the next", function()
+    shorten_silence()
+    local other = open()
+    assert(other:track())
+    local late, record = tracker(function() return true end)
+    assert.equal("busy", (result(ask())))
+    assert(map:set("cfg.shutdown_timeout", 5000))
+    local asker = ask()
+    for _ = 1, 2 do
+      assert.equal("shutdown", (receive(other)))
+    end
+    dispatch_until(late, function() return #record.kinds == 2 end)
+    assert.is_true(other:reply_shutdown(false))
+    assert.equal("busy", (result(asker)))
+    assert.same({}, record.errors)
+  end)
+
+  it("cannot be answered by the thread that asks", function()
+    shorten_silence()
+    local handle, record = tracker(refuse)
+    assert.matches("cannot shut Corosync down: ", fails("busy", open():try_shutdown()), 1, true)
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    assert.same({}, record.errors)
+  end)
+
+  it("that silence refused is put to a tracker that asked itself, in vain", function()
+    shorten_silence()
+    local silent = open()
+    assert(silent:track())
+    local handle, record = tracker(function() return true end)
+    fails("busy", handle:try_shutdown())
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    assert.same({}, record.errors)
+  end)
+
+  it("is refused while another one waits for its answers", function()
+    local handle, record = tracker(function() end)
+    local asker = ask()
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    fails("exist", open():try_shutdown "request")
+    assert.is_true(handle:reply_shutdown(false))
+    assert.equal("busy", (result(asker)))
+  end)
+end)
+
+describe("a handle that has replied", function()
+  it("leaves neither a descriptor nor a tracker when it is closed", function()
+    local steady, steady_record = tracker(refuse)
+    local descriptors, held = open_descriptors(), connections()
+    local handle, record = tracker(refuse)
+    local asker = ask()
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    dispatch_until(steady, function() return #steady_record.kinds == 1 end)
+    assert.equal("busy", (result(asker)))
+    assert.equal(held + 1, connections())
+    assert.is_true(handle:close())
+    assert.equal(descriptors, open_descriptors())
+    eventually(function() return connections() == held end)
+    asker = ask()
+    dispatch_until(steady, function() return #steady_record.kinds == 2 end)
+    local code, seconds = result(asker)
+    assert.equal("busy", code)
+    assert.is_true(seconds < 4, "somebody was waited for who is gone")
+  end)
+
+  it("leaves nothing when a fork still has it", function()
+    local steady, steady_record = tracker(refuse)
+    local held = connections()
+    local handle, record = tracker(refuse)
+    local asker = ask()
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    dispatch_until(steady, function() return #steady_record.kinds == 1 end)
+    assert.equal("busy", (result(asker)))
+    local gate = os.tmpname()
+    assert(os.execute(("rm %s; mkfifo %s"):format(gate, gate)))
+    local child = process.fork_here()
+    if child == 0 then
+      io.open(gate):read "*l"
+      process.become(true)
+    end
+    assert.is_true(handle:close())
+    eventually(function() return connections() == held end)
+    io.open(gate, "w"):close()
+    assert.equal(0, process.wait(child))
+    os.remove(gate)
+  end)
+end)
+
+describe("a forked child", function()
+  it("is refused every method, and its end leaves the parent's connection working", function()
+    local handle, record = tracker(refuse)
+    local asker = ask()
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    assert.equal("busy", (result(asker)))
+    local status = process.fork(function()
+      local refused = 0
+      for _, method in ipairs(METHODS) do
+        refused = refused + (select(3, call(handle, method)) == "wrong_process" and 1 or 0)
+      end
+      refused = refused + (select(3, handle:close()) == "wrong_process" and 1 or 0)
+      handle, handles.made = nil, nil
+      collectgarbage()
+      return refused == #METHODS + 1
+    end)
+    assert.equal(0, status)
+    assert.equal(1, handle:local_node())
+    asker = ask()
+    dispatch_until(handle, function() return #record.kinds == 2 end)
+    assert.equal("busy", (result(asker)))
+  end)
+end)

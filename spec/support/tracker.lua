@@ -1,0 +1,33 @@
+-- A program that is asked before its node's Corosync is shut down. Its arguments are its answers, one for each request:
+-- "true" or "false", "twice" for two replies of its own that allow it, "nothing". Tells on stdout what it was asked.
+local cfg = require "corosync.cfg"
+io.stdout:setvbuf "line"
+
+local ANSWERS = { ["true"] = true, ["false"] = false }
+local asked = 0
+local handle
+handle = assert(cfg.open {
+  shutdown_request = function(kind)
+    asked = asked + 1
+    print(kind)
+    if arg[asked] == "twice" then
+      print(handle:reply_shutdown(true), (select(3, handle:reply_shutdown(true))))
+    end
+    return ANSWERS[arg[asked]]
+  end,
+})
+print "ready"
+local code
+repeat
+  handle:wait()
+  code = select(3, handle:dispatch())
+until code
+print(code)
+for _, method in ipairs { "local_node", "ring_status", "reload", "reopen_logs", "try_shutdown" } do
+  print(method, select(3, handle[method](handle)))
+end
+for _, method in ipairs { "node_addresses", "node_status", "kill_node" } do
+  print(method, select(3, handle[method](handle, 1)))
+end
+print("reply_shutdown", select(3, handle:reply_shutdown(true)))
+print("close", handle:close())
