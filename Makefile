@@ -1,8 +1,17 @@
 # make demo    installs what is missing, builds, and shows three nodes agreeing
-# make check   the same, then luacheck, the check of what is bound, and all specs against real daemons
+# make check   the same, then luacheck, the check of what is bound, and all specs against real daemons, for each Lua;
+#              for one with LUA_VERSION=5.4 (or 5.3, 5.2, 5.1, jit)
 # make install PREFIX=/usr/local LUA_VERSION=5.4
 
 VERSION := 0.1.0
+# Every Lua that the sources are for.
+LUAS := 5.4 jit 5.3 5.2 5.1
+CHECKED_LUAS := $(or $(LUA_VERSION),$(LUAS))
+
+# LuaRocks knows of its Lua only the program.
+ifdef LUA
+LUA_VERSION ?= $(shell $(LUA) -e 'print(jit and "jit" or _VERSION:match "[%d.]+")')
+endif
 LUA_VERSION ?= 5.4
 # Whose modules LuaJIT loads.
 LUA_ABI := $(LUA_VERSION:jit=5.1)
@@ -52,12 +61,22 @@ binding: $(CORE) $(MODULES)
 
 cpgrun: $(CPGRUN) $(MODULES)
 
-$(BUILD)/obj/%.o: src/%.c $(wildcard src/*.h) Makefile
+# Names what is missing by Debian's package.
+.PHONY: requirements requirements-cpgrun
+requirements:
+	@PKG_CONFIG=$(PKG_CONFIG) tools/check-requirements \
+		libcpg:libcpg-dev libcmap:libcmap-dev libquorum:libquorum-dev libvotequorum:libvotequorum-dev libcfg:libcfg-dev
+
+requirements-cpgrun: requirements
+	@PKG_CONFIG=$(PKG_CONFIG) tools/check-requirements lua$(LUA_ABI)-luv:lua-luv-dev \
+		lua$(LUA_VERSION):$(if $(filter jit,$(LUA_VERSION)),libluajit2-5.1-dev,liblua$(LUA_ABI:5.1=5.1-0)-dev)
+
+$(BUILD)/obj/%.o: src/%.c $(wildcard src/*.h) Makefile | requirements
 	@mkdir -p $(@D)
 	@echo "CC $<"
 	@$(COMPILE) -c -o $@ $<
 
-$(BUILD)/obj/cpgrun/%.o: src/cpgrun/%.c $(wildcard src/*.h) Makefile
+$(BUILD)/obj/cpgrun/%.o: src/cpgrun/%.c $(wildcard src/*.h) Makefile | requirements-cpgrun
 	@mkdir -p $(@D)
 	@echo "CC $<"
 	@$(COMPILE) $(LUV_CFLAGS) -c -o $@ $<
@@ -88,7 +107,7 @@ check: deps
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory coverage
-	@$(MAKE) --no-print-directory specs
+	@MAKE="$(MAKE)" tools/run-matrix $(CHECKED_LUAS)
 
 lint: docs
 	luacheck -q .
@@ -103,8 +122,9 @@ $(BUILD)/spec/spec_process.so: spec/support/process.c
 	@$(COMPILE) -fvisibility=default -shared -o $@ $<
 
 # The specs run inside a private cluster of one node; those that need more make their own.
+SPECS ?= spec
 specs: all $(BUILD)/spec/spec_process.so
-	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA=$(LUA) BUSTED=$(BUSTED) tools/run-specs spec
+	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA=$(LUA) BUSTED=$(BUSTED) tools/run-specs $(SPECS)
 
 valgrind: all $(BUILD)/spec/spec_process.so
 	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA="valgrind -q --leak-check=full --keep-debuginfo=yes --error-exitcode=9 --suppressions=spec/support/valgrind.supp $(LUA)" BUSTED=$(BUSTED) \
