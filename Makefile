@@ -3,7 +3,7 @@
 #              for one with LUA_VERSION=5.4 (or 5.3, 5.2, 5.1, jit)
 # make install PREFIX=/usr/local LUA_VERSION=5.4
 
-VERSION := 0.1.0
+VERSION := $(shell sed -n 's/^local VERSION = "\(.*\)".*/\1/p' lua/corosync/binding.lua)
 # Every Lua that the sources are for.
 LUAS := 5.4 jit 5.3 5.2 5.1
 CHECKED_LUAS := $(or $(LUA_VERSION),$(LUAS))
@@ -75,6 +75,8 @@ $(BUILD)/obj/%.o: src/%.c $(wildcard src/*.h) Makefile | requirements
 	@mkdir -p $(@D)
 	@echo "CC $<"
 	@$(COMPILE) -c -o $@ $<
+
+$(BUILD)/obj/core.o $(BUILD)/obj/cpgrun/main.o: lua/corosync/binding.lua
 
 $(BUILD)/obj/cpgrun/%.o: src/cpgrun/%.c $(wildcard src/*.h) Makefile | requirements-cpgrun
 	@mkdir -p $(@D)

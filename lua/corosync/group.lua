@@ -31,7 +31,7 @@
 --
 -- @module corosync.group
 
-local core = require "corosync.core"
+local core = require "corosync.binding"
 local cluster = require "corosync.cluster"
 local handlers = require "corosync.handlers"
 local view = require "corosync.view"
@@ -103,9 +103,24 @@ local function connect(group)
   return handle, message, code
 end
 
+-- Whoever sleeps on the descriptor of `pollfd` must wake for what the connection's own does not show.
+local function show_hidden(group)
+  if not group._pollable then
+    return
+  end
+  local hidden = group._state == "idle" or group._handle:timeout() == 0
+  if hidden ~= group._shown then
+    group._pollable:arm(hidden and 0 or nil)
+    group._shown = hidden
+  end
+end
+
 local function disconnect(group)
   if group._loop then
     group._loop.remove(group)
+  end
+  if group._pollable then
+    group._pollable:follow()
   end
   if group._gather then
     group._gather:close()
@@ -120,6 +135,7 @@ local function disconnect(group)
     group._previous, group._handle = group._handle, nil
   end
   group._state = "idle"
+  show_hidden(group)
 end
 
 -- For who wants to be told of views: the connection that tells of quorum, and one descriptor for both.
@@ -135,11 +151,22 @@ local function prepare_views(group)
   return group._gather and true, message, code
 end
 
+-- Lets the descriptor of `pollfd` show what the present connection's does.
+local function follow(group)
+  local ok, message, code = true, nil, nil
+  if group._pollable and group._state ~= "idle" then
+    ok, message, code = group._pollable:follow((group._gather or group._handle):fd())
+  end
+  show_hidden(group)
+  return ok, message, code
+end
+
 local function watch(group)
-  if group._loop then
+  local ok, message, code = follow(group)
+  if ok and group._loop then
     return group._loop.watch(group)
   end
-  return true
+  return ok, message, code
 end
 
 -- Waits for the next try, moving what arrives out of Corosync's way without calling handlers.
@@ -147,6 +174,7 @@ local function pause(group, seconds)
   if group._handle:fetch(seconds) and group._loop then
     group._loop.wake(group)
   end
+  show_hidden(group)
 end
 
 -- Calls a method of the handle until it answers something else than "try_again", for at most `timeout` seconds.
@@ -297,6 +325,7 @@ function Group:dispatch(budget)
   elseif code == "not_connected" or code == "no_memory" then
     lose(self, more)
   end
+  show_hidden(self)
   return handled, more, code
 end
 
@@ -308,6 +337,40 @@ function Group:fd()
     return failure("wait for", self.name, "it is not active: activate it first", "not_joined")
   end
   return (self._gather or self._handle):fd()
+end
+
+--- The descriptor for controllers of [cqueues](https://github.com/wahern/cqueues): `cqueues.poll(group)` waits until
+-- `dispatch` has something to do. It stays the same, and open, until the group object is collected, through all
+-- activations: nothing needs `cqueues.cancel`. It is readable while the group is not active, so that dispatch says so.
+--
+-- cqueues takes the field `timeout` as well: a poll ends after so many seconds at the latest, which does no harm unless
+-- the field is near 0. A call that waits, as `send_message` may, holds up all coroutines.
+-- @treturn integer
+-- @error nil, message, code: "no_resources"
+-- @usage
+-- controller:wrap(function()
+--   while group:dispatch() do cqueues.poll(group) end
+-- end)
+function Group:pollfd()
+  if not self._pollable then
+    local message, code
+    self._pollable, message, code = core.gather()
+    local ok = self._pollable
+    if ok then
+      ok, message, code = follow(self)
+    end
+    if not ok then
+      self._pollable, self._shown = nil, nil
+      return nil, message, code
+    end
+  end
+  return self._pollable:fd()
+end
+
+--- What to wait for on the descriptor, for cqueues.
+-- @treturn string "r": until it is readable
+function Group:events() -- luacheck: ignore 212
+  return "r"
 end
 
 --- Ends the running dispatch after the handler that calls this; without one it does nothing.

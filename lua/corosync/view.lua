@@ -4,7 +4,7 @@
 -- What Corosync promises, and this stands on: a change that a node's coming or going makes is told before the ring
 -- that it makes, and all such changes of a ring together (exec/cpg.c, cpg_sync_activate); quorum names its ring.
 
-local core = require "corosync.core"
+local core = require "corosync.binding"
 
 local Views = {}
 Views.__index = Views

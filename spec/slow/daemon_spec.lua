@@ -23,7 +23,7 @@ local EXPECTED = {
 local SET_SEQ = [[printf '\0\0\0\0\0\0\40\0' >/run/state/ringid_1]]
 local TELL_SEQ = [[
 for _, name in ipairs { "cpg", "quorum" } do
-  local handle = assert(require("corosync." .. name).open())
+  local handle = assert(require("corosync." .. name).open {})
   assert(handle[name == "cpg" and "join" or "track"](handle, name == "cpg" and "seq" or nil))
   local ring
   repeat
