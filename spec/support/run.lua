@@ -29,7 +29,8 @@ local busted = assert(cluster:run(1, command, {
     elseif stream == "err" then
       noise[#noise + 1] = line -- errors that specs make on purpose, mostly
     else
-      io.stdout:write(line, "\n"):flush()
+      io.stdout:write(line, "\n")
+      io.stdout:flush()
     end
   end,
 }))
