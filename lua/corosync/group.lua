@@ -144,9 +144,13 @@ local function prepare_views(group)
   if not handlers.find(group, "view_change") then
     return true
   end
-  local ok, message, code = group._views:open()
+  local fd, message, code = group._handle:fd()
+  local ok = fd
   if ok then
-    group._gather, message, code = core.gather(group._handle:fd(), group._views:fd())
+    ok, message, code = group._views:open()
+  end
+  if ok then
+    group._gather, message, code = core.gather(fd, group._views:fd())
   end
   return group._gather and true, message, code
 end
@@ -287,12 +291,8 @@ local function lose(group, message)
   end
 end
 
--- Tells the script of a new view, if there is one. Answers how many there were.
-local function deliver_view(group)
-  group._views:fetch()
-  local new, seconds = group._views:next(group.settle)
-  group._gather:arm(seconds)
-  local view_change = new and handlers.find(group, "view_change")
+local function call_view_change(group, new)
+  local view_change = handlers.find(group, "view_change")
   if not view_change then
     return 0
   end
@@ -303,6 +303,24 @@ local function deliver_view(group)
     group:_report(problem)
   end
   return 1
+end
+
+-- Tells the script of a new view, if there is one and it may be told now. Answers how many there were, and whether more
+-- waits.
+local function deliver_view(group, may_tell, more)
+  local views = group._views
+  views:fetch()
+  local seconds = group._state == "joined" and views:due(group.settle) or nil
+  local is_due = seconds ~= nil and seconds <= 0
+  if not is_due or not may_tell then
+    group._gather:arm(is_due and 0 or seconds)
+    return 0, more or is_due
+  end
+  group._gather:arm()
+  local handle = group._handle
+  local count = call_view_change(group, views:make())
+  -- Its sending may have moved events out of the descriptor's sight; its leaving may have ended the connection.
+  return count, more or handle:wait(0) or false
 end
 
 --- Calls the handlers of the events that wait, without blocking. Loops call it.
@@ -316,12 +334,15 @@ function Group:dispatch(budget)
   elseif self._viewing then
     return failure("dispatch", self.name, "its view_change is running: return from it first", "dispatching")
   end
+  self._stopped = false
   local handled, more, code = self._handle:dispatch(budget)
   if handled and self._state == "left" then
     finish_leaving(self)
     more = false
-  elseif handled and self._state == "joined" and self._gather then
-    handled = handled + deliver_view(self)
+  elseif handled and self._gather then
+    local views
+    views, more = deliver_view(self, not self._stopped and handled < (budget or math.huge), more)
+    handled = handled + views
   elseif code == "not_connected" or code == "no_memory" then
     lose(self, more)
   end
@@ -375,6 +396,7 @@ end
 
 --- Ends the running dispatch after the handler that calls this; without one it does nothing.
 function Group:stop()
+  self._stopped = true
   if self._handle then
     self._handle:stop()
   end
@@ -469,7 +491,9 @@ function Group:view()
   end
   if not self._gather then
     self._views:fetch(self.timeout)
-    self._views:next(self.settle)
+    if (self._views:due(self.settle) or 1) <= 0 then
+      self._views:make()
+    end
   end
   local present = self._views:present()
   if not present then
