@@ -37,6 +37,7 @@ local handlers = require "corosync.handlers"
 local view = require "corosync.view"
 
 local DEFAULT_TIMEOUT = 10 -- seconds
+local DEFAULT_BUDGET = 1000 -- events
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1 -- seconds between tries while Corosync answers "try_again"
 local LONGEST_NAME = 128 -- bytes
 
@@ -312,6 +313,7 @@ local function deliver_view(group, may_tell, more)
   views:fetch()
   local seconds = group._state == "joined" and views:due(group.settle) or nil
   local is_due = seconds ~= nil and seconds <= 0
+  group._overdue = is_due and not may_tell
   if not is_due or not may_tell then
     group._gather:arm(is_due and 0 or seconds)
     return 0, more or is_due
@@ -324,7 +326,7 @@ local function deliver_view(group, may_tell, more)
 end
 
 --- Calls the handlers of the events that wait, without blocking. Loops call it.
--- @tparam[opt] integer budget the most events to handle
+-- @tparam[opt=1000] integer budget the most events to handle, of which a view is one
 -- @treturn integer how many were handled
 -- @treturn boolean whether more wait
 -- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "not_connected"
@@ -335,13 +337,15 @@ function Group:dispatch(budget)
     return failure("dispatch", self.name, "its view_change is running: return from it first", "dispatching")
   end
   self._stopped = false
-  local handled, more, code = self._handle:dispatch(budget)
+  budget = budget or DEFAULT_BUDGET
+  -- Events that never end must not keep a view waiting for ever.
+  local handled, more, code = self._handle:dispatch(self._overdue and budget >= 1 and budget - 1 or budget)
   if handled and self._state == "left" then
     finish_leaving(self)
     more = false
   elseif handled and self._gather then
     local views
-    views, more = deliver_view(self, not self._stopped and handled < (budget or math.huge), more)
+    views, more = deliver_view(self, not self._stopped and handled < budget, more)
     handled = handled + views
   elseif code == "not_connected" or code == "no_memory" then
     lose(self, more)
