@@ -154,8 +154,7 @@ static const failure *unchanged(cmap *m, cs_error_t error)
 
 static const failure *get(cmap *m, const char *key, cmap_value *v)
 {
-	v->length = sizeof v->as;
-	return handle_failure(&m->handle, cmap_get(m->handle.id, key, &v->as, &v->length, &v->type));
+	return handle_failure(&m->handle, cmap_value_get(m->handle.id, key, v));
 }
 
 /***
@@ -188,13 +187,18 @@ static int cmap_method_get(lua_State *L)
 /* The type that a key's new value has: the present one, or for a new key the one given, else 0. */
 static const failure *choose_type(cmap *m, const char *key, cmap_value_types_t given, cmap_value_types_t *type)
 {
-	cs_error_t error = cmap_get(m->handle.id, key, NULL, NULL, type);
+	cmap_value v;
+	cs_error_t error = cmap_value_get(m->handle.id, key, &v);
 
 	if (error == CS_ERR_NOT_EXIST) {
 		*type = given;
 		return given == 0 ? &failure_type_needed : NULL;
 	}
-	return error == CS_OK && given != 0 && given != *type ? &failure_type_kept : handle_failure(&m->handle, error);
+	if (error != CS_OK) {
+		return handle_failure(&m->handle, error);
+	}
+	*type = v.type;
+	return given != 0 && given != *type ? &failure_type_kept : NULL;
 }
 
 /***
