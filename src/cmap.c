@@ -101,6 +101,7 @@ static int module_open(lua_State *L)
 	}
 	fields_check_optional(L, open_fields);
 	m = handle_new(L, &cmap_class, sizeof *m, 1);
+	m->counters = map == CMAP_MAP_STATS;
 	compat_getuservalue(L, -1);
 	lua_newtable(L);
 	lua_rawseti(L, -2, VALUE_TRACKERS);
@@ -340,6 +341,9 @@ static int cmap_metamethod_pairs(lua_State *L)
 Calls a handler at each change of a key and of the keys below it: "shop" is for `shop` and for `shop.stock`, "shop." only
 for what is below it, "" for all keys. The handler is called by `dispatch`, also after the tracker itself was forgotten,
 until it is cancelled or the map closed. Stands on `cmap_track_add`.
+
+Of the map "stats" a counter's own tracker is told when it is modified, up to 1.5 s later; one of a prefix, only which counters
+are added and deleted. Old values are not known.
 @function map:track
 @tparam string name a key, or a prefix that ends in "."
 @tparam[opt] function handler called with event ("add", "delete" or "modify"), key, the new value (nil when deleted), the
