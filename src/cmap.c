@@ -107,7 +107,7 @@ static int module_open(lua_State *L)
 	lua_rawseti(L, -2, VALUE_TRACKERS);
 	lua_pop(L, 1);
 	error = open_connection(m, map);
-	return error == CS_OK ? 1 : handle_open_failed(L, &cmap_class, error);
+	return error == CS_OK ? 1 : handle_open_failed(L, &m->handle, error);
 }
 
 /* ---- values ---- */
