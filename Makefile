@@ -96,10 +96,10 @@ lint: docs
 coverage: $(CORE)
 	@$(LUA) tools/check-coverage.lua $(CORE) $(COROSYNC_HEADERS) docs/unbound.md
 
-$(BUILD)/spec/spec_process.so: spec/support/process.c
+$(BUILD)/spec/spec_process.so: spec/support/process.c spec/support/refuse.c
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	@$(COMPILE) -fvisibility=default -shared -o $@ $<
+	@$(COMPILE) -fvisibility=default -shared -o $@ $^
 
 # The specs run inside a private cluster of one node; those that need more make their own.
 specs: all $(BUILD)/spec/spec_process.so

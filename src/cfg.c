@@ -89,7 +89,7 @@ static int module_open(lua_State *L)
 	track = tracking_wanted(L, cfg_class.kinds, 1);
 	c = handle_new(L, &cfg_class, sizeof *c, 1);
 	error = open_connection(c, track);
-	return error == CS_OK ? 1 : handle_open_failed(L, &cfg_class, error);
+	return error == CS_OK ? 1 : handle_open_failed(L, &c->handle, error);
 }
 
 /* ---- this node ---- */

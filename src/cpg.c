@@ -179,7 +179,7 @@ static int module_open(lua_State *L)
 	c->split = lua_toboolean(L, 2);
 	take_addresses(L, 3, 4);
 	error = open_connection(c);
-	return error == CS_OK ? 1 : handle_open_failed(L, &cpg_class, error);
+	return error == CS_OK ? 1 : handle_open_failed(L, &c->handle, error);
 }
 
 /* ---- methods ---- */

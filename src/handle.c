@@ -75,14 +75,6 @@ cs_error_t handle_opened(handle *h, uint64_t id)
 	return error;
 }
 
-int handle_open_failed(lua_State *L, const handle_class *class, cs_error_t error)
-{
-	bool unreachable = error == CS_ERR_LIBRARY || error == CS_ERR_NOT_EXIST;
-
-	lua_pushfstring(L, "reach Corosync's %s service", class->service);
-	return failure_push(L, unreachable ? &FAILURE_UNREACHABLE : failure_of(error));
-}
-
 /* The one way to end, for close and the collector. A fork's copy shares the parent's connection: hands off. */
 static void finalize(handle *h)
 {
@@ -93,6 +85,16 @@ static void finalize(handle *h)
 	if (h->busy == HANDLE_IDLE) {
 		queue_free(&h->queue);
 	}
+}
+
+int handle_open_failed(lua_State *L, handle *h, cs_error_t error)
+{
+	bool unreachable = error == CS_ERR_LIBRARY || error == CS_ERR_NOT_EXIST;
+
+	/* Who is to try again must not have the connection until the collector comes. */
+	finalize(h);
+	lua_pushfstring(L, "reach Corosync's %s service", h->class->service);
+	return failure_push(L, unreachable ? &FAILURE_UNREACHABLE : failure_of(error));
 }
 
 const failure *handle_unusable(const handle *h)

@@ -232,7 +232,7 @@ static int module_open(lua_State *L)
 	track = tracking_wanted(L, kinds, sizeof kinds / sizeof *kinds);
 	q = handle_new(L, &quorum_class, sizeof *q, 1);
 	error = open_connection(q, oldest, track);
-	return error == CS_OK ? 1 : handle_open_failed(L, &quorum_class, error);
+	return error == CS_OK ? 1 : handle_open_failed(L, &q->handle, error);
 }
 
 /* ---- methods ---- */

@@ -133,7 +133,7 @@ static int module_open(lua_State *L)
 	track = tracking_wanted(L, votequorum_event_kinds, VOTEQUORUM_EVENT_KINDS);
 	h = handle_new(L, &votequorum_class, sizeof *h, 1);
 	error = open_connection(h, track);
-	return error == CS_OK ? 1 : handle_open_failed(L, &votequorum_class, error);
+	return error == CS_OK ? 1 : handle_open_failed(L, h, error);
 }
 
 /* ---- methods ---- */
