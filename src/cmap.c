@@ -92,7 +92,7 @@ static int module_open(lua_State *L)
 {
 	static const char *const names[] = {"icmap", "stats", NULL};
 	static const cmap_map_t maps[] = {CMAP_MAP_ICMAP, CMAP_MAP_STATS};
-	cmap_map_t map = maps[luaL_checkoption(L, 1, "icmap", names)];
+	cmap_map_t map = maps[compat_checkoption(L, 1, "icmap", names)];
 	cmap *m;
 	cs_error_t error;
 

@@ -20,8 +20,17 @@ after_each(handles.close_all)
 describe("a finalizer that strikes within receive", function()
   local acting, busy
 
+  -- Lua 5.1 and LuaJIT finalize no tables.
+  local function finalized(finalizer)
+    if newproxy then
+      getmetatable(newproxy(true)).__gc = finalizer
+    else
+      setmetatable({}, { __gc = finalizer })
+    end
+  end
+
   local function litter(act)
-    setmetatable({}, { __gc = function()
+    finalized(function()
       if acting and not busy then
         busy = true
         act()
@@ -30,14 +39,22 @@ describe("a finalizer that strikes within receive", function()
       if acting then
         litter(act)
       end
-    end })
+    end)
   end
 
   local function received_with(act)
-    local seen = {}
-    local handle = member { message_received = function(_, message) seen[#seen + 1] = tonumber(message) end }
+    local seen, count_seen = {}, 0
+    -- Each message counts by itself: an end of a list would move when a finalizer strikes here, too.
+    local function see(message)
+      local number = tonumber(message)
+      seen[number] = (seen[number] or 0) + 1
+      count_seen = count_seen + 1
+    end
+    local handle = member { message_received = function(_, message) see(message) end }
     local function note(kind, _, message)
-      seen[#seen + 1] = kind == "message" and tonumber(message) or nil
+      if kind == "message" then
+        see(message)
+      end
     end
     for i = 1, 200 do
       assert(handle:send(tostring(i)))
@@ -49,7 +66,7 @@ describe("a finalizer that strikes within receive", function()
     litter(function() act(handle, note) end)
     litter(function() act(handle, note) end)
     local deadline, round = os.time() + 10, 0
-    while #seen < 200 and os.time() < deadline do
+    while count_seen < 200 and os.time() < deadline do
       round = round + 1
       note(coroutine.wrap(function()
         local filler = ("x"):rep(round % 9):gsub("x", "yy")
@@ -62,19 +79,19 @@ describe("a finalizer that strikes within receive", function()
     acting = false
     collectgarbage("setpause", 200)
     collectgarbage("setstepmul", 100)
-    table.sort(seen)
     return seen
   end
 
   local function all_seen(act)
     local seen = received_with(act)
     for i = 1, 200 do
-      assert.equal(i, seen[i])
+      assert.equal(1, seen[i], "message " .. i)
     end
   end
 
   it("finds the queue untouchable: nothing is lost or doubled", function()
-    for _ = 1, 10 do
+    -- Where each step of the collector is a whole collection, each round takes long.
+    for _ = 1, _VERSION == "Lua 5.4" and 10 or 2 do
       all_seen(function(handle, note) note(handle:receive()) end)
       all_seen(function(handle) handle:dispatch(1) end)
       all_seen(function(handle) handle:fetch() end)
@@ -89,12 +106,11 @@ it("dispatch without stack for a handler raises, where it looped for ever", func
   handle:wait(5)
   local deepest
   local function deeper()
-    local ok, message = pcall(string.gsub, "x", "x", function() return deeper() end)
+    local ok, message = pcall(deeper)
     if not ok and not deepest then
       deepest = { pcall(handle.dispatch, handle) }
       return error(message, 0)
     end
-    return "x"
   end
   pcall(deeper)
   assert.is_table(deepest)
@@ -135,7 +151,7 @@ it("a fork made in a handler delivers nothing of its parent's", function()
 end)
 
 it("a member stays the same table although a handler empties its list of members", function()
-  local first, same = nil, 0
+  local first, same = setmetatable({}, { __mode = "k" }), 0
   local handle = member {
     config_change = function(members)
       for i = #members, 1, -1 do
@@ -143,8 +159,10 @@ it("a member stays the same table although a handler empties its list of members
       end
     end,
     message_received = function(address)
-      first = first or tostring(address):len() > 0 and ("%p"):format(address)
-      same = same + (("%p"):format(address) == first and 1 or 0)
+      if same == 0 then
+        first[address] = true
+      end
+      same = same + (first[address] and 1 or 0)
       address = nil -- luacheck: ignore 311
       collectgarbage()
       collectgarbage()
