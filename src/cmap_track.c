@@ -4,6 +4,7 @@
 
 #include "cmap_value.h"
 #include "delivery.h"
+#include "tables.h"
 
 /***
 @module corosync.cmap
@@ -192,7 +193,9 @@ const failure *cmap_track_add_push(lua_State *L, cmap *map)
 
 	lua_pushvalue(L, -1);
 	set_tracker(L, 1, t);
+	tables_lock();
 	error = cmap_track_add(map->handle.id, t->name, all, on_change, t, &t->id);
+	tables_unlock();
 	if (error != CS_OK) {
 		lua_pop(L, 1);
 		lua_pushnil(L);
@@ -201,6 +204,16 @@ const failure *cmap_track_add_push(lua_State *L, cmap *map)
 	}
 	t->tracking = true;
 	return NULL;
+}
+
+static cs_error_t stop_tracking(const tracker *t)
+{
+	cs_error_t error;
+
+	tables_lock();
+	error = cmap_track_delete(t->map->handle.id, t->id);
+	tables_unlock();
+	return error;
 }
 
 /***
@@ -217,7 +230,7 @@ static int tracker_method_cancel(lua_State *L)
 	const failure *why = t->tracking ? handle_unusable(h) : NULL;
 
 	if (t->tracking && why == NULL) {
-		why = handle_failure(h, cmap_track_delete(h->id, t->id));
+		why = handle_failure(h, stop_tracking(t));
 	}
 	/* What has no connection tells nothing more. */
 	if (why != NULL && why != &FAILURE_CLOSED && why != h->reason) {
