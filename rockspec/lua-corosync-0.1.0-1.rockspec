@@ -34,5 +34,8 @@ build = {
   install_variables = {
     LIBDIR = "$(LIBDIR)",
     LUADIR = "$(LUADIR)",
+    -- For C programs, within the rock: `luarocks show --rock-dir lua-corosync` says where that is.
+    ARCHIVEDIR = "$(PREFIX)/embed/lib",
+    INCLUDEDIR = "$(PREFIX)/embed/include",
   },
 }

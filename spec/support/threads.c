@@ -1,6 +1,6 @@
 /*
- * threads <KiB of stack> <script> ...: runs each script in a thread of its own with a Lua state of its own, all at once.
- * A script gets its number as its argument. Ends with 0 if none of them raised.
+ * threads <KiB of stack> <script> ...: runs each script in a thread of its own with a Lua state of its own, all at
+ * once. A script gets its number as its argument. Ends with 0 if none of them raised.
  */
 #include <pthread.h>
 #include <stdio.h>
