@@ -5,9 +5,9 @@
 #include <stdbool.h>
 
 /*
- * To be asked before a call that dispatches, or that asks libcfg for addresses: those have a buffer of 1 MiB on the stack.
- * Costs nanoseconds, but for a thread's first call. True on a stack that is not the thread's own, a fiber's: nothing
- * is known of it.
+ * To be asked before a call that dispatches, or that asks libcfg for addresses: those have a buffer of 1 MiB on the
+ * stack. Costs nanoseconds, but for a thread's first call. True on a stack that is not the thread's own, a fiber's:
+ * nothing is known of it.
  */
 bool stack_suffices(void);
 
