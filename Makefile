@@ -78,7 +78,7 @@ $(CORE): $(CORE_OBJECTS)
 $(ARCHIVE): $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	@echo "AR $@"
-	@$(CC) $(CFLAGS) -r -nostdlib -o $(BUILD)/obj/corosync-lua.o $^
+	@$(CC) $(CFLAGS) $(if $(findstring -flto,$(CFLAGS)),-flinker-output=nolto-rel) -r -nostdlib -o $(BUILD)/obj/corosync-lua.o $^
 	@$(OBJCOPY) --localize-hidden $(BUILD)/obj/corosync-lua.o
 	@rm -f $@
 	@$(AR) rcs $@ $(BUILD)/obj/corosync-lua.o
