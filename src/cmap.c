@@ -5,6 +5,7 @@
 #include "cmap_value.h"
 #include "field.h"
 #include "handle.h"
+#include "tables.h"
 
 /***
 Corosync's configuration map: the userdata over libcmap. It also has the methods that all handles share, see
@@ -106,7 +107,9 @@ static int module_open(lua_State *L)
 	lua_newtable(L);
 	lua_rawseti(L, -2, VALUE_TRACKERS);
 	lua_pop(L, 1);
+	tables_lock();
 	error = open_connection(m, map);
+	tables_unlock();
 	return error == CS_OK ? 1 : handle_open_failed(L, &m->handle, error);
 }
 

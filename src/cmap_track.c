@@ -4,6 +4,7 @@
 
 #include "cmap_value.h"
 #include "delivery.h"
+#include "tables.h"
 
 /***
 @module corosync.cmap
@@ -218,7 +219,9 @@ const failure *cmap_track_add_push(lua_State *L, cmap *map)
 
 	lua_pushvalue(L, -1);
 	set_tracker(L, 1, t);
+	tables_lock();
 	error = cmap_track_add(map->handle.id, t->name, changes_of(map, t->name), on_change, t, &t->id);
+	tables_unlock();
 	if (error != CS_OK) {
 		lua_pop(L, 1);
 		lua_pushnil(L);
@@ -227,6 +230,16 @@ const failure *cmap_track_add_push(lua_State *L, cmap *map)
 	}
 	t->tracking = true;
 	return NULL;
+}
+
+static cs_error_t stop_tracking(const tracker *t)
+{
+	cs_error_t error;
+
+	tables_lock();
+	error = cmap_track_delete(t->map->handle.id, t->id);
+	tables_unlock();
+	return error;
 }
 
 /***
@@ -243,7 +256,7 @@ static int tracker_method_cancel(lua_State *L)
 	const failure *why = t->tracking ? handle_unusable(h) : NULL;
 
 	if (t->tracking && why == NULL) {
-		why = handle_failure(h, cmap_track_delete(h->id, t->id));
+		why = handle_failure(h, stop_tracking(t));
 	}
 	/* What has no connection tells nothing more. */
 	if (why != NULL && why != &FAILURE_CLOSED && why != h->reason) {

@@ -174,12 +174,15 @@ local function watch(group)
   return ok, message, code
 end
 
--- Waits for the next try, moving what arrives out of Corosync's way without calling handlers.
+-- Waits for the next try, moving what arrives out of Corosync's way without calling handlers. Nil, message, code when
+-- that fails.
 local function pause(group, seconds)
-  if group._handle:fetch(seconds) and group._loop then
+  local queued, message, code = group._handle:fetch(seconds)
+  if queued and group._loop then
     group._loop.wake(group)
   end
   show_hidden(group)
+  return queued, message, code
 end
 
 -- Calls a method of the handle until it answers something else than "try_again", for at most `timeout` seconds.
@@ -194,7 +197,10 @@ local function persist(group, what, method, ...)
     elseif now() >= deadline then
       return failure(what, group.name, ("after %g s: %s"):format(group.timeout, message), "timeout")
     end
-    pause(group, math.min(wait, math.max(deadline - now(), 0)))
+    ok, message, code = pause(group, math.min(wait, math.max(deadline - now(), 0)))
+    if ok == nil then
+      return nil, message, code
+    end
     wait = math.min(2 * wait, LONGEST_PAUSE)
   end
 end
