@@ -20,6 +20,9 @@ BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)
 LUADIR ?= $(PREFIX)/share/lua/$(LUA_ABI)
 MANDIR ?= $(PREFIX)/share/man
+ARCHIVEDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+PKGCONFIGDIR ?= $(ARCHIVEDIR)/pkgconfig
 
 LUA ?= lua$(LUA_VERSION)
 BUSTED ?= /usr/bin/busted
@@ -35,6 +38,7 @@ COROSYNC_LIBS ?= $(shell $(PKG_CONFIG) --libs libcpg libcmap libquorum libvotequ
 COROSYNC_HEADERS ?= $(shell $(PKG_CONFIG) --variable=includedir libcpg)/corosync
 COROSYNC_VERSION ?= $(shell $(PKG_CONFIG) --modversion libcpg)
 
+OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -fvisibility=hidden \
@@ -45,19 +49,25 @@ BUILD := build/$(LUA_VERSION)
 CORE := $(BUILD)/lib/lua/$(LUA_ABI)/corosync/core.so
 MODULES := $(BUILD)/share/lua/$(LUA_ABI)
 CPGRUN := $(BUILD)/bin/cpgrun
+# For C programs that embed the binding. Installed for each Lua, under its name.
+ARCHIVE := $(BUILD)/lib/libcorosync-lua.a
+EMBED := corosync-lua$(LUA_VERSION)
 
 CORE_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/*.c))
 CPGRUN_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/cpgrun/*.c))
+
+# What only the specs need.
+SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan
 
 LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
-.PHONY: all binding cpgrun demo check lint coverage specs valgrind docs install install-binding install-cpgrun deps clean
+.PHONY: all binding cpgrun demo check lint coverage specs valgrind tsan docs install install-binding install-cpgrun deps clean
 
 all: binding cpgrun
 
-binding: $(CORE) $(MODULES)
+binding: $(CORE) $(ARCHIVE) $(MODULES)
 
 cpgrun: $(CPGRUN) $(MODULES)
 
@@ -87,6 +97,15 @@ $(CORE): $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@$(CC) -shared $(LDFLAGS) -o $@ $^ $(COROSYNC_LIBS) -lm
+
+# One object in which only what is public can be seen: our names must not meet those of the program.
+$(ARCHIVE): $(CORE_OBJECTS)
+	@mkdir -p $(@D)
+	@echo "AR $@"
+	@$(CC) $(CFLAGS) $(if $(findstring -flto,$(CFLAGS)),-flinker-output=nolto-rel) -r -nostdlib -o $(BUILD)/obj/corosync-lua.o $^
+	@$(OBJCOPY) --localize-hidden $(BUILD)/obj/corosync-lua.o
+	@rm -f $@
+	@$(AR) rcs $@ $(BUILD)/obj/corosync-lua.o
 
 # -Wl,-E: modules that scripts require use the Lua in this program.
 $(CPGRUN): $(CPGRUN_OBJECTS) $(CORE_OBJECTS)
@@ -118,19 +137,37 @@ lint: docs
 coverage: $(CORE)
 	@$(LUA) tools/check-coverage.lua $(CORE) $(COROSYNC_HEADERS) docs/unbound.md
 
-$(BUILD)/spec/spec_process.so: spec/support/process.c
+$(BUILD)/spec/spec_process.so: spec/support/process.c spec/support/refuse.c
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	@$(COMPILE) -fvisibility=default -shared -o $@ $<
+	@$(COMPILE) -fvisibility=default -shared -o $@ $^
+
+$(BUILD)/spec/threads: spec/support/threads.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(COMPILE) -Isrc -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
+
+# The same with the core's sources under ThreadSanitizer; nothing where the compiler or the machine has none.
+$(BUILD)/spec/threads-tsan: spec/support/threads.c $(wildcard src/*.c src/*.h)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@if tools/has-tsan $(CC); then \
+		$(COMPILE) -O1 -fsanitize=thread -Isrc -o $@ $(filter %.c,$^) $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm; \
+	else rm -f $@; fi
 
 # The specs run inside a private cluster of one node; those that need more make their own.
 SPECS ?= spec
-specs: all $(BUILD)/spec/spec_process.so
+specs: all $(SPEC_PROGRAMS)
 	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA=$(LUA) BUSTED=$(BUSTED) tools/run-specs $(SPECS)
 
 valgrind: all $(BUILD)/spec/spec_process.so
 	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA="valgrind -q --leak-check=full --keep-debuginfo=yes --error-exitcode=9 --suppressions=spec/support/valgrind.supp $(LUA)" BUSTED=$(BUSTED) \
 		tools/run-specs spec/core
+
+# Many rounds of what `make check` does a few of.
+tsan: all $(SPEC_PROGRAMS)
+	@tools/has-tsan $(CC) || { echo "ThreadSanitizer does not work here" >&2; exit 1; }
+	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA=$(LUA) BUSTED=$(BUSTED) THREAD_ROUNDS=100 tools/run-specs spec/threads_spec.lua
 
 docs:
 	ldoc -q --fatalwarnings -c docs/config.ld .
@@ -140,6 +177,13 @@ install: install-binding install-cpgrun
 install-binding: binding
 	install -D -m 755 $(CORE) $(DESTDIR)$(LIBDIR)/corosync/core.so
 	for f in $(LUA_BINDING:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f; done
+	install -D -m 644 src/corosync-lua.h $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h
+	install -D -m 644 $(ARCHIVE) $(DESTDIR)$(ARCHIVEDIR)/lib$(EMBED).a
+	ln -sfn lib$(EMBED).a $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a
+	sed -e 's|@libdir@|$(ARCHIVEDIR)|' -e 's|@includedir@|$(INCLUDEDIR)|' -e 's|@luadir@|$(LUADIR)|' \
+		-e 's|@version@|$(VERSION)|' -e 's|@name@|$(EMBED)|' -e 's|@prefix@|$(PREFIX)|' \
+		src/corosync-lua.pc.in >$(BUILD)/$(EMBED).pc
+	install -D -m 644 $(BUILD)/$(EMBED).pc $(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc
 
 install-cpgrun: cpgrun
 	install -D -m 755 $(CPGRUN) $(DESTDIR)$(BINDIR)/cpgrun

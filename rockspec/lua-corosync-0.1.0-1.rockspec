@@ -28,5 +28,8 @@ build = {
     LUA = "$(LUA)",
     LIBDIR = "$(LIBDIR)",
     LUADIR = "$(LUADIR)",
+    -- For C programs, within the rock: `luarocks show --rock-dir lua-corosync` says where that is.
+    ARCHIVEDIR = "$(PREFIX)/embed/lib",
+    INCLUDEDIR = "$(PREFIX)/embed/include",
   },
 }

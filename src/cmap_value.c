@@ -45,6 +45,14 @@ const failure *cmap_key_check(const char *key, size_t length)
 	return length < CMAP_KEYNAME_MINLEN ? &failure_key : cmap_prefix_check(key, length);
 }
 
+/* ---- from Corosync ---- */
+
+cs_error_t cmap_value_get(cmap_handle_t id, const char *key, cmap_value *v)
+{
+	v->length = sizeof v->as;
+	return cmap_get(id, key, &v->as, &v->length, &v->type);
+}
+
 /* ---- to Lua ---- */
 
 /* The stored length of a string counts its NUL. */

@@ -11,6 +11,7 @@
 #include "cpg_parts.h"
 #include "field.h"
 #include "handle.h"
+#include "tables.h"
 
 /***
 Closed process groups: the userdata over libcpg. It also has the methods that all handles share, see
@@ -32,7 +33,7 @@ left, "join", "leave", "nodedown", "nodeup" or "procdown"; nil for who was there
 the same table in every handler, so it works as a key; `==` holds across handles, `<` orders by node and pid, and
 `tostring` gives "node:pid".
 
-A thread that dispatches needs more than 1 MiB of stack: libcpg keeps a buffer of that size there.
+A thread that dispatches needs 2 MiB of stack, see @{corosync.events}.
 @module corosync.cpg
 */
 
@@ -178,8 +179,10 @@ static int module_open(lua_State *L)
 	c = handle_new(L, &cpg_class, sizeof *c, 1);
 	c->split = lua_toboolean(L, 2);
 	take_addresses(L, 3, 4);
+	tables_lock();
 	error = open_connection(c);
-	return error == CS_OK ? 1 : handle_open_failed(L, &cpg_class, error);
+	tables_unlock();
+	return error == CS_OK ? 1 : handle_open_failed(L, &c->handle, error);
 }
 
 /* ---- methods ---- */

@@ -37,6 +37,7 @@ local handlers = require "corosync.handlers"
 local view = require "corosync.view"
 
 local DEFAULT_TIMEOUT = 10 -- seconds
+local DEFAULT_BUDGET = 1000 -- events
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1 -- seconds between tries while Corosync answers "try_again"
 local LONGEST_NAME = 128 -- bytes
 
@@ -144,9 +145,13 @@ local function prepare_views(group)
   if not handlers.find(group, "view_change") then
     return true
   end
-  local ok, message, code = group._views:open()
+  local fd, message, code = group._handle:fd()
+  local ok = fd
   if ok then
-    group._gather, message, code = core.gather(group._handle:fd(), group._views:fd())
+    ok, message, code = group._views:open()
+  end
+  if ok then
+    group._gather, message, code = core.gather(fd, group._views:fd())
   end
   return group._gather and true, message, code
 end
@@ -169,12 +174,15 @@ local function watch(group)
   return ok, message, code
 end
 
--- Waits for the next try, moving what arrives out of Corosync's way without calling handlers.
+-- Waits for the next try, moving what arrives out of Corosync's way without calling handlers. Nil, message, code when
+-- that fails.
 local function pause(group, seconds)
-  if group._handle:fetch(seconds) and group._loop then
+  local queued, message, code = group._handle:fetch(seconds)
+  if queued and group._loop then
     group._loop.wake(group)
   end
   show_hidden(group)
+  return queued, message, code
 end
 
 -- Calls a method of the handle until it answers something else than "try_again", for at most `timeout` seconds.
@@ -189,7 +197,10 @@ local function persist(group, what, method, ...)
     elseif now() >= deadline then
       return failure(what, group.name, ("after %g s: %s"):format(group.timeout, message), "timeout")
     end
-    pause(group, math.min(wait, math.max(deadline - now(), 0)))
+    ok, message, code = pause(group, math.min(wait, math.max(deadline - now(), 0)))
+    if ok == nil then
+      return nil, message, code
+    end
     wait = math.min(2 * wait, LONGEST_PAUSE)
   end
 end
@@ -287,12 +298,8 @@ local function lose(group, message)
   end
 end
 
--- Tells the script of a new view, if there is one. Answers how many there were.
-local function deliver_view(group)
-  group._views:fetch()
-  local new, seconds = group._views:next(group.settle)
-  group._gather:arm(seconds)
-  local view_change = new and handlers.find(group, "view_change")
+local function call_view_change(group, new)
+  local view_change = handlers.find(group, "view_change")
   if not view_change then
     return 0
   end
@@ -305,8 +312,27 @@ local function deliver_view(group)
   return 1
 end
 
+-- Tells the script of a new view, if there is one and it may be told now. Answers how many there were, and whether more
+-- waits.
+local function deliver_view(group, may_tell, more)
+  local views = group._views
+  views:fetch()
+  local seconds = group._state == "joined" and views:due(group.settle) or nil
+  local is_due = seconds ~= nil and seconds <= 0
+  group._overdue = is_due and not may_tell
+  if not is_due or not may_tell then
+    group._gather:arm(is_due and 0 or seconds)
+    return 0, more or is_due
+  end
+  group._gather:arm()
+  local handle = group._handle
+  local count = call_view_change(group, views:make())
+  -- Its sending may have moved events out of the descriptor's sight; its leaving may have ended the connection.
+  return count, more or handle:wait(0) or false
+end
+
 --- Calls the handlers of the events that wait, without blocking. Loops call it.
--- @tparam[opt] integer budget the most events to handle
+-- @tparam[opt=1000] integer budget the most events to handle, of which a view is one
 -- @treturn integer how many were handled
 -- @treturn boolean whether more wait
 -- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "not_connected"
@@ -316,12 +342,17 @@ function Group:dispatch(budget)
   elseif self._viewing then
     return failure("dispatch", self.name, "its view_change is running: return from it first", "dispatching")
   end
-  local handled, more, code = self._handle:dispatch(budget)
+  self._stopped = false
+  budget = budget or DEFAULT_BUDGET
+  -- Events that never end must not keep a view waiting for ever.
+  local handled, more, code = self._handle:dispatch(self._overdue and budget >= 1 and budget - 1 or budget)
   if handled and self._state == "left" then
     finish_leaving(self)
     more = false
-  elseif handled and self._state == "joined" and self._gather then
-    handled = handled + deliver_view(self)
+  elseif handled and self._gather then
+    local views
+    views, more = deliver_view(self, not self._stopped and handled < budget, more)
+    handled = handled + views
   elseif code == "not_connected" or code == "no_memory" then
     lose(self, more)
   end
@@ -375,6 +406,7 @@ end
 
 --- Ends the running dispatch after the handler that calls this; without one it does nothing.
 function Group:stop()
+  self._stopped = true
   if self._handle then
     self._handle:stop()
   end
@@ -469,7 +501,9 @@ function Group:view()
   end
   if not self._gather then
     self._views:fetch(self.timeout)
-    self._views:next(self.settle)
+    if (self._views:due(self.settle) or 1) <= 0 then
+      self._views:make()
+    end
   end
   local present = self._views:present()
   if not present then

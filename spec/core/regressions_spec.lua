@@ -208,3 +208,26 @@ it("math.huge is a budget and a time, as any number is", function()
   assert.is_true(handle:wait(math.huge))
   assert.is_number((handle:dispatch(math.huge)))
 end)
+
+it("what cannot track is not left open", function()
+  local refusing = package.cpath:match "[^;]*/spec/%?%.so":gsub("%?", "spec_process")
+  for name, handler in pairs { quorum = "quorum_change", votequorum = "quorum_change", cfg = "shutdown_request" } do
+    local program = ([[
+      collectgarbage "stop"
+      io.stdout:setvbuf "no"
+      os.execute "ls /proc/$PPID/fd | wc -l"
+      print((select(3, require("corosync.%s").open { %s = print })))
+      os.execute "ls /proc/$PPID/fd | wc -l"]]):format(name, handler)
+    local pipe = assert(io.popen(("LD_PRELOAD=%s %s -e '%s'"):format(refusing, os.getenv("LUA"):match "%S+$", program)))
+    local before, code, after = pipe:read "*a":match "^(%d+)\n(.*)\n(%d+)\n$"
+    assert.equal("try_again", code)
+    assert.equal(before, after, name)
+    pipe:close()
+  end
+end)
+
+it("several descriptors are not waited for without end when the time is no number", function()
+  local several = require("corosync.core").gather(member():fd())
+  assert.has_error(function() several:wait(0 / 0) end)
+  several:close()
+end)
