@@ -170,6 +170,36 @@ describe("the loop", function()
     assert.same(numbers(1, 10), seen)
   end)
 
+  it("stops before the handlers of another, although their events wait as well", function()
+    local count, all = 0, {}
+    finally(function()
+      for _, handle in ipairs(all) do
+        loop.remove(handle)
+      end
+      handles.close_all()
+    end)
+    for i = 1, 2 do
+      all[i] = handles.open { message_received = function()
+        count = count + 1
+        loop.stop()
+      end }
+      assert(all[i]:join(groups.name()))
+      assert(all[i]:send "stop")
+    end
+    -- What it has been told, the others have been told before.
+    local last = handles.open()
+    assert(last:join(groups.name()))
+    assert(last:send "sent last")
+    repeat local kind = handles.receive(last) until kind == "message"
+    for _, handle in ipairs(all) do
+      assert(loop.add(handle))
+    end
+    run()
+    assert.equal(1, count)
+    run()
+    assert.equal(2, count)
+  end)
+
   it("stops in a timer", function()
     local group = new()
     assert(loop.add(group))

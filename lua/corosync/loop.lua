@@ -11,6 +11,7 @@ local watched = {} -- by object: its poll handle, and its idle handle when event
 local dispatching -- the object whose handlers run
 local stale = {} -- stopped handles to close in the next run: luv 1.44 crashes at exit on a close that no run completed
 local running = false
+local stopping = false -- from `stop` to the end of `run`: luv ends its round first
 
 local function stop_idle(entry)
   if entry.idle then
@@ -31,6 +32,9 @@ local function to_stderr(message)
 end
 
 function turn(object)
+  if stopping then
+    return
+  end
   local entry, outer = watched[object], dispatching
   dispatching = object
   local handled, more, code = object:dispatch(BUDGET)
@@ -150,7 +154,7 @@ function loop.run()
     stale[i] = nil
   end
   uv.run()
-  running = false
+  running, stopping = false, false
   return true
 end
 
@@ -159,6 +163,7 @@ function loop.stop()
   if dispatching then
     dispatching:stop()
   end
+  stopping = running
   uv.stop()
 end
 
