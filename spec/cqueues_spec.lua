@@ -36,7 +36,7 @@ end
 
 local function joined_handle()
   local handle = handles.open()
-  assert(handle:join(groups.name()))
+  assert(handles.join(handle, groups.name()))
   return handle
 end
 

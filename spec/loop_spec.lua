@@ -183,12 +183,12 @@ describe("the loop", function()
         count = count + 1
         loop.stop()
       end }
-      assert(all[i]:join(groups.name()))
+      assert(handles.join(all[i], groups.name()))
       assert(all[i]:send "stop")
     end
     -- What it has been told, the others have been told before.
     local last = handles.open()
-    assert(last:join(groups.name()))
+    assert(handles.join(last, groups.name()))
     assert(last:send "sent last")
     repeat local kind = handles.receive(last) until kind == "message"
     for _, handle in ipairs(all) do
@@ -408,7 +408,7 @@ describe("handles in the loop", function()
   -- A raw handle that has joined, and as many messages of its own to come.
   local function open_cpg(name, count, given)
     local handle = handles.open(given)
-    assert(handle:join(name))
+    assert(handles.join(handle, name))
     handles.dispatch_until(handle, function() return #handle:members() == 1 end)
     for i = 1, count do assert(handle:send(tostring(i))) end
     return handle

@@ -41,7 +41,7 @@ local function member(name, more)
     handlers[key] = value
   end
   local handle = open(handlers)
-  assert(handle:join(name or group_name()))
+  assert(handles.join(handle, name or group_name()))
   dispatch_until(handle, function() return #record.configs > 0 end)
   return handle, record, handlers
 end
@@ -388,7 +388,7 @@ describe("dispatch", function()
   it("finds what fetch has waited for", function()
     local handle = open()
     assert.is_false(handle:fetch(0.01))
-    assert(handle:join(group_name()))
+    assert(handles.join(handle, group_name()))
     assert.is_true(handle:fetch(5))
     assert.error_matches(function() handle:fetch(-1) end, "seconds")
   end)
@@ -418,7 +418,7 @@ describe("a handler", function()
       end,
       config_change = function(_, gone) left = gone[1] end,
     }
-    assert(handle:join(group_name()))
+    assert(handles.join(handle, group_name()))
     assert(handle:send("go"))
     dispatch_until(handle, function() return left ~= nil end)
     assert.same({ "not_joined" }, codes)
@@ -435,7 +435,7 @@ describe("a handler", function()
         end
       end,
     }
-    assert(handle:join(group_name()))
+    assert(handles.join(handle, group_name()))
     assert(handle:send("x"))
     dispatch_until(handle, function() return #seen == 5 end)
     assert.equal("xxxxx", seen[5])
@@ -445,7 +445,7 @@ end)
 describe("receive", function()
   it("gives events in order, or nothing", function()
     local handle = open {}
-    assert(handle:join(group_name()))
+    assert(handles.join(handle, group_name()))
     assert(handle:send("hello"))
     local kind, members, left, joined = receive(handle)
     assert.equal("config", kind)
@@ -462,7 +462,7 @@ describe("receive", function()
 
   it("lets handlers yield, in a coroutine", function()
     local handle = open {}
-    assert(handle:join(group_name()))
+    assert(handles.join(handle, group_name()))
     assert(handle:send("first"))
     assert(handle:send("second"))
     local seen = {}
@@ -501,7 +501,7 @@ describe("wait", function()
     local handle = open()
     assert.is_false(handle:wait(0))
     assert.is_false(handle:wait(0.01))
-    assert(handle:join(group_name()))
+    assert(handles.join(handle, group_name()))
     assert.is_true(handle:wait(5))
     assert.is_true(handle:wait())
     assert.error_matches(function() handle:wait(-1) end, "seconds")

@@ -9,7 +9,7 @@ local count = 0
 local function member(given)
   local handle = open(given)
   count = count + 1
-  assert(handle:join("regression " .. count))
+  assert(handles.join(handle, "regression " .. count))
   return handle
 end
 

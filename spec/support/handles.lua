@@ -20,6 +20,19 @@ function handles.close_all()
   end
 end
 
+-- Joins, once Corosync's queue has room after the spec before.
+function handles.join(handle, name)
+  local deadline = os.time() + 10
+  local ok, message, code
+  repeat
+    ok, message, code = handle:join(name)
+    if code == "try_again" then
+      handle:wait(0.01)
+    end
+  until code ~= "try_again" or os.time() > deadline
+  return ok, message, code
+end
+
 -- Dispatches until the predicate holds; a real daemon on this machine needs no longer than this.
 function handles.dispatch_until(handle, predicate)
   local deadline = os.time() + 10
