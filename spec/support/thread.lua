@@ -26,6 +26,17 @@ local function dispatch_until(handles, predicate)
   end
 end
 
+-- Corosync's queue is full at times, of what the other threads send.
+local function persist(handle, method, argument)
+  repeat
+    local ok, problem, code = handle[method](handle, argument)
+    assert(ok or code == "try_again", problem)
+    if not ok then
+      handle:fetch(0.001)
+    end
+  until ok
+end
+
 -- A member of a group of this thread's own, and what it has been told.
 local function member(index)
   local seen = { messages = 0, members = 0 }
@@ -38,18 +49,8 @@ local function member(index)
     end,
   })
   seen.address = handle:address()
-  assert(handle:join(("threads.%d.%d"):format(number, index)))
+  persist(handle, "join", ("threads.%d.%d"):format(number, index))
   return handle, seen
-end
-
-local function send(handle, message)
-  repeat
-    local ok, problem, code = handle:send(message)
-    assert(ok or code == "try_again", problem)
-    if not ok then
-      handle:fetch(0.001)
-    end
-  until ok
 end
 
 -- Changes seen by this thread's trackers, each of which must be told of its own key alone.
@@ -80,7 +81,7 @@ local function round()
   local all = { handles[1], handles[2], map, quorum }
   for message = 1, MESSAGES do
     for i = 1, GROUPS do
-      send(handles[i], ("%d.%d.%d"):format(number, i, message))
+      persist(handles[i], "send", ("%d.%d.%d"):format(number, i, message))
     end
   end
   dispatch_until(all, function()
