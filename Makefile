@@ -1,13 +1,24 @@
 # make demo    installs what is missing, builds, and shows three nodes agreeing
-# make check   the same, then luacheck, the check of what is bound, and all specs against real daemons
+# make check   the same, then luacheck, the check of what is bound, and all specs against real daemons, for each Lua;
+#              for one with LUA_VERSION=5.4 (or 5.3, 5.2, 5.1, jit)
 # make install PREFIX=/usr/local LUA_VERSION=5.4
 
-VERSION := 0.1.0
+VERSION := $(shell sed -n 's/^local VERSION = "\(.*\)".*/\1/p' lua/corosync/binding.lua)
+# Every Lua that the sources are for.
+LUAS := 5.4 jit 5.3 5.2 5.1
+CHECKED_LUAS := $(or $(LUA_VERSION),$(LUAS))
+
+# LuaRocks knows of its Lua only the program.
+ifdef LUA
+LUA_VERSION ?= $(shell $(LUA) -e 'print(jit and "jit" or _VERSION:match "[%d.]+")')
+endif
 LUA_VERSION ?= 5.4
+# Whose modules LuaJIT loads.
+LUA_ABI := $(LUA_VERSION:jit=5.1)
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
-LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
-LUADIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
+LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)
+LUADIR ?= $(PREFIX)/share/lua/$(LUA_ABI)
 MANDIR ?= $(PREFIX)/share/man
 ARCHIVEDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
@@ -19,8 +30,9 @@ BUSTED ?= /usr/bin/busted
 PKG_CONFIG ?= pkg-config
 LUA_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags lua$(LUA_VERSION))
 LUA_LIBS ?= $(shell $(PKG_CONFIG) --libs lua$(LUA_VERSION))
-LUV_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags lua$(LUA_VERSION)-luv)
-LUV_LIBS ?= $(shell $(PKG_CONFIG) --libs lua$(LUA_VERSION)-luv)
+# Debian's luv names the Lua that it is for, and is linked with none: that of Lua 5.1 serves LuaJIT as well.
+LUV_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags lua$(LUA_ABI)-luv)
+LUV_LIBS ?= $(filter-out -llua$(LUA_ABI),$(shell $(PKG_CONFIG) --libs lua$(LUA_ABI)-luv))
 COROSYNC_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags libcpg libcmap libquorum libvotequorum libcfg)
 COROSYNC_LIBS ?= $(shell $(PKG_CONFIG) --libs libcpg libcmap libquorum libvotequorum libcfg)
 COROSYNC_HEADERS ?= $(shell $(PKG_CONFIG) --variable=includedir libcpg)/corosync
@@ -34,8 +46,8 @@ COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -fvisibility=
 
 # The build tree is laid out as an installation, so that cpgrun finds its modules the same way in both.
 BUILD := build/$(LUA_VERSION)
-CORE := $(BUILD)/lib/lua/$(LUA_VERSION)/corosync/core.so
-MODULES := $(BUILD)/share/lua/$(LUA_VERSION)
+CORE := $(BUILD)/lib/lua/$(LUA_ABI)/corosync/core.so
+MODULES := $(BUILD)/share/lua/$(LUA_ABI)
 CPGRUN := $(BUILD)/bin/cpgrun
 # For C programs that embed the binding. Installed for each Lua, under its name.
 ARCHIVE := $(BUILD)/lib/libcorosync-lua.a
@@ -59,12 +71,24 @@ binding: $(CORE) $(ARCHIVE) $(MODULES)
 
 cpgrun: $(CPGRUN) $(MODULES)
 
-$(BUILD)/obj/%.o: src/%.c $(wildcard src/*.h) Makefile
+# Names what is missing by Debian's package.
+.PHONY: requirements requirements-cpgrun
+requirements:
+	@PKG_CONFIG=$(PKG_CONFIG) tools/check-requirements \
+		libcpg:libcpg-dev libcmap:libcmap-dev libquorum:libquorum-dev libvotequorum:libvotequorum-dev libcfg:libcfg-dev
+
+requirements-cpgrun: requirements
+	@PKG_CONFIG=$(PKG_CONFIG) tools/check-requirements lua$(LUA_ABI)-luv:lua-luv-dev \
+		lua$(LUA_VERSION):$(if $(filter jit,$(LUA_VERSION)),libluajit2-5.1-dev,liblua$(LUA_ABI:5.1=5.1-0)-dev)
+
+$(BUILD)/obj/%.o: src/%.c $(wildcard src/*.h) Makefile | requirements
 	@mkdir -p $(@D)
 	@echo "CC $<"
 	@$(COMPILE) -c -o $@ $<
 
-$(BUILD)/obj/cpgrun/%.o: src/cpgrun/%.c $(wildcard src/*.h) Makefile
+$(BUILD)/obj/core.o $(BUILD)/obj/cpgrun/main.o: lua/corosync/binding.lua
+
+$(BUILD)/obj/cpgrun/%.o: src/cpgrun/%.c $(wildcard src/*.h) Makefile | requirements-cpgrun
 	@mkdir -p $(@D)
 	@echo "CC $<"
 	@$(COMPILE) $(LUV_CFLAGS) -c -o $@ $<
@@ -104,7 +128,7 @@ check: deps
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory coverage
-	@$(MAKE) --no-print-directory specs
+	@MAKE="$(MAKE)" tools/run-matrix $(CHECKED_LUAS)
 
 lint: docs
 	luacheck -q .
@@ -113,10 +137,10 @@ lint: docs
 coverage: $(CORE)
 	@$(LUA) tools/check-coverage.lua $(CORE) $(COROSYNC_HEADERS) docs/unbound.md
 
-$(BUILD)/spec/spec_process.so: spec/support/process.c
+$(BUILD)/spec/spec_process.so: spec/support/process.c spec/support/refuse.c
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	@$(COMPILE) -fvisibility=default -shared -o $@ $<
+	@$(COMPILE) -fvisibility=default -shared -o $@ $^
 
 $(BUILD)/spec/threads: spec/support/threads.c $(ARCHIVE)
 	@mkdir -p $(@D)
@@ -132,17 +156,18 @@ $(BUILD)/spec/threads-tsan: spec/support/threads.c $(wildcard src/*.c src/*.h)
 	else rm -f $@; fi
 
 # The specs run inside a private cluster of one node; those that need more make their own.
+SPECS ?= spec
 specs: all $(SPEC_PROGRAMS)
-	@LUA_VERSION=$(LUA_VERSION) LUA=$(LUA) BUSTED=$(BUSTED) tools/run-specs spec
+	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA=$(LUA) BUSTED=$(BUSTED) tools/run-specs $(SPECS)
 
 valgrind: all $(BUILD)/spec/spec_process.so
-	@LUA_VERSION=$(LUA_VERSION) LUA="valgrind -q --leak-check=full --keep-debuginfo=yes --error-exitcode=9 --suppressions=spec/support/valgrind.supp $(LUA)" BUSTED=$(BUSTED) \
+	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA="valgrind -q --leak-check=full --keep-debuginfo=yes --error-exitcode=9 --suppressions=spec/support/valgrind.supp $(LUA)" BUSTED=$(BUSTED) \
 		tools/run-specs spec/core
 
 # Many rounds of what `make check` does a few of.
 tsan: all $(SPEC_PROGRAMS)
 	@tools/has-tsan $(CC) || { echo "ThreadSanitizer does not work here" >&2; exit 1; }
-	@LUA_VERSION=$(LUA_VERSION) LUA=$(LUA) BUSTED=$(BUSTED) THREAD_ROUNDS=100 tools/run-specs spec/threads_spec.lua
+	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA=$(LUA) BUSTED=$(BUSTED) THREAD_ROUNDS=100 tools/run-specs spec/threads_spec.lua
 
 docs:
 	ldoc -q --fatalwarnings -c docs/config.ld .

@@ -93,7 +93,7 @@ describe("making a group", function()
   end)
 
   it("shows the name escaped, and what the group does", function()
-    assert.equal([[corosync.group 'a\0b' (idle)]], tostring(corosync.group("a\0b", {})))
+    assert.matches([[^corosync%.group 'a\0+b' %(idle%)$]], tostring(corosync.group("a\0b", {})))
   end)
 end)
 
@@ -861,6 +861,8 @@ end)
 
 describe("a group with split = true", function()
   local long = ("x"):rep(3000000)
+
+  after_each(groups.clean)
 
   local function takes_long_messages(handlers)
     local seen

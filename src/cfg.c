@@ -93,7 +93,7 @@ static int module_open(lua_State *L)
 	tables_lock();
 	error = open_connection(c, track);
 	tables_unlock();
-	return error == CS_OK ? 1 : handle_open_failed(L, &cfg_class, error);
+	return error == CS_OK ? 1 : handle_open_failed(L, &c->handle, error);
 }
 
 /* ---- this node ---- */
@@ -116,7 +116,7 @@ static int cfg_method_local_node(lua_State *L)
 	if (why != NULL) {
 		return cfg_answer(L, "ask for this node's id", why);
 	}
-	compat_pushuint64(L, node);
+	compat_pushuint32(L, node);
 	return 1;
 }
 
@@ -187,7 +187,7 @@ static int cfg_method_reopen_logs(lua_State *L)
 static int fail_node(lua_State *L, const char *what, uint32_t node, const failure *why)
 {
 	lua_pushfstring(L, "%s node ", what);
-	compat_pushuint64(L, node);
+	compat_pushuint32(L, node);
 	lua_concat(L, 2);
 	return failure_push(L, why);
 }

@@ -235,7 +235,7 @@ static int module_open(lua_State *L)
 	tables_lock();
 	error = open_connection(q, oldest, track);
 	tables_unlock();
-	return error == CS_OK ? 1 : handle_open_failed(L, &quorum_class, error);
+	return error == CS_OK ? 1 : handle_open_failed(L, &q->handle, error);
 }
 
 /* ---- methods ---- */

@@ -136,7 +136,7 @@ static int module_open(lua_State *L)
 	tables_lock();
 	error = open_connection(h, track);
 	tables_unlock();
-	return error == CS_OK ? 1 : handle_open_failed(L, &votequorum_class, error);
+	return error == CS_OK ? 1 : handle_open_failed(L, h, error);
 }
 
 /* ---- methods ---- */

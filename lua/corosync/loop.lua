@@ -87,9 +87,14 @@ function loop.watch(object, disconnected)
   if not fd then
     return nil, message, code
   end
-  local poll = uv.new_poll(fd)
-  watched[object] = { poll = poll, disconnected = disconnected or to_stderr }
+  local poll, problem = uv.new_poll(fd)
+  if not poll then
+    return nil, ("cannot watch descriptor %d: %s"):format(fd, problem), "exist"
+  end
+  local entry = { poll = poll, disconnected = disconnected or to_stderr }
+  watched[object] = entry
   poll:start("r", function() turn(object) end)
+  come_back(object, entry) -- for events that the descriptor does not show, fetched before this
   return true
 end
 
@@ -117,9 +122,12 @@ function loop.remove(object)
 end
 
 --- Lets `run` end although a handle is still there, as luv's unref does for its handles.
+-- Does nothing for what is not in the loop.
 -- @param object what was added
 function loop.unref(object)
-  watched[object].poll:unref()
+  if watched[object] then
+    watched[object].poll:unref()
+  end
 end
 
 -- Called by a group that has moved events out of the descriptor's sight.
