@@ -96,6 +96,7 @@ local function connect(group)
   end
   local own = handlers.for_handle(group, note)
   function own.error(message) group:_report(message) end
+  group._own = own
   own.previous = group._previous
   local handle, message, code = core.cpg.open(own)
   own.previous = nil -- not to keep all the earlier ones
@@ -142,26 +143,33 @@ local function watch(group)
   return true
 end
 
--- Waits for the next try, moving what arrives out of Corosync's way without calling handlers.
+-- Waits for the next try, moving what arrives out of Corosync's way without calling handlers. A loop whose users must
+-- not block waits in its own way, or answers that it cannot.
 local function pause(group, seconds)
-  if group._handle:fetch(seconds) and group._loop then
+  if group._loop and group._loop.pause then
+    return group._loop.pause(seconds)
+  elseif group._handle:fetch(seconds) and group._loop then
     group._loop.wake(group)
   end
+  return true
 end
 
 -- Calls a method of the handle until it answers something else than "try_again", for at most `timeout` seconds.
 local function persist(group, what, method, ...)
-  local deadline, wait = now() + group.timeout, FIRST_PAUSE
+  local deadline, wait, handle = now() + group.timeout, FIRST_PAUSE, group._handle
   while true do
-    local ok, message, code = group._handle[method](group._handle, ...)
+    local ok, message, code = handle[method](handle, ...)
     if ok then
       return true
     elseif code ~= "try_again" then
       return nil, message, code
     elseif now() >= deadline then
       return failure(what, group.name, ("after %g s: %s"):format(group.timeout, message), "timeout")
+    elseif not pause(group, math.min(wait, math.max(deadline - now(), 0))) then
+      return nil, message, code
+    elseif group._handle ~= handle then
+      return failure(what, group.name, "the connection was lost meanwhile", "not_connected")
     end
-    pause(group, math.min(wait, math.max(deadline - now(), 0)))
     wait = math.min(2 * wait, LONGEST_PAUSE)
   end
 end
@@ -244,18 +252,26 @@ local function with_traceback(problem)
   return debug.traceback(tostring(problem), 2)
 end
 
--- The handle is of no more use: the script hears why, and the group is inactive.
-local function lose(group, message)
-  disconnect(group)
-  group._rejoin = false
-  local disconnected = handlers.find(group, "disconnected")
-  if not disconnected then
-    group:_report(message)
-    return
-  end
-  local ok, problem = xpcall(function() disconnected(message) end, with_traceback)
+-- Calls the script; its error is reported.
+local function call(group, handler, ...)
+  local first, second, third = ... -- no event has more values
+  local ok, problem = xpcall(function() handler(first, second, third) end, with_traceback)
   if not ok then
     group:_report(problem)
+  end
+end
+
+Group._disconnect = disconnect
+
+-- The handle is of no more use: the script hears why, and the group is inactive.
+function Group:_lose(message)
+  disconnect(self)
+  self._rejoin = false
+  local disconnected = handlers.find(self, "disconnected")
+  if disconnected then
+    call(self, disconnected, message)
+  else
+    self:_report(message)
   end
 end
 
@@ -268,14 +284,23 @@ local function deliver_view(group)
   if not view_change then
     return 0
   end
-  group._viewing = true
-  local ok, problem = xpcall(function() view_change(new) end, with_traceback)
-  group._viewing = false
-  if not ok then
-    group:_report(problem)
-  end
+  group._busy = true
+  call(group, view_change, new)
+  group._busy = false
   return 1
 end
+
+-- Why no event may be handled now: nil, message, code; or true.
+local function check_idle(group, what)
+  if group._state == "idle" then
+    return failure(what, group.name, "it is not active: activate it first", "not_joined")
+  elseif group._busy then
+    return failure(what, group.name, "one of its handlers is running: return from it first", "dispatching")
+  end
+  return true
+end
+
+local FATAL = { not_connected = true, no_memory = true }
 
 --- Calls the handlers of the events that wait, without blocking. Loops call it.
 -- @tparam[opt] integer budget the most events to handle
@@ -283,10 +308,9 @@ end
 -- @treturn boolean whether more wait
 -- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "not_connected"
 function Group:dispatch(budget)
-  if self._state == "idle" then
-    return failure("dispatch", self.name, "it is not active: activate it first", "not_joined")
-  elseif self._viewing then
-    return failure("dispatch", self.name, "its view_change is running: return from it first", "dispatching")
+  local idle, why, busy = check_idle(self, "dispatch")
+  if not idle then
+    return nil, why, busy
   end
   local handled, more, code = self._handle:dispatch(budget)
   if handled and self._state == "left" then
@@ -294,10 +318,64 @@ function Group:dispatch(budget)
     more = false
   elseif handled and self._state == "joined" and self._gather then
     handled = handled + deliver_view(self)
-  elseif code == "not_connected" or code == "no_memory" then
-    lose(self, more)
+  elseif FATAL[code] then
+    self:_lose(more)
   end
   return handled, more, code
+end
+
+local FIELDS = { message = "message_received", config = "config_change", ring = "ring_change" }
+local VIEW_EVERY = 100 -- events: under load, too, views are told
+
+local function view_if_joined(group)
+  if not group._gather then
+    return false
+  elseif group._state == "joined" then
+    return deliver_view(group) > 0
+  end
+  group._views:fetch() -- what stays unread would wake for nothing
+  return false
+end
+
+local function deliver(group, event, ...)
+  local handler = group._own[FIELDS[event]]
+  if handler then
+    group._busy = true
+    call(group, handler, ...)
+    group._busy = false
+  end
+  group._steps = (group._steps or 0) + 1
+  if group._state == "left" then
+    finish_leaving(group)
+  elseif group._steps % VIEW_EVERY == 0 then
+    view_if_joined(group)
+  end
+  return true
+end
+
+local function receive(group, event, ...)
+  if event then
+    return deliver(group, event, ...)
+  end
+  local message, code = ...
+  if not code then
+    return view_if_joined(group)
+  elseif FATAL[code] then
+    group:_lose(message)
+  end
+  return nil, message, code
+end
+
+--- Calls the handler of the oldest event that waits, in the running coroutine, without blocking: where Lua allows it (not
+-- in Lua 5.1), the handler may yield. Until it returns no other event is handled. Instead of `dispatch`.
+-- @treturn boolean whether there was one
+-- @error nil, message, code: "not_joined", "dispatching" (while one of its handlers has not returned), "not_connected"
+function Group:step()
+  local idle, why, busy = check_idle(self, "handle an event of")
+  if not idle then
+    return nil, why, busy
+  end
+  return receive(self, self._handle:receive())
 end
 
 --- The descriptor to wait for; it changes with each activation. See the handle's `fd`.
@@ -405,7 +483,7 @@ function Group:view()
     return nil, message, code
   end
   if not self._gather then
-    self._views:fetch(self.timeout)
+    self._views:fetch(self._loop and self._loop.patience or self.timeout)
     self._views:next(self.settle)
   end
   local present = self._views:present()
@@ -440,15 +518,15 @@ function Group:__tostring()
   return ("corosync.group %s (%s)"):format(quoted(self.name), self._state)
 end
 
-local function metatable_of(given)
+local function metatable_of(given, base)
   if not handlers.is_class(given) then
-    return { __index = Group, __tostring = Group.__tostring }
+    return { __index = base, __tostring = Group.__tostring }
   end
   return {
     __index = function(_, key)
       local value = given[key]
       if value == nil then
-        value = Group[key]
+        value = base[key]
       end
       return value
     end,
@@ -465,7 +543,7 @@ end
 -- @treturn Group with the fields `name`, `timeout` (seconds, 10) and `settle` (seconds without a change before a view
 -- is told, 0)
 -- @raise for a bad name, and for a field that it does not know
-local function new(name, handlers_or_class)
+local function new(name, handlers_or_class, base) -- base: a class derived from Group, for loops of another kind
   check_name(name)
   handlers.check(handlers_or_class)
   local class = handlers.is_class(handlers_or_class)
@@ -477,7 +555,7 @@ local function new(name, handlers_or_class)
     _handlers = handlers_or_class,
     _rejoin = false,
     _state = "idle",
-  }, metatable_of(handlers_or_class))
+  }, metatable_of(handlers_or_class, base or Group))
 end
 
 return { Group = Group, new = new }
