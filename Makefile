@@ -24,8 +24,12 @@ COROSYNC_HEADERS ?= $(shell $(PKG_CONFIG) --variable=includedir libcpg)/corosync
 COROSYNC_VERSION ?= $(shell $(PKG_CONFIG) --modversion libcpg)
 
 CFLAGS ?= -O2 -g
+# THREADS=no: without the helper thread of corosync.resty.
+THREADS ?= yes
+THREADS_CFLAGS := $(if $(filter no,$(THREADS)),-DCOROSYNC_LUA_NO_THREADS,-pthread)
+THREADS_SOURCES := src/waker.c src/doorbell.c
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -fvisibility=hidden \
+COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(THREADS_CFLAGS) -fPIC -fvisibility=hidden \
 	-DCOROSYNC_LUA_VERSION='"$(VERSION)"' -DCOROSYNC_VERSION='"$(COROSYNC_VERSION)"' $(LUA_CFLAGS) $(COROSYNC_CFLAGS)
 
 # The build tree is laid out as an installation, so that cpgrun finds its modules the same way in both.
@@ -34,14 +38,15 @@ CORE := $(BUILD)/lib/lua/$(LUA_VERSION)/corosync/core.so
 MODULES := $(BUILD)/share/lua/$(LUA_VERSION)
 CPGRUN := $(BUILD)/bin/cpgrun
 
-CORE_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/*.c))
+CORE_SOURCES := $(filter-out $(if $(filter no,$(THREADS)),$(THREADS_SOURCES)),$(wildcard src/*.c))
+CORE_OBJECTS := $(CORE_SOURCES:src/%.c=$(BUILD)/obj/%.o)
 CPGRUN_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/cpgrun/*.c))
 
 LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
-.PHONY: all binding cpgrun demo check lint coverage specs valgrind docs install install-binding install-cpgrun deps clean
+.PHONY: all binding cpgrun nginx-binding demo check lint coverage specs valgrind bench-resty docs install install-binding install-cpgrun deps clean
 
 all: binding cpgrun
 
@@ -62,13 +67,13 @@ $(BUILD)/obj/cpgrun/%.o: src/cpgrun/%.c $(wildcard src/*.h) Makefile
 $(CORE): $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	@$(CC) -shared $(LDFLAGS) -o $@ $^ $(COROSYNC_LIBS) -lm
+	@$(CC) -shared $(THREADS_CFLAGS) $(LDFLAGS) -o $@ $^ $(COROSYNC_LIBS) -lm
 
 # -Wl,-E: modules that scripts require use the Lua in this program.
 $(CPGRUN): $(CPGRUN_OBJECTS) $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	@$(CC) $(LDFLAGS) -Wl,-E -o $@ $^ $(COROSYNC_LIBS) $(LUV_LIBS) $(LUA_LIBS) -lm -ldl
+	@$(CC) $(THREADS_CFLAGS) $(LDFLAGS) -Wl,-E -o $@ $^ $(COROSYNC_LIBS) $(LUV_LIBS) $(LUA_LIBS) -lm -ldl
 
 $(MODULES):
 	@mkdir -p $(@D)
@@ -99,13 +104,20 @@ $(BUILD)/spec/spec_process.so: spec/support/process.c
 	@echo "LD $@"
 	@$(COMPILE) -fvisibility=default -shared -o $@ $<
 
+# nginx's Lua is LuaJIT, with the modules of Lua 5.1.
+nginx-binding:
+	@$(MAKE) --no-print-directory binding LUA_VERSION=5.1 LUA_CFLAGS="$(shell $(PKG_CONFIG) --cflags luajit)" BUILD=build/jit
+
 # The specs run inside a private cluster of one node; those that need more make their own.
-specs: all $(BUILD)/spec/spec_process.so
+specs: all nginx-binding $(BUILD)/spec/spec_process.so
 	@LUA_VERSION=$(LUA_VERSION) LUA=$(LUA) BUSTED=$(BUSTED) tools/run-specs spec
 
 valgrind: all $(BUILD)/spec/spec_process.so
 	@LUA_VERSION=$(LUA_VERSION) LUA="valgrind -q --leak-check=full --keep-debuginfo=yes --error-exitcode=9 --suppressions=spec/support/valgrind.supp $(LUA)" BUSTED=$(BUSTED) \
 		tools/run-specs spec/core
+
+bench-resty: all nginx-binding
+	@BUILD_JIT=build/jit LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA) bench/resty.lua
 
 docs:
 	ldoc -q --fatalwarnings -c docs/config.ld .
