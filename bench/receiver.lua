@@ -8,7 +8,8 @@ function receiver.handlers(name)
   local function tell()
     table.sort(latencies)
     local function at(share) return latencies[math.ceil(#latencies * share)] * 1e6 end
-    io.stderr:write(("result %-28s median %6.0f   90 %% %6.0f   99 %% %6.0f\n"):format(name, at(0.5), at(0.9), at(0.99)))
+    io.stderr:write(("result %-28s median %6.0f   90 %% %6.0f   99 %% %6.0f\n")
+      :format(name, at(0.5), at(0.9), at(0.99)))
     io.stderr:flush()
   end
   return {
@@ -30,7 +31,6 @@ local function wait_for_members(handle, count)
   end
 end
 
--- Busy between the messages, since sleeping would slow it down: a machine's clock goes down with its load.
 local function send(receivers, count, pause)
   local handle = assert(core.cpg.open {})
   assert(handle:join "latency")
@@ -39,7 +39,10 @@ local function send(receivers, count, pause)
     local till = core.now() + pause
     handle:dispatch()
     assert(handle:send(("%.9f "):format(core.now()) .. ("x"):rep(40)))
-    while core.now() < till do handle:wait(till - core.now() > 0 and till - core.now() or 0) handle:dispatch() end
+    while core.now() < till do
+      handle:wait(math.max(till - core.now(), 0))
+      handle:dispatch()
+    end
   end
   assert(handle:send "end")
   handle:leave()

@@ -19,7 +19,7 @@ typedef struct doorbell {
 /* As if closed. */
 void doorbell_init(doorbell *b);
 
-/* Makes the socket, in a new directory within the given one. False, with errno set and nothing left behind, if it cannot. */
+/* Makes the socket, in a new directory within the given one. False, with errno set and nothing left, if it cannot. */
 bool doorbell_open(doorbell *b, const char *directory);
 
 /* For when the listener is readable: takes the connection and the path away if it is this process that connects. */

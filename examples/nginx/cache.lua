@@ -1,5 +1,5 @@
--- Each node's cache of values that an origin keeps. Whoever changes a value tells all workers of all nodes, in one order;
--- whoever may have missed that starts from an empty cache, never from a stale one.
+-- Each node's cache of values that an origin keeps. Whoever changes a value tells all workers of all nodes, in one
+-- order; whoever may have missed that starts from an empty cache, never from a stale one.
 local corosync_resty = require "corosync.resty"
 
 local stored = ngx.shared.cache -- by all workers of this node

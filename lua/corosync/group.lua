@@ -366,8 +366,8 @@ local function receive(group, event, ...)
   return nil, message, code
 end
 
---- Calls the handler of the oldest event that waits, in the running coroutine, without blocking: where Lua allows it (not
--- in Lua 5.1), the handler may yield. Until it returns no other event is handled. Instead of `dispatch`.
+--- Calls the handler of the oldest event that waits, in the running coroutine, without blocking: where Lua allows it
+-- (not in Lua 5.1), the handler may yield. Until it returns no other event is handled. Instead of `dispatch`.
 -- @treturn boolean whether there was one
 -- @error nil, message, code: "not_joined", "dispatching" (while one of its handlers has not returned), "not_connected"
 function Group:step()
@@ -534,18 +534,7 @@ local function metatable_of(given, base)
   }
 end
 
---- Makes a group object; it is not active yet: add it to a loop, or activate it.
--- @tparam string name 1 to 128 bytes, any bytes
--- @tparam table handlers_or_class `config_change(members, left, joined)`, `message_received(address, message)`, and
--- optionally `view_change(view)`, `ring_change(ring, nodes)`, `disconnected(reason)`,
--- `error(message_with_traceback)`; or a class with them as methods. `split = true` is as for @{corosync.cpg}'s open,
--- `settle` sets the field of that name.
--- @treturn Group with the fields `name`, `timeout` (seconds, 10) and `settle` (seconds without a change before a view
--- is told, 0)
--- @raise for a bad name, and for a field that it does not know
-local function new(name, handlers_or_class, base) -- base: a class derived from Group, for loops of another kind
-  check_name(name)
-  handlers.check(handlers_or_class)
+local function make(base, name, handlers_or_class)
   local class = handlers.is_class(handlers_or_class)
   return setmetatable({
     name = name,
@@ -555,7 +544,29 @@ local function new(name, handlers_or_class, base) -- base: a class derived from 
     _handlers = handlers_or_class,
     _rejoin = false,
     _state = "idle",
-  }, metatable_of(handlers_or_class, base or Group))
+  }, metatable_of(handlers_or_class, base))
 end
 
-return { Group = Group, new = new }
+--- Makes a group object; it is not active yet: add it to a loop, or activate it.
+-- @tparam string name 1 to 128 bytes, any bytes
+-- @tparam table handlers_or_class `config_change(members, left, joined)`, `message_received(address, message)`, and
+-- optionally `view_change(view)`, `ring_change(ring, nodes)`, `disconnected(reason)`,
+-- `error(message_with_traceback)`; or a class with them as methods. `split = true` is as for @{corosync.cpg}'s open,
+-- `settle` sets the field of that name.
+-- @treturn Group with the fields `name`, `timeout` (seconds, 10) and `settle` (seconds without a change before a view
+-- is told, 0)
+-- @raise for a bad name, and for a field that it does not know
+local function new(name, handlers_or_class)
+  check_name(name)
+  handlers.check(handlers_or_class)
+  return make(Group, name, handlers_or_class)
+end
+
+-- The same, of a class derived from Group, for a loop of another kind.
+local function derive(base, name, handlers_or_class)
+  check_name(name)
+  handlers.check(handlers_or_class)
+  return make(base, name, handlers_or_class)
+end
+
+return { Group = Group, new = new, derive = derive }

@@ -10,7 +10,8 @@
 --      }))
 --    }
 --
--- and from any request `news:send_message "hello"`. A group has the methods of @{corosync.group}; here is what differs.
+-- and from any request `news:send_message "hello"`. A group has the methods of @{corosync.group}; here is what
+-- differs.
 --
 -- No worker waits for Corosync but in short calls on this machine: joining takes 15 ms, and while Corosync itself stands
 -- still or its membership changes, leaving waits for it. There is no polling either: one helper thread per worker waits
@@ -21,8 +22,8 @@
 -- it has no connection, once, and `config_change` with oneself in `joined` when it has joined (again). What was sent in
 -- between was missed. A new worker, after a reload or a crash, is a new member and hears the same `config_change`.
 --
--- A worker that exits gracefully (`nginx -s quit`, `nginx -s reload`) leaves its groups at once. For a fast exit (`nginx
--- -s stop`) call `corosync_resty.leave()` in `exit_worker_by_lua_block`, else the others see "procdown".
+-- A worker that exits gracefully (`nginx -s quit`, `nginx -s reload`) leaves its groups at once. For a fast exit
+-- (`nginx -s stop`) call `corosync_resty.leave()` in `exit_worker_by_lua_block`, else the others see "procdown".
 --
 -- Handlers must not call `ngx.exit`: it ends the light thread that calls them.
 -- @module corosync.resty
@@ -194,7 +195,7 @@ end
 local function connect(group)
   local ok, message = base.Group.activate(group)
   if ok then
-    group._tries, group._lost = 0, nil
+    group._tries, group._lost, group._address = 0, nil, group._handle:address()
   else
     if not group._lost then
       group:_lose(message)
@@ -402,15 +403,15 @@ local function is_settled(group)
   return group._state == "joined" or group._lost or not group._wanted
 end
 
---- Sends a message to all members, oneself included. Waits, without holding up the worker, until the group has joined,
--- and while Corosync cannot take more, together at most `timeout` seconds each. It does not wait while Corosync is away.
+--- Sends a message to all members, oneself included. Waits, without holding up the worker, until the group has
+-- joined, and while Corosync cannot take more, at most `timeout` seconds each. It does not wait while Corosync is away.
 -- In a phase where nothing can wait (`log_by_lua`, for instance) it answers at once.
 -- @tparam string|table message up to 1047552 bytes, or an array of at most 63 strings, sent as one message
 -- @tparam[opt="agreed"] string guarantee "agreed" or "fifo"
 -- @treturn boolean true: Corosync has taken it
--- @error nil, message, code: "not_connected", "not_joined" (the group is not active, or the worker is exiting), "timeout"
--- (nothing was sent), "try_again" and "wrong_phase" where nothing can wait, "too_big", "too_many"; raises for anything but
--- strings
+-- @error nil, message, code: "not_connected", "not_joined" (the group is not active, or the worker is exiting),
+-- "timeout" (nothing was sent), "try_again" and "wrong_phase" where nothing can wait, "too_big", "too_many"; raises for
+-- anything but strings
 function Group:send_message(message, guarantee)
   local ok, why, code = self:wait_for(function() return is_settled(self) end, nil, "complete the join of")
   if not ok then
@@ -425,7 +426,6 @@ end
 -- @treturn table address
 -- @error nil, message, "not_connected" before the first connection
 function Group:address()
-  self._address = self._handle and self._handle:address() or self._address
   if self._address then
     return self._address
   end
@@ -465,8 +465,8 @@ local function check_options(options)
   end
 end
 
-local function make(name, handlers, options)
-  local ok, group = pcall(base.new, name, handlers, Group)
+local function make(name, given, options)
+  local ok, group = pcall(base.derive, Group, name, given)
   if not ok then
     error(group, 3)
   end
@@ -481,16 +481,16 @@ end
 
 --- Makes this worker a member of a group: call it in `init_worker_by_lua`. The join is made in the background.
 -- @tparam string name 1 to 128 bytes, any bytes
--- @tparam table handlers functions or a class, as for @{corosync.group}
+-- @tparam table handlers_or_class as for @{corosync.group}
 -- @tparam[opt] table options `directory`, where the socket to the helper thread is made for a moment ("/tmp"); `poll`,
 -- seconds, to look for events so often instead of using a helper thread. Without threads it is 0.01.
 -- @treturn Group
 -- @error nil, message, code: "wrong_phase" in `init_by_lua`, whose master process has no workers yet; "exist" when this
 -- worker has a group of that name; "no_resources". Raises for wrong arguments.
-function resty.group(name, handlers, options)
+function resty.group(name, handlers_or_class, options)
   options = options or {}
   check_options(options)
-  local group = make(name, handlers, options)
+  local group = make(name, handlers_or_class, options)
   if ngx.get_phase() == "init" then
     return failure("join", group, "init_by_lua runs in the master process, and members are its workers: "
       .. "call it in init_worker_by_lua", "wrong_phase")
