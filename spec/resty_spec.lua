@@ -4,6 +4,8 @@ local groups = require "spec.support.groups"
 local lab = require "corosync.lab"
 local nginx = require "spec.support.nginx"
 
+local unpack = table.unpack or unpack -- luacheck: ignore 113
+
 local cluster, app, other, member
 local keep = false -- what runs, for the next spec
 
@@ -342,7 +344,7 @@ describe("the example of a cache", function()
   local function start_cache(node)
     local server = nginx.start(cluster, node, uv.cwd() .. "/examples/nginx", "nginx.conf")
     servers[node] = server
-    server:says("uses the cache", 2)
+    server:says(" uses the cache", 2)
   end
 
   local function forgotten(server)
@@ -375,7 +377,7 @@ describe("the example of a cache", function()
       urls[key + 1], expected[key + 1] = "http://127.0.0.1:8080/key" .. key, values[key] .. " "
     end
     for _, server in pairs(servers) do
-      local out = server:request("8080/key0", "-w", " ", table.unpack(urls))
+      local out = server:request("8080/key0", "-w", " ", unpack(urls))
       assert.equal(expected[1] .. table.concat(expected), out)
     end
   end
@@ -433,9 +435,9 @@ describe("the example of a cache", function()
     server:wait_for("a hit", function() return select(2, get(server, 1)) == "hit" end)
     change_at_origin(1, "new")
     assert.same({ "old", "hit" }, { get(server, 1) })
-    local said = #server:find "uses the cache"
+    local said = #server:find " uses the cache"
     server:signal("KILL", server:children()[1])
-    server:says("uses the cache", said + 3) -- two of the one that stays, one of the new one
+    server:says(" uses the cache", said + 3) -- two of the one that stays, one of the new one
     assert.equal("new", (get(server, 1)))
   end)
 
@@ -448,11 +450,23 @@ describe("the example of a cache", function()
     for _ = 1, 3 do assert.same({ "old", "miss" }, { get(server, 2) }) end
     change_at_origin(2, "new")
     assert.equal("new", (get(server, 2)))
-    local said = #server:find "uses the cache"
+    local said = #server:find " uses the cache"
     assert(cluster:restart(3))
-    server:says("uses the cache", said + 2)
+    server:says(" uses the cache", said + 2)
     assert.equal("new", (get(server, 2)))
     server:wait_for("a hit", function() return select(2, get(server, 2)) == "hit" end)
+  end)
+
+  it("is not used where no majority is, and starts empty when the network is whole again", function()
+    local server, said = servers[2], {}
+    assert.equal("changed", put(server, 3, "old"))
+    assert(cluster:partition({ 2 }, { 1, 3 }))
+    server:says("does not use the cache, ", 2)
+    for node, each in ipairs(servers) do said[node] = #each:find " uses the cache" end
+    assert.equal("changed", put(servers[1], 3, "new"))
+    assert(cluster:heal())
+    for node, each in ipairs(servers) do each:says(" uses the cache", said[node] + 2) end
+    for _, each in ipairs(servers) do assert.equal("new", (get(each, 3))) end
   end)
 
   it("is shown whole in the guide", function()

@@ -13,8 +13,8 @@
 -- and from any request `news:send_message "hello"`. A group has the methods of @{corosync.group}; here is what
 -- differs.
 --
--- No worker waits for Corosync but in short calls on this machine: joining takes 15 ms, and while Corosync itself stands
--- still or its membership changes, leaving waits for it. There is no polling either: one helper thread per worker waits
+-- No worker waits for Corosync but in short calls on this machine: opening a connection takes 15 ms, and leaving waits
+-- while Corosync stands still or its membership changes. There is no polling either: one helper thread per worker waits
 -- for the connections of its groups and wakes their light threads. While a handler runs, later events wait at Corosync,
 -- in its memory: long work belongs in a timer or a light thread of its own.
 --

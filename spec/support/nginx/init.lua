@@ -18,7 +18,7 @@ Nginx.__index = Nginx
 
 local function is_root()
   local file = assert(io.open "/proc/self/uid_map")
-  local first, _, count = file:read("n", "n", "n")
+  local first, _, count = file:read("*n", "*n", "*n")
   file:close()
   return first == 0 and count > 1
 end
