@@ -133,6 +133,18 @@ describe("a group in nginx", function()
     assert.equal("3", app:request "8090/threads")
   end)
 
+  it("sends more than Corosync takes at once, while its worker goes on", function()
+    app = start(1)
+    local flood = assert(cluster:run(1, { "curl", "-sS", "http://127.0.0.1:8090/flood?count=40" }))
+    repeat until app:request "8090/ping" == "pong" and #app:find "^%d+ message" > 0
+    assert.equal(0, (assert(flood:wait(20))))
+    assert.same({ "sent" }, flood.lines)
+    local pids = app:children()
+    local heard = sequences(app, "last", { { app, pids[1] }, { app, pids[2] } })
+    assert.equal(161, #heard[1])
+    assert_same_order(heard)
+  end)
+
   it("rests when nothing happens", function()
     app = start(1)
     local pids, before = app:children(), {}
@@ -142,6 +154,8 @@ describe("a group in nginx", function()
       assert.is_true(ticks(app, pid) - before[pid] <= 2)
     end
     assert.same({}, app:find "looks for events every")
+    -- Nothing is left of the sockets.
+    assert.not_equal(0, (assert(cluster:command(1, { "sh", "-c", "ls -d /run/corosync-????????????????" }))))
   end)
 
   it("reports a handler's error, and handles the next event", function()

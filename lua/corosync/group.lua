@@ -147,7 +147,7 @@ end
 -- not block waits in its own way, or answers that it cannot.
 local function pause(group, seconds)
   if group._loop and group._loop.pause then
-    return group._loop.pause(seconds)
+    return group._loop.pause(group, seconds)
   elseif group._handle:fetch(seconds) and group._loop then
     group._loop.wake(group)
   end

@@ -65,8 +65,10 @@ end
 -- What corosync.group asks of a loop.
 local light = { patience = 0 }
 
-function light.pause(seconds)
-  if not may_wait() then
+-- Nor is anything tried for long that is no longer wanted.
+function light.pause(group, seconds)
+  local unwanted = not group._wanted and group._state == "idle" or group._leave_by and now() >= group._leave_by
+  if unwanted or not may_wait() then
     return false
   end
   ngx.sleep(seconds)
@@ -196,7 +198,7 @@ local function connect(group)
   local ok, message = base.Group.activate(group)
   if ok then
     group._tries, group._lost, group._address = 0, nil, group._handle:address()
-  else
+  elseif group._wanted then
     if not group._lost then
       group:_lose(message)
     end
@@ -234,41 +236,41 @@ end
 
 local run_safely
 
--- Gives the group to a new light thread; if there can be none now, this one goes on.
+-- After enough rounds, gives the group to a new light thread; if there can be none now, this one goes on.
 local function hand_over(group)
-  return not ngx.worker.exiting() and ngx.timer.at(0, run_safely, group)
+  return group._rounds % RENEW == 0 and not ngx.worker.exiting() and ngx.timer.at(0, run_safely, group)
 end
 
--- Handles events until the group is no longer active, or was handed over: answers true then.
+-- Handles an event, or waits for one.
 local function serve(group)
-  local handled = 0
-  while group._state ~= "idle" do
-    leave_if_wanted(group)
-    local some = group:_step()
-    if some then
-      handled = handled + 1
-      tell_waiting(group)
-      if handled % RENEW == 0 and hand_over(group) then
-        return true
-      elseif handled % BUDGET == 0 then
-        ngx.sleep(0)
-      end
-    elseif some == false then
-      wait_for_event(group)
+  leave_if_wanted(group)
+  local some = group:_step()
+  if some == false then
+    wait_for_event(group)
+  elseif some then
+    tell_waiting(group)
+    if group._rounds % BUDGET == 0 then
+      ngx.sleep(0)
     end
   end
 end
 
+-- Until the group is no longer active, or was handed over: answers true then.
 local function run(group)
-  group._thread = coroutine.running()
-  local handed_over = false
-  while not handed_over and (group._wanted or group._state ~= "idle") do
-    if group._state == "idle" then
+  local handed_over
+  group._thread, group._rounds = coroutine.running(), 0
+  repeat
+    group._rounds = group._rounds + 1
+    if group._state ~= "idle" then
+      serve(group)
+    elseif group._wanted then
       connect(group)
+    else
+      break
     end
-    handed_over = serve(group)
-    take_down_bell(group)
-  end
+    handed_over = hand_over(group)
+  until handed_over
+  take_down_bell(group)
   return handed_over
 end
 
@@ -323,17 +325,15 @@ end
 
 -- A timer that does not come for a day comes before its time when the worker is to exit.
 local function watch_exit()
-  local ok, message = ngx.timer.at(DAY, function(premature)
-    exit_is_watched = false
-    if not premature then
-      return watch_exit()
-    end
-    for _, group in pairs(groups) do
-      leave_at_exit(group)
-    end
-  end)
-  exit_is_watched = ok and true or false
-  return ok, message
+  local message
+  if not exit_is_watched then
+    exit_is_watched, message = ngx.timer.every(DAY, function(premature)
+      for _, group in pairs(premature and groups or {}) do
+        leave_at_exit(group)
+      end
+    end)
+  end
+  return exit_is_watched, message
 end
 
 -- ---- what scripts call ----
@@ -497,11 +497,12 @@ function resty.group(name, handlers_or_class, options)
   elseif groups[name] then
     return failure("join", group, "this worker has a group of that name already", "exist")
   end
-  local ok, message, code = group:activate()
-  if ok and not exit_is_watched then
-    ok, message = watch_exit()
-    code = "no_resources"
+  local ok, message = watch_exit()
+  if not ok then
+    return failure("watch the worker's exit for", group, message, "no_resources")
   end
+  local code
+  ok, message, code = group:activate()
   if not ok then
     return nil, message, code
   end

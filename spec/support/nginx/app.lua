@@ -50,7 +50,7 @@ local handlers = {
     for kind in (os.getenv "SPEC_HANDLERS" or ""):gmatch "%a+" do act[kind]() end
     local what = message:match "^do (%a+)$"
     if what then act[what]() end
-    tell("message", tostring(address), message)
+    tell("message", tostring(address), (message:gsub(" +$", "")))
   end,
   config_change = function(members, left, joined)
     tell("config", #members, "left", list(left), "joined", list(joined))
@@ -61,9 +61,27 @@ local handlers = {
   end,
 }
 
-app.group = assert(corosync_resty.group("spec", handlers, { poll = tonumber(os.getenv "SPEC_POLL") }))
+app.group = assert(corosync_resty.group("spec", handlers, {
+  poll = tonumber(os.getenv "SPEC_POLL"),
+  directory = "/run",
+}))
 
 local commands = {}
+
+-- More than Corosync takes at once.
+function commands.flood(args)
+  local threads = {}
+  for i = 1, 4 do
+    threads[i] = ngx.thread.spawn(function()
+      for j = 1, tonumber(args.count) do
+        local message = ("%d-%d%s"):format(i, j, (" "):rep(100000))
+        assert(app.group:send_message(message))
+      end
+    end)
+  end
+  for i = 1, 4 do assert(ngx.thread.wait(threads[i])) end
+  ngx.say "sent"
+end
 
 function commands.send(args)
   for i = 1, tonumber(args.count or 1) do
