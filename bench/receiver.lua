@@ -8,8 +8,8 @@ function receiver.handlers(name)
   local function tell()
     table.sort(latencies)
     local function at(share) return latencies[math.ceil(#latencies * share)] * 1e6 end
-    io.stderr:write(("result %-28s median %6.0f   90 %% %6.0f   99 %% %6.0f\n")
-      :format(name, at(0.5), at(0.9), at(0.99)))
+    io.stderr:write(("result %-28s 10 %% %5.0f   median %5.0f   90 %% %5.0f   99 %% %5.0f\n")
+      :format(name, at(0.1), at(0.5), at(0.9), at(0.99)))
     io.stderr:flush()
   end
   return {

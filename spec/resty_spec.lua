@@ -131,6 +131,8 @@ describe("a group in nginx", function()
     assert.equal(9001, #heard[1])
     assert_same_order(heard)
     assert.equal("3", app:request "8090/threads")
+    assert.same({}, app:find "%[warn%].*")
+    assert.same({}, app:find "%[error%].*")
   end)
 
   it("sends more than Corosync takes at once, while its worker goes on", function()

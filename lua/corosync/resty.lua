@@ -40,6 +40,7 @@ local DAY = 86400 -- seconds
 local SHORTEST_RETRY, LONGEST_RETRY = 0.1, 2 -- seconds between tries to reach Corosync
 local LEAVING = 5 -- seconds that an exiting worker waits for its leaving to be told
 local BUDGET = 128 -- events handled before the worker's requests get their turn
+local TURN = 0.001 -- seconds: nginx without OpenResty's patches warns at each ngx.sleep(0)
 local RENEW = 4000 -- events handled by one light thread, whose memory is given back only when it ends
 local MAY_WAIT = { rewrite = true, access = true, content = true, timer = true, server_rewrite = true,
   preread = true, ssl_cert = true, ssl_client_hello = true, ssl_session_fetch = true }
@@ -250,7 +251,7 @@ local function serve(group)
   elseif some then
     tell_waiting(group)
     if group._rounds % BUDGET == 0 then
-      ngx.sleep(0)
+      ngx.sleep(TURN)
     end
   end
 end
