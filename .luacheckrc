@@ -2,7 +2,7 @@ std = "max"
 max_line_length = 120
 exclude_files = { "build", "docs" }
 
--- Scripts for cpgrun: their handlers and `group` are globals by design.
+-- Scripts for cpgrun: their handlers and what they find are globals by design.
 files["examples"] = {
   globals = { "config_change", "message_received", "quorum_change", "ring_change", "view_change", "started", "stopping",
     "group_name" },

@@ -2,7 +2,7 @@
 # make check   the same, then luacheck, the check of what is bound, and all specs against real daemons
 # make install PREFIX=/usr/local LUA_VERSION=5.4
 
-VERSION := 0.1.0
+VERSION := $(shell sed -n 's/^local VERSION = "\(.*\)".*/\1/p' lua/corosync/binding.lua)
 LUA_VERSION ?= 5.4
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
@@ -58,6 +58,8 @@ $(BUILD)/obj/%.o: src/%.c $(wildcard src/*.h) Makefile
 	@mkdir -p $(@D)
 	@echo "CC $<"
 	@$(COMPILE) -c -o $@ $<
+
+$(BUILD)/obj/core.o $(BUILD)/obj/cpgrun/main.o: lua/corosync/binding.lua
 
 $(BUILD)/obj/cpgrun/%.o: src/cpgrun/%.c $(wildcard src/*.h) Makefile
 	@mkdir -p $(@D)

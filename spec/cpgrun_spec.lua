@@ -21,6 +21,11 @@ local function run(name, text, ...)
   return code, table.concat(it.lines, "\n"), table.concat(it.errors, "\n")
 end
 
+-- This node has one vote.
+local function set_votes(count)
+  assert.equal(0, (program.run(machine.find "corosync-cmapctl", "-s", "quorum.expected_votes", "u32", tostring(count))))
+end
+
 describe("cpgrun", function()
   after_each(program.clean)
   teardown(program.remove)
@@ -89,9 +94,23 @@ describe("cpgrun", function()
         assert(other:send_message "x")]])))
     end)
 
+    it("accepts a script that only follows views, and uses the cluster while it loads", function()
+      local code, out, errors = check [[
+        function view_change() end
+        assert(cmap:set("spec.checked", 1, "u8") and cmap:delete "spec.checked")
+        assert(cmap:increment "spec.checked" and cmap:decrement "spec.checked")
+        local tracker = cmap:track("spec.", function() error "called" end)
+        assert(tracker:cancel())
+        for _ in cmap:each "totem." do error "no key is there" end
+        print(select(3, cmap:get "totem.version"), quorum:quorate(), group:is_quorate(), select(3, group:view())) ]]
+      assert.equal(0, code, errors)
+      assert.matches("^not_exist\ttrue\ttrue\ttry_again\n.*would run in group 'checked'$", out)
+    end)
+
     for what, text in pairs {
       ["a syntax error"] = "x = = 1", ["an error"] = "function config_change() end error 'x'", ["no handler"] = "x = 1",
-      ["a handler that is no function"] = NOTHING .. "started = 3", ["a bad name"] = NOTHING .. "group_name = ''",
+      ["a handler that is no function"] = NOTHING .. "started = 3", ["a view_change that is none"] = "view_change = {}",
+      ["a quorum_change that is none"] = NOTHING .. "quorum_change = 3", ["a bad name"] = NOTHING .. "group_name = ''",
     } do
       it("refuses " .. what, function()
         local code, _, errors = check(text)
@@ -144,7 +163,7 @@ describe("cpgrun", function()
   it("without a daemon says what to do", function()
     local code, _, errors = program.run("unshare", "-n", "cpgrun", file("alone.lua", NOTHING))
     assert.equal(1, code)
-    assert.matches("error: .*is corosync running", errors)
+    assert.matches("error: cannot reach Corosync's cpg service: .*is corosync running", errors)
     assert.not_matches("traceback", errors)
   end)
 
@@ -209,6 +228,74 @@ describe("cpgrun", function()
     end)
   end)
 
+  it("gives a script views, with nothing else defined", function()
+    local it = cpgrun("views", [[
+      function view_change(view)
+        print("view", #view.members, #view.nodes, view.quorate, #view.joined, view == group:view())
+      end]])
+    line(it, "^view\t1\t1\ttrue\t1\ttrue$")
+    local other = cpgrun("views", "function view_change(view) print(#view.members) end")
+    line(it, "^view\t2\t1\ttrue\t1\ttrue$")
+    line(other, "^2$")
+    other:kill "sigterm"
+    line(it, "^view\t1\t1\ttrue\t0\ttrue$")
+    assert.equal(3, #it.lines)
+  end)
+
+  it("gives a script quorum's changes, and the handler that it has at that time", function()
+    local it = cpgrun("quorum", NOTHING .. [[
+      function quorum_change(quorate, members)
+        print("first", quorate, #members, members[1])
+        function quorum_change(now_quorate) print("second", now_quorate) end
+      end
+      function started() print "up" end]])
+    line(it, "^first\ttrue\t1\t1$")
+    line(it, "^up$")
+    finally(function() set_votes(1) end)
+    set_votes(3)
+    line(it, "^second\tfalse$")
+    set_votes(1)
+    line(it, "^second\ttrue$")
+  end)
+
+  it("has the configuration map and quorum ready while the script loads", function()
+    local it = cpgrun("services", NOTHING .. [[
+      print("ready", cmap:get "totem.version", quorum:quorate())
+      assert(cmap:set("spec.cpgrun.key", 41, "u32"))
+      assert(cmap:increment "spec.cpgrun.key")
+      print("value", cmap:get "spec.cpgrun.key")
+      cmap:track("spec.cpgrun.", function(kind, key, new_value) print(kind, key, new_value) end)
+      function started() print "up" end]])
+    line(it, "^ready\t2\ttrue$")
+    line(it, "^value\t42\tu32$")
+    line(it, "^up$")
+    assert.equal(0, (program.run(machine.find "corosync-cmapctl", "-s", "spec.cpgrun.key", "u32", "43")))
+    line(it, "^modify\tspec.cpgrun.key\t43$")
+    assert.equal(0, (program.run(machine.find "corosync-cmapctl", "-d", "spec.cpgrun.key")))
+    line(it, "^delete\tspec.cpgrun.key\tnil$")
+  end)
+
+  it("logs errors of trackers and of handlers of quorum and views, and goes on", function()
+    local it = cpgrun("troubles", [[
+      function quorum_change() error "in quorum_change" end
+      function view_change(view)
+        error("in view_change " .. #view.members)
+      end
+      cmap:track("spec.cpgrun.", function(kind) error("in the tracker " .. kind) end)
+      function started() print "up" end]])
+    line(it, "^up$")
+    complaint(it, "^%S+ error: [^\n]*troubles.lua:1: in quorum_change$")
+    complaint(it, "^%S+ error: [^\n]*troubles.lua:3: in view_change 1$")
+    assert.equal(0, (program.run(machine.find "corosync-cmapctl", "-s", "spec.cpgrun.trouble", "u32", "1")))
+    complaint(it, "^%S+ error: [^\n]*troubles.lua:5: in the tracker add$")
+    assert.equal(0, (program.run(machine.find "corosync-cmapctl", "-d", "spec.cpgrun.trouble")))
+    complaint(it, "^%S+ error: [^\n]*troubles.lua:5: in the tracker delete$")
+    cpgrun("troubles", NOTHING)
+    complaint(it, "^%S+ error: [^\n]*troubles.lua:3: in view_change 2$")
+    complaint(it, "^stack traceback:$")
+    assert.is_false(it.exited)
+  end)
+
   describe("its end", function()
     local TELL = NOTHING .. "function started() print 'up' end\nfunction stopping() print(group:is_active()) end\n"
 
@@ -242,6 +329,34 @@ describe("cpgrun", function()
       assert.equal(0, code)
       assert.equal("true", out)
       assert.equal("leave", line(other, "^left\t%d+\t(.*)$"))
+    end)
+
+    it("comes when the script leaves its group, although the map and quorum are there", function()
+      local code, out = run("leaving", [[
+        cmap:track("", function() end)
+        function quorum_change() end
+        function view_change() assert(group:deactivate()) end
+        function stopping() print("bye", group:is_active()) end]])
+      assert.equal(0, code)
+      assert.equal("bye\tfalse", out)
+    end)
+
+    it("comes by loop.stop in handlers of views, of quorum and of a tracker", function()
+      for name, text in pairs {
+        view = "function view_change() require('corosync').loop.stop() end",
+        quorum = NOTHING .. "function quorum_change() require('corosync').loop.stop() end",
+        tracker = NOTHING .. [[
+          cmap:track("spec.cpgrun.end", function(kind)
+            if kind == "add" then require("corosync").loop.stop() end
+          end)
+          function started()
+            assert(cmap:set("spec.cpgrun.end", 1, "u8"))
+            assert(cmap:delete "spec.cpgrun.end")
+          end]],
+      } do
+        local code, out = run(name, text .. "\nfunction stopping() print 'bye' end")
+        assert.same({ 0, "bye" }, { code, out })
+      end
     end)
 
     it("comes by loop.stop in the first config_change", function()

@@ -862,6 +862,8 @@ end)
 describe("a group with split = true", function()
   local long = ("x"):rep(3000000)
 
+  after_each(groups.clean)
+
   local function takes_long_messages(handlers)
     local seen
     handlers.message_received = function(...) seen = select(select("#", ...), ...) end

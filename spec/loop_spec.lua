@@ -2,7 +2,9 @@
 
 local corosync = require "corosync"
 local groups = require "spec.support.groups"
+local handles = require "spec.support.handles"
 local lab = require "corosync.lab"
+local machine = require "corosync.lab.machine"
 local uv = require "luv"
 
 local loop = corosync.loop
@@ -121,15 +123,13 @@ describe("the loop", function()
       config_change = function(_, left, joined)
         joins = joins + #joined
         if #left > 0 and joins == 1 then assert(group:activate()) end
+        if #joined > 0 and joins == 2 then
+          after(1, function() assert(group:send_message "2") end)
+        end
       end,
       message_received = function(_, message)
         seen[#seen + 1] = message
         leave(group)
-        if message == "1" then
-          after(1, function()
-            assert(group:send_message "2")
-          end)
-        end
       end,
     }
     assert(loop.add(group))
@@ -349,6 +349,337 @@ describe("the loop", function()
     assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
     assert.same({ "corosync.cpg\tnil", "corosync.cmap\tnil", "corosync.quorum\tnil", "corosync.group\tnil",
       "corosync\tnil", "table" }, program.lines)
+  end)
+end)
+
+describe("handles in the loop", function()
+  local KEY = "spec.loop.key"
+
+  -- What was in the loop is taken out before it is closed.
+  after_each(function()
+    for _, handle in ipairs(handles.made) do loop.remove(handle) end
+    handles.close_all()
+    groups.clean()
+  end)
+
+  local function keep(handle)
+    table.insert(handles.made, handle)
+    return handle
+  end
+
+  local function open_map()
+    return keep(assert(corosync.cmap.open()))
+  end
+
+  local function open_quorum(quorum_change)
+    return keep(assert(corosync.quorum.open { quorum_change = quorum_change }))
+  end
+
+  -- A raw handle that has joined, and as many messages of its own to come.
+  local function open_cpg(name, count, given)
+    local handle = handles.open(given)
+    assert(handle:join(name))
+    handles.dispatch_until(handle, function() return #handle:members() == 1 end)
+    for i = 1, count do assert(handle:send(tostring(i))) end
+    return handle
+  end
+
+  local function cmapctl(...)
+    local program = groups.spawn { machine.find "corosync-cmapctl", ... }
+    assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
+  end
+
+  it("tell a map's changes, made by another program", function()
+    local map, seen = open_map(), {}
+    assert(map:track(KEY, function(kind, key, new_value, old_value)
+      seen[#seen + 1] = { kind, key, new_value, old_value }
+      if kind == "delete" then loop.remove(map) end
+    end))
+    assert.is_true(loop.add(map))
+    local program = groups.spawn { "sh", "-c", 'for value in 1 2; do "$0" -s "$1" u32 $value; done; "$0" -d "$1"',
+      machine.find "corosync-cmapctl", KEY }
+    assert.is_true(run())
+    assert.same({ { "add", KEY, 1 }, { "modify", KEY, 2, 1 }, { "delete", KEY, nil, 2 } }, seen)
+    assert.equal(0, program:wait(10))
+  end)
+
+  it("tell quorum", function()
+    local handle, seen
+    handle = open_quorum(function(quorate, members)
+      seen = { quorate, members }
+      loop.stop()
+    end)
+    assert.is_true(loop.add(handle))
+    run()
+    assert.same({ true, { 1 } }, seen)
+  end)
+
+  it("tell a raw handle's messages", function()
+    local handle, seen = nil, {}
+    handle = open_cpg("spec-loop", 5, {
+      message_received = function(_, message)
+        seen[#seen + 1] = message
+        if message == "5" then loop.remove(handle) end
+      end,
+    })
+    assert.is_true(loop.add(handle))
+    run()
+    assert.same(numbers(1, 5), seen)
+  end)
+
+  it("may be added twice, and be there beside groups", function()
+    local count, handle = 0, nil
+    handle = open_quorum(function()
+      count = count + 1
+      loop.remove(handle)
+    end)
+    assert.is_true(loop.add(handle))
+    assert.is_true(loop.add(handle))
+    local group, seen = collector { ["1"] = leave }
+    assert(loop.add(group))
+    send_numbers(group, 1)
+    run()
+    assert.same({ { "1" }, 1 }, { seen, count })
+  end)
+
+  it("are the only things beside groups that it takes", function()
+    for _, wrong in ipairs { 1, "text", true, {}, print, io.stdout } do
+      local ok, message = pcall(loop.add, wrong)
+      assert.is_false(ok)
+      assert.matches("bad argument #1 'object' to 'add' %(group or handle expected, got " .. type(wrong), message)
+    end
+    local ok, message = pcall(function() loop.add() end)
+    assert.is_false(ok)
+    assert.matches("loop_spec.lua:%d+: bad argument", message)
+  end)
+
+  it("are refused once they are closed", function()
+    local map = open_map()
+    map:close()
+    local ok, message, code = loop.add(map)
+    assert.is_nil(ok)
+    assert.equal("string", type(message))
+    assert.equal("closed", code)
+    run()
+  end)
+
+  it("are removed before they are closed", function()
+    local map = open_map()
+    assert(loop.add(map))
+    loop.remove(map)
+    map:close()
+    loop.remove(map)
+    run()
+  end)
+
+  it("wait while they are removed", function()
+    local map, seen = open_map(), 0
+    assert(map:track(KEY, function()
+      seen = seen + 1
+      loop.remove(map)
+    end))
+    assert(loop.add(map))
+    loop.remove(map)
+    cmapctl("-s", KEY, "u32", "7")
+    run()
+    assert.equal(0, seen)
+    assert(loop.add(map))
+    run()
+    assert.equal(1, seen)
+    assert(map:delete(KEY))
+  end)
+
+  it("tell what had been fetched before they were added", function()
+    local handle, seen = nil, {}
+    handle = open_cpg("spec-loop", 50, {
+      message_received = function(_, message)
+        seen[#seen + 1] = message
+        if message == "50" then loop.remove(handle) end
+      end,
+    })
+    local hidden = uv.new_poll(handle:fd())
+    hidden:start("r", function() assert(handle:fetch()) end)
+    after(50, function() hidden:close() end)
+    run()
+    assert.same({}, seen)
+    assert(loop.add(handle))
+    run()
+    assert.same(numbers(1, 50), seen)
+  end)
+
+  it("go on when a handler of their own takes them out and puts them back", function()
+    local handle, seen = nil, {}
+    handle = open_cpg("spec-loop", 300, {
+      message_received = function(_, message)
+        seen[#seen + 1] = message
+        loop.remove(handle)
+        if message ~= "300" then assert(loop.add(handle)) end
+      end,
+    })
+    assert(loop.add(handle))
+    run()
+    assert.same(numbers(1, 300), seen)
+  end)
+
+  it("may be closed inside their own handlers", function()
+    local map = open_map()
+    assert(map:track(KEY, function() map:close() end))
+    assert(loop.add(map))
+    local quorum
+    quorum = open_quorum(function() quorum:close() end)
+    assert(loop.add(quorum))
+    cmapctl("-s", KEY, "u32", "7")
+    run()
+    assert.equal("closed", select(3, map:get(KEY)))
+    assert.equal("closed", select(3, quorum:quorate()))
+    assert(open_map():delete(KEY))
+  end)
+
+  it("may be replaced inside their own handlers", function()
+    local count, first, second = 0, nil, nil
+    first = open_quorum(function()
+      loop.remove(first)
+      first:close()
+      second = open_quorum(function()
+        count = count + 1
+        loop.remove(second)
+      end)
+      assert(loop.add(second))
+    end)
+    assert(loop.add(first))
+    run()
+    assert.equal(1, count)
+  end)
+
+  it("are refused while a closed one that was not removed is in their place", function()
+    local first, answer = nil, nil
+    first = open_quorum(function()
+      local fd = first:fd()
+      first:close()
+      local second = open_map()
+      answer = second:fd() == fd and { loop.add(second) } or "the descriptor is another"
+    end)
+    assert(loop.add(first))
+    run()
+    assert.same({ nil, "exist" }, { answer[1], answer[3] })
+    assert.equal("string", type(answer[2]))
+  end)
+
+  it("do not keep it from ending after unref", function()
+    local map, seen = open_map(), 0
+    assert(map:track(KEY, function() seen = seen + 1 end))
+    assert(loop.add(map))
+    loop.unref(map)
+    run()
+    assert.equal(0, seen)
+    -- They are served for as long as something else keeps it running.
+    local group = new()
+    assert(loop.add(group))
+    assert(map:set(KEY, "text", "string"))
+    assert(map:delete(KEY))
+    local watch = uv.new_prepare()
+    watch:start(function()
+      if seen == 2 then
+        watch:close()
+        leave(group)
+      end
+    end)
+    run()
+    assert.equal(2, seen)
+  end)
+
+  it("stop it in a tracker's handler; the other changes come in the next run", function()
+    local map, seen = open_map(), {}
+    assert(map:track(KEY, function(kind)
+      seen[#seen + 1] = kind
+      loop.stop()
+    end))
+    assert(loop.add(map))
+    assert(map:set(KEY, 1, "u8"))
+    assert(map:set(KEY, 2, "u8"))
+    assert(map:delete(KEY))
+    for count = 1, 3 do
+      run()
+      assert.equal(count, #seen)
+    end
+    assert.same({ "add", "modify", "delete" }, seen)
+  end)
+
+  it("do not use the processor while they wait", function()
+    assert(loop.add(open_map()))
+    assert(loop.add(open_quorum(function() end)))
+    assert(loop.add(open_cpg("spec-loop", 0)))
+    local before
+    after(50, function() before = os.clock() end)
+    after(250, loop.stop)
+    run()
+    assert.is_true(os.clock() - before < 0.1)
+  end)
+end)
+
+describe("handles in the loop that lose their daemon", function()
+  local cluster
+
+  setup(function() cluster = assert(lab.start(1)) end)
+  teardown(function() assert(cluster:stop()) end)
+  before_each(function()
+    if not cluster:members(1) then assert(cluster:restart(1)) end
+  end)
+
+  -- A program in the node with three handles, which tells what its loop does.
+  local function start(third)
+    local program = assert(cluster:run(1, { groups.interpreter, "-e", [[
+      io.stdout:setvbuf "line"
+      local corosync = require "corosync"
+      local uv = require "luv"
+      local function lost(name) return function(reason) print(name, type(reason)) end end
+      local map = assert(corosync.cmap.open())
+      assert(map:track("spec.", print))
+      local quorum = assert(corosync.quorum.open { quorum_change = function() print "ready" end })
+      local cpg = assert(corosync.cpg.open {})
+      assert(corosync.loop.add(map, lost "map"))
+      assert(corosync.loop.add(quorum, lost "quorum"))
+      assert(corosync.loop.add(cpg, ]] .. third .. [[))
+      corosync.loop.run()
+      print "end" ]] }))
+    assert(cluster:wait_for(function() return program.lines[1] or program.exited end, 10))
+    assert.equal("ready", program.lines[1], table.concat(program.errors, "\n"))
+    return program
+  end
+
+  local function finish(program)
+    assert.equal(0, assert(program:wait(10)), table.concat(program.errors, "\n"))
+    local lines = { (table.unpack or unpack)(program.lines, 2, #program.lines - 1) } -- luacheck: globals unpack
+    table.sort(lines)
+    assert.equal("end", program.lines[#program.lines])
+    return lines
+  end
+
+  -- luv itself writes a line when a socket ends with something unread.
+  local function complaints(program)
+    local list = {}
+    for _, text in ipairs(program.errors) do
+      if not text:match "^EBADF: " then list[#list + 1] = text end
+    end
+    return list
+  end
+
+  for what, method in pairs { killed = "kill", ["ended in an orderly way"] = "stop_daemon" } do
+    it("tell the functions given for it, and end it: " .. what, function()
+      local program = start [[lost "cpg"]]
+      assert(cluster[method](cluster, 1))
+      assert.same({ "cpg\tstring", "map\tstring", "quorum\tstring" }, finish(program))
+      assert.same({}, complaints(program))
+    end)
+  end
+
+  it("say it on standard error when nobody is told", function()
+    local program = start "nil"
+    assert(cluster:kill(1))
+    assert.same({ "map\tstring", "quorum\tstring" }, finish(program))
+    local said = complaints(program)
+    assert.equal(1, #said)
+    assert.matches("^corosync: cannot dispatch cpg: .*gone", said[1])
   end)
 end)
 

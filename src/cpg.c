@@ -420,6 +420,7 @@ static int cpg_method_members(lua_State *L)
 /***
 Iterates over every group in the cluster: `for name, members in assert(handle:groups()) do … end`.
 The list is taken at the call, so the loop may be left early. Names are bytes: some programs' end in NUL.
+Corosync tells every handle of each ring, one that has not joined too: also a handle opened only to ask must be dispatched.
 Stands on `cpg_iteration_initialize` and its companions.
 @function handle:groups
 @treturn function an iterator giving a group's name and the array of its members' addresses

@@ -12,6 +12,8 @@
 
 typedef struct gather {
 	int epoll, timer; /* -1 when closed */
+	int followed;     /* the descriptor that may change; -1 when there is none */
+	pid_t owner;      /* a fork shares what the descriptors stand for, and must not change it */
 } gather;
 
 static gather *check(lua_State *L)
@@ -73,7 +75,9 @@ static int method_arm(lua_State *L)
 	if (seconds >= 0) {
 		time.it_value = timespec_of(seconds < 1e9 ? seconds : 1e9);
 	}
-	(void)timerfd_settime(g->timer, 0, &time, NULL);
+	if (g->owner == getpid()) {
+		(void)timerfd_settime(g->timer, 0, &time, NULL);
+	}
 	return 0;
 }
 
@@ -84,13 +88,38 @@ static bool add(const gather *g, int fd)
 	return epoll_ctl(g->epoll, EPOLL_CTL_ADD, fd, &readable) == 0;
 }
 
+static int no_resources(lua_State *L)
+{
+	lua_pushliteral(L, "wait for several connections");
+	return failure_push(L, failure_of(CS_ERR_NO_RESOURCES));
+}
+
+/* Another descriptor takes the place of the last that was given here; without one, none does. */
+static int method_follow(lua_State *L)
+{
+	gather *g = check(L);
+	int fd = (int)luaL_optinteger(L, 2, -1);
+
+	if (g->owner == getpid()) {
+		/* A fork may still hold the old one, so that closing it would not take it out. */
+		(void)epoll_ctl(g->epoll, EPOLL_CTL_DEL, g->followed, NULL);
+		g->followed = fd;
+		if (fd >= 0 && !add(g, fd)) {
+			return no_resources(L);
+		}
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 int gather_open(lua_State *L)
 {
 	int count = lua_gettop(L), i;
 	gather *g = compat_newuserdata(L, sizeof *g);
 	bool complete;
 
-	g->epoll = g->timer = -1;
+	g->epoll = g->timer = g->followed = -1;
+	g->owner = getpid();
 	luaL_setmetatable(L, GATHER);
 	g->epoll = epoll_create1(EPOLL_CLOEXEC);
 	g->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -98,17 +127,14 @@ int gather_open(lua_State *L)
 	for (i = 1; i <= count && complete; i++) {
 		complete = add(g, (int)luaL_checkinteger(L, i));
 	}
-	if (complete) {
-		return 1;
-	}
-	lua_pushliteral(L, "wait for several connections");
-	return failure_push(L, failure_of(CS_ERR_NO_RESOURCES));
+	return complete ? 1 : no_resources(L);
 }
 
 static const luaL_Reg methods[] = {
 	{"arm", method_arm},
 	{"close", method_close},
 	{"fd", method_fd},
+	{"follow", method_follow},
 	{"wait", method_wait},
 	{NULL, NULL},
 };

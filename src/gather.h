@@ -8,8 +8,9 @@
 void gather_setup(lua_State *L);
 
 /*
- * Lua: gather(descriptors...) answers an object with fd(), wait(seconds), arm(seconds) and close(); or nil, message,
- * "no_resources". The descriptors stay their owners', who close this object before them.
+ * Lua: gather(descriptors...) answers an object with fd(), wait(seconds), arm(seconds), follow(descriptor) and close();
+ * or nil, message, "no_resources". The descriptors stay their owners', who close this object before them, or call
+ * follow().
  */
 int gather_open(lua_State *L);
 

@@ -213,6 +213,72 @@ static int method_fd(lua_State *L)
 	return 1;
 }
 
+/* ---- what cqueues' controllers ask of what they poll ---- */
+
+/***
+The descriptor, for controllers of [cqueues](https://github.com/wahern/cqueues): with this method and the next two,
+`cqueues.poll(handle)` waits for events.
+
+A controller keeps a descriptor at least until the coroutine that polled it polls something else or ends. It must forget
+it before `close`, with `cqueues.cancel(handle)`: otherwise the coroutine dies of an error of cqueues', or a later
+descriptor of the same number is never noticed. This also wakes the coroutines that poll the handle, and so helps after a
+`fetch`, which takes from the descriptor what they wait for. A group needs nothing of this.
+@function handle:pollfd
+@treturn integer the descriptor, also of a lost connection; -1, which cqueues ignores, when the handle is closed or was
+opened by a process of which this one is a fork
+@usage
+controller:wrap(function()
+  repeat
+    local event, address, message = handle:receive()
+    if event == "message" then
+      print(address, message)
+    elseif not event and not address then
+      cqueues.poll(handle)
+    end
+  until not event and address -- why there is no more
+  cqueues.cancel(handle)
+  handle:close()
+end)
+*/
+static int method_pollfd(lua_State *L)
+{
+	const handle *h = handle_check_shared(L);
+	bool is_ours = h->state != HANDLE_CLOSED && h->owner == getpid();
+
+	lua_pushinteger(L, is_ours ? h->fd : -1);
+	return 1;
+}
+
+/***
+What to wait for on the descriptor, for cqueues.
+@function handle:events
+@treturn string "r": until it is readable
+*/
+static int method_events(lua_State *L)
+{
+	(void)handle_check_shared(L);
+	lua_pushliteral(L, "r");
+	return 1;
+}
+
+/***
+How long to wait for the descriptor, for cqueues.
+@function handle:timeout
+@treturn integer|nil 0 seconds when there is something to do that the descriptor does not show: events that were
+fetched, or to learn why there will be none; else nil, for ever
+*/
+static int method_timeout(lua_State *L)
+{
+	const handle *h = handle_check_shared(L);
+
+	if (handle_unusable(h) == NULL && queue_head(&h->queue) == NULL) {
+		lua_pushnil(L);
+	} else {
+		lua_pushinteger(L, 0);
+	}
+	return 1;
+}
+
 /* ---- the end ---- */
 
 /***
@@ -252,7 +318,10 @@ static int method_tostring(lua_State *L)
 
 static const luaL_Reg shared_methods[] = {
 	{"close", method_close},
+	{"events", method_events},
 	{"fd", method_fd},
+	{"pollfd", method_pollfd},
+	{"timeout", method_timeout},
 	{"wait", method_wait},
 	{NULL, NULL},
 };

@@ -1,1 +1,1 @@
-return require("corosync.core").cfg
+return require("corosync.binding").cfg

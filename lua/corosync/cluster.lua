@@ -2,7 +2,7 @@
 -- A connection is opened at the first question and kept, since each costs 3 MB of shared memory and 15 ms.
 -- @module corosync.cluster
 
-local core = require "corosync.core"
+local core = require "corosync.binding"
 
 local cluster = {}
 local connections = {}

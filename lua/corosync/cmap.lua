@@ -1,1 +1,1 @@
-return require("corosync.core").cmap
+return require("corosync.binding").cmap

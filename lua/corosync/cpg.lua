@@ -1,1 +1,1 @@
-return require("corosync.core").cpg
+return require("corosync.binding").cpg

@@ -31,7 +31,7 @@
 --
 -- @module corosync.group
 
-local core = require "corosync.core"
+local core = require "corosync.binding"
 local cluster = require "corosync.cluster"
 local handlers = require "corosync.handlers"
 local view = require "corosync.view"
@@ -104,9 +104,24 @@ local function connect(group)
   return handle, message, code
 end
 
+-- Whoever sleeps on the descriptor of `pollfd` must wake for what the connection's own does not show.
+local function show_hidden(group)
+  if not group._pollable then
+    return
+  end
+  local hidden = group._state == "idle" or group._handle:timeout() == 0
+  if hidden ~= group._shown then
+    group._pollable:arm(hidden and 0 or nil)
+    group._shown = hidden
+  end
+end
+
 local function disconnect(group)
   if group._loop then
     group._loop.remove(group)
+  end
+  if group._pollable then
+    group._pollable:follow()
   end
   if group._gather then
     group._gather:close()
@@ -121,6 +136,7 @@ local function disconnect(group)
     group._previous, group._handle = group._handle, nil
   end
   group._state = "idle"
+  show_hidden(group)
 end
 
 -- For who wants to be told of views: the connection that tells of quorum, and one descriptor for both.
@@ -129,18 +145,33 @@ local function prepare_views(group)
   if not handlers.find(group, "view_change") then
     return true
   end
-  local ok, message, code = group._views:open()
+  local fd, message, code = group._handle:fd()
+  local ok = fd
   if ok then
-    group._gather, message, code = core.gather(group._handle:fd(), group._views:fd())
+    ok, message, code = group._views:open()
+  end
+  if ok then
+    group._gather, message, code = core.gather(fd, group._views:fd())
   end
   return group._gather and true, message, code
 end
 
+-- Lets the descriptor of `pollfd` show what the present connection's does.
+local function follow(group)
+  local ok, message, code = true, nil, nil
+  if group._pollable and group._state ~= "idle" then
+    ok, message, code = group._pollable:follow((group._gather or group._handle):fd())
+  end
+  show_hidden(group)
+  return ok, message, code
+end
+
 local function watch(group)
-  if group._loop then
+  local ok, message, code = follow(group)
+  if ok and group._loop then
     return group._loop.watch(group)
   end
-  return true
+  return ok, message, code
 end
 
 -- Waits for the next try, moving what arrives out of Corosync's way without calling handlers. A loop whose users must
@@ -151,6 +182,7 @@ local function pause(group, seconds)
   elseif group._handle:fetch(seconds) and group._loop then
     group._loop.wake(group)
   end
+  show_hidden(group)
   return true
 end
 
@@ -275,12 +307,8 @@ function Group:_lose(message)
   end
 end
 
--- Tells the script of a new view, if there is one. Answers how many there were.
-local function deliver_view(group)
-  group._views:fetch()
-  local new, seconds = group._views:next(group.settle)
-  group._gather:arm(seconds)
-  local view_change = new and handlers.find(group, "view_change")
+local function call_view_change(group, new)
+  local view_change = handlers.find(group, "view_change")
   if not view_change then
     return 0
   end
@@ -288,6 +316,24 @@ local function deliver_view(group)
   call(group, view_change, new)
   group._busy = false
   return 1
+end
+
+-- Tells the script of a new view, if there is one and it may be told now. Answers how many there were, and whether more
+-- waits.
+local function deliver_view(group, may_tell, more)
+  local views = group._views
+  views:fetch()
+  local seconds = group._state == "joined" and views:due(group.settle) or nil
+  local is_due = seconds ~= nil and seconds <= 0
+  if not is_due or not may_tell then
+    group._gather:arm(is_due and 0 or seconds)
+    return 0, more or is_due
+  end
+  group._gather:arm()
+  local handle = group._handle
+  local count = call_view_change(group, views:make())
+  -- Its sending may have moved events out of the descriptor's sight; its leaving may have ended the connection.
+  return count, more or handle:wait(0) or false
 end
 
 -- Why no event may be handled now: nil, message, code; or true.
@@ -312,29 +358,27 @@ function Group:dispatch(budget)
   if not idle then
     return nil, why, busy
   end
+  self._stopped = false
   local handled, more, code = self._handle:dispatch(budget)
   if handled and self._state == "left" then
     finish_leaving(self)
     more = false
-  elseif handled and self._state == "joined" and self._gather then
-    handled = handled + deliver_view(self)
+  elseif handled and self._gather then
+    local views
+    views, more = deliver_view(self, not self._stopped and handled < (budget or math.huge), more)
+    handled = handled + views
   elseif FATAL[code] then
     self:_lose(more)
   end
+  show_hidden(self)
   return handled, more, code
 end
 
 local FIELDS = { message = "message_received", config = "config_change", ring = "ring_change" }
 local VIEW_EVERY = 100 -- events: under load, too, views are told
 
-local function view_if_joined(group)
-  if not group._gather then
-    return false
-  elseif group._state == "joined" then
-    return deliver_view(group) > 0
-  end
-  group._views:fetch() -- what stays unread would wake for nothing
-  return false
+local function look_for_view(group)
+  return group._gather ~= nil and deliver_view(group, true) > 0
 end
 
 local function deliver(group, event, ...)
@@ -348,7 +392,7 @@ local function deliver(group, event, ...)
   if group._state == "left" then
     finish_leaving(group)
   elseif group._steps % VIEW_EVERY == 0 then
-    view_if_joined(group)
+    look_for_view(group)
   end
   return true
 end
@@ -359,7 +403,7 @@ local function receive(group, event, ...)
   end
   local message, code = ...
   if not code then
-    return view_if_joined(group)
+    return look_for_view(group)
   elseif FATAL[code] then
     group:_lose(message)
   end
@@ -375,7 +419,9 @@ function Group:step()
   if not idle then
     return nil, why, busy
   end
-  return receive(self, self._handle:receive())
+  local some, message, code = receive(self, self._handle:receive())
+  show_hidden(self)
+  return some, message, code
 end
 
 --- The descriptor to wait for; it changes with each activation. See the handle's `fd`.
@@ -388,8 +434,43 @@ function Group:fd()
   return (self._gather or self._handle):fd()
 end
 
+--- The descriptor for controllers of [cqueues](https://github.com/wahern/cqueues): `cqueues.poll(group)` waits until
+-- `dispatch` has something to do. It stays the same, and open, until the group object is collected, through all
+-- activations: nothing needs `cqueues.cancel`. It is readable while the group is not active, so that dispatch says so.
+--
+-- cqueues takes the field `timeout` as well: a poll ends after so many seconds at the latest, which does no harm unless
+-- the field is near 0. A call that waits, as `send_message` may, holds up all coroutines.
+-- @treturn integer
+-- @error nil, message, code: "no_resources"
+-- @usage
+-- controller:wrap(function()
+--   while group:dispatch() do cqueues.poll(group) end
+-- end)
+function Group:pollfd()
+  if not self._pollable then
+    local message, code
+    self._pollable, message, code = core.gather()
+    local ok = self._pollable
+    if ok then
+      ok, message, code = follow(self)
+    end
+    if not ok then
+      self._pollable, self._shown = nil, nil
+      return nil, message, code
+    end
+  end
+  return self._pollable:fd()
+end
+
+--- What to wait for on the descriptor, for cqueues.
+-- @treturn string "r": until it is readable
+function Group:events() -- luacheck: ignore 212
+  return "r"
+end
+
 --- Ends the running dispatch after the handler that calls this; without one it does nothing.
 function Group:stop()
+  self._stopped = true
   if self._handle then
     self._handle:stop()
   end
@@ -484,7 +565,9 @@ function Group:view()
   end
   if not self._gather then
     self._views:fetch(self._loop and self._loop.patience or self.timeout)
-    self._views:next(self.settle)
+    if (self._views:due(self.settle) or 1) <= 0 then
+      self._views:make()
+    end
   end
   local present = self._views:present()
   if not present then

@@ -22,11 +22,14 @@ local function refuse(problem, ...)
   error(("bad argument #2 'handlers' to 'group' (" .. problem .. ")"):format(...), 4)
 end
 
--- Raises for what corosync.group must not be given. A class may have what it likes.
+-- Raises for what corosync.group must not be given. A class may have what it likes, except a `settle` to count with.
 function handlers.check(given)
   if type(given) ~= "table" then
     refuse("table expected, got %s", type(given))
   elseif handlers.is_class(given) then
+    if given.settle ~= nil and type(given.settle) ~= "number" then
+      refuse("field 'settle': number expected, got %s", type(given.settle))
+    end
     return
   end
   for name, value in pairs(given) do

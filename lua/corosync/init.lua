@@ -2,7 +2,7 @@
 -- `corosync.loop` is loaded when it is first used, so a program with another event loop needs no luv.
 -- @module corosync
 
-local core = require "corosync.core"
+local core = require "corosync.binding"
 local group = require "corosync.group"
 
 local corosync = {

@@ -87,9 +87,14 @@ function loop.watch(object, disconnected)
   if not fd then
     return nil, message, code
   end
-  local poll = uv.new_poll(fd)
-  watched[object] = { poll = poll, disconnected = disconnected or to_stderr }
+  local poll, problem = uv.new_poll(fd)
+  if not poll then
+    return nil, ("cannot watch descriptor %d: %s"):format(fd, problem), "exist"
+  end
+  local entry = { poll = poll, disconnected = disconnected or to_stderr }
+  watched[object] = entry
   poll:start("r", function() turn(object) end)
+  come_back(object, entry) -- for events that the descriptor does not show, fetched before this
   return true
 end
 

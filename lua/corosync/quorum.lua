@@ -1,1 +1,1 @@
-return require("corosync.core").quorum
+return require("corosync.binding").quorum

@@ -28,7 +28,7 @@
 -- Handlers must not call `ngx.exit`: it ends the light thread that calls them.
 -- @module corosync.resty
 
-local core = require "corosync.core"
+local core = require "corosync.binding"
 local base = require "corosync.group"
 local handlers = require "corosync.handlers"
 local semaphore = require "ngx.semaphore"

@@ -4,7 +4,7 @@
 -- What Corosync promises, and this stands on: a change that a node's coming or going makes is told before the ring
 -- that it makes, and all such changes of a ring together (exec/cpg.c, cpg_sync_activate); quorum names its ring.
 
-local core = require "corosync.core"
+local core = require "corosync.binding"
 
 local Views = {}
 Views.__index = Views
@@ -39,7 +39,8 @@ end
 -- For the group: what its members were changed to.
 function Views:config(members, left, joined)
   for _, address in ipairs(left) do
-    self._departed[address] = true
+    self._departed[address] = self._known[address]
+    self._reasons[address] = nil
     self._expects_ring = self._expects_ring or address.reason == "nodedown"
   end
   for _, address in ipairs(joined) do
@@ -124,9 +125,8 @@ local function differences(self)
       left[#left + 1] = address
     end
   end
-  local before = set_of(self._last)
   for _, address in ipairs(self._members) do
-    if self._departed[address] or not before[address] then
+    if self._departed[address] or not self._known[address] then
       joined[#joined + 1] = address
     end
   end
@@ -147,7 +147,8 @@ local function sides(self)
   return theirs[1] and { ours, theirs }
 end
 
-local function make(self)
+-- The next view, once it is due.
+function Views:make()
   local left, joined = differences(self)
   local view = {
     members = copy(self._members),
@@ -158,21 +159,14 @@ local function make(self)
     joined = joined,
     merged = sides(self),
   }
-  self._view, self._last = view, self._members
+  self._view, self._last, self._known = view, self._members, set_of(self._members)
   self._departed, self._reasons, self._changed = {}, {}, nil
   return view
 end
 
--- The next view if there is one; else nil, and the seconds until there may be one if nothing changes.
-function Views:next(settle)
-  if not self._changed or not belongs_together(self) then
-    return nil
-  end
-  local pause = self._changed + settle - now()
-  if pause > 0 then
-    return nil, pause
-  end
-  return make(self)
+-- The seconds until there is a new view if nothing else changes, 0 or less when it can be made; nil when there is none.
+function Views:due(settle)
+  return self._changed and belongs_together(self) and self._changed + settle - now() or nil
 end
 
 -- The last view, unless something has changed since.
@@ -182,6 +176,11 @@ end
 
 return {
   new = function()
-    return setmetatable({ _departed = {}, _reasons = {}, _last = {} }, Views)
+    return setmetatable({
+      _last = {}, -- the members in the last view,
+      _known = {}, -- and the same as a set
+      _departed = {}, -- who of them has left since; nobody else, since others come and go without end
+      _reasons = {}, -- why a member came since
+    }, Views)
   end,
 }

@@ -1,1 +1,1 @@
-return require("corosync.core").votequorum
+return require("corosync.binding").votequorum

@@ -151,12 +151,13 @@ local function greet(group)
   call "started"
 end
 
--- In the loop, so that a signal is heard while the join is under way.
+-- In the loop, so that a signal is heard while the join is under way; each time before the loop waits, since not all
+-- events come after a wait.
 local function greet_when_joined(group)
   if group._state == "joined" then
     return greet(group)
   end
-  local watch = uv.new_check()
+  local watch = uv.new_prepare()
   watch:start(function()
     if group._state ~= "joining" then
       watch:close()

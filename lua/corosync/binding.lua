@@ -1,0 +1,35 @@
+-- The C half, once it is known to be of the same version: what the two expect of each other changes without notice.
+
+local core = require "corosync.core"
+
+local VERSION = "0.1.0" -- the one place of it: the Makefile reads this line
+
+local NAME = "corosync.core"
+
+-- As require searches; Lua 5.1 has no package.searchpath.
+local function find()
+  local path = NAME:gsub("%.", "/")
+  for template in package.cpath:gmatch "[^;]+" do
+    local name = template:gsub("%?", path)
+    local file = io.open(name)
+    if file then
+      file:close()
+      return name
+    end
+  end
+end
+
+local function place_of_core()
+  return package.preload[NAME] and "this program" or find() or "an unknown place"
+end
+
+local function place_of_lua()
+  return debug.getinfo(1, "S").source:match "^@(.*/)" or "this program"
+end
+
+if core._VERSION ~= VERSION then
+  error(("lua-corosync %s (Lua files in %s) found the C half %s in %s: install both from one version"):format(
+    VERSION, place_of_lua(), tostring(core._VERSION), place_of_core()), 0)
+end
+
+return core
