@@ -166,7 +166,7 @@ describe("a group in nginx", function()
     assert.equal("sent", app:request "8090/send?text=after")
     app:says("^%d+ message %S+ after$", 2)
     app:says("corosync: group 'spec': .*app.lua:%d+: as asked", 2)
-    app:says("in function 'handler'", 1)
+    app:says("^stack traceback:", 2)
   end)
 
   it("leaves and joins when it is told to", function()

@@ -284,10 +284,21 @@ local function with_traceback(problem)
   return debug.traceback(tostring(problem), 2)
 end
 
+-- Lua 5.1's own xpcall passes no arguments.
+local passes_arguments = select(2, xpcall(function(given) return given end, error, true))
+local unpack = table.unpack or unpack -- luacheck: ignore 113
+
+local function protected(handler, ...)
+  if passes_arguments then
+    return xpcall(handler, with_traceback, ...)
+  end
+  local count, arguments = select("#", ...), { ... }
+  return xpcall(function() handler(unpack(arguments, 1, count)) end, with_traceback)
+end
+
 -- Calls the script; its error is reported.
 local function call(group, handler, ...)
-  local first, second, third = ... -- no event has more values
-  local ok, problem = xpcall(function() handler(first, second, third) end, with_traceback)
+  local ok, problem = protected(handler, ...)
   if not ok then
     group:_report(problem)
   end
