@@ -1,14 +1,28 @@
 # make demo    installs what is missing, builds, and shows three nodes agreeing
-# make check   the same, then luacheck, the check of what is bound, and all specs against real daemons
+# make check   the same, then luacheck, the check of what is bound, and all specs against real daemons, for each Lua;
+#              for one with LUA_VERSION=5.4 (or 5.3, 5.2, 5.1, jit)
 # make install PREFIX=/usr/local LUA_VERSION=5.4
 
 VERSION := $(shell sed -n 's/^local VERSION = "\(.*\)".*/\1/p' lua/corosync/binding.lua)
+# Every Lua that the sources are for.
+LUAS := 5.4 jit 5.3 5.2 5.1
+CHECKED_LUAS := $(or $(LUA_VERSION),$(LUAS))
+
+# LuaRocks knows of its Lua only the program.
+ifdef LUA
+LUA_VERSION ?= $(shell $(LUA) -e 'print(jit and "jit" or _VERSION:match "[%d.]+")')
+endif
 LUA_VERSION ?= 5.4
+# Whose modules LuaJIT loads.
+LUA_ABI := $(LUA_VERSION:jit=5.1)
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
-LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
-LUADIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
+LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)
+LUADIR ?= $(PREFIX)/share/lua/$(LUA_ABI)
 MANDIR ?= $(PREFIX)/share/man
+ARCHIVEDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+PKGCONFIGDIR ?= $(ARCHIVEDIR)/pkgconfig
 
 LUA ?= lua$(LUA_VERSION)
 BUSTED ?= /usr/bin/busted
@@ -16,13 +30,15 @@ BUSTED ?= /usr/bin/busted
 PKG_CONFIG ?= pkg-config
 LUA_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags lua$(LUA_VERSION))
 LUA_LIBS ?= $(shell $(PKG_CONFIG) --libs lua$(LUA_VERSION))
-LUV_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags lua$(LUA_VERSION)-luv)
-LUV_LIBS ?= $(shell $(PKG_CONFIG) --libs lua$(LUA_VERSION)-luv)
+# Debian's luv names the Lua that it is for, and is linked with none: that of Lua 5.1 serves LuaJIT as well.
+LUV_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags lua$(LUA_ABI)-luv)
+LUV_LIBS ?= $(filter-out -llua$(LUA_ABI),$(shell $(PKG_CONFIG) --libs lua$(LUA_ABI)-luv))
 COROSYNC_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags libcpg libcmap libquorum libvotequorum libcfg)
 COROSYNC_LIBS ?= $(shell $(PKG_CONFIG) --libs libcpg libcmap libquorum libvotequorum libcfg)
 COROSYNC_HEADERS ?= $(shell $(PKG_CONFIG) --variable=includedir libcpg)/corosync
 COROSYNC_VERSION ?= $(shell $(PKG_CONFIG) --modversion libcpg)
 
+OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
 # THREADS=no: without the helper thread of corosync.resty.
 THREADS ?= yes
@@ -34,34 +50,50 @@ COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(THREADS_CFLAGS) -
 
 # The build tree is laid out as an installation, so that cpgrun finds its modules the same way in both.
 BUILD := build/$(LUA_VERSION)
-CORE := $(BUILD)/lib/lua/$(LUA_VERSION)/corosync/core.so
-MODULES := $(BUILD)/share/lua/$(LUA_VERSION)
+CORE := $(BUILD)/lib/lua/$(LUA_ABI)/corosync/core.so
+MODULES := $(BUILD)/share/lua/$(LUA_ABI)
 CPGRUN := $(BUILD)/bin/cpgrun
+# For C programs that embed the binding. Installed for each Lua, under its name.
+ARCHIVE := $(BUILD)/lib/libcorosync-lua.a
+EMBED := corosync-lua$(LUA_VERSION)
 
 CORE_SOURCES := $(filter-out $(if $(filter no,$(THREADS)),$(THREADS_SOURCES)),$(wildcard src/*.c))
 CORE_OBJECTS := $(CORE_SOURCES:src/%.c=$(BUILD)/obj/%.o)
 CPGRUN_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/cpgrun/*.c))
 
+# What only the specs need.
+SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan
+
 LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
-.PHONY: all binding cpgrun nginx-binding demo check lint coverage specs valgrind bench-resty docs install install-binding install-cpgrun deps clean
+.PHONY: all binding cpgrun nginx-binding demo check lint coverage specs valgrind tsan bench-resty docs install install-binding install-cpgrun deps clean
 
 all: binding cpgrun
 
-binding: $(CORE) $(MODULES)
+binding: $(CORE) $(ARCHIVE) $(MODULES)
 
 cpgrun: $(CPGRUN) $(MODULES)
 
-$(BUILD)/obj/%.o: src/%.c $(wildcard src/*.h) Makefile
+# Names what is missing by Debian's package.
+.PHONY: requirements requirements-cpgrun
+requirements:
+	@PKG_CONFIG=$(PKG_CONFIG) tools/check-requirements \
+		libcpg:libcpg-dev libcmap:libcmap-dev libquorum:libquorum-dev libvotequorum:libvotequorum-dev libcfg:libcfg-dev
+
+requirements-cpgrun: requirements
+	@PKG_CONFIG=$(PKG_CONFIG) tools/check-requirements lua$(LUA_ABI)-luv:lua-luv-dev \
+		lua$(LUA_VERSION):$(if $(filter jit,$(LUA_VERSION)),libluajit2-5.1-dev,liblua$(LUA_ABI:5.1=5.1-0)-dev)
+
+$(BUILD)/obj/%.o: src/%.c $(wildcard src/*.h) Makefile | requirements
 	@mkdir -p $(@D)
 	@echo "CC $<"
 	@$(COMPILE) -c -o $@ $<
 
 $(BUILD)/obj/core.o $(BUILD)/obj/cpgrun/main.o: lua/corosync/binding.lua
 
-$(BUILD)/obj/cpgrun/%.o: src/cpgrun/%.c $(wildcard src/*.h) Makefile
+$(BUILD)/obj/cpgrun/%.o: src/cpgrun/%.c $(wildcard src/*.h) Makefile | requirements-cpgrun
 	@mkdir -p $(@D)
 	@echo "CC $<"
 	@$(COMPILE) $(LUV_CFLAGS) -c -o $@ $<
@@ -70,6 +102,15 @@ $(CORE): $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@$(CC) -shared $(THREADS_CFLAGS) $(LDFLAGS) -o $@ $^ $(COROSYNC_LIBS) -lm
+
+# One object in which only what is public can be seen: our names must not meet those of the program.
+$(ARCHIVE): $(CORE_OBJECTS)
+	@mkdir -p $(@D)
+	@echo "AR $@"
+	@$(CC) $(CFLAGS) $(if $(findstring -flto,$(CFLAGS)),-flinker-output=nolto-rel) -r -nostdlib -o $(BUILD)/obj/corosync-lua.o $^
+	@$(OBJCOPY) --localize-hidden $(BUILD)/obj/corosync-lua.o
+	@rm -f $@
+	@$(AR) rcs $@ $(BUILD)/obj/corosync-lua.o
 
 # -Wl,-E: modules that scripts require use the Lua in this program.
 $(CPGRUN): $(CPGRUN_OBJECTS) $(CORE_OBJECTS)
@@ -92,7 +133,7 @@ check: deps
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory coverage
-	@$(MAKE) --no-print-directory specs
+	@MAKE="$(MAKE)" tools/run-matrix $(CHECKED_LUAS)
 
 lint: docs
 	luacheck -q .
@@ -101,22 +142,41 @@ lint: docs
 coverage: $(CORE)
 	@$(LUA) tools/check-coverage.lua $(CORE) $(COROSYNC_HEADERS) docs/unbound.md
 
-$(BUILD)/spec/spec_process.so: spec/support/process.c
+$(BUILD)/spec/spec_process.so: spec/support/process.c spec/support/refuse.c
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	@$(COMPILE) -fvisibility=default -shared -o $@ $<
+	@$(COMPILE) -fvisibility=default -shared -o $@ $^
 
-# nginx's Lua is LuaJIT, with the modules of Lua 5.1.
+$(BUILD)/spec/threads: spec/support/threads.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(COMPILE) -Isrc -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
+
+# The same with the core's sources under ThreadSanitizer; nothing where the compiler or the machine has none.
+$(BUILD)/spec/threads-tsan: spec/support/threads.c $(wildcard src/*.c src/*.h)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@if tools/has-tsan $(CC); then \
+		$(COMPILE) -O1 -fsanitize=thread -Isrc -o $@ $(filter %.c,$^) $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm; \
+	else rm -f $@; fi
+
+# nginx's Lua is LuaJIT.
 nginx-binding:
-	@$(MAKE) --no-print-directory binding LUA_VERSION=5.1 LUA_CFLAGS="$(shell $(PKG_CONFIG) --cflags luajit)" BUILD=build/jit
+	@$(MAKE) --no-print-directory binding LUA_VERSION=jit LUA_CFLAGS="$(shell $(PKG_CONFIG) --cflags luajit)" BUILD=build/jit
 
 # The specs run inside a private cluster of one node; those that need more make their own.
-specs: all nginx-binding $(BUILD)/spec/spec_process.so
-	@LUA_VERSION=$(LUA_VERSION) LUA=$(LUA) BUSTED=$(BUSTED) tools/run-specs spec
+SPECS ?= spec
+specs: all nginx-binding $(SPEC_PROGRAMS)
+	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA=$(LUA) BUSTED=$(BUSTED) tools/run-specs $(SPECS)
 
 valgrind: all $(BUILD)/spec/spec_process.so
-	@LUA_VERSION=$(LUA_VERSION) LUA="valgrind -q --leak-check=full --keep-debuginfo=yes --error-exitcode=9 --suppressions=spec/support/valgrind.supp $(LUA)" BUSTED=$(BUSTED) \
+	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA="valgrind -q --leak-check=full --keep-debuginfo=yes --error-exitcode=9 --suppressions=spec/support/valgrind.supp $(LUA)" BUSTED=$(BUSTED) \
 		tools/run-specs spec/core
+
+# Many rounds of what `make check` does a few of.
+tsan: all $(SPEC_PROGRAMS)
+	@tools/has-tsan $(CC) || { echo "ThreadSanitizer does not work here" >&2; exit 1; }
+	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA=$(LUA) BUSTED=$(BUSTED) THREAD_ROUNDS=100 tools/run-specs spec/threads_spec.lua
 
 bench-resty: all nginx-binding
 	@BUILD_JIT=build/jit LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA) bench/resty.lua
@@ -129,6 +189,13 @@ install: install-binding install-cpgrun
 install-binding: binding
 	install -D -m 755 $(CORE) $(DESTDIR)$(LIBDIR)/corosync/core.so
 	for f in $(LUA_BINDING:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f; done
+	install -D -m 644 src/corosync-lua.h $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h
+	install -D -m 644 $(ARCHIVE) $(DESTDIR)$(ARCHIVEDIR)/lib$(EMBED).a
+	ln -sfn lib$(EMBED).a $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a
+	sed -e 's|@libdir@|$(ARCHIVEDIR)|' -e 's|@includedir@|$(INCLUDEDIR)|' -e 's|@luadir@|$(LUADIR)|' \
+		-e 's|@version@|$(VERSION)|' -e 's|@name@|$(EMBED)|' -e 's|@prefix@|$(PREFIX)|' \
+		src/corosync-lua.pc.in >$(BUILD)/$(EMBED).pc
+	install -D -m 644 $(BUILD)/$(EMBED).pc $(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc
 
 install-cpgrun: cpgrun
 	install -D -m 755 $(CPGRUN) $(DESTDIR)$(BINDIR)/cpgrun

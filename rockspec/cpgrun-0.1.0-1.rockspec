@@ -15,19 +15,18 @@ cluster of real daemons on this machine, with faults on demand.]],
 }
 -- luv and argparse are not named here: the program is linked with a luv library, as Debian's lua-luv-dev has it, whose
 -- Lua half must be that same one. The build says what is missing.
-dependencies = { "lua == 5.4", "lua-corosync == 0.1.0" }
-external_dependencies = {
-  CPG = { header = "corosync/cpg.h", library = "cpg" },
-}
+dependencies = { "lua >= 5.1, < 5.5", "lua-corosync == 0.1.0" }
 build = {
   type = "make",
   build_target = "cpgrun",
   build_variables = {
     CFLAGS = "$(CFLAGS)",
+    LUA = "$(LUA)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
   },
   install_target = "install-cpgrun",
   install_variables = {
+    LUA = "$(LUA)",
     BINDIR = "$(BINDIR)",
     LUADIR = "$(LUADIR)",
     MANDIR = "$(PREFIX)/man",

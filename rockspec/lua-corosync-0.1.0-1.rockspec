@@ -14,25 +14,22 @@ the same point of that order. A C core over libcpg, libcmap, libquorum, libvoteq
   labels = { "cluster", "corosync", "messaging" },
 }
 dependencies = { "lua >= 5.1, < 5.5" }
-external_dependencies = {
-  CPG = { header = "corosync/cpg.h", library = "cpg" },
-  CMAP = { header = "corosync/cmap.h", library = "cmap" },
-  QUORUM = { header = "corosync/quorum.h", library = "quorum" },
-  VOTEQUORUM = { header = "corosync/votequorum.h", library = "votequorum" },
-  CFG = { header = "corosync/cfg.h", library = "cfg" },
-}
+-- Corosync's libraries are not named here: the build finds them by pkg-config, and says which package is missing.
 build = {
   type = "make",
   build_target = "binding",
   build_variables = {
     CFLAGS = "$(CFLAGS)",
+    LUA = "$(LUA)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
-    COROSYNC_CFLAGS = "-I$(CPG_INCDIR)",
-    COROSYNC_LIBS = "-L$(CPG_LIBDIR) -lcpg -lcmap -lquorum -lvotequorum -lcfg",
   },
   install_target = "install-binding",
   install_variables = {
+    LUA = "$(LUA)",
     LIBDIR = "$(LIBDIR)",
     LUADIR = "$(LUADIR)",
+    -- For C programs, within the rock: `luarocks show --rock-dir lua-corosync` says where that is.
+    ARCHIVEDIR = "$(PREFIX)/embed/lib",
+    INCLUDEDIR = "$(PREFIX)/embed/include",
   },
 }

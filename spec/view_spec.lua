@@ -352,6 +352,24 @@ describe("a view_change", function()
     assert.equal("view", order[5])
   end)
 
+  it("has its turn while messages wait", function()
+    local told, messages = false, 0
+    local group = new {
+      message_received = function() messages = messages + 1 end,
+      view_change = function() told = true end,
+    }
+    assert(group:activate())
+    for _ = 1, 200 do
+      assert(group:send_message "waits")
+    end
+    while not told and messages < 200 do
+      group._handle:wait(5) -- so that each dispatch uses its budget up
+      assert(group:dispatch(1))
+    end
+    assert.is_true(told)
+    assert.is_true(messages < 200)
+  end)
+
   it("waits for the next dispatch when the handler before it ended one", function()
     local group, seen = viewing()
     local stopped

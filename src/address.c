@@ -92,9 +92,9 @@ static void push_key(lua_State *L, uint32_t node, uint32_t pid)
 static void push_new(lua_State *L, uint32_t node, uint32_t pid)
 {
 	lua_createtable(L, 0, 3);
-	compat_pushuint64(L, node);
+	compat_pushuint32(L, node);
 	lua_setfield(L, -2, "node");
-	compat_pushuint64(L, pid);
+	compat_pushuint32(L, pid);
 	lua_setfield(L, -2, "pid");
 	luaL_setmetatable(L, ADDRESS);
 }

@@ -6,6 +6,8 @@
 #include "cfg_status.h"
 #include "field.h"
 #include "integer.h"
+#include "stack.h"
+#include "tables.h"
 #include "tracking.h"
 
 /***
@@ -88,8 +90,10 @@ static int module_open(lua_State *L)
 	fields_check_optional(L, open_fields);
 	track = tracking_wanted(L, cfg_class.kinds, 1);
 	c = handle_new(L, &cfg_class, sizeof *c, 1);
+	tables_lock();
 	error = open_connection(c, track);
-	return error == CS_OK ? 1 : handle_open_failed(L, &cfg_class, error);
+	tables_unlock();
+	return error == CS_OK ? 1 : handle_open_failed(L, &c->handle, error);
 }
 
 /* ---- this node ---- */
@@ -112,7 +116,7 @@ static int cfg_method_local_node(lua_State *L)
 	if (why != NULL) {
 		return cfg_answer(L, "ask for this node's id", why);
 	}
-	compat_pushuint64(L, node);
+	compat_pushuint32(L, node);
 	return 1;
 }
 
@@ -183,7 +187,7 @@ static int cfg_method_reopen_logs(lua_State *L)
 static int fail_node(lua_State *L, const char *what, uint32_t node, const failure *why)
 {
 	lua_pushfstring(L, "%s node ", what);
-	compat_pushuint64(L, node);
+	compat_pushuint32(L, node);
 	lua_concat(L, 2);
 	return failure_push(L, why);
 }
@@ -194,6 +198,14 @@ static const failure *not_found(cfg *c, cs_error_t error)
 	return error == CS_ERR_NOT_EXIST ? &failure_node_unknown : handle_failure(&c->handle, error);
 }
 
+/* NULL if a node may be asked for: libcfg has the answer with its addresses on the stack. */
+static const failure *unaskable(const cfg *c)
+{
+	const failure *why = handle_unusable(&c->handle);
+
+	return why == NULL && !stack_suffices() ? &FAILURE_NO_STACK : why;
+}
+
 /***
 A node's addresses as the configuration has them, one for each link. Corosync reads all as the first one's family, so
 where links have different ones, the others' are not right. Stands on `corosync_cfg_get_node_addrs`.
@@ -201,13 +213,13 @@ where links have different ones, the others' are not right. Stands on `corosync_
 @tparam integer node a node's id; 0 is this node
 @treturn table an array of strings
 @error nil, message, code: "not_exist" when there is no such node in the list of nodes, "not_connected", "closed",
-"wrong_process"; raises for what cannot be a node's id
+"wrong_process", "no_stack" (see @{corosync.events}); raises for what cannot be a node's id
 */
 static int cfg_method_node_addresses(lua_State *L)
 {
 	cfg *c = handle_check(L, &cfg_class);
 	uint32_t node = integer_check_uint32(L, 2, "node");
-	const failure *why = handle_unusable(&c->handle);
+	const failure *why = unaskable(c);
 
 	if (why == NULL) {
 		why = not_found(c, cfg_status_push_addresses(L, c->handle.id, node));
@@ -225,14 +237,14 @@ is one that is not reachable, without links. Stands on `corosync_cfg_node_status
 versions of knet's protocol that the node speaks and the one in use, 0 with an older knet); and links, an array of the
 links that are enabled: tables with the fields link (its number, from 0), enabled, connected, dynconnected (booleans),
 mtu (bytes), source, destination (addresses, nil when unknown)
-@error nil, message, code: "not_exist" when knet does not know the node, "not_connected", "closed", "wrong_process"; raises
-for what cannot be a node's id
+@error nil, message, code: "not_exist" when knet does not know the node, "not_connected", "closed", "wrong_process",
+"no_stack" (see @{corosync.events}); raises for what cannot be a node's id
 */
 static int cfg_method_node_status(lua_State *L)
 {
 	cfg *c = handle_check(L, &cfg_class);
 	uint32_t node = integer_check_uint32(L, 2, "node");
-	const failure *why = handle_unusable(&c->handle);
+	const failure *why = unaskable(c);
 
 	if (why == NULL) {
 		why = not_found(c, cfg_status_push_node(L, c->handle.id, node));

@@ -244,7 +244,7 @@ int cfg_method_try_shutdown(lua_State *L)
 	static const corosync_cfg_shutdown_flags_t flags[] = {COROSYNC_CFG_SHUTDOWN_FLAG_REQUEST,
 		COROSYNC_CFG_SHUTDOWN_FLAG_REGARDLESS, COROSYNC_CFG_SHUTDOWN_FLAG_IMMEDIATE};
 	cfg *c = handle_check(L, &cfg_class);
-	int kind = luaL_checkoption(L, 2, "request", names);
+	int kind = compat_checkoption(L, 2, "request", names);
 	const failure *why = handle_unusable(&c->handle);
 
 	if (why == NULL) {

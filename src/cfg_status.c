@@ -72,7 +72,7 @@ static void set_boolean(lua_State *L, const char *name, bool value)
 
 static void set_integer(lua_State *L, const char *name, uint32_t value)
 {
-	compat_pushuint64(L, value);
+	compat_pushuint32(L, value);
 	lua_setfield(L, -2, name);
 }
 

@@ -5,6 +5,7 @@
 #include "cmap_value.h"
 #include "field.h"
 #include "handle.h"
+#include "tables.h"
 
 /***
 Corosync's configuration map: the userdata over libcmap. It also has the methods that all handles share, see
@@ -92,7 +93,7 @@ static int module_open(lua_State *L)
 {
 	static const char *const names[] = {"icmap", "stats", NULL};
 	static const cmap_map_t maps[] = {CMAP_MAP_ICMAP, CMAP_MAP_STATS};
-	cmap_map_t map = maps[luaL_checkoption(L, 1, "icmap", names)];
+	cmap_map_t map = maps[compat_checkoption(L, 1, "icmap", names)];
 	cmap *m;
 	cs_error_t error;
 
@@ -101,12 +102,15 @@ static int module_open(lua_State *L)
 	}
 	fields_check_optional(L, open_fields);
 	m = handle_new(L, &cmap_class, sizeof *m, 1);
+	m->counters = map == CMAP_MAP_STATS;
 	compat_getuservalue(L, -1);
 	lua_newtable(L);
 	lua_rawseti(L, -2, VALUE_TRACKERS);
 	lua_pop(L, 1);
+	tables_lock();
 	error = open_connection(m, map);
-	return error == CS_OK ? 1 : handle_open_failed(L, &cmap_class, error);
+	tables_unlock();
+	return error == CS_OK ? 1 : handle_open_failed(L, &m->handle, error);
 }
 
 /* ---- values ---- */
@@ -154,8 +158,7 @@ static const failure *unchanged(cmap *m, cs_error_t error)
 
 static const failure *get(cmap *m, const char *key, cmap_value *v)
 {
-	v->length = sizeof v->as;
-	return handle_failure(&m->handle, cmap_get(m->handle.id, key, &v->as, &v->length, &v->type));
+	return handle_failure(&m->handle, cmap_value_get(m->handle.id, key, v));
 }
 
 /***
@@ -188,13 +191,18 @@ static int cmap_method_get(lua_State *L)
 /* The type that a key's new value has: the present one, or for a new key the one given, else 0. */
 static const failure *choose_type(cmap *m, const char *key, cmap_value_types_t given, cmap_value_types_t *type)
 {
-	cs_error_t error = cmap_get(m->handle.id, key, NULL, NULL, type);
+	cmap_value v;
+	cs_error_t error = cmap_value_get(m->handle.id, key, &v);
 
 	if (error == CS_ERR_NOT_EXIST) {
 		*type = given;
 		return given == 0 ? &failure_type_needed : NULL;
 	}
-	return error == CS_OK && given != 0 && given != *type ? &failure_type_kept : handle_failure(&m->handle, error);
+	if (error != CS_OK) {
+		return handle_failure(&m->handle, error);
+	}
+	*type = v.type;
+	return given != 0 && given != *type ? &failure_type_kept : NULL;
 }
 
 /***
@@ -336,6 +344,9 @@ static int cmap_metamethod_pairs(lua_State *L)
 Calls a handler at each change of a key and of the keys below it: "shop" is for `shop` and for `shop.stock`, "shop." only
 for what is below it, "" for all keys. The handler is called by `dispatch`, also after the tracker itself was forgotten,
 until it is cancelled or the map closed. Stands on `cmap_track_add`.
+
+Of the map "stats" a counter's own tracker is told when it is modified, up to 1.5 s later; one of a prefix, only which counters
+are added and deleted. Old values are not known.
 @function map:track
 @tparam string name a key, or a prefix that ends in "."
 @tparam[opt] function handler called with event ("add", "delete" or "modify"), key, the new value (nil when deleted), the

@@ -37,8 +37,7 @@ static cs_error_t read_all(queue *entries, cmap_handle_t id, cmap_iter_handle_t 
 	cs_error_t error;
 
 	while ((error = cmap_iter_next(id, iteration, key, NULL, NULL)) == CS_OK) {
-		v.length = sizeof v.as;
-		error = cmap_get(id, key, &v.as, &v.length, &v.type);
+		error = cmap_value_get(id, key, &v);
 		if (error == CS_OK) {
 			error = keep(entries, key, &v);
 		}

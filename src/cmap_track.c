@@ -4,6 +4,7 @@
 
 #include "cmap_value.h"
 #include "delivery.h"
+#include "tables.h"
 
 /***
 @module corosync.cmap
@@ -59,12 +60,23 @@ static char *put(char *to, const void *bytes, size_t length)
 	return to + length;
 }
 
+/* The stats map gives the counter's present value for whatever it does not have. */
+static void take_back_made_up(const cmap *map, int32_t kind, struct cmap_notify_value *new_value,
+	struct cmap_notify_value *old_value)
+{
+	if (map->counters) {
+		old_value->type = 0;
+	}
+	if (map->counters && kind == CMAP_TRACK_DELETE) {
+		new_value->type = 0;
+	}
+}
+
 static void on_change(cmap_handle_t id, cmap_track_handle_t track, int32_t kind, const char *key,
 	struct cmap_notify_value new_value, struct cmap_notify_value old_value, void *user_data)
 {
 	const tracker *t = user_data;
-	size_t key_length = strnlen(key, CMAP_KEYNAME_MAXLEN);
-	size_t new_length = length_of(&new_value), old_length = length_of(&old_value);
+	size_t key_length = strnlen(key, CMAP_KEYNAME_MAXLEN), new_length, old_length;
 	change_event *ev;
 	char *to;
 
@@ -73,6 +85,9 @@ static void on_change(cmap_handle_t id, cmap_track_handle_t track, int32_t kind,
 	if (!matches(t, key, key_length)) {
 		return;
 	}
+	take_back_made_up(t->map, kind, &new_value, &old_value);
+	new_length = length_of(&new_value);
+	old_length = length_of(&old_value);
 	ev = (change_event *)delivery_append(&t->map->handle, 0, PAYLOAD + key_length + new_length + old_length);
 	if (ev == NULL) {
 		return;
@@ -183,16 +198,30 @@ static void set_tracker(lua_State *L, int map, const tracker *t)
 	lua_pop(L, 3);
 }
 
+/*
+ * What to ask for. That a counter was modified only a tracker of that very key is told, not one of all that begins with it;
+ * and where the counter is a string, Corosync 3.1.7 would write past its end.
+ */
+static int32_t changes_of(const cmap *map, const char *name)
+{
+	const int32_t changes = CMAP_TRACK_ADD | CMAP_TRACK_DELETE | CMAP_TRACK_MODIFY;
+	cmap_value v;
+	bool number = map->counters && cmap_value_get(map->handle.id, name, &v) == CS_OK && v.type != CMAP_VALUETYPE_STRING;
+
+	return number ? changes : changes | CMAP_TRACK_PREFIX;
+}
+
 /* The map keeps its trackers: libcmap has their addresses. */
 const failure *cmap_track_add_push(lua_State *L, cmap *map)
 {
-	const int32_t all = CMAP_TRACK_ADD | CMAP_TRACK_DELETE | CMAP_TRACK_MODIFY | CMAP_TRACK_PREFIX;
 	tracker *t = push_tracker(L, map);
 	cs_error_t error;
 
 	lua_pushvalue(L, -1);
 	set_tracker(L, 1, t);
-	error = cmap_track_add(map->handle.id, t->name, all, on_change, t, &t->id);
+	tables_lock();
+	error = cmap_track_add(map->handle.id, t->name, changes_of(map, t->name), on_change, t, &t->id);
+	tables_unlock();
 	if (error != CS_OK) {
 		lua_pop(L, 1);
 		lua_pushnil(L);
@@ -201,6 +230,16 @@ const failure *cmap_track_add_push(lua_State *L, cmap *map)
 	}
 	t->tracking = true;
 	return NULL;
+}
+
+static cs_error_t stop_tracking(const tracker *t)
+{
+	cs_error_t error;
+
+	tables_lock();
+	error = cmap_track_delete(t->map->handle.id, t->id);
+	tables_unlock();
+	return error;
 }
 
 /***
@@ -217,7 +256,7 @@ static int tracker_method_cancel(lua_State *L)
 	const failure *why = t->tracking ? handle_unusable(h) : NULL;
 
 	if (t->tracking && why == NULL) {
-		why = handle_failure(h, cmap_track_delete(h->id, t->id));
+		why = handle_failure(h, stop_tracking(t));
 	}
 	/* What has no connection tells nothing more. */
 	if (why != NULL && why != &FAILURE_CLOSED && why != h->reason) {

@@ -6,6 +6,7 @@
 
 typedef struct cmap {
 	handle handle;
+	bool counters;         /* it is the stats map */
 	uint64_t last_tracker; /* the number of the tracker made last */
 } cmap;
 

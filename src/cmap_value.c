@@ -45,12 +45,15 @@ const failure *cmap_key_check(const char *key, size_t length)
 	return length < CMAP_KEYNAME_MINLEN ? &failure_key : cmap_prefix_check(key, length);
 }
 
-/* ---- to Lua ---- */
+/* ---- from Corosync ---- */
 
-static bool push_unsigned(lua_State *L, uint64_t number)
+cs_error_t cmap_value_get(cmap_handle_t id, const char *key, cmap_value *v)
 {
-	return number <= INT64_MAX && compat_pushint64(L, (int64_t)number);
+	v->length = sizeof v->as;
+	return cmap_get(id, key, &v->as, &v->length, &v->type);
 }
+
+/* ---- to Lua ---- */
 
 /* The stored length of a string counts its NUL. */
 static bool push_string(lua_State *L, const cmap_value *v)
@@ -69,13 +72,13 @@ bool cmap_value_push(lua_State *L, const cmap_value *v)
 {
 	switch (v->type) {
 	case CMAP_VALUETYPE_INT8: return compat_pushint64(L, v->as.i8);
-	case CMAP_VALUETYPE_UINT8: return push_unsigned(L, v->as.u8);
+	case CMAP_VALUETYPE_UINT8: return compat_pushuint64(L, v->as.u8);
 	case CMAP_VALUETYPE_INT16: return compat_pushint64(L, v->as.i16);
-	case CMAP_VALUETYPE_UINT16: return push_unsigned(L, v->as.u16);
+	case CMAP_VALUETYPE_UINT16: return compat_pushuint64(L, v->as.u16);
 	case CMAP_VALUETYPE_INT32: return compat_pushint64(L, v->as.i32);
-	case CMAP_VALUETYPE_UINT32: return push_unsigned(L, v->as.u32);
+	case CMAP_VALUETYPE_UINT32: return compat_pushuint64(L, v->as.u32);
 	case CMAP_VALUETYPE_INT64: return compat_pushint64(L, v->as.i64);
-	case CMAP_VALUETYPE_UINT64: return push_unsigned(L, v->as.u64);
+	case CMAP_VALUETYPE_UINT64: return compat_pushuint64(L, v->as.u64);
 	case CMAP_VALUETYPE_FLOAT: return push_number(L, (double)v->as.real);
 	case CMAP_VALUETYPE_DOUBLE: return push_number(L, v->as.wide);
 	case CMAP_VALUETYPE_STRING: return push_string(L, v);

@@ -30,6 +30,12 @@ typedef struct cmap_value {
 	} as;
 } cmap_value;
 
+/*
+ * The value of a key. Never ask Corosync for less: at a question for the type alone, 3.1.7 crashes when the key is one
+ * of the stats map's below stats.schedmiss.
+ */
+cs_error_t cmap_value_get(cmap_handle_t id, const char *key, cmap_value *v);
+
 /* False when a number of this Lua cannot hold the value. [-0, +1|0, m] */
 bool cmap_value_push(lua_State *L, const cmap_value *v);
 

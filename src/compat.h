@@ -32,8 +32,8 @@
 #define luaL_setmetatable(L, name) (luaL_getmetatable((L), (name)), (void)lua_setmetatable((L), -2))
 #endif
 
-/* An integer of 64 bits: exact in Lua 5.3 and later; elsewhere exact up to 2^53. */
-static inline void compat_pushuint64(lua_State *L, uint64_t value)
+/* Exact in every Lua: lua_Integer has but 32 bits in some Lua 5.1. */
+static inline void compat_pushuint32(lua_State *L, uint32_t value)
 {
 #if LUA_VERSION_NUM >= 503
 	lua_pushinteger(L, (lua_Integer)value);
@@ -58,6 +58,12 @@ static inline bool compat_pushint64(lua_State *L, int64_t value)
 	return true;
 }
 
+/* The same of an unsigned integer, of which no Lua has more than 63 bits. [-0, +1|0, -] */
+static inline bool compat_pushuint64(lua_State *L, uint64_t value)
+{
+	return value <= INT64_MAX && compat_pushint64(L, (int64_t)value);
+}
+
 /* The integer that a number at that index is; false when it is none, or too big for this Lua to have it exactly. [-0, +0, -] */
 static inline bool compat_toint64(lua_State *L, int index, int64_t *value)
 {
@@ -75,6 +81,13 @@ static inline bool compat_toint64(lua_State *L, int index, int64_t *value)
 	*value = (int64_t)number;
 	return (lua_Number)*value == number;
 #endif
+}
+
+/* luaL_checkoption with a default, which LuaJIT's own takes for any value that is no string. [-0, +0, v] */
+static inline int compat_checkoption(lua_State *L, int index, const char *fallback, const char *const names[])
+{
+	(void)luaL_optstring(L, index, fallback);
+	return luaL_checkoption(L, index, fallback, names);
 }
 
 /* Replaces the error object at index 1 by a string with a traceback. [-0, +1, m] */

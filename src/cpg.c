@@ -11,6 +11,7 @@
 #include "cpg_parts.h"
 #include "field.h"
 #include "handle.h"
+#include "tables.h"
 
 /***
 Closed process groups: the userdata over libcpg. It also has the methods that all handles share, see
@@ -32,7 +33,7 @@ left, "join", "leave", "nodedown", "nodeup" or "procdown"; nil for who was there
 the same table in every handler, so it works as a key; `==` holds across handles, `<` orders by node and pid, and
 `tostring` gives "node:pid".
 
-A thread that dispatches needs more than 1 MiB of stack: libcpg keeps a buffer of that size there.
+A thread that dispatches needs 2 MiB of stack, see @{corosync.events}.
 @module corosync.cpg
 */
 
@@ -153,7 +154,7 @@ Stands on `cpg_model_initialize` with model v1; costs about 15 ms and 3 MB of /d
 @tparam[opt] function handlers.message_received called with (address, message)
 @tparam[opt] function handlers.config_change called with (members, left, joined), arrays of addresses
 @tparam[opt] function handlers.ring_change called with (ring, nodes): ring.node and ring.seq are the ring's id,
-nodes is an array of node ids
+nodes is an array of node ids; seq is absent when this Lua has no number that is exactly it (from 2^53 on before Lua 5.3)
 @tparam[opt] function handlers.error called with the message and traceback of an error in a handler;
 without it they go to stderr
 @tparam[opt=false] boolean handlers.split let libcpg cut longer messages than max_message_size() in pieces. Such
@@ -178,8 +179,10 @@ static int module_open(lua_State *L)
 	c = handle_new(L, &cpg_class, sizeof *c, 1);
 	c->split = lua_toboolean(L, 2);
 	take_addresses(L, 3, 4);
+	tables_lock();
 	error = open_connection(c);
-	return error == CS_OK ? 1 : handle_open_failed(L, &cpg_class, error);
+	tables_unlock();
+	return error == CS_OK ? 1 : handle_open_failed(L, &c->handle, error);
 }
 
 /* ---- methods ---- */
@@ -303,7 +306,7 @@ static cpg_guarantee_t check_guarantee(lua_State *L, int index)
 	static const char *const names[] = {"agreed", "fifo", NULL};
 	static const cpg_guarantee_t guarantees[] = {CPG_TYPE_AGREED, CPG_TYPE_FIFO};
 
-	return guarantees[luaL_checkoption(L, index, "agreed", names)];
+	return guarantees[compat_checkoption(L, index, "agreed", names)];
 }
 
 /***
@@ -460,7 +463,7 @@ static int cpg_method_max_message_size(lua_State *L)
 	if (why != NULL) {
 		return fail(L, c, "ask the limit of", why);
 	}
-	compat_pushuint64(L, c->limit);
+	compat_pushuint32(L, c->limit);
 	return 1;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "address.h"
+#include "tables.h"
 
 typedef struct listing {
 	struct cpg_iteration_description_t *entries;
@@ -44,13 +45,18 @@ static cs_error_t listing_fill(listing *list, cpg_handle_t id, const struct cpg_
 {
 	cpg_iteration_handle_t iteration;
 	cpg_iteration_type_t type = group == NULL ? CPG_ITERATION_ALL : CPG_ITERATION_ONE_GROUP;
-	cs_error_t error = cpg_iteration_initialize(id, type, group, &iteration);
+	cs_error_t error;
 
+	tables_lock();
+	error = cpg_iteration_initialize(id, type, group, &iteration);
+	tables_unlock();
 	if (error != CS_OK) {
 		return error;
 	}
 	error = listing_read(list, iteration);
+	tables_lock();
 	(void)cpg_iteration_finalize(iteration);
+	tables_unlock();
 	return error;
 }
 

@@ -5,8 +5,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "stack.h"
+
 /***
 How events reach a script: methods that the handles of all of Corosync's libraries share.
+
+**Stack.** Corosync's libraries put a buffer of 1 MiB on the stack of the thread that dispatches: a thread that calls
+`dispatch`, `receive` or `fetch`, of a handle or through a group or a loop, needs 2 MiB of stack. With glibc a program's
+threads have 8 MiB, where neither `pthread_attr_setstacksize` nor `ulimit -s` say otherwise. With less than 1152 KiB left
+these methods answer "no_stack" and have done nothing. Coroutines need no more, since they run on the stack of their
+thread. Of a stack that a program has made itself, for a fiber, nothing is known: give it 2 MiB as well.
 @module corosync.events
 */
 
@@ -192,7 +200,10 @@ static const failure *undispatchable(const handle *h)
 {
 	const failure *why = handle_exhausted(h);
 
-	return why == NULL && h->busy != HANDLE_IDLE ? &FAILURE_DISPATCHING : why;
+	if (why == NULL && h->busy != HANDLE_IDLE) {
+		return &FAILURE_DISPATCHING;
+	}
+	return why == NULL && !stack_suffices() ? &FAILURE_NO_STACK : why;
 }
 
 /* Stack of a dispatch, so that nothing needs allocating once a delivery has begun. */
@@ -273,7 +284,7 @@ Stands on `cpg_dispatch` (and its like in the other libraries) with CS_DISPATCH_
 @treturn integer how many events were handled
 @treturn boolean whether more wait
 @error nil, message, code: "dispatching", "not_connected" (after all that had arrived was handled), "closed",
-"wrong_process", "no_memory"
+"wrong_process", "no_memory", "no_stack" (this thread has not the stack that it takes, see above)
 */
 static int method_dispatch(lua_State *L)
 {
@@ -364,7 +375,7 @@ Moves what waits at the daemon into this handle's queue and calls no handler: fo
 @function handle:fetch
 @tparam[opt=0] number seconds the longest to wait for something to come from the daemon, whether or not events are queued
 @treturn boolean whether events are now queued
-@error nil, message, code: "not_connected", "closed", "wrong_process", "dispatching"
+@error nil, message, code: "not_connected", "closed", "wrong_process", "dispatching", "no_stack"
 */
 static int method_fetch(lua_State *L)
 {
@@ -373,6 +384,7 @@ static int method_fetch(lua_State *L)
 	const failure *why = h->busy == HANDLE_CONVERTING ? &FAILURE_DISPATCHING : handle_unusable(h);
 
 	luaL_argcheck(L, seconds >= 0, 2, "seconds must not be negative");
+	why = why == NULL && !stack_suffices() ? &FAILURE_NO_STACK : why;
 	if (why != NULL) {
 		return handle_fail(L, h, "fetch from", why);
 	}

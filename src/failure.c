@@ -10,8 +10,10 @@ const failure FAILURE_CLOSED = {"closed", "the handle is closed"};
 const failure FAILURE_DISPATCHING = {"dispatching",
 	"a handler of this handle is running, and the order of events must hold: return from the handler first"};
 const failure FAILURE_NO_MEMORY = {"no_memory",
-	"not enough memory for what Corosync delivered, so an event is missing: close the handle and join anew"};
+	"not enough memory for what Corosync delivered, so an event is missing: close the handle and open a new one"};
 const failure FAILURE_NO_NODE = {"not_exist", "this node has met no such node since its Corosync started"};
+const failure FAILURE_NO_STACK = {"no_stack",
+	"Corosync's library needs more than 1 MiB of stack for it, and this thread has less left: give it 2 MiB"};
 const failure FAILURE_NOT_CONNECTED = {"not_connected",
 	"Corosync on this node has gone, and with it the connection: is it running? connect anew once it is"};
 const failure FAILURE_UNREACHABLE = {"not_connected",

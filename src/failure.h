@@ -17,6 +17,7 @@ extern const failure FAILURE_CLOSED;
 extern const failure FAILURE_DISPATCHING;
 extern const failure FAILURE_NO_MEMORY;
 extern const failure FAILURE_NO_NODE;
+extern const failure FAILURE_NO_STACK;
 extern const failure FAILURE_NOT_CONNECTED;
 extern const failure FAILURE_UNREACHABLE;
 extern const failure FAILURE_WRONG_PROCESS;

@@ -48,8 +48,11 @@ static int method_fd(lua_State *L)
 static int method_wait(lua_State *L)
 {
 	const gather *g = check(L);
+	double seconds = (double)luaL_checknumber(L, 2);
 
-	lua_pushboolean(L, handle_wait_readable(g->epoll, false, (double)luaL_checknumber(L, 2)));
+	/* Also of what is no number: poll would wait for ever. */
+	luaL_argcheck(L, seconds >= 0, 2, "seconds must not be negative");
+	lua_pushboolean(L, handle_wait_readable(g->epoll, false, seconds));
 	return 1;
 }
 

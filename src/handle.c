@@ -9,11 +9,19 @@
 #include "address.h"
 #include "clock.h"
 #include "delivery.h"
+#include "tables.h"
 #include "tracking.h"
 
 /***
 What the handles of all of Corosync's libraries have in common.
 Run-time failures answer nil, a message for people, and a code for programs; wrong arguments raise.
+
+**Threads.** A handle belongs to its Lua state, and a process may have many states, each in its thread: they share
+nothing but a lock that opening and closing take, also of trackers, so that an open (15 ms) waits for another. C code of
+the same program that opens or closes Corosync handles itself does not know the lock: let it do so while no other thread
+does. Tables of libqb's, one for the handles of each library and one for trackers, move as they grow to 48 entries, and
+after that every 32: a process that has so many open at once must open them before more than one of its threads
+dispatches.
 @module corosync.handle
 */
 
@@ -75,24 +83,28 @@ cs_error_t handle_opened(handle *h, uint64_t id)
 	return error;
 }
 
-int handle_open_failed(lua_State *L, const handle_class *class, cs_error_t error)
-{
-	bool unreachable = error == CS_ERR_LIBRARY || error == CS_ERR_NOT_EXIST;
-
-	lua_pushfstring(L, "reach Corosync's %s service", class->service);
-	return failure_push(L, unreachable ? &FAILURE_UNREACHABLE : failure_of(error));
-}
-
 /* The one way to end, for close and the collector. A fork's copy shares the parent's connection: hands off. */
 static void finalize(handle *h)
 {
 	if (h->state != HANDLE_CLOSED && h->owner == getpid()) {
+		tables_lock();
 		(void)h->class->finalize(h);
+		tables_unlock();
 	}
 	h->state = HANDLE_CLOSED;
 	if (h->busy == HANDLE_IDLE) {
 		queue_free(&h->queue);
 	}
+}
+
+int handle_open_failed(lua_State *L, handle *h, cs_error_t error)
+{
+	bool unreachable = error == CS_ERR_LIBRARY || error == CS_ERR_NOT_EXIST;
+
+	/* Who is to try again must not have the connection until the collector comes. */
+	finalize(h);
+	lua_pushfstring(L, "reach Corosync's %s service", h->class->service);
+	return failure_push(L, unreachable ? &FAILURE_UNREACHABLE : failure_of(error));
 }
 
 const failure *handle_unusable(const handle *h)

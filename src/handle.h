@@ -86,8 +86,8 @@ void *handle_new(lua_State *L, const handle_class *class, size_t size, int handl
 /* Takes over a connection just made; it stays the caller's when fd_get answers anything but CS_OK. */
 cs_error_t handle_opened(handle *h, uint64_t id);
 
-/* Pushes the answer of an open that failed: nil, message, code; answers 3. [-0, +3, m] */
-int handle_open_failed(lua_State *L, const handle_class *class, cs_error_t error);
+/* Ends what an open that failed has opened, and pushes its answer: nil, message, code; answers 3. [-0, +3, m] */
+int handle_open_failed(lua_State *L, handle *h, cs_error_t error);
 
 /* The handle at index 1, whatever its state. Raises if it is of another type. [-0, +0, v] */
 void *handle_check(lua_State *L, const handle_class *class);

@@ -40,7 +40,7 @@ void nodes_push(lua_State *L, const nodes_event *ev, size_t list)
 	}
 	lua_createtable(L, (int)ev->counts[list], 0);
 	for (i = 0; i < ev->counts[list]; i++) {
-		compat_pushuint64(L, nodes[i]);
+		compat_pushuint32(L, nodes[i]);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 }
@@ -48,8 +48,9 @@ void nodes_push(lua_State *L, const nodes_event *ev, size_t list)
 void nodes_push_ring(lua_State *L, const nodes_event *ev)
 {
 	lua_createtable(L, 0, 2);
-	compat_pushuint64(L, ev->node);
+	compat_pushuint32(L, ev->node);
 	lua_setfield(L, -2, "node");
-	compat_pushuint64(L, ev->seq);
-	lua_setfield(L, -2, "seq");
+	if (compat_pushuint64(L, ev->seq)) {
+		lua_setfield(L, -2, "seq");
+	}
 }

@@ -5,6 +5,7 @@
 #include "field.h"
 #include "handle.h"
 #include "nodes.h"
+#include "tables.h"
 #include "tracking.h"
 
 /***
@@ -231,8 +232,10 @@ static int module_open(lua_State *L)
 	oldest = lua_isnumber(L, 2) && lua_tonumber(L, 2) == 0;
 	track = tracking_wanted(L, kinds, sizeof kinds / sizeof *kinds);
 	q = handle_new(L, &quorum_class, sizeof *q, 1);
+	tables_lock();
 	error = open_connection(q, oldest, track);
-	return error == CS_OK ? 1 : handle_open_failed(L, &quorum_class, error);
+	tables_unlock();
+	return error == CS_OK ? 1 : handle_open_failed(L, &q->handle, error);
 }
 
 /* ---- methods ---- */

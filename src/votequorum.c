@@ -4,6 +4,7 @@
 
 #include "field.h"
 #include "integer.h"
+#include "tables.h"
 #include "tracking.h"
 #include "votequorum_event.h"
 #include "votequorum_info.h"
@@ -132,8 +133,10 @@ static int module_open(lua_State *L)
 	fields_check_optional(L, open_fields);
 	track = tracking_wanted(L, votequorum_event_kinds, VOTEQUORUM_EVENT_KINDS);
 	h = handle_new(L, &votequorum_class, sizeof *h, 1);
+	tables_lock();
 	error = open_connection(h, track);
-	return error == CS_OK ? 1 : handle_open_failed(L, &votequorum_class, error);
+	tables_unlock();
+	return error == CS_OK ? 1 : handle_open_failed(L, h, error);
 }
 
 /* ---- methods ---- */

@@ -81,7 +81,7 @@ static int push_quorum(lua_State *L, handle *h, const event *ev, int values)
 	lua_createtable(L, (int)change->count, 0);
 	for (i = 0; i < change->count; i++) {
 		lua_createtable(L, 0, 2);
-		compat_pushuint64(L, change->nodes[i].nodeid);
+		compat_pushuint32(L, change->nodes[i].nodeid);
 		lua_setfield(L, -2, "node");
 		lua_pushstring(L, votequorum_info_state_name(change->nodes[i].state));
 		lua_setfield(L, -2, "state");
@@ -107,7 +107,7 @@ static int push_expected_votes(lua_State *L, handle *h, const event *ev, int val
 
 	(void)h;
 	(void)values;
-	compat_pushuint64(L, change->votes);
+	compat_pushuint32(L, change->votes);
 	return 1;
 }
 

@@ -33,7 +33,7 @@ const char *votequorum_info_state_name(uint32_t state)
 
 static void set_number(lua_State *L, const char *name, uint32_t value)
 {
-	compat_pushuint64(L, value);
+	compat_pushuint32(L, value);
 	lua_setfield(L, -2, name);
 }
 

@@ -37,6 +37,7 @@ local handlers = require "corosync.handlers"
 local view = require "corosync.view"
 
 local DEFAULT_TIMEOUT = 10 -- seconds
+local DEFAULT_BUDGET = 1000 -- events
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1 -- seconds between tries while Corosync answers "try_again"
 local LONGEST_NAME = 128 -- bytes
 
@@ -174,16 +175,18 @@ local function watch(group)
   return ok, message, code
 end
 
--- Waits for the next try, moving what arrives out of Corosync's way without calling handlers. A loop whose users must
--- not block waits in its own way, or answers that it cannot.
+-- Waits for the next try, moving what arrives out of Corosync's way without calling handlers. Nil, message, code when
+-- that fails. A loop whose users must not block waits in its own way; nil alone when it cannot.
 local function pause(group, seconds)
   if group._loop and group._loop.pause then
     return group._loop.pause(group, seconds)
-  elseif group._handle:fetch(seconds) and group._loop then
+  end
+  local queued, message, code = group._handle:fetch(seconds)
+  if queued and group._loop then
     group._loop.wake(group)
   end
   show_hidden(group)
-  return true
+  return queued, message, code
 end
 
 -- Calls a method of the handle until it answers something else than "try_again", for at most `timeout` seconds.
@@ -197,8 +200,10 @@ local function persist(group, what, method, ...)
       return nil, message, code
     elseif now() >= deadline then
       return failure(what, group.name, ("after %g s: %s"):format(group.timeout, message), "timeout")
-    elseif not pause(group, math.min(wait, math.max(deadline - now(), 0))) then
-      return nil, message, code
+    end
+    local waited, why, failed = pause(group, math.min(wait, math.max(deadline - now(), 0)))
+    if waited == nil then
+      return nil, why or message, failed or code
     elseif group._handle ~= handle then
       return failure(what, group.name, "the connection was lost meanwhile", "not_connected")
     end
@@ -336,6 +341,7 @@ local function deliver_view(group, may_tell, more)
   views:fetch()
   local seconds = group._state == "joined" and views:due(group.settle) or nil
   local is_due = seconds ~= nil and seconds <= 0
+  group._overdue = is_due and not may_tell
   if not is_due or not may_tell then
     group._gather:arm(is_due and 0 or seconds)
     return 0, more or is_due
@@ -360,7 +366,7 @@ end
 local FATAL = { not_connected = true, no_memory = true }
 
 --- Calls the handlers of the events that wait, without blocking. Loops call it.
--- @tparam[opt] integer budget the most events to handle
+-- @tparam[opt=1000] integer budget the most events to handle, of which a view is one
 -- @treturn integer how many were handled
 -- @treturn boolean whether more wait
 -- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "not_connected"
@@ -370,13 +376,15 @@ function Group:dispatch(budget)
     return nil, why, busy
   end
   self._stopped = false
-  local handled, more, code = self._handle:dispatch(budget)
+  budget = budget or DEFAULT_BUDGET
+  -- Events that never end must not keep a view waiting for ever.
+  local handled, more, code = self._handle:dispatch(self._overdue and budget >= 1 and budget - 1 or budget)
   if handled and self._state == "left" then
     finish_leaving(self)
     more = false
   elseif handled and self._gather then
     local views
-    views, more = deliver_view(self, not self._stopped and handled < (budget or math.huge), more)
+    views, more = deliver_view(self, not self._stopped and handled < budget, more)
     handled = handled + views
   elseif FATAL[code] then
     self:_lose(more)

@@ -9,8 +9,9 @@
 --    cluster:stop()
 --
 -- Functions that wait drive the luv loop when called from plain code; called in a coroutine, they yield and
--- are resumed by the loop that the program runs. Nodes are numbers from 1. A wrong argument raises; all else
--- that fails answers `nil, message, code`, after `stop` with the code "stopped".
+-- are resumed by the loop that the program runs (in Lua 5.1, nothing yields within a pcall). Nodes are numbers
+-- from 1. A wrong argument raises; all else that fails answers `nil, message, code`, after `stop` with the code
+-- "stopped".
 -- @module corosync.lab
 
 local uv = require "luv"

@@ -122,9 +122,12 @@ function loop.remove(object)
 end
 
 --- Lets `run` end although a handle is still there, as luv's unref does for its handles.
+-- Does nothing for what is not in the loop.
 -- @param object what was added
 function loop.unref(object)
-  watched[object].poll:unref()
+  if watched[object] then
+    watched[object].poll:unref()
+  end
 end
 
 -- Called by a group that has moved events out of the descriptor's sight.

@@ -70,7 +70,7 @@ local light = { patience = 0 }
 function light.pause(group, seconds)
   local unwanted = not group._wanted and group._state == "idle" or group._leave_by and now() >= group._leave_by
   if unwanted or not may_wait() then
-    return false
+    return nil
   end
   ngx.sleep(seconds)
   return true

@@ -27,9 +27,9 @@ local function set_of(list)
   return set
 end
 
--- Quorum's older model knows no ring's node.
+-- Quorum's older model knows no ring's node. A seq that no number of this Lua is exactly is missing: nobody knows then.
 local function same_ring(one, other)
-  return one.seq == other.seq and (one.node == other.node or not one.node or not other.node)
+  return one.seq ~= nil and one.seq == other.seq and (one.node == other.node or not one.node or not other.node)
 end
 
 local function touch(self)

@@ -2,6 +2,7 @@
 local lab = require "corosync.lab"
 local log = require "cpgrun.log"
 local uv = require "luv"
+local wait = require "corosync.lab.wait"
 
 local FAULTS = { "partition", "heal", "pause", "resume" } -- those that leave the scripts running
 
@@ -127,27 +128,32 @@ local function fill_environment(env, session)
   setmetatable(env, { __index = _G })
 end
 
--- In a coroutine, since what it calls may wait while the nodes' output goes on.
-local function run_chunk(chunk, done)
-  coroutine.wrap(function() done(xpcall(chunk, debug.traceback)) end)()
+-- Lua 5.1 and LuaJIT give a chunk its environment after it was loaded.
+local function in_environment(env, chunk, message)
+  if chunk and setfenv then
+    setfenv(chunk, env)
+  end
+  return chunk, message
 end
 
+-- In a coroutine, since what it calls may wait while the nodes' output goes on.
 local function run_script(session, chunk)
-  run_chunk(chunk, function(ok, problem)
+  coroutine.wrap(function()
+    local ok, _, problem = wait.call(chunk)
     if not ok then
       log.error(problem)
     end
     finish(session, ok and 0 or 1)
-  end)
+  end)()
   release_lines(session)
 end
 
 local function type_fault(line, env)
-  local chunk, message = load(line, "=typed", "t", env)
+  local chunk, message = in_environment(env, (loadstring or load)(line, "=typed", "t", env))
   if not chunk then
     return log.error(message)
   end
-  local ok, problem = pcall(chunk)
+  local ok, problem = wait.call(chunk)
   if ok then
     log.info("done: %s (nodes that fail are noticed after a few seconds)", line)
   else
@@ -301,7 +307,7 @@ return function(chosen, facts)
   if chosen.lab_script then
     local problem
     -- Once, since it may be a pipe; and now, since what is wrong with it needs no cluster to tell.
-    chunk, problem = loadfile(chosen.lab_script, "t", env)
+    chunk, problem = in_environment(env, loadfile(chosen.lab_script, "t", env))
     if not chunk then
       log.error(problem)
       return 1

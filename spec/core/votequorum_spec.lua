@@ -9,12 +9,10 @@ local NODE, STRANGER = 1, 4294967295
 local DEVICE = "spec's device"
 local LONGEST_NAME = 254 -- bytes
 local MOST_VOTES = 509
-local dispatch_until = handles.dispatch_until
+local dispatch_until, fails = handles.dispatch_until, handles.fails
 
 local function open(given)
-  local handle = assert(votequorum.open(given))
-  table.insert(handles.made, handle)
-  return handle
+  return handles.keep(assert(votequorum.open(given)))
 end
 
 -- A handle that tracks, and a record of its events, of which the first two have come.
@@ -46,14 +44,6 @@ local function settle(handle, record)
   local expected = assert(handle:info()).expected_votes
   assert(handle:set_expected(expected))
   assert.equal(expected, next_expected(handle, record))
-end
-
-local function fails(code, ...)
-  local value, message, actual = ...
-  assert.is_nil(value)
-  assert.is_string(message)
-  assert.equal(code, actual)
-  return message
 end
 
 local function raises(pattern, action, ...)

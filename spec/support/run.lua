@@ -34,10 +34,11 @@ local busted = assert(cluster:run(1, command, {
     end
   end,
 }))
-local code = assert(busted:wait(900))
+local code, signal = assert(busted:wait(900))
 assert(cluster:stop())
 if passed + failed == 0 or (code ~= 0 and failed == 0) then
-  failed = failed + 1 -- busted itself did not come to its end
+  failed = failed + 1
+  noise[#noise + 1] = ("busted did not come to its end: exit code %d, signal %d"):format(code, signal)
 end
 if failed > 0 then
   io.stderr:write(table.concat(noise, "\n"), "\n")

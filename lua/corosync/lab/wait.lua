@@ -13,7 +13,14 @@ local wait = {}
 -- Outlives every wait: closing a timer costs the loop a turn that does not block.
 local plain_timer
 
+-- By coroutine: what takes its error. Without one it goes to the loop.
+local catchers = setmetatable({}, { __mode = "k" })
+
 local function nothing() end
+
+local function with_traceback(routine, problem)
+  return debug.traceback(routine, tostring(problem))
+end
 
 local function turn(milliseconds)
   if uv.loop_mode() then
@@ -34,7 +41,9 @@ local function park(routine, milliseconds)
     timer:close()
     check:close()
     local fine, problem = coroutine.resume(routine)
-    if not fine then error(debug.traceback(routine, tostring(problem)), 0) end
+    if fine then return end
+    if not catchers[routine] then error(with_traceback(routine, problem), 0) end
+    catchers[routine](problem)
   end
   timer:start(milliseconds, 0, wake)
   -- A check runs after every turn of the loop: an event is seen at once, without a list of who waits for what.
@@ -62,6 +71,24 @@ function wait.until_true(condition, seconds)
     if routine then park(routine, math.min(INTERVAL, left)) else turn(math.min(INTERVAL, left)) end
   end
   return true
+end
+
+--- Calls a function that may wait, as pcall would: in Lua 5.1 nothing can wait within pcall.
+-- @tparam function action called without arguments
+-- @treturn boolean whether it came to its end
+-- @return what it raised
+-- @treturn string the traceback of that
+function wait.call(action)
+  local outcome
+  local routine = coroutine.create(function()
+    action()
+    outcome = { true }
+  end)
+  catchers[routine] = function(problem) outcome = { false, problem, with_traceback(routine, problem) } end
+  local fine, problem = coroutine.resume(routine)
+  if not fine then catchers[routine](problem) end
+  wait.until_true(function() return outcome end)
+  return outcome[1], outcome[2], outcome[3]
 end
 
 return wait

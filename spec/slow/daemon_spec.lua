@@ -19,6 +19,34 @@ local EXPECTED = {
   "back",
 }
 
+-- What Corosync keeps of a node's last ring is its seq, 8 bytes. The next one is 5 more here.
+local SET_SEQ = [[printf '\0\0\0\0\0\0\40\0' >/run/state/ringid_1]]
+local TELL_SEQ = [[
+for _, name in ipairs { "cpg", "quorum" } do
+  local handle = assert(require("corosync." .. name).open {})
+  assert(handle[name == "cpg" and "join" or "track"](handle, name == "cpg" and "seq" or nil))
+  local ring
+  repeat
+    handle:wait(10)
+    local event = { handle:receive() }
+    ring = event[1] == "ring" and event[2] or event[1] == "quorum" and event[4]
+  until ring
+  print(ring.node, ring.seq)
+end]]
+
+it("a ring's seq of more than 53 bits is exact, or absent where no number is", function()
+  local cluster = assert(lab.start(1))
+  finally(function() assert(cluster:stop()) end)
+  assert(cluster:kill(1))
+  assert.equal(0, cluster:command(1, { "sh", "-c", SET_SEQ }))
+  assert(cluster:restart(1))
+  local _, status = cluster:command(1, { "corosync-quorumtool", "-s" })
+  assert.matches("Ring ID: +1%.20000000000005\n", status)
+  local code, out, err = cluster:command(1, { os.getenv("LUA"):match "%S+$", "-e", TELL_SEQ })
+  assert.equal(0, code, err)
+  assert.equal(("1\t%s\n"):format(math.type and "9007199254740997" or "nil"):rep(2), out)
+end)
+
 describe("a client whose daemon dies", function()
   local cluster
 

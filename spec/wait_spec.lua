@@ -1,0 +1,79 @@
+-- Waiting in coroutines, where the Luas differ: in Lua 5.1 nothing can wait within pcall.
+local program = require "spec.support.cpgrun.program"
+local uv = require "luv"
+local wait = require "corosync.lab.wait"
+
+local function later()
+  local timer, over = uv.new_timer(), false
+  timer:start(1, 0, function()
+    timer:close()
+    over = true
+  end)
+  assert(wait.until_true(function() return over end, 10))
+end
+
+local function in_coroutine(action)
+  local ended
+  coroutine.wrap(function()
+    action()
+    ended = true
+  end)()
+  assert.is_true(wait.until_true(function() return ended end, 10))
+end
+
+describe("wait.call", function()
+  it("lets an action wait, and answers whether it came to its end", function()
+    in_coroutine(function() assert.is_true(wait.call(later)) end)
+    assert.is_true(wait.call(later))
+  end)
+
+  for name, before in pairs { ["at once"] = function() end, ["after a wait"] = later } do
+    it("catches what is raised " .. name .. ", with the place", function()
+      local problem = {}
+      local function fail()
+        before()
+        error(problem)
+      end
+      in_coroutine(function()
+        local ok, caught, traceback = wait.call(fail)
+        assert.is_false(ok)
+        assert.equal(problem, caught)
+        assert.matches("wait_spec%.lua:%d+", traceback)
+      end)
+    end)
+  end
+
+  it("can be used within itself", function()
+    in_coroutine(function()
+      assert.is_true(wait.call(function()
+        local ok, caught = wait.call(function()
+          later()
+          error("inner", 0)
+        end)
+        assert.is_false(ok)
+        assert.equal("inner", caught)
+        later()
+      end))
+    end)
+  end)
+end)
+
+describe("a file of faults", function()
+  after_each(program.clean)
+  after_each(program.remove)
+
+  it("has the lab's functions and no other's globals, and fails where it fails after a wait", function()
+    local script = program.file("lab.lua", "function config_change() end")
+    local faults = program.file("faults.lua", [[
+      mine = nodes
+      assert(not rawget(_G, "mine") and not rawget(_G, "nodes"))
+      local round = 0
+      wait_for(function() round = round + 1 return round == 3 end, 10)
+      print("waited", mine, round)
+      error "in the end"]])
+    local code, out, errors = program.run("cpgrun", "--lab", "1", "--lab-script", faults, script)
+    assert.equal(1, code, errors)
+    assert.matches("waited\t1\t3", out, 1, true)
+    assert.matches("faults%.lua:6: in the end\nstack traceback:", errors)
+  end)
+end)
