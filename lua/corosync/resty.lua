@@ -28,6 +28,10 @@
 -- Handlers must not call `ngx.exit`: it ends the light thread that calls them.
 -- @module corosync.resty
 
+if not ngx then
+  error("corosync.resty works only in OpenResty, or in nginx with its Lua module", 0)
+end
+
 local core = require "corosync.binding"
 local base = require "corosync.group"
 local handlers = require "corosync.handlers"
