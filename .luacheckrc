@@ -8,6 +8,10 @@ files["examples"] = {
     "group_name" },
   read_globals = { "cmap", "quorum", group = { other_fields = true, fields = { settle = { read_only = false } } } },
 }
+-- In nginx.
+for _, path in ipairs { "lua/corosync/resty.lua", "examples/nginx", "spec/support/nginx/app.lua" } do
+  files[path] = { std = "ngx_lua" }
+end
 -- Scripts for cpgrun --lab-script.
 files["examples/demo/story.lua"] = {
   read_globals = { "partition", "heal", "kill", "kill_host", "pause", "resume", "restart", "wait_for", "write", "output",

@@ -40,8 +40,12 @@ COROSYNC_VERSION ?= $(shell $(PKG_CONFIG) --modversion libcpg)
 
 OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
+# THREADS=no: without the helper thread of corosync.resty.
+THREADS ?= yes
+THREADS_CFLAGS := $(if $(filter no,$(THREADS)),-DCOROSYNC_LUA_NO_THREADS,-pthread)
+THREADS_SOURCES := src/waker.c src/doorbell.c
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -fvisibility=hidden \
+COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(THREADS_CFLAGS) -fPIC -fvisibility=hidden \
 	-DCOROSYNC_LUA_VERSION='"$(VERSION)"' -DCOROSYNC_VERSION='"$(COROSYNC_VERSION)"' $(LUA_CFLAGS) $(COROSYNC_CFLAGS)
 
 # The build tree is laid out as an installation, so that cpgrun finds its modules the same way in both.
@@ -53,7 +57,8 @@ CPGRUN := $(BUILD)/bin/cpgrun
 ARCHIVE := $(BUILD)/lib/libcorosync-lua.a
 EMBED := corosync-lua$(LUA_VERSION)
 
-CORE_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/*.c))
+CORE_SOURCES := $(filter-out $(if $(filter no,$(THREADS)),$(THREADS_SOURCES)),$(wildcard src/*.c))
+CORE_OBJECTS := $(CORE_SOURCES:src/%.c=$(BUILD)/obj/%.o)
 CPGRUN_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/cpgrun/*.c))
 
 # What only the specs need.
@@ -63,7 +68,7 @@ LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
-.PHONY: all binding cpgrun demo check lint coverage specs valgrind tsan docs install install-binding install-cpgrun deps clean
+.PHONY: all binding cpgrun nginx-binding demo check lint coverage specs valgrind tsan bench-resty docs install install-binding install-cpgrun deps clean
 
 all: binding cpgrun
 
@@ -96,7 +101,7 @@ $(BUILD)/obj/cpgrun/%.o: src/cpgrun/%.c $(wildcard src/*.h) Makefile | requireme
 $(CORE): $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	@$(CC) -shared $(LDFLAGS) -o $@ $^ $(COROSYNC_LIBS) -lm
+	@$(CC) -shared $(THREADS_CFLAGS) $(LDFLAGS) -o $@ $^ $(COROSYNC_LIBS) -lm
 
 # One object in which only what is public can be seen: our names must not meet those of the program.
 $(ARCHIVE): $(CORE_OBJECTS)
@@ -111,7 +116,7 @@ $(ARCHIVE): $(CORE_OBJECTS)
 $(CPGRUN): $(CPGRUN_OBJECTS) $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	@$(CC) $(LDFLAGS) -Wl,-E -o $@ $^ $(COROSYNC_LIBS) $(LUV_LIBS) $(LUA_LIBS) -lm -ldl
+	@$(CC) $(THREADS_CFLAGS) $(LDFLAGS) -Wl,-E -o $@ $^ $(COROSYNC_LIBS) $(LUV_LIBS) $(LUA_LIBS) -lm -ldl
 
 $(MODULES):
 	@mkdir -p $(@D)
@@ -155,9 +160,13 @@ $(BUILD)/spec/threads-tsan: spec/support/threads.c $(wildcard src/*.c src/*.h)
 		$(COMPILE) -O1 -fsanitize=thread -Isrc -o $@ $(filter %.c,$^) $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm; \
 	else rm -f $@; fi
 
+# nginx's Lua is LuaJIT.
+nginx-binding:
+	@$(MAKE) --no-print-directory binding LUA_VERSION=jit LUA_CFLAGS="$(shell $(PKG_CONFIG) --cflags luajit)" BUILD=build/jit
+
 # The specs run inside a private cluster of one node; those that need more make their own.
 SPECS ?= spec
-specs: all $(SPEC_PROGRAMS)
+specs: all nginx-binding $(SPEC_PROGRAMS)
 	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA=$(LUA) BUSTED=$(BUSTED) tools/run-specs $(SPECS)
 
 valgrind: all $(BUILD)/spec/spec_process.so
@@ -168,6 +177,9 @@ valgrind: all $(BUILD)/spec/spec_process.so
 tsan: all $(SPEC_PROGRAMS)
 	@tools/has-tsan $(CC) || { echo "ThreadSanitizer does not work here" >&2; exit 1; }
 	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA=$(LUA) BUSTED=$(BUSTED) THREAD_ROUNDS=100 tools/run-specs spec/threads_spec.lua
+
+bench-resty: all nginx-binding
+	@BUILD_JIT=build/jit LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA) bench/resty.lua
 
 docs:
 	ldoc -q --fatalwarnings -c docs/config.ld .

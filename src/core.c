@@ -7,6 +7,9 @@
 #include "gather.h"
 #include "quorum.h"
 #include "votequorum.h"
+#ifndef COROSYNC_LUA_NO_THREADS
+#include "waker.h"
+#endif
 
 /***
 The time on a clock that never jumps, for deadlines.
@@ -21,7 +24,7 @@ static int core_now(lua_State *L)
 
 __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 {
-	lua_createtable(L, 0, 9);
+	lua_createtable(L, 0, 10);
 	cpg_push_module(L);
 	lua_setfield(L, -2, "cpg");
 	cmap_push_module(L);
@@ -35,6 +38,11 @@ __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 	gather_setup(L);
 	lua_pushcfunction(L, gather_open);
 	lua_setfield(L, -2, "gather");
+#ifndef COROSYNC_LUA_NO_THREADS
+	waker_setup(L);
+	lua_pushcfunction(L, waker_open);
+	lua_setfield(L, -2, "waker");
+#endif
 	lua_pushcfunction(L, core_now);
 	lua_setfield(L, -2, "now");
 	lua_pushliteral(L, COROSYNC_LUA_VERSION);

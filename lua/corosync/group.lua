@@ -97,6 +97,7 @@ local function connect(group)
   end
   local own = handlers.for_handle(group, note)
   function own.error(message) group:_report(message) end
+  group._own = own
   own.previous = group._previous
   local handle, message, code = core.cpg.open(own)
   own.previous = nil -- not to keep all the earlier ones
@@ -175,8 +176,11 @@ local function watch(group)
 end
 
 -- Waits for the next try, moving what arrives out of Corosync's way without calling handlers. Nil, message, code when
--- that fails.
+-- that fails. A loop whose users must not block waits in its own way; nil alone when it cannot.
 local function pause(group, seconds)
+  if group._loop and group._loop.pause then
+    return group._loop.pause(group, seconds)
+  end
   local queued, message, code = group._handle:fetch(seconds)
   if queued and group._loop then
     group._loop.wake(group)
@@ -187,9 +191,9 @@ end
 
 -- Calls a method of the handle until it answers something else than "try_again", for at most `timeout` seconds.
 local function persist(group, what, method, ...)
-  local deadline, wait = now() + group.timeout, FIRST_PAUSE
+  local deadline, wait, handle = now() + group.timeout, FIRST_PAUSE, group._handle
   while true do
-    local ok, message, code = group._handle[method](group._handle, ...)
+    local ok, message, code = handle[method](handle, ...)
     if ok then
       return true
     elseif code ~= "try_again" then
@@ -197,9 +201,11 @@ local function persist(group, what, method, ...)
     elseif now() >= deadline then
       return failure(what, group.name, ("after %g s: %s"):format(group.timeout, message), "timeout")
     end
-    ok, message, code = pause(group, math.min(wait, math.max(deadline - now(), 0)))
-    if ok == nil then
-      return nil, message, code
+    local waited, why, failed = pause(group, math.min(wait, math.max(deadline - now(), 0)))
+    if waited == nil then
+      return nil, why or message, failed or code
+    elseif group._handle ~= handle then
+      return failure(what, group.name, "the connection was lost meanwhile", "not_connected")
     end
     wait = math.min(2 * wait, LONGEST_PAUSE)
   end
@@ -283,18 +289,37 @@ local function with_traceback(problem)
   return debug.traceback(tostring(problem), 2)
 end
 
--- The handle is of no more use: the script hears why, and the group is inactive.
-local function lose(group, message)
-  disconnect(group)
-  group._rejoin = false
-  local disconnected = handlers.find(group, "disconnected")
-  if not disconnected then
-    group:_report(message)
-    return
+-- Lua 5.1's own xpcall passes no arguments.
+local passes_arguments = select(2, xpcall(function(given) return given end, error, true))
+local unpack = table.unpack or unpack -- luacheck: ignore 113
+
+local function protected(handler, ...)
+  if passes_arguments then
+    return xpcall(handler, with_traceback, ...)
   end
-  local ok, problem = xpcall(function() disconnected(message) end, with_traceback)
+  local count, arguments = select("#", ...), { ... }
+  return xpcall(function() handler(unpack(arguments, 1, count)) end, with_traceback)
+end
+
+-- Calls the script; its error is reported.
+local function call(group, handler, ...)
+  local ok, problem = protected(handler, ...)
   if not ok then
     group:_report(problem)
+  end
+end
+
+Group._disconnect = disconnect
+
+-- The handle is of no more use: the script hears why, and the group is inactive.
+function Group:_lose(message)
+  disconnect(self)
+  self._rejoin = false
+  local disconnected = handlers.find(self, "disconnected")
+  if disconnected then
+    call(self, disconnected, message)
+  else
+    self:_report(message)
   end
 end
 
@@ -303,12 +328,9 @@ local function call_view_change(group, new)
   if not view_change then
     return 0
   end
-  group._viewing = true
-  local ok, problem = xpcall(function() view_change(new) end, with_traceback)
-  group._viewing = false
-  if not ok then
-    group:_report(problem)
-  end
+  group._busy = true
+  call(group, view_change, new)
+  group._busy = false
   return 1
 end
 
@@ -331,16 +353,27 @@ local function deliver_view(group, may_tell, more)
   return count, more or handle:wait(0) or false
 end
 
+-- Why no event may be handled now: nil, message, code; or true.
+local function check_idle(group, what)
+  if group._state == "idle" then
+    return failure(what, group.name, "it is not active: activate it first", "not_joined")
+  elseif group._busy then
+    return failure(what, group.name, "one of its handlers is running: return from it first", "dispatching")
+  end
+  return true
+end
+
+local FATAL = { not_connected = true, no_memory = true }
+
 --- Calls the handlers of the events that wait, without blocking. Loops call it.
 -- @tparam[opt=1000] integer budget the most events to handle, of which a view is one
 -- @treturn integer how many were handled
 -- @treturn boolean whether more wait
 -- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "not_connected"
 function Group:dispatch(budget)
-  if self._state == "idle" then
-    return failure("dispatch", self.name, "it is not active: activate it first", "not_joined")
-  elseif self._viewing then
-    return failure("dispatch", self.name, "its view_change is running: return from it first", "dispatching")
+  local idle, why, busy = check_idle(self, "dispatch")
+  if not idle then
+    return nil, why, busy
   end
   self._stopped = false
   budget = budget or DEFAULT_BUDGET
@@ -353,11 +386,61 @@ function Group:dispatch(budget)
     local views
     views, more = deliver_view(self, not self._stopped and handled < budget, more)
     handled = handled + views
-  elseif code == "not_connected" or code == "no_memory" then
-    lose(self, more)
+  elseif FATAL[code] then
+    self:_lose(more)
   end
   show_hidden(self)
   return handled, more, code
+end
+
+local FIELDS = { message = "message_received", config = "config_change", ring = "ring_change" }
+local VIEW_EVERY = 100 -- events: under load, too, views are told
+
+local function look_for_view(group)
+  return group._gather ~= nil and deliver_view(group, true) > 0
+end
+
+local function deliver(group, event, ...)
+  local handler = group._own[FIELDS[event]]
+  if handler then
+    group._busy = true
+    call(group, handler, ...)
+    group._busy = false
+  end
+  group._steps = (group._steps or 0) + 1
+  if group._state == "left" then
+    finish_leaving(group)
+  elseif group._steps % VIEW_EVERY == 0 then
+    look_for_view(group)
+  end
+  return true
+end
+
+local function receive(group, event, ...)
+  if event then
+    return deliver(group, event, ...)
+  end
+  local message, code = ...
+  if not code then
+    return look_for_view(group)
+  elseif FATAL[code] then
+    group:_lose(message)
+  end
+  return nil, message, code
+end
+
+--- Calls the handler of the oldest event that waits, in the running coroutine, without blocking: where Lua allows it
+-- (not in Lua 5.1), the handler may yield. Until it returns no other event is handled. Instead of `dispatch`.
+-- @treturn boolean whether there was one
+-- @error nil, message, code: "not_joined", "dispatching" (while one of its handlers has not returned), "not_connected"
+function Group:step()
+  local idle, why, busy = check_idle(self, "handle an event of")
+  if not idle then
+    return nil, why, busy
+  end
+  local some, message, code = receive(self, self._handle:receive())
+  show_hidden(self)
+  return some, message, code
 end
 
 --- The descriptor to wait for; it changes with each activation. See the handle's `fd`.
@@ -500,7 +583,7 @@ function Group:view()
     return nil, message, code
   end
   if not self._gather then
-    self._views:fetch(self.timeout)
+    self._views:fetch(self._loop and self._loop.patience or self.timeout)
     if (self._views:due(self.settle) or 1) <= 0 then
       self._views:make()
     end
@@ -537,20 +620,33 @@ function Group:__tostring()
   return ("corosync.group %s (%s)"):format(quoted(self.name), self._state)
 end
 
-local function metatable_of(given)
+local function metatable_of(given, base)
   if not handlers.is_class(given) then
-    return { __index = Group, __tostring = Group.__tostring }
+    return { __index = base, __tostring = Group.__tostring }
   end
   return {
     __index = function(_, key)
       local value = given[key]
       if value == nil then
-        value = Group[key]
+        value = base[key]
       end
       return value
     end,
     __tostring = Group.__tostring,
   }
+end
+
+local function make(base, name, handlers_or_class)
+  local class = handlers.is_class(handlers_or_class)
+  return setmetatable({
+    name = name,
+    settle = not class and handlers_or_class.settle or nil,
+    timeout = DEFAULT_TIMEOUT,
+    _class = class,
+    _handlers = handlers_or_class,
+    _rejoin = false,
+    _state = "idle",
+  }, metatable_of(handlers_or_class, base))
 end
 
 --- Makes a group object; it is not active yet: add it to a loop, or activate it.
@@ -565,16 +661,14 @@ end
 local function new(name, handlers_or_class)
   check_name(name)
   handlers.check(handlers_or_class)
-  local class = handlers.is_class(handlers_or_class)
-  return setmetatable({
-    name = name,
-    settle = not class and handlers_or_class.settle or nil,
-    timeout = DEFAULT_TIMEOUT,
-    _class = class,
-    _handlers = handlers_or_class,
-    _rejoin = false,
-    _state = "idle",
-  }, metatable_of(handlers_or_class))
+  return make(Group, name, handlers_or_class)
 end
 
-return { Group = Group, new = new }
+-- The same, of a class derived from Group, for a loop of another kind.
+local function derive(base, name, handlers_or_class)
+  check_name(name)
+  handlers.check(handlers_or_class)
+  return make(base, name, handlers_or_class)
+end
+
+return { Group = Group, new = new, derive = derive }

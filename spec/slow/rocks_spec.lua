@@ -19,7 +19,8 @@ local SCRIPT = [[
 local count = 0
 for path in io.popen("cd '%s' && find lua/corosync -name '*.lua'"):lines() do
   local name = path:gsub("^lua/", ""):gsub("%%.lua$", ""):gsub("/init$", ""):gsub("/", ".")
-  require(name)
+  local ok, problem = pcall(require, name)
+  assert(ok or name == "corosync.resty" and problem:find("works only in OpenResty", 1, true), problem)
   count = count + 1
 end
 local where = assert(package.searchpath and package.searchpath("corosync", package.path) or package.path)

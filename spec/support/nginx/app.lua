@@ -1,0 +1,144 @@
+-- What the specs' nginx does; its group's events go to stderr, a line each: pid, kind, and what belongs to it.
+if os.getenv "SPEC_NO_THREADS" then
+  require("corosync.core").waker = nil -- as in a build without them
+end
+local corosync_resty = require "corosync.resty"
+
+local app = {}
+
+local function tell(...)
+  io.stderr:write(table.concat({ ngx.worker.pid(), ... }, " ") .. "\n") -- in one piece: others write there too
+end
+
+local function list(addresses)
+  local texts = {}
+  for i, address in ipairs(addresses) do
+    texts[i] = tostring(address) .. "=" .. tostring(address.reason)
+  end
+  return table.concat(texts, ",")
+end
+
+-- All that handlers may do here.
+local function ask_own_server()
+  local socket = ngx.socket.tcp()
+  assert(socket:connect("127.0.0.1", 8090))
+  assert(socket:send "GET /ping HTTP/1.0\r\n\r\n")
+  local answer = assert(socket:receive "*a")
+  socket:close()
+  return answer:match "pong"
+end
+
+local light_threads = 0
+
+local function count_light_threads()
+  if not ngx.ctx.counted then
+    ngx.ctx.counted = true
+    light_threads = light_threads + 1
+  end
+end
+
+local act = {
+  sleep = function() ngx.sleep(0.001) end,
+  socket = function() assert(ask_own_server()) end,
+  dict = function() ngx.shared.counts:incr("messages", 1, 0) end,
+  raise = function() error "as asked" end,
+}
+
+local handlers = {
+  message_received = function(address, message)
+    count_light_threads()
+    for kind in (os.getenv "SPEC_HANDLERS" or ""):gmatch "%a+" do act[kind]() end
+    local what = message:match "^do (%a+)$"
+    if what then act[what]() end
+    tell("message", tostring(address), (message:gsub(" +$", "")))
+  end,
+  config_change = function(members, left, joined)
+    tell("config", #members, "left", list(left), "joined", list(joined))
+  end,
+  disconnected = function(reason)
+    tell("disconnected", reason)
+    tell("sent", select(3, app.group:send_message "lost"))
+  end,
+}
+
+app.group = assert(corosync_resty.group("spec", handlers, {
+  poll = tonumber(os.getenv "SPEC_POLL"),
+  directory = "/run",
+}))
+
+local commands = {}
+
+-- More than Corosync takes at once.
+function commands.flood(args)
+  local threads = {}
+  for i = 1, 4 do
+    threads[i] = ngx.thread.spawn(function()
+      for j = 1, tonumber(args.count) do
+        local message = ("%d-%d%s"):format(i, j, (" "):rep(100000))
+        assert(app.group:send_message(message))
+      end
+    end)
+  end
+  for i = 1, 4 do assert(ngx.thread.wait(threads[i])) end
+  ngx.say "sent"
+end
+
+function commands.send(args)
+  for i = 1, tonumber(args.count or 1) do
+    local ok, message, code = app.group:send_message(args.text .. (args.count and i or ""))
+    if not ok then return ngx.say(code, ": ", message) end
+  end
+  ngx.say "sent"
+end
+
+function commands.address()
+  ngx.say(tostring(app.group:address()))
+end
+
+function commands.members()
+  ngx.say(#app.group:members())
+end
+
+function commands.leave()
+  app.group:deactivate()
+  ngx.say(tostring(app.group:wait_for(function() return tostring(app.group):match "idle" end)))
+end
+
+function commands.join()
+  ngx.say(tostring(app.group:activate()), select(3, app.group:send_message "joined anew") or "")
+end
+
+function commands.threads()
+  ngx.say(light_threads)
+end
+
+function commands.count()
+  ngx.say(ngx.shared.counts:get "messages" or 0)
+end
+
+function commands.refusals()
+  local group = app.group
+  ngx.say(select(3, corosync_resty.group("spec", {})))
+  ngx.say(select(3, group:dispatch()))
+  ngx.say(select(3, group:step()))
+  local function raises(...)
+    local args = { ... }
+    return select(2, pcall(function() local made = corosync_resty.group(unpack(args)) return made end))
+  end
+  ngx.say(raises("x", { message_recieved = print }))
+  ngx.say(raises("x", {}, { pol = 1 }))
+  ngx.say(raises("", {}))
+  ngx.say(select(3, group:wait_for(function() return false end, 0.01)))
+end
+
+function app.serve()
+  commands[ngx.var.uri:sub(2)](ngx.req.get_uri_args())
+end
+
+-- A phase in which nothing can wait.
+function app.log()
+  tell("log", tostring(app.group:send_message "from log"))
+  tell("log", select(3, app.group:wait_for(function() return false end)))
+end
+
+return app

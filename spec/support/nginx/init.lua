@@ -1,0 +1,125 @@
+-- nginx in a lab's nodes, with the modules of this checkout.
+local uv = require "luv"
+
+local nginx = {}
+
+local TREE = uv.cwd() .. "/build/jit"
+local FOLDER = uv.cwd() .. "/spec/support/nginx"
+
+local environment = {
+  LUA_PATH = ("%s/share/lua/5.1/?.lua;%s/share/lua/5.1/?/init.lua;;"):format(TREE, TREE),
+  LUA_CPATH = TREE .. "/lib/lua/5.1/?.so;;",
+}
+
+local started = {}
+
+local Nginx = {}
+Nginx.__index = Nginx
+
+local function is_root()
+  local file = assert(io.open "/proc/self/uid_map")
+  local first, _, count = file:read("*n", "*n", "*n")
+  file:close()
+  return first == 0 and count > 1
+end
+
+-- nginx as root sets the groups of its workers, which an ordinary user's namespace forbids: there it is not root.
+local function command(folder, configuration, directives)
+  local argv = is_root() and {} or { "unshare", "-U", "--map-user=1", "--map-group=1" }
+  local root = is_root() and "user root; " or ""
+  for _, word in ipairs { "nginx", "-p", folder, "-c", configuration, "-g", root .. directives } do
+    argv[#argv + 1] = word
+  end
+  return argv
+end
+
+--- Starts an nginx. Its events, the lines that it writes, are in the field `lines`.
+function nginx.start(cluster, node, folder, configuration, env)
+  local self = setmetatable({ cluster = cluster, node = node, lines = {} }, Nginx)
+  local variables = {}
+  for name, value in pairs(environment) do variables[name] = value end
+  for name, value in pairs(env or {}) do variables[name] = value end
+  self.process = assert(cluster:run(node, command(folder, configuration, "daemon off; error_log stderr notice;"), {
+    env = variables,
+    output = function(line) self.lines[#self.lines + 1] = line end,
+  }))
+  started[#started + 1] = self
+  return self
+end
+
+--- Ends all that were started.
+function nginx.clean()
+  for i = #started, 1, -1 do
+    table.remove(started, i):stop()
+  end
+end
+
+function nginx.app(cluster, node, env)
+  return nginx.start(cluster, node, FOLDER, "app.conf", env)
+end
+
+function Nginx:wait_for(what, predicate, seconds)
+  local ok, message = self.cluster:wait_for(predicate, seconds or 15, what)
+  if not ok then
+    error(("%s\n%s"):format(message, table.concat(self.lines, "\n", math.max(1, #self.lines - 40))), 2)
+  end
+end
+
+--- The lines that match, or what the pattern captures.
+function Nginx:find(pattern)
+  local found = {}
+  for _, line in ipairs(self.lines) do
+    found[#found + 1] = line:match(pattern)
+  end
+  return found
+end
+
+--- Waits until so many lines match.
+function Nginx:says(pattern, count)
+  count = count or 1
+  self:wait_for(("node %d to say '%s' %d times"):format(self.node, pattern, count),
+    function() return #self:find(pattern) >= count end)
+end
+
+--- The pids of the workers, in their own namespace.
+function Nginx:children()
+  local master = self:master()
+  local path = ("/proc/%s/task/%s/children"):format(master, master)
+  local _, out = assert(self.cluster:command(self.node, { "cat", path }))
+  local pids = {}
+  for pid in out:gmatch "%d+" do pids[#pids + 1] = pid end
+  table.sort(pids)
+  return pids
+end
+
+function Nginx:master()
+  local _, out = assert(self.cluster:command(self.node, { "cat", "/run/nginx.pid" }))
+  return assert(out:match "%d+", "nginx does not run")
+end
+
+function Nginx:signal(signal, pid)
+  assert(self.cluster:command(self.node, { "kill", "-" .. signal, pid or self:master() }))
+end
+
+--- What a request answers. A connection of its own each: the kernel chooses the worker.
+function Nginx:request(path, ...)
+  local code, out, errors = assert(self.cluster:command(self.node, { "curl", "-sS", "--max-time", "20",
+    "http://127.0.0.1:" .. path, ... }, 30))
+  assert(code == 0, errors)
+  return (out:gsub("\n$", ""))
+end
+
+--- The sequence of messages that a worker has heard.
+function Nginx:messages(pid)
+  return self:find("^" .. pid .. " message (.*)$")
+end
+
+--- Ends at once, and waits until it has.
+function Nginx:stop()
+  if not self.process.exited then
+    self.process:kill "sigterm"
+    assert(self.process:wait(10))
+  end
+end
+
+return nginx

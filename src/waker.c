@@ -1,0 +1,393 @@
+#include "waker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "doorbell.h"
+#include "failure.h"
+
+#define WAKER "corosync.waker"
+#define WATCH "corosync.waker.watch"
+
+#define EVENTS_AT_ONCE 16
+#define STACK_SIZE ((size_t)64 * 1024)
+
+/* What the thread is told of a descriptor: an id is never used twice, so what comes late finds nobody. */
+#define TAG_STOP UINT64_C(0)
+#define TAG_DESCRIPTOR(id) ((id) * 2)
+#define TAG_LISTENER(id) ((id) * 2 + 1)
+
+typedef struct waker waker;
+
+typedef struct watch {
+	waker *waker; /* NULL when closed */
+	struct watch *next;
+	uint64_t id;
+	pid_t owner;
+	int fd;
+	bool added; /* to epoll */
+	doorbell bell;
+} watch;
+
+struct waker {
+	pthread_t thread;
+	pthread_mutex_t lock; /* of the list and of the watches' bells; nothing blocks while it is held */
+	int epoll, stop;      /* -1 when closed */
+	bool running;
+	pid_t owner;
+	uint64_t last_id;
+	watch *watches;
+};
+
+/* ---- the thread ---- */
+
+static watch *find(const waker *w, uint64_t id)
+{
+	watch *each = w->watches;
+
+	while (each != NULL && each->id != id) {
+		each = each->next;
+	}
+	return each;
+}
+
+static void answer(waker *w, uint64_t tag)
+{
+	watch *found = find(w, tag / 2);
+
+	if (found == NULL) {
+		return;
+	}
+	if (tag == TAG_LISTENER(found->id)) {
+		doorbell_accept(&found->bell);
+	} else {
+		doorbell_ring(&found->bell);
+	}
+}
+
+/* True when the thread is to end. */
+static bool answer_all(waker *w, const struct epoll_event *events, int count)
+{
+	bool stop = false;
+	int i;
+
+	(void)pthread_mutex_lock(&w->lock);
+	for (i = 0; i < count; i++) {
+		stop = stop || events[i].data.u64 == TAG_STOP;
+		answer(w, events[i].data.u64);
+	}
+	(void)pthread_mutex_unlock(&w->lock);
+	return stop;
+}
+
+static void *run(void *argument)
+{
+	waker *w = argument;
+	struct epoll_event events[EVENTS_AT_ONCE];
+	int count;
+
+	do {
+		count = epoll_wait(w->epoll, events, EVENTS_AT_ONCE, -1);
+	} while ((count < 0 && errno == EINTR) || (count >= 0 && !answer_all(w, events, count)));
+	return NULL;
+}
+
+/* ---- its life ---- */
+
+static bool add_to_epoll(const waker *w, int fd, uint32_t events, uint64_t tag)
+{
+	struct epoll_event event = {.events = events, .data.u64 = tag};
+
+	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+/* Answers an error number. The thread inherits that all signals are blocked: they are for the program's own threads. */
+static int start_thread(waker *w)
+{
+	pthread_attr_t attributes;
+	sigset_t all, before;
+	int error = pthread_attr_init(&attributes);
+
+	if (error != 0) {
+		return error;
+	}
+	(void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&w->thread, &attributes, run, w);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	(void)pthread_attr_destroy(&attributes);
+	if (error == 0) {
+		w->running = true;
+		(void)pthread_setname_np(w->thread, "corosync-waker");
+	}
+	return error;
+}
+
+static int start(waker *w)
+{
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	w->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->epoll < 0 || w->stop < 0 || !add_to_epoll(w, w->stop, EPOLLIN, TAG_STOP)) {
+		return errno;
+	}
+	return start_thread(w);
+}
+
+static void close_one(int *fd)
+{
+	if (*fd >= 0) {
+		(void)close(*fd);
+		*fd = -1;
+	}
+}
+
+static void stop_thread(waker *w)
+{
+	const uint64_t one = 1;
+
+	if (w->running) {
+		while (write(w->stop, &one, sizeof one) < 0 && errno == EINTR) {
+		}
+		(void)pthread_join(w->thread, NULL);
+		w->running = false;
+	}
+}
+
+/* The thread has ended, or the lock is held. */
+static void detach(watch *each)
+{
+	each->waker = NULL;
+	doorbell_close(&each->bell);
+}
+
+static void finalize(waker *w)
+{
+	watch *each, *next;
+
+	if (w->epoll < 0 || w->owner != getpid()) {
+		return;
+	}
+	stop_thread(w);
+	for (each = w->watches; each != NULL; each = next) {
+		next = each->next;
+		detach(each);
+	}
+	w->watches = NULL;
+	close_one(&w->stop);
+	close_one(&w->epoll);
+	(void)pthread_mutex_destroy(&w->lock);
+}
+
+static void finalize_watch(watch *each)
+{
+	waker *w = each->waker;
+	watch **link;
+
+	if (w == NULL || each->owner != getpid()) {
+		return;
+	}
+	(void)pthread_mutex_lock(&w->lock);
+	for (link = &w->watches; *link != each; link = &(*link)->next) {
+	}
+	*link = each->next;
+	if (each->added) {
+		(void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, each->fd, NULL);
+	}
+	detach(each);
+	(void)pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- for Lua ---- */
+
+/* Pushes nil, "cannot <what>: <the system's word>", "no_resources". [-0, +3, m] */
+static int fail(lua_State *L, const char *what, int error)
+{
+	lua_pushnil(L);
+	lua_pushfstring(L, "cannot %s: %s", what, strerror(error));
+	lua_pushliteral(L, "no_resources");
+	return 3;
+}
+
+/* [-0, +3, m] */
+static int refuse(lua_State *L, const char *what, const failure *why)
+{
+	lua_pushstring(L, what);
+	return failure_push(L, why);
+}
+
+int waker_open(lua_State *L)
+{
+	waker *w = compat_newuserdata(L, sizeof *w);
+	int error;
+
+	memset(w, 0, sizeof *w);
+	w->epoll = w->stop = -1;
+	w->owner = getpid();
+	luaL_setmetatable(L, WAKER);
+	(void)pthread_mutex_init(&w->lock, NULL);
+	error = start(w);
+	if (error != 0) {
+		finalize(w);
+		return fail(L, "start a thread that waits", error);
+	}
+	return 1;
+}
+
+static int method_close(lua_State *L)
+{
+	finalize(luaL_checkudata(L, 1, WAKER));
+	return 0;
+}
+
+/* The watch is closed until it is complete, and holds its waker as its user value. */
+static watch *new_watch(lua_State *L, waker *w, int fd)
+{
+	watch *each = compat_newuserdata(L, sizeof *each);
+
+	memset(each, 0, sizeof *each);
+	doorbell_init(&each->bell);
+	each->owner = w->owner;
+	each->fd = fd;
+	luaL_setmetatable(L, WATCH);
+	lua_createtable(L, 1, 0);
+	lua_pushvalue(L, 1);
+	lua_rawseti(L, -2, 1);
+	compat_setuservalue(L, -2);
+	return each;
+}
+
+static int method_watch(lua_State *L)
+{
+	waker *w = luaL_checkudata(L, 1, WAKER);
+	int fd = (int)luaL_checkinteger(L, 2);
+	const char *directory = luaL_checkstring(L, 3);
+	watch *each;
+	int error;
+
+	if (w->epoll < 0 || w->owner != getpid()) {
+		return refuse(L, "watch a connection", w->epoll < 0 ? &FAILURE_CLOSED : &FAILURE_WRONG_PROCESS);
+	}
+	each = new_watch(L, w, fd);
+	if (!doorbell_open(&each->bell, directory)) {
+		error = errno;
+		lua_pushfstring(L, "make a socket in %s", directory);
+		return fail(L, lua_tostring(L, -1), error);
+	}
+	(void)pthread_mutex_lock(&w->lock);
+	each->id = ++w->last_id;
+	each->waker = w;
+	each->next = w->watches;
+	w->watches = each;
+	error = add_to_epoll(w, each->bell.listener, EPOLLIN, TAG_LISTENER(each->id)) ? 0 : errno;
+	(void)pthread_mutex_unlock(&w->lock);
+	if (error != 0) {
+		finalize_watch(each);
+		return fail(L, "watch a connection", error);
+	}
+	return 1;
+}
+
+static watch *check_watch(lua_State *L)
+{
+	return luaL_checkudata(L, 1, WATCH);
+}
+
+static const failure *unusable(const watch *each)
+{
+	return each->owner != getpid() ? &FAILURE_WRONG_PROCESS : each->waker == NULL ? &FAILURE_CLOSED : NULL;
+}
+
+static int watch_path(lua_State *L)
+{
+	watch *each = check_watch(L);
+	const failure *why = unusable(each);
+	char path[sizeof each->bell.address.sun_path] = "";
+
+	if (why == NULL) {
+		(void)pthread_mutex_lock(&each->waker->lock);
+		memcpy(path, each->bell.address.sun_path, sizeof path);
+		(void)pthread_mutex_unlock(&each->waker->lock);
+		why = path[0] == '\0' ? &FAILURE_CLOSED : NULL;
+	}
+	if (why != NULL) {
+		return refuse(L, "give a socket's path", why);
+	}
+	lua_pushstring(L, path);
+	return 1;
+}
+
+/* The descriptor comes to epoll only here: one that is hung up shows there even if it is not waited for. */
+static int watch_arm(lua_State *L)
+{
+	watch *each = check_watch(L);
+	const failure *why = unusable(each);
+	struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.u64 = TAG_DESCRIPTOR(each->id)};
+
+	if (why != NULL) {
+		return refuse(L, "wait for a connection", why);
+	}
+	if (epoll_ctl(each->waker->epoll, each->added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, each->fd, &event) != 0) {
+		return fail(L, "wait for a connection", errno);
+	}
+	each->added = true;
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+static int watch_ring(lua_State *L)
+{
+	watch *each = check_watch(L);
+
+	if (unusable(each) == NULL) {
+		(void)pthread_mutex_lock(&each->waker->lock);
+		doorbell_ring(&each->bell);
+		(void)pthread_mutex_unlock(&each->waker->lock);
+	}
+	return 0;
+}
+
+static int watch_close(lua_State *L)
+{
+	finalize_watch(check_watch(L));
+	return 0;
+}
+
+static const luaL_Reg waker_methods[] = {
+	{"close", method_close},
+	{"watch", method_watch},
+	{NULL, NULL},
+};
+
+static const luaL_Reg watch_methods[] = {
+	{"arm", watch_arm},
+	{"close", watch_close},
+	{"path", watch_path},
+	{"ring", watch_ring},
+	{NULL, NULL},
+};
+
+static void setup(lua_State *L, const char *type, lua_CFunction collect, const luaL_Reg *methods)
+{
+	if (luaL_newmetatable(L, type)) {
+		lua_pushcfunction(L, collect);
+		lua_setfield(L, -2, "__gc");
+		lua_newtable(L);
+		compat_setfuncs(L, methods);
+		lua_setfield(L, -2, "__index");
+		lua_pushliteral(L, "locked");
+		lua_setfield(L, -2, "__metatable");
+	}
+	lua_pop(L, 1);
+}
+
+void waker_setup(lua_State *L)
+{
+	setup(L, WAKER, method_close, waker_methods);
+	setup(L, WATCH, watch_close, watch_methods);
+}
