@@ -447,15 +447,18 @@ describe("receive", function()
     local handle = open {}
     assert(handles.join(handle, group_name()))
     assert(handle:send("hello"))
-    local kind, members, left, joined = receive(handle)
-    assert.equal("config", kind)
+    -- The ring comes with the first change of any group after the opening, so perhaps before one's own.
+    local events = {}
+    for _ = 1, 2 do
+      local event = { receive(handle) }
+      events[event[1]] = event
+    end
+    local members, left, joined = (table.unpack or unpack)(events.config, 2) -- luacheck: ignore 113
     assert.equal(1, #members)
     assert.equal(0, #left)
     assert.equal(handle:address(), joined[1])
-    local ring_kind, ring, nodes = receive(handle)
-    assert.equal("ring", ring_kind)
-    assert.is_number(ring.seq)
-    assert.same({ handle:address().node }, nodes)
+    assert.is_number(events.ring[2].seq)
+    assert.same({ handle:address().node }, events.ring[3])
     assert.same({ "message", handle:address(), "hello" }, { receive(handle) })
     assert.equal(0, select("#", handle:receive()))
   end)

@@ -98,7 +98,10 @@ function Nginx:master()
 end
 
 function Nginx:signal(signal, pid)
-  assert(self.cluster:command(self.node, { "kill", "-" .. signal, pid or self:master() }))
+  -- The shell's own: the program of that name is in a package that not every machine has.
+  local code, _, errors = assert(self.cluster:command(self.node,
+    { "sh", "-c", 'kill -s "$0" "$1"', signal, pid or self:master() }))
+  assert(code == 0, errors)
 end
 
 --- What a request answers. A connection of its own each: the kernel chooses the worker.
