@@ -9,7 +9,7 @@ files["examples"] = {
   read_globals = { "cmap", "quorum", group = { other_fields = true, fields = { settle = { read_only = false } } } },
 }
 -- In nginx.
-for _, path in ipairs { "lua/corosync/resty.lua", "examples/nginx", "spec/support/nginx/app.lua" } do
+for _, path in ipairs { "lua/corosync/bell.lua", "lua/corosync/resty.lua", "examples/nginx", "spec/support/nginx/app.lua" } do
   files[path] = { std = "ngx_lua" }
 end
 -- Scripts for cpgrun --lab-script.

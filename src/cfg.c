@@ -275,7 +275,11 @@ static int cfg_method_kill_node(lua_State *L)
 		/* Without a daemon libcfg answers what happens to be in its memory. */
 		why = not_found(c, handle_verify(&c->handle, corosync_cfg_kill_node(c->handle.id, node, reason)));
 	}
-	return why == NULL ? cfg_answer(L, NULL, NULL) : fail_node(L, "kill", node, why);
+	if (why != NULL) {
+		return fail_node(L, "kill", node, why);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
 }
 
 static const luaL_Reg methods[] = {

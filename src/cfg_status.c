@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "object.h"
+
 /* ---- addresses ---- */
 
 typedef struct address_list {
@@ -160,8 +162,9 @@ typedef struct ring_list {
 	unsigned int count;
 } ring_list;
 
-static void ring_list_free(ring_list *list)
+static void ring_list_free(void *source)
 {
+	ring_list *list = source;
 	unsigned int i;
 
 	for (i = 0; i < list->count; i++) {
@@ -194,7 +197,6 @@ cs_error_t cfg_status_push_rings(lua_State *L, corosync_cfg_handle_t id)
 {
 	ring_list list = {0};
 	cs_error_t error;
-	int status;
 
 	lua_pushcfunction(L, build_rings);
 	lua_pushlightuserdata(L, &list);
@@ -204,10 +206,6 @@ cs_error_t cfg_status_push_rings(lua_State *L, corosync_cfg_handle_t id)
 		lua_pop(L, 2);
 		return error;
 	}
-	status = lua_pcall(L, 1, 1, 0);
-	ring_list_free(&list);
-	if (status != 0) {
-		(void)lua_error(L);
-	}
+	object_build(L, 1, 1, ring_list_free, &list);
 	return CS_OK;
 }

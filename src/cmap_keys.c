@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmap_value.h"
+#include "object.h"
 #include "queue.h"
 
 /* The keys read are kept as events in a queue of their own. */
@@ -110,12 +111,15 @@ static int build(lua_State *L)
 	return 1;
 }
 
-/* All that may raise before the builder runs protected comes before there is something to free. */
+static void release(void *entries)
+{
+	queue_free(entries);
+}
+
 cs_error_t cmap_keys_push(lua_State *L, cmap_handle_t id, const char *prefix)
 {
 	queue entries = {0};
 	cs_error_t error;
-	int status;
 
 	lua_pushcfunction(L, build);
 	lua_pushlightuserdata(L, &entries);
@@ -125,10 +129,6 @@ cs_error_t cmap_keys_push(lua_State *L, cmap_handle_t id, const char *prefix)
 		lua_pop(L, 2);
 		return error;
 	}
-	status = lua_pcall(L, 1, 1, 0);
-	queue_free(&entries);
-	if (status != 0) {
-		(void)lua_error(L);
-	}
+	object_build(L, 1, 1, release, &entries);
 	return CS_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "cmap_value.h"
 #include "delivery.h"
+#include "object.h"
 #include "tables.h"
 
 /***
@@ -215,12 +216,13 @@ static int32_t changes_of(const cmap *map, const char *name)
 const failure *cmap_track_add_push(lua_State *L, cmap *map)
 {
 	tracker *t = push_tracker(L, map);
+	int32_t changes = changes_of(map, t->name);
 	cs_error_t error;
 
 	lua_pushvalue(L, -1);
 	set_tracker(L, 1, t);
 	tables_lock();
-	error = cmap_track_add(map->handle.id, t->name, changes_of(map, t->name), on_change, t, &t->id);
+	error = cmap_track_add(map->handle.id, t->name, changes, on_change, t, &t->id);
 	tables_unlock();
 	if (error != CS_OK) {
 		lua_pop(L, 1);
@@ -285,16 +287,12 @@ static const luaL_Reg tracker_methods[] = {
 	{NULL, NULL},
 };
 
+static const luaL_Reg tracker_metamethods[] = {
+	{"__tostring", tracker_method_tostring},
+	{NULL, NULL},
+};
+
 void cmap_track_setup(lua_State *L)
 {
-	if (luaL_newmetatable(L, TRACKER)) {
-		lua_pushcfunction(L, tracker_method_tostring);
-		lua_setfield(L, -2, "__tostring");
-		lua_newtable(L);
-		compat_setfuncs(L, tracker_methods);
-		lua_setfield(L, -2, "__index");
-		lua_pushliteral(L, "locked");
-		lua_setfield(L, -2, "__metatable");
-	}
-	lua_pop(L, 1);
+	object_setup(L, TRACKER, tracker_metamethods, tracker_methods);
 }

@@ -90,42 +90,35 @@ bool cmap_value_push(lua_State *L, const cmap_value *v)
 
 /* ---- from Lua ---- */
 
-/* Stores an integer that the type can hold. */
-static bool store_integer(cmap_value *v, int64_t number)
+static const struct {
+	size_t size;
+	int64_t least;
+	uint64_t most;
+} integers[] = {
+	[CMAP_VALUETYPE_INT8] = {sizeof(int8_t), INT8_MIN, INT8_MAX},
+	[CMAP_VALUETYPE_UINT8] = {sizeof(uint8_t), 0, UINT8_MAX},
+	[CMAP_VALUETYPE_INT16] = {sizeof(int16_t), INT16_MIN, INT16_MAX},
+	[CMAP_VALUETYPE_UINT16] = {sizeof(uint16_t), 0, UINT16_MAX},
+	[CMAP_VALUETYPE_INT32] = {sizeof(int32_t), INT32_MIN, INT32_MAX},
+	[CMAP_VALUETYPE_UINT32] = {sizeof(uint32_t), 0, UINT32_MAX},
+	[CMAP_VALUETYPE_INT64] = {sizeof(int64_t), INT64_MIN, INT64_MAX},
+	[CMAP_VALUETYPE_UINT64] = {sizeof(uint64_t), 0, UINT64_MAX},
+};
+
+static bool is_integer(cmap_value_types_t type)
 {
-	switch (v->type) {
-	case CMAP_VALUETYPE_INT8:
-		v->as.i8 = (int8_t)number;
-		v->length = sizeof v->as.i8;
-		return number >= INT8_MIN && number <= INT8_MAX;
-	case CMAP_VALUETYPE_UINT8:
-		v->as.u8 = (uint8_t)number;
-		v->length = sizeof v->as.u8;
-		return number >= 0 && number <= UINT8_MAX;
-	case CMAP_VALUETYPE_INT16:
-		v->as.i16 = (int16_t)number;
-		v->length = sizeof v->as.i16;
-		return number >= INT16_MIN && number <= INT16_MAX;
-	case CMAP_VALUETYPE_UINT16:
-		v->as.u16 = (uint16_t)number;
-		v->length = sizeof v->as.u16;
-		return number >= 0 && number <= UINT16_MAX;
-	case CMAP_VALUETYPE_INT32:
-		v->as.i32 = (int32_t)number;
-		v->length = sizeof v->as.i32;
-		return number >= INT32_MIN && number <= INT32_MAX;
-	case CMAP_VALUETYPE_UINT32:
-		v->as.u32 = (uint32_t)number;
-		v->length = sizeof v->as.u32;
-		return number >= 0 && number <= UINT32_MAX;
-	case CMAP_VALUETYPE_INT64:
-		v->as.i64 = number;
-		v->length = sizeof v->as.i64;
-		return true;
-	default:
-		v->as.u64 = (uint64_t)number;
-		v->length = sizeof v->as.u64;
-		return number >= 0;
+	return type >= CMAP_VALUETYPE_INT8 && type <= CMAP_VALUETYPE_UINT64;
+}
+
+/* Stores the lowest bits of an integer, as many as the type has. */
+static void store_bits(cmap_value *v, uint64_t bits)
+{
+	v->length = integers[v->type].size;
+	switch (v->length) {
+	case sizeof v->as.u8: v->as.u8 = (uint8_t)bits; break;
+	case sizeof v->as.u16: v->as.u16 = (uint16_t)bits; break;
+	case sizeof v->as.u32: v->as.u32 = (uint32_t)bits; break;
+	default: v->as.u64 = bits; break;
 	}
 }
 
@@ -137,7 +130,12 @@ static const failure *take_integer(lua_State *L, int index, cmap_value *v)
 	if (lua_type(L, index) != LUA_TNUMBER || floor(number) != number) {
 		return &failure_value_type;
 	}
-	return compat_toint64(L, index, &integer) && store_integer(v, integer) ? NULL : &failure_value_range;
+	if (!compat_toint64(L, index, &integer) || integer < integers[v->type].least ||
+		(integer > 0 && (uint64_t)integer > integers[v->type].most)) {
+		return &failure_value_range;
+	}
+	store_bits(v, (uint64_t)integer);
+	return NULL;
 }
 
 /* Fractions are rounded, whole numbers are not: a float may have fewer digits, and a double fewer than Lua's integers. */
@@ -201,25 +199,19 @@ const failure *cmap_value_take(lua_State *L, int index, cmap_value_types_t type,
 	case CMAP_VALUETYPE_DOUBLE: return take_number(L, index, v);
 	case CMAP_VALUETYPE_STRING:
 	case CMAP_VALUETYPE_BINARY: return take_bytes(L, index, v);
-	default: return take_integer(L, index, v);
+	default: return is_integer(type) ? take_integer(L, index, v) : &failure_value_type;
 	}
 }
 
 /* Corosync itself would wrap. */
 const failure *cmap_value_check_step(const cmap_value *v, bool up)
 {
-	bool last;
+	cmap_value last;
 
-	switch (v->type) {
-	case CMAP_VALUETYPE_INT8: last = v->as.i8 == (up ? INT8_MAX : INT8_MIN); break;
-	case CMAP_VALUETYPE_UINT8: last = v->as.u8 == (up ? UINT8_MAX : 0); break;
-	case CMAP_VALUETYPE_INT16: last = v->as.i16 == (up ? INT16_MAX : INT16_MIN); break;
-	case CMAP_VALUETYPE_UINT16: last = v->as.u16 == (up ? UINT16_MAX : 0); break;
-	case CMAP_VALUETYPE_INT32: last = v->as.i32 == (up ? INT32_MAX : INT32_MIN); break;
-	case CMAP_VALUETYPE_UINT32: last = v->as.u32 == (up ? UINT32_MAX : 0); break;
-	case CMAP_VALUETYPE_INT64: last = v->as.i64 == (up ? INT64_MAX : INT64_MIN); break;
-	case CMAP_VALUETYPE_UINT64: last = v->as.u64 == (up ? UINT64_MAX : 0); break;
-	default: return &failure_value_type;
+	if (!is_integer(v->type)) {
+		return &failure_value_type;
 	}
-	return last ? &failure_value_range : NULL;
+	last.type = v->type;
+	store_bits(&last, up ? integers[v->type].most : (uint64_t)integers[v->type].least);
+	return memcmp(&v->as, &last.as, last.length) == 0 ? &failure_value_range : NULL;
 }

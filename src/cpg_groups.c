@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "address.h"
+#include "object.h"
 #include "tables.h"
 
 typedef struct listing {
@@ -126,31 +127,30 @@ static int build_members(lua_State *L)
 	return 1;
 }
 
-/*
- * Calls a builder on a listing, which is freed whatever happens: all that may raise before the builder runs protected
- * comes before there is something to free. [-0, +results|0, m]
- */
+static void release(void *source)
+{
+	listing *list = source;
+
+	free(list->entries);
+}
+
+/* Calls a builder on a listing. [-0, +results|0, m] */
 static cs_error_t build(lua_State *L, lua_CFunction builder, int results, cpg_handle_t id, const struct cpg_name *group,
 	int cache)
 {
 	listing list = {0};
 	cs_error_t error;
-	int status;
 
 	lua_pushcfunction(L, builder);
 	lua_pushlightuserdata(L, &list);
 	lua_pushvalue(L, cache);
 	error = listing_fill(&list, id, group);
 	if (error != CS_OK) {
-		free(list.entries);
+		release(&list);
 		lua_pop(L, 3);
 		return error;
 	}
-	status = lua_pcall(L, 2, results, 0);
-	free(list.entries);
-	if (status != 0) {
-		(void)lua_error(L);
-	}
+	object_build(L, 2, results, release, &list);
 	return CS_OK;
 }
 

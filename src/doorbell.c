@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "object.h"
+
 #define NAME "/bell"
 
 void doorbell_init(doorbell *b)
@@ -17,20 +19,12 @@ void doorbell_init(doorbell *b)
 	b->listener = b->connection = -1;
 }
 
-static void close_one(int *fd)
-{
-	if (*fd >= 0) {
-		(void)close(*fd);
-		*fd = -1;
-	}
-}
-
 /* The listener, its path and the path's directory. */
 static void stop_listening(doorbell *b)
 {
 	char *path = b->address.sun_path;
 
-	close_one(&b->listener);
+	object_close_descriptor(&b->listener);
 	if (path[0] != '\0') {
 		(void)unlink(path);
 		path[strlen(path) - strlen(NAME)] = '\0';
@@ -42,7 +36,7 @@ static void stop_listening(doorbell *b)
 void doorbell_close(doorbell *b)
 {
 	stop_listening(b);
-	close_one(&b->connection);
+	object_close_descriptor(&b->connection);
 }
 
 /* mkdir is as exclusive as mkdtemp, and the mode is there from the beginning. */
@@ -126,6 +120,6 @@ void doorbell_ring(doorbell *b)
 	b->rung = b->connection < 0;
 	/* A full buffer will do as well: it is readable. Whoever has gone is not to be woken. */
 	if (!b->rung && send(b->connection, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN) {
-		close_one(&b->connection);
+		object_close_descriptor(&b->connection);
 	}
 }

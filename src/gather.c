@@ -7,6 +7,7 @@
 
 #include "failure.h"
 #include "handle.h"
+#include "object.h"
 
 #define GATHER "corosync.gather"
 
@@ -21,20 +22,12 @@ static gather *check(lua_State *L)
 	return luaL_checkudata(L, 1, GATHER);
 }
 
-static void close_one(int *fd)
-{
-	if (*fd >= 0) {
-		(void)close(*fd);
-		*fd = -1;
-	}
-}
-
 static int method_close(lua_State *L)
 {
 	gather *g = check(L);
 
-	close_one(&g->timer);
-	close_one(&g->epoll);
+	object_close_descriptor(&g->timer);
+	object_close_descriptor(&g->epoll);
 	return 0;
 }
 
@@ -142,16 +135,12 @@ static const luaL_Reg methods[] = {
 	{NULL, NULL},
 };
 
+static const luaL_Reg metamethods[] = {
+	{"__gc", method_close},
+	{NULL, NULL},
+};
+
 void gather_setup(lua_State *L)
 {
-	if (luaL_newmetatable(L, GATHER)) {
-		lua_pushcfunction(L, method_close);
-		lua_setfield(L, -2, "__gc");
-		lua_newtable(L);
-		compat_setfuncs(L, methods);
-		lua_setfield(L, -2, "__index");
-		lua_pushliteral(L, "locked");
-		lua_setfield(L, -2, "__metatable");
-	}
-	lua_pop(L, 1);
+	object_setup(L, GATHER, metamethods, methods);
 }

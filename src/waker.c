@@ -10,6 +10,7 @@
 
 #include "doorbell.h"
 #include "failure.h"
+#include "object.h"
 
 #define WAKER "corosync.waker"
 #define WATCH "corosync.waker.watch"
@@ -132,19 +133,14 @@ static int start_thread(waker *w)
 static int start(waker *w)
 {
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (w->epoll < 0) {
+		return errno;
+	}
 	w->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (w->epoll < 0 || w->stop < 0 || !add_to_epoll(w, w->stop, EPOLLIN, TAG_STOP)) {
+	if (w->stop < 0 || !add_to_epoll(w, w->stop, EPOLLIN, TAG_STOP)) {
 		return errno;
 	}
 	return start_thread(w);
-}
-
-static void close_one(int *fd)
-{
-	if (*fd >= 0) {
-		(void)close(*fd);
-		*fd = -1;
-	}
 }
 
 static void stop_thread(waker *w)
@@ -179,8 +175,8 @@ static void finalize(waker *w)
 		detach(each);
 	}
 	w->watches = NULL;
-	close_one(&w->stop);
-	close_one(&w->epoll);
+	object_close_descriptor(&w->stop);
+	object_close_descriptor(&w->epoll);
 	(void)pthread_mutex_destroy(&w->lock);
 }
 
@@ -372,22 +368,18 @@ static const luaL_Reg watch_methods[] = {
 	{NULL, NULL},
 };
 
-static void setup(lua_State *L, const char *type, lua_CFunction collect, const luaL_Reg *methods)
-{
-	if (luaL_newmetatable(L, type)) {
-		lua_pushcfunction(L, collect);
-		lua_setfield(L, -2, "__gc");
-		lua_newtable(L);
-		compat_setfuncs(L, methods);
-		lua_setfield(L, -2, "__index");
-		lua_pushliteral(L, "locked");
-		lua_setfield(L, -2, "__metatable");
-	}
-	lua_pop(L, 1);
-}
+static const luaL_Reg waker_metamethods[] = {
+	{"__gc", method_close},
+	{NULL, NULL},
+};
+
+static const luaL_Reg watch_metamethods[] = {
+	{"__gc", watch_close},
+	{NULL, NULL},
+};
 
 void waker_setup(lua_State *L)
 {
-	setup(L, WAKER, method_close, waker_methods);
-	setup(L, WATCH, watch_close, watch_methods);
+	object_setup(L, WAKER, waker_metamethods, waker_methods);
+	object_setup(L, WATCH, watch_metamethods, watch_methods);
 }

@@ -34,6 +34,8 @@
 local core = require "corosync.binding"
 local cluster = require "corosync.cluster"
 local handlers = require "corosync.handlers"
+local pollable = require "corosync.pollable"
+local quoted = require "corosync.quoted"
 local view = require "corosync.view"
 
 local DEFAULT_TIMEOUT = 10 -- seconds
@@ -45,10 +47,6 @@ local LONGEST_NAME = 128 -- bytes
 local Group = { settle = 0 }
 
 local now = core.now
-
-local function quoted(name)
-  return (("%q"):format(name):gsub("\\\n", "\\n"):gsub('^"(.*)"$', "'%1'"))
-end
 
 local function failure(what, name, why, code)
   return nil, ("cannot %s group %s: %s"):format(what, quoted(name), why), code
@@ -82,9 +80,9 @@ end
 
 local function check_name(name)
   if type(name) ~= "string" then
-    error(("bad argument #1 'name' to 'group' (string expected, got %s)"):format(type(name)), 3)
+    error(("bad argument #1 'name' to 'group' (string expected, got %s)"):format(type(name)), 4)
   elseif name == "" or #name > LONGEST_NAME then
-    error(("bad argument #1 'name' to 'group' (1 to 128 bytes expected, got %d)"):format(#name), 3)
+    error(("bad argument #1 'name' to 'group' (1 to 128 bytes expected, got %d)"):format(#name), 4)
   end
 end
 
@@ -96,7 +94,7 @@ local function connect(group)
     return group._handle
   end
   local own = handlers.for_handle(group, note)
-  function own.error(message) group:_report(message) end
+  function own.error(message) handlers.report(group, message) end
   group._own = own
   own.previous = group._previous
   local handle, message, code = core.cpg.open(own)
@@ -105,25 +103,11 @@ local function connect(group)
   return handle, message, code
 end
 
--- Whoever sleeps on the descriptor of `pollfd` must wake for what the connection's own does not show.
-local function show_hidden(group)
-  if not group._pollable then
-    return
-  end
-  local hidden = group._state == "idle" or group._handle:timeout() == 0
-  if hidden ~= group._shown then
-    group._pollable:arm(hidden and 0 or nil)
-    group._shown = hidden
-  end
-end
-
 local function disconnect(group)
   if group._loop then
     group._loop.remove(group)
   end
-  if group._pollable then
-    group._pollable:follow()
-  end
+  pollable.forget(group)
   if group._gather then
     group._gather:close()
     group._gather = nil
@@ -137,7 +121,7 @@ local function disconnect(group)
     group._previous, group._handle = group._handle, nil
   end
   group._state = "idle"
-  show_hidden(group)
+  pollable.show_hidden(group)
 end
 
 -- For who wants to be told of views: the connection that tells of quorum, and one descriptor for both.
@@ -157,18 +141,8 @@ local function prepare_views(group)
   return group._gather and true, message, code
 end
 
--- Lets the descriptor of `pollfd` show what the present connection's does.
-local function follow(group)
-  local ok, message, code = true, nil, nil
-  if group._pollable and group._state ~= "idle" then
-    ok, message, code = group._pollable:follow((group._gather or group._handle):fd())
-  end
-  show_hidden(group)
-  return ok, message, code
-end
-
 local function watch(group)
-  local ok, message, code = follow(group)
+  local ok, message, code = pollable.follow(group)
   if ok and group._loop then
     return group._loop.watch(group)
   end
@@ -185,7 +159,7 @@ local function pause(group, seconds)
   if queued and group._loop then
     group._loop.wake(group)
   end
-  show_hidden(group)
+  pollable.show_hidden(group)
   return queued, message, code
 end
 
@@ -269,44 +243,12 @@ local function finish_leaving(group)
   group._rejoin = false
   local ok, message = group:activate()
   if not ok then
-    group:_report(message)
+    handlers.report(group, message)
   end
 end
 
-function Group:_report(message)
-  local report = handlers.find(self, "error")
-  if not report then
-    io.stderr:write(("corosync: group %s: %s\n"):format(quoted(self.name), message))
-    return
-  end
-  local ok, second = pcall(report, message)
-  if not ok then
-    io.stderr:write(("corosync: error in the error handler: %s, after: %s\n"):format(tostring(second), message))
-  end
-end
-
-local function with_traceback(problem)
-  return debug.traceback(tostring(problem), 2)
-end
-
--- Lua 5.1's own xpcall passes no arguments.
-local passes_arguments = select(2, xpcall(function(given) return given end, error, true))
-local unpack = table.unpack or unpack -- luacheck: ignore 113
-
-local function protected(handler, ...)
-  if passes_arguments then
-    return xpcall(handler, with_traceback, ...)
-  end
-  local count, arguments = select("#", ...), { ... }
-  return xpcall(function() handler(unpack(arguments, 1, count)) end, with_traceback)
-end
-
--- Calls the script; its error is reported.
-local function call(group, handler, ...)
-  local ok, problem = protected(handler, ...)
-  if not ok then
-    group:_report(problem)
-  end
+function Group._complain(line)
+  io.stderr:write(line, "\n")
 end
 
 Group._disconnect = disconnect
@@ -317,9 +259,9 @@ function Group:_lose(message)
   self._rejoin = false
   local disconnected = handlers.find(self, "disconnected")
   if disconnected then
-    call(self, disconnected, message)
+    handlers.call(self, disconnected, message)
   else
-    self:_report(message)
+    handlers.report(self, message)
   end
 end
 
@@ -329,7 +271,7 @@ local function call_view_change(group, new)
     return 0
   end
   group._busy = true
-  call(group, view_change, new)
+  handlers.call(group, view_change, new)
   group._busy = false
   return 1
 end
@@ -389,7 +331,7 @@ function Group:dispatch(budget)
   elseif FATAL[code] then
     self:_lose(more)
   end
-  show_hidden(self)
+  pollable.show_hidden(self)
   return handled, more, code
 end
 
@@ -404,7 +346,7 @@ local function deliver(group, event, ...)
   local handler = group._own[FIELDS[event]]
   if handler then
     group._busy = true
-    call(group, handler, ...)
+    handlers.call(group, handler, ...)
     group._busy = false
   end
   group._steps = (group._steps or 0) + 1
@@ -439,7 +381,7 @@ function Group:step()
     return nil, why, busy
   end
   local some, message, code = receive(self, self._handle:receive())
-  show_hidden(self)
+  pollable.show_hidden(self)
   return some, message, code
 end
 
@@ -466,19 +408,7 @@ end
 --   while group:dispatch() do cqueues.poll(group) end
 -- end)
 function Group:pollfd()
-  if not self._pollable then
-    local message, code
-    self._pollable, message, code = core.gather()
-    local ok = self._pollable
-    if ok then
-      ok, message, code = follow(self)
-    end
-    if not ok then
-      self._pollable, self._shown = nil, nil
-      return nil, message, code
-    end
-  end
-  return self._pollable:fd()
+  return pollable.fd(self)
 end
 
 --- What to wait for on the descriptor, for cqueues.
@@ -636,7 +566,11 @@ local function metatable_of(given, base)
   }
 end
 
-local function make(base, name, handlers_or_class)
+-- A group whose methods are those of `base`: Group, or for a loop of another kind what is derived from it. Raises in
+-- the name of who called its caller.
+local function derive(base, name, handlers_or_class)
+  check_name(name)
+  handlers.check(handlers_or_class)
   local class = handlers.is_class(handlers_or_class)
   return setmetatable({
     name = name,
@@ -659,16 +593,8 @@ end
 -- is told, 0)
 -- @raise for a bad name, and for a field that it does not know
 local function new(name, handlers_or_class)
-  check_name(name)
-  handlers.check(handlers_or_class)
-  return make(Group, name, handlers_or_class)
-end
-
--- The same, of a class derived from Group, for a loop of another kind.
-local function derive(base, name, handlers_or_class)
-  check_name(name)
-  handlers.check(handlers_or_class)
-  return make(base, name, handlers_or_class)
+  local group = derive(Group, name, handlers_or_class) -- no tail call: an error is the caller's, two levels up
+  return group
 end
 
 return { Group = Group, new = new, derive = derive }

@@ -1,4 +1,6 @@
 -- A script's handlers: plain functions in a table, or the methods of a class.
+local quoted = require "corosync.quoted"
+
 local handlers = {}
 
 local KNOWN = {
@@ -19,7 +21,7 @@ function handlers.is_class(given)
 end
 
 local function refuse(problem, ...)
-  error(("bad argument #2 'handlers' to 'group' (" .. problem .. ")"):format(...), 4)
+  error(("bad argument #2 'handlers' to 'group' (" .. problem .. ")"):format(...), 5)
 end
 
 -- Raises for what corosync.group must not be given. A class may have what it likes, except a `settle` to count with.
@@ -48,6 +50,43 @@ function handlers.find(group, name)
   end
   local method = group[name]
   return method and function(...) return method(group, ...) end
+end
+
+local function with_traceback(problem)
+  return debug.traceback(tostring(problem), 2)
+end
+
+-- Lua 5.1's own xpcall passes no arguments.
+local passes_arguments = select(2, xpcall(function(given) return given end, error, true))
+local unpack = table.unpack or unpack -- luacheck: ignore 113
+
+local function protected(handler, ...)
+  if passes_arguments then
+    return xpcall(handler, with_traceback, ...)
+  end
+  local count, arguments = select("#", ...), { ... }
+  return xpcall(function() handler(unpack(arguments, 1, count)) end, with_traceback)
+end
+
+-- Gives what went wrong to the script's error handler. Without one, or when that raises, the group complains of it.
+function handlers.report(group, message)
+  local report = handlers.find(group, "error")
+  if not report then
+    group._complain(("corosync: group %s: %s"):format(quoted(group.name), message))
+    return
+  end
+  local ok, second = pcall(report, message)
+  if not ok then
+    group._complain(("corosync: error in the error handler: %s, after: %s"):format(tostring(second), message))
+  end
+end
+
+-- Calls a function of the script; its error is reported.
+function handlers.call(group, handler, ...)
+  local ok, problem = protected(handler, ...)
+  if not ok then
+    handlers.report(group, problem)
+  end
 end
 
 -- The table for a handle. The functions in `before`, config_change and ring_change, are called with the group and the

@@ -34,12 +34,11 @@ end
 
 local core = require "corosync.binding"
 local base = require "corosync.group"
-local handlers = require "corosync.handlers"
+local bells = require "corosync.bell"
+local quoted = require "corosync.quoted"
 local semaphore = require "ngx.semaphore"
 
 local POLL = 0.01 -- seconds between looks where no thread can wait
-local FOREVER = 2 ^ 31 - 1 -- milliseconds
-local CONNECT = 5000 -- milliseconds
 local DAY = 86400 -- seconds
 local SHORTEST_RETRY, LONGEST_RETRY = 0.1, 2 -- seconds between tries to reach Corosync
 local LEAVING = 5 -- seconds that an exiting worker waits for its leaving to be told
@@ -53,14 +52,13 @@ local now = core.now
 
 local resty = {}
 local groups = {} -- of this worker, by name
-local waker, no_waker -- this worker's helper thread, or why there is none
 local exit_is_watched = false
 
 --- @type Group
 local Group = setmetatable({}, { __index = base.Group })
 
 local function failure(what, group, why, code)
-  return nil, ("cannot %s group '%s': %s"):format(what, group.name, why), code
+  return nil, ("cannot %s group %s: %s"):format(what, quoted(group.name), why), code
 end
 
 local function may_wait()
@@ -86,16 +84,19 @@ end
 
 function light.remove(group)
   if group._bell then
-    group._bell:close()
-    group._bell = nil
+    group._bell:silence()
   end
 end
 
 -- ---- waiting for events ----
 
+local function has_bell(group)
+  return group._bell and not group._bell:is_silent()
+end
+
 -- The group's light thread, if it waits, has something to look at.
 local function nudge(group)
-  if group._bell then
+  if has_bell(group) then
     group._bell:ring()
   elseif group._nudge:count() < 1 then
     group._nudge:post()
@@ -116,61 +117,29 @@ local function nap(group, seconds)
   group._nudge:wait(seconds)
 end
 
-local function start_waker()
-  if not waker and not no_waker and core.waker then
-    waker, no_waker = core.waker()
-  end
-  return waker, no_waker or "it was built without threads"
-end
-
--- The group's own connection to the helper thread. A cosocket belongs to the timer in which it is opened.
-local function hang_bell(group)
-  local thread, message = start_waker()
-  if not thread then
-    return nil, message
-  end
-  local bell, socket
-  bell, message = thread:watch(group:fd(), group._directory)
-  if not bell then
-    return nil, message
-  end
-  socket = ngx.socket.tcp()
-  socket:settimeouts(CONNECT, CONNECT, FOREVER)
-  local ok
-  ok, message = socket:connect("unix:" .. bell:path())
-  if not ok then
-    bell:close()
-    return nil, message
-  end
-  group._bell, group._socket = bell, socket
-  return bell
-end
-
 local function take_down_bell(group)
-  light.remove(group)
-  if group._socket then
-    group._socket:close()
-    group._socket = nil
+  if group._bell then
+    group._bell:close()
+    group._bell = nil
   end
 end
 
 local function poll_from_now(group, why)
   take_down_bell(group)
   group._poll = POLL
-  ngx.log(ngx.WARN, ("corosync: group '%s' looks for events every %d ms: %s"):format(group.name, POLL * 1000, why))
+  ngx.log(ngx.WARN, ("corosync: group %s looks for events every %d ms: %s"):format(quoted(group.name), POLL * 1000,
+    why))
 end
 
-local function answer_bell(group, bell)
-  local ok, message = bell:arm()
-  if ok and group._leave_by then
-    group._socket:settimeouts(CONNECT, CONNECT, math.max(1, (group._leave_by - now()) * 1000))
+-- True, or nil, message. A bell just hung may have missed a nudge, so there is no waiting yet.
+local function wait_for_bell(group)
+  if not has_bell(group) then
+    local message
+    take_down_bell(group)
+    group._bell, message = bells.hang(group:fd(), group._directory)
+    return group._bell and true, message
   end
-  if ok then
-    ok, message = group._socket:receive(1)
-  end
-  if not ok and message ~= "timeout" and group._bell == bell then
-    poll_from_now(group, message)
-  end
+  return group._bell:wait(group._leave_by and group._leave_by - now())
 end
 
 -- Waits until an event may be there, or a nudge.
@@ -178,13 +147,8 @@ local function wait_for_event(group)
   if group._poll then
     return nap(group, group._poll)
   end
-  local bell, message = group._bell, nil
-  if not bell then
-    bell, message = hang_bell(group)
-  end
-  if bell then
-    answer_bell(group, bell)
-  else
+  local ok, message = wait_for_bell(group)
+  if not ok then
     poll_from_now(group, message)
   end
 end
@@ -217,16 +181,8 @@ function Group:_lose(message)
   base.Group._lose(self, message)
 end
 
-function Group:_report(message)
-  local report = handlers.find(self, "error")
-  if not report then
-    ngx.log(ngx.ERR, ("corosync: group '%s': %s"):format(self.name, message))
-    return
-  end
-  local ok, second = pcall(report, message)
-  if not ok then
-    ngx.log(ngx.ERR, ("corosync: error in the error handler: %s, after: %s"):format(tostring(second), message))
-  end
+function Group._complain(line)
+  ngx.log(ngx.ERR, line)
 end
 
 -- Leaves if that is wanted; a worker that exits does not wait for ever until it is told of it.
@@ -470,15 +426,10 @@ local function check_options(options)
   end
 end
 
-local function make(name, given, options)
-  local ok, group = pcall(base.derive, Group, name, given)
-  if not ok then
-    error(group, 3)
-  end
+local function prepare(group, options)
   group._loop = light
   group._directory, group._poll = options.directory or "/tmp", options.poll
   group._nudge, group._tries, group._waiting, group._waiters = semaphore.new(), 0, {}, 0
-  return group
 end
 
 --- The functions of the module.
@@ -495,7 +446,8 @@ end
 function resty.group(name, handlers_or_class, options)
   options = options or {}
   check_options(options)
-  local group = make(name, handlers_or_class, options)
+  local group = base.derive(Group, name, handlers_or_class)
+  prepare(group, options)
   if ngx.get_phase() == "init" then
     return failure("join", group, "init_by_lua runs in the master process, and members are its workers: "
       .. "call it in init_worker_by_lua", "wrong_phase")

@@ -32,6 +32,15 @@ static int process_fork(lua_State *L)
 	return 1;
 }
 
+/* stay(): until the process is killed. */
+static int process_stay(lua_State *L)
+{
+	(void)L;
+	while (pause() < 0) {
+	}
+	return 0;
+}
+
 /* fork_here() -> 0 in the child, its pid in the parent. */
 static int process_fork_here(lua_State *L)
 {
@@ -83,6 +92,8 @@ int luaopen_spec_process(lua_State *L)
 	lua_setfield(L, -2, "fork");
 	lua_pushcfunction(L, process_fork_here);
 	lua_setfield(L, -2, "fork_here");
+	lua_pushcfunction(L, process_stay);
+	lua_setfield(L, -2, "stay");
 	lua_pushcfunction(L, process_become);
 	lua_setfield(L, -2, "become");
 	lua_pushcfunction(L, process_wait);

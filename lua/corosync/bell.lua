@@ -1,0 +1,77 @@
+-- How a light thread of nginx waits for a descriptor: one helper thread per worker waits for all that there are, and
+-- wakes each light thread over a socket of its own.
+local core = require "corosync.binding"
+
+local CONNECT = 5000 -- milliseconds
+local FOREVER = 2 ^ 31 - 1 -- milliseconds
+
+local waker, no_waker -- this worker's helper thread, or why there is none
+
+local Bell = {}
+Bell.__index = Bell
+
+local function start_waker()
+  if not waker and not no_waker and core.waker then
+    waker, no_waker = core.waker()
+  end
+  return waker, no_waker or "it was built without threads"
+end
+
+-- Waits at most so many seconds until the descriptor is readable, or the bell is rung or silenced. True, or nil,
+-- message.
+function Bell:wait(seconds)
+  local ok, message = self._watch:arm()
+  if ok then
+    self._socket:settimeouts(CONNECT, CONNECT, seconds and math.max(1, seconds * 1000) or FOREVER)
+    ok, message = self._socket:receive(1)
+  end
+  if ok or message == "timeout" or self._silent then
+    return true
+  end
+  return nil, message
+end
+
+-- From any light thread: lets the waiting one go on.
+function Bell:ring()
+  self._watch:ring()
+end
+
+-- From any light thread, and before the descriptor is closed: the waiting one goes on, and this bell is of no more use.
+function Bell:silence()
+  self._silent = true
+  self._watch:close()
+end
+
+function Bell:is_silent()
+  return self._silent
+end
+
+-- From the light thread that has hung it.
+function Bell:close()
+  self:silence()
+  self._socket:close()
+end
+
+-- For the calling light thread alone: a cosocket belongs to the timer in which it is opened. The bell, or nil, message.
+local function hang(fd, directory)
+  local thread, message = start_waker()
+  if not thread then
+    return nil, message
+  end
+  local watch
+  watch, message = thread:watch(fd, directory)
+  if not watch then
+    return nil, message
+  end
+  local socket = ngx.socket.tcp()
+  socket:settimeouts(CONNECT, CONNECT, FOREVER)
+  local ok
+  ok, message = socket:connect("unix:" .. watch:path())
+  if not ok then
+    watch:close()
+    return nil, message
+  end
+  return setmetatable({ _watch = watch, _socket = socket, _silent = false }, Bell)
+end
+
+return { hang = hang }
