@@ -2,12 +2,12 @@
 
 #include <string.h>
 
+#include "call.h"
 #include "cfg_shutdown.h"
 #include "cfg_status.h"
 #include "field.h"
 #include "integer.h"
 #include "stack.h"
-#include "tables.h"
 #include "tracking.h"
 
 /***
@@ -61,6 +61,7 @@ static cs_error_t open_connection(cfg *c, bool track)
 }
 
 static const field open_fields[] = {
+	{"daemon_user", field_check_user},
 	{"error", field_check_function},
 	{"shutdown_request", field_check_function},
 	{NULL, NULL},
@@ -90,9 +91,9 @@ static int module_open(lua_State *L)
 	fields_check_optional(L, open_fields);
 	track = tracking_wanted(L, cfg_class.kinds, 1);
 	c = handle_new(L, &cfg_class, sizeof *c, 1);
-	tables_lock();
+	call_begin_open(&c->handle);
 	error = open_connection(c, track);
-	tables_unlock();
+	call_end_open(&c->handle);
 	return error == CS_OK ? 1 : handle_open_failed(L, &c->handle, error);
 }
 

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "delivery.h"
+#include "intake.h"
 
 /***
 @module corosync.cfg
@@ -31,7 +31,7 @@ static void on_shutdown(corosync_cfg_handle_t id, corosync_cfg_shutdown_flags_t 
 	request_event *ev;
 
 	(void)id;
-	ev = (request_event *)delivery_append(dispatching, 0, sizeof *ev - sizeof ev->event);
+	ev = (request_event *)intake_append(dispatching, 0, sizeof *ev - sizeof ev->event);
 	if (ev != NULL) {
 		ev->regardless = flags == COROSYNC_CFG_SHUTDOWN_FLAG_REGARDLESS;
 	}

@@ -1,11 +1,11 @@
 #include "cmap.h"
 
+#include "call.h"
 #include "cmap_keys.h"
 #include "cmap_track.h"
 #include "cmap_value.h"
 #include "field.h"
 #include "handle.h"
-#include "tables.h"
 
 /***
 Corosync's configuration map: the userdata over libcmap. It also has the methods that all handles share, see
@@ -59,6 +59,7 @@ static const handle_class cmap_class = {
 /* ---- opening ---- */
 
 static const field open_fields[] = {
+	{"daemon_user", field_check_user},
 	{"error", field_check_function},
 	{NULL, NULL},
 };
@@ -107,9 +108,9 @@ static int module_open(lua_State *L)
 	lua_newtable(L);
 	lua_rawseti(L, -2, VALUE_TRACKERS);
 	lua_pop(L, 1);
-	tables_lock();
+	call_begin_open(&m->handle);
 	error = open_connection(m, map);
-	tables_unlock();
+	call_end_open(&m->handle);
 	return error == CS_OK ? 1 : handle_open_failed(L, &m->handle, error);
 }
 

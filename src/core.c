@@ -10,6 +10,7 @@
 #ifndef COROSYNC_LUA_NO_THREADS
 #include "waker.h"
 #endif
+#include "watchdog.h"
 
 /***
 The time on a clock that never jumps, for deadlines.
@@ -24,7 +25,7 @@ static int core_now(lua_State *L)
 
 __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 {
-	lua_createtable(L, 0, 10);
+	lua_createtable(L, 0, 11);
 	cpg_push_module(L);
 	lua_setfield(L, -2, "cpg");
 	cmap_push_module(L);
@@ -43,6 +44,9 @@ __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 	lua_pushcfunction(L, waker_open);
 	lua_setfield(L, -2, "waker");
 #endif
+	watchdog_setup(L);
+	lua_pushcfunction(L, watchdog_open);
+	lua_setfield(L, -2, "watchdog");
 	lua_pushcfunction(L, core_now);
 	lua_setfield(L, -2, "now");
 	lua_pushliteral(L, COROSYNC_LUA_VERSION);

@@ -1,16 +1,12 @@
 #include "cpg.h"
 
-#include <limits.h>
-#include <string.h>
-
-#include <corosync/cpg.h>
-
 #include "address.h"
+#include "call.h"
 #include "cpg_event.h"
-#include "cpg_groups.h"
-#include "cpg_parts.h"
+#include "cpg_membership.h"
+#include "cpg_send.h"
 #include "field.h"
-#include "handle.h"
+#include "reader_field.h"
 #include "tables.h"
 
 /***
@@ -37,24 +33,7 @@ A thread that dispatches needs 2 MiB of stack, see @{corosync.events}.
 @module corosync.cpg
 */
 
-static const failure failure_joined = {"exist", "a handle is in one group at a time, and this one has already joined: open another handle"};
-static const failure failure_left = {"left", "a handle that has left cannot join again: close it and open a new one"};
-static const failure failure_name_empty = {"invalid_param", "a group's name is 1 to 128 bytes, and this one is empty"};
-static const failure failure_name_too_long = {"name_too_long", "a group's name is 1 to 128 bytes"};
 static const failure failure_not_joined = {"not_joined", "the handle is not a member of a group: join first"};
-
-/* A message's length travels as 32 bits, and libqb counts in int. */
-#define LONGEST_SPLIT ((size_t)INT_MAX - 1024 * 1024)
-
-typedef enum membership { MEMBERSHIP_NONE, MEMBERSHIP_JOINED, MEMBERSHIP_LEFT } membership;
-
-typedef struct cpg {
-	handle handle;
-	membership membership;
-	bool split;
-	uint32_t node, limit;
-	struct cpg_name group;
-} cpg;
 
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 {
@@ -66,14 +45,61 @@ static cs_error_t finalize(handle *h)
 	return cpg_finalize(h->id);
 }
 
-static const handle_class cpg_class = {
+const handle_class cpg_class = {
 	.type = "corosync.cpg",
 	.service = "cpg",
 	.kinds = cpg_event_kinds,
 	.fd_get = cpg_fd_get,
 	.dispatch = dispatch,
 	.finalize = finalize,
+	.give_up = cpg_membership_give_up,
+	.tell_lag = cpg_event_lag,
 };
+
+/* ---- what the files of its methods share ---- */
+
+cpg *cpg_check(lua_State *L)
+{
+	return handle_check(L, &cpg_class);
+}
+
+void cpg_call_begin(cpg *c, const char *what)
+{
+	call_begin(&c->handle, what, c->group.value, c->group.length);
+}
+
+const failure *cpg_not_member(const cpg *c)
+{
+	const failure *why = handle_unusable(&c->handle);
+
+	return why == NULL && c->membership != MEMBERSHIP_JOINED ? &failure_not_joined : why;
+}
+
+void cpg_push_attempt(lua_State *L, const char *verb, const char *name, size_t length)
+{
+	lua_pushfstring(L, "%s group ", verb);
+	failure_push_name(L, name, length);
+	lua_concat(L, 2);
+}
+
+int cpg_fail(lua_State *L, const cpg *c, const char *verb, const failure *why)
+{
+	if (c->membership == MEMBERSHIP_NONE) {
+		lua_pushfstring(L, "%s a group", verb);
+	} else {
+		cpg_push_attempt(L, verb, c->group.value, c->group.length);
+	}
+	return failure_push(L, why);
+}
+
+int cpg_answer(lua_State *L, const cpg *c, const char *verb, const failure *why)
+{
+	if (why != NULL) {
+		return cpg_fail(L, c, verb, why);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
 
 /* ---- opening ---- */
 
@@ -92,13 +118,26 @@ static void check_previous(lua_State *L, int index, const char *name)
 	field_refuse(L, index, name, "cpg handle");
 }
 
+static void check_window(lua_State *L, int index, const char *name)
+{
+	int64_t window;
+
+	if (lua_type(L, index) != LUA_TNUMBER || !compat_toint64(L, index, &window) || window < 1 || window > INT32_MAX) {
+		field_refuse(L, index, name, "number of messages from 1 on");
+	}
+}
+
 static const field open_fields[] = {
 	{"config_change", field_check_function},
+	{"daemon_user", field_check_user},
 	{"error", field_check_function},
+	{"lagged", field_check_function},
 	{"message_received", field_check_function},
 	{"previous", check_previous},
+	{"reader", reader_field_check},
 	{"ring_change", field_check_function},
 	{"split", field_check_boolean},
+	{"window", check_window},
 	{NULL, NULL},
 };
 
@@ -132,17 +171,26 @@ static cs_error_t open_connection(cpg *c)
 	if (error != CS_OK) {
 		return error;
 	}
-	error = cpg_local_get(id, &c->node);
-	if (error == CS_OK) {
-		error = cpg_max_atomic_msgsize_get(id, &c->limit);
-	}
-	if (error == CS_OK) {
-		error = handle_opened(&c->handle, id);
-	}
+	error = handle_opened(&c->handle, id);
 	if (error != CS_OK) {
 		(void)cpg_finalize(id);
+		return error;
 	}
-	return error;
+	error = cpg_local_get(id, &c->node);
+	return error == CS_OK ? cpg_max_atomic_msgsize_get(id, &c->limit) : error;
+}
+
+/* Starts a reader for the open handle on top of the stack, if one is asked for; answers what open answers. [-0, +n, m] */
+static int stand_by(lua_State *L, cpg *c, int index)
+{
+	reader_options options;
+	int error = reader_field_get(L, index, &options) ? reader_start(&c->handle, &options) : 0;
+
+	if (error == 0) {
+		return 1;
+	}
+	handle_finalize(&c->handle);
+	return failure_push_system(L, "start the reader of a cpg handle", error);
 }
 
 /***
@@ -161,6 +209,18 @@ without it they go to stderr
 a message is not atomic: members that join meanwhile may miss one delivered in their own configuration, a change of the
 configuration makes the send answer "interrupt" (nothing was delivered, and nobody but you sends it again), and the
 send blocks for up to 1 s a piece while Corosync's queue is full.
+@tparam[opt=256] integer handlers.window the most of the handle's own messages that may be on their way: beyond it, send
+answers "try_again" until some have come back, which they do when `dispatch`, `receive` or `fetch` take them from the
+daemon. Of a daemon that is stopped, libcpg fills the queue and then, in the 279th send, spins.
+@tparam[opt=false] boolean|table handlers.reader true or a table for a thread that stands by: what nobody takes from the
+daemon swells it without bound, so when events have waited there for `after` seconds (0.02) the thread takes them. They
+are kept for the next dispatch, up to `limit` bytes (64 MiB). At the limit the handle leaves its group and later events
+are dropped; dispatch answers "overflow" after what was kept. With `full = "stop"` the thread only stops taking; the
+default is "leave".
+@tparam[opt] function handlers.lagged called with (seconds, events, bytes) before the first event that the reader took: for
+how long it took, about, and what has waited
+@tparam[opt] integer handlers.daemon_user the number of the user that the daemon must run as, else open answers "access"; root
+and this process's own are trusted when it is absent. Corosync's sockets can be taken by any program while it is down.
 @tparam[opt] handle handlers.previous an earlier handle, closed or not, whose addresses this one goes on using: the same
 member is then the same table in both
 @treturn handle
@@ -169,176 +229,31 @@ member is then the same table in both
 */
 static int module_open(lua_State *L)
 {
+	enum { AT_SPLIT = 2, AT_PREVIOUS, AT_READER, AT_WINDOW, AT_HANDLE };
+	static const char *const options[] = {"split", "previous", "reader", "window"};
 	cpg *c;
 	cs_error_t error;
+	size_t i;
 
 	fields_check(L, open_fields);
 	lua_settop(L, 1);
-	field_push(L, "split");
-	field_push(L, "previous");
+	for (i = 0; i < sizeof options / sizeof *options; i++) {
+		field_push(L, options[i]);
+	}
 	c = handle_new(L, &cpg_class, sizeof *c, 1);
-	c->split = lua_toboolean(L, 2);
-	take_addresses(L, 3, 4);
-	tables_lock();
+	c->split = lua_toboolean(L, AT_SPLIT);
+	c->window = lua_isnil(L, AT_WINDOW) ? CPG_SEND_WINDOW : (uint32_t)lua_tonumber(L, AT_WINDOW);
+	take_addresses(L, AT_PREVIOUS, AT_HANDLE);
+	call_begin_open(&c->handle);
 	error = open_connection(c);
-	tables_unlock();
-	return error == CS_OK ? 1 : handle_open_failed(L, &c->handle, error);
+	call_end_open(&c->handle);
+	if (error != CS_OK) {
+		return handle_open_failed(L, &c->handle, error);
+	}
+	return stand_by(L, c, AT_READER);
 }
 
 /* ---- methods ---- */
-
-/* Pushes what a method tries, for its failure: "<verb> group 'name'". [-0, +1, m] */
-static void push_attempt(lua_State *L, const char *verb, const char *name, size_t length)
-{
-	lua_pushfstring(L, "%s group ", verb);
-	failure_push_name(L, name, length);
-	lua_concat(L, 2);
-}
-
-static int fail(lua_State *L, const cpg *c, const char *verb, const failure *why)
-{
-	if (c->membership == MEMBERSHIP_NONE) {
-		lua_pushfstring(L, "%s a group", verb);
-	} else {
-		push_attempt(L, verb, c->group.value, c->group.length);
-	}
-	return failure_push(L, why);
-}
-
-static int answer(lua_State *L, cpg *c, const char *verb, cs_error_t error)
-{
-	const failure *why = handle_failure(&c->handle, error);
-
-	if (why != NULL) {
-		return fail(L, c, verb, why);
-	}
-	lua_pushboolean(L, 1);
-	return 1;
-}
-
-static const failure *check_name(size_t length)
-{
-	return length == 0 ? &failure_name_empty : length > CPG_MAX_NAME_LENGTH ? &failure_name_too_long : NULL;
-}
-
-static const failure *unjoinable(const cpg *c, size_t length)
-{
-	const failure *why = handle_unusable(&c->handle);
-
-	if (why == NULL && c->membership != MEMBERSHIP_NONE) {
-		why = c->membership == MEMBERSHIP_JOINED ? &failure_joined : &failure_left;
-	}
-	return why == NULL ? check_name(length) : why;
-}
-
-/* check_name has seen to the length. */
-static void set_name(struct cpg_name *to, const char *name, size_t length)
-{
-	memset(to, 0, sizeof *to);
-	to->length = (uint32_t)length;
-	memcpy(to->value, name, length);
-}
-
-/***
-Joins a group. The join is complete once config_change lists oneself in `joined`; sends are accepted at once.
-A handle joins one group, once: after leaving, close it and open another. Stands on `cpg_join`.
-@function handle:join
-@tparam string name 1 to 128 bytes, any bytes
-@treturn boolean true
-@error nil, message, code: "invalid_param" (an empty name), "name_too_long", "exist" (this handle, or this process by
-another handle, is in the group), "left", "try_again" (the membership is changing), "not_connected", "closed",
-"wrong_process"
-*/
-static int cpg_method_join(lua_State *L)
-{
-	cpg *c = handle_check(L, &cpg_class);
-	size_t length;
-	const char *name = luaL_checklstring(L, 2, &length);
-	const failure *why = unjoinable(c, length);
-	cs_error_t error;
-
-	if (why == NULL) {
-		set_name(&c->group, name, length);
-		error = cpg_join(c->handle.id, &c->group);
-		if (error == CS_OK) {
-			c->membership = MEMBERSHIP_JOINED;
-			lua_pushboolean(L, 1);
-			return 1;
-		}
-		why = handle_failure(&c->handle, error);
-	}
-	push_attempt(L, "join", name, length);
-	return failure_push(L, why);
-}
-
-static const failure *not_member(const cpg *c)
-{
-	const failure *why = handle_unusable(&c->handle);
-
-	return why == NULL && c->membership != MEMBERSHIP_JOINED ? &failure_not_joined : why;
-}
-
-/***
-Leaves the group. Complete once config_change lists oneself in `left`. Blocks while the membership is changing.
-Stands on `cpg_leave`, with the joined name only.
-@function handle:leave
-@treturn boolean true
-@error nil, message, code: "not_joined", "try_again", "not_connected", "closed", "wrong_process"
-*/
-static int cpg_method_leave(lua_State *L)
-{
-	cpg *c = handle_check(L, &cpg_class);
-	const failure *why = not_member(c);
-	cs_error_t error;
-
-	if (why != NULL) {
-		return fail(L, c, "leave", why);
-	}
-	error = cpg_leave(c->handle.id, &c->group);
-	if (error == CS_OK) {
-		c->membership = MEMBERSHIP_LEFT;
-	}
-	return answer(L, c, "leave", error);
-}
-
-static cpg_guarantee_t check_guarantee(lua_State *L, int index)
-{
-	static const char *const names[] = {"agreed", "fifo", NULL};
-	static const cpg_guarantee_t guarantees[] = {CPG_TYPE_AGREED, CPG_TYPE_FIFO};
-
-	return guarantees[compat_checkoption(L, index, "agreed", names)];
-}
-
-/***
-Sends a message to all members, oneself included. "agreed" is Corosync's total order; "fifo" is the same today.
-That it comes back to oneself does not prove that any other member got it: a sender cut off at that moment may deliver
-its own message in a configuration that nobody shares. Stands on `cpg_mcast_joined`.
-@function handle:send
-@tparam string|table message 0 to max_message_size() bytes, or an array of at most 63 strings, sent as one message
-@tparam[opt="agreed"] string guarantee "agreed" or "fifo"
-@treturn boolean true: Corosync has taken it
-@error nil, message, code: "not_joined", "too_big", "too_many" (strings), "try_again" (nothing was sent), "interrupt"
-(split messages: nothing was delivered), "not_connected", "closed", "wrong_process"; raises for anything but strings
-*/
-static int cpg_method_send(lua_State *L)
-{
-	cpg *c = handle_check(L, &cpg_class);
-	cpg_guarantee_t guarantee = check_guarantee(L, 3);
-	cpg_parts p;
-	const failure *why = cpg_parts_collect(L, &p, c->split ? LONGEST_SPLIT : c->limit);
-	cs_error_t error;
-
-	why = why == NULL ? not_member(c) : why;
-	if (why != NULL) {
-		return fail(L, c, "send to", why);
-	}
-	error = cpg_mcast_joined(c->handle.id, guarantee, p.vector, p.count);
-	if (p.length > c->limit) {
-		/* libcpg answers uninitialized bytes for a split message when the daemon has gone. */
-		error = handle_verify(&c->handle, error);
-	}
-	return answer(L, c, "send to", error);
-}
 
 /***
 This process's own address, as members see it.
@@ -346,107 +261,19 @@ This process's own address, as members see it.
 @treturn table address, with fields node and pid, and reason once config_change has told it
 @error nil, message, code: "closed", "wrong_process"
 */
-static int cpg_method_address(lua_State *L)
+static int method_address(lua_State *L)
 {
-	cpg *c = handle_check(L, &cpg_class);
+	cpg *c = cpg_check(L);
 	const failure *why = handle_unusable(&c->handle);
 
 	/* A lost connection does not change it. */
 	if (why != NULL && why != c->handle.reason) {
-		return fail(L, c, "give the address in", why);
+		return cpg_fail(L, c, "give the address in", why);
 	}
 	compat_getuservalue(L, 1);
 	lua_rawgeti(L, -1, VALUE_ADDRESSES);
 	address_push(L, -1, c->node, (uint32_t)c->handle.owner);
 	return 1;
-}
-
-/* The group that `members` asks for, the argument or else the joined one, or why it cannot. */
-static const failure *choose_group(lua_State *L, const cpg *c, struct cpg_name *name)
-{
-	size_t length;
-	const char *given = luaL_optlstring(L, 2, NULL, &length);
-	const failure *why;
-
-	if (given == NULL) {
-		*name = c->group;
-		return not_member(c);
-	}
-	why = handle_unusable(&c->handle);
-	why = why == NULL ? check_name(length) : why;
-	if (why == NULL) {
-		set_name(name, given, length);
-	}
-	return why;
-}
-
-/* [-0, +3, m] */
-static int fail_members(lua_State *L, const cpg *c, const failure *why)
-{
-	size_t length;
-	const char *given = lua_tolstring(L, 2, &length);
-
-	if (given == NULL) {
-		return fail(L, c, "list the members of", why);
-	}
-	push_attempt(L, "list the members of", given, length);
-	return failure_push(L, why);
-}
-
-/***
-The members of a group as the local Corosync sees them now, which may be ahead of the events still to be handled.
-Stands on `cpg_iteration_initialize` for one group: `cpg_membership_get` overruns its caller's array when a group has
-more than 128 members.
-@function handle:members
-@tparam[opt] string name a group's name; the joined group when absent
-@treturn table array of addresses; empty when the group has no members
-@error nil, message, code: "not_joined" (and no name given), "invalid_param", "name_too_long", "not_connected", "closed",
-"wrong_process"
-*/
-static int cpg_method_members(lua_State *L)
-{
-	cpg *c = handle_check(L, &cpg_class);
-	struct cpg_name name;
-	const failure *why = choose_group(L, c, &name);
-	cs_error_t error;
-
-	if (why != NULL) {
-		return fail_members(L, c, why);
-	}
-	lua_settop(L, 2);
-	compat_getuservalue(L, 1);
-	lua_rawgeti(L, 3, VALUE_ADDRESSES);
-	error = cpg_groups_push_members(L, c->handle.id, &name, 4);
-	return error == CS_OK ? 1 : fail_members(L, c, handle_failure(&c->handle, error));
-}
-
-/***
-Iterates over every group in the cluster: `for name, members in assert(handle:groups()) do … end`.
-The list is taken at the call, so the loop may be left early. Names are bytes: some programs' end in NUL.
-Corosync tells every handle of each ring, one that has not joined too: also a handle opened only to ask must be dispatched.
-Stands on `cpg_iteration_initialize` and its companions.
-@function handle:groups
-@treturn function an iterator giving a group's name and the array of its members' addresses
-@error nil, message, code: "not_connected", "no_memory", "closed", "wrong_process"
-*/
-static int cpg_method_groups(lua_State *L)
-{
-	cpg *c = handle_check(L, &cpg_class);
-	const failure *why = handle_unusable(&c->handle);
-	cs_error_t error;
-
-	if (why == NULL) {
-		lua_settop(L, 1);
-		compat_getuservalue(L, 1);
-		lua_rawgeti(L, 2, VALUE_ADDRESSES);
-		error = cpg_groups_push(L, c->handle.id, 3);
-		if (error == CS_OK) {
-			return 1;
-		}
-		why = handle_failure(&c->handle, error);
-	}
-	lua_pushliteral(L, "list the groups");
-	return failure_push(L, why);
 }
 
 /***
@@ -455,13 +282,13 @@ The longest message that Corosync delivers as one. Stands on `cpg_max_atomic_msg
 @treturn integer bytes
 @error nil, message, code: "closed", "wrong_process", "not_connected"
 */
-static int cpg_method_max_message_size(lua_State *L)
+static int method_max_message_size(lua_State *L)
 {
-	cpg *c = handle_check(L, &cpg_class);
+	cpg *c = cpg_check(L);
 	const failure *why = handle_unusable(&c->handle);
 
 	if (why != NULL) {
-		return fail(L, c, "ask the limit of", why);
+		return cpg_fail(L, c, "ask the limit of", why);
 	}
 	compat_pushuint32(L, c->limit);
 	return 1;
@@ -474,9 +301,9 @@ queue shows as "try_again" from send. Stands on `cpg_flow_control_state_get`.
 @treturn boolean whether flow control is on
 @error nil, message, code: "closed", "wrong_process", "not_connected"
 */
-static int cpg_method_flow_control(lua_State *L)
+static int method_flow_control(lua_State *L)
 {
-	cpg *c = handle_check(L, &cpg_class);
+	cpg *c = cpg_check(L);
 	cpg_flow_control_state_t flow = CPG_FLOW_CONTROL_DISABLED;
 	const failure *why = handle_unusable(&c->handle);
 
@@ -484,21 +311,21 @@ static int cpg_method_flow_control(lua_State *L)
 		why = handle_failure(&c->handle, cpg_flow_control_state_get(c->handle.id, &flow));
 	}
 	if (why != NULL) {
-		return fail(L, c, "ask the flow control of", why);
+		return cpg_fail(L, c, "ask the flow control of", why);
 	}
 	lua_pushboolean(L, flow == CPG_FLOW_CONTROL_ENABLED);
 	return 1;
 }
 
 static const luaL_Reg methods[] = {
-	{"address", cpg_method_address},
-	{"flow_control", cpg_method_flow_control},
-	{"groups", cpg_method_groups},
-	{"join", cpg_method_join},
-	{"leave", cpg_method_leave},
-	{"max_message_size", cpg_method_max_message_size},
-	{"members", cpg_method_members},
-	{"send", cpg_method_send},
+	{"address", method_address},
+	{"flow_control", method_flow_control},
+	{"groups", cpg_membership_method_groups},
+	{"join", cpg_membership_method_join},
+	{"leave", cpg_membership_method_leave},
+	{"max_message_size", method_max_message_size},
+	{"members", cpg_membership_method_members},
+	{"send", cpg_send_method_send},
 	{NULL, NULL},
 };
 

@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "address.h"
-#include "delivery.h"
+#include "cpg_send.h"
+#include "intake.h"
 #include "nodes.h"
 
-enum { KIND_MESSAGE, KIND_CONFIG, KIND_RING };
+enum { KIND_MESSAGE, KIND_CONFIG, KIND_RING, KIND_LAG };
 
 typedef struct message_event {
 	event event;
@@ -21,6 +22,12 @@ typedef struct config_event {
 	struct cpg_address addresses[]; /* members, then left, then joined */
 } config_event;
 
+typedef struct lag_event {
+	event event;
+	double seconds;
+	size_t events, bytes;
+} lag_event;
+
 #define PAYLOAD(type) (sizeof(type) - sizeof(event))
 
 static handle *of_id(cpg_handle_t id)
@@ -34,9 +41,11 @@ static handle *of_id(cpg_handle_t id)
 void cpg_event_message(cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes,
 	size_t length)
 {
-	message_event *ev = (message_event *)delivery_append(of_id(id), KIND_MESSAGE, PAYLOAD(message_event) + length);
+	handle *h = of_id(id);
+	message_event *ev = (message_event *)intake_append(h, KIND_MESSAGE, PAYLOAD(message_event) + length);
 
 	(void)group;
+	cpg_send_came_back(h, node, pid);
 	if (ev == NULL) {
 		return;
 	}
@@ -61,7 +70,7 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	size_t joined_count)
 {
 	size_t count = members_count + left_count + joined_count;
-	config_event *ev = (config_event *)delivery_append(of_id(id), KIND_CONFIG,
+	config_event *ev = (config_event *)intake_append(of_id(id), KIND_CONFIG,
 		PAYLOAD(config_event) + count * sizeof(struct cpg_address));
 	struct cpg_address *to;
 
@@ -172,8 +181,32 @@ static int push_ring(lua_State *L, handle *h, const event *ev, int values)
 	return 2;
 }
 
+void cpg_event_lag(handle *h, double seconds, size_t events, size_t bytes)
+{
+	lag_event *ev = (lag_event *)queue_append(&h->queue, KIND_LAG, PAYLOAD(lag_event));
+
+	if (ev != NULL) {
+		ev->seconds = seconds;
+		ev->events = events;
+		ev->bytes = bytes;
+	}
+}
+
+static int push_lag(lua_State *L, handle *h, const event *ev, int values)
+{
+	const lag_event *lag = (const lag_event *)ev;
+
+	(void)h;
+	(void)values;
+	lua_pushnumber(L, (lua_Number)lag->seconds);
+	(void)compat_pushuint64(L, lag->events);
+	(void)compat_pushuint64(L, lag->bytes);
+	return 3;
+}
+
 const event_kind cpg_event_kinds[] = {
 	[KIND_MESSAGE] = {.handler = "message_received", .name = "message", .push = push_message},
 	[KIND_CONFIG] = {.handler = "config_change", .name = "config", .push = push_config},
 	[KIND_RING] = {.handler = "ring_change", .name = "ring", .push = push_ring},
+	[KIND_LAG] = {.handler = "lagged", .name = "lagged", .push = push_lag},
 };

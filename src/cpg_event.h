@@ -14,6 +14,9 @@ void cpg_event_message(cpg_handle_t id, const struct cpg_name *group, uint32_t n
 void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struct cpg_address *members,
 	size_t members_count, const struct cpg_address *left, size_t left_count, const struct cpg_address *joined,
 	size_t joined_count);
+/* For readers: appends to the handle's queue, if it can, for how long and how much its handlers lag. */
+void cpg_event_lag(handle *h, double seconds, size_t events, size_t bytes);
+
 void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, const uint32_t *nodes);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "address.h"
+#include "call.h"
 #include "object.h"
 #include "tables.h"
 
@@ -135,8 +136,7 @@ static void release(void *source)
 }
 
 /* Calls a builder on a listing. [-0, +results|0, m] */
-static cs_error_t build(lua_State *L, lua_CFunction builder, int results, cpg_handle_t id, const struct cpg_name *group,
-	int cache)
+static cs_error_t build(lua_State *L, lua_CFunction builder, int results, cpg *c, const struct cpg_name *group, int cache)
 {
 	listing list = {0};
 	cs_error_t error;
@@ -144,7 +144,9 @@ static cs_error_t build(lua_State *L, lua_CFunction builder, int results, cpg_ha
 	lua_pushcfunction(L, builder);
 	lua_pushlightuserdata(L, &list);
 	lua_pushvalue(L, cache);
-	error = listing_fill(&list, id, group);
+	cpg_call_begin(c, "list members");
+	error = listing_fill(&list, c->handle.id, group);
+	call_end(&c->handle);
 	if (error != CS_OK) {
 		release(&list);
 		lua_pop(L, 3);
@@ -154,9 +156,9 @@ static cs_error_t build(lua_State *L, lua_CFunction builder, int results, cpg_ha
 	return CS_OK;
 }
 
-cs_error_t cpg_groups_push(lua_State *L, cpg_handle_t id, int cache)
+cs_error_t cpg_groups_push(lua_State *L, cpg *c, int cache)
 {
-	cs_error_t error = build(L, build_groups, 2, id, NULL, cache);
+	cs_error_t error = build(L, build_groups, 2, c, NULL, cache);
 
 	if (error == CS_OK) {
 		lua_pushinteger(L, 0);
@@ -165,7 +167,7 @@ cs_error_t cpg_groups_push(lua_State *L, cpg_handle_t id, int cache)
 	return error;
 }
 
-cs_error_t cpg_groups_push_members(lua_State *L, cpg_handle_t id, const struct cpg_name *group, int cache)
+cs_error_t cpg_groups_push_members(lua_State *L, cpg *c, const struct cpg_name *group, int cache)
 {
-	return build(L, build_members, 1, id, group, cache);
+	return build(L, build_members, 1, c, group, cache);
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "intake.h"
+#include "reader.h"
 #include "stack.h"
 
 /***
@@ -18,44 +20,28 @@ thread. Of a stack that a program has made itself, for a fiber, nothing is known
 @module corosync.events
 */
 
-/* One round of fetching ends here, so that neither memory nor time runs away under load. */
-#define FETCH_EVENTS 256
-#define FETCH_BYTES ((size_t)1024 * 1024)
-
 #define DEFAULT_BUDGET 1000
 
 /* ---- from Corosync into the queue ---- */
 
-event *delivery_append(handle *h, uint64_t kind, size_t payload)
+/* Queues what waits, with the reader or at the daemon. True when nothing more waited. */
+static bool fetch(handle *h, size_t events, size_t bytes)
 {
-	event *ev = NULL;
+	const failure *why = NULL;
+	bool drained = false;
 
-	/* After one event is missing, no later one may pass for its successor. */
-	if (h->state == HANDLE_OPEN) {
-		ev = queue_append(&h->queue, kind, payload);
-		if (ev == NULL) {
-			handle_lose(h, &FAILURE_NO_MEMORY);
+	reader_lock(h->reader);
+	if ((queue_head(&h->queue) != NULL || !reader_hand_over(h)) && h->state == HANDLE_OPEN) {
+		why = intake_fetch(h, reader_sink(h), events, bytes, &drained);
+		if (why != NULL) {
+			reader_lose(h->reader, why);
 		}
 	}
-	return ev;
-}
-
-/* Queues what waits at the daemon until that many events or bytes wait here. True when nothing more waited there. */
-static bool fetch(handle *h, lua_Integer most, size_t bytes)
-{
-	lua_Integer fetched;
-
-	for (fetched = 0; fetched < most && h->state == HANDLE_OPEN && queue_length(&h->queue) < bytes; fetched++) {
-		cs_error_t error = h->class->dispatch(h, CS_DISPATCH_ONE_NONBLOCKING);
-		if (error == CS_ERR_TRY_AGAIN) {
-			return true;
-		}
-		if (error != CS_OK && h->state == HANDLE_OPEN) {
-			const failure *why = handle_failure(h, error);
-			handle_lose(h, why);
-		}
+	reader_unlock(h->reader);
+	if (why != NULL) {
+		handle_lose(h, why);
 	}
-	return h->state != HANDLE_OPEN;
+	return drained || h->state != HANDLE_OPEN;
 }
 
 /* Queues one event if none is. A piece of a split message is not one yet. True when nothing more waited. */
@@ -64,8 +50,8 @@ static bool fetch_one(handle *h)
 	bool drained = false;
 	int i;
 
-	for (i = 0; i < FETCH_EVENTS && !drained && queue_head(&h->queue) == NULL; i++) {
-		drained = fetch(h, 1, FETCH_BYTES);
+	for (i = 0; i < INTAKE_EVENTS && !drained && queue_head(&h->queue) == NULL; i++) {
+		drained = fetch(h, 1, INTAKE_BYTES);
 	}
 	return drained;
 }
@@ -85,6 +71,7 @@ static int convert(lua_State *L, handle *h, int values, const event_kind **kind)
 	*kind = &h->class->kinds[ev->kind];
 	count = (*kind)->push(L, h, ev, values);
 	queue_pop(&h->queue);
+	reader_note_waiting(h);
 	h->busy = HANDLE_DELIVERING;
 	return count;
 }
@@ -103,9 +90,9 @@ static bool event_waits(delivery *d)
 	if (h->state == HANDLE_CLOSED || h->stop || d->handled >= d->budget || h->owner != getpid()) {
 		return false;
 	}
-	if (queue_head(&h->queue) == NULL && h->state == HANDLE_OPEN) {
+	if (queue_head(&h->queue) == NULL) {
 		lua_Integer left = d->budget - d->handled;
-		d->drained = fetch(h, left < FETCH_EVENTS ? left : FETCH_EVENTS, FETCH_BYTES);
+		d->drained = fetch(h, left < INTAKE_EVENTS ? (size_t)left : INTAKE_EVENTS, INTAKE_BYTES);
 	}
 	return queue_head(&h->queue) != NULL;
 }
@@ -185,7 +172,7 @@ static void end_delivery(handle *h, bool drained)
 static bool more_waits(const delivery *d)
 {
 	const handle *h = d->handle;
-	struct pollfd descriptor = {.fd = h->fd, .events = POLLIN};
+	struct pollfd descriptor = {.fd = handle_descriptor(h), .events = POLLIN};
 
 	if (h->state == HANDLE_CLOSED) {
 		return false;
@@ -389,7 +376,7 @@ static int method_fetch(lua_State *L)
 		return handle_fail(L, h, "fetch from", why);
 	}
 	(void)handle_wait_readable(h->fd, false, seconds);
-	(void)fetch(h, FETCH_EVENTS, SIZE_MAX);
+	(void)fetch(h, INTAKE_EVENTS, SIZE_MAX);
 	lua_pushboolean(L, queue_head(&h->queue) != NULL);
 	return 1;
 }

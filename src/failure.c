@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 /* No group, nor any key of the configuration map, has a longer one. */
 #define LONGEST_NAME ((size_t)255)
@@ -70,6 +71,14 @@ int failure_push(lua_State *L, const failure *why)
 	lua_insert(L, -2);
 	lua_pushstring(L, why->code);
 	lua_remove(L, -4);
+	return 3;
+}
+
+int failure_push_system(lua_State *L, const char *what, int error)
+{
+	lua_pushnil(L);
+	lua_pushfstring(L, "cannot %s: %s", what, strerror(error));
+	lua_pushliteral(L, "no_resources");
 	return 3;
 }
 

@@ -31,6 +31,11 @@ const failure *failure_of(cs_error_t error);
  */
 int failure_push(lua_State *L, const failure *why);
 
+/*
+ * Pushes nil, "cannot <what>: <the system's word for that error number>", "no_resources". Answers 3. [-0, +3, m]
+ */
+int failure_push_system(lua_State *L, const char *what, int error);
+
 /* Pushes a name in single quotes, with bytes that a terminal should not see as \ddd, and no more than a part of one that is
  * too long to be one. [-0, +1, m] */
 void failure_push_name(lua_State *L, const char *name, size_t length);

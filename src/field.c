@@ -22,6 +22,16 @@ void field_check_boolean(lua_State *L, int index, const char *name)
 	}
 }
 
+/* A user's number, as in `id -u`. */
+void field_check_user(lua_State *L, int index, const char *name)
+{
+	int64_t user;
+
+	if (lua_type(L, index) != LUA_TNUMBER || !compat_toint64(L, index, &user) || user < 0 || user >= UINT32_MAX) {
+		field_refuse(L, index, name, "user's number");
+	}
+}
+
 /* Checks the field whose key and value are on top of the stack. [-0, +0, v] */
 static void check_one(lua_State *L, const field *fields)
 {
@@ -37,14 +47,20 @@ static void check_one(lua_State *L, const field *fields)
 	luaL_argerror(L, 1, lua_pushfstring(L, "unknown field '%s'", name));
 }
 
-void fields_check(lua_State *L, const field *fields)
+void fields_check_at(lua_State *L, int index, const field *fields)
 {
-	luaL_checktype(L, 1, LUA_TTABLE);
+	luaL_checkstack(L, LUA_MINSTACK, NULL);
 	lua_pushnil(L);
-	while (lua_next(L, 1) != 0) {
+	while (lua_next(L, index) != 0) {
 		check_one(L, fields);
 		lua_pop(L, 1);
 	}
+}
+
+void fields_check(lua_State *L, const field *fields)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	fields_check_at(L, 1, fields);
 }
 
 void fields_check_optional(lua_State *L, const field *fields)

@@ -12,12 +12,16 @@ typedef struct field {
 
 void field_check_function(lua_State *L, int index, const char *name);
 void field_check_boolean(lua_State *L, int index, const char *name);
+void field_check_user(lua_State *L, int index, const char *name);
 
 /* Raises: the field's value at that index is no `expected`. [-0, +0, v] */
 void field_refuse(lua_State *L, int index, const char *name, const char *expected);
 
 /* Raises, naming it, for a field of the table at index 1 that is not in the list or of the wrong type. [-0, +0, v] */
 void fields_check(lua_State *L, const field *fields);
+
+/* The same of a table at another index. [-0, +0, v] */
+void fields_check_at(lua_State *L, int index, const field *fields);
 
 /* The same, and the table may be left out: an empty one is then at index 1, and nothing above it. [-n, +1, v] */
 void fields_check_optional(lua_State *L, const field *fields);

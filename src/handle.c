@@ -4,13 +4,17 @@
 #include <math.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "address.h"
+#include "call.h"
 #include "clock.h"
 #include "delivery.h"
+#include "reader.h"
 #include "tables.h"
 #include "tracking.h"
+#include "watchdog.h"
 
 /***
 What the handles of all of Corosync's libraries have in common.
@@ -52,6 +56,24 @@ int handle_answer(lua_State *L, const handle *h, const char *what, const failure
 
 /* ---- life ---- */
 
+static const failure failure_impostor = {"access",
+	"the socket of that name belongs to a program of another user than root and this one, and Corosync's must not: is "
+	"corosync running? (if it runs as another user, name that one by the field daemon_user)"};
+
+/* Whose the daemon must be. [-0, +0, -] */
+static uid_t daemon_user(lua_State *L, int handlers)
+{
+	uid_t user = NO_USER;
+
+	lua_pushliteral(L, "daemon_user");
+	lua_rawget(L, handlers);
+	if (lua_isnumber(L, -1)) {
+		user = (uid_t)lua_tonumber(L, -1);
+	}
+	lua_pop(L, 1);
+	return user;
+}
+
 void *handle_new(lua_State *L, const handle_class *class, size_t size, int handlers)
 {
 	handle *h;
@@ -62,6 +84,8 @@ void *handle_new(lua_State *L, const handle_class *class, size_t size, int handl
 	h->class = class;
 	h->state = HANDLE_CLOSED;
 	h->owner = getpid();
+	h->daemon_user = daemon_user(L, handlers);
+	h->watchdog = watchdog_of(L);
 	luaL_setmetatable(L, class->type);
 	lua_createtable(L, VALUE_MEMBERS, 0);
 	lua_pushvalue(L, handlers);
@@ -72,24 +96,44 @@ void *handle_new(lua_State *L, const handle_class *class, size_t size, int handl
 	return h;
 }
 
+/* Sockets of Corosync's are abstract: while it is down, any program can take their names. */
+static bool is_trusted(const handle *h)
+{
+	struct ucred daemon;
+	socklen_t length = sizeof daemon;
+
+	if (getsockopt(h->fd, SOL_SOCKET, SO_PEERCRED, &daemon, &length) != 0) {
+		return false;
+	}
+	return h->daemon_user == NO_USER ? daemon.uid == 0 || daemon.uid == geteuid() : daemon.uid == h->daemon_user;
+}
+
 cs_error_t handle_opened(handle *h, uint64_t id)
 {
 	cs_error_t error = h->class->fd_get(id, &h->fd);
 
-	if (error == CS_OK) {
-		h->id = id;
-		h->state = HANDLE_OPEN;
+	if (error != CS_OK) {
+		return error;
 	}
-	return error;
+	if (!is_trusted(h)) {
+		h->reason = &failure_impostor;
+		return CS_ERR_ACCESS;
+	}
+	h->id = id;
+	h->state = HANDLE_OPEN;
+	return CS_OK;
 }
 
-/* The one way to end, for close and the collector. A fork's copy shares the parent's connection: hands off. */
-static void finalize(handle *h)
+/* A fork's copy shares the parent's connection: hands off. */
+void handle_finalize(handle *h)
 {
 	if (h->state != HANDLE_CLOSED && h->owner == getpid()) {
+		reader_end(h);
+		call_begin(h, "close", NULL, 0);
 		tables_lock();
 		(void)h->class->finalize(h);
 		tables_unlock();
+		call_end(h);
 	}
 	h->state = HANDLE_CLOSED;
 	if (h->busy == HANDLE_IDLE) {
@@ -99,12 +143,15 @@ static void finalize(handle *h)
 
 int handle_open_failed(lua_State *L, handle *h, cs_error_t error)
 {
-	bool unreachable = error == CS_ERR_LIBRARY || error == CS_ERR_NOT_EXIST;
+	const failure *why = h->reason;
 
 	/* Who is to try again must not have the connection until the collector comes. */
-	finalize(h);
+	handle_finalize(h);
+	if (why == NULL) {
+		why = error == CS_ERR_LIBRARY || error == CS_ERR_NOT_EXIST ? &FAILURE_UNREACHABLE : failure_of(error);
+	}
 	lua_pushfstring(L, "reach Corosync's %s service", h->class->service);
-	return failure_push(L, unreachable ? &FAILURE_UNREACHABLE : failure_of(error));
+	return failure_push(L, why);
 }
 
 const failure *handle_unusable(const handle *h)
@@ -123,7 +170,10 @@ const failure *handle_exhausted(const handle *h)
 	const failure *why = handle_unusable(h);
 
 	/* Only a lost connection leaves good events behind: a fork's queue is its parent's. */
-	return why != NULL && why == h->reason && queue_head(&h->queue) != NULL ? NULL : why;
+	if (why == NULL || why != h->reason) {
+		return why;
+	}
+	return queue_head(&h->queue) != NULL || reader_holds(h->reader) ? NULL : why;
 }
 
 void handle_lose(handle *h, const failure *reason)
@@ -139,19 +189,23 @@ static bool hung_up(const handle *h)
 	return poll(&descriptor, 1, 0) > 0 && (descriptor.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
 }
 
-const failure *handle_failure(handle *h, cs_error_t error)
+const failure *handle_diagnose(const handle *h, cs_error_t error)
 {
 	/* A daemon that dies under load leaves its flow control on: libqb then answers TRY_AGAIN for ever. */
 	bool suspicious = error == CS_ERR_LIBRARY || error == CS_ERR_TRY_AGAIN;
+	bool is_lost = (suspicious && hung_up(h)) || error == CS_ERR_BAD_HANDLE;
 
-	if (error == CS_OK) {
-		return NULL;
+	return is_lost ? &FAILURE_NOT_CONNECTED : failure_of(error);
+}
+
+const failure *handle_failure(handle *h, cs_error_t error)
+{
+	const failure *why = error == CS_OK ? NULL : handle_diagnose(h, error);
+
+	if (why == &FAILURE_NOT_CONNECTED) {
+		handle_lose(h, why);
 	}
-	if ((suspicious && hung_up(h)) || error == CS_ERR_BAD_HANDLE) {
-		handle_lose(h, &FAILURE_NOT_CONNECTED);
-		return h->reason;
-	}
-	return failure_of(error);
+	return why;
 }
 
 cs_error_t handle_verify(const handle *h, cs_error_t error)
@@ -160,6 +214,11 @@ cs_error_t handle_verify(const handle *h, cs_error_t error)
 }
 
 /* ---- waiting ---- */
+
+int handle_descriptor(const handle *h)
+{
+	return h->reader == NULL ? h->fd : reader_descriptor(h->reader);
+}
 
 /* poll(2) counts whole milliseconds in an int: rounded up, so that a wait is never shorter than asked. */
 static int milliseconds(double seconds)
@@ -201,7 +260,7 @@ static int method_wait(lua_State *L)
 	if (why != NULL) {
 		return handle_fail(L, h, "wait for", why);
 	}
-	lua_pushboolean(L, queue_head(&h->queue) != NULL || handle_wait_readable(h->fd, forever, seconds));
+	lua_pushboolean(L, queue_head(&h->queue) != NULL || handle_wait_readable(handle_descriptor(h), forever, seconds));
 	return 1;
 }
 
@@ -221,7 +280,7 @@ static int method_fd(lua_State *L)
 	if (why != NULL) {
 		return handle_fail(L, h, "give the descriptor of", why);
 	}
-	lua_pushinteger(L, h->fd);
+	lua_pushinteger(L, handle_descriptor(h));
 	return 1;
 }
 
@@ -257,7 +316,7 @@ static int method_pollfd(lua_State *L)
 	const handle *h = handle_check_shared(L);
 	bool is_ours = h->state != HANDLE_CLOSED && h->owner == getpid();
 
-	lua_pushinteger(L, is_ours ? h->fd : -1);
+	lua_pushinteger(L, is_ours ? handle_descriptor(h) : -1);
 	return 1;
 }
 
@@ -308,14 +367,14 @@ static int method_close(lua_State *L)
 	if (h->state != HANDLE_CLOSED && h->owner != getpid()) {
 		return handle_fail(L, h, "close", &FAILURE_WRONG_PROCESS);
 	}
-	finalize(h);
+	handle_finalize(h);
 	lua_pushboolean(L, 1);
 	return 1;
 }
 
 static int method_gc(lua_State *L)
 {
-	finalize(handle_check_shared(L));
+	handle_finalize(handle_check_shared(L));
 	return 0;
 }
 

@@ -17,6 +17,8 @@
 #include "queue.h"
 
 typedef struct handle handle;
+typedef struct reader reader;
+typedef struct watchdog watchdog;
 
 typedef struct event_kind {
 	const char *handler; /* the handler's field in the table given to open; NULL when `push` pushes the handler first */
@@ -42,6 +44,9 @@ typedef struct handle_class {
 	cs_error_t (*finalize)(handle *h);
 	cs_error_t (*trackstart)(handle *h); /* NULL where there is nothing to start */
 	cs_error_t (*trackstop)(handle *h);
+	/* Where a reader can be asked for: ends what makes events come, in the reader's thread; and tells that handlers lag. */
+	cs_error_t (*give_up)(handle *h);
+	void (*tell_lag)(handle *h, double seconds, size_t events, size_t bytes);
 } handle_class;
 
 typedef enum handle_state {
@@ -60,14 +65,21 @@ struct handle {
 	const handle_class *class;
 	uint64_t id; /* Corosync's handle */
 	int fd;
+	uid_t daemon_user; /* whose the daemon must be; NO_USER: root's or this process's */
 	pid_t owner; /* Corosync's connections must not be used, nor closed, by a fork */
 	handle_state state;
 	handle_busy busy;
 	bool tracking;
 	bool stop;             /* the running dispatch ends after the present handler */
 	const failure *reason; /* why it is lost; NULL while it is not */
-	queue queue;
+	queue queue;           /* of the thread that runs Lua, and what that one takes from */
+	queue *sink;           /* where callbacks append: the same, or the reader's; NULL: nowhere */
+	const failure *missed; /* why a callback could not append */
+	reader *reader;        /* NULL when nobody stands by */
+	watchdog *watchdog;    /* NULL when nobody watches */
 };
+
+#define NO_USER ((uid_t)-1)
 
 /* Fields of a handle's user value, a table. */
 enum { VALUE_HANDLERS = 1, VALUE_ADDRESSES, VALUE_MEMBERS, VALUE_TRACKERS };
@@ -83,8 +95,14 @@ void handle_setup(lua_State *L, const handle_class *class, const luaL_Reg *metho
  */
 void *handle_new(lua_State *L, const handle_class *class, size_t size, int handlers);
 
-/* Takes over a connection just made; it stays the caller's when fd_get answers anything but CS_OK. */
+/*
+ * Takes over a connection just made, whose daemon must be of the right user; it stays the caller's when the answer is
+ * anything but CS_OK.
+ */
 cs_error_t handle_opened(handle *h, uint64_t id);
+
+/* Ends the connection, if it is this process's: the one way to do it. */
+void handle_finalize(handle *h);
 
 /* Ends what an open that failed has opened, and pushes its answer: nil, message, code; answers 3. [-0, +3, m] */
 int handle_open_failed(lua_State *L, handle *h, cs_error_t error);
@@ -107,7 +125,10 @@ const failure *handle_unusable(const handle *h);
 /* CS_ERR_LIBRARY if the daemon has gone, else the error as given: for calls whose own code cannot be trusted then. */
 cs_error_t handle_verify(const handle *h, cs_error_t error);
 
-/* NULL for CS_OK, else the failure that a call's error code stands for; notes when it means that the daemon has gone. */
+/* The failure that a call's error code, other than CS_OK, stands for. */
+const failure *handle_diagnose(const handle *h, cs_error_t error);
+
+/* NULL for CS_OK, else the same; notes when it means that the daemon has gone. */
 const failure *handle_failure(handle *h, cs_error_t error);
 
 /* NULL if there may be events to hand over: on a lost handle those that are queued. Else why not. */
@@ -115,6 +136,9 @@ const failure *handle_exhausted(const handle *h);
 
 /* From now on only what is queued is still good. */
 void handle_lose(handle *h, const failure *reason);
+
+/* The descriptor that is readable when events wait. */
+int handle_descriptor(const handle *h);
 
 /* True once a descriptor is readable, false after so many seconds. */
 bool handle_wait_readable(int fd, bool forever, double seconds);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "delivery.h"
+#include "intake.h"
 
 #define PAYLOAD (sizeof(nodes_event) - sizeof(event))
 
@@ -14,7 +14,7 @@ nodes_event *nodes_append(handle *h, uint64_t kind, const node_list *lists, size
 	for (i = 0; i < count; i++) {
 		total += lists[i].count;
 	}
-	ev = (nodes_event *)delivery_append(h, kind, PAYLOAD + total * sizeof *ev->nodes);
+	ev = (nodes_event *)intake_append(h, kind, PAYLOAD + total * sizeof *ev->nodes);
 	if (ev == NULL) {
 		return NULL;
 	}

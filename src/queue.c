@@ -64,6 +64,7 @@ event *queue_append(queue *q, uint64_t kind, size_t payload)
 	appended->size = size;
 	appended->kind = kind;
 	q->tail += size;
+	q->count++;
 	return appended;
 }
 
@@ -75,6 +76,7 @@ const event *queue_head(const queue *q)
 void queue_pop(queue *q)
 {
 	q->head += queue_head(q)->size;
+	q->count--;
 	if (q->head == q->tail) {
 		q->head = q->tail = 0;
 	}

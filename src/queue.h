@@ -15,6 +15,7 @@ typedef struct event {
 typedef struct queue {
 	unsigned char *data;
 	size_t capacity, head, tail; /* bytes */
+	size_t count;                /* events */
 } queue;
 
 /* What an empty queue keeps of its memory, in bytes: the longest atomic message fits. */

@@ -2,10 +2,10 @@
 
 #include <corosync/quorum.h>
 
+#include "call.h"
 #include "field.h"
 #include "handle.h"
 #include "nodes.h"
-#include "tables.h"
 #include "tracking.h"
 
 /***
@@ -197,6 +197,7 @@ static void check_model(lua_State *L, int index, const char *name)
 }
 
 static const field open_fields[] = {
+	{"daemon_user", field_check_user},
 	{"error", field_check_function},
 	{"model", check_model},
 	{"nodelist_change", field_check_function},
@@ -232,9 +233,9 @@ static int module_open(lua_State *L)
 	oldest = lua_isnumber(L, 2) && lua_tonumber(L, 2) == 0;
 	track = tracking_wanted(L, kinds, sizeof kinds / sizeof *kinds);
 	q = handle_new(L, &quorum_class, sizeof *q, 1);
-	tables_lock();
+	call_begin_open(&q->handle);
 	error = open_connection(q, oldest, track);
-	tables_unlock();
+	call_end_open(&q->handle);
 	return error == CS_OK ? 1 : handle_open_failed(L, &q->handle, error);
 }
 

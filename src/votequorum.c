@@ -2,9 +2,9 @@
 
 #include <corosync/votequorum.h>
 
+#include "call.h"
 #include "field.h"
 #include "integer.h"
-#include "tables.h"
 #include "tracking.h"
 #include "votequorum_event.h"
 #include "votequorum_info.h"
@@ -98,6 +98,7 @@ static cs_error_t open_connection(handle *h, bool track)
 }
 
 static const field open_fields[] = {
+	{"daemon_user", field_check_user},
 	{"error", field_check_function},
 	{"expected_votes_change", field_check_function},
 	{"nodelist_change", field_check_function},
@@ -133,9 +134,9 @@ static int module_open(lua_State *L)
 	fields_check_optional(L, open_fields);
 	track = tracking_wanted(L, votequorum_event_kinds, VOTEQUORUM_EVENT_KINDS);
 	h = handle_new(L, &votequorum_class, sizeof *h, 1);
-	tables_lock();
+	call_begin_open(h);
 	error = open_connection(h, track);
-	tables_unlock();
+	call_end_open(h);
 	return error == CS_OK ? 1 : handle_open_failed(L, h, error);
 }
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "delivery.h"
+#include "intake.h"
 #include "nodes.h"
 #include "votequorum_info.h"
 
@@ -34,7 +34,7 @@ void votequorum_event_quorum(votequorum_handle_t id, uint64_t context, uint32_t 
 	votequorum_node_t *nodes)
 {
 	size_t size = count * sizeof *nodes;
-	quorum_event *ev = (quorum_event *)delivery_append(of_id(id), KIND_QUORUM, PAYLOAD(quorum_event) + size);
+	quorum_event *ev = (quorum_event *)intake_append(of_id(id), KIND_QUORUM, PAYLOAD(quorum_event) + size);
 
 	(void)context;
 	if (ev == NULL) {
@@ -62,7 +62,7 @@ void votequorum_event_nodelist(votequorum_handle_t id, uint64_t context, votequo
 
 void votequorum_event_expected_votes(votequorum_handle_t id, uint64_t context, uint32_t votes)
 {
-	votes_event *ev = (votes_event *)delivery_append(of_id(id), KIND_EXPECTED_VOTES, PAYLOAD(votes_event));
+	votes_event *ev = (votes_event *)intake_append(of_id(id), KIND_EXPECTED_VOTES, PAYLOAD(votes_event));
 
 	(void)context;
 	if (ev != NULL) {

@@ -2,15 +2,14 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "doorbell.h"
 #include "failure.h"
 #include "object.h"
+#include "thread.h"
 
 #define WAKER "corosync.waker"
 #define WATCH "corosync.waker.watch"
@@ -107,49 +106,27 @@ static bool add_to_epoll(const waker *w, int fd, uint32_t events, uint64_t tag)
 	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-/* Answers an error number. The thread inherits that all signals are blocked: they are for the program's own threads. */
-static int start_thread(waker *w)
-{
-	pthread_attr_t attributes;
-	sigset_t all, before;
-	int error = pthread_attr_init(&attributes);
-
-	if (error != 0) {
-		return error;
-	}
-	(void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&w->thread, &attributes, run, w);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	(void)pthread_attr_destroy(&attributes);
-	if (error == 0) {
-		w->running = true;
-		(void)pthread_setname_np(w->thread, "corosync-waker");
-	}
-	return error;
-}
-
 static int start(waker *w)
 {
+	int error;
+
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (w->epoll < 0) {
 		return errno;
 	}
-	w->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	w->stop = thread_bell();
 	if (w->stop < 0 || !add_to_epoll(w, w->stop, EPOLLIN, TAG_STOP)) {
 		return errno;
 	}
-	return start_thread(w);
+	error = thread_start(&w->thread, STACK_SIZE, "corosync-waker", run, w);
+	w->running = error == 0;
+	return error;
 }
 
 static void stop_thread(waker *w)
 {
-	const uint64_t one = 1;
-
 	if (w->running) {
-		while (write(w->stop, &one, sizeof one) < 0 && errno == EINTR) {
-		}
+		thread_ring(w->stop);
 		(void)pthread_join(w->thread, NULL);
 		w->running = false;
 	}
@@ -201,15 +178,6 @@ static void finalize_watch(watch *each)
 
 /* ---- for Lua ---- */
 
-/* Pushes nil, "cannot <what>: <the system's word>", "no_resources". [-0, +3, m] */
-static int fail(lua_State *L, const char *what, int error)
-{
-	lua_pushnil(L);
-	lua_pushfstring(L, "cannot %s: %s", what, strerror(error));
-	lua_pushliteral(L, "no_resources");
-	return 3;
-}
-
 /* [-0, +3, m] */
 static int refuse(lua_State *L, const char *what, const failure *why)
 {
@@ -230,7 +198,7 @@ int waker_open(lua_State *L)
 	error = start(w);
 	if (error != 0) {
 		finalize(w);
-		return fail(L, "start a thread that waits", error);
+		return failure_push_system(L, "start a thread that waits", error);
 	}
 	return 1;
 }
@@ -273,7 +241,7 @@ static int method_watch(lua_State *L)
 	if (!doorbell_open(&each->bell, directory)) {
 		error = errno;
 		lua_pushfstring(L, "make a socket in %s", directory);
-		return fail(L, lua_tostring(L, -1), error);
+		return failure_push_system(L, lua_tostring(L, -1), error);
 	}
 	(void)pthread_mutex_lock(&w->lock);
 	each->id = ++w->last_id;
@@ -284,7 +252,7 @@ static int method_watch(lua_State *L)
 	(void)pthread_mutex_unlock(&w->lock);
 	if (error != 0) {
 		finalize_watch(each);
-		return fail(L, "watch a connection", error);
+		return failure_push_system(L, "watch a connection", error);
 	}
 	return 1;
 }
@@ -329,7 +297,7 @@ static int watch_arm(lua_State *L)
 		return refuse(L, "wait for a connection", why);
 	}
 	if (epoll_ctl(each->waker->epoll, each->added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, each->fd, &event) != 0) {
-		return fail(L, "wait for a connection", errno);
+		return failure_push_system(L, "wait for a connection", errno);
 	}
 	each->added = true;
 	lua_pushboolean(L, 1);

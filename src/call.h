@@ -1,0 +1,41 @@
+/*
+ * Around each call into a Corosync library that may block: the reader sends nothing on the same handle meanwhile, and the
+ * watchdog knows what is under way.
+ */
+#ifndef COROSYNC_LUA_CALL_H
+#define COROSYNC_LUA_CALL_H
+
+#include <stddef.h>
+
+#include "handle.h"
+#include "reader.h"
+#include "tables.h"
+#include "watchdog.h"
+
+/* `what` is a verb, `subject` a group's name, any bytes, or nothing. Nothing that raises may come before the end. */
+static inline void call_begin(handle *h, const char *what, const char *subject, size_t length)
+{
+	watchdog_enter(h->watchdog, h->class->service, what, subject, length);
+	reader_lock_requests(h->reader);
+}
+
+static inline void call_end(handle *h)
+{
+	reader_unlock_requests(h->reader);
+	watchdog_leave(h->watchdog);
+}
+
+/* The same around opening, which changes the libraries' tables. */
+static inline void call_begin_open(handle *h)
+{
+	call_begin(h, "open", NULL, 0);
+	tables_lock();
+}
+
+static inline void call_end_open(handle *h)
+{
+	tables_unlock();
+	call_end(h);
+}
+
+#endif

@@ -1,0 +1,21 @@
+/* From Corosync into queues: what its callbacks append, and the dispatches that make it call them. No Lua. */
+#ifndef COROSYNC_LUA_INTAKE_H
+#define COROSYNC_LUA_INTAKE_H
+
+#include "handle.h"
+
+/* One round of fetching ends here, so that neither memory nor time runs away under load. */
+#define INTAKE_EVENTS 256
+#define INTAKE_BYTES ((size_t)1024 * 1024)
+
+/* For Corosync's callbacks: an event to fill; or NULL when it is not wanted, or when there is no memory for it. */
+event *intake_append(handle *h, uint64_t kind, size_t payload);
+
+/*
+ * Moves what waits at the daemon into a queue, or away when that is NULL, until so many events have come or so many
+ * bytes wait in the queue. One thread at a time. Answers NULL, or why no event that comes later is good; `drained` is
+ * whether nothing more waited.
+ */
+const failure *intake_fetch(handle *h, queue *to, size_t events, size_t bytes, bool *drained);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * The stand-by reader of a handle: a thread that takes events from the daemon when they have waited there for a while
+ * and nobody took them, since a daemon keeps without bound what a member does not take. It touches no Lua, and no signal
+ * is handled in it.
+ *
+ * What it has taken waits in a queue of its own, which the thread that runs Lua takes over as a whole. One lock is held
+ * by whichever of the two dispatches, another one by whichever sends requests (see call.h).
+ */
+#ifndef COROSYNC_LUA_READER_H
+#define COROSYNC_LUA_READER_H
+
+#include <stdbool.h>
+
+#include "handle.h"
+
+typedef struct reader_options {
+	double after; /* seconds that events wait before it takes them */
+	size_t limit; /* bytes that may wait for Lua, in all */
+	bool stops;   /* at the limit it only stops taking; otherwise it gives up, by the class's function */
+} reader_options;
+
+/* Starts the thread of an open handle. Answers 0 or the number of a system's error. */
+int reader_start(handle *h, const reader_options *options);
+
+/* Ends the thread and drops what it holds. Without a reader it does nothing; nor do the functions below. */
+void reader_end(handle *h);
+
+/* Readable when the daemon has events, or the reader. */
+int reader_descriptor(const reader *r);
+
+/* Around dispatching. */
+void reader_lock(reader *r);
+void reader_unlock(reader *r);
+
+/*
+ * Under the lock, when the handle's own queue is empty: fills it from the reader's, at first with the event that
+ * handlers lag, or loses the handle when the reader has met its end. True if it has filled it.
+ */
+bool reader_hand_over(handle *h);
+
+/* Under the lock: the queue to which belongs what the daemon gives now; NULL if none of it is good. */
+queue *reader_sink(handle *h);
+
+/* Under the lock: no later event is good. */
+void reader_lose(reader *r, const failure *why);
+
+/* What waits in the handle's own queue counts for the limit, too: to be called when it has become less. */
+void reader_note_waiting(handle *h);
+
+/* Whether the reader has events for the handle. */
+bool reader_holds(reader *r);
+
+/* Around requests: see call.h. */
+void reader_lock_requests(reader *r);
+void reader_unlock_requests(reader *r);
+
+#endif

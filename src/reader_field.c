@@ -1,0 +1,78 @@
+#include "reader_field.h"
+
+#include <string.h>
+
+#include "field.h"
+
+#define AFTER 0.02 /* seconds */
+#define LIMIT ((size_t)64 * 1024 * 1024)
+
+/* Some way above what any handler takes, and far below what a timer cannot count. */
+#define LONGEST_AFTER 3600.0
+
+static void check_after(lua_State *L, int index, const char *name)
+{
+	if (lua_type(L, index) != LUA_TNUMBER || !(lua_tonumber(L, index) >= 0 && lua_tonumber(L, index) <= LONGEST_AFTER)) {
+		field_refuse(L, index, name, "number of seconds from 0 to 3600");
+	}
+}
+
+static void check_limit(lua_State *L, int index, const char *name)
+{
+	int64_t limit;
+
+	if (lua_type(L, index) != LUA_TNUMBER || !compat_toint64(L, index, &limit) || limit < 1) {
+		field_refuse(L, index, name, "number of bytes from 1 on");
+	}
+}
+
+static void check_full(lua_State *L, int index, const char *name)
+{
+	const char *full = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "";
+
+	if (strcmp(full, "leave") != 0 && strcmp(full, "stop") != 0) {
+		field_refuse(L, index, name, "string \"leave\" or \"stop\"");
+	}
+}
+
+static const field fields[] = {
+	{"after", check_after},
+	{"full", check_full},
+	{"limit", check_limit},
+	{NULL, NULL},
+};
+
+void reader_field_check(lua_State *L, int index, const char *name)
+{
+	if (lua_istable(L, index)) {
+		fields_check_at(L, index, fields);
+	} else if (!lua_isboolean(L, index)) {
+		field_refuse(L, index, name, "boolean or table");
+	}
+}
+
+static void push(lua_State *L, int index, const char *name)
+{
+	lua_pushstring(L, name);
+	lua_rawget(L, index);
+}
+
+bool reader_field_get(lua_State *L, int index, reader_options *options)
+{
+	*options = (reader_options){.after = AFTER, .limit = LIMIT};
+	if (!lua_istable(L, index)) {
+		return lua_toboolean(L, index);
+	}
+	push(L, index, "after");
+	push(L, index, "limit");
+	push(L, index, "full");
+	if (!lua_isnil(L, -3)) {
+		options->after = (double)lua_tonumber(L, -3);
+	}
+	if (!lua_isnil(L, -2)) {
+		options->limit = (size_t)lua_tonumber(L, -2);
+	}
+	options->stops = !lua_isnil(L, -1) && strcmp(lua_tostring(L, -1), "stop") == 0;
+	lua_pop(L, 3);
+	return true;
+}

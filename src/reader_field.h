@@ -1,0 +1,13 @@
+/* The field `reader` of what open functions take: true, or a table with `after`, `limit` and `full`. */
+#ifndef COROSYNC_LUA_READER_FIELD_H
+#define COROSYNC_LUA_READER_FIELD_H
+
+#include "reader.h"
+
+/* For the list of fields. Raises for anything else. [-0, +0, v] */
+void reader_field_check(lua_State *L, int index, const char *name);
+
+/* What the value at that index, which was checked, asks for; false if it asks for no reader. [-0, +0, m] */
+bool reader_field_get(lua_State *L, int index, reader_options *options);
+
+#endif

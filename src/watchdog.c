@@ -1,0 +1,222 @@
+#include "watchdog.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <corosync/cpg.h>
+
+#include "clock.h"
+#include "failure.h"
+#include "object.h"
+#include "thread.h"
+
+#define WATCHDOG "corosync.watchdog"
+#define PRESENT WATCHDOG ".present" /* the field of the registry with the Lua state's own */
+#define STACK_SIZE ((size_t)64 * 1024)
+
+static const failure failure_present = {"exist", "this Lua state has one already"};
+
+/* What the next line is about. */
+typedef struct sight {
+	uint64_t number; /* of the call */
+	double since;    /* about when it was begun */
+	double told;     /* after how many seconds that was said last; 0 when it was not */
+	char text[64 + 4 * CPG_MAX_NAME_LENGTH];
+} sight;
+
+struct watchdog {
+	pthread_t thread;
+	bool running;
+	int stop; /* -1 when closed */
+	pid_t owner;
+	double seconds;
+	pthread_mutex_t lock; /* of what follows */
+	uint64_t number;      /* of the call, counted from 1 */
+	const char *service, *what; /* NULL when none is under way */
+	size_t length;
+	char subject[CPG_MAX_NAME_LENGTH];
+};
+
+/* ---- the thread ---- */
+
+static void describe(const watchdog *w, char *to, size_t size)
+{
+	size_t used = (size_t)snprintf(to, size, "%s: %s%s", w->service, w->what, w->length > 0 ? " of group '" : ""), i;
+
+	for (i = 0; i < w->length; i++) {
+		unsigned char byte = (unsigned char)w->subject[i];
+		used += (size_t)snprintf(to + used, size - used, isprint(byte) ? "%c" : "\\%03u", byte);
+	}
+	if (w->length > 0) {
+		(void)snprintf(to + used, size - used, "'");
+	}
+}
+
+/* One line, in one piece, as the host's others. */
+static void say(const char *text, const char *what, double seconds, const char *hint)
+{
+	char stamp[32] = "", line[sizeof(sight) + 160];
+	time_t now = time(NULL);
+	struct tm local;
+	int length;
+
+	if (localtime_r(&now, &local) != NULL) {
+		(void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &local);
+	}
+	length = snprintf(line, sizeof line, "%s warning: %s %s %.0f s%s\n", stamp, text, what, seconds, hint);
+	while (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0 && errno == EINTR) {
+	}
+}
+
+/* Looks at what is under way: what was so when it looked last has blocked meanwhile. */
+static void look(watchdog *w, sight *last)
+{
+	double now = clock_seconds();
+	bool is_blocked;
+
+	(void)pthread_mutex_lock(&w->lock);
+	is_blocked = w->what != NULL && w->number == last->number;
+	if (!is_blocked && last->told > 0) {
+		last->told = 0;
+		say(last->text, "returned after", now - last->since, "");
+	}
+	if (w->what != NULL && !is_blocked) {
+		last->number = w->number;
+		last->since = now;
+		describe(w, last->text, sizeof last->text);
+	}
+	(void)pthread_mutex_unlock(&w->lock);
+	/* Each time after twice as long. */
+	if (is_blocked && now - last->since >= 2 * last->told) {
+		last->told = now - last->since;
+		say(last->text, "has not returned for", last->told,
+			": is corosync stopped, or its ring re-forming? see its log");
+	}
+}
+
+static void *run(void *argument)
+{
+	watchdog *w = argument;
+	sight last = {0};
+
+	while (!handle_wait_readable(w->stop, false, w->seconds)) {
+		look(w, &last);
+	}
+	return NULL;
+}
+
+/* ---- for the thread that runs Lua ---- */
+
+void watchdog_enter(watchdog *w, const char *service, const char *what, const char *subject, size_t length)
+{
+	if (w == NULL) {
+		return;
+	}
+	(void)pthread_mutex_lock(&w->lock);
+	w->number++;
+	w->service = service;
+	w->what = what;
+	w->length = length;
+	if (length > 0) {
+		memcpy(w->subject, subject, length);
+	}
+	(void)pthread_mutex_unlock(&w->lock);
+}
+
+void watchdog_leave(watchdog *w)
+{
+	if (w == NULL) {
+		return;
+	}
+	(void)pthread_mutex_lock(&w->lock);
+	w->what = NULL;
+	(void)pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- its life ---- */
+
+static int start(watchdog *w)
+{
+	int error;
+
+	w->stop = thread_bell();
+	if (w->stop < 0) {
+		return errno;
+	}
+	error = thread_start(&w->thread, STACK_SIZE, "corosync-watch", run, w);
+	w->running = error == 0;
+	return error;
+}
+
+/* Handles that are finalized later still use the lock. */
+static int method_close(lua_State *L)
+{
+	watchdog *w = luaL_checkudata(L, 1, WATCHDOG);
+
+	if (w->running && w->owner == getpid()) {
+		thread_ring(w->stop);
+		(void)pthread_join(w->thread, NULL);
+		w->running = false;
+		object_close_descriptor(&w->stop);
+	}
+	return 0;
+}
+
+watchdog *watchdog_of(lua_State *L)
+{
+	watchdog *w;
+
+	lua_getfield(L, LUA_REGISTRYINDEX, PRESENT);
+	w = lua_touserdata(L, -1);
+	lua_pop(L, 1);
+	/* A fork has the lock, but not who may be holding it. */
+	return w != NULL && w->owner == getpid() ? w : NULL;
+}
+
+int watchdog_open(lua_State *L)
+{
+	double seconds = (double)luaL_checknumber(L, 1);
+	watchdog *w;
+	int error;
+
+	luaL_argcheck(L, seconds > 0, 1, "seconds must be more than 0");
+	if (watchdog_of(L) != NULL) {
+		lua_pushliteral(L, "start a watchdog");
+		return failure_push(L, &failure_present);
+	}
+	w = compat_newuserdata(L, sizeof *w);
+	memset(w, 0, sizeof *w);
+	w->stop = -1;
+	w->seconds = seconds;
+	w->owner = getpid();
+	(void)pthread_mutex_init(&w->lock, NULL);
+	luaL_setmetatable(L, WATCHDOG);
+	error = start(w);
+	if (error != 0) {
+		return failure_push_system(L, "start a watchdog", error);
+	}
+	/* So it outlives every handle that it watches. */
+	lua_pushvalue(L, -1);
+	lua_setfield(L, LUA_REGISTRYINDEX, PRESENT);
+	return 1;
+}
+
+static const luaL_Reg methods[] = {
+	{"close", method_close},
+	{NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+	{"__gc", method_close},
+	{NULL, NULL},
+};
+
+void watchdog_setup(lua_State *L)
+{
+	object_setup(L, WATCHDOG, metamethods, methods);
+}

@@ -1,0 +1,31 @@
+/*
+ * A thread that says on stderr which call into a Corosync library does not return: on a node whose daemon is stopped, or
+ * whose ring does not form, some do not for as long as that lasts, and no program can put a limit to them.
+ */
+#ifndef COROSYNC_LUA_WATCHDOG_H
+#define COROSYNC_LUA_WATCHDOG_H
+
+#include <stddef.h>
+
+#include "compat.h"
+#include "handle.h"
+
+/* Makes the metatable. [-0, +0, m] */
+void watchdog_setup(lua_State *L);
+
+/*
+ * Lua: watchdog(seconds) starts the thread and answers an object, or nil, message, code: "no_resources", or "exist" when
+ * this Lua state has one. It watches the handles that this state opens from then on, and looks every so many seconds.
+ *
+ *   watchdog:close()  ends the thread
+ */
+int watchdog_open(lua_State *L);
+
+/* The watchdog of a Lua state, or NULL. [-0, +0, m] */
+watchdog *watchdog_of(lua_State *L);
+
+/* Around a call: of which service, what it does, to which group if any. Without a watchdog they do nothing. */
+void watchdog_enter(watchdog *w, const char *service, const char *what, const char *subject, size_t length);
+void watchdog_leave(watchdog *w);
+
+#endif
