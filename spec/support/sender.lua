@@ -1,7 +1,7 @@
 -- Sends as fast as Corosync takes it, whatever it answers, until the connection is lost.
 local cpg = require "corosync.cpg"
 
-local handle = assert(cpg.open {})
+local handle = assert(cpg.open { window = 1000000 }) -- not the window is to be met, but the daemon
 assert(handle:join "senders")
 io.stdout:setvbuf "line"
 local message, refused = ("x"):rep(100000), 0

@@ -42,6 +42,7 @@ local function member(index)
   local seen = { messages = 0, members = 0 }
   local handle = assert(core.cpg.open {
     config_change = function(members) seen.members = #members end,
+    reader = index == 1 and { after = 0 } or nil,
     message_received = function(address, message)
       seen.messages = seen.messages + 1
       expect("message", ("%d.%d.%d"):format(number, index, seen.messages), message)

@@ -1,0 +1,307 @@
+-- The thread that stands by, on the daemon of the node that the specs run in.
+local cpg = require "corosync.cpg"
+local handles = require "spec.support.handles"
+local process = require "spec_process"
+
+local open, dispatch_until, fails = handles.open, handles.dispatch_until, handles.fails
+local group_count = 0
+
+local function group_name()
+  group_count = group_count + 1
+  return "reader " .. group_count
+end
+
+-- A member whose own joining has been told, with all that it was told since.
+local function member(reader, more)
+  local seen = { messages = {}, lags = {} }
+  local handlers = {
+    config_change = function() seen.joined = true end,
+    message_received = function(_, message) table.insert(seen.messages, message) end,
+    lagged = function(...) table.insert(seen.lags, { #seen.messages, ... }) end,
+    reader = reader,
+  }
+  for key, value in pairs(more or {}) do
+    handlers[key] = value
+  end
+  local handle = open(handlers)
+  local name = group_name()
+  assert(handles.join(handle, name))
+  dispatch_until(handle, function() return seen.joined end)
+  seen.lags = {} -- it may have taken that, too
+  return handle, seen, name
+end
+
+-- Sends numbered messages without dispatching: what comes back can only be taken by the reader. Answers how many were
+-- sent and the code that ended it, if one other than "try_again" did.
+local function send_numbers(handle, count, size)
+  local deadline, sent = os.time() + 20, 0
+  while sent < count do
+    local ok, message, code = handle:send(("%d "):format(sent + 1) .. ("x"):rep(size or 0))
+    if ok then
+      sent = sent + 1
+    elseif code ~= "try_again" then
+      return sent, code
+    end
+    assert(os.time() < deadline, message)
+  end
+  return sent
+end
+
+local function assert_numbers(messages, count)
+  assert.equal(count, #messages)
+  for i, message in ipairs(messages) do
+    assert.equal(i, tonumber(message:match "^%d+"))
+  end
+end
+
+local function threads()
+  local count = 0
+  for _ in io.popen("ls /proc/" .. io.open("/proc/self/stat"):read "*n" .. "/task"):lines() do
+    count = count + 1
+  end
+  return count
+end
+
+after_each(handles.close_all)
+
+describe("a reader", function()
+  it("takes what nobody takes, and dispatch gives it in order, saying first that handlers lag", function()
+    local handle, seen = member { after = 0 }
+    assert.equal(1000, send_numbers(handle, 1000))
+    dispatch_until(handle, function() return #seen.messages == 1000 end)
+    assert_numbers(seen.messages, 1000)
+    local before, seconds, events, bytes = (table.unpack or unpack)(seen.lags[1]) -- luacheck: ignore 113
+    assert.equal(0, before)
+    assert.is_true(seconds >= 0 and seconds < 20)
+    assert.is_true(events > 256 and events <= 1001)
+    assert.is_true(bytes >= events * 8)
+  end)
+
+  it("gives receive the same", function()
+    local handle = member(true)
+    assert.equal(600, send_numbers(handle, 600))
+    local event, seconds, events, bytes = handles.receive(handle)
+    assert.equal("lagged", event)
+    assert.same({ "number", "number", "number" }, { type(seconds), type(events), type(bytes) })
+    local seen = {}
+    while #seen < 600 do
+      local name, _, message = handles.receive(handle)
+      if name == "message" then
+        table.insert(seen, message)
+      end
+    end
+    assert_numbers(seen, 600)
+  end)
+
+  it("makes the descriptor readable for what it holds", function()
+    local handle, seen = member { after = 0 }
+    assert.is_false(handle:wait(0))
+    assert.equal(600, send_numbers(handle, 600))
+    assert.is_true(handle:wait(10))
+    dispatch_until(handle, function() return #seen.messages == 600 end)
+    assert.is_false(handle:wait(0.05))
+  end)
+
+  it("keeps the order when fetch takes more while it holds something", function()
+    local handle, seen = member { after = 0 }
+    assert.equal(500, send_numbers(handle, 500))
+    assert.is_true(handle:fetch(0)) -- takes over what the reader holds
+    for i = 501, 1100 do
+      local deadline = os.time() + 10
+      while not handle:send(("%d "):format(i)) do
+        assert(handle:fetch(0.01) ~= nil)
+        assert(os.time() < deadline)
+      end
+    end
+    dispatch_until(handle, function() return #seen.messages == 1100 end)
+    assert_numbers(seen.messages, 1100)
+  end)
+
+  it("at its limit leaves the group: what came before is handled, and then dispatch says why", function()
+    local observer = open()
+    local handle, seen, name = member { after = 0, limit = 100000 }
+    local sent, code = send_numbers(handle, 100000, 1000)
+    assert.equal("not_joined", code)
+    assert.is_true(sent >= 90)
+    local deadline = os.time() + 10
+    while #assert(observer:members(name)) > 0 do
+      assert(os.time() < deadline, "still a member")
+      observer:wait(0.01)
+    end
+    local handled, message
+    repeat
+      handled, message, code = handle:dispatch()
+    until not handled
+    assert.equal("overflow", code)
+    assert.matches("^cannot dispatch cpg: its handlers lag, .* raise the limit", message)
+    assert_numbers(seen.messages, #seen.messages)
+    assert.is_true(#seen.messages >= 90 and #seen.messages < sent)
+    fails("overflow", handle:dispatch())
+    fails("overflow", handle:receive())
+    fails("overflow", handle:send "")
+    assert.is_true(handle:close())
+    -- The process may join again.
+    local again = open()
+    assert(handles.join(again, name))
+  end)
+
+  it("at its limit only stops taking, where that is asked for", function()
+    local handle, seen = member { after = 0, limit = 10000, full = "stop" }
+    local deadline, sent = os.time() + 20, 0
+    while sent < 2000 do
+      local ok, message, code = handle:send(("%d "):format(sent + 1) .. ("x"):rep(1000))
+      sent = ok and sent + 1 or sent
+      assert(ok or code == "try_again", message)
+      if code and not handle:wait(0.001) then
+        assert(os.time() < deadline)
+      elseif code then
+        assert(handle:dispatch(10))
+      end
+    end
+    dispatch_until(handle, function() return #seen.messages == 2000 end)
+    assert_numbers(seen.messages, 2000)
+  end)
+
+  it("ends with its handle, whatever it holds", function()
+    local before = threads()
+    local handle = member { after = 0 }
+    assert.equal(before + 1, threads())
+    send_numbers(handle, 600)
+    assert.is_true(handle:close())
+    assert.equal(before, threads())
+    member { after = 0 } -- closed by the collector
+    handles.made = {}
+    handle = nil -- luacheck: ignore 311
+    collectgarbage()
+    collectgarbage()
+    assert.equal(before, threads())
+  end)
+
+  it("may end inside a handler, and lets the handler's handle be closed there", function()
+    local handle, count = nil, 0
+    handle = member({ after = 0 }, {
+      message_received = function()
+        count = count + 1
+        handle:close()
+      end,
+    })
+    send_numbers(handle, 600)
+    dispatch_until(handle, function() return count > 0 end)
+    fails("closed", handle:dispatch())
+    assert.equal(1, count)
+  end)
+
+  it("is its own process's: a fork of it answers, and ends without touching it", function()
+    local handle, seen = member { after = 0 }
+    send_numbers(handle, 300)
+    assert.equal(0, process.fork(function()
+      local codes = handles.codes(handle, { "dispatch", "receive", "fetch", "close" })
+      return codes.dispatch == "wrong_process" and codes.receive == "wrong_process" and codes.fetch == "wrong_process"
+        and codes.close == "wrong_process"
+    end))
+    dispatch_until(handle, function() return #seen.messages == 300 end)
+    assert_numbers(seen.messages, 300)
+  end)
+
+  it("is refused with options that it has not, which are named", function()
+    local function refused(reader, pattern)
+      assert.error_matches(function() cpg.open { reader = reader } end, pattern)
+    end
+    refused(1, "field 'reader' is a number, and a boolean or table is expected")
+    refused({ limits = 1 }, "unknown field 'limits'")
+    refused({ limit = 0 }, "field 'limit' is a number, and a number of bytes from 1 on is expected")
+    refused({ limit = 1.5 }, "'limit'")
+    refused({ limit = "1" }, "field 'limit' is a string")
+    refused({ after = -1 }, "'after'")
+    refused({ after = 0 / 0 }, "'after'")
+    refused({ after = math.huge }, "'after'")
+    refused({ full = "halt" }, "field 'full' is a string, and a string \"leave\" or \"stop\" is expected")
+  end)
+end)
+
+describe("the window", function()
+  it("refuses what is beyond it until messages have come back, and says so", function()
+    local handle, seen = member(false, { window = 2 })
+    assert(handle:send "1")
+    assert(handle:send "2")
+    local message = fails("try_again", handle:send "3")
+    assert.matches("^cannot send to group 'reader %d+': as many of this handle's messages as its window", message)
+    dispatch_until(handle, function() return #seen.messages > 0 end)
+    assert(handle:send "3")
+    dispatch_until(handle, function() return #seen.messages == 3 end)
+    assert.same({ "1", "2", "3" }, seen.messages)
+  end)
+
+  it("opens as messages enter the queue, so that a handler may send any number", function()
+    local handle, seen, sent
+    local function send_many()
+      for i = 1, 1000 do
+        while not handle:send(tostring(i)) do
+          assert(handle:fetch(1) ~= nil)
+        end
+      end
+      sent = true
+    end
+    handle, seen = member(false, {
+      message_received = function(_, message)
+        table.insert(seen.messages, message)
+        if message == "go" then send_many() end
+      end,
+    })
+    assert(handle:send "go")
+    dispatch_until(handle, function() return #seen.messages == 1001 end)
+    assert.is_true(sent)
+    table.remove(seen.messages, 1)
+    assert_numbers(seen.messages, 1000)
+  end)
+
+  it("counts messages that are split, and those of nobody else", function()
+    local handle, seen = member(false, { window = 1, split = true })
+    for i = 1, 3 do
+      assert(handle:send(i .. ("x"):rep(1100000)))
+      fails("try_again", handle:send "more")
+      dispatch_until(handle, function() return #seen.messages == i end)
+    end
+  end)
+
+  it("is a number of messages", function()
+    for _, wrong in ipairs { 0, -1, 1.5, "2", 2 ^ 31 } do
+      assert.error_matches(function() cpg.open { window = wrong } end, "field 'window'")
+    end
+  end)
+end)
+
+describe("the daemon's user", function()
+  local function codes(user)
+    local found = {}
+    for _, service in ipairs { "cpg", "cmap", "quorum", "votequorum", "cfg" } do
+      local module = require("corosync." .. service)
+      local given = { daemon_user = user }
+      local handle, _, code
+      if service == "cmap" then
+        handle, _, code = module.open("icmap", given)
+      else
+        handle, _, code = module.open(given)
+      end
+      found[service] = code or "open"
+      if handle then handle:close() end
+    end
+    return found
+  end
+
+  it("is root's here, and nobody else is taken for it when one is named", function()
+    assert.same({ cpg = "open", cmap = "open", quorum = "open", votequorum = "open", cfg = "open" }, codes(0))
+    assert.same({ cpg = "access", cmap = "access", quorum = "access", votequorum = "access", cfg = "access" },
+      codes(12345))
+    local message = fails("access", cpg.open { daemon_user = 12345 })
+    assert.matches("^cannot reach Corosync's cpg service: the socket of that name belongs to a program of another user",
+      message)
+  end)
+
+  it("is a number", function()
+    for _, wrong in ipairs { -1, 0.5, "root", 2 ^ 32 } do
+      assert.error_matches(function() cpg.open { daemon_user = wrong } end,
+        "field 'daemon_user' is a %a+, and a user's number is expected")
+    end
+  end)
+end)
