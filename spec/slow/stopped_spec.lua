@@ -1,0 +1,82 @@
+-- A daemon that is stopped, and handlers that are: what waits, how long, and where.
+local lab = require "corosync.lab"
+
+local interpreter = os.getenv("LUA"):match "%S+$"
+local MESSAGES, SIZE = 60000, 1000
+
+describe("while nothing moves", function()
+  local cluster
+
+  setup(function() cluster = assert(lab.start(1)) end)
+
+  teardown(function() assert(cluster:stop()) end)
+
+  local function start(...)
+    return assert(cluster:run(1, { interpreter, ... }))
+  end
+
+  local function expect(program, pattern, stream, seconds)
+    local found
+    local ok, message = cluster:wait_for(function()
+      for _, line in ipairs(program[stream or "lines"]) do
+        found = found or line:match(pattern)
+      end
+      return found or program.exited
+    end, seconds or 60, pattern)
+    assert(ok and found, table.concat(program.errors, "\n") .. (message or ""))
+    return found
+  end
+
+  -- What the daemon has of memory that is its own, in kB.
+  local function daemon_memory()
+    local code, out = cluster:command(1, { "sh", "-c", "cat /proc/$(pidof corosync)/status" })
+    assert.equal(0, code)
+    return tonumber(out:match "RssAnon:%s+(%d+)")
+  end
+
+  it("in a handler, the daemon does not grow, and nothing is lost", function()
+    local sleeper = start("spec/support/sleeper.lua", "slow", tostring(MESSAGES))
+    expect(sleeper, "^joined$")
+    local before = daemon_memory()
+    local flood = start("spec/support/flood.lua", "slow", tostring(MESSAGES), tostring(SIZE))
+    expect(sleeper, "^asleep$")
+    expect(flood, "^done$")
+    assert.is_true(daemon_memory() - before < 8000)
+    assert(sleeper:write "\n")
+    expect(sleeper, "^seen\t" .. MESSAGES .. "$")
+    assert.is_true(tonumber(expect(sleeper, "^lagged\t(%d+)$")) > MESSAGES / 2)
+    assert.equal(0, sleeper:wait(10))
+  end)
+
+  it("in the daemon, a call that does not return is named, and that it did", function()
+    local blocked = start("spec/support/blocked.lua", "block")
+    expect(blocked, "^joined$")
+    assert(cluster:pause(1))
+    assert(blocked:write "\n")
+    expect(blocked, "^%d+%-%d+%-%d+T%d+:%d+:%d+ warning: cpg: leave of group 'block' has not returned for %d+ s: ",
+      "errors")
+    assert(cluster:resume(1))
+    expect(blocked, "^left$")
+    expect(blocked, "warning: cpg: leave of group 'block' returned after %d+ s$", "errors")
+    assert(blocked:write "\n")
+    assert.equal(0, blocked:wait(10))
+  end)
+
+  for _, size in ipairs { 8, 100000 } do
+    it(("in the daemon, every send of %d bytes is answered, at little cost, and none is lost"):format(size), function()
+      local steady = start("spec/support/steady.lua", "steady", tostring(size))
+      expect(steady, "^sending$")
+      assert(cluster:pause(1))
+      assert(steady:write "before\n")
+      local before = tonumber(expect(steady, "^before\t(.*)$"))
+      assert(not cluster:wait_for(function() return steady.exited end, 5))
+      assert(steady:write "after\n")
+      assert.is_true(tonumber(expect(steady, "^after\t(.*)$")) - before < 1)
+      assert(cluster:resume(1))
+      assert(steady:write "report\n")
+      expect(steady, "^all came back$")
+      assert.is_true(tonumber(expect(steady, "^timeout\t(%d+)$")) >= 2)
+      assert.equal(0, steady:wait(10))
+    end)
+  end
+end)
