@@ -1,6 +1,6 @@
 -- Sends numbered messages of so many bytes without end. At the line "report" on stdin it stops, and says how many sends
--- were answered with what, and when all that were answered with true have come back, once and in order. Any other line is
--- given back with the seconds that it has computed.
+-- were answered with what, and when all that were answered with true have come back, once and in order. Any other line
+-- is given back with the seconds that it has computed.
 local corosync = require "corosync"
 local uv = require "luv"
 io.stdout:setvbuf "line"
