@@ -23,15 +23,12 @@ typedef struct request_event {
 
 /* ---- from libcfg into the queue ---- */
 
-/* libcfg tells its callback nothing of ours: the handle whose dispatch runs on this thread, and with it the callback. */
-static _Thread_local handle *dispatching;
-
 static void on_shutdown(corosync_cfg_handle_t id, corosync_cfg_shutdown_flags_t flags)
 {
 	request_event *ev;
 
 	(void)id;
-	ev = (request_event *)intake_append(dispatching, 0, sizeof *ev - sizeof ev->event);
+	ev = (request_event *)intake_append(0, sizeof *ev - sizeof ev->event);
 	if (ev != NULL) {
 		ev->regardless = flags == COROSYNC_CFG_SHUTDOWN_FLAG_REGARDLESS;
 	}
@@ -41,12 +38,7 @@ const corosync_cfg_callbacks_t cfg_callbacks = {.corosync_cfg_shutdown_callback 
 
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 {
-	cs_error_t error;
-
-	dispatching = h;
-	error = corosync_cfg_dispatch(h->id, flags);
-	dispatching = NULL;
-	return error;
+	return corosync_cfg_dispatch(h->id, flags);
 }
 
 static cs_error_t trackstart(handle *h)

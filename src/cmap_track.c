@@ -89,7 +89,7 @@ static void on_change(cmap_handle_t id, cmap_track_handle_t track, int32_t kind,
 	take_back_made_up(t->map, kind, &new_value, &old_value);
 	new_length = length_of(&new_value);
 	old_length = length_of(&old_value);
-	ev = (change_event *)intake_append(&t->map->handle, 0, PAYLOAD + key_length + new_length + old_length);
+	ev = (change_event *)intake_append(0, PAYLOAD + key_length + new_length + old_length);
 	if (ev == NULL) {
 		return;
 	}

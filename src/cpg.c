@@ -166,7 +166,7 @@ static cs_error_t open_connection(cpg *c)
 		.flags = CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF,
 	};
 	cpg_handle_t id = 0;
-	cs_error_t error = cpg_model_initialize(&id, CPG_MODEL_V1, (cpg_model_data_t *)&model, &c->handle);
+	cs_error_t error = cpg_model_initialize(&id, CPG_MODEL_V1, (cpg_model_data_t *)&model, NULL);
 
 	if (error != CS_OK) {
 		return error;

@@ -30,20 +30,13 @@ typedef struct lag_event {
 
 #define PAYLOAD(type) (sizeof(type) - sizeof(event))
 
-static handle *of_id(cpg_handle_t id)
-{
-	void *context = NULL;
-
-	(void)cpg_context_get(id, &context);
-	return context;
-}
-
 void cpg_event_message(cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes,
 	size_t length)
 {
-	handle *h = of_id(id);
-	message_event *ev = (message_event *)intake_append(h, KIND_MESSAGE, PAYLOAD(message_event) + length);
+	handle *h = intake_handle();
+	message_event *ev = (message_event *)intake_append(KIND_MESSAGE, PAYLOAD(message_event) + length);
 
+	(void)id;
 	(void)group;
 	cpg_send_came_back(h, node, pid);
 	if (ev == NULL) {
@@ -70,10 +63,11 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	size_t joined_count)
 {
 	size_t count = members_count + left_count + joined_count;
-	config_event *ev = (config_event *)intake_append(of_id(id), KIND_CONFIG,
+	config_event *ev = (config_event *)intake_append(KIND_CONFIG,
 		PAYLOAD(config_event) + count * sizeof(struct cpg_address));
 	struct cpg_address *to;
 
+	(void)id;
 	(void)group;
 	if (ev == NULL) {
 		return;
@@ -89,8 +83,9 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, const uint32_t *nodes)
 {
 	node_list list = {nodes, count};
-	nodes_event *ev = nodes_append(of_id(id), KIND_RING, &list, 1);
+	nodes_event *ev = nodes_append(KIND_RING, &list, 1);
 
+	(void)id;
 	if (ev != NULL) {
 		ev->node = ring.nodeid;
 		ev->seq = ring.seq;

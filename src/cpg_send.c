@@ -50,6 +50,9 @@ static cpg_guarantee_t check_guarantee(lua_State *L, int index)
 	static const char *const names[] = {"agreed", "fifo", NULL};
 	static const cpg_guarantee_t guarantees[] = {CPG_TYPE_AGREED, CPG_TYPE_FIFO};
 
+	if (lua_isnoneornil(L, index)) {
+		return CPG_TYPE_AGREED;
+	}
 	return guarantees[compat_checkoption(L, index, "agreed", names)];
 }
 

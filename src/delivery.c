@@ -3,9 +3,9 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "intake.h"
+#include "process.h"
 #include "reader.h"
 #include "stack.h"
 
@@ -87,10 +87,10 @@ static bool event_waits(delivery *d)
 	handle *h = d->handle;
 
 	/* A handler may close, stop, or come back as its fork, whose parent goes on with these very events. */
-	if (h->state == HANDLE_CLOSED || h->stop || d->handled >= d->budget || h->owner != getpid()) {
+	if (h->state == HANDLE_CLOSED || h->stop || d->handled >= d->budget || h->owner != process_id()) {
 		return false;
 	}
-	if (queue_head(&h->queue) == NULL) {
+	if (queue_head(&h->queue) == NULL && !d->drained) {
 		lua_Integer left = d->budget - d->handled;
 		d->drained = fetch(h, left < INTAKE_EVENTS ? (size_t)left : INTAKE_EVENTS, INTAKE_BYTES);
 	}
@@ -285,7 +285,7 @@ static int method_dispatch(lua_State *L)
 	}
 	push_dispatch_stack(L, &d);
 	deliver_all(L, &d);
-	if (h->owner != getpid()) {
+	if (h->owner != process_id()) {
 		return handle_fail(L, h, "dispatch", &FAILURE_WRONG_PROCESS);
 	}
 	if (d.handled == 0 && h->state == HANDLE_LOST && queue_head(&h->queue) == NULL) {

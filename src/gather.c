@@ -8,6 +8,7 @@
 #include "failure.h"
 #include "handle.h"
 #include "object.h"
+#include "process.h"
 
 #define GATHER "corosync.gather"
 
@@ -71,7 +72,7 @@ static int method_arm(lua_State *L)
 	if (seconds >= 0) {
 		time.it_value = timespec_of(seconds < 1e9 ? seconds : 1e9);
 	}
-	if (g->owner == getpid()) {
+	if (g->owner == process_id()) {
 		(void)timerfd_settime(g->timer, 0, &time, NULL);
 	}
 	return 0;
@@ -96,7 +97,7 @@ static int method_follow(lua_State *L)
 	gather *g = check(L);
 	int fd = (int)luaL_optinteger(L, 2, -1);
 
-	if (g->owner == getpid()) {
+	if (g->owner == process_id()) {
 		/* A fork may still hold the old one, so that closing it would not take it out. */
 		(void)epoll_ctl(g->epoll, EPOLL_CTL_DEL, g->followed, NULL);
 		g->followed = fd;
@@ -115,7 +116,7 @@ int gather_open(lua_State *L)
 	bool complete;
 
 	g->epoll = g->timer = g->followed = -1;
-	g->owner = getpid();
+	g->owner = process_id();
 	luaL_setmetatable(L, GATHER);
 	g->epoll = epoll_create1(EPOLL_CLOEXEC);
 	g->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

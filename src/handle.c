@@ -11,6 +11,7 @@
 #include "call.h"
 #include "clock.h"
 #include "delivery.h"
+#include "process.h"
 #include "reader.h"
 #include "tables.h"
 #include "tracking.h"
@@ -83,7 +84,7 @@ void *handle_new(lua_State *L, const handle_class *class, size_t size, int handl
 	memset(h, 0, size);
 	h->class = class;
 	h->state = HANDLE_CLOSED;
-	h->owner = getpid();
+	h->owner = process_id();
 	h->daemon_user = daemon_user(L, handlers);
 	h->watchdog = watchdog_of(L);
 	luaL_setmetatable(L, class->type);
@@ -127,7 +128,7 @@ cs_error_t handle_opened(handle *h, uint64_t id)
 /* A fork's copy shares the parent's connection: hands off. */
 void handle_finalize(handle *h)
 {
-	if (h->state != HANDLE_CLOSED && h->owner == getpid()) {
+	if (h->state != HANDLE_CLOSED && h->owner == process_id()) {
 		reader_end(h);
 		call_begin(h, "close", NULL, 0);
 		tables_lock();
@@ -159,7 +160,7 @@ const failure *handle_unusable(const handle *h)
 	if (h->state == HANDLE_CLOSED) {
 		return &FAILURE_CLOSED;
 	}
-	if (h->owner != getpid()) {
+	if (h->owner != process_id()) {
 		return &FAILURE_WRONG_PROCESS;
 	}
 	return h->state == HANDLE_LOST ? h->reason : NULL;
@@ -314,7 +315,7 @@ end)
 static int method_pollfd(lua_State *L)
 {
 	const handle *h = handle_check_shared(L);
-	bool is_ours = h->state != HANDLE_CLOSED && h->owner == getpid();
+	bool is_ours = h->state != HANDLE_CLOSED && h->owner == process_id();
 
 	lua_pushinteger(L, is_ours ? handle_descriptor(h) : -1);
 	return 1;
@@ -364,7 +365,7 @@ static int method_close(lua_State *L)
 {
 	handle *h = handle_check_shared(L);
 
-	if (h->state != HANDLE_CLOSED && h->owner != getpid()) {
+	if (h->state != HANDLE_CLOSED && h->owner != process_id()) {
 		return handle_fail(L, h, "close", &FAILURE_WRONG_PROCESS);
 	}
 	handle_finalize(h);

@@ -1,7 +1,16 @@
 #include "intake.h"
 
-event *intake_append(handle *h, uint64_t kind, size_t payload)
+/* Not asked of Corosync's libraries: not all of them know it, and theirs is a search with two locks for each event. */
+static _Thread_local handle *dispatching;
+
+handle *intake_handle(void)
 {
+	return dispatching;
+}
+
+event *intake_append(uint64_t kind, size_t payload)
+{
+	handle *h = dispatching;
 	event *ev = NULL;
 
 	/* After one event is missing, no later one may pass for its successor. */
@@ -21,6 +30,7 @@ const failure *intake_fetch(handle *h, queue *to, size_t events, size_t bytes, b
 
 	*drained = false;
 	h->sink = to;
+	dispatching = h;
 	for (fetched = 0; fetched < events && why == NULL && (to == NULL || queue_length(to) < bytes); fetched++) {
 		cs_error_t error = h->class->dispatch(h, CS_DISPATCH_ONE_NONBLOCKING);
 		if (error == CS_ERR_TRY_AGAIN) {
@@ -29,5 +39,6 @@ const failure *intake_fetch(handle *h, queue *to, size_t events, size_t bytes, b
 		}
 		why = error == CS_OK ? h->missed : handle_diagnose(h, error);
 	}
+	dispatching = NULL;
 	return why;
 }

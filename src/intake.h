@@ -8,8 +8,11 @@
 #define INTAKE_EVENTS 256
 #define INTAKE_BYTES ((size_t)1024 * 1024)
 
-/* For Corosync's callbacks: an event to fill; or NULL when it is not wanted, or when there is no memory for it. */
-event *intake_append(handle *h, uint64_t kind, size_t payload);
+/* For Corosync's callbacks: the handle whose dispatch runs on this thread, and with it the callback. */
+handle *intake_handle(void);
+
+/* For them, too: an event to fill; or NULL when it is not wanted, or when there is no memory for it. */
+event *intake_append(uint64_t kind, size_t payload);
 
 /*
  * Moves what waits at the daemon into a queue, or away when that is NULL, until so many events have come or so many

@@ -6,7 +6,7 @@
 
 #define PAYLOAD (sizeof(nodes_event) - sizeof(event))
 
-nodes_event *nodes_append(handle *h, uint64_t kind, const node_list *lists, size_t count)
+nodes_event *nodes_append(uint64_t kind, const node_list *lists, size_t count)
 {
 	nodes_event *ev;
 	size_t total = 0, i;
@@ -14,7 +14,7 @@ nodes_event *nodes_append(handle *h, uint64_t kind, const node_list *lists, size
 	for (i = 0; i < count; i++) {
 		total += lists[i].count;
 	}
-	ev = (nodes_event *)intake_append(h, kind, PAYLOAD + total * sizeof *ev->nodes);
+	ev = (nodes_event *)intake_append(kind, PAYLOAD + total * sizeof *ev->nodes);
 	if (ev == NULL) {
 		return NULL;
 	}

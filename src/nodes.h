@@ -21,7 +21,7 @@ typedef struct node_list {
 } node_list;
 
 /* For Corosync's callbacks: queues an event with up to NODES_LISTS lists. NULL when there is no memory for it. */
-nodes_event *nodes_append(handle *h, uint64_t kind, const node_list *lists, size_t count);
+nodes_event *nodes_append(uint64_t kind, const node_list *lists, size_t count);
 
 /* Pushes that list as an array of node ids. [-0, +1, m] */
 void nodes_push(lua_State *L, const nodes_event *ev, size_t list);

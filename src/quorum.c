@@ -53,14 +53,6 @@ static cs_error_t trackstop(handle *h)
 
 /* ---- events ---- */
 
-static handle *of_id(quorum_handle_t id)
-{
-	const void *context = NULL;
-
-	(void)quorum_context_get(id, &context);
-	return (void *)(uintptr_t)context;
-}
-
 static void put_ring(nodes_event *ev, struct quorum_ring_id ring)
 {
 	if (ev != NULL) {
@@ -73,8 +65,9 @@ static void on_quorum(quorum_handle_t id, uint32_t quorate, struct quorum_ring_i
 	const uint32_t *members)
 {
 	node_list list = {members, count};
-	nodes_event *ev = nodes_append(of_id(id), KIND_QUORUM, &list, 1);
+	nodes_event *ev = nodes_append(KIND_QUORUM, &list, 1);
 
+	(void)id;
 	put_ring(ev, ring);
 	if (ev != NULL) {
 		ev->quorate = quorate;
@@ -86,7 +79,8 @@ static void on_nodelist(quorum_handle_t id, struct quorum_ring_id ring, uint32_t
 {
 	node_list lists[] = {{members, members_count}, {left, left_count}, {joined, joined_count}};
 
-	put_ring(nodes_append(of_id(id), KIND_NODELIST, lists, 3), ring);
+	(void)id;
+	put_ring(nodes_append(KIND_NODELIST, lists, 3), ring);
 }
 
 /* The older model tells no more of the ring than its seq. */
@@ -148,7 +142,7 @@ static const handle_class quorum_class = {
 
 /* ---- opening ---- */
 
-static cs_error_t initialize_v1(quorum_handle_t *id, handle *h)
+static cs_error_t initialize_v1(quorum_handle_t *id)
 {
 	quorum_model_v1_data_t model = {
 		.model = QUORUM_MODEL_V1,
@@ -157,25 +151,25 @@ static cs_error_t initialize_v1(quorum_handle_t *id, handle *h)
 	};
 	uint32_t type;
 
-	return quorum_model_initialize(id, QUORUM_MODEL_V1, (quorum_model_data_t *)&model, &type, h);
+	return quorum_model_initialize(id, QUORUM_MODEL_V1, (quorum_model_data_t *)&model, &type, NULL);
 }
 
-static cs_error_t initialize_v0(quorum_handle_t *id, handle *h)
+static cs_error_t initialize_v0(quorum_handle_t *id)
 {
 	quorum_model_v0_data_t model = {.model = QUORUM_MODEL_V0, .quorum_notify_fn = on_quorum_v0};
 	uint32_t type;
 
-	return quorum_model_initialize(id, QUORUM_MODEL_V0, (quorum_model_data_t *)&model, &type, h);
+	return quorum_model_initialize(id, QUORUM_MODEL_V0, (quorum_model_data_t *)&model, &type, NULL);
 }
 
 static cs_error_t open_connection(quorum *q, bool oldest, bool track)
 {
 	quorum_handle_t id = 0;
-	cs_error_t error = oldest ? CS_ERR_NOT_SUPPORTED : initialize_v1(&id, &q->handle);
+	cs_error_t error = oldest ? CS_ERR_NOT_SUPPORTED : initialize_v1(&id);
 
 	if (error == CS_ERR_NOT_SUPPORTED || error == CS_ERR_INVALID_PARAM) {
 		(void)quorum_finalize(id);
-		error = initialize_v0(&id, &q->handle);
+		error = initialize_v0(&id);
 	}
 	if (error == CS_OK) {
 		error = handle_opened(&q->handle, id);

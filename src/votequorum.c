@@ -87,10 +87,7 @@ static cs_error_t open_connection(handle *h, bool track)
 	if (error != CS_OK) {
 		return error;
 	}
-	error = votequorum_context_set(id, h);
-	if (error == CS_OK) {
-		error = handle_opened(h, id);
-	}
+	error = handle_opened(h, id);
 	if (error != CS_OK) {
 		(void)votequorum_finalize(id);
 	}

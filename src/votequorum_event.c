@@ -22,20 +22,13 @@ typedef struct votes_event {
 
 #define PAYLOAD(type) (sizeof(type) - sizeof(event))
 
-static handle *of_id(votequorum_handle_t id)
-{
-	void *context = NULL;
-
-	(void)votequorum_context_get(id, &context);
-	return context;
-}
-
 void votequorum_event_quorum(votequorum_handle_t id, uint64_t context, uint32_t quorate, uint32_t count,
 	votequorum_node_t *nodes)
 {
 	size_t size = count * sizeof *nodes;
-	quorum_event *ev = (quorum_event *)intake_append(of_id(id), KIND_QUORUM, PAYLOAD(quorum_event) + size);
+	quorum_event *ev = (quorum_event *)intake_append(KIND_QUORUM, PAYLOAD(quorum_event) + size);
 
+	(void)id;
 	(void)context;
 	if (ev == NULL) {
 		return;
@@ -51,8 +44,9 @@ void votequorum_event_nodelist(votequorum_handle_t id, uint64_t context, votequo
 	uint32_t *members)
 {
 	node_list list = {members, count};
-	nodes_event *ev = nodes_append(of_id(id), KIND_NODELIST, &list, 1);
+	nodes_event *ev = nodes_append(KIND_NODELIST, &list, 1);
 
+	(void)id;
 	(void)context;
 	if (ev != NULL) {
 		ev->node = ring.nodeid;
@@ -62,8 +56,9 @@ void votequorum_event_nodelist(votequorum_handle_t id, uint64_t context, votequo
 
 void votequorum_event_expected_votes(votequorum_handle_t id, uint64_t context, uint32_t votes)
 {
-	votes_event *ev = (votes_event *)intake_append(of_id(id), KIND_EXPECTED_VOTES, PAYLOAD(votes_event));
+	votes_event *ev = (votes_event *)intake_append(KIND_EXPECTED_VOTES, PAYLOAD(votes_event));
 
+	(void)id;
 	(void)context;
 	if (ev != NULL) {
 		ev->votes = votes;

@@ -10,7 +10,7 @@
 
 extern const event_kind votequorum_event_kinds[VOTEQUORUM_EVENT_KINDS];
 
-/* The callbacks for votequorum_initialize. The context of the connection is its handle. */
+/* The callbacks for votequorum_initialize. */
 void votequorum_event_quorum(votequorum_handle_t id, uint64_t context, uint32_t quorate, uint32_t count,
 	votequorum_node_t *nodes);
 void votequorum_event_nodelist(votequorum_handle_t id, uint64_t context, votequorum_ring_id_t ring, uint32_t count,

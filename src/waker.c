@@ -9,6 +9,7 @@
 #include "doorbell.h"
 #include "failure.h"
 #include "object.h"
+#include "process.h"
 #include "thread.h"
 
 #define WAKER "corosync.waker"
@@ -143,7 +144,7 @@ static void finalize(waker *w)
 {
 	watch *each, *next;
 
-	if (w->epoll < 0 || w->owner != getpid()) {
+	if (w->epoll < 0 || w->owner != process_id()) {
 		return;
 	}
 	stop_thread(w);
@@ -162,7 +163,7 @@ static void finalize_watch(watch *each)
 	waker *w = each->waker;
 	watch **link;
 
-	if (w == NULL || each->owner != getpid()) {
+	if (w == NULL || each->owner != process_id()) {
 		return;
 	}
 	(void)pthread_mutex_lock(&w->lock);
@@ -192,7 +193,7 @@ int waker_open(lua_State *L)
 
 	memset(w, 0, sizeof *w);
 	w->epoll = w->stop = -1;
-	w->owner = getpid();
+	w->owner = process_id();
 	luaL_setmetatable(L, WAKER);
 	(void)pthread_mutex_init(&w->lock, NULL);
 	error = start(w);
@@ -234,7 +235,7 @@ static int method_watch(lua_State *L)
 	watch *each;
 	int error;
 
-	if (w->epoll < 0 || w->owner != getpid()) {
+	if (w->epoll < 0 || w->owner != process_id()) {
 		return refuse(L, "watch a connection", w->epoll < 0 ? &FAILURE_CLOSED : &FAILURE_WRONG_PROCESS);
 	}
 	each = new_watch(L, w, fd);
@@ -264,7 +265,7 @@ static watch *check_watch(lua_State *L)
 
 static const failure *unusable(const watch *each)
 {
-	return each->owner != getpid() ? &FAILURE_WRONG_PROCESS : each->waker == NULL ? &FAILURE_CLOSED : NULL;
+	return each->owner != process_id() ? &FAILURE_WRONG_PROCESS : each->waker == NULL ? &FAILURE_CLOSED : NULL;
 }
 
 static int watch_path(lua_State *L)

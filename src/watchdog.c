@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "failure.h"
 #include "object.h"
+#include "process.h"
 #include "thread.h"
 
 #define WATCHDOG "corosync.watchdog"
@@ -158,7 +159,7 @@ static int method_close(lua_State *L)
 {
 	watchdog *w = luaL_checkudata(L, 1, WATCHDOG);
 
-	if (w->running && w->owner == getpid()) {
+	if (w->running && w->owner == process_id()) {
 		thread_ring(w->stop);
 		(void)pthread_join(w->thread, NULL);
 		w->running = false;
@@ -175,7 +176,7 @@ watchdog *watchdog_of(lua_State *L)
 	w = lua_touserdata(L, -1);
 	lua_pop(L, 1);
 	/* A fork has the lock, but not who may be holding it. */
-	return w != NULL && w->owner == getpid() ? w : NULL;
+	return w != NULL && w->owner == process_id() ? w : NULL;
 }
 
 int watchdog_open(lua_State *L)
@@ -193,7 +194,7 @@ int watchdog_open(lua_State *L)
 	memset(w, 0, sizeof *w);
 	w->stop = -1;
 	w->seconds = seconds;
-	w->owner = getpid();
+	w->owner = process_id();
 	(void)pthread_mutex_init(&w->lock, NULL);
 	luaL_setmetatable(L, WATCHDOG);
 	error = start(w);

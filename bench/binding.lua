@@ -1,0 +1,72 @@
+-- What bench/plain.c does, in Lua on the bare binding.
+--
+--   binding.lua GROUP COUNT SIZE WINDOW [latency]
+local core = require "corosync.core"
+
+local name, count, size, window = arg[1], tonumber(arg[2]), tonumber(arg[3]), tonumber(arg[4])
+local now = core.now
+local message = ("\0"):rep(size)
+local sent, received, joined = 0, 0, false
+local sent_at, latencies
+if arg[5] then
+  sent_at, latencies = {}, {}
+end
+
+local handle, own
+handle = assert(core.cpg.open {
+  config_change = function(_, _, came)
+    for _, address in ipairs(came) do
+      joined = joined or address == own
+    end
+  end,
+  message_received = function(address, bytes)
+    if address == own then
+      assert(#bytes == size)
+      if latencies then
+        latencies[received + 1] = now() - sent_at[received % window]
+      end
+      received = received + 1
+    end
+  end,
+})
+own = handle:address()
+assert(handle:join(name))
+
+local function top_up()
+  while sent < count and sent - received < window do
+    if sent_at then
+      sent_at[sent % window] = now()
+    end
+    if not handle:send(message) then
+      break
+    end
+    sent = sent + 1
+  end
+end
+
+-- Waits for events, not for long when nothing is on its way, and dispatches them.
+local function turn()
+  if handle:wait(joined and sent == received and 0.001 or 10) then
+    local more
+    repeat
+      _, more = assert(handle:dispatch())
+    until not more
+  end
+end
+
+while not joined do
+  turn()
+end
+local began, cpu = now(), os.clock()
+while received < count do
+  top_up()
+  turn()
+end
+began, cpu = now() - began, os.clock() - cpu
+local memory = io.open("/proc/self/status"):read("*a"):match "VmHWM:%s+(%d+)"
+print(("rate %.3f\ncpu %.9f\nmemory %d"):format(count / began, cpu / count, memory))
+if latencies then
+  table.sort(latencies)
+  print(("latency %.9f %.9f %.9f"):format(latencies[math.floor(count / 2) + 1],
+    latencies[math.floor(count * 99 / 100) + 1], latencies[count]))
+end

@@ -1,0 +1,57 @@
+-- What bench/binding.lua does, as a script of the host.
+--
+--   cpgrun --group GROUP host.lua COUNT SIZE WINDOW [latency]
+local core = require "corosync.binding"
+local uv = require "luv"
+
+local count, size, window = tonumber(arg[1]), tonumber(arg[2]), tonumber(arg[3])
+local now = core.now
+local message = ("\0"):rep(size)
+local sent, received = 0, 0
+local sent_at, latencies, own, began, cpu
+if arg[4] then
+  sent_at, latencies = {}, {}
+end
+
+local function top_up()
+  while sent < count and sent - received < window do
+    if sent_at then
+      sent_at[sent % window] = now()
+    end
+    assert(group:send_message(message))
+    sent = sent + 1
+  end
+end
+
+local function report()
+  began, cpu = now() - began, os.clock() - cpu
+  local memory = io.open("/proc/self/status"):read("*a"):match "VmHWM:%s+(%d+)"
+  print(("rate %.3f\ncpu %.9f\nmemory %d"):format(count / began, cpu / count, memory))
+  if latencies then
+    table.sort(latencies)
+    print(("latency %.9f %.9f %.9f"):format(latencies[math.floor(count / 2) + 1],
+      latencies[math.floor(count * 99 / 100) + 1], latencies[count]))
+  end
+end
+
+function message_received(address, bytes)
+  if address ~= own then
+    return
+  end
+  assert(#bytes == size)
+  if latencies then
+    latencies[received + 1] = now() - sent_at[received % window]
+  end
+  received = received + 1
+  if received == count then
+    report()
+    require("corosync").loop.stop()
+  end
+end
+
+function started()
+  own, began, cpu = group:address(), now(), os.clock()
+  local topping = uv.new_check()
+  topping:start(top_up)
+  top_up()
+end
