@@ -8,6 +8,7 @@ files["examples"] = {
     "group_name" },
   read_globals = { "cmap", "quorum", group = { other_fields = true, fields = { settle = { read_only = false } } } },
 }
+files["bench/host.lua"] = files["examples"]
 -- In nginx.
 for _, path in ipairs { "lua/corosync/bell.lua", "lua/corosync/resty.lua", "examples/nginx", "spec/support/nginx/app.lua" } do
   files[path] = { std = "ngx_lua" }

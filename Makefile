@@ -68,7 +68,7 @@ LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
-.PHONY: all binding cpgrun nginx-binding demo check lint coverage specs valgrind tsan bench-resty docs install install-binding install-cpgrun deps clean
+.PHONY: all binding cpgrun nginx-binding demo check lint coverage specs valgrind tsan bench bench-resty docs install install-binding install-cpgrun deps clean
 
 all: binding cpgrun
 
@@ -180,6 +180,19 @@ tsan: all $(SPEC_PROGRAMS)
 
 bench-resty: all nginx-binding
 	@BUILD_JIT=build/jit LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA) bench/resty.lua
+
+# The floor: the same work in plain C.
+$(BUILD)/bench/plain: bench/plain.c
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(COROSYNC_CFLAGS) -o $@ $< $(COROSYNC_LIBS)
+
+# For a quiet machine: some 13 minutes. The table in docs/speed.md is what it prints.
+BENCH_ENVIRONMENT = PLAIN=$(BUILD)/bench/plain CPGRUN=$(CPGRUN) LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" \
+	LUA_CPATH="$(dir $(CORE))../?.so;;" JIT_PATH="build/jit/share/lua/5.1/?.lua;build/jit/share/lua/5.1/?/init.lua;;" \
+	JIT_CPATH="build/jit/lib/lua/5.1/?.so;;"
+bench: all nginx-binding $(BUILD)/bench/plain
+	@$(BENCH_ENVIRONMENT) $(LUA) bench/run.lua docs/speed.svg
 
 docs:
 	ldoc -q --fatalwarnings -c docs/config.ld .

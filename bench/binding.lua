@@ -47,9 +47,8 @@ end
 -- Waits for events, not for long when nothing is on its way, and dispatches them.
 local function turn()
   if handle:wait(joined and sent == received and 0.001 or 10) then
-    local more
     repeat
-      _, more = assert(handle:dispatch())
+      local _, more = assert(handle:dispatch())
     until not more
   end
 end
