@@ -461,12 +461,14 @@ describe("in a controller of cqueues, a daemon's death", function()
     return program
   end
 
-  it("is told", function()
+  it("is told, and a group comes back", function()
     local program = start "spec/support/polled.lua"
+    assert(cluster:wait_for(function() return #program.lines == 3 end, 10))
+    assert(cluster:restart(1))
     assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
     table.sort(program.lines)
-    assert.same({ "dispatch\tnot_joined", "end", "group\thas gone", "ready", "receive\tnot_connected\ttrue\t0" },
-      program.lines)
+    assert.same({ "dispatch\tnot_joined", "end", "group\thas gone", "group\tis back", "ready",
+      "receive\tnot_connected\ttrue\t0" }, program.lines)
   end)
 
   it("is no reason to wait for a group that another coroutine has deactivated", function()

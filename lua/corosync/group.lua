@@ -31,6 +31,7 @@
 --
 -- @module corosync.group
 
+local backoff = require "corosync.backoff"
 local core = require "corosync.binding"
 local cluster = require "corosync.cluster"
 local handlers = require "corosync.handlers"
@@ -61,6 +62,10 @@ local function contains(addresses, address)
   return false
 end
 
+local function is_member(group)
+  return group._state == "joining" or group._state == "joined"
+end
+
 -- What a group notes of an event before the script hears of it, so that it may for instance send in its handler.
 local note = {}
 
@@ -86,7 +91,7 @@ local function check_name(name)
   end
 end
 
--- Life: idle -> joining -> joined -> leaving -> left -> idle.
+-- Life: idle -> joining -> joined -> leaving -> left -> idle; and when the connection is lost reconnecting -> joining.
 
 -- The connection, opened at first need. A handle that has left cannot join again, so each activation has a new one.
 local function connect(group)
@@ -100,14 +105,24 @@ local function connect(group)
   local handle, message, code = core.cpg.open(own)
   own.previous = nil -- not to keep all the earlier ones
   group._handle = handle
+  group._address = handle and handle:address() or group._address
   return handle, message, code
 end
 
-local function disconnect(group)
+-- No loop waits for the descriptor any more: before that is closed, or when another takes its place.
+local function unwatch(group)
   if group._loop then
     group._loop.remove(group)
   end
   pollable.forget(group)
+end
+
+local function disconnect(group)
+  unwatch(group)
+  if group._retry then
+    group._retry.timer:close()
+    group._retry = nil
+  end
   if group._gather then
     group._gather:close()
     group._gather = nil
@@ -185,6 +200,34 @@ local function persist(group, what, method, ...)
   end
 end
 
+-- Connects and asks to join, once. True; or nil, message, code, and the group is idle.
+local function try_to_join(group, join)
+  local handle, message, code = connect(group)
+  local ok = handle
+  if ok then
+    ok, message, code = prepare_views(group)
+  end
+  if ok then
+    ok, message, code = join(group)
+  end
+  if ok then
+    group._state = "joining"
+    ok, message, code = watch(group)
+  end
+  if not ok then
+    disconnect(group)
+  end
+  return ok, message, code
+end
+
+local function join_patiently(group)
+  return persist(group, "join", "join", group.name)
+end
+
+local function join_now(group)
+  return group._handle:join(group.name)
+end
+
 --- Joins the group. The join is complete when `config_change` lists oneself in `joined`; `send_message` waits for it.
 -- A group that is still leaving joins again once it has left. Waits up to `timeout` seconds while the cluster's
 -- membership is changing.
@@ -197,21 +240,11 @@ function Group:activate()
   elseif self._state ~= "idle" then
     return true
   end
-  local handle, message, code = connect(self)
-  if not handle then
-    return nil, message, code
-  end
-  local ok
-  ok, message, code = prepare_views(self)
-  if ok then
-    ok, message, code = persist(self, "join", "join", self.name)
-  end
-  if ok then
-    self._state = "joining"
-    ok, message, code = watch(self)
-  end
-  if not ok then
-    disconnect(self)
+  local kept = self._handle ~= nil
+  local ok, message, code = try_to_join(self, join_patiently)
+  if not ok and kept and code == "not_connected" then
+    -- The connection was from before, perhaps from before the daemon's restart.
+    ok, message, code = try_to_join(self, join_patiently)
   end
   return ok, message, code
 end
@@ -222,7 +255,10 @@ end
 -- @error nil, message, code: "timeout" while the cluster's membership is changing
 function Group:deactivate()
   self._rejoin = false
-  if self._state ~= "joining" and self._state ~= "joined" then
+  if self._state == "reconnecting" then
+    disconnect(self)
+    return true
+  elseif not is_member(self) then
     return true
   end
   local ok, message, code = persist(self, "leave", "leave")
@@ -253,16 +289,66 @@ end
 
 Group._disconnect = disconnect
 
--- The handle is of no more use: the script hears why, and the group is inactive.
-function Group:_lose(message)
-  disconnect(self)
-  self._rejoin = false
+-- ---- a lost connection ----
+
+-- Waits for the next try, on a descriptor that is readable when its time has come.
+local function schedule_retry(group, tries)
+  local timer, message, code = core.gather()
+  if not timer then
+    return nil, message, code
+  end
+  local seconds = backoff.seconds(tries, group._address.pid)
+  timer:arm(seconds)
+  group._state = "reconnecting"
+  group._retry = { timer = timer, tries = tries, at = now() + seconds }
+  local ok
+  ok, message, code = watch(group)
+  if not ok then
+    disconnect(group)
+  end
+  return ok, message, code
+end
+
+-- Not to wait for that inside a dispatch, there is one try, and then the next has its time.
+local function retry(group)
+  local last = group._retry
+  if now() < last.at then
+    return
+  end
+  disconnect(group)
+  if not try_to_join(group, join_now) then
+    local ok, message = schedule_retry(group, last.tries + 1)
+    if not ok then
+      group:_tell_disconnected(message)
+    end
+  end
+end
+
+-- Loops with a way of their own have another.
+function Group:_come_back()
+  return schedule_retry(self, 0)
+end
+
+function Group:_tell_disconnected(message)
   local disconnected = handlers.find(self, "disconnected")
   if disconnected then
     handlers.call(self, disconnected, message)
   else
     handlers.report(self, message)
   end
+end
+
+-- The handle is of no more use: the script hears why, and the group comes back by itself. But not when it has left
+-- since its handlers lag: it would soon be there again.
+function Group:_lose(message, code)
+  local wanted = (is_member(self) or self._rejoin) and code ~= "overflow"
+  disconnect(self)
+  self._rejoin = false
+  self._lost = message
+  if wanted then
+    self:_come_back()
+  end
+  self:_tell_disconnected(message)
 end
 
 local function call_view_change(group, new)
@@ -305,17 +391,20 @@ local function check_idle(group, what)
   return true
 end
 
-local FATAL = { not_connected = true, no_memory = true }
+local FATAL = { not_connected = true, no_memory = true, overflow = true }
 
 --- Calls the handlers of the events that wait, without blocking. Loops call it.
 -- @tparam[opt=1000] integer budget the most events to handle, of which a view is one
--- @treturn integer how many were handled
+-- @treturn integer how many were handled; none while the group reconnects, which this does when it is time
 -- @treturn boolean whether more wait
--- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "not_connected"
+-- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "no_stack"
 function Group:dispatch(budget)
   local idle, why, busy = check_idle(self, "dispatch")
   if not idle then
     return nil, why, busy
+  elseif self._state == "reconnecting" then
+    retry(self)
+    return 0, false
   end
   self._stopped = false
   budget = budget or DEFAULT_BUDGET
@@ -329,13 +418,14 @@ function Group:dispatch(budget)
     views, more = deliver_view(self, not self._stopped and handled < budget, more)
     handled = handled + views
   elseif FATAL[code] then
-    self:_lose(more)
+    self:_lose(more, code)
+    handled, more, code = 0, false, nil
   end
   pollable.show_hidden(self)
   return handled, more, code
 end
 
-local FIELDS = { message = "message_received", config = "config_change", ring = "ring_change" }
+local FIELDS = { message = "message_received", config = "config_change", ring = "ring_change", lagged = "lagged" }
 local VIEW_EVERY = 100 -- events: under load, too, views are told
 
 local function look_for_view(group)
@@ -366,7 +456,8 @@ local function receive(group, event, ...)
   if not code then
     return look_for_view(group)
   elseif FATAL[code] then
-    group:_lose(message)
+    group:_lose(message, code)
+    return false
   end
   return nil, message, code
 end
@@ -374,25 +465,36 @@ end
 --- Calls the handler of the oldest event that waits, in the running coroutine, without blocking: where Lua allows it
 -- (not in Lua 5.1), the handler may yield. Until it returns no other event is handled. Instead of `dispatch`.
 -- @treturn boolean whether there was one
--- @error nil, message, code: "not_joined", "dispatching" (while one of its handlers has not returned), "not_connected"
+-- @error nil, message, code: "not_joined", "dispatching" (while one of its handlers has not returned), "no_stack"
 function Group:step()
   local idle, why, busy = check_idle(self, "handle an event of")
   if not idle then
     return nil, why, busy
+  elseif self._state == "reconnecting" then
+    retry(self)
+    return false
   end
   local some, message, code = receive(self, self._handle:receive())
   pollable.show_hidden(self)
   return some, message, code
 end
 
---- The descriptor to wait for; it changes with each activation. See the handle's `fd`.
+-- What tells when dispatch has something to do: the connection, several in one, or the time to reconnect.
+local function awaited(group)
+  return group._retry and group._retry.timer or group._gather or group._handle
+end
+
+Group._awaited = awaited
+
+--- The descriptor to wait for; it changes with each activation, and when the connection is lost and comes back. See the
+-- handle's `fd`, and `pollfd` for one that stays.
 -- @treturn integer
--- @error nil, message, code: "not_joined", "not_connected"
+-- @error nil, message, code: "not_joined"
 function Group:fd()
   if self._state == "idle" then
     return failure("wait for", self.name, "it is not active: activate it first", "not_joined")
   end
-  return (self._gather or self._handle):fd()
+  return awaited(self):fd()
 end
 
 --- The descriptor for controllers of [cqueues](https://github.com/wahern/cqueues): `cqueues.poll(group)` waits until
@@ -430,7 +532,7 @@ end
 -- @tparam[opt] number seconds the longest to wait; the field `timeout` when absent
 -- @tparam[opt] string what is waited for, for the message
 -- @treturn boolean true
--- @error nil, message, code: "timeout", "dispatching", "not_joined", "not_connected"
+-- @error nil, message, code: "timeout", "dispatching", "not_joined"
 function Group:wait_for(predicate, seconds, what)
   seconds = seconds or self.timeout
   local deadline = now() + seconds
@@ -441,9 +543,10 @@ function Group:wait_for(predicate, seconds, what)
     end
     local left = deadline - now()
     if left <= 0 and not predicate() then
-      return failure(what or "wait for", self.name, ("not within %g s"):format(seconds), "timeout")
-    elseif left > 0 and handled == 0 then
-      (self._gather or self._handle):wait(left)
+      local why = self._retry and " (the connection was lost, and has not come back)" or ""
+      return failure(what or "wait for", self.name, ("not within %g s%s"):format(seconds, why), "timeout")
+    elseif left > 0 and handled == 0 and self._state ~= "idle" then
+      awaited(self):wait(left)
     end
   end
   return true
@@ -471,6 +574,8 @@ function Group:send_message(message, guarantee)
   local ok, why, code = wait_until_joined(self)
   if not ok then
     return nil, why, code
+  elseif self._state == "reconnecting" then
+    return nil, self._lost, "not_connected"
   elseif self._state ~= "joined" then
     return failure("send to", self.name, "it is not active: activate it first", "not_joined")
   end
@@ -481,6 +586,9 @@ end
 -- @treturn table address, with fields node, pid and reason
 -- @error nil, message, code: "not_connected"
 function Group:address()
+  if self._state == "reconnecting" then
+    return self._address
+  end
   local handle, message, code = connect(self)
   if not handle then
     return nil, message, code
@@ -492,6 +600,9 @@ end
 -- @treturn table array of addresses; empty when nobody is in the group
 -- @error nil, message, code: "not_connected"
 function Group:members()
+  if self._state == "reconnecting" then
+    return nil, self._lost, "not_connected"
+  end
   local handle, message, code = connect(self)
   if not handle then
     return nil, message, code
@@ -505,7 +616,9 @@ end
 -- @treturn table view, with the fields that the handler's has
 -- @error nil, message, code: "try_again" while the cluster is changing, "not_joined", "not_connected"
 function Group:view()
-  if self._state ~= "joined" then
+  if self._state == "reconnecting" then
+    return nil, self._lost, "not_connected"
+  elseif self._state ~= "joined" then
     return failure("give the view of", self.name, "it has not joined", "not_joined")
   end
   local ok, message, code = self._views:open()
@@ -525,10 +638,11 @@ function Group:view()
   return present
 end
 
---- Whether the group is active: it has joined, or is joining, or joins again as soon as it has left.
+--- Whether the group is active: it has joined, or is joining, or joins again as soon as it has left, or as Corosync is
+-- back.
 -- @treturn boolean
 function Group:is_active()
-  return self._state == "joined" or is_joining(self)
+  return self._state == "joined" or self._state == "reconnecting" or is_joining(self)
 end
 
 --- Whether this node's side of the cluster has quorum.

@@ -5,14 +5,21 @@ local handlers = {}
 
 local KNOWN = {
   config_change = "function",
+  daemon_user = "number",
   disconnected = "function",
   error = "function",
+  lagged = "function",
   message_received = "function",
+  reader = "boolean or table",
   ring_change = "function",
   settle = "number",
   split = "boolean",
   view_change = "function",
+  window = "number",
 }
+
+-- What the connection is told when it is opened.
+local OPTIONS = { "daemon_user", "reader", "split", "window" }
 
 -- A class is a table with `__index`, of its own or behind its metatable.
 function handlers.is_class(given)
@@ -37,7 +44,7 @@ function handlers.check(given)
   for name, value in pairs(given) do
     if not KNOWN[name] then
       refuse("unknown field '%s'", tostring(name))
-    elseif type(value) ~= KNOWN[name] then
+    elseif not KNOWN[name]:find(type(value), 1, true) then
       refuse("field '%s': %s expected, got %s", name, KNOWN[name], type(value))
     end
   end
@@ -102,19 +109,26 @@ function handlers.for_handle(group, before)
       end
     end
   end
-  if group._class then
-    own.split = group.split
-    function own.message_received(...)
-      local method = group.message_received
+  for _, name in ipairs(OPTIONS) do
+    local value = group._handlers[name]
+    -- A class may have a method of that name.
+    if value ~= nil and KNOWN[name]:find(type(value), 1, true) then
+      own[name] = value
+    end
+  end
+  if not group._class then
+    -- The others are looked up in the script's table at each event, so that they can be replaced.
+    return setmetatable(own, { __index = group._handlers })
+  end
+  for _, name in ipairs { "lagged", "message_received" } do
+    own[name] = function(...)
+      local method = group[name]
       if method then
         return method(group, ...)
       end
     end
-    return own
   end
-  own.split = group._handlers.split
-  -- The others are looked up in the script's table at each event, so that they can be replaced.
-  return setmetatable(own, { __index = group._handlers })
+  return own
 end
 
 return handlers

@@ -9,7 +9,7 @@ function pollable.show_hidden(group)
   if not group._pollable then
     return
   end
-  local hidden = group._state == "idle" or group._handle:timeout() == 0
+  local hidden = group._state == "idle" or group._handle ~= nil and group._handle:timeout() == 0
   if hidden ~= group._shown then
     group._pollable:arm(hidden and 0 or nil)
     group._shown = hidden
@@ -20,7 +20,7 @@ end
 function pollable.follow(group)
   local ok, message, code = true, nil, nil
   if group._pollable and group._state ~= "idle" then
-    ok, message, code = group._pollable:follow((group._gather or group._handle):fd())
+    ok, message, code = group._pollable:follow(group:_awaited():fd())
   end
   pollable.show_hidden(group)
   return ok, message, code

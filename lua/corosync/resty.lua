@@ -32,6 +32,7 @@ if not ngx then
   error("corosync.resty works only in OpenResty, or in nginx with its Lua module", 0)
 end
 
+local backoff = require "corosync.backoff"
 local core = require "corosync.binding"
 local base = require "corosync.group"
 local bells = require "corosync.bell"
@@ -40,7 +41,6 @@ local semaphore = require "ngx.semaphore"
 
 local POLL = 0.01 -- seconds between looks where no thread can wait
 local DAY = 86400 -- seconds
-local SHORTEST_RETRY, LONGEST_RETRY = 0.1, 2 -- seconds between tries to reach Corosync
 local LEAVING = 5 -- seconds that an exiting worker waits for its leaving to be told
 local BUDGET = 128 -- events handled before the worker's requests get their turn
 local TURN = 0.001 -- seconds: nginx without OpenResty's patches warns at each ngx.sleep(0)
@@ -155,12 +155,10 @@ end
 
 -- ---- the light thread ----
 
--- The next try after some time, and not all workers at once.
 local function retry_later(group)
-  local spread = (ngx.worker.pid() * 0.6180339887 + group._tries * 0.7548776662) % 1
-  local seconds = math.min(SHORTEST_RETRY * 2 ^ group._tries, LONGEST_RETRY)
+  local seconds = backoff.seconds(group._tries, ngx.worker.pid())
   group._tries = group._tries + 1
-  nap(group, seconds * (0.5 + spread / 2))
+  nap(group, seconds)
 end
 
 local function connect(group)
@@ -175,10 +173,16 @@ local function connect(group)
   end
 end
 
-function Group:_lose(message)
+function Group:_lose(message, code)
   self._lost = message
+  -- It has left since its handlers lag: it would soon be there again.
+  self._wanted = self._wanted and code ~= "overflow"
   tell_waiting(self)
-  base.Group._lose(self, message)
+  base.Group._lose(self, message, code)
+end
+
+-- Its light thread does.
+function Group._come_back()
 end
 
 function Group._complain(line)
@@ -206,7 +210,7 @@ end
 local function serve(group)
   leave_if_wanted(group)
   local some = group:_step()
-  if some == false then
+  if some == false and group._state ~= "idle" then
     wait_for_event(group)
   elseif some then
     tell_waiting(group)

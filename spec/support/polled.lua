@@ -1,18 +1,30 @@
--- A group and a handle in a controller of cqueues until their daemon dies; tells on stdout what each hears.
+-- A group and a handle in a controller of cqueues until their daemon dies; tells on stdout what each hears. The group
+-- goes on until it has joined again.
 local corosync = require "corosync"
 local cqueues = require "cqueues"
 io.stdout:setvbuf "line"
 
-local ready = 0
+local ready, lost = 0, false
 local function is_ready()
   ready = ready + 1
   if ready == 2 then print "ready" end
 end
 
-local group = corosync.group("polled", {
-  config_change = is_ready,
+local group
+group = corosync.group("polled", {
+  config_change = function(_, _, joined)
+    if lost and #joined > 0 then
+      print("group", "is back")
+      group:deactivate()
+    elseif not lost then
+      is_ready()
+    end
+  end,
   view_change = function() end,
-  disconnected = function(reason) print("group", reason:match "has gone") end,
+  disconnected = function(reason)
+    lost = true
+    print("group", reason:match "has gone")
+  end,
 })
 local handle = assert(corosync.cpg.open {})
 
