@@ -5,7 +5,7 @@ exclude_files = { "build", "docs" }
 -- Scripts for cpgrun: their handlers and what they find are globals by design.
 files["examples"] = {
   globals = { "config_change", "message_received", "quorum_change", "ring_change", "view_change", "started", "stopping",
-    "group_name" },
+    "disconnected", "lagged", "group_name" },
   read_globals = { "cmap", "quorum", group = { other_fields = true, fields = { settle = { read_only = false } } } },
 }
 files["bench/host.lua"] = files["examples"]

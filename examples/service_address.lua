@@ -106,6 +106,11 @@ function config_change(members)
   end
 end
 
+-- Corosync has gone, and who is left moves the address.
+function disconnected()
+  want(false)
+end
+
 function quorum_change(quorate)
   if not quorate then
     want(false)

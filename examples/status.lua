@@ -36,6 +36,13 @@ function view_change(new)
   look_soon()
 end
 
+-- There is nothing to look at until Corosync is back; then there is a view to be told.
+function disconnected()
+  clock:stop()
+  is_due = false
+  display.restore()
+end
+
 -- The members of a group that one is not in change without a word. But Corosync counts the messages by which its nodes
 -- tell each other: of a join, of a leave, and of all that they have when they meet.
 for _, kind in ipairs { 0, 1, 2 } do

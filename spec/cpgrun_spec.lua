@@ -429,15 +429,45 @@ describe("cpgrun", function()
     end)
   end)
 
-  it("ends with 1 when its daemon is killed", function()
+  it("goes on when its daemon is killed, and joins again when it is back, with all its connections", function()
     local cluster = assert(lab.start(1))
     finally(function() assert(cluster:stop()) end)
-    local path = file("orphan.lua", NOTHING .. "function started() print 'up' end function stopping() print 'bye' end")
+    local path = file("orphan.lua", [[
+      function config_change(members, left, joined) print("config", #members, #left, #joined) end
+      function quorum_change(quorate) print("quorate", quorate) end
+      function message_received(_, message) print("message", message) end
+      function disconnected(reason)
+        print("disconnected", type(reason), select(3, group:send_message "lost"), select(3, cmap:get "totem.version"))
+      end
+      local tracker = assert(cmap:track("spec.", function(event, key, new) print(event, key, new) end))
+      local input = require("luv").new_pipe(false)
+      input:open(0)
+      input:read_start(function()
+        print("sent", group:send_message "back", cmap:set("spec.back", 1, "u32"), quorum:quorate())
+      end)
+      function started() print "up" end
+      function stopping() print "bye" end]])
     local it = assert(cluster:run(1, { "cpgrun", path }))
     line(it, "^up$")
     assert(cluster:kill(1))
-    assert.same({ 1, 0 }, { it:wait(10) })
-    complaint(it, " error: ")
+    line(it, "^disconnected\tstring\tnot_connected\tnot_connected$")
+    complaint(it, " warning: .*has gone.*; trying to come back$")
+    local before = #it.lines
+    assert(cluster:restart(1))
+    complaint(it, " info: joined group 'orphan' again$")
+    assert(cluster:wait_for(function()
+      local seen = table.concat(it.lines, "\n", before + 1)
+      return seen:find "config\t1\t0\t1" and seen:find "quorate\ttrue"
+    end, 10))
+    -- The map's connection comes back by itself, and perhaps after the group's.
+    assert(cluster:wait_for(function()
+      assert(it:write "\n")
+      return table.concat(it.lines, "\n"):find "sent\ttrue\ttrue\ttrue"
+    end, 10))
+    line(it, "^message\tback$")
+    line(it, "^add\tspec.back\t1$")
+    assert(it:kill "sigterm")
+    assert.same({ 0, 0 }, { it:wait(10) })
     line(it, "^bye$")
   end)
 

@@ -29,6 +29,12 @@
 --
 -- It takes a connection of its own (15 ms, 3 MB of /dev/shm).
 --
+-- When Corosync goes, `disconnected(reason)` is called, and the group comes back by itself as soon as Corosync does,
+-- with pauses of at most 5 s between tries: it joins as it did first, and its addresses stay the same tables. Until
+-- then sends are refused with "not_connected". It takes a loop, or calls of `dispatch`; and a Corosync that is stopped, not
+-- gone, holds up the call that connects. A group whose handlers lag beyond its reader's limit has left (code
+-- "overflow"), and stays out: `disconnected` may activate it.
+--
 -- @module corosync.group
 
 local backoff = require "corosync.backoff"
@@ -545,7 +551,7 @@ function Group:wait_for(predicate, seconds, what)
     if left <= 0 and not predicate() then
       local why = self._retry and " (the connection was lost, and has not come back)" or ""
       return failure(what or "wait for", self.name, ("not within %g s%s"):format(seconds, why), "timeout")
-    elseif left > 0 and handled == 0 and self._state ~= "idle" then
+    elseif left > 0 and handled == 0 and self._state ~= "idle" and not predicate() then
       awaited(self):wait(left)
     end
   end
@@ -701,8 +707,8 @@ end
 -- @tparam string name 1 to 128 bytes, any bytes
 -- @tparam table handlers_or_class `config_change(members, left, joined)`, `message_received(address, message)`, and
 -- optionally `view_change(view)`, `ring_change(ring, nodes)`, `disconnected(reason)`,
--- `error(message_with_traceback)`; or a class with them as methods. `split = true` is as for @{corosync.cpg}'s open,
--- `settle` sets the field of that name.
+-- `lagged(seconds, events, bytes)`, `error(message_with_traceback)`; or a class with them as methods. `split`,
+-- `window`, `reader` and `daemon_user` are as for @{corosync.cpg}'s open, `settle` sets the field of that name.
 -- @treturn Group with the fields `name`, `timeout` (seconds, 10) and `settle` (seconds without a change before a view
 -- is told, 0)
 -- @raise for a bad name, and for a field that it does not know

@@ -56,22 +56,36 @@ function turn(object)
   end
 end
 
-local function is_handle(object)
-  return type(object) == "userdata" and type(object.dispatch) == "function" and type(object.fd) == "function"
+local function has_methods(object, ...)
+  for _, name in ipairs { ... } do
+    if type(object[name]) ~= "function" then
+      return false
+    end
+  end
+  return true
 end
 
---- Adds a group, before the loop runs or while it does, and activates it; or a handle of @{corosync.cpg},
--- @{corosync.cmap}, @{corosync.quorum}, @{corosync.votequorum} or @{corosync.cfg}, which must be removed before it is
--- closed. Adding twice is allowed.
+local function is_group(object)
+  return type(object) == "table" and has_methods(object, "activate")
+end
+
+local function is_handle(object)
+  return (type(object) == "userdata" or type(object) == "table") and has_methods(object, "dispatch", "fd")
+end
+
+--- Adds a group, before the loop runs or while it does, and activates it; or a service of @{corosync.service}, or a
+-- handle of @{corosync.cpg}, @{corosync.cmap}, @{corosync.quorum}, @{corosync.votequorum} or @{corosync.cfg}, which
+-- must be removed before they are closed. Adding twice is allowed.
 -- @param object
 -- @tparam[opt] function disconnected called with the reason when a handle's connection is lost: the handle is then
 -- removed. Without it the reason goes to stderr. A group has its own.
 -- @treturn boolean true
 -- @error nil, message, code, as the group's `activate` or the handle's `fd`
 function loop.add(object, disconnected)
-  if is_handle(object) then
-    return loop.watch(object, disconnected)
-  elseif type(object) ~= "table" or type(object.activate) ~= "function" then
+  if not is_group(object) then
+    if is_handle(object) then
+      return loop.watch(object, disconnected)
+    end
     error(("bad argument #1 'object' to 'add' (group or handle expected, got %s)"):format(type(object)), 2)
   end
   object._loop = loop

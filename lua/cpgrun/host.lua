@@ -2,6 +2,7 @@
 local corosync = require "corosync"
 local log = require "cpgrun.log"
 local script = require "cpgrun.script"
+local service = require "corosync.service"
 local uv = require "luv"
 
 local Group = corosync.Group
@@ -16,17 +17,44 @@ local function global(name)
   end
 end
 
+local function call(name, ...)
+  local ok, message = script.call(name, ...)
+  if not ok then
+    log.error(message)
+  end
+end
+
+-- The group comes back by itself: unless it has left because handlers lag, which is an end.
+local function on_disconnected(state, reason)
+  state.lost = true
+  call("disconnected", reason)
+  if group:is_active() then
+    log.warning("%s; trying to come back", reason)
+  else
+    log.error(reason)
+    state.status = 1
+    corosync.loop.stop()
+  end
+end
+
+local function config_change(state)
+  local tell = global "config_change"
+  return function(members, left, joined)
+    if state.lost then
+      state.lost = false
+      log.info("joined group '%s' again", group.name)
+    end
+    return tell(members, left, joined)
+  end
+end
+
 local function handlers(state)
   return {
-    config_change = global "config_change",
+    config_change = config_change(state),
     message_received = global "message_received",
     ring_change = global "ring_change",
     error = log.error,
-    disconnected = function(reason)
-      log.error(reason)
-      state.status = 1
-      corosync.loop.stop()
-    end,
+    disconnected = function(reason) on_disconnected(state, reason) end,
   }
 end
 
@@ -56,16 +84,16 @@ local function activate_late(group, group_handlers, chosen)
   end
 end
 
--- Whatever the loss of these connections means, the group's says it too.
-local function serve(name, handle, message)
-  if not handle then
+-- That these connections are lost, and are back, the group says too.
+local function serve(name, connection, message)
+  if not connection then
     return nil, message
   end
-  _G[name] = handle
+  _G[name] = connection
   local ok
-  ok, message = corosync.loop.add(handle, function() end)
+  ok, message = corosync.loop.add(connection)
   if ok then
-    corosync.loop.unref(handle)
+    corosync.loop.unref(connection)
   end
   return ok, message
 end
@@ -74,10 +102,10 @@ end
 local function open_services(group)
   local ok, message = group:address()
   if ok then
-    ok, message = serve("cmap", corosync.cmap.open("icmap", { error = log.error }))
+    ok, message = serve("cmap", service.cmap("icmap", { error = log.error }))
   end
   if ok then
-    ok, message = serve("quorum", corosync.quorum.open { quorum_change = global "quorum_change", error = log.error })
+    ok, message = serve("quorum", service.quorum { quorum_change = global "quorum_change", error = log.error })
   end
   return ok, message
 end
@@ -112,13 +140,6 @@ local function check(chosen)
   end
   print(("%s would run in group '%s'"):format(chosen.script, name))
   return 0
-end
-
-local function call(name)
-  local ok, message = script.call(name)
-  if not ok then
-    log.error(message)
-  end
 end
 
 -- The first signal asks to stop; the second one, while the leave is under way, ends the process.

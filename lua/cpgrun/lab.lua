@@ -10,7 +10,7 @@ local HELP = [[
   2: hello                 gives node 2's script the line "hello"
   hello                    gives it to the node spoken to last (at first node 1)
   partition({1,2},{3})     splits the network        heal()       makes it whole
-  kill(2)                  kills node 2's corosync   restart(2)   starts it, and the script, again
+  kill(2)                  kills node 2's corosync   restart(2)   starts it again, and an ended script
   kill_host(2)             kills node 2's script     pause(2)     stops its corosync; resume(2) lets it go on
   help                     shows this                stop()       ends the lab, as Ctrl-C does
 ]]

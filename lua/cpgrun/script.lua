@@ -2,7 +2,7 @@
 local script = {}
 
 local HANDLERS = { "config_change", "message_received", "quorum_change", "ring_change", "view_change" }
-local FUNCTIONS = { "started", "stopping", (table.unpack or unpack)(HANDLERS) } -- luacheck: ignore 113
+local FUNCTIONS = { "disconnected", "started", "stopping", (table.unpack or unpack)(HANDLERS) } -- luacheck: ignore 113
 
 -- An error need not be a string.
 local function traceback(problem)
@@ -69,12 +69,12 @@ function script.group_name(path, option)
 end
 
 -- Calls a global function of the script if there is one; an error is the caller's to log.
-function script.call(name)
+function script.call(name, argument)
   local handler = rawget(_G, name)
   if not handler then
     return true
   end
-  return xpcall(handler, traceback)
+  return xpcall(function() handler(argument) end, traceback)
 end
 
 return script

@@ -110,7 +110,7 @@ describe("cpgrun --lab", function()
     it:write "heal()\npause(1)\nresume(1)\nkill_host(2)\nrestart(2)\n2: back\n"
     line(it, "^2| from 2\tback$", 20)
     it:write "kill(3)\n"
-    complaint(it, "^3| .* error: ")
+    complaint(it, "^3| .* warning: .*; trying to come back$")
     it:write "restart(3)\nkill_host(3)\n3: void\nrestart(3)\n3: returned\n"
     complaint(it, "no script runs on node 3", 20)
     line(it, "^3| from 3\treturned$", 20)

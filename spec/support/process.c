@@ -1,5 +1,6 @@
 /* fork and what belongs to it, for the specs: Lua has none. */
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -85,9 +86,18 @@ static int process_alarm_every(lua_State *L)
 	return 0;
 }
 
+/* shutdown(fd): its connection is gone, as if the other end had closed it. */
+static int process_shutdown(lua_State *L)
+{
+	lua_pushboolean(L, shutdown((int)luaL_checkinteger(L, 1), SHUT_RDWR) == 0);
+	return 1;
+}
+
 int luaopen_spec_process(lua_State *L)
 {
-	lua_createtable(L, 0, 5);
+	lua_createtable(L, 0, 7);
+	lua_pushcfunction(L, process_shutdown);
+	lua_setfield(L, -2, "shutdown");
 	lua_pushcfunction(L, process_fork);
 	lua_setfield(L, -2, "fork");
 	lua_pushcfunction(L, process_fork_here);

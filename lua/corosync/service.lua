@@ -1,0 +1,326 @@
+--- Connections to the configuration map, to quorum, votequorum and cfg that come back: when Corosync goes and is there
+-- again, they are opened anew, and track what they tracked.
+--
+--    local service = require "corosync.service"
+--    local map = assert(service.cmap("icmap", { connected = function() print "values may have changed" end }))
+--    map:track("shop.", function(event, key, new) print(event, key, new) end)
+--    corosync.loop.add(map)
+--
+-- A service has the methods of the handle that it stands for, see @{corosync.cmap}, @{corosync.quorum},
+-- @{corosync.votequorum} and @{corosync.cfg}. While Corosync is away they answer nil, message, "not_connected" at once.
+-- Opening one needs a Corosync that runs. It is in a loop, or somebody calls `dispatch` when `fd` is readable.
+-- @module corosync.service
+
+local backoff = require "corosync.backoff"
+local core = require "corosync.binding"
+
+local now = core.now
+
+--- @type Service
+local Service = {}
+
+local OWN = { "connected", "disconnected" } -- handlers that are not the handle's
+
+local function away(self, what)
+  return nil, ("cannot %s %s: %s"):format(what, self._name, self._lost), "not_connected"
+end
+
+-- Everything that was told to the last handle, told to this one.
+local function restore(self, handle)
+  for tracker in pairs(self._trackers) do
+    local message, code
+    tracker._tracker, message, code = handle:track(tracker._key, tracker._handler)
+    if not tracker._tracker then
+      return nil, message, code
+    end
+  end
+  if self._tracks then
+    return handle:track()
+  end
+  return true
+end
+
+local function connect(self)
+  local handle, message, code = self._open()
+  if not handle then
+    return nil, message, code
+  end
+  local ok
+  ok, message, code = restore(self, handle)
+  if ok then
+    ok, message, code = self._gather:follow(handle:fd())
+  end
+  if not ok then
+    handle:close()
+    return nil, message, code
+  end
+  self._handle, self._last, self._lost, self._tries = handle, handle, nil, 0
+  return true
+end
+
+local function schedule_retry(self)
+  local seconds = backoff.seconds(self._tries, self._seed)
+  self._tries, self._retry_at = self._tries + 1, now() + seconds
+  self._gather:arm(seconds)
+end
+
+local function protected(self, handler, ...)
+  local ok, problem = pcall(handler, ...)
+  if not ok then
+    local report = self._handlers.error or function(message) io.stderr:write("corosync: ", message, "\n") end
+    report(tostring(problem))
+  end
+end
+
+local function tell(self, name, ...)
+  if self._handlers[name] then
+    protected(self, self._handlers[name], ...)
+  end
+end
+
+local function lose(self, message)
+  self._gather:follow()
+  self._handle:close()
+  self._handle, self._lost = nil, message
+  schedule_retry(self)
+  tell(self, "disconnected", message)
+end
+
+local function retry(self)
+  if now() < self._retry_at then
+    return
+  elseif connect(self) then
+    self._gather:arm()
+    tell(self, "connected")
+  else
+    schedule_retry(self)
+  end
+end
+
+local FATAL = { not_connected = true, no_memory = true }
+
+--- Calls the handlers of the events that wait, and reconnects when it is time to. Loops call it.
+-- @tparam[opt=1000] integer budget the most events to handle
+-- @treturn integer how many were handled
+-- @treturn boolean whether more wait
+-- @error nil, message, code: "closed", "dispatching", "wrong_process", "no_stack"
+function Service:dispatch(budget)
+  if self._closed then
+    return nil, ("cannot dispatch %s: it is closed"):format(self._name), "closed"
+  elseif not self._handle then
+    retry(self)
+    return 0, false
+  end
+  local handled, more, code = self._handle:dispatch(budget)
+  if FATAL[code] then
+    lose(self, more)
+    return 0, false
+  end
+  return handled, more, code
+end
+
+--- The descriptor to wait for: the same as long as the service is open.
+-- @treturn integer
+-- @error nil, message, "closed"
+function Service:fd()
+  if self._closed then
+    return nil, ("cannot wait for %s: it is closed"):format(self._name), "closed"
+  end
+  return self._gather:fd()
+end
+
+--- Waits until dispatch may have something to do.
+-- @tparam number seconds the longest to wait
+-- @treturn boolean whether it may
+-- @error nil, message, "closed"
+function Service:wait(seconds)
+  if self._closed then
+    return nil, ("cannot wait for %s: it is closed"):format(self._name), "closed"
+  end
+  return self._handle ~= nil and self._handle:timeout() == 0 or self._gather:wait(seconds)
+end
+
+--- Whether there is a connection now.
+-- @treturn boolean
+function Service:is_connected()
+  return self._handle ~= nil
+end
+
+--- Ends it for good. Remove it from its loop before.
+-- @treturn boolean true
+function Service:close()
+  if not self._closed then
+    self._closed, self._lost = true, "it is closed"
+    self._gather:close()
+    if self._handle then
+      self._handle:close()
+      self._handle = nil
+    end
+  end
+  return true
+end
+
+--- A tracker of a service's; it stays when the connection comes back.
+-- @type Tracker
+local Tracker = {}
+Tracker.__index = Tracker
+
+--- Ends it, also while Corosync is away.
+-- @treturn boolean true
+function Tracker:cancel()
+  local ok, message, code = true, nil, nil
+  if self._service._trackers[self] and self._tracker then
+    ok, message, code = self._tracker:cancel()
+  end
+  self._service._trackers[self] = nil
+  return ok, message, code
+end
+
+local function track_key(self, key, handler)
+  local tracker, message, code = self._handle:track(key, handler)
+  if not tracker then
+    return nil, message, code
+  end
+  local lasting = setmetatable({ _service = self, _key = key, _handler = handler, _tracker = tracker }, Tracker)
+  self._trackers[lasting] = true
+  return lasting
+end
+
+--- @type Service
+
+--- Tracks: of the map a key, as its handle's method does, and answers a tracker; of the others what they tell.
+-- @treturn Tracker|boolean
+-- @error nil, message, code, as the handle's
+function Service:track(...)
+  if not self._handle then
+    return away(self, "track")
+  elseif self._name == "cmap" then
+    return track_key(self, ...)
+  end
+  self._tracks = true
+  return self._handle:track()
+end
+
+--- Ends what `track` began.
+-- @treturn boolean true
+-- @error nil, message, code
+function Service:untrack()
+  self._tracks = false
+  if not self._handle then
+    return away(self, "stop tracking")
+  end
+  return self._handle:untrack()
+end
+
+-- Every other method is the handle's.
+local function forwarded(name)
+  return function(self, ...)
+    if not self._handle then
+      return away(self, name)
+    end
+    return self._handle[name](self._handle, ...)
+  end
+end
+
+local METATABLE = {
+  __index = function(self, name)
+    local last = rawget(self, "_last")
+    if Service[name] then
+      return Service[name]
+    elseif last and last[name] then
+      return forwarded(name)
+    end
+  end,
+  __tostring = function(self)
+    return ("corosync.service %s (%s)"):format(self._name, self._handle and "open" or self._closed and "closed"
+      or "not connected")
+  end,
+}
+
+-- The handlers that are the handle's own, looked up in the given table so that they can be replaced.
+local function handle_handlers(given)
+  local own = {}
+  for name, value in pairs(given) do
+    if name ~= OWN[1] and name ~= OWN[2] then
+      own[name] = type(value) == "function" and function(...)
+        if given[name] then
+          return given[name](...)
+        end
+      end or value
+    end
+  end
+  return own
+end
+
+local function open(name, given, open_handle)
+  local gather, message, code = core.gather()
+  if not gather then
+    return nil, message, code
+  end
+  local self = setmetatable({
+    _name = name,
+    _handlers = given,
+    _gather = gather,
+    _open = open_handle,
+    _trackers = {},
+    _tracks = false,
+    _tries = 0,
+    _seed = now() * 1e6 % 1e6,
+  }, METATABLE)
+  local ok
+  ok, message, code = connect(self)
+  if not ok then
+    gather:close()
+    return nil, message, code
+  end
+  return self
+end
+
+local function check_handlers(index, given, name)
+  if given ~= nil and type(given) ~= "table" then
+    error(("bad argument #%d 'handlers' to '%s' (table expected, got %s)"):format(index, name, type(given)), 3)
+  end
+  return given or {}
+end
+
+local service = {}
+
+--- The functions of the module.
+-- @section functions
+
+--- The configuration map.
+-- @tparam[opt="icmap"] string map as for `cmap.open`
+-- @tparam[opt] table handlers those of `cmap.open`; and `disconnected(reason)`, `connected()`: values may have changed
+-- meanwhile, and the trackers tell only of what changes from then on
+-- @treturn Service
+-- @error nil, message, code, as `cmap.open`
+function service.cmap(map, handlers)
+  handlers = check_handlers(2, handlers, "cmap")
+  return open("cmap", handlers, function() return core.cmap.open(map or "icmap", handle_handlers(handlers)) end)
+end
+
+--- Quorum, whose handlers are told the present state when the connection comes back.
+-- @function service.quorum
+-- @tparam[opt] table handlers those of `quorum.open`; and `disconnected(reason)`, `connected()`
+-- @treturn Service
+-- @error nil, message, code, as `quorum.open`
+
+--- Votequorum, likewise.
+-- @function service.votequorum
+-- @tparam[opt] table handlers
+-- @treturn Service
+-- @error nil, message, code, as `votequorum.open`
+
+--- Cfg, likewise.
+-- @function service.cfg
+-- @tparam[opt] table handlers
+-- @treturn Service
+-- @error nil, message, code, as `cfg.open`
+for _, name in ipairs { "quorum", "votequorum", "cfg" } do
+  service[name] = function(handlers)
+    handlers = check_handlers(1, handlers, name)
+    return open(name, handlers, function() return core[name].open(handle_handlers(handlers)) end)
+  end
+end
+
+return service

@@ -1,0 +1,240 @@
+-- Connections that are lost, again and again, on the daemon of the node that the specs run in.
+local core = require "corosync.core"
+local corosync = require "corosync"
+local groups = require "spec.support.groups"
+local process = require "spec_process"
+local service = require "corosync.service"
+local wait = require "corosync.lab.wait"
+
+local CYCLES = tonumber(os.getenv "CYCLES") or 40
+
+local function lines_of(command)
+  local pipe = io.popen(command)
+  local count = 0
+  for _ in pipe:lines() do count = count + 1 end
+  pipe:close()
+  return count
+end
+
+-- Descriptors, threads and files in /dev/shm. The pid as /proc has it here.
+local function belongings()
+  local stat = io.open "/proc/self/stat"
+  local pid = stat:read "*n"
+  stat:close()
+  return {
+    descriptors = lines_of(("ls /proc/%d/fd"):format(pid)),
+    threads = lines_of(("ls /proc/%d/task"):format(pid)),
+    files = lines_of "ls /dev/shm",
+  }
+end
+
+local function memory()
+  collectgarbage()
+  collectgarbage()
+  return collectgarbage "count"
+end
+
+-- The connection: what a reader's descriptor is readable for first, or the descriptor itself.
+local function socket_of(handle)
+  local file = io.open(("/proc/self/fdinfo/%d"):format(handle:fd()))
+  local socket
+  for fd in file:read("*a"):gmatch "tfd:%s+(%d+)" do
+    socket = math.min(socket or math.huge, tonumber(fd))
+  end
+  file:close()
+  return socket or handle:fd()
+end
+
+after_each(groups.clean)
+
+describe("a group whose connection is lost", function()
+  local function lasting(more)
+    local seen = { joins = 0, losses = 0 }
+    local handlers = {
+      config_change = function(_, _, joined) seen.joins = seen.joins + #joined end,
+      disconnected = function() seen.losses = seen.losses + 1 end,
+      message_received = function(_, message) seen.message = message end,
+    }
+    for name, value in pairs(more or {}) do handlers[name] = value end
+    return groups.joined(handlers), seen
+  end
+
+  local function lose(group)
+    assert(process.shutdown(socket_of(group._handle)))
+  end
+
+  local function cycle(group, seen, number)
+    lose(group)
+    assert(groups.eventually(function() return seen.losses == number end))
+    assert(groups.eventually(function() return seen.joins == number + 1 end))
+    assert(group:send_message("cycle " .. number))
+    assert(groups.eventually(function() return seen.message == "cycle " .. number end))
+  end
+
+  for _, case in ipairs { { "plain", {} }, { "with a reader", { reader = true } },
+    { "with views", { view_change = function() end } } } do
+    it("comes back, " .. case[1] .. ", and leaves nothing behind", function()
+      local group, seen = lasting(case[2])
+      local own = group:address()
+      for i = 1, 5 do cycle(group, seen, i) end
+      local used, before = memory(), belongings()
+      for i = 6, CYCLES do cycle(group, seen, i) end
+      assert.is_true(memory() - used < 50)
+      assert.same(before, belongings())
+      assert.equal(own, group:address())
+    end)
+  end
+
+  it("is told of it once, and may leave or send in that handler", function()
+    local answers, group = {}, nil
+    group = lasting {
+      disconnected = function()
+        table.insert(answers, select(3, group:send_message "x"))
+        table.insert(answers, tostring(group:activate()))
+        table.insert(answers, tostring(group:deactivate()))
+      end,
+    }
+    lose(group)
+    assert(groups.eventually(function() return #answers > 0 end))
+    assert.same({ "not_connected", "true", "true" }, answers)
+    assert.equal("idle", groups.state(group))
+    assert.is_false(group:is_active())
+    assert(group:activate())
+    assert(groups.reaches(group, "joined"))
+  end)
+
+  it("comes back in steps, too", function()
+    local group, seen = lasting()
+    lose(group)
+    assert(wait.until_true(function()
+      group:step()
+      return seen.losses == 1 and seen.joins == 2
+    end, 10))
+  end)
+
+  it("waits without work until it is time", function()
+    local group, seen = lasting()
+    lose(group)
+    assert(group:wait_for(function() return seen.losses == 1 end))
+    local turns = 0
+    repeat
+      assert(group:dispatch() == 0)
+      turns = turns + 1
+      group._retry.timer:wait(10)
+    until group._retry.at <= core.now()
+    assert.is_true(turns < 5)
+    assert(groups.reaches(group, "joined"))
+  end)
+
+  it("stays out when it has left since handlers lag, until it is told to come back", function()
+    local reasons = {}
+    local group = groups.joined {
+      reader = { after = 0, limit = 10000 },
+      disconnected = function(reason) table.insert(reasons, reason) end,
+    }
+    local deadline = os.time() + 20
+    repeat
+      local _, _, code = group._handle:send(("x"):rep(1000))
+      assert(os.time() < deadline)
+    until code == "not_joined"
+    assert(groups.eventually(function() return #reasons > 0 end))
+    assert.matches("its handlers lag", reasons[1])
+    assert.equal("idle", groups.state(group))
+    assert.equal(1, #reasons)
+    assert(group:activate())
+    assert(groups.reaches(group, "joined"))
+  end)
+end)
+
+describe("a service whose connection is lost", function()
+  local made = {}
+
+  local function open(name, ...)
+    local it = assert(service[name](...))
+    made[#made + 1] = it
+    return it
+  end
+
+  after_each(function()
+    while #made > 0 do table.remove(made):close() end
+  end)
+
+  local function serve_until(it, condition)
+    assert(wait.until_true(function()
+      assert(it:dispatch())
+      return condition()
+    end, 10))
+  end
+
+  it("comes back with its trackers, which can be cancelled at any time", function()
+    local seen, back, lost = {}, 0, 0
+    local map = open("cmap", "icmap", {
+      connected = function() back = back + 1 end,
+      disconnected = function() lost = lost + 1 end,
+    })
+    local function tracker(name)
+      return assert(map:track("spec.service", function(event, _, new)
+        table.insert(seen, ("%s %s %s"):format(name, event, tostring(new)))
+      end))
+    end
+    local kept, cancelled = tracker "kept", tracker "cancelled"
+    for round = 1, CYCLES / 10 do
+      assert(process.shutdown(map._handle:fd()))
+      serve_until(map, function() return lost == round end)
+      assert.equal("not_connected", select(3, map:get "totem.version"))
+      assert.equal("not_connected", select(3, map:track("spec.service", print)))
+      if round == 1 then assert(cancelled:cancel()) end
+      serve_until(map, function() return back == round end)
+      seen = {}
+      assert(map:set("spec.service", round, "u32"))
+      serve_until(map, function() return #seen > 0 end)
+      assert.same({ ("kept %s %d"):format(round == 1 and "add" or "modify", round) }, seen)
+    end
+    assert(kept:cancel())
+    assert(map:delete "spec.service")
+  end)
+
+  it("is told of quorum again", function()
+    local told, lost = 0, 0
+    local it = open("quorum", {
+      quorum_change = function() told = told + 1 end,
+      disconnected = function() lost = lost + 1 end,
+    })
+    serve_until(it, function() return told == 1 end)
+    assert(process.shutdown(it._handle:fd()))
+    serve_until(it, function() return lost == 1 and told == 2 end)
+    assert.is_true(it:quorate())
+  end)
+
+  it("has its handle's methods and no others, and is no group", function()
+    local it = open "votequorum"
+    assert.equal("table", type(assert(it:info())))
+    assert.is_nil(it.activate)
+    assert.matches("^corosync.service votequorum %(open%)$", tostring(it))
+    assert.is_true(it:close())
+    assert.equal("closed", select(3, it:dispatch()))
+    assert.equal("closed", select(3, it:fd()))
+    assert.equal("not_connected", select(3, it:info()))
+    assert.is_true(it:close())
+  end)
+
+  it("is refused without a daemon that it trusts, and for wrong arguments", function()
+    assert.equal("access", select(3, service.cfg { daemon_user = 12345 }))
+    assert.error_matches(function() service.cmap("icmap", 5) end, "bad argument #2 'handlers' to 'cmap'")
+    assert.error_matches(function() service.quorum "x" end, "bad argument #1 'handlers' to 'quorum'")
+    assert.error_matches(function() service.quorum { quorum_chang = print } end, "unknown field")
+  end)
+
+  it("is served by the loop", function()
+    local back
+    local it = open("cmap", nil, { connected = function()
+      back = true
+      corosync.loop.stop()
+    end })
+    assert(corosync.loop.add(it))
+    assert(process.shutdown(it._handle:fd()))
+    corosync.loop.run()
+    assert.is_true(back)
+    corosync.loop.remove(it)
+  end)
+end)
