@@ -31,8 +31,8 @@
 --
 -- When Corosync goes, `disconnected(reason)` is called, and the group comes back by itself as soon as Corosync does,
 -- with pauses of at most 5 s between tries: it joins as it did first, and its addresses stay the same tables. Until
--- then sends are refused with "not_connected". It takes a loop, or calls of `dispatch`; and a Corosync that is stopped, not
--- gone, holds up the call that connects. A group whose handlers lag beyond its reader's limit has left (code
+-- then sends are refused with "not_connected". It takes a loop, or calls of `dispatch`; and a Corosync that is stopped,
+-- not gone, holds up the call that connects. A group whose handlers lag beyond its reader's limit has left (code
 -- "overflow"), and stays out: `disconnected` may activate it.
 --
 -- @module corosync.group

@@ -68,7 +68,9 @@ local passes_arguments = select(2, xpcall(function(given) return given end, erro
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
 local function protected(handler, ...)
-  if passes_arguments then
+  if handlers.guard then
+    return handlers.guard(handler, ...)
+  elseif passes_arguments then
     return xpcall(handler, with_traceback, ...)
   end
   local count, arguments = select("#", ...), { ... }
@@ -96,10 +98,38 @@ function handlers.call(group, handler, ...)
   end
 end
 
--- The table for a handle. The functions in `before`, config_change and ring_change, are called with the group and the
--- event before the script's own.
-function handlers.for_handle(group, before)
-  local own = {}
+-- A host may have its own way to call each function of a script, as xpcall with a traceback; for groups made later.
+handlers.guard = nil
+
+local GUARDED = { "config_change", "lagged", "message_received", "ring_change" }
+
+-- The same table, whose functions are called in the host's way.
+local function guarded(group, own)
+  local outer = setmetatable({}, { __index = own })
+  for _, name in ipairs(OPTIONS) do
+    outer[name] = rawget(own, name)
+  end
+  for _, name in ipairs(GUARDED) do
+    outer[name] = function(...)
+      if own[name] then
+        handlers.call(group, own[name], ...)
+      end
+    end
+  end
+  return outer
+end
+
+local function set_options(group, own)
+  for _, name in ipairs(OPTIONS) do
+    local value = group._handlers[name]
+    -- A class may have a method of that name.
+    if value ~= nil and KNOWN[name]:find(type(value), 1, true) then
+      own[name] = value
+    end
+  end
+end
+
+local function add_notes(group, own, before)
   for name, note in pairs(before) do
     own[name] = function(...)
       note(group, ...)
@@ -109,17 +139,9 @@ function handlers.for_handle(group, before)
       end
     end
   end
-  for _, name in ipairs(OPTIONS) do
-    local value = group._handlers[name]
-    -- A class may have a method of that name.
-    if value ~= nil and KNOWN[name]:find(type(value), 1, true) then
-      own[name] = value
-    end
-  end
-  if not group._class then
-    -- The others are looked up in the script's table at each event, so that they can be replaced.
-    return setmetatable(own, { __index = group._handlers })
-  end
+end
+
+local function add_methods(group, own)
   for _, name in ipairs { "lagged", "message_received" } do
     own[name] = function(...)
       local method = group[name]
@@ -128,7 +150,21 @@ function handlers.for_handle(group, before)
       end
     end
   end
-  return own
+end
+
+-- The table for a handle. The functions in `before`, config_change and ring_change, are called with the group and the
+-- event before the script's own.
+function handlers.for_handle(group, before)
+  local own = {}
+  set_options(group, own)
+  add_notes(group, own, before)
+  if group._class then
+    add_methods(group, own)
+  else
+    -- The others are looked up in the script's table at each event, so that they can be replaced.
+    setmetatable(own, { __index = group._handlers })
+  end
+  return handlers.guard and guarded(group, own) or own
 end
 
 return handlers

@@ -1,5 +1,7 @@
 -- Runs a script as a member of its group on the local Corosync.
+local core = require "corosync.binding"
 local corosync = require "corosync"
+local guards = require "corosync.handlers"
 local log = require "cpgrun.log"
 local script = require "cpgrun.script"
 local service = require "corosync.service"
@@ -48,8 +50,30 @@ local function config_change(state)
   end
 end
 
-local function handlers(state)
+local LAG_TOLD, LAG_PAUSE = 1, 10 -- seconds: what is worth a word, and how long until the next
+
+-- A warning when handlers lag, but not one for each time that they do.
+local function lagged(state)
+  local tell = global "lagged"
+  return function(seconds, events, bytes)
+    local now = core.now()
+    if seconds >= LAG_TOLD and now >= (state.next_lag or 0) then
+      state.next_lag = now + LAG_PAUSE
+      log.warning("handlers of group '%s' lag: %d events (%.1f MB) waited, the oldest for %.1f s", group.name, events,
+        bytes / 1e6, seconds)
+    end
+    return tell(seconds, events, bytes)
+  end
+end
+
+local function reader(chosen)
+  return chosen.reader_limit > 0 and { limit = chosen.reader_limit, full = chosen.reader_full } or nil
+end
+
+local function handlers(state, chosen)
   return {
+    lagged = lagged(state),
+    reader = reader(chosen),
     config_change = config_change(state),
     message_received = global "message_received",
     ring_change = global "ring_change",
@@ -142,8 +166,9 @@ local function check(chosen)
   return 0
 end
 
--- The first signal asks to stop; the second one, while the leave is under way, ends the process.
-local function stop_on_signals()
+-- The first signal asks to stop; the second one, while the leave is under way or a handler does not return, ends the
+-- process, and so does the first while the script is loaded.
+local function stop_on_signals(facts)
   local signals = {}
   for _, name in ipairs { "sigint", "sigterm" } do
     local signal = uv.new_signal()
@@ -157,6 +182,7 @@ local function stop_on_signals()
     end)
     signal:unref()
   end
+  facts.guard()
 end
 
 local function join(group)
@@ -203,7 +229,6 @@ local function leave(group)
 end
 
 local function run(group, state)
-  stop_on_signals()
   if not join(group) then
     return 1
   end
@@ -223,14 +248,40 @@ local function prepare(group, group_handlers, chosen)
   return open_services(group)
 end
 
-return function(chosen)
+local function set_limit(chosen, facts)
+  if chosen.handler_timeout then
+    if jit then
+      jit.off() -- compiled code calls no hook
+    end
+    script.protected = facts.limit(chosen.handler_timeout)
+    guards.guard = script.protected
+  end
+end
+
+local function drop_privileges(chosen, facts)
+  if chosen.user and not chosen.check then
+    return facts.become(chosen.user)
+  end
+  return true
+end
+
+return function(chosen, facts)
   local state = { status = 0 }
-  local group_handlers = handlers(state)
+  set_limit(chosen, facts)
+  if chosen.watchdog > 0 and not chosen.check then
+    core.watchdog(chosen.watchdog)
+  end
+  local group_handlers = handlers(state, chosen)
   local group = corosync.group(chosen.group or "unnamed", group_handlers)
   _G.group = group
   local ok, message = prepare(group, group_handlers, chosen)
   if ok then
+    ok, message = drop_privileges(chosen, facts)
+  end
+  if ok then
+    stop_on_signals(facts)
     ok, message = script.load(chosen.script, chosen.arguments)
+    facts.loaded()
   end
   if not ok then
     log.error(message)

@@ -15,12 +15,16 @@ local HELP = [[
   help                     shows this                stop()       ends the lab, as Ctrl-C does
 ]]
 
+local PASSED_ON = { "group", "handler_timeout", "log_level", "reader_full", "reader_limit", "user", "watchdog" }
+
 -- The program for one node: this one, without what concerns the lab.
 local function host_argv(chosen, facts)
-  local argv = { facts.program, "--log-level", chosen.log_level }
-  if chosen.group then
-    argv[#argv + 1] = "--group"
-    argv[#argv + 1] = chosen.group
+  local argv = { facts.program }
+  for _, name in ipairs(PASSED_ON) do
+    if chosen[name] then
+      argv[#argv + 1] = "--" .. name:gsub("_", "-")
+      argv[#argv + 1] = type(chosen[name]) == "number" and ("%.14g"):format(chosen[name]) or chosen[name]
+    end
   end
   argv[#argv + 1] = chosen.script
   for _, argument in ipairs(chosen.arguments) do

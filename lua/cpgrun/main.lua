@@ -26,7 +26,7 @@ return function(argv, facts)
   if chosen.lab then
     status = require("cpgrun.lab")(chosen, facts)
   else
-    status = require("cpgrun.host")(chosen)
+    status = require("cpgrun.host")(chosen, facts)
   end
   close_all()
   return status

@@ -6,6 +6,8 @@ local options = {}
 
 local TAKES_VALUE = {
   ["-g"] = true, ["--group"] = true, ["--log-level"] = true, ["--lab"] = true, ["--lab-script"] = true,
+  ["--handler-timeout"] = true, ["--reader-limit"] = true, ["--reader-full"] = true, ["--watchdog"] = true,
+  ["--user"] = true,
 }
 
 local function node_count(text)
@@ -13,6 +15,26 @@ local function node_count(text)
     return nil, "--lab takes a whole number of nodes from 1 to 8, not '" .. text .. "'"
   end
   return tonumber(text)
+end
+
+local MULTIPLES = { k = 2 ^ 10, M = 2 ^ 20, G = 2 ^ 30 }
+
+local function bytes(text)
+  local number, multiple = text:match "^(%d+)([kMG]?)$"
+  if not number then
+    return nil, "--reader-limit takes a number of bytes such as 1000, 500k, 64M or 1G, not '" .. text .. "'"
+  end
+  return tonumber(number) * (MULTIPLES[multiple] or 1)
+end
+
+local function seconds(option, lowest)
+  return function(text)
+    local number = tonumber(text)
+    if not number or number ~= number or number == math.huge or number < lowest then
+      return nil, ("%s takes a number of seconds, not '%s'"):format(option, text)
+    end
+    return number
+  end
 end
 
 local function parser(version)
@@ -27,6 +49,15 @@ local function parser(version)
   p:option("--lab", "Run the script on a private cluster of N (1 to 8) Corosync daemons on this machine.")
     :argname("N"):convert(node_count)
   p:option("--lab-script", "With --lab: a Lua file that makes faults; the lab ends when it ends."):argname("FILE")
+  p:option("--handler-timeout", "Stop a function of the script that runs for more than so many seconds.")
+    :argname("SECONDS"):convert(seconds("--handler-timeout", 0.001))
+  p:option("--reader-limit", "How many bytes may wait while handlers are slow (k, M, G); 0 leaves them to Corosync.")
+    :argname("BYTES"):convert(bytes):default("64M")
+  p:option("--reader-full", "At that limit, leave the group or stop taking from Corosync.")
+    :argname("WAY"):choices({ "leave", "stop" }):default("leave")
+  p:option("--watchdog", "Tell of a call of Corosync's that has not returned for so many seconds; 0 never does.")
+    :argname("SECONDS"):convert(seconds("--watchdog", 0)):default("1")
+  p:option("--user", "Become this user once Corosync is connected, before the script is loaded."):argname("NAME")
   p:flag("--check", "Load the script and say whether it would run; needs no Corosync.")
   p:flag("--version", "Show the versions of cpgrun, Lua and Corosync."):action(function()
     print(version)

@@ -9,6 +9,11 @@ local function traceback(problem)
   return debug.traceback(tostring(problem), 2)
 end
 
+-- How a function of the script is called: true, or false and a message with a traceback.
+function script.protected(handler)
+  return xpcall(handler, traceback)
+end
+
 -- Loads and runs the file with the given arguments as `arg`. True, or nil and a message with file and line.
 function script.load(path, arguments)
   local chunk, message = loadfile(path)
@@ -20,7 +25,7 @@ function script.load(path, arguments)
     _G.arg[i] = argument
   end
   local unpack = table.unpack or unpack -- luacheck: ignore 113
-  return xpcall(function() return chunk(unpack(arguments)) end, traceback)
+  return script.protected(function() return chunk(unpack(arguments)) end)
 end
 
 local function check_function(path, name)
@@ -74,7 +79,7 @@ function script.call(name, argument)
   if not handler then
     return true
   end
-  return xpcall(function() handler(argument) end, traceback)
+  return script.protected(function() handler(argument) end)
 end
 
 return script

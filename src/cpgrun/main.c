@@ -16,6 +16,9 @@
 
 #include "../compat.h"
 #include "../core.h"
+#include "interrupt.h"
+#include "limit.h"
+#include "user.h"
 
 #ifndef COROSYNC_VERSION
 #define COROSYNC_VERSION "unknown"
@@ -72,11 +75,14 @@ static void report(lua_State *L)
 static int call_back(lua_State *L, int arguments, int results, int flags)
 {
 	int function = lua_gettop(L) - arguments, status;
+	limit_frame frame = {0, 0};
 
 	(void)flags;
 	lua_pushcfunction(L, compat_traceback);
 	lua_insert(L, function);
+	limit_enter(L, &frame);
 	status = lua_pcall(L, arguments, results, function);
+	limit_leave(L, &frame);
 	lua_remove(L, function);
 	if (status != 0) {
 		report(L);
@@ -105,10 +111,20 @@ static int set_report(lua_State *L)
 	return 0;
 }
 
-/* What Lua cannot know by itself: a table with program (a path), version, lua and corosync (versions), set_report. */
+/* What Lua cannot do by itself. */
+static const luaL_Reg functions[] = {
+	{"become", user_become},
+	{"guard", interrupt_guard},
+	{"limit", limit_open},
+	{"loaded", interrupt_loaded},
+	{"set_report", set_report},
+	{NULL, NULL},
+};
+
+/* A table with program (a path), version, lua and corosync (versions), and the functions. [-0, +1, m] */
 static void push_facts(lua_State *L)
 {
-	lua_createtable(L, 0, 5);
+	lua_createtable(L, 0, 9);
 	lua_getfield(L, LUA_REGISTRYINDEX, "cpgrun.program");
 	lua_setfield(L, -2, "program");
 	lua_pushliteral(L, COROSYNC_LUA_VERSION);
@@ -117,8 +133,7 @@ static void push_facts(lua_State *L)
 	lua_setfield(L, -2, "lua");
 	lua_pushliteral(L, COROSYNC_VERSION);
 	lua_setfield(L, -2, "corosync");
-	lua_pushcfunction(L, set_report);
-	lua_setfield(L, -2, "set_report");
+	compat_setfuncs(L, functions);
 }
 
 typedef struct command_line {

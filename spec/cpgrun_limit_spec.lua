@@ -1,0 +1,278 @@
+-- What cpgrun does about scripts that do not return, that lag, or that should not be root.
+local lab = require "corosync.lab"
+local ordinary = require "spec.support.ordinary"
+local program = require "spec.support.cpgrun.program"
+
+local file, line, complaint = program.file, program.line, program.complaint
+
+local function cpgrun(name, text, ...)
+  local argv = { "cpgrun", ... }
+  argv[#argv + 1] = file(name .. ".lua", text)
+  return program.start((table.unpack or unpack)(argv)) -- luacheck: globals unpack
+end
+
+-- A script that hands each of these bodies to itself as a message, and ends after the last.
+local function script(bodies, before)
+  return (before or "") .. [[
+    local bodies = {]] .. table.concat(bodies, ",\n") .. [[ }
+    function message_received(_, number)
+      print("begin", number)
+      bodies[tonumber(number)]()
+      print("end", number)
+    end
+    function config_change() end
+    function started()
+      for i = 1, #bodies do assert(group:send_message(tostring(i))) end
+    end]]
+end
+
+local STOP = "function() require('corosync').loop.stop() end"
+
+describe("--handler-timeout", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  local function stopped(name, bodies, before)
+    bodies[#bodies + 1] = STOP
+    local it = cpgrun(name, script(bodies, before), "--handler-timeout", "0.2")
+    assert.same({ 0, 0 }, { it:wait(30) })
+    local text, expected = table.concat(it.errors, "\n"), #bodies - 1
+    assert.equal(expected, select(2, text:gsub("stopped, since it has run for more than 0.2 s", "")), text)
+    for number = 1, expected do
+      line(it, "^begin\t" .. number .. "$")
+      assert.not_matches("end\t" .. number, table.concat(it.lines, "\n"))
+    end
+    line(it, "^end\t" .. #bodies .. "$")
+    return text
+  end
+
+  it("stops what does not return, says where, and goes on", function()
+    local text = stopped("plain", { "function() local n = 0 while true do n = n + 1 end end" })
+    assert.matches(" error: /tmp/[^\n]*/plain.lua:1: stopped, .*\nstack traceback:\n", text)
+  end)
+
+  it("is not caught in the script", function()
+    stopped("caught", {
+      "function() while true do pcall(function() while true do end end) end end",
+      "function() while true do pcall(pcall, function() while true do end end) end end",
+      "function() while true do xpcall(function() while true do end end, function(m) return m end) end end",
+      "function() local function f(n) if n < 100 then pcall(f, n + 1) end while true do end end f(0) end",
+      "function() while true do pcall(function() for i = 1, 1e12 do tostring(i) end end) end end",
+    })
+  end)
+
+  it("reaches into coroutines, made at any time", function()
+    stopped("coroutines", {
+      "function() old() end",
+      "function() coroutine.wrap(function() while true do pcall(function() while true do end end) end end)() end",
+      "function() while true do coroutine.resume(coroutine.create(function() while true do end end)) end end",
+    }, "local old = coroutine.wrap(function() while true do pcall(function() while true do end end) end end)\n")
+  end)
+
+  it("counts for each event, and for handlers of the script's own groups", function()
+    local it = cpgrun("events", [[
+      local corosync, now = require "corosync", require("corosync.binding").now
+      local count = 0
+      local function busy(seconds)
+        local until_then = now() + seconds
+        while now() < until_then do end
+      end
+      local other = corosync.group("events too", {
+        message_received = function(_, message)
+          count = count + 1
+          busy(message == "long" and 60 or 0.1)
+          if count == 11 then corosync.loop.stop() end
+        end,
+        error = function(message) print("mine", message:match "stopped, since") end,
+      })
+      function config_change() end
+      function started()
+        assert(corosync.loop.add(other))
+        for i = 1, 11 do assert(other:send_message(i == 5 and "long" or "short")) end
+      end]], "--handler-timeout", "0.5")
+    assert.same({ 0, 0 }, { it:wait(30) })
+    assert.same({ "mine\tstopped, since" }, it.lines)
+    assert.not_matches("error: ", table.concat(it.errors, "\n"))
+  end)
+
+  it("ends a script that does not end loading, and stops timers and started", function()
+    local it = cpgrun("loading", "while true do pcall(function() while true do end end) end",
+      "--handler-timeout", "0.2")
+    assert.same({ 1, 0 }, { it:wait(10) })
+    complaint(it, "loading.lua:1: stopped, since it has run for more than 0.2 s")
+    it = cpgrun("timers", [[
+      local uv = require "luv"
+      function config_change() end
+      function started()
+        uv.new_timer():start(0, 0, function() while true do end end)
+        uv.new_timer():start(300, 0, function() require("corosync").loop.stop() end)
+        while true do end
+      end]], "--handler-timeout", "0.2")
+    assert.same({ 0, 0 }, { it:wait(10) })
+    assert.equal(2, select(2, table.concat(it.errors, "\n"):gsub("stopped, since", "")))
+  end)
+
+  it("is a number of seconds", function()
+    for _, wrong in ipairs { "0", "-1", "x", "nan", "inf" } do
+      local code, _, errors = program.run("cpgrun", "--handler-timeout", wrong, "x.lua")
+      assert.not_equal(0, code)
+      assert.matches("%-%-handler%-timeout", errors)
+    end
+  end)
+end)
+
+describe("a signal", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  for name, number in pairs { sigint = 2, sigterm = 15 } do
+    it("ends a handler that does not return, the second time: " .. name, function()
+      local it = cpgrun("stuck", script { "function() while true do end end" })
+      line(it, "^begin\t1$")
+      it:kill(name)
+      assert.is_nil((it:wait(0.3)))
+      it:kill(name)
+      assert.same({ 128 + number, 0 }, { it:wait(10) })
+      complaint(it, "^cpgrun: ended by a signal while the script was running$")
+    end)
+
+    it("ends a script that is still loaded: " .. name, function()
+      local it = cpgrun("slow", "print 'loading' while true do end")
+      line(it, "^loading$")
+      it:kill(name)
+      assert.same({ 128 + number, 0 }, { it:wait(10) })
+    end)
+  end
+
+  it("is still a script's own, too", function()
+    local it = cpgrun("own", [[
+      require("luv").new_signal():start("sigint", function() print "mine" end)
+      function config_change() end
+      function started() print "up" end
+      function stopping() print "bye" end]])
+    line(it, "^up$")
+    it:kill "sigint"
+    assert.same({ 0, 0 }, { it:wait(10) })
+    table.sort(it.lines)
+    assert.same({ "bye", "mine", "up" }, it.lines)
+  end)
+end)
+
+describe("slow handlers", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  local SLOW = [[
+    local now = require("corosync.binding").now
+    local seen, lags = 0, 0
+    function config_change() end
+    function lagged(seconds, events, bytes) print("lagged", seconds > 1, events > 100, bytes > 100000) end
+    function disconnected(reason) print("disconnected", reason:match "its handlers lag") end
+    function message_received(_, message)
+      seen = seen + 1
+      if seen == 1 then
+        print "asleep"
+        local until_then = now() + 1.5
+        while now() < until_then do end
+      elseif message == "last" then
+        print("seen", seen)
+        require("corosync").loop.stop()
+      end
+    end]]
+  local FLOOD = [[
+    function config_change() end
+    function started()
+      for i = 1, 1000 do assert(group:send_message(("x"):rep(1000))) end
+      assert(group:send_message "last")
+      require("corosync").loop.stop()
+    end]]
+
+  local function flooded(...)
+    local slow = cpgrun("slow", SLOW, "--group", "slow", ...)
+    complaint(slow, "info: joined")
+    assert.same({ 0, 0 }, { cpgrun("flood", FLOOD, "--group", "slow"):wait(20) })
+    return slow
+  end
+
+  it("are told of, and nothing is lost", function()
+    local slow = flooded()
+    assert.same({ 0, 0 }, { slow:wait(20) })
+    line(slow, "^lagged\ttrue\ttrue\ttrue$")
+    line(slow, "^seen\t1001$")
+    complaint(slow, "warning: handlers of group 'slow' lag: %d+ events %(%d+%.%d MB%) waited, the oldest for %d+%.%d s")
+  end)
+
+  it("end it at the limit", function()
+    local slow = flooded("--reader-limit", "100k")
+    assert.same({ 1, 0 }, { slow:wait(20) })
+    line(slow, "^disconnected\tits handlers lag$")
+    complaint(slow, "error: cannot dispatch cpg: its handlers lag")
+    assert.not_matches("seen", table.concat(slow.lines, "\n"))
+  end)
+
+  for _, options in ipairs { { "--reader-limit", "100k", "--reader-full", "stop" }, { "--reader-limit", "0" } } do
+    it("lose nothing with " .. table.concat(options, " "), function()
+      local slow = flooded((table.unpack or unpack)(options))
+      assert.same({ 0, 0 }, { slow:wait(20) })
+      line(slow, "^seen\t1001$")
+    end)
+  end
+
+  it("have limits that are numbers of bytes", function()
+    for _, wrong in ipairs { "x", "-1", "1T", "1.5M", "" } do
+      local code, _, errors = program.run("cpgrun", "--reader-limit", wrong, "x.lua")
+      assert.not_equal(0, code)
+      assert.matches("%-%-reader%-limit", errors)
+    end
+  end)
+end)
+
+describe("--user", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  local WHO = [[
+    print("loaded as", require("luv").getuid(), (io.open("/proc/self/status"):read "*a"):match "Groups:\t(%d*)")
+    function config_change() end
+    function started() print("started as", require("luv").getuid()) require("corosync").loop.stop() end]]
+
+  it("runs the script as that user, with the connections that root has opened", function()
+    if #ordinary.prefix == 0 then
+      pending "no other user exists in this namespace"
+      return
+    end
+    local it = cpgrun("who", WHO, "--user", "nobody")
+    assert.same({ 0, 0 }, { it:wait(10) }, table.concat(it.errors, "\n"))
+    assert.same({ "loaded as\t65534\t65534", "started as\t65534" }, it.lines)
+  end)
+
+  it("is refused for a user that there is not, or without root", function()
+    local it = cpgrun("nowho", WHO, "--user", "no such user")
+    assert.same({ 1, 0 }, { it:wait(10) })
+    complaint(it, "error: cannot become the user 'no such user': there is no such user")
+    it = program.start("setpriv", "--bounding-set=-setuid,-setgid", "--inh-caps=-setuid,-setgid", "cpgrun", "--user",
+      "nobody", file("nowho.lua", WHO))
+    assert.same({ 1, 0 }, { it:wait(10) })
+    complaint(it, "error: cannot become the user 'nobody': that takes root")
+    assert.same({}, it.lines)
+  end)
+end)
+
+describe("--watchdog", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  it("tells of a call that does not return", function()
+    local cluster = assert(lab.start(1))
+    finally(function() assert(cluster:stop()) end)
+    local it = assert(cluster:run(1, { "cpgrun", "--watchdog", "0.2", file("blocked.lua", [[
+      function config_change() end
+      function started() print "up" end]]) }))
+    line(it, "^up$")
+    assert(cluster:pause(1))
+    it:kill "sigterm"
+    complaint(it, "warning: cpg: leave of group 'blocked' has not returned for %d+ s", 20)
+    assert(cluster:resume(1))
+    assert.same({ 0, 0 }, { it:wait(20) })
+  end)
+end)

@@ -1,0 +1,16 @@
+/*
+ * SIGINT and SIGTERM while Lua runs: luv's handlers wait until the loop turns, which a script may never let happen. So
+ * the first signal is luv's, unless the script is still being loaded, and the second ends the process.
+ */
+#ifndef CPGRUN_INTERRUPT_H
+#define CPGRUN_INTERRUPT_H
+
+#include <lua.h>
+
+/* Lua: guard() goes before the handlers that luv has installed, and takes the script for not loaded. */
+int interrupt_guard(lua_State *L);
+
+/* Lua: loaded() lets luv have the first signal. */
+int interrupt_loaded(lua_State *L);
+
+#endif

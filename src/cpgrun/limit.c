@@ -1,0 +1,98 @@
+#include "limit.h"
+
+#include <stdbool.h>
+
+#include "../clock.h"
+#include "../compat.h"
+
+/* Instructions between two looks at the clock. */
+#define COUNT 10000
+
+typedef struct limit {
+	double seconds;
+	double deadline; /* 0 when no function of the script runs */
+} limit;
+
+/* Its address is the key in the registry. */
+static const char key;
+
+static limit *find(lua_State *L)
+{
+	limit *l;
+
+	lua_pushlightuserdata(L, (void *)(uintptr_t)&key);
+	lua_rawget(L, LUA_REGISTRYINDEX);
+	l = lua_touserdata(L, -1);
+	lua_pop(L, 1);
+	return l;
+}
+
+/* Level 0 is the function that was interrupted. */
+static void look(lua_State *L, lua_Debug *activation)
+{
+	const limit *l = find(L);
+	bool is_over = l->deadline != 0 && clock_seconds() > l->deadline;
+
+	(void)activation;
+	if (is_over) {
+		lua_sethook(L, look, LUA_MASKCOUNT, 1);
+		luaL_where(L, 0);
+		lua_pushfstring(L, "stopped, since it has run for more than %f s (--handler-timeout)", (lua_Number)l->seconds);
+		lua_concat(L, 2);
+		(void)lua_error(L);
+	} else if (lua_gethookcount(L) == 1) {
+		lua_sethook(L, look, LUA_MASKCOUNT, COUNT);
+	}
+}
+
+void limit_enter(lua_State *L, limit_frame *frame)
+{
+	limit *l = find(L);
+
+	if (l != NULL) {
+		frame->began = clock_seconds();
+		frame->outer = l->deadline;
+		l->deadline = frame->began + l->seconds;
+	}
+}
+
+void limit_leave(lua_State *L, const limit_frame *frame)
+{
+	limit *l = find(L);
+
+	if (l != NULL) {
+		l->deadline = frame->outer == 0 ? 0 : frame->outer + clock_seconds() - frame->began;
+		lua_sethook(L, look, LUA_MASKCOUNT, COUNT);
+	}
+}
+
+static int call(lua_State *L)
+{
+	limit_frame frame = {0, 0};
+	int status;
+
+	luaL_checkany(L, 1);
+	lua_pushcfunction(L, compat_traceback);
+	lua_insert(L, 1);
+	limit_enter(L, &frame);
+	status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 1);
+	limit_leave(L, &frame);
+	lua_pushboolean(L, status == 0);
+	lua_replace(L, 1);
+	return lua_gettop(L);
+}
+
+int limit_open(lua_State *L)
+{
+	double seconds = (double)luaL_checknumber(L, 1);
+	limit *l;
+
+	luaL_argcheck(L, seconds > 0, 1, "seconds must be more than 0");
+	lua_pushlightuserdata(L, (void *)(uintptr_t)&key);
+	l = compat_newuserdata(L, sizeof *l);
+	*l = (limit){.seconds = seconds};
+	lua_rawset(L, LUA_REGISTRYINDEX);
+	lua_sethook(L, look, LUA_MASKCOUNT, COUNT);
+	lua_pushcfunction(L, call);
+	return 1;
+}

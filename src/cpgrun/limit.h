@@ -1,0 +1,30 @@
+/*
+ * A limit to the time that a function of the script may take. A count hook looks at the clock, and raises an error when
+ * the time is over; and again at the script's next instruction, until the error has left the script, whatever that
+ * catches. C functions that do not return, finalizers and message handlers of xpcall are out of its reach: Lua calls no
+ * hook there.
+ */
+#ifndef CPGRUN_LIMIT_H
+#define CPGRUN_LIMIT_H
+
+#include <lua.h>
+
+/*
+ * Lua: limit(seconds) -> call. Coroutines made from then on are under the limit, too.
+ *
+ *   call(function, ...)  as xpcall with a traceback for a handler: true and results, or false and the message
+ */
+int limit_open(lua_State *L);
+
+typedef struct limit_frame {
+	double began, outer;
+} limit_frame;
+
+/*
+ * Around a protected call of a script's function from C. One within another does not count for that. Without a limit they
+ * do nothing. [-0, +0, -]
+ */
+void limit_enter(lua_State *L, limit_frame *frame);
+void limit_leave(lua_State *L, const limit_frame *frame);
+
+#endif

@@ -1,0 +1,38 @@
+#include "user.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+
+/* The groups first, since only root may change them. Answers an error number, or 0. */
+static int drop(const struct passwd *user)
+{
+	if (initgroups(user->pw_name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0) {
+		return errno;
+	}
+	/* What can be taken back was not given up. */
+	return user->pw_uid != 0 && (setuid(0) == 0 || seteuid(0) == 0) ? EPERM : 0;
+}
+
+int user_become(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	const struct passwd *user;
+	int error;
+
+	errno = 0;
+	user = getpwnam(name);
+	error = user == NULL ? errno : drop(user);
+	if (user != NULL && error == 0) {
+		lua_pushboolean(L, 1);
+		return 1;
+	}
+	lua_pushnil(L);
+	lua_pushfstring(L, "cannot become the user '%s': %s", name,
+		error == 0 ? "there is no such user" : error == EPERM ? "that takes root" : strerror(error));
+	return 2;
+}
