@@ -8,7 +8,7 @@ files["examples"] = {
     "disconnected", "lagged", "group_name" },
   read_globals = { "cmap", "quorum", group = { other_fields = true, fields = { settle = { read_only = false } } } },
 }
-files["bench/host.lua"] = files["examples"]
+files["bench/host.lua"], files["soak/member.lua"] = files["examples"], files["examples"]
 -- In nginx.
 for _, path in ipairs { "lua/corosync/bell.lua", "lua/corosync/resty.lua", "examples/nginx", "spec/support/nginx/app.lua" } do
   files[path] = { std = "ngx_lua" }

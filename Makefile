@@ -65,10 +65,10 @@ CPGRUN_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/cpgrun/*.c)
 SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan
 
 LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
-LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua))
+LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/history/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
-.PHONY: all binding cpgrun nginx-binding demo check lint coverage specs valgrind tsan bench bench-resty docs install install-binding install-cpgrun deps clean
+.PHONY: all binding cpgrun nginx-binding demo check lint coverage specs valgrind tsan bench bench-resty soak docs install install-binding install-cpgrun deps clean
 
 all: binding cpgrun
 
@@ -172,6 +172,11 @@ specs: all nginx-binding $(SPEC_PROGRAMS)
 valgrind: all $(BUILD)/spec/spec_process.so
 	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA="valgrind -q --leak-check=full --keep-debuginfo=yes --error-exitcode=9 --suppressions=spec/support/valgrind.supp $(LUA)" BUSTED=$(BUSTED) \
 		tools/run-specs spec/core
+
+# Five nodes, all sending, random faults: SECONDS of them.
+SECONDS ?= 600
+soak: all
+	@$(CPGRUN) check --nodes 5 --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) soak/member.lua
 
 # Many rounds of what `make check` does a few of.
 tsan: all $(SPEC_PROGRAMS)

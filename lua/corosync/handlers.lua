@@ -98,19 +98,23 @@ function handlers.call(group, handler, ...)
   end
 end
 
--- A host may have its own way to call each function of a script, as xpcall with a traceback; for groups made later.
-handlers.guard = nil
+-- For groups made later: a host may have its own way to call each function of a script, as xpcall with a traceback; and
+-- somebody may want to know of each event, the group, the handler's name and its arguments, before a handler does.
+handlers.guard, handlers.observe = nil, nil
 
-local GUARDED = { "config_change", "lagged", "message_received", "ring_change" }
+local WRAPPED = { "config_change", "lagged", "message_received", "ring_change" }
 
--- The same table, whose functions are called in the host's way.
-local function guarded(group, own)
+-- The same table, whose functions are called so.
+local function wrapped(group, own)
   local outer = setmetatable({}, { __index = own })
   for _, name in ipairs(OPTIONS) do
     outer[name] = rawget(own, name)
   end
-  for _, name in ipairs(GUARDED) do
+  for _, name in ipairs(WRAPPED) do
     outer[name] = function(...)
+      if handlers.observe then
+        handlers.observe(group, name, ...)
+      end
       if own[name] then
         handlers.call(group, own[name], ...)
       end
@@ -164,7 +168,7 @@ function handlers.for_handle(group, before)
     -- The others are looked up in the script's table at each event, so that they can be replaced.
     setmetatable(own, { __index = group._handlers })
   end
-  return handlers.guard and guarded(group, own) or own
+  return (handlers.guard or handlers.observe) and wrapped(group, own) or own
 end
 
 return handlers

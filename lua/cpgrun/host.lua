@@ -2,6 +2,7 @@
 local core = require "corosync.binding"
 local corosync = require "corosync"
 local guards = require "corosync.handlers"
+local history = require "corosync.history"
 local log = require "cpgrun.log"
 local script = require "cpgrun.script"
 local service = require "corosync.service"
@@ -265,8 +266,17 @@ local function drop_privileges(chosen, facts)
   return true
 end
 
+-- For `cpgrun check`.
+local function record_history()
+  local folder = os.getenv "CPGRUN_HISTORY"
+  if folder then
+    history.record(folder)
+  end
+end
+
 return function(chosen, facts)
   local state = { status = 0 }
+  record_history()
   set_limit(chosen, facts)
   if chosen.watchdog > 0 and not chosen.check then
     core.watchdog(chosen.watchdog)

@@ -16,18 +16,18 @@ local function close_all()
   end
 end
 
+-- The program that does what was chosen.
+local function program_of(chosen)
+  return require(chosen.under_faults and "cpgrun.check" or chosen.lab and "cpgrun.lab" or "cpgrun.host")
+end
+
 return function(argv, facts)
   local version = ("cpgrun %s\n%s\nCorosync %s (built with)"):format(facts.version, facts.lua, facts.corosync)
   local chosen = options.parse(argv, version)
   log.level = chosen.log_level
   facts.set_report(log.error)
   io.stdout:setvbuf("line") -- a member's output is watched as it comes, through pipes too
-  local status
-  if chosen.lab then
-    status = require("cpgrun.lab")(chosen, facts)
-  else
-    status = require("cpgrun.host")(chosen, facts)
-  end
+  local status = program_of(chosen)(chosen, facts)
   close_all()
   return status
 end

@@ -67,11 +67,11 @@ local function parser(version)
 end
 
 -- What follows the script is the script's, even if it looks like an option.
-local function mark_end_of_options(argv)
+local function mark_end_of_options(argv, takes_value)
   local marked, i = {}, 1
   while argv[i] and argv[i]:sub(1, 1) == "-" and argv[i] ~= "-" and argv[i] ~= "--" do
     marked[#marked + 1] = argv[i]
-    if TAKES_VALUE[argv[i]] and argv[i + 1] then
+    if takes_value[argv[i]] and argv[i + 1] then
       i = i + 1
       marked[#marked + 1] = argv[i]
     end
@@ -86,10 +86,47 @@ local function mark_end_of_options(argv)
   return marked
 end
 
+local function whole(option, lowest, highest)
+  return function(text)
+    local number = text:match "^%d+$" and tonumber(text)
+    if not number or number < lowest or number > highest then
+      return nil, ("%s takes a whole number from %d to %d, not '%s'"):format(option, lowest, highest, text)
+    end
+    return number
+  end
+end
+
+local CHECK_TAKES_VALUE = { ["--seed"] = true, ["--seconds"] = true, ["--nodes"] = true }
+
+local function check_parser()
+  local p = argparse("cpgrun check", "Runs a script on a private cluster under random faults, and judges what its "
+    .. "members have sent and been told.")
+  p:argument("script", "The script, as for cpgrun.")
+  p:argument("arguments", "What the script finds in its global table arg."):args("*")
+  p:option("--seed", "The number that the faults follow from; else one of the time's."):argname("N")
+    :convert(whole("--seed", 0, 2 ^ 31 - 2))
+  p:option("--seconds", "How long to go on."):argname("SECONDS"):convert(seconds("--seconds", 1)):default("60")
+  p:option("--nodes", "How many nodes, 2 to 8."):argname("N"):convert(whole("--nodes", 2, 8)):default("3")
+  return p
+end
+
+local function parse_check(argv)
+  local words = {}
+  for i = 2, #argv do
+    words[#words + 1] = argv[i]
+  end
+  local parsed = check_parser():parse(mark_end_of_options(words, CHECK_TAKES_VALUE))
+  parsed.under_faults, parsed.seed, parsed.log_level = true, parsed.seed or os.time() % (2 ^ 31 - 2), "info"
+  return parsed
+end
+
 -- A table with the options; ends the process for --help, --version and wrong usage.
 function options.parse(argv, version)
+  if argv[1] == "check" then
+    return parse_check(argv)
+  end
   local p = parser(version)
-  local parsed = p:parse(mark_end_of_options(argv))
+  local parsed = p:parse(mark_end_of_options(argv, TAKES_VALUE))
   if parsed.lab_script and not parsed.lab then
     p:error("--lab-script goes with --lab")
   end

@@ -1,0 +1,79 @@
+--- Histories: what each member of a group has sent, delivered and been told, written down as it happens; and a judge
+-- that says whether that can be true.
+--
+-- Judged is what extended virtual synchrony (Moser, Amir, Melliar-Smith, Agarwal, 1994) and this library promise. A
+-- violation is named by its letter:
+--
+-- - a: what is delivered was sent, once, with the same bytes
+-- - b: a sender's messages come in its order, without a gap within a configuration
+-- - c: any two members deliver in the same order what both deliver
+-- - d: a member's own messages are delivered to it while it stays one
+-- - e: members are those before, less who left, and who joined; for a reason that there is
+-- - f: members that go together from one configuration and ring to the next have delivered the same between them
+-- - g: a send that was answered with true is delivered to the sender, unless its membership ended
+-- - h: a send that was refused is delivered to nobody
+-- - i: nothing is delivered before the join, or after the leave
+-- - k: when all is whole again, all members have the same view
+-- - l: every error of a handler is reported, and nothing is left over at the end
+--
+-- A history is a text file, one for each group of each process, one event a line. It is written without a buffer, a
+-- send before it is tried: what a process that is killed has done, its file has.
+--
+-- Messages are told apart by a digest of at most 192 of their bytes and their length: who wants every byte compared
+-- does it in the handler.
+-- @module corosync.history
+local judge = require "corosync.history.judge"
+local reader = require "corosync.history.reader"
+local recorder = require "corosync.history.recorder"
+
+local history = {}
+
+--- From now on, records all groups of this process that are made later.
+-- @function history.record
+-- @tparam string folder where the files are made
+history.record = recorder.start
+
+--- Writes a line of the script's own into a group's history: "quiet" (all that was sent should have come back), "raise
+-- word" (an error with that word is about to be raised), or "usage descriptors kilobytes".
+-- @function history.note
+-- @tparam Group group
+-- @tparam string line
+history.note = recorder.note
+
+--- Reads a history.
+-- @function history.parse
+-- @tparam string text
+-- @tparam string name for messages
+-- @treturn table its events
+-- @error nil, message: the line that is none
+history.parse = reader.parse
+
+--- Judges histories that belong together.
+-- @function history.judge
+-- @tparam table histories an array of what `parse` has answered
+-- @treturn table report: `ok`; `violations`, an array of tables with `rule`, `text`, `history` and `line`; `figures`, a
+-- table with the numbers of histories, lives, configurations, messages and deliveries
+history.judge = judge.judge
+
+--- Reads and judges files.
+-- @tparam table paths an array
+-- @treturn table report, as of `judge`
+-- @error nil, message
+function history.check(paths)
+  local histories = {}
+  for i, path in ipairs(paths) do
+    local file, message = io.open(path)
+    if not file then
+      return nil, message
+    end
+    local text = file:read "*a"
+    file:close()
+    histories[i], message = reader.parse(text, path)
+    if not histories[i] then
+      return nil, message
+    end
+  end
+  return judge.judge(histories)
+end
+
+return history

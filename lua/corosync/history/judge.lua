@@ -1,0 +1,357 @@
+-- Finds what cannot be true in histories that belong together.
+local lives = require "corosync.history.lives"
+
+local judge = {}
+
+local MOST = 100 -- violations: who has more has seen enough
+
+-- ---- who has sent what ----
+
+-- Where in a stream each digest is: its position, or false when it is there more than once.
+local function index_of(stream)
+  local positions, all = {}, {}
+  for i, digest in ipairs(stream) do
+    if positions[digest] == nil then
+      positions[digest] = i
+      all[digest] = { i }
+    else
+      positions[digest] = false
+      table.insert(all[digest], i)
+    end
+  end
+  return positions, all
+end
+
+local function prepare(case, number)
+  case.number = number
+  case.positions, case.all = index_of(case.stream)
+  case.straddles = {}
+end
+
+local function fits(case, block, offset)
+  for k, delivery in ipairs(block) do
+    if case.stream[offset + k] ~= delivery.digest then
+      return false
+    end
+  end
+  return true
+end
+
+-- The offset at which a block of deliveries is in the sender's stream: one's own follows the last; others' is found
+-- by a message that is there once. Nil when there is none: equal messages may be here or there.
+local function offset_of(case, block, from, is_own)
+  if is_own and fits(case, block, from) then
+    return from
+  end
+  for k, delivery in ipairs(block) do
+    local position = case.positions[delivery.digest]
+    if position then
+      return position - k
+    end
+  end
+  for _, position in ipairs(case.all[block[1].digest] or {}) do
+    if fits(case, block, position - 1) then
+      return nil
+    end
+  end
+  return from
+end
+
+-- Why this message is not the expected one.
+local function explain(court, life, case, delivery, expected)
+  local position = case.positions[delivery.digest]
+  local what = ("message %s of %s"):format(delivery.digest, delivery.sender)
+  if position == nil and case.refused[delivery.digest] then
+    court.complain("h", what .. " was refused when it was sent", life.history, delivery.line)
+  elseif position == nil then
+    court.complain("a", what .. " was never sent", life.history, delivery.line)
+  elseif position and life.seen[case.number * 2 ^ 32 + position] then
+    court.complain("a", what .. " is delivered again", life.history, delivery.line)
+  elseif position and position < expected then
+    court.complain("b", what .. " comes after a later one", life.history, delivery.line)
+  else
+    court.complain("b", ("%s comes, and %s is missing before it"):format(what, tostring(case.stream[expected])),
+      life.history, delivery.line)
+  end
+  return position
+end
+
+-- Gives each delivery of a block its place in the sender's stream.
+local function place(court, life, case, block, from)
+  local offset = offset_of(case, block, from, case.address == life.address)
+  if not offset then
+    return from
+  end
+  local next_one = offset + 1
+  if next_one <= from and case.stream[next_one] == block[1].digest then
+    explain(court, life, case, block[1], from + 1)
+  end
+  for _, delivery in ipairs(block) do
+    while case.stream[next_one] ~= delivery.digest and case.straddles[next_one] do
+      next_one = next_one + 1
+    end
+    if case.stream[next_one] ~= delivery.digest then
+      next_one = explain(court, life, case, delivery, next_one) or next_one - 1
+    end
+    delivery.id = case.number * 2 ^ 32 + next_one
+    life.seen[delivery.id] = true
+    next_one = next_one + 1
+  end
+  return next_one - 1
+end
+
+-- The deliveries of a state by sender, in order.
+local function blocks_of(state)
+  local blocks, senders = {}, {}
+  for _, delivery in ipairs(state.deliveries) do
+    local block = blocks[delivery.sender]
+    if not block then
+      block = {}
+      blocks[delivery.sender] = block
+      senders[#senders + 1] = delivery.sender
+    end
+    block[#block + 1] = delivery
+  end
+  return blocks, senders
+end
+
+-- Corosync cuts messages into frames, and its frames of one message may be sent on two rings, one before and one after a
+-- change. Then only those deliver it who were on both with the sender. So what a sender has sent before a change of ring
+-- and delivered after it, or never, others may miss (docs/testing.md).
+local function find_straddling(case)
+  local came_back = {}
+  case.straddles = {}
+  for _, life in ipairs(case.lives) do
+    for _, state in ipairs(life.states) do
+      for _, delivery in ipairs(state.deliveries) do
+        if delivery.sender == case.address and delivery.id then
+          came_back[delivery.id - case.number * 2 ^ 32] = delivery.rings
+        end
+      end
+    end
+  end
+  for position in ipairs(case.stream) do
+    case.straddles[position] = came_back[position] ~= case.sent_in[position] or nil
+  end
+end
+
+-- Answers where in the sender's stream the block ends.
+local function place_block(court, life, sender, block, from)
+  local case = court.cases[life.group][sender]
+  if case then
+    return place(court, life, case, block, from)
+  end
+  court.complain("a", "a message of " .. sender .. ", of which there is no history", life.history, block[1].line)
+end
+
+-- Rules a, b and h, of one's own messages or of others'.
+local function place_all(court, life, own)
+  local last = {} -- by sender
+  life.seen = life.seen or {}
+  for _, state in ipairs(life.states) do
+    local blocks, senders = blocks_of(state)
+    for _, sender in ipairs(senders) do
+      if (sender == life.address) == own then
+        local from = last[sender] or own and life.first - 1 or 0
+        last[sender] = place_block(court, life, sender, blocks[sender], from)
+      end
+    end
+  end
+end
+
+-- ---- between members ----
+
+local function sequence_of(life)
+  local ids, lines = {}, {}
+  for _, state in ipairs(life.states) do
+    for _, delivery in ipairs(state.deliveries) do
+      ids[#ids + 1], lines[#lines + 1] = delivery.id or 0, delivery.line
+    end
+  end
+  return ids, lines
+end
+
+-- Rule c.
+local function compare_order(court, life, places, other)
+  local last = 0
+  for i, id in ipairs(other.ids) do
+    local here = places[id]
+    if here and here < last then
+      court.complain("c", ("%s delivers message %d of the order of %s:%d after a later one"):format(other.address, here,
+        life.history.name, life.lines[here]), other.history, other.lines[i])
+      return
+    end
+    last = here or last
+  end
+end
+
+local function compare_orders(court, all)
+  for i, life in ipairs(all) do
+    local places = {}
+    for place_of, id in ipairs(life.ids) do
+      places[id] = place_of
+    end
+    places[0] = nil
+    for k = i + 1, #all do
+      if all[k].group == life.group then
+        compare_order(court, life, places, all[k])
+      end
+    end
+  end
+end
+
+-- What all that go together must have delivered.
+local function shared(court, life, state)
+  local found = {}
+  for _, delivery in ipairs(state.deliveries) do
+    local case = court.cases[life.group][delivery.sender]
+    if not case or not delivery.id or not case.straddles[delivery.id - case.number * 2 ^ 32] then
+      found[#found + 1] = delivery.sender .. " " .. delivery.digest
+    end
+  end
+  return found
+end
+
+local function is_equal(one, other)
+  if #one ~= #other then
+    return false
+  end
+  for i, item in ipairs(one) do
+    if item ~= other[i] then
+      return false
+    end
+  end
+  return true
+end
+
+-- Rule f.
+local function compare_sets(court, all)
+  local first = {} -- by group and passage
+  for _, life in ipairs(all) do
+    for i = 1, #life.states - 1 do
+      local state = life.states[i]
+      local passage = life.group .. " " .. state.key .. ">" .. life.states[i + 1].key
+      local other = first[passage]
+      local own = shared(court, life, state)
+      if not other then
+        first[passage] = { state = state, life = life, shared = own }
+      elseif not is_equal(own, other.shared) then
+        local at = state.deliveries[#state.deliveries] or { line = 0 }
+        local text = ("%s and %s go together from %s, having delivered different messages, %d and %d"):format(
+          life.address, other.life.address, state.key, #own, #other.shared)
+        court.complain("f", text, life.history, at.line)
+      end
+    end
+  end
+end
+
+-- ---- a member by itself ----
+
+-- Rules d and g: what comes back is what was sent in this life, from the first on; after "quiet" all of it.
+local function check_own(court, life, case)
+  local expected = life.first
+  for _, state in ipairs(life.states) do
+    for _, delivery in ipairs(state.deliveries) do
+      if delivery.sender == life.address and delivery.id then
+        local position = delivery.id - case.number * 2 ^ 32
+        if position > expected then
+          court.complain("d", ("its own message %s did not come back, and later ones did"):format(case.stream[expected]),
+            life.history, delivery.line)
+        end
+        expected = position + 1
+      end
+    end
+  end
+  if life.quiet and expected <= life.quiet then
+    court.complain("g", ("its own message %s was answered with true, and did not come back"):format(
+      case.stream[expected]), life.history, 0)
+  end
+end
+
+-- Rule k.
+local function check_settled(court, of_group)
+  local expected = {}
+  for address, case in pairs(of_group) do
+    if case.settled then
+      expected[#expected + 1] = address
+    end
+  end
+  table.sort(expected)
+  local members = table.concat(expected, ",")
+  for _, case in pairs(of_group) do
+    if case.settled and case.settled ~= members then
+      court.complain("k", ("when all was whole it saw %s, and there were %s"):format(case.settled, members),
+        case.history, 0)
+    end
+  end
+end
+
+-- ---- the whole ----
+
+local function new_court()
+  local court = { cases = {}, violations = {} }
+  function court.complain(rule, text, history, line)
+    if #court.violations < MOST then
+      table.insert(court.violations, { rule = rule, text = text, history = history.name, line = line })
+    end
+  end
+  return court
+end
+
+local function open_cases(court, histories)
+  local all, cases = {}, {}
+  for number, history in ipairs(histories) do
+    local case = lives.of(history, court.complain)
+    cases[number] = case
+    prepare(case, number)
+    case.group = case.group or ""
+    court.cases[case.group] = court.cases[case.group] or {}
+    if case.address then
+      court.cases[case.group][case.address] = case
+    elseif case.settled then
+      court.complain("k", "when all was whole it had never joined", history, 0)
+    end
+    for _, life in ipairs(case.lives) do
+      life.group, life.case = case.group, case
+      all[#all + 1] = life
+    end
+  end
+  return all, cases
+end
+
+local function figures_of(cases, all)
+  local figures = { histories = #cases, lives = #all, configurations = 0, messages = 0, deliveries = 0 }
+  for _, life in ipairs(all) do
+    figures.configurations = figures.configurations + #life.states
+    figures.deliveries = figures.deliveries + #life.ids
+  end
+  for _, case in ipairs(cases) do
+    figures.messages = figures.messages + case.certain
+  end
+  return figures
+end
+
+function judge.judge(histories)
+  local court = new_court()
+  local all, cases = open_cases(court, histories)
+  -- First each sender's own, which say what others may miss.
+  for _, life in ipairs(all) do
+    place_all(court, life, true)
+  end
+  for _, case in ipairs(cases) do
+    find_straddling(case)
+  end
+  for _, life in ipairs(all) do
+    place_all(court, life, false)
+    life.ids, life.lines = sequence_of(life)
+    check_own(court, life, life.case)
+  end
+  compare_orders(court, all)
+  compare_sets(court, all)
+  for _, of_group in pairs(court.cases) do
+    check_settled(court, of_group)
+  end
+  return { ok = #court.violations == 0, violations = court.violations, figures = figures_of(cases, all) }
+end
+
+return judge

@@ -1,0 +1,65 @@
+-- Reads what the recorder has written.
+local reader = {}
+
+-- By the word that begins a line: the fields' patterns.
+local FIELDS = {
+  group = { "%S.*" },
+  config = { "%d+:%d+", "%S+", "%S+", "%S+" },
+  ring = { "%d+:%S+" },
+  message = { "%d+:%d+", "%d+:%x+" },
+  send = { "%d+", "%d+:%x+" },
+  answer = { "%d+", "%S+" },
+  lost = {},
+  error = { ".*" },
+  quiet = {},
+  settled = {},
+  raise = { "%S+" },
+  usage = { "%d+", "%d+" },
+}
+
+local PATTERNS = {}
+for word, fields in pairs(FIELDS) do
+  local parts = { "^" .. word }
+  for _, field in ipairs(fields) do
+    parts[#parts + 1] = " (" .. field .. ")"
+  end
+  PATTERNS[word] = table.concat(parts) .. "$"
+end
+
+-- The event of a line: an array with its word and its fields.
+local function event_of(line)
+  local pattern = PATTERNS[line:match "^%l+" or ""]
+  if not pattern then
+    return nil
+  end
+  local first, second, third, fourth = line:match(pattern)
+  if not first then
+    return nil
+  end
+  local word = line:match "^%l+"
+  if #FIELDS[word] == 0 then
+    return { word }
+  end
+  return { word, first, second, third, fourth }
+end
+
+function reader.parse(text, name)
+  local events, number = {}, 0
+  for line, ending in text:gmatch "([^\n]*)(\n?)" do
+    if line == "" and ending == "" then
+      break
+    end
+    number = number + 1
+    local event = event_of(line)
+    -- A process that was killed may have left half of its last line.
+    if event and ending ~= "" then
+      event.line = number
+      events[#events + 1] = event
+    elseif ending ~= "" then
+      return nil, ("%s:%d: this is no event: %s"):format(name, number, line)
+    end
+  end
+  return { name = name, events = events }
+end
+
+return reader

@@ -1,0 +1,311 @@
+-- Runs a script on every node of a lab under random faults, and judges what its members have written down.
+local core = require "corosync.binding"
+local faults = require "cpgrun.faults"
+local history = require "corosync.history"
+local lab = require "corosync.lab"
+local log = require "cpgrun.log"
+local uv = require "luv"
+local wait = require "corosync.lab.wait"
+
+local EPOCH = 20 -- seconds of faults, then all is made whole and judged
+local RING, VIEWS, ANSWERS, LEAVING = 30, 30, 20, 20 -- seconds for the daemons, the views, the scripts, their end
+local SILENT = 3 -- seconds to wait for answers when no script gives any
+
+-- ---- the scripts ----
+
+local Hosts = {}
+Hosts.__index = Hosts
+
+local function files_in(folder)
+  local paths = {}
+  for name in uv.fs_scandir_next, assert(uv.fs_scandir(folder)) do
+    paths[#paths + 1] = folder .. "/" .. name
+  end
+  return paths
+end
+
+local function matches(lines, pattern)
+  for _, line in ipairs(lines) do
+    if line:match(pattern) then
+      return true
+    end
+  end
+  return false
+end
+
+function Hosts:is_running(node)
+  local host = self.present[node]
+  return host ~= nil and not host.process.exited
+end
+
+-- Each has a folder of its own.
+function Hosts:start(node)
+  local host = { folder = ("%s/%d"):format(self.folder, #self.all + 1), node = node }
+  assert(uv.fs_mkdir(host.folder, tonumber("700", 8)))
+  local argv = { "env", "CPGRUN_HISTORY=" .. host.folder }
+  for _, word in ipairs(self.argv) do
+    argv[#argv + 1] = word
+  end
+  local message
+  host.process, message = self.cluster:run(node, argv)
+  if not host.process then
+    error(message, 0)
+  end
+  self.present[node] = host
+  self.all[#self.all + 1] = host
+end
+
+function Hosts:kill(node)
+  local host = self.present[node]
+  host.killed = true
+  host.process:kill "sigkill"
+  assert(host.process:wait(10))
+end
+
+-- Those that run, by node.
+function Hosts:each()
+  local node = 0
+  return function()
+    repeat
+      node = node + 1
+    until node > self.cluster.nodes or self:is_running(node)
+    if node <= self.cluster.nodes then
+      return node, self.present[node]
+    end
+  end
+end
+
+-- The members that a script's first group has been told last, as its history says.
+local function last_members(host)
+  local paths = files_in(host.folder)
+  table.sort(paths)
+  local file = paths[1] and io.open(paths[1])
+  if not file then
+    return nil
+  end
+  local size = file:seek "end"
+  file:seek("set", math.max(0, size - 65536))
+  local tail, members = file:read "*a", nil
+  file:close()
+  for line in tail:gmatch "[^\n]+" do
+    members = line:match "^config %S+ (%S+)" or line ~= "lost" and members or nil
+  end
+  return members and select(2, members:gsub(":", "")), members
+end
+
+local function agree(hosts)
+  local first
+  for _, host in hosts:each() do
+    local count, members = last_members(host)
+    if count ~= hosts.cluster.nodes or first and first ~= members then
+      return false
+    end
+    first = members
+  end
+  return true
+end
+
+-- ---- an epoch ----
+
+local function mark_settled(hosts)
+  for _, host in hosts:each() do
+    for _, path in ipairs(files_in(host.folder)) do
+      local file = assert(io.open(path, "a"))
+      file:write "settled\n"
+      file:close()
+    end
+  end
+end
+
+local function count_answers(hosts)
+  local count = 0
+  for _, host in hosts:each() do
+    count = count + (matches(host.process.lines, "^settled$") and 1 or 0)
+  end
+  return count
+end
+
+-- Scripts that read their input are told that all is whole, and may say that they have come to rest.
+local function ask_to_settle(hosts)
+  for _, host in hosts:each() do
+    host.process:write "settle\n"
+  end
+  wait.until_true(function() return count_answers(hosts) > 0 end, SILENT)
+  if count_answers(hosts) > 0 then
+    wait.until_true(function() return count_answers(hosts) == hosts.cluster.nodes end, ANSWERS)
+  end
+end
+
+local function settle(session)
+  local hosts, nodes = session.hosts, {}
+  session.faults:end_all()
+  for node = 1, session.cluster.nodes do
+    nodes[node] = node
+  end
+  session.log(("%6.1f s  all is made whole"):format(session.clock()))
+  local ok, message = session.cluster:wait_members(nodes, RING)
+  if not ok then
+    error(message, 0)
+  end
+  wait.until_true(function() return agree(hosts) end, VIEWS)
+  ask_to_settle(hosts)
+  mark_settled(hosts)
+end
+
+-- What a script raises on purpose, it says.
+local function note_errors(session, host)
+  for _, line in ipairs(host.process.errors) do
+    if line:match " error: " and not line:match "raised e%d+" then
+      table.insert(session.problems, ("(l) on node %d: %s"):format(host.node, line))
+    end
+  end
+end
+
+-- A script ends with 0, or by our own hand.
+local function stop_hosts(session)
+  for _, host in session.hosts:each() do
+    host.process:kill "sigterm"
+  end
+  for _, host in ipairs(session.hosts.all) do
+    local code = host.process:wait(LEAVING)
+    note_errors(session, host)
+    if not host.killed and code ~= 0 then
+      table.insert(session.problems, ("the script on node %d ended with %s: %s"):format(host.node, tostring(code),
+        host.process.errors[#host.process.errors] or "no word"))
+    end
+  end
+end
+
+local function judge(session)
+  local paths = {}
+  for _, host in ipairs(session.hosts.all) do
+    for _, path in ipairs(files_in(host.folder)) do
+      paths[#paths + 1] = path
+    end
+  end
+  local report, message = history.check(paths)
+  if not report then
+    error(message, 0)
+  end
+  for _, violation in ipairs(report.violations) do
+    table.insert(session.problems, ("(%s) %s:%d: %s"):format(violation.rule, violation.history, violation.line,
+      violation.text))
+  end
+  for name, number in pairs(report.figures) do
+    session.figures[name] = (session.figures[name] or 0) + number
+  end
+end
+
+local function remove_files(session)
+  for _, host in ipairs(session.hosts.all) do
+    for _, path in ipairs(files_in(host.folder)) do
+      os.remove(path)
+    end
+    uv.fs_rmdir(host.folder)
+  end
+end
+
+-- What the scripts wrote goes with their histories.
+local function keep_words(session)
+  for _, host in ipairs(session.hosts.all) do
+    for name, lines in pairs { out = host.process.lines, err = host.process.errors } do
+      local file = assert(io.open(("%s/%s.node%d.%s.txt"):format(host.folder:match "^(.*)/", host.folder:match "%d+$",
+        host.node, name), "w"))
+      file:write(table.concat(lines, "\n"), "\n")
+      file:close()
+    end
+  end
+end
+
+local function run_epoch(session, seconds)
+  local hosts = setmetatable({ cluster = session.cluster, folder = session.folder, argv = session.argv, present = {},
+    all = {} }, Hosts)
+  session.hosts, session.faults.hosts = hosts, hosts
+  for node = 1, session.cluster.nodes do
+    hosts:start(node)
+  end
+  local ending = core.now() + seconds
+  while core.now() < ending do
+    session.faults:step()
+  end
+  settle(session)
+  stop_hosts(session)
+  judge(session)
+  session.epochs = session.epochs + 1
+  if #session.problems > 0 then
+    keep_words(session)
+  else
+    remove_files(session)
+  end
+  collectgarbage()
+end
+
+-- ---- the whole ----
+
+local function host_argv(chosen, facts)
+  local argv = { facts.program, "--group", ("check-%d"):format(chosen.seed), chosen.script }
+  for _, argument in ipairs(chosen.arguments) do
+    argv[#argv + 1] = argument
+  end
+  return argv
+end
+
+local function say(...)
+  print((...):format(select(2, ...)))
+end
+
+local function tell_verdict(session, chosen)
+  local figures = session.figures
+  say("%d epochs, %d faults, %d members, %d configurations, %d messages sent, %d delivered; seed %d", session.epochs,
+    session.faults.count, figures.lives or 0, figures.configurations or 0, figures.messages or 0,
+    figures.deliveries or 0, chosen.seed)
+  if #session.problems == 0 then
+    print "Every history can be true."
+    return 0
+  end
+  for _, problem in ipairs(session.problems) do
+    print(problem)
+  end
+  say("Something cannot be true: see the histories in %s", session.folder)
+  return 1
+end
+
+local function run(session, chosen)
+  local ending = core.now() + chosen.seconds
+  local ok, _, problem = wait.call(function()
+    repeat
+      run_epoch(session, math.min(EPOCH, math.max(ending - core.now(), 1)))
+    until #session.problems > 0 or core.now() >= ending
+  end)
+  if not ok then
+    table.insert(session.problems, "the run itself failed: " .. tostring(problem))
+    keep_words(session)
+  end
+end
+
+return function(chosen, facts)
+  if not loadfile(chosen.script) then
+    log.error(select(2, loadfile(chosen.script)))
+    return 2
+  end
+  say("seed %d, %d nodes, %g seconds", chosen.seed, chosen.nodes, chosen.seconds)
+  local cluster, message = lab.start(chosen.nodes)
+  if not cluster then
+    log.error(message)
+    return 2
+  end
+  local began = core.now()
+  local function clock() return core.now() - began end
+  local session = {
+    cluster = cluster, folder = assert(uv.fs_mkdtemp "/tmp/cpgrun-check-XXXXXX"), argv = host_argv(chosen, facts),
+    clock = clock, log = print, problems = {}, figures = {}, epochs = 0,
+    faults = faults(cluster, nil, chosen.seed, clock, print),
+  }
+  run(session, chosen)
+  local status = tell_verdict(session, chosen)
+  if status == 0 then
+    uv.fs_rmdir(session.folder)
+  end
+  cluster:stop()
+  return status
+end

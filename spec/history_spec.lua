@@ -1,0 +1,276 @@
+-- The judge of histories: what is right is let pass, and each kind of wrong is found.
+local corosync = require "corosync"
+local digest = require "corosync.history.digest"
+local groups = require "spec.support.groups"
+local history = require "corosync.history"
+
+-- Two members, 1:10 and 2:20; the second joins, both send, the second is cut off and comes back, and leaves.
+local FIRST = [[
+group g
+config 1:10 1:10 - 1:10=join
+ring 1:4
+send 1 1:0a
+answer 1 true
+message 1:10 1:0a
+config 1:10 1:10,2:20 - 2:20=join
+send 2 1:0b
+answer 2 true
+message 2:20 1:1a
+message 1:10 1:0b
+send 3 1:0c
+answer 3 try_again
+message 2:20 1:1b
+config 1:10 1:10 2:20=nodedown -
+ring 1:8
+send 4 1:0d
+answer 4 true
+message 1:10 1:0d
+config 1:10 1:10,2:20 - 2:20=nodeup
+ring 1:12
+message 2:20 1:1d
+quiet
+settled
+config 1:10 1:10 2:20=leave -
+]]
+local SECOND = [[
+group g
+config 2:20 1:10,2:20 - 2:20=join
+ring 1:4
+send 1 1:1a
+answer 1 true
+send 2 1:1b
+answer 2 true
+message 2:20 1:1a
+message 1:10 1:0b
+message 2:20 1:1b
+config 2:20 2:20 1:10=nodedown -
+ring 2:8
+send 3 1:1c
+answer 3 true
+message 2:20 1:1c
+config 2:20 1:10,2:20 - 1:10=nodeup
+ring 1:12
+send 4 1:1d
+answer 4 true
+message 2:20 1:1d
+quiet
+settled
+config 2:20 1:10 2:20=leave -
+]]
+
+local function judge(first, second)
+  return history.judge { assert(history.parse(first, "first")), second and assert(history.parse(second, "second")) }
+end
+
+-- The text with one line, or several, replaced.
+local function changed(text, from, to)
+  local at, ending = text:find(from, 1, true)
+  assert(at, "no such lines: " .. from)
+  return text:sub(1, at - 1) .. to .. text:sub(ending + 1)
+end
+
+-- The judge finds a violation of that rule and says so.
+local function finds(rule, pattern, first, second)
+  local report = judge(first, second)
+  assert.is_false(report.ok)
+  local found = {}
+  for i, violation in ipairs(report.violations) do
+    found[i] = violation.rule .. ": " .. violation.text
+  end
+  assert.matches(("\n%s: [^\n]*%s"):format(rule, pattern), "\n" .. table.concat(found, "\n"))
+end
+
+describe("the judge", function()
+  it("lets pass what is right, and counts it", function()
+    local report = judge(FIRST, SECOND)
+    assert.same({}, report.violations)
+    assert.is_true(report.ok)
+    assert.same({ histories = 2, lives = 2, configurations = 15, messages = 7, deliveries = 11 }, report.figures)
+  end)
+
+  it("finds what was never sent, with other bytes, twice, or by nobody (a)", function()
+    finds("a", "message 1:ff of 2:20 was never sent", changed(FIRST, "message 2:20 1:1a\n", "message 2:20 1:ff\n"), SECOND)
+    finds("a", "message 2:1a of 2:20 was never sent", changed(FIRST, "message 2:20 1:1a\n", "message 2:20 2:1a\n"), SECOND)
+    finds("a", "1:1a of 2:20 is delivered again",
+      changed(FIRST, "message 2:20 1:1b\n", "message 2:20 1:1b\nmessage 2:20 1:1a\n"), SECOND)
+    finds("a", "1:1b of 2:20 is delivered again", changed(FIRST, "message 2:20 1:1d\n", "message 2:20 1:1b\n"), SECOND)
+    finds("a", "3:30, of which there is no history",
+      changed(FIRST, "message 2:20 1:1a\n", "message 3:30 1:1a\nmessage 2:20 1:1a\n"), SECOND)
+  end)
+
+  it("finds a sender's messages out of order, and gaps (b)", function()
+    local first = changed(FIRST, "message 2:20 1:1a\nmessage 1:10 1:0b\n", "message 1:10 1:0b\n")
+    first = changed(first, "message 2:20 1:1b\n", "message 2:20 1:1b\nmessage 2:20 1:1a\n")
+    finds("b", "1:1a of 2:20 comes after a later one", first, SECOND)
+    local second = changed(SECOND, "answer 2 true\n", "answer 2 true\nsend 9 1:99\nanswer 9 true\n")
+    second = changed(second, "message 2:20 1:1b\n", "message 2:20 1:1b\nmessage 2:20 1:99\nmessage 2:20 1:98\n")
+    second = changed(second, "answer 2 true\nsend 9", "answer 2 true\nsend 8 1:98\nsend 9")
+    second = changed(second, "answer 9 true\n", "answer 9 true\nanswer 8 true\n")
+    finds("b", "1:98 of 2:20 comes, and 1:99 is missing before it",
+      changed(FIRST, "message 2:20 1:1b\n", "message 2:20 1:1b\nmessage 2:20 1:98\n"), second)
+  end)
+
+  it("finds two orders (c)", function()
+    finds("c", "2:20 delivers message %d+ of the order of first:%d+ after a later one", FIRST,
+      changed(SECOND, "message 2:20 1:1a\nmessage 1:10 1:0b\n", "message 1:10 1:0b\nmessage 2:20 1:1a\n"))
+  end)
+
+  it("finds own messages that do not come back (d)", function()
+    finds("d", "own message 1:0a did not come back, and later ones did",
+      changed(FIRST, "message 1:10 1:0a\n", ""), SECOND)
+  end)
+
+  it("finds memberships that do not follow, and reasons that there are not (e)", function()
+    finds("e", "the members are 1:10, and those before make 1:10,2:20",
+      changed(FIRST, "config 1:10 1:10,2:20 - 2:20=join", "config 1:10 1:10 - 2:20=join"), SECOND)
+    finds("e", "2:20 is in left for the reason 'join'",
+      changed(FIRST, "2:20=nodedown -", "2:20=join -"), SECOND)
+    finds("e", "2:20 is in joined for the reason 'leave'", changed(FIRST, "- 2:20=nodeup", "- 2:20=leave"), SECOND)
+    finds("e", "3:30 left, and had not been there", changed(FIRST, "2:20=nodedown -", "2:20=nodedown,3:30=leave -"), SECOND)
+    finds("e", "2:20 joined, and had been there", changed(FIRST, "config 1:10 1:10 2:20=nodedown -\n", ""), SECOND)
+  end)
+
+  it("finds that two go together having delivered different messages (f)", function()
+    local both = { FIRST, SECOND }
+    for i, own in ipairs { "1:10", "2:20" } do
+      both[i] = changed(both[i], "message 2:20 1:1d\n", ("message 2:20 1:1d\nconfig %s 1:10,2:20,3:30 - 3:30=join\n"):format(own))
+      both[i] = both[i]:gsub("quiet\nsettled\n", "quiet\n"):gsub("config (%S+) 1:10 2:20=leave %-\n", "")
+    end
+    assert.same({}, judge(both[1], both[2]).violations)
+    finds("f", "2:20 and 1:10 go together from 1:10,2:20@1:12, having delivered different messages, 1 and 0",
+      changed(both[1], "message 2:20 1:1d\n", ""), both[2])
+  end)
+
+  it("lets those differ who do not go together", function()
+    assert.same({}, judge(changed(FIRST, "message 2:20 1:1b\n", ""), SECOND).violations)
+  end)
+
+  it("finds that a send that was taken does not come back (g)", function()
+    finds("g", "own message 1:1d was answered with true, and did not come back",
+      changed(FIRST, "message 2:20 1:1d\n", ""), changed(SECOND, "message 2:20 1:1d\n", ""))
+    -- When the membership ended it need not.
+    local second = changed(changed(SECOND, "message 2:20 1:1d\n", ""), "quiet\nsettled\n", "")
+    assert.same({}, judge(changed(changed(FIRST, "message 2:20 1:1d\n", ""), "quiet\nsettled\n", ""), second).violations)
+  end)
+
+  it("finds that a refused send is delivered (h)", function()
+    finds("h", "1:0c of 1:10 was refused", changed(FIRST, "message 2:20 1:1b\n", "message 2:20 1:1b\nmessage 1:10 1:0c\n"),
+      SECOND)
+  end)
+
+  it("finds deliveries to those who are no members (i)", function()
+    finds("i", "a message from 2:20 while it was no member", FIRST, SECOND .. "message 2:20 1:1d\n")
+    finds("i", "a message from 1:10 while it was no member", FIRST, changed(SECOND, "group g\n", "group g\nmessage 1:10 1:0a\n"))
+    finds("i", "a message from 2:20 while it was no member",
+      changed(FIRST, "ring 1:12\n", "ring 1:12\nlost\n"), SECOND)
+    finds("i", "a configuration before the own join", changed(FIRST, "- 1:10=join", "- -"), SECOND)
+  end)
+
+  it("finds views that differ when all is whole (k)", function()
+    finds("k", "when all was whole it saw 1:10, and there were 1:10,2:20",
+      changed(FIRST, "config 1:10 1:10,2:20 - 2:20=nodeup\nring 1:12\nmessage 2:20 1:1d\n", ""), SECOND)
+    finds("k", "it saw no members", changed(FIRST, "quiet\n", "lost\n"), SECOND)
+    finds("k", "had never joined", FIRST, "group g\nsettled\n")
+  end)
+
+  it("finds errors that are lost, made up or reported twice, and what is left over (l)", function()
+    local function with(lines) return changed(FIRST, "quiet\n", lines .. "quiet\n") end
+    assert.same({}, judge(with "raise e1\nerror member.lua:3: raised e1\\010stack\n", SECOND).violations)
+    finds("l", "the error 'e1' was not reported", with "raise e1\n", SECOND)
+    finds("l", "an error that nobody raised", with "error something else\n", SECOND)
+    finds("l", "reported twice", with "raise e1\nerror raised e1\nerror raised e1\n", SECOND)
+    finds("l", "9 descriptors are open, and 8 were", with "usage 8 500\nusage 9 500\n", SECOND)
+    finds("l", "4000 kB of memory are used, and 500 were", with "usage 8 500\nusage 8 4000\n", SECOND)
+  end)
+
+  it("knows equal messages apart by their neighbours", function()
+    local function equal(text) return (text:gsub("1:1[ab]", "0:00"):gsub("1:0[ab]", "0:00")) end
+    assert.same({}, judge(equal(FIRST), equal(SECOND)).violations)
+    finds("b", "is missing before it", changed(equal(FIRST), "try_again\nmessage 2:20 0:00\n",
+      "try_again\nmessage 2:20 0:00\nmessage 2:20 1:1d\n"), equal(SECOND))
+  end)
+
+  it("lets others miss what was sent on one ring and delivered on the next", function()
+    local second = changed(SECOND, "answer 4 true\nmessage 2:20 1:1d\n", "answer 4 true\nmessage 2:20 1:1e\nmessage 2:20 1:1d\n")
+    second = changed(second, "config 2:20 1:10,2:20 - 1:10=nodeup\n",
+      "send 5 1:1e\nanswer 5 true\nconfig 2:20 1:10,2:20 - 1:10=nodeup\n")
+    local both = { FIRST, second }
+    for i, own in ipairs { "1:10", "2:20" } do
+      both[i] = changed(both[i], "quiet\nsettled\n", ("config %s 1:10,2:20,3:30 - 3:30=join\n"):format(own))
+      both[i] = both[i]:gsub("config (%S+) 1:10 2:20=leave %-\n", "")
+    end
+    assert.same({}, judge(both[1], both[2]).violations)
+  end)
+
+  it("takes the end of a killed process as it is", function()
+    local killed = SECOND:match "^(.*)send 3" .. "send 3 1:1c\nmessa"
+    local first = changed(FIRST, "message 2:20 1:1b\n", "message 2:20 1:1b\nmessage 2:20 1:1c\n")
+    first = changed(first, "message 2:20 1:1d\nquiet\nsettled\n", "quiet\n")
+    assert.same({}, judge(first, killed).violations)
+  end)
+end)
+
+describe("a history", function()
+  it("that is none is refused, with the place", function()
+    local parsed, message = history.parse("group g\nnonsense\n", "file")
+    assert.is_nil(parsed)
+    assert.equal("file:2: this is no event: nonsense", message)
+    for _, line in ipairs { "config 1:10", "message x 1:0a", "send 1", "answer", "quiet now", "ring", "GROUP g", "" } do
+      assert.is_nil((history.parse(line .. "\n", "file")), line)
+    end
+    assert.is_nil((history.check { "/nonexistent" }))
+  end)
+
+  it("has digests that tell messages apart", function()
+    local long = ("x"):rep(100000)
+    assert.equal(digest(long), digest(long))
+    local seen = {}
+    for _, message in ipairs { "", "\0", "a", "b", "ab", "ba", long, long .. "x", "y" .. long:sub(2), long:sub(2) .. "y" } do
+      assert.is_nil(seen[digest(message)])
+      assert.matches("^%d+:%x+$", digest(message))
+      seen[digest(message)] = true
+    end
+  end)
+
+  it("is written by groups as they go, and judged right", function()
+    local uv = require "luv"
+    local folder = assert(uv.fs_mkdtemp "/tmp/history-XXXXXX")
+    local script = ([[
+      local corosync, history = require "corosync", require "corosync.history"
+      history.record %q
+      local count = 0
+      local group = corosync.group("recorded", {
+        config_change = function() end,
+        message_received = function(_, message)
+          count = count + 1
+          if message == "error" then
+            history.note(group, "raise e1")
+            error "raised e1"
+          end
+        end,
+        error = function() end,
+      })
+      _G.group = group
+      assert(group:activate())
+      for _, message in ipairs { "", "one", "one", "error", { "two", "three" } } do assert(group:send_message(message)) end
+      assert(group:wait_for(function() return count == 5 end))
+      history.note(group, "quiet")
+      history.note(group, "settled")
+      assert(group:deactivate())
+      assert(group:wait_for(function() return not group:is_active() and tostring(group):find "idle" end))]]):format(folder)
+    local program = groups.spawn { groups.interpreter, "-e", script }
+    assert.equal(0, (assert(program:wait(10))), table.concat(program.errors, "\n"))
+    local files = {}
+    for name in uv.fs_scandir_next, assert(uv.fs_scandir(folder)) do files[#files + 1] = folder .. "/" .. name end
+    assert.equal(1, #files)
+    local report = assert(history.check(files))
+    assert.same({}, report.violations)
+    assert.equal(5, report.figures.messages)
+    assert.equal(5, report.figures.deliveries)
+    os.remove(files[1])
+    assert(uv.fs_rmdir(folder))
+    assert.is_nil(corosync.history)
+  end)
+
+  after_each(groups.clean)
+end)
