@@ -98,11 +98,20 @@ function started()
   own = tostring(group:address())
   math.randomseed(group:address().pid + os.time())
   usage()
-  sending:start(function()
+  local pause = uv.new_timer()
+  local function send()
     if send_one() then
       sent = sent + 1
+    elseif not settling then
+      sending:stop()
+      pause:start(50, 0, function()
+        if not settling then
+          sending:start(send)
+        end
+      end)
     end
-  end)
+  end
+  sending:start(send)
 end
 
 local input = uv.new_pipe(false)

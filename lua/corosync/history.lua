@@ -51,8 +51,9 @@ history.parse = reader.parse
 --- Judges histories that belong together.
 -- @function history.judge
 -- @tparam table histories an array of what `parse` has answered
--- @treturn table report: `ok`; `violations`, an array of tables with `rule`, `text`, `history` and `line`; `figures`, a
--- table with the numbers of histories, lives, configurations, messages and deliveries
+-- @treturn table report: `ok`; `violations`, an array of tables with `rule`, `text`, `history` and `line`; `exempted`,
+-- a table with how often each fault of Corosync's that is known was met, by its name; `figures`, a table with the
+-- numbers of `histories`, `lives`, `configurations`, `messages` and `deliveries`
 history.judge = judge.judge
 
 --- Reads and judges files.

@@ -152,6 +152,11 @@ local function settle(session)
   mark_settled(hosts)
 end
 
+-- Corosync was killed when a script was to begin: so it ends, as it should.
+local function met_no_corosync(host)
+  return matches(host.process.errors, " error: cannot reach Corosync") and not matches(host.process.errors, " joined ")
+end
+
 -- What a script raises on purpose, it says.
 local function note_errors(session, host)
   for _, line in ipairs(host.process.errors) do
@@ -168,11 +173,19 @@ local function stop_hosts(session)
   end
   for _, host in ipairs(session.hosts.all) do
     local code = host.process:wait(LEAVING)
-    note_errors(session, host)
-    if not host.killed and code ~= 0 then
+    if not met_no_corosync(host) then
+      note_errors(session, host)
+    end
+    if code ~= 0 and not host.killed and not met_no_corosync(host) then
       table.insert(session.problems, ("the script on node %d ended with %s: %s"):format(host.node, tostring(code),
         host.process.errors[#host.process.errors] or "no word"))
     end
+  end
+end
+
+local function add(to, numbers)
+  for name, number in pairs(numbers) do
+    to[name] = (to[name] or 0) + number
   end
 end
 
@@ -191,9 +204,8 @@ local function judge(session)
     table.insert(session.problems, ("(%s) %s:%d: %s"):format(violation.rule, violation.history, violation.line,
       violation.text))
   end
-  for name, number in pairs(report.figures) do
-    session.figures[name] = (session.figures[name] or 0) + number
-  end
+  add(session.figures, report.figures)
+  add(session.exempted, report.exempted)
 end
 
 local function remove_files(session)
@@ -224,6 +236,7 @@ local function run_epoch(session, seconds)
   for node = 1, session.cluster.nodes do
     hosts:start(node)
   end
+  wait.until_true(function() return agree(hosts) end, VIEWS)
   local ending = core.now() + seconds
   while core.now() < ending do
     session.faults:step()
@@ -259,6 +272,9 @@ local function tell_verdict(session, chosen)
   say("%d epochs, %d faults, %d members, %d configurations, %d messages sent, %d delivered; seed %d", session.epochs,
     session.faults.count, figures.lives or 0, figures.configurations or 0, figures.messages or 0,
     figures.deliveries or 0, chosen.seed)
+  for name, number in pairs(session.exempted) do
+    say("known of Corosync: %s, %d times", name, number)
+  end
   if #session.problems == 0 then
     print "Every history can be true."
     return 0
@@ -298,7 +314,8 @@ return function(chosen, facts)
   local function clock() return core.now() - began end
   local session = {
     cluster = cluster, folder = assert(uv.fs_mkdtemp "/tmp/cpgrun-check-XXXXXX"), argv = host_argv(chosen, facts),
-    clock = clock, log = print, problems = {}, figures = {}, epochs = 0,
+    clock = clock, log = print, problems = {}, figures = {}, exempted = {},
+    epochs = 0,
     faults = faults(cluster, nil, chosen.seed, clock, print),
   }
   run(session, chosen)

@@ -1,0 +1,44 @@
+-- A short run under random faults; docs/testing.md tells of long ones.
+local program = require "spec.support.cpgrun.program"
+
+describe("cpgrun check", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  local function check(seconds, ...)
+    local it = program.start("cpgrun", "check", ...)
+    local code, signal = assert(it:wait(seconds))
+    return code, signal, table.concat(it.lines, "\n") .. table.concat(it.errors, "\n")
+  end
+
+  it("finds nothing wrong with members that send all they can", function()
+    local code, signal, out = check(200, "--nodes", "5", "--seconds", "12", "soak/member.lua")
+    assert.same({ 0, 0 }, { code, signal }, out)
+    assert.matches("^seed %d+, 5 nodes, 12 seconds\n", out)
+    assert.is_true(tonumber(out:match "(%d+) messages sent") > 100)
+    assert.is_true(tonumber(out:match "(%d+) faults") > 3)
+    assert.matches("Every history can be true.$", out)
+  end)
+
+  it("runs a script as it is, and finds what is wrong with it", function()
+    local path = program.file("raises.lua", [[
+      function config_change(members) if #members == 2 then error "not today" end end
+      function started() group:send_message "" end]])
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)
+    assert.equal(1, code)
+    assert.matches("^seed 5, 2 nodes", out)
+    assert.matches("%(l%) .*not today", out)
+    local folder = assert(out:match "see the histories in (/tmp/%S+)")
+    assert.equal(0, (program.run("rm", "-r", folder)))
+  end)
+
+  it("takes the numbers that it can use", function()
+    for _, words in ipairs { { "--seed", "x" }, { "--seconds", "0" }, { "--nodes", "9" }, { "--nodes", "1" }, {} } do
+      words[#words + 1] = #words > 0 and "x.lua" or nil
+      local code, _, out = check(10, (table.unpack or unpack)(words)) -- luacheck: globals unpack
+      assert.not_equal(0, code)
+      assert.matches("Usage: cpgrun check", out)
+    end
+    assert.equal(2, (check(10, "/nonexistent.lua")))
+  end)
+end)
