@@ -43,8 +43,10 @@ local function sorted(list)
   return table.concat(copy, ",")
 end
 
-local function add_state(life, members, ring)
-  local state = { members = members, ring = ring, key = members .. "@" .. tostring(ring), deliveries = {} }
+-- `by_nodes`: whether nodes have gone or come.
+local function add_state(life, members, ring, by_nodes)
+  local state = { members = members, ring = ring, key = members .. "@" .. tostring(ring), deliveries = {},
+    by_nodes = by_nodes }
   life.states[#life.states + 1] = state
   life.state = state
 end
@@ -120,7 +122,8 @@ function on.config(self, event)
     return
   end
   life.members = members
-  add_state(life, sorted(members), life.state and life.state.ring or self.ring)
+  local by_nodes = event[4]:find "=nodedown" or event[5]:find "=nodeup"
+  add_state(life, sorted(members), life.state and life.state.ring or self.ring, by_nodes ~= nil)
   if set_of(left)[own] then
     end_life(self)
   end
@@ -129,7 +132,7 @@ end
 function on.ring(self, event)
   self.ring, self.rings = event[2], self.rings + 1
   if self.life then
-    add_state(self.life, self.life.state.members, event[2])
+    add_state(self.life, self.life.state.members, event[2], true)
   end
 end
 
