@@ -37,7 +37,8 @@ static bool fetch(handle *h, size_t events, size_t bytes)
 			reader_lose(h->reader, why);
 		}
 	}
-	reader_unlock(h->reader);
+	/* A whole round is as much as is ever taken at once. */
+	reader_unlock(h->reader, drained || events >= INTAKE_EVENTS);
 	if (why != NULL) {
 		handle_lose(h, why);
 	}
