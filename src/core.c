@@ -6,6 +6,7 @@
 #include "cpg.h"
 #include "gather.h"
 #include "quorum.h"
+#include "tables.h"
 #include "votequorum.h"
 #ifndef COROSYNC_LUA_NO_THREADS
 #include "waker.h"
@@ -25,6 +26,7 @@ static int core_now(lua_State *L)
 
 __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 {
+	tables_setup();
 	lua_createtable(L, 0, 11);
 	cpg_push_module(L);
 	lua_setfield(L, -2, "cpg");

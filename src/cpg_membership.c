@@ -97,14 +97,17 @@ Stands on `cpg_leave`, with the joined name only.
 int cpg_membership_method_leave(lua_State *L)
 {
 	cpg *c = cpg_check(L);
-	const failure *why;
+	const failure *why = cpg_not_member(c);
 
-	cpg_call_begin(c, "leave");
-	why = cpg_not_member(c);
+	/* Asked before the locks, too: in a fork, nobody is there to let go of them. */
 	if (why == NULL) {
-		why = handle_failure(&c->handle, leave(c));
+		cpg_call_begin(c, "leave");
+		why = cpg_not_member(c);
+		if (why == NULL) {
+			why = handle_failure(&c->handle, leave(c));
+		}
+		call_end(&c->handle);
 	}
-	call_end(&c->handle);
 	return cpg_answer(L, c, "leave", why);
 }
 

@@ -101,6 +101,10 @@ int cpg_send_method_send(lua_State *L)
 	cpg_parts p;
 	const failure *why = cpg_parts_collect(L, &p, c->split ? LONGEST_SPLIT : c->limit);
 
+	/* Asked before the locks, too: in a fork, nobody is there to let go of them. */
+	if (why == NULL) {
+		why = cpg_not_member(c);
+	}
 	if (why == NULL) {
 		cpg_call_begin(c, "send");
 		why = send_as_member(c, guarantee, &p);

@@ -37,7 +37,8 @@ static bool fetch(handle *h, size_t events, size_t bytes)
 			reader_lose(h->reader, why);
 		}
 	}
-	reader_unlock(h->reader);
+	/* Who asks for so many at a time comes back for more. */
+	reader_unlock(h->reader, drained || events >= INTAKE_EVENTS / 4);
 	if (why != NULL) {
 		handle_lose(h, why);
 	}

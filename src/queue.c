@@ -75,7 +75,7 @@ const event *queue_head(const queue *q)
 
 void queue_pop(queue *q)
 {
-	q->head += queue_head(q)->size;
+	q->head += ((const event *)(const void *)(q->data + q->head))->size;
 	q->count--;
 	if (q->head == q->tail) {
 		q->head = q->tail = 0;

@@ -47,7 +47,7 @@ struct reader {
 	pthread_mutex_t lock; /* held by who dispatches, and for what follows */
 	queue queue;
 	double since;         /* when the oldest event there came, about */
-	uint64_t turns;       /* how often the other thread was there, */
+	uint64_t turns;       /* how often the other thread was there and kept up, */
 	uint64_t seen;        /* and how often it had been when looked last */
 	bool full;
 	bool told;            /* that handlers lag with what waits now */
@@ -255,13 +255,13 @@ void reader_lock(reader *r)
 {
 	if (r != NULL) {
 		(void)pthread_mutex_lock(&r->lock);
-		r->turns++;
 	}
 }
 
-void reader_unlock(reader *r)
+void reader_unlock(reader *r, bool kept_up)
 {
 	if (r != NULL) {
+		r->turns += kept_up;
 		(void)pthread_mutex_unlock(&r->lock);
 	}
 }
@@ -277,6 +277,11 @@ static void exchange_queues(handle *h, reader *r)
 	if (r->ended == NULL) {
 		thread_silence(r->bell);
 	}
+}
+
+/* Room there is again, also when what took it was all in the handle's own queue. */
+static void wake(reader *r)
+{
 	if (r->full) {
 		r->full = false;
 		thread_ring(r->nudge);
@@ -290,6 +295,7 @@ bool reader_hand_over(handle *h)
 	if (r == NULL) {
 		return false;
 	}
+	wake(r);
 	if (queue_length(&r->queue) == 0) {
 		if (r->ended != NULL && h->state == HANDLE_OPEN) {
 			handle_lose(h, r->ended);

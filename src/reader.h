@@ -28,9 +28,9 @@ void reader_end(handle *h);
 /* Readable when the daemon has events, or the reader. */
 int reader_descriptor(const reader *r);
 
-/* Around dispatching. */
+/* Around dispatching. `kept_up` is whether it has taken what waited: who takes less each time lets the daemon swell. */
 void reader_lock(reader *r);
-void reader_unlock(reader *r);
+void reader_unlock(reader *r, bool kept_up);
 
 /*
  * Under the lock, when the handle's own queue is empty: fills it from the reader's, at first with the event that

@@ -9,6 +9,9 @@
 #ifndef COROSYNC_LUA_TABLES_H
 #define COROSYNC_LUA_TABLES_H
 
+/* Once before all else: so that a fork, which copies the lock but not another thread that holds it, comes with the lock free. */
+void tables_setup(void);
+
 void tables_lock(void);
 
 void tables_unlock(void);

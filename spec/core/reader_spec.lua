@@ -1,4 +1,5 @@
 -- The thread that stands by, on the daemon of the node that the specs run in.
+local core = require "corosync.core"
 local cpg = require "corosync.cpg"
 local handles = require "spec.support.handles"
 local process = require "spec_process"
@@ -201,6 +202,47 @@ describe("a reader", function()
     end))
     dispatch_until(handle, function() return #seen.messages == 300 end)
     assert_numbers(seen.messages, 300)
+  end)
+
+  it("takes again after its limit was met by what waited in the handle's own queue alone", function()
+    local handle, seen = member({ after = 0.1, limit = 5000, full = "stop" }, { window = 30 })
+    local idle = core.gather()
+    for i = 1, 20 do
+      assert(handle:send(("%d "):format(i) .. ("x"):rep(1000)))
+      assert.is_true(handle:fetch(1))
+    end
+    assert.equal(1, (handle:dispatch(1)))
+    assert(handle:send "21")
+    idle:wait(0.5) -- what a slow handler does: the reader looks meanwhile, and finds no room
+    dispatch_until(handle, function() return #seen.messages == 21 end)
+    assert.equal(60, send_numbers(handle, 60)) -- only a reader that takes opens the window
+    idle:close()
+  end)
+
+  it("takes also from who comes often and never takes all", function()
+    local handle = member { after = 0.05 }
+    local idle, lagged, got = core.gather(), false, 0
+    assert.equal(200, send_numbers(handle, 200))
+    while got < 200 do
+      local event = handles.receive(handle)
+      lagged = lagged or event == "lagged"
+      got = got + (event == "message" and 1 or 0)
+      idle:wait(lagged and 0 or 0.005) -- what a slow handler does
+    end
+    assert.is_true(lagged)
+    idle:close()
+  end)
+
+  it("lets a fork open handles, whatever it was at when that was made", function()
+    local handle = member { after = 0 }
+    for _ = 1, 20 do
+      send_numbers(handle, 100, 100000)
+      assert.equal(0, process.fork(function()
+        process.expire(10)
+        return cpg.open {} ~= nil
+      end))
+      assert(handle:dispatch())
+    end
   end)
 
   it("is refused with options that it has not, which are named", function()

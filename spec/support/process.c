@@ -42,6 +42,14 @@ static int process_stay(lua_State *L)
 	return 0;
 }
 
+/* expire(seconds): kills the process after so long. */
+static int process_expire(lua_State *L)
+{
+	(void)signal(SIGALRM, SIG_DFL);
+	(void)alarm((unsigned int)luaL_checkinteger(L, 1));
+	return 0;
+}
+
 /* fork_here() -> 0 in the child, its pid in the parent. */
 static int process_fork_here(lua_State *L)
 {
@@ -95,9 +103,11 @@ static int process_shutdown(lua_State *L)
 
 int luaopen_spec_process(lua_State *L)
 {
-	lua_createtable(L, 0, 7);
+	lua_createtable(L, 0, 8);
 	lua_pushcfunction(L, process_shutdown);
 	lua_setfield(L, -2, "shutdown");
+	lua_pushcfunction(L, process_expire);
+	lua_setfield(L, -2, "expire");
 	lua_pushcfunction(L, process_fork);
 	lua_setfield(L, -2, "fork");
 	lua_pushcfunction(L, process_fork_here);
