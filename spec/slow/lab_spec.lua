@@ -274,6 +274,28 @@ describe("a lab", function()
     assert.same({ 1, 2, 3 }, cluster:members(1))
   end)
 
+  it("has no socket in its user's network", function()
+    -- What is bound by a name or a port, by the kernel's tables: of unix sockets the name, of others the local address.
+    local function bound()
+      local found = {}
+      for name, pattern in pairs { unix = "%x+ %w+ %w+ %w+ %w+ %w+ +%d+ (%S+)$", tcp = "^ *%d+: (%S+) %S+ 0A",
+        udp = "^ *%d+: (%S+)", tcp6 = "^ *%d+: (%S+) %S+ 0A", udp6 = "^ *%d+: (%S+)" } do
+        local file = io.open("/proc/net/" .. name)
+        for each in file and file:lines() or function() end do
+          local socket = each:match(pattern)
+          found[#found + 1] = socket and name .. " " .. socket
+        end
+        if file then file:close() end
+      end
+      table.sort(found)
+      return found
+    end
+    local before = bound()
+    local other = assert(lab.start(2))
+    assert.same(before, bound())
+    assert(other:stop())
+  end)
+
   it("runs within a node of another", function()
     local code, out, err = cluster:command(1, { uv.exepath(), "-e", script [[
       local inner = assert(lab.start(2))
