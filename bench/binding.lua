@@ -1,6 +1,8 @@
 -- What bench/plain.c does, in Lua on the bare binding.
 --
 --   binding.lua GROUP COUNT SIZE WINDOW [latency]
+--
+-- With READER in the environment a reader stands by.
 local core = require "corosync.core"
 
 local name, count, size, window = arg[1], tonumber(arg[2]), tonumber(arg[3]), tonumber(arg[4])
@@ -14,6 +16,7 @@ end
 
 local handle, own
 handle = assert(core.cpg.open {
+  reader = os.getenv "READER" ~= nil,
   config_change = function(_, _, came)
     for _, address in ipairs(came) do
       joined = joined or address == own

@@ -2,7 +2,8 @@
 
 local WIDTH, HEIGHT, MARGIN = 300, 200, 48 -- of a panel
 local TOP, BOTTOM = 2, 0.5 -- ratios
-local COLOURS = { ["Lua 5.4"] = "#00007f", LuaJIT = "#b5482a", cpgrun = "#2a7f3f" }
+local COLOURS = { ["Lua 5.4"] = "#00007f", ["Lua 5.4, reader"] = "#8a5fbf", LuaJIT = "#b5482a", cpgrun = "#2a7f3f" }
+local ORDER = { "Lua 5.4", "Lua 5.4, reader", "LuaJIT", "cpgrun" }
 local METRICS = { { "rate_ratio", "messages a second, to plain C" }, { "cpu_ratio", "CPU a message, to plain C" } }
 
 local function y_of(ratio)
@@ -28,13 +29,13 @@ local function draw_axes(lines, title, sizes)
 end
 
 local function draw_series(lines, series, metric, sizes)
-  local order, points = { "Lua 5.4", "LuaJIT", "cpgrun" }, {}
-  for at, program in ipairs(order) do
+  local points = {}
+  for at, program in ipairs(ORDER) do
     points[program] = {}
     for i, size in ipairs(sizes) do
       local it = series[program] and series[program][size]
       if it then
-        local x = WIDTH * (i - 0.5) / #sizes + (at - 2) * 5
+        local x = WIDTH * (i - 0.5) / #sizes + (at - 2.5) * 5
         element(lines, '<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="%s"/>', x, x, y_of(it[metric][2]),
           y_of(it[metric][3]), COLOURS[program])
         element(lines, '<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>', x, y_of(it[metric][1]), COLOURS[program])
@@ -78,9 +79,9 @@ return function(path, results, sizes)
     end
   end
   local x = MARGIN
-  for _, program in ipairs { "Lua 5.4", "LuaJIT", "cpgrun" } do
+  for _, program in ipairs(ORDER) do
     element(lines, '<text x="%d" y="%d" fill="%s">● %s</text>', x, height - 8, COLOURS[program], program)
-    x = x + 90
+    x = x + 110
   end
   element(lines, "</svg>")
   local file = assert(io.open(path, "w"))

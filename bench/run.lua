@@ -23,6 +23,7 @@ local NODES = numbers("NODES", "1 3")
 local PROGRAMS = {
   { "C", os.getenv "PLAIN", "bench" },
   { "Lua 5.4", "lua5.4", "bench/binding.lua", "bench" },
+  { "Lua 5.4, reader", "env", "READER=1", "lua5.4", "bench/binding.lua", "bench" },
   { "LuaJIT", "env", "LUA_PATH=" .. os.getenv "JIT_PATH", "LUA_CPATH=" .. os.getenv "JIT_CPATH", "luajit",
     "bench/binding.lua", "bench" },
   { "cpgrun", os.getenv "CPGRUN", "--log-level", "error", "--group", "bench", "bench/host.lua" },

@@ -5,27 +5,13 @@
 -- that it makes, and all such changes of a ring together (exec/cpg.c, cpg_sync_activate); quorum names its ring.
 
 local core = require "corosync.binding"
+local list = require "corosync.list"
 
 local Views = {}
 Views.__index = Views
 
 local now = core.now
-
-local function copy(list)
-  local new = {}
-  for i, each in ipairs(list) do
-    new[i] = each
-  end
-  return new
-end
-
-local function set_of(list)
-  local set = {}
-  for _, each in ipairs(list) do
-    set[each] = true
-  end
-  return set
-end
+local copy, set_of = list.copy, list.set
 
 -- Quorum's older model knows no ring's node. A seq that no number of this Lua is exactly is missing: nobody knows then.
 local function same_ring(one, other)

@@ -5,8 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <lauxlib.h>
-#include <lua.h>
+#include "../../src/compat.h"
 
 int luaopen_spec_process(lua_State *L);
 
@@ -101,24 +100,21 @@ static int process_shutdown(lua_State *L)
 	return 1;
 }
 
+static const luaL_Reg functions[] = {
+	{"alarm_every", process_alarm_every},
+	{"become", process_become},
+	{"expire", process_expire},
+	{"fork", process_fork},
+	{"fork_here", process_fork_here},
+	{"shutdown", process_shutdown},
+	{"stay", process_stay},
+	{"wait", process_wait},
+	{NULL, NULL},
+};
+
 int luaopen_spec_process(lua_State *L)
 {
-	lua_createtable(L, 0, 8);
-	lua_pushcfunction(L, process_shutdown);
-	lua_setfield(L, -2, "shutdown");
-	lua_pushcfunction(L, process_expire);
-	lua_setfield(L, -2, "expire");
-	lua_pushcfunction(L, process_fork);
-	lua_setfield(L, -2, "fork");
-	lua_pushcfunction(L, process_fork_here);
-	lua_setfield(L, -2, "fork_here");
-	lua_pushcfunction(L, process_stay);
-	lua_setfield(L, -2, "stay");
-	lua_pushcfunction(L, process_become);
-	lua_setfield(L, -2, "become");
-	lua_pushcfunction(L, process_wait);
-	lua_setfield(L, -2, "wait");
-	lua_pushcfunction(L, process_alarm_every);
-	lua_setfield(L, -2, "alarm_every");
+	lua_newtable(L);
+	compat_setfuncs(L, functions);
 	return 1;
 }

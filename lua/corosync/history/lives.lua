@@ -1,6 +1,10 @@
 -- Takes a history apart: into lives, each from a join to its end, which are made of states, each with one membership
 -- and one ring. What is wrong with a history by itself is found here.
+local list = require "corosync.list"
+
 local lives = {}
+
+local set_of = list.set
 
 local REASONS = {
   left = { leave = true, nodedown = true, procdown = true },
@@ -26,19 +30,8 @@ local function split_reasons(text)
   return addresses, reasons
 end
 
-local function set_of(list)
-  local set = {}
-  for _, item in ipairs(list) do
-    set[item] = true
-  end
-  return set
-end
-
-local function sorted(list)
-  local copy = {}
-  for i, item in ipairs(list) do
-    copy[i] = item
-  end
+local function sorted(addresses)
+  local copy = list.copy(addresses)
   table.sort(copy)
   return table.concat(copy, ",")
 end

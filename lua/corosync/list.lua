@@ -1,0 +1,21 @@
+-- What is done with arrays again and again.
+local list = {}
+
+function list.copy(items)
+  local new = {}
+  for i, item in ipairs(items) do
+    new[i] = item
+  end
+  return new
+end
+
+-- A table with true for each item.
+function list.set(items)
+  local set = {}
+  for _, item in ipairs(items) do
+    set[item] = true
+  end
+  return set
+end
+
+return list
