@@ -62,7 +62,7 @@ CORE_OBJECTS := $(CORE_SOURCES:src/%.c=$(BUILD)/obj/%.o)
 CPGRUN_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/cpgrun/*.c))
 
 # What only the specs need.
-SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan
+SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan $(BUILD)/spec/hostile
 
 LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/history/*.lua))
@@ -152,6 +152,11 @@ $(BUILD)/spec/threads: spec/support/threads.c $(ARCHIVE)
 	@echo "LD $@"
 	@$(COMPILE) -Isrc -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
 
+$(BUILD)/spec/hostile: spec/support/hostile.c
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(COMPILE) -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS)
+
 # The same with the core's sources under ThreadSanitizer; nothing where the compiler or the machine has none.
 $(BUILD)/spec/threads-tsan: spec/support/threads.c $(wildcard src/*.c src/*.h)
 	@mkdir -p $(@D)
@@ -169,7 +174,7 @@ SPECS ?= spec
 specs: all nginx-binding $(SPEC_PROGRAMS)
 	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA=$(LUA) BUSTED=$(BUSTED) tools/run-specs $(SPECS)
 
-valgrind: all $(BUILD)/spec/spec_process.so
+valgrind: all $(BUILD)/spec/spec_process.so $(BUILD)/spec/hostile
 	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA="valgrind -q --leak-check=full --keep-debuginfo=yes --error-exitcode=9 --suppressions=spec/support/valgrind.supp $(LUA)" BUSTED=$(BUSTED) \
 		tools/run-specs spec/core
 
@@ -198,7 +203,7 @@ SANITIZE := -fsanitize=address,undefined
 SANITIZED_SPECS ?= spec/core spec/group_spec.lua spec/loop_spec.lua spec/history_spec.lua spec/reconnect_spec.lua
 sanitize: analyze
 	@$(MAKE) --no-print-directory -s BUILD=build/sanitize CFLAGS="-O1 -g $(SANITIZE) -fno-omit-frame-pointer" LDFLAGS="$(SANITIZE)" \
-		binding build/sanitize/spec/spec_process.so
+		binding build/sanitize/spec/spec_process.so $(BUILD)/spec/hostile
 	@TREE=build/sanitize LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) BUSTED=$(BUSTED) LUA="env LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) \
 		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 $(LUA)" tools/run-specs $(SANITIZED_SPECS)
 	@tools/has-tsan $(CC) && $(MAKE) --no-print-directory -s tsan || echo "ThreadSanitizer does not work here"
