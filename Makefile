@@ -62,7 +62,7 @@ CORE_OBJECTS := $(CORE_SOURCES:src/%.c=$(BUILD)/obj/%.o)
 CPGRUN_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/cpgrun/*.c))
 
 # What only the specs need.
-SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan $(BUILD)/spec/hostile
+SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan $(BUILD)/spec/hostile $(BUILD)/spec/allocate
 
 LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/history/*.lua))
@@ -146,6 +146,11 @@ $(BUILD)/spec/spec_process.so: spec/support/process.c spec/support/refuse.c
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@$(COMPILE) -fvisibility=default -shared -o $@ $^
+
+$(BUILD)/spec/allocate: spec/support/allocate.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(COMPILE) -Isrc -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
 
 $(BUILD)/spec/threads: spec/support/threads.c $(ARCHIVE)
 	@mkdir -p $(@D)

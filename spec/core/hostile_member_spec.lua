@@ -1,5 +1,5 @@
--- Another program in the group, in plain C (spec/support/hostile.c), that sends what it likes as fast as it can: all of it
--- arrives, byte for byte, in order and once, whoever takes it from the daemon; and another group does not notice.
+-- Another program in the group, in plain C (spec/support/hostile.c), that sends what it likes as fast as it can: all of
+-- it arrives, byte for byte, in order and once, whoever takes it from the daemon; and another group does not notice.
 local handles = require "spec.support.handles"
 
 local PROGRAM = ("build/%s/spec/hostile"):format(os.getenv "LUA_VERSION")
@@ -127,7 +127,8 @@ for _, reader in ipairs { false, true } do
     end)
 
     it("has names of every length, and of every byte", function()
-      for _, name in ipairs { "\0", ("\0"):rep(128), PERIOD:sub(1, 128), PERIOD:sub(129, 256), ("n"):rep(110) .. "\0" } do
+      for _, name in ipairs { "\0", ("\0"):rep(128), PERIOD:sub(1, 128), PERIOD:sub(129, 256),
+        ("n"):rep(110) .. "\0" } do
         receives(name, { 3 })
       end
     end)

@@ -218,7 +218,8 @@ it("what cannot track is not left open", function()
       os.execute "ls /proc/$PPID/fd | wc -l"
       print((select(3, require("corosync.%s").open { %s = print })))
       os.execute "ls /proc/$PPID/fd | wc -l"]]):format(name, handler)
-    local pipe = assert(io.popen(("LD_PRELOAD=$LD_PRELOAD:%s %s -e '%s'"):format(refusing, os.getenv("LUA"):match "%S+$", program)))
+    local pipe = assert(io.popen(("LD_PRELOAD=$LD_PRELOAD:%s %s -e '%s'"):format(refusing,
+      os.getenv("LUA"):match "%S+$", program)))
     local before, code, after = pipe:read "*a":match "^(%d+)\n(.*)\n(%d+)\n$"
     assert.equal("try_again", code)
     assert.equal(before, after, name)

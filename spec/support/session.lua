@@ -1,0 +1,85 @@
+-- A little of everything that the core does, in parts. True at the end of one; a request that is refused ends it by an
+-- error, or by an answer.
+local core = require "corosync.core"
+
+local function must(value, message)
+  if value == nil then
+    error(message, 0)
+  end
+  return value
+end
+
+local parts = {}
+
+function parts.cpg()
+  local seen = 0
+  local handle = must(core.cpg.open {
+    config_change = function() end,
+    message_received = function(_, message) seen = seen + #message end,
+    reader = { after = 0 },
+    error = function(message) error(message, 0) end,
+  })
+  must(handle:join "session")
+  must(handle:send "one")
+  must(handle:send { "t", "wo" })
+  local deadline = core.now() + 10
+  while seen < 6 do
+    must(handle:wait(1))
+    must(handle:dispatch())
+    must(core.now() < deadline or nil, "late")
+  end
+  must(handle:address())
+  must(handle:close())
+end
+
+function parts.receive()
+  local handle = must(core.cpg.open {})
+  must(handle:join "session")
+  must(handle:send "three")
+  repeat
+    must(handle:wait(1))
+    local event, message, code = handle:receive()
+    must(event or not code or nil, message)
+  until event == "message"
+  must(#must(handle:members()) == 1 or nil, "members")
+  for name, members in must(handle:groups()) do must(name and members) end
+  must(handle:close())
+end
+
+function parts.cmap()
+  local map = must(core.cmap.open())
+  must(map:get "totem.version")
+  must(map:set("session.key", 5, "u32"))
+  must(map:track("session.", function() end))
+  must(map:delete "session.key")
+  for key in must(map:each "totem.version") do must(key) end
+  must(map:dispatch())
+  must(map:close())
+end
+
+function parts.quorum()
+  local quorum = must(core.quorum.open { quorum_change = function() end, nodelist_change = function() end })
+  must(quorum:wait(1))
+  must(quorum:dispatch())
+  must(quorum:quorate())
+  local gather = must(core.gather(quorum:fd()))
+  gather:arm(1)
+  gather:close()
+  must(quorum:close())
+end
+
+function parts.votequorum()
+  local votes = must(core.votequorum.open {})
+  must(votes:info())
+  must(votes:close())
+end
+
+function parts.cfg()
+  local cfg = must(core.cfg.open {})
+  must(cfg:local_node())
+  must(cfg:ring_status())
+  must(cfg:close())
+end
+
+parts[...]()
+return true
