@@ -46,6 +46,11 @@ static int method_wait(lua_State *L)
 
 	/* Also of what is no number: poll would wait for ever. */
 	luaL_argcheck(L, seconds >= 0, 2, "seconds must not be negative");
+	/* poll waits for no descriptor as long as it is told. */
+	if (g->epoll < 0) {
+		lua_pushliteral(L, "wait for several connections");
+		return failure_push(L, &FAILURE_CLOSED);
+	}
 	lua_pushboolean(L, handle_wait_readable(g->epoll, false, seconds));
 	return 1;
 }
