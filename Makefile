@@ -62,13 +62,14 @@ CORE_OBJECTS := $(CORE_SOURCES:src/%.c=$(BUILD)/obj/%.o)
 CPGRUN_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/cpgrun/*.c))
 
 # What only the specs need.
-SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan $(BUILD)/spec/hostile $(BUILD)/spec/allocate
+SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan $(BUILD)/spec/hostile $(BUILD)/spec/allocate \
+	$(BUILD)/spec/fuzz-queue $(BUILD)/spec/fuzz-arguments
 
 LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/history/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
-.PHONY: all binding cpgrun nginx-binding demo check lint coverage specs valgrind tsan sanitize analyze bench bench-resty soak show-frames docs install install-binding install-cpgrun deps clean
+.PHONY: all binding cpgrun nginx-binding demo check lint coverage specs valgrind tsan sanitize analyze fuzz bench bench-resty soak show-frames docs install install-binding install-cpgrun deps clean
 
 all: binding cpgrun
 
@@ -223,6 +224,23 @@ analyze:
 	@for f in $(ANALYZED); do clang --analyze --analyzer-output text -Xclang -analyzer-werror $(ANALYZE_FLAGS) -o /dev/null $$f || exit 1; done
 	@cppcheck -q --std=c11 --enable=warning,performance,portability --error-exitcode=1 -D_GNU_SOURCE -DLUA_VERSION_NUM=504 \
 		$(CPPCHECK_FAULTS) src
+
+# Each target of fuzz/ with clang's libFuzzer for a part of SECONDS; and by `make check` with random inputs.
+FUZZED := queue arguments
+FUZZ_SOURCES := $(filter-out src/core.c,$(wildcard src/*.c))
+fuzz:
+	@command -v clang >/dev/null || { echo "clang is missing; on Debian: apt-get install clang libclang-rt-14-dev" >&2; exit 1; }
+	@mkdir -p build/fuzz
+	@for target in $(FUZZED); do \
+		clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c11 -D_GNU_SOURCE $(LUA_CFLAGS) $(COROSYNC_CFLAGS) -o build/fuzz/$$target \
+			fuzz/$$target.c $(FUZZ_SOURCES) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread || exit 1; \
+		(cd build/fuzz && ./$$target -max_total_time=$$(($(SECONDS) / $(words $(FUZZED)))) -print_final_stats=1 2>&1 | tail -n 8) || exit 1; \
+	done
+
+$(BUILD)/spec/fuzz-%: fuzz/%.c fuzz/driver.c $(ARCHIVE) $(wildcard src/*.c src/*.h)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(COMPILE) -o $@ fuzz/$*.c fuzz/driver.c $(FUZZ_SOURCES) $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
 
 bench-resty: all nginx-binding
 	@BUILD_JIT=build/jit LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA) bench/resty.lua

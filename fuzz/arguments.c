@@ -1,0 +1,128 @@
+/* What scripts hand to the core: messages as tables of anything, the field of the reader, names that are shown. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <lualib.h>
+
+#include "../src/cpg_parts.h"
+#include "../src/failure.h"
+#include "../src/reader_field.h"
+
+#define MOST_BYTES ((size_t)100000)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void push_value(lua_State *L, const uint8_t *data, size_t size)
+{
+	static const double numbers[] = {0, -1, 0.02, 1, 64, 1e300, -1e300, 4e9};
+
+	switch (data[0] % 6) {
+	case 0:
+		lua_pushlstring(L, (const char *)data, size);
+		break;
+	case 1:
+		lua_pushnumber(L, numbers[data[0] / 6 % 8]);
+		break;
+	case 2:
+		lua_pushboolean(L, data[0] & 8);
+		break;
+	case 3:
+		lua_newtable(L);
+		break;
+	case 4:
+		lua_pushstring(L, data[0] & 8 ? "leave" : "stop");
+		break;
+	default:
+		lua_pushnil(L);
+		break;
+	}
+}
+
+/* A table of as many values as there are bytes, by number and by the reader's names. */
+static void push_table(lua_State *L, const uint8_t *data, size_t size)
+{
+	static const char *const names[] = {"after", "limit", "full", "more"};
+	size_t i;
+
+	lua_newtable(L);
+	for (i = 0; i < size; i++) {
+		push_value(L, data + i, size - i);
+		if (data[i] & 64) {
+			lua_setfield(L, -2, names[data[i] / 8 % 4]);
+		} else {
+			lua_rawseti(L, -2, (int)i + 1);
+		}
+	}
+}
+
+/* Argument 2 is the value. Whatever is accepted is within its bounds. */
+static int try_all(lua_State *L)
+{
+	cpg_parts parts;
+	reader_options options;
+
+	if (cpg_parts_collect(L, &parts, MOST_BYTES) == NULL && (parts.count > CPG_PARTS_MOST || parts.length > MOST_BYTES)) {
+		abort();
+	}
+	lua_settop(L, 2);
+	reader_field_check(L, 2, "reader");
+	if (reader_field_get(L, 2, &options) && !(options.after >= 0 && options.limit >= 1)) {
+		abort();
+	}
+	return 0;
+}
+
+static void try_field_alone(lua_State *L)
+{
+	lua_pushcfunction(L, try_all);
+	lua_insert(L, 1);
+	lua_pushnil(L);
+	lua_insert(L, 2);
+	(void)lua_pcall(L, 2, 0, 0);
+	lua_settop(L, 0);
+}
+
+static int show_name(lua_State *L)
+{
+	size_t length;
+	const char *name = lua_tolstring(L, 1, &length);
+
+	failure_push_name(L, name, length);
+	return 1;
+}
+
+/* No byte of a name that is shown is one that a terminal should not see. */
+static void try_name(lua_State *L, const uint8_t *data, size_t size)
+{
+	const char *shown;
+
+	lua_pushcfunction(L, show_name);
+	lua_pushlstring(L, (const char *)data, size);
+	if (lua_pcall(L, 1, 1, 0) == 0) {
+		for (shown = lua_tostring(L, -1); *shown != '\0'; shown++) {
+			if (*shown < ' ' || *shown > '~') {
+				abort();
+			}
+		}
+	}
+	lua_settop(L, 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	lua_State *L = luaL_newstate();
+
+	if (L == NULL || size == 0 || size > 4096) {
+		if (L != NULL) {
+			lua_close(L);
+		}
+		return 0;
+	}
+	push_table(L, data + 1, size - 1);
+	try_field_alone(L);
+	push_value(L, data, size);
+	try_field_alone(L);
+	try_name(L, data, size);
+	lua_close(L);
+	return 0;
+}
