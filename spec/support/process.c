@@ -1,4 +1,5 @@
 /* fork and what belongs to it, for the specs: Lua has none. */
+#include <malloc.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -100,6 +101,14 @@ static int process_shutdown(lua_State *L)
 	return 1;
 }
 
+/* trim(): gives the system what is free of this process's memory. */
+static int process_trim(lua_State *L)
+{
+	(void)L;
+	(void)malloc_trim(0);
+	return 0;
+}
+
 static const luaL_Reg functions[] = {
 	{"alarm_every", process_alarm_every},
 	{"become", process_become},
@@ -108,6 +117,7 @@ static const luaL_Reg functions[] = {
 	{"fork_here", process_fork_here},
 	{"shutdown", process_shutdown},
 	{"stay", process_stay},
+	{"trim", process_trim},
 	{"wait", process_wait},
 	{NULL, NULL},
 };
