@@ -30,7 +30,7 @@ after_each(handles.close_all)
 describe("methods", function()
   for name in pairs(OPEN) do
     it("of " .. name .. " raise on whatever is none of theirs", function()
-      local wrong = { io.stdout, {}, "x", 5, true, print, coroutine.create(print) }
+      local wrong = { io.stdout, {}, "x", 5, true, print, coroutine.create(function() end) }
       for other in pairs(OPEN) do
         wrong[#wrong + 1] = other ~= name and open(other) or nil
       end
@@ -139,7 +139,7 @@ describe("handles", function()
             if pcall(function() return each[method] end) then pcall(each[method], each, "x.y.z") end
           end
         end
-        late = core.cpg.open { reader = true }
+        late = core.cpg.open {}
         if late then late:join "late" end
       end
       keep_first = finalized(use)
