@@ -237,10 +237,10 @@ fuzz:
 		(cd build/fuzz && ./$$target -max_total_time=$$(($(SECONDS) / $(words $(FUZZED)))) -print_final_stats=1 2>&1 | tail -n 8) || exit 1; \
 	done
 
-$(BUILD)/spec/fuzz-%: fuzz/%.c fuzz/driver.c $(ARCHIVE) $(wildcard src/*.c src/*.h)
+$(BUILD)/spec/fuzz-%: fuzz/%.c fuzz/driver.c $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	@$(COMPILE) -o $@ fuzz/$*.c fuzz/driver.c $(FUZZ_SOURCES) $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
+	@$(COMPILE) -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
 
 bench-resty: all nginx-binding
 	@BUILD_JIT=build/jit LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA) bench/resty.lua

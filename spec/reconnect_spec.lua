@@ -6,7 +6,7 @@ local process = require "spec_process"
 local service = require "corosync.service"
 local wait = require "corosync.lab.wait"
 
-local CYCLES = tonumber(os.getenv "CYCLES") or 40
+local CYCLES = tonumber(os.getenv "CYCLES") or 15
 
 local function lines_of(command)
   local pipe = io.popen(command)
