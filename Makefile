@@ -99,10 +99,11 @@ $(BUILD)/obj/cpgrun/%.o: src/cpgrun/%.c $(wildcard src/*.h) Makefile | requireme
 	@echo "CC $<"
 	@$(COMPILE) $(LUV_CFLAGS) -c -o $@ $<
 
+# -z nodelete: Lua 5.1 unloads its libraries before it has finalized what they made, and threads of ours may still run.
 $(CORE): $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	@$(CC) -shared $(THREADS_CFLAGS) $(LDFLAGS) -o $@ $^ $(COROSYNC_LIBS) -lm
+	@$(CC) -shared -Wl,-z,nodelete $(THREADS_CFLAGS) $(LDFLAGS) -o $@ $^ $(COROSYNC_LIBS) -lm
 
 # One object in which only what is public can be seen: our names must not meet those of the program.
 $(ARCHIVE): $(CORE_OBJECTS)

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "cmap.h"
 #include "cpg.h"
+#include "ending.h"
 #include "gather.h"
 #include "quorum.h"
 #include "tables.h"
@@ -27,6 +28,7 @@ static int core_now(lua_State *L)
 __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 {
 	tables_setup();
+	ending_setup(L);
 	lua_createtable(L, 0, 11);
 	cpg_push_module(L);
 	lua_setfield(L, -2, "cpg");

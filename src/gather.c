@@ -5,6 +5,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "ending.h"
 #include "failure.h"
 #include "handle.h"
 #include "object.h"
@@ -13,6 +14,7 @@
 #define GATHER "corosync.gather"
 
 typedef struct gather {
+	ending ending;
 	int epoll, timer; /* -1 when closed */
 	int followed;     /* the descriptor that may change; -1 when there is none */
 	pid_t owner;      /* a fork shares what the descriptors stand for, and must not change it */
@@ -23,12 +25,29 @@ static gather *check(lua_State *L)
 	return luaL_checkudata(L, 1, GATHER);
 }
 
+static void finalize(gather *g)
+{
+	object_close_descriptor(&g->timer);
+	object_close_descriptor(&g->epoll);
+}
+
+static void end(ending *e)
+{
+	finalize(ENDING_OF(gather, e));
+}
+
 static int method_close(lua_State *L)
+{
+	finalize(check(L));
+	return 0;
+}
+
+static int metamethod_gc(lua_State *L)
 {
 	gather *g = check(L);
 
-	object_close_descriptor(&g->timer);
-	object_close_descriptor(&g->epoll);
+	finalize(g);
+	ending_forget(&g->ending);
 	return 0;
 }
 
@@ -120,9 +139,12 @@ int gather_open(lua_State *L)
 	gather *g = compat_newuserdata(L, sizeof *g);
 	bool complete;
 
-	g->epoll = g->timer = g->followed = -1;
-	g->owner = process_id();
+	*g = (gather){.epoll = -1, .timer = -1, .followed = -1, .owner = process_id()};
 	luaL_setmetatable(L, GATHER);
+	if (!ending_expect(L, &g->ending, end)) {
+		lua_pushliteral(L, "wait for several connections");
+		return failure_push(L, &FAILURE_ENDING);
+	}
 	g->epoll = epoll_create1(EPOLL_CLOEXEC);
 	g->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	complete = g->epoll >= 0 && g->timer >= 0 && add(g, g->timer);
@@ -142,7 +164,7 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg metamethods[] = {
-	{"__gc", method_close},
+	{"__gc", metamethod_gc},
 	{NULL, NULL},
 };
 

@@ -30,13 +30,26 @@ dispatches.
 @module corosync.handle
 */
 
+/* Upvalues of all methods. */
+enum { UPVALUE_METATABLE = 1, UPVALUE_CLASS };
+
 handle *handle_check_shared(lua_State *L)
 {
-	return handle_check(L, lua_touserdata(L, lua_upvalueindex(1)));
+	return handle_check(L, lua_touserdata(L, lua_upvalueindex(UPVALUE_CLASS)));
 }
 
 void *handle_check(lua_State *L, const handle_class *class)
 {
+	void *found = lua_touserdata(L, 1);
+
+	/* luaL_checkudata looks the metatable up by its name, which costs as much as all the rest of a send. */
+	if (found != NULL && lua_getmetatable(L, 1)) {
+		bool is_one = lua_rawequal(L, -1, lua_upvalueindex(UPVALUE_METATABLE));
+		lua_pop(L, 1);
+		if (is_one) {
+			return found;
+		}
+	}
 	return luaL_checkudata(L, 1, class->type);
 }
 
@@ -75,6 +88,11 @@ static uid_t daemon_user(lua_State *L, int handlers)
 	return user;
 }
 
+static void end(ending *e)
+{
+	handle_finalize(ENDING_OF(handle, e));
+}
+
 void *handle_new(lua_State *L, const handle_class *class, size_t size, int handlers)
 {
 	handle *h;
@@ -88,6 +106,9 @@ void *handle_new(lua_State *L, const handle_class *class, size_t size, int handl
 	h->daemon_user = daemon_user(L, handlers);
 	h->watchdog = watchdog_of(L);
 	luaL_setmetatable(L, class->type);
+	if (!ending_expect(L, &h->ending, end)) {
+		h->reason = &FAILURE_ENDING;
+	}
 	lua_createtable(L, VALUE_MEMBERS, 0);
 	lua_pushvalue(L, handlers);
 	lua_rawseti(L, -2, VALUE_HANDLERS);
@@ -115,6 +136,9 @@ cs_error_t handle_opened(handle *h, uint64_t id)
 
 	if (error != CS_OK) {
 		return error;
+	}
+	if (h->reason != NULL) {
+		return CS_ERR_ACCESS;
 	}
 	if (!is_trusted(h)) {
 		h->reason = &failure_impostor;
@@ -375,7 +399,10 @@ static int method_close(lua_State *L)
 
 static int method_gc(lua_State *L)
 {
-	handle_finalize(handle_check_shared(L));
+	handle *h = handle_check_shared(L);
+
+	handle_finalize(h);
+	ending_forget(&h->ending);
 	return 0;
 }
 
@@ -405,12 +432,13 @@ static const luaL_Reg metamethods[] = {
 	{NULL, NULL},
 };
 
-/* Sets functions in the table on top of the stack, each with the class as its upvalue. [-0, +0, m] */
-static void set_functions(lua_State *L, const handle_class *class, const luaL_Reg *functions)
+/* Sets functions in the table on top of the stack, for the metatable at that index. [-0, +0, m] */
+static void set_functions(lua_State *L, int metatable, const handle_class *class, const luaL_Reg *functions)
 {
 	for (; functions->name != NULL; functions++) {
+		lua_pushvalue(L, metatable);
 		lua_pushlightuserdata(L, (void *)(uintptr_t)class);
-		lua_pushcclosure(L, functions->func, 1);
+		lua_pushcclosure(L, functions->func, UPVALUE_CLASS);
 		lua_setfield(L, -2, functions->name);
 	}
 }
@@ -418,20 +446,21 @@ static void set_functions(lua_State *L, const handle_class *class, const luaL_Re
 void handle_setup(lua_State *L, const handle_class *class, const luaL_Reg *methods)
 {
 	if (luaL_newmetatable(L, class->type)) {
+		int metatable = lua_gettop(L);
 		lua_pushstring(L, class->type);
-		lua_setfield(L, -2, "__name");
-		set_functions(L, class, metamethods);
+		lua_setfield(L, metatable, "__name");
+		set_functions(L, metatable, class, metamethods);
 		lua_newtable(L);
-		set_functions(L, class, shared_methods);
-		set_functions(L, class, delivery_methods);
+		set_functions(L, metatable, class, shared_methods);
+		set_functions(L, metatable, class, delivery_methods);
 		if (class->trackstart != NULL) {
-			set_functions(L, class, tracking_methods);
+			set_functions(L, metatable, class, tracking_methods);
 		}
-		compat_setfuncs(L, methods);
-		lua_setfield(L, -2, "__index");
+		set_functions(L, metatable, class, methods);
+		lua_setfield(L, metatable, "__index");
 		/* Scripts must not reach __gc, nor give a handle another metatable. */
 		lua_pushliteral(L, "locked");
-		lua_setfield(L, -2, "__metatable");
+		lua_setfield(L, metatable, "__metatable");
 	}
 	lua_pop(L, 1);
 }

@@ -13,6 +13,7 @@
 #include <corosync/corotypes.h>
 
 #include "compat.h"
+#include "ending.h"
 #include "failure.h"
 #include "queue.h"
 
@@ -63,6 +64,7 @@ typedef enum handle_busy {
 
 struct handle {
 	const handle_class *class;
+	ending ending;
 	uint64_t id; /* Corosync's handle */
 	int fd;
 	uid_t daemon_user; /* whose the daemon must be; NO_USER: root's or this process's */
@@ -110,7 +112,7 @@ int handle_open_failed(lua_State *L, handle *h, cs_error_t error);
 /* The handle at index 1, whatever its state. Raises if it is of another type. [-0, +0, v] */
 void *handle_check(lua_State *L, const handle_class *class);
 
-/* The same for the methods that all classes share, whose upvalue is the class. [-0, +0, v] */
+/* The same for the methods that all classes share. [-0, +0, v] */
 handle *handle_check_shared(lua_State *L);
 
 /* Pushes nil, "cannot <what> <service>: …", code; answers 3. [-0, +3, m] */

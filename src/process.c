@@ -1,6 +1,5 @@
 #include "process.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -8,9 +7,8 @@
 
 /* Kept in memory that the kernel empties in a fork, however that was made; NULL if there is none. */
 static _Atomic(pid_t) *kept;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void prepare(void)
+__attribute__((constructor)) static void prepare(void)
 {
 	void *page = mmap(NULL, sizeof *kept, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -24,22 +22,10 @@ static void prepare(void)
 	kept = page;
 }
 
-/* A Lua state that ends may take this library out of the process. */
-__attribute__((destructor)) static void release(void)
-{
-	void *page = kept;
-
-	kept = NULL;
-	if (page != NULL) {
-		(void)munmap(page, sizeof *kept);
-	}
-}
-
 pid_t process_id(void)
 {
 	pid_t id;
 
-	(void)pthread_once(&once, prepare);
 	if (kept == NULL) {
 		return getpid();
 	}

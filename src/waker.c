@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "doorbell.h"
+#include "ending.h"
 #include "failure.h"
 #include "object.h"
 #include "process.h"
@@ -36,6 +37,7 @@ typedef struct watch {
 } watch;
 
 struct waker {
+	ending ending;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of the list and of the watches' bells; nothing blocks while it is held */
 	int epoll, stop;      /* -1 when closed */
@@ -158,6 +160,11 @@ static void finalize(waker *w)
 	(void)pthread_mutex_destroy(&w->lock);
 }
 
+static void end(ending *e)
+{
+	finalize(ENDING_OF(waker, e));
+}
+
 static void finalize_watch(watch *each)
 {
 	waker *w = each->waker;
@@ -195,6 +202,9 @@ int waker_open(lua_State *L)
 	w->epoll = w->stop = -1;
 	w->owner = process_id();
 	luaL_setmetatable(L, WAKER);
+	if (!ending_expect(L, &w->ending, end)) {
+		return refuse(L, "start a thread that waits", &FAILURE_ENDING);
+	}
 	(void)pthread_mutex_init(&w->lock, NULL);
 	error = start(w);
 	if (error != 0) {
@@ -207,6 +217,15 @@ int waker_open(lua_State *L)
 static int method_close(lua_State *L)
 {
 	finalize(luaL_checkudata(L, 1, WAKER));
+	return 0;
+}
+
+static int metamethod_gc(lua_State *L)
+{
+	waker *w = luaL_checkudata(L, 1, WAKER);
+
+	finalize(w);
+	ending_forget(&w->ending);
 	return 0;
 }
 
@@ -338,7 +357,7 @@ static const luaL_Reg watch_methods[] = {
 };
 
 static const luaL_Reg waker_metamethods[] = {
-	{"__gc", method_close},
+	{"__gc", metamethod_gc},
 	{NULL, NULL},
 };
 

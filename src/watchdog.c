@@ -11,6 +11,7 @@
 #include <corosync/cpg.h>
 
 #include "clock.h"
+#include "ending.h"
 #include "failure.h"
 #include "object.h"
 #include "process.h"
@@ -31,6 +32,7 @@ typedef struct sight {
 } sight;
 
 struct watchdog {
+	ending ending;
 	pthread_t thread;
 	bool running;
 	int stop; /* -1 when closed */
@@ -155,16 +157,33 @@ static int start(watchdog *w)
 }
 
 /* Handles that are finalized later still use the lock. */
-static int method_close(lua_State *L)
+static void finalize(watchdog *w)
 {
-	watchdog *w = luaL_checkudata(L, 1, WATCHDOG);
-
 	if (w->running && w->owner == process_id()) {
 		thread_ring(w->stop);
 		(void)pthread_join(w->thread, NULL);
 		w->running = false;
 		object_close_descriptor(&w->stop);
 	}
+}
+
+static void end(ending *e)
+{
+	finalize(ENDING_OF(watchdog, e));
+}
+
+static int method_close(lua_State *L)
+{
+	finalize(luaL_checkudata(L, 1, WATCHDOG));
+	return 0;
+}
+
+static int metamethod_gc(lua_State *L)
+{
+	watchdog *w = luaL_checkudata(L, 1, WATCHDOG);
+
+	finalize(w);
+	ending_forget(&w->ending);
 	return 0;
 }
 
@@ -197,6 +216,10 @@ int watchdog_open(lua_State *L)
 	w->owner = process_id();
 	(void)pthread_mutex_init(&w->lock, NULL);
 	luaL_setmetatable(L, WATCHDOG);
+	if (!ending_expect(L, &w->ending, end)) {
+		lua_pushliteral(L, "start a watchdog");
+		return failure_push(L, &FAILURE_ENDING);
+	}
 	error = start(w);
 	if (error != 0) {
 		return failure_push_system(L, "start a watchdog", error);
@@ -213,7 +236,7 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg metamethods[] = {
-	{"__gc", method_close},
+	{"__gc", metamethod_gc},
 	{NULL, NULL},
 };
 

@@ -1,0 +1,35 @@
+/*
+ * What has threads, connections or descriptors must end before the memory of its Lua state goes. Lua finalizes nothing
+ * that a finalizer makes while the state ends; so such objects are in a list of their state's, which ends those that are
+ * left, and then refuses new ones.
+ */
+#ifndef COROSYNC_LUA_ENDING_H
+#define COROSYNC_LUA_ENDING_H
+
+#include <stddef.h>
+
+#include "compat.h"
+#include "failure.h"
+
+/* Part of an object; all zeros before it is used. */
+typedef struct ending {
+	struct ending *next, **link;
+	void (*end)(struct ending *e);
+} ending;
+
+/* The object of some type that an ending is the field `ending` of. */
+#define ENDING_OF(type, e) ((type *)(void *)((char *)(e) - offsetof(type, ending)))
+
+/* Why nothing can be opened any more. */
+extern const failure FAILURE_ENDING;
+
+/* Makes the state's list, if it has none: it must be older than all that comes into it. [-0, +0, m] */
+void ending_setup(lua_State *L);
+
+/* `end` will be called unless ending_forget is called before. False when the state has ended all. [-0, +0, m] */
+bool ending_expect(lua_State *L, ending *e, void (*end)(ending *e));
+
+/* When an object's memory goes. */
+void ending_forget(ending *e);
+
+#endif
