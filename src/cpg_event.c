@@ -99,7 +99,7 @@ static int push_message(lua_State *L, handle *h, const event *ev, int values)
 	(void)h;
 	lua_rawgeti(L, values, VALUE_ADDRESSES);
 	address_push(L, -1, message->node, message->pid);
-	lua_remove(L, -2);
+	lua_replace(L, -2);
 	lua_pushlstring(L, message->bytes, message->length);
 	return 2;
 }

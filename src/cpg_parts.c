@@ -6,11 +6,11 @@ static const failure failure_array_too_long = {"too_many", "Corosync takes at mo
 static const failure failure_too_big = {"too_big",
 	"the message is longer than max_message_size(), the longest that Corosync delivers as one: send less, or open with split = true"};
 
-/* Adds the string on top of the stack, which something else must keep alive. NULL, or that it is too much. */
-static const failure *add_part(lua_State *L, cpg_parts *p)
+/* Adds the string at that index, which something else must keep alive. NULL, or that it is too much. */
+static const failure *add_part(lua_State *L, cpg_parts *p, int index)
 {
 	size_t length;
-	const char *bytes = lua_tolstring(L, -1, &length);
+	const char *bytes = lua_tolstring(L, index, &length);
 
 	if (length > p->most - p->length) {
 		return &failure_too_big;
@@ -40,7 +40,7 @@ static const failure *collect_array(lua_State *L, cpg_parts *p)
 			luaL_argerror(L, 2, lua_pushfstring(L, "message[%d] is a %s, and a string is expected", (int)i,
 				luaL_typename(L, -1)));
 		}
-		why = add_part(L, p);
+		why = add_part(L, p, -1);
 		lua_pop(L, 1);
 	}
 	return why;
@@ -48,21 +48,18 @@ static const failure *collect_array(lua_State *L, cpg_parts *p)
 
 const failure *cpg_parts_collect(lua_State *L, cpg_parts *p, size_t most)
 {
-	const failure *why;
+	int type = lua_type(L, 2);
 
 	p->count = 0;
 	p->length = 0;
 	p->most = most;
-	if (lua_istable(L, 2)) {
+	if (type == LUA_TTABLE) {
 		return collect_array(L, p);
 	}
-	if (!lua_isstring(L, 2)) {
+	if (type != LUA_TSTRING && type != LUA_TNUMBER) {
 		luaL_argerror(L, 2, lua_pushfstring(L, "message is a %s, and a string or an array of strings is expected",
 			luaL_typename(L, 2)));
 	}
-	(void)lua_tostring(L, 2);
-	lua_pushvalue(L, 2);
-	why = add_part(L, p);
-	lua_pop(L, 1);
-	return why;
+	/* A number becomes a string in its place. */
+	return add_part(L, p, 2);
 }

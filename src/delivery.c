@@ -22,6 +22,15 @@ thread. Of a stack that a program has made itself, for a fiber, nothing is known
 
 #define DEFAULT_BUDGET 1000
 
+/* In the metatable's array. */
+enum { KEPT_DELIVER = 1, KEPT_TRACEBACK, KEPT_ERROR, KEPT_SERVICE, KEPT_CONVERT };
+
+/* In a method: pushes what delivery_keep has put there. [-0, +1, -] */
+static void push_kept(lua_State *L, int which)
+{
+	lua_rawgeti(L, lua_upvalueindex(UPVALUE_METATABLE), which);
+}
+
 /* ---- from Corosync into the queue ---- */
 
 /* Queues what waits, with the reader or at the daemon. True when nothing more waited. */
@@ -194,19 +203,15 @@ static const failure *undispatchable(const handle *h)
 	return why == NULL && !stack_suffices() ? &FAILURE_NO_STACK : why;
 }
 
-/* Stack of a dispatch, so that nothing needs allocating once a delivery has begun. */
-enum { AT_SELF = 1, AT_VALUES, AT_HANDLERS, AT_SERVICE, AT_TRACEBACK, AT_DELIVER, AT_REPORT, AT_DELIVERY };
+/* Stack of a dispatch. Once a delivery has begun, nothing may need allocating. */
+enum { AT_SELF = 1, AT_VALUES, AT_HANDLERS, AT_TRACEBACK };
 
-static void push_dispatch_stack(lua_State *L, delivery *d)
+static void push_dispatch_stack(lua_State *L)
 {
 	lua_settop(L, AT_SELF);
 	compat_getuservalue(L, AT_SELF);
 	lua_rawgeti(L, AT_VALUES, VALUE_HANDLERS);
-	lua_pushstring(L, d->handle->class->service);
-	lua_pushcfunction(L, compat_traceback);
-	lua_pushcfunction(L, deliver);
-	lua_pushcfunction(L, call_error_handler);
-	lua_pushlightuserdata(L, d);
+	push_kept(L, KEPT_TRACEBACK);
 }
 
 /* Gives the error message on top of the stack to the error handler, or to stderr. [-1, +0, -] */
@@ -214,10 +219,10 @@ static void report(lua_State *L)
 {
 	int message = lua_gettop(L);
 
-	lua_pushvalue(L, AT_REPORT);
+	push_kept(L, KEPT_ERROR);
 	lua_pushvalue(L, message);
 	lua_pushvalue(L, AT_HANDLERS);
-	lua_pushvalue(L, AT_SERVICE);
+	push_kept(L, KEPT_SERVICE);
 	if (lua_pcall(L, 3, 0, 0) != 0) {
 		const char *second = lua_tostring(L, -1);
 		(void)fprintf(stderr, "corosync: error in the error handler: %s, after: %s\n",
@@ -245,8 +250,8 @@ static void deliver_all(lua_State *L, delivery *d)
 	h->busy = HANDLE_DELIVERING;
 	do {
 		before = d->handled;
-		lua_pushvalue(L, AT_DELIVER);
-		lua_pushvalue(L, AT_DELIVERY);
+		push_kept(L, KEPT_DELIVER);
+		lua_pushlightuserdata(L, d);
 		lua_pushvalue(L, AT_VALUES);
 		lua_pushvalue(L, AT_HANDLERS);
 		status = lua_pcall(L, 3, 0, AT_TRACEBACK);
@@ -284,7 +289,7 @@ static int method_dispatch(lua_State *L)
 	if (why != NULL) {
 		return handle_fail(L, h, "dispatch", why);
 	}
-	push_dispatch_stack(L, &d);
+	push_dispatch_stack(L);
 	deliver_all(L, &d);
 	if (h->owner != process_id()) {
 		return handle_fail(L, h, "dispatch", &FAILURE_WRONG_PROCESS);
@@ -340,7 +345,7 @@ static int method_receive(lua_State *L)
 
 	/* All that may run the collector comes before the look at the queue: a finalizer may empty it. */
 	lua_settop(L, 1);
-	lua_pushcfunction(L, convert_one);
+	push_kept(L, KEPT_CONVERT);
 	lua_pushlightuserdata(L, h);
 	compat_getuservalue(L, 1);
 	why = undispatchable(h);
@@ -392,6 +397,20 @@ static int method_stop(lua_State *L)
 
 	h->stop = h->busy != HANDLE_IDLE;
 	return 0;
+}
+
+void delivery_keep(lua_State *L, const handle_class *class)
+{
+	lua_pushcfunction(L, deliver);
+	lua_rawseti(L, -2, KEPT_DELIVER);
+	lua_pushcfunction(L, compat_traceback);
+	lua_rawseti(L, -2, KEPT_TRACEBACK);
+	lua_pushcfunction(L, call_error_handler);
+	lua_rawseti(L, -2, KEPT_ERROR);
+	lua_pushstring(L, class->service);
+	lua_rawseti(L, -2, KEPT_SERVICE);
+	lua_pushcfunction(L, convert_one);
+	lua_rawseti(L, -2, KEPT_CONVERT);
 }
 
 const luaL_Reg delivery_methods[] = {

@@ -7,7 +7,10 @@
 
 #include "handle.h"
 
-/* Methods of all handles, each with the class as its upvalue. */
+/* Methods of all handles. */
 extern const luaL_Reg delivery_methods[];
+
+/* Puts what they need into the metatable on top of the stack: what is made beforehand cannot fail. [-0, +0, m] */
+void delivery_keep(lua_State *L, const handle_class *class);
 
 #endif

@@ -30,9 +30,6 @@ dispatches.
 @module corosync.handle
 */
 
-/* Upvalues of all methods. */
-enum { UPVALUE_METATABLE = 1, UPVALUE_CLASS };
-
 handle *handle_check_shared(lua_State *L)
 {
 	return handle_check(L, lua_touserdata(L, lua_upvalueindex(UPVALUE_CLASS)));
@@ -257,12 +254,12 @@ static int milliseconds(double seconds)
 bool handle_wait_readable(int fd, bool forever, double seconds)
 {
 	struct pollfd descriptor = {.fd = fd, .events = POLLIN};
-	double deadline = forever ? 0 : clock_seconds() + seconds;
-	int ready;
+	double deadline = forever || seconds == 0 ? 0 : clock_seconds() + seconds;
+	int ready = poll(&descriptor, 1, forever ? -1 : milliseconds(seconds));
 
-	do {
+	while ((ready < 0 && errno == EINTR) || (ready == 0 && clock_seconds() < deadline)) {
 		ready = poll(&descriptor, 1, forever ? -1 : milliseconds(deadline - clock_seconds()));
-	} while ((ready < 0 && errno == EINTR) || (ready == 0 && clock_seconds() < deadline));
+	}
 	return ready > 0;
 }
 
@@ -450,6 +447,7 @@ void handle_setup(lua_State *L, const handle_class *class, const luaL_Reg *metho
 		lua_pushstring(L, class->type);
 		lua_setfield(L, metatable, "__name");
 		set_functions(L, metatable, class, metamethods);
+		delivery_keep(L, class);
 		lua_newtable(L);
 		set_functions(L, metatable, class, shared_methods);
 		set_functions(L, metatable, class, delivery_methods);

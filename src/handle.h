@@ -83,6 +83,9 @@ struct handle {
 
 #define NO_USER ((uid_t)-1)
 
+/* Upvalues of all methods of handles; the first is the class's metatable. */
+enum { UPVALUE_METATABLE = 1, UPVALUE_CLASS };
+
 /* Fields of a handle's user value, a table. */
 enum { VALUE_HANDLERS = 1, VALUE_ADDRESSES, VALUE_MEMBERS, VALUE_TRACKERS };
 

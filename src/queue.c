@@ -6,11 +6,6 @@
 #define FIRST_CAPACITY ((size_t)4096)
 #define ALIGNMENT ((size_t)8)
 
-size_t queue_length(const queue *q)
-{
-	return q->tail - q->head;
-}
-
 static bool grow(queue *q, size_t needed)
 {
 	size_t capacity = q->capacity == 0 ? FIRST_CAPACITY : q->capacity;
@@ -66,11 +61,6 @@ event *queue_append(queue *q, uint64_t kind, size_t payload)
 	q->tail += size;
 	q->count++;
 	return appended;
-}
-
-const event *queue_head(const queue *q)
-{
-	return queue_length(q) == 0 ? NULL : (const event *)(const void *)(q->data + q->head);
 }
 
 void queue_pop(queue *q)

@@ -27,13 +27,19 @@ typedef struct queue {
  */
 event *queue_append(queue *q, uint64_t kind, size_t payload);
 
+/* The bytes that wait. */
+static inline size_t queue_length(const queue *q)
+{
+	return q->tail - q->head;
+}
+
 /* The oldest event, or NULL. Valid until the next call on the queue. */
-const event *queue_head(const queue *q);
+static inline const event *queue_head(const queue *q)
+{
+	return queue_length(q) == 0 ? NULL : (const event *)(const void *)(q->data + q->head);
+}
 
 void queue_pop(queue *q);
-
-/* The bytes that wait. */
-size_t queue_length(const queue *q);
 
 /* Gives memory back that an empty queue has beyond what it keeps. */
 void queue_trim(queue *q);

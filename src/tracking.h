@@ -10,7 +10,7 @@ cs_error_t tracking_start(handle *h);
 /* Whether the table at index 1 has a handler of one of those events: who has one wants it called. [-0, +0, m] */
 bool tracking_wanted(lua_State *L, const event_kind *kinds, size_t count);
 
-/* Methods of the handles whose class has trackstart, each with the class as its upvalue. */
+/* Methods of the handles whose class has trackstart. */
 extern const luaL_Reg tracking_methods[];
 
 #endif

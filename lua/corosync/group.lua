@@ -184,26 +184,35 @@ local function pause(group, seconds)
   return queued, message, code
 end
 
--- Calls a method of the handle until it answers something else than "try_again", for at most `timeout` seconds.
-local function persist(group, what, method, ...)
+-- Calls a method of the handle again until it answers something else than "try_again", for at most `timeout` seconds.
+local function try_again(group, what, message, method, ...)
   local deadline, wait, handle = now() + group.timeout, FIRST_PAUSE, group._handle
-  while true do
-    local ok, message, code = handle[method](handle, ...)
-    if ok then
-      return true
-    elseif code ~= "try_again" then
-      return nil, message, code
-    elseif now() >= deadline then
+  local ok, code = nil, "try_again"
+  while code == "try_again" do
+    local left = deadline - now()
+    if left <= 0 then
       return failure(what, group.name, ("after %g s: %s"):format(group.timeout, message), "timeout")
     end
-    local waited, why, failed = pause(group, math.min(wait, math.max(deadline - now(), 0)))
+    local waited, why, failed = pause(group, math.min(wait, left))
     if waited == nil then
       return nil, why or message, failed or code
     elseif group._handle ~= handle then
       return failure(what, group.name, "the connection was lost meanwhile", "not_connected")
     end
     wait = math.min(2 * wait, LONGEST_PAUSE)
+    ok, message, code = handle[method](handle, ...)
   end
+  return ok, message, code
+end
+
+-- Calls a method of the handle, and again while Corosync cannot take it.
+local function persist(group, what, method, ...)
+  local handle = group._handle
+  local ok, message, code = handle[method](handle, ...)
+  if code == "try_again" then
+    return try_again(group, what, message, method, ...)
+  end
+  return ok, message, code
 end
 
 -- Connects and asks to join, once. True; or nil, message, code, and the group is idle.
@@ -562,11 +571,20 @@ local function is_joining(group)
   return group._state == "joining" or group._rejoin
 end
 
+-- True when the group can send; or nil, message, code.
 local function wait_until_joined(group)
-  if not is_joining(group) then
-    return true
+  if is_joining(group) then
+    local ok, message, code = group:wait_for(function() return not is_joining(group) end, nil, "complete the join of")
+    if not ok then
+      return nil, message, code
+    end
   end
-  return group:wait_for(function() return not is_joining(group) end, nil, "complete the join of")
+  if group._state == "reconnecting" then
+    return nil, group._lost, "not_connected"
+  elseif group._state ~= "joined" then
+    return failure("send to", group.name, "it is not active: activate it first", "not_joined")
+  end
+  return true
 end
 
 --- Sends a message to all members, oneself included. Waits until the group has joined (`config_change` is called before
@@ -577,15 +595,18 @@ end
 -- @error nil, message, code: "not_joined" (the group is not active, or is leaving), "timeout" (nothing was sent),
 -- "too_big", "too_many", "not_connected"; raises for anything but strings
 function Group:send_message(message, guarantee)
-  local ok, why, code = wait_until_joined(self)
-  if not ok then
-    return nil, why, code
-  elseif self._state == "reconnecting" then
-    return nil, self._lost, "not_connected"
-  elseif self._state ~= "joined" then
-    return failure("send to", self.name, "it is not active: activate it first", "not_joined")
+  if self._state ~= "joined" then
+    local ok, why, code = wait_until_joined(self)
+    if not ok then
+      return nil, why, code
+    end
   end
-  return persist(self, "send to", "send", message, guarantee)
+  -- As persist does it, but for each message.
+  local ok, why, code = self._handle:send(message, guarantee)
+  if code == "try_again" then
+    return try_again(self, "send to", why, "send", message, guarantee)
+  end
+  return ok, why, code
 end
 
 --- This process's address as members see it, whether or not the group is active.

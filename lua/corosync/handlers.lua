@@ -145,13 +145,18 @@ local function add_notes(group, own, before)
   end
 end
 
+-- Without `...`, which costs at each message.
 local function add_methods(group, own)
-  for _, name in ipairs { "lagged", "message_received" } do
-    own[name] = function(...)
-      local method = group[name]
-      if method then
-        return method(group, ...)
-      end
+  function own.message_received(address, message)
+    local method = group.message_received
+    if method then
+      return method(group, address, message)
+    end
+  end
+  function own.lagged(seconds, events, bytes)
+    local method = group.lagged
+    if method then
+      return method(group, seconds, events, bytes)
     end
   end
 end
