@@ -3,7 +3,7 @@
 --
 --   make bench [PAIRS=5] [SIZES="16 64 1000"] [WINDOWS="1 64"] [NODES="1 3"]
 local lab = require "corosync.lab"
-local plot = dofile "bench/plot.lua"
+local chart, panels_of = dofile "bench/chart.lua", dofile "bench/ratios.lua"
 
 local PAIRS = tonumber(os.getenv "PAIRS") or 5
 local SECONDS = 1 -- that a run takes, about
@@ -158,4 +158,4 @@ local results = {}
 for _, nodes in ipairs(NODES) do
   bench_on(nodes, results)
 end
-plot(arg[1], results, SIZES)
+chart(arg[1], panels_of(results, SIZES, PROGRAMS[1][1]), { columns = 3 })
