@@ -116,7 +116,7 @@ end
 
 return function(path, panels, options)
   local columns = options.columns
-  local width = columns * (WIDTH + MARGIN + 12)
+  local width = columns * (WIDTH + MARGIN + 12) + 24
   local height = math.ceil(#panels / columns) * (HEAD + HEIGHT + FOOT) + 24
   local lines = {}
   local colour_of, names = colours()
@@ -130,7 +130,7 @@ return function(path, panels, options)
     element(lines, "</g>")
   end
   for i, name in ipairs(names) do
-    element(lines, '<text x="%d" y="%d" fill="%s">● %s</text>', MARGIN + (i - 1) * 130, height - 8, colour_of(name),
+    element(lines, '<text x="%d" y="%d" fill="%s">● %s</text>', MARGIN + (i - 1) * 120, height - 8, colour_of(name),
       escaped(name))
   end
   element(lines, "</svg>")
