@@ -27,6 +27,7 @@ static gather *check(lua_State *L)
 
 static void finalize(gather *g)
 {
+	ending_forget(&g->ending);
 	object_close_descriptor(&g->timer);
 	object_close_descriptor(&g->epoll);
 }
@@ -39,15 +40,6 @@ static void end(ending *e)
 static int method_close(lua_State *L)
 {
 	finalize(check(L));
-	return 0;
-}
-
-static int metamethod_gc(lua_State *L)
-{
-	gather *g = check(L);
-
-	finalize(g);
-	ending_forget(&g->ending);
 	return 0;
 }
 
@@ -164,7 +156,7 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg metamethods[] = {
-	{"__gc", metamethod_gc},
+	{"__gc", method_close},
 	{NULL, NULL},
 };
 

@@ -39,7 +39,7 @@ void *handle_check(lua_State *L, const handle_class *class)
 {
 	void *found = lua_touserdata(L, 1);
 
-	/* luaL_checkudata looks the metatable up by its name, which costs as much as all the rest of a send. */
+	/* luaL_checkudata looks the metatable up by its name, for each call. */
 	if (found != NULL && lua_getmetatable(L, 1)) {
 		bool is_one = lua_rawequal(L, -1, lua_upvalueindex(UPVALUE_METATABLE));
 		lua_pop(L, 1);
@@ -149,6 +149,7 @@ cs_error_t handle_opened(handle *h, uint64_t id)
 /* A fork's copy shares the parent's connection: hands off. */
 void handle_finalize(handle *h)
 {
+	ending_forget(&h->ending);
 	if (h->state != HANDLE_CLOSED && h->owner == process_id()) {
 		reader_end(h);
 		call_begin(h, "close", NULL, 0);
@@ -396,10 +397,7 @@ static int method_close(lua_State *L)
 
 static int method_gc(lua_State *L)
 {
-	handle *h = handle_check_shared(L);
-
-	handle_finalize(h);
-	ending_forget(&h->ending);
+	handle_finalize(handle_check_shared(L));
 	return 0;
 }
 

@@ -146,6 +146,7 @@ static void finalize(waker *w)
 {
 	watch *each, *next;
 
+	ending_forget(&w->ending);
 	if (w->epoll < 0 || w->owner != process_id()) {
 		return;
 	}
@@ -217,15 +218,6 @@ int waker_open(lua_State *L)
 static int method_close(lua_State *L)
 {
 	finalize(luaL_checkudata(L, 1, WAKER));
-	return 0;
-}
-
-static int metamethod_gc(lua_State *L)
-{
-	waker *w = luaL_checkudata(L, 1, WAKER);
-
-	finalize(w);
-	ending_forget(&w->ending);
 	return 0;
 }
 
@@ -357,7 +349,7 @@ static const luaL_Reg watch_methods[] = {
 };
 
 static const luaL_Reg waker_metamethods[] = {
-	{"__gc", metamethod_gc},
+	{"__gc", method_close},
 	{NULL, NULL},
 };
 

@@ -159,6 +159,7 @@ static int start(watchdog *w)
 /* Handles that are finalized later still use the lock. */
 static void finalize(watchdog *w)
 {
+	ending_forget(&w->ending);
 	if (w->running && w->owner == process_id()) {
 		thread_ring(w->stop);
 		(void)pthread_join(w->thread, NULL);
@@ -175,15 +176,6 @@ static void end(ending *e)
 static int method_close(lua_State *L)
 {
 	finalize(luaL_checkudata(L, 1, WATCHDOG));
-	return 0;
-}
-
-static int metamethod_gc(lua_State *L)
-{
-	watchdog *w = luaL_checkudata(L, 1, WATCHDOG);
-
-	finalize(w);
-	ending_forget(&w->ending);
 	return 0;
 }
 
@@ -236,7 +228,7 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg metamethods[] = {
-	{"__gc", metamethod_gc},
+	{"__gc", method_close},
 	{NULL, NULL},
 };
 
