@@ -275,15 +275,19 @@ local function tell_verdict(session, chosen)
   for name, number in pairs(session.exempted) do
     say("known of Corosync: %s, %d times", name, number)
   end
-  if #session.problems == 0 then
-    print "Every history can be true."
-    return 0
-  end
   for _, problem in ipairs(session.problems) do
     print(problem)
   end
-  say("Something cannot be true: see the histories in %s", session.folder)
-  return 1
+  if #session.problems > 0 then
+    say("Something cannot be true: see the histories in %s", session.folder)
+    return 1
+  elseif session.failure then
+    say("The run itself failed, before its last histories were judged, which are kept in %s: %s", session.folder,
+      session.failure)
+    return 2
+  end
+  print "Every history can be true."
+  return 0
 end
 
 local function run(session, chosen)
@@ -294,7 +298,7 @@ local function run(session, chosen)
     until #session.problems > 0 or core.now() >= ending
   end)
   if not ok then
-    table.insert(session.problems, "the run itself failed: " .. tostring(problem))
+    session.failure = tostring(problem)
     keep_words(session)
   end
 end

@@ -2,7 +2,6 @@
 local core = require "corosync.binding"
 local corosync = require "corosync"
 local guards = require "corosync.handlers"
-local history = require "corosync.history"
 local log = require "cpgrun.log"
 local script = require "cpgrun.script"
 local service = require "corosync.service"
@@ -270,7 +269,7 @@ end
 local function record_history()
   local folder = os.getenv "CPGRUN_HISTORY"
   if folder then
-    history.record(folder)
+    require("corosync.history").record(folder)
   end
 end
 
