@@ -6,7 +6,8 @@ exclude_files = { "build", "docs" }
 files["examples"] = {
   globals = { "config_change", "message_received", "quorum_change", "ring_change", "view_change", "started", "stopping",
     "disconnected", "lagged", "group_name" },
-  read_globals = { "cmap", "quorum", group = { other_fields = true, fields = { settle = { read_only = false } } } },
+  read_globals = { "cmap", "quorum", group = { other_fields = true,
+    fields = { settle = { read_only = false }, timeout = { read_only = false } } } },
 }
 files["bench/host.lua"], files["soak/member.lua"] = files["examples"], files["examples"]
 -- In nginx.

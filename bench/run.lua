@@ -124,7 +124,7 @@ end
 local function print_head()
   print(("%s, %s processors, Linux %s, %s, %s; %d pairs of runs of about %g s, medians; spread in brackets\n"):format(
     first_line "sed -n 's/^model name.*: //p' /proc/cpuinfo", first_line "nproc", first_line "uname -r",
-    first_line "corosync -v | sed 's/.*version/Corosync/'", os.date "%Y-%m-%d", PAIRS, SECONDS))
+    first_line "corosync -v | sed \"s/.*version '/Corosync /; s/'.*//\"", os.date "%Y-%m-%d", PAIRS, SECONDS))
 end
 
 local function print_table_head(nodes)

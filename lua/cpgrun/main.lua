@@ -1,6 +1,5 @@
 -- Called by cpgrun's C half with the command line and what only C knows; answers the exit status.
 local log = require "cpgrun.log"
-local options = require "cpgrun.options"
 local uv = require "luv"
 
 -- luv 1.44 crashes when the Lua state ends while a handle of the script is still closing.
@@ -21,9 +20,17 @@ local function program_of(chosen)
   return require(chosen.under_faults and "cpgrun.check" or chosen.lab and "cpgrun.lab" or "cpgrun.host")
 end
 
+-- What only the start needs is let go: each cycle of the collector goes through all that is loaded, and long messages
+-- make many cycles.
+local function parse(argv, version)
+  local chosen = require("cpgrun.options").parse(argv, version)
+  package.loaded["cpgrun.options"], package.loaded.argparse = nil, nil
+  return chosen
+end
+
 return function(argv, facts)
   local version = ("cpgrun %s\n%s\nCorosync %s (built with)"):format(facts.version, facts.lua, facts.corosync)
-  local chosen = options.parse(argv, version)
+  local chosen = parse(argv, version)
   log.level = chosen.log_level
   facts.set_report(log.error)
   io.stdout:setvbuf("line") -- a member's output is watched as it comes, through pipes too
