@@ -251,6 +251,22 @@ describe("a group", function()
     for i = 1, 3000 do assert.equal(tostring(i), received[i + 1]) end
   end)
 
+  it("waits for no room with its timeout at 0", function()
+    local handled, sent = 0, 0
+    local group = joined { message_received = function() handled = handled + 1 end }
+    local message, ok, problem, code = ("x"):rep(LONGEST_MESSAGE), true, nil, nil
+    group.timeout = 0
+    while ok and sent < 1000 do
+      ok, problem, code = group:send_message(message)
+      sent = sent + (ok and 1 or 0)
+    end
+    refused("timeout", ok, problem, code)
+    assert.equal(0, handled)
+    assert(eventually(function() return handled == sent end))
+    assert(group:send_message "x")
+    assert(eventually(function() return handled == sent + 1 end))
+  end)
+
   it("tells its own leaving and is inactive then", function()
     local handlers, seen = recorder()
     local group = joined(handlers)
