@@ -730,8 +730,8 @@ end
 -- optionally `view_change(view)`, `ring_change(ring, nodes)`, `disconnected(reason)`,
 -- `lagged(seconds, events, bytes)`, `error(message_with_traceback)`; or a class with them as methods. `split`,
 -- `window`, `reader` and `daemon_user` are as for @{corosync.cpg}'s open, `settle` sets the field of that name.
--- @treturn Group with the fields `name`, `timeout` (seconds, 10; with 0 a send that Corosync cannot take at once answers
--- "timeout") and `settle` (seconds without a change before a view is told, 0)
+-- @treturn Group with the fields `name`, `timeout` (seconds, 10; with 0 a send that Corosync cannot take at once
+-- answers "timeout") and `settle` (seconds without a change before a view is told, 0)
 -- @raise for a bad name, and for a field that it does not know
 local function new(name, handlers_or_class)
   local group = derive(Group, name, handlers_or_class) -- no tail call: an error is the caller's, two levels up
