@@ -153,7 +153,7 @@ $(BUILD)/spec/spec_process.so: spec/support/process.c spec/support/refuse.c
 $(BUILD)/spec/allocate: spec/support/allocate.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	@$(COMPILE) -Isrc -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
+	@$(COMPILE) -Isrc -Wl,--wrap=calloc,--wrap=realloc,--wrap=free -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
 
 $(BUILD)/spec/threads: spec/support/threads.c $(ARCHIVE)
 	@mkdir -p $(@D)

@@ -1,7 +1,14 @@
--- Memory that is refused at each request in turn (spec/support/allocate.c).
+-- Memory that is refused at each request in turn (spec/support/allocate.c): Lua's, and the core's own.
 local program = require "spec.support.cpgrun.program"
 
 local PROGRAM = ("build/%s/spec/allocate"):format(os.getenv "LUA_VERSION")
+
+local function ends(least, ...)
+  local it = program.start(PROGRAM, "spec/support/session.lua", ...)
+  local code, signal = assert(it:wait(250))
+  assert.same({ 0, 0 }, { code, signal }, it.lines[1])
+  assert.is_true(tonumber(it.lines[1]:match "^ended after (%d+) refusals$") >= least)
+end
 
 describe("a session whose memory is refused at any request ends with an error, and leaves nothing:", function()
   after_each(program.clean)
@@ -12,10 +19,11 @@ describe("a session whose memory is refused at any request ends with an error, a
         pending "LuaJIT's own blocks do not add up"
         return
       end
-      local it = program.start(PROGRAM, "spec/support/session.lua", part)
-      local code, signal = assert(it:wait(250))
-      assert.same({ 0, 0 }, { code, signal })
-      assert.is_true(tonumber(it.lines[1]:match "^ended after (%d+) refusals$") >= least)
+      ends(least, part)
     end)
+  end
+
+  for part, least in pairs { cpg = 2, receive = 2, cmap = 2, quorum = 1 } do
+    it(part .. ", refused to the core", function() ends(least, part, "core") end)
   end
 end)

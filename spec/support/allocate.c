@@ -1,10 +1,15 @@
 /*
- * Runs a short session again and again in a Lua state whose allocator refuses its n-th request and all after it (Lua
- * itself collects and asks again), for every n until the session ends without: each time there is an error or an answer,
- * and nothing is left over. Embeds the static library.
+ * Runs a short session again and again while the n-th request for memory and all after it are refused, for every n until
+ * the session ends without: each time there is an error or an answer, and nothing is left over. Embeds the static
+ * library.
  *
- *   allocate SCRIPT PART    the script is given the part's name
+ *   allocate SCRIPT PART         refuses Lua's requests (Lua itself collects and asks again)
+ *   allocate SCRIPT PART core    refuses the core's own, of any thread; linked with --wrap for malloc's functions
+ *
+ * The script is given the part's name.
  */
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,73 +19,128 @@
 
 #include "corosync-lua.h"
 
-typedef struct budget {
-	long left;   /* requests until they are refused; negative when none is */
-	long refused;
-	size_t used; /* bytes */
-} budget;
+typedef struct meter {
+	atomic_long left; /* requests until they are refused; negative when none is */
+	atomic_long used; /* bytes of Lua's, blocks of the core's */
+} meter;
+
+/* The linker sends the core's calls here, without an argument that could tell a session. */
+static meter core = {.left = -1};
+
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+void __real_free(void *block);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+void __wrap_free(void *block);
+
+static bool refuses(meter *m)
+{
+	long left = atomic_load(&m->left);
+
+	while (left > 0 && !atomic_compare_exchange_weak(&m->left, &left, left - 1)) {
+	}
+	return left == 0;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	void *block = refuses(&core) ? NULL : __real_calloc(count, size);
+
+	atomic_fetch_add(&core.used, block != NULL);
+	return block;
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+	void *moved = refuses(&core) ? NULL : __real_realloc(block, size);
+
+	atomic_fetch_add(&core.used, block == NULL && moved != NULL);
+	return moved;
+}
+
+void __wrap_free(void *block)
+{
+	atomic_fetch_sub(&core.used, block != NULL);
+	__real_free(block);
+}
 
 static void *allocate(void *given, void *block, size_t old_size, size_t new_size)
 {
-	budget *b = given;
+	meter *m = given;
 	size_t had = block == NULL ? 0 : old_size;
 	void *moved;
 
 	if (new_size == 0) {
-		free(block);
-		b->used -= had;
+		__real_free(block);
+		atomic_fetch_sub(&m->used, (long)had);
 		return NULL;
 	}
-	if (new_size > had && b->left == 0) {
+	if (new_size > had && refuses(m)) {
 		return NULL;
 	}
-	if (new_size > had && b->left > 0) {
-		b->left--;
-	}
-	moved = realloc(block, new_size);
+	moved = __real_realloc(block, new_size);
 	if (moved != NULL) {
-		b->used += new_size - had;
+		atomic_fetch_add(&m->used, (long)new_size - (long)had);
 	}
 	return moved;
 }
 
+typedef struct trial {
+	char **words;
+	long refused;
+	meter *meter;
+} trial;
+
 static int run(lua_State *L)
 {
-	char **words = lua_touserdata(L, 1);
-	void *given;
+	const trial *t = lua_touserdata(L, 1);
 
 	luaL_openlibs(L);
 	lua_getglobal(L, "package");
 	lua_getfield(L, -1, "preload");
 	lua_pushcfunction(L, luaopen_corosync_core);
 	lua_setfield(L, -2, "corosync.core");
-	if (luaL_loadfile(L, words[1]) != 0) {
+	if (luaL_loadfile(L, t->words[1]) != 0) {
 		return lua_error(L);
 	}
-	lua_pushstring(L, words[2]);
+	lua_pushstring(L, t->words[2]);
 	/* Lua's own beginning is Lua's own. */
-	(void)lua_getallocf(L, &given);
-	((budget *)given)->left = ((budget *)given)->refused;
+	atomic_store(&t->meter->left, t->refused);
 	lua_call(L, 1, 1);
 	lua_pushboolean(L, lua_toboolean(L, -1));
 	return 1;
 }
 
-/* 1 when the session came to its end, 0 when it met the refusal, -1 when bytes are left over. */
-static int session(char **words, long refused)
+/* 1 when the session came to its end, 0 when it met the refusal, -1 when something is left over. */
+static int session(lua_State *L, trial *t)
 {
-	budget b = {.left = -1, .refused = refused};
-	lua_State *L = lua_newstate(allocate, &b);
 	int ended = 0;
 
-	if (L == NULL) {
-		return b.used == 0 ? 0 : -1;
+	if (L != NULL) {
+		lua_pushcfunction(L, run);
+		lua_pushlightuserdata(L, t);
+		ended = lua_pcall(L, 1, 1, 0) == 0 && lua_toboolean(L, -1);
+		lua_close(L);
 	}
-	lua_pushcfunction(L, run);
-	lua_pushlightuserdata(L, words);
-	ended = lua_pcall(L, 1, 1, 0) == 0 && lua_toboolean(L, -1);
-	lua_close(L);
-	return b.used == 0 ? ended : -1;
+	return atomic_load(&t->meter->used) == 0 ? ended : -1;
+}
+
+static int session_of_lua(char **words, long refused)
+{
+	meter m = {.left = -1};
+	trial t = {.words = words, .refused = refused, .meter = &m};
+
+	return session(lua_newstate(allocate, &m), &t);
+}
+
+static int session_of_core(char **words, long refused)
+{
+	trial t = {.words = words, .refused = refused, .meter = &core};
+	int ended = session(luaL_newstate(), &t);
+
+	atomic_store(&core.left, -1);
+	return ended;
 }
 
 int main(int argc, char **argv)
@@ -89,8 +149,8 @@ int main(int argc, char **argv)
 	int ended = 0;
 
 	for (n = 0; argc > 2 && ended == 0; n++) {
-		ended = session(argv, n);
+		ended = argc > 3 ? session_of_core(argv, n) : session_of_lua(argv, n);
 	}
-	(void)printf("%s after %ld refusals\n", ended == 1 ? "ended" : "bytes are left over", n - 1);
+	(void)printf("%s after %ld refusals\n", ended == 1 ? "ended" : "something is left over", n - 1);
 	return ended == 1 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
