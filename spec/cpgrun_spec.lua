@@ -471,6 +471,20 @@ describe("cpgrun", function()
     line(it, "^bye$")
   end)
 
+  -- No group is told anything from the death of a member until the token is missed.
+  it("says that it is not joined while the ring is broken, and joins when it is whole", function()
+    local cluster = assert(lab.start { nodes = 2, token = 3000 })
+    finally(function() assert(cluster:stop()) end)
+    local path = file("patient.lua", NOTHING .. "group.timeout = 1 io.read() function started() print 'up' end")
+    local it = assert(cluster:run(1, { "cpgrun", path }))
+    assert(cluster:kill(2))
+    assert(it:write "\n")
+    complaint(it, " warning: group 'patient' is not joined after 1 s, and waits on: ")
+    line(it, "^up$")
+    assert(it:kill "sigterm")
+    assert.same({ 0, 0 }, { it:wait(10) })
+  end)
+
   it("talks to a plain C program byte for byte", function()
     local member = file "member"
     assert.equal(0, (program.run(machine.find "cc", "-o", member, "spec/support/cpgrun/member.c", "-lcpg")))

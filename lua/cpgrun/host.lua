@@ -198,16 +198,29 @@ local function greet(group)
   call "started"
 end
 
+-- Says so, again and again, while a join does not come to its end: as long as the ring breaks anew, no group is told.
+local function complain_of_join(group)
+  local timer, from = uv.new_timer(), core.now()
+  local pause = math.max(1, group.timeout) * 1000
+  timer:start(pause, pause, function()
+    log.warning("group '%s' is not joined after %.0f s, and waits on: do the cluster's nodes reach each other? "
+      .. "(see corosync-cfgtool -s, and corosync's log)", group.name, core.now() - from)
+  end)
+  timer:unref()
+  return timer
+end
+
 -- In the loop, so that a signal is heard while the join is under way; each time before the loop waits, since not all
 -- events come after a wait.
 local function greet_when_joined(group)
   if group._state == "joined" then
     return greet(group)
   end
-  local watch = uv.new_prepare()
+  local watch, complaint = uv.new_prepare(), complain_of_join(group)
   watch:start(function()
     if group._state ~= "joining" then
       watch:close()
+      complaint:close()
       if group._state == "joined" then
         greet(group)
       end
