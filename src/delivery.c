@@ -72,9 +72,8 @@ static bool fetch_one(handle *h)
  * Pushes the oldest event's values and takes it off the queue, once they are all made. Answers how many, or
  * EVENT_DROPPED. [-0, +n, m]
  */
-static int convert(lua_State *L, handle *h, int values, const event_kind **kind)
+static int convert(lua_State *L, handle *h, const event *ev, int values, const event_kind **kind)
 {
-	const event *ev = queue_head(&h->queue);
 	int count;
 
 	h->busy = HANDLE_CONVERTING;
@@ -92,19 +91,20 @@ typedef struct delivery {
 	bool drained; /* nothing waited at the daemon when last asked */
 } delivery;
 
-static bool event_waits(delivery *d)
+/* The event to deliver next, which is the queue's oldest, or NULL. */
+static const event *next_event(delivery *d)
 {
 	handle *h = d->handle;
 
 	/* A handler may close, stop, or come back as its fork, whose parent goes on with these very events. */
 	if (h->state == HANDLE_CLOSED || h->stop || d->handled >= d->budget || h->owner != process_id()) {
-		return false;
+		return NULL;
 	}
 	if (queue_head(&h->queue) == NULL && !d->drained) {
 		lua_Integer left = d->budget - d->handled;
 		d->drained = fetch(h, left < INTAKE_EVENTS ? (size_t)left : INTAKE_EVENTS, INTAKE_BYTES);
 	}
-	return queue_head(&h->queue) != NULL;
+	return queue_head(&h->queue);
 }
 
 /* Puts the handler of an event under its values, on top of the stack, if a field has it. [-0, +1|0, e] */
@@ -139,11 +139,12 @@ static int deliver(lua_State *L)
 {
 	delivery *d = lua_touserdata(L, 1);
 	const event_kind *kind;
+	const event *ev;
 	int count;
 
 	luaL_checkstack(L, LUA_MINSTACK, NULL);
-	while (event_waits(d)) {
-		count = convert(L, d->handle, 2, &kind);
+	for (ev = next_event(d); ev != NULL; ev = next_event(d)) {
+		count = convert(L, d->handle, ev, 2, &kind);
 		d->handled++;
 		if (count != EVENT_DROPPED) {
 			insert_handler(L, kind, count);
@@ -310,13 +311,15 @@ static int convert_one(lua_State *L)
 {
 	handle *h = lua_touserdata(L, 1);
 	const event_kind *kind;
+	const event *ev;
 	int count = EVENT_DROPPED;
 
 	while (count == EVENT_DROPPED) {
-		if (queue_head(&h->queue) == NULL) {
+		ev = queue_head(&h->queue);
+		if (ev == NULL) {
 			return 0;
 		}
-		count = convert(L, h, 2, &kind);
+		count = convert(L, h, ev, 2, &kind);
 	}
 	lua_pushstring(L, kind->name);
 	if (kind->handler == NULL) {
