@@ -212,8 +212,9 @@ SANITIZED_SPECS ?= spec/core spec/group_spec.lua spec/loop_spec.lua spec/history
 sanitize: analyze
 	@$(MAKE) --no-print-directory -s BUILD=build/sanitize CFLAGS="-O1 -g $(SANITIZE) -fno-omit-frame-pointer" LDFLAGS="$(SANITIZE)" \
 		binding build/sanitize/spec/spec_process.so $(BUILD)/spec/hostile
-	@TREE=build/sanitize LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) BUSTED=$(BUSTED) LUA="env LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) \
-		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 $(LUA)" tools/run-specs $(SANITIZED_SPECS)
+	@$(COMPILE) -fvisibility=default -shared -o build/sanitize/spec/sanitizer.so spec/support/sanitizer.c
+	@TREE=build/sanitize LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) BUSTED=$(BUSTED) LUA="env \
+		LD_PRELOAD=$(CURDIR)/build/sanitize/spec/sanitizer.so:$$($(CC) -print-file-name=libasan.so) UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 $(LUA)" tools/run-specs $(SANITIZED_SPECS)
 	@tools/has-tsan $(CC) && $(MAKE) --no-print-directory -s tsan || echo "ThreadSanitizer does not work here"
 
 # cppcheck 2.10 takes designated initializers of types that it has not seen for uses, and 0x1p63 for 0.

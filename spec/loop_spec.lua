@@ -692,11 +692,13 @@ describe("handles in the loop that lose their daemon", function()
     return lines
   end
 
-  -- luv itself writes a line when a socket ends with something unread.
+  -- luv writes a line when a socket ends with something unread, and AddressSanitizer where it has no /proc of its own.
   local function complaints(program)
     local list = {}
     for _, text in ipairs(program.errors) do
-      if not text:match "^EBADF: " then list[#list + 1] = text end
+      if not text:match "^EBADF: " and not text:match "^==%d+==WARNING: reading executable name" then
+        list[#list + 1] = text
+      end
     end
     return list
   end
