@@ -278,12 +278,14 @@ local function tell_verdict(session, chosen)
   for _, problem in ipairs(session.problems) do
     print(problem)
   end
+  if session.failure then
+    say("The run itself failed, before its last histories were judged, which are kept in %s: %s", session.folder,
+      session.failure)
+  end
   if #session.problems > 0 then
     say("Something cannot be true: see the histories in %s", session.folder)
     return 1
   elseif session.failure then
-    say("The run itself failed, before its last histories were judged, which are kept in %s: %s", session.folder,
-      session.failure)
     return 2
   end
   print "Every history can be true."

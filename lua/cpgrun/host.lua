@@ -198,10 +198,13 @@ local function greet(group)
   call "started"
 end
 
+local LONGEST_SILENCE = 60 -- seconds
+
 -- Says so, again and again, while a join does not come to its end: as long as the ring breaks anew, no group is told.
 local function complain_of_join(group)
   local timer, from = uv.new_timer(), core.now()
-  local pause = math.max(1, group.timeout) * 1000
+  -- Of the script's own making, so it may be 0, a fraction or endless; libuv wants whole milliseconds.
+  local pause = math.floor(1000 * math.min(math.max(group.timeout, 1), LONGEST_SILENCE))
   timer:start(pause, pause, function()
     log.warning("group '%s' is not joined after %.0f s, and waits on: do the cluster's nodes reach each other? "
       .. "(see corosync-cfgtool -s, and corosync's log)", group.name, core.now() - from)
@@ -218,7 +221,8 @@ local function greet_when_joined(group)
   end
   local watch, complaint = uv.new_prepare(), complain_of_join(group)
   watch:start(function()
-    if group._state ~= "joining" then
+    -- One that loses its daemon meanwhile joins when it is back.
+    if group._state ~= "joining" and group._state ~= "reconnecting" then
       watch:close()
       complaint:close()
       if group._state == "joined" then
