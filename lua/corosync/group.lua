@@ -40,24 +40,21 @@
 local backoff = require "corosync.backoff"
 local core = require "corosync.binding"
 local cluster = require "corosync.cluster"
+local failure = require "corosync.failure"
 local handlers = require "corosync.handlers"
+local patience = require "corosync.patience"
 local pollable = require "corosync.pollable"
 local quoted = require "corosync.quoted"
 local view = require "corosync.view"
 
 local DEFAULT_TIMEOUT = 10 -- seconds
 local DEFAULT_BUDGET = 1000 -- events
-local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1 -- seconds between tries while Corosync answers "try_again"
 local LONGEST_NAME = 128 -- bytes
 
 --- @type Group
 local Group = { settle = 0 }
 
 local now = core.now
-
-local function failure(what, name, why, code)
-  return nil, ("cannot %s group %s: %s"):format(what, quoted(name), why), code
-end
 
 local function contains(addresses, address)
   for _, each in ipairs(addresses) do
@@ -170,51 +167,6 @@ local function watch(group)
   return ok, message, code
 end
 
--- Waits for the next try, moving what arrives out of Corosync's way without calling handlers. Nil, message, code when
--- that fails. A loop whose users must not block waits in its own way; nil alone when it cannot.
-local function pause(group, seconds)
-  if group._loop and group._loop.pause then
-    return group._loop.pause(group, seconds)
-  end
-  local queued, message, code = group._handle:fetch(seconds)
-  if queued and group._loop then
-    group._loop.wake(group)
-  end
-  pollable.show_hidden(group)
-  return queued, message, code
-end
-
--- Calls a method of the handle again until it answers something else than "try_again", for at most `timeout` seconds.
-local function try_again(group, what, message, method, ...)
-  local deadline, wait, handle = now() + group.timeout, FIRST_PAUSE, group._handle
-  local ok, code = nil, "try_again"
-  while code == "try_again" do
-    local left = deadline - now()
-    if left <= 0 then
-      return failure(what, group.name, ("after %g s: %s"):format(group.timeout, message), "timeout")
-    end
-    local waited, why, failed = pause(group, math.min(wait, left))
-    if waited == nil then
-      return nil, why or message, failed or code
-    elseif group._handle ~= handle then
-      return failure(what, group.name, "the connection was lost meanwhile", "not_connected")
-    end
-    wait = math.min(2 * wait, LONGEST_PAUSE)
-    ok, message, code = handle[method](handle, ...)
-  end
-  return ok, message, code
-end
-
--- Calls a method of the handle, and again while Corosync cannot take it.
-local function persist(group, what, method, ...)
-  local handle = group._handle
-  local ok, message, code = handle[method](handle, ...)
-  if code == "try_again" then
-    return try_again(group, what, message, method, ...)
-  end
-  return ok, message, code
-end
-
 -- Connects and asks to join, once. True; or nil, message, code, and the group is idle.
 local function try_to_join(group, join)
   local handle, message, code = connect(group)
@@ -236,7 +188,7 @@ local function try_to_join(group, join)
 end
 
 local function join_patiently(group)
-  return persist(group, "join", "join", group.name)
+  return patience.persist(group, "join", "join", group.name)
 end
 
 local function join_now(group)
@@ -276,7 +228,7 @@ function Group:deactivate()
   elseif not is_member(self) then
     return true
   end
-  local ok, message, code = persist(self, "leave", "leave")
+  local ok, message, code = patience.persist(self, "leave", "leave")
   if ok then
     self._state = "leaving"
   elseif code == "not_connected" then
@@ -399,9 +351,9 @@ end
 -- Why no event may be handled now: nil, message, code; or true.
 local function check_idle(group, what)
   if group._state == "idle" then
-    return failure(what, group.name, "it is not active: activate it first", "not_joined")
+    return failure(what, group, "it is not active: activate it first", "not_joined")
   elseif group._busy then
-    return failure(what, group.name, "one of its handlers is running: return from it first", "dispatching")
+    return failure(what, group, "one of its handlers is running: return from it first", "dispatching")
   end
   return true
 end
@@ -507,7 +459,7 @@ Group._awaited = awaited
 -- @error nil, message, code: "not_joined"
 function Group:fd()
   if self._state == "idle" then
-    return failure("wait for", self.name, "it is not active: activate it first", "not_joined")
+    return failure("wait for", self, "it is not active: activate it first", "not_joined")
   end
   return awaited(self):fd()
 end
@@ -559,7 +511,7 @@ function Group:wait_for(predicate, seconds, what)
     local left = deadline - now()
     if left <= 0 and not predicate() then
       local why = self._retry and " (the connection was lost, and has not come back)" or ""
-      return failure(what or "wait for", self.name, ("not within %g s%s"):format(seconds, why), "timeout")
+      return failure(what or "wait for", self, ("not within %g s%s"):format(seconds, why), "timeout")
     elseif left > 0 and handled == 0 and self._state ~= "idle" and not predicate() then
       awaited(self):wait(left)
     end
@@ -582,7 +534,7 @@ local function wait_until_joined(group)
   if group._state == "reconnecting" then
     return nil, group._lost, "not_connected"
   elseif group._state ~= "joined" then
-    return failure("send to", group.name, "it is not active: activate it first", "not_joined")
+    return failure("send to", group, "it is not active: activate it first", "not_joined")
   end
   return true
 end
@@ -604,7 +556,7 @@ function Group:send_message(message, guarantee)
   -- As persist does it, but for each message.
   local ok, why, code = self._handle:send(message, guarantee)
   if code == "try_again" then
-    return try_again(self, "send to", why, "send", message, guarantee)
+    return patience.try_again(self, "send to", why, "send", message, guarantee)
   end
   return ok, why, code
 end
@@ -646,7 +598,7 @@ function Group:view()
   if self._state == "reconnecting" then
     return nil, self._lost, "not_connected"
   elseif self._state ~= "joined" then
-    return failure("give the view of", self.name, "it has not joined", "not_joined")
+    return failure("give the view of", self, "it has not joined", "not_joined")
   end
   local ok, message, code = self._views:open()
   if not ok then
@@ -660,7 +612,7 @@ function Group:view()
   end
   local present = self._views:present()
   if not present then
-    return failure("give the view of", self.name, "the cluster is changing: try again shortly", "try_again")
+    return failure("give the view of", self, "the cluster is changing: try again shortly", "try_again")
   end
   return present
 end

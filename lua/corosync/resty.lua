@@ -36,6 +36,7 @@ local backoff = require "corosync.backoff"
 local core = require "corosync.binding"
 local base = require "corosync.group"
 local bells = require "corosync.bell"
+local failure = require "corosync.failure"
 local quoted = require "corosync.quoted"
 local semaphore = require "ngx.semaphore"
 
@@ -56,10 +57,6 @@ local exit_is_watched = false
 
 --- @type Group
 local Group = setmetatable({}, { __index = base.Group })
-
-local function failure(what, group, why, code)
-  return nil, ("cannot %s group %s: %s"):format(what, quoted(group.name), why), code
-end
 
 local function may_wait()
   return MAY_WAIT[ngx.get_phase()] or false

@@ -18,6 +18,7 @@
 
 #include <corosync/cpg.h>
 
+/* Nothing of libcpg tells when what was answered with "try again" would be taken. */
 #define RETRY_MICROSECONDS 200
 
 static void die_if(int failed, const char *what, cs_error_t error)
