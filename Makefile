@@ -69,7 +69,7 @@ LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/history/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
-.PHONY: all binding cpgrun nginx-binding demo check lint coverage specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames docs install install-binding install-cpgrun deps clean
+.PHONY: all binding cpgrun nginx-binding demo check lint coverage specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-leavers docs install install-binding install-cpgrun deps clean
 
 all: binding cpgrun
 
@@ -191,14 +191,14 @@ SECONDS ?= 600
 soak: all
 	@$(CPGRUN) check --nodes 5 --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) soak/member.lua
 
-# A fault of Corosync's own that the judge of histories makes allowance for.
-$(BUILD)/soak/frames: soak/frames.c
+# What Corosync itself does that the judge of histories makes allowance for, in plain C.
+$(BUILD)/soak/%: soak/%.c
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(COROSYNC_CFLAGS) -o $@ $< $(COROSYNC_LIBS)
 
-show-frames: all $(BUILD)/soak/frames
-	@LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA) soak/frames.lua $(BUILD)/soak/frames
+show-frames show-leavers: show-%: all $(BUILD)/soak/%
+	@LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA) soak/$*.lua $(BUILD)/soak/$*
 
 # Many rounds of what `make check` does a few of.
 tsan: all $(SPEC_PROGRAMS)
