@@ -61,9 +61,11 @@ CORE_SOURCES := $(filter-out $(if $(filter no,$(THREADS)),$(THREADS_SOURCES)),$(
 CORE_OBJECTS := $(CORE_SOURCES:src/%.c=$(BUILD)/obj/%.o)
 CPGRUN_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/cpgrun/*.c))
 
+FUZZED := queue events arguments values
+
 # What only the specs need.
 SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan $(BUILD)/spec/hostile $(BUILD)/spec/allocate \
-	$(BUILD)/spec/fuzz-queue $(BUILD)/spec/fuzz-arguments
+	$(FUZZED:%=$(BUILD)/spec/fuzz-%)
 
 LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/history/*.lua))
@@ -229,7 +231,6 @@ analyze:
 		$(CPPCHECK_FAULTS) src
 
 # Each target of fuzz/ with clang's libFuzzer for a part of SECONDS; and by `make check` with random inputs.
-FUZZED := queue arguments
 FUZZ_SOURCES := $(filter-out src/core.c,$(wildcard src/*.c))
 fuzz:
 	@command -v clang >/dev/null || { echo "clang is missing; on Debian: apt-get install clang libclang-rt-14-dev" >&2; exit 1; }
