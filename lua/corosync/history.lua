@@ -14,7 +14,8 @@
 -- - h: a send that was refused is delivered to nobody
 -- - i: nothing is delivered before the join, or after the leave
 -- - k: when all is whole again, all members have the same view
--- - l: every error of a handler is reported, and nothing is left over at the end
+-- - l: every error that a handler has announced with `note` is reported, and then no other; nothing is left over at the
+--   end
 --
 -- A history is a text file, one for each group of each process, one event a line. It is written without a buffer, a
 -- send before it is tried: what a process that is killed has done, its file has.

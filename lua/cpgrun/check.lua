@@ -157,11 +157,12 @@ local function met_no_corosync(host)
   return matches(host.process.errors, " error: cannot reach Corosync") and not matches(host.process.errors, " joined ")
 end
 
--- What a script raises on purpose, it says.
+-- How often each error was told, by its text. What a script raises on purpose, it says.
 local function note_errors(session, host)
   for _, line in ipairs(host.process.errors) do
-    if line:match " error: " and not line:match "raised e%d+" then
-      table.insert(session.problems, ("(l) on node %d: %s"):format(host.node, line))
+    local text = line:match " error: (.*)"
+    if text and not text:match "raised e%d+" then
+      session.raised[text] = (session.raised[text] or 0) + 1
     end
   end
 end
@@ -229,14 +230,40 @@ local function keep_words(session)
   end
 end
 
+local function is_clean(session)
+  return #session.problems == 0 and next(session.raised) == nil
+end
+
+-- Why a script has ended before anything was done to it; or nil.
+local function failed_start(hosts)
+  for _, host in ipairs(hosts.all) do
+    if host.process.exited and host.process.code ~= 0 then
+      for _, line in ipairs(host.process.errors) do
+        if line:match " error: " then
+          return (line:gsub("^.- error: ", ""))
+        end
+      end
+      return "it ends at once"
+    end
+  end
+end
+
+local function start_all(session, hosts)
+  for node = 1, session.cluster.nodes do
+    hosts:start(node)
+  end
+  wait.until_true(function() return agree(hosts) or failed_start(hosts) end, VIEWS)
+  session.unable = session.epochs == 0 and failed_start(hosts) or nil
+  return not session.unable
+end
+
 local function run_epoch(session, seconds)
   local hosts = setmetatable({ cluster = session.cluster, folder = session.folder, argv = session.argv, present = {},
     all = {} }, Hosts)
   session.hosts, session.faults.hosts = hosts, hosts
-  for node = 1, session.cluster.nodes do
-    hosts:start(node)
+  if not start_all(session, hosts) then
+    return remove_files(session)
   end
-  wait.until_true(function() return agree(hosts) end, VIEWS)
   local ending = core.now() + seconds
   while core.now() < ending do
     session.faults:step()
@@ -245,10 +272,10 @@ local function run_epoch(session, seconds)
   stop_hosts(session)
   judge(session)
   session.epochs = session.epochs + 1
-  if #session.problems > 0 then
-    keep_words(session)
-  else
+  if is_clean(session) then
     remove_files(session)
+  else
+    keep_words(session)
   end
   collectgarbage()
 end
@@ -267,7 +294,20 @@ local function say(...)
   print((...):format(select(2, ...)))
 end
 
+local function tell_problems(session)
+  for _, problem in ipairs(session.problems) do
+    print(problem)
+  end
+  for text, count in pairs(session.raised) do
+    say("The script has raised, %d times: %s", count, text)
+  end
+end
+
 local function tell_verdict(session, chosen)
+  if session.unable then
+    log.error("the script does not start: %s", session.unable)
+    return 2
+  end
   local figures = session.figures
   say("%d epochs, %d faults, %d members, %d configurations, %d messages sent, %d delivered; seed %d", session.epochs,
     session.faults.count, figures.lives or 0, figures.configurations or 0, figures.messages or 0,
@@ -275,21 +315,20 @@ local function tell_verdict(session, chosen)
   for name, number in pairs(session.exempted) do
     say("known of Corosync: %s, %d times", name, number)
   end
-  for _, problem in ipairs(session.problems) do
-    print(problem)
-  end
+  tell_problems(session)
   if session.failure then
-    say("The run itself failed, before its last histories were judged, which are kept in %s: %s", session.folder,
-      session.failure)
+    say("The run itself failed, before its last histories were judged: %s", session.failure)
   end
   if #session.problems > 0 then
-    say("Something cannot be true: see the histories in %s", session.folder)
-    return 1
-  elseif session.failure then
-    return 2
+    say "Something cannot be true."
+  elseif next(session.raised) then
+    say "Every history can be true, but the script has raised errors."
+  elseif not session.failure then
+    say "Every history can be true."
+    return 0
   end
-  print "Every history can be true."
-  return 0
+  say("The histories and the scripts' words are in %s", session.folder)
+  return is_clean(session) and 2 or 1
 end
 
 local function run(session, chosen)
@@ -297,11 +336,23 @@ local function run(session, chosen)
   local ok, _, problem = wait.call(function()
     repeat
       run_epoch(session, math.min(EPOCH, math.max(ending - core.now(), 1)))
-    until #session.problems > 0 or core.now() >= ending
+    until session.unable or not is_clean(session) or core.now() >= ending
   end)
   if not ok then
     session.failure = tostring(problem)
     keep_words(session)
+  end
+end
+
+-- The private cluster ends with the process.
+local function stop_on_signals(session)
+  for name, number in pairs { sigint = 2, sigterm = 15 } do
+    local signal = uv.new_signal()
+    signal:start(name, function()
+      say("Stopped. The histories so far are in %s", session.folder)
+      os.exit(128 + number)
+    end)
+    signal:unref()
   end
 end
 
@@ -320,13 +371,14 @@ return function(chosen, facts)
   local function clock() return core.now() - began end
   local session = {
     cluster = cluster, folder = assert(uv.fs_mkdtemp "/tmp/cpgrun-check-XXXXXX"), argv = host_argv(chosen, facts),
-    clock = clock, log = print, problems = {}, figures = {}, exempted = {},
-    epochs = 0,
+    clock = clock, log = print, problems = {}, raised = {}, figures = {},
+    exempted = {}, epochs = 0,
     faults = faults(cluster, nil, chosen.seed, clock, print),
   }
+  stop_on_signals(session)
   run(session, chosen)
   local status = tell_verdict(session, chosen)
-  if status == 0 then
+  if status == 0 or session.unable then
     uv.fs_rmdir(session.folder)
   end
   cluster:stop()

@@ -27,8 +27,27 @@ describe("cpgrun check", function()
     local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)
     assert.equal(1, code)
     assert.matches("^seed 5, 2 nodes", out)
-    assert.matches("%(l%) .*not today", out)
-    local folder = assert(out:match "see the histories in (/tmp/%S+)")
+    assert.matches("The script has raised, %d+ times: [^\n]*raises.lua:1: not today\n", out)
+    assert.matches("Every history can be true, but the script has raised errors.\n", out)
+    local folder = assert(out:match "words are in (/tmp/%S+)")
+    assert.equal(0, (program.run("rm", "-r", folder)))
+  end)
+
+  it("says so at once when the script does not start", function()
+    local began = os.time()
+    local code, _, out = check(60, "--nodes", "2", "--seconds", "50", program.file("nil.lua", "config_change = x.y"))
+    assert.equal(2, code)
+    assert.matches("error: the script does not start: [^\n]*nil.lua:1: attempt to index a nil value", out)
+    assert.is_true(os.time() - began < 30)
+  end)
+
+  it("says on a signal where the histories are", function()
+    local it = program.start("cpgrun", "check", "--nodes", "2", "--seconds", "50", "--seed", "5",
+      program.file("idle.lua", "function config_change() end"))
+    program.line(it, "^ *%d+%.%d s  ", 60) -- the first fault
+    it:kill "sigint"
+    assert.equal(130, (assert(it:wait(10))))
+    local folder = program.line(it, "^Stopped. The histories so far are in (/tmp/%S+)$")
     assert.equal(0, (program.run("rm", "-r", folder)))
   end)
 

@@ -173,14 +173,14 @@ function on.settled(self)
 end
 
 function on.raise(self, event)
-  self.raised[event[2]] = event
+  self.raised[event[2]], self.announces = event, true
 end
 
 function on.error(self, event)
   local word = event[2]:match "raised ([%w_]+)"
   if word and self.raised[word] then
     self.raised[word] = nil
-  else
+  elseif self.announces then
     self.complain("l", event, "an error that nobody raised, or reported twice: " .. event[2])
   end
 end
