@@ -7,7 +7,8 @@
 --    corosync.loop.add(map)
 --
 -- A service has the methods of the handle that it stands for, see @{corosync.cmap}, @{corosync.quorum},
--- @{corosync.votequorum} and @{corosync.cfg}. While Corosync is away they answer nil, message, "not_connected" at once.
+-- @{corosync.votequorum} and @{corosync.cfg}. While Corosync is away they answer nil, message, "not_connected" at once;
+-- as soon as it is back they work, also before the loop has noticed either.
 -- Opening one needs a Corosync that runs. It is in a loop, or somebody calls `dispatch` when `fd` is readable.
 -- @module corosync.service
 
@@ -15,15 +16,13 @@ local backoff = require "corosync.backoff"
 local core = require "corosync.binding"
 
 local now = core.now
+local unpack = table.unpack or unpack -- luacheck: ignore 113
+local pack = table.pack or function(...) return { n = select("#", ...), ... } end
 
 --- @type Service
 local Service = {}
 
 local OWN = { "connected", "disconnected" } -- handlers that are not the handle's
-
-local function away(self, what)
-  return nil, ("cannot %s %s: %s"):format(what, self._name, self._lost), "not_connected"
-end
 
 -- Everything that was told to the last handle, told to this one.
 local function restore(self, handle)
@@ -54,14 +53,24 @@ local function connect(self)
     handle:close()
     return nil, message, code
   end
-  self._handle, self._last, self._lost, self._tries = handle, handle, nil, 0
+  self._handle, self._last, self._tries = handle, handle, 0
   return true
 end
 
+-- Readable when the next try has its time, or as soon as there is something to tell.
+local function arm(self)
+  if self._untold[1] then
+    self._gather:arm(0)
+  elseif self._handle then
+    self._gather:arm()
+  else
+    self._gather:arm(math.max(0, self._retry_at - now()))
+  end
+end
+
 local function schedule_retry(self)
-  local seconds = backoff.seconds(self._tries, self._seed)
-  self._tries, self._retry_at = self._tries + 1, now() + seconds
-  self._gather:arm(seconds)
+  self._retry_at = now() + backoff.seconds(self._tries, self._seed)
+  self._tries = self._tries + 1
 end
 
 local function protected(self, handler, ...)
@@ -72,29 +81,30 @@ local function protected(self, handler, ...)
   end
 end
 
-local function tell(self, name, ...)
-  if self._handlers[name] then
-    protected(self, self._handlers[name], ...)
+-- Handlers are called by `dispatch`, not within the call that has met the loss.
+local function tell_all(self)
+  while self._untold[1] and not self._closed do
+    local name, message = unpack(table.remove(self._untold, 1))
+    if self._handlers[name] then
+      protected(self, self._handlers[name], message)
+    end
   end
 end
 
 local function lose(self, message)
   self._gather:follow()
   self._handle:close()
-  self._handle, self._lost = nil, message
+  self._handle = nil
   schedule_retry(self)
-  tell(self, "disconnected", message)
+  table.insert(self._untold, { "disconnected", message })
 end
 
-local function retry(self)
-  if now() < self._retry_at then
-    return
-  elseif connect(self) then
-    self._gather:arm()
-    tell(self, "connected")
-  else
-    schedule_retry(self)
+local function come_back(self)
+  local ok, message, code = connect(self)
+  if ok then
+    table.insert(self._untold, { "connected" })
   end
+  return ok, message, code
 end
 
 local FATAL = { not_connected = true, no_memory = true }
@@ -107,14 +117,20 @@ local FATAL = { not_connected = true, no_memory = true }
 function Service:dispatch(budget)
   if self._closed then
     return nil, ("cannot dispatch %s: it is closed"):format(self._name), "closed"
-  elseif not self._handle then
-    retry(self)
-    return 0, false
   end
-  local handled, more, code = self._handle:dispatch(budget)
+  local handled, more, code = 0, false, nil
+  if self._handle then
+    handled, more, code = self._handle:dispatch(budget)
+  elseif now() >= self._retry_at and not come_back(self) then
+    schedule_retry(self)
+  end
   if FATAL[code] then
     lose(self, more)
-    return 0, false
+    handled, more, code = 0, false, nil
+  end
+  tell_all(self)
+  if not self._closed then
+    arm(self)
   end
   return handled, more, code
 end
@@ -150,7 +166,7 @@ end
 -- @treturn boolean true
 function Service:close()
   if not self._closed then
-    self._closed, self._lost = true, "it is closed"
+    self._closed = true
     self._gather:close()
     if self._handle then
       self._handle:close()
@@ -176,8 +192,32 @@ function Tracker:cancel()
   return ok, message, code
 end
 
+local function ask_anew(self, name, ...)
+  local ok, message, code = come_back(self)
+  arm(self)
+  if not ok then
+    return nil, message, code
+  end
+  return self._handle[name](self._handle, ...)
+end
+
+-- Calls the handle's method; where the connection is lost, that of the next one, if Corosync is there.
+local function ask(self, name, ...)
+  if self._closed then
+    return nil, ("cannot ask %s: it is closed"):format(self._name), "not_connected"
+  elseif not self._handle then
+    return ask_anew(self, name, ...)
+  end
+  local answers = pack(self._handle[name](self._handle, ...))
+  if answers[1] == nil and answers[3] == "not_connected" then
+    lose(self, answers[2])
+    return ask_anew(self, name, ...)
+  end
+  return unpack(answers, 1, answers.n)
+end
+
 local function track_key(self, key, handler)
-  local tracker, message, code = self._handle:track(key, handler)
+  local tracker, message, code = ask(self, "track", key, handler)
   if not tracker then
     return nil, message, code
   end
@@ -192,13 +232,12 @@ end
 -- @treturn Tracker|boolean
 -- @error nil, message, code, as the handle's
 function Service:track(...)
-  if not self._handle then
-    return away(self, "track")
-  elseif self._name == "cmap" then
+  if self._name == "cmap" then
     return track_key(self, ...)
   end
-  self._tracks = true
-  return self._handle:track()
+  local ok, message, code = ask(self, "track")
+  self._tracks = self._tracks or ok ~= nil
+  return ok, message, code
 end
 
 --- Ends what `track` began.
@@ -206,19 +245,13 @@ end
 -- @error nil, message, code
 function Service:untrack()
   self._tracks = false
-  if not self._handle then
-    return away(self, "stop tracking")
-  end
-  return self._handle:untrack()
+  return ask(self, "untrack")
 end
 
 -- Every other method is the handle's.
 local function forwarded(name)
   return function(self, ...)
-    if not self._handle then
-      return away(self, name)
-    end
-    return self._handle[name](self._handle, ...)
+    return ask(self, name, ...)
   end
 end
 
@@ -265,6 +298,7 @@ local function open(name, given, open_handle)
     _trackers = {},
     _tracks = false,
     _tries = 0,
+    _untold = {},
     _seed = now() * 1e6 % 1e6,
   }, METATABLE)
   local ok
