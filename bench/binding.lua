@@ -47,22 +47,29 @@ local function top_up()
   end
 end
 
--- Waits for events, not for long when nothing is on its way, and dispatches them.
-local function turn()
-  if handle:wait(joined and sent == received and 0.001 or 10) then
-    repeat
-      local _, more = assert(handle:dispatch())
-    until not more
-  end
+local function dispatch()
+  local handled, more
+  repeat
+    handled, more = handle:dispatch()
+    if not handled then
+      error(more)
+    end
+  until not more
 end
 
 while not joined do
-  turn()
+  handle:wait()
+  dispatch()
 end
 local began, cpu = now(), os.clock()
 while received < count do
   top_up()
-  turn()
+  if sent > received then
+    handle:wait()
+  else
+    handle:wait(0.001) -- none was taken, and none is on its way
+  end
+  dispatch()
 end
 began, cpu = now() - began, os.clock() - cpu
 local memory = io.open("/proc/self/status"):read("*a"):match "VmHWM:%s+(%d+)"

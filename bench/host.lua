@@ -15,11 +15,18 @@ end
 
 local patience
 
--- Waits for Corosync to take a message only when none is on its way, whose arrival would bring the next try.
+-- The field timeout is 0: Corosync is waited for only when no message is on its way, whose arrival would bring the next
+-- try.
 local function send()
-  group.timeout = sent == received and patience or 0
   local ok, problem, code = group:send_message(message)
-  assert(ok or code == "timeout" and sent > received, problem)
+  if code == "timeout" and sent == received then
+    group.timeout = patience
+    ok, problem, code = group:send_message(message)
+    group.timeout = 0
+  end
+  if not ok and code ~= "timeout" then
+    error(problem)
+  end
   return ok
 end
 
@@ -63,7 +70,7 @@ function message_received(address, bytes)
 end
 
 function started()
-  patience = group.timeout
+  patience, group.timeout = group.timeout, 0
   own, began, cpu = group:address(), now(), os.clock()
   -- Just before the loop sleeps: a round may have handled all that was on its way, and then nothing would wake it.
   local topping = uv.new_prepare()

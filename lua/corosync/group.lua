@@ -124,11 +124,11 @@ local function disconnect(group)
   unwatch(group)
   if group._retry then
     group._retry.timer:close()
-    group._retry = nil
+    group._retry = false
   end
   if group._gather then
     group._gather:close()
-    group._gather = nil
+    group._gather = false
   end
   if group._views then
     group._views:close()
@@ -348,14 +348,12 @@ local function deliver_view(group, may_tell, more)
   return count, more or handle:wait(0) or false
 end
 
--- Why no event may be handled now: nil, message, code; or true.
-local function check_idle(group, what)
+-- Why no event may be handled now: nil, message, code.
+local function refuse(group, what)
   if group._state == "idle" then
     return failure(what, group, "it is not active: activate it first", "not_joined")
-  elseif group._busy then
-    return failure(what, group, "one of its handlers is running: return from it first", "dispatching")
   end
-  return true
+  return failure(what, group, "one of its handlers is running: return from it first", "dispatching")
 end
 
 local FATAL = { not_connected = true, no_memory = true, overflow = true }
@@ -366,9 +364,8 @@ local FATAL = { not_connected = true, no_memory = true, overflow = true }
 -- @treturn boolean whether more wait
 -- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "no_stack"
 function Group:dispatch(budget)
-  local idle, why, busy = check_idle(self, "dispatch")
-  if not idle then
-    return nil, why, busy
+  if self._state == "idle" or self._busy then
+    return refuse(self, "dispatch")
   elseif self._state == "reconnecting" then
     retry(self)
     return 0, false
@@ -388,7 +385,9 @@ function Group:dispatch(budget)
     self:_lose(more, code)
     handled, more, code = 0, false, nil
   end
-  pollable.show_hidden(self)
+  if self._pollable then
+    pollable.show_hidden(self)
+  end
   return handled, more, code
 end
 
@@ -396,7 +395,7 @@ local FIELDS = { message = "message_received", config = "config_change", ring = 
 local VIEW_EVERY = 100 -- events: under load, too, views are told
 
 local function look_for_view(group)
-  return group._gather ~= nil and deliver_view(group, true) > 0
+  return group._gather and deliver_view(group, true) > 0
 end
 
 local function deliver(group, event, ...)
@@ -434,9 +433,8 @@ end
 -- @treturn boolean whether there was one
 -- @error nil, message, code: "not_joined", "dispatching" (while one of its handlers has not returned), "no_stack"
 function Group:step()
-  local idle, why, busy = check_idle(self, "handle an event of")
-  if not idle then
-    return nil, why, busy
+  if self._state == "idle" or self._busy then
+    return refuse(self, "handle an event of")
   elseif self._state == "reconnecting" then
     retry(self)
     return false
@@ -671,8 +669,16 @@ local function derive(base, name, handlers_or_class)
     timeout = DEFAULT_TIMEOUT,
     _class = class,
     _handlers = handlers_or_class,
-    _rejoin = false,
     _state = "idle",
+    -- False rather than nil: what is not in the table is looked for behind its metatable, at each message.
+    _busy = false,
+    _gather = false,
+    _loop = false,
+    _overdue = false,
+    _pollable = false,
+    _rejoin = false,
+    _retry = false,
+    _stopped = false,
   }, metatable_of(handlers_or_class, base))
 end
 

@@ -24,18 +24,18 @@ local turn
 -- Comes back in the next round, which then does not block.
 local function come_back(object, entry)
   entry.idle = entry.idle or uv.new_idle()
-  entry.idle:start(function() turn(object) end)
+  entry.idle:start(function() turn(object, entry) end)
 end
 
 local function to_stderr(message)
   io.stderr:write("corosync: ", message, "\n")
 end
 
-function turn(object)
+function turn(object, entry)
   if stopping then
     return
   end
-  local entry, outer = watched[object], dispatching
+  local outer = dispatching
   dispatching = object
   local handled, more, code = object:dispatch(BUDGET)
   dispatching = outer
@@ -49,8 +49,8 @@ function turn(object)
     end
   elseif more then
     come_back(object, entry)
-  elseif not object:fd() then
-    loop.remove(object) -- closed by its handler
+  elseif not entry.is_group and not object:fd() then
+    loop.remove(object) -- closed by its handler; a group removes itself
   else
     stop_idle(entry)
   end
@@ -109,9 +109,9 @@ function loop.watch(object, disconnected)
   if not poll then
     return nil, ("cannot watch descriptor %d: %s"):format(fd, problem), "exist"
   end
-  local entry = { poll = poll, disconnected = disconnected or to_stderr }
+  local entry = { poll = poll, disconnected = disconnected or to_stderr, is_group = is_group(object) }
   watched[object] = entry
-  poll:start("r", function() turn(object) end)
+  poll:start("r", function() turn(object, entry) end)
   come_back(object, entry) -- for events that the descriptor does not show, fetched before this
   return true
 end

@@ -43,7 +43,7 @@ function pollable.fd(group)
       ok, message, code = pollable.follow(group)
     end
     if not ok then
-      group._pollable, group._shown = nil, nil
+      group._pollable, group._shown = false, nil
       return nil, message, code
     end
   end

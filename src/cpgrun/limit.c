@@ -49,26 +49,22 @@ void limit_enter(lua_State *L, limit_frame *frame)
 {
 	limit *l = find(L);
 
-	if (l != NULL) {
-		frame->began = clock_seconds();
-		frame->outer = l->deadline;
-		l->deadline = frame->began + l->seconds;
-	}
+	frame->began = clock_seconds();
+	frame->outer = l->deadline;
+	l->deadline = frame->began + l->seconds;
 }
 
 void limit_leave(lua_State *L, const limit_frame *frame)
 {
 	limit *l = find(L);
 
-	if (l != NULL) {
-		l->deadline = frame->outer == 0 ? 0 : frame->outer + clock_seconds() - frame->began;
-		lua_sethook(L, look, LUA_MASKCOUNT, COUNT);
-	}
+	l->deadline = frame->outer == 0 ? 0 : frame->outer + clock_seconds() - frame->began;
+	lua_sethook(L, look, LUA_MASKCOUNT, COUNT);
 }
 
 static int call(lua_State *L)
 {
-	limit_frame frame = {0, 0};
+	limit_frame frame;
 	int status;
 
 	luaL_checkany(L, 1);

@@ -21,8 +21,8 @@ typedef struct limit_frame {
 } limit_frame;
 
 /*
- * Around a protected call of a script's function from C. One within another does not count for that. Without a limit they
- * do nothing. [-0, +0, -]
+ * Around a protected call of a script's function from C, where there is a limit. One within another does not count for
+ * that. [-0, +0, -]
  */
 void limit_enter(lua_State *L, limit_frame *frame);
 void limit_leave(lua_State *L, const limit_frame *frame);

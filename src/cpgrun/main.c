@@ -71,24 +71,55 @@ static void report(lua_State *L)
 	lua_pop(L, 1);
 }
 
-/* How luv calls back: an error is logged like a handler's, where luv's own way would end the process. */
-static int call_back(lua_State *L, int arguments, int results, int flags)
+/* Answers for luv when its callback has returned: an error is logged, where luv's own way would end the process. */
+static int called_back(lua_State *L, int function, int results, int status)
 {
-	int function = lua_gettop(L) - arguments, status;
-	limit_frame frame = {0, 0};
-
-	(void)flags;
-	lua_pushcfunction(L, compat_traceback);
-	lua_insert(L, function);
-	limit_enter(L, &frame);
-	status = lua_pcall(L, arguments, results, function);
-	limit_leave(L, &frame);
 	lua_remove(L, function);
 	if (status != 0) {
 		report(L);
 		return -status;
 	}
 	return results == LUA_MULTRET ? lua_gettop(L) - function + 1 : results;
+}
+
+/* Puts what makes tracebacks under the function and its arguments, and answers where. [-0, +1, -] */
+static int insert_traceback(lua_State *L, int arguments)
+{
+	int function = lua_gettop(L) - arguments;
+
+	lua_pushcfunction(L, compat_traceback);
+	lua_insert(L, function);
+	return function;
+}
+
+/* How luv calls back. */
+static int call_back(lua_State *L, int arguments, int results, int flags)
+{
+	int function = insert_traceback(L, arguments);
+
+	(void)flags;
+	return called_back(L, function, results, lua_pcall(L, arguments, results, function));
+}
+
+/* The same where a script's functions have a limit. */
+static int call_back_limited(lua_State *L, int arguments, int results, int flags)
+{
+	int function = insert_traceback(L, arguments), status;
+	limit_frame frame;
+
+	(void)flags;
+	limit_enter(L, &frame);
+	status = lua_pcall(L, arguments, results, function);
+	limit_leave(L, &frame);
+	return called_back(L, function, results, status);
+}
+
+static int set_limit(lua_State *L)
+{
+	int count = limit_open(L);
+
+	luv_set_callback(L, call_back_limited);
+	return count;
 }
 
 static void push_arguments(lua_State *L, int argc, char **argv)
@@ -115,7 +146,7 @@ static int set_report(lua_State *L)
 static const luaL_Reg functions[] = {
 	{"become", user_become},
 	{"guard", interrupt_guard},
-	{"limit", limit_open},
+	{"limit", set_limit},
 	{"loaded", interrupt_loaded},
 	{"set_report", set_report},
 	{NULL, NULL},
@@ -146,6 +177,10 @@ static int run(lua_State *L)
 {
 	const command_line *line = lua_touserdata(L, 1);
 
+#if LUA_VERSION_NUM >= 504
+	/* As lua itself does: messages are young garbage, and a cycle through all that is loaded costs more than they. */
+	(void)lua_gc(L, LUA_GCGEN, 0, 0);
+#endif
 	luaL_openlibs(L);
 	preload(L, "corosync.core", luaopen_corosync_core);
 	preload(L, "luv", luaopen_luv);
