@@ -13,6 +13,9 @@ ifdef LUA
 LUA_VERSION ?= $(shell $(LUA) -e 'print(jit and "jit" or _VERSION:match "[%d.]+")')
 endif
 LUA_VERSION ?= 5.4
+ifeq ($(filter $(LUA_VERSION),$(LUAS)),)
+$(error LUA_VERSION is '$(LUA_VERSION)', and must be one of $(LUAS))
+endif
 # Whose modules LuaJIT loads.
 LUA_ABI := $(LUA_VERSION:jit=5.1)
 PREFIX ?= /usr/local
@@ -26,6 +29,8 @@ PKGCONFIGDIR ?= $(ARCHIVEDIR)/pkgconfig
 
 LUA ?= lua$(LUA_VERSION)
 BUSTED ?= /usr/bin/busted
+# For tools in Lua that Debian brings: what the shell says for one Lua (luarocks path) is nothing for theirs.
+OWN_LUA := env -u LUA_PATH -u LUA_CPATH
 
 PKG_CONFIG ?= pkg-config
 LUA_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags lua$(LUA_VERSION))
@@ -71,7 +76,7 @@ LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/history/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
-.PHONY: all binding cpgrun nginx-binding demo check lint coverage specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-leavers docs install install-binding install-cpgrun deps clean
+.PHONY: all binding cpgrun nginx-binding demo check lint coverage specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-leavers docs install install-binding install-cpgrun uninstall deps clean
 
 all: binding cpgrun
 
@@ -141,7 +146,7 @@ check: deps
 	@MAKE="$(MAKE)" tools/run-matrix $(CHECKED_LUAS)
 
 lint: docs
-	luacheck -q .
+	$(OWN_LUA) luacheck -q .
 
 # A function that a new Corosync adds must not stay unnoticed: it is bound, or docs/unbound.md says why not.
 coverage: $(CORE)
@@ -278,7 +283,7 @@ bench-instructions: binding $(BUILD)/bench/callgrind.so
 		$(LUA) bench/instructions/run.lua
 
 docs:
-	ldoc -q --fatalwarnings -c docs/config.ld .
+	$(OWN_LUA) ldoc -q --fatalwarnings -c docs/config.ld .
 
 install: install-binding install-cpgrun
 
@@ -288,15 +293,22 @@ install-binding: binding
 	install -D -m 644 src/corosync-lua.h $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h
 	install -D -m 644 $(ARCHIVE) $(DESTDIR)$(ARCHIVEDIR)/lib$(EMBED).a
 	ln -sfn lib$(EMBED).a $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a
-	sed -e 's|@libdir@|$(ARCHIVEDIR)|' -e 's|@includedir@|$(INCLUDEDIR)|' -e 's|@luadir@|$(LUADIR)|' \
+	install -D -m 644 src/corosync-lua.pc.in $(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc
+	sed -i -e 's|@libdir@|$(ARCHIVEDIR)|' -e 's|@includedir@|$(INCLUDEDIR)|' -e 's|@luadir@|$(LUADIR)|' \
 		-e 's|@version@|$(VERSION)|' -e 's|@name@|$(EMBED)|' -e 's|@prefix@|$(PREFIX)|' \
-		src/corosync-lua.pc.in >$(BUILD)/$(EMBED).pc
-	install -D -m 644 $(BUILD)/$(EMBED).pc $(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc
+		$(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc
 
 install-cpgrun: cpgrun
 	install -D -m 755 $(CPGRUN) $(DESTDIR)$(BINDIR)/cpgrun
 	for f in $(LUA_HOST:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f; done
 	install -D -m 644 docs/cpgrun.1 $(DESTDIR)$(MANDIR)/man1/cpgrun.1
+
+# Of the Lua that it is said for; the link to its archive may be another's.
+uninstall:
+	rm -rf $(DESTDIR)$(LUADIR)/corosync $(DESTDIR)$(LUADIR)/cpgrun
+	rm -f $(DESTDIR)$(LIBDIR)/corosync/core.so $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h $(DESTDIR)$(BINDIR)/cpgrun \
+		$(DESTDIR)$(ARCHIVEDIR)/lib$(EMBED).a $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a \
+		$(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc $(DESTDIR)$(MANDIR)/man1/cpgrun.1
 
 clean:
 	rm -rf build

@@ -4,7 +4,8 @@
 
 static const failure failure_array_too_long = {"too_many", "Corosync takes at most 63 strings in one message: concatenate some"};
 static const failure failure_too_big = {"too_big",
-	"the message is longer than max_message_size(), the longest that Corosync delivers as one: send less, or open with split = true"};
+	"the message is longer than what Corosync delivers as one, which is max_message_size(), in Corosync 3 1047552 bytes: "
+	"send less, or open with split = true"};
 
 /* Adds the string at that index, which something else must keep alive. NULL, or that it is too much. */
 static const failure *add_part(lua_State *L, cpg_parts *p, int index)
@@ -25,12 +26,24 @@ static const failure *add_part(lua_State *L, cpg_parts *p, int index)
 	return NULL;
 }
 
+/* A table with other keys than an array's is no message, not even an empty one. [-0, +0, v] */
+static void check_is_empty(lua_State *L)
+{
+	lua_pushnil(L);
+	if (lua_next(L, 2) != 0) {
+		luaL_argerror(L, 2, "message is a table without message[1], and a string or an array of strings is expected");
+	}
+}
+
 /* NULL, or why the array at index 2 is refused; raises for anything but strings in it. */
 static const failure *collect_array(lua_State *L, cpg_parts *p)
 {
 	size_t count = compat_rawlen(L, 2), i;
 	const failure *why = NULL;
 
+	if (count == 0) {
+		check_is_empty(L);
+	}
 	if (count > CPG_PARTS_MOST) {
 		return &failure_array_too_long;
 	}

@@ -384,8 +384,11 @@ static int method_fetch(lua_State *L)
 	if (why != NULL) {
 		return handle_fail(L, h, "fetch from", why);
 	}
-	(void)handle_wait_readable(h->fd, false, seconds);
-	(void)fetch(h, INTAKE_EVENTS, SIZE_MAX);
+	(void)handle_wait_readable(L, h->fd, false, seconds);
+	/* A hook may have closed it meanwhile. */
+	if (h->state == HANDLE_OPEN) {
+		(void)fetch(h, INTAKE_EVENTS, SIZE_MAX);
+	}
 	lua_pushboolean(L, queue_head(&h->queue) != NULL);
 	return 1;
 }

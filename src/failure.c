@@ -16,9 +16,11 @@ const failure FAILURE_NO_NODE = {"not_exist", "this node has met no such node si
 const failure FAILURE_NO_STACK = {"no_stack",
 	"Corosync's library needs more than 1 MiB of stack for it, and this thread has less left: give it 2 MiB"};
 const failure FAILURE_NOT_CONNECTED = {"not_connected",
-	"Corosync on this node has gone, and with it the connection: is it running? connect anew once it is"};
+	"Corosync on this node has gone, and with it the connection: is it running?"};
 const failure FAILURE_UNREACHABLE = {"not_connected",
 	"is corosync running, and may this user connect? (see uidgid.d in corosync.conf(5))"};
+const failure FAILURE_NOT_ALLOWED = {"access",
+	"Corosync does not allow this user: a file in /etc/corosync/uidgid.d can (see corosync.conf(5))"};
 const failure FAILURE_WRONG_PROCESS = {"wrong_process",
 	"the handle was opened by another process, of which this one is a fork: open a new one here"};
 

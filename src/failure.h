@@ -19,7 +19,7 @@ extern const failure FAILURE_NO_MEMORY;
 extern const failure FAILURE_NO_NODE;
 extern const failure FAILURE_NO_STACK;
 extern const failure FAILURE_NOT_CONNECTED;
-extern const failure FAILURE_UNREACHABLE;
+extern const failure FAILURE_UNREACHABLE, FAILURE_NOT_ALLOWED;
 extern const failure FAILURE_WRONG_PROCESS;
 
 /* The failure that stands for one of Corosync's error codes. Never NULL. */

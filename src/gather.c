@@ -62,7 +62,7 @@ static int method_wait(lua_State *L)
 		lua_pushliteral(L, "wait for several connections");
 		return failure_push(L, &FAILURE_CLOSED);
 	}
-	lua_pushboolean(L, handle_wait_readable(g->epoll, false, seconds));
+	lua_pushboolean(L, handle_wait_readable(L, g->epoll, false, seconds));
 	return 1;
 }
 

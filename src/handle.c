@@ -171,7 +171,9 @@ int handle_open_failed(lua_State *L, handle *h, cs_error_t error)
 	/* Who is to try again must not have the connection until the collector comes. */
 	handle_finalize(h);
 	if (why == NULL) {
-		why = error == CS_ERR_LIBRARY || error == CS_ERR_NOT_EXIST ? &FAILURE_UNREACHABLE : failure_of(error);
+		why = error == CS_ERR_LIBRARY || error == CS_ERR_NOT_EXIST ? &FAILURE_UNREACHABLE
+			: error == CS_ERR_ACCESS ? &FAILURE_NOT_ALLOWED
+			: failure_of(error);
 	}
 	lua_pushfstring(L, "reach Corosync's %s service", h->class->service);
 	return failure_push(L, why);
@@ -251,21 +253,40 @@ static int milliseconds(double seconds)
 	return rounded <= 0 ? 0 : rounded >= 1e9 ? 1000000000 : (int)rounded;
 }
 
+static int nothing(lua_State *L)
+{
+	(void)L;
+	return 0;
+}
+
+/* A signal's handler may have set a hook that raises, as lua's does for Ctrl-C: its time is at the next call. [-0, +0, e] */
+static void run_hooks(lua_State *L)
+{
+	if (L != NULL) {
+		lua_pushcfunction(L, nothing);
+		lua_call(L, 0, 0);
+	}
+}
+
 /* A signal only restarts the wait for the time that is left. */
-bool handle_wait_readable(int fd, bool forever, double seconds)
+bool handle_wait_readable(lua_State *L, int fd, bool forever, double seconds)
 {
 	struct pollfd descriptor = {.fd = fd, .events = POLLIN};
 	double deadline = forever || seconds == 0 ? 0 : clock_seconds() + seconds;
 	int ready = poll(&descriptor, 1, forever ? -1 : milliseconds(seconds));
 
 	while ((ready < 0 && errno == EINTR) || (ready == 0 && clock_seconds() < deadline)) {
+		if (ready < 0) {
+			run_hooks(L);
+		}
 		ready = poll(&descriptor, 1, forever ? -1 : milliseconds(deadline - clock_seconds()));
 	}
 	return ready > 0;
 }
 
 /***
-Waits until an event may be there. Signals do not end it.
+Waits until an event may be there. Signals do not end it, but for the error that a hook raises which they have set: the
+lua program's for Ctrl-C.
 @function handle:wait
 @tparam[opt] number seconds the longest to wait; for ever when absent
 @treturn boolean true when dispatch or receive have something to do, false when the time is over
@@ -283,7 +304,7 @@ static int method_wait(lua_State *L)
 	if (why != NULL) {
 		return handle_fail(L, h, "wait for", why);
 	}
-	lua_pushboolean(L, queue_head(&h->queue) != NULL || handle_wait_readable(handle_descriptor(h), forever, seconds));
+	lua_pushboolean(L, queue_head(&h->queue) != NULL || handle_wait_readable(L, handle_descriptor(h), forever, seconds));
 	return 1;
 }
 

@@ -161,7 +161,7 @@ static void *run(void *argument)
 	while (present != ENDED && !is_stopping(r)) {
 		bool waits = wait_for_events(r, present);
 		if (waits && present == STANDING_BY && !is_stopping(r)) {
-			(void)handle_wait_readable(r->nudge, false, r->options.after);
+			(void)handle_wait_readable(NULL, r->nudge, false, r->options.after);
 		}
 		if (is_stopping(r)) {
 			break;

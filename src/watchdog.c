@@ -107,7 +107,7 @@ static void *run(void *argument)
 	watchdog *w = argument;
 	sight last = {0};
 
-	while (!handle_wait_readable(w->stop, false, w->seconds)) {
+	while (!handle_wait_readable(NULL, w->stop, false, w->seconds)) {
 		look(w, &last);
 	}
 	return NULL;

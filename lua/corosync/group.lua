@@ -50,6 +50,7 @@ local view = require "corosync.view"
 local DEFAULT_TIMEOUT = 10 -- seconds
 local DEFAULT_BUDGET = 1000 -- events
 local LONGEST_NAME = 128 -- bytes
+local AWAY = "Corosync on this node has gone: the group comes back when Corosync does"
 
 --- @type Group
 local Group = { settle = 0 }
@@ -311,7 +312,6 @@ function Group:_lose(message, code)
   local wanted = (is_member(self) or self._rejoin) and code ~= "overflow"
   disconnect(self)
   self._rejoin = false
-  self._lost = message
   if wanted then
     self:_come_back()
   end
@@ -530,7 +530,7 @@ local function wait_until_joined(group)
     end
   end
   if group._state == "reconnecting" then
-    return nil, group._lost, "not_connected"
+    return failure("send to", group, AWAY, "not_connected")
   elseif group._state ~= "joined" then
     return failure("send to", group, "it is not active: activate it first", "not_joined")
   end
@@ -578,7 +578,7 @@ end
 -- @error nil, message, code: "not_connected"
 function Group:members()
   if self._state == "reconnecting" then
-    return nil, self._lost, "not_connected"
+    return failure("list the members of", self, AWAY, "not_connected")
   end
   local handle, message, code = connect(self)
   if not handle then
@@ -594,7 +594,7 @@ end
 -- @error nil, message, code: "try_again" while the cluster is changing, "not_joined", "not_connected"
 function Group:view()
   if self._state == "reconnecting" then
-    return nil, self._lost, "not_connected"
+    return failure("give the view of", self, AWAY, "not_connected")
   elseif self._state ~= "joined" then
     return failure("give the view of", self, "it has not joined", "not_joined")
   end

@@ -250,6 +250,7 @@ describe("sending", function()
     local handle = member()
     assert.error_matches(function() handle:send(nil) end, "string or an array of strings")
     assert.error_matches(function() handle:send { "a", {} } end, "message%[2%]")
+    assert.error_matches(function() handle:send { text = "a" } end, "message is a table without message%[1%]")
     assert.error_matches(function() handle:send("a", "safe") end, "safe")
   end)
 
@@ -518,6 +519,18 @@ describe("wait", function()
     assert.is_false(handle:wait(0.3))
     process.alarm_every(0)
     assert.is_true(now() - from >= 0.3)
+  end)
+
+  it("is ended by Ctrl-C in the lua program", function()
+    -- Nobody can tell when a process has come to its wait.
+    local script = [[
+      local handle = assert(require("corosync.cpg").open {})
+      os.execute "(sleep 0.3; kill -INT $PPID) &"
+      handle:wait()
+    ]]
+    local pipe = io.popen(("timeout 20 %s -e '%s' 2>&1"):format(os.getenv("LUA"):match "%S+$", script))
+    assert.matches("interrupted!", pipe:read "*a")
+    pipe:close()
   end)
 end)
 
