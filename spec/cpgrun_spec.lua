@@ -138,7 +138,7 @@ describe("cpgrun", function()
     it("with an error that is no string, too", function()
       local code, _, errors = run("object", NOTHING .. "error {}")
       assert.equal(1, code)
-      assert.matches("error: table: .*\nstack traceback:\n.*object.lua:2: in main chunk", errors)
+      assert.matches("error: %(error object is a table value%)\nstack traceback:\n.*object.lua:2: in main", errors)
     end)
 
     it("without handlers is told what to define", function()
@@ -293,6 +293,35 @@ describe("cpgrun", function()
     cpgrun("troubles", NOTHING)
     complaint(it, "^%S+ error: [^\n]*troubles.lua:3: in view_change 2$")
     complaint(it, "^stack traceback:$")
+    assert.is_false(it.exited)
+  end)
+
+  it("goes on with what was fetched when an error is not a handler's, as of memory", function()
+    local it = cpgrun("memory", NOTHING .. [[
+      local corosync, uv = require "corosync", require "luv"
+      local handle = assert(corosync.cpg.open { message_received = function(_, message) print("heard", message) end })
+      assert(handle:join "spec-memory")
+      local fails, object = false, {}
+      function object.fd() return handle:fd() end
+      function object.dispatch(_, budget)
+        if fails then
+          fails = false
+          assert(handle:fetch(1))
+          error("not enough memory", 0)
+        end
+        return handle:dispatch(budget)
+      end
+      function config_change(members)
+        if #members > 0 then assert(corosync.loop.add(object)) end
+      end
+      function started()
+        uv.new_timer():start(100, 0, function()
+          fails = true
+          assert(handle:send "it")
+        end)
+      end]])
+    complaint(it, "^%S+ error: not enough memory$")
+    line(it, "^heard\tit$")
     assert.is_false(it.exited)
   end)
 

@@ -525,6 +525,11 @@ describe("a group", function()
     refused("not_exist", group:cmap_get "no.such.key")
     assert.has_error(function() group:cmap_get() end)
     assert.is_true(group:is_quorate())
+    -- Whose the daemon must be holds for these connections, too.
+    local strict = new { daemon_user = 12345 }
+    refused("access", strict:is_quorate())
+    refused("access", strict:cmap_get "quorum.provider")
+    assert.is_true(group:is_quorate())
   end)
 
   it("calls the handlers that the table has at that time", function()
@@ -602,6 +607,7 @@ describe("a group", function()
     }
     for _ = 1, 2000 do assert(group:send_message "more") end
     local from = uv.hrtime()
+    refused("timeout", group:wait_for(function() return false end, 0 / 0))
     refused("timeout", group:wait_for(function() return (uv.hrtime() - from) / 1e9 > 1.5 end, 0.2))
     pause = 0
   end)

@@ -86,6 +86,47 @@ describe("a group that is stepped", function()
     assert.same({ "one", "two" }, heard)
   end)
 
+  it("goes on when the coroutine in which a handler has yielded is dropped", function()
+    if not may_yield then return end
+    local heard = {}
+    local group = stepped {
+      message_received = function(_, message)
+        if message == "one" then coroutine.yield() end
+        heard[#heard + 1] = message
+      end,
+    }
+    assert(group:send_message "one")
+    assert(group:send_message "two")
+    coroutine.wrap(function() step_until(group, function() return #heard == 2 end) end)()
+    handles.fails("dispatching", group:step())
+    collectgarbage()
+    collectgarbage()
+    step_until(group, function() return #heard == 1 end)
+    assert.same({ "two" }, heard)
+  end)
+
+  it("goes on when telling of an error fails, too", function()
+    local heard, complaints = 0, {}
+    local group = stepped {
+      message_received = function()
+        heard = heard + 1
+        error(setmetatable({}, { __tostring = function() return {} end }))
+      end,
+      error = function() error "and again" end,
+    }
+    function group._complain(line)
+      complaints[#complaints + 1] = line
+      error("nobody to tell", 0)
+    end
+    assert(group:send_message "one")
+    assert(group:send_message "two")
+    for _ = 1, 2 do
+      assert.error_matches(function() step_until(group, function() return heard == 3 end) end, "nobody to tell")
+    end
+    assert.equal(2, heard)
+    assert.matches("and again.*, after: .*error object is a table value", complaints[2])
+  end)
+
   it("is told of views, under load as well", function()
     local views, heard = {}, 0
     local group = stepped {

@@ -359,6 +359,31 @@ describe("the loop", function()
     run()
   end)
 
+  it("hears of a group that has taken the descriptor of one that left outside it", function()
+    local heard, group
+    group = new { message_received = function(_, message)
+      heard = message
+      group:deactivate()
+    end }
+    assert(loop.add(group))
+    local function reach(wanted)
+      local timer = uv.new_timer()
+      timer:start(10, 10, function() end)
+      while state(group) ~= wanted do uv.run "once" end
+      timer:close()
+    end
+    reach "joined"
+    local descriptor = group:fd()
+    assert(group:deactivate())
+    reach "idle"
+    assert(group:activate())
+    assert.equal(descriptor, group:fd())
+    reach "joined"
+    after(10, function() must(group:send_message "heard") end)
+    run()
+    assert.equal("heard", heard)
+  end)
+
   it("leaves nothing behind that a program's end could trip over", function()
     local program = groups.spawn { groups.interpreter, "-e", [[
       local corosync = require "corosync"

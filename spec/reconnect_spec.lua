@@ -210,6 +210,22 @@ describe("a service whose connection is lost", function()
     end
   end)
 
+  it("lives through handlers that raise, the error handler, too", function()
+    local told = {}
+    local map = open("cmap", "icmap", {
+      disconnected = function() error "lost" end,
+      error = function(message)
+        told[#told + 1] = message
+        error "and the error handler"
+      end,
+      connected = function() told[#told + 1] = "connected" end,
+    })
+    assert(process.shutdown(map._handle:fd()))
+    serve_until(map, function() return #told == 2 end)
+    assert.matches("reconnect_spec.lua:%d+: lost\nstack traceback", told[1])
+    assert.equal("connected", told[2])
+  end)
+
   it("is told of quorum again", function()
     local told, lost = 0, 0
     local it = open("quorum", {

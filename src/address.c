@@ -58,11 +58,11 @@ static const luaL_Reg metamethods[] = {
 
 void address_setup(lua_State *L)
 {
-	if (luaL_newmetatable(L, ADDRESS)) {
-		lua_pushliteral(L, "corosync.address");
-		lua_setfield(L, -2, "__name");
-		compat_setfuncs(L, metamethods);
-	}
+	/* Filled also when it is there: memory may have been refused while that was done before. */
+	(void)luaL_newmetatable(L, ADDRESS);
+	lua_pushliteral(L, "corosync.address");
+	lua_setfield(L, -2, "__name");
+	compat_setfuncs(L, metamethods);
 	lua_pop(L, 1);
 }
 

@@ -120,10 +120,11 @@ static int push_request(lua_State *L, handle *h, const event *ev, int values)
 /* What is neither true nor false is no answer yet. */
 static void answered(lua_State *L, handle *h)
 {
-	const failure *why = lua_isboolean(L, -1) ? reply((cfg *)h, lua_toboolean(L, -1)) : NULL;
+	bool allows = lua_toboolean(L, -1);
+	const failure *why = lua_isboolean(L, -1) ? reply((cfg *)h, allows) : NULL;
 
-	/* A request that is over, or that the handler has replied to itself, lacks nothing. */
-	if (why != NULL && why != &failure_not_asked) {
+	/* A request that is over, or that the handler has replied to itself, lacks nothing; and closing has allowed it. */
+	if (why != NULL && why != &failure_not_asked && !(allows && why == &FAILURE_CLOSED)) {
 		lua_pushliteral(L, "answer the shutdown request");
 		(void)failure_push(L, why);
 		lua_pop(L, 1);

@@ -68,21 +68,17 @@ static bool fetch_one(handle *h)
 
 /* ---- from the queue into Lua ---- */
 
-/*
- * Pushes the oldest event's values and takes it off the queue, once they are all made. Answers how many, or
- * EVENT_DROPPED. [-0, +n, m]
- */
-static int convert(lua_State *L, handle *h, const event *ev, int values, const event_kind **kind)
+/* The kind of an event. */
+static const event_kind *kind_of(const handle *h, const event *ev)
 {
-	int count;
+	return &h->class->kinds[ev->kind];
+}
 
-	h->busy = HANDLE_CONVERTING;
-	*kind = &h->class->kinds[ev->kind];
-	count = (*kind)->push(L, h, ev, values);
+/* Takes the oldest event off the queue, once its values are all made. */
+static void take(handle *h)
+{
 	queue_pop(&h->queue);
 	reader_note_waiting(h);
-	h->busy = HANDLE_DELIVERING;
-	return count;
 }
 
 typedef struct delivery {
@@ -144,7 +140,11 @@ static int deliver(lua_State *L)
 
 	luaL_checkstack(L, LUA_MINSTACK, NULL);
 	for (ev = next_event(d); ev != NULL; ev = next_event(d)) {
-		count = convert(L, d->handle, ev, 2, &kind);
+		kind = kind_of(d->handle, ev);
+		d->handle->busy = HANDLE_CONVERTING;
+		count = kind->push(L, d->handle, ev, 2);
+		take(d->handle);
+		d->handle->busy = HANDLE_DELIVERING;
 		d->handled++;
 		if (count != EVENT_DROPPED) {
 			insert_handler(L, kind, count);
@@ -295,7 +295,7 @@ static int method_dispatch(lua_State *L)
 	if (h->owner != process_id()) {
 		return handle_fail(L, h, "dispatch", &FAILURE_WRONG_PROCESS);
 	}
-	if (d.handled == 0 && h->state == HANDLE_LOST && queue_head(&h->queue) == NULL) {
+	if (d.handled == 0 && h->state == HANDLE_LOST && handle_exhausted(h) != NULL) {
 		return handle_fail(L, h, "dispatch", h->reason);
 	}
 	lua_pushinteger(L, d.handled);
@@ -304,30 +304,29 @@ static int method_dispatch(lua_State *L)
 }
 
 /*
- * Pushes the name and values of the oldest event that somebody waits for, or nothing. Arguments: the handle as light
- * userdata, the user value.
+ * Pushes the name and values of the oldest event that somebody waits for, which stays in the queue, or nothing.
+ * Arguments: the handle as light userdata, the user value.
  */
 static int convert_one(lua_State *L)
 {
 	handle *h = lua_touserdata(L, 1);
-	const event_kind *kind;
 	const event *ev;
-	int count = EVENT_DROPPED;
 
-	while (count == EVENT_DROPPED) {
-		ev = queue_head(&h->queue);
-		if (ev == NULL) {
-			return 0;
+	for (ev = queue_head(&h->queue); ev != NULL; ev = queue_head(&h->queue)) {
+		const event_kind *kind = kind_of(h, ev);
+		int count = kind->push(L, h, ev, 2);
+		if (count != EVENT_DROPPED) {
+			lua_pushstring(L, kind->name);
+			if (kind->handler == NULL) {
+				lua_replace(L, 3);
+				return count;
+			}
+			lua_insert(L, 3);
+			return 1 + count;
 		}
-		count = convert(L, h, ev, 2, &kind);
+		take(h);
 	}
-	lua_pushstring(L, kind->name);
-	if (kind->handler == NULL) {
-		lua_replace(L, 3);
-		return count;
-	}
-	lua_insert(L, 3);
-	return 1 + count;
+	return 0;
 }
 
 /***
@@ -362,6 +361,10 @@ static int method_receive(lua_State *L)
 	}
 	h->busy = HANDLE_CONVERTING;
 	status = lua_pcall(L, 2, LUA_MULTRET, 0);
+	/* Only now: until the call is over, the collector may have raised an error of a finalizer's. */
+	if (status == 0 && lua_gettop(L) > 1) {
+		take(h);
+	}
 	end_delivery(h, false);
 	return status == 0 ? lua_gettop(L) - 1 : lua_error(L);
 }

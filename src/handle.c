@@ -159,6 +159,7 @@ void handle_finalize(handle *h)
 		call_end(h);
 	}
 	h->state = HANDLE_CLOSED;
+	h->fd = -1;
 	if (h->busy == HANDLE_IDLE) {
 		queue_free(&h->queue);
 	}
@@ -203,8 +204,10 @@ const failure *handle_exhausted(const handle *h)
 
 void handle_lose(handle *h, const failure *reason)
 {
-	h->state = HANDLE_LOST;
-	h->reason = reason;
+	if (h->state == HANDLE_OPEN) {
+		h->state = HANDLE_LOST;
+		h->reason = reason;
+	}
 }
 
 static bool hung_up(const handle *h)
@@ -227,6 +230,10 @@ const failure *handle_failure(handle *h, cs_error_t error)
 {
 	const failure *why = error == CS_OK ? NULL : handle_diagnose(h, error);
 
+	/* A finalizer may have closed it after it was found usable. */
+	if (why != NULL && h->state == HANDLE_CLOSED) {
+		return &FAILURE_CLOSED;
+	}
 	if (why == &FAILURE_NOT_CONNECTED) {
 		handle_lose(h, why);
 	}
@@ -461,23 +468,25 @@ static void set_functions(lua_State *L, int metatable, const handle_class *class
 
 void handle_setup(lua_State *L, const handle_class *class, const luaL_Reg *methods)
 {
-	if (luaL_newmetatable(L, class->type)) {
-		int metatable = lua_gettop(L);
-		lua_pushstring(L, class->type);
-		lua_setfield(L, metatable, "__name");
-		set_functions(L, metatable, class, metamethods);
-		delivery_keep(L, class);
-		lua_newtable(L);
-		set_functions(L, metatable, class, shared_methods);
-		set_functions(L, metatable, class, delivery_methods);
-		if (class->trackstart != NULL) {
-			set_functions(L, metatable, class, tracking_methods);
-		}
-		set_functions(L, metatable, class, methods);
-		lua_setfield(L, metatable, "__index");
-		/* Scripts must not reach __gc, nor give a handle another metatable. */
-		lua_pushliteral(L, "locked");
-		lua_setfield(L, metatable, "__metatable");
+	int metatable;
+
+	/* Filled also when it is there: memory may have been refused while that was done before. */
+	(void)luaL_newmetatable(L, class->type);
+	metatable = lua_gettop(L);
+	lua_pushstring(L, class->type);
+	lua_setfield(L, metatable, "__name");
+	set_functions(L, metatable, class, metamethods);
+	delivery_keep(L, class);
+	lua_newtable(L);
+	set_functions(L, metatable, class, shared_methods);
+	set_functions(L, metatable, class, delivery_methods);
+	if (class->trackstart != NULL) {
+		set_functions(L, metatable, class, tracking_methods);
 	}
+	set_functions(L, metatable, class, methods);
+	lua_setfield(L, metatable, "__index");
+	/* Scripts must not reach __gc, nor give a handle another metatable. */
+	lua_pushliteral(L, "locked");
+	lua_setfield(L, metatable, "__metatable");
 	lua_pop(L, 1);
 }

@@ -4,15 +4,15 @@
 
 void object_setup(lua_State *L, const char *type, const luaL_Reg *metamethods, const luaL_Reg *methods)
 {
-	if (luaL_newmetatable(L, type)) {
-		compat_setfuncs(L, metamethods);
-		lua_newtable(L);
-		compat_setfuncs(L, methods);
-		lua_setfield(L, -2, "__index");
-		/* Scripts must not reach __gc, nor give an object another metatable. */
-		lua_pushliteral(L, "locked");
-		lua_setfield(L, -2, "__metatable");
-	}
+	/* Filled also when it is there: memory may have been refused while that was done before. */
+	(void)luaL_newmetatable(L, type);
+	compat_setfuncs(L, metamethods);
+	lua_newtable(L);
+	compat_setfuncs(L, methods);
+	lua_setfield(L, -2, "__index");
+	/* Scripts must not reach __gc, nor give an object another metatable. */
+	lua_pushliteral(L, "locked");
+	lua_setfield(L, -2, "__metatable");
 	lua_pop(L, 1);
 }
 

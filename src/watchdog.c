@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,6 +66,7 @@ static void say(const char *text, const char *what, double seconds, const char *
 {
 	char stamp[32] = "", line[sizeof(sight) + 160];
 	time_t now = time(NULL);
+	struct pollfd to = {.fd = STDERR_FILENO, .events = POLLOUT};
 	struct tm local;
 	int length;
 
@@ -72,7 +74,9 @@ static void say(const char *text, const char *what, double seconds, const char *
 		(void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &local);
 	}
 	length = snprintf(line, sizeof line, "%s warning: %s %s %.0f s%s\n", stamp, text, what, seconds, hint);
-	while (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0 && errno == EINTR) {
+	/* A pipe that nobody empties must not hold this thread up, which others wait for at their end. */
+	if (length > 0 && poll(&to, 1, 0) > 0) {
+		(void)!write(STDERR_FILENO, line, (size_t)length);
 	}
 }
 
@@ -80,20 +84,24 @@ static void say(const char *text, const char *what, double seconds, const char *
 static void look(watchdog *w, sight *last)
 {
 	double now = clock_seconds();
-	bool is_blocked;
+	sight next = {.since = now};
+	bool is_blocked, is_another;
 
 	(void)pthread_mutex_lock(&w->lock);
 	is_blocked = w->what != NULL && w->number == last->number;
+	is_another = w->what != NULL && !is_blocked;
+	if (is_another) {
+		next.number = w->number;
+		describe(w, next.text, sizeof next.text);
+	}
+	(void)pthread_mutex_unlock(&w->lock);
 	if (!is_blocked && last->told > 0) {
 		last->told = 0;
 		say(last->text, "returned after", now - last->since, "");
 	}
-	if (w->what != NULL && !is_blocked) {
-		last->number = w->number;
-		last->since = now;
-		describe(w, last->text, sizeof last->text);
+	if (is_another) {
+		*last = next;
 	}
-	(void)pthread_mutex_unlock(&w->lock);
 	/* Each time after twice as long. */
 	if (is_blocked && now - last->since >= 2 * last->told) {
 		last->told = now - last->since;
@@ -164,8 +172,8 @@ static void finalize(watchdog *w)
 		thread_ring(w->stop);
 		(void)pthread_join(w->thread, NULL);
 		w->running = false;
-		object_close_descriptor(&w->stop);
 	}
+	object_close_descriptor(&w->stop);
 }
 
 static void end(ending *e)

@@ -9,28 +9,39 @@ local connections = {}
 
 local STALE = { not_connected = true, wrong_process = true, closed = true }
 
-local function connection(service)
-  if connections[service] then
-    return connections[service], true
+local open = {
+  cmap = function(handlers) return core.cmap.open("icmap", handlers) end,
+  quorum = core.quorum.open,
+}
+
+-- By the service, and whose the daemon must be.
+local function key_of(service, user)
+  return user and service .. user or service
+end
+
+local function connection(service, user)
+  local key = key_of(service, user)
+  if connections[key] then
+    return connections[key], true
   end
-  local handle, message, code = core[service].open()
-  connections[service] = handle
+  local handle, message, code = open[service] { daemon_user = user }
+  connections[key] = handle
   return handle, message, code
 end
 
 -- A kept connection may be from before the daemon's restart or from before a fork: then the question is asked
 -- again on a new one.
-local function ask(service, method, ...)
-  local handle, kept, code = connection(service)
+local function ask(service, user, method, ...)
+  local handle, kept, code = connection(service, user)
   if not handle then
     return nil, kept, code
   end
   local answer, message, failed = handle[method](handle, ...) -- of a value, its type is the second
   if answer == nil and STALE[failed] then
     handle:close()
-    connections[service] = nil
+    connections[key_of(service, user)] = nil
     if kept == true then
-      return ask(service, method, ...)
+      return ask(service, user, method, ...)
     end
   end
   return answer, message, failed
@@ -39,8 +50,9 @@ end
 --- Whether this node's side of the cluster has quorum.
 -- @treturn boolean
 -- @error nil, message, code: "not_connected", "access"
-function cluster.is_quorate()
-  local quorate, message, code = ask("quorum", "quorate")
+-- @tparam[opt] integer daemon_user as for @{corosync.cpg}'s open
+function cluster.is_quorate(daemon_user)
+  local quorate, message, code = ask("quorum", daemon_user, "quorate")
   if quorate == nil then
     return nil, message, code
   end
@@ -49,10 +61,11 @@ end
 
 --- The value of a key of Corosync's configuration map.
 -- @tparam string key for instance "totem.cluster_name"; 3 to 255 bytes
+-- @tparam[opt] integer daemon_user as for @{corosync.cpg}'s open
 -- @return an integer, a float or a string, as the key is typed; and the type's name
 -- @error nil, message, code: "not_exist", "invalid_param", "not_connected"
-function cluster.cmap_get(key)
-  return ask("cmap", "get", key)
+function cluster.cmap_get(key, daemon_user)
+  return ask("cmap", daemon_user, "get", key)
 end
 
 return cluster

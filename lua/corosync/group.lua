@@ -55,7 +55,7 @@ local AWAY = "Corosync on this node has gone: the group comes back when Corosync
 --- @type Group
 local Group = { settle = 0 }
 
-local now = core.now
+local now, stderr = core.now, io.stderr
 
 local function contains(addresses, address)
   for _, each in ipairs(addresses) do
@@ -133,7 +133,7 @@ local function disconnect(group)
   end
   if group._views then
     group._views:close()
-    group._views = nil
+    group._views, group._asks = nil, false
   end
   if group._handle then
     group._handle:close()
@@ -145,7 +145,7 @@ end
 
 -- For who wants to be told of views: the connection that tells of quorum, and one descriptor for both.
 local function prepare_views(group)
-  group._views = view.new()
+  group._views = view.new(handlers.option(group, "daemon_user"))
   if not handlers.find(group, "view_change") then
     return true
   end
@@ -245,14 +245,16 @@ local function finish_leaving(group)
     return
   end
   group._rejoin = false
-  local ok, message = group:activate()
-  if not ok then
+  local ok, message, code = group:activate()
+  if not ok and (code == "not_connected" or code == "timeout") then
+    group:_stay_wanted(message)
+  elseif not ok then
     handlers.report(group, message)
   end
 end
 
 function Group._complain(line)
-  io.stderr:write(line, "\n")
+  stderr:write(line, "\n")
 end
 
 Group._disconnect = disconnect
@@ -306,6 +308,12 @@ function Group:_tell_disconnected(message)
   end
 end
 
+-- Whatever keeps it away now, it comes back; unless that cannot be, which the script hears, too.
+function Group:_stay_wanted(message)
+  local ok, problem = self:_come_back()
+  self:_tell_disconnected(ok and message or ("%s; and the group does not come back: %s"):format(message, problem))
+end
+
 -- The handle is of no more use: the script hears why, and the group comes back by itself. But not when it has left
 -- since its handlers lag: it would soon be there again.
 function Group:_lose(message, code)
@@ -313,9 +321,29 @@ function Group:_lose(message, code)
   disconnect(self)
   self._rejoin = false
   if wanted then
-    self:_come_back()
+    self:_stay_wanted(message)
+  else
+    self:_tell_disconnected(message)
   end
-  self:_tell_disconnected(message)
+end
+
+local runners = setmetatable({}, { __mode = "kv" }) -- by group: the coroutine that its handler runs in, or true
+
+-- Until the handler returns no other event is handled. An error is reported afterwards, since that may raise.
+local function call_alone(group, handler, ...)
+  group._busy, runners[group] = true, coroutine.running() or true
+  local ok, problem = handlers.try(handler, ...)
+  group._busy = false
+  if not ok then
+    handlers.report(group, problem)
+  end
+end
+
+-- Whether one of its handlers has not returned. One that has yielded never will when its coroutine was dropped.
+local function is_busy(group)
+  local runner = runners[group]
+  group._busy = runner == true or runner ~= nil and coroutine.status(runner) ~= "dead"
+  return group._busy
 end
 
 local function call_view_change(group, new)
@@ -323,9 +351,7 @@ local function call_view_change(group, new)
   if not view_change then
     return 0
   end
-  group._busy = true
-  handlers.call(group, view_change, new)
-  group._busy = false
+  call_alone(group, view_change, new)
   return 1
 end
 
@@ -364,7 +390,7 @@ local FATAL = { not_connected = true, no_memory = true, overflow = true }
 -- @treturn boolean whether more wait
 -- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "no_stack"
 function Group:dispatch(budget)
-  if self._state == "idle" or self._busy then
+  if self._state == "idle" or self._busy and is_busy(self) then
     return refuse(self, "dispatch")
   elseif self._state == "reconnecting" then
     retry(self)
@@ -381,6 +407,8 @@ function Group:dispatch(budget)
     local views
     views, more = deliver_view(self, not self._stopped and handled < budget, more)
     handled = handled + views
+  elseif handled and self._asks then
+    self._views:fetch()
   elseif FATAL[code] then
     self:_lose(more, code)
     handled, more, code = 0, false, nil
@@ -401,9 +429,7 @@ end
 local function deliver(group, event, ...)
   local handler = group._own[FIELDS[event]]
   if handler then
-    group._busy = true
-    handlers.call(group, handler, ...)
-    group._busy = false
+    call_alone(group, handler, ...)
   end
   group._steps = (group._steps or 0) + 1
   if group._state == "left" then
@@ -433,7 +459,7 @@ end
 -- @treturn boolean whether there was one
 -- @error nil, message, code: "not_joined", "dispatching" (while one of its handlers has not returned), "no_stack"
 function Group:step()
-  if self._state == "idle" or self._busy then
+  if self._state == "idle" or self._busy and is_busy(self) then
     return refuse(self, "handle an event of")
   elseif self._state == "reconnecting" then
     retry(self)
@@ -507,7 +533,7 @@ function Group:wait_for(predicate, seconds, what)
       return nil, more, code
     end
     local left = deadline - now()
-    if left <= 0 and not predicate() then
+    if (left <= 0 or left ~= left) and not predicate() then
       local why = self._retry and " (the connection was lost, and has not come back)" or ""
       return failure(what or "wait for", self, ("not within %g s%s"):format(seconds, why), "timeout")
     elseif left > 0 and handled == 0 and self._state ~= "idle" and not predicate() then
@@ -603,6 +629,7 @@ function Group:view()
     return nil, message, code
   end
   if not self._gather then
+    self._asks = true -- what tells of quorum is emptied from now on
     self._views:fetch(self._loop and self._loop.patience or self.timeout)
     if (self._views:due(self.settle) or 1) <= 0 then
       self._views:make()
@@ -625,16 +652,16 @@ end
 --- Whether this node's side of the cluster has quorum.
 -- @treturn boolean
 -- @error nil, message, code: "not_connected"
-function Group:is_quorate() -- luacheck: ignore 212
-  return cluster.is_quorate()
+function Group:is_quorate()
+  return cluster.is_quorate(handlers.option(self, "daemon_user"))
 end
 
 --- The value of a key of Corosync's configuration map.
 -- @tparam string key
 -- @return an integer, a float or a string; and the type's name
 -- @error nil, message, code: "not_exist" when there is no such key, "not_connected"
-function Group:cmap_get(key) -- luacheck: ignore 212
-  return cluster.cmap_get(key)
+function Group:cmap_get(key)
+  return cluster.cmap_get(key, handlers.option(self, "daemon_user"))
 end
 
 function Group:__tostring()
@@ -671,6 +698,7 @@ local function derive(base, name, handlers_or_class)
     _handlers = handlers_or_class,
     _state = "idle",
     -- False rather than nil: what is not in the table is looked for behind its metatable, at each message.
+    _asks = false,
     _busy = false,
     _gather = false,
     _loop = false,

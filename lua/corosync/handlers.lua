@@ -1,5 +1,6 @@
 -- A script's handlers: plain functions in a table, or the methods of a class.
 local quoted = require "corosync.quoted"
+local traceback = require "corosync.traceback"
 
 local handlers = {}
 
@@ -59,22 +60,19 @@ function handlers.find(group, name)
   return method and function(...) return method(group, ...) end
 end
 
-local function with_traceback(problem)
-  return debug.traceback(tostring(problem), 2)
-end
-
 -- Lua 5.1's own xpcall passes no arguments.
 local passes_arguments = select(2, xpcall(function(given) return given end, error, true))
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
-local function protected(handler, ...)
+-- Calls a function of the script: true, or false and the error's text with a traceback.
+function handlers.try(handler, ...)
   if handlers.guard then
     return handlers.guard(handler, ...)
   elseif passes_arguments then
-    return xpcall(handler, with_traceback, ...)
+    return xpcall(handler, traceback, ...)
   end
   local count, arguments = select("#", ...), { ... }
-  return xpcall(function() handler(unpack(arguments, 1, count)) end, with_traceback)
+  return xpcall(function() handler(unpack(arguments, 1, count)) end, traceback)
 end
 
 -- Gives what went wrong to the script's error handler. Without one, or when that raises, the group complains of it.
@@ -84,15 +82,15 @@ function handlers.report(group, message)
     group._complain(("corosync: group %s: %s"):format(quoted(group.name), message))
     return
   end
-  local ok, second = pcall(report, message)
+  local ok, second = xpcall(function() report(message) end, traceback)
   if not ok then
-    group._complain(("corosync: error in the error handler: %s, after: %s"):format(tostring(second), message))
+    group._complain(("corosync: error in the error handler: %s, after: %s"):format(second, message))
   end
 end
 
 -- Calls a function of the script; its error is reported.
 function handlers.call(group, handler, ...)
-  local ok, problem = protected(handler, ...)
+  local ok, problem = handlers.try(handler, ...)
   if not ok then
     handlers.report(group, problem)
   end
@@ -123,13 +121,15 @@ local function wrapped(group, own)
   return outer
 end
 
+-- What the script gave for an option, or nil; a class may have a method of that name.
+function handlers.option(group, name)
+  local value = group._handlers[name]
+  return KNOWN[name]:find(type(value), 1, true) and value or nil
+end
+
 local function set_options(group, own)
   for _, name in ipairs(OPTIONS) do
-    local value = group._handlers[name]
-    -- A class may have a method of that name.
-    if value ~= nil and KNOWN[name]:find(type(value), 1, true) then
-      own[name] = value
-    end
+    own[name] = handlers.option(group, name)
   end
 end
 

@@ -27,21 +27,15 @@ local function come_back(object, entry)
   entry.idle:start(function() turn(object, entry) end)
 end
 
+local stderr = io.stderr
+
 local function to_stderr(message)
-  io.stderr:write("corosync: ", message, "\n")
+  stderr:write("corosync: ", message, "\n")
 end
 
-function turn(object, entry)
-  if stopping then
-    return
-  end
-  local outer = dispatching
-  dispatching = object
-  local handled, more, code = object:dispatch(BUDGET)
-  dispatching = outer
-  if watched[object] ~= entry then
-    return
-  elseif not handled then
+-- After a dispatch: when the next one has its turn, if there is one.
+local function follow_up(object, entry, handled, more, code)
+  if not handled then
     -- One whose handler waits in a loop of its own at this moment has its turn later.
     if code ~= "dispatching" then
       loop.remove(object)
@@ -53,6 +47,25 @@ function turn(object, entry)
     loop.remove(object) -- closed by its handler; a group removes itself
   else
     stop_idle(entry)
+  end
+end
+
+function turn(object, entry)
+  if stopping then
+    return
+  end
+  local outer = dispatching
+  dispatching = object
+  local ok, handled, more, code = pcall(object.dispatch, object, BUDGET)
+  dispatching = outer
+  if not ok then
+    -- Of memory, or of a finalizer: events that were fetched do not show on the descriptor.
+    if watched[object] == entry then
+      come_back(object, entry)
+    end
+    error(handled, 0)
+  elseif watched[object] == entry then
+    follow_up(object, entry, handled, more, code)
   end
 end
 
@@ -96,6 +109,10 @@ function loop.add(object, disconnected)
   return loop.watch(object)
 end
 
+local function watch_descriptor(object, entry)
+  entry.poll:start("r", function() turn(object, entry) end)
+end
+
 -- Also called by a group when it becomes active.
 function loop.watch(object, disconnected)
   if watched[object] then
@@ -111,7 +128,7 @@ function loop.watch(object, disconnected)
   end
   local entry = { poll = poll, disconnected = disconnected or to_stderr, is_group = is_group(object) }
   watched[object] = entry
-  poll:start("r", function() turn(object, entry) end)
+  watch_descriptor(object, entry)
   come_back(object, entry) -- for events that the descriptor does not show, fetched before this
   return true
 end
@@ -155,6 +172,19 @@ function loop.wake(object)
   end
 end
 
+-- A descriptor's number may be another one's by now, which closing takes out of epoll: so all are watched anew.
+local function close_stale()
+  local some = #stale > 0
+  for i = #stale, 1, -1 do
+    stale[i]:close()
+    stale[i] = nil
+  end
+  for object, entry in pairs(some and watched or {}) do
+    entry.poll:stop()
+    watch_descriptor(object, entry)
+  end
+end
+
 --- Runs until `stop`, or until nothing is left to wait for: no group, timer or socket.
 -- @treturn boolean true
 -- @raise when the loop runs already
@@ -163,10 +193,7 @@ function loop.run()
     error("corosync.loop.run: the loop is running already", 2)
   end
   running = true
-  for i = #stale, 1, -1 do
-    stale[i]:close()
-    stale[i] = nil
-  end
+  close_stale()
   uv.run()
   running, stopping = false, false
   return true

@@ -29,7 +29,7 @@ function patience.try_again(group, what, message, method, ...)
   local ok, code = nil, "try_again"
   while code == "try_again" do
     local left = deadline - now()
-    if left <= 0 then
+    if left <= 0 or left ~= left then
       return failure(what, group, ("after %g s: %s"):format(group.timeout, message), "timeout")
     end
     local waited, why, failed = pause(group, math.min(wait, left))

@@ -178,8 +178,10 @@ function Group:_lose(message, code)
   base.Group._lose(self, message, code)
 end
 
--- Its light thread does.
-function Group._come_back()
+-- Its light thread brings it back.
+function Group:_stay_wanted(message)
+  self._lost = message
+  self:_tell_disconnected(message)
 end
 
 function Group._complain(line)
@@ -331,10 +333,10 @@ local function wait_until(group, predicate, deadline)
   repeat
     left = deadline - now()
     if left > 0 then
-      own:wait(left)
+      own:wait(math.min(left, DAY)) -- nginx counts milliseconds in 31 bits
     end
     holds = predicate()
-  until holds or left <= 0
+  until holds or left <= 0 or left ~= left
   group._waiting[own], group._waiters = nil, group._waiters - 1
   return holds
 end
@@ -415,6 +417,11 @@ Group.dispatch = Group.step
 
 local OPTIONS = { directory = "string", poll = "number" }
 
+-- nginx counts whole milliseconds.
+local function is_pause(seconds)
+  return seconds >= 0.001 and seconds <= DAY
+end
+
 local function check_options(options)
   if type(options) ~= "table" then
     error(("bad argument #3 'options' to 'group' (table expected, got %s)"):format(type(options)), 3)
@@ -424,6 +431,10 @@ local function check_options(options)
       error(("bad argument #3 'options' to 'group' (field '%s': %s)"):format(tostring(name),
         OPTIONS[name] and OPTIONS[name] .. " expected, got " .. type(value) or "unknown"), 3)
     end
+  end
+  if options.poll and not is_pause(options.poll) then
+    error(("bad argument #3 'options' to 'group' (field 'poll': 0.001 to %d seconds expected, got %g)"):format(
+      DAY, options.poll), 3)
   end
 end
 

@@ -14,8 +14,9 @@
 
 local backoff = require "corosync.backoff"
 local core = require "corosync.binding"
+local traceback = require "corosync.traceback"
 
-local now = core.now
+local now, stderr = core.now, io.stderr
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 local pack = table.pack or function(...) return { n = select("#", ...), ... } end
 
@@ -73,11 +74,21 @@ local function schedule_retry(self)
   self._tries = self._tries + 1
 end
 
-local function protected(self, handler, ...)
-  local ok, problem = pcall(handler, ...)
+local function report(self, message)
+  local handler = self._handlers.error
+  local ok, second = true, nil
+  if handler then
+    ok, second = xpcall(function() handler(message) end, traceback)
+  end
+  if not handler or not ok then
+    stderr:write("corosync: ", second and second .. ", after: " or "", message, "\n")
+  end
+end
+
+local function protected(self, handler, message)
+  local ok, problem = xpcall(function() handler(message) end, traceback)
   if not ok then
-    local report = self._handlers.error or function(message) io.stderr:write("corosync: ", message, "\n") end
-    report(tostring(problem))
+    report(self, problem)
   end
 end
 

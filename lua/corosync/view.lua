@@ -60,6 +60,7 @@ function Views:open()
     return true
   end
   local handle, message, code = core.quorum.open {
+    daemon_user = self._daemon_user,
     quorum_change = function(quorate, _, ring) on_quorum(self, quorate, ring) end,
   }
   self._handle = handle
@@ -161,8 +162,9 @@ function Views:present()
 end
 
 return {
-  new = function()
+  new = function(daemon_user)
     return setmetatable({
+      _daemon_user = daemon_user,
       _last = {}, -- the members in the last view,
       _known = {}, -- and the same as a set
       _departed = {}, -- who of them has left since; nobody else, since others come and go without end

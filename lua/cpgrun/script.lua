@@ -1,13 +1,10 @@
 -- The user's script: loading it, its name, its handlers.
+local traceback = require "corosync.traceback"
+
 local script = {}
 
 local HANDLERS = { "config_change", "message_received", "quorum_change", "ring_change", "view_change" }
 local FUNCTIONS = { "disconnected", "started", "stopping", (table.unpack or unpack)(HANDLERS) } -- luacheck: ignore 113
-
--- An error need not be a string.
-local function traceback(problem)
-  return debug.traceback(tostring(problem), 2)
-end
 
 -- How a function of the script is called: true, or false and a message with a traceback.
 function script.protected(handler)

@@ -307,6 +307,23 @@ describe("a shutdown request", function()
     assert.equal("busy", (result(asker)))
   end)
 
+  it("is allowed by a handler that closes, whether it says so or not", function()
+    local other = open()
+    assert(other:track())
+    local handle, record = tracker(function(self)
+      self:close()
+      return true
+    end)
+    local asker = ask()
+    dispatch_until(handle, function()
+      return #record.kinds == 1 or not handle:wait(1)
+    end)
+    assert.same({}, record.errors)
+    receive(other)
+    assert.is_true(other:reply_shutdown(false))
+    assert.equal("busy", (result(asker)))
+  end)
+
   -- The daemon counts replies, not who gave them: a late tracker's would allow what others still refuse.
   it("that is over takes no answer from the next", function()
     shorten_silence()

@@ -47,6 +47,23 @@ it("a ring's seq of more than 53 bits is exact, or absent where no number is", f
   assert.equal(("1\t%s\n"):format(math.type and "9007199254740997" or "nil"):rep(2), out)
 end)
 
+it("a group that is to join again as soon as it has left does so when the daemon went in between", function()
+  local cluster = assert(lab.start(1))
+  finally(function() assert(cluster:stop()) end)
+  local client = assert(cluster:run(1, { os.getenv("LUA"):match "%S+$", "spec/support/rejoiner.lua" }))
+  local function says(line)
+    assert(cluster:wait_for(function() return client.lines[#client.lines] == line or client.exited end, 20, line))
+    assert.equal(line, client.lines[#client.lines], table.concat(client.errors, "\n"))
+  end
+  says "has left"
+  assert(cluster:kill(1))
+  client:write "dead\n"
+  says "disconnected"
+  assert(cluster:restart(1))
+  says "joined"
+  assert.equal(0, (assert(client:wait(10))))
+end)
+
 describe("a client whose daemon dies", function()
   local cluster
 

@@ -196,6 +196,8 @@ describe("a group in nginx", function()
     assert.matches("app.lua:%d+: bad argument #3 'options' to 'group' %(field 'pol': unknown%)", lines[5])
     assert.matches("app.lua:%d+: bad argument #1 'name' to 'group'", lines[6])
     assert.equal("timeout", lines[7])
+    assert.matches("field 'poll': 0.001 to 86400 seconds expected, got 0", lines[8])
+    assert.equal("true", lines[9])
   end)
 
   it("sends without waiting where nothing can wait", function()

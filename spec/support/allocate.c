@@ -1,7 +1,7 @@
 /*
  * Runs a short session again and again while the n-th request for memory and all after it are refused, for every n until
- * the session ends without: each time there is an error or an answer, and nothing is left over. Embeds the static
- * library.
+ * the session ends without: each time there is an error or an answer, the same Lua state then goes through the session
+ * with all memory that it wants, and nothing is left over. Embeds the static library.
  *
  *   allocate SCRIPT PART         refuses Lua's requests (Lua itself collects and asks again)
  *   allocate SCRIPT PART core    refuses the core's own, of any thread; linked with --wrap for malloc's functions
@@ -112,18 +112,34 @@ static int run(lua_State *L)
 	return 1;
 }
 
-/* 1 when the session came to its end, 0 when it met the refusal, -1 when something is left over. */
+/* Whether it came to its end. */
+static bool attempt(lua_State *L, trial *t, long refused)
+{
+	bool ended;
+
+	atomic_store(&t->meter->left, -1);
+	t->refused = refused;
+	lua_settop(L, 0);
+	(void)lua_gc(L, LUA_GCCOLLECT, 0);
+	lua_pushcfunction(L, run);
+	lua_pushlightuserdata(L, t);
+	ended = lua_pcall(L, 1, 1, 0) == 0 && lua_toboolean(L, -1);
+	atomic_store(&t->meter->left, -1);
+	return ended;
+}
+
+/* 1 when the session came to its end, 0 when it met the refusal, -1 when that has left something over or broken. */
 static int session(lua_State *L, trial *t)
 {
-	int ended = 0;
+	bool ended, recovered;
 
-	if (L != NULL) {
-		lua_pushcfunction(L, run);
-		lua_pushlightuserdata(L, t);
-		ended = lua_pcall(L, 1, 1, 0) == 0 && lua_toboolean(L, -1);
-		lua_close(L);
+	if (L == NULL) {
+		return -1;
 	}
-	return atomic_load(&t->meter->used) == 0 ? ended : -1;
+	ended = attempt(L, t, t->refused);
+	recovered = ended || attempt(L, t, -1);
+	lua_close(L);
+	return !recovered || atomic_load(&t->meter->used) != 0 ? -1 : ended;
 }
 
 static int session_of_lua(char **words, long refused)
@@ -137,10 +153,8 @@ static int session_of_lua(char **words, long refused)
 static int session_of_core(char **words, long refused)
 {
 	trial t = {.words = words, .refused = refused, .meter = &core};
-	int ended = session(luaL_newstate(), &t);
 
-	atomic_store(&core.left, -1);
-	return ended;
+	return session(luaL_newstate(), &t);
 }
 
 int main(int argc, char **argv)

@@ -129,6 +129,15 @@ function commands.refusals()
   ngx.say(raises("x", {}, { pol = 1 }))
   ngx.say(raises("", {}))
   ngx.say(select(3, group:wait_for(function() return false end, 0.01)))
+  ngx.say(raises("x", {}, { poll = 0 }))
+  -- Longer than nginx can count: others go on meanwhile.
+  local from, over = ngx.now(), false
+  local thread = ngx.thread.spawn(function() group:wait_for(function() return over end, 3e6) end)
+  ngx.sleep(0.05)
+  over = true
+  group:send_message "to look again"
+  ngx.thread.wait(thread)
+  ngx.say(ngx.now() - from < 5)
 end
 
 function app.serve()

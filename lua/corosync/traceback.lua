@@ -1,0 +1,15 @@
+-- The message handler for functions of a script: a text with a traceback, whatever was raised. It never raises itself,
+-- also where a script has taken things away.
+local debug_traceback, getmetatable, pcall, tostring, type = debug.traceback, getmetatable, pcall, tostring, type
+
+local function text_of(problem)
+  local metatable = getmetatable(problem)
+  local shows_itself = type(problem) == "string" or type(problem) == "number"
+    or type(metatable) == "table" and metatable.__tostring
+  local ok, text = pcall(tostring, problem)
+  return ok and shows_itself and type(text) == "string" and text or "(error object is a " .. type(problem) .. " value)"
+end
+
+return function(problem)
+  return debug_traceback(text_of(problem), 2)
+end
