@@ -64,7 +64,7 @@ end
 
 function config_change(members, _, joined)
   local before = without(members, joined)
-  if #before == 0 then
+  if #before == 0 and #members > 0 then -- but not as one's own leaving is told
     set(0)
   elseif #joined > 0 and count and lowest(before) == group:address() then
     assert(group:send_message("mark"))

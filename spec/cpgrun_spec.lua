@@ -58,6 +58,8 @@ describe("cpgrun", function()
       ["a missing script"] = {}, ["an unknown option"] = { "--nonsense", "x.lua" },
       ["an option without value"] = { "--group" }, ["an unknown level"] = { "--log-level", "loud", "x.lua" },
       ["a lab's script without a lab"] = { "--lab-script", "x.lua", "y.lua" },
+      ["a check on a lab"] = { "--check", "--lab", "2", "x.lua" }, ["an empty name"] = { "-g", "", "x.lua" },
+      ["a long name"] = { "-g", ("x"):rep(129), "x.lua" },
     } do
       it("refuses " .. what, function()
         local code, _, errors = program.run("cpgrun", (table.unpack or unpack)(words))
@@ -107,6 +109,20 @@ describe("cpgrun", function()
       assert.matches("^not_exist\ttrue\ttrue\ttry_again\n.*would run in group 'checked'$", out)
     end)
 
+    it("tells of functions that were surely meant to be handlers", function()
+      local code, _, errors = check(NOTHING .. [[
+        function message_recieved() end
+        function Started() end
+        function view_changes() end
+        function stop() end]])
+      assert.equal(0, code)
+      local told = "warning: the script defines %s, which is never called: did you mean %s%%?"
+      assert.matches(told:format("message_recieved", "message_received"), errors)
+      assert.matches(told:format("Started", "started"), errors)
+      assert.matches(told:format("view_changes", "view_change"), errors)
+      assert.equal(3, select(2, errors:gsub("did you mean", "")))
+    end)
+
     for what, text in pairs {
       ["a syntax error"] = "x = = 1", ["an error"] = "function config_change() end error 'x'", ["no handler"] = "x = 1",
       ["a handler that is no function"] = NOTHING .. "started = 3", ["a view_change that is none"] = "view_change = {}",
@@ -121,6 +137,22 @@ describe("cpgrun", function()
   end)
 
   describe("a script that will not do", function()
+    it("is told of before Corosync is asked for", function()
+      local code, _, errors = program.run("unshare", "-n", "cpgrun", "/nonexistent.lua")
+      assert.equal(1, code)
+      assert.matches("error: cannot open the script /nonexistent.lua: no such file or directory$", errors)
+    end)
+
+    it("with a method called as a function is told so", function()
+      local it = cpgrun("colons", NOTHING .. [[
+        function started()
+          print(select(2, pcall(group.send_message, "x")))
+          print(select(2, pcall(cmap.get, "totem.version")))
+        end]])
+      line(it, "send_message is a method: call it with a colon, as group:send_message%(message%)$")
+      line(it, "get is a method: call it with a colon, as cmap:get%(...%)$")
+    end)
+
     it("with a syntax error is told by file and line", function()
       local code, _, errors = run("broken", "x = 1\ny = = 2")
       assert.equal(1, code)
@@ -153,11 +185,6 @@ describe("cpgrun", function()
       assert.matches("number.lua:1: 'message_received' is a number", errors)
     end)
 
-    it("that does not exist is named", function()
-      local code, _, errors = program.run("cpgrun", "/nowhere/none.lua")
-      assert.equal(1, code)
-      assert.matches("/nowhere/none.lua: No such file", errors)
-    end)
   end)
 
   it("without a daemon says what to do", function()

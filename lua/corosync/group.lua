@@ -549,6 +549,9 @@ end
 
 -- True when the group can send; or nil, message, code.
 local function wait_until_joined(group)
+  if type(group) ~= "table" then
+    error("send_message is a method: call it with a colon, as group:send_message(message)", 3)
+  end
   if is_joining(group) then
     local ok, message, code = group:wait_for(function() return not is_joining(group) end, nil, "complete the join of")
     if not ok then

@@ -214,7 +214,9 @@ end
 
 -- Calls the handle's method; where the connection is lost, that of the next one, if Corosync is there.
 local function ask(self, name, ...)
-  if self._closed then
+  if type(self) ~= "table" then
+    error(("%s is a method: call it with a colon, as cmap:%s(...)"):format(name, name), 3)
+  elseif self._closed then
     return nil, ("cannot ask %s: it is closed"):format(self._name), "not_connected"
   elseif not self._handle then
     return ask_anew(self, name, ...)

@@ -283,6 +283,21 @@ local function set_limit(chosen, facts)
   end
 end
 
+local function warn_of_misspelt()
+  for meant, name in pairs(script.misspelt()) do
+    log.warning("the script defines %s, which is never called: did you mean %s?", name, meant)
+  end
+end
+
+-- Asked first: what is wrong with the script says more than that Corosync is not there.
+local function check_exists(path)
+  local ok, message = uv.fs_stat(path)
+  if not ok then
+    log.error("cannot open the script %s: %s", path, (message:gsub("^%u+: (.-): .*$", "%1")))
+  end
+  return ok
+end
+
 local function drop_privileges(chosen, facts)
   if chosen.user and not chosen.check then
     return facts.become(chosen.user)
@@ -299,6 +314,9 @@ local function record_history()
 end
 
 return function(chosen, facts)
+  if not check_exists(chosen.script) then
+    return 1
+  end
   local state = { status = 0 }
   record_history()
   set_limit(chosen, facts)
@@ -322,6 +340,7 @@ return function(chosen, facts)
     leave(group)
     return 1
   end
+  warn_of_misspelt()
   if chosen.check then
     return check(chosen)
   end

@@ -6,6 +6,8 @@ local wait = require "corosync.lab.wait"
 
 local FAULTS = { "partition", "heal", "pause", "resume" } -- those that leave the scripts running
 
+local NOTICED_LATE = { kill = true, partition = true, pause = true }
+
 local HELP = [[
   2: hello                 gives node 2's script the line "hello"
   hello                    gives it to the node spoken to last (at first node 1)
@@ -106,17 +108,25 @@ local function start_host(session, node)
   return process, message, code
 end
 
+-- As assert, in the name of who called the caller.
+local function must(ok, message, ...)
+  if not ok then
+    error(message, 3)
+  end
+  return ok, message, ...
+end
+
 -- Fills what typed lines and files of faults see: the lab's functions by name, beside Lua's own.
 local function fill_environment(env, session)
   local cluster = session.cluster
   env.nodes = cluster.nodes
   for _, name in ipairs(FAULTS) do
-    env[name] = function(...) return assert(cluster[name](cluster, ...)) end
+    env[name] = function(...) return must(cluster[name](cluster, ...)) end
   end
   for _, name in ipairs { "kill", "kill_host", "restart" } do
     env[name] = function(node)
       session.taken[node] = session.taken[node] or session.hosts[node] and true
-      local _, process = assert(cluster[name](cluster, node))
+      local _, process = must(cluster[name](cluster, node))
       if name == "restart" then
         session.taken[node] = nil
         session.hosts[node] = process or session.hosts[node]
@@ -124,7 +134,7 @@ local function fill_environment(env, session)
       return true
     end
   end
-  function env.wait_for(predicate, seconds, what) return assert(cluster:wait_for(predicate, seconds, what)) end
+  function env.wait_for(predicate, seconds, what) return must(cluster:wait_for(predicate, seconds, what)) end
   function env.write(node, line) return session.hosts[node] and session.hosts[node]:write(line .. "\n") end
   function env.output(node) return session.lines[node] end
   function env.quiet(yes) session.quiet = yes end
@@ -159,9 +169,10 @@ local function type_fault(line, env)
   end
   local ok, problem = wait.call(chunk)
   if ok then
-    log.info("done: %s (nodes that fail are noticed after a few seconds)", line)
+    log.info("done: %s%s", line, NOTICED_LATE[line:match "[%a_]+"] and " (noticed after a few seconds)" or "")
   else
-    log.error((tostring(problem):gsub("^[^:]*/cpgrun/lab%.lua:%d+: ", ""))) -- our place says nothing to who typed
+    -- Our place says nothing to who typed, nor does the line's number.
+    log.error((tostring(problem):gsub("^[^:]*/cpgrun/lab%.lua:%d+: ", ""):gsub("^typed:%d+: ", "")))
   end
 end
 

@@ -31,19 +31,26 @@ local function seconds(option, lowest)
   return function(text)
     local number = tonumber(text)
     if not number or number ~= number or number == math.huge or number < lowest then
-      return nil, ("%s takes a number of seconds, not '%s'"):format(option, text)
+      return nil, ("%s takes a number of seconds, at least %g, not '%s'"):format(option, lowest, text)
     end
     return number
   end
 end
 
+local function group_name(text)
+  if text == "" or #text > 128 then
+    return nil, ("a group's name is 1 to 128 bytes, not %d"):format(#text)
+  end
+  return text
+end
+
 local function parser(version)
   local p = argparse("cpgrun", "Runs a Lua script as a member of a Corosync closed process group.")
   p:argument("script", "The script: it defines config_change(members, left, joined), "
-    .. "message_received(address, message), or both.")
+    .. "message_received(address, message), or another handler.")
   p:argument("arguments", "What the script finds in its global table arg."):args("*")
   p:option("-g --group", "The group's name; else the script's global group_name, else its file name without .lua.")
-    :argname("NAME")
+    :argname("NAME"):convert(group_name)
   p:option("--log-level", "What to tell on stderr: error, warning, info or debug."):argname("LEVEL")
     :choices(log.levels):default("info")
   p:option("--lab", "Run the script on a private cluster of N (1 to 8) Corosync daemons on this machine.")
@@ -63,6 +70,7 @@ local function parser(version)
     print(version)
     os.exit(0, true)
   end)
+  p:epilog "cpgrun check runs a script under random faults: see cpgrun check --help."
   return p
 end
 
@@ -129,6 +137,8 @@ function options.parse(argv, version)
   local parsed = p:parse(mark_end_of_options(argv, TAKES_VALUE))
   if parsed.lab_script and not parsed.lab then
     p:error("--lab-script goes with --lab")
+  elseif parsed.check and parsed.lab then
+    p:error("--check needs no --lab")
   end
   return parsed
 end

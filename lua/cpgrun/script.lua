@@ -1,4 +1,5 @@
 -- The user's script: loading it, its name, its handlers.
+local is_near = require "cpgrun.spelling"
 local traceback = require "corosync.traceback"
 
 local script = {}
@@ -51,9 +52,23 @@ local function check_handlers(path)
   end
   if not has_handler() then
     return nil, ("%s:1: the script defines neither config_change(members, left, joined) nor "
-      .. "message_received(address, message), nor another handler: it needs at least one of them"):format(path)
+      .. "message_received(address, message), nor another handler: it needs at least one of them, above what it sends "
+      .. "while it loads"):format(path)
   end
   return true
+end
+
+-- Functions that nobody calls, by what they were surely meant to be.
+function script.misspelt()
+  local found = {}
+  for name, value in pairs(_G) do
+    for _, meant in ipairs(type(name) == "string" and type(value) == "function" and FUNCTIONS or {}) do
+      if is_near(name, meant) then
+        found[meant] = name
+      end
+    end
+  end
+  return found
 end
 
 -- The name of the group to join, or nil and why the script, as far as it has run, cannot join one.
