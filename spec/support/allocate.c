@@ -138,6 +138,9 @@ static int session(lua_State *L, trial *t)
 	}
 	ended = attempt(L, t, t->refused);
 	recovered = ended || attempt(L, t, -1);
+	if (!recovered) {
+		(void)printf("with all memory: %s\n", lua_tostring(L, -1));
+	}
 	lua_close(L);
 	return !recovered || atomic_load(&t->meter->used) != 0 ? -1 : ended;
 }

@@ -9,11 +9,13 @@ local function must(value, message)
   return value
 end
 
--- The daemon takes a while to notice that the handle of an earlier session is closed.
+-- The daemon takes a while to notice that the handle of an earlier session is closed; and its membership may change.
+local PASSING = { exist = true, try_again = true }
+
 local function join(handle)
   local deadline = core.now() + 10
   local ok, message, code = handle:join "session"
-  while code == "exist" and core.now() < deadline do
+  while PASSING[code] and core.now() < deadline do
     ok, message, code = handle:join "session"
   end
   must(ok, message)
