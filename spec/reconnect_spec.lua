@@ -22,7 +22,7 @@ local function belongings()
   local pid = stat:read "*n"
   stat:close()
   return {
-    descriptors = lines_of(("ls /proc/%d/fd"):format(pid)),
+    descriptors = process.descriptors(),
     threads = lines_of(("ls /proc/%d/task"):format(pid)),
     files = lines_of "ls /dev/shm",
   }

@@ -67,13 +67,6 @@ local function refuse()
   return false
 end
 
-local function open_descriptors()
-  local pipe = io.popen "ls /proc/$PPID/fd | wc -l"
-  local count = pipe:read "*n"
-  pipe:close()
-  return count
-end
-
 local function own_pid()
   local file = assert(io.open "/proc/self/stat")
   local pid = file:read "*n"
@@ -373,7 +366,7 @@ end)
 describe("a handle that has replied", function()
   it("leaves neither a descriptor nor a tracker when it is closed", function()
     local steady, steady_record = tracker(refuse)
-    local descriptors, held = open_descriptors(), connections()
+    local descriptors, held = process.descriptors(), connections()
     local handle, record = tracker(refuse)
     local asker = ask()
     dispatch_until(handle, function() return #record.kinds == 1 end)
@@ -381,7 +374,7 @@ describe("a handle that has replied", function()
     assert.equal("busy", (result(asker)))
     assert.equal(held + 1, connections())
     assert.is_true(handle:close())
-    assert.equal(descriptors, open_descriptors())
+    assert.equal(descriptors, process.descriptors())
     eventually(function() return connections() == held end)
     asker = ask()
     dispatch_until(steady, function() return #steady_record.kinds == 2 end)

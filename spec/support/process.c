@@ -1,4 +1,5 @@
 /* fork and what belongs to it, for the specs: Lua has none. */
+#include <dirent.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -109,9 +110,29 @@ static int process_trim(lua_State *L)
 	return 0;
 }
 
+/*
+ * descriptors(): how many this process has open. A program started to count them may do so before popen has closed the
+ * other end of its pipe.
+ */
+static int process_descriptors(lua_State *L)
+{
+	DIR *listing = opendir("/proc/self/fd");
+	int count = 0;
+
+	while (listing != NULL && readdir(listing) != NULL) {
+		count++;
+	}
+	if (listing != NULL) {
+		(void)closedir(listing);
+	}
+	lua_pushinteger(L, count);
+	return 1;
+}
+
 static const luaL_Reg functions[] = {
 	{"alarm_every", process_alarm_every},
 	{"become", process_become},
+	{"descriptors", process_descriptors},
 	{"expire", process_expire},
 	{"fork", process_fork},
 	{"fork_here", process_fork_here},
