@@ -51,6 +51,22 @@ describe("--handler-timeout", function()
     assert.matches(" error: /tmp/[^\n]*/plain.lua:1: stopped, .*\nstack traceback:\n", text)
   end)
 
+  it("stops trackers as well, and goes on with the next change", function()
+    local it = cpgrun("tracking", [[
+      function config_change() end
+      cmap:track("spec.limit.", function(_, key, new)
+        print(key, new)
+        if key == "spec.limit.1" then while true do end end
+        if key == "spec.limit.3" then require("corosync").loop.stop() end
+      end)
+      function started()
+        for i = 1, 3 do assert(cmap:set("spec.limit." .. i, os.time() % 1000 + i, "u32")) end
+      end]], "--handler-timeout", "0.2")
+    assert.same({ 0, 0 }, { it:wait(10) })
+    for i = 1, 3 do line(it, ("^spec.limit.%d\t%%d+$"):format(i)) end
+    assert.equal(1, select(2, table.concat(it.errors, "\n"):gsub("stopped, since", "")))
+  end)
+
   it("is not caught in the script", function()
     stopped("caught", {
       "function() while true do pcall(function() while true do end end) end end",

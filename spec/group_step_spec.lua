@@ -105,6 +105,36 @@ describe("a group that is stepped", function()
     assert.same({ "two" }, heard)
   end)
 
+  it("has left when the coroutine of its leaving was dropped", function()
+    if not may_yield then return end
+    local group = stepped { config_change = function(_, left) if #left > 0 then coroutine.yield() end end }
+    assert(group:deactivate())
+    coroutine.wrap(function() step_until(group, function() return groups.state(group) == "idle" end) end)()
+    assert.equal("left", groups.state(group))
+    collectgarbage()
+    collectgarbage()
+    assert.is_true(group:step())
+    assert.equal("idle", groups.state(group))
+    assert(group:activate())
+    step_until(group, function() return groups.state(group) == "joined" end)
+  end)
+
+  it("handles no other event while an error is told", function()
+    local heard, refused, group = {}, nil, nil
+    group = stepped {
+      message_received = function(_, message)
+        heard[#heard + 1] = message
+        error "mine"
+      end,
+      error = function() refused = { group:step() } end,
+    }
+    assert(group:send_message "one")
+    assert(group:send_message "two")
+    step_until(group, function() return #heard == 1 end)
+    handles.fails("dispatching", refused[1], refused[2], refused[3])
+    step_until(group, function() return #heard == 2 end)
+  end)
+
   it("goes on when telling of an error fails, too", function()
     local heard, complaints = 0, {}
     local group = stepped {

@@ -384,6 +384,21 @@ describe("the loop", function()
     assert.equal("heard", heard)
   end)
 
+  it("takes out a handle that was closed between two runs, beside one that was removed", function()
+    local cpg = require "corosync.cpg"
+    local closed, removed = assert(cpg.open {}), assert(cpg.open {})
+    local reason
+    assert(loop.add(closed, function(message) reason = message end))
+    assert(loop.add(removed))
+    after(10, loop.stop)
+    run()
+    loop.remove(removed)
+    closed:close()
+    removed:close()
+    run()
+    assert.matches("the handle is closed", reason)
+  end)
+
   it("leaves nothing behind that a program's end could trip over", function()
     local program = groups.spawn { groups.interpreter, "-e", [[
       local corosync = require "corosync"

@@ -210,6 +210,55 @@ describe("a service whose connection is lost", function()
     end
   end)
 
+  it("tells what has come before, that it is lost, that it is back, and then what is new", function()
+    local told = {}
+    local function say(what) return function() told[#told + 1] = what end end
+    local it = open("quorum", {
+      quorum_change = say "quorum", disconnected = say "disconnected", connected = say "connected",
+    })
+    serve_until(it, function() return #told == 1 end)
+    assert(process.shutdown(it._handle:fd()))
+    assert.is_true(it:quorate())
+    serve_until(it, function() return #told == 4 end)
+    assert.same({ "quorum", "disconnected", "connected", "quorum" }, told)
+  end)
+
+  it("tells also what was queued when a handler met the loss", function()
+    local told, map = {}
+    map = open("cmap", "icmap", { connected = function() told[#told + 1] = "connected" end })
+    local other = open "cmap"
+    local tracker = assert(map:track("spec.queued.", function(_, key)
+      told[#told + 1] = key
+      if #told == 1 then
+        assert(process.shutdown(map._handle:fd()))
+        assert(map:get "totem.version")
+      end
+    end))
+    for i = 1, 3 do assert(other:set("spec.queued." .. i, i, "u8")) end
+    local fetched = 0
+    while fetched < 3 do
+      assert(map._handle:fetch(1))
+      fetched = fetched + 1
+    end
+    serve_until(map, function() return told[#told] == "connected" end)
+    assert.same({ "spec.queued.1", "spec.queued.2", "spec.queued.3", "connected" }, told)
+    assert(other:delete "spec.queued.1")
+    serve_until(map, function() return told[5] == "spec.queued.1" end)
+    assert(tracker:cancel())
+    for i = 2, 3 do assert(other:delete("spec.queued." .. i)) end
+  end)
+
+  it("connects for nothing that is no question to Corosync", function()
+    local map = open "cmap"
+    assert(process.shutdown(map._handle:fd()))
+    serve_until(map, function() return not map:is_connected() end)
+    map:stop()
+    assert.is_nil(map:timeout())
+    assert.is_false(map:is_connected())
+    assert(map:get "totem.version")
+    assert.is_true(map:is_connected())
+  end)
+
   it("lives through handlers that raise, the error handler, too", function()
     local told = {}
     local map = open("cmap", "icmap", {

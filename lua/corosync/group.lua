@@ -329,13 +329,17 @@ end
 
 local runners = setmetatable({}, { __mode = "kv" }) -- by group: the coroutine that its handler runs in, or true
 
--- Until the handler returns no other event is handled. An error is reported afterwards, since that may raise.
+-- Until the handler returns no other event is handled, nor while its error is reported, which may raise as well.
 local function call_alone(group, handler, ...)
   group._busy, runners[group] = true, coroutine.running() or true
   local ok, problem = handlers.try(handler, ...)
-  group._busy = false
+  local told, second = true, nil
   if not ok then
-    handlers.report(group, problem)
+    told, second = pcall(handlers.report, group, problem)
+  end
+  group._busy = false
+  if not told then
+    error(second, 0)
   end
 end
 
@@ -423,6 +427,9 @@ local FIELDS = { message = "message_received", config = "config_change", ring = 
 local VIEW_EVERY = 100 -- events: under load, too, views are told
 
 local function look_for_view(group)
+  if group._asks then
+    group._views:fetch()
+  end
   return group._gather and deliver_view(group, true) > 0
 end
 
@@ -464,6 +471,9 @@ function Group:step()
   elseif self._state == "reconnecting" then
     retry(self)
     return false
+  elseif self._state == "left" then -- and its handler did not return
+    finish_leaving(self)
+    return true
   end
   local some, message, code = receive(self, self._handle:receive())
   pollable.show_hidden(self)

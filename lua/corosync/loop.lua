@@ -7,7 +7,9 @@ local uv = require "luv"
 local loop = {}
 
 local BUDGET = 128 -- events handled before other users of the loop get their turn
-local watched = {} -- by object: its poll handle, and its idle handle when events wait that the descriptor does not show
+local PAUSE = 10 -- milliseconds
+-- By object: its poll handle; its idle handle when events wait that the descriptor does not show; a timer after errors.
+local watched = {}
 local dispatching -- the object whose handlers run
 local stale = {} -- stopped handles to close in the next run: luv 1.44 crashes at exit on a close that no run completed
 local running = false
@@ -25,6 +27,13 @@ local turn
 local function come_back(object, entry)
   entry.idle = entry.idle or uv.new_idle()
   entry.idle:start(function() turn(object, entry) end)
+end
+
+-- After an error that is not a handler's, which may be there again at once.
+local function come_back_later(object, entry)
+  stop_idle(entry)
+  entry.timer = entry.timer or uv.new_timer()
+  entry.timer:start(PAUSE, 0, function() turn(object, entry) end)
 end
 
 local stderr = io.stderr
@@ -61,7 +70,7 @@ function turn(object, entry)
   if not ok then
     -- Of memory, or of a finalizer: events that were fetched do not show on the descriptor.
     if watched[object] == entry then
-      come_back(object, entry)
+      come_back_later(object, entry)
     end
     error(handled, 0)
   elseif watched[object] == entry then
@@ -150,8 +159,10 @@ function loop.remove(object)
   watched[object] = nil
   if entry then
     dispose(entry.poll)
-    if entry.idle then
-      dispose(entry.idle)
+    for _, name in ipairs { "idle", "timer" } do
+      if entry[name] then
+        dispose(entry[name])
+      end
     end
   end
 end
@@ -172,6 +183,14 @@ function loop.wake(object)
   end
 end
 
+local function copy(map)
+  local other = {}
+  for key, value in pairs(map) do
+    other[key] = value
+  end
+  return other
+end
+
 -- A descriptor's number may be another one's by now, which closing takes out of epoll: so all are watched anew.
 local function close_stale()
   local some = #stale > 0
@@ -179,9 +198,16 @@ local function close_stale()
     stale[i]:close()
     stale[i] = nil
   end
-  for object, entry in pairs(some and watched or {}) do
-    entry.poll:stop()
-    watch_descriptor(object, entry)
+  for object, entry in pairs(some and copy(watched) or {}) do
+    -- libuv ends the process for a descriptor that is closed.
+    local fd, message = object:fd()
+    if fd then
+      entry.poll:stop()
+      watch_descriptor(object, entry)
+    else
+      loop.remove(object)
+      entry.disconnected(message)
+    end
   end
 end
 

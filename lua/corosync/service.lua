@@ -14,7 +14,7 @@
 
 local backoff = require "corosync.backoff"
 local core = require "corosync.binding"
-local traceback = require "corosync.traceback"
+local handlers = require "corosync.handlers"
 
 local now, stderr = core.now, io.stderr
 local unpack = table.unpack or unpack -- luacheck: ignore 113
@@ -24,6 +24,18 @@ local pack = table.pack or function(...) return { n = select("#", ...), ... } en
 local Service = {}
 
 local OWN = { "connected", "disconnected" } -- handlers that are not the handle's
+
+local function unwrap(ok, ...)
+  if not ok then
+    error((...), 0)
+  end
+  return ...
+end
+
+-- A function of the script, called as the host calls its functions, if it has a way of its own.
+local function guarded(handler)
+  return handlers.guard and function(...) return unwrap(handlers.guard(handler, ...)) end or handler
+end
 
 -- Everything that was told to the last handle, told to this one.
 local function restore(self, handle)
@@ -60,7 +72,7 @@ end
 
 -- Readable when the next try has its time, or as soon as there is something to tell.
 local function arm(self)
-  if self._untold[1] then
+  if self._untold[1] or self._old[1] then
     self._gather:arm(0)
   elseif self._handle then
     self._gather:arm()
@@ -78,7 +90,7 @@ local function report(self, message)
   local handler = self._handlers.error
   local ok, second = true, nil
   if handler then
-    ok, second = xpcall(function() handler(message) end, traceback)
+    ok, second = handlers.try(handler, message)
   end
   if not handler or not ok then
     stderr:write("corosync: ", second and second .. ", after: " or "", message, "\n")
@@ -86,7 +98,7 @@ local function report(self, message)
 end
 
 local function protected(self, handler, message)
-  local ok, problem = xpcall(function() handler(message) end, traceback)
+  local ok, problem = handlers.try(handler, message)
   if not ok then
     report(self, problem)
   end
@@ -102,12 +114,17 @@ local function tell_all(self)
   end
 end
 
+-- The connection is of no more use, but what it has queued is still told, and then that it is lost.
 local function lose(self, message)
   self._gather:follow()
-  self._handle:close()
+  table.insert(self._old, self._handle)
   self._handle = nil
   schedule_retry(self)
   table.insert(self._untold, { "disconnected", message })
+end
+
+local function drop_oldest(self)
+  table.remove(self._old, 1):close()
 end
 
 local function come_back(self)
@@ -129,21 +146,34 @@ function Service:dispatch(budget)
   if self._closed then
     return nil, ("cannot dispatch %s: it is closed"):format(self._name), "closed"
   end
-  local handled, more, code = 0, false, nil
-  if self._handle then
-    handled, more, code = self._handle:dispatch(budget)
+  local handle, handled, more, code = self._old[1] or self._handle, 0, false, nil
+  if handle then
+    handled, more, code = handle:dispatch(budget)
   elseif now() >= self._retry_at and not come_back(self) then
     schedule_retry(self)
   end
   if FATAL[code] then
-    lose(self, more)
-    handled, more, code = 0, false, nil
+    if handle == self._handle then
+      lose(self, more)
+    end
+    drop_oldest(self)
+    handled, more, code = 0, self._handle ~= nil, nil
   end
-  tell_all(self)
+  if not self._closed and not self._old[1] then
+    tell_all(self)
+  end
   if not self._closed then
     arm(self)
   end
   return handled, more, code
+end
+
+--- Ends the running dispatch after the handler that calls this; without one it does nothing.
+function Service:stop()
+  local handle = self._old[1] or self._handle
+  if handle then
+    handle:stop()
+  end
 end
 
 --- The descriptor to wait for: the same as long as the service is open.
@@ -164,7 +194,8 @@ function Service:wait(seconds)
   if self._closed then
     return nil, ("cannot wait for %s: it is closed"):format(self._name), "closed"
   end
-  return self._handle ~= nil and self._handle:timeout() == 0 or self._gather:wait(seconds)
+  local hidden = self._old[1] or self._handle and self._handle:timeout() == 0
+  return hidden and true or self._gather:wait(seconds)
 end
 
 --- Whether there is a connection now.
@@ -179,6 +210,9 @@ function Service:close()
   if not self._closed then
     self._closed = true
     self._gather:close()
+    while self._old[1] do
+      drop_oldest(self)
+    end
     if self._handle then
       self._handle:close()
       self._handle = nil
@@ -214,9 +248,7 @@ end
 
 -- Calls the handle's method; where the connection is lost, that of the next one, if Corosync is there.
 local function ask(self, name, ...)
-  if type(self) ~= "table" then
-    error(("%s is a method: call it with a colon, as cmap:%s(...)"):format(name, name), 3)
-  elseif self._closed then
+  if self._closed then
     return nil, ("cannot ask %s: it is closed"):format(self._name), "not_connected"
   elseif not self._handle then
     return ask_anew(self, name, ...)
@@ -230,11 +262,18 @@ local function ask(self, name, ...)
 end
 
 local function track_key(self, key, handler)
-  local tracker, message, code = ask(self, "track", key, handler)
-  if not tracker then
+  local lasting = setmetatable({ _service = self, _key = key }, Tracker)
+  local message, code
+  -- A change may still come from a connection that is lost. What is no function is refused by the map.
+  lasting._handler = type(handler) ~= "function" and handler or guarded(function(...)
+    if self._trackers[lasting] then
+      return handler(...)
+    end
+  end)
+  lasting._tracker, message, code = ask(self, "track", key, lasting._handler)
+  if not lasting._tracker then
     return nil, message, code
   end
-  local lasting = setmetatable({ _service = self, _key = key, _handler = handler, _tracker = tracker }, Tracker)
   self._trackers[lasting] = true
   return lasting
 end
@@ -261,9 +300,17 @@ function Service:untrack()
   return ask(self, "untrack")
 end
 
+-- Methods that tell of the connection itself.
+local OF_CONNECTION = { events = true, pollfd = true, timeout = true }
+
 -- Every other method is the handle's.
 local function forwarded(name)
   return function(self, ...)
+    if type(self) ~= "table" then
+      error(("%s is a method: call it with a colon, as cmap:%s(...)"):format(name, name), 2)
+    elseif OF_CONNECTION[name] then
+      return self._handle and self._handle[name](self._handle)
+    end
     return ask(self, name, ...)
   end
 end
@@ -288,11 +335,11 @@ local function handle_handlers(given)
   local own = {}
   for name, value in pairs(given) do
     if name ~= OWN[1] and name ~= OWN[2] then
-      own[name] = type(value) == "function" and function(...)
+      own[name] = type(value) == "function" and guarded(function(...)
         if given[name] then
           return given[name](...)
         end
-      end or value
+      end) or value
     end
   end
   return own
@@ -311,7 +358,8 @@ local function open(name, given, open_handle)
     _trackers = {},
     _tracks = false,
     _tries = 0,
-    _untold = {},
+    _old = {}, -- connections that are lost, whose events are not all told
+    _untold = {}, -- that one is lost, or there again
     _seed = now() * 1e6 % 1e6,
   }, METATABLE)
   local ok
@@ -337,13 +385,13 @@ local service = {}
 
 --- The configuration map.
 -- @tparam[opt="icmap"] string map as for `cmap.open`
--- @tparam[opt] table handlers those of `cmap.open`; and `disconnected(reason)`, `connected()`: values may have changed
--- meanwhile, and the trackers tell only of what changes from then on
+-- @tparam[opt] table given handlers: those of `cmap.open`; and `disconnected(reason)`, `connected()`: values may have
+-- changed meanwhile, and the trackers tell only of what changes from then on
 -- @treturn Service
 -- @error nil, message, code, as `cmap.open`
-function service.cmap(map, handlers)
-  handlers = check_handlers(2, handlers, "cmap")
-  return open("cmap", handlers, function() return core.cmap.open(map or "icmap", handle_handlers(handlers)) end)
+function service.cmap(map, given)
+  given = check_handlers(2, given, "cmap")
+  return open("cmap", given, function() return core.cmap.open(map or "icmap", handle_handlers(given)) end)
 end
 
 --- Quorum, whose handlers are told the present state when the connection comes back.
@@ -364,9 +412,9 @@ end
 -- @treturn Service
 -- @error nil, message, code, as `cfg.open`
 for _, name in ipairs { "quorum", "votequorum", "cfg" } do
-  service[name] = function(handlers)
-    handlers = check_handlers(1, handlers, name)
-    return open(name, handlers, function() return core[name].open(handle_handlers(handlers)) end)
+  service[name] = function(given)
+    given = check_handlers(1, given, name)
+    return open(name, given, function() return core[name].open(handle_handlers(given)) end)
   end
 end
 

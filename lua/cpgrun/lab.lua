@@ -121,7 +121,7 @@ local function fill_environment(env, session)
   local cluster = session.cluster
   env.nodes = cluster.nodes
   for _, name in ipairs(FAULTS) do
-    env[name] = function(...) return must(cluster[name](cluster, ...)) end
+    env[name] = function(...) return (must(cluster[name](cluster, ...))) end
   end
   for _, name in ipairs { "kill", "kill_host", "restart" } do
     env[name] = function(node)
@@ -134,7 +134,7 @@ local function fill_environment(env, session)
       return true
     end
   end
-  function env.wait_for(predicate, seconds, what) return must(cluster:wait_for(predicate, seconds, what)) end
+  function env.wait_for(predicate, seconds, what) return (must(cluster:wait_for(predicate, seconds, what))) end
   function env.write(node, line) return session.hosts[node] and session.hosts[node]:write(line .. "\n") end
   function env.output(node) return session.lines[node] end
   function env.quiet(yes) session.quiet = yes end

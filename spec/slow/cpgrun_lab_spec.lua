@@ -111,6 +111,8 @@ describe("cpgrun --lab", function()
     line(it, "^2| from 2\tback$", 20)
     it:write "kill(3)\n"
     complaint(it, "^3| .* warning: .*; trying to come back$")
+    it:write "pause(3)\n"
+    complaint(it, "^%S+ error: pause: the daemon of node 3 does not run$")
     it:write "restart(3)\nkill_host(3)\n3: void\nrestart(3)\n3: returned\n"
     complaint(it, "no script runs on node 3", 20)
     line(it, "^3| from 3\treturned$", 20)
