@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "intake.h"
+#include "waiting.h"
 
 /***
 @module corosync.cfg
@@ -71,7 +72,7 @@ cs_error_t cfg_probe(const cfg *c)
 /* The daemon counts any reply for the request of the moment: one for an older request would speak for another tracker. */
 static bool newer_request_waits(const handle *h)
 {
-	return queue_head(&h->queue) != NULL || handle_wait_readable(NULL, h->fd, false, 0);
+	return queue_head(&h->queue) != NULL || waiting_readable(NULL, h->fd, false, 0);
 }
 
 static const failure *send_reply(cfg *c, bool allow)

@@ -8,6 +8,7 @@
 #include "process.h"
 #include "reader.h"
 #include "stack.h"
+#include "waiting.h"
 
 /***
 How events reach a script: methods that the handles of all of Corosync's libraries share.
@@ -387,7 +388,7 @@ static int method_fetch(lua_State *L)
 	if (why != NULL) {
 		return handle_fail(L, h, "fetch from", why);
 	}
-	(void)handle_wait_readable(L, h->fd, false, seconds);
+	(void)waiting_readable(L, h->fd, false, seconds);
 	/* A hook may have closed it meanwhile. */
 	if (h->state == HANDLE_OPEN) {
 		(void)fetch(h, INTAKE_EVENTS, SIZE_MAX);

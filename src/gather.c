@@ -10,6 +10,7 @@
 #include "handle.h"
 #include "object.h"
 #include "process.h"
+#include "waiting.h"
 
 #define GATHER "corosync.gather"
 
@@ -62,7 +63,7 @@ static int method_wait(lua_State *L)
 		lua_pushliteral(L, "wait for several connections");
 		return failure_push(L, &FAILURE_CLOSED);
 	}
-	lua_pushboolean(L, handle_wait_readable(L, g->epoll, false, seconds));
+	lua_pushboolean(L, waiting_readable(L, g->epoll, false, seconds));
 	return 1;
 }
 

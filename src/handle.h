@@ -145,10 +145,4 @@ void handle_lose(handle *h, const failure *reason);
 /* The descriptor that is readable when events wait. */
 int handle_descriptor(const handle *h);
 
-/*
- * True once a descriptor is readable, false after so many seconds. Without a Lua state, for threads that have none, a
- * signal does nothing; with one it lets hooks run. [-0, +0, e]
- */
-bool handle_wait_readable(lua_State *L, int fd, bool forever, double seconds);
-
 #endif

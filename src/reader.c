@@ -13,6 +13,7 @@
 #include "object.h"
 #include "tables.h"
 #include "thread.h"
+#include "waiting.h"
 
 /* Corosync's libraries put a buffer of 1 MiB on the stack of who dispatches. */
 #define STACK_SIZE ((size_t)2 * 1024 * 1024)
@@ -161,7 +162,7 @@ static void *run(void *argument)
 	while (present != ENDED && !is_stopping(r)) {
 		bool waits = wait_for_events(r, present);
 		if (waits && present == STANDING_BY && !is_stopping(r)) {
-			(void)handle_wait_readable(NULL, r->nudge, false, r->options.after);
+			(void)waiting_readable(NULL, r->nudge, false, r->options.after);
 		}
 		if (is_stopping(r)) {
 			break;

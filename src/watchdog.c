@@ -17,6 +17,7 @@
 #include "object.h"
 #include "process.h"
 #include "thread.h"
+#include "waiting.h"
 
 #define WATCHDOG "corosync.watchdog"
 #define PRESENT WATCHDOG ".present" /* the field of the registry with the Lua state's own */
@@ -115,7 +116,7 @@ static void *run(void *argument)
 	watchdog *w = argument;
 	sight last = {0};
 
-	while (!handle_wait_readable(NULL, w->stop, false, w->seconds)) {
+	while (!waiting_readable(NULL, w->stop, false, w->seconds)) {
 		look(w, &last);
 	}
 	return NULL;

@@ -37,6 +37,7 @@
 --
 -- @module corosync.group
 
+local alone = require "corosync.alone"
 local backoff = require "corosync.backoff"
 local core = require "corosync.binding"
 local cluster = require "corosync.cluster"
@@ -327,35 +328,12 @@ function Group:_lose(message, code)
   end
 end
 
-local runners = setmetatable({}, { __mode = "kv" }) -- by group: the coroutine that its handler runs in, or true
-
--- Until the handler returns no other event is handled, nor while its error is reported, which may raise as well.
-local function call_alone(group, handler, ...)
-  group._busy, runners[group] = true, coroutine.running() or true
-  local ok, problem = handlers.try(handler, ...)
-  local told, second = true, nil
-  if not ok then
-    told, second = pcall(handlers.report, group, problem)
-  end
-  group._busy = false
-  if not told then
-    error(second, 0)
-  end
-end
-
--- Whether one of its handlers has not returned. One that has yielded never will when its coroutine was dropped.
-local function is_busy(group)
-  local runner = runners[group]
-  group._busy = runner == true or runner ~= nil and coroutine.status(runner) ~= "dead"
-  return group._busy
-end
-
 local function call_view_change(group, new)
   local view_change = handlers.find(group, "view_change")
   if not view_change then
     return 0
   end
-  call_alone(group, view_change, new)
+  alone.call(group, view_change, new)
   return 1
 end
 
@@ -394,7 +372,7 @@ local FATAL = { not_connected = true, no_memory = true, overflow = true }
 -- @treturn boolean whether more wait
 -- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "no_stack"
 function Group:dispatch(budget)
-  if self._state == "idle" or self._busy and is_busy(self) then
+  if self._state == "idle" or self._busy and alone.is_busy(self) then
     return refuse(self, "dispatch")
   elseif self._state == "reconnecting" then
     retry(self)
@@ -436,7 +414,7 @@ end
 local function deliver(group, event, ...)
   local handler = group._own[FIELDS[event]]
   if handler then
-    call_alone(group, handler, ...)
+    alone.call(group, handler, ...)
   end
   group._steps = (group._steps or 0) + 1
   if group._state == "left" then
@@ -466,7 +444,7 @@ end
 -- @treturn boolean whether there was one
 -- @error nil, message, code: "not_joined", "dispatching" (while one of its handlers has not returned), "no_stack"
 function Group:step()
-  if self._state == "idle" or self._busy and is_busy(self) then
+  if self._state == "idle" or self._busy and alone.is_busy(self) then
     return refuse(self, "handle an event of")
   elseif self._state == "reconnecting" then
     retry(self)
