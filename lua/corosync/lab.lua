@@ -338,6 +338,12 @@ function Cluster:members(node)
   return ids
 end
 
+-- The members that a node's daemon sees, in words.
+local function sees(self, node)
+  local members = self:members(node)
+  return members and members[1] and table.concat(members, " ") or "nobody"
+end
+
 --- Waits until each of some nodes has exactly these in its membership.
 -- @tparam table node_list
 -- @tparam number seconds the longest wait
@@ -349,13 +355,18 @@ function Cluster:wait_members(node_list, seconds)
   for i, node in ipairs(node_list) do wanted[i] = node end
   table.sort(wanted)
   local text = table.concat(wanted, " ")
-  return self:wait_for(function()
+  local ok, message, code = self:wait_for(function()
     for _, node in ipairs(wanted) do
-      local members = self:members(node)
-      if not members or table.concat(members, " ") ~= text then return false end
+      if sees(self, node) ~= text then return false end
     end
     return true
   end, seconds, ("members %s of each other"):format(text))
+  if code == "timeout" then
+    for _, node in ipairs(wanted) do
+      message = ("%s; node %d sees %s"):format(message, node, sees(self, node))
+    end
+  end
+  return ok, message, code
 end
 
 --- What a node's daemon has logged so far, all its lives included.

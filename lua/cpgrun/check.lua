@@ -209,6 +209,12 @@ local function judge(session)
   add(session.exempted, report.exempted)
 end
 
+local function write_file(path, text)
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+end
+
 local function remove_files(session)
   for _, host in ipairs(session.hosts.all) do
     for _, path in ipairs(files_in(host.folder)) do
@@ -218,14 +224,15 @@ local function remove_files(session)
   end
 end
 
--- What the scripts wrote goes with their histories.
+-- What the scripts wrote goes with their histories, and what Corosync logged.
 local function keep_words(session)
+  for node = 1, session.cluster.nodes do
+    write_file(("%s/node%d.corosync.txt"):format(session.folder, node), session.cluster:log(node))
+  end
   for _, host in ipairs(session.hosts.all) do
     for name, lines in pairs { out = host.process.lines, err = host.process.errors } do
-      local file = assert(io.open(("%s/%s.node%d.%s.txt"):format(host.folder:match "^(.*)/", host.folder:match "%d+$",
-        host.node, name), "w"))
-      file:write(table.concat(lines, "\n"), "\n")
-      file:close()
+      write_file(("%s/%s.node%d.%s.txt"):format(host.folder:match "^(.*)/", host.folder:match "%d+$", host.node, name),
+        table.concat(lines, "\n") .. "\n")
     end
   end
 end
