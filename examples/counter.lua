@@ -55,10 +55,20 @@ function on.set(address, value)
   end
 end
 
+-- Who should have marked may not have known the value itself, when two joined one after the other: then all who do
+-- mark.
+function on.ask()
+  if count then
+    assert(group:send_message "mark")
+  end
+end
+
 function on.add(_, value)
   since = since + value
   if count then
     set(count + value)
+  else
+    assert(group:send_message "ask")
   end
 end
 

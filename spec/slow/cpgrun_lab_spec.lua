@@ -247,7 +247,8 @@ describe("cpgrun --lab", function()
         end
       end
       local function expect(what, predicate)
-        assert(wait.until_true(predicate, 20), what .. ":\n" .. table.concat(it.lines, "\n"))
+        assert(wait.until_true(predicate, 20), what .. ":\n" .. table.concat(it.lines, "\n") .. "\n"
+          .. table.concat(it.errors, "\n"))
         from = #it.lines + 1
       end
       local function agree(count)
