@@ -1,12 +1,12 @@
 /* What scripts hand to the core: messages as tables of anything, the field of the reader, names that are shown. */
 #include <stdint.h>
-#include <stdlib.h>
 
 #include <lualib.h>
 
 #include "../src/cpg_parts.h"
 #include "../src/failure.h"
 #include "../src/reader_field.h"
+#include "must.h"
 
 #define MOST_BYTES ((size_t)100000)
 
@@ -61,14 +61,11 @@ static int try_all(lua_State *L)
 	cpg_parts parts;
 	reader_options options;
 
-	if (cpg_parts_collect(L, &parts, MOST_BYTES) == NULL && (parts.count > CPG_PARTS_MOST || parts.length > MOST_BYTES)) {
-		abort();
-	}
+	must(cpg_parts_collect(L, &parts, MOST_BYTES) != NULL
+		|| (parts.count <= CPG_PARTS_MOST && parts.length <= MOST_BYTES));
 	lua_settop(L, 2);
 	reader_field_check(L, 2, "reader");
-	if (reader_field_get(L, 2, &options) && !(options.after >= 0 && options.limit >= 1)) {
-		abort();
-	}
+	must(!reader_field_get(L, 2, &options) || (options.after >= 0 && options.limit >= 1));
 	return 0;
 }
 
@@ -100,9 +97,7 @@ static void try_name(lua_State *L, const uint8_t *data, size_t size)
 	lua_pushlstring(L, (const char *)data, size);
 	if (lua_pcall(L, 1, 1, 0) == 0) {
 		for (shown = lua_tostring(L, -1); *shown != '\0'; shown++) {
-			if (*shown < ' ' || *shown > '~') {
-				abort();
-			}
+			must(*shown >= ' ' && *shown <= '~');
 		}
 	}
 	lua_settop(L, 0);

@@ -3,7 +3,6 @@
  * Lua values, which must be those that were put in.
  */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <lualib.h>
@@ -12,6 +11,7 @@
 #include "../src/cpg_event.h"
 #include "../src/cpg_handle.h"
 #include "../src/intake.h"
+#include "must.h"
 
 #define MOST 8 /* addresses and nodes in a list */
 
@@ -38,13 +38,6 @@ typedef struct told {
 	const uint8_t *bytes;
 	size_t length;
 } told;
-
-static void must(int holds)
-{
-	if (!holds) {
-		abort();
-	}
-}
 
 /* So many bytes as a number; those that are not there are 0. */
 static uint64_t take(input *in, size_t bytes)

@@ -1,9 +1,9 @@
 /* The queue of events against a plain list of what should be in it. */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../src/queue.h"
+#include "must.h"
 
 #define MOST 64
 
@@ -13,13 +13,6 @@ typedef struct model {
 	size_t lengths[MOST], first, count;
 	uint8_t marks[MOST];
 } model;
-
-static void must(int holds)
-{
-	if (!holds) {
-		abort();
-	}
-}
 
 static void append(queue *q, model *m, uint8_t mark, size_t length)
 {

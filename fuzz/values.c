@@ -1,22 +1,15 @@
 /* The configuration map's typed values: from Lua, and to Lua; and what may be a key. */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <lualib.h>
 
 #include "../src/cmap_value.h"
+#include "must.h"
 
 #define TYPES 12
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-	if (!holds) {
-		abort();
-	}
-}
 
 /* A whole number of any size, any number at all, or bytes. */
 static void push_any(lua_State *L, uint8_t what, const uint8_t *data, size_t size)

@@ -8,13 +8,13 @@ local runners = setmetatable({}, { __mode = "kv" }) -- by group: the coroutine t
 
 -- Calls a handler, and reports its error while no other may run; that raises when it cannot be told.
 function alone.call(group, handler, ...)
-  group._busy, runners[group] = true, coroutine.running() or true
+  runners[group] = coroutine.running() or true
   local ok, problem = handlers.try(handler, ...)
   local told, second = true, nil
   if not ok then
     told, second = pcall(handlers.report, group, problem)
   end
-  group._busy = false
+  runners[group] = nil
   if not told then
     error(second, 0)
   end
@@ -23,8 +23,7 @@ end
 -- Whether a handler has not returned. One that has yielded never will when its coroutine was dropped.
 function alone.is_busy(group)
   local runner = runners[group]
-  group._busy = runner == true or runner ~= nil and coroutine.status(runner) ~= "dead"
-  return group._busy
+  return runner == true or runner ~= nil and coroutine.status(runner) ~= "dead"
 end
 
 return alone

@@ -48,9 +48,9 @@ local function ask(service, user, method, ...)
 end
 
 --- Whether this node's side of the cluster has quorum.
+-- @tparam[opt] integer daemon_user as for @{corosync.cpg}'s open
 -- @treturn boolean
 -- @error nil, message, code: "not_connected", "access"
--- @tparam[opt] integer daemon_user as for @{corosync.cpg}'s open
 function cluster.is_quorate(daemon_user)
   local quorate, message, code = ask("quorum", daemon_user, "quorate")
   if quorate == nil then

@@ -134,7 +134,7 @@ local function disconnect(group)
   end
   if group._views then
     group._views:close()
-    group._views, group._asks = nil, false
+    group._views = nil
   end
   if group._handle then
     group._handle:close()
@@ -295,11 +295,6 @@ local function retry(group)
   end
 end
 
--- Loops with a way of their own have another.
-function Group:_come_back()
-  return schedule_retry(self, 0)
-end
-
 function Group:_tell_disconnected(message)
   local disconnected = handlers.find(self, "disconnected")
   if disconnected then
@@ -309,9 +304,10 @@ function Group:_tell_disconnected(message)
   end
 end
 
--- Whatever keeps it away now, it comes back; unless that cannot be, which the script hears, too.
+-- Whatever keeps it away now, it comes back; unless that cannot be, which the script hears, too. Loops with a way of
+-- their own have another.
 function Group:_stay_wanted(message)
-  local ok, problem = self:_come_back()
+  local ok, problem = schedule_retry(self, 0)
   self:_tell_disconnected(ok and message or ("%s; and the group does not come back: %s"):format(message, problem))
 end
 
@@ -372,7 +368,7 @@ local FATAL = { not_connected = true, no_memory = true, overflow = true }
 -- @treturn boolean whether more wait
 -- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "no_stack"
 function Group:dispatch(budget)
-  if self._state == "idle" or self._busy and alone.is_busy(self) then
+  if self._state == "idle" or alone.is_busy(self) then
     return refuse(self, "dispatch")
   elseif self._state == "reconnecting" then
     retry(self)
@@ -389,8 +385,8 @@ function Group:dispatch(budget)
     local views
     views, more = deliver_view(self, not self._stopped and handled < budget, more)
     handled = handled + views
-  elseif handled and self._asks then
-    self._views:fetch()
+  elseif handled and self._views then
+    self._views:fetch() -- what `view` has opened
   elseif FATAL[code] then
     self:_lose(more, code)
     handled, more, code = 0, false, nil
@@ -405,10 +401,12 @@ local FIELDS = { message = "message_received", config = "config_change", ring = 
 local VIEW_EVERY = 100 -- events: under load, too, views are told
 
 local function look_for_view(group)
-  if group._asks then
+  if group._gather then
+    return deliver_view(group, true) > 0
+  elseif group._views then
     group._views:fetch()
   end
-  return group._gather and deliver_view(group, true) > 0
+  return false
 end
 
 local function deliver(group, event, ...)
@@ -444,7 +442,7 @@ end
 -- @treturn boolean whether there was one
 -- @error nil, message, code: "not_joined", "dispatching" (while one of its handlers has not returned), "no_stack"
 function Group:step()
-  if self._state == "idle" or self._busy and alone.is_busy(self) then
+  if self._state == "idle" or alone.is_busy(self) then
     return refuse(self, "handle an event of")
   elseif self._state == "reconnecting" then
     retry(self)
@@ -620,7 +618,6 @@ function Group:view()
     return nil, message, code
   end
   if not self._gather then
-    self._asks = true -- what tells of quorum is emptied from now on
     self._views:fetch(self._loop and self._loop.patience or self.timeout)
     if (self._views:due(self.settle) or 1) <= 0 then
       self._views:make()
@@ -689,8 +686,6 @@ local function derive(base, name, handlers_or_class)
     _handlers = handlers_or_class,
     _state = "idle",
     -- False rather than nil: what is not in the table is looked for behind its metatable, at each message.
-    _asks = false,
-    _busy = false,
     _gather = false,
     _loop = false,
     _overdue = false,

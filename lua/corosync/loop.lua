@@ -183,32 +183,34 @@ function loop.wake(object)
   end
 end
 
-local function copy(map)
-  local other = {}
-  for key, value in pairs(map) do
-    other[key] = value
-  end
-  return other
-end
-
 -- A descriptor's number may be another one's by now, which closing takes out of epoll: so all are watched anew.
-local function close_stale()
-  local some = #stale > 0
-  for i = #stale, 1, -1 do
-    stale[i]:close()
-    stale[i] = nil
-  end
-  for object, entry in pairs(some and copy(watched) or {}) do
-    -- libuv ends the process for a descriptor that is closed.
+local function watch_anew()
+  local closed = {} -- for which libuv would end the process
+  for object, entry in pairs(watched) do
     local fd, message = object:fd()
     if fd then
       entry.poll:stop()
       watch_descriptor(object, entry)
     else
-      loop.remove(object)
-      entry.disconnected(message)
+      closed[object] = message
     end
   end
+  for object, message in pairs(closed) do
+    local entry = watched[object]
+    loop.remove(object)
+    entry.disconnected(message)
+  end
+end
+
+local function close_stale()
+  if #stale == 0 then
+    return
+  end
+  for i = #stale, 1, -1 do
+    stale[i]:close()
+    stale[i] = nil
+  end
+  watch_anew()
 end
 
 --- Runs until `stop`, or until nothing is left to wait for: no group, timer or socket.

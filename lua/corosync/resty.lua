@@ -240,7 +240,6 @@ end
 
 -- No handler's error comes here. But a group without a light thread would be a member that hears nothing.
 local function recover(group, problem)
-  group._busy = false
   group:_lose(problem)
   retry_later(group)
 end

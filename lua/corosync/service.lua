@@ -194,8 +194,27 @@ function Service:wait(seconds)
   if self._closed then
     return nil, ("cannot wait for %s: it is closed"):format(self._name), "closed"
   end
-  local hidden = self._old[1] or self._handle and self._handle:timeout() == 0
-  return hidden and true or self._gather:wait(seconds)
+  return self:timeout() == 0 or self._gather:wait(seconds)
+end
+
+--- The descriptor for controllers of [cqueues](https://github.com/wahern/cqueues), as of @{corosync.handle}.
+-- @treturn integer the descriptor; -1, which cqueues ignores, when it is closed
+function Service:pollfd()
+  return self:fd() or -1
+end
+
+--- What to wait for on the descriptor, for cqueues.
+-- @treturn string "r": until it is readable
+function Service:events() -- luacheck: ignore 212
+  return "r"
+end
+
+--- How long to wait for the descriptor, for cqueues.
+-- @treturn integer|nil 0 seconds when there is something to do that the descriptor does not show; else nil, for ever
+function Service:timeout()
+  if self._closed or self._old[1] or self._handle and self._handle:timeout() == 0 then
+    return 0
+  end
 end
 
 --- Whether there is a connection now.
@@ -300,16 +319,11 @@ function Service:untrack()
   return ask(self, "untrack")
 end
 
--- Methods that tell of the connection itself.
-local OF_CONNECTION = { events = true, pollfd = true, timeout = true }
-
 -- Every other method is the handle's.
 local function forwarded(name)
   return function(self, ...)
     if type(self) ~= "table" then
       error(("%s is a method: call it with a colon, as cmap:%s(...)"):format(name, name), 2)
-    elseif OF_CONNECTION[name] then
-      return self._handle and self._handle[name](self._handle)
     end
     return ask(self, name, ...)
   end

@@ -81,7 +81,9 @@ end
 -- Takes what has arrived; with a number, waits so many seconds for the first.
 -- A connection that is lost tells nothing more: so is the group's then, which says so.
 function Views:fetch(seconds)
-  if seconds and not self._quorum then
+  if not self._handle then
+    return
+  elseif seconds and not self._quorum then
     self._handle:wait(seconds)
   end
   repeat

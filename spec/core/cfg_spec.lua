@@ -283,38 +283,30 @@ describe("a shutdown request", function()
     assert.is_true(seconds < 4)
   end)
 
-  it("reports an answer that could not be given", function()
+  -- What is reported of a handler that closes its handle and answers so, while another tracker refuses.
+  local function errors_of_closing(answer)
     local other = open()
     assert(other:track())
     local handle, record = tracker(function(self)
       self:close()
-      return false
+      return answer
     end)
     local asker = ask()
     dispatch_until(handle, function()
       return #record.kinds == 1 or not handle:wait(1)
     end)
-    assert.matches("^cannot answer the shutdown request: the handle is closed", record.errors[1])
     receive(other)
     assert.is_true(other:reply_shutdown(false))
     assert.equal("busy", (result(asker)))
+    return record.errors
+  end
+
+  it("reports an answer that could not be given", function()
+    assert.matches("^cannot answer the shutdown request: the handle is closed", errors_of_closing(false)[1])
   end)
 
   it("is allowed by a handler that closes, whether it says so or not", function()
-    local other = open()
-    assert(other:track())
-    local handle, record = tracker(function(self)
-      self:close()
-      return true
-    end)
-    local asker = ask()
-    dispatch_until(handle, function()
-      return #record.kinds == 1 or not handle:wait(1)
-    end)
-    assert.same({}, record.errors)
-    receive(other)
-    assert.is_true(other:reply_shutdown(false))
-    assert.equal("busy", (result(asker)))
+    assert.same({}, errors_of_closing(true))
   end)
 
   -- The daemon counts replies, not who gave them: a late tracker's would allow what others still refuse.

@@ -47,20 +47,22 @@ it("a ring's seq of more than 53 bits is exact, or absent where no number is", f
   assert.equal(("1\t%s\n"):format(math.type and "9007199254740997" or "nil"):rep(2), out)
 end)
 
+-- Waits until that is the last line that a program has written.
+local function expect(cluster, client, line)
+  assert(cluster:wait_for(function() return client.lines[#client.lines] == line or client.exited end, 20, line))
+  assert.equal(line, client.lines[#client.lines], table.concat(client.errors, "\n"))
+end
+
 it("a group that is to join again as soon as it has left does so when the daemon went in between", function()
   local cluster = assert(lab.start(1))
   finally(function() assert(cluster:stop()) end)
   local client = assert(cluster:run(1, { os.getenv("LUA"):match "%S+$", "spec/support/rejoiner.lua" }))
-  local function says(line)
-    assert(cluster:wait_for(function() return client.lines[#client.lines] == line or client.exited end, 20, line))
-    assert.equal(line, client.lines[#client.lines], table.concat(client.errors, "\n"))
-  end
-  says "has left"
+  expect(cluster, client, "has left")
   assert(cluster:kill(1))
   client:write "dead\n"
-  says "disconnected"
+  expect(cluster, client, "disconnected")
   assert(cluster:restart(1))
-  says "joined"
+  expect(cluster, client, "joined")
   assert.equal(0, (assert(client:wait(10))))
 end)
 
@@ -73,17 +75,13 @@ describe("a client whose daemon dies", function()
 
   local function live_through(argument)
     local client = assert(cluster:run(1, { os.getenv("LUA"):match "%S+$", "spec/support/survivor.lua", argument }))
-    local function expect(line)
-      assert(cluster:wait_for(function() return client.lines[#client.lines] == line or client.exited end, 10, line))
-      assert.equal(line, client.lines[#client.lines], table.concat(client.errors, "\n"))
-    end
-    expect "ready"
+    expect(cluster, client, "ready")
     assert(cluster:kill(1))
     client:write "\n"
-    expect "done"
+    expect(cluster, client, "done")
     assert(cluster:restart(1))
     client:write "\n"
-    expect "back"
+    expect(cluster, client, "back")
     assert.equal(0, client:wait(5))
     assert.same(EXPECTED, client.lines)
   end

@@ -1,0 +1,14 @@
+/* What every target says of what it finds. */
+#ifndef FUZZ_MUST_H
+#define FUZZ_MUST_H
+
+#include <stdlib.h>
+
+static inline void must(int holds)
+{
+	if (!holds) {
+		abort();
+	}
+}
+
+#endif
