@@ -73,7 +73,7 @@ SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/sp
 	$(FUZZED:%=$(BUILD)/spec/fuzz-%)
 
 LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
-LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/history/*.lua))
+LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/group/*.lua lua/corosync/history/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
 .PHONY: all binding cpgrun nginx-binding demo check lint coverage specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-leavers docs install install-binding install-cpgrun uninstall deps clean
@@ -216,9 +216,9 @@ tsan: all $(SPEC_PROGRAMS)
 # ThreadSanitizer, where it works, and what the analyzers say.
 SANITIZE := -fsanitize=address,undefined
 SANITIZED_SPECS ?= spec/core spec/group_spec.lua spec/loop_spec.lua spec/history_spec.lua spec/reconnect_spec.lua
-sanitize: analyze
+sanitize: analyze $(BUILD)/spec/hostile
 	@$(MAKE) --no-print-directory -s BUILD=build/sanitize CFLAGS="-O1 -g $(SANITIZE) -fno-omit-frame-pointer" LDFLAGS="$(SANITIZE)" \
-		binding build/sanitize/spec/spec_process.so $(BUILD)/spec/hostile
+		binding build/sanitize/spec/spec_process.so
 	@$(COMPILE) -fvisibility=default -shared -o build/sanitize/spec/sanitizer.so spec/support/sanitizer.c
 	@TREE=build/sanitize LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) BUSTED=$(BUSTED) LUA="env \
 		LD_PRELOAD=$(CURDIR)/build/sanitize/spec/sanitizer.so:$$($(CC) -print-file-name=libasan.so) UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 $(LUA)" tools/run-specs $(SANITIZED_SPECS)

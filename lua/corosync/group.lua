@@ -37,19 +37,18 @@
 --
 -- @module corosync.group
 
-local alone = require "corosync.alone"
-local backoff = require "corosync.backoff"
-local core = require "corosync.binding"
 local cluster = require "corosync.cluster"
+local comeback = require "corosync.group.comeback"
+local core = require "corosync.binding"
+local events = require "corosync.group.events"
 local failure = require "corosync.failure"
 local handlers = require "corosync.handlers"
-local patience = require "corosync.patience"
-local pollable = require "corosync.pollable"
+local life = require "corosync.group.life"
+local patience = require "corosync.group.patience"
+local pollable = require "corosync.group.pollable"
 local quoted = require "corosync.quoted"
-local view = require "corosync.view"
 
 local DEFAULT_TIMEOUT = 10 -- seconds
-local DEFAULT_BUDGET = 1000 -- events
 local LONGEST_NAME = 128 -- bytes
 local AWAY = "Corosync on this node has gone: the group comes back when Corosync does"
 
@@ -58,34 +57,15 @@ local Group = { settle = 0 }
 
 local now, stderr = core.now, io.stderr
 
-local function contains(addresses, address)
-  for _, each in ipairs(addresses) do
-    if each == address then
-      return true
-    end
-  end
-  return false
-end
+-- What loops of another kind than corosync.loop have in ways of their own.
+Group._awaited = life.awaited
+Group._disconnect = life.disconnect
+Group._lose = comeback.lose
+Group._stay_wanted = comeback.stay_wanted
+Group._tell_disconnected = comeback.tell_disconnected
 
-local function is_member(group)
-  return group._state == "joining" or group._state == "joined"
-end
-
--- What a group notes of an event before the script hears of it, so that it may for instance send in its handler.
-local note = {}
-
-function note.config_change(group, members, left, joined)
-  local own = group._handle:address()
-  group._views:config(members, left, joined)
-  if group._state == "joining" and contains(joined, own) then
-    group._state = "joined"
-  elseif contains(left, own) then
-    group._state = "left"
-  end
-end
-
-function note.ring_change(group, ring, nodes)
-  group._views:ring(ring, nodes)
+function Group._complain(line)
+  stderr:write(line, "\n")
 end
 
 local function check_name(name)
@@ -94,107 +74,6 @@ local function check_name(name)
   elseif name == "" or #name > LONGEST_NAME then
     error(("bad argument #1 'name' to 'group' (1 to 128 bytes expected, got %d)"):format(#name), 4)
   end
-end
-
--- Life: idle -> joining -> joined -> leaving -> left -> idle; and when the connection is lost reconnecting -> joining.
-
--- The connection, opened at first need. A handle that has left cannot join again, so each activation has a new one.
-local function connect(group)
-  if group._handle then
-    return group._handle
-  end
-  local own = handlers.for_handle(group, note)
-  function own.error(message) handlers.report(group, message) end
-  group._own = own
-  own.previous = group._previous
-  local handle, message, code = core.cpg.open(own)
-  own.previous = nil -- not to keep all the earlier ones
-  group._handle = handle
-  group._address = handle and handle:address() or group._address
-  return handle, message, code
-end
-
--- No loop waits for the descriptor any more: before that is closed, or when another takes its place.
-local function unwatch(group)
-  if group._loop then
-    group._loop.remove(group)
-  end
-  pollable.forget(group)
-end
-
-local function disconnect(group)
-  unwatch(group)
-  if group._retry then
-    group._retry.timer:close()
-    group._retry = false
-  end
-  if group._gather then
-    group._gather:close()
-    group._gather = false
-  end
-  if group._views then
-    group._views:close()
-    group._views = nil
-  end
-  if group._handle then
-    group._handle:close()
-    group._previous, group._handle = group._handle, nil
-  end
-  group._state = "idle"
-  pollable.show_hidden(group)
-end
-
--- For who wants to be told of views: the connection that tells of quorum, and one descriptor for both.
-local function prepare_views(group)
-  group._views = view.new(handlers.option(group, "daemon_user"))
-  if not handlers.find(group, "view_change") then
-    return true
-  end
-  local fd, message, code = group._handle:fd()
-  local ok = fd
-  if ok then
-    ok, message, code = group._views:open()
-  end
-  if ok then
-    group._gather, message, code = core.gather(fd, group._views:fd())
-  end
-  return group._gather and true, message, code
-end
-
-local function watch(group)
-  local ok, message, code = pollable.follow(group)
-  if ok and group._loop then
-    return group._loop.watch(group)
-  end
-  return ok, message, code
-end
-
--- Connects and asks to join, once. True; or nil, message, code, and the group is idle.
-local function try_to_join(group, join)
-  local handle, message, code = connect(group)
-  local ok = handle
-  if ok then
-    ok, message, code = prepare_views(group)
-  end
-  if ok then
-    ok, message, code = join(group)
-  end
-  if ok then
-    group._state = "joining"
-    ok, message, code = watch(group)
-  end
-  if not ok then
-    disconnect(group)
-  end
-  return ok, message, code
-end
-
-local function join_patiently(group)
-  return patience.persist(group, "join", "join", group.name)
-end
-
-local function join_now(group)
-  return group._handle:join(group.name)
 end
 
 --- Joins the group. The join is complete when `config_change` lists oneself in `joined`; `send_message` waits for it.
@@ -209,13 +88,7 @@ function Group:activate()
   elseif self._state ~= "idle" then
     return true
   end
-  local kept = self._handle ~= nil
-  local ok, message, code = try_to_join(self, join_patiently)
-  if not ok and kept and code == "not_connected" then
-    -- The connection was from before, perhaps from before the daemon's restart.
-    ok, message, code = try_to_join(self, join_patiently)
-  end
-  return ok, message, code
+  return life.join(self)
 end
 
 --- Leaves the group. Complete when `config_change` lists oneself in `left`; the group is then removed from its loop,
@@ -225,243 +98,28 @@ end
 function Group:deactivate()
   self._rejoin = false
   if self._state == "reconnecting" then
-    disconnect(self)
+    life.disconnect(self)
     return true
-  elseif not is_member(self) then
-    return true
-  end
-  local ok, message, code = patience.persist(self, "leave", "leave")
-  if ok then
-    self._state = "leaving"
-  elseif code == "not_connected" then
-    disconnect(self)
+  elseif not life.is_member(self) then
     return true
   end
-  return ok, message, code
+  return life.leave(self)
 end
-
-local function finish_leaving(group)
-  disconnect(group)
-  if not group._rejoin then
-    return
-  end
-  group._rejoin = false
-  local ok, message, code = group:activate()
-  if not ok and (code == "not_connected" or code == "timeout") then
-    group:_stay_wanted(message)
-  elseif not ok then
-    handlers.report(group, message)
-  end
-end
-
-function Group._complain(line)
-  stderr:write(line, "\n")
-end
-
-Group._disconnect = disconnect
-
--- ---- a lost connection ----
-
--- Waits for the next try, on a descriptor that is readable when its time has come.
-local function schedule_retry(group, tries)
-  local timer, message, code = core.gather()
-  if not timer then
-    return nil, message, code
-  end
-  local seconds = backoff.seconds(tries, group._address.pid)
-  timer:arm(seconds)
-  group._state = "reconnecting"
-  group._retry = { timer = timer, tries = tries, at = now() + seconds }
-  local ok
-  ok, message, code = watch(group)
-  if not ok then
-    disconnect(group)
-  end
-  return ok, message, code
-end
-
--- Not to wait for that inside a dispatch, there is one try, and then the next has its time.
-local function retry(group)
-  local last = group._retry
-  if now() < last.at then
-    return
-  end
-  disconnect(group)
-  if not try_to_join(group, join_now) then
-    local ok, message = schedule_retry(group, last.tries + 1)
-    if not ok then
-      group:_tell_disconnected(message)
-    end
-  end
-end
-
-function Group:_tell_disconnected(message)
-  local disconnected = handlers.find(self, "disconnected")
-  if disconnected then
-    handlers.call(self, disconnected, message)
-  else
-    handlers.report(self, message)
-  end
-end
-
--- Whatever keeps it away now, it comes back; unless that cannot be, which the script hears, too. Loops with a way of
--- their own have another.
-function Group:_stay_wanted(message)
-  local ok, problem = schedule_retry(self, 0)
-  self:_tell_disconnected(ok and message or ("%s; and the group does not come back: %s"):format(message, problem))
-end
-
--- The handle is of no more use: the script hears why, and the group comes back by itself. But not when it has left
--- since its handlers lag: it would soon be there again.
-function Group:_lose(message, code)
-  local wanted = (is_member(self) or self._rejoin) and code ~= "overflow"
-  disconnect(self)
-  self._rejoin = false
-  if wanted then
-    self:_stay_wanted(message)
-  else
-    self:_tell_disconnected(message)
-  end
-end
-
-local function call_view_change(group, new)
-  local view_change = handlers.find(group, "view_change")
-  if not view_change then
-    return 0
-  end
-  alone.call(group, view_change, new)
-  return 1
-end
-
--- Tells the script of a new view, if there is one and it may be told now. Answers how many there were, and whether more
--- waits.
-local function deliver_view(group, may_tell, more)
-  local views = group._views
-  views:fetch()
-  local seconds = group._state == "joined" and views:due(group.settle) or nil
-  local is_due = seconds ~= nil and seconds <= 0
-  group._overdue = is_due and not may_tell
-  if not is_due or not may_tell then
-    group._gather:arm(is_due and 0 or seconds)
-    return 0, more or is_due
-  end
-  group._gather:arm()
-  local handle = group._handle
-  local count = call_view_change(group, views:make())
-  -- Its sending may have moved events out of the descriptor's sight; its leaving may have ended the connection.
-  return count, more or handle:wait(0) or false
-end
-
--- Why no event may be handled now: nil, message, code.
-local function refuse(group, what)
-  if group._state == "idle" then
-    return failure(what, group, "it is not active: activate it first", "not_joined")
-  end
-  return failure(what, group, "one of its handlers is running: return from it first", "dispatching")
-end
-
-local FATAL = { not_connected = true, no_memory = true, overflow = true }
 
 --- Calls the handlers of the events that wait, without blocking. Loops call it.
 -- @tparam[opt=1000] integer budget the most events to handle, of which a view is one
 -- @treturn integer how many were handled; none while the group reconnects, which this does when it is time
 -- @treturn boolean whether more wait
 -- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "no_stack"
-function Group:dispatch(budget)
-  if self._state == "idle" or alone.is_busy(self) then
-    return refuse(self, "dispatch")
-  elseif self._state == "reconnecting" then
-    retry(self)
-    return 0, false
-  end
-  self._stopped = false
-  budget = budget or DEFAULT_BUDGET
-  -- Events that never end must not keep a view waiting for ever.
-  local handled, more, code = self._handle:dispatch(self._overdue and budget >= 1 and budget - 1 or budget)
-  if handled and self._state == "left" then
-    finish_leaving(self)
-    more = false
-  elseif handled and self._gather then
-    local views
-    views, more = deliver_view(self, not self._stopped and handled < budget, more)
-    handled = handled + views
-  elseif handled and self._views then
-    self._views:fetch() -- what `view` has opened
-  elseif FATAL[code] then
-    self:_lose(more, code)
-    handled, more, code = 0, false, nil
-  end
-  if self._pollable then
-    pollable.show_hidden(self)
-  end
-  return handled, more, code
-end
-
-local FIELDS = { message = "message_received", config = "config_change", ring = "ring_change", lagged = "lagged" }
-local VIEW_EVERY = 100 -- events: under load, too, views are told
-
-local function look_for_view(group)
-  if group._gather then
-    return deliver_view(group, true) > 0
-  elseif group._views then
-    group._views:fetch()
-  end
-  return false
-end
-
-local function deliver(group, event, ...)
-  local handler = group._own[FIELDS[event]]
-  if handler then
-    alone.call(group, handler, ...)
-  end
-  group._steps = (group._steps or 0) + 1
-  if group._state == "left" then
-    finish_leaving(group)
-  elseif group._steps % VIEW_EVERY == 0 then
-    look_for_view(group)
-  end
-  return true
-end
-
-local function receive(group, event, ...)
-  if event then
-    return deliver(group, event, ...)
-  end
-  local message, code = ...
-  if not code then
-    return look_for_view(group)
-  elseif FATAL[code] then
-    group:_lose(message, code)
-    return false
-  end
-  return nil, message, code
-end
+-- @function Group:dispatch
+Group.dispatch = events.dispatch
 
 --- Calls the handler of the oldest event that waits, in the running coroutine, without blocking: where Lua allows it
 -- (not in Lua 5.1), the handler may yield. Until it returns no other event is handled. Instead of `dispatch`.
 -- @treturn boolean whether there was one
 -- @error nil, message, code: "not_joined", "dispatching" (while one of its handlers has not returned), "no_stack"
-function Group:step()
-  if self._state == "idle" or alone.is_busy(self) then
-    return refuse(self, "handle an event of")
-  elseif self._state == "reconnecting" then
-    retry(self)
-    return false
-  elseif self._state == "left" then -- and its handler did not return
-    finish_leaving(self)
-    return true
-  end
-  local some, message, code = receive(self, self._handle:receive())
-  pollable.show_hidden(self)
-  return some, message, code
-end
-
--- What tells when dispatch has something to do: the connection, several in one, or the time to reconnect.
-local function awaited(group)
-  return group._retry and group._retry.timer or group._gather or group._handle
-end
-
-Group._awaited = awaited
+-- @function Group:step
+Group.step = events.step
 
 --- The descriptor to wait for; it changes with each activation, and when the connection is lost and comes back. See the
 -- handle's `fd`, and `pollfd` for one that stays.
@@ -471,7 +129,7 @@ function Group:fd()
   if self._state == "idle" then
     return failure("wait for", self, "it is not active: activate it first", "not_joined")
   end
-  return awaited(self):fd()
+  return life.awaited(self):fd()
 end
 
 --- The descriptor for controllers of [cqueues](https://github.com/wahern/cqueues): `cqueues.poll(group)` waits until
@@ -523,14 +181,10 @@ function Group:wait_for(predicate, seconds, what)
       local why = self._retry and " (the connection was lost, and has not come back)" or ""
       return failure(what or "wait for", self, ("not within %g s%s"):format(seconds, why), "timeout")
     elseif left > 0 and handled == 0 and self._state ~= "idle" and not predicate() then
-      awaited(self):wait(left)
+      life.awaited(self):wait(left)
     end
   end
   return true
-end
-
-local function is_joining(group)
-  return group._state == "joining" or group._rejoin
 end
 
 -- True when the group can send; or nil, message, code.
@@ -538,8 +192,9 @@ local function wait_until_joined(group)
   if type(group) ~= "table" then
     error("send_message is a method: call it with a colon, as group:send_message(message)", 3)
   end
-  if is_joining(group) then
-    local ok, message, code = group:wait_for(function() return not is_joining(group) end, nil, "complete the join of")
+  if life.is_joining(group) then
+    local function is_over() return not life.is_joining(group) end
+    local ok, message, code = group:wait_for(is_over, nil, "complete the join of")
     if not ok then
       return nil, message, code
     end
@@ -581,7 +236,7 @@ function Group:address()
   if self._state == "reconnecting" then
     return self._address
   end
-  local handle, message, code = connect(self)
+  local handle, message, code = life.connect(self)
   if not handle then
     return nil, message, code
   end
@@ -595,7 +250,7 @@ function Group:members()
   if self._state == "reconnecting" then
     return failure("list the members of", self, AWAY, "not_connected")
   end
-  local handle, message, code = connect(self)
+  local handle, message, code = life.connect(self)
   if not handle then
     return nil, message, code
   end
@@ -634,7 +289,7 @@ end
 -- back.
 -- @treturn boolean
 function Group:is_active()
-  return self._state == "joined" or self._state == "reconnecting" or is_joining(self)
+  return self._state == "joined" or self._state == "reconnecting" or life.is_joining(self)
 end
 
 --- Whether this node's side of the cluster has quorum.

@@ -512,7 +512,7 @@ end)
 
 -- What depends on the moment in which each part arrives, which no real cluster repeats.
 describe("the parts of a view", function()
-  local view = require "corosync.view"
+  local view = require "corosync.group.view"
   local A, B, C = { node = 1, pid = 10 }, { node = 2, pid = 20 }, { node = 3, pid = 30 }
   local OLD, NEW = { node = 1, seq = 4 }, { node = 1, seq = 8 }
   local parts, quorum

@@ -1,7 +1,7 @@
 -- What a group does while Corosync cannot take a call yet: the cluster's membership is changing, or much is on its way.
 local core = require "corosync.binding"
 local failure = require "corosync.failure"
-local pollable = require "corosync.pollable"
+local pollable = require "corosync.group.pollable"
 
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1 -- seconds between tries
 

@@ -1,0 +1,72 @@
+-- A lost connection: the script hears of it, and the group comes back by itself.
+local backoff = require "corosync.backoff"
+local core = require "corosync.binding"
+local handlers = require "corosync.handlers"
+local life = require "corosync.group.life"
+
+local now = core.now
+
+local comeback = {}
+
+-- Waits for the next try, on a descriptor that is readable when its time has come.
+local function schedule(group, tries)
+  local timer, message, code = core.gather()
+  if not timer then
+    return nil, message, code
+  end
+  local seconds = backoff.seconds(tries, group._address.pid)
+  timer:arm(seconds)
+  group._state = "reconnecting"
+  group._retry = { timer = timer, tries = tries, at = now() + seconds }
+  local ok
+  ok, message, code = life.watch(group)
+  if not ok then
+    life.disconnect(group)
+  end
+  return ok, message, code
+end
+
+-- Not to wait for that inside a dispatch, there is one try, and then the next has its time.
+function comeback.try(group)
+  local last = group._retry
+  if now() < last.at then
+    return
+  end
+  life.disconnect(group)
+  if not life.join_now(group) then
+    local ok, message = schedule(group, last.tries + 1)
+    if not ok then
+      group:_tell_disconnected(message)
+    end
+  end
+end
+
+function comeback.tell_disconnected(group, message)
+  local disconnected = handlers.find(group, "disconnected")
+  if disconnected then
+    handlers.call(group, disconnected, message)
+  else
+    handlers.report(group, message)
+  end
+end
+
+-- Whatever keeps it away now, it comes back; unless that cannot be, which the script hears, too.
+function comeback.stay_wanted(group, message)
+  local ok, problem = schedule(group, 0)
+  group:_tell_disconnected(ok and message or ("%s; and the group does not come back: %s"):format(message, problem))
+end
+
+-- The handle is of no more use: the script hears why, and the group comes back by itself. But not when it has left
+-- since its handlers lag: it would soon be there again.
+function comeback.lose(group, message, code)
+  local wanted = (life.is_member(group) or group._rejoin) and code ~= "overflow"
+  life.disconnect(group)
+  group._rejoin = false
+  if wanted then
+    group:_stay_wanted(message)
+  else
+    group:_tell_disconnected(message)
+  end
+end
+
+return comeback
