@@ -76,7 +76,7 @@ LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/group/*.lua lua/corosync/history/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
-.PHONY: all binding cpgrun nginx-binding demo check lint coverage specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-leavers docs install install-binding install-cpgrun uninstall deps clean
+.PHONY: all binding cpgrun nginx-binding demo check lint format coverage specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-leavers docs install install-binding install-cpgrun uninstall deps clean
 
 all: binding cpgrun
 
@@ -147,6 +147,9 @@ check: deps
 
 lint: docs
 	$(OWN_LUA) luacheck -q .
+
+format:
+	clang-format -i $(shell git ls-files '*.c' '*.h')
 
 # A function that a new Corosync adds must not stay unnoticed: it is bound, or docs/unbound.md says why not.
 coverage: $(CORE)

@@ -38,8 +38,8 @@ static double cpu_seconds(void)
 	struct rusage usage;
 
 	(void)getrusage(RUSAGE_SELF, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
-		+ (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+		(double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 static void must(int good, const char *what)
@@ -58,7 +58,8 @@ static bench *of_id(cpg_handle_t id)
 	return context;
 }
 
-static void on_message(cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length)
+static void on_message(
+	cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length)
 {
 	bench *b = of_id(id);
 
@@ -73,8 +74,9 @@ static void on_message(cpg_handle_t id, const struct cpg_name *group, uint32_t n
 	}
 }
 
-static void on_config(cpg_handle_t id, const struct cpg_name *group, const struct cpg_address *members, size_t members_count,
-	const struct cpg_address *left, size_t left_count, const struct cpg_address *joined, size_t joined_count)
+static void on_config(cpg_handle_t id, const struct cpg_name *group, const struct cpg_address *members,
+	size_t members_count, const struct cpg_address *left, size_t left_count, const struct cpg_address *joined,
+	size_t joined_count)
 {
 	bench *b = of_id(id);
 	size_t i;

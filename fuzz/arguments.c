@@ -17,24 +17,12 @@ static void push_value(lua_State *L, const uint8_t *data, size_t size)
 	static const double numbers[] = {0, -1, 0.02, 1, 64, 1e300, -1e300, 4e9};
 
 	switch (data[0] % 6) {
-	case 0:
-		lua_pushlstring(L, (const char *)data, size);
-		break;
-	case 1:
-		lua_pushnumber(L, numbers[data[0] / 6 % 8]);
-		break;
-	case 2:
-		lua_pushboolean(L, data[0] & 8);
-		break;
-	case 3:
-		lua_newtable(L);
-		break;
-	case 4:
-		lua_pushstring(L, data[0] & 8 ? "leave" : "stop");
-		break;
-	default:
-		lua_pushnil(L);
-		break;
+	case 0: lua_pushlstring(L, (const char *)data, size); break;
+	case 1: lua_pushnumber(L, numbers[data[0] / 6 % 8]); break;
+	case 2: lua_pushboolean(L, data[0] & 8); break;
+	case 3: lua_newtable(L); break;
+	case 4: lua_pushstring(L, data[0] & 8 ? "leave" : "stop"); break;
+	default: lua_pushnil(L); break;
 	}
 }
 
@@ -61,8 +49,8 @@ static int try_all(lua_State *L)
 	cpg_parts parts;
 	reader_options options;
 
-	must(cpg_parts_collect(L, &parts, MOST_BYTES) != NULL
-		|| (parts.count <= CPG_PARTS_MOST && parts.length <= MOST_BYTES));
+	must(cpg_parts_collect(L, &parts, MOST_BYTES) != NULL ||
+		(parts.count <= CPG_PARTS_MOST && parts.length <= MOST_BYTES));
 	lua_settop(L, 2);
 	reader_field_check(L, 2, "reader");
 	must(!reader_field_get(L, 2, &options) || (options.after >= 0 && options.limit >= 1));

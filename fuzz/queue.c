@@ -57,18 +57,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	for (i = 0; i + 1 < size; i += 2) {
 		switch (data[i] % 4) {
-		case 0:
-			append(&q, &m, data[i], data[i + 1]);
-			break;
-		case 1:
-			append(&q, &m, data[i], (size_t)data[i + 1] * 100);
-			break;
-		case 2:
-			pop(&q, &m);
-			break;
-		default:
-			queue_trim(&q);
-			break;
+		case 0: append(&q, &m, data[i], data[i + 1]); break;
+		case 1: append(&q, &m, data[i], (size_t)data[i + 1] * 100); break;
+		case 2: pop(&q, &m); break;
+		default: queue_trim(&q); break;
 		}
 		must(q.count == m.count && (queue_length(&q) == 0) == (m.count == 0));
 	}

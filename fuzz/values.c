@@ -20,18 +20,10 @@ static void push_any(lua_State *L, uint8_t what, const uint8_t *data, size_t siz
 	memcpy(&bits, data, size < sizeof bits ? size : sizeof bits);
 	memcpy(&number, &bits, sizeof number);
 	switch (what % 4) {
-	case 0:
-		lua_pushinteger(L, (lua_Integer)(bits >> what / 4));
-		break;
-	case 1:
-		lua_pushnumber(L, (lua_Number)number);
-		break;
-	case 2:
-		lua_pushnumber(L, (lua_Number)(bits >> what / 4));
-		break;
-	default:
-		lua_pushlstring(L, (const char *)data, size);
-		break;
+	case 0: lua_pushinteger(L, (lua_Integer)(bits >> what / 4)); break;
+	case 1: lua_pushnumber(L, (lua_Number)number); break;
+	case 2: lua_pushnumber(L, (lua_Number)(bits >> what / 4)); break;
+	default: lua_pushlstring(L, (const char *)data, size); break;
 	}
 }
 

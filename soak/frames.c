@@ -21,7 +21,8 @@
 static uint32_t own_node;
 static uint64_t sent, received;
 
-static void on_message(cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length)
+static void on_message(
+	cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length)
 {
 	uint64_t number = 0;
 
@@ -33,8 +34,9 @@ static void on_message(cpg_handle_t id, const struct cpg_name *group, uint32_t n
 	received += node == own_node;
 }
 
-static void on_config(cpg_handle_t id, const struct cpg_name *group, const struct cpg_address *members, size_t members_count,
-	const struct cpg_address *left, size_t left_count, const struct cpg_address *joined, size_t joined_count)
+static void on_config(cpg_handle_t id, const struct cpg_name *group, const struct cpg_address *members,
+	size_t members_count, const struct cpg_address *left, size_t left_count, const struct cpg_address *joined,
+	size_t joined_count)
 {
 	(void)id;
 	(void)group;
@@ -84,8 +86,9 @@ int main(int argc, char **argv)
 	cpg_handle_t id;
 
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
-	if (message == NULL || cpg_model_initialize(&id, CPG_MODEL_V1, (cpg_model_data_t *)&model, NULL) != CS_OK
-		|| cpg_local_get(id, &own_node) != CS_OK || cpg_fd_get(id, &descriptor.fd) != CS_OK || cpg_join(id, &group) != CS_OK) {
+	if (message == NULL || cpg_model_initialize(&id, CPG_MODEL_V1, (cpg_model_data_t *)&model, NULL) != CS_OK ||
+		cpg_local_get(id, &own_node) != CS_OK || cpg_fd_get(id, &descriptor.fd) != CS_OK ||
+		cpg_join(id, &group) != CS_OK) {
 		(void)fprintf(stderr, "frames: cannot join\n");
 		return EXIT_FAILURE;
 	}

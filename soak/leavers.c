@@ -38,8 +38,9 @@ static bool contains(const struct membership *before, struct cpg_address address
 	return false;
 }
 
-static void on_config(cpg_handle_t id, const struct cpg_name *group, const struct cpg_address *members, size_t members_count,
-	const struct cpg_address *left, size_t left_count, const struct cpg_address *joined, size_t joined_count)
+static void on_config(cpg_handle_t id, const struct cpg_name *group, const struct cpg_address *members,
+	size_t members_count, const struct cpg_address *left, size_t left_count, const struct cpg_address *joined,
+	size_t joined_count)
 {
 	void *context = NULL;
 
@@ -74,7 +75,8 @@ static cpg_handle_t join(size_t number, struct membership *membership)
 	cs_error_t answer;
 
 	group.length = (uint32_t)snprintf(group.value, sizeof group.value, "leavers-%zu", number);
-	while ((answer = cpg_model_initialize(&id, CPG_MODEL_V1, (cpg_model_data_t *)&model, membership)) == CS_ERR_TRY_AGAIN) {
+	while ((answer = cpg_model_initialize(&id, CPG_MODEL_V1, (cpg_model_data_t *)&model, membership)) ==
+		CS_ERR_TRY_AGAIN) {
 		(void)nanosleep(&pause, NULL);
 	}
 	if (answer != CS_OK) {

@@ -37,8 +37,10 @@ once more after any request was refused by silence, though nothing is left to an
 @module corosync.cfg
 */
 
-static const failure failure_configuration = {"invalid_param", "corosync.conf has an error, which Corosync's log names: correct it"};
-static const failure failure_node_unknown = {"not_exist", "Corosync knows no such node, or it is not in the cluster now"};
+static const failure failure_configuration = {
+	"invalid_param", "corosync.conf has an error, which Corosync's log names: correct it"};
+static const failure failure_node_unknown = {
+	"not_exist", "Corosync knows no such node, or it is not in the cluster now"};
 
 #define LONGEST_REASON 255
 

@@ -11,11 +11,12 @@
 @module corosync.cfg
 */
 
-static const failure failure_not_asked = {"access",
-	"no request waits for this handle's answer: there was none, or it was answered, or its time is over"};
-static const failure failure_shutdown_asked = {"exist",
-	"another program has asked for it, and the answers are not all there yet: try again when they are"};
-static const failure failure_shutdown_refused = {"busy", "a program that tracks such requests refused, or did not answer in time"};
+static const failure failure_not_asked = {
+	"access", "no request waits for this handle's answer: there was none, or it was answered, or its time is over"};
+static const failure failure_shutdown_asked = {
+	"exist", "another program has asked for it, and the answers are not all there yet: try again when they are"};
+static const failure failure_shutdown_refused = {
+	"busy", "a program that tracks such requests refused, or did not answer in time"};
 
 typedef struct request_event {
 	event event;
@@ -78,8 +79,8 @@ static bool newer_request_waits(const handle *h)
 static const failure *send_reply(cfg *c, bool allow)
 {
 	handle *h = &c->handle;
-	cs_error_t error = corosync_cfg_replyto_shutdown(h->id,
-		allow ? COROSYNC_CFG_SHUTDOWN_FLAG_YES : COROSYNC_CFG_SHUTDOWN_FLAG_NO);
+	cs_error_t error =
+		corosync_cfg_replyto_shutdown(h->id, allow ? COROSYNC_CFG_SHUTDOWN_FLAG_YES : COROSYNC_CFG_SHUTDOWN_FLAG_NO);
 
 	c->replied = true;
 	c->asked = error == CS_ERR_TRY_AGAIN;
@@ -216,9 +217,11 @@ int cfg_method_reply_shutdown(lua_State *L)
 /* NULL, or why Corosync does not shut down. */
 static const failure *refused(cfg *c, cs_error_t error)
 {
-	return error == CS_ERR_BUSY ? &failure_shutdown_refused
-		: error == CS_ERR_EXIST ? &failure_shutdown_asked
-		: handle_failure(&c->handle, error);
+	switch (error) {
+	case CS_ERR_BUSY: return &failure_shutdown_refused;
+	case CS_ERR_EXIST: return &failure_shutdown_asked;
+	default: return handle_failure(&c->handle, error);
+	}
 }
 
 /***

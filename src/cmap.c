@@ -30,8 +30,8 @@ several values are given: in `each` and in a tracker's handler. The map is this 
 
 static const failure failure_out_of_range = {"out_of_range", "the value does not fit in a number of this Lua"};
 static const failure failure_read_only = {"access", "the key is read-only: Corosync keeps it itself"};
-static const failure failure_type_kept = {"invalid_param",
-	"the key has another type, and keeps it: leave the type out, or delete the key first"};
+static const failure failure_type_kept = {
+	"invalid_param", "the key has another type, and keeps it: leave the type out, or delete the key first"};
 static const failure failure_type_needed = {"not_exist", "there is no such key: give the type as well to make it"};
 
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
@@ -226,7 +226,8 @@ static int cmap_method_set(lua_State *L)
 	cmap_value_types_t given = 0, type = 0;
 	cmap_value v;
 
-	luaL_argcheck(L, lua_type(L, 3) == LUA_TNUMBER || lua_type(L, 3) == LUA_TSTRING, 3, "value must be a number or a string");
+	luaL_argcheck(
+		L, lua_type(L, 3) == LUA_TNUMBER || lua_type(L, 3) == LUA_TSTRING, 3, "value must be a number or a string");
 	if (!lua_isnoneornil(L, 4)) {
 		given = cmap_value_check_type(L, 4);
 	}

@@ -62,8 +62,8 @@ static char *put(char *to, const void *bytes, size_t length)
 }
 
 /* The stats map gives the counter's present value for whatever it does not have. */
-static void take_back_made_up(const cmap *map, int32_t kind, struct cmap_notify_value *new_value,
-	struct cmap_notify_value *old_value)
+static void take_back_made_up(
+	const cmap *map, int32_t kind, struct cmap_notify_value *new_value, struct cmap_notify_value *old_value)
 {
 	if (map->counters) {
 		old_value->type = 0;

@@ -30,8 +30,8 @@ typedef struct lag_event {
 
 #define PAYLOAD(type) (sizeof(type) - sizeof(event))
 
-void cpg_event_message(cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes,
-	size_t length)
+void cpg_event_message(
+	cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length)
 {
 	handle *h = intake_handle();
 	message_event *ev = (message_event *)intake_append(KIND_MESSAGE, PAYLOAD(message_event) + length);
@@ -63,8 +63,8 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	size_t joined_count)
 {
 	size_t count = members_count + left_count + joined_count;
-	config_event *ev = (config_event *)intake_append(KIND_CONFIG,
-		PAYLOAD(config_event) + count * sizeof(struct cpg_address));
+	config_event *ev =
+		(config_event *)intake_append(KIND_CONFIG, PAYLOAD(config_event) + count * sizeof(struct cpg_address));
 	struct cpg_address *to;
 
 	(void)id;

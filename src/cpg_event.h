@@ -9,8 +9,8 @@
 extern const event_kind cpg_event_kinds[];
 
 /* The callbacks for cpg_model_initialize. */
-void cpg_event_message(cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes,
-	size_t length);
+void cpg_event_message(
+	cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length);
 void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struct cpg_address *members,
 	size_t members_count, const struct cpg_address *left, size_t left_count, const struct cpg_address *joined,
 	size_t joined_count);

@@ -136,7 +136,8 @@ static void release(void *source)
 }
 
 /* Calls a builder on a listing. [-0, +results|0, m] */
-static cs_error_t build(lua_State *L, lua_CFunction builder, int results, cpg *c, const struct cpg_name *group, int cache)
+static cs_error_t build(
+	lua_State *L, lua_CFunction builder, int results, cpg *c, const struct cpg_name *group, int cache)
 {
 	listing list = {0};
 	cs_error_t error;

@@ -9,7 +9,8 @@
 @module corosync.cpg
 */
 
-static const failure failure_joined = {"exist", "a handle is in one group at a time, and this one has already joined: open another handle"};
+static const failure failure_joined = {
+	"exist", "a handle is in one group at a time, and this one has already joined: open another handle"};
 static const failure failure_left = {"left", "a handle that has left cannot join again: close it and open a new one"};
 static const failure failure_name_empty = {"invalid_param", "a group's name is 1 to 128 bytes, and this one is empty"};
 static const failure failure_name_too_long = {"name_too_long", "a group's name is 1 to 128 bytes"};

@@ -2,10 +2,11 @@
 
 #include <stdint.h>
 
-static const failure failure_array_too_long = {"too_many", "Corosync takes at most 63 strings in one message: concatenate some"};
+static const failure failure_array_too_long = {
+	"too_many", "Corosync takes at most 63 strings in one message: concatenate some"};
 static const failure failure_too_big = {"too_big",
-	"the message is longer than what Corosync delivers as one, which is max_message_size(), in Corosync 3 1047552 bytes: "
-	"send less, or open with split = true"};
+	"the message is longer than what Corosync delivers as one, which is max_message_size(), in Corosync 3 1047552 "
+	"bytes: send less, or open with split = true"};
 
 /* Adds the string at that index, which something else must keep alive. NULL, or that it is too much. */
 static const failure *add_part(lua_State *L, cpg_parts *p, int index)
@@ -50,8 +51,8 @@ static const failure *collect_array(lua_State *L, cpg_parts *p)
 	for (i = 1; i <= count && why == NULL; i++) {
 		lua_rawgeti(L, 2, (int)i);
 		if (lua_type(L, -1) != LUA_TSTRING) {
-			luaL_argerror(L, 2, lua_pushfstring(L, "message[%d] is a %s, and a string is expected", (int)i,
-				luaL_typename(L, -1)));
+			luaL_argerror(L, 2,
+				lua_pushfstring(L, "message[%d] is a %s, and a string is expected", (int)i, luaL_typename(L, -1)));
 		}
 		why = add_part(L, p, -1);
 		lua_pop(L, 1);
@@ -70,8 +71,9 @@ const failure *cpg_parts_collect(lua_State *L, cpg_parts *p, size_t most)
 		return collect_array(L, p);
 	}
 	if (type != LUA_TSTRING && type != LUA_TNUMBER) {
-		luaL_argerror(L, 2, lua_pushfstring(L, "message is a %s, and a string or an array of strings is expected",
-			luaL_typename(L, 2)));
+		luaL_argerror(L, 2,
+			lua_pushfstring(
+				L, "message is a %s, and a string or an array of strings is expected", luaL_typename(L, 2)));
 	}
 	/* A number becomes a string in its place. */
 	return add_part(L, p, 2);

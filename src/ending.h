@@ -18,7 +18,7 @@ typedef struct ending {
 } ending;
 
 /* The object of some type that an ending is the field `ending` of. */
-#define ENDING_OF(type, e) ((type *)(void *)((char *)(e) - offsetof(type, ending)))
+#define ENDING_OF(type, e) ((type *)(void *)((char *)(e)-offsetof(type, ending)))
 
 /* Why nothing can be opened any more. */
 extern const failure FAILURE_ENDING;

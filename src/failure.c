@@ -15,14 +15,14 @@ const failure FAILURE_NO_MEMORY = {"no_memory",
 const failure FAILURE_NO_NODE = {"not_exist", "this node has met no such node since its Corosync started"};
 const failure FAILURE_NO_STACK = {"no_stack",
 	"Corosync's library needs more than 1 MiB of stack for it, and this thread has less left: give it 2 MiB"};
-const failure FAILURE_NOT_CONNECTED = {"not_connected",
-	"Corosync on this node has gone, and with it the connection: is it running?"};
-const failure FAILURE_UNREACHABLE = {"not_connected",
-	"is corosync running, and may this user connect? (see uidgid.d in corosync.conf(5))"};
-const failure FAILURE_NOT_ALLOWED = {"access",
-	"Corosync does not allow this user: a file in /etc/corosync/uidgid.d can (see corosync.conf(5))"};
-const failure FAILURE_WRONG_PROCESS = {"wrong_process",
-	"the handle was opened by another process, of which this one is a fork: open a new one here"};
+const failure FAILURE_NOT_CONNECTED = {
+	"not_connected", "Corosync on this node has gone, and with it the connection: is it running?"};
+const failure FAILURE_UNREACHABLE = {
+	"not_connected", "is corosync running, and may this user connect? (see uidgid.d in corosync.conf(5))"};
+const failure FAILURE_NOT_ALLOWED = {
+	"access", "Corosync does not allow this user: a file in /etc/corosync/uidgid.d can (see corosync.conf(5))"};
+const failure FAILURE_WRONG_PROCESS = {
+	"wrong_process", "the handle was opened by another process, of which this one is a fork: open a new one here"};
 
 static const failure corosync_failures[] = {
 	[CS_ERR_LIBRARY] = {"library", "Corosync's library reports an internal error"},
@@ -40,7 +40,8 @@ static const failure corosync_failures[] = {
 	[CS_ERR_NAME_TOO_LONG] = {"name_too_long", "the name is too long"},
 	[CS_ERR_EXIST] = {"exist", "this process is in that group already"},
 	[CS_ERR_NO_SPACE] = {"no_space", "no space left: is /dev/shm full?"},
-	[CS_ERR_INTERRUPT] = {"interrupt", "a change of the configuration came between, and nothing was delivered: send it all again"},
+	[CS_ERR_INTERRUPT] = {"interrupt",
+		"a change of the configuration came between, and nothing was delivered: send it all again"},
 	[CS_ERR_NAME_NOT_FOUND] = {"name_not_found", "Corosync does not know the name"},
 	[CS_ERR_NO_RESOURCES] = {"no_resources", "no resources left: too many open files?"},
 	[CS_ERR_NOT_SUPPORTED] = {"not_supported", "this Corosync does not support it"},
@@ -54,7 +55,8 @@ static const failure corosync_failures[] = {
 	[CS_ERR_NO_SECTIONS] = {"no_sections", "there is nothing more"},
 };
 
-static const failure unknown_failure = {"unknown", "Corosync answers with an error code that this binding does not know"};
+static const failure unknown_failure = {
+	"unknown", "Corosync answers with an error code that this binding does not know"};
 
 const failure *failure_of(cs_error_t error)
 {

@@ -4,8 +4,8 @@
 
 void field_refuse(lua_State *L, int index, const char *name, const char *expected)
 {
-	luaL_argerror(L, 1, lua_pushfstring(L, "field '%s' is a %s, and a %s is expected", name, luaL_typename(L, index),
-		expected));
+	luaL_argerror(
+		L, 1, lua_pushfstring(L, "field '%s' is a %s, and a %s is expected", name, luaL_typename(L, index), expected));
 }
 
 void field_check_function(lua_State *L, int index, const char *name)

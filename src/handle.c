@@ -163,6 +163,16 @@ void handle_finalize(handle *h)
 	}
 }
 
+static const failure *unopened(cs_error_t error)
+{
+	switch (error) {
+	case CS_ERR_LIBRARY:
+	case CS_ERR_NOT_EXIST: return &FAILURE_UNREACHABLE;
+	case CS_ERR_ACCESS: return &FAILURE_NOT_ALLOWED;
+	default: return failure_of(error);
+	}
+}
+
 int handle_open_failed(lua_State *L, handle *h, cs_error_t error)
 {
 	const failure *why = h->reason;
@@ -170,9 +180,7 @@ int handle_open_failed(lua_State *L, handle *h, cs_error_t error)
 	/* Who is to try again must not have the connection until the collector comes. */
 	handle_finalize(h);
 	if (why == NULL) {
-		why = error == CS_ERR_LIBRARY || error == CS_ERR_NOT_EXIST ? &FAILURE_UNREACHABLE
-			: error == CS_ERR_ACCESS ? &FAILURE_NOT_ALLOWED
-			: failure_of(error);
+		why = unopened(error);
 	}
 	lua_pushfstring(L, "reach Corosync's %s service", h->class->service);
 	return failure_push(L, why);
@@ -302,7 +310,7 @@ static void set_functions(lua_State *L, int metatable, const handle_class *class
 {
 	for (; functions->name != NULL; functions++) {
 		lua_pushvalue(L, metatable);
-		lua_pushlightuserdata(L, (void *)(uintptr_t)class);
+		lua_pushlightuserdata(L, (void *)(uintptr_t) class);
 		lua_pushcclosure(L, functions->func, UPVALUE_CLASS);
 		lua_setfield(L, -2, functions->name);
 	}

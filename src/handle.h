@@ -68,7 +68,7 @@ struct handle {
 	uint64_t id; /* Corosync's handle */
 	int fd;
 	uid_t daemon_user; /* whose the daemon must be; NO_USER: root's or this process's */
-	pid_t owner; /* Corosync's connections must not be used, nor closed, by a fork */
+	pid_t owner;       /* Corosync's connections must not be used, nor closed, by a fork */
 	handle_state state;
 	handle_busy busy;
 	bool tracking;

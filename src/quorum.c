@@ -61,8 +61,8 @@ static void put_ring(nodes_event *ev, struct quorum_ring_id ring)
 	}
 }
 
-static void on_quorum(quorum_handle_t id, uint32_t quorate, struct quorum_ring_id ring, uint32_t count,
-	const uint32_t *members)
+static void on_quorum(
+	quorum_handle_t id, uint32_t quorate, struct quorum_ring_id ring, uint32_t count, const uint32_t *members)
 {
 	node_list list = {members, count};
 	nodes_event *ev = nodes_append(KIND_QUORUM, &list, 1);

@@ -22,8 +22,8 @@
 #define RETRY_MILLISECONDS 100
 
 static const failure failure_overflow = {"overflow",
-	"its handlers lag, and what waited for them has reached the reader's limit, so it has left the group: handle events "
-	"faster or raise the limit, and join again"};
+	"its handlers lag, and what waited for them has reached the reader's limit, so it has left the group: handle "
+	"events faster or raise the limit, and join again"};
 
 typedef enum duty {
 	STANDING_BY, /* the other thread was there since it was looked last */
@@ -47,9 +47,9 @@ struct reader {
 
 	pthread_mutex_t lock; /* held by who dispatches, and for what follows */
 	queue queue;
-	double since;         /* when the oldest event there came, about */
-	uint64_t turns;       /* how often the other thread was there and kept up, */
-	uint64_t seen;        /* and how often it had been when looked last */
+	double since;   /* when the oldest event there came, about */
+	uint64_t turns; /* how often the other thread was there and kept up, */
+	uint64_t seen;  /* and how often it had been when looked last */
 	bool full;
 	bool told;            /* that handlers lag with what waits now */
 	const failure *ended; /* why no event comes after those in the queue */

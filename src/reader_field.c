@@ -12,7 +12,8 @@
 
 static void check_after(lua_State *L, int index, const char *name)
 {
-	if (lua_type(L, index) != LUA_TNUMBER || !(lua_tonumber(L, index) >= 0 && lua_tonumber(L, index) <= LONGEST_AFTER)) {
+	if (lua_type(L, index) != LUA_TNUMBER ||
+		!(lua_tonumber(L, index) >= 0 && lua_tonumber(L, index) <= LONGEST_AFTER)) {
 		field_refuse(L, index, name, "number of seconds from 0 to 3600");
 	}
 }

@@ -33,10 +33,10 @@ can be set here for one node or as the expected votes; that the votes of all nod
 @module corosync.votequorum
 */
 
-static const failure failure_expected_votes = {"invalid_param",
-	"these are fewer than the present votes, or so many that the cluster would lose its quorum"};
-static const failure failure_qdevice_node = {"not_exist",
-	"the id is no node's but the quorum device's, of which the information on each node tells"};
+static const failure failure_expected_votes = {
+	"invalid_param", "these are fewer than the present votes, or so many that the cluster would lose its quorum"};
+static const failure failure_qdevice_node = {
+	"not_exist", "the id is no node's but the quorum device's, of which the information on each node tells"};
 static const failure failure_too_many_votes = {"out_of_range",
 	"Corosync counts a quorum up to 255 only, that of 509 votes, and with more it would go wrong without a word"};
 static const failure failure_votes = {"invalid_param", "with these votes the cluster would lose its quorum"};
@@ -232,12 +232,9 @@ static const failure *set_votes_of(handle *h, uint32_t node, uint32_t votes)
 	}
 	error = votequorum_setvotes(h->id, node, votes);
 	switch (error) {
-	case CS_ERR_INVALID_PARAM:
-		return &failure_votes;
-	case CS_ERR_NAME_NOT_FOUND:
-		return &FAILURE_NO_NODE;
-	default:
-		return handle_failure(h, error);
+	case CS_ERR_INVALID_PARAM: return &failure_votes;
+	case CS_ERR_NAME_NOT_FOUND: return &FAILURE_NO_NODE;
+	default: return handle_failure(h, error);
 	}
 }
 

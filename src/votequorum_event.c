@@ -22,8 +22,8 @@ typedef struct votes_event {
 
 #define PAYLOAD(type) (sizeof(type) - sizeof(event))
 
-void votequorum_event_quorum(votequorum_handle_t id, uint64_t context, uint32_t quorate, uint32_t count,
-	votequorum_node_t *nodes)
+void votequorum_event_quorum(
+	votequorum_handle_t id, uint64_t context, uint32_t quorate, uint32_t count, votequorum_node_t *nodes)
 {
 	size_t size = count * sizeof *nodes;
 	quorum_event *ev = (quorum_event *)intake_append(KIND_QUORUM, PAYLOAD(quorum_event) + size);
@@ -40,8 +40,8 @@ void votequorum_event_quorum(votequorum_handle_t id, uint64_t context, uint32_t 
 	}
 }
 
-void votequorum_event_nodelist(votequorum_handle_t id, uint64_t context, votequorum_ring_id_t ring, uint32_t count,
-	uint32_t *members)
+void votequorum_event_nodelist(
+	votequorum_handle_t id, uint64_t context, votequorum_ring_id_t ring, uint32_t count, uint32_t *members)
 {
 	node_list list = {members, count};
 	nodes_event *ev = nodes_append(KIND_NODELIST, &list, 1);

@@ -12,17 +12,19 @@
 @module corosync.votequorum
 */
 
-static const failure failure_qdevice_exists = {"exist",
-	"a quorum device with another name is registered: unregister that one first"};
-static const failure failure_qdevice_name = {"invalid_param", "a quorum device's name is 1 to 254 bytes, none of them zero"};
-static const failure failure_qdevice_name_too_long = {"name_too_long",
-	"a quorum device's name is 1 to 254 bytes, none of them zero"};
+static const failure failure_qdevice_exists = {
+	"exist", "a quorum device with another name is registered: unregister that one first"};
+static const failure failure_qdevice_name = {
+	"invalid_param", "a quorum device's name is 1 to 254 bytes, none of them zero"};
+static const failure failure_qdevice_name_too_long = {
+	"name_too_long", "a quorum device's name is 1 to 254 bytes, none of them zero"};
 static const failure failure_qdevice_none = {"not_exist", "no quorum device is registered on this node"};
-static const failure failure_qdevice_other = {"invalid_param", "the quorum device registered on this node has another name"};
-static const failure failure_qdevice_ring = {"message_error",
-	"the ring is not the present one: poll with the one that nodelist_change has given last"};
-static const failure failure_qdevice_ruled_out = {"access",
-	"corosync.conf has what no quorum device goes with: see Corosync's log"};
+static const failure failure_qdevice_other = {
+	"invalid_param", "the quorum device registered on this node has another name"};
+static const failure failure_qdevice_ring = {
+	"message_error", "the ring is not the present one: poll with the one that nodelist_change has given last"};
+static const failure failure_qdevice_ruled_out = {
+	"access", "corosync.conf has what no quorum device goes with: see Corosync's log"};
 
 static const failure *check_name(const char *name, size_t length)
 {
@@ -50,18 +52,12 @@ static handle *check(lua_State *L, const char **name, const failure **why)
 static const failure *failure_of_call(handle *h, cs_error_t error)
 {
 	switch (error) {
-	case CS_ERR_ACCESS:
-		return &failure_qdevice_ruled_out;
-	case CS_ERR_EXIST:
-		return &failure_qdevice_exists;
-	case CS_ERR_INVALID_PARAM:
-		return &failure_qdevice_other;
-	case CS_ERR_MESSAGE_ERROR:
-		return &failure_qdevice_ring;
-	case CS_ERR_NOT_EXIST:
-		return &failure_qdevice_none;
-	default:
-		return handle_failure(h, error);
+	case CS_ERR_ACCESS: return &failure_qdevice_ruled_out;
+	case CS_ERR_EXIST: return &failure_qdevice_exists;
+	case CS_ERR_INVALID_PARAM: return &failure_qdevice_other;
+	case CS_ERR_MESSAGE_ERROR: return &failure_qdevice_ring;
+	case CS_ERR_NOT_EXIST: return &failure_qdevice_none;
+	default: return handle_failure(h, error);
 	}
 }
 

@@ -21,8 +21,8 @@
 
 /* What the thread is told of a descriptor: an id is never used twice, so what comes late finds nobody. */
 #define TAG_STOP UINT64_C(0)
-#define TAG_DESCRIPTOR(id) ((id) * 2)
-#define TAG_LISTENER(id) ((id) * 2 + 1)
+#define TAG_DESCRIPTOR(id) ((id)*2)
+#define TAG_LISTENER(id) ((id)*2 + 1)
 
 typedef struct waker waker;
 

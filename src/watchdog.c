@@ -40,8 +40,8 @@ struct watchdog {
 	int stop; /* -1 when closed */
 	pid_t owner;
 	double seconds;
-	pthread_mutex_t lock; /* of what follows */
-	uint64_t number;      /* of the call, counted from 1 */
+	pthread_mutex_t lock;       /* of what follows */
+	uint64_t number;            /* of the call, counted from 1 */
 	const char *service, *what; /* NULL when none is under way */
 	size_t length;
 	char subject[CPG_MAX_NAME_LENGTH];

@@ -77,7 +77,8 @@ static void send_message(cpg_handle_t id, unsigned int number, size_t size)
 		bytes[j] = (unsigned char)((number + j) % 257);
 	}
 	/* Interrupted, nothing was delivered. */
-	while ((error = cpg_mcast_joined(id, CPG_TYPE_AGREED, &vector, 1)) == CS_ERR_TRY_AGAIN || error == CS_ERR_INTERRUPT) {
+	while (
+		(error = cpg_mcast_joined(id, CPG_TYPE_AGREED, &vector, 1)) == CS_ERR_TRY_AGAIN || error == CS_ERR_INTERRUPT) {
 		(void)usleep(RETRY_MICROSECONDS);
 	}
 	die_if(error != CS_OK, "send", error);

@@ -18,6 +18,14 @@ static int drop(const struct passwd *user)
 	return user->pw_uid != 0 && (setuid(0) == 0 || seteuid(0) == 0) ? EPERM : 0;
 }
 
+static const char *explain(int error)
+{
+	if (error == 0) {
+		return "there is no such user";
+	}
+	return error == EPERM ? "that takes root" : strerror(error);
+}
+
 int user_become(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, 1);
@@ -32,7 +40,6 @@ int user_become(lua_State *L)
 		return 1;
 	}
 	lua_pushnil(L);
-	lua_pushfstring(L, "cannot become the user '%s': %s", name,
-		error == 0 ? "there is no such user" : error == EPERM ? "that takes root" : strerror(error));
+	lua_pushfstring(L, "cannot become the user '%s': %s", name, explain(error));
 	return 2;
 }

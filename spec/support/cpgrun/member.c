@@ -10,8 +10,8 @@
 
 #include <corosync/cpg.h>
 
-static void on_message(cpg_handle_t handle, const struct cpg_name *name, uint32_t node, uint32_t pid, void *message,
-	size_t length)
+static void on_message(
+	cpg_handle_t handle, const struct cpg_name *name, uint32_t node, uint32_t pid, void *message, size_t length)
 {
 	const unsigned char *bytes = message;
 	size_t i;
