@@ -41,7 +41,7 @@ local function send_one()
   return group:send_message(text_of(("%s %d %d "):format(own, number, length), length))
 end
 
-local sent = 0
+local sent, connected = 0, false
 
 function message_received(address, message)
   assert(is_whole(message), "damaged")
@@ -61,11 +61,12 @@ function message_received(address, message)
 end
 
 function config_change()
+  connected = true
 end
 
 -- What was on its way may be lost.
 function disconnected()
-  sent, back = 0, 0
+  sent, back, connected = 0, 0, false
 end
 
 local function usage()
@@ -78,26 +79,37 @@ local function usage()
   history.note(group, ("usage %d %d"):format(count, math.floor(collectgarbage "count")))
 end
 
+local function as_soon_as(predicate, act)
+  local look = uv.new_timer()
+  look:start(0, 20, function()
+    if predicate() then
+      look:close()
+      act()
+    end
+  end)
+end
+
+-- Descriptors are counted with the same connections open.
+local function has_connections()
+  return connected and cmap:is_connected() and quorum:is_connected()
+end
+
 local sending = uv.new_idle()
 
 local function settle()
-  local look = uv.new_timer()
   settling = true
   sending:stop()
-  look:start(0, 20, function()
-    if back >= sent then
-      look:close()
-      usage()
-      history.note(group, "quiet")
-      print "settled"
-    end
+  as_soon_as(function() return back >= sent and has_connections() end, function()
+    usage()
+    history.note(group, "quiet")
+    print "settled"
   end)
 end
 
 function started()
   own = tostring(group:address())
   math.randomseed(group:address().pid + os.time())
-  usage()
+  as_soon_as(has_connections, usage)
   local pause = uv.new_timer()
   local function send()
     if send_one() then

@@ -171,6 +171,9 @@ end
 function Group:wait_for(predicate, seconds, what)
   seconds = seconds or self.timeout
   local deadline = now() + seconds
+  if self._loop then
+    self._loop.wake(self) -- for what is fetched here, and not handled
+  end
   while not predicate() do
     local handled, more, code = self:dispatch(1)
     if not handled then
@@ -236,11 +239,7 @@ function Group:address()
   if self._state == "reconnecting" then
     return self._address
   end
-  local handle, message, code = life.connect(self)
-  if not handle then
-    return nil, message, code
-  end
-  return handle:address()
+  return life.ask(self, "address")
 end
 
 --- The group's members as the local Corosync sees them now.
@@ -250,11 +249,7 @@ function Group:members()
   if self._state == "reconnecting" then
     return failure("list the members of", self, AWAY, "not_connected")
   end
-  local handle, message, code = life.connect(self)
-  if not handle then
-    return nil, message, code
-  end
-  return handle:members(self.name)
+  return life.ask(self, "members", self.name)
 end
 
 --- The group's settled view, as `view_change` is told it: who its members are, on which ring, and whether that very
@@ -273,8 +268,10 @@ function Group:view()
     return nil, message, code
   end
   if not self._gather then
-    self._views:fetch(self._loop and self._loop.patience or self.timeout)
-    if (self._views:due(self.settle) or 1) <= 0 then
+    ok, message, code = self._views:fetch(self._loop and self._loop.patience or self.timeout)
+    if not ok then
+      return nil, message, code
+    elseif (self._views:due(self.settle) or 1) <= 0 then
       self._views:make()
     end
   end

@@ -10,6 +10,7 @@ local BUDGET = 128 -- events handled before other users of the loop get their tu
 local PAUSE = 10 -- milliseconds
 -- By object: its poll handle; its idle handle when events wait that the descriptor does not show; a timer after errors.
 local watched = {}
+local unreferenced = setmetatable({}, { __mode = "k" }) -- objects that do not keep `run` from ending
 local dispatching -- the object whose handlers run
 local stale = {} -- stopped handles to close in the next run: luv 1.44 crashes at exit on a close that no run completed
 local running = false
@@ -61,6 +62,7 @@ end
 
 function turn(object, entry)
   if stopping then
+    come_back(object, entry) -- in the next run
     return
   end
   local outer = dispatching
@@ -138,6 +140,9 @@ function loop.watch(object, disconnected)
   local entry = { poll = poll, disconnected = disconnected or to_stderr, is_group = is_group(object) }
   watched[object] = entry
   watch_descriptor(object, entry)
+  if unreferenced[object] then
+    poll:unref()
+  end
   come_back(object, entry) -- for events that the descriptor does not show, fetched before this
   return true
 end
@@ -169,9 +174,10 @@ end
 
 --- Lets `run` end although a handle is still there, as luv's unref does for its handles.
 -- Does nothing for what is not in the loop.
--- @param object what was added
+-- @param object what was added; a group stays so when it comes back
 function loop.unref(object)
   if watched[object] then
+    unreferenced[object] = true
     watched[object].poll:unref()
   end
 end

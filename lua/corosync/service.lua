@@ -37,6 +37,36 @@ local function guarded(handler)
   return handlers.guard and function(...) return unwrap(handlers.guard(handler, ...)) end or handler
 end
 
+-- The handlers that are the handle's own, looked up in the given table so that they can be replaced.
+local function handle_handlers(given)
+  local own = {}
+  for name, value in pairs(given) do
+    if name ~= OWN[1] and name ~= OWN[2] then
+      own[name] = type(value) == "function" and guarded(function(...)
+        if given[name] then
+          return given[name](...)
+        end
+      end) or value
+    end
+  end
+  return own
+end
+
+-- A handler that is given makes the handle track from the start: not what the script has ended.
+local function open_handle(self)
+  local own, later = handle_handlers(self._handlers), {}
+  for name, value in pairs(own) do
+    if self._tracks == false and type(value) == "function" then
+      later[name], own[name] = value, nil
+    end
+  end
+  local handle, message, code = self._open(own)
+  for name, value in pairs(later) do
+    own[name] = value
+  end
+  return handle, message, code
+end
+
 -- Everything that was told to the last handle, told to this one.
 local function restore(self, handle)
   for tracker in pairs(self._trackers) do
@@ -53,7 +83,7 @@ local function restore(self, handle)
 end
 
 local function connect(self)
-  local handle, message, code = self._open()
+  local handle, message, code = open_handle(self)
   if not handle then
     return nil, message, code
   end
@@ -72,7 +102,7 @@ end
 
 -- Readable when the next try has its time, or as soon as there is something to tell.
 local function arm(self)
-  if self._untold[1] or self._old[1] then
+  if self._before[1] then
     self._gather:arm(0)
   elseif self._handle then
     self._gather:arm()
@@ -104,12 +134,12 @@ local function protected(self, handler, message)
   end
 end
 
--- Handlers are called by `dispatch`, not within the call that has met the loss.
-local function tell_all(self)
-  while self._untold[1] and not self._closed do
-    local name, message = unpack(table.remove(self._untold, 1))
-    if self._handlers[name] then
-      protected(self, self._handlers[name], message)
+-- Tells what comes before the next connection's events: by `dispatch`, not within the call that has met a loss.
+local function tell_words(self)
+  while self._before[1] and self._before[1].name and not self._closed do
+    local word = table.remove(self._before, 1)
+    if self._handlers[word.name] then
+      protected(self, self._handlers[word.name], word.message)
     end
   end
 end
@@ -117,22 +147,44 @@ end
 -- The connection is of no more use, but what it has queued is still told, and then that it is lost.
 local function lose(self, message)
   self._gather:follow()
-  table.insert(self._old, self._handle)
+  table.insert(self._before, { handle = self._handle })
+  table.insert(self._before, { name = "disconnected", message = message })
   self._handle = nil
   schedule_retry(self)
-  table.insert(self._untold, { "disconnected", message })
-end
-
-local function drop_oldest(self)
-  table.remove(self._old, 1):close()
 end
 
 local function come_back(self)
   local ok, message, code = connect(self)
   if ok then
-    table.insert(self._untold, { "connected" })
+    table.insert(self._before, { name = "connected" })
   end
   return ok, message, code
+end
+
+local function come_back_in_time(self)
+  if now() >= self._retry_at and not come_back(self) then
+    schedule_retry(self)
+  end
+end
+
+-- The connection whose events have their turn: a lost one's, until all are told.
+local function oldest(self)
+  local first = self._before[1]
+  return first and first.handle or self._handle
+end
+
+-- A connection has said that it is lost, and has told all.
+local function finish(self, handle, message)
+  if handle == self._handle then
+    lose(self, message)
+  end
+  handle:close()
+  table.remove(self._before, 1)
+  tell_words(self)
+end
+
+local function refuse(self, what, why, code)
+  return nil, ("cannot %s %s: %s"):format(what, self._name, why), code
 end
 
 local FATAL = { not_connected = true, no_memory = true }
@@ -144,23 +196,18 @@ local FATAL = { not_connected = true, no_memory = true }
 -- @error nil, message, code: "closed", "dispatching", "wrong_process", "no_stack"
 function Service:dispatch(budget)
   if self._closed then
-    return nil, ("cannot dispatch %s: it is closed"):format(self._name), "closed"
+    return refuse(self, "dispatch", "it is closed", "closed")
   end
-  local handle, handled, more, code = self._old[1] or self._handle, 0, false, nil
+  tell_words(self)
+  local handle, handled, more, code = oldest(self), 0, false, nil
   if handle then
     handled, more, code = handle:dispatch(budget)
-  elseif now() >= self._retry_at and not come_back(self) then
-    schedule_retry(self)
+  elseif not self._closed then
+    come_back_in_time(self)
   end
   if FATAL[code] then
-    if handle == self._handle then
-      lose(self, more)
-    end
-    drop_oldest(self)
+    finish(self, handle, more)
     handled, more, code = 0, self._handle ~= nil, nil
-  end
-  if not self._closed and not self._old[1] then
-    tell_all(self)
   end
   if not self._closed then
     arm(self)
@@ -168,9 +215,42 @@ function Service:dispatch(budget)
   return handled, more, code
 end
 
+local function received(self, handle, event, ...)
+  local message, code = ...
+  if event == nil and FATAL[code] then
+    finish(self, handle, message)
+  end
+  if not self._closed then
+    arm(self)
+  end
+  if event ~= nil or not FATAL[code] then
+    return event, ...
+  end
+end
+
+--- Takes the oldest event that waits, as the handle's `receive` does, and reconnects when it is time to. That a
+-- connection is lost, or there again, its handlers are told. Instead of `dispatch`.
+-- @treturn[1] string the event's name
+-- @return[1] the values that the event's handler would be called with
+-- @return[2] nothing when no event waits
+-- @error nil, message, code, as for dispatch
+function Service:receive()
+  if self._closed then
+    return refuse(self, "receive from", "it is closed", "closed")
+  end
+  tell_words(self)
+  local handle = oldest(self)
+  if handle then
+    return received(self, handle, handle:receive())
+  elseif not self._closed then
+    come_back_in_time(self)
+    arm(self)
+  end
+end
+
 --- Ends the running dispatch after the handler that calls this; without one it does nothing.
 function Service:stop()
-  local handle = self._old[1] or self._handle
+  local handle = oldest(self)
   if handle then
     handle:stop()
   end
@@ -181,20 +261,20 @@ end
 -- @error nil, message, "closed"
 function Service:fd()
   if self._closed then
-    return nil, ("cannot wait for %s: it is closed"):format(self._name), "closed"
+    return refuse(self, "wait for", "it is closed", "closed")
   end
   return self._gather:fd()
 end
 
 --- Waits until dispatch may have something to do.
--- @tparam number seconds the longest to wait
+-- @tparam[opt] number seconds the longest to wait; without it, for ever
 -- @treturn boolean whether it may
 -- @error nil, message, "closed"
 function Service:wait(seconds)
   if self._closed then
-    return nil, ("cannot wait for %s: it is closed"):format(self._name), "closed"
+    return refuse(self, "wait for", "it is closed", "closed")
   end
-  return self:timeout() == 0 or self._gather:wait(seconds)
+  return self:timeout() == 0 or self._gather:wait(seconds or math.huge)
 end
 
 --- The descriptor for controllers of [cqueues](https://github.com/wahern/cqueues), as of @{corosync.handle}.
@@ -212,7 +292,7 @@ end
 --- How long to wait for the descriptor, for cqueues.
 -- @treturn integer|nil 0 seconds when there is something to do that the descriptor does not show; else nil, for ever
 function Service:timeout()
-  if self._closed or self._old[1] or self._handle and self._handle:timeout() == 0 then
+  if self._closed or self._before[1] or self._handle and self._handle:timeout() == 0 then
     return 0
   end
 end
@@ -229,9 +309,12 @@ function Service:close()
   if not self._closed then
     self._closed = true
     self._gather:close()
-    while self._old[1] do
-      drop_oldest(self)
+    for _, each in ipairs(self._before) do
+      if each.handle then
+        each.handle:close()
+      end
     end
+    self._before = {}
     if self._handle then
       self._handle:close()
       self._handle = nil
@@ -247,13 +330,17 @@ Tracker.__index = Tracker
 
 --- Ends it, also while Corosync is away.
 -- @treturn boolean true
+-- @error nil, message, code, as the map's tracker
 function Tracker:cancel()
   local ok, message, code = true, nil, nil
   if self._service._trackers[self] and self._tracker then
     ok, message, code = self._tracker:cancel()
   end
+  if not ok and code ~= "not_connected" then
+    return nil, message, code
+  end
   self._service._trackers[self] = nil
-  return ok, message, code
+  return true
 end
 
 local function ask_anew(self, name, ...)
@@ -268,7 +355,7 @@ end
 -- Calls the handle's method; where the connection is lost, that of the next one, if Corosync is there.
 local function ask(self, name, ...)
   if self._closed then
-    return nil, ("cannot ask %s: it is closed"):format(self._name), "not_connected"
+    return refuse(self, "ask", "it is closed", "not_connected")
   elseif not self._handle then
     return ask_anew(self, name, ...)
   end
@@ -307,7 +394,9 @@ function Service:track(...)
     return track_key(self, ...)
   end
   local ok, message, code = ask(self, "track")
-  self._tracks = self._tracks or ok ~= nil
+  if ok then
+    self._tracks = true
+  end
   return ok, message, code
 end
 
@@ -344,22 +433,7 @@ local METATABLE = {
   end,
 }
 
--- The handlers that are the handle's own, looked up in the given table so that they can be replaced.
-local function handle_handlers(given)
-  local own = {}
-  for name, value in pairs(given) do
-    if name ~= OWN[1] and name ~= OWN[2] then
-      own[name] = type(value) == "function" and guarded(function(...)
-        if given[name] then
-          return given[name](...)
-        end
-      end) or value
-    end
-  end
-  return own
-end
-
-local function open(name, given, open_handle)
+local function open(name, given, opener)
   local gather, message, code = core.gather()
   if not gather then
     return nil, message, code
@@ -368,12 +442,13 @@ local function open(name, given, open_handle)
     _name = name,
     _handlers = given,
     _gather = gather,
-    _open = open_handle,
+    _open = opener,
     _trackers = {},
-    _tracks = false,
+    _tracks = nil, -- whether the script has asked for it, or ended it
     _tries = 0,
-    _old = {}, -- connections that are lost, whose events are not all told
-    _untold = {}, -- that one is lost, or there again
+    -- What is told before the present connection's events, in order: handles that are lost and have not told all, and
+    -- the names of handlers, for that one is lost, or there again.
+    _before = {},
     _seed = now() * 1e6 % 1e6,
   }, METATABLE)
   local ok
@@ -405,7 +480,7 @@ local service = {}
 -- @error nil, message, code, as `cmap.open`
 function service.cmap(map, given)
   given = check_handlers(2, given, "cmap")
-  return open("cmap", given, function() return core.cmap.open(map or "icmap", handle_handlers(given)) end)
+  return open("cmap", given, function(own) return core.cmap.open(map or "icmap", own) end)
 end
 
 --- Quorum, whose handlers are told the present state when the connection comes back.
@@ -428,7 +503,7 @@ end
 for _, name in ipairs { "quorum", "votequorum", "cfg" } do
   service[name] = function(given)
     given = check_handlers(1, given, name)
-    return open(name, given, function() return core[name].open(handle_handlers(given)) end)
+    return open(name, given, core[name].open)
   end
 end
 

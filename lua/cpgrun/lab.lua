@@ -125,8 +125,11 @@ local function fill_environment(env, session)
   end
   for _, name in ipairs { "kill", "kill_host", "restart" } do
     env[name] = function(node)
-      session.taken[node] = session.taken[node] or session.hosts[node] and true
-      local _, process = must(cluster[name](cluster, node))
+      local taken = session.taken[node]
+      session.taken[node] = taken or session.hosts[node] and true
+      local ok, process, code = cluster[name](cluster, node)
+      session.taken[node] = ok and session.taken[node] or taken
+      must(ok, process, code)
       if name == "restart" then
         session.taken[node] = nil
         session.hosts[node] = process or session.hosts[node]

@@ -6,6 +6,8 @@ local life = require "corosync.group.life"
 
 local now = core.now
 
+local EXPECTED = { exist = true, not_connected = true, try_again = true }
+
 local comeback = {}
 
 -- Waits for the next try, on a descriptor that is readable when its time has come.
@@ -26,6 +28,16 @@ local function schedule(group, tries)
   return ok, message, code
 end
 
+-- A try that raises, when memory is refused or by a finalizer, must not be the last.
+local function join_safely(group)
+  local ok, joined, message, code = pcall(life.join_now, group)
+  if not ok then
+    life.disconnect(group)
+    return nil, joined
+  end
+  return joined, message, code
+end
+
 -- Not to wait for that inside a dispatch, there is one try, and then the next has its time.
 function comeback.try(group)
   local last = group._retry
@@ -33,11 +45,16 @@ function comeback.try(group)
     return
   end
   life.disconnect(group)
-  if not life.join_now(group) then
-    local ok, message = schedule(group, last.tries + 1)
-    if not ok then
-      group:_tell_disconnected(message)
-    end
+  local joined, message, code = join_safely(group)
+  if joined then
+    return
+  end
+  local ok, problem = schedule(group, last.tries + 1)
+  if not ok then
+    group:_tell_disconnected(problem)
+  elseif not EXPECTED[code] and message ~= last.told then
+    group._retry.told = message
+    handlers.report(group, message)
   end
 end
 

@@ -30,11 +30,27 @@ local function call_view_change(group, new)
   return 1
 end
 
+-- Takes what has come of quorum, without which there are no views: when its connection alone is lost, the group's is
+-- given up with it, once that has told all. Answers whether there is a connection, and whether more waits.
+local function fetch_views(group, more)
+  local ok, message, code = group._views:fetch()
+  if ok or not FATAL[code] then
+    return true, more
+  elseif not more and not group._handle:wait(0) then
+    group:_lose(message, code)
+    return false, false
+  end
+  return false, true
+end
+
 -- Tells the script of a new view, if there is one and it may be told now. Answers how many there were, and whether more
 -- waits.
 local function deliver_view(group, may_tell, more)
+  local connected, waits = fetch_views(group, more)
+  if not connected then
+    return 0, waits
+  end
   local views = group._views
-  views:fetch()
   local seconds = group._state == "joined" and views:due(group.settle) or nil
   local is_due = seconds ~= nil and seconds <= 0
   group._overdue = is_due and not may_tell
@@ -68,7 +84,7 @@ function events.dispatch(group, budget)
     views, more = deliver_view(group, not group._stopped and handled < budget, more)
     handled = handled + views
   elseif handled and group._views then
-    group._views:fetch() -- what `view` has opened
+    more = select(2, fetch_views(group, more)) -- what `view` has opened
   elseif FATAL[code] then
     group:_lose(more, code)
     handled, more, code = 0, false, nil
@@ -83,7 +99,7 @@ local function look_for_view(group)
   if group._gather then
     return deliver_view(group, true) > 0
   elseif group._views then
-    group._views:fetch()
+    fetch_views(group)
   end
   return false
 end
@@ -122,7 +138,11 @@ function events.step(group)
   elseif group._state == "reconnecting" then
     comeback.try(group)
     return false
-  elseif group._state == "left" then -- and its handler did not return
+  elseif group._state == "left" then -- and its handler did not return, or runs: then the handle refuses
+    local handled, message, code = group._handle:dispatch(0)
+    if not handled and code == "dispatching" then
+      return nil, message, code
+    end
     life.finish_leaving(group)
     return true
   end

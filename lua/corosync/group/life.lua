@@ -6,6 +6,9 @@ local patience = require "corosync.group.patience"
 local pollable = require "corosync.group.pollable"
 local view = require "corosync.group.view"
 
+-- A connection from before the daemon's restart, or of the process that this one is a fork of.
+local STALE = { not_connected = true, wrong_process = true }
+
 local life = {}
 
 local function contains(addresses, address)
@@ -152,11 +155,26 @@ end
 function life.join(group)
   local kept = group._handle ~= nil
   local ok, message, code = try_to_join(group, join_patiently)
-  if not ok and kept and code == "not_connected" then
-    -- The connection was from before, perhaps from before the daemon's restart.
+  if not ok and kept and STALE[code] then
     ok, message, code = try_to_join(group, join_patiently)
   end
   return ok, message, code
+end
+
+-- What a method of the connection answers; where the group is not active, that of a new one if need be.
+function life.ask(group, method, ...)
+  local kept = group._state == "idle" and group._handle
+  local handle, message, code = life.connect(group)
+  if not handle then
+    return nil, message, code
+  end
+  local answer
+  answer, message, code = handle[method](handle, ...)
+  if answer == nil and kept and STALE[code] then
+    life.disconnect(group)
+    return life.ask(group, method, ...)
+  end
+  return answer, message, code
 end
 
 -- Does not wait.

@@ -78,17 +78,18 @@ function Views:fd()
   return self._handle:fd()
 end
 
--- Takes what has arrived; with a number, waits so many seconds for the first.
--- A connection that is lost tells nothing more: so is the group's then, which says so.
+-- Takes what has arrived; with a number, waits so many seconds for the first. True, or nil, message, code.
 function Views:fetch(seconds)
   if not self._handle then
-    return
+    return true
   elseif seconds and not self._quorum then
     self._handle:wait(seconds)
   end
+  local handled, more, code
   repeat
-    local _, more = self._handle:dispatch()
+    handled, more, code = self._handle:dispatch()
   until more ~= true
+  return handled and true, more, code
 end
 
 local function all_on_ring(self)
