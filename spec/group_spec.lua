@@ -4,6 +4,7 @@ local corosync = require "corosync"
 local groups = require "spec.support.groups"
 local lab = require "corosync.lab"
 local uv = require "luv"
+local process = require "spec_process"
 
 local LONGEST_MESSAGE = 1047552
 
@@ -429,6 +430,20 @@ describe("a group", function()
     assert(group:activate())
     assert(reaches(group, "joined"))
     assert.equal(2, #group:members())
+  end)
+
+  it("is asked on a new connection when it is not active and its own is lost, or another process's", function()
+    local group = new()
+    local fd = assert(group:address() and group._handle:fd())
+    assert(process.shutdown(fd))
+    assert.same({}, group:members())
+    assert.equal(0, process.fork(function()
+      return group:members() ~= nil and group:address() ~= nil
+    end))
+    assert.equal(0, process.fork(function()
+      return group:activate() == true
+    end))
+    assert.same({}, group:members())
   end)
 
   it("tells the others that it leaves", function()

@@ -119,6 +119,17 @@ describe("a group that is stepped", function()
     step_until(group, function() return groups.state(group) == "joined" end)
   end)
 
+  it("refuses inside a handler that dispatch has called, also of its leaving", function()
+    local codes = {}
+    local group
+    group = groups.joined { config_change = function(_, left)
+      if #left > 0 then codes[1] = select(3, group:step()) end
+    end }
+    assert(group:deactivate())
+    assert(groups.reaches(group, "idle"))
+    assert.same({ "dispatching" }, codes)
+  end)
+
   it("handles no other event while an error is told", function()
     local heard, refused, group = {}, nil, nil
     group = stepped {

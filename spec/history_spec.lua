@@ -211,6 +211,18 @@ describe("the judge", function()
     assert.same({}, judge(both[1], both[2]).violations)
   end)
 
+  it("does not ask which of equal messages were sent on one ring and delivered on the next", function()
+    local both = { changed(FIRST, "message 2:20 1:1d\n", "message 2:20 1:1d\nmessage 2:20 1:1d\n"),
+      changed(SECOND, "answer 4 true\n", "answer 4 true\nmessage 2:20 1:1d\n") }
+    both[2] = changed(both[2], "config 2:20 1:10,2:20 - 1:10=nodeup\n",
+      "send 5 1:1d\nanswer 5 true\nconfig 2:20 1:10,2:20 - 1:10=nodeup\n")
+    for i, own in ipairs { "1:10", "2:20" } do
+      both[i] = changed(both[i], "quiet\nsettled\n", ("config %s 1:10,2:20,3:30 - 3:30=join\n"):format(own))
+      both[i] = both[i]:gsub("config (%S+) 1:10 2:20=leave %-\n", "")
+    end
+    assert.same({}, judge(both[1], both[2]).violations)
+  end)
+
   it("lets a process leave that nobody knew, when that has ended, and counts it", function()
     local report = judge(changed(FIRST, "2:20=nodedown -", "2:20=nodedown,3:30=procdown -"), SECOND)
     assert.is_true(report.ok)

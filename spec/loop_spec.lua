@@ -339,6 +339,24 @@ describe("the loop", function()
     assert.same(numbers(1, MANY), seen)
   end)
 
+  it("delivers what its reader had taken when a wait in a callback is over", function()
+    local seen, left = 0, nil
+    local group = new { reader = true, message_received = function()
+      seen = seen + 1
+      if seen == 20 then loop.stop() end
+    end }
+    assert(loop.add(group))
+    after(0, function()
+      send_numbers(group, 20)
+      uv.sleep(200) -- long enough for the reader
+      must(group:wait_for(function() return seen >= 3 end))
+      left = 20 - seen
+    end)
+    run()
+    assert.equal(17, left)
+    assert.equal(20, seen)
+  end)
+
   it("does not use the processor while it waits", function()
     local group = new()
     assert(loop.add(group))

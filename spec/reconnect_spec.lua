@@ -4,6 +4,7 @@ local corosync = require "corosync"
 local groups = require "spec.support.groups"
 local process = require "spec_process"
 local service = require "corosync.service"
+local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
 local CYCLES = tonumber(os.getenv "CYCLES") or 15
@@ -112,6 +113,56 @@ describe("a group whose connection is lost", function()
     end, 10))
   end)
 
+  it("comes back also when a try raises, and reports that", function()
+    local problem
+    local group, seen = lasting { error = function(message) problem = message end }
+    local open = core.cpg.open
+    finally(function() core.cpg.open = open end)
+    core.cpg.open = function()
+      core.cpg.open = open
+      error "not enough memory"
+    end
+    lose(group)
+    assert(groups.eventually(function() return seen.joins == 2 end))
+    assert.matches("not enough memory", problem)
+  end)
+
+  it("reports once what keeps it away, if that is not Corosync's absence", function()
+    local problems = {}
+    local group, seen = lasting { error = function(message) table.insert(problems, message) end }
+    local open, tries = core.cpg.open, 0
+    finally(function() core.cpg.open = open end)
+    core.cpg.open = function()
+      tries = tries + 1
+      return nil, "no more handles", "no_resources"
+    end
+    lose(group)
+    assert(groups.eventually(function() return tries == 3 end))
+    assert.same({ "no more handles" }, problems)
+    core.cpg.open = open
+    assert(groups.eventually(function() return seen.joins == 2 end))
+  end)
+
+  it("goes and comes back as well when only what tells of quorum is lost", function()
+    local told = {}
+    local group = lasting { view_change = function(view)
+      told[#told + 1] = ("%s, %d"):format(tostring(view.quorate), #view.members)
+    end, disconnected = function() told[#told + 1] = "lost" end }
+    assert(groups.eventually(function() return #told == 1 end))
+    assert(process.shutdown(group._views:fd()))
+    assert(groups.eventually(function() return #told == 3 end))
+    assert.same({ "true, 1", "lost", "true, 1" }, told)
+  end)
+
+  it("gives no old view when what tells of quorum is lost", function()
+    local group, seen = lasting()
+    assert(group:view())
+    assert(process.shutdown(group._views:fd()))
+    assert.equal("not_connected", select(3, group:view()))
+    assert(groups.eventually(function() return seen.losses == 1 and seen.joins == 2 end))
+    assert(group:view())
+  end)
+
   it("waits without work until it is time", function()
     local group, seen = lasting()
     lose(group)
@@ -124,6 +175,25 @@ describe("a group whose connection is lost", function()
     until group._retry.at <= core.now()
     assert.is_true(turns < 5)
     assert(groups.reaches(group, "joined"))
+  end)
+
+  it("stays unreferenced in the loop", function()
+    local joins = 0
+    local group = lasting { config_change = function(_, _, joined)
+      joins = joins + #joined
+      if joins == 2 then corosync.loop.stop() end
+    end }
+    assert(corosync.loop.add(group))
+    corosync.loop.unref(group)
+    corosync.loop.run()
+    lose(group)
+    local keep = uv.new_timer()
+    keep:start(10000, 0, function() end)
+    corosync.loop.run()
+    keep:close()
+    assert.equal(2, joins)
+    corosync.loop.run()
+    assert.is_true(group:is_active())
   end)
 
   it("stays out when it has left since handlers lag, until it is told to come back", function()
@@ -246,6 +316,58 @@ describe("a service whose connection is lost", function()
     serve_until(map, function() return told[5] == "spec.queued.1" end)
     assert(tracker:cancel())
     for i = 2, 3 do assert(other:delete("spec.queued." .. i)) end
+  end)
+
+  it("tells two losses in order", function()
+    local told = {}
+    local function say(what) return function() told[#told + 1] = what end end
+    local it = open("quorum", {
+      quorum_change = say "quorum", disconnected = say "disconnected", connected = say "connected",
+    })
+    for _ = 1, 2 do
+      assert(it:fetch(10))
+      assert(process.shutdown(it._handle:fd()))
+      assert.is_true(it:quorate())
+    end
+    serve_until(it, function() return #told == 7 end)
+    assert.same({ "quorum", "disconnected", "connected", "quorum", "disconnected", "connected", "quorum" }, told)
+  end)
+
+  it("gives its events one at a time as well, and is quiet between them", function()
+    local told = {}
+    local function say(what) return function() told[#told + 1] = what end end
+    local it = open("quorum", { disconnected = say "disconnected", connected = say "connected" })
+    assert(it:track())
+    local function receive_until(count)
+      assert(wait.until_true(function()
+        local event = it:receive()
+        told[#told + 1] = event
+        return #told == count and not event
+      end, 10))
+    end
+    receive_until(2)
+    assert(process.shutdown(it._handle:fd()))
+    receive_until(6)
+    assert.same({ "disconnected", "connected" }, { told[3], told[4] })
+    assert.same({ told[1], told[2] }, { told[5], told[6] })
+    assert.is_nil(it:timeout())
+    assert.is_false(it:wait(0.05))
+  end)
+
+  it("does not track again what the script has ended", function()
+    local told, back = 0, false
+    local it = open("quorum", {
+      quorum_change = function() told = told + 1 end,
+      connected = function() back = true end,
+    })
+    serve_until(it, function() return told == 1 end)
+    assert(it:untrack())
+    assert(process.shutdown(it._handle:fd()))
+    serve_until(it, function() return back end)
+    assert.is_false(it:wait(0.1))
+    assert.equal(1, told)
+    assert(it:track())
+    serve_until(it, function() return told == 2 end)
   end)
 
   it("connects for nothing that is no question to Corosync", function()

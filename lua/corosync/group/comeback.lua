@@ -49,11 +49,14 @@ function comeback.try(group)
   if joined then
     return
   end
+  local is_news = not EXPECTED[code] and message ~= last.told
   local ok, problem = schedule(group, last.tries + 1)
   if not ok then
     group:_tell_disconnected(problem)
-  elseif not EXPECTED[code] and message ~= last.told then
-    group._retry.told = message
+    return
+  end
+  group._retry.told = is_news and message or last.told
+  if is_news then
     handlers.report(group, message)
   end
 end

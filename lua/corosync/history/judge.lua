@@ -25,7 +25,7 @@ end
 local function prepare(case, number)
   case.number = number
   case.positions, case.all = index_of(case.stream)
-  case.straddles = {}
+  case.straddles, case.straddling = {}, {}
 end
 
 local function fits(case, block, offset)
@@ -117,10 +117,10 @@ end
 
 -- Corosync cuts messages into frames, and the frames of one message may be sent on two rings, some before and some
 -- after a change. Then only those deliver it who were on both with the sender. So what one has sent before a change
--- of ring and delivered after it, or never, others may miss (docs/testing.md).
+-- of ring and delivered after it, or never, others may miss (docs/testing.md). By position, and by digest for where
+-- equal messages cannot be told apart.
 local function find_straddling(case)
   local came_back = {}
-  case.straddles = {}
   for _, life in ipairs(case.lives) do
     for _, state in ipairs(life.states) do
       for _, delivery in ipairs(state.deliveries) do
@@ -130,8 +130,10 @@ local function find_straddling(case)
       end
     end
   end
-  for position in ipairs(case.stream) do
-    case.straddles[position] = came_back[position] ~= case.sent_in[position] or nil
+  for position, digest in ipairs(case.stream) do
+    if came_back[position] ~= case.sent_in[position] then
+      case.straddles[position], case.straddling[digest] = true, true
+    end
   end
 end
 
@@ -205,7 +207,7 @@ local function shared(court, life, state)
   local found, left_out = {}, 0
   for _, delivery in ipairs(state.deliveries) do
     local case = court.cases[life.group][delivery.sender]
-    if not case or not delivery.id or not case.straddles[delivery.id - case.number * 2 ^ 32] then
+    if not case or not case.straddling[delivery.digest] then
       found[#found + 1] = delivery.sender .. " " .. delivery.digest
     else
       left_out = left_out + 1
