@@ -1,6 +1,6 @@
 -- A leader: always the lowest member. All members agree, since all see the same configurations in the same order.
 --
---   cpgrun --lab 3 examples/leader.lua    then type:  kill_host(1)
+--   cpgrun --lab 3 examples/leader.lua    then type:  kill_host(1)  or:  kill(1)
 local leader
 
 function config_change(members)
@@ -18,4 +18,10 @@ function config_change(members)
       print(("%s leads"):format(tostring(leader)))
     end
   end
+end
+
+-- Corosync is gone from this node, and the others go on without it.
+function disconnected()
+  leader = nil
+  print("I follow nobody")
 end

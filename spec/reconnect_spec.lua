@@ -417,7 +417,7 @@ describe("a service whose connection is lost", function()
     assert.is_true(it:close())
     assert.equal("closed", select(3, it:dispatch()))
     assert.equal("closed", select(3, it:fd()))
-    assert.equal("not_connected", select(3, it:info()))
+    assert.equal("closed", select(3, it:info()))
     assert.is_true(it:close())
   end)
 
@@ -425,7 +425,16 @@ describe("a service whose connection is lost", function()
     assert.equal("access", select(3, service.cfg { daemon_user = 12345 }))
     assert.error_matches(function() service.cmap("icmap", 5) end, "bad argument #2 'handlers' to 'cmap'")
     assert.error_matches(function() service.quorum "x" end, "bad argument #1 'handlers' to 'quorum'")
-    assert.error_matches(function() service.quorum { quorum_chang = print } end, "unknown field")
+    local map = open "cmap"
+    for message, action in pairs {
+      ["#1 to 'quorum' %(unknown field 'quorum_chang'%)"] = function() service.quorum { quorum_chang = print } end,
+      ["#3 to 'set' %(invalid option 'uint32'%)"] = function() map:set("spec.x", 1, "uint32") end,
+      ["#2 to 'track' %(function expected, got string%)"] = function() map:track("spec.", "x") end,
+      ["#1 to 'get' %(string expected, got no value%)"] = function() map:get() end,
+    } do
+      local _, raised = pcall(action)
+      assert.matches("^spec/reconnect_spec.lua:%d+: bad argument " .. message, raised)
+    end
   end)
 
   it("is served by the loop", function()

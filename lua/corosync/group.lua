@@ -226,10 +226,12 @@ function Group:send_message(message, guarantee)
   end
   -- As persist does it, but for each message.
   local ok, why, code = self._handle:send(message, guarantee)
-  if code == "try_again" then
+  if ok then
+    return true
+  elseif code == "try_again" then
     return patience.try_again(self, "send to", why, "send", message, guarantee)
   end
-  return ok, why, code
+  return nil, why, code
 end
 
 --- This process's address as members see it, whether or not the group is active.

@@ -1,4 +1,5 @@
 -- A script's handlers: plain functions in a table, or the methods of a class.
+local is_near = require "corosync.spelling"
 local quoted = require "corosync.quoted"
 local traceback = require "corosync.traceback"
 
@@ -32,6 +33,15 @@ local function refuse(problem, ...)
   error(("bad argument #2 'handlers' to 'group' (" .. problem .. ")"):format(...), 5)
 end
 
+local function guess(name)
+  for meant in pairs(KNOWN) do
+    if is_near(name, meant) then
+      return (": did you mean '%s'?"):format(meant)
+    end
+  end
+  return ""
+end
+
 -- Raises for what corosync.group must not be given. A class may have what it likes, except a `settle` to count with.
 function handlers.check(given)
   if type(given) ~= "table" then
@@ -44,7 +54,7 @@ function handlers.check(given)
   end
   for name, value in pairs(given) do
     if not KNOWN[name] then
-      refuse("unknown field '%s'", tostring(name))
+      refuse("unknown field '%s'%s", tostring(name), guess(tostring(name)))
     elseif not KNOWN[name]:find(type(value), 1, true) then
       refuse("field '%s': %s expected, got %s", name, KNOWN[name], type(value))
     end

@@ -13,6 +13,7 @@
 -- @module corosync.service
 
 local backoff = require "corosync.backoff"
+local blaming = require "corosync.blame"
 local core = require "corosync.binding"
 local handlers = require "corosync.handlers"
 
@@ -349,17 +350,17 @@ local function ask_anew(self, name, ...)
   if not ok then
     return nil, message, code
   end
-  return self._handle[name](self._handle, ...)
+  return blaming(name, -1, self._handle[name], self._handle, ...)
 end
 
 -- Calls the handle's method; where the connection is lost, that of the next one, if Corosync is there.
 local function ask(self, name, ...)
   if self._closed then
-    return refuse(self, "ask", "it is closed", "not_connected")
+    return refuse(self, "ask", "it is closed", "closed")
   elseif not self._handle then
     return ask_anew(self, name, ...)
   end
-  local answers = pack(self._handle[name](self._handle, ...))
+  local answers = pack(blaming(name, -1, self._handle[name], self._handle, ...))
   if answers[1] == nil and answers[3] == "not_connected" then
     lose(self, answers[2])
     return ask_anew(self, name, ...)
@@ -452,7 +453,7 @@ local function open(name, given, opener)
     _seed = now() * 1e6 % 1e6,
   }, METATABLE)
   local ok
-  ok, message, code = connect(self)
+  ok, message, code = blaming(name, 0, connect, self)
   if not ok then
     gather:close()
     return nil, message, code

@@ -1,5 +1,5 @@
 -- The user's script: loading it, its name, its handlers.
-local is_near = require "cpgrun.spelling"
+local is_near = require "corosync.spelling"
 local traceback = require "corosync.traceback"
 
 local script = {}

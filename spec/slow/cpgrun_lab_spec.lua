@@ -235,6 +235,20 @@ describe("cpgrun --lab", function()
       assert.equal("2| I lead", line(it, "^2| I lead$"))
     end)
 
+    it("leader leads no more when its Corosync dies", function()
+      local it = program.start("cpgrun", "--lab", "3", "examples/leader.lua")
+      for node = 2, 3 do
+        line(it, ("^%d| 1:%%d+ leads$"):format(node), 20)
+        complaint(it, ("^%d| .*joined"):format(node))
+      end
+      it:write "kill(1)\n"
+      line(it, "^1| I follow nobody$")
+      line(it, "^2| I lead$")
+      it:write "restart(1)\n"
+      line(it, "^2| 1:%d+ leads$", 20)
+      assert.equal("1| I lead", line(it, "^1| I lead$"))
+    end)
+
     it("counter is equal after a partition", function()
       local it = program.start("cpgrun", "--lab", "3", "examples/counter.lua")
       local from = 1

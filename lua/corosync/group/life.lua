@@ -158,7 +158,10 @@ function life.join(group)
   if not ok and kept and STALE[code] then
     ok, message, code = try_to_join(group, join_patiently)
   end
-  return ok, message, code
+  if ok then
+    return true
+  end
+  return nil, message, code
 end
 
 -- What a method of the connection answers; where the group is not active, that of a new one if need be.

@@ -41,7 +41,10 @@ function patience.try_again(group, what, message, method, ...)
     wait = math.min(2 * wait, LONGEST_PAUSE)
     ok, message, code = handle[method](handle, ...)
   end
-  return ok, message, code
+  if ok then
+    return true
+  end
+  return nil, message, code
 end
 
 -- Calls a method of the handle, and again while Corosync cannot take it.
@@ -51,7 +54,10 @@ function patience.persist(group, what, method, ...)
   if code == "try_again" then
     return patience.try_again(group, what, message, method, ...)
   end
-  return ok, message, code
+  if ok then
+    return true
+  end
+  return nil, message, code
 end
 
 return patience
