@@ -306,12 +306,15 @@ install-cpgrun: cpgrun
 	for f in $(LUA_HOST:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f; done
 	install -D -m 644 docs/cpgrun.1 $(DESTDIR)$(MANDIR)/man1/cpgrun.1
 
-# Of the Lua that it is said for; the link to its archive may be another's.
+# Of the Lua that it is said for; what all share goes with the last.
 uninstall:
 	rm -rf $(DESTDIR)$(LUADIR)/corosync $(DESTDIR)$(LUADIR)/cpgrun
-	rm -f $(DESTDIR)$(LIBDIR)/corosync/core.so $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h $(DESTDIR)$(BINDIR)/cpgrun \
-		$(DESTDIR)$(ARCHIVEDIR)/lib$(EMBED).a $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a \
-		$(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc $(DESTDIR)$(MANDIR)/man1/cpgrun.1
+	rm -f $(DESTDIR)$(LIBDIR)/corosync/core.so $(DESTDIR)$(ARCHIVEDIR)/lib$(EMBED).a $(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc
+	rmdir $(DESTDIR)$(LIBDIR)/corosync 2>/dev/null || true
+	[ -e $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a ] || rm -f $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a
+	ls $(DESTDIR)$(PKGCONFIGDIR)/corosync-lua*.pc >/dev/null 2>&1 || rm -f $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h
+	ls -d $(DESTDIR)$(dir $(LUADIR))*/cpgrun >/dev/null 2>&1 \
+		|| rm -f $(DESTDIR)$(BINDIR)/cpgrun $(DESTDIR)$(MANDIR)/man1/cpgrun.1
 
 clean:
 	rm -rf build

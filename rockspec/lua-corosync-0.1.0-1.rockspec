@@ -25,6 +25,7 @@ build = {
   },
   install_target = "install-binding",
   install_variables = {
+    PREFIX = "$(PREFIX)",
     LUA = "$(LUA)",
     LIBDIR = "$(LIBDIR)",
     LUADIR = "$(LUADIR)",

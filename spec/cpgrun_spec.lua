@@ -34,7 +34,8 @@ describe("cpgrun", function()
     it("shows the versions", function()
       local code, out = program.run("cpgrun", "--version")
       assert.equal(0, code)
-      assert.matches("^cpgrun %d+%.%d+%.%d+\nLua 5%.%d[%.%d]*\nCorosync %d+%.%d+", out)
+      local lua = jit and "LuaJIT 2" or _VERSION
+      assert.matches("^cpgrun %d+%.%d+%.%d+\n" .. lua .. "[^\n]*\nCorosync %d+%.%d+", out)
     end)
 
     it("has each option of --help in the man page, and the other way round", function()

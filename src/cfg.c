@@ -33,7 +33,7 @@ then given by `reply_shutdown`.
 An answer to a request that is over does nothing. A handle that has itself asked for a shutdown, and tracks, is asked
 once more after any request was refused by silence, though nothing is left to answer: libcfg hides the difference.
 
-*Node ids* are whole numbers from 0 to 4294967295; others raise.
+_Node ids_ are whole numbers from 0 to 4294967295; others raise.
 @module corosync.cfg
 */
 

@@ -21,7 +21,7 @@ Corosync's configuration map: the userdata over libcmap. It also has the methods
       assert(map:dispatch())
     end
 
-*Keys* are 3 to 255 letters, digits and any of `._-/:`. *Values* have a type: "i8", "u8", "i16", "u16", "i32", "u32",
+_Keys_ are 3 to 255 letters, digits and any of `._-/:`. _Values_ have a type: "i8", "u8", "i16", "u16", "i32", "u32",
 "i64", "u64", "float", "double", "string" (without zero bytes) and "binary"; they have at most 16384 bytes, of which a
 string needs one for its end. Integers are exact: one that a number of this Lua cannot hold is an error, or nil where
 several values are given: in `each` and in a tracker's handler. The map is this node's own, and not kept over a restart.

@@ -13,7 +13,7 @@
 /***
 How events reach a script: methods that the handles of all of Corosync's libraries share.
 
-**Stack.** Corosync's libraries put a buffer of 1 MiB on the stack of the thread that dispatches: a thread that calls
+__Stack.__ Corosync's libraries put a buffer of 1 MiB on the stack of the thread that dispatches: a thread that calls
 `dispatch`, `receive` or `fetch`, of a handle or through a group or a loop, needs 2 MiB of stack. With glibc a program's
 threads have 8 MiB, where neither `pthread_attr_setstacksize` nor `ulimit -s` say otherwise. With less than 1152 KiB left
 these methods answer "no_stack" and have done nothing. Coroutines need no more, since they run on the stack of their

@@ -19,7 +19,7 @@
 What the handles of all of Corosync's libraries have in common.
 Run-time failures answer nil, a message for people, and a code for programs; wrong arguments raise.
 
-**Threads.** A handle belongs to its Lua state, and a process may have many states, each in its thread: they share
+__Threads.__ A handle belongs to its Lua state, and a process may have many states, each in its thread: they share
 nothing but a lock that opening and closing take, also of trackers, so that an open (15 ms) waits for another. C code of
 the same program that opens or closes Corosync handles itself does not know the lock: let it do so while no other thread
 does. Tables of libqb's, one for the handles of each library and one for trackers, move as they grow to 48 entries, and

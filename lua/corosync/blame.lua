@@ -3,11 +3,12 @@ local HERE = debug.getinfo(1, "S").source:match "^(.*[/\\])" or "@"
 
 -- Where the library was called, as in Lua's own messages.
 local function place()
-  local level, info = 2, nil
-  repeat
+  local level = 3
+  local info = debug.getinfo(level, "Sl")
+  while info and (info.currentline < 0 or info.source:sub(1, #HERE) == HERE) do
     level = level + 1
     info = debug.getinfo(level, "Sl")
-  until not info or info.currentline > 0 and info.source:sub(1, #HERE) ~= HERE
+  end
   return info and ("%s:%d: "):format(info.short_src, info.currentline) or ""
 end
 

@@ -121,7 +121,7 @@ end
 --   in milliseconds (1000); `transport`, "udpu" (the default) or "knet"; `timeout`, the longest wait in
 --   seconds (30); `output`, function(node, stream, line), called for each line of a daemon's log (stream
 --   "log") and of each program without an own `output` ("out", "err")
--- @treturn corosync.lab.Cluster or nil, message, code: "tools", "namespaces" or "network" (see `check`),
+-- @treturn corosync.lab.Cluster or nil, message, code: "tools", "namespaces" or "network" (what this machine lacks),
 --   "not_running" (a daemon ended, the message quotes its log), "timeout"
 function lab.start(options)
   if type(options) ~= "table" then options = { nodes = options } end

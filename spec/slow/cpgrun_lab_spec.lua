@@ -249,6 +249,29 @@ describe("cpgrun --lab", function()
       assert.equal("1| I lead", line(it, "^1| I lead$"))
     end)
 
+    it("in_lab runs what uses the binding by itself, and makes faults", function()
+      local script = file("alone.lua", [[
+        io.stdout:setvbuf "line"
+        local corosync = require "corosync"
+        local group
+        group = corosync.group("alone", {
+          config_change = function(members) print("members", #members) end,
+          disconnected = function()
+            print "lost"
+            corosync.loop.stop()
+          end,
+        })
+        assert(corosync.loop.add(group))
+        corosync.loop.run()
+      ]])
+      local it = program.start(os.getenv("LUA"):match "%S+$", "examples/in_lab.lua", "2", script)
+      line(it, "^1| members\t2$", 20)
+      line(it, "^2| members\t2$")
+      it:write "kill(1) kill(2)\n"
+      for node = 1, 2 do line(it, ("^%d| lost$"):format(node)) end
+      assert.same({ 0, 0 }, { assert(it:wait(15)) }, table.concat(it.errors, "\n"))
+    end)
+
     it("counter is equal after a partition", function()
       local it = program.start("cpgrun", "--lab", "3", "examples/counter.lua")
       local from = 1

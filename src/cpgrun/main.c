@@ -12,6 +12,9 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#ifdef LUA_JITLIBNAME
+#include <luajit.h>
+#endif
 #include <luv/luv.h>
 
 #include "../compat.h"
@@ -22,6 +25,12 @@
 
 #ifndef COROSYNC_VERSION
 #define COROSYNC_VERSION "unknown"
+#endif
+
+#ifdef LUA_JITLIBNAME
+#define LUA_NAME LUAJIT_VERSION
+#else
+#define LUA_NAME LUA_RELEASE
 #endif
 
 /* The field of the registry with the function that logs an error: set by cpgrun.host. */
@@ -160,7 +169,7 @@ static void push_facts(lua_State *L)
 	lua_setfield(L, -2, "program");
 	lua_pushliteral(L, COROSYNC_LUA_VERSION);
 	lua_setfield(L, -2, "version");
-	lua_pushliteral(L, LUA_RELEASE);
+	lua_pushliteral(L, LUA_NAME);
 	lua_setfield(L, -2, "lua");
 	lua_pushliteral(L, COROSYNC_VERSION);
 	lua_setfield(L, -2, "corosync");

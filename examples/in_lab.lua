@@ -1,0 +1,34 @@
+-- A place to try a program that uses the binding by itself, without cpgrun: runs it on each node of a private cluster.
+--
+--   lua5.4 examples/in_lab.lua 3 program.lua    then type, for instance:  kill(2)  restart(2)  pause(1)  resume(1)
+local lab = require "corosync.lab"
+local uv = require "luv"
+
+io.stdout:setvbuf "line"
+local cluster = assert(lab.start(tonumber(arg[1])))
+local input, running = uv.new_pipe(false), cluster.nodes
+
+local function ended()
+  running = running - 1
+  if running == 0 then
+    input:close()
+  end
+end
+
+for node = 1, cluster.nodes do
+  assert(cluster:run(node, { arg[-1], (table.unpack or unpack)(arg, 2) }, {
+    output = function(line) print(("%d| %s"):format(node, line)) end,
+    exit = ended,
+  }))
+end
+
+input:open(0)
+input:read_start(function(_, text)
+  for fault, node in (text or ""):gmatch "(%l[%l_]*)%((%d+)%)" do
+    -- Faults wait, in a coroutine without holding up the loop.
+    coroutine.wrap(function() print(fault, cluster[fault](cluster, tonumber(node))) end)()
+  end
+end)
+
+uv.run()
+cluster:stop()
