@@ -719,6 +719,14 @@ describe("a group made with a class", function()
     Class.__index = Class
     assert.equal(42, new(Class).answer)
   end)
+
+  it("is refused when the class has a method that was surely meant to be a handler", function()
+    local Class = { config_changed = function() end }
+    Class.__index = Class
+    raises("method 'config_changed': did you mean 'config_change'?", function() corosync.group("name", Class) end)
+    Class.config_change = function() end
+    assert(corosync.group("name", Class))
+  end)
 end)
 
 describe("a group whose daemon goes", function()

@@ -6,7 +6,7 @@ static const failure failure_array_too_long = {
 	"too_many", "Corosync takes at most 63 strings in one message: concatenate some"};
 static const failure failure_too_big = {"too_big",
 	"the message is longer than what Corosync delivers as one, which is max_message_size(), in Corosync 3 1047552 "
-	"bytes: send less, or open with split = true"};
+	"bytes: send it in parts, or open with split = true"};
 
 /* Adds the string at that index, which something else must keep alive. NULL, or that it is too much. */
 static const failure *add_part(lua_State *L, cpg_parts *p, int index)

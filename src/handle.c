@@ -20,11 +20,12 @@ What the handles of all of Corosync's libraries have in common.
 Run-time failures answer nil, a message for people, and a code for programs; wrong arguments raise.
 
 __Threads.__ A handle belongs to its Lua state, and a process may have many states, each in its thread: they share
-nothing but a lock that opening and closing take, also of trackers, so that an open (15 ms) waits for another. C code of
-the same program that opens or closes Corosync handles itself does not know the lock: let it do so while no other thread
-does. Tables of libqb's, one for the handles of each library and one for trackers, move as they grow to 48 entries, and
-after that every 32: a process that has so many open at once must open them before more than one of its threads
-dispatches.
+nothing but a lock that opening and closing take, also of trackers, so that an open (15 ms) waits for another. A fork
+waits for it as well, not to leave the child a lock that no thread of its own releases: while Corosync is stopped, and an
+open or a reader's leaving waits for it, so does a fork. C code of the same program that opens or closes Corosync handles
+itself does not know the lock: let it do so while no other thread does. Tables of libqb's, one for the handles of each
+library and one for trackers, move as they grow to 48 entries, and after that every 32: a process that has so many open at
+once must open them before more than one of its threads dispatches.
 @module corosync.handle
 */
 

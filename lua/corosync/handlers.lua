@@ -42,13 +42,30 @@ local function guess(name)
   return ""
 end
 
--- Raises for what corosync.group must not be given. A class may have what it likes, except a `settle` to count with.
+local CALLED = { "config_change", "disconnected", "message_received", "ring_change", "view_change" }
+
+-- A class may have what it likes, but for a method that was surely meant to be one of these, and none is: that one.
+local function misspelt(class)
+  for name, value in pairs(class) do
+    for _, meant in ipairs(type(name) == "string" and type(value) == "function" and CALLED or {}) do
+      if class[meant] == nil and is_near(name, meant) then
+        return name, meant
+      end
+    end
+  end
+end
+
+-- Raises for what corosync.group must not be given.
 function handlers.check(given)
   if type(given) ~= "table" then
     refuse("table expected, got %s", type(given))
   elseif handlers.is_class(given) then
     if given.settle ~= nil and type(given.settle) ~= "number" then
       refuse("field 'settle': number expected, got %s", type(given.settle))
+    end
+    local name, meant = misspelt(given)
+    if name then
+      refuse("method '%s': did you mean '%s'?", name, meant)
     end
     return
   end
