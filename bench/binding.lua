@@ -4,6 +4,7 @@
 --
 -- With READER in the environment a reader stands by.
 local core = require "corosync.core"
+local report = dofile "bench/report.lua"
 
 local name, count, size, window = arg[1], tonumber(arg[2]), tonumber(arg[3]), tonumber(arg[4])
 local now = core.now
@@ -71,11 +72,4 @@ while received < count do
   end
   dispatch()
 end
-began, cpu = now() - began, os.clock() - cpu
-local memory = io.open("/proc/self/status"):read("*a"):match "VmHWM:%s+(%d+)"
-print(("rate %.3f\ncpu %.9f\nmemory %d"):format(count / began, cpu / count, memory))
-if latencies then
-  table.sort(latencies)
-  print(("latency %.9f %.9f %.9f"):format(latencies[math.floor(count / 2) + 1],
-    latencies[math.floor(count * 99 / 100) + 1], latencies[count]))
-end
+report(count, now() - began, os.clock() - cpu, latencies)

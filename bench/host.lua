@@ -2,6 +2,7 @@
 --
 --   cpgrun --group GROUP host.lua COUNT SIZE WINDOW [latency]
 local core = require "corosync.binding"
+local report = dofile "bench/report.lua"
 
 local count, size, window = tonumber(arg[1]), tonumber(arg[2]), tonumber(arg[3])
 local now = core.now
@@ -41,17 +42,6 @@ local function top_up()
   end
 end
 
-local function report()
-  began, cpu = now() - began, os.clock() - cpu
-  local memory = io.open("/proc/self/status"):read("*a"):match "VmHWM:%s+(%d+)"
-  print(("rate %.3f\ncpu %.9f\nmemory %d"):format(count / began, cpu / count, memory))
-  if latencies then
-    table.sort(latencies)
-    print(("latency %.9f %.9f %.9f"):format(latencies[math.floor(count / 2) + 1],
-      latencies[math.floor(count * 99 / 100) + 1], latencies[count]))
-  end
-end
-
 function message_received(address, bytes)
   if address ~= own then
     return
@@ -65,7 +55,7 @@ function message_received(address, bytes)
     return top_up()
   end
   group.timeout = patience
-  report()
+  report(count, now() - began, os.clock() - cpu, latencies)
   require("corosync").loop.stop()
 end
 

@@ -22,6 +22,7 @@ local NODES = numbers("NODES", "1 3")
 -- What runs the work: the argv before the arguments. The first is what the others are compared with.
 local PROGRAMS = {
   { "C", os.getenv "PLAIN", "bench" },
+  { "least Lua 5.4", "lua5.4", "bench/least.lua", "bench" },
   { "Lua 5.4", "lua5.4", "bench/binding.lua", "bench" },
   { "Lua 5.4, reader", "env", "READER=1", "lua5.4", "bench/binding.lua", "bench" },
   { "LuaJIT", "env", "LUA_PATH=" .. os.getenv "JIT_PATH", "LUA_CPATH=" .. os.getenv "JIT_CPATH", "luajit",
