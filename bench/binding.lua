@@ -15,7 +15,7 @@ if arg[5] then
   sent_at, latencies = {}, {}
 end
 
-local handle, own
+local handle, own, top_up
 handle = assert(core.cpg.open {
   reader = os.getenv "READER" ~= nil,
   config_change = function(_, _, came)
@@ -30,13 +30,14 @@ handle = assert(core.cpg.open {
         latencies[received + 1] = now() - sent_at[received % window]
       end
       received = received + 1
+      return top_up()
     end
   end,
 })
 own = handle:address()
 assert(handle:join(name))
 
-local function top_up()
+function top_up()
   while sent < count and sent - received < window do
     if sent_at then
       sent_at[sent % window] = now()
@@ -64,7 +65,9 @@ while not joined do
 end
 local began, cpu = now(), os.clock()
 while received < count do
-  top_up()
+  if sent == received then
+    top_up()
+  end
   if sent > received then
     handle:wait()
   else

@@ -13,21 +13,14 @@ if arg[4] then
   sent_at, latencies = {}, {}
 end
 
-local patience
+local group, patience
 
 -- The field timeout is 0: Corosync is waited for only when no message is on its way, whose arrival would bring the next
 -- try.
-local function send()
-  local ok, problem, code = group:send_message(message)
-  if code == "timeout" and sent == received then
-    group.timeout = patience
-    ok, problem, code = group:send_message(message)
-    group.timeout = 0
-  end
-  if not ok and code ~= "timeout" then
-    error(problem)
-  end
-  return ok
+local function send_patiently()
+  group.timeout = patience
+  assert(group:send_message(message))
+  group.timeout = 0
 end
 
 local function top_up()
@@ -35,8 +28,13 @@ local function top_up()
     if sent_at then
       sent_at[sent % window] = now()
     end
-    if not send() then
+    local ok, problem, code = group:send_message(message)
+    if code == "timeout" and sent == received then
+      send_patiently()
+    elseif code == "timeout" then
       break
+    elseif not ok then
+      error(problem)
     end
     sent = sent + 1
   end
@@ -60,6 +58,7 @@ function message_received(address, bytes)
 end
 
 function started()
+  group = _G.group
   patience, group.timeout = group.timeout, 0
   own, began, cpu = group:address(), now(), os.clock()
   top_up()

@@ -1,6 +1,7 @@
 /*
  * The floor: plain C on libcpg, one thread, poll and dispatch. Joins a group, sends so many messages of so many bytes with
- * at most so many on their way, handles each, and prints what it cost, as bench/binding.lua does.
+ * at most so many on their way, each that is handled making room for the next, and prints what it cost, as
+ * bench/binding.lua does.
  *
  *   plain GROUP COUNT SIZE WINDOW [latency]
  */
@@ -58,6 +59,21 @@ static bench *of_id(cpg_handle_t id)
 	return context;
 }
 
+static void top_up(cpg_handle_t id, bench *b)
+{
+	struct iovec part = {.iov_base = b->message, .iov_len = b->size};
+
+	while (b->sent < b->count && b->sent - b->received < b->window) {
+		if (b->sent_at != NULL) {
+			b->sent_at[b->sent % b->window] = seconds();
+		}
+		if (cpg_mcast_joined(id, CPG_TYPE_AGREED, &part, 1) != CS_OK) {
+			break;
+		}
+		b->sent++;
+	}
+}
+
 static void on_message(
 	cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length)
 {
@@ -71,6 +87,7 @@ static void on_message(
 			b->latencies[b->received] = seconds() - b->sent_at[b->received % b->window];
 		}
 		b->received++;
+		top_up(id, b);
 	}
 }
 
@@ -88,21 +105,6 @@ static void on_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	(void)left_count;
 	for (i = 0; i < joined_count; i++) {
 		b->joined = b->joined || (joined[i].nodeid == b->node && joined[i].pid == b->pid);
-	}
-}
-
-static void top_up(cpg_handle_t id, bench *b)
-{
-	struct iovec part = {.iov_base = b->message, .iov_len = b->size};
-
-	while (b->sent < b->count && b->sent - b->received < b->window) {
-		if (b->sent_at != NULL) {
-			b->sent_at[b->sent % b->window] = seconds();
-		}
-		if (cpg_mcast_joined(id, CPG_TYPE_AGREED, &part, 1) != CS_OK) {
-			break;
-		}
-		b->sent++;
 	}
 }
 
@@ -161,7 +163,9 @@ int main(int argc, char **argv)
 	began = seconds();
 	cpu = cpu_seconds();
 	while (b.received < b.count) {
-		top_up(id, &b);
+		if (b.sent == b.received) {
+			top_up(id, &b);
+		}
 		turn(id, fd, &b);
 	}
 	began = seconds() - began;
