@@ -37,6 +37,7 @@
 --
 -- @module corosync.group
 
+local caller = require "corosync.caller"
 local cluster = require "corosync.cluster"
 local comeback = require "corosync.group.comeback"
 local core = require "corosync.binding"
@@ -70,9 +71,9 @@ end
 
 local function check_name(name)
   if type(name) ~= "string" then
-    error(("bad argument #1 'name' to 'group' (string expected, got %s)"):format(type(name)), 4)
+    caller.raise("bad argument #1 'name' to 'group' (string expected, got %s)", type(name))
   elseif name == "" or #name > LONGEST_NAME then
-    error(("bad argument #1 'name' to 'group' (1 to 128 bytes expected, got %d)"):format(#name), 4)
+    caller.raise("bad argument #1 'name' to 'group' (1 to 128 bytes expected, got %d)", #name)
   end
 end
 
@@ -193,7 +194,7 @@ end
 -- True when the group can send; or nil, message, code.
 local function wait_until_joined(group)
   if type(group) ~= "table" then
-    error("send_message is a method: call it with a colon, as group:send_message(message)", 3)
+    caller.raise "send_message is a method: call it with a colon, as group:send_message(message)"
   end
   if life.is_joining(group) then
     local function is_over() return not life.is_joining(group) end
@@ -326,8 +327,7 @@ local function metatable_of(given, base)
   }
 end
 
--- A group whose methods are those of `base`: Group, or for a loop of another kind what is derived from it. Raises in
--- the name of who called its caller.
+-- A group whose methods are those of `base`: Group, or for a loop of another kind what is derived from it.
 local function derive(base, name, handlers_or_class)
   check_name(name)
   handlers.check(handlers_or_class)
@@ -360,8 +360,7 @@ end
 -- answers "timeout") and `settle` (seconds without a change before a view is told, 0)
 -- @raise for a bad name, and for a field that it does not know
 local function new(name, handlers_or_class)
-  local group = derive(Group, name, handlers_or_class) -- no tail call: an error is the caller's, two levels up
-  return group
+  return derive(Group, name, handlers_or_class)
 end
 
 return { Group = Group, new = new, derive = derive }

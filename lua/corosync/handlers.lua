@@ -1,4 +1,5 @@
 -- A script's handlers: plain functions in a table, or the methods of a class.
+local caller = require "corosync.caller"
 local is_near = require "corosync.spelling"
 local quoted = require "corosync.quoted"
 local traceback = require "corosync.traceback"
@@ -30,7 +31,7 @@ function handlers.is_class(given)
 end
 
 local function refuse(problem, ...)
-  error(("bad argument #2 'handlers' to 'group' (" .. problem .. ")"):format(...), 5)
+  caller.raise("bad argument #2 'handlers' to 'group' (" .. problem .. ")", ...)
 end
 
 local function guess(name)

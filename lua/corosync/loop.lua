@@ -235,8 +235,8 @@ end
 
 --- Ends `run` after the handler that calls this. Groups stay members: deactivate them to leave, or run again.
 --
--- For a program's end rather than `os.exit(code, true)` in a handler: luv 1.44, which Debian 12 has, crashes when a state
--- is closed in the round in which a handle was, as the group's is when `disconnected` is called.
+-- For a program's end rather than `os.exit(code, true)` in a handler: luv 1.44, which Debian 12 has, crashes when a
+-- state is closed in the round in which a handle was, as the group's is when `disconnected` is called.
 function loop.stop()
   if dispatching then
     dispatching:stop()

@@ -36,6 +36,7 @@ local backoff = require "corosync.backoff"
 local core = require "corosync.binding"
 local base = require "corosync.group"
 local bells = require "corosync.bell"
+local caller = require "corosync.caller"
 local failure = require "corosync.failure"
 local quoted = require "corosync.quoted"
 local semaphore = require "ngx.semaphore"
@@ -423,17 +424,17 @@ end
 
 local function check_options(options)
   if type(options) ~= "table" then
-    error(("bad argument #3 'options' to 'group' (table expected, got %s)"):format(type(options)), 3)
+    caller.raise("bad argument #3 'options' to 'group' (table expected, got %s)", type(options))
   end
   for name, value in pairs(options) do
     if type(value) ~= OPTIONS[name] then
-      error(("bad argument #3 'options' to 'group' (field '%s': %s)"):format(tostring(name),
-        OPTIONS[name] and OPTIONS[name] .. " expected, got " .. type(value) or "unknown"), 3)
+      caller.raise("bad argument #3 'options' to 'group' (field '%s': %s)", tostring(name),
+        OPTIONS[name] and OPTIONS[name] .. " expected, got " .. type(value) or "unknown")
     end
   end
   if options.poll and not is_pause(options.poll) then
-    error(("bad argument #3 'options' to 'group' (field 'poll': 0.001 to %d seconds expected, got %g)"):format(
-      DAY, options.poll), 3)
+    caller.raise("bad argument #3 'options' to 'group' (field 'poll': 0.001 to %d seconds expected, got %g)", DAY,
+      options.poll)
   end
 end
 

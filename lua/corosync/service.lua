@@ -14,6 +14,7 @@
 
 local backoff = require "corosync.backoff"
 local blaming = require "corosync.blame"
+local caller = require "corosync.caller"
 local core = require "corosync.binding"
 local handlers = require "corosync.handlers"
 
@@ -413,7 +414,7 @@ end
 local function forwarded(name)
   return function(self, ...)
     if type(self) ~= "table" then
-      error(("%s is a method: call it with a colon, as cmap:%s(...)"):format(name, name), 2)
+      caller.raise("%s is a method: call it with a colon, as cmap:%s(...)", name, name)
     end
     return ask(self, name, ...)
   end
@@ -463,7 +464,7 @@ end
 
 local function check_handlers(index, given, name)
   if given ~= nil and type(given) ~= "table" then
-    error(("bad argument #%d 'handlers' to '%s' (table expected, got %s)"):format(index, name, type(given)), 3)
+    caller.raise("bad argument #%d 'handlers' to '%s' (table expected, got %s)", index, name, type(given))
   end
   return given or {}
 end

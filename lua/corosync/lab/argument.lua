@@ -2,22 +2,9 @@
 -- @module corosync.lab.argument
 
 local uv = require "luv"
+local caller = require "corosync.caller"
 
 local argument = {}
-
--- "@…/corosync/lab": the start of the source of every file of the lab.
-local OURS = debug.getinfo(1, "S").source:gsub("/[^/]*$", "")
-
--- The level of the first function outside the lab, for the function that called this one.
-local function caller_level()
-  local level = 2
-  local info = debug.getinfo(level, "S")
-  while info and (info.source:sub(1, #OURS) == OURS or info.what == "tail") do
-    level = level + 1
-    info = debug.getinfo(level, "S")
-  end
-  return level - 1
-end
 
 --- Raises unless an argument is right.
 -- @tparam boolean right
@@ -26,7 +13,7 @@ end
 -- @tparam string problem what was expected
 function argument.check(right, name, method, problem)
   if not right then
-    error(("bad argument '%s' to '%s' (%s)"):format(name, method, problem), caller_level())
+    caller.raise("bad argument '%s' to '%s' (%s)", name, method, problem)
   end
 end
 
