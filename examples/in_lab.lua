@@ -6,29 +6,26 @@ local uv = require "luv"
 
 io.stdout:setvbuf "line"
 local cluster = assert(lab.start(tonumber(arg[1])))
-local input, running = uv.new_pipe(false), cluster.nodes
-
-local function ended()
-  running = running - 1
-  if running == 0 then
-    input:close()
-  end
-end
+local running = cluster.nodes
 
 for node = 1, cluster.nodes do
   assert(cluster:run(node, { arg[-1], (table.unpack or unpack)(arg, 2) }, {
     output = function(line) print(("%d| %s"):format(node, line)) end,
-    exit = ended,
+    exit = function() running = running - 1 end,
   }))
 end
 
-input:open(0)
-input:read_start(function(_, text)
-  for fault, node in (text or ""):gmatch "(%l[%l_]*)%((%d+)%)" do
-    -- Faults wait, in a coroutine without holding up the loop.
-    coroutine.wrap(function() print(fault, cluster[fault](cluster, tonumber(node))) end)()
-  end
-end)
+local kind = uv.guess_handle(0)
+if kind == "tty" or kind == "pipe" then
+  local input = uv.new_pipe(false)
+  input:open(0)
+  input:read_start(function(_, text)
+    for fault, node in (text or ""):gmatch "(%l[%l_]*)%((%d+)%)" do
+      -- Faults wait, in a coroutine without holding up the loop.
+      coroutine.wrap(function() print(fault, cluster[fault](cluster, tonumber(node))) end)()
+    end
+  end)
+end
 
-uv.run()
+cluster:wait_for(function() return running == 0 end, math.huge)
 cluster:stop()
