@@ -319,7 +319,7 @@ uninstall:
 	rmdir $(DESTDIR)$(LIBDIR)/corosync 2>/dev/null || true
 	[ -e $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a ] || rm -f $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a
 	ls $(DESTDIR)$(PKGCONFIGDIR)/corosync-lua*.pc >/dev/null 2>&1 || rm -f $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h
-	ls -d $(DESTDIR)$(dir $(LUADIR))*/cpgrun >/dev/null 2>&1 \
+	ls -d $(DESTDIR)$(dir $(LUADIR))*/cpgrun/main.lua >/dev/null 2>&1 \
 		|| rm -f $(DESTDIR)$(BINDIR)/cpgrun $(DESTDIR)$(MANDIR)/man1/cpgrun.1
 
 clean:

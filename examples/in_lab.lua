@@ -3,15 +3,18 @@
 --   lua5.4 examples/in_lab.lua 3 program.lua    then type, for instance:  kill(2)  restart(2)  pause(1)  resume(1)
 local lab = require "corosync.lab"
 local uv = require "luv"
+local wait = require "corosync.lab.wait"
 
 io.stdout:setvbuf "line"
 local cluster = assert(lab.start(tonumber(arg[1])))
-local running = cluster.nodes
+local running, worst = cluster.nodes, 0
 
 for node = 1, cluster.nodes do
   assert(cluster:run(node, { arg[-1], (table.unpack or unpack)(arg, 2) }, {
     output = function(line) print(("%d| %s"):format(node, line)) end,
-    exit = function() running = running - 1 end,
+    exit = function(code)
+      running, worst = running - 1, math.max(worst, code)
+    end,
   }))
 end
 
@@ -22,10 +25,13 @@ if kind == "tty" or kind == "pipe" then
   input:read_start(function(_, text)
     for fault, node in (text or ""):gmatch "(%l[%l_]*)%((%d+)%)" do
       -- Faults wait, in a coroutine without holding up the loop.
-      coroutine.wrap(function() print(fault, cluster[fault](cluster, tonumber(node))) end)()
+      coroutine.wrap(function()
+        print(fault, wait.call(function() assert(cluster[fault](cluster, tonumber(node))) end))
+      end)()
     end
   end)
 end
 
 cluster:wait_for(function() return running == 0 end, math.huge)
 cluster:stop()
+os.exit(worst)

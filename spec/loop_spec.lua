@@ -346,7 +346,8 @@ describe("the loop", function()
       if seen == 20 then loop.stop() end
     end }
     assert(loop.add(group))
-    after(0, function()
+    -- Not in the first round, which looks at the group anyway.
+    after(50, function()
       send_numbers(group, 20)
       uv.sleep(200) -- long enough for the reader
       must(group:wait_for(function() return seen >= 3 end))
@@ -667,6 +668,15 @@ describe("handles in the loop", function()
     loop.unref(map)
     run()
     assert.equal(0, seen)
+    -- Until it is added anew.
+    loop.remove(map)
+    assert(loop.add(map))
+    after(50, function() loop.remove(map) end)
+    local began = uv.now()
+    run()
+    assert.is_true(uv.now() - began >= 50)
+    assert(loop.add(map))
+    loop.unref(map)
     -- They are served for as long as something else keeps it running.
     local group = new()
     assert(loop.add(group))

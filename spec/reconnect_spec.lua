@@ -154,6 +154,31 @@ describe("a group whose connection is lost", function()
     assert.same({ "true, 1", "lost", "true, 1" }, told)
   end)
 
+  it("notices the loss while a view is overdue, after what had come before", function()
+    local told = {}
+    local group = groups.new {
+      view_change = function() end,
+      message_received = function(_, message) told[#told + 1] = message end,
+      disconnected = function() told[#told + 1] = "lost" end,
+    }
+    assert(group:activate())
+    -- One event at a time, and then no turn for the view that it makes due.
+    assert(wait.until_true(function()
+      group:dispatch(1)
+      return group._overdue
+    end, 10))
+    for _ = 1, 3 do assert(group:send_message "before") end
+    assert(group._handle:wait(10))
+    assert(process.shutdown(group._views:fd()))
+    local rounds = 0
+    assert(group:wait_for(function()
+      rounds = rounds + 1
+      return told[#told] == "lost"
+    end))
+    assert.equal("before", told[1])
+    assert.is_true(rounds < 100)
+  end)
+
   it("gives no old view when what tells of quorum is lost", function()
     local group, seen = lasting()
     assert(group:view())
@@ -177,6 +202,31 @@ describe("a group whose connection is lost", function()
     assert(groups.reaches(group, "joined"))
   end)
 
+  it("comes back in the loop when only its view was asked for and could not be given", function()
+    local seen
+    local group = lasting { disconnected = function() seen = "lost" end, config_change = function()
+      if seen == "lost" then corosync.loop.stop() end
+    end }
+    assert(group:view())
+    assert(corosync.loop.add(group))
+    local timer, code = uv.new_timer(), nil
+    timer:start(50, 0, function()
+      process.shutdown(group._views:fd())
+      code = select(3, group:view())
+    end)
+    local late = uv.new_timer()
+    late:start(10000, 0, function()
+      seen = "late"
+      corosync.loop.stop()
+    end)
+    corosync.loop.run()
+    timer:close()
+    late:close()
+    assert.equal("not_connected", code)
+    assert.equal("lost", seen)
+    assert(groups.eventually(function() return group:view() end))
+  end)
+
   it("stays unreferenced in the loop", function()
     local joins = 0
     local group = lasting { config_change = function(_, _, joined)
@@ -185,7 +235,12 @@ describe("a group whose connection is lost", function()
     end }
     assert(corosync.loop.add(group))
     corosync.loop.unref(group)
+    local late = uv.new_timer()
+    late:start(10000, 0, corosync.loop.stop)
+    late:unref()
     corosync.loop.run()
+    late:close()
+    assert.equal(1, joins)
     lose(group)
     local keep = uv.new_timer()
     keep:start(10000, 0, function() end)
@@ -352,6 +407,64 @@ describe("a service whose connection is lost", function()
     assert.same({ told[1], told[2] }, { told[5], told[6] })
     assert.is_nil(it:timeout())
     assert.is_false(it:wait(0.05))
+  end)
+
+  it("is stopped by a handler of its being there again, before its events", function()
+    local told, it = {}, nil
+    it = open("quorum", {
+      quorum_change = function() told[#told + 1] = "quorum" end,
+      connected = function()
+        told[#told + 1] = "connected"
+        it:stop()
+      end,
+    })
+    serve_until(it, function() return #told == 1 end)
+    assert(process.shutdown(it._handle:fd()))
+    serve_until(it, function() return it:is_connected() and #told == 2 end)
+    assert(it._handle:wait(10))
+    assert.same({ "quorum", "connected" }, told)
+    serve_until(it, function() return #told == 3 end)
+    assert.equal("quorum", told[3])
+  end)
+
+  it("has trackers without a function for who receives, and none of a cancelled one's changes", function()
+    local map, other = open "cmap", open "cmap"
+    local tracker = assert(map:track "spec.received.")
+    assert(other:set("spec.received.1", 1, "u8"))
+    local event, kind, key
+    assert(wait.until_true(function()
+      event, kind, key = map:receive()
+      return event
+    end, 10))
+    assert.same({ "change", "add", "spec.received.1" }, { event, kind, key })
+    assert(other:set("spec.received.2", 2, "u8"))
+    assert(map:fetch(10))
+    assert(process.shutdown(map._handle:fd()))
+    assert(map:get "totem.version")
+    assert(tracker:cancel())
+    assert(wait.until_true(function()
+      assert.is_nil((map:receive()))
+      return not map._before[1]
+    end, 10))
+    for i = 1, 2 do assert(other:delete("spec.received." .. i)) end
+    assert.is_nil((map:receive()))
+    assert.error_matches(function() map:track("spec.", false) end, "function expected")
+  end)
+
+  it("comes back also when a try raises, and reports that", function()
+    local problem, back
+    local it = open("quorum", {
+      error = function(message) problem = message end,
+      connected = function() back = true end,
+    })
+    local opener = it._open
+    it._open = function()
+      it._open = opener
+      error "not enough memory"
+    end
+    assert(process.shutdown(it._handle:fd()))
+    serve_until(it, function() return back end)
+    assert.matches("not enough memory", problem)
   end)
 
   it("does not track again what the script has ended", function()

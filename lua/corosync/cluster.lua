@@ -2,6 +2,7 @@
 -- A connection is opened at the first question and kept, since each costs 3 MB of shared memory and 15 ms.
 -- @module corosync.cluster
 
+local blaming = require "corosync.blame"
 local core = require "corosync.binding"
 
 local cluster = {}
@@ -65,7 +66,7 @@ end
 -- @return an integer, a float or a string, as the key is typed; and the type's name
 -- @error nil, message, code: "not_exist", "invalid_param", "not_connected"
 function cluster.cmap_get(key, daemon_user)
-  return ask("cmap", daemon_user, "get", key)
+  return blaming("cmap_get", -1, ask, "cmap", daemon_user, "get", key)
 end
 
 return cluster

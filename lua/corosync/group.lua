@@ -171,6 +171,11 @@ end
 -- @error nil, message, code: "timeout", "dispatching", "not_joined"
 function Group:wait_for(predicate, seconds, what)
   seconds = seconds or self.timeout
+  if type(predicate) ~= "function" then
+    caller.raise("bad argument #1 to 'wait_for' (function expected, got %s)", type(predicate))
+  elseif type(seconds) ~= "number" then
+    caller.raise("bad argument #2 to 'wait_for' (number expected, got %s)", type(seconds))
+  end
   local deadline = now() + seconds
   if self._loop then
     self._loop.wake(self) -- for what is fetched here, and not handled
@@ -272,6 +277,9 @@ function Group:view()
   end
   if not self._gather then
     ok, message, code = self._views:fetch(self._loop and self._loop.patience or self.timeout)
+    if not ok and self._loop then
+      self._loop.wake(self) -- for dispatch to see it too
+    end
     if not ok then
       return nil, message, code
     elseif (self._views:due(self.settle) or 1) <= 0 then

@@ -2,6 +2,7 @@
 -- processes share it (`require "luv"`).
 -- @module corosync.loop
 
+local caller = require "corosync.caller"
 local uv = require "luv"
 
 local loop = {}
@@ -106,11 +107,14 @@ end
 -- @treturn boolean true
 -- @error nil, message, code, as the group's `activate` or the handle's `fd`
 function loop.add(object, disconnected)
+  if not watched[object] and object ~= nil then
+    unreferenced[object] = nil
+  end
   if not is_group(object) then
     if is_handle(object) then
       return loop.watch(object, disconnected)
     end
-    error(("bad argument #1 'object' to 'add' (group or handle expected, got %s)"):format(type(object)), 2)
+    caller.raise("bad argument #1 'object' to 'add' (group or handle expected, got %s)", type(object))
   end
   object._loop = loop
   local ok, message, code = object:activate()
@@ -224,7 +228,7 @@ end
 -- @raise when the loop runs already
 function loop.run()
   if running then
-    error("corosync.loop.run: the loop is running already", 2)
+    caller.raise "corosync.loop.run: the loop is running already"
   end
   running = true
   close_stale()

@@ -101,6 +101,8 @@ local function nudge(group)
   end
 end
 
+light.wake = nudge
+
 -- Whoever waits for something looks at it again.
 local function tell_waiting(group)
   if group._waiters > 0 then

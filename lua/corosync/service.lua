@@ -69,14 +69,23 @@ local function open_handle(self)
   return handle, message, code
 end
 
+-- Those of lost connections that have not told all are kept, to be cancelled as well.
+local function add_tracker(self, tracker, new)
+  local first = self._before[1]
+  if not first or not first.handle then
+    tracker._trackers = {}
+  end
+  table.insert(tracker._trackers, new)
+end
+
 -- Everything that was told to the last handle, told to this one.
 local function restore(self, handle)
   for tracker in pairs(self._trackers) do
-    local message, code
-    tracker._tracker, message, code = handle:track(tracker._key, tracker._handler)
-    if not tracker._tracker then
+    local new, message, code = handle:track(tracker._key, tracker._handler)
+    if not new then
       return nil, message, code
     end
+    add_tracker(self, tracker, new)
   end
   if self._tracks then
     return handle:track()
@@ -138,7 +147,7 @@ end
 
 -- Tells what comes before the next connection's events: by `dispatch`, not within the call that has met a loss.
 local function tell_words(self)
-  while self._before[1] and self._before[1].name and not self._closed do
+  while self._before[1] and self._before[1].name and not self._closed and not self._stopped do
     local word = table.remove(self._before, 1)
     if self._handlers[word.name] then
       protected(self, self._handlers[word.name], word.message)
@@ -163,9 +172,17 @@ local function come_back(self)
   return ok, message, code
 end
 
+-- A try that raises, when memory is refused or by a finalizer, must not be the last.
 local function come_back_in_time(self)
-  if now() >= self._retry_at and not come_back(self) then
+  if now() < self._retry_at then
+    return
+  end
+  local ok, back = pcall(come_back, self)
+  if not ok or not back then
     schedule_retry(self)
+  end
+  if not ok then
+    report(self, back)
   end
 end
 
@@ -200,7 +217,12 @@ function Service:dispatch(budget)
   if self._closed then
     return refuse(self, "dispatch", "it is closed", "closed")
   end
+  self._stopped = false
   tell_words(self)
+  if self._stopped and not self._closed then
+    arm(self)
+    return 0, true
+  end
   local handle, handled, more, code = oldest(self), 0, false, nil
   if handle then
     handled, more, code = handle:dispatch(budget)
@@ -240,6 +262,7 @@ function Service:receive()
   if self._closed then
     return refuse(self, "receive from", "it is closed", "closed")
   end
+  self._stopped = false
   tell_words(self)
   local handle = oldest(self)
   if handle then
@@ -252,6 +275,7 @@ end
 
 --- Ends the running dispatch after the handler that calls this; without one it does nothing.
 function Service:stop()
+  self._stopped = true
   local handle = oldest(self)
   if handle then
     handle:stop()
@@ -334,12 +358,11 @@ Tracker.__index = Tracker
 -- @treturn boolean true
 -- @error nil, message, code, as the map's tracker
 function Tracker:cancel()
-  local ok, message, code = true, nil, nil
-  if self._service._trackers[self] and self._tracker then
-    ok, message, code = self._tracker:cancel()
-  end
-  if not ok and code ~= "not_connected" then
-    return nil, message, code
+  for _, each in ipairs(self._trackers) do
+    local ok, message, code = each:cancel()
+    if not ok then
+      return nil, message, code
+    end
   end
   self._service._trackers[self] = nil
   return true
@@ -370,18 +393,14 @@ local function ask(self, name, ...)
 end
 
 local function track_key(self, key, handler)
-  local lasting = setmetatable({ _service = self, _key = key }, Tracker)
-  local message, code
-  -- A change may still come from a connection that is lost. What is no function is refused by the map.
-  lasting._handler = type(handler) ~= "function" and handler or guarded(function(...)
-    if self._trackers[lasting] then
-      return handler(...)
-    end
-  end)
-  lasting._tracker, message, code = ask(self, "track", key, lasting._handler)
-  if not lasting._tracker then
+  if type(handler) == "function" then
+    handler = guarded(handler)
+  end
+  local tracker, message, code = ask(self, "track", key, handler)
+  if not tracker then
     return nil, message, code
   end
+  local lasting = setmetatable({ _service = self, _key = key, _handler = handler, _trackers = { tracker } }, Tracker)
   self._trackers[lasting] = true
   return lasting
 end
@@ -446,6 +465,7 @@ local function open(name, given, opener)
     _gather = gather,
     _open = opener,
     _trackers = {},
+    _stopped = false,
     _tracks = nil, -- whether the script has asked for it, or ended it
     _tries = 0,
     -- What is told before the present connection's events, in order: handles that are lost and have not told all, and

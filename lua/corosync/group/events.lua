@@ -36,7 +36,9 @@ local function fetch_views(group, more)
   local ok, message, code = group._views:fetch()
   if ok or not FATAL[code] then
     return true, more
-  elseif not more and not group._handle:wait(0) then
+  end
+  group._overdue = false -- no event must wait for a view that does not come
+  if not more and not group._handle:wait(0) then
     group:_lose(message, code)
     return false, false
   end
