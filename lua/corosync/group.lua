@@ -366,7 +366,8 @@ end
 -- `window`, `reader` and `daemon_user` are as for @{corosync.cpg}'s open, `settle` sets the field of that name.
 -- @treturn Group with the fields `name`, `timeout` (seconds, 10; with 0 a send that Corosync cannot take at once
 -- answers "timeout") and `settle` (seconds without a change before a view is told, 0)
--- @raise for a bad name, and for a field that it does not know
+-- @raise for a bad name, for a field that it does not know, and for a class with a method that was surely meant to be a
+-- handler, as `config_changed`
 local function new(name, handlers_or_class)
   return derive(Group, name, handlers_or_class)
 end
