@@ -107,14 +107,15 @@ end
 -- @treturn boolean true
 -- @error nil, message, code, as the group's `activate` or the handle's `fd`
 function loop.add(object, disconnected)
-  if not watched[object] and object ~= nil then
+  local found_group = is_group(object)
+  if not found_group and not is_handle(object) then
+    caller.raise("bad argument #1 'object' to 'add' (group or handle expected, got %s)", type(object))
+  end
+  if not watched[object] then
     unreferenced[object] = nil
   end
-  if not is_group(object) then
-    if is_handle(object) then
-      return loop.watch(object, disconnected)
-    end
-    caller.raise("bad argument #1 'object' to 'add' (group or handle expected, got %s)", type(object))
+  if not found_group then
+    return loop.watch(object, disconnected)
   end
   object._loop = loop
   local ok, message, code = object:activate()

@@ -191,9 +191,10 @@ function life.leave(group)
     group._state = "leaving"
   elseif code == "not_connected" then
     life.disconnect(group)
-    return true
+  else
+    return nil, message, code
   end
-  return ok, message, code
+  return true
 end
 
 -- The group has left, and its script has heard of it.

@@ -54,10 +54,7 @@ function patience.persist(group, what, method, ...)
   if code == "try_again" then
     return patience.try_again(group, what, message, method, ...)
   end
-  if ok then
-    return true
-  end
-  return nil, message, code
+  return ok, message, code
 end
 
 return patience
