@@ -76,7 +76,7 @@ LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/group/*.lua lua/corosync/history/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
-.PHONY: all binding cpgrun nginx-binding demo check lint format coverage specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-leavers docs install install-binding install-cpgrun uninstall deps clean
+.PHONY: all binding cpgrun nginx-binding demo check lint format coverage specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-leavers show-storm docs install install-binding install-cpgrun uninstall deps clean
 
 all: binding cpgrun
 
@@ -209,6 +209,10 @@ $(BUILD)/soak/%: soak/%.c
 
 show-frames show-leavers: show-%: all $(BUILD)/soak/%
 	@LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA) soak/$*.lua $(BUILD)/soak/$*
+
+# The same, of the daemons alone.
+show-storm: all
+	@LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA) soak/storm.lua
 
 # Many rounds of what `make check` does a few of.
 tsan: all $(SPEC_PROGRAMS)

@@ -4,6 +4,7 @@ local faults = require "cpgrun.faults"
 local history = require "corosync.history"
 local lab = require "corosync.lab"
 local log = require "cpgrun.log"
+local storm = require "cpgrun.storm"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
@@ -144,6 +145,10 @@ local function settle(session)
   end
   session.log(("%6.1f s  all is made whole"):format(session.clock()))
   local ok, message = session.cluster:wait_members(nodes, RING)
+  if not ok and storm.rages(session.cluster) then
+    session.faults:calm()
+    ok, message = session.cluster:wait_members(nodes, RING)
+  end
   if not ok then
     error(message, 0)
   end
@@ -321,6 +326,9 @@ local function tell_verdict(session, chosen)
     figures.deliveries or 0, chosen.seed)
   for name, number in pairs(session.exempted) do
     say("known of Corosync: %s, %d times", name, number)
+  end
+  if session.faults.storms > 0 then
+    say("known of Corosync: daemons that come to no ring, %d times", session.faults.storms)
   end
   tell_problems(session)
   if session.failure then

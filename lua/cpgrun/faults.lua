@@ -1,4 +1,5 @@
 -- Random faults on a lab, the same ones for the same seed.
+local storm = require "cpgrun.storm"
 local wait = require "corosync.lab.wait"
 
 local Faults = {}
@@ -32,6 +33,23 @@ end
 local function must(ok, message)
   if not ok then
     error(message, 0)
+  end
+end
+
+-- Ends a storm of requests to join, which no healing ends.
+function Faults:calm()
+  self:_tell "the daemons come to no ring: all are killed and restarted"
+  must(storm.calm(self.cluster))
+  self._paused = {}
+  self.storms = self.storms + 1
+end
+
+function Faults:_restart(node)
+  local ok, message, code = self.cluster:restart(node)
+  if code == "timeout" and storm.rages(self.cluster) then
+    self:calm()
+  else
+    must(ok, message)
   end
 end
 
@@ -98,7 +116,7 @@ function kinds.restart(self)
     return false
   end
   self:_tell("restart(%d)", node)
-  must(self.cluster:restart(node))
+  self:_restart(node)
   self._dead[node] = nil
   return true
 end
@@ -111,7 +129,7 @@ function kinds.kill_and_restart(self)
   end
   self:_tell("kill(%d) and restart it at once", node)
   must(self.cluster:kill(node))
-  must(self.cluster:restart(node))
+  self:_restart(node)
   return true
 end
 
@@ -182,7 +200,7 @@ function Faults:end_all()
     self._is_split = false
   end
   for node in pairs(self._dead) do
-    must(self.cluster:restart(node))
+    self:_restart(node)
   end
   self._dead = {}
   for node = 1, self.nodes do
@@ -196,7 +214,7 @@ end
 -- for each fault.
 return function(cluster, hosts, seed, clock, log)
   return setmetatable({
-    cluster = cluster, hosts = hosts, nodes = cluster.nodes, count = 0,
+    cluster = cluster, hosts = hosts, nodes = cluster.nodes, count = 0, storms = 0,
     _state = seed % 2147483646 + 1, _clock = clock, _log = log, _dead = {}, _paused = {}, _is_split = false,
   }, Faults)
 end
