@@ -212,7 +212,7 @@ show-frames show-leavers: show-%: all $(BUILD)/soak/%
 
 # The same, of the daemons alone.
 show-storm: all
-	@LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA) soak/storm.lua
+	@LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA) soak/storm.lua $(TRANSPORT)
 
 # Many rounds of what `make check` does a few of.
 tsan: all $(SPEC_PROGRAMS)

@@ -1,9 +1,9 @@
 -- Leads six daemons, and nothing but daemons, to a storm of requests to join.
 --
--- Each half of a split network has lost a member and holds it for failed, but another one does not answer, so that the
--- half is no ring yet. When the halves meet now, each names a failed member that the other does not, and neither takes the
--- other's word: a daemon takes that of its last ring's members alone. It answers each request by its own, at once, and its
--- time to wait for an agreement begins anew, so that it is never up.
+-- Each half of a split network has lost a member and holds it for failed, but another one does not answer, so that
+-- the half is no ring yet. When the halves meet now, each names a failed member that the other does not, and neither
+-- takes the other's word: a daemon takes that of its last ring's members alone. It answers each request by its own, at
+-- once, and its time to wait for an agreement begins anew, so that it is never up.
 local storm = require "cpgrun.storm"
 
 local function await(cluster, what, predicate)

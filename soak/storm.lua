@@ -1,14 +1,14 @@
 -- Shows, with Corosync's daemons alone, that they may come to no ring although all links are whole: they answer each
 -- other's requests to join without end.
 --
---   storm.lua [SECONDS] [TRANSPORT]
+--   storm.lua [TRANSPORT]
 local gather = require "soak.gathering"
 local lab = require "corosync.lab"
 local storm = require "cpgrun.storm"
 
-local seconds, transport = tonumber(arg[1] or 30), arg[2]
+local SECONDS = 30
 
-local cluster = assert(lab.start { nodes = 6, transport = transport })
+local cluster = assert(lab.start { nodes = 6, transport = arg[1] })
 gather(cluster)
 
 local function tell(state)
@@ -19,8 +19,8 @@ local function tell(state)
 end
 
 tell "when the network is whole"
-local is_ring, message = cluster:wait_members({ 1, 2, 4, 5 }, seconds)
-tell(("after %g s more"):format(seconds))
+local is_ring, message = cluster:wait_members({ 1, 2, 4, 5 }, SECONDS)
+tell(("after %g s more"):format(SECONDS))
 print(is_ring and "They are one ring." or message)
 assert(storm.calm(cluster))
 assert(cluster:wait_members({ 1, 2, 4, 5 }, 30))
