@@ -373,7 +373,8 @@ static int method_receive(lua_State *L)
 /***
 Moves what waits at the daemon into this handle's queue and calls no handler: for whoever must wait inside one.
 @function handle:fetch
-@tparam[opt=0] number seconds the longest to wait for something to come from the daemon, whether or not events are queued
+@tparam[opt=0] number seconds the longest to wait for something to come from the daemon, whether or not events are
+queued; while some are, what a reader takes meanwhile is not noticed
 @treturn boolean whether events are now queued
 @error nil, message, code: "not_connected", "closed", "wrong_process", "dispatching", "no_stack"
 */
@@ -388,7 +389,8 @@ static int method_fetch(lua_State *L)
 	if (why != NULL) {
 		return handle_fail(L, h, "fetch from", why);
 	}
-	(void)waiting_readable(L, h->fd, false, seconds);
+	/* While something is queued, what the reader holds stays there, for its turn. */
+	(void)waiting_readable(L, queue_head(&h->queue) != NULL ? h->fd : handle_descriptor(h), false, seconds);
 	/* A hook may have closed it meanwhile. */
 	if (h->state == HANDLE_OPEN) {
 		(void)fetch(h, INTAKE_EVENTS, SIZE_MAX);

@@ -174,6 +174,21 @@ function Cluster:heal()
   return self.namespaces:connect(bridge_of)
 end
 
+--- Disturbs what a node sends and receives, by the kernel's traffic control; or no more. The node's link stays whole
+-- and where it is: partitions and disturbances know nothing of each other.
+-- @tparam number node
+-- @tparam[opt] string discipline what [tc](https://man7.org/linux/man-pages/man8/tc.8.html) takes as the root
+--   discipline of a device: "netem loss 5% delay 20ms", where the kernel has netem, or "tbf rate 5mbit burst 10kb
+--   latency 50ms", a link that is slow and drops what would wait longer. An end to it when absent.
+-- @treturn boolean true, or nil, message, "network" (tc's own words)
+function Cluster:disturb(node, discipline)
+  check_node(self, node, "disturb")
+  argument.check(discipline == nil or type(discipline) == "string" and discipline:find "^[^\n]*%S[^\n]*$",
+    "discipline", "disturb", "expected what tc takes, on one line")
+  if self.is_stopped then return stopped("disturb") end
+  return self.namespaces:queue(node, discipline or "noqueue")
+end
+
 local function running_daemon(self, node, method)
   check_node(self, node, method)
   if self.is_stopped then return stopped(method) end

@@ -34,6 +34,7 @@ local function must(ok, message)
   if not ok then
     error(message, 0)
   end
+  return true
 end
 
 -- Ends a storm of requests to join, which no healing ends.
@@ -96,6 +97,37 @@ function kinds.lose_packets(self)
   must(self.cluster:partition({ node }, others))
   pause(seconds)
   must(self.cluster:heal())
+  return true
+end
+
+-- A link that loses packets, delays them and turns them round, where the kernel has netem; else one that is slow, and
+-- loses what would have to wait longer.
+local function netem(self)
+  return ("netem loss %d%% delay %dms %dms reorder %d%%"):format(self:random(0, 20), self:random(1, 50),
+    self:random(0, 20), self:random(0, 50))
+end
+
+local function slow(self)
+  return ("tbf rate %dkbit burst 4kb latency %dms"):format(self:random(1, 50) * 1000, self:random(1, 200))
+end
+
+function kinds.disturb(self)
+  local node = self:random(1, self.nodes)
+  local discipline = self._has_netem and netem(self) or slow(self)
+  self:_tell("disturb(%d, \"%s\")", node, discipline)
+  must(self.cluster:disturb(node, discipline))
+  self._disturbed[node] = true
+  return true
+end
+
+function kinds.end_disturbance(self)
+  local node = self:_choose(function(each) return self._disturbed[each] end)
+  if not node then
+    return false
+  end
+  self:_tell("disturb(%d)", node)
+  must(self.cluster:disturb(node))
+  self._disturbed[node] = nil
   return true
 end
 
@@ -176,8 +208,8 @@ function kinds.start_host(self)
   return true
 end
 
-local ORDER = { "partition", "heal", "lose_packets", "kill", "restart", "kill_and_restart", "pause", "resume",
-  "kill_host", "start_host" }
+local ORDER = { "partition", "heal", "lose_packets", "disturb", "end_disturbance", "kill", "restart",
+  "kill_and_restart", "pause", "resume", "kill_host", "start_host" }
 
 -- One fault, or the end of one, after a pause.
 function Faults:step()
@@ -199,6 +231,10 @@ function Faults:end_all()
     must(self.cluster:heal())
     self._is_split = false
   end
+  for node in pairs(self._disturbed) do
+    must(self.cluster:disturb(node))
+  end
+  self._disturbed = {}
   for node in pairs(self._dead) do
     self:_restart(node)
   end
@@ -210,11 +246,16 @@ function Faults:end_all()
   end
 end
 
+local function has_netem(cluster)
+  return cluster:disturb(1, "netem delay 1ms") ~= nil and must(cluster:disturb(1))
+end
+
 -- On a lab's cluster, and on hosts: an object with is_running(node), kill(node) and start(node). `log` is given a line
 -- for each fault.
 return function(cluster, hosts, seed, clock, log)
   return setmetatable({
     cluster = cluster, hosts = hosts, nodes = cluster.nodes, count = 0, storms = 0,
-    _state = seed % 2147483646 + 1, _clock = clock, _log = log, _dead = {}, _paused = {}, _is_split = false,
+    _state = seed % 2147483646 + 1, _clock = clock, _log = log, _has_netem = has_netem(cluster),
+    _dead = {}, _paused = {}, _disturbed = {}, _is_split = false,
   }, Faults)
 end

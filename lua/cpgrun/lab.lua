@@ -4,7 +4,7 @@ local log = require "cpgrun.log"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
-local FAULTS = { "partition", "heal", "pause", "resume" } -- those that leave the scripts running
+local FAULTS = { "partition", "heal", "disturb", "pause", "resume" } -- those that leave the scripts running
 
 local NOTICED_LATE = { kill = true, partition = true, pause = true }
 
@@ -14,6 +14,7 @@ local HELP = [[
   partition({1,2},{3})     splits the network        heal()       makes it whole
   kill(2)                  kills node 2's corosync   restart(2)   starts it again, and an ended script
   kill_host(2)             kills node 2's script     pause(2)     stops its corosync; resume(2) lets it go on
+  disturb(2, "tbf rate 1mbit burst 10kb latency 50ms")     slows node 2's link, as tc says; disturb(2) ends it
   help                     shows this                stop()       ends the lab, as Ctrl-C does
 ]]
 

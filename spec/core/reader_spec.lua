@@ -118,6 +118,17 @@ describe("a reader", function()
     assert_numbers(seen.messages, 1100)
   end)
 
+  it("has fetch not wait for what it has taken", function()
+    local handle = member { after = 0 }
+    local other, seen = member()
+    assert.equal(100, send_numbers(handle, 100))
+    assert(other:send "after these")
+    dispatch_until(other, function() return #seen.messages == 1 end) -- so the reader has had its chance
+    local began = core.now()
+    assert.is_true(handle:fetch(10))
+    assert.is_true(core.now() - began < 5)
+  end)
+
   it("at its limit leaves the group: what came before is handled, and then dispatch says why", function()
     local observer = open()
     local handle, seen, name = member { after = 0, limit = 100000 }

@@ -107,7 +107,8 @@ describe("cpgrun --lab", function()
     it:write "partition({1,2},{3})\n"
     line(it, "^1| members\t2$")
     line(it, "^3| members\t1$")
-    it:write "heal()\npause(1)\nresume(1)\nkill_host(2)\nrestart(2)\n2: back\n"
+    it:write "heal()\ndisturb(2, 'pfifo limit 1000')\ndisturb(2)\npause(1)\nresume(1)\n"
+    it:write "kill_host(2)\nrestart(2)\n2: back\n"
     line(it, "^2| from 2\tback$", 20)
     it:write "kill(3)\n"
     complaint(it, "^3| .* warning: .*; trying to come back$")

@@ -100,6 +100,24 @@ describe("a lab", function()
     assert(cluster:wait_members({ 1, 2, 3 }, 10))
   end)
 
+  it("disturbs a link as traffic control says, and ends it", function()
+    assert(cluster:disturb(2, "tbf rate 1kbit burst 100 latency 1ms")) -- which lets no packet of totem's through
+    assert(cluster:wait_members({ 1, 3 }, 20))
+    assert(cluster:wait_members({ 2 }, 20))
+    assert(cluster:disturb(2))
+    assert(cluster:wait_members({ 1, 2, 3 }, 20))
+    assert(cluster:disturb(2)) -- which does nothing
+  end)
+
+  it("hands on what traffic control says of a discipline that it does not know", function()
+    local ok, message, code = cluster:disturb(1, "nonsense 5%")
+    assert.same({ nil, "network" }, { ok, code })
+    assert.matches("^the network could not be changed: .*nonsense", message)
+    for _, wrong in ipairs { "", 5, "tbf\nqdisc" } do
+      assert.error_matches(function() cluster:disturb(1, wrong) end, "bad argument 'discipline' to 'disturb'")
+    end
+  end)
+
   it("kills a daemon and starts it anew", function()
     assert(cluster:kill(3))
     local members, message, code = cluster:members(3)
@@ -271,6 +289,7 @@ describe("a lab", function()
     assert.is_true(other:stop())
     assert.equal("stopped", select(3, other:members(1)))
     assert.equal("stopped", select(3, other:heal()))
+    assert.equal("stopped", select(3, other:disturb(1)))
     assert.same({ 1, 2, 3 }, cluster:members(1))
   end)
 

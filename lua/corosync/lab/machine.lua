@@ -10,8 +10,8 @@ local wait = require "corosync.lab.wait"
 local SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 
 local PACKAGES = {
-  unshare = "util-linux", nsenter = "util-linux", mount = "mount", ip = "iproute2", corosync = "corosync",
-  timeout = "coreutils",
+  unshare = "util-linux", nsenter = "util-linux", mount = "mount", ip = "iproute2", tc = "iproute2",
+  corosync = "corosync", timeout = "coreutils",
 }
 
 local PROBE = [[
@@ -97,7 +97,7 @@ end
 
 local function missing_tools()
   local missing = {}
-  for _, tool in ipairs { "unshare", "nsenter", "mount", "ip", "timeout", "corosync" } do
+  for _, tool in ipairs { "unshare", "nsenter", "mount", "ip", "tc", "timeout", "corosync" } do
     if not machine.find(tool) then
       missing[#missing + 1] = ("%s (install %s)"):format(tool, PACKAGES[tool])
     end

@@ -137,6 +137,16 @@ function Namespaces:spawn(node, argv, options)
   return nil, ("%s could not be started: %s"):format(argv[1], table.concat(child.errors, "; ")), "spawn"
 end
 
+-- Runs a tool in the network that a process is in. True, or nil, message, "network".
+local function configure(self, pid, argv, input)
+  local tool, message, code = process.spawn(append(enter(self, pid, "-n"), argv), { env = machine.environment() })
+  if not tool then return nil, message, code end
+  tool:write(input)
+  tool:close_stdin()
+  if tool:wait(10) == 0 then return true end
+  return nil, "the network could not be changed: " .. table.concat(tool.errors, "; "), "network"
+end
+
 --- Connects each node's port to a bridge.
 -- @tparam table bridge_of the number of the bridge by node
 -- @treturn boolean true, or nil, message, "network"
@@ -145,13 +155,19 @@ function Namespaces:connect(bridge_of)
   for node = 1, self.nodes do
     commands[node] = ("link set v%d master br%d up\n"):format(node, bridge_of[node])
   end
-  local argv = append(enter(self, self.init_pid, "-n"), { machine.find("ip"), "-batch", "-" })
-  local ip, message, code = process.spawn(argv, { env = machine.environment() })
-  if not ip then return nil, message, code end
-  ip:write(table.concat(commands))
-  ip:close_stdin()
-  if ip:wait(10) == 0 then return true end
-  return nil, "the network could not be changed: " .. table.concat(ip.errors, "; "), "network"
+  return configure(self, self.init_pid, { machine.find("ip"), "-batch", "-" }, table.concat(commands))
+end
+
+--- Puts a queueing discipline on both ends of a node's link.
+-- @tparam number node
+-- @tparam string discipline as tc takes it
+-- @treturn boolean true, or nil, message, "network"
+function Namespaces:queue(node, discipline)
+  local command = "qdisc replace dev %s root %s\n"
+  local argv = { machine.find("tc"), "-batch", "-" }
+  local fine, message, code = configure(self, self.init_pid, argv, command:format("v" .. node, discipline))
+  if not fine then return nil, message, code end
+  return configure(self, self.holders[node], argv, command:format("eth0", discipline))
 end
 
 --- Makes an end of everything without waiting for it.
