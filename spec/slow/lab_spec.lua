@@ -106,7 +106,7 @@ describe("a lab", function()
     assert(cluster:wait_members({ 2 }, 20))
     assert(cluster:disturb(2))
     assert(cluster:wait_members({ 1, 2, 3 }, 20))
-    assert(cluster:disturb(2)) -- which does nothing
+    assert(cluster:disturb(2.0)) -- which does nothing
   end)
 
   it("hands on what traffic control says of a discipline that it does not know", function()

@@ -165,7 +165,7 @@ end
 function Namespaces:queue(node, discipline)
   local command = "qdisc replace dev %s root %s\n"
   local argv = { machine.find("tc"), "-batch", "-" }
-  local fine, message, code = configure(self, self.init_pid, argv, command:format("v" .. node, discipline))
+  local fine, message, code = configure(self, self.init_pid, argv, command:format(("v%d"):format(node), discipline))
   if not fine then return nil, message, code end
   return configure(self, self.holders[node], argv, command:format("eth0", discipline))
 end
