@@ -12,195 +12,17 @@
 -- Opening one needs a Corosync that runs. It is in a loop, or somebody calls `dispatch` when `fd` is readable.
 -- @module corosync.service
 
-local backoff = require "corosync.backoff"
 local blaming = require "corosync.blame"
 local caller = require "corosync.caller"
 local core = require "corosync.binding"
-local handlers = require "corosync.handlers"
+local life = require "corosync.service.life"
 
-local now, stderr = core.now, io.stderr
+local now = core.now
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 local pack = table.pack or function(...) return { n = select("#", ...), ... } end
 
 --- @type Service
 local Service = {}
-
-local OWN = { "connected", "disconnected" } -- handlers that are not the handle's
-
-local function unwrap(ok, ...)
-  if not ok then
-    error((...), 0)
-  end
-  return ...
-end
-
--- A function of the script, called as the host calls its functions, if it has a way of its own.
-local function guarded(handler)
-  return handlers.guard and function(...) return unwrap(handlers.guard(handler, ...)) end or handler
-end
-
--- The handlers that are the handle's own, looked up in the given table so that they can be replaced.
-local function handle_handlers(given)
-  local own = {}
-  for name, value in pairs(given) do
-    if name ~= OWN[1] and name ~= OWN[2] then
-      own[name] = type(value) == "function" and guarded(function(...)
-        if given[name] then
-          return given[name](...)
-        end
-      end) or value
-    end
-  end
-  return own
-end
-
--- A handler that is given makes the handle track from the start: not what the script has ended.
-local function open_handle(self)
-  local own, later = handle_handlers(self._handlers), {}
-  for name, value in pairs(own) do
-    if self._tracks == false and type(value) == "function" then
-      later[name], own[name] = value, nil
-    end
-  end
-  local handle, message, code = self._open(own)
-  for name, value in pairs(later) do
-    own[name] = value
-  end
-  return handle, message, code
-end
-
--- Those of lost connections that have not told all are kept, to be cancelled as well.
-local function add_tracker(self, tracker, new)
-  local first = self._before[1]
-  if not first or not first.handle then
-    tracker._trackers = {}
-  end
-  table.insert(tracker._trackers, new)
-end
-
--- Everything that was told to the last handle, told to this one.
-local function restore(self, handle)
-  for tracker in pairs(self._trackers) do
-    local new, message, code = handle:track(tracker._key, tracker._handler)
-    if not new then
-      return nil, message, code
-    end
-    add_tracker(self, tracker, new)
-  end
-  if self._tracks then
-    return handle:track()
-  end
-  return true
-end
-
-local function connect(self)
-  local handle, message, code = open_handle(self)
-  if not handle then
-    return nil, message, code
-  end
-  local ok
-  ok, message, code = restore(self, handle)
-  if ok then
-    ok, message, code = self._gather:follow(handle:fd())
-  end
-  if not ok then
-    handle:close()
-    return nil, message, code
-  end
-  self._handle, self._last, self._tries = handle, handle, 0
-  return true
-end
-
--- Readable when the next try has its time, or as soon as there is something to tell.
-local function arm(self)
-  if self._before[1] then
-    self._gather:arm(0)
-  elseif self._handle then
-    self._gather:arm()
-  else
-    self._gather:arm(math.max(0, self._retry_at - now()))
-  end
-end
-
-local function schedule_retry(self)
-  self._retry_at = now() + backoff.seconds(self._tries, self._seed)
-  self._tries = self._tries + 1
-end
-
-local function report(self, message)
-  local handler = self._handlers.error
-  local ok, second = true, nil
-  if handler then
-    ok, second = handlers.try(handler, message)
-  end
-  if not handler or not ok then
-    stderr:write("corosync: ", second and second .. ", after: " or "", message, "\n")
-  end
-end
-
-local function protected(self, handler, message)
-  local ok, problem = handlers.try(handler, message)
-  if not ok then
-    report(self, problem)
-  end
-end
-
--- Tells what comes before the next connection's events: by `dispatch`, not within the call that has met a loss.
-local function tell_words(self)
-  while self._before[1] and self._before[1].name and not self._closed and not self._stopped do
-    local word = table.remove(self._before, 1)
-    if self._handlers[word.name] then
-      protected(self, self._handlers[word.name], word.message)
-    end
-  end
-end
-
--- The connection is of no more use, but what it has queued is still told, and then that it is lost.
-local function lose(self, message)
-  self._gather:follow()
-  table.insert(self._before, { handle = self._handle })
-  table.insert(self._before, { name = "disconnected", message = message })
-  self._handle = nil
-  schedule_retry(self)
-end
-
-local function come_back(self)
-  local ok, message, code = connect(self)
-  if ok then
-    table.insert(self._before, { name = "connected" })
-  end
-  return ok, message, code
-end
-
--- A try that raises, when memory is refused or by a finalizer, must not be the last.
-local function come_back_in_time(self)
-  if now() < self._retry_at then
-    return
-  end
-  local ok, back = pcall(come_back, self)
-  if not ok or not back then
-    schedule_retry(self)
-  end
-  if not ok then
-    report(self, back)
-  end
-end
-
--- The connection whose events have their turn: a lost one's, until all are told.
-local function oldest(self)
-  local first = self._before[1]
-  return first and first.handle or self._handle
-end
-
--- A connection has said that it is lost, and has told all.
-local function finish(self, handle, message)
-  if handle == self._handle then
-    lose(self, message)
-  end
-  handle:close()
-  table.remove(self._before, 1)
-  tell_words(self)
-end
 
 local function refuse(self, what, why, code)
   return nil, ("cannot %s %s: %s"):format(what, self._name, why), code
@@ -218,23 +40,23 @@ function Service:dispatch(budget)
     return refuse(self, "dispatch", "it is closed", "closed")
   end
   self._stopped = false
-  tell_words(self)
+  life.tell_words(self)
   if self._stopped and not self._closed then
-    arm(self)
+    life.arm(self)
     return 0, true
   end
-  local handle, handled, more, code = oldest(self), 0, false, nil
+  local handle, handled, more, code = life.oldest(self), 0, false, nil
   if handle then
     handled, more, code = handle:dispatch(budget)
   elseif not self._closed then
-    come_back_in_time(self)
+    life.come_back_in_time(self)
   end
   if FATAL[code] then
-    finish(self, handle, more)
+    life.finish(self, handle, more)
     handled, more, code = 0, self._handle ~= nil, nil
   end
   if not self._closed then
-    arm(self)
+    life.arm(self)
   end
   return handled, more, code
 end
@@ -242,10 +64,10 @@ end
 local function received(self, handle, event, ...)
   local message, code = ...
   if event == nil and FATAL[code] then
-    finish(self, handle, message)
+    life.finish(self, handle, message)
   end
   if not self._closed then
-    arm(self)
+    life.arm(self)
   end
   if event ~= nil or not FATAL[code] then
     return event, ...
@@ -263,20 +85,20 @@ function Service:receive()
     return refuse(self, "receive from", "it is closed", "closed")
   end
   self._stopped = false
-  tell_words(self)
-  local handle = oldest(self)
+  life.tell_words(self)
+  local handle = life.oldest(self)
   if handle then
     return received(self, handle, handle:receive())
   elseif not self._closed then
-    come_back_in_time(self)
-    arm(self)
+    life.come_back_in_time(self)
+    life.arm(self)
   end
 end
 
 --- Ends the running dispatch after the handler that calls this; without one it does nothing.
 function Service:stop()
   self._stopped = true
-  local handle = oldest(self)
+  local handle = life.oldest(self)
   if handle then
     handle:stop()
   end
@@ -369,8 +191,8 @@ function Tracker:cancel()
 end
 
 local function ask_anew(self, name, ...)
-  local ok, message, code = come_back(self)
-  arm(self)
+  local ok, message, code = life.come_back(self)
+  life.arm(self)
   if not ok then
     return nil, message, code
   end
@@ -386,7 +208,7 @@ local function ask(self, name, ...)
   end
   local answers = pack(blaming(name, -1, self._handle[name], self._handle, ...))
   if answers[1] == nil and answers[3] == "not_connected" then
-    lose(self, answers[2])
+    life.lose(self, answers[2])
     return ask_anew(self, name, ...)
   end
   return unpack(answers, 1, answers.n)
@@ -394,7 +216,7 @@ end
 
 local function track_key(self, key, handler)
   if type(handler) == "function" then
-    handler = guarded(handler)
+    handler = life.guarded(handler)
   end
   local tracker, message, code = ask(self, "track", key, handler)
   if not tracker then
@@ -474,7 +296,7 @@ local function open(name, given, opener)
     _seed = now() * 1e6 % 1e6,
   }, METATABLE)
   local ok
-  ok, message, code = blaming(name, 0, connect, self)
+  ok, message, code = blaming(name, 0, life.connect, self)
   if not ok then
     gather:close()
     return nil, message, code
