@@ -57,6 +57,21 @@ history.parse = reader.parse
 -- numbers of `histories`, `lives`, `configurations`, `messages` and `deliveries`
 history.judge = judge.judge
 
+-- A folder can be opened, and not be read.
+local function read(path)
+  local file, message = io.open(path)
+  if not file then
+    return nil, message
+  end
+  local text
+  text, message = file:read "*a"
+  file:close()
+  if not text then
+    return nil, path .. ": " .. message
+  end
+  return text
+end
+
 --- Reads and judges files.
 -- @tparam table paths an array
 -- @treturn table report, as of `judge`
@@ -64,13 +79,10 @@ history.judge = judge.judge
 function history.check(paths)
   local histories = {}
   for i, path in ipairs(paths) do
-    local file, message = io.open(path)
-    if not file then
-      return nil, message
+    local text, message = read(path)
+    if text then
+      histories[i], message = reader.parse(text, path)
     end
-    local text = file:read "*a"
-    file:close()
-    histories[i], message = reader.parse(text, path)
     if not histories[i] then
       return nil, message
     end
