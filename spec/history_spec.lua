@@ -323,6 +323,12 @@ describe("the judge", function()
     assert.equal(2, report.figures.lives)
   end)
 
+  it("lets messages of others come after the own leave, and counts them", function()
+    local report = judge(FIRST .. "config 1:10 - 1:10=leave -\nmessage 2:20 1:1e\n", SECOND)
+    assert.same({}, report.violations)
+    assert.same({ ["message after the own leave"] = 1 }, report.exempted)
+  end)
+
   it("takes the end of a killed process as it is", function()
     local killed = SECOND:match "^(.*)send 3" .. "send 3 1:1c\nmessa"
     local first = changed(FIRST, "message 2:20 1:1b\n", "message 2:20 1:1b\nmessage 2:20 1:1c\n")

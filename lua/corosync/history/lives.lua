@@ -47,7 +47,7 @@ end
 local function begin_life(self, event)
   local life = { history = event.history, address = event[2], states = {}, first = #self.stream + 1 }
   self.lives[#self.lives + 1] = life
-  self.life, self.address = life, event[2]
+  self.life, self.address, self.has_left = life, event[2], false
   return life
 end
 
@@ -149,7 +149,7 @@ local function check_leave(self, own, left, reasons)
   for i, address in ipairs(left) do
     if address == own then
       self.life.quiet = reasons[i] == "leave" and #self.stream or self.life.quiet
-      self.wanted[self.life.history] = self.wanted[self.life.history] or false
+      self.has_left = reasons[i] == "leave"
       end_life(self)
       return
     end
@@ -208,9 +208,18 @@ local function note_own(self, event)
   end
 end
 
+-- Corosync goes on delivering what others send, until the connection of the one that has left is closed.
+local function check_late(self, event)
+  if self.has_left and event[2] ~= self.address then
+    self.exempt "message after the own leave"
+  else
+    self.complain("i", event, "a message from " .. event[2] .. " while it was no member")
+  end
+end
+
 function on.message(self, event)
   if not self.life then
-    self.complain("i", event, "a message from " .. event[2] .. " while it was no member")
+    check_late(self, event)
     return
   end
   if not set_of(self.life.members)[event[2]] then
@@ -274,7 +283,7 @@ function on.settled(self, event)
   local wanted, life = self.wanted[event.history], self.life
   if wanted ~= false and life and life.history == event.history then
     self.settled = life.state.members
-  elseif wanted or wanted == nil and self.address then
+  elseif wanted or wanted == nil and self.address and not self.has_left then
     self.settled = "no members, being none itself"
   end
 end
