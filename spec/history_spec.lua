@@ -323,10 +323,10 @@ describe("the judge", function()
     assert.equal(2, report.figures.lives)
   end)
 
-  it("lets messages of others come after the own leave, and counts them", function()
-    local report = judge(FIRST .. "config 1:10 - 1:10=leave -\nmessage 2:20 1:1e\n", SECOND)
+  it("lets what others do come after the own leave, and counts it", function()
+    local report = judge(FIRST .. "config 1:10 - 1:10=leave -\nmessage 2:20 1:1e\nconfig 1:10 - 2:20=leave -\n", SECOND)
     assert.same({}, report.violations)
-    assert.same({ ["message after the own leave"] = 1 }, report.exempted)
+    assert.same({ ["event after the own leave"] = 2 }, report.exempted)
   end)
 
   it("takes the end of a killed process as it is", function()

@@ -55,6 +55,7 @@ describe("cpgrun check", function()
         uv.new_timer():start(seconds * 1000, 0, function() other:deactivate() end)
       end
       local count = 0
+      config_change = nothing
       function started()
         uv.new_timer():start(100, 100, function()
           count = count + 1

@@ -156,6 +156,15 @@ local function check_leave(self, own, left, reasons)
   end
 end
 
+-- Corosync goes on telling of others, until the connection of the one that has left is closed.
+local function check_outside(self, event, is_of_others, text)
+  if self.has_left and is_of_others then
+    self.exempt "event after the own leave"
+  else
+    self.complain("i", event, text)
+  end
+end
+
 -- A process whose Corosync has gone, and that did not wait for the word of it, joins without having left.
 function on.config(self, event)
   local own, members = event[2], split(event[3])
@@ -174,7 +183,7 @@ function on.config(self, event)
   elseif self.life then
     check_change(self, event, left, left_reasons, joined)
   else
-    self.complain("i", event, "a configuration before the own join")
+    check_outside(self, event, own == self.address, "a configuration before the own join")
     return
   end
   local life = self.life
@@ -208,18 +217,9 @@ local function note_own(self, event)
   end
 end
 
--- Corosync goes on delivering what others send, until the connection of the one that has left is closed.
-local function check_late(self, event)
-  if self.has_left and event[2] ~= self.address then
-    self.exempt "message after the own leave"
-  else
-    self.complain("i", event, "a message from " .. event[2] .. " while it was no member")
-  end
-end
-
 function on.message(self, event)
   if not self.life then
-    check_late(self, event)
+    check_outside(self, event, event[2] ~= self.address, "a message from " .. event[2] .. " while it was no member")
     return
   end
   if not set_of(self.life.members)[event[2]] then
