@@ -118,18 +118,20 @@ local function read_on(watch)
   end
 end
 
--- An array of what the histories of all that run say, and whether each of these has one.
+-- An array of what the histories of all that run say, and whether each of these is to be a member of some group: one
+-- that is not may be about to end.
 local function watch_all(hosts)
   local all, has_each = {}, true
   for _, host in hosts:each() do
-    local paths = files_in(host.folder)
-    has_each = has_each and #paths > 0
-    for _, path in ipairs(paths) do
+    local is_wanted = false
+    for _, path in ipairs(files_in(host.folder)) do
       local watch = hosts.watches[path] or { path = path, position = 0, moves = 0 }
       hosts.watches[path] = watch
       read_on(watch)
       all[#all + 1] = watch
+      is_wanted = is_wanted or watch.wanted
     end
+    has_each = has_each and is_wanted
   end
   return all, has_each
 end
