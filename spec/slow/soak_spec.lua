@@ -51,17 +51,18 @@ describe("cpgrun check", function()
       local function use(name, seconds)
         local other = corosync.group(name, { config_change = nothing, message_received = nothing, error = nothing })
         corosync.loop.add(other)
-        other:send_message(tostring(other:address()))
+        other:send_message "used"
         uv.new_timer():start(seconds * 1000, 0, function() other:deactivate() end)
       end
-      local count = 0
       config_change = nothing
       function started()
+        local node, count = group:address().node, 0
         uv.new_timer():start(100, 100, function()
           count = count + 1
-          group:send_message(tostring(group:address()) .. count)
-          if count % 4 == group:address().node then
+          group:send_message(node .. " " .. count)
+          if count % 4 == node then
             group:deactivate()
+          elseif tostring(group):find "idle" then
             group:activate()
           elseif count % 4 == 0 then
             use(" used once and again", 0.2)
