@@ -48,24 +48,24 @@ describe("cpgrun check", function()
     local path = program.file("comes_and_goes.lua", [[
       local corosync, uv = require "corosync", require "luv"
       local function nothing() end
-      local function use(name, seconds)
+      local function use(name)
         local other = corosync.group(name, { config_change = nothing, message_received = nothing, error = nothing })
         corosync.loop.add(other)
-        other:send_message "used"
-        uv.new_timer():start(seconds * 1000, 0, function() other:deactivate() end)
+        return other
       end
       config_change = nothing
       function started()
-        local node, count = group:address().node, 0
+        local node, count, second = group:address().node, 0, use "second"
         uv.new_timer():start(100, 100, function()
           count = count + 1
-          group:send_message(node .. " " .. count)
+          second:send_message(node .. " " .. count)
           if count % 4 == node then
-            group:deactivate()
-          elseif tostring(group):find "idle" then
-            group:activate()
+            second:deactivate()
+            corosync.loop.add(second)
           elseif count % 4 == 0 then
-            use(" used once and again", 0.2)
+            local other = use " used once and again"
+            other:send_message "used"
+            uv.new_timer():start(200, 0, function() other:deactivate() end)
           end
         end)
         io.stderr:write("this is no error: of mine\n")
