@@ -36,7 +36,12 @@ local function host_argv(chosen, facts)
   return argv
 end
 
--- Until a file of faults has come to its first wait, lines are held: it may ask for quiet.
+local function finish(session, status)
+  session.status = session.status or status
+end
+
+-- Until a file of faults has come to its first wait, lines are held: it may ask for quiet. When nobody reads any more,
+-- the lab ends.
 local function print_line(session, node, stream, line)
   if session.held then
     table.insert(session.held, { node, stream, line })
@@ -46,7 +51,9 @@ local function print_line(session, node, stream, line)
   end
   local file = stream == "err" and io.stderr or io.stdout
   file:write(node, "| ", line, "\n")
-  file:flush()
+  if not file:flush() then
+    finish(session, 1)
+  end
 end
 
 -- The lab's end is asked for from callbacks and coroutines; the main program waits for it.
@@ -59,10 +66,6 @@ local function new_session(cluster, chosen, facts)
     lines = {}, -- by node: what its script has written, all its lives included
     status = nil, -- set once the lab shall end
   }
-end
-
-local function finish(session, status)
-  session.status = session.status or status
 end
 
 local function release_lines(session)
