@@ -70,6 +70,22 @@ describe("cpgrun", function()
       end)
     end
 
+    it("warns of its own options behind the script", function()
+      local path = file("behind.lua", NOTHING)
+      local code, _, errors = program.run("cpgrun", "--check", path, "--lab=3", "--mine", "-g")
+      assert.equal(0, code)
+      assert.matches("warning: %-%-lab stands after the script", errors)
+      assert.equal(1, select(2, errors:gsub("stands after", "")))
+    end)
+
+    it("finds the script's modules beside it", function()
+      file("beside_it.lua", "return 'found'")
+      local path = file("main.lua", NOTHING .. "print(require 'beside_it')")
+      local code, out = program.run("cpgrun", "--check", path)
+      assert.equal(0, code)
+      assert.matches("^found", out)
+    end)
+
     it("gives the script what follows it", function()
       local path = file("words.lua", NOTHING .. "print(#arg, arg[1], arg[2], arg[3], arg[4], ...)")
       local code, out = program.run("cpgrun", "--check", path, "--check", "-g", "--", "--help")

@@ -12,7 +12,7 @@ local HELP = [[
   2: hello                 gives node 2's script the line "hello"
   hello                    gives it to the node spoken to last (at first node 1)
   partition({1,2},{3})     splits the network        heal()       makes it whole
-  kill(2)                  kills node 2's corosync   restart(2)   starts it again, and an ended script
+  kill(2)                  kills node 2's corosync   restart(2)   starts it anew, and an ended script
   kill_host(2)             kills node 2's script     pause(2)     stops its corosync; resume(2) lets it go on
   disturb(2, "tbf rate 1mbit burst 10kb latency 50ms")     slows node 2's link, as tc says; disturb(2) ends it
   help                     shows this                stop()       ends the lab, as Ctrl-C does
@@ -130,7 +130,9 @@ local function fill_environment(env, session)
   for _, name in ipairs { "kill", "kill_host", "restart" } do
     env[name] = function(node)
       local taken = session.taken[node]
-      session.taken[node] = taken or session.hosts[node] and true
+      if session.hosts[node] then
+        session.taken[node] = true
+      end
       local ok, process, code = cluster[name](cluster, node)
       session.taken[node] = ok and session.taken[node] or taken
       must(ok, process, code)

@@ -86,6 +86,16 @@ local function parser(version)
   return p
 end
 
+-- Of what follows the script, what was surely meant for cpgrun.
+local function warn_of_misplaced(words, takes_value)
+  for _, word in ipairs(words) do
+    local option = word:match "^%-%-[%a-]+"
+    if option and takes_value[option] then
+      log.warning("%s stands after the script, so it is the script's: cpgrun's own options come before it", option)
+    end
+  end
+end
+
 -- What follows the script is the script's, even if it looks like an option.
 local function mark_end_of_options(argv, takes_value)
   local marked, i = {}, 1
@@ -136,6 +146,7 @@ local function parse_check(argv)
     words[#words + 1] = argv[i]
   end
   local parsed = check_parser():parse(mark_end_of_options(words, CHECK_TAKES_VALUE))
+  warn_of_misplaced(parsed.arguments, CHECK_TAKES_VALUE)
   parsed.under_faults, parsed.seed, parsed.log_level = true, parsed.seed or os.time() % (2 ^ 31 - 2), "info"
   return parsed
 end
@@ -147,6 +158,7 @@ function options.parse(argv, version)
   end
   local p = parser(version)
   local parsed = p:parse(mark_end_of_options(argv, TAKES_VALUE))
+  warn_of_misplaced(parsed.arguments, TAKES_VALUE)
   if parsed.lab_script and not parsed.lab then
     p:error("--lab-script goes with --lab")
   elseif parsed.check and parsed.lab then

@@ -113,6 +113,7 @@ describe("a lab", function()
     local ok, message, code = cluster:disturb(1, "nonsense 5%")
     assert.same({ nil, "network" }, { ok, code })
     assert.matches("^the network could not be changed: .*nonsense", message)
+    assert.not_matches("Command failed", message)
     for _, wrong in ipairs { "", 5, "tbf\nqdisc" } do
       assert.error_matches(function() cluster:disturb(1, wrong) end, "bad argument 'discipline' to 'disturb'")
     end

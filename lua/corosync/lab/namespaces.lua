@@ -145,7 +145,8 @@ local function configure(self, pid, argv, input)
   tool:write(input)
   tool:close_stdin()
   if tool:wait(10) == 0 then return true end
-  return nil, "the network could not be changed: " .. table.concat(tool.errors, "; "), "network"
+  local said = table.concat(tool.errors, "; "):gsub("; Command failed %-:%d+$", "")
+  return nil, "the network could not be changed: " .. said, "network"
 end
 
 --- Connects each node's port to a bridge.
