@@ -106,6 +106,19 @@ describe("the judge", function()
       changed(FIRST, "message 2:20 1:1a\n", "message 3:30 1:1a\nmessage 2:20 1:1a\n"), SECOND)
   end)
 
+  it("finds what came before it was sent (a)", function()
+    local first = changed(FIRST, "send 1 1:0a\nanswer 1 true\nmessage 1:10 1:0a\n",
+      "message 1:10 1:0a\nsend 1 1:0a\nanswer 1 true\n")
+    finds("a", "its own message 1:0a came before it was sent", first, SECOND)
+  end)
+
+  it("finds that of equal messages more are delivered than were sent (a)", function()
+    local function equal(text) return (text:gsub("1:1[abc]", "0:00")) end
+    assert.same({}, judge(equal(FIRST), equal(SECOND)).violations)
+    local first = changed(equal(FIRST), "message 2:20 0:00\n", ("message 2:20 0:00\n"):rep(3))
+    finds("a", "message 0:00 of 2:20 is delivered more often than sent, which was 3 times", first, equal(SECOND))
+  end)
+
   it("finds a sender's messages out of order, and gaps (b)", function()
     local first = changed(FIRST, "message 2:20 1:1a\nmessage 1:10 1:0b\n", "message 1:10 1:0b\n")
     first = changed(first, "message 2:20 1:1b\n", "message 2:20 1:1b\nmessage 2:20 1:1a\n")
@@ -139,6 +152,30 @@ describe("the judge", function()
     finds("e", "2:20 joined, and had been there", changed(FIRST, "config 1:10 1:10 2:20=nodedown -\n", ""), SECOND)
   end)
 
+  it("finds configurations that say what cannot be (e)", function()
+    finds("e", "1:10 joined, and is no member",
+      changed(FIRST, "config 1:10 1:10 - 1:10=join", "config 1:10 - - 1:10=join"), SECOND)
+    finds("e", "3:30 joined, and is no member",
+      changed(FIRST, "config 1:10 1:10 - 1:10=join", "config 1:10 1:10 - 1:10=join,3:30=join"), SECOND)
+    for what, lists in pairs { members = "1:10,2:20,2:20 - 2:20=nodeup", joined = "1:10,2:20 - 2:20=nodeup,2:20=nodeup",
+      left = "1:10,2:20 3:30=procdown,3:30=procdown 2:20=nodeup" } do
+      finds("e", "%d:%d0 is in " .. what .. " twice",
+        changed(FIRST, "config 1:10 1:10,2:20 - 2:20=nodeup", "config 1:10 " .. lists), SECOND)
+    end
+    finds("e", "2:20 left and joined at once",
+      changed(FIRST, "ring 1:8\n", "ring 1:8\nconfig 1:10 1:10,2:20 2:20=leave 2:20=join\n"), SECOND)
+    finds("e", "nobody left or joined", changed(FIRST, "ring 1:8\n", "ring 1:8\nconfig 1:10 1:10 - -\n"), SECOND)
+    finds("e", "it is 1:99, and was 1:10", changed(FIRST, "config 1:10 1:10 2:20=node", "config 1:99 1:10 2:20=node"),
+      SECOND)
+    finds("e", "it is 1:99, and was 1:10",
+      changed(FIRST, "ring 1:8\n", "ring 1:8\nconfig 1:99 1:10,1:99 - 1:99=join\n"), SECOND)
+  end)
+
+  it("finds a ring older than the one before (e)", function()
+    finds("e", "the ring is 1:7, after 1:8", changed(FIRST, "ring 1:12\n", "ring 1:7\n"), SECOND)
+    assert.same({}, judge(changed(FIRST, "ring 1:12\n", "ring 1:12\nring 1:12\n"), SECOND).violations)
+  end)
+
   it("finds that two go together having delivered different messages (f)", function()
     local both = { FIRST, SECOND }
     for i, own in ipairs { "1:10", "2:20" } do
@@ -158,12 +195,13 @@ describe("the judge", function()
   it("finds that a send that was taken does not come back (g)", function()
     finds("g", "own message 1:1d was answered with true, and did not come back",
       changed(FIRST, "message 2:20 1:1d\n", ""), changed(SECOND, "message 2:20 1:1d\n", ""))
-    -- When the membership ended it need not.
+    -- Corosync orders the leave after it; when the membership ended otherwise it need not.
     local first, second = FIRST, SECOND
     for _, line in ipairs { "message 2:20 1:1d\n", "quiet\nsettled\n" } do
       first, second = changed(first, line, ""), changed(second, line, "")
     end
-    assert.same({}, judge(first, second).violations)
+    finds("g", "own message 1:1d was answered with true, and did not come back", first, second)
+    assert.same({}, judge(first, changed(second, "config 2:20 1:10 2:20=leave -\n", "lost\n")).violations)
   end)
 
   it("finds that a refused send is delivered (h)", function()
@@ -178,13 +216,17 @@ describe("the judge", function()
     finds("i", "a message from 2:20 while it was no member",
       changed(FIRST, "ring 1:12\n", "ring 1:12\nlost\n"), SECOND)
     finds("i", "a configuration before the own join", changed(FIRST, "- 1:10=join", "- -"), SECOND)
+    finds("i", "a message from 2:20, which was no member",
+      changed(FIRST, "config 1:10 1:10,2:20 - 2:20=nodeup\nring 1:12\nmessage 2:20 1:1d\n", "message 2:20 1:1d\n"),
+      SECOND)
   end)
 
   it("finds views that differ when all is whole (k)", function()
     finds("k", "when all was whole it saw 1:10, and there were 1:10,2:20",
       changed(FIRST, "config 1:10 1:10,2:20 - 2:20=nodeup\nring 1:12\nmessage 2:20 1:1d\n", ""), SECOND)
     finds("k", "it saw no members", changed(FIRST, "quiet\n", "lost\n"), SECOND)
-    finds("k", "had never joined", FIRST, "group g\nsettled\n")
+    finds("k", "it saw no members", FIRST, changed(SECOND, "quiet\n", "deactivate\nactivate\nlost\n"))
+    finds("k", "had never joined", FIRST, "group g\nactivate\nsettled\n")
   end)
 
   it("finds errors that are lost, made up or reported twice, and what is left over (l)", function()
@@ -193,6 +235,8 @@ describe("the judge", function()
     finds("l", "the error 'e1' was not reported", with "raise e1\n", SECOND)
     finds("l", "an error that nobody raised", with "raise e1\nerror raised e1\nerror something else\n", SECOND)
     assert.same({}, judge(with "error of a script that announces none\n", SECOND).violations)
+    local killed = FIRST:match "^(.-)quiet" .. "raise e1\n"
+    assert.same({}, judge(killed, changed(SECOND, "settled\n", "")).violations)
     finds("l", "reported twice", with "raise e1\nerror raised e1\nerror raised e1\n", SECOND)
     finds("l", "9 descriptors are open, and 8 were", with "usage 8 500\nusage 9 500\n", SECOND)
     finds("l", "4000 kB of memory are used, and 500 were", with "usage 8 500\nusage 8 4000\n", SECOND)
@@ -227,6 +271,64 @@ describe("the judge", function()
     assert.same({ ["unknown member left"] = 1 }, report.exempted)
   end)
 
+  it("does not take one passage for another that is like it", function()
+    local again = "config %s 1:10 2:20=leave -\n%sconfig %s 1:10,2:20,3:30 - 2:20=join\n"
+    local first = go_on(FIRST, "1:10") .. "message 2:20 1:1e\n" .. again:format("1:10", "", "1:10")
+      .. "send 5 1:0e\nanswer 5 true\nsend 6 1:0f\nanswer 6 true\nmessage 1:10 1:0e\nmessage 1:10 1:0f\n"
+      .. again:format("1:10", "", "1:10")
+    first = first:gsub("1:10 2:20=leave", "1:10,3:30 2:20=leave")
+    local second = go_on(SECOND, "2:20") .. "send 5 1:1e\nanswer 5 true\nmessage 2:20 1:1e\n"
+      .. "config 2:20 1:10,3:30 2:20=leave -\nconfig 2:20 1:10,2:20,3:30 - 2:20=join\nring 1:12\n"
+      .. "message 1:10 1:0e\nmessage 1:10 1:0f\n"
+      .. "config 2:20 1:10,3:30 2:20=leave -\nconfig 2:20 1:10,2:20,3:30 - 2:20=join\n"
+    assert.same({}, judge(first, second).violations)
+    finds("f", "go together from 1:10,2:20,3:30@1:12, having delivered different messages, 1 and 2", first,
+      changed(second, "message 1:10 1:0f\n", ""))
+  end)
+
+  it("takes several objects of a process for one member, in the order of their lives", function()
+    local leave, join = "config 2:20 1:10 2:20=leave -\n", "config 2:20 1:10,2:20 - 2:20=join\n"
+    local again = (leave .. join):gsub("config 2:20", "config 1:10")
+    local first = FIRST:match "^(.-)config 1:10 1:10 2:20=nodedown" .. again .. "message 2:20 1:1c\n"
+      .. again .. "message 2:20 1:1d\nsettled\n"
+    local one = "activate\n" .. SECOND:match "^(.-)config 2:20 2:20 1:10=nodedown" .. "deactivate\n" .. leave
+      .. "activate\nring 1:8\n" .. join .. "send 4 1:1d\nanswer 4 true\nmessage 2:20 1:1d\nsettled\n"
+    local other = "group g\nactivate\n" .. join .. "ring 1:4\nsend 3 1:1c\nanswer 3 true\nmessage 2:20 1:1c\n"
+      .. "deactivate\n" .. leave .. "settled\n"
+    for _, texts in ipairs { { first, one, other }, { other, one, first } } do
+      local parsed = {}
+      for i, text in ipairs(texts) do parsed[i] = assert(history.parse(text, "history " .. i)) end
+      local report = history.judge(parsed)
+      assert.same({}, report.violations)
+      assert.same({ 3, 4 }, { report.figures.histories, report.figures.lives })
+    end
+  end)
+
+  it("lets who has left, and who was never to join, be away when all is whole", function()
+    local away = { "group g\nsend 1 1:0a\nanswer 1 not_joined\nsettled\n", "group g\nactivate\ndeactivate\nsettled\n",
+      "group other\nactivate\nconfig 3:30 3:30 - 3:30=join\nring 1:4\ndeactivate\nsettled\n",
+      "group other\nconfig 3:30 3:30 - 3:30=join\nring 1:4\nconfig 3:30 - 3:30=leave -\nsettled\n" }
+    for _, text in ipairs(away) do
+      local report = history.judge { assert(history.parse(FIRST, "first")), assert(history.parse(SECOND, "second")),
+        assert(history.parse(text, "third")) }
+      assert.same({}, report.violations)
+    end
+  end)
+
+  it("lets a process join again that did not wait for the word that its Corosync has gone", function()
+    local own = "group g\nconfig 1:10 1:10 - 1:10=join\nring 1:4\nsend 1 1:0a\nanswer 1 true\n"
+      .. "config 1:10 1:10 - 1:10=join\nring 1:9\nsend 2 1:0b\nanswer 2 true\nmessage 1:10 1:0b\n"
+    local report = judge(own)
+    assert.same({}, report.violations)
+    assert.equal(2, report.figures.lives)
+  end)
+
+  it("lets what others do come after the own leave, and counts it", function()
+    local report = judge(FIRST .. "config 1:10 - 1:10=leave -\nmessage 2:20 1:1e\nconfig 1:10 - 2:20=leave -\n", SECOND)
+    assert.same({}, report.violations)
+    assert.same({ ["event after the own leave"] = 2 }, report.exempted)
+  end)
+
   it("takes the end of a killed process as it is", function()
     local killed = SECOND:match "^(.*)send 3" .. "send 3 1:1c\nmessa"
     local first = changed(FIRST, "message 2:20 1:1b\n", "message 2:20 1:1b\nmessage 2:20 1:1c\n")
@@ -243,7 +345,20 @@ describe("a history", function()
     for _, line in ipairs { "config 1:10", "message x 1:0a", "send 1", "answer", "quiet now", "ring", "GROUP g", "" } do
       assert.is_nil((history.parse(line .. "\n", "file")), line)
     end
+    for _, lines in ipairs { "answer 1 true\n", "send 1 1:0a\nanswer 1 timeout\nanswer 1 true\n" } do
+      assert.matches("this is no answer to a send", (select(2, history.parse(lines, "file"))))
+    end
     assert.is_nil((history.check { "/nonexistent" }))
+    local checked, problem = history.check { "/tmp" }
+    assert.is_nil(checked)
+    assert.matches("^/tmp: ", problem)
+  end)
+
+  it("has the group's name as it is", function()
+    for _, name in ipairs { " chat", "chat ", " ", "\200\255" } do
+      local events = assert(history.parse("group " .. name .. "\n", "file")).events
+      assert.equal(name, events[1][2])
+    end
   end)
 
   it("has digests that tell messages apart", function()

@@ -8,12 +8,14 @@
 -- - b: a sender's messages come in its order, without a gap within a configuration
 -- - c: any two members deliver in the same order what both deliver
 -- - d: a member's own messages are delivered to it while it stays one
--- - e: members are those before, less who left, and who joined; for a reason that there is
+-- - e: members are those before, less who left, and who joined, for a reason that there is; each change is one; rings
+--   are numbered upwards
 -- - f: members that go together from one configuration and ring to the next have delivered the same between them
--- - g: a send that was answered with true is delivered to the sender, unless its membership ended
+-- - g: a send that was answered with true is delivered to the sender, unless its membership ended otherwise than by its
+--   leaving
 -- - h: a send that was refused is delivered to nobody
--- - i: nothing is delivered before the join, or after the leave
--- - k: when all is whole again, all members have the same view
+-- - i: nothing is delivered before the join, or after the leave, and nothing of those who are no members
+-- - k: when all is whole again, all who are to be members are, and have the same view
 -- - l: every error that a handler has announced with `note` is reported, and then no other; nothing is left over at the
 --   end
 --
@@ -57,6 +59,21 @@ history.parse = reader.parse
 -- numbers of `histories`, `lives`, `configurations`, `messages` and `deliveries`
 history.judge = judge.judge
 
+-- A folder can be opened, and not be read.
+local function read(path)
+  local file, message = io.open(path)
+  if not file then
+    return nil, message
+  end
+  local text
+  text, message = file:read "*a"
+  file:close()
+  if not text then
+    return nil, path .. ": " .. message
+  end
+  return text
+end
+
 --- Reads and judges files.
 -- @tparam table paths an array
 -- @treturn table report, as of `judge`
@@ -64,13 +81,10 @@ history.judge = judge.judge
 function history.check(paths)
   local histories = {}
   for i, path in ipairs(paths) do
-    local file, message = io.open(path)
-    if not file then
-      return nil, message
+    local text, message = read(path)
+    if text then
+      histories[i], message = reader.parse(text, path)
     end
-    local text = file:read "*a"
-    file:close()
-    histories[i], message = reader.parse(text, path)
     if not histories[i] then
       return nil, message
     end

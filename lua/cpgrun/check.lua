@@ -11,6 +11,8 @@ local wait = require "corosync.lab.wait"
 local EPOCH = 20 -- seconds of faults, then all is made whole and judged
 local RING, VIEWS, ANSWERS, LEAVING = 30, 30, 20, 20 -- seconds for the daemons, the views, the scripts, their end
 local SILENT = 3 -- seconds to wait for answers when no script gives any
+local REST = 1 -- seconds without a change of a group's members: then they have come to rest
+local LINE = "^%d+%-%d+%-%d+T%d+:%d+:%d+ " -- how a host's own lines begin
 
 -- ---- the scripts ----
 
@@ -76,42 +78,100 @@ function Hosts:each()
   end
 end
 
--- The members that a script's first group has been told last, as its history says.
-local function last_members(host)
-  local paths = files_in(host.folder)
-  table.sort(paths)
-  local file = paths[1] and io.open(paths[1])
-  if not file then
-    return nil
-  end
-  local size = file:seek "end"
-  file:seek("set", math.max(0, size - 65536))
-  local tail, members = file:read "*a", nil
-  file:close()
-  for line in tail:gmatch "[^\n]+" do
-    members = line:match "^config %S+ (%S+)" or line ~= "lost" and members or nil
-  end
-  return members and select(2, members:gsub(":", "")), members
+-- ---- what histories say of groups ----
+
+local on_word = {}
+
+function on_word.group(watch, rest)
+  watch.group = rest
 end
 
-local function agree(hosts)
-  local first
-  for _, host in hosts:each() do
-    local count, members = last_members(host)
-    if count ~= hosts.cluster.nodes or first and first ~= members then
-      return false
+function on_word.config(watch, rest)
+  local own, members, left = rest:match "^(%S+) (%S+) (%S+)"
+  watch.members = not ("," .. left):find("," .. own .. "=", 1, true) and members or nil
+end
+
+function on_word.lost(watch)
+  watch.members = nil
+end
+
+function on_word.activate(watch)
+  watch.wanted = true
+end
+
+function on_word.deactivate(watch)
+  watch.wanted = false
+end
+
+-- Goes on where it was the last time. What is not a message or a send is a move.
+local function read_on(watch)
+  local file = assert(io.open(watch.path))
+  file:seek("set", watch.position)
+  local text = file:read("*a"):match "^.*\n" or ""
+  file:close()
+  watch.position = watch.position + #text
+  for word, rest in text:gmatch "(%l+) ?([^\n]*)\n" do
+    if on_word[word] then
+      on_word[word](watch, rest)
+      watch.moves = watch.moves + 1
     end
-    first = members
   end
-  return true
+end
+
+-- An array of what the histories of all that run say, and whether each of these has one.
+local function watch_all(hosts)
+  local all, has_each = {}, true
+  for _, host in hosts:each() do
+    local paths = files_in(host.folder)
+    has_each = has_each and #paths > 0
+    for _, path in ipairs(paths) do
+      local watch = hosts.watches[path] or { path = path, position = 0, moves = 0 }
+      hosts.watches[path] = watch
+      read_on(watch)
+      all[#all + 1] = watch
+    end
+  end
+  return all, has_each
+end
+
+-- Whether in each group those that are to be members are, and see one another, and nobody else.
+local function agree(hosts)
+  local all, has_each = watch_all(hosts)
+  local counts, members = {}, {}
+  for _, watch in ipairs(all) do
+    if watch.wanted then
+      counts[watch.group] = (counts[watch.group] or 0) + 1
+      members[watch.group] = members[watch.group] or watch.members
+      has_each = has_each and watch.members ~= nil and watch.members == members[watch.group]
+    end
+  end
+  for group, count in pairs(counts) do
+    has_each = has_each and select(2, members[group]:gsub(":", "")) == count
+  end
+  return has_each
 end
 
 -- ---- an epoch ----
 
+-- By group, how much has happened to its members.
+local function count_moves(hosts)
+  local all, moves = watch_all(hosts), {}
+  for _, watch in ipairs(all) do
+    if watch.group then
+      moves[watch.group] = (moves[watch.group] or 0) + watch.moves
+    end
+  end
+  return moves, all
+end
+
+-- Only groups whose members do not come and go just now: of others nobody can say who sees whom.
 local function mark_settled(hosts)
-  for _, host in hosts:each() do
-    for _, path in ipairs(files_in(host.folder)) do
-      local file = assert(io.open(path, "a"))
+  local before = count_moves(hosts)
+  wait.until_true(function() return false end, REST)
+  local after, all = count_moves(hosts)
+  for _, watch in ipairs(all) do
+    if watch.group and before[watch.group] == after[watch.group] then
+      local file = assert(io.open(watch.path, "a"))
       file:write "settled\n"
       file:close()
     end
@@ -159,13 +219,14 @@ end
 
 -- Corosync was killed when a script was to begin: so it ends, as it should.
 local function met_no_corosync(host)
-  return matches(host.process.errors, " error: cannot reach Corosync") and not matches(host.process.errors, " joined ")
+  return matches(host.process.errors, LINE .. "error: cannot reach Corosync")
+    and not matches(host.process.errors, LINE .. "info: joined ")
 end
 
 -- How often each error was told, by its text. What a script raises on purpose, it says.
 local function note_errors(session, host)
   for _, line in ipairs(host.process.errors) do
-    local text = line:match " error: (.*)"
+    local text = line:match(LINE .. "error: (.*)")
     if text and not text:match "raised e%d+" then
       session.raised[text] = (session.raised[text] or 0) + 1
     end
@@ -251,8 +312,9 @@ local function failed_start(hosts)
   for _, host in ipairs(hosts.all) do
     if host.process.exited and host.process.code ~= 0 then
       for _, line in ipairs(host.process.errors) do
-        if line:match " error: " then
-          return (line:gsub("^.- error: ", ""))
+        local text = line:match(LINE .. "error: (.*)")
+        if text then
+          return text
         end
       end
       return "it ends at once"
@@ -271,7 +333,7 @@ end
 
 local function run_epoch(session, seconds)
   local hosts = setmetatable({ cluster = session.cluster, folder = session.folder, argv = session.argv, present = {},
-    all = {} }, Hosts)
+    all = {}, watches = {} }, Hosts)
   session.hosts, session.faults.hosts = hosts, hosts
   if not start_all(session, hosts) then
     return remove_files(session)
@@ -359,9 +421,19 @@ local function run(session, chosen)
   end
 end
 
+-- As nohup does it, for who goes home.
+local function ignores_hangup()
+  local file = io.open "/proc/self/status"
+  local text = file and file:read "*a" or ""
+  if file then
+    file:close()
+  end
+  return tonumber(text:match "SigIgn:%s*%x*(%x)" or "0", 16) % 2 == 1
+end
+
 -- The private cluster ends with the process.
 local function stop_on_signals(session)
-  for name, number in pairs { sigint = 2, sigterm = 15 } do
+  for name, number in pairs { sighup = not ignores_hangup() and 1 or nil, sigint = 2, sigterm = 15 } do
     local signal = uv.new_signal()
     signal:start(name, function()
       say("Stopped. The histories so far are in %s", session.folder)

@@ -44,14 +44,46 @@ describe("cpgrun check", function()
     assert.is_true(os.time() - began < 30)
   end)
 
+  it("finds nothing wrong with groups that come and go", function()
+    local path = program.file("comes_and_goes.lua", [[
+      local corosync, uv = require "corosync", require "luv"
+      local function nothing() end
+      local function use(name, seconds)
+        local other = corosync.group(name, { config_change = nothing, message_received = nothing, error = nothing })
+        corosync.loop.add(other)
+        other:send_message(tostring(other:address()))
+        uv.new_timer():start(seconds * 1000, 0, function() other:deactivate() end)
+      end
+      local count = 0
+      config_change = nothing
+      function started()
+        uv.new_timer():start(100, 100, function()
+          count = count + 1
+          group:send_message(tostring(group:address()) .. count)
+          if count % 4 == group:address().node then
+            group:deactivate()
+            group:activate()
+          elseif count % 4 == 0 then
+            use(" used once and again", 0.2)
+          end
+        end)
+        io.stderr:write("this is no error: of mine\n")
+      end]])
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "4", path)
+    assert.equal(0, code, out)
+    assert.matches("Every history can be true.$", out)
+  end)
+
   it("says on a signal where the histories are", function()
-    local it = program.start("cpgrun", "check", "--nodes", "2", "--seconds", "50", "--seed", "5",
-      program.file("idle.lua", "function config_change() end"))
-    program.line(it, "^ *%d+%.%d s  ", 60) -- the first fault
-    it:kill "sigint"
-    assert.equal(130, (assert(it:wait(10))))
-    local folder = program.line(it, "^Stopped. The histories so far are in (/tmp/%S+)$")
-    assert.equal(0, (program.run("rm", "-r", folder)))
+    for name, status in pairs { sighup = 129, sigint = 130 } do
+      local it = program.start("cpgrun", "check", "--nodes", "2", "--seconds", "50", "--seed", "5",
+        program.file("idle.lua", "function config_change() end"))
+      program.line(it, "^ *%d+%.%d s  ", 60) -- the first fault
+      it:kill(name)
+      assert.equal(status, (assert(it:wait(10))))
+      local folder = program.line(it, "^Stopped. The histories so far are in (/tmp/%S+)$")
+      assert.equal(0, (program.run("rm", "-r", folder)))
+    end
   end)
 
   it("takes the numbers that it can use", function()

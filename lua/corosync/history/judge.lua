@@ -1,5 +1,6 @@
 -- Finds what cannot be true in histories that belong together.
 local lives = require "corosync.history.lives"
+local merge = require "corosync.history.merge"
 
 local judge = {}
 
@@ -137,10 +138,23 @@ local function find_straddling(case)
   end
 end
 
+-- Of equal messages, which have no places, none is delivered more often than it was sent.
+local function count_equal(court, life, case, block)
+  for _, delivery in ipairs(block) do
+    local sent, key = case.all[delivery.digest], case.number .. " " .. delivery.digest
+    life.counts[key] = (life.counts[key] or 0) + 1
+    if sent and #sent > 1 and life.counts[key] == #sent + 1 then
+      court.complain("a", ("message %s of %s is delivered more often than sent, which was %d times"):format(
+        delivery.digest, delivery.sender, #sent), life.history, delivery.line)
+    end
+  end
+end
+
 -- Answers where in the sender's stream the block ends.
 local function place_block(court, life, sender, block, from)
   local case = court.cases[life.group][sender]
   if case then
+    count_equal(court, life, case, block)
     return place(court, life, case, block, from)
   end
   court.complain("a", "a message of " .. sender .. ", of which there is no history", life.history, block[1].line)
@@ -149,7 +163,7 @@ end
 -- Rules a, b and h, of one's own messages or of others'.
 local function place_all(court, life, own)
   local last = {} -- by sender
-  life.seen = life.seen or {}
+  life.seen, life.counts = life.seen or {}, life.counts or {}
   for _, state in ipairs(life.states) do
     local blocks, senders = blocks_of(state)
     for _, sender in ipairs(senders) do
@@ -259,24 +273,70 @@ local function passage_of(court, life, i)
   court.exempt "ring that nobody was told of"
 end
 
--- Rule f.
-local function compare_sets(court, all)
-  local first = {} -- by passage
+local function passages_of(court, all)
+  local found = {}
   for _, life in ipairs(all) do
     for i = 1, #life.states - 1 do
-      local state, passage = life.states[i], passage_of(court, life, i)
-      local other = passage and first[passage]
-      local own, left_out = shared(court, life, state)
-      if passage and not other then
-        first[passage] = { life = life, shared = own, left_out = left_out }
-      elseif passage and left_out ~= other.left_out and is_equal(own, other.shared) then
-        court.exempt "message cut by a change of ring"
-      elseif passage and not is_equal(own, other.shared) then
-        local at = state.deliveries[#state.deliveries] or { line = 0 }
-        local text = ("%s and %s go together from %s, having delivered different messages, %d and %d"):format(
-          life.address, other.life.address, state.key, #own, #other.shared)
-        court.complain("f", text, life.history, at.line)
+      local name = passage_of(court, life, i)
+      if name then
+        local own, left_out = shared(court, life, life.states[i])
+        found[#found + 1] = { name = name, life = life, state = life.states[i], shared = own, left_out = left_out }
       end
+    end
+  end
+  return found
+end
+
+-- Who leaves and joins again on one ring makes passages that are alike, for himself and for who stays.
+local function find_repeated(passages)
+  local seen, repeated = {}, {}
+  for _, passage in ipairs(passages) do
+    local key = passage.name .. " " .. passage.life.address
+    repeated[passage.name] = repeated[passage.name] or seen[key]
+    seen[key] = true
+  end
+  return repeated
+end
+
+-- Those that are alike are the same if they have a message in common; else nobody can know.
+local function find_alike(alike, passage)
+  for _, delivery in ipairs(passage.state.deliveries) do
+    local key = delivery.id and passage.name .. " " .. delivery.id
+    if key and alike[key] then
+      return alike[key]
+    elseif key then
+      alike[key] = passage
+    end
+  end
+end
+
+local function compare_passages(court, passage, other)
+  if is_equal(passage.shared, other.shared) then
+    if passage.left_out ~= other.left_out then
+      court.exempt "message cut by a change of ring"
+    end
+    return
+  end
+  local at = passage.state.deliveries[#passage.state.deliveries] or { line = 0 }
+  court.complain("f", ("%s and %s go together from %s, having delivered different messages, %d and %d"):format(
+    passage.life.address, other.life.address, passage.state.key, #passage.shared, #other.shared),
+    passage.life.history, at.line)
+end
+
+-- Rule f.
+local function compare_sets(court, all)
+  local passages = passages_of(court, all)
+  local repeated, first, alike = find_repeated(passages), {}, {}
+  for _, passage in ipairs(passages) do
+    local other
+    if repeated[passage.name] then
+      other = find_alike(alike, passage)
+    else
+      other = first[passage.name]
+      first[passage.name] = other or passage
+    end
+    if other and other.life ~= passage.life then
+      compare_passages(court, passage, other)
     end
   end
 end
@@ -338,19 +398,24 @@ local function new_court()
   return court
 end
 
+local function open_case(court, number, owner)
+  local case = lives.of(owner.events, court.complain, court.exempt)
+  prepare(case, number)
+  case.group, case.history = case.group or "", owner.history
+  court.cases[case.group] = court.cases[case.group] or {}
+  if case.address then
+    court.cases[case.group][case.address] = case
+  elseif case.settled then
+    court.complain("k", "when all was whole it had never joined", case.history, 0)
+  end
+  return case
+end
+
 local function open_cases(court, histories)
   local all, cases = {}, {}
-  for number, history in ipairs(histories) do
-    local case = lives.of(history, court.complain, court.exempt)
+  for number, owner in ipairs(merge.all(histories)) do
+    local case = open_case(court, number, owner)
     cases[number] = case
-    prepare(case, number)
-    case.group = case.group or ""
-    court.cases[case.group] = court.cases[case.group] or {}
-    if case.address then
-      court.cases[case.group][case.address] = case
-    elseif case.settled then
-      court.complain("k", "when all was whole it had never joined", history, 0)
-    end
     for _, life in ipairs(case.lives) do
       life.group, life.case = case.group, case
       all[#all + 1] = life
@@ -359,8 +424,8 @@ local function open_cases(court, histories)
   return all, cases
 end
 
-local function figures_of(cases, all)
-  local figures = { histories = #cases, lives = #all, configurations = 0, messages = 0, deliveries = 0 }
+local function figures_of(histories, cases, all)
+  local figures = { histories = #histories, lives = #all, configurations = 0, messages = 0, deliveries = 0 }
   for _, life in ipairs(all) do
     figures.configurations = figures.configurations + #life.states
     figures.deliveries = figures.deliveries + #life.ids
@@ -392,7 +457,7 @@ function judge.judge(histories)
     check_settled(court, of_group)
   end
   return { ok = #court.violations == 0, violations = court.violations, exempted = court.exempted,
-    figures = figures_of(cases, all) }
+    figures = figures_of(histories, cases, all) }
 end
 
 return judge

@@ -44,21 +44,58 @@ local function add_state(life, members, ring, by_nodes)
   life.state = state
 end
 
-local function begin_life(self, own)
-  local life = { history = self.history, address = own, states = {}, sent = {}, first = #self.stream + 1 }
+local function begin_life(self, event)
+  local life = { history = event.history, address = event[2], states = {}, first = #self.stream + 1 }
   self.lives[#self.lives + 1] = life
-  self.life, self.history.address = life, own
+  self.life, self.address, self.has_left = life, event[2], false
   return life
 end
 
+-- The next life may begin on another ring.
 local function end_life(self)
-  self.life = nil
+  self.life, self.ring = nil, nil
 end
 
 local function check_reasons(self, event, what, addresses, reasons)
   for i, reason in ipairs(reasons) do
     if not REASONS[what][reason] then
       self.complain("e", event, ("%s is in %s for the reason '%s'"):format(addresses[i], what, reason))
+    end
+  end
+end
+
+local function check_once(self, event, what, addresses)
+  local seen = {}
+  for _, address in ipairs(addresses) do
+    if seen[address] then
+      self.complain("e", event, ("%s is in %s twice"):format(address, what))
+    end
+    seen[address] = true
+  end
+end
+
+-- What a configuration says by itself.
+local function check_lists(self, event, members, left, joined)
+  local has_left = set_of(left)
+  check_once(self, event, "members", members)
+  check_once(self, event, "left", left)
+  check_once(self, event, "joined", joined)
+  for _, address in ipairs(joined) do
+    if has_left[address] then
+      self.complain("e", event, address .. " left and joined at once")
+    end
+  end
+  if #left == 0 and #joined == 0 then
+    self.complain("e", event, "nobody left or joined")
+  end
+end
+
+-- Before the first one, nobody knows who the members were.
+local function check_first(self, event, members, joined)
+  local present = set_of(members)
+  for _, address in ipairs(joined) do
+    if not present[address] then
+      self.complain("e", event, address .. " joined, and is no member")
     end
   end
 end
@@ -98,49 +135,112 @@ end
 
 local on = {}
 
+local function check_change(self, event, left, reasons, joined)
+  local life = self.life
+  if life.address ~= event[2] then
+    self.complain("e", event, ("it is %s, and was %s"):format(event[2], life.address))
+  end
+  check_left(self, event, life.members, left, reasons)
+  check_members(self, event, life.members, left, joined)
+end
+
+-- Corosync orders a leave after what was sent before it.
+local function check_leave(self, own, left, reasons)
+  for i, address in ipairs(left) do
+    if address == own then
+      self.life.quiet = reasons[i] == "leave" and #self.stream or self.life.quiet
+      self.has_left = reasons[i] == "leave"
+      end_life(self)
+      return
+    end
+  end
+end
+
+-- Corosync goes on telling of others, until the connection of the one that has left is closed.
+local function check_outside(self, event, is_of_others, text)
+  if self.has_left and is_of_others then
+    self.exempt "event after the own leave"
+  else
+    self.complain("i", event, text)
+  end
+end
+
+-- A process whose Corosync has gone, and that did not wait for the word of it, joins without having left.
 function on.config(self, event)
   local own, members = event[2], split(event[3])
   local left, left_reasons = split_reasons(event[4])
   local joined, joined_reasons = split_reasons(event[5])
-  local life = self.life
+  local joins = set_of(joined)[own]
   check_reasons(self, event, "left", left, left_reasons)
   check_reasons(self, event, "joined", joined, joined_reasons)
-  if life then
-    check_left(self, event, life.members, left, left_reasons)
-    check_members(self, event, life.members, left, joined)
-  elseif set_of(joined)[own] then
-    life = begin_life(self, own)
+  check_lists(self, event, members, left, joined)
+  if joins then
+    if self.life and self.life.address ~= own then
+      self.complain("e", event, ("it is %s, and was %s"):format(own, self.life.address))
+    end
+    begin_life(self, event)
+    check_first(self, event, members, joined)
+  elseif self.life then
+    check_change(self, event, left, left_reasons, joined)
   else
-    self.complain("i", event, "a configuration before the own join")
+    check_outside(self, event, own == self.address, "a configuration before the own join")
     return
   end
+  local life = self.life
   life.members = members
   local by_nodes = event[4]:find "=nodedown" or event[5]:find "=nodeup"
   add_state(life, sorted(members), life.state and life.state.ring or self.ring, by_nodes ~= nil)
-  if set_of(left)[own] then
-    end_life(self)
-  end
+  check_leave(self, own, left, left_reasons)
+end
+
+local function number_of(ring)
+  return tonumber((tostring(ring):match ":(%d+)$"))
 end
 
 function on.ring(self, event)
+  local before, now = number_of(self.ring), number_of(event[2])
+  if self.life and before and now and now < before then
+    self.complain("e", event, ("the ring is %s, after %s"):format(event[2], self.ring))
+  end
   self.ring, self.rings = event[2], self.rings + 1
   if self.life then
     add_state(self.life, self.life.state.members, event[2], true)
   end
 end
 
+-- Before its own send; after too many sends is the judge's.
+local function note_own(self, event)
+  local digest = event[3]
+  self.came[digest] = (self.came[digest] or 0) + 1
+  if self.came[digest] > (self.tried[digest] or 0) then
+    self.early[digest] = event
+  end
+end
+
 function on.message(self, event)
   if not self.life then
-    self.complain("i", event, "a message from " .. event[2] .. " while it was no member")
+    check_outside(self, event, event[2] ~= self.address, "a message from " .. event[2] .. " while it was no member")
     return
+  end
+  if not set_of(self.life.members)[event[2]] then
+    self.complain("i", event, ("a message from %s, which was no member"):format(event[2]))
+  end
+  if event[2] == self.life.address then
+    note_own(self, event)
   end
   local deliveries = self.life.state.deliveries
   deliveries[#deliveries + 1] = { sender = event[2], digest = event[3], line = event.line, rings = self.rings }
 end
 
 function on.send(self, event)
-  self.open[event[2]] = event[3]
+  local digest = event[3]
+  self.open[event[2]] = digest
   self.order[#self.order + 1] = event[2]
+  self.tried[digest] = (self.tried[digest] or 0) + 1
+  if self.early[digest] then
+    self.complain("a", self.early[digest], ("its own message %s came before it was sent"):format(digest))
+    self.early[digest] = nil
+  end
 end
 
 -- The order of sends is that in which they were answered: one that waits is overtaken by those of handlers.
@@ -158,8 +258,10 @@ function on.answer(self, event)
   end
 end
 
-function on.lost(self)
-  end_life(self)
+function on.lost(self, event)
+  if self.life and self.life.history == event.history then
+    end_life(self)
+  end
 end
 
 function on.quiet(self)
@@ -168,8 +270,22 @@ function on.quiet(self)
   end
 end
 
-function on.settled(self)
-  self.settled = self.life and self.life.state.members or "no members, being none itself"
+function on.activate(self, event)
+  self.wanted[event.history] = true
+end
+
+function on.deactivate(self, event)
+  self.wanted[event.history] = false
+end
+
+-- Who has left, or was never to join, need not be there.
+function on.settled(self, event)
+  local wanted, life = self.wanted[event.history], self.life
+  if wanted ~= false and life and life.history == event.history then
+    self.settled = life.state.members
+  elseif wanted or wanted == nil and self.address and not self.has_left then
+    self.settled = "no members, being none itself"
+  end
 end
 
 function on.raise(self, event)
@@ -211,26 +327,35 @@ local function add_unanswered(self)
   end
 end
 
--- Answers a table with the group's name, its address, its lives, the stream of what it has sent as digests, how many of
--- these are certain, how many rings it had been told of when it sent each, what was refused, and what it had for
--- members when all was settled.
-function lives.of(history, complain, exempt)
+-- A process may be killed before it reports what it has raised.
+local function check_reported(self)
+  for word, event in pairs(self.raised) do
+    local events = event.history.events
+    if event ~= events[#events] then
+      self.complain("l", event, "the error '" .. word .. "' was not reported")
+    end
+  end
+end
+
+-- Takes the events of one address in one group, in their order. Answers a table with the group's name, its address,
+-- its lives, the stream of what it has sent as digests, how many of these are certain, how many rings it had been told
+-- of when it sent each, what was refused, and what it had for members when all was settled.
+function lives.of(events, complain, exempt)
   local self = {
-    history = history, lives = {}, stream = {}, refused = {}, open = {}, order = {}, raised = {},
+    lives = {}, stream = {}, refused = {}, open = {}, order = {}, raised = {},
+    tried = {}, came = {}, early = {}, -- by digest: its sends, its own deliveries, and one that comes before its send
+    wanted = {}, -- by history: whether it is to be a member, where that is known
     rings = 0, sent_in = {}, -- how many rings it has been told of; and had been, by position in the stream
     exempt = exempt,
-    complain = function(rule, event, text) complain(rule, text, history, event.line) end,
+    complain = function(rule, event, text) complain(rule, text, event.history, event.line) end,
   }
-  for _, event in ipairs(history.events) do
+  for _, event in ipairs(events) do
     if on[event[1]] then
       on[event[1]](self, event)
     end
   end
-  for word, event in pairs(self.raised) do
-    self.complain("l", event, "the error '" .. word .. "' was not reported")
-  end
+  check_reported(self)
   add_unanswered(self)
-  self.address = history.address
   return self
 end
 

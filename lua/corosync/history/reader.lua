@@ -3,12 +3,14 @@ local reader = {}
 
 -- By the word that begins a line: the fields' patterns.
 local FIELDS = {
-  group = { "%S.*" },
+  group = { ".+" },
   config = { "%d+:%d+", "%S+", "%S+", "%S+" },
   ring = { "%d+:%S+" },
   message = { "%d+:%d+", "%d+:%x+" },
   send = { "%d+", "%d+:%x+" },
   answer = { "%d+", "%S+" },
+  activate = {},
+  deactivate = {},
   lost = {},
   error = { ".*" },
   quiet = {},
@@ -43,8 +45,20 @@ local function event_of(line)
   return { word, first, second, third, fourth }
 end
 
+-- Whether an answer is one to a send that had none.
+local function is_answer(event, open)
+  if event[1] == "send" then
+    open[event[2]] = true
+  elseif event[1] == "answer" then
+    local is_open = open[event[2]]
+    open[event[2]] = nil
+    return is_open
+  end
+  return true
+end
+
 function reader.parse(text, name)
-  local events, number = {}, 0
+  local history, number, open = { name = name, events = {} }, 0, {}
   for line, ending in text:gmatch "([^\n]*)(\n?)" do
     if line == "" and ending == "" then
       break
@@ -52,14 +66,14 @@ function reader.parse(text, name)
     number = number + 1
     local event = event_of(line)
     -- A process that was killed may have left half of its last line.
-    if event and ending ~= "" then
-      event.line = number
-      events[#events + 1] = event
+    if event and ending ~= "" and is_answer(event, open) then
+      event.line, event.history = number, history
+      history.events[#history.events + 1] = event
     elseif ending ~= "" then
-      return nil, ("%s:%d: this is no event: %s"):format(name, number, line)
+      return nil, ("%s:%d: this is no %s: %s"):format(name, number, event and "answer to a send" or "event", line)
     end
   end
-  return { name = name, events = events }
+  return history
 end
 
 return reader

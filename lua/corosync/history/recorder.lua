@@ -80,9 +80,23 @@ local function record_send(send, group, message, ...)
   return answer(group, number, send(group, message, ...))
 end
 
-local function record_loss(lose, group, ...)
+-- One that has left since its handlers lag stays out.
+local function record_loss(lose, group, message, code)
   write(group, "lost")
-  return lose(group, ...)
+  if code == "overflow" then
+    write(group, "deactivate")
+  end
+  return lose(group, message, code)
+end
+
+local function record_wish(word)
+  return function(act, group, ...)
+    local ok, message, code = act(group, ...)
+    if ok then
+      write(group, word)
+    end
+    return ok, message, code
+  end
 end
 
 local function record_error(report, group, message)
@@ -98,6 +112,8 @@ function recorder.start(into)
     end
   end
   wrap(groups.Group, "send_message", record_send)
+  wrap(groups.Group, "activate", record_wish "activate")
+  wrap(groups.Group, "deactivate", record_wish "deactivate")
   wrap(groups.Group, "_lose", record_loss)
   wrap(handlers, "report", record_error)
 end
