@@ -5,35 +5,14 @@
 --
 -- Who joins, or comes back from another part of a split network, is brought to the value of those who were there
 -- before: a "mark" is one point of the order for everybody; "set" then tells the value at that point, and what was
--- added since is added on top. When two sides meet, both mark; the last mark counts, on all members alike.
+-- added since is added on top. When two sides meet, both mark and say how far they have come: who has come further
+-- counts, on all members alike. So one that starts, and is alone until it meets the others, does not undo theirs.
 local uv = require "luv"
 
 local count -- nil until this member knows
-local marker -- who sent the last mark
+local rank -- how far it had come, or the mark that counts, until the value at a mark is told
+local marker -- who sent the mark that counts
 local since = 0 -- what was added after it
-
-local function lowest(addresses)
-  local found
-  for _, address in ipairs(addresses) do
-    if not found or address < found then
-      found = address
-    end
-  end
-  return found
-end
-
-local function without(addresses, removed)
-  local gone, rest = {}, {}
-  for _, address in ipairs(removed) do
-    gone[address] = true
-  end
-  for _, address in ipairs(addresses) do
-    if not gone[address] then
-      rest[#rest + 1] = address
-    end
-  end
-  return rest
-end
 
 local function set(value)
   count = value
@@ -42,8 +21,11 @@ end
 
 local on = {}
 
-function on.mark(address)
-  marker, since = address, 0
+function on.mark(address, value)
+  if rank and value < rank then
+    return
+  end
+  marker, rank, since = address, value, 0
   if address == group:address() then
     assert(group:send_message("set " .. count))
   end
@@ -51,15 +33,8 @@ end
 
 function on.set(address, value)
   if address == marker then
+    rank = nil
     set(value + since)
-  end
-end
-
--- Who should have marked may not have known the value itself, when two joined one after the other: then all who do
--- mark.
-function on.ask()
-  if count then
-    assert(group:send_message "mark")
   end
 end
 
@@ -67,23 +42,22 @@ function on.add(_, value)
   since = since + value
   if count then
     set(count + value)
-  else
-    assert(group:send_message "ask")
   end
 end
 
-function config_change(members, _, joined)
-  local before = without(members, joined)
-  if #before == 0 and #members > 0 then -- but not as one's own leaving is told
+-- All who know the value mark, since any of them may be gone before it has told it; then the others mark again.
+function config_change(members, left, joined)
+  if #members > 0 and #members == #joined then -- but not as one's own leaving is told
     set(0)
-  elseif #joined > 0 and count and lowest(before) == group:address() then
-    assert(group:send_message("mark"))
+  elseif count and (#joined > 0 or rank and #left > 0) then
+    marker, rank = nil, count
+    assert(group:send_message("mark " .. count))
   end
 end
 
 -- Corosync has gone: what is added meanwhile is missed, and who comes back learns the value like who comes new.
 function disconnected()
-  count = nil
+  count, rank = nil, nil
 end
 
 function message_received(address, message)

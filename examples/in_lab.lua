@@ -5,6 +5,11 @@ local lab = require "corosync.lab"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
+if not tonumber(arg[1]) or not arg[2] then
+  io.stderr:write "Usage: lua5.4 examples/in_lab.lua NODES PROGRAM [ARGUMENTS]\n"
+  os.exit(1)
+end
+
 io.stdout:setvbuf "line"
 local cluster = assert(lab.start(tonumber(arg[1])))
 local running, worst = cluster.nodes, 0

@@ -6,10 +6,8 @@
 --
 -- This file says when to look. What is known is collected in status/model.lua; status/lines.lua and status/screen.lua
 -- are two ways to show it.
-local uv = require "luv"
-
-package.path = arg[0]:gsub("[^/]*$", "") .. "?.lua;" .. package.path
 local model = require "status.model"
+local uv = require "luv"
 
 local in_terminal = uv.guess_handle(1) == "tty" and os.getenv "TERM" ~= "dumb"
 local display = require(in_terminal and "status.screen" or "status.lines")

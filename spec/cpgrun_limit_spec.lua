@@ -77,6 +77,40 @@ describe("--handler-timeout", function()
     })
   end)
 
+  it("does not interrupt the library, which the script goes on with", function()
+    local text = stopped("within", {
+      "function() while true do loop.add(other) loop.remove(other) end end",
+      "function() while true do other:fd() other:timeout() end end",
+    }, [[
+      loop, other = require("corosync").loop, require("corosync.service").quorum()
+    ]])
+    for place in text:gmatch "error: ([^\n]*): stopped, since" do
+      assert.matches("within%.lua:%d+$", place)
+    end
+  end)
+
+  it("strikes again after it has struck in what load asks for the pieces of a chunk", function()
+    stopped("pieces", { "function() load(function() while true do end end) while true do end end",
+      "function() while true do end end" })
+  end)
+
+  it("leaves load as it is", function()
+    local it = cpgrun("load", [[
+      local pieces = { "return ", "1 + ", "2" }
+      function config_change() end
+      print(load(function() return table.remove(pieces, 1) end)())
+      local function first_line(_, problem) print((problem:match "[^\n]*":gsub("^%S+%.lua:%d+: ", ""))) end
+      first_line(load(function() return {} end))
+      first_line(load(function() error("not today", 0) end))
+      pieces = { "x ", "x" }
+      first_line(load(function() return table.remove(pieces, 1) end, "=named"))
+      function started() require("corosync").loop.stop() end]], "--handler-timeout", "5")
+    assert.same({ 0, 0 }, { it:wait(10) }, table.concat(it.errors, "\n"))
+    local named = table.remove(it.lines)
+    assert.same({ "3", "reader function must return a string", "not today" }, it.lines)
+    assert.matches("^named:1: ", named)
+  end)
+
   it("reaches into coroutines, made at any time", function()
     stopped("coroutines", {
       "function() old() end",
@@ -235,7 +269,7 @@ describe("slow handlers", function()
   end
 
   it("have limits that are numbers of bytes", function()
-    for _, wrong in ipairs { "x", "-1", "1T", "1.5M", "" } do
+    for _, wrong in ipairs { "x", "-1", "1T", "1.5M", "", "99999999999G" } do
       local code, _, errors = program.run("cpgrun", "--reader-limit", wrong, "x.lua")
       assert.not_equal(0, code)
       assert.matches("%-%-reader%-limit", errors)
@@ -260,6 +294,25 @@ describe("--user", function()
     local it = cpgrun("who", WHO, "--user", "nobody")
     assert.same({ 0, 0 }, { it:wait(10) }, table.concat(it.errors, "\n"))
     assert.same({ "loaded as\t65534\t65534", "started as\t65534" }, it.lines)
+  end)
+
+  it("leaves the script what it may ask Corosync for", function()
+    if #ordinary.prefix == 0 then
+      pending "no other user exists in this namespace"
+      return
+    end
+    local it = cpgrun("asks", [[
+      function view_change(view)
+        print(#view.members, view.quorate, group:is_quorate(), (group:cmap_get "totem.version"))
+        require("corosync").loop.stop()
+      end]], "--user", "nobody")
+    assert.same({ 0, 0 }, { it:wait(10) }, table.concat(it.errors, "\n"))
+    assert.same({ "1\ttrue\ttrue\t2" }, it.lines)
+    it = cpgrun("asks_late", [[
+      function config_change() end
+      function started() print(#group:view().members) require("corosync").loop.stop() end]], "--user", "nobody")
+    assert.same({ 0, 0 }, { it:wait(10) }, table.concat(it.errors, "\n"))
+    assert.same({ "1" }, it.lines)
   end)
 
   it("is refused for a user that there is not, or without root", function()

@@ -70,6 +70,22 @@ describe("cpgrun", function()
       end)
     end
 
+    it("warns of its own options behind the script", function()
+      local path = file("behind.lua", NOTHING)
+      local code, _, errors = program.run("cpgrun", "--check", path, "--lab=3", "--mine", "-g")
+      assert.equal(0, code)
+      assert.matches("warning: %-%-lab stands after the script", errors)
+      assert.equal(1, select(2, errors:gsub("stands after", "")))
+    end)
+
+    it("finds the script's modules beside it", function()
+      file("beside_it.lua", "return 'found'")
+      local path = file("main.lua", NOTHING .. "print(require 'beside_it')")
+      local code, out = program.run("cpgrun", "--check", path)
+      assert.equal(0, code)
+      assert.matches("^found", out)
+    end)
+
     it("gives the script what follows it", function()
       local path = file("words.lua", NOTHING .. "print(#arg, arg[1], arg[2], arg[3], arg[4], ...)")
       local code, out = program.run("cpgrun", "--check", path, "--check", "-g", "--", "--help")
@@ -442,6 +458,65 @@ describe("cpgrun", function()
         uv.new_timer():start(50, 0, function() require("corosync").loop.stop() end)]])
       assert.equal(0, code)
     end)
+  end)
+
+  it("goes on when a peer hangs up", function()
+    local it = cpgrun("peer", NOTHING .. [[
+      local uv = require "luv"
+      function started()
+        local server, timer = uv.new_tcp(), uv.new_timer()
+        server:bind("127.0.0.1", 0)
+        server:listen(1, function()
+          local client = uv.new_tcp()
+          server:accept(client)
+          timer:start(10, 10, function()
+            client:write("hello", function(problem)
+              if problem then print(problem) require("corosync").loop.stop() end
+            end)
+          end)
+        end)
+        local peer = uv.new_tcp()
+        peer:connect("127.0.0.1", server:getsockname().port, function() peer:close() end)
+      end]])
+    assert.same({ 0, 0 }, { it:wait(10) })
+    assert.matches("^E%u+$", it.lines[1])
+  end)
+
+  it("stops in an orderly way when nobody reads what it writes any more", function()
+    local path = file("ticks.lua", NOTHING .. [[
+      require("luv").new_timer():start(10, 10, function() print "tick" end)
+      function stopping() io.stderr:write "in order\n" end]])
+    local code, out, errors = program.run("sh", "-c", ("{ cpgrun %s; echo $? >&2; } | head -n 2"):format(path))
+    assert.same({ 0, "tick\ntick" }, { code, out })
+    assert.matches("info: stopping on SIGTERM\nin order\n0$", errors)
+  end)
+
+  for _, closed in ipairs { "<&-", ">&-", "2>&-", "<&- >&- 2>&-" } do
+    it("runs without standard descriptors: " .. closed, function()
+      local path, told = file("closed.lua", NOTHING .. [[
+        local told = io.open(arg[1], "w")
+        function started() told:write "started" told:close() require("corosync").loop.stop() end]]), file "told"
+      assert.equal(0, (program.run("sh", "-c", ("exec cpgrun %s %s %s"):format(path, told, closed))))
+      local kept = assert(io.open(told))
+      assert.equal("started", kept:read "*a")
+      kept:close()
+    end)
+  end
+
+  it("lets a script close its connections to the map and to quorum", function()
+    local code, out = run("close", NOTHING .. [[
+      function started()
+        print(cmap:close(), quorum:close())
+        require("luv").new_timer():start(10, 0, function() require("corosync").loop.stop() end)
+      end]])
+    assert.same({ 0, "true\ttrue" }, { code, out })
+  end)
+
+  it("ends by os.exit in a handler, also when that would close the state", function()
+    local code, _, errors = run("exit", [[
+      function message_received() os.exit(8, true) end
+      function started() group:send_message "" end]])
+    assert.equal(8, code, errors)
   end)
 
   it("logs errors with their tracebacks and goes on", function()

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "cpg_handle.h"
 #include "cpg_send.h"
 #include "intake.h"
 #include "nodes.h"
@@ -30,11 +31,19 @@ typedef struct lag_event {
 
 #define PAYLOAD(type) (sizeof(type) - sizeof(event))
 
+/* Corosync goes on telling a process that has left of the others, until its connection is closed: nobody hears that. */
+static event *append(uint64_t kind, size_t payload)
+{
+	const cpg *c = (const cpg *)intake_handle();
+
+	return c->was_told_left ? NULL : intake_append(kind, payload);
+}
+
 void cpg_event_message(
 	cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length)
 {
 	handle *h = intake_handle();
-	message_event *ev = (message_event *)intake_append(KIND_MESSAGE, PAYLOAD(message_event) + length);
+	message_event *ev = (message_event *)append(KIND_MESSAGE, PAYLOAD(message_event) + length);
 
 	(void)id;
 	(void)group;
@@ -58,17 +67,29 @@ static struct cpg_address *put_addresses(struct cpg_address *to, const struct cp
 	return to + count;
 }
 
+static void note_own_leave(cpg *c, const struct cpg_address *left, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (left[i].nodeid == c->node && left[i].pid == (uint32_t)c->handle.owner) {
+			c->was_told_left = true;
+		}
+	}
+}
+
 void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struct cpg_address *members,
 	size_t members_count, const struct cpg_address *left, size_t left_count, const struct cpg_address *joined,
 	size_t joined_count)
 {
 	size_t count = members_count + left_count + joined_count;
 	config_event *ev =
-		(config_event *)intake_append(KIND_CONFIG, PAYLOAD(config_event) + count * sizeof(struct cpg_address));
+		(config_event *)append(KIND_CONFIG, PAYLOAD(config_event) + count * sizeof(struct cpg_address));
 	struct cpg_address *to;
 
 	(void)id;
 	(void)group;
+	note_own_leave((cpg *)intake_handle(), left, left_count);
 	if (ev == NULL) {
 		return;
 	}

@@ -14,6 +14,7 @@ typedef struct cpg {
 	handle handle;
 	_Atomic(membership) membership; /* a reader changes it too, between call_begin and call_end */
 	bool split;
+	bool was_told_left; /* under the lock of who dispatches */
 	uint32_t node, limit;
 	uint32_t window;       /* the most own messages that may be on their way, */
 	atomic_uint in_flight; /* and how many are: sent, and not come back into the queue */

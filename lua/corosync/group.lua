@@ -62,6 +62,7 @@ local now, stderr = core.now, io.stderr
 Group._awaited = life.awaited
 Group._disconnect = life.disconnect
 Group._lose = comeback.lose
+Group._open_views = life.open_views
 Group._stay_wanted = comeback.stay_wanted
 Group._tell_disconnected = comeback.tell_disconnected
 

@@ -41,7 +41,7 @@ end
 
 local function check_node(self, node, method)
   argument.check(argument.is_whole(node, 1, self.nodes), "node", method,
-    ("expected 1 to %d, got %s"):format(self.nodes, tostring(node)))
+    ("expected 1 to %d, got %s"):format(self.nodes, type(node) == "number" and node or "a " .. type(node)))
 end
 
 local function check_nodes(self, list, name, method)
@@ -112,6 +112,7 @@ local function check_start(options)
     ("expected 1 to %d, got %s"):format(MOST_NODES, tostring(options.nodes)))
   argument.check(argument.is_whole(options.token or 1000, 1, 2 ^ 31), "options.token", "start",
     "expected whole milliseconds")
+  argument.seconds(options.timeout or START, "start")
   argument.check(({ udpu = true, knet = true })[options.transport or "udpu"], "options.transport", "start",
     "expected udpu or knet")
 end
@@ -304,6 +305,10 @@ function Cluster:run(node, argv, options)
   argument.argv(argv, "run")
   options = options or {}
   argument.options(options, RUN_OPTIONS, "run")
+  for name, value in pairs(options.env or {}) do
+    argument.check(type(name) == "string" and type(value) == "string", "options.env", "run",
+      "expected strings by their names")
+  end
   if self.is_stopped then return stopped("run") end
   local all = self.output
   local child, message, code = self.namespaces:spawn(node, argv, {
@@ -366,6 +371,7 @@ end
 function Cluster:wait_members(node_list, seconds)
   check_nodes(self, node_list, "node_list", "wait_members")
   argument.seconds(seconds, "wait_members")
+  if self.is_stopped then return stopped("wait_members") end
   local wanted = {}
   for i, node in ipairs(node_list) do wanted[i] = node end
   table.sort(wanted)

@@ -100,7 +100,7 @@ end
 
 --- Adds a group, before the loop runs or while it does, and activates it; or a service of @{corosync.service}, or a
 -- handle of @{corosync.cpg}, @{corosync.cmap}, @{corosync.quorum}, @{corosync.votequorum} or @{corosync.cfg}, which
--- must be removed before they are closed. Adding twice is allowed.
+-- must be removed before it is closed. Adding twice is allowed.
 -- @param object
 -- @tparam[opt] function disconnected called with the reason when a handle's connection is lost: the handle is then
 -- removed. Without it the reason goes to stderr. A group has its own.
@@ -114,10 +114,12 @@ function loop.add(object, disconnected)
   if not watched[object] then
     unreferenced[object] = nil
   end
+  if type(object) == "table" then
+    object._loop = loop
+  end
   if not found_group then
     return loop.watch(object, disconnected)
   end
-  object._loop = loop
   local ok, message, code = object:activate()
   if not ok then
     return nil, message, code
@@ -161,8 +163,8 @@ local function dispose(handle)
   end
 end
 
---- Removes a handle: before it is closed, or to let it wait. (A group is removed by `deactivate`.) Removing what is not
--- in the loop does nothing.
+--- Removes a handle: before it is closed, or to let it wait. (A group is removed by `deactivate`, a service by
+-- `close`.) Removing what is not in the loop does nothing.
 -- @param object
 function loop.remove(object)
   local entry = watched[object]

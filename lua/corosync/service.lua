@@ -151,11 +151,14 @@ function Service:is_connected()
   return self._handle ~= nil
 end
 
---- Ends it for good. Remove it from its loop before.
+--- Ends it for good, and takes it out of its loop.
 -- @treturn boolean true
 function Service:close()
   if not self._closed then
     self._closed = true
+    if self._loop then
+      self._loop.remove(self)
+    end
     self._gather:close()
     for _, each in ipairs(self._before) do
       if each.handle then
@@ -287,6 +290,7 @@ local function open(name, given, opener)
     _gather = gather,
     _open = opener,
     _trackers = {},
+    _loop = false, -- of corosync.loop: where it was added
     _stopped = false,
     _tracks = nil, -- whether the script has asked for it, or ended it
     _tries = 0,

@@ -27,13 +27,14 @@ local function files_in(folder)
   return paths
 end
 
+-- What the first line that matches has for the pattern, or nil.
 local function matches(lines, pattern)
   for _, line in ipairs(lines) do
-    if line:match(pattern) then
-      return true
+    local found = line:match(pattern)
+    if found then
+      return found
     end
   end
-  return false
 end
 
 function Hosts:is_running(node)
@@ -88,6 +89,7 @@ end
 
 function on_word.config(watch, rest)
   local own, members, left = rest:match "^(%S+) (%S+) (%S+)"
+  watch.has_joined = true
   watch.members = not ("," .. left):find("," .. own .. "=", 1, true) and members or nil
 end
 
@@ -118,39 +120,38 @@ local function read_on(watch)
   end
 end
 
--- An array of what the histories of all that run say, and whether each of these is to be a member of some group: one
--- that is not may be about to end.
+-- An array of what the histories of all that run say, and whether each of these has been a member.
 local function watch_all(hosts)
-  local all, has_each = {}, true
+  local all, have_joined = {}, true
   for _, host in hosts:each() do
-    local is_wanted = false
+    local has_joined = false
     for _, path in ipairs(files_in(host.folder)) do
       local watch = hosts.watches[path] or { path = path, position = 0, moves = 0 }
       hosts.watches[path] = watch
       read_on(watch)
+      has_joined = has_joined or watch.has_joined
       all[#all + 1] = watch
-      is_wanted = is_wanted or watch.wanted
     end
-    has_each = has_each and is_wanted
+    have_joined = have_joined and has_joined
   end
-  return all, has_each
+  return all, have_joined
 end
 
 -- Whether in each group those that are to be members are, and see one another, and nobody else.
 local function agree(hosts)
-  local all, has_each = watch_all(hosts)
+  local all, is_right = watch_all(hosts)
   local counts, members = {}, {}
   for _, watch in ipairs(all) do
     if watch.wanted then
       counts[watch.group] = (counts[watch.group] or 0) + 1
       members[watch.group] = members[watch.group] or watch.members
-      has_each = has_each and watch.members ~= nil and watch.members == members[watch.group]
+      is_right = is_right and watch.members ~= nil and watch.members == members[watch.group]
     end
   end
   for group, count in pairs(counts) do
-    has_each = has_each and select(2, members[group]:gsub(":", "")) == count
+    is_right = is_right and select(2, members[group]:gsub(":", "")) == count
   end
-  return has_each
+  return is_right
 end
 
 -- ---- an epoch ----
@@ -180,22 +181,41 @@ local function mark_settled(hosts)
   end
 end
 
+local function answer_of(host)
+  return matches(host.process.lines, "^settled$") or matches(host.process.lines, "^settled (.*)$")
+end
+
 local function count_answers(hosts)
   local count = 0
   for _, host in hosts:each() do
-    count = count + (matches(host.process.lines, "^settled$") and 1 or 0)
+    count = count + (answer_of(host) and 1 or 0)
   end
   return count
 end
 
+-- What a script says of its state when it has come to rest, all must say.
+local function compare_answers(session)
+  local first
+  for node, host in session.hosts:each() do
+    local answer = answer_of(host)
+    first = first or { node = node, answer = answer }
+    if answer ~= first.answer then
+      table.insert(session.differences, ("when all had come to rest, node %d answered '%s', and node %d '%s'"):format(
+        first.node, tostring(first.answer), node, tostring(answer)))
+    end
+  end
+end
+
 -- Scripts that read their input are told that all is whole, and may say that they have come to rest.
-local function ask_to_settle(hosts)
+local function ask_to_settle(session)
+  local hosts = session.hosts
   for _, host in hosts:each() do
     host.process:write "settle\n"
   end
   wait.until_true(function() return count_answers(hosts) > 0 end, SILENT)
   if count_answers(hosts) > 0 then
     wait.until_true(function() return count_answers(hosts) == hosts.cluster.nodes end, ANSWERS)
+    compare_answers(session)
   end
 end
 
@@ -215,7 +235,7 @@ local function settle(session)
     error(message, 0)
   end
   wait.until_true(function() return agree(hosts) end, VIEWS)
-  ask_to_settle(hosts)
+  ask_to_settle(session)
   mark_settled(hosts)
 end
 
@@ -235,19 +255,28 @@ local function note_errors(session, host)
   end
 end
 
--- A script ends with 0, or by our own hand.
+-- Why a script has ended, or has not; nil when it did so with 0, or by our own hand.
+local function wrong_end(host)
+  local code = host.process:wait(LEAVING)
+  if not code then
+    host.process:kill "sigkill"
+    return ("did not end within %d s of SIGTERM: does one of its functions not return?"):format(LEAVING)
+  elseif code ~= 0 and not host.killed and not met_no_corosync(host) then
+    return ("ended with %d: %s"):format(code, matches(host.process.errors, LINE .. "error: (.*)") or "no word")
+  end
+end
+
 local function stop_hosts(session)
   for _, host in session.hosts:each() do
     host.process:kill "sigterm"
   end
   for _, host in ipairs(session.hosts.all) do
-    local code = host.process:wait(LEAVING)
+    local why = wrong_end(host)
+    if why then
+      table.insert(session.ends, ("the script on node %d %s"):format(host.node, why))
+    end
     if not met_no_corosync(host) then
       note_errors(session, host)
-    end
-    if code ~= 0 and not host.killed and not met_no_corosync(host) then
-      table.insert(session.problems, ("the script on node %d ended with %s: %s"):format(host.node, tostring(code),
-        host.process.errors[#host.process.errors] or "no word"))
     end
   end
 end
@@ -306,7 +335,7 @@ local function keep_words(session)
 end
 
 local function is_clean(session)
-  return #session.problems == 0 and next(session.raised) == nil
+  return #session.problems == 0 and #session.differences == 0 and #session.ends == 0 and next(session.raised) == nil
 end
 
 -- Why a script has ended before anything was done to it; or nil.
@@ -371,12 +400,26 @@ local function say(...)
 end
 
 local function tell_problems(session)
-  for _, problem in ipairs(session.problems) do
-    print(problem)
+  for _, list in ipairs { session.problems, session.differences, session.ends } do
+    for _, problem in ipairs(list) do
+      print(problem)
+    end
   end
   for text, count in pairs(session.raised) do
     say("The script has raised, %d times: %s", count, text)
   end
+end
+
+-- What has come out, in one sentence.
+local function finding(session)
+  if #session.problems > 0 then
+    return "Something cannot be true."
+  end
+  local found = {}
+  found[#found + 1] = next(session.raised) and "the script has raised errors" or nil
+  found[#found + 1] = session.differences[1] and "its members came to rest with different states" or nil
+  found[#found + 1] = session.ends[1] and "it has not ended as it should" or nil
+  return "Every history can be true" .. (found[1] and ", but " .. table.concat(found, ", and ") or "") .. "."
 end
 
 local function tell_verdict(session, chosen)
@@ -398,12 +441,10 @@ local function tell_verdict(session, chosen)
   if session.failure then
     say("The run itself failed, before its last histories were judged: %s", session.failure)
   end
-  if #session.problems > 0 then
-    say "Something cannot be true."
-  elseif next(session.raised) then
-    say "Every history can be true, but the script has raised errors."
-  elseif not session.failure then
-    say "Every history can be true."
+  if not is_clean(session) or not session.failure then
+    print(finding(session))
+  end
+  if is_clean(session) and not session.failure then
     return 0
   end
   say("The histories and the scripts' words are in %s", session.folder)
@@ -460,7 +501,7 @@ return function(chosen, facts)
   local function clock() return core.now() - began end
   local session = {
     cluster = cluster, folder = assert(uv.fs_mkdtemp "/tmp/cpgrun-check-XXXXXX"), argv = host_argv(chosen, facts),
-    clock = clock, log = print, problems = {}, raised = {}, figures = {},
+    clock = clock, log = print, problems = {}, differences = {}, ends = {}, raised = {}, figures = {},
     exempted = {}, epochs = 0,
     faults = faults(cluster, nil, chosen.seed, clock, print),
   }

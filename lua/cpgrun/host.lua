@@ -3,6 +3,7 @@ local core = require "corosync.binding"
 local corosync = require "corosync"
 local guards = require "corosync.handlers"
 local log = require "cpgrun.log"
+local quoted = require "corosync.quoted"
 local script = require "cpgrun.script"
 local service = require "corosync.service"
 local uv = require "luv"
@@ -52,7 +53,7 @@ local function config_change(state)
   return function(members, left, joined)
     if state.lost then
       state.lost = false
-      log.info("joined group '%s' again", group.name)
+      log.info("joined group %s again", quoted(group.name))
     end
     return tell(members, left, joined)
   end
@@ -67,8 +68,8 @@ local function lagged(state)
     local now = core.now()
     if seconds >= LAG_TOLD and now >= (state.next_lag or 0) then
       state.next_lag = now + LAG_PAUSE
-      log.warning("handlers of group '%s' lag: %d events (%.1f MB) waited, the oldest for %.1f s", group.name, events,
-        bytes / 1e6, seconds)
+      log.warning("handlers of group %s lag: %d events (%.1f MB) waited, the oldest for %.1f s", quoted(group.name),
+        events, bytes / 1e6, seconds)
     end
     return tell(seconds, events, bytes)
   end
@@ -170,7 +171,7 @@ local function check(chosen)
     log.error(message)
     return 1
   end
-  print(("%s would run in group '%s'"):format(chosen.script, name))
+  print(("%s would run in group %s"):format(chosen.script, quoted(name)))
   return 0
 end
 
@@ -202,7 +203,7 @@ local function join(group)
 end
 
 local function greet(group)
-  log.info("joined group '%s' as %s", group.name, tostring(group:address()))
+  log.info("joined group %s as %s", quoted(group.name), tostring(group:address()))
   call "started"
 end
 
@@ -214,8 +215,8 @@ local function complain_of_join(group)
   -- Of the script's own making, so it may be 0, a fraction or endless; libuv wants whole milliseconds.
   local pause = math.floor(1000 * math.min(math.max(group.timeout, 1), LONGEST_SILENCE))
   timer:start(pause, pause, function()
-    log.warning("group '%s' is not joined after %.0f s, and waits on: do the cluster's nodes reach each other? "
-      .. "(see corosync-cfgtool -s, and corosync's log)", group.name, core.now() - from)
+    log.warning("group %s is not joined after %.0f s, and waits on: do the cluster's nodes reach each other? "
+      .. "(see corosync-cfgtool -s, and corosync's log)", quoted(group.name), core.now() - from)
   end)
   timer:unref()
   return timer
@@ -273,12 +274,14 @@ local function prepare(group, group_handlers, chosen)
   return open_services(group)
 end
 
+local OWN_LUA = debug.getinfo(1, "S").source:match "^(.*)cpgrun/host%.lua$"
+
 local function set_limit(chosen, facts)
   if chosen.handler_timeout then
     if jit then
-      jit.off() -- compiled code calls no hook
+      require "cpgrun.interruptible"
     end
-    script.protected = facts.limit(chosen.handler_timeout)
+    script.protected = facts.limit(chosen.handler_timeout, OWN_LUA)
     guards.guard = script.protected
   end
 end
@@ -298,11 +301,35 @@ local function check_exists(path)
   return ok
 end
 
-local function drop_privileges(chosen, facts)
-  if chosen.user and not chosen.check then
-    return facts.become(chosen.user)
+-- What a script may ask for, which as another user it could not connect to.
+local function connect_all(group)
+  local ok, message, code = group:_open_views()
+  if ok then
+    ok, message, code = group:is_quorate()
   end
-  return true
+  if ok ~= nil then
+    ok, message, code = group:cmap_get "totem.version"
+  end
+  return ok ~= nil or code == "not_exist", message
+end
+
+local function drop_privileges(group, chosen, facts)
+  if not chosen.user or chosen.check then
+    return true
+  end
+  local ok, message = connect_all(group)
+  if ok then
+    ok, message = facts.become(chosen.user)
+  end
+  return ok, message
+end
+
+-- luv 1.44 crashes when the state is closed in one of its callbacks: so that is left to the process's end.
+local function exit_plainly()
+  local exit = os.exit
+  function os.exit(code) -- luacheck: ignore 122
+    exit(code)
+  end
 end
 
 -- For `cpgrun check`.
@@ -328,10 +355,11 @@ return function(chosen, facts)
   _G.group = group
   local ok, message = prepare(group, group_handlers, chosen)
   if ok then
-    ok, message = drop_privileges(chosen, facts)
+    ok, message = drop_privileges(group, chosen, facts)
   end
   if ok then
     stop_on_signals(facts)
+    exit_plainly()
     ok, message = script.load(chosen.script, chosen.arguments)
     facts.loaded()
   end

@@ -12,7 +12,7 @@ local HELP = [[
   2: hello                 gives node 2's script the line "hello"
   hello                    gives it to the node spoken to last (at first node 1)
   partition({1,2},{3})     splits the network        heal()       makes it whole
-  kill(2)                  kills node 2's corosync   restart(2)   starts it again, and an ended script
+  kill(2)                  kills node 2's corosync   restart(2)   starts it anew, and an ended script
   kill_host(2)             kills node 2's script     pause(2)     stops its corosync; resume(2) lets it go on
   disturb(2, "tbf rate 1mbit burst 10kb latency 50ms")     slows node 2's link, as tc says; disturb(2) ends it
   help                     shows this                stop()       ends the lab, as Ctrl-C does
@@ -36,7 +36,12 @@ local function host_argv(chosen, facts)
   return argv
 end
 
--- Until a file of faults has come to its first wait, lines are held: it may ask for quiet.
+local function finish(session, status)
+  session.status = session.status or status
+end
+
+-- Until a file of faults has come to its first wait, lines are held: it may ask for quiet. When nobody reads any more,
+-- the lab ends.
 local function print_line(session, node, stream, line)
   if session.held then
     table.insert(session.held, { node, stream, line })
@@ -46,7 +51,9 @@ local function print_line(session, node, stream, line)
   end
   local file = stream == "err" and io.stderr or io.stdout
   file:write(node, "| ", line, "\n")
-  file:flush()
+  if not file:flush() then
+    finish(session, 1)
+  end
 end
 
 -- The lab's end is asked for from callbacks and coroutines; the main program waits for it.
@@ -59,10 +66,6 @@ local function new_session(cluster, chosen, facts)
     lines = {}, -- by node: what its script has written, all its lives included
     status = nil, -- set once the lab shall end
   }
-end
-
-local function finish(session, status)
-  session.status = session.status or status
 end
 
 local function release_lines(session)
@@ -127,7 +130,9 @@ local function fill_environment(env, session)
   for _, name in ipairs { "kill", "kill_host", "restart" } do
     env[name] = function(node)
       local taken = session.taken[node]
-      session.taken[node] = taken or session.hosts[node] and true
+      if session.hosts[node] then
+        session.taken[node] = true
+      end
       local ok, process, code = cluster[name](cluster, node)
       session.taken[node] = ok and session.taken[node] or taken
       must(ok, process, code)

@@ -17,6 +17,7 @@ local function node_count(text)
   return tonumber(text)
 end
 
+local MOST_BYTES = 2 ^ 50
 local MULTIPLES = { k = 2 ^ 10, M = 2 ^ 20, G = 2 ^ 30 }
 
 local function bytes(text)
@@ -24,7 +25,11 @@ local function bytes(text)
   if not number then
     return nil, "--reader-limit takes a number of bytes such as 1000, 500k, 64M or 1G, not '" .. text .. "'"
   end
-  return tonumber(number) * (MULTIPLES[multiple] or 1)
+  local all = tonumber(number) * (MULTIPLES[multiple] or 1)
+  if all > MOST_BYTES then
+    return nil, ("--reader-limit takes at most %dG, not '%s'"):format(MOST_BYTES / MULTIPLES.G, text)
+  end
+  return all
 end
 
 local function seconds(option, lowest)
@@ -35,6 +40,13 @@ local function seconds(option, lowest)
     end
     return number
   end
+end
+
+local function watchdog(text)
+  if tonumber(text) == 0 then
+    return 0
+  end
+  return seconds("--watchdog", 0.001)(text)
 end
 
 local function group_name(text)
@@ -63,7 +75,7 @@ local function parser(version)
   p:option("--reader-full", "At that limit, leave the group or stop taking from Corosync.")
     :argname("WAY"):choices({ "leave", "stop" }):default("leave")
   p:option("--watchdog", "Tell of a call of Corosync's that has not returned for so many seconds; 0 never does.")
-    :argname("SECONDS"):convert(seconds("--watchdog", 0)):default("1")
+    :argname("SECONDS"):convert(watchdog):default("1")
   p:option("--user", "Become this user once Corosync is connected, before the script is loaded."):argname("NAME")
   p:flag("--check", "Load the script and say whether it would run; needs no Corosync.")
   p:flag("--version", "Show the versions of cpgrun, Lua and Corosync."):action(function()
@@ -72,6 +84,16 @@ local function parser(version)
   end)
   p:epilog "cpgrun check runs a script under random faults: see cpgrun check --help."
   return p
+end
+
+-- Of what follows the script, what was surely meant for cpgrun.
+local function warn_of_misplaced(words, takes_value)
+  for _, word in ipairs(words) do
+    local option = word:match "^%-%-[%a-]+"
+    if option and takes_value[option] then
+      log.warning("%s stands after the script, so it is the script's: cpgrun's own options come before it", option)
+    end
+  end
 end
 
 -- What follows the script is the script's, even if it looks like an option.
@@ -124,6 +146,7 @@ local function parse_check(argv)
     words[#words + 1] = argv[i]
   end
   local parsed = check_parser():parse(mark_end_of_options(words, CHECK_TAKES_VALUE))
+  warn_of_misplaced(parsed.arguments, CHECK_TAKES_VALUE)
   parsed.under_faults, parsed.seed, parsed.log_level = true, parsed.seed or os.time() % (2 ^ 31 - 2), "info"
   return parsed
 end
@@ -135,6 +158,7 @@ function options.parse(argv, version)
   end
   local p = parser(version)
   local parsed = p:parse(mark_end_of_options(argv, TAKES_VALUE))
+  warn_of_misplaced(parsed.arguments, TAKES_VALUE)
   if parsed.lab_script and not parsed.lab then
     p:error("--lab-script goes with --lab")
   elseif parsed.check and parsed.lab then

@@ -5,7 +5,8 @@ local traceback = require "corosync.traceback"
 local script = {}
 
 local HANDLERS = { "config_change", "message_received", "quorum_change", "ring_change", "view_change" }
-local FUNCTIONS = { "disconnected", "started", "stopping", (table.unpack or unpack)(HANDLERS) } -- luacheck: ignore 113
+local unpack = table.unpack or unpack -- luacheck: ignore 113
+local FUNCTIONS = { "disconnected", "lagged", "started", "stopping", unpack(HANDLERS) }
 
 -- How a function of the script is called: true, or false and a message with a traceback.
 function script.protected(handler)
@@ -18,11 +19,12 @@ function script.load(path, arguments)
   if not chunk then
     return nil, message
   end
+  -- Its own modules, after all others.
+  package.path = package.path .. ";" .. (path:match "^(.*/)" or "./") .. "?.lua"
   _G.arg = { [0] = path }
   for i, argument in ipairs(arguments) do
     _G.arg[i] = argument
   end
-  local unpack = table.unpack or unpack -- luacheck: ignore 113
   return script.protected(function() return chunk(unpack(arguments)) end)
 end
 

@@ -141,6 +141,36 @@ for _, reader in ipairs { false, true } do
       receives(group_name(), sizes)
     end)
 
+    it("is not heard of any more once one's own leaving was told", function()
+      local group, sizes = group_name(), {}
+      for i = 1, 20000 do
+        sizes[i] = i % 10
+      end
+      local heard, left, after, handle = 0, false, 0, nil
+      local function note()
+        heard, after = heard + 1, after + (left and 1 or 0)
+      end
+      handle = handles.open {
+        reader = reader and { after = 0 },
+        message_received = note,
+        config_change = function(_, gone)
+          note()
+          for _, address in ipairs(gone) do
+            left = left or address == handle:address()
+          end
+        end,
+      }
+      assert(handles.join(handle, group))
+      handles.dispatch_until(handle, function() return heard > 0 end)
+      local pipe = start(group, "send", (table.unpack or unpack)(sizes)) -- luacheck: ignore 113
+      handles.dispatch_until(handle, function() return heard > 10 end)
+      assert(handle:leave())
+      handles.dispatch_until(handle, function() return left end)
+      pipe:close()
+      while select(2, assert(handle:dispatch())) do end
+      assert.equal(0, after)
+    end)
+
     it("joins and leaves at full rate", function()
       local seen = run(group_name(), 50, "churn", 50)
       assert.equal(50, #seen.messages)

@@ -301,6 +301,17 @@ describe("cpgrun --lab", function()
       end)
       it:write "heal()\n"
       expect("no agreement in the end", function() return agree(6) end)
+      -- Their scripts begin alone, on rings of their own, and must not undo what the others have counted.
+      for _, node in ipairs { 3, 2, 3 } do
+        it:write(("kill_host(%d)\nrestart(%d)\n"):format(node, node))
+        expect("no agreement after a restart", function() return agree(4) end)
+      end
+      local last = -1
+      for _, each in ipairs(it.lines) do
+        local value = tonumber(each:match "^1| the counter is (%d+)$" or last)
+        assert.is_true(value >= last, ("node 1 shows %d after %d"):format(value, last))
+        last = value
+      end
     end)
   end)
 

@@ -1,6 +1,7 @@
 #include "limit.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "../clock.h"
 #include "../compat.h"
@@ -11,6 +12,8 @@
 typedef struct limit {
 	double seconds;
 	double deadline; /* 0 when no function of the script runs */
+	size_t length;
+	char libraries[]; /* how the sources' names of our own Lua begin */
 } limit;
 
 /* Its address is the key in the registry. */
@@ -27,15 +30,29 @@ static limit *find(lua_State *L)
 	return l;
 }
 
+/* Whether it was a function of ours that was interrupted. It has an end, and must come to it: a script goes on with it. */
+static bool is_library(lua_State *L, lua_Debug *activation, const limit *l)
+{
+	const char *name;
+
+	if (lua_getinfo(L, "S", activation) == 0 || strncmp(activation->source, l->libraries, l->length) != 0) {
+		return false;
+	}
+	name = activation->source + l->length;
+	return strncmp(name, "corosync/", strlen("corosync/")) == 0 || strncmp(name, "cpgrun/", strlen("cpgrun/")) == 0;
+}
+
 /* Level 0 is the function that was interrupted. */
 static void look(lua_State *L, lua_Debug *activation)
 {
 	const limit *l = find(L);
 	bool is_over = l->deadline != 0 && clock_seconds() > l->deadline;
 
-	(void)activation;
 	if (is_over) {
 		lua_sethook(L, look, LUA_MASKCOUNT, 1);
+		if (is_library(L, activation, l)) {
+			return;
+		}
 		luaL_where(L, 0);
 		lua_pushfstring(L, "stopped, since it has run for more than %f s (--handler-timeout)", (lua_Number)l->seconds);
 		lua_concat(L, 2);
@@ -81,12 +98,15 @@ static int call(lua_State *L)
 int limit_open(lua_State *L)
 {
 	double seconds = (double)luaL_checknumber(L, 1);
+	size_t length;
+	const char *libraries = luaL_checklstring(L, 2, &length);
 	limit *l;
 
 	luaL_argcheck(L, seconds > 0, 1, "seconds must be more than 0");
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key);
-	l = compat_newuserdata(L, sizeof *l);
-	*l = (limit){.seconds = seconds};
+	l = compat_newuserdata(L, sizeof *l + length + 1);
+	*l = (limit){.seconds = seconds, .length = length};
+	memcpy(l->libraries, libraries, length + 1);
 	lua_rawset(L, LUA_REGISTRYINDEX);
 	lua_sethook(L, look, LUA_MASKCOUNT, COUNT);
 	lua_pushcfunction(L, call);

@@ -1,7 +1,8 @@
 /*
  * A limit to the time that a function of the script may take. A count hook looks at the clock, and raises an error when
  * the time is over; and again at the script's next instruction, until the error has left the script, whatever that
- * catches. C functions that do not return, finalizers and message handlers of xpcall are out of its reach: Lua calls no
+ * catches. Our own Lua, on which the script stands, is never interrupted: the error comes when it has returned to the
+ * script. C functions that do not return, finalizers and message handlers of xpcall are out of its reach: Lua calls no
  * hook there.
  */
 #ifndef CPGRUN_LIMIT_H
@@ -10,7 +11,8 @@
 #include <lua.h>
 
 /*
- * Lua: limit(seconds) -> call. Coroutines made from then on are under the limit, too.
+ * Lua: limit(seconds, libraries) -> call. Coroutines made from then on are under the limit, too. The sources' names of
+ * our own Lua begin with `libraries`, and go on with corosync/ or cpgrun/.
  *
  *   call(function, ...)  as xpcall with a traceback for a handler: true and results, or false and the message
  */

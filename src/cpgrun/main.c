@@ -21,6 +21,7 @@
 #include "../core.h"
 #include "interrupt.h"
 #include "limit.h"
+#include "standard.h"
 #include "user.h"
 
 #ifndef COROSYNC_VERSION
@@ -207,9 +208,12 @@ static int run(lua_State *L)
 int main(int argc, char **argv)
 {
 	command_line line = {argc, argv};
-	lua_State *L = luaL_newstate();
+	lua_State *L;
 	int status = EXIT_FAILURE;
 
+	standard_open();
+	standard_catch_hangups();
+	L = luaL_newstate();
 	if (L == NULL) {
 		(void)fprintf(stderr, "cpgrun: not enough memory for a Lua state\n");
 		return EXIT_FAILURE;

@@ -97,16 +97,22 @@ function life.disconnect(group)
   pollable.show_hidden(group)
 end
 
--- For who wants to be told of views: the connection that tells of quorum, and one descriptor for both.
+-- The connection that tells of quorum, without which there are no views. True, or nil, message, code.
+function life.open_views(group)
+  group._views = group._views or view.new(handlers.option(group, "daemon_user"))
+  return group._views:open()
+end
+
+-- For who wants to be told of views: that connection, and one descriptor for both.
 local function prepare_views(group)
-  group._views = view.new(handlers.option(group, "daemon_user"))
+  group._views = group._views or view.new(handlers.option(group, "daemon_user"))
   if not handlers.find(group, "view_change") then
     return true
   end
   local fd, message, code = group._handle:fd()
   local ok = fd
   if ok then
-    ok, message, code = group._views:open()
+    ok, message, code = life.open_views(group)
   end
   if ok then
     group._gather, message, code = core.gather(fd, group._views:fd())

@@ -1,6 +1,5 @@
 -- Finds what cannot be true in histories that belong together.
 local lives = require "corosync.history.lives"
-local merge = require "corosync.history.merge"
 
 local judge = {}
 
@@ -398,10 +397,10 @@ local function new_court()
   return court
 end
 
-local function open_case(court, number, owner)
-  local case = lives.of(owner.events, court.complain, court.exempt)
+local function open_case(court, number, history)
+  local case = lives.of(history, court.complain, court.exempt)
   prepare(case, number)
-  case.group, case.history = case.group or "", owner.history
+  case.group = case.group or ""
   court.cases[case.group] = court.cases[case.group] or {}
   if case.address then
     court.cases[case.group][case.address] = case
@@ -413,8 +412,8 @@ end
 
 local function open_cases(court, histories)
   local all, cases = {}, {}
-  for number, owner in ipairs(merge.all(histories)) do
-    local case = open_case(court, number, owner)
+  for number, history in ipairs(histories) do
+    local case = open_case(court, number, history)
     cases[number] = case
     for _, life in ipairs(case.lives) do
       life.group, life.case = case.group, case
@@ -424,8 +423,8 @@ local function open_cases(court, histories)
   return all, cases
 end
 
-local function figures_of(histories, cases, all)
-  local figures = { histories = #histories, lives = #all, configurations = 0, messages = 0, deliveries = 0 }
+local function figures_of(cases, all)
+  local figures = { histories = #cases, lives = #all, configurations = 0, messages = 0, deliveries = 0 }
   for _, life in ipairs(all) do
     figures.configurations = figures.configurations + #life.states
     figures.deliveries = figures.deliveries + #life.ids
@@ -457,7 +456,7 @@ function judge.judge(histories)
     check_settled(court, of_group)
   end
   return { ok = #court.violations == 0, violations = court.violations, exempted = court.exempted,
-    figures = figures_of(histories, cases, all) }
+    figures = figures_of(cases, all) }
 end
 
 return judge

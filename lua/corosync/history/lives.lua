@@ -45,7 +45,7 @@ local function add_state(life, members, ring, by_nodes)
 end
 
 local function begin_life(self, event)
-  local life = { history = event.history, address = event[2], states = {}, first = #self.stream + 1 }
+  local life = { history = self.history, address = event[2], states = {}, first = #self.stream + 1 }
   self.lives[#self.lives + 1] = life
   self.life, self.address, self.has_left = life, event[2], false
   return life
@@ -156,15 +156,6 @@ local function check_leave(self, own, left, reasons)
   end
 end
 
--- Corosync goes on telling of others, until the connection of the one that has left is closed.
-local function check_outside(self, event, is_of_others, text)
-  if self.has_left and is_of_others then
-    self.exempt "event after the own leave"
-  else
-    self.complain("i", event, text)
-  end
-end
-
 -- A process whose Corosync has gone, and that did not wait for the word of it, joins without having left.
 function on.config(self, event)
   local own, members = event[2], split(event[3])
@@ -183,7 +174,7 @@ function on.config(self, event)
   elseif self.life then
     check_change(self, event, left, left_reasons, joined)
   else
-    check_outside(self, event, own == self.address, "a configuration before the own join")
+    self.complain("i", event, "a configuration before the own join")
     return
   end
   local life = self.life
@@ -219,7 +210,7 @@ end
 
 function on.message(self, event)
   if not self.life then
-    check_outside(self, event, event[2] ~= self.address, "a message from " .. event[2] .. " while it was no member")
+    self.complain("i", event, "a message from " .. event[2] .. " while it was no member")
     return
   end
   if not set_of(self.life.members)[event[2]] then
@@ -258,10 +249,8 @@ function on.answer(self, event)
   end
 end
 
-function on.lost(self, event)
-  if self.life and self.life.history == event.history then
-    end_life(self)
-  end
+function on.lost(self)
+  end_life(self)
 end
 
 function on.quiet(self)
@@ -270,18 +259,18 @@ function on.quiet(self)
   end
 end
 
-function on.activate(self, event)
-  self.wanted[event.history] = true
+function on.activate(self)
+  self.wanted = true
 end
 
-function on.deactivate(self, event)
-  self.wanted[event.history] = false
+function on.deactivate(self)
+  self.wanted = false
 end
 
 -- Who has left, or was never to join, need not be there.
-function on.settled(self, event)
-  local wanted, life = self.wanted[event.history], self.life
-  if wanted ~= false and life and life.history == event.history then
+function on.settled(self)
+  local wanted, life = self.wanted, self.life
+  if wanted ~= false and life then
     self.settled = life.state.members
   elseif wanted or wanted == nil and self.address and not self.has_left then
     self.settled = "no members, being none itself"
@@ -330,26 +319,27 @@ end
 -- A process may be killed before it reports what it has raised.
 local function check_reported(self)
   for word, event in pairs(self.raised) do
-    local events = event.history.events
+    local events = self.history.events
     if event ~= events[#events] then
       self.complain("l", event, "the error '" .. word .. "' was not reported")
     end
   end
 end
 
--- Takes the events of one address in one group, in their order. Answers a table with the group's name, its address,
+-- Answers a table with the group's name, its address,
 -- its lives, the stream of what it has sent as digests, how many of these are certain, how many rings it had been told
 -- of when it sent each, what was refused, and what it had for members when all was settled.
-function lives.of(events, complain, exempt)
+function lives.of(history, complain, exempt)
   local self = {
+    history = history,
     lives = {}, stream = {}, refused = {}, open = {}, order = {}, raised = {},
     tried = {}, came = {}, early = {}, -- by digest: its sends, its own deliveries, and one that comes before its send
-    wanted = {}, -- by history: whether it is to be a member, where that is known
+    wanted = nil, -- whether it is to be a member, where that is known
     rings = 0, sent_in = {}, -- how many rings it has been told of; and had been, by position in the stream
     exempt = exempt,
-    complain = function(rule, event, text) complain(rule, text, event.history, event.line) end,
+    complain = function(rule, event, text) complain(rule, text, history, event.line) end,
   }
-  for _, event in ipairs(events) do
+  for _, event in ipairs(history.events) do
     if on[event[1]] then
       on[event[1]](self, event)
     end

@@ -67,7 +67,7 @@ function reader.parse(text, name)
     local event = event_of(line)
     -- A process that was killed may have left half of its last line.
     if event and ending ~= "" and is_answer(event, open) then
-      event.line, event.history = number, history
+      event.line = number
       history.events[#history.events + 1] = event
     elseif ending ~= "" then
       return nil, ("%s:%d: this is no %s: %s"):format(name, number, event and "answer to a send" or "event", line)

@@ -7,7 +7,7 @@ local handlers = require "corosync.handlers"
 local recorder = {}
 
 local folder
-local files = setmetatable({}, { __mode = "k" }) -- by group
+local files = {} -- by name: a process is a member of a group once, with whatever object
 local count, sends = 0, 0
 
 local function escaped(text)
@@ -16,12 +16,12 @@ end
 
 -- Each line by a call of the system's own: a process may be killed at any moment.
 local function file_of(group)
-  local file = files[group]
+  local file = files[group.name]
   if not file then
     count = count + 1
     file = assert(io.open(("%s/%.6f-%d-%s.history"):format(folder, core.now(), count, tostring({}):match "%x+$"), "a"))
     file:setvbuf "no"
-    files[group] = file
+    files[group.name] = file
     file:write("group ", escaped(group.name), "\n")
   end
   return file
@@ -74,6 +74,9 @@ local function answer(group, number, ...)
 end
 
 local function record_send(send, group, message, ...)
+  if type(group) ~= "table" then -- a method called as a function, which that says
+    return send(group, message, ...)
+  end
   sends = sends + 1
   local number = ("%d"):format(sends)
   write(group, "send", number, digest(type(message) == "table" and table.concat(message) or tostring(message)))

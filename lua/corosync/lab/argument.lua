@@ -53,7 +53,8 @@ end
 function argument.argv(argv, method)
   argument.check(type(argv) == "table" and #argv > 0, "argv", method, "expected an array of strings")
   for i = 1, #argv do
-    argument.check(type(argv[i]) == "string", "argv", method, ("element %d is no string"):format(i))
+    argument.check(type(argv[i]) == "string" and not argv[i]:find("\0", 1, true), "argv", method,
+      ("element %d is no string without a zero byte"):format(i))
   end
 end
 

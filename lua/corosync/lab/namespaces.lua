@@ -66,6 +66,7 @@ end
 
 local function find_holders(self)
   self.init_pid = proc.children(self.init.pid)[1]
+  if not self.init_pid then return false end
   local outer = {}
   for _, pid in ipairs(proc.children(self.init_pid)) do
     local inner = proc.inner_pid(pid)
@@ -86,7 +87,7 @@ end
 -- @treturn corosync.lab.namespaces or nil, message, code
 function Namespaces.new(nodes, configuration, env, seconds)
   local argv = machine.unshare(INIT)
-  for _, value in ipairs { tostring(nodes), configuration, HOLDER } do argv[#argv + 1] = value end
+  for _, value in ipairs { ("%d"):format(nodes), configuration, HOLDER } do argv[#argv + 1] = value end
   local init, message, code = process.spawn(argv, { env = env })
   if not init then return nil, message, code end
   local self = setmetatable({ init = init, nodes = nodes, holders = {} }, Namespaces)
@@ -144,7 +145,8 @@ local function configure(self, pid, argv, input)
   tool:write(input)
   tool:close_stdin()
   if tool:wait(10) == 0 then return true end
-  return nil, "the network could not be changed: " .. table.concat(tool.errors, "; "), "network"
+  local said = table.concat(tool.errors, "; "):gsub("; Command failed %-:%d+$", "")
+  return nil, "the network could not be changed: " .. said, "network"
 end
 
 --- Connects each node's port to a bridge.

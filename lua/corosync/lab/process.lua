@@ -14,6 +14,11 @@ local wait = require "corosync.lab.wait"
 -- How long the output of an ended process may stay open: a child which it left behind can hold it for ever.
 local GRACE = 500
 
+-- A process that has ended just before it is written to must not end this one: libuv lets SIGPIPE happen.
+local hangups = uv.new_signal()
+hangups:start("sigpipe", function() end)
+hangups:unref()
+
 local Process = {}
 Process.__index = Process
 

@@ -1,0 +1,19 @@
+/*
+ * The standard descriptors, as a process may rely on them that lives long and talks to others.
+ */
+#ifndef CPGRUN_STANDARD_H
+#define CPGRUN_STANDARD_H
+
+/*
+ * Opens those that are closed, on /dev/null: else what is opened next would get their numbers, be written to as if it
+ * were one, and be taken for one by libuv, which ends the process when it is to close it.
+ */
+void standard_open(void);
+
+/*
+ * From now on, a write to somebody who has hung up fails and does not end the process: but when nobody reads the
+ * standard output any more it is asked to end, by SIGTERM. Programs that it starts have the signal as it was.
+ */
+void standard_catch_hangups(void);
+
+#endif
