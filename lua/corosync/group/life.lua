@@ -211,7 +211,7 @@ function life.finish_leaving(group)
   end
   group._rejoin = false
   local ok, message, code = group:activate()
-  if not ok and (code == "not_connected" or code == "timeout") then
+  if not ok and (code == "not_connected" or code == "timeout" or code == "try_again") then
     group:_stay_wanted(message)
   elseif not ok then
     handlers.report(group, message)
