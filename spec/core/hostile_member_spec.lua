@@ -162,7 +162,7 @@ for _, reader in ipairs { false, true } do
       }
       assert(handles.join(handle, group))
       handles.dispatch_until(handle, function() return heard > 0 end)
-      local pipe = start(group, "send", (table.unpack or unpack)(sizes)) -- luacheck: ignore 113
+      local pipe = start(group, "send", table.concat(sizes, " "))
       handles.dispatch_until(handle, function() return heard > 10 end)
       assert(handle:leave())
       handles.dispatch_until(handle, function() return left end)
