@@ -9,7 +9,7 @@ local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
 local EPOCH = 20 -- seconds of faults, then all is made whole and judged
-local RING, VIEWS, ANSWERS, LEAVING = 30, 30, 20, 20 -- seconds for the daemons, the views, the scripts, their end
+local RING, VIEWS, ANSWERS, LEAVING = 60, 30, 20, 20 -- seconds for the daemons, the views, the scripts, their end
 local SILENT = 3 -- seconds to wait for answers when no script gives any
 local REST = 1 -- seconds without a change of a group's members: then they have come to rest
 local LINE = "^%d+%-%d+%-%d+T%d+:%d+:%d+ " -- how a host's own lines begin

@@ -45,10 +45,13 @@ function Faults:calm()
   self.storms = self.storms + 1
 end
 
+-- Where rings break again and again one may take long to form: whether it comes is asked when all is whole.
 function Faults:_restart(node)
   local ok, message, code = self.cluster:restart(node)
   if code == "timeout" and storm.rages(self.cluster) then
     self:calm()
+  elseif code == "timeout" then
+    self:_tell("node %d has no ring yet", node)
   else
     must(ok, message)
   end
