@@ -7,25 +7,17 @@ local log = require "cpgrun.log"
 local storm = require "cpgrun.storm"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
+local watching = require "cpgrun.watching"
 
 local EPOCH = 20 -- seconds of faults, then all is made whole and judged
 local RING, VIEWS, ANSWERS, LEAVING = 60, 30, 20, 20 -- seconds for the daemons, the views, the scripts, their end
 local SILENT = 3 -- seconds to wait for answers when no script gives any
-local REST = 1 -- seconds without a change of a group's members: then they have come to rest
 local LINE = "^%d+%-%d+%-%d+T%d+:%d+:%d+ " -- how a host's own lines begin
 
 -- ---- the scripts ----
 
 local Hosts = {}
 Hosts.__index = Hosts
-
-local function files_in(folder)
-  local paths = {}
-  for name in uv.fs_scandir_next, assert(uv.fs_scandir(folder)) do
-    paths[#paths + 1] = folder .. "/" .. name
-  end
-  return paths
-end
 
 -- What the first line that matches has for the pattern, or nil.
 local function matches(lines, pattern)
@@ -79,107 +71,7 @@ function Hosts:each()
   end
 end
 
--- ---- what histories say of groups ----
-
-local on_word = {}
-
-function on_word.group(watch, rest)
-  watch.group = rest
-end
-
-function on_word.config(watch, rest)
-  local own, members, left = rest:match "^(%S+) (%S+) (%S+)"
-  watch.has_joined = true
-  watch.members = not ("," .. left):find("," .. own .. "=", 1, true) and members or nil
-end
-
-function on_word.lost(watch)
-  watch.members = nil
-end
-
-function on_word.activate(watch)
-  watch.wanted = true
-end
-
-function on_word.deactivate(watch)
-  watch.wanted = false
-end
-
--- Goes on where it was the last time. What is not a message or a send is a move.
-local function read_on(watch)
-  local file = assert(io.open(watch.path))
-  file:seek("set", watch.position)
-  local text = file:read("*a"):match "^.*\n" or ""
-  file:close()
-  watch.position = watch.position + #text
-  for word, rest in text:gmatch "(%l+) ?([^\n]*)\n" do
-    if on_word[word] then
-      on_word[word](watch, rest)
-      watch.moves = watch.moves + 1
-    end
-  end
-end
-
--- An array of what the histories of all that run say, and whether each of these has been a member.
-local function watch_all(hosts)
-  local all, have_joined = {}, true
-  for _, host in hosts:each() do
-    local has_joined = false
-    for _, path in ipairs(files_in(host.folder)) do
-      local watch = hosts.watches[path] or { path = path, position = 0, moves = 0 }
-      hosts.watches[path] = watch
-      read_on(watch)
-      has_joined = has_joined or watch.has_joined
-      all[#all + 1] = watch
-    end
-    have_joined = have_joined and has_joined
-  end
-  return all, have_joined
-end
-
--- Whether in each group those that are to be members are, and see one another, and nobody else.
-local function agree(hosts)
-  local all, is_right = watch_all(hosts)
-  local counts, members = {}, {}
-  for _, watch in ipairs(all) do
-    if watch.wanted then
-      counts[watch.group] = (counts[watch.group] or 0) + 1
-      members[watch.group] = members[watch.group] or watch.members
-      is_right = is_right and watch.members ~= nil and watch.members == members[watch.group]
-    end
-  end
-  for group, count in pairs(counts) do
-    is_right = is_right and select(2, members[group]:gsub(":", "")) == count
-  end
-  return is_right
-end
-
 -- ---- an epoch ----
-
--- By group, how much has happened to its members.
-local function count_moves(hosts)
-  local all, moves = watch_all(hosts), {}
-  for _, watch in ipairs(all) do
-    if watch.group then
-      moves[watch.group] = (moves[watch.group] or 0) + watch.moves
-    end
-  end
-  return moves, all
-end
-
--- Only groups whose members do not come and go just now: of others nobody can say who sees whom.
-local function mark_settled(hosts)
-  local before = count_moves(hosts)
-  wait.until_true(function() return false end, REST)
-  local after, all = count_moves(hosts)
-  for _, watch in ipairs(all) do
-    if watch.group and before[watch.group] == after[watch.group] then
-      local file = assert(io.open(watch.path, "a"))
-      file:write "settled\n"
-      file:close()
-    end
-  end
-end
 
 local function answer_of(host)
   return matches(host.process.lines, "^settled$") or matches(host.process.lines, "^settled (.*)$")
@@ -234,9 +126,9 @@ local function settle(session)
   if not ok then
     error(message, 0)
   end
-  wait.until_true(function() return agree(hosts) end, VIEWS)
+  wait.until_true(function() return watching.agree(hosts) end, VIEWS)
   ask_to_settle(session)
-  mark_settled(hosts)
+  watching.mark_settled(hosts)
 end
 
 -- Corosync was killed when a script was to begin: so it ends, as it should.
@@ -290,7 +182,7 @@ end
 local function judge(session)
   local paths = {}
   for _, host in ipairs(session.hosts.all) do
-    for _, path in ipairs(files_in(host.folder)) do
+    for _, path in ipairs(watching.files_in(host.folder)) do
       paths[#paths + 1] = path
     end
   end
@@ -314,7 +206,7 @@ end
 
 local function remove_files(session)
   for _, host in ipairs(session.hosts.all) do
-    for _, path in ipairs(files_in(host.folder)) do
+    for _, path in ipairs(watching.files_in(host.folder)) do
       os.remove(path)
     end
     uv.fs_rmdir(host.folder)
@@ -342,13 +234,7 @@ end
 local function failed_start(hosts)
   for _, host in ipairs(hosts.all) do
     if host.process.exited and host.process.code ~= 0 then
-      for _, line in ipairs(host.process.errors) do
-        local text = line:match(LINE .. "error: (.*)")
-        if text then
-          return text
-        end
-      end
-      return "it ends at once"
+      return matches(host.process.errors, LINE .. "error: (.*)") or "it ends at once"
     end
   end
 end
@@ -357,7 +243,7 @@ local function start_all(session, hosts)
   for node = 1, session.cluster.nodes do
     hosts:start(node)
   end
-  wait.until_true(function() return agree(hosts) or failed_start(hosts) end, VIEWS)
+  wait.until_true(function() return watching.agree(hosts) or failed_start(hosts) end, VIEWS)
   session.unable = session.epochs == 0 and failed_start(hosts) or nil
   return not session.unable
 end

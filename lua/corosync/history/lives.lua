@@ -326,13 +326,12 @@ local function check_reported(self)
   end
 end
 
--- Answers a table with the group's name, its address,
--- its lives, the stream of what it has sent as digests, how many of these are certain, how many rings it had been told
--- of when it sent each, what was refused, and what it had for members when all was settled.
+-- Answers a table with the group's name, its address, its lives, the stream of what it has sent as digests, how many of
+-- these are certain, how many rings it had been told of when it sent each, what was refused, and what it had for
+-- members when all was settled.
 function lives.of(history, complain, exempt)
   local self = {
-    history = history,
-    lives = {}, stream = {}, refused = {}, open = {}, order = {}, raised = {},
+    history = history, lives = {}, stream = {}, refused = {}, open = {}, order = {}, raised = {},
     tried = {}, came = {}, early = {}, -- by digest: its sends, its own deliveries, and one that comes before its send
     wanted = nil, -- whether it is to be a member, where that is known
     rings = 0, sent_in = {}, -- how many rings it has been told of; and had been, by position in the stream
