@@ -37,9 +37,10 @@ local function sorted(addresses)
 end
 
 -- `by_nodes`: whether nodes have gone or come.
-local function add_state(life, members, ring, by_nodes)
-  local state = { members = members, ring = ring, key = members .. "@" .. tostring(ring), deliveries = {},
-    by_nodes = by_nodes }
+local function add_state(life, ring, by_nodes)
+  local members = sorted(life.members)
+  local state = { members = members, present = set_of(life.members), ring = ring,
+    key = members .. "@" .. tostring(ring), deliveries = {}, by_nodes = by_nodes }
   life.states[#life.states + 1] = state
   life.state = state
 end
@@ -180,7 +181,7 @@ function on.config(self, event)
   local life = self.life
   life.members = members
   local by_nodes = event[4]:find "=nodedown" or event[5]:find "=nodeup"
-  add_state(life, sorted(members), life.state and life.state.ring or self.ring, by_nodes ~= nil)
+  add_state(life, life.state and life.state.ring or self.ring, by_nodes ~= nil)
   check_leave(self, own, left, left_reasons)
 end
 
@@ -195,7 +196,7 @@ function on.ring(self, event)
   end
   self.ring, self.rings = event[2], self.rings + 1
   if self.life then
-    add_state(self.life, self.life.state.members, event[2], true)
+    add_state(self.life, event[2], true)
   end
 end
 

@@ -1,0 +1,211 @@
+-- Compares members with each other: the order of what two have delivered, and what two that go on together from one
+-- membership to the next have delivered before.
+local together = {}
+
+local function sequence_of(life)
+  local ids, lines = {}, {}
+  for _, state in ipairs(life.states) do
+    for _, delivery in ipairs(state.deliveries) do
+      ids[#ids + 1], lines[#lines + 1] = delivery.id or 0, delivery.line
+    end
+  end
+  return ids, lines
+end
+
+-- Rule c.
+local function compare_order(court, life, places, other)
+  local last = 0
+  for i, id in ipairs(other.ids) do
+    local here = places[id]
+    if here and here < last then
+      court.complain("c", ("%s delivers message %d of the order of %s:%d after a later one"):format(other.address, here,
+        life.history.name, life.lines[here]), other.history, other.lines[i])
+      return
+    end
+    last = here or last
+  end
+end
+
+local function compare_orders(court, all)
+  for _, life in ipairs(all) do
+    life.ids, life.lines = sequence_of(life)
+  end
+  for i, life in ipairs(all) do
+    local places = {}
+    for place_of, id in ipairs(life.ids) do
+      places[id] = place_of
+    end
+    places[0] = nil
+    for k = i + 1, #all do
+      if all[k].group == life.group then
+        compare_order(court, life, places, all[k])
+      end
+    end
+  end
+end
+
+-- What all that go together must have delivered: `shared`, and from whom, `senders`; `left_out` counts the others.
+local function new_passage(court, name, life, i)
+  local found = { name = name, life = life, index = i, state = life.states[i], shared = {}, senders = {}, left_out = 0 }
+  for _, delivery in ipairs(found.state.deliveries) do
+    local case = court.cases[life.group][delivery.sender]
+    if not case or not case.straddling[delivery.digest] then
+      found.shared[#found.shared + 1] = delivery.sender .. " " .. delivery.digest
+      found.senders[#found.senders + 1] = delivery.sender
+    else
+      found.left_out = found.left_out + 1
+    end
+  end
+  return found
+end
+
+local function is_equal(one, other)
+  if #one ~= #other then
+    return false
+  end
+  for i, item in ipairs(one) do
+    if item ~= other[i] then
+      return false
+    end
+  end
+  return true
+end
+
+-- How the numbers of rings grow: by 4 for each that is formed, and by 1 when a daemon starts (exec/totemsrp.c).
+local STEP = 5
+
+local function next_ring(life, i)
+  local ring = life.states[i].ring
+  for k = i + 1, #life.states do
+    if life.states[k].ring ~= ring then
+      return life.states[k].ring
+    end
+  end
+end
+
+-- By what those know each other who go together from a state of a life to the next; nil when nobody can be known to. A
+-- ring that breaks before it is told to groups shows only in the numbers: over such rings members may have come apart,
+-- and together again, without being told.
+local function name_of(court, life, i)
+  local state, following = life.states[i], life.states[i + 1]
+  local passage = ("%s %s>%s"):format(life.group, state.key, following.key)
+  if not following.by_nodes then
+    return passage
+  end
+  local ring = next_ring(life, i)
+  local before, after = tostring(state.ring):match ":(%d+)$", tostring(ring):match ":(%d+)$"
+  if not before or not after then
+    return nil
+  elseif tonumber(after) - tonumber(before) <= STEP then
+    return passage .. ">" .. ring
+  end
+  court.exempt "ring that nobody was told of"
+end
+
+local function passages_of(court, all)
+  local found = {}
+  for _, life in ipairs(all) do
+    for i = 1, #life.states - 1 do
+      local name = name_of(court, life, i)
+      if name then
+        found[#found + 1] = new_passage(court, name, life, i)
+      end
+    end
+  end
+  return found
+end
+
+-- Who leaves and joins again on one ring makes passages that are alike, for himself and for who stays.
+local function find_repeated(passages)
+  local seen, repeated = {}, {}
+  for _, passage in ipairs(passages) do
+    local key = passage.name .. " " .. passage.life.address
+    repeated[passage.name] = repeated[passage.name] or seen[key]
+    seen[key] = true
+  end
+  return repeated
+end
+
+-- Those that are alike are the same if they have a message in common; else nobody can know.
+local function find_alike(alike, passage)
+  for _, delivery in ipairs(passage.state.deliveries) do
+    local key = delivery.id and passage.name .. " " .. delivery.id
+    if key and alike[key] then
+      return alike[key]
+    elseif key then
+      alike[key] = passage
+    end
+  end
+end
+
+-- Whether one goes when the nodes of a life change next.
+local function goes(life, i, address)
+  for k = i + 1, #life.states do
+    if life.states[k].by_nodes then
+      return life.states[k - 1].present[address] and not life.states[k].present[address]
+    end
+  end
+end
+
+-- A daemon drops what a token says that all have, also where the token is one that was sent again and says so of what
+-- its sender had by then. If that sender's node is gone before another has got it, nobody can give it to that one, who
+-- then delivers, from there on, only what is of those that stay (docs/testing.md).
+local function lacks_last(passage, other)
+  local k, lacking = 1, false
+  for i, item in ipairs(passage.shared) do
+    local sender = passage.senders[i]
+    local is_gone = goes(passage.life, passage.index, sender) and goes(other.life, other.index, sender)
+    if item == other.shared[k] and not (lacking and is_gone) then
+      k = k + 1
+    elseif is_gone then
+      lacking = true
+    else
+      return false
+    end
+  end
+  return k > #other.shared
+end
+
+local function compare_passages(court, passage, other)
+  if is_equal(passage.shared, other.shared) then
+    if passage.left_out ~= other.left_out then
+      court.exempt "message cut by a change of ring"
+    end
+    return
+  end
+  if lacks_last(passage, other) or lacks_last(other, passage) then
+    court.exempt "last messages of a node that is gone"
+    return
+  end
+  local at = passage.state.deliveries[#passage.state.deliveries] or { line = 0 }
+  court.complain("f", ("%s and %s go together from %s, having delivered different messages, %d and %d"):format(
+    passage.life.address, other.life.address, passage.state.key, #passage.shared, #other.shared),
+    passage.life.history, at.line)
+end
+
+-- Rule f.
+local function compare_sets(court, all)
+  local passages = passages_of(court, all)
+  local repeated, first, alike = find_repeated(passages), {}, {}
+  for _, passage in ipairs(passages) do
+    local other
+    if repeated[passage.name] then
+      other = find_alike(alike, passage)
+    else
+      other = first[passage.name]
+      first[passage.name] = other or passage
+    end
+    if other and other.life ~= passage.life then
+      compare_passages(court, passage, other)
+    end
+  end
+end
+
+--- Complains of what members deliver in different orders (rule c) and of what only some of those deliver that go on
+-- together (rule f).
+function together.compare(court, all)
+  compare_orders(court, all)
+  compare_sets(court, all)
+end
+
+return together
