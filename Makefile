@@ -77,7 +77,7 @@ LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosyn
 	lua/corosync/service/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
-.PHONY: all binding cpgrun nginx-binding demo check lint format coverage specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-leavers show-storm docs install install-binding install-cpgrun uninstall deps clean
+.PHONY: all binding cpgrun nginx-binding demo check lint format coverage specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-freed show-leavers show-storm docs install install-binding install-cpgrun uninstall deps clean
 
 all: binding cpgrun
 
@@ -202,6 +202,8 @@ SECONDS ?= 600
 soak: all
 	@$(CPGRUN) check --nodes 5 --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) soak/member.lua
 
+SHOW = LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA)
+
 # What Corosync itself does that the judge of histories makes allowance for, in plain C.
 $(BUILD)/soak/%: soak/%.c
 	@mkdir -p $(@D)
@@ -209,11 +211,14 @@ $(BUILD)/soak/%: soak/%.c
 	@$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(COROSYNC_CFLAGS) -o $@ $< $(COROSYNC_LIBS)
 
 show-frames show-leavers: show-%: all $(BUILD)/soak/%
-	@LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA) soak/$*.lua $(BUILD)/soak/$*
+	@$(SHOW) soak/$*.lua $(BUILD)/soak/$*
+
+show-freed: all $(BUILD)/soak/frames
+	@$(SHOW) soak/freed.lua $(BUILD)/soak/frames
 
 # The same, of the daemons alone.
 show-storm: all
-	@LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA) soak/storm.lua $(TRANSPORT)
+	@$(SHOW) soak/storm.lua $(TRANSPORT)
 
 # Many rounds of what `make check` does a few of.
 tsan: all $(SPEC_PROGRAMS)
@@ -260,7 +265,7 @@ $(BUILD)/spec/fuzz-%: fuzz/%.c fuzz/driver.c $(CORE_OBJECTS)
 	@$(COMPILE) -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
 
 bench-resty: all nginx-binding
-	@BUILD_JIT=build/jit LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA) bench/resty.lua
+	@BUILD_JIT=build/jit $(SHOW) bench/resty.lua
 
 # The floor: the same work in plain C.
 $(BUILD)/bench/plain: bench/plain.c

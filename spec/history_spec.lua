@@ -199,9 +199,9 @@ describe("the judge", function()
 
     local function sends(digests)
       local number = 0
-      return (digests:gsub("(%S+) ?", function(digest)
+      return (digests:gsub("(%S+) ?", function(sent)
         number = number + 1
-        return ("send %d %s\nanswer %d true\n"):format(number, digest, number)
+        return ("send %d %s\nanswer %d true\n"):format(number, sent, number)
       end))
     end
 
@@ -210,8 +210,8 @@ describe("the judge", function()
     -- The history of a member of the three.
     local function member(own, deliveries, change)
       local text = ("group g\nconfig %s 1:10,2:20,3:30 - %s=join\nring 1:4\n"):format(own, own) .. SENDS[own]
-      for digest in deliveries:gmatch "%S+" do
-        text = text .. ("message %s %s\n"):format(digest == "1:0a" and "1:10" or "3:30", digest)
+      for delivered in deliveries:gmatch "%S+" do
+        text = text .. ("message %s %s\n"):format(delivered == "1:0a" and "1:10" or "3:30", delivered)
       end
       return text .. change:format(own)
     end
