@@ -37,6 +37,7 @@
 --
 -- @module corosync.group
 
+local blaming = require "corosync.blame"
 local caller = require "corosync.caller"
 local cluster = require "corosync.cluster"
 local comeback = require "corosync.group.comeback"
@@ -231,8 +232,13 @@ function Group:send_message(message, guarantee)
       return nil, why, code
     end
   end
-  -- As persist does it, but for each message.
-  local ok, why, code = self._handle:send(message, guarantee)
+  -- As persist does it, but for each message; a string can be no wrong argument.
+  local ok, why, code
+  if guarantee == nil and type(message) == "string" then
+    ok, why, code = self._handle:send(message)
+  else
+    ok, why, code = blaming("send_message", -1, self._handle.send, self._handle, message, guarantee)
+  end
   if ok then
     return true
   elseif code == "try_again" then
