@@ -634,6 +634,23 @@ describe("cpgrun", function()
       ends_well(it)
     end)
 
+    it("has left its group, as it was asked to, when its daemon goes meanwhile", function()
+      local it = assert(cluster:run(1, { "cpgrun", file("leaver.lua", NOTHING .. [[
+        function started() print "up" end
+        local input = require("luv").new_pipe(false)
+        input:open(0)
+        input:read_start(function() print("left", group:deactivate()) input:close() end)
+        function disconnected() print("disconnected", group:is_active()) end]]) }))
+      line(it, "^up$")
+      assert(cluster:kill(2))
+      assert(it:write "\n")
+      line(it, "^left\ttrue$")
+      assert(cluster:kill(1))
+      assert.same({ 0, 0 }, { it:wait(10) })
+      line(it, "^disconnected\tfalse$")
+      complaint(it, " warning: .*has gone")
+    end)
+
     it("joins in the end though its daemon goes before, whatever it waits at most", function()
       local it = join_broken_ring("unlucky", "math.huge")
       assert(cluster:kill(1))

@@ -35,12 +35,16 @@ local function call(name, ...)
   end
 end
 
--- The group comes back by itself: unless it has left because handlers lag, which is an end.
+-- The group comes back by itself: unless it was leaving, which is then done, or has left because handlers lag, which is
+-- an end.
 local function on_disconnected(state, reason)
+  local is_active, lost_by = group:is_active(), group._lost_by
   state.lost = true
   call("disconnected", reason)
   if group:is_active() then
     log.warning("%s; trying to come back", reason)
+  elseif is_active or lost_by == "not_connected" then
+    log.warning("%s", reason)
   else
     log.error(reason)
     state.status = 1
