@@ -11,10 +11,6 @@ function Faults:random(from, to)
   return from + self._state % (to - from + 1)
 end
 
-local function pause(seconds)
-  wait.until_true(function() return false end, seconds)
-end
-
 -- A node of those for which something holds, or nil.
 function Faults:_choose(condition)
   local found = {}
@@ -98,7 +94,7 @@ function kinds.lose_packets(self)
   local seconds = self:random(1, 60) / 100
   self:_tell("the link of %d is gone for %.2f s", node, seconds)
   must(self.cluster:partition({ node }, others))
-  pause(seconds)
+  wait.pass(seconds)
   must(self.cluster:heal())
   return true
 end
@@ -216,7 +212,7 @@ local ORDER = { "partition", "heal", "lose_packets", "disturb", "end_disturbance
 
 -- One fault, or the end of one, after a pause.
 function Faults:step()
-  pause(self:random(5, 200) / 100)
+  wait.pass(self:random(5, 200) / 100)
   local name
   repeat
     name = ORDER[self:random(1, #ORDER)]

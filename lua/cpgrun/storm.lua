@@ -1,12 +1,10 @@
 -- Daemons that answer each other's requests to join without end and so come to no ring. Corosync does this by itself:
 -- `make show-storm` shows it, docs/testing.md says why.
+local wait = require "corosync.lab.wait"
+
 local storm = {}
 
 local MANY = 20 -- entries into totem's gather state in a second: a few where a ring is formed, thousands in a storm
-
-local function always_no()
-  return false
-end
 
 --- One of totem's statistics.
 -- @tparam corosync.lab.Cluster cluster
@@ -23,7 +21,7 @@ local function gathers_in_a_second(cluster, node)
   if not before then
     return 0
   end
-  cluster:wait_for(always_no, 1)
+  wait.pass(1)
   return (storm.statistic(cluster, node, "gather_entered") or before) - before
 end
 

@@ -73,6 +73,14 @@ function wait.until_true(condition, seconds)
   return true
 end
 
+local function never() return false end
+
+--- Lets time pass, and the loop do its work meanwhile.
+-- @tparam number seconds
+function wait.pass(seconds)
+  wait.until_true(never, seconds)
+end
+
 --- Calls a function that may wait, as pcall would: in Lua 5.1 nothing can wait within pcall.
 -- @tparam function action called without arguments
 -- @treturn boolean whether it came to its end
