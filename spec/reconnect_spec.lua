@@ -180,6 +180,25 @@ describe("a group whose connection is lost", function()
     assert.is_true(rounds < 100)
   end)
 
+  it("notices that loss though what waits is more than can be told in time", function()
+    local MANY, handled = 4000, 0
+    local at_loss
+    local group, seen = lasting {
+      window = MANY,
+      view_change = function() end,
+      message_received = function()
+        uv.sleep(1)
+        handled = handled + 1
+      end,
+      disconnected = function() at_loss = handled end,
+    }
+    for _ = 1, MANY do assert(group:send_message "much") end
+    assert(process.shutdown(group._views:fd()))
+    assert(groups.eventually(function() return at_loss end))
+    assert.is_true(at_loss > 0 and at_loss < MANY)
+    assert(groups.eventually(function() return seen.joins == 2 end))
+  end)
+
   it("gives no old view when what tells of quorum is lost", function()
     local group, seen = lasting()
     assert(group:view())

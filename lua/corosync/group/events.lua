@@ -1,6 +1,7 @@
 -- How a group's events reach its handlers: many at once from C, or one at a time in the running coroutine.
 local alone = require "corosync.group.alone"
 local comeback = require "corosync.group.comeback"
+local core = require "corosync.binding"
 local failure = require "corosync.failure"
 local handlers = require "corosync.handlers"
 local life = require "corosync.group.life"
@@ -8,6 +9,7 @@ local pollable = require "corosync.group.pollable"
 
 local DEFAULT_BUDGET = 1000 -- events
 local VIEW_EVERY = 100 -- events: under load, too, views are told
+local LAST_WORDS = 1 -- second: for what came before the loss of what tells of quorum, though ever more comes
 local FATAL = { not_connected = true, no_memory = true, overflow = true }
 local FIELDS = { message = "message_received", config = "config_change", ring = "ring_change", lagged = "lagged" }
 
@@ -31,14 +33,15 @@ local function call_view_change(group, new)
 end
 
 -- Takes what has come of quorum, without which there are no views: when its connection alone is lost, the group's is
--- given up with it, once that has told all. Answers whether there is a connection, and whether more waits.
+-- given up with it, once that has told all, or has had time to. Answers whether there is a connection, and whether more waits.
 local function fetch_views(group, more)
   local ok, message, code = group._views:fetch()
   if ok or not FATAL[code] then
     return true, more
   end
   group._overdue = false -- no event must wait for a view that does not come
-  if not more and not group._handle:wait(0) then
+  group._given_up_at = group._given_up_at or core.now() + LAST_WORDS
+  if core.now() >= group._given_up_at or not more and not group._handle:wait(0) then
     group:_lose(message, code)
     return false, false
   end

@@ -87,7 +87,7 @@ function life.disconnect(group)
   end
   if group._views then
     group._views:close()
-    group._views = nil
+    group._views, group._given_up_at = nil, nil
   end
   if group._handle then
     group._handle:close()
