@@ -202,7 +202,7 @@ SECONDS ?= 600
 soak: all
 	@$(CPGRUN) check --nodes 5 --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) soak/member.lua
 
-SHOW = LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA)
+RUN_LUA = LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA)
 
 # What Corosync itself does that the judge of histories makes allowance for, in plain C.
 $(BUILD)/soak/%: soak/%.c
@@ -211,14 +211,14 @@ $(BUILD)/soak/%: soak/%.c
 	@$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(COROSYNC_CFLAGS) -o $@ $< $(COROSYNC_LIBS)
 
 show-frames show-leavers: show-%: all $(BUILD)/soak/%
-	@$(SHOW) soak/$*.lua $(BUILD)/soak/$*
+	@$(RUN_LUA) soak/$*.lua $(BUILD)/soak/$*
 
 show-freed: all $(BUILD)/soak/frames
-	@$(SHOW) soak/freed.lua $(BUILD)/soak/frames
+	@$(RUN_LUA) soak/freed.lua $(BUILD)/soak/frames
 
 # The same, of the daemons alone.
 show-storm: all
-	@$(SHOW) soak/storm.lua $(TRANSPORT)
+	@$(RUN_LUA) soak/storm.lua $(TRANSPORT)
 
 # Many rounds of what `make check` does a few of.
 tsan: all $(SPEC_PROGRAMS)
@@ -265,7 +265,7 @@ $(BUILD)/spec/fuzz-%: fuzz/%.c fuzz/driver.c $(CORE_OBJECTS)
 	@$(COMPILE) -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
 
 bench-resty: all nginx-binding
-	@BUILD_JIT=build/jit $(SHOW) bench/resty.lua
+	@BUILD_JIT=build/jit $(RUN_LUA) bench/resty.lua
 
 # The floor: the same work in plain C.
 $(BUILD)/bench/plain: bench/plain.c

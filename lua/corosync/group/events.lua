@@ -33,7 +33,8 @@ local function call_view_change(group, new)
 end
 
 -- Takes what has come of quorum, without which there are no views: when its connection alone is lost, the group's is
--- given up with it, once that has told all, or has had time to. Answers whether there is a connection, and whether more waits.
+-- given up with it, once that has told all, or has had time to. Answers whether there is a connection, and whether more
+-- waits.
 local function fetch_views(group, more)
   local ok, message, code = group._views:fetch()
   if ok or not FATAL[code] then
