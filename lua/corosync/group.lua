@@ -57,7 +57,7 @@ local AWAY = "Corosync on this node has gone: the group comes back when Corosync
 --- @type Group
 local Group = { settle = 0 }
 
-local now, stderr = core.now, io.stderr
+local now, stderr, type = core.now, io.stderr, type
 
 -- What loops of another kind than corosync.loop have in ways of their own.
 Group._awaited = life.awaited
