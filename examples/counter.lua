@@ -45,11 +45,21 @@ function on.add(_, value)
   end
 end
 
+-- Corosync may not give a lost node's last messages to all the others.
+local function is_node_lost(left)
+  for _, address in ipairs(left) do
+    if address.reason == "nodedown" then
+      return true
+    end
+  end
+  return false
+end
+
 -- All who know the value mark, since any of them may be gone before it has told it; then the others mark again.
 function config_change(members, left, joined)
   if #members > 0 and #members == #joined then -- but not as one's own leaving is told
     set(0)
-  elseif count and (#joined > 0 or rank and #left > 0) then
+  elseif count and (#joined > 0 or rank and #left > 0 or is_node_lost(left)) then
     marker, rank = nil, count
     assert(group:send_message("mark " .. count))
   end

@@ -1,14 +1,17 @@
 -- What the lines of soak/frames.c say was delivered.
 local deliveries = {}
 
---- By ring, what one was delivered on it, as "SENDER NUMBER": in order, and as a set. The last ring, which is not over,
--- is left out.
+--- By ring, what one was delivered on it, as "SENDER NUMBER": in order, and as the set `has`; `following` is the ring
+-- after it. The last ring, which is not over, is left out.
 function deliveries.by_ring(lines)
   local rings, present, last = {}, nil, nil
   for _, line in ipairs(lines) do
     local ring, message = line:match "^ring (.*)$", line:match "^message (%d+ %d+)$"
     if ring then
-      present, last = { has = {} }, ring
+      if present then
+        present.following = ring
+      end
+      present, last = { has = {}, is_first = last == nil }, ring
       rings[ring] = present
     elseif message and present then
       present[#present + 1] = message
@@ -19,22 +22,17 @@ function deliveries.by_ring(lines)
   return rings
 end
 
---- Calls a function with each message, and its ring, that one was delivered and the other was not, on a ring that both
--- were told of, but for what came before they had met. Answers how many there are.
-function deliveries.missing(one, other, found)
-  local count = 0
-  for ring, messages in pairs(one) do
-    local have_met = false
-    for _, message in ipairs(other[ring] and messages or {}) do
-      local is_there = other[ring].has[message]
-      have_met = have_met or is_there
-      if have_met and not is_there then
-        found(message, ring)
-        count = count + 1
-      end
+--- What one was delivered on a ring and another was not: an array. On the first ring of one of them, on which it has
+-- joined the other, only what came after they had met.
+function deliveries.missing(one, other)
+  local found, have_met = {}, not one.is_first and not other.is_first
+  for _, message in ipairs(one) do
+    have_met = have_met or other.has[message]
+    if have_met and not other.has[message] then
+      found[#found + 1] = message
     end
   end
-  return count
+  return found
 end
 
 return deliveries

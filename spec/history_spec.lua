@@ -59,7 +59,7 @@ config 2:20 1:10 2:20=leave -
 ]]
 
 local function judge(...)
-  local names, histories = { "first", "second", "third" }, {}
+  local names, histories = { "first", "second", "third", "fourth", "fifth" }, {}
   for i, text in ipairs { ... } do
     histories[i] = assert(history.parse(text, names[i]))
   end
@@ -205,15 +205,15 @@ describe("the judge", function()
       end))
     end
 
-    local SENDS = { ["1:10"] = sends "1:0a", ["2:20"] = "", ["3:30"] = sends "1:3a 1:3b 1:3c 1:3d" }
+    local SENDS = { ["1:10"] = sends "1:0a", ["3:30"] = sends "1:3a 1:3b 1:3c 1:3d", ["4:40"] = sends "1:4a" }
 
     -- The history of a member of the three.
     local function member(own, deliveries, change)
-      local text = ("group g\nconfig %s 1:10,2:20,3:30 - %s=join\nring 1:4\n"):format(own, own) .. SENDS[own]
+      local text = ("group g\nconfig %s 1:10,2:20,3:30 - %s=join\nring 1:4\n"):format(own, own) .. (SENDS[own] or "")
       for delivered in deliveries:gmatch "%S+" do
         text = text .. ("message %s %s\n"):format(delivered == "1:0a" and "1:10" or "3:30", delivered)
       end
-      return text .. change:format(own)
+      return text .. change:gsub("%%s", own)
     end
 
     local THIRD = member("3:30", ALL, "lost\n")
@@ -229,6 +229,25 @@ describe("the judge", function()
       end
     end)
 
+    local JOINS = "config %s 1:10,1:11,2:20,3:30 - 1:11=join\n"
+
+    it("lets one lack it before a process joins, too, and another leave before the node is lost", function()
+      local breaks = JOINS .. "config %s 1:10,1:11,2:20 3:30=nodedown -\nring 1:8\n"
+      local ends = JOINS .. "lost\n"
+      for _, change in ipairs { breaks, ends } do
+        assert.same({ ["last messages of a node that is gone"] = 1 },
+          judge(member("1:10", ALL, breaks), member("2:20", "1:3a 1:3b 1:0a 1:3c", change), THIRD).exempted)
+      end
+    end)
+
+    it("lets one lack that the third has left, and count it with its node", function()
+      local leaves = "config %s 1:10,2:20 3:30=leave -\nmessage 1:10 1:0a\nring 1:8\n"
+      local breaks = "message 1:10 1:0a\nconfig %s 1:10,2:20 3:30=nodedown -\nring 1:8\n"
+      for _, order in ipairs { { leaves, breaks }, { breaks, leaves } } do
+        assert.same({}, judge(member("1:10", "1:3a", order[1]), member("2:20", "1:3a", order[2]), THIRD).violations)
+      end
+    end)
+
     it("finds all else that one lacks (f)", function()
       local function differ(one, other, change)
         local _, ones = one:gsub("%S+", "")
@@ -240,6 +259,25 @@ describe("the judge", function()
       differ(ALL, "1:3b 1:0a 1:3c 1:3d", BREAKS) -- not the last
       differ("1:3a 1:3b 1:0a", "1:3a 1:3b 1:3c", BREAKS) -- each something else
       differ(ALL, "1:3a 1:3b 1:0a 1:3c", LEAVES) -- with the node still there
+      -- And hears of the third what comes later.
+      local later = JOINS .. "message 3:30 1:3d\nconfig %s 1:10,1:11,2:20 3:30=nodedown -\nring 1:8\n"
+      differ("1:3a 1:3b 1:0a 1:3c", "1:3a 1:3b 1:0a", later)
+    end)
+
+    it("finds that members of one node differ (f), and two of which the third has more", function()
+      local function of_four(own, deliveries)
+        return (member(own, deliveries, BREAKS):gsub("1:10,2:20", "1:10,1:11,2:20"))
+      end
+      finds("f", "having delivered different messages, 5 and 4", of_four("1:11", "1:3a 1:3b 1:0a 1:3c"),
+        of_four("1:10", ALL), THIRD)
+      local function of_two_lost(own, deliveries)
+        return (member(own, deliveries, BREAKS):gsub("3:30=nodedown", "3:30=nodedown,4:40=nodedown")
+          :gsub("2:20,3:30 ", "2:20,3:30,4:40,5:50 "):gsub("(config %S+ 1:10,2:20) ", "%1,5:50 ")
+          :gsub("message 3:30 1:4", "message 4:40 1:4"))
+      end
+      local fourth = of_two_lost("4:40", "1:4a")
+      finds("f", "having delivered different messages, 2 and 2", of_two_lost("5:50", "1:3a"),
+        of_two_lost("1:10", "1:3a 1:3b"), of_two_lost("2:20", "1:3a 1:4a"), THIRD, fourth)
     end)
   end)
 

@@ -35,15 +35,15 @@ local function call(name, ...)
   end
 end
 
--- The group comes back by itself: unless it was leaving, which is then done, or has left because handlers lag, which is
--- an end.
+-- The group comes back by itself. It does not when it was leaving, or the script leaves it now; nor when it has left
+-- because handlers lag, or cannot come back, which are ends.
 local function on_disconnected(state, reason)
-  local is_active, lost_by = group:is_active(), group._lost_by
+  local comes_back, ended_by = group:is_active(), group._ended_by
   state.lost = true
   call("disconnected", reason)
   if group:is_active() then
     log.warning("%s; trying to come back", reason)
-  elseif is_active or lost_by == "not_connected" then
+  elseif comes_back or ended_by == "not_connected" then
     log.warning("%s", reason)
   else
     log.error(reason)

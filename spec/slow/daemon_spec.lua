@@ -66,6 +66,17 @@ it("a group that is to join again as soon as it has left does so when the daemon
   assert.equal(0, (assert(client:wait(10))))
 end)
 
+it("a group with views tells all that it has before it tells that the daemon has gone", function()
+  local cluster = assert(lab.start(1))
+  finally(function() assert(cluster:stop()) end)
+  local client = assert(cluster:run(1, { os.getenv("LUA"):match "%S+$", "spec/support/backlog.lua", "3000" }))
+  expect(cluster, client, "waiting")
+  assert(cluster:kill(1))
+  client:write "\n"
+  expect(cluster, client, "disconnected\ttrue")
+  assert.equal(0, (assert(client:wait(10))))
+end)
+
 describe("a client whose daemon dies", function()
   local cluster
 

@@ -81,7 +81,7 @@ end
 function comeback.lose(group, message, code)
   local wanted = (life.is_member(group) or group._rejoin) and code ~= "overflow"
   life.disconnect(group)
-  group._rejoin, group._lost_by = false, code
+  group._rejoin, group._ended_by = false, not wanted and code or nil
   if wanted then
     group:_stay_wanted(message)
   else

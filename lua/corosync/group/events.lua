@@ -9,7 +9,7 @@ local pollable = require "corosync.group.pollable"
 
 local DEFAULT_BUDGET = 1000 -- events
 local VIEW_EVERY = 100 -- events: under load, too, views are told
-local LAST_WORDS = 1 -- second: for what came before the loss of what tells of quorum, though ever more comes
+local LAST_WORDS = 1 -- second: for what comes after the loss of what tells of quorum, while it does not end
 local FATAL = { not_connected = true, no_memory = true, overflow = true }
 local FIELDS = { message = "message_received", config = "config_change", ring = "ring_change", lagged = "lagged" }
 
@@ -33,8 +33,8 @@ local function call_view_change(group, new)
 end
 
 -- Takes what has come of quorum, without which there are no views: when its connection alone is lost, the group's is
--- given up with it, once that has told all, or has had time to. Answers whether there is a connection, and whether more
--- waits.
+-- given up with it, once that has told all; or after a time, where ever more comes. Answers whether there is a
+-- connection, and whether more waits.
 local function fetch_views(group, more)
   local ok, message, code = group._views:fetch()
   if ok or not FATAL[code] then
@@ -42,7 +42,8 @@ local function fetch_views(group, more)
   end
   group._overdue = false -- no event must wait for a view that does not come
   group._given_up_at = group._given_up_at or core.now() + LAST_WORDS
-  if core.now() >= group._given_up_at or not more and not group._handle:wait(0) then
+  local is_endless = select(3, group._handle:fetch()) ~= "not_connected"
+  if is_endless and core.now() >= group._given_up_at or not more and not group._handle:wait(0) then
     group:_lose(message, code)
     return false, false
   end

@@ -131,6 +131,7 @@ end
 
 -- Connects and asks to join, once. True; or nil, message, code, and the group is idle.
 local function try_to_join(group, join)
+  group._ended_by = nil
   local handle, message, code = life.connect(group)
   local ok = handle
   if ok then

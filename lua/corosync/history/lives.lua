@@ -36,11 +36,12 @@ local function sorted(addresses)
   return table.concat(copy, ",")
 end
 
--- `by_nodes`: whether nodes have gone or come.
-local function add_state(life, ring, by_nodes)
+-- `by_nodes`: whether nodes have gone or come. A state that a lost node has made is not the one that a leave has made.
+local function add_state(life, ring, by_nodes, is_lost)
   local members = sorted(life.members)
-  local state = { members = members, present = set_of(life.members), ring = ring,
-    key = members .. "@" .. tostring(ring), deliveries = {}, by_nodes = by_nodes }
+  local key = ("%s@%s%s"):format(members, tostring(ring), is_lost and " (a node lost)" or "")
+  local state = { members = members, present = set_of(life.members), ring = ring, key = key, deliveries = {},
+    by_nodes = by_nodes }
   life.states[#life.states + 1] = state
   life.state = state
 end
@@ -180,8 +181,8 @@ function on.config(self, event)
   end
   local life = self.life
   life.members = members
-  local by_nodes = event[4]:find "=nodedown" or event[5]:find "=nodeup"
-  add_state(life, life.state and life.state.ring or self.ring, by_nodes ~= nil)
+  local is_lost, is_back = event[4]:find "=nodedown" ~= nil, event[5]:find "=nodeup" ~= nil
+  add_state(life, life.state and life.state.ring or self.ring, is_lost or is_back, is_lost)
   check_leave(self, own, left, left_reasons)
 end
 

@@ -138,24 +138,42 @@ local function find_alike(alike, passage)
   end
 end
 
--- Whether one goes when the nodes of a life change next.
-local function goes(life, i, address)
-  for k = i + 1, #life.states do
-    if life.states[k].by_nodes then
-      return life.states[k - 1].present[address] and not life.states[k].present[address]
+-- Whether a sender goes when the nodes of a life change next; nil when the life ends before.
+local function goes(passage, sender)
+  local states = passage.life.states
+  for k = passage.index + 1, #states do
+    if states[k].by_nodes then
+      return (states[k - 1].present[sender] and not states[k].present[sender]) or false
     end
   end
 end
 
--- A daemon drops what a token says that all have, also where the token is one that was sent again and says so of what
--- its sender had by then. If that sender's node is gone before another has got it, nobody can give it to that one, who
--- then delivers, from there on, only what is of those that stay (docs/testing.md).
-local function lacks_last(passage, other)
+-- The same, as far as two know.
+local function goes_for_both(passage, other, sender)
+  local one, two = goes(passage, sender), goes(other, sender)
+  return one ~= false and two ~= false and (one or two) or false
+end
+
+-- Whether, until the nodes change, one is delivered more of those that go then.
+local function hears_on(passage, other)
+  local states, k = passage.life.states, passage.index + 1
+  while states[k] and not states[k].by_nodes do
+    for _, delivery in ipairs(states[k].deliveries) do
+      if goes_for_both(passage, other, delivery.sender) then
+        return true
+      end
+    end
+    k = k + 1
+  end
+  return false
+end
+
+-- Whether what one lacks of another's is, from some point on, all that is of those that go, and nothing else.
+local function lacks_only_theirs(passage, other)
   local k, lacking = 1, false
-  for i, item in ipairs(passage.shared) do
-    local sender = passage.senders[i]
-    local is_gone = goes(passage.life, passage.index, sender) and goes(other.life, other.index, sender)
-    if item == other.shared[k] and not (lacking and is_gone) then
+  for i, item in ipairs(other.shared) do
+    local is_gone = goes_for_both(passage, other, other.senders[i])
+    if item == passage.shared[k] and not (lacking and is_gone) then
       k = k + 1
     elseif is_gone then
       lacking = true
@@ -163,40 +181,52 @@ local function lacks_last(passage, other)
       return false
     end
   end
-  return k > #other.shared
+  return k > #passage.shared
 end
 
+local function node_of(passage)
+  return passage.life.address:match "^(.*):"
+end
+
+-- A daemon drops what a token says that all have, also where the token is one that was sent again and says so of what
+-- its sender had by then. If that sender's node is gone before another has got it, nobody can give it to that one, who
+-- then delivers, from there on, only what is of those that stay (docs/testing.md). To all its members alike.
+local function lacks_last(passage, other)
+  return node_of(passage) ~= node_of(other) and lacks_only_theirs(passage, other) and not hears_on(passage, other)
+end
+
+-- Answers the one with which others are to be compared.
 local function compare_passages(court, passage, other)
   if is_equal(passage.shared, other.shared) then
     if passage.left_out ~= other.left_out then
       court.exempt "message cut by a change of ring"
     end
-    return
+    return other
   end
   if lacks_last(passage, other) or lacks_last(other, passage) then
     court.exempt "last messages of a node that is gone"
-    return
+    return #passage.shared > #other.shared and passage or other
   end
   local at = passage.state.deliveries[#passage.state.deliveries] or { line = 0 }
   court.complain("f", ("%s and %s go together from %s, having delivered different messages, %d and %d"):format(
     passage.life.address, other.life.address, passage.state.key, #passage.shared, #other.shared),
     passage.life.history, at.line)
+  return other
 end
 
--- Rule f.
+-- Rule f. Each is compared with the one that has most of those before it.
 local function compare_sets(court, all)
   local passages = passages_of(court, all)
-  local repeated, first, alike = find_repeated(passages), {}, {}
+  local repeated, most, alike = find_repeated(passages), {}, {}
   for _, passage in ipairs(passages) do
-    local other
+    local other = most[passage.name]
     if repeated[passage.name] then
       other = find_alike(alike, passage)
-    else
-      other = first[passage.name]
-      first[passage.name] = other or passage
+    elseif not other then
+      most[passage.name] = passage
     end
     if other and other.life ~= passage.life then
-      compare_passages(court, passage, other)
+      most[passage.name] = compare_passages(court, passage, other)
     end
   end
 end
