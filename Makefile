@@ -234,7 +234,7 @@ sanitize: analyze $(BUILD)/spec/hostile
 	@$(COMPILE) -fvisibility=default -shared -o build/sanitize/spec/sanitizer.so spec/support/sanitizer.c
 	@TREE=build/sanitize LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) BUSTED=$(BUSTED) LUA="env \
 		LD_PRELOAD=$(CURDIR)/build/sanitize/spec/sanitizer.so:$$($(CC) -print-file-name=libasan.so) UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 $(LUA)" tools/run-specs $(SANITIZED_SPECS)
-	@tools/has-tsan $(CC) && $(MAKE) --no-print-directory -s tsan || echo "ThreadSanitizer does not work here"
+	@if tools/has-tsan $(CC); then $(MAKE) --no-print-directory -s tsan; else echo "ThreadSanitizer does not work here"; fi
 
 # cppcheck 2.10 takes designated initializers of types that it has not seen for uses, and 0x1p63 for 0.
 CPPCHECK_FAULTS := --suppress=legacyUninitvar --suppress=incorrectLogicOperator:src/cmap_value.c
@@ -247,7 +247,7 @@ analyze:
 	@cppcheck -q --std=c11 --enable=warning,performance,portability --error-exitcode=1 -D_GNU_SOURCE -DLUA_VERSION_NUM=504 \
 		$(CPPCHECK_FAULTS) src
 
-# Each target of fuzz/ with clang's libFuzzer for a part of SECONDS; and by `make check` with random inputs.
+# Each target of fuzz/ with clang's libFuzzer for a part of SECONDS, 1 s at least; and by `make check` with random inputs.
 FUZZ_SOURCES := $(filter-out src/core.c,$(wildcard src/*.c))
 fuzz:
 	@command -v clang >/dev/null || { echo "clang is missing; on Debian: apt-get install clang libclang-rt-14-dev" >&2; exit 1; }
@@ -255,7 +255,9 @@ fuzz:
 	@for target in $(FUZZED); do \
 		clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c11 -D_GNU_SOURCE $(LUA_CFLAGS) $(COROSYNC_CFLAGS) -o build/fuzz/$$target \
 			fuzz/$$target.c $(FUZZ_SOURCES) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread || exit 1; \
-		(cd build/fuzz && ./$$target -max_total_time=$$(($(SECONDS) / $(words $(FUZZED)))) -print_final_stats=1 2>&1 | tail -n 8) || exit 1; \
+		(cd build/fuzz && ./$$target -max_total_time=$$((($(SECONDS) + $(words $(FUZZED)) - 1) / $(words $(FUZZED)))) \
+			-print_final_stats=1 >$$target.log 2>&1) || { tail -n 40 build/fuzz/$$target.log; exit 1; }; \
+		tail -n 8 build/fuzz/$$target.log; \
 	done
 
 $(BUILD)/spec/fuzz-%: fuzz/%.c fuzz/driver.c $(CORE_OBJECTS)

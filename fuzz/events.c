@@ -124,8 +124,10 @@ static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 	if (t.what == TOLD_MESSAGE) {
 		cpg_event_message(0, NULL, t.node, t.pid, (void *)(uintptr_t)t.bytes, t.length);
 	} else if (t.what == TOLD_CONFIG) {
+		/* After its own leave a handle takes no more, and these inputs may name it. */
 		cpg_event_config(0, NULL, t.addresses, t.counts[0], t.addresses + t.counts[0], t.counts[1],
 			t.addresses + t.counts[0] + t.counts[1], t.counts[2]);
+		f->cpg.was_told_left = false;
 	} else {
 		cpg_event_ring(0, (struct cpg_ring_id){t.node, t.seq}, (uint32_t)t.counts[0], t.nodes);
 	}
