@@ -45,6 +45,14 @@ static cs_error_t finalize(handle *h)
 	return cpg_finalize(h->id);
 }
 
+static const char *subject(const handle *h, size_t *length)
+{
+	const cpg *c = (const cpg *)h;
+
+	*length = c->group.length;
+	return c->group.value;
+}
+
 const handle_class cpg_class = {
 	.type = "corosync.cpg",
 	.service = "cpg",
@@ -52,6 +60,7 @@ const handle_class cpg_class = {
 	.fd_get = cpg_fd_get,
 	.dispatch = dispatch,
 	.finalize = finalize,
+	.subject = subject,
 	.give_up = cpg_membership_give_up,
 	.tell_lag = cpg_event_lag,
 };
@@ -216,7 +225,7 @@ daemon. Of a daemon that is stopped, libcpg fills the queue and then, in the 279
 daemon swells it without bound, so when events have waited there for `after` seconds (0.02) the thread takes them. They
 are kept for the next dispatch, up to `limit` bytes (64 MiB). At the limit the handle leaves its group and later events
 are dropped; dispatch answers "overflow" after what was kept. With `full = "stop"` the thread only stops taking; the
-default is "leave".
+default is "leave". What a handler takes by itself meanwhile, with `fetch` or while it waits to send, is not bounded.
 @tparam[opt] function handlers.lagged called with (seconds, events, bytes) before the first event that the reader took: for
 how long it took, about, and what has waited
 @tparam[opt] integer handlers.daemon_user the number of the user that the daemon must run as, else open answers "access"; root

@@ -145,17 +145,26 @@ cs_error_t handle_opened(handle *h, uint64_t id)
 	return CS_OK;
 }
 
+/* The reader's end is waited for, and it may be in a call. */
+static void close_connection(handle *h)
+{
+	size_t length = 0;
+	const char *subject = h->class->subject != NULL ? h->class->subject(h, &length) : NULL;
+
+	watchdog_enter(h->watchdog, h->class->service, "close", subject, length);
+	reader_end(h);
+	tables_lock();
+	(void)h->class->finalize(h);
+	tables_unlock();
+	watchdog_leave(h->watchdog);
+}
+
 /* A fork's copy shares the parent's connection: hands off. */
 void handle_finalize(handle *h)
 {
 	ending_forget(&h->ending);
 	if (h->state != HANDLE_CLOSED && h->owner == process_id()) {
-		reader_end(h);
-		call_begin(h, "close", NULL, 0);
-		tables_lock();
-		(void)h->class->finalize(h);
-		tables_unlock();
-		call_end(h);
+		close_connection(h);
 	}
 	h->state = HANDLE_CLOSED;
 	h->fd = -1;
