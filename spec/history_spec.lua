@@ -180,6 +180,34 @@ describe("the judge", function()
     assert.same({}, judge(changed(FIRST, "ring 1:12\n", "ring 1:12\nring 1:12\n"), SECOND).violations)
   end)
 
+  it("finds that others came or went for other reasons than theirs (e)", function()
+    for _, reason in ipairs { "leave", "procdown" } do
+      finds("e", "2:20 is back, has left for 'leave' or 'procdown' 1 times, and has joined 1 times",
+        changed(FIRST, "2:20=nodedown", "2:20=" .. reason), SECOND)
+    end
+    finds("e", "2:20 has joined for the reason 'join' on ring 1:8, on which it did not",
+      changed(FIRST, "2:20=nodeup", "2:20=join"), SECOND)
+    finds("e", "2:20 has left for the reason 'procdown', and left by itself each time",
+      changed(FIRST, "2:20=leave", "2:20=procdown"), SECOND)
+    finds("e", "nodes had gone or come by the last configuration, and the ring is the same",
+      changed(FIRST, "ring 1:12\n", ""), SECOND)
+    finds("e", "nodes had gone or come by the last configuration, and the ring is the same",
+      changed(FIRST, "ring 1:8\n", ""), SECOND)
+  end)
+
+  it("finds over several lives what comes again, or late (a, b, i)", function()
+    local again = "config 2:20 1:10 2:20=leave -\n%sconfig 2:20 1:10,2:20 - 2:20=join\nring 1:12\n%s"
+    local first = FIRST .. "send 5 1:0e\nanswer 5 true\nmessage 1:10 1:0e\n"
+      .. "config 1:10 1:10,2:20 - 2:20=join\nsend 6 1:0f\nanswer 6 true\nmessage 1:10 1:0f\n"
+    local function second(came)
+      return changed(SECOND, "config 2:20 1:10 2:20=leave -\n", again:format("", came))
+    end
+    assert.same({}, judge(first, second "message 1:10 1:0f\n").violations)
+    finds("a", "1:0b of 1:10 is delivered again", first, second "message 1:10 1:0b\nmessage 1:10 1:0f\n")
+    finds("b", "1:0a of 1:10 comes after a later one", first, second "message 1:10 1:0a\nmessage 1:10 1:0f\n")
+    finds("i", "1:0e of 1:10, from before the join of 2:20", first, second "message 1:10 1:0e\nmessage 1:10 1:0f\n")
+  end)
+
   it("finds that two go together having delivered different messages (f)", function()
     local both = { FIRST, SECOND }
     for i, own in ipairs { "1:10", "2:20" } do

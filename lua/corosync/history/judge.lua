@@ -1,5 +1,6 @@
 -- Finds what cannot be true in histories that belong together.
 local lives = require "corosync.history.lives"
+local reasons = require "corosync.history.reasons"
 local together = require "corosync.history.together"
 
 local judge = {}
@@ -27,6 +28,8 @@ local function prepare(case, number)
   case.number = number
   case.positions, case.all = index_of(case.stream)
   case.straddles, case.straddling = {}, {}
+  -- Of what it is delivered, in all its lives: what it has seen, how often, and the last of each sender.
+  case.seen, case.counts, case.last = {}, {}, {}
 end
 
 local function fits(case, block, offset)
@@ -66,7 +69,7 @@ local function explain(court, life, case, delivery, expected)
     court.complain("h", what .. " was refused when it was sent", life.history, delivery.line)
   elseif position == nil then
     court.complain("a", what .. " was never sent", life.history, delivery.line)
-  elseif position and life.seen[case.number * 2 ^ 32 + position] then
+  elseif position and life.case.seen[case.number * 2 ^ 32 + position] then
     court.complain("a", what .. " is delivered again", life.history, delivery.line)
   elseif position and position < expected then
     court.complain("b", what .. " comes after a later one", life.history, delivery.line)
@@ -95,7 +98,7 @@ local function place(court, life, case, block, from)
       next_one = explain(court, life, case, delivery, next_one) or next_one - 1
     end
     delivery.id = case.number * 2 ^ 32 + next_one
-    life.seen[delivery.id] = true
+    life.case.seen[delivery.id] = true
     next_one = next_one + 1
   end
   return next_one - 1
@@ -142,8 +145,9 @@ end
 local function count_equal(court, life, case, block)
   for _, delivery in ipairs(block) do
     local sent, key = case.all[delivery.digest], case.number .. " " .. delivery.digest
-    life.counts[key] = (life.counts[key] or 0) + 1
-    if sent and #sent > 1 and life.counts[key] == #sent + 1 then
+    local counts = life.case.counts
+    counts[key] = (counts[key] or 0) + 1
+    if sent and #sent > 1 and counts[key] == #sent + 1 then
       court.complain("a", ("message %s of %s is delivered more often than sent, which was %d times"):format(
         delivery.digest, delivery.sender, #sent), life.history, delivery.line)
     end
@@ -162,14 +166,15 @@ end
 
 -- Rules a, b and h, of one's own messages or of others'.
 local function place_all(court, life, own)
-  local last = {} -- by sender
-  life.seen, life.counts = life.seen or {}, life.counts or {}
+  local last = life.case.last
+  if own then
+    last[life.address] = math.max(last[life.address] or 0, life.first - 1)
+  end
   for _, state in ipairs(life.states) do
     local blocks, senders = blocks_of(state)
     for _, sender in ipairs(senders) do
       if (sender == life.address) == own then
-        local from = last[sender] or own and life.first - 1 or 0
-        last[sender] = place_block(court, life, sender, blocks[sender], from)
+        last[sender] = place_block(court, life, sender, blocks[sender], last[sender] or 0)
       end
     end
   end
@@ -287,6 +292,7 @@ function judge.judge(histories)
     check_own(court, life, life.case)
   end
   together.compare(court, all)
+  reasons.check(court, all)
   for _, of_group in pairs(court.cases) do
     check_settled(court, of_group)
   end

@@ -21,13 +21,15 @@ local function split(text)
   return found
 end
 
+-- Answers the addresses, their reasons, and the reasons by address.
 local function split_reasons(text)
-  local addresses, reasons = {}, {}
+  local addresses, reasons, by_address = {}, {}, {}
   for _, item in ipairs(split(text)) do
     local address, reason = item:match "^(.-)=(.*)$"
     addresses[#addresses + 1], reasons[#reasons + 1] = address, reason
+    by_address[address] = reason
   end
-  return addresses, reasons
+  return addresses, reasons, by_address
 end
 
 local function sorted(addresses)
@@ -152,6 +154,7 @@ local function check_leave(self, own, left, reasons)
     if address == own then
       self.life.quiet = reasons[i] == "leave" and #self.stream or self.life.quiet
       self.has_left = reasons[i] == "leave"
+      self.life.has_left = self.has_left
       end_life(self)
       return
     end
@@ -161,8 +164,8 @@ end
 -- A process whose Corosync has gone, and that did not wait for the word of it, joins without having left.
 function on.config(self, event)
   local own, members = event[2], split(event[3])
-  local left, left_reasons = split_reasons(event[4])
-  local joined, joined_reasons = split_reasons(event[5])
+  local left, left_reasons, left_for = split_reasons(event[4])
+  local joined, joined_reasons, joined_for = split_reasons(event[5])
   local joins = set_of(joined)[own]
   check_reasons(self, event, "left", left, left_reasons)
   check_reasons(self, event, "joined", joined, joined_reasons)
@@ -183,6 +186,8 @@ function on.config(self, event)
   life.members = members
   local is_lost, is_back = event[4]:find "=nodedown" ~= nil, event[5]:find "=nodeup" ~= nil
   add_state(life, life.state and life.state.ring or self.ring, is_lost or is_back, is_lost)
+  life.state.left, life.state.joined, life.state.line = left_for, joined_for, event.line
+  self.awaits_ring = is_lost or is_back
   check_leave(self, own, left, left_reasons)
 end
 
@@ -195,7 +200,7 @@ function on.ring(self, event)
   if self.life and before and now and now < before then
     self.complain("e", event, ("the ring is %s, after %s"):format(event[2], self.ring))
   end
-  self.ring, self.rings = event[2], self.rings + 1
+  self.ring, self.rings, self.awaits_ring = event[2], self.rings + 1, false
   if self.life then
     add_state(self.life, event[2], true)
   end
@@ -217,6 +222,11 @@ function on.message(self, event)
   end
   if not set_of(self.life.members)[event[2]] then
     self.complain("i", event, ("a message from %s, which was no member"):format(event[2]))
+  end
+  -- The word of nodes that have gone or come is followed by that of their ring.
+  if self.awaits_ring and self.rings > 0 then
+    self.awaits_ring = false
+    self.complain("e", event, "nodes had gone or come by the last configuration, and the ring is the same")
   end
   if event[2] == self.life.address then
     note_own(self, event)
@@ -252,6 +262,10 @@ function on.answer(self, event)
 end
 
 function on.lost(self)
+  self.awaits_ring = false
+  if not self.life then
+    self.unborn = self.unborn + 1
+  end
   end_life(self)
 end
 
@@ -328,13 +342,21 @@ local function check_reported(self)
   end
 end
 
--- Answers a table with the group's name, its address, its lives, the stream of what it has sent as digests, how many of
--- these are certain, how many rings it had been told of when it sent each, what was refused, and what it had for
--- members when all was settled.
+-- It may have joined, and ended before it was told so.
+local function count_unborn(self)
+  if not self.life and (self.wanted or self.wanted == nil and not self.has_left) then
+    self.unborn = self.unborn + 1
+  end
+end
+
+-- Answers a table with the group's name, its address, its lives, how many more there may have been of which it was not
+-- told (`unborn`), the stream of what it has sent as digests, how many of these are certain, how many rings it had been
+-- told of when it sent each, what was refused, and what it had for members when all was settled.
 function lives.of(history, complain, exempt)
   local self = {
     history = history, lives = {}, stream = {}, refused = {}, open = {}, order = {}, raised = {},
     tried = {}, came = {}, early = {}, -- by digest: its sends, its own deliveries, and one that comes before its send
+    unborn = 0,
     wanted = nil, -- whether it is to be a member, where that is known
     rings = 0, sent_in = {}, -- how many rings it has been told of; and had been, by position in the stream
     exempt = exempt,
@@ -347,6 +369,7 @@ function lives.of(history, complain, exempt)
   end
   check_reported(self)
   add_unanswered(self)
+  count_unborn(self)
   return self
 end
 

@@ -1,0 +1,149 @@
+-- Whether the reasons for which a member is told that others came and went are those for which they did, as their own
+-- histories have it; and whether who joins is delivered nothing from before.
+local reasons = {}
+
+-- The lives with one address, by group and address; `unborn` is how many more there may have been.
+local function by_address(all)
+  local found, seen = {}, {}
+  for _, life in ipairs(all) do
+    local key = life.group .. " " .. life.address
+    found[key] = found[key] or { unborn = 0 }
+    table.insert(found[key], life)
+    if not seen[life.case] then
+      seen[life.case] = true
+      found[key].unborn = found[key].unborn + life.case.unborn
+    end
+  end
+  return found
+end
+
+local function may_have_begun_on(lives, ring)
+  if lives.unborn > 0 then
+    return true
+  end
+  for _, life in ipairs(lives) do
+    local first, second = life.states[1], life.states[2]
+    if first.ring == ring or second and second.ring == ring or not first.ring and not second then
+      return true
+    end
+  end
+  return false
+end
+
+local function have_all_left(lives)
+  if lives.unborn > 0 then
+    return false
+  end
+  for _, life in ipairs(lives) do
+    if not life.has_left then
+      return false
+    end
+  end
+  return true
+end
+
+-- Who joins does so on the ring of those who are told so.
+local function check_joined(court, life, state, address, reason, lives)
+  if reason == "join" and state.ring and not may_have_begun_on(lives, state.ring) then
+    court.complain("e", ("%s has joined for the reason 'join' on ring %s, on which it did not"):format(address,
+      state.ring), life.history, state.line)
+  end
+end
+
+local ENDS = { leave = true, procdown = true }
+
+local function check_left(court, life, state, address, reason, lives)
+  if reason == "procdown" and have_all_left(lives) then
+    court.complain("e", ("%s has left for the reason 'procdown', and left by itself each time"):format(address),
+      life.history, state.line)
+  end
+end
+
+-- Who has left for good as often as it has joined cannot be back.
+local function check_back(court, life, state, address, ends, lives)
+  if ends >= #lives + lives.unborn then
+    court.complain("e", ("%s is back, has left for 'leave' or 'procdown' %d times, and has joined %d times"):format(
+      address, ends, #lives), life.history, state.line)
+  end
+end
+
+-- `ends` counts, by address, how often each was told to have left for good.
+local function check_state(court, life, state, ends, known)
+  for address, reason in pairs(state.left) do
+    local lives = known[life.group .. " " .. address]
+    if lives and address ~= life.address then
+      check_left(court, life, state, address, reason, lives)
+      ends[address] = (ends[address] or 0) + (ENDS[reason] and 1 or 0)
+    end
+  end
+  for address, reason in pairs(state.joined) do
+    local lives = known[life.group .. " " .. address]
+    if lives and address ~= life.address then
+      check_joined(court, life, state, address, reason, lives)
+      check_back(court, life, state, address, ends[address] or 0, lives)
+    end
+  end
+end
+
+-- Of the states in which one was told that another joined: the last of its own messages that it had been delivered.
+local function own_before(lives, address)
+  local found, last = {}, 0
+  for _, life in ipairs(lives) do
+    for _, state in ipairs(life.states) do
+      if state.joined and state.joined[address] == "join" then
+        found[#found + 1] = last
+      end
+      for _, delivery in ipairs(state.deliveries) do
+        last = delivery.sender == life.address and delivery.id or last
+      end
+    end
+  end
+  return found
+end
+
+-- In which order the lives of several objects of one process come is not known.
+local function are_of_one(lives)
+  return lives[1].case == lives[#lives].case
+end
+
+-- Rule i, where a sender was told of each join.
+local function check_first(court, lives, sender, sender_lives)
+  local before = own_before(sender_lives, lives[1].address)
+  if lives.unborn > 0 or #before ~= #lives then
+    return
+  end
+  for i, life in ipairs(lives) do
+    for _, state in ipairs(life.states) do
+      for _, delivery in ipairs(state.deliveries) do
+        if delivery.sender == sender and delivery.id and delivery.id <= before[i] then
+          court.complain("i", ("message %s of %s, from before the join of %s"):format(delivery.digest, sender,
+            life.address), life.history, delivery.line)
+          return
+        end
+      end
+    end
+  end
+end
+
+--- Complains under the rules e and i.
+function reasons.check(court, all)
+  local known, ends = by_address(all), {}
+  for _, life in ipairs(all) do
+    ends[life.case] = ends[life.case] or {}
+    for _, state in ipairs(life.states) do
+      if state.left then
+        check_state(court, life, state, ends[life.case], known)
+      end
+    end
+  end
+  for key, lives in pairs(known) do
+    for other, sender_lives in pairs(known) do
+      local is_other = key ~= other and lives[1].group == sender_lives[1].group
+      if is_other and are_of_one(lives) and are_of_one(sender_lives) then
+        check_first(court, lives, sender_lives[1].address, sender_lives)
+      end
+    end
+  end
+end
+
+return reasons
