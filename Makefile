@@ -76,7 +76,7 @@ LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/*/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
-.PHONY: all binding cpgrun nginx-binding demo check lint format coverage specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-freed show-leavers show-storm docs install install-binding install-cpgrun uninstall deps clean
+.PHONY: all binding cpgrun nginx-binding demo check lint format coverage specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-freed show-leavers show-storm show-untold docs install install-binding install-cpgrun uninstall deps clean
 
 all: binding cpgrun
 
@@ -212,8 +212,8 @@ $(BUILD)/soak/%: soak/%.c
 show-frames show-leavers: show-%: all $(BUILD)/soak/%
 	@$(RUN_LUA) soak/$*.lua $(BUILD)/soak/$*
 
-show-freed: all $(BUILD)/soak/frames
-	@$(RUN_LUA) soak/freed.lua $(BUILD)/soak/frames
+show-freed show-untold: show-%: all $(BUILD)/soak/frames
+	@$(RUN_LUA) soak/$*.lua $(BUILD)/soak/frames
 
 # The same, of the daemons alone.
 show-storm: all
