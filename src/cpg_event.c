@@ -83,8 +83,7 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	size_t joined_count)
 {
 	size_t count = members_count + left_count + joined_count;
-	config_event *ev =
-		(config_event *)append(KIND_CONFIG, PAYLOAD(config_event) + count * sizeof(struct cpg_address));
+	config_event *ev = (config_event *)append(KIND_CONFIG, PAYLOAD(config_event) + count * sizeof(struct cpg_address));
 	struct cpg_address *to;
 
 	(void)id;

@@ -43,7 +43,8 @@ typedef struct handle_class {
 	cs_error_t (*fd_get)(uint64_t id, int *fd);
 	cs_error_t (*dispatch)(handle *h, cs_dispatch_flags_t flags);
 	cs_error_t (*finalize)(handle *h);
-	const char *(*subject)(const handle *h, size_t *length); /* whose the handle is, for the watchdog; NULL for nobody's */
+	/* Whose the handle is, for the watchdog; NULL for nobody's. */
+	const char *(*subject)(const handle *h, size_t *length);
 	cs_error_t (*trackstart)(handle *h); /* NULL where there is nothing to start */
 	cs_error_t (*trackstop)(handle *h);
 	/* Where a reader can be asked for: ends what makes events come, in the reader's thread; and tells that handlers lag. */

@@ -1,6 +1,7 @@
 #include "reader.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,6 +21,10 @@
 
 /* Between tries to give up: nothing tells when Corosync will take the request. */
 #define RETRY_MILLISECONDS 100
+
+/* How often it looks for the other thread before it takes over, but at most once a millisecond. */
+#define LOOKS 4
+#define SHORTEST_STEP 0.001
 
 static const failure failure_overflow = {"overflow",
 	"its handlers lag, and what waited for them has reached the reader's limit, so it has left the group: handle "
@@ -104,15 +109,33 @@ static bool somebody_was_there(reader *r)
 	return was_there;
 }
 
+static bool is_attended(reader *r)
+{
+	bool attended;
+
+	(void)pthread_mutex_lock(&r->lock);
+	attended = somebody_was_there(r) && r->ended == NULL;
+	(void)pthread_mutex_unlock(&r->lock);
+	return attended;
+}
+
+/* False when nobody was there. Looks in steps: the other thread may have been there last at the start of the wait. */
+static bool stand_by(reader *r)
+{
+	double step = fmax(r->options.after / LOOKS, SHORTEST_STEP), waited;
+	bool attended = false;
+
+	for (waited = 0; waited < r->options.after && !attended; waited += step) {
+		(void)waiting_readable(NULL, r->nudge, false, step);
+		attended = is_attended(r);
+	}
+	return attended;
+}
+
 /* Something waits at the daemon. */
 static duty look(reader *r, duty present)
 {
-	bool was_there;
-
-	(void)pthread_mutex_lock(&r->lock);
-	was_there = somebody_was_there(r) && r->ended == NULL;
-	(void)pthread_mutex_unlock(&r->lock);
-	if (was_there) {
+	if (is_attended(r)) {
 		return STANDING_BY;
 	}
 	/* libqb's tables must not move while this thread is in them: the other one may open a handle now. */
@@ -161,15 +184,13 @@ static void *run(void *argument)
 
 	while (present != ENDED && !is_stopping(r)) {
 		bool waits = wait_for_events(r, present);
-		if (waits && present == STANDING_BY && !is_stopping(r)) {
-			(void)waiting_readable(NULL, r->nudge, false, r->options.after);
-		}
+		bool attended = waits && present == STANDING_BY && stand_by(r);
 		if (is_stopping(r)) {
 			break;
 		}
 		if (present == STOPPED) {
 			present = STANDING_BY;
-		} else if (waits) {
+		} else if (waits && !attended) {
 			present = look(r, present);
 		}
 		if (present == GIVING_UP) {
