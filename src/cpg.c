@@ -225,7 +225,8 @@ daemon. Of a daemon that is stopped, libcpg fills the queue and then, in the 279
 daemon swells it without bound, so when events have waited there for `after` seconds (0.02) the thread takes them. They
 are kept for the next dispatch, up to `limit` bytes (64 MiB). At the limit the handle leaves its group and later events
 are dropped; dispatch answers "overflow" after what was kept. With `full = "stop"` the thread only stops taking; the
-default is "leave". What a handler takes by itself meanwhile, with `fetch` or while it waits to send, is not bounded.
+default is "leave". A handler that sends takes what it waits for, and that counts, too: one that sends more than the
+limit in one call meets it.
 @tparam[opt] function handlers.lagged called with (seconds, events, bytes) before the first event that the reader took: for
 how long it took, about, and what has waited
 @tparam[opt] integer handlers.daemon_user the number of the user that the daemon must run as, else open answers "access"; root

@@ -34,25 +34,43 @@ static void push_kept(lua_State *L, int which)
 
 /* ---- from Corosync into the queue ---- */
 
-/* Queues what waits, with the reader or at the daemon. True when nothing more waited. */
-static bool fetch(handle *h, size_t events, size_t bytes)
+/* Under the reader's lock: queues what waits, with the reader or at the daemon. True when nothing more waited. */
+static bool take_in(handle *h, size_t events, size_t bytes)
 {
 	const failure *why = NULL;
 	bool drained = false;
 
-	reader_lock(h->reader);
 	if ((queue_head(&h->queue) != NULL || !reader_hand_over(h)) && h->state == HANDLE_OPEN) {
 		why = intake_fetch(h, reader_sink(h), events, bytes, &drained);
-		if (why != NULL) {
-			reader_lose(h->reader, why);
-		}
 	}
-	/* Who asks for so many at a time comes back for more. */
-	reader_unlock(h->reader, drained || events >= INTAKE_EVENTS / 4);
 	if (why != NULL) {
+		reader_lose(h->reader, why);
 		handle_lose(h, why);
 	}
+	return drained;
+}
+
+/* For who handles it next. */
+static bool fetch(handle *h, size_t events, size_t bytes)
+{
+	bool drained;
+
+	reader_lock(h->reader);
+	drained = take_in(h, events, bytes);
+	/* Who asks for so many at a time comes back for more. */
+	reader_unlock(h->reader, drained || events >= INTAKE_EVENTS / 4);
 	return drained || h->state != HANDLE_OPEN;
+}
+
+/* For who handles nothing meanwhile: at the reader's limit it takes no more, and the reader does what that asks for. */
+static void fetch_within_limit(handle *h)
+{
+	bool drained;
+
+	reader_lock(h->reader);
+	drained = take_in(h, INTAKE_EVENTS, reader_bound(h));
+	reader_note_waiting(h);
+	reader_unlock(h->reader, drained || reader_has_room(h));
 }
 
 /* Queues one event if none is. A piece of a split message is not one yet. True when nothing more waited. */
@@ -370,8 +388,21 @@ static int method_receive(lua_State *L)
 	return status == 0 ? lua_gettop(L) - 1 : lua_error(L);
 }
 
+/* Readable when fetch has something to do; -1, which poll waits for in vain, when there is no room. */
+static int fetched_descriptor(const handle *h)
+{
+	bool has_room;
+
+	reader_lock(h->reader);
+	has_room = reader_has_room(h);
+	reader_unlock(h->reader, false);
+	/* While something is queued, what the reader holds stays there, for its turn. */
+	return !has_room ? -1 : queue_head(&h->queue) != NULL ? h->fd : handle_descriptor(h);
+}
+
 /***
-Moves what waits at the daemon into this handle's queue and calls no handler: for whoever must wait inside one.
+Moves what waits at the daemon into this handle's queue and calls no handler: for whoever must wait inside one. With a
+reader it takes no more than its limit allows.
 @function handle:fetch
 @tparam[opt=0] number seconds the longest to wait for something to come from the daemon, whether or not events are
 queued; while some are, what a reader takes meanwhile is not noticed
@@ -389,11 +420,10 @@ static int method_fetch(lua_State *L)
 	if (why != NULL) {
 		return handle_fail(L, h, "fetch from", why);
 	}
-	/* While something is queued, what the reader holds stays there, for its turn. */
-	(void)waiting_readable(L, queue_head(&h->queue) != NULL ? h->fd : handle_descriptor(h), false, seconds);
+	(void)waiting_readable(L, fetched_descriptor(h), false, seconds);
 	/* A hook may have closed it meanwhile. */
 	if (h->state == HANDLE_OPEN) {
-		(void)fetch(h, INTAKE_EVENTS, SIZE_MAX);
+		fetch_within_limit(h);
 	}
 	lua_pushboolean(L, queue_head(&h->queue) != NULL);
 	return 1;

@@ -345,6 +345,24 @@ queue *reader_sink(handle *h)
 	return r->ended != NULL ? NULL : queue_length(&r->queue) > 0 ? &r->queue : &h->queue;
 }
 
+/* What is dropped takes no room. */
+static bool is_bounded(const reader *r)
+{
+	return r != NULL && r->ended == NULL;
+}
+
+size_t reader_bound(const handle *h)
+{
+	const reader *r = h->reader;
+
+	return is_bounded(r) ? room(r) + queue_length(queue_length(&r->queue) > 0 ? &r->queue : &h->queue) : SIZE_MAX;
+}
+
+bool reader_has_room(const handle *h)
+{
+	return !is_bounded(h->reader) || room(h->reader) > 0;
+}
+
 void reader_note_waiting(handle *h)
 {
 	if (h->reader != NULL) {

@@ -41,10 +41,14 @@ bool reader_hand_over(handle *h);
 /* Under the lock: the queue to which belongs what the daemon gives now; NULL if none of it is good. */
 queue *reader_sink(handle *h);
 
+/* Under the lock: the most bytes that this queue may hold, and whether it may hold more than it does. */
+size_t reader_bound(const handle *h);
+bool reader_has_room(const handle *h);
+
 /* Under the lock: no later event is good. */
 void reader_lose(reader *r, const failure *why);
 
-/* What waits in the handle's own queue counts for the limit, too: to be called when it has become less. */
+/* What waits in the handle's own queue counts for the limit, too: to be called when it has changed. */
 void reader_note_waiting(handle *h);
 
 /* Whether the reader has events for the handle. */

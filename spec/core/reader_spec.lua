@@ -176,6 +176,57 @@ describe("a reader", function()
     assert_numbers(seen.messages, 2000)
   end)
 
+  -- A handler sends so long as it may, and takes what it waits for. Answers how many it sent, the code that ended it,
+  -- if one other than "try_again" did, and how long the last fetch waited.
+  local function send_in_handler(reader)
+    local handle, seen, sent, ended, waited
+    handle, seen = member(reader, {
+      message_received = function(_, message)
+        table.insert(seen.messages, message)
+        if message == "go" then
+          sent, ended, waited = 0, nil, 0
+          while not ended and not (reader.full == "stop" and waited >= 0.2) do
+            local ok, _, code = handle:send(("%d "):format(sent + 1) .. ("x"):rep(1000))
+            sent = ok and sent + 1 or sent
+            if code == "try_again" then
+              local began = core.now()
+              assert(handle:fetch(0.3) ~= nil)
+              waited = core.now() - began
+            else
+              ended = code
+            end
+          end
+        end
+      end,
+    })
+    assert(handle:send "go")
+    dispatch_until(handle, function() return sent end)
+    table.remove(seen.messages, 1)
+    return handle, seen, sent, ended, waited
+  end
+
+  it("at its limit leaves the group also when what waits was taken by a handler that sends", function()
+    local handle, seen, sent, code = send_in_handler { after = 0.02, limit = 300000 }
+    assert.equal("not_joined", code)
+    assert.is_true(sent >= 250)
+    local handled
+    repeat
+      handled, _, code = handle:dispatch()
+    until not handled
+    assert.equal("overflow", code)
+    assert_numbers(seen.messages, #seen.messages)
+    assert.is_true(#seen.messages >= 250 and #seen.messages < 310, #seen.messages)
+  end)
+
+  it("at its limit lets a handler that sends wait, where it only stops taking", function()
+    local handle, seen, sent, code, waited = send_in_handler { after = 0.02, limit = 300000, full = "stop" }
+    assert.is_nil(code)
+    assert.is_true(waited >= 0.2)
+    assert.is_true(sent < 310 + 256, sent) -- what waits, and the window
+    dispatch_until(handle, function() return #seen.messages == sent end)
+    assert_numbers(seen.messages, sent)
+  end)
+
   it("ends with its handle, whatever it holds", function()
     local before = threads()
     local handle = member { after = 0 }
@@ -220,14 +271,14 @@ describe("a reader", function()
   it("takes again after its limit was met by what waited in the handle's own queue alone", function()
     local handle, seen = member({ after = 0.1, limit = 5000, full = "stop" }, { window = 30 })
     local idle = core.gather()
-    for i = 1, 20 do
-      assert(handle:send(("%d "):format(i) .. ("x"):rep(1000)))
+    for i, size in ipairs { 1000, 1000, 10000 } do
+      assert(handle:send(("%d "):format(i) .. ("x"):rep(size)))
       assert.is_true(handle:fetch(1))
     end
     assert.equal(1, (handle:dispatch(1)))
-    assert(handle:send "21")
+    assert(handle:send "4")
     idle:wait(0.5) -- what a slow handler does: the reader looks meanwhile, and finds no room
-    dispatch_until(handle, function() return #seen.messages == 21 end)
+    dispatch_until(handle, function() return #seen.messages == 4 end)
     assert.equal(60, send_numbers(handle, 60)) -- only a reader that takes opens the window
     idle:close()
   end)
