@@ -247,18 +247,21 @@ analyze:
 	@cppcheck -q --std=c11 --enable=warning,performance,portability --error-exitcode=1 -D_GNU_SOURCE -DLUA_VERSION_NUM=504 \
 		$(CPPCHECK_FAULTS) src
 
-# Each target of fuzz/ with clang's libFuzzer for a part of SECONDS, 1 s at least; and by `make check` with random inputs.
+# Each target of fuzz/ with clang's libFuzzer for a part of SECONDS, 1 s at least, and the judge of histories with mistakes
+# at random; and by `make check` all with random inputs.
 FUZZ_SOURCES := $(filter-out src/core.c,$(wildcard src/*.c))
-fuzz:
+FUZZ_SECONDS = $$((($(SECONDS) + $(words $(FUZZED))) / ($(words $(FUZZED)) + 1)))
+fuzz: binding
 	@command -v clang >/dev/null || { echo "clang is missing; on Debian: apt-get install clang libclang-rt-14-dev" >&2; exit 1; }
 	@mkdir -p build/fuzz
 	@for target in $(FUZZED); do \
 		clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c11 -D_GNU_SOURCE $(LUA_CFLAGS) $(COROSYNC_CFLAGS) -o build/fuzz/$$target \
 			fuzz/$$target.c $(FUZZ_SOURCES) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread || exit 1; \
-		(cd build/fuzz && ./$$target -max_total_time=$$((($(SECONDS) + $(words $(FUZZED)) - 1) / $(words $(FUZZED)))) \
+		(cd build/fuzz && ./$$target -max_total_time=$(FUZZ_SECONDS) \
 			-print_final_stats=1 >$$target.log 2>&1) || { tail -n 40 build/fuzz/$$target.log; exit 1; }; \
 		tail -n 8 build/fuzz/$$target.log; \
 	done
+	@$(RUN_LUA) fuzz/history.lua $(FUZZ_SECONDS)s
 
 $(BUILD)/spec/fuzz-%: fuzz/%.c fuzz/driver.c $(CORE_OBJECTS)
 	@mkdir -p $(@D)

@@ -7,3 +7,8 @@ for _, target in ipairs { "queue", "events", "arguments", "values" } do
     assert.same({ 0, "300 runs" }, { code, out })
   end)
 end
+
+it("mistakes in histories are told by the line, or judged", function()
+  local code, out = program.run(os.getenv("LUA"):match "%S+$", "fuzz/history.lua", "300", "1")
+  assert.same({ 0, "300 runs, seed 1" }, { code, out })
+end)

@@ -2,68 +2,17 @@
 local corosync = require "corosync"
 local digest = require "corosync.history.digest"
 local groups = require "spec.support.groups"
+local histories = require "spec.support.histories"
 local history = require "corosync.history"
 
--- Two members, 1:10 and 2:20; the second joins, both send, the second is cut off and comes back, and leaves.
-local FIRST = [[
-group g
-config 1:10 1:10 - 1:10=join
-ring 1:4
-send 1 1:0a
-answer 1 true
-message 1:10 1:0a
-config 1:10 1:10,2:20 - 2:20=join
-send 2 1:0b
-answer 2 true
-message 2:20 1:1a
-message 1:10 1:0b
-send 3 1:0c
-answer 3 try_again
-message 2:20 1:1b
-config 1:10 1:10 2:20=nodedown -
-ring 1:8
-send 4 1:0d
-answer 4 true
-message 1:10 1:0d
-config 1:10 1:10,2:20 - 2:20=nodeup
-ring 1:12
-message 2:20 1:1d
-quiet
-settled
-config 1:10 1:10 2:20=leave -
-]]
-local SECOND = [[
-group g
-config 2:20 1:10,2:20 - 2:20=join
-ring 1:4
-send 1 1:1a
-answer 1 true
-send 2 1:1b
-answer 2 true
-message 2:20 1:1a
-message 1:10 1:0b
-message 2:20 1:1b
-config 2:20 2:20 1:10=nodedown -
-ring 2:8
-send 3 1:1c
-answer 3 true
-message 2:20 1:1c
-config 2:20 1:10,2:20 - 1:10=nodeup
-ring 1:12
-send 4 1:1d
-answer 4 true
-message 2:20 1:1d
-quiet
-settled
-config 2:20 1:10 2:20=leave -
-]]
+local FIRST, SECOND = histories.FIRST, histories.SECOND
 
 local function judge(...)
-  local names, histories = { "first", "second", "third", "fourth", "fifth" }, {}
+  local names, parsed = { "first", "second", "third", "fourth", "fifth" }, {}
   for i, text in ipairs { ... } do
-    histories[i] = assert(history.parse(text, names[i]))
+    parsed[i] = assert(history.parse(text, names[i]))
   end
-  return history.judge(histories)
+  return history.judge(parsed)
 end
 
 -- The text with one line, or several, replaced.
@@ -326,6 +275,9 @@ describe("the judge", function()
   end)
 
   it("finds that a refused send is delivered (h)", function()
+    -- What else is sent keeps its place.
+    local report = judge(changed(FIRST, "message 1:10 1:0d\n", "message 1:10 1:0c\nmessage 1:10 1:0d\n"), SECOND)
+    assert.equal(1, #report.violations)
     finds("h", "1:0c of 1:10 was refused",
       changed(FIRST, "message 2:20 1:1b\n", "message 2:20 1:1b\nmessage 1:10 1:0c\n"), SECOND)
   end)
@@ -432,11 +384,21 @@ describe("the judge", function()
   end)
 end)
 
+describe("two histories of one member", function()
+  it("are found", function()
+    finds("a", "2:20 has another history, second, and its messages are sought in that", FIRST, SECOND, SECOND)
+  end)
+end)
+
 describe("a history", function()
   it("that is none is refused, with the place", function()
     local parsed, message = history.parse("group g\nnonsense\n", "file")
     assert.is_nil(parsed)
     assert.equal("file:2: this is no event: nonsense", message)
+    for _, lists in ipairs { "1:10 1:10 -", "1:10, - -", "1:10 - 1:10=join,,", "x - -" } do
+      local line = "config 1:10 " .. lists
+      assert.is_nil((history.parse("group g\n" .. line .. "\n", "file")))
+    end
     for _, line in ipairs { "config 1:10", "message x 1:0a", "send 1", "answer", "quiet now", "ring", "GROUP g", "" } do
       assert.is_nil((history.parse(line .. "\n", "file")), line)
     end

@@ -209,7 +209,7 @@ describe("a reader", function()
     local handle, seen, sent, code = send_in_handler { after = 0.02, limit = 300000 }
     assert.equal("not_joined", code)
     assert.is_true(sent >= 250)
-    local handled
+    local handled, _
     repeat
       handled, _, code = handle:dispatch()
     until not handled

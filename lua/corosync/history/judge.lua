@@ -47,11 +47,13 @@ local function offset_of(case, block, from, is_own)
   if is_own and fits(case, block, from) then
     return from
   end
-  for k, delivery in ipairs(block) do
+  local before = 0
+  for _, delivery in ipairs(block) do
     local position = case.positions[delivery.digest]
     if position then
-      return position - k
+      return math.max(position - before - 1, 0)
     end
+    before = position == nil and before or before + 1
   end
   for _, position in ipairs(case.all[block[1].digest] or {}) do
     if fits(case, block, position - 1) then
@@ -74,8 +76,9 @@ local function explain(court, life, case, delivery, expected)
   elseif position and position < expected then
     court.complain("b", what .. " comes after a later one", life.history, delivery.line)
   else
-    court.complain("b", ("%s comes, and %s is missing before it"):format(what, tostring(case.stream[expected])),
-      life.history, delivery.line)
+    local missing = case.stream[expected]
+    court.complain("b", what .. (missing and (" comes, and %s is missing before it"):format(missing)
+      or " comes after the last that it sent"), life.history, delivery.line)
   end
   return position
 end
@@ -94,12 +97,13 @@ local function place(court, life, case, block, from)
     while case.stream[next_one] ~= delivery.digest and case.straddles[next_one] do
       next_one = next_one + 1
     end
-    if case.stream[next_one] ~= delivery.digest then
-      next_one = explain(court, life, case, delivery, next_one) or next_one - 1
+    local found = case.stream[next_one] == delivery.digest and next_one
+      or explain(court, life, case, delivery, next_one)
+    if found then
+      delivery.id = case.number * 2 ^ 32 + found
+      life.case.seen[delivery.id] = true
+      next_one = found + 1
     end
-    delivery.id = case.number * 2 ^ 32 + next_one
-    life.case.seen[delivery.id] = true
-    next_one = next_one + 1
   end
   return next_one - 1
 end
@@ -242,7 +246,12 @@ local function open_case(court, number, history)
   prepare(case, number)
   case.group = case.group or ""
   court.cases[case.group] = court.cases[case.group] or {}
-  if case.address then
+  local other = court.cases[case.group][case.address]
+  if other then
+    court.complain("a", ("%s has another history, %s, and its messages are sought in that"):format(case.address,
+      other.history.name), history, 0)
+    case.lives = {}
+  elseif case.address then
     court.cases[case.group][case.address] = case
   elseif case.settled then
     court.complain("k", "when all was whole it had never joined", case.history, 0)

@@ -141,9 +141,6 @@ local on = {}
 
 local function check_change(self, event, left, reasons, joined)
   local life = self.life
-  if life.address ~= event[2] then
-    self.complain("e", event, ("it is %s, and was %s"):format(event[2], life.address))
-  end
   check_left(self, event, life.members, left, reasons)
   check_members(self, event, life.members, left, joined)
 end
@@ -161,9 +158,14 @@ local function check_leave(self, own, left, reasons)
   end
 end
 
--- A process whose Corosync has gone, and that did not wait for the word of it, joins without having left.
+-- A process whose Corosync has gone, and that did not wait for the word of it, joins without having left. Its address
+-- stays: node and process number are what they were.
 function on.config(self, event)
   local own, members = event[2], split(event[3])
+  if own ~= (self.address or own) then
+    self.complain("e", event, ("it is %s, and was %s"):format(own, self.address))
+    return
+  end
   local left, left_reasons, left_for = split_reasons(event[4])
   local joined, joined_reasons, joined_for = split_reasons(event[5])
   local joins = set_of(joined)[own]
@@ -171,9 +173,6 @@ function on.config(self, event)
   check_reasons(self, event, "joined", joined, joined_reasons)
   check_lists(self, event, members, left, joined)
   if joins then
-    if self.life and self.life.address ~= own then
-      self.complain("e", event, ("it is %s, and was %s"):format(own, self.life.address))
-    end
     begin_life(self, event)
     check_first(self, event, members, joined)
   elseif self.life then

@@ -28,6 +28,15 @@ for word, fields in pairs(FIELDS) do
   PATTERNS[word] = table.concat(parts) .. "$"
 end
 
+local function is_list(text, item)
+  return text == "-" or ("," .. text):gsub("," .. item, "") == ""
+end
+
+local function are_lists(members, left, joined)
+  local with_reason = "%d+:%d+=%w+"
+  return is_list(members, "%d+:%d+") and is_list(left, with_reason) and is_list(joined, with_reason)
+end
+
 -- The event of a line: an array with its word and its fields.
 local function event_of(line)
   local pattern = PATTERNS[line:match "^%l+" or ""]
@@ -35,7 +44,7 @@ local function event_of(line)
     return nil
   end
   local first, second, third, fourth = line:match(pattern)
-  if not first then
+  if not first or fourth and not are_lists(second, third, fourth) then
     return nil
   end
   local word = line:match "^%l+"
