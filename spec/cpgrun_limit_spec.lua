@@ -74,6 +74,7 @@ describe("--handler-timeout", function()
       "function() while true do xpcall(function() while true do end end, function(m) return m end) end end",
       "function() local function f(n) if n < 100 then pcall(f, n + 1) end while true do end end f(0) end",
       "function() while true do pcall(function() for i = 1, 1e12 do tostring(i) end end) end end",
+      "function() require('luv').new_idle():start(function() end) while true do require('luv').run 'nowait' end end",
     })
   end)
 
@@ -92,6 +93,32 @@ describe("--handler-timeout", function()
   it("strikes again after it has struck in what load asks for the pieces of a chunk", function()
     stopped("pieces", { "function() load(function() while true do end end) while true do end end",
       "function() while true do end end" })
+  end)
+
+  it("strikes where LuaJIT would compile again, or asks by loadstring for the pieces", function()
+    stopped("jit", { "function() if jit then jit.on() end local n = 0 while true do n = n + 1 end end",
+      "function() (loadstring or load)(function() while true do end end) while true do end end",
+      "function() while true do end end" })
+  end)
+
+  it("counts for each event of a handle", function()
+    local it = cpgrun("handle", [[
+      local corosync, cpg, uv = require "corosync", require "corosync.cpg", require "luv"
+      local handled = 0
+      local handle = assert(cpg.open { message_received = function()
+        local began = uv.hrtime()
+        while uv.hrtime() - began < 2e7 do end
+        handled = handled + 1
+        if handled == 30 then corosync.loop.stop() end
+      end })
+      function config_change() end
+      function started()
+        assert(handle:join "limited handle")
+        for _ = 1, 30 do assert(handle:send "") end
+        corosync.loop.add(handle)
+      end]], "--handler-timeout", "0.2")
+    assert.same({ 0, 0 }, { it:wait(30) })
+    assert.not_matches("stopped", table.concat(it.errors, "\n"))
   end)
 
   it("leaves load as it is", function()

@@ -384,6 +384,22 @@ describe("the judge", function()
   end)
 end)
 
+describe("what a script notes", function()
+  local function alone(lines)
+    return "group g\nconfig 1:10 1:10 - 1:10=join\nring 1:4\n" .. lines .. "config 1:10 - 1:10=leave -\n"
+  end
+
+  it("is counted, where one error is raised twice (l)", function()
+    assert.is_true(judge(alone "raise e\nraise e\nerror raised e\nerror raised e\n").ok)
+    finds("l", "the error 'e' was not reported", alone "raise e\nraise e\nerror raised e\n")
+  end)
+
+  it("may be any number (l)", function()
+    finds("l", "99999999999999999999 descriptors are open, and 1 were",
+      alone "usage 1 1\nusage 99999999999999999999 1\n")
+  end)
+end)
+
 describe("two histories of one member", function()
   it("are found", function()
     finds("a", "2:20 has another history, second, and its messages are sought in that", FIRST, SECOND, SECOND)

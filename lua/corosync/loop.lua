@@ -3,6 +3,7 @@
 -- @module corosync.loop
 
 local caller = require "corosync.caller"
+local handlers = require "corosync.handlers"
 local uv = require "luv"
 
 local loop = {}
@@ -61,6 +62,12 @@ local function follow_up(object, entry, handled, more, code)
   end
 end
 
+-- Where a host limits the time of each function of a script: groups and services see to it themselves, and for a handle
+-- it is a turn's time.
+local function budget_of(object)
+  return handlers.guard and type(object) == "userdata" and 1 or BUDGET
+end
+
 function turn(object, entry)
   if stopping then
     come_back(object, entry) -- in the next run
@@ -68,7 +75,7 @@ function turn(object, entry)
   end
   local outer = dispatching
   dispatching = object
-  local ok, handled, more, code = pcall(object.dispatch, object, BUDGET)
+  local ok, handled, more, code = pcall(object.dispatch, object, budget_of(object))
   dispatching = outer
   if not ok then
     -- Of memory, or of a finalizer: events that were fetched do not show on the descriptor.

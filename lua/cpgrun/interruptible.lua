@@ -1,6 +1,7 @@
 -- LuaJIT calls no hook in compiled code, nor any more once a hook's error has left a function that `load` asks for the
 -- pieces of a chunk: so nothing is compiled, and the pieces are gathered first.
 jit.off()
+jit.on = jit.off -- luacheck: ignore 122
 
 local load_text = load
 
@@ -27,3 +28,5 @@ function load(chunk, name, ...) -- luacheck: globals load
   end
   return load_text(text, name or "=(load)", ...)
 end
+
+loadstring = load -- luacheck: globals loadstring load

@@ -76,7 +76,10 @@ void limit_leave(lua_State *L, const limit_frame *frame)
 	limit *l = find(L);
 
 	l->deadline = frame->outer == 0 ? 0 : frame->outer + clock_seconds() - frame->began;
-	lua_sethook(L, look, LUA_MASKCOUNT, COUNT);
+	/* Otherwise it goes on counting: who calls others in turn, each of them short, must be looked at, too. */
+	if (lua_gethook(L) != look || lua_gethookcount(L) != COUNT) {
+		lua_sethook(L, look, LUA_MASKCOUNT, COUNT);
+	}
 }
 
 static int call(lua_State *L)

@@ -194,7 +194,8 @@ end
 
 function life.leave(group)
   local ok, message, code = patience.persist(group, "leave", "leave")
-  if ok then
+  -- Its reader may have left, at its limit: what that has kept comes first, and then the reason.
+  if ok or code == "not_joined" then
     group._state = "leaving"
   elseif code == "not_connected" then
     life.disconnect(group)

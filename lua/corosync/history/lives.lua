@@ -186,7 +186,7 @@ function on.config(self, event)
   local is_lost, is_back = event[4]:find "=nodedown" ~= nil, event[5]:find "=nodeup" ~= nil
   add_state(life, life.state and life.state.ring or self.ring, is_lost or is_back, is_lost)
   life.state.left, life.state.joined, life.state.line = left_for, joined_for, event.line
-  self.awaits_ring = is_lost or is_back
+  self.awaits_ring = self.awaits_ring or is_lost or is_back
   check_leave(self, own, left, left_reasons)
 end
 
@@ -219,7 +219,7 @@ function on.message(self, event)
     self.complain("i", event, "a message from " .. event[2] .. " while it was no member")
     return
   end
-  if not set_of(self.life.members)[event[2]] then
+  if not self.life.state.present[event[2]] then
     self.complain("i", event, ("a message from %s, which was no member"):format(event[2]))
   end
   -- The word of nodes that have gone or come is followed by that of their ring.
@@ -293,27 +293,29 @@ function on.settled(self)
 end
 
 function on.raise(self, event)
-  self.raised[event[2]], self.announces = event, true
+  local word = event[2]
+  self.raised[word], self.announces = self.raised[word] or {}, true
+  table.insert(self.raised[word], event)
 end
 
 function on.error(self, event)
   local word = event[2]:match "raised ([%w_]+)"
-  if word and self.raised[word] then
-    self.raised[word] = nil
+  if word and self.raised[word] and table.remove(self.raised[word]) then
+    return
   elseif self.announces then
     self.complain("l", event, "an error that nobody raised, or reported twice: " .. event[2])
   end
 end
 
 function on.usage(self, event)
-  local descriptors, kilobytes = tonumber(event[2]), tonumber(event[3])
+  local descriptors, kilobytes = event[2], event[3]
   local first = self.usage
   if not first then
     self.usage = { descriptors, kilobytes }
-  elseif descriptors > first[1] then
-    self.complain("l", event, ("%d descriptors are open, and %d were"):format(descriptors, first[1]))
-  elseif kilobytes > 2 * first[2] + 2000 then
-    self.complain("l", event, ("%d kB of memory are used, and %d were"):format(kilobytes, first[2]))
+  elseif tonumber(descriptors) > tonumber(first[1]) then
+    self.complain("l", event, ("%s descriptors are open, and %s were"):format(descriptors, first[1]))
+  elseif tonumber(kilobytes) > 2 * tonumber(first[2]) + 2000 then
+    self.complain("l", event, ("%s kB of memory are used, and %s were"):format(kilobytes, first[2]))
   end
 end
 
@@ -333,10 +335,12 @@ end
 
 -- A process may be killed before it reports what it has raised.
 local function check_reported(self)
-  for word, event in pairs(self.raised) do
-    local events = self.history.events
-    if event ~= events[#events] then
-      self.complain("l", event, "the error '" .. word .. "' was not reported")
+  local events = self.history.events
+  for word, raised in pairs(self.raised) do
+    for _, event in ipairs(raised) do
+      if event ~= events[#events] then
+        self.complain("l", event, "the error '" .. word .. "' was not reported")
+      end
     end
   end
 end
