@@ -74,11 +74,14 @@ void limit_enter(lua_State *L, limit_frame *frame)
 void limit_leave(lua_State *L, const limit_frame *frame)
 {
 	limit *l = find(L);
+	double now = clock_seconds();
+	int count;
 
-	l->deadline = frame->outer == 0 ? 0 : frame->outer + clock_seconds() - frame->began;
-	/* Otherwise it goes on counting: who calls others in turn, each of them short, must be looked at, too. */
-	if (lua_gethook(L) != look || lua_gethookcount(L) != COUNT) {
-		lua_sethook(L, look, LUA_MASKCOUNT, COUNT);
+	l->deadline = frame->outer == 0 ? 0 : frame->outer + now - frame->began;
+	/* Who calls others in turn, each of them short, may never be the one that is looked at. */
+	count = l->deadline != 0 && now > l->deadline ? 1 : COUNT;
+	if (lua_gethook(L) != look || lua_gethookcount(L) != count) {
+		lua_sethook(L, look, LUA_MASKCOUNT, count);
 	}
 }
 
