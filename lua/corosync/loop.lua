@@ -62,8 +62,8 @@ local function follow_up(object, entry, handled, more, code)
   end
 end
 
--- Where a host limits the time of each function of a script: groups and services see to it themselves, and for a handle
--- it is a turn's time.
+-- Where a host limits the time of each function of a script: groups and services see to it themselves, and the
+-- functions of a handle share a turn's.
 local function budget_of(object)
   return handlers.guard and type(object) == "userdata" and 1 or BUDGET
 end
