@@ -1,42 +1,16 @@
 -- The judge of histories: what is right is let pass, and each kind of wrong is found.
-local corosync = require "corosync"
 local digest = require "corosync.history.digest"
-local groups = require "spec.support.groups"
 local histories = require "spec.support.histories"
 local history = require "corosync.history"
+local judging = require "spec.support.judging"
 
 local FIRST, SECOND = histories.FIRST, histories.SECOND
-
-local function judge(...)
-  local names, parsed = { "first", "second", "third", "fourth", "fifth" }, {}
-  for i, text in ipairs { ... } do
-    parsed[i] = assert(history.parse(text, names[i]))
-  end
-  return history.judge(parsed)
-end
-
--- The text with one line, or several, replaced.
-local function changed(text, from, to)
-  local at, ending = text:find(from, 1, true)
-  assert(at, "no such lines: " .. from)
-  return text:sub(1, at - 1) .. to .. text:sub(ending + 1)
-end
+local changed, finds, judge = judging.changed, judging.finds, judging.judge
 
 -- The history of a member that does not leave: it goes on, with a third that joins.
 local function go_on(text, own)
   text = changed(text, "quiet\nsettled\n", ("config %s 1:10,2:20,3:30 - 3:30=join\n"):format(own))
   return (text:gsub("config (%S+) 1:10 2:20=leave %-\n", ""))
-end
-
--- The judge finds a violation of that rule and says so.
-local function finds(rule, pattern, ...)
-  local report = judge(...)
-  assert.is_false(report.ok)
-  local found = {}
-  for i, violation in ipairs(report.violations) do
-    found[i] = violation.rule .. ": " .. violation.text
-  end
-  assert.matches(("\n%s: [^\n]*%s"):format(rule, pattern), "\n" .. table.concat(found, "\n"))
 end
 
 describe("the judge", function()
@@ -126,7 +100,9 @@ describe("the judge", function()
 
   it("finds a ring older than the one before (e)", function()
     finds("e", "the ring is 1:7, after 1:8", changed(FIRST, "ring 1:12\n", "ring 1:7\n"), SECOND)
-    assert.same({}, judge(changed(FIRST, "ring 1:12\n", "ring 1:12\nring 1:12\n"), SECOND).violations)
+    for _, ring in ipairs { "ring 1:12\n", "ring 1:4\n" } do
+      assert.same({}, judge(changed(FIRST, ring, ring .. ring), SECOND).violations)
+    end
   end)
 
   it("finds that others came or went for other reasons than theirs (e)", function()
@@ -274,6 +250,19 @@ describe("the judge", function()
     assert.same({}, judge(first, changed(second, "config 2:20 1:10 2:20=leave -\n", "lost\n")).violations)
   end)
 
+  it("finds that a send was taken of one who is no member (g)", function()
+    local alone = "config 1:10 1:10 - 1:10=join\nring 1:4\n%sconfig 1:10 - 1:10=leave -\n"
+    finds("g", "1:0a was answered with true, and it was no member",
+      "group g\n" .. alone:format "quiet\n" .. "send 1 1:0a\nanswer 1 true\n")
+    finds("g", "1:0a was answered with true, and it was no member", "group g\nsend 1 1:0a\nanswer 1 true\n")
+    local joining = "group g\nactivate\nsend 1 1:0a\nanswer 1 true\n"
+    finds("g", "1:0a was answered with true, and it has not joined", joining .. "quiet\n")
+    finds("g", "1:0a was answered with true, and did not come back", joining .. alone:format "quiet\n")
+    -- The word of the join waits for a handler that sends.
+    assert.same({}, judge(joining .. alone:format "message 1:10 1:0a\nquiet\n").violations)
+    assert.same({}, judge(joining .. "lost\n" .. alone:format "quiet\n").violations)
+  end)
+
   it("finds that a refused send is delivered (h)", function()
     -- What else is sent keeps its place.
     local report = judge(changed(FIRST, "message 1:10 1:0d\n", "message 1:10 1:0c\nmessage 1:10 1:0d\n"), SECOND)
@@ -300,6 +289,8 @@ describe("the judge", function()
     finds("k", "it saw no members", changed(FIRST, "quiet\n", "lost\n"), SECOND)
     finds("k", "it saw no members", FIRST, changed(SECOND, "quiet\n", "deactivate\nactivate\nlost\n"))
     finds("k", "had never joined", FIRST, "group g\nactivate\nsettled\n")
+    finds("k", "when all was whole it was on ring 2:16, and 1:10 on 1:12", FIRST,
+      changed(SECOND, "message 2:20 1:1d\n", "message 2:20 1:1d\nring 2:16\n"))
   end)
 
   it("finds errors that are lost, made up or reported twice, and what is left over (l)", function()
@@ -311,6 +302,9 @@ describe("the judge", function()
     local killed = FIRST:match "^(.-)quiet" .. "raise e1\n"
     assert.same({}, judge(killed, changed(SECOND, "settled\n", "")).violations)
     finds("l", "reported twice", with "raise e1\nerror raised e1\nerror raised e1\n", SECOND)
+    finds("l", "nobody raised", with "error something else\nraise e1\nerror raised e1\n", SECOND)
+    finds("l", "nobody raised", with "raise e1\nerror raised e1\nraise e2\nerror raised e1\n", SECOND)
+    assert.same({}, judge(with "raise e1\nerror raised an error: e1.\n", SECOND).violations)
     finds("l", "9 descriptors are open, and 8 were", with "usage 8 500\nusage 9 500\n", SECOND)
     finds("l", "4000 kB of memory are used, and 500 were", with "usage 8 500\nusage 8 4000\n", SECOND)
   end)
@@ -330,6 +324,43 @@ describe("the judge", function()
     assert.same({}, judge(go_on(both[1], "1:10"), go_on(both[2], "2:20")).violations)
   end)
 
+  it("finds that others miss what was sent and delivered on one ring (b, f)", function()
+    -- One that is killed has delivered nothing of what it sent, and may have sent the last.
+    local function survivor(own, deliveries)
+      local text = ("group g\nconfig %s 1:10,2:20,3:30 - %s=join\nring 1:4\n"):format(own, own)
+      return text .. deliveries:gsub("(%S+) ?", "message 3:30 %1\n")
+        .. ("config %s 1:10,2:20 3:30=procdown -\n"):format(own)
+    end
+    local killed = "group g\nconfig 3:30 1:10,2:20,3:30 - 3:30=join\nring 1:4\n"
+    for number = 1, 5 do
+      killed = killed .. ("send %d 1:0%d\nanswer %d true\n"):format(number, number, number)
+    end
+    killed = killed .. "send 6 1:06\n"
+    local all = "1:01 1:02 1:03 1:04 1:05"
+    for _, deliveries in ipairs { all, all .. " 1:06" } do
+      assert.same({}, judge(survivor("1:10", deliveries), survivor("2:20", deliveries), killed).violations)
+    end
+    finds("b", "1:03 of 3:30 comes, and 1:02 is missing before it", survivor("1:10", all),
+      survivor("2:20", "1:01 1:03 1:05"), killed)
+    for _, deliveries in ipairs { "1:01 1:03 1:05", "1:03", "", "1:01 1:02 1:03 1:04" } do
+      finds("f", "having delivered different messages", survivor("1:10", all), survivor("2:20", deliveries), killed)
+    end
+  end)
+
+  it("lets others miss what libcpg sends in pieces, and counts it", function()
+    local function member(own, lines)
+      return ("group g\nconfig %s 1:10,2:20 - %s=join\nring 1:4\n%sconfig %s 1:10,2:20,3:30 - 3:30=join\n"):format(own,
+        own, lines, own)
+    end
+    for length, wanted in pairs { [1047553] = { ["message in pieces"] = 1 }, [1047552] = false } do
+      local digest_of = ("%d:0a"):format(length)
+      local first = member("1:10", ("send 1 %s\nanswer 1 true\nmessage 1:10 %s\n"):format(digest_of, digest_of))
+      local report = judge(first, member("2:20", ""))
+      assert.equal(wanted and true or false, report.ok)
+      assert.same(wanted or {}, report.exempted)
+    end
+  end)
+
   it("does not ask which of equal messages were sent on one ring and delivered on the next", function()
     local both = { changed(FIRST, "message 2:20 1:1d\n", "message 2:20 1:1d\nmessage 2:20 1:1d\n"),
       changed(SECOND, "answer 4 true\n", "answer 4 true\nmessage 2:20 1:1d\n") }
@@ -339,9 +370,13 @@ describe("the judge", function()
   end)
 
   it("lets a process leave that nobody knew, when that has ended, and counts it", function()
-    local report = judge(changed(FIRST, "2:20=nodedown -", "2:20=nodedown,3:30=procdown -"), SECOND)
-    assert.is_true(report.ok)
-    assert.same({ ["unknown member left"] = 1 }, report.exempted)
+    local first = changed(FIRST, "2:20=nodedown -", "2:20=nodedown,3:30=procdown -")
+    for _, third in ipairs { "group g\nactivate\n", "group g\nconfig 3:30 3:30 - 3:30=join\nring 3:4\n" } do
+      local report = judge(first, SECOND, third)
+      assert.same({}, report.violations)
+      assert.same({ ["unknown member left"] = 1 }, report.exempted)
+    end
+    finds("e", "3:30 left, and had not been there", first, SECOND)
   end)
 
   it("does not take one passage for another that is like it", function()
@@ -418,9 +453,16 @@ describe("a history", function()
     for _, line in ipairs { "config 1:10", "message x 1:0a", "send 1", "answer", "quiet now", "ring", "GROUP g", "" } do
       assert.is_nil((history.parse(line .. "\n", "file")), line)
     end
+    for _, lines in ipairs { "group g\ngroup g\n", "group g\nsend 1 1:0a\nsend 1 1:0b\n",
+      "group g\nsend 1 1:0a\nanswer 1 true\nsend 1 1:0b\n" } do
+      assert.matches("^file:%d: this is no first [^:]*: [gs]", (select(2, history.parse(lines, "file"))))
+    end
     for _, lines in ipairs { "answer 1 true\n", "send 1 1:0a\nanswer 1 timeout\nanswer 1 true\n" } do
       assert.matches("this is no answer to a send", (select(2, history.parse(lines, "file"))))
     end
+    assert.same({ n = 2, nil, "there is no history to judge" }, { n = 2, history.check {} })
+    assert.has_error(function() history.judge {} end,
+      "bad argument #1 to 'judge' (histories: a table with one or more expected)")
     assert.is_nil((history.check { "/nonexistent" }))
     local checked, problem = history.check { "/tmp" }
     assert.is_nil(checked)
@@ -438,58 +480,22 @@ describe("a history", function()
     local long = ("x"):rep(100000)
     assert.equal(digest(long), digest(long))
     local seen = {}
-    for _, message in ipairs { "", "\0", "a", "b", "ab", "ba", long, long .. "x", "y" .. long:sub(2),
-      long:sub(2) .. "y" } do
+    for _, message in ipairs { "", "\0", "a", "b", "ab", "ba", "bB", "Hello P0", "Hello OO", long, long .. "x",
+      "y" .. long:sub(2), long:sub(2) .. "y" } do
       assert.is_nil(seen[digest(message)])
       assert.matches("^%d+:%x+$", digest(message))
       seen[digest(message)] = true
     end
   end)
 
-  it("is written by groups as they go, and judged right", function()
-    local uv = require "luv"
-    local folder = assert(uv.fs_mkdtemp "/tmp/history-XXXXXX")
-    local script = ([[
-      local corosync, history = require "corosync", require "corosync.history"
-      history.record %q
-      local count = 0
-      local group = corosync.group("recorded", {
-        config_change = function() end,
-        message_received = function(_, message)
-          count = count + 1
-          if message == "error" then
-            history.note(group, "raise e1")
-            error "raised e1"
-          end
-        end,
-        error = function() end,
-      })
-      _G.group = group
-      assert(group:activate())
-      for _, message in ipairs { "", "one", "one", "error", { "two", "three" } } do
-        assert(group:send_message(message))
+  it("has digests of at most 192 bytes", function()
+    for _, length in ipairs { 192, 193, 255, 256, 257, 1000 } do
+      local message, count = ("x"):rep(length), 0
+      for i = 1, length do
+        local is_seen = digest(message:sub(1, i - 1) .. "y" .. message:sub(i + 1)) ~= digest(message)
+        count = count + (is_seen and 1 or 0)
       end
-      assert(group:wait_for(function() return count == 5 end))
-      history.note(group, "quiet")
-      history.note(group, "settled")
-      assert(group:deactivate())
-      assert(group:wait_for(function() return tostring(group):find "idle" end))
-      local second = corosync.group("recorded", { message_received = function() count = count + 1 end })
-      assert(second:activate() and second:send_message "again")
-      assert(second:wait_for(function() return count == 6 end))
-      pcall(second.send_message, "no group", "message")]]):format(folder)
-    local program = groups.spawn { groups.interpreter, "-e", script }
-    assert.equal(0, (assert(program:wait(10))), table.concat(program.errors, "\n"))
-    local files = {}
-    for name in uv.fs_scandir_next, assert(uv.fs_scandir(folder)) do files[#files + 1] = folder .. "/" .. name end
-    assert.equal(1, #files)
-    local report = assert(history.check(files))
-    assert.same({}, report.violations)
-    assert.same({ 2, 6, 6 }, { report.figures.lives, report.figures.messages, report.figures.deliveries })
-    os.remove(files[1])
-    assert(uv.fs_rmdir(folder))
-    assert.is_nil(corosync.history)
+      assert.is_true(count > 128 and count <= 192, length .. " bytes: " .. count)
+    end
   end)
-
-  after_each(groups.clean)
 end)

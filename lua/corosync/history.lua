@@ -9,13 +9,13 @@
 -- - c: any two members deliver in the same order what both deliver
 -- - d: a member's own messages are delivered to it while it stays one
 -- - e: members are those before, less who left, and who joined, for a reason that there is; each change is one; rings
---   are numbered upwards
+--   are numbered upwards; on one ring all are told the same changes, in the same order, and have the same members
 -- - f: members that go together from one configuration and ring to the next have delivered the same between them
 -- - g: a send that was answered with true is delivered to the sender, unless its membership ended otherwise than by its
 --   leaving
 -- - h: a send that was refused is delivered to nobody
 -- - i: nothing is delivered before the join, or after the leave, and nothing of those who are no members
--- - k: when all is whole again, all who are to be members are, and have the same view
+-- - k: when all is whole again, all who are to be members are, and have the same view, on the same ring
 -- - l: every error that a handler has announced with `note` is reported, and then no other; nothing is left over at the
 --   end
 --
@@ -23,24 +23,31 @@
 -- send before it is tried: what a process that is killed has done, its file has.
 --
 -- Messages are told apart by a digest of at most 192 of their bytes and their length: who wants every byte compared
--- does it in the handler.
+-- does it in the handler. For rule f, a message longer than Corosync's longest, which libcpg sends in pieces, need not
+-- have come to all: it is counted under `exempted`.
 -- @module corosync.history
+local caller = require "corosync.caller"
 local judge = require "corosync.history.judge"
 local reader = require "corosync.history.reader"
 local recorder = require "corosync.history.recorder"
 
 local history = {}
 
---- From now on, records all groups of this process that are made later.
+--- From now on, records all groups of this process that are activated later. A file that cannot be written is told of
+-- once, as an error without a handler is, and its group goes on without.
 -- @function history.record
 -- @tparam string folder where the files are made
+-- @treturn boolean true
+-- @error nil, message, code: "exists", when this process records already
 history.record = recorder.start
 
---- Writes a line of the script's own into a group's history: "quiet" (all that was sent should have come back), "raise
--- word" (an error with that word is about to be raised), or "usage descriptors kilobytes".
+--- Writes a line of the script's own into a group's history, if that is recorded: "quiet" (all that was sent should
+-- have come back), "settled" (all is whole, and all members should have one view), "raise word" (an error follows whose
+-- message has that word, of letters, digits and "_"), or "usage descriptors kilobytes".
 -- @function history.note
 -- @tparam Group group
 -- @tparam string line
+-- @raise for any other line
 history.note = recorder.note
 
 --- Reads a history.
@@ -52,12 +59,17 @@ history.note = recorder.note
 history.parse = reader.parse
 
 --- Judges histories that belong together.
--- @function history.judge
 -- @tparam table histories an array of what `parse` has answered
+-- @raise when there are none
 -- @treturn table report: `ok`; `violations`, an array of tables with `rule`, `text`, `history` and `line`; `exempted`,
 -- a table with how often each fault of Corosync's that is known was met, by its name; `figures`, a table with the
 -- numbers of `histories`, `lives`, `configurations`, `messages` and `deliveries`
-history.judge = judge.judge
+function history.judge(histories)
+  if type(histories) ~= "table" or #histories == 0 then
+    caller.raise("bad argument #1 to 'judge' (histories: a table with one or more expected)")
+  end
+  return judge.judge(histories)
+end
 
 -- A folder can be opened, and not be read.
 local function read(path)
@@ -77,8 +89,11 @@ end
 --- Reads and judges files.
 -- @tparam table paths an array
 -- @treturn table report, as of `judge`
--- @error nil, message
+-- @error nil, message: a file that cannot be read, a line that is no event, or that there are no files
 function history.check(paths)
+  if #paths == 0 then
+    return nil, "there is no history to judge"
+  end
   local histories = {}
   for i, path in ipairs(paths) do
     local text, message = read(path)

@@ -27,6 +27,9 @@ function on_word.config(watch, rest)
   watch.members = not ("," .. left):find("," .. own .. "=", 1, true) and members or nil
 end
 
+-- It is a move, and says nothing of the members.
+function on_word.ring() end
+
 function on_word.lost(watch)
   watch.members = nil
 end

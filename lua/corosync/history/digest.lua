@@ -2,9 +2,13 @@
 
 local PART = 64 -- bytes of each of the three
 
+-- A prime that is larger than a byte, so that short messages are told apart for certain, and one that leaves products
+-- exact where numbers are doubles.
+local FACTOR, MODULUS = 1000003, 2147483647
+
 local function add(hash, message, from, to, step)
   for i = from, to, step do
-    hash = (hash * 31 + message:byte(i)) % 2147483648
+    hash = (hash * FACTOR + message:byte(i)) % MODULUS
   end
   return hash
 end
@@ -16,7 +20,7 @@ return function(message)
     hash = add(0, message, 1, length, 1)
   else
     hash = add(0, message, 1, PART, 1)
-    hash = add(hash, message, PART + 1, length - PART, math.floor((length - 2 * PART) / PART))
+    hash = add(hash, message, PART + 1, length - PART, math.ceil((length - 2 * PART) / PART))
     hash = add(hash, message, length - PART + 1, length, 1)
   end
   return ("%d:%08x"):format(length, hash)

@@ -1,11 +1,13 @@
 -- Finds what cannot be true in histories that belong together.
 local lives = require "corosync.history.lives"
+local memberships = require "corosync.history.memberships"
 local reasons = require "corosync.history.reasons"
 local together = require "corosync.history.together"
 
 local judge = {}
 
 local MOST = 100 -- violations: who has more has seen enough
+local MOST_TRIES = 100 -- places of equal messages that are tried: with more of them nobody can say much
 
 -- ---- who has sent what ----
 
@@ -55,12 +57,13 @@ local function offset_of(case, block, from, is_own)
     end
     before = position == nil and before or before + 1
   end
-  for _, position in ipairs(case.all[block[1].digest] or {}) do
-    if fits(case, block, position - 1) then
+  local equal = case.all[block[1].digest] or {}
+  for i = 1, math.min(#equal, MOST_TRIES) do
+    if fits(case, block, equal[i] - 1) then
       return nil
     end
   end
-  return from
+  return #equal <= MOST_TRIES and from or nil
 end
 
 -- Why this message is not the expected one.
@@ -94,7 +97,8 @@ local function place(court, life, case, block, from)
     explain(court, life, case, block[1], from + 1)
   end
   for _, delivery in ipairs(block) do
-    while case.stream[next_one] ~= delivery.digest and case.straddles[next_one] do
+    -- What was cut is missing at a block's front, where its offset passes it; within, only what perhaps was not sent.
+    while case.stream[next_one] ~= delivery.digest and case.straddles[next_one] and next_one > case.certain do
       next_one = next_one + 1
     end
     local found = case.stream[next_one] == delivery.digest and next_one
@@ -207,7 +211,7 @@ local function check_own(court, life, case)
   end
 end
 
--- Rule k.
+-- Rule k: all see those that are to be members, on one ring.
 local function check_settled(court, of_group)
   local expected = {}
   for address, case in pairs(of_group) do
@@ -217,10 +221,15 @@ local function check_settled(court, of_group)
   end
   table.sort(expected)
   local members = table.concat(expected, ",")
-  for _, case in pairs(of_group) do
-    if case.settled and case.settled ~= members then
+  local first = of_group[expected[1]]
+  for _, address in ipairs(expected) do
+    local case = of_group[address]
+    if case.settled ~= members then
       court.complain("k", ("when all was whole it saw %s, and there were %s"):format(case.settled, members),
         case.history, 0)
+    elseif case.settled_on ~= first.settled_on and case.settled_on and first.settled_on then
+      court.complain("k", ("when all was whole it was on ring %s, and %s on %s"):format(case.settled_on, first.address,
+        first.settled_on), case.history, 0)
     end
   end
 end
@@ -242,7 +251,7 @@ local function new_court()
 end
 
 local function open_case(court, number, history)
-  local case = lives.of(history, court.complain, court.exempt)
+  local case = lives.of(history, court.complain)
   prepare(case, number)
   case.group = case.group or ""
   court.cases[case.group] = court.cases[case.group] or {}
@@ -301,7 +310,8 @@ function judge.judge(histories)
     check_own(court, life, life.case)
   end
   together.compare(court, all)
-  reasons.check(court, all)
+  memberships.compare(court, all, cases)
+  reasons.check(court, all, cases)
   for _, of_group in pairs(court.cases) do
     check_settled(court, of_group)
   end

@@ -48,10 +48,11 @@ local function add_state(life, ring, by_nodes, is_lost)
   life.state = state
 end
 
+-- A send from another group's handler may go before the word of the join, which waits for that handler.
 local function begin_life(self, event)
-  local life = { history = self.history, address = event[2], states = {}, first = #self.stream + 1 }
+  local life = { history = self.history, address = event[2], states = {}, first = self.ahead or #self.stream + 1 }
   self.lives[#self.lives + 1] = life
-  self.life, self.address, self.has_left = life, event[2], false
+  self.life, self.address, self.has_left, self.ahead = life, event[2], false, nil
   return life
 end
 
@@ -125,12 +126,11 @@ local function check_members(self, event, before, left, joined)
   end
 end
 
--- A process that ends while rings meet: Corosync tells of its leaving also where it has not told of it before.
 local function check_left(self, event, before, left, reasons)
   local known = set_of(before)
   for i, address in ipairs(left) do
     if not known[address] and reasons[i] == "procdown" then
-      self.exempt "unknown member left"
+      table.insert(self.strangers, { address = address, line = event.line })
     elseif not known[address] then
       self.complain("e", event, address .. " left, and had not been there")
     end
@@ -195,6 +195,9 @@ local function number_of(ring)
 end
 
 function on.ring(self, event)
+  if event[2] == self.ring then
+    return
+  end
   local before, now = number_of(self.ring), number_of(event[2])
   if self.life and before and now and now < before then
     self.complain("e", event, ("the ring is %s, after %s"):format(event[2], self.ring))
@@ -237,11 +240,20 @@ end
 function on.send(self, event)
   local digest = event[3]
   self.open[event[2]] = digest
+  self.tried_on[event[2]] = self.ring
   self.order[#self.order + 1] = event[2]
   self.tried[digest] = (self.tried[digest] or 0) + 1
   if self.early[digest] then
     self.complain("a", self.early[digest], ("its own message %s came before it was sent"):format(digest))
     self.early[digest] = nil
+  end
+end
+
+-- Rule g, of what is sent by one that is no member, and only by `activate` becomes one.
+local function check_ahead(self, event, digest)
+  self.ahead = self.ahead or #self.stream
+  if not self.wanted then
+    self.complain("g", event, ("its own message %s was answered with true, and it was no member"):format(digest))
   end
 end
 
@@ -251,9 +263,9 @@ function on.answer(self, event)
   self.open[event[2]] = nil
   if event[3] == "true" then
     self.stream[#self.stream + 1] = digest
-    self.sent_in[#self.stream] = self.rings
-    if self.life then
-      self.life.last = #self.stream
+    self.sent_in[#self.stream], self.sent_on[#self.stream] = self.rings, self.ring or false
+    if not self.life then
+      check_ahead(self, event, digest)
     end
   else
     self.refused[digest] = true
@@ -261,16 +273,19 @@ function on.answer(self, event)
 end
 
 function on.lost(self)
-  self.awaits_ring = false
+  self.awaits_ring, self.ahead = false, nil
   if not self.life then
     self.unborn = self.unborn + 1
   end
   end_life(self)
 end
 
-function on.quiet(self)
+function on.quiet(self, event)
   if self.life then
     self.life.quiet = #self.stream
+  elseif self.ahead then
+    self.complain("g", event, ("its own message %s was answered with true, and it has not joined"):format(
+      self.stream[self.ahead]))
   end
 end
 
@@ -286,7 +301,7 @@ end
 function on.settled(self)
   local wanted, life = self.wanted, self.life
   if wanted ~= false and life then
-    self.settled = life.state.members
+    self.settled, self.settled_on = life.state.members, life.state.ring
   elseif wanted or wanted == nil and self.address and not self.has_left then
     self.settled = "no members, being none itself"
   end
@@ -294,15 +309,26 @@ end
 
 function on.raise(self, event)
   local word = event[2]
-  self.raised[word], self.announces = self.raised[word] or {}, true
+  self.raised[word] = self.raised[word] or {}
   table.insert(self.raised[word], event)
 end
 
+local function announces_any(events)
+  for _, event in ipairs(events) do
+    if event[1] == "raise" then
+      return true
+    end
+  end
+  return false
+end
+
 function on.error(self, event)
-  local word = event[2]:match "raised ([%w_]+)"
-  if word and self.raised[word] and table.remove(self.raised[word]) then
-    return
-  elseif self.announces then
+  for word in event[2]:gmatch "[%w_]+" do
+    if self.raised[word] and table.remove(self.raised[word]) then
+      return
+    end
+  end
+  if self.announces then
     self.complain("l", event, "an error that nobody raised, or reported twice: " .. event[2])
   end
 end
@@ -329,6 +355,7 @@ local function add_unanswered(self)
   for _, number in ipairs(self.order) do
     if self.open[number] then
       self.stream[#self.stream + 1] = self.open[number]
+      self.sent_on[#self.stream] = self.tried_on[number] or false
     end
   end
 end
@@ -355,14 +382,17 @@ end
 -- Answers a table with the group's name, its address, its lives, how many more there may have been of which it was not
 -- told (`unborn`), the stream of what it has sent as digests, how many of these are certain, how many rings it had been
 -- told of when it sent each, what was refused, and what it had for members when all was settled.
-function lives.of(history, complain, exempt)
+function lives.of(history, complain)
   local self = {
-    history = history, lives = {}, stream = {}, refused = {}, open = {}, order = {}, raised = {},
+    history = history, lives = {}, stream = {}, refused = {}, open = {}, tried_on = {}, order = {}, raised = {},
     tried = {}, came = {}, early = {}, -- by digest: its sends, its own deliveries, and one that comes before its send
+    announces = announces_any(history.events),
     unborn = 0,
+    ahead = nil, -- the position of the first that was sent since it is no member
     wanted = nil, -- whether it is to be a member, where that is known
-    rings = 0, sent_in = {}, -- how many rings it has been told of; and had been, by position in the stream
-    exempt = exempt,
+    rings = 0, -- how many it has been told of
+    sent_in = {}, sent_on = {}, -- by position in the stream: how many it had been told of then, and the last of them
+    strangers = {}, -- who has left for 'procdown', and was not known to be a member
     complain = function(rule, event, text) complain(rule, text, history, event.line) end,
   }
   for _, event in ipairs(history.events) do

@@ -15,7 +15,7 @@ local FIELDS = {
   error = { ".*" },
   quiet = {},
   settled = {},
-  raise = { "%S+" },
+  raise = { "[%w_]+" },
   usage = { "%d+", "%d+" },
 }
 
@@ -37,8 +37,8 @@ local function are_lists(members, left, joined)
   return is_list(members, "%d+:%d+") and is_list(left, with_reason) and is_list(joined, with_reason)
 end
 
--- The event of a line: an array with its word and its fields.
-local function event_of(line)
+-- The event of a line: an array with its word and its fields; nil when it is none.
+function reader.event_of(line)
   local pattern = PATTERNS[line:match "^%l+" or ""]
   if not pattern then
     return nil
@@ -54,33 +54,51 @@ local function event_of(line)
   return { word, first, second, third, fourth }
 end
 
--- Whether an answer is one to a send that had none.
-local function is_answer(event, open)
-  if event[1] == "send" then
-    open[event[2]] = true
-  elseif event[1] == "answer" then
-    local is_open = open[event[2]]
-    open[event[2]] = nil
-    return is_open
+-- By word: what is missed of an event that cannot come where it does; nil when it can. `seen` has the state of each
+-- send by its number, and whether the group has been named.
+local missed = {}
+
+function missed.group(_, seen)
+  local is_second = seen.group
+  seen.group = true
+  return is_second and "first name of a group" or nil
+end
+
+function missed.send(event, seen)
+  local is_second = seen[event[2]] ~= nil
+  seen[event[2]] = "open"
+  return is_second and "first send of that number" or nil
+end
+
+function missed.answer(event, seen)
+  local is_open = seen[event[2]] == "open"
+  seen[event[2]] = "answered"
+  return not is_open and "answer to a send" or nil
+end
+
+-- What a line is not; nil when it is an event where it stands.
+local function missed_of(event, seen)
+  if not event then
+    return "event"
   end
-  return true
+  return missed[event[1]] and missed[event[1]](event, seen)
 end
 
 function reader.parse(text, name)
-  local history, number, open = { name = name, events = {} }, 0, {}
+  local history, number, seen = { name = name, events = {} }, 0, {}
   for line, ending in text:gmatch "([^\n]*)(\n?)" do
-    if line == "" and ending == "" then
+    -- A process that was killed may have left half of its last line.
+    if ending == "" then
       break
     end
     number = number + 1
-    local event = event_of(line)
-    -- A process that was killed may have left half of its last line.
-    if event and ending ~= "" and is_answer(event, open) then
-      event.line = number
-      history.events[#history.events + 1] = event
-    elseif ending ~= "" then
-      return nil, ("%s:%d: this is no %s: %s"):format(name, number, event and "answer to a send" or "event", line)
+    local event = reader.event_of(line)
+    local what = missed_of(event, seen)
+    if what then
+      return nil, ("%s:%d: this is no %s: %s"):format(name, number, what, line)
     end
+    event.line = number
+    history.events[#history.events + 1] = event
   end
   return history
 end

@@ -85,13 +85,17 @@ local function check_state(court, life, state, ends, known)
   end
 end
 
--- Of the states in which one was told that another joined: the last of its own messages that it had been delivered.
-local function own_before(lives, address)
+-- By address: for each time that a sender was told that it joined, the last of its own messages that the sender had
+-- been delivered.
+local function own_before(lives)
   local found, last = {}, 0
   for _, life in ipairs(lives) do
     for _, state in ipairs(life.states) do
-      if state.joined and state.joined[address] == "join" then
-        found[#found + 1] = last
+      for address, reason in pairs(state.joined or {}) do
+        if reason == "join" then
+          found[address] = found[address] or {}
+          table.insert(found[address], last)
+        end
       end
       for _, delivery in ipairs(state.deliveries) do
         last = delivery.sender == life.address and delivery.id or last
@@ -106,27 +110,67 @@ local function are_of_one(lives)
   return lives[1].case == lives[#lives].case
 end
 
--- Rule i, where a sender was told of each join.
-local function check_first(court, lives, sender, sender_lives)
-  local before = own_before(sender_lives, lives[1].address)
-  if lives.unborn > 0 or #before ~= #lives then
-    return
-  end
+local function complain_of_early(court, life, delivery)
+  court.complain("i", ("message %s of %s, from before the join of %s"):format(delivery.digest, delivery.sender,
+    life.address), life.history, delivery.line)
+end
+
+-- Rule i, where a sender was told of each join: it is complained of the first from each. `before` has by sender what
+-- own_before answers.
+local function check_first(court, lives, before)
+  local address, complained = lives[1].address, {}
   for i, life in ipairs(lives) do
     for _, state in ipairs(life.states) do
       for _, delivery in ipairs(state.deliveries) do
-        if delivery.sender == sender and delivery.id and delivery.id <= before[i] then
-          court.complain("i", ("message %s of %s, from before the join of %s"):format(delivery.digest, sender,
-            life.address), life.history, delivery.line)
-          return
+        local sender = delivery.sender
+        local last = sender ~= address and before[sender] and before[sender][address]
+        if last and #last == #lives and delivery.id and delivery.id <= last[i] and not complained[sender] then
+          complained[sender] = true
+          complain_of_early(court, life, delivery)
         end
       end
     end
   end
 end
 
+local function check_all_first(court, known)
+  local before = {} -- by group and sender
+  for _, lives in pairs(known) do
+    local group, address = lives[1].group, lives[1].address
+    before[group] = before[group] or {}
+    before[group][address] = are_of_one(lives) and own_before(lives) or nil
+  end
+  for _, lives in pairs(known) do
+    if lives.unborn == 0 and are_of_one(lives) then
+      check_first(court, lives, before[lives[1].group])
+    end
+  end
+end
+
+-- A process that ends while rings meet: Corosync tells of its leaving also where it has not told of it before. It may
+-- have been told nothing itself, and have a history without an address.
+local function check_strangers(court, case, has_unnamed)
+  for _, stranger in ipairs(case.strangers) do
+    if has_unnamed[case.group] or court.cases[case.group][stranger.address] then
+      court.exempt "unknown member left"
+    else
+      court.complain("e", stranger.address .. " left, and had not been there", case.history, stranger.line)
+    end
+  end
+end
+
+local function check_all_strangers(court, cases)
+  local has_unnamed = {}
+  for _, case in ipairs(cases) do
+    has_unnamed[case.group] = has_unnamed[case.group] or not case.address
+  end
+  for _, case in ipairs(cases) do
+    check_strangers(court, case, has_unnamed)
+  end
+end
+
 --- Complains under the rules e and i.
-function reasons.check(court, all)
+function reasons.check(court, all, cases)
   local known, ends = by_address(all), {}
   for _, life in ipairs(all) do
     ends[life.case] = ends[life.case] or {}
@@ -136,14 +180,8 @@ function reasons.check(court, all)
       end
     end
   end
-  for key, lives in pairs(known) do
-    for other, sender_lives in pairs(known) do
-      local is_other = key ~= other and lives[1].group == sender_lives[1].group
-      if is_other and are_of_one(lives) and are_of_one(sender_lives) then
-        check_first(court, lives, sender_lives[1].address, sender_lives)
-      end
-    end
-  end
+  check_all_first(court, known)
+  check_all_strangers(court, cases)
 end
 
 return reasons

@@ -1,34 +1,58 @@
 -- Writes down what the groups of this process do.
+local caller = require "corosync.caller"
 local core = require "corosync.binding"
 local digest = require "corosync.history.digest"
 local groups = require "corosync.group"
 local handlers = require "corosync.handlers"
+local quoted = require "corosync.quoted"
+local reader = require "corosync.history.reader"
 
 local recorder = {}
 
 local folder
-local files = {} -- by name: a process is a member of a group once, with whatever object
+local files = {} -- by name: a process is a member of a group once, with whatever object; false: it cannot be written
+local recorded = setmetatable({}, { __mode = "k" }) -- the groups that were activated since
 local count, sends = 0, 0
 
 local function escaped(text)
   return (tostring(text):gsub("[%c\\]", function(character) return ("\\%03d"):format(character:byte()) end))
 end
 
+-- What cannot be written is told once, and the group goes on without: it must lose nothing by being recorded.
+local function give_up(group, why)
+  files[group.name] = false
+  group._complain(("corosync: cannot record group %s any more: %s"):format(quoted(group.name), why))
+end
+
 -- Each line by a call of the system's own: a process may be killed at any moment.
-local function file_of(group)
-  local file = files[group.name]
-  if not file then
-    count = count + 1
-    file = assert(io.open(("%s/%.6f-%d-%s.history"):format(folder, core.now(), count, tostring({}):match "%x+$"), "a"))
-    file:setvbuf "no"
-    files[group.name] = file
-    file:write("group ", escaped(group.name), "\n")
+local function write_line(group, line)
+  local ok, why = files[group.name]:write(line, "\n")
+  if not ok then
+    give_up(group, why)
   end
-  return file
+end
+
+local function open_file(group)
+  count = count + 1
+  local name = ("%s/%.6f-%d-%s.history"):format(folder, core.now(), count, tostring({}):match "%x+$")
+  local file, why = io.open(name, "a")
+  if not file then
+    return give_up(group, why)
+  end
+  file:setvbuf "no"
+  files[group.name] = file
+  write_line(group, "group " .. escaped(group.name))
 end
 
 local function write(group, ...)
-  file_of(group):write(table.concat({ ... }, " ") .. "\n")
+  if not recorded[group] then
+    return
+  elseif files[group.name] == nil then
+    open_file(group)
+  end
+  if files[group.name] then
+    write_line(group, table.concat({ ... }, " "))
+  end
 end
 
 local function list(addresses)
@@ -73,13 +97,29 @@ local function answer(group, number, ...)
   return ...
 end
 
+-- The bytes of a message, or nil for what is none, at which a send raises.
+local function bytes_of(message)
+  if type(message) == "string" or type(message) == "number" then
+    return tostring(message)
+  elseif type(message) ~= "table" or #message == 0 and next(message) ~= nil then
+    return nil
+  end
+  for _, part in ipairs(message) do
+    if type(part) ~= "string" then
+      return nil
+    end
+  end
+  return table.concat(message)
+end
+
 local function record_send(send, group, message, ...)
-  if type(group) ~= "table" then -- a method called as a function, which that says
+  local bytes = recorded[group] and bytes_of(message)
+  if not bytes then
     return send(group, message, ...)
   end
   sends = sends + 1
   local number = ("%d"):format(sends)
-  write(group, "send", number, digest(type(message) == "table" and table.concat(message) or tostring(message)))
+  write(group, "send", number, digest(bytes))
   return answer(group, number, send(group, message, ...))
 end
 
@@ -107,8 +147,12 @@ local function record_error(report, group, message)
   return report(group, message)
 end
 
-function recorder.start(into)
-  folder = into
+local function begin(for_handle, group, ...)
+  recorded[group] = true
+  return for_handle(group, ...)
+end
+
+local function observe_all()
   handlers.observe = function(group, name, ...)
     if observe[name] then
       observe[name](group, ...)
@@ -118,13 +162,28 @@ function recorder.start(into)
   wrap(groups.Group, "activate", record_wish "activate")
   wrap(groups.Group, "deactivate", record_wish "deactivate")
   wrap(groups.Group, "_lose", record_loss)
+  wrap(handlers, "for_handle", begin)
   wrap(handlers, "report", record_error)
 end
 
-function recorder.note(group, line)
+function recorder.start(into)
   if folder then
-    write(group, line)
+    return nil, ("this process records already, in %s"):format(folder), "exists"
   end
+  folder = into
+  observe_all()
+  return true
+end
+
+local NOTES = { quiet = true, raise = true, settled = true, usage = true }
+
+function recorder.note(group, line)
+  local event = type(line) == "string" and reader.event_of(line)
+  if not event or not NOTES[event[1]] then
+    caller.raise("bad argument #2 to 'note' (line: 'quiet', 'settled', 'raise word' or 'usage descriptors kilobytes' "
+      .. "expected, got %s)", type(line) == "string" and quoted(line) or type(line))
+  end
+  write(group, line)
 end
 
 return recorder

@@ -44,16 +44,37 @@ local function compare_orders(court, all)
   end
 end
 
--- What all that go together must have delivered: `shared`, and from whom, `senders`; `left_out` counts the others.
+local LONGEST = 1047552 -- bytes: longer messages libcpg sends in pieces (cpg_max_atomic_msgsize_get)
+
+-- Corosync cuts messages into frames; what was sent on the ring on which it is delivered had no frame on another.
+local function is_cut_by_ring(case, delivery, ring)
+  if not case or not case.straddling[delivery.digest] then
+    return false
+  end
+  local sent_on = case.positions[delivery.digest] and delivery.id and case.sent_on[delivery.id - case.number * 2 ^ 32]
+  return not sent_on or sent_on ~= ring
+end
+
+-- Why others may miss a message, or nil.
+local function excuse_of(case, delivery, ring)
+  if tonumber(delivery.digest:match "^%d+") > LONGEST then
+    return "message in pieces"
+  end
+  return is_cut_by_ring(case, delivery, ring) and "message cut by a change of ring" or nil
+end
+
+-- What all that go together must have delivered: `shared`, and from whom, `senders`; `left_out` counts the others, by
+-- why they may be missed.
 local function new_passage(court, name, life, i)
-  local found = { name = name, life = life, index = i, state = life.states[i], shared = {}, senders = {}, left_out = 0 }
+  local found = { name = name, life = life, index = i, state = life.states[i] }
+  found.shared, found.senders, found.left_out = {}, {}, {}
   for _, delivery in ipairs(found.state.deliveries) do
-    local case = court.cases[life.group][delivery.sender]
-    if not case or not case.straddling[delivery.digest] then
+    local excuse = excuse_of(court.cases[life.group][delivery.sender], delivery, found.state.ring)
+    if excuse then
+      found.left_out[excuse] = (found.left_out[excuse] or 0) + 1
+    else
       found.shared[#found.shared + 1] = delivery.sender .. " " .. delivery.digest
       found.senders[#found.senders + 1] = delivery.sender
-    else
-      found.left_out = found.left_out + 1
     end
   end
   return found
@@ -195,12 +216,18 @@ local function lacks_last(passage, other)
   return node_of(passage) ~= node_of(other) and lacks_only_theirs(passage, other) and not hears_on(passage, other)
 end
 
+local function count_excuses(court, passage, other)
+  for _, excuse in ipairs { "message in pieces", "message cut by a change of ring" } do
+    if passage.left_out[excuse] ~= other.left_out[excuse] then
+      court.exempt(excuse)
+    end
+  end
+end
+
 -- Answers the one with which others are to be compared.
 local function compare_passages(court, passage, other)
   if is_equal(passage.shared, other.shared) then
-    if passage.left_out ~= other.left_out then
-      court.exempt "message cut by a change of ring"
-    end
+    count_excuses(court, passage, other)
     return other
   end
   if lacks_last(passage, other) or lacks_last(other, passage) then

@@ -1,0 +1,104 @@
+-- The judge compares what members of one ring were told of who joins and leaves.
+local judging = require "spec.support.judging"
+
+local finds, judge = judging.finds, judging.judge
+local unpack = table.unpack or unpack -- luacheck: ignore 113
+
+-- The history of one that is there when ring 1:4 is formed of 1:10, 2:20 and 3:30, and to which comes what is given.
+local function there(own, lines)
+  return ("group g\nconfig %s %s - %s=join\nring %s:1\n"):format(own, own, own, own:match "%d+")
+    .. ("config %s 1:10,2:20,3:30 - OTHERS\nring 1:4\n"):format(own):gsub("OTHERS", function()
+      return (("1:10=nodeup,2:20=nodeup,3:30=nodeup,"):gsub(own .. "=nodeup,", ""):gsub(",$", ""))
+    end) .. (lines or ""):gsub("OWN", own)
+end
+
+-- The history of one that joins on that ring.
+local function joiner(own, members, lines)
+  return ("group g\nconfig %s %s - %s=join\nring 1:4\n"):format(own, members, own) .. (lines or ""):gsub("OWN", own)
+end
+
+local THIRD_LEAVES = "config OWN 1:10,2:20 3:30=leave -\n"
+local FOURTH_JOINS = "config OWN 1:10,2:20,4:40 - 4:40=join\n"
+local FOURTH_LEAVES = "config OWN 1:10,2:20 4:40=leave -\n"
+local THIRD = there("3:30", "config 3:30 1:10,2:20 3:30=leave -\n")
+
+describe("members that were there when their ring was formed", function()
+  local both = THIRD_LEAVES .. FOURTH_JOINS
+
+  it("are told the same, each as far as it goes", function()
+    local fourth = joiner("4:40", "1:10,2:20,4:40")
+    assert.same({}, judge(there("1:10", both), there("2:20", both), THIRD, fourth).violations)
+    assert.same({}, judge(there("1:10", both), there("2:20", THIRD_LEAVES .. "lost\n"), THIRD, fourth).violations)
+  end)
+
+  it("are not told of what others are not", function()
+    local fourth = joiner("4:40", "1:10,2:20,3:30,4:40", "config OWN 1:10,2:20,3:30 4:40=leave -\n")
+    local here = "config OWN 1:10,2:20,3:30,4:40 - 4:40=join\nconfig OWN 1:10,2:20,3:30 4:40=leave -\n" .. THIRD_LEAVES
+    assert.same({}, judge(there("1:10", here), there("2:20", here), there("3:30", here), fourth).violations)
+    finds("e", "on ring 1:4 2:20 was told of 3:30=leave, and 1:10 of 4:40=join", there("1:10", here),
+      there("2:20", THIRD_LEAVES), there("3:30", here), fourth)
+  end)
+
+  it("are told of it in the same order, and for the same reason", function()
+    local other = "config OWN 1:10,2:20,3:30,4:40 - 4:40=join\nconfig OWN 1:10,2:20,4:40 3:30=leave -\n"
+    local fourth = joiner("4:40", "1:10,2:20,4:40")
+    finds("e", "on ring 1:4 2:20 was told of 4:40=join, and 1:10 of 3:30=leave", there("1:10", both),
+      there("2:20", other), THIRD, fourth)
+    finds("e", "on ring 1:4 2:20 was told of 3:30=procdown, and 1:10 of 3:30=leave", there("1:10", both),
+      there("2:20", (both:gsub("3:30=leave", "3:30=procdown"))), THIRD, fourth)
+  end)
+
+  it("begin with the same members", function()
+    local more = there("2:20"):gsub("1:10,2:20,3:30", "1:10,2:20,3:30,4:40"):gsub("%- 1:10", "- 4:40=nodeup,1:10")
+    finds("e", "on ring 1:4, after the forming of the ring, 2:20 has the members 1:10,2:20,3:30,4:40, "
+      .. "and 1:10 has 1:10,2:20,3:30", there("1:10"), more, there "3:30")
+    -- A process that ends while rings meet is known to some only.
+    local ends = "config OWN 1:10,2:20,3:30 4:40=procdown -\n"
+    local report = judge(there("1:10", ends), more .. ends:gsub("OWN", "2:20"), there("3:30", ends),
+      "group g\nactivate\n")
+    assert.same({}, report.violations)
+    assert.same({ ["unknown member left"] = 2 }, report.exempted)
+  end)
+
+  it("may be told different things once nodes have gone", function()
+    local function alone(own)
+      local others = (("1:10=nodedown,2:20=nodedown,3:30=nodedown,"):gsub(own .. "=nodedown,", ""):gsub(",$", ""))
+      return ("config OWN OWN %s -\nconfig OWN OWN,N:50 - N:50=join\n"):format(others):gsub("N:", own:match "%d+:")
+    end
+    assert.same({}, judge(there("1:10", alone "1:10"), there("2:20", alone "2:20"), there("3:30", alone "3:30"))
+      .violations)
+  end)
+end)
+
+describe("a member that joins", function()
+  local here = THIRD_LEAVES .. FOURTH_JOINS
+
+  it("has the members that others have then", function()
+    finds("e", "on ring 1:4, after 4:40=join, 4:40 has the members 1:10,2:20,3:30,4:40, and 1:10 has 1:10,2:20,4:40",
+      there("1:10", here), there("2:20", here), THIRD, joiner("4:40", "1:10,2:20,3:30,4:40"))
+  end)
+
+  it("is told the same from then on", function()
+    local fifth = "config OWN 1:10,2:20,4:40,5:50 - 5:50=join\n"
+    local joins = { there("1:10", here .. fifth), there("2:20", here), THIRD, joiner("4:40", "1:10,2:20,4:40", fifth),
+      joiner("5:50", "1:10,2:20,4:40,5:50") }
+    assert.same({}, judge(unpack(joins)).violations)
+    joins[4] = joiner("4:40", "1:10,2:20,4:40", "config OWN 1:10,2:20,4:40,5:51 - 5:51=join\n")
+    finds("e", "on ring 1:4 4:40 was told of 5:51=join, and 1:10 of 5:50=join", unpack(joins))
+  end)
+
+  it("may do so more than once on one ring", function()
+    local again = here .. FOURTH_LEAVES .. FOURTH_JOINS .. "config OWN 1:10,2:20,4:40,5:50 - 5:50=join\n"
+    local fourth = joiner("4:40", "1:10,2:20,4:40", FOURTH_LEAVES
+      .. "config OWN 1:10,2:20,4:40 - 4:40=join\nring 1:4\nconfig OWN 1:10,2:20,4:40,5:50 - 5:50=join\n")
+    local fifth = joiner("5:50", "1:10,2:20,4:40,5:50")
+    assert.same({}, judge(there("1:10", again), there("2:20", again), THIRD, fourth, fifth).violations)
+  end)
+
+  it("is compared with the one that joined before, where nobody was there before", function()
+    local first = joiner("1:10", "1:10", "config OWN 1:10,2:20 - 2:20=join\nconfig OWN 1:10 2:20=leave -\n")
+    assert.same({}, judge(first, joiner("2:20", "1:10,2:20", "config OWN 1:10 2:20=leave -\n")).violations)
+    finds("e", "on ring 1:4, after 2:20=join, 2:20 has the members 1:10,2:20,3:30, and 1:10 has 1:10,2:20", first,
+      joiner("2:20", "1:10,2:20,3:30"))
+  end)
+end)
