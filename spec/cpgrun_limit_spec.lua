@@ -51,6 +51,19 @@ describe("--handler-timeout", function()
     assert.matches(" error: /tmp/[^\n]*/plain.lua:1: stopped, .*\nstack traceback:\n", text)
   end)
 
+  it("says where the time went, also when the script goes on with the error", function()
+    local text = stopped("place", { "function()\npcall(function()\nwhile true do end end)\nlocal n = 1 n = n + 1 end",
+      "function()\nwhile true do end end" })
+    local places = {}
+    for place in text:gmatch "error: /tmp/[^\n]*/place.lua:(%d+): stopped" do places[#places + 1] = tonumber(place) end
+    assert.same({ 3, 6 }, places)
+  end)
+
+  it("stops what mostly waits, and so runs few instructions", function()
+    stopped("waiting", { "function() while true do require('luv').sleep(50) end end",
+      "function() for _ = 1, 1e5 do end while true do require('luv').sleep(50) end end" })
+  end)
+
   it("stops trackers as well, and goes on with the next change", function()
     local it = cpgrun("tracking", [[
       function config_change() end
@@ -143,6 +156,12 @@ describe("--handler-timeout", function()
       "function() old() end",
       "function() coroutine.wrap(function() while true do pcall(function() while true do end end) end end)() end",
       "function() while true do coroutine.resume(coroutine.create(function() while true do end end)) end end",
+      -- Each is struck once, and is then begun anew by the one around it until that one is struck.
+      [[function()
+        local function innermost() while true do end end
+        local function inner() while true do coroutine.resume(coroutine.create(innermost)) end end
+        while true do coroutine.resume(coroutine.create(inner)) end
+      end]],
     }, "local old = coroutine.wrap(function() while true do pcall(function() while true do end end) end end)\n")
   end)
 

@@ -1,17 +1,23 @@
 #include "limit.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../clock.h"
 #include "../compat.h"
 
-/* Instructions between two looks at the clock. */
-#define COUNT 10000
+/* Instructions between two looks at the clock: few at first and after a wait, since a function that mostly waits runs
+few; then more, since a look costs as much as a hundred. */
+#define FEWEST 16
+#define MOST 2000
+#define WAIT 0.001 /* seconds: so long MOST instructions do not take */
 
 typedef struct limit {
 	double seconds;
 	double deadline; /* 0 when no function of the script runs */
+	double looked;
+	char place[LUA_IDSIZE + 32]; /* where it was struck first: later it is where the script went on with the error */
 	size_t length;
 	char libraries[]; /* how the sources' names of our own Lua begin */
 } limit;
@@ -42,24 +48,51 @@ static bool is_library(lua_State *L, lua_Debug *activation, const limit *l)
 	return strncmp(name, "corosync/", strlen("corosync/")) == 0 || strncmp(name, "cpgrun/", strlen("cpgrun/")) == 0;
 }
 
+static void look(lua_State *L, lua_Debug *activation);
+
+static void look_after(lua_State *L, int instructions)
+{
+	if (lua_gethook(L) != look || lua_gethookcount(L) != instructions) {
+		lua_sethook(L, look, LUA_MASKCOUNT, instructions);
+	}
+}
+
+static int strike(lua_State *L, limit *l)
+{
+	if (l->place[0] == '\0') {
+		luaL_where(L, 0);
+		(void)snprintf(l->place, sizeof l->place, "%s", lua_tostring(L, -1));
+	}
+	lua_pushstring(L, l->place);
+	lua_pushfstring(L, "stopped, since it has run for more than %f s (--handler-timeout)", (lua_Number)l->seconds);
+	lua_concat(L, 2);
+	return lua_error(L);
+}
+
 /* Level 0 is the function that was interrupted. */
 static void look(lua_State *L, lua_Debug *activation)
 {
-	const limit *l = find(L);
-	bool is_over = l->deadline != 0 && clock_seconds() > l->deadline;
+	limit *l = find(L);
+	double now = clock_seconds();
+	bool has_waited = now - l->looked > WAIT;
+	int count = lua_gethookcount(L);
 
-	if (is_over) {
-		lua_sethook(L, look, LUA_MASKCOUNT, 1);
-		if (is_library(L, activation, l)) {
-			return;
+	l->looked = now;
+	if (l->deadline != 0 && now > l->deadline) {
+		look_after(L, 1);
+		if (!is_library(L, activation, l)) {
+			(void)strike(L, l);
 		}
-		luaL_where(L, 0);
-		lua_pushfstring(L, "stopped, since it has run for more than %f s (--handler-timeout)", (lua_Number)l->seconds);
-		lua_concat(L, 2);
-		(void)lua_error(L);
-	} else if (lua_gethookcount(L) == 1) {
-		lua_sethook(L, look, LUA_MASKCOUNT, COUNT);
+	} else {
+		look_after(L, has_waited ? FEWEST : count < MOST / 2 ? 2 * count : MOST);
 	}
+}
+
+static void set_deadline(limit *l, double deadline, double now)
+{
+	l->deadline = deadline;
+	l->looked = now;
+	l->place[0] = '\0';
 }
 
 void limit_enter(lua_State *L, limit_frame *frame)
@@ -68,21 +101,18 @@ void limit_enter(lua_State *L, limit_frame *frame)
 
 	frame->began = clock_seconds();
 	frame->outer = l->deadline;
-	l->deadline = frame->began + l->seconds;
+	set_deadline(l, frame->began + l->seconds, frame->began);
+	look_after(L, FEWEST);
 }
 
 void limit_leave(lua_State *L, const limit_frame *frame)
 {
 	limit *l = find(L);
 	double now = clock_seconds();
-	int count;
 
-	l->deadline = frame->outer == 0 ? 0 : frame->outer + now - frame->began;
+	set_deadline(l, frame->outer == 0 ? 0 : frame->outer + now - frame->began, now);
 	/* Who calls others in turn, each of them short, may never be the one that is looked at. */
-	count = l->deadline != 0 && now > l->deadline ? 1 : COUNT;
-	if (lua_gethook(L) != look || lua_gethookcount(L) != count) {
-		lua_sethook(L, look, LUA_MASKCOUNT, count);
-	}
+	look_after(L, l->deadline != 0 && now > l->deadline ? 1 : FEWEST);
 }
 
 static int call(lua_State *L)
@@ -114,7 +144,7 @@ int limit_open(lua_State *L)
 	*l = (limit){.seconds = seconds, .length = length};
 	memcpy(l->libraries, libraries, length + 1);
 	lua_rawset(L, LUA_REGISTRYINDEX);
-	lua_sethook(L, look, LUA_MASKCOUNT, COUNT);
+	look_after(L, FEWEST);
 	lua_pushcfunction(L, call);
 	return 1;
 }
