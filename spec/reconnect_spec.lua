@@ -289,6 +289,32 @@ describe("a group whose connection is lost", function()
     assert(group:activate())
     assert(groups.reaches(group, "joined"))
   end)
+
+  it("leaves as it is told to by a handler when it has left since that lags", function()
+    local answers, reasons, group = {}, {}, nil
+    group = groups.joined {
+      reader = { after = 0, limit = 100000 },
+      message_received = function(_, message)
+        while message == "go" and #answers == 0 do
+          local ok, why, code = group:send_message(("x"):rep(1000))
+          answers = ok and {} or { why, code }
+        end
+        if message == "go" then
+          answers.left = group:deactivate()
+        end
+      end,
+      disconnected = function(reason) table.insert(reasons, reason) end,
+    }
+    assert(group:send_message "go")
+    assert(groups.eventually(function() return #reasons > 0 end))
+    assert.equal("not_joined", answers[2])
+    assert.matches("it has left the group, if not by leave, then since its handlers lag", answers[1])
+    assert.is_true(answers.left)
+    assert.matches("its handlers lag", reasons[1])
+    assert.is_false(group:is_active())
+    assert(group:activate())
+    assert(groups.reaches(group, "joined"))
+  end)
 end)
 
 describe("a service whose connection is lost", function()

@@ -34,6 +34,8 @@ A thread that dispatches needs 2 MiB of stack, see @{corosync.events}.
 */
 
 static const failure failure_not_joined = {"not_joined", "the handle is not a member of a group: join first"};
+static const failure failure_has_left = {
+	"not_joined", "it has left the group, if not by leave, then since its handlers lag: join again with another handle"};
 
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 {
@@ -81,7 +83,10 @@ const failure *cpg_not_member(const cpg *c)
 {
 	const failure *why = handle_unusable(&c->handle);
 
-	return why == NULL && c->membership != MEMBERSHIP_JOINED ? &failure_not_joined : why;
+	if (why != NULL || c->membership == MEMBERSHIP_JOINED) {
+		return why;
+	}
+	return c->membership == MEMBERSHIP_NONE ? &failure_not_joined : &failure_has_left;
 }
 
 void cpg_push_attempt(lua_State *L, const char *verb, const char *name, size_t length)

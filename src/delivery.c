@@ -389,7 +389,7 @@ static int method_receive(lua_State *L)
 }
 
 /* Readable when fetch has something to do; -1, which poll waits for in vain, when there is no room. */
-static int fetched_descriptor(const handle *h)
+static int fetched_descriptor(handle *h)
 {
 	bool has_room;
 

@@ -346,21 +346,16 @@ queue *reader_sink(handle *h)
 }
 
 /* What is dropped takes no room. */
-static bool is_bounded(const reader *r)
+size_t reader_bound(handle *h)
 {
-	return r != NULL && r->ended == NULL;
+	const queue *sink = reader_sink(h);
+
+	return h->reader == NULL || sink == NULL ? SIZE_MAX : queue_length(sink) + room(h->reader);
 }
 
-size_t reader_bound(const handle *h)
+bool reader_has_room(handle *h)
 {
-	const reader *r = h->reader;
-
-	return is_bounded(r) ? room(r) + queue_length(queue_length(&r->queue) > 0 ? &r->queue : &h->queue) : SIZE_MAX;
-}
-
-bool reader_has_room(const handle *h)
-{
-	return !is_bounded(h->reader) || room(h->reader) > 0;
+	return h->reader == NULL || reader_sink(h) == NULL || room(h->reader) > 0;
 }
 
 void reader_note_waiting(handle *h)

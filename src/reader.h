@@ -42,8 +42,8 @@ bool reader_hand_over(handle *h);
 queue *reader_sink(handle *h);
 
 /* Under the lock: the most bytes that this queue may hold, and whether it may hold more than it does. */
-size_t reader_bound(const handle *h);
-bool reader_has_room(const handle *h);
+size_t reader_bound(handle *h);
+bool reader_has_room(handle *h);
 
 /* Under the lock: no later event is good. */
 void reader_lose(reader *r, const failure *why);
