@@ -328,6 +328,8 @@ describe("--user", function()
   teardown(program.remove)
 
   local WHO = [[
+    local HOME, USER = os.getenv "HOME", os.getenv "USER"
+    print(HOME, USER, os.getenv "LOGNAME" == USER)
     print("loaded as", require("luv").getuid(), (io.open("/proc/self/status"):read "*a"):match "Groups:\t(%d*)")
     function config_change() end
     function started() print("started as", require("luv").getuid()) require("corosync").loop.stop() end]]
@@ -339,7 +341,7 @@ describe("--user", function()
     end
     local it = cpgrun("who", WHO, "--user", "nobody")
     assert.same({ 0, 0 }, { it:wait(10) }, table.concat(it.errors, "\n"))
-    assert.same({ "loaded as\t65534\t65534", "started as\t65534" }, it.lines)
+    assert.same({ "/nonexistent\tnobody\ttrue", "loaded as\t65534\t65534", "started as\t65534" }, it.lines)
   end)
 
   it("leaves the script what it may ask Corosync for", function()
@@ -388,13 +390,13 @@ describe("--watchdog", function()
   it("tells of a call that does not return", function()
     local cluster = assert(lab.start(1))
     finally(function() assert(cluster:stop()) end)
-    local it = assert(cluster:run(1, { "cpgrun", "--watchdog", "0.2", file("blocked.lua", [[
+    local it = assert(cluster:run(1, { "cpgrun", "--watchdog", "0.2", "--group", "blo'cked\200", file("blocked.lua", [[
       function config_change() end
       function started() print "up" end]]) }))
     line(it, "^up$")
     assert(cluster:pause(1))
     it:kill "sigterm"
-    complaint(it, "warning: cpg: leave of group 'blocked' has not returned for %d+ s", 20)
+    complaint(it, "warning: cpg: leave of group 'blo\\039cked\\200' has not returned for %d+ s", 20)
     assert(cluster:resume(1))
     assert.same({ 0, 0 }, { it:wait(20) })
   end)

@@ -603,6 +603,22 @@ describe("cpgrun", function()
     line(it, "^bye$")
   end)
 
+  it("says again and again that it is not back", function()
+    local cluster = assert(lab.start(1))
+    finally(function() assert(cluster:stop()) end)
+    local it = assert(cluster:run(1, { "cpgrun", file("away.lua", NOTHING .. [[
+      group.timeout = 1
+      function started() print "up" end]]) }))
+    line(it, "^up$")
+    assert(cluster:kill(1))
+    complaint(it, " warning: group 'away' is not back after 1 s, and tries on: is corosync running%?")
+    complaint(it, " warning: group 'away' is not back after [23] s, and tries on: ")
+    assert(cluster:restart(1))
+    complaint(it, " info: joined group 'away' again$")
+    assert(it:kill "sigterm")
+    assert.same({ 0, 0 }, { it:wait(10) })
+  end)
+
   -- No group is told anything from the death of a member until the token is missed.
   describe("while the ring is broken", function()
     local cluster
@@ -610,11 +626,14 @@ describe("cpgrun", function()
     before_each(function() cluster = assert(lab.start { nodes = 2, token = 3000 }) end)
     after_each(function() assert(cluster:stop()) end)
 
-    local function join_broken_ring(name, timeout)
+    local function join_broken_ring(name, timeout, body)
       local path = file(name .. ".lua", NOTHING .. "group.timeout = " .. timeout .. [[
+
         io.read()
         function started() print "up" end
-        require("luv").new_timer():start(0, 0, function() print("in the loop", group:is_active()) end)]])
+        require("luv").new_timer():start(0, 0, function()
+          print("in the loop", group:is_active()) ]] .. (body or "") .. [[
+        end)]])
       local it = assert(cluster:run(1, { "cpgrun", path }))
       assert(cluster:kill(2))
       assert(it:write "\n")
@@ -631,6 +650,13 @@ describe("cpgrun", function()
     it("says that it is not joined, and joins when it is whole", function()
       local it = join_broken_ring("patient", 1.0005)
       complaint(it, " warning: group 'patient' is not joined after 1 s, and waits on: ")
+      ends_well(it)
+    end)
+
+    it("greets its script also when that has left meanwhile, and joins again", function()
+      local it = join_broken_ring("again", 10, [[
+        print("left", group:deactivate(), group:activate())]])
+      line(it, "^left\ttrue\ttrue$")
       ends_well(it)
     end)
 

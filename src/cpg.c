@@ -34,8 +34,8 @@ A thread that dispatches needs 2 MiB of stack, see @{corosync.events}.
 */
 
 static const failure failure_not_joined = {"not_joined", "the handle is not a member of a group: join first"};
-static const failure failure_has_left = {
-	"not_joined", "it has left the group, if not by leave, then since its handlers lag: join again with another handle"};
+static const failure failure_has_left = {"not_joined",
+	"it has left the group, if not by leave, then since its handlers lag: join again with another handle"};
 
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 {

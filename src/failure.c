@@ -86,22 +86,25 @@ int failure_push_system(lua_State *L, const char *what, int error)
 	return 3;
 }
 
+void failure_show_byte(char to[FAILURE_SHOWN], char byte)
+{
+	unsigned char number = (unsigned char)byte;
+	bool is_plain = number < 0x80 && isprint(number) && byte != '\'' && byte != '\\';
+
+	(void)snprintf(to, FAILURE_SHOWN, is_plain ? "%c" : "\\%03u", number);
+}
+
 void failure_push_name(lua_State *L, const char *name, size_t length)
 {
 	luaL_Buffer buffer;
-	char escaped[8];
+	char shown_byte[FAILURE_SHOWN];
 	size_t shown = length > LONGEST_NAME ? LONGEST_NAME / 4 : length, i;
 
 	luaL_buffinit(L, &buffer);
 	luaL_addchar(&buffer, '\'');
 	for (i = 0; i < shown; i++) {
-		unsigned char byte = (unsigned char)name[i];
-		if (byte < 0x80 && isprint(byte) && byte != '\'' && byte != '\\') {
-			luaL_addchar(&buffer, (char)byte);
-		} else {
-			(void)snprintf(escaped, sizeof escaped, "\\%03u", byte);
-			luaL_addstring(&buffer, escaped);
-		}
+		failure_show_byte(shown_byte, name[i]);
+		luaL_addstring(&buffer, shown_byte);
 	}
 	luaL_addstring(&buffer, shown < length ? "...'" : "'");
 	luaL_pushresult(&buffer);

@@ -36,6 +36,10 @@ int failure_push(lua_State *L, const failure *why);
  */
 int failure_push_system(lua_State *L, const char *what, int error);
 
+/* Writes a byte of a name, and a NUL: as it is, or as \ddd when a terminal should not see it or it would end the name. */
+#define FAILURE_SHOWN 5
+void failure_show_byte(char to[FAILURE_SHOWN], char byte);
+
 /* Pushes a name in single quotes, with bytes that a terminal should not see as \ddd, and no more than a part of one that is
  * too long to be one. [-0, +1, m] */
 void failure_push_name(lua_State *L, const char *name, size_t length);

@@ -1,6 +1,5 @@
 #include "watchdog.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -54,8 +53,9 @@ static void describe(const watchdog *w, char *to, size_t size)
 	size_t used = (size_t)snprintf(to, size, "%s: %s%s", w->service, w->what, w->length > 0 ? " of group '" : ""), i;
 
 	for (i = 0; i < w->length; i++) {
-		unsigned char byte = (unsigned char)w->subject[i];
-		used += (size_t)snprintf(to + used, size - used, isprint(byte) ? "%c" : "\\%03u", byte);
+		char shown[FAILURE_SHOWN];
+		failure_show_byte(shown, w->subject[i]);
+		used += (size_t)snprintf(to + used, size - used, "%s", shown);
 	}
 	if (w->length > 0) {
 		(void)snprintf(to + used, size - used, "'");

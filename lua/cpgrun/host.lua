@@ -39,7 +39,7 @@ end
 -- because handlers lag, or cannot come back, which are ends.
 local function on_disconnected(state, reason)
   local comes_back, ended_by = group:is_active(), group._ended_by
-  state.lost = true
+  state.lost, state.away = true, { since = core.now() }
   call("disconnected", reason)
   if group:is_active() then
     log.warning("%s; trying to come back", reason)
@@ -211,36 +211,43 @@ local function greet(group)
   call "started"
 end
 
-local LONGEST_SILENCE = 60 -- seconds
+local LONGEST_SILENCE = 60 -- seconds, at first
 
--- Says so, again and again, while a join does not come to its end: as long as the ring breaks anew, no group is told.
-local function complain_of_join(group)
-  local timer, from = uv.new_timer(), core.now()
+-- Says so while a group is away, each time after twice as long: while it joins, since no group is told anything as long
+-- as the ring breaks anew; and while it comes back.
+local function complain_of_absence(group, state, first)
+  local away = state.away or { since = core.now() }
+  local seconds = core.now() - away.since
+  state.away = group._state ~= "joined" and group:is_active() and away or nil
+  if state.away and seconds >= (away.next or first) then
+    away.next = 2 * seconds
+    log.warning(group._state == "reconnecting"
+      and "group %s is not back after %.0f s, and tries on: is corosync running? (see its log)"
+      or "group %s is not joined after %.0f s, and waits on: do the cluster's nodes reach each other? "
+      .. "(see corosync-cfgtool -s, and corosync's log)", quoted(group.name), seconds)
+  end
+end
+
+local function remind_of_absence(group, state)
   -- Of the script's own making, so it may be 0, a fraction or endless; libuv wants whole milliseconds.
   local pause = math.floor(1000 * math.min(math.max(group.timeout, 1), LONGEST_SILENCE))
-  timer:start(pause, pause, function()
-    log.warning("group %s is not joined after %.0f s, and waits on: do the cluster's nodes reach each other? "
-      .. "(see corosync-cfgtool -s, and corosync's log)", quoted(group.name), core.now() - from)
-  end)
+  local timer = uv.new_timer()
+  state.away = { since = core.now() }
+  timer:start(pause, pause, function() complain_of_absence(group, state, pause / 2000) end)
   timer:unref()
-  return timer
 end
 
 -- In the loop, so that a signal is heard while the join is under way; each time before the loop waits, since not all
--- events come after a wait.
+-- events come after a wait. One that loses its daemon meanwhile, or leaves, joins when it is back.
 local function greet_when_joined(group)
   if group._state == "joined" then
     return greet(group)
   end
-  local watch, complaint = uv.new_prepare(), complain_of_join(group)
+  local watch = uv.new_prepare()
   watch:start(function()
-    -- One that loses its daemon meanwhile joins when it is back.
-    if group._state ~= "joining" and group._state ~= "reconnecting" then
+    if group._state == "joined" then
       watch:close()
-      complaint:close()
-      if group._state == "joined" then
-        greet(group)
-      end
+      greet(group)
     end
   end)
   watch:unref()
@@ -262,6 +269,7 @@ local function run(group, state)
   if not join(group) then
     return 1
   end
+  remind_of_absence(group, state)
   greet_when_joined(group)
   corosync.loop.run()
   call "stopping"

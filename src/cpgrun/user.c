@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,6 +18,13 @@ static int drop(const struct passwd *user)
 	}
 	/* What can be taken back was not given up. */
 	return user->pw_uid != 0 && (setuid(0) == 0 || seteuid(0) == 0) ? EPERM : 0;
+}
+
+/* A script's files and programs look there: root's would be another's. */
+static bool set_environment(const struct passwd *user)
+{
+	return setenv("HOME", user->pw_dir, 1) == 0 && setenv("SHELL", user->pw_shell, 1) == 0 &&
+		setenv("USER", user->pw_name, 1) == 0 && setenv("LOGNAME", user->pw_name, 1) == 0;
 }
 
 static const char *explain(int error)
@@ -35,6 +44,9 @@ int user_become(lua_State *L)
 	errno = 0;
 	user = getpwnam(name);
 	error = user == NULL ? errno : drop(user);
+	if (user != NULL && error == 0 && !set_environment(user)) {
+		error = errno;
+	}
 	if (user != NULL && error == 0) {
 		lua_pushboolean(L, 1);
 		return 1;
