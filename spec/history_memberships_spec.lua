@@ -63,7 +63,8 @@ describe("members that were there when their ring was formed", function()
   it("may be told different things once nodes have gone", function()
     local function alone(own)
       local others = (("1:10=nodedown,2:20=nodedown,3:30=nodedown,"):gsub(own .. "=nodedown,", ""):gsub(",$", ""))
-      return ("config OWN OWN %s -\nconfig OWN OWN,N:50 - N:50=join\n"):format(others):gsub("N:", own:match "%d+:")
+      local text = ("config OWN OWN %s -\nring N:8\nconfig OWN OWN,N:50 - N:50=join\n"):format(others)
+      return (text:gsub("N:", own:match "%d+:"))
     end
     assert.same({}, judge(there("1:10", alone "1:10"), there("2:20", alone "2:20"), there("3:30", alone "3:30"))
       .violations)
@@ -100,5 +101,99 @@ describe("a member that joins", function()
     assert.same({}, judge(first, joiner("2:20", "1:10,2:20", "config OWN 1:10 2:20=leave -\n")).violations)
     finds("e", "on ring 1:4, after 2:20=join, 2:20 has the members 1:10,2:20,3:30, and 1:10 has 1:10,2:20", first,
       joiner("2:20", "1:10,2:20,3:30"))
+  end)
+
+  it("is compared also when it was told of the ring before", function()
+    local function late(members)
+      return ("group g\nring 1:4\nconfig 4:40 %s - 4:40=join\nring 1:4\n"):format(members)
+    end
+    assert.same({}, judge(there("1:10", here), there("2:20", here), THIRD, late "1:10,2:20,4:40").violations)
+    finds("e", "on ring 1:4, after 4:40=join, 4:40 has the members 2:20,4:40, and 1:10 has 1:10,2:20,4:40",
+      there("1:10", here), there("2:20", here), THIRD, late "2:20,4:40")
+  end)
+
+  local SECOND_LEAVES = "config OWN 1:10 2:20=leave -\n"
+
+  it("may have done so before those came that others know, or after they went", function()
+    local second = joiner("2:20", "2:20", "config OWN - 2:20=leave -\nconfig OWN 1:10,2:20 - 2:20=join\nring 1:4\n"
+      .. "config OWN 1:10,2:20,3:30 - 3:30=join\n")
+    local first = joiner("1:10", "1:10", "config OWN 1:10,2:20 - 2:20=join\nconfig OWN 1:10,2:20,3:30 - 3:30=join\n")
+    assert.same({}, judge(first, second, joiner("3:30", "1:10,2:20,3:30")).violations)
+    first = joiner("1:10", "1:10", "config OWN 1:10,2:20 - 2:20=join\n" .. SECOND_LEAVES
+      .. "config OWN - 1:10=leave -\n")
+    second = joiner("2:20", "1:10,2:20", SECOND_LEAVES .. "config OWN 2:20 - 2:20=join\nring 1:4\n")
+    assert.same({}, judge(first, second).violations)
+  end)
+
+  it("is compared with others that do, after all that were there before have gone", function()
+    local function third(order)
+      return joiner("3:30", "1:10,2:20,3:30", order)
+    end
+    local first = joiner("1:10", "1:10", "config OWN 1:10,2:20 - 2:20=join\nconfig OWN 1:10,2:20,3:30 - 3:30=join\n"
+      .. "config OWN 2:20,3:30 1:10=leave -\n")
+    local second = joiner("2:20", "1:10,2:20", "config OWN 1:10,2:20,3:30 - 3:30=join\n"
+      .. "config OWN 2:20,3:30 1:10=leave -\nconfig OWN 2:20,3:30,4:40 - 4:40=join\n")
+    local goes = "config OWN 2:20,3:30 1:10=leave -\n"
+    assert.same({}, judge(first, second, third(goes .. "config OWN 2:20,3:30,4:40 - 4:40=join\n")).violations)
+    finds("e", "on ring 1:4 3:30 was told of 5:50=join, and 1:10 of 4:40=join", first, second,
+      third(goes .. "config OWN 2:20,3:30,5:50 - 5:50=join\n"))
+  end)
+
+  it("is told of itself for its own reasons", function()
+    finds("e", "it joins itself for the reason 'nodeup'", "group g\nconfig 1:10 1:10 - 1:10=nodeup\n")
+    for _, reason in ipairs { "procdown", "nodedown" } do
+      finds("e", "it leaves itself for the reason '" .. reason,
+        joiner("1:10", "1:10", ("config OWN - 1:10=%s -\n"):format(reason)))
+    end
+  end)
+end)
+
+describe("members some of whose nodes go", function()
+  local function survivor(own, change)
+    return there(own, change .. "config OWN 1:10,2:20 3:30=nodedown -\nring 1:8\n")
+  end
+  local PROCESS_LEAVES = "config OWN 1:10,2:20,3:30 3:31=leave -\n"
+  local THIRTY_ONE = "group g\nactivate\nconfig 3:31 1:10,2:20,3:30,3:31 - 3:31=join\nring 1:4\ndeactivate\n"
+
+  local function with_process(text)
+    return (text:gsub("1:10,2:20,3:30", "1:10,2:20,3:30,3:31", 1):gsub("3:30=nodeup", "3:30=nodeup,3:31=nodeup", 1))
+  end
+
+  it("need not have been told the last of what processes there did, which is counted", function()
+    local knows = with_process(survivor("1:10", PROCESS_LEAVES .. "config OWN 1:10,1:11,2:20,3:30 - 1:11=join\n"
+      )):gsub("1:10,2:20 3:30=nodedown", "1:10,1:11,2:20 3:30=nodedown")
+    local lacks = with_process(survivor("2:20", "config OWN 1:10,1:11,2:20,3:30,3:31 - 1:11=join\n"))
+      :gsub("1:10,2:20 3:30=nodedown", "1:10,1:11,2:20 3:30=nodedown,3:31=nodedown")
+    local report = judge(knows, lacks, THIRTY_ONE)
+    assert.same({}, report.violations)
+    assert.same({ ["last messages of a node that is gone"] = 1 }, report.exempted)
+  end)
+
+  it("are told of their ring before anything else", function()
+    for _, change in ipairs { "1:10,2:20,2:21 - 2:21=join", "1:10 2:20=leave -" } do
+      finds("e", "nodes had gone or come by the last configuration, and their ring is not told",
+        there("1:10", ("config OWN 1:10,2:20 3:30=nodedown -\nconfig OWN %s\nring 1:8\n"):format(change)))
+    end
+  end)
+end)
+
+describe("what two deliver", function()
+  local SENT = "send 1 1:0a\nanswer 1 true\n"
+
+  it("is delivered on one ring", function()
+    local ring = "ring 1:8\n"
+    assert.same({}, judge(there("1:10", SENT .. ring .. "message 1:10 1:0a\n"),
+      there("2:20", ring .. "message 1:10 1:0a\n")).violations)
+    finds("c", "2:20 delivers message 1:0a of 1:10 as one of 1:10,2:20,3:30@1:4, and 1:10 as one of 1:10,2:20,3:30@1:8",
+      there("1:10", SENT .. ring .. "message 1:10 1:0a\n"), there("2:20", "message 1:10 1:0a\n" .. ring))
+  end)
+
+  it("is delivered with the same members, but for those whose nodes go", function()
+    local message = "message 1:10 1:0a\n"
+    finds("c", "2:20 delivers message 1:0a of 1:10 as one of 1:10,2:20,3:30@1:4, and 1:10 as one of 1:10,2:20@1:4",
+      there("1:10", SENT .. THIRD_LEAVES .. message), there("2:20", message .. THIRD_LEAVES), THIRD)
+    local gone = "config OWN 1:10,2:20 3:30=nodedown -\nring 1:8\n"
+    assert.same({}, judge(there("1:10", SENT .. THIRD_LEAVES .. message .. "ring 1:8\n"),
+      there("2:20", message .. gone), THIRD).violations)
   end)
 end)

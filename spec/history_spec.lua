@@ -197,7 +197,8 @@ describe("the judge", function()
       local leaves = "config %s 1:10,2:20 3:30=leave -\nmessage 1:10 1:0a\nring 1:8\n"
       local breaks = "message 1:10 1:0a\nconfig %s 1:10,2:20 3:30=nodedown -\nring 1:8\n"
       for _, order in ipairs { { leaves, breaks }, { breaks, leaves } } do
-        assert.same({}, judge(member("1:10", "1:3a", order[1]), member("2:20", "1:3a", order[2]), THIRD).violations)
+        local third = member("3:30", "1:3a", "lost\n")
+        assert.same({}, judge(member("1:10", "1:3a", order[1]), member("2:20", "1:3a", order[2]), third).violations)
       end
     end)
 

@@ -6,7 +6,7 @@
 --
 -- - a: what is delivered was sent, once, with the same bytes
 -- - b: a sender's messages come in its order, without a gap within a configuration
--- - c: any two members deliver in the same order what both deliver
+-- - c: any two members deliver in the same order, and with the same members on the same ring, what both deliver
 -- - d: a member's own messages are delivered to it while it stays one
 -- - e: members are those before, less who left, and who joined, for a reason that there is; each change is one; rings
 --   are numbered upwards; on one ring all are told the same changes, in the same order, and have the same members
@@ -42,8 +42,8 @@ local history = {}
 history.record = recorder.start
 
 --- Writes a line of the script's own into a group's history, if that is recorded: "quiet" (all that was sent should
--- have come back), "settled" (all is whole, and all members should have one view), "raise word" (an error follows whose
--- message has that word, of letters, digits and "_"), or "usage descriptors kilobytes".
+-- have come back), "settled" (once: all is whole, and all members should have one view), "raise word" (an error follows
+-- whose message has that word, of letters, digits and "_"), or "usage descriptors kilobytes".
 -- @function history.note
 -- @tparam Group group
 -- @tparam string line

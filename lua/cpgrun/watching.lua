@@ -27,11 +27,12 @@ function on_word.config(watch, rest)
   watch.members = not ("," .. left):find("," .. own .. "=", 1, true) and members or nil
 end
 
--- It is a move, and says nothing of the members.
-function on_word.ring() end
+function on_word.ring(watch, rest)
+  watch.ring = rest
+end
 
 function on_word.lost(watch)
-  watch.members = nil
+  watch.members, watch.ring = nil, nil
 end
 
 function on_word.activate(watch)
@@ -74,15 +75,17 @@ local function watch_all(hosts)
   return all, have_joined
 end
 
--- Whether in each group those that are to be members are, and see one another, and nobody else.
+-- Whether in each group those that are to be members are, and see one another, and nobody else, on one ring.
 function watching.agree(hosts)
   local all, is_right = watch_all(hosts)
-  local counts, members = {}, {}
+  local counts, members, rings = {}, {}, {}
   for _, watch in ipairs(all) do
     if watch.wanted then
       counts[watch.group] = (counts[watch.group] or 0) + 1
       members[watch.group] = members[watch.group] or watch.members
+      rings[watch.group] = rings[watch.group] or watch.ring
       is_right = is_right and watch.members ~= nil and watch.members == members[watch.group]
+        and watch.ring == rings[watch.group]
     end
   end
   for group, count in pairs(counts) do

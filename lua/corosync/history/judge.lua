@@ -1,6 +1,7 @@
 -- Finds what cannot be true in histories that belong together.
 local lives = require "corosync.history.lives"
 local memberships = require "corosync.history.memberships"
+local places = require "corosync.history.places"
 local reasons = require "corosync.history.reasons"
 local together = require "corosync.history.together"
 
@@ -238,6 +239,7 @@ end
 
 local function new_court()
   local court = { cases = {}, violations = {}, exempted = {} }
+  court.strangers = {} -- by address: whether it has left for 'procdown' where it was not known to be a member
   -- A fault of Corosync's that is known (docs/testing.md).
   function court.exempt(name)
     court.exempted[name] = (court.exempted[name] or 0) + 1
@@ -273,6 +275,9 @@ local function open_cases(court, histories)
   for number, history in ipairs(histories) do
     local case = open_case(court, number, history)
     cases[number] = case
+    for _, stranger in ipairs(case.strangers) do
+      court.strangers[stranger.address] = true
+    end
     for _, life in ipairs(case.lives) do
       life.group, life.case = case.group, case
       all[#all + 1] = life
@@ -310,7 +315,8 @@ function judge.judge(histories)
     check_own(court, life, life.case)
   end
   together.compare(court, all)
-  memberships.compare(court, all, cases)
+  places.compare(court, all)
+  memberships.compare(court, all)
   reasons.check(court, all, cases)
   for _, of_group in pairs(court.cases) do
     check_settled(court, of_group)

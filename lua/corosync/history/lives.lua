@@ -52,7 +52,7 @@ end
 local function begin_life(self, event)
   local life = { history = self.history, address = event[2], states = {}, first = self.ahead or #self.stream + 1 }
   self.lives[#self.lives + 1] = life
-  self.life, self.address, self.has_left, self.ahead = life, event[2], false, nil
+  self.life, self.address, self.has_left, self.ahead, self.asked = life, event[2], false, nil, false
   return life
 end
 
@@ -137,6 +137,20 @@ local function check_left(self, event, before, left, reasons)
   end
 end
 
+-- What a configuration says of the one that is told it.
+local function check_own(self, event, left_for, joined_for)
+  local left, joined = left_for[event[2]], joined_for[event[2]]
+  local is_told = event[4]:find "=leave" or event[5]:find "=join"
+  if joined and joined ~= "join" then
+    self.complain("e", event, ("it joins itself for the reason '%s'"):format(joined))
+  elseif left and left ~= "leave" then
+    self.complain("e", event, ("it leaves itself for the reason '%s'"):format(left))
+  elseif self.life and self.awaits_ring and not joined and is_told then
+    -- Corosync tells what nodes and their processes have done at once, and then the ring.
+    self.complain("e", event, "nodes had gone or come by the last configuration, and their ring is not told")
+  end
+end
+
 local on = {}
 
 local function check_change(self, event, left, reasons, joined)
@@ -172,6 +186,7 @@ function on.config(self, event)
   check_reasons(self, event, "left", left, left_reasons)
   check_reasons(self, event, "joined", joined, joined_reasons)
   check_lists(self, event, members, left, joined)
+  check_own(self, event, left_for, joined_for)
   if joins then
     begin_life(self, event)
     check_first(self, event, members, joined)
@@ -273,7 +288,7 @@ function on.answer(self, event)
 end
 
 function on.lost(self)
-  self.awaits_ring, self.ahead = false, nil
+  self.awaits_ring, self.ahead, self.asked = false, nil, false
   if not self.life then
     self.unborn = self.unborn + 1
   end
@@ -290,7 +305,7 @@ function on.quiet(self, event)
 end
 
 function on.activate(self)
-  self.wanted = true
+  self.wanted, self.asked = true, not self.life
 end
 
 function on.deactivate(self)
@@ -374,7 +389,7 @@ end
 
 -- It may have joined, and ended before it was told so.
 local function count_unborn(self)
-  if not self.life and (self.wanted or self.wanted == nil and not self.has_left) then
+  if not self.life and (self.asked or self.wanted or self.wanted == nil and not self.has_left) then
     self.unborn = self.unborn + 1
   end
 end
@@ -389,6 +404,7 @@ function lives.of(history, complain)
     announces = announces_any(history.events),
     unborn = 0,
     ahead = nil, -- the position of the first that was sent since it is no member
+    asked = false, -- to join, since it is no member, and was not told yet that it is one
     wanted = nil, -- whether it is to be a member, where that is known
     rings = 0, -- how many it has been told of
     sent_in = {}, sent_on = {}, -- by position in the stream: how many it had been told of then, and the last of them

@@ -1,5 +1,7 @@
 -- Compares what members were told, on one ring, of who joins and leaves: those that were there when it was formed the
 -- same from its first change on, and who joins the same from its join on, each as far as it was there.
+local list = require "corosync.list"
+
 local memberships = {}
 
 local RING = "the forming of the ring"
@@ -20,22 +22,22 @@ local function step_of(state)
   return { change = state.left and change_of(state) or RING, members = state.members, line = state.line }
 end
 
--- A run is what one was told on one ring. Of who joins it begins with that join, after which the ring is told of.
+-- A run is what one was told on one ring. Of who joins it begins with that join, after which the ring may be told of.
 local function new_run(life, i)
-  local state, before = life.states[i], life.states[i - 1]
-  local has_joined = i == 2 and not before.ring
-  local first = step_of(has_joined and before or state)
-  return { life = life, ring = state.ring, has_joined = has_joined, steps = { first } }
+  local states = life.states
+  local has_joined = i == 1 or i == 2 and not states[1].ring
+  local first = step_of(states[has_joined and 1 or i])
+  return { life = life, ring = states[i].ring, has_joined = has_joined, steps = { first } }
 end
 
 local function runs_of(life)
   local runs, run = {}, nil
   for i, state in ipairs(life.states) do
-    if not state.left then
+    if not state.left or i == 1 and state.ring then
       run = new_run(life, i)
       runs[#runs + 1] = run
-    elseif state.by_nodes then -- until the next ring nobody knows on which this was
-      run = nil
+    elseif run and state.by_nodes then
+      run.ended_by, run = state.left, nil
     elseif run then
       table.insert(run.steps, step_of(state))
     end
@@ -80,20 +82,39 @@ local function complain(court, run, step, longest, other)
   court.complain("e", text, run.life.history, step.line or 0)
 end
 
--- Who joins more than once on a ring is told the right thing if it is that after one of the joins.
-local function compare(court, run, longest, strangers)
-  local step, other
+-- Where in the longest a run is: the places at which it may begin, and of a place at which it may not, the first step
+-- that differs, of both.
+local function places_of(run, longest, strangers)
+  local places, step, other = {}, nil, nil
   for from, beginning in ipairs(longest.steps) do
     if beginning.change == run.steps[1].change then
-      step, other = different_step(run, longest, from, strangers)
-      if not step then
-        return
+      local different, others = different_step(run, longest, from, strangers)
+      if different then
+        step, other = different, others
+      else
+        places[#places + 1] = from
       end
     end
   end
-  if step then
-    complain(court, run, step, longest, other)
+  return places, step, other
+end
+
+local function concerns_only(step, nodes)
+  for node in step.change:gmatch "(%d+):%d+=" do
+    if not nodes[node] then
+      return false
+    end
   end
+  return step.change ~= RING
+end
+
+-- What a run goes on with after the end of the longest belongs to that, too. True if it has grown.
+local function lengthen(longest, run, strangers)
+  local places, length = places_of(run, longest, strangers), #longest.steps
+  for i = length + 1, #places == 1 and places[1] + #run.steps - 1 or 0 do
+    longest.steps[i] = run.steps[i - places[1] + 1]
+  end
+  return #longest.steps > length
 end
 
 local function is_longer(run, other)
@@ -103,30 +124,76 @@ local function is_longer(run, other)
   return #run.steps > #other.steps
 end
 
-local function compare_all(court, runs, strangers)
+-- As a run: what was told on the ring, as far as it is known.
+local function longest_of(runs, strangers)
   local longest = runs[1]
   for _, run in ipairs(runs) do
     longest = is_longer(run, longest) and run or longest
   end
-  for _, run in ipairs(runs) do
-    if run ~= longest then
-      compare(court, run, longest, strangers)
+  longest = { life = longest.life, steps = list.copy(longest.steps) }
+  local has_grown
+  repeat
+    has_grown = false
+    for _, run in ipairs(runs) do
+      has_grown = lengthen(longest, run, strangers) or has_grown
     end
+  until not has_grown
+  return longest
+end
+
+-- How often each address begins a run by its join.
+local function count_joins(runs)
+  local joins = {}
+  for _, run in ipairs(runs) do
+    local address = run.life.address
+    joins[address] = (joins[address] or 0) + (run.has_joined and 1 or 0)
+  end
+  return joins
+end
+
+-- The nodes that go when this ring ends, for any of its members.
+local function gone_of(runs)
+  local gone = {}
+  for _, run in ipairs(runs) do
+    for address, reason in pairs(run.ended_by or {}) do
+      gone[address:match "^%d+"] = reason == "nodedown" or gone[address:match "^%d+"]
+    end
+  end
+  return gone
+end
+
+local function count(steps, change)
+  local found = 0
+  for _, step in ipairs(steps) do
+    found = found + (step.change == change and 1 or 0)
+  end
+  return found
+end
+
+-- Who joins more than once on a ring is told the right thing if it is that after one of the joins, or if there may be
+-- one that the longest does not have.
+local function compare(court, run, longest, known)
+  local places, step, other = places_of(run, longest, court.strangers)
+  local joins = run.has_joined and known.joins[run.life.address] or 0
+  if #places > 0 or not step or joins > count(longest.steps, run.steps[1].change) then
+    return
+  elseif concerns_only(step, known.gone) or concerns_only(other, known.gone) then
+    court.exempt "last messages of a node that is gone"
+  else
+    complain(court, run, step, longest, other)
   end
 end
 
-local function strangers_of(cases)
-  local strangers = {}
-  for _, case in ipairs(cases) do
-    for _, stranger in ipairs(case.strangers) do
-      strangers[stranger.address] = true
-    end
+local function compare_all(court, runs)
+  local known = { joins = count_joins(runs), gone = gone_of(runs) }
+  local longest = longest_of(runs, court.strangers)
+  for _, run in ipairs(runs) do
+    compare(court, run, longest, known)
   end
-  return strangers
 end
 
 --- Complains under rule e.
-function memberships.compare(court, all, cases)
+function memberships.compare(court, all)
   local by_ring, order = {}, {}
   for _, life in ipairs(all) do
     for _, run in ipairs(runs_of(life)) do
@@ -138,9 +205,8 @@ function memberships.compare(court, all, cases)
       table.insert(by_ring[key], run)
     end
   end
-  local strangers = strangers_of(cases)
   for _, key in ipairs(order) do
-    compare_all(court, by_ring[key], strangers)
+    compare_all(court, by_ring[key])
   end
 end
 

@@ -132,14 +132,25 @@ local function record_loss(lose, group, message, code)
   return lose(group, message, code)
 end
 
-local function record_wish(word)
-  return function(act, group, ...)
-    local ok, message, code = act(group, ...)
-    if ok then
-      write(group, word)
-    end
-    return ok, message, code
+-- Before it is done, since a process may be killed in it. What has a connection that is not recorded is not, either.
+local function record_activate(activate, group)
+  if type(group) == "table" then
+    recorded[group] = recorded[group] or not group._handle or nil
   end
+  write(group, "activate")
+  local ok, message, code = activate(group)
+  if not ok then
+    write(group, "deactivate")
+  end
+  return ok, message, code
+end
+
+local function record_deactivate(deactivate, group)
+  local ok, message, code = deactivate(group)
+  if ok then
+    write(group, "deactivate")
+  end
+  return ok, message, code
 end
 
 local function record_error(report, group, message)
@@ -159,8 +170,8 @@ local function observe_all()
     end
   end
   wrap(groups.Group, "send_message", record_send)
-  wrap(groups.Group, "activate", record_wish "activate")
-  wrap(groups.Group, "deactivate", record_wish "deactivate")
+  wrap(groups.Group, "activate", record_activate)
+  wrap(groups.Group, "deactivate", record_deactivate)
   wrap(groups.Group, "_lose", record_loss)
   wrap(handlers, "for_handle", begin)
   wrap(handlers, "report", record_error)
