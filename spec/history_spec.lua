@@ -91,6 +91,11 @@ describe("the judge", function()
     end
     finds("e", "2:20 left and joined at once",
       changed(FIRST, "ring 1:8\n", "ring 1:8\nconfig 1:10 1:10,2:20 2:20=leave 2:20=join\n"), SECOND)
+    for _, lists in ipairs { "1:10,2:20,3:30 - 2:20=nodeup,3:30=join", "1:10,2:20 3:30=procdown 2:20=nodeup",
+      "1:10,2:20,3:30 - 2:20=join,3:30=join" } do
+      finds("e", "a process is told of with others, and comes or goes alone",
+        changed(FIRST, "config 1:10 1:10,2:20 - 2:20=nodeup", "config 1:10 " .. lists), SECOND)
+    end
     finds("e", "nobody left or joined", changed(FIRST, "ring 1:8\n", "ring 1:8\nconfig 1:10 1:10 - -\n"), SECOND)
     finds("e", "it is 1:99, and was 1:10", changed(FIRST, "config 1:10 1:10 2:20=node", "config 1:99 1:10 2:20=node"),
       SECOND)
@@ -371,7 +376,7 @@ describe("the judge", function()
   end)
 
   it("lets a process leave that nobody knew, when that has ended, and counts it", function()
-    local first = changed(FIRST, "2:20=nodedown -", "2:20=nodedown,3:30=procdown -")
+    local first = changed(FIRST, "ring 1:8\n", "ring 1:8\nconfig 1:10 1:10 3:30=procdown -\n")
     for _, third in ipairs { "group g\nactivate\n", "group g\nconfig 3:30 3:30 - 3:30=join\nring 3:4\n" } do
       local report = judge(first, SECOND, third)
       assert.same({}, report.violations)

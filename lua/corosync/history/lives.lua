@@ -1,48 +1,15 @@
 -- Takes a history apart: into lives, each from a join to its end, which are made of states, each with one membership
 -- and one ring. What is wrong with a history by itself is found here.
+local configuration = require "corosync.history.configuration"
 local list = require "corosync.list"
 
 local lives = {}
 
-local set_of = list.set
-
-local REASONS = {
-  left = { leave = true, nodedown = true, procdown = true },
-  joined = { join = true, nodeup = true },
-}
-
-local function split(text)
-  local found = {}
-  if text ~= "-" then
-    for item in text:gmatch "[^,]+" do
-      found[#found + 1] = item
-    end
-  end
-  return found
-end
-
--- Answers the addresses, their reasons, and the reasons by address.
-local function split_reasons(text)
-  local addresses, reasons, by_address = {}, {}, {}
-  for _, item in ipairs(split(text)) do
-    local address, reason = item:match "^(.-)=(.*)$"
-    addresses[#addresses + 1], reasons[#reasons + 1] = address, reason
-    by_address[address] = reason
-  end
-  return addresses, reasons, by_address
-end
-
-local function sorted(addresses)
-  local copy = list.copy(addresses)
-  table.sort(copy)
-  return table.concat(copy, ",")
-end
-
 -- `by_nodes`: whether nodes have gone or come. A state that a lost node has made is not the one that a leave has made.
 local function add_state(life, ring, by_nodes, is_lost)
-  local members = sorted(life.members)
+  local members = configuration.sorted(life.members)
   local key = ("%s@%s%s"):format(members, tostring(ring), is_lost and " (a node lost)" or "")
-  local state = { members = members, present = set_of(life.members), ring = ring, key = key, deliveries = {},
+  local state = { members = members, present = list.set(life.members), ring = ring, key = key, deliveries = {},
     by_nodes = by_nodes }
   life.states[#life.states + 1] = state
   life.state = state
@@ -61,148 +28,62 @@ local function end_life(self)
   self.life, self.ring = nil, nil
 end
 
-local function check_reasons(self, event, what, addresses, reasons)
-  for i, reason in ipairs(reasons) do
-    if not REASONS[what][reason] then
-      self.complain("e", event, ("%s is in %s for the reason '%s'"):format(addresses[i], what, reason))
-    end
+local on = {}
+
+-- Corosync orders a leave after what was sent before it.
+local function check_leave(self, reason)
+  if reason then
+    self.life.quiet = reason == "leave" and #self.stream or self.life.quiet
+    self.has_left = reason == "leave"
+    self.life.has_left = self.has_left
+    end_life(self)
   end
 end
 
-local function check_once(self, event, what, addresses)
-  local seen = {}
-  for _, address in ipairs(addresses) do
-    if seen[address] then
-      self.complain("e", event, ("%s is in %s twice"):format(address, what))
-    end
-    seen[address] = true
-  end
-end
-
--- What a configuration says by itself.
-local function check_lists(self, event, members, left, joined)
-  local has_left = set_of(left)
-  check_once(self, event, "members", members)
-  check_once(self, event, "left", left)
-  check_once(self, event, "joined", joined)
-  for _, address in ipairs(joined) do
-    if has_left[address] then
-      self.complain("e", event, address .. " left and joined at once")
-    end
-  end
-  if #left == 0 and #joined == 0 then
-    self.complain("e", event, "nobody left or joined")
-  end
-end
-
--- Before the first one, nobody knows who the members were.
-local function check_first(self, event, members, joined)
-  local present = set_of(members)
-  for _, address in ipairs(joined) do
-    if not present[address] then
-      self.complain("e", event, address .. " joined, and is no member")
-    end
-  end
-end
-
--- Members are those before, less who left, and who joined.
-local function check_members(self, event, before, left, joined)
-  local expected, gone = {}, set_of(left)
-  for _, address in ipairs(before) do
-    if not gone[address] then
-      expected[#expected + 1] = address
-    end
-  end
-  local present = set_of(expected)
-  for _, address in ipairs(joined) do
-    if present[address] then
-      self.complain("e", event, address .. " joined, and had been there")
-    else
-      expected[#expected + 1] = address
-    end
-  end
-  if sorted(expected) ~= sorted(split(event[3])) then
-    self.complain("e", event, ("the members are %s, and those before make %s"):format(event[3], sorted(expected)))
-  end
-end
-
-local function check_left(self, event, before, left, reasons)
-  local known = set_of(before)
-  for i, address in ipairs(left) do
-    if not known[address] and reasons[i] == "procdown" then
-      table.insert(self.strangers, { address = address, line = event.line })
-    elseif not known[address] then
-      self.complain("e", event, address .. " left, and had not been there")
-    end
-  end
-end
-
--- What a configuration says of the one that is told it.
-local function check_own(self, event, left_for, joined_for)
-  local left, joined = left_for[event[2]], joined_for[event[2]]
-  local is_told = event[4]:find "=leave" or event[5]:find "=join"
-  if joined and joined ~= "join" then
-    self.complain("e", event, ("it joins itself for the reason '%s'"):format(joined))
-  elseif left and left ~= "leave" then
-    self.complain("e", event, ("it leaves itself for the reason '%s'"):format(left))
-  elseif self.life and self.awaits_ring and not joined and is_told then
-    -- Corosync tells what nodes and their processes have done at once, and then the ring.
+-- Corosync tells what nodes and their processes have done at once, and then the ring.
+local function check_awaited(self, event)
+  if self.awaits_ring and (event[4]:find "=leave" or event[5]:find "=join") then
     self.complain("e", event, "nodes had gone or come by the last configuration, and their ring is not told")
   end
 end
 
-local on = {}
-
-local function check_change(self, event, left, reasons, joined)
-  local life = self.life
-  check_left(self, event, life.members, left, reasons)
-  check_members(self, event, life.members, left, joined)
+-- What is to be said of a configuration of one that is a member.
+local function change(self, it, complain)
+  check_awaited(self, it.event)
+  for _, address in ipairs(configuration.check_change(it, self.life.members, complain)) do
+    table.insert(self.strangers, { address = address, line = it.event.line })
+  end
 end
 
--- Corosync orders a leave after what was sent before it.
-local function check_leave(self, own, left, reasons)
-  for i, address in ipairs(left) do
-    if address == own then
-      self.life.quiet = reasons[i] == "leave" and #self.stream or self.life.quiet
-      self.has_left = reasons[i] == "leave"
-      self.life.has_left = self.has_left
-      end_life(self)
-      return
-    end
-  end
+local function add_configuration(self, it)
+  local life = self.life
+  life.members = it.members
+  add_state(life, life.state and life.state.ring or self.ring, it.is_lost or it.is_back, it.is_lost)
+  life.state.left, life.state.joined, life.state.line = it.left_for, it.joined_for, it.event.line
+  self.awaits_ring = self.awaits_ring or it.is_lost or it.is_back
 end
 
 -- A process whose Corosync has gone, and that did not wait for the word of it, joins without having left. Its address
 -- stays: node and process number are what they were.
 function on.config(self, event)
-  local own, members = event[2], split(event[3])
-  if own ~= (self.address or own) then
-    self.complain("e", event, ("it is %s, and was %s"):format(own, self.address))
+  local it = configuration.of(event)
+  local function complain(text) self.complain("e", event, text) end
+  if it.own ~= (self.address or it.own) then
+    complain(("it is %s, and was %s"):format(it.own, self.address))
     return
   end
-  local left, left_reasons, left_for = split_reasons(event[4])
-  local joined, joined_reasons, joined_for = split_reasons(event[5])
-  local joins = set_of(joined)[own]
-  check_reasons(self, event, "left", left, left_reasons)
-  check_reasons(self, event, "joined", joined, joined_reasons)
-  check_lists(self, event, members, left, joined)
-  check_own(self, event, left_for, joined_for)
-  if joins then
+  configuration.check(it, complain)
+  if it.joined_for[it.own] then
     begin_life(self, event)
-    check_first(self, event, members, joined)
+    configuration.check_first(it, complain)
   elseif self.life then
-    check_change(self, event, left, left_reasons, joined)
+    change(self, it, complain)
   else
     self.complain("i", event, "a configuration before the own join")
     return
   end
-  local life = self.life
-  life.members = members
-  local is_lost, is_back = event[4]:find "=nodedown" ~= nil, event[5]:find "=nodeup" ~= nil
-  add_state(life, life.state and life.state.ring or self.ring, is_lost or is_back, is_lost)
-  life.state.left, life.state.joined, life.state.line = left_for, joined_for, event.line
-  self.awaits_ring = self.awaits_ring or is_lost or is_back
-  check_leave(self, own, left, left_reasons)
+  add_configuration(self, it)
+  check_leave(self, it.left_for[it.own])
 end
 
 local function number_of(ring)
