@@ -224,13 +224,14 @@ tsan: all $(SPEC_PROGRAMS)
 	@tools/has-tsan $(CC) || { echo "ThreadSanitizer does not work here" >&2; exit 1; }
 	@LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) LUA=$(LUA) BUSTED=$(BUSTED) THREAD_ROUNDS=100 tools/run-specs spec/threads_spec.lua
 
-# AddressSanitizer and UndefinedBehaviorSanitizer under the core's specs and the groups'; lost memory is valgrind's. Then
-# ThreadSanitizer, where it works, and what the analyzers say.
+# AddressSanitizer and UndefinedBehaviorSanitizer under the core's specs, the groups' and the host's; lost memory is
+# valgrind's. Then ThreadSanitizer, where it works, and what the analyzers say.
 SANITIZE := -fsanitize=address,undefined
-SANITIZED_SPECS ?= spec/core spec/group_spec.lua spec/loop_spec.lua spec/history_spec.lua spec/reconnect_spec.lua
+SANITIZED_SPECS ?= spec/core spec/group_spec.lua spec/loop_spec.lua spec/reconnect_spec.lua \
+	spec/cpgrun_spec.lua spec/cpgrun_limit_spec.lua
 sanitize: analyze $(BUILD)/spec/hostile
 	@$(MAKE) --no-print-directory -s BUILD=build/sanitize CFLAGS="-O1 -g $(SANITIZE) -fno-omit-frame-pointer" LDFLAGS="$(SANITIZE)" \
-		binding build/sanitize/spec/spec_process.so
+		all build/sanitize/spec/spec_process.so
 	@$(COMPILE) -fvisibility=default -shared -o build/sanitize/spec/sanitizer.so spec/support/sanitizer.c
 	@TREE=build/sanitize LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) BUSTED=$(BUSTED) LUA="env \
 		LD_PRELOAD=$(CURDIR)/build/sanitize/spec/sanitizer.so:$$($(CC) -print-file-name=libasan.so) UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 $(LUA)" tools/run-specs $(SANITIZED_SPECS)

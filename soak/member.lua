@@ -108,7 +108,7 @@ end
 
 function started()
   own = tostring(group:address())
-  math.randomseed(group:address().pid + os.time())
+  math.randomseed(tonumber(os.getenv "CPGRUN_SEED"))
   as_soon_as(has_connections, usage)
   local pause = uv.new_timer()
   local function send()

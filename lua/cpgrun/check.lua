@@ -38,7 +38,7 @@ end
 function Hosts:start(node)
   local host = { folder = ("%s/%d"):format(self.folder, #self.all + 1), node = node }
   assert(uv.fs_mkdir(host.folder, tonumber("700", 8)))
-  local argv = { "env", "CPGRUN_HISTORY=" .. host.folder }
+  local argv = { "env", "CPGRUN_HISTORY=" .. host.folder, ("CPGRUN_SEED=%d"):format(self.next_seed()) }
   for _, word in ipairs(self.argv) do
     argv[#argv + 1] = word
   end
@@ -250,7 +250,7 @@ end
 
 local function run_epoch(session, seconds)
   local hosts = setmetatable({ cluster = session.cluster, folder = session.folder, argv = session.argv, present = {},
-    all = {}, watches = {} }, Hosts)
+    all = {}, watches = {}, next_seed = session.next_seed }, Hosts)
   session.hosts, session.faults.hosts = hosts, hosts
   if not start_all(session, hosts) then
     return remove_files(session)
@@ -350,6 +350,14 @@ local function run(session, chosen)
   end
 end
 
+-- A number for each script that is started, for its own random numbers.
+local function seeds_from(seed)
+  return function()
+    seed = seed + 1
+    return seed
+  end
+end
+
 -- As nohup does it, for who goes home.
 local function ignores_hangup()
   local file = io.open "/proc/self/status"
@@ -388,7 +396,7 @@ return function(chosen, facts)
   local session = {
     cluster = cluster, folder = assert(uv.fs_mkdtemp "/tmp/cpgrun-check-XXXXXX"), argv = host_argv(chosen, facts),
     clock = clock, log = print, problems = {}, differences = {}, ends = {}, raised = {}, figures = {},
-    exempted = {}, epochs = 0,
+    exempted = {}, epochs = 0, next_seed = seeds_from(chosen.seed),
     faults = faults(cluster, nil, chosen.seed, clock, print),
   }
   stop_on_signals(session)
