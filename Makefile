@@ -66,7 +66,7 @@ CORE_SOURCES := $(filter-out $(if $(filter no,$(THREADS)),$(THREADS_SOURCES)),$(
 CORE_OBJECTS := $(CORE_SOURCES:src/%.c=$(BUILD)/obj/%.o)
 CPGRUN_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/cpgrun/*.c))
 
-FUZZED := queue events arguments values
+FUZZED := queue events nodes arguments values
 
 # What only the specs need.
 SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan $(BUILD)/spec/hostile $(BUILD)/spec/allocate \

@@ -11,16 +11,12 @@
 #include "../src/cpg_event.h"
 #include "../src/cpg_handle.h"
 #include "../src/intake.h"
+#include "input.h"
 #include "must.h"
 
 #define MOST 8 /* addresses and nodes in a list */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-typedef struct input {
-	const uint8_t *data;
-	size_t size;
-} input;
 
 typedef struct fuzzed {
 	cpg cpg;
@@ -38,17 +34,6 @@ typedef struct told {
 	const uint8_t *bytes;
 	size_t length;
 } told;
-
-/* So many bytes as a number; those that are not there are 0. */
-static uint64_t take(input *in, size_t bytes)
-{
-	uint64_t number = 0;
-
-	for (; bytes > 0 && in->size > 0; bytes--, in->size--) {
-		number = number << 8 | *in->data++;
-	}
-	return number;
-}
 
 static void read_message(input *in, told *t)
 {

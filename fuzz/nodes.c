@@ -1,0 +1,232 @@
+/*
+ * What libvotequorum and libquorum deliver: any lists of nodes, states, votes and rings, through the callbacks into the
+ * queue and out of it into Lua values, which must be those that were put in.
+ */
+#include <stdint.h>
+#include <string.h>
+
+#include <lualib.h>
+
+#include "../src/intake.h"
+#include "../src/nodes.h"
+#include "../src/votequorum_event.h"
+#include "../src/votequorum_info.h"
+#include "input.h"
+#include "must.h"
+
+#define MOST 8 /* nodes in a list */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+typedef struct fuzzed {
+	handle handle;
+	input given;
+} fuzzed;
+
+/* One event as the input says. The first three kinds are those of votequorum, in their order there. */
+typedef struct told {
+	enum { TOLD_QUORUM, TOLD_NODELIST, TOLD_VOTES, TOLD_LISTS } what;
+	uint32_t number, node;
+	uint64_t seq;
+	size_t counts[NODES_LISTS];
+	uint32_t nodes[NODES_LISTS * MOST], states[MOST];
+} told;
+
+static void read_list(input *in, told *t, size_t list, size_t *total)
+{
+	size_t i;
+
+	t->counts[list] = take(in, 1) % (MOST + 1);
+	for (i = 0; i < t->counts[list]; i++, ++*total) {
+		t->nodes[*total] = (uint32_t)take(in, 4);
+		t->states[i] = (uint32_t)take(in, 1) % 5;
+	}
+}
+
+/* False when there is no more. */
+static bool read_told(input *in, told *t)
+{
+	size_t list, total = 0;
+
+	if (in->size == 0) {
+		return false;
+	}
+	memset(t, 0, sizeof *t);
+	t->what = take(in, 1) % 4;
+	t->number = (uint32_t)take(in, 4);
+	t->node = (uint32_t)take(in, 4);
+	t->seq = take(in, 8);
+	for (list = 0; list < (t->what == TOLD_LISTS ? NODES_LISTS : 1); list++) {
+		read_list(in, t, list, &total);
+	}
+	return true;
+}
+
+static void tell_quorum(const told *t)
+{
+	votequorum_node_t nodes[MOST];
+	size_t i;
+
+	for (i = 0; i < t->counts[0]; i++) {
+		nodes[i] = (votequorum_node_t){.nodeid = t->nodes[i], .state = t->states[i]};
+	}
+	votequorum_event_quorum(0, 0, t->number, (uint32_t)t->counts[0], nodes);
+}
+
+/* As libquorum's callbacks do it, which have three lists. */
+static void tell_lists(const told *t)
+{
+	node_list lists[NODES_LISTS];
+	size_t list, total = 0;
+	nodes_event *ev;
+
+	for (list = 0; list < NODES_LISTS; total += t->counts[list], list++) {
+		lists[list] = (node_list){t->nodes + total, t->counts[list]};
+	}
+	ev = nodes_append(TOLD_LISTS, lists, NODES_LISTS);
+	if (ev != NULL) {
+		ev->node = t->node;
+		ev->seq = t->seq;
+	}
+}
+
+/* In the place of votequorum_dispatch: one event. */
+static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
+{
+	fuzzed *f = (fuzzed *)h;
+	told t;
+
+	(void)flags;
+	if (!read_told(&f->given, &t)) {
+		return CS_ERR_TRY_AGAIN;
+	}
+	if (t.what == TOLD_QUORUM) {
+		tell_quorum(&t);
+	} else if (t.what == TOLD_NODELIST) {
+		votequorum_event_nodelist(0, 0, (votequorum_ring_id_t){t.node, t.seq}, (uint32_t)t.counts[0], t.nodes);
+	} else if (t.what == TOLD_VOTES) {
+		votequorum_event_expected_votes(0, 0, t.number);
+	} else {
+		tell_lists(&t);
+	}
+	return CS_OK;
+}
+
+/* The number that is that item of the array on top of the stack. [-0, +0, e] */
+static uint32_t item(lua_State *L, size_t i)
+{
+	uint32_t number;
+
+	lua_rawgeti(L, -1, (int)i + 1);
+	number = (uint32_t)lua_tonumber(L, -1);
+	lua_pop(L, 1);
+	return number;
+}
+
+/* [-1, +0, e] */
+static void check_ring(lua_State *L, const told *t)
+{
+	lua_getfield(L, -1, "seq");
+	/* Numbers that are doubles have those that they can hold. */
+	must(lua_isnil(L, -1) ? t->seq > (UINT64_C(1) << 53) : (uint64_t)lua_tonumber(L, -1) == (uint64_t)(lua_Number)t->seq);
+	lua_getfield(L, -2, "node");
+	must((uint32_t)lua_tonumber(L, -1) == t->node);
+	lua_pop(L, 3);
+}
+
+/* [-1, +0, e] */
+static void check_list(lua_State *L, const told *t, size_t list, size_t from)
+{
+	size_t i;
+
+	must(compat_rawlen(L, -1) == t->counts[list]);
+	for (i = 0; i < t->counts[list]; i++) {
+		must(item(L, i) == t->nodes[from + i]);
+	}
+	lua_pop(L, 1);
+}
+
+/* The list of nodes with their states is on top of the stack. [-2, +0, e] */
+static void check_quorum(lua_State *L, const told *t)
+{
+	size_t i;
+
+	must(compat_rawlen(L, -1) == t->counts[0]);
+	for (i = 0; i < t->counts[0]; i++) {
+		const char *name = votequorum_info_state_name(t->states[i]), *found;
+		lua_rawgeti(L, -1, (int)i + 1);
+		lua_getfield(L, -1, "node");
+		must((uint32_t)lua_tonumber(L, -1) == t->nodes[i]);
+		lua_getfield(L, -2, "state");
+		found = lua_tostring(L, -1);
+		must(name == NULL ? found == NULL : found != NULL && strcmp(found, name) == 0);
+		lua_pop(L, 3);
+	}
+	lua_pop(L, 1);
+	must(lua_toboolean(L, -1) == (t->number != 0));
+	lua_pop(L, 1);
+}
+
+static void check_lists(lua_State *L, const nodes_event *ev, const told *t)
+{
+	size_t list, from = 0;
+
+	for (list = 0; list < NODES_LISTS; from += t->counts[list], list++) {
+		nodes_push(L, ev, list);
+		check_list(L, t, list, from);
+	}
+	nodes_push_ring(L, ev);
+	check_ring(L, t);
+}
+
+static void check_event(lua_State *L, handle *h, const event *ev, const told *t)
+{
+	must(ev->kind == (uint64_t)t->what);
+	if (t->what == TOLD_LISTS) {
+		check_lists(L, (const nodes_event *)ev, t);
+		return;
+	}
+	must(votequorum_event_kinds[ev->kind].push(L, h, ev, 0) == (t->what == TOLD_VOTES ? 1 : 2));
+	if (t->what == TOLD_QUORUM) {
+		check_quorum(L, t);
+	} else if (t->what == TOLD_NODELIST) {
+		check_ring(L, t);
+		check_list(L, t, 0, 0);
+	} else {
+		must((uint32_t)lua_tonumber(L, -1) == t->number);
+		lua_pop(L, 1);
+	}
+	must(lua_gettop(L) == 0);
+}
+
+/* Fetched in rounds of a few, so that there are some in the queue while others come. */
+static void run(lua_State *L, fuzzed *f, input looked_for)
+{
+	queue *waiting = &f->handle.queue;
+	bool drained = false;
+	told t;
+
+	while (!drained) {
+		must(intake_fetch(&f->handle, waiting, 3, INTAKE_BYTES, &drained) == NULL);
+		while (waiting->count > (drained ? 0 : 1)) {
+			must(read_told(&looked_for, &t));
+			check_event(L, &f->handle, queue_head(waiting), &t);
+			queue_pop(waiting);
+		}
+	}
+	must(looked_for.size == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const handle_class class = {.dispatch = dispatch, .kinds = votequorum_event_kinds};
+	fuzzed f = {.handle = {.class = &class, .state = HANDLE_OPEN}, .given = {data, size}};
+	lua_State *L = luaL_newstate();
+
+	if (L != NULL) {
+		run(L, &f, f.given);
+		queue_free(&f.handle.queue);
+		lua_close(L);
+	}
+	return 0;
+}
