@@ -415,6 +415,11 @@ describe("the judge", function()
     local report = judge(own)
     assert.same({}, report.violations)
     assert.equal(2, report.figures.lives)
+    local asks = changed(own, "group g\n", "group g\nactivate\n")
+    finds("e", "it joins again, and has neither left nor lost Corosync nor asked to", asks)
+    for _, lines in ipairs { "lost\n", "deactivate\nactivate\n" } do
+      assert.same({}, judge(changed(asks, "answer 1 true\n", "answer 1 true\n" .. lines)).violations)
+    end
   end)
 
   it("takes the end of a killed process as it is", function()

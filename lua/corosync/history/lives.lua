@@ -20,6 +20,7 @@ local function begin_life(self, event)
   local life = { history = self.history, address = event[2], states = {}, first = self.ahead or #self.stream + 1 }
   self.lives[#self.lives + 1] = life
   self.life, self.address, self.has_left, self.ahead, self.asked = life, event[2], false, nil, false
+  self.again = false
   return life
 end
 
@@ -74,6 +75,9 @@ function on.config(self, event)
   end
   configuration.check(it, complain)
   if it.joined_for[it.own] then
+    if self.life and self.wanted ~= nil and not self.again then
+      complain "it joins again, and has neither left nor lost Corosync nor asked to"
+    end
     begin_life(self, event)
     configuration.check_first(it, complain)
   elseif self.life then
@@ -186,7 +190,7 @@ function on.quiet(self, event)
 end
 
 function on.activate(self)
-  self.wanted, self.asked = true, not self.life
+  self.wanted, self.asked, self.again = true, not self.life, self.life ~= nil
 end
 
 function on.deactivate(self)
@@ -285,6 +289,7 @@ function lives.of(history, complain)
     announces = announces_any(history.events),
     unborn = 0,
     ahead = nil, -- the position of the first that was sent since it is no member
+    again = false, -- whether it has asked to join while it is a member
     asked = false, -- to join, since it is no member, and was not told yet that it is one
     wanted = nil, -- whether it is to be a member, where that is known
     rings = 0, -- how many it has been told of
