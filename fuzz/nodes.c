@@ -128,7 +128,8 @@ static void check_ring(lua_State *L, const told *t)
 {
 	lua_getfield(L, -1, "seq");
 	/* Numbers that are doubles have those that they can hold. */
-	must(lua_isnil(L, -1) ? t->seq > (UINT64_C(1) << 53) : (uint64_t)lua_tonumber(L, -1) == (uint64_t)(lua_Number)t->seq);
+	must(lua_isnil(L, -1) ? t->seq > (UINT64_C(1) << 53)
+						  : (uint64_t)lua_tonumber(L, -1) == (uint64_t)(lua_Number)t->seq);
 	lua_getfield(L, -2, "node");
 	must((uint32_t)lua_tonumber(L, -1) == t->node);
 	lua_pop(L, 3);

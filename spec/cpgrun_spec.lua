@@ -482,6 +482,14 @@ describe("cpgrun", function()
     assert.matches("^E%u+$", it.lines[1])
   end)
 
+  it("ends with 1 when what it writes has no place, on a full disk", function()
+    for _, words in ipairs { "--version", "--help", "--check examples/demo/member.lua" } do
+      local code, out, errors = program.run("sh", "-c", "cpgrun " .. words .. " >/dev/full")
+      assert.same({ 1, "" }, { code, out })
+      assert.equal("cpgrun: not all could be written to standard output: is the disk full?", errors)
+    end
+  end)
+
   it("stops in an orderly way when nobody reads what it writes any more", function()
     local path = file("ticks.lua", NOTHING .. [[
       require("luv").new_timer():start(10, 10, function() print "tick" end)

@@ -214,8 +214,8 @@ int main(int argc, char **argv)
 	standard_open();
 	standard_catch_hangups();
 	L = luaL_newstate();
-	if (L == NULL) {
-		(void)fprintf(stderr, "cpgrun: not enough memory for a Lua state\n");
+	if (L == NULL || standard_check_at_exit() != 0) {
+		(void)fprintf(stderr, "cpgrun: not enough memory to start\n");
 		return EXIT_FAILURE;
 	}
 	lua_pushcfunction(L, compat_traceback);

@@ -4,6 +4,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 void standard_open(void)
@@ -20,13 +23,19 @@ void standard_open(void)
 /* Once: a second SIGTERM would not let it leave its group. */
 static volatile sig_atomic_t asked;
 
-static void hang_up(int number)
+static bool output_has_hung_up(void)
 {
 	struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	return poll(&output, 1, 0) > 0 && (output.revents & POLLERR) != 0;
+}
+
+static void hang_up(int number)
+{
 	int kept = errno;
 
 	(void)number;
-	if (!asked && poll(&output, 1, 0) > 0 && (output.revents & POLLERR) != 0) {
+	if (!asked && output_has_hung_up()) {
 		asked = 1;
 		(void)raise(SIGTERM);
 	}
@@ -40,4 +49,20 @@ void standard_catch_hangups(void)
 
 	(void)sigemptyset(&action.sa_mask);
 	(void)sigaction(SIGPIPE, &action, NULL);
+}
+
+/* Who reads no more has had what he wanted. */
+static void check_output(void)
+{
+	bool failed = fflush(stdout) != 0 || ferror(stdout) != 0;
+
+	if (failed && !output_has_hung_up()) {
+		(void)fprintf(stderr, "cpgrun: not all could be written to standard output: is the disk full?\n");
+		_exit(EXIT_FAILURE);
+	}
+}
+
+int standard_check_at_exit(void)
+{
+	return atexit(check_output);
 }

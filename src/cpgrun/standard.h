@@ -16,4 +16,7 @@ void standard_open(void);
  */
 void standard_catch_hangups(void);
 
+/* When the process exits whose output cannot be written, on a full disk, it says so, and with 1. Answers 0, or no memory. */
+int standard_check_at_exit(void);
+
 #endif
