@@ -12,10 +12,13 @@
 #include "tables.h"
 #include "watchdog.h"
 
-/* `what` is a verb, `subject` a group's name, any bytes, or nothing. Nothing that raises may come before the end. */
+/*
+ * `what` is a verb, `subject` the name of a group or a key, any bytes, or nothing. Nothing that raises may come before the
+ * end.
+ */
 static inline void call_begin(handle *h, const char *what, const char *subject, size_t length)
 {
-	watchdog_enter(h->watchdog, h->class->service, what, subject, length);
+	watchdog_enter(h->watchdog, h->class, what, subject, length);
 	reader_lock_requests(h->reader);
 }
 

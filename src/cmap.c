@@ -50,6 +50,7 @@ static cs_error_t finalize(handle *h)
 static const handle_class cmap_class = {
 	.type = "corosync.cmap",
 	.service = "cmap",
+	.noun = "key",
 	.kinds = cmap_track_kinds,
 	.fd_get = cmap_fd_get,
 	.dispatch = dispatch,
@@ -157,9 +158,24 @@ static const failure *unchanged(cmap *m, cs_error_t error)
 	return error == CS_ERR_ACCESS ? &failure_read_only : handle_failure(&m->handle, error);
 }
 
+static void begin(cmap *m, const char *what, const char *key)
+{
+	call_begin(&m->handle, what, key, strlen(key));
+}
+
+static cs_error_t read_value(cmap *m, const char *key, cmap_value *v)
+{
+	cs_error_t error;
+
+	begin(m, "get", key);
+	error = cmap_value_get(m->handle.id, key, v);
+	call_end(&m->handle);
+	return error;
+}
+
 static const failure *get(cmap *m, const char *key, cmap_value *v)
 {
-	return handle_failure(&m->handle, cmap_value_get(m->handle.id, key, v));
+	return handle_failure(&m->handle, read_value(m, key, v));
 }
 
 /***
@@ -193,7 +209,7 @@ static int cmap_method_get(lua_State *L)
 static const failure *choose_type(cmap *m, const char *key, cmap_value_types_t given, cmap_value_types_t *type)
 {
 	cmap_value v;
-	cs_error_t error = cmap_value_get(m->handle.id, key, &v);
+	cs_error_t error = read_value(m, key, &v);
 
 	if (error == CS_ERR_NOT_EXIST) {
 		*type = given;
@@ -234,7 +250,9 @@ static int cmap_method_set(lua_State *L)
 	why = why == NULL ? choose_type(m, key, given, &type) : why;
 	why = why == NULL ? cmap_value_take(L, 3, type, &v) : why;
 	if (why == NULL) {
+		begin(m, "set", key);
 		why = unchanged(m, cmap_set(m->handle.id, key, &v.as, v.length, type));
+		call_end(&m->handle);
 	}
 	return answer(L, "set", why);
 }
@@ -253,7 +271,11 @@ static int cmap_method_delete(lua_State *L)
 	const failure *why;
 	cmap *m = check(L, &key, &why);
 
-	why = why == NULL ? unchanged(m, cmap_delete(m->handle.id, key)) : why;
+	if (why == NULL) {
+		begin(m, "delete", key);
+		why = unchanged(m, cmap_delete(m->handle.id, key));
+		call_end(&m->handle);
+	}
 	return answer(L, "delete", why);
 }
 
@@ -267,7 +289,9 @@ static int step(lua_State *L, const char *verb, bool up)
 	why = why == NULL ? get(m, key, &v) : why;
 	why = why == NULL ? cmap_value_check_step(&v, up) : why;
 	if (why == NULL) {
+		begin(m, verb, key);
 		why = unchanged(m, up ? cmap_inc(m->handle.id, key) : cmap_dec(m->handle.id, key));
+		call_end(&m->handle);
 	}
 	return answer(L, verb, why);
 }
@@ -320,7 +344,7 @@ static int cmap_method_each(lua_State *L)
 
 	why = why == NULL ? cmap_prefix_check(prefix, length) : why;
 	if (why == NULL) {
-		why = handle_failure(&m->handle, cmap_keys_push(L, m->handle.id, prefix));
+		why = handle_failure(&m->handle, cmap_keys_push(L, &m->handle, prefix));
 	}
 	if (why == NULL) {
 		return 1;

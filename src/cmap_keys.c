@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "call.h"
 #include "cmap_value.h"
 #include "object.h"
 #include "queue.h"
@@ -116,14 +117,16 @@ static void release(void *entries)
 	queue_free(entries);
 }
 
-cs_error_t cmap_keys_push(lua_State *L, cmap_handle_t id, const char *prefix)
+cs_error_t cmap_keys_push(lua_State *L, handle *h, const char *prefix)
 {
 	queue entries = {0};
 	cs_error_t error;
 
 	lua_pushcfunction(L, build);
 	lua_pushlightuserdata(L, &entries);
-	error = read_keys(&entries, id, prefix);
+	call_begin(h, "each", prefix, strlen(prefix));
+	error = read_keys(&entries, h->id, prefix);
+	call_end(h);
 	if (error != CS_OK) {
 		queue_free(&entries);
 		lua_pop(L, 2);

@@ -4,9 +4,9 @@
 
 #include <corosync/cmap.h>
 
-#include "compat.h"
+#include "handle.h"
 
 /* Pushes an iterator over the keys that begin so, as the map is now: key, value, the type's name. [-0, +1|0, m] */
-cs_error_t cmap_keys_push(lua_State *L, cmap_handle_t id, const char *prefix);
+cs_error_t cmap_keys_push(lua_State *L, handle *h, const char *prefix);
 
 #endif

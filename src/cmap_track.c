@@ -2,10 +2,10 @@
 
 #include <string.h>
 
+#include "call.h"
 #include "cmap_value.h"
 #include "intake.h"
 #include "object.h"
-#include "tables.h"
 
 /***
 @module corosync.cmap
@@ -216,14 +216,17 @@ static int32_t changes_of(const cmap *map, const char *name)
 const failure *cmap_track_add_push(lua_State *L, cmap *map)
 {
 	tracker *t = push_tracker(L, map);
-	int32_t changes = changes_of(map, t->name);
+	int32_t changes;
 	cs_error_t error;
 
 	lua_pushvalue(L, -1);
 	set_tracker(L, 1, t);
+	call_begin(&map->handle, "track", t->name, t->length);
+	changes = changes_of(map, t->name);
 	tables_lock();
 	error = cmap_track_add(map->handle.id, t->name, changes, on_change, t, &t->id);
 	tables_unlock();
+	call_end(&map->handle);
 	if (error != CS_OK) {
 		lua_pop(L, 1);
 		lua_pushnil(L);
@@ -236,11 +239,14 @@ const failure *cmap_track_add_push(lua_State *L, cmap *map)
 
 static cs_error_t stop_tracking(const tracker *t)
 {
+	handle *h = &t->map->handle;
 	cs_error_t error;
 
+	call_begin(h, "cancel a tracker", t->name, t->length);
 	tables_lock();
-	error = cmap_track_delete(t->map->handle.id, t->id);
+	error = cmap_track_delete(h->id, t->id);
 	tables_unlock();
+	call_end(h);
 	return error;
 }
 

@@ -62,6 +62,7 @@ const handle_class cpg_class = {
 	.fd_get = cpg_fd_get,
 	.dispatch = dispatch,
 	.finalize = finalize,
+	.noun = "group",
 	.subject = subject,
 	.give_up = cpg_membership_give_up,
 	.tell_lag = cpg_event_lag,

@@ -151,7 +151,7 @@ static void close_connection(handle *h)
 	size_t length = 0;
 	const char *subject = h->class->subject != NULL ? h->class->subject(h, &length) : NULL;
 
-	watchdog_enter(h->watchdog, h->class->service, "close", subject, length);
+	watchdog_enter(h->watchdog, h->class, "close", subject, length);
 	reader_end(h);
 	tables_lock();
 	(void)h->class->finalize(h);

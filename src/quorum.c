@@ -248,7 +248,9 @@ static int quorum_method_quorate(lua_State *L)
 	int quorate = 0;
 
 	if (why == NULL) {
+		call_begin(&q->handle, "quorate", NULL, 0);
 		why = handle_failure(&q->handle, quorum_getquorate(q->handle.id, &quorate));
+		call_end(&q->handle);
 	}
 	if (why != NULL) {
 		return handle_fail(L, &q->handle, "ask for", why);

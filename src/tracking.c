@@ -1,5 +1,6 @@
 #include "tracking.h"
 
+#include "call.h"
 #include "field.h"
 
 /***
@@ -43,7 +44,9 @@ static int method_track(lua_State *L)
 	const failure *why = handle_unusable(h);
 
 	if (why == NULL) {
+		call_begin(h, "track", NULL, 0);
 		why = handle_failure(h, tracking_start(h));
+		call_end(h);
 	}
 	return handle_answer(L, h, "track", why);
 }
@@ -61,7 +64,9 @@ static int method_untrack(lua_State *L)
 	const failure *why = handle_unusable(h);
 
 	if (why == NULL && h->tracking) {
+		call_begin(h, "stop tracking", NULL, 0);
 		why = handle_failure(h, h->class->trackstop(h));
+		call_end(h);
 		h->tracking = why != NULL;
 	}
 	return handle_answer(L, h, "stop tracking", why);

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <corosync/cpg.h>
+#include <corosync/cmap.h>
 
 #include "clock.h"
 #include "ending.h"
@@ -21,6 +21,7 @@
 #define WATCHDOG "corosync.watchdog"
 #define PRESENT WATCHDOG ".present" /* the field of the registry with the Lua state's own */
 #define STACK_SIZE ((size_t)64 * 1024)
+#define LONGEST_SUBJECT ((size_t)CMAP_KEYNAME_MAXLEN) /* a key; a group's name is shorter */
 
 static const failure failure_present = {"exist", "this Lua state has one already"};
 
@@ -29,7 +30,7 @@ typedef struct sight {
 	uint64_t number; /* of the call */
 	double since;    /* about when it was begun */
 	double told;     /* after how many seconds that was said last; 0 when it was not */
-	char text[64 + 4 * CPG_MAX_NAME_LENGTH];
+	char text[64 + 4 * LONGEST_SUBJECT];
 } sight;
 
 struct watchdog {
@@ -39,19 +40,23 @@ struct watchdog {
 	int stop; /* -1 when closed */
 	pid_t owner;
 	double seconds;
-	pthread_mutex_t lock;       /* of what follows */
-	uint64_t number;            /* of the call, counted from 1 */
-	const char *service, *what; /* NULL when none is under way */
+	pthread_mutex_t lock; /* of what follows */
+	uint64_t number;      /* of the call, counted from 1 */
+	const handle_class *class;
+	const char *what; /* NULL when none is under way */
 	size_t length;
-	char subject[CPG_MAX_NAME_LENGTH];
+	char subject[LONGEST_SUBJECT];
 };
 
 /* ---- the thread ---- */
 
 static void describe(const watchdog *w, char *to, size_t size)
 {
-	size_t used = (size_t)snprintf(to, size, "%s: %s%s", w->service, w->what, w->length > 0 ? " of group '" : ""), i;
+	size_t used = (size_t)snprintf(to, size, "%s: %s", w->class->service, w->what), i;
 
+	if (w->length > 0) {
+		used += (size_t)snprintf(to + used, size - used, " of %s '", w->class->noun);
+	}
 	for (i = 0; i < w->length; i++) {
 		char shown[FAILURE_SHOWN];
 		failure_show_byte(shown, w->subject[i]);
@@ -124,18 +129,18 @@ static void *run(void *argument)
 
 /* ---- for the thread that runs Lua ---- */
 
-void watchdog_enter(watchdog *w, const char *service, const char *what, const char *subject, size_t length)
+void watchdog_enter(watchdog *w, const handle_class *class, const char *what, const char *subject, size_t length)
 {
 	if (w == NULL) {
 		return;
 	}
 	(void)pthread_mutex_lock(&w->lock);
 	w->number++;
-	w->service = service;
+	w->class = class;
 	w->what = what;
-	w->length = length;
+	w->length = length < sizeof w->subject ? length : sizeof w->subject;
 	if (length > 0) {
-		memcpy(w->subject, subject, length);
+		memcpy(w->subject, subject, w->length);
 	}
 	(void)pthread_mutex_unlock(&w->lock);
 }

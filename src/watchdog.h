@@ -24,8 +24,8 @@ int watchdog_open(lua_State *L);
 /* The watchdog of a Lua state, or NULL. [-0, +0, m] */
 watchdog *watchdog_of(lua_State *L);
 
-/* Around a call: of which service, what it does, to which group if any. Without a watchdog they do nothing. */
-void watchdog_enter(watchdog *w, const char *service, const char *what, const char *subject, size_t length);
+/* Around a call: of whose handle, what it does, to which group or key if any. Without a watchdog they do nothing. */
+void watchdog_enter(watchdog *w, const handle_class *class, const char *what, const char *subject, size_t length);
 void watchdog_leave(watchdog *w);
 
 #endif
