@@ -61,7 +61,8 @@ describe("--handler-timeout", function()
 
   it("stops what mostly waits, and so runs few instructions", function()
     stopped("waiting", { "function() while true do require('luv').sleep(50) end end",
-      "function() for _ = 1, 1e5 do end while true do require('luv').sleep(50) end end" })
+      "function() for _ = 1, 1e5 + 100 do end while true do require('luv').sleep(50) end end",
+      "function() for _ = 1, 1e5 + 200 do end while true do require('luv').sleep(50) end end" })
   end)
 
   it("stops trackers as well, and goes on with the next change", function()
@@ -130,6 +131,28 @@ describe("--handler-timeout", function()
         for _ = 1, 30 do assert(handle:send "") end
         corosync.loop.add(handle)
       end]], "--handler-timeout", "0.2")
+    assert.same({ 0, 0 }, { it:wait(30) })
+    assert.not_matches("stopped", table.concat(it.errors, "\n"))
+  end)
+
+  it("counts for each call of a group's own error function", function()
+    local it = cpgrun("errors", [[
+      local corosync, now = require "corosync", require("corosync.binding").now
+      local finished = 0
+      local group = corosync.group("raising", {
+        message_received = function() error "not today" end,
+        error = function()
+          local began = now()
+          while now() - began < 0.05 do end
+          finished = finished + 1
+          if finished == 20 then corosync.loop.stop() end
+        end,
+      })
+      function config_change() end
+      function started()
+        assert(corosync.loop.add(group))
+        for _ = 1, 20 do assert(group:send_message "") end
+      end]], "--handler-timeout", "0.3")
     assert.same({ 0, 0 }, { it:wait(30) })
     assert.not_matches("stopped", table.concat(it.errors, "\n"))
   end)

@@ -90,9 +90,12 @@ describe("a recorded history", function()
       local late = corosync.group("late", {})
       assert(late:activate() and late:send_message "three")
       assert(not pcall(late.send_message, late, { "four", 4 }))
+      local holed = { "four", "five", "six", "seven" }
+      holed[2] = nil
+      print(select(2, pcall(late.send_message, late, holed)):match "%%[2%%] is a nil")
       assert(not pcall(late.send_message, late, { four = "five" }))
       assert(not pcall(late.send_message, late, false))]]):format(folder))
-    assert.same({ ("nil\tthis process records already, in %s\texists"):format(folder) }, program.lines)
+    assert.same({ ("nil\tthis process records already, in %s\texists"):format(folder), "[2] is a nil" }, program.lines)
     assert.equal(1, #files())
     local lines = lines_of(files()[1])
     assert.same({ "group late", "activate" }, { lines[1], lines[2] })
@@ -108,7 +111,47 @@ describe("a recorded history", function()
       assert.matches("bad argument #2 to 'note' %(line: .* expected, got '" .. line:sub(1, 4), message)
     end
     assert.matches("expected, got nil", (select(2, pcall(history.note, group))))
+    for _, other in ipairs { "group", {}, 1 } do
+      assert.has_error(function() history.note(other, "quiet") end,
+        "bad argument #1 to 'note' (group expected, got " .. type(other) .. ")")
+    end
     assert.is_nil(history.note(group, "quiet"))
+  end)
+
+  it("keeps no file open of groups that were left, and goes on in the same one", function()
+    run(([[
+      local corosync, history, uv = require "corosync", require "corosync.history", require "luv"
+      assert(history.record %q)
+      local function descriptors()
+        local count = 0
+        for _ in uv.fs_scandir_next, assert(uv.fs_scandir "/proc/self/fd") do count = count + 1 end
+        return count
+      end
+      local function visit(name)
+        local group = corosync.group(name, {})
+        assert(group:activate() and group:send_message "" and group:deactivate())
+        assert(group:wait_for(function() return not group:is_active() and tostring(group):find "idle" end))
+      end
+      visit "first"
+      local before = descriptors()
+      for i = 1, 10 do visit("group " .. i) end
+      visit "first"
+      assert(descriptors() == before, descriptors() .. " descriptors, and " .. before .. " before")]]):format(folder))
+    assert.equal(11, #files())
+    local report = assert(history.check(files()))
+    assert.same({}, report.violations)
+    assert.equal(12, report.figures.lives)
+  end)
+
+  it("is not changed by another object of its name", function()
+    run(([[
+      local corosync, history = require "corosync", require "corosync.history"
+      assert(history.record %q)
+      local group = corosync.group("one", {})
+      assert(group:activate() and group:send_message "")
+      assert(select(3, corosync.group("one", {}):activate()) == "exist")
+      assert(group:wait_for(function() return true end))]]):format(folder))
+    assert.not_matches("deactivate", table.concat(lines_of(files()[1]), "\n"))
   end)
 
   it("that cannot be written is told of once, and its group goes on", function()

@@ -110,7 +110,7 @@ function handlers.report(group, message)
     group._complain(("corosync: group %s: %s"):format(quoted(group.name), message))
     return
   end
-  local ok, second = xpcall(function() report(message) end, traceback)
+  local ok, second = handlers.try(report, message)
   if not ok then
     group._complain(("corosync: error in the error handler: %s, after: %s"):format(second, message))
   end

@@ -33,8 +33,9 @@ local recorder = require "corosync.history.recorder"
 
 local history = {}
 
---- From now on, records all groups of this process that are activated later. A file that cannot be written is told of
--- once, as an error without a handler is, and its group goes on without.
+--- From now on, records all groups of this process that are activated later, but for those that are connected already
+-- (by `address` or `members`, say). A file that cannot be written is told of once, as an error without a handler would
+-- be, and its group goes on without.
 -- @function history.record
 -- @tparam string folder where the files are made
 -- @treturn boolean true
@@ -47,7 +48,7 @@ history.record = recorder.start
 -- @function history.note
 -- @tparam Group group
 -- @tparam string line
--- @raise for any other line
+-- @raise for any other line, and for what is no group
 history.note = recorder.note
 
 --- Reads a history.

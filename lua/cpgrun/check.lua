@@ -179,9 +179,18 @@ local function add(to, numbers)
   end
 end
 
+-- On a full disk there is nothing to judge.
+local function check_recorded(host)
+  local line = matches(host.process.errors, "^corosync: (cannot record .*)")
+  if line then
+    error(line, 0)
+  end
+end
+
 local function judge(session)
   local paths = {}
   for _, host in ipairs(session.hosts.all) do
+    check_recorded(host)
     for _, path in ipairs(watching.files_in(host.folder)) do
       paths[#paths + 1] = path
     end
@@ -350,11 +359,12 @@ local function run(session, chosen)
   end
 end
 
--- A number for each script that is started, for its own random numbers.
+-- A number for each script that is started, for its own random numbers: others than those of the next seed's scripts.
 local function seeds_from(seed)
+  local count = 0
   return function()
-    seed = seed + 1
-    return seed
+    count = count + 1
+    return (seed * 65537 + count) % 2 ^ 31
   end
 end
 

@@ -39,7 +39,7 @@ end
 -- because handlers lag, or cannot come back, which are ends.
 local function on_disconnected(state, reason)
   local comes_back, ended_by = group:is_active(), group._ended_by
-  state.lost, state.away = true, { since = core.now() }
+  state.lost, state.away = state.greeted, { since = core.now() }
   call("disconnected", reason)
   if group:is_active() then
     log.warning("%s; trying to come back", reason)
@@ -206,7 +206,8 @@ local function join(group)
   return ok
 end
 
-local function greet(group)
+local function greet(group, state)
+  state.greeted = true
   log.info("joined group %s as %s", quoted(group.name), tostring(group:address()))
   call "started"
 end
@@ -229,8 +230,9 @@ local function complain_of_absence(group, state, first)
 end
 
 local function remind_of_absence(group, state)
-  -- Of the script's own making, so it may be 0, a fraction or endless; libuv wants whole milliseconds.
-  local pause = math.floor(1000 * math.min(math.max(group.timeout, 1), LONGEST_SILENCE))
+  -- Of the script's own making, so it may be 0, a fraction or endless, or no number; libuv wants whole milliseconds.
+  local seconds = type(group.timeout) == "number" and group.timeout == group.timeout and group.timeout or 10
+  local pause = math.floor(1000 * math.min(math.max(seconds, 1), LONGEST_SILENCE))
   local timer = uv.new_timer()
   state.away = { since = core.now() }
   timer:start(pause, pause, function() complain_of_absence(group, state, pause / 2000) end)
@@ -239,15 +241,15 @@ end
 
 -- In the loop, so that a signal is heard while the join is under way; each time before the loop waits, since not all
 -- events come after a wait. One that loses its daemon meanwhile, or leaves, joins when it is back.
-local function greet_when_joined(group)
+local function greet_when_joined(group, state)
   if group._state == "joined" then
-    return greet(group)
+    return greet(group, state)
   end
   local watch = uv.new_prepare()
   watch:start(function()
     if group._state == "joined" then
       watch:close()
-      greet(group)
+      greet(group, state)
     end
   end)
   watch:unref()
@@ -270,7 +272,7 @@ local function run(group, state)
     return 1
   end
   remind_of_absence(group, state)
-  greet_when_joined(group)
+  greet_when_joined(group, state)
   corosync.loop.run()
   call "stopping"
   local status = leave(group)

@@ -52,6 +52,20 @@ describe("cpgrun check", function()
     assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
   end)
 
+  it("judges nothing when the histories have no place", function()
+    local path = program.file("full.lua", [[
+      local uv = require "luv"
+      uv.new_signal():start("sigxfsz", function() end)
+      os.execute(("prlimit --fsize=2000:2000 --pid %d"):format(uv.os_getpid()))
+      function config_change() end
+      function started() for _ = 1, 100 do group:send_message "" end end]])
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)
+    assert.equal(2, code, out)
+    assert.matches("The run itself failed, [^\n]*: cannot record group 'check%-5' any more: File too large\n", out)
+    assert.not_matches("can be true", out)
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
+  end)
+
   it("tells apart a script that does not end as it should", function()
     local path = program.file("ends.lua", "function config_change() end function stopping() os.exit(3) end")
     local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)

@@ -10,7 +10,7 @@
 /* Instructions between two looks at the clock: few at first and after a wait, since a function that mostly waits runs
 few; then more, since a look costs as much as a hundred. */
 #define FEWEST 16
-#define MOST 2000
+#define MOST 256
 #define WAIT 0.001 /* seconds: so long MOST instructions do not take */
 
 typedef struct limit {

@@ -20,7 +20,7 @@ static int drop(const struct passwd *user)
 	return user->pw_uid != 0 && (setuid(0) == 0 || seteuid(0) == 0) ? EPERM : 0;
 }
 
-/* A script's files and programs look there: root's would be another's. */
+/* What login and systemd set: a script's programs look there, and root's would be another's. The rest stays as it is. */
 static bool set_environment(const struct passwd *user)
 {
 	return setenv("HOME", user->pw_dir, 1) == 0 && setenv("SHELL", user->pw_shell, 1) == 0 &&

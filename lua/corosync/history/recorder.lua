@@ -10,7 +10,9 @@ local reader = require "corosync.history.reader"
 local recorder = {}
 
 local folder
-local files = {} -- by name: a process is a member of a group once, with whatever object; false: it cannot be written
+-- By name, since a process is a member of a group once, with whatever object: where its history is, false if it cannot
+-- be written; and the file while it is open.
+local paths, files = {}, {}
 local recorded = setmetatable({}, { __mode = "k" }) -- the groups that were activated since
 local count, sends = 0, 0
 
@@ -20,35 +22,50 @@ end
 
 -- What cannot be written is told once, and the group goes on without: it must lose nothing by being recorded.
 local function give_up(group, why)
-  files[group.name] = false
+  paths[group.name], files[group.name] = false, nil
   group._complain(("corosync: cannot record group %s any more: %s"):format(quoted(group.name), why))
 end
 
--- Each line by a call of the system's own: a process may be killed at any moment.
+-- Each line by one call of the system's own: a process may be killed at any moment, and others add lines to the file.
 local function write_line(group, line)
-  local ok, why = files[group.name]:write(line, "\n")
+  local ok, why = files[group.name]:write(line .. "\n")
   if not ok then
     give_up(group, why)
   end
 end
 
-local function open_file(group)
+local function new_path()
   count = count + 1
-  local name = ("%s/%.6f-%d-%s.history"):format(folder, core.now(), count, tostring({}):match "%x+$")
-  local file, why = io.open(name, "a")
+  return ("%s/%.6f-%d-%s.history"):format(folder, core.now(), count, tostring({}):match "%x+$")
+end
+
+local function open(group)
+  local name, is_new = group.name, not paths[group.name]
+  paths[name] = paths[name] or new_path()
+  local file, why = io.open(paths[name], "a")
   if not file then
     return give_up(group, why)
   end
   file:setvbuf "no"
-  files[group.name] = file
-  write_line(group, "group " .. escaped(group.name))
+  files[name] = file
+  if is_new then
+    write_line(group, "group " .. escaped(name))
+  end
+end
+
+-- A process may have been in more groups than it may have files.
+local function close(group)
+  if files[group.name] then
+    files[group.name]:close()
+    files[group.name] = nil
+  end
 end
 
 local function write(group, ...)
-  if not recorded[group] then
+  if not recorded[group] or paths[group.name] == false then
     return
-  elseif files[group.name] == nil then
-    open_file(group)
+  elseif not files[group.name] then
+    open(group)
   end
   if files[group.name] then
     write_line(group, table.concat({ ... }, " "))
@@ -74,7 +91,13 @@ end
 local observe = {}
 
 function observe.config_change(group, members, left, joined)
-  write(group, "config", list { group:address() }, list(members), list_with_reasons(left), list_with_reasons(joined))
+  local own = list { group:address() }
+  write(group, "config", own, list(members), list_with_reasons(left), list_with_reasons(joined))
+  for _, address in ipairs(left) do
+    if list { address } == own then
+      close(group)
+    end
+  end
 end
 
 function observe.ring_change(group, ring)
@@ -104,8 +127,8 @@ local function bytes_of(message)
   elseif type(message) ~= "table" or #message == 0 and next(message) ~= nil then
     return nil
   end
-  for _, part in ipairs(message) do
-    if type(part) ~= "string" then
+  for i = 1, #message do
+    if type(message[i]) ~= "string" then
       return nil
     end
   end
@@ -132,14 +155,15 @@ local function record_loss(lose, group, message, code)
   return lose(group, message, code)
 end
 
--- Before it is done, since a process may be killed in it. What has a connection that is not recorded is not, either.
+-- Before it is done, since a process may be killed in it. What has a connection that is not recorded is not, either;
+-- and where another object is a member already the history stays that one's.
 local function record_activate(activate, group)
   if type(group) == "table" then
     recorded[group] = recorded[group] or not group._handle or nil
   end
   write(group, "activate")
   local ok, message, code = activate(group)
-  if not ok then
+  if not ok and code ~= "exist" then
     write(group, "deactivate")
   end
   return ok, message, code
@@ -189,6 +213,9 @@ end
 local NOTES = { quiet = true, raise = true, settled = true, usage = true }
 
 function recorder.note(group, line)
+  if type(group) ~= "table" or type(group.name) ~= "string" then
+    caller.raise("bad argument #1 to 'note' (group expected, got %s)", type(group))
+  end
   local event = type(line) == "string" and reader.event_of(line)
   if not event or not NOTES[event[1]] then
     caller.raise("bad argument #2 to 'note' (line: 'quiet', 'settled', 'raise word' or 'usage descriptors kilobytes' "
