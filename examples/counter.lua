@@ -7,12 +7,16 @@
 -- before: a "mark" is one point of the order for everybody; "set" then tells the value at that point, and what was
 -- added since is added on top. When two sides meet, both mark and say how far they have come: who has come further
 -- counts, on all members alike. So one that starts, and is alone until it meets the others, does not undo theirs.
+--
+-- `cpgrun check examples/counter.lua` tries whether that is so: it has all come to rest, and compares their counters.
 local uv = require "luv"
 
 local count -- nil until this member knows
 local rank -- how far it had come, or the mark that counts, until the value at a mark is told
 local marker -- who sent the mark that counts
 local since = 0 -- what was added after it
+local resting = false -- whether it is to come to rest
+local at_rest = {} -- by address: who has
 
 local function set(value)
   count = value
@@ -31,10 +35,29 @@ function on.mark(address, value)
   end
 end
 
+-- When all have said "rest", each has had all that anybody sent before. What is added at the last shows who is not equal.
+local function come_to_rest()
+  if resting and count and not rank then
+    resting = false
+    assert(group:send_message "add 1" and group:send_message "rest")
+  end
+end
+
+function on.rest(address)
+  at_rest[tostring(address)] = true
+  for _, member in ipairs(group:members()) do
+    if not at_rest[tostring(member)] then
+      return
+    end
+  end
+  print("settled " .. count)
+end
+
 function on.set(address, value)
   if address == marker then
     rank = nil
     set(value + since)
+    come_to_rest()
   end
 end
 
@@ -75,8 +98,27 @@ function message_received(address, message)
   on[verb](address, tonumber(value))
 end
 
+-- `cpgrun check` says "settle" when all is whole.
+local function listen(adding)
+  local input = uv.new_pipe(false)
+  assert(input:open(0))
+  input:read_start(function(_, text)
+    if not text then
+      input:close()
+    elseif text:find "settle" then
+      adding:stop()
+      resting = true
+      come_to_rest()
+    end
+  end)
+end
+
 function started()
-  uv.new_timer():start(1000, 1000, function()
+  local adding = uv.new_timer()
+  adding:start(1000, 1000, function()
     group:send_message("add 1")
   end)
+  if uv.guess_handle(0) == "pipe" then
+    listen(adding)
+  end
 end

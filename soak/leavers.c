@@ -2,7 +2,8 @@
  * Members in plain C on libcpg, each a process in a group of its own, that are killed one after another; and who watches
  * all these groups: to show what Corosync by itself tells of members that end while rings meet. See soak/leavers.lua.
  *
- *   leavers watch COUNT    writes "unknown GROUP NODE PID" when one is told to have left that was no member
+ *   leavers watch COUNT    writes "unknown GROUP NODE PID" when one is told to have left that was no member; and when it is
+ *                          given a line, "remains GROUP NODE PID" for each member but itself, and "counted"
  *   leavers leave COUNT    kills its members when it is given a line
  *
  * Both write "ready" when all are members.
@@ -91,10 +92,26 @@ static cpg_handle_t join(size_t number, struct membership *membership)
 	return id;
 }
 
+static void tell_members(const struct membership *memberships, size_t count)
+{
+	char line[16];
+
+	(void)fgets(line, sizeof line, stdin);
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = 0; k < memberships[i].count; k++) {
+			if (memberships[i].members[k].pid != (uint32_t)getpid()) {
+				(void)printf(
+					"remains leavers-%zu %u %u\n", i, memberships[i].members[k].nodeid, memberships[i].members[k].pid);
+			}
+		}
+	}
+	(void)puts("counted");
+}
+
 static void watch(size_t count)
 {
 	struct membership *memberships = calloc(count, sizeof *memberships);
-	struct pollfd *descriptors = calloc(count, sizeof *descriptors);
+	struct pollfd *descriptors = calloc(count + 1, sizeof *descriptors);
 	cpg_handle_t *ids = calloc(count, sizeof *ids);
 
 	if (memberships == NULL || descriptors == NULL || ids == NULL) {
@@ -108,11 +125,15 @@ static void watch(size_t count)
 		}
 	}
 	(void)puts("ready");
-	while (poll(descriptors, count, -1) > 0) {
+	descriptors[count] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
+	while (poll(descriptors, count + 1, -1) > 0) {
 		for (size_t i = 0; i < count; i++) {
 			if (descriptors[i].revents != 0 && cpg_dispatch(ids[i], CS_DISPATCH_ALL) != CS_OK) {
 				give_up("dispatch");
 			}
+		}
+		if (descriptors[count].revents != 0) {
+			tell_members(memberships, count);
 		}
 	}
 }

@@ -385,6 +385,28 @@ describe("the judge", function()
     finds("e", "3:30 left, and had not been there", first, SECOND)
   end)
 
+  -- A daemon takes what another told of its members before one of them ended for the present.
+  it("lets one remain that has ended while rings met, and counts it", function()
+    local function survivor(own, other, ghost)
+      return ("group g\nconfig %s 1:10,2:20,3:30 - %s=join\nring 1:4\n"):format(own, own)
+        .. ("config %s 1:10,2:20 3:30=procdown -\n"):format(own)
+        .. ("config %s %s %s=nodedown -\nring %s:8\n"):format(own, own, other, own:sub(1, 1))
+        .. ("config %s 1:10,2:20%s - %s=nodeup%s\nring 1:12\nsettled\n"):format(own, ghost and ",3:30" or "", other,
+        ghost and ",3:30=nodeup" or "")
+    end
+    local third = "group g\nactivate\nconfig 3:30 1:10,2:20,3:30 - 3:30=join\nring 1:4\n"
+    local report = judge(survivor("1:10", "2:20"), survivor("2:20", "1:10", true), third)
+    assert.same({}, report.violations)
+    assert.same({ ["member that has ended"] = 2 }, report.exempted)
+    -- Not so when it has ended long before.
+    local function long_before(text)
+      return changed(text, "3:30=procdown -\n", "3:30=procdown -\nring 1:5\n")
+    end
+    local both = { long_before(survivor("1:10", "2:20")), long_before(survivor("2:20", "1:10", true)) }
+    finds("k", "it saw 1:10,2:20,3:30, and there were 1:10,2:20", both[1], both[2], third)
+    finds("e", "3:30 is back, has left for 'leave' or 'procdown' 1 times", both[1], both[2], third)
+  end)
+
   it("does not take one passage for another that is like it", function()
     local again = "config %s 1:10 2:20=leave -\n%sconfig %s 1:10,2:20,3:30 - 2:20=join\n"
     local first = go_on(FIRST, "1:10") .. "message 2:20 1:1e\n" .. again:format("1:10", "", "1:10")

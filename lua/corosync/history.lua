@@ -43,7 +43,7 @@ local history = {}
 history.record = recorder.start
 
 --- Writes a line of the script's own into a group's history, if that is recorded: "quiet" (all that was sent should
--- have come back), "settled" (once: all is whole, and all members should have one view), "raise word" (an error follows
+-- have come back), "settled" (once, before any member leaves: all should have one view), "raise word" (an error follows
 -- whose message has that word, of letters, digits and "_"), or "usage descriptors kilobytes".
 -- @function history.note
 -- @tparam Group group

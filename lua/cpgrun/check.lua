@@ -87,14 +87,17 @@ end
 
 -- What a script says of its state when it has come to rest, all must say.
 local function compare_answers(session)
-  local first
+  local told, answers, differ = {}, {}, false
   for node, host in session.hosts:each() do
     local answer = answer_of(host)
-    first = first or { node = node, answer = answer }
-    if answer ~= first.answer then
-      table.insert(session.differences, ("when all had come to rest, node %d answered '%s', and node %d '%s'"):format(
-        first.node, tostring(first.answer), node, tostring(answer)))
-    end
+    told[#told + 1] = answer and ("node %d answered '%s'"):format(node, answer)
+      or ("node %d did not answer"):format(node)
+    answers[#answers + 1] = answer or false
+    differ = differ or answers[#answers] ~= answers[1]
+  end
+  session.compared = session.compared + 1
+  if differ then
+    table.insert(session.differences, "when all had come to rest, " .. table.concat(told, ", "))
   end
 end
 
@@ -326,6 +329,8 @@ local function tell_verdict(session, chosen)
   say("%d epochs, %d faults, %d members, %d configurations, %d messages sent, %d delivered; seed %d", session.epochs,
     session.faults.count, figures.lives or 0, figures.configurations or 0, figures.messages or 0,
     figures.deliveries or 0, chosen.seed)
+  say(session.compared > 0 and "The script's answers to 'settle' were compared %d times."
+    or "The script did not answer 'settle', so its states were not compared.", session.compared)
   for name, number in pairs(session.exempted) do
     say("known of Corosync: %s, %d times", name, number)
   end
@@ -406,7 +411,7 @@ return function(chosen, facts)
   local session = {
     cluster = cluster, folder = assert(uv.fs_mkdtemp "/tmp/cpgrun-check-XXXXXX"), argv = host_argv(chosen, facts),
     clock = clock, log = print, problems = {}, differences = {}, ends = {}, raised = {}, figures = {},
-    exempted = {}, epochs = 0, next_seed = seeds_from(chosen.seed),
+    exempted = {}, epochs = 0, compared = 0, next_seed = seeds_from(chosen.seed),
     faults = faults(cluster, nil, chosen.seed, clock, print),
   }
   stop_on_signals(session)

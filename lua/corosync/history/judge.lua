@@ -212,6 +212,22 @@ local function check_own(court, life, case)
   end
 end
 
+-- What one saw when all was whole, without those that have ended and remain.
+local function settled_of(court, case)
+  local seen = {}
+  for address in case.settled:gmatch "[^,]+" do
+    local other = court.cases[case.group][address]
+    if not court.strangers[address] or other and other.settled then
+      seen[#seen + 1] = address
+    end
+  end
+  local members = table.concat(seen, ",")
+  if members ~= case.settled then
+    court.exempt "member that has ended"
+  end
+  return members
+end
+
 -- Rule k: all see those that are to be members, on one ring.
 local function check_settled(court, of_group)
   local expected = {}
@@ -225,7 +241,7 @@ local function check_settled(court, of_group)
   local first = of_group[expected[1]]
   for _, address in ipairs(expected) do
     local case = of_group[address]
-    if case.settled ~= members then
+    if settled_of(court, case) ~= members then
       court.complain("k", ("when all was whole it saw %s, and there were %s"):format(case.settled, members),
         case.history, 0)
     elseif case.settled_on ~= first.settled_on and case.settled_on and first.settled_on then
@@ -239,7 +255,9 @@ end
 
 local function new_court()
   local court = { cases = {}, violations = {}, exempted = {} }
-  court.strangers = {} -- by address: whether it has left for 'procdown' where it was not known to be a member
+  -- By address: whether it has left for 'procdown' where it was not known to be a member, or while rings met. Then it
+  -- may be a member for some and not for others.
+  court.strangers = {}
   -- A fault of Corosync's that is known (docs/testing.md).
   function court.exempt(name)
     court.exempted[name] = (court.exempted[name] or 0) + 1
@@ -277,6 +295,9 @@ local function open_cases(court, histories)
     cases[number] = case
     for _, stranger in ipairs(case.strangers) do
       court.strangers[stranger.address] = true
+    end
+    for address in pairs(case.ended) do
+      court.strangers[address] = true
     end
     for _, life in ipairs(case.lives) do
       life.group, life.case = case.group, case

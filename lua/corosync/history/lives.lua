@@ -48,9 +48,27 @@ local function check_awaited(self, event)
   end
 end
 
+-- Who ends while rings meet: the word of it comes between that of the nodes and their ring, or is the last before that
+-- of the nodes.
+local function note_ended(self, it)
+  if it.is_lost or it.is_back then
+    for address in pairs(self.just_ended) do
+      self.ended[address] = true
+    end
+  end
+  self.just_ended = {}
+  for address, reason in pairs(it.left_for) do
+    if reason == "procdown" then
+      self.just_ended[address] = true
+      self.ended[address] = self.ended[address] or self.awaits_ring or nil
+    end
+  end
+end
+
 -- What is to be said of a configuration of one that is a member.
 local function change(self, it, complain)
   check_awaited(self, it.event)
+  note_ended(self, it)
   for _, address in ipairs(configuration.check_change(it, self.life.members, complain)) do
     table.insert(self.strangers, { address = address, line = it.event.line })
   end
@@ -102,7 +120,7 @@ function on.ring(self, event)
   if self.life and before and now and now < before then
     self.complain("e", event, ("the ring is %s, after %s"):format(event[2], self.ring))
   end
-  self.ring, self.rings, self.awaits_ring = event[2], self.rings + 1, false
+  self.ring, self.rings, self.awaits_ring, self.just_ended = event[2], self.rings + 1, false, {}
   if self.life then
     add_state(self.life, event[2], true)
   end
@@ -295,6 +313,7 @@ function lives.of(history, complain)
     rings = 0, -- how many it has been told of
     sent_in = {}, sent_on = {}, -- by position in the stream: how many it had been told of then, and the last of them
     strangers = {}, -- who has left for 'procdown', and was not known to be a member
+    just_ended = {}, ended = {}, -- by address: whether it has for 'procdown' by the last word; and while rings met
     complain = function(rule, event, text) complain(rule, text, history, event.line) end,
   }
   for _, event in ipairs(history.events) do

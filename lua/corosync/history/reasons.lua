@@ -59,9 +59,14 @@ local function check_left(court, life, state, address, reason, lives)
   end
 end
 
--- Who has left for good as often as it has joined cannot be back.
+-- Who has left for good as often as it has joined cannot be back, unless it has ended while rings met: then a list of
+-- members that was made before may come after the word of it.
 local function check_back(court, life, state, address, ends, lives)
-  if ends >= #lives + lives.unborn then
+  if ends < #lives + lives.unborn then
+    return
+  elseif court.strangers[address] then
+    court.exempt "member that has ended"
+  else
     court.complain("e", ("%s is back, has left for 'leave' or 'procdown' %d times, and has joined %d times"):format(
       address, ends, #lives), life.history, state.line)
   end
