@@ -35,7 +35,7 @@ function on.mark(address, value)
   end
 end
 
--- When all have said "rest", each has had all that anybody sent before. What is added at the last shows who is not equal.
+-- When all have said "rest", each has had all that anybody sent before. What is added at last shows who is not equal.
 local function come_to_rest()
   if resting and count and not rank then
     resting = false

@@ -23,6 +23,11 @@ for node = 1, cluster.nodes do
   }))
 end
 
+-- The cluster ends with this process.
+local signal = uv.new_signal()
+signal:start("sigint", function() os.exit(130) end)
+signal:unref()
+
 local kind = uv.guess_handle(0)
 if kind == "tty" or kind == "pipe" then
   local input = uv.new_pipe(false)

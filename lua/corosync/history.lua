@@ -37,7 +37,7 @@ local history = {}
 -- (by `address` or `members`, say). A file that cannot be written is told of once, as an error without a handler would
 -- be, and its group goes on without.
 -- @function history.record
--- @tparam string folder where the files are made
+-- @tparam string folder where the files are made; it must be there
 -- @treturn boolean true
 -- @error nil, message, code: "exists", when this process records already
 history.record = recorder.start
@@ -87,8 +87,18 @@ local function read(path)
   return text
 end
 
---- Reads and judges files.
+--- Reads and judges files: those of all processes that were members.
 -- @tparam table paths an array
+-- @usage
+-- assert(history.record "/tmp/histories") -- in each process, before it activates its groups
+-- -- and when all have ended, in any one:
+-- local paths = {}
+-- for name in io.popen("ls /tmp/histories"):lines() do
+--   paths[#paths + 1] = "/tmp/histories/" .. name
+-- end
+-- for _, violation in ipairs(assert(history.check(paths)).violations) do
+--   print(violation.rule, violation.history, violation.line, violation.text)
+-- end
 -- @treturn table report, as of `judge`
 -- @error nil, message: a file that cannot be read, a line that is no event, or that there are no files
 function history.check(paths)
