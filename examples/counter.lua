@@ -8,15 +8,15 @@
 -- added since is added on top. When two sides meet, both mark and say how far they have come: who has come further
 -- counts, on all members alike. So one that starts, and is alone until it meets the others, does not undo theirs.
 --
--- `cpgrun check examples/counter.lua` tries whether that is so: it has all come to rest, and compares their counters.
+-- `cpgrun check examples/counter.lua` tries whether that is so: it asks all for their counters, and compares these.
 local uv = require "luv"
 
 local count -- nil until this member knows
 local rank -- how far it had come, or the mark that counts, until the value at a mark is told
 local marker -- who sent the mark that counts
 local since = 0 -- what was added after it
-local resting = false -- whether it is to come to rest
-local at_rest = {} -- by address: who has
+local asked = false -- whether `cpgrun check` wants to know the value
+local ready = {} -- by address: who can tell it
 
 local function set(value)
   count = value
@@ -35,18 +35,19 @@ function on.mark(address, value)
   end
 end
 
--- When all have said "rest", each has had all that anybody sent before. What is added at last shows who is not equal.
-local function come_to_rest()
-  if resting and count and not rank then
-    resting = false
-    assert(group:send_message "add 1" and group:send_message "rest")
+-- All tell the value at one point of the order, which is when the last has said that it can. What is added before shows
+-- who is not equal.
+local function get_ready()
+  if asked and count and not rank then
+    asked = false
+    assert(group:send_message "add 1" and group:send_message "ready")
   end
 end
 
-function on.rest(address)
-  at_rest[tostring(address)] = true
+function on.ready(address)
+  ready[tostring(address)] = true
   for _, member in ipairs(group:members()) do
-    if not at_rest[tostring(member)] then
+    if not ready[tostring(member)] then
       return
     end
   end
@@ -57,7 +58,7 @@ function on.set(address, value)
   if address == marker then
     rank = nil
     set(value + since)
-    come_to_rest()
+    get_ready()
   end
 end
 
@@ -98,27 +99,21 @@ function message_received(address, message)
   on[verb](address, tonumber(value))
 end
 
--- `cpgrun check` says "settle" when all is whole.
-local function listen(adding)
+function started()
+  uv.new_timer():start(1000, 1000, function()
+    group:send_message("add 1")
+  end)
+end
+
+if uv.guess_handle(0) == "pipe" then
   local input = uv.new_pipe(false)
   assert(input:open(0))
   input:read_start(function(_, text)
     if not text then
       input:close()
     elseif text:find "settle" then
-      adding:stop()
-      resting = true
-      come_to_rest()
+      asked = true
+      get_ready()
     end
   end)
-end
-
-function started()
-  local adding = uv.new_timer()
-  adding:start(1000, 1000, function()
-    group:send_message("add 1")
-  end)
-  if uv.guess_handle(0) == "pipe" then
-    listen(adding)
-  end
 end
