@@ -228,7 +228,7 @@ tsan: all $(SPEC_PROGRAMS)
 # valgrind's. Then ThreadSanitizer, where it works, and what the analyzers say.
 SANITIZE := -fsanitize=address,undefined
 SANITIZED_SPECS ?= spec/core spec/group_spec.lua spec/loop_spec.lua spec/reconnect_spec.lua \
-	spec/cpgrun_spec.lua spec/cpgrun_limit_spec.lua
+	spec/cpgrun_spec.lua spec/cpgrun_limit_spec.lua spec/history_recorder_spec.lua
 sanitize: analyze $(BUILD)/spec/hostile
 	@$(MAKE) --no-print-directory -s BUILD=build/sanitize CFLAGS="-O1 -g $(SANITIZE) -fno-omit-frame-pointer" LDFLAGS="$(SANITIZE)" \
 		all build/sanitize/spec/spec_process.so

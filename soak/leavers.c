@@ -96,7 +96,9 @@ static void tell_members(const struct membership *memberships, size_t count)
 {
 	char line[16];
 
-	(void)fgets(line, sizeof line, stdin);
+	if (fgets(line, sizeof line, stdin) == NULL) {
+		exit(EXIT_SUCCESS);
+	}
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < memberships[i].count; k++) {
 			if (memberships[i].members[k].pid != (uint32_t)getpid()) {

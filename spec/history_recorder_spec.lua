@@ -3,19 +3,14 @@ local corosync = require "corosync"
 local groups = require "spec.support.groups"
 local history = require "corosync.history"
 local uv = require "luv"
+local watching = require "cpgrun.watching"
 
 describe("a recorded history", function()
   local folder
 
   before_each(function() folder = assert(uv.fs_mkdtemp "/tmp/history-XXXXXX") end)
 
-  local function files()
-    local paths = {}
-    for name in uv.fs_scandir_next, assert(uv.fs_scandir(folder)) do
-      paths[#paths + 1] = folder .. "/" .. name
-    end
-    return paths
-  end
+  local function files() return watching.files_in(folder) end
 
   after_each(function()
     groups.clean()

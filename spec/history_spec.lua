@@ -353,6 +353,24 @@ describe("the judge", function()
     end
   end)
 
+  it("does not ask which of the sends that a killed process had open were made (b, d)", function()
+    local function survivor(own, deliveries)
+      return ("group g\nconfig %s 1:10,2:20,3:30 - %s=join\nring 1:4\n%sconfig %s 1:10,2:20 3:30=procdown -\n"):format(
+        own, own, deliveries, own)
+    end
+    local killed = "group g\nconfig 3:30 1:10,2:20,3:30 - 3:30=join\nring 1:4\nsend 1 1:01\nanswer 1 true\n%s"
+      .. "send 2 1:02\nsend 3 1:03\n"
+    local first, second = "message 3:30 1:01\n", "message 3:30 1:03\n"
+    for _, own in ipairs { killed:format "", killed:format(first), killed:format(first) .. second } do
+      assert.same({}, judge(survivor("1:10", first .. second), survivor("2:20", first .. second), own).violations)
+    end
+    -- But what one of those that go together has, all have.
+    for _, lacking in ipairs { first, second, "" } do
+      finds("f", "having delivered different messages", survivor("1:10", first .. second), survivor("2:20", lacking),
+        killed:format(first) .. second)
+    end
+  end)
+
   it("lets others miss what libcpg sends in pieces, and counts it", function()
     local function member(own, lines)
       return ("group g\nconfig %s 1:10,2:20 - %s=join\nring 1:4\n%sconfig %s 1:10,2:20,3:30 - 3:30=join\n"):format(own,

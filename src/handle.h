@@ -39,11 +39,11 @@ typedef struct event_kind {
 typedef struct handle_class {
 	const char *type;    /* the metatable's name */
 	const char *service; /* the word for it in messages */
+	const char *noun;    /* the word for what its calls are about, as "group"; NULL where that has no name */
 	const event_kind *kinds;
 	cs_error_t (*fd_get)(uint64_t id, int *fd);
 	cs_error_t (*dispatch)(handle *h, cs_dispatch_flags_t flags);
 	cs_error_t (*finalize)(handle *h);
-	const char *noun; /* the word for what its calls are about, for the watchdog; NULL where that has no name */
 	/* Whose the handle is, for the watchdog; NULL for nobody's. */
 	const char *(*subject)(const handle *h, size_t *length);
 	cs_error_t (*trackstart)(handle *h); /* NULL where there is nothing to start */
