@@ -1,5 +1,6 @@
 -- Waiting in coroutines, where the Luas differ: in Lua 5.1 nothing can wait within pcall.
 local program = require "spec.support.cpgrun.program"
+local process = require "corosync.lab.process"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
@@ -20,6 +21,36 @@ local function in_coroutine(action)
   end)()
   assert.is_true(wait.until_true(function() return ended end, 10))
 end
+
+describe("wait.until_true", function()
+  -- Longer than its turn, which begins in the loop's time and so is over at once.
+  local function long_and_false()
+    local from = uv.hrtime()
+    repeat until uv.hrtime() - from > 30e6
+    return false
+  end
+
+  it("ends in time though its condition takes long, and nothing else happens in the loop", function()
+    local signal = uv.new_signal()
+    signal:start("sigusr2", function() end)
+    local watch = assert(process.spawn({ "sh", "-c", "sleep 5; kill -s USR2 $PPID" }, {}))
+    assert.is_false(wait.until_true(long_and_false, 0.2))
+    assert.is_false(watch.exited)
+    watch:kill "sigkill"
+    assert(watch:wait(5))
+    signal:close()
+  end)
+
+  for name, call in pairs { ["plain code"] = function(action) action() end, ["a coroutine"] = in_coroutine } do
+    it("does not count the time in which this process was stopped, in " .. name, function()
+      call(function()
+        local child = assert(process.spawn({ "sh", "-c",
+          "kill -s STOP $PPID; sleep 2.5; kill -s CONT $PPID; sleep 0.5" }, {}))
+        assert.equal(0, (assert(child:wait(1.5))))
+      end)
+    end)
+  end
+end)
 
 describe("wait.call", function()
   it("lets an action wait, and answers whether it came to its end", function()

@@ -8,6 +8,9 @@ local uv = require "luv"
 -- The longest pause between two looks at a condition that no event of the loop announces.
 local INTERVAL = 20
 
+-- A turn of the loop that lasts so many nanoseconds longer than it should: the machine or this process stood still.
+local STANDSTILL = 1e9
+
 local wait = {}
 
 -- Outlives every wait: closing a timer costs the loop a turn that does not block.
@@ -27,7 +30,8 @@ local function turn(milliseconds)
     error("cannot wait inside a callback of the running luv loop: wait in a coroutine", 0)
   end
   plain_timer = plain_timer or uv.new_timer()
-  plain_timer:start(milliseconds, 0, nothing)
+  -- The loop's time is that of its last turn, so this may be over already: only one that repeats ends the turn then.
+  plain_timer:start(milliseconds, milliseconds, nothing)
   uv.run("once")
   plain_timer:stop()
 end
@@ -56,8 +60,18 @@ local function current_coroutine()
   if not is_main then return routine end
 end
 
+-- A turn for plain code, or for a coroutine. Answers for how many nanoseconds all stood still.
+local function take_turn(milliseconds)
+  local ends, routine = uv.hrtime() + milliseconds * 1e6, current_coroutine()
+  if routine then park(routine, milliseconds) else turn(milliseconds) end
+  local over = uv.hrtime() - ends
+  return over > STANDSTILL and over or 0
+end
+
 --- Waits until a condition holds.
--- The condition is looked at after each event of the loop and at least every 20 ms. It may itself wait.
+-- The condition is looked at after each event of the loop and at least every 20 ms. It may itself wait. Time in which
+-- the machine or this process stood still (stopped, suspended, or kept in one callback for over a second) does not
+-- count: what is waited for may have had no chance either.
 -- @tparam function condition called without arguments
 -- @tparam[opt] number seconds the longest wait; without it there is no limit
 -- @treturn boolean whether the condition held in time
@@ -67,8 +81,7 @@ function wait.until_true(condition, seconds)
   while not condition() do
     local left = math.ceil((deadline - uv.hrtime()) / 1e6)
     if left <= 0 then return false end
-    local routine = current_coroutine()
-    if routine then park(routine, math.min(INTERVAL, left)) else turn(math.min(INTERVAL, left)) end
+    deadline = deadline + take_turn(math.min(INTERVAL, left))
   end
   return true
 end

@@ -1,4 +1,5 @@
 -- nginx in a lab's nodes, with the modules of this checkout.
+local proc = require "corosync.lab.proc"
 local uv = require "luv"
 
 local nginx = {}
@@ -58,10 +59,19 @@ function nginx.app(cluster, node, env)
   return nginx.start(cluster, node, FOLDER, "app.conf", env)
 end
 
+-- What the kernel says of a process and its children: their names, states, and what they wait for.
+local function states(pid)
+  local name_and_state = (proc.read(("/proc/%d/stat"):format(pid)) or ""):match "%(.*%) %a" or "is gone"
+  local said = { ("%d %s %s"):format(pid, name_and_state, proc.read(("/proc/%d/wchan"):format(pid)) or "") }
+  for _, child in ipairs(proc.children(pid)) do said[#said + 1] = states(child) end
+  return table.concat(said, "\n")
+end
+
 function Nginx:wait_for(what, predicate, seconds)
   local ok, message = self.cluster:wait_for(predicate, seconds or 15, what)
   if not ok then
-    error(("%s\n%s"):format(message, table.concat(self.lines, "\n", math.max(1, #self.lines - 40))), 2)
+    local lines = table.concat(self.lines, "\n", math.max(1, #self.lines - 40))
+    error(("%s\n%s\n%s"):format(message, lines, states(self.process.outer_pid)), 2)
   end
 end
 
@@ -120,8 +130,8 @@ end
 --- Ends at once, and waits until it has.
 function Nginx:stop()
   if not self.process.exited then
-    self.process:kill "sigterm"
-    assert(self.process:wait(10))
+    assert(self.process:kill "sigterm")
+    self:wait_for(("the nginx of node %d to end"):format(self.node), function() return self.process.exited end, 10)
   end
 end
 
