@@ -87,6 +87,17 @@ describe("making a group", function()
     raises("field 'split': boolean expected, got number", function() corosync.group("name", { split = 1 }) end)
   end)
 
+  it("names an option that the connection would refuse", function()
+    raises("#2 'handlers' to 'group' (field 'window' is a number, and a number of messages from 1 on is expected)",
+      function() corosync.group("name", { window = 0 }) end)
+    raises("#2 'handlers' to 'group' (unknown field 'bytes')", function()
+      corosync.group("name", { reader = { bytes = 1 } })
+    end)
+    local Class = { daemon_user = -1 }
+    Class.__index = Class
+    raises("#2 'handlers' to 'group' (field 'daemon_user' is a number", function() corosync.group("name", Class) end)
+  end)
+
   it("reaches no Corosync yet", function()
     local group = corosync.group("name", {})
     assert.is_false(group:is_active())

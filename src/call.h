@@ -5,6 +5,7 @@
 #ifndef COROSYNC_LUA_CALL_H
 #define COROSYNC_LUA_CALL_H
 
+#include <errno.h>
 #include <stddef.h>
 
 #include "handle.h"
@@ -28,17 +29,21 @@ static inline void call_end(handle *h)
 	watchdog_leave(h->watchdog);
 }
 
-/* The same around opening, which changes the libraries' tables. */
+/* The same around opening, which changes the libraries' tables. Afterwards errno is what the opening made it, or 0. */
 static inline void call_begin_open(handle *h)
 {
 	call_begin(h, "open", NULL, 0);
 	tables_lock();
+	errno = 0;
 }
 
 static inline void call_end_open(handle *h)
 {
+	int error = errno;
+
 	tables_unlock();
 	call_end(h);
+	errno = error;
 }
 
 #endif

@@ -195,11 +195,10 @@ static cs_error_t open_connection(cpg *c)
 	return error == CS_OK ? cpg_max_atomic_msgsize_get(id, &c->limit) : error;
 }
 
-/* Starts a reader for the open handle on top of the stack, if one is asked for; answers what open answers. [-0, +n, m] */
-static int stand_by(lua_State *L, cpg *c, int index)
+/* Starts a reader for the open handle on top of the stack; answers what open answers. [-0, +n, m] */
+static int stand_by(lua_State *L, cpg *c, const reader_options *options)
 {
-	reader_options options;
-	int error = reader_field_get(L, index, &options) ? reader_start(&c->handle, &options) : 0;
+	int error = reader_start(&c->handle, options);
 
 	if (error == 0) {
 		return 1;
@@ -246,16 +245,24 @@ member is then the same table in both
 static int module_open(lua_State *L)
 {
 	enum { AT_SPLIT = 2, AT_PREVIOUS, AT_READER, AT_WINDOW, AT_HANDLE };
-	static const char *const options[] = {"split", "previous", "reader", "window"};
+	static const field options[] = {
+		{"split", field_check_boolean},
+		{"previous", check_previous},
+		{"reader", reader_field_check},
+		{"window", check_window},
+	};
 	cpg *c;
 	cs_error_t error;
+	reader_options standing_by;
+	bool stands_by;
 	size_t i;
 
 	fields_check(L, open_fields);
 	lua_settop(L, 1);
 	for (i = 0; i < sizeof options / sizeof *options; i++) {
-		field_push(L, options[i]);
+		field_push_at(L, 1, &options[i]);
 	}
+	stands_by = reader_field_get(L, AT_READER, &standing_by);
 	c = handle_new(L, &cpg_class, sizeof *c, 1);
 	c->split = lua_toboolean(L, AT_SPLIT);
 	c->window = lua_isnil(L, AT_WINDOW) ? CPG_SEND_WINDOW : (uint32_t)lua_tonumber(L, AT_WINDOW);
@@ -266,7 +273,18 @@ static int module_open(lua_State *L)
 	if (error != CS_OK) {
 		return handle_open_failed(L, &c->handle, error);
 	}
-	return stand_by(L, c, AT_READER);
+	return stands_by ? stand_by(L, c, &standing_by) : 1;
+}
+
+/***
+Raises for a table that `open` would refuse, and opens nothing.
+@function cpg.check
+@tparam table handlers
+*/
+static int module_check(lua_State *L)
+{
+	fields_check(L, open_fields);
+	return 0;
 }
 
 /* ---- methods ---- */
@@ -349,7 +367,9 @@ int cpg_push_module(lua_State *L)
 {
 	address_setup(L);
 	handle_setup(L, &cpg_class, methods);
-	lua_createtable(L, 0, 1);
+	lua_createtable(L, 0, 2);
+	lua_pushcfunction(L, module_check);
+	lua_setfield(L, -2, "check");
 	lua_pushcfunction(L, module_open);
 	lua_setfield(L, -2, "open");
 	return 1;

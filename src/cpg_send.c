@@ -27,10 +27,14 @@ static bool enter_window(cpg *c)
 	return true;
 }
 
+/* The reader's thread does so, too: below nothing the window would be closed for ever. */
 static void leave_window(cpg *c)
 {
-	if (atomic_load_explicit(&c->in_flight, memory_order_relaxed) > 0) {
-		atomic_fetch_sub_explicit(&c->in_flight, 1, memory_order_relaxed);
+	uint32_t count = atomic_load_explicit(&c->in_flight, memory_order_relaxed);
+
+	while (count > 0 &&
+		!atomic_compare_exchange_weak_explicit(
+			&c->in_flight, &count, count - 1, memory_order_relaxed, memory_order_relaxed)) {
 	}
 }
 

@@ -421,7 +421,10 @@ static int method_fetch(lua_State *L)
 		return handle_fail(L, h, "fetch from", why);
 	}
 	(void)waiting_readable(L, fetched_descriptor(h), false, seconds);
-	/* A hook may have closed it meanwhile. */
+	/* A hook may have closed it meanwhile, or have come back as a fork, whose parent goes on with what is there. */
+	if (h->owner != process_id()) {
+		return handle_fail(L, h, "fetch from", &FAILURE_WRONG_PROCESS);
+	}
 	if (h->state == HANDLE_OPEN) {
 		fetch_within_limit(h);
 	}

@@ -102,6 +102,10 @@ void doorbell_accept(doorbell *b)
 	int connection = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (connection < 0) {
+		/* One that cannot be accepted now waits on, and would be told of again and again. */
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+			stop_listening(b);
+		}
 		return;
 	}
 	if (!is_own(connection)) {

@@ -78,3 +78,12 @@ void field_push(lua_State *L, const char *name)
 	lua_pushstring(L, name);
 	lua_rawget(L, 1);
 }
+
+void field_push_at(lua_State *L, int index, const field *f)
+{
+	lua_pushstring(L, f->name);
+	lua_rawget(L, index);
+	if (!lua_isnil(L, -1)) {
+		f->check(L, lua_gettop(L), f->name);
+	}
+}

@@ -29,4 +29,10 @@ void fields_check_optional(lua_State *L, const field *fields);
 /* Pushes the value of a field that fields_check has seen: one behind a metatable it has not. [-0, +1, m] */
 void field_push(lua_State *L, const char *name);
 
+/*
+ * Pushes the value of a field of the table at that index, nil or one that passes the field's check: since fields_check
+ * saw it, a finalizer may have put another one there. [-0, +1, v]
+ */
+void field_push_at(lua_State *L, int index, const field *f);
+
 #endif

@@ -1,5 +1,6 @@
 #include "handle.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -8,6 +9,7 @@
 #include "address.h"
 #include "call.h"
 #include "delivery.h"
+#include "field.h"
 #include "process.h"
 #include "reader.h"
 #include "tables.h"
@@ -70,14 +72,14 @@ static const failure failure_impostor = {"access",
 	"the socket of that name belongs to a program of another user than root and this one, and Corosync's must not: is "
 	"corosync running? (if it runs as another user, name that one by the field daemon_user)"};
 
-/* Whose the daemon must be. [-0, +0, -] */
+/* Whose the daemon must be. [-0, +0, v] */
 static uid_t daemon_user(lua_State *L, int handlers)
 {
+	static const field f = {"daemon_user", field_check_user};
 	uid_t user = NO_USER;
 
-	lua_pushliteral(L, "daemon_user");
-	lua_rawget(L, handlers);
-	if (lua_isnumber(L, -1)) {
+	field_push_at(L, handlers, &f);
+	if (!lua_isnil(L, -1)) {
 		user = (uid_t)lua_tonumber(L, -1);
 	}
 	lua_pop(L, 1);
@@ -173,11 +175,18 @@ void handle_finalize(handle *h)
 	}
 }
 
-static const failure *unopened(cs_error_t error)
+/* What this process lacks, the libraries tell in errno alone. */
+static bool lacks_resources(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
+
+static const failure *unopened(cs_error_t error, int system_error)
 {
 	switch (error) {
 	case CS_ERR_LIBRARY:
-	case CS_ERR_NOT_EXIST: return &FAILURE_UNREACHABLE;
+	case CS_ERR_NOT_EXIST:
+		return lacks_resources(system_error) ? failure_of(CS_ERR_NO_RESOURCES) : &FAILURE_UNREACHABLE;
 	case CS_ERR_ACCESS: return &FAILURE_NOT_ALLOWED;
 	default: return failure_of(error);
 	}
@@ -186,11 +195,12 @@ static const failure *unopened(cs_error_t error)
 int handle_open_failed(lua_State *L, handle *h, cs_error_t error)
 {
 	const failure *why = h->reason;
+	int system_error = errno;
 
 	/* Who is to try again must not have the connection until the collector comes. */
 	handle_finalize(h);
 	if (why == NULL) {
-		why = unopened(error);
+		why = unopened(error, system_error);
 	}
 	lua_pushfstring(L, "reach Corosync's %s service", h->class->service);
 	return failure_push(L, why);

@@ -36,10 +36,12 @@ static void check_full(lua_State *L, int index, const char *name)
 	}
 }
 
+enum { AFTER_FIELD, FULL_FIELD, LIMIT_FIELD };
+
 static const field fields[] = {
-	{"after", check_after},
-	{"full", check_full},
-	{"limit", check_limit},
+	[AFTER_FIELD] = {"after", check_after},
+	[FULL_FIELD] = {"full", check_full},
+	[LIMIT_FIELD] = {"limit", check_limit},
 	{NULL, NULL},
 };
 
@@ -52,27 +54,21 @@ void reader_field_check(lua_State *L, int index, const char *name)
 	}
 }
 
-static void push(lua_State *L, int index, const char *name)
-{
-	lua_pushstring(L, name);
-	lua_rawget(L, index);
-}
-
 bool reader_field_get(lua_State *L, int index, reader_options *options)
 {
 	*options = (reader_options){.after = AFTER, .limit = LIMIT};
 	if (!lua_istable(L, index)) {
 		return lua_toboolean(L, index);
 	}
-	push(L, index, "after");
-	push(L, index, "limit");
-	push(L, index, "full");
-	if (!lua_isnil(L, -3)) {
-		options->after = (double)lua_tonumber(L, -3);
+	field_push_at(L, index, &fields[AFTER_FIELD]);
+	if (!lua_isnil(L, -1)) {
+		options->after = (double)lua_tonumber(L, -1);
 	}
-	if (!lua_isnil(L, -2)) {
-		options->limit = (size_t)lua_tonumber(L, -2);
+	field_push_at(L, index, &fields[LIMIT_FIELD]);
+	if (!lua_isnil(L, -1)) {
+		options->limit = (size_t)lua_tonumber(L, -1);
 	}
+	field_push_at(L, index, &fields[FULL_FIELD]);
 	options->stops = !lua_isnil(L, -1) && strcmp(lua_tostring(L, -1), "stop") == 0;
 	lua_pop(L, 3);
 	return true;

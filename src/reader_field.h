@@ -7,7 +7,7 @@
 /* For the list of fields. Raises for anything else. [-0, +0, v] */
 void reader_field_check(lua_State *L, int index, const char *name);
 
-/* What the value at that index, which was checked, asks for; false if it asks for no reader. [-0, +0, m] */
+/* What the value at that index, a boolean, table or nil, asks for; false if it asks for no reader. [-0, +0, v] */
 bool reader_field_get(lua_State *L, int index, reader_options *options);
 
 #endif

@@ -1,5 +1,6 @@
 -- A script's handlers: plain functions in a table, or the methods of a class.
 local caller = require "corosync.caller"
+local core = require "corosync.binding"
 local is_near = require "corosync.spelling"
 local quoted = require "corosync.quoted"
 local traceback = require "corosync.traceback"
@@ -56,20 +57,17 @@ local function misspelt(class)
   end
 end
 
--- Raises for what corosync.group must not be given.
-function handlers.check(given)
-  if type(given) ~= "table" then
-    refuse("table expected, got %s", type(given))
-  elseif handlers.is_class(given) then
-    if given.settle ~= nil and type(given.settle) ~= "number" then
-      refuse("field 'settle': number expected, got %s", type(given.settle))
-    end
-    local name, meant = misspelt(given)
-    if name then
-      refuse("method '%s': did you mean '%s'?", name, meant)
-    end
-    return
+local function check_class(class)
+  if class.settle ~= nil and type(class.settle) ~= "number" then
+    refuse("field 'settle': number expected, got %s", type(class.settle))
   end
+  local name, meant = misspelt(class)
+  if name then
+    refuse("method '%s': did you mean '%s'?", name, meant)
+  end
+end
+
+local function check_fields(given)
   for name, value in pairs(given) do
     if not KNOWN[name] then
       refuse("unknown field '%s'%s", tostring(name), guess(tostring(name)))
@@ -77,6 +75,39 @@ function handlers.check(given)
       refuse("field '%s': %s expected, got %s", name, KNOWN[name], type(value))
     end
   end
+end
+
+-- What a script gave for an option, or nil; a class may have a method of that name.
+local function option(given, name)
+  local value = given[name]
+  return KNOWN[name]:find(type(value), 1, true) and value or nil
+end
+
+-- Now, and not when the group is activated, perhaps much later and elsewhere.
+local function check_options(given)
+  local options = {}
+  for _, name in ipairs(OPTIONS) do
+    options[name] = option(given, name)
+  end
+  local ok, problem = pcall(core.cpg.check, options)
+  local why = not ok and tostring(problem):match "^bad argument .-%((.*)%)$"
+  if why then
+    refuse("%s", why)
+  elseif not ok then
+    error(problem, 0)
+  end
+end
+
+-- Raises for what corosync.group must not be given.
+function handlers.check(given)
+  if type(given) ~= "table" then
+    refuse("table expected, got %s", type(given))
+  elseif handlers.is_class(given) then
+    check_class(given)
+  else
+    check_fields(given)
+  end
+  check_options(given)
 end
 
 -- The script's function of that name, to be called without the group; or nil.
@@ -149,10 +180,8 @@ local function wrapped(group, own)
   return outer
 end
 
--- What the script gave for an option, or nil; a class may have a method of that name.
 function handlers.option(group, name)
-  local value = group._handlers[name]
-  return KNOWN[name]:find(type(value), 1, true) and value or nil
+  return option(group._handlers, name)
 end
 
 local function set_options(group, own)

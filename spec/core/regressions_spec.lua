@@ -15,19 +15,28 @@ end
 
 after_each(handles.close_all)
 
+-- Lua 5.1 and LuaJIT finalize no tables.
+local function finalized(finalizer)
+  if newproxy then
+    getmetatable(newproxy(true)).__gc = finalizer
+  else
+    setmetatable({}, { __gc = finalizer })
+  end
+end
+
+-- What a program of its own, with few descriptors, prints.
+local function run_with_descriptors(limit, program)
+  local lua = os.getenv("LUA"):match "%S+$"
+  local pipe = assert(io.popen(("ulimit -n %d; exec %s -e '%s' 2>&1"):format(limit, lua, program)))
+  local out = pipe:read "*a"
+  pipe:close()
+  return out
+end
+
 -- A new coroutine's stack grows within receive, where the collector then finds it has work to do: finalizers strike
 -- between the look at the queue and the making of the values, if anything can.
 describe("a finalizer that strikes within receive", function()
   local acting, busy
-
-  -- Lua 5.1 and LuaJIT finalize no tables.
-  local function finalized(finalizer)
-    if newproxy then
-      getmetatable(newproxy(true)).__gc = finalizer
-    else
-      setmetatable({}, { __gc = finalizer })
-    end
-  end
 
   local function litter(act)
     finalized(function()
@@ -264,4 +273,95 @@ it("several descriptors are not waited for without end when the time is no numbe
   local several = require("corosync.core").gather(member():fd())
   assert.has_error(function() several:wait(0 / 0) end)
   several:close()
+end)
+
+describe("a finalizer that changes the table while open reads it", function()
+  local acting
+
+  local function litter(act)
+    finalized(function()
+      if acting then
+        act()
+        litter(act)
+      end
+    end)
+  end
+
+  local function try_with(given, act)
+    acting = true
+    litter(act)
+    local ok, handle = pcall(cpg.open, given)
+    acting = false
+    if ok and handle then
+      handle:close()
+    end
+    return ok, handle
+  end
+
+  after_each(function()
+    acting = false
+    collectgarbage("setpause", 200)
+    collectgarbage("setstepmul", 200)
+  end)
+
+  local changes = {
+    previous = function(given) given.previous = {} end,
+    window = function(given) given.window = 1e300 end,
+    daemon_user = function(given) given.daemon_user = -1 end,
+    ["the reader's full"] = function(given) given.reader.full = {} end,
+    ["the reader's limit"] = function(given) given.reader.limit = "x" end,
+  }
+  for name, change in pairs(changes) do
+    it("is seen, or comes too late: " .. name, function()
+      local earlier = open()
+      collectgarbage("setpause", 0)
+      collectgarbage("setstepmul", 1000000)
+      for i = 1, 100 do
+        for _ = 1, i % 7 do local _ = { tostring(i) } end -- the collector is elsewhere each time
+        local given = { previous = earlier, window = 5, daemon_user = 0, reader = { full = "stop", limit = 1000 } }
+        local ok, problem = try_with(given, function() change(given) end)
+        if not ok then
+          assert.matches("field '" .. name:match "%S+$" .. "' is a", problem)
+        end
+      end
+    end)
+  end
+end)
+
+it("too few descriptors to open a connection are told as what they are", function()
+  local out = run_with_descriptors(40, [[
+    local cpg = require "corosync.cpg"
+    local files, file = {}, io.open "/dev/null"
+    while file do files[#files + 1], file = file, io.open "/dev/null" end
+    print(cpg.open {})]])
+  assert.matches("^nil%s+cannot reach Corosync's cpg service: no resources left: .*%s+no_resources\n$", out)
+end)
+
+it("a hook that forks within fetch leaves the events to the parent", function()
+  local handle = member()
+  handle:wait(1)
+  while handle:receive() do handle:wait(0.1) end
+  local pid, calls = nil, 0
+  local function fork_in_fetch()
+    calls = calls + 1
+    if calls == 2 then -- the first is that of fetch itself
+      debug.sethook()
+      pid = process.fork_here()
+      if pid ~= 0 then
+        assert(handle:send "for the parent")
+        handle:wait(1)
+      end
+    end
+  end
+  process.alarm_every(0.05)
+  debug.sethook(fork_in_fetch, "c")
+  local fetched, _, code = handle:fetch(1)
+  debug.sethook()
+  process.alarm_every(0)
+  if pid == 0 then
+    process.become(fetched == nil and code == "wrong_process")
+  end
+  assert.equal(0, process.wait(pid))
+  assert.is_true(fetched)
+  assert.equal("for the parent", (select(3, handle:receive())))
 end)

@@ -260,6 +260,30 @@ describe("the waker", function()
     assert.has_error(function() waker:watch(1) end)
   end)
 
+  -- Another program, of which all descriptors are used when a client of its socket comes.
+  it("does not spin when it has no descriptor left for a client", function()
+    local program = [[
+      local core, uv = require "corosync.core", require "luv"
+      local handle = assert(core.cpg.open {})
+      local watch = assert(assert(core.waker()):watch(handle:fd(), "/tmp"))
+      local path, client, said = watch:path(), uv.new_pipe(false), "nothing"
+      uv.run "nowait"
+      local files, file = {}, io.open "/dev/null"
+      while file do files[#files + 1], file = file, io.open "/dev/null" end
+      files[#files]:close() -- for the socket of the client
+      client:connect(path, function(problem) said = problem or "connected" end)
+      uv.run "nowait"
+      local used = os.clock()
+      handle:wait(1)
+      client:read_start(function(problem) said = said .. " " .. tostring(problem) client:close() end)
+      uv.run()
+      print(said, os.clock() - used < 0.5)
+    ]]
+    local pipe = assert(io.popen(("ulimit -n 64; exec %s -e '%s' 2>&1"):format(os.getenv("LUA"):match "%S+$", program)))
+    assert.matches("^connected [^\n]*%s+true\n$", pipe:read "*a")
+    pipe:close()
+  end)
+
   it("is left alone by a fork", function()
     local waker = open_waker()
     local handle = member()

@@ -150,6 +150,30 @@ describe("a group in nginx", function()
     assert_same_order(heard)
   end)
 
+  for how, env in pairs { ["a helper thread"] = {}, ["looks at times"] = { SPEC_POLL = "0.01" } } do
+    it("has handlers that send more than may be on the way, with " .. how, function()
+      app = start(1, env)
+      local pids = app:children()
+      assert.equal("sent", app:request "8090/send?text=do%20burst") -- both workers do
+      for _, pid in ipairs(pids) do app:says("^" .. pid .. " message %S+ burst 600$", 2) end
+      local heard = sequences(app, "last", { { app, pids[1] }, { app, pids[2] } })
+      assert.equal(1202, #heard[1])
+      assert.same(heard[1], heard[2])
+      assert.same({}, app:find "%[warn%].*")
+    end)
+  end
+
+  it("sends from requests more than may be on the way while a handler waits", function()
+    app = start(1)
+    assert.equal("sent", app:request "8090/send?text=do%20rest")
+    assert.equal("sent", app:request "8090/send?count=600&text=meanwhile")
+    assert.same({}, app:find "message %S+ do rest")
+    local pids = app:children()
+    local heard = sequences(app, "last", { { app, pids[1] }, { app, pids[2] } })
+    assert.equal(602, #heard[1])
+    assert.same(heard[1], heard[2])
+  end)
+
   it("rests when nothing happens", function()
     app = start(1)
     local pids, before = app:children(), {}

@@ -81,9 +81,14 @@ local function run(group)
   return handed_over
 end
 
--- No handler's error comes here. But a group without a light thread would be a member that hears nothing.
+-- No handler's error comes here. But a group without a light thread would be a member that hears nothing. What raises
+-- again at each try is told once.
 local function recover(group, problem)
-  group:_lose(problem)
+  if group._lost then
+    group:_disconnect()
+  else
+    group:_lose(problem)
+  end
   retry_later(group)
 end
 

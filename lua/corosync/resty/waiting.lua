@@ -6,6 +6,7 @@ local semaphore = require "ngx.semaphore"
 
 local POLL = 0.01 -- seconds between looks where no thread can wait
 local DAY = 86400 -- seconds
+local TICK = 0.001 -- seconds: nginx counts no less, and warns of each ngx.sleep(0)
 local MAY_WAIT = { rewrite = true, access = true, content = true, timer = true, server_rewrite = true,
   preread = true, ssl_cert = true, ssl_client_hello = true, ssl_session_fetch = true }
 
@@ -27,14 +28,22 @@ end
 local light = { patience = 0 }
 waiting.loop = light
 
--- Nor is anything tried for long that is no longer wanted.
+-- Nor is anything tried for long that is no longer wanted. What has come is moved out of Corosync's way, since the
+-- light thread that handles it may be in the very handler that waits here, or in another that does.
 function light.pause(group, seconds)
   local unwanted = not group._wanted and group._state == "idle" or group._leave_by and now() >= group._leave_by
   if unwanted or not waiting.is_allowed() then
     return nil
   end
-  ngx.sleep(seconds)
-  return true
+  ngx.sleep(math.max(seconds, TICK))
+  if not group._handle then
+    return false
+  end
+  local queued, message, code = group._handle:fetch()
+  if queued then
+    waiting.nudge(group)
+  end
+  return queued, message, code
 end
 
 function light.watch()

@@ -42,6 +42,11 @@ local act = {
   socket = function() assert(ask_own_server()) end,
   dict = function() ngx.shared.counts:incr("messages", 1, 0) end,
   raise = function() error "as asked" end,
+  rest = function() ngx.sleep(2) end,
+  -- More than may be on their way at once.
+  burst = function()
+    for i = 1, 600 do assert(app.group:send_message("burst " .. i)) end
+  end,
 }
 
 local handlers = {
