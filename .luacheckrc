@@ -20,6 +20,6 @@ files["examples/demo/story.lua"] = {
   read_globals = { "partition", "heal", "kill", "kill_host", "pause", "resume", "restart", "wait_for", "write", "output",
     "stop", "nodes", "quiet" },
 }
-files["lua/cpgrun"] = { globals = { "group", "arg" } }
+files["lua/cpgrun"] = { globals = { "arg" } }
 files["spec"] = { std = "+busted" }
 files["rockspec"] = { std = "+rockspec" }

@@ -188,6 +188,16 @@ describe("--handler-timeout", function()
     }, "local old = coroutine.wrap(function() while true do pcall(function() while true do end end) end end)\n")
   end)
 
+  it("is not lost in a coroutine's end, after which little or nothing comes", function()
+    local text = stopped("ends", {
+      "function() coroutine.resume(coroutine.create(function() while true do end end)) end",
+      "function() return coroutine.resume(coroutine.create(function()\nwhile true do end end)) end",
+      "function() pcall(coroutine.wrap(function() pcall(function() while true do end end) end)) print 'goes on' end",
+    })
+    assert.matches("ends.lua:3: stopped", text)
+    assert.not_matches("goes on", text)
+  end)
+
   it("counts for each event, and for handlers of the script's own groups", function()
     local it = cpgrun("events", [[
       local corosync, now = require "corosync", require("corosync.binding").now
@@ -283,7 +293,8 @@ describe("slow handlers", function()
 
   local SLOW = [[
     local now = require("corosync.binding").now
-    local seen, lags = 0, 0
+    local seen = 0
+    group = "the script's own" -- which is nothing to the host
     function config_change() end
     function lagged(seconds, events, bytes) print("lagged", seconds > 1, events > 100, bytes > 100000) end
     function disconnected(reason) print("disconnected", reason:match "its handlers lag") end

@@ -286,7 +286,7 @@ end
 -- ---- the whole ----
 
 local function host_argv(chosen, facts)
-  local argv = { facts.program, "--group", ("check-%d"):format(chosen.seed), chosen.script }
+  local argv = { facts.program, ("--group=check-%d"):format(chosen.seed), "--", chosen.script }
   for _, argument in ipairs(chosen.arguments) do
     argv[#argv + 1] = argument
   end

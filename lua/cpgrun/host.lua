@@ -38,6 +38,7 @@ end
 -- The group comes back by itself. It does not when it was leaving, or the script leaves it now; nor when it has left
 -- because handlers lag, or cannot come back, which are ends.
 local function on_disconnected(state, reason)
+  local group = state.group
   local comes_back, ended_by = group:is_active(), group._ended_by
   state.lost, state.away = state.greeted, { since = core.now() }
   call("disconnected", reason)
@@ -57,7 +58,7 @@ local function config_change(state)
   return function(members, left, joined)
     if state.lost then
       state.lost = false
-      log.info("joined group %s again", quoted(group.name))
+      log.info("joined group %s again", quoted(state.group.name))
     end
     return tell(members, left, joined)
   end
@@ -72,8 +73,8 @@ local function lagged(state)
     local now = core.now()
     if seconds >= LAG_TOLD and now >= (state.next_lag or 0) then
       state.next_lag = now + LAG_PAUSE
-      log.warning("handlers of group %s lag: %d events (%.1f MB) waited, the oldest for %.1f s", quoted(group.name),
-        events, bytes / 1e6, seconds)
+      log.warning("handlers of group %s lag: %d events (%.1f MB) waited, the oldest for %.1f s",
+        quoted(state.group.name), events, bytes / 1e6, seconds)
     end
     return tell(seconds, events, bytes)
   end
@@ -366,7 +367,8 @@ return function(chosen, facts)
   end
   local group_handlers = handlers(state, chosen)
   local group = corosync.group(chosen.group or "unnamed", group_handlers)
-  _G.group = group
+  -- The host's own, and the script's global, which a script may overwrite.
+  state.group, _G.group = group, group
   local ok, message = prepare(group, group_handlers, chosen)
   if ok then
     ok, message = drop_privileges(group, chosen, facts)

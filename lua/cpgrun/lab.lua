@@ -20,15 +20,17 @@ local HELP = [[
 
 local PASSED_ON = { "group", "handler_timeout", "log_level", "reader_full", "reader_limit", "user", "watchdog" }
 
--- The program for one node: this one, without what concerns the lab.
+-- The program for one node: this one, without what concerns the lab. Names may look like options.
 local function host_argv(chosen, facts)
   local argv = { facts.program }
   for _, name in ipairs(PASSED_ON) do
-    if chosen[name] then
-      argv[#argv + 1] = "--" .. name:gsub("_", "-")
-      argv[#argv + 1] = type(chosen[name]) == "number" and ("%.14g"):format(chosen[name]) or chosen[name]
+    local value = chosen[name]
+    if value then
+      local word = type(value) == "number" and ("%.17g"):format(value) or value
+      argv[#argv + 1] = ("--%s=%s"):format(name:gsub("_", "-"), word)
     end
   end
+  argv[#argv + 1] = "--"
   argv[#argv + 1] = chosen.script
   for _, argument in ipairs(chosen.arguments) do
     argv[#argv + 1] = argument

@@ -84,6 +84,15 @@ describe("cpgrun --lab", function()
     assert.equal(1, #it.errors)
   end)
 
+  it("gives its nodes what it was given, whatever that looks like", function()
+    local script = file("given.lua", [[
+      function config_change() end
+      function started() print(group.name, arg[1]) require("corosync").loop.stop() end]])
+    local it = program.start("cpgrun", "--lab", "1", "--group=-x", "--reader-limit", "100000G", "--", script, "--lab")
+    line(it, "^1| %-x\t%-%-lab$", 20)
+    ended(it, 0)
+  end)
+
   it("ends by itself when no script can run", function()
     local it = lab(2, "error 'not today'")
     ended(it, 1)

@@ -17,6 +17,7 @@ typedef struct limit {
 	double seconds;
 	double deadline; /* 0 when no function of the script runs */
 	double looked;
+	lua_State *runner; /* in which the function was called, while one runs */
 	char place[LUA_IDSIZE + 32]; /* where it was struck first: later it is where the script went on with the error */
 	size_t length;
 	char libraries[]; /* how the sources' names of our own Lua begin */
@@ -57,15 +58,28 @@ static void look_after(lua_State *L, int instructions)
 	}
 }
 
-static int strike(lua_State *L, limit *l)
+/* [-0, +1, m] */
+static void push_message(lua_State *L, const limit *l)
 {
-	if (l->place[0] == '\0') {
-		luaL_where(L, 0);
-		(void)snprintf(l->place, sizeof l->place, "%s", lua_tostring(L, -1));
-	}
 	lua_pushstring(L, l->place);
 	lua_pushfstring(L, "stopped, since it has run for more than %f s (--handler-timeout)", (lua_Number)l->seconds);
 	lua_concat(L, 2);
+}
+
+static bool has_struck(const limit *l)
+{
+	return l->place[0] != '\0';
+}
+
+static int strike(lua_State *L, limit *l)
+{
+	if (!has_struck(l)) {
+		luaL_where(L, 0);
+		(void)snprintf(l->place, sizeof l->place, "%s", lua_tostring(L, -1));
+	}
+	/* In a coroutine the error ends that alone: whoever has resumed it must not go on. */
+	look_after(l->runner, 1);
+	push_message(L, l);
 	return lua_error(L);
 }
 
@@ -88,6 +102,11 @@ static void look(lua_State *L, lua_Debug *activation)
 	}
 }
 
+typedef struct frame {
+	double began, outer;
+	lua_State *runner;
+} frame;
+
 static void set_deadline(limit *l, double deadline, double now)
 {
 	l->deadline = deadline;
@@ -95,37 +114,52 @@ static void set_deadline(limit *l, double deadline, double now)
 	l->place[0] = '\0';
 }
 
-void limit_enter(lua_State *L, limit_frame *frame)
+static void enter(lua_State *L, limit *l, frame *f)
 {
-	limit *l = find(L);
-
-	frame->began = clock_seconds();
-	frame->outer = l->deadline;
-	set_deadline(l, frame->began + l->seconds, frame->began);
+	f->began = clock_seconds();
+	f->outer = l->deadline;
+	f->runner = l->runner;
+	l->runner = L;
+	set_deadline(l, f->began + l->seconds, f->began);
 	look_after(L, FEWEST);
 }
 
-void limit_leave(lua_State *L, const limit_frame *frame)
+static void leave(lua_State *L, limit *l, const frame *f)
 {
-	limit *l = find(L);
 	double now = clock_seconds();
 
-	set_deadline(l, frame->outer == 0 ? 0 : frame->outer + now - frame->began, now);
+	l->runner = f->runner;
+	set_deadline(l, f->outer == 0 ? 0 : f->outer + now - f->began, now);
 	/* Who calls others in turn, each of them short, may never be the one that is looked at. */
 	look_after(L, l->deadline != 0 && now > l->deadline ? 1 : FEWEST);
 }
 
+int limit_pcall(lua_State *L, int arguments, int results, int handler)
+{
+	limit *l = find(L);
+	int function = lua_gettop(L) - arguments, status;
+	frame f;
+
+	enter(L, l, &f);
+	status = lua_pcall(L, arguments, results, handler);
+	/* What was struck in a coroutine may have been the last that it did. */
+	if (status == 0 && has_struck(l)) {
+		lua_settop(L, function - 1);
+		push_message(L, l);
+		status = LUA_ERRRUN;
+	}
+	leave(L, l, &f);
+	return status;
+}
+
 static int call(lua_State *L)
 {
-	limit_frame frame;
 	int status;
 
 	luaL_checkany(L, 1);
 	lua_pushcfunction(L, compat_traceback);
 	lua_insert(L, 1);
-	limit_enter(L, &frame);
-	status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 1);
-	limit_leave(L, &frame);
+	status = limit_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 1);
 	lua_pushboolean(L, status == 0);
 	lua_replace(L, 1);
 	return lua_gettop(L);

@@ -2,8 +2,8 @@
  * A limit to the time that a function of the script may take. A count hook looks at the clock, and raises an error when
  * the time is over; and again at the script's next instruction, until the error has left the script, whatever that
  * catches. Our own Lua, on which the script stands, is never interrupted: the error comes when it has returned to the
- * script. C functions that do not return, finalizers and message handlers of xpcall are out of its reach: Lua calls no
- * hook there.
+ * script. C functions that do not return, finalizers, message handlers of xpcall, and what closes the
+ * variables of a coroutine that was stopped are out of its reach: Lua calls no hook there.
  */
 #ifndef CPGRUN_LIMIT_H
 #define CPGRUN_LIMIT_H
@@ -18,15 +18,10 @@
  */
 int limit_open(lua_State *L);
 
-typedef struct limit_frame {
-	double began, outer;
-} limit_frame;
-
 /*
- * Around a protected call of a script's function from C, where there is a limit. One within another does not count for
- * that. [-0, +0, -]
+ * Calls a function of the script as lua_pcall does, where there is a limit. One within another does not count for that.
+ * [-(arguments + 1), +(results|1), -]
  */
-void limit_enter(lua_State *L, limit_frame *frame);
-void limit_leave(lua_State *L, const limit_frame *frame);
+int limit_pcall(lua_State *L, int arguments, int results, int handler);
 
 #endif

@@ -114,14 +114,10 @@ static int call_back(lua_State *L, int arguments, int results, int flags)
 /* The same where a script's functions have a limit. */
 static int call_back_limited(lua_State *L, int arguments, int results, int flags)
 {
-	int function = insert_traceback(L, arguments), status;
-	limit_frame frame;
+	int function = insert_traceback(L, arguments);
 
 	(void)flags;
-	limit_enter(L, &frame);
-	status = lua_pcall(L, arguments, results, function);
-	limit_leave(L, &frame);
-	return called_back(L, function, results, status);
+	return called_back(L, function, results, limit_pcall(L, arguments, results, function));
 }
 
 static int set_limit(lua_State *L)
