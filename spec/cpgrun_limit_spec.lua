@@ -324,6 +324,13 @@ describe("slow handlers", function()
     return slow
   end
 
+  it("are told of while they have not returned", function()
+    local slow = flooded()
+    complaint(slow, "warning: handlers of group 'slow' lag: %d+ events %(%d+%.%d MB%) wait, the oldest for 1%.%d s$")
+    assert.same({ "asleep" }, slow.lines)
+    assert.same({ 0, 0 }, { slow:wait(20) })
+  end)
+
   it("are told of, and nothing is lost", function()
     local slow = flooded()
     assert.same({ 0, 0 }, { slow:wait(20) })

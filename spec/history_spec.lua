@@ -494,8 +494,10 @@ end)
 
 describe("a history", function()
   it("that is none is refused, with the place", function()
-    local parsed, message = history.parse("group g\nnonsense\n", "file")
+    local parsed, message, code = history.parse("group g\nnonsense\n", "file")
     assert.is_nil(parsed)
+    assert.equal("invalid", code)
+    assert.equal("unreadable", (select(3, history.check { "/nonexistent" })))
     assert.equal("file:2: this is no event: nonsense", message)
     for _, lists in ipairs { "1:10 1:10 -", "1:10, - -", "1:10 - 1:10=join,,", "x - -" } do
       local line = "config 1:10 " .. lists
@@ -511,7 +513,7 @@ describe("a history", function()
     for _, lines in ipairs { "answer 1 true\n", "send 1 1:0a\nanswer 1 timeout\nanswer 1 true\n" } do
       assert.matches("this is no answer to a send", (select(2, history.parse(lines, "file"))))
     end
-    assert.same({ n = 2, nil, "there is no history to judge" }, { n = 2, history.check {} })
+    assert.same({ n = 2, nil, "there is no history to judge", "not_exist" }, { n = 2, history.check {} })
     assert.has_error(function() history.judge {} end,
       "bad argument #1 to 'judge' (histories: a table with one or more expected)")
     assert.is_nil((history.check { "/nonexistent" }))

@@ -15,12 +15,17 @@
 #include "tables.h"
 #include "thread.h"
 #include "waiting.h"
+#include "watchdog.h"
 
 /* Corosync's libraries put a buffer of 1 MiB on the stack of who dispatches. */
 #define STACK_SIZE ((size_t)2 * 1024 * 1024)
 
 /* Between tries to give up: nothing tells when Corosync will take the request. */
 #define RETRY_MILLISECONDS 100
+
+/* Between two words about handlers that lag; and how often it looks whether they do, when no more events come. */
+#define TELL_PAUSE 10.0 /* seconds */
+#define LAG_MILLISECONDS 500
 
 /* How often it looks for the other thread before it takes over, but at most once a millisecond. */
 #define LOOKS 4
@@ -56,7 +61,8 @@ struct reader {
 	uint64_t turns; /* how often the other thread was there and kept up, */
 	uint64_t seen;  /* and how often it had been when looked last */
 	bool full;
-	bool told;            /* that handlers lag with what waits now */
+	bool told;            /* to Lua: that handlers lag with what waits now */
+	double warn_at;       /* when the watchdog may say so again */
 	const failure *ended; /* why no event comes after those in the queue */
 };
 
@@ -67,6 +73,18 @@ static size_t room(const reader *r)
 	size_t waiting = queue_length(&r->queue) + atomic_load_explicit(&r->handed, memory_order_relaxed);
 
 	return waiting < r->options.limit ? r->options.limit - waiting : 0;
+}
+
+/* Lua hears of it when the handler has returned, which may be never. */
+static void warn(reader *r)
+{
+	double now = clock_seconds();
+	watchdog_lag lag = {now - r->since, r->queue.count, queue_length(&r->queue), room(r) == 0};
+
+	if ((now >= r->warn_at || (lag.is_full && !r->options.stops)) &&
+		watchdog_tell_lag(r->handle->watchdog, r->handle, &lag)) {
+		r->warn_at = now + TELL_PAUSE;
+	}
 }
 
 static duty meet_limit(reader *r)
@@ -93,6 +111,7 @@ static duty take(reader *r, duty present)
 		reader_lose(r, why);
 		present = ENDED;
 	} else if (r->ended == NULL) {
+		warn(r);
 		present = room(r) == 0 ? meet_limit(r) : TAKING;
 	}
 	if (is_first && (queue_length(&r->queue) > 0 || r->ended != NULL)) {
@@ -147,6 +166,20 @@ static duty look(reader *r, duty present)
 	return present;
 }
 
+/* Nothing more has come meanwhile. */
+static duty look_at_lag(reader *r)
+{
+	bool holds;
+
+	(void)pthread_mutex_lock(&r->lock);
+	holds = queue_length(&r->queue) > 0;
+	if (holds) {
+		warn(r);
+	}
+	(void)pthread_mutex_unlock(&r->lock);
+	return holds ? TAKING : STANDING_BY;
+}
+
 static duty give_up(reader *r)
 {
 	cs_error_t error;
@@ -159,13 +192,21 @@ static duty give_up(reader *r)
 	return error == CS_ERR_TRY_AGAIN ? GIVING_UP : DROPPING;
 }
 
+/* Milliseconds; -1 for ever. */
+static int longest_wait(const reader *r, duty present)
+{
+	return present == GIVING_UP                            ? RETRY_MILLISECONDS
+		: present == TAKING && r->handle->watchdog != NULL ? LAG_MILLISECONDS
+														   : -1;
+}
+
 /* True when the daemon has events. */
 static bool wait_for_events(const reader *r, duty present)
 {
 	struct pollfd descriptors[] = {{.fd = r->nudge, .events = POLLIN}, {.fd = r->handle->fd, .events = POLLIN}};
 	bool has_room = present != STOPPED;
 
-	(void)poll(descriptors, has_room ? 2 : 1, present == GIVING_UP ? RETRY_MILLISECONDS : -1);
+	(void)poll(descriptors, has_room ? 2 : 1, longest_wait(r, present));
 	if (descriptors[0].revents != 0) {
 		thread_silence(r->nudge);
 	}
@@ -192,6 +233,8 @@ static void *run(void *argument)
 			present = STANDING_BY;
 		} else if (waits && !attended) {
 			present = look(r, present);
+		} else if (!waits && present == TAKING) {
+			present = look_at_lag(r);
 		}
 		if (present == GIVING_UP) {
 			present = give_up(r);

@@ -50,25 +50,30 @@ struct watchdog {
 
 /* ---- the thread ---- */
 
-static void describe(const watchdog *w, char *to, size_t size)
+/* Appends `text` and the name, escaped, in quotes. */
+static size_t append_name(char *to, size_t size, const char *text, const char *noun, const char *name, size_t length)
 {
-	size_t used = (size_t)snprintf(to, size, "%s: %s", w->class->service, w->what), i;
+	size_t used = (size_t)snprintf(to, size, "%s %s '", text, noun), i;
 
-	if (w->length > 0) {
-		used += (size_t)snprintf(to + used, size - used, " of %s '", w->class->noun);
-	}
-	for (i = 0; i < w->length; i++) {
+	for (i = 0; i < length; i++) {
 		char shown[FAILURE_SHOWN];
-		failure_show_byte(shown, w->subject[i]);
+		failure_show_byte(shown, name[i]);
 		used += (size_t)snprintf(to + used, size - used, "%s", shown);
 	}
+	return used + (size_t)snprintf(to + used, size - used, "'");
+}
+
+static void describe(const watchdog *w, char *to, size_t size)
+{
+	size_t used = (size_t)snprintf(to, size, "%s: %s", w->class->service, w->what);
+
 	if (w->length > 0) {
-		(void)snprintf(to + used, size - used, "'");
+		(void)append_name(to + used, size - used, " of", w->class->noun, w->subject, w->length);
 	}
 }
 
 /* One line, in one piece, as the host's others. */
-static void say(const char *text, const char *what, double seconds, const char *hint)
+static void say(const char *text)
 {
 	char stamp[32] = "", line[sizeof(sight) + 160];
 	time_t now = time(NULL);
@@ -79,11 +84,19 @@ static void say(const char *text, const char *what, double seconds, const char *
 	if (localtime_r(&now, &local) != NULL) {
 		(void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &local);
 	}
-	length = snprintf(line, sizeof line, "%s warning: %s %s %.0f s%s\n", stamp, text, what, seconds, hint);
+	length = snprintf(line, sizeof line, "%s warning: %s\n", stamp, text);
 	/* A pipe that nobody empties must not hold this thread up, which others wait for at their end. */
 	if (length > 0 && poll(&to, 1, 0) > 0) {
 		(void)!write(STDERR_FILENO, line, (size_t)length);
 	}
+}
+
+static void say_of_call(const char *call, const char *what, double seconds, const char *hint)
+{
+	char text[sizeof(sight) + 128];
+
+	(void)snprintf(text, sizeof text, "%s %s %.0f s%s", call, what, seconds, hint);
+	say(text);
 }
 
 /* Looks at what is under way: what was so when it looked last has blocked meanwhile. */
@@ -103,7 +116,7 @@ static void look(watchdog *w, sight *last)
 	(void)pthread_mutex_unlock(&w->lock);
 	if (!is_blocked && last->told > 0) {
 		last->told = 0;
-		say(last->text, "returned after", now - last->since, "");
+		say_of_call(last->text, "returned after", now - last->since, "");
 	}
 	if (is_another) {
 		*last = next;
@@ -111,7 +124,7 @@ static void look(watchdog *w, sight *last)
 	/* Each time after twice as long. */
 	if (is_blocked && now - last->since >= 2 * last->told) {
 		last->told = now - last->since;
-		say(last->text, "has not returned for", last->told,
+		say_of_call(last->text, "has not returned for", last->told,
 			": is corosync stopped, or its ring re-forming? see its log");
 	}
 }
@@ -153,6 +166,25 @@ void watchdog_leave(watchdog *w)
 	(void)pthread_mutex_lock(&w->lock);
 	w->what = NULL;
 	(void)pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- for the threads of readers ---- */
+
+bool watchdog_tell_lag(const watchdog *w, const handle *h, const watchdog_lag *lag)
+{
+	char text[sizeof(sight) + 128];
+	size_t length = 0, used;
+	const char *name;
+
+	if (w == NULL || (lag->seconds < w->seconds && !lag->is_full)) {
+		return false;
+	}
+	name = h->class->subject(h, &length);
+	used = append_name(text, sizeof text, "handlers of", h->class->noun, name, length);
+	(void)snprintf(text + used, sizeof text - used, " lag: %zu events (%.1f MB) wait, the oldest for %.1f s%s",
+		lag->events, (double)lag->bytes / 1e6, lag->seconds, lag->is_full ? ", which is the reader's limit" : "");
+	say(text);
+	return true;
 }
 
 /* ---- its life ---- */

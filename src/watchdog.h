@@ -1,6 +1,7 @@
 /*
  * A thread that says on stderr which call into a Corosync library does not return: on a node whose daemon is stopped, or
- * whose ring does not form, some do not for as long as that lasts, and no program can put a limit to them.
+ * whose ring does not form, some do not for as long as that lasts, and no program can put a limit to them. Readers say
+ * by it how far handlers lag, since Lua can do so only when the handler has returned.
  */
 #ifndef COROSYNC_LUA_WATCHDOG_H
 #define COROSYNC_LUA_WATCHDOG_H
@@ -15,7 +16,7 @@ void watchdog_setup(lua_State *L);
 
 /*
  * Lua: watchdog(seconds) starts the thread and answers an object, or nil, message, code: "no_resources", or "exist" when
- * this Lua state has one. It watches the handles that this state opens from then on, and looks every so many seconds.
+ * this Lua state has one, be it closed. It watches the handles that this state opens from then on, and looks every so many seconds.
  *
  *   watchdog:close()  ends the thread
  */
@@ -27,5 +28,17 @@ watchdog *watchdog_of(lua_State *L);
 /* Around a call: of whose handle, what it does, to which group or key if any. Without a watchdog they do nothing. */
 void watchdog_enter(watchdog *w, const handle_class *class, const char *what, const char *subject, size_t length);
 void watchdog_leave(watchdog *w);
+
+typedef struct watchdog_lag {
+	double seconds; /* that the oldest event has waited */
+	size_t events, bytes;
+	bool is_full;
+} watchdog_lag;
+
+/*
+ * From any thread, while the handle's connection is open: tells how far its handlers lag, if that is worth a word, and
+ * answers whether it did.
+ */
+bool watchdog_tell_lag(const watchdog *w, const handle *h, const watchdog_lag *lag);
 
 #endif

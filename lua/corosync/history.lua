@@ -39,7 +39,7 @@ local history = {}
 -- @function history.record
 -- @tparam string folder where the files are made; it must be there
 -- @treturn boolean true
--- @error nil, message, code: "exists", when this process records already
+-- @error nil, message, code: "exist", when this process records already
 history.record = recorder.start
 
 --- Writes a line of the script's own into a group's history, if that is recorded: "quiet" (all that was sent should
@@ -56,7 +56,7 @@ history.note = recorder.note
 -- @tparam string text
 -- @tparam string name for messages
 -- @treturn table its events
--- @error nil, message: the line that is none
+-- @error nil, message, code: "invalid", and the line that is none
 history.parse = reader.parse
 
 --- Judges histories that belong together.
@@ -76,13 +76,13 @@ end
 local function read(path)
   local file, message = io.open(path)
   if not file then
-    return nil, message
+    return nil, message, "unreadable"
   end
   local text
   text, message = file:read "*a"
   file:close()
   if not text then
-    return nil, path .. ": " .. message
+    return nil, path .. ": " .. message, "unreadable"
   end
   return text
 end
@@ -100,19 +100,19 @@ end
 --   print(violation.rule, violation.history, violation.line, violation.text)
 -- end
 -- @treturn table report, as of `judge`
--- @error nil, message: a file that cannot be read, a line that is no event, or that there are no files
+-- @error nil, message, code: "unreadable", a file; "invalid", a line that is no event; "not_exist", there are no files
 function history.check(paths)
   if #paths == 0 then
-    return nil, "there is no history to judge"
+    return nil, "there is no history to judge", "not_exist"
   end
   local histories = {}
   for i, path in ipairs(paths) do
-    local text, message = read(path)
+    local text, message, code = read(path)
     if text then
-      histories[i], message = reader.parse(text, path)
+      histories[i], message, code = reader.parse(text, path)
     end
     if not histories[i] then
-      return nil, message
+      return nil, message, code
     end
   end
   return judge.judge(histories)

@@ -157,7 +157,7 @@ function Group:send_message(message, guarantee)
   local ok, why, code = self:wait_for(function() return is_settled(self) end, nil, "complete the join of")
   if not ok then
     return nil, why, code
-  elseif self._lost and self._state ~= "joined" then
+  elseif self._lost and self._wanted and self._state ~= "joined" then
     return failure("send to", self, self._lost, "not_connected")
   end
   return base.Group.send_message(self, message, guarantee)
@@ -181,6 +181,16 @@ function Group:members()
     return failure("list the members of", self, self._lost or "it is not connected yet", "not_connected")
   end
   return base.Group.members(self)
+end
+
+--- The group's settled view, as for @{corosync.group}.
+-- @treturn table view
+-- @error nil, message, code: "try_again", "not_joined", "not_connected"
+function Group:view()
+  if self._lost and self._wanted and self._state ~= "joined" then
+    return failure("give the view of", self, self._lost, "not_connected")
+  end
+  return base.Group.view(self)
 end
 
 -- What handles events is the group's light thread alone, so that they stay in order.

@@ -12,6 +12,7 @@ local watching = require "cpgrun.watching"
 local EPOCH = 20 -- seconds of faults, then all is made whole and judged
 local RING, VIEWS, ANSWERS, LEAVING = 60, 30, 20, 20 -- seconds for the daemons, the views, the scripts, their end
 local SILENT = 3 -- seconds to wait for answers when no script gives any
+local SPARE = 20 -- descriptors that a script may have above twice of those when it has joined
 local LINE = "^%d+%-%d+%-%d+T%d+:%d+:%d+ " -- how a host's own lines begin
 
 -- ---- the scripts ----
@@ -101,6 +102,26 @@ local function compare_answers(session)
   end
 end
 
+-- 0 where this user may not see them.
+local function count_descriptors(host)
+  local directory, count = uv.fs_scandir(("/proc/%d/fd"):format(host.process.pid)), 0
+  while directory and uv.fs_scandir_next(directory) do
+    count = count + 1
+  end
+  return count
+end
+
+-- A script may open what it likes, so this is generous: for what grows with each message or connection.
+local function note_leaks(session)
+  for node, host in session.hosts:each() do
+    local count = count_descriptors(host)
+    if count > 2 * session.descriptors + SPARE then
+      table.insert(session.leaks, ("the script on node %d has %d descriptors open when all has come to rest, and had "
+        .. "%d when it had joined"):format(node, count, session.descriptors))
+    end
+  end
+end
+
 -- Scripts that read their input are told that all is whole, and may say that they have come to rest.
 local function ask_to_settle(session)
   local hosts = session.hosts
@@ -132,6 +153,7 @@ local function settle(session)
   wait.until_true(function() return watching.agree(hosts) end, VIEWS)
   ask_to_settle(session)
   watching.mark_settled(hosts)
+  note_leaks(session)
 end
 
 -- Corosync was killed when a script was to begin: so it ends, as it should.
@@ -239,7 +261,8 @@ local function keep_words(session)
 end
 
 local function is_clean(session)
-  return #session.problems == 0 and #session.differences == 0 and #session.ends == 0 and next(session.raised) == nil
+  return #session.problems == 0 and #session.differences == 0 and #session.ends == 0 and #session.leaks == 0
+    and next(session.raised) == nil
 end
 
 -- Why a script has ended before anything was done to it; or nil.
@@ -257,6 +280,10 @@ local function start_all(session, hosts)
   end
   wait.until_true(function() return watching.agree(hosts) or failed_start(hosts) end, VIEWS)
   session.unable = session.epochs == 0 and failed_start(hosts) or nil
+  session.descriptors = 0
+  for _, host in hosts:each() do
+    session.descriptors = math.max(session.descriptors, count_descriptors(host))
+  end
   return not session.unable
 end
 
@@ -298,7 +325,7 @@ local function say(...)
 end
 
 local function tell_problems(session)
-  for _, list in ipairs { session.problems, session.differences, session.ends } do
+  for _, list in ipairs { session.problems, session.differences, session.ends, session.leaks } do
     for _, problem in ipairs(list) do
       print(problem)
     end
@@ -317,6 +344,7 @@ local function finding(session)
   found[#found + 1] = next(session.raised) and "the script has raised errors" or nil
   found[#found + 1] = session.differences[1] and "its members came to rest with different states" or nil
   found[#found + 1] = session.ends[1] and "it has not ended as it should" or nil
+  found[#found + 1] = session.leaks[1] and "it leaves descriptors open" or nil
   return "Every history can be true" .. (found[1] and ", but " .. table.concat(found, ", and ") or "") .. "."
 end
 
@@ -410,7 +438,7 @@ return function(chosen, facts)
   local function clock() return core.now() - began end
   local session = {
     cluster = cluster, folder = assert(uv.fs_mkdtemp "/tmp/cpgrun-check-XXXXXX"), argv = host_argv(chosen, facts),
-    clock = clock, log = print, problems = {}, differences = {}, ends = {}, raised = {}, figures = {},
+    clock = clock, log = print, problems = {}, differences = {}, ends = {}, leaks = {}, raised = {}, figures = {},
     exempted = {}, epochs = 0, compared = 0, next_seed = seeds_from(chosen.seed),
     faults = faults(cluster, nil, chosen.seed, clock, print),
   }

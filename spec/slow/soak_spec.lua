@@ -83,6 +83,20 @@ describe("cpgrun check", function()
     assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
   end)
 
+  it("finds descriptors that a script leaves open", function()
+    local path = program.file("leak.lua", [[
+      local kept = {}
+      function config_change() end
+      function started() require("luv").new_timer():start(10, 10, function() group:send_message "" end) end
+      function message_received() kept[#kept + 1] = assert(io.open "/dev/null") end]])
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "2", "--seed", "5", path)
+    assert.equal(1, code, out)
+    assert.matches("the script on node %d has %d%d+ descriptors open when all has come to rest, and had %d%d when it",
+      out)
+    assert.matches("Every history can be true, but it leaves descriptors open.\n", out)
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
+  end)
+
   it("says so at once when the script does not start", function()
     local began = os.time()
     local code, _, out = check(60, "--nodes", "2", "--seconds", "50", program.file("nil.lua", "config_change = x.y"))

@@ -17,7 +17,7 @@ typedef struct limit {
 	double seconds;
 	double deadline; /* 0 when no function of the script runs */
 	double looked;
-	lua_State *runner; /* in which the function was called, while one runs */
+	lua_State *runner;           /* in which the function was called, while one runs */
 	char place[LUA_IDSIZE + 32]; /* where it was struck first: later it is where the script went on with the error */
 	size_t length;
 	char libraries[]; /* how the sources' names of our own Lua begin */

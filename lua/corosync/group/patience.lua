@@ -2,6 +2,7 @@
 local core = require "corosync.binding"
 local failure = require "corosync.failure"
 local pollable = require "corosync.group.pollable"
+local quoted = require "corosync.quoted"
 
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1 -- seconds between tries
 
@@ -23,6 +24,13 @@ local function pause(group, seconds)
   return queued, message, code
 end
 
+-- What could not be done is said once, though the connection said it too.
+local function time_out(group, what, message)
+  local attempt = ("cannot %s group %s: "):format(what, quoted(group.name))
+  local why = message:sub(1, #attempt) == attempt and message:sub(#attempt + 1) or message
+  return failure(what, group, ("after %g s: %s"):format(group.timeout, why), "timeout")
+end
+
 -- Calls a method of the handle again until it answers something else than "try_again", for at most `timeout` seconds.
 function patience.try_again(group, what, message, method, ...)
   local deadline, wait, handle = now() + group.timeout, FIRST_PAUSE, group._handle
@@ -30,7 +38,7 @@ function patience.try_again(group, what, message, method, ...)
   while code == "try_again" do
     local left = deadline - now()
     if left <= 0 or left ~= left then
-      return failure(what, group, ("after %g s: %s"):format(group.timeout, message), "timeout")
+      return time_out(group, what, message)
     end
     local waited, why, failed = pause(group, math.min(wait, left))
     if waited == nil then

@@ -95,7 +95,7 @@ function reader.parse(text, name)
     local event = reader.event_of(line)
     local what = missed_of(event, seen)
     if what then
-      return nil, ("%s:%d: this is no %s: %s"):format(name, number, what, line)
+      return nil, ("%s:%d: this is no %s: %s"):format(name, number, what, line), "invalid"
     end
     event.line = number
     history.events[#history.events + 1] = event

@@ -203,7 +203,7 @@ end
 
 function recorder.start(into)
   if folder then
-    return nil, ("this process records already, in %s"):format(folder), "exists"
+    return nil, ("this process records already, in %s"):format(folder), "exist"
   end
   folder = into
   observe_all()
