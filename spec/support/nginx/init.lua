@@ -129,6 +129,10 @@ end
 
 --- Ends at once, and waits until it has.
 function Nginx:stop()
+  -- A signal that comes before it starts its workers is lost: it looks for one only after the next.
+  self:wait_for(("the nginx of node %d to have started"):format(self.node), function()
+    return self.process.exited or self:find("start worker process %d")[1]
+  end)
   if not self.process.exited then
     assert(self.process:kill "sigterm")
     self:wait_for(("the nginx of node %d to end"):format(self.node), function() return self.process.exited end, 10)
