@@ -193,6 +193,9 @@ describe("--handler-timeout", function()
       "function() coroutine.resume(coroutine.create(function() while true do end end)) end",
       "function() return coroutine.resume(coroutine.create(function()\nwhile true do end end)) end",
       "function() pcall(coroutine.wrap(function() pcall(function() while true do end end) end)) print 'goes on' end",
+      [[(loadstring or load)(string.dump(function()
+        coroutine.resume(coroutine.create(function() while true do end end))
+      end, true))]],
     })
     assert.matches("ends.lua:3: stopped", text)
     assert.not_matches("goes on", text)
@@ -330,6 +333,15 @@ describe("slow handlers", function()
     assert.same({ "asleep" }, slow.lines)
     assert.same({ 0, 0 }, { slow:wait(20) })
   end)
+
+  for _, way in ipairs { "leave", "stop" } do
+    it("are told of as soon as they meet the limit: " .. way, function()
+      local slow = flooded("--reader-limit", "100k", "--reader-full", way)
+      complaint(slow, "warning: handlers of group 'slow' lag: %d+ events %(0.1 MB%) wait, .* the reader's limit$")
+      assert.same({ "asleep" }, slow.lines)
+      assert.same({ way == "leave" and 1 or 0, 0 }, { slow:wait(20) })
+    end)
+  end
 
   it("are told of, and nothing is lost", function()
     local slow = flooded()

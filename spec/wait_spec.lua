@@ -41,12 +41,19 @@ describe("wait.until_true", function()
     signal:close()
   end)
 
+  it("ends although callbacks of the loop keep it for long again and again", function()
+    local timer = uv.new_timer()
+    timer:start(1, 1, function() uv.sleep(1100) end)
+    assert.is_false(wait.until_true(function() return false end, 1.2))
+    timer:close()
+  end)
+
   for name, call in pairs { ["plain code"] = function(action) action() end, ["a coroutine"] = in_coroutine } do
     it("does not count the time in which this process was stopped, in " .. name, function()
       call(function()
         local child = assert(process.spawn({ "sh", "-c",
           "kill -s STOP $PPID; sleep 2.5; kill -s CONT $PPID; sleep 0.5" }, {}))
-        assert.equal(0, (assert(child:wait(1.5))))
+        assert.equal(0, (assert(child:wait(2))))
       end)
     end)
   end

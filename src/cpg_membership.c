@@ -56,7 +56,9 @@ int cpg_membership_method_join(lua_State *L)
 	const failure *why = unjoinable(c, length);
 
 	if (why == NULL) {
+		reader_lock(c->handle.reader);
 		set_name(&c->group, name, length);
+		reader_unlock(c->handle.reader, false);
 		cpg_call_begin(c, "join");
 		why = handle_failure(&c->handle, cpg_join(c->handle.id, &c->group));
 		c->membership = why == NULL ? MEMBERSHIP_JOINED : MEMBERSHIP_NONE;

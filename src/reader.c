@@ -62,7 +62,8 @@ struct reader {
 	uint64_t seen;  /* and how often it had been when looked last */
 	bool full;
 	bool told;            /* to Lua: that handlers lag with what waits now */
-	double warn_at;       /* when the watchdog may say so again */
+	double warn_at;       /* when the watchdog may say so again, */
+	bool limit_told;      /* and whether it has said that the limit is met */
 	const failure *ended; /* why no event comes after those in the queue */
 };
 
@@ -75,15 +76,17 @@ static size_t room(const reader *r)
 	return waiting < r->options.limit ? r->options.limit - waiting : 0;
 }
 
-/* Lua hears of it when the handler has returned, which may be never. */
+/* Lua hears of it when the handler has returned, which may be never. What Lua has taken over itself is no news to it. */
 static void warn(reader *r)
 {
 	double now = clock_seconds();
-	watchdog_lag lag = {now - r->since, r->queue.count, queue_length(&r->queue), room(r) == 0};
+	size_t bytes = queue_length(&r->queue) + atomic_load_explicit(&r->handed, memory_order_relaxed);
+	watchdog_lag lag = {now - r->since, r->queue.count, bytes, room(r) == 0};
+	bool is_news = now >= r->warn_at || (lag.is_full && !r->limit_told);
 
-	if ((now >= r->warn_at || (lag.is_full && !r->options.stops)) &&
-		watchdog_tell_lag(r->handle->watchdog, r->handle, &lag)) {
+	if (lag.events > 0 && is_news && watchdog_tell_lag(r->handle->watchdog, r->handle, &lag)) {
 		r->warn_at = now + TELL_PAUSE;
+		r->limit_told = lag.is_full;
 	}
 }
 
@@ -166,18 +169,17 @@ static duty look(reader *r, duty present)
 	return present;
 }
 
-/* Nothing more has come meanwhile. */
-static duty look_at_lag(reader *r)
+/* Nothing more has come, or nothing more is taken. */
+static duty look_at_lag(reader *r, duty present)
 {
-	bool holds;
-
 	(void)pthread_mutex_lock(&r->lock);
-	holds = queue_length(&r->queue) > 0;
-	if (holds) {
+	if (present == STOPPED ? r->full : queue_length(&r->queue) > 0) {
 		warn(r);
+	} else {
+		present = STANDING_BY;
 	}
 	(void)pthread_mutex_unlock(&r->lock);
-	return holds ? TAKING : STANDING_BY;
+	return present;
 }
 
 static duty give_up(reader *r)
@@ -195,9 +197,10 @@ static duty give_up(reader *r)
 /* Milliseconds; -1 for ever. */
 static int longest_wait(const reader *r, duty present)
 {
-	return present == GIVING_UP                            ? RETRY_MILLISECONDS
-		: present == TAKING && r->handle->watchdog != NULL ? LAG_MILLISECONDS
-														   : -1;
+	if (present == GIVING_UP) {
+		return RETRY_MILLISECONDS;
+	}
+	return r->handle->watchdog != NULL && (present == TAKING || present == STOPPED) ? LAG_MILLISECONDS : -1;
 }
 
 /* True when the daemon has events. */
@@ -229,12 +232,10 @@ static void *run(void *argument)
 		if (is_stopping(r)) {
 			break;
 		}
-		if (present == STOPPED) {
-			present = STANDING_BY;
-		} else if (waits && !attended) {
+		if (waits && !attended) {
 			present = look(r, present);
-		} else if (!waits && present == TAKING) {
-			present = look_at_lag(r);
+		} else if (!waits && (present == TAKING || present == STOPPED)) {
+			present = look_at_lag(r, present);
 		}
 		if (present == GIVING_UP) {
 			present = give_up(r);
@@ -337,7 +338,7 @@ static void exchange_queues(handle *h, reader *r)
 
 	h->queue = r->queue;
 	r->queue = emptied;
-	r->told = false;
+	r->told = r->limit_told = false;
 	reader_note_waiting(h);
 	if (r->ended == NULL) {
 		thread_silence(r->bell);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -40,6 +41,7 @@ struct watchdog {
 	int stop; /* -1 when closed */
 	pid_t owner;
 	double seconds;
+	atomic_bool closed;
 	pthread_mutex_t lock; /* of what follows */
 	uint64_t number;      /* of the call, counted from 1 */
 	const handle_class *class;
@@ -176,10 +178,14 @@ bool watchdog_tell_lag(const watchdog *w, const handle *h, const watchdog_lag *l
 	size_t length = 0, used;
 	const char *name;
 
-	if (w == NULL || (lag->seconds < w->seconds && !lag->is_full)) {
+	if (w == NULL || atomic_load(&w->closed) || (lag->seconds < w->seconds && !lag->is_full)) {
 		return false;
 	}
 	name = h->class->subject(h, &length);
+	/* Of rings, Corosync tells also who is in no group. */
+	if (length == 0) {
+		return false;
+	}
 	used = append_name(text, sizeof text, "handlers of", h->class->noun, name, length);
 	(void)snprintf(text + used, sizeof text - used, " lag: %zu events (%.1f MB) wait, the oldest for %.1f s%s",
 		lag->events, (double)lag->bytes / 1e6, lag->seconds, lag->is_full ? ", which is the reader's limit" : "");
@@ -206,6 +212,7 @@ static int start(watchdog *w)
 static void finalize(watchdog *w)
 {
 	ending_forget(&w->ending);
+	atomic_store(&w->closed, true);
 	if (w->running && w->owner == process_id()) {
 		thread_ring(w->stop);
 		(void)pthread_join(w->thread, NULL);

@@ -17,7 +17,8 @@ typedef struct limit {
 	double seconds;
 	double deadline; /* 0 when no function of the script runs */
 	double looked;
-	lua_State *runner;           /* in which the function was called, while one runs */
+	lua_State *runner; /* in which the function was called, while one runs */
+	bool struck;
 	char place[LUA_IDSIZE + 32]; /* where it was struck first: later it is where the script went on with the error */
 	size_t length;
 	char libraries[]; /* how the sources' names of our own Lua begin */
@@ -59,27 +60,23 @@ static void look_after(lua_State *L, int instructions)
 }
 
 /* [-0, +1, m] */
-static void push_message(lua_State *L, const limit *l)
+static void push_message(lua_State *L, const limit *l, const char *place)
 {
-	lua_pushstring(L, l->place);
+	lua_pushstring(L, place);
 	lua_pushfstring(L, "stopped, since it has run for more than %f s (--handler-timeout)", (lua_Number)l->seconds);
 	lua_concat(L, 2);
 }
 
-static bool has_struck(const limit *l)
-{
-	return l->place[0] != '\0';
-}
-
 static int strike(lua_State *L, limit *l)
 {
-	if (!has_struck(l)) {
+	if (!l->struck) {
+		l->struck = true;
 		luaL_where(L, 0);
 		(void)snprintf(l->place, sizeof l->place, "%s", lua_tostring(L, -1));
 	}
 	/* In a coroutine the error ends that alone: whoever has resumed it must not go on. */
 	look_after(l->runner, 1);
-	push_message(L, l);
+	push_message(L, l, l->place);
 	return lua_error(L);
 }
 
@@ -111,7 +108,7 @@ static void set_deadline(limit *l, double deadline, double now)
 {
 	l->deadline = deadline;
 	l->looked = now;
-	l->place[0] = '\0';
+	l->struck = false;
 }
 
 static void enter(lua_State *L, limit *l, frame *f)
@@ -138,17 +135,21 @@ int limit_pcall(lua_State *L, int arguments, int results, int handler)
 {
 	limit *l = find(L);
 	int function = lua_gettop(L) - arguments, status;
+	char place[sizeof l->place];
+	bool struck;
 	frame f;
 
 	enter(L, l, &f);
 	status = lua_pcall(L, arguments, results, handler);
+	struck = l->struck;
+	memcpy(place, l->place, sizeof place);
+	leave(L, l, &f);
 	/* What was struck in a coroutine may have been the last that it did. */
-	if (status == 0 && has_struck(l)) {
+	if (status == 0 && struck) {
 		lua_settop(L, function - 1);
-		push_message(L, l);
+		push_message(L, l, place);
 		status = LUA_ERRRUN;
 	}
-	leave(L, l, &f);
 	return status;
 }
 

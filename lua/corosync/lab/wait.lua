@@ -71,17 +71,19 @@ end
 --- Waits until a condition holds.
 -- The condition is looked at after each event of the loop and at least every 20 ms. It may itself wait. Time in which
 -- the machine or this process stood still (stopped, suspended, or kept in one callback for over a second) does not
--- count: what is waited for may have had no chance either.
+-- count: what is waited for may have had no chance either. But in all it waits no longer than twice as long.
 -- @tparam function condition called without arguments
 -- @tparam[opt] number seconds the longest wait; without it there is no limit
 -- @treturn boolean whether the condition held in time
 -- @raise what the condition raises; or that it was called in a callback of the running loop, outside a coroutine
 function wait.until_true(condition, seconds)
-  local deadline = uv.hrtime() + (seconds or math.huge) * 1e9
+  local longest = (seconds or math.huge) * 1e9
+  local deadline = uv.hrtime() + longest
+  local latest = deadline + longest
   while not condition() do
     local left = math.ceil((deadline - uv.hrtime()) / 1e6)
     if left <= 0 then return false end
-    deadline = deadline + take_turn(math.min(INTERVAL, left))
+    deadline = math.min(deadline + take_turn(math.min(INTERVAL, left)), latest)
   end
   return true
 end

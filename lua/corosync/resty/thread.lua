@@ -22,7 +22,7 @@ end
 local function connect(group)
   local ok, message = base.Group.activate(group)
   if ok then
-    group._tries, group._lost, group._address = 0, nil, group._handle:address()
+    group._tries, group._lost, group._problem, group._address = 0, nil, nil, group._handle:address()
   elseif group._wanted then
     if not group._lost then
       group:_lose(message)
@@ -84,9 +84,11 @@ end
 -- No handler's error comes here. But a group without a light thread would be a member that hears nothing. What raises
 -- again at each try is told once.
 local function recover(group, problem)
-  if group._lost then
+  local text = tostring(problem):match "^[^\n]*"
+  if text == group._problem then
     group:_disconnect()
   else
+    group._problem = text
     group:_lose(problem)
   end
   retry_later(group)
