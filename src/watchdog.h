@@ -16,7 +16,8 @@ void watchdog_setup(lua_State *L);
 
 /*
  * Lua: watchdog(seconds) starts the thread and answers an object, or nil, message, code: "no_resources", or "exist" when
- * this Lua state has one, be it closed. It watches the handles that this state opens from then on, and looks every so many seconds.
+ * this Lua state has one, be it closed. It watches the handles that this state opens from then on, and looks every so
+ * many seconds.
  *
  *   watchdog:close()  ends the thread
  */

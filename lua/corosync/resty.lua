@@ -140,6 +140,11 @@ function Group:wait_for(predicate, seconds, what)
   return failure(what, self, ("not within %g s"):format(seconds), "timeout")
 end
 
+-- Whether it has lost its connection, and is to come back.
+local function is_away(group)
+  return group._lost and group._wanted and group._state ~= "joined"
+end
+
 local function is_settled(group)
   return group._state == "joined" or group._lost or not group._wanted
 end
@@ -157,7 +162,7 @@ function Group:send_message(message, guarantee)
   local ok, why, code = self:wait_for(function() return is_settled(self) end, nil, "complete the join of")
   if not ok then
     return nil, why, code
-  elseif self._lost and self._wanted and self._state ~= "joined" then
+  elseif is_away(self) then
     return failure("send to", self, self._lost, "not_connected")
   end
   return base.Group.send_message(self, message, guarantee)
@@ -187,7 +192,7 @@ end
 -- @treturn table view
 -- @error nil, message, code: "try_again", "not_joined", "not_connected"
 function Group:view()
-  if self._lost and self._wanted and self._state ~= "joined" then
+  if is_away(self) then
     return failure("give the view of", self, self._lost, "not_connected")
   end
   return base.Group.view(self)

@@ -15,7 +15,8 @@ end
 
 after_each(handles.close_all)
 
--- Lua 5.1 and LuaJIT finalize no tables.
+-- Lua 5.1 and LuaJIT finalize no tables. As text, for programs of their own, too.
+local FINALIZED = [[
 local function finalized(finalizer)
   if newproxy then
     getmetatable(newproxy(true)).__gc = finalizer
@@ -23,8 +24,10 @@ local function finalized(finalizer)
     setmetatable({}, { __gc = finalizer })
   end
 end
+]]
+local finalized = (loadstring or load)(FINALIZED .. "return finalized")() -- luacheck: globals loadstring
 
--- What a program of its own, with few descriptors, prints.
+-- What a program of its own prints that may have so many descriptors.
 local function run_with_descriptors(limit, program)
   local lua = os.getenv("LUA"):match "%S+$"
   local pipe = assert(io.popen(("ulimit -n %d; exec %s -e '%s' 2>&1"):format(limit, lua, program)))
@@ -277,16 +280,9 @@ end)
 
 -- In a program of its own: the collector is in haste, and here it would have much to go through each time.
 describe("a finalizer that changes the table while open reads it", function()
-  local PROGRAM = [[
+  local PROGRAM = FINALIZED .. [[
     local cpg = require "corosync.cpg"
     local given, left
-    local function finalized(finalizer)
-      if newproxy then
-        getmetatable(newproxy(true)).__gc = finalizer
-      else
-        setmetatable({}, { __gc = finalizer })
-      end
-    end
     local function litter()
       finalized(function()
         if left > 0 then
