@@ -25,19 +25,15 @@ typedef struct member {
 
 enum { AT_MEMBER = 1, AT_HANDLER, AT_ADDRESS, AT_MILLISECONDS };
 
-static member *of_id(cpg_handle_t id)
-{
-	void *context = NULL;
-
-	(void)cpg_context_get(id, &context);
-	return context;
-}
+/* The one member, a global because cpg_context_get costs a look-up and two locks a message. */
+static member *present;
 
 static void on_message(
 	cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length)
 {
-	const member *m = of_id(id);
+	const member *m = present;
 
+	(void)id;
 	(void)group;
 	lua_pushvalue(m->L, AT_HANDLER);
 	if (node == m->node && pid == m->pid) {
@@ -53,6 +49,7 @@ static void on_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	size_t members_count, const struct cpg_address *left, size_t left_count, const struct cpg_address *joined,
 	size_t joined_count)
 {
+	(void)id;
 	(void)group;
 	(void)members;
 	(void)members_count;
@@ -60,7 +57,7 @@ static void on_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	(void)left_count;
 	(void)joined;
 	(void)joined_count;
-	of_id(id)->joined = 1;
+	present->joined = 1;
 }
 
 /* join(name): a member. */
@@ -72,9 +69,10 @@ static int join(lua_State *L)
 	struct cpg_name group = {0};
 
 	memset(m, 0, sizeof *m);
+	present = m;
 	m->pid = (uint32_t)getpid();
 	group.length = (uint32_t)snprintf(group.value, sizeof group.value, "%s", name);
-	if (cpg_model_initialize(&m->id, CPG_MODEL_V1, (cpg_model_data_t *)&model, m) != CS_OK ||
+	if (cpg_model_initialize(&m->id, CPG_MODEL_V1, (cpg_model_data_t *)&model, NULL) != CS_OK ||
 		cpg_local_get(m->id, &m->node) != CS_OK || cpg_fd_get(m->id, &m->fd) != CS_OK ||
 		cpg_join(m->id, &group) != CS_OK) {
 		return luaL_error(L, "cannot join");

@@ -51,43 +51,36 @@ static void must(int good, const char *what)
 	}
 }
 
-static bench *of_id(cpg_handle_t id)
+/* A global, because cpg_context_get costs a look-up and two locks a message. */
+static bench b;
+
+static void top_up(cpg_handle_t id)
 {
-	void *context = NULL;
+	struct iovec part = {.iov_base = b.message, .iov_len = b.size};
 
-	(void)cpg_context_get(id, &context);
-	return context;
-}
-
-static void top_up(cpg_handle_t id, bench *b)
-{
-	struct iovec part = {.iov_base = b->message, .iov_len = b->size};
-
-	while (b->sent < b->count && b->sent - b->received < b->window) {
-		if (b->sent_at != NULL) {
-			b->sent_at[b->sent % b->window] = seconds();
+	while (b.sent < b.count && b.sent - b.received < b.window) {
+		if (b.sent_at != NULL) {
+			b.sent_at[b.sent % b.window] = seconds();
 		}
 		if (cpg_mcast_joined(id, CPG_TYPE_AGREED, &part, 1) != CS_OK) {
 			break;
 		}
-		b->sent++;
+		b.sent++;
 	}
 }
 
 static void on_message(
 	cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length)
 {
-	bench *b = of_id(id);
-
 	(void)group;
 	(void)bytes;
-	if (node == b->node && pid == b->pid) {
-		must(length == b->size, "the message's size");
-		if (b->latencies != NULL) {
-			b->latencies[b->received] = seconds() - b->sent_at[b->received % b->window];
+	if (node == b.node && pid == b.pid) {
+		must(length == b.size, "the message's size");
+		if (b.latencies != NULL) {
+			b.latencies[b.received] = seconds() - b.sent_at[b.received % b.window];
 		}
-		b->received++;
-		top_up(id, b);
+		b.received++;
+		top_up(id);
 	}
 }
 
@@ -95,41 +88,41 @@ static void on_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	size_t members_count, const struct cpg_address *left, size_t left_count, const struct cpg_address *joined,
 	size_t joined_count)
 {
-	bench *b = of_id(id);
 	size_t i;
 
+	(void)id;
 	(void)group;
 	(void)members;
 	(void)members_count;
 	(void)left;
 	(void)left_count;
 	for (i = 0; i < joined_count; i++) {
-		b->joined = b->joined || (joined[i].nodeid == b->node && joined[i].pid == b->pid);
+		b.joined = b.joined || (joined[i].nodeid == b.node && joined[i].pid == b.pid);
 	}
 }
 
 /* Waits for events, not for long when nothing is on its way, and dispatches them. */
-static void turn(cpg_handle_t id, int fd, const bench *b)
+static void turn(cpg_handle_t id, int fd)
 {
 	struct pollfd descriptor = {.fd = fd, .events = POLLIN};
 
-	if (poll(&descriptor, 1, b->joined && b->sent == b->received ? 1 : 10000) > 0) {
+	if (poll(&descriptor, 1, b.joined && b.sent == b.received ? 1 : 10000) > 0) {
 		must(cpg_dispatch(id, CS_DISPATCH_ALL) == CS_OK, "cpg_dispatch");
 	}
 }
 
 static int compare(const void *one, const void *other)
 {
-	double a = *(const double *)one, b = *(const double *)other;
+	double x = *(const double *)one, y = *(const double *)other;
 
-	return a < b ? -1 : a > b;
+	return x < y ? -1 : x > y;
 }
 
-static void print_latencies(const bench *b)
+static void print_latencies(void)
 {
-	qsort(b->latencies, b->count, sizeof *b->latencies, compare);
-	(void)printf("latency %.9f %.9f %.9f\n", b->latencies[b->count / 2], b->latencies[b->count * 99 / 100],
-		b->latencies[b->count - 1]);
+	qsort(b.latencies, b.count, sizeof *b.latencies, compare);
+	(void)printf("latency %.9f %.9f %.9f\n", b.latencies[b.count / 2], b.latencies[b.count * 99 / 100],
+		b.latencies[b.count - 1]);
 }
 
 int main(int argc, char **argv)
@@ -138,7 +131,6 @@ int main(int argc, char **argv)
 	struct cpg_name group = {0};
 	struct rusage usage;
 	cpg_handle_t id;
-	bench b = {0};
 	double began, cpu;
 	int fd;
 
@@ -154,26 +146,26 @@ int main(int argc, char **argv)
 	}
 	must(b.message != NULL && (argc == 5 || (b.sent_at != NULL && b.latencies != NULL)), "calloc");
 	group.length = (uint32_t)snprintf(group.value, sizeof group.value, "%s", argv[1]);
-	must(cpg_model_initialize(&id, CPG_MODEL_V1, (cpg_model_data_t *)&model, &b) == CS_OK, "cpg_model_initialize");
+	must(cpg_model_initialize(&id, CPG_MODEL_V1, (cpg_model_data_t *)&model, NULL) == CS_OK, "cpg_model_initialize");
 	must(cpg_local_get(id, &b.node) == CS_OK && cpg_fd_get(id, &fd) == CS_OK, "cpg_local_get");
 	must(cpg_join(id, &group) == CS_OK, "cpg_join");
 	while (!b.joined) {
-		turn(id, fd, &b);
+		turn(id, fd);
 	}
 	began = seconds();
 	cpu = cpu_seconds();
 	while (b.received < b.count) {
 		if (b.sent == b.received) {
-			top_up(id, &b);
+			top_up(id);
 		}
-		turn(id, fd, &b);
+		turn(id, fd);
 	}
 	began = seconds() - began;
 	cpu = cpu_seconds() - cpu;
 	(void)getrusage(RUSAGE_SELF, &usage);
 	(void)printf("rate %.3f\ncpu %.9f\nmemory %ld\n", (double)b.count / began, cpu / (double)b.count, usage.ru_maxrss);
 	if (b.latencies != NULL) {
-		print_latencies(&b);
+		print_latencies();
 	}
 	(void)cpg_finalize(id);
 	return EXIT_SUCCESS;
