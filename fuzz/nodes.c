@@ -126,10 +126,11 @@ static uint32_t item(lua_State *L, size_t i)
 /* [-1, +0, e] */
 static void check_ring(lua_State *L, const told *t)
 {
+	uint64_t seq;
+
 	lua_getfield(L, -1, "seq");
-	/* Numbers that are doubles have those that they can hold. */
-	must(lua_isnil(L, -1) ? t->seq > (UINT64_C(1) << 53)
-						  : (uint64_t)lua_tonumber(L, -1) == (uint64_t)(lua_Number)t->seq);
+	must(compat_touint64(L, -1, &seq) && seq == t->seq);
+	must(lua_type(L, -1) == LUA_TNUMBER || t->seq > (UINT64_C(1) << 53));
 	lua_getfield(L, -2, "node");
 	must((uint32_t)lua_tonumber(L, -1) == t->node);
 	lua_pop(L, 3);

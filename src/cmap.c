@@ -23,8 +23,10 @@ Corosync's configuration map: the userdata over libcmap. It also has the methods
 
 _Keys_ are 3 to 255 letters, digits and any of `._-/:`. _Values_ have a type: "i8", "u8", "i16", "u16", "i32", "u32",
 "i64", "u64", "float", "double", "string" (without zero bytes) and "binary"; they have at most 16384 bytes, of which a
-string needs one for its end. Integers are exact: one that a number of this Lua cannot hold is an error, or nil where
-several values are given: in `each` and in a tracker's handler. The map is this node's own, and not kept over a restart.
+string needs one for its end. Integers are exact. A "u64" that no number of this Lua is exactly (from 2^63 on, before Lua 5.3
+beyond 2^53) is a string of 20 digits, zeros first, which `set` takes as well: such strings are equal and ordered as the
+integers are. Such an "i64", before Lua 5.3, is an error, or nil where several values are given: in `each` and in a tracker's
+handler. The map is this node's own, and not kept over a restart.
 @module corosync.cmap
 */
 

@@ -68,17 +68,23 @@ static bool push_number(lua_State *L, double number)
 	return true;
 }
 
+static bool push_u64(lua_State *L, uint64_t number)
+{
+	compat_pushuint64(L, number);
+	return true;
+}
+
 bool cmap_value_push(lua_State *L, const cmap_value *v)
 {
 	switch (v->type) {
 	case CMAP_VALUETYPE_INT8: return compat_pushint64(L, v->as.i8);
-	case CMAP_VALUETYPE_UINT8: return compat_pushuint64(L, v->as.u8);
+	case CMAP_VALUETYPE_UINT8: return compat_pushint64(L, v->as.u8);
 	case CMAP_VALUETYPE_INT16: return compat_pushint64(L, v->as.i16);
-	case CMAP_VALUETYPE_UINT16: return compat_pushuint64(L, v->as.u16);
+	case CMAP_VALUETYPE_UINT16: return compat_pushint64(L, v->as.u16);
 	case CMAP_VALUETYPE_INT32: return compat_pushint64(L, v->as.i32);
-	case CMAP_VALUETYPE_UINT32: return compat_pushuint64(L, v->as.u32);
+	case CMAP_VALUETYPE_UINT32: return compat_pushint64(L, v->as.u32);
 	case CMAP_VALUETYPE_INT64: return compat_pushint64(L, v->as.i64);
-	case CMAP_VALUETYPE_UINT64: return compat_pushuint64(L, v->as.u64);
+	case CMAP_VALUETYPE_UINT64: return push_u64(L, v->as.u64);
 	case CMAP_VALUETYPE_FLOAT: return push_number(L, (double)v->as.real);
 	case CMAP_VALUETYPE_DOUBLE: return push_number(L, v->as.wide);
 	case CMAP_VALUETYPE_STRING: return push_string(L, v);
@@ -126,7 +132,12 @@ static const failure *take_integer(lua_State *L, int index, cmap_value *v)
 {
 	double number = (double)lua_tonumber(L, index);
 	int64_t integer;
+	uint64_t bits;
 
+	if (v->type == CMAP_VALUETYPE_UINT64 && compat_touint64(L, index, &bits)) {
+		store_bits(v, bits);
+		return NULL;
+	}
 	if (lua_type(L, index) != LUA_TNUMBER || floor(number) != number) {
 		return &failure_value_type;
 	}

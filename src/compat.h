@@ -2,8 +2,12 @@
 #ifndef COROSYNC_LUA_COMPAT_H
 #define COROSYNC_LUA_COMPAT_H
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
-#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -58,10 +62,20 @@ static inline bool compat_pushint64(lua_State *L, int64_t value)
 	return true;
 }
 
-/* The same of an unsigned integer, of which no Lua has more than 63 bits. [-0, +1|0, -] */
-static inline bool compat_pushuint64(lua_State *L, uint64_t value)
+#define COMPAT_DIGITS 20 /* of UINT64_MAX */
+
+/*
+ * Pushes an unsigned integer: a number if one of this Lua is exactly it, else a string of its 20 digits, zeros first. Such
+ * strings are equal and ordered as the integers are. [-0, +1, m]
+ */
+static inline void compat_pushuint64(lua_State *L, uint64_t value)
 {
-	return value <= INT64_MAX && compat_pushint64(L, (int64_t)value);
+	char digits[COMPAT_DIGITS + 1];
+
+	if (value > INT64_MAX || !compat_pushint64(L, (int64_t)value)) {
+		(void)snprintf(digits, sizeof digits, "%0*" PRIu64, COMPAT_DIGITS, value);
+		lua_pushlstring(L, digits, COMPAT_DIGITS);
+	}
 }
 
 /* The integer that a number at that index is; false when it is none, or too big for this Lua to have it exactly. [-0, +0, -] */
@@ -81,6 +95,28 @@ static inline bool compat_toint64(lua_State *L, int index, int64_t *value)
 	*value = (int64_t)number;
 	return (lua_Number)*value == number;
 #endif
+}
+
+/* The unsigned integer that a number, or a string as above, at that index is; false when it is none. [-0, +0, -] */
+static inline bool compat_touint64(lua_State *L, int index, uint64_t *value)
+{
+	const char *digits;
+	int64_t integer;
+
+	if (lua_type(L, index) == LUA_TNUMBER) {
+		if (!compat_toint64(L, index, &integer) || integer < 0) {
+			return false;
+		}
+		*value = (uint64_t)integer;
+		return true;
+	}
+	if (lua_type(L, index) != LUA_TSTRING || compat_rawlen(L, index) != COMPAT_DIGITS) {
+		return false;
+	}
+	digits = lua_tostring(L, index);
+	errno = 0;
+	*value = strtoull(digits, NULL, 10);
+	return strspn(digits, "0123456789") == COMPAT_DIGITS && errno == 0;
 }
 
 /* luaL_checkoption with a default, which LuaJIT's own takes for any value that is no string. [-0, +0, v] */

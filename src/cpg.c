@@ -216,7 +216,8 @@ Stands on `cpg_model_initialize` with model v1; costs about 15 ms and 3 MB of /d
 @tparam[opt] function handlers.message_received called with (address, message)
 @tparam[opt] function handlers.config_change called with (members, left, joined), arrays of addresses
 @tparam[opt] function handlers.ring_change called with (ring, nodes): ring.node and ring.seq are the ring's id,
-nodes is an array of node ids; seq is absent when this Lua has no number that is exactly it (from 2^53 on before Lua 5.3)
+nodes is an array of node ids. Where no number of this Lua is exactly it (from 2^63 on, before Lua 5.3 beyond 2^53), seq
+is a string of 20 digits, zeros first: such strings are equal and ordered as the integers are, and later than any number
 @tparam[opt] function handlers.error called with the message and traceback of an error in a handler;
 without it they go to stderr
 @tparam[opt=false] boolean handlers.split let libcpg cut longer messages than max_message_size() in pieces. Such

@@ -214,8 +214,8 @@ static int push_lag(lua_State *L, handle *h, const event *ev, int values)
 	(void)h;
 	(void)values;
 	lua_pushnumber(L, (lua_Number)lag->seconds);
-	(void)compat_pushuint64(L, lag->events);
-	(void)compat_pushuint64(L, lag->bytes);
+	compat_pushuint64(L, lag->events);
+	compat_pushuint64(L, lag->bytes);
 	return 3;
 }
 

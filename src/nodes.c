@@ -50,7 +50,6 @@ void nodes_push_ring(lua_State *L, const nodes_event *ev)
 	lua_createtable(L, 0, 2);
 	compat_pushuint32(L, ev->node);
 	lua_setfield(L, -2, "node");
-	if (compat_pushuint64(L, ev->seq)) {
-		lua_setfield(L, -2, "seq");
-	}
+	compat_pushuint64(L, ev->seq);
+	lua_setfield(L, -2, "seq");
 }

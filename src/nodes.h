@@ -26,7 +26,7 @@ nodes_event *nodes_append(uint64_t kind, const node_list *lists, size_t count);
 /* Pushes that list as an array of node ids. [-0, +1, m] */
 void nodes_push(lua_State *L, const nodes_event *ev, size_t list);
 
-/* Pushes the ring's id: a table with node, and seq unless no number of this Lua is exactly it. [-0, +1, m] */
+/* Pushes the ring's id: a table with node and seq. [-0, +1, m] */
 void nodes_push_ring(lua_State *L, const nodes_event *ev);
 
 #endif

@@ -162,17 +162,17 @@ int votequorum_qdevice_method_update(lua_State *L)
 
 static votequorum_ring_id_t check_ring(lua_State *L, int index)
 {
-	int64_t seq = -1;
+	uint64_t seq = 0;
 	bool whole;
 
 	luaL_checktype(L, index, LUA_TTABLE);
 	lua_getfield(L, index, "seq");
-	whole = lua_type(L, -1) == LUA_TNUMBER && compat_toint64(L, -1, &seq);
-	luaL_argcheck(L, whole && seq >= 0, index, "ring.seq must be a whole number, not negative");
+	whole = compat_touint64(L, -1, &seq);
+	luaL_argcheck(L, whole, index, "ring.seq must be a whole number, not negative, or a string of 20 digits");
 	lua_getfield(L, index, "node");
 	/* In the place of the ring, so that an error names the argument by its number. */
 	lua_replace(L, index);
-	return (votequorum_ring_id_t){.nodeid = integer_check_uint32(L, index, "ring.node"), .seq = (uint64_t)seq};
+	return (votequorum_ring_id_t){.nodeid = integer_check_uint32(L, index, "ring.node"), .seq = seq};
 }
 
 /***
@@ -187,7 +187,7 @@ quorum.device.sync_timeout (30 s): poll at once in `nodelist_change`. Stands on 
 @treturn boolean true
 @error nil, message, code: "message_error" (the ring is not the present one), "not_exist" (no device is registered),
 "invalid_param" (the registered one has another name; or what cannot be a name), "access", "name_too_long", "not_connected",
-"closed", "wrong_process"; raises for another ring than a table of two whole numbers
+"closed", "wrong_process"; raises for another ring than such a table
 */
 int votequorum_qdevice_method_poll(lua_State *L)
 {

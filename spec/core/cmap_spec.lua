@@ -181,20 +181,37 @@ describe("an integer", function()
     end)
   end
 
-  it("that a number of this Lua cannot hold is an error, and not another number", function()
+  it("that a number of this Lua cannot hold is not another number: of u64 its 20 digits, of i64 an error", function()
     local map, key = open(), new_key()
     assert(map:set(key, EXACT, "u64"))
     assert(map:increment(key))
-    assert.matches(key, fails("out_of_range", map:get(key)), 1, true)
+    local digits = math.type and "09223372036854775808" or "00009007199254740993"
+    assert.same({ digits, "u64" }, { map:get(key) })
     local seen
     for found, value, kind in assert(map:each(key)) do
-      seen = { found, value == nil, kind }
+      seen = { found, value, kind }
     end
-    assert.same({ key, true, "u64" }, seen)
+    assert.same({ key, digits, "u64" }, seen)
     assert(map:decrement(key))
     assert.is_true(map:get(key) == EXACT)
+    assert.is_true(map:set(key, digits))
+    assert.equal(digits, (map:get(key)))
     cmapctl(("-s %s u64 18446744073709551615"):format(key))
-    fails("out_of_range", map:get(key))
+    local most = map:get(key)
+    assert.equal("18446744073709551615", most)
+    assert.is_true(digits < most)
+    fails("out_of_range", map:increment(key))
+    assert.is_true(map:set(key, "00000000000000000007"))
+    assert.equal(7, (map:get(key)))
+    for _, wrong in ipairs { "18446744073709551616", "-0000000000000000007", "0000000000000000000x", "7",
+      "000000000000000000007", "0x000000000000000007", " 0000000000000000007", ("0"):rep(19) .. "\0" } do
+      fails("invalid_param", map:set(key, wrong))
+    end
+    if not math.type then
+      key = new_key()
+      cmapctl(("-s -- %s i64 -9007199254740993"):format(key))
+      assert.matches(key, fails("out_of_range", map:get(key)), 1, true)
+    end
   end)
 
   it("changes by one only if it is one", function()
@@ -692,8 +709,9 @@ describe("a tracker", function()
     assert.same({
       { event = "add", key = key, new = 5, new_type = "u8", count = 6 },
       { event = "modify", key = key, new = "text", old = 5, new_type = "string", old_type = "u8", count = 6 },
-      { event = "modify", key = key, old = "text", new_type = "u64", old_type = "string", count = 6 },
-      { event = "delete", key = key, old_type = "u64", count = 6 },
+      { event = "modify", key = key, new = "18446744073709551615", old = "text", new_type = "u64",
+        old_type = "string", count = 6 },
+      { event = "delete", key = key, old = "18446744073709551615", old_type = "u64", count = 6 },
     }, record)
   end)
 

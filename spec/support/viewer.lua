@@ -31,7 +31,7 @@ group = corosync.group(arg[1], {
     end
   end,
   view_change = function(view)
-    print(("view ring=%d:%d nodes=%s quorate=%s members=%s left=%s joined=%s merged=%s"):format(view.ring.node,
+    print(("view ring=%d:%s nodes=%s quorate=%s members=%s left=%s joined=%s merged=%s"):format(view.ring.node,
       view.ring.seq, list(view.nodes), tostring(view.quorate), list(view.members), list(view.left), list(view.joined),
       view.merged and list(view.merged[1]) .. "/" .. list(view.merged[2]) or ""))
   end,

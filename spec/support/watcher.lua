@@ -15,7 +15,7 @@ local function nodes(list)
 end
 
 local function id(ring)
-  return ("%d/%d"):format(ring.node, ring.seq)
+  return ("%d/%s"):format(ring.node, ring.seq)
 end
 
 local handle = assert(quorum.open {

@@ -109,7 +109,12 @@ function on.config(self, event)
 end
 
 local function number_of(ring)
-  return tonumber((tostring(ring):match ":(%d+)$"))
+  return tostring(ring):match ":0*(%d+)$"
+end
+
+-- By their digits: there are more than a number of every Lua has.
+local function is_before(one, other)
+  return #one < #other or #one == #other and one < other
 end
 
 function on.ring(self, event)
@@ -117,7 +122,7 @@ function on.ring(self, event)
     return
   end
   local before, now = number_of(self.ring), number_of(event[2])
-  if self.life and before and now and now < before then
+  if self.life and before and now and is_before(now, before) then
     self.complain("e", event, ("the ring is %s, after %s"):format(event[2], self.ring))
   end
   self.ring, self.rings, self.awaits_ring, self.just_ended = event[2], self.rings + 1, false, {}

@@ -101,7 +101,9 @@ function observe.config_change(group, members, left, joined)
 end
 
 function observe.ring_change(group, ring)
-  write(group, "ring", ("%d:%s"):format(ring.node, tostring(ring.seq)))
+  -- Not by tostring: Lua 5.1's shortens large numbers. A string has zeros first, to be ordered.
+  local seq = type(ring.seq) == "number" and ("%d"):format(ring.seq) or ring.seq:match "^0*(.*)$"
+  write(group, "ring", ("%d:%s"):format(ring.node, seq))
 end
 
 function observe.message_received(group, address, message)
