@@ -13,6 +13,9 @@ const failure FAILURE_DISPATCHING = {"dispatching",
 const failure FAILURE_NO_MEMORY = {"no_memory",
 	"not enough memory for what Corosync delivered, so an event is missing: close the handle and open a new one"};
 const failure FAILURE_NO_NODE = {"not_exist", "this node has met no such node since its Corosync started"};
+const failure FAILURE_NO_PROVIDER = {"no_quorum_provider",
+	"Corosync on this node has no quorum provider, so no side of the cluster counts as quorate: set "
+	"quorum { provider: corosync_votequorum } in corosync.conf on all nodes and restart Corosync"};
 const failure FAILURE_NO_STACK = {"no_stack",
 	"Corosync's library needs more than 1 MiB of stack for it, and this thread has less left: give it 2 MiB"};
 const failure FAILURE_NOT_CONNECTED = {

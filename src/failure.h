@@ -17,6 +17,7 @@ extern const failure FAILURE_CLOSED;
 extern const failure FAILURE_DISPATCHING;
 extern const failure FAILURE_NO_MEMORY;
 extern const failure FAILURE_NO_NODE;
+extern const failure FAILURE_NO_PROVIDER;
 extern const failure FAILURE_NO_STACK;
 extern const failure FAILURE_NOT_CONNECTED;
 extern const failure FAILURE_UNREACHABLE, FAILURE_NOT_ALLOWED;

@@ -22,6 +22,10 @@ Quorum: the userdata over libquorum. It also has the methods that all handles sh
 
 After a change of the ring the list of nodes comes first, the quorum up to some milliseconds later: the two belong
 together when their rings are equal.
+
+Without a quorum provider (`quorum { provider: corosync_votequorum }` in corosync.conf) Corosync says once that it is
+quorate, of no ring and on both sides of a cut. Here nothing is quorate then: `quorate` fails with "no_quorum_provider",
+and `quorum_change` gets nil. Corosync reads the provider when it starts; a reload does not change it.
 @module corosync.quorum
 */
 
@@ -29,6 +33,7 @@ enum { KIND_QUORUM, KIND_NODELIST };
 
 typedef struct quorum {
 	handle handle;
+	uint32_t type; /* QUORUM_FREE where Corosync has no quorum provider: then it calls every side quorate */
 } quorum;
 
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
@@ -103,9 +108,12 @@ static int push_quorum(lua_State *L, handle *h, const event *ev, int values)
 {
 	const nodes_event *change = (const nodes_event *)ev;
 
-	(void)h;
 	(void)values;
-	lua_pushboolean(L, change->quorate != 0);
+	if (((const quorum *)h)->type == QUORUM_FREE) {
+		lua_pushnil(L);
+	} else {
+		lua_pushboolean(L, change->quorate != 0);
+	}
 	nodes_push(L, change, 0);
 	push_ring(L, change);
 	return 3;
@@ -142,34 +150,42 @@ static const handle_class quorum_class = {
 
 /* ---- opening ---- */
 
-static cs_error_t initialize_v1(quorum_handle_t *id)
+static cs_error_t initialize_v1(quorum_handle_t *id, uint32_t *type)
 {
 	quorum_model_v1_data_t model = {
 		.model = QUORUM_MODEL_V1,
 		.quorum_notify_fn = on_quorum,
 		.nodelist_notify_fn = on_nodelist,
 	};
-	uint32_t type;
 
-	return quorum_model_initialize(id, QUORUM_MODEL_V1, (quorum_model_data_t *)&model, &type, NULL);
+	return quorum_model_initialize(id, QUORUM_MODEL_V1, (quorum_model_data_t *)&model, type, NULL);
 }
 
-static cs_error_t initialize_v0(quorum_handle_t *id)
+static cs_error_t initialize_v0(quorum_handle_t *id, uint32_t *type)
 {
 	quorum_model_v0_data_t model = {.model = QUORUM_MODEL_V0, .quorum_notify_fn = on_quorum_v0};
-	uint32_t type;
 
-	return quorum_model_initialize(id, QUORUM_MODEL_V0, (quorum_model_data_t *)&model, &type, NULL);
+	return quorum_model_initialize(id, QUORUM_MODEL_V0, (quorum_model_data_t *)&model, type, NULL);
+}
+
+bool quorum_lacks_provider(void)
+{
+	quorum_handle_t id = 0;
+	uint32_t type = QUORUM_SET;
+	bool lacks = initialize_v0(&id, &type) == CS_OK && type == QUORUM_FREE;
+
+	(void)quorum_finalize(id);
+	return lacks;
 }
 
 static cs_error_t open_connection(quorum *q, bool oldest, bool track)
 {
 	quorum_handle_t id = 0;
-	cs_error_t error = oldest ? CS_ERR_NOT_SUPPORTED : initialize_v1(&id);
+	cs_error_t error = oldest ? CS_ERR_NOT_SUPPORTED : initialize_v1(&id, &q->type);
 
 	if (error == CS_ERR_NOT_SUPPORTED || error == CS_ERR_INVALID_PARAM) {
 		(void)quorum_finalize(id);
-		error = initialize_v0(&id);
+		error = initialize_v0(&id, &q->type);
 	}
 	if (error == CS_OK) {
 		error = handle_opened(&q->handle, id);
@@ -206,7 +222,8 @@ Stands on `quorum_model_initialize` and `quorum_trackstart`; costs about 15 ms a
 @function quorum.open
 @tparam[opt] table handlers
 @tparam[opt] function handlers.quorum_change called with (quorate, members, ring): a boolean, an array of node ids, and
-the id of the ring that both belong to, with the fields node and seq
+the id of the ring that both belong to, with the fields node and seq. Without a quorum provider it is called once, with nil,
+an empty array, and a ring of seq 0
 @tparam[opt] function handlers.nodelist_change called with (members, left, joined, ring), arrays of node ids
 @tparam[opt] function handlers.error called with the message and traceback of an error in a handler;
 without it they go to stderr
@@ -239,7 +256,7 @@ static int module_open(lua_State *L)
 Whether this node's side of the cluster has quorum. Stands on `quorum_getquorate`.
 @function handle:quorate
 @treturn boolean
-@error nil, message, code: "not_connected", "closed", "wrong_process"
+@error nil, message, code: "no_quorum_provider" (corosync.conf names none), "not_connected", "closed", "wrong_process"
 */
 static int quorum_method_quorate(lua_State *L)
 {
@@ -251,6 +268,9 @@ static int quorum_method_quorate(lua_State *L)
 		call_begin(&q->handle, "quorate", NULL, 0);
 		why = handle_failure(&q->handle, quorum_getquorate(q->handle.id, &quorate));
 		call_end(&q->handle);
+	}
+	if (why == NULL && q->type == QUORUM_FREE) {
+		why = &FAILURE_NO_PROVIDER;
 	}
 	if (why != NULL) {
 		return handle_fail(L, &q->handle, "ask for", why);

@@ -5,6 +5,7 @@
 #include "call.h"
 #include "field.h"
 #include "integer.h"
+#include "quorum.h"
 #include "tracking.h"
 #include "votequorum_event.h"
 #include "votequorum_info.h"
@@ -85,6 +86,7 @@ static cs_error_t open_connection(handle *h, bool track)
 	cs_error_t error = votequorum_initialize(&id, &callbacks);
 
 	if (error != CS_OK) {
+		h->reason = h->reason == NULL && quorum_lacks_provider() ? &FAILURE_NO_PROVIDER : h->reason;
 		return error;
 	}
 	error = handle_opened(h, id);
@@ -118,9 +120,9 @@ node and seq. After a change of the ring it comes before `quorum_change`
 @tparam[opt] function handlers.error called with the message and traceback of an error in a handler;
 without it they go to stderr
 @treturn handle
-@error nil, message, code: "not_connected" when no corosync runs here, it runs without votequorum, or this user may not
-connect; "access", "try_again", "no_space", "no_resources"; raises for a field that it does not know or that has the wrong
-type
+@error nil, message, code: "not_connected" when no corosync runs here or this user may not connect; "no_quorum_provider" when
+it runs without votequorum; "access", "try_again", "no_space", "no_resources"; raises for a field that it does not know or that
+has the wrong type
 */
 static int module_open(lua_State *L)
 {

@@ -48,10 +48,12 @@ local function ask(service, user, method, ...)
   return answer, message, failed
 end
 
---- Whether this node's side of the cluster has quorum.
+--- Whether this node's side of the cluster has quorum. After a cut the losing side still has it until Corosync notices
+-- the cut, for seconds.
 -- @tparam[opt] integer daemon_user as for @{corosync.cpg}'s open
 -- @treturn boolean
--- @error nil, message, code: "not_connected", "access"
+-- @error nil, message, code: "no_quorum_provider" (corosync.conf names none, so no side counts as quorate),
+-- "not_connected", "access"
 function cluster.is_quorate(daemon_user)
   local quorate, message, code = ask("quorum", daemon_user, "quorate")
   if quorate == nil then

@@ -1,6 +1,8 @@
 -- One settled view of a group. Its members, the ring that they are on and that ring's quorum come at different times
 -- and on two connections: a view is made when they belong together.
 --
+-- Without a quorum provider, quorum is told once, as nil and of no ring: then members and ring make a view.
+--
 -- What Corosync promises, and this stands on: a change that a node's coming or going makes is told before the ring
 -- that it makes, and all such changes of a ring together (exec/cpg.c, cpg_sync_activate); quorum names its ring.
 
@@ -13,9 +15,9 @@ Views.__index = Views
 local now = core.now
 local copy, set_of = list.copy, list.set
 
--- Quorum's older model knows no ring's node. A seq that no number of this Lua is exactly is missing: nobody knows then.
+-- Quorum's older model knows no ring's node.
 local function same_ring(one, other)
-  return one.seq ~= nil and one.seq == other.seq and (one.node == other.node or not one.node or not other.node)
+  return one.seq == other.seq and (one.node == other.node or not one.node or not other.node)
 end
 
 local function touch(self)
@@ -104,7 +106,7 @@ end
 
 local function belongs_together(self)
   return self._members and self._ring and self._quorum and not self._expects_ring
-    and same_ring(self._quorum.ring, self._ring) and all_on_ring(self)
+    and (self._quorum.quorate == nil or same_ring(self._quorum.ring, self._ring)) and all_on_ring(self)
 end
 
 -- Who was in the last view and has left since, even if it came back; who is here and was not, or left in between.
@@ -145,6 +147,7 @@ function Views:make()
     ring = { node = self._ring.node, seq = self._ring.seq },
     nodes = copy(self._nodes),
     quorate = self._quorum.quorate,
+    reason = self._quorum.quorate == nil and "no_quorum_provider" or nil,
     left = left,
     joined = joined,
     merged = sides(self),
