@@ -25,8 +25,8 @@ local MOST_NODES = 8
 -- Seconds. Nothing here takes so long on a healthy machine.
 local START, KILL, SHUTDOWN, COMMAND = 30, 5, 15, 10
 
-local START_OPTIONS = { nodes = "number", token = "number", transport = "string", output = "function",
-  timeout = "number" }
+local START_OPTIONS = { nodes = "number", token = "number", transport = "string", quorum = "boolean",
+  output = "function", timeout = "number" }
 local RUN_OPTIONS = { env = "table", cwd = "string", output = "function", exit = "function", host = "boolean" }
 
 local Cluster = {}
@@ -119,7 +119,8 @@ end
 
 --- Starts a cluster and waits until all its daemons see each other.
 -- @tparam number|table options the number of nodes, 1 to 8, or a table: `nodes`; `token`, totem's token timeout
---   in milliseconds (1000); `transport`, "udpu" (the default) or "knet"; `timeout`, the longest wait in
+--   in milliseconds (1000); `transport`, "udpu" (the default) or "knet"; `quorum`, false for a Corosync without a
+--   quorum provider, to which no side of a cut is quorate; `timeout`, the longest wait in
 --   seconds (30); `output`, function(node, stream, line), called for each line of a daemon's log (stream
 --   "log") and of each program without an own `output` ("out", "err")
 -- @treturn corosync.lab.Cluster or nil, message, code: "tools", "namespaces" or "network" (what this machine lacks),
@@ -132,7 +133,7 @@ function lab.start(options)
   if not fine then return nil, message, code end
   local self = new_cluster(options)
   self.namespaces, message, code = Namespaces.new(self.nodes,
-    Daemon.configuration(self.nodes, options.transport or "udpu", options.token or 1000),
+    Daemon.configuration(self.nodes, options.transport or "udpu", options.token or 1000, options.quorum ~= false),
     environment(self), seconds)
   if not self.namespaces then return nil, message, code end
   finalize(self)

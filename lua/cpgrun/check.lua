@@ -441,7 +441,7 @@ return function(chosen, facts)
     return 2
   end
   say("seed %d, %d nodes, %g seconds", chosen.seed, chosen.nodes, chosen.seconds)
-  local cluster, message = lab.start(chosen.nodes)
+  local cluster, message = lab.start { nodes = chosen.nodes, quorum = not chosen.no_quorum }
   if not cluster then
     log.error(message)
     return 2

@@ -280,13 +280,25 @@ local function run(group, state)
   return state.status ~= 0 and state.status or status
 end
 
+-- Told whatever the script does: it may ask for quorum at any time.
+local function warn_of_no_provider(quorum)
+  local quorate, message, code = quorum:quorate()
+  if quorate == nil and code == "no_quorum_provider" then
+    log.warning(message)
+  end
+end
+
 local function prepare(group, group_handlers, chosen)
   if chosen.check then
     pretend()
     return true
   end
   activate_late(group, group_handlers, chosen)
-  return open_services(group)
+  local ok, message = open_services(group)
+  if ok then
+    warn_of_no_provider(_G.quorum)
+  end
+  return ok, message
 end
 
 local OWN_LUA = debug.getinfo(1, "S").source:match "^(.*)cpgrun/host%.lua$"
@@ -322,7 +334,7 @@ local function connect_all(group)
   if ok then
     ok, message, code = group:is_quorate()
   end
-  if ok ~= nil then
+  if ok ~= nil or code == "no_quorum_provider" then
     ok, message, code = group:cmap_get "totem.version"
   end
   return ok ~= nil or code == "not_exist", message

@@ -340,7 +340,7 @@ return function(chosen, facts)
     end
   end
   log.info("starting a cluster on this machine, nodes: %d", chosen.lab)
-  local cluster, message = lab.start(chosen.lab)
+  local cluster, message = lab.start { nodes = chosen.lab, quorum = not chosen.no_quorum }
   if not cluster then
     log.error(message)
     return 1

@@ -67,6 +67,7 @@ local function parser(version)
     :choices(log.levels):default("info")
   p:option("--lab", "Run the script on a private cluster of N (1 to 8) Corosync daemons on this machine.")
     :argname("N"):convert(node_count)
+  p:flag("--no-quorum", "With --lab: configure no quorum provider, so that no side of a cut is quorate.")
   p:option("--lab-script", "With --lab: a Lua file that makes faults; the lab ends when it ends."):argname("FILE")
   p:option("--handler-timeout", "Stop a function of the script that runs for more than so many seconds.")
     :argname("SECONDS"):convert(seconds("--handler-timeout", 0.001))
@@ -137,6 +138,7 @@ local function check_parser()
   p:option("--seed", "The number that the faults follow from; else one of the time's."):argname("N")
     :convert(whole("--seed", 0, 2 ^ 31 - 2))
   p:option("--seconds", "How long to go on."):argname("SECONDS"):convert(seconds("--seconds", 1)):default("60")
+  p:flag("--no-quorum", "Configure no quorum provider, so that no side of a cut is quorate.")
   p:option("--nodes", "How many nodes, 2 to 8."):argname("N"):convert(whole("--nodes", 2, 8)):default("3")
   return p
 end
@@ -162,6 +164,8 @@ function options.parse(argv, version)
   warn_of_misplaced(parsed.arguments, TAKES_VALUE)
   if parsed.lab_script and not parsed.lab then
     p:error("--lab-script goes with --lab")
+  elseif parsed.no_quorum and not parsed.lab then
+    p:error("--no-quorum goes with --lab")
   elseif parsed.check and parsed.lab then
     p:error("--check needs no --lab")
   end

@@ -19,10 +19,7 @@ totem {
   crypto_cipher: none
   crypto_hash: none
 }
-quorum {
-  provider: corosync_votequorum
-}
-logging {
+%slogging {
   to_stderr: yes
   to_syslog: no
   timestamp: on
@@ -35,6 +32,12 @@ system {
 }
 nodelist {
 %s}
+]]
+
+local QUORUM = [[
+quorum {
+  provider: corosync_votequorum
+}
 ]]
 
 local NODE = [[
@@ -55,11 +58,12 @@ Daemon.__index = Daemon
 -- @tparam number nodes
 -- @tparam string transport
 -- @tparam number token milliseconds
+-- @tparam boolean quorum whether there is a quorum provider
 -- @treturn string
-function Daemon.configuration(nodes, transport, token)
+function Daemon.configuration(nodes, transport, token, quorum)
   local list = {}
   for i = 1, nodes do list[i] = NODE:format(i, i, i) end
-  return CONFIGURATION:format(transport, token, table.concat(list))
+  return CONFIGURATION:format(transport, token, quorum and QUORUM or "", table.concat(list))
 end
 
 --- Makes the daemon of a node, not running.
@@ -72,7 +76,8 @@ end
 
 local function read_log(self, line)
   self.lines[#self.lines + 1] = line
-  local list = line:match("%[QUORUM%] Members%[%d+%]:([%d ]*)")
+  -- Without a quorum provider there is but the list that the nodes synchronize with.
+  local list = line:match("%[QUORUM%] Members%[%d+%]:([%d ]*)") or line:match("%[QUORUM%] Sync members%[%d+%]:([%d ]*)")
   if list then
     self.next_members = {}
     for id in list:gmatch("%d+") do self.next_members[#self.next_members + 1] = tonumber(id) end
