@@ -1,6 +1,9 @@
 -- A counter that is equal on all members. Nobody changes it but in message_received, which runs in the same order on
 -- all of them; each member asks for +1 once a second.
 --
+-- Not for data that matters: when two sides of a network cut meet, what one of them has added since the cut is lost,
+-- even if it is the side with quorum and all its members have received it.
+--
 --   cpgrun --lab 3 examples/counter.lua   then type:  partition({1,2},{3})   and later:  heal()
 --
 -- Who joins, or comes back from another part of a split network, is brought to the value of those who were there

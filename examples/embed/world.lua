@@ -163,12 +163,16 @@ local group = corosync.group("world", {
   end,
 
   ring_change = function(new)
-    ring = { id = ("%d/%d"):format(new.node, new.seq), seq = new.seq }
+    -- A seq that no number is exactly is a string: then the claims alone make the epoch.
+    ring = { id = ("%d/%s"):format(new.node, new.seq), seq = type(new.seq) == "number" and new.seq or 0 }
     doubt()
   end,
 
   view_change = function(view)
     quorate = view.quorate
+    if view.reason then
+      print "nobody plays: Corosync has no quorum provider"
+    end
   end,
 
   message_received = function(address, message)

@@ -29,8 +29,9 @@ local group = assert(corosync_resty.group("cache", {
 
   -- Where a majority is, nobody can change a value out of this worker's hearing.
   view_change = function(view)
-    usable = view.quorate
-    ngx.log(ngx.NOTICE, usable and "uses the cache" or "does not use the cache")
+    usable = view.quorate == true
+    ngx.log(ngx.NOTICE, usable and "uses the cache" or "does not use the cache",
+      view.reason and ": Corosync has no quorum provider" or "")
   end,
 
   disconnected = function(reason)
@@ -64,7 +65,7 @@ end
 
 function cache.put(key, value)
   if not group:wait_for(function() return usable end, 5) then
-    return refuse "this node has no quorum, or Corosync does not run here"
+    return refuse "this node has no quorum, Corosync has no quorum provider, or it does not run here"
   end
   local response = ngx.location.capture("/origin" .. key, { method = ngx.HTTP_PUT, body = value })
   if response.status ~= 200 then

@@ -125,10 +125,12 @@ function ask.nodes(state)
 end
 
 function ask.quorum(state)
-  state.quorate = known(quorum:quorate())
-  if known(cmap:get "quorum.provider") ~= "corosync_votequorum" then
+  local quorate, message, code = quorum:quorate()
+  state.quorate, state.lacks_provider = quorate, code == "no_quorum_provider"
+  if state.lacks_provider then
     return
   end
+  known(quorate, message, code)
   state.votes = assert(connections.votes:info())
   for _, node in ipairs(state.nodes) do
     local info = known(connections.votes:info(node.id))
@@ -211,7 +213,9 @@ function model.collect(view)
 end
 
 function model.quorum_text(state)
-  if state.quorate == nil then
+  if state.lacks_provider then
+    return "no quorum provider"
+  elseif state.quorate == nil then
     return "quorum unknown"
   end
   local text, votes = state.quorate and "quorate" or "NOT QUORATE", state.votes
@@ -219,11 +223,15 @@ function model.quorum_text(state)
     votes.quorum) or text
 end
 
--- In hex, as Corosync's own tools have it.
+-- In hex, as Corosync's own tools have it; but in decimal where no number is exactly it.
 function model.ring_text(state)
   local view = state.view
-  return view and ("ring %d.%x, %d node%s"):format(view.ring.node, view.ring.seq, #view.nodes,
-    #view.nodes == 1 and "" or "s") or "ring unknown"
+  if not view then
+    return "ring unknown"
+  end
+  local seq = view.ring.seq
+  seq = type(seq) == "number" and ("%x"):format(seq) or seq:gsub("^0+", "")
+  return ("ring %d.%s, %d node%s"):format(view.ring.node, seq, #view.nodes, #view.nodes == 1 and "" or "s")
 end
 
 return model
