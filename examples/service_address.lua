@@ -3,8 +3,8 @@
 --   cpgrun examples/service_address.lua 10.0.0.50/24 eth0 [hold]      on each node, as root
 --   cpgrun --lab 3 examples/service_address.lua                       then type:  kill_host(1)   partition({1},{2,3})
 --
--- The lowest member of a side with quorum has it; nobody where Corosync has no quorum provider, since both sides of a cut
--- would take it. What must not happen is that two have it:
+-- The lowest member of a side with quorum has it; nobody where Corosync has no quorum provider, since both sides of a
+-- cut would take it. What must not happen is that two have it:
 --
 -- - When the network is cut, both sides notice that no token comes any more, within some tenths of a second of each
 --   other. So the loser lets go by the first notice, and the winner waits until nothing has changed for `hold` seconds:

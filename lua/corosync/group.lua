@@ -22,12 +22,20 @@
 -- - `members`: an array of addresses, all of them on nodes of the ring
 -- - `ring`: the ring's id, with the fields node and seq; the sides of a partition have different ones
 -- - `nodes`: the ids of the nodes on the ring
--- - `quorate`: whether that very ring has quorum
+-- - `quorate`: whether that very ring has quorum; nil where Corosync has no quorum provider: it calls both sides of a
+--   cut quorate then, and a view is made as soon as members and ring agree
+-- - `reason`: why `quorate` is nil, "no_quorum_provider"; else nil
 -- - `left`, `joined`: arrays of addresses, the differences to the last view; who left and came back is in both
 -- - `merged`: when rings met again, two arrays of addresses, those who were on this member's side and those who came
 --   from others; else nil
 --
--- It takes a connection of its own (15 ms, 3 MB of /dev/shm).
+-- It takes a connection of its own (15 ms, 3 MB of /dev/shm). A ring's seq is a number, or where no number of this Lua
+-- is exactly it (from 2^63 on, before Lua 5.3 beyond 2^53) a string of 20 digits, zeros first: such strings are equal
+-- and ordered as the integers are, and later than any number.
+--
+-- After a network cut the losing side stays quorate until Corosync notices, 3.4 to 3.7 s with a token of 1000 ms on
+-- three nodes. `settle` makes the winner wait after it has noticed, for the slowest loser to notice as well. It delays
+-- every view by that much, and does not cover a loser that is stopped: what must not happen twice takes fencing.
 --
 -- When Corosync goes, `disconnected(reason)` is called, and the group comes back by itself as soon as Corosync does,
 -- with pauses of at most 5 s between tries: it joins as it did first, and its addresses stay the same tables. Until
@@ -219,7 +227,9 @@ local function wait_until_joined(group)
 end
 
 --- Sends a message to all members, oneself included. Waits until the group has joined (`config_change` is called before
--- it returns) and while Corosync cannot take more, together at most `timeout` seconds each.
+-- it returns) and while Corosync cannot take more, together at most `timeout` seconds each. True means sent, not
+-- delivered: a node that fails may take the message with it. Its own coming back gives it a place in the order, and is
+-- no acknowledgement either: a member that was cut off can receive a message of its own that no other member ever gets.
 -- @tparam string|table message up to 1047552 bytes, or an array of at most 63 strings, sent as one message
 -- @tparam[opt="agreed"] string guarantee "agreed" or "fifo"
 -- @treturn boolean true: Corosync has taken it
@@ -307,9 +317,11 @@ function Group:is_active()
   return self._state == "joined" or self._state == "reconnecting" or life.is_joining(self)
 end
 
---- Whether this node's side of the cluster has quorum.
+--- Whether this node's side of the cluster has quorum, as far as Corosync has noticed: after a cut the losing side
+-- returns true for seconds (3.4 to 3.7 s with a token of 1000 ms on three nodes).
 -- @treturn boolean
--- @error nil, message, code: "not_connected"
+-- @error nil, message, code: "no_quorum_provider" (corosync.conf names none, so no side counts as quorate),
+-- "not_connected"
 function Group:is_quorate()
   return cluster.is_quorate(handlers.option(self, "daemon_user"))
 end
@@ -372,7 +384,7 @@ end
 -- `lagged(seconds, events, bytes)`, `error(message_with_traceback)`; or a class with them as methods. `split`,
 -- `window`, `reader` and `daemon_user` are as for @{corosync.cpg}'s open, `settle` sets the field of that name.
 -- @treturn Group with the fields `name`, `timeout` (seconds, 10; with 0 a send that Corosync cannot take at once
--- answers "timeout") and `settle` (seconds without a change before a view is told, 0)
+-- answers "timeout") and `settle` (seconds without a change before a view is told, 0; see above)
 -- @raise for a bad name, for a field that it does not know, and for a class with a method that was surely meant to be a
 -- handler, as `config_changed`
 local function new(name, handlers_or_class)
