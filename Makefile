@@ -147,6 +147,7 @@ check: deps
 
 lint: docs
 	$(OWN_LUA) luacheck -q .
+	@$(LUA) tools/check-calls.lua $(COROSYNC_HEADERS) $(wildcard src/*.c)
 
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')

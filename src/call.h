@@ -1,6 +1,6 @@
 /*
  * Around each call into a Corosync library that may block: the reader sends nothing on the same handle meanwhile, and the
- * watchdog knows what is under way.
+ * watchdog knows what is under way. tools/check-calls.lua fails when a method blocks outside of such a call.
  */
 #ifndef COROSYNC_LUA_CALL_H
 #define COROSYNC_LUA_CALL_H
@@ -28,6 +28,16 @@ static inline void call_end(handle *h)
 	reader_unlock_requests(h->reader);
 	watchdog_leave(h->watchdog);
 }
+
+static inline cs_error_t call_ended(handle *h, cs_error_t error)
+{
+	call_end(h);
+	return error;
+}
+
+/* The error code of one call, watched: about a group, a key or a device; or about nothing that has a name. */
+#define CALL_ON(h, what, subject, length, call) (call_begin((h), (what), (subject), (length)), call_ended((h), (call)))
+#define CALL(h, what, call) CALL_ON(h, what, NULL, 0, call)
 
 /* The same around opening, which changes the libraries' tables. Afterwards errno is what the opening made it, or 0. */
 static inline void call_begin_open(handle *h)

@@ -114,7 +114,7 @@ static int cfg_method_local_node(lua_State *L)
 	unsigned int node = 0;
 
 	if (why == NULL) {
-		why = handle_failure(&c->handle, corosync_cfg_local_get(c->handle.id, &node));
+		why = handle_failure(&c->handle, CALL(&c->handle, "local_node", corosync_cfg_local_get(c->handle.id, &node)));
 	}
 	if (why != NULL) {
 		return cfg_answer(L, "ask for this node's id", why);
@@ -142,7 +142,7 @@ static int cfg_method_ring_status(lua_State *L)
 		why = handle_failure(&c->handle, cfg_probe(c));
 	}
 	if (why == NULL) {
-		why = handle_failure(&c->handle, cfg_status_push_rings(L, c->handle.id));
+		why = handle_failure(&c->handle, cfg_status_push_rings(L, &c->handle));
 	}
 	return why == NULL ? 1 : cfg_answer(L, "ask for the status of the rings", why);
 }
@@ -161,7 +161,7 @@ static int cfg_method_reload(lua_State *L)
 	const failure *why = handle_unusable(&c->handle);
 
 	if (why == NULL) {
-		cs_error_t error = corosync_cfg_reload_config(c->handle.id);
+		cs_error_t error = CALL(&c->handle, "reload", corosync_cfg_reload_config(c->handle.id));
 		why = error == CS_ERR_INVALID_PARAM ? &failure_configuration : handle_failure(&c->handle, error);
 	}
 	return cfg_answer(L, "reload the configuration", why);
@@ -179,7 +179,7 @@ static int cfg_method_reopen_logs(lua_State *L)
 	const failure *why = handle_unusable(&c->handle);
 
 	if (why == NULL) {
-		why = handle_failure(&c->handle, corosync_cfg_reopen_log_files(c->handle.id));
+		why = handle_failure(&c->handle, CALL(&c->handle, "reopen_logs", corosync_cfg_reopen_log_files(c->handle.id)));
 	}
 	return cfg_answer(L, "reopen the log files", why);
 }
@@ -225,7 +225,7 @@ static int cfg_method_node_addresses(lua_State *L)
 	const failure *why = unaskable(c);
 
 	if (why == NULL) {
-		why = not_found(c, cfg_status_push_addresses(L, c->handle.id, node));
+		why = not_found(c, cfg_status_push_addresses(L, &c->handle, node));
 	}
 	return why == NULL ? 1 : fail_node(L, "ask for the addresses of", node, why);
 }
@@ -250,7 +250,7 @@ static int cfg_method_node_status(lua_State *L)
 	const failure *why = unaskable(c);
 
 	if (why == NULL) {
-		why = not_found(c, cfg_status_push_node(L, c->handle.id, node));
+		why = not_found(c, cfg_status_push_node(L, &c->handle, node));
 	}
 	return why == NULL ? 1 : fail_node(L, "ask for the status of", node, why);
 }
@@ -271,12 +271,14 @@ static int cfg_method_kill_node(lua_State *L)
 	size_t length;
 	const char *reason = luaL_optlstring(L, 3, "no reason given", &length);
 	const failure *why = handle_unusable(&c->handle);
+	cs_error_t error;
 
 	luaL_argcheck(L, length <= LONGEST_REASON, 3, "reason must not be longer than 255 bytes");
 	luaL_argcheck(L, strlen(reason) == length, 3, "reason must not have zero bytes");
 	if (why == NULL) {
+		error = CALL(&c->handle, "kill_node", corosync_cfg_kill_node(c->handle.id, node, reason));
 		/* Without a daemon libcfg answers what happens to be in its memory. */
-		why = not_found(c, handle_verify(&c->handle, corosync_cfg_kill_node(c->handle.id, node, reason)));
+		why = not_found(c, handle_verify(&c->handle, error));
 	}
 	if (why != NULL) {
 		return fail_node(L, "kill", node, why);

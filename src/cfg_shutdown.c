@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "call.h"
 #include "intake.h"
 #include "waiting.h"
 
@@ -62,10 +63,11 @@ static cs_error_t trackstop(handle *h)
 /* ---- the reply ---- */
 
 /* Starting again what has started, or stopping what has not, changes nothing. */
-cs_error_t cfg_probe(const cfg *c)
+cs_error_t cfg_probe(cfg *c)
 {
-	const handle *h = &c->handle;
-	cs_error_t error = h->tracking ? corosync_cfg_trackstart(h->id, 0) : corosync_cfg_trackstop(h->id);
+	handle *h = &c->handle;
+	cs_error_t error =
+		CALL(h, "track or untrack", h->tracking ? corosync_cfg_trackstart(h->id, 0) : corosync_cfg_trackstop(h->id));
 
 	return handle_verify(h, error);
 }
@@ -79,8 +81,8 @@ static bool newer_request_waits(const handle *h)
 static const failure *send_reply(cfg *c, bool allow)
 {
 	handle *h = &c->handle;
-	cs_error_t error =
-		corosync_cfg_replyto_shutdown(h->id, allow ? COROSYNC_CFG_SHUTDOWN_FLAG_YES : COROSYNC_CFG_SHUTDOWN_FLAG_NO);
+	corosync_cfg_shutdown_reply_flags_t flag = allow ? COROSYNC_CFG_SHUTDOWN_FLAG_YES : COROSYNC_CFG_SHUTDOWN_FLAG_NO;
+	cs_error_t error = CALL(h, "reply_shutdown", corosync_cfg_replyto_shutdown(h->id, flag));
 
 	c->replied = true;
 	c->asked = error == CS_ERR_TRY_AGAIN;
@@ -245,7 +247,10 @@ int cfg_method_try_shutdown(lua_State *L)
 	const failure *why = handle_unusable(&c->handle);
 
 	if (why == NULL) {
-		why = refused(c, corosync_cfg_try_shutdown(c->handle.id, flags[kind]));
+		/* On a healthy node it returns only when every tracker has replied. */
+		why = refused(c,
+			CALL(&c->handle, "try_shutdown (until all trackers have replied)",
+				corosync_cfg_try_shutdown(c->handle.id, flags[kind])));
 	}
 	return cfg_answer(L, "shut Corosync down", why);
 }

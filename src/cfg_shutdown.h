@@ -25,7 +25,7 @@ int cfg_method_try_shutdown(lua_State *L);
  * CS_OK if the daemon takes requests now, CS_ERR_TRY_AGAIN if it does not: while the membership changes or its queue is
  * full. For the calls of libcfg that do not look at its answer.
  */
-cs_error_t cfg_probe(const cfg *c);
+cs_error_t cfg_probe(cfg *c);
 
 /* Pushes true if `why` is NULL, else nil, "cannot <what>: …", code; answers how many values it pushed. [-0, +1|3, m] */
 int cfg_answer(lua_State *L, const char *what, const failure *why);

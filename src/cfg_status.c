@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
 #include "object.h"
 
 /* ---- addresses ---- */
@@ -13,13 +14,14 @@ typedef struct address_list {
 	int count;
 } address_list;
 
-static cs_error_t read_addresses(corosync_cfg_handle_t id, uint32_t node, address_list *list)
+static cs_error_t read_addresses(handle *h, uint32_t node, address_list *list)
 {
 	cs_error_t error;
 
 	/* Of an address that is not in use libcfg leaves parts unset. */
 	memset(list, 0, sizeof *list);
-	error = corosync_cfg_get_node_addrs(id, node, CFG_MAX_LINKS, &list->count, list->addresses);
+	error = CALL(
+		h, "node_addresses", corosync_cfg_get_node_addrs(h->id, node, CFG_MAX_LINKS, &list->count, list->addresses));
 	if (list->count > CFG_MAX_LINKS) {
 		list->count = CFG_MAX_LINKS;
 	}
@@ -46,10 +48,10 @@ static bool push_address(lua_State *L, const corosync_cfg_node_address_t *addres
 	return true;
 }
 
-cs_error_t cfg_status_push_addresses(lua_State *L, corosync_cfg_handle_t id, uint32_t node)
+cs_error_t cfg_status_push_addresses(lua_State *L, handle *h, uint32_t node)
 {
 	address_list list;
-	cs_error_t error = read_addresses(id, node, &list);
+	cs_error_t error = read_addresses(h, node, &list);
 	int i, pushed = 0;
 
 	if (error != CS_OK) {
@@ -116,28 +118,28 @@ static void push_links(lua_State *L, const struct corosync_cfg_node_status_v1 *s
 }
 
 /* knet has ids of 16 bits, and the daemon cuts longer ones for it: the answer would be another node's. */
-static cs_error_t check_wide_node(corosync_cfg_handle_t id, uint32_t node)
+static cs_error_t check_wide_node(handle *h, uint32_t node)
 {
 	address_list list;
 
-	return node > UINT16_MAX ? read_addresses(id, node, &list) : CS_OK;
+	return node > UINT16_MAX ? read_addresses(h, node, &list) : CS_OK;
 }
 
-static cs_error_t read_node(corosync_cfg_handle_t id, uint32_t node, struct corosync_cfg_node_status_v1 *status)
+static cs_error_t read_node(handle *h, uint32_t node, struct corosync_cfg_node_status_v1 *status)
 {
-	cs_error_t error = check_wide_node(id, node);
+	cs_error_t error = check_wide_node(h, node);
 
 	if (error == CS_OK) {
-		error = corosync_cfg_node_status_get(id, node, CFG_NODE_STATUS_V1, status);
+		error = CALL(h, "node_status", corosync_cfg_node_status_get(h->id, node, CFG_NODE_STATUS_V1, status));
 	}
 	/* So the daemon answers for a node that knet does not know. */
 	return error == CS_ERR_FAILED_OPERATION ? CS_ERR_NOT_EXIST : error;
 }
 
-cs_error_t cfg_status_push_node(lua_State *L, corosync_cfg_handle_t id, uint32_t node)
+cs_error_t cfg_status_push_node(lua_State *L, handle *h, uint32_t node)
 {
 	struct corosync_cfg_node_status_v1 status;
-	cs_error_t error = read_node(id, node, &status);
+	cs_error_t error = read_node(h, node, &status);
 
 	if (error != CS_OK) {
 		return error;
@@ -193,14 +195,14 @@ static int build_rings(lua_State *L)
 	return 1;
 }
 
-cs_error_t cfg_status_push_rings(lua_State *L, corosync_cfg_handle_t id)
+cs_error_t cfg_status_push_rings(lua_State *L, handle *h)
 {
 	ring_list list = {0};
 	cs_error_t error;
 
 	lua_pushcfunction(L, build_rings);
 	lua_pushlightuserdata(L, &list);
-	error = corosync_cfg_ring_status_get(id, &list.names, &list.statuses, &list.count);
+	error = CALL(h, "ring_status", corosync_cfg_ring_status_get(h->id, &list.names, &list.statuses, &list.count));
 	if (error != CS_OK) {
 		/* libcfg has freed what it may have put there. */
 		lua_pop(L, 2);

@@ -160,19 +160,11 @@ static const failure *unchanged(cmap *m, cs_error_t error)
 	return error == CS_ERR_ACCESS ? &failure_read_only : handle_failure(&m->handle, error);
 }
 
-static void begin(cmap *m, const char *what, const char *key)
-{
-	call_begin(&m->handle, what, key, strlen(key));
-}
+#define CALL_FOR(m, what, key, call) CALL_ON(&(m)->handle, what, key, strlen(key), call)
 
 static cs_error_t read_value(cmap *m, const char *key, cmap_value *v)
 {
-	cs_error_t error;
-
-	begin(m, "get", key);
-	error = cmap_value_get(m->handle.id, key, v);
-	call_end(&m->handle);
-	return error;
+	return CALL_FOR(m, "get", key, cmap_value_get(m->handle.id, key, v));
 }
 
 static const failure *get(cmap *m, const char *key, cmap_value *v)
@@ -252,9 +244,7 @@ static int cmap_method_set(lua_State *L)
 	why = why == NULL ? choose_type(m, key, given, &type) : why;
 	why = why == NULL ? cmap_value_take(L, 3, type, &v) : why;
 	if (why == NULL) {
-		begin(m, "set", key);
-		why = unchanged(m, cmap_set(m->handle.id, key, &v.as, v.length, type));
-		call_end(&m->handle);
+		why = unchanged(m, CALL_FOR(m, "set", key, cmap_set(m->handle.id, key, &v.as, v.length, type)));
 	}
 	return answer(L, "set", why);
 }
@@ -274,9 +264,7 @@ static int cmap_method_delete(lua_State *L)
 	cmap *m = check(L, &key, &why);
 
 	if (why == NULL) {
-		begin(m, "delete", key);
-		why = unchanged(m, cmap_delete(m->handle.id, key));
-		call_end(&m->handle);
+		why = unchanged(m, CALL_FOR(m, "delete", key, cmap_delete(m->handle.id, key)));
 	}
 	return answer(L, "delete", why);
 }
@@ -291,9 +279,7 @@ static int step(lua_State *L, const char *verb, bool up)
 	why = why == NULL ? get(m, key, &v) : why;
 	why = why == NULL ? cmap_value_check_step(&v, up) : why;
 	if (why == NULL) {
-		begin(m, verb, key);
-		why = unchanged(m, up ? cmap_inc(m->handle.id, key) : cmap_dec(m->handle.id, key));
-		call_end(&m->handle);
+		why = unchanged(m, CALL_FOR(m, verb, key, up ? cmap_inc(m->handle.id, key) : cmap_dec(m->handle.id, key)));
 	}
 	return answer(L, verb, why);
 }

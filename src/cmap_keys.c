@@ -124,9 +124,7 @@ cs_error_t cmap_keys_push(lua_State *L, handle *h, const char *prefix)
 
 	lua_pushcfunction(L, build);
 	lua_pushlightuserdata(L, &entries);
-	call_begin(h, "each", prefix, strlen(prefix));
-	error = read_keys(&entries, h->id, prefix);
-	call_end(h);
+	error = CALL_ON(h, "each", prefix, strlen(prefix), read_keys(&entries, h->id, prefix));
 	if (error != CS_OK) {
 		queue_free(&entries);
 		lua_pop(L, 2);

@@ -212,21 +212,27 @@ static int32_t changes_of(const cmap *map, const char *name)
 	return number ? changes : changes | CMAP_TRACK_PREFIX;
 }
 
+static cs_error_t start_tracking(tracker *t)
+{
+	cmap *map = t->map;
+	int32_t changes = changes_of(map, t->name);
+	cs_error_t error;
+
+	tables_lock();
+	error = cmap_track_add(map->handle.id, t->name, changes, on_change, t, &t->id);
+	tables_unlock();
+	return error;
+}
+
 /* The map keeps its trackers: libcmap has their addresses. */
 const failure *cmap_track_add_push(lua_State *L, cmap *map)
 {
 	tracker *t = push_tracker(L, map);
-	int32_t changes;
 	cs_error_t error;
 
 	lua_pushvalue(L, -1);
 	set_tracker(L, 1, t);
-	call_begin(&map->handle, "track", t->name, t->length);
-	changes = changes_of(map, t->name);
-	tables_lock();
-	error = cmap_track_add(map->handle.id, t->name, changes, on_change, t, &t->id);
-	tables_unlock();
-	call_end(&map->handle);
+	error = CALL_ON(&map->handle, "track", t->name, t->length, start_tracking(t));
 	if (error != CS_OK) {
 		lua_pop(L, 1);
 		lua_pushnil(L);
@@ -239,14 +245,11 @@ const failure *cmap_track_add_push(lua_State *L, cmap *map)
 
 static cs_error_t stop_tracking(const tracker *t)
 {
-	handle *h = &t->map->handle;
 	cs_error_t error;
 
-	call_begin(h, "cancel a tracker", t->name, t->length);
 	tables_lock();
-	error = cmap_track_delete(h->id, t->id);
+	error = cmap_track_delete(t->map->handle.id, t->id);
 	tables_unlock();
-	call_end(h);
 	return error;
 }
 
@@ -264,7 +267,7 @@ static int tracker_method_cancel(lua_State *L)
 	const failure *why = t->tracking ? handle_unusable(h) : NULL;
 
 	if (t->tracking && why == NULL) {
-		why = handle_failure(h, stop_tracking(t));
+		why = handle_failure(h, CALL_ON(h, "cancel a tracker", t->name, t->length, stop_tracking(t)));
 	}
 	/* What has no connection tells nothing more. */
 	if (why != NULL && why != &FAILURE_CLOSED && why != h->reason) {

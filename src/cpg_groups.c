@@ -145,9 +145,8 @@ static cs_error_t build(
 	lua_pushcfunction(L, builder);
 	lua_pushlightuserdata(L, &list);
 	lua_pushvalue(L, cache);
-	cpg_call_begin(c, "list members");
-	error = listing_fill(&list, c->handle.id, group);
-	call_end(&c->handle);
+	error =
+		CALL_ON(&c->handle, "list members", c->group.value, c->group.length, listing_fill(&list, c->handle.id, group));
 	if (error != CS_OK) {
 		release(&list);
 		lua_pop(L, 3);

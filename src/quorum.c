@@ -265,9 +265,7 @@ static int quorum_method_quorate(lua_State *L)
 	int quorate = 0;
 
 	if (why == NULL) {
-		call_begin(&q->handle, "quorate", NULL, 0);
-		why = handle_failure(&q->handle, quorum_getquorate(q->handle.id, &quorate));
-		call_end(&q->handle);
+		why = handle_failure(&q->handle, CALL(&q->handle, "quorate", quorum_getquorate(q->handle.id, &quorate)));
 	}
 	if (why == NULL && q->type == QUORUM_FREE) {
 		why = &FAILURE_NO_PROVIDER;

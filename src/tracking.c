@@ -44,9 +44,7 @@ static int method_track(lua_State *L)
 	const failure *why = handle_unusable(h);
 
 	if (why == NULL) {
-		call_begin(h, "track", NULL, 0);
-		why = handle_failure(h, tracking_start(h));
-		call_end(h);
+		why = handle_failure(h, CALL(h, "track", tracking_start(h)));
 	}
 	return handle_answer(L, h, "track", why);
 }
@@ -64,9 +62,7 @@ static int method_untrack(lua_State *L)
 	const failure *why = handle_unusable(h);
 
 	if (why == NULL && h->tracking) {
-		call_begin(h, "stop tracking", NULL, 0);
-		why = handle_failure(h, h->class->trackstop(h));
-		call_end(h);
+		why = handle_failure(h, CALL(h, "untrack", h->class->trackstop(h)));
 		h->tracking = why != NULL;
 	}
 	return handle_answer(L, h, "stop tracking", why);

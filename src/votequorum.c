@@ -65,6 +65,7 @@ static cs_error_t trackstop(handle *h)
 const handle_class votequorum_class = {
 	.type = "corosync.votequorum",
 	.service = "votequorum",
+	.noun = "quorum device",
 	.kinds = votequorum_event_kinds,
 	.fd_get = votequorum_fd_get,
 	.dispatch = dispatch,
@@ -199,7 +200,7 @@ static const failure *set_expected(handle *h, uint32_t votes)
 	if (votes > MOST_VOTES) {
 		return &failure_too_many_votes;
 	}
-	error = votequorum_setexpected(h->id, votes);
+	error = CALL(h, "set_expected", votequorum_setexpected(h->id, votes));
 	return error == CS_ERR_INVALID_PARAM ? &failure_expected_votes : handle_failure(h, error);
 }
 
@@ -232,7 +233,7 @@ static const failure *set_votes_of(handle *h, uint32_t node, uint32_t votes)
 	if (votes > MOST_VOTES) {
 		return &failure_too_many_votes;
 	}
-	error = votequorum_setvotes(h->id, node, votes);
+	error = CALL(h, "set_votes", votequorum_setvotes(h->id, node, votes));
 	switch (error) {
 	case CS_ERR_INVALID_PARAM: return &failure_votes;
 	case CS_ERR_NAME_NOT_FOUND: return &FAILURE_NO_NODE;

@@ -1,5 +1,7 @@
 #include "votequorum_info.h"
 
+#include "call.h"
+
 /*
  * Of a node that it does not know, the daemon answers the name of the quorum device from memory that it has not set.
  * libvotequorum copies that up to the next zero byte, wherever that is: past the end of the struct.
@@ -12,7 +14,7 @@ typedef union roomy_info {
 const failure *votequorum_info_get(handle *h, uint32_t node, struct votequorum_info *info)
 {
 	roomy_info answer;
-	cs_error_t error = votequorum_getinfo(h->id, node, &answer.info);
+	cs_error_t error = CALL(h, "info", votequorum_getinfo(h->id, node, &answer.info));
 
 	if (error == CS_OK) {
 		*info = answer.info;

@@ -4,7 +4,7 @@
 
 #include <corosync/votequorum.h>
 
-#include "handle.h"
+#include "call.h"
 #include "integer.h"
 #include "votequorum.h"
 
@@ -61,6 +61,9 @@ static const failure *failure_of_call(handle *h, cs_error_t error)
 	}
 }
 
+/* What a call for the device of that name fails for, or NULL. */
+#define CALL_FOR(h, what, name, call) failure_of_call(h, CALL_ON(h, what, name, strlen(name), call))
+
 /* Pushes "<verb> quorum device '<the argument at that index>'". [-0, +1, m] */
 static void push_what(lua_State *L, const char *verb, int index)
 {
@@ -100,7 +103,7 @@ int votequorum_qdevice_method_register(lua_State *L)
 	handle *h = check(L, &name, &why);
 
 	if (why == NULL) {
-		why = failure_of_call(h, votequorum_qdevice_register(h->id, name));
+		why = CALL_FOR(h, "register", name, votequorum_qdevice_register(h->id, name));
 	}
 	return answer(L, "register quorum device", why);
 }
@@ -121,7 +124,7 @@ int votequorum_qdevice_method_unregister(lua_State *L)
 	handle *h = check(L, &name, &why);
 
 	if (why == NULL) {
-		why = failure_of_call(h, votequorum_qdevice_unregister(h->id, name));
+		why = CALL_FOR(h, "unregister", name, votequorum_qdevice_unregister(h->id, name));
 	}
 	return answer(L, "unregister quorum device", why);
 }
@@ -148,7 +151,7 @@ int votequorum_qdevice_method_update(lua_State *L)
 		why = check_name(new_name, length);
 	}
 	if (why == NULL) {
-		why = failure_of_call(h, votequorum_qdevice_update(h->id, old_name, new_name));
+		why = CALL_FOR(h, "rename", old_name, votequorum_qdevice_update(h->id, old_name, new_name));
 	}
 	if (why != NULL) {
 		push_what(L, "rename quorum device", 2);
@@ -195,11 +198,13 @@ int votequorum_qdevice_method_poll(lua_State *L)
 	const failure *why;
 	handle *h = check(L, &name, &why);
 	votequorum_ring_id_t ring;
+	unsigned votes;
 
 	luaL_checktype(L, 3, LUA_TBOOLEAN);
+	votes = (unsigned)lua_toboolean(L, 3);
 	ring = check_ring(L, 4);
 	if (why == NULL) {
-		why = failure_of_call(h, votequorum_qdevice_poll(h->id, name, (unsigned)lua_toboolean(L, 3), ring));
+		why = CALL_FOR(h, "poll", name, votequorum_qdevice_poll(h->id, name, votes, ring));
 	}
 	return answer(L, "poll for quorum device", why);
 }
@@ -219,10 +224,12 @@ int votequorum_qdevice_method_master_wins(lua_State *L)
 	const char *name;
 	const failure *why;
 	handle *h = check(L, &name, &why);
+	unsigned allow;
 
 	luaL_checktype(L, 3, LUA_TBOOLEAN);
+	allow = (unsigned)lua_toboolean(L, 3);
 	if (why == NULL) {
-		why = failure_of_call(h, votequorum_qdevice_master_wins(h->id, name, (unsigned)lua_toboolean(L, 3)));
+		why = CALL_FOR(h, "master_wins", name, votequorum_qdevice_master_wins(h->id, name, allow));
 	}
 	return answer(L, "set master_wins of quorum device", why);
 }

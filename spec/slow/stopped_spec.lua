@@ -64,6 +64,32 @@ describe("while nothing moves", function()
     assert.equal(0, blocked:wait(10))
   end)
 
+  it("in the daemon, each call of each service that asks it is named", function()
+    local asking = start "spec/support/asking.lua"
+    finally(function() assert(cluster:resume(1)) end)
+    local function named(name)
+      for _, line in ipairs(asking.errors) do
+        if line:find("warning: " .. name .. " has not returned for", 1, true) then
+          return true
+        end
+      end
+    end
+    for count = 1, math.huge do
+      assert(cluster:wait_for(function() return #asking.lines >= count or asking.exited end, 60, "the next call"))
+      local name = (asking.lines[count] or ""):match "^next\t(.*)"
+      if not name then
+        assert.equal("end", asking.lines[count], table.concat(asking.errors, "\n"))
+        break
+      end
+      assert(cluster:pause(1))
+      assert(asking:write "\n")
+      assert(cluster:wait_for(function() return named(name) or asking.exited end, 30, name))
+      assert(cluster:resume(1))
+    end
+    assert(asking:write "\n")
+    assert.equal(0, asking:wait(10))
+  end)
+
   for _, size in ipairs { 8, 100000 } do
     it(("in the daemon, every send of %d bytes is answered, at little cost, and none is lost"):format(size), function()
       local steady = start("spec/support/steady.lua", "steady", tostring(size))

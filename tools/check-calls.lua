@@ -1,0 +1,122 @@
+-- Fails when Lua can reach a function of Corosync's that may block, other than through a call that the watchdog sees:
+-- inside of CALL(...) or CALL_ON(...) (src/call.h), or between call_begin or watchdog_enter and their ends.
+-- Usage: lua check-calls.lua FOLDER-OF-HEADERS FILE.C ...
+
+local HEADERS = { "cpg.h", "cmap.h", "quorum.h", "votequorum.h", "cfg.h" }
+
+-- These ask the daemon nothing; dispatch is only ever told not to wait.
+local LOCAL = { "_context_get$", "_context_set$", "_dispatch$", "_fd_get$", "^cpg_flow_control_state_get$",
+  "^cpg_max_atomic_msgsize_get$" }
+
+-- How C functions are given to Lua; in the texts below strings are empty.
+local FOR_LUA = { '{"",%s*([%w_]+)}', "lua_pushcfunction%(L, ([%w_]+)%)", "lua_pushcclosure%(L, ([%w_]+)," }
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = assert(file:read "*a")
+  file:close()
+  return (text:gsub("/%*.-%*/", " "):gsub('\\"', ""):gsub('"[^"\n]*"', '""'))
+end
+
+local function is_local(name)
+  for _, pattern in ipairs(LOCAL) do
+    if name:find(pattern) then return true end
+  end
+  return false
+end
+
+-- The functions of Corosync's that ask the daemon, and wait for as long as it does not answer.
+local function blocking(folder)
+  local names = {}
+  for _, header in ipairs(HEADERS) do
+    for name in read(folder .. "/" .. header):gmatch "([%w_]+)%s*%(" do
+      if name:find "^%l[%l_]*_[%l_0-9]+$" and not is_local(name) then names[name] = true end
+    end
+  end
+  return names
+end
+
+-- A function's text without what is in a call, and without the threads that it starts: they hold up no Lua.
+local function outside(body, macros)
+  for _, macro in ipairs(macros) do
+    body = body:gsub("%f[%w_]" .. macro .. "%s*%b()", " ")
+  end
+  body = body:gsub("thread_start%b()", " ")
+  body = body:gsub("call_begin[%w_]*%(.*call_end[%w_]*%(", " ")
+  return (body:gsub("watchdog_enter%(.*watchdog_leave%(", " "))
+end
+
+-- CALL, CALL_ON, and the macros that a file defines by them.
+local function macros_of(text)
+  local macros = { "CALL_ON", "CALL" }
+  for name, body in text:gmatch "#define%s+([%u_]+)(%b()[^\n]*\n?[^\n]*)" do
+    if body:find "%f[%w_]CALL" then macros[#macros + 1] = name end
+  end
+  return macros
+end
+
+-- By file, its functions' texts outside of calls; and the names of those that other files see.
+local function parse(paths)
+  local files, exported = {}, {}
+  for _, path in ipairs(paths) do
+    local text, functions = read(path), {}
+    for head, body in text:gmatch "\n([%a_][^\n;{}]-%b())\n(%b{})" do
+      local name = head:match "([%w_]+)%s*%("
+      functions[name] = outside(body, macros_of(text))
+      if not head:find "^static" then exported[name] = path end
+    end
+    files[path] = { text = text, functions = functions }
+  end
+  return files, exported
+end
+
+-- By member, the functions that tables of classes have there, as { path, name }.
+local function members_of(files)
+  local members = {}
+  for path, file in pairs(files) do
+    for member, name in file.text:gmatch "%.([%w_]+) = ([%w_]+)" do
+      members[member] = members[member] or {}
+      table.insert(members[member], { path, name })
+    end
+  end
+  return members
+end
+
+local function check(folder, paths)
+  local names, complaints, seen, roots = blocking(folder), {}, {}, 0
+  local files, exported = parse(paths)
+  local members = members_of(files)
+  local function visit(path, name, trail)
+    local home = files[path].functions[name] and path or exported[name]
+    if names[name] then
+      complaints[#complaints + 1] = ("%s %s blocks unwatched: put it in CALL, see src/call.h"):format(trail, name)
+    elseif home and not seen[home .. name] then
+      seen[home .. name] = true
+      trail = trail .. " " .. home .. ":" .. name .. " >"
+      local body = files[home].functions[name]
+      for member in body:gmatch "[%.>]([%w_]+)%(" do
+        for _, found in ipairs(members[member] or {}) do visit(found[1], found[2], trail) end
+      end
+      for mentioned in body:gmatch "[%a_][%w_]*" do
+        if mentioned ~= name then visit(home, mentioned, trail) end
+      end
+    end
+  end
+  for _, path in ipairs(paths) do
+    for _, pattern in ipairs(FOR_LUA) do
+      for name in files[path].text:gmatch(pattern) do
+        roots = roots + 1
+        visit(path, name, "")
+      end
+    end
+  end
+  return complaints, roots
+end
+
+local complaints, roots = check(arg[1], { select(2, (table.unpack or unpack)(arg)) }) -- luacheck: ignore 113
+if roots == 0 then complaints[1] = "no function for Lua found in the files" end
+if #complaints > 0 then
+  io.stderr:write(table.concat(complaints, "\n"), "\n")
+  os.exit(1)
+end
+print(("%d functions for Lua: every call of Corosync's that may block is watched"):format(roots))
