@@ -50,7 +50,8 @@ THREADS ?= yes
 THREADS_CFLAGS := $(if $(filter no,$(THREADS)),-DCOROSYNC_LUA_NO_THREADS,-pthread)
 THREADS_SOURCES := src/waker.c src/doorbell.c
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(THREADS_CFLAGS) -fPIC -fvisibility=hidden \
+# -fexceptions: where Lua was compiled as C++, its errors unwind our functions.
+COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(THREADS_CFLAGS) -fPIC -fexceptions -fvisibility=hidden \
 	-DCOROSYNC_LUA_VERSION='"$(VERSION)"' -DCOROSYNC_VERSION='"$(COROSYNC_VERSION)"' $(LUA_CFLAGS) $(COROSYNC_CFLAGS)
 
 # The build tree is laid out as an installation, so that cpgrun finds its modules the same way in both.
@@ -70,6 +71,7 @@ FUZZED := queue events nodes arguments values
 
 # What only the specs need.
 SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan $(BUILD)/spec/hostile $(BUILD)/spec/allocate \
+	$(BUILD)/spec/sandbox $(BUILD)/spec/sandbox-c++ \
 	$(FUZZED:%=$(BUILD)/spec/fuzz-%)
 
 LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
@@ -170,6 +172,20 @@ $(BUILD)/spec/threads: spec/support/threads.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@$(COMPILE) -Isrc -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
+
+$(BUILD)/spec/sandbox: spec/support/sandbox.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(COMPILE) -Isrc -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
+
+# With a Lua that was built as C++, as Debian's liblua5.4-c++; nothing where there is none, as for LuaJIT.
+$(BUILD)/spec/sandbox-c++: spec/support/sandbox.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@if $(PKG_CONFIG) --exists lua$(LUA_VERSION)-c++; then \
+		$(CXX) -Wall -Wextra $(CFLAGS) -Isrc `$(PKG_CONFIG) --cflags lua$(LUA_VERSION)-c++` -o $@ \
+			-x c++ $< -x none $(ARCHIVE) $(LDFLAGS) $(COROSYNC_LIBS) `$(PKG_CONFIG) --libs lua$(LUA_VERSION)-c++` -lm -pthread; \
+	else rm -f $@; fi
 
 $(BUILD)/spec/hostile: spec/support/hostile.c
 	@mkdir -p $(@D)

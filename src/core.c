@@ -1,5 +1,7 @@
 #include "core.h"
 
+#include <stdio.h>
+
 #include "cfg.h"
 #include "clock.h"
 #include "cmap.h"
@@ -25,11 +27,30 @@ static int core_now(lua_State *L)
 	return 1;
 }
 
+/***
+Writes a line to stderr, also where Lua has no library io.
+@function core.complain
+@tparam string line
+*/
+static int core_complain(lua_State *L)
+{
+	size_t length;
+	const char *line;
+
+	luaL_checktype(L, 1, LUA_TSTRING);
+	lua_settop(L, 1);
+	lua_pushliteral(L, "\n");
+	lua_concat(L, 2);
+	line = lua_tolstring(L, 1, &length);
+	(void)fwrite(line, 1, length, stderr);
+	return 0;
+}
+
 __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 {
 	tables_setup();
 	ending_setup(L);
-	lua_createtable(L, 0, 11);
+	lua_createtable(L, 0, 12);
 	cpg_push_module(L);
 	lua_setfield(L, -2, "cpg");
 	cmap_push_module(L);
@@ -51,6 +72,8 @@ __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 	watchdog_setup(L);
 	lua_pushcfunction(L, watchdog_open);
 	lua_setfield(L, -2, "watchdog");
+	lua_pushcfunction(L, core_complain);
+	lua_setfield(L, -2, "complain");
 	lua_pushcfunction(L, core_now);
 	lua_setfield(L, -2, "now");
 	lua_pushliteral(L, COROSYNC_LUA_VERSION);

@@ -19,12 +19,14 @@ local function find()
   end
 end
 
+-- A sandbox may lack each of these libraries.
 local function place_of_core()
-  return package.preload[NAME] and "this program" or find() or "an unknown place"
+  local is_preloaded = package and package.preload[NAME]
+  return is_preloaded and "this program" or package and io and find() or "an unknown place"
 end
 
 local function place_of_lua()
-  return debug.getinfo(1, "S").source:match "^@(.*/)" or "this program"
+  return debug and debug.getinfo(1, "S").source:match "^@(.*/)" or "this program"
 end
 
 if core._VERSION ~= VERSION then

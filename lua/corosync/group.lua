@@ -65,19 +65,16 @@ local AWAY = "Corosync on this node has gone: the group comes back when Corosync
 --- @type Group
 local Group = { settle = 0 }
 
-local now, stderr, type = core.now, io.stderr, type
+local now, type = core.now, type
 
 -- What loops of another kind than corosync.loop have in ways of their own.
 Group._awaited = life.awaited
+Group._complain = core.complain
 Group._disconnect = life.disconnect
 Group._lose = comeback.lose
 Group._open_views = life.open_views
 Group._stay_wanted = comeback.stay_wanted
 Group._tell_disconnected = comeback.tell_disconnected
-
-function Group._complain(line)
-  stderr:write(line, "\n")
-end
 
 local function check_name(name)
   if type(name) ~= "string" then

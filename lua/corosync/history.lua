@@ -39,7 +39,7 @@ local history = {}
 -- @function history.record
 -- @tparam string folder where the files are made; it must be there
 -- @treturn boolean true
--- @error nil, message, code: "exist", when this process records already
+-- @error nil, message, code: "exist", when this process records already; "not_supported" without Lua's library io
 history.record = recorder.start
 
 --- Writes a line of the script's own into a group's history, if that is recorded: "quiet" (all that was sent should
@@ -74,6 +74,9 @@ end
 
 -- A folder can be opened, and not be read.
 local function read(path)
+  if not io then
+    return nil, ("cannot read %s: this Lua has no library io"):format(path), "not_supported"
+  end
   local file, message = io.open(path)
   if not file then
     return nil, message, "unreadable"
@@ -100,7 +103,8 @@ end
 --   print(violation.rule, violation.history, violation.line, violation.text)
 -- end
 -- @treturn table report, as of `judge`
--- @error nil, message, code: "unreadable", a file; "invalid", a line that is no event; "not_exist", there are no files
+-- @error nil, message, code: "unreadable", a file; "invalid", a line that is no event; "not_exist", there are no files;
+-- "not_supported" without Lua's library io
 function history.check(paths)
   if #paths == 0 then
     return nil, "there is no history to judge", "not_exist"

@@ -3,6 +3,7 @@
 -- @module corosync.loop
 
 local caller = require "corosync.caller"
+local core = require "corosync.binding"
 local handlers = require "corosync.handlers"
 local uv = require "luv"
 
@@ -39,10 +40,8 @@ local function come_back_later(object, entry)
   entry.timer:start(PAUSE, 0, function() turn(object, entry) end)
 end
 
-local stderr = io.stderr
-
 local function to_stderr(message)
-  stderr:write("corosync: ", message, "\n")
+  core.complain("corosync: " .. message)
 end
 
 -- After a dispatch: when the next one has its turn, if there is one.

@@ -1,6 +1,7 @@
 -- The message handler for functions of a script: a text with a traceback, whatever was raised. It never raises itself,
--- also where a script has taken things away.
-local debug_traceback, getmetatable, pcall, tostring, type = debug.traceback, getmetatable, pcall, tostring, type
+-- also where a script has taken things away. Without a debug library there is no traceback.
+local getmetatable, pcall, tostring, type = getmetatable, pcall, tostring, type
+local debug_traceback = debug and debug.traceback or function(text) return text end
 
 local function text_of(problem)
   local metatable = getmetatable(problem)

@@ -1,5 +1,6 @@
 -- Under a watchdog, makes each call that asks the daemon, one at a line on stdin; before it, says how it will be named.
 local core = require "corosync.core"
+local unpack = table.unpack or unpack -- luacheck: ignore 113
 io.stdout:setvbuf "line"
 
 assert(core.watchdog(0.1))
@@ -23,7 +24,7 @@ end
 -- A method is named as it is called, where nothing else is said.
 local function method(handle, service, name, ...)
   local arguments = { ... }
-  return ask(service .. ": " .. name, function() handle[name](handle, (table.unpack or unpack)(arguments)) end) -- luacheck: ignore 113
+  return ask(service .. ": " .. name, function() handle[name](handle, unpack(arguments)) end)
 end
 
 -- Of all services, only cpg's end asks the daemon.
@@ -58,7 +59,7 @@ local device = { { "register", "x" }, { "poll", "x", true, { node = 1, seq = 1 }
   { "unregister", "x" } }
 for _, call in ipairs(device) do
   ask(("votequorum: %s of quorum device 'x'"):format(call[1]), function()
-    votequorum["qdevice_" .. call[1]](votequorum, (table.unpack or unpack)(call, 2)) -- luacheck: ignore 113
+    votequorum["qdevice_" .. call[1]](votequorum, unpack(call, 2))
   end)
 end
 ask("votequorum: rename of quorum device 'x'", function() votequorum:qdevice_update("x", "y") end)

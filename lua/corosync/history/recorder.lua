@@ -204,7 +204,9 @@ local function observe_all()
 end
 
 function recorder.start(into)
-  if folder then
+  if not io then
+    return nil, "cannot record histories: this Lua has no library io", "not_supported"
+  elseif folder then
     return nil, ("this process records already, in %s"):format(folder), "exist"
   end
   folder = into

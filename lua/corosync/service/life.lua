@@ -3,7 +3,7 @@ local backoff = require "corosync.backoff"
 local core = require "corosync.binding"
 local handlers = require "corosync.handlers"
 
-local now, stderr = core.now, io.stderr
+local now = core.now
 
 local life = {}
 
@@ -116,7 +116,7 @@ local function report(self, message)
     ok, second = handlers.try(handler, message)
   end
   if not handler or not ok then
-    stderr:write("corosync: ", second and second .. ", after: " or "", message, "\n")
+    core.complain("corosync: " .. (second and second .. ", after: " or "") .. message)
   end
 end
 
