@@ -182,7 +182,7 @@ $(BUILD)/spec/sandbox: spec/support/sandbox.c $(ARCHIVE)
 $(BUILD)/spec/sandbox-c++: spec/support/sandbox.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	@if $(PKG_CONFIG) --exists lua$(LUA_VERSION)-c++; then \
+	@if command -v $(CXX) >/dev/null && $(PKG_CONFIG) --exists lua$(LUA_VERSION)-c++; then \
 		$(CXX) -Wall -Wextra $(CFLAGS) -Isrc `$(PKG_CONFIG) --cflags lua$(LUA_VERSION)-c++` -o $@ \
 			-x c++ $< -x none $(ARCHIVE) $(LDFLAGS) $(COROSYNC_LIBS) `$(PKG_CONFIG) --libs lua$(LUA_VERSION)-c++` -lm -pthread; \
 	else rm -f $@; fi

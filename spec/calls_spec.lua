@@ -80,6 +80,13 @@ describe("the check of calls that may block", function()
       .. "static const class c = {\n\t.trackstart = start,\n};\n"))
   end)
 
+  it("fails on a function that uses Lua while it holds a lock", function()
+    for _, body in ipairs { 'call_begin(h, "join", NULL, 0);\n\tlua_pushnil(L);\n\tcall_end(h);',
+      'return CALL(h, "join", join(L, h));', "tables_lock();\n\tfinish(L);\n\ttables_unlock();" } do
+      fails("x%.c:method_join uses Lua while it holds a lock", method(body))
+    end
+  end)
+
   it("fails when no function is found", function()
     fails("no function", "\n")
   end)

@@ -1,8 +1,13 @@
 -- Fails when Lua can reach a function of Corosync's that may block, other than through a call that the watchdog sees:
 -- inside of CALL(...) or CALL_ON(...) (src/call.h), or between call_begin or watchdog_enter and their ends.
+-- And fails when Lua is used where a lock is held: it may raise, and the lock would stay so.
 -- Usage: lua check-calls.lua FOLDER-OF-HEADERS FILE.C ...
 
 local HEADERS = { "cpg.h", "cmap.h", "quorum.h", "votequorum.h", "cfg.h" }
+
+local complaints = {}
+
+local function complain(format, ...) complaints[#complaints + 1] = format:format(...) end
 
 -- These ask the daemon nothing; dispatch is only ever told not to wait.
 local LOCAL = { "_context_get$", "_context_set$", "_dispatch$", "_fd_get$", "^cpg_flow_control_state_get$",
@@ -10,6 +15,9 @@ local LOCAL = { "_context_get$", "_context_set$", "_dispatch$", "_fd_get$", "^cp
 
 -- How C functions are given to Lua; in the texts below strings are empty.
 local FOR_LUA = { '{"",%s*([%w_]+)}', "lua_pushcfunction%(L, ([%w_]+)%)", "lua_pushcclosure%(L, ([%w_]+)," }
+
+local LOCKED = { "call_begin.-call_end", "watchdog_enter.-watchdog_leave", "reader_lock.-reader_unlock",
+  "tables_lock.-tables_unlock", "mutex_lock.-mutex_unlock", "%f[%w_]CALL[%u_]*%s*%b()" }
 
 local function read(path)
   local file = assert(io.open(path))
@@ -55,6 +63,16 @@ local function macros_of(text)
   return macros
 end
 
+-- Only a function that is given a Lua state can raise.
+local function uses_lua_locked(body)
+  for _, pattern in ipairs(LOCKED) do
+    for locked in body:gmatch(pattern) do
+      if locked:find "%f[%w_]L%f[^%w_]" then return true end
+    end
+  end
+  return false
+end
+
 -- By file, its functions' texts outside of calls; and the names of those that other files see.
 local function parse(paths)
   local files, exported = {}, {}
@@ -63,6 +81,7 @@ local function parse(paths)
     for head, body in text:gmatch "\n([%a_][^\n;{}]-%b())\n(%b{})" do
       local name = head:match "([%w_]+)%s*%("
       functions[name] = outside(body, macros_of(text))
+      if uses_lua_locked(body) then complain("%s:%s uses Lua while it holds a lock", path, name) end
       if not head:find "^static" then exported[name] = path end
     end
     files[path] = { text = text, functions = functions }
@@ -83,13 +102,13 @@ local function members_of(files)
 end
 
 local function check(folder, paths)
-  local names, complaints, seen, roots = blocking(folder), {}, {}, 0
+  local names, seen, roots = blocking(folder), {}, 0
   local files, exported = parse(paths)
   local members = members_of(files)
   local function visit(path, name, trail)
     local home = files[path].functions[name] and path or exported[name]
     if names[name] then
-      complaints[#complaints + 1] = ("%s %s blocks unwatched: put it in CALL, see src/call.h"):format(trail, name)
+      complain("%s %s blocks unwatched: put it in CALL, see src/call.h", trail, name)
     elseif home and not seen[home .. name] then
       seen[home .. name] = true
       trail = trail .. " " .. home .. ":" .. name .. " >"
@@ -110,11 +129,11 @@ local function check(folder, paths)
       end
     end
   end
-  return complaints, roots
+  return roots
 end
 
-local complaints, roots = check(arg[1], { select(2, (table.unpack or unpack)(arg)) }) -- luacheck: ignore 113
-if roots == 0 then complaints[1] = "no function for Lua found in the files" end
+local roots = check(arg[1], { select(2, (table.unpack or unpack)(arg)) }) -- luacheck: ignore 113
+if roots == 0 then complain "no function for Lua found in the files" end
 if #complaints > 0 then
   io.stderr:write(table.concat(complaints, "\n"), "\n")
   os.exit(1)
