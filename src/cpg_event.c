@@ -1,14 +1,15 @@
 #include "cpg_event.h"
 
 #include <string.h>
+#include <sys/param.h>
 
 #include "address.h"
+#include "cpg_change.h"
 #include "cpg_handle.h"
+#include "cpg_resolve.h"
 #include "cpg_send.h"
 #include "intake.h"
 #include "nodes.h"
-
-enum { KIND_MESSAGE, KIND_CONFIG, KIND_RING, KIND_LAG };
 
 typedef struct message_event {
 	event event;
@@ -16,12 +17,6 @@ typedef struct message_event {
 	size_t length;
 	char bytes[];
 } message_event;
-
-typedef struct config_event {
-	event event;
-	size_t members, left, joined;
-	struct cpg_address addresses[]; /* members, then left, then joined */
-} config_event;
 
 typedef struct lag_event {
 	event event;
@@ -67,37 +62,55 @@ static struct cpg_address *put_addresses(struct cpg_address *to, const struct cp
 	return to + count;
 }
 
-static void note_own_leave(cpg *c, const struct cpg_address *left, size_t count)
+static bool is_own(const cpg *c, const struct cpg_address *address)
 {
+	return address->nodeid == c->node && address->pid == (uint32_t)c->handle.owner;
+}
+
+/* Of a large group libcpg may list it as the first that joined. */
+static void note_own_leave(cpg *c, const config_event *ev)
+{
+	const struct cpg_address *left = ev->addresses + ev->members;
 	size_t i;
 
-	for (i = 0; i < count; i++) {
-		if (left[i].nodeid == c->node && left[i].pid == (uint32_t)c->handle.owner) {
-			c->was_told_left = true;
-		}
+	for (i = 0; i < ev->left; i++) {
+		c->was_told_left = c->was_told_left || is_own(c, &left[i]);
+	}
+	if (ev->left == 0 && ev->joined > 0 && cpg_resolve_is_leave(left->reason) && is_own(c, left)) {
+		c->was_told_left = true;
 	}
 }
 
+/*
+ * libcpg fills its array of 128 members without a bound, and what lies behind it are the other lists, the very event and
+ * the counts of those lists. So of more members none is good, and of the lists no more than fits.
+ */
 void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struct cpg_address *members,
 	size_t members_count, const struct cpg_address *left, size_t left_count, const struct cpg_address *joined,
 	size_t joined_count)
 {
-	size_t count = members_count + left_count + joined_count;
+	cpg *c = (cpg *)intake_handle();
+	size_t listed = members_count <= CPG_MEMBERS_MAX ? members_count : 0;
+	size_t left_listed = MIN(left_count, CPG_MEMBERS_MAX), joined_listed = MIN(joined_count, CPG_MEMBERS_MAX);
+	size_t count = listed + left_listed + joined_listed;
 	config_event *ev = (config_event *)append(KIND_CONFIG, PAYLOAD(config_event) + count * sizeof(struct cpg_address));
 	struct cpg_address *to;
 
 	(void)id;
 	(void)group;
-	note_own_leave((cpg *)intake_handle(), left, left_count);
 	if (ev == NULL) {
 		return;
 	}
-	ev->members = members_count;
-	ev->left = left_count;
-	ev->joined = joined_count;
-	to = put_addresses(ev->addresses, members, members_count);
-	to = put_addresses(to, left, left_count);
-	(void)put_addresses(to, joined, joined_count);
+	ev->serial = ++c->changes;
+	ev->count = members_count;
+	ev->members = listed;
+	ev->left = left_listed;
+	ev->joined = joined_listed;
+	ev->is_whole = listed == members_count && left_listed == left_count && joined_listed == joined_count;
+	to = put_addresses(ev->addresses, members, listed);
+	to = put_addresses(to, left, left_listed);
+	(void)put_addresses(to, joined, joined_listed);
+	note_own_leave(c, ev);
 }
 
 void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, const uint32_t *nodes)
@@ -116,7 +129,9 @@ static int push_message(lua_State *L, handle *h, const event *ev, int values)
 {
 	const message_event *message = (const message_event *)ev;
 
-	(void)h;
+	if (((const cpg *)h)->astray) {
+		return EVENT_DROPPED;
+	}
 	lua_rawgeti(L, values, VALUE_ADDRESSES);
 	address_push(L, -1, message->node, message->pid);
 	lua_replace(L, -2);
@@ -124,73 +139,14 @@ static int push_message(lua_State *L, handle *h, const event *ev, int values)
 	return 2;
 }
 
-static const char *reason_name(uint32_t reason)
-{
-	static const char *const names[] = {
-		[CPG_REASON_JOIN] = "join",
-		[CPG_REASON_LEAVE] = "leave",
-		[CPG_REASON_NODEDOWN] = "nodedown",
-		[CPG_REASON_NODEUP] = "nodeup",
-		[CPG_REASON_PROCDOWN] = "procdown",
-	};
-
-	return reason < sizeof names / sizeof *names ? names[reason] : NULL;
-}
-
-/* Pushes an array of addresses. [-0, +1, m] */
-static void push_addresses(lua_State *L, int cache, const struct cpg_address *addresses, size_t count)
-{
-	size_t i;
-
-	lua_createtable(L, (int)count, 0);
-	for (i = 0; i < count; i++) {
-		address_push(L, cache, addresses[i].nodeid, addresses[i].pid);
-		lua_rawseti(L, -2, (int)i + 1);
-	}
-}
-
-/* Pushes an array of addresses, of members that joined or left, and sets why in each. [-0, +1, m] */
-static void push_changes(lua_State *L, int cache, const struct cpg_address *addresses, size_t count)
-{
-	size_t i;
-
-	push_addresses(L, cache, addresses, count);
-	for (i = 0; i < count; i++) {
-		lua_rawgeti(L, -1, (int)i + 1);
-		lua_pushstring(L, reason_name(addresses[i].reason));
-		lua_setfield(L, -2, "reason");
-		lua_pop(L, 1);
-	}
-}
-
-/*
- * The members are kept alive, so that a message from one of them finds its address made; in a table apart from the
- * handler's, which may do with its own what it likes.
- */
-static int push_config(lua_State *L, handle *h, const event *ev, int values)
-{
-	const config_event *config = (const config_event *)ev;
-	const struct cpg_address *left = config->addresses + config->members;
-	int cache;
-
-	(void)h;
-	lua_rawgeti(L, values, VALUE_ADDRESSES);
-	cache = lua_gettop(L);
-	push_addresses(L, cache, config->addresses, config->members);
-	push_addresses(L, cache, config->addresses, config->members);
-	lua_rawseti(L, values, VALUE_MEMBERS);
-	push_changes(L, cache, left, config->left);
-	push_changes(L, cache, left + config->left, config->joined);
-	lua_remove(L, cache);
-	return 3;
-}
-
 static int push_ring(lua_State *L, handle *h, const event *ev, int values)
 {
 	const nodes_event *ring = (const nodes_event *)ev;
 
-	(void)h;
 	(void)values;
+	if (((const cpg *)h)->astray) {
+		return EVENT_DROPPED;
+	}
 	nodes_push_ring(L, ring);
 	nodes_push(L, ring, 0);
 	return 2;
@@ -221,7 +177,7 @@ static int push_lag(lua_State *L, handle *h, const event *ev, int values)
 
 const event_kind cpg_event_kinds[] = {
 	[KIND_MESSAGE] = {.handler = "message_received", .name = "message", .push = push_message},
-	[KIND_CONFIG] = {.handler = "config_change", .name = "config", .push = push_config},
+	[KIND_CONFIG] = {.handler = "config_change", .name = "config", .push = cpg_change_push},
 	[KIND_RING] = {.handler = "ring_change", .name = "ring", .push = push_ring},
 	[KIND_LAG] = {.handler = "lagged", .name = "lagged", .push = push_lag},
 };

@@ -6,6 +6,8 @@
 
 #include "handle.h"
 
+enum { KIND_MESSAGE, KIND_CONFIG, KIND_RING, KIND_LAG };
+
 extern const event_kind cpg_event_kinds[];
 
 /* The callbacks for cpg_model_initialize. */

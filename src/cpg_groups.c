@@ -62,6 +62,12 @@ static cs_error_t listing_fill(listing *list, cpg_handle_t id, const struct cpg_
 	return error;
 }
 
+static cs_error_t ask(cpg *c, const struct cpg_name *group, listing *list)
+{
+	return CALL_ON(
+		&c->handle, "list members", c->group.value, c->group.length, listing_fill(list, c->handle.id, group));
+}
+
 /* Pushes the members' table of a group, noting the group's name at its first member. [-1 (name), +1, m] */
 static void push_group(lua_State *L, int names, int groups)
 {
@@ -145,8 +151,7 @@ static cs_error_t build(
 	lua_pushcfunction(L, builder);
 	lua_pushlightuserdata(L, &list);
 	lua_pushvalue(L, cache);
-	error =
-		CALL_ON(&c->handle, "list members", c->group.value, c->group.length, listing_fill(&list, c->handle.id, group));
+	error = ask(c, group, &list);
 	if (error != CS_OK) {
 		release(&list);
 		lua_pop(L, 3);
@@ -170,4 +175,18 @@ cs_error_t cpg_groups_push(lua_State *L, cpg *c, int cache)
 cs_error_t cpg_groups_push_members(lua_State *L, cpg *c, const struct cpg_name *group, int cache)
 {
 	return build(L, build_members, 1, c, group, cache);
+}
+
+cs_error_t cpg_groups_list_members(cpg *c, cpg_addresses *to)
+{
+	listing list = {0};
+	cs_error_t error = ask(c, &c->group, &list);
+	size_t i;
+
+	for (i = 0; i < list.count && error == CS_OK; i++) {
+		struct cpg_address member = {.nodeid = list.entries[i].nodeid, .pid = list.entries[i].pid};
+		error = cpg_addresses_add(to, &member) ? CS_OK : CS_ERR_NO_MEMORY;
+	}
+	release(&list);
+	return error;
 }

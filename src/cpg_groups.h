@@ -2,6 +2,7 @@
 #ifndef COROSYNC_LUA_CPG_GROUPS_H
 #define COROSYNC_LUA_CPG_GROUPS_H
 
+#include "cpg_addresses.h"
 #include "cpg_handle.h"
 
 /*
@@ -12,5 +13,8 @@ cs_error_t cpg_groups_push(lua_State *L, cpg *c, int cache);
 
 /* The same for an array of one group's members' addresses, empty when it has none. [-0, +1|0, m] */
 cs_error_t cpg_groups_push_members(lua_State *L, cpg *c, const struct cpg_name *group, int cache);
+
+/* Adds the members of the handle's group to a list, without Lua. */
+cs_error_t cpg_groups_list_members(cpg *c, cpg_addresses *to);
 
 #endif

@@ -14,7 +14,9 @@ typedef struct cpg {
 	handle handle;
 	_Atomic(membership) membership; /* a reader changes it too, between call_begin and call_end */
 	bool split;
-	bool was_told_left; /* under the lock of who dispatches */
+	bool was_told_left; /* under the lock of who dispatches, */
+	uint64_t changes;   /* and how many changes of its members have been queued */
+	bool astray;        /* the members are not known any more: no later event is good */
 	uint32_t node, limit;
 	uint32_t window;       /* the most own messages that may be on their way, */
 	atomic_uint in_flight; /* and how many are: sent, and not come back into the queue */

@@ -10,6 +10,9 @@
 /* Methods of all handles. */
 extern const luaL_Reg delivery_methods[];
 
+/* For who makes an event into Lua values: moves all that waits into queues. The event stays the oldest, and moves. */
+void delivery_fetch_all(handle *h);
+
 /* Puts what they need into the metatable on top of the stack: what is made beforehand cannot fail. [-0, +0, m] */
 void delivery_keep(lua_State *L, const handle_class *class);
 

@@ -107,7 +107,7 @@ void *handle_new(lua_State *L, const handle_class *class, size_t size, int handl
 	if (!ending_expect(L, &h->ending, end)) {
 		h->reason = &FAILURE_ENDING;
 	}
-	lua_createtable(L, VALUE_MEMBERS, 0);
+	lua_createtable(L, VALUE_CHANGE, 0);
 	lua_pushvalue(L, handlers);
 	lua_rawseti(L, -2, VALUE_HANDLERS);
 	address_push_cache(L);

@@ -90,7 +90,7 @@ struct handle {
 enum { UPVALUE_METATABLE = 1, UPVALUE_CLASS };
 
 /* Fields of a handle's user value, a table. */
-enum { VALUE_HANDLERS = 1, VALUE_ADDRESSES, VALUE_MEMBERS, VALUE_TRACKERS };
+enum { VALUE_HANDLERS = 1, VALUE_ADDRESSES, VALUE_MEMBERS, VALUE_CHANGE, VALUE_TRACKERS };
 
 /*
  * Makes the metatable of a class: the methods that all handles share and those in `methods`. [-0, +0, m]

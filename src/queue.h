@@ -39,6 +39,14 @@ static inline const event *queue_head(const queue *q)
 	return queue_length(q) == 0 ? NULL : (const event *)(const void *)(q->data + q->head);
 }
 
+/* The event that came after that one, or NULL. Valid as long. */
+static inline const event *queue_next(const queue *q, const event *ev)
+{
+	const unsigned char *next = (const unsigned char *)ev + ev->size;
+
+	return next == q->data + q->tail ? NULL : (const event *)(const void *)next;
+}
+
 void queue_pop(queue *q);
 
 /* Gives memory back that an empty queue has beyond what it keeps. */

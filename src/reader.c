@@ -389,6 +389,11 @@ queue *reader_sink(handle *h)
 	return r->ended != NULL ? NULL : queue_length(&r->queue) > 0 ? &r->queue : &h->queue;
 }
 
+const queue *reader_queue(const reader *r)
+{
+	return r == NULL ? NULL : &r->queue;
+}
+
 /* What is dropped takes no room. */
 size_t reader_bound(handle *h)
 {

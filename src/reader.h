@@ -41,6 +41,9 @@ bool reader_hand_over(handle *h);
 /* Under the lock: the queue to which belongs what the daemon gives now; NULL if none of it is good. */
 queue *reader_sink(handle *h);
 
+/* Under the lock: what the reader holds, all of it later than the handle's own queue; NULL without a reader. */
+const queue *reader_queue(const reader *r);
+
 /* Under the lock: the most bytes that this queue may hold, and whether it may hold more than it does. */
 size_t reader_bound(handle *h);
 bool reader_has_room(handle *h);

@@ -178,7 +178,7 @@ function Group:address()
   return failure("give the address in", self, self._lost or "it is not connected yet", "not_connected")
 end
 
---- The group's members as the local Corosync sees them now.
+--- The group's members, as for @{corosync.group}: once joined, those that `config_change` was last called with.
 -- @treturn table array of addresses; empty when nobody is in the group
 -- @error nil, message, code: "not_connected"
 function Group:members()

@@ -39,6 +39,11 @@ function Views:config(members, left, joined)
   touch(self)
 end
 
+-- For the group: a copy of the members as last told, or nil before.
+function Views:members()
+  return self._members and copy(self._members)
+end
+
 -- For the group: the ring that it is on from now.
 function Views:ring(ring, nodes)
   self._expects_ring = false
