@@ -5,6 +5,7 @@ local groups = require "spec.support.groups"
 local lab = require "corosync.lab"
 local uv = require "luv"
 local process = require "spec_process"
+local wait = require "corosync.lab.wait"
 
 local LONGEST_MESSAGE = 1047552
 
@@ -449,6 +450,25 @@ describe("a group", function()
     assert(group:activate())
     assert(reaches(group, "joined"))
     assert.equal(2, #group:members())
+  end)
+
+  it("lists in a handler the members that it is called with, also when Corosync has others by now", function()
+    local group, told, listed = nil, {}, {}
+    group = new {
+      config_change = function(members)
+        told[#told + 1], listed[#listed + 1] = members, group:members()
+        group:members()[1] = nil -- a copy
+      end,
+    }
+    assert(group:activate())
+    assert(reaches(group, "joined"))
+    for _ = 1, 2 do
+      groups.spawn(groups.member_argv(group.name))
+    end
+    assert(wait.until_true(function() return #assert(group._handle:members()) == 3 end, 10))
+    assert(eventually(function() return #told == 3 end))
+    assert.same(told, listed)
+    assert.same({ 1, 2, 3 }, { #listed[1], #listed[2], #listed[3] })
   end)
 
   it("is asked on a new connection when it is not active and its own is lost, or another process's", function()

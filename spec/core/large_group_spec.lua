@@ -8,7 +8,7 @@ local wait = require "corosync.lab.wait"
 local DEADLINE = 120
 
 describe("a group of more than 128 members", function()
-  local handle, log, programs
+  local handle, log, name, programs
 
   local function eventually(condition)
     local ok, message = wait.until_true(function()
@@ -32,7 +32,7 @@ describe("a group of more than 128 members", function()
   end
 
   local function start(number)
-    programs[#programs + 1] = groups.spawn { groups.interpreter, "spec/support/crowd.lua", "crowd", tostring(number) }
+    programs[#programs + 1] = groups.spawn { groups.interpreter, "spec/support/crowd.lua", name, tostring(number) }
   end
 
   local function say(text)
@@ -85,11 +85,11 @@ describe("a group of more than 128 members", function()
   end
 
   before_each(function()
-    programs, log = {}, changes.new()
+    name, programs, log = groups.name(), {}, changes.new()
     handle = assert(cpg.open {
       config_change = function(members, left, joined) log:note(members, left, joined) end,
     })
-    assert(handle:join "crowd")
+    assert(handle:join(name))
     eventually(function() return log.members end)
   end)
 

@@ -90,6 +90,17 @@ describe("while nothing moves", function()
     assert.equal(0, asking:wait(10))
   end)
 
+  it("in the daemon, a group that has joined lists its members", function()
+    local lister = start("spec/support/lister.lua", "listed")
+    expect(lister, "^joined$")
+    assert(cluster:pause(1))
+    assert(lister:write "\n")
+    expect(lister, "^members\t1$")
+    assert(cluster:resume(1))
+    lister:close_stdin()
+    assert.equal(0, lister:wait(10))
+  end)
+
   for _, size in ipairs { 8, 100000 } do
     it(("in the daemon, every send of %d bytes is answered, at little cost, and none is lost"):format(size), function()
       local steady = start("spec/support/steady.lua", "steady", tostring(size))
