@@ -105,6 +105,15 @@ describe("the judge", function()
 
   it("finds a ring older than the one before (e)", function()
     finds("e", "the ring is 1:7, after 1:8", changed(FIRST, "ring 1:12\n", "ring 1:7\n"), SECOND)
+    -- By all their digits, where numbers of this Lua have fewer.
+    local large = changed(FIRST, "ring 1:8\n", "ring 1:18446744073709551614\n")
+    finds("e", "the ring is 1:18446744073709551613, after 1:18446744073709551614",
+      changed(large, "ring 1:12\n", "ring 1:18446744073709551613\n"), SECOND)
+    large = changed(FIRST, "ring 1:8\n", "ring 1:9999999999999999999\n")
+    large = changed(large, "ring 1:12\n", "ring 1:10000000000000000000\n")
+    for _, violation in ipairs(judge(large, SECOND).violations) do
+      assert.is_not_equal("e", violation.rule, violation.text)
+    end
     for _, ring in ipairs { "ring 1:12\n", "ring 1:4\n" } do
       assert.same({}, judge(changed(FIRST, ring, ring .. ring), SECOND).violations)
     end

@@ -529,3 +529,18 @@ describe("the example of a cache", function()
     end
   end)
 end)
+
+describe("the example of a cache without a quorum provider", function()
+  it("is not used, and says why", function()
+    local unprovided = assert(lab.start { nodes = 1, quorum = false })
+    finally(function()
+      nginx.clean()
+      assert(unprovided:stop())
+    end)
+    nginx.start(unprovided, 1, uv.cwd() .. "/spec/support/nginx", "origin.conf"):says "start worker process"
+    local server = nginx.start(unprovided, 1, uv.cwd() .. "/examples/nginx", "nginx.conf")
+    server:says("does not use the cache: Corosync has no quorum provider", 2)
+    assert.matches("Corosync has no quorum provider", server:request("8080/key0", "-X", "PUT", "--data", "x"), 1, true)
+    assert.same({}, server:find " uses the cache")
+  end)
+end)
