@@ -75,7 +75,7 @@ SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/sp
 	$(FUZZED:%=$(BUILD)/spec/fuzz-%)
 
 LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
-LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/*/*.lua))
+LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/*/*.lua lua/corosync/*/*/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
 .PHONY: all binding cpgrun nginx-binding demo check lint format coverage specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-freed show-leavers show-storm show-untold docs install install-binding install-cpgrun uninstall deps clean
@@ -220,7 +220,7 @@ soak: all
 
 RUN_LUA = LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA)
 
-# What Corosync itself does that the judge of histories makes allowance for, in plain C.
+# The faults of Corosync that the checker allows, shown by plain C programs.
 $(BUILD)/soak/%: soak/%.c
 	@mkdir -p $(@D)
 	@echo "LD $@"
@@ -245,7 +245,7 @@ tsan: all $(SPEC_PROGRAMS)
 # valgrind's. Then ThreadSanitizer, where it works, and what the analyzers say.
 SANITIZE := -fsanitize=address,undefined
 SANITIZED_SPECS ?= spec/core spec/group_spec.lua spec/loop_spec.lua spec/reconnect_spec.lua \
-	spec/cpgrun_spec.lua spec/cpgrun_limit_spec.lua spec/history_recorder_spec.lua
+	spec/cpgrun_spec.lua spec/cpgrun_limit_spec.lua spec/history/recorder_spec.lua
 sanitize: analyze $(BUILD)/spec/hostile
 	@$(MAKE) --no-print-directory -s BUILD=build/sanitize CFLAGS="-O1 -g $(SANITIZE) -fno-omit-frame-pointer" LDFLAGS="$(SANITIZE)" \
 		all build/sanitize/spec/spec_process.so
@@ -265,8 +265,8 @@ analyze:
 	@cppcheck -q --std=c11 --enable=warning,performance,portability --error-exitcode=1 -D_GNU_SOURCE -DLUA_VERSION_NUM=504 \
 		$(CPPCHECK_FAULTS) src
 
-# Each target of fuzz/ with clang's libFuzzer for a part of SECONDS, 1 s at least, and the judge of histories with mistakes
-# at random; and by `make check` all with random inputs.
+# Each target of fuzz/ with clang's libFuzzer for a part of SECONDS, 1 s at least, and the checker with random mistakes in
+# histories; and by `make check` all with random inputs.
 FUZZ_SOURCES := $(filter-out src/core.c,$(wildcard src/*.c))
 FUZZ_SECONDS = $$((($(SECONDS) + $(words $(FUZZED))) / ($(words $(FUZZED)) + 1)))
 fuzz: binding

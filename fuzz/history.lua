@@ -1,7 +1,7 @@
--- Histories with mistakes, from a pair that is right: read or refused with the line that is wrong, and judged, whatever
+-- Random mistakes in two right histories: they are refused with the line that is wrong, or parsed and checked, whatever
 -- they say. The same ones for the same seed.   lua fuzz/history.lua RUNS|SECONDSs [SEED]
+local checker = require "corosync.checker"
 local histories = require "spec.support.histories"
-local history = require "corosync.history"
 
 local count, in_seconds = arg[1]:match "^(%d+)(s?)$"
 local seed = tonumber(arg[2] or os.time())
@@ -62,16 +62,21 @@ local function with_mistakes(text)
   return random(8) == 1 and text:sub(1, random(0, #text)) or text
 end
 
+local names = {}
+for _, rule in ipairs(require "corosync.checker.rules") do
+  names[rule.name] = true
+end
+
 local function check_violation(violation)
-  assert(violation.rule:match "^%l$" and not violation.text:find "nil")
+  assert(names[violation.rule] and not violation.text:find "nil", violation.text)
   assert(type(violation.history) == "string" and violation.line % 1 == 0)
 end
 
-local function judge(parsed)
+local function check(parsed)
   if #parsed == 0 then
     return
   end
-  local report = history.judge(parsed)
+  local report = checker.check(parsed)
   assert(report.ok == (#report.violations == 0))
   for _, violation in ipairs(report.violations) do
     check_violation(violation)
@@ -82,11 +87,11 @@ local function run()
   local parsed, texts = {}, {}
   for i, text in ipairs { histories.FIRST, histories.SECOND, any { histories.FIRST, histories.SECOND, "" } } do
     texts[i] = with_mistakes(text)
-    local read, message = history.parse(texts[i], "history " .. i)
-    assert(read or message:match "^history %d:%d+: ")
-    parsed[#parsed + 1] = read
+    local parsed_one, message = checker.parse(texts[i], "history " .. i)
+    assert(parsed_one or message:match "^history %d:%d+: ")
+    parsed[#parsed + 1] = parsed_one
   end
-  local ok, message = xpcall(function() judge(parsed) end, debug.traceback)
+  local ok, message = xpcall(function() check(parsed) end, debug.traceback)
   if not ok then
     io.stderr:write(table.concat(texts, "----\n"))
     error(message, 0)

@@ -8,7 +8,7 @@ for _, target in ipairs { "queue", "events", "nodes", "arguments", "values" } do
   end)
 end
 
-it("mistakes in histories are told by the line, or judged", function()
+it("random mistakes in histories are refused with their line, or checked", function()
   local code, out = program.run(os.getenv("LUA"):match "%S+$", "fuzz/history.lua", "300", "1")
   assert.same({ 0, "300 runs, seed 1" }, { code, out })
 end)

@@ -5,7 +5,7 @@ local digest = require "corosync.history.digest"
 local groups = require "corosync.group"
 local handlers = require "corosync.handlers"
 local quoted = require "corosync.quoted"
-local reader = require "corosync.history.reader"
+local parser = require "corosync.checker.parser"
 
 local recorder = {}
 
@@ -220,7 +220,7 @@ function recorder.note(group, line)
   if type(group) ~= "table" or type(group.name) ~= "string" then
     caller.raise("bad argument #1 to 'note' (group expected, got %s)", type(group))
   end
-  local event = type(line) == "string" and reader.event_of(line)
+  local event = type(line) == "string" and parser.event_of(line)
   if not event or not NOTES[event[1]] then
     caller.raise("bad argument #2 to 'note' (line: 'quiet', 'settled', 'raise word' or 'usage descriptors kilobytes' "
       .. "expected, got %s)", type(line) == "string" and quoted(line) or type(line))

@@ -1,5 +1,5 @@
--- Reads what the recorder has written.
-local reader = {}
+-- Parses a history, as the recorder writes it, into events.
+local parser = {}
 
 -- By the word that begins a line: the fields' patterns.
 local FIELDS = {
@@ -37,54 +37,52 @@ local function are_lists(members, left, joined)
   return is_list(members, "%d+:%d+") and is_list(left, with_reason) and is_list(joined, with_reason)
 end
 
--- The event of a line: an array with its word and its fields; nil when it is none.
-function reader.event_of(line)
-  local pattern = PATTERNS[line:match "^%l+" or ""]
-  if not pattern then
+-- Returns the event of a line, an array with its word and its fields; nil for a line that is no event.
+function parser.event_of(line)
+  local word = line:match "^%l+" or ""
+  if not PATTERNS[word] then
     return nil
   end
-  local first, second, third, fourth = line:match(pattern)
+  local first, second, third, fourth = line:match(PATTERNS[word])
   if not first or fourth and not are_lists(second, third, fourth) then
     return nil
-  end
-  local word = line:match "^%l+"
-  if #FIELDS[word] == 0 then
+  elseif #FIELDS[word] == 0 then
     return { word }
   end
   return { word, first, second, third, fourth }
 end
 
--- By word: what is missed of an event that cannot come where it does; nil when it can. `seen` has the state of each
--- send by its number, and whether the group has been named.
-local missed = {}
+-- By word, for events that are valid only after certain others: each returns the problem, or nil. `seen` has the state
+-- of each send by its number, and whether the group has been named.
+local problem_with = {}
 
-function missed.group(_, seen)
+function problem_with.group(_, seen)
   local is_second = seen.group
   seen.group = true
-  return is_second and "first name of a group" or nil
+  return is_second and "the group is named twice" or nil
 end
 
-function missed.send(event, seen)
+function problem_with.send(event, seen)
   local is_second = seen[event[2]] ~= nil
   seen[event[2]] = "open"
-  return is_second and "first send of that number" or nil
+  return is_second and "the number of this send is in use" or nil
 end
 
-function missed.answer(event, seen)
+function problem_with.answer(event, seen)
   local is_open = seen[event[2]] == "open"
   seen[event[2]] = "answered"
-  return not is_open and "answer to a send" or nil
+  return not is_open and "no send of this number is open" or nil
 end
 
--- What a line is not; nil when it is an event where it stands.
-local function missed_of(event, seen)
+local function problem_of(event, seen)
   if not event then
-    return "event"
+    return "this is no event"
   end
-  return missed[event[1]] and missed[event[1]](event, seen)
+  return problem_with[event[1]] and problem_with[event[1]](event, seen)
 end
 
-function reader.parse(text, name)
+--- Returns a history: its `name` and its `events`; each event has its `line`.
+function parser.parse(text, name)
   local history, number, seen = { name = name, events = {} }, 0, {}
   for line, ending in text:gmatch "([^\n]*)(\n?)" do
     -- A process that was killed may have left half of its last line.
@@ -92,10 +90,10 @@ function reader.parse(text, name)
       break
     end
     number = number + 1
-    local event = reader.event_of(line)
-    local what = missed_of(event, seen)
-    if what then
-      return nil, ("%s:%d: this is no %s: %s"):format(name, number, what, line), "invalid"
+    local event = parser.event_of(line)
+    local problem = problem_of(event, seen)
+    if problem then
+      return nil, ("%s:%d: %s: %s"):format(name, number, problem, line), "invalid"
     end
     event.line = number
     history.events[#history.events + 1] = event
@@ -103,4 +101,4 @@ function reader.parse(text, name)
   return history
 end
 
-return reader
+return parser

@@ -34,7 +34,7 @@ describe("a recorded history", function()
     return lines
   end
 
-  it("is written by groups as they go, and judged right", function()
+  it("is written by groups as they go, and passes the checker", function()
     local script = ([[
       local corosync, history = require "corosync", require "corosync.history"
       assert(history.record %q)

@@ -1,0 +1,124 @@
+--- Checks histories of the members of a group against the guarantees of extended virtual synchrony (Moser, Amir,
+-- Melliar-Smith, Agarwal, 1994) and of this library. Each guarantee is a rule with a name; docs/testing.md lists them.
+-- `corosync.history` records histories.
+--
+-- Messages are told apart by a digest of at most 192 of their bytes and their length: a handler must compare every byte
+-- itself. Messages longer than Corosync's limit, which libcpg sends in pieces, need not reach all members: see
+-- `exempted` in the report.
+-- @module corosync.checker
+local caller = require "corosync.caller"
+local parser = require "corosync.checker.parser"
+local reports = require "corosync.checker.report"
+local rules = require "corosync.checker.rules"
+local traces = require "corosync.checker.trace"
+
+local checker = {}
+
+--- Parses a history.
+-- @function parse
+-- @tparam string text
+-- @tparam string name for messages
+-- @treturn table the history: `name`, and `events`
+-- @error nil, message, code: "invalid", with the line that is no event
+checker.parse = parser.parse
+
+-- A function that calls the hooks of that name.
+local function notifier(report)
+  local by_hook = setmetatable({}, { __index = function(all, hook)
+    local with_hook = {}
+    for _, rule in ipairs(rules) do
+      with_hook[#with_hook + 1] = rule[hook] and rule or nil
+    end
+    all[hook] = with_hook
+    return with_hook
+  end })
+  return function(hook, ...)
+    for _, rule in ipairs(by_hook[hook]) do
+      rule[hook](report, ...)
+    end
+  end
+end
+
+local function figures_of(trace)
+  local figures = { histories = #trace.members, lives = #trace.sessions, configurations = 0, messages = 0,
+    deliveries = 0 }
+  for _, session in ipairs(trace.sessions) do
+    figures.configurations = figures.configurations + #session.configurations
+    for _, configuration in ipairs(session.configurations) do
+      figures.deliveries = figures.deliveries + #configuration.deliveries
+    end
+  end
+  for _, member in ipairs(trace.members) do
+    figures.messages = figures.messages + member.certain
+  end
+  return figures
+end
+
+--- Checks histories that belong together: those of all processes that were members.
+-- @tparam table histories an array of what `parse` returns
+-- @raise when there are none
+-- @treturn table report: `ok`; `violations`, an array of tables with `rule`, `text`, `history` and `line` (0: the
+-- history as a whole), 100 at most; `exempted`, a table with how often each known fault of Corosync was met, by its
+-- name; `figures`, a table with the numbers of `histories`, `lives` (each from a join to its end), `configurations`,
+-- `messages` and `deliveries`
+function checker.check(histories)
+  if type(histories) ~= "table" or #histories == 0 then
+    caller.raise("bad argument #1 to 'check' (histories: a table with one or more expected)")
+  end
+  local report = reports.new()
+  local trace = traces.of(histories, notifier(report))
+  for _, rule in ipairs(rules) do
+    if rule.check then
+      rule.check(trace, report)
+    end
+  end
+  return { ok = #report.violations == 0, violations = report.violations, exempted = report.exempted,
+    figures = figures_of(trace) }
+end
+
+-- A folder can be opened, but not read.
+local function read(path)
+  if not io then
+    return nil, ("cannot read %s: this Lua has no library io"):format(path), "not_supported"
+  end
+  local file, message = io.open(path)
+  if not file then
+    return nil, message, "unreadable"
+  end
+  local text
+  text, message = file:read "*a"
+  file:close()
+  if not text then
+    return nil, path .. ": " .. message, "unreadable"
+  end
+  return text
+end
+
+--- Reads and checks files: those of all processes that were members.
+-- @tparam table paths an array
+-- @usage
+-- local report = assert(require("corosync.checker").check_files(paths))
+-- for _, violation in ipairs(report.violations) do
+--   print(("%s: %s (%s:%d)"):format(violation.rule, violation.text, violation.history, violation.line))
+-- end
+-- @treturn table report, as of `check`
+-- @error nil, message, code: "unreadable", a file; "invalid", a line that is no event; "not_exist", there are no files;
+-- "not_supported" without Lua's library io
+function checker.check_files(paths)
+  if #paths == 0 then
+    return nil, "no history to check: the list of files is empty", "not_exist"
+  end
+  local histories = {}
+  for i, path in ipairs(paths) do
+    local text, message, code = read(path)
+    if text then
+      histories[i], message, code = parser.parse(text, path)
+    end
+    if not histories[i] then
+      return nil, message, code
+    end
+  end
+  return checker.check(histories)
+end
+
+return checker

@@ -1,0 +1,41 @@
+local parse = require("corosync.checker").parse
+
+describe("parse", function()
+  it("fails with invalid for a line that is no event, and names it", function()
+    assert.same({ n = 3, nil, "file:2: this is no event: nonsense", "invalid" },
+      { n = 3, parse("group g\nnonsense\n", "file") })
+    for _, lists in ipairs { "1:10 1:10 -", "1:10, - -", "1:10 - 1:10=join,,", "x - -" } do
+      assert.is_nil((parse("group g\nconfig 1:10 " .. lists .. "\n", "file")))
+    end
+    for _, line in ipairs { "config 1:10", "message x 1:0a", "send 1", "answer", "quiet now", "ring", "GROUP g", "" } do
+      assert.is_nil((parse(line .. "\n", "file")), line)
+    end
+  end)
+
+  it("fails with invalid for a second name of the group, and a second send of a number", function()
+    assert.equal("file:2: the group is named twice: group g", (select(2, parse("group g\ngroup g\n", "file"))))
+    for _, answer in ipairs { "", "answer 1 true\n" } do
+      local _, message, code = parse("group g\nsend 1 1:0a\n" .. answer .. "send 1 1:0b\n", "file")
+      assert.equal("invalid", code)
+      assert.matches("^file:%d: the number of this send is in use: send 1 1:0b$", message)
+    end
+  end)
+
+  it("fails with invalid for an answer to no send, and for a second one", function()
+    for _, lines in ipairs { "answer 1 true\n", "send 1 1:0a\nanswer 1 timeout\nanswer 1 true\n" } do
+      local _, message, code = parse(lines, "file")
+      assert.equal("invalid", code)
+      assert.matches("^file:%d: no send of this number is open: answer 1 true$", message)
+    end
+  end)
+
+  it("leaves out a last line without its end", function()
+    assert.equal(1, #assert(parse("group g\nmessa", "file")).events)
+  end)
+
+  it("keeps the group's name as it is", function()
+    for _, name in ipairs { " chat", "chat ", " ", "\200\255" } do
+      assert.equal(name, assert(parse("group " .. name .. "\n", "file")).events[1][2])
+    end
+  end)
+end)
