@@ -1,7 +1,7 @@
--- Runs a script on every node of a lab under random faults, and judges what its members have written down.
+-- Runs a script on every node of a lab under random faults, and checks the histories of its members.
+local checker = require "corosync.checker"
 local core = require "corosync.binding"
 local faults = require "cpgrun.faults"
-local history = require "corosync.history"
 local lab = require "corosync.lab"
 local log = require "cpgrun.log"
 local storm = require "cpgrun.storm"
@@ -9,7 +9,7 @@ local uv = require "luv"
 local wait = require "corosync.lab.wait"
 local watching = require "cpgrun.watching"
 
-local EPOCH = 20 -- seconds of faults, then all is made whole and judged
+local EPOCH = 20 -- seconds of faults, then all is made whole and checked
 local RING, VIEWS, ANSWERS, LEAVING = 60, 30, 20, 20 -- seconds for the daemons, the views, the scripts, their end
 local SILENT = 3 -- seconds to wait for answers when no script gives any
 local SPARE = 20 -- descriptors that a script may have opened since an epoch's middle
@@ -214,7 +214,7 @@ local function add(to, numbers)
   end
 end
 
--- On a full disk there is nothing to judge.
+-- On a full disk there is nothing to check.
 local function check_recorded(host)
   local line = matches(host.process.errors, "^corosync: (cannot record .*)")
   if line then
@@ -222,7 +222,10 @@ local function check_recorded(host)
   end
 end
 
-local function judge(session)
+-- Rules of what the script notes, not of what is delivered.
+local OF_NOTES = { leaks = true, reported_errors = true }
+
+local function check_histories(session)
   local paths = {}
   for _, host in ipairs(session.hosts.all) do
     check_recorded(host)
@@ -230,13 +233,13 @@ local function judge(session)
       paths[#paths + 1] = path
     end
   end
-  local report, message = history.check(paths)
+  local report, message = checker.check_files(paths)
   if not report then
     error(message, 0)
   end
   for _, violation in ipairs(report.violations) do
-    table.insert(session.problems, ("(%s) %s:%d: %s"):format(violation.rule, violation.history, violation.line,
-      violation.text))
+    table.insert(OF_NOTES[violation.rule] and session.notes or session.violations, ("%s: %s (%s:%d)"):format(
+      violation.rule, violation.text, violation.history, violation.line))
   end
   add(session.figures, report.figures)
   add(session.exempted, report.exempted)
@@ -271,8 +274,8 @@ local function keep_words(session)
 end
 
 local function is_clean(session)
-  return #session.problems == 0 and #session.differences == 0 and #session.ends == 0 and #session.leaks == 0
-    and next(session.raised) == nil
+  return #session.violations == 0 and #session.notes == 0 and #session.differences == 0 and #session.ends == 0
+    and #session.leaks == 0 and next(session.raised) == nil
 end
 
 -- Why a script has ended before anything was done to it; or nil.
@@ -312,7 +315,7 @@ local function run_epoch(session, seconds)
   make_faults(session, seconds / 2)
   settle(session)
   stop_hosts(session)
-  judge(session)
+  check_histories(session)
   session.epochs = session.epochs + 1
   if is_clean(session) then
     remove_files(session)
@@ -337,7 +340,10 @@ local function say(...)
 end
 
 local function tell_problems(session)
-  for _, list in ipairs { session.problems, session.differences, session.ends, session.leaks } do
+  if session.violations[1] then
+    print "Rules that were violated (members as node:process id, messages as length:digest; see docs/testing.md):"
+  end
+  for _, list in ipairs { session.violations, session.notes, session.differences, session.ends, session.leaks } do
     for _, problem in ipairs(list) do
       print(problem)
     end
@@ -349,15 +355,16 @@ end
 
 -- What has come out, in one sentence.
 local function finding(session)
-  if #session.problems > 0 then
-    return "Something cannot be true."
+  if #session.violations > 0 then
+    return "FAIL: ordering guarantees were violated."
   end
   local found = {}
+  found[#found + 1] = session.notes[1] and "what the script noted does not hold" or nil
   found[#found + 1] = next(session.raised) and "the script has raised errors" or nil
   found[#found + 1] = session.differences[1] and "its members came to rest with different states" or nil
   found[#found + 1] = session.ends[1] and "it has not ended as it should" or nil
   found[#found + 1] = session.leaks[1] and "it leaves descriptors open" or nil
-  return "Every history can be true" .. (found[1] and ", but " .. table.concat(found, ", and ") or "") .. "."
+  return "No ordering violations" .. (found[1] and ", but " .. table.concat(found, ", and ") or "") .. "."
 end
 
 local function tell_verdict(session, chosen)
@@ -379,7 +386,7 @@ local function tell_verdict(session, chosen)
   end
   tell_problems(session)
   if session.failure then
-    say("The run itself failed, before its last histories were judged: %s", session.failure)
+    say("The run itself failed, before its last histories were checked: %s", session.failure)
   end
   if not is_clean(session) or not session.failure then
     print(finding(session))
@@ -450,8 +457,8 @@ return function(chosen, facts)
   local function clock() return core.now() - began end
   local session = {
     cluster = cluster, folder = assert(uv.fs_mkdtemp "/tmp/cpgrun-check-XXXXXX"), argv = host_argv(chosen, facts),
-    clock = clock, log = print, problems = {}, differences = {}, ends = {}, leaks = {}, raised = {}, figures = {},
-    exempted = {}, epochs = 0, compared = 0, next_seed = seeds_from(chosen.seed),
+    clock = clock, log = print, violations = {}, notes = {}, differences = {}, ends = {}, leaks = {}, raised = {},
+    figures = {}, exempted = {}, epochs = 0, compared = 0, next_seed = seeds_from(chosen.seed),
     faults = faults(cluster, nil, chosen.seed, clock, print),
   }
   stop_on_signals(session)

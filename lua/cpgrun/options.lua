@@ -131,8 +131,8 @@ end
 local CHECK_TAKES_VALUE = { ["--seed"] = true, ["--seconds"] = true, ["--nodes"] = true }
 
 local function check_parser()
-  local p = argparse("cpgrun check", "Runs a script on a private cluster under random faults, and judges what its "
-    .. "members have sent and been told.")
+  local p = argparse("cpgrun check", "Runs a script on a private cluster under random faults, and checks what its "
+    .. "members sent and delivered.")
   p:argument("script", "The script, as for cpgrun.")
   p:argument("arguments", "What the script finds in its global table arg."):args("*")
   p:option("--seed", "The number that the faults follow from; else one of the time's."):argname("N")
