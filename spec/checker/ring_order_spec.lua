@@ -9,6 +9,18 @@ describe("the rule ring_order", function()
     finds("ring_order", "1:10 was told of ring 1:7 after ring 1:8", changed(FIRST, "ring 1:12\n", "ring 1:7\n"), SECOND)
   end)
 
+  it("compares numbers that no number of Lua holds exactly", function()
+    local function large(number) return (FIRST:gsub("ring 1:12\n", ("ring 1:%s\n"):format(number))) end
+    local first = large("18446744073709551615"):gsub("ring 1:8\n", "ring 1:18446744073709551611\n")
+    local second = SECOND:gsub("ring 1:12\n", "ring 1:18446744073709551615\n")
+    passes(first, second)
+    for _, number in ipairs { "18446744073709551610", "9999999999999999999", "0008" } do
+      local older = first:gsub("ring 1:18446744073709551615", "ring 1:" .. number)
+      finds("ring_order", ("1:10 was told of ring 1:%s after ring 1:18446744073709551611"):format(number), older,
+        second)
+    end
+  end)
+
   it("allows to be told of a ring twice", function()
     for _, ring in ipairs { "ring 1:12\n", "ring 1:4\n" } do
       passes(changed(FIRST, ring, ring .. ring), SECOND)

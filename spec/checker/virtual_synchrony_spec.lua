@@ -24,6 +24,22 @@ describe("the rule virtual_synchrony", function()
       changed(both[1], "message 2:20 1:1d\n", ""), both[2])
   end)
 
+  it("compares members only over rings that follow each other, also with numbers of 64 bits", function()
+    local function member(own, deliveries, next_ring)
+      return ("group g\nactivate\nconfig %s 1:10,2:20,3:30 - %s=join\nring 1:18446744073709551600\n"):format(own, own)
+        .. ("%sconfig %s 1:10,2:20 3:30=nodedown -\nring 1:%s\n"):format(deliveries, own, next_ring)
+    end
+    local sent, came = "send 1 1:0a\nanswer 1 true\n", "message 1:10 1:0a\n"
+    local third = "group g\nconfig 3:30 1:10,2:20,3:30 - 3:30=join\nring 1:18446744073709551600\nlost\n"
+    local function both(next_ring)
+      return member("1:10", sent .. came, next_ring), member("2:20", "", next_ring)
+    end
+    local first, second = both "18446744073709551604"
+    finds("virtual_synchrony", "2:20 and 1:10 moved together", first, second, third)
+    first, second = both "18446744073709551612"
+    assert.same({ ["ring that nobody was told of"] = 4 }, passes(first, second, third))
+  end)
+
   it("allows members to differ that do not move together", function()
     passes(changed(FIRST, "message 2:20 1:1b\n", ""), SECOND)
   end)
