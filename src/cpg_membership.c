@@ -153,8 +153,8 @@ more than 128 members.
 @function handle:members
 @tparam[opt] string name a group's name; the joined group when absent
 @treturn table array of addresses; empty when the group has no members
-@error nil, message, code: "not_joined" (and no name given), "invalid_param", "name_too_long", "not_connected", "closed",
-"wrong_process"
+@error nil, message, code: "not_joined" (and no name given), "invalid_param", "name_too_long", "no_memory", "not_connected",
+"closed", "wrong_process"
 */
 int cpg_membership_method_members(lua_State *L)
 {

@@ -308,7 +308,8 @@ Stands on `cpg_dispatch` (and its like in the other libraries) with CS_DISPATCH_
 @treturn integer how many events were handled
 @treturn boolean whether more wait
 @error nil, message, code: "dispatching", "not_connected" (after all that had arrived was handled), "closed",
-"wrong_process", "no_memory", "no_stack" (this thread has not the stack that it takes, see above)
+"wrong_process", "no_memory", "overflow" (its reader has left the group), "no_stack" (this thread has not the stack that it
+takes, see above)
 */
 static int method_dispatch(lua_State *L)
 {

@@ -28,6 +28,10 @@ open or a reader's leaving waits for it, so does a fork. C code of the same prog
 itself does not know the lock: let it do so while no other thread does. Tables of libqb's, one for the handles of each
 library and one for trackers, move as they grow to 48 entries, and after that every 32: a process that has so many open at
 once must open them before more than one of its threads dispatches.
+
+__Codes.__ Each function lists the codes that it has reasons of its own for. Those that ask Corosync can also fail with
+"try_again", when its queue is full, and a handle whose connection is lost fails with the reason, everywhere:
+"not_connected", "no_memory" (an event could not be kept) or "overflow" (a reader met its limit).
 @module corosync.handle
 */
 

@@ -36,7 +36,7 @@ such an event tracks already; this is for `receive`. Tracking twice is allowed.
 Stands on `quorum_trackstart`, `votequorum_trackstart`, `corosync_cfg_trackstart`.
 @function handle:track
 @treturn boolean true
-@error nil, message, code: "not_connected", "closed", "wrong_process"
+@error nil, message, code: "try_again" (of cfg, while the membership is changing), "not_connected", "closed", "wrong_process"
 */
 static int method_track(lua_State *L)
 {
@@ -54,7 +54,7 @@ Ends tracking. Events that have arrived are still delivered. On a handle that do
 Stands on `quorum_trackstop`, `votequorum_trackstop`, `corosync_cfg_trackstop`.
 @function handle:untrack
 @treturn boolean true
-@error nil, message, code: "not_connected", "closed", "wrong_process"
+@error nil, message, code: "try_again" (of cfg, while the membership is changing), "not_connected", "closed", "wrong_process"
 */
 static int method_untrack(lua_State *L)
 {

@@ -88,7 +88,8 @@ end
 -- A group that is still leaving joins again once it has left. Waits up to `timeout` seconds while the cluster's
 -- membership is changing.
 -- @treturn boolean true
--- @error nil, message, code: "not_connected", "exist" (this process is in that group already), "timeout"
+-- @error nil, message, code: "exist" (this process is in that group already), "timeout", "no_stack", and those of
+-- `cpg.open`: "not_connected", "access", "no_space", "no_resources"
 function Group:activate()
   if self._state == "leaving" or self._state == "left" then
     self._rejoin = true
@@ -102,7 +103,8 @@ end
 --- Leaves the group. Complete when `config_change` lists oneself in `left`; the group is then removed from its loop,
 -- and can be activated again. On a group that is not active it does nothing.
 -- @treturn boolean true
--- @error nil, message, code: "timeout" while the cluster's membership is changing
+-- @error nil, message, code: "timeout" while the cluster's membership is changing, "no_stack", "wrong_process" (in a
+-- fork)
 function Group:deactivate()
   self._rejoin = false
   if self._state == "reconnecting" then
@@ -118,14 +120,16 @@ end
 -- @tparam[opt=1000] integer budget the most events to handle, of which a view is one
 -- @treturn integer how many were handled; none while the group reconnects, which this does when it is time
 -- @treturn boolean whether more wait
--- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "no_stack"
+-- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "no_stack", "wrong_process" (in
+-- a fork)
 -- @function Group:dispatch
 Group.dispatch = events.dispatch
 
 --- Calls the handler of the oldest event that waits, in the running coroutine, without blocking: where Lua allows it
 -- (not in Lua 5.1), the handler may yield. Until it returns no other event is handled. Instead of `dispatch`.
 -- @treturn boolean whether there was one
--- @error nil, message, code: "not_joined", "dispatching" (while one of its handlers has not returned), "no_stack"
+-- @error nil, message, code: "not_joined", "dispatching" (while one of its handlers has not returned), "no_stack",
+-- "wrong_process" (in a fork)
 -- @function Group:step
 Group.step = events.step
 
@@ -175,7 +179,7 @@ end
 -- @tparam[opt] number seconds the longest to wait; the field `timeout` when absent
 -- @tparam[opt] string what is waited for, for the message
 -- @treturn boolean true
--- @error nil, message, code: "timeout", "dispatching", "not_joined"
+-- @error nil, message, code: "timeout", "dispatching", "not_joined", "no_stack", "wrong_process" (in a fork)
 function Group:wait_for(predicate, seconds, what)
   seconds = seconds or self.timeout
   if type(predicate) ~= "function" then
@@ -231,7 +235,8 @@ end
 -- @tparam[opt="agreed"] string guarantee "agreed" or "fifo"
 -- @treturn boolean true: Corosync has taken it
 -- @error nil, message, code: "not_joined" (the group is not active, or is leaving), "timeout" (nothing was sent),
--- "too_big", "too_many", "not_connected"; raises for anything but strings
+-- "too_big", "too_many", "interrupt" (of a split message nothing was delivered), "not_connected", "dispatching" (inside
+-- one of its handlers, before it has joined), "no_stack", "wrong_process" (in a fork); raises for anything but strings
 function Group:send_message(message, guarantee)
   if self._state ~= "joined" then
     local ok, why, code = wait_until_joined(self)
@@ -256,7 +261,7 @@ end
 
 --- This process's address as members see it, whether or not the group is active.
 -- @treturn table address, with fields node, pid and reason
--- @error nil, message, code: "not_connected"
+-- @error nil, message, code, of a group that is not active, as `cpg.open`
 function Group:address()
   if self._state == "reconnecting" then
     return self._address
@@ -268,7 +273,7 @@ end
 -- Before that, and when the group is not active, the local Corosync is asked who they are now: that takes a request for
 -- each member, 30 µs or more, behind all others that Corosync has to handle, and blocks while Corosync is stopped.
 -- @treturn table array of addresses, the caller's own; empty when nobody is in the group
--- @error nil, message, code: "not_connected"
+-- @error nil, message, code: "not_connected", "no_memory", and of a group that is not active those of `cpg.open`
 function Group:members()
   if self._state == "reconnecting" then
     return failure("list the members of", self, AWAY, "not_connected")
@@ -284,7 +289,7 @@ end
 -- ring is quorate. Without a `view_change` handler the first call opens the connection that tells of quorum (15 ms,
 -- 3 MB of /dev/shm), and waits for its first word up to `timeout` seconds.
 -- @treturn table view, with the fields that the handler's has
--- @error nil, message, code: "try_again" while the cluster is changing, "not_joined", "not_connected"
+-- @error nil, message, code: "try_again" while the cluster is changing, "not_joined", and those of `quorum.open`
 function Group:view()
   if self._state == "reconnecting" then
     return failure("give the view of", self, AWAY, "not_connected")
@@ -332,7 +337,8 @@ end
 --- The value of a key of Corosync's configuration map.
 -- @tparam string key
 -- @return an integer, a float or a string; and the type's name
--- @error nil, message, code: "not_exist" when there is no such key, "not_connected"
+-- @error nil, message, code: "not_exist" when there is no such key, "invalid_param" and "name_too_long" for what cannot
+-- be one, "out_of_range" when this Lua has no number for it, "not_connected", "access"
 function Group:cmap_get(key)
   return cluster.cmap_get(key, handlers.option(self, "daemon_user"))
 end
