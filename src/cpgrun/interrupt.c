@@ -5,7 +5,8 @@
 #include <unistd.h>
 
 /* A signal's handler has no other way to know: the process's, as signals are. */
-static volatile sig_atomic_t patience; /* how many signals are luv's */
+static volatile sig_atomic_t state;
+enum { LOADING, RUNNING, STOPPING };
 static struct sigaction next[NSIG];
 
 static void end(int number)
@@ -17,12 +18,14 @@ static void end(int number)
 	_exit(128 + number);
 }
 
+/* A terminal that is closed can send several SIGHUPs, and systemd sends one after its SIGTERM: so only others are
+impatient. */
 static void handle(int number, siginfo_t *info, void *context)
 {
-	if (patience <= 0) {
+	if (state == LOADING || (state == STOPPING && number != SIGHUP)) {
 		end(number);
 	}
-	patience--;
+	state = STOPPING;
 	if ((next[number].sa_flags & SA_SIGINFO) != 0) {
 		next[number].sa_sigaction(number, info, context);
 	} else if (next[number].sa_handler != SIG_DFL && next[number].sa_handler != SIG_IGN) {
@@ -30,19 +33,22 @@ static void handle(int number, siginfo_t *info, void *context)
 	}
 }
 
+/* Not before an ignored one: that is nohup's SIGHUP, for which luv has no handler. */
 static void go_before(int number)
 {
 	struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_RESTART};
 
 	(void)sigfillset(&action.sa_mask);
-	(void)sigaction(number, NULL, &next[number]);
-	(void)sigaction(number, &action, NULL);
+	if (sigaction(number, NULL, &next[number]) == 0 && next[number].sa_handler != SIG_IGN) {
+		(void)sigaction(number, &action, NULL);
+	}
 }
 
 int interrupt_guard(lua_State *L)
 {
 	(void)L;
-	patience = 0;
+	state = LOADING;
+	go_before(SIGHUP);
 	go_before(SIGINT);
 	go_before(SIGTERM);
 	return 0;
@@ -51,6 +57,11 @@ int interrupt_guard(lua_State *L)
 int interrupt_loaded(lua_State *L)
 {
 	(void)L;
-	patience = 1;
+	state = RUNNING;
 	return 0;
+}
+
+bool interrupt_is_stopping(void)
+{
+	return state == STOPPING;
 }

@@ -2,12 +2,8 @@
  * cpgrun: runs a Lua script as a member of a closed process group. What needs C is here, the rest is in lua/cpgrun.
  * It is also an example of embedding the binding: make a state, preload corosync.core, run Lua.
  */
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -15,13 +11,12 @@
 #ifdef LUA_JITLIBNAME
 #include <luajit.h>
 #endif
-#include <luv/luv.h>
 
 #include "../compat.h"
-#include "../core.h"
+#include "callback.h"
 #include "interrupt.h"
-#include "limit.h"
 #include "standard.h"
+#include "state.h"
 #include "user.h"
 
 #ifndef COROSYNC_VERSION
@@ -34,100 +29,6 @@
 #define LUA_NAME LUA_RELEASE
 #endif
 
-/* The field of the registry with the function that logs an error: set by cpgrun.host. */
-#define REPORT "cpgrun.report"
-
-static void preload(lua_State *L, const char *name, lua_CFunction loader)
-{
-	lua_getglobal(L, "package");
-	lua_getfield(L, -1, "preload");
-	lua_pushcfunction(L, loader);
-	lua_setfield(L, -2, name);
-	lua_pop(L, 2);
-}
-
-/* Puts `<prefix>/share/lua/<version>` before package.path, where <prefix>/bin holds this program. */
-static void add_own_modules(lua_State *L)
-{
-	char program[PATH_MAX], *prefix;
-	ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-
-	if (length < 0) {
-		(void)luaL_error(L, "cannot read /proc/self/exe: is /proc mounted?");
-		return;
-	}
-	program[length] = '\0';
-	lua_pushstring(L, program);
-	lua_setfield(L, LUA_REGISTRYINDEX, "cpgrun.program");
-	prefix = dirname(dirname(program));
-	lua_getglobal(L, "package");
-	lua_pushfstring(L, "%s/share/lua/%d.%d/?.lua;%s/share/lua/%d.%d/?/init.lua;", prefix, LUA_VERSION_NUM / 100,
-		LUA_VERSION_NUM % 100, prefix, LUA_VERSION_NUM / 100, LUA_VERSION_NUM % 100);
-	lua_getfield(L, -2, "path");
-	lua_concat(L, 2);
-	lua_setfield(L, -2, "path");
-	lua_pop(L, 1);
-}
-
-/* Logs the error message on top of the stack. [-1, +0, -] */
-static void report(lua_State *L)
-{
-	lua_getfield(L, LUA_REGISTRYINDEX, REPORT);
-	lua_pushvalue(L, -2);
-	if (lua_pcall(L, 1, 0, 0) != 0) {
-		(void)fprintf(stderr, "cpgrun: %s\n", lua_tostring(L, -2));
-		lua_pop(L, 1);
-	}
-	lua_pop(L, 1);
-}
-
-/* Answers for luv when its callback has returned: an error is logged, where luv's own way would end the process. */
-static int called_back(lua_State *L, int function, int results, int status)
-{
-	lua_remove(L, function);
-	if (status != 0) {
-		report(L);
-		return -status;
-	}
-	return results == LUA_MULTRET ? lua_gettop(L) - function + 1 : results;
-}
-
-/* Puts what makes tracebacks under the function and its arguments, and answers where. [-0, +1, -] */
-static int insert_traceback(lua_State *L, int arguments)
-{
-	int function = lua_gettop(L) - arguments;
-
-	lua_pushcfunction(L, compat_traceback);
-	lua_insert(L, function);
-	return function;
-}
-
-/* How luv calls back. */
-static int call_back(lua_State *L, int arguments, int results, int flags)
-{
-	int function = insert_traceback(L, arguments);
-
-	(void)flags;
-	return called_back(L, function, results, lua_pcall(L, arguments, results, function));
-}
-
-/* The same where a script's functions have a limit. */
-static int call_back_limited(lua_State *L, int arguments, int results, int flags)
-{
-	int function = insert_traceback(L, arguments);
-
-	(void)flags;
-	return called_back(L, function, results, limit_pcall(L, arguments, results, function));
-}
-
-static int set_limit(lua_State *L)
-{
-	int count = limit_open(L);
-
-	luv_set_callback(L, call_back_limited);
-	return count;
-}
-
 static void push_arguments(lua_State *L, int argc, char **argv)
 {
 	int i;
@@ -139,22 +40,14 @@ static void push_arguments(lua_State *L, int argc, char **argv)
 	}
 }
 
-/* registry[REPORT] = argument, for cpgrun.host. */
-static int set_report(lua_State *L)
-{
-	luaL_checktype(L, 1, LUA_TFUNCTION);
-	lua_settop(L, 1);
-	lua_setfield(L, LUA_REGISTRYINDEX, REPORT);
-	return 0;
-}
-
 /* What Lua cannot do by itself. */
 static const luaL_Reg functions[] = {
 	{"become", user_become},
 	{"guard", interrupt_guard},
-	{"limit", set_limit},
+	{"has_hung_up", standard_has_hung_up},
+	{"limit", callback_limit},
 	{"loaded", interrupt_loaded},
-	{"set_report", set_report},
+	{"set_report", callback_set_report},
 	{NULL, NULL},
 };
 
@@ -187,11 +80,8 @@ static int run(lua_State *L)
 	/* As lua itself does: messages are young garbage, and a cycle through all that is loaded costs more than they. */
 	(void)lua_gc(L, LUA_GCGEN, 0, 0);
 #endif
-	luaL_openlibs(L);
-	preload(L, "corosync.core", luaopen_corosync_core);
-	preload(L, "luv", luaopen_luv);
-	luv_set_callback(L, call_back);
-	add_own_modules(L);
+	state_open(L);
+	callback_open(L);
 	lua_getglobal(L, "require");
 	lua_pushliteral(L, "cpgrun.main");
 	lua_call(L, 1, 1);

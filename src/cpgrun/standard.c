@@ -1,5 +1,7 @@
 #include "standard.h"
 
+#include "interrupt.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,7 +22,7 @@ void standard_open(void)
 	}
 }
 
-/* Once: a second SIGTERM would not let it leave its group. */
+/* Once, and not while it stops: a second signal would not let it leave its group. */
 static volatile sig_atomic_t asked;
 
 static bool output_has_hung_up(void)
@@ -30,12 +32,18 @@ static bool output_has_hung_up(void)
 	return poll(&output, 1, 0) > 0 && (output.revents & POLLERR) != 0;
 }
 
+int standard_has_hung_up(lua_State *L)
+{
+	lua_pushboolean(L, output_has_hung_up());
+	return 1;
+}
+
 static void hang_up(int number)
 {
 	int kept = errno;
 
 	(void)number;
-	if (!asked && output_has_hung_up()) {
+	if (!asked && !interrupt_is_stopping() && output_has_hung_up()) {
 		asked = 1;
 		(void)raise(SIGTERM);
 	}

@@ -4,6 +4,8 @@
 #ifndef CPGRUN_STANDARD_H
 #define CPGRUN_STANDARD_H
 
+#include <lua.h>
+
 /*
  * Opens those that are closed, on /dev/null: else what is opened next would get their numbers, be written to as if it
  * were one, and be taken for one by libuv, which ends the process when it is to close it.
@@ -15,6 +17,9 @@ void standard_open(void);
  * standard output any more it is asked to end, by SIGTERM. Programs that it starts have the signal as it was.
  */
 void standard_catch_hangups(void);
+
+/* Lua: has_hung_up() returns whether nobody reads the standard output any more. */
+int standard_has_hung_up(lua_State *L);
 
 /* When the process exits whose output cannot be written, on a full disk, it says so, and with 1. Answers 0, or no memory. */
 int standard_check_at_exit(void);

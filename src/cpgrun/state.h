@@ -1,0 +1,9 @@
+#ifndef CPGRUN_STATE_H
+#define CPGRUN_STATE_H
+
+#include <lua.h>
+
+/* Opens Lua's libraries, and has require find this program's modules, luv and the binding. [-0, +0, e] */
+void state_open(lua_State *L);
+
+#endif
