@@ -383,7 +383,7 @@ describe("cpgrun", function()
       return it
     end
 
-    for _, signal in ipairs { "sigint", "sigterm" } do
+    for _, signal in ipairs { "sighup", "sigint", "sigterm" } do
       it("comes by " .. signal .. " in an orderly way", function()
         local other, it = watcher(), cpgrun("ending", TELL)
         line(it, "^up$")
@@ -393,6 +393,40 @@ describe("cpgrun", function()
         assert.equal("leave", line(other, "^left\t%d+\t(.*)$"))
       end)
     end
+
+    it("comes in an orderly way by several SIGHUPs, and by one after SIGTERM", function()
+      for _, first in ipairs { "sighup", "sigterm" } do
+        local it = cpgrun("ending", NOTHING .. "function started() print 'up' end\n" .. [[
+          function stopping()
+            print "stopping"
+            io.read()
+          end]])
+        line(it, "^up$")
+        it:kill(first)
+        line(it, "^stopping$")
+        it:kill "sighup"
+        it:write "\n"
+        assert.same({ 0, 0 }, { it:wait(10) })
+      end
+    end)
+
+    it("does not come by SIGHUP where that is ignored, as by nohup", function()
+      local it = program.start("sh", "-c", "trap '' HUP; exec cpgrun " .. file("nohup.lua", TELL))
+      line(it, "^up$")
+      it:kill "sighup"
+      it:kill "sigterm"
+      assert.same({ 0, 0 }, { it:wait(10) })
+      complaint(it, "info: stopping on SIGTERM$")
+    end)
+
+    it("comes in an orderly way by SIGINT when nobody reads any more what stopping writes", function()
+      local path = file("gone.lua", NOTHING .. [[
+        function started() print(("%d"):format(group:address().pid)) end
+        function stopping() repeat until not require("luv").fs_write(1, "still here\n", -1) end]])
+      local _, _, errors = program.run("sh", "-c",
+        ("{ cpgrun %s; echo status $? >&2; } | { read pid; kill -INT $pid; }"):format(path))
+      assert.matches("info: stopping on SIGINT\nstatus 0$", errors)
+    end)
 
     it("comes by loop.stop in a handler, in the same way", function()
       local other = watcher()
@@ -548,6 +582,50 @@ describe("cpgrun", function()
       assert.matches(("error: [^\n]*errors.lua:%d: in %s\nstack traceback:\n"):format(number, where), errors)
     end
     assert.matches("error: [^\n]*table[^\n]*\nstack traceback:[^:]*\n.-errors.lua:11: in", errors)
+  end)
+
+  it("logs errors in luv's threads and its thread pool, and goes on", function()
+    local it = cpgrun("threads", NOTHING .. [[
+      local uv = require "luv"
+      function started()
+        uv.new_work(function(where) error("in the " .. where) end, function() print "after" end):queue "pool"
+        thread = uv.new_thread(function(where) error("in the " .. where) end, "thread")
+        object = uv.new_thread(function() require("corosync.binding") error {} end)
+      end]])
+    line(it, "^after$")
+    for _, pattern in ipairs { "[^\n]*in the pool", "[^\n]*in the thread", "%(error object is a table value%)" } do
+      complaint(it, "^%d+%-%d%d%-%d%dT%d%d:%d%d:%d%d error: " .. pattern .. "$")
+    end
+    it:kill "sigterm"
+    assert.same({ 0, 0 }, { it:wait(10) })
+  end)
+
+  it("counts an error that comes again and again, and shows of tracebacks what is the script's", function()
+    local code, _, errors = run("again", NOTHING .. [[
+      local count = 0
+      local function deep() error "tick" end
+      function started()
+        require("luv").new_timer():start(0, 1, function()
+          count = count + 1
+          if count == 500 then require("corosync").loop.stop() end
+          deep()
+        end)
+      end]])
+    assert.equal(0, code)
+    assert.equal(1, select(2, errors:gsub("stack traceback:", "")))
+    assert.matches("error: [^\n]*again.lua:3: tick\nstack traceback:\n\t[^\n]*again.lua:3: in [^\n]*\n"
+      .. "\t[^\n]*again.lua:8: in [^\n]*\n%d", errors)
+    local again = 0
+    for times in errors:gmatch "error: same error again, (%d+) times?: [^\n]*again.lua:3: tick" do
+      again = again + tonumber(times)
+    end
+    assert.equal(499, again)
+  end)
+
+  it("shows whole tracebacks at the level debug", function()
+    local _, _, errors = run("whole", NOTHING
+      .. "function started() require('corosync').loop.stop() error 'x' end", "--log-level", "debug")
+    assert.matches("cpgrun/host.lua:%d+: in", errors)
   end)
 
   describe("what it tells on stderr", function()

@@ -4,6 +4,7 @@ local core = require "corosync.binding"
 local faults = require "cpgrun.faults"
 local lab = require "corosync.lab"
 local log = require "cpgrun.log"
+local signals = require "cpgrun.signals"
 local storm = require "cpgrun.storm"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
@@ -13,7 +14,7 @@ local EPOCH = 20 -- seconds of faults, then all is made whole and checked
 local RING, VIEWS, ANSWERS, LEAVING = 60, 30, 20, 20 -- seconds for the daemons, the views, the scripts, their end
 local SILENT = 3 -- seconds to wait for answers when no script gives any
 local SPARE = 20 -- descriptors that a script may have opened since an epoch's middle
-local LINE = "^%d+%-%d+%-%d+T%d+:%d+:%d+ " -- how a host's own lines begin
+local LINE = log.LINE
 
 -- ---- the scripts ----
 
@@ -176,8 +177,10 @@ end
 local function note_errors(session, host)
   for _, line in ipairs(host.process.errors) do
     local text = line:match(LINE .. "error: (.*)")
+    local times, repeated = (text or ""):match "^same error again, (%d+) times?: (.*)$"
+    text = repeated or text
     if text and not text:match "raised e%d+" then
-      session.raised[text] = (session.raised[text] or 0) + 1
+      session.raised[text] = (session.raised[text] or 0) + (tonumber(times) or 1)
     end
   end
 end
@@ -420,26 +423,26 @@ local function seeds_from(seed)
   end
 end
 
--- As nohup does it, for who goes home.
-local function ignores_hangup()
-  local file = io.open "/proc/self/status"
-  local text = file and file:read "*a" or ""
-  if file then
-    file:close()
+-- The private cluster ends with the process.
+local function stop_on_signals(session, facts)
+  local handles = signals.first({ "sighup", "sigint", "sigpipe", "sigterm" }, facts, function(name, number)
+    say("Stopped on %s. The histories so far are in %s", name, session.folder)
+    os.exit(128 + number)
+  end)
+  for _, handle in pairs(handles) do
+    handle:unref()
   end
-  return tonumber(text:match "SigIgn:%s*%x*(%x)" or "0", 16) % 2 == 1
 end
 
--- The private cluster ends with the process.
-local function stop_on_signals(session)
-  for name, number in pairs { sighup = not ignores_hangup() and 1 or nil, sigint = 2, sigterm = 15 } do
-    local signal = uv.new_signal()
-    signal:start(name, function()
-      say("Stopped. The histories so far are in %s", session.folder)
-      os.exit(128 + number)
-    end)
-    signal:unref()
+-- Where the histories go: its path, or nil and a message.
+local function make_folder()
+  local parent = uv.os_tmpdir()
+  local folder, problem = uv.fs_mkdtemp(parent .. "/cpgrun-check-XXXXXX")
+  if not folder then
+    return nil, ("cannot make a folder for the histories in %s: %s; set TMPDIR to a folder that can be written"):format(
+      parent, (problem:gsub(": [^:]*XXXXXX$", "")))
   end
+  return folder
 end
 
 return function(chosen, facts)
@@ -448,20 +451,25 @@ return function(chosen, facts)
     return 2
   end
   say("seed %d, %d nodes, %g seconds", chosen.seed, chosen.nodes, chosen.seconds)
-  local cluster, message = lab.start { nodes = chosen.nodes, quorum = not chosen.no_quorum }
+  local folder, message = make_folder()
+  local cluster
+  if folder then
+    cluster, message = lab.start { nodes = chosen.nodes, quorum = not chosen.no_quorum }
+  end
   if not cluster then
     log.error(message)
+    uv.fs_rmdir(folder or "")
     return 2
   end
   local began = core.now()
   local function clock() return core.now() - began end
   local session = {
-    cluster = cluster, folder = assert(uv.fs_mkdtemp "/tmp/cpgrun-check-XXXXXX"), argv = host_argv(chosen, facts),
+    cluster = cluster, folder = folder, argv = host_argv(chosen, facts),
     clock = clock, log = print, violations = {}, notes = {}, differences = {}, ends = {}, leaks = {}, raised = {},
     figures = {}, exempted = {}, epochs = 0, compared = 0, next_seed = seeds_from(chosen.seed),
     faults = faults(cluster, nil, chosen.seed, clock, print),
   }
-  stop_on_signals(session)
+  stop_on_signals(session, facts)
   run(session, chosen)
   local status = tell_verdict(session, chosen)
   if status == 0 or session.unable then

@@ -6,6 +6,7 @@ local log = require "cpgrun.log"
 local quoted = require "corosync.quoted"
 local script = require "cpgrun.script"
 local service = require "corosync.service"
+local signals = require "cpgrun.signals"
 local uv = require "luv"
 
 local Group = corosync.Group
@@ -31,7 +32,7 @@ end
 local function call(name, ...)
   local ok, message = script.call(name, ...)
   if not ok then
-    log.error(message)
+    log.raised(message)
   end
 end
 
@@ -91,7 +92,7 @@ local function handlers(state, chosen)
     config_change = config_change(state),
     message_received = message_received,
     ring_change = global "ring_change",
-    error = log.error,
+    error = log.raised,
     disconnected = function(reason) on_disconnected(state, reason) end,
   }
 end
@@ -140,10 +141,10 @@ end
 local function open_services(group)
   local ok, message = group:address()
   if ok then
-    ok, message = serve("cmap", service.cmap("icmap", { error = log.error }))
+    ok, message = serve("cmap", service.cmap("icmap", { error = log.raised }))
   end
   if ok then
-    ok, message = serve("quorum", service.quorum { quorum_change = global "quorum_change", error = log.error })
+    ok, message = serve("quorum", service.quorum { quorum_change = global "quorum_change", error = log.raised })
   end
   return ok, message
 end
@@ -180,21 +181,15 @@ local function check(chosen)
   return 0
 end
 
--- The first signal asks to stop; the second one, while the leave is under way or a handler does not return, ends the
+-- The first signal asks to stop; a second one, while the leave is under way or a handler does not return, ends the
 -- process, and so does the first while the script is loaded.
 local function stop_on_signals(facts)
-  local signals = {}
-  for _, name in ipairs { "sigint", "sigterm" } do
-    local signal = uv.new_signal()
-    signals[#signals + 1] = signal
-    signal:start(name, function()
-      for _, each in ipairs(signals) do
-        each:stop()
-      end
-      log.info("stopping on %s", name:upper())
-      corosync.loop.stop()
-    end)
-    signal:unref()
+  local handles = signals.first({ "sighup", "sigint", "sigterm" }, facts, function(name)
+    log.info("stopping on %s", name)
+    corosync.loop.stop()
+  end)
+  for _, handle in pairs(handles) do
+    handle:unref()
   end
   facts.guard()
 end
@@ -355,6 +350,7 @@ end
 local function exit_plainly()
   local exit = os.exit
   function os.exit(code) -- luacheck: ignore 122
+    log.flush()
     exit(code)
   end
 end
@@ -392,7 +388,7 @@ return function(chosen, facts)
     facts.loaded()
   end
   if not ok then
-    log.error(message)
+    log.raised(message)
     leave(group)
     return 1
   end

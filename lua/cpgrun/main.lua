@@ -32,9 +32,10 @@ return function(argv, facts)
   local version = ("cpgrun %s\n%s\nCorosync %s (built with)"):format(facts.version, facts.lua, facts.corosync)
   local chosen = parse(argv, version)
   log.level = chosen.log_level
-  facts.set_report(log.error)
+  facts.set_report(log.raised)
   io.stdout:setvbuf("line") -- a member's output is watched as it comes, through pipes too
   local status = program_of(chosen)(chosen, facts)
+  log.flush()
   close_all()
   return status
 end

@@ -1,0 +1,47 @@
+-- The signals that end a program of cpgrun in an orderly way.
+local uv = require "luv"
+
+local NUMBERS = { sighup = 1, sigint = 2, sigpipe = 13, sigterm = 15 }
+
+local signals = {}
+
+-- As nohup starts a program, so that it outlives its terminal.
+local function ignores_hangup()
+  local file = io.open "/proc/self/status"
+  local text = file and file:read "*a" or ""
+  if file then
+    file:close()
+  end
+  return tonumber(text:match "SigIgn:%s*%x*(%x)" or "0", 16) % 2 == 1
+end
+
+--- Calls a function at the first of some signals. After it, a second SIGINT or SIGTERM ends the process at once; SIGHUP
+-- never does, since a terminal that is closed can send several. SIGHUP stays ignored where it was.
+-- @tparam table names "sighup", "sigint", "sigterm", and "sigpipe" for a standard output that has hung up
+-- @tparam table facts of cpgrun's C half
+-- @tparam function action called with the signal's name in capitals, and its number
+-- @treturn table the handles, which keep the loop running
+function signals.first(names, facts, action)
+  local handles, has_come = {}, false
+  local function come(name)
+    if has_come or name == "sigpipe" and not facts.has_hung_up() then
+      return
+    end
+    has_come = true
+    for each, handle in pairs(handles) do
+      if each == "sigint" or each == "sigterm" then
+        handle:stop()
+      end
+    end
+    action(name:upper(), NUMBERS[name])
+  end
+  for _, name in ipairs(names) do
+    if name ~= "sighup" or not ignores_hangup() then
+      handles[name] = uv.new_signal()
+      handles[name]:start(name, function() come(name) end)
+    end
+  end
+  return handles
+end
+
+return signals
