@@ -18,7 +18,7 @@ end
 -- Scripts for cpgrun --lab-script.
 files["examples/demo/story.lua"] = {
   read_globals = { "partition", "heal", "kill", "kill_host", "pause", "resume", "restart", "wait_for", "write", "output",
-    "stop", "nodes", "quiet" },
+    "stop", "nodes", "quiet", "sleep" },
 }
 files["lua/cpgrun"] = { globals = { "arg" } }
 files["spec"] = { std = "+busted" }

@@ -1,6 +1,9 @@
 -- Runs a script on every node of a private cluster; makes faults as typed or as a file says.
+local argument = require "corosync.lab.argument"
+local is_near = require "corosync.spelling"
 local lab = require "corosync.lab"
 local log = require "cpgrun.log"
+local signals = require "cpgrun.signals"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
@@ -15,7 +18,8 @@ local HELP = [[
   kill(2)                  kills node 2's corosync   restart(2)   starts it anew, and an ended script
   kill_host(2)             kills node 2's script     pause(2)     stops its corosync; resume(2) lets it go on
   disturb(2, "tbf rate 1mbit burst 10kb latency 50ms")     slows node 2's link, as tc says; disturb(2) ends it
-  help                     shows this                stop()       ends the lab, as Ctrl-C does
+  sleep(2)                 lets 2 s pass             stop()       ends the lab, as Ctrl-C does
+  help                     shows this
 ]]
 
 local PASSED_ON = { "group", "handler_timeout", "log_level", "reader_full", "reader_limit", "user", "watchdog" }
@@ -32,29 +36,41 @@ local function host_argv(chosen, facts)
   end
   argv[#argv + 1] = "--"
   argv[#argv + 1] = chosen.script
-  for _, argument in ipairs(chosen.arguments) do
-    argv[#argv + 1] = argument
+  for _, word in ipairs(chosen.arguments) do
+    argv[#argv + 1] = word
   end
   return argv
 end
 
+-- Without a status, it is that of the scripts.
 local function finish(session, status)
-  session.status = session.status or status
+  session.status = session.status or status or session.worst
 end
 
--- Until a file of faults has come to its first wait, lines are held: it may ask for quiet. When nobody reads any more,
--- the lab ends.
+local function note_status(session, status)
+  session.worst = math.max(session.worst, status)
+end
+
+-- Whether a node's line belongs to an error that its host logs: the line that begins it, or of its traceback.
+local function is_of_error(session, node, stream, line)
+  if stream == "out" then
+    return false
+  elseif line:find(log.LINE) or line:find "^cpgrun: " then
+    session.in_error[node] = line:find(log.LINE .. "error: ") ~= nil or line:find "^cpgrun: " ~= nil
+  end
+  return session.in_error[node]
+end
+
+-- Until a file of faults has come to its first wait, lines are held: it may ask for quiet.
 local function print_line(session, node, stream, line)
+  local is_error = is_of_error(session, node, stream, line)
+  if is_error and not session.status then
+    note_status(session, 1)
+  end
   if session.held then
     table.insert(session.held, { node, stream, line })
-    return
-  elseif session.quiet then
-    return
-  end
-  local file = stream == "err" and io.stderr or io.stdout
-  file:write(node, "| ", line, "\n")
-  if not file:flush() then
-    finish(session, 1)
+  elseif not session.quiet or is_error then
+    log.put(stream == "err" and io.stderr or io.stdout, ("%d| %s\n"):format(node, line))
   end
 end
 
@@ -66,7 +82,10 @@ local function new_session(cluster, chosen, facts)
     hosts = {}, -- by node
     taken = {}, -- by node: true while its script or its Corosync is gone by a fault
     lines = {}, -- by node: what its script has written, all its lives included
+    in_error = {}, -- by node: whether its host was logging an error last
+    worst = 0, -- the highest status of a script that no fault has ended; 1 for a logged error
     status = nil, -- set once the lab shall end
+    facts = facts,
   }
 end
 
@@ -85,7 +104,20 @@ end
 -- A file of faults says itself when the lab ends; and a host that a fault took may come back.
 local function finish_if_all_ended(session)
   if session.started and not session.scripted and all_ended(session) and not next(session.taken) then
-    finish(session, session.worst)
+    finish(session)
+  end
+end
+
+-- A signal counts as in a shell. The script may be quiet, and a signal leaves no other trace.
+local function note_end(session, node, code, signal)
+  if session.status or session.taken[node] then
+    return
+  end
+  note_status(session, signal ~= 0 and 128 + signal or code)
+  if signal ~= 0 then
+    log.error("the script on node %d was ended by signal %d", node, signal)
+  elseif code ~= 0 then
+    log.warning("the script on node %d ended with status %d", node, code)
   end
 end
 
@@ -100,8 +132,7 @@ local function host_options(session, node)
     end,
     exit = function(code, signal)
       session.hosts[node] = nil
-      -- As a shell counts a program that a signal ended.
-      session.worst = math.max(session.worst or 0, signal ~= 0 and 128 + signal or code)
+      note_end(session, node, code, signal)
       finish_if_all_ended(session)
     end,
   }
@@ -149,7 +180,11 @@ local function fill_environment(env, session)
   function env.write(node, line) return session.hosts[node] and session.hosts[node]:write(line .. "\n") end
   function env.output(node) return session.lines[node] end
   function env.quiet(yes) session.quiet = yes end
-  function env.stop(status) finish(session, status or 0) end
+  function env.stop(status) finish(session, status) end
+  function env.sleep(seconds)
+    argument.seconds(seconds, "sleep")
+    wait.pass(seconds)
+  end
   setmetatable(env, { __index = _G })
 end
 
@@ -166,9 +201,10 @@ local function run_script(session, chunk)
   coroutine.wrap(function()
     local ok, _, problem = wait.call(chunk)
     if not ok then
-      log.error(problem)
+      log.raised(problem)
+      note_status(session, 1)
     end
-    finish(session, ok and 0 or 1)
+    finish(session)
   end)()
   release_lines(session)
 end
@@ -192,20 +228,28 @@ local function is_fault(line, env)
   return name ~= nil and rawget(env, name) ~= nil
 end
 
--- The fault that a line is the bare name of: meant as one, surely, and not for the script.
-local function bare_fault(line, env)
-  local name = line:match "^%s*([%a_]+)%s*$"
-  return name and type(rawget(env, name)) == "function" and name
+-- The command that a line was meant as, surely, and not for the script: its bare name, or nearly its name and "(".
+local function meant_command(line, env)
+  local bare, called = line:match "^%s*([%a_]+)%s*$", line:match "^%s*([%a_]+)%s*%("
+  if bare and type(rawget(env, bare)) == "function" then
+    return bare
+  end
+  for name in pairs(env) do
+    if called and is_near(called, name) then
+      return name
+    end
+  end
 end
 
 local function handle_line(session, line, env)
   local node, text = line:match "^%s*(%d+)%s*:%s?(.*)$"
   if line:match "^%s*help%s*$" then
-    io.stderr:write(HELP)
+    log.put(io.stderr, HELP)
   elseif is_fault(line, env) then
     type_fault(line, env)
-  elseif bare_fault(line, env) then
-    log.error("%s: did you mean %s(...)?", line, bare_fault(line, env))
+  elseif meant_command(line, env) then
+    log.error("%s: did you mean %s(...)? A line for a script that looks like a command needs its node, as 1: %s", line,
+      meant_command(line, env), line)
   else
     node = tonumber(node) or session.spoken_to or 1
     if env.write(node, text or line) then
@@ -225,6 +269,7 @@ local function line_taker(session, env)
     busy = true
     while waiting[1] do
       handle_line(session, table.remove(waiting, 1), env)
+      log.put(io.stderr, "") -- the prompt again, also after a line that has no effect here
     end
     busy = false
   end
@@ -248,8 +293,10 @@ end
 local function read_stdin(session, env)
   local kind, take, rest = uv.guess_handle(0), line_taker(session, env), ""
   if kind == "file" then
-    for line in io.stdin:lines() do
+    local line = io.stdin:read() -- lines() raises where it cannot be read, as under nohup
+    while line do
       take(line)
+      line = io.stdin:read()
     end
   end
   local input = open_stdin(kind)
@@ -263,14 +310,28 @@ local function read_stdin(session, env)
     end)
     if not data then
       input:read_stop()
+      if kind == "tty" and session.facts.has_hung_up() then
+        finish(session)
+      end
     end
   end)
 end
 
+-- The handles are not unreferenced: without any to wait for, the loop would neither wait nor look for signals.
 local function stop_on_signals(session)
-  -- Not unreferenced: without any handle to wait for, the loop would neither wait nor look for signals.
-  for _, name in ipairs { "sigint", "sigterm", "sighup" } do
-    uv.new_signal():start(name, function() finish(session, 0) end)
+  signals.first({ "sighup", "sigint", "sigpipe", "sigterm" }, session.facts, function() finish(session) end)
+end
+
+local PROMPT = "lab> "
+
+-- Only where all that is written goes to a terminal that can erase a line.
+local function show_prompt()
+  local is_terminal = os.getenv "TERM" ~= "dumb"
+  for fd = 0, 2 do
+    is_terminal = is_terminal and uv.guess_handle(fd) == "tty"
+  end
+  if is_terminal then
+    log.prompt(PROMPT)
   end
 end
 
@@ -300,11 +361,13 @@ local function run(session, chosen, env, chunk)
     run_script(session, chunk)
   else
     log.info("every node runs %s; type help for what can be typed", chosen.script)
+    show_prompt()
     read_stdin(session, env)
   end
   while not session.status do
     uv.run("once")
   end
+  log.prompt()
   return session.status
 end
 

@@ -21,6 +21,8 @@ function started()
 end
 ]]
 
+local NOTHING_BUT_UP = "function config_change() end function started() print 'up' end"
+
 local function lab(nodes, text, ...)
   return program.start("cpgrun", "--lab", tostring(nodes), "--group", "lab", file("lab.lua", text), ...)
 end
@@ -61,6 +63,14 @@ local function messages(it, node)
   local list = {}
   for _, text in ipairs(it.lines) do
     list[#list + 1] = text:match(("^%d|%%s+(%%d+:%%d+: .*)$"):format(node))
+  end
+  return list
+end
+
+local function messages_from(it, node)
+  local list = {}
+  for _, text in ipairs(it.lines) do
+    list[#list + 1] = text:match(("^1| from %d\t(.*)$"):format(node))
   end
   return list
 end
@@ -149,16 +159,108 @@ describe("cpgrun --lab", function()
     complaint(it, "^1| .*stopping on SIGTERM")
   end)
 
-  it("ends by Ctrl-C with nothing left", function()
-    local it = lab(2, ECHO .. "function stopping() print 'bye' end")
-    up(it, 2)
-    local pids = descendants(it.pid)
-    assert.is_true(#pids > 4)
+  for what, signal in pairs { ["Ctrl-C"] = "sigint", SIGHUP = "sighup" } do
+    it(("ends by %s with nothing left"):format(what), function()
+      local it = lab(2, ECHO .. "function stopping() print 'bye' end")
+      up(it, 2)
+      local pids = descendants(it.pid)
+      assert.is_true(#pids > 4)
+      it:kill(signal)
+      ended(it, 0)
+      line(it, "^1| bye$")
+      line(it, "^2| bye$")
+      assert.is_true(are_gone(pids))
+    end)
+  end
+
+  -- A terminal of its own, by util-linux's script.
+  local function on_terminal(...)
+    return program.start("env", "TERM=xterm", "script", "-qefc", table.concat({ ... }, " "), file "typescript")
+  end
+
+  for what, words in pairs {
+    ["a lab"] = { "--lab", "2", "examples/chat.lua" },
+    ["a lab's script"] = { "--lab", "2", "--lab-script", "examples/demo/story.lua", "examples/demo/member.lua" },
+    ["a check"] = { "check", "examples/chat.lua" },
+  } do
+    it(("ends with nothing left when the terminal of %s is closed"):format(what), function()
+      local it = on_terminal("cpgrun", unpack(words))
+      line(it, ({ ["a lab"] = "| %* 2 here", ["a check"] = "s  %l+" })[what] or "s  .* nodes are up", 30)
+      local pids = descendants(it.pid)
+      assert.is_true(#pids > 6)
+      it:kill "sigkill"
+      assert.is_true(wait.until_true(function() return are_gone(pids) end, 20))
+    end)
+
+    it(("ends with nothing left when nobody reads the output of %s any more"):format(what), function()
+      local it = program.start("sh", "-c", "{ cpgrun " .. table.concat(words, " ")
+        .. "; echo status $? >&2; } | head -n 2")
+      complaint(it, "^status %d+$", 30)
+      assert.equal(0, it:wait(10))
+    end)
+  end
+
+  it("has a prompt on a terminal, below what is written, and none elsewhere", function()
+    local it = on_terminal("cpgrun", "--lab", "1", file("lab.lua", ECHO))
+    line(it, "\r\27%[K1| up\r$", 20)
+    it:write "1: hello\n"
+    line(it, "\r\27%[K1| from 1\thello\r$")
+    it:write "kill(7)\n"
+    line(it, "\27%[K%S+ error: bad argument 'node' to 'kill'")
+    it:write "stop()\n"
+    ended(it, 0)
+    assert.equal("\r\27[K", it.lines[#it.lines]:match "\r\27%[K$")
+    it = lab(1, ECHO)
+    up(it, 1)
+    it:write "stop()\n"
+    ended(it, 0)
+    assert.not_matches("lab> ", table.concat(it.lines, "\n") .. table.concat(it.errors, "\n"), 1, true)
+  end)
+
+  it("runs under nohup", function()
+    local it = program.start("nohup", "cpgrun", "--lab", "1", file("lab.lua", NOTHING_BUT_UP))
+    line(it, "^1| up$", 20)
+    it:kill "sighup"
+    it:kill "sigterm"
+    ended(it, 0)
+  end)
+
+  it("takes a line that is nearly a command for one, unless it names its node", function()
+    local it = lab(1, ECHO)
+    up(it, 1)
+    it:write "kil(1)\nPartition ({1})\n1: kil(1)\nhello(1)\n"
+    complaint(it, "error: kil%(1%): did you mean kill%(%.%.%.%)%?.* 1: kil%(1%)$")
+    complaint(it, "error: Partition %({1}%): did you mean partition%(")
+    line(it, "^1| from 1\thello%(1%)$")
+    line(it, "^1| from 1\tkil%(1%)$")
+    assert.equal(2, #messages_from(it, 1))
+    it:write "sleep('x')\nsleep(0.01)\nsleep(1e999)\n"
+    complaint(it, "error: bad argument 'seconds' to 'sleep'")
+    complaint(it, "info: done: sleep%(0.01%)$")
     it:kill "sigint"
     ended(it, 0)
-    line(it, "^1| bye$")
-    line(it, "^2| bye$")
-    assert.is_true(are_gone(pids))
+  end)
+
+  it("ends with 1 by a signal when a script has logged an error", function()
+    local it = lab(1, "function config_change() error 'wrong' end")
+    complaint(it, "^1| .*: wrong$", 20)
+    it:kill "sigint"
+    ended(it, 1)
+  end)
+
+  it("counts no status of a script that a fault has ended", function()
+    local it = lab(1, [[
+      function config_change() end
+      function message_received() require("corosync").loop.stop() end
+      function started()
+        print "up"
+        require("luv").new_pipe(false):open(0)
+        io.read()
+        assert(group:send_message "")
+      end]])
+    line(it, "^1| up$", 20)
+    it:write "kill_host(1)\nrestart(1)\n1: go\n"
+    ended(it, 0)
   end)
 
   it("leaves nothing when it is killed", function()
@@ -189,6 +291,55 @@ describe("cpgrun --lab", function()
         wait_for(shows(2, "members\t1"), 10)
         stop(3)]], file("lab.lua", ECHO))
       ended(it, 3, 40)
+    end)
+
+    it("sleeps, and events are served meanwhile", function()
+      local it = ruled(1, [[
+        quiet(true)
+        sleep(0)
+        repeat sleep(0.05) until output(1)[1] == "up"
+        for _, wrong in ipairs { -1, "x", 0 / 0 } do print(select(2, pcall(sleep, wrong))) end
+        stop(2)]], file("lab.lua", NOTHING_BUT_UP))
+      ended(it, 2)
+      assert.equal(3, #it.lines)
+      for _, each in ipairs(it.lines) do
+        assert.matches("^[^:]*faults.lua:4: bad argument 'seconds' to 'sleep'", each)
+      end
+    end)
+
+    it("shows errors of the nodes' scripts although it is quiet, and ends with 1", function()
+      local it = ruled(2, [[
+        quiet(true)
+        wait_for(function() return output(1)[1] and output(2)[1] end, 20)
+        print "over"]], file("wrong.lua", [[
+        function config_change() error "wrong" end
+        function started()
+          io.stderr:write "hidden\n"
+          print "up"
+        end]]))
+      ended(it, 1)
+      for node = 1, 2 do
+        complaint(it, ("^%d| %%S+ error: .*wrong.lua:1: wrong$"):format(node))
+        complaint(it, ("^%d| \t.*wrong.lua:1: in"):format(node))
+      end
+      assert.same({ "over" }, it.lines)
+      assert.not_matches("hidden", table.concat(it.errors, "\n"))
+      assert.not_matches("joined", table.concat(it.errors, "\n"))
+    end)
+
+    it("ends as stop says, whatever the scripts have logged", function()
+      local it = ruled(1, "quiet(true) sleep(0.2) stop(0)", file("wrong.lua", "error 'wrong'"))
+      ended(it, 0)
+      complaint(it, "^1| %S+ error: .*wrong$")
+    end)
+
+    it("ends with the status of a script that a signal has ended, and says so", function()
+      local it = ruled(1, [[
+        quiet(true)
+        repeat sleep(0.05) until output(1)[1] and not write(1, "")]], file("killed.lua", NOTHING_BUT_UP
+        .. " require('luv').new_timer():start(300, 0, function() os.execute('kill -9 $PPID') end)"))
+      ended(it, 137)
+      complaint(it, "error: the script on node 1 was ended by signal 9$")
     end)
 
     it("ends the lab with its end", function()
