@@ -120,6 +120,10 @@ describe("a lab", function()
   end)
 
   it("kills a daemon and starts it anew", function()
+    assert(cluster:run(3, { "corosync-cmapctl", "-T", "totem." }))
+    assert(cluster:wait_for(function()
+      return select(2, cluster:command(3, { "ls", "/dev/shm" })):find "qb%-.*cmap"
+    end, 10, "a client"))
     assert(cluster:kill(3))
     local members, message, code = cluster:members(3)
     assert.is_nil(members)
@@ -128,6 +132,7 @@ describe("a lab", function()
     assert.equal("not_running", select(3, cluster:kill(3)))
     assert(cluster:restart(3))
     assert.equal(0, (cluster:command(3, { "corosync-cmapctl", "-g", "totem.token" })))
+    assert.not_matches("rm: ", cluster:log(3))
     assert(cluster:wait_members({ 1, 2, 3 }, 10))
   end)
 

@@ -48,8 +48,8 @@ local NODE = [[
   }
 ]]
 
--- A killed daemon and its clients leave their buffers behind.
-local COMMAND = { "sh", "-c", "rm -f /dev/shm/qb-*; exec corosync -f -c /run/corosync.conf" }
+-- A killed daemon leaves its buffers behind, and of each client a folder.
+local COMMAND = { "sh", "-c", "rm -rf /dev/shm/qb-*; exec corosync -f -c /run/corosync.conf" }
 
 local Daemon = {}
 Daemon.__index = Daemon
