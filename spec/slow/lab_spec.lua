@@ -122,7 +122,7 @@ describe("a lab", function()
   it("kills a daemon and starts it anew", function()
     assert(cluster:run(3, { "corosync-cmapctl", "-T", "totem." }))
     assert(cluster:wait_for(function()
-      return select(2, cluster:command(3, { "ls", "/dev/shm" })):find "qb%-.*cmap"
+      return select(2, cluster:command(3, { "ls", "/dev/shm" })):find "qb%-%d+%-%d+%-"
     end, 10, "a client"))
     assert(cluster:kill(3))
     local members, message, code = cluster:members(3)
