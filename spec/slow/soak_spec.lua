@@ -143,7 +143,7 @@ describe("cpgrun check", function()
       program.line(it, "^ *%d+%.%d s  ", 60) -- the first fault
       it:kill(name)
       assert.equal(status, (assert(it:wait(10))))
-      local folder = program.line(it, "^Stopped. The histories so far are in (/tmp/%S+)$")
+      local folder = program.line(it, "^Stopped on " .. name:upper() .. "%. The histories so far are in (/tmp/%S+)$")
       assert.equal(0, (program.run("rm", "-r", folder)))
     end
   end)
