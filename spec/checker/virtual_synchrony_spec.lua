@@ -11,6 +11,43 @@ local function go_on(text, own)
 end
 
 describe("the rule virtual_synchrony", function()
+  describe("of a message cut by a change of ring", function()
+    -- The second sends three before the rings meet, and is delivered them after.
+    local SENT = "send 5 9:20\nanswer 5 true\nsend 6 1:21\nanswer 6 true\nsend 7 1:22\nanswer 7 true\n"
+
+    local function messages(list)
+      return (list:gsub("%S+ ?", function(word) return "message 2:20 " .. word:gsub(" ", "") .. "\n" end))
+    end
+
+    -- What each is delivered on the new ring.
+    local function pair(first, second)
+      local change = "config 2:20 1:10,2:20 - 1:10=nodeup\n"
+      local sender = changed(SECOND, change, SENT .. change)
+      local last = "message 2:20 1:1d\n"
+      return changed(FIRST, last, messages(first)), changed(sender, last, messages(second))
+    end
+
+    it("lets others miss it, with the messages that come next", function()
+      for _, first in ipairs { "1:21 1:22 1:1d", "1:22 1:1d", "1:1d" } do
+        assert.same({ ["message cut by a change of ring"] = 1 }, passes(pair(first, "9:20 1:21 1:22 1:1d")))
+      end
+      assert.same({}, passes(pair("9:20 1:21 1:22 1:1d", "9:20 1:21 1:22 1:1d")))
+    end)
+
+    it("is violated by later ones that are missing", function()
+      for _, list in ipairs { "9:20", "9:20 1:21", "1:21" } do
+        local first, second = pair(list, "9:20 1:21 1:22")
+        second = changed(second, "send 4 1:1d\nanswer 4 true\n", "")
+        finds("virtual_synchrony", "but only 2:20 delivered message", first, second)
+      end
+    end)
+
+    it("is violated by a missing one that was sent on the new ring", function()
+      finds("virtual_synchrony", "2:20 delivered message 1:1d of 2:20 there, and 1:10 did not",
+        pair("", "9:20 1:21 1:22 1:1d"))
+    end)
+  end)
+
   it("is violated by a message that only one of two members that move together delivered", function()
     local both = { FIRST, SECOND }
     for i, own in ipairs { "1:10", "2:20" } do

@@ -1,14 +1,18 @@
 local cut = require "corosync.checker.cut"
 local rings = require "corosync.checker.ring"
 
+local CUT = "message cut by a change of ring"
+
 local virtual_synchrony = {
   name = "virtual_synchrony",
   guarantee = "Members that move together from one configuration to the next have delivered the same messages in it.",
   messages = {
     different = "%s and %s moved together from %s, but %s delivered message %s of %s there, and %s did not (%d and %d "
       .. "messages)",
+    lost_later = "%s and %s moved together from %s, but only %s delivered message %s of %s, though both delivered an "
+      .. "earlier one of that node on that ring",
   },
-  exceptions = { "message cut by a change of ring", "last messages of a node that is gone", "message in pieces",
+  exceptions = { CUT, "last messages of a node that is gone", "message in pieces",
     "ring that nobody was told of" },
 }
 
@@ -21,7 +25,7 @@ local function excuse_of(sender, delivery, ring)
   if tonumber(delivery.digest:match "^%d+") > LONGEST then
     return "message in pieces"
   end
-  return sender and cut.may_be_cut(sender, delivery, ring) and "message cut by a change of ring" or nil
+  return sender and cut.may_be_cut(sender, delivery, ring) and CUT or nil
 end
 
 -- `shared` are the deliveries that all who move together must have; `excused` counts the others, by why they may be
@@ -172,6 +176,60 @@ local function lacks_last(one, other)
   return node_of(one) ~= node_of(other) and lacks_only_theirs(one, other) and not delivers_more(one, other)
 end
 
+-- ---- messages that a change of ring has cut ----
+
+-- Deliveries on the ring of a transition, up to it, by the sender's node.
+local function on_ring(transition)
+  local configurations, first, found = transition.session.configurations, transition.index, {}
+  while first > 1 and configurations[first - 1].ring == transition.configuration.ring do
+    first = first - 1
+  end
+  for i = first, transition.index do
+    for _, delivery in ipairs(configurations[i].deliveries) do
+      if delivery.id then
+        local node = delivery.sender:match "^%d+"
+        found[node] = found[node] or {}
+        table.insert(found[node], { delivery = delivery, is_here = i == transition.index })
+      end
+    end
+  end
+  return found
+end
+
+local function ids_of(deliveries)
+  local ids = {}
+  for _, each in ipairs(deliveries or {}) do
+    ids[each.delivery.id] = true
+  end
+  return ids
+end
+
+-- A delivery that another lacks, though it has an earlier one of that node on that ring, or nil. With the message that
+-- was cut, Corosync drops frames of its node up to one that begins afresh, and none after it.
+local function find_lost_later(one, other)
+  local others = on_ring(other)
+  for node, deliveries in pairs(on_ring(one)) do
+    local ids, has_earlier = ids_of(others[node]), false
+    for _, each in ipairs(deliveries) do
+      local delivery = each.delivery
+      if ids[delivery.id] then
+        has_earlier = true
+      elseif has_earlier and each.is_here and tonumber(delivery.digest:match "^%d+") <= LONGEST
+        and not goes_for_both(one, other, delivery.sender) then
+        return delivery
+      end
+    end
+  end
+end
+
+local function check_cut(report, one, other)
+  local lost = (one.excused[CUT] or other.excused[CUT]) and find_lost_later(one, other)
+  if lost then
+    report:add(virtual_synchrony, "lost_later", one.session, lost.line, one.session.address, other.session.address,
+      one.configuration.key, one.session.address, lost.digest, lost.sender)
+  end
+end
+
 -- ---- comparison ----
 
 -- Returns the place of the first difference; nil if there is none.
@@ -184,7 +242,7 @@ local function first_difference(one, other)
 end
 
 local function count_excused(report, one, other)
-  for _, excuse in ipairs { "message in pieces", "message cut by a change of ring" } do
+  for _, excuse in ipairs { "message in pieces", CUT } do
     if one.excused[excuse] ~= other.excused[excuse] then
       report:exempt(excuse)
     end
@@ -208,6 +266,8 @@ local function compare(report, one, other)
   local at = first_difference(one.shared, other.shared)
   if not at then
     count_excused(report, one, other)
+    check_cut(report, one, other)
+    check_cut(report, other, one)
   elseif lacks_last(one, other) or lacks_last(other, one) then
     report:exempt "last messages of a node that is gone"
     return #one.shared > #other.shared and one or other
