@@ -214,7 +214,9 @@ Stands on `cpg_model_initialize` with model v1; costs about 15 ms and 3 MB of /d
 @function cpg.open
 @tparam table handlers
 @tparam[opt] function handlers.message_received called with (address, message)
-@tparam[opt] function handlers.config_change called with (members, left, joined), arrays of addresses
+@tparam[opt] function handlers.config_change called with (members, left, joined), arrays of addresses. They are right at
+any size, though libcpg tells of at most 128 members: where the lists do not suffice, Corosync is asked for its own, which
+blocks while it is stopped. More than 128 members of a group on nodes that go or come at once make Corosync's daemon abort.
 @tparam[opt] function handlers.ring_change called with (ring, nodes): ring.node and ring.seq are the ring's id,
 nodes is an array of node ids. Where no number of this Lua is exactly it (from 2^63 on, before Lua 5.3 beyond 2^53), seq
 is a string of 20 digits, zeros first: such strings are equal and ordered as the integers are, and later than any number

@@ -148,6 +148,7 @@ static int fail_members(lua_State *L, const cpg *c, const failure *why)
 
 /***
 The members of a group as the local Corosync sees them now, which may be ahead of the events still to be handled.
+Costs a request for each member, 30 µs or more, behind all that Corosync has to handle, and blocks while it is stopped.
 Stands on `cpg_iteration_initialize` for one group: `cpg_membership_get` overruns its caller's array when a group has
 more than 128 members.
 @function handle:members
@@ -177,6 +178,7 @@ int cpg_membership_method_members(lua_State *L)
 Iterates over every group in the cluster: `for name, members in assert(handle:groups()) do … end`.
 The list is taken at the call, so the loop may be left early. Names are bytes: some programs' end in NUL.
 Corosync tells every handle of each ring, one that has not joined too: also a handle opened only to ask must be dispatched.
+Costs a request for each member of each group, as `members` does.
 Stands on `cpg_iteration_initialize` and its companions.
 @function handle:groups
 @treturn function an iterator giving a group's name and the array of its members' addresses
