@@ -42,6 +42,8 @@ COROSYNC_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags libcpg libcmap libquorum libvo
 COROSYNC_LIBS ?= $(shell $(PKG_CONFIG) --libs libcpg libcmap libquorum libvotequorum libcfg)
 COROSYNC_HEADERS ?= $(shell $(PKG_CONFIG) --variable=includedir libcpg)/corosync
 COROSYNC_VERSION ?= $(shell $(PKG_CONFIG) --modversion libcpg)
+# Where libqb has its sockets when /etc/libqb/force-filesystem-sockets exists: built into it, and its headers do not tell.
+LIBQB_SOCKET_DIR ?= $(if $(wildcard /etc/debian_version),/tmp,/var/run)
 
 OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
@@ -52,7 +54,8 @@ THREADS_SOURCES := src/waker.c src/doorbell.c
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 # -fexceptions: where Lua was compiled as C++, its errors unwind our functions.
 COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(THREADS_CFLAGS) -fPIC -fexceptions -fvisibility=hidden \
-	-DCOROSYNC_LUA_VERSION='"$(VERSION)"' -DCOROSYNC_VERSION='"$(COROSYNC_VERSION)"' $(LUA_CFLAGS) $(COROSYNC_CFLAGS)
+	-DCOROSYNC_LUA_VERSION='"$(VERSION)"' -DCOROSYNC_VERSION='"$(COROSYNC_VERSION)"' \
+	-DLIBQB_SOCKET_DIR='"$(LIBQB_SOCKET_DIR)"' $(LUA_CFLAGS) $(COROSYNC_CFLAGS)
 
 # The build tree is laid out as an installation, so that cpgrun finds its modules the same way in both.
 BUILD := build/$(LUA_VERSION)
@@ -70,7 +73,7 @@ CPGRUN_OBJECTS := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/cpgrun/*.c)
 FUZZED := queue events nodes arguments values
 
 # What only the specs need.
-SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan $(BUILD)/spec/hostile $(BUILD)/spec/allocate \
+SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan $(BUILD)/spec/hostile $(BUILD)/spec/impostor $(BUILD)/spec/allocate \
 	$(BUILD)/spec/sandbox $(BUILD)/spec/sandbox-c++ \
 	$(FUZZED:%=$(BUILD)/spec/fuzz-%)
 
@@ -194,6 +197,11 @@ $(BUILD)/spec/hostile: spec/support/hostile.c
 	@echo "LD $@"
 	@$(COMPILE) -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS)
 
+$(BUILD)/spec/impostor: spec/support/impostor.c
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(COMPILE) -o $@ $^ $(LDFLAGS)
+
 # The same with the core's sources under ThreadSanitizer; nothing where the compiler or the machine has none.
 $(BUILD)/spec/threads-tsan: spec/support/threads.c $(wildcard src/*.c src/*.h)
 	@mkdir -p $(@D)
@@ -259,7 +267,7 @@ sanitize: analyze $(BUILD)/spec/hostile
 # cppcheck 2.10 takes designated initializers of types that it has not seen for uses, and 0x1p63 for 0.
 CPPCHECK_FAULTS := --suppress=legacyUninitvar --suppress=incorrectLogicOperator:src/cmap_value.c
 ANALYZED := $(wildcard src/*.c src/cpgrun/*.c)
-ANALYZE_FLAGS = -std=c11 -D_GNU_SOURCE -DCOROSYNC_LUA_VERSION='""' -DCOROSYNC_VERSION='""' $(LUA_CFLAGS) $(LUV_CFLAGS) $(COROSYNC_CFLAGS)
+ANALYZE_FLAGS = -std=c11 -D_GNU_SOURCE -DCOROSYNC_LUA_VERSION='""' -DCOROSYNC_VERSION='""' -DLIBQB_SOCKET_DIR='""' $(LUA_CFLAGS) $(LUV_CFLAGS) $(COROSYNC_CFLAGS)
 analyze:
 	@for tool in gcc clang cppcheck; do command -v $$tool >/dev/null || { echo "$$tool is missing; on Debian: apt-get install $$tool" >&2; exit 1; }; done
 	@for f in $(ANALYZED); do gcc -O2 -fanalyzer -Werror $(ANALYZE_FLAGS) -c -o /dev/null $$f || exit 1; done

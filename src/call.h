@@ -5,12 +5,10 @@
 #ifndef COROSYNC_LUA_CALL_H
 #define COROSYNC_LUA_CALL_H
 
-#include <errno.h>
 #include <stddef.h>
 
 #include "handle.h"
 #include "reader.h"
-#include "tables.h"
 #include "watchdog.h"
 
 /*
@@ -38,22 +36,5 @@ static inline cs_error_t call_ended(handle *h, cs_error_t error)
 /* The error code of one call, watched: about a group, a key or a device; or about nothing that has a name. */
 #define CALL_ON(h, what, subject, length, call) (call_begin((h), (what), (subject), (length)), call_ended((h), (call)))
 #define CALL(h, what, call) CALL_ON(h, what, NULL, 0, call)
-
-/* The same around opening, which changes the libraries' tables. Afterwards errno is what the opening made it, or 0. */
-static inline void call_begin_open(handle *h)
-{
-	call_begin(h, "open", NULL, 0);
-	tables_lock();
-	errno = 0;
-}
-
-static inline void call_end_open(handle *h)
-{
-	int error = errno;
-
-	tables_unlock();
-	call_end(h);
-	errno = error;
-}
 
 #endif

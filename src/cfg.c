@@ -7,6 +7,7 @@
 #include "cfg_status.h"
 #include "field.h"
 #include "integer.h"
+#include "opening.h"
 #include "stack.h"
 #include "tracking.h"
 
@@ -54,7 +55,7 @@ static cs_error_t open_connection(cfg *c, bool track)
 	if (error != CS_OK) {
 		return error;
 	}
-	error = handle_opened(&c->handle, id);
+	error = opening_take(&c->handle, id);
 	if (error != CS_OK) {
 		(void)corosync_cfg_finalize(id);
 		return error;
@@ -81,8 +82,9 @@ example, the script answers later by `reply_shutdown`. When it raises there is n
 @tparam[opt] function handlers.error called with the message and traceback of an error in a handler, and of an answer
 that could not be given; without it they go to stderr
 @treturn handle
-@error nil, message, code: "not_connected" when no corosync runs here or this user may not connect, "access",
-"try_again", "no_space", "no_resources"; raises for a field that it does not know or that has the wrong type
+@error nil, message, code: "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is
+not permitted, or another user's program has the name of the socket), "try_again", "no_space" (/dev/shm is full),
+"no_memory", "no_resources" (open files); raises for a field that it does not know or that has the wrong type
 */
 static int module_open(lua_State *L)
 {
@@ -93,10 +95,12 @@ static int module_open(lua_State *L)
 	fields_check_optional(L, open_fields);
 	track = tracking_wanted(L, cfg_class.kinds, 1);
 	c = handle_new(L, &cfg_class, sizeof *c, 1);
-	call_begin_open(&c->handle);
-	error = open_connection(c, track);
-	call_end_open(&c->handle);
-	return error == CS_OK ? 1 : handle_open_failed(L, &c->handle, error);
+	error = opening_begin(&c->handle);
+	if (error == CS_OK) {
+		error = open_connection(c, track);
+	}
+	opening_end(&c->handle);
+	return error == CS_OK ? 1 : opening_fail(L, &c->handle, error);
 }
 
 /* ---- this node ---- */

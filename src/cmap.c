@@ -6,6 +6,7 @@
 #include "cmap_value.h"
 #include "field.h"
 #include "handle.h"
+#include "opening.h"
 
 /***
 Corosync's configuration map: the userdata over libcmap. It also has the methods that all handles share, see
@@ -73,7 +74,7 @@ static cs_error_t open_connection(cmap *m, cmap_map_t map)
 	cs_error_t error = cmap_initialize_map(&id, map);
 
 	if (error == CS_OK) {
-		error = handle_opened(&m->handle, id);
+		error = opening_take(&m->handle, id);
 	}
 	if (error != CS_OK) {
 		/* libcmap leaves the connection open when the daemon lacks the map. */
@@ -90,8 +91,9 @@ Connects to a map of the local Corosync. Stands on `cmap_initialize_map`; costs 
 @tparam[opt] function handlers.error called with the message and traceback of an error in a tracker's handler;
 without it they go to stderr
 @treturn map
-@error nil, message, code: "not_connected" when no corosync runs here or this user may not connect, "access",
-"try_again", "no_space", "no_resources"
+@error nil, message, code: "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is
+not permitted, or another user's program has the name of the socket), "try_again", "no_space" (/dev/shm is full),
+"no_memory", "no_resources" (open files)
 */
 static int module_open(lua_State *L)
 {
@@ -111,10 +113,12 @@ static int module_open(lua_State *L)
 	lua_newtable(L);
 	lua_rawseti(L, -2, VALUE_TRACKERS);
 	lua_pop(L, 1);
-	call_begin_open(&m->handle);
-	error = open_connection(m, map);
-	call_end_open(&m->handle);
-	return error == CS_OK ? 1 : handle_open_failed(L, &m->handle, error);
+	error = opening_begin(&m->handle);
+	if (error == CS_OK) {
+		error = open_connection(m, map);
+	}
+	opening_end(&m->handle);
+	return error == CS_OK ? 1 : opening_fail(L, &m->handle, error);
 }
 
 /* ---- values ---- */

@@ -6,6 +6,7 @@
 #include "cmap_value.h"
 #include "intake.h"
 #include "object.h"
+#include "tables.h"
 
 /***
 @module corosync.cmap

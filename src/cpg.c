@@ -6,8 +6,8 @@
 #include "cpg_membership.h"
 #include "cpg_send.h"
 #include "field.h"
+#include "opening.h"
 #include "reader_field.h"
-#include "tables.h"
 
 /***
 Closed process groups: the userdata over libcpg. It also has the methods that all handles share, see
@@ -186,7 +186,7 @@ static cs_error_t open_connection(cpg *c)
 	if (error != CS_OK) {
 		return error;
 	}
-	error = handle_opened(&c->handle, id);
+	error = opening_take(&c->handle, id);
 	if (error != CS_OK) {
 		(void)cpg_finalize(id);
 		return error;
@@ -242,8 +242,9 @@ and this process's own are trusted when it is absent. Corosync's sockets can be 
 @tparam[opt] handle handlers.previous an earlier handle, closed or not, whose addresses this one goes on using: the same
 member is then the same table in both
 @treturn handle
-@error nil, message, code: "not_connected" when no corosync runs here or this user may not connect, "access", "try_again",
-"no_space", "no_resources"; raises for a field that it does not know or that has the wrong type
+@error nil, message, code: "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is
+not permitted, or another user's program has the name of the socket), "try_again", "no_space" (/dev/shm is full),
+"no_memory", "no_resources" (open files); raises for a field that it does not know or that has the wrong type
 */
 static int module_open(lua_State *L)
 {
@@ -270,11 +271,13 @@ static int module_open(lua_State *L)
 	c->split = lua_toboolean(L, AT_SPLIT);
 	c->window = lua_isnil(L, AT_WINDOW) ? CPG_SEND_WINDOW : (uint32_t)lua_tonumber(L, AT_WINDOW);
 	take_addresses(L, AT_PREVIOUS, AT_HANDLE);
-	call_begin_open(&c->handle);
-	error = open_connection(c);
-	call_end_open(&c->handle);
+	error = opening_begin(&c->handle);
+	if (error == CS_OK) {
+		error = open_connection(c);
+	}
+	opening_end(&c->handle);
 	if (error != CS_OK) {
-		return handle_open_failed(L, &c->handle, error);
+		return opening_fail(L, &c->handle, error);
 	}
 	return stands_by ? stand_by(L, c, &standing_by) : 1;
 }

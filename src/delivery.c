@@ -409,7 +409,7 @@ static int fetched_descriptor(handle *h)
 	has_room = reader_has_room(h);
 	reader_unlock(h->reader, false);
 	/* While something is queued, what the reader holds stays there, for its turn. */
-	return !has_room ? -1 : queue_head(&h->queue) != NULL ? h->fd : handle_descriptor(h);
+	return !has_room ? -1 : queue_head(&h->queue) != NULL ? h->awaited : handle_descriptor(h);
 }
 
 /***

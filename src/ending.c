@@ -63,13 +63,27 @@ void ending_setup(lua_State *L)
 	lua_pop(L, 1);
 }
 
-bool ending_expect(lua_State *L, ending *e, void (*end)(ending *e))
+static endings *all_of(lua_State *L)
 {
 	endings *all;
 
 	lua_getfield(L, LUA_REGISTRYINDEX, PRESENT);
 	all = lua_touserdata(L, -1);
 	lua_pop(L, 1);
+	return all;
+}
+
+const ending *ending_first(lua_State *L)
+{
+	const endings *all = all_of(L);
+
+	return all == NULL ? NULL : all->first;
+}
+
+bool ending_expect(lua_State *L, ending *e, void (*end)(ending *e))
+{
+	endings *all = all_of(L);
+
 	if (all == NULL || all->ended) {
 		return false;
 	}

@@ -29,6 +29,9 @@ void ending_setup(lua_State *L);
 /* `end` will be called unless ending_forget is called before. False when the state has ended all. [-0, +0, m] */
 bool ending_expect(lua_State *L, ending *e, void (*end)(ending *e));
 
+/* The first in the state's list, by `next` all others; NULL if there is none. [-0, +0, m] */
+const ending *ending_first(lua_State *L);
+
 /* When an object has ended, and at the latest when its memory goes. Again, it does nothing. */
 void ending_forget(ending *e);
 

@@ -1,6 +1,7 @@
 #include "failure.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,18 +13,21 @@ const failure FAILURE_DISPATCHING = {"dispatching",
 	"a handler of this handle is running, and the order of events must hold: return from the handler first"};
 const failure FAILURE_NO_MEMORY = {"no_memory",
 	"not enough memory for what Corosync delivered, so an event is missing: close the handle and open a new one"};
-const failure FAILURE_NO_NODE = {"not_exist", "this node has met no such node since its Corosync started"};
+const failure FAILURE_NO_NODE = {"not_exist", "unknown node id (not seen since Corosync started here)"};
 const failure FAILURE_NO_PROVIDER = {"no_quorum_provider",
 	"Corosync on this node has no quorum provider, so no side of the cluster counts as quorate: set "
 	"quorum { provider: corosync_votequorum } in corosync.conf on all nodes and restart Corosync"};
 const failure FAILURE_NO_STACK = {"no_stack",
 	"Corosync's library needs more than 1 MiB of stack for it, and this thread has less left: give it 2 MiB"};
 const failure FAILURE_NOT_CONNECTED = {
-	"not_connected", "Corosync on this node has gone, and with it the connection: is it running?"};
-const failure FAILURE_UNREACHABLE = {
-	"not_connected", "is corosync running, and may this user connect? (see uidgid.d in corosync.conf(5))"};
-const failure FAILURE_NOT_ALLOWED = {
-	"access", "Corosync does not allow this user: a file in /etc/corosync/uidgid.d can (see corosync.conf(5))"};
+	"not_connected", "Corosync on this node has gone, and with it the connection: see its log for why"};
+const failure FAILURE_OPEN_FILES = {"no_resources",
+	"this process has reached its limit of open files: close some, or raise the limit (ulimit -n, LimitNOFILE of "
+	"systemd)"};
+const failure FAILURE_OPEN_FILES_SYSTEM = {
+	"no_resources", "this machine has reached its limit of open files: raise it (sysctl fs.file-max)"};
+const failure FAILURE_SHORT_OF_MEMORY = {
+	"no_memory", "the machine is short of memory, or this process's control group is: free some"};
 const failure FAILURE_WRONG_PROCESS = {
 	"wrong_process", "the handle was opened by another process, of which this one is a fork: open a new one here"};
 
@@ -41,12 +45,12 @@ static const failure corosync_failures[] = {
 	[CS_ERR_ACCESS] = {"access", "Corosync does not allow it"},
 	[CS_ERR_NOT_EXIST] = {"not_exist", "it does not exist"},
 	[CS_ERR_NAME_TOO_LONG] = {"name_too_long", "the name is too long"},
-	[CS_ERR_EXIST] = {"exist", "this process is in that group already"},
+	[CS_ERR_EXIST] = {"exist", "it exists already"},
 	[CS_ERR_NO_SPACE] = {"no_space", "no space left: is /dev/shm full?"},
 	[CS_ERR_INTERRUPT] = {"interrupt",
 		"a change of the configuration came between, and nothing was delivered: send it all again"},
 	[CS_ERR_NAME_NOT_FOUND] = {"name_not_found", "Corosync does not know the name"},
-	[CS_ERR_NO_RESOURCES] = {"no_resources", "no resources left: too many open files?"},
+	[CS_ERR_NO_RESOURCES] = {"no_resources", "Corosync lacks a resource for it: see its log"},
 	[CS_ERR_NOT_SUPPORTED] = {"not_supported", "this Corosync does not support it"},
 	[CS_ERR_BAD_OPERATION] = {"bad_operation", "not possible in this state"},
 	[CS_ERR_FAILED_OPERATION] = {"failed_operation", "Corosync failed to do it"},
@@ -71,6 +75,25 @@ const failure *failure_of(cs_error_t error)
 	return &corosync_failures[index];
 }
 
+static const failure failure_system = {"no_resources", "the system refuses it: trace the call with strace"};
+static const failure failure_threads = {
+	"no_resources", "no more threads are allowed: raise the limit of this user's (ulimit -u, TasksMax of systemd)"};
+static const failure failure_watches = {
+	"no_resources", "no more watches of descriptors are allowed: raise the limit (sysctl fs.epoll.max_user_watches)"};
+
+const failure *failure_of_system(int error)
+{
+	switch (error) {
+	case EAGAIN: return &failure_threads;
+	case EMFILE: return &FAILURE_OPEN_FILES;
+	case ENFILE: return &FAILURE_OPEN_FILES_SYSTEM;
+	case ENOBUFS:
+	case ENOMEM: return &FAILURE_SHORT_OF_MEMORY;
+	case ENOSPC: return &failure_watches;
+	default: return &failure_system;
+	}
+}
+
 int failure_push(lua_State *L, const failure *why)
 {
 	lua_pushfstring(L, "cannot %s: %s", lua_tostring(L, -1), why->text);
@@ -83,8 +106,10 @@ int failure_push(lua_State *L, const failure *why)
 
 int failure_push_system(lua_State *L, const char *what, int error)
 {
+	const failure *why = failure_of_system(error);
+
 	lua_pushnil(L);
-	lua_pushfstring(L, "cannot %s: %s", what, strerror(error));
+	lua_pushfstring(L, "cannot %s: %s", what, why == &failure_system ? strerror(error) : why->text);
 	lua_pushliteral(L, "no_resources");
 	return 3;
 }

@@ -20,11 +20,14 @@ extern const failure FAILURE_NO_NODE;
 extern const failure FAILURE_NO_PROVIDER;
 extern const failure FAILURE_NO_STACK;
 extern const failure FAILURE_NOT_CONNECTED;
-extern const failure FAILURE_UNREACHABLE, FAILURE_NOT_ALLOWED;
+extern const failure FAILURE_OPEN_FILES, FAILURE_OPEN_FILES_SYSTEM, FAILURE_SHORT_OF_MEMORY;
 extern const failure FAILURE_WRONG_PROCESS;
 
 /* The failure that stands for one of Corosync's error codes. Never NULL. */
 const failure *failure_of(cs_error_t error);
+
+/* The failure that stands for an error number of what makes descriptors and threads. Never NULL. */
+const failure *failure_of_system(int error);
 
 /*
  * Pushes nil, "cannot <what>: <text>", code, where <what> is the string on top of the stack, which it replaces.
@@ -32,9 +35,7 @@ const failure *failure_of(cs_error_t error);
  */
 int failure_push(lua_State *L, const failure *why);
 
-/*
- * Pushes nil, "cannot <what>: <the system's word for that error number>", "no_resources". Answers 3. [-0, +3, m]
- */
+/* Pushes nil, "cannot <what>: <why, by that error number of the system>", "no_resources". Returns 3. [-0, +3, m] */
 int failure_push_system(lua_State *L, const char *what, int error);
 
 /* Writes a byte of a name, and a NUL: as it is, or as \ddd when a terminal should not see it or it would end the name. */

@@ -1,5 +1,6 @@
 #include "gather.h"
 
+#include <errno.h>
 #include <math.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -104,8 +105,7 @@ static bool add(const gather *g, int fd)
 
 static int no_resources(lua_State *L)
 {
-	lua_pushliteral(L, "wait for several connections");
-	return failure_push(L, failure_of(CS_ERR_NO_RESOURCES));
+	return failure_push_system(L, "wait for several connections", errno);
 }
 
 /* Another descriptor takes the place of the last that was given here; without one, none does. */

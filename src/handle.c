@@ -1,21 +1,21 @@
 #include "handle.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "address.h"
-#include "call.h"
 #include "delivery.h"
 #include "field.h"
+#include "object.h"
 #include "process.h"
 #include "reader.h"
 #include "tables.h"
 #include "tracking.h"
 #include "waiting.h"
 #include "watchdog.h"
+
+/* Milliseconds, from a call that fails since the daemon ends to the hang-up, where these are two sockets. */
+#define HANG_UP_GRACE 100
 
 /***
 What the handles of all of Corosync's libraries have in common.
@@ -72,10 +72,6 @@ int handle_answer(lua_State *L, const handle *h, const char *what, const failure
 
 /* ---- life ---- */
 
-static const failure failure_impostor = {"access",
-	"the socket of that name belongs to a program of another user than root and this one, and Corosync's must not: is "
-	"corosync running? (if it runs as another user, name that one by the field daemon_user)"};
-
 /* Whose the daemon must be. [-0, +0, v] */
 static uid_t daemon_user(lua_State *L, int handlers)
 {
@@ -104,6 +100,7 @@ void *handle_new(lua_State *L, const handle_class *class, size_t size, int handl
 	memset(h, 0, size);
 	h->class = class;
 	h->state = HANDLE_CLOSED;
+	h->fd = h->peer = h->awaited = -1;
 	h->owner = process_id();
 	h->daemon_user = daemon_user(L, handlers);
 	h->watchdog = watchdog_of(L);
@@ -120,37 +117,6 @@ void *handle_new(lua_State *L, const handle_class *class, size_t size, int handl
 	return h;
 }
 
-/* Sockets of Corosync's are abstract: while it is down, any program can take their names. */
-static bool is_trusted(const handle *h)
-{
-	struct ucred daemon;
-	socklen_t length = sizeof daemon;
-
-	if (getsockopt(h->fd, SOL_SOCKET, SO_PEERCRED, &daemon, &length) != 0) {
-		return false;
-	}
-	return h->daemon_user == NO_USER ? daemon.uid == 0 || daemon.uid == geteuid() : daemon.uid == h->daemon_user;
-}
-
-cs_error_t handle_opened(handle *h, uint64_t id)
-{
-	cs_error_t error = h->class->fd_get(id, &h->fd);
-
-	if (error != CS_OK) {
-		return error;
-	}
-	if (h->reason != NULL) {
-		return CS_ERR_ACCESS;
-	}
-	if (!is_trusted(h)) {
-		h->reason = &failure_impostor;
-		return CS_ERR_ACCESS;
-	}
-	h->id = id;
-	h->state = HANDLE_OPEN;
-	return CS_OK;
-}
-
 /* The reader's end is waited for, and it may be in a call. */
 static void close_connection(handle *h)
 {
@@ -165,49 +131,45 @@ static void close_connection(handle *h)
 	watchdog_leave(h->watchdog);
 }
 
+/* What the handle has beside libqb's descriptor. */
+static void close_companions(handle *h)
+{
+	if (h->awaited != h->fd) {
+		object_close_descriptor(&h->awaited);
+	}
+	if (h->peer != h->fd) {
+		peer_disconnect(&h->peer);
+	}
+}
+
 /* A fork's copy shares the parent's connection: hands off. */
 void handle_finalize(handle *h)
 {
 	ending_forget(&h->ending);
-	if (h->state != HANDLE_CLOSED && h->owner == process_id()) {
-		close_connection(h);
+	if (h->owner == process_id()) {
+		if (h->state != HANDLE_CLOSED) {
+			close_connection(h);
+		}
+		close_companions(h);
 	}
 	h->state = HANDLE_CLOSED;
-	h->fd = -1;
+	h->fd = h->peer = h->awaited = -1;
 	if (h->busy == HANDLE_IDLE) {
 		queue_free(&h->queue);
 	}
 }
 
-/* What this process lacks, the libraries tell in errno alone. */
-static bool lacks_resources(int error)
+const handle *handle_find(lua_State *L, bool (*matches)(const handle *h, const void *sought), const void *sought)
 {
-	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
-}
+	const ending *e;
 
-static const failure *unopened(cs_error_t error, int system_error)
-{
-	switch (error) {
-	case CS_ERR_LIBRARY:
-	case CS_ERR_NOT_EXIST:
-		return lacks_resources(system_error) ? failure_of(CS_ERR_NO_RESOURCES) : &FAILURE_UNREACHABLE;
-	case CS_ERR_ACCESS: return &FAILURE_NOT_ALLOWED;
-	default: return failure_of(error);
+	for (e = ending_first(L); e != NULL; e = e->next) {
+		const handle *h = ENDING_OF(const handle, e);
+		if (e->end == end && h->state != HANDLE_CLOSED && h->owner == process_id() && matches(h, sought)) {
+			return h;
+		}
 	}
-}
-
-int handle_open_failed(lua_State *L, handle *h, cs_error_t error)
-{
-	const failure *why = h->reason;
-	int system_error = errno;
-
-	/* Who is to try again must not have the connection until the collector comes. */
-	handle_finalize(h);
-	if (why == NULL) {
-		why = unopened(error, system_error);
-	}
-	lua_pushfstring(L, "reach Corosync's %s service", h->class->service);
-	return failure_push(L, why);
+	return NULL;
 }
 
 const failure *handle_unusable(const handle *h)
@@ -240,18 +202,25 @@ void handle_lose(handle *h, const failure *reason)
 	}
 }
 
-static bool hung_up(const handle *h)
+static bool hangs_up_within(const handle *h, int milliseconds)
 {
-	struct pollfd descriptor = {.fd = h->fd, .events = POLLIN};
+	struct pollfd descriptor = {.fd = h->peer, .events = POLLIN};
 
-	return poll(&descriptor, 1, 0) > 0 && (descriptor.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+	return poll(&descriptor, 1, milliseconds) > 0 && (descriptor.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
+
+bool handle_hung_up(const handle *h)
+{
+	return hangs_up_within(h, 0);
 }
 
 const failure *handle_diagnose(const handle *h, cs_error_t error)
 {
+	/* An ending daemon's sockets close one by one: that which made a call fail may be before the one watched here. */
+	int grace = error == CS_ERR_LIBRARY && h->peer != h->fd ? HANG_UP_GRACE : 0;
 	/* A daemon that dies under load leaves its flow control on: libqb then answers TRY_AGAIN for ever. */
 	bool suspicious = error == CS_ERR_LIBRARY || error == CS_ERR_TRY_AGAIN;
-	bool is_lost = (suspicious && hung_up(h)) || error == CS_ERR_BAD_HANDLE;
+	bool is_lost = (suspicious && hangs_up_within(h, grace)) || error == CS_ERR_BAD_HANDLE;
 
 	return is_lost ? &FAILURE_NOT_CONNECTED : failure_of(error);
 }
@@ -272,12 +241,12 @@ const failure *handle_failure(handle *h, cs_error_t error)
 
 cs_error_t handle_verify(const handle *h, cs_error_t error)
 {
-	return hung_up(h) ? CS_ERR_LIBRARY : error;
+	return handle_hung_up(h) ? CS_ERR_LIBRARY : error;
 }
 
 int handle_descriptor(const handle *h)
 {
-	return h->reader == NULL ? h->fd : reader_descriptor(h->reader);
+	return h->reader == NULL ? h->awaited : reader_descriptor(h->reader);
 }
 
 /* ---- the end ---- */

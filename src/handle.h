@@ -15,6 +15,7 @@
 #include "compat.h"
 #include "ending.h"
 #include "failure.h"
+#include "peer.h"
 #include "queue.h"
 
 typedef struct handle handle;
@@ -37,9 +38,10 @@ typedef struct event_kind {
 #define EVENT_DROPPED (-1)
 
 typedef struct handle_class {
-	const char *type;    /* the metatable's name */
-	const char *service; /* the word for it in messages */
-	const char *noun;    /* the word for what its calls are about, as "group"; NULL where that has no name */
+	const char *type;      /* the metatable's name */
+	const char *service;   /* the word for it in messages */
+	const failure *absent; /* why Corosync may run without this service; NULL where it always has it */
+	const char *noun;      /* the word for what its calls are about, as "group"; NULL where that has no name */
 	const event_kind *kinds;
 	cs_error_t (*fd_get)(uint64_t id, int *fd);
 	cs_error_t (*dispatch)(handle *h, cs_dispatch_flags_t flags);
@@ -68,8 +70,10 @@ typedef enum handle_busy {
 struct handle {
 	const handle_class *class;
 	ending ending;
-	uint64_t id; /* Corosync's handle */
-	int fd;
+	uint64_t id;       /* Corosync's handle */
+	int fd;            /* libqb's; -1 when there is none */
+	int peer;          /* hangs up when the daemon ends: libqb's own, or one more beside a datagram socket */
+	int awaited;       /* readable when events wait or the daemon has ended: libqb's own, or an epoll over both */
 	uid_t daemon_user; /* whose the daemon must be; NO_USER: root's or this process's */
 	pid_t owner;       /* Corosync's connections must not be used, nor closed, by a fork */
 	handle_state state;
@@ -84,8 +88,6 @@ struct handle {
 	watchdog *watchdog;    /* NULL when nobody watches */
 };
 
-#define NO_USER ((uid_t)-1)
-
 /* Upvalues of all methods of handles; the first is the class's metatable. */
 enum { UPVALUE_METATABLE = 1, UPVALUE_CLASS };
 
@@ -99,21 +101,12 @@ void handle_setup(lua_State *L, const handle_class *class, const luaL_Reg *metho
 
 /*
  * Pushes a new, closed handle of `size` bytes whose handlers are the table at that index. Nothing that raises may
- * come between a successful initialize and handle_opened. [-0, +1, m]
+ * come between a successful initialize and opening_take. [-0, +1, m]
  */
 void *handle_new(lua_State *L, const handle_class *class, size_t size, int handlers);
 
-/*
- * Takes over a connection just made, whose daemon must be of the right user; it stays the caller's when the answer is
- * anything but CS_OK.
- */
-cs_error_t handle_opened(handle *h, uint64_t id);
-
 /* Ends the connection, if it is this process's: the one way to do it. */
 void handle_finalize(handle *h);
-
-/* Ends what an open that failed has opened, and pushes its answer: nil, message, code; answers 3. [-0, +3, m] */
-int handle_open_failed(lua_State *L, handle *h, cs_error_t error);
 
 /* The handle at index 1, whatever its state. Raises if it is of another type. [-0, +0, v] */
 void *handle_check(lua_State *L, const handle_class *class);
@@ -127,8 +120,14 @@ int handle_fail(lua_State *L, const handle *h, const char *what, const failure *
 /* Pushes true if `why` is NULL, else as handle_fail; answers how many values it pushed. [-0, +1|3, m] */
 int handle_answer(lua_State *L, const handle *h, const char *what, const failure *why);
 
+/* The first open handle of the Lua state that matches what is sought, or NULL. [-0, +0, m] */
+const handle *handle_find(lua_State *L, bool (*matches)(const handle *h, const void *sought), const void *sought);
+
 /* NULL if Corosync may be called on the handle now, else why not. */
 const failure *handle_unusable(const handle *h);
+
+/* Whether the daemon has ended. */
+bool handle_hung_up(const handle *h);
 
 /* CS_ERR_LIBRARY if the daemon has gone, else the error as given: for calls whose own code cannot be trusted then. */
 cs_error_t handle_verify(const handle *h, cs_error_t error);

@@ -6,6 +6,7 @@
 #include "field.h"
 #include "handle.h"
 #include "nodes.h"
+#include "opening.h"
 #include "tracking.h"
 
 /***
@@ -168,16 +169,6 @@ static cs_error_t initialize_v0(quorum_handle_t *id, uint32_t *type)
 	return quorum_model_initialize(id, QUORUM_MODEL_V0, (quorum_model_data_t *)&model, type, NULL);
 }
 
-bool quorum_lacks_provider(void)
-{
-	quorum_handle_t id = 0;
-	uint32_t type = QUORUM_SET;
-	bool lacks = initialize_v0(&id, &type) == CS_OK && type == QUORUM_FREE;
-
-	(void)quorum_finalize(id);
-	return lacks;
-}
-
 static cs_error_t open_connection(quorum *q, bool oldest, bool track)
 {
 	quorum_handle_t id = 0;
@@ -188,7 +179,7 @@ static cs_error_t open_connection(quorum *q, bool oldest, bool track)
 		error = initialize_v0(&id, &q->type);
 	}
 	if (error == CS_OK) {
-		error = handle_opened(&q->handle, id);
+		error = opening_take(&q->handle, id);
 	}
 	if (error != CS_OK) {
 		/* libquorum leaves the connection open when the daemon refuses its model. */
@@ -230,8 +221,9 @@ without it they go to stderr
 @tparam[opt=1] integer handlers.model 1, or 0 for Corosync's older model, which tells no lists of nodes and of the ring
 only its seq; used by itself where Corosync has no other
 @treturn handle
-@error nil, message, code: "not_connected" when no corosync runs here or this user may not connect, "access",
-"try_again", "no_space", "no_resources"; raises for a field that it does not know or that has the wrong type
+@error nil, message, code: "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is
+not permitted, or another user's program has the name of the socket), "try_again", "no_space" (/dev/shm is full),
+"no_memory", "no_resources" (open files); raises for a field that it does not know or that has the wrong type
 */
 static int module_open(lua_State *L)
 {
@@ -244,10 +236,12 @@ static int module_open(lua_State *L)
 	oldest = lua_isnumber(L, 2) && lua_tonumber(L, 2) == 0;
 	track = tracking_wanted(L, kinds, sizeof kinds / sizeof *kinds);
 	q = handle_new(L, &quorum_class, sizeof *q, 1);
-	call_begin_open(&q->handle);
-	error = open_connection(q, oldest, track);
-	call_end_open(&q->handle);
-	return error == CS_OK ? 1 : handle_open_failed(L, &q->handle, error);
+	error = opening_begin(&q->handle);
+	if (error == CS_OK) {
+		error = open_connection(q, oldest, track);
+	}
+	opening_end(&q->handle);
+	return error == CS_OK ? 1 : opening_fail(L, &q->handle, error);
 }
 
 /* ---- methods ---- */

@@ -206,7 +206,7 @@ static int longest_wait(const reader *r, duty present)
 /* True when the daemon has events. */
 static bool wait_for_events(const reader *r, duty present)
 {
-	struct pollfd descriptors[] = {{.fd = r->nudge, .events = POLLIN}, {.fd = r->handle->fd, .events = POLLIN}};
+	struct pollfd descriptors[] = {{.fd = r->nudge, .events = POLLIN}, {.fd = r->handle->awaited, .events = POLLIN}};
 	bool has_room = present != STOPPED;
 
 	(void)poll(descriptors, has_room ? 2 : 1, longest_wait(r, present));
@@ -260,7 +260,8 @@ static int start(reader *r)
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	r->bell = thread_bell();
 	r->nudge = thread_bell();
-	if (r->epoll < 0 || r->bell < 0 || r->nudge < 0 || !add_to_epoll(r, r->handle->fd) || !add_to_epoll(r, r->bell)) {
+	if (r->epoll < 0 || r->bell < 0 || r->nudge < 0 || !add_to_epoll(r, r->handle->awaited) ||
+		!add_to_epoll(r, r->bell)) {
 		return errno;
 	}
 	error = thread_start(&r->thread, STACK_SIZE, "corosync-reader", run, r);

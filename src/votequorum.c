@@ -5,7 +5,7 @@
 #include "call.h"
 #include "field.h"
 #include "integer.h"
-#include "quorum.h"
+#include "opening.h"
 #include "tracking.h"
 #include "votequorum_event.h"
 #include "votequorum_info.h"
@@ -66,6 +66,7 @@ const handle_class votequorum_class = {
 	.type = "corosync.votequorum",
 	.service = "votequorum",
 	.noun = "quorum device",
+	.absent = &FAILURE_NO_PROVIDER,
 	.kinds = votequorum_event_kinds,
 	.fd_get = votequorum_fd_get,
 	.dispatch = dispatch,
@@ -87,10 +88,9 @@ static cs_error_t open_connection(handle *h, bool track)
 	cs_error_t error = votequorum_initialize(&id, &callbacks);
 
 	if (error != CS_OK) {
-		h->reason = h->reason == NULL && quorum_lacks_provider() ? &FAILURE_NO_PROVIDER : h->reason;
 		return error;
 	}
-	error = handle_opened(h, id);
+	error = opening_take(h, id);
 	if (error != CS_OK) {
 		(void)votequorum_finalize(id);
 	}
@@ -121,9 +121,10 @@ node and seq. After a change of the ring it comes before `quorum_change`
 @tparam[opt] function handlers.error called with the message and traceback of an error in a handler;
 without it they go to stderr
 @treturn handle
-@error nil, message, code: "not_connected" when no corosync runs here or this user may not connect; "no_quorum_provider" when
-it runs without votequorum; "access", "try_again", "no_space", "no_resources"; raises for a field that it does not know or that
-has the wrong type
+@error nil, message, code: "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is
+not permitted, or another user's program has the name of the socket), "try_again", "no_space" (/dev/shm is full),
+"no_memory", "no_resources" (open files), "no_quorum_provider" (votequorum is not configured); raises for a field that it
+does not know or that has the wrong type
 */
 static int module_open(lua_State *L)
 {
@@ -134,10 +135,12 @@ static int module_open(lua_State *L)
 	fields_check_optional(L, open_fields);
 	track = tracking_wanted(L, votequorum_event_kinds, VOTEQUORUM_EVENT_KINDS);
 	h = handle_new(L, &votequorum_class, sizeof *h, 1);
-	call_begin_open(h);
-	error = open_connection(h, track);
-	call_end_open(h);
-	return error == CS_OK ? 1 : handle_open_failed(L, h, error);
+	error = opening_begin(h);
+	if (error == CS_OK) {
+		error = open_connection(h, track);
+	}
+	opening_end(h);
+	return error == CS_OK ? 1 : opening_fail(L, h, error);
 }
 
 /* ---- methods ---- */

@@ -219,7 +219,7 @@ local function complain_of_absence(group, state, first)
   if state.away and seconds >= (away.next or first) then
     away.next = 2 * seconds
     log.warning(group._state == "reconnecting"
-      and "group %s is not back after %.0f s, and tries on: is corosync running? (see its log)"
+      and "group %s is still disconnected after %.0f s; retrying (see Corosync's log)"
       or "group %s is not joined after %.0f s, and waits on: do the cluster's nodes reach each other? "
       .. "(see corosync-cfgtool -s, and corosync's log)", quoted(group.name), seconds)
   end

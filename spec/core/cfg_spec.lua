@@ -107,7 +107,7 @@ describe("opening", function()
     local pipe = io.popen(("unshare -n %s -e '%s'"):format(LUA, script))
     local message, code = pipe:read "*l", pipe:read "*l"
     pipe:close()
-    assert.matches("cannot reach Corosync's cfg service: is corosync running", message, 1, true)
+    assert.matches("cannot reach Corosync's cfg service: Corosync is not running: start it", message, 1, true)
     assert.equal("not_connected", code)
   end)
 

@@ -400,8 +400,8 @@ describe("the daemon's user", function()
     assert.same({ cpg = "access", cmap = "access", quorum = "access", votequorum = "access", cfg = "access" },
       codes(12345))
     local message = fails("access", cpg.open { daemon_user = 12345 })
-    assert.matches("^cannot reach Corosync's cpg service: the socket of that name belongs to a program of another user",
-      message)
+    assert.matches("^cannot reach Corosync's cpg service: its socket belongs to a program of another user than the "
+      .. "field daemon_user names: ", message)
   end)
 
   it("is a number", function()

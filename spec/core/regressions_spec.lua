@@ -320,7 +320,8 @@ it("too few descriptors to open a connection are told as what they are", functio
     local files, file = {}, io.open "/dev/null"
     while file do files[#files + 1], file = file, io.open "/dev/null" end
     print(cpg.open {})]])
-  assert.matches("^nil%s+cannot reach Corosync's cpg service: no resources left: .*%s+no_resources\n$", out)
+  assert.matches("^nil%s+cannot reach Corosync's cpg service: this process has reached its limit of open files: .*"
+    .. "%s+no_resources\n$", out)
 end)
 
 it("a hook that forks within fetch leaves the events to the parent", function()

@@ -1,9 +1,12 @@
 /* fork and what belongs to it, for the specs: Lua has none. */
 #include <dirent.h>
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,6 +105,20 @@ static int process_shutdown(lua_State *L)
 	return 1;
 }
 
+/* fill_backlog(name): connects to that abstract socket until no more connections may wait there to be accepted. */
+static int process_fill_backlog(lua_State *L)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd;
+
+	(void)snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "%s", luaL_checkstring(L, 1));
+	do {
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	} while (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
+	lua_pushboolean(L, fd >= 0 && errno == EAGAIN);
+	return 1;
+}
+
 /* trim(): gives the system what is free of this process's memory. */
 static int process_trim(lua_State *L)
 {
@@ -134,6 +151,7 @@ static const luaL_Reg functions[] = {
 	{"become", process_become},
 	{"descriptors", process_descriptors},
 	{"expire", process_expire},
+	{"fill_backlog", process_fill_backlog},
 	{"fork", process_fork},
 	{"fork_here", process_fork_here},
 	{"shutdown", process_shutdown},
