@@ -12,6 +12,16 @@
 static const failure failure_joined = {
 	"exist", "a handle is in one group at a time, and this one has already joined: open another handle"};
 static const failure failure_left = {"left", "a handle that has left cannot join again: close it and open a new one"};
+static const failure failure_other_joined = {
+	"exist", "another handle of this Lua state is in that group: use that one, or close it first"};
+static const failure failure_other_left = {
+	"exist", "another handle of this Lua state has left that group, and is still open: close it first"};
+static const failure failure_same_pid = {"exist",
+	"that group has a member of this node and this pid, and it is no handle of this Lua state: it is one closed just "
+	"now "
+	"(try again), another Lua state in this process, or a process of the same pid in another PID namespace (start one "
+	"of "
+	"the two again, for another pid)"};
 static const failure failure_name_empty = {"invalid_param", "a group's name is 1 to 128 bytes, and this one is empty"};
 static const failure failure_name_too_long = {"name_too_long", "a group's name is 1 to 128 bytes"};
 
@@ -38,14 +48,34 @@ static void set_name(struct cpg_name *to, const char *name, size_t length)
 	memcpy(to->value, name, length);
 }
 
+static bool holds_group(const handle *h, const void *sought)
+{
+	const cpg *c = (const cpg *)h;
+	const struct cpg_name *group = &((const cpg *)sought)->group;
+
+	return h->class == &cpg_class && c != sought && c->membership != MEMBERSHIP_NONE &&
+		c->group.length == group->length && memcmp(c->group.value, group->value, group->length) == 0;
+}
+
+/* Why Corosync refuses to have this process's pid in the group twice. [-0, +0, m] */
+static const failure *find_other(lua_State *L, const cpg *c)
+{
+	const cpg *other = (const cpg *)handle_find(L, holds_group, c);
+
+	if (other == NULL) {
+		return &failure_same_pid;
+	}
+	return other->membership == MEMBERSHIP_JOINED ? &failure_other_joined : &failure_other_left;
+}
+
 /***
 Joins a group. The join is complete once config_change lists oneself in `joined`; sends are accepted at once.
 A handle joins one group, once: after leaving, close it and open another. Stands on `cpg_join`.
 @function handle:join
 @tparam string name 1 to 128 bytes, any bytes
 @treturn boolean true
-@error nil, message, code: "invalid_param" (an empty name), "name_too_long", "exist" (this handle, or this process by
-another handle, is in the group), "left", "try_again" (the membership is changing), "not_connected", "closed",
+@error nil, message, code: "invalid_param" (an empty name), "name_too_long", "exist" (this handle is in a group,
+another handle of this Lua state is in the group, or a process of the same pid in another PID namespace), "left", "try_again" (the membership is changing), "not_connected", "closed",
 "wrong_process"
 */
 int cpg_membership_method_join(lua_State *L)
@@ -54,15 +84,17 @@ int cpg_membership_method_join(lua_State *L)
 	size_t length;
 	const char *name = luaL_checklstring(L, 2, &length);
 	const failure *why = unjoinable(c, length);
+	cs_error_t error;
 
 	if (why == NULL) {
 		reader_lock(c->handle.reader);
 		set_name(&c->group, name, length);
 		reader_unlock(c->handle.reader, false);
 		cpg_call_begin(c, "join");
-		why = handle_failure(&c->handle, cpg_join(c->handle.id, &c->group));
-		c->membership = why == NULL ? MEMBERSHIP_JOINED : MEMBERSHIP_NONE;
+		error = cpg_join(c->handle.id, &c->group);
+		c->membership = error == CS_OK ? MEMBERSHIP_JOINED : MEMBERSHIP_NONE;
 		call_end(&c->handle);
+		why = error == CS_ERR_EXIST ? find_other(L, c) : handle_failure(&c->handle, error);
 	}
 	if (why != NULL) {
 		cpg_push_attempt(L, "join", name, length);

@@ -65,7 +65,7 @@ describe("opening", function()
     local pipe = io.popen(("unshare -n %s -e '%s'"):format(os.getenv("LUA"):match "%S+$", script))
     local message, code = pipe:read("*l"), pipe:read("*l")
     pipe:close()
-    assert.matches("cannot reach Corosync's cpg service: is corosync running", message, 1, true)
+    assert.matches("cannot reach Corosync's cpg service: Corosync is not running: start it", message, 1, true)
     assert.equal("not_connected", code)
   end)
 
@@ -170,7 +170,33 @@ describe("joining", function()
 
   it("is refused to a second handle of the process in the same group", function()
     member("twice")
-    fails("exist", open():join("twice"))
+    assert.matches("^cannot join group 'twice': another handle of this Lua state is in that group: ",
+      fails("exist", open():join("twice")))
+  end)
+
+  it("is refused beside a handle that has left the group and is open", function()
+    local handle = member("left, not closed")
+    assert.is_true(handle:leave())
+    assert.matches("another handle of this Lua state has left that group, and is still open: close it first",
+      fails("exist", open():join("left, not closed")), 1, true)
+  end)
+
+  it("is refused to a process of the same pid in another PID namespace, which is told so", function()
+    local join = [[
+      local handle = assert(require("corosync.cpg").open {})
+      print((select(2, handle:join "same pid"))) ]]
+    local path = os.tmpname()
+    finally(function() os.remove(path) end)
+    local file = assert(io.open(path, "w"))
+    assert(file:write(join, [[io.stdout:flush() if arg[1] then os.execute(arg[1]) end handle:close()]]))
+    file:close()
+    local interpreter = os.getenv("LUA"):match "%S+$"
+    -- The first program of a PID namespace has the pid 1.
+    local inner = ("unshare --pid --fork %s %s"):format(interpreter, path)
+    local pipe = io.popen(("unshare --pid --fork %s %s '%s'"):format(interpreter, path, inner))
+    assert.equal("nil", pipe:read "*l")
+    assert.matches("a process of the same pid in another PID namespace", pipe:read "*l", 1, true)
+    pipe:close()
   end)
 
   it("is refused after leaving, where libcpg would spin", function()
