@@ -11,6 +11,9 @@
 
 static const failure failure_window = {"try_again",
 	"as many of this handle's messages as its window allows have not come back: dispatch or fetch, and try again"};
+static const failure failure_datagram = {"too_big",
+	"with 'qb_ipc_type: socket' a message must fit in a datagram, and this one does not: raise net.core.wmem_max, and "
+	"restart Corosync and this program"};
 
 /* A message's length travels as 32 bits, and libqb counts in int. */
 #define LONGEST_SPLIT ((size_t)INT_MAX - 1024 * 1024)
@@ -72,13 +75,16 @@ static cs_error_t send_parts(cpg *c, cpg_guarantee_t guarantee, const cpg_parts 
 static const failure *send_as_member(cpg *c, cpg_guarantee_t guarantee, const cpg_parts *p)
 {
 	const failure *why = cpg_not_member(c);
+	cs_error_t error;
 
 	if (why == NULL && !enter_window(c)) {
 		why = handle_failure(&c->handle, CS_ERR_TRY_AGAIN);
 		return why == &FAILURE_NOT_CONNECTED ? why : &failure_window;
 	}
 	if (why == NULL) {
-		why = handle_failure(&c->handle, send_parts(c, guarantee, p));
+		error = send_parts(c, guarantee, p);
+		/* What Corosync itself takes has been checked. */
+		why = error == CS_ERR_TOO_BIG ? &failure_datagram : handle_failure(&c->handle, error);
 		if (why != NULL) {
 			leave_window(c);
 		}
