@@ -1,5 +1,5 @@
 # make demo    installs what is missing, builds, and shows three nodes agreeing
-# make check   the same, then luacheck, the check of what is bound, the count of instructions, and all specs against real
+# make check   installs what tests need as well, builds, then luacheck, the check of what is bound, the count of instructions, and all specs against real
 #              daemons, for each Lua; for one with LUA_VERSION=5.4 (or 5.3, 5.2, 5.1, jit)
 # make install PREFIX=/usr/local LUA_VERSION=5.4
 
@@ -137,9 +137,10 @@ $(MODULES):
 	ln -sfn ../../../../lua $@
 
 deps:
-	@tools/install-deps
+	@tools/install-deps check
 
-demo: deps
+demo:
+	@tools/install-deps demo
 	@$(MAKE) --no-print-directory -s all
 	@$(CPGRUN) --lab 3 --log-level warning --lab-script examples/demo/story.lua examples/demo/member.lua
 
