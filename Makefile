@@ -81,7 +81,7 @@ LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/*/*.lua lua/corosync/*/*/*.lua))
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
-.PHONY: all binding cpgrun nginx-binding demo check lint format coverage specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-freed show-leavers show-storm show-untold docs install install-binding install-cpgrun uninstall deps clean
+.PHONY: all binding cpgrun nginx-binding demo check lint format check-bindings specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-freed show-leavers show-storm show-untold docs install install-binding install-cpgrun uninstall deps clean
 
 all: binding cpgrun
 
@@ -147,7 +147,7 @@ demo:
 check: deps
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory coverage
+	@$(MAKE) --no-print-directory check-bindings
 	@$(MAKE) --no-print-directory LUA_VERSION=5.4 bench-instructions
 	@MAKE="$(MAKE)" tools/run-matrix $(CHECKED_LUAS)
 
@@ -159,8 +159,8 @@ format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
 # A function that a new Corosync adds must not stay unnoticed: it is bound, or docs/unbound.md says why not.
-coverage: $(CORE)
-	@$(LUA) tools/check-coverage.lua $(CORE) $(COROSYNC_HEADERS) docs/unbound.md
+check-bindings: $(CORE)
+	@$(LUA) tools/check-bindings.lua $(CORE) $(COROSYNC_HEADERS) docs/unbound.md
 
 $(BUILD)/spec/spec_process.so: spec/support/process.c spec/support/refuse.c
 	@mkdir -p $(@D)

@@ -1,5 +1,5 @@
 -- Fails when a public function of Corosync is neither bound by the core nor listed as left out, with the reason.
--- Usage: lua check-coverage.lua CORE.SO FOLDER-OF-HEADERS LIST.MD
+-- Usage: lua check-bindings.lua CORE.SO FOLDER-OF-HEADERS LIST.MD
 
 local HEADERS = { "cpg.h", "cmap.h", "quorum.h", "votequorum.h", "cfg.h" }
 
@@ -92,7 +92,7 @@ local function check(core, folder, list)
 end
 
 if #arg ~= 3 then
-  io.stderr:write "Usage: check-coverage.lua CORE.SO FOLDER-OF-HEADERS LIST.MD\n"
+  io.stderr:write "Usage: check-bindings.lua CORE.SO FOLDER-OF-HEADERS LIST.MD\n"
   os.exit(2)
 end
 local count = check(arg[1], arg[2], arg[3])

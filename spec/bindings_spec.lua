@@ -56,7 +56,7 @@ describe("the check of what is bound", function()
       program.file(name, text)
     end
     local lua = os.getenv("LUA"):match "%S+$"
-    local code, out, errors = program.run(lua, "tools/check-coverage.lua", core or CORE, program.file ".", list or LIST)
+    local code, out, errors = program.run(lua, "tools/check-bindings.lua", core or CORE, program.file ".", list or LIST)
     return code, out .. errors
   end
 
