@@ -1,6 +1,6 @@
 std = "max"
 max_line_length = 120
-exclude_files = { "build", "docs" }
+exclude_files = { "build", "docs", "types" }
 
 -- Scripts for cpgrun: their handlers and what they find are globals by design.
 files["examples"] = {

@@ -1,6 +1,7 @@
 # make demo    installs what is missing, builds, and shows three nodes agreeing
-# make check   installs what tests need as well, builds, then luacheck, the check of what is bound, the count of instructions, and all specs against real
-#              daemons, for each Lua; for one with LUA_VERSION=5.4 (or 5.3, 5.2, 5.1, jit)
+# make check   installs what tests need as well, builds, then luacheck, the check of what is bound, the count of
+#              instructions, and all specs against real daemons, for each Lua; for one with LUA_VERSION=5.4 (or 5.3, 5.2,
+#              5.1, jit)
 # make install PREFIX=/usr/local LUA_VERSION=5.4
 
 VERSION := $(shell sed -n 's/^local VERSION = "\(.*\)".*/\1/p' lua/corosync/binding.lua)
@@ -23,6 +24,7 @@ BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)
 LUADIR ?= $(PREFIX)/share/lua/$(LUA_ABI)
 MANDIR ?= $(PREFIX)/share/man
+TYPESDIR ?= $(PREFIX)/share/lua-corosync/types
 ARCHIVEDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 PKGCONFIGDIR ?= $(ARCHIVEDIR)/pkgconfig
@@ -79,9 +81,10 @@ SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/sp
 
 LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/*/*.lua lua/corosync/*/*/*.lua))
+TYPES := $(wildcard types/*.lua types/*/*.lua types/*/*/*.lua)
 LUA_HOST := $(wildcard lua/cpgrun/*.lua) $(LUA_LAB)
 
-.PHONY: all binding cpgrun nginx-binding demo check lint format check-bindings specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-freed show-leavers show-storm show-untold docs install install-binding install-cpgrun uninstall deps clean
+.PHONY: all binding cpgrun nginx-binding demo check lint types format check-bindings specs valgrind tsan sanitize analyze fuzz bench bench-instructions bench-scale bench-resty soak show-frames show-freed show-leavers show-storm show-untold docs install install-binding install-cpgrun uninstall deps clean
 
 all: binding cpgrun
 
@@ -151,7 +154,15 @@ check: deps
 	@$(MAKE) --no-print-directory LUA_VERSION=5.4 bench-instructions
 	@MAKE="$(MAKE)" tools/run-matrix $(CHECKED_LUAS)
 
+# Annotations for editors (LuaLS), from the doc comments.
+WRITE_TYPES = rm -rf $(1) && env -u LUA_CPATH TYPES=$(CURDIR)/$(1) LUA_PATH="$(CURDIR)/tools/?.lua;;" \
+	ldoc -q -c docs/config.ld --filter types.write . >/dev/null
+types:
+	@$(call WRITE_TYPES,types)
+
 lint: docs
+	@$(call WRITE_TYPES,build/types)
+	@diff -r types build/types || { echo "types/ is not what the doc comments say: run make types" >&2; exit 1; }
 	$(OWN_LUA) luacheck -q .
 	@$(LUA) tools/check-calls.lua $(COROSYNC_HEADERS) $(wildcard src/*.c)
 
@@ -342,6 +353,7 @@ install: install-binding install-cpgrun
 install-binding: binding
 	install -D -m 755 $(CORE) $(DESTDIR)$(LIBDIR)/corosync/core.so
 	for f in $(LUA_BINDING:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f; done
+	for f in $(TYPES:types/%=%); do install -D -m 644 types/$$f $(DESTDIR)$(TYPESDIR)/$$f; done
 	install -D -m 644 src/corosync-lua.h $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h
 	install -D -m 644 $(ARCHIVE) $(DESTDIR)$(ARCHIVEDIR)/lib$(EMBED).a
 	ln -sfn lib$(EMBED).a $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a
@@ -361,7 +373,8 @@ uninstall:
 	rm -f $(DESTDIR)$(LIBDIR)/corosync/core.so $(DESTDIR)$(ARCHIVEDIR)/lib$(EMBED).a $(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc
 	rmdir $(DESTDIR)$(LIBDIR)/corosync 2>/dev/null || true
 	[ -e $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a ] || rm -f $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a
-	ls $(DESTDIR)$(PKGCONFIGDIR)/corosync-lua*.pc >/dev/null 2>&1 || rm -f $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h
+	ls $(DESTDIR)$(PKGCONFIGDIR)/corosync-lua*.pc >/dev/null 2>&1 || rm -rf $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h $(DESTDIR)$(TYPESDIR)
+	rmdir $(dir $(DESTDIR)$(TYPESDIR)) 2>/dev/null || true
 	ls -d $(DESTDIR)$(dir $(LUADIR))*/cpgrun/main.lua >/dev/null 2>&1 \
 		|| rm -f $(DESTDIR)$(BINDIR)/cpgrun $(DESTDIR)$(MANDIR)/man1/cpgrun.1
 

@@ -36,6 +36,41 @@ once more after any request was refused by silence, though nothing is left to an
 
 _Node ids_ are whole numbers from 0 to 4294967295; others raise.
 @module corosync.cfg
+@extends corosync.handle, corosync.events, corosync.tracking
+*/
+
+/***
+One of this node's interfaces, as `ring_status` returns them.
+@table interface
+@tfield string interface the link's number and this node's address on it, as "0 10.9.0.1"
+@tfield string status "OK" with the transports udp and udpu. With knet it has one character for each node, in the order of
+their ids: "n" for this one, "?" where there is no answer, else the sum of 1 (enabled), 2 (connected) and 4 (dynamically
+connected), so "3" is a link that works
+*/
+
+/***
+A node as another one sees it: what `node_status` returns.
+@table status
+@tfield integer node its id
+@tfield boolean reachable
+@tfield boolean remote
+@tfield boolean external
+@tfield integer onwire_min the oldest version of knet's protocol that the node speaks; 0 with an older knet
+@tfield integer onwire_max the newest one
+@tfield integer onwire_version the one in use
+@tfield link[] links those that are enabled
+*/
+
+/***
+A link to a node.
+@table link
+@tfield integer link its number, from 0
+@tfield boolean enabled
+@tfield boolean connected
+@tfield boolean dynconnected
+@tfield integer mtu bytes
+@tfield string|nil source an address, nil when unknown
+@tfield string|nil destination an address, nil when unknown
 */
 
 static const failure failure_configuration = {
@@ -76,10 +111,12 @@ before Corosync is shut down in an orderly way.
 Stands on `corosync_cfg_initialize` and `corosync_cfg_trackstart`; costs about 15 ms and 3 MB of /dev/shm.
 @function cfg.open
 @tparam[opt] table handlers
-@tparam[opt] function handlers.shutdown_request called with "request", or with "regardless" when Corosync will end whatever
+@tparam[opt] fun(kind:string):(boolean|nil) handlers.shutdown_request called with "request", or with "regardless" when
+Corosync will end whatever
 is answered. What it returns is the answer: true allows the shutdown, false refuses it, and with anything else, nil for
 example, the script answers later by `reply_shutdown`. When it raises there is no answer
-@tparam[opt] function handlers.error called with the message and traceback of an error in a handler, and of an answer
+@tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler, and of an
+answer
 that could not be given; without it they go to stderr
 @treturn handle
 @error nil, message, code: "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is
@@ -131,10 +168,7 @@ static int cfg_method_local_node(lua_State *L)
 This node's interfaces. Stands on `corosync_cfg_ring_status_get`, which does not look whether Corosync took its request:
 when it did not, what libcfg reads is not there. So that is tried first, and what remains is the moment between the two.
 @function handle:ring_status
-@treturn table an array of tables with the fields interface, the link's number and this node's address on it, as
-"0 10.9.0.1"; and status, "OK" with the transports udp and udpu. With knet it has one character for each node, in the order of
-their ids: "n" for this one, "?" where there is no answer, else the sum of 1 (enabled), 2 (connected) and 4 (dynamically
-connected), so "3" is a link that works
+@treturn interface[]
 @error nil, message, code: "try_again", "no_memory", "not_connected", "closed", "wrong_process"
 */
 static int cfg_method_ring_status(lua_State *L)
@@ -218,7 +252,7 @@ A node's addresses as the configuration has them, one for each link. Corosync re
 where links have different ones, the others' are not right. Stands on `corosync_cfg_get_node_addrs`.
 @function handle:node_addresses
 @tparam integer node a node's id; 0 is this node
-@treturn table an array of strings
+@treturn string[]
 @error nil, message, code: "not_exist" when there is no such node in the list of nodes, "not_connected", "closed",
 "wrong_process", "no_stack" (see @{corosync.events}); raises for what cannot be a node's id
 */
@@ -240,10 +274,7 @@ whose source is that node's address and which has no destination, all of onwire 
 is one that is not reachable, without links. Stands on `corosync_cfg_node_status_get`.
 @function handle:node_status
 @tparam integer node a node's id
-@treturn table with the fields node; reachable, remote, external (booleans); onwire_min, onwire_max, onwire_version (the
-versions of knet's protocol that the node speaks and the one in use, 0 with an older knet); and links, an array of the
-links that are enabled: tables with the fields link (its number, from 0), enabled, connected, dynconnected (booleans),
-mtu (bytes), source, destination (addresses, nil when unknown)
+@treturn status
 @error nil, message, code: "not_exist" when knet does not know the node, "not_connected", "closed", "wrong_process",
 "no_stack" (see @{corosync.events}); raises for what cannot be a node's id
 */

@@ -29,6 +29,7 @@ beyond 2^53) is a string of 20 digits, zeros first, which `set` takes as well: s
 integers are. Such an "i64", before Lua 5.3, is an error, or nil where several values are given: in `each` and in a tracker's
 handler. The map is this node's own, and not kept over a restart.
 @module corosync.cmap
+@extends corosync.handle, corosync.events
 */
 
 static const failure failure_out_of_range = {"out_of_range", "the value does not fit in a number of this Lua"};
@@ -88,7 +89,7 @@ Connects to a map of the local Corosync. Stands on `cmap_initialize_map`; costs 
 @function cmap.open
 @tparam[opt="icmap"] string map "icmap", the configuration, or "stats", Corosync's counters
 @tparam[opt] table handlers
-@tparam[opt] function handlers.error called with the message and traceback of an error in a tracker's handler;
+@tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a tracker's handler;
 without it they go to stderr
 @treturn map
 @error nil, message, code: "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is
@@ -180,7 +181,7 @@ static const failure *get(cmap *m, const char *key, cmap_value *v)
 The value of a key. Stands on `cmap_get`.
 @function map:get
 @tparam string key
-@return the value: an integer, a float or a string
+@treturn number|string the value: an integer, a float or a string
 @treturn string its type
 @error nil, message, code: "not_exist" when there is no such key, "invalid_param" and "name_too_long" for what cannot be one,
 "out_of_range" when this Lua has no number for it, "not_connected", "closed", "wrong_process"
@@ -323,7 +324,7 @@ They are read at the call, so the loop may be left early, and may change the map
 Stands on `cmap_iter_init`, `cmap_iter_next` and `cmap_get`.
 @function map:each
 @tparam[opt=""] string prefix
-@treturn function an iterator giving key, value and type
+@treturn fun():(string,number|string,string) an iterator giving key, value and type
 @error nil, message, code: "invalid_param" and "name_too_long" for what no key begins with, "no_memory", "not_connected",
 "closed", "wrong_process"
 */
@@ -363,11 +364,13 @@ Calls a handler at each change of a key and of the keys below it: "shop" is for 
 for what is below it, "" for all keys. The handler is called by `dispatch`, also after the tracker itself was forgotten,
 until it is cancelled or the map closed. Stands on `cmap_track_add`.
 
-Of the map "stats" a counter's own tracker is told when it is modified, up to 1.5 s later; one of a prefix, only which counters
+Of the map "stats" a counter's own tracker is told when it is modified, up to 1.5 s later; one of a prefix, only which
+counters
 are added and deleted. Old values are not known.
 @function map:track
 @tparam string name a key, or a prefix that ends in "."
-@tparam[opt] function handler called with event ("add", "delete" or "modify"), key, the new value (nil when deleted), the
+@tparam[opt] fun(event:string,key:string,new:any,old:any,new_type:string,old_type:string) handler called with event ("add",
+"delete" or "modify"), key, the new value (nil when deleted), the
 old value (nil when added), the new value's type and the old value's; for `receive` none is needed
 @treturn tracker
 @error nil, message, code: "invalid_param", "name_too_long", "not_connected", "closed", "wrong_process"

@@ -24,13 +24,27 @@ Closed process groups: the userdata over libcpg. It also has the methods that al
       assert(handle:dispatch())
     end
 
-An *address* is a table with the fields `node` (the node's id), `pid` and `reason`: why that member last joined or
-left, "join", "leave", "nodedown", "nodeup" or "procdown"; nil for who was there before oneself. The same member is
-the same table in every handler, so it works as a key; `==` holds across handles, `<` orders by node and pid, and
-`tostring` gives "node:pid".
-
 A thread that dispatches needs 2 MiB of stack, see @{corosync.events}.
 @module corosync.cpg
+@extends corosync.handle, corosync.events
+*/
+
+/***
+A member. The same member is the same table in every handler, so it works as a key; `==` holds across handles, `<` orders
+by node and pid, and `tostring` gives "node:pid".
+@table address
+@tfield integer node the node's id
+@tfield integer pid
+@tfield string|nil reason why the member last joined or left: "join", "leave", "nodedown", "nodeup" or "procdown"; nil for
+a member that was there first
+*/
+
+/***
+A ring's id. The two sides of a partition have different ones.
+@table ring
+@tfield integer node the id of the node that formed it
+@tfield integer|string seq its number. Where no number of this Lua is exactly it (from 2^63 on, before Lua 5.3 beyond 2^53)
+it is a string of 20 digits, zeros first: such strings are equal and ordered as the integers are, and later than any number
 */
 
 static const failure failure_not_joined = {"not_joined", "the handle is not a member of a group: join first"};
@@ -213,14 +227,13 @@ The table is kept: a handler replaced in it is the one called for the next event
 Stands on `cpg_model_initialize` with model v1; costs about 15 ms and 3 MB of /dev/shm.
 @function cpg.open
 @tparam table handlers
-@tparam[opt] function handlers.message_received called with (address, message)
-@tparam[opt] function handlers.config_change called with (members, left, joined), arrays of addresses. They are right at
-any size, though libcpg tells of at most 128 members: where the lists do not suffice, Corosync is asked for its own, which
-blocks while it is stopped. More than 128 members of a group on nodes that go or come at once make Corosync's daemon abort.
-@tparam[opt] function handlers.ring_change called with (ring, nodes): ring.node and ring.seq are the ring's id,
-nodes is an array of node ids. Where no number of this Lua is exactly it (from 2^63 on, before Lua 5.3 beyond 2^53), seq
-is a string of 20 digits, zeros first: such strings are equal and ordered as the integers are, and later than any number
-@tparam[opt] function handlers.error called with the message and traceback of an error in a handler;
+@tparam[opt] fun(address:address,message:string) handlers.message_received called for each message
+@tparam[opt] fun(members:address[],left:address[],joined:address[]) handlers.config_change called when the membership
+has changed. The lists are right at any size, though libcpg lists at most 128 members: where its lists do not suffice,
+Corosync is asked for its own, which blocks while it is stopped. More than 128 members of a group on nodes that leave or
+join at once make Corosync's daemon abort.
+@tparam[opt] fun(ring:ring,nodes:integer[]) handlers.ring_change called with the new ring and the ids of its nodes
+@tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler;
 without it they go to stderr
 @tparam[opt=false] boolean handlers.split let libcpg cut longer messages than max_message_size() in pieces. Such
 a message is not atomic: members that join meanwhile may miss one delivered in their own configuration, a change of the
@@ -235,9 +248,11 @@ are kept for the next dispatch, up to `limit` bytes (64 MiB). At the limit the h
 are dropped; dispatch answers "overflow" after what was kept. With `full = "stop"` the thread only stops taking; the
 default is "leave". A handler that sends takes what it waits for, and that counts, too: one that sends more than the
 limit in one call meets it.
-@tparam[opt] function handlers.lagged called with (seconds, events, bytes) before the first event that the reader took: for
+@tparam[opt] fun(seconds:number,events:integer,bytes:integer) handlers.lagged called before the first event that the reader
+took: for
 how long it took, about, and what has waited
-@tparam[opt] integer handlers.daemon_user the number of the user that the daemon must run as, else open answers "access"; root
+@tparam[opt] integer handlers.daemon_user the number of the user that the daemon must run as, else open answers "access";
+root
 and this process's own are trusted when it is absent. Corosync's sockets can be taken by any program while it is down.
 @tparam[opt] handle handlers.previous an earlier handle, closed or not, whose addresses this one goes on using: the same
 member is then the same table in both
@@ -285,7 +300,7 @@ static int module_open(lua_State *L)
 /***
 Raises for a table that `open` would refuse, and opens nothing.
 @function cpg.check
-@tparam table handlers
+@tparam corosync.cpg.open.handlers handlers
 */
 static int module_check(lua_State *L)
 {
@@ -298,7 +313,7 @@ static int module_check(lua_State *L)
 /***
 This process's own address, as members see it.
 @function handle:address
-@treturn table address, with fields node and pid, and reason once config_change has told it
+@treturn address
 @error nil, message, code: "closed", "wrong_process"
 */
 static int method_address(lua_State *L)

@@ -185,7 +185,7 @@ Stands on `cpg_iteration_initialize` for one group: `cpg_membership_get` overrun
 more than 128 members.
 @function handle:members
 @tparam[opt] string name a group's name; the joined group when absent
-@treturn table array of addresses; empty when the group has no members
+@treturn address[] empty when the group has no members
 @error nil, message, code: "not_joined" (and no name given), "invalid_param", "name_too_long", "no_memory", "not_connected",
 "closed", "wrong_process"
 */
@@ -213,7 +213,7 @@ Corosync tells every handle of each ring, one that has not joined too: also a ha
 Costs a request for each member of each group, as `members` does.
 Stands on `cpg_iteration_initialize` and its companions.
 @function handle:groups
-@treturn function an iterator giving a group's name and the array of its members' addresses
+@treturn fun():(string,address[]) an iterator giving a group's name and its members
 @error nil, message, code: "not_connected", "no_memory", "closed", "wrong_process"
 */
 int cpg_membership_method_groups(lua_State *L)

@@ -97,7 +97,7 @@ Sends a message to all members, oneself included. "agreed" is Corosync's total o
 That it comes back to oneself does not prove that any other member got it: a sender cut off at that moment may deliver
 its own message in a configuration that nobody shares. Stands on `cpg_mcast_joined`.
 @function handle:send
-@tparam string|table message 0 to max_message_size() bytes, or an array of at most 63 strings, sent as one message
+@tparam string|string[] message 0 to max_message_size() bytes, or an array of at most 63 strings, sent as one message
 @tparam[opt="agreed"] string guarantee "agreed" or "fifo"
 @treturn boolean true: Corosync has taken it
 @error nil, message, code: "not_joined", "too_big", "too_many" (strings), "try_again" (nothing was sent: Corosync's queue is

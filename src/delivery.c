@@ -365,8 +365,8 @@ Takes the oldest event that waits, or nothing, without blocking: for coroutines,
 @function handle:receive
 @treturn[1] string the event's name: of cpg "message", "config" or "ring"; of cmap "change"; of quorum "quorum" or
 "nodelist"; of votequorum "quorum", "nodelist" or "expected_votes"; of cfg "shutdown"
-@return[1] the values that the event's handler would be called with
-@return[2] nothing when no event waits
+@treturn[1] any ... the values that the event's handler would be called with
+@treturn[2] nil nothing when no event waits
 @error nil, message, code, as for dispatch
 */
 static int method_receive(lua_State *L)

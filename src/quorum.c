@@ -28,6 +28,7 @@ Without a quorum provider (`quorum { provider: corosync_votequorum }` in corosyn
 quorate, of no ring and on both sides of a cut. Here nothing is quorate then: `quorate` fails with "no_quorum_provider",
 and `quorum_change` gets nil. Corosync reads the provider when it starts; a reload does not change it.
 @module corosync.quorum
+@extends corosync.handle, corosync.events, corosync.tracking
 */
 
 enum { KIND_QUORUM, KIND_NODELIST };
@@ -212,11 +213,11 @@ state first, then each change; another one only answers questions, until it is t
 Stands on `quorum_model_initialize` and `quorum_trackstart`; costs about 15 ms and 3 MB of /dev/shm.
 @function quorum.open
 @tparam[opt] table handlers
-@tparam[opt] function handlers.quorum_change called with (quorate, members, ring): a boolean, an array of node ids, and
-the id of the ring that both belong to, with the fields node and seq. Without a quorum provider it is called once, with nil,
-an empty array, and a ring of seq 0
-@tparam[opt] function handlers.nodelist_change called with (members, left, joined, ring), arrays of node ids
-@tparam[opt] function handlers.error called with the message and traceback of an error in a handler;
+@tparam[opt] fun(quorate:boolean|nil,members:integer[],ring:corosync.cpg.ring) handlers.quorum_change called with node ids
+and the ring that they belong to. Without a quorum provider it is called once, with nil, an empty array, and a ring of seq 0
+@tparam[opt] fun(members:integer[],left:integer[],joined:integer[],ring:corosync.cpg.ring) handlers.nodelist_change called
+with node ids
+@tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler;
 without it they go to stderr
 @tparam[opt=1] integer handlers.model 1, or 0 for Corosync's older model, which tells no lists of nodes and of the ring
 only its seq; used by itself where Corosync has no other

@@ -32,6 +32,30 @@ when they change, not at the start: ask `info`.
 Corosync keeps the quorum in eight bits: with 510 votes it is 0, and every part of a divided cluster is quorate. So no more
 can be set here for one node or as the expected votes; that the votes of all nodes are not more together is up to the script.
 @module corosync.votequorum
+@extends corosync.handle, corosync.events, corosync.tracking
+*/
+
+/***
+A node, as the handler `quorum_change` gets it.
+@table node
+@tfield integer node its id
+@tfield string|nil state "member", "dead" or "leaving"
+*/
+
+/***
+What `info` returns.
+@table info
+@tfield integer node the node's id
+@tfield string state of the node: "member", "dead" or "leaving"
+@tfield integer votes of the node
+@tfield integer expected_votes of the node
+@tfield integer highest_expected of the cluster
+@tfield integer total_votes of the cluster
+@tfield integer quorum the least votes that are quorate
+@tfield table<string,boolean> flags of the cluster: two_node, quorate, wait_for_all, last_man_standing, auto_tie_breaker,
+allow_downscale; of the node: qdevice_registered, qdevice_alive, qdevice_cast_vote, qdevice_master_wins
+@tfield integer|nil qdevice_votes nil without a quorum device
+@tfield string|nil qdevice_name nil without a quorum device
 */
 
 static const failure failure_expected_votes = {
@@ -112,13 +136,12 @@ nodes and quorum first, then each change; another one only answers questions, un
 Stands on `votequorum_initialize` and `votequorum_trackstart`; costs about 15 ms and 3 MB of /dev/shm.
 @function votequorum.open
 @tparam[opt] table handlers
-@tparam[opt] function handlers.quorum_change called with (quorate, nodes): a boolean, and an array of tables with the fields
-node, an id, and state, "member", "dead" or "leaving". Where a quorum device is registered it is the last in the array, node
-0, and has no state
-@tparam[opt] function handlers.nodelist_change called with (members, ring): an array of node ids, and a table with the fields
-node and seq. After a change of the ring it comes before `quorum_change`
-@tparam[opt] function handlers.expected_votes_change called with the number of votes
-@tparam[opt] function handlers.error called with the message and traceback of an error in a handler;
+@tparam[opt] fun(quorate:boolean,nodes:node[]) handlers.quorum_change called with the nodes. Where a quorum device is
+registered it is the last of them, node 0, and has no state
+@tparam[opt] fun(members:integer[],ring:corosync.cpg.ring) handlers.nodelist_change called with node ids. After a change of
+the ring it comes before `quorum_change`
+@tparam[opt] fun(votes:integer) handlers.expected_votes_change called with the number of votes
+@tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler;
 without it they go to stderr
 @treturn handle
 @error nil, message, code: "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is
@@ -167,12 +190,9 @@ static int fail_with_node(lua_State *L, const char *what, int index, const failu
 What votequorum knows of a node, and of the votes as this node counts them. Stands on `votequorum_getinfo`.
 @function handle:info
 @tparam[opt] integer node its id; the local node when absent
-@treturn table with the fields: of the node, node (its id), state ("member", "dead" or "leaving"), votes, expected_votes; of
-the cluster, highest_expected, total_votes, quorum (the least votes that are quorate), flags; of the quorum device,
-qdevice_votes and qdevice_name, nil when there is none.
-All are integers where nothing else is said. flags is a table of booleans: two_node, quorate, wait_for_all, last_man_standing,
-auto_tie_breaker, allow_downscale, and of the node qdevice_registered, qdevice_alive, qdevice_cast_vote, qdevice_master_wins
-@error nil, message, code: "not_exist" (this node has not met such a node since its Corosync started; or 0, which is the quorum
+@treturn info
+@error nil, message, code: "not_exist" (this node has not met such a node since its Corosync started; or 0, which is the
+quorum
 device's), "not_connected", "closed", "wrong_process"; raises for what is no whole number from 0 to 4294967295
 */
 static int votequorum_method_info(lua_State *L)

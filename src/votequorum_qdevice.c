@@ -186,7 +186,7 @@ quorum.device.sync_timeout (30 s): poll at once in `nodelist_change`. Stands on 
 @function handle:qdevice_poll
 @tparam string name
 @tparam boolean cast_vote
-@tparam table ring the present one, as `nodelist_change` has given it last: with the fields node and seq
+@tparam corosync.cpg.ring ring the present one, as `nodelist_change` has given it last
 @treturn boolean true
 @error nil, message, code: "message_error" (the ring is not the present one), "not_exist" (no device is registered),
 "invalid_param" (the registered one has another name; or what cannot be a name), "access", "name_too_long", "not_connected",

@@ -6,6 +6,22 @@
 -- itself. Messages longer than Corosync's limit, which libcpg sends in pieces, need not reach all members: see
 -- `exempted` in the report.
 -- @module corosync.checker
+
+--- What `check` and `check_files` return.
+-- @table report
+-- @tfield boolean ok
+-- @tfield violation[] violations 100 at most
+-- @tfield table<string,integer> exempted how often each known fault of Corosync was met, by its name
+-- @tfield table<string,integer> figures how many `histories`, `lives` (each from a join to its end), `configurations`,
+-- `messages` and `deliveries`
+
+--- One violation of a rule.
+-- @table violation
+-- @tfield string rule its name
+-- @tfield string text
+-- @tfield string history the history's name
+-- @tfield integer line the line in it; 0 for the history as a whole
+
 local caller = require "corosync.caller"
 local parser = require "corosync.checker.parser"
 local reports = require "corosync.checker.report"
@@ -55,12 +71,9 @@ local function figures_of(trace)
 end
 
 --- Checks histories that belong together: those of all processes that were members.
--- @tparam table histories an array of what `parse` returns
+-- @tparam table[] histories as `parse` returns them
 -- @raise when there are none
--- @treturn table report: `ok`; `violations`, an array of tables with `rule`, `text`, `history` and `line` (0: the
--- history as a whole), 100 at most; `exempted`, a table with how often each known fault of Corosync was met, by its
--- name; `figures`, a table with the numbers of `histories`, `lives` (each from a join to its end), `configurations`,
--- `messages` and `deliveries`
+-- @treturn report
 function checker.check(histories)
   if type(histories) ~= "table" or #histories == 0 then
     caller.raise("bad argument #1 to 'check' (histories: a table with one or more expected)")
@@ -95,13 +108,13 @@ local function read(path)
 end
 
 --- Reads and checks files: those of all processes that were members.
--- @tparam table paths an array
+-- @tparam string[] paths
 -- @usage
 -- local report = assert(require("corosync.checker").check_files(paths))
 -- for _, violation in ipairs(report.violations) do
 --   print(("%s: %s (%s:%d)"):format(violation.rule, violation.text, violation.history, violation.line))
 -- end
--- @treturn table report, as of `check`
+-- @treturn report
 -- @error nil, message, code: "unreadable", a file; "invalid", a line that is no event; "not_exist", there are no files;
 -- "not_supported" without Lua's library io
 function checker.check_files(paths)

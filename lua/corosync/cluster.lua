@@ -66,7 +66,8 @@ end
 --- The value of a key of Corosync's configuration map.
 -- @tparam string key for instance "totem.cluster_name"; 3 to 255 bytes
 -- @tparam[opt] integer daemon_user as for @{corosync.cpg}'s open
--- @return an integer, a float or a string, as the key is typed; and the type's name
+-- @treturn number|string an integer, a float or a string, as the key is typed
+-- @treturn string the type's name
 -- @error nil, message, code: "not_exist", "invalid_param", "name_too_long", "out_of_range", "not_connected", "access"
 function cluster.cmap_get(key, daemon_user)
   return blaming("cmap_get", -1, ask, "cmap", daemon_user, "get", key)

@@ -17,21 +17,8 @@
 --
 -- `config_change` tells each change at its point of the order of messages; what belongs together, the members, the
 -- ring and its quorum, comes one after another, the quorum even on another connection. `view_change(view)` is called
--- once they agree, and nothing has changed for `settle` seconds. A view is a table with
---
--- - `members`: an array of addresses, all of them on nodes of the ring
--- - `ring`: the ring's id, with the fields node and seq; the sides of a partition have different ones
--- - `nodes`: the ids of the nodes on the ring
--- - `quorate`: whether that very ring has quorum; nil where Corosync has no quorum provider: it calls both sides of a
---   cut quorate then, and a view is made as soon as members and ring agree
--- - `reason`: why `quorate` is nil, "no_quorum_provider"; else nil
--- - `left`, `joined`: arrays of addresses, the differences to the last view; who left and came back is in both
--- - `merged`: when rings met again, two arrays of addresses, those who were on this member's side and those who came
---   from others; else nil
---
--- It takes a connection of its own (15 ms, 3 MB of /dev/shm). A ring's seq is a number, or where no number of this Lua
--- is exactly it (from 2^63 on, before Lua 5.3 beyond 2^53) a string of 20 digits, zeros first: such strings are equal
--- and ordered as the integers are, and later than any number.
+-- once they agree, and nothing has changed for `settle` seconds. It takes a connection of its own (15 ms, 3 MB of
+-- /dev/shm).
 --
 -- After a network cut the losing side stays quorate until Corosync notices, 3.4 to 3.7 s with a token of 1000 ms on
 -- three nodes. `settle` makes the winner wait after it has noticed, for the slowest loser to notice as well. It delays
@@ -58,12 +45,36 @@ local patience = require "corosync.group.patience"
 local pollable = require "corosync.group.pollable"
 local quoted = require "corosync.quoted"
 
+--- A settled view: what `view_change` is called with.
+-- @table view
+-- @tfield corosync.cpg.address[] members all of them on nodes of the ring
+-- @tfield corosync.cpg.ring ring
+-- @tfield integer[] nodes the ids of the nodes on the ring
+-- @tfield boolean|nil quorate whether that very ring has quorum; nil where Corosync has no quorum provider: it calls
+-- both sides of a cut quorate then, and a view is made as soon as members and ring agree
+-- @tfield string|nil reason why `quorate` is nil: "no_quorum_provider"
+-- @tfield corosync.cpg.address[] left members of the last view that have left since
+-- @tfield corosync.cpg.address[] joined members that have joined since the last view; one that left and came back is in
+-- both
+-- @tfield corosync.cpg.address[][]|nil merged when rings met again, the members that were on this member's side and
+-- those
+-- that came from others; else nil
+
 local DEFAULT_TIMEOUT = 10 -- seconds
 local LONGEST_NAME = 128 -- bytes
 local AWAY = "Corosync on this node has gone: the group comes back when Corosync does"
 
 --- @type Group
 local Group = { settle = 0 }
+
+--- The group's name.
+-- @tfield string name
+
+--- How many seconds `send_message` and `wait_for` wait at most; 10 at first.
+-- @tfield number timeout
+
+--- How many seconds without a change go by before a view is told; 0 at first.
+-- @tfield number settle
 
 local now, type = core.now, type
 
@@ -175,7 +186,7 @@ function Group:stop()
 end
 
 --- Handles this group's events until something holds. Not for use inside this group's own handlers.
--- @tparam function predicate
+-- @tparam fun():any predicate
 -- @tparam[opt] number seconds the longest to wait; the field `timeout` when absent
 -- @tparam[opt] string what is waited for, for the message
 -- @treturn boolean true
@@ -231,7 +242,7 @@ end
 -- it returns) and while Corosync cannot take more, together at most `timeout` seconds each. True means sent, not
 -- delivered: a node that fails may take the message with it. Its own coming back gives it a place in the order, and is
 -- no acknowledgement either: a member that was cut off can receive a message of its own that no other member ever gets.
--- @tparam string|table message up to 1047552 bytes, or an array of at most 63 strings, sent as one message
+-- @tparam string|string[] message up to 1047552 bytes, or an array of at most 63 strings, sent as one message
 -- @tparam[opt="agreed"] string guarantee "agreed" or "fifo"
 -- @treturn boolean true: Corosync has taken it
 -- @error nil, message, code: "not_joined" (the group is not active, or is leaving), "timeout" (nothing was sent),
@@ -260,7 +271,7 @@ function Group:send_message(message, guarantee)
 end
 
 --- This process's address as members see it, whether or not the group is active.
--- @treturn table address, with fields node, pid and reason
+-- @treturn corosync.cpg.address
 -- @error nil, message, code, of a group that is not active, as `cpg.open`
 function Group:address()
   if self._state == "reconnecting" then
@@ -272,7 +283,7 @@ end
 --- The group's members. Of a group that has joined, those that `config_change` was last called with: nothing is asked.
 -- Before that, and when the group is not active, the local Corosync is asked who they are now: that takes a request for
 -- each member, 30 µs or more, behind all others that Corosync has to handle, and blocks while Corosync is stopped.
--- @treturn table array of addresses, the caller's own; empty when nobody is in the group
+-- @treturn corosync.cpg.address[] the caller's own; empty when nobody is in the group
 -- @error nil, message, code: "not_connected", "no_memory", and of a group that is not active those of `cpg.open`
 function Group:members()
   if self._state == "reconnecting" then
@@ -288,7 +299,7 @@ end
 --- The group's settled view, as `view_change` is told it: who its members are, on which ring, and whether that very
 -- ring is quorate. Without a `view_change` handler the first call opens the connection that tells of quorum (15 ms,
 -- 3 MB of /dev/shm), and waits for its first word up to `timeout` seconds.
--- @treturn table view, with the fields that the handler's has
+-- @treturn view
 -- @error nil, message, code: "try_again" while the cluster is changing, "not_joined", and those of `quorum.open`
 function Group:view()
   if self._state == "reconnecting" then
@@ -336,7 +347,8 @@ end
 
 --- The value of a key of Corosync's configuration map.
 -- @tparam string key
--- @return an integer, a float or a string; and the type's name
+-- @treturn number|string an integer, a float or a string
+-- @treturn string its type's name
 -- @error nil, message, code: "not_exist" when there is no such key, "invalid_param" and "name_too_long" for what cannot
 -- be one, "out_of_range" when this Lua has no number for it, "not_connected", "access"
 function Group:cmap_get(key)
@@ -386,14 +398,32 @@ local function derive(base, name, handlers_or_class)
   }, metatable_of(handlers_or_class, base))
 end
 
+--- The functions of the module.
+-- @section functions
+
+--- The base of all groups' methods.
+-- @tfield Group Group
+
 --- Makes a group object; it is not active yet: add it to a loop, or activate it.
 -- @tparam string name 1 to 128 bytes, any bytes
--- @tparam table handlers_or_class `config_change(members, left, joined)`, `message_received(address, message)`, and
--- optionally `view_change(view)`, `ring_change(ring, nodes)`, `disconnected(reason)`,
--- `lagged(seconds, events, bytes)`, `error(message_with_traceback)`; or a class with them as methods. `split`,
--- `window`, `reader` and `daemon_user` are as for @{corosync.cpg}'s open, `settle` sets the field of that name.
+-- @tparam table handlers_or_class functions; or a class with them as methods, which get the group first
+-- @tparam[opt] fun(members:corosync.cpg.address[],left:corosync.cpg.address[],joined:corosync.cpg.address[])
+-- handlers_or_class.config_change
+-- @tparam[opt] fun(address:corosync.cpg.address,message:string) handlers_or_class.message_received
+-- @tparam[opt] fun(view:view) handlers_or_class.view_change
+-- @tparam[opt] fun(ring:corosync.cpg.ring,nodes:integer[]) handlers_or_class.ring_change
+-- @tparam[opt] fun(reason:string) handlers_or_class.disconnected
+-- @tparam[opt] fun(seconds:number,events:integer,bytes:integer) handlers_or_class.lagged
+-- @tparam[opt] fun(message:string) handlers_or_class.error called with the message and traceback of an error in a
+-- handler
+-- @tparam[opt=0] number handlers_or_class.settle sets the field of that name
+-- @tparam[opt=false] boolean handlers_or_class.split as for @{corosync.cpg}'s open, like the next three
+-- @tparam[opt=256] integer handlers_or_class.window
+-- @tparam[opt=false] boolean|table handlers_or_class.reader
+-- @tparam[opt] integer handlers_or_class.daemon_user
 -- @treturn Group with the fields `name`, `timeout` (seconds, 10; with 0 a send that Corosync cannot take at once
 -- answers "timeout") and `settle` (seconds without a change before a view is told, 0; see above)
+-- @function new
 -- @raise for a bad name, for a field that it does not know, and for a class with a method that was surely meant to be a
 -- handler, as `config_changed`
 local function new(name, handlers_or_class)

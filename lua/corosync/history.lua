@@ -4,6 +4,7 @@
 -- A history is a text file, one for each group of each process, one event a line. It is written without a buffer, a
 -- send before it is tried: what a process that is killed has done, its file has.
 -- @module corosync.history
+
 local caller = require "corosync.caller"
 local checker = require "corosync.checker"
 local recorder = require "corosync.history.recorder"
@@ -31,7 +32,7 @@ history.record = recorder.start
 -- have come back), "settled" (once, before any member leaves: all should have one view), "raise word" (an error follows
 -- whose message has that word, of letters, digits and "_"), or "usage descriptors kilobytes".
 -- @function history.note
--- @tparam Group group
+-- @tparam corosync.group.Group group
 -- @tparam string line
 -- @raise for any other line, and for what is no group
 history.note = recorder.note
@@ -41,9 +42,9 @@ history.note = recorder.note
 history.parse = checker.parse
 
 --- The same as `corosync.checker.check`.
--- @tparam table histories
+-- @tparam table[] histories
 -- @raise when there are none
--- @treturn table report
+-- @treturn corosync.checker.report
 function history.judge(histories)
   if type(histories) ~= "table" or #histories == 0 then
     caller.raise("bad argument #1 to 'judge' (histories: a table with one or more expected)")

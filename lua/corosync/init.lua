@@ -19,11 +19,32 @@ local corosync = {
 --- Makes a group object. See @{corosync.group}.
 -- @function group
 -- @tparam string name 1 to 128 bytes
--- @tparam table handlers functions, or a class
--- @treturn Group
+-- @tparam corosync.group.new.handlers_or_class|table handlers functions, or a class
+-- @treturn corosync.group.Group
 
---- The one event loop of the process. See @{corosync.loop}.
--- @table loop
+--- The base of all groups' methods.
+-- @tfield corosync.group.Group Group
+
+--- The one event loop of the process.
+-- @tfield corosync.loop loop
+
+--- Closed process groups, as handles.
+-- @tfield corosync.cpg cpg
+
+--- Corosync's configuration map.
+-- @tfield corosync.cmap cmap
+
+--- Quorum.
+-- @tfield corosync.quorum quorum
+
+--- Votes.
+-- @tfield corosync.votequorum votequorum
+
+--- Administration of Corosync.
+-- @tfield corosync.cfg cfg
+
+--- The version of lua-corosync.
+-- @tfield string _VERSION
 
 return setmetatable(corosync, {
   __index = function(self, key)

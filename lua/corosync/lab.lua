@@ -118,12 +118,17 @@ local function check_start(options)
 end
 
 --- Starts a cluster and waits until all its daemons see each other.
--- @tparam number|table options the number of nodes, 1 to 8, or a table: `nodes`; `token`, totem's token timeout
---   in milliseconds (1000); `transport`, "udpu" (the default) or "knet"; `quorum`, false for a Corosync without a
---   quorum provider, to which no side of a cut is quorate; `timeout`, the longest wait in
---   seconds (30); `output`, function(node, stream, line), called for each line of a daemon's log (stream
---   "log") and of each program without an own `output` ("out", "err")
--- @treturn corosync.lab.Cluster or nil, message, code: "tools", "namespaces" or "network" (what this machine lacks),
+-- @tparam integer|table options the number of nodes, or a table
+-- @tparam integer options.nodes 1 to 8
+-- @tparam[opt=1000] integer options.token totem's token timeout in milliseconds
+-- @tparam[opt="udpu"] string options.transport "udpu" or "knet"
+-- @tparam[opt=true] boolean options.quorum false for a Corosync without a quorum provider, to which no side of a cut is
+-- quorate
+-- @tparam[opt=30] number options.timeout the longest wait in seconds
+-- @tparam[opt] fun(node:integer,stream:string,line:string) options.output called for each line of a daemon's log
+-- (stream "log") and of each program without an own `output` ("out", "err")
+-- @treturn Cluster
+-- @error nil, message, code: "tools", "namespaces" or "network" (what this machine lacks),
 --   "not_running" (a daemon ended, the message quotes its log), "timeout"
 function lab.start(options)
   if type(options) ~= "table" then options = { nodes = options } end
@@ -143,14 +148,20 @@ function lab.start(options)
   return nil, message, code
 end
 
---- A running lab. Its fields are for reading: `nodes`, how many there are; `id`, the value of COROSYNC_LAB in
--- the environment of all its processes. A lab that is collected or, in Lua 5.4, leaves the scope of its
+--- A running lab. Its fields are for reading. A lab that is collected or, in Lua 5.4, leaves the scope of its
 -- to-be-closed variable ends.
 -- @type Cluster
 
+--- How many nodes there are.
+-- @tfield integer nodes
+
+--- The value of COROSYNC_LAB in the environment of all its processes.
+-- @tfield string id
+
 --- Splits the network. The links stay up.
--- @tparam table ... the groups: arrays of nodes. Nodes that are not named form one more group together.
--- @treturn boolean true, or nil, message, "network"
+-- @tparam integer[] ... the groups: arrays of nodes. Nodes that are not named form one more group together.
+-- @treturn boolean true
+-- @error nil, message, code: "network"
 function Cluster:partition(...)
   local groups, bridge_of = { ... }, {}
   argument.check(#groups > 0, "groups", "partition", "expected at least one array of nodes")
@@ -168,7 +179,8 @@ function Cluster:partition(...)
 end
 
 --- Makes the network whole again.
--- @treturn boolean true, or nil, message, "network"
+-- @treturn boolean true
+-- @error nil, message, code: "network"
 function Cluster:heal()
   if self.is_stopped then return stopped("heal") end
   local bridge_of = {}
@@ -178,11 +190,12 @@ end
 
 --- Disturbs what a node sends and receives, by the kernel's traffic control; or no more. The node's link stays whole
 -- and where it is: partitions and disturbances know nothing of each other.
--- @tparam number node
+-- @tparam integer node
 -- @tparam[opt] string discipline what [tc](https://man7.org/linux/man-pages/man8/tc.8.html) takes as the root
 --   discipline of a device: "netem loss 5% delay 20ms", where the kernel has netem, or "tbf rate 5mbit burst 10kb
 --   latency 50ms", a link that is slow and drops what would wait longer. An end to it when absent.
--- @treturn boolean true, or nil, message, "network" (tc's own words)
+-- @treturn boolean true
+-- @error nil, message, code: "network" (tc's own words)
 function Cluster:disturb(node, discipline)
   check_node(self, node, "disturb")
   argument.check(discipline == nil or type(discipline) == "string" and discipline:find "^[^\n]*%S[^\n]*$",
@@ -207,8 +220,9 @@ local function end_process(process, signal, seconds)
 end
 
 --- Kills a node's daemon (SIGKILL) and waits until it is gone.
--- @tparam number node
--- @treturn boolean true, or nil, message, "not_running" or "timeout" (after 5 s)
+-- @tparam integer node
+-- @treturn boolean true
+-- @error nil, message, code: "not_running" or "timeout" (after 5 s)
 function Cluster:kill(node)
   local daemon, message, code = running_daemon(self, node, "kill")
   if not daemon then return nil, message, code end
@@ -216,8 +230,9 @@ function Cluster:kill(node)
 end
 
 --- Kills a node's host (SIGKILL), the last program run there with the option `host`, and waits until it is gone.
--- @tparam number node
--- @treturn boolean true, or nil, message, "not_running" or "timeout" (after 5 s)
+-- @tparam integer node
+-- @treturn boolean true
+-- @error nil, message, code: "not_running" or "timeout" (after 5 s)
 function Cluster:kill_host(node)
   check_node(self, node, "kill_host")
   if self.is_stopped then return stopped("kill_host") end
@@ -227,8 +242,9 @@ function Cluster:kill_host(node)
 end
 
 --- Ends a node's daemon in an orderly way (SIGTERM) and waits until it is gone. A paused one is resumed for it.
--- @tparam number node
--- @treturn boolean true, or nil, message, "not_running" or "timeout" (after 15 s)
+-- @tparam integer node
+-- @treturn boolean true
+-- @error nil, message, code: "not_running" or "timeout" (after 15 s)
 function Cluster:stop_daemon(node)
   local daemon, message, code = running_daemon(self, node, "stop_daemon")
   if not daemon then return nil, message, code end
@@ -237,8 +253,9 @@ function Cluster:stop_daemon(node)
 end
 
 --- Stops a node's daemon without its noticing (SIGSTOP) and waits until it stands. Clients that call it hang.
--- @tparam number node
--- @treturn boolean true, or nil, message, "not_running" or "timeout" (after 5 s)
+-- @tparam integer node
+-- @treturn boolean true
+-- @error nil, message, code: "not_running" or "timeout" (after 5 s)
 function Cluster:pause(node)
   local daemon, message, code = running_daemon(self, node, "pause")
   if not daemon then return nil, message, code end
@@ -246,8 +263,9 @@ function Cluster:pause(node)
 end
 
 --- Lets a paused daemon go on (SIGCONT).
--- @tparam number node
--- @treturn boolean true, or nil, message, "not_running" or "timeout" (after 5 s)
+-- @tparam integer node
+-- @treturn boolean true
+-- @error nil, message, code: "not_running" or "timeout" (after 5 s)
 function Cluster:resume(node)
   local daemon, message, code = running_daemon(self, node, "resume")
   if not daemon then return nil, message, code end
@@ -266,9 +284,12 @@ local function always() return true end
 
 --- Starts a node's daemon anew, killing it first if it runs, and waits until it serves clients. Then starts
 -- the node's host again if it had one that no longer runs.
--- @tparam number node
--- @treturn boolean true, and as second value the host's process if one was started; or nil, message,
---   "not_running" (the new daemon ended, the message quotes its log), "timeout" (after 30 s) or "spawn"
+-- @tparam integer node
+-- @treturn boolean true
+-- @treturn corosync.lab.process|nil the host's process if one was started
+-- @error nil, message, code: "not_running" (the new daemon ended, the message quotes its log), "timeout" (after 30 s)
+-- or
+-- "spawn"
 function Cluster:restart(node)
   check_node(self, node, "restart")
   if self.is_stopped then return stopped("restart") end
@@ -281,10 +302,11 @@ function Cluster:restart(node)
 end
 
 --- Waits until a condition holds: it is looked at after each event of the loop and at least every 20 ms.
--- @tparam function predicate called without arguments; it may wait, as `command` does
+-- @tparam fun():any predicate called without arguments; it may wait, as `command` does
 -- @tparam number seconds the longest wait
 -- @tparam[opt="condition"] string what is waited for, for the message
--- @treturn boolean true, or nil, message, "timeout"
+-- @treturn boolean true
+-- @error nil, message, code: "timeout"
 function Cluster:wait_for(predicate, seconds, what) -- luacheck: ignore 212
   argument.check(type(predicate) == "function", "predicate", "wait_for", "expected a function")
   argument.seconds(seconds, "wait_for")
@@ -294,13 +316,18 @@ function Cluster:wait_for(predicate, seconds, what) -- luacheck: ignore 212
 end
 
 --- Starts a program in a node, as a client of its daemon.
--- @tparam number node
--- @tparam table argv the program, looked up in PATH, and its arguments: an array of strings
--- @tparam[opt] table options `env`, values by name, added to the environment; `cwd`, the folder to start in
---   (this program's own); `output`, function(line, stream), stream being "out" or "err"; `exit`,
---   function(code, signal), called when it has ended and all its output has been read; `host`, whether it is
---   the node's host from now on, see `kill_host` and `restart`
--- @treturn corosync.lab.process or nil, message, "spawn"
+-- @tparam integer node
+-- @tparam string[] argv the program, looked up in PATH, and its arguments
+-- @tparam[opt] table options
+-- @tparam[opt] table<string,string> options.env values by name, added to the environment
+-- @tparam[opt] string options.cwd the folder to start in; this program's own when absent
+-- @tparam[opt] fun(line:string,stream:string) options.output called for each line; stream is "out" or "err"
+-- @tparam[opt] fun(code:integer,signal:integer) options.exit called when the program has ended and all its output has
+-- been
+-- read
+-- @tparam[opt=false] boolean options.host whether it is the node's host from now on, see `kill_host` and `restart`
+-- @treturn corosync.lab.process
+-- @error nil, message, code: "spawn"
 function Cluster:run(node, argv, options)
   check_node(self, node, "run")
   argument.argv(argv, "run")
@@ -322,11 +349,13 @@ function Cluster:run(node, argv, options)
 end
 
 --- Runs a program in a node to its end.
--- @tparam number node
--- @tparam table argv as for `run`
+-- @tparam integer node
+-- @tparam string[] argv as for `run`
 -- @tparam[opt=10] number seconds the longest it may run: it is killed then
--- @treturn number its exit code, and as second and third values what it wrote to standard output and to
---   standard error; or nil, message, "timeout", "signal" (something killed it) or "spawn"
+-- @treturn integer its exit code
+-- @treturn string what it wrote to standard output
+-- @treturn string what it wrote to standard error
+-- @error nil, message, code: "timeout", "signal" (something killed it) or "spawn"
 function Cluster:command(node, argv, seconds)
   check_node(self, node, "command")
   argument.argv(argv, "command")
@@ -349,8 +378,9 @@ end
 
 --- The nodes that a node's daemon has in its membership. It is read from the daemon's log, so a paused daemon
 -- answers, too: what it saw last.
--- @tparam number node
--- @treturn table their ids, sorted; or nil, message, "not_running"
+-- @tparam integer node
+-- @treturn integer[] their ids, sorted
+-- @error nil, message, code: "not_running"
 function Cluster:members(node)
   local daemon, message, code = running_daemon(self, node, "members")
   if not daemon then return nil, message, code end
@@ -366,9 +396,10 @@ local function sees(self, node)
 end
 
 --- Waits until each of some nodes has exactly these in its membership.
--- @tparam table node_list
+-- @tparam integer[] node_list
 -- @tparam number seconds the longest wait
--- @treturn boolean true, or nil, message, "timeout"
+-- @treturn boolean true
+-- @error nil, message, code: "timeout"
 function Cluster:wait_members(node_list, seconds)
   check_nodes(self, node_list, "node_list", "wait_members")
   argument.seconds(seconds, "wait_members")
@@ -392,7 +423,7 @@ function Cluster:wait_members(node_list, seconds)
 end
 
 --- What a node's daemon has logged so far, all its lives included.
--- @tparam number node
+-- @tparam integer node
 -- @treturn string lines, each with its newline
 function Cluster:log(node)
   check_node(self, node, "log")
@@ -400,7 +431,8 @@ function Cluster:log(node)
 end
 
 --- Ends everything and waits until all of it is gone. Doing it again does nothing.
--- @treturn boolean true, or nil, message, "timeout" (after 5 s)
+-- @treturn boolean true
+-- @error nil, message, code: "timeout" (after 5 s)
 function Cluster:stop()
   self.is_stopped = true
   local fine, message, code = self.namespaces:stop(KILL)

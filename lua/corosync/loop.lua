@@ -107,8 +107,9 @@ end
 --- Adds a group, before the loop runs or while it does, and activates it; or a service of @{corosync.service}, or a
 -- handle of @{corosync.cpg}, @{corosync.cmap}, @{corosync.quorum}, @{corosync.votequorum} or @{corosync.cfg}, which
 -- must be removed before it is closed. Adding twice is allowed.
--- @param object
--- @tparam[opt] function disconnected called with the reason when a handle's connection is lost: the handle is then
+-- @tparam table|userdata object
+-- @tparam[opt] fun(reason:string) disconnected called with the reason when a handle's connection is lost: the handle is
+-- then
 -- removed. Without it the reason goes to stderr. A group has its own.
 -- @treturn boolean true
 -- @error nil, message, code, as the group's `activate` or the handle's `fd`
@@ -171,7 +172,7 @@ end
 
 --- Removes a handle: before it is closed, or to let it wait. (A group is removed by `deactivate`, a service by
 -- `close`.) Removing what is not in the loop does nothing.
--- @param object
+-- @tparam table|userdata object
 function loop.remove(object)
   local entry = watched[object]
   watched[object] = nil
@@ -187,7 +188,7 @@ end
 
 --- Lets `run` end although a handle is still there, as luv's unref does for its handles.
 -- Does nothing for what is not in the loop.
--- @param object what was added; a group stays so when it comes back
+-- @tparam table|userdata object what was added; a group stays so when it comes back
 function loop.unref(object)
   if watched[object] then
     unreferenced[object] = true

@@ -27,6 +27,7 @@
 --
 -- Handlers must not call `ngx.exit`: it ends the light thread that calls them.
 -- @module corosync.resty
+-- @extends corosync.group.Group
 
 if not ngx then
   error("corosync.resty works only in OpenResty, or in nginx with its Lua module", 0)
@@ -120,7 +121,7 @@ end
 
 --- Lets the calling light thread wait until something holds; it is looked at after each event of the group.
 -- Not for use in this group's own handlers.
--- @tparam function predicate
+-- @tparam fun():any predicate
 -- @tparam[opt] number seconds the longest to wait; the field `timeout` when absent
 -- @tparam[opt] string what is waited for, for the message
 -- @treturn boolean true
@@ -152,7 +153,7 @@ end
 --- Sends a message to all members, oneself included. Waits, without holding up the worker, until the group has
 -- joined, and while Corosync cannot take more, at most `timeout` seconds each. It does not wait while Corosync is away.
 -- In a phase where nothing can wait (`log_by_lua`, for instance) it answers at once.
--- @tparam string|table message up to 1047552 bytes, or an array of at most 63 strings, sent as one message
+-- @tparam string|string[] message up to 1047552 bytes, or an array of at most 63 strings, sent as one message
 -- @tparam[opt="agreed"] string guarantee "agreed" or "fifo"
 -- @treturn boolean true: Corosync has taken it
 -- @error nil, message, code: "not_connected", "not_joined" (the group is not active, or the worker is exiting),
@@ -169,7 +170,7 @@ function Group:send_message(message, guarantee)
 end
 
 --- This worker's address as members see it.
--- @treturn table address
+-- @treturn corosync.cpg.address
 -- @error nil, message, "not_connected" before the first connection
 function Group:address()
   if self._address then
@@ -179,7 +180,7 @@ function Group:address()
 end
 
 --- The group's members, as for @{corosync.group}: once joined, those that `config_change` was last called with.
--- @treturn table array of addresses; empty when nobody is in the group
+-- @treturn corosync.cpg.address[] empty when nobody is in the group
 -- @error nil, message, code: "not_connected"
 function Group:members()
   if not self._handle then
@@ -189,7 +190,7 @@ function Group:members()
 end
 
 --- The group's settled view, as for @{corosync.group}.
--- @treturn table view
+-- @treturn corosync.group.view
 -- @error nil, message, code: "try_again", "not_joined", "not_connected"
 function Group:view()
   if is_away(self) then
@@ -240,9 +241,12 @@ end
 
 --- Makes this worker a member of a group: call it in `init_worker_by_lua`. The join is made in the background.
 -- @tparam string name 1 to 128 bytes, any bytes
--- @tparam table handlers_or_class as for @{corosync.group}
--- @tparam[opt] table options `directory`, where the socket to the helper thread is made for a moment ("/tmp"); `poll`,
--- seconds, to look for events so often instead of using a helper thread. Without threads it is 0.01.
+-- @tparam corosync.group.new.handlers_or_class|table handlers_or_class as for @{corosync.group}
+-- @tparam[opt] table options
+-- @tparam[opt="/tmp"] string options.directory where the socket to the helper thread is made for a moment
+-- @tparam[opt] number options.poll seconds, to look for events so often instead of using a helper thread. Without
+-- threads it
+-- is 0.01.
 -- @treturn Group
 -- @error nil, message, code: "wrong_phase" in `init_by_lua`, whose master process has no workers yet; "exist" when this
 -- worker has a group of that name; "no_resources". Raises for wrong arguments.

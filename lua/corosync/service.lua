@@ -12,6 +12,11 @@
 -- Opening one needs a Corosync that runs. It is in a loop, or somebody calls `dispatch` when `fd` is readable.
 -- @module corosync.service
 
+--- The handlers that every service may have.
+-- @table handlers
+-- @tfield fun(reason:string)|nil disconnected called when Corosync has gone
+-- @tfield fun()|nil connected called when it is connected again
+
 local blaming = require "corosync.blame"
 local caller = require "corosync.caller"
 local core = require "corosync.binding"
@@ -77,8 +82,8 @@ end
 --- Takes the oldest event that waits, as the handle's `receive` does, and reconnects when it is time to. That a
 -- connection is lost, or there again, its handlers are told. Instead of `dispatch`.
 -- @treturn[1] string the event's name
--- @return[1] the values that the event's handler would be called with
--- @return[2] nothing when no event waits
+-- @treturn[1] any ... the values that the event's handler would be called with
+-- @treturn[2] nil nothing when no event waits
 -- @error nil, message, code, as for dispatch
 function Service:receive()
   if self._closed then
@@ -233,6 +238,7 @@ end
 --- @type Service
 
 --- Tracks: of the map a key, as its handle's method does, and answers a tracker; of the others what they tell.
+-- @param ... as for the handle
 -- @treturn Tracker|boolean
 -- @error nil, message, code, as the handle's
 function Service:track(...)
@@ -322,9 +328,10 @@ local service = {}
 
 --- The configuration map.
 -- @tparam[opt="icmap"] string map as for `cmap.open`
--- @tparam[opt] table given handlers: those of `cmap.open`; and `disconnected(reason)`, `connected()`: values may have
--- changed meanwhile, and the trackers tell only of what changes from then on
--- @treturn Service
+-- @tparam[opt] corosync.cmap.open.handlers|handlers given those of `cmap.open` as well. When it is connected again
+-- values may
+-- have changed, and the trackers tell only of what changes from then on
+-- @treturn Service|corosync.cmap.map
 -- @error nil, message, code, as `cmap.open`
 function service.cmap(map, given)
   given = check_handlers(2, given, "cmap")
@@ -333,20 +340,20 @@ end
 
 --- Quorum, whose handlers are told the present state when the connection comes back.
 -- @function service.quorum
--- @tparam[opt] table handlers those of `quorum.open`; and `disconnected(reason)`, `connected()`
--- @treturn Service
+-- @tparam[opt] corosync.quorum.open.handlers|handlers handlers those of `quorum.open` as well
+-- @treturn Service|corosync.quorum.handle
 -- @error nil, message, code, as `quorum.open`
 
 --- Votequorum, likewise.
 -- @function service.votequorum
--- @tparam[opt] table handlers
--- @treturn Service
+-- @tparam[opt] corosync.votequorum.open.handlers|handlers handlers those of `votequorum.open` as well
+-- @treturn Service|corosync.votequorum.handle
 -- @error nil, message, code, as `votequorum.open`
 
 --- Cfg, likewise.
 -- @function service.cfg
--- @tparam[opt] table handlers
--- @treturn Service
+-- @tparam[opt] corosync.cfg.open.handlers|handlers handlers those of `cfg.open` as well
+-- @treturn Service|corosync.cfg.handle
 -- @error nil, message, code, as `cfg.open`
 for _, name in ipairs { "quorum", "votequorum", "cfg" } do
   service[name] = function(given)

@@ -1,4 +1,72 @@
--- Runs a script on every node of a private cluster; makes faults as typed or as a file says.
+--- What a file for `cpgrun --lab-script` finds, as globals, and what can be typed in a lab. Those that fail raise an
+-- error.
+-- @script cpgrun.lab
+
+--- Splits the network.
+-- @function partition
+-- @tparam integer[] ... the groups: arrays of nodes. Nodes that are not named form one more group together.
+
+--- Makes the network whole again.
+-- @function heal
+
+--- Puts a discipline of tc(8) on a node's link, both ways; ends it when there is none.
+-- @function disturb
+-- @tparam integer node
+-- @tparam[opt] string discipline
+
+--- Kills a node's Corosync.
+-- @function kill
+-- @tparam integer node
+
+--- Kills a node's script.
+-- @function kill_host
+-- @tparam integer node
+
+--- Stops a node's Corosync, unnoticed by itself.
+-- @function pause
+-- @tparam integer node
+
+--- Lets a paused Corosync go on.
+-- @function resume
+-- @tparam integer node
+
+--- Starts a node's Corosync anew, killing one that runs, and its script if that has ended.
+-- @function restart
+-- @tparam integer node
+
+--- Waits until a condition holds.
+-- @function wait_for
+-- @tparam fun():any predicate
+-- @tparam number seconds the longest wait
+-- @tparam[opt] string what is waited for, for the message
+
+--- Gives a line to a node's script on its standard input.
+-- @function write
+-- @tparam integer node
+-- @tparam string line
+-- @treturn boolean true
+-- @error nil, message, code: "not_running"; nil alone when no script runs there
+
+--- The lines that a node's script has written to standard output, all its lives included.
+-- @function output
+-- @tparam integer node
+-- @treturn string[]
+
+--- Hides the nodes' output, or shows it again.
+-- @function quiet
+-- @tparam boolean yes
+
+--- Lets time pass, in which events are served.
+-- @function sleep
+-- @tparam number seconds
+
+--- Ends the lab.
+-- @function stop
+-- @tparam[opt=0] integer status the exit code
+
+--- How many nodes there are.
+-- @tfield integer nodes
+
 local argument = require "corosync.lab.argument"
 local is_near = require "corosync.spelling"
 local lab = require "corosync.lab"

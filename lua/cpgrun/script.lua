@@ -1,4 +1,62 @@
--- The user's script: loading it, its name, its handlers.
+--- Scripts for cpgrun: the global functions that a script may define, at least one of the handlers of changes, and the
+-- globals that it finds. See `man cpgrun`.
+-- @script cpgrun
+
+--- Called when the membership has changed.
+-- @function config_change
+-- @tparam corosync.cpg.address[] members
+-- @tparam corosync.cpg.address[] left
+-- @tparam corosync.cpg.address[] joined
+
+--- Called when a member, perhaps this one, has sent a message.
+-- @function message_received
+-- @tparam corosync.cpg.address address
+-- @tparam string message
+
+--- Called when members, ring and quorum agree again.
+-- @function view_change
+-- @tparam corosync.group.view view
+
+--- Called when totem's membership has changed.
+-- @function ring_change
+-- @tparam corosync.cpg.ring ring
+-- @tparam integer[] nodes ids
+
+--- Called when the quorum, or the nodes that it counts, have changed.
+-- @function quorum_change
+-- @tparam boolean|nil quorate nil where Corosync has no quorum provider
+-- @tparam integer[] members node ids
+
+--- Called once the script has joined its group.
+-- @function started
+
+--- Called before the script leaves its group at its end.
+-- @function stopping
+
+--- Called when Corosync has gone. The group, `cmap` and `quorum` come back by themselves.
+-- @function disconnected
+-- @tparam string reason
+
+--- Called when handlers lag.
+-- @function lagged
+-- @tparam number seconds for how long
+-- @tparam integer events how many wait
+-- @tparam integer bytes how many wait
+
+--- The script's group.
+-- @tfield corosync.group.Group group
+
+--- The name of the group, where a script sets it; else that of the script's file.
+-- @tfield string|nil group_name
+
+--- The connection to the configuration map.
+-- @tfield corosync.service.Service|corosync.cmap.map cmap
+
+--- The connection to quorum.
+-- @tfield corosync.service.Service|corosync.quorum.handle quorum
+
+--- The script's arguments.
+-- @tfield string[] arg
 local is_near = require "corosync.spelling"
 local traceback = require "corosync.traceback"
 

@@ -1,10 +1,26 @@
 --- A process with its output in lines: what `cluster:run` answers.
 --
--- Its fields are for reading: `lines` (what it wrote to standard output so far, an array), `errors` (the same
--- of standard error), `pid` (the real process, as seen from where the lab was started), and once it has ended
--- `exited` (true), `code` (its exit code) and `signal` (what killed it, 0 for nothing).
+-- Its fields are for reading.
 -- Its handles do not keep `uv.run()` from ending: wait for a process that matters.
 -- @classmod corosync.lab.process
+
+--- What it wrote to standard output so far.
+-- @tfield string[] lines
+
+--- What it wrote to standard error so far.
+-- @tfield string[] errors
+
+--- The real process, as seen from where the lab was started.
+-- @tfield integer|nil pid
+
+--- Whether it has ended.
+-- @tfield boolean exited
+
+--- Its exit code, once it has ended.
+-- @tfield integer|nil code
+
+--- The signal that killed it, once it has ended; 0 for none.
+-- @tfield integer|nil signal
 
 local uv = require "luv"
 local argument = require "corosync.lab.argument"
@@ -92,12 +108,11 @@ local function greet(self, pipe)
   pipe:unref()
 end
 
---- Starts a process.
--- @tparam table argv the program and its arguments
--- @tparam table options `env`: an array of NAME=value; `output`: function(line, stream); `exit`: function(code,
+-- Starts a process.
+-- `options`: `env`: an array of NAME=value; `output`: function(line, stream); `exit`: function(code,
 --   signal); `greeting`: the real process is this one's child and greets on descriptor 3; `raw`: keep the
 --   output as it came, too
--- @treturn corosync.lab.process or nil, message, "spawn"
+-- The process, or nil, message, "spawn".
 local function spawn(argv, options)
   local self = setmetatable({ lines = {}, errors = {}, exited = false, streams = 0 }, Process)
   self.output, self.on_exit = options.output, options.exit
@@ -128,7 +143,8 @@ end
 
 --- Writes to the process's standard input.
 -- @tparam string text
--- @treturn boolean true, or nil, message, "not_running"
+-- @treturn boolean true
+-- @error nil, message, code: "not_running"
 function Process:write(text)
   argument.check(type(text) == "string", "text", "write", "expected a string")
   if self.ended or not self.stdin then return nil, "write: the process's input is closed", "not_running" end
@@ -150,7 +166,8 @@ end
 
 --- Sends the process a signal.
 -- @tparam[opt="sigterm"] string|number signal a name, as "sigkill" or "KILL", or a number
--- @treturn boolean true, or nil, message, "not_running"
+-- @treturn boolean true
+-- @error nil, message, code: "not_running"
 function Process:kill(signal)
   local number = argument.signal(signal or "sigterm", "kill")
   if self.ended or not self.pid then return nil, "kill: the process does not run", "not_running" end
@@ -161,7 +178,9 @@ end
 
 --- Waits until the process has ended and its output has been read.
 -- @tparam number seconds the longest wait
--- @treturn number its exit code, and as second value the signal that killed it (0: none); or nil, message, "timeout"
+-- @treturn integer its exit code
+-- @treturn integer the signal that killed it; 0 for none
+-- @error nil, message, code: "timeout"
 function Process:wait(seconds)
   argument.seconds(seconds, "wait")
   if not wait.until_true(function() return self.exited end, seconds) then

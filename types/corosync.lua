@@ -1,0 +1,47 @@
+---@meta corosync
+-- Written by `make types` from the doc comments.
+
+--- Lua for the Corosync cluster engine: what a script needs, in one table.
+--- `corosync.loop` is loaded when it is first used, so a program with another event loop needs no luv.
+---@class corosync
+local module = {}
+
+--- Makes a group object. See `corosync.group`.
+---@param name string 1 to 128 bytes
+---@param handlers corosync.group.new.handlers_or_class|table functions, or a class
+---@return corosync.group.Group
+function module.group(name, handlers) end
+
+--- The base of all groups' methods.
+---@type corosync.group.Group
+module.Group = nil
+
+--- The one event loop of the process.
+---@type corosync.loop
+module.loop = nil
+
+--- Closed process groups, as handles.
+---@type corosync.cpg
+module.cpg = nil
+
+--- Corosync's configuration map.
+---@type corosync.cmap
+module.cmap = nil
+
+--- Quorum.
+---@type corosync.quorum
+module.quorum = nil
+
+--- Votes.
+---@type corosync.votequorum
+module.votequorum = nil
+
+--- Administration of Corosync.
+---@type corosync.cfg
+module.cfg = nil
+
+--- The version of lua-corosync.
+---@type string
+module._VERSION = nil
+
+return module

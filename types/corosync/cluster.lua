@@ -1,0 +1,26 @@
+---@meta corosync.cluster
+-- Written by `make types` from the doc comments.
+
+--- Questions about the cluster that need no group: is it quorate, what does its configuration map say.
+--- A connection is opened at the first question and kept, since each costs 3 MB of shared memory and 15 ms. A question
+--- is a request: 30 µs or more, behind all that Corosync has to handle, and it blocks while Corosync is stopped.
+---@class corosync.cluster
+local module = {}
+
+--- Whether this node's side of the cluster has quorum. After a cut the losing side still has it until Corosync notices
+--- the cut, for seconds.
+---@param daemon_user? integer as for `corosync.cpg`'s open
+---@return boolean|nil
+---@return string|nil # why it failed
+---@return string|nil # "no_quorum_provider" (corosync.conf names none, so no side counts as quorate), "not_connected", "access"
+function module.is_quorate(daemon_user) end
+
+--- The value of a key of Corosync's configuration map.
+---@param key string for instance "totem.cluster_name"; 3 to 255 bytes
+---@param daemon_user? integer as for `corosync.cpg`'s open
+---@return number|string|nil # an integer, a float or a string, as the key is typed
+---@return string # the type's name; or why it failed
+---@return string|nil # "not_exist", "invalid_param", "name_too_long", "out_of_range", "not_connected", "access"
+function module.cmap_get(key, daemon_user) end
+
+return module

@@ -1,0 +1,194 @@
+---@meta corosync.group
+-- Written by `make types` from the doc comments.
+
+--- Groups: what scripts hold. A group is a member of one of Corosync's closed process groups while it is active.
+---
+--- Handlers are either plain functions,
+---
+---    local chat = corosync.group("chat", {
+---      config_change = function(members, left, joined) end,
+---      message_received = function(address, message) end,
+---    })
+---
+--- or the methods of a class: a table whose `__index` is itself. They get the group first, which also has
+--- all the methods described here:
+---
+---    local Chat = {}
+---    Chat.__index = Chat
+---    function Chat:message_received(address, message) self:send_message("got " .. message) end
+---    local chat = corosync.group("chat", Chat)
+---
+--- `config_change` tells each change at its point of the order of messages; what belongs together, the members, the
+--- ring and its quorum, comes one after another, the quorum even on another connection. `view_change(view)` is called
+--- once they agree, and nothing has changed for `settle` seconds. It takes a connection of its own (15 ms, 3 MB of
+--- /dev/shm).
+---
+--- After a network cut the losing side stays quorate until Corosync notices, 3.4 to 3.7 s with a token of 1000 ms on
+--- three nodes. `settle` makes the winner wait after it has noticed, for the slowest loser to notice as well. It delays
+--- every view by that much, and does not cover a loser that is stopped: what must not happen twice takes fencing.
+---
+--- When Corosync goes, `disconnected(reason)` is called, and the group comes back by itself as soon as Corosync does,
+--- with pauses of at most 5 s between tries: it joins as it did first, and its addresses stay the same tables. Until
+--- then sends are refused with "not_connected". It takes a loop, or calls of `dispatch`; and a Corosync that is stopped,
+--- not gone, holds up the call that connects. A group whose handlers lag beyond its reader's limit has left (code
+--- "overflow"), and stays out: `disconnected` may activate it.
+---@class corosync.group
+local module = {}
+
+--- A settled view: what `view_change` is called with.
+---@class corosync.group.view
+---@field members corosync.cpg.address[] all of them on nodes of the ring
+---@field ring corosync.cpg.ring
+---@field nodes integer[] the ids of the nodes on the ring
+---@field quorate boolean|nil whether that very ring has quorum; nil where Corosync has no quorum provider: it calls both sides of a cut quorate then, and a view is made as soon as members and ring agree
+---@field reason string|nil why `quorate` is nil: "no_quorum_provider"
+---@field left corosync.cpg.address[] members of the last view that have left since
+---@field joined corosync.cpg.address[] members that have joined since the last view; one that left and came back is in both
+---@field merged corosync.cpg.address[][]|nil when rings met again, the members that were on this member's side and those that came from others; else nil
+
+---@class corosync.group.Group
+---@field name string The group's name.
+---@field timeout number How many seconds `send_message` and `wait_for` wait at most; 10 at first.
+---@field settle number How many seconds without a change go by before a view is told; 0 at first.
+local Group = {}
+
+--- Joins the group. The join is complete when `config_change` lists oneself in `joined`; `send_message` waits for it.
+--- A group that is still leaving joins again once it has left. Waits up to `timeout` seconds while the cluster's
+--- membership is changing.
+---@return boolean|nil # true
+---@return string|nil # why it failed
+---@return string|nil # "exist" (this process is in that group already), "timeout", "no_stack", and those of `cpg.open`: "not_connected", "access", "no_space", "no_resources"
+function Group:activate() end
+
+--- Leaves the group. Complete when `config_change` lists oneself in `left`; the group is then removed from its loop,
+--- and can be activated again. On a group that is not active it does nothing.
+---@return boolean|nil # true
+---@return string|nil # why it failed
+---@return string|nil # "timeout" while the cluster's membership is changing, "no_stack", "wrong_process" (in a fork)
+function Group:deactivate() end
+
+--- Calls the handlers of the events that wait, without blocking. Loops call it.
+---@param budget? integer the most events to handle, of which a view is one (default: 1000)
+---@return integer|nil # how many were handled; none while the group reconnects, which this does when it is time
+---@return boolean|string # whether more wait; or why it failed
+---@return string|nil # "not_joined", "dispatching" (inside one of its handlers), "no_stack", "wrong_process" (in a fork)
+function Group:dispatch(budget) end
+
+--- Calls the handler of the oldest event that waits, in the running coroutine, without blocking: where Lua allows it
+--- (not in Lua 5.1), the handler may yield. Until it returns no other event is handled. Instead of `dispatch`.
+---@return boolean|nil # whether there was one
+---@return string|nil # why it failed
+---@return string|nil # "not_joined", "dispatching" (while one of its handlers has not returned), "no_stack", "wrong_process" (in a fork)
+function Group:step() end
+
+--- The descriptor to wait for; it changes with each activation, and when the connection is lost and comes back. See the
+--- handle's `fd`, and `pollfd` for one that stays.
+---@return integer|nil
+---@return string|nil # why it failed
+---@return string|nil # "not_joined"
+function Group:fd() end
+
+--- The descriptor for controllers of [cqueues](https://github.com/wahern/cqueues): `cqueues.poll(group)` waits until
+--- `dispatch` has something to do. It stays the same, and open, until the group object is collected, through all
+--- activations: nothing needs `cqueues.cancel`. It is readable while the group is not active, so that dispatch says so.
+---
+--- cqueues takes the field `timeout` as well: a poll ends after so many seconds at the latest, which does no harm unless
+--- the field is near 0. A call that waits, as `send_message` may, holds up all coroutines.
+---@return integer|nil
+---@return string|nil # why it failed
+---@return string|nil # "no_resources"
+function Group:pollfd() end
+
+--- What to wait for on the descriptor, for cqueues.
+---@return string # "r": until it is readable
+function Group:events() end
+
+--- Ends the running dispatch after the handler that calls this; without one it does nothing.
+function Group:stop() end
+
+--- Handles this group's events until something holds. Not for use inside this group's own handlers.
+---@param predicate fun():any
+---@param seconds? number the longest to wait; the field `timeout` when absent
+---@param what? string is waited for, for the message
+---@return boolean|nil # true
+---@return string|nil # why it failed
+---@return string|nil # "timeout", "dispatching", "not_joined", "no_stack", "wrong_process" (in a fork)
+function Group:wait_for(predicate, seconds, what) end
+
+--- Sends a message to all members, oneself included. Waits until the group has joined (`config_change` is called before
+--- it returns) and while Corosync cannot take more, together at most `timeout` seconds each. True means sent, not
+--- delivered: a node that fails may take the message with it. Its own coming back gives it a place in the order, and is
+--- no acknowledgement either: a member that was cut off can receive a message of its own that no other member ever gets.
+---@param message string|string[] up to 1047552 bytes, or an array of at most 63 strings, sent as one message
+---@param guarantee? string "agreed" or "fifo" (default: "agreed")
+---@return boolean|nil # true: Corosync has taken it
+---@return string|nil # why it failed
+---@return string|nil # "not_joined" (the group is not active, or is leaving), "timeout" (nothing was sent), "too_big", "too_many", "interrupt" (of a split message nothing was delivered), "not_connected", "dispatching" (inside one of its handlers, before it has joined), "no_stack", "wrong_process" (in a fork); raises for anything but strings
+function Group:send_message(message, guarantee) end
+
+--- This process's address as members see it, whether or not the group is active.
+---@return corosync.cpg.address|nil
+---@return string|nil # why it failed
+---@return string|nil # of a group that is not active, as `cpg.open`
+function Group:address() end
+
+--- The group's members. Of a group that has joined, those that `config_change` was last called with: nothing is asked.
+--- Before that, and when the group is not active, the local Corosync is asked who they are now: that takes a request for
+--- each member, 30 µs or more, behind all others that Corosync has to handle, and blocks while Corosync is stopped.
+---@return corosync.cpg.address[]|nil # the caller's own; empty when nobody is in the group
+---@return string|nil # why it failed
+---@return string|nil # "not_connected", "no_memory", and of a group that is not active those of `cpg.open`
+function Group:members() end
+
+--- The group's settled view, as `view_change` is told it: who its members are, on which ring, and whether that very
+--- ring is quorate. Without a `view_change` handler the first call opens the connection that tells of quorum (15 ms,
+--- 3 MB of /dev/shm), and waits for its first word up to `timeout` seconds.
+---@return corosync.group.view|nil
+---@return string|nil # why it failed
+---@return string|nil # "try_again" while the cluster is changing, "not_joined", and those of `quorum.open`
+function Group:view() end
+
+--- Whether the group is active: it has joined, or is joining, or joins again as soon as it has left, or as Corosync is
+--- back.
+---@return boolean
+function Group:is_active() end
+
+--- Whether this node's side of the cluster has quorum, as far as Corosync has noticed: after a cut the losing side
+--- returns true for seconds (3.4 to 3.7 s with a token of 1000 ms on three nodes).
+---@return boolean|nil
+---@return string|nil # why it failed
+---@return string|nil # "no_quorum_provider" (corosync.conf names none, so no side counts as quorate), "not_connected"
+function Group:is_quorate() end
+
+--- The value of a key of Corosync's configuration map.
+---@param key string
+---@return number|string|nil # an integer, a float or a string
+---@return string # its type's name; or why it failed
+---@return string|nil # "not_exist" when there is no such key, "invalid_param" and "name_too_long" for what cannot be one, "out_of_range" when this Lua has no number for it, "not_connected", "access"
+function Group:cmap_get(key) end
+
+--- The base of all groups' methods.
+---@type corosync.group.Group
+module.Group = nil
+
+---@class corosync.group.new.handlers_or_class
+---@field config_change? fun(members:corosync.cpg.address[],left:corosync.cpg.address[],joined:corosync.cpg.address[])
+---@field message_received? fun(address:corosync.cpg.address,message:string)
+---@field view_change? fun(view:corosync.group.view)
+---@field ring_change? fun(ring:corosync.cpg.ring,nodes:integer[])
+---@field disconnected? fun(reason:string)
+---@field lagged? fun(seconds:number,events:integer,bytes:integer)
+---@field error? fun(message:string) called with the message and traceback of an error in a handler
+---@field settle? number sets the field of that name (default: 0)
+---@field split? boolean as for `corosync.cpg`'s open, like the next three (default: false)
+---@field window? integer  (default: 256)
+---@field reader? boolean|table  (default: false)
+---@field daemon_user? integer
+
+--- Makes a group object; it is not active yet: add it to a loop, or activate it.
+---@param name string 1 to 128 bytes, any bytes
+---@param handlers_or_class corosync.group.new.handlers_or_class functions; or a class with them as methods, which get the group first
+---@return corosync.group.Group # with the fields `name`, `timeout` (seconds, 10; with 0 a send that Corosync cannot take at once answers "timeout") and `settle` (seconds without a change before a view is told, 0; see above)
+function module.new(name, handlers_or_class) end
+
+return module

@@ -1,0 +1,39 @@
+---@meta corosync.loop
+-- Written by `make types` from the doc comments.
+
+--- The one event loop of the process, on libuv through the luv package: a script's timers, sockets and
+--- processes share it (`require "luv"`).
+---@class corosync.loop
+local module = {}
+
+--- Adds a group, before the loop runs or while it does, and activates it; or a service of `corosync.service`, or a
+--- handle of `corosync.cpg`, `corosync.cmap`, `corosync.quorum`, `corosync.votequorum` or `corosync.cfg`, which
+--- must be removed before it is closed. Adding twice is allowed.
+---@param object table|userdata
+---@param disconnected? fun(reason:string) called with the reason when a handle's connection is lost: the handle is then removed. Without it the reason goes to stderr. A group has its own.
+---@return boolean|nil # true
+---@return string|nil # why it failed
+---@return string|nil # as the group's `activate` or the handle's `fd`
+function module.add(object, disconnected) end
+
+--- Removes a handle: before it is closed, or to let it wait. (A group is removed by `deactivate`, a service by
+--- `close`.) Removing what is not in the loop does nothing.
+---@param object table|userdata
+function module.remove(object) end
+
+--- Lets `run` end although a handle is still there, as luv's unref does for its handles.
+--- Does nothing for what is not in the loop.
+---@param object table|userdata what was added; a group stays so when it comes back
+function module.unref(object) end
+
+--- Runs until `stop`, or until nothing is left to wait for: no group, timer or socket.
+---@return boolean # true
+function module.run() end
+
+--- Ends `run` after the handler that calls this. Groups stay members: deactivate them to leave, or run again.
+---
+--- For a program's end rather than `os.exit(code, true)` in a handler: luv 1.44, which Debian 12 has, crashes when a
+--- state is closed in the round in which a handle was, as the group's is when `disconnected` is called.
+function module.stop() end
+
+return module

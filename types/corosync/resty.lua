@@ -1,0 +1,106 @@
+---@meta corosync.resty
+-- Written by `make types` from the doc comments.
+
+--- Groups in OpenResty, or nginx with its Lua module and lua-resty-core. Each worker process is a member of its own.
+---
+--- Handlers run one after another in a light thread, so they may use cosockets, `ngx.sleep`, shared dictionaries and
+--- whatever else timers may:
+---
+---    init_worker_by_lua_block {
+---      local corosync_resty = require "corosync.resty"
+---      news = assert(corosync_resty.group("news", {
+---        message_received = function(address, message) ngx.shared.news:set(tostring(address), message) end,
+---      }))
+---    }
+---
+--- and from any request `news:send_message "hello"`. A group has the methods of `corosync.group`; here is what
+--- differs.
+---
+--- No worker waits for Corosync but in short calls on this machine: opening a connection takes 15 ms, and leaving waits
+--- while Corosync stands still or its membership changes. There is no polling either: one helper thread per worker waits
+--- for the connections of its groups and wakes their light threads. While a handler runs, later events wait at Corosync,
+--- in its memory: long work belongs in a timer or a light thread of its own.
+---
+--- A group connects by itself, and again by itself after Corosync has gone: `disconnected(reason)` is called as soon as
+--- it has no connection, once, and `config_change` with oneself in `joined` when it has joined (again). What was sent in
+--- between was missed. A new worker, after a reload or a crash, is a new member and hears the same `config_change`.
+---
+--- A worker that exits gracefully (`nginx -s quit`, `nginx -s reload`) leaves its groups at once. For a fast exit
+--- (`nginx -s stop`) call `corosync_resty.leave()` in `exit_worker_by_lua_block`, else the others see "procdown".
+---
+--- Handlers must not call `ngx.exit`: it ends the light thread that calls them.
+---@class corosync.resty
+local module = {}
+
+---@class corosync.resty.Group: corosync.group.Group
+local Group = {}
+
+--- Joins: in the background, and again whenever the connection is lost. A new group is active already.
+---@return boolean|nil # true
+---@return string|nil # why it failed
+---@return string|nil # "no_resources" when nginx has no timer left
+function Group:activate() end
+
+--- Leaves, in the background: complete when `config_change` lists oneself in `left`.
+---@return boolean # true
+function Group:deactivate() end
+
+--- Whether the group is a member, or tries to be.
+---@return boolean
+function Group:is_active() end
+
+--- Lets the calling light thread wait until something holds; it is looked at after each event of the group.
+--- Not for use in this group's own handlers.
+---@param predicate fun():any
+---@param seconds? number the longest to wait; the field `timeout` when absent
+---@param what? string is waited for, for the message
+---@return boolean|nil # true
+---@return string|nil # why it failed
+---@return string|nil # "timeout", "dispatching", "wrong_phase" where light threads cannot wait
+function Group:wait_for(predicate, seconds, what) end
+
+--- Sends a message to all members, oneself included. Waits, without holding up the worker, until the group has
+--- joined, and while Corosync cannot take more, at most `timeout` seconds each. It does not wait while Corosync is away.
+--- In a phase where nothing can wait (`log_by_lua`, for instance) it answers at once.
+---@param message string|string[] up to 1047552 bytes, or an array of at most 63 strings, sent as one message
+---@param guarantee? string "agreed" or "fifo" (default: "agreed")
+---@return boolean|nil # true: Corosync has taken it
+---@return string|nil # why it failed
+---@return string|nil # "not_connected", "not_joined" (the group is not active, or the worker is exiting), "timeout" (nothing was sent), "try_again" and "wrong_phase" where nothing can wait, "too_big", "too_many"; raises for anything but strings
+function Group:send_message(message, guarantee) end
+
+--- This worker's address as members see it.
+---@return corosync.cpg.address|nil
+---@return string|nil # why it failed
+---@return string|nil # "not_connected" before the first connection
+function Group:address() end
+
+--- The group's members, as for `corosync.group`: once joined, those that `config_change` was last called with.
+---@return corosync.cpg.address[]|nil # empty when nobody is in the group
+---@return string|nil # why it failed
+---@return string|nil # "not_connected"
+function Group:members() end
+
+--- The group's settled view, as for `corosync.group`.
+---@return corosync.group.view|nil
+---@return string|nil # why it failed
+---@return string|nil # "try_again", "not_joined", "not_connected"
+function Group:view() end
+
+---@class corosync.resty.group.options
+---@field directory? string where the socket to the helper thread is made for a moment (default: "/tmp")
+---@field poll? number seconds, to look for events so often instead of using a helper thread. Without threads it is 0.01.
+
+--- Makes this worker a member of a group: call it in `init_worker_by_lua`. The join is made in the background.
+---@param name string 1 to 128 bytes, any bytes
+---@param handlers_or_class corosync.group.new.handlers_or_class|table as for `corosync.group`
+---@param options? corosync.resty.group.options
+---@return corosync.resty.Group|nil
+---@return string|nil # why it failed
+---@return string|nil # "wrong_phase" in `init_by_lua`, whose master process has no workers yet; "exist" when this worker has a group of that name; "no_resources". Raises for wrong arguments.
+function module.group(name, handlers_or_class, options) end
+
+--- Leaves all groups of this worker, at once and for good: for `exit_worker_by_lua_block`.
+function module.leave() end
+
+return module

@@ -1,0 +1,128 @@
+---@meta corosync.service
+-- Written by `make types` from the doc comments.
+
+--- Connections to the configuration map, to quorum, votequorum and cfg that come back: when Corosync goes and is there
+--- again, they are opened anew, and track what they tracked.
+---
+---    local service = require "corosync.service"
+---    local map = assert(service.cmap("icmap", { connected = function() print "values may have changed" end }))
+---    map:track("shop.", function(event, key, new) print(event, key, new) end)
+---    corosync.loop.add(map)
+---
+--- A service has the methods of the handle that it stands for, see `corosync.cmap`, `corosync.quorum`,
+--- `corosync.votequorum` and `corosync.cfg`. While Corosync is away they answer nil, message, "not_connected" at once;
+--- as soon as it is back they work, also before the loop has noticed either.
+--- Opening one needs a Corosync that runs. It is in a loop, or somebody calls `dispatch` when `fd` is readable.
+---@class corosync.service
+local module = {}
+
+--- The handlers that every service may have.
+---@class corosync.service.handlers
+---@field disconnected fun(reason:string)|nil called when Corosync has gone
+---@field connected fun()|nil called when it is connected again
+
+---@class corosync.service.Service
+local Service = {}
+
+--- Calls the handlers of the events that wait, and reconnects when it is time to. Loops call it.
+---@param budget? integer the most events to handle (default: 1000)
+---@return integer|nil # how many were handled
+---@return boolean|string # whether more wait; or why it failed
+---@return string|nil # "closed", "dispatching", "wrong_process", "no_stack"
+function Service:dispatch(budget) end
+
+--- Takes the oldest event that waits, as the handle's `receive` does, and reconnects when it is time to. That a
+--- connection is lost, or there again, its handlers are told. Instead of `dispatch`.
+---@return string|nil # nothing when no event waits; or the event's name
+---@return any ... the values that the event's handler would be called with; or why it failed
+---@return string|nil # as for dispatch
+function Service:receive() end
+
+--- Ends the running dispatch after the handler that calls this; without one it does nothing.
+function Service:stop() end
+
+--- The descriptor to wait for: the same as long as the service is open.
+---@return integer|nil
+---@return string|nil # why it failed
+---@return string|nil # "closed"
+function Service:fd() end
+
+--- Waits until dispatch may have something to do.
+---@param seconds? number the longest to wait; without it, for ever
+---@return boolean|nil # whether it may
+---@return string|nil # why it failed
+---@return string|nil # "closed"
+function Service:wait(seconds) end
+
+--- The descriptor for controllers of [cqueues](https://github.com/wahern/cqueues), as of `corosync.handle`.
+---@return integer # the descriptor; -1, which cqueues ignores, when it is closed
+function Service:pollfd() end
+
+--- What to wait for on the descriptor, for cqueues.
+---@return string # "r": until it is readable
+function Service:events() end
+
+--- How long to wait for the descriptor, for cqueues.
+---@return integer|nil # 0 seconds when there is something to do that the descriptor does not show; else nil, for ever
+function Service:timeout() end
+
+--- Whether there is a connection now.
+---@return boolean
+function Service:is_connected() end
+
+--- Ends it for good, and takes it out of its loop.
+---@return boolean # true
+function Service:close() end
+
+---@class corosync.service.Tracker
+local Tracker = {}
+
+--- Ends it, also while Corosync is away.
+---@return boolean|nil # true
+---@return string|nil # why it failed
+---@return string|nil # as the map's tracker
+function Tracker:cancel() end
+
+--- Tracks: of the map a key, as its handle's method does, and answers a tracker; of the others what they tell.
+---@param ... any as for the handle
+---@return corosync.service.Tracker|boolean|nil
+---@return string|nil # why it failed
+---@return string|nil # as the handle's
+function Service:track(...) end
+
+--- Ends what `track` began.
+---@return boolean|nil # true
+---@return string|nil # why it failed
+---@return string|nil
+function Service:untrack() end
+
+--- The configuration map.
+---@param map? string as for `cmap.open` (default: "icmap")
+---@param given? corosync.cmap.open.handlers|corosync.service.handlers those of `cmap.open` as well. When it is connected again values may have changed, and the trackers tell only of what changes from then on
+---@return corosync.service.Service|corosync.cmap.map|nil
+---@return string|nil # why it failed
+---@return string|nil # as `cmap.open`
+function module.cmap(map, given) end
+
+--- Quorum, whose handlers are told the present state when the connection comes back.
+---@param handlers? corosync.quorum.open.handlers|corosync.service.handlers those of `quorum.open` as well
+---@return corosync.service.Service|corosync.quorum.handle|nil
+---@return string|nil # why it failed
+---@return string|nil # as `quorum.open`
+function module.quorum(handlers) end
+
+--- Votequorum, likewise.
+---@param handlers? corosync.votequorum.open.handlers|corosync.service.handlers those of `votequorum.open` as well
+---@return corosync.service.Service|corosync.votequorum.handle|nil
+---@return string|nil # why it failed
+---@return string|nil # as `votequorum.open`
+function module.votequorum(handlers) end
+
+--- Cfg, likewise.
+---@param handlers? corosync.cfg.open.handlers|corosync.service.handlers those of `cfg.open` as well
+---@return corosync.service.Service|corosync.cfg.handle|nil
+---@return string|nil # why it failed
+---@return string|nil # as `cfg.open`
+function module.cfg(handlers) end
+
+return module

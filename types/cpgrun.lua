@@ -1,0 +1,63 @@
+---@meta cpgrun
+-- Written by `make types` from the doc comments.
+
+--- Called when the membership has changed.
+---@param members corosync.cpg.address[]
+---@param left corosync.cpg.address[]
+---@param joined corosync.cpg.address[]
+function config_change(members, left, joined) end
+
+--- Called when a member, perhaps this one, has sent a message.
+---@param address corosync.cpg.address
+---@param message string
+function message_received(address, message) end
+
+--- Called when members, ring and quorum agree again.
+---@param view corosync.group.view
+function view_change(view) end
+
+--- Called when totem's membership has changed.
+---@param ring corosync.cpg.ring
+---@param nodes integer[] ids
+function ring_change(ring, nodes) end
+
+--- Called when the quorum, or the nodes that it counts, have changed.
+---@param quorate boolean|nil nil where Corosync has no quorum provider
+---@param members integer[] node ids
+function quorum_change(quorate, members) end
+
+--- Called once the script has joined its group.
+function started() end
+
+--- Called before the script leaves its group at its end.
+function stopping() end
+
+--- Called when Corosync has gone. The group, `cmap` and `quorum` come back by themselves.
+---@param reason string
+function disconnected(reason) end
+
+--- Called when handlers lag.
+---@param seconds number for how long
+---@param events integer how many wait
+---@param bytes integer how many wait
+function lagged(seconds, events, bytes) end
+
+--- The script's group.
+---@type corosync.group.Group
+group = nil
+
+--- The name of the group, where a script sets it; else that of the script's file.
+---@type string|nil
+group_name = nil
+
+--- The connection to the configuration map.
+---@type corosync.service.Service|corosync.cmap.map
+cmap = nil
+
+--- The connection to quorum.
+---@type corosync.service.Service|corosync.quorum.handle
+quorum = nil
+
+--- The script's arguments.
+---@type string[]
+arg = nil
