@@ -20,7 +20,8 @@ end
 
 local passed, failed = 0, 0
 local noise = {}
-local cluster = assert(lab.start(1))
+local function print_log(_, _, line) io.stdout:write(line, "\n") end
+local cluster = assert(lab.start { nodes = 1, output = os.getenv "DAEMON_LOG" and print_log or nil })
 local busted = assert(cluster:run(1, command, {
   output = function(line, stream)
     local p, f = line:match "^(%d+) passed, (%d+) failed$"
