@@ -272,6 +272,20 @@ describe("a group", function()
     for i = 1, 3000 do assert.equal(tostring(i), received[i + 1]) end
   end)
 
+  it("fails with backlog while too much of what was sent is not handled, and goes on when it is", function()
+    local handled, sent, ok, why, code = 0, 0
+    local group = joined { reader = { limit = 100000 }, message_received = function() handled = handled + 1 end }
+    repeat
+      ok, why, code = group:send_message(("x"):rep(1000))
+      sent = ok and sent + 1 or sent
+    until not ok
+    assert.matches("wait to be handled: handle events", refused("backlog", ok, why, code))
+    assert.is_true(sent >= 20 and sent <= 25, sent)
+    assert.equal(0, handled)
+    assert(eventually(function() return handled == sent end))
+    assert(group:send_message "again")
+  end)
+
   it("waits for no room with its timeout at 0", function()
     local handled, sent = 0, 0
     local group = joined { message_received = function() handled = handled + 1 end }

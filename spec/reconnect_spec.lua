@@ -2,6 +2,7 @@
 local core = require "corosync.core"
 local corosync = require "corosync"
 local groups = require "spec.support.groups"
+local handles = require "spec.support.handles"
 local process = require "spec_process"
 local service = require "corosync.service"
 local uv = require "luv"
@@ -277,11 +278,7 @@ describe("a group whose connection is lost", function()
       reader = { after = 0, limit = 10000 },
       disconnected = function(reason) table.insert(reasons, reason) end,
     }
-    local deadline = os.time() + 20
-    repeat
-      local _, _, code = group._handle:send(("x"):rep(1000))
-      assert(os.time() < deadline)
-    until code == "not_joined"
+    handles.flood(group.name, 100, 1000)
     assert(groups.eventually(function() return #reasons > 0 end))
     assert.matches("its handlers lag", reasons[1])
     assert.equal("idle", groups.state(group))
@@ -295,11 +292,14 @@ describe("a group whose connection is lost", function()
     group = groups.joined {
       reader = { after = 0, limit = 100000 },
       message_received = function(_, message)
-        while message == "go" and #answers == 0 do
-          local ok, why, code = group:send_message(("x"):rep(1000))
-          answers = ok and {} or { why, code }
-        end
         if message == "go" then
+          handles.flood(group.name, 200, 1000)
+          local deadline = os.time() + 20
+          repeat
+            local ok, why, code = group:send_message "x"
+            answers = ok and {} or { why, code }
+            assert(os.time() < deadline, why)
+          until code == "not_joined"
           answers.left = group:deactivate()
         end
       end,

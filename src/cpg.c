@@ -239,20 +239,20 @@ without it they go to stderr
 a message is not atomic: members that join meanwhile may miss one delivered in their own configuration, a change of the
 configuration makes the send answer "interrupt" (nothing was delivered, and nobody but you sends it again), and the
 send blocks for up to 1 s a piece while Corosync's queue is full.
-@tparam[opt=256] integer handlers.window the most of the handle's own messages that may be on their way: beyond it, send
-answers "try_again" until some have come back, which they do when `dispatch`, `receive` or `fetch` take them from the
-daemon. Of a daemon that is stopped, libcpg fills the queue and then, in the 279th send, spins.
+@tparam[opt=256] integer handlers.window the most of the handle's own messages that may be on their way, and of their bytes
+as many as may wait (see `reader`): beyond it, send returns "try_again" until some have come back, which they do when
+`dispatch`, `receive` or `fetch` take them from the daemon. Of a daemon that is stopped, libcpg fills the queue and then, in the 279th send, spins.
 @tparam[opt=false] boolean|table handlers.reader true or a table for a thread that stands by: what nobody takes from the
 daemon swells it without bound, so when events have waited there for `after` seconds (0.02) the thread takes them. They
 are kept for the next dispatch, up to `limit` bytes (64 MiB). At the limit the handle leaves its group and later events
 are dropped; dispatch answers "overflow" after what was kept. With `full = "stop"` the thread only stops taking; the
-default is "leave". A handler that sends takes what it waits for, and that counts, too: one that sends more than the
-limit in one call meets it.
-@tparam[opt] fun(seconds:number,events:integer,bytes:integer) handlers.lagged called before the first event that the reader
-took: for
-how long it took, about, and what has waited
-@tparam[opt] integer handlers.daemon_user the number of the user that the daemon must run as, else open answers "access";
-root
+default is "leave". Of the handle's own messages at most a quarter of the limit (of 64 MiB without a reader) may wait to be
+handled: beyond it, send returns "backlog" until some have been, so that no sender fills its own queue. What others send is
+not counted there, nor is a message that is the only one.
+@tparam[opt] fun(seconds:number,events:integer,bytes:integer) handlers.lagged called before the next event, when events have waited to
+be handled for `after` seconds, and again each time after twice as long: how long the oldest has waited, about, and what
+waits in all; and each time that the reader took some
+@tparam[opt] integer handlers.daemon_user the number of the user that the daemon must run as, else open answers "access"; root
 and this process's own are trusted when it is absent. Corosync's sockets can be taken by any program while it is down.
 @tparam[opt] handle handlers.previous an earlier handle, closed or not, whose addresses this one goes on using: the same
 member is then the same table in both

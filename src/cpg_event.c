@@ -34,15 +34,24 @@ static event *append(uint64_t kind, size_t payload)
 	return c->was_told_left ? NULL : intake_append(kind, payload);
 }
 
+size_t cpg_event_message_size(size_t length)
+{
+	return queue_event_size(PAYLOAD(message_event) + length);
+}
+
 void cpg_event_message(
 	cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length)
 {
-	handle *h = intake_handle();
-	message_event *ev = (message_event *)append(KIND_MESSAGE, PAYLOAD(message_event) + length);
+	cpg *c = (cpg *)intake_handle();
+	bool is_own = node == c->node && pid == (uint32_t)c->handle.owner;
+	message_event *ev =
+		(message_event *)append(is_own ? KIND_OWN_MESSAGE : KIND_MESSAGE, PAYLOAD(message_event) + length);
 
 	(void)id;
 	(void)group;
-	cpg_send_came_back(h, node, pid);
+	if (is_own) {
+		cpg_send_came_back(c, cpg_event_message_size(length), ev != NULL);
+	}
 	if (ev == NULL) {
 		return;
 	}
@@ -154,7 +163,7 @@ static int push_ring(lua_State *L, handle *h, const event *ev, int values)
 
 void cpg_event_lag(handle *h, double seconds, size_t events, size_t bytes)
 {
-	lag_event *ev = (lag_event *)queue_append(&h->queue, KIND_LAG, PAYLOAD(lag_event));
+	lag_event *ev = (lag_event *)queue_prepend(&h->queue, KIND_LAG, PAYLOAD(lag_event));
 
 	if (ev != NULL) {
 		ev->seconds = seconds;
@@ -177,6 +186,7 @@ static int push_lag(lua_State *L, handle *h, const event *ev, int values)
 
 const event_kind cpg_event_kinds[] = {
 	[KIND_MESSAGE] = {.handler = "message_received", .name = "message", .push = push_message},
+	[KIND_OWN_MESSAGE] = {.handler = "message_received", .name = "message", .push = push_message, .is_own = true},
 	[KIND_CONFIG] = {.handler = "config_change", .name = "config", .push = cpg_change_push},
 	[KIND_RING] = {.handler = "ring_change", .name = "ring", .push = push_ring},
 	[KIND_LAG] = {.handler = "lagged", .name = "lagged", .push = push_lag},

@@ -18,8 +18,9 @@ typedef struct cpg {
 	uint64_t changes;   /* and how many changes of its members have been queued */
 	bool astray;        /* the members are not known any more: no later event is good */
 	uint32_t node, limit;
-	uint32_t window;       /* the most own messages that may be on their way, */
-	atomic_uint in_flight; /* and how many are: sent, and not come back into the queue */
+	uint32_t window;         /* the most own messages that may be on their way, */
+	atomic_size_t in_flight; /* and how many are: sent, and not come back into the queue, */
+	atomic_size_t flying;    /* and how many bytes they will take there */
 	struct cpg_name group;
 } cpg;
 

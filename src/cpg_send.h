@@ -7,8 +7,8 @@
 /* What a window is when none is given, in messages: libcpg spins in the send after the 278th that a stopped daemon has not read. */
 #define CPG_SEND_WINDOW 256
 
-/* For the callback of messages: one of that sender's is about to wait in the queue. */
-void cpg_send_came_back(handle *h, uint32_t node, uint32_t pid);
+/* For the callback of messages: an own one that takes so many bytes there enters the queue, or is dropped. */
+void cpg_send_came_back(cpg *c, size_t size, bool queued);
 
 int cpg_send_method_send(lua_State *L);
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "intake.h"
+#include "clock.h"
+#include "lag.h"
 #include "process.h"
 #include "reader.h"
 #include "stack.h"
@@ -82,6 +84,7 @@ static void fetch_within_limit(handle *h)
 	drained = take_in(h, INTAKE_EVENTS, reader_bound(h));
 	reader_note_waiting(h);
 	reader_unlock(h->reader, drained || reader_has_room(h));
+	lag_note(h, clock_seconds());
 }
 
 /* Queues one event if none is. A piece of a split message is not one yet. True when nothing more waited. */
@@ -107,6 +110,12 @@ static const event_kind *kind_of(const handle *h, const event *ev)
 /* Takes the oldest event off the queue, once its values are all made. */
 static void take(handle *h)
 {
+	const event *ev = queue_head(&h->queue);
+
+	if (kind_of(h, ev)->is_own) {
+		atomic_fetch_sub_explicit(&h->own, ev->size, memory_order_relaxed);
+	}
+	lag_pass(h);
 	queue_pop(&h->queue);
 	reader_note_waiting(h);
 }
@@ -321,6 +330,7 @@ static int method_dispatch(lua_State *L)
 	if (why != NULL) {
 		return handle_fail(L, h, "dispatch", why);
 	}
+	lag_tell(h);
 	push_dispatch_stack(L);
 	deliver_all(L, &d);
 	if (h->owner != process_id()) {
@@ -363,7 +373,7 @@ static int convert_one(lua_State *L)
 /***
 Takes the oldest event that waits, or nothing, without blocking: for coroutines, whose handlers may yield.
 @function handle:receive
-@treturn[1] string the event's name: of cpg "message", "config" or "ring"; of cmap "change"; of quorum "quorum" or
+@treturn[1] string the event's name: of cpg "message", "config" or "ring", and with a reader "lagged"; of cmap "change"; of quorum "quorum" or
 "nodelist"; of votequorum "quorum", "nodelist" or "expected_votes"; of cfg "shutdown"
 @treturn[1] any ... the values that the event's handler would be called with
 @treturn[2] nil nothing when no event waits
@@ -384,6 +394,10 @@ static int method_receive(lua_State *L)
 	why = undispatchable(h);
 	if (why != NULL) {
 		return handle_fail(L, h, "receive from", why);
+	}
+	/* Without a reader, nobody who receives has asked for it. */
+	if (h->reader != NULL) {
+		lag_tell(h);
 	}
 	drained = fetch_one(h);
 	if (queue_head(&h->queue) == NULL) {

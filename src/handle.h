@@ -8,6 +8,7 @@
 #ifndef COROSYNC_LUA_HANDLE_H
 #define COROSYNC_LUA_HANDLE_H
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include <corosync/corotypes.h>
@@ -17,6 +18,13 @@
 #include "failure.h"
 #include "peer.h"
 #include "queue.h"
+
+/* How long what is queued has waited, see lag.h. */
+typedef struct handle_lag {
+	double since; /* the oldest event has waited at least since then */
+	double next;  /* the wait in seconds that is told next */
+	size_t left;  /* events until that says nothing any more; 0 when nothing waits */
+} handle_lag;
 
 typedef struct handle handle;
 typedef struct reader reader;
@@ -32,6 +40,7 @@ typedef struct event_kind {
 	int (*push)(lua_State *L, handle *h, const event *ev, int values);
 	/* NULL, or what is done with the handler's one result, on top of the stack. [-0, +0, e] */
 	void (*answered)(lua_State *L, handle *h);
+	bool is_own; /* a message of the handle's own: counts for what it may send */
 } event_kind;
 
 /* Nobody waits for the event any more. */
@@ -84,8 +93,10 @@ struct handle {
 	queue queue;           /* of the thread that runs Lua, and what that one takes from */
 	queue *sink;           /* where callbacks append: the same, or the reader's; NULL: nowhere */
 	const failure *missed; /* why a callback could not append */
-	reader *reader;        /* NULL when nobody stands by */
-	watchdog *watchdog;    /* NULL when nobody watches */
+	atomic_size_t own;     /* bytes of own messages that wait to be handled, in whichever queue */
+	handle_lag lag;
+	reader *reader;     /* NULL when nobody stands by */
+	watchdog *watchdog; /* NULL when nobody watches */
 };
 
 /* Upvalues of all methods of handles; the first is the class's metatable. */

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #define FIRST_CAPACITY ((size_t)4096)
-#define ALIGNMENT ((size_t)8)
 
 static bool grow(queue *q, size_t needed)
 {
@@ -43,24 +42,45 @@ static bool make_room(queue *q, size_t size)
 	return size <= SIZE_MAX - q->tail && grow(q, q->tail + size);
 }
 
+/* An event of that size in the room at `offset`. */
+static event *put(queue *q, size_t offset, uint64_t kind, size_t size)
+{
+	event *new = (event *)(void *)(q->data + offset);
+
+	new->size = size;
+	new->kind = kind;
+	q->count++;
+	return new;
+}
+
 event *queue_append(queue *q, uint64_t kind, size_t payload)
 {
 	size_t size;
-	event *appended;
 
 	if (payload > SIZE_MAX / 2) {
 		return NULL;
 	}
-	size = (sizeof(event) + payload + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+	size = queue_event_size(payload);
 	if (!make_room(q, size)) {
 		return NULL;
 	}
-	appended = (event *)(void *)(q->data + q->tail);
-	appended->size = size;
-	appended->kind = kind;
 	q->tail += size;
-	q->count++;
-	return appended;
+	return put(q, q->tail - size, kind, size);
+}
+
+event *queue_prepend(queue *q, uint64_t kind, size_t payload)
+{
+	size_t size = queue_event_size(payload);
+
+	if (q->head >= size) {
+		q->head -= size;
+	} else if (make_room(q, size)) {
+		memmove(q->data + q->head + size, q->data + q->head, queue_length(q));
+		q->tail += size;
+	} else {
+		return NULL;
+	}
+	return put(q, q->head, kind, size);
 }
 
 void queue_pop(queue *q)

@@ -27,6 +27,15 @@ typedef struct queue {
  */
 event *queue_append(queue *q, uint64_t kind, size_t payload);
 
+/* The same before the oldest event. */
+event *queue_prepend(queue *q, uint64_t kind, size_t payload);
+
+/* The bytes that an event takes, header included. */
+static inline size_t queue_event_size(size_t payload)
+{
+	return (sizeof(event) + payload + 7) / 8 * 8;
+}
+
 /* The bytes that wait. */
 static inline size_t queue_length(const queue *q)
 {

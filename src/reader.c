@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "intake.h"
+#include "lag.h"
 #include "object.h"
 #include "tables.h"
 #include "thread.h"
@@ -30,6 +31,9 @@
 /* How often it looks for the other thread before it takes over, but at most once a millisecond. */
 #define LOOKS 4
 #define SHORTEST_STEP 0.001
+
+/* The part of the limit that a handle's own messages may take. */
+#define OWN_PART 4
 
 static const failure failure_overflow = {"overflow",
 	"its handlers lag, and what waited for them has reached the reader's limit, so it has left the group: handle "
@@ -341,6 +345,7 @@ static void exchange_queues(handle *h, reader *r)
 	r->queue = emptied;
 	r->told = r->limit_told = false;
 	reader_note_waiting(h);
+	lag_note(h, r->since);
 	if (r->ended == NULL) {
 		thread_silence(r->bell);
 	}
@@ -413,6 +418,30 @@ void reader_note_waiting(handle *h)
 	if (h->reader != NULL) {
 		atomic_store_explicit(&h->reader->handed, queue_length(&h->queue), memory_order_relaxed);
 	}
+}
+
+void reader_count_waiting(handle *h, size_t *events, size_t *bytes)
+{
+	reader *r = h->reader;
+
+	*events = h->queue.count;
+	*bytes = queue_length(&h->queue);
+	if (r != NULL) {
+		(void)pthread_mutex_lock(&r->lock);
+		*events += r->queue.count;
+		*bytes += queue_length(&r->queue);
+		(void)pthread_mutex_unlock(&r->lock);
+	}
+}
+
+double reader_after(const reader *r)
+{
+	return r == NULL ? READER_AFTER : r->options.after;
+}
+
+size_t reader_own_bound(const reader *r)
+{
+	return (r == NULL ? READER_LIMIT : r->options.limit) / OWN_PART;
 }
 
 bool reader_holds(reader *r)

@@ -13,6 +13,10 @@
 
 #include "handle.h"
 
+/* When nothing else is asked for. */
+#define READER_AFTER 0.02 /* seconds */
+#define READER_LIMIT ((size_t)64 * 1024 * 1024)
+
 typedef struct reader_options {
 	double after; /* seconds that events wait before it takes them */
 	size_t limit; /* bytes that may wait for Lua, in all */
@@ -53,6 +57,15 @@ void reader_lose(reader *r, const failure *why);
 
 /* What waits in the handle's own queue counts for the limit, too: to be called when it has changed. */
 void reader_note_waiting(handle *h);
+
+/* What waits for handlers, in the handle's own queue and in the reader's. */
+void reader_count_waiting(handle *h, size_t *events, size_t *bytes);
+
+/* The seconds that events wait before a reader takes them, also for a handle without one. */
+double reader_after(const reader *r);
+
+/* The most bytes of the handle's own messages that may wait: a part of the limit, so that its sending does not meet it. */
+size_t reader_own_bound(const reader *r);
 
 /* Whether the reader has events for the handle. */
 bool reader_holds(reader *r);

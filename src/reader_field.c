@@ -4,9 +4,6 @@
 
 #include "field.h"
 
-#define AFTER 0.02 /* seconds */
-#define LIMIT ((size_t)64 * 1024 * 1024)
-
 /* Some way above what any handler takes, and far below what a timer cannot count. */
 #define LONGEST_AFTER 3600.0
 
@@ -56,7 +53,7 @@ void reader_field_check(lua_State *L, int index, const char *name)
 
 bool reader_field_get(lua_State *L, int index, reader_options *options)
 {
-	*options = (reader_options){.after = AFTER, .limit = LIMIT};
+	*options = (reader_options){.after = READER_AFTER, .limit = READER_LIMIT};
 	if (!lua_istable(L, index)) {
 		return lua_toboolean(L, index);
 	}

@@ -242,10 +242,16 @@ end
 -- it returns) and while Corosync cannot take more, together at most `timeout` seconds each. True means sent, not
 -- delivered: a node that fails may take the message with it. Its own coming back gives it a place in the order, and is
 -- no acknowledgement either: a member that was cut off can receive a message of its own that no other member ever gets.
+--
+-- What a group has sent and its handlers have not handled waits in memory: no more than a quarter of the reader's limit
+-- (of 64 MiB without a reader), or a single message. Beyond that, a send of a group in @{corosync.loop} calls handlers
+-- of this group until there is room, for at most `timeout` seconds. Inside a handler of this group, and without a loop,
+-- it fails at once with "backlog": send the rest later, as more of one's own messages are handled.
 -- @tparam string|string[] message up to 1047552 bytes, or an array of at most 63 strings, sent as one message
 -- @tparam[opt="agreed"] string guarantee "agreed" or "fifo"
 -- @treturn boolean true: Corosync has taken it
 -- @error nil, message, code: "not_joined" (the group is not active, or is leaving), "timeout" (nothing was sent),
+-- "backlog" (nothing was sent: what this group has sent waits for its handlers),
 -- "too_big", "too_many", "interrupt" (of a split message nothing was delivered), "not_connected", "dispatching" (inside
 -- one of its handlers, before it has joined), "no_stack", "wrong_process" (in a fork); raises for anything but strings
 function Group:send_message(message, guarantee)
@@ -264,8 +270,8 @@ function Group:send_message(message, guarantee)
   end
   if ok then
     return true
-  elseif code == "try_again" then
-    return patience.try_again(self, "send to", why, "send", message, guarantee)
+  elseif patience.may_help(self, code) then
+    return patience.try_again(self, "send to", why, code, "send", message, guarantee)
   end
   return nil, why, code
 end

@@ -174,6 +174,24 @@ describe("a group in nginx", function()
     assert.same(heard[1], heard[2])
   end)
 
+  it("sends from requests more than may wait for its handlers, which do so meanwhile", function()
+    app = start(1, { SPEC_READER_LIMIT = "4000000" })
+    assert.equal("sent", app:request "8090/overfill?count=6000")
+    local pids = app:children()
+    local heard = sequences(app, "last", { { app, pids[1] }, { app, pids[2] } })
+    assert.equal(6002, #heard[1])
+    assert.same({}, app:find "disconnected")
+  end)
+
+  it("has a handler that sends more than that fail with backlog, and stays a member", function()
+    app = start(1, { SPEC_READER_LIMIT = "4000000" })
+    assert.equal("sent", app:request "8090/send?text=do%20overdo") -- both workers do
+    app:says("^%d+ overdone backlog$", 2)
+    local pids = app:children()
+    sequences(app, "last", { { app, pids[1] }, { app, pids[2] } })
+    assert.same({}, app:find "disconnected")
+  end)
+
   it("rests when nothing happens", function()
     app = start(1)
     local pids, before = app:children(), {}

@@ -1,6 +1,7 @@
 -- What the core's specs share: handles that are closed after each spec, and waiting for their events.
 local assert = require "luassert"
 local cpg = require "corosync.cpg"
+local process = require "spec_process"
 
 local handles = { made = {} }
 
@@ -31,6 +32,24 @@ function handles.join(handle, name)
     end
   until code ~= "try_again" or os.time() > deadline
   return ok, message, code
+end
+
+-- Another process joins the group and sends it so many numbered messages of so many bytes, while this one does nothing.
+function handles.flood(name, count, size)
+  assert.equal(0, process.fork(function()
+    process.expire(30)
+    local came_back, sent = 0, 0
+    local handle = assert(cpg.open { message_received = function() came_back = came_back + 1 end })
+    assert(handles.join(handle, name))
+    while came_back < count do
+      while sent < count and handle:send(("%d "):format(sent + 1) .. ("x"):rep(size)) do
+        sent = sent + 1
+      end
+      handle:wait(1)
+      assert(handle:dispatch())
+    end
+    return true
+  end))
 end
 
 -- Dispatches until the predicate holds; a real daemon on this machine needs no longer than this.

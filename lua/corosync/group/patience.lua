@@ -1,4 +1,5 @@
--- What a group does while Corosync cannot take a call yet: the cluster's membership is changing, or much is on its way.
+-- What a group does while a call cannot be taken yet: the cluster's membership is changing, much is on its way, or what
+-- the group has sent waits for its handlers.
 local core = require "corosync.binding"
 local failure = require "corosync.failure"
 local pollable = require "corosync.group.pollable"
@@ -24,6 +25,22 @@ local function pause(group, seconds)
   return queued, message, code
 end
 
+-- Lets handlers take something of what waits for them. Nil, message, code when that fails; nil alone inside one of the
+-- group's handlers.
+local function make_room(group, seconds)
+  if group._loop.make_room then
+    return group._loop.make_room(group, seconds)
+  end
+  group._loop.wake(group) -- for what is taken over here, and not handled
+  local handled, message, code = group:dispatch(1)
+  if not handled and code == "dispatching" then
+    return nil
+  end
+  return handled, message, code
+end
+
+local WAITING = { backlog = make_room, try_again = pause }
+
 -- What could not be done is said once, though the connection said it too.
 local function time_out(group, what, message)
   local attempt = ("cannot %s group %s: "):format(what, quoted(group.name))
@@ -31,22 +48,35 @@ local function time_out(group, what, message)
   return failure(what, group, ("after %g s: %s"):format(group.timeout, why), "timeout")
 end
 
--- Calls a method of the handle again until it answers something else than "try_again", for at most `timeout` seconds.
-function patience.try_again(group, what, message, method, ...)
+local function ended_meanwhile(group, what)
+  if group._retry or group._lost or group._ended_by then
+    return failure(what, group, "the connection was lost meanwhile", "not_connected")
+  end
+  return failure(what, group, "a handler has left the group meanwhile", "not_joined")
+end
+
+-- Whether `try_again` may help. Without a loop, only `dispatch` calls handlers.
+function patience.may_help(group, code)
+  return code == "try_again" or code == "backlog" and group._loop
+end
+
+-- Calls a method of the handle again until it returns something else than "try_again" or "backlog", for at most
+-- `timeout` seconds. The code is the one that it has returned before, with the message.
+function patience.try_again(group, what, message, code, method, ...)
   local deadline, wait, handle = now() + group.timeout, FIRST_PAUSE, group._handle
-  local ok, code = nil, "try_again"
-  while code == "try_again" do
+  local ok
+  while patience.may_help(group, code) do
     local left = deadline - now()
     if left <= 0 or left ~= left then
       return time_out(group, what, message)
     end
-    local waited, why, failed = pause(group, math.min(wait, left))
+    local waited, why, failed = WAITING[code](group, code == "backlog" and left or math.min(wait, left))
     if waited == nil then
       return nil, why or message, failed or code
     elseif group._handle ~= handle then
-      return failure(what, group, "the connection was lost meanwhile", "not_connected")
+      return ended_meanwhile(group, what)
     end
-    wait = math.min(2 * wait, LONGEST_PAUSE)
+    wait = code == "backlog" and wait or math.min(2 * wait, LONGEST_PAUSE)
     ok, message, code = handle[method](handle, ...)
   end
   if ok then
@@ -59,8 +89,8 @@ end
 function patience.persist(group, what, method, ...)
   local handle = group._handle
   local ok, message, code = handle[method](handle, ...)
-  if code == "try_again" then
-    return patience.try_again(group, what, message, method, ...)
+  if patience.may_help(group, code) then
+    return patience.try_again(group, what, message, code, method, ...)
   end
   return ok, message, code
 end

@@ -46,6 +46,15 @@ function light.pause(group, seconds)
   return queued, message, code
 end
 
+-- The group's light thread handles meanwhile, unless it is the one that sends: then nobody does.
+function light.make_room(group, seconds)
+  if group._thread == coroutine.running() or not waiting.is_allowed() then
+    return nil
+  end
+  waiting.nudge(group)
+  return waiting.until_true(group, function() return true end, now() + seconds)
+end
+
 function light.watch()
   return true
 end

@@ -49,12 +49,25 @@ local act = {
   end,
 }
 
+-- Until that is refused.
+function act.overdo()
+  local ok, _, code
+  repeat
+    ok, _, code = app.group:send_message(("x"):rep(10000))
+  until not ok
+  tell("overdone", code)
+end
+
+local limit = tonumber(os.getenv "SPEC_READER_LIMIT")
+
 local handlers = {
+  reader = limit and { limit = limit } or nil,
   message_received = function(address, message)
     count_light_threads()
     for kind in (os.getenv "SPEC_HANDLERS" or ""):gmatch "%a+" do act[kind]() end
     local what = message:match "^do (%a+)$"
     if what then act[what]() end
+    if message == "nap " .. tostring(app.group:address()) then ngx.sleep(2) end
     tell("message", tostring(address), (message:gsub(" +$", "")))
   end,
   config_change = function(members, left, joined)
@@ -91,6 +104,17 @@ end
 function commands.send(args)
   for i = 1, tonumber(args.count or 1) do
     local ok, message, code = app.group:send_message(args.text .. (args.count and i or ""))
+    if not ok then return ngx.say(code, ": ", message) end
+  end
+  ngx.say "sent"
+end
+
+-- More than may wait for handlers, while this worker's one does not return.
+function commands.overfill(args)
+  app.group.timeout = 60
+  assert(app.group:send_message("nap " .. tostring(app.group:address())))
+  for _ = 1, tonumber(args.count) do
+    local ok, message, code = app.group:send_message((" "):rep(1000))
     if not ok then return ngx.say(code, ": ", message) end
   end
   ngx.say "sent"
