@@ -295,7 +295,7 @@ static void deliver_all(lua_State *L, delivery *d)
 		lua_pushvalue(L, AT_VALUES);
 		lua_pushvalue(L, AT_HANDLERS);
 		status = lua_pcall(L, 3, 0, AT_TRACEBACK);
-		if (status != 0 && d->handled == before) {
+		if (status != 0 && (d->handled == before || h->busy == HANDLE_CONVERTING)) {
 			/* Not a handler's error but Lua's, of memory or stack: the event stays queued, and the caller learns of it. */
 			end_delivery(h, false);
 			(void)lua_error(L);

@@ -2,6 +2,7 @@
 -- processes share it (`require "luv"`).
 -- @module corosync.loop
 
+local backoff = require "corosync.backoff"
 local caller = require "corosync.caller"
 local core = require "corosync.binding"
 local handlers = require "corosync.handlers"
@@ -9,8 +10,8 @@ local uv = require "luv"
 
 local loop = {}
 
+local NO_MEMORY = "not enough memory" -- as Lua says it
 local BUDGET = 128 -- events handled before other users of the loop get their turn
-local PAUSE = 10 -- milliseconds
 -- By object: its poll handle; its idle handle when events wait that the descriptor does not show; a timer after errors.
 local watched = {}
 local unreferenced = setmetatable({}, { __mode = "k" }) -- objects that do not keep `run` from ending
@@ -25,20 +26,52 @@ local function stop_idle(entry)
   end
 end
 
-local turn
+local function watch_descriptor(entry)
+  entry.poll:start("r", entry.turn)
+end
 
 -- Comes back in the next round, which then does not block.
-local function come_back(object, entry)
+local function come_back(entry)
   entry.idle = entry.idle or uv.new_idle()
-  entry.idle:start(function() turn(object, entry) end)
+  entry.idle:start(entry.turn)
 end
 
--- After an error that is not a handler's, which may be there again at once.
-local function come_back_later(object, entry)
+-- After an error that is not a handler's, which may be there again at once: the descriptor stays readable. Nothing is
+-- made for it here, where memory may be what is missing.
+local function come_back_later(entry)
+  entry.failed = (entry.failed or 0) + 1
+  entry.since = entry.since or core.now()
+  entry.timer:start(math.ceil(1000 * backoff.seconds(entry.failed - 1, uv.os_getpid())), 0, entry.turn)
+  entry.poll:stop()
   stop_idle(entry)
-  entry.timer = entry.timer or uv.new_timer()
-  entry.timer:start(PAUSE, 0, function() turn(object, entry) end)
 end
+
+-- Tells what keeps an object's events from being handled; once, for as long as it is the same.
+local function tell(object, entry, problem)
+  if problem == entry.told then
+    return
+  end
+  entry.told = problem
+  if problem == NO_MEMORY and entry.is_group then
+    handlers.report(object, "cannot handle events: this process has not enough memory; trying again, with pauses")
+  else
+    error(problem, 0)
+  end
+end
+
+local function recover(object, entry)
+  local seconds = core.now() - entry.since
+  entry.failed, entry.since, entry.told = nil, nil, nil
+  entry.timer:stop()
+  watch_descriptor(entry)
+  if loop.recovered then
+    loop.recovered(object, seconds)
+  end
+end
+
+-- For a host that wants to know that an object's events are handled again, so many seconds after a first error that was
+-- not a handler's.
+loop.recovered = nil
 
 local function to_stderr(message)
   core.complain("corosync: " .. message)
@@ -53,7 +86,7 @@ local function follow_up(object, entry, handled, more, code)
       entry.disconnected(more)
     end
   elseif more then
-    come_back(object, entry)
+    come_back(entry)
   elseif not entry.is_group and not object:fd() then
     loop.remove(object) -- closed by its handler; a group removes itself
   else
@@ -67,9 +100,9 @@ local function budget_of(object)
   return handlers.guard and type(object) == "userdata" and 1 or BUDGET
 end
 
-function turn(object, entry)
+local function turn(object, entry)
   if stopping then
-    come_back(object, entry) -- in the next run
+    come_back(entry) -- in the next run
     return
   end
   local outer = dispatching
@@ -79,10 +112,13 @@ function turn(object, entry)
   if not ok then
     -- Of memory, or of a finalizer: events that were fetched do not show on the descriptor.
     if watched[object] == entry then
-      come_back_later(object, entry)
+      come_back_later(entry)
     end
-    error(handled, 0)
+    tell(object, entry, handled)
   elseif watched[object] == entry then
+    if entry.failed then
+      recover(object, entry)
+    end
     follow_up(object, entry, handled, more, code)
   end
 end
@@ -134,10 +170,6 @@ function loop.add(object, disconnected)
   return loop.watch(object)
 end
 
-local function watch_descriptor(object, entry)
-  entry.poll:start("r", function() turn(object, entry) end)
-end
-
 -- Also called by a group when it becomes active.
 function loop.watch(object, disconnected)
   if watched[object] then
@@ -151,13 +183,19 @@ function loop.watch(object, disconnected)
   if not poll then
     return nil, ("cannot watch descriptor %d: %s"):format(fd, problem), "exist"
   end
-  local entry = { poll = poll, disconnected = disconnected or to_stderr, is_group = is_group(object) }
+  local entry = {
+    poll = poll,
+    timer = uv.new_timer(), -- for tries after errors
+    disconnected = disconnected or to_stderr,
+    is_group = is_group(object),
+  }
+  function entry.turn() turn(object, entry) end
   watched[object] = entry
-  watch_descriptor(object, entry)
+  watch_descriptor(entry)
   if unreferenced[object] then
     poll:unref()
   end
-  come_back(object, entry) -- for events that the descriptor does not show, fetched before this
+  come_back(entry) -- for events that the descriptor does not show, fetched before this
   return true
 end
 
@@ -199,7 +237,7 @@ end
 -- Called by a group that has moved events out of the descriptor's sight.
 function loop.wake(object)
   if watched[object] then
-    come_back(object, watched[object])
+    come_back(watched[object])
   end
 end
 
@@ -210,7 +248,7 @@ local function watch_anew()
     local fd, message = object:fd()
     if fd then
       entry.poll:stop()
-      watch_descriptor(object, entry)
+      watch_descriptor(entry)
     else
       closed[object] = message
     end

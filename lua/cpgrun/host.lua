@@ -263,6 +263,10 @@ local function leave(group)
   return 0
 end
 
+function corosync.loop.recovered(object, seconds)
+  log.info("events of %s are handled again, after %.1f s", tostring(object), seconds)
+end
+
 local function run(group, state)
   if not join(group) then
     return 1

@@ -1,0 +1,54 @@
+-- cpgrun while the kernel refuses it memory or descriptors, and when it has them again.
+local core = require "corosync.core"
+local handles = require "spec.support.handles"
+local program = require "spec.support.cpgrun.program"
+local wait = require "corosync.lab.wait"
+
+local complaint, line = program.complaint, program.line
+
+local function count(lines, pattern)
+  local found = 0
+  for _, each in ipairs(lines) do
+    found = found + (each:find(pattern) and 1 or 0)
+  end
+  return found
+end
+
+local function limit(it, what, soft)
+  assert(program.run("prlimit", ("--%s=%s:"):format(what, soft), "--pid", tostring(it.pid)) == 0)
+end
+
+local function size_of(it)
+  local file = assert(io.open(("/proc/%d/status"):format(it.pid)))
+  local kilobytes = file:read("*a"):match "VmSize:%s*(%d+)"
+  file:close()
+  return kilobytes * 1024
+end
+
+describe("a script whose process gets no more memory", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  it("says so once, rests, and goes on when there is some", function()
+    local it = program.start("cpgrun", "--group", "shortage", program.file("keeper.lua", [[
+      local kept = {}
+      function config_change(members) print("members", #members) end
+      function message_received(_, message)
+        kept[#kept + 1] = message
+        print("kept", #kept)
+      end]]))
+    line(it, "^members\t1$")
+    handles.flood("shortage", 1, 900000) -- its stack has grown then
+    line(it, "^kept\t1$")
+    limit(it, "as", ("%d"):format(size_of(it) + 8e6))
+    handles.flood("shortage", 20, 900000)
+    complaint(it, "error: cannot handle events: this process has not enough memory; trying again, with pauses$", 20)
+    local before = core.now()
+    wait.until_true(function() return core.now() - before >= 1 end, 10) -- in which it would say so a thousand times
+    assert.equal(1, count(it.errors, "not enough memory; trying again"))
+    assert.is_true(count(it.errors, "memory") <= 4, table.concat(it.errors, "\n"))
+    limit(it, "as", "unlimited")
+    complaint(it, "info: events of corosync.group 'shortage' .* are handled again, after %d+%.%d s$", 20)
+    line(it, "^kept\t9$")
+  end)
+end)
