@@ -5,16 +5,17 @@ local core = require "corosync.binding"
 local CONNECT = 5000 -- milliseconds
 local FOREVER = 2 ^ 31 - 1 -- milliseconds
 
-local waker, no_waker -- this worker's helper thread, or why there is none
+local waker -- this worker's helper thread
 
 local Bell = {}
 Bell.__index = Bell
 
 local function start_waker()
-  if not waker and not no_waker and core.waker then
-    waker, no_waker = core.waker()
+  local message
+  if not waker and core.waker then
+    waker, message = core.waker()
   end
-  return waker, no_waker or "it was built without threads"
+  return waker, message or "it was built without threads"
 end
 
 -- Waits at most so many seconds until the descriptor is readable, or the bell is rung or silenced. True, or nil,

@@ -120,6 +120,7 @@ function Group:deactivate()
   self._rejoin = false
   if self._state == "reconnecting" then
     life.disconnect(self)
+    life.release(self)
     return true
   elseif not life.is_member(self) then
     return true
@@ -401,6 +402,7 @@ local function derive(base, name, handlers_or_class)
     _rejoin = false,
     _retry = false,
     _stopped = false,
+    _timer = false,
   }, metatable_of(handlers_or_class, base))
 end
 

@@ -12,15 +12,14 @@ local comeback = {}
 
 -- Waits for the next try, on a descriptor that is readable when its time has come.
 local function schedule(group, tries)
-  local timer, message, code = core.gather()
-  if not timer then
+  local ok, message, code = life.prepare_return(group)
+  if not ok then
     return nil, message, code
   end
   local seconds = backoff.seconds(tries, group._address.pid)
-  timer:arm(seconds)
+  group._timer:arm(seconds)
   group._state = "reconnecting"
-  group._retry = { timer = timer, tries = tries, at = now() + seconds }
-  local ok
+  group._retry = { timer = group._timer, tries = tries, at = now() + seconds }
   ok, message, code = life.watch(group)
   if not ok then
     life.disconnect(group)
@@ -49,13 +48,14 @@ function comeback.try(group)
   if joined then
     return
   end
-  local is_news = not EXPECTED[code] and message ~= last.told
+  local cause = code or message -- what lacks descriptors fails here and there
+  local is_news = not EXPECTED[code] and cause ~= last.told
   local ok, problem = schedule(group, last.tries + 1)
   if not ok then
     group:_tell_disconnected(problem)
     return
   end
-  group._retry.told = is_news and message or last.told
+  group._retry.told = is_news and cause or last.told
   if is_news then
     handlers.report(group, message)
   end
@@ -85,6 +85,7 @@ function comeback.lose(group, message, code)
   if wanted then
     group:_stay_wanted(message)
   else
+    life.release(group)
     group:_tell_disconnected(message)
   end
 end

@@ -78,7 +78,7 @@ end
 function life.disconnect(group)
   unwatch(group)
   if group._retry then
-    group._retry.timer:close()
+    group._retry.timer:arm()
     group._retry = false
   end
   if group._gather then
@@ -120,6 +120,25 @@ local function prepare_views(group)
   return group._gather and true, message, code
 end
 
+-- What tells when it is time to reconnect, made before it is needed: descriptors may be missing then. A loop that
+-- brings the group back in its own way needs none. True, or nil, message, code.
+function life.prepare_return(group)
+  if group._timer or group._loop and group._loop.pause then
+    return true
+  end
+  local message, code
+  group._timer, message, code = core.gather()
+  return group._timer and true, message, code
+end
+
+-- The group does not come back by itself.
+function life.release(group)
+  if group._timer then
+    group._timer:close()
+    group._timer = false
+  end
+end
+
 -- Lets whatever waits for the group wait for what is awaited now.
 function life.watch(group)
   local ok, message, code = pollable.follow(group)
@@ -134,6 +153,9 @@ local function try_to_join(group, join)
   group._ended_by = nil
   local handle, message, code = life.connect(group)
   local ok = handle
+  if ok then
+    ok, message, code = life.prepare_return(group)
+  end
   if ok then
     ok, message, code = prepare_views(group)
   end
@@ -168,6 +190,7 @@ function life.join(group)
   if ok then
     return true
   end
+  life.release(group)
   return nil, message, code
 end
 
@@ -199,6 +222,7 @@ function life.leave(group)
     group._state = "leaving"
   elseif code == "not_connected" then
     life.disconnect(group)
+    life.release(group)
   else
     return nil, message, code
   end
@@ -209,6 +233,7 @@ end
 function life.finish_leaving(group)
   life.disconnect(group)
   if not group._rejoin then
+    life.release(group)
     return
   end
   group._rejoin = false

@@ -1,4 +1,5 @@
 -- How a group in nginx waits: its light thread for events, by a bell or by looking again and again, and others for it.
+local backoff = require "corosync.backoff"
 local bells = require "corosync.bell"
 local core = require "corosync.binding"
 local quoted = require "corosync.quoted"
@@ -101,11 +102,15 @@ function waiting.take_down_bell(group)
   end
 end
 
+-- For want of descriptors, perhaps: a bell is tried again, with the pauses of reconnecting; but not without threads.
 local function poll_from_now(group, why)
   waiting.take_down_bell(group)
-  group._poll = POLL
-  ngx.log(ngx.WARN, ("corosync: group %s looks for events every %d ms: %s"):format(quoted(group.name), POLL * 1000,
-    why))
+  if not group._bell_tries then
+    ngx.log(ngx.WARN, ("corosync: group %s looks for events every %d ms: %s"):format(quoted(group.name), POLL * 1000,
+      why))
+  end
+  group._bell_tries = (group._bell_tries or 0) + 1
+  group._bell_at = core.waker and now() + backoff.seconds(group._bell_tries, ngx.worker.pid()) or math.huge
 end
 
 -- True, or nil, message. A bell just hung may have missed a nudge, so there is no waiting yet.
@@ -114,6 +119,10 @@ local function wait_for_bell(group)
     local message
     waiting.take_down_bell(group)
     group._bell, message = bells.hang(group:fd(), group._directory)
+    if group._bell and group._bell_tries then
+      group._bell_tries = nil
+      ngx.log(ngx.WARN, ("corosync: group %s is woken for events again"):format(quoted(group.name)))
+    end
     return group._bell and true, message
   end
   return group._bell:wait(group._leave_by and group._leave_by - now())
@@ -121,8 +130,8 @@ end
 
 -- Waits until an event may be there, or a nudge.
 function waiting.for_event(group)
-  if group._poll then
-    return waiting.nap(group, group._poll)
+  if group._poll or group._bell_tries and now() < group._bell_at then
+    return waiting.nap(group, group._poll or POLL)
   end
   local ok, message = wait_for_bell(group)
   if not ok then

@@ -7,6 +7,7 @@ local now = core.now
 
 local life = {}
 
+local EXPECTED = { not_connected = true, try_again = true }
 local OWN = { "connected", "disconnected" } -- handlers that are not the handle's
 
 local function unwrap(ok, ...)
@@ -154,17 +155,23 @@ function life.come_back(self)
   return ok, message, code
 end
 
--- A try that raises, when memory is refused or by a finalizer, must not be the last.
+-- A try that raises, when memory is refused or by a finalizer, must not be the last. What keeps it away is told once,
+-- if that is not Corosync's absence.
 function life.come_back_in_time(self)
   if now() < self._retry_at then
     return
   end
-  local ok, back = pcall(life.come_back, self)
-  if not ok or not back then
-    schedule_retry(self)
+  local ok, back, message, code = pcall(life.come_back, self)
+  if ok and back then
+    self._told = nil
+    return
   end
-  if not ok then
-    report(self, back)
+  schedule_retry(self)
+  local problem = not ok and back or not EXPECTED[code] and message
+  local cause = ok and code or problem
+  if problem and cause ~= self._told then
+    self._told = cause
+    report(self, problem)
   end
 end
 
