@@ -15,7 +15,7 @@ local handle = {}
 function handle:dispatch(budget) end
 
 --- Takes the oldest event that waits, or nothing, without blocking: for coroutines, whose handlers may yield.
----@return string|nil # nothing when no event waits; or the event's name: of cpg "message", "config" or "ring"; of cmap "change"; of quorum "quorum" or "nodelist"; of votequorum "quorum", "nodelist" or "expected_votes"; of cfg "shutdown"
+---@return string|nil # nothing when no event waits; or the event's name: of cpg "message", "config" or "ring", and with a reader "lagged"; of cmap "change"; of quorum "quorum" or "nodelist"; of votequorum "quorum", "nodelist" or "expected_votes"; of cfg "shutdown"
 ---@return any ... the values that the event's handler would be called with; or why it failed
 ---@return string|nil # as for dispatch
 function handle:receive() end

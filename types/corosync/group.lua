@@ -119,11 +119,16 @@ function Group:wait_for(predicate, seconds, what) end
 --- it returns) and while Corosync cannot take more, together at most `timeout` seconds each. True means sent, not
 --- delivered: a node that fails may take the message with it. Its own coming back gives it a place in the order, and is
 --- no acknowledgement either: a member that was cut off can receive a message of its own that no other member ever gets.
+---
+--- What a group has sent and its handlers have not handled waits in memory: no more than a quarter of the reader's limit
+--- (of 64 MiB without a reader), or a single message. Beyond that, a send of a group in `corosync.loop` calls handlers
+--- of this group until there is room, for at most `timeout` seconds. Inside a handler of this group, and without a loop,
+--- it fails at once with "backlog": send the rest later, as more of one's own messages are handled.
 ---@param message string|string[] up to 1047552 bytes, or an array of at most 63 strings, sent as one message
 ---@param guarantee? string "agreed" or "fifo" (default: "agreed")
 ---@return boolean|nil # true: Corosync has taken it
 ---@return string|nil # why it failed
----@return string|nil # "not_joined" (the group is not active, or is leaving), "timeout" (nothing was sent), "too_big", "too_many", "interrupt" (of a split message nothing was delivered), "not_connected", "dispatching" (inside one of its handlers, before it has joined), "no_stack", "wrong_process" (in a fork); raises for anything but strings
+---@return string|nil # "not_joined" (the group is not active, or is leaving), "timeout" (nothing was sent), "backlog" (nothing was sent: what this group has sent waits for its handlers), "too_big", "too_many", "interrupt" (of a split message nothing was delivered), "not_connected", "dispatching" (inside one of its handlers, before it has joined), "no_stack", "wrong_process" (in a fork); raises for anything but strings
 function Group:send_message(message, guarantee) end
 
 --- This process's address as members see it, whether or not the group is active.

@@ -62,11 +62,13 @@ function Group:wait_for(predicate, seconds, what) end
 --- Sends a message to all members, oneself included. Waits, without holding up the worker, until the group has
 --- joined, and while Corosync cannot take more, at most `timeout` seconds each. It does not wait while Corosync is away.
 --- In a phase where nothing can wait (`log_by_lua`, for instance) it answers at once.
+--- It also waits while what the group has sent and not handled is as much as may wait (see `corosync.group`); inside a
+--- handler of the group it fails at once then.
 ---@param message string|string[] up to 1047552 bytes, or an array of at most 63 strings, sent as one message
 ---@param guarantee? string "agreed" or "fifo" (default: "agreed")
 ---@return boolean|nil # true: Corosync has taken it
 ---@return string|nil # why it failed
----@return string|nil # "not_connected", "not_joined" (the group is not active, or the worker is exiting), "timeout" (nothing was sent), "try_again" and "wrong_phase" where nothing can wait, "too_big", "too_many"; raises for anything but strings
+---@return string|nil # "not_connected", "not_joined" (the group is not active, or the worker is exiting), "timeout" (nothing was sent), "backlog" in a handler; "try_again", "backlog", "wrong_phase" where nothing can wait; "too_big", "too_many"; raises for anything but strings
 function Group:send_message(message, guarantee) end
 
 --- This worker's address as members see it.
