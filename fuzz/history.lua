@@ -70,6 +70,7 @@ end
 local function check_violation(violation)
   assert(names[violation.rule] and not violation.text:find "nil", violation.text)
   assert(type(violation.history) == "string" and violation.line % 1 == 0)
+  assert(violation.line > 0 or violation.text:find "second history", violation.text)
 end
 
 local function check(parsed)

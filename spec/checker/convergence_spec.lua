@@ -2,7 +2,7 @@ local checking = require "spec.support.checking"
 local histories = require "spec.support.histories"
 
 local FIRST, SECOND = histories.FIRST, histories.SECOND
-local changed, finds, passes = checking.changed, checking.finds, checking.passes
+local changed, check, finds, passes = checking.changed, checking.check, checking.finds, checking.passes
 
 describe("the rule convergence", function()
   it("is violated by members that see different members, or different rings", function()
@@ -17,6 +17,12 @@ describe("the rule convergence", function()
       changed(FIRST, "quiet\n", "lost\n"), SECOND)
     finds("convergence", "2:20 was not a member", FIRST, changed(SECOND, "quiet\n", "deactivate\nactivate\nlost\n"))
     finds("convergence", "this process had never joined", FIRST, "group g\nactivate\nsettled\n")
+  end)
+
+  it("is violated at the line at which the member noted that the cluster had settled", function()
+    local report = check(FIRST, changed(SECOND, "message 2:20 1:1d\n", "message 2:20 1:1d\nring 2:16\n"))
+    local found = report.violations[1]
+    assert.same({ 1, "convergence", "second", 23 }, { #report.violations, found.rule, found.history, found.line })
   end)
 
   it("does not ask for members that have left, or were never to join", function()

@@ -10,14 +10,14 @@ member.__index = member
 
 -- `change` is nil for a configuration that only has another ring. One that follows the loss of a node has another key
 -- than one that follows a leave.
-local function add_configuration(session, ring, change)
+local function add_configuration(session, ring, line, change)
   local members = changes.sorted(session.members)
   local is_nodedown = change and change.is_nodedown
   local configuration = { members = members, present = list.set(session.members), ring = ring, deliveries = {},
-    key = ("%s@%s%s"):format(members, ring or "no ring", is_nodedown and " (a node lost)" or ""),
+    line = line, key = ("%s@%s%s"):format(members, ring or "no ring", is_nodedown and " (a node lost)" or ""),
     by_nodes = not change or is_nodedown or change.is_nodeup }
   if change then
-    configuration.left, configuration.joined, configuration.line = change.left_for, change.joined_for, change.line
+    configuration.left, configuration.joined = change.left_for, change.joined_for
   end
   table.insert(session.configurations, configuration)
   session.configuration = configuration
@@ -88,7 +88,8 @@ function on.config(self, event)
   end
   local session = self.session
   session.members = change.members
-  add_configuration(session, session.configuration and session.configuration.ring or self.ring, change)
+  add_configuration(session, session.configuration and session.configuration.ring or self.ring, event.line,
+    change)
   self.awaits_ring = self.awaits_ring or change.is_nodedown or change.is_nodeup
   if change.left_for[change.own] then
     leave(self, change.left_for[change.own])
@@ -103,7 +104,7 @@ function on.ring(self, event)
   self.notify("on_ring", self, event)
   self.ring, self.rings, self.awaits_ring, self.just_ended = ring, self.rings + 1, false, {}
   if self.session then
-    add_configuration(self.session, ring)
+    add_configuration(self.session, ring, event.line)
   end
 end
 
@@ -140,6 +141,7 @@ function on.answer(self, event)
   self.notify("on_accepted", self, event, digest)
   local position = #self.sent + 1
   self.sent[position], self.sent_in[position], self.sent_on[position] = digest, self.rings, self.ring or false
+  self.sent_at[position] = event.line
   if not self.session then
     self.first_ahead = self.first_ahead or position
   end
@@ -169,8 +171,9 @@ function on.deactivate(self)
 end
 
 -- A member that has left, or was never to join, need not be there.
-function on.settled(self)
+function on.settled(self, event)
   local wanted, session = self.wanted, self.session
+  self.settled_at = event.line
   if wanted ~= false and session then
     self.settled, self.settled_on = session.configuration.members, session.configuration.ring
   elseif wanted or wanted == nil and self.address and not self.has_left then
@@ -205,9 +208,9 @@ end
 local function new(history, notify)
   return {
     history = history, notify = notify, sessions = {}, group = "",
-    -- Digests in the order in which their sends returned true; by position the number of rings before, and the last
-    -- ring. The first `certain` ones; then sends that never returned. `first_ahead`: the first since the last session.
-    sent = {}, sent_in = {}, sent_on = {}, certain = 0, first_ahead = nil,
+    -- Digests in the order in which their sends returned true; by position the number of rings before, the last ring,
+    -- and the line. `certain` ones, then sends that never returned. `first_ahead`: the first since the last session.
+    sent = {}, sent_in = {}, sent_on = {}, sent_at = {}, certain = 0, first_ahead = nil,
     refused = {}, open = {}, order = {}, tried_on = {}, -- by digest; then by number: sends that have not returned
     tries = {}, echoes = {}, -- by digest: how often it was sent, and delivered to its sender
     untold_sessions = 0, -- that may have been, and of which it was not notified

@@ -9,7 +9,7 @@ function report.new()
 end
 
 --- Adds a violation: `message` names one of the rule's messages, whose fields follow; `where` is a member or a session,
--- whose history has it at that line (0: the history as a whole).
+-- whose history has it at that line (0: all of it).
 function report:add(rule, message, where, line, ...)
   if #self.violations < MOST then
     table.insert(self.violations, { rule = rule.name, text = rule.messages[message]:format(...),

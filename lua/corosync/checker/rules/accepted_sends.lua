@@ -39,7 +39,8 @@ function accepted_sends.check(trace, report)
   for _, session in ipairs(trace.sessions) do
     local expected = session.expects and next_own(session)
     if expected and expected <= session.expects then
-      report:add(accepted_sends, "lost", session, 0, session.address, session.member.sent[expected])
+      local member = session.member
+      report:add(accepted_sends, "lost", session, member.sent_at[expected], session.address, member.sent[expected])
     end
   end
 end

@@ -27,19 +27,22 @@ local function seen_by(member, trace, report)
 end
 
 local function check_member(trace, report, member, expected, first)
+  local function complain(message, ...)
+    report:add(convergence, message, member, member.settled_at, member.address, ...)
+  end
   if member.settled == "" then
-    report:add(convergence, "not_joined", member, 0, member.address, expected)
+    complain("not_joined", expected)
   elseif seen_by(member, trace, report) ~= expected then
-    report:add(convergence, "members", member, 0, member.address, member.settled, expected)
+    complain("members", member.settled, expected)
   elseif member.settled_on and first.settled_on and member.settled_on ~= first.settled_on then
-    report:add(convergence, "ring", member, 0, member.address, member.settled_on, first.address, first.settled_on)
+    complain("ring", member.settled_on, first.address, first.settled_on)
   end
 end
 
 function convergence.check(trace, report)
   for _, member in ipairs(trace.members) do
     if member.settled and not member.address then
-      report:add(convergence, "never", member, 0)
+      report:add(convergence, "never", member, member.settled_at)
     end
   end
   for _, group in pairs(trace.groups) do

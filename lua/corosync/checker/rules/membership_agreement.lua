@@ -194,10 +194,10 @@ end
 local function complain(report, segment, step, longest, others)
   local address, other = segment.session.address, longest.session.address
   if step.change == others.change then
-    report:add(membership_agreement, "members", segment.session, step.line or 0, segment.ring, step.change, address,
+    report:add(membership_agreement, "members", segment.session, step.line, segment.ring, step.change, address,
       step.members, other, others.members)
   else
-    report:add(membership_agreement, "change", segment.session, step.line or 0, segment.ring, address, step.change,
+    report:add(membership_agreement, "change", segment.session, step.line, segment.ring, address, step.change,
       other, others.change)
   end
 end

@@ -255,7 +255,7 @@ local function complain(report, one, other, at)
     has, lacks = other, one
   end
   local delivery, deliveries = has.shared[at], one.configuration.deliveries
-  local line = (one.shared[at] or deliveries[#deliveries] or { line = 0 }).line
+  local line = (one.shared[at] or deliveries[#deliveries] or one.configuration).line
   report:add(virtual_synchrony, "different", one.session, line, one.session.address, other.session.address,
     one.configuration.key, has.session.address, delivery.digest, delivery.sender, lacks.session.address,
     #one.shared, #other.shared)
