@@ -60,6 +60,35 @@ describe("cpgrun check", function()
     assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
   end)
 
+  it("fails by the name of a rule that a history violates", function()
+    local path = program.file("forges.lua", [[
+      function config_change() end
+      function stopping()
+        os.execute('for f in "$CPGRUN_HISTORY"/*; do echo "message 9:9 1:0a" >>"$f"; done')
+      end]])
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)
+    assert.equal(1, code, out)
+    assert.matches("\nmembers_only: %d:%d+ delivered message 1:0a of 9:9, which was not a member %(/tmp/%S+:%d+%)\n",
+      out)
+    assert.matches("\nFAIL: ordering guarantees were violated.\n", out)
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
+  end)
+
+  it("tells what the script notes apart from the order of messages", function()
+    local path = program.file("notes.lua", [[
+      function config_change() end
+      function started()
+        local history = require "corosync.history"
+        history.note(group, "raise e1")
+        history.note(group, "quiet")
+      end]])
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)
+    assert.equal(1, code, out)
+    assert.matches("\nreported_errors: the error 'e1' was raised, but not reported %(/tmp/%S+:%d+%)\n", out)
+    assert.matches("\nNo ordering violations, but what the script noted does not hold.\n", out)
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
+  end)
+
   it("checks nothing when the histories have no place", function()
     local path = program.file("full.lua", [[
       local uv = require "luv"
