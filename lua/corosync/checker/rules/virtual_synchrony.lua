@@ -1,5 +1,4 @@
-local cut = require "corosync.checker.cut"
-local rings = require "corosync.checker.ring"
+local transitions = require "corosync.checker.transition"
 
 local CUT = "message cut by a change of ring"
 
@@ -16,84 +15,12 @@ local virtual_synchrony = {
     "ring that nobody was told of" },
 }
 
-local LONGEST = 1047552 -- bytes: libcpg sends longer messages in pieces (cpg_max_atomic_msgsize_get)
-
--- ---- transitions: a session moves from one configuration to the next ----
-
--- Why others may miss a message, or nil.
-local function excuse_of(sender, delivery, ring)
-  if tonumber(delivery.digest:match "^%d+") > LONGEST then
-    return "message in pieces"
-  end
-  return sender and cut.may_be_cut(sender, delivery, ring) and CUT or nil
-end
-
--- `shared` are the deliveries that all who move together must have; `excused` counts the others, by why they may be
--- missed.
-local function new_transition(trace, name, session, i)
-  local it = { name = name, session = session, index = i, configuration = session.configurations[i], shared = {},
-    excused = {} }
-  local members = trace.groups[session.group]
-  for _, delivery in ipairs(it.configuration.deliveries) do
-    local excuse = excuse_of(members[delivery.sender], delivery, it.configuration.ring)
-    if excuse then
-      it.excused[excuse] = (it.excused[excuse] or 0) + 1
-    else
-      it.shared[#it.shared + 1] = delivery
-    end
-  end
-  return it
-end
-
-local function next_ring(session, i)
-  local ring, configurations = session.configurations[i].ring, session.configurations
-  for k = i + 1, #configurations do
-    if configurations[k].ring ~= ring then
-      return configurations[k].ring
-    end
-  end
-end
-
--- How the numbers of rings grow: by 4 for each that is formed, and by 1 when a daemon starts (exec/totemsrp.c).
-local STEP = 5
-
--- The name of a transition is the same for all that move together; nil if nobody can be known to. A ring that breaks
--- before groups are told of it shows only in the numbers: over such rings members may have come apart and met again.
-local function name_of(report, session, i)
-  local configuration, following = session.configurations[i], session.configurations[i + 1]
-  local name = ("%s %s>%s"):format(session.group, configuration.key, following.key)
-  if not following.by_nodes then
-    return name
-  end
-  local ring = next_ring(session, i)
-  local growth = rings.growth(configuration.ring, ring)
-  if not growth then
-    return nil
-  elseif growth <= STEP then
-    return name .. ">" .. ring
-  end
-  report:exempt "ring that nobody was told of"
-end
-
-local function transitions_of(trace, report)
-  local transitions = {}
-  for _, session in ipairs(trace.sessions) do
-    for i = 1, #session.configurations - 1 do
-      local name = name_of(report, session, i)
-      if name then
-        transitions[#transitions + 1] = new_transition(trace, name, session, i)
-      end
-    end
-  end
-  return transitions
-end
-
 -- ---- transitions with the same name ----
 
 -- A member that leaves and joins again on one ring makes transitions with the same name, its own and the others'.
-local function find_repeated(transitions)
+local function find_repeated(all)
   local seen, repeated = {}, {}
-  for _, transition in ipairs(transitions) do
+  for _, transition in ipairs(all) do
     local key = transition.name .. " " .. transition.session.address
     repeated[transition.name] = repeated[transition.name] or seen[key]
     seen[key] = true
@@ -115,28 +42,12 @@ end
 
 -- ---- the last messages of a node that is gone ----
 
--- Whether a sender goes when nodes change next; nil if the session ends before.
-local function goes(transition, sender)
-  local configurations = transition.session.configurations
-  for k = transition.index + 1, #configurations do
-    if configurations[k].by_nodes then
-      return (configurations[k - 1].present[sender] and not configurations[k].present[sender]) or false
-    end
-  end
-end
-
--- The same, as far as two know.
-local function goes_for_both(one, other, sender)
-  local here, there = goes(one, sender), goes(other, sender)
-  return here ~= false and there ~= false and (here or there) or false
-end
-
 -- Whether, until nodes change, one delivers more of those that go then.
 local function delivers_more(one, other)
   local configurations, k = one.session.configurations, one.index + 1
   while configurations[k] and not configurations[k].by_nodes do
     for _, delivery in ipairs(configurations[k].deliveries) do
-      if goes_for_both(one, other, delivery.sender) then
+      if transitions.goes_for_both(one, other, delivery.sender) then
         return true
       end
     end
@@ -153,7 +64,7 @@ end
 local function lacks_only_theirs(one, other)
   local k, lacking = 1, false
   for _, delivery in ipairs(other.shared) do
-    local is_gone = goes_for_both(one, other, delivery.sender)
+    local is_gone = transitions.goes_for_both(one, other, delivery.sender)
     if is_same(one.shared[k], delivery) and not (lacking and is_gone) then
       k = k + 1
     elseif is_gone then
@@ -214,8 +125,8 @@ local function find_lost_later(one, other)
       local delivery = each.delivery
       if ids[delivery.id] then
         has_earlier = true
-      elseif has_earlier and each.is_here and tonumber(delivery.digest:match "^%d+") <= LONGEST
-        and not goes_for_both(one, other, delivery.sender) then
+      elseif has_earlier and each.is_here and not transitions.is_in_pieces(delivery)
+        and not transitions.goes_for_both(one, other, delivery.sender) then
         return delivery
       end
     end
@@ -279,9 +190,9 @@ end
 
 -- Each is compared with the one that has most of those before it.
 function virtual_synchrony.check(trace, report)
-  local transitions = transitions_of(trace, report)
-  local repeated, most, by_message = find_repeated(transitions), {}, {}
-  for _, transition in ipairs(transitions) do
+  local all = transitions.of(trace, report)
+  local repeated, most, by_message = find_repeated(all), {}, {}
+  for _, transition in ipairs(all) do
     local other = most[transition.name]
     if repeated[transition.name] then
       other = find_same(by_message, transition)
