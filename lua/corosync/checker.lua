@@ -20,7 +20,7 @@
 -- @tfield string rule its name
 -- @tfield string text
 -- @tfield string history the history's name
--- @tfield integer line the line in it; 0 for the history as a whole
+-- @tfield integer line the line in it; 0: all of it
 
 local caller = require "corosync.caller"
 local parser = require "corosync.checker.parser"

@@ -39,6 +39,10 @@ history.note = recorder.note
 
 --- The same as `corosync.checker.parse`.
 -- @function history.parse
+-- @tparam string text
+-- @tparam string name for messages
+-- @treturn table the history: `name`, and `events`
+-- @error nil, message, code: "invalid", with the line that is no event
 history.parse = checker.parse
 
 --- The same as `corosync.checker.check`.
@@ -54,6 +58,10 @@ end
 
 --- The same as `corosync.checker.check_files`.
 -- @function history.check
+-- @tparam string[] paths
+-- @treturn corosync.checker.report
+-- @error nil, message, code: "unreadable", a file; "invalid", a line that is no event; "not_exist", there are no files;
+-- "not_supported" without Lua's library io
 history.check = checker.check_files
 
 return history

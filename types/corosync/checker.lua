@@ -23,7 +23,7 @@ local module = {}
 ---@field rule string its name
 ---@field text string
 ---@field history string the history's name
----@field line integer the line in it; 0 for the history as a whole
+---@field line integer the line in it; 0: all of it
 
 --- Parses a history.
 ---@param text string

@@ -26,7 +26,12 @@ function module.record(folder) end
 function module.note(group, line) end
 
 --- The same as `corosync.checker.parse`.
-function module.parse() end
+---@param text string
+---@param name string for messages
+---@return table|nil # the history: `name`, and `events`
+---@return string|nil # why it failed
+---@return string|nil # "invalid", with the line that is no event
+function module.parse(text, name) end
 
 --- The same as `corosync.checker.check`.
 ---@param histories table[]
@@ -34,6 +39,10 @@ function module.parse() end
 function module.judge(histories) end
 
 --- The same as `corosync.checker.check_files`.
-function module.check() end
+---@param paths string[]
+---@return corosync.checker.report|nil
+---@return string|nil # why it failed
+---@return string|nil # "unreadable", a file; "invalid", a line that is no event; "not_exist", there are no files; "not_supported" without Lua's library io
+function module.check(paths) end
 
 return module
