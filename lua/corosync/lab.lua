@@ -212,11 +212,10 @@ local function running_daemon(self, node, method)
   return nil, ("%s: the daemon of node %d does not run"):format(method, node), "not_running"
 end
 
-local function end_process(process, signal, seconds)
+local function end_process(process, signal, seconds, what)
   process:kill(signal)
-  local exit_code, message, code = process:wait(seconds)
-  if not exit_code then return nil, message, code end
-  return true
+  if process:wait(seconds) then return true end
+  return nil, ("%s (pid %d) has not ended %g s after %s"):format(what, process.pid, seconds, signal:upper()), "timeout"
 end
 
 --- Kills a node's daemon (SIGKILL) and waits until it is gone.
@@ -226,7 +225,7 @@ end
 function Cluster:kill(node)
   local daemon, message, code = running_daemon(self, node, "kill")
   if not daemon then return nil, message, code end
-  return end_process(daemon.process, "sigkill", KILL)
+  return end_process(daemon.process, "sigkill", KILL, ("kill: the daemon of node %d"):format(node))
 end
 
 --- Kills a node's host (SIGKILL), the last program run there with the option `host`, and waits until it is gone.
@@ -237,7 +236,9 @@ function Cluster:kill_host(node)
   check_node(self, node, "kill_host")
   if self.is_stopped then return stopped("kill_host") end
   local host = self.hosts[node]
-  if host and is_alive(host.process) then return end_process(host.process, "sigkill", KILL) end
+  if host and is_alive(host.process) then
+    return end_process(host.process, "sigkill", KILL, ("kill_host: the host of node %d"):format(node))
+  end
   return nil, ("kill_host: node %d has no host that runs"):format(node), "not_running"
 end
 
@@ -249,7 +250,7 @@ function Cluster:stop_daemon(node)
   local daemon, message, code = running_daemon(self, node, "stop_daemon")
   if not daemon then return nil, message, code end
   daemon.process:kill("sigcont")
-  return end_process(daemon.process, "sigterm", SHUTDOWN)
+  return end_process(daemon.process, "sigterm", SHUTDOWN, ("stop_daemon: the daemon of node %d"):format(node))
 end
 
 --- Stops a node's daemon without its noticing (SIGSTOP) and waits until it stands. Clients that call it hang.

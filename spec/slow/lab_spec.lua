@@ -354,8 +354,17 @@ describe("a lab", function()
   it("tells of a daemon that does not start, quoting its log", function()
     local fine, message, code = lab.start { nodes = 2, token = 1 }
     assert.is_nil(fine)
-    assert.matches("^start: the daemon of node %d: it ended %(exit code 8, signal 0%):\n.*token timeout", message)
+    assert.matches("^start: the daemon of node %d ended with exit code 8[^\n]*:\n.*token timeout", message)
     assert.equal("not_running", code)
+  end)
+
+  it("says that its namespaces are gone when they were killed", function()
+    local other = assert(lab.start(1))
+    assert(uv.kill(other.namespaces.init_pid, "sigkill"))
+    assert(wait.until_true(function() return other.namespaces.init.ended end, 10))
+    assert.matches("^true could not be started on node 1: .*namespaces are gone", select(2, other:run(1, { "true" })))
+    assert.matches("^the network could not be changed: .*namespaces are gone", select(2, other:heal()))
+    other:stop()
   end)
 
   it("bounds its start", function()
@@ -418,6 +427,25 @@ describe("the check of the machine", function()
     assert.equal(0, child:wait(20))
     assert.matches("^namespaces cannot be made: unshare: .*no net namespaces are allowed "
       .. "%(as root: sysctl user.max_net_namespaces=10000%)", child.lines[1])
+  end)
+
+  it("says what is wrong where no switch explains it", function()
+    local function why(...)
+      local child = start_script("print(select(2, lab.check()))", { ... })
+      assert.equal(0, child:wait(20))
+      return child.lines[1]
+    end
+    assert.matches("^cannot start .*: too many open files %(this process has too many descriptors open: raise ulimit "
+      .. "%-n%)", why("prlimit", "--nofile=12"))
+    assert.matches("^namespaces cannot be made: unshare: .*: /proc cannot be mounted, .*systempaths=unconfined",
+      why("unshare", "-Urmpf", "--mount-proc", "sh", "-c", 'mount -t tmpfs tmpfs /proc/sys; exec "$@"', "sh"))
+    local seen = {}
+    for _, said in ipairs { "unshare: mount /proc failed: Operation not permitted", "unshare failed: Invalid argument",
+      "unshare failed: Operation not permitted", "unshare failed: No space left on device", "x",
+      "fork failed: Resource temporarily unavailable", "fork failed: Cannot allocate memory" } do
+      assert.is_nil(seen[machine.cause(said)])
+      seen[machine.cause(said)] = true
+    end
   end)
 
   it("knows the switches", function()

@@ -51,6 +51,16 @@ local NODE = [[
 -- A killed daemon leaves its buffers behind, and of each client a folder.
 local COMMAND = { "sh", "-c", "rm -rf /dev/shm/qb-*; exec corosync -f -c /run/corosync.conf" }
 
+-- By what its log says at its end.
+local CAUSES = {
+  { "No space left on device", "/dev/shm or /run is full: the machine has not enough memory left for the lab" },
+  { "Cannot allocate memory", "the machine has not enough memory left" },
+  { "Too many open files", "raise ulimit -n" },
+  { "Address already in use", "another daemon of the node has its address" },
+  { "corosync: not found", "install corosync" },
+  { "parse error in config", "it refuses its configuration" },
+}
+
 local Daemon = {}
 Daemon.__index = Daemon
 
@@ -115,6 +125,26 @@ function Daemon:is_alive()
   return self.process ~= nil and not self.process.ended
 end
 
+--- Says why it is not ready, or not as it should be.
+-- @tparam number seconds that were waited for
+-- @treturn string
+function Daemon:why_not_ready(seconds)
+  local process, log = self.process, self:last_lines()
+  local reason
+  if process.exited then
+    reason = process.signal ~= 0 and ("was killed by signal %d"):format(process.signal)
+      or ("ended with exit code %d"):format(process.code)
+  elseif self.is_ready then
+    reason = ("sees nodes %s only, after %g s"):format(table.concat(self.members, " "), seconds)
+  else
+    reason = ("does not serve clients yet, after %g s"):format(seconds)
+  end
+  for _, each in ipairs(CAUSES) do
+    if log:find(each[1]) then return reason .. " (" .. each[2] .. ")" end
+  end
+  return reason
+end
+
 --- Waits for several daemons: until each is ready and right. Does not wait on when one of them has ended.
 -- @tparam table daemons
 -- @tparam number seconds the longest wait
@@ -136,12 +166,9 @@ function Daemon.wait_ready(daemons, seconds, is_right, what)
     return not failing
   end, seconds)
   if not failing then return true end
-  local process, reason, code = failing.process, ("timed out after %g s"):format(seconds), "timeout"
-  if process.exited then
-    reason = ("it ended (exit code %d, signal %d)"):format(process.code, process.signal)
-    code = "not_running"
-  end
-  return nil, ("%s: the daemon of node %d: %s:\n%s"):format(what, failing.node, reason, failing:last_lines()), code
+  local reason = failing:why_not_ready(seconds)
+  return nil, ("%s: the daemon of node %d %s:\n%s"):format(what, failing.node, reason, failing:last_lines()),
+    failing.process.exited and "not_running" or "timeout"
 end
 
 --- Stops it or lets it go on by a signal and waits until that is so.
@@ -153,7 +180,8 @@ function Daemon:set_stopped(stop, seconds)
   local fine, message, code = process:kill(stop and "sigstop" or "sigcont")
   if not fine then return nil, message, code end
   if wait.until_true(function() return proc.is_stopped(process.pid) == stop end, seconds) then return true end
-  return nil, ("the daemon of node %d: timed out after %g s"):format(self.node, seconds), "timeout"
+  return nil, ("%s: the daemon of node %d has not %s within %g s"):format(stop and "pause" or "resume", self.node,
+    stop and "stopped" or "gone on", seconds), "timeout"
 end
 
 --- The end of its log.

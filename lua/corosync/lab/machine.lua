@@ -14,10 +14,17 @@ local PACKAGES = {
   corosync = "corosync", timeout = "coreutils",
 }
 
+-- Each step by its name: the last one that is named has failed.
 local PROBE = [[
-echo inside
-mount -n -t tmpfs tmpfs /run && mount -n -t tmpfs tmpfs /dev/shm &&
-ip link add br0 type bridge && ip link add v1 type veth peer name v2]]
+echo mount; mount -n -t tmpfs tmpfs /run && mount -n -t tmpfs tmpfs /dev/shm || exit
+echo bridge; ip link add br0 type bridge || exit
+echo veth; ip link add v1 type veth peer name v2]]
+
+local STEPS = {
+  mount = "a node's /run and /dev/shm cannot be mounted: %s (does SELinux, AppArmor or a container forbid tmpfs?)",
+  bridge = "no network bridge can be made: %s (as root: modprobe bridge)",
+  veth = "no pair of network devices can be made: %s (as root: modprobe veth)",
+}
 
 local SWITCHES = {
   { "kernel/unprivileged_userns_clone", 0, "unprivileged user namespaces are switched off",
@@ -28,6 +35,20 @@ local SWITCHES = {
 }
 
 local LIMITS = { "net", "mnt", "pid" }
+
+-- By what unshare says, where no switch of the kernel's explains it.
+local CAUSES = {
+  { "mount /proc failed", "/proc cannot be mounted, as in a container that hides parts of it (start it with"
+    .. " --security-opt systempaths=unconfined)" },
+  { "No space left on device", "there are as many namespaces as are allowed, or they are nested too deeply (end other"
+    .. " labs, or as root raise the numbers in /proc/sys/user)" },
+  { "Resource temporarily unavailable", "this user has too many processes (see ulimit -u)" },
+  { "Cannot allocate memory", "the machine has not enough memory left, or no process can be added" },
+  { "Invalid argument", "the kernel was built without a kind of namespaces (the lab needs CONFIG_USER_NS, CONFIG_NET_NS"
+    .. " and CONFIG_PID_NS)" },
+  { "Operation not permitted", "the kernel, seccomp, SELinux or AppArmor forbids it (run the lab as root, or look at"
+    .. " dmesg)" },
+}
 
 local machine = {}
 
@@ -105,15 +126,25 @@ local function missing_tools()
   return #missing > 0 and table.concat(missing, ", ") or nil
 end
 
+--- Says what a failure of unshare means.
+-- @tparam string said its words
+-- @treturn string
+function machine.cause(said)
+  for _, each in ipairs(CAUSES) do
+    if said:find(each[1], 1, true) then return each[2] end
+  end
+  return "for an unknown reason (try: unshare -Urnmpf --mount-proc true)"
+end
+
 local function explain(probe)
   local said = table.concat(probe.errors, "; ")
-  if probe.lines[1] == "inside" then
-    return nil, ("a node's network or mounts cannot be made: %s"
-      .. " (the kernel modules bridge and veth are needed: modprobe bridge veth)"):format(said), "network"
+  local step = STEPS[probe.lines[#probe.lines]]
+  if step then return nil, step:format(said), "network" end
+  if probe.signal ~= 0 then
+    return nil, ("namespaces cannot be made: unshare was killed by signal %d"):format(probe.signal), "namespaces"
   end
   local reasons = machine.diagnose(proc.is_privileged(), uv.getuid() == 0, proc.read)
-  return nil, ("namespaces cannot be made: %s: %s"):format(said,
-    reasons or "no reason found; root, or a user who may make user namespaces, is needed"), "namespaces"
+  return nil, ("namespaces cannot be made: %s: %s"):format(said, reasons or machine.cause(said)), "namespaces"
 end
 
 --- Tries whether a lab can be had on this machine.
@@ -126,7 +157,8 @@ function machine.check()
   if not probe then return nil, message, code end
   if not wait.until_true(function() return probe.exited end, 10) then
     probe:kill("sigkill")
-    return nil, "namespaces cannot be made within 10 s", "namespaces"
+    return nil, ("namespaces cannot be made: unshare has not ended within 10 s (last step: %s; is the machine"
+      .. " overloaded?)"):format(probe.lines[#probe.lines] or "unshare"), "namespaces"
   end
   if probe.code == 0 then return true end
   return explain(probe)

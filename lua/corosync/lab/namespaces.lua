@@ -64,6 +64,18 @@ local function failed(init)
   end
 end
 
+-- The first process may have been killed, which leaves no word.
+local function why_failed(init)
+  local said = table.concat(init.errors, "; ")
+  if said == "" then
+    return init.exited and ("their first process ended (exit code %d, signal %d)"):format(init.code, init.signal)
+      or "a node's first process ended without a word"
+  elseif said:find("unshare", 1, true) then
+    said = said .. ": " .. machine.cause(said)
+  end
+  return said
+end
+
 local function find_holders(self)
   self.init_pid = proc.children(self.init.pid)[1]
   if not self.init_pid then return false end
@@ -94,12 +106,17 @@ function Namespaces.new(nodes, configuration, env, seconds)
   -- Decided now: the program may change its capabilities later, the namespaces stay as they were made.
   self.has_user_namespace = not proc.is_privileged()
   wait.until_true(function() return failed(init) or #init.lines >= nodes end, seconds)
-  local has_failed = failed(init)
+  local has_failed, are_made = failed(init), #init.lines >= nodes
   if not has_failed and find_holders(self) then return self end
   self:stop(5)
-  message = "the nodes' namespaces could not be made: "
-  if has_failed then return nil, message .. table.concat(init.errors, "; "), "namespaces" end
-  return nil, message .. ("timed out after %g s"):format(seconds), "timeout"
+  if has_failed then message, code = why_failed(init), "namespaces"
+  elseif are_made then
+    message, code = "their processes are not to be seen in /proc (is it mounted with hidepid?)", "namespaces"
+  else
+    message = ("timed out after %g s with %d of %d made (is the machine overloaded?)"):format(seconds, #init.lines, nodes)
+    code = "timeout"
+  end
+  return nil, "the nodes' namespaces could not be made: " .. message, code
 end
 
 local function enter(self, pid, flags)
@@ -135,7 +152,16 @@ function Namespaces:spawn(node, argv, options)
   if not child then return nil, message, code end
   wait.until_true(function() return child.pid or child.exited end, 10)
   if child.pid then return child end
-  return nil, ("%s could not be started: %s"):format(argv[1], table.concat(child.errors, "; ")), "spawn"
+  local why = table.concat(child.errors, "; ")
+  if not child.exited then
+    child:kill("sigkill")
+    why = "timed out after 10 s (is the machine overloaded?)"
+  elseif self.init.ended then
+    why = "the lab's namespaces are gone (was its first process killed?)"
+  elseif why == "" then
+    why = ("it ended (exit code %d, signal %d)"):format(child.code, child.signal)
+  end
+  return nil, ("%s could not be started on node %d: %s"):format(argv[1], node, why), "spawn"
 end
 
 -- Runs a tool in the network that a process is in. True, or nil, message, "network".
@@ -144,8 +170,16 @@ local function configure(self, pid, argv, input)
   if not tool then return nil, message, code end
   tool:write(input)
   tool:close_stdin()
-  if tool:wait(10) == 0 then return true end
+  local status = tool:wait(10)
+  if status == 0 then return true end
   local said = table.concat(tool.errors, "; "):gsub("; Command failed %-:%d+$", "")
+  if not status then
+    said = "timed out after 10 s (is the machine overloaded?)"
+  elseif self.init.ended then
+    said = "the lab's namespaces are gone (was its first process killed?)"
+  elseif said:find("qdisc kind is unknown", 1, true) then
+    said = said .. " (the kernel lacks it: as root, modprobe sch_netem or sch_tbf)"
+  end
   return nil, "the network could not be changed: " .. said, "network"
 end
 

@@ -35,6 +35,14 @@ local hangups = uv.new_signal()
 hangups:start("sigpipe", function() end)
 hangups:unref()
 
+-- What to do about an error of libuv's.
+local REMEDIES = {
+  EAGAIN = "this user or control group has too many processes: see ulimit -u, and the limit of a container's pids",
+  EMFILE = "this process has too many descriptors open: raise ulimit -n",
+  ENFILE = "the machine has too many files open: raise sysctl fs.file-max",
+  ENOMEM = "the machine has not enough memory left",
+}
+
 local Process = {}
 Process.__index = Process
 
@@ -121,7 +129,7 @@ local function spawn(argv, options)
   local out, err, greeting = uv.new_pipe(false), uv.new_pipe(false), options.greeting and uv.new_pipe(false)
   local args = {}
   for i = 2, #argv do args[i - 1] = argv[i] end
-  local handle, problem = uv.spawn(argv[1], {
+  local handle, problem, name = uv.spawn(argv[1], {
     args = args,
     env = options.env,
     stdio = { self.stdin, out, err, greeting or nil },
@@ -130,7 +138,8 @@ local function spawn(argv, options)
   }, function(code, signal) on_exit(self, code, signal) end)
   if not handle then
     for _, pipe in ipairs { self.stdin, out, err, greeting or nil } do pipe:close() end
-    return nil, ("cannot start %s: %s"):format(argv[1], problem), "spawn"
+    local remedy = REMEDIES[name] and " (" .. REMEDIES[name] .. ")" or ""
+    return nil, ("cannot start %s: %s%s"):format(argv[1], problem, remedy), "spawn"
   end
   self.handle, self.outer_pid = handle, problem
   handle:unref()
