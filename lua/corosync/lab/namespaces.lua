@@ -113,7 +113,7 @@ function Namespaces.new(nodes, configuration, env, seconds)
   elseif are_made then
     message, code = "their processes are not to be seen in /proc (is it mounted with hidepid?)", "namespaces"
   else
-    message = ("timed out after %g s with %d of %d made (is the machine overloaded?)"):format(seconds, #init.lines, nodes)
+    message = ("%d of %d were made within %g s (is the machine overloaded?)"):format(#init.lines, nodes, seconds)
     code = "timeout"
   end
   return nil, "the nodes' namespaces could not be made: " .. message, code
