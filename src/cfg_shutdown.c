@@ -157,7 +157,8 @@ static void close_if_left(int fd, const struct stat *before)
 /*
  * corosync_cfg_replyto_shutdown never gives back the reference that it takes of libcfg's handle, so that finalizing it
  * does not disconnect. A tracker left so would be asked at each shutdown request, and refuse it by silence: where
- * Corosync's IPC is by sockets the daemon does not watch the one that is closed here, so tracking is stopped first.
+ * Corosync's IPC is by sockets the daemon does not watch the one that is closed here, so tracking is stopped first, and two
+ * more sockets of libqb's stay open until the process ends.
  */
 static cs_error_t finalize(handle *h)
 {

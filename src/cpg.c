@@ -48,8 +48,12 @@ it is a string of 20 digits, zeros first: such strings are equal and ordered as 
 */
 
 static const failure failure_not_joined = {"not_joined", "the handle is not a member of a group: join first"};
-static const failure failure_has_left = {"not_joined",
-	"it has left the group, if not by leave, then since its handlers lag: join again with another handle"};
+static const failure failure_has_left = {
+	"not_joined", "the handle has left its group: close it, and join with another one"};
+static const failure failure_given_up = {"not_joined",
+	"its reader has left the group because handlers lag: handle events faster or raise the limit of the reader, and "
+	"join "
+	"with another handle"};
 
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 {
@@ -98,10 +102,15 @@ const failure *cpg_not_member(const cpg *c)
 {
 	const failure *why = handle_unusable(&c->handle);
 
-	if (why != NULL || c->membership == MEMBERSHIP_JOINED) {
+	if (why != NULL) {
 		return why;
 	}
-	return c->membership == MEMBERSHIP_NONE ? &failure_not_joined : &failure_has_left;
+	switch (c->membership) {
+	case MEMBERSHIP_NONE: return &failure_not_joined;
+	case MEMBERSHIP_LEFT: return &failure_has_left;
+	case MEMBERSHIP_GIVEN_UP: return &failure_given_up;
+	default: return NULL;
+	}
 }
 
 void cpg_push_attempt(lua_State *L, const char *verb, const char *name, size_t length)

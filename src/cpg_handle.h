@@ -8,7 +8,12 @@
 
 #include "handle.h"
 
-typedef enum membership { MEMBERSHIP_NONE, MEMBERSHIP_JOINED, MEMBERSHIP_LEFT } membership;
+typedef enum membership {
+	MEMBERSHIP_NONE,
+	MEMBERSHIP_JOINED,
+	MEMBERSHIP_LEFT,
+	MEMBERSHIP_GIVEN_UP, /* left by the reader, at its limit */
+} membership;
 
 typedef struct cpg {
 	handle handle;

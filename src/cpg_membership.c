@@ -105,12 +105,12 @@ int cpg_membership_method_join(lua_State *L)
 }
 
 /* Only ever the joined name: with another one Corosync takes out another of this process's handles. */
-static cs_error_t leave(cpg *c)
+static cs_error_t leave(cpg *c, membership after)
 {
 	cs_error_t error = cpg_leave(c->handle.id, &c->group);
 
 	if (error == CS_OK) {
-		c->membership = MEMBERSHIP_LEFT;
+		c->membership = after;
 	}
 	return error;
 }
@@ -119,7 +119,7 @@ cs_error_t cpg_membership_give_up(handle *h)
 {
 	cpg *c = (cpg *)h;
 
-	return c->membership == MEMBERSHIP_JOINED ? leave(c) : CS_OK;
+	return c->membership == MEMBERSHIP_JOINED ? leave(c, MEMBERSHIP_GIVEN_UP) : CS_OK;
 }
 
 /***
@@ -139,7 +139,7 @@ int cpg_membership_method_leave(lua_State *L)
 		cpg_call_begin(c, "leave");
 		why = cpg_not_member(c);
 		if (why == NULL) {
-			why = handle_failure(&c->handle, leave(c));
+			why = handle_failure(&c->handle, leave(c, MEMBERSHIP_LEFT));
 		}
 		call_end(&c->handle);
 	}

@@ -30,7 +30,7 @@ static const failure failure_other_user = {"access",
 	"its socket belongs to a program of another user than the field daemon_user names: correct the field, or end that "
 	"program and start Corosync"};
 static const failure failure_unknown = {
-	"library", "its socket cannot be reached for a reason that this binding does not know: trace the call with strace"};
+	"not_connected", "its socket cannot be reached for a reason that this binding does not know: trace the call with strace"};
 
 static const failure *diagnose(int error)
 {

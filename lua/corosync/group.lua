@@ -99,8 +99,8 @@ end
 -- A group that is still leaving joins again once it has left. Waits up to `timeout` seconds while the cluster's
 -- membership is changing.
 -- @treturn boolean true
--- @error nil, message, code: "exist" (this process is in that group already), "timeout", "no_stack", and those of
--- `cpg.open`: "not_connected", "access", "no_space", "no_resources"
+-- @error nil, message, code: "exist" (a member with this pid is in that group), "timeout", "no_stack", and those of
+-- `cpg.open`: "not_connected", "access", "try_again", "no_memory", "no_space", "no_resources"
 function Group:activate()
   if self._state == "leaving" or self._state == "left" then
     self._rejoin = true

@@ -62,6 +62,16 @@ describe("a connection", function()
     assert(cluster:wait_for(function() return descriptors() == before end, 10))
   end)
 
+  it("is one descriptor with shared memory, the default", function()
+    local out = command(interpreter, "-e", [[
+      local cpg, process = require "corosync.cpg", require "spec_process"
+      assert(cpg.open {}):close()
+      local before = process.descriptors()
+      local handle = assert(cpg.open {})
+      print(process.descriptors() - before, handle:close())]])
+    assert.equal("1\ttrue\n", out)
+  end)
+
   it("fails when the /dev/shm of the daemon is not there", function()
     all_fail("not_connected", "the files in /dev/shm that it made for the connection are not there",
       "unshare", "-m", "sh", "-c", 'mount -n -t tmpfs tmpfs /dev/shm && exec "$@"', "sh")
