@@ -533,6 +533,13 @@ describe("cpgrun", function()
     assert.matches("info: stopping on SIGTERM\nin order\n0$", errors)
   end)
 
+  it("check keeps its histories in TMPDIR, and says so when it cannot", function()
+    local code, _, errors = program.run("env", "TMPDIR=/nonexistent", "cpgrun", "check", "examples/chat.lua")
+    assert.equal(2, code)
+    assert.matches("error: cannot make a folder for the histories in /nonexistent: ENOENT: no such file or directory; "
+      .. "set TMPDIR to a folder that can be written$", errors)
+  end)
+
   for _, closed in ipairs { "<&-", ">&-", "2>&-", "<&- >&- 2>&-" } do
     it("runs without standard descriptors: " .. closed, function()
       local path, told = file("closed.lua", NOTHING .. [[

@@ -440,7 +440,7 @@ local function make_folder()
   local folder, problem = uv.fs_mkdtemp(parent .. "/cpgrun-check-XXXXXX")
   if not folder then
     return nil, ("cannot make a folder for the histories in %s: %s; set TMPDIR to a folder that can be written"):format(
-      parent, (problem:gsub(": [^:]*XXXXXX$", "")))
+      parent, (problem:gsub(": [^:]*cpgrun%-check%-%w+$", "")))
   end
   return folder
 end
