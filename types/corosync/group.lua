@@ -57,7 +57,7 @@ local Group = {}
 --- membership is changing.
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil # "exist" (this process is in that group already), "timeout", "no_stack", and those of `cpg.open`: "not_connected", "access", "no_space", "no_resources"
+---@return string|nil # "exist" (a member with this pid is in that group), "timeout", "no_stack", and those of `cpg.open`: "not_connected", "access", "try_again", "no_memory", "no_space", "no_resources"
 function Group:activate() end
 
 --- Leaves the group. Complete when `config_change` lists oneself in `left`; the group is then removed from its loop,

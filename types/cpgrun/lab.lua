@@ -52,7 +52,7 @@ function write(node, line) end
 ---@return string[]
 function output(node) end
 
---- Hides the nodes' output except for errors, or shows it again.
+--- Hides the nodes' output, or shows it again.
 ---@param yes boolean
 function quiet(yes) end
 
@@ -61,7 +61,7 @@ function quiet(yes) end
 function sleep(seconds) end
 
 --- Ends the lab.
----@param status? integer the exit code (default: the highest of the scripts that have ended, at least 1 after an error)
+---@param status? integer the exit code (default: 0)
 function stop(status) end
 
 --- How many nodes there are.
