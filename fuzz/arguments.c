@@ -3,9 +3,9 @@
 
 #include <lualib.h>
 
-#include "../src/cpg_parts.h"
-#include "../src/failure.h"
-#include "../src/reader_field.h"
+#include "cpg/iovec.h"
+#include "support/failure.h"
+#include "handle/reader_options.h"
 #include "must.h"
 
 #define MOST_BYTES ((size_t)100000)
@@ -49,11 +49,11 @@ static int try_all(lua_State *L)
 	cpg_parts parts;
 	reader_options options;
 
-	must(cpg_parts_collect(L, &parts, MOST_BYTES) != NULL ||
+	must(cpg_iovec_collect(L, &parts, MOST_BYTES) != NULL ||
 		(parts.count <= CPG_PARTS_MOST && parts.length <= MOST_BYTES));
 	lua_settop(L, 2);
-	reader_field_check(L, 2, "reader");
-	must(!reader_field_get(L, 2, &options) || (options.after >= 0 && options.limit >= 1));
+	reader_options_check(L, 2, "reader");
+	must(!reader_options_get(L, 2, &options) || (options.after >= 0 && options.limit >= 1));
 	return 0;
 }
 

@@ -7,10 +7,10 @@
 
 #include <lualib.h>
 
-#include "../src/address.h"
-#include "../src/cpg_event.h"
-#include "../src/cpg_handle.h"
-#include "../src/intake.h"
+#include "cpg/address.h"
+#include "cpg/event.h"
+#include "cpg/cpg_handle.h"
+#include "handle/fetch.h"
 #include "input.h"
 #include "must.h"
 
@@ -205,7 +205,7 @@ static void run(lua_State *L, fuzzed *f, input looked_for)
 	told t;
 
 	while (!drained) {
-		must(intake_fetch(h, &h->queue, 3, INTAKE_BYTES, &drained) == NULL);
+		must(fetch_events(h, &h->queue, 3, FETCH_BYTES, &drained) == NULL);
 		while (h->queue.count > (drained ? 0 : 1)) {
 			must(read_told(&looked_for, &t));
 			check_event(L, h, queue_head(&h->queue), &t);

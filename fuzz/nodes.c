@@ -7,10 +7,10 @@
 
 #include <lualib.h>
 
-#include "../src/intake.h"
-#include "../src/nodes.h"
-#include "../src/votequorum_event.h"
-#include "../src/votequorum_info.h"
+#include "handle/fetch.h"
+#include "handle/node_list.h"
+#include "votequorum/event.h"
+#include "votequorum/info.h"
 #include "input.h"
 #include "must.h"
 
@@ -28,8 +28,8 @@ typedef struct told {
 	enum { TOLD_QUORUM, TOLD_NODELIST, TOLD_VOTES, TOLD_LISTS } what;
 	uint32_t number, node;
 	uint64_t seq;
-	size_t counts[NODES_LISTS];
-	uint32_t nodes[NODES_LISTS * MOST], states[MOST];
+	size_t counts[NODE_LISTS];
+	uint32_t nodes[NODE_LISTS * MOST], states[MOST];
 } told;
 
 static void read_list(input *in, told *t, size_t list, size_t *total)
@@ -56,7 +56,7 @@ static bool read_told(input *in, told *t)
 	t->number = (uint32_t)take(in, 4);
 	t->node = (uint32_t)take(in, 4);
 	t->seq = take(in, 8);
-	for (list = 0; list < (t->what == TOLD_LISTS ? NODES_LISTS : 1); list++) {
+	for (list = 0; list < (t->what == TOLD_LISTS ? NODE_LISTS : 1); list++) {
 		read_list(in, t, list, &total);
 	}
 	return true;
@@ -76,14 +76,14 @@ static void tell_quorum(const told *t)
 /* As libquorum's callbacks do it, which have three lists. */
 static void tell_lists(const told *t)
 {
-	node_list lists[NODES_LISTS];
+	node_list lists[NODE_LISTS];
 	size_t list, total = 0;
-	nodes_event *ev;
+	node_list_event *ev;
 
-	for (list = 0; list < NODES_LISTS; total += t->counts[list], list++) {
+	for (list = 0; list < NODE_LISTS; total += t->counts[list], list++) {
 		lists[list] = (node_list){t->nodes + total, t->counts[list]};
 	}
-	ev = nodes_append(TOLD_LISTS, lists, NODES_LISTS);
+	ev = node_list_append(TOLD_LISTS, lists, NODE_LISTS);
 	if (ev != NULL) {
 		ev->node = t->node;
 		ev->seq = t->seq;
@@ -169,15 +169,15 @@ static void check_quorum(lua_State *L, const told *t)
 	lua_pop(L, 1);
 }
 
-static void check_lists(lua_State *L, const nodes_event *ev, const told *t)
+static void check_lists(lua_State *L, const node_list_event *ev, const told *t)
 {
 	size_t list, from = 0;
 
-	for (list = 0; list < NODES_LISTS; from += t->counts[list], list++) {
-		nodes_push(L, ev, list);
+	for (list = 0; list < NODE_LISTS; from += t->counts[list], list++) {
+		node_list_push(L, ev, list);
 		check_list(L, t, list, from);
 	}
-	nodes_push_ring(L, ev);
+	node_list_push_ring(L, ev);
 	check_ring(L, t);
 }
 
@@ -185,7 +185,7 @@ static void check_event(lua_State *L, handle *h, const event *ev, const told *t)
 {
 	must(ev->kind == (uint64_t)t->what);
 	if (t->what == TOLD_LISTS) {
-		check_lists(L, (const nodes_event *)ev, t);
+		check_lists(L, (const node_list_event *)ev, t);
 		return;
 	}
 	must(votequorum_event_kinds[ev->kind].push(L, h, ev, 0) == (t->what == TOLD_VOTES ? 1 : 2));
@@ -209,7 +209,7 @@ static void run(lua_State *L, fuzzed *f, input looked_for)
 	told t;
 
 	while (!drained) {
-		must(intake_fetch(&f->handle, waiting, 3, INTAKE_BYTES, &drained) == NULL);
+		must(fetch_events(&f->handle, waiting, 3, FETCH_BYTES, &drained) == NULL);
 		while (waiting->count > (drained ? 0 : 1)) {
 			must(read_told(&looked_for, &t));
 			check_event(L, &f->handle, queue_head(waiting), &t);

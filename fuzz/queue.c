@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../src/queue.h"
+#include "support/queue.h"
 #include "must.h"
 
 #define MOST 64

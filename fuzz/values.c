@@ -4,7 +4,7 @@
 
 #include <lualib.h>
 
-#include "../src/cmap_value.h"
+#include "cmap/value.h"
 #include "must.h"
 
 #define TYPES 12

@@ -1,5 +1,6 @@
 -- Fails when Lua can reach a function of Corosync's that may block, other than through a call that the watchdog sees:
--- inside of CALL(...) or CALL_ON(...) (src/call.h), or between call_begin, opening_begin or watchdog_enter and the end.
+-- inside of CALL(...) or CALL_ON(...) (src/handle/call.h), or between call_begin, opening_begin or watchdog_enter and its
+-- end.
 -- And fails when Lua is used where a lock is held: it may raise, and the lock would stay so.
 -- Usage: lua check-calls.lua FOLDER-OF-HEADERS FILE.C ...
 
@@ -17,7 +18,8 @@ local LOCAL = { "_context_get$", "_context_set$", "_dispatch$", "_fd_get$", "^cp
 local FOR_LUA = { '{"",%s*([%w_]+)}', "lua_pushcfunction%(L, ([%w_]+)%)", "lua_pushcclosure%(L, ([%w_]+)," }
 
 local LOCKED = { "call_begin.-call_end", "opening_begin.-opening_end", "watchdog_enter.-watchdog_leave",
-  "reader_lock.-reader_unlock", "tables_lock.-tables_unlock", "mutex_lock.-mutex_unlock", "%f[%w_]CALL[%u_]*%s*%b()" }
+  "reader_lock.-reader_unlock", "libqb_lock%f[^%w_].-libqb_unlock", "mutex_lock.-mutex_unlock",
+  "%f[%w_]CALL[%u_]*%s*%b()" }
 
 local function read(path)
   local file = assert(io.open(path))
@@ -108,7 +110,7 @@ local function check(folder, paths)
   local function visit(path, name, trail)
     local home = files[path].functions[name] and path or exported[name]
     if names[name] then
-      complain("%s %s blocks unwatched: put it in CALL, see src/call.h", trail, name)
+      complain("%s %s blocks unwatched: put it in CALL, see src/handle/call.h", trail, name)
     elseif home and not seen[home .. name] then
       seen[home .. name] = true
       trail = trail .. " " .. home .. ":" .. name .. " >"

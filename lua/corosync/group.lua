@@ -318,7 +318,7 @@ function Group:view()
   if not ok then
     return nil, message, code
   end
-  if not self._gather then
+  if not self._pollset then
     ok, message, code = self._views:fetch(self._loop and self._loop.patience or self.timeout)
     if not ok and self._loop then
       self._loop.wake(self) -- for dispatch to see it too
@@ -395,7 +395,7 @@ local function derive(base, name, handlers_or_class)
     _handlers = handlers_or_class,
     _state = "idle",
     -- False rather than nil: what is not in the table is looked for behind its metatable, at each message.
-    _gather = false,
+    _pollset = false,
     _loop = false,
     _overdue = false,
     _pollable = false,

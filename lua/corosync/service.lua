@@ -116,7 +116,7 @@ function Service:fd()
   if self._closed then
     return refuse(self, "wait for", "it is closed", "closed")
   end
-  return self._gather:fd()
+  return self._pollset:fd()
 end
 
 --- Waits until dispatch may have something to do.
@@ -127,7 +127,7 @@ function Service:wait(seconds)
   if self._closed then
     return refuse(self, "wait for", "it is closed", "closed")
   end
-  return self:timeout() == 0 or self._gather:wait(seconds or math.huge)
+  return self:timeout() == 0 or self._pollset:wait(seconds or math.huge)
 end
 
 --- The descriptor for controllers of [cqueues](https://github.com/wahern/cqueues), as of @{corosync.handle}.
@@ -164,7 +164,7 @@ function Service:close()
     if self._loop then
       self._loop.remove(self)
     end
-    self._gather:close()
+    self._pollset:close()
     for _, each in ipairs(self._before) do
       if each.handle then
         each.handle:close()
@@ -286,14 +286,14 @@ local METATABLE = {
 }
 
 local function open(name, given, opener)
-  local gather, message, code = core.gather()
+  local gather, message, code = core.pollset()
   if not gather then
     return nil, message, code
   end
   local self = setmetatable({
     _name = name,
     _handlers = given,
-    _gather = gather,
+    _pollset = gather,
     _open = opener,
     _trackers = {},
     _loop = false, -- of corosync.loop: where it was added

@@ -9,7 +9,7 @@ local OPEN = {
   quorum = function() return core.quorum.open {} end,
   votequorum = function() return core.votequorum.open {} end,
   cfg = function() return core.cfg.open {} end,
-  gather = function() return core.gather() end,
+  pollset = function() return core.pollset() end,
 }
 
 local function open(name)
@@ -110,7 +110,7 @@ describe("handles", function()
     local metatable = debug.getmetatable(handle)
     debug.setmetatable(handle, nil)
     assert.is_false((pcall(metatable.__index.send, handle, "x")))
-    debug.setmetatable(handle, debug.getmetatable(open "gather"))
+    debug.setmetatable(handle, debug.getmetatable(open "pollset"))
     for _, call in pairs(methods_of(open "cpg")) do
       assert.is_false((pcall(call, handle)))
     end
@@ -169,7 +169,7 @@ describe("handles", function()
         late = core.cpg.open { reader = true }
         if late then late:join "late" end
         core.watchdog(1)
-        core.gather()
+        core.pollset()
       end
       keep_first = finalized(use)
       handle = core.cpg.open { reader = true, message_received = function() end }

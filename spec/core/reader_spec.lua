@@ -232,7 +232,7 @@ describe("a reader", function()
 
   it("tells that handlers lag with what was fetched, too, and again as that grows older", function()
     local handle, seen = member(false)
-    local idle = core.gather()
+    local idle = core.pollset()
     for round = 1, 40 do
       assert.equal(50, send_numbers(handle, 50))
       assert.is_true(handle:fetch(1))
@@ -301,7 +301,7 @@ describe("a reader", function()
 
   it("takes also from who comes often and never takes all", function()
     local handle = member { after = 0.05 }
-    local idle, lagged, got = core.gather(), false, 0
+    local idle, lagged, got = core.pollset(), false, 0
     assert.equal(200, send_numbers(handle, 200))
     while got < 200 do
       local event = handles.receive(handle)

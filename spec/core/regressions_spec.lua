@@ -273,7 +273,7 @@ it("what cannot track is not left open", function()
 end)
 
 it("several descriptors are not waited for without end when the time is no number", function()
-  local several = require("corosync.core").gather(member():fd())
+  local several = require("corosync.core").pollset(member():fd())
   assert.has_error(function() several:wait(0 / 0) end)
   several:close()
 end)

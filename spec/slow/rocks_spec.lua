@@ -81,7 +81,7 @@ describe("the rocks", function()
     local lua = version == "jit" and "LuaJIT" or "Lua " .. version
 
     it("serve " .. lua, function()
-      sh(("cp -r Makefile README.md LICENSE docs lua src rockspec tools '%s'"):format(folder))
+      sh(("cp -r Makefile README.md LICENSE docs lua mk src rockspec tools types '%s'"):format(folder))
       local made, packed = folder .. "/made", folder .. "/packed"
       for _, rock in ipairs { "lua-corosync", "cpgrun" } do
         sh(("cd %s; luarocks %s --tree %s make rockspec/%s-*.rockspec"):format(folder, rocks.arguments, made,
@@ -98,7 +98,8 @@ describe("the rocks", function()
   end
 
   it("name the packages that are missing", function()
-    sh(("cp -r Makefile README.md LICENSE docs lua src rockspec tools '%s'; mkdir '%s/none'"):format(folder, folder))
+    sh(("cp -r Makefile README.md LICENSE docs lua mk src rockspec tools types '%s'; mkdir '%s/none'"):format(
+      folder, folder))
     local said = sh(("cd %s; ! PKG_CONFIG_LIBDIR=%s/none luarocks %s --tree %s/tree make rockspec/%s 2>&1"):format(
       folder, folder, ROCKS[VERSION].arguments, folder, "lua-corosync-*.rockspec"))
     assert.matches("apt-get install libcpg-dev libcmap-dev libquorum-dev libvotequorum-dev libcfg-dev\n", said, 1, true)

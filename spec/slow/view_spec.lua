@@ -342,7 +342,7 @@ describe("a view_change", function()
     joined_viewer(group.name)
     local handled, more
     repeat
-      group._gather:wait(5)
+      group._pollset:wait(5)
       handled, more = group:dispatch(1)
     until handled > 0
     assert.same({ 1, true }, { handled, more })
@@ -379,11 +379,11 @@ describe("a view_change", function()
     end
     joined_viewer(group.name)
     while not stopped do
-      group._gather:wait(5)
+      group._pollset:wait(5)
       group:dispatch()
     end
     assert.equal(1, #seen)
-    assert.is_true(group._gather:wait(0))
+    assert.is_true(group._pollset:wait(0))
     group:dispatch()
     assert.equal(2, #seen)
   end)
@@ -715,7 +715,7 @@ describe("settle", function()
     refused("try_again", group:view())
     assert(group:wait_for(function() return #seen > 0 end))
     check_times(configs, seen)
-    assert.is_false(group._gather:wait(0))
+    assert.is_false(group._pollset:wait(0))
   end)
 
   it("passes before a view, with nothing but the descriptor, and without being asked again and again", function()
@@ -922,7 +922,7 @@ describe("a group with views in the loop", function()
     assert(group:activate())
     local more
     repeat
-      group._gather:wait(5)
+      group._pollset:wait(5)
       more = select(2, group:dispatch())
     until told
     assert.is_true(more)

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../src/compat.h"
+#include "support/compat.h"
 
 int luaopen_spec_process(lua_State *L);
 

@@ -1,4 +1,4 @@
-#include "callback.h"
+#include "cpgrun/callback.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,9 +6,9 @@
 #include <lauxlib.h>
 #include <luv/luv.h>
 
-#include "../compat.h"
-#include "limit.h"
-#include "state.h"
+#include "support/compat.h"
+#include "cpgrun/limit.h"
+#include "cpgrun/state.h"
 
 /* The field of the registry with the function that logs an error. */
 #define REPORT "cpgrun.report"

@@ -1,5 +1,5 @@
-#ifndef CPGRUN_CALLBACK_H
-#define CPGRUN_CALLBACK_H
+#ifndef COROSYNC_LUA_CPGRUN_CALLBACK_H
+#define COROSYNC_LUA_CPGRUN_CALLBACK_H
 
 #include <lua.h>
 

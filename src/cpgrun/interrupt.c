@@ -1,4 +1,4 @@
-#include "interrupt.h"
+#include "cpgrun/interrupt.h"
 
 #include <signal.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * happen. So the first signal is luv's, unless the script is still being loaded, and a second SIGINT or SIGTERM ends the
  * process.
  */
-#ifndef CPGRUN_INTERRUPT_H
-#define CPGRUN_INTERRUPT_H
+#ifndef COROSYNC_LUA_CPGRUN_INTERRUPT_H
+#define COROSYNC_LUA_CPGRUN_INTERRUPT_H
 
 #include <stdbool.h>
 

@@ -1,11 +1,11 @@
-#include "limit.h"
+#include "cpgrun/limit.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "../clock.h"
-#include "../compat.h"
+#include "support/clock.h"
+#include "support/compat.h"
 
 /* Instructions between two looks at the clock: few at first and after a wait, since a function that mostly waits runs
 few; then more, since a look costs as much as a hundred. */

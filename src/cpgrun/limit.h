@@ -5,8 +5,8 @@
  * script. C functions that do not return, finalizers, message handlers of xpcall, and what closes the
  * variables of a coroutine that was stopped are out of its reach: Lua calls no hook there.
  */
-#ifndef CPGRUN_LIMIT_H
-#define CPGRUN_LIMIT_H
+#ifndef COROSYNC_LUA_CPGRUN_LIMIT_H
+#define COROSYNC_LUA_CPGRUN_LIMIT_H
 
 #include <lua.h>
 

@@ -12,12 +12,12 @@
 #include <luajit.h>
 #endif
 
-#include "../compat.h"
-#include "callback.h"
-#include "interrupt.h"
-#include "standard.h"
-#include "state.h"
-#include "user.h"
+#include "support/compat.h"
+#include "cpgrun/callback.h"
+#include "cpgrun/interrupt.h"
+#include "cpgrun/stdfds.h"
+#include "cpgrun/state.h"
+#include "cpgrun/user.h"
 
 #ifndef COROSYNC_VERSION
 #define COROSYNC_VERSION "unknown"
@@ -44,7 +44,7 @@ static void push_arguments(lua_State *L, int argc, char **argv)
 static const luaL_Reg functions[] = {
 	{"become", user_become},
 	{"guard", interrupt_guard},
-	{"has_hung_up", standard_has_hung_up},
+	{"has_hung_up", stdfds_has_hung_up},
 	{"limit", callback_limit},
 	{"loaded", interrupt_loaded},
 	{"set_report", callback_set_report},
@@ -97,10 +97,10 @@ int main(int argc, char **argv)
 	lua_State *L;
 	int status = EXIT_FAILURE;
 
-	standard_open();
-	standard_catch_hangups();
+	stdfds_open();
+	stdfds_catch_hangups();
 	L = luaL_newstate();
-	if (L == NULL || standard_check_at_exit() != 0) {
+	if (L == NULL || stdfds_check_at_exit() != 0) {
 		(void)fprintf(stderr, "cpgrun: not enough memory to start\n");
 		return EXIT_FAILURE;
 	}

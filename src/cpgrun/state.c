@@ -1,4 +1,4 @@
-#include "state.h"
+#include "cpgrun/state.h"
 
 #include <libgen.h>
 #include <limits.h>
@@ -8,7 +8,7 @@
 #include <lualib.h>
 #include <luv/luv.h>
 
-#include "../core.h"
+#include "module.h"
 
 static void preload(lua_State *L, const char *name, lua_CFunction loader)
 {

@@ -1,5 +1,5 @@
-#ifndef CPGRUN_STATE_H
-#define CPGRUN_STATE_H
+#ifndef COROSYNC_LUA_CPGRUN_STATE_H
+#define COROSYNC_LUA_CPGRUN_STATE_H
 
 #include <lua.h>
 

@@ -1,4 +1,4 @@
-#include "user.h"
+#include "cpgrun/user.h"
 
 #include <errno.h>
 #include <grp.h>

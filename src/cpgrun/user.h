@@ -1,6 +1,6 @@
 /* Giving up root. */
-#ifndef CPGRUN_USER_H
-#define CPGRUN_USER_H
+#ifndef COROSYNC_LUA_CPGRUN_USER_H
+#define COROSYNC_LUA_CPGRUN_USER_H
 
 #include <lua.h>
 

@@ -62,10 +62,10 @@ local function deliver_view(group, may_tell, more)
   local is_due = seconds ~= nil and seconds <= 0
   group._overdue = is_due and not may_tell
   if not is_due or not may_tell then
-    group._gather:arm(is_due and 0 or seconds)
+    group._pollset:arm(is_due and 0 or seconds)
     return 0, more or is_due
   end
-  group._gather:arm()
+  group._pollset:arm()
   local handle = group._handle
   local count = call_view_change(group, views:make())
   -- Its sending may have moved events out of the descriptor's sight; its leaving may have ended the connection.
@@ -86,7 +86,7 @@ function events.dispatch(group, budget)
   if handled and group._state == "left" then
     life.finish_leaving(group)
     more = false
-  elseif handled and group._gather then
+  elseif handled and group._pollset then
     local views
     views, more = deliver_view(group, not group._stopped and handled < budget, more)
     handled = handled + views
@@ -103,7 +103,7 @@ function events.dispatch(group, budget)
 end
 
 local function look_for_view(group)
-  if group._gather then
+  if group._pollset then
     return deliver_view(group, true) > 0
   elseif group._views then
     fetch_views(group)

@@ -48,7 +48,7 @@ end
 
 -- What tells when dispatch has something to do: the connection, several in one, or the time to reconnect.
 function life.awaited(group)
-  return group._retry and group._retry.timer or group._gather or group._handle
+  return group._retry and group._retry.timer or group._pollset or group._handle
 end
 
 -- The connection, opened at first need. A handle that has left cannot join again, so each activation has a new one.
@@ -81,9 +81,9 @@ function life.disconnect(group)
     group._retry.timer:arm()
     group._retry = false
   end
-  if group._gather then
-    group._gather:close()
-    group._gather = false
+  if group._pollset then
+    group._pollset:close()
+    group._pollset = false
   end
   if group._views then
     group._views:close()
@@ -115,9 +115,9 @@ local function prepare_views(group)
     ok, message, code = life.open_views(group)
   end
   if ok then
-    group._gather, message, code = core.gather(fd, group._views:fd())
+    group._pollset, message, code = core.pollset(fd, group._views:fd())
   end
-  return group._gather and true, message, code
+  return group._pollset and true, message, code
 end
 
 -- What tells when it is time to reconnect, made before it is needed: descriptors may be missing then. A loop that
@@ -127,7 +127,7 @@ function life.prepare_return(group)
     return true
   end
   local message, code
-  group._timer, message, code = core.gather()
+  group._timer, message, code = core.pollset()
   return group._timer and true, message, code
 end
 

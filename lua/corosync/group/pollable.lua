@@ -37,7 +37,7 @@ end
 function pollable.fd(group)
   if not group._pollable then
     local message, code
-    group._pollable, message, code = core.gather()
+    group._pollable, message, code = core.pollset()
     local ok = group._pollable
     if ok then
       ok, message, code = pollable.follow(group)

@@ -84,7 +84,7 @@ function life.connect(self)
   local ok
   ok, message, code = restore(self, handle)
   if ok then
-    ok, message, code = self._gather:follow(handle:fd())
+    ok, message, code = self._pollset:follow(handle:fd())
   end
   if not ok then
     handle:close()
@@ -97,11 +97,11 @@ end
 -- Readable when the next try has its time, or as soon as there is something to tell.
 function life.arm(self)
   if self._before[1] then
-    self._gather:arm(0)
+    self._pollset:arm(0)
   elseif self._handle then
-    self._gather:arm()
+    self._pollset:arm()
   else
-    self._gather:arm(math.max(0, self._retry_at - now()))
+    self._pollset:arm(math.max(0, self._retry_at - now()))
   end
 end
 
@@ -140,7 +140,7 @@ end
 
 -- The connection is of no more use, but what it has queued is still told, and then that it is lost.
 function life.lose(self, message)
-  self._gather:follow()
+  self._pollset:follow()
   table.insert(self._before, { handle = self._handle })
   table.insert(self._before, { name = "disconnected", message = message })
   self._handle = nil

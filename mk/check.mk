@@ -1,0 +1,184 @@
+# Lint, specs, coverage, sanitizers, analyzers, fuzzing and soaks.
+
+# For tools in Lua that Debian brings: what the shell says for one Lua (luarocks path) is nothing for theirs.
+OWN_LUA := env -u LUA_PATH -u LUA_CPATH
+RUN_LUA = LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA)
+RUN_SPECS = LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) BUSTED=$(BUSTED)
+
+FUZZED := queue events nodes arguments values
+
+# What only the specs need.
+SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan $(BUILD)/spec/hostile $(BUILD)/spec/impostor $(BUILD)/spec/allocate \
+	$(BUILD)/spec/sandbox $(BUILD)/spec/sandbox-c++ \
+	$(FUZZED:%=$(BUILD)/spec/fuzz-%)
+
+.PHONY: lint format check-bindings specs coverage valgrind sanitize tsan analyze fuzz soak \
+	show-frames show-freed show-leavers show-storm show-untold
+
+## lint: luacheck, Corosync's calls, doc comments and editor types
+lint: docs
+	@$(call WRITE_TYPES,build/types)
+	@diff -r types build/types || { echo "types/ is not what the doc comments say: run make types" >&2; exit 1; }
+	$(OWN_LUA) luacheck -q .
+	@$(LUA) tools/check-calls.lua $(COROSYNC_HEADERS) $(CORE_SOURCES)
+
+## format: lay out the C sources with clang-format
+format:
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+
+# A function that a new Corosync adds must not stay unnoticed.
+## check-bindings: check that each function of Corosync's headers is bound, or docs/unbound.md says why not
+check-bindings: $(CORE)
+	@$(LUA) tools/check-bindings.lua $(CORE) $(COROSYNC_HEADERS) docs/unbound.md
+
+$(BUILD)/spec/spec_process.so: spec/support/process.c spec/support/refuse.c
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(COMPILE) -fvisibility=default -shared -o $@ $^
+
+$(BUILD)/spec/allocate: spec/support/allocate.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(COMPILE) -Wl,--wrap=calloc,--wrap=realloc,--wrap=free -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
+
+$(BUILD)/spec/threads: spec/support/threads.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(COMPILE) -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
+
+$(BUILD)/spec/sandbox: spec/support/sandbox.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(COMPILE) -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
+
+# With a Lua that was built as C++, as Debian's liblua5.4-c++; nothing where there is none, as for LuaJIT. The core has only
+# the tables for unwinding that it asks for itself: on some machines C has no others.
+$(BUILD)/spec/sandbox-c++: spec/support/sandbox.c $(CORE_SOURCES)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@if command -v $(CXX) >/dev/null && $(PKG_CONFIG) --exists lua$(LUA_VERSION)-c++; then \
+		$(COMPILE) -O0 -fno-asynchronous-unwind-tables -r -nostdlib -o $@.o $(CORE_SOURCES) && \
+		$(CXX) -Wall -Wextra $(CFLAGS) -Isrc `$(PKG_CONFIG) --cflags lua$(LUA_VERSION)-c++` -o $@ -x c++ $< -x none $@.o \
+			$(LDFLAGS) $(COROSYNC_LIBS) `$(PKG_CONFIG) --libs lua$(LUA_VERSION)-c++` -lm -pthread; \
+	else rm -f $@; fi
+
+$(BUILD)/spec/hostile: spec/support/hostile.c
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(COMPILE) -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS)
+
+$(BUILD)/spec/impostor: spec/support/impostor.c
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(COMPILE) -o $@ $^ $(LDFLAGS)
+
+# The same with the core's sources under ThreadSanitizer; nothing where the compiler or the machine has none.
+$(BUILD)/spec/threads-tsan: spec/support/threads.c $(CORE_SOURCES)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@if tools/has-tsan $(CC); then \
+		$(COMPILE) -O1 -fsanitize=thread -Isrc -o $@ $(filter %.c,$^) $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm; \
+	else rm -f $@; fi
+
+# The specs run inside a private cluster of one node; those that need more make their own.
+SPECS ?= spec
+## specs: run the specs in SPECS (all by default) with one Lua
+specs: all nginx-binding $(SPEC_PROGRAMS)
+	@$(RUN_SPECS) LUA="$(LUA)" tools/run-specs $(SPECS)
+
+## valgrind: run the core's specs under valgrind
+valgrind: all $(BUILD)/spec/spec_process.so $(BUILD)/spec/hostile
+	@$(RUN_SPECS) LUA="valgrind -q --leak-check=full --keep-debuginfo=yes --error-exitcode=9 --suppressions=spec/support/valgrind.supp $(LUA)" \
+		tools/run-specs spec/core
+
+SECONDS ?= 600
+## soak: five nodes, all sending, random faults, for SECONDS (600); SEED repeats one
+soak: all
+	@$(CPGRUN) check --nodes 5 --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) soak/member.lua
+
+# The faults of Corosync that the checker allows, shown by plain C programs.
+$(BUILD)/soak/%: soak/%.c
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(COROSYNC_CFLAGS) -o $@ $< $(COROSYNC_LIBS)
+
+show-frames show-leavers: show-%: all $(BUILD)/soak/%
+	@$(RUN_LUA) soak/$*.lua $(BUILD)/soak/$*
+
+show-freed show-untold: show-%: all $(BUILD)/soak/frames
+	@$(RUN_LUA) soak/$*.lua $(BUILD)/soak/frames
+
+# The same, of the daemons alone.
+show-storm: all
+	@$(RUN_LUA) soak/storm.lua $(TRANSPORT)
+
+## tsan: many threads with a Lua state each under ThreadSanitizer
+tsan: all $(SPEC_PROGRAMS)
+	@tools/has-tsan $(CC) || { echo "ThreadSanitizer does not work here" >&2; exit 1; }
+	@$(RUN_SPECS) LUA=$(LUA) THREAD_ROUNDS=100 tools/run-specs spec/threads_spec.lua
+
+# AddressSanitizer and UndefinedBehaviorSanitizer under the core's specs, the groups' and the host's; lost memory is
+# valgrind's. Then ThreadSanitizer, where it works, and what the analyzers say.
+SANITIZE := -fsanitize=address,undefined
+SANITIZED_SPECS ?= spec/core spec/group_spec.lua spec/loop_spec.lua spec/reconnect_spec.lua \
+	spec/cpgrun_spec.lua spec/cpgrun_limit_spec.lua spec/history/recorder_spec.lua
+## sanitize: analyzers, then specs under AddressSanitizer and UndefinedBehaviorSanitizer, and tsan
+sanitize: analyze $(BUILD)/spec/hostile
+	@$(MAKE) --no-print-directory -s BUILD=build/sanitize CFLAGS="-O1 -g $(SANITIZE) -fno-omit-frame-pointer" LDFLAGS="$(SANITIZE)" \
+		all build/sanitize/spec/spec_process.so
+	@$(COMPILE) -fvisibility=default -shared -o build/sanitize/spec/sanitizer.so spec/support/sanitizer.c
+	@TREE=build/sanitize $(RUN_SPECS) LUA="env \
+		LD_PRELOAD=$(CURDIR)/build/sanitize/spec/sanitizer.so:$$($(CC) -print-file-name=libasan.so) UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 $(LUA)" tools/run-specs $(SANITIZED_SPECS)
+	@if tools/has-tsan $(CC); then $(MAKE) --no-print-directory -s tsan; else echo "ThreadSanitizer does not work here"; fi
+
+# Lines of the core, of cpgrun and of lua/ that specs run, by file and in all. Without specs that are for another build, that
+# leave no stack for a hook, or that take long. cpgrun reads no LUA_INIT, so its main.lua is one that loads the hook first.
+UNCOVERED := bindings fuzz threads version core/regressions cpgrun_limit reconnect wait
+COVERED_SPECS ?= $(filter-out $(UNCOVERED:%=spec/%_spec.lua),$(wildcard spec/core/*_spec.lua spec/*_spec.lua))
+COVERAGE := build/coverage
+## coverage: lines of C and Lua that specs run, by file and in all
+coverage:
+	@rm -rf $(COVERAGE)/share $(COVERAGE)/covered && mkdir -p $(COVERAGE)/share/lua/5.4/cpgrun
+	@find $(COVERAGE) -name '*.gcda' -delete
+	@ln -s $(CURDIR)/lua/corosync $(COVERAGE)/share/lua/5.4 && ln -s $(CURDIR)/lua/cpgrun/* $(COVERAGE)/share/lua/5.4/cpgrun
+	@rm $(COVERAGE)/share/lua/5.4/cpgrun/main.lua
+	@echo 'dofile "$(CURDIR)/tools/cover.lua" return dofile "$(CURDIR)/lua/cpgrun/main.lua"' >$(COVERAGE)/share/lua/5.4/cpgrun/main.lua
+	@$(MAKE) --no-print-directory -s LUA_VERSION=5.4 BUILD=$(COVERAGE) CFLAGS="-O0 -g --coverage" LDFLAGS=--coverage \
+		all $(COVERAGE)/spec/spec_process.so $(COVERAGE)/spec/hostile
+	@umask 0; TREE=$(COVERAGE) LUA_VERSION=5.4 LUA_ABI=5.4 LUA=lua5.4 BUSTED=$(BUSTED) COVERED=$(CURDIR)/$(COVERAGE)/covered \
+		LUA_INIT=@$(CURDIR)/tools/cover.lua tools/run-specs $(COVERED_SPECS) >$(COVERAGE)/specs.log 2>&1 || tail -n 40 $(COVERAGE)/specs.log
+	@lua5.4 tools/report-coverage.lua $(COVERAGE)/covered $(COVERAGE)/obj luac5.4
+
+# cppcheck 2.10 takes designated initializers of types that it has not seen for uses, and 0x1p63 for 0.
+CPPCHECK_FAULTS := --suppress=legacyUninitvar --suppress=incorrectLogicOperator:src/cmap/value.c
+ANALYZED := $(CORE_SOURCES) $(CPGRUN_SOURCES)
+ANALYZE_FLAGS = -std=c11 -D_GNU_SOURCE -Isrc -DCOROSYNC_LUA_VERSION='""' -DCOROSYNC_VERSION='""' -DLIBQB_SOCKET_DIR='""' $(LUA_CFLAGS) $(LUV_CFLAGS) $(COROSYNC_CFLAGS)
+## analyze: gcc's, clang's and cppcheck's static analysis
+analyze:
+	@for tool in gcc clang cppcheck; do command -v $$tool >/dev/null || { echo "$$tool is missing; on Debian: apt-get install $$tool" >&2; exit 1; }; done
+	@for f in $(ANALYZED); do gcc -O2 -fanalyzer -Werror $(ANALYZE_FLAGS) -c -o /dev/null $$f || exit 1; done
+	@for f in $(ANALYZED); do clang --analyze --analyzer-output text -Xclang -analyzer-werror $(ANALYZE_FLAGS) -o /dev/null $$f || exit 1; done
+	@cppcheck -q --std=c11 --enable=warning,performance,portability --error-exitcode=1 -D_GNU_SOURCE -DLUA_VERSION_NUM=504 \
+		$(CPPCHECK_FAULTS) -Isrc src
+
+# Each target of fuzz/ with clang's libFuzzer for a part of SECONDS, 1 s at least, and the checker with random mistakes in
+# histories; and by `make check` all with random inputs.
+FUZZ_SOURCES := $(filter-out src/module.c,$(CORE_SOURCES))
+FUZZ_SECONDS = $$((($(SECONDS) + $(words $(FUZZED))) / ($(words $(FUZZED)) + 1)))
+## fuzz: feed random input to the parts in fuzz/ for SECONDS, with libFuzzer
+fuzz: binding
+	@command -v clang >/dev/null || { echo "clang is missing; on Debian: apt-get install clang libclang-rt-14-dev" >&2; exit 1; }
+	@mkdir -p build/fuzz
+	@for target in $(FUZZED); do \
+		clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c11 -D_GNU_SOURCE -Isrc $(LUA_CFLAGS) $(COROSYNC_CFLAGS) -o build/fuzz/$$target \
+			fuzz/$$target.c $(FUZZ_SOURCES) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread || exit 1; \
+		(cd build/fuzz && ./$$target -max_total_time=$(FUZZ_SECONDS) \
+			-print_final_stats=1 >$$target.log 2>&1) || { tail -n 40 build/fuzz/$$target.log; exit 1; }; \
+		tail -n 8 build/fuzz/$$target.log; \
+	done
+	@$(RUN_LUA) fuzz/history.lua $(FUZZ_SECONDS)s
+
+$(BUILD)/spec/fuzz-%: fuzz/%.c fuzz/driver.c $(CORE_OBJECTS)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(COMPILE) -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread

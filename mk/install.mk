@@ -1,0 +1,61 @@
+# Installing, and the reference.
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)
+LUADIR ?= $(PREFIX)/share/lua/$(LUA_ABI)
+MANDIR ?= $(PREFIX)/share/man
+ARCHIVEDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+TYPESDIR ?= $(PREFIX)/share/lua-corosync/types
+PKGCONFIGDIR ?= $(ARCHIVEDIR)/pkgconfig
+
+LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
+LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/*/*.lua lua/corosync/*/*/*.lua))
+TYPES := $(wildcard types/*.lua types/*/*.lua types/*/*/*.lua)
+LUA_HOST := $(wildcard lua/cpgrun/*.lua lua/cpgrun/*/*.lua) $(LUA_LAB)
+
+.PHONY: docs types install install-binding install-cpgrun uninstall
+
+## docs: write the reference to docs/reference
+docs:
+	$(OWN_LUA) ldoc -q --fatalwarnings -c docs/config.ld .
+
+# Annotations for editors (LuaLS), from the doc comments.
+WRITE_TYPES = rm -rf $(1) && env -u LUA_CPATH TYPES=$(CURDIR)/$(1) LUA_PATH="$(CURDIR)/tools/?.lua;;" \
+	ldoc -q -c docs/config.ld --filter types.write . >/dev/null
+## types: write the annotations for editors to types/
+types:
+	@$(call WRITE_TYPES,types)
+
+## install: install the binding and cpgrun below PREFIX (/usr/local) for LUA_VERSION
+install: install-binding install-cpgrun
+
+install-binding: binding
+	install -D -m 755 $(CORE) $(DESTDIR)$(LIBDIR)/corosync/core.so
+	for f in $(LUA_BINDING:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f; done
+	for f in $(TYPES:types/%=%); do install -D -m 644 types/$$f $(DESTDIR)$(TYPESDIR)/$$f; done
+	install -D -m 644 src/corosync-lua.h $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h
+	install -D -m 644 $(ARCHIVE) $(DESTDIR)$(ARCHIVEDIR)/lib$(EMBED).a
+	ln -sfn lib$(EMBED).a $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a
+	install -D -m 644 src/corosync-lua.pc.in $(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc
+	sed -i -e 's|@libdir@|$(ARCHIVEDIR)|' -e 's|@includedir@|$(INCLUDEDIR)|' -e 's|@luadir@|$(LUADIR)|' \
+		-e 's|@version@|$(VERSION)|' -e 's|@name@|$(EMBED)|' -e 's|@prefix@|$(PREFIX)|' \
+		$(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc
+
+install-cpgrun: cpgrun
+	install -D -m 755 $(CPGRUN) $(DESTDIR)$(BINDIR)/cpgrun
+	for f in $(LUA_HOST:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f; done
+	install -D -m 644 docs/cpgrun.1 $(DESTDIR)$(MANDIR)/man1/cpgrun.1
+
+# Of one Lua; what all Luas share goes with the last.
+## uninstall: remove what install has put below PREFIX
+uninstall:
+	rm -rf $(DESTDIR)$(LUADIR)/corosync $(DESTDIR)$(LUADIR)/cpgrun
+	rm -f $(DESTDIR)$(LIBDIR)/corosync/core.so $(DESTDIR)$(ARCHIVEDIR)/lib$(EMBED).a $(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc
+	rmdir $(DESTDIR)$(LIBDIR)/corosync 2>/dev/null || true
+	[ -e $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a ] || rm -f $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a
+	ls $(DESTDIR)$(PKGCONFIGDIR)/corosync-lua*.pc >/dev/null 2>&1 || rm -rf $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h $(DESTDIR)$(TYPESDIR)
+	rmdir $(dir $(DESTDIR)$(TYPESDIR)) 2>/dev/null || true
+	ls -d $(DESTDIR)$(dir $(LUADIR))*/cpgrun/main.lua >/dev/null 2>&1 \
+		|| rm -f $(DESTDIR)$(BINDIR)/cpgrun $(DESTDIR)$(MANDIR)/man1/cpgrun.1

@@ -1,0 +1,345 @@
+#include "cfg/cfg.h"
+
+#include <string.h>
+
+#include "handle/call.h"
+#include "cfg/shutdown.h"
+#include "cfg/status.h"
+#include "support/field.h"
+#include "support/integer.h"
+#include "handle/opening.h"
+#include "support/stack.h"
+#include "handle/track.h"
+
+/***
+Administration of Corosync: the userdata over libcfg. It also has the methods that all handles share, see
+@{corosync.handle}, @{corosync.events} and @{corosync.tracking}.
+
+    local cfg = require "corosync.cfg"
+    local handle = assert(cfg.open {
+      shutdown_request = function(kind) return kind == "regardless" or not busy end,
+    })
+    print(handle:local_node(), handle:node_addresses(1)[1])
+    while handle:wait(10) do
+      assert(handle:dispatch())
+    end
+
+*Shutdown requests.* Who wants to end a node's Corosync asks it to (`corosync-cfgtool -H`, or `try_shutdown`), and it
+asks its trackers: the handles that were opened with the handler `shutdown_request`, or told to `track`. When all have
+answered, Corosync ends if all allowed it. A tracker that is closed, or stops tracking, allows it. One that does not answer
+delays each request by `cfg.shutdown_timeout` (a key of the configuration map, in milliseconds; 5000 without it) and
+then refuses it, so only track where requests will be answered. `receive` answers "shutdown" and the kind; the answer is
+then given by `reply_shutdown`.
+
+An answer to a request that is over does nothing. A handle that has itself asked for a shutdown, and tracks, is asked
+once more after any request was refused by silence, though nothing is left to answer: libcfg hides the difference.
+
+_Node ids_ are whole numbers from 0 to 4294967295; others raise.
+@module corosync.cfg
+@extends corosync.handle, corosync.events, corosync.tracking
+*/
+
+/***
+One of this node's interfaces, as `ring_status` returns them.
+@table interface
+@tfield string interface the link's number and this node's address on it, as "0 10.9.0.1"
+@tfield string status "OK" with the transports udp and udpu. With knet it has one character for each node, in the order of
+their ids: "n" for this one, "?" where there is no answer, else the sum of 1 (enabled), 2 (connected) and 4 (dynamically
+connected), so "3" is a link that works
+*/
+
+/***
+A node as another one sees it: what `node_status` returns.
+@table status
+@tfield integer node its id
+@tfield boolean reachable
+@tfield boolean remote
+@tfield boolean external
+@tfield integer onwire_min the oldest version of knet's protocol that the node speaks; 0 with an older knet
+@tfield integer onwire_max the newest one
+@tfield integer onwire_version the one in use
+@tfield link[] links those that are enabled
+*/
+
+/***
+A link to a node.
+@table link
+@tfield integer link its number, from 0
+@tfield boolean enabled
+@tfield boolean connected
+@tfield boolean dynconnected
+@tfield integer mtu bytes
+@tfield string|nil source an address, nil when unknown
+@tfield string|nil destination an address, nil when unknown
+*/
+
+static const failure failure_configuration = {
+	"invalid_param", "corosync.conf has an error, which Corosync's log names: correct it"};
+static const failure failure_node_unknown = {
+	"not_exist", "Corosync knows no such node, or it is not in the cluster now"};
+
+#define LONGEST_REASON 255
+
+/* ---- opening ---- */
+
+static cs_error_t open_connection(cfg *c, bool track)
+{
+	corosync_cfg_handle_t id = 0;
+	cs_error_t error = corosync_cfg_initialize(&id, &cfg_callbacks);
+
+	if (error != CS_OK) {
+		return error;
+	}
+	error = opening_take(&c->handle, id);
+	if (error != CS_OK) {
+		(void)corosync_cfg_finalize(id);
+		return error;
+	}
+	return track ? track_start(&c->handle) : CS_OK;
+}
+
+static const field open_fields[] = {
+	{"daemon_user", field_check_user},
+	{"error", field_check_function},
+	{"shutdown_request", field_check_function},
+	{NULL, NULL},
+};
+
+/***
+Connects to the local Corosync's configuration service. A handle with the handler `shutdown_request` tracks: it is asked
+before Corosync is shut down in an orderly way.
+Stands on `corosync_cfg_initialize` and `corosync_cfg_trackstart`; costs about 15 ms and 3 MB of /dev/shm.
+@function cfg.open
+@tparam[opt] table handlers
+@tparam[opt] fun(kind:string):(boolean|nil) handlers.shutdown_request called with "request", or with "regardless" when
+Corosync will end whatever
+is answered. What it returns is the answer: true allows the shutdown, false refuses it, and with anything else, nil for
+example, the script answers later by `reply_shutdown`. When it raises there is no answer
+@tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler, and of an
+answer
+that could not be given; without it they go to stderr
+@treturn handle
+@error nil, message, code: "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is
+not permitted, or another user's program has the name of the socket), "try_again", "no_space" (/dev/shm is full),
+"no_memory", "no_resources" (open files); raises for a field that it does not know or that has the wrong type
+*/
+static int module_open(lua_State *L)
+{
+	cfg *c;
+	cs_error_t error;
+	bool track;
+
+	fields_check_optional(L, open_fields);
+	track = track_wanted(L, cfg_class.kinds, 1);
+	c = handle_new(L, &cfg_class, sizeof *c, 1);
+	error = opening_begin(&c->handle);
+	if (error == CS_OK) {
+		error = open_connection(c, track);
+	}
+	opening_end(&c->handle);
+	return error == CS_OK ? 1 : opening_fail(L, &c->handle, error);
+}
+
+/* ---- this node ---- */
+
+/***
+This node's id. Stands on `corosync_cfg_local_get`.
+@function handle:local_node
+@treturn integer
+@error nil, message, code: "not_connected", "closed", "wrong_process"
+*/
+static int cfg_method_local_node(lua_State *L)
+{
+	cfg *c = handle_check(L, &cfg_class);
+	const failure *why = handle_unusable(&c->handle);
+	unsigned int node = 0;
+
+	if (why == NULL) {
+		why = handle_failure(&c->handle, CALL(&c->handle, "local_node", corosync_cfg_local_get(c->handle.id, &node)));
+	}
+	if (why != NULL) {
+		return cfg_answer(L, "ask for this node's id", why);
+	}
+	compat_pushuint32(L, node);
+	return 1;
+}
+
+/***
+This node's interfaces. Stands on `corosync_cfg_ring_status_get`, which does not look whether Corosync took its request:
+when it did not, what libcfg reads is not there. So that is tried first, and what remains is the moment between the two.
+@function handle:ring_status
+@treturn interface[]
+@error nil, message, code: "try_again", "no_memory", "not_connected", "closed", "wrong_process"
+*/
+static int cfg_method_ring_status(lua_State *L)
+{
+	cfg *c = handle_check(L, &cfg_class);
+	const failure *why = handle_unusable(&c->handle);
+
+	if (why == NULL) {
+		why = handle_failure(&c->handle, cfg_probe(c));
+	}
+	if (why == NULL) {
+		why = handle_failure(&c->handle, cfg_status_push_rings(L, &c->handle));
+	}
+	return why == NULL ? 1 : cfg_answer(L, "ask for the status of the rings", why);
+}
+
+/***
+Lets all nodes of the cluster read their corosync.conf again; the answer is this node's. Who wants to know of it tracks
+`config.` in the configuration map, see @{corosync.cmap}. Stands on `corosync_cfg_reload_config`.
+@function handle:reload
+@treturn boolean true
+@error nil, message, code: "invalid_param" when this node's file is not valid, "try_again", "not_connected", "closed",
+"wrong_process"
+*/
+static int cfg_method_reload(lua_State *L)
+{
+	cfg *c = handle_check(L, &cfg_class);
+	const failure *why = handle_unusable(&c->handle);
+
+	if (why == NULL) {
+		cs_error_t error = CALL(&c->handle, "reload", corosync_cfg_reload_config(c->handle.id));
+		why = error == CS_ERR_INVALID_PARAM ? &failure_configuration : handle_failure(&c->handle, error);
+	}
+	return cfg_answer(L, "reload the configuration", why);
+}
+
+/***
+Lets this node's Corosync open its log files anew, after they were moved. Stands on `corosync_cfg_reopen_log_files`.
+@function handle:reopen_logs
+@treturn boolean true
+@error nil, message, code: "not_supported", "not_connected", "closed", "wrong_process"
+*/
+static int cfg_method_reopen_logs(lua_State *L)
+{
+	cfg *c = handle_check(L, &cfg_class);
+	const failure *why = handle_unusable(&c->handle);
+
+	if (why == NULL) {
+		why = handle_failure(&c->handle, CALL(&c->handle, "reopen_logs", corosync_cfg_reopen_log_files(c->handle.id)));
+	}
+	return cfg_answer(L, "reopen the log files", why);
+}
+
+/* ---- any node ---- */
+
+/* Pushes nil, "cannot <what> node <node>: …", code; answers 3. [-0, +3, m] */
+static int fail_node(lua_State *L, const char *what, uint32_t node, const failure *why)
+{
+	lua_pushfstring(L, "%s node ", what);
+	compat_pushuint32(L, node);
+	lua_concat(L, 2);
+	return failure_push(L, why);
+}
+
+/* NULL, or why a node was not found. */
+static const failure *not_found(cfg *c, cs_error_t error)
+{
+	return error == CS_ERR_NOT_EXIST ? &failure_node_unknown : handle_failure(&c->handle, error);
+}
+
+/* NULL if a node may be asked for: libcfg has the answer with its addresses on the stack. */
+static const failure *unaskable(const cfg *c)
+{
+	const failure *why = handle_unusable(&c->handle);
+
+	return why == NULL && !stack_suffices() ? &FAILURE_NO_STACK : why;
+}
+
+/***
+A node's addresses as the configuration has them, one for each link. Corosync reads all as the first one's family, so
+where links have different ones, the others' are not right. Stands on `corosync_cfg_get_node_addrs`.
+@function handle:node_addresses
+@tparam integer node a node's id; 0 is this node
+@treturn string[]
+@error nil, message, code: "not_exist" when there is no such node in the list of nodes, "not_connected", "closed",
+"wrong_process", "no_stack" (see @{corosync.events}); raises for what cannot be a node's id
+*/
+static int cfg_method_node_addresses(lua_State *L)
+{
+	cfg *c = handle_check(L, &cfg_class);
+	uint32_t node = integer_check_uint32(L, 2, "node");
+	const failure *why = unaskable(c);
+
+	if (why == NULL) {
+		why = not_found(c, cfg_status_push_addresses(L, &c->handle, node));
+	}
+	return why == NULL ? 1 : fail_node(L, "ask for the addresses of", node, why);
+}
+
+/***
+A node and the links to it, as this node sees them. The transport knet tells all of it. With udp and udpu there is one link,
+whose source is that node's address and which has no destination, all of onwire is 0, and a node that does not exist
+is one that is not reachable, without links. Stands on `corosync_cfg_node_status_get`.
+@function handle:node_status
+@tparam integer node a node's id
+@treturn status
+@error nil, message, code: "not_exist" when knet does not know the node, "not_connected", "closed", "wrong_process",
+"no_stack" (see @{corosync.events}); raises for what cannot be a node's id
+*/
+static int cfg_method_node_status(lua_State *L)
+{
+	cfg *c = handle_check(L, &cfg_class);
+	uint32_t node = integer_check_uint32(L, 2, "node");
+	const failure *why = unaskable(c);
+
+	if (why == NULL) {
+		why = not_found(c, cfg_status_push_node(L, &c->handle, node));
+	}
+	return why == NULL ? 1 : fail_node(L, "ask for the status of", node, why);
+}
+
+/***
+Ends Corosync on a node of the cluster, at once and without asking. Stands on `corosync_cfg_kill_node`.
+@function handle:kill_node
+@tparam integer node the id of a node in the present membership; this node's, too
+@tparam[opt="no reason given"] string reason for that node's log: up to 255 bytes, none of them zero
+@treturn boolean true when the order was given
+@error nil, message, code: "not_exist" when no such node is in the membership, "try_again", "not_connected", "closed",
+"wrong_process"; raises for what cannot be a node's id or a reason
+*/
+static int cfg_method_kill_node(lua_State *L)
+{
+	cfg *c = handle_check(L, &cfg_class);
+	uint32_t node = integer_check_uint32(L, 2, "node");
+	size_t length;
+	const char *reason = luaL_optlstring(L, 3, "no reason given", &length);
+	const failure *why = handle_unusable(&c->handle);
+	cs_error_t error;
+
+	luaL_argcheck(L, length <= LONGEST_REASON, 3, "reason must not be longer than 255 bytes");
+	luaL_argcheck(L, strlen(reason) == length, 3, "reason must not have zero bytes");
+	if (why == NULL) {
+		error = CALL(&c->handle, "kill_node", corosync_cfg_kill_node(c->handle.id, node, reason));
+		/* Without a daemon libcfg answers what happens to be in its memory. */
+		why = not_found(c, handle_verify(&c->handle, error));
+	}
+	if (why != NULL) {
+		return fail_node(L, "kill", node, why);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+static const luaL_Reg methods[] = {
+	{"kill_node", cfg_method_kill_node},
+	{"local_node", cfg_method_local_node},
+	{"node_addresses", cfg_method_node_addresses},
+	{"node_status", cfg_method_node_status},
+	{"reload", cfg_method_reload},
+	{"reopen_logs", cfg_method_reopen_logs},
+	{"reply_shutdown", cfg_method_reply_shutdown},
+	{"ring_status", cfg_method_ring_status},
+	{"try_shutdown", cfg_method_try_shutdown},
+	{NULL, NULL},
+};
+
+int cfg_push_module(lua_State *L)
+{
+	handle_setup(L, &cfg_class, methods);
+	lua_createtable(L, 0, 1);
+	lua_pushcfunction(L, module_open);
+	lua_setfield(L, -2, "open");
+	return 1;
+}

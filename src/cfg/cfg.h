@@ -1,0 +1,10 @@
+/* Administration of Corosync: the userdata over libcfg. */
+#ifndef COROSYNC_LUA_CFG_H
+#define COROSYNC_LUA_CFG_H
+
+#include "support/compat.h"
+
+/* Pushes the table that require "corosync.cfg" answers. [-0, +1, m] */
+int cfg_push_module(lua_State *L);
+
+#endif

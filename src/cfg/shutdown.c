@@ -1,0 +1,257 @@
+#include "cfg/shutdown.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "handle/call.h"
+#include "handle/fetch.h"
+#include "handle/wait.h"
+
+/***
+@module corosync.cfg
+*/
+
+static const failure failure_not_asked = {
+	"access", "no request waits for this handle's answer: there was none, or it was answered, or its time is over"};
+static const failure failure_shutdown_asked = {
+	"exist", "another program has asked for it, and the answers are not all there yet: try again when they are"};
+static const failure failure_shutdown_refused = {
+	"busy", "a program that tracks such requests refused, or did not answer in time"};
+
+typedef struct request_event {
+	event event;
+	uint64_t regardless;
+} request_event;
+
+/* ---- from libcfg into the queue ---- */
+
+static void on_shutdown(corosync_cfg_handle_t id, corosync_cfg_shutdown_flags_t flags)
+{
+	request_event *ev;
+
+	(void)id;
+	ev = (request_event *)fetch_append(0, sizeof *ev - sizeof ev->event);
+	if (ev != NULL) {
+		ev->regardless = flags == COROSYNC_CFG_SHUTDOWN_FLAG_REGARDLESS;
+	}
+}
+
+const corosync_cfg_callbacks_t cfg_callbacks = {.corosync_cfg_shutdown_callback = on_shutdown};
+
+static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
+{
+	return corosync_cfg_dispatch(h->id, flags);
+}
+
+static cs_error_t trackstart(handle *h)
+{
+	return corosync_cfg_trackstart(h->id, 0);
+}
+
+static cs_error_t trackstop(handle *h)
+{
+	cs_error_t error = corosync_cfg_trackstop(h->id);
+
+	if (error == CS_OK) {
+		/* For the daemon that was a yes. Another one would count as some other tracker's. */
+		((cfg *)h)->asked = false;
+	}
+	return error;
+}
+
+/* ---- the reply ---- */
+
+/* Starting again what has started, or stopping what has not, changes nothing. */
+cs_error_t cfg_probe(cfg *c)
+{
+	handle *h = &c->handle;
+	cs_error_t error =
+		CALL(h, "track or untrack", h->tracking ? corosync_cfg_trackstart(h->id, 0) : corosync_cfg_trackstop(h->id));
+
+	return handle_verify(h, error);
+}
+
+/* The daemon counts any reply for the request of the moment: one for an older request would speak for another tracker. */
+static bool newer_request_waits(const handle *h)
+{
+	return queue_head(&h->queue) != NULL || poll_readable(NULL, h->fd, false, 0);
+}
+
+static const failure *send_reply(cfg *c, bool allow)
+{
+	handle *h = &c->handle;
+	corosync_cfg_shutdown_reply_flags_t flag = allow ? COROSYNC_CFG_SHUTDOWN_FLAG_YES : COROSYNC_CFG_SHUTDOWN_FLAG_NO;
+	cs_error_t error = CALL(h, "reply_shutdown", corosync_cfg_replyto_shutdown(h->id, flag));
+
+	c->replied = true;
+	c->asked = error == CS_ERR_TRY_AGAIN;
+	return error == CS_ERR_ACCESS ? &failure_not_asked : handle_failure(h, error);
+}
+
+static const failure *reply(cfg *c, bool allow)
+{
+	handle *h = &c->handle;
+	const failure *why = handle_unusable(h);
+
+	if (why != NULL) {
+		return why;
+	}
+	if (!c->asked) {
+		return &failure_not_asked;
+	}
+	why = handle_failure(h, cfg_probe(c));
+	if (why != NULL) {
+		return why;
+	}
+	if (newer_request_waits(h)) {
+		c->asked = false;
+		return &failure_not_asked;
+	}
+	return send_reply(c, allow);
+}
+
+/* ---- from the queue into Lua ---- */
+
+static int push_request(lua_State *L, handle *h, const event *ev, int values)
+{
+	(void)values;
+	lua_pushstring(L, ((const request_event *)ev)->regardless ? "regardless" : "request");
+	((cfg *)h)->asked = true;
+	return 1;
+}
+
+/* What is neither true nor false is no answer yet. */
+static void answered(lua_State *L, handle *h)
+{
+	bool allows = lua_toboolean(L, -1);
+	const failure *why = lua_isboolean(L, -1) ? reply((cfg *)h, allows) : NULL;
+
+	/* A request that is over, or that the handler has replied to itself, lacks nothing; and closing has allowed it. */
+	if (why != NULL && why != &failure_not_asked && !(allows && why == &FAILURE_CLOSED)) {
+		lua_pushliteral(L, "answer the shutdown request");
+		(void)failure_push(L, why);
+		lua_pop(L, 1);
+		(void)lua_error(L);
+	}
+}
+
+static const event_kind kinds[] = {
+	{.handler = "shutdown_request", .name = "shutdown", .push = push_request, .answered = answered},
+};
+
+/* ---- the end ---- */
+
+/* libcfg did not close it: until that is done the daemon keeps its side. */
+static void close_if_left(int fd, const struct stat *before)
+{
+	struct stat now;
+
+	if (fstat(fd, &now) == 0 && now.st_dev == before->st_dev && now.st_ino == before->st_ino) {
+		/* Closing alone would not end it while a fork has the descriptor, too. */
+		(void)shutdown(fd, SHUT_RDWR);
+		(void)close(fd);
+	}
+}
+
+/*
+ * corosync_cfg_replyto_shutdown never gives back the reference that it takes of libcfg's handle, so that finalizing it
+ * does not disconnect. A tracker left so would be asked at each shutdown request, and refuse it by silence: where
+ * Corosync's IPC is by sockets the daemon does not watch the one that is closed here, so tracking is stopped first, and two
+ * more sockets of libqb's stay open until the process ends.
+ */
+static cs_error_t finalize(handle *h)
+{
+	struct stat before;
+	cs_error_t error;
+
+	if (!((const cfg *)h)->replied || fstat(h->fd, &before) != 0) {
+		return corosync_cfg_finalize(h->id);
+	}
+	if (h->tracking) {
+		(void)corosync_cfg_trackstop(h->id);
+	}
+	error = corosync_cfg_finalize(h->id);
+	close_if_left(h->fd, &before);
+	return error;
+}
+
+const handle_class cfg_class = {
+	.type = "corosync.cfg",
+	.service = "cfg",
+	.kinds = kinds,
+	.fd_get = corosync_cfg_fd_get,
+	.dispatch = dispatch,
+	.finalize = finalize,
+	.trackstart = trackstart,
+	.trackstop = trackstop,
+};
+
+/* ---- methods ---- */
+
+int cfg_answer(lua_State *L, const char *what, const failure *why)
+{
+	if (why != NULL) {
+		lua_pushstring(L, what);
+		return failure_push(L, why);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/***
+Answers the shutdown request that was handed over last: once, and as long as this handle tracks. True says that the
+answer was given, not that it came in time. A handle that has replied costs 3 MB of this process's address space for good,
+since `corosync_cfg_replyto_shutdown` never releases it: answer with one handle, rather than with a new one each time.
+@function handle:reply_shutdown
+@tparam boolean allow
+@treturn boolean true
+@error nil, message, code: "access" when no request waits for this handle's answer, or no longer, "try_again" while the
+membership changes (the request still waits), "not_connected", "closed", "wrong_process"
+*/
+int cfg_method_reply_shutdown(lua_State *L)
+{
+	cfg *c = handle_check(L, &cfg_class);
+
+	luaL_checktype(L, 2, LUA_TBOOLEAN);
+	return cfg_answer(L, "answer the shutdown request", reply(c, lua_toboolean(L, 2)));
+}
+
+/* NULL, or why Corosync does not shut down. */
+static const failure *refused(cfg *c, cs_error_t error)
+{
+	switch (error) {
+	case CS_ERR_BUSY: return &failure_shutdown_refused;
+	case CS_ERR_EXIST: return &failure_shutdown_asked;
+	default: return handle_failure(&c->handle, error);
+	}
+}
+
+/***
+Asks this node's Corosync to end, and with it its connections. It blocks until all trackers have answered or the time for
+that is over, so none of them may be waiting for this same thread. The asking handle is not asked itself.
+Stands on `corosync_cfg_try_shutdown`.
+@function handle:try_shutdown
+@tparam[opt="request"] string kind "request": every tracker may refuse; "regardless": they are asked, but cannot refuse;
+"immediate": they are not asked
+@treturn boolean true when Corosync is ending
+@error nil, message, code: "busy" when it was refused, "exist" when another program is asking, "try_again",
+"not_connected", "closed", "wrong_process"
+*/
+int cfg_method_try_shutdown(lua_State *L)
+{
+	static const char *const names[] = {"request", "regardless", "immediate", NULL};
+	static const corosync_cfg_shutdown_flags_t flags[] = {COROSYNC_CFG_SHUTDOWN_FLAG_REQUEST,
+		COROSYNC_CFG_SHUTDOWN_FLAG_REGARDLESS, COROSYNC_CFG_SHUTDOWN_FLAG_IMMEDIATE};
+	cfg *c = handle_check(L, &cfg_class);
+	int kind = compat_checkoption(L, 2, "request", names);
+	const failure *why = handle_unusable(&c->handle);
+
+	if (why == NULL) {
+		/* On a healthy node it returns only when every tracker has replied. */
+		why = refused(c,
+			CALL(&c->handle, "try_shutdown (until all trackers have replied)",
+				corosync_cfg_try_shutdown(c->handle.id, flags[kind])));
+	}
+	return cfg_answer(L, "shut Corosync down", why);
+}

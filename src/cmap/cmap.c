@@ -1,0 +1,417 @@
+#include "cmap/cmap.h"
+
+#include "handle/call.h"
+#include "cmap/keys.h"
+#include "cmap/track.h"
+#include "cmap/value.h"
+#include "support/field.h"
+#include "handle/handle.h"
+#include "handle/opening.h"
+
+/***
+Corosync's configuration map: the userdata over libcmap. It also has the methods that all handles share, see
+@{corosync.handle} and @{corosync.events}.
+
+    local cmap = require "corosync.cmap"
+    local map = assert(cmap.open())
+    print(map:get "totem.cluster_name")
+    assert(map:set("shop.stock", 12, "u32"))
+    for key, value, kind in assert(map:each "nodelist.") do print(key, value, kind) end
+    assert(map:track("shop.", function(event, key, new, old) print(event, key, new, old) end))
+    while map:wait(10) do
+      assert(map:dispatch())
+    end
+
+_Keys_ are 3 to 255 letters, digits and any of `._-/:`. _Values_ have a type: "i8", "u8", "i16", "u16", "i32", "u32",
+"i64", "u64", "float", "double", "string" (without zero bytes) and "binary"; they have at most 16384 bytes, of which a
+string needs one for its end. Integers are exact. A "u64" that no number of this Lua is exactly (from 2^63 on, before Lua 5.3
+beyond 2^53) is a string of 20 digits, zeros first, which `set` takes as well: such strings are equal and ordered as the
+integers are. Such an "i64", before Lua 5.3, is an error, or nil where several values are given: in `each` and in a tracker's
+handler. The map is this node's own, and not kept over a restart.
+@module corosync.cmap
+@extends corosync.handle, corosync.events
+*/
+
+static const failure failure_out_of_range = {"out_of_range", "the value does not fit in a number of this Lua"};
+static const failure failure_read_only = {"access", "the key is read-only: Corosync keeps it itself"};
+static const failure failure_type_kept = {
+	"invalid_param", "the key has another type, and keeps it: leave the type out, or delete the key first"};
+static const failure failure_type_needed = {"not_exist", "there is no such key: give the type as well to make it"};
+
+static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
+{
+	cs_error_t error = cmap_dispatch(h->id, flags);
+
+	/* So libcmap answers when it meets a change for a tracker just deleted: one event less, and nothing wrong. */
+	return error == CS_ERR_BAD_HANDLE ? CS_OK : error;
+}
+
+static cs_error_t finalize(handle *h)
+{
+	return cmap_finalize(h->id);
+}
+
+static const handle_class cmap_class = {
+	.type = "corosync.cmap",
+	.service = "cmap",
+	.noun = "key",
+	.kinds = cmap_track_kinds,
+	.fd_get = cmap_fd_get,
+	.dispatch = dispatch,
+	.finalize = finalize,
+};
+
+/* ---- opening ---- */
+
+static const field open_fields[] = {
+	{"daemon_user", field_check_user},
+	{"error", field_check_function},
+	{NULL, NULL},
+};
+
+static cs_error_t open_connection(cmap *m, cmap_map_t map)
+{
+	cmap_handle_t id = 0;
+	cs_error_t error = cmap_initialize_map(&id, map);
+
+	if (error == CS_OK) {
+		error = opening_take(&m->handle, id);
+	}
+	if (error != CS_OK) {
+		/* libcmap leaves the connection open when the daemon lacks the map. */
+		(void)cmap_finalize(id);
+	}
+	return error;
+}
+
+/***
+Connects to a map of the local Corosync. Stands on `cmap_initialize_map`; costs about 15 ms and 3 MB of /dev/shm.
+@function cmap.open
+@tparam[opt="icmap"] string map "icmap", the configuration, or "stats", Corosync's counters
+@tparam[opt] table handlers
+@tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a tracker's handler;
+without it they go to stderr
+@treturn map
+@error nil, message, code: "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is
+not permitted, or another user's program has the name of the socket), "try_again", "no_space" (/dev/shm is full),
+"no_memory", "no_resources" (open files)
+*/
+static int module_open(lua_State *L)
+{
+	static const char *const names[] = {"icmap", "stats", NULL};
+	static const cmap_map_t maps[] = {CMAP_MAP_ICMAP, CMAP_MAP_STATS};
+	cmap_map_t map = maps[compat_checkoption(L, 1, "icmap", names)];
+	cmap *m;
+	cs_error_t error;
+
+	if (lua_gettop(L) > 0) {
+		lua_remove(L, 1);
+	}
+	fields_check_optional(L, open_fields);
+	m = handle_new(L, &cmap_class, sizeof *m, 1);
+	m->counters = map == CMAP_MAP_STATS;
+	compat_getuservalue(L, -1);
+	lua_newtable(L);
+	lua_rawseti(L, -2, VALUE_TRACKERS);
+	lua_pop(L, 1);
+	error = opening_begin(&m->handle);
+	if (error == CS_OK) {
+		error = open_connection(m, map);
+	}
+	opening_end(&m->handle);
+	return error == CS_OK ? 1 : opening_fail(L, &m->handle, error);
+}
+
+/* ---- values ---- */
+
+/* [-0, +3, m] */
+static int fail(lua_State *L, const char *verb, const failure *why)
+{
+	size_t length;
+	const char *key = lua_tolstring(L, 2, &length);
+
+	lua_pushfstring(L, "%s cmap key ", verb);
+	failure_push_name(L, key, length);
+	lua_concat(L, 2);
+	return failure_push(L, why);
+}
+
+static int answer(lua_State *L, const char *verb, const failure *why)
+{
+	if (why != NULL) {
+		return fail(L, verb, why);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* The map at index 1 and the key at index 2; `why` is NULL if both can be used. Raises for other types. [-0, +0, v] */
+static cmap *check(lua_State *L, const char **key, const failure **why)
+{
+	cmap *m = handle_check(L, &cmap_class);
+	size_t length;
+
+	*key = luaL_checklstring(L, 2, &length);
+	*why = handle_unusable(&m->handle);
+	if (*why == NULL) {
+		*why = cmap_key_check(*key, length);
+	}
+	return m;
+}
+
+/* NULL, or why a key was not changed. */
+static const failure *unchanged(cmap *m, cs_error_t error)
+{
+	return error == CS_ERR_ACCESS ? &failure_read_only : handle_failure(&m->handle, error);
+}
+
+#define CALL_FOR(m, what, key, call) CALL_ON(&(m)->handle, what, key, strlen(key), call)
+
+static cs_error_t read_value(cmap *m, const char *key, cmap_value *v)
+{
+	return CALL_FOR(m, "get", key, cmap_value_get(m->handle.id, key, v));
+}
+
+static const failure *get(cmap *m, const char *key, cmap_value *v)
+{
+	return handle_failure(&m->handle, read_value(m, key, v));
+}
+
+/***
+The value of a key. Stands on `cmap_get`.
+@function map:get
+@tparam string key
+@treturn number|string the value: an integer, a float or a string
+@treturn string its type
+@error nil, message, code: "not_exist" when there is no such key, "invalid_param" and "name_too_long" for what cannot be one,
+"out_of_range" when this Lua has no number for it, "not_connected", "closed", "wrong_process"
+*/
+static int cmap_method_get(lua_State *L)
+{
+	const char *key;
+	const failure *why;
+	cmap *m = check(L, &key, &why);
+	cmap_value v;
+
+	why = why == NULL ? get(m, key, &v) : why;
+	if (why == NULL && !cmap_value_push(L, &v)) {
+		why = &failure_out_of_range;
+	}
+	if (why != NULL) {
+		return fail(L, "get", why);
+	}
+	lua_pushstring(L, cmap_value_type_name(v.type));
+	return 2;
+}
+
+/* The type that a key's new value has: the present one, or for a new key the one given, else 0. */
+static const failure *choose_type(cmap *m, const char *key, cmap_value_types_t given, cmap_value_types_t *type)
+{
+	cmap_value v;
+	cs_error_t error = read_value(m, key, &v);
+
+	if (error == CS_ERR_NOT_EXIST) {
+		*type = given;
+		return given == 0 ? &failure_type_needed : NULL;
+	}
+	if (error != CS_OK) {
+		return handle_failure(&m->handle, error);
+	}
+	*type = v.type;
+	return given != 0 && given != *type ? &failure_type_kept : NULL;
+}
+
+/***
+Sets a key. One that exists keeps its type, and a new one has the type that is given. Nothing is rounded or cut to fit,
+but fractions to a float. Stands on `cmap_get` and `cmap_set`.
+@function map:set
+@tparam string key
+@tparam number|string value a number for the numeric types, a string for "string" and "binary"
+@tparam[opt] string type for a new key; for one that exists it must be its type
+@treturn boolean true
+@error nil, message, code: "not_exist" (a new key, and no type), "out_of_range", "invalid_param" (the value or the given
+type does not suit the key's type; or what cannot be a key), "too_big", "name_too_long", "access" (read-only),
+"not_connected", "closed", "wrong_process"; raises for other values than numbers and strings, and for an unknown type
+*/
+static int cmap_method_set(lua_State *L)
+{
+	const char *key;
+	const failure *why;
+	cmap *m = check(L, &key, &why);
+	cmap_value_types_t given = 0, type = 0;
+	cmap_value v;
+
+	luaL_argcheck(
+		L, lua_type(L, 3) == LUA_TNUMBER || lua_type(L, 3) == LUA_TSTRING, 3, "value must be a number or a string");
+	if (!lua_isnoneornil(L, 4)) {
+		given = cmap_value_check_type(L, 4);
+	}
+	why = why == NULL ? choose_type(m, key, given, &type) : why;
+	why = why == NULL ? cmap_value_take(L, 3, type, &v) : why;
+	if (why == NULL) {
+		why = unchanged(m, CALL_FOR(m, "set", key, cmap_set(m->handle.id, key, &v.as, v.length, type)));
+	}
+	return answer(L, "set", why);
+}
+
+/***
+Deletes a key. Stands on `cmap_delete`.
+@function map:delete
+@tparam string key
+@treturn boolean true
+@error nil, message, code: "not_exist", "access" (read-only), "invalid_param", "name_too_long", "not_connected", "closed",
+"wrong_process"
+*/
+static int cmap_method_delete(lua_State *L)
+{
+	const char *key;
+	const failure *why;
+	cmap *m = check(L, &key, &why);
+
+	if (why == NULL) {
+		why = unchanged(m, CALL_FOR(m, "delete", key, cmap_delete(m->handle.id, key)));
+	}
+	return answer(L, "delete", why);
+}
+
+static int step(lua_State *L, const char *verb, bool up)
+{
+	const char *key;
+	const failure *why;
+	cmap *m = check(L, &key, &why);
+	cmap_value v;
+
+	why = why == NULL ? get(m, key, &v) : why;
+	why = why == NULL ? cmap_value_check_step(&v, up) : why;
+	if (why == NULL) {
+		why = unchanged(m, CALL_FOR(m, verb, key, up ? cmap_inc(m->handle.id, key) : cmap_dec(m->handle.id, key)));
+	}
+	return answer(L, verb, why);
+}
+
+/***
+Adds one to an integer, in one step on the daemon: several programs may do it at the same time. At the end of the type's
+range it is refused, unless another program got there in the same moment. Stands on `cmap_get` and `cmap_inc`.
+@function map:increment
+@tparam string key
+@treturn boolean true
+@error nil, message, code: "out_of_range", "not_exist", "invalid_param" (no integer, or what cannot be a key), "access"
+(read-only), "name_too_long", "not_connected", "closed", "wrong_process"
+*/
+static int cmap_method_increment(lua_State *L)
+{
+	return step(L, "increment", true);
+}
+
+/***
+Takes one from an integer, as `increment` adds one. Stands on `cmap_get` and `cmap_dec`.
+@function map:decrement
+@tparam string key
+@treturn boolean true
+@error as increment
+*/
+static int cmap_method_decrement(lua_State *L)
+{
+	return step(L, "decrement", false);
+}
+
+/* ---- many keys ---- */
+
+/***
+Iterates over the keys that begin with a prefix: `for key, value, type in assert(map:each "totem.") do … end`.
+They are read at the call, so the loop may be left early, and may change the map.
+`pairs(map)` goes over all keys, in Lua 5.2 and later, and raises where this answers an error.
+Stands on `cmap_iter_init`, `cmap_iter_next` and `cmap_get`.
+@function map:each
+@tparam[opt=""] string prefix
+@treturn fun():(string,number|string,string) an iterator giving key, value and type
+@error nil, message, code: "invalid_param" and "name_too_long" for what no key begins with, "no_memory", "not_connected",
+"closed", "wrong_process"
+*/
+static int cmap_method_each(lua_State *L)
+{
+	cmap *m = handle_check(L, &cmap_class);
+	size_t length;
+	const char *prefix = luaL_optlstring(L, 2, "", &length);
+	const failure *why = handle_unusable(&m->handle);
+
+	why = why == NULL ? cmap_prefix_check(prefix, length) : why;
+	if (why == NULL) {
+		why = handle_failure(&m->handle, cmap_keys_push(L, &m->handle, prefix));
+	}
+	if (why == NULL) {
+		return 1;
+	}
+	lua_pushliteral(L, "list the cmap keys that begin with ");
+	failure_push_name(L, prefix, length);
+	lua_concat(L, 2);
+	return failure_push(L, why);
+}
+
+/* For pairs, whose caller could not tell an answered error from an iterator. */
+static int cmap_metamethod_pairs(lua_State *L)
+{
+	lua_settop(L, 1);
+	if (cmap_method_each(L) == 1) {
+		return 1;
+	}
+	lua_pop(L, 1);
+	return lua_error(L);
+}
+
+/***
+Calls a handler at each change of a key and of the keys below it: "shop" is for `shop` and for `shop.stock`, "shop." only
+for what is below it, "" for all keys. The handler is called by `dispatch`, also after the tracker itself was forgotten,
+until it is cancelled or the map closed. Stands on `cmap_track_add`.
+
+Of the map "stats" a counter's own tracker is told when it is modified, up to 1.5 s later; one of a prefix, only which
+counters
+are added and deleted. Old values are not known.
+@function map:track
+@tparam string name a key, or a prefix that ends in "."
+@tparam[opt] fun(event:string,key:string,new:any,old:any,new_type:string,old_type:string) handler called with event ("add",
+"delete" or "modify"), key, the new value (nil when deleted), the
+old value (nil when added), the new value's type and the old value's; for `receive` none is needed
+@treturn tracker
+@error nil, message, code: "invalid_param", "name_too_long", "not_connected", "closed", "wrong_process"
+*/
+static int cmap_method_track(lua_State *L)
+{
+	cmap *m = handle_check(L, &cmap_class);
+	size_t length;
+	const char *name = luaL_checklstring(L, 2, &length);
+	const failure *why = handle_unusable(&m->handle);
+
+	lua_settop(L, 3);
+	if (!lua_isnil(L, 3)) {
+		luaL_checktype(L, 3, LUA_TFUNCTION);
+	}
+	why = why == NULL ? cmap_prefix_check(name, length) : why;
+	why = why == NULL ? cmap_track_add_push(L, m) : why;
+	return why == NULL ? 1 : fail(L, "track", why);
+}
+
+static const luaL_Reg methods[] = {
+	{"decrement", cmap_method_decrement},
+	{"delete", cmap_method_delete},
+	{"each", cmap_method_each},
+	{"get", cmap_method_get},
+	{"increment", cmap_method_increment},
+	{"set", cmap_method_set},
+	{"track", cmap_method_track},
+	{NULL, NULL},
+};
+
+int cmap_push_module(lua_State *L)
+{
+	handle_setup(L, &cmap_class, methods);
+	cmap_track_setup(L);
+	luaL_getmetatable(L, cmap_class.type);
+	lua_pushcfunction(L, cmap_metamethod_pairs);
+	lua_setfield(L, -2, "__pairs");
+	lua_pop(L, 1);
+	lua_createtable(L, 0, 1);
+	lua_pushcfunction(L, module_open);
+	lua_setfield(L, -2, "open");
+	return 1;
+}

@@ -1,0 +1,193 @@
+#include "cpg/event.h"
+
+#include <string.h>
+#include <sys/param.h>
+
+#include "cpg/address.h"
+#include "cpg/change.h"
+#include "cpg/cpg_handle.h"
+#include "cpg/resolve.h"
+#include "cpg/send.h"
+#include "handle/fetch.h"
+#include "handle/node_list.h"
+
+typedef struct message_event {
+	event event;
+	uint32_t node, pid;
+	size_t length;
+	char bytes[];
+} message_event;
+
+typedef struct lag_event {
+	event event;
+	double seconds;
+	size_t events, bytes;
+} lag_event;
+
+#define PAYLOAD(type) (sizeof(type) - sizeof(event))
+
+/* Corosync goes on telling a process that has left of the others, until its connection is closed: nobody hears that. */
+static event *append(uint64_t kind, size_t payload)
+{
+	const cpg *c = (const cpg *)fetch_handle();
+
+	return c->was_told_left ? NULL : fetch_append(kind, payload);
+}
+
+size_t cpg_event_message_size(size_t length)
+{
+	return queue_event_size(PAYLOAD(message_event) + length);
+}
+
+void cpg_event_message(
+	cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length)
+{
+	cpg *c = (cpg *)fetch_handle();
+	bool is_own = node == c->node && pid == (uint32_t)c->handle.owner;
+	message_event *ev =
+		(message_event *)append(is_own ? KIND_OWN_MESSAGE : KIND_MESSAGE, PAYLOAD(message_event) + length);
+
+	(void)id;
+	(void)group;
+	if (is_own) {
+		cpg_send_came_back(c, cpg_event_message_size(length), ev != NULL);
+	}
+	if (ev == NULL) {
+		return;
+	}
+	ev->node = node;
+	ev->pid = pid;
+	ev->length = length;
+	if (length > 0) {
+		memcpy(ev->bytes, bytes, length);
+	}
+}
+
+static struct cpg_address *put_addresses(struct cpg_address *to, const struct cpg_address *from, size_t count)
+{
+	if (count > 0) {
+		memcpy(to, from, count * sizeof *to);
+	}
+	return to + count;
+}
+
+static bool is_own(const cpg *c, const struct cpg_address *address)
+{
+	return address->nodeid == c->node && address->pid == (uint32_t)c->handle.owner;
+}
+
+/* Of a large group libcpg may list it as the first that joined. */
+static void note_own_leave(cpg *c, const config_event *ev)
+{
+	const struct cpg_address *left = ev->addresses + ev->members;
+	size_t i;
+
+	for (i = 0; i < ev->left; i++) {
+		c->was_told_left = c->was_told_left || is_own(c, &left[i]);
+	}
+	if (ev->left == 0 && ev->joined > 0 && cpg_resolve_is_leave(left->reason) && is_own(c, left)) {
+		c->was_told_left = true;
+	}
+}
+
+/*
+ * libcpg fills its array of 128 members without a bound, and what lies behind it are the other lists, the very event and
+ * the counts of those lists. So of more members none is good, and of the lists no more than fits.
+ */
+void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struct cpg_address *members,
+	size_t members_count, const struct cpg_address *left, size_t left_count, const struct cpg_address *joined,
+	size_t joined_count)
+{
+	cpg *c = (cpg *)fetch_handle();
+	size_t listed = members_count <= CPG_MEMBERS_MAX ? members_count : 0;
+	size_t left_listed = MIN(left_count, CPG_MEMBERS_MAX), joined_listed = MIN(joined_count, CPG_MEMBERS_MAX);
+	size_t count = listed + left_listed + joined_listed;
+	config_event *ev = (config_event *)append(KIND_CONFIG, PAYLOAD(config_event) + count * sizeof(struct cpg_address));
+	struct cpg_address *to;
+
+	(void)id;
+	(void)group;
+	if (ev == NULL) {
+		return;
+	}
+	ev->serial = ++c->changes;
+	ev->count = members_count;
+	ev->members = listed;
+	ev->left = left_listed;
+	ev->joined = joined_listed;
+	ev->is_whole = listed == members_count && left_listed == left_count && joined_listed == joined_count;
+	to = put_addresses(ev->addresses, members, listed);
+	to = put_addresses(to, left, left_listed);
+	(void)put_addresses(to, joined, joined_listed);
+	note_own_leave(c, ev);
+}
+
+void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, const uint32_t *nodes)
+{
+	node_list list = {nodes, count};
+	node_list_event *ev = node_list_append(KIND_RING, &list, 1);
+
+	(void)id;
+	if (ev != NULL) {
+		ev->node = ring.nodeid;
+		ev->seq = ring.seq;
+	}
+}
+
+static int push_message(lua_State *L, handle *h, const event *ev, int values)
+{
+	const message_event *message = (const message_event *)ev;
+
+	if (((const cpg *)h)->astray) {
+		return EVENT_DROPPED;
+	}
+	lua_rawgeti(L, values, VALUE_ADDRESSES);
+	address_push(L, -1, message->node, message->pid);
+	lua_replace(L, -2);
+	lua_pushlstring(L, message->bytes, message->length);
+	return 2;
+}
+
+static int push_ring(lua_State *L, handle *h, const event *ev, int values)
+{
+	const node_list_event *ring = (const node_list_event *)ev;
+
+	(void)values;
+	if (((const cpg *)h)->astray) {
+		return EVENT_DROPPED;
+	}
+	node_list_push_ring(L, ring);
+	node_list_push(L, ring, 0);
+	return 2;
+}
+
+void cpg_event_lag(handle *h, double seconds, size_t events, size_t bytes)
+{
+	lag_event *ev = (lag_event *)queue_prepend(&h->queue, KIND_LAG, PAYLOAD(lag_event));
+
+	if (ev != NULL) {
+		ev->seconds = seconds;
+		ev->events = events;
+		ev->bytes = bytes;
+	}
+}
+
+static int push_lag(lua_State *L, handle *h, const event *ev, int values)
+{
+	const lag_event *lag = (const lag_event *)ev;
+
+	(void)h;
+	(void)values;
+	lua_pushnumber(L, (lua_Number)lag->seconds);
+	compat_pushuint64(L, lag->events);
+	compat_pushuint64(L, lag->bytes);
+	return 3;
+}
+
+const event_kind cpg_event_kinds[] = {
+	[KIND_MESSAGE] = {.handler = "message_received", .name = "message", .push = push_message},
+	[KIND_OWN_MESSAGE] = {.handler = "message_received", .name = "message", .push = push_message, .is_own = true},
+	[KIND_CONFIG] = {.handler = "config_change", .name = "config", .push = cpg_change_push},
+	[KIND_RING] = {.handler = "ring_change", .name = "ring", .push = push_ring},
+	[KIND_LAG] = {.handler = "lagged", .name = "lagged", .push = push_lag},
+};

@@ -1,0 +1,72 @@
+#include "handle/reader_options.h"
+
+#include <string.h>
+
+#include "support/field.h"
+
+/* Some way above what any handler takes, and far below what a timer cannot count. */
+#define LONGEST_AFTER 3600.0
+
+static void check_after(lua_State *L, int index, const char *name)
+{
+	if (lua_type(L, index) != LUA_TNUMBER ||
+		!(lua_tonumber(L, index) >= 0 && lua_tonumber(L, index) <= LONGEST_AFTER)) {
+		field_refuse(L, index, name, "number of seconds from 0 to 3600");
+	}
+}
+
+static void check_limit(lua_State *L, int index, const char *name)
+{
+	int64_t limit;
+
+	if (lua_type(L, index) != LUA_TNUMBER || !compat_toint64(L, index, &limit) || limit < 1) {
+		field_refuse(L, index, name, "number of bytes from 1 on");
+	}
+}
+
+static void check_full(lua_State *L, int index, const char *name)
+{
+	const char *full = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "";
+
+	if (strcmp(full, "leave") != 0 && strcmp(full, "stop") != 0) {
+		field_refuse(L, index, name, "string \"leave\" or \"stop\"");
+	}
+}
+
+enum { AFTER_FIELD, FULL_FIELD, LIMIT_FIELD };
+
+static const field fields[] = {
+	[AFTER_FIELD] = {"after", check_after},
+	[FULL_FIELD] = {"full", check_full},
+	[LIMIT_FIELD] = {"limit", check_limit},
+	{NULL, NULL},
+};
+
+void reader_options_check(lua_State *L, int index, const char *name)
+{
+	if (lua_istable(L, index)) {
+		fields_check_at(L, index, fields);
+	} else if (!lua_isboolean(L, index)) {
+		field_refuse(L, index, name, "boolean or table");
+	}
+}
+
+bool reader_options_get(lua_State *L, int index, reader_options *options)
+{
+	*options = (reader_options){.after = READER_AFTER, .limit = READER_LIMIT};
+	if (!lua_istable(L, index)) {
+		return lua_toboolean(L, index);
+	}
+	field_push_at(L, index, &fields[AFTER_FIELD]);
+	if (!lua_isnil(L, -1)) {
+		options->after = (double)lua_tonumber(L, -1);
+	}
+	field_push_at(L, index, &fields[LIMIT_FIELD]);
+	if (!lua_isnil(L, -1)) {
+		options->limit = (size_t)lua_tonumber(L, -1);
+	}
+	field_push_at(L, index, &fields[FULL_FIELD]);
+	options->stops = !lua_isnil(L, -1) && strcmp(lua_tostring(L, -1), "stop") == 0;
+	lua_pop(L, 3);
+	return true;
+}

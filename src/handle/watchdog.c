@@ -1,0 +1,291 @@
+#include "handle/watchdog.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <corosync/cmap.h>
+
+#include "support/clock.h"
+#include "support/cleanup.h"
+#include "support/failure.h"
+#include "support/userdata.h"
+#include "support/pid.h"
+#include "support/thread.h"
+#include "handle/wait.h"
+
+#define WATCHDOG "corosync.watchdog"
+#define PRESENT WATCHDOG ".present" /* the field of the registry with the Lua state's own */
+#define STACK_SIZE ((size_t)64 * 1024)
+#define LONGEST_SUBJECT ((size_t)CMAP_KEYNAME_MAXLEN) /* a key; a group's name is shorter */
+
+static const failure failure_present = {"exist", "this Lua state has one already"};
+
+/* What the next line is about. */
+typedef struct sight {
+	uint64_t number; /* of the call */
+	double since;    /* about when it was begun */
+	double told;     /* after how many seconds that was said last; 0 when it was not */
+	char text[64 + 4 * LONGEST_SUBJECT];
+} sight;
+
+struct watchdog {
+	cleanup cleanup;
+	pthread_t thread;
+	bool running;
+	int stop; /* -1 when closed */
+	pid_t owner;
+	double seconds;
+	atomic_bool closed;
+	pthread_mutex_t lock; /* of what follows */
+	uint64_t number;      /* of the call, counted from 1 */
+	const handle_class *class;
+	const char *what; /* NULL when none is under way */
+	size_t length;
+	char subject[LONGEST_SUBJECT];
+};
+
+/* ---- the thread ---- */
+
+/* Appends `text` and the name, escaped, in quotes. */
+static size_t append_name(char *to, size_t size, const char *text, const char *noun, const char *name, size_t length)
+{
+	size_t used = (size_t)snprintf(to, size, "%s %s '", text, noun), i;
+
+	for (i = 0; i < length; i++) {
+		char shown[FAILURE_SHOWN];
+		failure_show_byte(shown, name[i]);
+		used += (size_t)snprintf(to + used, size - used, "%s", shown);
+	}
+	return used + (size_t)snprintf(to + used, size - used, "'");
+}
+
+static void describe(const watchdog *w, char *to, size_t size)
+{
+	size_t used = (size_t)snprintf(to, size, "%s: %s", w->class->service, w->what);
+
+	if (w->length > 0) {
+		(void)append_name(to + used, size - used, " of", w->class->noun, w->subject, w->length);
+	}
+}
+
+/* One line, in one piece, as the host's others. */
+static void say(const char *text)
+{
+	char stamp[32] = "", line[sizeof(sight) + 160];
+	time_t now = time(NULL);
+	struct pollfd to = {.fd = STDERR_FILENO, .events = POLLOUT};
+	struct tm local;
+	int length;
+
+	if (localtime_r(&now, &local) != NULL) {
+		(void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &local);
+	}
+	length = snprintf(line, sizeof line, "%s warning: %s\n", stamp, text);
+	/* A pipe that nobody empties must not hold this thread up, which others wait for at their end. */
+	if (length > 0 && poll(&to, 1, 0) > 0) {
+		(void)!write(STDERR_FILENO, line, (size_t)length);
+	}
+}
+
+static void say_of_call(const char *call, const char *what, double seconds, const char *hint)
+{
+	char text[sizeof(sight) + 128];
+
+	(void)snprintf(text, sizeof text, "%s %s %.0f s%s", call, what, seconds, hint);
+	say(text);
+}
+
+/* Looks at what is under way: what was so when it looked last has blocked meanwhile. */
+static void look(watchdog *w, sight *last)
+{
+	double now = clock_seconds();
+	sight next = {.since = now};
+	bool is_blocked, is_another;
+
+	(void)pthread_mutex_lock(&w->lock);
+	is_blocked = w->what != NULL && w->number == last->number;
+	is_another = w->what != NULL && !is_blocked;
+	if (is_another) {
+		next.number = w->number;
+		describe(w, next.text, sizeof next.text);
+	}
+	(void)pthread_mutex_unlock(&w->lock);
+	if (!is_blocked && last->told > 0) {
+		last->told = 0;
+		say_of_call(last->text, "returned after", now - last->since, "");
+	}
+	if (is_another) {
+		*last = next;
+	}
+	/* Each time after twice as long. */
+	if (is_blocked && now - last->since >= 2 * last->told) {
+		last->told = now - last->since;
+		say_of_call(last->text, "has not returned for", last->told,
+			": is corosync stopped, or its ring re-forming? see its log");
+	}
+}
+
+static void *run(void *argument)
+{
+	watchdog *w = argument;
+	sight last = {0};
+
+	while (!poll_readable(NULL, w->stop, false, w->seconds)) {
+		look(w, &last);
+	}
+	return NULL;
+}
+
+/* ---- for the thread that runs Lua ---- */
+
+void watchdog_enter(watchdog *w, const handle_class *class, const char *what, const char *subject, size_t length)
+{
+	if (w == NULL) {
+		return;
+	}
+	(void)pthread_mutex_lock(&w->lock);
+	w->number++;
+	w->class = class;
+	w->what = what;
+	w->length = length < sizeof w->subject ? length : sizeof w->subject;
+	if (length > 0) {
+		memcpy(w->subject, subject, w->length);
+	}
+	(void)pthread_mutex_unlock(&w->lock);
+}
+
+void watchdog_leave(watchdog *w)
+{
+	if (w == NULL) {
+		return;
+	}
+	(void)pthread_mutex_lock(&w->lock);
+	w->what = NULL;
+	(void)pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- for the threads of readers ---- */
+
+bool watchdog_tell_lag(const watchdog *w, const handle *h, const watchdog_lag *lag)
+{
+	char text[sizeof(sight) + 128];
+	size_t length = 0, used;
+	const char *name;
+
+	if (w == NULL || atomic_load(&w->closed) || (lag->seconds < w->seconds && !lag->is_full)) {
+		return false;
+	}
+	name = h->class->subject(h, &length);
+	/* Of rings, Corosync tells also who is in no group. */
+	if (length == 0) {
+		return false;
+	}
+	used = append_name(text, sizeof text, "handlers of", h->class->noun, name, length);
+	(void)snprintf(text + used, sizeof text - used, " lag: %zu events (%.1f MB) wait, the oldest for %.1f s%s",
+		lag->events, (double)lag->bytes / 1e6, lag->seconds, lag->is_full ? ", which is the reader's limit" : "");
+	say(text);
+	return true;
+}
+
+/* ---- its life ---- */
+
+static int start(watchdog *w)
+{
+	int error;
+
+	w->stop = thread_bell();
+	if (w->stop < 0) {
+		return errno;
+	}
+	error = thread_start(&w->thread, STACK_SIZE, "corosync-watch", run, w);
+	w->running = error == 0;
+	return error;
+}
+
+/* Handles that are finalized later still use the lock. */
+static void finalize(watchdog *w)
+{
+	cleanup_forget(&w->cleanup);
+	atomic_store(&w->closed, true);
+	if (w->running && w->owner == pid_get()) {
+		thread_ring(w->stop);
+		(void)pthread_join(w->thread, NULL);
+		w->running = false;
+	}
+	userdata_close_fd(&w->stop);
+}
+
+static void end(cleanup *e)
+{
+	finalize(CLEANUP_OF(watchdog, e));
+}
+
+static int method_close(lua_State *L)
+{
+	finalize(luaL_checkudata(L, 1, WATCHDOG));
+	return 0;
+}
+
+watchdog *watchdog_of(lua_State *L)
+{
+	watchdog *w;
+
+	lua_getfield(L, LUA_REGISTRYINDEX, PRESENT);
+	w = lua_touserdata(L, -1);
+	lua_pop(L, 1);
+	/* A fork has the lock, but not who may be holding it. */
+	return w != NULL && w->owner == pid_get() ? w : NULL;
+}
+
+int watchdog_open(lua_State *L)
+{
+	double seconds = (double)luaL_checknumber(L, 1);
+	watchdog *w;
+	int error;
+
+	luaL_argcheck(L, seconds > 0, 1, "seconds must be more than 0");
+	if (watchdog_of(L) != NULL) {
+		lua_pushliteral(L, "start a watchdog");
+		return failure_push(L, &failure_present);
+	}
+	w = compat_newuserdata(L, sizeof *w);
+	memset(w, 0, sizeof *w);
+	w->stop = -1;
+	w->seconds = seconds;
+	w->owner = pid_get();
+	(void)pthread_mutex_init(&w->lock, NULL);
+	luaL_setmetatable(L, WATCHDOG);
+	if (!cleanup_register(L, &w->cleanup, end)) {
+		lua_pushliteral(L, "start a watchdog");
+		return failure_push(L, &FAILURE_STATE_CLOSING);
+	}
+	error = start(w);
+	if (error != 0) {
+		return failure_push_system(L, "start a watchdog", error);
+	}
+	/* So it outlives every handle that it watches. */
+	lua_pushvalue(L, -1);
+	lua_setfield(L, LUA_REGISTRYINDEX, PRESENT);
+	return 1;
+}
+
+static const luaL_Reg methods[] = {
+	{"close", method_close},
+	{NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+	{"__gc", method_close},
+	{NULL, NULL},
+};
+
+void watchdog_setup(lua_State *L)
+{
+	userdata_setup(L, WATCHDOG, metamethods, methods);
+}

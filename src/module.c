@@ -1,0 +1,82 @@
+#include "module.h"
+
+#include <stdio.h>
+
+#include "cfg/cfg.h"
+#include "support/clock.h"
+#include "cmap/cmap.h"
+#include "cpg/cpg.h"
+#include "support/cleanup.h"
+#include "support/pollset.h"
+#include "quorum/quorum.h"
+#include "support/libqb_lock.h"
+#include "votequorum/votequorum.h"
+#ifndef COROSYNC_LUA_NO_THREADS
+#include "nginx/waker.h"
+#endif
+#include "handle/watchdog.h"
+
+/***
+The time on a clock that never jumps, for deadlines.
+@function core.now
+@treturn number seconds since some moment in the past
+*/
+static int core_now(lua_State *L)
+{
+	lua_pushnumber(L, (lua_Number)clock_seconds());
+	return 1;
+}
+
+/***
+Writes a line to stderr, also where Lua has no library io.
+@function core.complain
+@tparam string line
+*/
+static int core_complain(lua_State *L)
+{
+	size_t length;
+	const char *line;
+
+	luaL_checktype(L, 1, LUA_TSTRING);
+	lua_settop(L, 1);
+	lua_pushliteral(L, "\n");
+	lua_concat(L, 2);
+	line = lua_tolstring(L, 1, &length);
+	(void)fwrite(line, 1, length, stderr);
+	return 0;
+}
+
+__attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
+{
+	libqb_lock_setup();
+	cleanup_setup(L);
+	lua_createtable(L, 0, 12);
+	cpg_push_module(L);
+	lua_setfield(L, -2, "cpg");
+	cmap_push_module(L);
+	lua_setfield(L, -2, "cmap");
+	quorum_push_module(L);
+	lua_setfield(L, -2, "quorum");
+	votequorum_push_module(L);
+	lua_setfield(L, -2, "votequorum");
+	cfg_push_module(L);
+	lua_setfield(L, -2, "cfg");
+	pollset_setup(L);
+	lua_pushcfunction(L, pollset_open);
+	lua_setfield(L, -2, "pollset");
+#ifndef COROSYNC_LUA_NO_THREADS
+	waker_setup(L);
+	lua_pushcfunction(L, waker_open);
+	lua_setfield(L, -2, "waker");
+#endif
+	watchdog_setup(L);
+	lua_pushcfunction(L, watchdog_open);
+	lua_setfield(L, -2, "watchdog");
+	lua_pushcfunction(L, core_complain);
+	lua_setfield(L, -2, "complain");
+	lua_pushcfunction(L, core_now);
+	lua_setfield(L, -2, "now");
+	lua_pushliteral(L, COROSYNC_LUA_VERSION);
+	lua_setfield(L, -2, "_VERSION");
+	return 1;
+}

@@ -1,0 +1,16 @@
+/* The time for deadlines. */
+#ifndef COROSYNC_LUA_SUPPORT_CLOCK_H
+#define COROSYNC_LUA_SUPPORT_CLOCK_H
+
+#include <time.h>
+
+/* Seconds on a clock that never jumps. */
+static inline double clock_seconds(void)
+{
+	struct timespec time;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+#endif

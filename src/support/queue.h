@@ -1,0 +1,66 @@
+/* The queue of events between Corosync's callbacks and Lua: bytes only, no Lua. */
+#ifndef COROSYNC_LUA_SUPPORT_QUEUE_H
+#define COROSYNC_LUA_SUPPORT_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* An event starts with this; what follows is its kind's own. Events are aligned to 8 bytes. */
+typedef struct event {
+	size_t size;   /* bytes, this header included */
+	uint64_t kind; /* index into the kinds of the handle's class */
+} event;
+
+typedef struct queue {
+	unsigned char *data;
+	size_t capacity, head, tail; /* bytes */
+	size_t count;                /* events */
+} queue;
+
+/* What an empty queue keeps of its memory, in bytes: the longest atomic message fits. */
+#define QUEUE_KEEPS ((size_t)1056 * 1024)
+
+/*
+ * Appends an event of that kind with room for `payload` bytes behind the header, for the caller to fill at once.
+ * NULL when there is no memory for it; the queue is then as it was.
+ */
+event *queue_append(queue *q, uint64_t kind, size_t payload);
+
+/* The same before the oldest event. */
+event *queue_prepend(queue *q, uint64_t kind, size_t payload);
+
+/* The bytes that an event takes, header included. */
+static inline size_t queue_event_size(size_t payload)
+{
+	return (sizeof(event) + payload + 7) / 8 * 8;
+}
+
+/* The bytes that wait. */
+static inline size_t queue_length(const queue *q)
+{
+	return q->tail - q->head;
+}
+
+/* The oldest event, or NULL. Valid until the next call on the queue. */
+static inline const event *queue_head(const queue *q)
+{
+	return queue_length(q) == 0 ? NULL : (const event *)(const void *)(q->data + q->head);
+}
+
+/* The event that came after that one, or NULL. Valid as long. */
+static inline const event *queue_next(const queue *q, const event *ev)
+{
+	const unsigned char *next = (const unsigned char *)ev + ev->size;
+
+	return next == q->data + q->tail ? NULL : (const event *)(const void *)next;
+}
+
+void queue_pop(queue *q);
+
+/* Gives memory back that an empty queue has beyond what it keeps. */
+void queue_trim(queue *q);
+
+void queue_free(queue *q);
+
+#endif

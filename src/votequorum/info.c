@@ -1,0 +1,88 @@
+#include "votequorum/info.h"
+
+#include "handle/call.h"
+
+/*
+ * Of a node that it does not know, the daemon answers the name of the quorum device from memory that it has not set.
+ * libvotequorum copies that up to the next zero byte, wherever that is: past the end of the struct.
+ */
+typedef union roomy_info {
+	struct votequorum_info info;
+	char room[4096];
+} roomy_info;
+
+const failure *votequorum_info_get(handle *h, uint32_t node, struct votequorum_info *info)
+{
+	roomy_info answer;
+	cs_error_t error = CALL(h, "info", votequorum_getinfo(h->id, node, &answer.info));
+
+	if (error == CS_OK) {
+		*info = answer.info;
+	}
+	return error == CS_ERR_NOT_EXIST ? &FAILURE_NO_NODE : handle_failure(h, error);
+}
+
+const char *votequorum_info_state_name(uint32_t state)
+{
+	static const char *const names[] = {
+		[VOTEQUORUM_NODESTATE_MEMBER] = "member",
+		[VOTEQUORUM_NODESTATE_DEAD] = "dead",
+		[VOTEQUORUM_NODESTATE_LEAVING] = "leaving",
+	};
+
+	return state < sizeof names / sizeof *names ? names[state] : NULL;
+}
+
+static void set_number(lua_State *L, const char *name, uint32_t value)
+{
+	compat_pushuint32(L, value);
+	lua_setfield(L, -2, name);
+}
+
+/* [-0, +1, m] */
+static void push_flags(lua_State *L, uint32_t flags)
+{
+	static const struct {
+		const char *name;
+		uint32_t flag;
+	} names[] = {
+		{"two_node", VOTEQUORUM_INFO_TWONODE},
+		{"quorate", VOTEQUORUM_INFO_QUORATE},
+		{"wait_for_all", VOTEQUORUM_INFO_WAIT_FOR_ALL},
+		{"last_man_standing", VOTEQUORUM_INFO_LAST_MAN_STANDING},
+		{"auto_tie_breaker", VOTEQUORUM_INFO_AUTO_TIE_BREAKER},
+		{"allow_downscale", VOTEQUORUM_INFO_ALLOW_DOWNSCALE},
+		{"qdevice_registered", VOTEQUORUM_INFO_QDEVICE_REGISTERED},
+		{"qdevice_alive", VOTEQUORUM_INFO_QDEVICE_ALIVE},
+		{"qdevice_cast_vote", VOTEQUORUM_INFO_QDEVICE_CAST_VOTE},
+		{"qdevice_master_wins", VOTEQUORUM_INFO_QDEVICE_MASTER_WINS},
+	};
+	const size_t count = sizeof names / sizeof *names;
+	size_t i;
+
+	lua_createtable(L, 0, (int)count);
+	for (i = 0; i < count; i++) {
+		lua_pushboolean(L, (flags & names[i].flag) != 0);
+		lua_setfield(L, -2, names[i].name);
+	}
+}
+
+void votequorum_info_push(lua_State *L, const struct votequorum_info *info)
+{
+	lua_createtable(L, 0, 10);
+	set_number(L, "node", info->node_id);
+	lua_pushstring(L, votequorum_info_state_name(info->node_state));
+	lua_setfield(L, -2, "state");
+	set_number(L, "votes", info->node_votes);
+	set_number(L, "expected_votes", info->node_expected_votes);
+	set_number(L, "highest_expected", info->highest_expected);
+	set_number(L, "total_votes", info->total_votes);
+	set_number(L, "quorum", info->quorum);
+	push_flags(L, info->flags);
+	lua_setfield(L, -2, "flags");
+	set_number(L, "qdevice_votes", info->qdevice_votes);
+	if (info->qdevice_name[0] != '\0') {
+		lua_pushstring(L, info->qdevice_name);
+		lua_setfield(L, -2, "qdevice_name");
+	}
+}

@@ -1,0 +1,324 @@
+#include "votequorum/votequorum.h"
+
+#include <corosync/votequorum.h>
+
+#include "handle/call.h"
+#include "support/field.h"
+#include "support/integer.h"
+#include "handle/opening.h"
+#include "handle/track.h"
+#include "votequorum/event.h"
+#include "votequorum/info.h"
+#include "votequorum/qdevice.h"
+
+/***
+Votes: the userdata over libvotequorum, which is there when corosync.conf has `provider: corosync_votequorum`. It also has
+the methods that all handles share, see @{corosync.handle}, @{corosync.events} and @{corosync.tracking}.
+
+    local votequorum = require "corosync.votequorum"
+    local handle = assert(votequorum.open {
+      quorum_change = function(quorate, nodes) print(quorate, #nodes) end,
+      expected_votes_change = function(votes) print("now expects", votes) end,
+    })
+    local info = assert(handle:info())
+    print(info.votes, info.total_votes, info.quorum, info.flags.quorate)
+    while handle:wait(10) do
+      assert(handle:dispatch())
+    end
+
+`receive` calls the events "quorum", "nodelist" and "expected_votes"; their values are the handlers'. Expected votes are told
+when they change, not at the start: ask `info`.
+
+Corosync keeps the quorum in eight bits: with 510 votes it is 0, and every part of a divided cluster is quorate. So no more
+can be set here for one node or as the expected votes; that the votes of all nodes are not more together is up to the script.
+@module corosync.votequorum
+@extends corosync.handle, corosync.events, corosync.tracking
+*/
+
+/***
+A node, as the handler `quorum_change` gets it.
+@table node
+@tfield integer node its id
+@tfield string|nil state "member", "dead" or "leaving"
+*/
+
+/***
+What `info` returns.
+@table info
+@tfield integer node the node's id
+@tfield string state of the node: "member", "dead" or "leaving"
+@tfield integer votes of the node
+@tfield integer expected_votes of the node
+@tfield integer highest_expected of the cluster
+@tfield integer total_votes of the cluster
+@tfield integer quorum the least votes that are quorate
+@tfield table<string,boolean> flags of the cluster: two_node, quorate, wait_for_all, last_man_standing, auto_tie_breaker,
+allow_downscale; of the node: qdevice_registered, qdevice_alive, qdevice_cast_vote, qdevice_master_wins
+@tfield integer|nil qdevice_votes nil without a quorum device
+@tfield string|nil qdevice_name nil without a quorum device
+*/
+
+static const failure failure_expected_votes = {
+	"invalid_param", "these are fewer than the present votes, or so many that the cluster would lose its quorum"};
+static const failure failure_qdevice_node = {
+	"not_exist", "the id is no node's but the quorum device's, of which the information on each node tells"};
+static const failure failure_too_many_votes = {"out_of_range",
+	"Corosync counts a quorum up to 255 only, that of 509 votes, and with more it would go wrong without a word"};
+static const failure failure_votes = {"invalid_param", "with these votes the cluster would lose its quorum"};
+
+static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
+{
+	return votequorum_dispatch(h->id, flags);
+}
+
+static cs_error_t finalize(handle *h)
+{
+	return votequorum_finalize(h->id);
+}
+
+static cs_error_t trackstart(handle *h)
+{
+	return votequorum_trackstart(h->id, 0, CS_TRACK_CURRENT | CS_TRACK_CHANGES);
+}
+
+static cs_error_t trackstop(handle *h)
+{
+	return votequorum_trackstop(h->id);
+}
+
+const handle_class votequorum_class = {
+	.type = "corosync.votequorum",
+	.service = "votequorum",
+	.noun = "quorum device",
+	.absent = &FAILURE_NO_PROVIDER,
+	.kinds = votequorum_event_kinds,
+	.fd_get = votequorum_fd_get,
+	.dispatch = dispatch,
+	.finalize = finalize,
+	.trackstart = trackstart,
+	.trackstop = trackstop,
+};
+
+/* ---- opening ---- */
+
+static cs_error_t open_connection(handle *h, bool track)
+{
+	votequorum_callbacks_t callbacks = {
+		.votequorum_quorum_notify_fn = votequorum_event_quorum,
+		.votequorum_nodelist_notify_fn = votequorum_event_nodelist,
+		.votequorum_expectedvotes_notify_fn = votequorum_event_expected_votes,
+	};
+	votequorum_handle_t id = 0;
+	cs_error_t error = votequorum_initialize(&id, &callbacks);
+
+	if (error != CS_OK) {
+		return error;
+	}
+	error = opening_take(h, id);
+	if (error != CS_OK) {
+		(void)votequorum_finalize(id);
+	}
+	return error == CS_OK && track ? track_start(h) : error;
+}
+
+static const field open_fields[] = {
+	{"daemon_user", field_check_user},
+	{"error", field_check_function},
+	{"expected_votes_change", field_check_function},
+	{"nodelist_change", field_check_function},
+	{"quorum_change", field_check_function},
+	{NULL, NULL},
+};
+
+/***
+Connects to the local Corosync's votequorum service. A handle with one of the three handlers of changes is told the present
+nodes and quorum first, then each change; another one only answers questions, until it is told to `track`.
+Stands on `votequorum_initialize` and `votequorum_trackstart`; costs about 15 ms and 3 MB of /dev/shm.
+@function votequorum.open
+@tparam[opt] table handlers
+@tparam[opt] fun(quorate:boolean,nodes:node[]) handlers.quorum_change called with the nodes. Where a quorum device is
+registered it is the last of them, node 0, and has no state
+@tparam[opt] fun(members:integer[],ring:corosync.cpg.ring) handlers.nodelist_change called with node ids. After a change of
+the ring it comes before `quorum_change`
+@tparam[opt] fun(votes:integer) handlers.expected_votes_change called with the number of votes
+@tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler;
+without it they go to stderr
+@treturn handle
+@error nil, message, code: "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is
+not permitted, or another user's program has the name of the socket), "try_again", "no_space" (/dev/shm is full),
+"no_memory", "no_resources" (open files), "no_quorum_provider" (votequorum is not configured); raises for a field that it
+does not know or that has the wrong type
+*/
+static int module_open(lua_State *L)
+{
+	handle *h;
+	cs_error_t error;
+	bool track;
+
+	fields_check_optional(L, open_fields);
+	track = track_wanted(L, votequorum_event_kinds, VOTEQUORUM_EVENT_KINDS);
+	h = handle_new(L, &votequorum_class, sizeof *h, 1);
+	error = opening_begin(h);
+	if (error == CS_OK) {
+		error = open_connection(h, track);
+	}
+	opening_end(h);
+	return error == CS_OK ? 1 : opening_fail(L, h, error);
+}
+
+/* ---- methods ---- */
+
+/* More make the quorum, a little more than half of them, wrap around in the daemon's eight bits. */
+#define MOST_VOTES 509
+
+/* What goes wrong with the node whose id is at that index, or with the local one. [-0, +3, m] */
+static int fail_with_node(lua_State *L, const char *what, int index, const failure *why)
+{
+	if (lua_isnoneornil(L, index)) {
+		lua_pushfstring(L, "%s the local node in votequorum", what);
+	} else {
+		/* lua_pushfstring has no format for what is above the range of an int. */
+		lua_pushfstring(L, "%s node ", what);
+		lua_pushvalue(L, index);
+		lua_pushliteral(L, " in votequorum");
+		lua_concat(L, 3);
+	}
+	return failure_push(L, why);
+}
+
+/***
+What votequorum knows of a node, and of the votes as this node counts them. Stands on `votequorum_getinfo`.
+@function handle:info
+@tparam[opt] integer node its id; the local node when absent
+@treturn info
+@error nil, message, code: "not_exist" (this node has not met such a node since its Corosync started; or 0, which is the
+quorum
+device's), "not_connected", "closed", "wrong_process"; raises for what is no whole number from 0 to 4294967295
+*/
+static int votequorum_method_info(lua_State *L)
+{
+	handle *h = handle_check(L, &votequorum_class);
+	bool local = lua_isnoneornil(L, 2);
+	uint32_t node = local ? LOCAL_NODE : integer_check_uint32(L, 2, "node");
+	struct votequorum_info info;
+	const failure *why = handle_unusable(h);
+
+	if (why == NULL && !local && node == VOTEQUORUM_QDEVICE_NODEID) {
+		why = &failure_qdevice_node;
+	}
+	if (why == NULL) {
+		why = votequorum_info_get(h, node, &info);
+	}
+	if (why != NULL) {
+		return fail_with_node(L, "get the information on", 2, why);
+	}
+	votequorum_info_push(L, &info);
+	return 1;
+}
+
+static const failure *set_expected(handle *h, uint32_t votes)
+{
+	cs_error_t error;
+
+	if (votes > MOST_VOTES) {
+		return &failure_too_many_votes;
+	}
+	error = CALL(h, "set_expected", votequorum_setexpected(h->id, votes));
+	return error == CS_ERR_INVALID_PARAM ? &failure_expected_votes : handle_failure(h, error);
+}
+
+/***
+Sets how many votes the cluster expects, on all nodes, until it is set anew or Corosync restarts. The members have agreed
+on it when `expected_votes_change` is called. Stands on `votequorum_setexpected`.
+@function handle:set_expected
+@tparam integer votes
+@treturn boolean true
+@error nil, message, code: "invalid_param" (fewer than the present votes, or so many that a quorate cluster would lose its
+quorum), "out_of_range" (more than 509), "no_resources", "not_connected", "closed", "wrong_process"; raises for what is no
+whole number from 0 to 4294967295
+*/
+static int votequorum_method_set_expected(lua_State *L)
+{
+	handle *h = handle_check(L, &votequorum_class);
+	uint32_t votes = integer_check_uint32(L, 2, "votes");
+	const failure *why = handle_unusable(h);
+
+	if (why == NULL) {
+		why = set_expected(h, votes);
+	}
+	return handle_answer(L, h, "set the expected votes of", why);
+}
+
+static const failure *set_votes_of(handle *h, uint32_t node, uint32_t votes)
+{
+	cs_error_t error;
+
+	if (votes > MOST_VOTES) {
+		return &failure_too_many_votes;
+	}
+	error = CALL(h, "set_votes", votequorum_setvotes(h->id, node, votes));
+	switch (error) {
+	case CS_ERR_INVALID_PARAM: return &failure_votes;
+	case CS_ERR_NAME_NOT_FOUND: return &FAILURE_NO_NODE;
+	default: return handle_failure(h, error);
+	}
+}
+
+/* votequorum_setvotes has no id for the local node: 0 would be the quorum device. */
+static const failure *set_local_votes(handle *h, uint32_t votes)
+{
+	struct votequorum_info info;
+	const failure *why = votequorum_info_get(h, LOCAL_NODE, &info);
+
+	return why == NULL ? set_votes_of(h, info.node_id, votes) : why;
+}
+
+/***
+Sets how many votes a node has, until it is set anew or Corosync restarts. When the votes of all become more than the
+expected votes, these grow with them. Stands on `votequorum_setvotes`, for the local node on `votequorum_getinfo` as well.
+@function handle:set_votes
+@tparam integer votes
+@tparam[opt] integer node its id; the local node when absent, and 0 for the quorum device
+@treturn boolean true
+@error nil, message, code: "not_exist" (this node has not met such a node since its Corosync started), "invalid_param" (the
+cluster would lose its quorum), "out_of_range" (more than 509), "no_resources", "not_connected", "closed", "wrong_process";
+raises for what is no whole number from 0 to 4294967295
+*/
+static int votequorum_method_set_votes(lua_State *L)
+{
+	handle *h = handle_check(L, &votequorum_class);
+	uint32_t votes = integer_check_uint32(L, 2, "votes");
+	bool local = lua_isnoneornil(L, 3);
+	uint32_t node = local ? 0 : integer_check_uint32(L, 3, "node");
+	const failure *why = handle_unusable(h);
+
+	if (why == NULL) {
+		why = local ? set_local_votes(h, votes) : set_votes_of(h, node, votes);
+	}
+	if (why != NULL) {
+		return fail_with_node(L, "set the votes of", 3, why);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+static const luaL_Reg methods[] = {
+	{"info", votequorum_method_info},
+	{"qdevice_master_wins", votequorum_qdevice_method_master_wins},
+	{"qdevice_poll", votequorum_qdevice_method_poll},
+	{"qdevice_register", votequorum_qdevice_method_register},
+	{"qdevice_unregister", votequorum_qdevice_method_unregister},
+	{"qdevice_update", votequorum_qdevice_method_update},
+	{"set_expected", votequorum_method_set_expected},
+	{"set_votes", votequorum_method_set_votes},
+	{NULL, NULL},
+};
+
+int votequorum_push_module(lua_State *L)
+{
+	handle_setup(L, &votequorum_class, methods);
+	lua_createtable(L, 0, 1);
+	lua_pushcfunction(L, module_open);
+	lua_setfield(L, -2, "open");
+	return 1;
+}
