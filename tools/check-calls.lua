@@ -1,6 +1,6 @@
 -- Fails when Lua can reach a function of Corosync's that may block, other than through a call that the watchdog sees:
--- inside of CALL(...) or CALL_ON(...) (src/handle/call.h), or between call_begin, opening_begin or watchdog_enter and its
--- end.
+-- inside of CALL(...) or CALL_ON(...) (src/handle/call.h), or between call_begin, opening_begin or watchdog_enter and
+-- its end.
 -- And fails when Lua is used where a lock is held: it may raise, and the lock would stay so.
 -- Usage: lua check-calls.lua FOLDER-OF-HEADERS FILE.C ...
 
