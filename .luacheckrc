@@ -12,7 +12,7 @@ files["examples"] = {
 files["bench/host.lua"], files["soak/member.lua"] = files["examples"], files["examples"]
 -- In nginx.
 for _, path in ipairs { "lua/corosync/bell.lua", "lua/corosync/resty.lua", "lua/corosync/resty", "examples/nginx",
-  "spec/support/nginx/app.lua" } do
+  "spec/helpers/nginx/app.lua" } do
   files[path] = { std = "ngx_lua" }
 end
 -- Scripts for cpgrun --lab-script.

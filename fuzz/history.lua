@@ -1,7 +1,7 @@
 -- Random mistakes in two right histories: they are refused with the line that is wrong, or parsed and checked, whatever
 -- they say. The same ones for the same seed.   lua fuzz/history.lua RUNS|SECONDSs [SEED]
 local checker = require "corosync.checker"
-local histories = require "spec.support.histories"
+local histories = require "spec.helpers.histories"
 
 local count, in_seconds = arg[1]:match "^(%d+)(s?)$"
 local seed = tonumber(arg[2] or os.time())

@@ -31,29 +31,29 @@ format:
 check-bindings: $(CORE)
 	@$(LUA) tools/check-bindings.lua $(CORE) $(COROSYNC_HEADERS) docs/unbound.md
 
-$(BUILD)/spec/spec_process.so: spec/support/process.c spec/support/refuse.c
+$(BUILD)/spec/spec_process.so: spec/helpers/process.c spec/helpers/refuse.c
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@$(COMPILE) -fvisibility=default -shared -o $@ $^
 
-$(BUILD)/spec/allocate: spec/support/allocate.c $(ARCHIVE)
+$(BUILD)/spec/allocate: spec/helpers/embedded/allocate.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@$(COMPILE) -Wl,--wrap=calloc,--wrap=realloc,--wrap=free -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
 
-$(BUILD)/spec/threads: spec/support/threads.c $(ARCHIVE)
+$(BUILD)/spec/threads: spec/helpers/embedded/threads.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@$(COMPILE) -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
 
-$(BUILD)/spec/sandbox: spec/support/sandbox.c $(ARCHIVE)
+$(BUILD)/spec/sandbox: spec/helpers/embedded/sandbox.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@$(COMPILE) -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
 
 # With a Lua that was built as C++, as Debian's liblua5.4-c++; nothing where there is none, as for LuaJIT. The core has only
 # the tables for unwinding that it asks for itself: on some machines C has no others.
-$(BUILD)/spec/sandbox-c++: spec/support/sandbox.c $(CORE_SOURCES)
+$(BUILD)/spec/sandbox-c++: spec/helpers/embedded/sandbox.c $(CORE_SOURCES)
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@if command -v $(CXX) >/dev/null && $(PKG_CONFIG) --exists lua$(LUA_VERSION)-c++; then \
@@ -62,18 +62,18 @@ $(BUILD)/spec/sandbox-c++: spec/support/sandbox.c $(CORE_SOURCES)
 			$(LDFLAGS) $(COROSYNC_LIBS) `$(PKG_CONFIG) --libs lua$(LUA_VERSION)-c++` -lm -pthread; \
 	else rm -f $@; fi
 
-$(BUILD)/spec/hostile: spec/support/hostile.c
+$(BUILD)/spec/hostile: spec/helpers/clients/hostile.c
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@$(COMPILE) -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS)
 
-$(BUILD)/spec/impostor: spec/support/impostor.c
+$(BUILD)/spec/impostor: spec/helpers/clients/impostor.c
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@$(COMPILE) -o $@ $^ $(LDFLAGS)
 
 # The same with the core's sources under ThreadSanitizer; nothing where the compiler or the machine has none.
-$(BUILD)/spec/threads-tsan: spec/support/threads.c $(CORE_SOURCES)
+$(BUILD)/spec/threads-tsan: spec/helpers/embedded/threads.c $(CORE_SOURCES)
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@if tools/has-tsan $(CC); then \
@@ -86,10 +86,13 @@ SPECS ?= spec
 specs: all nginx-binding $(SPEC_PROGRAMS)
 	@$(RUN_SPECS) LUA="$(LUA)" tools/run-specs $(SPECS)
 
+# The folders that mirror src/, without the specs that take long and those that embed the core in another program.
+CORE_SPECS := --exclude-tags=slow $(addprefix spec/,cfg cmap cpg handle nginx quorum support votequorum)
+
 ## valgrind: run the core's specs under valgrind
 valgrind: all $(BUILD)/spec/spec_process.so $(BUILD)/spec/hostile
-	@$(RUN_SPECS) LUA="valgrind -q --leak-check=full --keep-debuginfo=yes --error-exitcode=9 --suppressions=spec/support/valgrind.supp $(LUA)" \
-		tools/run-specs spec/core
+	@$(RUN_SPECS) LUA="valgrind -q --leak-check=full --keep-debuginfo=yes --error-exitcode=9 --suppressions=spec/helpers/valgrind.supp $(LUA)" \
+		tools/run-specs $(CORE_SPECS)
 
 SECONDS ?= 600
 ## soak: five nodes, all sending, random faults, for SECONDS (600); SEED repeats one
@@ -115,26 +118,27 @@ show-storm: all
 ## tsan: many threads with a Lua state each under ThreadSanitizer
 tsan: all $(SPEC_PROGRAMS)
 	@tools/has-tsan $(CC) || { echo "ThreadSanitizer does not work here" >&2; exit 1; }
-	@$(RUN_SPECS) LUA=$(LUA) THREAD_ROUNDS=100 tools/run-specs spec/threads_spec.lua
+	@$(RUN_SPECS) LUA=$(LUA) THREAD_ROUNDS=100 tools/run-specs spec/embedding/threads_spec.lua
 
 # AddressSanitizer and UndefinedBehaviorSanitizer under the core's specs, the groups' and the host's; lost memory is
 # valgrind's. Then ThreadSanitizer, where it works, and what the analyzers say.
 SANITIZE := -fsanitize=address,undefined
-SANITIZED_SPECS ?= spec/core spec/group_spec.lua spec/loop_spec.lua spec/reconnect_spec.lua \
-	spec/cpgrun_spec.lua spec/cpgrun_limit_spec.lua spec/history/recorder_spec.lua
+SANITIZED_SPECS ?= $(CORE_SPECS) $(addprefix spec/corosync/,group loop service_spec.lua history/recorder_spec.lua) \
+	$(filter-out %/shortage_spec.lua %/systemd_spec.lua,$(wildcard spec/cpgrun/*_spec.lua))
 ## sanitize: analyzers, then specs under AddressSanitizer and UndefinedBehaviorSanitizer, and tsan
 sanitize: analyze $(BUILD)/spec/hostile
 	@$(MAKE) --no-print-directory -s BUILD=build/sanitize CFLAGS="-O1 -g $(SANITIZE) -fno-omit-frame-pointer" LDFLAGS="$(SANITIZE)" \
 		all build/sanitize/spec/spec_process.so
-	@$(COMPILE) -fvisibility=default -shared -o build/sanitize/spec/sanitizer.so spec/support/sanitizer.c
+	@$(COMPILE) -fvisibility=default -shared -o build/sanitize/spec/sanitizer.so spec/helpers/sanitizer.c
 	@TREE=build/sanitize $(RUN_SPECS) LUA="env \
 		LD_PRELOAD=$(CURDIR)/build/sanitize/spec/sanitizer.so:$$($(CC) -print-file-name=libasan.so) UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 $(LUA)" tools/run-specs $(SANITIZED_SPECS)
 	@if tools/has-tsan $(CC); then $(MAKE) --no-print-directory -s tsan; else echo "ThreadSanitizer does not work here"; fi
 
 # Lines of the core, of cpgrun and of lua/ that specs run, by file and in all. Without specs that are for another build, that
 # leave no stack for a hook, or that take long. cpgrun reads no LUA_INIT, so its main.lua is one that loads the hook first.
-UNCOVERED := bindings fuzz threads version core/regressions cpgrun_limit reconnect wait
-COVERED_SPECS ?= $(filter-out $(UNCOVERED:%=spec/%_spec.lua),$(wildcard spec/core/*_spec.lua spec/*_spec.lua))
+UNCOVERED := tools/check_bindings fuzz/fuzz embedding/threads handle/regressions corosync/version corosync/service corosync/group/reconnect \
+	corosync/lab/wait cpgrun/faults cpgrun/handler_timeout cpgrun/signals cpgrun/slow_handlers cpgrun/user cpgrun/watchdog
+COVERED_SPECS ?= --exclude-tags=slow $(filter-out $(UNCOVERED:%=spec/%_spec.lua),$(wildcard spec/*/*_spec.lua spec/*/*/*_spec.lua))
 COVERAGE := build/coverage
 ## coverage: lines of C and Lua that specs run, by file and in all
 coverage:

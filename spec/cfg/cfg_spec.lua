@@ -1,0 +1,174 @@
+local cfg = require "corosync.cfg"
+local handles = require "spec.helpers.handles"
+local process = require "spec_process"
+
+local LUA = os.getenv("LUA"):match "%S+$"
+
+local METHODS = { "local_node", "node_addresses", "node_status", "ring_status", "reload", "reopen_logs", "try_shutdown",
+  "reply_shutdown", "kill_node", "track", "untrack", "dispatch", "receive", "fetch", "wait", "fd" }
+local ARGUMENTS = { node_addresses = 1, node_status = 1, kill_node = 1, reply_shutdown = false }
+local dispatch_until, fails = handles.dispatch_until, handles.fails
+
+local function open(given)
+  return handles.keep(assert(cfg.open(given)))
+end
+
+local function call(handle, method)
+  return handle[method](handle, ARGUMENTS[method])
+end
+
+-- Another program that asks for a shutdown. To be read once it can have its answer: the code, and the seconds it took.
+local function ask()
+  return io.popen(LUA .. [[ -e '
+    local now = require("corosync.core").now
+    local handle = assert(require("corosync.cfg").open())
+    local from = now()
+    local _, _, code = handle:try_shutdown()
+    print(code)
+    print(now() - from)']])
+end
+
+local function result(pipe)
+  local code, seconds = pipe:read "*l", tonumber(pipe:read "*l")
+  pipe:close()
+  return code, seconds
+end
+
+-- A tracker with a record of what it was asked, which answers what `act` does.
+local function tracker(act)
+  local record = { kinds = {}, errors = {} }
+  local handle
+  handle = open {
+    shutdown_request = function(kind)
+      table.insert(record.kinds, kind)
+      return act(handle)
+    end,
+    error = function(message) table.insert(record.errors, message) end,
+  }
+  return handle, record
+end
+
+local function refuse()
+  return false
+end
+
+after_each(handles.close_all)
+
+describe("opening", function()
+  it("refuses unknown fields and wrong types, naming them", function()
+    assert.error_matches(function() cfg.open { shutdown = print } end, "unknown field 'shutdown'")
+    assert.error_matches(function() cfg.open { shutdown_request = 1 } end, "'shutdown_request'")
+    assert.error_matches(function() cfg.open { error = {} } end, "'error'")
+    assert.error_matches(function() cfg.open(1) end, "table expected")
+  end)
+
+  it("answers what to do when there is no daemon", function()
+    local script = [[local _, message, code = require("corosync.cfg").open() print(message) print(code)]]
+    local pipe = io.popen(("unshare -n %s -e '%s'"):format(LUA, script))
+    local message, code = pipe:read "*l", pipe:read "*l"
+    pipe:close()
+    assert.matches("cannot reach Corosync's cfg service: Corosync is not running: start it", message, 1, true)
+    assert.equal("not_connected", code)
+  end)
+
+  it("is there from the module and from corosync", function()
+    assert.equal(cfg, require("corosync").cfg)
+    assert.matches("^corosync.cfg %(open%)", tostring(open()))
+  end)
+end)
+
+describe("a closed handle", function()
+  it("answers \"closed\" from every method", function()
+    local handle = open()
+    assert.is_true(handle:close())
+    assert.is_true(handle:close())
+    for _, method in ipairs(METHODS) do
+      fails("closed", call(handle, method))
+    end
+  end)
+end)
+
+describe("a node", function()
+  it("has an id, addresses and a status", function()
+    local handle = open()
+    assert.equal(1, handle:local_node())
+    assert.same({ "10.9.0.1" }, handle:node_addresses(1))
+    assert.same({ "10.9.0.1" }, handle:node_addresses(0))
+    local status = assert(handle:node_status(1))
+    assert.is_true(status.links[1].mtu > 0)
+    status.links[1].mtu = nil
+    assert.same({ node = 1, reachable = true, remote = false, external = false, onwire_min = 0, onwire_max = 0,
+      onwire_version = 0, links = { { link = 0, enabled = true, connected = true, dynconnected = false,
+        source = "10.9.0.1" } } }, status)
+    assert.same({ { interface = "0 10.9.0.1", status = "OK" } }, handle:ring_status())
+  end)
+
+  it("that does not exist is not found", function()
+    local handle = open()
+    assert.matches("cannot ask for the addresses of node 7: ", fails("not_exist", handle:node_addresses(7)), 1, true)
+    assert.matches("cannot kill node 4294967295: ", fails("not_exist", handle:kill_node(4294967295, "gone")), 1, true)
+    -- With this transport Corosync answers for any node.
+    assert.is_false(handle:node_status(7).reachable)
+    assert.same({}, handle:node_status(7).links)
+  end)
+
+  it("is not mistaken for the one whose id ends in the same 16 bits", function()
+    fails("not_exist", open():node_status(65537))
+  end)
+
+  it("has an id from 0 to 4294967295, or the call raises", function()
+    local handle = open()
+    for _, method in ipairs { "node_addresses", "node_status", "kill_node" } do
+      for _, node in ipairs { -1, 1.5, 4294967296, 2 ^ 63, 1 / 0, 0 / 0, "1", true, {} } do
+        assert.error_matches(function() handle[method](handle, node) end,
+          "node must be a whole number from 0 to 4294967295", nil, nil)
+      end
+      assert.error_matches(function() handle[method](handle) end, "node must be a whole number")
+    end
+  end)
+end)
+
+describe("arguments", function()
+  it("of the wrong kind raise, naming what is wrong", function()
+    local handle = open()
+    assert.error_matches(function() handle:kill_node(7, ("x"):rep(256)) end, "longer than 255 bytes")
+    assert.error_matches(function() handle:kill_node(7, "a\0b") end, "zero bytes")
+    assert.error_matches(function() handle:kill_node(7, {}) end, "string expected")
+    assert.error_matches(function() handle:reply_shutdown() end, "boolean expected")
+    assert.error_matches(function() handle:reply_shutdown "yes" end, "boolean expected")
+    assert.error_matches(function() handle:try_shutdown "now" end, "'now'")
+    fails("not_exist", handle:kill_node(7, ("x"):rep(255)))
+  end)
+end)
+
+describe("the daemon", function()
+  it("reloads its configuration and reopens its logs", function()
+    local handle = open()
+    assert.is_true(handle:reload())
+    assert.is_true(handle:reopen_logs())
+  end)
+end)
+
+describe("a forked child", function()
+  it("is refused every method, and its end leaves the parent's connection working", function()
+    local handle, record = tracker(refuse)
+    local asker = ask()
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    assert.equal("busy", (result(asker)))
+    local status = process.fork(function()
+      local refused = 0
+      for _, method in ipairs(METHODS) do
+        refused = refused + (select(3, call(handle, method)) == "wrong_process" and 1 or 0)
+      end
+      refused = refused + (select(3, handle:close()) == "wrong_process" and 1 or 0)
+      handle, handles.made = nil, nil
+      collectgarbage()
+      return refused == #METHODS + 1
+    end)
+    assert.equal(0, status)
+    assert.equal(1, handle:local_node())
+    asker = ask()
+    dispatch_until(handle, function() return #record.kinds == 2 end)
+    assert.equal("busy", (result(asker)))
+  end)
+end)

@@ -1,0 +1,298 @@
+local cfg = require "corosync.cfg"
+local cmap = require "corosync.cmap"
+local handles = require "spec.helpers.handles"
+local process = require "spec_process"
+
+local now = require("corosync.core").now
+
+local LUA = os.getenv("LUA"):match "%S+$"
+local SILENCE = 300 -- milliseconds
+
+local dispatch_until, fails = handles.dispatch_until, handles.fails
+
+local function open(given)
+  return handles.keep(assert(cfg.open(given)))
+end
+
+-- Another program that asks for a shutdown. To be read once it can have its answer: the code, and the seconds it took.
+local function ask()
+  return io.popen(LUA .. [[ -e '
+    local now = require("corosync.core").now
+    local handle = assert(require("corosync.cfg").open())
+    local from = now()
+    local _, _, code = handle:try_shutdown()
+    print(code)
+    print(now() - from)']])
+end
+
+local function result(pipe)
+  local code, seconds = pipe:read "*l", tonumber(pipe:read "*l")
+  pipe:close()
+  return code, seconds
+end
+
+local function receive(handle)
+  local deadline = now() + 10
+  while now() < deadline do
+    local event, kind = handle:receive()
+    if event or kind then
+      return event, kind
+    end
+    handle:wait(1)
+  end
+  error "timed out"
+end
+
+-- A tracker with a record of what it was asked, which answers what `act` does.
+local function tracker(act)
+  local record = { kinds = {}, errors = {} }
+  local handle
+  handle = open {
+    shutdown_request = function(kind)
+      table.insert(record.kinds, kind)
+      return act(handle)
+    end,
+    error = function(message) table.insert(record.errors, message) end,
+  }
+  return handle, record
+end
+
+local function refuse()
+  return false
+end
+
+local function own_pid()
+  local file = assert(io.open "/proc/self/stat")
+  local pid = file:read "*n"
+  file:close()
+  return pid
+end
+
+-- How many connections to its configuration service the daemon has of this process.
+local function connections()
+  local stats = assert(cmap.open "stats")
+  local count = 0
+  for key in assert(stats:each(("stats.ipcs.service1.%d."):format(own_pid()))) do
+    count = count + (key:match "%.procname$" and 1 or 0)
+  end
+  stats:close()
+  return count
+end
+
+local function eventually(predicate)
+  local deadline = now() + 5
+  while not predicate() do
+    assert.is_true(now() < deadline, "timed out")
+  end
+end
+
+after_each(handles.close_all)
+
+describe("a shutdown request", function()
+  local map
+
+  setup(function() map = assert(cmap.open()) end)
+  teardown(function() map:close() end)
+  before_each(function() assert(map:set("cfg.shutdown_timeout", 5000, "u32")) end)
+
+  local function shorten_silence()
+    assert(map:set("cfg.shutdown_timeout", SILENCE))
+  end
+
+  it("is refused by a handler that answers false", function()
+    local handle, record = tracker(refuse)
+    for asked = 1, 3 do
+      local asker = ask()
+      dispatch_until(handle, function() return #record.kinds == asked end)
+      local code, seconds = result(asker)
+      assert.equal("busy", code)
+      assert.is_true(seconds < 4)
+    end
+    assert.same({ "request", "request", "request" }, record.kinds)
+    assert.same({}, record.errors)
+  end)
+
+  it("is refused by silence", function()
+    shorten_silence()
+    local handle, record = tracker(function() end)
+    local asker = ask()
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    local code, seconds = result(asker)
+    assert.equal("busy", code)
+    assert.is_true(seconds >= SILENCE / 1000)
+    assert.same({}, record.errors)
+  end)
+
+  it("is refused by silence when the handler raises, which is reported", function()
+    shorten_silence()
+    local handle, record = tracker(function() error "in the handler" end)
+    local asker = ask()
+    dispatch_until(handle, function() return #record.errors == 1 end)
+    assert.equal("busy", (result(asker)))
+    assert.matches("in the handler\nstack traceback", record.errors[1])
+  end)
+
+  it("is answered later, and once, by reply_shutdown", function()
+    local handle, record = tracker(function() end)
+    fails("access", handle:reply_shutdown(false))
+    local asker = ask()
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    assert.is_true(handle:reply_shutdown(false))
+    assert.matches("cannot answer the shutdown request: ", fails("access", handle:reply_shutdown(true)), 1, true)
+    assert.equal("busy", (result(asker)))
+    assert.equal(1, #record.kinds)
+  end)
+
+  it("is answered by a handler's own reply, whatever it returns then", function()
+    local handle, record = tracker(function(self)
+      assert(self:reply_shutdown(false))
+      return true
+    end)
+    local asker = ask()
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    assert.equal("busy", (result(asker)))
+    assert.same({}, record.errors)
+  end)
+
+  it("reaches receive after track", function()
+    local handle = open()
+    assert.is_true(handle:track())
+    assert.is_true(handle:track())
+    local asker = ask()
+    assert.same({ "shutdown", "request" }, { receive(handle) })
+    assert.is_true(handle:reply_shutdown(false))
+    assert.equal("busy", (result(asker)))
+    assert.equal(0, select("#", handle:receive()))
+  end)
+
+  it("does not wait for who stops tracking, who then has nothing to answer", function()
+    local other = open()
+    assert(other:track())
+    local handle = open()
+    assert(handle:track())
+    local asker = ask()
+    receive(other)
+    receive(handle)
+    assert.is_true(handle:untrack())
+    fails("access", handle:reply_shutdown(true))
+    assert.is_true(handle:untrack())
+    assert.is_true(other:reply_shutdown(false))
+    local code, seconds = result(asker)
+    assert.equal("busy", code)
+    assert.is_true(seconds < 4)
+  end)
+
+  -- What is reported of a handler that closes its handle and answers so, while another tracker refuses.
+  local function errors_of_closing(answer)
+    local other = open()
+    assert(other:track())
+    local handle, record = tracker(function(self)
+      self:close()
+      return answer
+    end)
+    local asker = ask()
+    dispatch_until(handle, function()
+      return #record.kinds == 1 or not handle:wait(1)
+    end)
+    receive(other)
+    assert.is_true(other:reply_shutdown(false))
+    assert.equal("busy", (result(asker)))
+    return record.errors
+  end
+
+  it("reports an answer that could not be given", function()
+    assert.matches("^cannot answer the shutdown request: the handle is closed", errors_of_closing(false)[1])
+  end)
+
+  it("is allowed by a handler that closes, whether it says so or not", function()
+    assert.same({}, errors_of_closing(true))
+  end)
+
+  -- The daemon counts replies, not who gave them: a late tracker's would allow what others still refuse.
+  it("that is over takes no answer from the next", function()
+    shorten_silence()
+    local other = open()
+    assert(other:track())
+    local late, record = tracker(function() return true end)
+    assert.equal("busy", (result(ask())))
+    assert(map:set("cfg.shutdown_timeout", 5000))
+    local asker = ask()
+    for _ = 1, 2 do
+      assert.equal("shutdown", (receive(other)))
+    end
+    dispatch_until(late, function() return #record.kinds == 2 end)
+    assert.is_true(other:reply_shutdown(false))
+    assert.equal("busy", (result(asker)))
+    assert.same({}, record.errors)
+  end)
+
+  it("cannot be answered by the thread that asks", function()
+    shorten_silence()
+    local handle, record = tracker(refuse)
+    assert.matches("cannot shut Corosync down: ", fails("busy", open():try_shutdown()), 1, true)
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    assert.same({}, record.errors)
+  end)
+
+  it("that silence refused is put to a tracker that asked itself, in vain", function()
+    shorten_silence()
+    local silent = open()
+    assert(silent:track())
+    local handle, record = tracker(function() return true end)
+    fails("busy", handle:try_shutdown())
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    assert.same({}, record.errors)
+  end)
+
+  it("is refused while another one waits for its answers", function()
+    local handle, record = tracker(function() end)
+    local asker = ask()
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    fails("exist", open():try_shutdown "request")
+    assert.is_true(handle:reply_shutdown(false))
+    assert.equal("busy", (result(asker)))
+  end)
+end)
+
+describe("a handle that has replied", function()
+  it("leaves neither a descriptor nor a tracker when it is closed", function()
+    local steady, steady_record = tracker(refuse)
+    local descriptors, held = process.descriptors(), connections()
+    local handle, record = tracker(refuse)
+    local asker = ask()
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    dispatch_until(steady, function() return #steady_record.kinds == 1 end)
+    assert.equal("busy", (result(asker)))
+    assert.equal(held + 1, connections())
+    assert.is_true(handle:close())
+    assert.equal(descriptors, process.descriptors())
+    eventually(function() return connections() == held end)
+    asker = ask()
+    dispatch_until(steady, function() return #steady_record.kinds == 2 end)
+    local code, seconds = result(asker)
+    assert.equal("busy", code)
+    assert.is_true(seconds < 4, "somebody was waited for who is gone")
+  end)
+
+  it("leaves nothing when a fork still has it", function()
+    local steady, steady_record = tracker(refuse)
+    local held = connections()
+    local handle, record = tracker(refuse)
+    local asker = ask()
+    dispatch_until(handle, function() return #record.kinds == 1 end)
+    dispatch_until(steady, function() return #steady_record.kinds == 1 end)
+    assert.equal("busy", (result(asker)))
+    local gate = os.tmpname()
+    assert(os.execute(("rm %s; mkfifo %s"):format(gate, gate)))
+    local child = process.fork_here()
+    if child == 0 then
+      io.open(gate):read "*l"
+      process.become(true)
+    end
+    assert.is_true(handle:close())
+    eventually(function() return connections() == held end)
+    io.open(gate, "w"):close()
+    assert.equal(0, process.wait(child))
+    os.remove(gate)
+  end)
+end)

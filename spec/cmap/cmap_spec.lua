@@ -1,0 +1,176 @@
+local cmap = require "corosync.cmap"
+local handles = require "spec.helpers.handles"
+local process = require "spec_process"
+
+local dispatch_until, fails, codes = handles.dispatch_until, handles.fails, handles.codes
+
+local PREFIX = "spec.cmap."
+
+local key_count = 0
+
+local function open(name, given)
+  return handles.keep(assert(cmap.open(name, given)))
+end
+
+-- No two specs share a key.
+local function new_key()
+  key_count = key_count + 1
+  return PREFIX .. key_count
+end
+
+-- A map and the events of its trackers; track(name) adds a tracker that records under a label.
+local function recorder(name)
+  local record, errors = {}, {}
+  local map = open(name, { error = function(message) errors[#errors + 1] = message end })
+  local function track(tracked, label)
+    return assert(map:track(tracked, function(...)
+      local event, key, new, old, new_type, old_type = ...
+      record[#record + 1] = { label = label, event = event, key = key, new = new, old = old, new_type = new_type,
+        old_type = old_type, count = select("#", ...) }
+    end))
+  end
+  return map, record, track, errors
+end
+
+after_each(function()
+  handles.close_all()
+  local map = open()
+  for key in assert(map:each "spec.") do
+    assert(map:delete(key))
+  end
+  handles.close_all()
+end)
+
+local METHODS = { "dispatch", "receive", "fetch", "wait", "fd", "each" }
+local KEY_METHODS = { "get", "delete", "increment", "decrement", "track" }
+
+-- The code of each method, by name.
+local function all_codes(map, key)
+  local answers = codes(map, METHODS)
+  for _, method in ipairs(KEY_METHODS) do
+    answers[method] = select(3, map[method](map, key)) or "none"
+  end
+  answers.set = select(3, map:set(key, 1, "u8")) or "none"
+  return answers
+end
+
+describe("opening", function()
+  it("takes the configuration unless told otherwise", function()
+    assert.equal("lab", open():get "totem.cluster_name")
+    assert.equal("lab", open("icmap"):get "totem.cluster_name")
+    assert.equal("lab", open(nil, {}):get "totem.cluster_name")
+  end)
+
+  it("takes the counters", function()
+    local map = open "stats"
+    fails("not_exist", map:get "totem.cluster_name")
+    assert.is_true(map:get "stats.ipcs.global.active" >= 1)
+  end)
+
+  it("refuses other names, unknown fields and fields of the wrong type, naming them", function()
+    assert.error_matches(function() cmap.open "icmpa" end, "icmpa")
+    assert.error_matches(function() cmap.open {} end, "string expected")
+    assert.error_matches(function() cmap.open("icmap", { erorr = print }) end, "unknown field 'erorr'")
+    assert.error_matches(function() cmap.open("icmap", { error = 1 }) end, "'error'")
+    assert.error_matches(function() cmap.open("icmap", 1) end, "table expected")
+  end)
+
+  it("answers what to do when there is no daemon", function()
+    local script = [[local _, message, code = require("corosync.cmap").open() print(message) print(code)]]
+    local pipe = io.popen(("unshare -n %s -e '%s'"):format(os.getenv("LUA"):match "%S+$", script))
+    local message, code = pipe:read("*l"), pipe:read("*l")
+    pipe:close()
+    assert.matches("cannot reach Corosync's cmap service: Corosync is not running: start it", message, 1, true)
+    assert.equal("not_connected", code)
+  end)
+end)
+
+describe("two maps", function()
+  it("live side by side, each told of the other's changes", function()
+    local one, record, track = recorder()
+    local other, other_record, other_track = recorder()
+    local key = new_key()
+    track(key)
+    other_track(key)
+    assert(one:set(key, 1, "u8"))
+    assert(other:set(key, 2))
+    dispatch_until(one, function() return #record == 2 end)
+    dispatch_until(other, function() return #other_record == 2 end)
+    assert.same(record, other_record)
+    assert.is_true(one:close())
+    assert(other:set(key, 3))
+    dispatch_until(other, function() return #other_record == 3 end)
+    assert.equal(2, #record)
+  end)
+
+  it("may be dispatched and closed in each other's handlers", function()
+    local one, other, seen = open(), open(), {}
+    local key = new_key()
+    assert(other:track(key, function(_, _, new) seen[#seen + 1] = "other " .. new end))
+    assert(one:track(key, function(_, _, new)
+      seen[#seen + 1] = "one " .. new
+      dispatch_until(other, function() return #seen > 1 end)
+      other:close()
+    end))
+    assert(one:set(key, 1, "u8"))
+    dispatch_until(one, function() return #seen == 2 end)
+    assert.same({ "one 1", "other 1" }, seen)
+    fails("closed", other:dispatch())
+  end)
+end)
+
+describe("a closed map", function()
+  it("answers \"closed\" from every method that needs the connection", function()
+    local map = open()
+    assert.is_true(map:close())
+    assert.is_true(map:close())
+    local answers, count = all_codes(map, new_key()), 0
+    for method, code in pairs(answers) do
+      assert.equal("closed", code, method)
+      count = count + 1
+    end
+    assert.equal(12, count)
+    assert.matches("^corosync.cmap %(closed%)", tostring(map))
+  end)
+
+  it("is closed by a to-be-closed variable", function()
+    if _VERSION < "Lua 5.4" then
+      return pending "no to-be-closed variables here"
+    end
+    local chunk = assert(load "local open = ... local map <close> = open() return map")
+    assert.matches("closed", tostring(chunk(open)))
+  end)
+end)
+
+describe("a forked child", function()
+  it("is refused every method, and its end leaves the parent's connection working", function()
+    local map, record, track = recorder()
+    local key = new_key()
+    local tracker = track(key)
+    local weak = setmetatable({ [map] = true }, { __mode = "k" })
+    -- It has the map, too.
+    track = nil -- luacheck: ignore 311
+    assert(map:set(key, 1, "u8"))
+    assert(map:fetch(5))
+    local status = process.fork(function()
+      local count = 0
+      for _, code in pairs(all_codes(map, key)) do
+        if code ~= "wrong_process" then
+          return false
+        end
+        count = count + 1
+      end
+      local refused = select(3, tracker:cancel()) == "wrong_process" and select(3, map:close()) == "wrong_process"
+        and tostring(tracker):find "tracking"
+      map, tracker, handles.made = nil, nil, nil
+      collectgarbage()
+      collectgarbage()
+      return refused and count == 12 and next(weak) == nil
+    end)
+    assert.equal(0, status)
+    assert(map:set(key, 2))
+    dispatch_until(map, function() return #record == 2 end)
+    assert.same({ 1, 2 }, { record[1].new, record[2].new })
+    assert.is_true(tracker:cancel())
+  end)
+end)

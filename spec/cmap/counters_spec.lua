@@ -1,0 +1,122 @@
+local handles = require "spec.helpers.handles"
+local lab = require "corosync.lab"
+
+local LUA = os.getenv("LUA"):match "%S+$"
+-- The userdata over libcmap, on the daemon of the node that the specs run in.
+local cmap = require "corosync.cmap"
+
+local dispatch_until, fails = handles.dispatch_until, handles.fails
+
+local function open(name, given)
+  return handles.keep(assert(cmap.open(name, given)))
+end
+
+-- A map and the events of its trackers; track(name) adds a tracker that records under a label.
+local function recorder(name)
+  local record, errors = {}, {}
+  local map = open(name, { error = function(message) errors[#errors + 1] = message end })
+  local function track(tracked, label)
+    return assert(map:track(tracked, function(...)
+      local event, key, new, old, new_type, old_type = ...
+      record[#record + 1] = { label = label, event = event, key = key, new = new, old = old, new_type = new_type,
+        old_type = old_type, count = select("#", ...) }
+    end))
+  end
+  return map, record, track, errors
+end
+
+after_each(function()
+  handles.close_all()
+  local map = open()
+  for key in assert(map:each "spec.") do
+    assert(map:delete(key))
+  end
+  handles.close_all()
+end)
+
+describe("a counter of times that Corosync was not scheduled", function()
+  local cluster
+
+  setup(function() cluster = assert(lab.start(1)) end)
+  teardown(function() assert(cluster:stop()) end)
+
+  it("is read, and refused to be set without harm to the daemon", function()
+    assert(cluster:pause(1))
+    assert.is_falsy(cluster:wait_for(function() return false end, 2)) -- it notes more than 0.8 s
+    assert(cluster:resume(1))
+    assert(cluster:wait_for(function() return cluster:log(1):find "was not scheduled" end, 10))
+    local code, out, err = assert(cluster:command(1, { LUA, "-e", [[
+      local map = assert(require("corosync.cmap").open "stats")
+      local KEY = "stats.schedmiss.0.delay"
+      print(map:get(KEY) > 800, (select(3, map:set(KEY, 1))), map:get(KEY) > 800)]] }))
+    assert.equal(0, code, err)
+    assert.equal("true\taccess\ttrue\n", out)
+  end)
+end)
+
+describe("the counters", function()
+  it("are listed with their types", function()
+    local map, count = open "stats", 0
+    for key, value, kind in assert(map:each "stats.") do
+      assert.matches("^stats%.", key)
+      assert.is_not_nil(value)
+      assert.is_string(kind)
+      count = count + 1
+    end
+    assert.is_true(count > 10)
+  end)
+
+  it("are read-only", function()
+    local map = open "stats"
+    fails("access", map:set("stats.ipcs.global.closed", 1))
+    fails("access", map:delete "stats.ipcs.global.closed")
+    fails("access", map:increment "stats.ipcs.global.closed")
+  end)
+
+  it("are set to 0 by stats.clear.all", function()
+    open():close()
+    local map = open "stats"
+    assert.is_true(map:get "stats.ipcs.global.closed" > 0)
+    assert.is_true(map:set("stats.clear.all", 1, "u32"))
+    assert.equal(0, (map:get "stats.ipcs.global.closed"))
+    fails("not_exist", map:get "stats.clear.all")
+  end)
+
+  it("can be tracked as they come and go", function()
+    local map, record, track = recorder "stats"
+    track "stats.ipcs."
+    local other = open()
+    dispatch_until(map, function() return #record > 0 end)
+    assert.equal("add", record[1].event)
+    assert.matches("^stats%.ipcs%.", record[1].key)
+    other:close()
+    dispatch_until(map, function() return record[#record].event == "delete" end)
+  end)
+
+  it("that come have no old value, and those that go no new one", function()
+    local map, record, track = recorder "stats"
+    track "stats.ipcs."
+    open():close()
+    dispatch_until(map, function() return #record > 0 and record[#record].event == "delete" end)
+    local first, last = record[1], record[#record]
+    assert.same({ "add", "nil" }, { first.event, type(first.old) })
+    assert.is_string(first.new_type)
+    assert.is_nil(first.old_type)
+    assert.is_nil(last.new)
+    assert.is_nil(last.new_type)
+    assert.is_nil(last.old)
+    assert.is_nil(last.old_type)
+  end)
+
+  it("are told when they are modified to who tracks that very one", function()
+    local map, record, track = recorder "stats"
+    local other = open()
+    track "stats.ipcs.global.closed"
+    local before = map:get "stats.ipcs.global.closed"
+    other:close()
+    dispatch_until(map, function() return #record > 0 end)
+    assert.is_true(record[1].new > before)
+    record[1].new = nil
+    assert.same({ event = "modify", key = "stats.ipcs.global.closed", new_type = "u64", count = 6 }, record[1])
+  end)
+end)

@@ -1,0 +1,323 @@
+local cqueues = require "cqueues"
+local groups = require "spec.helpers.groups"
+local lab = require "corosync.lab"
+local process = require "spec_process"
+local uv = require "luv"
+
+-- Handles and groups in a controller of cqueues, beside coroutines that do other things; and in a plain loop.
+
+local new, state = groups.new, groups.state
+
+local LIMIT = 8 -- seconds for the coroutines of a spec; a poll of a group ends after 10 in any case
+local SOON = 5 -- seconds, the longest poll for what is there already
+
+-- Runs coroutines in one controller until all have ended.
+local function run(...)
+  local controller = cqueues.new()
+  for _, each in ipairs { ... } do
+    controller:wrap(each)
+  end
+  local ok, problem = controller:loop(LIMIT)
+  if not ok then error(problem, 0) end
+  assert.equal(0, controller:count(), "coroutines that have not ended in time")
+end
+
+local function numbers(last)
+  local list = {}
+  for i = 1, last do
+    list[i] = tostring(i)
+  end
+  return list
+end
+
+-- The functions from here to the next heading are for coroutines.
+
+-- Takes what comes with a join.
+local function calm(object)
+  while cqueues.poll(object, 0.05) == object do
+    assert(object:dispatch())
+  end
+end
+
+local function serve(group)
+  while group:dispatch() do
+    cqueues.poll(group)
+  end
+end
+
+-- A group that collects messages and calls `at[message](group)` after one.
+local function collector(at, handlers)
+  local seen, group = {}, nil
+  handlers = handlers or {}
+  function handlers.message_received(_, message)
+    seen[#seen + 1] = message
+    if at[message] then at[message](group) end
+  end
+  group = new(handlers)
+  return group, seen
+end
+
+local function leave(group)
+  assert(group:deactivate())
+end
+
+describe("in a controller of cqueues, a group", function()
+  after_each(groups.clean)
+
+  it("gives in one coroutine what another sends", function()
+    local MANY = 5000
+    local group, seen = collector { [tostring(MANY)] = leave }
+    assert(group:activate())
+    run(function() serve(group) end, function()
+      for i = 1, MANY do
+        assert(group:send_message(tostring(i)))
+        if i % 100 == 0 then cqueues.sleep(0) end
+      end
+    end)
+    assert.same(numbers(MANY), seen)
+    assert.equal("idle", state(group))
+  end)
+
+  it("costs nothing while nothing comes", function()
+    local group = groups.joined()
+    local before, outcome
+    run(function()
+      calm(group)
+      before = os.clock()
+      outcome = { cqueues.poll(group, 0.3) }
+    end)
+    assert.same({ 0.3 }, outcome)
+    assert.is_true(os.clock() - before < 0.1)
+  end)
+
+  -- As a full queue does: what arrives while a send waits is moved out of the descriptor's sight.
+  it("wakes who polls it for events that another's sending has fetched", function()
+    local group, seen = collector { x = leave }
+    assert(group:activate() and groups.reaches(group, "joined"))
+    local real, sent = group._handle, false
+    run(function() serve(group) end, function()
+      cqueues.sleep(0.05)
+      group._handle = setmetatable({ send = function()
+        if sent then return true end
+        sent = assert(real:send "x" and real:wait(SOON))
+        return nil, "", "try_again"
+      end }, { __index = function(_, name)
+        return function(_, ...) return real[name](real, ...) end
+      end })
+      assert(group:send_message "not sent")
+      group._handle = real
+    end)
+    assert.same({ "x" }, seen)
+  end)
+
+  it("wakes who polls it for events that another's dispatch has left", function()
+    local group, seen = collector { ["1"] = function(self) self:stop() end, ["3"] = leave }
+    assert(group:activate() and groups.reaches(group, "joined"))
+    run(function() serve(group) end, function()
+      cqueues.sleep(0.05)
+      for _, message in ipairs(numbers(3)) do assert(group:send_message(message)) end
+      for _ = 1, 3 do group._handle:fetch(0.1) end
+      repeat assert(group:dispatch()) until #seen > 0
+      assert.same({ "1" }, seen)
+    end)
+    assert.same(numbers(3), seen)
+  end)
+
+  it("ends who polls it when another coroutine deactivates it", function()
+    local group = groups.joined()
+    local ended
+    run(function()
+      serve(group)
+      ended = true
+    end, function()
+      cqueues.sleep(0.05)
+      leave(group)
+    end)
+    assert.is_true(ended)
+  end)
+
+  it("ends who polls it when another coroutine sees its leaving through", function()
+    local group = groups.joined()
+    local ended
+    run(function()
+      serve(group)
+      ended = true
+    end, function()
+      cqueues.sleep(0.05)
+      leave(group)
+      assert(group:wait_for(function() return state(group) == "idle" end))
+    end)
+    assert.is_true(ended)
+  end)
+
+  it("keeps its descriptor from one activation to the next", function()
+    local ROUNDS = 20
+    local group, seen = collector(setmetatable({}, { __index = function() return leave end }))
+    local fd = group:pollfd()
+    run(function()
+      for i = 1, ROUNDS do
+        assert(group:activate())
+        cqueues.poll(group)
+        assert(group:send_message(tostring(i)))
+        serve(group)
+        assert.equal(fd, group:pollfd())
+      end
+    end)
+    assert.same(numbers(ROUNDS), seen)
+  end)
+
+  it("joins again while it is polled", function()
+    local group, seen
+    local joins = 0
+    group, seen = collector({ ["1"] = leave, ["2"] = leave }, {
+      config_change = function(_, left, joined)
+        joins = joins + #joined
+        if #left > 0 and joins == 1 then assert(group:activate()) end
+      end,
+    })
+    assert(group:activate())
+    run(function() serve(group) end, function()
+      assert(group:send_message "1")
+      while joins < 2 do cqueues.sleep(0.001) end
+      assert(group:send_message "2")
+    end)
+    assert.same(numbers(2), seen)
+  end)
+
+  it("that is not active ends a poll, and says so", function()
+    local group = new()
+    local early, code
+    run(function()
+      early = cqueues.poll(group, SOON)
+      code = select(3, group:dispatch())
+    end)
+    assert.equal(group, early)
+    assert.equal("not_joined", code)
+  end)
+
+  it("shows events fetched before its descriptor was asked for", function()
+    local group, seen = collector { x = leave }
+    assert(group:activate())
+    assert(group:send_message "x")
+    assert(group._handle:fetch(SOON))
+    run(function() serve(group) end)
+    assert.same({ "x" }, seen)
+  end)
+
+  it("tells its views, in time", function()
+    local group, views = nil, {}
+    group = new {
+      settle = 0.1,
+      view_change = function(view)
+        views[#views + 1] = view
+        leave(group)
+      end,
+    }
+    assert(group:activate())
+    run(function() serve(group) end)
+    assert.equal(1, #views)
+    assert.equal(1, #views[1].members)
+    assert.is_true(views[1].quorate)
+  end)
+
+  it("stands beside another whose handler deactivates it", function()
+    local other, other_seen = collector {}
+    local group, seen = collector {
+      ["2"] = function(self)
+        leave(other)
+        leave(self)
+      end,
+    }
+    assert(group:activate() and other:activate())
+    run(function() serve(group) end, function() serve(other) end, function()
+      assert(other:send_message "x")
+      while #other_seen == 0 do cqueues.sleep(0.001) end
+      assert(group:send_message "1" and group:send_message "2")
+    end)
+    assert.same({ "1", "2" }, seen)
+    assert.equal("idle idle", state(group) .. " " .. state(other))
+  end)
+
+  it("is left alone by a fork of the process", function()
+    local group, seen = collector { x = leave }
+    assert(group:activate() and groups.reaches(group, "joined"))
+    local outcome
+    run(function()
+      calm(group)
+      assert.equal(0, process.fork(function() return select(3, group:dispatch()) == "wrong_process" end))
+      outcome = { cqueues.poll(group, 0.1) }
+      assert(group:send_message "x")
+      serve(group)
+    end)
+    assert.same({ 0.1 }, outcome)
+    assert.same({ "x" }, seen)
+  end)
+
+  it("does not hear of a connection that only a fork still has", function()
+    local group = groups.joined()
+    group:pollfd()
+    local child = process.fork_here()
+    if child == 0 then process.stay() end
+    finally(function()
+      uv.kill(child, "sigkill")
+      process.wait(child)
+    end)
+    local outcome
+    run(function()
+      leave(group)
+      serve(group)
+      assert(group:activate())
+      calm(group)
+      outcome = { cqueues.poll(group, 0.1) }
+    end)
+    assert.same({ 0.1 }, outcome)
+  end)
+end)
+
+describe("in a controller of cqueues, a daemon's death", function()
+  local cluster
+
+  before_each(function() cluster = assert(lab.start(1)) end)
+  after_each(function() assert(cluster:stop()) end)
+
+  local function start(...)
+    local program = assert(cluster:run(1, { groups.interpreter, ... }))
+    assert(cluster:wait_for(function() return program.lines[1] or program.exited end, 10))
+    assert.equal("ready", program.lines[1], table.concat(program.errors, "\n"))
+    assert(cluster:kill(1))
+    return program
+  end
+
+  it("is told, and a group comes back", function()
+    local program = start "spec/helpers/clients/cqueues_member.lua"
+    assert(cluster:wait_for(function() return #program.lines == 3 end, 10))
+    assert(cluster:restart(1))
+    assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
+    table.sort(program.lines)
+    assert.same({ "dispatch\tnot_joined", "end", "group\thas gone", "group\tis back", "ready",
+      "receive\tnot_connected\ttrue\t0" }, program.lines)
+  end)
+
+  it("is no reason to wait for a group that another coroutine has deactivated", function()
+    local program = start("-e", [[
+      local corosync, cqueues = require "corosync", require "cqueues"
+      io.stdout:setvbuf "line"
+      local group = corosync.group("spec", {})
+      assert(group:activate() and group:send_message "x")
+      local controller = cqueues.new()
+      controller:wrap(function()
+        while group:dispatch() do cqueues.poll(group) end
+        print "end"
+      end)
+      controller:wrap(function()
+        cqueues.sleep(0.1)
+        print "ready"
+        io.read()
+        print(group:deactivate())
+      end)
+      print(controller:loop(5), controller:count()) ]])
+    assert(program:write "\n")
+    assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
+    assert.same({ "ready", "true", "end", "true\t0" }, program.lines)
+  end)
+end)

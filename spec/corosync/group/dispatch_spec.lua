@@ -1,0 +1,129 @@
+local groups = require "spec.helpers.groups"
+local uv = require "luv"
+
+-- Groups, with the real daemon of this node; where a daemon has to die or to stall, with a lab of its own.
+
+local eventually, joined, reaches = groups.eventually, groups.joined, groups.reaches
+
+-- Fails with nil, a message and that code.
+local function refused(code, ok, message, got)
+  assert.is_nil(ok)
+  assert.equal("string", type(message))
+  assert.equal(code, got)
+  return message
+end
+
+-- An address's reason is that of the latest event, so it is kept as it is now.
+local function with_reasons(addresses)
+  local list = {}
+  for i, address in ipairs(addresses) do
+    list[i] = { address = address, reason = address.reason }
+  end
+  return list
+end
+
+-- Handlers that keep what they are called with.
+local function recorder()
+  local seen = { configs = {}, messages = {} }
+  return {
+    config_change = function(members, left, came)
+      seen.configs[#seen.configs + 1] = { members = members, left = with_reasons(left), joined = with_reasons(came) }
+    end,
+    message_received = function(address, message)
+      seen.messages[#seen.messages + 1] = { address = address, text = message }
+    end,
+  }, seen
+end
+
+describe("a group", function()
+  after_each(groups.clean)
+
+  it("calls the handlers that the table has at that time", function()
+    local calls, handlers = {}, {}
+    function handlers.message_received(_, message)
+      calls[#calls + 1] = "first " .. message
+      handlers.message_received = function(_, later) calls[#calls + 1] = "second " .. later end
+    end
+    local group = joined(handlers)
+    assert(group:send_message "a")
+    assert(group:send_message "b")
+    assert(eventually(function() return #calls == 2 end))
+    handlers.message_received = nil
+    assert(group:send_message "c")
+    handlers.config_change = function() calls[#calls + 1] = "config" end
+    assert(group:deactivate())
+    assert(reaches(group, "idle"))
+    assert.same({ "first a", "second b", "config" }, calls)
+  end)
+
+  it("survives a handler that raises", function()
+    local problems, received = {}, {}
+    local group = joined {
+      config_change = function() error "config trouble" end,
+      message_received = function(_, message)
+        received[#received + 1] = message
+        if message == "bad" then error({}) end
+      end,
+      error = function(message) problems[#problems + 1] = message end,
+    }
+    assert(group:send_message "bad")
+    assert(group:send_message "good")
+    assert(eventually(function() return #received == 2 end))
+    assert.same({ "bad", "good" }, received)
+    assert.equal(2, #problems)
+    assert.matches("dispatch_spec.lua:%d+: config trouble\nstack traceback:", problems[1])
+    assert.equal("string", type(problems[2]))
+    assert.is_true(group:is_active())
+  end)
+
+  it("survives an error handler that raises", function()
+    local program = groups.spawn { groups.interpreter, "-e", [[
+      local corosync = require "corosync"
+      local received = 0
+      local group = corosync.group("spec-raising", {
+        message_received = function() received = received + 1 error "first" end,
+        error = function() error "second" end,
+      })
+      assert(group:activate() and group:send_message "a" and group:send_message "b")
+      assert(group:wait_for(function() return received == 2 end))
+      print "both" ]] }
+    assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
+    assert.same({ "both" }, program.lines)
+    assert.matches("second.*first", table.concat(program.errors, "\n"))
+  end)
+
+  it("waits for something, handling its events", function()
+    local handlers, seen = recorder()
+    local group = joined(handlers)
+    assert(group:send_message "x")
+    assert.is_true(group:wait_for(function() return #seen.messages == 1 end, 5))
+    local from = uv.hrtime()
+    local message = refused("timeout", group:wait_for(function() return false end, 0.1, "find the moon in"))
+    assert.is_true((uv.hrtime() - from) / 1e9 >= 0.1)
+    assert.matches("cannot find the moon in group '.*': not within 0.1 s", message)
+  end)
+
+  it("waits no longer while messages keep coming", function()
+    local pause = 0.001
+    local group = joined {
+      message_received = function()
+        local from = uv.hrtime()
+        repeat until uv.hrtime() - from >= pause * 1e9
+      end,
+    }
+    for _ = 1, 2000 do assert(group:send_message "more") end
+    local from = uv.hrtime()
+    refused("timeout", group:wait_for(function() return false end, 0 / 0))
+    refused("timeout", group:wait_for(function() return (uv.hrtime() - from) / 1e9 > 1.5 end, 0.2))
+    pause = 0
+  end)
+
+  it("does not wait inside its own handler", function()
+    local group, outcome
+    group = joined { message_received = function() outcome = { group:wait_for(function() end, 1) } end }
+    assert(group:send_message "x")
+    assert(eventually(function() return outcome end))
+    assert.equal("dispatching", outcome[3])
+    assert.is_true(group:is_active())
+  end)
+end)

@@ -1,0 +1,185 @@
+local groups = require "spec.helpers.groups"
+local process = require "spec_process"
+local wait = require "corosync.lab.wait"
+
+-- Groups, with the real daemon of this node; where a daemon has to die or to stall, with a lab of its own.
+
+local eventually, joined, new, reaches = groups.eventually, groups.joined, groups.new, groups.reaches
+
+-- Fails with nil, a message and that code.
+local function refused(code, ok, message, got)
+  assert.is_nil(ok)
+  assert.equal("string", type(message))
+  assert.equal(code, got)
+  return message
+end
+
+-- An address's reason is that of the latest event, so it is kept as it is now.
+local function with_reasons(addresses)
+  local list = {}
+  for i, address in ipairs(addresses) do
+    list[i] = { address = address, reason = address.reason }
+  end
+  return list
+end
+
+-- Handlers that keep what they are called with.
+local function recorder()
+  local seen = { configs = {}, messages = {} }
+  return {
+    config_change = function(members, left, came)
+      seen.configs[#seen.configs + 1] = { members = members, left = with_reasons(left), joined = with_reasons(came) }
+    end,
+    message_received = function(address, message)
+      seen.messages[#seen.messages + 1] = { address = address, text = message }
+    end,
+  }, seen
+end
+
+describe("a group", function()
+  after_each(groups.clean)
+
+  it("lists its members, active or not", function()
+    local group = new()
+    assert.same({}, group:members())
+    local _, other = groups.member(group.name)
+    assert.equal(other, tostring(group:members()[1]))
+    assert(group:activate())
+    assert(reaches(group, "joined"))
+    assert.equal(2, #group:members())
+  end)
+
+  it("lists in a handler the members that it is called with, also when Corosync has others by now", function()
+    local group, told, listed = nil, {}, {}
+    group = new {
+      config_change = function(members)
+        told[#told + 1], listed[#listed + 1] = members, group:members()
+        group:members()[1] = nil -- a copy
+      end,
+    }
+    assert(group:activate())
+    assert(reaches(group, "joined"))
+    for _ = 1, 2 do
+      groups.spawn(groups.member_argv(group.name))
+    end
+    assert(wait.until_true(function() return #assert(group._handle:members()) == 3 end, 10))
+    assert(eventually(function() return #told == 3 end))
+    assert.same(told, listed)
+    assert.same({ 1, 2, 3 }, { #listed[1], #listed[2], #listed[3] })
+  end)
+
+  it("is asked on a new connection when it is not active and its own is lost, or another process's", function()
+    local group = new()
+    local fd = assert(group:address() and group._handle:fd())
+    assert(process.shutdown(fd))
+    assert.same({}, group:members())
+    assert.equal(0, process.fork(function()
+      return group:members() ~= nil and group:address() ~= nil
+    end))
+    assert.equal(0, process.fork(function()
+      return group:activate() == true
+    end))
+    assert(eventually(function() return #group:members() == 0 end))
+  end)
+
+  it("tells the others that it leaves", function()
+    local group = new()
+    local member = groups.member(group.name)
+    assert(group:activate())
+    assert(reaches(group, "joined"))
+    local own = tostring(group:address())
+    assert(eventually(function() return groups.has_line(member, "came " .. own .. "=join") end))
+    assert(group:deactivate())
+    assert(reaches(group, "idle"))
+    assert(eventually(function() return groups.has_line(member, "left " .. own .. "=leave") end))
+  end)
+
+  it("tells how another goes", function()
+    local handlers, seen = recorder()
+    local group = joined(handlers)
+    local polite, polite_address = groups.member(group.name)
+    assert(polite:write "leave\n")
+    assert(eventually(function() return #seen.configs == 3 end))
+    local dying, dying_address = groups.member(group.name)
+    assert(dying:kill "sigkill")
+    assert(eventually(function() return #seen.configs == 5 end))
+    assert.equal(polite_address, tostring(seen.configs[3].left[1].address))
+    assert.equal("leave", seen.configs[3].left[1].reason)
+    assert.equal(dying_address, tostring(seen.configs[5].left[1].address))
+    assert.equal("procdown", seen.configs[5].left[1].reason)
+    assert(polite:wait(5))
+    assert.equal("end", polite.lines[#polite.lines])
+  end)
+
+  it("gives one address for one member", function()
+    local peers, group, counted, own = {}, nil, 0, nil
+    group = joined {
+      config_change = function(_, _, came)
+        for _, address in ipairs(came) do peers[address] = 0 end
+      end,
+      message_received = function(address)
+        collectgarbage()
+        peers[address] = peers[address] + 1
+        counted = counted + 1
+        own = own or address == group:address()
+      end,
+    }
+    local member, other = groups.member(group.name)
+    assert(group:send_message "mine")
+    assert(member:write "send 3 hers\n")
+    assert(eventually(function() return counted == 4 end))
+    local by_text = {}
+    for address, count in pairs(peers) do by_text[tostring(address)] = count end
+    assert.same({ [tostring(group:address())] = 1, [other] = 3 }, by_text)
+    assert.is_true(own)
+  end)
+
+  it("has addresses that compare", function()
+    local handlers, seen = recorder()
+    local group, second = joined(handlers), joined()
+    local own = group:address()
+    assert.is_true(own == second:address())
+    assert.equal(("%d:%d"):format(own.node, own.pid), tostring(own))
+    groups.member(group.name)
+    assert(eventually(function() return #seen.configs == 2 end))
+    local other = seen.configs[2].joined[1].address
+    assert.is_false(own == other)
+    assert.equal(own.pid < other.pid, own < other)
+    assert.equal(other.pid < own.pid, other < own)
+    assert.is_false(own < second:address())
+  end)
+
+  it("gives the same addresses after joining again, and keeps nothing else of before", function()
+    local handlers, seen = recorder()
+    local group = joined(handlers)
+    local own = group:address()
+    local handles = setmetatable({}, { __mode = "k" })
+    for round = 1, 4 do
+      handles[group._handle] = round
+      assert(group:deactivate())
+      assert(group:activate())
+      assert(eventually(function() return #seen.configs == 1 + 2 * round end))
+      assert.is_true(rawequal(own, group:address()))
+    end
+    collectgarbage()
+    collectgarbage()
+    local kept = 0
+    for _ in pairs(handles) do kept = kept + 1 end
+    assert.is_true(kept <= 1, kept .. " handles of before")
+  end)
+
+  it("knows quorum and the configuration map", function()
+    local group = new()
+    assert.is_true(group:is_quorate())
+    assert.same({ 1, "u32" }, { group:cmap_get "nodelist.node.0.nodeid" })
+    assert.same({ "corosync_votequorum", "string" }, { group:cmap_get "quorum.provider" })
+    refused("not_exist", group:cmap_get "no.such.key")
+    assert.has_error(function() group:cmap_get() end)
+    assert.is_true(group:is_quorate())
+    -- Whose the daemon must be holds for these connections, too.
+    local strict = new { daemon_user = 12345 }
+    refused("access", strict:is_quorate())
+    refused("access", strict:cmap_get "quorum.provider")
+    assert.is_true(group:is_quorate())
+  end)
+end)

@@ -1,0 +1,218 @@
+local core = require "corosync.core"
+local corosync = require "corosync"
+local groups = require "spec.helpers.groups"
+local uv = require "luv"
+local views = require "spec.helpers.views"
+
+-- Views of groups: on the real daemon of this node, and on labs whose nodes part, meet, die and stall.
+
+local eventually, joined, new = groups.eventually, groups.joined, groups.new
+local loop, now = corosync.loop, core.now
+
+-- Fails with nil, a message and that code.
+local function refused(code, ok, message, got)
+  assert.is_nil(ok)
+  assert.equal("string", type(message))
+  assert.equal(code, got)
+end
+
+local function texts(addresses)
+  local list = {}
+  for i, address in ipairs(addresses) do
+    list[i] = tostring(address)
+  end
+  table.sort(list)
+  return list
+end
+
+-- A viewer in a program of its own that has not joined yet, and its address as text.
+local function viewer(name)
+  local program = groups.spawn { groups.interpreter, "spec/helpers/clients/viewer.lua", name }
+  assert(eventually(function() return views.address(program) or program.exited end))
+  return program, views.address(program) or error(table.concat(program.errors, "\n"))
+end
+
+local function joined_viewer(name)
+  local program, address = viewer(name)
+  assert(program:write "join\n")
+  return program, address
+end
+
+-- Runs the loop, with a time limit.
+local function run()
+  local late = false
+  local timer = uv.new_timer()
+  timer:start(10000, 0, function()
+    late = true
+    loop.stop()
+  end)
+  timer:unref()
+  loop.run()
+  timer:close()
+  assert.is_false(late, "the loop did not end in time")
+end
+
+describe("settle #slow", function()
+  local SETTLE = 0.4
+
+  after_each(groups.clean)
+
+  -- A group that notes when its configurations and its views come.
+  local function timed(settle)
+    local configs, seen = {}, {}
+    local group = new {
+      settle = settle,
+      config_change = function() configs[#configs + 1] = now() end,
+      view_change = function(view) seen[#seen + 1] = { at = now(), view = view } end,
+    }
+    return group, configs, seen
+  end
+
+  local function check_times(configs, seen)
+    local pause = seen[#seen].at - configs[#configs]
+    assert.is_true(pause > SETTLE - 0.01 and pause < SETTLE + 0.3, "told after " .. pause)
+  end
+
+  it("is checked", function()
+    assert.has_error(function() corosync.group("name", { settle = "1" }) end)
+    assert.has_error(function() corosync.group("name", { settel = 1 }) end)
+    assert.has_error(function() corosync.group("name", { view_change = 1 }) end)
+    local ok, message = pcall(corosync.group, "name", { settle = "1" })
+    assert.is_false(ok)
+    assert.matches("field 'settle': number expected, got string", message)
+    local class = { settle = function() end }
+    class.__index = class
+    ok, message = pcall(corosync.group, "name", class)
+    assert.is_false(ok)
+    assert.matches("field 'settle': number expected, got function", message)
+    assert.equal(0, corosync.group("name", {}).settle)
+    assert.equal(2.5, corosync.group("name", { settle = 2.5 }).settle)
+  end)
+
+  it("passes before a view, with nothing but wait_for", function()
+    local group, configs, seen = timed(SETTLE)
+    assert(group:activate())
+    refused("timeout", group:wait_for(function() return #seen > 0 end, SETTLE / 2))
+    assert.equal(1, #configs)
+    refused("try_again", group:view())
+    assert(group:wait_for(function() return #seen > 0 end))
+    check_times(configs, seen)
+    assert.is_false(group._pollset:wait(0))
+  end)
+
+  it("passes before a view, with nothing but the descriptor, and without being asked again and again", function()
+    local group, configs, seen = timed(SETTLE)
+    assert(group:activate())
+    local fd = assert(group:fd())
+    local poll, rounds, limit = uv.new_poll(fd), 0, uv.new_timer()
+    limit:start(5000, 0, function() poll:stop() end)
+    limit:unref()
+    poll:start("r", function()
+      rounds = rounds + 1
+      assert.equal(fd, group:fd())
+      group:dispatch()
+      if #seen > 0 then poll:stop() end
+    end)
+    uv.run()
+    poll:close()
+    limit:close()
+    assert.equal(1, #seen)
+    check_times(configs, seen)
+    assert.is_true(rounds < 20, rounds .. " rounds")
+  end)
+
+  it("passes before a view, in the loop", function()
+    local group, configs, seen = timed(SETTLE)
+    local tell = group._handlers.view_change
+    function group._handlers.view_change(view)
+      tell(view)
+      loop.stop()
+    end
+    assert(loop.add(group))
+    local used = os.clock()
+    run()
+    check_times(configs, seen)
+    assert.is_true(os.clock() - used < SETTLE / 2)
+    loop.remove(group)
+  end)
+
+  it("begins again with each change, and makes one view of them", function()
+    local group, configs, seen = timed(SETTLE)
+    assert(group:activate())
+    assert(eventually(function() return #seen == 1 end))
+    local programs, addresses = {}, {}
+    for i = 1, 3 do
+      programs[i], addresses[i] = viewer(group.name)
+    end
+    for i = 1, 2 do
+      assert(programs[i]:write "join\n")
+    end
+    assert(group:wait_for(function() return #configs == 3 end))
+    local middle = now() + SETTLE / 2
+    assert(group:wait_for(function() return now() > middle end, SETTLE * 0.6) or now() > middle)
+    assert(programs[3]:write "join\n")
+    assert(group:wait_for(function() return #configs == 4 end))
+    assert.equal(1, #seen)
+    assert(group:wait_for(function() return #seen == 2 end))
+    check_times(configs, seen)
+    table.sort(addresses)
+    assert.same(addresses, texts(seen[2].view.joined))
+    assert.equal(4, #seen[2].view.members)
+  end)
+
+  it("hides who came and went, and shows who went and came", function()
+    local group, configs, seen = timed(SETTLE)
+    local staying, staying_address = joined_viewer(group.name)
+    local visitor = viewer(group.name)
+    assert(group:activate())
+    assert(eventually(function() return #seen > 0 and #seen[#seen].view.members == 2 end))
+    local told, before = #seen, #configs
+    assert(visitor:write "join\n")
+    assert(eventually(function() return #configs == before + 1 end))
+    assert(visitor:write "leave\n")
+    assert(staying:write "leave\n")
+    assert(eventually(function() return groups.has_line(staying, "left") end))
+    assert(staying:write "join\n")
+    assert(eventually(function() return #seen == told + 1 end))
+    assert.equal(before + 4, #configs)
+    local view = seen[#seen].view
+    assert.same({ { staying_address }, { staying_address } }, { texts(view.left), texts(view.joined) })
+    assert.equal(2, #view.members)
+  end)
+
+  it("may change while the group is active", function()
+    local group, configs, seen = timed(0)
+    assert(group:activate())
+    assert(eventually(function() return #seen == 1 end))
+    group.settle = SETTLE
+    joined_viewer(group.name)
+    assert(eventually(function() return #seen == 2 end))
+    check_times(configs, seen)
+    group.settle = 1000
+    joined_viewer(group.name)
+    assert(eventually(function() return #configs == 3 end))
+    group:dispatch()
+    assert.equal(2, #seen)
+    group.settle = 0
+    group:dispatch()
+    assert.equal(3, #seen)
+  end)
+
+  it("is a class's field, as view_change is its method", function()
+    local Class = { settle = SETTLE }
+    Class.__index = Class
+    function Class:config_change() self.configs = { now() } end
+    function Class:view_change(view) self.seen = { { at = now(), view = view } } end
+    local Derived = setmetatable({}, Class)
+    local group = joined(Derived)
+    assert(eventually(function() return group.seen end))
+    check_times(group.configs, group.seen)
+    assert.is_true(rawequal(group:view(), group.seen[1].view))
+    group.settle = 0
+    group.seen = nil
+    joined_viewer(group.name)
+    assert(eventually(function() return group.seen end))
+    assert.is_true(group.seen[1].at - group.configs[1] < SETTLE / 2)
+    assert.equal(SETTLE, Class.settle)
+  end)
+end)

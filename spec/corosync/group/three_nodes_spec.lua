@@ -1,0 +1,146 @@
+local groups = require "spec.helpers.groups"
+local lab = require "corosync.lab"
+
+-- The loop, with the real daemon of this node; where faults are needed, with a lab of its own.
+
+describe("three nodes", function()
+  local NAME = "spec"
+  local cluster, members, addresses
+
+  -- What a member has written since the last `forget`.
+  local function saw(node, text)
+    local lines = members[node].lines
+    for i = members[node].forgotten + 1, #lines do
+      if lines[i] == text then return true end
+    end
+    return false
+  end
+
+  local function forget()
+    for _, member in pairs(members) do member.forgotten = #member.lines end
+  end
+
+  local function all_see(nodes, text, seconds)
+    for _, node in ipairs(nodes) do
+      assert(cluster:wait_for(function() return saw(node, text) end, seconds or 10,
+        ("'%s' on node %d, which has written:\n%s"):format(text, node, table.concat(members[node].lines, "\n"))))
+    end
+  end
+
+  local function list(...)
+    local texts = {}
+    for i, node in ipairs { ... } do texts[i] = addresses[node] end
+    table.sort(texts)
+    return table.concat(texts, ",")
+  end
+
+  local function start(node)
+    members[node] = assert(cluster:run(node, groups.member_argv(NAME), { host = true }))
+    members[node].forgotten = 0
+    addresses[node] = groups.address_of(members[node])
+  end
+
+  setup(function()
+    cluster = assert(lab.start { nodes = 3, token = 500 })
+    members, addresses = {}, {}
+    for node = 1, 3 do start(node) end
+    all_see({ 1, 2, 3 }, "members " .. list(1, 2, 3))
+  end)
+
+  teardown(function() assert(cluster:stop()) end)
+
+  before_each(function()
+    for node = 1, 3 do
+      if not cluster:members(node) then assert(cluster:restart(node)) end
+      if members[node].exited then start(node) end
+    end
+    assert(cluster:wait_members({ 1, 2, 3 }, 10))
+    assert(cluster:wait_for(function()
+      for node = 1, 3 do
+        local last
+        for _, line in ipairs(members[node].lines) do last = line:match "^members .*" or last end
+        if last ~= "members " .. list(1, 2, 3) then return false end
+      end
+      return true
+    end, 10, "three members"))
+    forget()
+  end)
+
+  it("see one order", function()
+    local COUNT = 300
+    for node = 1, 3 do assert(members[node]:write(("send %d n%d-\n"):format(COUNT, node))) end
+    local function messages(node)
+      local seen = {}
+      for i = members[node].forgotten + 1, #members[node].lines do
+        seen[#seen + 1] = members[node].lines[i]:match "^message .*"
+      end
+      return seen
+    end
+    assert(cluster:wait_for(function()
+      return #messages(1) == 3 * COUNT and #messages(2) == 3 * COUNT and #messages(3) == 3 * COUNT
+    end, 10, "all messages"))
+    assert.same(messages(1), messages(2))
+    assert.same(messages(1), messages(3))
+    local next_of = { 1, 1, 1 }
+    for _, line in ipairs(messages(1)) do
+      local from, node, number = line:match "^message (%S+) n(%d)%-(%d+)$"
+      node, number = tonumber(node), tonumber(number)
+      assert.equal(addresses[node], from)
+      assert.equal(next_of[node], number)
+      next_of[node] = number + 1
+    end
+  end)
+
+  it("see a member leave", function()
+    assert(members[3]:write "leave\n")
+    all_see({ 1, 2, 3 }, "left " .. addresses[3] .. "=leave")
+    all_see({ 1, 2 }, "members " .. list(1, 2))
+    assert.equal(0, members[3]:wait(5))
+    all_see({ 3 }, "end")
+  end)
+
+  it("see a process die", function()
+    assert(cluster:kill_host(3))
+    all_see({ 1, 2 }, "left " .. addresses[3] .. "=procdown")
+    all_see({ 1, 2 }, "members " .. list(1, 2))
+  end)
+
+  it("see a partition and its end", function()
+    assert(members[1]:write "ask\n")
+    all_see({ 1 }, "quorate true nil")
+    all_see({ 1 }, "version 2 u32")
+    assert(cluster:partition({ 1, 2 }, { 3 }))
+    all_see({ 1, 2 }, "left " .. addresses[3] .. "=nodedown")
+    all_see({ 1, 2 }, "members " .. list(1, 2))
+    all_see({ 3 }, "left " .. addresses[1] .. "=nodedown," .. addresses[2] .. "=nodedown")
+    all_see({ 3 }, "members " .. addresses[3])
+    -- Quorum is another connection and may come after.
+    assert(cluster:wait_for(function()
+      assert(members[3]:write "ask\n")
+      return saw(3, "quorate false nil")
+    end, 10, "no quorum"))
+    forget()
+    assert(cluster:heal())
+    all_see({ 1, 2 }, "came " .. addresses[3] .. "=nodeup")
+    all_see({ 1, 2, 3 }, "members " .. list(1, 2, 3))
+  end)
+
+  it("see a daemon die, and its member come back with it", function()
+    assert(cluster:kill(3))
+    assert(cluster:wait_for(function()
+      return (members[3].lines[#members[3].lines] or ""):match "^disconnected .*Corosync on this node has gone"
+    end, 5, "its being told"))
+    assert(members[3]:write "try\n")
+    all_see({ 3 }, "try nil not_connected")
+    all_see({ 1, 2 }, "left " .. addresses[3] .. "=nodedown")
+    all_see({ 1, 2 }, "members " .. list(1, 2))
+    forget()
+    assert(cluster:restart(3))
+    all_see({ 1, 2, 3 }, "came " .. addresses[3] .. "=join")
+    all_see({ 1, 2, 3 }, "members " .. list(1, 2, 3))
+    assert(members[3]:write "send 1 back\n")
+    all_see({ 1, 2, 3 }, "message " .. addresses[3] .. " back1")
+    assert(members[3]:write "leave\n")
+    all_see({ 3 }, "end")
+  end)
+end)

@@ -1,0 +1,163 @@
+local core = require "corosync.core"
+
+-- Views of groups: on the real daemon of this node, and on labs whose nodes part, meet, die and stall.
+
+-- What depends on the moment in which each part arrives, which no real cluster repeats.
+describe("the parts of a view #slow", function()
+  local view = require "corosync.group.view"
+  local A, B, C = { node = 1, pid = 10 }, { node = 2, pid = 20 }, { node = 3, pid = 30 }
+  local OLD, NEW = { node = 1, seq = 4 }, { node = 1, seq = 8 }
+  local parts, quorum
+
+  before_each(function()
+    local open = core.quorum.open
+    core.quorum.open = function(handlers)
+      quorum = function(quorate, ring) handlers.quorum_change(quorate, {}, ring) end
+      return {}
+    end
+    parts = view.new()
+    assert(parts:open())
+    core.quorum.open = open
+  end)
+
+  local function config(members, left, came, reason)
+    for _, list in ipairs { left, came } do
+      for _, address in ipairs(list) do address.reason = reason end
+    end
+    parts:config(members, left, came)
+  end
+
+  local function is_due()
+    local seconds = parts:due(0)
+    return seconds ~= nil and seconds <= 0
+  end
+
+  -- A first view of A and B.
+  local function begin()
+    config({ A, B }, {}, { A }, "join")
+    parts:ring(OLD, { 1, 2 })
+    quorum(true, OLD)
+    return parts:make()
+  end
+
+  it("may come in any order", function()
+    local steps = {
+      function() config({ A }, {}, { A }, "join") end,
+      function() parts:ring(OLD, { 1 }) end,
+      function() quorum(true, OLD) end,
+    }
+    for _, order in ipairs { { 1, 2, 3 }, { 1, 3, 2 }, { 2, 1, 3 }, { 2, 3, 1 }, { 3, 1, 2 }, { 3, 2, 1 } } do
+      parts._members, parts._ring, parts._quorum = nil, nil, nil
+      for i, step in ipairs(order) do
+        assert.is_false(is_due())
+        steps[step]()
+        assert.is_nil(parts:present())
+        assert.equal(i == 3, is_due())
+      end
+    end
+  end)
+
+  it("make a view at once when a process comes or goes", function()
+    begin()
+    config({ A, B, C }, {}, { C }, "join")
+    assert.is_false(is_due()) -- node 3 is not on the ring
+    config({ A, B }, { C }, {}, "leave")
+    assert.is_true(is_due())
+    config({ A }, { B }, {}, "procdown")
+    assert.is_true(is_due())
+    local made = parts:make()
+    assert.same({ { A }, { B }, {} }, { made.members, made.left, made.joined })
+  end)
+
+  it("belong to the ring that follows when a node goes", function()
+    begin()
+    config({ A }, { B }, {}, "nodedown")
+    assert.is_false(is_due())
+    parts:ring(NEW, { 1 })
+    assert.is_false(is_due())
+    quorum(false, NEW)
+    assert.is_true(is_due())
+    local made = parts:make()
+    assert.same({ { A }, { B }, {}, NEW, { 1 }, false },
+      { made.members, made.left, made.joined, made.ring, made.nodes, made.quorate })
+    assert.is_nil(made.merged)
+  end)
+
+  it("belong to the ring that follows when nodes come, one after another", function()
+    begin()
+    quorum(true, NEW)
+    assert.is_false(is_due())
+    config({ A, B, C }, {}, { C }, "nodeup")
+    assert.is_false(is_due())
+    local D = { node = 3, pid = 31 }
+    config({ A, B, C, D }, {}, { D }, "nodeup")
+    assert.is_false(is_due())
+    parts:ring(NEW, { 1, 2, 3 })
+    assert.is_true(is_due())
+    local made = parts:make()
+    assert.same({ { C, D }, { { A, B }, { C, D } } }, { made.joined, made.merged })
+    assert.is_false(is_due())
+  end)
+
+  it("show who was on which side when rings meet before there is a view", function()
+    config({ A }, {}, { A }, "join")
+    config({ A, C }, {}, { C }, "nodeup")
+    parts:ring(NEW, { 1, 3 })
+    quorum(true, NEW)
+    assert.same({ { A }, { C } }, parts:make().merged)
+  end)
+
+  it("count who joined since, but neither side's, in neither", function()
+    begin()
+    config({ A, B, C }, {}, { C }, "nodeup")
+    parts:ring(NEW, { 1, 2, 3 })
+    local D = { node = 2, pid = 21 }
+    config({ A, B, C, D }, {}, { D }, "join")
+    quorum(true, NEW)
+    local made = parts:make()
+    assert.same({ { A, B, C, D }, { C, D }, { { A, B }, { C } } }, { made.members, made.joined, made.merged })
+  end)
+
+  it("are of one ring only if both its node and its seq are the same", function()
+    begin()
+    parts:ring({ node = 2, seq = 4 }, { 1, 2 })
+    assert.is_false(is_due())
+    quorum(true, { node = 2, seq = 4 })
+    assert.is_true(is_due())
+    quorum(true, { node = 2, seq = 8 })
+    assert.is_false(is_due())
+  end)
+
+  it("are of one ring by its seq alone where quorum tells no more", function()
+    config({ A }, {}, { A }, "join")
+    parts:ring(OLD, { 1 })
+    quorum(true, { seq = 8 })
+    assert.is_false(is_due())
+    quorum(true, { seq = 4 })
+    assert.is_true(is_due())
+    assert.same(OLD, parts:make().ring)
+  end)
+
+  it("are members and ring alone without a quorum provider", function()
+    quorum(nil, { seq = 0 })
+    config({ A, B }, {}, { A }, "join")
+    assert.is_false(is_due())
+    parts:ring(OLD, { 1, 2 })
+    assert.is_true(is_due())
+    local made = parts:make()
+    assert.same({ OLD, nil, "no_quorum_provider" }, { made.ring, made.quorate, made.reason })
+    config({ A }, { B }, {}, "nodedown")
+    assert.is_false(is_due())
+    parts:ring(NEW, { 1 })
+    assert.is_true(is_due())
+    assert.same({ B }, parts:make().left)
+  end)
+
+  it("make no view when nothing has changed", function()
+    local first = begin()
+    parts:ring({ node = 1, seq = 4 }, { 1, 2 })
+    quorum(true, { node = 1, seq = 4 })
+    assert.is_false(is_due())
+    assert.is_true(rawequal(first, parts:present()))
+  end)
+end)

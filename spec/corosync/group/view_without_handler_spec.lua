@@ -1,0 +1,168 @@
+local groups = require "spec.helpers.groups"
+local machine = require "corosync.lab.machine"
+local uv = require "luv"
+local views = require "spec.helpers.views"
+
+-- Views of groups: on the real daemon of this node, and on labs whose nodes part, meet, die and stall.
+
+local eventually, joined, new, reaches = groups.eventually, groups.joined, groups.new, groups.reaches
+
+-- Fails with nil, a message and that code.
+local function refused(code, ok, message, got)
+  assert.is_nil(ok)
+  assert.equal("string", type(message))
+  assert.equal(code, got)
+end
+
+local function texts(addresses)
+  local list = {}
+  for i, address in ipairs(addresses) do
+    list[i] = tostring(address)
+  end
+  table.sort(list)
+  return list
+end
+
+-- Whatever Corosync had to tell this group has been told once its own message is back.
+local function let_all_arrive(group)
+  local heard
+  group._handlers.message_received = function() heard = true end
+  assert(group:send_message "")
+  assert(eventually(function() return heard end))
+  group:dispatch()
+end
+
+-- A viewer in a program of its own that has not joined yet, and its address as text.
+local function viewer(name)
+  local program = groups.spawn { groups.interpreter, "spec/helpers/clients/viewer.lua", name }
+  assert(eventually(function() return views.address(program) or program.exited end))
+  return program, views.address(program) or error(table.concat(program.errors, "\n"))
+end
+
+local function joined_viewer(name)
+  local program, address = viewer(name)
+  assert(program:write "join\n")
+  return program, address
+end
+
+-- This node has one vote.
+local function expect_votes(count)
+  local tool = machine.find "corosync-cmapctl"
+  local program = groups.spawn { tool, "-s", "quorum.expected_votes", "u32", tostring(count) }
+  assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
+end
+
+local function descriptors()
+  local count, listing = 0, assert(uv.fs_scandir "/proc/self/fd")
+  while uv.fs_scandir_next(listing) do
+    count = count + 1
+  end
+  return count
+end
+
+describe("a view without a handler #slow", function()
+  after_each(groups.clean)
+
+  it("costs a connection when it is first asked for", function()
+    local group = joined()
+    let_all_arrive(group)
+    local before = descriptors()
+    let_all_arrive(group)
+    assert.equal(before, descriptors())
+    local view = assert(group:view())
+    assert.is_true(descriptors() > before)
+    assert.same({ tostring(group:address()) }, texts(view.members))
+    assert.same({ {}, texts(view.members), true }, { view.left, texts(view.joined), view.quorate })
+    local opened = descriptors()
+    assert.is_true(rawequal(view, group:view()))
+    assert.equal(opened, descriptors())
+    assert(group:deactivate())
+    assert(reaches(group, "idle"))
+    assert.is_true(descriptors() < before)
+  end)
+
+  it("follows what changes", function()
+    local group = joined()
+    let_all_arrive(group)
+    local first = assert(group:view())
+    local other, address = joined_viewer(group.name)
+    assert(eventually(function() return #assert(group:view()).members == 2 end))
+    local second = group:view()
+    assert.same({ address }, texts(second.joined))
+    assert.equal(1, #first.members)
+    assert(other:kill "sigkill")
+    assert(eventually(function() return #assert(group:view()).members == 1 end))
+    assert.same({ address }, texts(group:view().left))
+    finally(function() expect_votes(1) end)
+    expect_votes(3)
+    assert(eventually(function() return not assert(group:view()).quorate end))
+    assert.same(first.ring, group:view().ring)
+  end)
+
+  it("tells all that has changed between two questions", function()
+    local group = joined()
+    let_all_arrive(group)
+    assert(group:view())
+    local staying, staying_address = joined_viewer(group.name)
+    local _, passing = joined_viewer(group.name)
+    assert(eventually(function() return #group:members() == 3 end))
+    let_all_arrive(group)
+    local view = assert(group:view())
+    local both = { staying_address, passing }
+    table.sort(both)
+    assert.same(both, texts(view.joined))
+    assert(staying:write "leave\n")
+    assert(eventually(function() return groups.has_line(staying, "left") end))
+    assert(staying:write "join\n")
+    local visitor, visitor_address = joined_viewer(group.name)
+    assert(eventually(function() return #group:members() == 4 end))
+    assert(visitor:write "leave\n")
+    assert(eventually(function() return groups.has_line(visitor, "left") end))
+    let_all_arrive(group)
+    view = assert(group:view())
+    assert.same({ { staying_address }, { staying_address } }, { texts(view.left), texts(view.joined) })
+    assert.is_not_same({}, visitor_address)
+    assert.equal(3, #view.members)
+  end)
+
+  it("is not there before its ring is known, nor before it has settled", function()
+    local group, first = nil, nil
+    group = new { config_change = function() first = first or { group:view() } end }
+    assert(group:activate())
+    assert(reaches(group, "joined"))
+    refused("try_again", (table.unpack or unpack)(first, 1, 3))
+    let_all_arrive(group)
+    assert(group:view())
+    group.settle = 0.1
+    joined_viewer(group.name)
+    assert(eventually(function() return #group:members() == 2 end))
+    let_all_arrive(group)
+    refused("try_again", group:view())
+    assert(eventually(function() return group:view() end))
+    assert.equal(2, #group:view().members)
+  end)
+
+  it("keeps nothing of members that came and went", function()
+    local kept = setmetatable({}, { __mode = "k" })
+    local group = joined {
+      config_change = function(_, left)
+        for _, address in ipairs(left) do kept[address] = true end
+      end,
+    }
+    let_all_arrive(group)
+    local programs = {}
+    for i = 1, 3 do
+      programs[i] = joined_viewer(group.name)
+    end
+    assert(eventually(function() return #group:members() == 4 end))
+    for _, program in ipairs(programs) do
+      assert(program:kill "sigkill")
+    end
+    assert(eventually(function() return #group:members() == 1 end))
+    let_all_arrive(group)
+    assert(next(kept))
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(kept))
+  end)
+end)

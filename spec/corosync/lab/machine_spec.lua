@@ -1,0 +1,80 @@
+local lab = require "corosync.lab"
+local machine = require "corosync.lab.machine"
+local process = require "corosync.lab.process"
+local uv = require "luv"
+
+-- The lab, with real daemons.
+
+local HERE = uv.cwd()
+
+local function script(body, modules)
+  modules = modules or HERE .. "/lua"
+  return ("package.path = %q .. package.path\n"):format(modules .. "/?.lua;" .. modules .. "/?/init.lua;")
+    .. "local uv, lab = require 'luv', require 'corosync.lab'\nio.stdout:setvbuf('line')\n" .. body
+end
+
+-- A Lua process of its own, outside every lab, with `before` (an array) in front of its command, and our modules from
+-- the checkout or another folder.
+local function start_script(body, before, modules)
+  local argv = {}
+  for i, word in ipairs(before or {}) do argv[i] = word end
+  argv[1] = argv[1] and machine.find(argv[1])
+  for _, word in ipairs { uv.exepath(), "-e", script(body, modules) } do argv[#argv + 1] = word end
+  return assert(process.spawn(argv, { env = machine.environment() }))
+end
+
+describe("the check of the machine #slow", function()
+  it("finds this one right", function()
+    assert.is_true(lab.check())
+  end)
+
+  it("says what forbids namespaces and what to do", function()
+    local child = start_script("print(select(2, lab.check()))", { "unshare", "-Ur", "sh", "-c",
+      'echo 0 >/proc/sys/user/max_net_namespaces; exec "$@"', "sh" })
+    assert.equal(0, child:wait(20))
+    assert.matches("^namespaces cannot be made: unshare: .*no net namespaces are allowed "
+      .. "%(as root: sysctl user.max_net_namespaces=10000%)", child.lines[1])
+  end)
+
+  it("says what is wrong where no switch explains it", function()
+    local function why(...)
+      local child = start_script("print(select(2, lab.check()))", { ... })
+      assert.equal(0, child:wait(20))
+      return child.lines[1]
+    end
+    assert.matches("^cannot start .*: too many open files %(this process has too many descriptors open: raise ulimit "
+      .. "%-n%)", why("prlimit", "--nofile=12"))
+    assert.matches("^namespaces cannot be made: unshare: .*: /proc cannot be mounted, .*systempaths=unconfined",
+      why("unshare", "-Urmpf", "--mount-proc", "sh", "-c",
+        'mount -t tmpfs tmpfs /proc/sys; exec setpriv --inh-caps=-all --bounding-set=-sys_admin "$@"', "sh"))
+    local seen = {}
+    for _, said in ipairs { "unshare: mount /proc failed: Operation not permitted", "unshare failed: Invalid argument",
+      "unshare failed: Operation not permitted", "unshare failed: No space left on device", "x",
+      "fork failed: Resource temporarily unavailable", "fork failed: Cannot allocate memory" } do
+      assert.is_nil(seen[machine.cause(said)])
+      seen[machine.cause(said)] = true
+    end
+  end)
+
+  it("knows the switches", function()
+    local function why(files, privileged, root)
+      return machine.diagnose(privileged, root, function(path) return files[path] end)
+    end
+    assert.is_nil(why({}, false, false))
+    assert.matches("sysctl kernel.unprivileged_userns_clone=1",
+      why({ ["/proc/sys/kernel/unprivileged_userns_clone"] = "0\n" }, false, false))
+    local apparmor = { ["/proc/sys/kernel/apparmor_restrict_unprivileged_userns"] = "1" }
+    assert.matches("AppArmor", why(apparmor, false, false))
+    assert.matches("user.max_user_namespaces", why({ ["/proc/sys/user/max_user_namespaces"] = "0" }, false, false))
+    assert.is_nil(why({ ["/proc/sys/user/max_user_namespaces"] = "0" }, true, true))
+    assert.matches("container", why({}, false, true))
+  end)
+
+  it("names missing tools", function()
+    local child = start_script [[
+      require("corosync.lab.machine").find = function(name) return name ~= "corosync" and name or nil end
+      print(select(2, lab.check()))]]
+    assert.equal(0, child:wait(20))
+    assert.equal("needed and not found: corosync (install corosync)\ttools", child.lines[1])
+  end)
+end)

@@ -1,0 +1,238 @@
+local groups = require "spec.helpers.groups"
+local lab = require "corosync.lab"
+local nginx = require "spec.helpers.nginx"
+
+local cluster, app, other, member
+
+local function wait_for(what, predicate, seconds)
+  app:wait_for(what, predicate, seconds)
+end
+
+local function start_member()
+  member = assert(cluster:run(3, groups.member_argv "spec"))
+  wait_for("the member to join", function() return member.lines[2] end)
+end
+
+local function member_says(line)
+  wait_for("the member to say '" .. line .. "'", function() return groups.has_line(member, line) end)
+end
+
+-- The workers of an nginx, all of which are members.
+local function joined(server, count)
+  server:wait_for("the workers of node " .. server.node .. " to join", function()
+    local pids = server:children()
+    for _, pid in ipairs(pids) do
+      if not server:find("^" .. pid .. " config .* joined .*(" .. server.node .. ":" .. pid .. "=join)")[1] then
+        return false
+      end
+    end
+    return #pids == (count or 2)
+  end)
+  return server:children()
+end
+
+local function start(node, env)
+  local server = nginx.app(cluster, node, env)
+  app = app or server
+  server:says("^%d+ config", 2)
+  joined(server)
+  return server
+end
+
+-- Sends a last message, waits until these workers have heard it, and answers what each has heard.
+local function sequences(sender, mark, workers)
+  assert.equal("sent", sender:request("8090/send?text=" .. mark))
+  local heard = {}
+  for _, each in ipairs(workers) do
+    local server, pid = each[1], each[2]
+    server:says(("^%s message %%S+ %s$"):format(pid, mark))
+    heard[#heard + 1] = server:messages(pid)
+  end
+  return heard
+end
+
+local function assert_same_order(heard)
+  for i = 2, #heard do
+    assert.same(heard[1], heard[i])
+  end
+  local seen = {}
+  for _, message in ipairs(heard[1]) do
+    assert.is_nil(seen[message], message)
+    seen[message] = true
+  end
+end
+
+-- Clock ticks that a process has used.
+local function ticks(server, pid)
+  local _, stat = assert(cluster:command(server.node, { "cat", ("/proc/%s/stat"):format(pid) }))
+  local user, system = stat:match "%) %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%d+) (%d+)"
+  return tonumber(user) + tonumber(system)
+end
+
+setup(function() cluster = assert(lab.start(3)) end)
+teardown(function() assert(cluster:stop()) end)
+
+after_each(function()
+  nginx.clean()
+  if member and not member.exited then
+    member:kill "sigkill"
+    assert(member:wait(5))
+  end
+  app, other, member = nil, nil, nil
+end)
+
+describe("a group in nginx #slow", function()
+  it("gives all workers of all nodes the same order, to handlers that yield", function()
+    app = start(1, { SPEC_HANDLERS = "sleep socket dict" })
+    other = start(2, { SPEC_HANDLERS = "socket sleep dict" })
+    local clients = {}
+    for _, server in ipairs { app, other } do
+      for i = 1, 3 do
+        clients[#clients + 1] = assert(cluster:run(server.node, { "curl", "-sS",
+          ("http://127.0.0.1:8090/send?count=40&text=%d-%d-"):format(server.node, i) }))
+      end
+    end
+    for _, client in ipairs(clients) do
+      assert.equal(0, (assert(client:wait(10))))
+      assert.same({ "sent" }, client.lines)
+    end
+    local workers = {}
+    for _, server in ipairs { app, other } do
+      for _, pid in ipairs(server:children()) do workers[#workers + 1] = { server, pid } end
+    end
+    local heard = sequences(app, "last", workers)
+    assert.equal(241, #heard[1])
+    assert_same_order(heard)
+    assert.equal("482", app:request "8090/count")
+  end)
+
+  it("goes on in new light threads, under load", function()
+    app = start(1)
+    for part = 1, 3 do
+      assert.equal("sent", app:request(("8090/send?count=3000&text=%d-"):format(part)))
+    end
+    local pids = app:children()
+    local heard = sequences(app, "last", { { app, pids[1] }, { app, pids[2] } })
+    assert.equal(9001, #heard[1])
+    assert_same_order(heard)
+    -- One has 4000 rounds: each of the 9001 messages takes one, and perhaps one more to wait for it.
+    local threads = tonumber((app:request "8090/threads"))
+    assert.is_true(threads >= math.ceil(9001 / 4000), "too few: " .. threads)
+    assert.is_true(threads <= math.ceil(2 * 9001 / 4000), "too many: " .. threads)
+    assert.same({}, app:find "%[warn%].*")
+    assert.same({}, app:find "%[error%].*")
+  end)
+
+  it("sends more than Corosync takes at once, while its worker goes on", function()
+    app = start(1)
+    local flood = assert(cluster:run(1, { "curl", "-sS", "http://127.0.0.1:8090/flood?count=40" }))
+    repeat until app:request "8090/ping" == "pong" and #app:find "^%d+ message" > 0
+    assert.equal(0, (assert(flood:wait(20))))
+    assert.same({ "sent" }, flood.lines)
+    local pids = app:children()
+    local heard = sequences(app, "last", { { app, pids[1] }, { app, pids[2] } })
+    assert.equal(161, #heard[1])
+    assert_same_order(heard)
+  end)
+
+  for how, env in pairs { ["a helper thread"] = {}, ["looks at times"] = { SPEC_POLL = "0.01" } } do
+    it("has handlers that send more than may be on the way, with " .. how, function()
+      app = start(1, env)
+      local pids = app:children()
+      assert.equal("sent", app:request "8090/send?text=do%20burst") -- both workers do
+      for _, pid in ipairs(pids) do app:says("^" .. pid .. " message %S+ burst 600$", 2) end
+      local heard = sequences(app, "last", { { app, pids[1] }, { app, pids[2] } })
+      assert.equal(1202, #heard[1])
+      assert.same(heard[1], heard[2])
+      assert.same({}, app:find "%[warn%].*")
+    end)
+  end
+
+  it("sends from requests more than may be on the way while a handler waits", function()
+    app = start(1)
+    assert.equal("sent", app:request "8090/send?text=do%20rest")
+    assert.equal("sent", app:request "8090/send?count=600&text=meanwhile")
+    assert.same({}, app:find "message %S+ do rest")
+    local pids = app:children()
+    local heard = sequences(app, "last", { { app, pids[1] }, { app, pids[2] } })
+    assert.equal(602, #heard[1])
+    assert.same(heard[1], heard[2])
+  end)
+
+  it("sends from requests more than may wait for its handlers, which do so meanwhile", function()
+    app = start(1, { SPEC_READER_LIMIT = "4000000" })
+    assert.equal("sent", app:request "8090/overfill?count=6000")
+    local pids = app:children()
+    local heard = sequences(app, "last", { { app, pids[1] }, { app, pids[2] } })
+    assert.equal(6002, #heard[1])
+    assert.same({}, app:find "disconnected")
+  end)
+
+  it("has a handler that sends more than that fail with backlog, and stays a member", function()
+    app = start(1, { SPEC_READER_LIMIT = "4000000" })
+    assert.equal("sent", app:request "8090/send?text=do%20overdo") -- both workers do
+    app:says("^%d+ overdone backlog$", 2)
+    local pids = app:children()
+    sequences(app, "last", { { app, pids[1] }, { app, pids[2] } })
+    assert.same({}, app:find "disconnected")
+  end)
+
+  it("rests when nothing happens", function()
+    app = start(1)
+    local pids, before = app:children(), {}
+    for _, pid in ipairs(pids) do before[pid] = ticks(app, pid) end
+    cluster:wait_for(function() return false end, 1)
+    for _, pid in ipairs(pids) do
+      assert.is_true(ticks(app, pid) - before[pid] <= 2)
+    end
+    assert.same({}, app:find "looks for events every")
+    -- Nothing is left of the sockets.
+    assert.not_equal(0, (assert(cluster:command(1, { "sh", "-c", "ls -d /run/corosync-????????????????" }))))
+  end)
+
+  it("reports a handler's error, and handles the next event", function()
+    app = start(1, { SPEC_HANDLERS = "" })
+    assert.equal("sent", app:request "8090/send?text=do%20raise")
+    assert.equal("sent", app:request "8090/send?text=after")
+    app:says("^%d+ message %S+ after$", 2)
+    app:says("corosync: group 'spec': .*app.lua:%d+: as asked", 2)
+    app:says("^stack traceback:", 2)
+  end)
+
+  it("leaves and joins when it is told to", function()
+    app = start(1)
+    start_member()
+    -- The same worker: a connection that stays.
+    local out = app:request("8090/leave", "http://127.0.0.1:8090/address", "http://127.0.0.1:8090/join",
+      "http://127.0.0.1:8090/address")
+    local left, first, rejoined, second = out:match "^(%S+)\n(%S+)\n(%S+)\n(%S+)$"
+    assert.same({ "true", "true", first }, { left, rejoined, second }, out)
+    member_says("left " .. first .. "=leave")
+    member_says("message " .. first .. " joined anew")
+    app:says("^" .. first:match ":(%d+)" .. " config .* joined " .. first .. "=join")
+  end)
+
+  it("refuses what would break its order, and names what is wrong", function()
+    app = start(1)
+    local lines = {}
+    for line in app:request("8090/refusals"):gmatch "[^\n]+" do lines[#lines + 1] = line end
+    assert.equal("exist", lines[1])
+    assert.equal("dispatching", lines[2])
+    assert.equal("dispatching", lines[3])
+    assert.matches("app.lua:%d+: bad argument #2 'handlers' to 'group' %(unknown field 'message_recieved'",
+      lines[4])
+    assert.matches("app.lua:%d+: bad argument #3 'options' to 'group' %(field 'pol': unknown%)", lines[5])
+    assert.matches("app.lua:%d+: bad argument #1 'name' to 'group'", lines[6])
+    assert.equal("timeout", lines[7])
+    assert.matches("field 'poll': 0.001 to 86400 seconds expected, got 0", lines[8])
+    assert.equal("true", lines[9])
+  end)
+
+  it("sends without waiting where nothing can wait", function()
+    app = start(1)
+    app:request "8090/log"
+    app:says("^%d+ message %S+ from log$", 2)
+    app:says "^%d+ log true$"
+    app:says "^%d+ log wrong_phase$"
+  end)
+end)

@@ -1,0 +1,212 @@
+local groups = require "spec.helpers.groups"
+local lab = require "corosync.lab"
+local nginx = require "spec.helpers.nginx"
+local uv = require "luv"
+
+local cluster, app, other, member
+
+local function wait_for(what, predicate, seconds)
+  app:wait_for(what, predicate, seconds)
+end
+
+local function start_member()
+  member = assert(cluster:run(3, groups.member_argv "spec"))
+  wait_for("the member to join", function() return member.lines[2] end)
+end
+
+local function member_says(line)
+  wait_for("the member to say '" .. line .. "'", function() return groups.has_line(member, line) end)
+end
+
+-- The workers of an nginx, all of which are members.
+local function joined(server, count)
+  server:wait_for("the workers of node " .. server.node .. " to join", function()
+    local pids = server:children()
+    for _, pid in ipairs(pids) do
+      if not server:find("^" .. pid .. " config .* joined .*(" .. server.node .. ":" .. pid .. "=join)")[1] then
+        return false
+      end
+    end
+    return #pids == (count or 2)
+  end)
+  return server:children()
+end
+
+local function start(node, env)
+  local server = nginx.app(cluster, node, env)
+  app = app or server
+  server:says("^%d+ config", 2)
+  joined(server)
+  return server
+end
+
+local function is_gone(server, pid)
+  return cluster:command(server.node, { "test", "-d", "/proc/" .. pid }) == 1
+end
+
+-- Sends a last message, waits until these workers have heard it, and answers what each has heard.
+local function sequences(sender, mark, workers)
+  assert.equal("sent", sender:request("8090/send?text=" .. mark))
+  local heard = {}
+  for _, each in ipairs(workers) do
+    local server, pid = each[1], each[2]
+    server:says(("^%s message %%S+ %s$"):format(pid, mark))
+    heard[#heard + 1] = server:messages(pid)
+  end
+  return heard
+end
+
+local function assert_same_order(heard)
+  for i = 2, #heard do
+    assert.same(heard[1], heard[i])
+  end
+  local seen = {}
+  for _, message in ipairs(heard[1]) do
+    assert.is_nil(seen[message], message)
+    seen[message] = true
+  end
+end
+
+local function load(server, path, seconds)
+  return assert(cluster:run(server.node, { "wrk", "-t1", "-c4", "-d" .. seconds .. "s", "http://127.0.0.1:" .. path }))
+end
+
+setup(function() cluster = assert(lab.start(3)) end)
+teardown(function() assert(cluster:stop()) end)
+
+after_each(function()
+  nginx.clean()
+  if member and not member.exited then
+    member:kill "sigkill"
+    assert(member:wait(5))
+  end
+  app, other, member = nil, nil, nil
+end)
+
+describe("a worker #slow", function()
+  it("leaves its group and ends when nginx reloads under load, and no other hears anything twice", function()
+    app, other = start(1), start(2)
+    start_member()
+    local old, watchers = app:children(), other:children()
+    local wrk = load(app, "8090/send?text=load", 2)
+    app:says("^%d+ message %S+ load$", 100)
+    app:signal "HUP"
+    for _, pid in ipairs(old) do
+      member_says(("left 1:%s=leave"):format(pid))
+      wait_for("worker " .. pid .. " to end", function() return is_gone(app, pid) end)
+    end
+    local new = joined(app)
+    assert.equal(0, (assert(wrk:wait(10))))
+    local heard = sequences(app, "last",
+      { { other, watchers[1] }, { other, watchers[2] }, { app, new[1] }, { app, new[2] } })
+    assert.same(heard[1], heard[2])
+    for i = 3, 4 do -- the new ones have heard the end of it
+      local from = #heard[1] - #heard[i]
+      for j, message in ipairs(heard[i]) do assert.equal(heard[1][from + j], message) end
+    end
+    assert.same({}, app:find "%[alert%]")
+    for _, line in ipairs(member.lines) do assert.is_nil(line:match "=procdown", line) end
+  end)
+
+  it("that is killed is missed, and its successor is a new member", function()
+    app, other = start(1), start(2)
+    start_member()
+    local pids, watchers = app:children(), other:children()
+    local wrk = load(app, "8090/send?text=load", 1)
+    app:says("^%d+ message %S+ load$", 20)
+    app:signal("KILL", pids[1])
+    member_says(("left 1:%s=procdown"):format(pids[1]))
+    app:says("worker process " .. pids[1] .. " exited on signal 9")
+    local new = joined(app)
+    assert(wrk:wait(10))
+    local heard = sequences(app, "last", { { other, watchers[1] }, { other, watchers[2] }, { app, pids[2] } })
+    assert.same(heard[1], heard[2])
+    assert.same(heard[1], heard[3])
+    assert.equal(2, #new)
+    app:says(("^%%d+ config 4 left 1:%s=procdown joined $"):format(pids[1])) -- to the one that stayed
+  end)
+
+  it("leaves when nginx quits, and when it stops at once", function()
+    for _, signal in ipairs { "QUIT", "TERM" } do
+      app = start(1)
+      start_member()
+      local pids = app:children()
+      app:signal(signal)
+      for _, pid in ipairs(pids) do member_says(("left 1:%s=leave"):format(pid)) end
+      assert.equal(0, (assert(app.process:wait(10))))
+      member:kill "sigkill"
+      assert(member:wait(5))
+    end
+  end)
+
+  it("hears when Corosync has gone, and joins again when it is back", function()
+    app = start(1)
+    assert(cluster:kill(1))
+    app:says("^%d+ disconnected .*has gone", 2)
+    app:says("^%d+ sent not_connected$", 2)
+    assert.matches("^not_connected: ", app:request "8090/send?text=meanwhile")
+    local before = #app:find "^%d+ config"
+    assert(cluster:restart(1))
+    app:says("^%d+ config", before + 2)
+    joined(app)
+    app:says("^%d+ config %d+ left  joined 1:%d+=join$", 3)
+    assert.equal("sent", app:request "8090/send?text=back")
+    app:says("^%d+ message %S+ back$", 2)
+    assert.equal(2, #app:find "^%d+ disconnected")
+  end)
+
+  it("waits for Corosync when nginx is started first", function()
+    assert(cluster:kill(1))
+    app = nginx.app(cluster, 1)
+    app:says("^%d+ disconnected .*Corosync is not running: start it", 2)
+    assert(cluster:restart(1))
+    app:says("^%d+ config", 2)
+    joined(app)
+    assert.equal("sent", app:request "8090/send?text=hello")
+  end)
+
+  it("ends when nginx does although Corosync has gone", function()
+    app = start(1)
+    assert(cluster:kill(1))
+    app:says("^%d+ disconnected", 2)
+    app:signal "QUIT"
+    assert.equal(0, (assert(app.process:wait(10))))
+    assert(cluster:restart(1))
+  end)
+end)
+
+describe("without a helper thread #slow", function()
+  local function check()
+    local pids = app:children()
+    for i = 1, 3 do assert.equal("sent", app:request("8090/send?count=20&text=" .. i .. "-")) end
+    assert_same_order(sequences(app, "last", { { app, pids[1] }, { app, pids[2] } }))
+    for _, pid in ipairs(pids) do
+      local _, names = assert(cluster:command(1, { "sh", "-c", ("cat /proc/%s/task/*/comm"):format(pid) }))
+      assert.equal("nginx\n", names)
+    end
+  end
+
+  it("a group looks for events by itself, as the option says", function()
+    app = start(1, { SPEC_POLL = "0.005" })
+    check()
+    assert.same({}, app:find "looks for events")
+    start_member()
+    local pids = app:children()
+    app:signal "QUIT"
+    for _, pid in ipairs(pids) do member_says(("left 1:%s=leave"):format(pid)) end
+    assert.equal(0, (assert(app.process:wait(10))))
+  end)
+
+  it("a group does so, and says it, where none can be started", function()
+    app = start(1, { SPEC_NO_THREADS = "yes" })
+    check()
+    app:says("group 'spec' looks for events every 10 ms: it was built without threads", 2)
+  end)
+end)
+
+describe("init_by_lua #slow", function()
+  it("is told that it is too early", function()
+    app = nginx.start(cluster, 1, uv.cwd() .. "/spec/helpers/nginx", "init_phase.conf")
+    app:says "^nil cannot join group 'early': init_by_lua runs in the master process, .*init_worker_by_lua wrong_phase$"
+  end)
+end)

@@ -1,0 +1,189 @@
+-- A short run under random faults; docs/testing.md tells of long ones.
+local program = require "spec.helpers.program"
+
+describe("cpgrun check #slow", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  local function check(seconds, ...)
+    local it = program.start("cpgrun", "check", ...)
+    local code, signal = assert(it:wait(seconds))
+    return code, signal, table.concat(it.lines, "\n") .. table.concat(it.errors, "\n")
+  end
+
+  it("finds nothing wrong with members that send all they can", function()
+    local code, signal, out = check(200, "--nodes", "5", "--seconds", "20", "soak/member.lua")
+    assert.same({ 0, 0 }, { code, signal }, out)
+    assert.matches("^seed %d+, 5 nodes, 20 seconds\n", out)
+    assert.is_true(tonumber(out:match "(%d+) messages sent") > 0, out)
+    assert.is_true(tonumber(out:match "(%d+) faults") > 3, out)
+    assert.matches("No ordering violations.$", out)
+  end)
+
+  it("runs a script as it is, and finds what is wrong with it", function()
+    local path = program.file("raises.lua", [[
+      function config_change(members) if #members == 2 then error "not today" end end
+      function started() group:send_message "" end]])
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)
+    assert.equal(1, code)
+    assert.matches("^seed 5, 2 nodes", out)
+    assert.matches("The script has raised, %d+ times: [^\n]*raises.lua:1: not today\n", out)
+    assert.matches("The script did not answer 'settle', so its states were not compared.\n", out)
+    assert.matches("No ordering violations, but the script has raised errors.\n", out)
+    local folder = assert(out:match "words are in (/tmp/%S+)")
+    local log = assert(io.open(folder .. "/node2.corosync.txt"))
+    assert.matches("Corosync Cluster Engine", log:read "*a")
+    log:close()
+    assert.equal(0, (program.run("rm", "-r", folder)))
+  end)
+
+  it("finds that the example's counters are equal", function()
+    local code, _, out = check(120, "--nodes", "3", "--seconds", "5", "examples/counter.lua")
+    assert.equal(0, code, out)
+    assert.matches("The script's answers to 'settle' were compared 1 times.\n", out)
+    assert.matches("No ordering violations.$", out)
+  end)
+
+  it("compares what members say of their state when all has come to rest", function()
+    local path = program.file("differs.lua", [[
+      local input = require("luv").new_pipe(false)
+      input:open(0)
+      input:read_start(function(_, text)
+        if text and text:find "settle\n" then print("settled " .. os.getenv "CPGRUN_SEED") end
+      end)
+      function config_change() end]])
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)
+    assert.equal(1, code, out)
+    local one, other = out:match "node 1 answered '(%d+)', node 2 answered '(%d+)'\n"
+    assert.is_true(one ~= other, out)
+    assert.matches("No ordering violations, but its members came to rest with different states.\n", out)
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
+  end)
+
+  it("fails by the name of a rule that a history violates", function()
+    local path = program.file("forges.lua", [[
+      function config_change() end
+      function stopping()
+        os.execute('for f in "$CPGRUN_HISTORY"/*; do echo "message 9:9 1:0a" >>"$f"; done')
+      end]])
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)
+    assert.equal(1, code, out)
+    assert.matches("\nmembers_only: %d:%d+ delivered message 1:0a of 9:9, which was not a member %(/tmp/%S+:%d+%)\n",
+      out)
+    assert.matches("\nFAIL: ordering guarantees were violated.\n", out)
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
+  end)
+
+  it("tells what the script notes apart from the order of messages", function()
+    local path = program.file("notes.lua", [[
+      function config_change() end
+      function started()
+        local history = require "corosync.history"
+        history.note(group, "raise e1")
+        history.note(group, "quiet")
+      end]])
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)
+    assert.equal(1, code, out)
+    assert.matches("\nreported_errors: the error 'e1' was raised, but not reported %(/tmp/%S+:%d+%)\n", out)
+    assert.matches("\nNo ordering violations, but what the script noted does not hold.\n", out)
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
+  end)
+
+  it("checks nothing when the histories have no place", function()
+    local path = program.file("full.lua", [[
+      local uv = require "luv"
+      uv.new_signal():start("sigxfsz", function() end)
+      os.execute(("prlimit --fsize=2000:2000 --pid %d"):format(uv.os_getpid()))
+      function config_change() end
+      function started() for _ = 1, 100 do group:send_message "" end end]])
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)
+    assert.equal(2, code, out)
+    assert.matches("The run itself failed, [^\n]*: cannot record group 'check%-5' any more: File too large\n", out)
+    assert.not_matches("ordering violations", out)
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
+  end)
+
+  it("tells apart a script that does not end as it should", function()
+    local path = program.file("ends.lua", "function config_change() end function stopping() os.exit(3) end")
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)
+    assert.equal(1, code, out)
+    assert.matches("the script on node 1 ended with 3: no word\n", out)
+    assert.matches("No ordering violations, but it has not ended as it should.\n", out)
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
+  end)
+
+  it("finds descriptors that a script leaves open", function()
+    local path = program.file("leak.lua", [[
+      local kept = {}
+      function config_change() end
+      function started() require("luv").new_timer():start(10, 10, function() group:send_message "" end) end
+      function message_received() kept[#kept + 1] = assert(io.open "/dev/null") end]])
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "2", "--seed", "5", path)
+    assert.equal(1, code, out)
+    assert.matches("the script on node %d has %d+ descriptors open when all has come to rest, and had no more than %d+",
+      out)
+    assert.matches("No ordering violations, but it leaves descriptors open.\n", out)
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
+  end)
+
+  it("says so at once when the script does not start", function()
+    local began = os.time()
+    local code, _, out = check(60, "--nodes", "2", "--seconds", "50", program.file("nil.lua", "config_change = x.y"))
+    assert.equal(2, code)
+    assert.matches("error: the script does not start: [^\n]*nil.lua:1: attempt to index ", out)
+    assert.is_true(os.time() - began < 30)
+  end)
+
+  it("finds nothing wrong with groups that come and go", function()
+    local path = program.file("comes_and_goes.lua", [[
+      local corosync, uv = require "corosync", require "luv"
+      local function nothing() end
+      local function use(name)
+        local other = corosync.group(name, { config_change = nothing, message_received = nothing, error = nothing })
+        corosync.loop.add(other)
+        return other
+      end
+      config_change = nothing
+      function started()
+        local node, count, second = group:address().node, 0, use "second"
+        uv.new_timer():start(100, 100, function()
+          count = count + 1
+          second:send_message(node .. " " .. count)
+          if count % 4 == node then
+            second:deactivate()
+            corosync.loop.add(second)
+          elseif count % 4 == 0 then
+            local other = use " used once and again"
+            other:send_message "used"
+            uv.new_timer():start(200, 0, function() other:deactivate() end)
+          end
+        end)
+        io.stderr:write("this is no error: of mine\n")
+      end]])
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "4", "--seed", "7", path)
+    assert.equal(0, code, out)
+    assert.matches("No ordering violations.$", out)
+  end)
+
+  it("says on a signal where the histories are", function()
+    for name, status in pairs { sighup = 129, sigint = 130 } do
+      local it = program.start("cpgrun", "check", "--nodes", "2", "--seconds", "50", "--seed", "5",
+        program.file("idle.lua", "function config_change() end"))
+      program.line(it, "^ *%d+%.%d s  ", 60) -- the first fault
+      it:kill(name)
+      assert.equal(status, (assert(it:wait(10))))
+      local folder = program.line(it, "^Stopped on " .. name:upper() .. "%. The histories so far are in (/tmp/%S+)$")
+      assert.equal(0, (program.run("rm", "-r", folder)))
+    end
+  end)
+
+  it("takes the numbers that it can use", function()
+    for _, words in ipairs { { "--seed", "x" }, { "--seconds", "0" }, { "--nodes", "9" }, { "--nodes", "1" }, {} } do
+      words[#words + 1] = #words > 0 and "x.lua" or nil
+      local code, _, out = check(10, (table.unpack or unpack)(words)) -- luacheck: globals unpack
+      assert.not_equal(0, code)
+      assert.matches("Usage: cpgrun check", out)
+    end
+    assert.equal(2, (check(10, "/nonexistent.lua")))
+  end)
+end)

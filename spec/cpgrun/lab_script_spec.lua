@@ -1,0 +1,116 @@
+local program = require "spec.helpers.program"
+
+local file, complaint = program.file, program.complaint
+
+local ECHO = [[
+function config_change(members) print("members", #members) end
+function message_received(address, message) print("from " .. address.node, message) end
+function started()
+  local uv = require "luv"
+  local input = uv.new_pipe(false)
+  input:open(0)
+  input:read_start(function(_, data)
+    for text in (data or ""):gmatch "[^\n]+" do assert(group:send_message(text)) end
+  end)
+  print "up"
+end
+]]
+
+local NOTHING_BUT_UP = "function config_change() end function started() print 'up' end"
+
+local function ended(it, code, seconds)
+  local status, signal = assert(it:wait(seconds or 15))
+  assert.same({ code, 0 }, { status, signal }, table.concat(it.errors, "\n"))
+end
+
+describe("cpgrun --lab #slow", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  describe("--lab-script", function()
+    local function ruled(nodes, faults, script)
+      return program.start("cpgrun", "--lab", tostring(nodes), "--lab-script", file("faults.lua", faults), script)
+    end
+
+    it("sees the nodes' output and writes to them", function()
+      local it = ruled(2, [[
+        local function shows(node, text)
+          return function()
+            for _, each in ipairs(output(node)) do if each == text then return true end end
+          end
+        end
+        for node = 1, nodes do wait_for(shows(node, "members\t2"), 20) wait_for(shows(node, "up"), 5) end
+        write(1, "hi")
+        wait_for(shows(2, "from 1\thi"), 5)
+        partition({1}, {2})
+        wait_for(shows(2, "members\t1"), 10)
+        stop(3)]], file("lab.lua", ECHO))
+      ended(it, 3, 40)
+    end)
+
+    it("sleeps, and events are served meanwhile", function()
+      local it = ruled(1, [[
+        quiet(true)
+        sleep(0)
+        repeat sleep(0.05) until output(1)[1] == "up"
+        for _, wrong in ipairs { -1, "x", 0 / 0 } do print(select(2, pcall(sleep, wrong))) end
+        stop(2)]], file("lab.lua", NOTHING_BUT_UP))
+      ended(it, 2)
+      assert.equal(3, #it.lines)
+      for _, each in ipairs(it.lines) do
+        assert.matches("^[^:]*faults.lua:4: bad argument 'seconds' to 'sleep'", each)
+      end
+    end)
+
+    it("shows errors of the nodes' scripts although it is quiet, and ends with 1", function()
+      local it = ruled(2, [[
+        quiet(true)
+        wait_for(function() return output(1)[1] and output(2)[1] end, 20)
+        print "over"]], file("wrong.lua", [[
+        function config_change() error "wrong" end
+        function started()
+          io.stderr:write "hidden\n"
+          print "up"
+        end]]))
+      ended(it, 1)
+      for node = 1, 2 do
+        complaint(it, ("^%d| %%S+ error: .*wrong.lua:1: wrong$"):format(node))
+        complaint(it, ("^%d| \t.*wrong.lua:1: in"):format(node))
+      end
+      assert.same({ "over" }, it.lines)
+      assert.not_matches("hidden", table.concat(it.errors, "\n"))
+      assert.not_matches("joined", table.concat(it.errors, "\n"))
+    end)
+
+    it("ends as stop says, whatever the scripts have logged", function()
+      local it = ruled(1, "quiet(true) sleep(0.2) stop(0)", file("wrong.lua", "error 'wrong'"))
+      ended(it, 0)
+      complaint(it, "^1| %S+ error: .*wrong$")
+    end)
+
+    it("ends with the status of a script that a signal has ended, and says so", function()
+      local it = ruled(1, [[
+        quiet(true)
+        repeat sleep(0.05) until output(1)[1] and not write(1, "")]], file("killed.lua", NOTHING_BUT_UP
+        .. " require('luv').new_timer():start(300, 0, function() os.execute('kill -9 $PPID') end)"))
+      ended(it, 137)
+      complaint(it, "error: the script on node 1 was ended by signal 9$")
+    end)
+
+    it("ends the lab with its end", function()
+      ended(ruled(1, "print 'over'", file("lab.lua", ECHO)), 0)
+    end)
+
+    for what, text in pairs {
+      ["an error"] = "local x = nil + 1", ["a syntax error"] = "x = = 1",
+      ["a fault that fails"] = "kill_host(1) kill_host(1)",
+      ["a wait without end"] = "wait_for(function() end, 0.1)",
+    } do
+      it("answers 1 for " .. what, function()
+        local it = ruled(1, text, file("lab.lua", ECHO))
+        ended(it, 1)
+        complaint(it, "error: ")
+      end)
+    end
+  end)
+end)

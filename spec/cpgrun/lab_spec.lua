@@ -1,0 +1,279 @@
+local ordinary = require "spec.helpers.ordinary_user"
+local proc = require "corosync.lab.proc"
+local program = require "spec.helpers.program"
+local wait = require "corosync.lab.wait"
+
+local unpack = table.unpack or unpack -- luacheck: globals unpack
+local file, line, complaint = program.file, program.line, program.complaint
+
+local ECHO = [[
+function config_change(members) print("members", #members) end
+function message_received(address, message) print("from " .. address.node, message) end
+function started()
+  local uv = require "luv"
+  local input = uv.new_pipe(false)
+  input:open(0)
+  input:read_start(function(_, data)
+    for text in (data or ""):gmatch "[^\n]+" do assert(group:send_message(text)) end
+  end)
+  print "up"
+end
+]]
+
+local NOTHING_BUT_UP = "function config_change() end function started() print 'up' end"
+
+local function lab(nodes, text, ...)
+  return program.start("cpgrun", "--lab", tostring(nodes), "--group", "lab", file("lab.lua", text), ...)
+end
+
+local function up(it, nodes)
+  for node = 1, nodes do
+    line(it, ("^%d| up$"):format(node), 20)
+    line(it, ("^%d| members\t%d$"):format(node, nodes), 20)
+  end
+end
+
+local function ended(it, code, seconds)
+  local status, signal = assert(it:wait(seconds or 15))
+  assert.same({ code, 0 }, { status, signal }, table.concat(it.errors, "\n"))
+end
+
+-- The pids of all living processes below one.
+local function descendants(pid, list)
+  list = list or {}
+  for _, child in ipairs(proc.children(pid)) do
+    list[#list + 1] = child
+    descendants(child, list)
+  end
+  return list
+end
+
+local function are_gone(pids)
+  for _, pid in ipairs(pids) do
+    local stat = proc.read(("/proc/%d/stat"):format(pid))
+    if stat and not stat:match "%) Z" then
+      return false
+    end
+  end
+  return true
+end
+
+local function messages_from(it, node)
+  local list = {}
+  for _, text in ipairs(it.lines) do
+    list[#list + 1] = text:match(("^1| from %d\t(.*)$"):format(node))
+  end
+  return list
+end
+
+describe("cpgrun --lab #slow", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  for _, count in ipairs { "0", "9", "x", "1.5", "0x2", "" } do
+    it(("refuses '%s' nodes"):format(count), function()
+      local code, _, errors = program.run("cpgrun", "--lab", count, file("lab.lua", ECHO))
+      assert.not_equal(0, code)
+      assert.matches(("--lab takes a whole number of nodes from 1 to 8, not '%s'"):format(count), errors, 1, true)
+    end)
+  end
+
+  it("does not start for a script that is none", function()
+    local it = lab(2, "x = = 1")
+    ended(it, 1)
+    complaint(it, "error: .*lab.lua:1: ")
+    assert.equal(1, #it.errors)
+  end)
+
+  it("gives its nodes what it was given, whatever that looks like", function()
+    local script = file("given.lua", [[
+      function config_change() end
+      function started() print(group.name, arg[1]) require("corosync").loop.stop() end]])
+    local it = program.start("cpgrun", "--lab", "1", "--group=-x", "--reader-limit", "100000G", "--", script, "--lab")
+    line(it, "^1| %-x\t%-%-lab$", 20)
+    ended(it, 0)
+  end)
+
+  it("ends by itself when no script can run", function()
+    local it = lab(2, "error 'not today'")
+    ended(it, 1)
+    complaint(it, "^1| .*lab.lua:1: not today")
+    complaint(it, "^2| .*lab.lua:1: not today")
+  end)
+
+  it("gives each node the lines typed for it, and makes the faults typed", function()
+    local it = lab(3, ECHO)
+    up(it, 3)
+    it:write "2: hello\nplain\n"
+    for node = 1, 3 do
+      line(it, ("^%d| from 2\thello$"):format(node))
+      line(it, ("^%d| from 2\tplain$"):format(node))
+    end
+    it:write "kill(9)\npartition({1,2\n7: nobody\nagain\n"
+    complaint(it, "error: bad argument 'node' to 'kill'")
+    complaint(it, "error: typed:1: ")
+    complaint(it, "error: there is no node 7, they are 1 to 3")
+    line(it, "^3| from 2\tagain$")
+    it:write "partition({1,2},{3})\n"
+    line(it, "^1| members\t2$")
+    line(it, "^3| members\t1$")
+    it:write "heal()\ndisturb(2, 'pfifo limit 1000')\ndisturb(2)\npause(1)\nresume(1)\n"
+    it:write "kill_host(2)\nrestart(2)\n2: back\n"
+    line(it, "^2| from 2\tback$", 20)
+    it:write "kill(3)\n"
+    complaint(it, "^3| .* warning: .*; trying to come back$")
+    it:write "pause(3)\n"
+    complaint(it, "^%S+ error: pause: the daemon of node 3 does not run$")
+    it:write "restart(3)\nkill_host(3)\n3: void\nrestart(3)\n3: returned\n"
+    complaint(it, "no script runs on node 3", 20)
+    line(it, "^3| from 3\treturned$", 20)
+    it:write "stop()\n"
+    ended(it, 0)
+  end)
+
+  it("outlives a restart of its only node, and takes a last line without its end", function()
+    local it = lab(1, ECHO)
+    up(it, 1)
+    it:write "restart(1)\n1: again\nkill_host(1)\nrestart(1)\n1: third\n"
+    line(it, "^1| from 1\tthird$", 20)
+    it:write "stop()"
+    it:close_stdin()
+    ended(it, 0)
+  end)
+
+  it("reads its lines from a file, too, and ends by a signal all the same", function()
+    local input, path = file("input", "1: from a file\n"), file("lab.lua", ECHO)
+    local it = program.start("sh", "-c", "exec cpgrun --lab 1 $1 <$2", "sh", path, input)
+    line(it, "^1| from 1\tfrom a file$", 20)
+    it:kill "sigterm"
+    ended(it, 0)
+    complaint(it, "^1| .*stopping on SIGTERM")
+  end)
+
+  for what, signal in pairs { ["Ctrl-C"] = "sigint", SIGHUP = "sighup" } do
+    it(("ends by %s with nothing left"):format(what), function()
+      local it = lab(2, ECHO .. "function stopping() print 'bye' end")
+      up(it, 2)
+      local pids = descendants(it.pid)
+      assert.is_true(#pids > 4)
+      it:kill(signal)
+      ended(it, 0)
+      line(it, "^1| bye$")
+      line(it, "^2| bye$")
+      assert.is_true(are_gone(pids))
+    end)
+  end
+
+  -- A terminal of its own, by util-linux's script.
+  local function on_terminal(...)
+    return program.start("env", "TERM=xterm", "script", "-qefc", table.concat({ ... }, " "), file "typescript")
+  end
+
+  for what, words in pairs {
+    ["a lab"] = { "--lab", "2", "examples/chat.lua" },
+    ["a lab's script"] = { "--lab", "2", "--lab-script", "examples/demo/story.lua", "examples/demo/member.lua" },
+    ["a check"] = { "check", "examples/chat.lua" },
+  } do
+    it(("ends with nothing left when the terminal of %s is closed"):format(what), function()
+      local it = on_terminal("cpgrun", unpack(words))
+      line(it, ({ ["a lab"] = "| %* 2 here", ["a check"] = "s  %l+" })[what] or "s  .* nodes are up", 30)
+      local pids = descendants(it.pid)
+      assert.is_true(#pids > 6)
+      it:kill "sigkill"
+      assert.is_true(wait.until_true(function() return are_gone(pids) end, 20))
+    end)
+
+    it(("ends with nothing left when nobody reads the output of %s any more"):format(what), function()
+      local it = program.start("sh", "-c", "{ cpgrun " .. table.concat(words, " ")
+        .. "; echo status $? >&2; } | head -n 2")
+      complaint(it, "^status %d+$", 30)
+      assert.equal(0, it:wait(10))
+    end)
+  end
+
+  it("has a prompt on a terminal, below what is written, and none elsewhere", function()
+    local it = on_terminal("cpgrun", "--lab", "1", file("lab.lua", ECHO))
+    line(it, "\r\27%[K1| up\r$", 20)
+    it:write "1: hello\n"
+    line(it, "\r\27%[K1| from 1\thello\r$")
+    it:write "kill(7)\n"
+    line(it, "\27%[K%S+ error: bad argument 'node' to 'kill'")
+    it:write "stop()\n"
+    ended(it, 0)
+    it = lab(1, ECHO)
+    up(it, 1)
+    it:write "stop()\n"
+    ended(it, 0)
+    assert.not_matches("lab> ", table.concat(it.lines, "\n") .. table.concat(it.errors, "\n"), 1, true)
+  end)
+
+  it("runs with a standard input that cannot be read, as under nohup", function()
+    local it = program.start("sh", "-c", "exec cpgrun --lab 1 " .. file("lab.lua", NOTHING_BUT_UP) .. " 0>/dev/null")
+    line(it, "^1| up$", 20)
+    it:kill "sigterm"
+    ended(it, 0)
+  end)
+
+  it("takes a line that is nearly a command for one, unless it names its node", function()
+    local it = lab(1, ECHO)
+    up(it, 1)
+    it:write "kil(1)\nPartition ({1})\n1: kil(1)\nhello(1)\n"
+    complaint(it, "error: kil%(1%): did you mean kill%(%.%.%.%)%?.* 1: kil%(1%)$")
+    complaint(it, "error: Partition %({1}%): did you mean partition%(")
+    line(it, "^1| from 1\thello%(1%)$")
+    line(it, "^1| from 1\tkil%(1%)$")
+    assert.equal(2, #messages_from(it, 1))
+    it:write "sleep('x')\nsleep(0.01)\nsleep(1e999)\n"
+    complaint(it, "error: bad argument 'seconds' to 'sleep'")
+    complaint(it, "info: done: sleep%(0.01%)$")
+    it:kill "sigint"
+    ended(it, 0)
+  end)
+
+  it("ends with 1 by a signal when a script has logged an error", function()
+    local it = lab(1, "function config_change() error 'wrong' end")
+    complaint(it, "^1| .*: wrong$", 20)
+    it:kill "sigint"
+    ended(it, 1)
+  end)
+
+  it("counts no status of a script that a fault has ended", function()
+    local it = lab(1, [[
+      function config_change() end
+      function message_received() require("corosync").loop.stop() end
+      function started()
+        print "up"
+        require("luv").new_pipe(false):open(0)
+        io.read()
+        assert(group:send_message "")
+      end]])
+    line(it, "^1| up$", 20)
+    it:write "kill_host(1)\nrestart(1)\n1: go\n"
+    ended(it, 0)
+  end)
+
+  it("leaves nothing when it is killed", function()
+    local it = lab(2, ECHO)
+    up(it, 2)
+    local pids = descendants(it.pid)
+    it:kill "sigkill"
+    assert(it:wait(5))
+    assert.is_true(wait.until_true(function() return are_gone(pids) end, 5))
+  end)
+
+  it("works for an ordinary user", function()
+    local script = file("lab.lua", ECHO)
+    ordinary.with_tree(function(tree)
+      local argv = { unpack(ordinary.prefix) }
+      for _, word in ipairs { tree .. "/bin/cpgrun", "--lab", "2", script } do
+        argv[#argv + 1] = word
+      end
+      local it = program.start(unpack(argv))
+      up(it, 2)
+      it:write "1: hi\n"
+      line(it, "^2| from 1\thi$")
+      it:kill "sigint"
+      ended(it, 0)
+    end)
+  end)
+end)

@@ -1,0 +1,101 @@
+local program = require "spec.helpers.program"
+
+local file, line = program.file, program.line
+
+local NOTHING = "function config_change() end\n"
+
+local function cpgrun(name, text, ...)
+  local path = file(name .. ".lua", text)
+  local argv = { "cpgrun", ... }
+  argv[#argv + 1] = path
+  return program.start((table.unpack or unpack)(argv)) -- luacheck: globals unpack
+end
+
+local function run(name, text, ...)
+  local it = cpgrun(name, text, ...)
+  local code, signal = assert(it:wait(10))
+  assert.equal(0, signal)
+  return code, table.concat(it.lines, "\n"), table.concat(it.errors, "\n")
+end
+
+describe("cpgrun", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  describe("a script that will not do", function()
+    it("is told of before Corosync is asked for", function()
+      local code, _, errors = program.run("unshare", "-n", "cpgrun", "/nonexistent.lua")
+      assert.equal(1, code)
+      assert.matches("error: cannot open the script /nonexistent.lua: no such file or directory$", errors)
+    end)
+
+    it("with a method called as a function is told so", function()
+      local it = cpgrun("colons", NOTHING .. [[
+        function started()
+          print(select(2, pcall(group.send_message, "x")))
+          print(select(2, pcall(cmap.get, "totem.version")))
+        end]])
+      line(it, "send_message is a method: call it with a colon, as group:send_message%(message%)$")
+      line(it, "get is a method: call it with a colon, as cmap:get%(...%)$")
+    end)
+
+    it("with a syntax error is told by file and line", function()
+      local code, _, errors = run("broken", "x = 1\ny = = 2")
+      assert.equal(1, code)
+      assert.matches("error: .*/broken.lua:2: ", errors)
+      assert.not_matches("joined", errors)
+    end)
+
+    it("with an error ends with its traceback", function()
+      local code, _, errors = run("boom", NOTHING .. "local function deep() error 'boom' end\ndeep()")
+      assert.equal(1, code)
+      assert.matches("error: .*/boom.lua:2: boom\nstack traceback:\n", errors)
+      assert.matches("boom.lua:2: in .*boom.lua:3: in main chunk", errors)
+    end)
+
+    it("with an error that is no string, too", function()
+      local code, _, errors = run("object", NOTHING .. "error {}")
+      assert.equal(1, code)
+      assert.matches("error: %(error object is a table value%)\nstack traceback:\n.*object.lua:2: in main", errors)
+    end)
+
+    it("without handlers is told what to define", function()
+      local code, _, errors = run("empty", "x = 1")
+      assert.equal(1, code)
+      assert.matches("empty.lua:1: .*config_change.*message_received", errors)
+    end)
+
+    it("with a handler that is no function is told which", function()
+      local code, _, errors = run("number", NOTHING .. "message_received = 3")
+      assert.equal(1, code)
+      assert.matches("number.lua:1: 'message_received' is a number", errors)
+    end)
+
+  end)
+
+  it("without a daemon says what to do", function()
+    local code, _, errors = program.run("unshare", "-n", "cpgrun", file("alone.lua", NOTHING))
+    assert.equal(1, code)
+    assert.matches("error: cannot reach Corosync's cpg service: Corosync is not running: start it", errors)
+    assert.not_matches("traceback", errors)
+  end)
+
+  describe("the group's name", function()
+    local TELL = NOTHING .. "function started() print(group.name) require('corosync').loop.stop() end\n"
+
+    it("is the file's", function()
+      local _, out = run("by.file", TELL)
+      assert.equal("by.file", out)
+    end)
+
+    it("is group_name", function()
+      local _, out = run("by_file", "group_name = 'by_global'\n" .. TELL)
+      assert.equal("by_global", out)
+    end)
+
+    it("is --group's before all", function()
+      local _, out = run("by_file", "group_name = 'by_global'\n" .. TELL, "--group", "by_option")
+      assert.equal("by_option", out)
+    end)
+  end)
+end)

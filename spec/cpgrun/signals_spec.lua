@@ -1,0 +1,61 @@
+local program = require "spec.helpers.program"
+
+local file, line, complaint = program.file, program.line, program.complaint
+
+local function cpgrun(name, text, ...)
+  local argv = { "cpgrun", ... }
+  argv[#argv + 1] = file(name .. ".lua", text)
+  return program.start((table.unpack or unpack)(argv)) -- luacheck: globals unpack
+end
+
+-- A script that hands each of these bodies to itself as a message, and ends after the last.
+local function script(bodies, before)
+  return (before or "") .. [[
+    local bodies = {]] .. table.concat(bodies, ",\n") .. [[ }
+    function message_received(_, number)
+      print("begin", number)
+      bodies[tonumber(number)]()
+      print("end", number)
+    end
+    function config_change() end
+    function started()
+      for i = 1, #bodies do assert(group:send_message(tostring(i))) end
+    end]]
+end
+
+describe("a signal", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  for name, number in pairs { sigint = 2, sigterm = 15 } do
+    it("ends a handler that does not return, the second time: " .. name, function()
+      local it = cpgrun("stuck", script { "function() while true do end end" })
+      line(it, "^begin\t1$")
+      it:kill(name)
+      assert.is_nil((it:wait(0.3)))
+      it:kill(name)
+      assert.same({ 128 + number, 0 }, { it:wait(10) })
+      complaint(it, "^cpgrun: ended by a signal while the script was running$")
+    end)
+
+    it("ends a script that is still loaded: " .. name, function()
+      local it = cpgrun("slow", "print 'loading' while true do end")
+      line(it, "^loading$")
+      it:kill(name)
+      assert.same({ 128 + number, 0 }, { it:wait(10) })
+    end)
+  end
+
+  it("is still a script's own, too", function()
+    local it = cpgrun("own", [[
+      require("luv").new_signal():start("sigint", function() print "mine" end)
+      function config_change() end
+      function started() print "up" end
+      function stopping() print "bye" end]])
+    line(it, "^up$")
+    it:kill "sigint"
+    assert.same({ 0, 0 }, { it:wait(10) })
+    table.sort(it.lines)
+    assert.same({ "bye", "mine", "up" }, it.lines)
+  end)
+end)

@@ -1,0 +1,159 @@
+local program = require "spec.helpers.program"
+
+local file, line, complaint = program.file, program.line, program.complaint
+
+local function cpgrun(name, text, ...)
+  local argv = { "cpgrun", ... }
+  argv[#argv + 1] = file(name .. ".lua", text)
+  return program.start((table.unpack or unpack)(argv)) -- luacheck: globals unpack
+end
+
+describe("slow handlers", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  local SLOW = [[
+    local now = require("corosync.binding").now
+    local seen = 0
+    group = "the script's own" -- which is nothing to the host
+    function config_change() end
+    function lagged(seconds, events, bytes)
+      if seconds > 1 then print("lagged", events > 100, bytes > 100000) end
+    end
+    function disconnected(reason) print("disconnected", reason:match "its handlers lag") end
+    function message_received(_, message)
+      seen = seen + 1
+      if seen == 1 then
+        print "asleep"
+        local until_then = now() + 1.5
+        while now() < until_then do end
+      elseif message == "last" then
+        print("seen", seen)
+        require("corosync").loop.stop()
+      end
+    end]]
+  local FLOOD = [[
+    function config_change() end
+    function started()
+      for i = 1, 1000 do assert(group:send_message(("x"):rep(1000))) end
+      assert(group:send_message "last")
+      require("corosync").loop.stop()
+    end]]
+
+  local function flooded(...)
+    local slow = cpgrun("slow", SLOW, "--group", "slow", ...)
+    complaint(slow, "info: joined")
+    assert.same({ 0, 0 }, { cpgrun("flood", FLOOD, "--group", "slow"):wait(20) })
+    return slow
+  end
+
+  it("are told of while they have not returned", function()
+    local slow = flooded()
+    complaint(slow, "warning: handlers of group 'slow' lag: %d+ events %(%d+%.%d MB%) wait, the oldest for 1%.%d s$")
+    assert.same({ "asleep" }, slow.lines)
+    assert.same({ 0, 0 }, { slow:wait(20) })
+  end)
+
+  for _, way in ipairs { "leave", "stop" } do
+    it("are told of as soon as they meet the limit: " .. way, function()
+      local slow = flooded("--reader-limit", "100k", "--reader-full", way)
+      complaint(slow, "warning: handlers of group 'slow' lag: %d+ events %(0.1 MB%) wait, .* the reader's limit$")
+      assert.same({ "asleep" }, slow.lines)
+      assert.same({ way == "leave" and 1 or 0, 0 }, { slow:wait(20) })
+    end)
+  end
+
+  it("are told of, and nothing is lost", function()
+    local slow = flooded()
+    assert.same({ 0, 0 }, { slow:wait(20) })
+    line(slow, "^lagged\ttrue\ttrue$")
+    line(slow, "^seen\t1001$")
+    complaint(slow, "warning: handlers of group 'slow' lag: %d+ events %(%d+%.%d MB%) waited, the oldest for %d+%.%d s")
+  end)
+
+  it("end it at the limit", function()
+    local slow = flooded("--reader-limit", "100k")
+    assert.same({ 1, 0 }, { slow:wait(20) })
+    line(slow, "^disconnected\tits handlers lag$")
+    complaint(slow, "error: cannot dispatch cpg: its handlers lag")
+    assert.not_matches("seen", table.concat(slow.lines, "\n"))
+  end)
+
+  for _, options in ipairs { { "--reader-limit", "100k", "--reader-full", "stop" }, { "--reader-limit", "0" } } do
+    it("lose nothing with " .. table.concat(options, " "), function()
+      local slow = flooded((table.unpack or unpack)(options))
+      assert.same({ 0, 0 }, { slow:wait(20) })
+      line(slow, "^seen\t1001$")
+    end)
+  end
+
+  -- Far more than the limit in all, faster than it is handled; other users of the loop go on.
+  local STEADY = [[
+    local uv, handled, turns, worst = require "luv", 0, 0, 0
+    local busy = tonumber(arg[1])
+    function config_change() end
+    function lagged(_, events, bytes) worst = math.max(worst, bytes) end
+    function message_received()
+      handled = handled + 1
+      local began = uv.hrtime()
+      while uv.hrtime() - began < busy do end
+    end
+    function started()
+      uv.new_timer():start(1, 1, function()
+        for _ = 1, 400 do assert(group:send_message(("x"):rep(1000))) end
+        if handled > tonumber(arg[2]) then
+          print("turns", turns > 5, "lag", worst > 0, worst < 300000)
+          require("corosync").loop.stop()
+        end
+      end)
+      uv.new_timer():start(1, 1, function() turns = turns + 1 end)
+    end]]
+
+  local function steady(limit, busy, count)
+    local it = program.start("cpgrun", "--reader-limit", limit, file("steady.lua", STEADY), busy, count)
+    assert.same({ 0, 0 }, { it:wait(60) }, table.concat(it.errors, "\n"))
+    return it
+  end
+
+  it("slow a script that sends more than they handle, which is told how far they lag", function()
+    line(steady("1M", "0", "20000"), "^turns\ttrue\tlag\ttrue\ttrue$")
+  end)
+
+  it("do so with a warning, where they lag by seconds", function()
+    local it = steady("4M", "2000000", "1500")
+    complaint(it, "warning: handlers of group 'steady' lag: %d+ events %(%d+%.%d MB%) waited, the oldest for %d+%.%d s")
+  end)
+
+  it("have a handler that sends more than may wait fail with backlog, and stay members", function()
+    local it = cpgrun("overdone", [[
+      local sent
+      function config_change() end
+      function message_received(_, message)
+        if message == "last" then
+          print("last", group:is_active())
+          require("corosync").loop.stop()
+        elseif not sent then
+          sent = 0
+          local ok, why, code
+          repeat
+            ok, why, code = group:send_message(("x"):rep(1000))
+            sent = ok and sent + 1 or sent
+          until not ok
+          print(code, sent > 200, sent < 300, why)
+          require("luv").new_timer():start(0, 0, function() assert(group:send_message "last") end)
+        end
+      end
+      function started() assert(group:send_message "go") end]], "--reader-limit", "1M")
+    assert.same({ 0, 0 }, { it:wait(30) }, table.concat(it.errors, "\n"))
+    line(it, "^backlog\ttrue\ttrue\tcannot send to group 'overdone': .*wait to be handled: ")
+    line(it, "^last\ttrue$")
+  end)
+
+  it("have limits that are numbers of bytes", function()
+    for _, wrong in ipairs { "x", "-1", "1T", "1.5M", "", "99999999999G" } do
+      local code, _, errors = program.run("cpgrun", "--reader-limit", wrong, "x.lua")
+      assert.not_equal(0, code)
+      assert.matches("%-%-reader%-limit", errors)
+    end
+  end)
+end)

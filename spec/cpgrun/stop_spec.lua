@@ -1,0 +1,195 @@
+local program = require "spec.helpers.program"
+
+local file, line, complaint = program.file, program.line, program.complaint
+
+local NOTHING = "function config_change() end\n"
+
+local function cpgrun(name, text, ...)
+  local path = file(name .. ".lua", text)
+  local argv = { "cpgrun", ... }
+  argv[#argv + 1] = path
+  return program.start((table.unpack or unpack)(argv)) -- luacheck: globals unpack
+end
+
+local function run(name, text, ...)
+  local it = cpgrun(name, text, ...)
+  local code, signal = assert(it:wait(10))
+  assert.equal(0, signal)
+  return code, table.concat(it.lines, "\n"), table.concat(it.errors, "\n")
+end
+
+describe("cpgrun", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  describe("its end", function()
+    local TELL = NOTHING .. "function started() print 'up' end\nfunction stopping() print(group:is_active()) end\n"
+
+    -- Another member, which sees how cpgrun leaves.
+    local function watcher()
+      local it = program.start("cpgrun", "--group", "ending", file("watcher.lua", [[
+        function config_change(_, left)
+          for _, address in ipairs(left) do print("left", address.pid, address.reason) end
+        end
+        function started() print "up" end]]))
+      line(it, "^up$")
+      return it
+    end
+
+    for _, signal in ipairs { "sighup", "sigint", "sigterm" } do
+      it("comes by " .. signal .. " in an orderly way", function()
+        local other, it = watcher(), cpgrun("ending", TELL)
+        line(it, "^up$")
+        it:kill(signal)
+        assert.same({ 0, 0 }, { it:wait(10) })
+        assert.equal("true", it.lines[2])
+        assert.equal("leave", line(other, "^left\t%d+\t(.*)$"))
+      end)
+    end
+
+    it("comes in an orderly way by several SIGHUPs, and by one after SIGTERM", function()
+      for _, first in ipairs { "sighup", "sigterm" } do
+        local it = cpgrun("ending", NOTHING .. "function started() print 'up' end\n" .. [[
+          function stopping()
+            print "stopping"
+            io.read()
+          end]])
+        line(it, "^up$")
+        it:kill(first)
+        line(it, "^stopping$")
+        it:kill "sighup"
+        it:write "\n"
+        assert.same({ 0, 0 }, { it:wait(10) })
+      end
+    end)
+
+    it("does not come by SIGHUP where that is ignored, as by nohup", function()
+      local it = program.start("sh", "-c", "trap '' HUP; exec cpgrun " .. file("nohup.lua", TELL))
+      line(it, "^up$")
+      it:kill "sighup"
+      it:kill "sigterm"
+      assert.same({ 0, 0 }, { it:wait(10) })
+      complaint(it, "info: stopping on SIGTERM$")
+    end)
+
+    it("comes in an orderly way by SIGINT when nobody reads any more what stopping writes", function()
+      local path = file("gone.lua", NOTHING .. [[
+        function started() print(("%d"):format(group:address().pid)) end
+        function stopping() repeat until not require("luv").fs_write(1, "still here\n", -1) end]])
+      local _, _, errors = program.run("sh", "-c",
+        ("{ cpgrun %s; echo status $? >&2; } | { read pid; kill -INT $pid; }"):format(path))
+      assert.matches("info: stopping on SIGINT\nstatus 0$", errors)
+    end)
+
+    it("comes by loop.stop in a handler, in the same way", function()
+      local other = watcher()
+      local code, out = run("ending", TELL .. [[
+        function message_received() require("corosync").loop.stop() end
+        function started() assert(group:send_message "x") end]])
+      assert.equal(0, code)
+      assert.equal("true", out)
+      assert.equal("leave", line(other, "^left\t%d+\t(.*)$"))
+    end)
+
+    it("comes when the script leaves its group, although the map and quorum are there", function()
+      local code, out = run("leaving", [[
+        cmap:track("", function() end)
+        function quorum_change() end
+        function view_change() assert(group:deactivate()) end
+        function stopping() print("bye", group:is_active()) end]])
+      assert.equal(0, code)
+      assert.equal("bye\tfalse", out)
+    end)
+
+    it("comes by loop.stop in handlers of views, of quorum and of a tracker", function()
+      for name, text in pairs {
+        view = "function view_change() require('corosync').loop.stop() end",
+        quorum = NOTHING .. "function quorum_change() require('corosync').loop.stop() end",
+        tracker = NOTHING .. [[
+          cmap:track("spec.cpgrun.end", function(kind)
+            if kind == "add" then require("corosync").loop.stop() end
+          end)
+          function started()
+            assert(cmap:set("spec.cpgrun.end", 1, "u8"))
+            assert(cmap:delete "spec.cpgrun.end")
+          end]],
+      } do
+        local code, out = run(name, text .. "\nfunction stopping() print 'bye' end")
+        assert.same({ 0, "bye" }, { code, out })
+      end
+    end)
+
+    it("comes by loop.stop in the first config_change", function()
+      local code, out = run("first", [[
+        function config_change() require("corosync").loop.stop() end
+        function stopping() print "bye" end]])
+      assert.equal(0, code)
+      assert.equal("bye", out)
+    end)
+
+    it("does not crash on handles left open or closing", function()
+      local code = run("handles", NOTHING .. [[
+        local uv = require "luv"
+        local timers = {}
+        function started()
+          for i = 1, 20 do
+            timers[i] = uv.new_timer()
+            timers[i]:start(1000000, 0, print)
+          end
+          uv.new_pipe(false)
+        end
+        function stopping()
+          for i = 1, 10 do timers[i]:close(print) end
+          uv.new_tcp():close()
+        end
+        uv.new_timer():start(50, 0, function() require("corosync").loop.stop() end)]])
+      assert.equal(0, code)
+    end)
+  end)
+
+  it("goes on when a peer hangs up", function()
+    local it = cpgrun("peer", NOTHING .. [[
+      local uv = require "luv"
+      function started()
+        local server, timer = uv.new_tcp(), uv.new_timer()
+        server:bind("127.0.0.1", 0)
+        server:listen(1, function()
+          local client = uv.new_tcp()
+          server:accept(client)
+          timer:start(10, 10, function()
+            client:write("hello", function(problem)
+              if problem then print(problem) require("corosync").loop.stop() end
+            end)
+          end)
+        end)
+        local peer = uv.new_tcp()
+        peer:connect("127.0.0.1", server:getsockname().port, function() peer:close() end)
+      end]])
+    assert.same({ 0, 0 }, { it:wait(10) })
+    assert.matches("^E%u+$", it.lines[1])
+  end)
+
+  it("ends with 1 when what it writes has no place, on a full disk", function()
+    for _, words in ipairs { "--version", "--help", "--check examples/demo/member.lua" } do
+      local code, out, errors = program.run("sh", "-c", "cpgrun " .. words .. " >/dev/full")
+      assert.same({ 1, "" }, { code, out })
+      assert.equal("cpgrun: not all could be written to standard output: is the disk full?", errors)
+    end
+  end)
+
+  it("stops in an orderly way when nobody reads what it writes any more", function()
+    local path = file("ticks.lua", NOTHING .. [[
+      require("luv").new_timer():start(10, 10, function() print "tick" end)
+      function stopping() io.stderr:write "in order\n" end]])
+    local code, out, errors = program.run("sh", "-c", ("{ cpgrun %s; echo $? >&2; } | head -n 2"):format(path))
+    assert.same({ 0, "tick\ntick" }, { code, out })
+    assert.matches("info: stopping on SIGTERM\nin order\n0$", errors)
+  end)
+
+  it("ends by os.exit in a handler, also when that would close the state", function()
+    local code, _, errors = run("exit", [[
+      function message_received() os.exit(8, true) end
+      function started() group:send_message "" end]])
+    assert.equal(8, code, errors)
+  end)
+end)

@@ -1,0 +1,57 @@
+local lab = require "corosync.lab"
+local program = require "spec.helpers.program"
+
+local file, line, complaint = program.file, program.line, program.complaint
+
+describe("--watchdog", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  it("tells of a call that does not return", function()
+    local cluster = assert(lab.start(1))
+    finally(function() assert(cluster:stop()) end)
+    local it = assert(cluster:run(1, { "cpgrun", "--watchdog", "0.2", "--group", "blo'cked\200", file("blocked.lua", [[
+      function config_change() end
+      function started() print "up" end]]) }))
+    line(it, "^up$")
+    assert(cluster:pause(1))
+    it:kill "sigterm"
+    complaint(it, "warning: cpg: leave of group 'blo\\039cked\\200' has not returned for %d+ s", 20)
+    assert(cluster:resume(1))
+    assert.same({ 0, 0 }, { it:wait(20) })
+  end)
+
+  it("tells of calls of the map and of quorum", function()
+    local cluster = assert(lab.start(1))
+    finally(function() assert(cluster:stop()) end)
+    local it = assert(cluster:run(1, { "cpgrun", "--watchdog", "0.2", file("asking.lua", [[
+      function config_change() end
+      local steps = {
+        function() return cmap:get "totem.version" end,
+        function() return cmap:set("spec.watchdog", 1, "u8") end,
+        function() return cmap:track("spec.", function() end) end,
+        function() return cmap:each "totem." end,
+        function() return quorum:quorate() end,
+        function() return cmap:delete "spec.watchdog" end,
+      }
+      local input = require("luv").new_pipe(false)
+      input:open(0)
+      input:read_start(function(_, line)
+        if line then print("done", table.remove(steps, 1)() ~= nil) end
+      end)
+      function started() print "up" end]]) }))
+    line(it, "^up$")
+    for i, call in ipairs { "cmap: get of key 'totem.version'", "cmap: get of key 'spec.watchdog'",
+      "cmap: track of key 'spec.'", "cmap: each of key 'totem.'", "quorum: quorate",
+      "cmap: delete of key 'spec.watchdog'" } do
+      assert(cluster:pause(1))
+      assert(it:write "\n")
+      complaint(it, "warning: " .. call .. " has not returned for")
+      assert(cluster:resume(1))
+      assert(cluster:wait_for(function() return #it.lines == i + 1 end, 10))
+      assert.equal("done\ttrue", it.lines[i + 1])
+    end
+    it:kill "sigterm"
+    assert.same({ 0, 0 }, { it:wait(20) })
+  end)
+end)

@@ -1,0 +1,87 @@
+-- A program (spec/helpers/embedded/threads.c) embeds the static library in several threads, each with its Lua state:
+-- under ThreadSanitizer where there is one, and on stacks of all sizes.
+local program = require "spec.helpers.program"
+
+local BUILD = ("build/%s/spec/"):format(os.getenv "LUA_VERSION")
+local THREADS, THREADS_TSAN = BUILD .. "threads", BUILD .. "threads-tsan"
+local WORK, STACK = "spec/helpers/embedded/thread.lua", "spec/helpers/embedded/stack.lua"
+
+local function exists(path)
+  local file = io.open(path)
+  if file then
+    file:close()
+  end
+  return file ~= nil
+end
+
+-- The code with which a program ends; anything that it complains of fails.
+local function run(...)
+  local it = program.start(...)
+  it:close_stdin()
+  local code, signal = assert(it:wait(280))
+  assert.same({ 0, "" }, { signal, table.concat(it.errors, "\n") })
+  return code, table.concat(it.lines, "\n")
+end
+
+describe("Lua states in threads of one process", function()
+  after_each(program.clean)
+
+  it("open, use and close their own handles all at once", function()
+    assert.equal(0, (run(THREADS, "2048", WORK, WORK, WORK)))
+  end)
+
+  it("do so without a race that ThreadSanitizer sees", function()
+    if not exists(THREADS_TSAN) then
+      pending "ThreadSanitizer does not work here"
+      return
+    end
+    assert.equal(0, (run("env", "TSAN_OPTIONS=", THREADS_TSAN, "8192", WORK, WORK, WORK)))
+  end)
+end)
+
+describe("a thread that dispatches", function()
+  local function on_stack(kib)
+    local code, line = run(THREADS, tostring(kib), STACK)
+    assert.equal(0, code)
+    return line
+  end
+
+  after_each(program.clean)
+
+  it("is refused with 512 KiB of stack", function() assert.equal("no_stack", on_stack(512)) end)
+
+  it("works with 2 MiB of stack", function() assert.equal("fine", on_stack(2048)) end)
+
+  it("is either refused or works, at the limit too", function()
+    local found = {}
+    for kib = 1120, 1216, 8 do
+      found[on_stack(kib)] = true
+    end
+    assert.same({ no_stack = true, fine = true }, found)
+  end)
+end)
+
+describe("the main thread", function()
+  local LUA = os.getenv("LUA"):match "%S+$"
+  local GROWN = ("assert(select(3, require('corosync.cpg').open({}):dispatch()) == 'no_stack');"
+    .. "os.execute 'prlimit --stack=8388608: --pid $PPID'; dofile '%s'"):format(STACK)
+
+  local function limited(kib, ...)
+    return run("sh", "-c", ("ulimit -S -s %s && exec \"$@\""):format(kib), "sh", LUA, ...)
+  end
+
+  after_each(program.clean)
+
+  it("is refused with a limit of 512 KiB", function()
+    assert.same({ 0, "no_stack" }, { limited(512, STACK) })
+  end)
+
+  it("works with a limit of 2 MiB, and with the highest", function()
+    assert.same({ 0, "fine" }, { limited(2048, STACK) })
+    assert.same({ 0, "fine" }, { limited("$(ulimit -H -s)", STACK) })
+  end)
+
+  it("works once its limit has been raised", function()
+    assert.same({ 0, "fine" }, { limited(512, "-e", GROWN) })
+  end)
+end)

@@ -1,0 +1,151 @@
+-- examples/service_address.lua, on a cluster of its own; the kernels of its nodes tell each coming and going of the
+-- address.
+local lab = require "corosync.lab"
+local program = require "spec.helpers.program"
+
+local ADDRESS = "10.9.0.50/24"
+local SCRIPT = { "cpgrun", "examples/service_address.lua" }
+
+local function contains(text, part)
+  return text:find(part, 1, true) ~= nil
+end
+
+describe("the example of a service address #slow", function()
+  local cluster
+  local hosts = {}
+  local holders = {} -- by node
+  local overlaps = {}
+
+  local function who()
+    local list = {}
+    for node = 1, 3 do
+      list[#list + 1] = holders[node] and node
+    end
+    return table.concat(list, " ")
+  end
+
+  local function note(node, line)
+    if contains(line, ADDRESS) then
+      holders[node] = not line:match "^Deleted" or nil
+      if #who() > 1 then
+        overlaps[#overlaps + 1] = who()
+      end
+    end
+  end
+
+  local function listed()
+    local list = {}
+    for node = 1, 3 do
+      local code, out = assert(cluster:command(node, { "ip", "-o", "addr", "show", "dev", "eth0" }))
+      assert.equal(0, code)
+      list[#list + 1] = contains(out, ADDRESS) and node or nil
+    end
+    return table.concat(list, " ")
+  end
+
+  local function wait_for(what, predicate)
+    assert(cluster:wait_for(predicate, 20, what))
+  end
+
+  local function is_on(nodes)
+    wait_for(("the address on '%s'"):format(nodes), function() return who() == nodes end)
+    assert.equal(nodes, listed())
+    assert.same({}, overlaps)
+  end
+
+  local function says(node, text)
+    wait_for(("node %d to say '%s'"):format(node, text), function()
+      return contains(table.concat(hosts[node].lines, "\n") .. table.concat(hosts[node].errors, "\n"), text)
+    end)
+  end
+
+  local function start(node)
+    hosts[node] = assert(cluster:run(node, SCRIPT, { host = true }))
+    says(node, "joined group")
+    says(node, "is not here")
+  end
+
+  local function ip_addr(node, ...)
+    assert.equal(0, (assert(cluster:command(node, { "ip", "addr", ... }))))
+  end
+
+  -- Again and again, since a monitor does not say when it begins to see.
+  local function give(node)
+    wait_for(("node %d to be seen with the address"):format(node), function()
+      ip_addr(node, "replace", ADDRESS, "dev", "eth0")
+      return holders[node]
+    end)
+    is_on(tostring(node))
+  end
+
+  setup(function()
+    cluster = assert(lab.start { nodes = 3, token = 600 }) -- which notices faults after 2.7 s
+    for node = 1, 3 do
+      assert(cluster:run(node, { "ip", "-o", "monitor", "address", "dev", "eth0" }, {
+        output = function(line) note(node, line) end,
+      }))
+      give(node)
+      ip_addr(node, "del", ADDRESS, "dev", "eth0")
+      is_on ""
+    end
+  end)
+  teardown(function() assert(cluster:stop()) end)
+  after_each(program.clean)
+
+  it("takes away what a predecessor has left, and gives it to the lowest", function()
+    give(2)
+    for node = 1, 3 do
+      start(node)
+    end
+    is_on "1"
+  end)
+
+  it("gives it to another when the script is killed", function()
+    assert(cluster:kill_host(1))
+    is_on "2"
+  end)
+
+  it("moves it to the side with quorum, and back", function()
+    assert(cluster:partition({ 2 }, { 1, 3 }))
+    is_on "3"
+    assert(cluster:heal())
+    is_on "2"
+  end)
+
+  it("gives it to another when Corosync is killed", function()
+    assert(cluster:kill(2))
+    is_on "3"
+    assert(hosts[2]:kill "sigkill")
+  end)
+
+  it("gives it to nobody without quorum, and to one when there is quorum again", function()
+    assert(cluster:partition({ 1 }, { 3 }))
+    assert(cluster:wait_members({ 1 }, 10))
+    is_on ""
+    give(1)
+    start(1)
+    is_on ""
+    assert(cluster:heal())
+    is_on "1"
+  end)
+
+  it("has let go of it before it ends", function()
+    hosts[1]:kill "sigterm"
+    assert.equal(0, (assert(hosts[1]:wait(5))))
+    is_on ""
+    assert.equal("10.9.0.50/24 is not here", hosts[1].lines[#hosts[1].lines])
+  end)
+
+  it("ends with what ip said", function()
+    local _, _, errors = program.run("setpriv", "--bounding-set=-net_admin", "cpgrun", SCRIPT[2], "127.0.0.1/8", "lo")
+    assert.truthy(contains(errors, "Operation not permitted"))
+    assert.truthy(contains(errors, "ip addr flush dev lo to 127.0.0.1: exit code "))
+  end)
+
+  it("wants an address and an interface outside a lab", function()
+    local code, _, errors = program.run("env", "-u", "COROSYNC_LAB", "cpgrun", "--check", SCRIPT[2])
+    assert.equal(1, code)
+    assert.truthy(contains(errors, "usage: service_address.lua address/bits interface"))
+    assert.equal(0, (program.run("cpgrun", "--check", SCRIPT[2], "10.0.0.50/24", "eth0")))
+  end)
+end)

@@ -1,0 +1,229 @@
+-- examples/embed: the game, built with an installation of the binding as its pkg-config file tells, on a cluster of its
+-- own. It needs nothing of the build tree. And its guide, whose code is the game's.
+local lab = require "corosync.lab"
+local program = require "spec.helpers.program"
+local uv = require "luv"
+
+local VERSION = os.getenv "LUA_VERSION"
+local FRAMES = 60
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+local function run(...)
+  local code, output, errors = program.run(...)
+  assert(code == 0, output .. "\n" .. errors)
+  return output
+end
+
+local function make(...)
+  return run("env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "make", "-s", "LUA_VERSION=" .. VERSION, ...)
+end
+
+describe("the embedded game #slow", function()
+  local cluster, folder, prefix
+  local hosts = {} -- by node
+  local lines = {} -- by node, since the stage began
+  local slowest = 0 -- microseconds
+
+  local function note(node, line)
+    local worst, frames = line:match "^worst dispatch (%d+) us; of each frame:([ %d]+)$"
+    if worst then
+      assert.equal(FRAMES, select(2, frames:gsub(" %d+", "")))
+      slowest = math.max(slowest, tonumber(worst))
+    else
+      table.insert(lines[node], line)
+    end
+  end
+
+  local function stage()
+    lines = { {}, {}, {} }
+  end
+
+  local function start(node)
+    hosts[node] = assert(cluster:run(node, { "env", "-u", "LUA_PATH", "-u", "LUA_CPATH", folder .. "/embed/game",
+      folder .. "/embed/world.lua" }, { host = true, output = function(line) note(node, line) end }))
+  end
+
+  local function said()
+    local text = {}
+    for node, list in ipairs(lines) do
+      text[#text + 1] = ("%d: %s"):format(node, table.concat(list, ("\n%d: "):format(node)))
+    end
+    return table.concat(text, "\n")
+  end
+
+  local function wait_for(what, predicate)
+    local ok, message = cluster:wait_for(predicate, 20, what)
+    assert(ok, message and message .. "\n" .. said())
+  end
+
+  -- A node's worlds since the stage began: sums by epoch and number of moves.
+  local function worlds(node)
+    local sums, last = {}, nil
+    for _, line in ipairs(lines[node]) do
+      local version, sum = line:match "^world (%d+ %d+) (%x+)$"
+      if version then
+        sums[version], last = sum, version
+      end
+    end
+    return sums, last
+  end
+
+  -- How many worlds all of these nodes have reported; they must be the same.
+  local function equal_worlds(nodes)
+    local count = 0
+    for version, sum in pairs((worlds(nodes[1]))) do
+      local all = true
+      for _, node in ipairs(nodes) do
+        local other = worlds(node)[version]
+        all = all and other ~= nil
+        assert(other == nil or other == sum, ("world %s differs:\n%s"):format(version, said()))
+      end
+      count = count + (all and 1 or 0)
+    end
+    return count
+  end
+
+  local function play_together(nodes)
+    wait_for("equal worlds on nodes " .. table.concat(nodes, " "), function() return equal_worlds(nodes) >= 2 end)
+  end
+
+  local function says(node, pattern)
+    local found
+    wait_for(("node %d to say '%s'"):format(node, pattern), function()
+      for _, line in ipairs(lines[node]) do
+        found = found or line:match(pattern)
+      end
+      return found
+    end)
+    return found
+  end
+
+  -- The last number of moves that a node has told of, in any way.
+  local function moves(node)
+    local most = 0
+    for _, line in ipairs(lines[node]) do
+      most = math.max(most, tonumber(line:match "^%a+ %d+ (%d+)" or 0))
+    end
+    return most
+  end
+
+  setup(function()
+    folder = assert(uv.fs_mkdtemp "/tmp/embed-XXXXXX")
+    prefix = folder .. "/prefix"
+    make("install-binding", "PREFIX=" .. prefix)
+    run("cp", "-r", "examples/embed", folder)
+    make("-C", folder .. "/embed", "PKG_CONFIG_PATH=" .. prefix .. "/lib/pkgconfig", "CFLAGS=-O2 -Wall -Wextra -Werror")
+    cluster = assert(lab.start { nodes = 3, token = 600 }) -- which notices faults after 2.7 s
+    stage()
+    for node = 1, 3 do
+      start(node)
+    end
+  end)
+
+  teardown(function()
+    assert(cluster:stop())
+    run("rm", "-rf", folder)
+    print(("\nthe embedded game's longest dispatch took %d us"):format(slowest))
+  end)
+
+  before_each(stage)
+  after_each(program.clean)
+
+  it("has one world on all nodes", function()
+    play_together { 1, 2, 3 }
+  end)
+
+  it("gives the world to a node whose game was killed", function()
+    play_together { 1, 2, 3 }
+    local before = moves(1)
+    assert(cluster:kill_host(2))
+    stage()
+    play_together { 1, 3 }
+    start(2)
+    assert.is_true(tonumber(says(2, "^playing %d+ (%d+)")) > before)
+    play_together { 1, 2, 3 }
+  end)
+
+  it("goes on in the game whose Corosync was killed", function()
+    assert(cluster:kill(3))
+    says(3, "Corosync on this node has gone")
+    says(3, "^frozen")
+    stage()
+    play_together { 1, 2 }
+    local before = moves(1)
+    assert.equal(0, moves(3))
+    assert(cluster:restart(3))
+    assert.is_true(tonumber(says(3, "^playing %d+ (%d+)")) >= before)
+    play_together { 1, 2, 3 }
+  end)
+
+  it("keeps the majority's world through a partition, while the minority waits", function()
+    assert(cluster:partition({ 1, 2 }, { 3 }))
+    says(3, "^frozen")
+    says(1, "^playing")
+    stage()
+    play_together { 1, 2 }
+    local before = moves(1)
+    assert.same({}, lines[3])
+    assert(cluster:heal())
+    assert.is_true(tonumber(says(3, "^playing %d+ (%d+)")) >= before)
+    play_together { 1, 2, 3 }
+  end)
+
+  it("waits on all sides where none has quorum, and goes on with one world", function()
+    assert(cluster:partition({ 1 }, { 2 }, { 3 }))
+    for node = 1, 3 do
+      says(node, "^frozen")
+    end
+    assert(cluster:heal())
+    for node = 1, 3 do
+      says(node, "^playing")
+    end
+    stage()
+    play_together { 1, 2, 3 }
+  end)
+
+  it("ends when told to", function()
+    for node = 1, 3 do
+      hosts[node]:kill "sigterm"
+      assert.equal(0, (assert(hosts[node]:wait(5))))
+      assert.same({}, hosts[node].errors)
+    end
+  end)
+end)
+
+describe("the header #slow", function()
+  after_each(program.clean)
+
+  it("is one for C++", function()
+    if program.run("sh", "-c", "command -v c++") ~= 0 then
+      pending "there is no C++ compiler"
+      return
+    end
+    run("c++", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "src/corosync-lua.h")
+  end)
+end)
+
+describe("the guide to embedding #slow", function()
+  it("shows the code of the game as it is", function()
+    local sources = {
+      c = read "examples/embed/game.c" .. read "src/corosync-lua.h",
+      lua = read "examples/embed/world.lua",
+      make = read "examples/embed/Makefile",
+    }
+    local shown = 0
+    for language, code in read("docs/embedding.md"):gmatch "\n```(%a+)\n(.-)```\n" do
+      if language ~= "sh" then
+        assert(sources[language]:find(code, 1, true), "no longer in the example:\n" .. code)
+        shown = shown + 1
+      end
+    end
+    assert.is_true(shown > 4)
+  end)
+end)

@@ -1,0 +1,138 @@
+local program = require "spec.helpers.program"
+local wait = require "corosync.lab.wait"
+
+local file, line, complaint = program.file, program.line, program.complaint
+
+local function ended(it, code, seconds)
+  local status, signal = assert(it:wait(seconds or 15))
+  assert.same({ code, 0 }, { status, signal }, table.concat(it.errors, "\n"))
+end
+
+local function messages(it, node)
+  local list = {}
+  for _, text in ipairs(it.lines) do
+    list[#list + 1] = text:match(("^%d|%%s+(%%d+:%%d+: .*)$"):format(node))
+  end
+  return list
+end
+
+describe("cpgrun --lab #slow", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  describe("the examples:", function()
+    it("chat shows one order to all", function()
+      local it = program.start("cpgrun", "--lab", "3", "examples/chat.lua")
+      for node = 1, 3 do
+        line(it, ("^%d| %%* 3 here$"):format(node), 20)
+        complaint(it, ("^%d| .*joined"):format(node))
+      end
+      it:write "1: hello\n2: hi there\n3: good morning\n"
+      for node = 1, 3 do
+        for _, text in ipairs { "hello", "hi there", "good morning" } do
+          line(it, ("^%d| %%d:%%d+: %s$"):format(node, text))
+        end
+      end
+      assert.equal(3, #messages(it, 1))
+      assert.same(messages(it, 1), messages(it, 2))
+      assert.same(messages(it, 1), messages(it, 3))
+    end)
+
+    it("chat reads a file, too", function()
+      local it = program.start("sh", "-c", "exec cpgrun examples/chat.lua <$1", "sh", file("said", "from a file\n"))
+      line(it, "^%d+:%d+: from a file$")
+      it:kill "sigint"
+      ended(it, 0)
+    end)
+
+    it("leader has another when the first dies", function()
+      local it = program.start("cpgrun", "--lab", "3", "examples/leader.lua")
+      line(it, "^1| I lead$", 20)
+      for node = 2, 3 do
+        line(it, ("^%d| 1:%%d+ leads$"):format(node))
+        complaint(it, ("^%d| .*joined"):format(node))
+      end
+      it:write "kill_host(1)\n"
+      line(it, "^3| 2:%d+ leads$")
+      assert.equal("2| I lead", line(it, "^2| I lead$"))
+    end)
+
+    it("leader leads no more when its Corosync dies", function()
+      local it = program.start("cpgrun", "--lab", "3", "examples/leader.lua")
+      for node = 2, 3 do
+        line(it, ("^%d| 1:%%d+ leads$"):format(node), 20)
+        complaint(it, ("^%d| .*joined"):format(node))
+      end
+      it:write "kill(1)\n"
+      line(it, "^1| I follow nobody$")
+      line(it, "^2| I lead$")
+      it:write "restart(1)\n"
+      line(it, "^2| 1:%d+ leads$", 20)
+      assert.equal("1| I lead", line(it, "^1| I lead$"))
+    end)
+
+    it("in_lab runs what uses the binding by itself, and makes faults", function()
+      local script = file("alone.lua", [[
+        io.stdout:setvbuf "line"
+        local corosync = require "corosync"
+        local group
+        group = corosync.group("alone", {
+          config_change = function(members) print("members", #members) end,
+          disconnected = function()
+            print "lost"
+            corosync.loop.stop()
+          end,
+        })
+        assert(corosync.loop.add(group))
+        corosync.loop.run()
+      ]])
+      local it = program.start(os.getenv("LUA"):match "%S+$", "examples/in_lab.lua", "2", script)
+      line(it, "^1| members\t2$", 20)
+      line(it, "^2| members\t2$")
+      it:write "kill(1) kill(2)\n"
+      for node = 1, 2 do line(it, ("^%d| lost$"):format(node)) end
+      assert.same({ 0, 0 }, { assert(it:wait(15)) }, table.concat(it.errors, "\n"))
+    end)
+
+    it("counter is equal after a partition", function()
+      local it = program.start("cpgrun", "--lab", "3", "examples/counter.lua")
+      local from = 1
+      -- The last values that a node has shown since `from`, as text; nil while they are fewer.
+      local function last_values(node, count)
+        local list = {}
+        for i = #it.lines, from, -1 do
+          list[#list + 1] = it.lines[i]:match(("^%d| the counter is (%%d+)$"):format(node))
+          if #list == count then return table.concat(list, " ") end
+        end
+      end
+      local function expect(what, predicate)
+        assert(wait.until_true(predicate, 20), what .. ":\n" .. table.concat(it.lines, "\n") .. "\n"
+          .. table.concat(it.errors, "\n"))
+        from = #it.lines + 1
+      end
+      local function agree(count)
+        local first = last_values(1, count)
+        return first and first == last_values(2, count) and first == last_values(3, count)
+      end
+      expect("no agreement at first", function() return agree(6) end)
+      it:write "partition({1,2},{3})\n"
+      expect("the sides count on apart", function()
+        local one, two, three = last_values(1, 1), last_values(2, 1), last_values(3, 1)
+        return one and three and one == two and one - three >= 3
+      end)
+      it:write "heal()\n"
+      expect("no agreement in the end", function() return agree(6) end)
+      -- Their scripts begin alone, on rings of their own, and must not undo what the others have counted.
+      for _, node in ipairs { 3, 2, 3 } do
+        it:write(("kill_host(%d)\nrestart(%d)\n"):format(node, node))
+        expect("no agreement after a restart", function() return agree(4) end)
+      end
+      local last = -1
+      for _, each in ipairs(it.lines) do
+        local value = tonumber(each:match "^1| the counter is (%d+)$" or last)
+        assert.is_true(value >= last, ("node 1 shows %d after %d"):format(value, last))
+        last = value
+      end
+    end)
+  end)
+end)

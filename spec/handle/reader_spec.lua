@@ -1,0 +1,309 @@
+local core = require "corosync.core"
+local cpg = require "corosync.cpg"
+local handles = require "spec.helpers.handles"
+local process = require "spec_process"
+
+local open, dispatch_until, fails = handles.open, handles.dispatch_until, handles.fails
+local assert_numbers = handles.assert_numbers
+local member = handles.reading_member
+-- Sends numbered messages without dispatching: what comes back can only be taken by the reader. Answers how many were
+-- sent and the code that ended it, if one other than "try_again" did.
+local function send_numbers(handle, count, size)
+  local deadline, sent = os.time() + 20, 0
+  while sent < count do
+    local ok, message, code = handle:send(("%d "):format(sent + 1) .. ("x"):rep(size or 0))
+    if ok then
+      sent = sent + 1
+    elseif code ~= "try_again" then
+      return sent, code
+    end
+    assert(os.time() < deadline, message)
+  end
+  return sent
+end
+
+local function threads()
+  local count = 0
+  for _ in io.popen("ls /proc/" .. io.open("/proc/self/stat"):read "*n" .. "/task"):lines() do
+    count = count + 1
+  end
+  return count
+end
+
+after_each(handles.close_all)
+
+describe("a reader", function()
+  it("takes what nobody takes, and dispatch gives it in order, saying first that handlers lag", function()
+    local handle, seen = member { after = 0 }
+    assert.equal(1000, send_numbers(handle, 1000))
+    dispatch_until(handle, function() return #seen.messages == 1000 end)
+    assert_numbers(seen.messages, 1000)
+    local before, seconds, events, bytes = (table.unpack or unpack)(seen.lags[1]) -- luacheck: ignore 113
+    assert.equal(0, before)
+    assert.is_true(seconds >= 0 and seconds < 20)
+    assert.is_true(events > 256 and events <= 1001)
+    assert.is_true(bytes >= events * 8)
+  end)
+
+  it("gives receive the same", function()
+    local handle = member(true)
+    assert.equal(600, send_numbers(handle, 600))
+    local event, seconds, events, bytes = handles.receive(handle)
+    assert.equal("lagged", event)
+    assert.same({ "number", "number", "number" }, { type(seconds), type(events), type(bytes) })
+    local seen = {}
+    while #seen < 600 do
+      local name, _, message = handles.receive(handle)
+      if name == "message" then
+        table.insert(seen, message)
+      end
+    end
+    assert_numbers(seen, 600)
+  end)
+
+  it("makes the descriptor readable for what it holds", function()
+    local handle, seen = member { after = 0 }
+    assert.is_false(handle:wait(0))
+    assert.equal(600, send_numbers(handle, 600))
+    assert.is_true(handle:wait(10))
+    dispatch_until(handle, function() return #seen.messages == 600 end)
+    assert.is_false(handle:wait(0.05))
+  end)
+
+  it("keeps the order when fetch takes more while it holds something", function()
+    local handle, seen = member { after = 0 }
+    assert.equal(500, send_numbers(handle, 500))
+    assert.is_true(handle:fetch(0)) -- takes over what the reader holds
+    for i = 501, 1100 do
+      local deadline = os.time() + 10
+      while not handle:send(("%d "):format(i)) do
+        assert(handle:fetch(0.01) ~= nil)
+        assert(os.time() < deadline)
+      end
+    end
+    dispatch_until(handle, function() return #seen.messages == 1100 end)
+    assert_numbers(seen.messages, 1100)
+  end)
+
+  it("has fetch not wait for what it has taken", function()
+    local handle = member { after = 0 }
+    local other, seen = member()
+    assert.equal(100, send_numbers(handle, 100))
+    assert(other:send "after these")
+    dispatch_until(other, function() return #seen.messages == 1 end) -- so the reader has had its chance
+    local began = core.now()
+    assert.is_true(handle:fetch(10))
+    assert.is_true(core.now() - began < 5)
+  end)
+
+  it("at its limit leaves the group: what came before is handled, and then dispatch says why", function()
+    local observer = open()
+    local handle, seen, name = member { after = 0, limit = 100000 }
+    handles.flood(name, 150, 1000)
+    local deadline = os.time() + 10
+    while #assert(observer:members(name)) > 0 do
+      assert(os.time() < deadline, "still a member")
+      observer:wait(0.01)
+    end
+    local handled, message, code
+    repeat
+      handled, message, code = handle:dispatch()
+    until not handled
+    assert.equal("overflow", code)
+    assert.matches("^cannot dispatch cpg: its handlers lag, .* raise the limit", message)
+    assert_numbers(seen.messages, #seen.messages)
+    assert.is_true(#seen.messages >= 90 and #seen.messages < 110, #seen.messages)
+    fails("overflow", handle:dispatch())
+    fails("overflow", handle:receive())
+    fails("overflow", handle:send "")
+    assert.is_true(handle:close())
+    -- The process may join again.
+    local again = open()
+    assert(handles.join(again, name))
+  end)
+
+  it("at its limit only stops taking, where that is asked for", function()
+    local handle, seen, name = member { after = 0, limit = 10000, full = "stop" }
+    handles.flood(name, 2000, 1000)
+    dispatch_until(handle, function() return #seen.messages == 2000 end)
+    assert_numbers(seen.messages, 2000)
+  end)
+
+  it("at its limit leaves the group also when what waits was taken by a handler that fetches", function()
+    local handle, seen, name, code
+    handle, seen, name = member({ after = 0.02, limit = 300000 }, {
+      message_received = function(_, message)
+        table.insert(seen.messages, message)
+        if message == "go" then
+          handles.flood(name, 400, 1000)
+          local deadline = os.time() + 20
+          repeat
+            assert(handle:fetch(0.1) ~= nil)
+            code = select(3, handle:send "")
+            assert(os.time() < deadline)
+          until code == "not_joined"
+        end
+      end,
+    })
+    assert(handle:send "go")
+    local handled, _
+    repeat
+      handled, _, code = handle:dispatch()
+    until not handled
+    assert.equal("overflow", code)
+    table.remove(seen.messages, 1)
+    assert.is_true(#seen.messages >= 250 and #seen.messages < 310, #seen.messages)
+  end)
+
+  for _, full in ipairs { "leave", "stop" } do
+    it("has a handler that sends too much fail with backlog, and go on when that is handled, with " .. full, function()
+      local sent, code = 0, nil
+      local handle, seen, name
+      handle, seen, name = member({ after = 0.02, limit = 300000, full = full }, {
+        message_received = function(_, message)
+          table.insert(seen.messages, message)
+          local deadline = os.time() + 20
+          while message == "go" and code ~= "backlog" do
+            local ok
+            ok, message, code = handle:send(("%d "):format(sent + 1) .. ("x"):rep(1000))
+            sent = ok and sent + 1 or sent
+            message = code == "backlog" and message or "go"
+            assert(ok or code ~= "try_again" or handle:fetch(0.3) ~= nil)
+            assert(os.time() < deadline)
+          end
+          if code == "backlog" and #seen.messages == 1 then seen.why = message end
+        end,
+      })
+      assert(handle:send "go")
+      dispatch_until(handle, function() return seen.why end)
+      assert.matches("^cannot send to group '" .. name .. "': .* quarter of the reader's limit", seen.why)
+      assert.is_true(sent >= 65 and sent <= 75, sent)
+      dispatch_until(handle, function() return #seen.messages == sent + 1 end)
+      table.remove(seen.messages, 1)
+      assert_numbers(seen.messages, sent)
+      assert(handle:send "again")
+      dispatch_until(handle, function() return #seen.messages == sent + 1 end)
+      assert.equal(1, #assert(handle:members(name)))
+    end)
+  end
+
+  it("lets a member send however much of others' messages waits, and a message of any size alone", function()
+    local handle, seen, name = member { after = 0, limit = 100000 }
+    handles.flood(name, 80, 1000)
+    assert(handle:wait(10))
+    assert.equal(20, send_numbers(handle, 20))
+    dispatch_until(handle, function() return #seen.messages == 100 end)
+    assert(handle:send(("x"):rep(50000)))
+    dispatch_until(handle, function() return #seen.messages == 101 end)
+  end)
+
+  it("tells that handlers lag with what was fetched, too, and again as that grows older", function()
+    local handle, seen = member(false)
+    local idle = core.pollset()
+    for round = 1, 40 do
+      assert.equal(50, send_numbers(handle, 50))
+      assert.is_true(handle:fetch(1))
+      assert(handle:dispatch(1))
+      idle:wait(0.01)
+      if #seen.lags >= 3 then break end
+      assert.is_true(round < 40, "not told")
+    end
+    idle:close()
+    for i = 2, 3 do
+      assert.is_true(seen.lags[i][3] > seen.lags[i - 1][3]) -- events
+      assert.is_true(seen.lags[i][4] > seen.lags[i - 1][4]) -- bytes
+      assert.is_true(seen.lags[i][2] >= 2 * seen.lags[i - 1][2]) -- seconds
+    end
+  end)
+
+  it("ends with its handle, whatever it holds", function()
+    local before = threads()
+    local handle = member { after = 0 }
+    assert.equal(before + 1, threads())
+    send_numbers(handle, 600)
+    assert.is_true(handle:close())
+    assert.equal(before, threads())
+    member { after = 0 } -- closed by the collector
+    handles.made = {}
+    handle = nil -- luacheck: ignore 311
+    collectgarbage()
+    collectgarbage()
+    assert.equal(before, threads())
+  end)
+
+  it("may end inside a handler, and lets the handler's handle be closed there", function()
+    local handle, count = nil, 0
+    handle = member({ after = 0 }, {
+      message_received = function()
+        count = count + 1
+        handle:close()
+      end,
+    })
+    send_numbers(handle, 600)
+    dispatch_until(handle, function() return count > 0 end)
+    fails("closed", handle:dispatch())
+    assert.equal(1, count)
+  end)
+
+  it("is its own process's: a fork of it answers, and ends without touching it", function()
+    local handle, seen = member { after = 0 }
+    send_numbers(handle, 300)
+    assert.equal(0, process.fork(function()
+      local codes = handles.codes(handle, { "dispatch", "receive", "fetch", "close" })
+      return codes.dispatch == "wrong_process" and codes.receive == "wrong_process" and codes.fetch == "wrong_process"
+        and codes.close == "wrong_process"
+    end))
+    dispatch_until(handle, function() return #seen.messages == 300 end)
+    assert_numbers(seen.messages, 300)
+  end)
+
+  it("takes again after its limit was met by what waited in the handle's own queue alone", function()
+    local handle, seen, name = member({ after = 0.1, limit = 20000, full = "stop" }, { window = 30 })
+    assert(handle:send(("x"):rep(30000)))
+    assert.is_true(handle:fetch(1))
+    handles.flood(name, 1, 10) -- what a slow handler does: the reader looks meanwhile, and finds no room
+    dispatch_until(handle, function() return #seen.messages == 2 end)
+    assert.equal(60, send_numbers(handle, 60)) -- only a reader that takes opens the window
+  end)
+
+  it("takes also from who comes often and never takes all", function()
+    local handle = member { after = 0.05 }
+    local idle, lagged, got = core.pollset(), false, 0
+    assert.equal(200, send_numbers(handle, 200))
+    while got < 200 do
+      local event = handles.receive(handle)
+      lagged = lagged or event == "lagged"
+      got = got + (event == "message" and 1 or 0)
+      idle:wait(lagged and 0 or 0.005) -- what a slow handler does
+    end
+    assert.is_true(lagged)
+    idle:close()
+  end)
+
+  it("lets a fork open handles, whatever it was at when that was made", function()
+    local handle = member { after = 0 }
+    for _ = 1, 20 do
+      send_numbers(handle, 100, 100000)
+      assert.equal(0, process.fork(function()
+        process.expire(10)
+        return cpg.open {} ~= nil
+      end))
+      assert(handle:dispatch())
+    end
+  end)
+
+  it("is refused with options that it has not, which are named", function()
+    local function refused(reader, pattern)
+      assert.error_matches(function() cpg.open { reader = reader } end, pattern)
+    end
+    refused(1, "field 'reader' is a number, and a boolean or table is expected")
+    refused({ limits = 1 }, "unknown field 'limits'")
+    refused({ limit = 0 }, "field 'limit' is a number, and a number of bytes from 1 on is expected")
+    refused({ limit = 1.5 }, "'limit'")
+    refused({ limit = "1" }, "field 'limit' is a string")
+    refused({ after = -1 }, "'after'")
+    refused({ after = 0 / 0 }, "'after'")
+    refused({ after = math.huge }, "'after'")
+    refused({ full = "halt" }, "field 'full' is a string, and a string \"leave\" or \"stop\" is expected")
+  end)
+end)

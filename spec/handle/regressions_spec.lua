@@ -1,0 +1,354 @@
+-- A spec for each mistake once made, named after what went wrong.
+local cpg = require "corosync.cpg"
+local handles = require "spec.helpers.handles"
+local process = require "spec_process"
+
+local open, dispatch_until = handles.open, handles.dispatch_until
+local count = 0
+
+local function member(given)
+  local handle = open(given)
+  count = count + 1
+  assert(handles.join(handle, "regression " .. count))
+  return handle
+end
+
+after_each(handles.close_all)
+
+-- Lua 5.1 and LuaJIT finalize no tables. As text, for programs of their own, too.
+local FINALIZED = [[
+local function finalized(finalizer)
+  if newproxy then
+    getmetatable(newproxy(true)).__gc = finalizer
+  else
+    setmetatable({}, { __gc = finalizer })
+  end
+end
+]]
+local finalized = (loadstring or load)(FINALIZED .. "return finalized")() -- luacheck: globals loadstring
+
+-- What a program of its own prints that may have so many descriptors.
+local function run_with_descriptors(limit, program)
+  local lua = os.getenv("LUA"):match "%S+$"
+  local pipe = assert(io.popen(("ulimit -n %d; exec %s -e '%s' 2>&1"):format(limit, lua, program)))
+  local out = pipe:read "*a"
+  pipe:close()
+  return out
+end
+
+-- A new coroutine's stack grows within receive, where the collector then finds it has work to do: finalizers strike
+-- between the look at the queue and the making of the values, if anything can.
+describe("a finalizer that strikes within receive", function()
+  local acting, busy
+
+  local function litter(act)
+    finalized(function()
+      if acting and not busy then
+        busy = true
+        act()
+        busy = false
+      end
+      if acting then
+        litter(act)
+      end
+    end)
+  end
+
+  local function received_with(act)
+    local seen, count_seen = {}, 0
+    -- Each message counts by itself: an end of a list would move when a finalizer strikes here, too.
+    local function see(message)
+      local number = tonumber(message)
+      seen[number] = (seen[number] or 0) + 1
+      count_seen = count_seen + 1
+    end
+    local handle = member { message_received = function(_, message) see(message) end }
+    local function note(kind, _, message)
+      if kind == "message" then
+        see(message)
+      end
+    end
+    for i = 1, 200 do
+      assert(handle:send(tostring(i)))
+    end
+    handle:wait(1)
+    collectgarbage("setpause", 0)
+    collectgarbage("setstepmul", 1000000)
+    acting, busy = true, false
+    litter(function() act(handle, note) end)
+    litter(function() act(handle, note) end)
+    local deadline, round = os.time() + 10, 0
+    while count_seen < 200 and os.time() < deadline do
+      round = round + 1
+      note(coroutine.wrap(function()
+        local filler = ("x"):rep(round % 9):gsub("x", "yy")
+        return handle:receive(filler)
+      end)())
+      if round % 7 == 0 then
+        handle:dispatch(2)
+      end
+    end
+    acting = false
+    collectgarbage("setpause", 200)
+    collectgarbage("setstepmul", 100)
+    return seen
+  end
+
+  local function all_seen(act)
+    local seen = received_with(act)
+    for i = 1, 200 do
+      assert.equal(1, seen[i], "message " .. i)
+    end
+  end
+
+  it("finds the queue untouchable: nothing is lost or doubled", function()
+    -- Where each step of the collector is a whole collection, each round takes long.
+    for _ = 1, _VERSION == "Lua 5.4" and 10 or 2 do
+      all_seen(function(handle, note) note(handle:receive()) end)
+      all_seen(function(handle) handle:dispatch(1) end)
+      all_seen(function(handle) handle:fetch() end)
+    end
+  end)
+
+  -- Lua 5.4 only warns of it.
+  it("may raise: the event comes with the next receive", function()
+    local handle, filling, armed, seen = member(), ("x"):rep(20000), false, {}
+    local function fail()
+      if armed then
+        armed = false
+        error("a finalizer's", 0)
+      end
+    end
+    local function look()
+      armed = true
+      local kind, _, message = handle:receive()
+      armed = false
+      seen[#seen + 1] = kind == "message" and tonumber(message:sub(1, 4)) or nil
+    end
+    local deadline, sent = os.time() + 10, 0
+    while #seen < 1000 and os.time() < deadline do
+      while sent < math.min(1000, #seen + 20) do
+        sent = sent + 1
+        assert(handle:send(("%04d"):format(sent) .. filling))
+      end
+      handle:wait(1)
+      finalized(fail)
+      pcall(look)
+      armed = false
+    end
+    for i = 1, 1000 do assert.equal(i, seen[i]) end
+  end)
+end)
+
+it("dispatch without stack for a handler raises, where it looped for ever", function()
+  local seen = 0
+  local handle = member { message_received = function() seen = seen + 1 end }
+  assert(handle:send("x"))
+  handle:wait(5)
+  local deepest
+  local function deeper()
+    local ok, message = pcall(deeper)
+    if not ok and not deepest then
+      deepest = { pcall(handle.dispatch, handle) }
+      return error(message, 0)
+    end
+  end
+  pcall(deeper)
+  assert.is_table(deepest)
+  dispatch_until(handle, function() return seen == 1 end)
+end)
+
+it("open ignores what stands behind the table's metatable, where it took it for a handle", function()
+  local handle = open(setmetatable({}, { __index = { previous = 5, split = "no boolean" } }))
+  assert.is_true(handle:join("behind a metatable"))
+  assert.error_matches(function() cpg.open { previous = io.stdout } end, "previous")
+end)
+
+it("a fork made in a handler delivers nothing of its parent's", function()
+  local handle, child
+  local seen = {}
+  handle = member {
+    message_received = function(_, message)
+      seen[#seen + 1] = message
+      if message == "1" then
+        -- The child comes back from here into the dispatch that called.
+        child = process.fork_here()
+      end
+    end,
+  }
+  for i = 1, 5 do
+    assert(handle:send(tostring(i)))
+  end
+  local deadline = os.time() + 10
+  while #seen < 5 and os.time() < deadline do
+    handle:wait(1)
+    local handled, _, code = handle:dispatch()
+    if child == 0 then
+      process.become(handled == nil and code == "wrong_process" and #seen == 1)
+    end
+  end
+  assert.equal(0, process.wait(child))
+  assert.same({ "1", "2", "3", "4", "5" }, seen)
+end)
+
+it("a member stays the same table although a handler empties its list of members", function()
+  local first, same = setmetatable({}, { __mode = "k" }), 0
+  local handle = member {
+    config_change = function(members)
+      for i = #members, 1, -1 do
+        members[i] = nil
+      end
+    end,
+    message_received = function(address)
+      if same == 0 then
+        first[address] = true
+      end
+      same = same + (first[address] and 1 or 0)
+      address = nil -- luacheck: ignore 311
+      collectgarbage()
+      collectgarbage()
+    end,
+  }
+  for _ = 1, 4 do
+    assert(handle:send("x"))
+  end
+  dispatch_until(handle, function() return same == 4 end)
+end)
+
+it("addresses outlive their handle in the one that follows it", function()
+  local earlier = open()
+  local own = earlier:address()
+  earlier:close()
+  assert.is_true(rawequal(own, open({ previous = earlier }):address()))
+end)
+
+it("members with a bad name says which name", function()
+  local handle = member()
+  local _, message, code = handle:members("")
+  assert.equal("invalid_param", code)
+  assert.matches("''", message, 1, true)
+  _, message, code = handle:members(("n"):rep(1000))
+  assert.equal("name_too_long", code)
+  assert.is_true(#message < 300)
+end)
+
+it("receive gives a split message whole", function()
+  local handle = member { split = true }
+  local deadline, got = os.time() + 10, nil
+  local sent, message, code
+  repeat -- again, while members of earlier specs go
+    sent, message, code = handle:send(("x"):rep(5000000))
+  until code ~= "interrupt" or os.time() > deadline
+  assert(sent, message)
+  while not got and os.time() < deadline do
+    handle:wait(1)
+    local kind, _, received = handle:receive()
+    got = kind == "message" and #received or nil
+  end
+  assert.equal(5000000, got)
+end)
+
+it("math.huge is a budget and a time, as any number is", function()
+  local handle = member()
+  assert.is_true(handle:wait(math.huge))
+  assert.is_number((handle:dispatch(math.huge)))
+end)
+
+it("what cannot track is not left open", function()
+  local refusing = package.cpath:match "[^;]*/spec/%?%.so":gsub("%?", "spec_process")
+  for name, handler in pairs { quorum = "quorum_change", votequorum = "quorum_change", cfg = "shutdown_request" } do
+    local program = ([[
+      collectgarbage "stop"
+      io.stdout:setvbuf "no"
+      os.execute "ls /proc/$PPID/fd | wc -l"
+      print((select(3, require("corosync.%s").open { %s = print })))
+      os.execute "ls /proc/$PPID/fd | wc -l"]]):format(name, handler)
+    local pipe = assert(io.popen(("LD_PRELOAD=$LD_PRELOAD:%s %s -e '%s'"):format(refusing,
+      os.getenv("LUA"):match "%S+$", program)))
+    local before, code, after = pipe:read "*a":match "^(%d+)\n(.*)\n(%d+)\n$"
+    assert.equal("try_again", code)
+    assert.equal(before, after, name)
+    pipe:close()
+  end
+end)
+
+it("several descriptors are not waited for without end when the time is no number", function()
+  local several = require("corosync.core").pollset(member():fd())
+  assert.has_error(function() several:wait(0 / 0) end)
+  several:close()
+end)
+
+-- In a program of its own: the collector is in haste, and here it would have much to go through each time.
+describe("a finalizer that changes the table while open reads it", function()
+  local PROGRAM = FINALIZED .. [[
+    local cpg = require "corosync.cpg"
+    local given, left
+    local function litter()
+      finalized(function()
+        if left > 0 then
+          left = left - 1
+          %s
+          litter()
+        end
+      end)
+    end
+    local earlier = assert(cpg.open {})
+    collectgarbage("setpause", 0)
+    collectgarbage("setstepmul", 1000)
+    for i = 1, 100 do
+      for _ = 1, i %% 7 do local _ = { tostring(i) } end -- the collector is elsewhere each time
+      given = { previous = earlier, window = 5, daemon_user = 0, reader = { full = "stop", limit = 1000 } }
+      left = 20
+      litter()
+      local ok, handle = pcall(cpg.open, given)
+      left = 0
+      if ok then assert(handle):close() else assert(handle:find("field .%s. is a"), handle) end
+    end
+    print "fine"]]
+
+  for name, change in pairs { previous = "given.previous = {}", window = "given.window = 1e300",
+    daemon_user = "given.daemon_user = -1", full = "given.reader.full = {}", limit = "given.reader.limit = {}" } do
+    it("is seen, or comes too late: " .. name, function()
+      assert.equal("fine\n", run_with_descriptors(1000, PROGRAM:format(change, name)))
+    end)
+  end
+end)
+
+it("too few descriptors to open a connection are told as what they are", function()
+  local out = run_with_descriptors(40, [[
+    local cpg = require "corosync.cpg"
+    local files, file = {}, io.open "/dev/null"
+    while file do files[#files + 1], file = file, io.open "/dev/null" end
+    print(cpg.open {})]])
+  assert.matches("^nil%s+cannot reach Corosync's cpg service: this process has reached its limit of open files: .*"
+    .. "%s+no_resources\n$", out)
+end)
+
+it("a hook that forks within fetch leaves the events to the parent", function()
+  local handle = member()
+  handle:wait(1)
+  while handle:receive() do handle:wait(0.1) end
+  local pid, calls = nil, 0
+  local function fork_in_fetch()
+    calls = calls + 1
+    if calls == 2 then -- the first is that of fetch itself
+      debug.sethook()
+      pid = process.fork_here()
+      if pid ~= 0 then
+        assert(handle:send "for the parent")
+        handle:wait(1)
+      end
+    end
+  end
+  process.alarm_every(0.05)
+  debug.sethook(fork_in_fetch, "c")
+  local fetched, _, code = handle:fetch(1)
+  debug.sethook()
+  process.alarm_every(0)
+  if pid == 0 then
+    process.become(fetched == nil and code == "wrong_process")
+  end
+  assert.equal(0, process.wait(pid))
+  assert.is_true(fetched)
+  assert.equal("for the parent", (select(3, handle:receive())))
+end)

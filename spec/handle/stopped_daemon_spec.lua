@@ -1,0 +1,121 @@
+-- A daemon that is stopped, and handlers that are: what waits, how long, and where.
+local lab = require "corosync.lab"
+
+local interpreter = os.getenv("LUA"):match "%S+$"
+local MESSAGES, SIZE, RATE = 500000, 400, 50000
+
+describe("while nothing moves #slow", function()
+  local cluster
+
+  setup(function() cluster = assert(lab.start(1)) end)
+
+  teardown(function() assert(cluster:stop()) end)
+
+  local function start(...)
+    return assert(cluster:run(1, { interpreter, ... }))
+  end
+
+  local function expect(program, pattern, stream, seconds)
+    local found
+    local ok, message = cluster:wait_for(function()
+      for _, line in ipairs(program[stream or "lines"]) do
+        found = found or line:match(pattern)
+      end
+      return found or program.exited
+    end, seconds or 60, pattern)
+    assert(ok and found, table.concat(program.errors, "\n") .. (message or ""))
+    return found
+  end
+
+  -- What the daemon has of memory that is its own, in kB.
+  local function daemon_memory()
+    local code, out = cluster:command(1, { "sh", "-c", "cat /proc/$(pidof corosync)/status" })
+    assert.equal(0, code)
+    return tonumber(out:match "RssAnon:%s+(%d+)")
+  end
+
+  it("in a handler for 10 s, the daemon does not grow, and nothing is lost", function()
+    local sleeper = start("spec/helpers/clients/slow_member.lua", "slow", tostring(MESSAGES))
+    expect(sleeper, "^joined$")
+    local before = daemon_memory()
+    local flood = start("spec/helpers/clients/flood.lua", "slow", tostring(MESSAGES), tostring(SIZE), tostring(RATE))
+    expect(sleeper, "^asleep$")
+    expect(flood, "^done$")
+    local grown = daemon_memory() - before
+    -- What comes until the reader is there, 20 ms later; without one it would be all, 200 MB.
+    assert.is_true(grown < 8000, ("it grew by %d kB"):format(grown))
+    assert(sleeper:write "\n")
+    expect(sleeper, "^seen\t" .. MESSAGES .. "$")
+    assert.is_true(tonumber(expect(sleeper, "^lagged\t(%d+)$")) > MESSAGES / 2)
+    assert.equal(0, sleeper:wait(10))
+  end)
+
+  it("in the daemon, a call that does not return is named, and that it did", function()
+    local blocked = start("spec/helpers/clients/blocked_leave.lua", "block")
+    expect(blocked, "^joined$")
+    assert(cluster:pause(1))
+    assert(blocked:write "\n")
+    expect(blocked, "^%d+%-%d+%-%d+T%d+:%d+:%d+ warning: cpg: leave of group 'block' has not returned for %d+ s: ",
+      "errors")
+    assert(cluster:resume(1))
+    expect(blocked, "^left$")
+    expect(blocked, "warning: cpg: leave of group 'block' returned after %d+ s$", "errors")
+    assert(blocked:write "\n")
+    assert.equal(0, blocked:wait(10))
+  end)
+
+  it("in the daemon, each call of each service that asks it is named", function()
+    local asking = start "spec/helpers/clients/watchdog_calls.lua"
+    finally(function() assert(cluster:resume(1)) end)
+    local function named(name)
+      for _, line in ipairs(asking.errors) do
+        if line:find("warning: " .. name .. " has not returned for", 1, true) then
+          return true
+        end
+      end
+    end
+    for count = 1, math.huge do
+      assert(cluster:wait_for(function() return #asking.lines >= count or asking.exited end, 60, "the next call"))
+      local name = (asking.lines[count] or ""):match "^next\t(.*)"
+      if not name then
+        assert.equal("end", asking.lines[count], table.concat(asking.errors, "\n"))
+        break
+      end
+      assert(cluster:pause(1))
+      assert(asking:write "\n")
+      assert(cluster:wait_for(function() return named(name) or asking.exited end, 30, name))
+      assert(cluster:resume(1))
+    end
+    assert(asking:write "\n")
+    assert.equal(0, asking:wait(10))
+  end)
+
+  it("in the daemon, a group that has joined lists its members", function()
+    local lister = start("spec/helpers/clients/member_lister.lua", "listed")
+    expect(lister, "^joined$")
+    assert(cluster:pause(1))
+    assert(lister:write "\n")
+    expect(lister, "^members\t1$")
+    assert(cluster:resume(1))
+    lister:close_stdin()
+    assert.equal(0, lister:wait(10))
+  end)
+
+  for _, size in ipairs { 8, 100000 } do
+    it(("in the daemon, every send of %d bytes is answered, at little cost, and none is lost"):format(size), function()
+      local steady = start("spec/helpers/clients/steady_sender.lua", "steady", tostring(size))
+      expect(steady, "^sending$")
+      assert(cluster:pause(1))
+      assert(steady:write "before\n")
+      local before = tonumber(expect(steady, "^before\t(.*)$"))
+      assert(not cluster:wait_for(function() return steady.exited end, 10))
+      assert(steady:write "after\n")
+      assert.is_true(tonumber(expect(steady, "^after\t(.*)$")) - before < 1)
+      assert(cluster:resume(1))
+      assert(steady:write "report\n")
+      expect(steady, "^all came back$")
+      assert.is_true(tonumber(expect(steady, "^timeout\t(%d+)$")) >= 2)
+      assert.equal(0, steady:wait(10))
+    end)
+  end
+end)

@@ -1,0 +1,110 @@
+-- What the specs of groups share: groups that are left after each spec, and members in programs of their own.
+local corosync = require "corosync"
+local machine = require "corosync.lab.machine"
+local process = require "corosync.lab.process"
+local wait = require "corosync.lab.wait"
+
+local groups = { interpreter = os.getenv("LUA"):match "%S+$" }
+
+local DEADLINE = 10
+local made, programs, count = {}, {}, 0
+
+function groups.name()
+  count = count + 1
+  return "spec-" .. count
+end
+
+--- A new group, with a name of its own unless one is given.
+function groups.new(handlers, name)
+  local group = corosync.group(name or groups.name(), handlers or {})
+  made[#made + 1] = group
+  return group
+end
+
+function groups.state(group)
+  return tostring(group):match "%((%a+)%)$"
+end
+
+--- Waits for something while the events of all groups and of luv are handled.
+function groups.eventually(condition, seconds)
+  return wait.until_true(function()
+    for _, group in ipairs(made) do
+      if groups.state(group) ~= "idle" then
+        group:dispatch()
+      end
+    end
+    return condition()
+  end, seconds or DEADLINE)
+end
+
+--- Waits until a group is in that state.
+function groups.reaches(group, state)
+  return groups.eventually(function() return groups.state(group) == state end)
+end
+
+--- A new group that has joined.
+function groups.joined(handlers, name)
+  local group = groups.new(handlers, name)
+  assert(group:activate())
+  assert(groups.reaches(group, "joined"))
+  return group
+end
+
+--- Starts a program on this node, which ends with the spec.
+function groups.spawn(argv)
+  local program = assert(process.spawn(argv, { env = machine.environment() }))
+  programs[#programs + 1] = program
+  return program
+end
+
+function groups.member_argv(name)
+  return { groups.interpreter, "spec/helpers/clients/member.lua", name }
+end
+
+--- Whether a program has written a line that is that text.
+function groups.has_line(program, text)
+  for _, line in ipairs(program.lines) do
+    if line == text then
+      return true
+    end
+  end
+  return false
+end
+
+--- The address of a member in a program of its own, as text, once it has joined.
+function groups.address_of(program)
+  local own
+  assert(groups.eventually(function()
+    for _, line in ipairs(program.lines) do
+      own = own or line:match "^came (%d+:%d+)=join$"
+    end
+    return own
+  end), table.concat(program.errors, "\n"))
+  return own
+end
+
+--- A member in a program of its own on this node, and its address as text.
+function groups.member(name)
+  local program = groups.spawn(groups.member_argv(name))
+  return program, groups.address_of(program)
+end
+
+--- Runs after each spec.
+function groups.clean()
+  local left, ended = made, programs
+  made, programs = {}, {}
+  for _, program in ipairs(ended) do
+    if not program.exited then
+      program:kill "sigkill"
+      assert(program:wait(DEADLINE))
+    end
+  end
+  for _, group in ipairs(left) do
+    assert(group:deactivate())
+    made[1] = group
+    assert(groups.reaches(group, "idle"))
+  end
+  made[1] = nil
+end
+
+return groups

@@ -1,0 +1,142 @@
+-- nginx in a lab's nodes, with the modules of this checkout.
+local proc = require "corosync.lab.proc"
+local uv = require "luv"
+
+local nginx = {}
+
+local TREE = uv.cwd() .. "/build/jit"
+local FOLDER = uv.cwd() .. "/spec/helpers/nginx"
+
+local environment = {
+  LUA_PATH = ("%s/share/lua/5.1/?.lua;%s/share/lua/5.1/?/init.lua;;"):format(TREE, TREE),
+  LUA_CPATH = TREE .. "/lib/lua/5.1/?.so;;",
+}
+
+local started = {}
+
+local Nginx = {}
+Nginx.__index = Nginx
+
+local function is_root()
+  local file = assert(io.open "/proc/self/uid_map")
+  local first, _, count = file:read("*n", "*n", "*n")
+  file:close()
+  return first == 0 and count > 1
+end
+
+-- nginx as root sets the groups of its workers, which an ordinary user's namespace forbids: there it is not root.
+local function command(folder, configuration, directives)
+  local argv = is_root() and {} or { "unshare", "-U", "--map-user=1", "--map-group=1" }
+  local root = is_root() and "user root; " or ""
+  for _, word in ipairs { "nginx", "-p", folder, "-c", configuration, "-g", root .. directives } do
+    argv[#argv + 1] = word
+  end
+  return argv
+end
+
+--- Starts an nginx. Its events, the lines that it writes, are in the field `lines`.
+function nginx.start(cluster, node, folder, configuration, env)
+  local self = setmetatable({ cluster = cluster, node = node, lines = {} }, Nginx)
+  local variables = {}
+  for name, value in pairs(environment) do variables[name] = value end
+  for name, value in pairs(env or {}) do variables[name] = value end
+  self.process = assert(cluster:run(node, command(folder, configuration, "daemon off; error_log stderr notice;"), {
+    env = variables,
+    output = function(line) self.lines[#self.lines + 1] = line end,
+  }))
+  started[#started + 1] = self
+  return self
+end
+
+--- Ends all that were started.
+function nginx.clean()
+  for i = #started, 1, -1 do
+    table.remove(started, i):stop()
+  end
+end
+
+function nginx.app(cluster, node, env)
+  return nginx.start(cluster, node, FOLDER, "app.conf", env)
+end
+
+-- What the kernel says of a process and its children: their names, states, and what they wait for.
+local function states(pid)
+  local name_and_state = (proc.read(("/proc/%d/stat"):format(pid)) or ""):match "%(.*%) %a" or "is gone"
+  local said = { ("%d %s %s"):format(pid, name_and_state, proc.read(("/proc/%d/wchan"):format(pid)) or "") }
+  for _, child in ipairs(proc.children(pid)) do said[#said + 1] = states(child) end
+  return table.concat(said, "\n")
+end
+
+function Nginx:wait_for(what, predicate, seconds)
+  local ok, message = self.cluster:wait_for(predicate, seconds or 15, what)
+  if not ok then
+    local lines = table.concat(self.lines, "\n", math.max(1, #self.lines - 40))
+    error(("%s\n%s\n%s"):format(message, lines, states(self.process.outer_pid)), 2)
+  end
+end
+
+--- The lines that match, or what the pattern captures.
+function Nginx:find(pattern)
+  local found = {}
+  for _, line in ipairs(self.lines) do
+    found[#found + 1] = line:match(pattern)
+  end
+  return found
+end
+
+--- Waits until so many lines match.
+function Nginx:says(pattern, count)
+  count = count or 1
+  self:wait_for(("node %d to say '%s' %d times"):format(self.node, pattern, count),
+    function() return #self:find(pattern) >= count end)
+end
+
+--- The pids of the workers, in their own namespace.
+function Nginx:children()
+  local master = self:master()
+  local path = ("/proc/%s/task/%s/children"):format(master, master)
+  local _, out = assert(self.cluster:command(self.node, { "cat", path }))
+  local pids = {}
+  for pid in out:gmatch "%d+" do pids[#pids + 1] = pid end
+  table.sort(pids)
+  return pids
+end
+
+function Nginx:master()
+  local _, out = assert(self.cluster:command(self.node, { "cat", "/run/nginx.pid" }))
+  return assert(out:match "%d+", "nginx does not run")
+end
+
+function Nginx:signal(signal, pid)
+  -- The shell's own: the program of that name is in a package that not every machine has.
+  local code, _, errors = assert(self.cluster:command(self.node,
+    { "sh", "-c", 'kill -s "$0" "$1"', signal, pid or self:master() }))
+  assert(code == 0, errors)
+end
+
+--- What a request answers. A connection of its own each: the kernel chooses the worker.
+function Nginx:request(path, ...)
+  local code, out, errors = assert(self.cluster:command(self.node, { "curl", "-sS", "--max-time", "20",
+    "http://127.0.0.1:" .. path, ... }, 30))
+  assert(code == 0, errors)
+  return (out:gsub("\n$", ""))
+end
+
+--- The sequence of messages that a worker has heard.
+function Nginx:messages(pid)
+  return self:find("^" .. pid .. " message (.*)$")
+end
+
+--- Ends at once, and waits until it has.
+function Nginx:stop()
+  -- A signal that comes before it starts its workers is lost: it looks for one only after the next.
+  self:wait_for(("the nginx of node %d to have started"):format(self.node), function()
+    return self.process.exited or self:find("start worker process %d")[1]
+  end)
+  if not self.process.exited then
+    assert(self.process:kill "sigterm")
+    self:wait_for(("the nginx of node %d to end"):format(self.node), function() return self.process.exited end, 10)
+  end
+end
+
+return nginx

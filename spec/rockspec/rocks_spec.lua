@@ -1,0 +1,107 @@
+-- The rocks, as a user gets them: installed from a checkout without anything built, packed, and installed elsewhere.
+-- LuaRocks asks no server: all that they depend on is there.
+local program = require "spec.helpers.program"
+local uv = require "luv"
+
+local VERSION = os.getenv "LUA_VERSION"
+
+-- With what LuaRocks is called, by the Lua that the rocks are for.
+local ROCKS = {
+  jit = { lua = "luajit", arguments = "--lua-version 5.1 LUA=$(command -v luajit) "
+    .. "LUA_INCDIR=$(pkg-config --variable=includedir luajit)" },
+}
+for _, version in ipairs { "5.1", "5.2", "5.3", "5.4" } do
+  ROCKS[version] = { lua = "lua" .. version, arguments = "--lua-version " .. version }
+end
+
+-- Each module that is a file here, by what it is required as. Those for nginx must be there, and do not work here.
+local SCRIPT = [[
+local count = 0
+for path in io.popen("cd '%s' && find lua/corosync -name '*.lua'"):lines() do
+  local name = path:gsub("^lua/", ""):gsub("%%.lua$", ""):gsub("/init$", ""):gsub("/", ".")
+  local ok, problem = pcall(require, name)
+  assert(ok or name:find "^corosync%%.resty" and not problem:find "module 'corosync%%S+ not found", problem)
+  count = count + 1
+end
+local where = assert(package.searchpath and package.searchpath("corosync", package.path) or package.path)
+assert(where:find("%s", 1, true) == 1, where)
+assert(count > 10, count)
+local cmap = assert(require("corosync.cmap").open())
+print(jit and "LuaJIT" or _VERSION, (cmap:get "totem.cluster_name"))
+]]
+
+local HOST = [[
+function config_change(members)
+  if #members > 0 then
+    print(jit and "LuaJIT" or _VERSION, #members)
+    group:deactivate()
+  end
+end
+]]
+
+describe("the rocks #slow", function()
+  local folder
+
+  before_each(function()
+    folder = assert(uv.fs_mkdtemp "/tmp/rocks-XXXXXX")
+  end)
+
+  after_each(function()
+    os.execute(("rm -rf '%s'"):format(folder))
+    program.clean()
+  end)
+
+  -- Only what belongs to the tree must be found: not this build.
+  local function sh(script)
+    local it = program.start("sh", "-ec",
+      ("unset LUA_PATH LUA_CPATH LUA LUA_VERSION LUA_ABI MAKEFLAGS\nexport HOME='%s'\n%s"):format(folder, script))
+    it:close_stdin()
+    assert.same({ 0, 0 }, { assert(it:wait(120)) },
+      script .. "\n" .. table.concat(it.lines, "\n") .. "\n" .. table.concat(it.errors, "\n"))
+    return table.concat(it.lines, "\n")
+  end
+
+  local function write(name, text)
+    local file = assert(io.open(folder .. "/" .. name, "w"))
+    file:write(text)
+    file:close()
+  end
+
+  -- Runs a script on the modules of a tree, and another on its cpgrun.
+  local function works(rocks, tree, lua)
+    write("script.lua", SCRIPT:format(folder, tree))
+    write("host.lua", HOST)
+    assert.equal(lua .. "\tlab", sh(('eval "$(luarocks %s --tree %s path)"; exec %s %s/script.lua'):format(
+      rocks.arguments, tree, rocks.lua, folder)))
+    assert.equal(lua .. "\t1", sh(("exec %s/bin/cpgrun %s/host.lua"):format(tree, folder)))
+  end
+
+  for _, version in ipairs(VERSION == "5.4" and { "5.4", "5.1" } or { VERSION }) do
+    local rocks = ROCKS[version]
+    local lua = version == "jit" and "LuaJIT" or "Lua " .. version
+
+    it("serve " .. lua, function()
+      sh(("cp -r Makefile README.md LICENSE docs lua mk src rockspec tools types '%s'"):format(folder))
+      local made, packed = folder .. "/made", folder .. "/packed"
+      for _, rock in ipairs { "lua-corosync", "cpgrun" } do
+        sh(("cd %s; luarocks %s --tree %s make rockspec/%s-*.rockspec"):format(folder, rocks.arguments, made,
+          rock))
+      end
+      works(rocks, made, lua)
+      for _, rock in ipairs { "lua-corosync", "cpgrun" } do
+        sh(("cd %s; luarocks %s --tree %s pack %s; luarocks %s --tree %s install ./%s-*.rock"):format(folder,
+          rocks.arguments, made, rock, rocks.arguments, packed, rock))
+      end
+      sh("rm -r " .. made)
+      works(rocks, packed, lua)
+    end)
+  end
+
+  it("name the packages that are missing", function()
+    sh(("cp -r Makefile README.md LICENSE docs lua mk src rockspec tools types '%s'; mkdir '%s/none'"):format(
+      folder, folder))
+    local said = sh(("cd %s; ! PKG_CONFIG_LIBDIR=%s/none luarocks %s --tree %s/tree make rockspec/%s 2>&1"):format(
+      folder, folder, ROCKS[VERSION].arguments, folder, "lua-corosync-*.rockspec"))
+    assert.matches("apt-get install libcpg-dev libcmap-dev libquorum-dev libvotequorum-dev libcfg-dev\n", said, 1, true)
+  end)
+end)

@@ -1,0 +1,237 @@
+local cmap = require "corosync.cmap"
+local core = require "corosync.core"
+local handles = require "spec.helpers.handles"
+local votequorum = require "corosync.votequorum"
+
+local NODE, STRANGER = 1, 4294967295
+local DEVICE = "spec's device"
+local LONGEST_NAME = 254 -- bytes
+
+local dispatch_until, fails = handles.dispatch_until, handles.fails
+
+local function open(given)
+  return handles.keep(assert(votequorum.open(given)))
+end
+
+-- A handle that tracks, and a record of its events, of which the first two have come.
+local function tracker(more)
+  local record = { quorums = {}, lists = {}, expected = {}, errors = {} }
+  local handlers = {
+    quorum_change = function(quorate, nodes) table.insert(record.quorums, { quorate = quorate, nodes = nodes }) end,
+    nodelist_change = function(members, ring) table.insert(record.lists, { members = members, ring = ring }) end,
+    expected_votes_change = function(votes) table.insert(record.expected, votes) end,
+    error = function(message) table.insert(record.errors, message) end,
+  }
+  for key, value in pairs(more or {}) do
+    handlers[key] = value
+  end
+  local handle = open(handlers)
+  dispatch_until(handle, function() return #record.quorums > 0 end)
+  return handle, record
+end
+
+-- What expected_votes_change is called with next.
+local function next_expected(handle, record)
+  local before = #record.expected
+  dispatch_until(handle, function() return #record.expected > before end)
+  return record.expected[before + 1]
+end
+
+-- Ends when all that the node has told the cluster so far has been heard, since the order is one.
+local function settle(handle, record)
+  local expected = assert(handle:info()).expected_votes
+  assert(handle:set_expected(expected))
+  assert.equal(expected, next_expected(handle, record))
+end
+
+local function raises(pattern, action, ...)
+  local arguments, count = { ... }, select("#", ...)
+  assert.error_matches(function() action((table.unpack or unpack)(arguments, 1, count)) end, -- luacheck: ignore 113
+    pattern)
+end
+
+local function receive(handle)
+  local deadline = core.now() + 10
+  while core.now() < deadline do
+    local event = { handle:receive() }
+    if event[1] or event[3] then
+      return event
+    end
+    handle:wait(1)
+  end
+  error("timed out")
+end
+
+-- Votes only ever go up by the calls that the specs are about; a key of votequorum's makes Corosync read its
+-- configuration again, which has the first ones.
+local function restore()
+  local handle, record = tracker()
+  local info = assert(handle:info())
+  if info.flags.qdevice_registered then
+    assert(handle:qdevice_master_wins(info.qdevice_name, false))
+    assert(handle:qdevice_unregister(info.qdevice_name))
+  end
+  settle(handle, record)
+  local map = assert(cmap.open())
+  assert(map:set("quorum.spec", 1, "u8"))
+  assert(map:delete "quorum.spec")
+  map:close()
+  settle(handle, record)
+  info = assert(handle:info())
+  assert.same({ 1, 1, 1, 0 }, { info.votes, info.total_votes, info.expected_votes, info.qdevice_votes })
+  assert.is_true(info.flags.quorate)
+  assert.is_nil(info.qdevice_name)
+end
+
+local function after_changes()
+  handles.close_all()
+  restore()
+  handles.close_all()
+end
+
+after_each(handles.close_all)
+
+describe("a quorum device", function()
+  local handle, record, ring
+
+  before_each(function()
+    handle, record = tracker()
+    ring = record.lists[1].ring
+  end)
+
+  after_each(after_changes)
+
+  local function flags()
+    return assert(handle:info()).flags
+  end
+
+  it("is registered, and there until it is unregistered", function()
+    assert.is_true(handle:qdevice_register(DEVICE))
+    assert.is_true(handle:qdevice_register(DEVICE))
+    assert.equal(DEVICE, handle:info().qdevice_name)
+    assert.is_true(flags().qdevice_registered)
+    assert.is_false(flags().qdevice_alive)
+    local event
+    local other = open()
+    assert(other:track())
+    repeat event = receive(other) until event[1] == "quorum"
+    assert.same({ { node = NODE, state = "member" }, { node = 0 } }, event[3])
+    assert.is_true(handle:qdevice_unregister(DEVICE))
+    settle(handle, record)
+    assert.is_nil(handle:info().qdevice_name)
+    assert.is_false(flags().qdevice_registered)
+  end)
+
+  it("is alive once it polls with the present ring, and its vote counts when it is cast", function()
+    assert(handle:qdevice_register(DEVICE))
+    assert(handle:set_votes(1, 0))
+    dispatch_until(handle, function() return #record.quorums == 2 end)
+    assert.is_false(record.quorums[2].quorate)
+    assert.is_true(handle:qdevice_poll(DEVICE, true, ring))
+    dispatch_until(handle, function() return #record.quorums == 3 end)
+    assert.is_true(record.quorums[3].quorate)
+    assert.is_true(flags().qdevice_alive)
+    assert.is_true(flags().qdevice_cast_vote)
+    assert.same({ 1, 2 }, { handle:info().qdevice_votes, handle:info().total_votes })
+    assert.is_true(handle:qdevice_poll(DEVICE, false, ring))
+    dispatch_until(handle, function() return #record.quorums == 4 end)
+    assert.is_false(record.quorums[4].quorate)
+    assert.is_true(flags().qdevice_alive)
+    assert.is_false(flags().qdevice_cast_vote)
+  end)
+
+  it("is told of a ring that is not the present one", function()
+    assert(handle:qdevice_register(DEVICE))
+    for _, wrong in ipairs { { node = ring.node, seq = ring.seq + 1 }, { node = STRANGER, seq = ring.seq },
+      { node = 0, seq = 9007199254740992 } } do
+      assert.matches("cannot poll for quorum device 'spec\\039s device': the ring is not the present one",
+        fails("message_error", handle:qdevice_poll(DEVICE, true, wrong)), 1, true)
+    end
+    assert.is_false(flags().qdevice_alive)
+  end)
+
+  it("may win alone", function()
+    assert(handle:qdevice_register(DEVICE))
+    assert.is_true(handle:qdevice_master_wins(DEVICE, true))
+    assert.is_true(flags().qdevice_master_wins)
+    assert.is_true(handle:qdevice_master_wins(DEVICE, false))
+    assert.is_false(flags().qdevice_master_wins)
+  end)
+
+  it("gets another name", function()
+    assert(handle:qdevice_register(DEVICE))
+    assert.is_true(handle:qdevice_update(DEVICE, "other"))
+    settle(handle, record)
+    assert.equal("other", handle:info().qdevice_name)
+    assert.matches("cannot rename quorum device 'spec\\039s device' to 'x': the quorum device registered",
+      fails("invalid_param", handle:qdevice_update(DEVICE, "x")), 1, true)
+    assert.is_true(handle:qdevice_unregister "other")
+  end)
+
+  it("has a name of at most 254 bytes", function()
+    local name = ("n"):rep(LONGEST_NAME)
+    assert(handle:qdevice_register(name))
+    assert.equal(name, handle:info().qdevice_name)
+    assert(handle:qdevice_poll(name, false, ring))
+    assert(handle:qdevice_update(name, ("m"):rep(LONGEST_NAME)))
+    settle(handle, record)
+    assert.equal(("m"):rep(LONGEST_NAME), handle:info().qdevice_name)
+    assert(handle:qdevice_unregister(("m"):rep(LONGEST_NAME)))
+  end)
+
+  -- Each call, given a name.
+  local calls = {
+    qdevice_register = function(name) return handle:qdevice_register(name) end,
+    qdevice_unregister = function(name) return handle:qdevice_unregister(name) end,
+    ["qdevice_update of the old"] = function(name) return handle:qdevice_update(name, "x") end,
+    ["qdevice_update to the new"] = function(name) return handle:qdevice_update(DEVICE, name) end,
+    qdevice_poll = function(name) return handle:qdevice_poll(name, true, ring) end,
+    qdevice_master_wins = function(name) return handle:qdevice_master_wins(name, true) end,
+  }
+
+  for call, action in pairs(calls) do
+    it("has no name that cannot be one, in " .. call, function()
+      assert(handle:qdevice_register(DEVICE))
+      assert.matches("1 to 254 bytes", fails("name_too_long", action(("n"):rep(LONGEST_NAME + 1))), 1, true)
+      assert.matches("1 to 254 bytes", fails("name_too_long", action(("n"):rep(100000))), 1, true)
+      assert.matches("''", fails("invalid_param", action ""), 1, true)
+      assert.matches("'a\\000b'", fails("invalid_param", action "a\0b"), 1, true)
+      raises("string expected", action, {})
+      raises("string expected", action, nil)
+    end)
+  end
+
+  it("must be registered, and by that name", function()
+    for call, action in pairs(calls) do
+      if call ~= "qdevice_register" then
+        local message = fails("not_exist", action "no such")
+        assert.matches("'no such'", message, 1, true)
+        assert.matches(": no quorum device is registered on this node", message, 1, true)
+      end
+    end
+    assert(handle:qdevice_register(DEVICE))
+    for call, action in pairs(calls) do
+      if call == "qdevice_register" then
+        assert.matches("cannot register quorum device 'no such': a quorum device with another name is registered",
+          fails("exist", action "no such"), 1, true)
+      elseif call ~= "qdevice_update to the new" then
+        assert.matches("'no such'", fails("invalid_param", action "no such"), 1, true)
+      end
+    end
+  end)
+
+  it("raises for what is no boolean, and for what is no ring", function()
+    raises("#2 to 'qdevice_poll' %(boolean expected", function() handle:qdevice_poll(DEVICE, 1, ring) end)
+    raises("#2 to 'qdevice_master_wins' %(boolean expected", function() handle:qdevice_master_wins(DEVICE) end)
+    raises("#3 to 'qdevice_poll' %(table expected", function() handle:qdevice_poll(DEVICE, true, 4) end)
+    for _, wrong in ipairs { -1, 0.5, 1e300, math.huge, 0 / 0, "1", {}, false } do
+      raises("#3 to 'qdevice_poll' %(ring.seq must be a whole number", function()
+        handle:qdevice_poll(DEVICE, true, { node = NODE, seq = wrong })
+      end)
+      raises("#3 to 'qdevice_poll' %(ring.node must be a whole number", function()
+        handle:qdevice_poll(DEVICE, true, { node = wrong, seq = 1 })
+      end)
+    end
+    raises("ring.seq", function() handle:qdevice_poll(DEVICE, true, {}) end)
+  end)
+end)

@@ -1,0 +1,176 @@
+local cmap = require "corosync.cmap"
+local handles = require "spec.helpers.handles"
+local process = require "spec_process"
+local votequorum = require "corosync.votequorum"
+
+local NODE, STRANGER = 1, 4294967295
+
+local dispatch_until, fails = handles.dispatch_until, handles.fails
+
+local function open(given)
+  return handles.keep(assert(votequorum.open(given)))
+end
+
+-- A handle that tracks, and a record of its events, of which the first two have come.
+local function tracker(more)
+  local record = { quorums = {}, lists = {}, expected = {}, errors = {} }
+  local handlers = {
+    quorum_change = function(quorate, nodes) table.insert(record.quorums, { quorate = quorate, nodes = nodes }) end,
+    nodelist_change = function(members, ring) table.insert(record.lists, { members = members, ring = ring }) end,
+    expected_votes_change = function(votes) table.insert(record.expected, votes) end,
+    error = function(message) table.insert(record.errors, message) end,
+  }
+  for key, value in pairs(more or {}) do
+    handlers[key] = value
+  end
+  local handle = open(handlers)
+  dispatch_until(handle, function() return #record.quorums > 0 end)
+  return handle, record
+end
+
+-- What expected_votes_change is called with next.
+local function next_expected(handle, record)
+  local before = #record.expected
+  dispatch_until(handle, function() return #record.expected > before end)
+  return record.expected[before + 1]
+end
+
+-- Ends when all that the node has told the cluster so far has been heard, since the order is one.
+local function settle(handle, record)
+  local expected = assert(handle:info()).expected_votes
+  assert(handle:set_expected(expected))
+  assert.equal(expected, next_expected(handle, record))
+end
+
+local function raises(pattern, action, ...)
+  local arguments, count = { ... }, select("#", ...)
+  assert.error_matches(function() action((table.unpack or unpack)(arguments, 1, count)) end, -- luacheck: ignore 113
+    pattern)
+end
+
+after_each(handles.close_all)
+
+-- Every method that needs the connection, and what it may be called with.
+local function each_code(handle, action)
+  local some = { "x", true, { node = NODE, seq = 1 } }
+  local arguments = { set_expected = { 1 }, set_votes = { 1 }, qdevice_register = some, qdevice_unregister = some,
+    qdevice_poll = some, qdevice_master_wins = some, qdevice_update = { "x", "y" } }
+  for _, method in ipairs { "info", "set_expected", "set_votes", "qdevice_register", "qdevice_unregister",
+    "qdevice_update", "qdevice_poll", "qdevice_master_wins", "track", "untrack", "dispatch", "receive", "fetch", "wait",
+    "fd" } do
+    action(method, select(3, handle[method](handle, (table.unpack or unpack)(arguments[method] or {})))) -- luacheck: ignore
+  end
+end
+
+describe("opening votequorum", function()
+  it("is a part of corosync", function()
+    assert.equal(votequorum, require("corosync").votequorum)
+  end)
+
+  it("refuses fields that it does not know or that are no functions, naming them", function()
+    raises("unknown field 'quorum_chang'", votequorum.open, { quorum_chang = print })
+    raises("'nodelist_change' is a number", votequorum.open, { nodelist_change = 1 })
+    raises("'expected_votes_change'", votequorum.open, { expected_votes_change = {} })
+    raises("'error'", votequorum.open, { error = "no" })
+    raises("table expected", votequorum.open, 1)
+  end)
+
+  it("answers what to do when there is no daemon", function()
+    local script = [[local _, message, code = require("corosync.votequorum").open() print(message) print(code)]]
+    local pipe = io.popen(("unshare -n %s -e '%s'"):format(os.getenv("LUA"):match "%S+$", script))
+    local message, code = pipe:read("*l"), pipe:read("*l")
+    pipe:close()
+    assert.matches("cannot reach Corosync's votequorum service: Corosync is not running: start it", message, 1, true)
+    assert.equal("not_connected", code)
+  end)
+
+  it("tells nothing without a handler of changes", function()
+    local handle = open { error = print }
+    assert.is_false(handle:fetch(0.01))
+  end)
+end)
+
+describe("info", function()
+  it("knows the local node", function()
+    local info = assert(open():info())
+    assert.same({
+      node = NODE,
+      state = "member",
+      votes = 1,
+      expected_votes = 1,
+      highest_expected = 1,
+      total_votes = 1,
+      quorum = 1,
+      qdevice_votes = 0,
+      flags = {
+        two_node = false,
+        quorate = true,
+        wait_for_all = false,
+        last_man_standing = false,
+        auto_tie_breaker = false,
+        allow_downscale = false,
+        qdevice_registered = false,
+        qdevice_alive = false,
+        qdevice_cast_vote = false,
+        qdevice_master_wins = false,
+      },
+    }, info)
+  end)
+
+  it("is the same for its id", function()
+    local handle = open()
+    assert.same(handle:info(), handle:info(NODE))
+    assert.same(handle:info(), handle:info(nil))
+  end)
+
+  it("names a node that it does not know", function()
+    local handle = open()
+    for _ = 1, 100 do -- what the daemon answers is whatever its memory holds
+      assert.matches("node 4294967295 in votequorum: unknown node id",
+        fails("not_exist", handle:info(STRANGER)), 1, true)
+    end
+    assert.equal(NODE, handle:info().node)
+  end)
+
+  it("does not pass the local node off as the quorum device", function()
+    assert.matches("node 0 in votequorum", fails("not_exist", open():info(0)), 1, true)
+  end)
+
+  it("raises for what is no node id", function()
+    local handle = open()
+    for _, wrong in ipairs { -1, 0.5, 4294967296, 1e300, math.huge, 0 / 0, "1", {}, true } do
+      raises("#1 to 'info' %(node must be a whole number from 0 to 4294967295%)", function() handle:info(wrong) end)
+    end
+  end)
+end)
+
+describe("a votequorum handle", function()
+  it("answers \"closed\" once it is closed", function()
+    local handle = open()
+    assert.is_true(handle:close())
+    assert.is_true(handle:close())
+    each_code(handle, function(method, code) assert.equal("closed", code, method) end)
+    assert.equal("cannot get the information on the local node in votequorum: the handle is closed",
+      select(2, handle:info()))
+  end)
+
+  it("is of no use to a fork, whose end leaves the parent's connection working", function()
+    local handle, record = tracker()
+    local status = process.fork(function()
+      local fine = select(3, handle:close()) == "wrong_process"
+      each_code(handle, function(_, code) fine = fine and code == "wrong_process" end)
+      handle, handles.made = nil, nil
+      collectgarbage()
+      return fine
+    end)
+    assert.equal(0, status)
+    settle(handle, record)
+  end)
+
+  it("is not mistaken for another, nor another for it", function()
+    local handle = open()
+    assert.error(function() handle.info(io.stdout) end)
+    assert.error(function() handle.qdevice_register(assert(cmap.open()), "x") end)
+    assert.equal("locked", getmetatable(handle))
+  end)
+end)

@@ -1,0 +1,172 @@
+local cmap = require "corosync.cmap"
+local handles = require "spec.helpers.handles"
+local votequorum = require "corosync.votequorum"
+
+local NODE, STRANGER = 1, 4294967295
+
+local MOST_VOTES = 509
+local dispatch_until, fails = handles.dispatch_until, handles.fails
+
+local function open(given)
+  return handles.keep(assert(votequorum.open(given)))
+end
+
+-- A handle that tracks, and a record of its events, of which the first two have come.
+local function tracker(more)
+  local record = { quorums = {}, lists = {}, expected = {}, errors = {} }
+  local handlers = {
+    quorum_change = function(quorate, nodes) table.insert(record.quorums, { quorate = quorate, nodes = nodes }) end,
+    nodelist_change = function(members, ring) table.insert(record.lists, { members = members, ring = ring }) end,
+    expected_votes_change = function(votes) table.insert(record.expected, votes) end,
+    error = function(message) table.insert(record.errors, message) end,
+  }
+  for key, value in pairs(more or {}) do
+    handlers[key] = value
+  end
+  local handle = open(handlers)
+  dispatch_until(handle, function() return #record.quorums > 0 end)
+  return handle, record
+end
+
+-- What expected_votes_change is called with next.
+local function next_expected(handle, record)
+  local before = #record.expected
+  dispatch_until(handle, function() return #record.expected > before end)
+  return record.expected[before + 1]
+end
+
+-- Ends when all that the node has told the cluster so far has been heard, since the order is one.
+local function settle(handle, record)
+  local expected = assert(handle:info()).expected_votes
+  assert(handle:set_expected(expected))
+  assert.equal(expected, next_expected(handle, record))
+end
+
+local function raises(pattern, action, ...)
+  local arguments, count = { ... }, select("#", ...)
+  assert.error_matches(function() action((table.unpack or unpack)(arguments, 1, count)) end, -- luacheck: ignore 113
+    pattern)
+end
+
+-- Votes only ever go up by the calls that the specs are about; a key of votequorum's makes Corosync read its
+-- configuration again, which has the first ones.
+local function restore()
+  local handle, record = tracker()
+  local info = assert(handle:info())
+  if info.flags.qdevice_registered then
+    assert(handle:qdevice_master_wins(info.qdevice_name, false))
+    assert(handle:qdevice_unregister(info.qdevice_name))
+  end
+  settle(handle, record)
+  local map = assert(cmap.open())
+  assert(map:set("quorum.spec", 1, "u8"))
+  assert(map:delete "quorum.spec")
+  map:close()
+  settle(handle, record)
+  info = assert(handle:info())
+  assert.same({ 1, 1, 1, 0 }, { info.votes, info.total_votes, info.expected_votes, info.qdevice_votes })
+  assert.is_true(info.flags.quorate)
+  assert.is_nil(info.qdevice_name)
+end
+
+local function after_changes()
+  handles.close_all()
+  restore()
+  handles.close_all()
+end
+
+after_each(handles.close_all)
+
+describe("votes", function()
+  after_each(after_changes)
+
+  it("of the local node are set, and what is expected grows with them", function()
+    local handle, record = tracker()
+    assert.is_true(handle:set_votes(3))
+    assert.equal(3, next_expected(handle, record))
+    local info = handle:info()
+    assert.same({ 3, 3, 3, 2 }, { info.votes, info.total_votes, info.expected_votes, info.quorum })
+    assert.is_true(handle:set_votes(2, NODE))
+    assert.equal(2, handle:info().votes)
+  end)
+
+  it("of a node that is not known are not set", function()
+    assert.matches("cannot set the votes of node 4294967295 in votequorum: unknown node id",
+      fails("not_exist", open():set_votes(1, STRANGER)), 1, true)
+  end)
+
+  it("that would cost the cluster its quorum are refused", function()
+    local handle, record = tracker()
+    assert(handle:set_votes(4))
+    assert.equal(4, next_expected(handle, record))
+    assert.matches("cannot set the votes of the local node in votequorum: with these votes",
+      fails("invalid_param", handle:set_votes(2)), 1, true)
+    assert.matches("the votes of node 1 in", fails("invalid_param", handle:set_votes(0, NODE)), 1, true)
+    assert.equal(4, handle:info().votes)
+  end)
+
+  it("are never so many that Corosync's quorum wraps around", function()
+    local handle, record = tracker()
+    for _, votes in ipairs { MOST_VOTES + 1, 4294967294, 4294967295 } do
+      assert.matches("cannot set the votes of the local node in votequorum: Corosync counts",
+        fails("out_of_range", handle:set_votes(votes)), 1, true)
+      fails("out_of_range", handle:set_votes(votes, NODE))
+      fails("out_of_range", handle:set_votes(votes, 0))
+      assert.matches("cannot set the expected votes of votequorum: Corosync counts",
+        fails("out_of_range", handle:set_expected(votes)), 1, true)
+    end
+    assert(handle:set_votes(MOST_VOTES))
+    assert.equal(MOST_VOTES, next_expected(handle, record))
+    assert.equal(255, handle:info().quorum)
+  end)
+
+  it("raise for what is no number of votes, or no node id", function()
+    local handle = open()
+    for _, wrong in ipairs { -1, 0.5, 4294967296, -4294967295, 1e300, math.huge, 0 / 0, "1", {}, true } do
+      raises("#1 to 'set_votes' %(votes must be", function() handle:set_votes(wrong) end)
+      raises("#2 to 'set_votes' %(node must be", function() handle:set_votes(1, wrong) end)
+      raises("#1 to 'set_expected' %(votes must be", function() handle:set_expected(wrong) end)
+    end
+    raises("votes must be", function() handle:set_votes() end)
+    raises("votes must be", function() handle:set_expected() end)
+    assert.equal(1, handle:info().votes)
+  end)
+
+  it("that are expected can be set", function()
+    local handle, record = tracker()
+    assert(handle:set_votes(3))
+    assert.equal(3, next_expected(handle, record))
+    assert.is_true(handle:set_expected(5))
+    assert.equal(5, next_expected(handle, record))
+    assert.same({ 5, 5, 3 }, { handle:info().expected_votes, handle:info().highest_expected, handle:info().quorum })
+    for _, votes in ipairs { 0, 2, 6, MOST_VOTES } do
+      assert.matches("cannot set the expected votes of votequorum: these are fewer",
+        fails("invalid_param", handle:set_expected(votes)), 1, true)
+    end
+    assert.equal(5, handle:info().expected_votes)
+  end)
+
+  it("that another program expects are told", function()
+    local handle, record = tracker()
+    assert(handle:set_votes(3))
+    assert.equal(3, next_expected(handle, record))
+    os.execute "corosync-quorumtool -e 4 >/dev/null"
+    assert.equal(4, next_expected(handle, record))
+    assert.equal(4, handle:info().expected_votes)
+  end)
+
+  it("of the quorum device are another's than the local node's, and without them quorum goes", function()
+    local handle, record = tracker()
+    assert.is_true(handle:set_votes(2, 0))
+    dispatch_until(handle, function() return #record.quorums == 2 end)
+    assert.same({ quorate = false, nodes = { { node = NODE, state = "member" } } }, record.quorums[2])
+    assert.same({ 3 }, record.expected)
+    local info = handle:info()
+    assert.same({ 1, 2, 2, false }, { info.votes, info.qdevice_votes, info.quorum, info.flags.quorate })
+    assert(handle:set_expected(100)) -- without quorum there is none to be lost
+    assert.equal(100, next_expected(handle, record))
+    restore()
+    dispatch_until(handle, function() return #record.quorums == 3 end)
+    assert.is_true(record.quorums[3].quorate)
+  end)
+end)
