@@ -8,13 +8,13 @@ source = {
 description = {
   summary = "Runs Lua scripts as members of Corosync's closed process groups",
   detailed = [[
-The host of lua-corosync: loads a script, joins its group and runs the loop that calls into it; or runs it on a private
-cluster of real daemons on this machine, with faults on demand.]],
+The host of lua-corosync: loads a script, joins its group and calls its handlers. It also runs scripts on a private cluster
+of real daemons on this machine, with faults on demand.]],
   license = "MIT",
   labels = { "cluster", "corosync" },
 }
--- luv and argparse are not named here: the program is linked with a luv library, as Debian's lua-luv-dev has it, whose
--- Lua half must be that same one. The build says what is missing.
+-- luv and argparse are not listed: the program links the luv library of Debian's lua-luv-dev, and its Lua half must be
+-- the same one. The build names missing packages.
 dependencies = { "lua >= 5.1, < 5.5", "lua-corosync == 0.1.0" }
 build = {
   type = "make",

@@ -8,13 +8,13 @@ source = {
 description = {
   summary = "Lua for the Corosync cluster engine",
   detailed = [[
-Closed process groups: every member receives the same messages in the same order, and learns who joined, left or died at
+Closed process groups: all members receive the same messages in the same order, and see each join, leave and failure at
 the same point of that order. A C core over libcpg, libcmap, libquorum, libvotequorum and libcfg, and group objects for Lua.]],
   license = "MIT",
   labels = { "cluster", "corosync", "messaging" },
 }
 dependencies = { "lua >= 5.1, < 5.5" }
--- Corosync's libraries are not named here: the build finds them by pkg-config, and says which package is missing.
+-- Corosync's libraries are not listed: the build finds them by pkg-config, and names missing packages.
 build = {
   type = "make",
   build_target = "binding",
@@ -29,7 +29,7 @@ build = {
     LUA = "$(LUA)",
     LIBDIR = "$(LIBDIR)",
     LUADIR = "$(LUADIR)",
-    -- For C programs, within the rock: `luarocks show --rock-dir lua-corosync` says where that is.
+    -- For C programs, inside the rock's folder (`luarocks show --rock-dir lua-corosync`).
     ARCHIVEDIR = "$(PREFIX)/embed/lib",
     INCLUDEDIR = "$(PREFIX)/embed/include",
   },
