@@ -112,6 +112,7 @@ describe("a group of more than 128 members", function()
       end
       say("leave " .. texts { gone[5], gone[6], gone[7], gone[8] })
       say("drop " .. texts { gone[9], gone[10], gone[11], gone[12] })
+      has_members(size + 1 - 12)
       start(4)
       has_members(size + 1 - 12 + 4)
       assert.equal(("join:%d leave:4 procdown:8"):format(size + 5), log:reasons_told())

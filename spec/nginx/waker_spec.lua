@@ -280,7 +280,10 @@ describe("the waker", function()
       print(said, os.clock() - used < 0.5)
     ]]
     local pipe = assert(io.popen(("ulimit -n 64; exec %s -e '%s' 2>&1"):format(os.getenv("LUA"):match "%S+$", program)))
-    assert.matches("^connected [^\n]*%s+true\n$", pipe:read "*a")
+    -- The waker's thread may close the socket before the client has seen that it is connected.
+    local out = pipe:read "*a"
+    assert.matches("%s+true\n$", out)
+    assert.is_truthy(out:match "^connected " or out:match "^ECONNRESET ", out)
     pipe:close()
   end)
 
