@@ -102,7 +102,7 @@ describe("a group of more than 128 members", function()
   end)
 
   for _, size in ipairs { 140, 300, 420 } do
-    it(("tells %d members who joins and leaves, and why"):format(size), function()
+    it(("tells %d members who joins and leaves, and why%s"):format(size, size > 140 and " #slow" or ""), function()
       start(size)
       has_members(size + 1)
       all_agree(size)
