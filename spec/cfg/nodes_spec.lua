@@ -18,7 +18,7 @@ local function is_dead(cluster, node)
   return cluster:wait_for(function() return select(3, cluster:members(node)) == "not_running" end, 10, "its end")
 end
 
-describe("a shutdown #slow", function()
+describe("a cfg shutdown request #slow", function()
   local cluster
 
   setup(function() cluster = assert(lab.start(2)) end)
@@ -45,7 +45,7 @@ describe("a shutdown #slow", function()
     assert.same(lines, child.lines)
   end
 
-  it("asked for by corosync-cfgtool -H is refused by a script, then allowed", function()
+  it("from corosync-cfgtool -H is refused by a script, then allowed", function()
     local child = tracker("false", "true")
     local _, _, err = assert(cluster:command(1, { "corosync-cfgtool", "-H" }))
     assert.matches("Could not shutdown", err)
@@ -57,7 +57,7 @@ describe("a shutdown #slow", function()
   end)
 
   -- The daemon counts replies, not who gave them.
-  it("is not allowed by one tracker for another, however often it replies", function()
+  it("is not allowed by one tracker on behalf of another, however often it replies", function()
     assert.equal(0, (cluster:command(1, { "corosync-cmapctl", "-s", "cfg.shutdown_timeout", "u32", "1000" })))
     local eager, silent = tracker "twice", tracker "nothing"
     assert.equal("busy\n", run(cluster, 1, "print((select(3, handle:try_shutdown())))"))
@@ -67,29 +67,29 @@ describe("a shutdown #slow", function()
     assert(eager:wait(10) and silent:wait(10))
   end)
 
-  it("happens regardless of a tracker that refuses", function()
+  it("with \"regardless\" stops Corosync although a tracker refuses", function()
     local child = tracker "false"
     assert.equal("true\n", run(cluster, 1, [[print(handle:try_shutdown "regardless")]]))
     assert(is_dead(cluster, 1))
     ended_with(child, { "ready", "regardless" })
   end)
 
-  it("happens immediately without asking", function()
+  it("with \"immediate\" stops Corosync without asking trackers", function()
     local child = tracker "false"
     assert.equal("true\n", run(cluster, 1, [[print(handle:try_shutdown "immediate")]]))
     assert(is_dead(cluster, 1))
     ended_with(child, { "ready" })
   end)
 
-  it("is allowed where nobody tracks", function()
+  it("succeeds when there are no trackers", function()
     assert.equal("true\n", run(cluster, 1, "print(handle:try_shutdown())"))
     assert(is_dead(cluster, 1))
   end)
 end)
 
-describe("two nodes #slow", function()
+describe("cfg on two nodes #slow", function()
   for _, transport in ipairs { "udpu", "knet" } do
-    it("tell each other's addresses and status over " .. transport, function()
+    it("lists the other node's addresses and status over " .. transport, function()
       local cluster = assert(lab.start { nodes = 2, transport = transport })
       local out = run(cluster, 1, [[
         print(handle:node_addresses(2)[1])
@@ -118,8 +118,8 @@ false	nil
   end
 end)
 
-describe("killing a node #slow", function()
-  it("ends its daemon, with the reason in its log", function()
+describe("cfg.kill_node #slow", function()
+  it("ends the node's daemon and logs the reason", function()
     local cluster = assert(lab.start(2))
     assert.equal("true\n", run(cluster, 1, [[print(handle:kill_node(2, "for the spec"))]]))
     assert(is_dead(cluster, 2))
@@ -130,7 +130,7 @@ describe("killing a node #slow", function()
   end)
 end)
 
-describe("a changed configuration #slow", function()
+describe("a changed corosync.conf #slow", function()
   local cluster
 
   setup(function() cluster = assert(lab.start(2)) end)
@@ -175,15 +175,15 @@ describe("a changed configuration #slow", function()
     end
   end
 
-  it("reaches every node's trackers by reload", function()
+  it("reaches the trackers of every node after reload()", function()
     reloads(1500, function() assert.equal("true\n", run(cluster, 1, "print(handle:reload())")) end)
   end)
 
-  it("reaches every node's trackers by corosync-cfgtool -R", function()
+  it("reaches the trackers of every node after corosync-cfgtool -R", function()
     reloads(1600, function() assert.equal(0, (cluster:command(1, { "corosync-cfgtool", "-R" }))) end)
   end)
 
-  it("is refused when it is not valid", function()
+  it("is rejected when it is invalid", function()
     change_token(1)
     assert.equal("invalid_param\tcannot reload the configuration: corosync.conf has an error, which Corosync's log "
       .. "names: correct it\n",

@@ -54,20 +54,14 @@ local function all_codes(map, key)
   return answers
 end
 
-describe("opening", function()
-  it("takes the configuration unless told otherwise", function()
+describe("cmap.open", function()
+  it("opens the configuration map by default", function()
     assert.equal("lab", open():get "totem.cluster_name")
     assert.equal("lab", open("icmap"):get "totem.cluster_name")
     assert.equal("lab", open(nil, {}):get "totem.cluster_name")
   end)
 
-  it("takes the counters", function()
-    local map = open "stats"
-    fails("not_exist", map:get "totem.cluster_name")
-    assert.is_true(map:get "stats.ipcs.global.active" >= 1)
-  end)
-
-  it("refuses other names, unknown fields and fields of the wrong type, naming them", function()
+  it("raises for unknown maps and fields and for wrong types, naming them", function()
     assert.error_matches(function() cmap.open "icmpa" end, "icmpa")
     assert.error_matches(function() cmap.open {} end, "string expected")
     assert.error_matches(function() cmap.open("icmap", { erorr = print }) end, "unknown field 'erorr'")
@@ -75,7 +69,7 @@ describe("opening", function()
     assert.error_matches(function() cmap.open("icmap", 1) end, "table expected")
   end)
 
-  it("answers what to do when there is no daemon", function()
+  it("fails with a hint when Corosync is not running", function()
     local script = [[local _, message, code = require("corosync.cmap").open() print(message) print(code)]]
     local pipe = io.popen(("unshare -n %s -e '%s'"):format(os.getenv("LUA"):match "%S+$", script))
     local message, code = pipe:read("*l"), pipe:read("*l")
@@ -85,8 +79,8 @@ describe("opening", function()
   end)
 end)
 
-describe("two maps", function()
-  it("live side by side, each told of the other's changes", function()
+describe("two cmap handles", function()
+  it("report each other's changes", function()
     local one, record, track = recorder()
     local other, other_record, other_track = recorder()
     local key = new_key()
@@ -103,7 +97,7 @@ describe("two maps", function()
     assert.equal(2, #record)
   end)
 
-  it("may be dispatched and closed in each other's handlers", function()
+  it("can be dispatched and closed in each other's handlers", function()
     local one, other, seen = open(), open(), {}
     local key = new_key()
     assert(other:track(key, function(_, _, new) seen[#seen + 1] = "other " .. new end))
@@ -120,7 +114,7 @@ describe("two maps", function()
 end)
 
 describe("a closed map", function()
-  it("answers \"closed\" from every method that needs the connection", function()
+  it("fails with closed in every method that needs the connection", function()
     local map = open()
     assert.is_true(map:close())
     assert.is_true(map:close())
@@ -133,7 +127,7 @@ describe("a closed map", function()
     assert.matches("^corosync.cmap %(closed%)", tostring(map))
   end)
 
-  it("is closed by a to-be-closed variable", function()
+  it("results from leaving the scope of a <close> variable", function()
     if _VERSION < "Lua 5.4" then
       return pending "no to-be-closed variables here"
     end
@@ -142,8 +136,8 @@ describe("a closed map", function()
   end)
 end)
 
-describe("a forked child", function()
-  it("is refused every method, and its end leaves the parent's connection working", function()
+describe("a map in a forked child", function()
+  it("fails in every method; the parent's connection still works after the child ends", function()
     local map, record, track = recorder()
     local key = new_key()
     local tracker = track(key)

@@ -27,8 +27,8 @@ after_each(function()
   handles.close_all()
 end)
 
-describe("a key", function()
-  it("is 3 to 255 letters, digits and any of ._-/:", function()
+describe("a cmap key", function()
+  it("has 3 to 255 characters: letters, digits and ._-/:", function()
     local map = open()
     for _, key in ipairs { PREFIX .. "aZ09._-/:", PREFIX .. ("k"):rep(255 - #PREFIX) } do
       assert.is_true(map:set(key, 1, "u8"))
@@ -38,7 +38,7 @@ describe("a key", function()
     assert.is_true(map:set("spe", 1, "u8"))
   end)
 
-  it("that cannot be one is refused by every method, naming it", function()
+  it("fails in every method when it is malformed, and the message contains it", function()
     local map = open()
     local BAD = {
       { "", "''", "invalid_param" }, { "ab", "'ab'", "invalid_param" }, { "a b c", "'a b c'", "invalid_param" },
@@ -60,7 +60,7 @@ describe("a key", function()
     end
   end)
 
-  it("raises when it is no string", function()
+  it("raises when it is not a string", function()
     local map = open()
     for _, method in ipairs { "get", "set", "delete", "increment", "decrement", "track" } do
       assert.error_matches(function() map[method](map, {}, 1, "u8") end, "string expected")
@@ -69,13 +69,13 @@ describe("a key", function()
     assert.error_matches(function() map:each {} end, "string expected")
   end)
 
-  it("that does not exist is said to", function()
+  it("fails with not_exist when it is missing", function()
     local map, key = open(), new_key()
     assert.matches(key, fails("not_exist", map:get(key)), 1, true)
     assert.matches(key, fails("not_exist", map:delete(key)), 1, true)
   end)
 
-  it("is deleted", function()
+  it("can be deleted", function()
     local map, key = open(), new_key()
     assert(map:set(key, 1, "u8"))
     assert.is_true(map:delete(key))
@@ -83,7 +83,7 @@ describe("a key", function()
     fails("not_exist", map:delete(key))
   end)
 
-  it("that is read-only stays", function()
+  it("that is read-only can be neither set nor deleted", function()
     local map = open()
     local name, number = "totem.cluster_name", "runtime.config.totem.token"
     local before = assert(map:get(number))
@@ -97,7 +97,7 @@ describe("a key", function()
   end)
 end)
 
-describe("iteration", function()
+describe("map:each", function()
   local map, values
 
   before_each(function()
@@ -108,7 +108,7 @@ describe("iteration", function()
     assert(map:set(PREFIX .. "two", 2.5, "double"))
   end)
 
-  it("gives the keys with a prefix, their values and types", function()
+  it("returns the keys with a prefix, their values and types", function()
     local found, kinds = {}, {}
     for key, value, kind in assert(map:each(PREFIX)) do
       assert.is_nil(found[key])
@@ -124,13 +124,13 @@ describe("iteration", function()
     assert.same({ PREFIX .. "one.a", PREFIX .. "one.b" }, few)
   end)
 
-  it("gives nothing for what no key begins with", function()
+  it("returns nothing when no key has the prefix", function()
     local next_key = assert(map:each(PREFIX .. "three"))
     assert.is_nil((next_key()))
     assert.is_nil((next_key()))
   end)
 
-  it("gives all keys without a prefix", function()
+  it("returns all keys without a prefix", function()
     local found = {}
     for key, value in assert(map:each()) do
       found[key] = value
@@ -139,7 +139,7 @@ describe("iteration", function()
     assert.equal(2.5, found[PREFIX .. "two"])
   end)
 
-  it("is also what pairs does", function()
+  it("does the same as pairs", function()
     if _VERSION == "Lua 5.1" then
       return pending "no __pairs here"
     end
@@ -157,7 +157,7 @@ describe("iteration", function()
     assert.error_matches(function() pairs(map) end, "cannot list the cmap keys.*closed")
   end)
 
-  it("may be left early, and done side by side", function()
+  it("can be left early, and two iterations can run side by side", function()
     for _ = 1, 100 do
       local key
       for found in assert(map:each(PREFIX)) do
@@ -175,7 +175,7 @@ describe("iteration", function()
     assert.is_nil((one()))
   end)
 
-  it("allows the map to be changed, and closed", function()
+  it("allows the map to be changed or closed meanwhile", function()
     local count = 0
     for key in assert(map:each(PREFIX)) do
       count = count + 1
@@ -193,14 +193,14 @@ describe("iteration", function()
     assert.equal(3, count)
   end)
 
-  it("refuses what no key begins with, naming it", function()
+  it("fails for a malformed prefix, and the message contains it", function()
     assert.matches("'a b'", fails("invalid_param", map:each "a b"), 1, true)
     assert.matches("'spec\\000'", fails("invalid_param", map:each "spec\0"), 1, true)
     fails("name_too_long", map:each(("k"):rep(256)))
     assert.is_function(map:each(("k"):rep(255)))
   end)
 
-  it("reads many keys with big values", function()
+  it("reads many keys with large values", function()
     local big = ("0123456789abcdef"):rep(LONGEST / 16)
     for i = 1, 150 do
       assert(map:set(PREFIX .. "big." .. i, big, "binary"))

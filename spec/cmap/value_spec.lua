@@ -52,7 +52,7 @@ after_each(function()
   handles.close_all()
 end)
 
-describe("an integer", function()
+describe("a cmap integer", function()
   local TYPES = {
     { "i8", -128, 127 }, { "u8", 0, 255 }, { "i16", -32768, 32767 }, { "u16", 0, 65535 },
     { "i32", -2147483648, 2147483647 }, { "u32", 0, 4294967295 }, { "i64", LEAST, EXACT }, { "u64", 0, EXACT },
@@ -61,7 +61,7 @@ describe("an integer", function()
   for _, each in ipairs(TYPES) do
     local kind, least, most = each[1], each[2], each[3]
 
-    it("of type " .. kind .. " is kept from the least to the greatest", function()
+    it("of type " .. kind .. " is stored exactly from the minimum to the maximum", function()
       local map, key = open(), new_key()
       for _, value in ipairs { 0, 1, 100, least, most } do
         assert.is_true(map:set(key, value, kind))
@@ -74,7 +74,7 @@ describe("an integer", function()
       end
     end)
 
-    it("of type " .. kind .. " refuses what is beyond, and stays", function()
+    it("of type " .. kind .. " out of range is rejected and the old value stays", function()
       local map, key = open(), new_key()
       local small = least == LEAST and BELOW or least - 1
       local great = most == EXACT and BEYOND or most + 1
@@ -89,7 +89,7 @@ describe("an integer", function()
       end
     end)
 
-    it("of type " .. kind .. " refuses what is no whole number, and stays", function()
+    it("of type " .. kind .. " rejects a fractional number and the old value stays", function()
       local map, key = open(), new_key()
       assert(map:set(key, 7.0, kind))
       for _, value in ipairs { 1.5, 0 / 0, "8", "", "x" } do
@@ -99,7 +99,7 @@ describe("an integer", function()
       assert.equal(7, got)
     end)
 
-    it("of type " .. kind .. " is increased and decreased to the ends of its range, and no further", function()
+    it("of type " .. kind .. " is increased and decreased up to the limits of its range", function()
       local ENDS = {
         i8 = { "-128", "127" }, u8 = { "0", "255" }, i16 = { "-32768", "32767" }, u16 = { "0", "65535" },
         i32 = { "-2147483648", "2147483647" }, u32 = { "0", "4294967295" },
@@ -130,7 +130,7 @@ describe("an integer", function()
     end)
   end
 
-  it("that a number of this Lua cannot hold is not another number: of u64 its 20 digits, of i64 an error", function()
+  it("too large for a Lua number is returned as 20 digits for u64 and fails for i64", function()
     local map, key = open(), new_key()
     assert(map:set(key, EXACT, "u64"))
     assert(map:increment(key))
@@ -163,7 +163,7 @@ describe("an integer", function()
     end
   end)
 
-  it("changes by one only if it is one", function()
+  it("can be increased by one, other types cannot", function()
     local map = open()
     for kind, value in pairs { float = 1.5, double = 1, string = "1", binary = "1" } do
       local key = new_key()
@@ -177,7 +177,7 @@ describe("an integer", function()
   end)
 end)
 
-describe("a number with a fraction", function()
+describe("a cmap float or double", function()
   it("is exact as a double", function()
     local map, key = open(), new_key()
     for _, value in ipairs { 0, 0.1, -1 / 3, 1.7976931348623157e308, 2 ^ -1074, 2 ^ 53, -2 ^ 63, 1e30, math.huge,
@@ -210,7 +210,7 @@ describe("a number with a fraction", function()
     assert.is_true(got ~= got)
   end)
 
-  it("is refused when it is too large, or whole and not exact", function()
+  it("is rejected when it is too large, or a whole number that would be rounded", function()
     local map, key = open(), new_key()
     assert(map:set(key, 2 ^ 24, "float"))
     for _, value in ipairs { 2 ^ 24 + 1, -2 ^ 24 - 1, 2 ^ 53 - 1, 2 ^ 53 + 2, 1e30, 3.5e38, -1e300 } do
@@ -223,7 +223,7 @@ describe("a number with a fraction", function()
     end
   end)
 
-  it("refuses integers of Lua that only an integer's type holds", function()
+  it("rejects Lua integers that only an integer type can represent", function()
     if not math.type then
       return pending "this Lua has no integers"
     end
@@ -235,7 +235,7 @@ describe("a number with a fraction", function()
     assert.is_true(map:get(key) == math.mininteger)
   end)
 
-  it("is no string", function()
+  it("rejects a string", function()
     local map, key = open(), new_key()
     assert(map:set(key, 1, "double"))
     fails("invalid_param", map:set(key, "1"))
@@ -243,8 +243,8 @@ describe("a number with a fraction", function()
   end)
 end)
 
-describe("a string", function()
-  it("is kept from the empty one to the longest", function()
+describe("a cmap string", function()
+  it("is stored from length 0 to the maximum", function()
     local map, key = open(), new_key()
     for _, value in ipairs { "", "x", "with spaces, \1 and \255", ("fifteen letters."):rep(LONGEST / 16):sub(2) } do
       assert.is_true(map:set(key, value, "string"))
@@ -254,7 +254,7 @@ describe("a string", function()
     end
   end)
 
-  it("is refused when it is longer or has a zero byte, and stays", function()
+  it("is rejected when it is longer or contains a zero byte, and the old value stays", function()
     local map, key = open(), new_key()
     assert(map:set(key, "old", "string"))
     fails("too_big", map:set(key, ("x"):rep(LONGEST)))
@@ -265,7 +265,7 @@ describe("a string", function()
     assert.equal("old", map:get(key))
   end)
 
-  it("that another program made even longer is read whole", function()
+  it("that another program made longer is read whole", function()
     local map, record, track = recorder()
     local key = new_key()
     track(PREFIX)
@@ -288,8 +288,8 @@ describe("a string", function()
   end)
 end)
 
-describe("binary", function()
-  it("is kept from the empty one to the longest, with any bytes", function()
+describe("a cmap binary value", function()
+  it("is stored from length 0 to the maximum with any bytes", function()
     local map, key = open(), new_key()
     local all = {}
     for byte = 0, 255 do
@@ -304,7 +304,7 @@ describe("binary", function()
     end
   end)
 
-  it("is refused when it is longer or a number", function()
+  it("is rejected when it is longer or a number", function()
     local map, key = open(), new_key()
     assert(map:set(key, "old", "binary"))
     assert.matches("16384", fails("too_big", map:set(key, ("x"):rep(LONGEST + 1))))
@@ -313,8 +313,8 @@ describe("binary", function()
   end)
 end)
 
-describe("a type", function()
-  it("is kept, and another one refused", function()
+describe("the type argument of map:set", function()
+  it("is kept on later sets, and a different type is rejected", function()
     local map, key = open(), new_key()
     assert(map:set(key, 1, "i8"))
     assert(map:set(key, 2))
@@ -328,13 +328,13 @@ describe("a type", function()
     assert.same({ 4, "u8" }, { map:get(key) })
   end)
 
-  it("is needed for a new key", function()
+  it("is required for a new key", function()
     local map, key = open(), new_key()
     assert.matches("give the type", fails("not_exist", map:set(key, 1)), 1, true)
     fails("not_exist", map:get(key))
   end)
 
-  it("that does not exist raises, as do values that no type has", function()
+  it("raises when it is unknown or cannot represent the value", function()
     local map, key = open(), new_key()
     assert.error_matches(function() map:set(key, 1, "u128") end, "u128")
     assert.error_matches(function() map:set(key, 1, {}) end, "string expected")

@@ -1,8 +1,8 @@
 -- The pauses between tries to reach Corosync.
 local backoff = require "corosync.backoff"
 
-describe("the pause before the next try", function()
-  it("grows, up to a limit", function()
+describe("backoff", function()
+  it("grows up to a limit", function()
     for seed = 1, 100 do
       for tries = 0, 100 do
         local seconds, longest = backoff.seconds(tries, seed), math.min(0.1 * 2 ^ tries, 5)
@@ -11,7 +11,7 @@ describe("the pause before the next try", function()
     end
   end)
 
-  it("is another for each process and each try", function()
+  it("differs between processes and between attempts", function()
     local seen, count = {}, 0
     for seed = 1000, 1099 do
       for tries = 10, 19 do

@@ -8,7 +8,7 @@ local CYCLES = tonumber(os.getenv "CYCLES") or 15
 
 after_each(groups.clean)
 
-describe("a service whose connection is lost", function()
+describe("a service that is disconnected", function()
   local made = {}
 
   local function open(name, ...)
@@ -28,7 +28,7 @@ describe("a service whose connection is lost", function()
     end, 10))
   end
 
-  it("comes back with its trackers, which can be cancelled at any time", function()
+  it("reconnects with its trackers, which can be cancelled at any time", function()
     local seen, back, lost = {}, 0, 0
     local map = open("cmap", "icmap", {
       connected = function() back = back + 1 end,
@@ -54,7 +54,7 @@ describe("a service whose connection is lost", function()
     assert(map:delete "spec.service")
   end)
 
-  it("works as soon as Corosync is there, before its handlers are told", function()
+  it("works as soon as Corosync is back, before its handlers are called", function()
     local told = {}
     local map = open("cmap", "icmap", {
       connected = function() told[#told + 1] = "connected" end,
@@ -72,7 +72,7 @@ describe("a service whose connection is lost", function()
     end
   end)
 
-  it("tells what has come before, that it is lost, that it is back, and then what is new", function()
+  it("delivers earlier events, the disconnect, the reconnect and then new events", function()
     local told = {}
     local function say(what) return function() told[#told + 1] = what end end
     local it = open("quorum", {
@@ -85,7 +85,7 @@ describe("a service whose connection is lost", function()
     assert.same({ "quorum", "disconnected", "connected", "quorum" }, told)
   end)
 
-  it("tells also what was queued when a handler met the loss", function()
+  it("delivers events queued when a handler met the disconnect", function()
     local told, map = {}
     map = open("cmap", "icmap", { connected = function() told[#told + 1] = "connected" end })
     local other = open "cmap"
@@ -110,7 +110,7 @@ describe("a service whose connection is lost", function()
     for i = 2, 3 do assert(other:delete("spec.queued." .. i)) end
   end)
 
-  it("tells two losses in order", function()
+  it("reports two disconnects in order", function()
     local told = {}
     local function say(what) return function() told[#told + 1] = what end end
     local it = open("quorum", {
@@ -125,7 +125,7 @@ describe("a service whose connection is lost", function()
     assert.same({ "quorum", "disconnected", "connected", "quorum", "disconnected", "connected", "quorum" }, told)
   end)
 
-  it("gives its events one at a time as well, and is quiet between them", function()
+  it("returns its events one at a time from receive, and nothing between them", function()
     local told = {}
     local function say(what) return function() told[#told + 1] = what end end
     local it = open("quorum", { disconnected = say "disconnected", connected = say "connected" })
@@ -146,7 +146,7 @@ describe("a service whose connection is lost", function()
     assert.is_false(it:wait(0.05))
   end)
 
-  it("is stopped by a handler of its being there again, before its events", function()
+  it("can be stopped by its reconnected handler, before later events", function()
     local told, it = {}, nil
     it = open("quorum", {
       quorum_change = function() told[#told + 1] = "quorum" end,
@@ -164,7 +164,7 @@ describe("a service whose connection is lost", function()
     assert.equal("quorum", told[3])
   end)
 
-  it("has trackers without a function for who receives, and none of a cancelled one's changes", function()
+  it("returns its trackers' changes from receive without handlers, and none of a cancelled tracker", function()
     local map, other = open "cmap", open "cmap"
     local tracker = assert(map:track "spec.received.")
     assert(other:set("spec.received.1", 1, "u8"))
@@ -188,7 +188,7 @@ describe("a service whose connection is lost", function()
     assert.error_matches(function() map:track("spec.", false) end, "function expected")
   end)
 
-  it("comes back also when a try raises, and reports that", function()
+  it("reconnects after an attempt raised, and reports the error", function()
     local problem, back
     local it = open("quorum", {
       error = function(message) problem = message end,
@@ -204,7 +204,7 @@ describe("a service whose connection is lost", function()
     assert.matches("not enough memory", problem)
   end)
 
-  it("does not track again what the script has ended", function()
+  it("does not restore a tracker that the script cancelled", function()
     local told, back = 0, false
     local it = open("quorum", {
       quorum_change = function() told = told + 1 end,
@@ -220,7 +220,7 @@ describe("a service whose connection is lost", function()
     serve_until(it, function() return told == 2 end)
   end)
 
-  it("connects for nothing that is no question to Corosync", function()
+  it("does not connect for methods that need no connection", function()
     local map = open "cmap"
     assert(process.shutdown(map._handle:fd()))
     serve_until(map, function() return not map:is_connected() end)
@@ -231,7 +231,7 @@ describe("a service whose connection is lost", function()
     assert.is_true(map:is_connected())
   end)
 
-  it("lives through handlers that raise, the error handler, too", function()
+  it("survives handlers that raise, including the error handler", function()
     local told = {}
     local map = open("cmap", "icmap", {
       disconnected = function() error "lost" end,
@@ -247,7 +247,7 @@ describe("a service whose connection is lost", function()
     assert.equal("connected", told[2])
   end)
 
-  it("is told of quorum again", function()
+  it("delivers quorum again", function()
     local told, lost = 0, 0
     local it = open("quorum", {
       quorum_change = function() told = told + 1 end,
@@ -259,7 +259,7 @@ describe("a service whose connection is lost", function()
     assert.is_true(it:quorate())
   end)
 
-  it("has its handle's methods and no others, and is no group", function()
+  it("has its handle's methods only and is not a group", function()
     local it = open "votequorum"
     assert.equal("table", type(assert(it:info())))
     assert.is_nil(it.activate)
@@ -271,7 +271,7 @@ describe("a service whose connection is lost", function()
     assert.is_true(it:close())
   end)
 
-  it("is refused without a daemon that it trusts, and for wrong arguments", function()
+  it("fails without a trusted daemon and raises for wrong arguments", function()
     assert.equal("access", select(3, service.cfg { daemon_user = 12345 }))
     assert.error_matches(function() service.cmap("icmap", 5) end, "bad argument #2 'handlers' to 'cmap'")
     assert.error_matches(function() service.quorum "x" end, "bad argument #1 'handlers' to 'quorum'")
@@ -287,7 +287,7 @@ describe("a service whose connection is lost", function()
     end
   end)
 
-  it("is served by the loop", function()
+  it("runs in the loop", function()
     local back
     local it = open("cmap", nil, { connected = function()
       back = true

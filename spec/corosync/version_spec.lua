@@ -54,21 +54,21 @@ local function preload(core)
   return ("package.preload['corosync.core'] = function() return %s end\n"):format(core)
 end
 
-describe("each module", function()
+describe("the version check of each Lua module", function()
   after_each(program.clean)
 
-  it("loads beside a C half of its own version", function()
+  it("passes beside a C half of its own version", function()
     for name, outcome in pairs(outcomes "") do
       assert.equal("true", outcome, name)
     end
   end)
 
-  it("refuses one of another version, saying which is which", function()
+  it("rejects a C half of another version, naming both", function()
     all_refuse(preload(("{ _VERSION = %q }"):format(OTHER)), message(OTHER, "this program"))
     all_refuse(preload "{}", message("nil", "this program"))
   end)
 
-  it("refuses one that is built as another version, naming its file", function()
+  it("rejects a C half built as another version, naming its file", function()
     finally(program.remove)
     local build = program.file(".") .. "/other"
     local core = ("%s/lib/lua/%s/corosync/core.so"):format(build, ABI)
@@ -80,8 +80,8 @@ describe("each module", function()
   end)
 end)
 
-describe("the version", function()
-  it("is the same in all files that name it", function()
+describe("the project's version", function()
+  it("is the same in all files", function()
     assert.equal(VERSION, require("corosync.core")._VERSION)
     assert.equal(VERSION, require("corosync")._VERSION)
     assert.equal(VERSION, read("CHANGELOG.md"):match "\n## (%S-),? ")

@@ -5,8 +5,8 @@ local member = handles.member
 
 after_each(handles.close_all)
 
-describe("addresses", function()
-  it("are the same table for the same member, in every handler", function()
+describe("cpg addresses", function()
+  it("are the same object for the same member in every handler", function()
     local seen = {}
     local handle, record = member(nil, {
       message_received = function(address) seen[#seen + 1] = address end,
@@ -20,7 +20,7 @@ describe("addresses", function()
     assert.is_true(rawequal(seen[1], handle:members()[1]))
   end)
 
-  it("are equal across handles, ordered, and readable", function()
+  it("are equal across handles, ordered and printable", function()
     local one, other = open():address(), open():address()
     assert.is_false(rawequal(one, other))
     assert.is_true(one == other)

@@ -7,19 +7,19 @@ local member = handles.member
 local fails = handles.fails
 after_each(handles.close_all)
 
-describe("opening", function()
-  it("refuses unknown fields, naming them", function()
+describe("cpg.open", function()
+  it("raises for unknown fields, naming them", function()
     assert.error_matches(function() cpg.open { mesage_received = print } end, "unknown field 'mesage_received'")
     assert.error_matches(function() cpg.open { print } end, "unknown field")
   end)
 
-  it("refuses fields of the wrong type, naming them", function()
+  it("raises for fields of the wrong type, naming them", function()
     assert.error_matches(function() cpg.open { config_change = 1 } end, "'config_change'")
     assert.error_matches(function() cpg.open { split = "yes" } end, "'split'")
     assert.error_matches(function() cpg.open() end, "table expected")
   end)
 
-  it("answers what to do when there is no daemon", function()
+  it("fails with a hint when Corosync is not running", function()
     local script = [[local _, message, code = require("corosync.cpg").open {} print(message) print(code)]]
     local pipe = io.popen(("unshare -n %s -e '%s'"):format(os.getenv("LUA"):match "%S+$", script))
     local message, code = pipe:read("*l"), pipe:read("*l")
@@ -28,7 +28,7 @@ describe("opening", function()
     assert.equal("not_connected", code)
   end)
 
-  it("gives each handle a life of its own", function()
+  it("returns independent handles", function()
     local one, other = open(), open()
     assert.is_true(one:close())
     assert.is_true(one:close())
@@ -37,13 +37,13 @@ describe("opening", function()
     assert.matches("^corosync.cpg %(open%)", tostring(other))
   end)
 
-  it("hides its metatable", function()
+  it("protects the metatable of handles", function()
     assert.equal("locked", getmetatable(open()))
   end)
 end)
 
-describe("a closed handle", function()
-  it("answers \"closed\" from every method that needs the connection", function()
+describe("a closed cpg handle", function()
+  it("fails with closed in every method that needs the connection", function()
     local handle = open()
     handle:close()
     for _, method in ipairs { "join", "send" } do
@@ -55,7 +55,7 @@ describe("a closed handle", function()
     end
   end)
 
-  it("is closed by a to-be-closed variable", function()
+  it("results from leaving the scope of a <close> variable", function()
     if _VERSION < "Lua 5.4" then
       return
     end
@@ -63,7 +63,7 @@ describe("a closed handle", function()
     assert.matches("closed", tostring(chunk(open)))
   end)
 
-  it("is closed by the collector", function()
+  it("results from garbage collection", function()
     local name = handles.group_name()
     local observer, record = member(name)
     assert.is_not_nil(observer)
@@ -87,8 +87,8 @@ describe("a closed handle", function()
   end)
 end)
 
-describe("a forked child", function()
-  it("is refused every method, and its end leaves the parent's connection working", function()
+describe("a cpg handle in a forked child", function()
+  it("fails in every method; the parent's connection still works after the child ends", function()
     local handle, record = member()
     local status = process.fork(function()
       local codes = {}

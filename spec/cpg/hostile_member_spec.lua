@@ -35,7 +35,7 @@ local function group_name()
 end
 
 for _, reader in ipairs { false, true } do
-  describe(reader and "a hostile member, with a reader" or "a hostile member", function()
+  describe(reader and "a member of a hostile group, with a reader," or "a member of a hostile group", function()
     after_each(handles.close_all)
 
     -- A member, and what it hears of others than itself. It has joined.
@@ -118,22 +118,22 @@ for _, reader in ipairs { false, true } do
       assert.same({ "join", "leave" }, seen.reasons)
     end
 
-    it("sends nothing, every byte, and sizes around each limit", function()
+    it("receives empty messages, every byte, and sizes around each limit", function()
       receives(group_name(), { 0, 1, 2, 255, 256, 257, 0, 4095, 4096, 4097, 65535, 65536, 65537, 0, LIMIT - 1, LIMIT })
     end)
 
-    it("sends messages that libcpg splits", function()
+    it("receives messages that libcpg splits", function()
       receives(group_name(), { LIMIT + 1, 0, 1048576, 1048577, 2 * LIMIT, 2 * LIMIT + 1, 1, 5000000 })
     end)
 
-    it("has names of every length, and of every byte", function()
+    it("receives group names of every length and with every byte", function()
       for _, name in ipairs { "\0", ("\0"):rep(128), PERIOD:sub(1, 128), PERIOD:sub(129, 256),
         ("n"):rep(110) .. "\0" } do
         receives(name, { 3 })
       end
     end)
 
-    it("sends at full rate", function()
+    it("receives messages sent at full rate", function()
       local sizes = {}
       for i = 1, 5000 do
         sizes[i] = i % 70
@@ -141,7 +141,7 @@ for _, reader in ipairs { false, true } do
       receives(group_name(), sizes)
     end)
 
-    it("is not heard of any more once one's own leaving was told", function()
+    it("receives nothing more after its own leave was reported", function()
       local group, sizes = group_name(), {}
       for i = 1, 20000 do
         sizes[i] = i % 10
@@ -171,7 +171,7 @@ for _, reader in ipairs { false, true } do
       assert.equal(0, after)
     end)
 
-    it("joins and leaves at full rate", function()
+    it("receives joins and leaves at full rate", function()
       local seen = run(group_name(), 50, "churn", 50)
       assert.equal(50, #seen.messages)
       for i, message in ipairs(seen.messages) do
@@ -179,7 +179,7 @@ for _, reader in ipairs { false, true } do
       end
     end)
 
-    it("dies in the middle of a message, of which nobody hears, nor who comes next", function()
+    it("receives no part of a message whose sender died in it, nor does a later joiner", function()
       local group = group_name()
       local seen = run(group, 1, "die", 64000000)
       assert.same({}, seen.messages)

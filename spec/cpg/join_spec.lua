@@ -5,8 +5,8 @@ local member = handles.member
 local fails = handles.fails
 after_each(handles.close_all)
 
-describe("joining", function()
-  it("is told by config_change, then by ring_change", function()
+describe("handle:join", function()
+  it("is followed by config_change, then ring_change", function()
     local handle, record = member()
     dispatch_until(handle, function() return #record.rings > 0 end)
     local config = record.configs[1]
@@ -19,14 +19,14 @@ describe("joining", function()
     assert.is_number(record.rings[1].ring.seq)
   end)
 
-  it("refuses an empty name and one of 129 bytes", function()
+  it("fails for an empty name and for one of 129 bytes", function()
     local handle = open()
     fails("invalid_param", handle:join(""))
     fails("name_too_long", handle:join(("x"):rep(129)))
     assert.is_true(handle:join(("x"):rep(128)))
   end)
 
-  it("takes names with any bytes", function()
+  it("accepts names with any bytes", function()
     local name = "with\0nul and \255"
     local handle = member(name)
     local found
@@ -40,25 +40,25 @@ describe("joining", function()
     assert.equal(0, #handle:members("with"))
   end)
 
-  it("is refused a second time", function()
+  it("fails a second time", function()
     local handle = member()
     assert.matches("already joined", fails("exist", handle:join("another")))
   end)
 
-  it("is refused to a second handle of the process in the same group", function()
+  it("fails for a second handle of the process in the same group", function()
     member("twice")
     assert.matches("^cannot join group 'twice': another handle of this Lua state is in that group: ",
       fails("exist", open():join("twice")))
   end)
 
-  it("is refused beside a handle that has left the group and is open", function()
+  it("fails beside an open handle that has left the group", function()
     local handle = member("left, not closed")
     assert.is_true(handle:leave())
     assert.matches("another handle of this Lua state has left that group, and is still open: close it first",
       fails("exist", open():join("left, not closed")), 1, true)
   end)
 
-  it("is refused to a process of the same pid in another PID namespace, which is told so", function()
+  it("fails for a process of the same pid in another PID namespace, with the reason", function()
     local join = [[
       local handle = assert(require("corosync.cpg").open {})
       print((select(2, handle:join "same pid"))) ]]
@@ -76,7 +76,7 @@ describe("joining", function()
     pipe:close()
   end)
 
-  it("is refused after leaving, where libcpg would spin", function()
+  it("fails after leave instead of spinning in libcpg", function()
     local handle, record = member()
     assert.is_true(handle:leave())
     dispatch_until(handle, function() return #record.configs > 1 end)

@@ -82,7 +82,7 @@ describe("a group of 256 members on two nodes #slow", function()
 
   teardown(function() assert(cluster:stop()) end)
 
-  it("tells each all members, also after a cut and a merge", function()
+  it("reports all members to each, also after a partition and a merge", function()
     for node = 1, 2 do
       crowds[node] = start(node, { groups.interpreter, "spec/helpers/clients/crowd.lua", "crowd", tostring(PER_NODE) })
     end

@@ -102,7 +102,7 @@ describe("a group of more than 128 members", function()
   end)
 
   for _, size in ipairs { 140, 300, 420 } do
-    it(("tells %d members who joins and leaves, and why%s"):format(size, size > 140 and " #slow" or ""), function()
+    it(("reports all joins, leaves and reasons to %d members%s"):format(size, size > 140 and " #slow" or ""), function()
       start(size)
       has_members(size + 1)
       all_agree(size)
@@ -120,7 +120,7 @@ describe("a group of more than 128 members", function()
     end)
   end
 
-  it("tells all that leave until few are left", function()
+  it("reports all leaves until few members remain", function()
     start(140)
     has_members(141)
     say("leave " .. texts(others(20)))

@@ -6,20 +6,20 @@ local assert_numbers = handles.assert_numbers
 local member = handles.reading_member
 after_each(handles.close_all)
 
-describe("the window", function()
-  it("refuses what is beyond it until messages have come back, and says so", function()
-    local handle, seen = member(false, { window = 2 })
+describe("the window of a cpg handle", function()
+  it("makes send fail with try_again until messages have come back", function()
+    local handle, seen, name = member(false, { window = 2 })
     assert(handle:send "1")
     assert(handle:send "2")
     local message = fails("try_again", handle:send "3")
-    assert.matches("^cannot send to group 'reader %d+': as many of this handle's messages as its window", message)
+    assert.matches("^cannot send to group '" .. name .. "': as many of this handle's messages as its window", message)
     dispatch_until(handle, function() return #seen.messages > 0 end)
     assert(handle:send "3")
     dispatch_until(handle, function() return #seen.messages == 3 end)
     assert.same({ "1", "2", "3" }, seen.messages)
   end)
 
-  it("opens as messages enter the queue, so that a handler may send any number", function()
+  it("opens when messages enter the queue, so that a handler can send any number", function()
     local handle, seen, sent
     local function send_many()
       for i = 1, 1000 do
@@ -42,7 +42,7 @@ describe("the window", function()
     assert_numbers(seen.messages, 1000)
   end)
 
-  it("counts messages that are split, and those of nobody else", function()
+  it("counts split messages, and only the handle's own", function()
     local handle, seen = member(false, { window = 1, split = true })
     for i = 1, 3 do
       assert(handle:send(i .. ("x"):rep(1100000)))
@@ -51,7 +51,7 @@ describe("the window", function()
     end
   end)
 
-  it("is a number of messages", function()
+  it("must be a number of messages", function()
     for _, wrong in ipairs { 0, -1, 1.5, "2", 2 ^ 31 } do
       assert.error_matches(function() cpg.open { window = wrong } end, "field 'window'")
     end

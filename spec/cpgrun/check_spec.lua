@@ -11,7 +11,7 @@ describe("cpgrun check #slow", function()
     return code, signal, table.concat(it.lines, "\n") .. table.concat(it.errors, "\n")
   end
 
-  it("finds nothing wrong with members that send all they can", function()
+  it("finds no violations in members that send at full rate", function()
     local code, signal, out = check(200, "--nodes", "5", "--seconds", "20", "soak/member.lua")
     assert.same({ 0, 0 }, { code, signal }, out)
     assert.matches("^seed %d+, 5 nodes, 20 seconds\n", out)
@@ -20,7 +20,7 @@ describe("cpgrun check #slow", function()
     assert.matches("No ordering violations.$", out)
   end)
 
-  it("runs a script as it is, and finds what is wrong with it", function()
+  it("runs a script unchanged and finds its violations", function()
     local path = program.file("raises.lua", [[
       function config_change(members) if #members == 2 then error "not today" end end
       function started() group:send_message "" end]])
@@ -37,14 +37,14 @@ describe("cpgrun check #slow", function()
     assert.equal(0, (program.run("rm", "-r", folder)))
   end)
 
-  it("finds that the example's counters are equal", function()
+  it("finds the counters of the example equal", function()
     local code, _, out = check(120, "--nodes", "3", "--seconds", "5", "examples/counter.lua")
     assert.equal(0, code, out)
     assert.matches("The script's answers to 'settle' were compared 1 times.\n", out)
     assert.matches("No ordering violations.$", out)
   end)
 
-  it("compares what members say of their state when all has come to rest", function()
+  it("compares the states that members report at the end", function()
     local path = program.file("differs.lua", [[
       local input = require("luv").new_pipe(false)
       input:open(0)
@@ -60,7 +60,7 @@ describe("cpgrun check #slow", function()
     assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
   end)
 
-  it("fails by the name of a rule that a history violates", function()
+  it("exits with 1 and names the rule that a history violates", function()
     local path = program.file("forges.lua", [[
       function config_change() end
       function stopping()
@@ -74,7 +74,7 @@ describe("cpgrun check #slow", function()
     assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
   end)
 
-  it("tells what the script notes apart from the order of messages", function()
+  it("reports a script's notes separately from the order of messages", function()
     local path = program.file("notes.lua", [[
       function config_change() end
       function started()
@@ -89,7 +89,7 @@ describe("cpgrun check #slow", function()
     assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
   end)
 
-  it("checks nothing when the histories have no place", function()
+  it("checks nothing when the histories cannot be stored", function()
     local path = program.file("full.lua", [[
       local uv = require "luv"
       uv.new_signal():start("sigxfsz", function() end)
@@ -103,7 +103,7 @@ describe("cpgrun check #slow", function()
     assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
   end)
 
-  it("tells apart a script that does not end as it should", function()
+  it("reports a script that exits abnormally", function()
     local path = program.file("ends.lua", "function config_change() end function stopping() os.exit(3) end")
     local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)
     assert.equal(1, code, out)
@@ -126,7 +126,7 @@ describe("cpgrun check #slow", function()
     assert.equal(0, (program.run("rm", "-r", assert(out:match "words are in (/tmp/%S+)"))))
   end)
 
-  it("says so at once when the script does not start", function()
+  it("reports at once that a script does not start", function()
     local began = os.time()
     local code, _, out = check(60, "--nodes", "2", "--seconds", "50", program.file("nil.lua", "config_change = x.y"))
     assert.equal(2, code)
@@ -134,7 +134,7 @@ describe("cpgrun check #slow", function()
     assert.is_true(os.time() - began < 30)
   end)
 
-  it("finds nothing wrong with groups that come and go", function()
+  it("finds no violations in groups that join and leave", function()
     local path = program.file("comes_and_goes.lua", [[
       local corosync, uv = require "corosync", require "luv"
       local function nothing() end
@@ -165,7 +165,7 @@ describe("cpgrun check #slow", function()
     assert.matches("No ordering violations.$", out)
   end)
 
-  it("says on a signal where the histories are", function()
+  it("names the folder of the histories on a signal", function()
     for name, status in pairs { sighup = 129, sigint = 130 } do
       local it = program.start("cpgrun", "check", "--nodes", "2", "--seconds", "50", "--seed", "5",
         program.file("idle.lua", "function config_change() end"))
@@ -177,7 +177,7 @@ describe("cpgrun check #slow", function()
     end
   end)
 
-  it("takes the numbers that it can use", function()
+  it("rejects numbers that it cannot use", function()
     for _, words in ipairs { { "--seed", "x" }, { "--seconds", "0" }, { "--nodes", "9" }, { "--nodes", "1" }, {} } do
       words[#words + 1] = #words > 0 and "x.lua" or nil
       local code, _, out = check(10, (table.unpack or unpack)(words)) -- luacheck: globals unpack

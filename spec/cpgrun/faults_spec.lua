@@ -4,7 +4,7 @@ describe("a file of faults", function()
   after_each(program.clean)
   after_each(program.remove)
 
-  it("has the lab's functions and no other's globals, and fails where it fails after a wait", function()
+  it("has the lab's functions only, and reports the line of an error after a wait", function()
     local script = program.file("lab.lua", "function config_change() end")
     local faults = program.file("faults.lua", [[
       mine = nodes

@@ -25,7 +25,7 @@ end
 
 local STOP = "function() require('corosync').loop.stop() end"
 
-describe("--handler-timeout", function()
+describe("cpgrun --handler-timeout", function()
   after_each(program.clean)
   teardown(program.remove)
 
@@ -43,12 +43,12 @@ describe("--handler-timeout", function()
     return text
   end
 
-  it("stops what does not return, says where, and goes on", function()
+  it("interrupts a handler, names the line, and continues", function()
     local text = stopped("plain", { "function() local n = 0 while true do n = n + 1 end end" })
     assert.matches(" error: /tmp/[^\n]*/plain.lua:1: stopped, .*\nstack traceback:\n", text)
   end)
 
-  it("says where the time went, also when the script goes on with the error", function()
+  it("reports where the time was spent, also when the script catches the error", function()
     local text = stopped("place", { "function()\npcall(function()\nwhile true do end end)\nlocal n = 1 n = n + 1 end",
       "function()\nwhile true do end end" })
     local places = {}
@@ -56,13 +56,13 @@ describe("--handler-timeout", function()
     assert.same({ 3, 6 }, places)
   end)
 
-  it("stops what mostly waits, and so runs few instructions", function()
+  it("interrupts a handler that mostly waits and runs few instructions", function()
     stopped("waiting", { "function() while true do require('luv').sleep(50) end end",
       "function() for _ = 1, 1e5 + 100 do end while true do require('luv').sleep(50) end end",
       "function() for _ = 1, 1e5 + 200 do end while true do require('luv').sleep(50) end end" })
   end)
 
-  it("stops trackers as well, and goes on with the next change", function()
+  it("interrupts a tracker's handler and continues with the next change", function()
     local it = cpgrun("tracking", [[
       function config_change() end
       cmap:track("spec.limit.", function(_, key, new)
@@ -78,7 +78,7 @@ describe("--handler-timeout", function()
     assert.equal(1, select(2, table.concat(it.errors, "\n"):gsub("stopped, since", "")))
   end)
 
-  it("is not caught in the script", function()
+  it("raises an error that the script cannot catch", function()
     stopped("caught", {
       "function() while true do pcall(function() while true do end end) end end",
       "function() while true do pcall(pcall, function() while true do end end) end end",
@@ -89,7 +89,7 @@ describe("--handler-timeout", function()
     })
   end)
 
-  it("does not interrupt the library, which the script goes on with", function()
+  it("does not interrupt the library, which keeps working", function()
     local text = stopped("within", {
       "function() while true do loop.add(other) loop.remove(other) end end",
       "function() while true do other:fd() other:timeout() end end",
@@ -101,12 +101,12 @@ describe("--handler-timeout", function()
     end
   end)
 
-  it("strikes again after it has struck in what load asks for the pieces of a chunk", function()
+  it("interrupts again after it interrupted a chunk reader in load", function()
     stopped("pieces", { "function() load(function() while true do end end) while true do end end",
       "function() while true do end end" })
   end)
 
-  it("strikes where LuaJIT would compile again, or asks by loadstring for the pieces", function()
+  it("interrupts code that LuaJIT would recompile, and loadstring", function()
     stopped("jit", { "function() if jit then jit.on() end local n = 0 while true do n = n + 1 end end",
       "function() (jit and loadstring or load)(function() while true do end end) while true do end end",
       "function() while true do end end" })
@@ -154,7 +154,7 @@ describe("--handler-timeout", function()
     assert.not_matches("stopped", table.concat(it.errors, "\n"))
   end)
 
-  it("leaves load as it is", function()
+  it("does not change load", function()
     local it = cpgrun("load", [[
       local pieces = { "return ", "1 + ", "2" }
       function config_change() end
@@ -171,7 +171,7 @@ describe("--handler-timeout", function()
     assert.matches("^named:1: ", named)
   end)
 
-  it("reaches into coroutines, made at any time", function()
+  it("interrupts coroutines created at any time", function()
     stopped("coroutines", {
       "function() old() end",
       "function() coroutine.wrap(function() while true do pcall(function() while true do end end) end end)() end",
@@ -185,7 +185,7 @@ describe("--handler-timeout", function()
     }, "local old = coroutine.wrap(function() while true do pcall(function() while true do end end) end end)\n")
   end)
 
-  it("is not lost in a coroutine's end, after which little or nothing comes", function()
+  it("works after a coroutine's end that is followed by few or no instructions", function()
     local text = stopped("ends", {
       "function() coroutine.resume(coroutine.create(function() while true do end end)) end",
       "function() return coroutine.resume(coroutine.create(function()\nwhile true do end end)) end",
@@ -198,7 +198,7 @@ describe("--handler-timeout", function()
     assert.not_matches("goes on", text)
   end)
 
-  it("counts for each event, and for handlers of the script's own groups", function()
+  it("counts for each event and for handlers of the script's own groups", function()
     local it = cpgrun("events", [[
       local corosync, now = require "corosync", require("corosync.binding").now
       local count = 0
@@ -224,7 +224,7 @@ describe("--handler-timeout", function()
     assert.not_matches("error: ", table.concat(it.errors, "\n"))
   end)
 
-  it("ends a script that does not end loading, and stops timers and started", function()
+  it("ends a script that does not finish loading, and interrupts timers and started", function()
     local it = cpgrun("loading", "while true do pcall(function() while true do end end) end",
       "--handler-timeout", "0.2")
     assert.same({ 1, 0 }, { it:wait(10) })
@@ -241,7 +241,7 @@ describe("--handler-timeout", function()
     assert.equal(2, select(2, table.concat(it.errors, "\n"):gsub("stopped, since", "")))
   end)
 
-  it("is a number of seconds", function()
+  it("must be a number of seconds", function()
     for _, wrong in ipairs { "0", "-1", "x", "nan", "inf" } do
       local code, _, errors = program.run("cpgrun", "--handler-timeout", wrong, "x.lua")
       assert.not_equal(0, code)

@@ -42,7 +42,7 @@ describe("cpgrun", function()
     line(it, "^started$")
   end)
 
-  it("is joined while the script loads, once it sends", function()
+  it("joins while the script loads when the script sends", function()
     local it = cpgrun("early", [[
       function config_change(members) print("change", #members) end
       assert(group:send_message "early")
@@ -53,7 +53,7 @@ describe("cpgrun", function()
     assert.same({ "change\t1", "sent\ttrue" }, { it.lines[1], it.lines[2] })
   end)
 
-  it("runs more groups, made before and while it runs", function()
+  it("runs groups that the script creates while it loads and later", function()
     local it = cpgrun("more", [[
       local corosync = require "corosync"
       local function another(name)
@@ -70,7 +70,7 @@ describe("cpgrun", function()
     line(it, "^second\thi$")
   end)
 
-  it("gives a script views, with nothing else defined", function()
+  it("delivers views to a script that defines view_change only", function()
     local it = cpgrun("views", [[
       function view_change(view)
         print("view", #view.members, #view.nodes, view.quorate, #view.joined, view == group:view())
@@ -84,7 +84,7 @@ describe("cpgrun", function()
     assert.equal(3, #it.lines)
   end)
 
-  it("gives a script quorum's changes, and the handler that it has at that time", function()
+  it("delivers quorum changes to the current handler", function()
     local it = cpgrun("quorum", NOTHING .. [[
       function quorum_change(quorate, members)
         print("first", quorate, #members, members[1])
@@ -100,7 +100,7 @@ describe("cpgrun", function()
     line(it, "^second\ttrue$")
   end)
 
-  it("has the configuration map and quorum ready while the script loads", function()
+  it("provides cmap and quorum while the script loads", function()
     local it = cpgrun("services", NOTHING .. [[
       print("ready", cmap:get "totem.version", quorum:quorate())
       assert(cmap:set("spec.cpgrun.key", 41, "u32"))
@@ -117,7 +117,7 @@ describe("cpgrun", function()
     line(it, "^delete\tspec.cpgrun.key\tnil$")
   end)
 
-  it("logs errors of trackers and of handlers of quorum and views, and goes on", function()
+  it("logs errors of trackers and of quorum and view handlers, and continues", function()
     local it = cpgrun("troubles", [[
       function quorum_change() error "in quorum_change" end
       function view_change(view)
@@ -138,7 +138,7 @@ describe("cpgrun", function()
     assert.is_false(it.exited)
   end)
 
-  it("goes on with what was fetched when an error is not a handler's, as of memory", function()
+  it("continues with fetched events after an error outside handlers, such as no memory", function()
     local it = cpgrun("memory", NOTHING .. [[
       local corosync, uv = require "corosync", require "luv"
       local handle = assert(corosync.cpg.open { message_received = function(_, message) print("heard", message) end })
@@ -179,7 +179,7 @@ describe("cpgrun", function()
     end)
   end
 
-  it("lets a script close its connections to the map and to quorum", function()
+  it("allows a script to close cmap and quorum", function()
     local code, out = run("close", NOTHING .. [[
       function started()
         print(cmap:close(), quorum:close())
@@ -188,7 +188,7 @@ describe("cpgrun", function()
     assert.same({ 0, "true\ttrue" }, { code, out })
   end)
 
-  it("talks to a plain C program byte for byte", function()
+  it("exchanges messages with a plain C program unchanged", function()
     local member = file "member"
     assert.equal(0, (program.run(machine.find "cc", "-o", member, "spec/helpers/clients/member.c", "-lcpg")))
     local c = program.start(member, "bytes")

@@ -23,7 +23,7 @@ local function ended(it, code, seconds)
   assert.same({ code, 0 }, { status, signal }, table.concat(it.errors, "\n"))
 end
 
-describe("cpgrun --lab #slow", function()
+describe("cpgrun #slow", function()
   after_each(program.clean)
   teardown(program.remove)
 
@@ -32,7 +32,7 @@ describe("cpgrun --lab #slow", function()
       return program.start("cpgrun", "--lab", tostring(nodes), "--lab-script", file("faults.lua", faults), script)
     end
 
-    it("sees the nodes' output and writes to them", function()
+    it("reads the nodes' output and writes to their input", function()
       local it = ruled(2, [[
         local function shows(node, text)
           return function()
@@ -48,7 +48,7 @@ describe("cpgrun --lab #slow", function()
       ended(it, 3, 40)
     end)
 
-    it("sleeps, and events are served meanwhile", function()
+    it("handles events during sleep", function()
       local it = ruled(1, [[
         quiet(true)
         sleep(0)
@@ -62,7 +62,7 @@ describe("cpgrun --lab #slow", function()
       end
     end)
 
-    it("shows errors of the nodes' scripts although it is quiet, and ends with 1", function()
+    it("shows errors of the nodes' scripts although quiet, and exits with 1", function()
       local it = ruled(2, [[
         quiet(true)
         wait_for(function() return output(1)[1] and output(2)[1] end, 20)
@@ -82,13 +82,13 @@ describe("cpgrun --lab #slow", function()
       assert.not_matches("joined", table.concat(it.errors, "\n"))
     end)
 
-    it("ends as stop says, whatever the scripts have logged", function()
+    it("exits as stop says, whatever the scripts logged", function()
       local it = ruled(1, "quiet(true) sleep(0.2) stop(0)", file("wrong.lua", "error 'wrong'"))
       ended(it, 0)
       complaint(it, "^1| %S+ error: .*wrong$")
     end)
 
-    it("ends with the status of a script that a signal has ended, and says so", function()
+    it("exits with the status of a script that was killed by a signal, and reports it", function()
       local it = ruled(1, [[
         quiet(true)
         repeat sleep(0.05) until output(1)[1] and not write(1, "")]], file("killed.lua", NOTHING_BUT_UP
@@ -97,7 +97,7 @@ describe("cpgrun --lab #slow", function()
       complaint(it, "error: the script on node 1 was ended by signal 9$")
     end)
 
-    it("ends the lab with its end", function()
+    it("ends the lab when it ends", function()
       ended(ruled(1, "print 'over'", file("lab.lua", ECHO)), 0)
     end)
 
@@ -106,7 +106,7 @@ describe("cpgrun --lab #slow", function()
       ["a fault that fails"] = "kill_host(1) kill_host(1)",
       ["a wait without end"] = "wait_for(function() end, 0.1)",
     } do
-      it("answers 1 for " .. what, function()
+      it("exits with 1 for " .. what, function()
         local it = ruled(1, text, file("lab.lua", ECHO))
         ended(it, 1)
         complaint(it, "error: ")

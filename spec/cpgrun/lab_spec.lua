@@ -71,21 +71,21 @@ describe("cpgrun --lab #slow", function()
   teardown(program.remove)
 
   for _, count in ipairs { "0", "9", "x", "1.5", "0x2", "" } do
-    it(("refuses '%s' nodes"):format(count), function()
+    it(("rejects '%s' nodes"):format(count), function()
       local code, _, errors = program.run("cpgrun", "--lab", count, file("lab.lua", ECHO))
       assert.not_equal(0, code)
       assert.matches(("--lab takes a whole number of nodes from 1 to 8, not '%s'"):format(count), errors, 1, true)
     end)
   end
 
-  it("does not start for a script that is none", function()
+  it("does not start for a file that is not a script", function()
     local it = lab(2, "x = = 1")
     ended(it, 1)
     complaint(it, "error: .*lab.lua:1: ")
     assert.equal(1, #it.errors)
   end)
 
-  it("gives its nodes what it was given, whatever that looks like", function()
+  it("passes arguments to its nodes unchanged", function()
     local script = file("given.lua", [[
       function config_change() end
       function started() print(group.name, arg[1]) require("corosync").loop.stop() end]])
@@ -94,14 +94,14 @@ describe("cpgrun --lab #slow", function()
     ended(it, 0)
   end)
 
-  it("ends by itself when no script can run", function()
+  it("ends when no script can run", function()
     local it = lab(2, "error 'not today'")
     ended(it, 1)
     complaint(it, "^1| .*lab.lua:1: not today")
     complaint(it, "^2| .*lab.lua:1: not today")
   end)
 
-  it("gives each node the lines typed for it, and makes the faults typed", function()
+  it("passes typed lines to their nodes and runs typed faults", function()
     local it = lab(3, ECHO)
     up(it, 3)
     it:write "2: hello\nplain\n"
@@ -131,7 +131,7 @@ describe("cpgrun --lab #slow", function()
     ended(it, 0)
   end)
 
-  it("outlives a restart of its only node, and takes a last line without its end", function()
+  it("continues after a restart of its only node, and accepts a last line without newline", function()
     local it = lab(1, ECHO)
     up(it, 1)
     it:write "restart(1)\n1: again\nkill_host(1)\nrestart(1)\n1: third\n"
@@ -141,7 +141,7 @@ describe("cpgrun --lab #slow", function()
     ended(it, 0)
   end)
 
-  it("reads its lines from a file, too, and ends by a signal all the same", function()
+  it("reads its lines from a file and still ends on a signal", function()
     local input, path = file("input", "1: from a file\n"), file("lab.lua", ECHO)
     local it = program.start("sh", "-c", "exec cpgrun --lab 1 $1 <$2", "sh", path, input)
     line(it, "^1| from 1\tfrom a file$", 20)
@@ -183,7 +183,7 @@ describe("cpgrun --lab #slow", function()
       assert.is_true(wait.until_true(function() return are_gone(pids) end, 20))
     end)
 
-    it(("ends with nothing left when nobody reads the output of %s any more"):format(what), function()
+    it(("ends with nothing left when the reader of %s's output has gone"):format(what), function()
       local it = program.start("sh", "-c", "{ cpgrun " .. table.concat(words, " ")
         .. "; echo status $? >&2; } | head -n 2")
       complaint(it, "^status %d+$", 30)
@@ -191,7 +191,7 @@ describe("cpgrun --lab #slow", function()
     end)
   end
 
-  it("has a prompt on a terminal, below what is written, and none elsewhere", function()
+  it("shows a prompt below the output, on a terminal only", function()
     local it = on_terminal("cpgrun", "--lab", "1", file("lab.lua", ECHO))
     line(it, "\r\27%[K1| up\r$", 20)
     it:write "1: hello\n"
@@ -207,14 +207,14 @@ describe("cpgrun --lab #slow", function()
     assert.not_matches("lab> ", table.concat(it.lines, "\n") .. table.concat(it.errors, "\n"), 1, true)
   end)
 
-  it("runs with a standard input that cannot be read, as under nohup", function()
+  it("runs with an unreadable standard input, as under nohup", function()
     local it = program.start("sh", "-c", "exec cpgrun --lab 1 " .. file("lab.lua", NOTHING_BUT_UP) .. " 0>/dev/null")
     line(it, "^1| up$", 20)
     it:kill "sigterm"
     ended(it, 0)
   end)
 
-  it("takes a line that is nearly a command for one, unless it names its node", function()
+  it("treats a misspelt command as a command unless the line names a node", function()
     local it = lab(1, ECHO)
     up(it, 1)
     it:write "kil(1)\nPartition ({1})\n1: kil(1)\nhello(1)\n"
@@ -230,14 +230,14 @@ describe("cpgrun --lab #slow", function()
     ended(it, 0)
   end)
 
-  it("ends with 1 by a signal when a script has logged an error", function()
+  it("exits with 1 on a signal when a script has logged an error", function()
     local it = lab(1, "function config_change() error 'wrong' end")
     complaint(it, "^1| .*: wrong$", 20)
     it:kill "sigint"
     ended(it, 1)
   end)
 
-  it("counts no status of a script that a fault has ended", function()
+  it("ignores the status of a script that a fault ended", function()
     local it = lab(1, [[
       function config_change() end
       function message_received() require("corosync").loop.stop() end

@@ -18,11 +18,11 @@ local function run(name, text, ...)
   return code, table.concat(it.lines, "\n"), table.concat(it.errors, "\n")
 end
 
-describe("cpgrun", function()
+describe("cpgrun's log", function()
   after_each(program.clean)
   teardown(program.remove)
 
-  it("logs errors with their tracebacks and goes on", function()
+  it("contains errors with tracebacks, and cpgrun continues", function()
     local code, out, errors = run("errors", [[
       local uv, sent = require "luv", 0
       function config_change() error "in config_change" end
@@ -45,7 +45,7 @@ describe("cpgrun", function()
     assert.matches("error: [^\n]*table[^\n]*\nstack traceback:[^:]*\n.-errors.lua:11: in", errors)
   end)
 
-  it("logs errors in luv's threads and its thread pool, and goes on", function()
+  it("contains errors in luv's threads and thread pool, and cpgrun continues", function()
     local it = cpgrun("threads", NOTHING .. [[
       local uv = require "luv"
       function started()
@@ -61,7 +61,7 @@ describe("cpgrun", function()
     assert.same({ 0, 0 }, { it:wait(10) })
   end)
 
-  it("counts an error that comes again and again, and shows of tracebacks what is the script's", function()
+  it("counts repeated errors and shows only the script's part of tracebacks", function()
     local code, _, errors = run("again", NOTHING .. [[
       local count = 0
       local function deep() error "tick" end
@@ -83,13 +83,13 @@ describe("cpgrun", function()
     assert.equal(499, again)
   end)
 
-  it("shows whole tracebacks at the level debug", function()
+  it("contains whole tracebacks at level debug", function()
     local _, _, errors = run("whole", NOTHING
       .. "function started() require('corosync').loop.stop() error 'x' end", "--log-level", "debug")
     assert.matches("cpgrun/host.lua:%d+: in", errors)
   end)
 
-  describe("what it tells on stderr", function()
+  describe("on stderr", function()
     local STOP = NOTHING .. "function started() require('corosync').loop.stop() error 'x' end"
 
     it("has time and level", function()

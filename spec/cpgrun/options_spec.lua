@@ -8,15 +8,15 @@ describe("cpgrun", function()
   after_each(program.clean)
   teardown(program.remove)
 
-  describe("the command line", function()
-    it("shows the versions", function()
+  describe("command line", function()
+    it("prints the versions", function()
       local code, out = program.run("cpgrun", "--version")
       assert.equal(0, code)
       local lua = jit and "LuaJIT 2" or _VERSION
       assert.matches("^cpgrun %d+%.%d+%.%d+\n" .. lua .. "[^\n]*\nCorosync %d+%.%d+", out)
     end)
 
-    it("has each option of --help in the man page, and the other way round", function()
+    it("has the same options in --help and in the man page", function()
       local code, help = program.run("cpgrun", "--help")
       assert.equal(0, code)
       local handle = assert(io.open "docs/cpgrun.1")
@@ -40,7 +40,7 @@ describe("cpgrun", function()
       ["a check on a lab"] = { "--check", "--lab", "2", "x.lua" }, ["an empty name"] = { "-g", "", "x.lua" },
       ["a long name"] = { "-g", ("x"):rep(129), "x.lua" },
     } do
-      it("refuses " .. what, function()
+      it("rejects " .. what, function()
         local code, _, errors = program.run("cpgrun", (table.unpack or unpack)(words))
         assert.not_equal(0, code)
         assert.matches("^Usage: cpgrun", errors)
@@ -48,7 +48,7 @@ describe("cpgrun", function()
       end)
     end
 
-    it("warns of its own options behind the script", function()
+    it("warns about its own options after the script", function()
       local path = file("behind.lua", NOTHING)
       local code, _, errors = program.run("cpgrun", "--check", path, "--lab=3", "--mine", "-g")
       assert.equal(0, code)
@@ -64,7 +64,7 @@ describe("cpgrun", function()
       assert.matches("^found", out)
     end)
 
-    it("gives the script what follows it", function()
+    it("passes later arguments to the script", function()
       local path = file("words.lua", NOTHING .. "print(#arg, arg[1], arg[2], arg[3], arg[4], ...)")
       local code, out = program.run("cpgrun", "--check", path, "--check", "-g", "--", "--help")
       assert.equal(0, code)
@@ -77,7 +77,7 @@ describe("cpgrun", function()
       return program.run("unshare", "-n", "cpgrun", "--check", file("checked.lua", text))
     end
 
-    it("accepts a good script, without a daemon", function()
+    it("accepts a valid script without a daemon", function()
       local code, out = check(NOTHING .. "assert(group:send_message 'x') assert(group:address().pid > 0)")
       assert.equal(0, code)
       assert.matches("checked.lua would run in group 'checked'$", out)
@@ -91,7 +91,7 @@ describe("cpgrun", function()
         assert(other:send_message "x")]])))
     end)
 
-    it("accepts a script that only follows views, and uses the cluster while it loads", function()
+    it("accepts a script that only follows views and uses the cluster while it loads", function()
       local code, out, errors = check [[
         function view_change() end
         assert(cmap:set("spec.checked", 1, "u8") and cmap:delete "spec.checked")
@@ -104,7 +104,7 @@ describe("cpgrun", function()
       assert.matches("^not_exist\ttrue\ttrue\ttry_again\n.*would run in group 'checked'$", out)
     end)
 
-    it("tells of functions that were surely meant to be handlers", function()
+    it("reports functions that look like misspelt handlers", function()
       local code, _, errors = check(NOTHING .. [[
         function message_recieved() end
         function Started() end
@@ -123,7 +123,7 @@ describe("cpgrun", function()
       ["a handler that is no function"] = NOTHING .. "started = 3", ["a view_change that is none"] = "view_change = {}",
       ["a quorum_change that is none"] = NOTHING .. "quorum_change = 3", ["a bad name"] = NOTHING .. "group_name = ''",
     } do
-      it("refuses " .. what, function()
+      it("rejects " .. what, function()
         local code, _, errors = check(text)
         assert.equal(1, code)
         assert.matches("error: .*checked.lua:1: ", errors)
@@ -131,7 +131,7 @@ describe("cpgrun", function()
     end
   end)
 
-  it("check keeps its histories in TMPDIR, and says so when it cannot", function()
+  it("check stores its histories in TMPDIR, and reports when it cannot", function()
     local code, _, errors = program.run("env", "TMPDIR=/nonexistent", "cpgrun", "check", "examples/chat.lua")
     assert.equal(2, code)
     assert.matches("error: cannot make a folder for the histories in /nonexistent: ENOENT: no such file or directory; "

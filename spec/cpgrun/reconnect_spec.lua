@@ -9,7 +9,7 @@ describe("cpgrun", function()
   after_each(program.clean)
   teardown(program.remove)
 
-  it("goes on when its daemon is killed, and joins again when it is back, with all its connections", function()
+  it("survives a daemon that is killed and rejoins with all its connections", function()
     local cluster = assert(lab.start(1))
     finally(function() assert(cluster:stop()) end)
     local path = file("orphan.lua", [[
@@ -51,7 +51,7 @@ describe("cpgrun", function()
     line(it, "^bye$")
   end)
 
-  it("says again and again that it is not back", function()
+  it("reports repeatedly that it is still disconnected", function()
     local cluster = assert(lab.start(1))
     finally(function() assert(cluster:stop()) end)
     local it = assert(cluster:run(1, { "cpgrun", file("away.lua", NOTHING .. [[
@@ -72,7 +72,7 @@ describe("cpgrun", function()
   end)
 
   -- No group is told anything from the death of a member until the token is missed.
-  describe("while the ring is broken", function()
+  describe("on a broken ring", function()
     local cluster
 
     before_each(function() cluster = assert(lab.start { nodes = 2, token = 3000 }) end)
@@ -99,20 +99,20 @@ describe("cpgrun", function()
       assert.same({ 0, 0 }, { it:wait(10) })
     end
 
-    it("says that it is not joined, and joins when it is whole", function()
+    it("reports that it has not joined, and joins when the ring is whole", function()
       local it = join_broken_ring("patient", 1.0005)
       complaint(it, " warning: group 'patient' is not joined after 1 s, and waits on: ")
       ends_well(it)
     end)
 
-    it("greets its script also when that has left meanwhile, and joins again", function()
+    it("calls started also when the script left meanwhile, and rejoins", function()
       local it = join_broken_ring("again", 10, [[
         print("left", group:deactivate(), group:activate())]])
       line(it, "^left\ttrue\ttrue$")
       ends_well(it)
     end)
 
-    it("has left its group, as it was asked to, when its daemon goes meanwhile", function()
+    it("completes the leave that the script asked for when its daemon is killed meanwhile", function()
       local it = assert(cluster:run(1, { "cpgrun", file("leaver.lua", NOTHING .. [[
         function started() print "up" end
         local input = require("luv").new_pipe(false)
@@ -129,7 +129,7 @@ describe("cpgrun", function()
       complaint(it, " warning: .*has gone")
     end)
 
-    it("ends with 0 when its group stays out by the script's will", function()
+    it("exits with 0 when the script keeps its group inactive", function()
       local it = assert(cluster:run(1, { "cpgrun", file("free.lua", NOTHING
         .. 'function quorum_change() print "up" end\n'
         .. "function disconnected() assert(group:deactivate()) end") }))
@@ -140,7 +140,7 @@ describe("cpgrun", function()
       complaint(it, " warning: .*has gone")
     end)
 
-    it("joins in the end though its daemon goes before, whatever it waits at most", function()
+    it("joins in the end although its daemon is killed first, whatever the timeout", function()
       local it = join_broken_ring("unlucky", "math.huge")
       assert(cluster:kill(1))
       complaint(it, "; trying to come back$")

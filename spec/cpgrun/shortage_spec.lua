@@ -26,11 +26,11 @@ local function size_of(it)
   return kilobytes * 1024
 end
 
-describe("a script whose process gets no more memory", function()
+describe("cpgrun without free memory", function()
   after_each(program.clean)
   teardown(program.remove)
 
-  it("says so once, rests, and goes on when there is some", function()
+  it("reports it once, pauses, and continues when there is memory", function()
     local it = program.start("cpgrun", "--group", "shortage", program.file("keeper.lua", [[
       local kept = {}
       function config_change(members) print("members", #members) end
@@ -54,7 +54,7 @@ describe("a script whose process gets no more memory", function()
   end)
 end)
 
-describe("a script whose process gets no more descriptors while Corosync restarts", function()
+describe("cpgrun without free descriptors while Corosync restarts", function()
   local cluster
 
   setup(function() cluster = assert(lab.start(1)) end)
@@ -62,7 +62,7 @@ describe("a script whose process gets no more descriptors while Corosync restart
   after_each(program.clean)
 
   for _, most in ipairs { 12, 16, 18 } do
-    it(("waits with %d, says why once, and all comes back when there are some"):format(most), function()
+    it(("waits with a limit of %d, reports why once, and reconnects when there are some"):format(most), function()
       local it = assert(cluster:run(1, { "cpgrun", "--group", "shortage", program.file("asking.lua", [[
         local function ask() return cmap:is_connected(), quorum:is_connected() end
         function config_change(members) if #members > 0 then print("member", ask()) end end

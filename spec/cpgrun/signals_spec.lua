@@ -23,7 +23,7 @@ local function script(bodies, before)
     end]]
 end
 
-describe("a signal", function()
+describe("a signal to cpgrun", function()
   after_each(program.clean)
   teardown(program.remove)
 
@@ -38,7 +38,7 @@ describe("a signal", function()
       complaint(it, "^cpgrun: ended by a signal while the script was running$")
     end)
 
-    it("ends a script that is still loaded: " .. name, function()
+    it("ends a script that is still loading: " .. name, function()
       local it = cpgrun("slow", "print 'loading' while true do end")
       line(it, "^loading$")
       it:kill(name)
@@ -46,7 +46,7 @@ describe("a signal", function()
     end)
   end
 
-  it("is still a script's own, too", function()
+  it("can be handled by the script", function()
     local it = cpgrun("own", [[
       require("luv").new_signal():start("sigint", function() print "mine" end)
       function config_change() end

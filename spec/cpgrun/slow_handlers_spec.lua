@@ -8,7 +8,7 @@ local function cpgrun(name, text, ...)
   return program.start((table.unpack or unpack)(argv)) -- luacheck: globals unpack
 end
 
-describe("slow handlers", function()
+describe("slow handlers in cpgrun", function()
   after_each(program.clean)
   teardown(program.remove)
 
@@ -47,7 +47,7 @@ describe("slow handlers", function()
     return slow
   end
 
-  it("are told of while they have not returned", function()
+  it("are reported before they return", function()
     local slow = flooded()
     complaint(slow, "warning: handlers of group 'slow' lag: %d+ events %(%d+%.%d MB%) wait, the oldest for 1%.%d s$")
     assert.same({ "asleep" }, slow.lines)
@@ -55,7 +55,7 @@ describe("slow handlers", function()
   end)
 
   for _, way in ipairs { "leave", "stop" } do
-    it("are told of as soon as they meet the limit: " .. way, function()
+    it("are reported when they reach the limit: " .. way, function()
       local slow = flooded("--reader-limit", "100k", "--reader-full", way)
       complaint(slow, "warning: handlers of group 'slow' lag: %d+ events %(0.1 MB%) wait, .* the reader's limit$")
       assert.same({ "asleep" }, slow.lines)
@@ -63,7 +63,7 @@ describe("slow handlers", function()
     end)
   end
 
-  it("are told of, and nothing is lost", function()
+  it("are reported, and no message is lost", function()
     local slow = flooded()
     assert.same({ 0, 0 }, { slow:wait(20) })
     line(slow, "^lagged\ttrue\ttrue$")
@@ -71,7 +71,7 @@ describe("slow handlers", function()
     complaint(slow, "warning: handlers of group 'slow' lag: %d+ events %(%d+%.%d MB%) waited, the oldest for %d+%.%d s")
   end)
 
-  it("end it at the limit", function()
+  it("end cpgrun at the limit", function()
     local slow = flooded("--reader-limit", "100k")
     assert.same({ 1, 0 }, { slow:wait(20) })
     line(slow, "^disconnected\tits handlers lag$")
@@ -80,7 +80,7 @@ describe("slow handlers", function()
   end)
 
   for _, options in ipairs { { "--reader-limit", "100k", "--reader-full", "stop" }, { "--reader-limit", "0" } } do
-    it("lose nothing with " .. table.concat(options, " "), function()
+    it("lose no message with " .. table.concat(options, " "), function()
       local slow = flooded((table.unpack or unpack)(options))
       assert.same({ 0, 0 }, { slow:wait(20) })
       line(slow, "^seen\t1001$")
@@ -115,16 +115,16 @@ describe("slow handlers", function()
     return it
   end
 
-  it("slow a script that sends more than they handle, which is told how far they lag", function()
+  it("slow down a script that sends more than they handle, and it is notified of the lag", function()
     line(steady("1M", "0", "20000"), "^turns\ttrue\tlag\ttrue\ttrue$")
   end)
 
-  it("do so with a warning, where they lag by seconds", function()
+  it("cause a warning when they lag by seconds", function()
     local it = steady("4M", "2000000", "1500")
     complaint(it, "warning: handlers of group 'steady' lag: %d+ events %(%d+%.%d MB%) waited, the oldest for %d+%.%d s")
   end)
 
-  it("have a handler that sends more than may wait fail with backlog, and stay members", function()
+  it("fail with backlog when they send more than may be queued, and stay members", function()
     local it = cpgrun("overdone", [[
       local sent
       function config_change() end
@@ -149,7 +149,7 @@ describe("slow handlers", function()
     line(it, "^last\ttrue$")
   end)
 
-  it("have limits that are numbers of bytes", function()
+  it("have limits that must be numbers of bytes", function()
     for _, wrong in ipairs { "x", "-1", "1T", "1.5M", "", "99999999999G" } do
       local code, _, errors = program.run("cpgrun", "--reader-limit", wrong, "x.lua")
       assert.not_equal(0, code)

@@ -22,7 +22,7 @@ describe("cpgrun", function()
   after_each(program.clean)
   teardown(program.remove)
 
-  describe("its end", function()
+  describe("stops", function()
     local TELL = NOTHING .. "function started() print 'up' end\nfunction stopping() print(group:is_active()) end\n"
 
     -- Another member, which sees how cpgrun leaves.
@@ -37,7 +37,7 @@ describe("cpgrun", function()
     end
 
     for _, signal in ipairs { "sighup", "sigint", "sigterm" } do
-      it("comes by " .. signal .. " in an orderly way", function()
+      it("cleanly by " .. signal, function()
         local other, it = watcher(), cpgrun("ending", TELL)
         line(it, "^up$")
         it:kill(signal)
@@ -47,7 +47,7 @@ describe("cpgrun", function()
       end)
     end
 
-    it("comes in an orderly way by several SIGHUPs, and by one after SIGTERM", function()
+    it("cleanly by several SIGHUPs, and by one after SIGTERM", function()
       for _, first in ipairs { "sighup", "sigterm" } do
         local it = cpgrun("ending", NOTHING .. "function started() print 'up' end\n" .. [[
           function stopping()
@@ -63,7 +63,7 @@ describe("cpgrun", function()
       end
     end)
 
-    it("does not come by SIGHUP where that is ignored, as by nohup", function()
+    it("not by SIGHUP when that is ignored, as by nohup", function()
       local it = program.start("sh", "-c", "trap '' HUP; exec cpgrun " .. file("nohup.lua", TELL))
       line(it, "^up$")
       it:kill "sighup"
@@ -72,7 +72,7 @@ describe("cpgrun", function()
       complaint(it, "info: stopping on SIGTERM$")
     end)
 
-    it("comes in an orderly way by SIGINT when nobody reads any more what stopping writes", function()
+    it("cleanly by SIGINT when the reader of its output has gone", function()
       local path = file("gone.lua", NOTHING .. [[
         function started() print(("%d"):format(group:address().pid)) end
         function stopping() repeat until not require("luv").fs_write(1, "still here\n", -1) end]])
@@ -81,7 +81,7 @@ describe("cpgrun", function()
       assert.matches("info: stopping on SIGINT\nstatus 0$", errors)
     end)
 
-    it("comes by loop.stop in a handler, in the same way", function()
+    it("cleanly by loop.stop in a handler", function()
       local other = watcher()
       local code, out = run("ending", TELL .. [[
         function message_received() require("corosync").loop.stop() end
@@ -91,7 +91,7 @@ describe("cpgrun", function()
       assert.equal("leave", line(other, "^left\t%d+\t(.*)$"))
     end)
 
-    it("comes when the script leaves its group, although the map and quorum are there", function()
+    it("when the script leaves its group, although cmap and quorum are open", function()
       local code, out = run("leaving", [[
         cmap:track("", function() end)
         function quorum_change() end
@@ -101,7 +101,7 @@ describe("cpgrun", function()
       assert.equal("bye\tfalse", out)
     end)
 
-    it("comes by loop.stop in handlers of views, of quorum and of a tracker", function()
+    it("by loop.stop in handlers of views, quorum and a tracker", function()
       for name, text in pairs {
         view = "function view_change() require('corosync').loop.stop() end",
         quorum = NOTHING .. "function quorum_change() require('corosync').loop.stop() end",
@@ -119,7 +119,7 @@ describe("cpgrun", function()
       end
     end)
 
-    it("comes by loop.stop in the first config_change", function()
+    it("by loop.stop in the first config_change", function()
       local code, out = run("first", [[
         function config_change() require("corosync").loop.stop() end
         function stopping() print "bye" end]])
@@ -127,7 +127,7 @@ describe("cpgrun", function()
       assert.equal("bye", out)
     end)
 
-    it("does not crash on handles left open or closing", function()
+    it("without a crash when handles are left open or closing", function()
       local code = run("handles", NOTHING .. [[
         local uv = require "luv"
         local timers = {}
@@ -147,7 +147,7 @@ describe("cpgrun", function()
     end)
   end)
 
-  it("goes on when a peer hangs up", function()
+  it("not when a peer hangs up", function()
     local it = cpgrun("peer", NOTHING .. [[
       local uv = require "luv"
       function started()
@@ -169,7 +169,7 @@ describe("cpgrun", function()
     assert.matches("^E%u+$", it.lines[1])
   end)
 
-  it("ends with 1 when what it writes has no place, on a full disk", function()
+  it("with exit code 1 when its output cannot be written to a full disk", function()
     for _, words in ipairs { "--version", "--help", "--check examples/demo/member.lua" } do
       local code, out, errors = program.run("sh", "-c", "cpgrun " .. words .. " >/dev/full")
       assert.same({ 1, "" }, { code, out })
@@ -177,7 +177,7 @@ describe("cpgrun", function()
     end
   end)
 
-  it("stops in an orderly way when nobody reads what it writes any more", function()
+  it("cleanly when the reader of its output has gone", function()
     local path = file("ticks.lua", NOTHING .. [[
       require("luv").new_timer():start(10, 10, function() print "tick" end)
       function stopping() io.stderr:write "in order\n" end]])
@@ -186,7 +186,7 @@ describe("cpgrun", function()
     assert.matches("info: stopping on SIGTERM\nin order\n0$", errors)
   end)
 
-  it("ends by os.exit in a handler, also when that would close the state", function()
+  it("by os.exit in a handler, also with closing of the state", function()
     local code, _, errors = run("exit", [[
       function message_received() os.exit(8, true) end
       function started() group:send_message "" end]])

@@ -3,8 +3,8 @@ local gather = require "soak.gathering"
 local lab = require "corosync.lab"
 local storm = require "cpgrun.storm"
 
-describe("a storm of requests to join #slow", function()
-  it("is told from daemons that are fine, and ended", function()
+describe("a storm of join requests #slow", function()
+  it("is detected among healthy daemons and ended", function()
     local cluster = assert(lab.start(6))
     assert.is_false(storm.rages(cluster))
     gather(cluster)

@@ -38,7 +38,7 @@ describe("the systemd unit", function()
     assert.equal(0, code, out .. errors)
   end)
 
-  it("has a user for each script, and leaves it the ways to Corosync", function()
+  it("runs each script as a user of its own that can reach Corosync", function()
     local set = {}
     for each in io.lines "examples/cpgrun@.service" do
       local name, value = each:match "^(%u%w+)=(.*)$"

@@ -9,7 +9,7 @@ local function cpgrun(name, text, ...)
   return program.start((table.unpack or unpack)(argv)) -- luacheck: globals unpack
 end
 
-describe("--user", function()
+describe("cpgrun --user", function()
   after_each(program.clean)
   teardown(program.remove)
 
@@ -20,7 +20,7 @@ describe("--user", function()
     function config_change() end
     function started() print("started as", require("luv").getuid()) require("corosync").loop.stop() end]]
 
-  it("runs the script as that user, with the connections that root has opened", function()
+  it("runs the script as that user with connections opened as root", function()
     if #ordinary.prefix == 0 then
       pending "no other user exists in this namespace"
       return
@@ -30,7 +30,7 @@ describe("--user", function()
     assert.same({ "/nonexistent\tnobody\ttrue", "loaded as\t65534\t65534", "started as\t65534" }, it.lines)
   end)
 
-  it("leaves the script what it may ask Corosync for", function()
+  it("lets the script use Corosync", function()
     if #ordinary.prefix == 0 then
       pending "no other user exists in this namespace"
       return
@@ -57,7 +57,7 @@ describe("--user", function()
     assert.same({ "1" }, it.lines)
   end)
 
-  it("is refused for a user that there is not, or without root", function()
+  it("fails for an unknown user or without root", function()
     local it = cpgrun("nowho", WHO, "--user", "no such user")
     assert.same({ 1, 0 }, { it:wait(10) })
     complaint(it, "error: cannot become the user 'no such user': there is no such user")

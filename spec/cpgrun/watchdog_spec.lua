@@ -3,11 +3,11 @@ local program = require "spec.helpers.program"
 
 local file, line, complaint = program.file, program.line, program.complaint
 
-describe("--watchdog", function()
+describe("cpgrun --watchdog", function()
   after_each(program.clean)
   teardown(program.remove)
 
-  it("tells of a call that does not return", function()
+  it("reports a call that does not return", function()
     local cluster = assert(lab.start(1))
     finally(function() assert(cluster:stop()) end)
     local it = assert(cluster:run(1, { "cpgrun", "--watchdog", "0.2", "--group", "blo'cked\200", file("blocked.lua", [[
@@ -21,7 +21,7 @@ describe("--watchdog", function()
     assert.same({ 0, 0 }, { it:wait(20) })
   end)
 
-  it("tells of calls of the map and of quorum", function()
+  it("reports calls of cmap and quorum", function()
     local cluster = assert(lab.start(1))
     finally(function() assert(cluster:stop()) end)
     local it = assert(cluster:run(1, { "cpgrun", "--watchdog", "0.2", file("asking.lua", [[

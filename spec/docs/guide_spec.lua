@@ -7,7 +7,7 @@ local function read(path)
 end
 
 describe("the guide to scripts", function()
-  it("shows the code of the examples as it is", function()
+  it("contains the code of the examples unchanged", function()
     local sources = read "examples/leader.lua" .. read "examples/counter.lua" .. read "examples/service_address.lua"
     local shown = 0
     for code in read("docs/scripts.md"):gmatch "\n```lua\n(.-)```\n" do

@@ -10,7 +10,7 @@ local function ends(least, ...)
   assert.is_true(tonumber(it.lines[1]:match "^ended after (%d+) refusals$") >= least)
 end
 
-describe("a session whose memory is refused at any request ends with an error, and leaves nothing: #slow", function()
+describe("a session without memory, at any request, ends with an error and leaves nothing: #slow", function()
   after_each(program.clean)
 
   for part, least in pairs { cpg = 50, receive = 40, cmap = 20, quorum = 20, votequorum = 10, cfg = 10 } do
@@ -24,6 +24,6 @@ describe("a session whose memory is refused at any request ends with an error, a
   end
 
   for part, least in pairs { cpg = 2, receive = 2, cmap = 2, quorum = 1 } do
-    it(part .. ", refused to the core", function() ends(least, part, "core") end)
+    it(part .. ", in the core", function() ends(least, part, "core") end)
   end
 end)

@@ -32,7 +32,7 @@ local function exists(path)
   return file ~= nil
 end
 
-describe("in a sandbox, groups, services and handles work, and say what went wrong", function()
+describe("groups, services and handles in a sandbox work and report errors", function()
   after_each(program.clean)
 
   for kind, name in pairs { C = "sandbox", ["C++"] = "sandbox-c++" } do

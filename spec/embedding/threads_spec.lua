@@ -26,11 +26,11 @@ end
 describe("Lua states in threads of one process", function()
   after_each(program.clean)
 
-  it("open, use and close their own handles all at once", function()
+  it("open, use and close their own handles concurrently", function()
     assert.equal(0, (run(THREADS, "2048", WORK, WORK, WORK)))
   end)
 
-  it("do so without a race that ThreadSanitizer sees", function()
+  it("have no data race under ThreadSanitizer", function()
     if not exists(THREADS_TSAN) then
       pending "ThreadSanitizer does not work here"
       return
@@ -39,7 +39,7 @@ describe("Lua states in threads of one process", function()
   end)
 end)
 
-describe("a thread that dispatches", function()
+describe("dispatch in a thread", function()
   local function on_stack(kib)
     local code, line = run(THREADS, tostring(kib), STACK)
     assert.equal(0, code)
@@ -48,11 +48,11 @@ describe("a thread that dispatches", function()
 
   after_each(program.clean)
 
-  it("is refused with 512 KiB of stack", function() assert.equal("no_stack", on_stack(512)) end)
+  it("fails with 512 KiB of stack", function() assert.equal("no_stack", on_stack(512)) end)
 
   it("works with 2 MiB of stack", function() assert.equal("fine", on_stack(2048)) end)
 
-  it("is either refused or works, at the limit too", function()
+  it("fails or works near the limit, without a crash", function()
     local found = {}
     for kib = 1120, 1216, 8 do
       found[on_stack(kib)] = true
@@ -61,7 +61,7 @@ describe("a thread that dispatches", function()
   end)
 end)
 
-describe("the main thread", function()
+describe("dispatch in the main thread", function()
   local LUA = os.getenv("LUA"):match "%S+$"
   local GROWN = ("assert(select(3, require('corosync.cpg').open({}):dispatch()) == 'no_stack');"
     .. "os.execute 'prlimit --stack=8388608: --pid $PPID'; dofile '%s'"):format(STACK)
@@ -72,16 +72,16 @@ describe("the main thread", function()
 
   after_each(program.clean)
 
-  it("is refused with a limit of 512 KiB", function()
+  it("fails with a stack limit of 512 KiB", function()
     assert.same({ 0, "no_stack" }, { limited(512, STACK) })
   end)
 
-  it("works with a limit of 2 MiB, and with the highest", function()
+  it("works with a stack limit of 2 MiB and with the maximum", function()
     assert.same({ 0, "fine" }, { limited(2048, STACK) })
     assert.same({ 0, "fine" }, { limited("$(ulimit -H -s)", STACK) })
   end)
 
-  it("works once its limit has been raised", function()
+  it("works once the stack limit has been raised", function()
     assert.same({ 0, "fine" }, { limited(512, "-e", GROWN) })
   end)
 end)

@@ -10,7 +10,7 @@ local function contains(text, part)
   return text:find(part, 1, true) ~= nil
 end
 
-describe("the example of a service address #slow", function()
+describe("examples/service_address.lua #slow", function()
   local cluster
   local hosts = {}
   local holders = {} -- by node
@@ -92,7 +92,7 @@ describe("the example of a service address #slow", function()
   teardown(function() assert(cluster:stop()) end)
   after_each(program.clean)
 
-  it("takes away what a predecessor has left, and gives it to the lowest", function()
+  it("removes an address left over by a predecessor and adds it on the lowest node", function()
     give(2)
     for node = 1, 3 do
       start(node)
@@ -100,25 +100,25 @@ describe("the example of a service address #slow", function()
     is_on "1"
   end)
 
-  it("gives it to another when the script is killed", function()
+  it("moves the address when the script is killed", function()
     assert(cluster:kill_host(1))
     is_on "2"
   end)
 
-  it("moves it to the side with quorum, and back", function()
+  it("moves the address to the side with quorum, and back", function()
     assert(cluster:partition({ 2 }, { 1, 3 }))
     is_on "3"
     assert(cluster:heal())
     is_on "2"
   end)
 
-  it("gives it to another when Corosync is killed", function()
+  it("moves the address when Corosync is killed", function()
     assert(cluster:kill(2))
     is_on "3"
     assert(hosts[2]:kill "sigkill")
   end)
 
-  it("gives it to nobody without quorum, and to one when there is quorum again", function()
+  it("removes the address without quorum and adds it on one node with quorum", function()
     assert(cluster:partition({ 1 }, { 3 }))
     assert(cluster:wait_members({ 1 }, 10))
     is_on ""
@@ -129,20 +129,20 @@ describe("the example of a service address #slow", function()
     is_on "1"
   end)
 
-  it("has let go of it before it ends", function()
+  it("removes the address before it ends", function()
     hosts[1]:kill "sigterm"
     assert.equal(0, (assert(hosts[1]:wait(5))))
     is_on ""
     assert.equal("10.9.0.50/24 is not here", hosts[1].lines[#hosts[1].lines])
   end)
 
-  it("ends with what ip said", function()
+  it("ends with the error of ip", function()
     local _, _, errors = program.run("setpriv", "--bounding-set=-net_admin", "cpgrun", SCRIPT[2], "127.0.0.1/8", "lo")
     assert.truthy(contains(errors, "Operation not permitted"))
     assert.truthy(contains(errors, "ip addr flush dev lo to 127.0.0.1: exit code "))
   end)
 
-  it("wants an address and an interface outside a lab", function()
+  it("requires an address and an interface outside a lab", function()
     local code, _, errors = program.run("env", "-u", "COROSYNC_LAB", "cpgrun", "--check", SCRIPT[2])
     assert.equal(1, code)
     assert.truthy(contains(errors, "usage: service_address.lua address/bits interface"))

@@ -24,7 +24,7 @@ local function make(...)
   return run("env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "make", "-s", "LUA_VERSION=" .. VERSION, ...)
 end
 
-describe("the embedded game #slow", function()
+describe("examples/embed #slow", function()
   local cluster, folder, prefix
   local hosts = {} -- by node
   local lines = {} -- by node, since the stage began
@@ -135,11 +135,11 @@ describe("the embedded game #slow", function()
   before_each(stage)
   after_each(program.clean)
 
-  it("has one world on all nodes", function()
+  it("shows one world on all nodes", function()
     play_together { 1, 2, 3 }
   end)
 
-  it("gives the world to a node whose game was killed", function()
+  it("restores the world of a game that was killed", function()
     play_together { 1, 2, 3 }
     local before = moves(1)
     assert(cluster:kill_host(2))
@@ -150,7 +150,7 @@ describe("the embedded game #slow", function()
     play_together { 1, 2, 3 }
   end)
 
-  it("goes on in the game whose Corosync was killed", function()
+  it("continues when the game's Corosync is killed", function()
     assert(cluster:kill(3))
     says(3, "Corosync on this node has gone")
     says(3, "^frozen")
@@ -163,7 +163,7 @@ describe("the embedded game #slow", function()
     play_together { 1, 2, 3 }
   end)
 
-  it("keeps the majority's world through a partition, while the minority waits", function()
+  it("keeps the majority's world through a partition while the minority waits", function()
     assert(cluster:partition({ 1, 2 }, { 3 }))
     says(3, "^frozen")
     says(1, "^playing")
@@ -176,7 +176,7 @@ describe("the embedded game #slow", function()
     play_together { 1, 2, 3 }
   end)
 
-  it("waits on all sides where none has quorum, and goes on with one world", function()
+  it("waits everywhere without quorum and continues with one world", function()
     assert(cluster:partition({ 1 }, { 2 }, { 3 }))
     for node = 1, 3 do
       says(node, "^frozen")
@@ -189,7 +189,7 @@ describe("the embedded game #slow", function()
     play_together { 1, 2, 3 }
   end)
 
-  it("ends when told to", function()
+  it("ends on request", function()
     for node = 1, 3 do
       hosts[node]:kill "sigterm"
       assert.equal(0, (assert(hosts[node]:wait(5))))
@@ -198,10 +198,10 @@ describe("the embedded game #slow", function()
   end)
 end)
 
-describe("the header #slow", function()
+describe("corosync-lua.h #slow", function()
   after_each(program.clean)
 
-  it("is one for C++", function()
+  it("compiles as C++", function()
     if program.run("sh", "-c", "command -v c++") ~= 0 then
       pending "there is no C++ compiler"
       return
@@ -210,8 +210,8 @@ describe("the header #slow", function()
   end)
 end)
 
-describe("the guide to embedding #slow", function()
-  it("shows the code of the game as it is", function()
+describe("docs/embedding.md #slow", function()
+  it("contains the game's code unchanged", function()
     local sources = {
       c = read "examples/embed/game.c" .. read "src/corosync-lua.h",
       lua = read "examples/embed/world.lua",

@@ -16,7 +16,7 @@ after_each(function()
   end
 end)
 
-describe("the example of a cache #slow", function()
+describe("examples/nginx #slow", function()
   local KEYS = 10
   local servers
 
@@ -96,7 +96,7 @@ describe("the example of a cache #slow", function()
     assert.equal(count, #first)
   end
 
-  it("is emptied in one order on all nodes under load, and never stays stale", function()
+  it("invalidates in one order on all nodes under load and never stays stale", function()
     local loads, clients, values, each = {}, {}, {}, 40
     for node = 1, 3 do
       loads[node] = assert(cluster:run(node, { "wrk", "-t1", "-c4", "-d3s", "-s", "spec/helpers/nginx/keys.lua",
@@ -129,7 +129,7 @@ describe("the example of a cache #slow", function()
     assert.equal(0, code)
   end
 
-  it("starts empty after a worker was killed", function()
+  it("starts with an empty cache after a worker was killed", function()
     local server = servers[2]
     assert.equal("changed", put(server, 1, "old"))
     server:wait_for("a hit", function() return select(2, get(server, 1)) == "hit" end)
@@ -141,7 +141,7 @@ describe("the example of a cache #slow", function()
     assert.equal("new", (get(server, 1)))
   end)
 
-  it("starts empty after Corosync was away, and is not used meanwhile", function()
+  it("bypasses the cache while Corosync is down and restarts it empty", function()
     local server = servers[3]
     assert.equal("changed", put(server, 2, "old"))
     server:wait_for("a hit", function() return select(2, get(server, 2)) == "hit" end)
@@ -157,7 +157,7 @@ describe("the example of a cache #slow", function()
     server:wait_for("a hit", function() return select(2, get(server, 2)) == "hit" end)
   end)
 
-  it("is not used where no majority is, and starts empty when the network is whole again", function()
+  it("bypasses the cache without a majority and restarts it empty after the merge", function()
     local server, said = servers[2], {}
     assert.equal("changed", put(server, 3, "old"))
     assert(cluster:partition({ 2 }, { 1, 3 }))
@@ -169,7 +169,7 @@ describe("the example of a cache #slow", function()
     for _, each in ipairs(servers) do assert.equal("new", (get(each, 3))) end
   end)
 
-  it("is shown whole in the guide", function()
+  it("is contained unchanged in the guide", function()
     local function read(path)
       local file = assert(io.open(path))
       local text = file:read "*a"
@@ -184,8 +184,8 @@ describe("the example of a cache #slow", function()
   end)
 end)
 
-describe("the example of a cache without a quorum provider #slow", function()
-  it("is not used, and says why", function()
+describe("examples/nginx without a quorum provider #slow", function()
+  it("bypasses the cache and logs why", function()
     local unprovided = assert(lab.start { nodes = 1, quorum = false })
     finally(function()
       nginx.clean()

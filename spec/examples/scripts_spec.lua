@@ -20,7 +20,7 @@ describe("cpgrun --lab #slow", function()
   after_each(program.clean)
   teardown(program.remove)
 
-  describe("the examples:", function()
+  describe("examples/", function()
     it("chat shows one order to all", function()
       local it = program.start("cpgrun", "--lab", "3", "examples/chat.lua")
       for node = 1, 3 do
@@ -38,14 +38,14 @@ describe("cpgrun --lab #slow", function()
       assert.same(messages(it, 1), messages(it, 3))
     end)
 
-    it("chat reads a file, too", function()
+    it("chat reads a file", function()
       local it = program.start("sh", "-c", "exec cpgrun examples/chat.lua <$1", "sh", file("said", "from a file\n"))
       line(it, "^%d+:%d+: from a file$")
       it:kill "sigint"
       ended(it, 0)
     end)
 
-    it("leader has another when the first dies", function()
+    it("leader elects another when the first is killed", function()
       local it = program.start("cpgrun", "--lab", "3", "examples/leader.lua")
       line(it, "^1| I lead$", 20)
       for node = 2, 3 do
@@ -57,7 +57,7 @@ describe("cpgrun --lab #slow", function()
       assert.equal("2| I lead", line(it, "^2| I lead$"))
     end)
 
-    it("leader leads no more when its Corosync dies", function()
+    it("leader stops leading when its Corosync is killed", function()
       local it = program.start("cpgrun", "--lab", "3", "examples/leader.lua")
       for node = 2, 3 do
         line(it, ("^%d| 1:%%d+ leads$"):format(node), 20)
@@ -71,7 +71,7 @@ describe("cpgrun --lab #slow", function()
       assert.equal("1| I lead", line(it, "^1| I lead$"))
     end)
 
-    it("in_lab runs what uses the binding by itself, and makes faults", function()
+    it("in_lab runs a program that uses the binding and makes faults", function()
       local script = file("alone.lua", [[
         io.stdout:setvbuf "line"
         local corosync = require "corosync"

@@ -37,14 +37,14 @@ describe("examples/status.lua #slow", function()
   after_each(program.clean)
   teardown(program.remove)
 
-  it("would run", function()
+  it("passes cpgrun --check", function()
     local code, out = program.run("cpgrun", "--check", "examples/status.lua")
     assert.equal(0, code)
     assert.matches("would run in group 'status'", out, 1, true)
   end)
 
   describe("in lines", function()
-    it("tells what there is, and what changes", function()
+    it("prints the state and its changes", function()
       local it = program.start("cpgrun", "examples/status.lua")
       line(it, " cluster: quorate, 1 of 1 votes, 1 needed$")
       line(it, " totem: ring 1%.%x+, 1 node$")
@@ -60,14 +60,14 @@ describe("examples/status.lua #slow", function()
       assert.not_matches("problem", text(it))
     end)
 
-    it("shows the bytes of a name that cannot be printed", function()
+    it("escapes a group name that cannot be printed", function()
       local it = program.start("cpgrun", "examples/status.lua")
       local script = file("bytes.lua", [[group_name = "a\n\27[2J\\\255\0" function config_change() end]])
       program.start("cpgrun", script)
       line(it, [[ group a\x0a\x1b%[2J\x5c\xff\x00: node1:%d+$]])
     end)
 
-    it("tells a partition and its end", function()
+    it("prints a partition and its merge", function()
       local it = program.start("cpgrun", "--lab", "3", "examples/status.lua")
       for node = 1, 3 do
         line(it, ("^%d| .* group status: node1:%%d+ node2:%%d+ node3:%%d+$"):format(node), 20)
@@ -145,7 +145,7 @@ describe("examples/status.lua #slow", function()
       assert.is_truthy(all:find(SHOW_CURSOR, last, true))
     end
 
-    it("draws in place what there is, and groups as they come and go", function()
+    it("draws the state in place, and groups as they appear and disappear", function()
       local it = start()
       local shown = picture(it, "status")
       assert.matches("lab on node1", shown)
@@ -175,7 +175,7 @@ describe("examples/status.lua #slow", function()
       assert_restored(it)
     end)
 
-    it("restores it when it is stopped by Ctrl-Z, and draws again when it goes on", function()
+    it("restores the terminal on Ctrl-Z and redraws when it continues", function()
       local it = start()
       local pid = own_pid(it)
       local function is_stopped(process)
@@ -193,7 +193,7 @@ describe("examples/status.lua #slow", function()
       assert_restored(it)
     end)
 
-    it("fits the terminal, also after a change of its size", function()
+    it("fits the terminal, also after a resize", function()
       for i = 1, 5 do visitor("visitors" .. i) end
       local it = start { columns = 40, rows = 12 }
       local shown = lines_of(picture(it, "visitors1.*%.%.%. and %d more"))
@@ -208,19 +208,19 @@ describe("examples/status.lua #slow", function()
     end)
 
     for env, coloured in pairs { ["NO_COLOR=1"] = false, ["NO_COLOR="] = true } do
-      it(coloured and "has colours" or "has none where they are not wanted", function()
+      it(coloured and "uses colours" or "uses no colours when they are disabled", function()
         local it = start { env = env }
         assert.equal(coloured, picture(it, "quorate"):match "\27%[[%d;]+m" ~= nil)
       end)
     end
 
-    it("writes lines where a terminal can do no more", function()
+    it("prints lines on a dumb terminal", function()
       local it = program.start("script", "-qefc", "TERM=dumb exec cpgrun examples/status.lua", "/dev/null")
       line(it, " cluster: quorate")
       assert.not_matches("\27", text(it), 1, true)
     end)
 
-    it("leaves the last picture and says why when Corosync goes, and draws again when it is back", function()
+    it("leaves the last picture and the reason when Corosync stops, and redraws when it is back", function()
       local cluster = assert(lab.start(1))
       finally(function() cluster:stop() end)
       local it = assert(cluster:run(1, { "script", "-qefc", TERMINAL:format(80, 24, "", ""), "/dev/null" }))

@@ -2,13 +2,13 @@
 local program = require "spec.helpers.program"
 
 for _, target in ipairs { "queue", "events", "nodes", "arguments", "values" } do
-  it("random inputs do no harm to the " .. target, function()
+  it("random input does no harm to the " .. target, function()
     local code, out = program.run(("build/%s/spec/fuzz-%s"):format(os.getenv "LUA_VERSION", target), "300", "1")
     assert.same({ 0, "300 runs" }, { code, out })
   end)
 end
 
-it("random mistakes in histories are refused with their line, or checked", function()
+it("histories with random mistakes are rejected with their line, or checked", function()
   local code, out = program.run(os.getenv("LUA"):match "%S+$", "fuzz/history.lua", "300", "1")
   assert.same({ 0, "300 runs, seed 1" }, { code, out })
 end)

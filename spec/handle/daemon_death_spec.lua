@@ -26,7 +26,7 @@ local function expect(cluster, client, line)
   assert.equal(line, client.lines[#client.lines], table.concat(client.errors, "\n"))
 end
 
-it("a group that is to join again as soon as it has left does so when the daemon went in between #slow", function()
+it("regression: a leaving group that was activated again did not rejoin when its daemon was killed #slow", function()
   local cluster = assert(lab.start(1))
   finally(function() assert(cluster:stop()) end)
   local client = assert(cluster:run(1, { LUA, "spec/helpers/clients/rejoiner.lua" }))
@@ -39,7 +39,7 @@ it("a group that is to join again as soon as it has left does so when the daemon
   assert.equal(0, (assert(client:wait(10))))
 end)
 
-it("a group with views tells all that it has before it tells that the daemon has gone #slow", function()
+it("regression: a group with views reported the disconnect before queued events #slow", function()
   local cluster = assert(lab.start(1))
   finally(function() assert(cluster:stop()) end)
   local client = assert(cluster:run(1, { LUA, "spec/helpers/clients/view_backlog.lua", "3000" }))
@@ -50,7 +50,7 @@ it("a group with views tells all that it has before it tells that the daemon has
   assert.equal(0, (assert(client:wait(10))))
 end)
 
-describe("a client whose daemon dies #slow", function()
+describe("a cpg client whose daemon is killed #slow", function()
   local cluster
 
   setup(function() cluster = assert(lab.start(1)) end)
@@ -70,11 +70,11 @@ describe("a client whose daemon dies #slow", function()
     assert.same(EXPECTED, client.lines)
   end
 
-  it("hears of it at once from every call, and goes on with a new handle", function() live_through "plain" end)
+  it("fails at once in every call and works with a new handle", function() live_through "plain" end)
 
-  it("hears of it when it sends what libcpg splits, too", function() live_through "split" end)
+  it("fails also in a send that libcpg splits", function() live_through "split" end)
 
-  it("hears of it from send alone, although the daemon's flow control was on", function()
+  it("fails in send alone although flow control was on", function()
     local sender = assert(cluster:run(1, { LUA, "spec/helpers/clients/sender.lua" }))
     assert(cluster:wait_for(function() return sender.lines[1] == "sending" end, 10))
     assert(cluster:kill(1))

@@ -6,8 +6,8 @@ local member = handles.member
 local receive, fails = handles.receive, handles.fails
 after_each(handles.close_all)
 
-describe("dispatch", function()
-  it("handles at most its budget, and says whether more waits", function()
+describe("handle:dispatch", function()
+  it("handles at most its budget and returns whether more events are queued", function()
     local handle, record = member()
     dispatch_until(handle, function() return #record.rings > 0 end)
     for i = 1, 5 do
@@ -24,7 +24,7 @@ describe("dispatch", function()
     assert.error_matches(function() handle:dispatch(-1) end, "budget")
   end)
 
-  it("goes on after a handler that raises, and reports each error with its traceback", function()
+  it("continues after a handler that raises, and reports each error with its traceback", function()
     local count = 0
     local handle, record = member(nil, {
       message_received = function()
@@ -52,7 +52,7 @@ describe("dispatch", function()
     dispatch_until(handle, function() return count == 2 end)
   end)
 
-  it("may be followed by close in a handler, which drops what waits", function()
+  it("drops queued events when a handler closes the handle", function()
     local handle, count = nil, 0
     handle = member(nil, {
       message_received = function()
@@ -71,7 +71,7 @@ describe("dispatch", function()
     fails("closed", handle:dispatch())
   end)
 
-  it("lets a handler collect garbage", function()
+  it("allows a handler to collect garbage", function()
     local count = 0
     local handle, record = member(nil, { message_received = function() count = count + 1 collectgarbage() end })
     for _ = 1, 10 do
@@ -94,7 +94,7 @@ describe("dispatch", function()
     assert.same({ "old 1", "new 2" }, seen)
   end)
 
-  it("answers an error inside a handler, as receive does, since the order must hold", function()
+  it("fails inside a handler, as receive does, to keep the order", function()
     local handle, answers = nil, {}
     handle = member(nil, {
       message_received = function()
@@ -110,7 +110,7 @@ describe("dispatch", function()
     assert.is_boolean(answers[3])
   end)
 
-  it("keeps the order of what fetch has moved", function()
+  it("keeps the order of events that fetch queued", function()
     local handle, record = member()
     for i = 1, 200 do
       assert(handle:send(tostring(i)))
@@ -122,7 +122,7 @@ describe("dispatch", function()
     end
   end)
 
-  it("finds what fetch has waited for", function()
+  it("handles the events that fetch waited for", function()
     local handle = open()
     assert.is_false(handle:fetch(0.01))
     assert(handles.join(handle, group_name()))
@@ -130,7 +130,7 @@ describe("dispatch", function()
     assert.error_matches(function() handle:fetch(-1) end, "seconds")
   end)
 
-  it("ends early when a handler stops it", function()
+  it("returns early when a handler calls stop", function()
     local handle, count = nil, 0
     handle = member(nil, { message_received = function() count = count + 1 handle:stop() end })
     for _ = 1, 3 do
@@ -145,8 +145,8 @@ describe("dispatch", function()
   end)
 end)
 
-describe("a handler", function()
-  it("may leave, and its handle hears of it", function()
+describe("a cpg handler", function()
+  it("may leave, and its own leave is reported", function()
     local handle, codes, left = nil, {}, nil
     handle = open {
       message_received = function()
@@ -179,8 +179,8 @@ describe("a handler", function()
   end)
 end)
 
-describe("receive", function()
-  it("gives events in order, or nothing", function()
+describe("handle:receive", function()
+  it("returns events in order, or nil", function()
     local handle = open {}
     assert(handles.join(handle, group_name()))
     assert(handle:send("hello"))
@@ -200,7 +200,7 @@ describe("receive", function()
     assert.equal(0, select("#", handle:receive()))
   end)
 
-  it("lets handlers yield, in a coroutine", function()
+  it("allows yields between events in a coroutine", function()
     local handle = open {}
     assert(handles.join(handle, group_name()))
     assert(handle:send("first"))

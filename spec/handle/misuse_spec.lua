@@ -29,7 +29,7 @@ after_each(handles.close_all)
 
 describe("methods", function()
   for name in pairs(OPEN) do
-    it("of " .. name .. " raise on whatever is none of theirs", function()
+    it("of " .. name .. " raise for a wrong self", function()
       local wrong = { io.stdout, {}, "x", 5, true, print, coroutine.create(function() end) }
       for other in pairs(OPEN) do
         wrong[#wrong + 1] = other ~= name and open(other) or nil
@@ -46,7 +46,7 @@ describe("methods", function()
       end
     end)
 
-    it("of " .. name .. " answer or raise after close, and in any order", function()
+    it("of " .. name .. " return or raise after close, in any order", function()
       local object = open(name)
       local methods = methods_of(object)
       object:close()
@@ -60,7 +60,7 @@ describe("methods", function()
     end)
 
     -- What votequorum and cfg are told changes the cluster.
-    it("of " .. name .. " take any arguments without harm", function()
+    it("of " .. name .. " accept or reject any arguments without harm", function()
       if name == "votequorum" or name == "cfg" then
         return
       end
@@ -81,7 +81,7 @@ describe("methods", function()
 end)
 
 describe("handles", function()
-  it("work from any coroutine, and dispatch in one calls handlers that yield into an error", function()
+  it("work in any coroutine, and a yield in a handler is an error", function()
     local seen, errors = {}, {}
     local handle = open "cpg"
     handle:close()
@@ -103,7 +103,7 @@ describe("handles", function()
     assert.matches("yield", errors[1])
   end)
 
-  it("keep their metatables from scripts, and lose nothing when debug takes one", function()
+  it("protect their metatables, and survive their removal through debug", function()
     local handle = open "cpg"
     assert.equal("locked", getmetatable(handle))
     assert.is_false((pcall(setmetatable, handle, {})))
@@ -131,7 +131,7 @@ describe("handles", function()
     return out
   end
 
-  it("are opened and used by finalizers while the state ends, which leaves nothing", function()
+  it("can be opened and used by finalizers while the state closes, and leave nothing", function()
     assert.equal("end\n0 threads, 0 sockets, closed\n0\n", output_of [[
       local core
       local function finalized(action)
@@ -184,7 +184,7 @@ describe("handles", function()
   end)
 end)
 
-it("cpg.open takes nothing but a table", function()
+it("cpg.open raises for anything but a table", function()
   for _, given in ipairs { 5, "x", true, print, io.stdout } do
     assert.is_false((pcall(cpg.open, given)))
   end

@@ -51,7 +51,7 @@ describe("a connection #slow", function()
     end
   end
 
-  it("leaves no trace in the log of the daemon, nor a descriptor there", function()
+  it("leaves no error in the daemon's log and no descriptor there", function()
     local function descriptors()
       return command("sh", "-c", "ls /proc/$(pidof corosync)/fd | wc -l")
     end
@@ -62,7 +62,7 @@ describe("a connection #slow", function()
     assert(cluster:wait_for(function() return descriptors() == before end, 10))
   end)
 
-  it("is one descriptor with shared memory, the default", function()
+  it("is one descriptor with shared memory by default", function()
     local out = command(interpreter, "-e", [[
       local cpg, process = require "corosync.cpg", require "spec_process"
       assert(cpg.open {}):close()
@@ -72,17 +72,17 @@ describe("a connection #slow", function()
     assert.equal("1\ttrue\n", out)
   end)
 
-  it("fails when the /dev/shm of the daemon is not there", function()
+  it("fails when the daemon's /dev/shm is missing", function()
     all_fail("not_connected", "the files in /dev/shm that it made for the connection are not there",
       "unshare", "-m", "sh", "-c", 'mount -n -t tmpfs tmpfs /dev/shm && exec "$@"', "sh")
   end)
 
-  it("fails when this process's own address space is limited", function()
+  it("fails when the address space of the process is limited", function()
     all_fail("no_memory", "this process has reached its limit of memory",
       "sh", "-c", 'ulimit -v 13000; exec "$@"', "sh")
   end)
 
-  it("fails when the daemon has no descriptors left", function()
+  it("fails when the daemon has no free descriptors", function()
     command("sh", "-c", "prlimit --nofile=30:1024 -p $(pidof corosync)")
     local out = command(interpreter, "-e", [[
       local cmap, kept = require "corosync.cmap", {}
@@ -107,7 +107,7 @@ describe("a connection #slow", function()
     end)
   end)
 
-  it("fails when more connections wait than a stopped daemon accepts, and does not wait for it", function()
+  it("fails without waiting when a stopped daemon's backlog is full", function()
     assert(cluster:pause(1))
     finally(function() assert(cluster:resume(1)) end)
     local holder = assert(cluster:run(1, { interpreter, "-e", [[
@@ -130,7 +130,7 @@ describe("a connection #slow", function()
     all_fail("not_connected", "Corosync is not running: start it")
   end)
 
-  it("is not made to another user's program, which could have files opened and truncated", function()
+  it("fails for a program of another user, which could have files opened and truncated", function()
     if #ordinary.prefix == 0 then return end -- there is no other user here
     assert(cluster:kill(1))
     local impostor
@@ -156,7 +156,7 @@ describe("a connection #slow", function()
     all_fail("access", "its socket belongs to a program of another user than root and this process's own")
   end)
 
-  it("fails for votequorum alone when that is not configured", function()
+  it("fails for votequorum alone when it is not configured", function()
     command("sh", "-c", "sed -i /provider:/d /run/corosync.conf")
     assert(cluster:restart(1))
     local codes, messages = open()

@@ -33,7 +33,7 @@ end
 after_each(handles.close_all)
 
 describe("a reader", function()
-  it("takes what nobody takes, and dispatch gives it in order, saying first that handlers lag", function()
+  it("takes events while the script is busy; dispatch reports the lag and delivers them in order", function()
     local handle, seen = member { after = 0 }
     assert.equal(1000, send_numbers(handle, 1000))
     dispatch_until(handle, function() return #seen.messages == 1000 end)
@@ -45,7 +45,7 @@ describe("a reader", function()
     assert.is_true(bytes >= events * 8)
   end)
 
-  it("gives receive the same", function()
+  it("delivers the same through receive", function()
     local handle = member(true)
     assert.equal(600, send_numbers(handle, 600))
     local event, seconds, events, bytes = handles.receive(handle)
@@ -61,7 +61,7 @@ describe("a reader", function()
     assert_numbers(seen, 600)
   end)
 
-  it("makes the descriptor readable for what it holds", function()
+  it("makes the descriptor readable while it holds events", function()
     local handle, seen = member { after = 0 }
     assert.is_false(handle:wait(0))
     assert.equal(600, send_numbers(handle, 600))
@@ -70,7 +70,7 @@ describe("a reader", function()
     assert.is_false(handle:wait(0.05))
   end)
 
-  it("keeps the order when fetch takes more while it holds something", function()
+  it("keeps the order when fetch takes more events", function()
     local handle, seen = member { after = 0 }
     assert.equal(500, send_numbers(handle, 500))
     assert.is_true(handle:fetch(0)) -- takes over what the reader holds
@@ -85,7 +85,7 @@ describe("a reader", function()
     assert_numbers(seen.messages, 1100)
   end)
 
-  it("has fetch not wait for what it has taken", function()
+  it("makes fetch return at once while it holds events", function()
     local handle = member { after = 0 }
     local other, seen = member()
     assert.equal(100, send_numbers(handle, 100))
@@ -96,7 +96,7 @@ describe("a reader", function()
     assert.is_true(core.now() - began < 5)
   end)
 
-  it("at its limit leaves the group: what came before is handled, and then dispatch says why", function()
+  it("leaves the group at its limit: earlier events are delivered, then dispatch fails with the reason", function()
     local observer = open()
     local handle, seen, name = member { after = 0, limit = 100000 }
     handles.flood(name, 150, 1000)
@@ -122,14 +122,14 @@ describe("a reader", function()
     assert(handles.join(again, name))
   end)
 
-  it("at its limit only stops taking, where that is asked for", function()
+  it("only stops taking events at its limit with full = \"stop\"", function()
     local handle, seen, name = member { after = 0, limit = 10000, full = "stop" }
     handles.flood(name, 2000, 1000)
     dispatch_until(handle, function() return #seen.messages == 2000 end)
     assert_numbers(seen.messages, 2000)
   end)
 
-  it("at its limit leaves the group also when what waits was taken by a handler that fetches", function()
+  it("leaves the group at its limit also when a handler fetched the queued events", function()
     local handle, seen, name, code
     handle, seen, name = member({ after = 0.02, limit = 300000 }, {
       message_received = function(_, message)
@@ -156,7 +156,7 @@ describe("a reader", function()
   end)
 
   for _, full in ipairs { "leave", "stop" } do
-    it("has a handler that sends too much fail with backlog, and go on when that is handled, with " .. full, function()
+    it("makes a handler's sends fail with backlog until its messages are handled, with " .. full, function()
       local sent, code = 0, nil
       local handle, seen, name
       handle, seen, name = member({ after = 0.02, limit = 300000, full = full }, {
@@ -187,7 +187,7 @@ describe("a reader", function()
     end)
   end
 
-  it("lets a member send however much of others' messages waits, and a message of any size alone", function()
+  it("lets a member send whatever others have queued, and a message of any size when none of its own is", function()
     local handle, seen, name = member { after = 0, limit = 100000 }
     handles.flood(name, 80, 1000)
     assert(handle:wait(10))
@@ -197,7 +197,7 @@ describe("a reader", function()
     dispatch_until(handle, function() return #seen.messages == 101 end)
   end)
 
-  it("tells that handlers lag with what was fetched, too, and again as that grows older", function()
+  it("reports the lag for fetched events as well, and again as it grows", function()
     local handle, seen = member(false)
     local idle = core.pollset()
     for round = 1, 40 do
@@ -231,7 +231,7 @@ describe("a reader", function()
     assert.equal(before, threads())
   end)
 
-  it("may end inside a handler, and lets the handler's handle be closed there", function()
+  it("can end inside a handler, and the handle can be closed there", function()
     local handle, count = nil, 0
     handle = member({ after = 0 }, {
       message_received = function()
@@ -245,7 +245,7 @@ describe("a reader", function()
     assert.equal(1, count)
   end)
 
-  it("is its own process's: a fork of it answers, and ends without touching it", function()
+  it("is left alone by a fork, whose methods fail", function()
     local handle, seen = member { after = 0 }
     send_numbers(handle, 300)
     assert.equal(0, process.fork(function()
@@ -257,7 +257,7 @@ describe("a reader", function()
     assert_numbers(seen.messages, 300)
   end)
 
-  it("takes again after its limit was met by what waited in the handle's own queue alone", function()
+  it("continues after its limit was reached by the handle's own queue", function()
     local handle, seen, name = member({ after = 0.1, limit = 20000, full = "stop" }, { window = 30 })
     assert(handle:send(("x"):rep(30000)))
     assert.is_true(handle:fetch(1))
@@ -266,7 +266,7 @@ describe("a reader", function()
     assert.equal(60, send_numbers(handle, 60)) -- only a reader that takes opens the window
   end)
 
-  it("takes also from who comes often and never takes all", function()
+  it("helps a script that dispatches often and never everything", function()
     local handle = member { after = 0.05 }
     local idle, lagged, got = core.pollset(), false, 0
     assert.equal(200, send_numbers(handle, 200))
@@ -280,7 +280,7 @@ describe("a reader", function()
     idle:close()
   end)
 
-  it("lets a fork open handles, whatever it was at when that was made", function()
+  it("allows a fork to open handles at any moment", function()
     local handle = member { after = 0 }
     for _ = 1, 20 do
       send_numbers(handle, 100, 100000)
@@ -292,7 +292,7 @@ describe("a reader", function()
     end
   end)
 
-  it("is refused with options that it has not, which are named", function()
+  it("raises for unknown options, naming them", function()
     local function refused(reader, pattern)
       assert.error_matches(function() cpg.open { reader = reader } end, pattern)
     end

@@ -38,7 +38,7 @@ end
 
 -- A new coroutine's stack grows within receive, where the collector then finds it has work to do: finalizers strike
 -- between the look at the queue and the making of the values, if anything can.
-describe("a finalizer that strikes within receive", function()
+describe("regression: a finalizer that uses the handle during receive", function()
   local acting, busy
 
   local function litter(act)
@@ -101,7 +101,7 @@ describe("a finalizer that strikes within receive", function()
     end
   end
 
-  it("finds the queue untouchable: nothing is lost or doubled", function()
+  it("cannot touch the queue: no event is lost or repeated", function()
     -- Where each step of the collector is a whole collection, each round takes long.
     for _ = 1, _VERSION == "Lua 5.4" and 10 or 2 do
       all_seen(function(handle, note) note(handle:receive()) end)
@@ -111,7 +111,7 @@ describe("a finalizer that strikes within receive", function()
   end)
 
   -- Lua 5.4 only warns of it.
-  it("may raise: the event comes with the next receive", function()
+  it("can raise: the next receive returns the event", function()
     local handle, filling, armed, seen = member(), ("x"):rep(20000), false, {}
     local function fail()
       if armed then
@@ -140,7 +140,7 @@ describe("a finalizer that strikes within receive", function()
   end)
 end)
 
-it("dispatch without stack for a handler raises, where it looped for ever", function()
+it("regression: dispatch looped forever when the stack had no room for a handler; it raises", function()
   local seen = 0
   local handle = member { message_received = function() seen = seen + 1 end }
   assert(handle:send("x"))
@@ -158,13 +158,13 @@ it("dispatch without stack for a handler raises, where it looped for ever", func
   dispatch_until(handle, function() return seen == 1 end)
 end)
 
-it("open ignores what stands behind the table's metatable, where it took it for a handle", function()
+it("regression: open took a table for a handle because of its metatable", function()
   local handle = open(setmetatable({}, { __index = { previous = 5, split = "no boolean" } }))
   assert.is_true(handle:join("behind a metatable"))
   assert.error_matches(function() cpg.open { previous = io.stdout } end, "previous")
 end)
 
-it("a fork made in a handler delivers nothing of its parent's", function()
+it("regression: a fork inside a handler delivered its parent's events", function()
   local handle, child
   local seen = {}
   handle = member {
@@ -191,7 +191,7 @@ it("a fork made in a handler delivers nothing of its parent's", function()
   assert.same({ "1", "2", "3", "4", "5" }, seen)
 end)
 
-it("a member stays the same table although a handler empties its list of members", function()
+it("regression: a handler that empties its member list changed the identity of members", function()
   local first, same = setmetatable({}, { __mode = "k" }), 0
   local handle = member {
     config_change = function(members)
@@ -215,14 +215,14 @@ it("a member stays the same table although a handler empties its list of members
   dispatch_until(handle, function() return same == 4 end)
 end)
 
-it("addresses outlive their handle in the one that follows it", function()
+it("regression: addresses outlive their handle in a later handle", function()
   local earlier = open()
   local own = earlier:address()
   earlier:close()
   assert.is_true(rawequal(own, open({ previous = earlier }):address()))
 end)
 
-it("members with a bad name says which name", function()
+it("regression: members with a bad name did not name it", function()
   local handle = member()
   local _, message, code = handle:members("")
   assert.equal("invalid_param", code)
@@ -232,7 +232,7 @@ it("members with a bad name says which name", function()
   assert.is_true(#message < 300)
 end)
 
-it("receive gives a split message whole", function()
+it("regression: receive returned a split message in pieces", function()
   local handle = member { split = true }
   local deadline, got = os.time() + 10, nil
   local sent, message, code
@@ -248,13 +248,13 @@ it("receive gives a split message whole", function()
   assert.equal(5000000, got)
 end)
 
-it("math.huge is a budget and a time, as any number is", function()
+it("regression: math.huge was rejected as a budget and a time", function()
   local handle = member()
   assert.is_true(handle:wait(math.huge))
   assert.is_number((handle:dispatch(math.huge)))
 end)
 
-it("what cannot track is not left open", function()
+it("regression: a handle that could not track was left open", function()
   local refusing = package.cpath:match "[^;]*/spec/%?%.so":gsub("%?", "spec_process")
   for name, handler in pairs { quorum = "quorum_change", votequorum = "quorum_change", cfg = "shutdown_request" } do
     local program = ([[
@@ -272,14 +272,14 @@ it("what cannot track is not left open", function()
   end
 end)
 
-it("several descriptors are not waited for without end when the time is no number", function()
+it("regression: waiting for several descriptors never ended when the time was nan", function()
   local several = require("corosync.core").pollset(member():fd())
   assert.has_error(function() several:wait(0 / 0) end)
   several:close()
 end)
 
 -- In a program of its own: the collector is in haste, and here it would have much to go through each time.
-describe("a finalizer that changes the table while open reads it", function()
+describe("regression: a finalizer that changes the table while open reads it", function()
   local PROGRAM = FINALIZED .. [[
     local cpg = require "corosync.cpg"
     local given, left
@@ -308,13 +308,13 @@ describe("a finalizer that changes the table while open reads it", function()
 
   for name, change in pairs { previous = "given.previous = {}", window = "given.window = 1e300",
     daemon_user = "given.daemon_user = -1", full = "given.reader.full = {}", limit = "given.reader.limit = {}" } do
-    it("is seen, or comes too late: " .. name, function()
+    it("takes effect or comes too late: " .. name, function()
       assert.equal("fine\n", run_with_descriptors(1000, PROGRAM:format(change, name)))
     end)
   end
 end)
 
-it("too few descriptors to open a connection are told as what they are", function()
+it("regression: open hid the cause when descriptors ran out", function()
   local out = run_with_descriptors(40, [[
     local cpg = require "corosync.cpg"
     local files, file = {}, io.open "/dev/null"
@@ -324,7 +324,7 @@ it("too few descriptors to open a connection are told as what they are", functio
     .. "%s+no_resources\n$", out)
 end)
 
-it("a hook that forks within fetch leaves the events to the parent", function()
+it("regression: a hook that forked within fetch took the parent's events", function()
   local handle = member()
   handle:wait(1)
   while handle:receive() do handle:wait(0.1) end

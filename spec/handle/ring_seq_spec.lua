@@ -35,7 +35,7 @@ describe("a ring's seq #slow", function()
     { name = "2^64", bytes = [[\0\377\377\377\377\377\377\377]], hex = "ffffffffffffff05",
       text = "18446744073709551365" },
   } do
-    it("about " .. case.name .. " is exact from every library, and of views, histories and the status", function()
+    it("about " .. case.name .. " is exact in every library, in views, histories and the status", function()
       start_at(cluster, case.bytes)
       local _, status = cluster:command(1, { "corosync-quorumtool", "-s" })
       assert.matches("Ring ID: +1%." .. case.hex .. "\n", status)

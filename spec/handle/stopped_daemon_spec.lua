@@ -4,7 +4,7 @@ local lab = require "corosync.lab"
 local interpreter = os.getenv("LUA"):match "%S+$"
 local MESSAGES, SIZE, RATE = 500000, 400, 50000
 
-describe("while nothing moves #slow", function()
+describe("a stopped program or daemon #slow", function()
   local cluster
 
   setup(function() cluster = assert(lab.start(1)) end)
@@ -34,7 +34,7 @@ describe("while nothing moves #slow", function()
     return tonumber(out:match "RssAnon:%s+(%d+)")
   end
 
-  it("in a handler for 10 s, the daemon does not grow, and nothing is lost", function()
+  it("(a handler for 10 s) does not make the daemon grow, and no message is lost", function()
     local sleeper = start("spec/helpers/clients/slow_member.lua", "slow", tostring(MESSAGES))
     expect(sleeper, "^joined$")
     local before = daemon_memory()
@@ -50,7 +50,7 @@ describe("while nothing moves #slow", function()
     assert.equal(0, sleeper:wait(10))
   end)
 
-  it("in the daemon, a call that does not return is named, and that it did", function()
+  it("(the daemon) makes the watchdog name a call that does not return, and its return", function()
     local blocked = start("spec/helpers/clients/blocked_leave.lua", "block")
     expect(blocked, "^joined$")
     assert(cluster:pause(1))
@@ -64,7 +64,7 @@ describe("while nothing moves #slow", function()
     assert.equal(0, blocked:wait(10))
   end)
 
-  it("in the daemon, each call of each service that asks it is named", function()
+  it("(the daemon) makes the watchdog name each call of each service", function()
     local asking = start "spec/helpers/clients/watchdog_calls.lua"
     finally(function() assert(cluster:resume(1)) end)
     local function named(name)
@@ -90,7 +90,7 @@ describe("while nothing moves #slow", function()
     assert.equal(0, asking:wait(10))
   end)
 
-  it("in the daemon, a group that has joined lists its members", function()
+  it("(the daemon) lets a joined group list its members", function()
     local lister = start("spec/helpers/clients/member_lister.lua", "listed")
     expect(lister, "^joined$")
     assert(cluster:pause(1))
@@ -102,7 +102,7 @@ describe("while nothing moves #slow", function()
   end)
 
   for _, size in ipairs { 8, 100000 } do
-    it(("in the daemon, every send of %d bytes is answered, at little cost, and none is lost"):format(size), function()
+    it(("(the daemon) lets every send of %d bytes return at little cost, and loses none"):format(size), function()
       local steady = start("spec/helpers/clients/steady_sender.lua", "steady", tostring(size))
       expect(steady, "^sending$")
       assert(cluster:pause(1))

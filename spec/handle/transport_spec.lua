@@ -5,7 +5,7 @@ local interpreter = os.getenv("LUA"):match "%S+$"
 local MESSAGES = 5000
 
 for _, transport in ipairs(transports) do
-  describe("with " .. transport.name .. " #slow", function()
+  describe("with the transport " .. transport.name .. " #slow", function()
     local cluster
 
     setup(function() cluster = transports.start(transport) end)
@@ -33,7 +33,7 @@ for _, transport in ipairs(transports) do
       assert.is_nil(next(missing), table.concat(program.lines, "\n") .. table.concat(program.errors, "\n"))
     end
 
-    it("groups, views, trackers and quorum work, and come back after the daemon was killed", function()
+    it("groups, views, trackers and quorum work and reconnect after the daemon is killed", function()
       local program = start "spec/helpers/clients/all_services.lua"
       expect(program, "quorum\ttrue", "view\ttrue\t1")
       for _, word in ipairs { "first", "second" } do
@@ -50,7 +50,7 @@ for _, transport in ipairs(transports) do
       assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
     end)
 
-    it("a reader takes what comes while a handler sleeps, and the loss is told after it", function()
+    it("a reader takes messages while a handler sleeps, and the disconnect is reported after them", function()
       local sleeper = start("spec/helpers/clients/slow_member.lua", "slow", tostring(MESSAGES))
       expect(sleeper, "joined")
       local flood = start("spec/helpers/clients/flood.lua", "slow", tostring(MESSAGES), "100", "5000")
@@ -62,7 +62,7 @@ for _, transport in ipairs(transports) do
       assert.equal(0, sleeper:wait(10))
     end)
 
-    it("every call of a handle says that the daemon was killed", function()
+    it("every call of a handle fails after the daemon is killed", function()
       local survivor = start("spec/helpers/clients/survivor.lua", "plain")
       expect(survivor, "ready")
       assert(cluster:kill(1))
@@ -75,7 +75,7 @@ for _, transport in ipairs(transports) do
       assert.equal(0, survivor:wait(10))
     end)
 
-    it("a waker rings when the daemon is killed", function()
+    it("a waker wakes its poller when the daemon is killed", function()
       local program = start "spec/helpers/clients/waker_client.lua"
       expect(program, "armed")
       assert(cluster:kill(1))

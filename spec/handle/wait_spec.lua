@@ -6,8 +6,8 @@ local group_name = handles.group_name
 
 after_each(handles.close_all)
 
-describe("wait", function()
-  it("ends when its time is over, and at once when an event is there", function()
+describe("handle:wait", function()
+  it("returns after its time, and at once when an event is there", function()
     local handle = open()
     assert.is_false(handle:wait(0))
     assert.is_false(handle:wait(0.01))
@@ -17,7 +17,7 @@ describe("wait", function()
     assert.error_matches(function() handle:wait(-1) end, "seconds")
   end)
 
-  it("is not ended by signals", function()
+  it("is not interrupted by signals", function()
     local now = require("corosync.core").now
     local handle = open()
     process.alarm_every(0.02)
@@ -27,7 +27,7 @@ describe("wait", function()
     assert.is_true(now() - from >= 0.3)
   end)
 
-  it("is ended by Ctrl-C in the lua program", function()
+  it("is interrupted by Ctrl-C in the lua program", function()
     -- Nobody can tell when a process has come to its wait.
     local script = [[
       local handle = assert(require("corosync.cpg").open {})

@@ -83,8 +83,8 @@ after_each(function()
   handles.close_all()
 end)
 
-describe("the waker", function()
-  it("wakes once for each arming, for what comes and for what is there", function()
+describe("a waker", function()
+  it("wakes once for each arming, for new and existing events", function()
     local handle = member()
     local watch, client = watched(open_waker(), handle)
     drain(handle)
@@ -101,7 +101,7 @@ describe("the waker", function()
     eventually(function() return client.bytes == 2 end)
   end)
 
-  it("loses no wake-up between the emptying and the arming", function()
+  it("loses no wake-up between emptying and arming", function()
     local handle = member()
     local watch, client = watched(open_waker(), handle)
     drain(handle)
@@ -113,7 +113,7 @@ describe("the waker", function()
     end
   end)
 
-  it("keeps what was rung before the connection was there", function()
+  it("keeps a wake-up from before its socket was connected", function()
     local waker = open_waker()
     local handle = member()
     local watch, path = open_watch(waker, handle:fd())
@@ -124,7 +124,7 @@ describe("the waker", function()
     eventually(function() return client.bytes >= 1 end)
   end)
 
-  it("rings on demand, and for a daemon's end of many handles on one thread", function()
+  it("wakes on request, and for the loss of many handles' daemon on one thread", function()
     local waker, all = open_waker(), {}
     for i = 1, 5 do
       local handle = member()
@@ -143,7 +143,7 @@ describe("the waker", function()
     for i, each in ipairs(all) do assert.equal(i == 3 and 2 or 1, each.client.bytes) end
   end)
 
-  it("handles no signal in its thread", function()
+  it("handles no signals in its thread", function()
     open_waker()
     local blocked = threads()[1]:match "SigBlk:%s*(%x+)"
     for _, signal in ipairs { 1, 2, 3, 10, 12, 13, 14, 15, 17 } do
@@ -152,7 +152,7 @@ describe("the waker", function()
     end
   end)
 
-  it("has a path that only this user reaches, and nobody once it is connected", function()
+  it("has a path that only its user can reach, and that is gone once connected", function()
     local waker = open_waker()
     local watch, path = open_watch(waker, member():fd())
     local folder = path:match "^(.*)/"
@@ -163,7 +163,7 @@ describe("the waker", function()
     assert.matches("^cannot give a socket's path: ", message)
   end)
 
-  it("takes no connection from another process", function()
+  it("accepts no connection from another process", function()
     local waker = open_waker()
     local handle = member()
     local watch, path = open_watch(waker, handle:fd())
@@ -182,7 +182,7 @@ describe("the waker", function()
     eventually(function() return client.bytes == 1 end)
   end)
 
-  it("ends a connection with its watch, and the other descriptors go on", function()
+  it("ends a connection with its watch and keeps the other descriptors", function()
     local waker = open_waker()
     local first, second = member(), member()
     local watch, client = watched(waker, first)
@@ -197,7 +197,7 @@ describe("the waker", function()
     eventually(function() return other_client.bytes == 1 end)
   end)
 
-  it("leaves no path behind when nobody came", function()
+  it("leaves no path behind when nobody connected", function()
     local waker = open_waker()
     local watch, path = open_watch(waker, member():fd())
     watch:close()
@@ -207,7 +207,7 @@ describe("the waker", function()
     assert.is_nil(uv.fs_stat(another:match "^(.*)/"))
   end)
 
-  it("goes on when who was to be woken has gone", function()
+  it("continues when its client has gone", function()
     local waker = open_waker()
     local handle, other = member(), member()
     local watch, client = watched(waker, handle)
@@ -222,7 +222,7 @@ describe("the waker", function()
     eventually(function() return second_client.bytes == 1 end)
   end)
 
-  it("ends its thread at close, and says so afterwards", function()
+  it("ends its thread at close and fails afterwards", function()
     local waker = open_waker()
     local watch = watched(waker, member())
     assert.equal(1, #threads())
@@ -247,7 +247,7 @@ describe("the waker", function()
     assert.equal(0, #threads())
   end)
 
-  it("answers why there can be no socket", function()
+  it("fails with the reason when there can be no socket", function()
     local waker = open_waker()
     local message = handles.fails("no_resources", waker:watch(0, "/nowhere"))
     assert.equal("cannot make a socket in /nowhere: No such file or directory", message)
@@ -261,7 +261,7 @@ describe("the waker", function()
   end)
 
   -- Another program, of which all descriptors are used when a client of its socket comes.
-  it("does not spin when it has no descriptor left for a client", function()
+  it("does not spin without a free descriptor for a client", function()
     local program = [[
       local core, uv = require "corosync.core", require "luv"
       local handle = assert(core.cpg.open {})
@@ -287,7 +287,7 @@ describe("the waker", function()
     pipe:close()
   end)
 
-  it("is left alone by a fork", function()
+  it("is unaffected by a fork", function()
     local waker = open_waker()
     local handle = member()
     local watch, path = open_watch(waker, handle:fd())

@@ -1,7 +1,7 @@
 -- What quorum tells when the network is cut and daemons die.
 local lab = require "corosync.lab"
 
-describe("quorum #slow", function()
+describe("quorum on three nodes #slow", function()
   local cluster
 
   setup(function() cluster = assert(lab.start(3)) end)
@@ -58,7 +58,7 @@ describe("quorum #slow", function()
     assert(program:wait(5))
   end
 
-  it("is lost by the smaller side and kept by the greater one, and regained when they meet", function()
+  it("is lost by the smaller side, kept by the larger one, and regained after the merge", function()
     local watchers = { watch(1), watch(2), watch(3) }
     local first
     for _, watcher in ipairs(watchers) do
@@ -94,7 +94,7 @@ describe("quorum #slow", function()
     end
   end)
 
-  it("tells of a node that goes and comes back too fast to be missed", function()
+  it("reports a node that restarts too fast to be missed", function()
     local watcher, killed = watch(1), watch(3)
     local before = expect(watcher, "quorum", "true", "1,2,3")[4]
     expect(killed, "quorum", "true", "1,2,3")
@@ -118,7 +118,7 @@ describe("quorum #slow", function()
     end_watcher(watcher)
   end)
 
-  it("and cmap answer \"not_connected\" when the daemon has gone, and their handles end without an error", function()
+  it("and cmap fail with not_connected when the daemon is killed, and their handles close without an error", function()
     local watcher = watch(2)
     expect(watcher, "quorum", "true")
     agree(watcher, last_ring(watcher, "quorum"))

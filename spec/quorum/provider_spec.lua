@@ -69,7 +69,7 @@ describe("without a quorum provider #slow", function()
     return table.concat(list, "\n"):find(text, 1, true) ~= nil
   end
 
-  it("nothing is quorate, and each way to ask says why", function()
+  it("nothing is quorate, and each call gives the reason", function()
     local code, out, err = cluster:command(1, { LUA, "-e", ASK })
     assert.equal(0, code, err)
     local lines = {}
@@ -92,7 +92,7 @@ describe("without a quorum provider #slow", function()
     }, lines)
   end)
 
-  it("a reload of corosync.conf that names one changes nothing until Corosync restarts", function()
+  it("a reload of corosync.conf with a provider has no effect until Corosync restarts", function()
     local ask = [[print(select(3, require("corosync.cluster").is_quorate()))]]
     local script = program.file("reload.lua", SCRIPT)
     assert.equal(0, (cluster:command(3, { "sh", "-c",
@@ -112,7 +112,7 @@ describe("without a quorum provider #slow", function()
     assert(cluster:wait_members({ 1, 2, 3 }, 20))
   end)
 
-  it("cpgrun warns at its start, and is not kept from becoming another user", function()
+  it("cpgrun warns at its start and can still change to another user", function()
     local script = program.file("quorum.lua", SCRIPT)
     local host = run(1, "cpgrun", "--user=nobody", script)
     saw(host, "a view", function(it) return has(it.lines, "view\t1\tnil\tno_quorum_provider") end)
@@ -126,7 +126,7 @@ describe("without a quorum provider #slow", function()
     assert.equal(0, (host:wait(10)))
   end)
 
-  it("both sides of a cut get views, of which neither is quorate, and one view when they meet", function()
+  it("both sides of a partition get views without quorum, and one view after the merge", function()
     local viewers = {}
     for node = 1, 3 do
       viewers[node] = run(node, LUA, "spec/helpers/clients/viewer.lua", "cut")
@@ -154,7 +154,7 @@ describe("without a quorum provider #slow", function()
     end
   end)
 
-  it("a service address is taken by nobody", function()
+  it("no node takes the service address", function()
     local hosts = {}
     for node = 1, 3 do
       hosts[node] = run(node, "cpgrun", "examples/service_address.lua", "10.9.0.50/24", "eth0", "3")

@@ -73,8 +73,8 @@ after_each(function()
   handles.close_all()
 end)
 
-describe("opening", function()
-  it("needs nothing, and then tells nothing", function()
+describe("quorum.open", function()
+  it("needs no handlers and then reports nothing", function()
     local handle = open()
     assert.is_true(handle:quorate())
     assert.is_false(handle:wait(0.05))
@@ -83,7 +83,7 @@ describe("opening", function()
     assert.is_false(open({ error = print }):wait(0.05))
   end)
 
-  it("refuses unknown fields and those of the wrong type, naming them", function()
+  it("raises for unknown fields and wrong types, naming them", function()
     assert.error_matches(function() quorum.open { quorum_chagne = print } end, "unknown field 'quorum_chagne'")
     assert.error_matches(function() quorum.open { quorum_change = 1 } end, "'quorum_change'")
     assert.error_matches(function() quorum.open { nodelist_change = true } end, "'nodelist_change'")
@@ -94,7 +94,7 @@ describe("opening", function()
     assert.error_matches(function() quorum.open(1) end, "table expected")
   end)
 
-  it("answers what to do when there is no daemon", function()
+  it("fails with a hint when Corosync is not running", function()
     local script = [[local _, message, code = require("corosync.quorum").open() print(message) print(code)]]
     local pipe = io.popen(("unshare -n %s -e '%s'"):format(os.getenv("LUA"):match "%S+$", script))
     local message, code = pipe:read("*l"), pipe:read("*l")
@@ -103,7 +103,7 @@ describe("opening", function()
     assert.equal("not_connected", code)
   end)
 
-  it("tells the present state first, the list of nodes before the quorum, and both of one ring", function()
+  it("reports the present state first: the node list, then quorum, both of one ring", function()
     local handle, record = recorder()
     dispatch_until(handle, function() return #record.quorum > 0 end)
     local ring = ring_of_cpg()
@@ -114,14 +114,14 @@ describe("opening", function()
     assert.same({ 0, false }, { handle:dispatch() })
   end)
 
-  it("with one of the two handlers calls that one", function()
+  it("calls the only handler given", function()
     local handle, record = recorder { nodelist_change = false }
     dispatch_until(handle, function() return #record.quorum == 1 end)
     handle, record = recorder { quorum_change = false }
     dispatch_until(handle, function() return #record.nodelist == 1 end)
   end)
 
-  it("finds handlers in the table alone, and calls one that was replaced", function()
+  it("uses the handlers in the table itself, also replaced ones", function()
     assert.is_false(open(setmetatable({}, { __index = { quorum_change = print } })):wait(0.05))
     local seen = {}
     local handlers = { nodelist_change = function() seen[#seen + 1] = "nodelist" end }
@@ -131,7 +131,7 @@ describe("opening", function()
     assert.same({ "nodelist", "quorum" }, seen)
   end)
 
-  it("of the older model tells of the quorum alone, and of the ring its seq", function()
+  it("with model 0 reports quorum only, and rings with their seq only", function()
     local handle, record = recorder { model = 0 }
     dispatch_until(handle, function() return #record.quorum > 0 end)
     assert.same({ { quorate = true, members = { 1 }, ring = { seq = ring_of_cpg().seq }, count = 3 } }, record.quorum)
@@ -143,7 +143,7 @@ describe("opening", function()
     assert.same({}, record.nodelist)
   end)
 
-  it("of the newer model, named, is as without", function()
+  it("with model 1 is the same as without a model", function()
     local handle, record = recorder { model = 1 }
     dispatch_until(handle, function() return #record.quorum > 0 end)
     assert.equal(1, record.quorum[1].ring.node)
@@ -151,8 +151,8 @@ describe("opening", function()
   end)
 end)
 
-describe("a change of the quorum", function()
-  it("is told and answered: lost, and regained", function()
+describe("a change of quorum", function()
+  it("is reported and returned: lost, then regained", function()
     local handle, record = recorder()
     dispatch_until(handle, function() return #record.quorum > 0 end)
     local ring = record.quorum[1].ring
@@ -166,7 +166,7 @@ describe("a change of the quorum", function()
     assert.equal(1, #record.nodelist)
   end)
 
-  it("is the present state for who opens afterwards", function()
+  it("is the present state for handles opened afterwards", function()
     expect_votes(3)
     wait_quorate(false)
     local handle, record = recorder()
@@ -174,7 +174,7 @@ describe("a change of the quorum", function()
     assert.is_false(record.quorum[1].quorate)
   end)
 
-  it("is told to each handle", function()
+  it("is reported to each handle", function()
     local one, one_record = recorder()
     local other, other_record = recorder()
     expect_votes(3)
@@ -190,8 +190,8 @@ describe("a change of the quorum", function()
   end)
 end)
 
-describe("tracking", function()
-  it("starts with the present state, for receive", function()
+describe("quorum tracking", function()
+  it("starts with the present state in receive", function()
     local handle = open()
     assert.is_true(handle:track())
     local ring = ring_of_cpg()
@@ -206,7 +206,7 @@ describe("tracking", function()
     until not quorate
   end)
 
-  it("twice is once", function()
+  it("can be started twice", function()
     local handle, record = recorder()
     dispatch_until(handle, function() return #record.quorum == 1 end)
     assert.is_true(handle:track())
@@ -219,7 +219,7 @@ describe("tracking", function()
     assert.equal(2, #record.nodelist)
   end)
 
-  it("ended delivers what has arrived, and then nothing", function()
+  it("delivers arrived events after it ends, then nothing", function()
     local handle, record = recorder()
     assert.is_true(handle:untrack())
     dispatch_until(handle, function() return #record.quorum == 1 end)
@@ -234,7 +234,7 @@ describe("tracking", function()
     assert.is_false(record.quorum[2].quorate)
   end)
 
-  it("may be ended and started in a handler", function()
+  it("can be ended and started in a handler", function()
     local handle, count = nil, 0
     handle = open {
       quorum_change = function()
@@ -251,15 +251,15 @@ describe("tracking", function()
   end)
 end)
 
-describe("a handler", function()
-  it("that raises is reported with a traceback, and the next event comes", function()
+describe("a quorum handler", function()
+  it("that raises is reported with a traceback, and the next event is delivered", function()
     local handle, record = recorder { nodelist_change = function() error "of the nodes" end }
     dispatch_until(handle, function() return #record.quorum == 1 end)
     assert.equal(1, #record.errors)
     assert.matches("quorum_spec.lua:%d+: of the nodes\nstack traceback:", record.errors[1])
   end)
 
-  it("may close its handle, which drops what waits", function()
+  it("may close its handle, which drops queued events", function()
     local handle, record
     handle, record = recorder { nodelist_change = function() assert.is_true(handle:close()) end }
     local deadline = os.time() + 10
@@ -275,8 +275,8 @@ end)
 
 local METHODS = { "quorate", "track", "untrack", "dispatch", "receive", "fetch", "wait", "fd" }
 
-describe("a closed handle", function()
-  it("answers \"closed\" from every method that needs the connection", function()
+describe("a closed quorum handle", function()
+  it("fails with closed in every method that needs the connection", function()
     local handle = recorder()
     assert.is_true(handle:close())
     assert.is_true(handle:close())
@@ -287,7 +287,7 @@ describe("a closed handle", function()
     assert.matches("^corosync.quorum %(closed%)", tostring(handle))
   end)
 
-  it("is closed by the collector", function()
+  it("results from garbage collection", function()
     local stats = handles.keep(assert(cmap.open "stats"))
     local weak = setmetatable({ [assert(quorum.open())] = true }, { __mode = "k" })
     local before = stats:get "stats.ipcs.global.closed"
@@ -302,15 +302,15 @@ describe("a closed handle", function()
   end)
 end)
 
-it("methods raise for what is no such handle", function()
+it("quorum methods raise for another type of handle", function()
   local handle = open()
   assert.error_matches(function() handle.quorate(handles.open()) end, "corosync.quorum")
   assert.error_matches(function() handle.track {} end, "corosync.quorum")
   assert.equal("locked", getmetatable(handle))
 end)
 
-describe("a forked child", function()
-  it("is refused every method, and its end leaves the parent's connection working", function()
+describe("a quorum handle in a forked child", function()
+  it("fails in every method; the parent's connection still works after the child ends", function()
     local handle, record = recorder()
     dispatch_until(handle, function() return #record.quorum == 1 end)
     local weak = setmetatable({ [handle] = true }, { __mode = "k" })

@@ -80,7 +80,7 @@ describe("the rocks #slow", function()
     local rocks = ROCKS[version]
     local lua = version == "jit" and "LuaJIT" or "Lua " .. version
 
-    it("serve " .. lua, function()
+    it("work with " .. lua, function()
       sh(("cp -r Makefile README.md LICENSE docs lua mk src rockspec tools types '%s'"):format(folder))
       local made, packed = folder .. "/made", folder .. "/packed"
       for _, rock in ipairs { "lua-corosync", "cpgrun" } do
@@ -97,7 +97,7 @@ describe("the rocks #slow", function()
     end)
   end
 
-  it("name the packages that are missing", function()
+  it("name missing packages", function()
     sh(("cp -r Makefile README.md LICENSE docs lua mk src rockspec tools types '%s'; mkdir '%s/none'"):format(
       folder, folder))
     local said = sh(("cd %s; ! PKG_CONFIG_LIBDIR=%s/none luarocks %s --tree %s/tree make rockspec/%s 2>&1"):format(

@@ -5,7 +5,7 @@ local fails = handles.fails
 
 after_each(handles.close_all)
 
-describe("the daemon's user", function()
+describe("the daemon_user option", function()
   local function codes(user)
     local found = {}
     for _, service in ipairs { "cpg", "cmap", "quorum", "votequorum", "cfg" } do
@@ -23,7 +23,7 @@ describe("the daemon's user", function()
     return found
   end
 
-  it("is root's here, and nobody else is taken for it when one is named", function()
+  it("is root here, and no other user's daemon is trusted", function()
     assert.same({ cpg = "open", cmap = "open", quorum = "open", votequorum = "open", cfg = "open" }, codes(0))
     assert.same({ cpg = "access", cmap = "access", quorum = "access", votequorum = "access", cfg = "access" },
       codes(12345))
@@ -32,7 +32,7 @@ describe("the daemon's user", function()
       .. "field daemon_user names: ", message)
   end)
 
-  it("is a number", function()
+  it("must be a number", function()
     for _, wrong in ipairs { -1, 0.5, "root", 2 ^ 32 } do
       assert.error_matches(function() cpg.open { daemon_user = wrong } end,
         "field 'daemon_user' is a %a+, and a user's number is expected")

@@ -18,7 +18,7 @@ end
 
 after_each(handles.close_all)
 
-describe("the queue", function()
+describe("the event queue", function()
   local function resident_kilobytes()
     for line in io.lines "/proc/self/status" do
       local size = line:match "^VmRSS:%s*(%d+)"
@@ -28,7 +28,7 @@ describe("the queue", function()
     end
   end
 
-  it("gives its memory back after a burst", function()
+  it("frees its memory after a burst", function()
     if os.getenv("LUA"):find "valgrind" or os.getenv("LUA"):find "libasan" then
       return pending "valgrind and AddressSanitizer keep freed memory"
     end

@@ -32,7 +32,7 @@ local function read(path)
   return text
 end
 
-describe("the check of what is bound", function()
+describe("tools/check-bindings.lua", function()
   local folder, headers
 
   setup(function()
@@ -81,7 +81,7 @@ describe("the check of what is bound", function()
     passes()
   end)
 
-  it("takes nothing but a declared function for one", function()
+  it("counts only declared functions", function()
     headers["cpg.h"] = headers["cpg.h"] .. NO_FUNCTIONS
     passes()
     program.remove()
@@ -94,7 +94,7 @@ describe("the check of what is bound", function()
     "cs_error_t\ncpg_new_thing (\n\tvoid);", "const char *cpg_new_thing (void) __attribute__ ((deprecated));",
     "__attribute__((visibility(\"default\"))) void cpg_new_thing(cs_error_t (*callback)(int));",
   } do
-    it("fails on a new function: " .. declaration:gsub("%s+", " "), function()
+    it("fails for a new function: " .. declaration:gsub("%s+", " "), function()
       headers["cpg.h"] = headers["cpg.h"]:gsub("\ncs_error_t cpg_join", "\n" .. declaration .. "%0")
       fails "^cpg%.h: cpg_new_thing is not bound: bind it, or list it in docs/unbound%.md with the reason$"
     end)
@@ -107,12 +107,12 @@ describe("the check of what is bound", function()
     end)
   end
 
-  it("fails on a list that names what is bound", function()
+  it("fails for a list that names a bound function", function()
     local list = program.file("stale.md", read(LIST) .. "- `cpg_new`, `cpg_join`: was forgotten here.\n")
     fails("^[^\n]+stale%.md: cpg_join is bound: take it off the list$", nil, list)
   end)
 
-  it("fails on a list that gives no reason", function()
+  it("fails for a list without a reason", function()
     local list = program.file("bare.md", read(LIST) .. "- `cpg_new`:\n")
     fails("^[^\n]+bare%.md: not of the form [^\n]+`cpg_new`:$", nil, list)
   end)

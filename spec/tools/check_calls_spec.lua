@@ -19,7 +19,7 @@ local function method(body, before)
   return "\n" .. (before or "") .. "\nstatic int method_join(lua_State *L)\n{\n" .. body .. "\n}\n" .. METHODS
 end
 
-describe("the check of calls that may block", function()
+describe("tools/check-calls.lua", function()
   local folder
 
   setup(function()
@@ -54,40 +54,40 @@ describe("the check of calls that may block", function()
     assert.matches("^%d%d+ functions for Lua", output)
   end)
 
-  it("passes with what is in a call", function()
+  it("passes for a call inside CALL", function()
     passes(method 'return CALL(h, "join", cpg_join(h->id, &name));')
     passes(method 'call_begin(h, "join", NULL, 0);\n\terror = cpg_join(h->id, &name);\n\tcall_end(h);')
     passes(method("FOR(h, cpg_join(h->id, &name));", "#define FOR(h, call) CALL(h, \"join\", call)\n"))
   end)
 
-  it("passes with what asks the daemon nothing", function()
+  it("passes for functions that do not ask the daemon", function()
     passes(method "cpg_fd_get(h->id, &fd); /* cpg_join(h->id) */ luaL_error(L, \"cpg_join(\");")
   end)
 
-  it("fails on a call in a method", function()
+  it("fails for a call in a method", function()
     fails("x%.c:method_join > cpg_join blocks unwatched", method "return cpg_join(h->id, &name);")
     fails("cpg_leave", method 'CALL(h, "join", cpg_join(h->id, &name));\n\tcpg_leave(h->id, &name);')
   end)
 
-  it("fails on a call in a function that a method calls", function()
+  it("fails for a call in a function that a method calls", function()
     fails("method_join > %S+:join > cpg_join blocks",
       method("return join(h);", "static int join(handle *h)\n{\n\treturn cpg_join(h->id, &h->name);\n}\n"))
   end)
 
-  it("fails on a call in a function of a class", function()
+  it("fails for a call in a function of a class", function()
     fails("method_join > %S+:start > quorum_trackstart blocks", method("return h->class->trackstart(h);",
       "static int start(handle *h)\n{\n\treturn quorum_trackstart(h->id, 0);\n}\n\n"
       .. "static const class c = {\n\t.trackstart = start,\n};\n"))
   end)
 
-  it("fails on a function that uses Lua while it holds a lock", function()
+  it("fails for a function that uses Lua while it holds a lock", function()
     for _, body in ipairs { 'call_begin(h, "join", NULL, 0);\n\tlua_pushnil(L);\n\tcall_end(h);',
       'return CALL(h, "join", join(L, h));', "libqb_lock();\n\tfinish(L);\n\tlibqb_unlock();" } do
       fails("x%.c:method_join uses Lua while it holds a lock", method(body))
     end
   end)
 
-  it("fails when no function is found", function()
+  it("fails when it finds no function", function()
     fails("no function", "\n")
   end)
 end)

@@ -122,11 +122,11 @@ describe("the annotations for editors", function()
   after_each(handles.close_all)
 
   for _, path in ipairs(files()) do
-    it("are Lua: " .. path, function() assert.truthy(loadfile(path)) end)
+    it("are valid Lua: " .. path, function() assert.truthy(loadfile(path)) end)
   end
 
   for _, name in ipairs(MODULES) do
-    it("name what is in " .. name, function()
+    it("name everything in " .. name, function()
       assert.truthy(corosync.loop) -- is there once it was used
       assert.same(public(name, (require(name))), annotated(name))
     end)
@@ -160,7 +160,7 @@ describe("the annotations for editors", function()
 
   it("name the methods of labs and their processes", function() lab_objects(names_methods) end)
 
-  it("name what the linter lets scripts for cpgrun define and find", function()
+  it("name the globals that luacheck allows scripts for cpgrun", function()
     local known = setmetatable({ files = {} }, { __index = _G })
     local chunk = assert(loadfile(".luacheckrc", "t", known))
     if setfenv then
@@ -179,7 +179,7 @@ describe("the annotations for editors", function()
     end
   end)
 
-  it("say what handlers are called with, what is optional and what is returned", function()
+  it("describe handler arguments, optional values and return values", function()
     local cpg, group = read "types/corosync/cpg.lua", read "types/corosync/group.lua"
     for _, line in ipairs {
       "---@field message_received? fun(address:corosync.cpg.address,message:string)",

@@ -105,7 +105,7 @@ describe("a quorum device", function()
     return assert(handle:info()).flags
   end
 
-  it("is registered, and there until it is unregistered", function()
+  it("is registered until it is unregistered", function()
     assert.is_true(handle:qdevice_register(DEVICE))
     assert.is_true(handle:qdevice_register(DEVICE))
     assert.equal(DEVICE, handle:info().qdevice_name)
@@ -122,7 +122,7 @@ describe("a quorum device", function()
     assert.is_false(flags().qdevice_registered)
   end)
 
-  it("is alive once it polls with the present ring, and its vote counts when it is cast", function()
+  it("is alive after a poll with the present ring, and its vote counts once cast", function()
     assert(handle:qdevice_register(DEVICE))
     assert(handle:set_votes(1, 0))
     dispatch_until(handle, function() return #record.quorums == 2 end)
@@ -140,7 +140,7 @@ describe("a quorum device", function()
     assert.is_false(flags().qdevice_cast_vote)
   end)
 
-  it("is told of a ring that is not the present one", function()
+  it("fails to poll for a ring that is not the present one", function()
     assert(handle:qdevice_register(DEVICE))
     for _, wrong in ipairs { { node = ring.node, seq = ring.seq + 1 }, { node = STRANGER, seq = ring.seq },
       { node = 0, seq = 9007199254740992 } } do
@@ -150,7 +150,7 @@ describe("a quorum device", function()
     assert.is_false(flags().qdevice_alive)
   end)
 
-  it("may win alone", function()
+  it("can win alone with master_wins", function()
     assert(handle:qdevice_register(DEVICE))
     assert.is_true(handle:qdevice_master_wins(DEVICE, true))
     assert.is_true(flags().qdevice_master_wins)
@@ -158,7 +158,7 @@ describe("a quorum device", function()
     assert.is_false(flags().qdevice_master_wins)
   end)
 
-  it("gets another name", function()
+  it("can be renamed", function()
     assert(handle:qdevice_register(DEVICE))
     assert.is_true(handle:qdevice_update(DEVICE, "other"))
     settle(handle, record)
@@ -190,7 +190,7 @@ describe("a quorum device", function()
   }
 
   for call, action in pairs(calls) do
-    it("has no name that cannot be one, in " .. call, function()
+    it("raises or fails for an invalid name in " .. call, function()
       assert(handle:qdevice_register(DEVICE))
       assert.matches("1 to 254 bytes", fails("name_too_long", action(("n"):rep(LONGEST_NAME + 1))), 1, true)
       assert.matches("1 to 254 bytes", fails("name_too_long", action(("n"):rep(100000))), 1, true)
@@ -201,7 +201,7 @@ describe("a quorum device", function()
     end)
   end
 
-  it("must be registered, and by that name", function()
+  it("must be registered under the given name", function()
     for call, action in pairs(calls) do
       if call ~= "qdevice_register" then
         local message = fails("not_exist", action "no such")
@@ -220,7 +220,7 @@ describe("a quorum device", function()
     end
   end)
 
-  it("raises for what is no boolean, and for what is no ring", function()
+  it("raises for a vote that is not a boolean and for an invalid ring", function()
     raises("#2 to 'qdevice_poll' %(boolean expected", function() handle:qdevice_poll(DEVICE, 1, ring) end)
     raises("#2 to 'qdevice_master_wins' %(boolean expected", function() handle:qdevice_master_wins(DEVICE) end)
     raises("#3 to 'qdevice_poll' %(table expected", function() handle:qdevice_poll(DEVICE, true, 4) end)

@@ -83,10 +83,10 @@ end
 
 after_each(handles.close_all)
 
-describe("tracking votequorum", function()
+describe("votequorum tracking", function()
   after_each(after_changes)
 
-  it("tells the present state at first", function()
+  it("reports the present state first", function()
     local _, record = tracker()
     assert.same({ { quorate = true, nodes = { { node = NODE, state = "member" } } } }, record.quorums)
     assert.equal(1, #record.lists)
@@ -97,7 +97,7 @@ describe("tracking votequorum", function()
     assert.same({}, record.errors)
   end)
 
-  it("gives receive the same events, once asked to", function()
+  it("delivers the same events to receive, on request", function()
     local handle = open()
     assert.equal(0, select("#", handle:receive()))
     assert.is_true(handle:track())
@@ -110,7 +110,7 @@ describe("tracking votequorum", function()
     assert.equal(0, select("#", handle:receive()))
   end)
 
-  it("ends, and begins anew", function()
+  it("can be ended and started again", function()
     local handle, record = tracker()
     local other, others = tracker()
     assert.is_true(handle:untrack())
@@ -124,7 +124,7 @@ describe("tracking votequorum", function()
     assert.equal(1, #record.expected)
   end)
 
-  it("goes on past a handler that raises", function()
+  it("continues after a handler that raises", function()
     local seen = {}
     local handle, record = tracker {
       nodelist_change = function() error "in a nodelist" end,
@@ -142,7 +142,7 @@ describe("tracking votequorum", function()
     assert.equal(#seen + 1, #record.errors)
   end)
 
-  it("lets a handler ask, set and close", function()
+  it("allows a handler to query, set and close", function()
     local handle, code
     handle = tracker {
       expected_votes_change = function(votes)

@@ -62,12 +62,12 @@ local function each_code(handle, action)
   end
 end
 
-describe("opening votequorum", function()
-  it("is a part of corosync", function()
+describe("votequorum.open", function()
+  it("is in require \"corosync\"", function()
     assert.equal(votequorum, require("corosync").votequorum)
   end)
 
-  it("refuses fields that it does not know or that are no functions, naming them", function()
+  it("raises for unknown fields and for handlers that are not functions, naming them", function()
     raises("unknown field 'quorum_chang'", votequorum.open, { quorum_chang = print })
     raises("'nodelist_change' is a number", votequorum.open, { nodelist_change = 1 })
     raises("'expected_votes_change'", votequorum.open, { expected_votes_change = {} })
@@ -75,7 +75,7 @@ describe("opening votequorum", function()
     raises("table expected", votequorum.open, 1)
   end)
 
-  it("answers what to do when there is no daemon", function()
+  it("fails with a hint when Corosync is not running", function()
     local script = [[local _, message, code = require("corosync.votequorum").open() print(message) print(code)]]
     local pipe = io.popen(("unshare -n %s -e '%s'"):format(os.getenv("LUA"):match "%S+$", script))
     local message, code = pipe:read("*l"), pipe:read("*l")
@@ -84,14 +84,14 @@ describe("opening votequorum", function()
     assert.equal("not_connected", code)
   end)
 
-  it("tells nothing without a handler of changes", function()
+  it("reports nothing without a handler", function()
     local handle = open { error = print }
     assert.is_false(handle:fetch(0.01))
   end)
 end)
 
-describe("info", function()
-  it("knows the local node", function()
+describe("votequorum info", function()
+  it("describes the local node", function()
     local info = assert(open():info())
     assert.same({
       node = NODE,
@@ -117,13 +117,13 @@ describe("info", function()
     }, info)
   end)
 
-  it("is the same for its id", function()
+  it("is the same for the local node's id", function()
     local handle = open()
     assert.same(handle:info(), handle:info(NODE))
     assert.same(handle:info(), handle:info(nil))
   end)
 
-  it("names a node that it does not know", function()
+  it("fails for an unknown node, naming it", function()
     local handle = open()
     for _ = 1, 100 do -- what the daemon answers is whatever its memory holds
       assert.matches("node 4294967295 in votequorum: unknown node id",
@@ -132,11 +132,11 @@ describe("info", function()
     assert.equal(NODE, handle:info().node)
   end)
 
-  it("does not pass the local node off as the quorum device", function()
+  it("does not return the local node for the quorum device", function()
     assert.matches("node 0 in votequorum", fails("not_exist", open():info(0)), 1, true)
   end)
 
-  it("raises for what is no node id", function()
+  it("raises for an invalid node id", function()
     local handle = open()
     for _, wrong in ipairs { -1, 0.5, 4294967296, 1e300, math.huge, 0 / 0, "1", {}, true } do
       raises("#1 to 'info' %(node must be a whole number from 0 to 4294967295%)", function() handle:info(wrong) end)
@@ -145,7 +145,7 @@ describe("info", function()
 end)
 
 describe("a votequorum handle", function()
-  it("answers \"closed\" once it is closed", function()
+  it("fails with closed after close", function()
     local handle = open()
     assert.is_true(handle:close())
     assert.is_true(handle:close())
@@ -154,7 +154,7 @@ describe("a votequorum handle", function()
       select(2, handle:info()))
   end)
 
-  it("is of no use to a fork, whose end leaves the parent's connection working", function()
+  it("fails in a forked child; the parent's connection still works after the child ends", function()
     local handle, record = tracker()
     local status = process.fork(function()
       local fine = select(3, handle:close()) == "wrong_process"
@@ -167,7 +167,7 @@ describe("a votequorum handle", function()
     settle(handle, record)
   end)
 
-  it("is not mistaken for another, nor another for it", function()
+  it("is not confused with other types of handle", function()
     local handle = open()
     assert.error(function() handle.info(io.stdout) end)
     assert.error(function() handle.qdevice_register(assert(cmap.open()), "x") end)

@@ -77,10 +77,10 @@ end
 
 after_each(handles.close_all)
 
-describe("votes", function()
+describe("votequorum votes", function()
   after_each(after_changes)
 
-  it("of the local node are set, and what is expected grows with them", function()
+  it("of the local node can be set, and the expected votes grow with them", function()
     local handle, record = tracker()
     assert.is_true(handle:set_votes(3))
     assert.equal(3, next_expected(handle, record))
@@ -90,12 +90,12 @@ describe("votes", function()
     assert.equal(2, handle:info().votes)
   end)
 
-  it("of a node that is not known are not set", function()
+  it("of an unknown node cannot be set", function()
     assert.matches("cannot set the votes of node 4294967295 in votequorum: unknown node id",
       fails("not_exist", open():set_votes(1, STRANGER)), 1, true)
   end)
 
-  it("that would cost the cluster its quorum are refused", function()
+  it("that would cost the cluster its quorum are rejected", function()
     local handle, record = tracker()
     assert(handle:set_votes(4))
     assert.equal(4, next_expected(handle, record))
@@ -105,7 +105,7 @@ describe("votes", function()
     assert.equal(4, handle:info().votes)
   end)
 
-  it("are never so many that Corosync's quorum wraps around", function()
+  it("are limited so that Corosync's quorum does not wrap around", function()
     local handle, record = tracker()
     for _, votes in ipairs { MOST_VOTES + 1, 4294967294, 4294967295 } do
       assert.matches("cannot set the votes of the local node in votequorum: Corosync counts",
@@ -120,7 +120,7 @@ describe("votes", function()
     assert.equal(255, handle:info().quorum)
   end)
 
-  it("raise for what is no number of votes, or no node id", function()
+  it("raise for an invalid number of votes or node id", function()
     local handle = open()
     for _, wrong in ipairs { -1, 0.5, 4294967296, -4294967295, 1e300, math.huge, 0 / 0, "1", {}, true } do
       raises("#1 to 'set_votes' %(votes must be", function() handle:set_votes(wrong) end)
@@ -132,7 +132,7 @@ describe("votes", function()
     assert.equal(1, handle:info().votes)
   end)
 
-  it("that are expected can be set", function()
+  it("can be set as expected votes", function()
     local handle, record = tracker()
     assert(handle:set_votes(3))
     assert.equal(3, next_expected(handle, record))
@@ -146,7 +146,7 @@ describe("votes", function()
     assert.equal(5, handle:info().expected_votes)
   end)
 
-  it("that another program expects are told", function()
+  it("set by another program as expected votes are reported", function()
     local handle, record = tracker()
     assert(handle:set_votes(3))
     assert.equal(3, next_expected(handle, record))
@@ -155,7 +155,7 @@ describe("votes", function()
     assert.equal(4, handle:info().expected_votes)
   end)
 
-  it("of the quorum device are another's than the local node's, and without them quorum goes", function()
+  it("of the quorum device are not the local node's, and quorum is lost without them", function()
     local handle, record = tracker()
     assert.is_true(handle:set_votes(2, 0))
     dispatch_until(handle, function() return #record.quorums == 2 end)

@@ -3,21 +3,21 @@ local checking = require "spec.helpers.checker"
 local histories = require "spec.helpers.histories"
 local history = require "corosync.history"
 
-describe("the checker", function()
-  it("finds nothing wrong with right histories, and counts what is in them", function()
+describe("checker.check", function()
+  it("finds no violations in correct histories and counts their events", function()
     local report = checking.check(histories.FIRST, histories.SECOND)
     assert.same({}, report.violations)
     assert.is_true(report.ok)
     assert.same({ histories = 2, lives = 2, configurations = 15, messages = 7, deliveries = 11 }, report.figures)
   end)
 
-  it("says of a violation where in which history it is", function()
+  it("reports the history and line of a violation", function()
     local report = checking.check(histories.FIRST:gsub("message 2:20 1:1a", "message 2:20 1:ff"), histories.SECOND)
     local found = report.violations[1]
     assert.same({ "integrity", "first", 10 }, { found.rule, found.history, found.line })
   end)
 
-  it("reads files, and fails with a code for those that it cannot check", function()
+  it("reads files, and fails with a code for unreadable or invalid ones", function()
     assert.same({ n = 3, nil, "no history to check: the list of files is empty", "not_exist" },
       { n = 3, checker.check_files {} })
     assert.equal("unreadable", (select(3, checker.check_files { "/nonexistent" })))
@@ -35,7 +35,7 @@ describe("the checker", function()
     os.remove(path)
   end)
 
-  it("raises for no histories", function()
+  it("raises for an empty list of histories", function()
     for _, none in ipairs { {}, "history" } do
       assert.has_error(function() checker.check(none) end,
         "bad argument #1 to 'check' (histories: a table with one or more expected)")
@@ -44,7 +44,7 @@ describe("the checker", function()
     end
   end)
 
-  it("is what corosync.history checks with", function()
+  it("is called by corosync.history", function()
     local parsed = assert(history.parse(histories.FIRST, "first"))
     assert.same(checking.check(histories.FIRST), history.judge { parsed })
     assert.equal(checker.check_files, history.check)

@@ -1,7 +1,7 @@
 local parse = require("corosync.checker").parse
 
-describe("parse", function()
-  it("fails with invalid for a line that is no event, and names it", function()
+describe("checker parser", function()
+  it("fails with invalid for an unknown line, and names it", function()
     assert.same({ n = 3, nil, "file:2: this is no event: nonsense", "invalid" },
       { n = 3, parse("group g\nnonsense\n", "file") })
     for _, lists in ipairs { "1:10 1:10 -", "1:10, - -", "1:10 - 1:10=join,,", "x - -" } do
@@ -12,7 +12,7 @@ describe("parse", function()
     end
   end)
 
-  it("fails with invalid for a second name of the group, and a second send of a number", function()
+  it("fails with invalid for a second group name or a repeated send number", function()
     assert.equal("file:2: the group is named twice: group g", (select(2, parse("group g\ngroup g\n", "file"))))
     for _, answer in ipairs { "", "answer 1 true\n" } do
       local _, message, code = parse("group g\nsend 1 1:0a\n" .. answer .. "send 1 1:0b\n", "file")
@@ -21,7 +21,7 @@ describe("parse", function()
     end
   end)
 
-  it("fails with invalid for an answer to no send, and for a second one", function()
+  it("fails with invalid for a send result without a send, and for a second one", function()
     for _, lines in ipairs { "answer 1 true\n", "send 1 1:0a\nanswer 1 timeout\nanswer 1 true\n" } do
       local _, message, code = parse(lines, "file")
       assert.equal("invalid", code)
@@ -29,11 +29,11 @@ describe("parse", function()
     end
   end)
 
-  it("leaves out a last line without its end", function()
+  it("ignores an incomplete last line", function()
     assert.equal(1, #assert(parse("group g\nmessa", "file")).events)
   end)
 
-  it("keeps the group's name as it is", function()
+  it("keeps the group's name unchanged", function()
     for _, name in ipairs { " chat", "chat ", " ", "\200\255" } do
       assert.equal(name, assert(parse("group " .. name .. "\n", "file")).events[1][2])
     end

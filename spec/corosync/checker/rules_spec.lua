@@ -17,8 +17,8 @@ local function table_with(head)
   return TEXT:sub(ending + 1):match "^(.-\n)\n"
 end
 
-describe("docs/testing.md", function()
-  it("has a row for each rule, with its guarantee and the faults of Corosync that it allows", function()
+describe("the rules in docs/testing.md", function()
+  it("have a row for each rule, with its guarantee and the Corosync faults that it allows", function()
     local rows = {}
     for i, rule in ipairs(rules) do
       rows[i] = ("| `%s` | %s | %s |\n"):format(rule.name, rule.guarantee, table.concat(rule.exceptions or {}, "; "))
@@ -26,7 +26,7 @@ describe("docs/testing.md", function()
     assert.equal(table.concat(rows), table_with "| rule | guarantee | allowed faults of Corosync |")
   end)
 
-  it("has a row for each message", function()
+  it("have a row for each message", function()
     local rows = {}
     for _, rule in ipairs(rules) do
       local messages = {}
@@ -41,7 +41,7 @@ describe("docs/testing.md", function()
     assert.equal(table.concat(rows), table_with "| rule | message |")
   end)
 
-  it("explains each fault of Corosync that a rule allows", function()
+  it("explain each Corosync fault that a rule allows", function()
     for _, rule in ipairs(rules) do
       for _, name in ipairs(rule.exceptions or {}) do
         assert.is_truthy(TEXT:find("\n- *" .. name .. "*: ", 1, true), name)
@@ -50,8 +50,8 @@ describe("docs/testing.md", function()
   end)
 end)
 
-describe("a rule", function()
-  it("has the name of its file, and no message of another", function()
+describe("checker.rules", function()
+  it("have the names of their files and share no messages", function()
     local seen = {}
     for _, rule in ipairs(rules) do
       assert.equal(rule, package.loaded["corosync.checker.rules." .. rule.name])
@@ -62,7 +62,7 @@ describe("a rule", function()
     end
   end)
 
-  it("allows no fault that it does not name", function()
+  it("allow only the faults that they name", function()
     for _, rule in ipairs(rules) do
       local named, source = {}, text_of("lua/corosync/checker/rules/" .. rule.name .. ".lua")
       for _, name in ipairs(rule.exceptions or {}) do

@@ -61,10 +61,10 @@ local function leave(group)
   assert(group:deactivate())
 end
 
-describe("in a controller of cqueues, a group", function()
+describe("a group in a cqueues controller", function()
   after_each(groups.clean)
 
-  it("gives in one coroutine what another sends", function()
+  it("delivers in one coroutine the messages sent in another", function()
     local MANY = 5000
     local group, seen = collector { [tostring(MANY)] = leave }
     assert(group:activate())
@@ -78,7 +78,7 @@ describe("in a controller of cqueues, a group", function()
     assert.equal("idle", state(group))
   end)
 
-  it("costs nothing while nothing comes", function()
+  it("uses no CPU while idle", function()
     local group = groups.joined()
     local before, outcome
     run(function()
@@ -91,7 +91,7 @@ describe("in a controller of cqueues, a group", function()
   end)
 
   -- As a full queue does: what arrives while a send waits is moved out of the descriptor's sight.
-  it("wakes who polls it for events that another's sending has fetched", function()
+  it("ends a poll for events that a send in another coroutine fetched", function()
     local group, seen = collector { x = leave }
     assert(group:activate() and groups.reaches(group, "joined"))
     local real, sent = group._handle, false
@@ -110,7 +110,7 @@ describe("in a controller of cqueues, a group", function()
     assert.same({ "x" }, seen)
   end)
 
-  it("wakes who polls it for events that another's dispatch has left", function()
+  it("ends a poll for events that a dispatch in another coroutine left", function()
     local group, seen = collector { ["1"] = function(self) self:stop() end, ["3"] = leave }
     assert(group:activate() and groups.reaches(group, "joined"))
     run(function() serve(group) end, function()
@@ -123,7 +123,7 @@ describe("in a controller of cqueues, a group", function()
     assert.same(numbers(3), seen)
   end)
 
-  it("ends who polls it when another coroutine deactivates it", function()
+  it("ends a poll when another coroutine deactivates the group", function()
     local group = groups.joined()
     local ended
     run(function()
@@ -136,7 +136,7 @@ describe("in a controller of cqueues, a group", function()
     assert.is_true(ended)
   end)
 
-  it("ends who polls it when another coroutine sees its leaving through", function()
+  it("ends a poll when another coroutine dispatches the group's leave", function()
     local group = groups.joined()
     local ended
     run(function()
@@ -150,7 +150,7 @@ describe("in a controller of cqueues, a group", function()
     assert.is_true(ended)
   end)
 
-  it("keeps its descriptor from one activation to the next", function()
+  it("keeps its descriptor across activations", function()
     local ROUNDS = 20
     local group, seen = collector(setmetatable({}, { __index = function() return leave end }))
     local fd = group:pollfd()
@@ -166,7 +166,7 @@ describe("in a controller of cqueues, a group", function()
     assert.same(numbers(ROUNDS), seen)
   end)
 
-  it("joins again while it is polled", function()
+  it("rejoins while it is polled", function()
     local group, seen
     local joins = 0
     group, seen = collector({ ["1"] = leave, ["2"] = leave }, {
@@ -184,7 +184,7 @@ describe("in a controller of cqueues, a group", function()
     assert.same(numbers(2), seen)
   end)
 
-  it("that is not active ends a poll, and says so", function()
+  it("ends a poll and reports that it is not active", function()
     local group = new()
     local early, code
     run(function()
@@ -195,7 +195,7 @@ describe("in a controller of cqueues, a group", function()
     assert.equal("not_joined", code)
   end)
 
-  it("shows events fetched before its descriptor was asked for", function()
+  it("reports events fetched before pollfd was called", function()
     local group, seen = collector { x = leave }
     assert(group:activate())
     assert(group:send_message "x")
@@ -204,7 +204,7 @@ describe("in a controller of cqueues, a group", function()
     assert.same({ "x" }, seen)
   end)
 
-  it("tells its views, in time", function()
+  it("delivers views in time", function()
     local group, views = nil, {}
     group = new {
       settle = 0.1,
@@ -220,7 +220,7 @@ describe("in a controller of cqueues, a group", function()
     assert.is_true(views[1].quorate)
   end)
 
-  it("stands beside another whose handler deactivates it", function()
+  it("continues beside a group that its handler deactivates", function()
     local other, other_seen = collector {}
     local group, seen = collector {
       ["2"] = function(self)
@@ -238,7 +238,7 @@ describe("in a controller of cqueues, a group", function()
     assert.equal("idle idle", state(group) .. " " .. state(other))
   end)
 
-  it("is left alone by a fork of the process", function()
+  it("is unaffected by a fork", function()
     local group, seen = collector { x = leave }
     assert(group:activate() and groups.reaches(group, "joined"))
     local outcome
@@ -253,7 +253,7 @@ describe("in a controller of cqueues, a group", function()
     assert.same({ "x" }, seen)
   end)
 
-  it("does not hear of a connection that only a fork still has", function()
+  it("notices its own disconnect while a forked child still holds the connection", function()
     local group = groups.joined()
     group:pollfd()
     local child = process.fork_here()
@@ -274,7 +274,7 @@ describe("in a controller of cqueues, a group", function()
   end)
 end)
 
-describe("in a controller of cqueues, a daemon's death", function()
+describe("daemon loss in a cqueues controller", function()
   local cluster
 
   before_each(function() cluster = assert(lab.start(1)) end)
@@ -288,7 +288,7 @@ describe("in a controller of cqueues, a daemon's death", function()
     return program
   end
 
-  it("is told, and a group comes back", function()
+  it("is reported, and the group reconnects", function()
     local program = start "spec/helpers/clients/cqueues_member.lua"
     assert(cluster:wait_for(function() return #program.lines == 3 end, 10))
     assert(cluster:restart(1))
@@ -298,7 +298,7 @@ describe("in a controller of cqueues, a daemon's death", function()
       "receive\tnot_connected\ttrue\t0" }, program.lines)
   end)
 
-  it("is no reason to wait for a group that another coroutine has deactivated", function()
+  it("does not keep a deactivated group waiting", function()
     local program = start("-e", [[
       local corosync, cqueues = require "corosync", require "cqueues"
       io.stdout:setvbuf "line"

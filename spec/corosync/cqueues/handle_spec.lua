@@ -78,10 +78,10 @@ local function calm(object)
   end
 end
 
-describe("in a controller of cqueues, a handle", function()
+describe("a handle in a cqueues controller", function()
   after_each(handles.close_all)
 
-  it("gives in one coroutine what another sends", function()
+  it("delivers in one coroutine the messages sent in another", function()
     local MANY = 3000
     local handle, seen = joined_handle(), {}
     run(function()
@@ -92,7 +92,7 @@ describe("in a controller of cqueues, a handle", function()
     assert.same(numbers(MANY), seen)
   end)
 
-  it("wakes its own coroutine, of many", function()
+  it("wakes only its own coroutine among many", function()
     local MANY, ROUNDS = 10, 50
     local coroutines, done = {}, 0
     for number = 1, MANY do
@@ -110,7 +110,7 @@ describe("in a controller of cqueues, a handle", function()
     assert.equal(MANY, done)
   end)
 
-  it("costs nothing while nothing comes", function()
+  it("uses no CPU while idle", function()
     local handle = joined_handle()
     local outcome, before
     run(function()
@@ -139,7 +139,7 @@ describe("in a controller of cqueues, a handle", function()
     assert.is_nil(handle:timeout())
   end)
 
-  it("that is cancelled and closed wakes who polls it", function()
+  it("ends a poll when it is cancelled and closed", function()
     local handle = joined_handle()
     local code, early, _
     run(function()
@@ -159,7 +159,7 @@ describe("in a controller of cqueues, a handle", function()
     assert.equal(handle, early)
   end)
 
-  it("leaves its number to others once it is cancelled and closed", function()
+  it("frees its descriptor number for others after cancel and close", function()
     local seen = {}
     run(function()
       for i = 1, 20 do
@@ -173,7 +173,7 @@ describe("in a controller of cqueues, a handle", function()
     assert.same(numbers(20), seen)
   end)
 
-  it("of every library answers what controllers ask", function()
+  it("has pollfd, events and timeout in every library", function()
     for _, service in ipairs(SERVICES) do
       local handle = handles.keep(assert(corosync[service].open(service ~= "cmap" and {} or nil)))
       assert.equal(handle:fd(), handle:pollfd(), service)
@@ -188,7 +188,7 @@ describe("in a controller of cqueues, a handle", function()
     end
   end)
 
-  it("stands beside those of other libraries", function()
+  it("works beside objects of other libraries", function()
     local KEY = "spec.cqueues"
     local member, map = joined_handle(), handles.keep(assert(corosync.cmap.open()))
     local quorum = handles.keep(assert(corosync.quorum.open()))
@@ -209,7 +209,7 @@ describe("in a controller of cqueues, a handle", function()
   end)
 end)
 
-describe("in a plain loop, a handle", function()
+describe("a handle in a plain loop", function()
   after_each(handles.close_all)
 
   it("needs only wait and receive", function()

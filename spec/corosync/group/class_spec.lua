@@ -13,10 +13,10 @@ local function raises(text, action)
   assert.matches("class_spec.lua:%d+:", message)
 end
 
-describe("a group made with a class", function()
+describe("a class passed to corosync.group", function()
   after_each(groups.clean)
 
-  it("calls methods with the group first", function()
+  it("gets the group as the first argument of its methods", function()
     local Chat = {}
     Chat.__index = Chat
     function Chat:config_change(members, left, came)
@@ -37,7 +37,7 @@ describe("a group made with a class", function()
     assert.is_nil(rawget(Chat, "seen"))
   end)
 
-  it("lets a class derive from another", function()
+  it("can be derived from another class", function()
     local Base = {}
     Base.__index = Base
     function Base.greeting() return "base" end
@@ -52,7 +52,7 @@ describe("a group made with a class", function()
     assert.equal(1, group.changes)
   end)
 
-  it("lets a class override the group's methods", function()
+  it("can override the group's methods", function()
     local Loud = {}
     Loud.__index = Loud
     function Loud:send_message(message) return corosync.Group.send_message(self, message:upper()) end
@@ -63,7 +63,7 @@ describe("a group made with a class", function()
     assert.equal("QUIET", group.got)
   end)
 
-  it("has methods for errors and for rings", function()
+  it("can have methods for errors and rings", function()
     local Class = {}
     Class.__index = Class
     function Class:message_received(_, message) error(message) end -- luacheck: ignore 212
@@ -78,7 +78,7 @@ describe("a group made with a class", function()
     assert.same({ 1 }, group.nodes)
   end)
 
-  it("calls the methods that the class has at that time", function()
+  it("can be changed: the current methods are called", function()
     local Class = {}
     Class.__index = Class
     local group = joined(Class)
@@ -88,13 +88,13 @@ describe("a group made with a class", function()
     assert.equal("nobody listens", group.got)
   end)
 
-  it("takes any name for the class's own fields", function()
+  it("can have fields of any name", function()
     local Class = { answer = 42 }
     Class.__index = Class
     assert.equal(42, new(Class).answer)
   end)
 
-  it("is refused when the class has a method that was surely meant to be a handler", function()
+  it("raises for a method that looks like a misspelt handler", function()
     local Class = { config_changed = function() end }
     Class.__index = Class
     raises("method 'config_changed': did you mean 'config_change'?", function() corosync.group("name", Class) end)

@@ -3,7 +3,7 @@ local lab = require "corosync.lab"
 
 -- Groups, with the real daemon of this node; where a daemon has to die or to stall, with a lab of its own.
 
-describe("a group whose daemon goes", function()
+describe("a group after its daemon is killed", function()
   local cluster
 
   setup(function() cluster = assert(lab.start(1)) end)
@@ -28,7 +28,7 @@ describe("a group whose daemon goes", function()
     return program.lines
   end
 
-  it("answers errors at once, and goes on trying until it is told not to", function()
+  it("fails at once and reconnects until it is deactivated", function()
     local program = start [[
       local reason
       local group = corosync.group("spec", { disconnected = function(why) reason = why end })
@@ -69,7 +69,7 @@ describe("a group whose daemon goes", function()
     assert.same({ "ready", "true", "corosync.group 'spec' (idle)" }, finish(program))
   end)
 
-  it("tells the loss to a class's method", function()
+  it("calls the class's disconnected method", function()
     local program = start [[
       local Class = {}
       Class.__index = Class
@@ -83,7 +83,7 @@ describe("a group whose daemon goes", function()
     assert.same({ "ready", "spec\tstring" }, finish(program))
   end)
 
-  it("reports the loss as an error when nobody is told of it", function()
+  it("reports the disconnect as an error when there is no handler", function()
     local program = start [[
       local group = corosync.group("spec", { error = function(message) print("error", type(message)) end })
       assert(group:activate() and group:send_message "x")
@@ -94,7 +94,7 @@ describe("a group whose daemon goes", function()
     assert.same({ "ready", "error\tstring" }, finish(program))
   end)
 
-  it("survives handlers of the loss that raise", function()
+  it("survives disconnected handlers that raise", function()
     local program = start [[
       local group = corosync.group("spec", {
         disconnected = function() error "mine" end,
@@ -111,7 +111,7 @@ describe("a group whose daemon goes", function()
     assert.matches("again", table.concat(program.errors, "\n"))
   end)
 
-  it("answers questions about the cluster after the daemon's restart, and works again", function()
+  it("returns cluster information again after the daemon's restart and works", function()
     local program = start [[
       local received, joins = nil, 0
       local group = corosync.group("spec", {
@@ -138,7 +138,7 @@ describe("a group whose daemon goes", function()
   end)
 end)
 
-describe("a group while the ring is broken", function()
+describe("a group on a broken ring", function()
   local TOKEN = 2500
   local cluster
 
@@ -148,7 +148,7 @@ describe("a group while the ring is broken", function()
   teardown(function() assert(cluster:stop()) end)
 
   -- Nothing is delivered from the death of a member until the token is missed.
-  it("waits for at most its timeout", function()
+  it("waits at most for its timeout", function()
     local program = assert(cluster:run(1, { groups.interpreter, "-e", [[
       io.stdout:setvbuf "line"
       local corosync = require "corosync"

@@ -35,10 +35,10 @@ local function recorder()
   }, seen
 end
 
-describe("a group", function()
+describe("group:dispatch and group:wait_for", function()
   after_each(groups.clean)
 
-  it("calls the handlers that the table has at that time", function()
+  it("call the handlers that the table contains at that time", function()
     local calls, handlers = {}, {}
     function handlers.message_received(_, message)
       calls[#calls + 1] = "first " .. message
@@ -56,7 +56,7 @@ describe("a group", function()
     assert.same({ "first a", "second b", "config" }, calls)
   end)
 
-  it("survives a handler that raises", function()
+  it("survive a handler that raises", function()
     local problems, received = {}, {}
     local group = joined {
       config_change = function() error "config trouble" end,
@@ -76,7 +76,7 @@ describe("a group", function()
     assert.is_true(group:is_active())
   end)
 
-  it("survives an error handler that raises", function()
+  it("survive an error handler that raises", function()
     local program = groups.spawn { groups.interpreter, "-e", [[
       local corosync = require "corosync"
       local received = 0
@@ -92,7 +92,7 @@ describe("a group", function()
     assert.matches("second.*first", table.concat(program.errors, "\n"))
   end)
 
-  it("waits for something, handling its events", function()
+  it("handle the group's events while waiting for a condition", function()
     local handlers, seen = recorder()
     local group = joined(handlers)
     assert(group:send_message "x")
@@ -103,7 +103,7 @@ describe("a group", function()
     assert.matches("cannot find the moon in group '.*': not within 0.1 s", message)
   end)
 
-  it("waits no longer while messages keep coming", function()
+  it("time out while messages keep arriving", function()
     local pause = 0.001
     local group = joined {
       message_received = function()
@@ -118,7 +118,7 @@ describe("a group", function()
     pause = 0
   end)
 
-  it("does not wait inside its own handler", function()
+  it("fail inside the group's own handler", function()
     local group, outcome
     group = joined { message_received = function() outcome = { group:wait_for(function() end, 1) } end }
     assert(group:send_message "x")

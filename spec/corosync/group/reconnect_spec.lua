@@ -47,7 +47,7 @@ end
 
 after_each(groups.clean)
 
-describe("a group whose connection is lost", function()
+describe("a group that is disconnected", function()
   local function lasting(more)
     local seen = { joins = 0, losses = 0 }
     local handlers = {
@@ -73,7 +73,7 @@ describe("a group whose connection is lost", function()
 
   for _, case in ipairs { { "plain", {} }, { "with a reader", { reader = true } },
     { "with views", { view_change = function() end } } } do
-    it("comes back, " .. case[1] .. ", and leaves nothing behind", function()
+    it("reconnects " .. case[1] .. " and leaves nothing behind", function()
       local group, seen = lasting(case[2])
       local own = group:address()
       for i = 1, 5 do cycle(group, seen, i) end
@@ -85,7 +85,7 @@ describe("a group whose connection is lost", function()
     end)
   end
 
-  it("is told of it once, and may leave or send in that handler", function()
+  it("is notified once, and its handler may leave or send", function()
     local answers, group = {}, nil
     group = lasting {
       disconnected = function()
@@ -103,7 +103,7 @@ describe("a group whose connection is lost", function()
     assert(groups.reaches(group, "joined"))
   end)
 
-  it("comes back in steps, too", function()
+  it("reconnects when it is driven by step", function()
     local group, seen = lasting()
     lose(group)
     assert(wait.until_true(function()
@@ -112,7 +112,7 @@ describe("a group whose connection is lost", function()
     end, 10))
   end)
 
-  it("comes back also when a try raises, and reports that", function()
+  it("reconnects after an attempt raised, and reports the error", function()
     local problem
     local group, seen = lasting { error = function(message) problem = message end }
     local open = core.cpg.open
@@ -126,7 +126,7 @@ describe("a group whose connection is lost", function()
     assert.matches("not enough memory", problem)
   end)
 
-  it("reports once what keeps it away, if that is not Corosync's absence", function()
+  it("reports once why it cannot reconnect, unless Corosync is down", function()
     local problems = {}
     local group, seen = lasting { error = function(message) table.insert(problems, message) end }
     local open, tries = core.cpg.open, 0
@@ -143,7 +143,7 @@ describe("a group whose connection is lost", function()
     assert(groups.eventually(function() return seen.joins == 2 end))
   end)
 
-  it("goes and comes back as well when only what tells of quorum is lost", function()
+  it("reconnects when only the quorum connection is lost", function()
     local told = {}
     local group = lasting { view_change = function(view)
       told[#told + 1] = ("%s, %d"):format(tostring(view.quorate), #view.members)
@@ -154,7 +154,7 @@ describe("a group whose connection is lost", function()
     assert.same({ "true, 1", "lost", "true, 1" }, told)
   end)
 
-  it("notices the loss while a view is overdue, after what had come before", function()
+  it("notices the disconnect while a view is overdue, after earlier events", function()
     local told = {}
     local group = groups.new {
       view_change = function() end,
@@ -179,7 +179,7 @@ describe("a group whose connection is lost", function()
     assert.is_true(rounds < 100)
   end)
 
-  it("notices that loss though what waits is more than can be told in time", function()
+  it("notices the disconnect while more events are queued than can be handled in time", function()
     local MANY, handled = 4000, 0
     local at_loss
     local group, seen = lasting {
@@ -198,7 +198,7 @@ describe("a group whose connection is lost", function()
     assert(groups.eventually(function() return seen.joins == 2 end))
   end)
 
-  it("gives no old view when what tells of quorum is lost", function()
+  it("delivers no outdated view when the quorum connection is lost", function()
     local group, seen = lasting()
     assert(group:view())
     assert(process.shutdown(group._views:fd()))
@@ -207,7 +207,7 @@ describe("a group whose connection is lost", function()
     assert(group:view())
   end)
 
-  it("waits without work until it is time", function()
+  it("uses no CPU until the next attempt", function()
     local group, seen = lasting()
     lose(group)
     assert(group:wait_for(function() return seen.losses == 1 end))
@@ -221,7 +221,7 @@ describe("a group whose connection is lost", function()
     assert(groups.reaches(group, "joined"))
   end)
 
-  it("comes back in the loop when only its view was asked for and could not be given", function()
+  it("reconnects in the loop when only its view was requested and was not available", function()
     local seen
     local group = lasting { disconnected = function() seen = "lost" end, config_change = function()
       if seen == "lost" then corosync.loop.stop() end
@@ -270,7 +270,7 @@ describe("a group whose connection is lost", function()
     assert.is_true(group:is_active())
   end)
 
-  it("stays out when it has left since handlers lag, until it is told to come back", function()
+  it("is not reconnected after an overflow until activate is called", function()
     local reasons = {}
     local group = groups.joined {
       reader = { after = 0, limit = 10000 },
@@ -285,7 +285,7 @@ describe("a group whose connection is lost", function()
     assert(groups.reaches(group, "joined"))
   end)
 
-  it("leaves as it is told to by a handler when it has left since that lags", function()
+  it("stays inactive when a handler deactivates it after an overflow", function()
     local answers, reasons, group = {}, {}, nil
     group = groups.joined {
       reader = { after = 0, limit = 100000 },

@@ -44,10 +44,10 @@ local function texts(seen)
   return list
 end
 
-describe("a group", function()
+describe("group:send_message", function()
   after_each(groups.clean)
 
-  it("waits for the join before it sends", function()
+  it("waits for the join", function()
     local handlers, seen = recorder()
     local group = new(handlers)
     assert(group:activate())
@@ -69,7 +69,7 @@ describe("a group", function()
     assert.same({ "one\0two", "", "" }, texts(seen))
   end)
 
-  it("sends in either order", function()
+  it("accepts the guarantees agreed and fifo", function()
     local handlers, seen = recorder()
     local group = joined(handlers)
     assert.is_true(group:send_message("a", "agreed"))
@@ -77,7 +77,7 @@ describe("a group", function()
     assert(eventually(function() return #seen.messages == 2 end))
   end)
 
-  it("sends strings only", function()
+  it("raises for anything but strings", function()
     local group = joined()
     local function wrong(number, ...)
       local ok, message = pcall(function(...) group:send_message(...) end, ...)
@@ -92,7 +92,7 @@ describe("a group", function()
     wrong(2, "u", 1)
   end)
 
-  it("sends only while it is active", function()
+  it("fails while the group is inactive", function()
     local group = new()
     refused("not_joined", group:send_message "before")
     assert(group:activate())
@@ -103,7 +103,7 @@ describe("a group", function()
     refused("not_joined", group:send_message "after")
   end)
 
-  it("sends up to the longest message that Corosync keeps whole", function()
+  it("sends messages up to the maximum size that Corosync keeps whole", function()
     local handlers, seen = recorder()
     local group = joined(handlers)
     refused("too_big", group:send_message(("x"):rep(LONGEST_MESSAGE + 1)))
@@ -113,7 +113,7 @@ describe("a group", function()
     assert.equal(LONGEST_MESSAGE, #seen.messages[1].text)
   end)
 
-  it("sends up to 63 strings at once", function()
+  it("sends up to 63 strings as one message", function()
     local handlers, seen = recorder()
     local group = joined(handlers)
     local strings = {}
@@ -125,7 +125,7 @@ describe("a group", function()
     assert.equal(("x"):rep(63), seen.messages[1].text)
   end)
 
-  it("sends inside its handlers", function()
+  it("works inside handlers", function()
     local group, outcomes, received = nil, {}, {}
     group = new {
       config_change = function() outcomes[#outcomes + 1] = group:send_message "from config_change" end,
@@ -141,7 +141,7 @@ describe("a group", function()
     assert.same({ true, true, true, true, true, true }, outcomes)
   end)
 
-  it("sends more inside a handler than Corosync holds", function()
+  it("sends more inside a handler than Corosync's queue holds", function()
     local group, received = nil, {}
     group = joined {
       message_received = function(_, message)
@@ -156,7 +156,7 @@ describe("a group", function()
     for i = 1, 3000 do assert.equal(tostring(i), received[i + 1]) end
   end)
 
-  it("fails with backlog while too much of what was sent is not handled, and goes on when it is", function()
+  it("fails with backlog while too many sent messages are unhandled, and works again afterwards", function()
     local handled, sent, ok, why, code = 0, 0
     local group = joined { reader = { limit = 100000 }, message_received = function() handled = handled + 1 end }
     repeat
@@ -170,7 +170,7 @@ describe("a group", function()
     assert(group:send_message "again")
   end)
 
-  it("waits for no room with its timeout at 0", function()
+  it("does not wait for room when timeout is 0", function()
     local handled, sent = 0, 0
     local group = joined { message_received = function() handled = handled + 1 end }
     local message, ok, problem, code = ("x"):rep(LONGEST_MESSAGE), true, nil, nil
@@ -201,7 +201,7 @@ describe("a group with split = true", function()
     assert.is_true(seen == long)
   end
 
-  it("sends longer messages than Corosync delivers as one", function()
+  it("sends messages longer than Corosync delivers as one", function()
     takes_long_messages { split = true }
     local class = { split = true }
     class.__index = class

@@ -52,7 +52,7 @@ local function run()
   assert.is_false(late, "the loop did not end in time")
 end
 
-describe("settle #slow", function()
+describe("group.settle #slow", function()
   local SETTLE = 0.4
 
   after_each(groups.clean)
@@ -73,7 +73,7 @@ describe("settle #slow", function()
     assert.is_true(pause > SETTLE - 0.01 and pause < SETTLE + 0.3, "told after " .. pause)
   end
 
-  it("is checked", function()
+  it("raises for invalid values", function()
     assert.has_error(function() corosync.group("name", { settle = "1" }) end)
     assert.has_error(function() corosync.group("name", { settel = 1 }) end)
     assert.has_error(function() corosync.group("name", { view_change = 1 }) end)
@@ -89,7 +89,7 @@ describe("settle #slow", function()
     assert.equal(2.5, corosync.group("name", { settle = 2.5 }).settle)
   end)
 
-  it("passes before a view, with nothing but wait_for", function()
+  it("delays a view when only wait_for is used", function()
     local group, configs, seen = timed(SETTLE)
     assert(group:activate())
     refused("timeout", group:wait_for(function() return #seen > 0 end, SETTLE / 2))
@@ -100,7 +100,7 @@ describe("settle #slow", function()
     assert.is_false(group._pollset:wait(0))
   end)
 
-  it("passes before a view, with nothing but the descriptor, and without being asked again and again", function()
+  it("delays a view in a poll loop, without repeated wake-ups", function()
     local group, configs, seen = timed(SETTLE)
     assert(group:activate())
     local fd = assert(group:fd())
@@ -121,7 +121,7 @@ describe("settle #slow", function()
     assert.is_true(rounds < 20, rounds .. " rounds")
   end)
 
-  it("passes before a view, in the loop", function()
+  it("delays a view in the loop", function()
     local group, configs, seen = timed(SETTLE)
     local tell = group._handlers.view_change
     function group._handlers.view_change(view)
@@ -136,7 +136,7 @@ describe("settle #slow", function()
     loop.remove(group)
   end)
 
-  it("begins again with each change, and makes one view of them", function()
+  it("restarts with each change and merges the changes into one view", function()
     local group, configs, seen = timed(SETTLE)
     assert(group:activate())
     assert(eventually(function() return #seen == 1 end))
@@ -160,7 +160,7 @@ describe("settle #slow", function()
     assert.equal(4, #seen[2].view.members)
   end)
 
-  it("hides who came and went, and shows who went and came", function()
+  it("hides members that came and left, and shows members that left and came back", function()
     local group, configs, seen = timed(SETTLE)
     local staying, staying_address = joined_viewer(group.name)
     local visitor = viewer(group.name)
@@ -180,7 +180,7 @@ describe("settle #slow", function()
     assert.equal(2, #view.members)
   end)
 
-  it("may change while the group is active", function()
+  it("can be changed while the group is active", function()
     local group, configs, seen = timed(0)
     assert(group:activate())
     assert(eventually(function() return #seen == 1 end))
@@ -198,7 +198,7 @@ describe("settle #slow", function()
     assert.equal(3, #seen)
   end)
 
-  it("is a class's field, as view_change is its method", function()
+  it("can be a field of a class beside its view_change method", function()
     local Class = { settle = SETTLE }
     Class.__index = Class
     function Class:config_change() self.configs = { now() } end

@@ -24,10 +24,10 @@ local function stepped(given)
   return group
 end
 
-describe("a group that is stepped", function()
+describe("group:step", function()
   after_each(groups.clean)
 
-  it("hears the same as one that is dispatched, in order", function()
+  it("delivers the same events in the same order as dispatch", function()
     local heard, changes = {}, {}
     local group = stepped {
       config_change = function(members, left, joined) changes[#changes + 1] = { #members, #left, #joined } end,
@@ -44,7 +44,7 @@ describe("a group that is stepped", function()
     handles.fails("not_joined", group:step())
   end)
 
-  it("calls a class's methods, and reports errors", function()
+  it("calls a class's methods and reports errors", function()
     local Class = { errors = {}, heard = {} }
     Class.__index = Class
     function Class:message_received(_, message)
@@ -61,7 +61,7 @@ describe("a group that is stepped", function()
     assert.matches("step_spec.lua:%d+: mine.*traceback", group.errors[1])
   end)
 
-  it("lets a handler yield, and handles no other event until it returns", function()
+  it("lets a handler yield and handles no other event until it returns", function()
     if not may_yield then return end
     local heard = {}
     local group = stepped {
@@ -86,7 +86,7 @@ describe("a group that is stepped", function()
     assert.same({ "one", "two" }, heard)
   end)
 
-  it("goes on when the coroutine in which a handler has yielded is dropped", function()
+  it("continues after a yielded handler's coroutine was dropped", function()
     if not may_yield then return end
     local heard = {}
     local group = stepped {
@@ -105,7 +105,7 @@ describe("a group that is stepped", function()
     assert.same({ "two" }, heard)
   end)
 
-  it("has left when the coroutine of its leaving was dropped", function()
+  it("completes a leave whose coroutine was dropped", function()
     if not may_yield then return end
     local group = stepped { config_change = function(_, left) if #left > 0 then coroutine.yield() end end }
     assert(group:deactivate())
@@ -119,7 +119,7 @@ describe("a group that is stepped", function()
     step_until(group, function() return groups.state(group) == "joined" end)
   end)
 
-  it("refuses inside a handler that dispatch has called, also of its leaving", function()
+  it("fails inside a handler called by dispatch, also the handler of the group's leave", function()
     local codes = {}
     local group
     group = groups.joined { config_change = function(_, left)
@@ -130,7 +130,7 @@ describe("a group that is stepped", function()
     assert.same({ "dispatching" }, codes)
   end)
 
-  it("handles no other event while an error is told", function()
+  it("handles no other event while the error handler runs", function()
     local heard, refused, group = {}, nil, nil
     group = stepped {
       message_received = function(_, message)
@@ -146,7 +146,7 @@ describe("a group that is stepped", function()
     step_until(group, function() return #heard == 2 end)
   end)
 
-  it("goes on when telling of an error fails, too", function()
+  it("continues after the error handler raises", function()
     local heard, complaints = 0, {}
     local group = stepped {
       message_received = function()
@@ -168,7 +168,7 @@ describe("a group that is stepped", function()
     assert.matches("and again.*, after: .*error object is a table value", complaints[2])
   end)
 
-  it("is told of views, under load as well", function()
+  it("delivers views, also under load", function()
     local views, heard = {}, 0
     local group = stepped {
       view_change = function(view) views[#views + 1] = view end,

@@ -3,7 +3,7 @@ local lab = require "corosync.lab"
 
 -- The loop, with the real daemon of this node; where faults are needed, with a lab of its own.
 
-describe("three nodes", function()
+describe("a group on three nodes", function()
   local NAME = "spec"
   local cluster, members, addresses
 
@@ -66,7 +66,7 @@ describe("three nodes", function()
     forget()
   end)
 
-  it("see one order", function()
+  it("delivers messages in the same order everywhere", function()
     local COUNT = 300
     for node = 1, 3 do assert(members[node]:write(("send %d n%d-\n"):format(COUNT, node))) end
     local function messages(node)
@@ -91,7 +91,7 @@ describe("three nodes", function()
     end
   end)
 
-  it("see a member leave", function()
+  it("reports a member that leaves", function()
     assert(members[3]:write "leave\n")
     all_see({ 1, 2, 3 }, "left " .. addresses[3] .. "=leave")
     all_see({ 1, 2 }, "members " .. list(1, 2))
@@ -99,13 +99,13 @@ describe("three nodes", function()
     all_see({ 3 }, "end")
   end)
 
-  it("see a process die", function()
+  it("reports a process that is killed", function()
     assert(cluster:kill_host(3))
     all_see({ 1, 2 }, "left " .. addresses[3] .. "=procdown")
     all_see({ 1, 2 }, "members " .. list(1, 2))
   end)
 
-  it("see a partition and its end", function()
+  it("reports a partition and its merge", function()
     assert(members[1]:write "ask\n")
     all_see({ 1 }, "quorate true nil")
     all_see({ 1 }, "version 2 u32")
@@ -125,7 +125,7 @@ describe("three nodes", function()
     all_see({ 1, 2, 3 }, "members " .. list(1, 2, 3))
   end)
 
-  it("see a daemon die, and its member come back with it", function()
+  it("reports a daemon that is killed, and its member that rejoins", function()
     assert(cluster:kill(3))
     assert(cluster:wait_for(function()
       return (members[3].lines[#members[3].lines] or ""):match "^disconnected .*Corosync on this node has gone"

@@ -74,10 +74,10 @@ local function descriptors()
   return count
 end
 
-describe("a group's view #slow", function()
+describe("group.view and view_change #slow", function()
   after_each(groups.clean)
 
-  it("is told first when the join, its ring and its quorum are known", function()
+  it("deliver the first view once the join, its ring and its quorum are known", function()
     local events, ring, nodes, view = {}, nil, nil, nil
     local group = joined {
       config_change = function() events[#events + 1] = "config" end,
@@ -106,7 +106,7 @@ describe("a group's view #slow", function()
     assert.is_nil(view.merged)
   end)
 
-  it("lists in joined all who were there before", function()
+  it("list all earlier members as joined in the first view", function()
     local group = new()
     local other, address = joined_viewer(group.name)
     assert(eventually(function() return views.last(other) end))
@@ -119,7 +119,7 @@ describe("a group's view #slow", function()
     assert.same(all, texts(seen[1].joined))
   end)
 
-  it("follows others as they join, leave and die, with one view for each", function()
+  it("deliver one view for each join, leave and death of a member", function()
     local group, seen = viewing()
     local own = tostring(group:address())
     local first = seen[1]
@@ -151,7 +151,7 @@ describe("a group's view #slow", function()
     assert.same({ both, both }, { views.of(other)[1].joined, views.of(other)[2].joined })
   end)
 
-  it("is never told inside another handler, nor known there before it is told", function()
+  it("deliver no view inside another handler, nor is it visible there earlier", function()
     local group, inside, order, answers = nil, false, {}, {}
     group = new {
       config_change = function(members)
@@ -175,7 +175,7 @@ describe("a group's view #slow", function()
     refused("try_again", (table.unpack or unpack)(answers[2], 1, 3))
   end)
 
-  it("can be asked for: it is the one that was told last", function()
+  it("make the last delivered view available as group:view()", function()
     local group, seen = viewing()
     assert.is_true(rawequal(seen[1], group:view()))
     local at
@@ -186,7 +186,7 @@ describe("a group's view #slow", function()
     assert.equal(2, #group:view().members)
   end)
 
-  it("is not there while the group is not", function()
+  it("return no view while the group is inactive", function()
     local handlers, seen = recorder()
     local group = new(handlers)
     refused("not_joined", group:view())
@@ -200,7 +200,7 @@ describe("a group's view #slow", function()
     refused("not_joined", group:view())
   end)
 
-  it("starts anew with each activation", function()
+  it("start anew with each activation", function()
     local group, seen = viewing()
     joined_viewer(group.name)
     assert(eventually(function() return #seen == 2 end))
@@ -217,7 +217,7 @@ describe("a group's view #slow", function()
     assert.same(all, texts(seen[4].joined))
   end)
 
-  it("is told when quorum alone changes", function()
+  it("deliver a view when only quorum changes", function()
     local group, seen = viewing()
     finally(function() expect_votes(1) end)
     expect_votes(3)
@@ -234,7 +234,7 @@ describe("a group's view #slow", function()
     assert.same({ {}, {}, {}, {} }, { seen[2].left, seen[2].joined, seen[3].left, seen[3].joined })
   end)
 
-  it("leaves no descriptor behind", function()
+  it("leave no descriptor open", function()
     local group, seen = viewing()
     assert(group:deactivate())
     assert(reaches(group, "idle"))
@@ -259,10 +259,10 @@ describe("a group's view #slow", function()
   end)
 end)
 
-describe("a view_change #slow", function()
+describe("a view_change handler #slow", function()
   after_each(groups.clean)
 
-  it("that raises is reported, and the next view comes", function()
+  it("that raises is reported, and the next view is delivered", function()
     local problems, told = {}, 0
     local group = joined {
       view_change = function()
@@ -295,7 +295,7 @@ describe("a view_change #slow", function()
     assert.same({ true, "dispatching", "dispatching" }, outcomes)
   end)
 
-  it("may deactivate the group, and activate it again", function()
+  it("may deactivate the group and activate it again", function()
     local group, told = nil, 0
     group = new {
       view_change = function()
@@ -308,7 +308,7 @@ describe("a view_change #slow", function()
     assert(eventually(function() return told == 3 and groups.state(group) == "idle" end))
   end)
 
-  it("counts as an event of a budget, after the others", function()
+  it("counts toward the budget, after the other events", function()
     local order = {}
     local group = new {
       config_change = function() order[#order + 1] = "config" end,
@@ -334,7 +334,7 @@ describe("a view_change #slow", function()
     assert.equal("view", order[5])
   end)
 
-  it("has its turn while messages wait", function()
+  it("is called in turn while messages are queued", function()
     local told, messages = false, 0
     local group = new {
       message_received = function() messages = messages + 1 end,
@@ -352,7 +352,7 @@ describe("a view_change #slow", function()
     assert.is_true(messages < 200)
   end)
 
-  it("waits for the next dispatch when the handler before it ended one", function()
+  it("is called in the next dispatch when the handler before it stopped one", function()
     local group, seen = viewing()
     local stopped
     group._handlers.config_change = function()
@@ -370,7 +370,7 @@ describe("a view_change #slow", function()
     assert.equal(2, #seen)
   end)
 
-  it("is looked up when there is a view", function()
+  it("is looked up when a view is delivered", function()
     local group, seen = viewing()
     group._handlers.view_change = nil
     local other = joined_viewer(group.name)

@@ -4,7 +4,7 @@ local views = require "spec.helpers.views"
 
 -- Views of groups: on the real daemon of this node, and on labs whose nodes part, meet, die and stall.
 
-describe("views of three nodes #slow", function()
+describe("views on three nodes #slow", function()
   local NAME, SLOW, SETTLE = "views", "slow-views", 3
   local cluster, fast, slow, all, addresses
 
@@ -100,7 +100,7 @@ describe("views of three nodes #slow", function()
 
   after_each(function() views.check(all) end)
 
-  it("part and meet again with them", function()
+  it("follow a partition and its merge", function()
     for node = 1, 3 do
       assert(cluster:wait_for(function()
         local view = views.last(slow[node])
@@ -144,7 +144,7 @@ describe("views of three nodes #slow", function()
     end
   end)
 
-  it("follow a process that dies", function()
+  it("follow a process that is killed", function()
     local counts = count_views()
     local ring = views.last(fast[1]).ring
     assert(cluster:kill_host(3))
@@ -155,7 +155,7 @@ describe("views of three nodes #slow", function()
     end
   end)
 
-  it("follow a daemon that dies and is back at once", function()
+  it("follow a daemon that is killed and restarted at once", function()
     local counts, gone = count_views(), list(3)
     local lost = fast[3]
     assert(cluster:restart(3))
@@ -172,7 +172,7 @@ describe("views of three nodes #slow", function()
     assert.same(list(1, 2, 3), views.last(fast[3]).joined)
   end)
 
-  it("follow a node that stood still", function()
+  it("follow a node that was paused", function()
     local counts = count_views()
     assert(cluster:pause(3))
     all_see({ 1, 2 }, { 1, 2 }, { "1", "2" })
@@ -188,7 +188,7 @@ describe("views of three nodes #slow", function()
     assert.is_true(#told > 0)
   end)
 
-  it("wait for a ring without using the processor, and join on it", function()
+  it("wait for a ring without using CPU, and arrive with it", function()
     local program = assert(cluster:run(1, { groups.interpreter, "-e", [[
       io.stdout:setvbuf "line"
       local corosync = require "corosync"
@@ -213,8 +213,8 @@ describe("views of three nodes #slow", function()
   end)
 end)
 
-describe("a group with views whose daemon was restarted before it was activated #slow", function()
-  it("has another connection then", function()
+describe("regression: a group with views, activated after a restart of the daemon #slow", function()
+  it("uses a new connection", function()
     local cluster = assert(lab.start(1))
     finally(function() assert(cluster:stop()) end)
     local program = assert(cluster:run(1, { groups.interpreter, "-e", [[

@@ -60,10 +60,10 @@ local function descriptors()
   return count
 end
 
-describe("a view without a handler #slow", function()
+describe("group:view without a view_change handler #slow", function()
   after_each(groups.clean)
 
-  it("costs a connection when it is first asked for", function()
+  it("opens a quorum connection on the first call", function()
     local group = joined()
     let_all_arrive(group)
     local before = descriptors()
@@ -81,7 +81,7 @@ describe("a view without a handler #slow", function()
     assert.is_true(descriptors() < before)
   end)
 
-  it("follows what changes", function()
+  it("follows changes", function()
     local group = joined()
     let_all_arrive(group)
     local first = assert(group:view())
@@ -99,7 +99,7 @@ describe("a view without a handler #slow", function()
     assert.same(first.ring, group:view().ring)
   end)
 
-  it("tells all that has changed between two questions", function()
+  it("merges all changes between two calls", function()
     local group = joined()
     let_all_arrive(group)
     assert(group:view())
@@ -125,7 +125,7 @@ describe("a view without a handler #slow", function()
     assert.equal(3, #view.members)
   end)
 
-  it("is not there before its ring is known, nor before it has settled", function()
+  it("returns nil before its ring is known and before it has settled", function()
     local group, first = nil, nil
     group = new { config_change = function() first = first or { group:view() } end }
     assert(group:activate())
@@ -142,7 +142,7 @@ describe("a view without a handler #slow", function()
     assert.equal(2, #group:view().members)
   end)
 
-  it("keeps nothing of members that came and went", function()
+  it("keeps no memory of members that came and left", function()
     local kept = setmetatable({}, { __mode = "k" })
     local group = joined {
       config_change = function(_, left)

@@ -1,7 +1,7 @@
 local digest = require "corosync.history.digest"
 
-describe("the digest of a message", function()
-  it("tells messages apart by length and bytes", function()
+describe("history digest", function()
+  it("distinguishes messages by length and bytes", function()
     local long = ("x"):rep(100000)
     assert.equal(digest(long), digest(long))
     local seen = {}
@@ -13,7 +13,7 @@ describe("the digest of a message", function()
     end
   end)
 
-  it("depends on at most 192 bytes", function()
+  it("reads at most 192 bytes", function()
     for _, length in ipairs { 192, 193, 255, 256, 257, 1000 } do
       local message, count = ("x"):rep(length), 0
       for i = 1, length do

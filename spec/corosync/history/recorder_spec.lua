@@ -34,7 +34,7 @@ describe("a recorded history", function()
     return lines
   end
 
-  it("is written by groups as they go, and passes the checker", function()
+  it("is written while groups run, and passes the checker", function()
     local script = ([[
       local corosync, history = require "corosync", require "corosync.history"
       assert(history.record %q)
@@ -73,7 +73,7 @@ describe("a recorded history", function()
   end)
 
 
-  it("is that of groups activated later, and of each once", function()
+  it("includes groups activated later, each once", function()
     local program = run(([[
       local corosync, history = require "corosync", require "corosync.history"
       local early = corosync.group("early", {})
@@ -98,7 +98,7 @@ describe("a recorded history", function()
     assert.equal("answer 1 true", lines[#lines])
   end)
 
-  it("takes only lines that are its own", function()
+  it("rejects lines that it did not write", function()
     local group = groups.new {}
     for _, line in ipairs { "nonsense", "raise", "raise an error", "message 1:10 1:0a", "quiet\nsettled", "usage 1" } do
       local ok, message = pcall(history.note, group, line)
@@ -113,7 +113,7 @@ describe("a recorded history", function()
     assert.is_nil(history.note(group, "quiet"))
   end)
 
-  it("keeps no file open of groups that were left, and goes on in the same one", function()
+  it("closes the files of groups that left and appends after a rejoin", function()
     run(([[
       local corosync, history, uv = require "corosync", require "corosync.history", require "luv"
       assert(history.record %q)
@@ -138,7 +138,7 @@ describe("a recorded history", function()
     assert.equal(12, report.figures.lives)
   end)
 
-  it("is not changed by another object of its name", function()
+  it("is not changed by another object of the same name", function()
     run(([[
       local corosync, history = require "corosync", require "corosync.history"
       assert(history.record %q)
@@ -149,7 +149,7 @@ describe("a recorded history", function()
     assert.not_matches("deactivate", table.concat(lines_of(files()[1]), "\n"))
   end)
 
-  it("that cannot be written is told of once, and its group goes on", function()
+  it("that cannot be written is reported once, and the group continues", function()
     local program = run [[
       local corosync, history = require "corosync", require "corosync.history"
       assert(history.record "/nonexistent")

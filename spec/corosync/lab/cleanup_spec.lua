@@ -54,12 +54,12 @@ local function start_script(body, before, modules)
   return assert(process.spawn(argv, { env = machine.environment() }))
 end
 
-describe("a program with a lab #slow", function()
+describe("the lab of a program #slow", function()
   local function is_gone(id)
     return wait.until_true(function() return #processes_of(id) == 0 end, 5)
   end
 
-  it("leaves nothing when it is killed, not even paused programs", function()
+  it("leaves nothing when the program is killed, not even paused programs", function()
     local shm, run = files_in("/dev/shm"), files_in("/run")
     local child = start_script [[
       local cluster = assert(lab.start(2))
@@ -77,7 +77,7 @@ describe("a program with a lab #slow", function()
     assert.same({ shm, run }, { files_in("/dev/shm"), files_in("/run") })
   end)
 
-  it("leaves nothing when it just ends", function()
+  it("leaves nothing when the program ends without stop", function()
     local child = start_script "print(assert(lab.start(1)).id)"
     assert.equal(0, child:wait(20))
     assert.is_true(is_gone(child.lines[1]))

@@ -36,18 +36,18 @@ local function seconds_of(action)
   return (uv.hrtime() - from) / 1e9
 end
 
-describe("a lab #slow", function()
+describe("corosync.lab #slow", function()
   local cluster
 
   setup(function() cluster = assert(lab.start(3)) end)
   teardown(function() assert(cluster:stop()) end)
 
-  it("starts with all nodes seeing all", function()
+  it("starts with all nodes in one ring", function()
     assert.equal(3, cluster.nodes)
     for node = 1, 3 do assert.same({ 1, 2, 3 }, cluster:members(node)) end
   end)
 
-  it("reads from the log what the daemon tells a client", function()
+  it("lists the members that corosync-quorumtool lists", function()
     local code, out = assert(cluster:command(2, { "corosync-quorumtool", "-l" }))
     assert.equal(0, code)
     local ids = {}
@@ -59,7 +59,7 @@ describe("a lab #slow", function()
     assert.matches("Members%[3%]: 1 2 3\n", cluster:log(3))
   end)
 
-  it("shows a partition on both sides, and its end", function()
+  it("partitions the nodes, seen by both sides, and heals", function()
     assert(cluster:partition({ 1, 2 }, { 3 }))
     assert(cluster:wait_members({ 1, 2 }, 10))
     assert(cluster:wait_members({ 3 }, 10))
@@ -67,7 +67,7 @@ describe("a lab #slow", function()
     assert(cluster:wait_members({ 1, 2, 3 }, 10))
   end)
 
-  it("puts the nodes that are not named in a group together", function()
+  it("puts nodes that no group names into one partition", function()
     assert(cluster:partition { 2 })
     assert(cluster:wait_members({ 2 }, 10))
     assert(cluster:wait_members({ 1, 3 }, 10))
@@ -75,7 +75,7 @@ describe("a lab #slow", function()
     assert(cluster:wait_members({ 1, 2, 3 }, 10))
   end)
 
-  it("disturbs a link as traffic control says, and ends it", function()
+  it("disturbs a link with tc options and ends it", function()
     assert(cluster:disturb(2, "tbf rate 1kbit burst 100 latency 1ms")) -- which lets no packet of totem's through
     assert(cluster:wait_members({ 1, 3 }, 20))
     assert(cluster:wait_members({ 2 }, 20))
@@ -84,7 +84,7 @@ describe("a lab #slow", function()
     assert(cluster:disturb(2.0)) -- which does nothing
   end)
 
-  it("hands on what traffic control says of a discipline that it does not know", function()
+  it("returns tc's message for an unknown option", function()
     local ok, message, code = cluster:disturb(1, "nonsense 5%")
     assert.same({ nil, "network" }, { ok, code })
     assert.matches("^the network could not be changed: .*nonsense", message)
@@ -94,7 +94,7 @@ describe("a lab #slow", function()
     end
   end)
 
-  it("kills a daemon and starts it anew", function()
+  it("kills a daemon and restarts it", function()
     assert(cluster:run(3, { "corosync-cmapctl", "-T", "totem." }))
     assert(cluster:wait_for(function()
       return select(2, cluster:command(3, { "ls", "/dev/shm" })):find "qb%-%d+%-%d+%-"
@@ -111,7 +111,7 @@ describe("a lab #slow", function()
     assert(cluster:wait_members({ 1, 2, 3 }, 10))
   end)
 
-  it("ends a daemon in an orderly way", function()
+  it("stops a daemon cleanly", function()
     assert(cluster:stop_daemon(2))
     assert.is_nil(cluster:members(2))
     assert(cluster:wait_members({ 1, 3 }, 10))
@@ -119,7 +119,7 @@ describe("a lab #slow", function()
     assert(cluster:wait_members({ 1, 2, 3 }, 10))
   end)
 
-  it("pauses a daemon and lets it go on", function()
+  it("pauses and resumes a daemon", function()
     assert(cluster:pause(3))
     assert(cluster:wait_members({ 1, 2 }, 10))
     assert.same({ 1, 2, 3 }, cluster:members(3))
@@ -128,7 +128,7 @@ describe("a lab #slow", function()
     assert(cluster:wait_members({ 1, 2, 3 }, 10))
   end)
 
-  it("kills a node's host and starts it again with the daemon", function()
+  it("kills a node's host and restarts it with the daemon", function()
     local ended
     local host = assert(cluster:run(1, { "cat" }, {
       host = true, exit = function(code, signal) ended = { code, signal } end,
@@ -144,7 +144,7 @@ describe("a lab #slow", function()
     assert(cluster:wait_members({ 1, 2, 3 }, 10))
   end)
 
-  it("runs programs with their input, output and environment", function()
+  it("runs programs with input, output and environment", function()
     local lines = {}
     local body = "echo $NAME $PWD; cat; echo oops >&2; printf last; exit 3"
     local child = assert(cluster:run(2, { "sh", "-c", body }, {
@@ -163,13 +163,13 @@ describe("a lab #slow", function()
     assert.equal("not_running", select(3, child:kill()))
   end)
 
-  it("delivers much output whole", function()
+  it("delivers large output whole", function()
     local code, out = assert(cluster:command(1, { "seq", "200000" }))
     assert.equal(0, code)
     assert.equal(1288895, #out)
   end)
 
-  it("says so when a program that is written to has ended", function()
+  it("fails when it writes to a program that has ended", function()
     local it = assert(cluster:run(1, { "sleep", "100" }))
     it:kill "sigkill"
     uv.sleep(100) -- not in the loop, which would tell of its end
@@ -190,14 +190,14 @@ describe("a lab #slow", function()
     assert.same({ 0, 15 }, { child:wait(5) })
   end)
 
-  it("tells what a program that cannot be started lacks", function()
+  it("fails with the reason when a program cannot be started", function()
     local code, _, err = cluster:command(1, { "no-such-program" })
     -- As a shell says it: 126 where PATH names a folder that this user may not look into.
     assert.is_true(code == 127 or code == 126)
     assert.matches("no%-such%-program", err)
   end)
 
-  it("waits until a condition holds, or times out with its name", function()
+  it("waits until a condition holds, or times out with the condition's name", function()
     local calls = 0
     assert.is_true(cluster:wait_for(function() calls = calls + 1 return calls == 3 end, 5))
     local fine, message, code = cluster:wait_for(function() return false end, 0.1, "the moon")
@@ -206,11 +206,11 @@ describe("a lab #slow", function()
     assert.equal("timeout", code)
   end)
 
-  it("lets an error of a condition through", function()
+  it("passes on errors raised by a condition", function()
     assert.has_error(function() cluster:wait_for(function() error("mine", 0) end, 5) end, "mine")
   end)
 
-  it("waits in coroutines of a running loop, side by side", function()
+  it("waits in several coroutines of a running loop", function()
     local order, flag = {}, false
     coroutine.wrap(function()
       assert(cluster:wait_for(function() return flag and cluster:command(1, { "true" }) == 0 end, 5))
@@ -225,7 +225,7 @@ describe("a lab #slow", function()
     assert.is_true(took < 3)
   end)
 
-  it("refuses to wait inside a callback", function()
+  it("raises when it would wait inside a callback", function()
     local problem
     local timer = uv.new_timer()
     timer:start(0, 0, function()
@@ -236,12 +236,12 @@ describe("a lab #slow", function()
     assert.matches("in a coroutine", problem)
   end)
 
-  it("does not keep the loop from ending", function()
+  it("does not keep the loop running", function()
     assert(cluster:run(1, { "sleep", "60" }, { output = function() end }))
     assert.is_true(seconds_of(function() uv.run() end) < 2)
   end)
 
-  it("names the wrong argument, at the caller's line", function()
+  it("raises for a wrong argument at the caller's line, naming it", function()
     local function refuses(pattern, action)
       local fine, problem = pcall(action)
       assert.is_false(fine)
@@ -266,7 +266,7 @@ describe("a lab #slow", function()
     refuses("'node_list' to 'wait_members'", function() cluster:wait_members({ 4 }, 1) end)
   end)
 
-  it("runs beside another, and is gone when stopped", function()
+  it("runs beside another lab and is gone after stop", function()
     local output = {}
     local other = assert(lab.start { nodes = 2, token = 500, transport = "knet", output = function(node, stream)
       output[node .. stream] = true
@@ -309,7 +309,7 @@ describe("a lab #slow", function()
     assert(other:stop())
   end)
 
-  it("runs within a node of another", function()
+  it("runs inside a node of another lab", function()
     local code, out, err = cluster:command(1, { uv.exepath(), "-e", script [[
       local inner = assert(lab.start(2))
       print(inner:command(2, { "echo", "within" }))
@@ -318,7 +318,7 @@ describe("a lab #slow", function()
     assert.matches("within", out)
   end)
 
-  it("ends when it is collected", function()
+  it("stops when it is collected", function()
     local id = assert(lab.start(1)).id
     assert.is_true(wait.until_true(function()
       collectgarbage()
@@ -326,14 +326,14 @@ describe("a lab #slow", function()
     end, 5))
   end)
 
-  it("tells of a daemon that does not start, quoting its log", function()
+  it("quotes the log of a daemon that does not start", function()
     local fine, message, code = lab.start { nodes = 2, token = 1 }
     assert.is_nil(fine)
     assert.matches("^start: the daemon of node %d ended with exit code 8[^\n]*:\n.*token timeout", message)
     assert.equal("not_running", code)
   end)
 
-  it("says that its namespaces are gone when they were killed", function()
+  it("reports that its namespaces were killed", function()
     local other = assert(lab.start(1))
     assert(uv.kill(other.namespaces.init_pid, "sigkill"))
     assert(wait.until_true(function() return other.namespaces.init.ended end, 10))
@@ -342,7 +342,7 @@ describe("a lab #slow", function()
     other:stop()
   end)
 
-  it("bounds its start", function()
+  it("limits the time of its start", function()
     assert.equal("timeout", select(3, lab.start { nodes = 2, transport = "knet", timeout = 0.7 }))
   end)
 end)

@@ -23,12 +23,12 @@ local function start_script(body, before, modules)
   return assert(process.spawn(argv, { env = machine.environment() }))
 end
 
-describe("the check of the machine #slow", function()
-  it("finds this one right", function()
+describe("the lab's machine check #slow", function()
+  it("passes on this machine", function()
     assert.is_true(lab.check())
   end)
 
-  it("says what forbids namespaces and what to do", function()
+  it("names the setting that forbids namespaces and how to change it", function()
     local child = start_script("print(select(2, lab.check()))", { "unshare", "-Ur", "sh", "-c",
       'echo 0 >/proc/sys/user/max_net_namespaces; exec "$@"', "sh" })
     assert.equal(0, child:wait(20))
@@ -36,7 +36,7 @@ describe("the check of the machine #slow", function()
       .. "%(as root: sysctl user.max_net_namespaces=10000%)", child.lines[1])
   end)
 
-  it("says what is wrong where no switch explains it", function()
+  it("reports the error when no setting explains it", function()
     local function why(...)
       local child = start_script("print(select(2, lab.check()))", { ... })
       assert.equal(0, child:wait(20))
@@ -56,7 +56,7 @@ describe("the check of the machine #slow", function()
     end
   end)
 
-  it("knows the switches", function()
+  it("knows the settings", function()
     local function why(files, privileged, root)
       return machine.diagnose(privileged, root, function(path) return files[path] end)
     end

@@ -28,7 +28,7 @@ describe("wait.until_true", function()
     return false
   end
 
-  it("ends in time though its condition takes long, and nothing else happens in the loop", function()
+  it("times out although its condition is slow and the loop is idle", function()
     local signal = uv.new_signal()
     signal:start("sigusr2", function() end)
     local watch = assert(process.spawn({ "sh", "-c", "sleep 5; kill -s USR2 $PPID" }, {}))
@@ -39,7 +39,7 @@ describe("wait.until_true", function()
     signal:close()
   end)
 
-  it("ends although callbacks of the loop keep it for long again and again", function()
+  it("times out although the loop's callbacks block it again and again", function()
     local timer = uv.new_timer()
     timer:start(1, 1, function() uv.sleep(1100) end)
     assert.is_false(wait.until_true(function() return false end, 1.2))
@@ -47,7 +47,7 @@ describe("wait.until_true", function()
   end)
 
   for name, call in pairs { ["plain code"] = function(action) action() end, ["a coroutine"] = in_coroutine } do
-    it("does not count the time in which this process was stopped, in " .. name, function()
+    it("does not count time in which the process was stopped, in " .. name, function()
       call(function()
         local child = assert(process.spawn({ "sh", "-c",
           "kill -s STOP $PPID; sleep 2.5; kill -s CONT $PPID; sleep 0.5" }, {}))
@@ -58,13 +58,13 @@ describe("wait.until_true", function()
 end)
 
 describe("wait.call", function()
-  it("lets an action wait, and answers whether it came to its end", function()
+  it("lets an action wait, and returns whether it finished", function()
     in_coroutine(function() assert.is_true(wait.call(later)) end)
     assert.is_true(wait.call(later))
   end)
 
   for name, before in pairs { ["at once"] = function() end, ["after a wait"] = later } do
-    it("catches what is raised " .. name .. ", with the place", function()
+    it("catches errors raised " .. name .. ", with their place", function()
       local problem = {}
       local function fail()
         before()
@@ -79,7 +79,7 @@ describe("wait.call", function()
     end)
   end
 
-  it("can be used within itself", function()
+  it("can be nested", function()
     in_coroutine(function()
       assert.is_true(wait.call(function()
         local ok, caught = wait.call(function()

@@ -3,7 +3,7 @@ local lab = require "corosync.lab"
 
 -- The loop, with the real daemon of this node; where faults are needed, with a lab of its own.
 
-describe("handles in the loop that lose their daemon", function()
+describe("a handle in the loop whose daemon is killed", function()
   local cluster
 
   setup(function() cluster = assert(lab.start(1)) end)
@@ -53,7 +53,7 @@ describe("handles in the loop that lose their daemon", function()
   end
 
   for what, method in pairs { killed = "kill", ["ended in an orderly way"] = "stop_daemon" } do
-    it("tell the functions given for it, and end it: " .. what, function()
+    it("calls the function given for that and leaves the loop: " .. what, function()
       local program = start [[lost "cpg"]]
       assert(cluster[method](cluster, 1))
       assert.same({ "cpg\tstring", "map\tstring", "quorum\tstring" }, finish(program))
@@ -61,7 +61,7 @@ describe("handles in the loop that lose their daemon", function()
     end)
   end
 
-  it("say it on standard error when nobody is told", function()
+  it("is reported on standard error without such a function", function()
     local program = start "nil"
     assert(cluster:kill(1))
     assert.same({ "map\tstring", "quorum\tstring" }, finish(program))

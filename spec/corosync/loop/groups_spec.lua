@@ -70,10 +70,10 @@ local function leave(group)
   assert(group:deactivate())
 end
 
-describe("the loop", function()
+describe("loop.run with groups", function()
   after_each(groups.clean)
 
-  it("ends when there is nothing to wait for", function()
+  it("returns when there is nothing to wait for", function()
     assert.is_true(run())
     assert.is_true(run())
   end)
@@ -97,7 +97,7 @@ describe("the loop", function()
     assert.same({ "1" }, seen)
   end)
 
-  it("runs a group that was active already", function()
+  it("runs a group that was already active", function()
     local group, seen = collector { ["2"] = leave }
     assert(group:activate())
     send_numbers(group, 2)
@@ -107,7 +107,7 @@ describe("the loop", function()
     assert.same(numbers(1, 2), seen)
   end)
 
-  it("runs a group added inside another's handler", function()
+  it("runs a group added inside another group's handler", function()
     local second, seen = collector { ["1"] = leave }
     local first = collector {
       ["1"] = function(group)
@@ -122,7 +122,7 @@ describe("the loop", function()
     assert.same({ "1" }, seen)
   end)
 
-  it("runs a group again that joins again", function()
+  it("runs a group again after a rejoin", function()
     local group, seen, joins = nil, {}, 0
     group = new {
       config_change = function(_, left, joined)
@@ -144,7 +144,7 @@ describe("the loop", function()
     assert.equal(2, joins)
   end)
 
-  it("takes a group back in a later run", function()
+  it("runs a group again in a later run", function()
     local group, seen = collector { ["1"] = leave }
     for _ = 1, 3 do
       assert(loop.add(group))
@@ -154,7 +154,7 @@ describe("the loop", function()
     assert.same({ "1", "1", "1" }, seen)
   end)
 
-  it("answers why a group cannot be added", function()
+  it("fails with a reason when a group cannot be added", function()
     local first = groups.joined()
     local second = new({}, first.name)
     local ok, message, code = loop.add(second)
@@ -164,7 +164,7 @@ describe("the loop", function()
     run()
   end)
 
-  it("stops after the handler that says so; the rest comes in the next run", function()
+  it("returns after the handler that calls loop.stop; the next run delivers the rest", function()
     local group, seen = collector { ["3"] = loop.stop, ["10"] = leave }
     assert(loop.add(group))
     send_numbers(group, 10)
@@ -175,7 +175,7 @@ describe("the loop", function()
     assert.same(numbers(1, 10), seen)
   end)
 
-  it("stops before the handlers of another, although their events wait as well", function()
+  it("returns before other groups' handlers although their events are queued", function()
     local count, all = 0, {}
     finally(function()
       for _, handle in ipairs(all) do
@@ -205,7 +205,7 @@ describe("the loop", function()
     assert.equal(2, count)
   end)
 
-  it("stops in a timer", function()
+  it("can be stopped in a timer", function()
     local group = new()
     assert(loop.add(group))
     local fired = 0
@@ -220,7 +220,7 @@ describe("the loop", function()
     assert.is_true(group:is_active())
   end)
 
-  it("does not run inside itself", function()
+  it("fails inside itself", function()
     local outcomes = {}
     local function try()
       outcomes[#outcomes + 1] = { pcall(loop.run) }
@@ -237,7 +237,7 @@ describe("the loop", function()
     end
   end)
 
-  it("goes on after a handler that raises", function()
+  it("continues after a handler that raises", function()
     local problems, group = {}, nil
     group = new {
       message_received = function(_, message)
@@ -252,7 +252,7 @@ describe("the loop", function()
     assert.same({ "at 1", "at 2" }, problems)
   end)
 
-  it("ends when the last of several groups has left", function()
+  it("returns when the last of several groups has left", function()
     local order, list, follower = {}, {}, { [2] = 3, [3] = 1 }
     for i = 1, 3 do
       list[i] = new {
@@ -271,7 +271,7 @@ describe("the loop", function()
     assert.same({ 2, 3, 1 }, order)
   end)
 
-  it("lets a handler of one group deactivate another", function()
+  it("allows a handler to deactivate another group", function()
     local left, other = 0
     other = new {
       config_change = function(_, gone) left = left + #gone end,
@@ -291,7 +291,7 @@ describe("the loop", function()
     assert.same(numbers(1, 4), seen)
   end)
 
-  it("lets a handler of one group see another's leaving through", function()
+  it("allows a handler to dispatch another group's leave", function()
     local other = new()
     local outcome
     local group = collector {
@@ -308,7 +308,7 @@ describe("the loop", function()
     assert.is_true(outcome)
   end)
 
-  it("keeps the order of many messages, and timers going meanwhile", function()
+  it("keeps the order of many messages while timers run", function()
     local MANY = 5000
     local seen_at, group, seen
     group, seen = collector {
@@ -324,7 +324,7 @@ describe("the loop", function()
     assert.is_true(seen_at < MANY / 10, "the timer waited for " .. tostring(seen_at))
   end)
 
-  it("delivers what arrived while a handler sent", function()
+  it("delivers messages that arrived while a handler was sending", function()
     local MANY = 3000
     local group, seen = collector {
       go = function(self) send_numbers(self, MANY) end,
@@ -337,7 +337,7 @@ describe("the loop", function()
     assert.same(numbers(1, MANY), seen)
   end)
 
-  it("delivers what its reader had taken when a wait in a callback is over", function()
+  it("delivers what the reader took during a wait in a callback", function()
     local seen, left = 0, nil
     local group = new { reader = true, message_received = function()
       seen = seen + 1
@@ -356,7 +356,7 @@ describe("the loop", function()
     assert.equal(20, seen)
   end)
 
-  it("does not use the processor while it waits", function()
+  it("uses no CPU while idle", function()
     local group = new()
     assert(loop.add(group))
     send_numbers(group, 1000)
@@ -367,7 +367,7 @@ describe("the loop", function()
     assert.is_true(os.clock() - before < 0.1)
   end)
 
-  it("serves any loop of luv's", function()
+  it("works with any loop of luv", function()
     local group, seen = collector { ["2"] = leave }
     assert(loop.add(group))
     send_numbers(group, 2)
@@ -376,7 +376,7 @@ describe("the loop", function()
     run()
   end)
 
-  it("hears of a group that has taken the descriptor of one that left outside it", function()
+  it("notices a group that reuses the descriptor of one that left outside the loop", function()
     local heard, group
     group = new { message_received = function(_, message)
       heard = message
@@ -401,7 +401,7 @@ describe("the loop", function()
     assert.equal("heard", heard)
   end)
 
-  it("takes out a handle that was closed between two runs, beside one that was removed", function()
+  it("drops a handle closed between two runs, beside a removed one", function()
     local cpg = require "corosync.cpg"
     local closed, removed = assert(cpg.open {}), assert(cpg.open {})
     local reason
@@ -416,7 +416,7 @@ describe("the loop", function()
     assert.matches("the handle is closed", reason)
   end)
 
-  it("leaves nothing behind that a program's end could trip over", function()
+  it("leaves nothing that could crash the program's end", function()
     local program = groups.spawn { groups.interpreter, "-e", [[
       local corosync = require "corosync"
       local group = corosync.group("spec-end", { message_received = function() corosync.loop.stop() end })
@@ -432,7 +432,7 @@ describe("the loop", function()
     assert.same({}, program.errors)
   end)
 
-  it("alone needs luv", function()
+  it("is the only module that needs luv", function()
     local program = groups.spawn { groups.interpreter, "-e", [[
       for _, name in ipairs { "corosync.cpg", "corosync.cmap", "corosync.quorum", "corosync.group", "corosync" } do
         require(name)

@@ -108,7 +108,7 @@ describe("handles in the loop", function()
     assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
   end
 
-  it("tell a map's changes, made by another program", function()
+  it("deliver a map's changes made by another program", function()
     local map, seen = open_map(), {}
     assert(map:track(KEY, function(kind, key, new_value, old_value)
       seen[#seen + 1] = { kind, key, new_value, old_value }
@@ -122,7 +122,7 @@ describe("handles in the loop", function()
     assert.equal(0, program:wait(10))
   end)
 
-  it("tell quorum", function()
+  it("deliver quorum changes", function()
     local handle, seen
     handle = open_quorum(function(quorate, members)
       seen = { quorate, members }
@@ -133,7 +133,7 @@ describe("handles in the loop", function()
     assert.same({ true, { 1 } }, seen)
   end)
 
-  it("tell a raw handle's messages", function()
+  it("deliver a cpg handle's messages", function()
     local handle, seen = nil, {}
     handle = open_cpg("spec-loop", 5, {
       message_received = function(_, message)
@@ -146,7 +146,7 @@ describe("handles in the loop", function()
     assert.same(numbers(1, 5), seen)
   end)
 
-  it("may be added twice, and be there beside groups", function()
+  it("can be added twice and beside groups", function()
     local count, handle = 0, nil
     handle = open_quorum(function()
       count = count + 1
@@ -161,7 +161,7 @@ describe("handles in the loop", function()
     assert.same({ { "1" }, 1 }, { seen, count })
   end)
 
-  it("are the only things beside groups that it takes", function()
+  it("and groups are the only objects that loop.add accepts", function()
     for _, wrong in ipairs { 1, "text", true, {}, print, io.stdout } do
       local ok, message = pcall(loop.add, wrong)
       assert.is_false(ok)
@@ -172,7 +172,7 @@ describe("handles in the loop", function()
     assert.matches("handles_spec.lua:%d+: bad argument", message)
   end)
 
-  it("are refused once they are closed", function()
+  it("cannot be added once closed", function()
     local map = open_map()
     map:close()
     local ok, message, code = loop.add(map)
@@ -182,7 +182,7 @@ describe("handles in the loop", function()
     run()
   end)
 
-  it("are removed before they are closed", function()
+  it("should be removed before they are closed", function()
     local map = open_map()
     assert(loop.add(map))
     loop.remove(map)
@@ -191,7 +191,7 @@ describe("handles in the loop", function()
     run()
   end)
 
-  it("wait while they are removed", function()
+  it("deliver nothing while they are removed", function()
     local map, seen = open_map(), 0
     assert(map:track(KEY, function()
       seen = seen + 1
@@ -208,7 +208,7 @@ describe("handles in the loop", function()
     assert(map:delete(KEY))
   end)
 
-  it("tell what had been fetched before they were added", function()
+  it("deliver events that were fetched before they were added", function()
     local handle, seen = nil, {}
     handle = open_cpg("spec-loop", 50, {
       message_received = function(_, message)
@@ -226,7 +226,7 @@ describe("handles in the loop", function()
     assert.same(numbers(1, 50), seen)
   end)
 
-  it("go on when a handler of their own takes them out and puts them back", function()
+  it("continue after their own handler removes and adds them", function()
     local handle, seen = nil, {}
     handle = open_cpg("spec-loop", 200, {
       message_received = function(_, message)
@@ -240,7 +240,7 @@ describe("handles in the loop", function()
     assert.same(numbers(1, 200), seen)
   end)
 
-  it("may be closed inside their own handlers", function()
+  it("can be closed inside their own handlers", function()
     local map = open_map()
     assert(map:track(KEY, function() map:close() end))
     assert(loop.add(map))
@@ -254,7 +254,7 @@ describe("handles in the loop", function()
     assert(open_map():delete(KEY))
   end)
 
-  it("may be replaced inside their own handlers", function()
+  it("can be replaced inside their own handlers", function()
     local count, first, second = 0, nil, nil
     first = open_quorum(function()
       loop.remove(first)
@@ -270,7 +270,7 @@ describe("handles in the loop", function()
     assert.equal(1, count)
   end)
 
-  it("are refused while a closed one that was not removed is in their place", function()
+  it("are rejected while a closed handle that was not removed has their descriptor", function()
     local first, answer = nil, nil
     first = open_quorum(function()
       local fd = first:fd()
@@ -284,7 +284,7 @@ describe("handles in the loop", function()
     assert.equal("string", type(answer[2]))
   end)
 
-  it("do not keep it from ending after unref", function()
+  it("do not keep the loop running after unref", function()
     local map, seen = open_map(), 0
     assert(map:track(KEY, function() seen = seen + 1 end))
     assert(loop.add(map))
@@ -316,7 +316,7 @@ describe("handles in the loop", function()
     assert.equal(2, seen)
   end)
 
-  it("stop it in a tracker's handler; the other changes come in the next run", function()
+  it("stop it in a tracker's handler; the next run delivers the other changes", function()
     local map, seen = open_map(), {}
     assert(map:track(KEY, function(kind)
       seen[#seen + 1] = kind
@@ -333,7 +333,7 @@ describe("handles in the loop", function()
     assert.same({ "add", "modify", "delete" }, seen)
   end)
 
-  it("do not use the processor while they wait", function()
+  it("use no CPU while idle", function()
     assert(loop.add(open_map()))
     assert(loop.add(open_quorum(function() end)))
     assert(loop.add(open_cpg("spec-loop", 0)))

@@ -38,7 +38,7 @@ end
 describe("a group with views in the loop #slow", function()
   after_each(groups.clean)
 
-  it("ends it when a view_change deactivates", function()
+  it("ends the loop when view_change deactivates it", function()
     local group, told = nil, 0
     group = new {
       view_change = function()
@@ -53,7 +53,7 @@ describe("a group with views in the loop #slow", function()
     end
   end)
 
-  it("stops it in a view_change, and goes on in the next run", function()
+  it("can stop the loop in view_change and continues in the next run", function()
     local group, told = nil, {}
     group = new {
       view_change = function(view)
@@ -69,7 +69,7 @@ describe("a group with views in the loop #slow", function()
     assert.same({ 1, 2 }, told)
   end)
 
-  it("tells no view after a config_change that stops it, but in the next run", function()
+  it("delivers no view after a config_change that stops the loop until the next run", function()
     local group, seen
     group = new {
       config_change = function(members)
@@ -91,7 +91,7 @@ describe("a group with views in the loop #slow", function()
     loop.remove(group)
   end)
 
-  it("delivers what a view_change has moved out of Corosync's way", function()
+  it("delivers events that view_change fetched", function()
     local group, heard
     group = new {
       view_change = function()
@@ -110,7 +110,7 @@ describe("a group with views in the loop #slow", function()
     assert.equal("x", heard)
   end)
 
-  it("says that more waits when a view_change has moved it out of Corosync's way", function()
+  it("reports more events when view_change fetched some", function()
     local group, told
     group = new {
       view_change = function()

@@ -82,7 +82,7 @@ after_each(function()
 end)
 
 describe("a group in nginx #slow", function()
-  it("gives all workers of all nodes the same order, to handlers that yield", function()
+  it("delivers one order to all workers of all nodes, also when handlers yield", function()
     app = start(1, { SPEC_HANDLERS = "sleep socket dict" })
     other = start(2, { SPEC_HANDLERS = "socket sleep dict" })
     local clients = {}
@@ -106,7 +106,7 @@ describe("a group in nginx #slow", function()
     assert.equal("482", app:request "8090/count")
   end)
 
-  it("goes on in new light threads, under load", function()
+  it("continues in new light threads under load", function()
     app = start(1)
     for part = 1, 3 do
       assert.equal("sent", app:request(("8090/send?count=3000&text=%d-"):format(part)))
@@ -123,7 +123,7 @@ describe("a group in nginx #slow", function()
     assert.same({}, app:find "%[error%].*")
   end)
 
-  it("sends more than Corosync takes at once, while its worker goes on", function()
+  it("sends more than Corosync accepts at once without blocking its worker", function()
     app = start(1)
     local flood = assert(cluster:run(1, { "curl", "-sS", "http://127.0.0.1:8090/flood?count=40" }))
     repeat until app:request "8090/ping" == "pong" and #app:find "^%d+ message" > 0
@@ -136,7 +136,7 @@ describe("a group in nginx #slow", function()
   end)
 
   for how, env in pairs { ["a helper thread"] = {}, ["looks at times"] = { SPEC_POLL = "0.01" } } do
-    it("has handlers that send more than may be on the way, with " .. how, function()
+    it("lets handlers send more than its window, with " .. how, function()
       app = start(1, env)
       local pids = app:children()
       assert.equal("sent", app:request "8090/send?text=do%20burst") -- both workers do
@@ -148,7 +148,7 @@ describe("a group in nginx #slow", function()
     end)
   end
 
-  it("sends from requests more than may be on the way while a handler waits", function()
+  it("lets requests send more than its window while a handler waits", function()
     app = start(1)
     assert.equal("sent", app:request "8090/send?text=do%20rest")
     assert.equal("sent", app:request "8090/send?count=600&text=meanwhile")
@@ -159,7 +159,7 @@ describe("a group in nginx #slow", function()
     assert.same(heard[1], heard[2])
   end)
 
-  it("sends from requests more than may wait for its handlers, which do so meanwhile", function()
+  it("lets requests send more than may wait for its handlers, which run meanwhile", function()
     app = start(1, { SPEC_READER_LIMIT = "4000000" })
     assert.equal("sent", app:request "8090/overfill?count=6000")
     local pids = app:children()
@@ -168,7 +168,7 @@ describe("a group in nginx #slow", function()
     assert.same({}, app:find "disconnected")
   end)
 
-  it("has a handler that sends more than that fail with backlog, and stays a member", function()
+  it("fails with backlog when a handler sends more than that, and stays a member", function()
     app = start(1, { SPEC_READER_LIMIT = "4000000" })
     assert.equal("sent", app:request "8090/send?text=do%20overdo") -- both workers do
     app:says("^%d+ overdone backlog$", 2)
@@ -177,7 +177,7 @@ describe("a group in nginx #slow", function()
     assert.same({}, app:find "disconnected")
   end)
 
-  it("rests when nothing happens", function()
+  it("uses no CPU while idle", function()
     app = start(1)
     local pids, before = app:children(), {}
     for _, pid in ipairs(pids) do before[pid] = ticks(app, pid) end
@@ -190,7 +190,7 @@ describe("a group in nginx #slow", function()
     assert.not_equal(0, (assert(cluster:command(1, { "sh", "-c", "ls -d /run/corosync-????????????????" }))))
   end)
 
-  it("reports a handler's error, and handles the next event", function()
+  it("reports a handler's error and handles the next event", function()
     app = start(1, { SPEC_HANDLERS = "" })
     assert.equal("sent", app:request "8090/send?text=do%20raise")
     assert.equal("sent", app:request "8090/send?text=after")
@@ -199,7 +199,7 @@ describe("a group in nginx #slow", function()
     app:says("^stack traceback:", 2)
   end)
 
-  it("leaves and joins when it is told to", function()
+  it("leaves and rejoins on request", function()
     app = start(1)
     start_member()
     -- The same worker: a connection that stays.
@@ -212,7 +212,7 @@ describe("a group in nginx #slow", function()
     app:says("^" .. first:match ":(%d+)" .. " config .* joined " .. first .. "=join")
   end)
 
-  it("refuses what would break its order, and names what is wrong", function()
+  it("rejects calls that would break its order, naming the reason", function()
     app = start(1)
     local lines = {}
     for line in app:request("8090/refusals"):gmatch "[^\n]+" do lines[#lines + 1] = line end
@@ -228,7 +228,7 @@ describe("a group in nginx #slow", function()
     assert.equal("true", lines[9])
   end)
 
-  it("sends without waiting where nothing can wait", function()
+  it("sends without waiting in phases that cannot yield", function()
     app = start(1)
     app:request "8090/log"
     app:says("^%d+ message %S+ from log$", 2)

@@ -83,8 +83,8 @@ after_each(function()
   app, other, member = nil, nil, nil
 end)
 
-describe("a worker #slow", function()
-  it("leaves its group and ends when nginx reloads under load, and no other hears anything twice", function()
+describe("an nginx worker #slow", function()
+  it("leaves its group and ends on reload under load, and the others deliver nothing twice", function()
     app, other = start(1), start(2)
     start_member()
     local old, watchers = app:children(), other:children()
@@ -108,7 +108,7 @@ describe("a worker #slow", function()
     for _, line in ipairs(member.lines) do assert.is_nil(line:match "=procdown", line) end
   end)
 
-  it("that is killed is missed, and its successor is a new member", function()
+  it("that is killed leaves the group, and its successor is a new member", function()
     app, other = start(1), start(2)
     start_member()
     local pids, watchers = app:children(), other:children()
@@ -126,7 +126,7 @@ describe("a worker #slow", function()
     app:says(("^%%d+ config 4 left 1:%s=procdown joined $"):format(pids[1])) -- to the one that stayed
   end)
 
-  it("leaves when nginx quits, and when it stops at once", function()
+  it("leaves when nginx quits or stops", function()
     for _, signal in ipairs { "QUIT", "TERM" } do
       app = start(1)
       start_member()
@@ -139,7 +139,7 @@ describe("a worker #slow", function()
     end
   end)
 
-  it("hears when Corosync has gone, and joins again when it is back", function()
+  it("is notified of a disconnect and rejoins after Corosync's restart", function()
     app = start(1)
     assert(cluster:kill(1))
     app:says("^%d+ disconnected .*has gone", 2)
@@ -155,7 +155,7 @@ describe("a worker #slow", function()
     assert.equal(2, #app:find "^%d+ disconnected")
   end)
 
-  it("waits for Corosync when nginx is started first", function()
+  it("waits for Corosync when nginx starts first", function()
     assert(cluster:kill(1))
     app = nginx.app(cluster, 1)
     app:says("^%d+ disconnected .*Corosync is not running: start it", 2)
@@ -165,7 +165,7 @@ describe("a worker #slow", function()
     assert.equal("sent", app:request "8090/send?text=hello")
   end)
 
-  it("ends when nginx does although Corosync has gone", function()
+  it("ends with nginx although Corosync is down", function()
     app = start(1)
     assert(cluster:kill(1))
     app:says("^%d+ disconnected", 2)
@@ -175,7 +175,7 @@ describe("a worker #slow", function()
   end)
 end)
 
-describe("without a helper thread #slow", function()
+describe("a group without a helper thread #slow", function()
   local function check()
     local pids = app:children()
     for i = 1, 3 do assert.equal("sent", app:request("8090/send?count=20&text=" .. i .. "-")) end
@@ -186,7 +186,7 @@ describe("without a helper thread #slow", function()
     end
   end
 
-  it("a group looks for events by itself, as the option says", function()
+  it("polls for events when the option says so", function()
     app = start(1, { SPEC_POLL = "0.005" })
     check()
     assert.same({}, app:find "looks for events")
@@ -197,15 +197,15 @@ describe("without a helper thread #slow", function()
     assert.equal(0, (assert(app.process:wait(10))))
   end)
 
-  it("a group does so, and says it, where none can be started", function()
+  it("polls for events and logs it when no thread can be started", function()
     app = start(1, { SPEC_NO_THREADS = "yes" })
     check()
     app:says("group 'spec' looks for events every 10 ms: it was built without threads", 2)
   end)
 end)
 
-describe("init_by_lua #slow", function()
-  it("is told that it is too early", function()
+describe("resty.group in init_by_lua #slow", function()
+  it("fails because it is too early", function()
     app = nginx.start(cluster, 1, uv.cwd() .. "/spec/helpers/nginx", "init_phase.conf")
     app:says "^nil cannot join group 'early': init_by_lua runs in the master process, .*init_worker_by_lua wrong_phase$"
   end)

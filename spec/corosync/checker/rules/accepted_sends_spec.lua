@@ -4,13 +4,13 @@ local histories = require "spec.helpers.histories"
 local FIRST, SECOND = histories.FIRST, histories.SECOND
 local changed, finds, passes = checking.changed, checking.finds, checking.passes
 
-describe("the rule accepted_sends", function()
-  it("is violated by a send that returned true and whose message never comes back", function()
+describe("rule accepted_sends", function()
+  it("is violated when send returned true but the message was never delivered to its sender", function()
     finds("accepted_sends", "2:20: send of message 1:1d returned true, but the message was never delivered",
       changed(FIRST, "message 2:20 1:1d\n", ""), changed(SECOND, "message 2:20 1:1d\n", ""))
   end)
 
-  it("expects messages back after a leave, but not after the loss of Corosync", function()
+  it("requires delivery after a leave, but not after a disconnect", function()
     local first, second = FIRST, SECOND
     for _, line in ipairs { "message 2:20 1:1d\n", "quiet\nsettled\n" } do
       first, second = changed(first, line, ""), changed(second, line, "")
@@ -23,7 +23,7 @@ describe("the rule accepted_sends", function()
   local alone = "config 1:10 1:10 - 1:10=join\nring 1:4\n%sconfig 1:10 - 1:10=leave -\n"
   local joining = "group g\nactivate\nsend 1 1:0a\nanswer 1 true\n"
 
-  it("is violated by a send that returned true when the sender was not a member", function()
+  it("is violated when send returned true for a sender that was not a member", function()
     finds("accepted_sends", "send of message 1:0a returned true, but the sender was not a member",
       "group g\n" .. alone:format "quiet\n" .. "send 1 1:0a\nanswer 1 true\n")
     finds("accepted_sends", "send of message 1:0a returned true, but the sender was not a member",
@@ -31,7 +31,7 @@ describe("the rule accepted_sends", function()
     finds("accepted_sends", "send of message 1:0a returned true, but the sender never joined", joining .. "quiet\n")
   end)
 
-  it("lets a member send before its handlers are notified of its join", function()
+  it("allows a member to send before its handlers are notified of its join", function()
     finds("accepted_sends", "send of message 1:0a returned true, but the message was never delivered",
       joining .. alone:format "quiet\n")
     passes(joining .. alone:format "message 1:10 1:0a\nquiet\n")

@@ -4,14 +4,14 @@ local histories = require "spec.helpers.histories"
 local FIRST, SECOND = histories.FIRST, histories.SECOND
 local changed, finds, passes = checking.changed, checking.finds, checking.passes
 
-describe("the rule fifo", function()
-  it("is violated by a message that is delivered after a later one of its sender", function()
+describe("rule fifo", function()
+  it("is violated by a message delivered after a later one of the same sender", function()
     local first = changed(FIRST, "message 2:20 1:1a\nmessage 1:10 1:0b\n", "message 1:10 1:0b\n")
     first = changed(first, "message 2:20 1:1b\n", "message 2:20 1:1b\nmessage 2:20 1:1a\n")
     finds("fifo", "1:10 delivered message 1:1a of 2:20 after a later one of the same sender", first, SECOND)
   end)
 
-  it("is violated by a gap; sends that overlap count in the order in which they return", function()
+  it("is violated by a gap; overlapping sends are ordered by their return", function()
     local second = changed(SECOND, "answer 2 true\n",
       "answer 2 true\nsend 8 1:98\nsend 9 1:99\nanswer 9 true\nanswer 8 true\n")
     second = changed(second, "message 2:20 1:1b\n", "message 2:20 1:1b\nmessage 2:20 1:99\nmessage 2:20 1:98\n")
@@ -22,22 +22,22 @@ describe("the rule fifo", function()
     finds("fifo", "1:10 delivered message 1:98 of 2:20 without 1:99 before it", first "message 2:20 1:98\n", second)
   end)
 
-  it("is violated by a gap between equal messages", function()
+  it("is violated by a gap between identical messages", function()
     local function equal(text) return (text:gsub("1:1[ab]", "0:00"):gsub("1:0[ab]", "0:00")) end
     passes(equal(FIRST), equal(SECOND))
     finds("fifo", "1:10 delivered message 1:1d of 2:20 without %S+ before it", changed(equal(FIRST),
       "try_again\nmessage 2:20 0:00\n", "try_again\nmessage 2:20 0:00\nmessage 2:20 1:1d\n"), equal(SECOND))
   end)
 
-  it("is violated by equal messages after all that were sent", function()
+  it("is violated by an extra identical message after all that were sent", function()
     local function equal(text) return (text:gsub("1:1[ab]", "0:00")) end
     finds("fifo", "2:20 delivered message 0:00 of 2:20 after the last one that it sent", equal(FIRST),
       changed(equal(SECOND), "message 2:20 1:1d\n", "message 2:20 1:1d\nmessage 2:20 0:00\n"))
   end)
 end)
 
-describe("a process that is killed in a send", function()
-  it("may have made any of its sends that had not returned, but all survivors deliver the same", function()
+describe("rules about a process killed during a send", function()
+  it("allow any of its unfinished sends to be delivered, but the same ones to all survivors", function()
     local function survivor(own, deliveries)
       return ("group g\nconfig %s 1:10,2:20,3:30 - %s=join\nring 1:4\n%sconfig %s 1:10,2:20 3:30=procdown -\n"):format(
         own, own, deliveries, own)
@@ -54,7 +54,7 @@ describe("a process that is killed in a send", function()
     end
   end)
 
-  it("may leave half of the last line of its history", function()
+  it("allow its history to end within a line", function()
     local killed = SECOND:match "^(.*)send 3" .. "send 3 1:1c\nmessa"
     local first = changed(FIRST, "message 2:20 1:1b\n", "message 2:20 1:1b\nmessage 2:20 1:1c\n")
     first = changed(first, "message 2:20 1:1d\nquiet\nsettled\n", "quiet\n")

@@ -4,8 +4,8 @@ local histories = require "spec.helpers.histories"
 local FIRST, SECOND = histories.FIRST, histories.SECOND
 local changed, finds, passes = checking.changed, checking.finds, checking.passes
 
-describe("the rule membership_accuracy", function()
-  it("is violated by a member that is back more often than it joined", function()
+describe("rule membership_accuracy", function()
+  it("is violated by a member that reappears more often than it joined", function()
     for _, reason in ipairs { "leave", "procdown" } do
       finds("membership_accuracy",
         "1:10 was told that 2:20 joined after it had left for good 1 times, but it has joined only 1 times",
@@ -13,19 +13,19 @@ describe("the rule membership_accuracy", function()
     end
   end)
 
-  it("is violated by the reason 'join' where the member did not join", function()
+  it("is violated by the reason 'join' for a member that did not join", function()
     finds("membership_accuracy",
       "1:10 was told that 2:20 joined on ring 1:8 with the reason 'join', but it did not join there",
       changed(FIRST, "2:20=nodeup", "2:20=join"), SECOND)
   end)
 
-  it("is violated by the reason 'procdown' where the member left by itself", function()
+  it("is violated by the reason 'procdown' for a member that left", function()
     finds("membership_accuracy",
       "1:10 was told that 2:20 left with the reason 'procdown', but it left by itself each time",
       changed(FIRST, "2:20=leave", "2:20=procdown"), SECOND)
   end)
 
-  it("allows and counts that a process left that was never seen, if it has a history", function()
+  it("allows and counts a leave of a process that was never a member here, if it has a history", function()
     local first = changed(FIRST, "ring 1:8\n", "ring 1:8\nconfig 1:10 1:10 3:30=procdown -\n")
     for _, third in ipairs { "group g\nactivate\n", "group g\nconfig 3:30 3:30 - 3:30=join\nring 3:4\n" } do
       assert.same({ ["unknown member left"] = 1 }, passes(first, SECOND, third))
@@ -36,7 +36,7 @@ describe("the rule membership_accuracy", function()
   end)
 
   -- A daemon may take a list of members for the present that another made before one of them ended.
-  it("allows and counts that a member remains that ended while rings merged, but not one that ended before", function()
+  it("allows and counts a member that ended during a ring merge and remains, but not one that ended before", function()
     local function survivor(own, other, ghost)
       return ("group g\nconfig %s 1:10,2:20,3:30 - %s=join\nring 1:4\n"):format(own, own)
         .. ("config %s 1:10,2:20 3:30=procdown -\n"):format(own)

@@ -22,16 +22,16 @@ local FOURTH_JOINS = "config OWN 1:10,2:20,4:40 - 4:40=join\n"
 local FOURTH_LEAVES = "config OWN 1:10,2:20 4:40=leave -\n"
 local THIRD = there("3:30", "config 3:30 1:10,2:20 3:30=leave -\n")
 
-describe("members that were there when their ring was formed", function()
+describe("rule membership_agreement, for members present when their ring was formed,", function()
   local both = THIRD_LEAVES .. FOURTH_JOINS
 
-  it("are told the same changes, each as far as it was there", function()
+  it("requires the same changes for as long as they are members", function()
     local fourth = joiner("4:40", "1:10,2:20,4:40")
     passes(there("1:10", both), there("2:20", both), THIRD, fourth)
     passes(there("1:10", both), there("2:20", THIRD_LEAVES .. "lost\n"), THIRD, fourth)
   end)
 
-  it("are told of no change that others are not told of", function()
+  it("is violated by a change that other members did not get", function()
     local fourth = joiner("4:40", "1:10,2:20,3:30,4:40", "config OWN 1:10,2:20,3:30 4:40=leave -\n")
     local here = "config OWN 1:10,2:20,3:30,4:40 - 4:40=join\nconfig OWN 1:10,2:20,3:30 4:40=leave -\n" .. THIRD_LEAVES
     passes(there("1:10", here), there("2:20", here), there("3:30", here), fourth)
@@ -40,7 +40,7 @@ describe("members that were there when their ring was formed", function()
       there("2:20", THIRD_LEAVES), there("3:30", here), fourth)
   end)
 
-  it("are told of changes in the same order, and with the same reasons", function()
+  it("requires the same order and the same reasons", function()
     local other = "config OWN 1:10,2:20,3:30,4:40 - 4:40=join\nconfig OWN 1:10,2:20,4:40 3:30=leave -\n"
     local fourth = joiner("4:40", "1:10,2:20,4:40")
     finds("membership_agreement",
@@ -51,7 +51,7 @@ describe("members that were there when their ring was formed", function()
       there("2:20", (both:gsub("3:30=leave", "3:30=procdown"))), THIRD, fourth)
   end)
 
-  it("begin with the same members", function()
+  it("requires the same initial members", function()
     local more = there("2:20"):gsub("1:10,2:20,3:30", "1:10,2:20,3:30,4:40"):gsub("%- 1:10", "- 4:40=nodeup,1:10")
     finds("membership_agreement", "on ring 1:4, after the forming of the ring, 2:20 has the members "
       .. "1:10,2:20,3:30,4:40, but 1:10 has 1:10,2:20,3:30", there("1:10"), more, there "3:30")
@@ -61,7 +61,7 @@ describe("members that were there when their ring was formed", function()
       there("3:30", ends), "group g\nactivate\n"))
   end)
 
-  it("may be told different things once nodes have gone", function()
+  it("allows different changes once nodes have gone", function()
     local function alone(own)
       local others = (("1:10=nodedown,2:20=nodedown,3:30=nodedown,"):gsub(own .. "=nodedown,", ""):gsub(",$", ""))
       local text = ("config OWN OWN %s -\nring N:8\nconfig OWN OWN,N:50 - N:50=join\n"):format(others)
@@ -71,16 +71,16 @@ describe("members that were there when their ring was formed", function()
   end)
 end)
 
-describe("a member that joins", function()
+describe("rule membership_agreement, for a joining member,", function()
   local here = THIRD_LEAVES .. FOURTH_JOINS
 
-  it("has the members that others have then", function()
+  it("requires the member list that others have at the join", function()
     finds("membership_agreement",
       "on ring 1:4, after 4:40=join, 4:40 has the members 1:10,2:20,3:30,4:40, but 1:10 has 1:10,2:20,4:40",
       there("1:10", here), there("2:20", here), THIRD, joiner("4:40", "1:10,2:20,3:30,4:40"))
   end)
 
-  it("is told the same from then on", function()
+  it("requires the same changes from then on", function()
     local fifth = "config OWN 1:10,2:20,4:40,5:50 - 5:50=join\n"
     local joins = { there("1:10", here .. fifth), there("2:20", here), THIRD, joiner("4:40", "1:10,2:20,4:40", fifth),
       joiner("5:50", "1:10,2:20,4:40,5:50") }
@@ -89,7 +89,7 @@ describe("a member that joins", function()
     finds("membership_agreement", "on ring 1:4, 4:40 was told of 5:51=join, but 1:10 of 5:50=join", unpack(joins))
   end)
 
-  it("may do so more than once on one ring", function()
+  it("allows several joins on one ring", function()
     local again = here .. FOURTH_LEAVES .. FOURTH_JOINS .. "config OWN 1:10,2:20,4:40,5:50 - 5:50=join\n"
     local fourth = joiner("4:40", "1:10,2:20,4:40", FOURTH_LEAVES
       .. "config OWN 1:10,2:20,4:40 - 4:40=join\nring 1:4\nconfig OWN 1:10,2:20,4:40,5:50 - 5:50=join\n")
@@ -97,7 +97,7 @@ describe("a member that joins", function()
     passes(there("1:10", again), there("2:20", again), THIRD, fourth, fifth)
   end)
 
-  it("is compared with the one that joined before, where nobody was there before", function()
+  it("compares it with the previous joiner when no earlier member remains", function()
     local first = joiner("1:10", "1:10", "config OWN 1:10,2:20 - 2:20=join\nconfig OWN 1:10 2:20=leave -\n")
     passes(first, joiner("2:20", "1:10,2:20", "config OWN 1:10 2:20=leave -\n"))
     finds("membership_agreement",
@@ -105,7 +105,7 @@ describe("a member that joins", function()
       joiner("2:20", "1:10,2:20,3:30"))
   end)
 
-  it("is compared also when it was told of the ring before", function()
+  it("compares it also when it was notified of the ring before", function()
     local function late(members)
       return ("group g\nring 1:4\nconfig 4:40 %s - 4:40=join\nring 1:4\n"):format(members)
     end
@@ -117,7 +117,7 @@ describe("a member that joins", function()
 
   local SECOND_LEAVES = "config OWN 1:10 2:20=leave -\n"
 
-  it("may have done so before those came that others know, or after they went", function()
+  it("allows a join before others appear or after they have gone", function()
     local second = joiner("2:20", "2:20", "config OWN - 2:20=leave -\nconfig OWN 1:10,2:20 - 2:20=join\nring 1:4\n"
       .. "config OWN 1:10,2:20,3:30 - 3:30=join\n")
     local first = joiner("1:10", "1:10", "config OWN 1:10,2:20 - 2:20=join\nconfig OWN 1:10,2:20,3:30 - 3:30=join\n")
@@ -128,7 +128,7 @@ describe("a member that joins", function()
     passes(first, second)
   end)
 
-  it("is compared with others that do, after all that were there before have gone", function()
+  it("compares it with other joiners after all earlier members have gone", function()
     local function third(order)
       return joiner("3:30", "1:10,2:20,3:30", order)
     end
@@ -143,7 +143,7 @@ describe("a member that joins", function()
   end)
 end)
 
-describe("members that lose a node", function()
+describe("rule membership_agreement, for members that lose a node,", function()
   local function survivor(own, change)
     return there(own, change .. "config OWN 1:10,2:20 3:30=nodedown -\nring 1:8\n")
   end
@@ -154,7 +154,7 @@ describe("members that lose a node", function()
     return (text:gsub("1:10,2:20,3:30", "1:10,2:20,3:30,3:31", 1):gsub("3:30=nodeup", "3:30=nodeup,3:31=nodeup", 1))
   end
 
-  it("need not have been told the last joins and leaves on it, which is counted", function()
+  it("allows and counts joins and leaves on the lost node that they missed", function()
     local knows = with_process(survivor("1:10", PROCESS_LEAVES .. "config OWN 1:10,1:11,2:20,3:30 - 1:11=join\n"
       )):gsub("1:10,2:20 3:30=nodedown", "1:10,1:11,2:20 3:30=nodedown")
     local lacks = with_process(survivor("2:20", "config OWN 1:10,1:11,2:20,3:30,3:31 - 1:11=join\n"))

@@ -4,12 +4,12 @@ local histories = require "spec.helpers.histories"
 local FIRST, SECOND = histories.FIRST, histories.SECOND
 local changed, finds, passes = checking.changed, checking.finds, checking.passes
 
-describe("the rule ring_order", function()
-  it("is violated by a ring that is older than the one before", function()
+describe("rule ring_order", function()
+  it("is violated by a ring older than the previous one", function()
     finds("ring_order", "1:10 was told of ring 1:7 after ring 1:8", changed(FIRST, "ring 1:12\n", "ring 1:7\n"), SECOND)
   end)
 
-  it("compares numbers that no number of Lua holds exactly", function()
+  it("compares numbers that no Lua number represents exactly", function()
     local function large(number) return (FIRST:gsub("ring 1:12\n", ("ring 1:%s\n"):format(number))) end
     local first = large("18446744073709551615"):gsub("ring 1:8\n", "ring 1:18446744073709551611\n")
     local second = SECOND:gsub("ring 1:12\n", "ring 1:18446744073709551615\n")
@@ -21,7 +21,7 @@ describe("the rule ring_order", function()
     end
   end)
 
-  it("allows to be told of a ring twice", function()
+  it("allows a repeated notification of a ring", function()
     for _, ring in ipairs { "ring 1:12\n", "ring 1:4\n" } do
       passes(changed(FIRST, ring, ring .. ring), SECOND)
     end

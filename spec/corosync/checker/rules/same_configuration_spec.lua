@@ -13,7 +13,7 @@ end
 local THIRD_LEAVES = "config OWN 1:10,2:20 3:30=leave -\n"
 local THIRD = there("3:30", "config 3:30 1:10,2:20 3:30=leave -\n")
 
-describe("the rule same_configuration", function()
+describe("rule same_configuration", function()
   local SENT = "send 1 1:0a\nanswer 1 true\n"
 
   it("is violated by a message that two members deliver on different rings", function()
@@ -25,7 +25,7 @@ describe("the rule same_configuration", function()
       there("1:10", SENT .. ring .. "message 1:10 1:0a\n"), there("2:20", "message 1:10 1:0a\n" .. ring))
   end)
 
-  it("is violated by different members, except those of nodes that go down", function()
+  it("is violated by different member lists, except for nodes that go down", function()
     local message = "message 1:10 1:0a\n"
     finds("same_configuration", "2:20 delivered message 1:0a of 1:10 in the configuration 1:10,2:20,3:30@1:4, "
       .. "and 1:10 in 1:10,2:20@1:4",

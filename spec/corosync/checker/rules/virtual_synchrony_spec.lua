@@ -10,8 +10,8 @@ local function go_on(text, own)
   return (text:gsub("config (%S+) 1:10 2:20=leave %-\n", ""))
 end
 
-describe("the rule virtual_synchrony", function()
-  describe("of a message cut by a change of ring", function()
+describe("rule virtual_synchrony", function()
+  describe("for a message cut by a ring change", function()
     -- The second sends three before the rings meet, and is delivered them after.
     local SENT = "send 5 9:20\nanswer 5 true\nsend 6 1:21\nanswer 6 true\nsend 7 1:22\nanswer 7 true\n"
 
@@ -27,14 +27,14 @@ describe("the rule virtual_synchrony", function()
       return changed(FIRST, last, messages(first)), changed(sender, last, messages(second))
     end
 
-    it("lets others miss it, with the messages that come next", function()
+    it("allows others to miss it and the messages that follow", function()
       for _, first in ipairs { "1:21 1:22 1:1d", "1:22 1:1d", "1:1d" } do
         assert.same({ ["message cut by a change of ring"] = 1 }, passes(pair(first, "9:20 1:21 1:22 1:1d")))
       end
       assert.same({}, passes(pair("9:20 1:21 1:22 1:1d", "9:20 1:21 1:22 1:1d")))
     end)
 
-    it("is violated by later ones that are missing", function()
+    it("is violated when later messages are missing", function()
       for _, list in ipairs { "9:20", "9:20 1:21", "1:21" } do
         local first, second = pair(list, "9:20 1:21 1:22")
         second = changed(second, "send 4 1:1d\nanswer 4 true\n", "")
@@ -42,13 +42,13 @@ describe("the rule virtual_synchrony", function()
       end
     end)
 
-    it("is violated by a missing one that was sent on the new ring", function()
+    it("is violated by a missing message that was sent on the new ring", function()
       finds("virtual_synchrony", "2:20 delivered message 1:1d of 2:20 there, and 1:10 did not",
         pair("", "9:20 1:21 1:22 1:1d"))
     end)
   end)
 
-  it("is violated by a message that only one of two members that move together delivered", function()
+  it("is violated by a message that only one of two members moving together delivered", function()
     local both = { FIRST, SECOND }
     for i, own in ipairs { "1:10", "2:20" } do
       both[i] = changed(both[i], "message 2:20 1:1d\n",
@@ -61,7 +61,7 @@ describe("the rule virtual_synchrony", function()
       changed(both[1], "message 2:20 1:1d\n", ""), both[2])
   end)
 
-  it("compares members only over rings that follow each other, also with numbers of 64 bits", function()
+  it("compares members only over consecutive rings, also with 64-bit numbers", function()
     local function member(own, deliveries, next_ring)
       return ("group g\nactivate\nconfig %s 1:10,2:20,3:30 - %s=join\nring 1:18446744073709551600\n"):format(own, own)
         .. ("%sconfig %s 1:10,2:20 3:30=nodedown -\nring 1:%s\n"):format(deliveries, own, next_ring)
@@ -77,11 +77,11 @@ describe("the rule virtual_synchrony", function()
     assert.same({ ["ring that nobody was told of"] = 4 }, passes(first, second, third))
   end)
 
-  it("allows members to differ that do not move together", function()
+  it("allows differences between members that do not move together", function()
     passes(changed(FIRST, "message 2:20 1:1b\n", ""), SECOND)
   end)
 
-  it("allows that others lack a message that was sent on one ring and delivered on the next", function()
+  it("allows others to miss a message sent on one ring and delivered on the next", function()
     local second = changed(SECOND, "answer 4 true\n", "answer 4 true\nmessage 2:20 1:1e\n")
     second = changed(second, "config 2:20 1:10,2:20 - 1:10=nodeup\n",
       "send 5 1:1e\nanswer 5 true\nconfig 2:20 1:10,2:20 - 1:10=nodeup\n")
@@ -89,7 +89,7 @@ describe("the rule virtual_synchrony", function()
     passes(go_on(both[1], "1:10"), go_on(both[2], "2:20"))
   end)
 
-  it("is violated if others lack a message that was sent and delivered on one ring", function()
+  it("is violated when others miss a message sent and delivered on one ring", function()
     -- One that is killed has delivered nothing of what it sent, and may have sent the last.
     local function survivor(own, deliveries)
       local text = ("group g\nconfig %s 1:10,2:20,3:30 - %s=join\nring 1:4\n"):format(own, own)
@@ -113,7 +113,7 @@ describe("the rule virtual_synchrony", function()
     end
   end)
 
-  it("allows and counts that others lack a message that libcpg sends in pieces", function()
+  it("allows and counts that others miss a message that libcpg splits", function()
     local function member(own, lines)
       return ("group g\nconfig %s 1:10,2:20 - %s=join\nring 1:4\n%sconfig %s 1:10,2:20,3:30 - 3:30=join\n"):format(own,
         own, lines, own)
@@ -127,7 +127,7 @@ describe("the rule virtual_synchrony", function()
     end
   end)
 
-  it("allows the same for each of equal messages", function()
+  it("allows the same for each of several identical messages", function()
     local both = { changed(FIRST, "message 2:20 1:1d\n", "message 2:20 1:1d\nmessage 2:20 1:1d\n"),
       changed(SECOND, "answer 4 true\n", "answer 4 true\nmessage 2:20 1:1d\n") }
     both[2] = changed(both[2], "config 2:20 1:10,2:20 - 1:10=nodeup\n",
@@ -135,7 +135,7 @@ describe("the rule virtual_synchrony", function()
     passes(go_on(both[1], "1:10"), go_on(both[2], "2:20"))
   end)
 
-  it("tells moves apart that look the same by the messages that were delivered before", function()
+  it("distinguishes identical ring changes by the messages delivered before them", function()
     local again = "config %s 1:10 2:20=leave -\n%sconfig %s 1:10,2:20,3:30 - 2:20=join\n"
     local first = go_on(FIRST, "1:10") .. "message 2:20 1:1e\n" .. again:format("1:10", "", "1:10")
       .. "send 5 1:0e\nanswer 5 true\nsend 6 1:0f\nanswer 6 true\nmessage 1:10 1:0e\nmessage 1:10 1:0f\n"
@@ -150,7 +150,7 @@ describe("the rule virtual_synchrony", function()
       changed(second, "message 1:10 1:0f\n", ""))
   end)
 
-  describe("of members that move together while the node of a third goes down", function()
+  describe("for members that move together while a third member's node goes down", function()
     local BREAKS = "config %s 1:10,2:20 3:30=nodedown -\nring 1:8\n"
     local LEAVES = "config %s 1:10,2:20 3:30=leave -\n"
     local ALL = "1:3a 1:3b 1:0a 1:3c 1:3d" -- 1:0a is of 1:10, and the others of 3:30
@@ -176,7 +176,7 @@ describe("the rule virtual_synchrony", function()
 
     local THIRD = member("3:30", ALL, "lost\n")
 
-    it("allows and counts that one lacks the last messages of the third", function()
+    it("allows and counts that one misses the last messages of the third", function()
       assert.same({}, passes(member("1:10", ALL, BREAKS), member("2:20", ALL, BREAKS), THIRD))
       for _, lacking in ipairs { "1:3a 1:3b 1:0a 1:3c", "1:3a 1:3b 1:0a", "1:3a 1:0a", "1:0a" } do
         for _, order in ipairs { { ALL, lacking }, { lacking, ALL } } do
@@ -188,7 +188,7 @@ describe("the rule virtual_synchrony", function()
 
     local JOINS = "config %s 1:10,1:11,2:20,3:30 - 1:11=join\n"
 
-    it("allows that also before a process joins, and if the other leaves before the node goes down", function()
+    it("allows it also before a process joins and when the other leaves before the node goes down", function()
       local breaks = JOINS .. "config %s 1:10,1:11,2:20 3:30=nodedown -\nring 1:8\n"
       local ends = JOINS .. "lost\n"
       for _, change in ipairs { breaks, ends } do
@@ -197,7 +197,7 @@ describe("the rule virtual_synchrony", function()
       end
     end)
 
-    it("allows that one is told that the third left, and the other that its node went down", function()
+    it("allows that one sees the third leave and the other sees its node go down", function()
       local leaves = "config %s 1:10,2:20 3:30=leave -\nmessage 1:10 1:0a\nring 1:8\n"
       local breaks = "message 1:10 1:0a\nconfig %s 1:10,2:20 3:30=nodedown -\nring 1:8\n"
       for _, order in ipairs { { leaves, breaks }, { breaks, leaves } } do
@@ -206,7 +206,7 @@ describe("the rule virtual_synchrony", function()
       end
     end)
 
-    it("is violated by anything else that one lacks", function()
+    it("is violated when one misses anything else", function()
       local function differ(one, other, change)
         local _, ones = one:gsub("%S+", "")
         local _, others = other:gsub("%S+", "")
@@ -222,7 +222,7 @@ describe("the rule virtual_synchrony", function()
       differ("1:3a 1:3b 1:0a 1:3c", "1:3a 1:3b 1:0a", later)
     end)
 
-    it("is violated by members of one node that differ, and by two of which each lacks messages", function()
+    it("is violated by members of one node that differ, and by two members that each miss messages", function()
       local function of_four(own, deliveries)
         return (member(own, deliveries, BREAKS):gsub("1:10,2:20", "1:10,1:11,2:20"))
       end
