@@ -1,6 +1,6 @@
---- A private Corosync cluster on this machine: up to eight real daemons, each with a network, a /run and a
--- /dev/shm of its own, joined by a bridge that can be cut. For root and for ordinary users, beside other labs
--- and within them. However the program ends, nothing of a lab is left, neither a process nor a file.
+--- A private Corosync cluster on this machine: up to eight real daemons, each with its own network, /run and /dev/shm,
+-- connected by bridges that can be split. It works for root and for ordinary users, beside other labs and inside them.
+-- However the program ends, a lab leaves neither processes nor files behind.
 --
 --    local lab = require "corosync.lab"
 --    local cluster = assert(lab.start(3))
@@ -8,21 +8,22 @@
 --    assert(cluster:wait_members({ 1, 2 }, 10))
 --    cluster:stop()
 --
--- Functions that wait drive the luv loop when called from plain code; called in a coroutine, they yield and
--- are resumed by the loop that the program runs (in Lua 5.1, nothing yields within a pcall). Nodes are numbers
--- from 1. A wrong argument raises; all else that fails answers `nil, message, code`, after `stop` with the code
--- "stopped".
+-- Functions that wait run the luv loop when called from plain code. In a coroutine they yield, and the loop that the
+-- program runs resumes them (in Lua 5.1, nothing yields within a pcall). Nodes are numbers from 1. A wrong argument
+-- raises; other failures return `nil, message, code`, after `stop` with the code "stopped".
 -- @module corosync.lab
 
 local uv = require "luv"
-local argument = require "corosync.lab.argument"
+local argcheck = require "corosync.lab.argcheck"
+local copy = require("corosync.list").copy
 local Daemon = require "corosync.lab.daemon"
-local machine = require "corosync.lab.machine"
 local Namespaces = require "corosync.lab.namespaces"
+local requirements = require "corosync.lab.requirements"
+local tools = require "corosync.lab.tools"
 local wait = require "corosync.lab.wait"
 
 local MOST_NODES = 8
--- Seconds. Nothing here takes so long on a healthy machine.
+-- Time limits in seconds, which a healthy machine does not reach.
 local START, KILL, SHUTDOWN, COMMAND = 30, 5, 15, 10
 
 local START_OPTIONS = { nodes = "number", token = "number", transport = "string", quorum = "boolean",
@@ -32,7 +33,7 @@ local RUN_OPTIONS = { env = "table", cwd = "string", output = "function", exit =
 local Cluster = {}
 Cluster.__index = Cluster
 
-local lab = { check = machine.check }
+local lab = { check = requirements.check }
 local labs = 0
 
 local function is_alive(child)
@@ -40,15 +41,15 @@ local function is_alive(child)
 end
 
 local function check_node(self, node, method)
-  argument.check(argument.is_whole(node, 1, self.nodes), "node", method,
+  argcheck.check(argcheck.is_whole(node, 1, self.nodes), "node", method,
     ("expected 1 to %d, got %s"):format(self.nodes, type(node) == "number" and node or "a " .. type(node)))
 end
 
 local function check_nodes(self, list, name, method)
-  argument.check(type(list) == "table" and #list > 0, name, method, "expected an array of nodes")
+  argcheck.check(type(list) == "table" and #list > 0, name, method, "expected an array of nodes")
   for _, node in ipairs(list) do
-    argument.check(argument.is_whole(node, 1, self.nodes), name, method,
-      ("%s is no node, they are 1 to %d"):format(tostring(node), self.nodes))
+    argcheck.check(argcheck.is_whole(node, 1, self.nodes), name, method,
+      ("%s is not a node: the nodes are 1 to %d"):format(tostring(node), self.nodes))
   end
 end
 
@@ -67,7 +68,7 @@ end
 local function environment(self, extra)
   local env = { COROSYNC_LAB = self.id }
   for name, value in pairs(extra or {}) do env[name] = value end
-  return machine.environment(env)
+  return tools.environment(env)
 end
 
 local function start_daemon(self, node)
@@ -87,7 +88,7 @@ local function start_all(self, seconds)
   return Daemon.wait_ready(self.daemons, seconds, sees_all, "start")
 end
 
--- Lua 5.1 and LuaJIT finalize no tables.
+-- Lua 5.1 and LuaJIT do not finalize tables.
 local function finalize(self)
   local newproxy = rawget(_G, "newproxy")
   if not newproxy then return end
@@ -98,7 +99,7 @@ end
 local function new_cluster(options)
   labs = labs + 1
   local owner = uv.os_getpid()
-  -- A pid alone says little: labs can run within labs, each with pids of its own.
+  -- A pid is not unique: labs can run inside labs, each with its own pids.
   local id = ("%d.%d.%x"):format(owner, labs, uv.hrtime() % 2 ^ 32)
   local self = { nodes = options.nodes, id = id, owner = owner, output = options.output,
     daemons = {}, hosts = {}, children = {} }
@@ -107,13 +108,13 @@ local function new_cluster(options)
 end
 
 local function check_start(options)
-  argument.options(options, START_OPTIONS, "start")
-  argument.check(argument.is_whole(options.nodes, 1, MOST_NODES), "nodes", "start",
+  argcheck.options(options, START_OPTIONS, "start")
+  argcheck.check(argcheck.is_whole(options.nodes, 1, MOST_NODES), "nodes", "start",
     ("expected 1 to %d, got %s"):format(MOST_NODES, tostring(options.nodes)))
-  argument.check(argument.is_whole(options.token or 1000, 1, 2 ^ 31), "options.token", "start",
+  argcheck.check(argcheck.is_whole(options.token or 1000, 1, 2 ^ 31), "options.token", "start",
     "expected whole milliseconds")
-  argument.seconds(options.timeout or START, "start")
-  argument.check(({ udpu = true, knet = true })[options.transport or "udpu"], "options.transport", "start",
+  argcheck.seconds(options.timeout or START, "start")
+  argcheck.check(({ udpu = true, knet = true })[options.transport or "udpu"], "options.transport", "start",
     "expected udpu or knet")
 end
 
@@ -122,19 +123,18 @@ end
 -- @tparam integer options.nodes 1 to 8
 -- @tparam[opt=1000] integer options.token totem's token timeout in milliseconds
 -- @tparam[opt="udpu"] string options.transport "udpu" or "knet"
--- @tparam[opt=true] boolean options.quorum false for a Corosync without a quorum provider, to which no side of a cut is
--- quorate
+-- @tparam[opt=true] boolean options.quorum false for a Corosync without a quorum provider: no partition is quorate
 -- @tparam[opt=30] number options.timeout the longest wait in seconds
 -- @tparam[opt] fun(node:integer,stream:string,line:string) options.output called for each line of a daemon's log
--- (stream "log") and of each program without an own `output` ("out", "err")
+-- (stream "log") and of each program that has no `output` of its own ("out", "err")
 -- @treturn Cluster
--- @error nil, message, code: "tools", "namespaces" or "network" (what this machine lacks),
---   "not_running" (a daemon ended, the message quotes its log), "timeout"
+-- @error nil, message, code: "tools", "namespaces" or "network" (this machine lacks them), "not_running" (a daemon has
+--   ended, the message quotes its log), "timeout"
 function lab.start(options)
   if type(options) ~= "table" then options = { nodes = options } end
   check_start(options)
   local seconds = options.timeout or START
-  local fine, message, code = machine.check()
+  local fine, message, code = requirements.check()
   if not fine then return nil, message, code end
   local self = new_cluster(options)
   self.namespaces, message, code = Namespaces.new(self.nodes,
@@ -148,27 +148,27 @@ function lab.start(options)
   return nil, message, code
 end
 
---- A running lab. Its fields are for reading. A lab that is collected or, in Lua 5.4, leaves the scope of its
--- to-be-closed variable ends.
+--- A running lab. Its fields are read-only. A lab ends when it is collected, or in Lua 5.4 when its to-be-closed
+-- variable goes out of scope.
 -- @type Cluster
 
---- How many nodes there are.
+--- The number of nodes.
 -- @tfield integer nodes
 
---- The value of COROSYNC_LAB in the environment of all its processes.
+--- The value of COROSYNC_LAB in the environment of all processes in the lab.
 -- @tfield string id
 
 --- Splits the network. The links stay up.
--- @tparam integer[] ... the groups: arrays of nodes. Nodes that are not named form one more group together.
+-- @tparam integer[] ... the groups: arrays of nodes. The nodes that are not named form one more group.
 -- @treturn boolean true
 -- @error nil, message, code: "network"
 function Cluster:partition(...)
   local groups, bridge_of = { ... }, {}
-  argument.check(#groups > 0, "groups", "partition", "expected at least one array of nodes")
+  argcheck.check(#groups > 0, "groups", "partition", "expected at least one array of nodes")
   for number, group in ipairs(groups) do
     check_nodes(self, group, ("group %d"):format(number), "partition")
     for _, node in ipairs(group) do
-      argument.check(not bridge_of[node], ("group %d"):format(number), "partition",
+      argcheck.check(not bridge_of[node], ("group %d"):format(number), "partition",
         ("node %d is named twice"):format(node))
       bridge_of[node] = number
     end
@@ -178,7 +178,7 @@ function Cluster:partition(...)
   return self.namespaces:connect(bridge_of)
 end
 
---- Makes the network whole again.
+--- Reconnects the whole network.
 -- @treturn boolean true
 -- @error nil, message, code: "network"
 function Cluster:heal()
@@ -188,18 +188,18 @@ function Cluster:heal()
   return self.namespaces:connect(bridge_of)
 end
 
---- Disturbs what a node sends and receives, by the kernel's traffic control; or no more. The node's link stays whole
--- and where it is: partitions and disturbances know nothing of each other.
+--- Disturbs a node's traffic in both directions by a queueing discipline of the kernel, or removes the discipline. The
+-- link stays up and connected: partitions and disturbances are independent.
 -- @tparam integer node
--- @tparam[opt] string discipline what [tc](https://man7.org/linux/man-pages/man8/tc.8.html) takes as the root
---   discipline of a device: "netem loss 5% delay 20ms", where the kernel has netem, or "tbf rate 5mbit burst 10kb
---   latency 50ms", a link that is slow and drops what would wait longer. An end to it when absent.
+-- @tparam[opt] string discipline a root discipline for [tc](https://man7.org/linux/man-pages/man8/tc.8.html): "netem
+--   loss 5% delay 20ms", if the kernel has netem, or "tbf rate 5mbit burst 10kb latency 50ms" for a slow link, which
+--   drops packets that would wait longer. Without it, the present one is removed.
 -- @treturn boolean true
--- @error nil, message, code: "network" (tc's own words)
+-- @error nil, message, code: "network" (with tc's message)
 function Cluster:disturb(node, discipline)
   check_node(self, node, "disturb")
-  argument.check(discipline == nil or type(discipline) == "string" and discipline:find "^[^\n]*%S[^\n]*$",
-    "discipline", "disturb", "expected what tc takes, on one line")
+  argcheck.check(discipline == nil or type(discipline) == "string" and discipline:find "^[^\n]*%S[^\n]*$",
+    "discipline", "disturb", "expected one line for tc")
   if self.is_stopped then return stopped("disturb") end
   return self.namespaces:queue(node, discipline or "noqueue")
 end
@@ -209,16 +209,17 @@ local function running_daemon(self, node, method)
   if self.is_stopped then return stopped(method) end
   local daemon = self.daemons[node]
   if daemon:is_alive() then return daemon end
-  return nil, ("%s: the daemon of node %d does not run"):format(method, node), "not_running"
+  return nil, ("%s: the daemon of node %d is not running"):format(method, node), "not_running"
 end
 
 local function end_process(process, signal, seconds, what)
   process:kill(signal)
   if process:wait(seconds) then return true end
-  return nil, ("%s (pid %d) has not ended %g s after %s"):format(what, process.pid, seconds, signal:upper()), "timeout"
+  return nil, ("%s (pid %d) did not exit within %g s of %s"):format(what, process.pid, seconds, signal:upper()),
+    "timeout"
 end
 
---- Kills a node's daemon (SIGKILL) and waits until it is gone.
+--- Kills a node's daemon by SIGKILL and waits for its exit.
 -- @tparam integer node
 -- @treturn boolean true
 -- @error nil, message, code: "not_running" or "timeout" (after 5 s)
@@ -228,7 +229,8 @@ function Cluster:kill(node)
   return end_process(daemon.process, "sigkill", KILL, ("kill: the daemon of node %d"):format(node))
 end
 
---- Kills a node's host (SIGKILL), the last program run there with the option `host`, and waits until it is gone.
+--- Kills a node's host by SIGKILL and waits for its exit. The host is the last program run there with the option
+-- `host`.
 -- @tparam integer node
 -- @treturn boolean true
 -- @error nil, message, code: "not_running" or "timeout" (after 5 s)
@@ -239,10 +241,10 @@ function Cluster:kill_host(node)
   if host and is_alive(host.process) then
     return end_process(host.process, "sigkill", KILL, ("kill_host: the host of node %d"):format(node))
   end
-  return nil, ("kill_host: node %d has no host that runs"):format(node), "not_running"
+  return nil, ("kill_host: no host is running on node %d"):format(node), "not_running"
 end
 
---- Ends a node's daemon in an orderly way (SIGTERM) and waits until it is gone. A paused one is resumed for it.
+--- Stops a node's daemon by SIGTERM and waits for its exit. A paused one is resumed first.
 -- @tparam integer node
 -- @treturn boolean true
 -- @error nil, message, code: "not_running" or "timeout" (after 15 s)
@@ -253,7 +255,7 @@ function Cluster:stop_daemon(node)
   return end_process(daemon.process, "sigterm", SHUTDOWN, ("stop_daemon: the daemon of node %d"):format(node))
 end
 
---- Stops a node's daemon without its noticing (SIGSTOP) and waits until it stands. Clients that call it hang.
+--- Pauses a node's daemon by SIGSTOP and waits until it is stopped. Calls of its clients hang.
 -- @tparam integer node
 -- @treturn boolean true
 -- @error nil, message, code: "not_running" or "timeout" (after 5 s)
@@ -263,7 +265,7 @@ function Cluster:pause(node)
   return daemon:set_stopped(true, KILL)
 end
 
---- Lets a paused daemon go on (SIGCONT).
+--- Continues a paused daemon by SIGCONT.
 -- @tparam integer node
 -- @treturn boolean true
 -- @error nil, message, code: "not_running" or "timeout" (after 5 s)
@@ -283,14 +285,13 @@ end
 
 local function always() return true end
 
---- Starts a node's daemon anew, killing it first if it runs, and waits until it serves clients. Then starts
--- the node's host again if it had one that no longer runs.
+--- Starts a node's daemon, after killing a running one, and waits until it serves clients. Then starts the node's host
+-- again if that has ended.
 -- @tparam integer node
 -- @treturn boolean true
 -- @treturn corosync.lab.process|nil the host's process if one was started
--- @error nil, message, code: "not_running" (the new daemon ended, the message quotes its log), "timeout" (after 30 s)
--- or
--- "spawn"
+-- @error nil, message, code: "not_running" (the new daemon has ended, the message quotes its log), "timeout" (after
+--   30 s) or "spawn"
 function Cluster:restart(node)
   check_node(self, node, "restart")
   if self.is_stopped then return stopped("restart") end
@@ -302,16 +303,16 @@ function Cluster:restart(node)
   return restart_host(self, node)
 end
 
---- Waits until a condition holds: it is looked at after each event of the loop and at least every 20 ms.
+--- Waits until a condition holds. It is checked after each event of the loop and at least every 20 ms.
 -- @tparam fun():any predicate called without arguments; it may wait, as `command` does
 -- @tparam number seconds the longest wait
--- @tparam[opt="condition"] string what is waited for, for the message
+-- @tparam[opt="condition"] string what the condition's name, for the message
 -- @treturn boolean true
 -- @error nil, message, code: "timeout"
 function Cluster:wait_for(predicate, seconds, what) -- luacheck: ignore 212
-  argument.check(type(predicate) == "function", "predicate", "wait_for", "expected a function")
-  argument.seconds(seconds, "wait_for")
-  argument.check(what == nil or type(what) == "string", "what", "wait_for", "expected a string")
+  argcheck.check(type(predicate) == "function", "predicate", "wait_for", "expected a function")
+  argcheck.seconds(seconds, "wait_for")
+  argcheck.check(what == nil or type(what) == "string", "what", "wait_for", "expected a string")
   if wait.until_true(predicate, seconds) then return true end
   return nil, ("%s: timed out after %g s"):format(what or "condition", seconds), "timeout"
 end
@@ -323,20 +324,19 @@ end
 -- @tparam[opt] table<string,string> options.env values by name, added to the environment
 -- @tparam[opt] string options.cwd the folder to start in; this program's own when absent
 -- @tparam[opt] fun(line:string,stream:string) options.output called for each line; stream is "out" or "err"
--- @tparam[opt] fun(code:integer,signal:integer) options.exit called when the program has ended and all its output has
--- been
+-- @tparam[opt] fun(code:integer,signal:integer) options.exit called when the program has ended and all its output is
 -- read
--- @tparam[opt=false] boolean options.host whether it is the node's host from now on, see `kill_host` and `restart`
+-- @tparam[opt=false] boolean options.host whether it becomes the node's host, for `kill_host` and `restart`
 -- @treturn corosync.lab.process
 -- @error nil, message, code: "spawn"
 function Cluster:run(node, argv, options)
   check_node(self, node, "run")
-  argument.argv(argv, "run")
+  argcheck.argv(argv, "run")
   options = options or {}
-  argument.options(options, RUN_OPTIONS, "run")
+  argcheck.options(options, RUN_OPTIONS, "run")
   for name, value in pairs(options.env or {}) do
-    argument.check(type(name) == "string" and type(value) == "string", "options.env", "run",
-      "expected strings by their names")
+    argcheck.check(type(name) == "string" and type(value) == "string", "options.env", "run",
+      "expected a table of strings by name")
   end
   if self.is_stopped then return stopped("run") end
   local all = self.output
@@ -352,16 +352,16 @@ end
 --- Runs a program in a node to its end.
 -- @tparam integer node
 -- @tparam string[] argv as for `run`
--- @tparam[opt=10] number seconds the longest it may run: it is killed then
+-- @tparam[opt=10] number seconds the time after which it is killed
 -- @treturn integer its exit code
--- @treturn string what it wrote to standard output
--- @treturn string what it wrote to standard error
+-- @treturn string its standard output
+-- @treturn string its standard error
 -- @error nil, message, code: "timeout", "signal" (something killed it) or "spawn"
 function Cluster:command(node, argv, seconds)
   check_node(self, node, "command")
-  argument.argv(argv, "command")
+  argcheck.argv(argv, "command")
   seconds = seconds or COMMAND
-  argument.seconds(seconds, "command")
+  argcheck.seconds(seconds, "command")
   if self.is_stopped then return stopped("command") end
   local child, message, code = self.namespaces:spawn(node, argv,
     { env = environment(self), home = uv.cwd(), raw = true })
@@ -377,36 +377,33 @@ function Cluster:command(node, argv, seconds)
   return child.code, table.concat(child.raw.out), table.concat(child.raw.err)
 end
 
---- The nodes that a node's daemon has in its membership. It is read from the daemon's log, so a paused daemon
--- answers, too: what it saw last.
+--- The nodes in the membership of a node's daemon. They are read from its log, so for a paused daemon they are the last
+-- ones it logged.
 -- @tparam integer node
 -- @treturn integer[] their ids, sorted
 -- @error nil, message, code: "not_running"
 function Cluster:members(node)
   local daemon, message, code = running_daemon(self, node, "members")
   if not daemon then return nil, message, code end
-  local ids = {}
-  for i, id in ipairs(daemon.members) do ids[i] = id end
-  return ids
+  return copy(daemon.members)
 end
 
--- The members that a node's daemon sees, in words.
+-- The members that a node's daemon sees, as text.
 local function sees(self, node)
   local members = self:members(node)
   return members and members[1] and table.concat(members, " ") or "nobody"
 end
 
---- Waits until each of some nodes has exactly these in its membership.
+--- Waits until the membership of each node in a list is exactly that list.
 -- @tparam integer[] node_list
 -- @tparam number seconds the longest wait
 -- @treturn boolean true
 -- @error nil, message, code: "timeout"
 function Cluster:wait_members(node_list, seconds)
   check_nodes(self, node_list, "node_list", "wait_members")
-  argument.seconds(seconds, "wait_members")
+  argcheck.seconds(seconds, "wait_members")
   if self.is_stopped then return stopped("wait_members") end
-  local wanted = {}
-  for i, node in ipairs(node_list) do wanted[i] = node end
+  local wanted = copy(node_list)
   table.sort(wanted)
   local text = table.concat(wanted, " ")
   local ok, message, code = self:wait_for(function()
@@ -423,7 +420,7 @@ function Cluster:wait_members(node_list, seconds)
   return ok, message, code
 end
 
---- What a node's daemon has logged so far, all its lives included.
+--- The log of a node's daemon, before and after restarts.
 -- @tparam integer node
 -- @treturn string lines, each with its newline
 function Cluster:log(node)
@@ -431,7 +428,7 @@ function Cluster:log(node)
   return self.daemons[node]:log()
 end
 
---- Ends everything and waits until all of it is gone. Doing it again does nothing.
+--- Ends all processes of the lab and waits for their exit. Further calls do nothing.
 -- @treturn boolean true
 -- @error nil, message, code: "timeout" (after 5 s)
 function Cluster:stop()
@@ -445,10 +442,10 @@ function Cluster:stop()
     return true
   end
   if wait.until_true(are_gone, KILL) then return true end
-  return nil, ("stop: a program has not ended after %d s"):format(KILL), "timeout"
+  return nil, ("stop: a program did not exit within %d s"):format(KILL), "timeout"
 end
 
--- A collector cannot wait, and one in a forked process has no right to end its parent's lab.
+-- A finalizer cannot wait, and must not end the lab of a parent process after a fork.
 function Cluster:__gc()
   if not self.is_stopped and self.namespaces and self.owner == uv.os_getpid() then self.namespaces:kill() end
 end

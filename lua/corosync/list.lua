@@ -1,4 +1,4 @@
--- What is done with arrays again and again.
+-- Helpers for arrays.
 local list = {}
 
 function list.copy(items)
@@ -9,7 +9,7 @@ function list.copy(items)
   return new
 end
 
--- A table with true for each item.
+-- Returns a table with true for each item.
 function list.set(items)
   local set = {}
   for _, item in ipairs(items) do

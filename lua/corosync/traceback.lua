@@ -1,5 +1,5 @@
--- The message handler for functions of a script: a text with a traceback, whatever was raised. It never raises itself,
--- also where a script has taken things away. Without a debug library there is no traceback.
+-- The xpcall handler for functions of a script: returns the text of any error value with a traceback. It never raises,
+-- even when the script has removed globals. Without the debug library there is no traceback.
 local getmetatable, pcall, tostring, type = getmetatable, pcall, tostring, type
 local debug_traceback = debug and debug.traceback or function(text) return text end
 

@@ -1,15 +1,14 @@
---- The daemon of one node of a lab, through all its lives.
--- Its membership and its readiness are read from its log: that is an event of the loop, needs no client, and
--- holds for a paused daemon, too, in which every client would hang.
+--- The daemon of one node of a lab, before and after restarts. Its membership and readiness are read from its log: that
+-- needs no client, and works for a paused daemon, where a client would hang.
 -- @classmod corosync.lab.daemon
 
-local proc = require "corosync.lab.proc"
+local procfs = require "corosync.lab.procfs"
 local wait = require "corosync.lab.wait"
 
 local LINES_QUOTED = 8
 
--- Two settings are for root's daemons: they shall not run at real-time priority beside the machine's own
--- work, nor leave the control group that they were started in.
+-- sched_rr and move_to_root_cgroup matter for root: its daemons must not run at real-time priority, nor leave the
+-- control group in which they were started.
 local CONFIGURATION = [[
 totem {
   version: 2
@@ -48,23 +47,23 @@ local NODE = [[
   }
 ]]
 
--- A killed daemon leaves its buffers behind, and of each client a folder.
+-- A killed daemon leaves its buffers behind, and a folder for each client.
 local COMMAND = { "sh", "-c", "rm -rf /dev/shm/qb-*; exec corosync -f -c /run/corosync.conf" }
 
--- By what its log says at its end.
+-- By a pattern in the last lines of the log.
 local CAUSES = {
-  { "No space left on device", "/dev/shm or /run is full: the machine has not enough memory left for the lab" },
-  { "Cannot allocate memory", "the machine has not enough memory left" },
+  { "No space left on device", "/dev/shm or /run is full: the machine is out of memory" },
+  { "Cannot allocate memory", "the machine is out of memory" },
   { "Too many open files", "raise ulimit -n" },
-  { "Address already in use", "another daemon of the node has its address" },
+  { "Address already in use", "another daemon of the node uses its address" },
   { "corosync: not found", "install corosync" },
-  { "parse error in config", "it refuses its configuration" },
+  { "parse error in config", "the configuration is invalid" },
 }
 
 local Daemon = {}
 Daemon.__index = Daemon
 
---- The text of corosync.conf.
+--- Returns the text of corosync.conf.
 -- @tparam number nodes
 -- @tparam string transport
 -- @tparam number token milliseconds
@@ -76,7 +75,7 @@ function Daemon.configuration(nodes, transport, token, quorum)
   return CONFIGURATION:format(transport, token, quorum and QUORUM or "", table.concat(list))
 end
 
---- Makes the daemon of a node, not running.
+--- Creates the daemon of a node, without starting it.
 -- @tparam number node
 -- @tparam[opt] function output called with node, "log" and each line of the log
 -- @treturn corosync.lab.daemon
@@ -86,14 +85,14 @@ end
 
 local function read_log(self, line)
   self.lines[#self.lines + 1] = line
-  -- Without a quorum provider there is but the list that the nodes synchronize with.
+  -- Without a quorum provider only the "Sync members" are logged.
   local list = line:match("%[QUORUM%] Members%[%d+%]:([%d ]*)") or line:match("%[QUORUM%] Sync members%[%d+%]:([%d ]*)")
   if list then
     self.next_members = {}
     for id in list:gmatch("%d+") do self.next_members[#self.next_members + 1] = tonumber(id) end
     table.sort(self.next_members)
   elseif line:find("Completed service synchronization", 1, true) then
-    -- Only now are clients served in this membership.
+    -- The daemon serves clients in this membership from now on.
     self.is_ready = true
     self.members = self.next_members or self.members
   end
@@ -107,7 +106,7 @@ function Daemon:start(namespaces, env)
   self.is_ready, self.members, self.next_members = false, {}, nil
   local process, message, code = namespaces:spawn(self.node, COMMAND, {
     env = env,
-    -- A folder of the lab: a crashing daemon's core would else be left where the program runs.
+    -- In the lab, so that the core of a crashed daemon is not left in the program's folder.
     cwd = "/run",
     output = function(line)
       read_log(self, line)
@@ -125,19 +124,19 @@ function Daemon:is_alive()
   return self.process ~= nil and not self.process.ended
 end
 
---- Says why it is not ready, or not as it should be.
--- @tparam number seconds that were waited for
+--- The reason why it is not ready, or sees the wrong members.
+-- @tparam number seconds the time waited
 -- @treturn string
 function Daemon:why_not_ready(seconds)
   local process, log = self.process, self:last_lines()
   local reason
   if process.exited then
     reason = process.signal ~= 0 and ("was killed by signal %d"):format(process.signal)
-      or ("ended with exit code %d"):format(process.code)
+      or ("exited with code %d"):format(process.code)
   elseif self.is_ready then
-    reason = ("sees nodes %s only, after %g s"):format(table.concat(self.members, " "), seconds)
+    reason = ("sees only nodes %s after %g s"):format(table.concat(self.members, " "), seconds)
   else
-    reason = ("does not serve clients yet, after %g s"):format(seconds)
+    reason = ("does not serve clients after %g s"):format(seconds)
   end
   for _, each in ipairs(CAUSES) do
     if log:find(each[1]) then return reason .. " (" .. each[2] .. ")" end
@@ -145,11 +144,11 @@ function Daemon:why_not_ready(seconds)
   return reason
 end
 
---- Waits for several daemons: until each is ready and right. Does not wait on when one of them has ended.
+--- Waits until several daemons are ready and meet a condition, or until one has ended.
 -- @tparam table daemons
 -- @tparam number seconds the longest wait
 -- @tparam function is_right called with a daemon
--- @tparam string what is waited for, for the message
+-- @tparam string what the operation, for the message
 -- @treturn boolean true; or nil, a message that quotes the failing daemon's log, and "not_running" or "timeout"
 function Daemon.wait_ready(daemons, seconds, is_right, what)
   local failing
@@ -171,7 +170,7 @@ function Daemon.wait_ready(daemons, seconds, is_right, what)
     failing.process.exited and "not_running" or "timeout"
 end
 
---- Stops it or lets it go on by a signal and waits until that is so.
+--- Stops or continues it by a signal and waits for the effect.
 -- @tparam boolean stop
 -- @tparam number seconds the longest wait
 -- @treturn boolean true, or nil, message, "not_running" or "timeout"
@@ -179,18 +178,18 @@ function Daemon:set_stopped(stop, seconds)
   local process = self.process
   local fine, message, code = process:kill(stop and "sigstop" or "sigcont")
   if not fine then return nil, message, code end
-  if wait.until_true(function() return proc.is_stopped(process.pid) == stop end, seconds) then return true end
-  return nil, ("%s: the daemon of node %d has not %s within %g s"):format(stop and "pause" or "resume", self.node,
-    stop and "stopped" or "gone on", seconds), "timeout"
+  if wait.until_true(function() return procfs.is_stopped(process.pid) == stop end, seconds) then return true end
+  return nil, ("%s: the daemon of node %d did not %s within %g s"):format(stop and "pause" or "resume", self.node,
+    stop and "stop" or "continue", seconds), "timeout"
 end
 
---- The end of its log.
+--- The last lines of its log.
 -- @treturn string
 function Daemon:last_lines()
   return table.concat(self.lines, "\n", math.max(1, #self.lines - LINES_QUOTED + 1))
 end
 
---- Its log, all its lives included.
+--- Its log, before and after restarts.
 -- @treturn string lines, each with its newline
 function Daemon:log()
   return #self.lines > 0 and table.concat(self.lines, "\n") .. "\n" or ""

@@ -1,16 +1,17 @@
---- The namespaces of a lab: one set that holds the bridges, within it one for each node.
--- All of it hangs on one process that reads from a pipe which we hold: however our process ends, the kernel
--- closes the pipe, that process ends, and with it, as the first of its pid namespace, every other one.
--- Every file is on file systems in memory that only these processes see.
+--- The namespaces of a lab: one set with the bridges, and in it one set for each node. The first process of the outer
+-- pid namespace reads from a pipe that this process holds. However this process ends, the kernel closes the pipe; the
+-- first process exits, and the kernel kills all others in its namespace. All files are on tmpfs that only these
+-- processes see.
 -- @classmod corosync.lab.namespaces
 
-local machine = require "corosync.lab.machine"
-local proc = require "corosync.lab.proc"
 local process = require "corosync.lab.process"
+local procfs = require "corosync.lab.procfs"
+local requirements = require "corosync.lab.requirements"
+local tools = require "corosync.lab.tools"
 local wait = require "corosync.lab.wait"
 
--- A holder makes its own link, with the far end given to pid 1: so nobody has to wait for its namespace to
--- exist, and all nodes are made side by side.
+-- Each node has a process that holds its namespaces. It creates its own link, and gives the other end to pid 1: so all
+-- nodes are created in parallel, and the first process need not wait for their namespaces.
 local HOLDER = [[
 set -e
 trap 'echo failed' EXIT
@@ -45,14 +46,17 @@ done
 while read -r line; do :; done
 ]]
 
--- Says on descriptor 3 that it runs, waits for the answer and becomes the program.
+-- Writes to descriptor 3 when it runs, waits for the reply and becomes the program.
 local PROGRAM = [[
 echo >&3
-read -r answer <&3
+read -r reply <&3
 if [ "$1" ]; then cd -- "$1" || exit 126; else cd -- "$2" 2>/dev/null || cd /; fi
 shift 2
 exec "$@" 3>&-
 ]]
+
+local OVERLOADED = "timed out after 10 s (is the machine overloaded?)"
+local GONE = "the lab's namespaces are gone (was its first process killed?)"
 
 local Namespaces = {}
 Namespaces.__index = Namespaces
@@ -64,24 +68,24 @@ local function failed(init)
   end
 end
 
--- The first process may have been killed, which leaves no word.
+-- A killed first process leaves no message.
 local function why_failed(init)
   local said = table.concat(init.errors, "; ")
   if said == "" then
     return init.exited and ("their first process ended (exit code %d, signal %d)"):format(init.code, init.signal)
-      or "a node's first process ended without a word"
+      or "a node's first process ended without a message"
   elseif said:find("unshare", 1, true) then
-    said = said .. ": " .. machine.cause(said)
+    said = said .. ": " .. requirements.cause(said)
   end
   return said
 end
 
 local function find_holders(self)
-  self.init_pid = proc.children(self.init.pid)[1]
+  self.init_pid = procfs.children(self.init.pid)[1]
   if not self.init_pid then return false end
   local outer = {}
-  for _, pid in ipairs(proc.children(self.init_pid)) do
-    local inner = proc.inner_pid(pid)
+  for _, pid in ipairs(procfs.children(self.init_pid)) do
+    local inner = procfs.inner_pid(pid)
     if inner then outer[inner] = pid end
   end
   for _, line in ipairs(self.init.lines) do
@@ -91,36 +95,36 @@ local function find_holders(self)
   return #self.holders == self.nodes
 end
 
---- Makes the namespaces.
--- @tparam number nodes how many
+--- Creates the namespaces.
+-- @tparam number nodes
 -- @tparam string configuration the text of each node's /run/corosync.conf
--- @tparam table env for every process in them: an array of NAME=value
+-- @tparam table env the environment of all processes in them: an array of NAME=value
 -- @tparam number seconds the longest wait
 -- @treturn corosync.lab.namespaces or nil, message, code
 function Namespaces.new(nodes, configuration, env, seconds)
-  local argv = machine.unshare(INIT)
+  local argv = tools.unshare(INIT)
   for _, value in ipairs { ("%d"):format(nodes), configuration, HOLDER } do argv[#argv + 1] = value end
   local init, message, code = process.spawn(argv, { env = env })
   if not init then return nil, message, code end
   local self = setmetatable({ init = init, nodes = nodes, holders = {} }, Namespaces)
-  -- Decided now: the program may change its capabilities later, the namespaces stay as they were made.
-  self.has_user_namespace = not proc.is_privileged()
+  -- Decided now, because the program may change its capabilities later.
+  self.has_user_namespace = not procfs.is_privileged()
   wait.until_true(function() return failed(init) or #init.lines >= nodes end, seconds)
   local has_failed, are_made = failed(init), #init.lines >= nodes
   if not has_failed and find_holders(self) then return self end
   self:stop(5)
   if has_failed then message, code = why_failed(init), "namespaces"
   elseif are_made then
-    message, code = "their processes are not to be seen in /proc (is it mounted with hidepid?)", "namespaces"
+    message, code = "their processes are not visible in /proc (is it mounted with hidepid?)", "namespaces"
   else
-    message = ("%d of %d were made within %g s (is the machine overloaded?)"):format(#init.lines, nodes, seconds)
+    message = ("only %d of %d after %g s (is the machine overloaded?)"):format(#init.lines, nodes, seconds)
     code = "timeout"
   end
-  return nil, "the nodes' namespaces could not be made: " .. message, code
+  return nil, "the nodes' namespaces could not be created: " .. message, code
 end
 
 local function enter(self, pid, flags)
-  local argv = { machine.find("nsenter"), "-t", tostring(pid) }
+  local argv = { tools.find("nsenter"), "-t", tostring(pid) }
   if self.has_user_namespace then
     argv[#argv + 1] = "-U"
     argv[#argv + 1] = "--preserve-credentials"
@@ -135,13 +139,12 @@ local function append(argv, more)
   return argv
 end
 
---- Starts a program in a node.
--- nsenter does not fork, `timeout` without a limit does instead. nsenter stops itself when its child stops, and
--- once we are dead nobody would ever continue it; `unshare --fork` loses that its child was killed by SIGKILL;
--- timeout waits on and then dies of the same signal as its child.
+--- Starts a program in a node. `timeout` without a limit forks, instead of nsenter or unshare. A forking nsenter stops
+-- itself when its child stops, and would never continue after this process is dead; `unshare --fork` hides that SIGKILL
+-- has killed its child. timeout waits for its child and then dies of the same signal.
 -- @tparam number node
 -- @tparam table argv
--- @tparam table options of corosync.lab.process, and `cwd`, or `home`: where to be if that folder exists
+-- @tparam table options of corosync.lab.process; and `cwd`, the folder to start in, or `home`, the folder if it exists
 -- @treturn corosync.lab.process or nil, message, code
 function Namespaces:spawn(node, argv, options)
   local command = enter(self, self.holders[node], "-n -m -p -F")
@@ -155,18 +158,18 @@ function Namespaces:spawn(node, argv, options)
   local why = table.concat(child.errors, "; ")
   if not child.exited then
     child:kill("sigkill")
-    why = "timed out after 10 s (is the machine overloaded?)"
+    why = OVERLOADED
   elseif self.init.ended then
-    why = "the lab's namespaces are gone (was its first process killed?)"
+    why = GONE
   elseif why == "" then
     why = ("it ended (exit code %d, signal %d)"):format(child.code, child.signal)
   end
   return nil, ("%s could not be started on node %d: %s"):format(argv[1], node, why), "spawn"
 end
 
--- Runs a tool in the network that a process is in. True, or nil, message, "network".
+-- Runs a tool in the network namespace of a process. Returns true, or nil, message, "network".
 local function configure(self, pid, argv, input)
-  local tool, message, code = process.spawn(append(enter(self, pid, "-n"), argv), { env = machine.environment() })
+  local tool, message, code = process.spawn(append(enter(self, pid, "-n"), argv), { env = tools.environment() })
   if not tool then return nil, message, code end
   tool:write(input)
   tool:close_stdin()
@@ -174,11 +177,11 @@ local function configure(self, pid, argv, input)
   if status == 0 then return true end
   local said = table.concat(tool.errors, "; "):gsub("; Command failed %-:%d+$", "")
   if not status then
-    said = "timed out after 10 s (is the machine overloaded?)"
+    said = OVERLOADED
   elseif self.init.ended then
-    said = "the lab's namespaces are gone (was its first process killed?)"
+    said = GONE
   elseif said:find("qdisc kind is unknown", 1, true) then
-    said = said .. " (the kernel lacks it: as root, modprobe sch_netem or sch_tbf)"
+    said = said .. " (the kernel lacks it; as root: modprobe sch_netem or sch_tbf)"
   end
   return nil, "the network could not be changed: " .. said, "network"
 end
@@ -191,35 +194,35 @@ function Namespaces:connect(bridge_of)
   for node = 1, self.nodes do
     commands[node] = ("link set v%d master br%d up\n"):format(node, bridge_of[node])
   end
-  return configure(self, self.init_pid, { machine.find("ip"), "-batch", "-" }, table.concat(commands))
+  return configure(self, self.init_pid, { tools.find("ip"), "-batch", "-" }, table.concat(commands))
 end
 
 --- Puts a queueing discipline on both ends of a node's link.
 -- @tparam number node
--- @tparam string discipline as tc takes it
+-- @tparam string discipline for tc
 -- @treturn boolean true, or nil, message, "network"
 function Namespaces:queue(node, discipline)
   local command = "qdisc replace dev %s root %s\n"
-  local argv = { machine.find("tc"), "-batch", "-" }
+  local argv = { tools.find("tc"), "-batch", "-" }
   local fine, message, code = configure(self, self.init_pid, argv, command:format(("v%d"):format(node), discipline))
   if not fine then return nil, message, code end
   return configure(self, self.holders[node], argv, command:format("eth0", discipline))
 end
 
---- Makes an end of everything without waiting for it.
+--- Kills all processes without waiting for their exit.
 function Namespaces:kill()
   self.init:kill("sigkill")
 end
 
---- Ends everything and waits until it is gone.
+--- Ends all processes and waits for their exit.
 -- @tparam number seconds the longest wait
 -- @treturn boolean true, or nil, message, "timeout"
 function Namespaces:stop(seconds)
-  -- Not by a signal: the outermost process would be gone before the ones in its namespaces.
+  -- Not by a signal, because the outermost process would exit before those in its namespaces.
   self.init:close_stdin()
   if wait.until_true(function() return self.init.exited end, seconds) then return true end
   self:kill()
-  return nil, ("stop: the nodes' processes are not gone after %g s"):format(seconds), "timeout"
+  return nil, ("stop: the nodes' processes did not exit within %g s"):format(seconds), "timeout"
 end
 
 return Namespaces

@@ -1,16 +1,16 @@
---- A process with its output in lines: what `cluster:run` answers.
+--- A process with its output in lines, which `cluster:run` returns.
 --
--- Its fields are for reading.
--- Its handles do not keep `uv.run()` from ending: wait for a process that matters.
+-- Its fields are read-only.
+-- Its handles do not keep `uv.run()` running: wait for a process that matters.
 -- @classmod corosync.lab.process
 
---- What it wrote to standard output so far.
+--- Its standard output so far.
 -- @tfield string[] lines
 
---- What it wrote to standard error so far.
+--- Its standard error so far.
 -- @tfield string[] errors
 
---- The real process, as seen from where the lab was started.
+--- Its pid in the namespace of the program that started the lab.
 -- @tfield integer|nil pid
 
 --- Whether it has ended.
@@ -23,24 +23,24 @@
 -- @tfield integer|nil signal
 
 local uv = require "luv"
-local argument = require "corosync.lab.argument"
-local proc = require "corosync.lab.proc"
+local argcheck = require "corosync.lab.argcheck"
+local procfs = require "corosync.lab.procfs"
 local wait = require "corosync.lab.wait"
 
--- How long the output of an ended process may stay open: a child which it left behind can hold it for ever.
+-- Milliseconds in which the output of an ended process may stay open: a child of it can hold it open for ever.
 local GRACE = 500
 
--- A process that has ended just before it is written to must not end this one: libuv lets SIGPIPE happen.
+-- libuv does not block SIGPIPE, which a write to an ended process causes.
 local hangups = uv.new_signal()
 hangups:start("sigpipe", function() end)
 hangups:unref()
 
--- What to do about an error of libuv's.
+-- By libuv's error name.
 local REMEDIES = {
   EAGAIN = "this user or control group has too many processes: see ulimit -u, and the limit of a container's pids",
   EMFILE = "this process has too many descriptors open: raise ulimit -n",
   ENFILE = "the machine has too many files open: raise sysctl fs.file-max",
-  ENOMEM = "the machine has not enough memory left",
+  ENOMEM = "the machine is out of memory",
 }
 
 local Process = {}
@@ -104,12 +104,11 @@ local function read_stream(self, pipe, kept, name)
   pipe:unref()
 end
 
--- The child tells over the pipe that it runs and goes on when it is answered: until then it cannot end, so
--- that its pid can be read for certain.
+-- The child writes to the pipe when it runs and waits for the reply: it cannot exit before its pid is read.
 local function greet(self, pipe)
   pipe:read_start(function(_, data)
     if not data then return pipe:close() end
-    self.pid = proc.children(self.outer_pid)[1]
+    self.pid = procfs.children(self.outer_pid)[1]
     pipe:read_stop()
     pipe:write("\n", function() pipe:close() end)
   end)
@@ -118,9 +117,9 @@ end
 
 -- Starts a process.
 -- `options`: `env`: an array of NAME=value; `output`: function(line, stream); `exit`: function(code,
---   signal); `greeting`: the real process is this one's child and greets on descriptor 3; `raw`: keep the
---   output as it came, too
--- The process, or nil, message, "spawn".
+--   signal); `greeting`: the program is a child of this process and writes to descriptor 3; `raw`: also keep the
+--   output unsplit
+-- Returns the process, or nil, message, "spawn".
 local function spawn(argv, options)
   local self = setmetatable({ lines = {}, errors = {}, exited = false, streams = 0 }, Process)
   self.output, self.on_exit = options.output, options.exit
@@ -133,7 +132,7 @@ local function spawn(argv, options)
     args = args,
     env = options.env,
     stdio = { self.stdin, out, err, greeting or nil },
-    -- Its own session: a Ctrl-C in the terminal is for the program that holds the lab, not for its nodes.
+    -- In its own session, so that Ctrl-C in the terminal stops only the program with the lab.
     detached = true,
   }, function(code, signal) on_exit(self, code, signal) end)
   if not handle then
@@ -155,14 +154,14 @@ end
 -- @treturn boolean true
 -- @error nil, message, code: "not_running"
 function Process:write(text)
-  argument.check(type(text) == "string", "text", "write", "expected a string")
-  if self.ended or not self.stdin then return nil, "write: the process's input is closed", "not_running" end
+  argcheck.check(type(text) == "string", "text", "write", "expected a string")
+  if self.ended or not self.stdin then return nil, "write: the process's standard input is closed", "not_running" end
   local request, problem = self.stdin:write(text)
   if not request then return nil, "write: " .. problem, "not_running" end
   return true
 end
 
---- Ends the process's standard input, after what was written. Doing it again does nothing.
+--- Closes the process's standard input after pending writes. Further calls do nothing.
 -- @treturn boolean true
 function Process:close_stdin()
   local stdin = self.stdin
@@ -178,20 +177,20 @@ end
 -- @treturn boolean true
 -- @error nil, message, code: "not_running"
 function Process:kill(signal)
-  local number = argument.signal(signal or "sigterm", "kill")
-  if self.ended or not self.pid then return nil, "kill: the process does not run", "not_running" end
+  local number = argcheck.signal(signal or "sigterm", "kill")
+  if self.ended or not self.pid then return nil, "kill: the process is not running", "not_running" end
   local sent, problem = uv.kill(self.pid, number)
   if not sent then return nil, "kill: " .. problem, "not_running" end
   return true
 end
 
---- Waits until the process has ended and its output has been read.
+--- Waits until the process has ended and its output is read.
 -- @tparam number seconds the longest wait
 -- @treturn integer its exit code
 -- @treturn integer the signal that killed it; 0 for none
 -- @error nil, message, code: "timeout"
 function Process:wait(seconds)
-  argument.seconds(seconds, "wait")
+  argcheck.seconds(seconds, "wait")
   if not wait.until_true(function() return self.exited end, seconds) then
     return nil, ("wait: process %s: timed out after %g s"):format(tostring(self.pid), seconds), "timeout"
   end

@@ -1,22 +1,21 @@
---- Waiting on the luv loop, from plain code and from coroutines alike.
--- Plain code drives the loop itself. A coroutine must not, since luv's loop is not reentrant: it yields
--- and is resumed from the loop that its program runs.
+--- Waits on the luv loop, from plain code and from coroutines. Plain code runs the loop itself. A coroutine must not,
+-- because luv's loop is not reentrant: it yields, and the loop that its program runs resumes it.
 -- @module corosync.lab.wait
 
 local uv = require "luv"
 
--- The longest pause between two looks at a condition that no event of the loop announces.
+-- Milliseconds: the longest pause between two checks of a condition.
 local INTERVAL = 20
 
--- A turn of the loop that lasts so many nanoseconds longer than it should: the machine or this process stood still.
+-- When a turn of the loop takes so many nanoseconds too long, the machine or this process stood still.
 local STANDSTILL = 1e9
 
 local wait = {}
 
--- Outlives every wait: closing a timer costs the loop a turn that does not block.
+-- Kept between waits: after closing a timer, the next turn of the loop does not block.
 local plain_timer
 
--- By coroutine: what takes its error. Without one it goes to the loop.
+-- By coroutine, a function for its error. Without one the loop gets the error.
 local catchers = setmetatable({}, { __mode = "k" })
 
 local function nothing() end
@@ -30,7 +29,7 @@ local function turn(milliseconds)
     error("cannot wait inside a callback of the running luv loop: wait in a coroutine", 0)
   end
   plain_timer = plain_timer or uv.new_timer()
-  -- The loop's time is that of its last turn, so this may be over already: only one that repeats ends the turn then.
+  -- The loop's time is that of its last turn, so the timer may be due already: it must repeat to end this turn.
   plain_timer:start(milliseconds, milliseconds, nothing)
   uv.run("once")
   plain_timer:stop()
@@ -50,7 +49,7 @@ local function park(routine, milliseconds)
     catchers[routine](problem)
   end
   timer:start(milliseconds, 0, wake)
-  -- A check runs after every turn of the loop: an event is seen at once, without a list of who waits for what.
+  -- A check handle runs after every turn of the loop, so the condition is checked after each event.
   check:start(wake)
   repeat coroutine.yield() until not parked
 end
@@ -60,7 +59,7 @@ local function current_coroutine()
   if not is_main then return routine end
 end
 
--- A turn for plain code, or for a coroutine. Answers for how many nanoseconds all stood still.
+-- One turn, for plain code or a coroutine. Returns how many nanoseconds the machine or this process stood still.
 local function take_turn(milliseconds)
   local ends, routine = uv.hrtime() + milliseconds * 1e6, current_coroutine()
   if routine then park(routine, milliseconds) else turn(milliseconds) end
@@ -69,13 +68,13 @@ local function take_turn(milliseconds)
 end
 
 --- Waits until a condition holds.
--- The condition is looked at after each event of the loop and at least every 20 ms. It may itself wait. Time in which
--- the machine or this process stood still (stopped, suspended, or kept in one callback for over a second) does not
--- count: what is waited for may have had no chance either. But in all it waits no longer than twice as long.
+-- It is checked after each event of the loop and at least every 20 ms. It may itself wait. Time in which the machine or
+-- this process stood still (stopped, suspended, or in one callback for over a second) does not count, because nothing
+-- else may have progressed either; but in all the wait is at most twice as long.
 -- @tparam function condition called without arguments
 -- @tparam[opt] number seconds the longest wait; without it there is no limit
 -- @treturn boolean whether the condition held in time
--- @raise what the condition raises; or that it was called in a callback of the running loop, outside a coroutine
+-- @raise errors of the condition; and when called in a callback of the running loop, outside a coroutine
 function wait.until_true(condition, seconds)
   local longest = (seconds or math.huge) * 1e9
   local deadline = uv.hrtime() + longest
@@ -90,17 +89,17 @@ end
 
 local function never() return false end
 
---- Lets time pass, and the loop do its work meanwhile.
+--- Waits while the loop handles events.
 -- @tparam number seconds
 function wait.pass(seconds)
   wait.until_true(never, seconds)
 end
 
---- Calls a function that may wait, as pcall would: in Lua 5.1 nothing can wait within pcall.
+--- Like pcall, for a function that may wait: in Lua 5.1 nothing can wait within pcall.
 -- @tparam function action called without arguments
--- @treturn boolean whether it came to its end
--- @return what it raised
--- @treturn string the traceback of that
+-- @treturn boolean whether it returned without an error
+-- @return the error
+-- @treturn string its traceback
 function wait.call(action)
   local outcome
   local routine = coroutine.create(function()

@@ -2,9 +2,9 @@
 -- Written by `make types` from the doc comments.
 
 ---@class corosync.lab.process
----@field lines string[] What it wrote to standard output so far.
----@field errors string[] What it wrote to standard error so far.
----@field pid integer|nil The real process, as seen from where the lab was started.
+---@field lines string[] Its standard output so far.
+---@field errors string[] Its standard error so far.
+---@field pid integer|nil Its pid in the namespace of the program that started the lab.
 ---@field exited boolean Whether it has ended.
 ---@field code integer|nil Its exit code, once it has ended.
 ---@field signal integer|nil The signal that killed it, once it has ended; 0 for none.
@@ -17,7 +17,7 @@ local Process = {}
 ---@return string|nil # "not_running"
 function Process:write(text) end
 
---- Ends the process's standard input, after what was written. Doing it again does nothing.
+--- Closes the process's standard input after pending writes. Further calls do nothing.
 ---@return boolean # true
 function Process:close_stdin() end
 
@@ -28,7 +28,7 @@ function Process:close_stdin() end
 ---@return string|nil # "not_running"
 function Process:kill(signal) end
 
---- Waits until the process has ended and its output has been read.
+--- Waits until the process has ended and its output is read.
 ---@param seconds number the longest wait
 ---@return integer|nil # its exit code
 ---@return integer|string # the signal that killed it; 0 for none; or why it failed
