@@ -1,8 +1,7 @@
---- Histories: what each member of a group sends and is notified of, recorded as it happens. `corosync.checker` checks
--- them.
+--- Histories: records of each member's sends and events, which `corosync.checker` checks.
 --
--- A history is a text file, one for each group of each process, one event a line. It is written without a buffer, a
--- send before it is tried: what a process that is killed has done, its file has.
+-- A history is a text file for one group in one process, with one event per line. It is written without a buffer, and a
+-- send is written before it is tried: the file is complete when the process is killed.
 -- @module corosync.history
 
 local caller = require "corosync.caller"
@@ -11,30 +10,30 @@ local recorder = require "corosync.history.recorder"
 
 local history = {}
 
---- From now on, records all groups of this process that are activated later, except those that are connected already
--- (by `address` or `members`, say). A file that cannot be written is reported once, as an error without a handler would
--- be, and its group goes on without.
+--- Records all groups of this process that are activated after this call, except those that are already connected (by
+-- `address` or `members`, for example). When a file cannot be written, this is reported once, like an error without an
+-- error handler, and the group works on without it.
 -- @function history.record
--- @tparam string folder where the files are made; it must exist
+-- @tparam string folder an existing folder for the files
 -- @usage
 -- assert(history.record "/tmp/histories") -- in each process, before it activates its groups
--- -- and when all have ended, in any one:
+-- -- and after all of them have ended, in any process:
 -- local paths = {}
 -- for name in io.popen("ls /tmp/histories"):lines() do
 --   paths[#paths + 1] = "/tmp/histories/" .. name
 -- end
 -- local report = assert(history.check(paths))
 -- @treturn boolean true
--- @error nil, message, code: "exist", when this process records already; "not_supported" without Lua's library io
+-- @error nil, message, code: "exist" when this process is already recording; "not_supported" without Lua's library io
 history.record = recorder.start
 
---- Writes a line of the script's own into a group's history, if that is recorded: "quiet" (all that was sent should
--- have come back), "settled" (once, before any member leaves: all should have one view), "raise word" (an error follows
--- whose message has that word, of letters, digits and "_"), or "usage descriptors kilobytes".
+--- Writes a line of the script's own into a group's history, if it is recorded: "quiet" (the member has received all
+-- its messages), "settled" (once, before any member leaves: all members have the same view), "raise word" (an error
+-- follows whose message contains that word of letters, digits and "_"), or "usage descriptors kilobytes".
 -- @function history.note
 -- @tparam corosync.group.Group group
 -- @tparam string line
--- @raise for any other line, and for what is no group
+-- @raise for any other line, and when `group` is not a group
 history.note = recorder.note
 
 --- The same as `corosync.checker.parse`.
@@ -42,12 +41,12 @@ history.note = recorder.note
 -- @tparam string text
 -- @tparam string name for messages
 -- @treturn table the history: `name`, and `events`
--- @error nil, message, code: "invalid", with the line that is no event
+-- @error nil, message, code: "invalid", with the number of the invalid line
 history.parse = checker.parse
 
 --- The same as `corosync.checker.check`.
 -- @tparam table[] histories
--- @raise when there are none
+-- @raise when the array is empty
 -- @treturn corosync.checker.report
 function history.judge(histories)
   if type(histories) ~= "table" or #histories == 0 then
@@ -60,8 +59,8 @@ end
 -- @function history.check
 -- @tparam string[] paths
 -- @treturn corosync.checker.report
--- @error nil, message, code: "unreadable", a file; "invalid", a line that is no event; "not_exist", there are no files;
--- "not_supported" without Lua's library io
+-- @error nil, message, code: "unreadable" for a file; "invalid" for a line; "not_exist" when there are no files;
+--   "not_supported" without Lua's library io
 history.check = checker.check_files
 
 return history

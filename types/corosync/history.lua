@@ -1,26 +1,25 @@
 ---@meta corosync.history
 -- Written by `make types` from the doc comments.
 
---- Histories: what each member of a group sends and is notified of, recorded as it happens. `corosync.checker` checks
---- them.
+--- Histories: records of each member's sends and events, which `corosync.checker` checks.
 ---
---- A history is a text file, one for each group of each process, one event a line. It is written without a buffer, a
---- send before it is tried: what a process that is killed has done, its file has.
+--- A history is a text file for one group in one process, with one event per line. It is written without a buffer, and a
+--- send is written before it is tried: the file is complete when the process is killed.
 ---@class corosync.history
 local module = {}
 
---- From now on, records all groups of this process that are activated later, except those that are connected already
---- (by `address` or `members`, say). A file that cannot be written is reported once, as an error without a handler would
---- be, and its group goes on without.
----@param folder string where the files are made; it must exist
+--- Records all groups of this process that are activated after this call, except those that are already connected (by
+--- `address` or `members`, for example). When a file cannot be written, this is reported once, like an error without an
+--- error handler, and the group works on without it.
+---@param folder string an existing folder for the files
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil # "exist", when this process records already; "not_supported" without Lua's library io
+---@return string|nil # "exist" when this process is already recording; "not_supported" without Lua's library io
 function module.record(folder) end
 
---- Writes a line of the script's own into a group's history, if that is recorded: "quiet" (all that was sent should
---- have come back), "settled" (once, before any member leaves: all should have one view), "raise word" (an error follows
---- whose message has that word, of letters, digits and "_"), or "usage descriptors kilobytes".
+--- Writes a line of the script's own into a group's history, if it is recorded: "quiet" (the member has received all
+--- its messages), "settled" (once, before any member leaves: all members have the same view), "raise word" (an error
+--- follows whose message contains that word of letters, digits and "_"), or "usage descriptors kilobytes".
 ---@param group corosync.group.Group
 ---@param line string
 function module.note(group, line) end
@@ -30,7 +29,7 @@ function module.note(group, line) end
 ---@param name string for messages
 ---@return table|nil # the history: `name`, and `events`
 ---@return string|nil # why it failed
----@return string|nil # "invalid", with the line that is no event
+---@return string|nil # "invalid", with the number of the invalid line
 function module.parse(text, name) end
 
 --- The same as `corosync.checker.check`.
@@ -42,7 +41,7 @@ function module.judge(histories) end
 ---@param paths string[]
 ---@return corosync.checker.report|nil
 ---@return string|nil # why it failed
----@return string|nil # "unreadable", a file; "invalid", a line that is no event; "not_exist", there are no files; "not_supported" without Lua's library io
+---@return string|nil # "unreadable" for a file; "invalid" for a line; "not_exist" when there are no files; "not_supported" without Lua's library io
 function module.check(paths) end
 
 return module

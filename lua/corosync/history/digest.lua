@@ -1,9 +1,9 @@
--- By what messages are told apart: their length, and their first, last, and some bytes between.
+-- A message's digest: its length, and a hash of its first, its last, and some bytes between.
 
 local PART = 64 -- bytes of each of the three
 
--- A prime that is larger than a byte, so that short messages are told apart for certain, and one that leaves products
--- exact where numbers are doubles.
+-- The factor is a prime larger than a byte, so that short messages never have the same digest; the modulus is a prime
+-- small enough that products of doubles are exact.
 local FACTOR, MODULUS = 1000003, 2147483647
 
 local function add(hash, message, from, to, step)

@@ -1,4 +1,4 @@
--- Writes down what the groups of this process do.
+-- Records the sends and events of this process's groups.
 local caller = require "corosync.caller"
 local core = require "corosync.binding"
 local digest = require "corosync.history.digest"
@@ -10,23 +10,23 @@ local parser = require "corosync.checker.parser"
 local recorder = {}
 
 local folder
--- By name, since a process is a member of a group once, with whatever object: where its history is, false if it cannot
--- be written; and the file while it is open.
+-- By the group's name, because a process is a member of a group only once: the path of the history, false when it
+-- cannot be written; and the file while it is open.
 local paths, files = {}, {}
-local recorded = setmetatable({}, { __mode = "k" }) -- the groups that were activated since
+local recorded = setmetatable({}, { __mode = "k" }) -- the groups that were activated after the start
 local count, sends = 0, 0
 
 local function escaped(text)
   return (tostring(text):gsub("[%c\\]", function(character) return ("\\%03d"):format(character:byte()) end))
 end
 
--- What cannot be written is told once, and the group goes on without: it must lose nothing by being recorded.
+-- Reported once: the recording must not disturb the group.
 local function give_up(group, why)
   paths[group.name], files[group.name] = false, nil
   group._complain(("corosync: cannot record group %s any more: %s"):format(quoted(group.name), why))
 end
 
--- Each line by one call of the system's own: a process may be killed at any moment, and others add lines to the file.
+-- One system call per line: the process may be killed at any moment, and other programs append to the file.
 local function write_line(group, line)
   local ok, why = files[group.name]:write(line .. "\n")
   if not ok then
@@ -53,7 +53,7 @@ local function open(group)
   end
 end
 
--- A process may have been in more groups than it may have files.
+-- A process may have been in more groups than it may open files.
 local function close(group)
   if files[group.name] then
     files[group.name]:close()
@@ -101,7 +101,7 @@ function observe.config_change(group, members, left, joined)
 end
 
 function observe.ring_change(group, ring)
-  -- Not by tostring: Lua 5.1's shortens large numbers. A string has zeros first, to be ordered.
+  -- Lua 5.1's tostring shortens large numbers. A string starts with zeros, for comparison.
   local seq = type(ring.seq) == "number" and ("%d"):format(ring.seq) or ring.seq:match "^0*(.*)$"
   write(group, "ring", ("%d:%s"):format(ring.node, seq))
 end
@@ -110,19 +110,19 @@ function observe.message_received(group, address, message)
   write(group, "message", ("%d:%d"):format(address.node, address.pid), digest(message))
 end
 
--- Around one of the functions that all groups share.
+-- Replaces a function that all groups share by one that receives the original as its first argument.
 local function wrap(owner, name, around)
   local original = owner[name]
   owner[name] = function(...) return around(original, ...) end
 end
 
-local function answer(group, number, ...)
+local function write_result(group, number, ...)
   local ok, _, code = ...
   write(group, "answer", number, ok and "true" or tostring(code))
   return ...
 end
 
--- The bytes of a message, or nil for what is none, at which a send raises.
+-- The bytes of a message, or nil when it is invalid: then send raises.
 local function bytes_of(message)
   if type(message) == "string" or type(message) == "number" then
     return tostring(message)
@@ -145,10 +145,10 @@ local function record_send(send, group, message, ...)
   sends = sends + 1
   local number = ("%d"):format(sends)
   write(group, "send", number, digest(bytes))
-  return answer(group, number, send(group, message, ...))
+  return write_result(group, number, send(group, message, ...))
 end
 
--- One that has left since its handlers lag stays out.
+-- A group that has left because its handlers lag does not reconnect.
 local function record_loss(lose, group, message, code)
   write(group, "lost")
   if code == "overflow" then
@@ -157,8 +157,8 @@ local function record_loss(lose, group, message, code)
   return lose(group, message, code)
 end
 
--- Before it is done, since a process may be killed in it. What has a connection that is not recorded is not, either;
--- and where another object is a member already the history stays that one's.
+-- Written before the call, because the process may be killed during it. A group that already has a connection is not
+-- recorded; and when another object is the member ("exist"), the history stays that object's.
 local function record_activate(activate, group)
   if type(group) == "table" then
     recorded[group] = recorded[group] or not group._handle or nil
@@ -207,7 +207,7 @@ function recorder.start(into)
   if not io then
     return nil, "cannot record histories: this Lua has no library io", "not_supported"
   elseif folder then
-    return nil, ("this process records already, in %s"):format(folder), "exist"
+    return nil, ("this process is already recording in %s"):format(folder), "exist"
   end
   folder = into
   observe_all()
