@@ -13,7 +13,7 @@ SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/sp
 	$(FUZZED:%=$(BUILD)/spec/fuzz-%)
 
 .PHONY: lint format check-bindings specs coverage valgrind sanitize tsan analyze fuzz soak \
-	show-frames show-freed show-leavers show-storm show-untold
+	show-frames show-freed show-leavers show-storm show-unreported
 
 ## lint: luacheck, Corosync's calls, doc comments and editor types
 lint: docs
@@ -108,12 +108,12 @@ $(BUILD)/soak/%: soak/%.c
 show-frames show-leavers: show-%: all $(BUILD)/soak/%
 	@$(RUN_LUA) soak/$*.lua $(BUILD)/soak/$*
 
-show-freed show-untold: show-%: all $(BUILD)/soak/frames
+show-freed show-unreported: show-%: all $(BUILD)/soak/frames
 	@$(RUN_LUA) soak/$*.lua $(BUILD)/soak/frames
 
 # The same, of the daemons alone.
 show-storm: all
-	@$(RUN_LUA) soak/storm.lua $(TRANSPORT)
+	@$(RUN_LUA) soak/no_ring.lua $(TRANSPORT)
 
 ## tsan: many threads with a Lua state each under ThreadSanitizer
 tsan: all $(SPEC_PROGRAMS)

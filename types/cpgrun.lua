@@ -12,7 +12,7 @@ function config_change(members, left, joined) end
 ---@param message string
 function message_received(address, message) end
 
---- Called when members, ring and quorum agree again.
+--- Called when members, ring and quorum agree after a change.
 ---@param view corosync.group.view
 function view_change(view) end
 
@@ -22,31 +22,31 @@ function view_change(view) end
 function ring_change(ring, nodes) end
 
 --- Called when the quorum, or the nodes that it counts, have changed.
----@param quorate boolean|nil nil where Corosync has no quorum provider
+---@param quorate boolean|nil nil when Corosync has no quorum provider
 ---@param members integer[] node ids
 function quorum_change(quorate, members) end
 
 --- Called once the script has joined its group.
 function started() end
 
---- Called before the script leaves its group at its end.
+--- Called before the script leaves its group and ends.
 function stopping() end
 
---- Called when Corosync has gone. The group, `cmap` and `quorum` come back by themselves.
+--- Called when the connection to Corosync is lost. The group, `cmap` and `quorum` reconnect by themselves.
 ---@param reason string
 function disconnected(reason) end
 
 --- Called when handlers lag.
----@param seconds number for how long
----@param events integer how many wait
----@param bytes integer how many wait
+---@param seconds number the age of the oldest waiting event
+---@param events integer the number of waiting events
+---@param bytes integer their size
 function lagged(seconds, events, bytes) end
 
 --- The script's group.
 ---@type corosync.group.Group
 group = nil
 
---- The name of the group, where a script sets it; else that of the script's file.
+--- The name of the group, when the script sets it. The default is the name of its file.
 ---@type string|nil
 group_name = nil
 

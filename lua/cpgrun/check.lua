@@ -1,182 +1,107 @@
--- Runs a script on every node of a lab under random faults, and checks the histories of its members.
+-- `cpgrun check`: runs a script on every node of a lab under random faults, and checks the histories of its members.
 local checker = require "corosync.checker"
 local core = require "corosync.binding"
-local faults = require "cpgrun.faults"
+local follower = require "cpgrun.history_follower"
+local join_storm = require "cpgrun.join_storm"
 local lab = require "corosync.lab"
 local log = require "cpgrun.log"
+local new_hosts = require "cpgrun.check_hosts"
+local random_faults = require "cpgrun.random_faults"
+local report = require "cpgrun.check_report"
 local signals = require "cpgrun.signals"
-local storm = require "cpgrun.storm"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
-local watching = require "cpgrun.watching"
 
-local EPOCH = 20 -- seconds of faults, then all is made whole and checked
-local RING, VIEWS, ANSWERS, LEAVING = 60, 30, 20, 20 -- seconds for the daemons, the views, the scripts, their end
-local SILENT = 3 -- seconds to wait for answers when no script gives any
-local SPARE = 20 -- descriptors that a script may have opened since an epoch's middle
-local LINE = log.LINE
-
--- ---- the scripts ----
-
-local Hosts = {}
-Hosts.__index = Hosts
-
--- What the first line that matches has for the pattern, or nil.
-local function matches(lines, pattern)
-  for _, line in ipairs(lines) do
-    local found = line:match(pattern)
-    if found then
-      return found
-    end
-  end
-end
-
-function Hosts:is_running(node)
-  local host = self.present[node]
-  return host ~= nil and not host.process.exited
-end
-
--- Each has a folder of its own.
-function Hosts:start(node)
-  local host = { folder = ("%s/%d"):format(self.folder, #self.all + 1), node = node }
-  assert(uv.fs_mkdir(host.folder, tonumber("700", 8)))
-  local argv = { "env", "CPGRUN_HISTORY=" .. host.folder, ("CPGRUN_SEED=%d"):format(self.next_seed()) }
-  for _, word in ipairs(self.argv) do
-    argv[#argv + 1] = word
-  end
-  local message
-  host.process, message = self.cluster:run(node, argv)
-  if not host.process then
-    error(message, 0)
-  end
-  self.present[node] = host
-  self.all[#self.all + 1] = host
-end
-
-function Hosts:kill(node)
-  local host = self.present[node]
-  host.killed = true
-  host.process:kill "sigkill"
-  assert(host.process:wait(10))
-end
-
--- Those that run, by node.
-function Hosts:each()
-  local node = 0
-  return function()
-    repeat
-      node = node + 1
-    until node > self.cluster.nodes or self:is_running(node)
-    if node <= self.cluster.nodes then
-      return node, self.present[node]
-    end
-  end
-end
+local EPOCH = 20 -- seconds of faults: then they all end, and the histories are checked
+local RING, VIEWS, REPLIES = 60, 30, 20 -- seconds for the daemons, the views and the replies to "settle"
+local SILENT = 3 -- seconds to wait for the first reply
+local SPARE = 20 -- descriptors that a script may open after the middle of an epoch
 
 -- ---- an epoch ----
 
-local function answer_of(host)
-  return matches(host.process.lines, "^settled$") or matches(host.process.lines, "^settled (.*)$")
-end
-
-local function count_answers(hosts)
+local function count_states(hosts)
   local count = 0
   for _, host in hosts:each() do
-    count = count + (answer_of(host) and 1 or 0)
+    count = count + (host:state() and 1 or 0)
   end
   return count
 end
 
--- What a script says of its state when it has come to rest, all must say.
-local function compare_answers(session)
-  local told, answers, differ = {}, {}, false
+-- All scripts must report the same state.
+local function compare_states(session)
+  local texts, states, differ = {}, {}, false
   for node, host in session.hosts:each() do
-    local answer = answer_of(host)
-    told[#told + 1] = answer and ("node %d answered '%s'"):format(node, answer)
-      or ("node %d did not answer"):format(node)
-    answers[#answers + 1] = answer or false
-    differ = differ or answers[#answers] ~= answers[1]
+    local state = host:state()
+    texts[#texts + 1] = state and ("node %d reported '%s'"):format(node, state)
+      or ("node %d did not reply"):format(node)
+    states[#states + 1] = state or false
+    differ = differ or states[#states] ~= states[1]
   end
   session.compared = session.compared + 1
   if differ then
-    table.insert(session.differences, "when all had come to rest, " .. table.concat(told, ", "))
+    table.insert(session.differences, "states after settling: " .. table.concat(texts, ", "))
   end
 end
 
--- 0 where this user may not see them.
-local function count_descriptors(host)
-  local directory, count = uv.fs_scandir(("/proc/%d/fd"):format(host.process.pid)), 0
-  while directory and uv.fs_scandir_next(directory) do
-    count = count + 1
-  end
-  return count
-end
-
--- Half-way, when scripts have what they need: the most that one has, or nil before any has joined.
-local function count_half_way(session)
+-- In the middle of an epoch the scripts have opened what they need: the highest count, or nil before any has joined.
+local function count_descriptors(session)
   session.descriptors = nil
   for _, host in session.hosts:each() do
-    if matches(host.process.errors, LINE .. "info: joined ") then
-      session.descriptors = math.max(session.descriptors or 0, count_descriptors(host))
+    if host:has_joined() then
+      session.descriptors = math.max(session.descriptors or 0, host:count_descriptors())
     end
   end
 end
 
--- What opens some with each message, or each time that it connects.
+-- Finds a script that opens some with each message, or each time that it connects.
 local function note_leaks(session)
   for node, host in session.hosts:each() do
-    local count = count_descriptors(host)
+    local count = host:count_descriptors()
     if session.descriptors and count > session.descriptors + SPARE then
-      table.insert(session.leaks, ("the script on node %d has %d descriptors open when all has come to rest, and had "
-        .. "no more than %d half-way"):format(node, count, session.descriptors))
+      table.insert(session.leaks, ("the script on node %d has %d descriptors open after settling, and had at most %d "
+        .. "in the middle of the epoch"):format(node, count, session.descriptors))
     end
   end
 end
 
--- Scripts that read their input are told that all is whole, and may say that they have come to rest.
+-- Scripts that read their input learn that all faults have ended, and may reply with their state.
 local function ask_to_settle(session)
   local hosts = session.hosts
   for _, host in hosts:each() do
     host.process:write "settle\n"
   end
-  wait.until_true(function() return count_answers(hosts) > 0 end, SILENT)
-  if count_answers(hosts) > 0 then
-    wait.until_true(function() return count_answers(hosts) == hosts.cluster.nodes end, ANSWERS)
-    compare_answers(session)
+  wait.until_true(function() return count_states(hosts) > 0 end, SILENT)
+  if count_states(hosts) > 0 then
+    wait.until_true(function() return count_states(hosts) == hosts.cluster.nodes end, REPLIES)
+    compare_states(session)
   end
 end
 
 local function settle(session)
-  local hosts, nodes = session.hosts, {}
+  local nodes = {}
   session.faults:end_all()
   for node = 1, session.cluster.nodes do
     nodes[node] = node
   end
-  session.log(("%6.1f s  all is made whole"):format(session.clock()))
+  print(("%6.1f s  all faults have ended"):format(session.clock()))
   local ok, message = session.cluster:wait_members(nodes, RING)
-  if not ok and storm.rages(session.cluster) then
-    session.faults:calm()
+  if not ok and join_storm.is_on(session.cluster) then
+    session.faults:end_storm()
     ok, message = session.cluster:wait_members(nodes, RING)
   end
   if not ok then
     error(message, 0)
   end
-  wait.until_true(function() return watching.agree(hosts) end, VIEWS)
+  wait.until_true(function() return session.follower:agree() end, VIEWS)
   ask_to_settle(session)
-  watching.mark_settled(hosts)
+  session.follower:mark_settled()
   note_leaks(session)
 end
 
--- Corosync was killed when a script was to begin: so it ends, as it should.
-local function met_no_corosync(host)
-  return matches(host.process.errors, LINE .. "error: cannot reach Corosync")
-    and not matches(host.process.errors, LINE .. "info: joined ")
-end
-
--- How often each error was told, by its text. What a script raises on purpose, it says.
+-- Counts each logged error by its text. A script names the errors that it raises on purpose "raised e1", "raised e2".
 local function note_errors(session, host)
   for _, line in ipairs(host.process.errors) do
-    local text = line:match(LINE .. "error: (.*)")
+    local text = line:match(log.LINE .. "error: (.*)")
     local times, repeated = (text or ""):match "^same error again, (%d+) times?: (.*)$"
     text = repeated or text
     if text and not text:match "raised e%d+" then
@@ -185,27 +110,16 @@ local function note_errors(session, host)
   end
 end
 
--- Why a script has ended, or has not; nil when it did so with 0, or by our own hand.
-local function wrong_end(host)
-  local code = host.process:wait(LEAVING)
-  if not code then
-    host.process:kill "sigkill"
-    return ("did not end within %d s of SIGTERM: does one of its functions not return?"):format(LEAVING)
-  elseif code ~= 0 and not host.killed and not met_no_corosync(host) then
-    return ("ended with %d: %s"):format(code, matches(host.process.errors, LINE .. "error: (.*)") or "no word")
-  end
-end
-
 local function stop_hosts(session)
   for _, host in session.hosts:each() do
     host.process:kill "sigterm"
   end
   for _, host in ipairs(session.hosts.all) do
-    local why = wrong_end(host)
-    if why then
-      table.insert(session.ends, ("the script on node %d %s"):format(host.node, why))
+    local problem = host:wait_exit()
+    if problem then
+      table.insert(session.ends, ("the script on node %d %s"):format(host.node, problem))
     end
-    if not met_no_corosync(host) then
+    if not host:met_no_corosync() then
       note_errors(session, host)
     end
   end
@@ -217,35 +131,29 @@ local function add(to, numbers)
   end
 end
 
--- On a full disk there is nothing to check.
-local function check_recorded(host)
-  local line = matches(host.process.errors, "^corosync: (cannot record .*)")
-  if line then
-    error(line, 0)
-  end
-end
-
--- Rules of what the script notes, not of what is delivered.
+-- Rules about the script's own notes, not about deliveries.
 local OF_NOTES = { leaks = true, reported_errors = true }
 
 local function check_histories(session)
   local paths = {}
   for _, host in ipairs(session.hosts.all) do
-    check_recorded(host)
-    for _, path in ipairs(watching.files_in(host.folder)) do
+    if host:recording_error() then -- as on a full disk
+      error(host:recording_error(), 0)
+    end
+    for _, path in ipairs(follower.files_in(host.folder)) do
       paths[#paths + 1] = path
     end
   end
-  local report, message = checker.check_files(paths)
-  if not report then
+  local result, message = checker.check_files(paths)
+  if not result then
     error(message, 0)
   end
-  for _, violation in ipairs(report.violations) do
+  for _, violation in ipairs(result.violations) do
     table.insert(OF_NOTES[violation.rule] and session.notes or session.violations, ("%s: %s (%s:%d)"):format(
       violation.rule, violation.text, violation.history, violation.line))
   end
-  add(session.figures, report.figures)
-  add(session.exempted, report.exempted)
+  add(session.figures, result.figures)
+  add(session.exempted, result.exempted)
 end
 
 local function write_file(path, text)
@@ -256,36 +164,21 @@ end
 
 local function remove_files(session)
   for _, host in ipairs(session.hosts.all) do
-    for _, path in ipairs(watching.files_in(host.folder)) do
+    for _, path in ipairs(follower.files_in(host.folder)) do
       os.remove(path)
     end
     uv.fs_rmdir(host.folder)
   end
 end
 
--- What the scripts wrote goes with their histories, and what Corosync logged.
-local function keep_words(session)
+-- The scripts' output and Corosync's logs go beside the histories.
+local function keep_output(session)
   for node = 1, session.cluster.nodes do
     write_file(("%s/node%d.corosync.txt"):format(session.folder, node), session.cluster:log(node))
   end
   for _, host in ipairs(session.hosts.all) do
     for name, lines in pairs { out = host.process.lines, err = host.process.errors } do
-      write_file(("%s/%s.node%d.%s.txt"):format(host.folder:match "^(.*)/", host.folder:match "%d+$", host.node, name),
-        table.concat(lines, "\n") .. "\n")
-    end
-  end
-end
-
-local function is_clean(session)
-  return #session.violations == 0 and #session.notes == 0 and #session.differences == 0 and #session.ends == 0
-    and #session.leaks == 0 and next(session.raised) == nil
-end
-
--- Why a script has ended before anything was done to it; or nil.
-local function failed_start(hosts)
-  for _, host in ipairs(hosts.all) do
-    if host.process.exited and host.process.code ~= 0 then
-      return matches(host.process.errors, LINE .. "error: (.*)") or "it ends at once"
+      write_file(("%s.node%d.%s.txt"):format(host.folder, host.node, name), table.concat(lines, "\n") .. "\n")
     end
   end
 end
@@ -294,8 +187,8 @@ local function start_all(session, hosts)
   for node = 1, session.cluster.nodes do
     hosts:start(node)
   end
-  wait.until_true(function() return watching.agree(hosts) or failed_start(hosts) end, VIEWS)
-  session.unable = session.epochs == 0 and failed_start(hosts) or nil
+  wait.until_true(function() return session.follower:agree() or hosts:failed_start() end, VIEWS)
+  session.unable = session.epochs == 0 and hosts:failed_start() or nil
   return not session.unable
 end
 
@@ -307,28 +200,27 @@ local function make_faults(session, seconds)
 end
 
 local function run_epoch(session, seconds)
-  local hosts = setmetatable({ cluster = session.cluster, folder = session.folder, argv = session.argv, present = {},
-    all = {}, watches = {}, next_seed = session.next_seed }, Hosts)
-  session.hosts, session.faults.hosts = hosts, hosts
+  local hosts = new_hosts(session.cluster, session.argv, session.folder, session.next_seed)
+  session.hosts, session.faults.hosts, session.follower = hosts, hosts, follower.new(hosts)
   if not start_all(session, hosts) then
     return remove_files(session)
   end
   make_faults(session, seconds / 2)
-  count_half_way(session)
+  count_descriptors(session)
   make_faults(session, seconds / 2)
   settle(session)
   stop_hosts(session)
   check_histories(session)
   session.epochs = session.epochs + 1
-  if is_clean(session) then
+  if report.is_clean(session) then
     remove_files(session)
   else
-    keep_words(session)
+    keep_output(session)
   end
   collectgarbage()
 end
 
--- ---- the whole ----
+-- ---- the whole run ----
 
 local function host_argv(chosen, facts)
   local argv = { facts.program, ("--group=check-%d"):format(chosen.seed), "--", chosen.script }
@@ -338,83 +230,20 @@ local function host_argv(chosen, facts)
   return argv
 end
 
-local function say(...)
-  print((...):format(select(2, ...)))
-end
-
-local function tell_problems(session)
-  if session.violations[1] then
-    print "Rules that were violated (members as node:process id, messages as length:digest; see docs/testing.md):"
-  end
-  for _, list in ipairs { session.violations, session.notes, session.differences, session.ends, session.leaks } do
-    for _, problem in ipairs(list) do
-      print(problem)
-    end
-  end
-  for text, count in pairs(session.raised) do
-    say("The script has raised, %d times: %s", count, text)
-  end
-end
-
--- What has come out, in one sentence.
-local function finding(session)
-  if #session.violations > 0 then
-    return "FAIL: ordering guarantees were violated."
-  end
-  local found = {}
-  found[#found + 1] = session.notes[1] and "what the script noted does not hold" or nil
-  found[#found + 1] = next(session.raised) and "the script has raised errors" or nil
-  found[#found + 1] = session.differences[1] and "its members came to rest with different states" or nil
-  found[#found + 1] = session.ends[1] and "it has not ended as it should" or nil
-  found[#found + 1] = session.leaks[1] and "it leaves descriptors open" or nil
-  return "No ordering violations" .. (found[1] and ", but " .. table.concat(found, ", and ") or "") .. "."
-end
-
-local function tell_verdict(session, chosen)
-  if session.unable then
-    log.error("the script does not start: %s", session.unable)
-    return 2
-  end
-  local figures = session.figures
-  say("%d epochs, %d faults, %d members, %d configurations, %d messages sent, %d delivered; seed %d", session.epochs,
-    session.faults.count, figures.lives or 0, figures.configurations or 0, figures.messages or 0,
-    figures.deliveries or 0, chosen.seed)
-  say(session.compared > 0 and "The script's answers to 'settle' were compared %d times."
-    or "The script did not answer 'settle', so its states were not compared.", session.compared)
-  for name, number in pairs(session.exempted) do
-    say("known of Corosync: %s, %d times", name, number)
-  end
-  if session.faults.storms > 0 then
-    say("known of Corosync: daemons that come to no ring, %d times", session.faults.storms)
-  end
-  tell_problems(session)
-  if session.failure then
-    say("The run itself failed, before its last histories were checked: %s", session.failure)
-  end
-  if not is_clean(session) or not session.failure then
-    print(finding(session))
-  end
-  if is_clean(session) and not session.failure then
-    return 0
-  end
-  say("The histories and the scripts' words are in %s", session.folder)
-  return is_clean(session) and 2 or 1
-end
-
 local function run(session, chosen)
   local ending = core.now() + chosen.seconds
   local ok, _, problem = wait.call(function()
     repeat
       run_epoch(session, math.min(EPOCH, math.max(ending - core.now(), 1)))
-    until session.unable or not is_clean(session) or core.now() >= ending
+    until session.unable or not report.is_clean(session) or core.now() >= ending
   end)
   if not ok then
     session.failure = tostring(problem)
-    keep_words(session)
+    keep_output(session)
   end
 end
 
--- A number for each script that is started, for its own random numbers: others than those of the next seed's scripts.
+-- For each script that is started a number for its own random numbers, different from those of the next seed's scripts.
 local function seeds_from(seed)
   local count = 0
   return function()
@@ -426,7 +255,7 @@ end
 -- The private cluster ends with the process.
 local function stop_on_signals(session, facts)
   local handles = signals.first({ "sighup", "sigint", "sigpipe", "sigterm" }, facts, function(name, number)
-    say("Stopped on %s. The histories so far are in %s", name, session.folder)
+    report.say("Stopped by %s. The histories so far are in %s", name, session.folder)
     os.exit(128 + number)
   end)
   for _, handle in pairs(handles) do
@@ -434,23 +263,35 @@ local function stop_on_signals(session, facts)
   end
 end
 
--- Where the histories go: its path, or nil and a message.
+-- Returns the path of a new folder for the histories, or nil and a message.
 local function make_folder()
   local parent = uv.os_tmpdir()
   local folder, problem = uv.fs_mkdtemp(parent .. "/cpgrun-check-XXXXXX")
   if not folder then
-    return nil, ("cannot make a folder for the histories in %s: %s; set TMPDIR to a folder that can be written"):format(
+    return nil, ("cannot create a folder for the histories in %s: %s; set TMPDIR to a writable folder"):format(
       parent, (problem:gsub(": [^:]*cpgrun%-check%-%w+$", "")))
   end
   return folder
 end
 
+local function new_session(cluster, folder, chosen, facts)
+  local began = core.now()
+  local function clock() return core.now() - began end
+  return {
+    cluster = cluster, folder = folder, argv = host_argv(chosen, facts), clock = clock,
+    violations = {}, notes = {}, differences = {}, ends = {}, leaks = {}, raised = {},
+    figures = {}, exempted = {}, epochs = 0, compared = 0, next_seed = seeds_from(chosen.seed),
+    faults = random_faults(cluster, chosen.seed, clock, print),
+  }
+end
+
 return function(chosen, facts)
-  if not loadfile(chosen.script) then
-    log.error(select(2, loadfile(chosen.script)))
+  local _, problem = loadfile(chosen.script)
+  if problem then
+    log.error(problem)
     return 2
   end
-  say("seed %d, %d nodes, %g seconds", chosen.seed, chosen.nodes, chosen.seconds)
+  report.say("seed %d, %d nodes, %g seconds", chosen.seed, chosen.nodes, chosen.seconds)
   local folder, message = make_folder()
   local cluster
   if folder then
@@ -461,19 +302,12 @@ return function(chosen, facts)
     uv.fs_rmdir(folder or "")
     return 2
   end
-  local began = core.now()
-  local function clock() return core.now() - began end
-  local session = {
-    cluster = cluster, folder = folder, argv = host_argv(chosen, facts),
-    clock = clock, log = print, violations = {}, notes = {}, differences = {}, ends = {}, leaks = {}, raised = {},
-    figures = {}, exempted = {}, epochs = 0, compared = 0, next_seed = seeds_from(chosen.seed),
-    faults = faults(cluster, nil, chosen.seed, clock, print),
-  }
+  local session = new_session(cluster, folder, chosen, facts)
   stop_on_signals(session, facts)
   run(session, chosen)
-  local status = tell_verdict(session, chosen)
+  local status = report.print(session, chosen.seed)
   if status == 0 or session.unable then
-    uv.fs_rmdir(session.folder)
+    uv.fs_rmdir(folder)
   end
   cluster:stop()
   return status

@@ -1,6 +1,7 @@
--- Runs a script as a member of its group on the local Corosync.
+-- Runs the script as a member of its group on the local Corosync.
 local core = require "corosync.binding"
 local corosync = require "corosync"
+local dry_run = require "cpgrun.dry_run"
 local guards = require "corosync.handlers"
 local log = require "cpgrun.log"
 local quoted = require "corosync.quoted"
@@ -11,7 +12,7 @@ local uv = require "luv"
 
 local Group = corosync.Group
 
--- The script's globals are looked up at each event, so that a script may define and replace them at any time.
+-- Looks the script's global up at each event, so that the script may define or replace it at any time.
 local function global(name)
   return function(...)
     local handler = rawget(_G, name)
@@ -21,7 +22,7 @@ local function global(name)
   end
 end
 
--- The same without `...`, which costs at each message.
+-- The same without `...`, which would cost time for each message.
 local function message_received(address, message)
   local handler = rawget(_G, "message_received")
   if handler then
@@ -36,15 +37,15 @@ local function call(name, ...)
   end
 end
 
--- The group comes back by itself. It does not when it was leaving, or the script leaves it now; nor when it has left
--- because handlers lag, or cannot come back, which are ends.
+-- The group reconnects by itself, unless it was leaving or the script leaves it now. When it has left because handlers
+-- lag, or cannot reconnect, the program ends.
 local function on_disconnected(state, reason)
   local group = state.group
   local comes_back, ended_by = group:is_active(), group._ended_by
   state.lost, state.away = state.greeted, { since = core.now() }
   call("disconnected", reason)
   if group:is_active() then
-    log.warning("%s; trying to come back", reason)
+    log.warning("%s; reconnecting", reason)
   elseif comes_back or ended_by == "not_connected" then
     log.warning("%s", reason)
   else
@@ -59,22 +60,22 @@ local function config_change(state)
   return function(members, left, joined)
     if state.lost then
       state.lost = false
-      log.info("joined group %s again", quoted(state.group.name))
+      log.info("rejoined group %s", quoted(state.group.name))
     end
     return tell(members, left, joined)
   end
 end
 
-local LAG_TOLD, LAG_PAUSE = 1, 10 -- seconds: what is worth a word, and how long until the next
+local LAG_TOLD, LAG_PAUSE = 1, 10 -- seconds: the shortest lag that is logged, and the pause between two warnings
 
--- A warning when handlers lag, but not one for each time that they do.
+-- Logs lagging handlers, but not each time.
 local function lagged(state)
   local tell = global "lagged"
   return function(seconds, events, bytes)
     local now = core.now()
     if seconds >= LAG_TOLD and now >= (state.next_lag or 0) then
       state.next_lag = now + LAG_PAUSE
-      log.warning("handlers of group %s lag: %d events (%.1f MB) waited, the oldest for %.1f s",
+      log.warning("handlers of group %s lag: %d events (%.1f MB) are waiting, the oldest for %.1f s",
         quoted(state.group.name), events, bytes / 1e6, seconds)
     end
     return tell(seconds, events, bytes)
@@ -97,8 +98,8 @@ local function handlers(state, chosen)
   }
 end
 
--- The script's own name for its group, and its handlers, are known only after it has run. It may send while it runs:
--- then what it has defined by that time counts.
+-- The script's group name and handlers are known only after it has run. When it sends while it runs, the group is
+-- activated with those that are defined by then.
 local function activate_late(group, group_handlers, chosen)
   function group:activate()
     local name, message = script.group_name(chosen.script, chosen.group)
@@ -107,7 +108,7 @@ local function activate_late(group, group_handlers, chosen)
     end
     if not self:is_active() then
       self.name = name
-      -- Views cost a connection, so they are for who wants them.
+      -- Views cost a connection.
       group_handlers.view_change = rawget(_G, "view_change") and global "view_change"
     end
     return Group.activate(self)
@@ -123,7 +124,7 @@ local function activate_late(group, group_handlers, chosen)
   end
 end
 
--- That these connections are lost, and are back, the group says too.
+-- Their disconnects are not logged, because the group's are.
 local function serve(name, connection, message)
   if not connection then
     return nil, message
@@ -137,7 +138,7 @@ local function serve(name, connection, message)
   return ok, message
 end
 
--- The globals cmap and quorum. The group's connection first: its failure says most to a user.
+-- Sets the globals cmap and quorum. The group connects first: its error message is the most useful.
 local function open_services(group)
   local ok, message = group:address()
   if ok then
@@ -149,40 +150,8 @@ local function open_services(group)
   return ok, message
 end
 
-local function yes() return true end
-
--- For --check: a map that takes everything and has nothing.
-local function pretended_map()
-  local map = { set = yes, delete = yes, increment = yes, decrement = yes }
-  function map.get(_, key) return Group.cmap_get(nil, key) end
-  function map.each() return function() end end
-  function map.track() return { cancel = yes } end
-  return map
-end
-
--- For --check: groups, the script's own and those that it makes, have no Corosync behind them.
-local function pretend()
-  Group.activate, Group.deactivate, Group.send_message, Group.is_quorate = yes, yes, yes, yes
-  corosync.loop.add = yes
-  function Group.address() return { node = 1, pid = uv.os_getpid() } end
-  function Group.members() return {} end
-  function Group.cmap_get(_, key) return nil, ("cannot get cmap key '%s': not asked"):format(key), "not_exist" end
-  function Group.view() return nil, "there is no view: not asked", "try_again" end
-  _G.cmap, _G.quorum = pretended_map(), { quorate = yes }
-end
-
-local function check(chosen)
-  local name, message = script.group_name(chosen.script, chosen.group)
-  if not name then
-    log.error(message)
-    return 1
-  end
-  print(("%s would run in group %s"):format(chosen.script, quoted(name)))
-  return 0
-end
-
--- The first signal asks to stop; a second one, while the leave is under way or a handler does not return, ends the
--- process, and so does the first while the script is loaded.
+-- The first signal stops the loop. A second one, during the leave or while a handler does not return, ends the process,
+-- and so does the first while the script loads.
 local function stop_on_signals(facts)
   local handles = signals.first({ "sighup", "sigint", "sigterm" }, facts, function(name)
     log.info("stopping on %s", name)
@@ -210,8 +179,8 @@ end
 
 local LONGEST_SILENCE = 60 -- seconds, at first
 
--- Says so while a group is away, each time after twice as long: while it joins, since no group is told anything as long
--- as the ring breaks anew; and while it comes back.
+-- Logs that a group is still joining or reconnecting, each time after twice as long. A join takes long while the ring
+-- keeps breaking, because groups receive nothing then.
 local function complain_of_absence(group, state, first)
   local away = state.away or { since = core.now() }
   local seconds = core.now() - away.since
@@ -220,13 +189,13 @@ local function complain_of_absence(group, state, first)
     away.next = 2 * seconds
     log.warning(group._state == "reconnecting"
       and "group %s is still disconnected after %.0f s; retrying (see Corosync's log)"
-      or "group %s is not joined after %.0f s, and waits on: do the cluster's nodes reach each other? "
-      .. "(see corosync-cfgtool -s, and corosync's log)", quoted(group.name), seconds)
+      or "group %s has not joined after %.0f s; still waiting: do the cluster's nodes reach each other? "
+      .. "(see corosync-cfgtool -s and Corosync's log)", quoted(group.name), seconds)
   end
 end
 
 local function remind_of_absence(group, state)
-  -- Of the script's own making, so it may be 0, a fraction or endless, or no number; libuv wants whole milliseconds.
+  -- The script may have set it to 0, a fraction, infinity or not a number; libuv takes whole milliseconds.
   local seconds = type(group.timeout) == "number" and group.timeout == group.timeout and group.timeout or 10
   local pause = math.floor(1000 * math.min(math.max(seconds, 1), LONGEST_SILENCE))
   local timer = uv.new_timer()
@@ -235,8 +204,8 @@ local function remind_of_absence(group, state)
   timer:unref()
 end
 
--- In the loop, so that a signal is heard while the join is under way; each time before the loop waits, since not all
--- events come after a wait. One that loses its daemon meanwhile, or leaves, joins when it is back.
+-- In the loop, so that signals work during the join; and before each wait, because not all events come after one. A
+-- group that leaves or loses its daemon meanwhile joins later.
 local function greet_when_joined(group, state)
   if group._state == "joined" then
     return greet(group, state)
@@ -279,7 +248,7 @@ local function run(group, state)
   return state.status ~= 0 and state.status or status
 end
 
--- Told whatever the script does: it may ask for quorum at any time.
+-- Always logged, because the script may use quorum at any time.
 local function warn_of_no_provider(quorum)
   local quorate, message, code = quorum:quorate()
   if quorate == nil and code == "no_quorum_provider" then
@@ -289,7 +258,7 @@ end
 
 local function prepare(group, group_handlers, chosen)
   if chosen.check then
-    pretend()
+    dry_run.prepare()
     return true
   end
   activate_late(group, group_handlers, chosen)
@@ -305,7 +274,7 @@ local OWN_LUA = debug.getinfo(1, "S").source:match "^(.*)cpgrun/host%.lua$"
 local function set_limit(chosen, facts)
   if chosen.handler_timeout then
     if jit then
-      require "cpgrun.interruptible"
+      require "cpgrun.jit_off"
     end
     script.protected = facts.limit(chosen.handler_timeout, OWN_LUA)
     guards.guard = script.protected
@@ -318,7 +287,7 @@ local function warn_of_misspelt()
   end
 end
 
--- Asked first: what is wrong with the script says more than that Corosync is not there.
+-- Checked first: a missing script is a more useful error than a missing Corosync.
 local function check_exists(path)
   local ok, message = uv.fs_stat(path)
   if not ok then
@@ -327,7 +296,7 @@ local function check_exists(path)
   return ok
 end
 
--- What a script may ask for, which as another user it could not connect to.
+-- Opens all connections that the script may need, because another user may not be allowed to.
 local function connect_all(group)
   local ok, message, code = group:_open_views()
   if ok then
@@ -350,7 +319,7 @@ local function drop_privileges(group, chosen, facts)
   return ok, message
 end
 
--- luv 1.44 crashes when the state is closed in one of its callbacks: so that is left to the process's end.
+-- luv 1.44 crashes when the state is closed in one of its callbacks: so the process exits without closing it.
 local function exit_plainly()
   local exit = os.exit
   function os.exit(code) -- luacheck: ignore 122
@@ -379,7 +348,7 @@ return function(chosen, facts)
   end
   local group_handlers = handlers(state, chosen)
   local group = corosync.group(chosen.group or "unnamed", group_handlers)
-  -- The host's own, and the script's global, which a script may overwrite.
+  -- The script may overwrite its global.
   state.group, _G.group = group, group
   local ok, message = prepare(group, group_handlers, chosen)
   if ok then
@@ -398,7 +367,7 @@ return function(chosen, facts)
   end
   warn_of_misspelt()
   if chosen.check then
-    return check(chosen)
+    return dry_run.report(chosen)
   end
   group.send_message = nil
   return run(group, state)

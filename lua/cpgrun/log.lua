@@ -1,4 +1,4 @@
--- What cpgrun tells its user: one line a message on stderr, with time and level.
+-- The log on stderr: one line per message, with time and level.
 local uv = require "luv"
 
 local log = { level = "info" }
@@ -7,7 +7,7 @@ local RANK = { error = 1, warning = 2, info = 3, debug = 4 }
 
 log.levels = { "error", "warning", "info", "debug" }
 
--- How a line of a log begins, as a pattern.
+-- A pattern for the beginning of a line.
 log.LINE = "^%d+%-%d+%-%d+T%d+:%d+:%d+ "
 
 -- ---- the terminal ----
@@ -15,7 +15,7 @@ log.LINE = "^%d+%-%d+%-%d+T%d+:%d+:%d+ "
 local ERASE = "\r\27[K"
 local prompt
 
---- Shows a prompt below all that is written by `log.put`, or takes it away.
+--- Shows a prompt below the output of `log.put`, or removes it.
 -- @tparam[opt] string text
 function log.prompt(text)
   io.stderr:write(prompt and ERASE or "", text or "")
@@ -26,7 +26,7 @@ end
 -- @tparam file file io.stdout or io.stderr
 -- @tparam string text
 function log.put(file, text)
-  -- In one piece: other threads and processes write there too.
+  -- In one write, because other threads and processes write there too.
   file:write(prompt and ERASE .. text .. prompt or text)
   file:flush()
 end
@@ -46,12 +46,12 @@ end
 
 local OWN_LUA = debug.getinfo(1, "S").source:match "^(.*)cpgrun/log%.lua$"
 
--- A source's name as a traceback has it: a long one is cut.
+-- A source's name as in tracebacks, which shorten it.
 local function short(source)
   return debug.getinfo((loadstring or load)("", source), "S").short_src
 end
 
--- By their names in tracebacks, the files of this package that are loaded.
+-- The set of this package's loaded files, by their names in tracebacks.
 local function own_files()
   local files = {}
   for name in pairs(package.loaded) do
@@ -63,7 +63,7 @@ local function own_files()
   return files
 end
 
--- The message, and of its traceback what is the script's: all of it where nothing is.
+-- Keeps the message and the script's lines of the traceback, or the whole traceback when no line is the script's.
 local function trim(text)
   local message, traceback = text:match "^(.-\nstack traceback:)\n(.*)$"
   if not message or log.level == "debug" then
@@ -80,12 +80,12 @@ local function trim(text)
 end
 
 local SHORTEST, LONGEST = 1, 60 -- seconds between two lines about one error
-local MOST = 100 -- errors that are remembered
-local TICK = 200 -- milliseconds between two looks at them
+local MOST = 100 -- remembered errors
+local TICK = 200 -- milliseconds between two checks of them
 
 local errors, count, ticker = {}, 0, nil -- errors by their whole text
 
-local function tell_again(text, each, now)
+local function log_repeats(text, each, now)
   log.error("same error again, %d time%s: %s", each.repeats, each.repeats == 1 and "" or "s", text:match "^[^\n]*")
   each.pause = math.min(2 * each.pause, LONGEST)
   each.due, each.repeats = now + each.pause, 0
@@ -95,7 +95,7 @@ local function tick()
   local now = uv.hrtime() / 1e9
   for text, each in pairs(errors) do
     if each.repeats > 0 and now >= each.due then
-      tell_again(text, each, now)
+      log_repeats(text, each, now)
     elseif each.repeats == 0 and now - each.last > LONGEST then
       errors[text], count = nil, count - 1
     end
@@ -114,9 +114,9 @@ local function remember(text, now)
   end
 end
 
---- Logs an error that a script has raised. When the same one comes again and again it is counted, and the count is
--- logged after 1 s, 2 s, 4 s and so on, up to 60 s.
--- @tparam string text its message, with or without its traceback, which is cut to the script's own lines
+--- Logs an error that a script has raised. Repeats of the same error are counted, and the count is logged after 1 s,
+-- 2 s, 4 s and so on, up to 60 s.
+-- @tparam string text the message, with or without a traceback, which is cut to the script's own lines
 function log.raised(text)
   local now, each = uv.hrtime() / 1e9, errors[text]
   if each then
@@ -127,11 +127,11 @@ function log.raised(text)
   end
 end
 
---- Logs the counts that have not been logged yet, before the end.
+--- Logs the counts that are not logged yet, before the program ends.
 function log.flush()
   for text, each in pairs(errors) do
     if each.repeats > 0 then
-      tell_again(text, each, 0)
+      log_repeats(text, each, 0)
     end
   end
 end

@@ -1,9 +1,9 @@
--- Called by cpgrun's C half with the command line and what only C knows; answers the exit status.
+-- Called by cpgrun's C half with the command line and a table of functions and facts in C; returns the exit status.
 local log = require "cpgrun.log"
 local uv = require "luv"
 
 -- luv 1.44 crashes when the Lua state ends while a handle of the script is still closing.
--- Several rounds: a stop that was asked for after the loop's end takes the first, and what closes may open more.
+-- Several rounds: a pending stop of the loop takes the first, and close callbacks may open more handles.
 local function close_all()
   for _ = 1, 3 do
     uv.walk(function(handle)
@@ -15,13 +15,12 @@ local function close_all()
   end
 end
 
--- The program that does what was chosen.
+-- The function for the chosen mode.
 local function program_of(chosen)
-  return require(chosen.under_faults and "cpgrun.check" or chosen.lab and "cpgrun.lab" or "cpgrun.host")
+  return require(chosen.under_faults and "cpgrun.check" or chosen.lab and "cpgrun.run_lab" or "cpgrun.host")
 end
 
--- What only the start needs is let go: each cycle of the collector goes through all that is loaded, and long messages
--- make many cycles.
+-- Unloads the parser afterwards: each collector cycle traverses all loaded code, and long messages cause many cycles.
 local function parse(argv, version)
   local chosen = require("cpgrun.options").parse(argv, version)
   package.loaded["cpgrun.options"], package.loaded.argparse = nil, nil
@@ -33,7 +32,7 @@ return function(argv, facts)
   local chosen = parse(argv, version)
   log.level = chosen.log_level
   facts.set_report(log.raised)
-  io.stdout:setvbuf("line") -- a member's output is watched as it comes, through pipes too
+  io.stdout:setvbuf("line") -- output appears at once, through pipes too
   local status = program_of(chosen)(chosen, facts)
   log.flush()
   close_all()

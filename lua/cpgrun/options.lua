@@ -58,28 +58,30 @@ end
 
 local function parser(version)
   local p = argparse("cpgrun", "Runs a Lua script as a member of a Corosync closed process group.")
-  p:argument("script", "The script: it defines config_change(members, left, joined), "
+  p:argument("script", "The script. It defines config_change(members, left, joined), "
     .. "message_received(address, message), or another handler.")
-  p:argument("arguments", "What the script finds in its global table arg."):args("*")
-  p:option("-g --group", "The group's name; else the script's global group_name, else its file name without .lua.")
+  p:argument("arguments", "The script's arguments, in its global table arg."):args("*")
+  p:option("-g --group",
+    "The group to join (default: the script's global group_name, else its file name without .lua).")
     :argname("NAME"):convert(group_name)
-  p:option("--log-level", "What to tell on stderr: error, warning, info or debug."):argname("LEVEL")
+  p:option("--log-level", "The least severe messages to log on stderr: error, warning, info or debug."):argname("LEVEL")
     :choices(log.levels):default("info")
   p:option("--lab", "Run the script on a private cluster of N (1 to 8) Corosync daemons on this machine.")
     :argname("N"):convert(node_count)
-  p:flag("--no-quorum", "With --lab: configure no quorum provider, so that no side of a cut is quorate.")
-  p:option("--lab-script", "With --lab: a Lua file that makes faults; the lab ends when it ends."):argname("FILE")
-  p:option("--handler-timeout", "Stop a function of the script that runs for more than so many seconds.")
+  p:flag("--no-quorum", "With --lab: configure no quorum provider, so that no partition is quorate.")
+  p:option("--lab-script", "With --lab: run a Lua file that makes faults; the lab ends when the file returns.")
+    :argname("FILE")
+  p:option("--handler-timeout", "Stop a function of the script that runs for longer than this many seconds.")
     :argname("SECONDS"):convert(seconds("--handler-timeout", 0.001))
-  p:option("--reader-limit", "How many bytes may wait while handlers are slow (k, M, G); 0 leaves them to Corosync.")
+  p:option("--reader-limit", "How many bytes to queue while handlers are slow (k, M, G); with 0 they stay in Corosync.")
     :argname("BYTES"):convert(bytes):default("64M")
-  p:option("--reader-full", "At that limit, leave the group or stop taking from Corosync.")
+  p:option("--reader-full", "At that limit, leave the group or stop reading from Corosync.")
     :argname("WAY"):choices({ "leave", "stop" }):default("leave")
-  p:option("--watchdog", "Tell of a call of Corosync's that has not returned for so many seconds, and of handlers "
-    .. "that lag by so many; 0 never does.")
+  p:option("--watchdog", "Log each call to Corosync that has not returned for this many seconds, and handlers that "
+    .. "lag by as many; 0 disables it.")
     :argname("SECONDS"):convert(watchdog):default("1")
-  p:option("--user", "Become this user once Corosync is connected, before the script is loaded."):argname("NAME")
-  p:flag("--check", "Load the script and say whether it would run; needs no Corosync.")
+  p:option("--user", "Switch to this user after connecting to Corosync, before loading the script."):argname("NAME")
+  p:flag("--check", "Load the script and report whether it would run; needs no Corosync.")
   p:flag("--version", "Show the versions of cpgrun, Lua and Corosync."):action(function()
     print(version)
     os.exit(0, true)
@@ -88,17 +90,17 @@ local function parser(version)
   return p
 end
 
--- Of what follows the script, what was surely meant for cpgrun.
+-- Warns of options after the script that were surely meant for cpgrun.
 local function warn_of_misplaced(words, takes_value)
   for _, word in ipairs(words) do
     local option = word:match "^%-%-[%a-]+"
     if option and takes_value[option] then
-      log.warning("%s stands after the script, so it is the script's: cpgrun's own options come before it", option)
+      log.warning("%s comes after the script, so the script gets it; options for cpgrun come before", option)
     end
   end
 end
 
--- What follows the script is the script's, even if it looks like an option.
+-- Arguments after the script are the script's, even when they look like options.
 local function mark_end_of_options(argv, takes_value)
   local marked, i = {}, 1
   while argv[i] and argv[i]:sub(1, 1) == "-" and argv[i] ~= "-" and argv[i] ~= "--" do
@@ -131,15 +133,15 @@ end
 local CHECK_TAKES_VALUE = { ["--seed"] = true, ["--seconds"] = true, ["--nodes"] = true }
 
 local function check_parser()
-  local p = argparse("cpgrun check", "Runs a script on a private cluster under random faults, and checks what its "
-    .. "members sent and delivered.")
+  local p = argparse("cpgrun check", "Runs a script on a private cluster under random faults, and checks the messages "
+    .. "that its members sent and delivered.")
   p:argument("script", "The script, as for cpgrun.")
-  p:argument("arguments", "What the script finds in its global table arg."):args("*")
-  p:option("--seed", "The number that the faults follow from; else one of the time's."):argname("N")
+  p:argument("arguments", "The script's arguments, in its global table arg."):args("*")
+  p:option("--seed", "The seed of the random faults (default: from the time)."):argname("N")
     :convert(whole("--seed", 0, 2 ^ 31 - 2))
-  p:option("--seconds", "How long to go on."):argname("SECONDS"):convert(seconds("--seconds", 1)):default("60")
-  p:flag("--no-quorum", "Configure no quorum provider, so that no side of a cut is quorate.")
-  p:option("--nodes", "How many nodes, 2 to 8."):argname("N"):convert(whole("--nodes", 2, 8)):default("3")
+  p:option("--seconds", "How long to run."):argname("SECONDS"):convert(seconds("--seconds", 1)):default("60")
+  p:flag("--no-quorum", "Configure no quorum provider, so that no partition is quorate.")
+  p:option("--nodes", "The number of nodes, 2 to 8."):argname("N"):convert(whole("--nodes", 2, 8)):default("3")
   return p
 end
 
@@ -154,7 +156,7 @@ local function parse_check(argv)
   return parsed
 end
 
--- A table with the options; ends the process for --help, --version and wrong usage.
+-- Returns a table with the options; ends the process for --help, --version and wrong usage.
 function options.parse(argv, version)
   if argv[1] == "check" then
     return parse_check(argv)
@@ -163,11 +165,11 @@ function options.parse(argv, version)
   local parsed = p:parse(mark_end_of_options(argv, TAKES_VALUE))
   warn_of_misplaced(parsed.arguments, TAKES_VALUE)
   if parsed.lab_script and not parsed.lab then
-    p:error("--lab-script goes with --lab")
+    p:error("--lab-script requires --lab")
   elseif parsed.no_quorum and not parsed.lab then
-    p:error("--no-quorum goes with --lab")
+    p:error("--no-quorum requires --lab")
   elseif parsed.check and parsed.lab then
-    p:error("--check needs no --lab")
+    p:error("--check and --lab exclude each other")
   end
   return parsed
 end

@@ -1,5 +1,5 @@
---- Scripts for cpgrun: the global functions that a script may define, at least one of the handlers of changes, and the
--- globals that it finds. See `man cpgrun`.
+--- Scripts for cpgrun: the global functions that a script may define, with at least one handler, and the globals that
+-- it can use. See `man cpgrun`.
 -- @script cpgrun
 
 --- Called when the membership has changed.
@@ -13,7 +13,7 @@
 -- @tparam corosync.cpg.address address
 -- @tparam string message
 
---- Called when members, ring and quorum agree again.
+--- Called when members, ring and quorum agree after a change.
 -- @function view_change
 -- @tparam corosync.group.view view
 
@@ -24,29 +24,29 @@
 
 --- Called when the quorum, or the nodes that it counts, have changed.
 -- @function quorum_change
--- @tparam boolean|nil quorate nil where Corosync has no quorum provider
+-- @tparam boolean|nil quorate nil when Corosync has no quorum provider
 -- @tparam integer[] members node ids
 
 --- Called once the script has joined its group.
 -- @function started
 
---- Called before the script leaves its group at its end.
+--- Called before the script leaves its group and ends.
 -- @function stopping
 
---- Called when Corosync has gone. The group, `cmap` and `quorum` come back by themselves.
+--- Called when the connection to Corosync is lost. The group, `cmap` and `quorum` reconnect by themselves.
 -- @function disconnected
 -- @tparam string reason
 
 --- Called when handlers lag.
 -- @function lagged
--- @tparam number seconds for how long
--- @tparam integer events how many wait
--- @tparam integer bytes how many wait
+-- @tparam number seconds the age of the oldest waiting event
+-- @tparam integer events the number of waiting events
+-- @tparam integer bytes their size
 
 --- The script's group.
 -- @tfield corosync.group.Group group
 
---- The name of the group, where a script sets it; else that of the script's file.
+--- The name of the group, when the script sets it. The default is the name of its file.
 -- @tfield string|nil group_name
 
 --- The connection to the configuration map.
@@ -66,18 +66,18 @@ local HANDLERS = { "config_change", "message_received", "quorum_change", "ring_c
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 local FUNCTIONS = { "disconnected", "lagged", "started", "stopping", unpack(HANDLERS) }
 
--- How a function of the script is called: true, or false and a message with a traceback.
+-- Calls a function of the script. Returns true, or false and a message with a traceback.
 function script.protected(handler)
   return xpcall(handler, traceback)
 end
 
--- Loads and runs the file with the given arguments as `arg`. True, or nil and a message with file and line.
+-- Loads and runs the file with the arguments as `arg`. Returns true, or nil and a message with file and line.
 function script.load(path, arguments)
   local chunk, message = loadfile(path)
   if not chunk then
     return nil, message
   end
-  -- Its own modules, after all others.
+  -- The modules in the script's folder, after all others.
   package.path = package.path .. ";" .. (path:match "^(.*/)" or "./") .. "?.lua"
   _G.arg = { [0] = path }
   for i, argument in ipairs(arguments) do
@@ -89,7 +89,7 @@ end
 local function check_function(path, name)
   local handler = rawget(_G, name)
   if handler ~= nil and type(handler) ~= "function" then
-    return nil, ("%s:1: '%s' is a %s, and a function is expected"):format(path, name, type(handler))
+    return nil, ("%s:1: '%s' is a %s, not a function"):format(path, name, type(handler))
   end
   return true
 end
@@ -111,14 +111,13 @@ local function check_handlers(path)
     end
   end
   if not has_handler() then
-    return nil, ("%s:1: the script defines neither config_change(members, left, joined) nor "
-      .. "message_received(address, message), nor another handler: it needs at least one of them, above what it sends "
-      .. "while it loads"):format(path)
+    return nil, ("%s:1: the script defines no handler: it must define config_change(members, left, joined), "
+      .. "message_received(address, message) or another one, before it sends anything"):format(path)
   end
   return true
 end
 
--- Functions that nobody calls, by what they were surely meant to be.
+-- Returns a table of global functions with mistyped names, by the names that were meant.
 function script.misspelt()
   local found = {}
   for name, value in pairs(_G) do
@@ -131,7 +130,7 @@ function script.misspelt()
   return found
 end
 
--- The name of the group to join, or nil and why the script, as far as it has run, cannot join one.
+-- Returns the name of the group to join, or nil and a message when the script cannot join one.
 function script.group_name(path, option)
   local ok, message = check_handlers(path)
   if not ok then
@@ -145,7 +144,7 @@ function script.group_name(path, option)
   return name
 end
 
--- Calls a global function of the script if there is one; an error is the caller's to log.
+-- Calls a global function of the script if it is defined. Returns true, or false and a message; logs nothing.
 function script.call(name, argument)
   local handler = rawget(_G, name)
   if not handler then

@@ -1,11 +1,11 @@
--- The signals that end a program of cpgrun in an orderly way.
+-- The signals that stop cpgrun.
 local uv = require "luv"
 
 local NUMBERS = { sighup = 1, sigint = 2, sigpipe = 13, sigterm = 15 }
 
 local signals = {}
 
--- As nohup starts a program, so that it outlives its terminal.
+-- nohup starts a program this way, so that it outlives its terminal.
 local function ignores_hangup()
   local file = io.open "/proc/self/status"
   local text = file and file:read "*a" or ""
@@ -16,9 +16,9 @@ local function ignores_hangup()
 end
 
 --- Calls a function at the first of some signals. After it, a second SIGINT or SIGTERM ends the process at once; SIGHUP
--- never does, since a terminal that is closed can send several. SIGHUP stays ignored where it was.
--- @tparam table names "sighup", "sigint", "sigterm", and "sigpipe" for a standard output that has hung up
--- @tparam table facts of cpgrun's C half
+-- does not, because a closing terminal can send several. An ignored SIGHUP stays ignored.
+-- @tparam table names "sighup", "sigint", "sigterm", and "sigpipe" for a closed standard output
+-- @tparam table facts from cpgrun's C half
 -- @tparam function action called with the signal's name in capitals, and its number
 -- @treturn table the handles, which keep the loop running
 function signals.first(names, facts, action)

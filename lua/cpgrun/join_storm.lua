@@ -1,34 +1,34 @@
--- Daemons that answer each other's requests to join without end and so come to no ring. Corosync does this by itself:
--- `make show-storm` shows it, docs/testing.md says why.
+-- A storm of totem's join messages: daemons reply to each other's without end and form no ring. This is a fault of
+-- Corosync: `make show-storm` shows it, docs/testing.md explains it.
 local wait = require "corosync.lab.wait"
 
-local storm = {}
+local join_storm = {}
 
-local MANY = 20 -- entries into totem's gather state in a second: a few where a ring is formed, thousands in a storm
+local MANY = 20 -- entries into totem's gather state in a second: a few when a ring forms, thousands in a storm
 
---- One of totem's statistics.
+--- Returns one of totem's statistics.
 -- @tparam corosync.lab.Cluster cluster
 -- @tparam number node
--- @tparam string name what follows "stats.srp."
--- @treturn number or nil where the node's daemon does not answer
-function storm.statistic(cluster, node, name)
+-- @tparam string name the key without "stats.srp."
+-- @treturn number, or nil when the node's daemon does not reply
+function join_storm.statistic(cluster, node, name)
   local code, out = cluster:command(node, { "corosync-cmapctl", "-m", "stats", "-g", "stats.srp." .. name }, 5)
   return code == 0 and tonumber(out:match "= (%d+)") or nil
 end
 
 local function gathers_in_a_second(cluster, node)
-  local before = storm.statistic(cluster, node, "gather_entered")
+  local before = join_storm.statistic(cluster, node, "gather_entered")
   if not before then
     return 0
   end
   wait.pass(1)
-  return (storm.statistic(cluster, node, "gather_entered") or before) - before
+  return (join_storm.statistic(cluster, node, "gather_entered") or before) - before
 end
 
---- Whether there is such a storm.
+--- Whether there is a storm.
 -- @tparam corosync.lab.Cluster cluster
 -- @treturn boolean
-function storm.rages(cluster)
+function join_storm.is_on(cluster)
   for node = 1, cluster.nodes do
     if gathers_in_a_second(cluster, node) > MANY then
       return true
@@ -37,10 +37,10 @@ function storm.rages(cluster)
   return false
 end
 
---- Ends it: all daemons that run are killed, then started.
+--- Ends it: kills all running daemons, then starts them.
 -- @tparam corosync.lab.Cluster cluster
 -- @treturn boolean true, or nil, message
-function storm.calm(cluster)
+function join_storm.stop(cluster)
   local killed = {}
   for node = 1, cluster.nodes do
     if cluster:members(node) then
@@ -60,4 +60,4 @@ function storm.calm(cluster)
   return true
 end
 
-return storm
+return join_storm

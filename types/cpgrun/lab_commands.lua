@@ -1,14 +1,14 @@
----@meta cpgrun.lab
+---@meta cpgrun.lab_commands
 -- Written by `make types` from the doc comments.
 
 --- Splits the network.
----@param ... integer[] the groups: arrays of nodes. Nodes that are not named form one more group together.
+---@param ... integer[] the groups: arrays of nodes. The nodes that are not named form one more group.
 function partition(...) end
 
---- Makes the network whole again.
+--- Reconnects the whole network.
 function heal() end
 
---- Puts a discipline of tc(8) on a node's link, both ways; ends it when there is none.
+--- Puts a queueing discipline of tc(8) on a node's link, in both directions; without one, removes it.
 ---@param node integer
 ---@param discipline? string
 function disturb(node, discipline) end
@@ -21,25 +21,25 @@ function kill(node) end
 ---@param node integer
 function kill_host(node) end
 
---- Stops a node's Corosync, unnoticed by itself.
+--- Stops a node's Corosync by SIGSTOP.
 ---@param node integer
 function pause(node) end
 
---- Lets a paused Corosync go on.
+--- Continues a paused Corosync.
 ---@param node integer
 function resume(node) end
 
---- Starts a node's Corosync anew, killing one that runs, and its script if that has ended.
+--- Starts a node's Corosync, after killing a running one, and starts its script if that has ended.
 ---@param node integer
 function restart(node) end
 
 --- Waits until a condition holds.
 ---@param predicate fun():any
 ---@param seconds number the longest wait
----@param what? string is waited for, for the message
+---@param what? string the condition's name, for the error message
 function wait_for(predicate, seconds, what) end
 
---- Gives a line to a node's script on its standard input.
+--- Writes a line to the standard input of a node's script.
 ---@param node integer
 ---@param line string
 ---@return boolean|nil # true
@@ -47,7 +47,7 @@ function wait_for(predicate, seconds, what) end
 ---@return string|nil # "not_running"; nil alone when no script runs there
 function write(node, line) end
 
---- The lines that a node's script has written to standard output, all its lives included.
+--- The lines that a node's script has written to standard output, before and after restarts.
 ---@param node integer
 ---@return string[]
 function output(node) end
@@ -56,7 +56,7 @@ function output(node) end
 ---@param yes boolean
 function quiet(yes) end
 
---- Lets time pass, in which events are served.
+--- Waits while the loop handles events.
 ---@param seconds number
 function sleep(seconds) end
 
@@ -64,6 +64,6 @@ function sleep(seconds) end
 ---@param status? integer the exit code (default: 0)
 function stop(status) end
 
---- How many nodes there are.
+--- The number of nodes.
 ---@type integer
 nodes = nil

@@ -1,11 +1,11 @@
--- LuaJIT calls no hook in compiled code, nor any more once a hook's error has left a function that `load` asks for the
--- pieces of a chunk: so nothing is compiled, and the pieces are gathered first.
+-- Switches LuaJIT's compiler off, because compiled code calls no hooks, which the time limit of handlers needs. Hooks
+-- also stop for good when one raises an error in a reader function of `load`: so `load` reads all pieces first.
 jit.off()
 jit.on = jit.off -- luacheck: ignore 122
 
 local load_text = load
 
-local function gather(reader)
+local function read_all(reader)
   local pieces = {}
   for piece in reader do
     if type(piece) ~= "string" and type(piece) ~= "number" then
@@ -22,7 +22,7 @@ function load(chunk, name, ...) -- luacheck: globals load
   if type(chunk) ~= "function" then
     return load_text(chunk, name, ...)
   end
-  local ok, text = pcall(gather, chunk)
+  local ok, text = pcall(read_all, chunk)
   if not ok then
     return nil, text
   end

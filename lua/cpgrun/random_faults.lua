@@ -1,17 +1,17 @@
 -- Random faults on a lab, the same ones for the same seed.
-local storm = require "cpgrun.storm"
+local join_storm = require "cpgrun.join_storm"
 local wait = require "corosync.lab.wait"
 
 local Faults = {}
 Faults.__index = Faults
 
--- Park and Miller's generator: the same numbers on every Lua, which math.random does not give.
+-- Park and Miller's generator: math.random returns different numbers on each Lua.
 function Faults:random(from, to)
   self._state = self._state * 16807 % 2147483647
   return from + self._state % (to - from + 1)
 end
 
--- A node of those for which something holds, or nil.
+-- A random node that meets the condition, or nil.
 function Faults:_choose(condition)
   local found = {}
   for node = 1, self.nodes do
@@ -22,8 +22,8 @@ function Faults:_choose(condition)
   return found[1] and found[self:random(1, #found)]
 end
 
-function Faults:_tell(...)
-  self._log(("%6.1f s  %s"):format(self._clock(), (...):format(select(2, ...))))
+function Faults:_log(...)
+  self._write(("%6.1f s  %s"):format(self._clock(), (...):format(select(2, ...))))
 end
 
 local function must(ok, message)
@@ -33,27 +33,27 @@ local function must(ok, message)
   return true
 end
 
--- Ends a storm of requests to join, which no healing ends.
-function Faults:calm()
-  self:_tell "the daemons come to no ring: all are killed and restarted"
-  must(storm.calm(self.cluster))
+-- A storm does not end when the network heals.
+function Faults:end_storm()
+  self:_log "the daemons form no ring: killing and restarting all of them"
+  must(join_storm.stop(self.cluster))
   self._paused = {}
   self.storms = self.storms + 1
 end
 
--- Where rings break again and again one may take long to form: whether it comes is asked when all is whole.
+-- While rings keep breaking a new one may take long: whether it forms is checked after all faults have ended.
 function Faults:_restart(node)
   local ok, message, code = self.cluster:restart(node)
-  if code == "timeout" and storm.rages(self.cluster) then
-    self:calm()
+  if code == "timeout" and join_storm.is_on(self.cluster) then
+    self:end_storm()
   elseif code == "timeout" then
-    self:_tell("node %d has no ring yet", node)
+    self:_log("node %d has no ring yet", node)
   else
     must(ok, message)
   end
 end
 
--- Each answers whether it could be done.
+-- Each makes one kind of fault, or returns false when it is not possible now.
 local kinds = {}
 
 function kinds.partition(self)
@@ -64,7 +64,7 @@ function kinds.partition(self)
   if not sides[1][1] or not sides[2][1] then
     return false
   end
-  self:_tell("partition({%s}, {%s})", table.concat(sides[1], ","), table.concat(sides[2], ","))
+  self:_log("partition({%s}, {%s})", table.concat(sides[1], ","), table.concat(sides[2], ","))
   must(self.cluster:partition(sides[1], sides[2]))
   self._is_split = true
   return true
@@ -74,13 +74,13 @@ function kinds.heal(self)
   if not self._is_split then
     return false
   end
-  self:_tell "heal()"
+  self:_log "heal()"
   must(self.cluster:heal())
   self._is_split = false
   return true
 end
 
--- Some packets are lost: a link that is gone for less than a token takes.
+-- Takes a link away for less than the token timeout, so that packets are lost.
 function kinds.lose_packets(self)
   if self._is_split then
     return false
@@ -92,15 +92,15 @@ function kinds.lose_packets(self)
     end
   end
   local seconds = self:random(1, 60) / 100
-  self:_tell("the link of %d is gone for %.2f s", node, seconds)
+  self:_log("the link of node %d is down for %.2f s", node, seconds)
   must(self.cluster:partition({ node }, others))
   wait.pass(seconds)
   must(self.cluster:heal())
   return true
 end
 
--- A link that loses packets, delays them and turns them round, where the kernel has netem; else one that is slow, and
--- loses what would have to wait longer.
+-- Packets are lost, delayed and reordered. Without netem in the kernel the link is slow, and drops packets that would
+-- wait longer than its limit.
 local function netem(self)
   return ("netem loss %d%% delay %dms %dms reorder %d%%"):format(self:random(0, 20), self:random(1, 50),
     self:random(0, 20), self:random(0, 50))
@@ -113,104 +113,94 @@ end
 function kinds.disturb(self)
   local node = self:random(1, self.nodes)
   local discipline = self._has_netem and netem(self) or slow(self)
-  self:_tell("disturb(%d, \"%s\")", node, discipline)
+  self:_log("disturb(%d, \"%s\")", node, discipline)
   must(self.cluster:disturb(node, discipline))
   self._disturbed[node] = true
   return true
 end
 
-function kinds.end_disturbance(self)
-  local node = self:_choose(function(each) return self._disturbed[each] end)
-  if not node then
-    return false
+-- A kind of fault on one node, possible when the choice returns a node.
+local function on_node(choose, act)
+  return function(self)
+    local node = choose(self)
+    if node then
+      act(self, node)
+    end
+    return node ~= nil
   end
-  self:_tell("disturb(%d)", node)
+end
+
+local function running(self)
+  return self:_choose(function(node) return not self._dead[node] and not self._paused[node] end)
+end
+
+local function in_set(field)
+  return function(self)
+    return self:_choose(function(node) return self[field][node] end)
+  end
+end
+
+local function with_host(self)
+  return self:_choose(function(node) return self.hosts:is_running(node) end)
+end
+
+local function without_host(self)
+  return self:_choose(function(node)
+    return not self.hosts:is_running(node) and not self._dead[node] and not self._paused[node]
+  end)
+end
+
+kinds.end_disturbance = on_node(in_set "_disturbed", function(self, node)
+  self:_log("disturb(%d)", node)
   must(self.cluster:disturb(node))
   self._disturbed[node] = nil
-  return true
-end
+end)
 
-function kinds.kill(self)
-  local node = self:_choose(function(each) return not self._dead[each] and not self._paused[each] end)
-  if not node then
-    return false
-  end
-  self:_tell("kill(%d)", node)
+kinds.kill = on_node(running, function(self, node)
+  self:_log("kill(%d)", node)
   must(self.cluster:kill(node))
   self._dead[node] = true
-  return true
-end
+end)
 
-function kinds.restart(self)
-  local node = self:_choose(function(each) return self._dead[each] end)
-  if not node then
-    return false
-  end
-  self:_tell("restart(%d)", node)
+kinds.restart = on_node(in_set "_dead", function(self, node)
+  self:_log("restart(%d)", node)
   self:_restart(node)
   self._dead[node] = nil
-  return true
-end
+end)
 
--- Before its death is noticed.
-function kinds.kill_and_restart(self)
-  local node = self:_choose(function(each) return not self._dead[each] and not self._paused[each] end)
-  if not node then
-    return false
-  end
-  self:_tell("kill(%d) and restart it at once", node)
+-- The others have not noticed the kill yet.
+kinds.kill_and_restart = on_node(running, function(self, node)
+  self:_log("kill(%d) and restart(%d) at once", node, node)
   must(self.cluster:kill(node))
   self:_restart(node)
-  return true
-end
+end)
 
-function kinds.pause(self)
-  local node = self:_choose(function(each) return not self._dead[each] and not self._paused[each] end)
-  if not node then
-    return false
-  end
-  self:_tell("pause(%d)", node)
+kinds.pause = on_node(running, function(self, node)
+  self:_log("pause(%d)", node)
   must(self.cluster:pause(node))
   self._paused[node] = true
-  return true
-end
+end)
 
-function kinds.resume(self)
-  local node = self:_choose(function(each) return self._paused[each] end)
-  if not node then
-    return false
-  end
-  self:_tell("resume(%d)", node)
+kinds.resume = on_node(in_set "_paused", function(self, node)
+  self:_log("resume(%d)", node)
   must(self.cluster:resume(node))
   self._paused[node] = nil
-  return true
-end
+end)
 
-function kinds.kill_host(self)
-  local node = self:_choose(function(each) return self.hosts:is_running(each) end)
-  if not node then
-    return false
-  end
-  self:_tell("kill_host(%d)", node)
+kinds.kill_host = on_node(with_host, function(self, node)
+  self:_log("kill_host(%d)", node)
   self.hosts:kill(node)
-  return true
-end
+end)
 
-function kinds.start_host(self)
-  local node = self:_choose(function(each) return not self.hosts:is_running(each) and not self._dead[each]
-    and not self._paused[each] end)
-  if not node then
-    return false
-  end
-  self:_tell("start the script on %d again", node)
+kinds.start_host = on_node(without_host, function(self, node)
+  self:_log("start the script on node %d again", node)
   self.hosts:start(node)
-  return true
-end
+end)
 
 local ORDER = { "partition", "heal", "lose_packets", "disturb", "end_disturbance", "kill", "restart",
   "kill_and_restart", "pause", "resume", "kill_host", "start_host" }
 
--- One fault, or the end of one, after a pause.
+-- After a pause, makes one fault or ends one.
 function Faults:step()
   wait.pass(self:random(5, 200) / 100)
   local name
@@ -220,7 +210,7 @@ function Faults:step()
   self.count = self.count + 1
 end
 
--- Everything is whole again, and every script runs.
+-- Ends all faults and starts the scripts that do not run.
 function Faults:end_all()
   for node in pairs(self._paused) do
     must(self.cluster:resume(node))
@@ -249,12 +239,12 @@ local function has_netem(cluster)
   return cluster:disturb(1, "netem delay 1ms") ~= nil and must(cluster:disturb(1))
 end
 
--- On a lab's cluster, and on hosts: an object with is_running(node), kill(node) and start(node). `log` is given a line
--- for each fault.
-return function(cluster, hosts, seed, clock, log)
+-- Faults on a lab's cluster, and on the field `hosts`, which the caller sets: an object with is_running(node),
+-- kill(node) and start(node). `write` is called with a line for each fault.
+return function(cluster, seed, clock, write)
   return setmetatable({
-    cluster = cluster, hosts = hosts, nodes = cluster.nodes, count = 0, storms = 0,
-    _state = seed % 2147483646 + 1, _clock = clock, _log = log, _has_netem = has_netem(cluster),
+    cluster = cluster, nodes = cluster.nodes, count = 0, storms = 0,
+    _state = seed % 2147483646 + 1, _clock = clock, _write = write, _has_netem = has_netem(cluster),
     _dead = {}, _paused = {}, _disturbed = {}, _is_split = false,
   }, Faults)
 end

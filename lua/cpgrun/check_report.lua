@@ -1,0 +1,82 @@
+-- The result of `cpgrun check`: printed, and as an exit status.
+local log = require "cpgrun.log"
+
+local report = {}
+
+function report.say(...)
+  print((...):format(select(2, ...)))
+end
+
+local say = report.say
+
+function report.is_clean(session)
+  return #session.violations == 0 and #session.notes == 0 and #session.differences == 0 and #session.ends == 0
+    and #session.leaks == 0 and next(session.raised) == nil
+end
+
+local function print_problems(session)
+  if session.violations[1] then
+    print "Rules that were violated (members as node:process id, messages as length:digest; see docs/testing.md):"
+  end
+  for _, list in ipairs { session.violations, session.notes, session.differences, session.ends, session.leaks } do
+    for _, problem in ipairs(list) do
+      print(problem)
+    end
+  end
+  for text, count in pairs(session.raised) do
+    say("The script raised an error (%d times): %s", count, text)
+  end
+end
+
+-- The verdict in one sentence.
+local function verdict(session)
+  if #session.violations > 0 then
+    return "FAIL: ordering guarantees were violated."
+  end
+  local found = {}
+  found[#found + 1] = session.notes[1] and "the script broke a rule of its notes" or nil
+  found[#found + 1] = next(session.raised) and "the script raised errors" or nil
+  found[#found + 1] = session.differences[1] and "its members settled with different states" or nil
+  found[#found + 1] = session.ends[1] and "it did not exit cleanly" or nil
+  found[#found + 1] = session.leaks[1] and "it leaks descriptors" or nil
+  return "No ordering violations" .. (found[1] and ", but " .. table.concat(found, ", and ") or "") .. "."
+end
+
+local function print_figures(session, seed)
+  local figures = session.figures
+  say("%d epochs, %d faults, %d members, %d configurations, %d messages sent, %d delivered; seed %d", session.epochs,
+    session.faults.count, figures.lives or 0, figures.configurations or 0, figures.messages or 0,
+    figures.deliveries or 0, seed)
+  say(session.compared > 0 and "The states that the script reported after 'settle' were compared %d times."
+    or "The script did not reply to 'settle', so its states were not compared.", session.compared)
+  for name, number in pairs(session.exempted) do
+    say("known fault of Corosync: %s, %d times", name, number)
+  end
+  if session.faults.storms > 0 then
+    say("known fault of Corosync: daemons that form no ring, %d times", session.faults.storms)
+  end
+end
+
+-- Prints all of it and returns the exit status.
+function report.print(session, seed)
+  if session.unable then
+    log.error("the script failed to start: %s", session.unable)
+    return 2
+  end
+  local is_clean = report.is_clean(session)
+  print_figures(session, seed)
+  print_problems(session)
+  if session.failure then
+    say("The run failed before its last histories were checked: %s", session.failure)
+  end
+  if not is_clean or not session.failure then
+    print(verdict(session))
+  end
+  if is_clean and not session.failure then
+    return 0
+  end
+  say("The histories, the scripts' output and Corosync's logs are in %s", session.folder)
+  return is_clean and 2 or 1
+end
+
+return report

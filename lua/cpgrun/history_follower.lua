@@ -1,0 +1,130 @@
+-- Reads the histories of running scripts while they are written: whether the members of each group agree, and which
+-- groups have settled.
+local uv = require "luv"
+local wait = require "corosync.lab.wait"
+
+local REST = 1 -- seconds without a change of its members after which a group has settled
+
+local follower = {}
+
+local Follower = {}
+Follower.__index = Follower
+
+function follower.files_in(folder)
+  local paths = {}
+  for name in uv.fs_scandir_next, assert(uv.fs_scandir(folder)) do
+    paths[#paths + 1] = folder .. "/" .. name
+  end
+  return paths
+end
+
+local on_word = {}
+
+function on_word.group(history, rest)
+  history.group = rest
+end
+
+function on_word.config(history, rest)
+  local own, members, left = rest:match "^(%S+) (%S+) (%S+)"
+  history.has_joined = true
+  history.members = not ("," .. left):find("," .. own .. "=", 1, true) and members or nil
+end
+
+function on_word.ring(history, rest)
+  history.ring = rest
+end
+
+function on_word.lost(history)
+  history.members, history.ring = nil, nil
+end
+
+function on_word.activate(history)
+  history.is_active = true
+end
+
+function on_word.deactivate(history)
+  history.is_active = false
+end
+
+-- Reads the lines that are new, and counts the events that are neither messages nor sends.
+local function read_on(history)
+  local file = assert(io.open(history.path))
+  file:seek("set", history.position)
+  local text = file:read("*a"):match "^.*\n" or ""
+  file:close()
+  history.position = history.position + #text
+  for word, rest in text:gmatch "(%l+) ?([^\n]*)\n" do
+    if on_word[word] then
+      on_word[word](history, rest)
+      history.changes = history.changes + 1
+    end
+  end
+end
+
+-- Returns an array of the histories of all running scripts, and whether each script has been a member.
+function Follower:_read()
+  local all, have_joined = {}, true
+  for _, host in self.hosts:each() do
+    local has_joined = false
+    for _, path in ipairs(follower.files_in(host.folder)) do
+      local history = self.by_path[path] or { path = path, position = 0, changes = 0 }
+      self.by_path[path] = history
+      read_on(history)
+      has_joined = has_joined or history.has_joined
+      all[#all + 1] = history
+    end
+    have_joined = have_joined and has_joined
+  end
+  return all, have_joined
+end
+
+-- Whether in each group the active members, and only they, see each other on one ring.
+function Follower:agree()
+  local all, do_agree = self:_read()
+  local counts, members, rings = {}, {}, {}
+  for _, history in ipairs(all) do
+    local group = history.group
+    if history.is_active then
+      counts[group] = (counts[group] or 0) + 1
+      members[group] = members[group] or history.members
+      rings[group] = rings[group] or history.ring
+      do_agree = do_agree and history.members ~= nil and history.members == members[group]
+        and history.ring == rings[group]
+    end
+  end
+  for group, count in pairs(counts) do
+    do_agree = do_agree and select(2, members[group]:gsub(":", "")) == count
+  end
+  return do_agree
+end
+
+-- Returns the number of changes by group, and the histories.
+function Follower:_count_changes()
+  local all, changes = self:_read(), {}
+  for _, history in ipairs(all) do
+    if history.group then
+      changes[history.group] = (changes[history.group] or 0) + history.changes
+    end
+  end
+  return changes, all
+end
+
+-- Marks the groups without a change for a while: where members join and leave, their views may differ.
+function Follower:mark_settled()
+  local before = self:_count_changes()
+  wait.pass(REST)
+  local after, all = self:_count_changes()
+  for _, history in ipairs(all) do
+    if history.group and before[history.group] == after[history.group] then
+      local file = assert(io.open(history.path, "a"))
+      file:write "settled\n"
+      file:close()
+    end
+  end
+end
+
+function follower.new(hosts)
+  return setmetatable({ hosts = hosts, by_path = {} }, Follower)
+end
+
+return follower

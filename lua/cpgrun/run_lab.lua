@@ -1,0 +1,224 @@
+-- `cpgrun --lab`: runs the script on every node of a private cluster.
+local commands = require "cpgrun.lab_commands"
+local console = require "cpgrun.console"
+local lab = require "corosync.lab"
+local log = require "cpgrun.log"
+local signals = require "cpgrun.signals"
+local uv = require "luv"
+local wait = require "corosync.lab.wait"
+
+local PASSED_ON = { "group", "handler_timeout", "log_level", "reader_full", "reader_limit", "user", "watchdog" }
+
+-- The command for one node: this program without the lab's options. The script's name may look like an option.
+local function host_argv(chosen, facts)
+  local argv = { facts.program }
+  for _, name in ipairs(PASSED_ON) do
+    local value = chosen[name]
+    if value then
+      local word = type(value) == "number" and ("%.17g"):format(value) or value
+      argv[#argv + 1] = ("--%s=%s"):format(name:gsub("_", "-"), word)
+    end
+  end
+  argv[#argv + 1] = "--"
+  argv[#argv + 1] = chosen.script
+  for _, word in ipairs(chosen.arguments) do
+    argv[#argv + 1] = word
+  end
+  return argv
+end
+
+-- Ends the lab, by default with the status of the scripts. Callbacks and coroutines call this; the main program waits.
+local function finish(session, status)
+  session.status = session.status or status or session.worst
+end
+
+local function note_status(session, status)
+  session.worst = math.max(session.worst, status)
+end
+
+-- Whether a node's line is part of an error in its host's log: the first line, or one of the traceback.
+local function is_of_error(session, node, stream, line)
+  if stream == "out" then
+    return false
+  elseif line:find(log.LINE) or line:find "^cpgrun: " then
+    session.in_error[node] = line:find(log.LINE .. "error: ") ~= nil or line:find "^cpgrun: " ~= nil
+  end
+  return session.in_error[node]
+end
+
+-- Lines are held back until the --lab-script file has reached its first wait: it may call quiet(true).
+local function print_line(session, node, stream, line)
+  local is_error = is_of_error(session, node, stream, line)
+  if is_error and not session.status then
+    note_status(session, 1)
+  end
+  if session.held then
+    table.insert(session.held, { node, stream, line })
+  elseif not session.quiet or is_error then
+    log.put(stream == "err" and io.stderr or io.stdout, ("%d| %s\n"):format(node, line))
+  end
+end
+
+local function new_session(cluster, chosen, facts)
+  return {
+    cluster = cluster,
+    argv = host_argv(chosen, facts),
+    hosts = {}, -- by node
+    taken = {}, -- by node: true while a fault has ended its script or its Corosync
+    lines = {}, -- by node: its script's standard output, before and after restarts
+    in_error = {}, -- by node: whether the last line of its log was part of an error
+    worst = 0, -- the highest status of a script that no fault has ended; 1 for a logged error
+    status = nil, -- set when the lab must end
+    facts = facts,
+    finish = finish,
+  }
+end
+
+local function release_lines(session)
+  local held = session.held
+  session.held = nil
+  for _, each in ipairs(held) do
+    print_line(session, each[1], each[2], each[3])
+  end
+end
+
+local function all_ended(session)
+  return next(session.hosts) == nil
+end
+
+-- A --lab-script file ends the lab itself; and a host that a fault has ended may be restarted.
+local function finish_if_all_ended(session)
+  if session.started and not session.scripted and all_ended(session) and not next(session.taken) then
+    finish(session)
+  end
+end
+
+-- A signal counts as in a shell. It is logged because it may leave no other trace.
+local function note_end(session, node, code, signal)
+  if session.status or session.taken[node] then
+    return
+  end
+  note_status(session, signal ~= 0 and 128 + signal or code)
+  if signal ~= 0 then
+    log.error("the script on node %d was killed by signal %d", node, signal)
+  elseif code ~= 0 then
+    log.warning("the script on node %d exited with status %d", node, code)
+  end
+end
+
+local function host_options(session, node)
+  return {
+    host = true,
+    output = function(line, stream)
+      if stream == "out" then
+        table.insert(session.lines[node], line)
+      end
+      print_line(session, node, stream, line)
+    end,
+    exit = function(code, signal)
+      session.hosts[node] = nil
+      note_end(session, node, code, signal)
+      finish_if_all_ended(session)
+    end,
+  }
+end
+
+local function start_host(session, node)
+  session.lines[node] = session.lines[node] or {}
+  local process, message, code = session.cluster:run(node, session.argv, host_options(session, node))
+  session.hosts[node] = process
+  return process, message, code
+end
+
+-- In a coroutine, because its commands wait while the loop reads the nodes' output.
+local function run_script(session, chunk)
+  coroutine.wrap(function()
+    local ok, _, problem = wait.call(chunk)
+    if not ok then
+      log.raised(problem)
+      note_status(session, 1)
+    end
+    finish(session)
+  end)()
+  release_lines(session)
+end
+
+-- The handles stay referenced: without one the loop would not wait, and would see no signals.
+local function stop_on_signals(session)
+  signals.first({ "sighup", "sigint", "sigpipe", "sigterm" }, session.facts, function() finish(session) end)
+end
+
+local function start_hosts(session)
+  for node = 1, session.cluster.nodes do
+    local process, message = start_host(session, node)
+    if not process then
+      return nil, message
+    end
+  end
+  return true
+end
+
+local function run(session, chosen, env, chunk)
+  session.scripted = chunk ~= nil
+  session.held = session.scripted and {} or nil
+  local ok, message = start_hosts(session)
+  if not ok then
+    log.error(message)
+    return 1
+  end
+  session.started = true
+  finish_if_all_ended(session)
+  commands.add_to(env, session)
+  stop_on_signals(session)
+  if chunk then
+    run_script(session, chunk)
+  else
+    log.info("every node runs %s; type help for a list of commands", chosen.script)
+    console(session, env)
+  end
+  while not session.status do
+    uv.run("once")
+  end
+  log.prompt()
+  return session.status
+end
+
+-- Before the cluster ends, so that the scripts leave their groups.
+local function stop_hosts(session)
+  for _, process in pairs(session.hosts) do
+    process:kill("sigterm")
+  end
+  session.cluster:wait_for(function() return all_ended(session) end, 5)
+end
+
+return function(chosen, facts)
+  local env, chunk = {}, nil
+  local _, problem = loadfile(chosen.script) -- a syntax error is logged once here, not by every node
+  if problem then
+    log.error(problem)
+    return 1
+  elseif chosen.lab_script then
+    -- Read once, because it may be a pipe; and before the cluster starts, so that a syntax error is logged at once.
+    chunk, problem = commands.set_environment(env, loadfile(chosen.lab_script, "t", env))
+    if not chunk then
+      log.error(problem)
+      return 1
+    end
+  end
+  log.info("starting a private cluster, nodes: %d", chosen.lab)
+  local cluster, message = lab.start { nodes = chosen.lab, quorum = not chosen.no_quorum }
+  if not cluster then
+    log.error(message)
+    return 1
+  end
+  local session = new_session(cluster, chosen, facts)
+  local status = run(session, chosen, env, chunk)
+  stop_hosts(session)
+  local ok
+  ok, message = cluster:stop()
+  if not ok then
+    log.error(message)
+    return 1
+  end
+  return status
+end
