@@ -1,5 +1,5 @@
--- Shows, with Corosync's daemons alone, that they may form no ring although all links are up: they reply to each other's
--- join messages without end.
+-- Shows, with Corosync's daemons alone, that they may form no ring although all links are up: they reply to each
+-- other's join messages without end.
 --
 --   no_ring.lua [TRANSPORT]
 local join_storm = require "cpgrun.join_storm"

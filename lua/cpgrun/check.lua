@@ -268,7 +268,7 @@ local function make_folder()
   local parent = uv.os_tmpdir()
   local folder, problem = uv.fs_mkdtemp(parent .. "/cpgrun-check-XXXXXX")
   if not folder then
-    return nil, ("cannot create a folder for the histories in %s: %s; set TMPDIR to a writable folder"):format(
+    return nil, ("cannot make a folder for the histories in %s: %s; set TMPDIR to a writable folder"):format(
       parent, (problem:gsub(": [^:]*cpgrun%-check%-%w+$", "")))
   end
   return folder

@@ -75,7 +75,7 @@ local function lagged(state)
     local now = core.now()
     if seconds >= LAG_TOLD and now >= (state.next_lag or 0) then
       state.next_lag = now + LAG_PAUSE
-      log.warning("handlers of group %s lag: %d events (%.1f MB) are waiting, the oldest for %.1f s",
+      log.warning("handlers of group %s lag: %d events (%.1f MB) wait, the oldest for %.1f s",
         quoted(state.group.name), events, bytes / 1e6, seconds)
     end
     return tell(seconds, events, bytes)

@@ -207,7 +207,7 @@ function recorder.start(into)
   if not io then
     return nil, "cannot record histories: this Lua has no library io", "not_supported"
   elseif folder then
-    return nil, ("this process is already recording in %s"):format(folder), "exist"
+    return nil, ("this process already records in %s"):format(folder), "exist"
   end
   folder = into
   observe_all()
