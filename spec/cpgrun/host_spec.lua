@@ -1,4 +1,4 @@
-local machine = require "corosync.lab.machine"
+local tools = require "corosync.lab.tools"
 local program = require "spec.helpers.program"
 
 local file, line, complaint = program.file, program.line, program.complaint
@@ -21,7 +21,7 @@ end
 
 -- This node has one vote.
 local function set_votes(count)
-  assert.equal(0, (program.run(machine.find "corosync-cmapctl", "-s", "quorum.expected_votes", "u32", tostring(count))))
+  assert.equal(0, (program.run(tools.find "corosync-cmapctl", "-s", "quorum.expected_votes", "u32", tostring(count))))
 end
 
 describe("cpgrun", function()
@@ -111,9 +111,9 @@ describe("cpgrun", function()
     line(it, "^ready\t2\ttrue$")
     line(it, "^value\t42\tu32$")
     line(it, "^up$")
-    assert.equal(0, (program.run(machine.find "corosync-cmapctl", "-s", "spec.cpgrun.key", "u32", "43")))
+    assert.equal(0, (program.run(tools.find "corosync-cmapctl", "-s", "spec.cpgrun.key", "u32", "43")))
     line(it, "^modify\tspec.cpgrun.key\t43$")
-    assert.equal(0, (program.run(machine.find "corosync-cmapctl", "-d", "spec.cpgrun.key")))
+    assert.equal(0, (program.run(tools.find "corosync-cmapctl", "-d", "spec.cpgrun.key")))
     line(it, "^delete\tspec.cpgrun.key\tnil$")
   end)
 
@@ -128,9 +128,9 @@ describe("cpgrun", function()
     line(it, "^up$")
     complaint(it, "^%S+ error: [^\n]*troubles.lua:1: in quorum_change$")
     complaint(it, "^%S+ error: [^\n]*troubles.lua:3: in view_change 1$")
-    assert.equal(0, (program.run(machine.find "corosync-cmapctl", "-s", "spec.cpgrun.trouble", "u32", "1")))
+    assert.equal(0, (program.run(tools.find "corosync-cmapctl", "-s", "spec.cpgrun.trouble", "u32", "1")))
     complaint(it, "^%S+ error: [^\n]*troubles.lua:5: in the tracker add$")
-    assert.equal(0, (program.run(machine.find "corosync-cmapctl", "-d", "spec.cpgrun.trouble")))
+    assert.equal(0, (program.run(tools.find "corosync-cmapctl", "-d", "spec.cpgrun.trouble")))
     complaint(it, "^%S+ error: [^\n]*troubles.lua:5: in the tracker delete$")
     cpgrun("troubles", NOTHING)
     complaint(it, "^%S+ error: [^\n]*troubles.lua:3: in view_change 2$")
@@ -190,7 +190,7 @@ describe("cpgrun", function()
 
   it("exchanges messages with a plain C program unchanged", function()
     local member = file "member"
-    assert.equal(0, (program.run(machine.find "cc", "-o", member, "spec/helpers/clients/member.c", "-lcpg")))
+    assert.equal(0, (program.run(tools.find "cc", "-o", member, "spec/helpers/clients/member.c", "-lcpg")))
     local c = program.start(member, "bytes")
     line(c, "^members 1$")
     local it = cpgrun("bytes", [[

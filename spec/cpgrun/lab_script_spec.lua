@@ -94,7 +94,7 @@ describe("cpgrun #slow", function()
         repeat sleep(0.05) until output(1)[1] and not write(1, "")]], file("killed.lua", NOTHING_BUT_UP
         .. " require('luv').new_timer():start(300, 0, function() os.execute('kill -9 $PPID') end)"))
       ended(it, 137)
-      complaint(it, "error: the script on node 1 was ended by signal 9$")
+      complaint(it, "error: the script on node 1 was killed by signal 9$")
     end)
 
     it("ends the lab when it ends", function()

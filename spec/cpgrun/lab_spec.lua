@@ -1,5 +1,5 @@
 local ordinary = require "spec.helpers.ordinary_user"
-local proc = require "corosync.lab.proc"
+local procfs = require "corosync.lab.procfs"
 local program = require "spec.helpers.program"
 local wait = require "corosync.lab.wait"
 
@@ -41,7 +41,7 @@ end
 -- The pids of all living processes below one.
 local function descendants(pid, list)
   list = list or {}
-  for _, child in ipairs(proc.children(pid)) do
+  for _, child in ipairs(procfs.children(pid)) do
     list[#list + 1] = child
     descendants(child, list)
   end
@@ -50,7 +50,7 @@ end
 
 local function are_gone(pids)
   for _, pid in ipairs(pids) do
-    local stat = proc.read(("/proc/%d/stat"):format(pid))
+    local stat = procfs.read(("/proc/%d/stat"):format(pid))
     if stat and not stat:match "%) Z" then
       return false
     end
@@ -112,7 +112,7 @@ describe("cpgrun --lab #slow", function()
     it:write "kill(9)\npartition({1,2\n7: nobody\nagain\n"
     complaint(it, "error: bad argument 'node' to 'kill'")
     complaint(it, "error: typed:1: ")
-    complaint(it, "error: there is no node 7, they are 1 to 3")
+    complaint(it, "error: there is no node 7: the nodes are 1 to 3")
     line(it, "^3| from 2\tagain$")
     it:write "partition({1,2},{3})\n"
     line(it, "^1| members\t2$")
@@ -121,9 +121,9 @@ describe("cpgrun --lab #slow", function()
     it:write "kill_host(2)\nrestart(2)\n2: back\n"
     line(it, "^2| from 2\tback$", 20)
     it:write "kill(3)\n"
-    complaint(it, "^3| .* warning: .*; trying to come back$")
+    complaint(it, "^3| .* warning: .*; reconnecting$")
     it:write "pause(3)\n"
-    complaint(it, "^%S+ error: pause: the daemon of node 3 does not run$")
+    complaint(it, "^%S+ error: pause: the daemon of node 3 is not running$")
     it:write "restart(3)\nkill_host(3)\n3: void\nrestart(3)\n3: returned\n"
     complaint(it, "no script runs on node 3", 20)
     line(it, "^3| from 3\treturned$", 20)

@@ -1,4 +1,4 @@
-local machine = require "corosync.lab.machine"
+local tools = require "corosync.lab.tools"
 local process = require "corosync.lab.process"
 local program = require "spec.helpers.program"
 
@@ -15,13 +15,13 @@ describe("cpgrun --no-quorum #slow", function()
 
   it("checks a script under faults in such a lab", function()
     local it = assert(process.spawn({ "cpgrun", "check", "--no-quorum", "--seconds", "3", "examples/leader.lua" },
-      { env = machine.environment() }))
+      { env = tools.environment() }))
     assert.equal(0, (it:wait(120)), table.concat(it.lines, "\n") .. table.concat(it.errors, "\n"))
   end)
 
   it("can be combined with --lab", function()
     local code, _, errors = program.run("cpgrun", "--no-quorum", "examples/leader.lua")
     assert.is_true(code ~= 0)
-    assert.matches("--no-quorum goes with --lab", errors, 1, true)
+    assert.matches("--no-quorum requires --lab", errors, 1, true)
   end)
 end)

@@ -95,7 +95,7 @@ describe("cpgrun without free descriptors while Corosync restarts", function()
         return it.exited or count({ (table.unpack or unpack)(it.lines, before + 1) }, "^all$") > 0 -- luacheck: ignore
       end, 30, "all to be back"))
       assert.is_false(it.exited, table.concat(it.errors, "\n"))
-      says(it.errors, "joined group 'shortage' again")
+      says(it.errors, "rejoined group 'shortage'")
     end)
   end
 end)

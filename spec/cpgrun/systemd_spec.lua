@@ -1,8 +1,8 @@
 -- examples/cpgrun@.service, as systemd's own tools see it, where they are.
-local machine = require "corosync.lab.machine"
+local tools = require "corosync.lab.tools"
 local program = require "spec.helpers.program"
 
-local ANALYZE = machine.find "systemd-analyze"
+local ANALYZE = tools.find "systemd-analyze"
 local MOST = 15 -- of 100, as `security --threshold` takes it
 
 describe("the systemd unit", function()
@@ -14,7 +14,7 @@ describe("the systemd unit", function()
     local template = assert(io.open "examples/cpgrun@.service")
     local text = template:read "*a"
     template:close()
-    text = text:gsub("ExecStart=%S+", "ExecStart=" .. assert(machine.find "true")):gsub("Documentation=[^\n]*\n", "")
+    text = text:gsub("ExecStart=%S+", "ExecStart=" .. assert(tools.find "true")):gsub("Documentation=[^\n]*\n", "")
     return program.file("cpgrun@counter.service", text)
   end
 

@@ -1,6 +1,6 @@
 -- examples/status.lua, on the cluster of one node that the specs run in, and on labs of its own.
 local lab = require "corosync.lab"
-local proc = require "corosync.lab.proc"
+local procfs = require "corosync.lab.procfs"
 local program = require "spec.helpers.program"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
@@ -135,7 +135,7 @@ describe("examples/status.lua #slow", function()
 
     local function own_pid(it)
       picture(it, "node1")
-      return proc.children(it.pid)[1]
+      return procfs.children(it.pid)[1]
     end
 
     local function assert_restored(it)
@@ -179,7 +179,7 @@ describe("examples/status.lua #slow", function()
       local it = start()
       local pid = own_pid(it)
       local function is_stopped(process)
-        return function() return proc.read(("/proc/%d/stat"):format(process)):match "%) T" end
+        return function() return procfs.read(("/proc/%d/stat"):format(process)):match "%) T" end
       end
       it:write "\26"
       assert(wait.until_true(is_stopped(pid), 10))
@@ -226,11 +226,11 @@ describe("examples/status.lua #slow", function()
       local it = assert(cluster:run(1, { "script", "-qefc", TERMINAL:format(80, 24, "", ""), "/dev/null" }))
       picture(it, "status")
       assert(cluster:kill(1))
-      assert(cluster:wait_for(function() return text(it):match "trying to come back" end, 10))
+      assert(cluster:wait_for(function() return text(it):match "reconnecting" end, 10))
       assert_restored(it)
       assert.matches("warning: .*Corosync on this node has gone", text(it):match ".*\27%[H(.*)")
       assert(cluster:restart(1))
-      assert(cluster:wait_for(function() return text(it):match "joined group 'status' again.*\27%[H" end, 20))
+      assert(cluster:wait_for(function() return text(it):match "rejoined group 'status'.*\27%[H" end, 20))
     end)
   end)
 end)

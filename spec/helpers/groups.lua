@@ -1,6 +1,6 @@
 -- What the specs of groups share: groups that are left after each spec, and members in programs of their own.
 local corosync = require "corosync"
-local machine = require "corosync.lab.machine"
+local tools = require "corosync.lab.tools"
 local process = require "corosync.lab.process"
 local wait = require "corosync.lab.wait"
 
@@ -52,7 +52,7 @@ end
 
 --- Starts a program on this node, which ends with the spec.
 function groups.spawn(argv)
-  local program = assert(process.spawn(argv, { env = machine.environment() }))
+  local program = assert(process.spawn(argv, { env = tools.environment() }))
   programs[#programs + 1] = program
   return program
 end

@@ -1,5 +1,5 @@
 -- Starting cpgrun, and watching what it writes.
-local machine = require "corosync.lab.machine"
+local tools = require "corosync.lab.tools"
 local process = require "corosync.lab.process"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
@@ -30,7 +30,7 @@ function program.complaint(it, pattern, seconds) return await(it, it.errors, pat
 
 -- Starts a program; one still running at the end of its spec is killed by `program.clean`.
 function program.start(...)
-  local it = assert(process.spawn({ ... }, { env = machine.environment() }))
+  local it = assert(process.spawn({ ... }, { env = tools.environment() }))
   started[#started + 1] = it
   return it
 end

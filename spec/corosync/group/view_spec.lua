@@ -1,5 +1,5 @@
 local groups = require "spec.helpers.groups"
-local machine = require "corosync.lab.machine"
+local tools = require "corosync.lab.tools"
 local uv = require "luv"
 local views = require "spec.helpers.views"
 
@@ -61,7 +61,7 @@ end
 
 -- This node has one vote.
 local function expect_votes(count)
-  local tool = machine.find "corosync-cmapctl"
+  local tool = tools.find "corosync-cmapctl"
   local program = groups.spawn { tool, "-s", "quorum.expected_votes", "u32", tostring(count) }
   assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
 end

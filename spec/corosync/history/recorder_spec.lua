@@ -3,14 +3,14 @@ local corosync = require "corosync"
 local groups = require "spec.helpers.groups"
 local history = require "corosync.history"
 local uv = require "luv"
-local watching = require "cpgrun.watching"
+local follower = require "cpgrun.history_follower"
 
 describe("a recorded history", function()
   local folder
 
   before_each(function() folder = assert(uv.fs_mkdtemp "/tmp/history-XXXXXX") end)
 
-  local function files() return watching.files_in(folder) end
+  local function files() return follower.files_in(folder) end
 
   after_each(function()
     groups.clean()
@@ -90,7 +90,7 @@ describe("a recorded history", function()
       print(select(2, pcall(late.send_message, late, holed)):match "%%[2%%] is a nil")
       assert(not pcall(late.send_message, late, { four = "five" }))
       assert(not pcall(late.send_message, late, false))]]):format(folder))
-    assert.same({ ("nil\tthis process records already, in %s\texist"):format(folder), "[2] is a nil" }, program.lines)
+    assert.same({ ("nil\tthis process already records in %s\texist"):format(folder), "[2] is a nil" }, program.lines)
     assert.equal(1, #files())
     local lines = lines_of(files()[1])
     assert.same({ "group late", "activate" }, { lines[1], lines[2] })

@@ -1,4 +1,4 @@
-local machine = require "corosync.lab.machine"
+local tools = require "corosync.lab.tools"
 local ordinary = require "spec.helpers.ordinary_user"
 local process = require "corosync.lab.process"
 local uv = require "luv"
@@ -49,9 +49,9 @@ end
 local function start_script(body, before, modules)
   local argv = {}
   for i, word in ipairs(before or {}) do argv[i] = word end
-  argv[1] = argv[1] and machine.find(argv[1])
+  argv[1] = argv[1] and tools.find(argv[1])
   for _, word in ipairs { uv.exepath(), "-e", script(body, modules) } do argv[#argv + 1] = word end
-  return assert(process.spawn(argv, { env = machine.environment() }))
+  return assert(process.spawn(argv, { env = tools.environment() }))
 end
 
 describe("the lab of a program #slow", function()

@@ -1,7 +1,7 @@
 local corosync = require "corosync"
 local groups = require "spec.helpers.groups"
 local handles = require "spec.helpers.handles"
-local machine = require "corosync.lab.machine"
+local tools = require "corosync.lab.tools"
 local uv = require "luv"
 
 -- The loop, with the real daemon of this node; where faults are needed, with a lab of its own.
@@ -104,7 +104,7 @@ describe("handles in the loop", function()
   end
 
   local function cmapctl(...)
-    local program = groups.spawn { machine.find "corosync-cmapctl", ... }
+    local program = groups.spawn { tools.find "corosync-cmapctl", ... }
     assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
   end
 
@@ -116,7 +116,7 @@ describe("handles in the loop", function()
     end))
     assert.is_true(loop.add(map))
     local program = groups.spawn { "sh", "-c", 'for value in 1 2; do "$0" -s "$1" u32 $value; done; "$0" -d "$1"',
-      machine.find "corosync-cmapctl", KEY }
+      tools.find "corosync-cmapctl", KEY }
     assert.is_true(run())
     assert.same({ { "add", KEY, 1 }, { "modify", KEY, 2, 1 }, { "delete", KEY, nil, 2 } }, seen)
     assert.equal(0, program:wait(10))

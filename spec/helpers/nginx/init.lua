@@ -1,5 +1,5 @@
 -- nginx in a lab's nodes, with the modules of this checkout.
-local proc = require "corosync.lab.proc"
+local procfs = require "corosync.lab.procfs"
 local uv = require "luv"
 
 local nginx = {}
@@ -61,9 +61,9 @@ end
 
 -- What the kernel says of a process and its children: their names, states, and what they wait for.
 local function states(pid)
-  local name_and_state = (proc.read(("/proc/%d/stat"):format(pid)) or ""):match "%(.*%) %a" or "is gone"
-  local said = { ("%d %s %s"):format(pid, name_and_state, proc.read(("/proc/%d/wchan"):format(pid)) or "") }
-  for _, child in ipairs(proc.children(pid)) do said[#said + 1] = states(child) end
+  local name_and_state = (procfs.read(("/proc/%d/stat"):format(pid)) or ""):match "%(.*%) %a" or "is gone"
+  local said = { ("%d %s %s"):format(pid, name_and_state, procfs.read(("/proc/%d/wchan"):format(pid)) or "") }
+  for _, child in ipairs(procfs.children(pid)) do said[#said + 1] = states(child) end
   return table.concat(said, "\n")
 end
 

@@ -1,17 +1,17 @@
 -- What a run under random faults does when Corosync's daemons come to no ring by themselves.
-local gather = require "soak.gathering"
+local start_join_storm = require "soak.start_join_storm"
 local lab = require "corosync.lab"
-local storm = require "cpgrun.storm"
+local join_storm = require "cpgrun.join_storm"
 
 describe("a storm of join requests #slow", function()
   it("is detected among healthy daemons and ended", function()
     local cluster = assert(lab.start(6))
-    assert.is_false(storm.rages(cluster))
-    gather(cluster)
-    assert.is_true(storm.rages(cluster))
-    assert(storm.calm(cluster))
+    assert.is_false(join_storm.is_on(cluster))
+    start_join_storm(cluster)
+    assert.is_true(join_storm.is_on(cluster))
+    assert(join_storm.stop(cluster))
     assert(cluster:wait_members({ 1, 2, 4, 5 }, 30))
-    assert.is_false(storm.rages(cluster))
+    assert.is_false(join_storm.is_on(cluster))
     assert(cluster:stop())
   end)
 end)

@@ -1,5 +1,6 @@
 local lab = require "corosync.lab"
-local machine = require "corosync.lab.machine"
+local requirements = require "corosync.lab.requirements"
+local tools = require "corosync.lab.tools"
 local process = require "corosync.lab.process"
 local uv = require "luv"
 
@@ -18,9 +19,9 @@ end
 local function start_script(body, before, modules)
   local argv = {}
   for i, word in ipairs(before or {}) do argv[i] = word end
-  argv[1] = argv[1] and machine.find(argv[1])
+  argv[1] = argv[1] and tools.find(argv[1])
   for _, word in ipairs { uv.exepath(), "-e", script(body, modules) } do argv[#argv + 1] = word end
-  return assert(process.spawn(argv, { env = machine.environment() }))
+  return assert(process.spawn(argv, { env = tools.environment() }))
 end
 
 describe("the lab's machine check #slow", function()
@@ -32,7 +33,7 @@ describe("the lab's machine check #slow", function()
     local child = start_script("print(select(2, lab.check()))", { "unshare", "-Ur", "sh", "-c",
       'echo 0 >/proc/sys/user/max_net_namespaces; exec "$@"', "sh" })
     assert.equal(0, child:wait(20))
-    assert.matches("^namespaces cannot be made: unshare: .*no net namespaces are allowed "
+    assert.matches("^namespaces cannot be created: unshare: .*no net namespaces are allowed "
       .. "%(as root: sysctl user.max_net_namespaces=10000%)", child.lines[1])
   end)
 
@@ -44,21 +45,21 @@ describe("the lab's machine check #slow", function()
     end
     assert.matches("^cannot start .*: too many open files %(this process has too many descriptors open: raise ulimit "
       .. "%-n%)", why("prlimit", "--nofile=12"))
-    assert.matches("^namespaces cannot be made: unshare: .*: /proc cannot be mounted, .*systempaths=unconfined",
+    assert.matches("^namespaces cannot be created: unshare: .*: /proc cannot be mounted, .*systempaths=unconfined",
       why("unshare", "-Urmpf", "--mount-proc", "sh", "-c",
         'mount -t tmpfs tmpfs /proc/sys; exec setpriv --inh-caps=-all --bounding-set=-sys_admin "$@"', "sh"))
     local seen = {}
     for _, said in ipairs { "unshare: mount /proc failed: Operation not permitted", "unshare failed: Invalid argument",
       "unshare failed: Operation not permitted", "unshare failed: No space left on device", "x",
       "fork failed: Resource temporarily unavailable", "fork failed: Cannot allocate memory" } do
-      assert.is_nil(seen[machine.cause(said)])
-      seen[machine.cause(said)] = true
+      assert.is_nil(seen[requirements.cause(said)])
+      seen[requirements.cause(said)] = true
     end
   end)
 
   it("knows the settings", function()
     local function why(files, privileged, root)
-      return machine.diagnose(privileged, root, function(path) return files[path] end)
+      return requirements.diagnose(privileged, root, function(path) return files[path] end)
     end
     assert.is_nil(why({}, false, false))
     assert.matches("sysctl kernel.unprivileged_userns_clone=1",
@@ -72,9 +73,9 @@ describe("the lab's machine check #slow", function()
 
   it("names missing tools", function()
     local child = start_script [[
-      require("corosync.lab.machine").find = function(name) return name ~= "corosync" and name or nil end
+      require("corosync.lab.tools").find = function(name) return name ~= "corosync" and name or nil end
       print(select(2, lab.check()))]]
     assert.equal(0, child:wait(20))
-    assert.equal("needed and not found: corosync (install corosync)\ttools", child.lines[1])
+    assert.equal("missing programs: corosync (install corosync)\ttools", child.lines[1])
   end)
 end)
