@@ -46,11 +46,11 @@ static void push_table(lua_State *L, const uint8_t *data, size_t size)
 /* Argument 2 is the value. Whatever is accepted is within its bounds. */
 static int try_all(lua_State *L)
 {
-	cpg_parts parts;
+	cpg_iovec parts;
 	reader_options options;
 
 	must(cpg_iovec_collect(L, &parts, MOST_BYTES) != NULL ||
-		(parts.count <= CPG_PARTS_MOST && parts.length <= MOST_BYTES));
+		(parts.count <= CPG_IOVEC_MOST && parts.length <= MOST_BYTES));
 	lua_settop(L, 2);
 	reader_options_check(L, 2, "reader");
 	must(!reader_options_get(L, 2, &options) || (options.after >= 0 && options.limit >= 1));

@@ -9,7 +9,8 @@
 
 #include "cpg/address.h"
 #include "cpg/event.h"
-#include "cpg/cpg_handle.h"
+#include "cpg/group.h"
+#include "cpg/record.h"
 #include "handle/fetch.h"
 #include "input.h"
 #include "must.h"

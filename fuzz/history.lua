@@ -85,24 +85,30 @@ local function check(parsed)
 end
 
 local function run()
-  local parsed, texts = {}, {}
-  for i, text in ipairs { histories.FIRST, histories.SECOND, any { histories.FIRST, histories.SECOND, "" } } do
-    texts[i] = with_mistakes(text)
-    local parsed_one, message = checker.parse(texts[i], "history " .. i)
-    assert(parsed_one or message:match "^history %d:%d+: ")
-    parsed[#parsed + 1] = parsed_one
-  end
-  local ok, message = xpcall(function() check(parsed) end, debug.traceback)
-  if not ok then
-    io.stderr:write(table.concat(texts, "----\n"))
-    error(message, 0)
-  end
-end
+  local parsed, texts = {},
+  {
+  }
+  for
+	  i, text in ipairs
+	  {
+		  histories.FIRST, histories.SECOND, any
+		  {
+			  histories.FIRST, histories.SECOND, ""
+		  }
+	  }
+  do
+  texts[i] = with_mistakes(text) local parsed_one,
+  message = checker.parse(texts[i], "history "..i)
+				assert(parsed_one or message
+					   : match "^history %d:%d+: ") parsed[#parsed + 1] = parsed_one end local ok,
+  message = xpcall(function() check(parsed) end, debug.traceback) if not ok then io.stderr
+	  : write(table.concat(texts, "----\n")) error(message, 0) end end
 
-local most, runs = tonumber(count), 0
-local deadline = in_seconds == "s" and os.time() + most
-repeat
-  run()
-  runs = runs + 1
-until deadline and os.time() >= deadline or not deadline and runs >= most
-print(("%d runs, seed %d"):format(runs, seed))
+		local most,
+  runs = tonumber(count),
+  0 local deadline = in_seconds == "s" and os.time() + most repeat run() runs = runs + 1 until deadline
+		  and os.time() >= deadline
+	  or
+	  not deadline and
+		  runs >= most print(("%d runs, seed %d")
+							 : format(runs, seed))

@@ -5,7 +5,7 @@ OWN_LUA := env -u LUA_PATH -u LUA_CPATH
 RUN_LUA = LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA)
 RUN_SPECS = LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) BUSTED=$(BUSTED)
 
-FUZZED := queue events nodes arguments values
+FUZZED := queue events node_lists arguments values
 
 # What only the specs need.
 SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan $(BUILD)/spec/hostile $(BUILD)/spec/impostor $(BUILD)/spec/allocate \
@@ -15,12 +15,13 @@ SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/sp
 .PHONY: lint format check-bindings specs coverage valgrind sanitize tsan analyze fuzz soak \
 	show-frames show-freed show-leavers show-storm show-unreported
 
-## lint: luacheck, Corosync's calls, doc comments and editor types
+## lint: luacheck, includes, Corosync's calls, doc comments and editor types
 lint: docs
 	@$(call WRITE_TYPES,build/types)
 	@diff -r types build/types || { echo "types/ is not what the doc comments say: run make types" >&2; exit 1; }
 	$(OWN_LUA) luacheck -q .
 	@$(LUA) tools/check-calls.lua $(COROSYNC_HEADERS) $(CORE_SOURCES)
+	@tools/check-includes src
 
 ## format: lay out the C sources with clang-format
 format:

@@ -1,5 +1,5 @@
 -- Fails when Lua can reach a function of Corosync's that may block, other than through a call that the watchdog sees:
--- inside of CALL(...) or CALL_ON(...) (src/handle/call.h), or between call_begin, opening_begin or watchdog_enter and
+-- inside of CALL(...) or CALL_ON(...) (src/handle/call.h), or between call_begin, connection_open_begin or watchdog_enter and
 -- its end.
 -- And fails when Lua is used where a lock is held: it may raise, and the lock would stay so.
 -- Usage: lua check-calls.lua FOLDER-OF-HEADERS FILE.C ...
@@ -17,7 +17,7 @@ local LOCAL = { "_context_get$", "_context_set$", "_dispatch$", "_fd_get$", "^cp
 -- How C functions are given to Lua; in the texts below strings are empty.
 local FOR_LUA = { '{"",%s*([%w_]+)}', "lua_pushcfunction%(L, ([%w_]+)%)", "lua_pushcclosure%(L, ([%w_]+)," }
 
-local LOCKED = { "call_begin.-call_end", "opening_begin.-opening_end", "watchdog_enter.-watchdog_leave",
+local LOCKED = { "call_begin.-call_end", "connection_open_begin.-connection_open_end", "watchdog_enter.-watchdog_leave",
   "reader_lock.-reader_unlock", "libqb_lock%f[^%w_].-libqb_unlock", "mutex_lock.-mutex_unlock",
   "%f[%w_]CALL[%u_]*%s*%b()" }
 
@@ -52,7 +52,7 @@ local function outside(body, macros)
     body = body:gsub("%f[%w_]" .. macro .. "%s*%b()", " ")
   end
   body = body:gsub("thread_start%b()", " ")
-  body = body:gsub("call_begin%(.*call_end%(", " "):gsub("opening_begin%(.*opening_end%(", " ")
+  body = body:gsub("call_begin%(.*call_end%(", " "):gsub("connection_open_begin%(.*connection_open_end%(", " ")
   return (body:gsub("watchdog_enter%(.*watchdog_leave%(", " "))
 end
 

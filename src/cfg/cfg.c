@@ -2,14 +2,15 @@
 
 #include <string.h>
 
-#include "handle/call.h"
 #include "cfg/shutdown.h"
 #include "cfg/status.h"
+#include "handle/call.h"
+#include "handle/connection.h"
+#include "handle/methods.h"
+#include "handle/track.h"
 #include "support/field.h"
 #include "support/integer.h"
-#include "handle/opening.h"
 #include "support/stack.h"
-#include "handle/track.h"
 
 /***
 Administration of Corosync: the userdata over libcfg. It also has the methods that all handles share, see
@@ -24,15 +25,15 @@ Administration of Corosync: the userdata over libcfg. It also has the methods th
       assert(handle:dispatch())
     end
 
-*Shutdown requests.* Who wants to end a node's Corosync asks it to (`corosync-cfgtool -H`, or `try_shutdown`), and it
-asks its trackers: the handles that were opened with the handler `shutdown_request`, or told to `track`. When all have
-answered, Corosync ends if all allowed it. A tracker that is closed, or stops tracking, allows it. One that does not answer
-delays each request by `cfg.shutdown_timeout` (a key of the configuration map, in milliseconds; 5000 without it) and
-then refuses it, so only track where requests will be answered. `receive` answers "shutdown" and the kind; the answer is
-then given by `reply_shutdown`.
+*Shutdown requests.* A program that wants to end a node's Corosync sends it a request (`corosync-cfgtool -H`, or
+`try_shutdown`), and Corosync sends it to its trackers: the handles opened with the handler `shutdown_request`, or that
+called `track`. Corosync ends when all have replied and all allowed it. A tracker that is closed, or stops tracking, allows
+it. A tracker that does not reply delays each request by `cfg.shutdown_timeout` (a key of the configuration map, in
+milliseconds; 5000 without it) and then refuses it, so track only if the script replies. `receive` returns "shutdown" and
+the kind; the script then calls `reply_shutdown`.
 
-An answer to a request that is over does nothing. A handle that has itself asked for a shutdown, and tracks, is asked
-once more after any request was refused by silence, though nothing is left to answer: libcfg hides the difference.
+A reply to a request that is over does nothing. A handle that tracks and has itself called `try_shutdown` gets one more
+request after a request was refused by a missing reply, and needs no reply to it: libcfg hides the difference.
 
 _Node ids_ are whole numbers from 0 to 4294967295; others raise.
 @module corosync.cfg
@@ -44,12 +45,12 @@ One of this node's interfaces, as `ring_status` returns them.
 @table interface
 @tfield string interface the link's number and this node's address on it, as "0 10.9.0.1"
 @tfield string status "OK" with the transports udp and udpu. With knet it has one character for each node, in the order of
-their ids: "n" for this one, "?" where there is no answer, else the sum of 1 (enabled), 2 (connected) and 4 (dynamically
-connected), so "3" is a link that works
+their ids: "n" for this one, "?" for unknown, else the sum of 1 (enabled), 2 (connected) and 4 (dynamically
+connected), so "3" is a working link
 */
 
 /***
-A node as another one sees it: what `node_status` returns.
+A node as this one sees it: the result of `node_status`.
 @table status
 @tfield integer node its id
 @tfield boolean reachable
@@ -58,7 +59,7 @@ A node as another one sees it: what `node_status` returns.
 @tfield integer onwire_min the oldest version of knet's protocol that the node speaks; 0 with an older knet
 @tfield integer onwire_max the newest one
 @tfield integer onwire_version the one in use
-@tfield link[] links those that are enabled
+@tfield link[] links the enabled ones
 */
 
 /***
@@ -73,10 +74,8 @@ A link to a node.
 @tfield string|nil destination an address, nil when unknown
 */
 
-static const failure failure_configuration = {
-	"invalid_param", "corosync.conf has an error, which Corosync's log names: correct it"};
-static const failure failure_node_unknown = {
-	"not_exist", "Corosync knows no such node, or it is not in the cluster now"};
+static const failure failure_configuration = {"invalid_param", "corosync.conf has an error: see Corosync's log"};
+static const failure failure_node_unknown = {"not_exist", "there is no such node, or it is not in the cluster now"};
 
 #define LONGEST_REASON 255
 
@@ -90,7 +89,7 @@ static cs_error_t open_connection(cfg *c, bool track)
 	if (error != CS_OK) {
 		return error;
 	}
-	error = opening_take(&c->handle, id);
+	error = connection_take(&c->handle, id);
 	if (error != CS_OK) {
 		(void)corosync_cfg_finalize(id);
 		return error;
@@ -106,22 +105,20 @@ static const field open_fields[] = {
 };
 
 /***
-Connects to the local Corosync's configuration service. A handle with the handler `shutdown_request` tracks: it is asked
-before Corosync is shut down in an orderly way.
-Stands on `corosync_cfg_initialize` and `corosync_cfg_trackstart`; costs about 15 ms and 3 MB of /dev/shm.
+Connects to the local Corosync's configuration service. A handle with the handler `shutdown_request` tracks: it gets
+requests for an orderly shutdown of Corosync.
+Calls `corosync_cfg_initialize` and `corosync_cfg_trackstart`; costs about 15 ms and 3 MB of /dev/shm.
 @function cfg.open
 @tparam[opt] table handlers
 @tparam[opt] fun(kind:string):(boolean|nil) handlers.shutdown_request called with "request", or with "regardless" when
-Corosync will end whatever
-is answered. What it returns is the answer: true allows the shutdown, false refuses it, and with anything else, nil for
-example, the script answers later by `reply_shutdown`. When it raises there is no answer
-@tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler, and of an
-answer
-that could not be given; without it they go to stderr
+Corosync ends whatever the reply. Its result is the reply: true allows the shutdown, false refuses it, and with anything
+else, nil for example, the script replies later by `reply_shutdown`. A handler that raises sends no reply
+@tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler, and of a
+reply that could not be sent; without it they go to stderr
 @treturn handle
-@error nil, message, code: "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is
-not permitted, or another user's program has the name of the socket), "try_again", "no_space" (/dev/shm is full),
-"no_memory", "no_resources" (open files); raises for a field that it does not know or that has the wrong type
+@error nil, message, code: "not_connected" (Corosync is not running, or has another /dev/shm), "access" (the user is
+not permitted, or another user's program has taken the socket's name), "try_again", "no_space" (/dev/shm is full),
+"no_memory", "no_resources" (open files); raises for an unknown field or one of the wrong type
 */
 static int module_open(lua_State *L)
 {
@@ -131,26 +128,26 @@ static int module_open(lua_State *L)
 
 	fields_check_optional(L, open_fields);
 	track = track_wanted(L, cfg_class.kinds, 1);
-	c = handle_new(L, &cfg_class, sizeof *c, 1);
-	error = opening_begin(&c->handle);
+	c = connection_new(L, &cfg_class, sizeof *c, 1);
+	error = connection_open_begin(&c->handle);
 	if (error == CS_OK) {
 		error = open_connection(c, track);
 	}
-	opening_end(&c->handle);
-	return error == CS_OK ? 1 : opening_fail(L, &c->handle, error);
+	connection_open_end(&c->handle);
+	return error == CS_OK ? 1 : connection_open_fail(L, &c->handle, error);
 }
 
 /* ---- this node ---- */
 
 /***
-This node's id. Stands on `corosync_cfg_local_get`.
+This node's id. Calls `corosync_cfg_local_get`.
 @function handle:local_node
 @treturn integer
 @error nil, message, code: "not_connected", "closed", "wrong_process"
 */
 static int cfg_method_local_node(lua_State *L)
 {
-	cfg *c = handle_check(L, &cfg_class);
+	cfg *c = handle_check(L);
 	const failure *why = handle_unusable(&c->handle);
 	unsigned int node = 0;
 
@@ -158,22 +155,22 @@ static int cfg_method_local_node(lua_State *L)
 		why = handle_failure(&c->handle, CALL(&c->handle, "local_node", corosync_cfg_local_get(c->handle.id, &node)));
 	}
 	if (why != NULL) {
-		return cfg_answer(L, "ask for this node's id", why);
+		return cfg_return(L, "get this node's id", why);
 	}
 	compat_pushuint32(L, node);
 	return 1;
 }
 
 /***
-This node's interfaces. Stands on `corosync_cfg_ring_status_get`, which does not look whether Corosync took its request:
-when it did not, what libcfg reads is not there. So that is tried first, and what remains is the moment between the two.
+This node's interfaces. Calls `corosync_cfg_ring_status_get`, which does not check whether Corosync accepted its request:
+if it did not, libcfg reads invalid memory. So another request is sent first; only the moment between the two remains.
 @function handle:ring_status
 @treturn interface[]
 @error nil, message, code: "try_again", "no_memory", "not_connected", "closed", "wrong_process"
 */
 static int cfg_method_ring_status(lua_State *L)
 {
-	cfg *c = handle_check(L, &cfg_class);
+	cfg *c = handle_check(L);
 	const failure *why = handle_unusable(&c->handle);
 
 	if (why == NULL) {
@@ -182,64 +179,64 @@ static int cfg_method_ring_status(lua_State *L)
 	if (why == NULL) {
 		why = handle_failure(&c->handle, cfg_status_push_rings(L, &c->handle));
 	}
-	return why == NULL ? 1 : cfg_answer(L, "ask for the status of the rings", why);
+	return why == NULL ? 1 : cfg_return(L, "get the status of the rings", why);
 }
 
 /***
-Lets all nodes of the cluster read their corosync.conf again; the answer is this node's. Who wants to know of it tracks
-`config.` in the configuration map, see @{corosync.cmap}. Stands on `corosync_cfg_reload_config`.
+Makes all nodes of the cluster read their corosync.conf again; the result is this node's. To follow reloads, track
+`config.` in the configuration map, see @{corosync.cmap}. Calls `corosync_cfg_reload_config`.
 @function handle:reload
 @treturn boolean true
-@error nil, message, code: "invalid_param" when this node's file is not valid, "try_again", "not_connected", "closed",
+@error nil, message, code: "invalid_param" (this node's file is not valid), "try_again", "not_connected", "closed",
 "wrong_process"
 */
 static int cfg_method_reload(lua_State *L)
 {
-	cfg *c = handle_check(L, &cfg_class);
+	cfg *c = handle_check(L);
 	const failure *why = handle_unusable(&c->handle);
 
 	if (why == NULL) {
 		cs_error_t error = CALL(&c->handle, "reload", corosync_cfg_reload_config(c->handle.id));
 		why = error == CS_ERR_INVALID_PARAM ? &failure_configuration : handle_failure(&c->handle, error);
 	}
-	return cfg_answer(L, "reload the configuration", why);
+	return cfg_return(L, "reload the configuration", why);
 }
 
 /***
-Lets this node's Corosync open its log files anew, after they were moved. Stands on `corosync_cfg_reopen_log_files`.
+Makes this node's Corosync reopen its log files, after they were moved. Calls `corosync_cfg_reopen_log_files`.
 @function handle:reopen_logs
 @treturn boolean true
 @error nil, message, code: "not_supported", "not_connected", "closed", "wrong_process"
 */
 static int cfg_method_reopen_logs(lua_State *L)
 {
-	cfg *c = handle_check(L, &cfg_class);
+	cfg *c = handle_check(L);
 	const failure *why = handle_unusable(&c->handle);
 
 	if (why == NULL) {
 		why = handle_failure(&c->handle, CALL(&c->handle, "reopen_logs", corosync_cfg_reopen_log_files(c->handle.id)));
 	}
-	return cfg_answer(L, "reopen the log files", why);
+	return cfg_return(L, "reopen the log files", why);
 }
 
 /* ---- any node ---- */
 
-/* Pushes nil, "cannot <what> node <node>: …", code; answers 3. [-0, +3, m] */
-static int fail_node(lua_State *L, const char *what, uint32_t node, const failure *why)
+/* Pushes nil, "cannot <verb> node <node>: …", code; returns 3. [-0, +3, m] */
+static int fail_node(lua_State *L, const char *verb, uint32_t node, const failure *why)
 {
-	lua_pushfstring(L, "%s node ", what);
+	lua_pushfstring(L, "%s node ", verb);
 	compat_pushuint32(L, node);
 	lua_concat(L, 2);
 	return failure_push(L, why);
 }
 
-/* NULL, or why a node was not found. */
-static const failure *not_found(cfg *c, cs_error_t error)
+/* The failure of a call about a node, or NULL. */
+static const failure *node_failure(cfg *c, cs_error_t error)
 {
 	return error == CS_ERR_NOT_EXIST ? &failure_node_unknown : handle_failure(&c->handle, error);
 }
 
-/* NULL if a node may be asked for: libcfg has the answer with its addresses on the stack. */
+/* NULL if a call about a node is possible: libcfg puts Corosync's reply on the stack. */
 static const failure *unaskable(const cfg *c)
 {
 	const failure *why = handle_unusable(&c->handle);
@@ -248,60 +245,60 @@ static const failure *unaskable(const cfg *c)
 }
 
 /***
-A node's addresses as the configuration has them, one for each link. Corosync reads all as the first one's family, so
-where links have different ones, the others' are not right. Stands on `corosync_cfg_get_node_addrs`.
+A node's addresses in the configuration, one for each link. Corosync reads all as the first one's family, so
+if links have different families, the others' addresses are wrong. Calls `corosync_cfg_get_node_addrs`.
 @function handle:node_addresses
 @tparam integer node a node's id; 0 is this node
 @treturn string[]
-@error nil, message, code: "not_exist" when there is no such node in the list of nodes, "not_connected", "closed",
-"wrong_process", "no_stack" (see @{corosync.events}); raises for what cannot be a node's id
+@error nil, message, code: "not_exist" (no such node in the list of nodes), "not_connected", "closed",
+"wrong_process", "no_stack" (see @{corosync.events}); raises for an invalid node id
 */
 static int cfg_method_node_addresses(lua_State *L)
 {
-	cfg *c = handle_check(L, &cfg_class);
+	cfg *c = handle_check(L);
 	uint32_t node = integer_check_uint32(L, 2, "node");
 	const failure *why = unaskable(c);
 
 	if (why == NULL) {
-		why = not_found(c, cfg_status_push_addresses(L, &c->handle, node));
+		why = node_failure(c, cfg_status_push_addresses(L, &c->handle, node));
 	}
-	return why == NULL ? 1 : fail_node(L, "ask for the addresses of", node, why);
+	return why == NULL ? 1 : fail_node(L, "get the addresses of", node, why);
 }
 
 /***
-A node and the links to it, as this node sees them. The transport knet tells all of it. With udp and udpu there is one link,
-whose source is that node's address and which has no destination, all of onwire is 0, and a node that does not exist
-is one that is not reachable, without links. Stands on `corosync_cfg_node_status_get`.
+A node and the links to it, as this node sees them. Only the transport knet has all fields. With udp and udpu there is one
+link, whose source is that node's address and which has no destination, the onwire fields are 0, and a node that does not
+exist is unreachable and has no links. Calls `corosync_cfg_node_status_get`.
 @function handle:node_status
 @tparam integer node a node's id
 @treturn status
-@error nil, message, code: "not_exist" when knet does not know the node, "not_connected", "closed", "wrong_process",
-"no_stack" (see @{corosync.events}); raises for what cannot be a node's id
+@error nil, message, code: "not_exist" (knet does not know the node), "not_connected", "closed", "wrong_process",
+"no_stack" (see @{corosync.events}); raises for an invalid node id
 */
 static int cfg_method_node_status(lua_State *L)
 {
-	cfg *c = handle_check(L, &cfg_class);
+	cfg *c = handle_check(L);
 	uint32_t node = integer_check_uint32(L, 2, "node");
 	const failure *why = unaskable(c);
 
 	if (why == NULL) {
-		why = not_found(c, cfg_status_push_node(L, &c->handle, node));
+		why = node_failure(c, cfg_status_push_node(L, &c->handle, node));
 	}
-	return why == NULL ? 1 : fail_node(L, "ask for the status of", node, why);
+	return why == NULL ? 1 : fail_node(L, "get the status of", node, why);
 }
 
 /***
-Ends Corosync on a node of the cluster, at once and without asking. Stands on `corosync_cfg_kill_node`.
+Ends Corosync on a node of the cluster at once, without shutdown requests. Calls `corosync_cfg_kill_node`.
 @function handle:kill_node
-@tparam integer node the id of a node in the present membership; this node's, too
+@tparam integer node the id of a node in the present membership; this node is allowed
 @tparam[opt="no reason given"] string reason for that node's log: up to 255 bytes, none of them zero
-@treturn boolean true when the order was given
-@error nil, message, code: "not_exist" when no such node is in the membership, "try_again", "not_connected", "closed",
-"wrong_process"; raises for what cannot be a node's id or a reason
+@treturn boolean true: the order was sent
+@error nil, message, code: "not_exist" (no such node in the membership), "try_again", "not_connected", "closed",
+"wrong_process"; raises for an invalid node id or reason
 */
 static int cfg_method_kill_node(lua_State *L)
 {
-	cfg *c = handle_check(L, &cfg_class);
+	cfg *c = handle_check(L);
 	uint32_t node = integer_check_uint32(L, 2, "node");
 	size_t length;
 	const char *reason = luaL_optlstring(L, 3, "no reason given", &length);
@@ -312,8 +309,8 @@ static int cfg_method_kill_node(lua_State *L)
 	luaL_argcheck(L, strlen(reason) == length, 3, "reason must not have zero bytes");
 	if (why == NULL) {
 		error = CALL(&c->handle, "kill_node", corosync_cfg_kill_node(c->handle.id, node, reason));
-		/* Without a daemon libcfg answers what happens to be in its memory. */
-		why = not_found(c, handle_verify(&c->handle, error));
+		/* Without a daemon libcfg returns uninitialized memory. */
+		why = node_failure(c, handle_verify(&c->handle, error));
 	}
 	if (why != NULL) {
 		return fail_node(L, "kill", node, why);
@@ -337,7 +334,7 @@ static const luaL_Reg methods[] = {
 
 int cfg_push_module(lua_State *L)
 {
-	handle_setup(L, &cfg_class, methods);
+	methods_setup(L, &cfg_class, methods);
 	lua_createtable(L, 0, 1);
 	lua_pushcfunction(L, module_open);
 	lua_setfield(L, -2, "open");

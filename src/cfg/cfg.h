@@ -4,7 +4,7 @@
 
 #include "support/compat.h"
 
-/* Pushes the table that require "corosync.cfg" answers. [-0, +1, m] */
+/* Pushes the module's table. [-0, +1, m] */
 int cfg_push_module(lua_State *L);
 
 #endif

@@ -6,18 +6,18 @@
 
 #include "handle/call.h"
 #include "handle/fetch.h"
-#include "handle/wait.h"
+#include "support/poll.h"
 
 /***
 @module corosync.cfg
 */
 
 static const failure failure_not_asked = {
-	"access", "no request waits for this handle's answer: there was none, or it was answered, or its time is over"};
+	"access", "no request waits for this handle's reply: there was none, it has been replied to, or it has timed out"};
 static const failure failure_shutdown_asked = {
-	"exist", "another program has asked for it, and the answers are not all there yet: try again when they are"};
+	"exist", "another program has requested a shutdown, and not all trackers have replied yet: try again later"};
 static const failure failure_shutdown_refused = {
-	"busy", "a program that tracks such requests refused, or did not answer in time"};
+	"busy", "a program that tracks shutdown requests refused it, or did not reply in time"};
 
 typedef struct request_event {
 	event event;
@@ -54,7 +54,7 @@ static cs_error_t trackstop(handle *h)
 	cs_error_t error = corosync_cfg_trackstop(h->id);
 
 	if (error == CS_OK) {
-		/* For the daemon that was a yes. Another one would count as some other tracker's. */
+		/* For the daemon this allowed the request. A reply now would count as another tracker's. */
 		((cfg *)h)->asked = false;
 	}
 	return error;
@@ -72,7 +72,7 @@ cs_error_t cfg_probe(cfg *c)
 	return handle_verify(h, error);
 }
 
-/* The daemon counts any reply for the request of the moment: one for an older request would speak for another tracker. */
+/* The daemon counts any reply for the present request: one for an older request would count as another tracker's. */
 static bool newer_request_waits(const handle *h)
 {
 	return queue_head(&h->queue) != NULL || poll_readable(NULL, h->fd, false, 0);
@@ -121,15 +121,15 @@ static int push_request(lua_State *L, handle *h, const event *ev, int values)
 	return 1;
 }
 
-/* What is neither true nor false is no answer yet. */
-static void answered(lua_State *L, handle *h)
+/* A result other than true and false is no reply yet. */
+static void on_result(lua_State *L, handle *h)
 {
 	bool allows = lua_toboolean(L, -1);
 	const failure *why = lua_isboolean(L, -1) ? reply((cfg *)h, allows) : NULL;
 
-	/* A request that is over, or that the handler has replied to itself, lacks nothing; and closing has allowed it. */
+	/* No error if the request is over or the handler has replied itself; and closing has allowed the shutdown. */
 	if (why != NULL && why != &failure_not_asked && !(allows && why == &FAILURE_CLOSED)) {
-		lua_pushliteral(L, "answer the shutdown request");
+		lua_pushliteral(L, "reply to the shutdown request");
 		(void)failure_push(L, why);
 		lua_pop(L, 1);
 		(void)lua_error(L);
@@ -137,28 +137,28 @@ static void answered(lua_State *L, handle *h)
 }
 
 static const event_kind kinds[] = {
-	{.handler = "shutdown_request", .name = "shutdown", .push = push_request, .answered = answered},
+	{.handler = "shutdown_request", .name = "shutdown", .push = push_request, .on_result = on_result},
 };
 
 /* ---- the end ---- */
 
-/* libcfg did not close it: until that is done the daemon keeps its side. */
+/* Closes the descriptor if libcfg did not: otherwise the daemon keeps its side open. */
 static void close_if_left(int fd, const struct stat *before)
 {
 	struct stat now;
 
 	if (fstat(fd, &now) == 0 && now.st_dev == before->st_dev && now.st_ino == before->st_ino) {
-		/* Closing alone would not end it while a fork has the descriptor, too. */
+		/* Closing alone does not end the connection while a fork has the descriptor, too. */
 		(void)shutdown(fd, SHUT_RDWR);
 		(void)close(fd);
 	}
 }
 
 /*
- * corosync_cfg_replyto_shutdown never gives back the reference that it takes of libcfg's handle, so that finalizing it
- * does not disconnect. A tracker left so would be asked at each shutdown request, and refuse it by silence: where
- * Corosync's IPC is by sockets the daemon does not watch the one that is closed here, so tracking is stopped first, and two
- * more sockets of libqb's stay open until the process ends.
+ * corosync_cfg_replyto_shutdown leaks the reference that it takes of libcfg's handle, so that finalizing does not
+ * disconnect. The tracker left behind would get each shutdown request and refuse it by not replying. With "qb_ipc_type:
+ * socket" the daemon does not watch the socket that is closed here, so tracking is stopped first, and two more of libqb's
+ * sockets stay open until the process ends.
  */
 static cs_error_t finalize(handle *h)
 {
@@ -189,10 +189,10 @@ const handle_class cfg_class = {
 
 /* ---- methods ---- */
 
-int cfg_answer(lua_State *L, const char *what, const failure *why)
+int cfg_return(lua_State *L, const char *verb, const failure *why)
 {
 	if (why != NULL) {
-		lua_pushstring(L, what);
+		lua_pushstring(L, verb);
 		return failure_push(L, why);
 	}
 	lua_pushboolean(L, 1);
@@ -200,25 +200,25 @@ int cfg_answer(lua_State *L, const char *what, const failure *why)
 }
 
 /***
-Answers the shutdown request that was handed over last: once, and as long as this handle tracks. True says that the
-answer was given, not that it came in time. A handle that has replied costs 3 MB of this process's address space for good,
-since `corosync_cfg_replyto_shutdown` never releases it: answer with one handle, rather than with a new one each time.
+Replies to the last shutdown request, once, and as long as this handle tracks. True means that the
+reply was sent, not that it was in time. Each handle that has replied leaks 3 MB of this process's address space,
+because `corosync_cfg_replyto_shutdown` never releases it: reply with one handle, not with a new one each time.
 @function handle:reply_shutdown
 @tparam boolean allow
 @treturn boolean true
-@error nil, message, code: "access" when no request waits for this handle's answer, or no longer, "try_again" while the
-membership changes (the request still waits), "not_connected", "closed", "wrong_process"
+@error nil, message, code: "access" (no request waits for this handle's reply), "try_again" (the membership is changing; the
+request still waits), "not_connected", "closed", "wrong_process"
 */
 int cfg_method_reply_shutdown(lua_State *L)
 {
-	cfg *c = handle_check(L, &cfg_class);
+	cfg *c = handle_check(L);
 
 	luaL_checktype(L, 2, LUA_TBOOLEAN);
-	return cfg_answer(L, "answer the shutdown request", reply(c, lua_toboolean(L, 2)));
+	return cfg_return(L, "reply to the shutdown request", reply(c, lua_toboolean(L, 2)));
 }
 
-/* NULL, or why Corosync does not shut down. */
-static const failure *refused(cfg *c, cs_error_t error)
+/* The failure of try_shutdown, or NULL. */
+static const failure *shutdown_failure(cfg *c, cs_error_t error)
 {
 	switch (error) {
 	case CS_ERR_BUSY: return &failure_shutdown_refused;
@@ -228,14 +228,14 @@ static const failure *refused(cfg *c, cs_error_t error)
 }
 
 /***
-Asks this node's Corosync to end, and with it its connections. It blocks until all trackers have answered or the time for
-that is over, so none of them may be waiting for this same thread. The asking handle is not asked itself.
-Stands on `corosync_cfg_try_shutdown`.
+Requests that this node's Corosync ends, and with it its connections. It blocks until all trackers have replied or the time
+for that is over, so none of them may be waiting for this same thread. The calling handle gets no request itself.
+Calls `corosync_cfg_try_shutdown`.
 @function handle:try_shutdown
-@tparam[opt="request"] string kind "request": every tracker may refuse; "regardless": they are asked, but cannot refuse;
-"immediate": they are not asked
-@treturn boolean true when Corosync is ending
-@error nil, message, code: "busy" when it was refused, "exist" when another program is asking, "try_again",
+@tparam[opt="request"] string kind "request": every tracker may refuse; "regardless": trackers get a request, but cannot
+refuse; "immediate": they get none
+@treturn boolean true: Corosync is ending
+@error nil, message, code: "busy" (it was refused), "exist" (another program has requested it), "try_again",
 "not_connected", "closed", "wrong_process"
 */
 int cfg_method_try_shutdown(lua_State *L)
@@ -243,15 +243,15 @@ int cfg_method_try_shutdown(lua_State *L)
 	static const char *const names[] = {"request", "regardless", "immediate", NULL};
 	static const corosync_cfg_shutdown_flags_t flags[] = {COROSYNC_CFG_SHUTDOWN_FLAG_REQUEST,
 		COROSYNC_CFG_SHUTDOWN_FLAG_REGARDLESS, COROSYNC_CFG_SHUTDOWN_FLAG_IMMEDIATE};
-	cfg *c = handle_check(L, &cfg_class);
+	cfg *c = handle_check(L);
 	int kind = compat_checkoption(L, 2, "request", names);
 	const failure *why = handle_unusable(&c->handle);
 
 	if (why == NULL) {
 		/* On a healthy node it returns only when every tracker has replied. */
-		why = refused(c,
+		why = shutdown_failure(c,
 			CALL(&c->handle, "try_shutdown (until all trackers have replied)",
 				corosync_cfg_try_shutdown(c->handle.id, flags[kind])));
 	}
-	return cfg_answer(L, "shut Corosync down", why);
+	return cfg_return(L, "shut Corosync down", why);
 }

@@ -1,6 +1,6 @@
 /*
- * Shutdown requests: from libcfg's callback into the queue and to a handler, the reply, what a reply leaves behind, and how
- * to ask for a shutdown. With that goes all of the class of libcfg's handles.
+ * Shutdown requests: from libcfg's callback through the queue to a handler, the reply, the cleanup after a reply, and
+ * requesting a shutdown. Has the class of libcfg's handles, because most of its functions are about these.
  */
 #ifndef COROSYNC_LUA_CFG_SHUTDOWN_H
 #define COROSYNC_LUA_CFG_SHUTDOWN_H
@@ -11,8 +11,8 @@
 
 typedef struct cfg {
 	handle handle;
-	bool asked;   /* the script knows of a request that it has not answered */
-	bool replied; /* ever: libcfg then no longer ends the connection */
+	bool asked;   /* the script has received a request that it has not replied to */
+	bool replied; /* ever: libcfg then no longer closes the connection */
 } cfg;
 
 extern const handle_class cfg_class;
@@ -22,12 +22,12 @@ int cfg_method_reply_shutdown(lua_State *L);
 int cfg_method_try_shutdown(lua_State *L);
 
 /*
- * CS_OK if the daemon takes requests now, CS_ERR_TRY_AGAIN if it does not: while the membership changes or its queue is
- * full. For the calls of libcfg that do not look at its answer.
+ * CS_OK if the daemon accepts requests now, CS_ERR_TRY_AGAIN if it does not: while the membership changes or its queue
+ * is full. For the calls of libcfg that do not check its reply.
  */
 cs_error_t cfg_probe(cfg *c);
 
-/* Pushes true if `why` is NULL, else nil, "cannot <what>: …", code; answers how many values it pushed. [-0, +1|3, m] */
-int cfg_answer(lua_State *L, const char *what, const failure *why);
+/* Pushes true if `why` is NULL, else nil, "cannot <verb>: …", code; returns the number of values. [-0, +1|3, m] */
+int cfg_return(lua_State *L, const char *verb, const failure *why);
 
 #endif

@@ -18,7 +18,7 @@ static cs_error_t read_addresses(handle *h, uint32_t node, address_list *list)
 {
 	cs_error_t error;
 
-	/* Of an address that is not in use libcfg leaves parts unset. */
+	/* libcfg leaves parts of unused addresses unset. */
 	memset(list, 0, sizeof *list);
 	error = CALL(
 		h, "node_addresses", corosync_cfg_get_node_addrs(h->id, node, CFG_MAX_LINKS, &list->count, list->addresses));
@@ -28,7 +28,7 @@ static cs_error_t read_addresses(handle *h, uint32_t node, address_list *list)
 	return error;
 }
 
-/* Pushes an address as text; false and nothing if none is in use there. [-0, +1|0, m] */
+/* Pushes an address as text; false, and nothing pushed, for an unused one. [-0, +1|0, m] */
 static bool push_address(lua_State *L, const corosync_cfg_node_address_t *address)
 {
 	char text[INET6_ADDRSTRLEN];
@@ -117,7 +117,7 @@ static void push_links(lua_State *L, const struct corosync_cfg_node_status_v1 *s
 	}
 }
 
-/* knet has ids of 16 bits, and the daemon cuts longer ones for it: the answer would be another node's. */
+/* knet has ids of 16 bits, to which the daemon truncates longer ones: the status would be another node's. */
 static cs_error_t check_wide_node(handle *h, uint32_t node)
 {
 	address_list list;
@@ -132,7 +132,7 @@ static cs_error_t read_node(handle *h, uint32_t node, struct corosync_cfg_node_s
 	if (error == CS_OK) {
 		error = CALL(h, "node_status", corosync_cfg_node_status_get(h->id, node, CFG_NODE_STATUS_V1, status));
 	}
-	/* So the daemon answers for a node that knet does not know. */
+	/* The daemon's error for a node that knet does not know. */
 	return error == CS_ERR_FAILED_OPERATION ? CS_ERR_NOT_EXIST : error;
 }
 
@@ -204,7 +204,7 @@ cs_error_t cfg_status_push_rings(lua_State *L, handle *h)
 	lua_pushlightuserdata(L, &list);
 	error = CALL(h, "ring_status", corosync_cfg_ring_status_get(h->id, &list.names, &list.statuses, &list.count));
 	if (error != CS_OK) {
-		/* libcfg has freed what it may have put there. */
+		/* libcfg has freed the lists. */
 		lua_pop(L, 2);
 		return error;
 	}

@@ -1,12 +1,12 @@
 #include "cmap/cmap.h"
 
-#include "handle/call.h"
 #include "cmap/keys.h"
 #include "cmap/track.h"
 #include "cmap/value.h"
+#include "handle/call.h"
+#include "handle/connection.h"
+#include "handle/methods.h"
 #include "support/field.h"
-#include "handle/handle.h"
-#include "handle/opening.h"
 
 /***
 Corosync's configuration map: the userdata over libcmap. It also has the methods that all handles share, see
@@ -24,25 +24,25 @@ Corosync's configuration map: the userdata over libcmap. It also has the methods
 
 _Keys_ are 3 to 255 letters, digits and any of `._-/:`. _Values_ have a type: "i8", "u8", "i16", "u16", "i32", "u32",
 "i64", "u64", "float", "double", "string" (without zero bytes) and "binary"; they have at most 16384 bytes, of which a
-string needs one for its end. Integers are exact. A "u64" that no number of this Lua is exactly (from 2^63 on, before Lua 5.3
-beyond 2^53) is a string of 20 digits, zeros first, which `set` takes as well: such strings are equal and ordered as the
-integers are. Such an "i64", before Lua 5.3, is an error, or nil where several values are given: in `each` and in a tracker's
-handler. The map is this node's own, and not kept over a restart.
+string needs one for its end. Integers are exact. A "u64" that no number of this Lua represents exactly (from 2^63 on, before
+Lua 5.3 beyond 2^53) is a string of 20 digits with leading zeros, which `set` takes as well: such strings compare and order
+as the integers do. Such an "i64", before Lua 5.3, is an error, or nil where several values are returned: in `each` and in a
+tracker's handler. The map is local to each node, lost when Corosync stops.
 @module corosync.cmap
 @extends corosync.handle, corosync.events
 */
 
-static const failure failure_out_of_range = {"out_of_range", "the value does not fit in a number of this Lua"};
-static const failure failure_read_only = {"access", "the key is read-only: Corosync keeps it itself"};
+static const failure failure_out_of_range = {"out_of_range", "no number of this Lua can hold the value"};
+static const failure failure_read_only = {"access", "the key is read-only: only Corosync sets it"};
 static const failure failure_type_kept = {
-	"invalid_param", "the key has another type, and keeps it: leave the type out, or delete the key first"};
-static const failure failure_type_needed = {"not_exist", "there is no such key: give the type as well to make it"};
+	"invalid_param", "the key has another type: omit the type, or delete the key first"};
+static const failure failure_type_needed = {"not_exist", "there is no such key: pass a type to create it"};
 
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 {
 	cs_error_t error = cmap_dispatch(h->id, flags);
 
-	/* So libcmap answers when it meets a change for a tracker just deleted: one event less, and nothing wrong. */
+	/* libcmap returns this for a change of a tracker just deleted, which is dropped; the handle is fine. */
 	return error == CS_ERR_BAD_HANDLE ? CS_OK : error;
 }
 
@@ -75,7 +75,7 @@ static cs_error_t open_connection(cmap *m, cmap_map_t map)
 	cs_error_t error = cmap_initialize_map(&id, map);
 
 	if (error == CS_OK) {
-		error = opening_take(&m->handle, id);
+		error = connection_take(&m->handle, id);
 	}
 	if (error != CS_OK) {
 		/* libcmap leaves the connection open when the daemon lacks the map. */
@@ -85,15 +85,15 @@ static cs_error_t open_connection(cmap *m, cmap_map_t map)
 }
 
 /***
-Connects to a map of the local Corosync. Stands on `cmap_initialize_map`; costs about 15 ms and 3 MB of /dev/shm.
+Connects to a map of the local Corosync. Calls `cmap_initialize_map`; takes about 15 ms and 3 MB of /dev/shm.
 @function cmap.open
 @tparam[opt="icmap"] string map "icmap", the configuration, or "stats", Corosync's counters
 @tparam[opt] table handlers
 @tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a tracker's handler;
 without it they go to stderr
 @treturn map
-@error nil, message, code: "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is
-not permitted, or another user's program has the name of the socket), "try_again", "no_space" (/dev/shm is full),
+@error nil, message, code: "not_connected" (Corosync is not running, or has another /dev/shm), "access" (the user is
+not permitted, or another user's program has taken the socket's name), "try_again", "no_space" (/dev/shm is full),
 "no_memory", "no_resources" (open files)
 */
 static int module_open(lua_State *L)
@@ -108,18 +108,18 @@ static int module_open(lua_State *L)
 		lua_remove(L, 1);
 	}
 	fields_check_optional(L, open_fields);
-	m = handle_new(L, &cmap_class, sizeof *m, 1);
+	m = connection_new(L, &cmap_class, sizeof *m, 1);
 	m->counters = map == CMAP_MAP_STATS;
 	compat_getuservalue(L, -1);
 	lua_newtable(L);
 	lua_rawseti(L, -2, VALUE_TRACKERS);
 	lua_pop(L, 1);
-	error = opening_begin(&m->handle);
+	error = connection_open_begin(&m->handle);
 	if (error == CS_OK) {
 		error = open_connection(m, map);
 	}
-	opening_end(&m->handle);
-	return error == CS_OK ? 1 : opening_fail(L, &m->handle, error);
+	connection_open_end(&m->handle);
+	return error == CS_OK ? 1 : connection_open_fail(L, &m->handle, error);
 }
 
 /* ---- values ---- */
@@ -136,7 +136,7 @@ static int fail(lua_State *L, const char *verb, const failure *why)
 	return failure_push(L, why);
 }
 
-static int answer(lua_State *L, const char *verb, const failure *why)
+static int return_result(lua_State *L, const char *verb, const failure *why)
 {
 	if (why != NULL) {
 		return fail(L, verb, why);
@@ -148,7 +148,7 @@ static int answer(lua_State *L, const char *verb, const failure *why)
 /* The map at index 1 and the key at index 2; `why` is NULL if both can be used. Raises for other types. [-0, +0, v] */
 static cmap *check(lua_State *L, const char **key, const failure **why)
 {
-	cmap *m = handle_check(L, &cmap_class);
+	cmap *m = handle_check(L);
 	size_t length;
 
 	*key = luaL_checklstring(L, 2, &length);
@@ -159,8 +159,8 @@ static cmap *check(lua_State *L, const char **key, const failure **why)
 	return m;
 }
 
-/* NULL, or why a key was not changed. */
-static const failure *unchanged(cmap *m, cs_error_t error)
+/* The failure of a call that changes a key, or NULL. */
+static const failure *change_failure(cmap *m, cs_error_t error)
 {
 	return error == CS_ERR_ACCESS ? &failure_read_only : handle_failure(&m->handle, error);
 }
@@ -178,13 +178,13 @@ static const failure *get(cmap *m, const char *key, cmap_value *v)
 }
 
 /***
-The value of a key. Stands on `cmap_get`.
+The value of a key. Calls `cmap_get`.
 @function map:get
 @tparam string key
 @treturn number|string the value: an integer, a float or a string
 @treturn string its type
-@error nil, message, code: "not_exist" when there is no such key, "invalid_param" and "name_too_long" for what cannot be one,
-"out_of_range" when this Lua has no number for it, "not_connected", "closed", "wrong_process"
+@error nil, message, code: "not_exist" (no such key), "invalid_param" and "name_too_long" (not a valid key),
+"out_of_range" (no number of this Lua can hold it), "not_connected", "closed", "wrong_process"
 */
 static int cmap_method_get(lua_State *L)
 {
@@ -204,7 +204,7 @@ static int cmap_method_get(lua_State *L)
 	return 2;
 }
 
-/* The type that a key's new value has: the present one, or for a new key the one given, else 0. */
+/* The type of a key's new value: the present one, or for a new key the given one, else 0. */
 static const failure *choose_type(cmap *m, const char *key, cmap_value_types_t given, cmap_value_types_t *type)
 {
 	cmap_value v;
@@ -222,15 +222,15 @@ static const failure *choose_type(cmap *m, const char *key, cmap_value_types_t g
 }
 
 /***
-Sets a key. One that exists keeps its type, and a new one has the type that is given. Nothing is rounded or cut to fit,
-but fractions to a float. Stands on `cmap_get` and `cmap_set`.
+Sets a key. An existing key keeps its type, a new one needs a type. Values are never rounded or cut to fit,
+except fractions to a float. Calls `cmap_get` and `cmap_set`.
 @function map:set
 @tparam string key
 @tparam number|string value a number for the numeric types, a string for "string" and "binary"
-@tparam[opt] string type for a new key; for one that exists it must be its type
+@tparam[opt] string type for a new key; for an existing key it must be its type
 @treturn boolean true
 @error nil, message, code: "not_exist" (a new key, and no type), "out_of_range", "invalid_param" (the value or the given
-type does not suit the key's type; or what cannot be a key), "too_big", "name_too_long", "access" (read-only),
+type does not match the key's type; or the key is not valid), "too_big", "name_too_long", "access" (read-only),
 "not_connected", "closed", "wrong_process"; raises for other values than numbers and strings, and for an unknown type
 */
 static int cmap_method_set(lua_State *L)
@@ -249,13 +249,13 @@ static int cmap_method_set(lua_State *L)
 	why = why == NULL ? choose_type(m, key, given, &type) : why;
 	why = why == NULL ? cmap_value_take(L, 3, type, &v) : why;
 	if (why == NULL) {
-		why = unchanged(m, CALL_FOR(m, "set", key, cmap_set(m->handle.id, key, &v.as, v.length, type)));
+		why = change_failure(m, CALL_FOR(m, "set", key, cmap_set(m->handle.id, key, &v.as, v.length, type)));
 	}
-	return answer(L, "set", why);
+	return return_result(L, "set", why);
 }
 
 /***
-Deletes a key. Stands on `cmap_delete`.
+Deletes a key. Calls `cmap_delete`.
 @function map:delete
 @tparam string key
 @treturn boolean true
@@ -269,9 +269,9 @@ static int cmap_method_delete(lua_State *L)
 	cmap *m = check(L, &key, &why);
 
 	if (why == NULL) {
-		why = unchanged(m, CALL_FOR(m, "delete", key, cmap_delete(m->handle.id, key)));
+		why = change_failure(m, CALL_FOR(m, "delete", key, cmap_delete(m->handle.id, key)));
 	}
-	return answer(L, "delete", why);
+	return return_result(L, "delete", why);
 }
 
 static int step(lua_State *L, const char *verb, bool up)
@@ -284,18 +284,18 @@ static int step(lua_State *L, const char *verb, bool up)
 	why = why == NULL ? get(m, key, &v) : why;
 	why = why == NULL ? cmap_value_check_step(&v, up) : why;
 	if (why == NULL) {
-		why = unchanged(m, CALL_FOR(m, verb, key, up ? cmap_inc(m->handle.id, key) : cmap_dec(m->handle.id, key)));
+		why = change_failure(m, CALL_FOR(m, verb, key, up ? cmap_inc(m->handle.id, key) : cmap_dec(m->handle.id, key)));
 	}
-	return answer(L, verb, why);
+	return return_result(L, verb, why);
 }
 
 /***
 Adds one to an integer, in one step on the daemon: several programs may do it at the same time. At the end of the type's
-range it is refused, unless another program got there in the same moment. Stands on `cmap_get` and `cmap_inc`.
+range it fails, unless another program reached the end at the same moment. Calls `cmap_get` and `cmap_inc`.
 @function map:increment
 @tparam string key
 @treturn boolean true
-@error nil, message, code: "out_of_range", "not_exist", "invalid_param" (no integer, or what cannot be a key), "access"
+@error nil, message, code: "out_of_range", "not_exist", "invalid_param" (no integer, or not a valid key), "access"
 (read-only), "name_too_long", "not_connected", "closed", "wrong_process"
 */
 static int cmap_method_increment(lua_State *L)
@@ -304,7 +304,7 @@ static int cmap_method_increment(lua_State *L)
 }
 
 /***
-Takes one from an integer, as `increment` adds one. Stands on `cmap_get` and `cmap_dec`.
+Subtracts one from an integer, as `increment` adds one. Calls `cmap_get` and `cmap_dec`.
 @function map:decrement
 @tparam string key
 @treturn boolean true
@@ -320,17 +320,17 @@ static int cmap_method_decrement(lua_State *L)
 /***
 Iterates over the keys that begin with a prefix: `for key, value, type in assert(map:each "totem.") do … end`.
 They are read at the call, so the loop may be left early, and may change the map.
-`pairs(map)` goes over all keys, in Lua 5.2 and later, and raises where this answers an error.
-Stands on `cmap_iter_init`, `cmap_iter_next` and `cmap_get`.
+`pairs(map)` iterates over all keys, in Lua 5.2 and later, and raises where this returns an error.
+Calls `cmap_iter_init`, `cmap_iter_next` and `cmap_get`.
 @function map:each
 @tparam[opt=""] string prefix
-@treturn fun():(string,number|string,string) an iterator giving key, value and type
-@error nil, message, code: "invalid_param" and "name_too_long" for what no key begins with, "no_memory", "not_connected",
+@treturn fun():(string,number|string,string) an iterator that returns key, value and type
+@error nil, message, code: "invalid_param" and "name_too_long" (no key can begin so), "no_memory", "not_connected",
 "closed", "wrong_process"
 */
 static int cmap_method_each(lua_State *L)
 {
-	cmap *m = handle_check(L, &cmap_class);
+	cmap *m = handle_check(L);
 	size_t length;
 	const char *prefix = luaL_optlstring(L, 2, "", &length);
 	const failure *why = handle_unusable(&m->handle);
@@ -348,7 +348,7 @@ static int cmap_method_each(lua_State *L)
 	return failure_push(L, why);
 }
 
-/* For pairs, whose caller could not tell an answered error from an iterator. */
+/* For pairs, which could not tell a returned error from an iterator. */
 static int cmap_metamethod_pairs(lua_State *L)
 {
 	lua_settop(L, 1);
@@ -360,24 +360,23 @@ static int cmap_metamethod_pairs(lua_State *L)
 }
 
 /***
-Calls a handler at each change of a key and of the keys below it: "shop" is for `shop` and for `shop.stock`, "shop." only
-for what is below it, "" for all keys. The handler is called by `dispatch`, also after the tracker itself was forgotten,
-until it is cancelled or the map closed. Stands on `cmap_track_add`.
+Calls a handler on each change of a key and of the keys below it: "shop" is for `shop` and for `shop.stock`, "shop." only
+for the keys below it, "" for all keys. `dispatch` calls the handler, also when the script keeps no reference to the
+tracker, until the tracker is cancelled or the map closed. Calls `cmap_track_add`.
 
-Of the map "stats" a counter's own tracker is told when it is modified, up to 1.5 s later; one of a prefix, only which
-counters
-are added and deleted. Old values are not known.
+In the map "stats", a tracker of one counter sees its modifications, up to 1.5 s later; a tracker of a prefix only sees
+which counters are added and deleted. Old values are not known.
 @function map:track
 @tparam string name a key, or a prefix that ends in "."
 @tparam[opt] fun(event:string,key:string,new:any,old:any,new_type:string,old_type:string) handler called with event ("add",
 "delete" or "modify"), key, the new value (nil when deleted), the
-old value (nil when added), the new value's type and the old value's; for `receive` none is needed
+old value (nil when added), the new value's type and the old value's; `receive` needs no handler
 @treturn tracker
 @error nil, message, code: "invalid_param", "name_too_long", "not_connected", "closed", "wrong_process"
 */
 static int cmap_method_track(lua_State *L)
 {
-	cmap *m = handle_check(L, &cmap_class);
+	cmap *m = handle_check(L);
 	size_t length;
 	const char *name = luaL_checklstring(L, 2, &length);
 	const failure *why = handle_unusable(&m->handle);
@@ -402,14 +401,18 @@ static const luaL_Reg methods[] = {
 	{NULL, NULL},
 };
 
+static const luaL_Reg metamethods[] = {
+	{"__pairs", cmap_metamethod_pairs},
+	{NULL, NULL},
+};
+
 int cmap_push_module(lua_State *L)
 {
-	handle_setup(L, &cmap_class, methods);
-	cmap_track_setup(L);
+	methods_setup(L, &cmap_class, methods);
 	luaL_getmetatable(L, cmap_class.type);
-	lua_pushcfunction(L, cmap_metamethod_pairs);
-	lua_setfield(L, -2, "__pairs");
+	methods_set(L, -1, &cmap_class, metamethods);
 	lua_pop(L, 1);
+	cmap_track_setup(L);
 	lua_createtable(L, 0, 1);
 	lua_pushcfunction(L, module_open);
 	lua_setfield(L, -2, "open");

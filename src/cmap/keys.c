@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "handle/call.h"
 #include "cmap/value.h"
-#include "support/userdata.h"
+#include "handle/call.h"
 #include "support/queue.h"
+#include "support/userdata.h"
 
 /* The keys read are kept as events in a queue of their own. */
 typedef struct entry {
@@ -64,7 +64,7 @@ static cs_error_t read_keys(queue *entries, cmap_handle_t id, const char *prefix
 	return error;
 }
 
-/* Upvalues: keys, values, types, how many were given. */
+/* Upvalues: keys, values, types, the number returned so far. */
 static int next_key(lua_State *L)
 {
 	int position = (int)lua_tointeger(L, lua_upvalueindex(4)) + 1, i;

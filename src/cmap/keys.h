@@ -6,7 +6,7 @@
 
 #include "handle/handle.h"
 
-/* Pushes an iterator over the keys that begin so, as the map is now: key, value, the type's name. [-0, +1|0, m] */
+/* Pushes an iterator over the keys with that prefix, as the map is now: key, value, the type's name. [-0, +1|0, m] */
 cs_error_t cmap_keys_push(lua_State *L, handle *h, const char *prefix);
 
 #endif

@@ -2,11 +2,11 @@
 
 #include <string.h>
 
-#include "handle/call.h"
 #include "cmap/value.h"
+#include "handle/call.h"
 #include "handle/fetch.h"
-#include "support/userdata.h"
 #include "support/libqb_lock.h"
+#include "support/userdata.h"
 
 /***
 @module corosync.cmap
@@ -39,7 +39,7 @@ typedef struct change_event {
 
 /* ---- from libcmap into the queue ---- */
 
-/* Corosync matches the beginning: of what is no prefix by its last letter, the keys below it count, and its siblings not. */
+/* Corosync matches by prefix. A name that does not end in "." covers the keys below it, but not its siblings. */
 static bool matches(const tracker *t, const char *key, size_t length)
 {
 	if (t->length == 0 || t->name[t->length - 1] == '.' || length == t->length) {
@@ -48,7 +48,7 @@ static bool matches(const tracker *t, const char *key, size_t length)
 	return length > t->length && key[t->length] == '.';
 }
 
-/* Of what is missing, the length says nothing. */
+/* A missing value has a random length. */
 static size_t length_of(const struct cmap_notify_value *v)
 {
 	return cmap_value_type_name(v->type) == NULL || v->len > CMAP_LONGEST_STORED ? 0 : v->len;
@@ -62,8 +62,8 @@ static char *put(char *to, const void *bytes, size_t length)
 	return to + length;
 }
 
-/* The stats map gives the counter's present value for whatever it does not have. */
-static void take_back_made_up(
+/* The stats map puts the counter's present value where a value is missing. */
+static void remove_false_values(
 	const cmap *map, int32_t kind, struct cmap_notify_value *new_value, struct cmap_notify_value *old_value)
 {
 	if (map->counters) {
@@ -87,7 +87,7 @@ static void on_change(cmap_handle_t id, cmap_track_handle_t track, int32_t kind,
 	if (!matches(t, key, key_length)) {
 		return;
 	}
-	take_back_made_up(t->map, kind, &new_value, &old_value);
+	remove_false_values(t->map, kind, &new_value, &old_value);
 	new_length = length_of(&new_value);
 	old_length = length_of(&old_value);
 	ev = (change_event *)fetch_append(0, PAYLOAD + key_length + new_length + old_length);
@@ -189,7 +189,7 @@ static tracker *push_tracker(lua_State *L, cmap *map)
 	return t;
 }
 
-/* Sets what the map at that index has under the tracker's number to the value on top of the stack. [-1, +0, m] */
+/* Sets the entry for the tracker's number, in the map at that index, to the value on top of the stack. [-1, +0, m] */
 static void set_tracker(lua_State *L, int map, const tracker *t)
 {
 	compat_getuservalue(L, map);
@@ -201,8 +201,8 @@ static void set_tracker(lua_State *L, int map, const tracker *t)
 }
 
 /*
- * What to ask for. That a counter was modified only a tracker of that very key is told, not one of all that begins with it;
- * and where the counter is a string, Corosync 3.1.7 would write past its end.
+ * The changes to track. Only a tracker of a counter's own key sees modifications, not one of a prefix; and for a counter
+ * that is a string Corosync 3.1.7 would write past its end.
  */
 static int32_t changes_of(const cmap *map, const char *name)
 {
@@ -225,7 +225,7 @@ static cs_error_t start_tracking(tracker *t)
 	return error;
 }
 
-/* The map keeps its trackers: libcmap has their addresses. */
+/* The map keeps its trackers alive: libcmap has their addresses. */
 const failure *cmap_track_add_push(lua_State *L, cmap *map)
 {
 	tracker *t = push_tracker(L, map);
@@ -255,8 +255,8 @@ static cs_error_t stop_tracking(const tracker *t)
 }
 
 /***
-Ends a tracker: its handler is not called any more, not even for changes that have arrived. Cancelling twice is allowed.
-Stands on `cmap_track_delete`.
+Ends a tracker: its handler is no longer called, not even for changes that have arrived. Cancelling twice is allowed.
+Calls `cmap_track_delete`.
 @function tracker:cancel
 @treturn boolean true
 @error nil, message, code: "wrong_process", "try_again"
@@ -270,7 +270,7 @@ static int tracker_method_cancel(lua_State *L)
 	if (t->tracking && why == NULL) {
 		why = handle_failure(h, CALL_ON(h, "cancel a tracker", t->name, t->length, stop_tracking(t)));
 	}
-	/* What has no connection tells nothing more. */
+	/* Without a connection there are no more changes. */
 	if (why != NULL && why != &FAILURE_CLOSED && why != h->reason) {
 		lua_pushfstring(L, "cancel the tracker of cmap key '%s'", t->name);
 		return failure_push(L, why);

@@ -1,4 +1,4 @@
-/* Trackers: changes of the configuration map, from libcmap's callback into the queue and to a tracker's handler. */
+/* Trackers: changes of the configuration map, from libcmap's callback through the queue to a tracker's handler. */
 #ifndef COROSYNC_LUA_CMAP_TRACK_H
 #define COROSYNC_LUA_CMAP_TRACK_H
 
@@ -6,9 +6,12 @@
 
 typedef struct cmap {
 	handle handle;
-	bool counters;         /* it is the stats map */
+	bool counters;         /* this is the stats map */
 	uint64_t last_tracker; /* the number of the tracker made last */
 } cmap;
+
+/* Fields of the map's user value. */
+enum { VALUE_TRACKERS = VALUE_OF_CLASS };
 
 extern const event_kind cmap_track_kinds[];
 
@@ -16,8 +19,8 @@ extern const event_kind cmap_track_kinds[];
 void cmap_track_setup(lua_State *L);
 
 /*
- * Pushes a new tracker of the name at index 2, whose handler is at index 3, for the map at index 1; or, and it pushes
- * nothing, why not. [-0, +1|0, m]
+ * Pushes a new tracker of the name at index 2, with the handler at index 3, for the map at index 1. Returns NULL, or
+ * why not, and then pushes nothing. [-0, +1|0, m]
  */
 const failure *cmap_track_add_push(lua_State *L, cmap *map);
 

@@ -7,10 +7,10 @@
 static const failure failure_key = {"invalid_param", "a key is 3 to 255 letters, digits and any of ._-/:"};
 static const failure failure_key_too_long = {"name_too_long", "a key is 3 to 255 letters, digits and any of ._-/:"};
 static const failure failure_value_nul = {"invalid_param", "a string cannot hold a zero byte: use the type \"binary\""};
-static const failure failure_value_range = {
-	"out_of_range", "the value is outside of what the key's type can hold exactly"};
-static const failure failure_value_too_big = {"too_big", "a value is at most 16384 bytes, a string's end included"};
-static const failure failure_value_type = {"invalid_param", "the value does not suit the key's type"};
+static const failure failure_value_range = {"out_of_range", "the key's type cannot hold the value exactly"};
+static const failure failure_value_too_big = {
+	"too_big", "a value is at most 16384 bytes, including a string's final zero byte"};
+static const failure failure_value_type = {"invalid_param", "the value does not match the key's type"};
 
 static const char *const type_names[] = {
 	"i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "float", "double", "string", "binary", NULL};
@@ -116,7 +116,7 @@ static bool is_integer(cmap_value_types_t type)
 	return type >= CMAP_VALUETYPE_INT8 && type <= CMAP_VALUETYPE_UINT64;
 }
 
-/* Stores the lowest bits of an integer, as many as the type has. */
+/* Stores the lowest bits of an integer that the type has. */
 static void store_bits(cmap_value *v, uint64_t bits)
 {
 	v->length = integers[v->type].size;

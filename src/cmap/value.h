@@ -9,7 +9,7 @@
 /* exec/icmap.c refuses longer values. */
 #define CMAP_LONGEST_VALUE 16384
 
-/* A string that comes to it without an end is stored with one. */
+/* Corosync appends a zero byte to a string without one. */
 #define CMAP_LONGEST_STORED (CMAP_LONGEST_VALUE + 1)
 
 typedef struct cmap_value {
@@ -31,30 +31,30 @@ typedef struct cmap_value {
 } cmap_value;
 
 /*
- * The value of a key. Never ask Corosync for less: at a question for the type alone, 3.1.7 crashes when the key is one
- * of the stats map's below stats.schedmiss.
+ * The value of a key. Always reads the value: on a request for the type alone, Corosync 3.1.7 crashes if the key is one
+ * of the stats map below stats.schedmiss.
  */
 cs_error_t cmap_value_get(cmap_handle_t id, const char *key, cmap_value *v);
 
 /* False when a number of this Lua cannot hold the value. [-0, +1|0, m] */
 bool cmap_value_push(lua_State *L, const cmap_value *v);
 
-/* Takes the number or string at that index as a value of that type, or says why not. [-0, +0, -] */
+/* Converts the number or string at that index to a value of that type; returns NULL, or why not. [-0, +0, -] */
 const failure *cmap_value_take(lua_State *L, int index, cmap_value_types_t type, cmap_value *v);
 
-/* Whether the value may be increased, or else decreased, by one; NULL if so. */
+/* NULL if the value can be increased, or else decreased, by one, or why not. */
 const failure *cmap_value_check_step(const cmap_value *v, bool up);
 
-/* NULL for what is no type. */
+/* NULL for an unknown type. */
 const char *cmap_value_type_name(cmap_value_types_t type);
 
 /* The type whose name is the string at that index. Raises if there is none. [-0, +0, v] */
 cmap_value_types_t cmap_value_check_type(lua_State *L, int index);
 
-/* NULL for what can be a key, or why not: Corosync itself answers "not_exist" then. */
+/* NULL for a valid key, or why not: Corosync itself would return "not_exist". */
 const failure *cmap_key_check(const char *key, size_t length);
 
-/* The same for the beginning of keys, which may be empty. */
+/* The same for a prefix of keys, which may be empty. */
 const failure *cmap_prefix_check(const char *prefix, size_t length);
 
 #endif

@@ -4,7 +4,7 @@
 
 #define ADDRESS "corosync.address"
 
-/* A script may have written over a field: what is no number then counts as 0. [-0, +0, e] */
+/* A script may have overwritten a field: a value that is no number counts as 0. [-0, +0, e] */
 static lua_Number field(lua_State *L, int index, const char *name)
 {
 	lua_Number value;
@@ -58,7 +58,7 @@ static const luaL_Reg metamethods[] = {
 
 void address_setup(lua_State *L)
 {
-	/* Filled also when it is there: memory may have been refused while that was done before. */
+	/* Filled also when it exists: an earlier call may have run out of memory half-way. */
 	(void)luaL_newmetatable(L, ADDRESS);
 	lua_pushliteral(L, "corosync.address");
 	lua_setfield(L, -2, "__name");
@@ -118,7 +118,7 @@ void address_push(lua_State *L, int cache, uint32_t node, uint32_t pid)
 		return;
 	}
 	push_new(L, node, pid);
-	/* Making it may have run a finalizer that has made it, too. */
+	/* Making it may have run a finalizer that made it, too. */
 	if (push_known(L, cache, node, pid)) {
 		lua_remove(L, -2);
 		return;

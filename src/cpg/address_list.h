@@ -16,11 +16,11 @@ typedef struct cpg_address_list {
 const struct cpg_address *cpg_address_list_find(
 	const struct cpg_address *items, size_t count, const struct cpg_address *wanted);
 
-/* False when there is no memory for it; the list is then as it was. */
+/* False without memory for it; the list is then unchanged. */
 bool cpg_address_list_add(cpg_address_list *list, const struct cpg_address *address);
 bool cpg_address_list_copy(cpg_address_list *list, const struct cpg_address *items, size_t count);
 
-/* Takes a member out that is in the list. */
+/* Removes a member that is in the list. */
 void cpg_address_list_remove(cpg_address_list *list, const struct cpg_address *address);
 
 void cpg_address_list_sort(cpg_address_list *list);

@@ -3,16 +3,16 @@
 #include <string.h>
 
 #include "cpg/address.h"
-#include "cpg/cpg_handle.h"
+#include "cpg/group.h"
+#include "cpg/record.h"
 #include "cpg/resolve.h"
 #include "support/userdata.h"
 
 static const failure failure_unlisted = {"not_connected",
-	"a group with more than 128 members has changed, of which libcpg tells no list, and Corosync did not give one: "
-	"close "
-	"the handle and join again with another"};
+	"a group with more than 128 members has changed, which libcpg does not list, and Corosync's own list could not be "
+	"read: close the handle and join again with another"};
 
-/* ---- what has changed ---- */
+/* ---- working out a change ---- */
 
 /* Pushes a change without its addresses. [-0, +1, m] */
 static config_change *push_change(lua_State *L, uint64_t serial, size_t members, size_t left, size_t joined)
@@ -50,7 +50,7 @@ static void release(void *source)
 	cpg_resolve_release(source);
 }
 
-/* Pushes the change of the queue's oldest event; false, and nothing, if Corosync fails to tell. [-0, +1|0, m] */
+/* Pushes the change of the queue's oldest event; returns false and pushes nothing if Corosync's call fails. [-0, +1|0, m] */
 static bool push_resolved(lua_State *L, cpg *c, const config_change *last)
 {
 	resolution r = {0};
@@ -73,8 +73,8 @@ static bool push_resolved(lua_State *L, cpg *c, const config_change *last)
 	return false;
 }
 
-/* Whether an event can be taken as it is. Up to 128 members Corosync's word stands, whatever was told before. */
-static bool is_as_told(const config_event *ev, const config_change *last)
+/* Whether a record's lists are right. Up to 128 members they always are, whatever the change before. */
+static bool is_as_told(const config_record *ev, const config_change *last)
 {
 	size_t before = last == NULL ? 0 : last->members;
 
@@ -82,7 +82,7 @@ static bool is_as_told(const config_event *ev, const config_change *last)
 }
 
 /* [-0, +1, m] */
-static void push_as_told(lua_State *L, const config_event *ev)
+static void push_as_told(lua_State *L, const config_record *ev)
 {
 	config_change *change = push_change(L, ev->serial, ev->members, ev->left, ev->joined);
 	size_t count = ev->members + ev->left + ev->joined;
@@ -102,12 +102,12 @@ static const config_change *last_change(lua_State *L, int values)
 	return change;
 }
 
-/* The change that an event tells, kept in the user value; NULL if it cannot be made out. [-0, +0, m] */
-static const config_change *make_out(lua_State *L, cpg *c, const config_event *ev, int values)
+/* The change of a record, kept in the user value; NULL if it cannot be worked out. [-0, +0, m] */
+static const config_change *work_out(lua_State *L, cpg *c, const config_record *ev, int values)
 {
 	const config_change *last = last_change(L, values);
 
-	/* An error of a finalizer's may have come before the event left the queue. */
+	/* A finalizer may have raised an error before the event left the queue. */
 	if (last != NULL && last->serial == ev->serial) {
 		return last;
 	}
@@ -148,7 +148,7 @@ static void push_addresses(lua_State *L, int cache, const struct cpg_address *ad
 	}
 }
 
-/* Pushes an array of addresses, of members that joined or left, and sets why in each. [-0, +1, m] */
+/* Pushes an array of addresses of members that joined or left, and sets the reason in each. [-0, +1, m] */
 static void push_changes(lua_State *L, int cache, const struct cpg_address *addresses, size_t count)
 {
 	size_t i;
@@ -163,13 +163,13 @@ static void push_changes(lua_State *L, int cache, const struct cpg_address *addr
 }
 
 /*
- * The members are kept alive, so that a message from one of them finds its address made; in a table apart from the
- * handler's, which may do with its own what it likes.
+ * Keeps the members' addresses alive, so that a message from one of them finds its address in the cache. In a table of
+ * its own, because the handler may change the one that it gets.
  */
 int cpg_change_push(lua_State *L, handle *h, const event *ev, int values)
 {
 	cpg *c = (cpg *)h;
-	const config_change *change = c->astray ? NULL : make_out(L, c, (const config_event *)ev, values);
+	const config_change *change = c->astray ? NULL : work_out(L, c, (const config_record *)ev, values);
 	const struct cpg_address *left;
 	int cache;
 

@@ -5,28 +5,14 @@
 
 #include "cpg/address.h"
 #include "cpg/change.h"
-#include "cpg/cpg_handle.h"
+#include "cpg/group.h"
+#include "cpg/record.h"
 #include "cpg/resolve.h"
 #include "cpg/send.h"
 #include "handle/fetch.h"
 #include "handle/node_list.h"
 
-typedef struct message_event {
-	event event;
-	uint32_t node, pid;
-	size_t length;
-	char bytes[];
-} message_event;
-
-typedef struct lag_event {
-	event event;
-	double seconds;
-	size_t events, bytes;
-} lag_event;
-
-#define PAYLOAD(type) (sizeof(type) - sizeof(event))
-
-/* Corosync goes on telling a process that has left of the others, until its connection is closed: nobody hears that. */
+/* Corosync still sends events to a process that has left, until its connection is closed: they are dropped. */
 static event *append(uint64_t kind, size_t payload)
 {
 	const cpg *c = (const cpg *)fetch_handle();
@@ -34,23 +20,18 @@ static event *append(uint64_t kind, size_t payload)
 	return c->was_told_left ? NULL : fetch_append(kind, payload);
 }
 
-size_t cpg_event_message_size(size_t length)
-{
-	return queue_event_size(PAYLOAD(message_event) + length);
-}
-
 void cpg_event_message(
 	cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length)
 {
 	cpg *c = (cpg *)fetch_handle();
 	bool is_own = node == c->node && pid == (uint32_t)c->handle.owner;
-	message_event *ev =
-		(message_event *)append(is_own ? KIND_OWN_MESSAGE : KIND_MESSAGE, PAYLOAD(message_event) + length);
+	message_record *ev =
+		(message_record *)append(is_own ? KIND_OWN_MESSAGE : KIND_MESSAGE, RECORD_PAYLOAD(message_record) + length);
 
 	(void)id;
 	(void)group;
 	if (is_own) {
-		cpg_send_came_back(c, cpg_event_message_size(length), ev != NULL);
+		cpg_send_came_back(c, cpg_record_message_size(length), ev != NULL);
 	}
 	if (ev == NULL) {
 		return;
@@ -76,8 +57,8 @@ static bool is_own(const cpg *c, const struct cpg_address *address)
 	return address->nodeid == c->node && address->pid == (uint32_t)c->handle.owner;
 }
 
-/* Of a large group libcpg may list it as the first that joined. */
-static void note_own_leave(cpg *c, const config_event *ev)
+/* In a large group libcpg may list it as the first that joined. */
+static void note_own_leave(cpg *c, const config_record *ev)
 {
 	const struct cpg_address *left = ev->addresses + ev->members;
 	size_t i;
@@ -91,8 +72,8 @@ static void note_own_leave(cpg *c, const config_event *ev)
 }
 
 /*
- * libcpg fills its array of 128 members without a bound, and what lies behind it are the other lists, the very event and
- * the counts of those lists. So of more members none is good, and of the lists no more than fits.
+ * libcpg fills its array of 128 members without a bound, and overwrites the other lists, the event itself and the
+ * counts of those lists. So with more members none of them is valid, and of the other lists at most 128.
  */
 void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struct cpg_address *members,
 	size_t members_count, const struct cpg_address *left, size_t left_count, const struct cpg_address *joined,
@@ -102,7 +83,8 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	size_t listed = members_count <= CPG_MEMBERS_MAX ? members_count : 0;
 	size_t left_listed = MIN(left_count, CPG_MEMBERS_MAX), joined_listed = MIN(joined_count, CPG_MEMBERS_MAX);
 	size_t count = listed + left_listed + joined_listed;
-	config_event *ev = (config_event *)append(KIND_CONFIG, PAYLOAD(config_event) + count * sizeof(struct cpg_address));
+	config_record *ev =
+		(config_record *)append(KIND_CONFIG, RECORD_PAYLOAD(config_record) + count * sizeof(struct cpg_address));
 	struct cpg_address *to;
 
 	(void)id;
@@ -136,7 +118,7 @@ void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, co
 
 static int push_message(lua_State *L, handle *h, const event *ev, int values)
 {
-	const message_event *message = (const message_event *)ev;
+	const message_record *message = (const message_record *)ev;
 
 	if (((const cpg *)h)->astray) {
 		return EVENT_DROPPED;
@@ -163,7 +145,7 @@ static int push_ring(lua_State *L, handle *h, const event *ev, int values)
 
 void cpg_event_lag(handle *h, double seconds, size_t events, size_t bytes)
 {
-	lag_event *ev = (lag_event *)queue_prepend(&h->queue, KIND_LAG, PAYLOAD(lag_event));
+	lag_record *ev = (lag_record *)queue_prepend(&h->queue, KIND_LAG, RECORD_PAYLOAD(lag_record));
 
 	if (ev != NULL) {
 		ev->seconds = seconds;
@@ -174,7 +156,7 @@ void cpg_event_lag(handle *h, double seconds, size_t events, size_t bytes)
 
 static int push_lag(lua_State *L, handle *h, const event *ev, int values)
 {
-	const lag_event *lag = (const lag_event *)ev;
+	const lag_record *lag = (const lag_record *)ev;
 
 	(void)h;
 	(void)values;

@@ -5,29 +5,29 @@
 static const failure failure_array_too_long = {
 	"too_many", "Corosync takes at most 63 strings in one message: concatenate some"};
 static const failure failure_too_big = {"too_big",
-	"the message is longer than what Corosync delivers as one, which is max_message_size(), in Corosync 3 1047552 "
-	"bytes: send it in parts, or open with split = true"};
+	"the message is longer than max_message_size(), which is 1047552 bytes in Corosync 3: send it in pieces, or open "
+	"with split = true"};
 
-/* Adds the string at that index, which something else must keep alive. NULL, or that it is too much. */
-static const failure *add_part(lua_State *L, cpg_parts *p, int index)
+/* Adds the string at that index, which the caller keeps alive. NULL, or failure_too_big. */
+static const failure *add_string(lua_State *L, cpg_iovec *v, int index)
 {
 	size_t length;
 	const char *bytes = lua_tolstring(L, index, &length);
 
-	if (length > p->most - p->length) {
+	if (length > v->most - v->length) {
 		return &failure_too_big;
 	}
-	/* libcpg never writes through it. An empty part would only be a piece of nothing to a split message. */
+	/* libcpg never writes through it. An empty string would make an empty piece of a split message. */
 	if (length > 0) {
-		p->vector[p->count].iov_base = (void *)(uintptr_t)bytes;
-		p->vector[p->count].iov_len = length;
-		p->count++;
-		p->length += length;
+		v->vector[v->count].iov_base = (void *)(uintptr_t)bytes;
+		v->vector[v->count].iov_len = length;
+		v->count++;
+		v->length += length;
 	}
 	return NULL;
 }
 
-/* A table with other keys than an array's is no message, not even an empty one. [-0, +0, v] */
+/* Raises for a table that has keys, but no array. [-0, +0, v] */
 static void check_is_empty(lua_State *L)
 {
 	lua_pushnil(L);
@@ -36,8 +36,8 @@ static void check_is_empty(lua_State *L)
 	}
 }
 
-/* NULL, or why the array at index 2 is refused; raises for anything but strings in it. */
-static const failure *collect_array(lua_State *L, cpg_parts *p)
+/* NULL, or why the array at index 2 is refused; raises if it has anything but strings. */
+static const failure *collect_array(lua_State *L, cpg_iovec *v)
 {
 	size_t count = compat_rawlen(L, 2), i;
 	const failure *why = NULL;
@@ -45,7 +45,7 @@ static const failure *collect_array(lua_State *L, cpg_parts *p)
 	if (count == 0) {
 		check_is_empty(L);
 	}
-	if (count > CPG_PARTS_MOST) {
+	if (count > CPG_IOVEC_MOST) {
 		return &failure_array_too_long;
 	}
 	for (i = 1; i <= count && why == NULL; i++) {
@@ -54,27 +54,27 @@ static const failure *collect_array(lua_State *L, cpg_parts *p)
 			luaL_argerror(L, 2,
 				lua_pushfstring(L, "message[%d] is a %s, and a string is expected", (int)i, luaL_typename(L, -1)));
 		}
-		why = add_part(L, p, -1);
+		why = add_string(L, v, -1);
 		lua_pop(L, 1);
 	}
 	return why;
 }
 
-const failure *cpg_iovec_collect(lua_State *L, cpg_parts *p, size_t most)
+const failure *cpg_iovec_collect(lua_State *L, cpg_iovec *v, size_t most)
 {
 	int type = lua_type(L, 2);
 
-	p->count = 0;
-	p->length = 0;
-	p->most = most;
+	v->count = 0;
+	v->length = 0;
+	v->most = most;
 	if (type == LUA_TTABLE) {
-		return collect_array(L, p);
+		return collect_array(L, v);
 	}
 	if (type != LUA_TSTRING && type != LUA_TNUMBER) {
 		luaL_argerror(L, 2,
 			lua_pushfstring(
 				L, "message is a %s, and a string or an array of strings is expected", luaL_typename(L, 2)));
 	}
-	/* A number becomes a string in its place. */
-	return add_part(L, p, 2);
+	/* lua_tolstring converts a number in place. */
+	return add_string(L, v, 2);
 }

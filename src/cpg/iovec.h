@@ -1,4 +1,4 @@
-/* What is sent as one message: a string, or an array of strings without concatenation. */
+/* A message to send: a string, or an array of strings that are sent as one without concatenation. */
 #ifndef COROSYNC_LUA_CPG_IOVEC_H
 #define COROSYNC_LUA_CPG_IOVEC_H
 
@@ -8,19 +8,19 @@
 #include "support/compat.h"
 #include "support/failure.h"
 
-/* lib/cpg.c copies the caller's iovecs behind one of its own, into an array of 64, without asking how many. */
-#define CPG_PARTS_MOST 63
+/* lib/cpg.c copies the caller's iovecs behind one of its own, into an array of 64, without checking their number. */
+#define CPG_IOVEC_MOST 63
 
-typedef struct cpg_parts {
-	struct iovec vector[CPG_PARTS_MOST];
+typedef struct cpg_iovec {
+	struct iovec vector[CPG_IOVEC_MOST];
 	unsigned int count;
 	size_t length, most; /* bytes */
-} cpg_parts;
+} cpg_iovec;
 
 /*
- * Collects the message at index 2, which must stay there while the parts are used. NULL, or why it is refused; raises
+ * Collects the message at index 2, which must stay there while `v` is used. Returns NULL, or why it is refused; raises
  * for anything but strings. [-0, +0, v]
  */
-const failure *cpg_iovec_collect(lua_State *L, cpg_parts *p, size_t most);
+const failure *cpg_iovec_collect(lua_State *L, cpg_iovec *v, size_t most);
 
 #endif

@@ -2,26 +2,26 @@
 
 #include <string.h>
 
+#include "cpg/iteration.h"
 #include "handle/call.h"
-#include "cpg/groups.h"
+#include "handle/connection.h"
+#include "handle/reader.h"
 
 /***
 @module corosync.cpg
 */
 
 static const failure failure_joined = {
-	"exist", "a handle is in one group at a time, and this one has already joined: open another handle"};
+	"exist", "a handle joins one group, and this one has already joined: open another handle"};
 static const failure failure_left = {"left", "a handle that has left cannot join again: close it and open a new one"};
 static const failure failure_other_joined = {
-	"exist", "another handle of this Lua state is in that group: use that one, or close it first"};
+	"exist", "another handle of this Lua state is in that group: use that one or close it first"};
 static const failure failure_other_left = {
-	"exist", "another handle of this Lua state has left that group, and is still open: close it first"};
+	"exist", "another handle of this Lua state has left that group and is still open: close it first"};
 static const failure failure_same_pid = {"exist",
-	"that group has a member of this node and this pid, and it is no handle of this Lua state: it is one closed just "
-	"now "
-	"(try again), another Lua state in this process, or a process of the same pid in another PID namespace (start one "
-	"of "
-	"the two again, for another pid)"};
+	"the group already has a member with this node and pid, which is no handle of this Lua state: a handle closed just "
+	"now (try again), another Lua state in this process, or a process with the same pid in another PID namespace "
+	"(restart one of the two to get another pid)"};
 static const failure failure_name_empty = {"invalid_param", "a group's name is 1 to 128 bytes, and this one is empty"};
 static const failure failure_name_too_long = {"name_too_long", "a group's name is 1 to 128 bytes"};
 
@@ -40,7 +40,7 @@ static const failure *unjoinable(const cpg *c, size_t length)
 	return why == NULL ? check_name(length) : why;
 }
 
-/* check_name has seen to the length. */
+/* check_name has checked the length. */
 static void set_name(struct cpg_name *to, const char *name, size_t length)
 {
 	memset(to, 0, sizeof *to);
@@ -53,14 +53,14 @@ static bool holds_group(const handle *h, const void *sought)
 	const cpg *c = (const cpg *)h;
 	const struct cpg_name *group = &((const cpg *)sought)->group;
 
-	return h->class == &cpg_class && c != sought && c->membership != MEMBERSHIP_NONE &&
+	return h->class == ((const handle *)sought)->class && c != sought && c->membership != MEMBERSHIP_NONE &&
 		c->group.length == group->length && memcmp(c->group.value, group->value, group->length) == 0;
 }
 
-/* Why Corosync refuses to have this process's pid in the group twice. [-0, +0, m] */
+/* Why Corosync refuses this process's pid in the group: it is there already. [-0, +0, m] */
 static const failure *find_other(lua_State *L, const cpg *c)
 {
-	const cpg *other = (const cpg *)handle_find(L, holds_group, c);
+	const cpg *other = (const cpg *)connection_find(L, holds_group, c);
 
 	if (other == NULL) {
 		return &failure_same_pid;
@@ -70,7 +70,7 @@ static const failure *find_other(lua_State *L, const cpg *c)
 
 /***
 Joins a group. The join is complete once config_change lists oneself in `joined`; sends are accepted at once.
-A handle joins one group, once: after leaving, close it and open another. Stands on `cpg_join`.
+A handle joins one group, once: after leaving, close it and open another. Calls `cpg_join`.
 @function handle:join
 @tparam string name 1 to 128 bytes, any bytes
 @treturn boolean true
@@ -80,7 +80,7 @@ another handle of this Lua state is in the group, or a process of the same pid i
 */
 int cpg_membership_method_join(lua_State *L)
 {
-	cpg *c = cpg_check(L);
+	cpg *c = handle_check(L);
 	size_t length;
 	const char *name = luaL_checklstring(L, 2, &length);
 	const failure *why = unjoinable(c, length);
@@ -90,21 +90,21 @@ int cpg_membership_method_join(lua_State *L)
 		reader_lock(c->handle.reader);
 		set_name(&c->group, name, length);
 		reader_unlock(c->handle.reader, false);
-		cpg_call_begin(c, "join");
+		cpg_group_call_begin(c, "join");
 		error = cpg_join(c->handle.id, &c->group);
 		c->membership = error == CS_OK ? MEMBERSHIP_JOINED : MEMBERSHIP_NONE;
 		call_end(&c->handle);
 		why = error == CS_ERR_EXIST ? find_other(L, c) : handle_failure(&c->handle, error);
 	}
 	if (why != NULL) {
-		cpg_push_attempt(L, "join", name, length);
+		cpg_group_push_attempt(L, "join", name, length);
 		return failure_push(L, why);
 	}
 	lua_pushboolean(L, 1);
 	return 1;
 }
 
-/* Only ever the joined name: with another one Corosync takes out another of this process's handles. */
+/* Only with the joined name: with another one Corosync removes another of this process's handles. */
 static cs_error_t leave(cpg *c, membership after)
 {
 	cs_error_t error = cpg_leave(c->handle.id, &c->group);
@@ -123,30 +123,30 @@ cs_error_t cpg_membership_give_up(handle *h)
 }
 
 /***
-Leaves the group. Complete once config_change lists oneself in `left`. Blocks while the membership is changing.
-Stands on `cpg_leave`, with the joined name only.
+Leaves the group. The leave is complete once config_change lists oneself in `left`. Blocks while the membership is
+changing. Calls `cpg_leave`, with the joined name only.
 @function handle:leave
 @treturn boolean true
 @error nil, message, code: "not_joined", "try_again", "not_connected", "closed", "wrong_process"
 */
 int cpg_membership_method_leave(lua_State *L)
 {
-	cpg *c = cpg_check(L);
-	const failure *why = cpg_not_member(c);
+	cpg *c = handle_check(L);
+	const failure *why = cpg_group_not_member(c);
 
-	/* Asked before the locks, too: in a fork, nobody is there to let go of them. */
+	/* Checked before taking the locks, too: in a fork, no thread would release them. */
 	if (why == NULL) {
-		cpg_call_begin(c, "leave");
-		why = cpg_not_member(c);
+		cpg_group_call_begin(c, "leave");
+		why = cpg_group_not_member(c);
 		if (why == NULL) {
 			why = handle_failure(&c->handle, leave(c, MEMBERSHIP_LEFT));
 		}
 		call_end(&c->handle);
 	}
-	return cpg_answer(L, c, "leave", why);
+	return cpg_group_return(L, c, "leave", why);
 }
 
-/* The group that `members` asks for, the argument or else the joined one, or why it cannot. */
+/* The group to list, by the argument or else the joined one; returns NULL, or why it cannot be listed. */
 static const failure *choose_group(lua_State *L, const cpg *c, struct cpg_name *name)
 {
 	size_t length;
@@ -155,7 +155,7 @@ static const failure *choose_group(lua_State *L, const cpg *c, struct cpg_name *
 
 	if (given == NULL) {
 		*name = c->group;
-		return cpg_not_member(c);
+		return cpg_group_not_member(c);
 	}
 	why = handle_unusable(&c->handle);
 	why = why == NULL ? check_name(length) : why;
@@ -172,16 +172,16 @@ static int fail_members(lua_State *L, const cpg *c, const failure *why)
 	const char *given = lua_tolstring(L, 2, &length);
 
 	if (given == NULL) {
-		return cpg_fail(L, c, "list the members of", why);
+		return cpg_group_fail(L, c, "list the members of", why);
 	}
-	cpg_push_attempt(L, "list the members of", given, length);
+	cpg_group_push_attempt(L, "list the members of", given, length);
 	return failure_push(L, why);
 }
 
 /***
 The members of a group as the local Corosync sees them now, which may be ahead of the events still to be handled.
-Costs a request for each member, 30 µs or more, behind all that Corosync has to handle, and blocks while it is stopped.
-Stands on `cpg_iteration_initialize` for one group: `cpg_membership_get` overruns its caller's array when a group has
+Costs a request for each member, 30 µs or more, behind all other requests to Corosync, and blocks while it is stopped.
+Calls `cpg_iteration_initialize` for one group: `cpg_membership_get` overruns its caller's array when a group has
 more than 128 members.
 @function handle:members
 @tparam[opt] string name a group's name; the joined group when absent
@@ -191,7 +191,7 @@ more than 128 members.
 */
 int cpg_membership_method_members(lua_State *L)
 {
-	cpg *c = cpg_check(L);
+	cpg *c = handle_check(L);
 	struct cpg_name name;
 	const failure *why = choose_group(L, c, &name);
 	cs_error_t error;
@@ -202,23 +202,23 @@ int cpg_membership_method_members(lua_State *L)
 	lua_settop(L, 2);
 	compat_getuservalue(L, 1);
 	lua_rawgeti(L, 3, VALUE_ADDRESSES);
-	error = cpg_groups_push_members(L, c, &name, 4);
+	error = cpg_iteration_push_members(L, c, &name, 4);
 	return error == CS_OK ? 1 : fail_members(L, c, handle_failure(&c->handle, error));
 }
 
 /***
 Iterates over every group in the cluster: `for name, members in assert(handle:groups()) do … end`.
-The list is taken at the call, so the loop may be left early. Names are bytes: some programs' end in NUL.
-Corosync tells every handle of each ring, one that has not joined too: also a handle opened only to ask must be dispatched.
+The list is read at the call, so the loop may be left early. Names are bytes: some programs' names end in NUL.
+Corosync sends ring changes to every handle, also to one that has not joined: dispatch a handle opened only for this, too.
 Costs a request for each member of each group, as `members` does.
-Stands on `cpg_iteration_initialize` and its companions.
+Calls `cpg_iteration_initialize` and its companions.
 @function handle:groups
-@treturn fun():(string,address[]) an iterator giving a group's name and its members
+@treturn fun():(string,address[]) an iterator that returns a group's name and its members
 @error nil, message, code: "not_connected", "no_memory", "closed", "wrong_process"
 */
 int cpg_membership_method_groups(lua_State *L)
 {
-	cpg *c = cpg_check(L);
+	cpg *c = handle_check(L);
 	const failure *why = handle_unusable(&c->handle);
 	cs_error_t error;
 
@@ -226,7 +226,7 @@ int cpg_membership_method_groups(lua_State *L)
 		lua_settop(L, 1);
 		compat_getuservalue(L, 1);
 		lua_rawgeti(L, 2, VALUE_ADDRESSES);
-		error = cpg_groups_push(L, c, 3);
+		error = cpg_iteration_push_groups(L, c, 3);
 		if (error == CS_OK) {
 			return 1;
 		}

@@ -2,19 +2,19 @@
 
 #include <poll.h>
 
-#include "cpg/event.h"
-#include "cpg/groups.h"
-#include "handle/dispatch.h"
+#include "cpg/iteration.h"
+#include "cpg/record.h"
 #include "handle/reader.h"
+#include "handle/refill.h"
 
-/* How long and how often it waits for the events of what Corosync has listed already. */
+/* How long and how often it waits for the events of changes that Corosync's list already has. */
 #define LATER_MILLISECONDS 100
 #define MOST_ROUNDS 64
 
-/* Between requests while the membership forms: nothing tells when Corosync takes them. */
+/* Between requests while the membership forms: no event says when Corosync accepts them. */
 #define RETRY_MILLISECONDS 10
 
-/* Not an error: the lists do not make the change that the counts tell. */
+/* Not an error: the lists do not fit the counts. */
 #define UNFIT CS_ERR_NOT_EXIST
 
 bool cpg_resolve_is_join(uint32_t reason)
@@ -27,22 +27,22 @@ bool cpg_resolve_is_leave(uint32_t reason)
 	return reason == CPG_REASON_LEAVE || reason == CPG_REASON_NODEDOWN || reason == CPG_REASON_PROCDOWN;
 }
 
-static const config_event *head_of(const cpg *c)
+static const config_record *head_of(const cpg *c)
 {
-	return (const config_event *)queue_head(&c->handle.queue);
+	return (const config_record *)queue_head(&c->handle.queue);
 }
 
 /*
- * The changes that an event lists. Above 398 members libcpg takes a member's fields for its counts, and finds those who
- * left, and then stale bytes, where it looks for those who joined. So not more are good than the members' counts differ
- * by, and the reason tells which kind they are.
+ * The changes that a record lists. Above 398 members libcpg reads the counts of its lists from a member's fields, and
+ * its list of joined members starts with those that left, followed by stale bytes. So at most as many are valid as the
+ * counts of members differ by, and the reason says whether they joined or left.
  */
 typedef struct changes {
 	const struct cpg_address *first;
 	size_t count, expected;
 } changes;
 
-static changes changes_of(const config_event *ev, size_t before)
+static changes changes_of(const config_record *ev, size_t before)
 {
 	size_t expected = ev->count > before ? ev->count - before : before - ev->count;
 	size_t listed = ev->left + ev->joined;
@@ -69,7 +69,7 @@ static cs_error_t apply(resolution *r, const struct cpg_address *change, bool jo
 	return added && cpg_address_list_add(joins ? &r->joined : &r->left, change) ? CS_OK : CS_ERR_NO_MEMORY;
 }
 
-static cs_error_t take_lists(const config_event *ev, const config_change *last, resolution *r)
+static cs_error_t take_lists(const config_record *ev, const config_change *last, resolution *r)
 {
 	changes listed = changes_of(ev, last->members);
 	cs_error_t error = CS_OK;
@@ -95,7 +95,7 @@ typedef struct rewinding {
 	size_t count;
 } rewinding;
 
-/* What is told first of an address after an event tells its state at the event: it joins, so it was no member. */
+/* The first later change of an address shows its state at the event: if it joins later, it was no member. */
 static bool rewind_one(rewinding *r, const struct cpg_address *change)
 {
 	const struct cpg_address *member;
@@ -115,7 +115,7 @@ static bool rewind_one(rewinding *r, const struct cpg_address *change)
 
 static bool rewind_event(rewinding *r, const event *ev)
 {
-	const config_event *config = (const config_event *)ev;
+	const config_record *config = (const config_record *)ev;
 	changes listed;
 	size_t i;
 
@@ -140,7 +140,7 @@ static bool rewind_queue(rewinding *r, const queue *q, const event *ev)
 	return ev == NULL;
 }
 
-/* Corosync's list is of now, and later changes wait: takes back what they tell. */
+/* Corosync's list is the present one, and later changes wait: undoes them. */
 static cs_error_t rewind_to_head(cpg *c, const cpg_address_list *present, cpg_address_list *members)
 {
 	handle *h = &c->handle;
@@ -164,14 +164,14 @@ static bool more_comes(const handle *h)
 	return h->state == HANDLE_OPEN && poll(&descriptor, 1, LATER_MILLISECONDS) > 0;
 }
 
-/* Corosync refuses requests while the membership forms, and a dead one for ever. */
+/* Corosync refuses requests while the membership forms; a dead one does so for ever. */
 static cs_error_t list(cpg *c, cpg_address_list *present)
 {
-	cs_error_t error = cpg_groups_list_members(c, present);
+	cs_error_t error = cpg_iteration_list_members(c, present);
 
 	while (error == CS_ERR_TRY_AGAIN && handle_diagnose(&c->handle, error) != &FAILURE_NOT_CONNECTED) {
 		(void)poll(NULL, 0, RETRY_MILLISECONDS);
-		error = cpg_groups_list_members(c, present);
+		error = cpg_iteration_list_members(c, present);
 	}
 	return error;
 }
@@ -183,7 +183,7 @@ static cs_error_t ask(cpg *c, cpg_address_list *members)
 	int rounds = 0;
 
 	while (error == CS_OK) {
-		dispatch_fetch_all(&c->handle);
+		refill_all(&c->handle);
 		error = rewind_to_head(c, &present, members);
 		if (members->count == head_of(c)->count || ++rounds == MOST_ROUNDS || !more_comes(&c->handle)) {
 			break;
@@ -193,7 +193,7 @@ static cs_error_t ask(cpg *c, cpg_address_list *members)
 	return error;
 }
 
-/* ---- what differs ---- */
+/* ---- differences ---- */
 
 static bool has_node(const struct cpg_address *items, size_t count, uint32_t node)
 {
@@ -204,8 +204,8 @@ static bool has_node(const struct cpg_address *items, size_t count, uint32_t nod
 	return i < count;
 }
 
-/* Of members that libcpg does not list: the reason of those that it does, since one event has one, else a guess. */
-static uint32_t joins_for(const config_event *ev, const config_change *last, const struct cpg_address *member)
+/* For members that libcpg does not list: the reason of those that it lists, because an event has one reason, else a guess. */
+static uint32_t joins_for(const config_record *ev, const config_change *last, const struct cpg_address *member)
 {
 	changes listed = changes_of(ev, last->members);
 
@@ -216,7 +216,7 @@ static uint32_t joins_for(const config_event *ev, const config_change *last, con
 }
 
 static uint32_t leaves_for(
-	const config_event *ev, const config_change *last, const resolution *r, const struct cpg_address *member)
+	const config_record *ev, const config_change *last, const resolution *r, const struct cpg_address *member)
 {
 	changes listed = changes_of(ev, last->members);
 
@@ -226,7 +226,7 @@ static uint32_t leaves_for(
 	return has_node(r->members.items, r->members.count, member->nodeid) ? CPG_REASON_PROCDOWN : CPG_REASON_NODEDOWN;
 }
 
-static bool compare(const config_event *ev, const config_change *last, resolution *r)
+static bool compare(const config_record *ev, const config_change *last, resolution *r)
 {
 	bool done = true;
 	size_t i;
@@ -248,7 +248,7 @@ static bool compare(const config_event *ev, const config_change *last, resolutio
 	return done;
 }
 
-/* The first change that a member is told is its own join. */
+/* The first change that a member sees is its own join. */
 static bool compare_first(const cpg *c, resolution *r)
 {
 	struct cpg_address own = {.nodeid = c->node, .pid = (uint32_t)c->handle.owner, .reason = CPG_REASON_JOIN};
@@ -256,9 +256,9 @@ static bool compare_first(const cpg *c, resolution *r)
 	return cpg_address_list_add(&r->joined, &own);
 }
 
-static cs_error_t make_out(cpg *c, const config_change *last, resolution *r)
+static cs_error_t work_out(cpg *c, const config_change *last, resolution *r)
 {
-	const config_event *ev = head_of(c);
+	const config_record *ev = head_of(c);
 	cs_error_t error = CS_OK;
 
 	if (ev->members < ev->count) {
@@ -279,7 +279,7 @@ cs_error_t cpg_resolve(cpg *c, const config_change *last, resolution *to)
 
 	to->serial = head_of(c)->serial;
 	if (error == UNFIT) {
-		error = make_out(c, last, to);
+		error = work_out(c, last, to);
 	}
 	cpg_address_list_sort(&to->members);
 	return error;

@@ -2,9 +2,9 @@
 
 #include <limits.h>
 
-#include "handle/call.h"
-#include "cpg/event.h"
 #include "cpg/iovec.h"
+#include "cpg/record.h"
+#include "handle/call.h"
 #include "handle/reader.h"
 
 /***
@@ -12,29 +12,27 @@
 */
 
 static const failure failure_window = {"try_again",
-	"as many of this handle's messages as its window allows, or as many of their bytes as may wait, have not come "
-	"back: "
+	"the handle's window is full: its own messages, or as many bytes of them as may wait, have not come back yet; "
 	"dispatch or fetch, and try again"};
 static const failure failure_datagram = {"too_big",
-	"with 'qb_ipc_type: socket' a message must fit in a datagram, and this one does not: raise net.core.wmem_max, and "
+	"with 'qb_ipc_type: socket' a message must fit in a datagram, and this one does not: raise net.core.wmem_max and "
 	"restart Corosync and this program"};
 static const failure failure_backlog = {"backlog",
-	"as many bytes of its own messages as may, a quarter of the reader's limit (of 64 MiB without a reader), wait to "
-	"be "
-	"handled: handle events (dispatch, receive, or return from the handler that sends), and then send again"};
+	"the handle's own messages that wait to be handled have reached a quarter of the reader's limit (of 64 MiB "
+	"without a reader): handle events (dispatch, receive, or return from the handler that sends) and send again"};
 
 /* A message's length travels as 32 bits, and libqb counts in int. */
 #define LONGEST_SPLIT ((size_t)INT_MAX - 1024 * 1024)
 
 /* ---- the window ---- */
 
-/* Whether so many bytes more are too many; the first message is not, whatever its size. */
+/* Whether so many more bytes are too many; the first message never is, whatever its size. */
 static bool is_beyond(const cpg *c, size_t waiting, size_t size)
 {
 	return waiting > 0 && waiting + size > reader_own_bound(c->handle.reader);
 }
 
-/* NULL when it is counted: before the send, since the reader may see it come back before that returns. */
+/* Counts a message and returns NULL, or why not. Before the send, because the message may come back before it returns. */
 static const failure *enter_window(cpg *c, size_t size)
 {
 	size_t waiting = atomic_load_explicit(&c->handle.own, memory_order_relaxed);
@@ -52,7 +50,7 @@ static const failure *enter_window(cpg *c, size_t size)
 	return NULL;
 }
 
-/* Not below nothing: the window would be closed for ever. */
+/* Not below 0: the window would stay closed for ever. */
 static void subtract(atomic_size_t *from, size_t amount)
 {
 	size_t count = atomic_load_explicit(from, memory_order_relaxed);
@@ -62,7 +60,7 @@ static void subtract(atomic_size_t *from, size_t amount)
 	}
 }
 
-/* The reader's thread does so, too. */
+/* The reader's thread does this, too. */
 static void leave_window(cpg *c, size_t size)
 {
 	subtract(&c->in_flight, 1);
@@ -90,19 +88,19 @@ static cpg_guarantee_t check_guarantee(lua_State *L, int index)
 	return guarantees[compat_checkoption(L, index, "agreed", names)];
 }
 
-static cs_error_t send_parts(cpg *c, cpg_guarantee_t guarantee, const cpg_parts *p)
+static cs_error_t send_message(cpg *c, cpg_guarantee_t guarantee, const cpg_iovec *message)
 {
-	cs_error_t error = cpg_mcast_joined(c->handle.id, guarantee, p->vector, p->count);
+	cs_error_t error = cpg_mcast_joined(c->handle.id, guarantee, message->vector, message->count);
 
-	/* libcpg answers uninitialized bytes for a split message when the daemon has gone. */
-	return p->length > c->limit ? handle_verify(&c->handle, error) : error;
+	/* libcpg returns uninitialized bytes for a split message when the daemon has ended. */
+	return message->length > c->limit ? handle_verify(&c->handle, error) : error;
 }
 
-/* Between call_begin and call_end: NULL when Corosync has taken it. */
-static const failure *send_as_member(cpg *c, cpg_guarantee_t guarantee, const cpg_parts *p)
+/* Between call_begin and call_end: NULL when Corosync has accepted the message. */
+static const failure *send_as_member(cpg *c, cpg_guarantee_t guarantee, const cpg_iovec *message)
 {
-	size_t size = cpg_event_message_size(p->length);
-	const failure *why = cpg_not_member(c);
+	size_t size = cpg_record_message_size(message->length);
+	const failure *why = cpg_group_not_member(c);
 	cs_error_t error;
 
 	if (why != NULL) {
@@ -112,8 +110,8 @@ static const failure *send_as_member(cpg *c, cpg_guarantee_t guarantee, const cp
 	if (why != NULL) {
 		return handle_failure(&c->handle, CS_ERR_TRY_AGAIN) == &FAILURE_NOT_CONNECTED ? &FAILURE_NOT_CONNECTED : why;
 	}
-	error = send_parts(c, guarantee, p);
-	/* What Corosync itself takes has been checked. */
+	error = send_message(c, guarantee, message);
+	/* The message is within Corosync's own limit. */
 	why = error == CS_ERR_TOO_BIG ? &failure_datagram : handle_failure(&c->handle, error);
 	if (why != NULL) {
 		leave_window(c, size);
@@ -123,32 +121,32 @@ static const failure *send_as_member(cpg *c, cpg_guarantee_t guarantee, const cp
 
 /***
 Sends a message to all members, oneself included. "agreed" is Corosync's total order; "fifo" is the same today.
-That it comes back to oneself does not prove that any other member got it: a sender cut off at that moment may deliver
-its own message in a configuration that nobody shares. Stands on `cpg_mcast_joined`.
+The sender's own delivery does not prove that another member got the message: a sender that is cut off at that moment may
+deliver its own message in a configuration of its own. Calls `cpg_mcast_joined`.
 @function handle:send
 @tparam string|string[] message 0 to max_message_size() bytes, or an array of at most 63 strings, sent as one message
 @tparam[opt="agreed"] string guarantee "agreed" or "fifo"
-@treturn boolean true: Corosync has taken it
-@error nil, message, code: "not_joined", "too_big", "too_many" (strings), "try_again" (nothing was sent: Corosync's queue is
-full, the membership is changing, or the handle's window is), "backlog" (nothing was sent: of the handle's own messages as
-many bytes as may wait to be handled), "interrupt" (split messages: nothing was delivered),
+@treturn boolean true: Corosync has accepted it
+@error nil, message, code: "not_joined", "too_big", "too_many" (strings), "try_again" (nothing was sent: Corosync's queue or
+the handle's window is full, or the membership is changing), "backlog" (nothing was sent: too many bytes of the handle's own
+messages wait to be handled), "interrupt" (split messages: nothing was delivered),
 "not_connected", "closed", "wrong_process"; raises for anything but strings
 */
 int cpg_send_method_send(lua_State *L)
 {
-	cpg *c = cpg_check(L);
+	cpg *c = handle_check(L);
 	cpg_guarantee_t guarantee = check_guarantee(L, 3);
-	cpg_parts p;
-	const failure *why = cpg_iovec_collect(L, &p, c->split ? LONGEST_SPLIT : c->limit);
+	cpg_iovec message;
+	const failure *why = cpg_iovec_collect(L, &message, c->split ? LONGEST_SPLIT : c->limit);
 
-	/* Asked before the locks, too: in a fork, nobody is there to let go of them. */
+	/* Checked before taking the locks, too: in a fork, no thread would release them. */
 	if (why == NULL) {
-		why = cpg_not_member(c);
+		why = cpg_group_not_member(c);
 	}
 	if (why == NULL) {
-		cpg_call_begin(c, "send");
-		why = send_as_member(c, guarantee, &p);
+		cpg_group_call_begin(c, "send");
+		why = send_as_member(c, guarantee, &message);
 		call_end(&c->handle);
 	}
-	return cpg_answer(L, c, "send to", why);
+	return cpg_group_return(L, c, "send to", why);
 }

@@ -1,6 +1,6 @@
 /*
  * Around each call into a Corosync library that may block: the reader sends nothing on the same handle meanwhile, and the
- * watchdog knows what is under way. tools/check-calls.lua fails when a method blocks outside of such a call.
+ * watchdog knows the call in progress. tools/check-calls.lua fails if a method may block outside of such a call.
  */
 #ifndef COROSYNC_LUA_HANDLE_CALL_H
 #define COROSYNC_LUA_HANDLE_CALL_H
@@ -12,12 +12,12 @@
 #include "handle/watchdog.h"
 
 /*
- * `what` is a verb, `subject` the name of a group or a key, any bytes, or nothing. Nothing that raises may come before the
- * end.
+ * `verb` names the call, `subject` a group or a key, any bytes, or NULL. Nothing that raises may come before
+ * call_end.
  */
-static inline void call_begin(handle *h, const char *what, const char *subject, size_t length)
+static inline void call_begin(handle *h, const char *verb, const char *subject, size_t length)
 {
-	watchdog_enter(h->watchdog, h->class, what, subject, length);
+	watchdog_enter(h->watchdog, h->class, verb, subject, length);
 	reader_lock_requests(h->reader);
 }
 
@@ -33,8 +33,8 @@ static inline cs_error_t call_ended(handle *h, cs_error_t error)
 	return error;
 }
 
-/* The error code of one call, watched: about a group, a key or a device; or about nothing that has a name. */
-#define CALL_ON(h, what, subject, length, call) (call_begin((h), (what), (subject), (length)), call_ended((h), (call)))
-#define CALL(h, what, call) CALL_ON(h, what, NULL, 0, call)
+/* One watched call and its error code: with the name of a group, a key or a device; or without a name. */
+#define CALL_ON(h, verb, subject, length, call) (call_begin((h), (verb), (subject), (length)), call_ended((h), (call)))
+#define CALL(h, verb, call) CALL_ON(h, verb, NULL, 0, call)
 
 #endif

@@ -1,6 +1,6 @@
 #include "handle/fetch.h"
 
-/* Not asked of Corosync's libraries: not all of them know it, and theirs is a search with two locks for each event. */
+/* Not all Corosync libraries have a context for it, and theirs costs a search with two locks for each event. */
 static _Thread_local handle *dispatching;
 
 handle *fetch_handle(void)
@@ -13,7 +13,7 @@ event *fetch_append(uint64_t kind, size_t payload)
 	handle *h = dispatching;
 	event *ev = NULL;
 
-	/* After one event is missing, no later one may pass for its successor. */
+	/* After a missing event no later one may be delivered as its successor. */
 	if (h->sink != NULL && h->missed == NULL) {
 		ev = queue_append(h->sink, kind, payload);
 		if (ev == NULL) {

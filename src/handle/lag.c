@@ -24,7 +24,7 @@ void lag_tell(handle *h)
 	waited = clock_seconds() - h->lag.since;
 	if (waited >= h->lag.next) {
 		h->lag.next = 2 * waited;
-		reader_count_waiting(h, &events, &bytes);
+		reader_count_queued(h, &events, &bytes);
 		h->class->tell_lag(h, waited, events, bytes);
 		h->lag.left += h->queue.count - count;
 	}

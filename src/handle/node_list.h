@@ -1,4 +1,4 @@
-/* Events that carry a ring's id and lists of node ids, in the queue and as Lua values. */
+/* Events with a ring's id and lists of node ids, in the queue and as Lua values. */
 #ifndef COROSYNC_LUA_HANDLE_NODE_LIST_H
 #define COROSYNC_LUA_HANDLE_NODE_LIST_H
 
@@ -10,7 +10,7 @@ typedef struct node_list_event {
 	event event;
 	uint64_t seq;
 	uint32_t node;    /* with seq the ring's id */
-	uint32_t quorate; /* for those that tell it */
+	uint32_t quorate; /* of quorum's events */
 	size_t counts[NODE_LISTS];
 	uint32_t nodes[]; /* the lists one after another */
 } node_list_event;
@@ -20,7 +20,7 @@ typedef struct node_list {
 	size_t count;
 } node_list;
 
-/* For Corosync's callbacks: queues an event with up to NODE_LISTS lists. NULL when there is no memory for it. */
+/* For Corosync's callbacks: queues an event with up to NODE_LISTS lists. NULL without memory for it. */
 node_list_event *node_list_append(uint64_t kind, const node_list *lists, size_t count);
 
 /* Pushes that list as an array of node ids. [-0, +1, m] */

@@ -9,41 +9,40 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "support/clock.h"
 #include "handle/fetch.h"
-#include "handle/lag.h"
-#include "support/userdata.h"
-#include "support/libqb_lock.h"
-#include "support/thread.h"
-#include "handle/wait.h"
 #include "handle/watchdog.h"
+#include "support/clock.h"
+#include "support/libqb_lock.h"
+#include "support/poll.h"
+#include "support/thread.h"
+#include "support/userdata.h"
 
-/* Corosync's libraries put a buffer of 1 MiB on the stack of who dispatches. */
+/* Corosync's libraries put a buffer of 1 MiB on the stack of the thread that dispatches. */
 #define STACK_SIZE ((size_t)2 * 1024 * 1024)
 
-/* Between tries to give up: nothing tells when Corosync will take the request. */
+/* Between attempts to give up: no event says when Corosync accepts the request. */
 #define RETRY_MILLISECONDS 100
 
-/* Between two words about handlers that lag; and how often it looks whether they do, when no more events come. */
+/* Between two warnings that handlers lag; and between checks whether they do, when no more events come. */
 #define TELL_PAUSE 10.0 /* seconds */
 #define LAG_MILLISECONDS 500
 
-/* How often it looks for the other thread before it takes over, but at most once a millisecond. */
-#define LOOKS 4
+/* The number of checks for the other thread before it takes over, at most one a millisecond. */
+#define CHECKS 4
 #define SHORTEST_STEP 0.001
 
 /* The part of the limit that a handle's own messages may take. */
 #define OWN_PART 4
 
 static const failure failure_overflow = {"overflow",
-	"its handlers lag, and what waited for them has reached the reader's limit, so it has left the group: handle "
-	"events faster or raise the limit, and join again"};
+	"its handlers lag, and the events that wait for them have reached the reader's limit, so it has left the group: "
+	"handle events faster or raise the limit, and join again"};
 
 typedef enum duty {
-	STANDING_BY, /* the other thread was there since it was looked last */
-	TAKING,      /* nobody was: this one takes what comes */
+	STANDING_BY, /* the other thread has dispatched since the last check */
+	TAKING,      /* it has not: this one takes the events */
 	STOPPED,     /* at the limit, until there is room */
-	GIVING_UP,   /* drops what comes, until the daemon has been told to stop giving */
+	GIVING_UP,   /* drops events until the daemon has accepted the leave */
 	DROPPING,
 	ENDED, /* the connection is lost */
 } duty;
@@ -53,21 +52,21 @@ struct reader {
 	pthread_t thread;
 	bool started;
 	reader_options options;
-	int epoll, bell, nudge; /* the bell is for the loop, the nudge for the thread; -1 when there is none */
+	int epoll, bell, nudge; /* the bell wakes the loop, the nudge the thread; -1 when there is none */
 	atomic_bool stopping;
 	atomic_size_t handed; /* bytes that wait in the handle's own queue */
 
-	pthread_mutex_t requests; /* held by who sends some */
+	pthread_mutex_t requests; /* held by the thread that sends one */
 
-	pthread_mutex_t lock; /* held by who dispatches, and for what follows */
+	pthread_mutex_t lock; /* held by the thread that dispatches, and for the fields below */
 	queue queue;
 	double since;   /* when the oldest event there came, about */
-	uint64_t turns; /* how often the other thread was there and kept up, */
-	uint64_t seen;  /* and how often it had been when looked last */
+	uint64_t turns; /* how often the other thread has dispatched and kept up, */
+	uint64_t seen;  /* and the same at the last check */
 	bool full;
-	bool told;            /* to Lua: that handlers lag with what waits now */
-	double warn_at;       /* when the watchdog may say so again, */
-	bool limit_told;      /* and whether it has said that the limit is met */
+	bool told;            /* the event that handlers lag is queued for the present events */
+	double warn_at;       /* when the watchdog may warn again, */
+	bool limit_told;      /* and whether it has warned of the limit */
 	const failure *ended; /* why no event comes after those in the queue */
 };
 
@@ -80,7 +79,7 @@ static size_t room(const reader *r)
 	return waiting < r->options.limit ? r->options.limit - waiting : 0;
 }
 
-/* Lua hears of it when the handler has returned, which may be never. What Lua has taken over itself is no news to it. */
+/* On stderr, because Lua handles no event before the handler has returned. Only for events that Lua has not taken over. */
 static void warn(reader *r)
 {
 	double now = clock_seconds();
@@ -104,7 +103,7 @@ static duty meet_limit(reader *r)
 	return GIVING_UP;
 }
 
-/* Takes a round of events: to be kept, or to be dropped if no later one is good. */
+/* Takes a round of events, and keeps them unless no later one is valid. */
 static duty take(reader *r, duty present)
 {
 	bool drained, is_first = queue_length(&r->queue) == 0 && r->ended == NULL;
@@ -127,12 +126,12 @@ static duty take(reader *r, duty present)
 	return present;
 }
 
-static bool somebody_was_there(reader *r)
+static bool other_has_dispatched(reader *r)
 {
-	bool was_there = r->turns != r->seen;
+	bool has_dispatched = r->turns != r->seen;
 
 	r->seen = r->turns;
-	return was_there;
+	return has_dispatched;
 }
 
 static bool is_attended(reader *r)
@@ -140,15 +139,15 @@ static bool is_attended(reader *r)
 	bool attended;
 
 	(void)pthread_mutex_lock(&r->lock);
-	attended = somebody_was_there(r) && r->ended == NULL;
+	attended = other_has_dispatched(r) && r->ended == NULL;
 	(void)pthread_mutex_unlock(&r->lock);
 	return attended;
 }
 
-/* False when nobody was there. Looks in steps: the other thread may have been there last at the start of the wait. */
+/* False when the other thread has not dispatched. In steps, because it may have done so just before the wait. */
 static bool stand_by(reader *r)
 {
-	double step = fmax(r->options.after / LOOKS, SHORTEST_STEP), waited;
+	double step = fmax(r->options.after / CHECKS, SHORTEST_STEP), waited;
 	bool attended = false;
 
 	for (waited = 0; waited < r->options.after && !attended; waited += step) {
@@ -164,16 +163,16 @@ static duty look(reader *r, duty present)
 	if (is_attended(r)) {
 		return STANDING_BY;
 	}
-	/* libqb's tables must not move while this thread is in them: the other one may open a handle now. */
+	/* libqb's tables must not move while this thread uses them: the other one may open a handle now. */
 	libqb_lock();
 	(void)pthread_mutex_lock(&r->lock);
-	present = somebody_was_there(r) && r->ended == NULL ? STANDING_BY : take(r, present);
+	present = other_has_dispatched(r) && r->ended == NULL ? STANDING_BY : take(r, present);
 	(void)pthread_mutex_unlock(&r->lock);
 	libqb_unlock();
 	return present;
 }
 
-/* Nothing more has come, or nothing more is taken. */
+/* No more events have come, or none are taken. */
 static duty look_at_lag(reader *r, duty present)
 {
 	(void)pthread_mutex_lock(&r->lock);
@@ -248,7 +247,7 @@ static void *run(void *argument)
 	return NULL;
 }
 
-/* ---- its life ---- */
+/* ---- start and end ---- */
 
 static bool add_to_epoll(const reader *r, int fd)
 {
@@ -344,14 +343,13 @@ static void exchange_queues(handle *h, reader *r)
 	h->queue = r->queue;
 	r->queue = emptied;
 	r->told = r->limit_told = false;
-	reader_note_waiting(h);
-	lag_note(h, r->since);
+	reader_note_queued(h);
 	if (r->ended == NULL) {
 		thread_silence(r->bell);
 	}
 }
 
-/* Room there is again, also when what took it was all in the handle's own queue. */
+/* There is room again, also when the handle's own queue had taken it all. */
 static void wake(reader *r)
 {
 	if (r->full) {
@@ -378,7 +376,7 @@ bool reader_hand_over(handle *h)
 		r->told = true;
 		h->class->tell_lag(h, clock_seconds() - r->since, r->queue.count, queue_length(&r->queue));
 	}
-	/* For want of memory it may not have been told. */
+	/* The lag event comes first, if there was memory for it. */
 	if (queue_length(&h->queue) == 0) {
 		exchange_queues(h, r);
 	}
@@ -395,12 +393,17 @@ queue *reader_sink(handle *h)
 	return r->ended != NULL ? NULL : queue_length(&r->queue) > 0 ? &r->queue : &h->queue;
 }
 
+double reader_since(const reader *r)
+{
+	return r->since;
+}
+
 const queue *reader_queue(const reader *r)
 {
 	return r == NULL ? NULL : &r->queue;
 }
 
-/* What is dropped takes no room. */
+/* Dropped events need no room. */
 size_t reader_bound(handle *h)
 {
 	const queue *sink = reader_sink(h);
@@ -413,14 +416,14 @@ bool reader_has_room(handle *h)
 	return h->reader == NULL || reader_sink(h) == NULL || room(h->reader) > 0;
 }
 
-void reader_note_waiting(handle *h)
+void reader_note_queued(handle *h)
 {
 	if (h->reader != NULL) {
 		atomic_store_explicit(&h->reader->handed, queue_length(&h->queue), memory_order_relaxed);
 	}
 }
 
-void reader_count_waiting(handle *h, size_t *events, size_t *bytes)
+void reader_count_queued(handle *h, size_t *events, size_t *bytes)
 {
 	reader *r = h->reader;
 

@@ -4,7 +4,7 @@
 
 #include "support/field.h"
 
-/* Some way above what any handler takes, and far below what a timer cannot count. */
+/* Longer than any handler runs, and far below a timer's range. */
 #define LONGEST_AFTER 3600.0
 
 static void check_after(lua_State *L, int index, const char *name)

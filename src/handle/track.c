@@ -4,7 +4,7 @@
 #include "support/field.h"
 
 /***
-Tracking: what a service tells without being asked. Methods of the handles of @{corosync.quorum},
+Tracking: a service's notifications of changes. Methods of the handles of @{corosync.quorum},
 @{corosync.votequorum} and @{corosync.cfg}.
 @module corosync.tracking
 */
@@ -31,41 +31,41 @@ bool track_wanted(lua_State *L, const event_kind *kinds, size_t count)
 }
 
 /***
-Starts tracking: events come from now on, the present state first where there is one. A handle opened with a handler of
-such an event tracks already; this is for `receive`. Tracking twice is allowed.
-Stands on `quorum_trackstart`, `votequorum_trackstart`, `corosync_cfg_trackstart`.
+Starts tracking: events come from now on, first the present state where there is one. A handle opened with a handler of
+such an event already tracks; this method is for `receive`. Tracking twice is allowed.
+Calls `quorum_trackstart`, `votequorum_trackstart`, `corosync_cfg_trackstart`.
 @function handle:track
 @treturn boolean true
-@error nil, message, code: "try_again" (of cfg, while the membership is changing), "not_connected", "closed", "wrong_process"
+@error nil, message, code: "try_again" (cfg only, while the membership is changing), "not_connected", "closed", "wrong_process"
 */
 static int method_track(lua_State *L)
 {
-	handle *h = handle_check_shared(L);
+	handle *h = handle_check(L);
 	const failure *why = handle_unusable(h);
 
 	if (why == NULL) {
 		why = handle_failure(h, CALL(h, "track", track_start(h)));
 	}
-	return handle_answer(L, h, "track", why);
+	return handle_return(L, h, "track", why);
 }
 
 /***
-Ends tracking. Events that have arrived are still delivered. On a handle that does not track it does nothing.
-Stands on `quorum_trackstop`, `votequorum_trackstop`, `corosync_cfg_trackstop`.
+Stops tracking. Events that have arrived are still delivered. It does nothing on a handle that does not track.
+Calls `quorum_trackstop`, `votequorum_trackstop`, `corosync_cfg_trackstop`.
 @function handle:untrack
 @treturn boolean true
-@error nil, message, code: "try_again" (of cfg, while the membership is changing), "not_connected", "closed", "wrong_process"
+@error nil, message, code: "try_again" (cfg only, while the membership is changing), "not_connected", "closed", "wrong_process"
 */
 static int method_untrack(lua_State *L)
 {
-	handle *h = handle_check_shared(L);
+	handle *h = handle_check(L);
 	const failure *why = handle_unusable(h);
 
 	if (why == NULL && h->tracking) {
 		why = handle_failure(h, CALL(h, "untrack", h->class->trackstop(h)));
 		h->tracking = why != NULL;
 	}
-	return handle_answer(L, h, "stop tracking", why);
+	return handle_return(L, h, "stop tracking", why);
 }
 
 const luaL_Reg track_methods[] = {

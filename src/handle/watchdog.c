@@ -11,26 +11,26 @@
 
 #include <corosync/cmap.h>
 
-#include "support/clock.h"
 #include "support/cleanup.h"
+#include "support/clock.h"
 #include "support/failure.h"
-#include "support/userdata.h"
 #include "support/pid.h"
+#include "support/poll.h"
 #include "support/thread.h"
-#include "handle/wait.h"
+#include "support/userdata.h"
 
 #define WATCHDOG "corosync.watchdog"
 #define PRESENT WATCHDOG ".present" /* the field of the registry with the Lua state's own */
 #define STACK_SIZE ((size_t)64 * 1024)
 #define LONGEST_SUBJECT ((size_t)CMAP_KEYNAME_MAXLEN) /* a key; a group's name is shorter */
 
-static const failure failure_present = {"exist", "this Lua state has one already"};
+static const failure failure_present = {"exist", "this Lua state already has one"};
 
-/* What the next line is about. */
+/* The call seen at the last check. */
 typedef struct sight {
 	uint64_t number; /* of the call */
-	double since;    /* about when it was begun */
-	double told;     /* after how many seconds that was said last; 0 when it was not */
+	double since;    /* about when it began */
+	double told;     /* its age in seconds at the last warning; 0 before the first */
 	char text[64 + 4 * LONGEST_SUBJECT];
 } sight;
 
@@ -42,10 +42,10 @@ struct watchdog {
 	pid_t owner;
 	double seconds;
 	atomic_bool closed;
-	pthread_mutex_t lock; /* of what follows */
+	pthread_mutex_t lock; /* of the fields below */
 	uint64_t number;      /* of the call, counted from 1 */
 	const handle_class *class;
-	const char *what; /* NULL when none is under way */
+	const char *verb; /* NULL when no call is in progress */
 	size_t length;
 	char subject[LONGEST_SUBJECT];
 };
@@ -67,14 +67,14 @@ static size_t append_name(char *to, size_t size, const char *text, const char *n
 
 static void describe(const watchdog *w, char *to, size_t size)
 {
-	size_t used = (size_t)snprintf(to, size, "%s: %s", w->class->service, w->what);
+	size_t used = (size_t)snprintf(to, size, "%s: %s", w->class->service, w->verb);
 
 	if (w->length > 0) {
 		(void)append_name(to + used, size - used, " of", w->class->noun, w->subject, w->length);
 	}
 }
 
-/* One line, in one piece, as the host's others. */
+/* Writes one line at once, in the format of the host's log. */
 static void say(const char *text)
 {
 	char stamp[32] = "", line[sizeof(sight) + 160];
@@ -87,30 +87,30 @@ static void say(const char *text)
 		(void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &local);
 	}
 	length = snprintf(line, sizeof line, "%s warning: %s\n", stamp, text);
-	/* A pipe that nobody empties must not hold this thread up, which others wait for at their end. */
+	/* A full pipe must not block this thread: others wait for its end. */
 	if (length > 0 && poll(&to, 1, 0) > 0) {
 		(void)!write(STDERR_FILENO, line, (size_t)length);
 	}
 }
 
-static void say_of_call(const char *call, const char *what, double seconds, const char *hint)
+static void say_of_call(const char *call, const char *state, double seconds, const char *hint)
 {
 	char text[sizeof(sight) + 128];
 
-	(void)snprintf(text, sizeof text, "%s %s %.0f s%s", call, what, seconds, hint);
+	(void)snprintf(text, sizeof text, "%s %s %.0f s%s", call, state, seconds, hint);
 	say(text);
 }
 
-/* Looks at what is under way: what was so when it looked last has blocked meanwhile. */
-static void look(watchdog *w, sight *last)
+/* A call that was in progress at the last check and still is has blocked meanwhile. */
+static void check_call(watchdog *w, sight *last)
 {
 	double now = clock_seconds();
 	sight next = {.since = now};
 	bool is_blocked, is_another;
 
 	(void)pthread_mutex_lock(&w->lock);
-	is_blocked = w->what != NULL && w->number == last->number;
-	is_another = w->what != NULL && !is_blocked;
+	is_blocked = w->verb != NULL && w->number == last->number;
+	is_another = w->verb != NULL && !is_blocked;
 	if (is_another) {
 		next.number = w->number;
 		describe(w, next.text, sizeof next.text);
@@ -123,7 +123,7 @@ static void look(watchdog *w, sight *last)
 	if (is_another) {
 		*last = next;
 	}
-	/* Each time after twice as long. */
+	/* Again each time after twice as long. */
 	if (is_blocked && now - last->since >= 2 * last->told) {
 		last->told = now - last->since;
 		say_of_call(last->text, "has not returned for", last->told,
@@ -137,14 +137,14 @@ static void *run(void *argument)
 	sight last = {0};
 
 	while (!poll_readable(NULL, w->stop, false, w->seconds)) {
-		look(w, &last);
+		check_call(w, &last);
 	}
 	return NULL;
 }
 
 /* ---- for the thread that runs Lua ---- */
 
-void watchdog_enter(watchdog *w, const handle_class *class, const char *what, const char *subject, size_t length)
+void watchdog_enter(watchdog *w, const handle_class *class, const char *verb, const char *subject, size_t length)
 {
 	if (w == NULL) {
 		return;
@@ -152,7 +152,7 @@ void watchdog_enter(watchdog *w, const handle_class *class, const char *what, co
 	(void)pthread_mutex_lock(&w->lock);
 	w->number++;
 	w->class = class;
-	w->what = what;
+	w->verb = verb;
 	w->length = length < sizeof w->subject ? length : sizeof w->subject;
 	if (length > 0) {
 		memcpy(w->subject, subject, w->length);
@@ -166,7 +166,7 @@ void watchdog_leave(watchdog *w)
 		return;
 	}
 	(void)pthread_mutex_lock(&w->lock);
-	w->what = NULL;
+	w->verb = NULL;
 	(void)pthread_mutex_unlock(&w->lock);
 }
 
@@ -182,7 +182,7 @@ bool watchdog_tell_lag(const watchdog *w, const handle *h, const watchdog_lag *l
 		return false;
 	}
 	name = h->class->subject(h, &length);
-	/* Of rings, Corosync tells also who is in no group. */
+	/* Corosync sends ring changes also to a handle in no group. */
 	if (length == 0) {
 		return false;
 	}
@@ -193,7 +193,7 @@ bool watchdog_tell_lag(const watchdog *w, const handle *h, const watchdog_lag *l
 	return true;
 }
 
-/* ---- its life ---- */
+/* ---- start and end ---- */
 
 static int start(watchdog *w)
 {
@@ -208,7 +208,7 @@ static int start(watchdog *w)
 	return error;
 }
 
-/* Handles that are finalized later still use the lock. */
+/* Handles that are finalized later still use the lock, so it stays. */
 static void finalize(watchdog *w)
 {
 	cleanup_forget(&w->cleanup);
@@ -221,9 +221,9 @@ static void finalize(watchdog *w)
 	userdata_close_fd(&w->stop);
 }
 
-static void end(cleanup *e)
+static void end(cleanup *c)
 {
-	finalize(CLEANUP_OF(watchdog, e));
+	finalize(CLEANUP_OF(watchdog, c));
 }
 
 static int method_close(lua_State *L)
@@ -239,7 +239,7 @@ watchdog *watchdog_of(lua_State *L)
 	lua_getfield(L, LUA_REGISTRYINDEX, PRESENT);
 	w = lua_touserdata(L, -1);
 	lua_pop(L, 1);
-	/* A fork has the lock, but not who may be holding it. */
+	/* A fork inherits the lock, but not the thread that may hold it. */
 	return w != NULL && w->owner == pid_get() ? w : NULL;
 }
 
@@ -269,7 +269,7 @@ int watchdog_open(lua_State *L)
 	if (error != 0) {
 		return failure_push_system(L, "start a watchdog", error);
 	}
-	/* So it outlives every handle that it watches. */
+	/* It outlives every handle that it watches. */
 	lua_pushvalue(L, -1);
 	lua_setfield(L, LUA_REGISTRYINDEX, PRESENT);
 	return 1;

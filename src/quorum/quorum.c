@@ -3,11 +3,11 @@
 #include <corosync/quorum.h>
 
 #include "handle/call.h"
-#include "support/field.h"
-#include "handle/handle.h"
+#include "handle/connection.h"
+#include "handle/methods.h"
 #include "handle/node_list.h"
-#include "handle/opening.h"
 #include "handle/track.h"
+#include "support/field.h"
 
 /***
 Quorum: the userdata over libquorum. It also has the methods that all handles share, see
@@ -22,11 +22,11 @@ Quorum: the userdata over libquorum. It also has the methods that all handles sh
     end
 
 After a change of the ring the list of nodes comes first, the quorum up to some milliseconds later: the two belong
-together when their rings are equal.
+together if their rings are equal.
 
-Without a quorum provider (`quorum { provider: corosync_votequorum }` in corosync.conf) Corosync says once that it is
-quorate, of no ring and on both sides of a cut. Here nothing is quorate then: `quorate` fails with "no_quorum_provider",
-and `quorum_change` gets nil. Corosync reads the provider when it starts; a reload does not change it.
+Without a quorum provider (`quorum { provider: corosync_votequorum }` in corosync.conf) Corosync reports once that it is
+quorate, without a ring and on both sides of a partition. The binding treats no side as quorate then: `quorate` fails with
+"no_quorum_provider", and `quorum_change` gets nil. Corosync reads the provider when it starts; a reload does not change it.
 @module corosync.quorum
 @extends corosync.handle, corosync.events, corosync.tracking
 */
@@ -35,7 +35,7 @@ enum { KIND_QUORUM, KIND_NODELIST };
 
 typedef struct quorum {
 	handle handle;
-	uint32_t type; /* QUORUM_FREE where Corosync has no quorum provider: then it calls every side quorate */
+	uint32_t type; /* QUORUM_FREE without a quorum provider: Corosync then reports every side as quorate */
 } quorum;
 
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
@@ -90,13 +90,13 @@ static void on_nodelist(quorum_handle_t id, struct quorum_ring_id ring, uint32_t
 	put_ring(node_list_append(KIND_NODELIST, lists, 3), ring);
 }
 
-/* The older model tells no more of the ring than its seq. */
+/* The older model has only the ring's seq. */
 static void on_quorum_v0(quorum_handle_t id, uint32_t quorate, uint64_t seq, uint32_t count, uint32_t *members)
 {
 	on_quorum(id, quorate, (struct quorum_ring_id){.seq = seq}, count, members);
 }
 
-/* Node id 0 is no node's. */
+/* No node has the id 0. */
 static void push_ring(lua_State *L, const node_list_event *ev)
 {
 	node_list_push_ring(L, ev);
@@ -180,7 +180,7 @@ static cs_error_t open_connection(quorum *q, bool oldest, bool track)
 		error = initialize_v0(&id, &q->type);
 	}
 	if (error == CS_OK) {
-		error = opening_take(&q->handle, id);
+		error = connection_take(&q->handle, id);
 	}
 	if (error != CS_OK) {
 		/* libquorum leaves the connection open when the daemon refuses its model. */
@@ -208,9 +208,9 @@ static const field open_fields[] = {
 };
 
 /***
-Connects to the local Corosync's quorum service. A handle with one of the two handlers of changes is told the present
-state first, then each change; another one only answers questions, until it is told to `track`.
-Stands on `quorum_model_initialize` and `quorum_trackstart`; costs about 15 ms and 3 MB of /dev/shm.
+Connects to the local Corosync's quorum service. A handle with one of the two handlers of changes gets the present
+state first, then each change; a handle without one gets no events until it calls `track`.
+Calls `quorum_model_initialize` and `quorum_trackstart`; takes about 15 ms and 3 MB of /dev/shm.
 @function quorum.open
 @tparam[opt] table handlers
 @tparam[opt] fun(quorate:boolean|nil,members:integer[],ring:corosync.cpg.ring) handlers.quorum_change called with node ids
@@ -219,12 +219,12 @@ and the ring that they belong to. Without a quorum provider it is called once, w
 with node ids
 @tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler;
 without it they go to stderr
-@tparam[opt=1] integer handlers.model 1, or 0 for Corosync's older model, which tells no lists of nodes and of the ring
-only its seq; used by itself where Corosync has no other
+@tparam[opt=1] integer handlers.model 1, or 0 for Corosync's older model, which has no lists of nodes, and only the seq of
+the ring; chosen by itself where Corosync has no other
 @treturn handle
-@error nil, message, code: "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is
-not permitted, or another user's program has the name of the socket), "try_again", "no_space" (/dev/shm is full),
-"no_memory", "no_resources" (open files); raises for a field that it does not know or that has the wrong type
+@error nil, message, code: "not_connected" (Corosync is not running, or has another /dev/shm), "access" (the user is
+not permitted, or another user's program has taken the socket's name), "try_again", "no_space" (/dev/shm is full),
+"no_memory", "no_resources" (open files); raises for an unknown field or one of the wrong type
 */
 static int module_open(lua_State *L)
 {
@@ -236,26 +236,26 @@ static int module_open(lua_State *L)
 	field_push(L, "model");
 	oldest = lua_isnumber(L, 2) && lua_tonumber(L, 2) == 0;
 	track = track_wanted(L, kinds, sizeof kinds / sizeof *kinds);
-	q = handle_new(L, &quorum_class, sizeof *q, 1);
-	error = opening_begin(&q->handle);
+	q = connection_new(L, &quorum_class, sizeof *q, 1);
+	error = connection_open_begin(&q->handle);
 	if (error == CS_OK) {
 		error = open_connection(q, oldest, track);
 	}
-	opening_end(&q->handle);
-	return error == CS_OK ? 1 : opening_fail(L, &q->handle, error);
+	connection_open_end(&q->handle);
+	return error == CS_OK ? 1 : connection_open_fail(L, &q->handle, error);
 }
 
 /* ---- methods ---- */
 
 /***
-Whether this node's side of the cluster has quorum. Stands on `quorum_getquorate`.
+Whether this node's side of the cluster has quorum. Calls `quorum_getquorate`.
 @function handle:quorate
 @treturn boolean
 @error nil, message, code: "no_quorum_provider" (corosync.conf names none), "not_connected", "closed", "wrong_process"
 */
 static int quorum_method_quorate(lua_State *L)
 {
-	quorum *q = handle_check(L, &quorum_class);
+	quorum *q = handle_check(L);
 	const failure *why = handle_unusable(&q->handle);
 	int quorate = 0;
 
@@ -266,7 +266,7 @@ static int quorum_method_quorate(lua_State *L)
 		why = &FAILURE_NO_PROVIDER;
 	}
 	if (why != NULL) {
-		return handle_fail(L, &q->handle, "ask for", why);
+		return handle_fail(L, &q->handle, "read", why);
 	}
 	lua_pushboolean(L, quorate);
 	return 1;
@@ -279,7 +279,7 @@ static const luaL_Reg methods[] = {
 
 int quorum_push_module(lua_State *L)
 {
-	handle_setup(L, &quorum_class, methods);
+	methods_setup(L, &quorum_class, methods);
 	lua_createtable(L, 0, 1);
 	lua_pushcfunction(L, module_open);
 	lua_setfield(L, -2, "open");

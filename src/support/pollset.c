@@ -8,18 +8,17 @@
 
 #include "support/cleanup.h"
 #include "support/failure.h"
-#include "handle/handle.h"
-#include "support/userdata.h"
 #include "support/pid.h"
-#include "handle/wait.h"
+#include "support/poll.h"
+#include "support/userdata.h"
 
 #define POLLSET "corosync.pollset"
 
 typedef struct pollset {
 	cleanup cleanup;
 	int epoll, timer; /* -1 when closed */
-	int followed;     /* the descriptor that may change; -1 when there is none */
-	pid_t owner;      /* a fork shares what the descriptors stand for, and must not change it */
+	int followed;     /* the descriptor that follow() changes; -1 when there is none */
+	pid_t owner;      /* a fork shares the epoll and the timer, and must not change them */
 } pollset;
 
 static pollset *check(lua_State *L)
@@ -27,16 +26,16 @@ static pollset *check(lua_State *L)
 	return luaL_checkudata(L, 1, POLLSET);
 }
 
-static void finalize(pollset *g)
+static void finalize(pollset *p)
 {
-	cleanup_forget(&g->cleanup);
-	userdata_close_fd(&g->timer);
-	userdata_close_fd(&g->epoll);
+	cleanup_forget(&p->cleanup);
+	userdata_close_fd(&p->timer);
+	userdata_close_fd(&p->epoll);
 }
 
-static void end(cleanup *e)
+static void end(cleanup *c)
 {
-	finalize(CLEANUP_OF(pollset, e));
+	finalize(CLEANUP_OF(pollset, c));
 }
 
 static int method_close(lua_State *L)
@@ -51,20 +50,20 @@ static int method_fd(lua_State *L)
 	return 1;
 }
 
-/* Whether something was readable within so many seconds. */
+/* Returns whether a descriptor was readable within so many seconds. */
 static int method_wait(lua_State *L)
 {
-	const pollset *g = check(L);
+	const pollset *p = check(L);
 	double seconds = (double)luaL_checknumber(L, 2);
 
-	/* Also of what is no number: poll would wait for ever. */
+	/* NaN fails too: poll would wait for ever. */
 	luaL_argcheck(L, seconds >= 0, 2, "seconds must not be negative");
-	/* poll waits for no descriptor as long as it is told. */
-	if (g->epoll < 0) {
+	/* Without a descriptor poll would wait for the whole time. */
+	if (p->epoll < 0) {
 		lua_pushliteral(L, "wait for several connections");
 		return failure_push(L, &FAILURE_CLOSED);
 	}
-	lua_pushboolean(L, poll_readable(L, g->epoll, false, seconds));
+	lua_pushboolean(L, poll_readable(L, p->epoll, false, seconds));
 	return 1;
 }
 
@@ -80,27 +79,27 @@ static struct timespec timespec_of(double seconds)
 	return time;
 }
 
-/* Readable in so many seconds; without a number never. Takes back what was armed before. */
+/* Arms the timer: readable in so many seconds, without a number never. Replaces the time armed before. */
 static int method_arm(lua_State *L)
 {
-	const pollset *g = check(L);
+	const pollset *p = check(L);
 	double seconds = (double)luaL_optnumber(L, 2, -1);
 	struct itimerspec time = {0};
 
 	if (seconds >= 0) {
 		time.it_value = timespec_of(seconds < 1e9 ? seconds : 1e9);
 	}
-	if (g->owner == pid_get()) {
-		(void)timerfd_settime(g->timer, 0, &time, NULL);
+	if (p->owner == pid_get()) {
+		(void)timerfd_settime(p->timer, 0, &time, NULL);
 	}
 	return 0;
 }
 
-static bool add(const pollset *g, int fd)
+static bool add(const pollset *p, int fd)
 {
 	struct epoll_event readable = {.events = EPOLLIN};
 
-	return epoll_ctl(g->epoll, EPOLL_CTL_ADD, fd, &readable) == 0;
+	return epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &readable) == 0;
 }
 
 static int no_resources(lua_State *L)
@@ -108,17 +107,17 @@ static int no_resources(lua_State *L)
 	return failure_push_system(L, "wait for several connections", errno);
 }
 
-/* Another descriptor takes the place of the last that was given here; without one, none does. */
+/* Replaces the descriptor given to the last follow(); without an argument only removes it. */
 static int method_follow(lua_State *L)
 {
-	pollset *g = check(L);
+	pollset *p = check(L);
 	int fd = (int)luaL_optinteger(L, 2, -1);
 
-	if (g->owner == pid_get()) {
-		/* A fork may still hold the old one, so that closing it would not take it out. */
-		(void)epoll_ctl(g->epoll, EPOLL_CTL_DEL, g->followed, NULL);
-		g->followed = fd;
-		if (fd >= 0 && !add(g, fd)) {
+	if (p->owner == pid_get()) {
+		/* Closing the old one does not remove it while a fork holds it. */
+		(void)epoll_ctl(p->epoll, EPOLL_CTL_DEL, p->followed, NULL);
+		p->followed = fd;
+		if (fd >= 0 && !add(p, fd)) {
 			return no_resources(L);
 		}
 	}
@@ -129,20 +128,20 @@ static int method_follow(lua_State *L)
 int pollset_open(lua_State *L)
 {
 	int count = lua_gettop(L), i;
-	pollset *g = compat_newuserdata(L, sizeof *g);
+	pollset *p = compat_newuserdata(L, sizeof *p);
 	bool complete;
 
-	*g = (pollset){.epoll = -1, .timer = -1, .followed = -1, .owner = pid_get()};
+	*p = (pollset){.epoll = -1, .timer = -1, .followed = -1, .owner = pid_get()};
 	luaL_setmetatable(L, POLLSET);
-	if (!cleanup_register(L, &g->cleanup, end)) {
+	if (!cleanup_register(L, &p->cleanup, end)) {
 		lua_pushliteral(L, "wait for several connections");
 		return failure_push(L, &FAILURE_STATE_CLOSING);
 	}
-	g->epoll = epoll_create1(EPOLL_CLOEXEC);
-	g->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	complete = g->epoll >= 0 && g->timer >= 0 && add(g, g->timer);
+	p->epoll = epoll_create1(EPOLL_CLOEXEC);
+	p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	complete = p->epoll >= 0 && p->timer >= 0 && add(p, p->timer);
 	for (i = 1; i <= count && complete; i++) {
-		complete = add(g, (int)luaL_checkinteger(L, i));
+		complete = add(p, (int)luaL_checkinteger(L, i));
 	}
 	return complete ? 1 : no_resources(L);
 }

@@ -1,4 +1,4 @@
-/* One descriptor for what has several: readable when one of them is, or when a time has come. */
+/* One descriptor over several: readable when one of them is, or at a set time. */
 #ifndef COROSYNC_LUA_SUPPORT_POLLSET_H
 #define COROSYNC_LUA_SUPPORT_POLLSET_H
 
@@ -8,8 +8,8 @@
 void pollset_setup(lua_State *L);
 
 /*
- * Lua: gather(descriptors...) answers an object with fd(), wait(seconds), arm(seconds), follow(descriptor) and close();
- * or nil, message, "no_resources". The descriptors stay their owners', who close this object before them, or call
+ * Lua: pollset(descriptors...) returns a userdata with fd(), wait(seconds), arm(seconds), follow(descriptor) and close();
+ * or nil, message, "no_resources". It does not own the descriptors: before one is closed, close the pollset or call
  * follow().
  */
 int pollset_open(lua_State *L);

@@ -1,4 +1,4 @@
-/* What libvotequorum delivers: from its callbacks into the queue, and from the queue into Lua values. */
+/* Events of libvotequorum: from its callbacks into the queue, and from the queue into Lua values. */
 #ifndef COROSYNC_LUA_VOTEQUORUM_EVENT_H
 #define COROSYNC_LUA_VOTEQUORUM_EVENT_H
 

@@ -3,8 +3,8 @@
 #include "handle/call.h"
 
 /*
- * Of a node that it does not know, the daemon answers the name of the quorum device from memory that it has not set.
- * libvotequorum copies that up to the next zero byte, wherever that is: past the end of the struct.
+ * For a node that it does not know, the daemon returns a quorum device's name from uninitialized memory.
+ * libvotequorum copies that up to the next zero byte, which may be past the end of the struct.
  */
 typedef union roomy_info {
 	struct votequorum_info info;
@@ -13,11 +13,11 @@ typedef union roomy_info {
 
 const failure *votequorum_info_get(handle *h, uint32_t node, struct votequorum_info *info)
 {
-	roomy_info answer;
-	cs_error_t error = CALL(h, "info", votequorum_getinfo(h->id, node, &answer.info));
+	roomy_info roomy;
+	cs_error_t error = CALL(h, "info", votequorum_getinfo(h->id, node, &roomy.info));
 
 	if (error == CS_OK) {
-		*info = answer.info;
+		*info = roomy.info;
 	}
 	return error == CS_ERR_NOT_EXIST ? &FAILURE_NO_NODE : handle_failure(h, error);
 }

@@ -6,7 +6,6 @@
 
 #include "handle/call.h"
 #include "support/integer.h"
-#include "votequorum/votequorum.h"
 
 /***
 @module corosync.votequorum
@@ -22,9 +21,9 @@ static const failure failure_qdevice_none = {"not_exist", "no quorum device is r
 static const failure failure_qdevice_other = {
 	"invalid_param", "the quorum device registered on this node has another name"};
 static const failure failure_qdevice_ring = {
-	"message_error", "the ring is not the present one: poll with the one that nodelist_change has given last"};
+	"message_error", "the ring is not the present one: poll with the last one that nodelist_change has passed"};
 static const failure failure_qdevice_ruled_out = {
-	"access", "corosync.conf has what no quorum device goes with: see Corosync's log"};
+	"access", "corosync.conf has an option that excludes quorum devices: see Corosync's log"};
 
 static const failure *check_name(const char *name, size_t length)
 {
@@ -37,7 +36,7 @@ static const failure *check_name(const char *name, size_t length)
 /* The handle at index 1 and the name at index 2; `why` is NULL if both can be used. Raises for other types. [-0, +0, v] */
 static handle *check(lua_State *L, const char **name, const failure **why)
 {
-	handle *h = handle_check(L, &votequorum_class);
+	handle *h = handle_check(L);
 	size_t length;
 
 	*name = luaL_checklstring(L, 2, &length);
@@ -48,7 +47,7 @@ static handle *check(lua_State *L, const char **name, const failure **why)
 	return h;
 }
 
-/* NULL for CS_OK, else what the error means where the device is concerned. */
+/* NULL for CS_OK, else the failure of a call for the device. */
 static const failure *failure_of_call(handle *h, cs_error_t error)
 {
 	switch (error) {
@@ -61,11 +60,11 @@ static const failure *failure_of_call(handle *h, cs_error_t error)
 	}
 }
 
-/* What a call for the device of that name fails for, or NULL. */
+/* The failure of a call for the device of that name, or NULL. */
 #define CALL_FOR(h, what, name, call) failure_of_call(h, CALL_ON(h, what, name, strlen(name), call))
 
 /* Pushes "<verb> quorum device '<the argument at that index>'". [-0, +1, m] */
-static void push_what(lua_State *L, const char *verb, int index)
+static void push_attempt(lua_State *L, const char *verb, int index)
 {
 	size_t length;
 	const char *name = lua_tolstring(L, index, &length);
@@ -75,10 +74,10 @@ static void push_what(lua_State *L, const char *verb, int index)
 	lua_concat(L, 2);
 }
 
-static int answer(lua_State *L, const char *verb, const failure *why)
+static int return_result(lua_State *L, const char *verb, const failure *why)
 {
 	if (why != NULL) {
-		push_what(L, verb, 2);
+		push_attempt(L, verb, 2);
 		return failure_push(L, why);
 	}
 	lua_pushboolean(L, 1);
@@ -86,14 +85,14 @@ static int answer(lua_State *L, const char *verb, const failure *why)
 }
 
 /***
-Registers a quorum device on this node, which adds the device's votes to the node's as long as it polls. It stays
-registered, without its votes, when the handle is closed, until it is unregistered or Corosync ends; registering it again is
-allowed. While the cluster's membership is changing the call blocks. Stands on `votequorum_qdevice_register`.
+Registers a quorum device on this node, which adds the device's votes to the node's as long as it polls. After the handle is
+closed it stays registered, without its votes, until it is unregistered or Corosync ends; registering it again is
+allowed. The call blocks while the cluster's membership is changing. Calls `votequorum_qdevice_register`.
 @function handle:qdevice_register
 @tparam string name 1 to 254 bytes, none of them zero; the same on all nodes
 @treturn boolean true
-@error nil, message, code: "exist" (a device with another name is registered), "access" (corosync.conf has what no device goes
-with, as two_node), "try_again" (another program is just registering one), "name_too_long", "invalid_param",
+@error nil, message, code: "exist" (a device with another name is registered), "access" (corosync.conf has an option that
+excludes devices, as two_node), "try_again" (another program is registering one), "name_too_long", "invalid_param",
 "not_connected", "closed", "wrong_process"
 */
 int votequorum_qdevice_method_register(lua_State *L)
@@ -105,17 +104,17 @@ int votequorum_qdevice_method_register(lua_State *L)
 	if (why == NULL) {
 		why = CALL_FOR(h, "register", name, votequorum_qdevice_register(h->id, name));
 	}
-	return answer(L, "register quorum device", why);
+	return return_result(L, "register quorum device", why);
 }
 
 /***
 Ends the registration of this node's quorum device; its name is forgotten once no member of the cluster has one registered.
-Stands on `votequorum_qdevice_unregister`.
+Calls `votequorum_qdevice_unregister`.
 @function handle:qdevice_unregister
 @tparam string name
 @treturn boolean true
-@error nil, message, code: "not_exist" (no device is registered), "invalid_param" (the registered one has another name; or what
-cannot be a name), "name_too_long", "not_connected", "closed", "wrong_process"
+@error nil, message, code: "not_exist" (no device is registered), "invalid_param" (the registered one has another name; or
+the name is not valid), "name_too_long", "not_connected", "closed", "wrong_process"
 */
 int votequorum_qdevice_method_unregister(lua_State *L)
 {
@@ -126,18 +125,18 @@ int votequorum_qdevice_method_unregister(lua_State *L)
 	if (why == NULL) {
 		why = CALL_FOR(h, "unregister", name, votequorum_qdevice_unregister(h->id, name));
 	}
-	return answer(L, "unregister quorum device", why);
+	return return_result(L, "unregister quorum device", why);
 }
 
 /***
 Gives the registered quorum device another name, on all nodes. It has the new name once the nodes have agreed on it, some
-milliseconds after the call: see `info`. Stands on `votequorum_qdevice_update`.
+milliseconds after the call: see `info`. Calls `votequorum_qdevice_update`.
 @function handle:qdevice_update
 @tparam string old_name
 @tparam string new_name
 @treturn boolean true
 @error nil, message, code: "not_exist" (no device is registered), "invalid_param" (the registered one has another name than the
-old; or what cannot be a name), "name_too_long", "not_connected", "closed", "wrong_process"
+old; or a name is not valid), "name_too_long", "not_connected", "closed", "wrong_process"
 */
 int votequorum_qdevice_method_update(lua_State *L)
 {
@@ -154,8 +153,8 @@ int votequorum_qdevice_method_update(lua_State *L)
 		why = CALL_FOR(h, "rename", old_name, votequorum_qdevice_update(h->id, old_name, new_name));
 	}
 	if (why != NULL) {
-		push_what(L, "rename quorum device", 2);
-		push_what(L, " to", 3);
+		push_attempt(L, "rename quorum device", 2);
+		push_attempt(L, " to", 3);
 		lua_concat(L, 2);
 		return failure_push(L, why);
 	}
@@ -179,17 +178,17 @@ static votequorum_ring_id_t check_ring(lua_State *L, int index)
 }
 
 /***
-Tells that the quorum device is alive, and whether it gives its votes to this node. Without a poll within
-quorum.device.timeout (10 s) of corosync.conf the device counts as lost, and its votes with it. While a device is alive a
+Reports that the quorum device is alive, and whether it gives its votes to this node. Without a poll within
+quorum.device.timeout (10 s) of corosync.conf the device and its votes count as lost. While a device is alive a
 change of the ring, and with it the whole cluster, waits for the poll with the new ring, at most
-quorum.device.sync_timeout (30 s): poll at once in `nodelist_change`. Stands on `votequorum_qdevice_poll`.
+quorum.device.sync_timeout (30 s): poll at once in `nodelist_change`. Calls `votequorum_qdevice_poll`.
 @function handle:qdevice_poll
 @tparam string name
 @tparam boolean cast_vote
-@tparam corosync.cpg.ring ring the present one, as `nodelist_change` has given it last
+@tparam corosync.cpg.ring ring the present one, as the last `nodelist_change` has passed it
 @treturn boolean true
 @error nil, message, code: "message_error" (the ring is not the present one), "not_exist" (no device is registered),
-"invalid_param" (the registered one has another name; or what cannot be a name), "access", "name_too_long", "not_connected",
+"invalid_param" (the registered one has another name; or the name is not valid), "access", "name_too_long", "not_connected",
 "closed", "wrong_process"; raises for another ring than such a table
 */
 int votequorum_qdevice_method_poll(lua_State *L)
@@ -206,18 +205,18 @@ int votequorum_qdevice_method_poll(lua_State *L)
 	if (why == NULL) {
 		why = CALL_FOR(h, "poll", name, votequorum_qdevice_poll(h->id, name, votes, ring));
 	}
-	return answer(L, "poll for quorum device", why);
+	return return_result(L, "poll for quorum device", why);
 }
 
 /***
-Whether a part of the cluster is quorate by the quorum device's vote alone, however few its other votes are.
-Unregistering the device leaves it as it is. Stands on `votequorum_qdevice_master_wins`.
+Sets whether a part of the cluster is quorate by the quorum device's vote alone, however few its other votes are.
+Unregistering the device does not change it. Calls `votequorum_qdevice_master_wins`.
 @function handle:qdevice_master_wins
 @tparam string name
 @tparam boolean allow
 @treturn boolean true
-@error nil, message, code: "not_exist" (no device is registered), "invalid_param" (the registered one has another name; or what
-cannot be a name), "access", "name_too_long", "not_connected", "closed", "wrong_process"
+@error nil, message, code: "not_exist" (no device is registered), "invalid_param" (the registered one has another name; or
+the name is not valid), "access", "name_too_long", "not_connected", "closed", "wrong_process"
 */
 int votequorum_qdevice_method_master_wins(lua_State *L)
 {
@@ -231,5 +230,5 @@ int votequorum_qdevice_method_master_wins(lua_State *L)
 	if (why == NULL) {
 		why = CALL_FOR(h, "master_wins", name, votequorum_qdevice_master_wins(h->id, name, allow));
 	}
-	return answer(L, "set master_wins of quorum device", why);
+	return return_result(L, "set master_wins of quorum device", why);
 }

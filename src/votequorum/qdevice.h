@@ -1,4 +1,4 @@
-/* The methods by which a program is a quorum device. */
+/* The methods for a program that is a quorum device. */
 #ifndef COROSYNC_LUA_VOTEQUORUM_QDEVICE_H
 #define COROSYNC_LUA_VOTEQUORUM_QDEVICE_H
 

@@ -3,16 +3,17 @@
 #include <corosync/votequorum.h>
 
 #include "handle/call.h"
+#include "handle/connection.h"
+#include "handle/methods.h"
+#include "handle/track.h"
 #include "support/field.h"
 #include "support/integer.h"
-#include "handle/opening.h"
-#include "handle/track.h"
 #include "votequorum/event.h"
 #include "votequorum/info.h"
 #include "votequorum/qdevice.h"
 
 /***
-Votes: the userdata over libvotequorum, which is there when corosync.conf has `provider: corosync_votequorum`. It also has
+Votes: the userdata over libvotequorum, available if corosync.conf has `provider: corosync_votequorum`. It also has
 the methods that all handles share, see @{corosync.handle}, @{corosync.events} and @{corosync.tracking}.
 
     local votequorum = require "corosync.votequorum"
@@ -26,24 +27,24 @@ the methods that all handles share, see @{corosync.handle}, @{corosync.events} a
       assert(handle:dispatch())
     end
 
-`receive` calls the events "quorum", "nodelist" and "expected_votes"; their values are the handlers'. Expected votes are told
-when they change, not at the start: ask `info`.
+`receive` names the events "quorum", "nodelist" and "expected_votes"; their values are the handlers' arguments. There is no
+event for the expected votes at the start, only for their changes: call `info`.
 
-Corosync keeps the quorum in eight bits: with 510 votes it is 0, and every part of a divided cluster is quorate. So no more
-can be set here for one node or as the expected votes; that the votes of all nodes are not more together is up to the script.
+Corosync keeps the quorum in eight bits: with 510 votes it is 0, and every part of a divided cluster is quorate. So one node's
+votes and the expected votes can be at most 509 here; the script must keep the sum of all nodes' votes below that.
 @module corosync.votequorum
 @extends corosync.handle, corosync.events, corosync.tracking
 */
 
 /***
-A node, as the handler `quorum_change` gets it.
+A node, as passed to the handler `quorum_change`.
 @table node
 @tfield integer node its id
 @tfield string|nil state "member", "dead" or "leaving"
 */
 
 /***
-What `info` returns.
+The result of `info`.
 @table info
 @tfield integer node the node's id
 @tfield string state of the node: "member", "dead" or "leaving"
@@ -59,11 +60,11 @@ allow_downscale; of the node: qdevice_registered, qdevice_alive, qdevice_cast_vo
 */
 
 static const failure failure_expected_votes = {
-	"invalid_param", "these are fewer than the present votes, or so many that the cluster would lose its quorum"};
+	"invalid_param", "that is fewer than the present votes, or so many that the cluster would lose its quorum"};
 static const failure failure_qdevice_node = {
-	"not_exist", "the id is no node's but the quorum device's, of which the information on each node tells"};
-static const failure failure_too_many_votes = {"out_of_range",
-	"Corosync counts a quorum up to 255 only, that of 509 votes, and with more it would go wrong without a word"};
+	"not_exist", "the id is the quorum device's, which has no information of its own: see a node's"};
+static const failure failure_too_many_votes = {
+	"out_of_range", "Corosync's quorum overflows above 255, the quorum of 509 votes, without an error"};
 static const failure failure_votes = {"invalid_param", "with these votes the cluster would lose its quorum"};
 
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
@@ -86,7 +87,7 @@ static cs_error_t trackstop(handle *h)
 	return votequorum_trackstop(h->id);
 }
 
-const handle_class votequorum_class = {
+static const handle_class votequorum_class = {
 	.type = "corosync.votequorum",
 	.service = "votequorum",
 	.noun = "quorum device",
@@ -114,7 +115,7 @@ static cs_error_t open_connection(handle *h, bool track)
 	if (error != CS_OK) {
 		return error;
 	}
-	error = opening_take(h, id);
+	error = connection_take(h, id);
 	if (error != CS_OK) {
 		(void)votequorum_finalize(id);
 	}
@@ -131,9 +132,9 @@ static const field open_fields[] = {
 };
 
 /***
-Connects to the local Corosync's votequorum service. A handle with one of the three handlers of changes is told the present
-nodes and quorum first, then each change; another one only answers questions, until it is told to `track`.
-Stands on `votequorum_initialize` and `votequorum_trackstart`; costs about 15 ms and 3 MB of /dev/shm.
+Connects to the local Corosync's votequorum service. A handle with one of the three handlers of changes gets the present
+nodes and quorum first, then each change; a handle without one gets no events until it calls `track`.
+Calls `votequorum_initialize` and `votequorum_trackstart`; takes about 15 ms and 3 MB of /dev/shm.
 @function votequorum.open
 @tparam[opt] table handlers
 @tparam[opt] fun(quorate:boolean,nodes:node[]) handlers.quorum_change called with the nodes. Where a quorum device is
@@ -144,10 +145,10 @@ the ring it comes before `quorum_change`
 @tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler;
 without it they go to stderr
 @treturn handle
-@error nil, message, code: "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is
-not permitted, or another user's program has the name of the socket), "try_again", "no_space" (/dev/shm is full),
-"no_memory", "no_resources" (open files), "no_quorum_provider" (votequorum is not configured); raises for a field that it
-does not know or that has the wrong type
+@error nil, message, code: "not_connected" (Corosync is not running, or has another /dev/shm), "access" (the user is
+not permitted, or another user's program has taken the socket's name), "try_again", "no_space" (/dev/shm is full),
+"no_memory", "no_resources" (open files), "no_quorum_provider" (votequorum is not configured); raises for an unknown
+field or one of the wrong type
 */
 static int module_open(lua_State *L)
 {
@@ -157,28 +158,28 @@ static int module_open(lua_State *L)
 
 	fields_check_optional(L, open_fields);
 	track = track_wanted(L, votequorum_event_kinds, VOTEQUORUM_EVENT_KINDS);
-	h = handle_new(L, &votequorum_class, sizeof *h, 1);
-	error = opening_begin(h);
+	h = connection_new(L, &votequorum_class, sizeof *h, 1);
+	error = connection_open_begin(h);
 	if (error == CS_OK) {
 		error = open_connection(h, track);
 	}
-	opening_end(h);
-	return error == CS_OK ? 1 : opening_fail(L, h, error);
+	connection_open_end(h);
+	return error == CS_OK ? 1 : connection_open_fail(L, h, error);
 }
 
 /* ---- methods ---- */
 
-/* More make the quorum, a little more than half of them, wrap around in the daemon's eight bits. */
+/* With more the quorum, just over half of the votes, wraps around in the daemon's eight bits. */
 #define MOST_VOTES 509
 
-/* What goes wrong with the node whose id is at that index, or with the local one. [-0, +3, m] */
-static int fail_with_node(lua_State *L, const char *what, int index, const failure *why)
+/* Fails for the node whose id is at that index, or for the local one. [-0, +3, m] */
+static int fail_with_node(lua_State *L, const char *verb, int index, const failure *why)
 {
 	if (lua_isnoneornil(L, index)) {
-		lua_pushfstring(L, "%s the local node in votequorum", what);
+		lua_pushfstring(L, "%s the local node in votequorum", verb);
 	} else {
-		/* lua_pushfstring has no format for what is above the range of an int. */
-		lua_pushfstring(L, "%s node ", what);
+		/* lua_pushfstring has no format for numbers above the range of int. */
+		lua_pushfstring(L, "%s node ", verb);
 		lua_pushvalue(L, index);
 		lua_pushliteral(L, " in votequorum");
 		lua_concat(L, 3);
@@ -187,17 +188,16 @@ static int fail_with_node(lua_State *L, const char *what, int index, const failu
 }
 
 /***
-What votequorum knows of a node, and of the votes as this node counts them. Stands on `votequorum_getinfo`.
+A node's state and votes, and the cluster's votes as this node counts them. Calls `votequorum_getinfo`.
 @function handle:info
 @tparam[opt] integer node its id; the local node when absent
 @treturn info
-@error nil, message, code: "not_exist" (this node has not met such a node since its Corosync started; or 0, which is the
-quorum
-device's), "not_connected", "closed", "wrong_process"; raises for what is no whole number from 0 to 4294967295
+@error nil, message, code: "not_exist" (unknown node id, not seen since Corosync started here; or 0, the quorum
+device's), "not_connected", "closed", "wrong_process"; raises for anything but a whole number from 0 to 4294967295
 */
 static int votequorum_method_info(lua_State *L)
 {
-	handle *h = handle_check(L, &votequorum_class);
+	handle *h = handle_check(L);
 	bool local = lua_isnoneornil(L, 2);
 	uint32_t node = local ? LOCAL_NODE : integer_check_uint32(L, 2, "node");
 	struct votequorum_info info;
@@ -228,25 +228,25 @@ static const failure *set_expected(handle *h, uint32_t votes)
 }
 
 /***
-Sets how many votes the cluster expects, on all nodes, until it is set anew or Corosync restarts. The members have agreed
-on it when `expected_votes_change` is called. Stands on `votequorum_setexpected`.
+Sets how many votes the cluster expects, on all nodes, until the next change or until Corosync restarts. The members have
+agreed on it when `expected_votes_change` is called. Calls `votequorum_setexpected`.
 @function handle:set_expected
 @tparam integer votes
 @treturn boolean true
 @error nil, message, code: "invalid_param" (fewer than the present votes, or so many that a quorate cluster would lose its
-quorum), "out_of_range" (more than 509), "no_resources", "not_connected", "closed", "wrong_process"; raises for what is no
+quorum), "out_of_range" (more than 509), "no_resources", "not_connected", "closed", "wrong_process"; raises for anything but a
 whole number from 0 to 4294967295
 */
 static int votequorum_method_set_expected(lua_State *L)
 {
-	handle *h = handle_check(L, &votequorum_class);
+	handle *h = handle_check(L);
 	uint32_t votes = integer_check_uint32(L, 2, "votes");
 	const failure *why = handle_unusable(h);
 
 	if (why == NULL) {
 		why = set_expected(h, votes);
 	}
-	return handle_answer(L, h, "set the expected votes of", why);
+	return handle_return(L, h, "set the expected votes of", why);
 }
 
 static const failure *set_votes_of(handle *h, uint32_t node, uint32_t votes)
@@ -264,7 +264,7 @@ static const failure *set_votes_of(handle *h, uint32_t node, uint32_t votes)
 	}
 }
 
-/* votequorum_setvotes has no id for the local node: 0 would be the quorum device. */
+/* votequorum_setvotes has no id for the local node: 0 is the quorum device. */
 static const failure *set_local_votes(handle *h, uint32_t votes)
 {
 	struct votequorum_info info;
@@ -274,19 +274,19 @@ static const failure *set_local_votes(handle *h, uint32_t votes)
 }
 
 /***
-Sets how many votes a node has, until it is set anew or Corosync restarts. When the votes of all become more than the
-expected votes, these grow with them. Stands on `votequorum_setvotes`, for the local node on `votequorum_getinfo` as well.
+Sets how many votes a node has, until the next change or until Corosync restarts. If the votes of all nodes exceed the
+expected votes, these grow with them. Calls `votequorum_setvotes`, for the local node also `votequorum_getinfo`.
 @function handle:set_votes
 @tparam integer votes
 @tparam[opt] integer node its id; the local node when absent, and 0 for the quorum device
 @treturn boolean true
-@error nil, message, code: "not_exist" (this node has not met such a node since its Corosync started), "invalid_param" (the
+@error nil, message, code: "not_exist" (unknown node id, not seen since Corosync started here), "invalid_param" (the
 cluster would lose its quorum), "out_of_range" (more than 509), "no_resources", "not_connected", "closed", "wrong_process";
-raises for what is no whole number from 0 to 4294967295
+raises for anything but a whole number from 0 to 4294967295
 */
 static int votequorum_method_set_votes(lua_State *L)
 {
-	handle *h = handle_check(L, &votequorum_class);
+	handle *h = handle_check(L);
 	uint32_t votes = integer_check_uint32(L, 2, "votes");
 	bool local = lua_isnoneornil(L, 3);
 	uint32_t node = local ? 0 : integer_check_uint32(L, 3, "node");
@@ -316,7 +316,7 @@ static const luaL_Reg methods[] = {
 
 int votequorum_push_module(lua_State *L)
 {
-	handle_setup(L, &votequorum_class, methods);
+	methods_setup(L, &votequorum_class, methods);
 	lua_createtable(L, 0, 1);
 	lua_pushcfunction(L, module_open);
 	lua_setfield(L, -2, "open");

@@ -1,4 +1,4 @@
-#include "cpg/groups.h"
+#include "cpg/iteration.h"
 
 #include <stdlib.h>
 
@@ -68,7 +68,7 @@ static cs_error_t ask(cpg *c, const struct cpg_name *group, listing *list)
 		&c->handle, "list members", c->group.value, c->group.length, listing_fill(list, c->handle.id, group));
 }
 
-/* Pushes the members' table of a group, noting the group's name at its first member. [-1 (name), +1, m] */
+/* Pushes the members' table of a group, and adds the group's name at its first member. [-1 (name), +1, m] */
 static void push_group(lua_State *L, int names, int groups)
 {
 	lua_pushvalue(L, -1);
@@ -104,7 +104,7 @@ static int build_groups(lua_State *L)
 	return 2;
 }
 
-/* Upvalues: names, members by name, how many were given. */
+/* Upvalues: names, members by name, the number returned so far. */
 static int next_group(lua_State *L)
 {
 	int position = (int)lua_tointeger(L, lua_upvalueindex(3)) + 1;
@@ -161,7 +161,7 @@ static cs_error_t build(
 	return CS_OK;
 }
 
-cs_error_t cpg_groups_push(lua_State *L, cpg *c, int cache)
+cs_error_t cpg_iteration_push_groups(lua_State *L, cpg *c, int cache)
 {
 	cs_error_t error = build(L, build_groups, 2, c, NULL, cache);
 
@@ -172,12 +172,12 @@ cs_error_t cpg_groups_push(lua_State *L, cpg *c, int cache)
 	return error;
 }
 
-cs_error_t cpg_groups_push_members(lua_State *L, cpg *c, const struct cpg_name *group, int cache)
+cs_error_t cpg_iteration_push_members(lua_State *L, cpg *c, const struct cpg_name *group, int cache)
 {
 	return build(L, build_members, 1, c, group, cache);
 }
 
-cs_error_t cpg_groups_list_members(cpg *c, cpg_address_list *to)
+cs_error_t cpg_iteration_list_members(cpg *c, cpg_address_list *to)
 {
 	listing list = {0};
 	cs_error_t error = ask(c, &c->group, &list);

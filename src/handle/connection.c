@@ -1,0 +1,314 @@
+#include "handle/connection.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "handle/call.h"
+#include "handle/reader.h"
+#include "handle/watchdog.h"
+#include "support/field.h"
+#include "support/libqb_lock.h"
+#include "support/pid.h"
+#include "support/userdata.h"
+
+/* A libqb connection needs these descriptors at once, and address space for three rings that are mapped twice. */
+#define DESCRIPTORS 3
+#define ADDRESS_SPACE ((size_t)8 * 1024 * 1024)
+
+/* The size of a user value's array: the handlers and the most fields of any class, so that no event grows it. */
+#define VALUE_FIELDS 4
+
+static const failure failure_ended = {
+	"not_connected", "Corosync ended, or closed the connection, while it was opened: see its log"};
+static const failure failure_not_ready = {
+	"try_again", "Corosync does not accept clients yet, because it is starting or overloaded: try again shortly"};
+static const failure failure_starting = {
+	"try_again", "Corosync is running, but not this service: it is starting or stopping; try again shortly"};
+static const failure failure_not_permitted = {"access",
+	"Corosync does not permit this user: name the user or its group in a file in /etc/corosync/uidgid.d (see "
+	"corosync.conf(5); in a user namespace, the user outside of it)"};
+static const failure failure_no_files = {"not_connected",
+	"Corosync is running, but the files that it made for the connection are not in this /dev/shm: give this container "
+	"the /dev/shm of Corosync (docker run --ipc=host)"};
+static const failure failure_no_space = {
+	"no_space", "/dev/shm is full, and a connection takes 3 MB of it: free some space or mount it larger"};
+static const failure failure_address_space = {"no_memory",
+	"this process has reached its memory limit, and a connection takes 8 MB of address space: raise it (ulimit -v)"};
+static const failure failure_daemon_files = {"no_resources",
+	"Corosync has too many open files: close connections to it, or raise its limit (LimitNOFILE of corosync.service)"};
+
+/* ---- the handle ---- */
+
+/* The user that the daemon must run as. [-0, +0, v] */
+static uid_t daemon_user(lua_State *L, int handlers)
+{
+	static const field f = {"daemon_user", field_check_user};
+	uid_t user = NO_USER;
+
+	field_push_at(L, handlers, &f);
+	if (!lua_isnil(L, -1)) {
+		user = (uid_t)lua_tonumber(L, -1);
+	}
+	lua_pop(L, 1);
+	return user;
+}
+
+static void end(cleanup *c)
+{
+	connection_finalize(CLEANUP_OF(handle, c));
+}
+
+void *connection_new(lua_State *L, const handle_class *class, size_t size, int handlers)
+{
+	handle *h;
+
+	handlers = lua_absindex(L, handlers);
+	h = compat_newuserdata(L, size);
+	memset(h, 0, size);
+	h->class = class;
+	h->state = HANDLE_CLOSED;
+	h->fd = h->peer = h->awaited = -1;
+	h->owner = pid_get();
+	h->daemon_user = daemon_user(L, handlers);
+	h->watchdog = watchdog_of(L);
+	luaL_setmetatable(L, class->type);
+	if (!cleanup_register(L, &h->cleanup, end)) {
+		h->reason = &FAILURE_STATE_CLOSING;
+	}
+	lua_createtable(L, VALUE_FIELDS, 0);
+	lua_pushvalue(L, handlers);
+	lua_rawseti(L, -2, VALUE_HANDLERS);
+	compat_setuservalue(L, -2);
+	return h;
+}
+
+/* Waits for the reader to end, which may be in a call. */
+static void close_connection(handle *h)
+{
+	size_t length = 0;
+	const char *subject = h->class->subject != NULL ? h->class->subject(h, &length) : NULL;
+
+	watchdog_enter(h->watchdog, h->class, "close", subject, length);
+	reader_end(h);
+	libqb_lock();
+	(void)h->class->finalize(h);
+	libqb_unlock();
+	watchdog_leave(h->watchdog);
+}
+
+/* The handle's descriptors beside libqb's. */
+static void close_companions(handle *h)
+{
+	if (h->awaited != h->fd) {
+		userdata_close_fd(&h->awaited);
+	}
+	if (h->peer != h->fd) {
+		peer_disconnect(&h->peer);
+	}
+}
+
+/* A fork's copy shares the parent's connection, which must stay open. */
+void connection_finalize(handle *h)
+{
+	cleanup_forget(&h->cleanup);
+	if (h->owner == pid_get()) {
+		if (h->state != HANDLE_CLOSED) {
+			close_connection(h);
+		}
+		close_companions(h);
+	}
+	h->state = HANDLE_CLOSED;
+	h->fd = h->peer = h->awaited = -1;
+	if (h->busy == HANDLE_IDLE) {
+		queue_free(&h->queue);
+	}
+}
+
+const handle *connection_find(lua_State *L, bool (*matches)(const handle *h, const void *sought), const void *sought)
+{
+	const cleanup *c;
+
+	for (c = cleanup_first(L); c != NULL; c = c->next) {
+		const handle *h = CLEANUP_OF(const handle, c);
+		if (c->end == end && h->state != HANDLE_CLOSED && h->owner == pid_get() && matches(h, sought)) {
+			return h;
+		}
+	}
+	return NULL;
+}
+
+int connection_descriptor(const handle *h)
+{
+	return h->reader == NULL ? h->awaited : reader_descriptor(h->reader);
+}
+
+const failure *connection_exhausted(const handle *h)
+{
+	const failure *why = handle_unusable(h);
+
+	/* Only a lost connection leaves valid events behind: a fork's queue is its parent's. */
+	if (why == NULL || why != h->reason) {
+		return why;
+	}
+	return queue_head(&h->queue) != NULL || reader_holds(h->reader) ? NULL : why;
+}
+
+/* ---- opening ---- */
+
+static const failure *connect_peer(handle *h)
+{
+	const failure *why = peer_connect(&h->peer, h->class->service, h->daemon_user);
+
+	if (why != &PEER_NOT_RUNNING || !peer_is_running()) {
+		return why;
+	}
+	return h->class->absent != NULL ? h->class->absent : &failure_starting;
+}
+
+cs_error_t connection_open_begin(handle *h)
+{
+	call_begin(h, "open", NULL, 0);
+	libqb_lock();
+	if (h->reason == NULL) {
+		h->reason = connect_peer(h);
+	}
+	errno = 0;
+	return h->reason == NULL ? CS_OK : CS_ERR_ACCESS;
+}
+
+void connection_open_end(handle *h)
+{
+	int error = errno;
+
+	libqb_unlock();
+	call_end(h);
+	errno = error;
+}
+
+static bool is_datagram(int fd)
+{
+	int type = SOCK_STREAM;
+	socklen_t length = sizeof type;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_DGRAM;
+}
+
+static bool add_to_epoll(int epoll, int fd)
+{
+	struct epoll_event readable = {.events = EPOLLIN};
+
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &readable) == 0;
+}
+
+/*
+ * With "qb_ipc_type: socket", libqb's descriptor is a datagram socket, which shows neither a hang-up nor its peer. So the
+ * stream to the listener is kept. The listener is still there, so it owned the socket's name when libqb connected.
+ */
+static const failure *keep_peer(handle *h)
+{
+	if (handle_hung_up(h)) {
+		return &failure_ended;
+	}
+	h->awaited = epoll_create1(EPOLL_CLOEXEC);
+	if (h->awaited < 0 || !add_to_epoll(h->awaited, h->fd) || !add_to_epoll(h->awaited, h->peer)) {
+		return failure_of_system(errno);
+	}
+	return NULL;
+}
+
+/* Corosync may have ended meanwhile and another program have taken the name: do not trust that one. */
+static const failure *drop_peer(handle *h)
+{
+	const failure *why = peer_check(h->fd, h->daemon_user);
+
+	if (why == NULL) {
+		peer_disconnect(&h->peer);
+		h->peer = h->awaited = h->fd;
+	}
+	return why;
+}
+
+cs_error_t connection_take(handle *h, uint64_t id)
+{
+	cs_error_t error = h->class->fd_get(id, &h->fd);
+
+	if (error == CS_OK) {
+		h->reason = is_datagram(h->fd) ? keep_peer(h) : drop_peer(h);
+	}
+	if (error != CS_OK || h->reason != NULL) {
+		h->fd = -1;
+		return error == CS_OK ? CS_ERR_ACCESS : error;
+	}
+	h->id = id;
+	h->state = HANDLE_OPEN;
+	return CS_OK;
+}
+
+/* ---- why it failed ---- */
+
+static bool has_descriptors(int like, int count)
+{
+	int fd = count == 0 ? -1 : dup(like);
+	bool has = count == 0 || (fd >= 0 && has_descriptors(like, count - 1));
+
+	if (fd >= 0) {
+		(void)close(fd);
+	}
+	return has;
+}
+
+static bool has_address_space(void)
+{
+	void *space = mmap(NULL, ADDRESS_SPACE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return space != MAP_FAILED && munmap(space, ADDRESS_SPACE) == 0;
+}
+
+/* The daemon's shortages have the same error numbers as this process's own. NULL if there was none. */
+static const failure *find_shortage(const handle *h, int system_error)
+{
+	switch (system_error) {
+	case EMFILE: return has_descriptors(h->peer, DESCRIPTORS) ? &failure_daemon_files : &FAILURE_OPEN_FILES;
+	case ENFILE: return &FAILURE_OPEN_FILES_SYSTEM;
+	case ENOMEM:
+	case ENOBUFS: return has_address_space() ? &FAILURE_SHORT_OF_MEMORY : &failure_address_space;
+	default: return NULL;
+	}
+}
+
+static const failure *diagnose(const handle *h, cs_error_t error, int system_error)
+{
+	const failure *why = find_shortage(h, system_error);
+
+	if (why != NULL) {
+		return why;
+	}
+	if (h->state == HANDLE_OPEN) {
+		return handle_diagnose(h, error);
+	}
+	if (handle_hung_up(h)) {
+		return &failure_ended;
+	}
+	switch (error) {
+	case CS_ERR_ACCESS: return &failure_not_permitted;
+	case CS_ERR_LIBRARY: return &failure_ended;
+	case CS_ERR_NOT_EXIST: return &failure_no_files;
+	case CS_ERR_NO_SPACE: return &failure_no_space;
+	case CS_ERR_TRY_AGAIN: return &failure_not_ready;
+	default: return failure_of(error);
+	}
+}
+
+int connection_open_fail(lua_State *L, handle *h, cs_error_t error)
+{
+	const failure *why = h->reason == NULL ? diagnose(h, error, errno) : h->reason;
+
+	/* A retry must not wait for the collector to close this one. */
+	connection_finalize(h);
+	lua_pushfstring(L, "reach Corosync's %s service", h->class->service);
+	return failure_push(L, why);
+}
