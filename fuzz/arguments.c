@@ -1,11 +1,11 @@
-/* What scripts hand to the core: messages as tables of anything, the field of the reader, names that are shown. */
+/* Scripts' arguments to the core: messages as tables of anything, the field `reader`, names in messages. */
 #include <stdint.h>
 
 #include <lualib.h>
 
 #include "cpg/iovec.h"
-#include "support/failure.h"
 #include "handle/reader_options.h"
+#include "support/failure.h"
 #include "must.h"
 
 #define MOST_BYTES ((size_t)100000)
@@ -43,14 +43,14 @@ static void push_table(lua_State *L, const uint8_t *data, size_t size)
 	}
 }
 
-/* Argument 2 is the value. Whatever is accepted is within its bounds. */
+/* Argument 2 is the value. Accepted values must be within their bounds. */
 static int try_all(lua_State *L)
 {
-	cpg_iovec parts;
+	cpg_iovec message;
 	reader_options options;
 
-	must(cpg_iovec_collect(L, &parts, MOST_BYTES) != NULL ||
-		(parts.count <= CPG_IOVEC_MOST && parts.length <= MOST_BYTES));
+	must(cpg_iovec_collect(L, &message, MOST_BYTES) != NULL ||
+		(message.count <= CPG_IOVEC_MOST && message.length <= MOST_BYTES));
 	lua_settop(L, 2);
 	reader_options_check(L, 2, "reader");
 	must(!reader_options_get(L, 2, &options) || (options.after >= 0 && options.limit >= 1));
@@ -76,7 +76,7 @@ static int show_name(lua_State *L)
 	return 1;
 }
 
-/* No byte of a name that is shown is one that a terminal should not see. */
+/* All bytes of a name in a message must be printable. */
 static void try_name(lua_State *L, const uint8_t *data, size_t size)
 {
 	const char *shown;

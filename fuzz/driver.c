@@ -1,4 +1,4 @@
-/* Where there is no fuzzer: random inputs, the same ones for the same seed.   PROGRAM RUNS [SEED] */
+/* For builds without a fuzzer: random inputs, the same ones for the same seed.   PROGRAM RUNS [SEED] */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * What libcpg delivers: any messages, configurations and rings, through the callbacks into the queue and out of it into
- * Lua values, which must be those that were put in.
+ * Events of libcpg: any messages, configurations and rings, through the callbacks into the queue and from there into Lua
+ * values, which must be equal.
  */
 #include <stdint.h>
 #include <string.h>
@@ -24,9 +24,9 @@ typedef struct fuzzed {
 	input given;
 } fuzzed;
 
-/* One event as the input says: what is given to a callback, and what is looked for in Lua. */
-typedef struct told {
-	enum { TOLD_MESSAGE, TOLD_CONFIG, TOLD_RING } what;
+/* One event of the input: the arguments of a callback, and the expected Lua values. */
+typedef struct given_event {
+	enum { EVENT_MESSAGE, EVENT_CONFIG, EVENT_RING } type;
 	uint32_t node, pid;
 	uint64_t seq;
 	size_t counts[3];
@@ -34,9 +34,9 @@ typedef struct told {
 	uint32_t nodes[MOST];
 	const uint8_t *bytes;
 	size_t length;
-} told;
+} given_event;
 
-static void read_message(input *in, told *t)
+static void read_message(input *in, given_event *t)
 {
 	t->node = (uint32_t)take(in, 4);
 	t->pid = (uint32_t)take(in, 4);
@@ -47,7 +47,7 @@ static void read_message(input *in, told *t)
 	in->size -= t->length;
 }
 
-static void read_config(input *in, told *t)
+static void read_config(input *in, given_event *t)
 {
 	size_t list, i, total = 0;
 
@@ -61,7 +61,7 @@ static void read_config(input *in, told *t)
 	}
 }
 
-static void read_ring(input *in, told *t)
+static void read_ring(input *in, given_event *t)
 {
 	size_t i;
 
@@ -73,8 +73,8 @@ static void read_ring(input *in, told *t)
 	}
 }
 
-/* False when there is no more. */
-static bool read_told(input *in, told *t)
+/* False at the end of the input. */
+static bool read_event(input *in, given_event *t)
 {
 	if (in->size == 0) {
 		return false;
@@ -82,35 +82,35 @@ static bool read_told(input *in, told *t)
 	memset(t, 0, sizeof *t);
 	switch (take(in, 1) % 3) {
 	case 0:
-		t->what = TOLD_MESSAGE;
+		t->type = EVENT_MESSAGE;
 		read_message(in, t);
 		break;
 	case 1:
-		t->what = TOLD_CONFIG;
+		t->type = EVENT_CONFIG;
 		read_config(in, t);
 		break;
 	default:
-		t->what = TOLD_RING;
+		t->type = EVENT_RING;
 		read_ring(in, t);
 		break;
 	}
 	return true;
 }
 
-/* In the place of cpg_dispatch: one event. */
+/* In place of cpg_dispatch: one event. */
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 {
 	fuzzed *f = (fuzzed *)h;
-	told t;
+	given_event t;
 
 	(void)flags;
-	if (!read_told(&f->given, &t)) {
+	if (!read_event(&f->given, &t)) {
 		return CS_ERR_TRY_AGAIN;
 	}
-	if (t.what == TOLD_MESSAGE) {
+	if (t.type == EVENT_MESSAGE) {
 		cpg_event_message(0, NULL, t.node, t.pid, (void *)(uintptr_t)t.bytes, t.length);
-	} else if (t.what == TOLD_CONFIG) {
-		/* After its own leave a handle takes no more, and these inputs may name it. */
+	} else if (t.type == EVENT_CONFIG) {
+		/* A handle drops events after its own leave, which these inputs may contain. */
 		cpg_event_config(0, NULL, t.addresses, t.counts[0], t.addresses + t.counts[0], t.counts[1],
 			t.addresses + t.counts[0] + t.counts[1], t.counts[2]);
 		f->cpg.was_told_left = false;
@@ -120,7 +120,7 @@ static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 	return CS_OK;
 }
 
-/* The number that is a field of the table on top of the stack. [-0, +0, e] */
+/* A field of the table on top of the stack, as a number. [-0, +0, e] */
 static uint32_t field(lua_State *L, const char *name)
 {
 	uint32_t number;
@@ -131,7 +131,7 @@ static uint32_t field(lua_State *L, const char *name)
 	return number;
 }
 
-static void check_message(lua_State *L, const told *t)
+static void check_message(lua_State *L, const given_event *t)
 {
 	size_t length;
 	const char *bytes = lua_tolstring(L, -1, &length);
@@ -141,8 +141,8 @@ static void check_message(lua_State *L, const told *t)
 	must(field(L, "node") == t->node && field(L, "pid") == t->pid);
 }
 
-/* Of the three lists, each on top of the stack in turn, the last first. */
-static void check_config(lua_State *L, const told *t)
+/* The three lists are on top of the stack; pops them, the last first. */
+static void check_config(lua_State *L, const given_event *t)
 {
 	size_t list, i, end = t->counts[0] + t->counts[1] + t->counts[2];
 
@@ -156,7 +156,7 @@ static void check_config(lua_State *L, const told *t)
 	}
 }
 
-static void check_ring(lua_State *L, const told *t)
+static void check_ring(lua_State *L, const given_event *t)
 {
 	size_t i;
 
@@ -170,16 +170,16 @@ static void check_ring(lua_State *L, const told *t)
 }
 
 /* The handle's user value is at index 1. */
-static void check_event(lua_State *L, handle *h, const event *ev, const told *t)
+static void check_event(lua_State *L, handle *h, const event *ev, const given_event *t)
 {
 	const event_kind *kind = &cpg_event_kinds[ev->kind];
 	int values = kind->push(L, h, ev, 1);
 
-	must(values == lua_gettop(L) - 1 && values == (t->what == TOLD_CONFIG ? 3 : 2));
-	if (t->what == TOLD_MESSAGE) {
+	must(values == lua_gettop(L) - 1 && values == (t->type == EVENT_CONFIG ? 3 : 2));
+	if (t->type == EVENT_MESSAGE) {
 		must(strcmp(kind->name, "message") == 0);
 		check_message(L, t);
-	} else if (t->what == TOLD_CONFIG) {
+	} else if (t->type == EVENT_CONFIG) {
 		must(strcmp(kind->name, "config") == 0);
 		check_config(L, t);
 	} else {
@@ -198,17 +198,17 @@ static void push_values(lua_State *L)
 	lua_rawseti(L, 1, VALUE_ADDRESSES);
 }
 
-/* Fetched in rounds of a few, so that there are some in the queue while others come. */
+/* Fetches in small rounds, so that events are queued while others arrive. */
 static void run(lua_State *L, fuzzed *f, input looked_for)
 {
 	handle *h = &f->cpg.handle;
 	bool drained = false;
-	told t;
+	given_event t;
 
 	while (!drained) {
 		must(fetch_events(h, &h->queue, 3, FETCH_BYTES, &drained) == NULL);
 		while (h->queue.count > (drained ? 0 : 1)) {
-			must(read_told(&looked_for, &t));
+			must(read_event(&looked_for, &t));
 			check_event(L, h, queue_head(&h->queue), &t);
 			queue_pop(&h->queue);
 		}

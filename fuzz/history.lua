@@ -1,4 +1,4 @@
--- Random mistakes in two right histories: they are refused with the line that is wrong, or parsed and checked, whatever
+-- Random mistakes in two right histories: parse fails and names the wrong line, or the history is parsed and checked, whatever
 -- they say. The same ones for the same seed.   lua fuzz/history.lua RUNS|SECONDSs [SEED]
 local checker = require "corosync.checker"
 local histories = require "spec.helpers.histories"
@@ -25,7 +25,7 @@ local function any(list)
   return list[random(#list)]
 end
 
--- What may go wrong with a text that is an array of lines.
+-- Ways to damage a text, an array of lines.
 local mistakes = {
   function(lines) table.remove(lines, random(#lines)) end,
   function(lines) table.insert(lines, random(#lines), any(lines)) end,

@@ -10,7 +10,7 @@ typedef struct input {
 	size_t size;
 } input;
 
-/* So many bytes as a number; those that are not there are 0. */
+/* So many bytes as a number; missing ones are 0. */
 static inline uint64_t take(input *in, size_t bytes)
 {
 	uint64_t number = 0;

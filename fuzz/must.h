@@ -1,4 +1,4 @@
-/* What every target says of what it finds. */
+/* The assertion of all targets. */
 #ifndef FUZZ_MUST_H
 #define FUZZ_MUST_H
 

@@ -1,6 +1,6 @@
 /*
- * What libvotequorum and libquorum deliver: any lists of nodes, states, votes and rings, through the callbacks into the
- * queue and out of it into Lua values, which must be those that were put in.
+ * Events of libvotequorum and libquorum: any lists of nodes, states, votes and rings, through the callbacks into the queue
+ * and from there into Lua values, which must be equal.
  */
 #include <stdint.h>
 #include <string.h>
@@ -23,16 +23,16 @@ typedef struct fuzzed {
 	input given;
 } fuzzed;
 
-/* One event as the input says. The first three kinds are those of votequorum, in their order there. */
-typedef struct told {
-	enum { TOLD_QUORUM, TOLD_NODELIST, TOLD_VOTES, TOLD_LISTS } what;
+/* One event of the input. The first three kinds are votequorum's, in their order there. */
+typedef struct given_event {
+	enum { EVENT_QUORUM, EVENT_NODELIST, EVENT_VOTES, EVENT_LISTS } type;
 	uint32_t number, node;
 	uint64_t seq;
 	size_t counts[NODE_LISTS];
 	uint32_t nodes[NODE_LISTS * MOST], states[MOST];
-} told;
+} given_event;
 
-static void read_list(input *in, told *t, size_t list, size_t *total)
+static void read_list(input *in, given_event *t, size_t list, size_t *total)
 {
 	size_t i;
 
@@ -43,8 +43,8 @@ static void read_list(input *in, told *t, size_t list, size_t *total)
 	}
 }
 
-/* False when there is no more. */
-static bool read_told(input *in, told *t)
+/* False at the end of the input. */
+static bool read_event(input *in, given_event *t)
 {
 	size_t list, total = 0;
 
@@ -52,17 +52,17 @@ static bool read_told(input *in, told *t)
 		return false;
 	}
 	memset(t, 0, sizeof *t);
-	t->what = take(in, 1) % 4;
+	t->type = take(in, 1) % 4;
 	t->number = (uint32_t)take(in, 4);
 	t->node = (uint32_t)take(in, 4);
 	t->seq = take(in, 8);
-	for (list = 0; list < (t->what == TOLD_LISTS ? NODE_LISTS : 1); list++) {
+	for (list = 0; list < (t->type == EVENT_LISTS ? NODE_LISTS : 1); list++) {
 		read_list(in, t, list, &total);
 	}
 	return true;
 }
 
-static void tell_quorum(const told *t)
+static void tell_quorum(const given_event *t)
 {
 	votequorum_node_t nodes[MOST];
 	size_t i;
@@ -73,8 +73,8 @@ static void tell_quorum(const told *t)
 	votequorum_event_quorum(0, 0, t->number, (uint32_t)t->counts[0], nodes);
 }
 
-/* As libquorum's callbacks do it, which have three lists. */
-static void tell_lists(const told *t)
+/* As libquorum's callbacks do, which have three lists. */
+static void tell_lists(const given_event *t)
 {
 	node_list lists[NODE_LISTS];
 	size_t list, total = 0;
@@ -83,28 +83,28 @@ static void tell_lists(const told *t)
 	for (list = 0; list < NODE_LISTS; total += t->counts[list], list++) {
 		lists[list] = (node_list){t->nodes + total, t->counts[list]};
 	}
-	ev = node_list_append(TOLD_LISTS, lists, NODE_LISTS);
+	ev = node_list_append(EVENT_LISTS, lists, NODE_LISTS);
 	if (ev != NULL) {
 		ev->node = t->node;
 		ev->seq = t->seq;
 	}
 }
 
-/* In the place of votequorum_dispatch: one event. */
+/* In place of votequorum_dispatch: one event. */
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 {
 	fuzzed *f = (fuzzed *)h;
-	told t;
+	given_event t;
 
 	(void)flags;
-	if (!read_told(&f->given, &t)) {
+	if (!read_event(&f->given, &t)) {
 		return CS_ERR_TRY_AGAIN;
 	}
-	if (t.what == TOLD_QUORUM) {
+	if (t.type == EVENT_QUORUM) {
 		tell_quorum(&t);
-	} else if (t.what == TOLD_NODELIST) {
+	} else if (t.type == EVENT_NODELIST) {
 		votequorum_event_nodelist(0, 0, (votequorum_ring_id_t){t.node, t.seq}, (uint32_t)t.counts[0], t.nodes);
-	} else if (t.what == TOLD_VOTES) {
+	} else if (t.type == EVENT_VOTES) {
 		votequorum_event_expected_votes(0, 0, t.number);
 	} else {
 		tell_lists(&t);
@@ -112,7 +112,7 @@ static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 	return CS_OK;
 }
 
-/* The number that is that item of the array on top of the stack. [-0, +0, e] */
+/* That item of the array on top of the stack, as a number. [-0, +0, e] */
 static uint32_t item(lua_State *L, size_t i)
 {
 	uint32_t number;
@@ -124,7 +124,7 @@ static uint32_t item(lua_State *L, size_t i)
 }
 
 /* [-1, +0, e] */
-static void check_ring(lua_State *L, const told *t)
+static void check_ring(lua_State *L, const given_event *t)
 {
 	uint64_t seq;
 
@@ -137,7 +137,7 @@ static void check_ring(lua_State *L, const told *t)
 }
 
 /* [-1, +0, e] */
-static void check_list(lua_State *L, const told *t, size_t list, size_t from)
+static void check_list(lua_State *L, const given_event *t, size_t list, size_t from)
 {
 	size_t i;
 
@@ -149,7 +149,7 @@ static void check_list(lua_State *L, const told *t, size_t list, size_t from)
 }
 
 /* The list of nodes with their states is on top of the stack. [-2, +0, e] */
-static void check_quorum(lua_State *L, const told *t)
+static void check_quorum(lua_State *L, const given_event *t)
 {
 	size_t i;
 
@@ -169,7 +169,7 @@ static void check_quorum(lua_State *L, const told *t)
 	lua_pop(L, 1);
 }
 
-static void check_lists(lua_State *L, const node_list_event *ev, const told *t)
+static void check_lists(lua_State *L, const node_list_event *ev, const given_event *t)
 {
 	size_t list, from = 0;
 
@@ -181,17 +181,17 @@ static void check_lists(lua_State *L, const node_list_event *ev, const told *t)
 	check_ring(L, t);
 }
 
-static void check_event(lua_State *L, handle *h, const event *ev, const told *t)
+static void check_event(lua_State *L, handle *h, const event *ev, const given_event *t)
 {
-	must(ev->kind == (uint64_t)t->what);
-	if (t->what == TOLD_LISTS) {
+	must(ev->kind == (uint64_t)t->type);
+	if (t->type == EVENT_LISTS) {
 		check_lists(L, (const node_list_event *)ev, t);
 		return;
 	}
-	must(votequorum_event_kinds[ev->kind].push(L, h, ev, 0) == (t->what == TOLD_VOTES ? 1 : 2));
-	if (t->what == TOLD_QUORUM) {
+	must(votequorum_event_kinds[ev->kind].push(L, h, ev, 0) == (t->type == EVENT_VOTES ? 1 : 2));
+	if (t->type == EVENT_QUORUM) {
 		check_quorum(L, t);
-	} else if (t->what == TOLD_NODELIST) {
+	} else if (t->type == EVENT_NODELIST) {
 		check_ring(L, t);
 		check_list(L, t, 0, 0);
 	} else {
@@ -201,17 +201,17 @@ static void check_event(lua_State *L, handle *h, const event *ev, const told *t)
 	must(lua_gettop(L) == 0);
 }
 
-/* Fetched in rounds of a few, so that there are some in the queue while others come. */
+/* Fetches in small rounds, so that events are queued while others arrive. */
 static void run(lua_State *L, fuzzed *f, input looked_for)
 {
 	queue *waiting = &f->handle.queue;
 	bool drained = false;
-	told t;
+	given_event t;
 
 	while (!drained) {
 		must(fetch_events(&f->handle, waiting, 3, FETCH_BYTES, &drained) == NULL);
 		while (waiting->count > (drained ? 0 : 1)) {
-			must(read_told(&looked_for, &t));
+			must(read_event(&looked_for, &t));
 			check_event(L, &f->handle, queue_head(waiting), &t);
 			queue_pop(waiting);
 		}

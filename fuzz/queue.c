@@ -1,4 +1,4 @@
-/* The queue of events against a plain list of what should be in it. */
+/* The queue of events, compared with a plain list of the expected events. */
 #include <stdint.h>
 #include <string.h>
 
@@ -48,7 +48,7 @@ static void pop(queue *q, model *m)
 	m->count--;
 }
 
-/* Two bytes an operation: what it does, and with how much. */
+/* Two bytes an operation: its kind, and a size. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	queue q = {0};

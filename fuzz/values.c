@@ -1,4 +1,4 @@
-/* The configuration map's typed values: from Lua, and to Lua; and what may be a key. */
+/* The configuration map's typed values, from Lua and to Lua; and its keys. */
 #include <stdint.h>
 #include <string.h>
 
@@ -12,17 +12,17 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A whole number of any size, any number at all, or bytes. */
-static void push_any(lua_State *L, uint8_t what, const uint8_t *data, size_t size)
+static void push_any(lua_State *L, uint8_t kind, const uint8_t *data, size_t size)
 {
 	int64_t bits = 0;
 	double number = 0;
 
 	memcpy(&bits, data, size < sizeof bits ? size : sizeof bits);
 	memcpy(&number, &bits, sizeof number);
-	switch (what % 4) {
-	case 0: lua_pushinteger(L, (lua_Integer)(bits >> what / 4)); break;
+	switch (kind % 4) {
+	case 0: lua_pushinteger(L, (lua_Integer)(bits >> kind / 4)); break;
 	case 1: lua_pushnumber(L, (lua_Number)number); break;
-	case 2: lua_pushnumber(L, (lua_Number)(bits >> what / 4)); break;
+	case 2: lua_pushnumber(L, (lua_Number)(bits >> kind / 4)); break;
 	default: lua_pushlstring(L, (const char *)data, size); break;
 	}
 }
@@ -35,7 +35,7 @@ static int is_rounded(lua_State *L, const cmap_value *v)
 	return (given != given && taken != taken) || (is_float && taken == (double)(float)given);
 }
 
-/* What is taken for a type is the same when it is given back, but for the digits that a float has not. [-0, +0, m] */
+/* An accepted value must be the same when it is pushed again, except for the precision of a float. [-0, +0, m] */
 static void try_to_take(lua_State *L, cmap_value_types_t type)
 {
 	cmap_value v;
@@ -50,7 +50,7 @@ static void try_to_take(lua_State *L, cmap_value_types_t type)
 	lua_settop(L, 1);
 }
 
-/* What Corosync stores, it may have from any program: a value with the length of its type, and whatever bytes. */
+/* Any program may have stored a value in Corosync: with the length of its type, and any bytes. */
 static void try_to_push(lua_State *L, cmap_value_types_t type, const uint8_t *data, size_t size)
 {
 	static const size_t lengths[] = {1, 1, 2, 2, 4, 4, 8, 8, sizeof(float), sizeof(double)};
@@ -70,7 +70,7 @@ static void try_to_push(lua_State *L, cmap_value_types_t type, const uint8_t *da
 	lua_settop(L, 1);
 }
 
-/* A key that passes is one that Corosync takes. [-0, +0, m] */
+/* Corosync must accept each key that passes. [-0, +0, m] */
 static void try_key(lua_State *L, const uint8_t *data, size_t size)
 {
 	const char *key;
@@ -84,7 +84,7 @@ static void try_key(lua_State *L, const uint8_t *data, size_t size)
 	lua_pop(L, 1);
 }
 
-/* A byte for the type, one for the kind of value, and what it is made of. */
+/* A byte for the type, one for the kind of value, and the value's bytes. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	lua_State *L = luaL_newstate();

@@ -3,18 +3,18 @@
 #include <stdio.h>
 
 #include "cfg/cfg.h"
-#include "support/clock.h"
 #include "cmap/cmap.h"
 #include "cpg/cpg.h"
-#include "support/cleanup.h"
-#include "support/pollset.h"
+#include "handle/watchdog.h"
 #include "quorum/quorum.h"
+#include "support/cleanup.h"
+#include "support/clock.h"
 #include "support/libqb_lock.h"
+#include "support/pollset.h"
 #include "votequorum/votequorum.h"
 #ifndef COROSYNC_LUA_NO_THREADS
 #include "nginx/waker.h"
 #endif
-#include "handle/watchdog.h"
 
 /***
 The time on a clock that never jumps, for deadlines.
@@ -28,7 +28,7 @@ static int core_now(lua_State *L)
 }
 
 /***
-Writes a line to stderr, also where Lua has no library io.
+Writes a line to stderr, also in a Lua state without the io library.
 @function core.complain
 @tparam string line
 */

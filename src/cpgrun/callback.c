@@ -6,9 +6,9 @@
 #include <lauxlib.h>
 #include <luv/luv.h>
 
-#include "support/compat.h"
 #include "cpgrun/limit.h"
 #include "cpgrun/state.h"
+#include "support/compat.h"
 
 /* The field of the registry with the function that logs an error. */
 #define REPORT "cpgrun.report"
@@ -25,7 +25,7 @@ static void report(lua_State *L)
 	lua_pop(L, 1);
 }
 
-/* Answers for luv when its callback has returned: an error is logged, where luv's own way would end the process. */
+/* Returns to luv after a callback: logs an error, where luv's own function would end the process. */
 static int called_back(lua_State *L, int function, int results, int status)
 {
 	lua_remove(L, function);
@@ -36,7 +36,7 @@ static int called_back(lua_State *L, int function, int results, int status)
 	return results == LUA_MULTRET ? lua_gettop(L) - function + 1 : results;
 }
 
-/* Puts what makes tracebacks under the function and its arguments, and answers where. [-0, +1, -] */
+/* Puts the traceback function under the function and its arguments, and returns its index. [-0, +1, -] */
 static int insert_traceback(lua_State *L, int arguments)
 {
 	int function = lua_gettop(L) - arguments;
@@ -46,7 +46,7 @@ static int insert_traceback(lua_State *L, int arguments)
 	return function;
 }
 
-/* How luv calls back. */
+/* luv's callback function. */
 static int call_back(lua_State *L, int arguments, int results, int flags)
 {
 	int function = insert_traceback(L, arguments);
@@ -55,7 +55,7 @@ static int call_back(lua_State *L, int arguments, int results, int flags)
 	return called_back(L, function, results, lua_pcall(L, arguments, results, function));
 }
 
-/* The same where a script's functions have a limit. */
+/* The same with a time limit for a script's functions. */
 static int call_back_limited(lua_State *L, int arguments, int results, int flags)
 {
 	int function = insert_traceback(L, arguments);
@@ -80,8 +80,8 @@ int callback_set_report(lua_State *L)
 	return 0;
 }
 
-/* The same modules as in the main state. luv itself now, since a handle among a thread's arguments needs its metatables;
-the log is the thread's own, since no state can call a function of another. */
+/* The same modules as in the main state. luv is loaded at once, because a handle among a thread's arguments needs its
+metatables. The log is the thread's own, because no state can call a function of another. */
 static int open_thread(lua_State *L)
 {
 	state_open(L);
@@ -97,7 +97,7 @@ static int open_thread(lua_State *L)
 	return 0;
 }
 
-/* luv takes no failure. */
+/* luv has no way to report a failure. */
 static lua_State *acquire_thread(void)
 {
 	lua_State *L = luaL_newstate();

@@ -3,13 +3,13 @@
 
 #include <lua.h>
 
-/* Has luv call back so that errors are logged, also in its threads. By itself it would end the process. [-0, +0, m] */
+/* Makes luv log errors in callbacks, also in its threads, instead of ending the process. [-0, +0, m] */
 void callback_open(lua_State *L);
 
-/* set_report(function): the function that is given each error's message with its traceback. */
+/* Lua: set_report(function) sets the function that gets each error's message with its traceback. */
 int callback_set_report(lua_State *L);
 
-/* limit(seconds, libraries): from now on functions that run for longer are stopped; returns limit_open's function. */
+/* Lua: limit(seconds, libraries) stops functions that run for longer from now on; returns limit_open's function. */
 int callback_limit(lua_State *L);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A signal's handler has no other way to know: the process's, as signals are. */
+/* Global, because a signal handler can reach nothing else. */
 static volatile sig_atomic_t state;
 enum { LOADING, RUNNING, STOPPING };
 static struct sigaction next[NSIG];
@@ -18,8 +18,8 @@ static void end(int number)
 	_exit(128 + number);
 }
 
-/* A terminal that is closed can send several SIGHUPs, and systemd sends one after its SIGTERM: so only others are
-impatient. */
+/* A closed terminal can send several SIGHUPs, and systemd sends one after its SIGTERM: so only a second SIGINT or
+SIGTERM ends the process. */
 static void handle(int number, siginfo_t *info, void *context)
 {
 	if (state == LOADING || (state == STOPPING && number != SIGHUP)) {
@@ -33,7 +33,7 @@ static void handle(int number, siginfo_t *info, void *context)
 	}
 }
 
-/* Not before an ignored one: that is nohup's SIGHUP, for which luv has no handler. */
+/* An ignored signal stays ignored: nohup's SIGHUP, for which luv has no handler. */
 static void go_before(int number)
 {
 	struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_RESTART};

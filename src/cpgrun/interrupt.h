@@ -1,6 +1,6 @@
 /*
- * SIGINT, SIGTERM and SIGHUP while Lua runs: luv's handlers wait until the loop turns, which a script may never let
- * happen. So the first signal is luv's, unless the script is still being loaded, and a second SIGINT or SIGTERM ends the
+ * SIGINT, SIGTERM and SIGHUP while Lua runs: luv's handlers run only in the loop, to which a script may never return.
+ * So the first signal goes to luv, unless the script is still being loaded, and a second SIGINT or SIGTERM ends the
  * process.
  */
 #ifndef COROSYNC_LUA_CPGRUN_INTERRUPT_H
@@ -10,13 +10,13 @@
 
 #include <lua.h>
 
-/* Lua: guard() goes before the handlers that luv has installed, and takes the script for not loaded. */
+/* Lua: guard() installs handlers before those of luv, and marks the script as not loaded. */
 int interrupt_guard(lua_State *L);
 
-/* Lua: loaded() lets luv have the first signal. */
+/* Lua: loaded() marks the script as loaded: the first signal goes to luv. */
 int interrupt_loaded(lua_State *L);
 
-/* Whether such a signal has come. Can be called in a signal handler. */
+/* Whether such a signal has arrived. Safe in a signal handler. */
 bool interrupt_is_stopping(void);
 
 #endif

@@ -7,21 +7,21 @@
 #include "support/clock.h"
 #include "support/compat.h"
 
-/* Instructions between two looks at the clock: few at first and after a wait, since a function that mostly waits runs
-few; then more, since a look costs as much as a hundred. */
+/* Instructions between two checks of the clock: few at first and after a wait, because a function that mostly waits runs
+few; then more, because a check costs as much as a hundred. */
 #define FEWEST 16
 #define MOST 256
-#define WAIT 0.001 /* seconds: so long MOST instructions do not take */
+#define WAIT 0.001 /* seconds: MOST instructions take less */
 
 typedef struct limit {
 	double seconds;
-	double deadline; /* 0 when no function of the script runs */
-	double looked;
-	lua_State *runner; /* in which the function was called, while one runs */
+	double deadline;   /* 0 when no function of the script runs */
+	double checked;    /* the time of the last check */
+	lua_State *runner; /* the state or coroutine that called the function, while one runs */
 	bool struck;
-	char place[LUA_IDSIZE + 32]; /* where it was struck first: later it is where the script went on with the error */
+	char place[LUA_IDSIZE + 32]; /* where it was struck first: later places are in the script's error handling */
 	size_t length;
-	char libraries[]; /* how the sources' names of our own Lua begin */
+	char libraries[]; /* the prefix of the sources' names of our own Lua */
 } limit;
 
 /* Its address is the key in the registry. */
@@ -38,7 +38,7 @@ static limit *find(lua_State *L)
 	return l;
 }
 
-/* Whether it was a function of ours that was interrupted. It has an end, and must come to it: a script goes on with it. */
+/* Whether a function of our own Lua was interrupted. It returns soon, and must not be cut short: the script relies on it. */
 static bool is_library(lua_State *L, lua_Debug *activation, const limit *l)
 {
 	const char *name;
@@ -50,12 +50,12 @@ static bool is_library(lua_State *L, lua_Debug *activation, const limit *l)
 	return strncmp(name, "corosync/", strlen("corosync/")) == 0 || strncmp(name, "cpgrun/", strlen("cpgrun/")) == 0;
 }
 
-static void look(lua_State *L, lua_Debug *activation);
+static void check_clock(lua_State *L, lua_Debug *activation);
 
-static void look_after(lua_State *L, int instructions)
+static void check_after(lua_State *L, int instructions)
 {
-	if (lua_gethook(L) != look || lua_gethookcount(L) != instructions) {
-		lua_sethook(L, look, LUA_MASKCOUNT, instructions);
+	if (lua_gethook(L) != check_clock || lua_gethookcount(L) != instructions) {
+		lua_sethook(L, check_clock, LUA_MASKCOUNT, instructions);
 	}
 }
 
@@ -63,7 +63,7 @@ static void look_after(lua_State *L, int instructions)
 static void push_message(lua_State *L, const limit *l, const char *place)
 {
 	lua_pushstring(L, place);
-	lua_pushfstring(L, "stopped, since it has run for more than %f s (--handler-timeout)", (lua_Number)l->seconds);
+	lua_pushfstring(L, "stopped because it has run for more than %f s (--handler-timeout)", (lua_Number)l->seconds);
 	lua_concat(L, 2);
 }
 
@@ -74,28 +74,28 @@ static int strike(lua_State *L, limit *l)
 		luaL_where(L, 0);
 		(void)snprintf(l->place, sizeof l->place, "%s", lua_tostring(L, -1));
 	}
-	/* In a coroutine the error ends that alone: whoever has resumed it must not go on. */
-	look_after(l->runner, 1);
+	/* In a coroutine the error ends only that: its resumer must not go on either. */
+	check_after(l->runner, 1);
 	push_message(L, l, l->place);
 	return lua_error(L);
 }
 
-/* Level 0 is the function that was interrupted. */
-static void look(lua_State *L, lua_Debug *activation)
+/* The count hook. Level 0 is the function that was interrupted. */
+static void check_clock(lua_State *L, lua_Debug *activation)
 {
 	limit *l = find(L);
 	double now = clock_seconds();
-	bool has_waited = now - l->looked > WAIT;
+	bool has_waited = now - l->checked > WAIT;
 	int count = lua_gethookcount(L);
 
-	l->looked = now;
+	l->checked = now;
 	if (l->deadline != 0 && now > l->deadline) {
-		look_after(L, 1);
+		check_after(L, 1);
 		if (!is_library(L, activation, l)) {
 			(void)strike(L, l);
 		}
 	} else {
-		look_after(L, has_waited ? FEWEST : count < MOST / 2 ? 2 * count : MOST);
+		check_after(L, has_waited ? FEWEST : count < MOST / 2 ? 2 * count : MOST);
 	}
 }
 
@@ -107,7 +107,7 @@ typedef struct frame {
 static void set_deadline(limit *l, double deadline, double now)
 {
 	l->deadline = deadline;
-	l->looked = now;
+	l->checked = now;
 	l->struck = false;
 }
 
@@ -118,7 +118,7 @@ static void enter(lua_State *L, limit *l, frame *f)
 	f->runner = l->runner;
 	l->runner = L;
 	set_deadline(l, f->began + l->seconds, f->began);
-	look_after(L, FEWEST);
+	check_after(L, FEWEST);
 }
 
 static void leave(lua_State *L, limit *l, const frame *f)
@@ -127,8 +127,8 @@ static void leave(lua_State *L, limit *l, const frame *f)
 
 	l->runner = f->runner;
 	set_deadline(l, f->outer == 0 ? 0 : f->outer + now - f->began, now);
-	/* Who calls others in turn, each of them short, may never be the one that is looked at. */
-	look_after(L, l->deadline != 0 && now > l->deadline ? 1 : FEWEST);
+	/* Otherwise a function that calls many short ones might never be checked itself. */
+	check_after(L, l->deadline != 0 && now > l->deadline ? 1 : FEWEST);
 }
 
 int limit_pcall(lua_State *L, int arguments, int results, int handler)
@@ -144,7 +144,7 @@ int limit_pcall(lua_State *L, int arguments, int results, int handler)
 	struck = l->struck;
 	memcpy(place, l->place, sizeof place);
 	leave(L, l, &f);
-	/* What was struck in a coroutine may have been the last that it did. */
+	/* The coroutine that was struck may have ended without passing the error on. */
 	if (status == 0 && struck) {
 		lua_settop(L, function - 1);
 		push_message(L, l, place);
@@ -179,7 +179,7 @@ int limit_open(lua_State *L)
 	*l = (limit){.seconds = seconds, .length = length};
 	memcpy(l->libraries, libraries, length + 1);
 	lua_rawset(L, LUA_REGISTRYINDEX);
-	look_after(L, FEWEST);
+	check_after(L, FEWEST);
 	lua_pushcfunction(L, call);
 	return 1;
 }

@@ -1,6 +1,6 @@
 /*
- * cpgrun: runs a Lua script as a member of a closed process group. What needs C is here, the rest is in lua/cpgrun.
- * It is also an example of embedding the binding: make a state, preload corosync.core, run Lua.
+ * cpgrun: runs a Lua script as a member of a closed process group. This is the part that needs C, the rest is in
+ * lua/cpgrun. It also shows how to embed the binding: make a state, preload corosync.core, run Lua.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +12,12 @@
 #include <luajit.h>
 #endif
 
-#include "support/compat.h"
 #include "cpgrun/callback.h"
 #include "cpgrun/interrupt.h"
-#include "cpgrun/stdfds.h"
 #include "cpgrun/state.h"
+#include "cpgrun/stdfds.h"
 #include "cpgrun/user.h"
+#include "support/compat.h"
 
 #ifndef COROSYNC_VERSION
 #define COROSYNC_VERSION "unknown"
@@ -40,7 +40,7 @@ static void push_arguments(lua_State *L, int argc, char **argv)
 	}
 }
 
-/* What Lua cannot do by itself. */
+/* Functions that need C. */
 static const luaL_Reg functions[] = {
 	{"become", user_become},
 	{"guard", interrupt_guard},
@@ -71,13 +71,13 @@ typedef struct command_line {
 	char **argv;
 } command_line;
 
-/* Everything that may raise. Argument: the command line. Answers the exit status. */
+/* Does all that may raise. Argument: the command line. Returns the exit status. */
 static int run(lua_State *L)
 {
 	const command_line *line = lua_touserdata(L, 1);
 
 #if LUA_VERSION_NUM >= 504
-	/* As lua itself does: messages are young garbage, and a cycle through all that is loaded costs more than they. */
+	/* As lua itself does: messages become garbage soon, and a full cycle over all loaded code costs more than they do. */
 	(void)lua_gc(L, LUA_GCGEN, 0, 0);
 #endif
 	state_open(L);

@@ -3,7 +3,7 @@
 
 #include <lua.h>
 
-/* Opens Lua's libraries, and has require find this program's modules, luv and the binding. [-0, +0, e] */
+/* Opens Lua's libraries, and lets require find this program's modules, luv and the binding. [-0, +0, e] */
 void state_open(lua_State *L);
 
 #endif

@@ -1,7 +1,5 @@
 #include "cpgrun/stdfds.h"
 
-#include "cpgrun/interrupt.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -10,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "cpgrun/interrupt.h"
 
 void stdfds_open(void)
 {
@@ -22,7 +22,7 @@ void stdfds_open(void)
 	}
 }
 
-/* Once, and not while it stops: a second signal would not let it leave its group. */
+/* SIGTERM is raised once, and not while the process stops: a second one would end it before it leaves its group. */
 static volatile sig_atomic_t asked;
 
 static bool output_has_hung_up(void)
@@ -50,7 +50,7 @@ static void hang_up(int number)
 	errno = kept;
 }
 
-/* By a handler, which exec does away with, and not by SIG_IGN, which it keeps. */
+/* With a handler, which exec resets, and not SIG_IGN, which it keeps. */
 void stdfds_catch_hangups(void)
 {
 	struct sigaction action = {.sa_handler = hang_up, .sa_flags = SA_RESTART};
@@ -59,13 +59,13 @@ void stdfds_catch_hangups(void)
 	(void)sigaction(SIGPIPE, &action, NULL);
 }
 
-/* Who reads no more has had what he wanted. */
+/* A reader that has hung up needs no more output. */
 static void check_output(void)
 {
 	bool failed = fflush(stdout) != 0 || ferror(stdout) != 0;
 
 	if (failed && !output_has_hung_up()) {
-		(void)fprintf(stderr, "cpgrun: not all could be written to standard output: is the disk full?\n");
+		(void)fprintf(stderr, "cpgrun: cannot write all output to standard output: is the disk full?\n");
 		_exit(EXIT_FAILURE);
 	}
 }

@@ -1,5 +1,5 @@
 /*
- * The standard descriptors, as a process may rely on them that lives long and talks to others.
+ * The standard descriptors: makes them safe for a process that runs long and talks to others.
  */
 #ifndef COROSYNC_LUA_CPGRUN_STDFDS_H
 #define COROSYNC_LUA_CPGRUN_STDFDS_H
@@ -7,21 +7,21 @@
 #include <lua.h>
 
 /*
- * Opens those that are closed, on /dev/null: else what is opened next would get their numbers, be written to as if it
- * were one, and be taken for one by libuv, which ends the process when it is to close it.
+ * Opens closed ones on /dev/null. Otherwise the next file opened would get such a number and be written to as standard
+ * output; and libuv ends the process when it closes a descriptor with one of these numbers.
  */
 void stdfds_open(void);
 
 /*
- * From now on, a write to somebody who has hung up fails and does not end the process: but when nobody reads the
- * standard output any more it is asked to end, by SIGTERM. Programs that it starts have the signal as it was.
+ * From now on a write to a closed pipe or socket fails and does not end the process. But when standard output's reader
+ * has hung up, the process gets a SIGTERM. Programs that it starts have the default SIGPIPE.
  */
 void stdfds_catch_hangups(void);
 
-/* Lua: has_hung_up() returns whether nobody reads the standard output any more. */
+/* Lua: has_hung_up() returns whether standard output's reader has hung up. */
 int stdfds_has_hung_up(lua_State *L);
 
-/* When the process exits whose output cannot be written, on a full disk, it says so, and with 1. Answers 0, or no memory. */
+/* At exit: if output cannot be written, as on a full disk, prints an error and exits with 1. Returns 0, or not without memory. */
 int stdfds_check_at_exit(void);
 
 #endif

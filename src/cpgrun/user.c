@@ -10,17 +10,17 @@
 
 #include <lauxlib.h>
 
-/* The groups first, since only root may change them. Answers an error number, or 0. */
+/* The groups first, because only root may change them. Returns 0 or an errno. */
 static int drop(const struct passwd *user)
 {
 	if (initgroups(user->pw_name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0) {
 		return errno;
 	}
-	/* What can be taken back was not given up. */
+	/* Fails if root can be regained. */
 	return user->pw_uid != 0 && (setuid(0) == 0 || seteuid(0) == 0) ? EPERM : 0;
 }
 
-/* What login and systemd set: a script's programs look there, and root's would be another's. The rest stays as it is. */
+/* The variables that login and systemd set, which would otherwise be root's. The others stay. */
 static bool set_environment(const struct passwd *user)
 {
 	return setenv("HOME", user->pw_dir, 1) == 0 && setenv("SHELL", user->pw_shell, 1) == 0 &&
@@ -32,7 +32,7 @@ static const char *explain(int error)
 	if (error == 0) {
 		return "there is no such user";
 	}
-	return error == EPERM ? "that takes root" : strerror(error);
+	return error == EPERM ? "only root may do that" : strerror(error);
 }
 
 int user_become(lua_State *L)

@@ -4,7 +4,7 @@
 
 #include <lua.h>
 
-/* Lua: become(name) makes the process that user's, for good: true, or nil and why it cannot. */
+/* Lua: become(name) gives up root for that user, for good. Returns true, or nil and a message. */
 int user_become(lua_State *L);
 
 #endif

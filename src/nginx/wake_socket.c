@@ -11,20 +11,20 @@
 
 #include "support/userdata.h"
 
-#define NAME "/bell"
+#define NAME "/wake"
 
-void wake_socket_init(wake_socket *b)
+void wake_socket_init(wake_socket *s)
 {
-	memset(b, 0, sizeof *b);
-	b->listener = b->connection = -1;
+	memset(s, 0, sizeof *s);
+	s->listener = s->connection = -1;
 }
 
 /* The listener, its path and the path's directory. */
-static void stop_listening(wake_socket *b)
+static void stop_listening(wake_socket *s)
 {
-	char *path = b->address.sun_path;
+	char *path = s->address.sun_path;
 
-	userdata_close_fd(&b->listener);
+	userdata_close_fd(&s->listener);
 	if (path[0] != '\0') {
 		(void)unlink(path);
 		path[strlen(path) - strlen(NAME)] = '\0';
@@ -33,17 +33,17 @@ static void stop_listening(wake_socket *b)
 	}
 }
 
-void wake_socket_close(wake_socket *b)
+void wake_socket_close(wake_socket *s)
 {
-	stop_listening(b);
-	userdata_close_fd(&b->connection);
+	stop_listening(s);
+	userdata_close_fd(&s->connection);
 }
 
-/* mkdir is as exclusive as mkdtemp, and the mode is there from the beginning. */
-static bool make_directory(wake_socket *b, const char *parent)
+/* mkdir is as exclusive as mkdtemp, and sets the mode at once. */
+static bool make_directory(wake_socket *s, const char *parent)
 {
-	char *path = b->address.sun_path;
-	size_t size = sizeof b->address.sun_path;
+	char *path = s->address.sun_path;
+	size_t size = sizeof s->address.sun_path;
 	uint64_t random;
 	int length;
 
@@ -64,26 +64,26 @@ static bool make_directory(wake_socket *b, const char *parent)
 	return true;
 }
 
-static bool listen_there(wake_socket *b)
+static bool listen_there(wake_socket *s)
 {
-	b->address.sun_family = AF_UNIX;
-	b->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	return b->listener >= 0 && bind(b->listener, (const struct sockaddr *)&b->address, sizeof b->address) == 0 &&
-		listen(b->listener, 1) == 0;
+	s->address.sun_family = AF_UNIX;
+	s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return s->listener >= 0 && bind(s->listener, (const struct sockaddr *)&s->address, sizeof s->address) == 0 &&
+		listen(s->listener, 1) == 0;
 }
 
-bool wake_socket_open(wake_socket *b, const char *directory)
+bool wake_socket_open(wake_socket *s, const char *directory)
 {
 	int error;
 
-	if (!make_directory(b, directory)) {
+	if (!make_directory(s, directory)) {
 		return false;
 	}
-	if (listen_there(b)) {
+	if (listen_there(s)) {
 		return true;
 	}
 	error = errno;
-	wake_socket_close(b);
+	wake_socket_close(s);
 	errno = error;
 	return false;
 }
@@ -97,14 +97,14 @@ static bool is_own(int connection)
 	return getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.pid == getpid();
 }
 
-void wake_socket_accept(wake_socket *b)
+void wake_socket_accept(wake_socket *s)
 {
-	int connection = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int connection = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (connection < 0) {
-		/* One that cannot be accepted now waits on, and would be told of again and again. */
+		/* Otherwise epoll would report the same pending connection again and again. */
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-			stop_listening(b);
+			stop_listening(s);
 		}
 		return;
 	}
@@ -112,18 +112,18 @@ void wake_socket_accept(wake_socket *b)
 		(void)close(connection);
 		return;
 	}
-	b->connection = connection;
-	stop_listening(b);
-	if (b->rung) {
-		wake_socket_ring(b);
+	s->connection = connection;
+	stop_listening(s);
+	if (s->rung) {
+		wake_socket_ring(s);
 	}
 }
 
-void wake_socket_ring(wake_socket *b)
+void wake_socket_ring(wake_socket *s)
 {
-	b->rung = b->connection < 0;
-	/* A full buffer will do as well: it is readable. Whoever has gone is not to be woken. */
-	if (!b->rung && send(b->connection, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN) {
-		userdata_close_fd(&b->connection);
+	s->rung = s->connection < 0;
+	/* With a full buffer the connection is readable anyway. After any other error its peer has gone. */
+	if (!s->rung && send(s->connection, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN) {
+		userdata_close_fd(&s->connection);
 	}
 }

@@ -9,9 +9,9 @@
 #include "nginx/wake_socket.h"
 #include "support/cleanup.h"
 #include "support/failure.h"
-#include "support/userdata.h"
 #include "support/pid.h"
 #include "support/thread.h"
+#include "support/userdata.h"
 
 #define WAKER "corosync.waker"
 #define WATCH "corosync.waker.watch"
@@ -19,7 +19,7 @@
 #define EVENTS_AT_ONCE 16
 #define STACK_SIZE ((size_t)64 * 1024)
 
-/* What the thread is told of a descriptor: an id is never used twice, so what comes late finds nobody. */
+/* A descriptor's tag in epoll. An id is never used twice, so a late event finds no watch. */
 #define TAG_STOP UINT64_C(0)
 #define TAG_DESCRIPTOR(id) ((id)*2)
 #define TAG_LISTENER(id) ((id)*2 + 1)
@@ -33,13 +33,13 @@ typedef struct watch {
 	pid_t owner;
 	int fd;
 	bool added; /* to epoll */
-	wake_socket bell;
+	wake_socket socket;
 } watch;
 
 struct waker {
 	cleanup cleanup;
 	pthread_t thread;
-	pthread_mutex_t lock; /* of the list and of the watches' bells; nothing blocks while it is held */
+	pthread_mutex_t lock; /* of the list and of the watches' sockets; nothing blocks while it is held */
 	int epoll, stop;      /* -1 when closed */
 	bool running;
 	pid_t owner;
@@ -59,7 +59,7 @@ static watch *find(const waker *w, uint64_t id)
 	return each;
 }
 
-static void answer(waker *w, uint64_t tag)
+static void handle_event(waker *w, uint64_t tag)
 {
 	watch *found = find(w, tag / 2);
 
@@ -67,14 +67,14 @@ static void answer(waker *w, uint64_t tag)
 		return;
 	}
 	if (tag == TAG_LISTENER(found->id)) {
-		wake_socket_accept(&found->bell);
+		wake_socket_accept(&found->socket);
 	} else {
-		wake_socket_ring(&found->bell);
+		wake_socket_ring(&found->socket);
 	}
 }
 
-/* True when the thread is to end. */
-static bool answer_all(waker *w, const struct epoll_event *events, int count)
+/* True when the thread must end. */
+static bool handle_events(waker *w, const struct epoll_event *events, int count)
 {
 	bool stop = false;
 	int i;
@@ -82,7 +82,7 @@ static bool answer_all(waker *w, const struct epoll_event *events, int count)
 	(void)pthread_mutex_lock(&w->lock);
 	for (i = 0; i < count; i++) {
 		stop = stop || events[i].data.u64 == TAG_STOP;
-		answer(w, events[i].data.u64);
+		handle_event(w, events[i].data.u64);
 	}
 	(void)pthread_mutex_unlock(&w->lock);
 	return stop;
@@ -96,11 +96,11 @@ static void *run(void *argument)
 
 	do {
 		count = epoll_wait(w->epoll, events, EVENTS_AT_ONCE, -1);
-	} while ((count < 0 && errno == EINTR) || (count >= 0 && !answer_all(w, events, count)));
+	} while ((count < 0 && errno == EINTR) || (count >= 0 && !handle_events(w, events, count)));
 	return NULL;
 }
 
-/* ---- its life ---- */
+/* ---- start and end ---- */
 
 static bool add_to_epoll(const waker *w, int fd, uint32_t events, uint64_t tag)
 {
@@ -135,11 +135,11 @@ static void stop_thread(waker *w)
 	}
 }
 
-/* The thread has ended, or the lock is held. */
+/* Under the lock, or after the thread has ended. */
 static void detach(watch *each)
 {
 	each->waker = NULL;
-	wake_socket_close(&each->bell);
+	wake_socket_close(&each->socket);
 }
 
 static void finalize(waker *w)
@@ -161,9 +161,9 @@ static void finalize(waker *w)
 	(void)pthread_mutex_destroy(&w->lock);
 }
 
-static void end(cleanup *e)
+static void end(cleanup *c)
 {
-	finalize(CLEANUP_OF(waker, e));
+	finalize(CLEANUP_OF(waker, c));
 }
 
 static void finalize_watch(watch *each)
@@ -188,9 +188,9 @@ static void finalize_watch(watch *each)
 /* ---- for Lua ---- */
 
 /* [-0, +3, m] */
-static int refuse(lua_State *L, const char *what, const failure *why)
+static int fail(lua_State *L, const char *attempt, const failure *why)
 {
-	lua_pushstring(L, what);
+	lua_pushstring(L, attempt);
 	return failure_push(L, why);
 }
 
@@ -204,13 +204,13 @@ int waker_open(lua_State *L)
 	w->owner = pid_get();
 	luaL_setmetatable(L, WAKER);
 	if (!cleanup_register(L, &w->cleanup, end)) {
-		return refuse(L, "start a thread that waits", &FAILURE_STATE_CLOSING);
+		return fail(L, "start the waker's thread", &FAILURE_STATE_CLOSING);
 	}
 	(void)pthread_mutex_init(&w->lock, NULL);
 	error = start(w);
 	if (error != 0) {
 		finalize(w);
-		return failure_push_system(L, "start a thread that waits", error);
+		return failure_push_system(L, "start the waker's thread", error);
 	}
 	return 1;
 }
@@ -221,13 +221,13 @@ static int method_close(lua_State *L)
 	return 0;
 }
 
-/* The watch is closed until it is complete, and holds its waker as its user value. */
+/* The watch counts as closed until it is complete, and keeps its waker as its user value. */
 static watch *new_watch(lua_State *L, waker *w, int fd)
 {
 	watch *each = compat_newuserdata(L, sizeof *each);
 
 	memset(each, 0, sizeof *each);
-	wake_socket_init(&each->bell);
+	wake_socket_init(&each->socket);
 	each->owner = w->owner;
 	each->fd = fd;
 	luaL_setmetatable(L, WATCH);
@@ -247,10 +247,10 @@ static int method_watch(lua_State *L)
 	int error;
 
 	if (w->epoll < 0 || w->owner != pid_get()) {
-		return refuse(L, "watch a connection", w->epoll < 0 ? &FAILURE_CLOSED : &FAILURE_WRONG_PROCESS);
+		return fail(L, "watch a connection", w->epoll < 0 ? &FAILURE_CLOSED : &FAILURE_WRONG_PROCESS);
 	}
 	each = new_watch(L, w, fd);
-	if (!wake_socket_open(&each->bell, directory)) {
+	if (!wake_socket_open(&each->socket, directory)) {
 		error = errno;
 		lua_pushfstring(L, "make a socket in %s", directory);
 		return failure_push_system(L, lua_tostring(L, -1), error);
@@ -260,7 +260,7 @@ static int method_watch(lua_State *L)
 	each->waker = w;
 	each->next = w->watches;
 	w->watches = each;
-	error = add_to_epoll(w, each->bell.listener, EPOLLIN, TAG_LISTENER(each->id)) ? 0 : errno;
+	error = add_to_epoll(w, each->socket.listener, EPOLLIN, TAG_LISTENER(each->id)) ? 0 : errno;
 	(void)pthread_mutex_unlock(&w->lock);
 	if (error != 0) {
 		finalize_watch(each);
@@ -283,22 +283,22 @@ static int watch_path(lua_State *L)
 {
 	watch *each = check_watch(L);
 	const failure *why = unusable(each);
-	char path[sizeof each->bell.address.sun_path] = "";
+	char path[sizeof each->socket.address.sun_path] = "";
 
 	if (why == NULL) {
 		(void)pthread_mutex_lock(&each->waker->lock);
-		memcpy(path, each->bell.address.sun_path, sizeof path);
+		memcpy(path, each->socket.address.sun_path, sizeof path);
 		(void)pthread_mutex_unlock(&each->waker->lock);
 		why = path[0] == '\0' ? &FAILURE_CLOSED : NULL;
 	}
 	if (why != NULL) {
-		return refuse(L, "give a socket's path", why);
+		return fail(L, "get a socket's path", why);
 	}
 	lua_pushstring(L, path);
 	return 1;
 }
 
-/* The descriptor comes to epoll only here: one that is hung up shows there even if it is not waited for. */
+/* Added to epoll only here, because epoll reports a hang-up even without events to wait for. */
 static int watch_arm(lua_State *L)
 {
 	watch *each = check_watch(L);
@@ -306,7 +306,7 @@ static int watch_arm(lua_State *L)
 	struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.u64 = TAG_DESCRIPTOR(each->id)};
 
 	if (why != NULL) {
-		return refuse(L, "wait for a connection", why);
+		return fail(L, "wait for a connection", why);
 	}
 	if (epoll_ctl(each->waker->epoll, each->added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, each->fd, &event) != 0) {
 		return failure_push_system(L, "wait for a connection", errno);
@@ -322,7 +322,7 @@ static int watch_ring(lua_State *L)
 
 	if (unusable(each) == NULL) {
 		(void)pthread_mutex_lock(&each->waker->lock);
-		wake_socket_ring(&each->bell);
+		wake_socket_ring(&each->socket);
 		(void)pthread_mutex_unlock(&each->waker->lock);
 	}
 	return 0;

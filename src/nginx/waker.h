@@ -1,6 +1,6 @@
 /*
- * A thread that waits for descriptors in place of a program that cannot, such as nginx's Lua: it rings a wake_socket when
- * one is readable. It touches neither Lua nor Corosync, and no signal is handled in it.
+ * A thread that waits for descriptors on behalf of a program that cannot, such as nginx's Lua: it rings a wake_socket when
+ * one is readable. It touches neither Lua nor Corosync, and handles no signals.
  */
 #ifndef COROSYNC_LUA_NGINX_WAKER_H
 #define COROSYNC_LUA_NGINX_WAKER_H
@@ -11,19 +11,19 @@
 void waker_setup(lua_State *L);
 
 /*
- * Lua: waker() starts the thread and answers an object, or nil, message, "no_resources".
+ * Lua: waker() starts the thread and returns a userdata, or nil, message, "no_resources".
  *
- *   waker:watch(fd, directory)  a watch of a descriptor, not yet armed, with its socket in a new directory within that
- *                               one; or nil, message, code: "no_resources", "closed", "wrong_process"
+ *   waker:watch(fd, directory)  returns a watch of a descriptor, not yet armed, with its socket in a new directory
+ *                               within that one; or nil, message, code: "no_resources", "closed", "wrong_process"
  *   waker:close()               ends the thread, and with it all watches
- *   watch:path()                where to connect, within this process and once
- *   watch:arm()                 makes the connection readable as soon as the descriptor is, now or later, by one byte.
- *                               That was it until it is armed again. Answers true, or nil, message, code: "closed",
- *                               "no_resources", "wrong_process"
+ *   watch:path()                returns the path to connect to, once, within this process
+ *   watch:arm()                 makes the connection readable by one byte as soon as the descriptor is, once: then it
+ *                               must be armed again. Returns true, or nil, message, code: "closed", "no_resources",
+ *                               "wrong_process"
  *   watch:ring()                makes the connection readable now
- *   watch:close()               to be called before the descriptor is closed by its owner
+ *   watch:close()               must be called before the descriptor's owner closes it
  *
- * In a forked child all of this does nothing, and the methods that answer something answer "wrong_process".
+ * In a forked child all of this does nothing, and the methods that return something fail with "wrong_process".
  */
 int waker_open(lua_State *L);
 

@@ -3,34 +3,34 @@
 #define CLEANUP "corosync.cleanup"
 #define PRESENT CLEANUP ".present" /* the field of the registry with the list */
 
-const failure FAILURE_STATE_CLOSING = {"closed", "the Lua state ends: its finalizers must open nothing"};
+const failure FAILURE_STATE_CLOSING = {"closed", "the Lua state is closing: its finalizers cannot open anything"};
 
 typedef struct cleanups {
 	cleanup *first;
 	bool ended;
 } cleanups;
 
-static void add(cleanups *all, cleanup *e)
+static void add(cleanups *all, cleanup *c)
 {
-	e->next = all->first;
-	e->link = &all->first;
-	if (e->next != NULL) {
-		e->next->link = &e->next;
+	c->next = all->first;
+	c->link = &all->first;
+	if (c->next != NULL) {
+		c->next->link = &c->next;
 	}
-	all->first = e;
+	all->first = c;
 }
 
-void cleanup_forget(cleanup *e)
+void cleanup_forget(cleanup *c)
 {
-	if (e->link == NULL) {
+	if (c->link == NULL) {
 		return;
 	}
-	*e->link = e->next;
-	if (e->next != NULL) {
-		e->next->link = e->link;
+	*c->link = c->next;
+	if (c->next != NULL) {
+		c->next->link = c->link;
 	}
-	e->next = NULL;
-	e->link = NULL;
+	c->next = NULL;
+	c->link = NULL;
 }
 
 static int metamethod_gc(lua_State *L)
@@ -39,9 +39,9 @@ static int metamethod_gc(lua_State *L)
 
 	all->ended = true;
 	while (all->first != NULL) {
-		cleanup *e = all->first;
-		cleanup_forget(e);
-		e->end(e);
+		cleanup *c = all->first;
+		cleanup_forget(c);
+		c->end(c);
 	}
 	return 0;
 }
@@ -80,14 +80,14 @@ const cleanup *cleanup_first(lua_State *L)
 	return all == NULL ? NULL : all->first;
 }
 
-bool cleanup_register(lua_State *L, cleanup *e, void (*end)(cleanup *e))
+bool cleanup_register(lua_State *L, cleanup *c, void (*end)(cleanup *c))
 {
 	cleanups *all = all_of(L);
 
 	if (all == NULL || all->ended) {
 		return false;
 	}
-	e->end = end;
-	add(all, e);
+	c->end = end;
+	add(all, c);
 	return true;
 }

@@ -2,7 +2,7 @@
 
 #include <lualib.h>
 
-/* Error objects may be anything: __tostring is asked first, as the lua program does. */
+/* An error object may be anything: its __tostring is called first, as the lua program does. */
 static void push_message(lua_State *L)
 {
 	if (lua_isstring(L, 1)) {
@@ -23,7 +23,7 @@ int compat_traceback(lua_State *L)
 
 #else
 
-/* Lua 5.1 offers tracebacks only through its debug library, which may be absent. */
+/* Lua 5.1 makes tracebacks only in its debug library, which may be absent. */
 int compat_traceback(lua_State *L)
 {
 	push_message(L);

@@ -1,4 +1,4 @@
-/* What Lua 5.1 to 5.4 and LuaJIT differ in, as far as this project uses it. */
+/* The differences between Lua 5.1 to 5.4 and LuaJIT, as far as this project uses them. */
 #ifndef COROSYNC_LUA_SUPPORT_COMPAT_H
 #define COROSYNC_LUA_SUPPORT_COMPAT_H
 
@@ -36,7 +36,7 @@
 #define luaL_setmetatable(L, name) (luaL_getmetatable((L), (name)), (void)lua_setmetatable((L), -2))
 #endif
 
-/* Exact in every Lua: lua_Integer has but 32 bits in some Lua 5.1. */
+/* Exact in every Lua: lua_Integer may have only 32 bits in Lua 5.1. */
 static inline void compat_pushuint32(lua_State *L, uint32_t value)
 {
 #if LUA_VERSION_NUM >= 503
@@ -46,7 +46,7 @@ static inline void compat_pushuint32(lua_State *L, uint32_t value)
 #endif
 }
 
-/* Pushes an integer; false and nothing when no number of this Lua is exactly it. [-0, +1|0, -] */
+/* Pushes an integer; false, and nothing pushed, if no number of this Lua represents it exactly. [-0, +1|0, -] */
 static inline bool compat_pushint64(lua_State *L, int64_t value)
 {
 #if LUA_VERSION_NUM >= 503
@@ -65,8 +65,8 @@ static inline bool compat_pushint64(lua_State *L, int64_t value)
 #define COMPAT_DIGITS 20 /* of UINT64_MAX */
 
 /*
- * Pushes an unsigned integer: a number if one of this Lua is exactly it, else a string of its 20 digits, zeros first. Such
- * strings are equal and ordered as the integers are. [-0, +1, m]
+ * Pushes an unsigned integer: a number if one of this Lua represents it exactly, else a string of 20 digits with leading
+ * zeros. Such strings compare and order as the integers do. [-0, +1, m]
  */
 static inline void compat_pushuint64(lua_State *L, uint64_t value)
 {
@@ -78,7 +78,7 @@ static inline void compat_pushuint64(lua_State *L, uint64_t value)
 	}
 }
 
-/* The integer that a number at that index is; false when it is none, or too big for this Lua to have it exactly. [-0, +0, -] */
+/* The number at that index as an integer; false if it is none, or too big for this Lua to be exact. [-0, +0, -] */
 static inline bool compat_toint64(lua_State *L, int index, int64_t *value)
 {
 #if LUA_VERSION_NUM >= 503
@@ -97,7 +97,7 @@ static inline bool compat_toint64(lua_State *L, int index, int64_t *value)
 #endif
 }
 
-/* The unsigned integer that a number, or a string as above, at that index is; false when it is none. [-0, +0, -] */
+/* The number at that index, or a string as above, as an unsigned integer; false if it is none. [-0, +0, -] */
 static inline bool compat_touint64(lua_State *L, int index, uint64_t *value)
 {
 	const char *digits;
@@ -119,14 +119,14 @@ static inline bool compat_touint64(lua_State *L, int index, uint64_t *value)
 	return strspn(digits, "0123456789") == COMPAT_DIGITS && errno == 0;
 }
 
-/* luaL_checkoption with a default, which LuaJIT's own takes for any value that is no string. [-0, +0, v] */
+/* luaL_checkoption with a default; LuaJIT's own uses the default for any value that is no string. [-0, +0, v] */
 static inline int compat_checkoption(lua_State *L, int index, const char *fallback, const char *const names[])
 {
 	(void)luaL_optstring(L, index, fallback);
 	return luaL_checkoption(L, index, fallback, names);
 }
 
-/* Replaces the error object at index 1 by a string with a traceback. [-0, +1, m] */
+/* A message handler: converts the error at index 1 to a string with a traceback. [-0, +1, m] */
 int compat_traceback(lua_State *L);
 
 #endif

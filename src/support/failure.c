@@ -5,65 +5,64 @@
 #include <stdio.h>
 #include <string.h>
 
-/* No group, nor any key of the configuration map, has a longer one. */
+/* The longest name of a key of the configuration map; groups have shorter ones. */
 #define LONGEST_NAME ((size_t)255)
 
 const failure FAILURE_CLOSED = {"closed", "the handle is closed"};
 const failure FAILURE_DISPATCHING = {"dispatching",
-	"a handler of this handle is running, and the order of events must hold: return from the handler first"};
+	"a handler of this handle is running, and events must be handled in order: return from the handler first"};
 const failure FAILURE_NO_MEMORY = {"no_memory",
-	"not enough memory for what Corosync delivered, so an event is missing: close the handle and open a new one"};
+	"there was not enough memory to store an event, so one is missing: close the handle and open a new one"};
 const failure FAILURE_NO_NODE = {"not_exist", "unknown node id (not seen since Corosync started here)"};
 const failure FAILURE_NO_PROVIDER = {"no_quorum_provider",
-	"Corosync on this node has no quorum provider, so no side of the cluster counts as quorate: set "
+	"Corosync on this node has no quorum provider, so no side of the cluster is quorate: set "
 	"quorum { provider: corosync_votequorum } in corosync.conf on all nodes and restart Corosync"};
-const failure FAILURE_NO_STACK = {"no_stack",
-	"Corosync's library needs more than 1 MiB of stack for it, and this thread has less left: give it 2 MiB"};
+const failure FAILURE_NO_STACK = {
+	"no_stack", "Corosync's library needs more than 1 MiB of stack, and this thread has less left: give it 2 MiB"};
 const failure FAILURE_NOT_CONNECTED = {
-	"not_connected", "Corosync on this node has gone, and with it the connection: see its log for why"};
+	"not_connected", "Corosync on this node has ended, and with it the connection: see its log for the reason"};
 const failure FAILURE_OPEN_FILES = {"no_resources",
 	"this process has reached its limit of open files: close some, or raise the limit (ulimit -n, LimitNOFILE of "
 	"systemd)"};
 const failure FAILURE_OPEN_FILES_SYSTEM = {
 	"no_resources", "this machine has reached its limit of open files: raise it (sysctl fs.file-max)"};
 const failure FAILURE_SHORT_OF_MEMORY = {
-	"no_memory", "the machine is short of memory, or this process's control group is: free some"};
+	"no_memory", "this machine or this process's control group is out of memory: free some"};
 const failure FAILURE_WRONG_PROCESS = {
-	"wrong_process", "the handle was opened by another process, of which this one is a fork: open a new one here"};
+	"wrong_process", "the handle belongs to the process that this one was forked from: open a new one here"};
 
 static const failure corosync_failures[] = {
 	[CS_ERR_LIBRARY] = {"library", "Corosync's library reports an internal error"},
 	[CS_ERR_VERSION] = {"version", "Corosync and its client library are of different versions"},
 	[CS_ERR_INIT] = {"init", "Corosync is not initialized yet: try again shortly"},
-	[CS_ERR_TIMEOUT] = {"timeout", "Corosync did not answer in time"},
+	[CS_ERR_TIMEOUT] = {"timeout", "Corosync did not reply in time"},
 	[CS_ERR_TRY_AGAIN] = {"try_again",
 		"the cluster's membership is changing or Corosync's queue is full: try again shortly"},
-	[CS_ERR_INVALID_PARAM] = {"invalid_param", "Corosync refuses the argument"},
-	[CS_ERR_NO_MEMORY] = {"no_memory", "Corosync has not enough memory"},
-	[CS_ERR_BAD_HANDLE] = {"bad_handle", "Corosync does not know the handle any more: open a new one"},
+	[CS_ERR_INVALID_PARAM] = {"invalid_param", "Corosync rejects the argument"},
+	[CS_ERR_NO_MEMORY] = {"no_memory", "Corosync does not have enough memory"},
+	[CS_ERR_BAD_HANDLE] = {"bad_handle", "Corosync no longer knows the handle: open a new one"},
 	[CS_ERR_BUSY] = {"busy", "Corosync is busy: try again shortly"},
 	[CS_ERR_ACCESS] = {"access", "Corosync does not allow it"},
 	[CS_ERR_NOT_EXIST] = {"not_exist", "it does not exist"},
 	[CS_ERR_NAME_TOO_LONG] = {"name_too_long", "the name is too long"},
-	[CS_ERR_EXIST] = {"exist", "it exists already"},
+	[CS_ERR_EXIST] = {"exist", "it already exists"},
 	[CS_ERR_NO_SPACE] = {"no_space", "no space left: is /dev/shm full?"},
 	[CS_ERR_INTERRUPT] = {"interrupt",
-		"a change of the configuration came between, and nothing was delivered: send it all again"},
+		"the configuration changed meanwhile, and nothing was delivered: send the whole message again"},
 	[CS_ERR_NAME_NOT_FOUND] = {"name_not_found", "Corosync does not know the name"},
-	[CS_ERR_NO_RESOURCES] = {"no_resources", "Corosync lacks a resource for it: see its log"},
+	[CS_ERR_NO_RESOURCES] = {"no_resources", "Corosync lacks a resource: see its log"},
 	[CS_ERR_NOT_SUPPORTED] = {"not_supported", "this Corosync does not support it"},
 	[CS_ERR_BAD_OPERATION] = {"bad_operation", "not possible in this state"},
-	[CS_ERR_FAILED_OPERATION] = {"failed_operation", "Corosync failed to do it"},
-	[CS_ERR_MESSAGE_ERROR] = {"message_error", "Corosync met a damaged message"},
+	[CS_ERR_FAILED_OPERATION] = {"failed_operation", "Corosync failed: see its log"},
+	[CS_ERR_MESSAGE_ERROR] = {"message_error", "Corosync received a damaged message"},
 	[CS_ERR_QUEUE_FULL] = {"queue_full", "Corosync's queue is full: try again shortly"},
 	[CS_ERR_QUEUE_NOT_AVAILABLE] = {"queue_not_available", "Corosync's queue is not available"},
 	[CS_ERR_BAD_FLAGS] = {"bad_flags", "Corosync does not know the flags"},
 	[CS_ERR_TOO_BIG] = {"too_big", "it is too big for Corosync"},
-	[CS_ERR_NO_SECTIONS] = {"no_sections", "there is nothing more"},
+	[CS_ERR_NO_SECTIONS] = {"no_sections", "there are no more entries"},
 };
 
-static const failure unknown_failure = {
-	"unknown", "Corosync answers with an error code that this binding does not know"};
+static const failure unknown_failure = {"unknown", "Corosync returned an error code that this binding does not know"};
 
 const failure *failure_of(cs_error_t error)
 {
@@ -75,11 +74,11 @@ const failure *failure_of(cs_error_t error)
 	return &corosync_failures[index];
 }
 
-static const failure failure_system = {"no_resources", "the system refuses it: trace the call with strace"};
+static const failure failure_system = {"no_resources", "the system call failed: trace it with strace"};
 static const failure failure_threads = {
-	"no_resources", "no more threads are allowed: raise the limit of this user's (ulimit -u, TasksMax of systemd)"};
+	"no_resources", "the limit of threads is reached: raise it (ulimit -u, TasksMax of systemd)"};
 static const failure failure_watches = {
-	"no_resources", "no more watches of descriptors are allowed: raise the limit (sysctl fs.epoll.max_user_watches)"};
+	"no_resources", "the limit of epoll watches is reached: raise it (sysctl fs.epoll.max_user_watches)"};
 
 const failure *failure_of_system(int error)
 {
@@ -104,12 +103,12 @@ int failure_push(lua_State *L, const failure *why)
 	return 3;
 }
 
-int failure_push_system(lua_State *L, const char *what, int error)
+int failure_push_system(lua_State *L, const char *attempt, int error)
 {
 	const failure *why = failure_of_system(error);
 
 	lua_pushnil(L);
-	lua_pushfstring(L, "cannot %s: %s", what, why == &failure_system ? strerror(error) : why->text);
+	lua_pushfstring(L, "cannot %s: %s", attempt, why == &failure_system ? strerror(error) : why->text);
 	lua_pushliteral(L, "no_resources");
 	return 3;
 }

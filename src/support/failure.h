@@ -1,4 +1,4 @@
-/* Run-time failures: the answer nil, message, code. */
+/* Run-time failures: nil, message, code. */
 #ifndef COROSYNC_LUA_SUPPORT_FAILURE_H
 #define COROSYNC_LUA_SUPPORT_FAILURE_H
 
@@ -10,7 +10,7 @@
 
 typedef struct failure {
 	const char *code; /* a lower-case word that scripts compare */
-	const char *text; /* why, and what the user can do */
+	const char *text; /* the cause, and a remedy */
 } failure;
 
 extern const failure FAILURE_CLOSED;
@@ -23,27 +23,26 @@ extern const failure FAILURE_NOT_CONNECTED;
 extern const failure FAILURE_OPEN_FILES, FAILURE_OPEN_FILES_SYSTEM, FAILURE_SHORT_OF_MEMORY;
 extern const failure FAILURE_WRONG_PROCESS;
 
-/* The failure that stands for one of Corosync's error codes. Never NULL. */
+/* The failure for one of Corosync's error codes. Never NULL. */
 const failure *failure_of(cs_error_t error);
 
-/* The failure that stands for an error number of what makes descriptors and threads. Never NULL. */
+/* The failure for an errno of a call that makes descriptors or threads. Never NULL. */
 const failure *failure_of_system(int error);
 
 /*
- * Pushes nil, "cannot <what>: <text>", code, where <what> is the string on top of the stack, which it replaces.
+ * Pushes nil, "cannot <attempt>: <text>", code, where <attempt> is the string on top of the stack, which it replaces.
  * Returns 3, the number of values, so that a C function can return it. [-1, +3, m]
  */
 int failure_push(lua_State *L, const failure *why);
 
-/* Pushes nil, "cannot <what>: <why, by that error number of the system>", "no_resources". Returns 3. [-0, +3, m] */
-int failure_push_system(lua_State *L, const char *what, int error);
+/* Pushes nil, "cannot <attempt>: <the text for that errno>", "no_resources". Returns 3. [-0, +3, m] */
+int failure_push_system(lua_State *L, const char *attempt, int error);
 
-/* Writes a byte of a name, and a NUL: as it is, or as \ddd when a terminal should not see it or it would end the name. */
+/* Writes a byte of a name, and a NUL: as it is, or as \ddd if it is not printable, a quote or a backslash. */
 #define FAILURE_SHOWN 5
 void failure_show_byte(char to[FAILURE_SHOWN], char byte);
 
-/* Pushes a name in single quotes, with bytes that a terminal should not see as \ddd, and no more than a part of one that is
- * too long to be one. [-0, +1, m] */
+/* Pushes a name in single quotes, with unprintable bytes as \ddd. A name that is too long is cut. [-0, +1, m] */
 void failure_push_name(lua_State *L, const char *name, size_t length);
 
 #endif

@@ -22,7 +22,7 @@ void field_check_boolean(lua_State *L, int index, const char *name)
 	}
 }
 
-/* A user's number, as in `id -u`. */
+/* A user's id, as in `id -u`. */
 void field_check_user(lua_State *L, int index, const char *name)
 {
 	int64_t user;

@@ -2,7 +2,7 @@
 
 #include <pthread.h>
 
-/* The one thing that all Lua states of a process share, since the tables are the process's. */
+/* The only data that all Lua states of a process share, because the tables are the process's. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void prepare_fork(void)

@@ -11,26 +11,26 @@
 
 #include "support/userdata.h"
 
-/* While this file exists libqb's sockets are files, in a directory that it was built with. */
+/* If this file exists libqb's sockets are files, in a directory compiled into libqb. */
 #define FORCE_FILE "/etc/libqb/force-filesystem-sockets"
 
 const failure PEER_NOT_RUNNING = {"not_connected",
-	"Corosync is not running: start it (in a container, give this program the network namespace in which it runs)"};
+	"Corosync is not running: start it (in a container, give this program Corosync's network namespace)"};
 static const failure failure_backlog = {
-	"try_again", "more connections wait for Corosync than it accepts: it is stopped or overloaded; try again"};
+	"try_again", "too many connections wait for Corosync, because it is stopped or overloaded: try again"};
 static const failure failure_forbidden = {"access",
-	"the system does not let this process connect to Corosync's socket: look for denials of SELinux or AppArmor in the "
+	"the system does not let this process connect to Corosync's socket: look for SELinux or AppArmor denials in the "
 	"audit log"};
 static const failure failure_no_stream = {
-	"access", "another program has taken the name of Corosync's socket: end that program, and start Corosync"};
+	"access", "another program has taken the name of Corosync's socket: end that program and start Corosync"};
 static const failure failure_stranger = {"access",
-	"its socket belongs to a program of another user than root and this process's own: end that program and start "
-	"Corosync, or name the user that Corosync runs as by the field daemon_user"};
+	"its socket belongs to a program of a user other than root and this process's: end that program and start "
+	"Corosync, or set the field daemon_user to the user that Corosync runs as"};
 static const failure failure_other_user = {"access",
-	"its socket belongs to a program of another user than the field daemon_user names: correct the field, or end that "
+	"its socket belongs to a program of a user other than the field daemon_user: correct the field, or end that "
 	"program and start Corosync"};
 static const failure failure_unknown = {"not_connected",
-	"its socket cannot be reached for a reason that this binding does not know: trace the call with strace"};
+	"connecting to its socket failed with an error that this binding does not know: trace the call with strace"};
 
 static const failure *diagnose(int error)
 {
@@ -49,7 +49,7 @@ static const failure *diagnose(int error)
 	}
 }
 
-/* As libqb makes it: of an abstract name, all the bytes of sun_path count. */
+/* As libqb makes it: in an abstract name, all bytes of sun_path count. */
 static struct sockaddr_un address_of(const char *service)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -90,7 +90,7 @@ const failure *peer_connect(int *fd, const char *service, uid_t user)
 	return connect_to(fd, service) ? peer_check(*fd, user) : diagnose(errno);
 }
 
-/* No Corosync is without its configuration map. */
+/* Every Corosync has the configuration map. */
 bool peer_is_running(void)
 {
 	int fd;
@@ -102,7 +102,7 @@ bool peer_is_running(void)
 
 void peer_disconnect(int *fd)
 {
-	/* Closing alone would not end it while a fork has the descriptor, too. */
+	/* Closing alone does not end the connection while a fork has the descriptor, too. */
 	if (*fd >= 0) {
 		(void)shutdown(*fd, SHUT_RDWR);
 	}

@@ -1,7 +1,7 @@
 /*
- * Who listens at the socket of one of Corosync's services. libqb opens and truncates the files that its peer names before
- * it looks who that is, and any program can take the name of the socket while Corosync is down: so this is asked on a
- * connection of its own, before libqb makes one.
+ * Checks which user's program listens at the socket of a Corosync service. libqb opens and truncates the files that its
+ * peer names before it checks the peer, and any program can take the socket's name while Corosync is down. So this check
+ * uses a connection of its own, before libqb makes one.
  */
 #ifndef COROSYNC_LUA_SUPPORT_PEER_H
 #define COROSYNC_LUA_SUPPORT_PEER_H
@@ -14,12 +14,12 @@
 /* Trusts root and this process's own user. */
 #define NO_USER ((uid_t)-1)
 
-/* Nobody listens. */
+/* No program listens. */
 extern const failure PEER_NOT_RUNNING;
 
 /*
  * Connects to the service's socket without waiting. Returns NULL if a program of that user listens there, else why not.
- * The descriptor, -1 if there is none, is the caller's in both cases.
+ * The caller must disconnect the descriptor in both cases; it is -1 if there is none.
  */
 const failure *peer_connect(int *fd, const char *service, uid_t user);
 

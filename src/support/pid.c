@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Kept in memory that the kernel empties in a fork, however that was made; NULL if there is none. */
+/* In memory that the kernel zeroes in a fork, however it is made; NULL if there is none. */
 static _Atomic(pid_t) *kept;
 
 __attribute__((constructor)) static void prepare(void)

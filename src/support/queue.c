@@ -25,7 +25,7 @@ static bool grow(queue *q, size_t needed)
 	return true;
 }
 
-/* Moving to the front pays only when it frees at least as much as it copies. */
+/* Moving to the front is worth it only when it frees at least as much as it copies. */
 static bool make_room(queue *q, size_t size)
 {
 	size_t length = queue_length(q);

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* An event starts with this; what follows is its kind's own. Events are aligned to 8 bytes. */
+/* The header of an event, before its kind's own part. Events are aligned to 8 bytes. */
 typedef struct event {
 	size_t size;   /* bytes, this header included */
 	uint64_t kind; /* index into the kinds of the handle's class */
@@ -18,12 +18,12 @@ typedef struct queue {
 	size_t count;                /* events */
 } queue;
 
-/* What an empty queue keeps of its memory, in bytes: the longest atomic message fits. */
+/* The memory that an empty queue keeps, in bytes: the longest atomic message fits. */
 #define QUEUE_KEEPS ((size_t)1056 * 1024)
 
 /*
  * Appends an event of that kind with room for `payload` bytes behind the header, for the caller to fill at once.
- * NULL when there is no memory for it; the queue is then as it was.
+ * NULL without memory for it; the queue is then unchanged.
  */
 event *queue_append(queue *q, uint64_t kind, size_t payload);
 
@@ -36,7 +36,7 @@ static inline size_t queue_event_size(size_t payload)
 	return (sizeof(event) + payload + 7) / 8 * 8;
 }
 
-/* The bytes that wait. */
+/* The bytes of all events. */
 static inline size_t queue_length(const queue *q)
 {
 	return q->tail - q->head;
@@ -48,7 +48,7 @@ static inline const event *queue_head(const queue *q)
 	return queue_length(q) == 0 ? NULL : (const event *)(const void *)(q->data + q->head);
 }
 
-/* The event that came after that one, or NULL. Valid as long. */
+/* The event after that one, or NULL. Valid as long. */
 static inline const event *queue_next(const queue *q, const event *ev)
 {
 	const unsigned char *next = (const unsigned char *)ev + ev->size;
@@ -58,7 +58,7 @@ static inline const event *queue_next(const queue *q, const event *ev)
 
 void queue_pop(queue *q);
 
-/* Gives memory back that an empty queue has beyond what it keeps. */
+/* Frees an empty queue's memory beyond QUEUE_KEEPS. */
 void queue_trim(queue *q);
 
 void queue_free(queue *q);

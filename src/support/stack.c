@@ -4,14 +4,14 @@
 #include <stdint.h>
 #include <unistd.h>
 
-/* The buffer (lib/util.h of Corosync, IPC_DISPATCH_SIZE and IPC_RESPONSE_SIZE), and what is called around it. */
+/* The buffer (lib/util.h of Corosync, IPC_DISPATCH_SIZE and IPC_RESPONSE_SIZE), and the frames around it. */
 #define NEEDED ((uintptr_t)(1024 + 128) * 1024)
 
 typedef struct bounds {
 	uintptr_t lowest, highest; /* highest is 0 until they were looked up */
 } bounds;
 
-/* Each thread's own, kept since looking it up reads a file in /proc in the main thread. */
+/* Cached for each thread, because the look-up in the main thread reads a file in /proc. */
 static _Thread_local bounds stack;
 
 static bool is_known(void)
@@ -19,7 +19,7 @@ static bool is_known(void)
 #ifdef __GLIBC__
 	return true;
 #else
-	/* Others tell how far the main thread's stack has grown, not how far it may. */
+	/* Other C libraries return the main thread's present stack size, not its limit. */
 	return getpid() != gettid();
 #endif
 }
@@ -52,7 +52,7 @@ bool stack_suffices(void)
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 
 	if (stack.highest == 0 || !has_room(&stack, here)) {
-		/* Not only the first time: the main thread's limit may have been raised since. */
+		/* Again when it seems too small: the main thread's limit may have been raised meanwhile. */
 		look_up(&stack);
 	}
 	return has_room(&stack, here);

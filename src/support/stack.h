@@ -5,9 +5,9 @@
 #include <stdbool.h>
 
 /*
- * To be asked before a call that dispatches, or that asks libcfg for addresses: those have a buffer of 1 MiB on the
- * stack. Costs nanoseconds, but for a thread's first call. True on a stack that is not the thread's own, a fiber's:
- * nothing is known of it.
+ * To be checked before a call that dispatches, or that gets a node's addresses or status from libcfg: these put a buffer
+ * of 1 MiB on the stack. Costs nanoseconds, except for a thread's first call. True on a stack other than the thread's
+ * own, as a fiber's, whose size is unknown.
  */
 bool stack_suffices(void);
 

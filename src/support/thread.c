@@ -16,7 +16,7 @@ int thread_start(pthread_t *thread, size_t stack, const char *name, void *(*run)
 		return error;
 	}
 	(void)pthread_attr_setstacksize(&attributes, stack);
-	/* It inherits what is blocked. */
+	/* It inherits the signal mask. */
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = pthread_create(thread, &attributes, run, argument);

@@ -1,4 +1,4 @@
-/* Threads of ours: none of them runs Lua. */
+/* Threads that run no Lua. */
 #ifndef COROSYNC_LUA_SUPPORT_THREAD_H
 #define COROSYNC_LUA_SUPPORT_THREAD_H
 
@@ -6,15 +6,15 @@
 #include <stddef.h>
 
 /*
- * Starts a thread with so many bytes of stack, in which all signals are blocked: they are for the program's own. Its name
- * has at most 15 bytes. Answers 0 or the number of a system's error.
+ * Starts a thread with so many bytes of stack. All signals are blocked in it: they are for the program's own threads. Its
+ * name has at most 15 bytes. Returns 0 or an errno.
  */
 int thread_start(pthread_t *thread, size_t stack, const char *name, void *(*run)(void *), void *argument);
 
-/* An eventfd of the process's own; -1 with errno set if there can be none. */
+/* Returns an eventfd, or -1 with errno set. */
 int thread_bell(void);
 
-/* Makes it readable; and not readable. */
+/* Makes it readable; makes it not readable. */
 void thread_ring(int bell);
 void thread_silence(int bell);
 

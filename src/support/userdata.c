@@ -4,13 +4,13 @@
 
 void userdata_setup(lua_State *L, const char *type, const luaL_Reg *metamethods, const luaL_Reg *methods)
 {
-	/* Filled also when it is there: memory may have been refused while that was done before. */
+	/* Filled also when it exists: an earlier call may have run out of memory half-way. */
 	(void)luaL_newmetatable(L, type);
 	compat_setfuncs(L, metamethods);
 	lua_newtable(L);
 	compat_setfuncs(L, methods);
 	lua_setfield(L, -2, "__index");
-	/* Scripts must not reach __gc, nor give an object another metatable. */
+	/* Scripts must not reach __gc, nor give a userdata another metatable. */
 	lua_pushliteral(L, "locked");
 	lua_setfield(L, -2, "__metatable");
 	lua_pop(L, 1);

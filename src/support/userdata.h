@@ -1,4 +1,4 @@
-/* Userdata that are no handles of Corosync's, and what any userdata's functions share. */
+/* Helpers for userdata, of handles and others. */
 #ifndef COROSYNC_LUA_SUPPORT_USERDATA_H
 #define COROSYNC_LUA_SUPPORT_USERDATA_H
 
@@ -8,13 +8,13 @@
 void userdata_setup(lua_State *L, const char *type, const luaL_Reg *metamethods, const luaL_Reg *methods);
 
 /*
- * Calls the function on top of the stack with its arguments, and then releases what it builds its results from, whatever
- * happens: its error is raised again. All that may raise before belongs before there is something to release.
+ * Calls the function on top of the stack with its arguments, then releases `source`, from which it builds its results,
+ * also after an error, which is raised again. Calls that may raise must come before `source` is allocated.
  * [-(arguments + 1), +results, e]
  */
 void userdata_build(lua_State *L, int arguments, int results, void (*release)(void *source), void *source);
 
-/* Closes a descriptor that is not -1, and makes it that. */
+/* Closes a descriptor that is not -1, and sets it to -1. */
 void userdata_close_fd(int *fd);
 
 #endif
