@@ -1,5 +1,5 @@
--- Random mistakes in two right histories: parse fails and names the wrong line, or the history is parsed and checked, whatever
--- they say. The same ones for the same seed.   lua fuzz/history.lua RUNS|SECONDSs [SEED]
+-- Random mistakes in two valid histories: parse must fail with the number of the wrong line, or the checker must accept
+-- the result without an error. The same mistakes for the same seed.   lua fuzz/history.lua RUNS|SECONDSs [SEED]
 local checker = require "corosync.checker"
 local histories = require "spec.helpers.histories"
 

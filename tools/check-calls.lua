@@ -1,7 +1,6 @@
--- Fails when Lua can reach a function of Corosync's that may block, other than through a call that the watchdog sees:
--- inside of CALL(...) or CALL_ON(...) (src/handle/call.h), or between call_begin, connection_open_begin or watchdog_enter and
--- its end.
--- And fails when Lua is used where a lock is held: it may raise, and the lock would stay so.
+-- Fails if Lua can reach a Corosync function that may block, other than through a call that the watchdog sees: in
+-- CALL(...) or CALL_ON(...) (src/handle/call.h), or between call_begin, connection_open_begin or watchdog_enter and its
+-- end. Also fails if a function uses Lua while it holds a lock: Lua may raise, and the lock would never be released.
 -- Usage: lua check-calls.lua FOLDER-OF-HEADERS FILE.C ...
 
 local HEADERS = { "cpg.h", "cmap.h", "quorum.h", "votequorum.h", "cfg.h" }
@@ -10,7 +9,7 @@ local complaints = {}
 
 local function complain(format, ...) complaints[#complaints + 1] = format:format(...) end
 
--- These ask the daemon nothing; dispatch is only ever told not to wait.
+-- These send no request to the daemon; dispatch is only called so that it does not wait.
 local LOCAL = { "_context_get$", "_context_set$", "_dispatch$", "_fd_get$", "^cpg_flow_control_state_get$",
   "^cpg_max_atomic_msgsize_get$" }
 
@@ -35,7 +34,7 @@ local function is_local(name)
   return false
 end
 
--- The functions of Corosync's that ask the daemon, and wait for as long as it does not answer.
+-- Corosync's functions that send a request to the daemon and wait for its reply.
 local function blocking(folder)
   local names = {}
   for _, header in ipairs(HEADERS) do
@@ -46,7 +45,7 @@ local function blocking(folder)
   return names
 end
 
--- A function's text without what is in a call, and without the threads that it starts: they hold up no Lua.
+-- A function's text without its watched calls, and without the threads that it starts, which do not block Lua.
 local function outside(body, macros)
   for _, macro in ipairs(macros) do
     body = body:gsub("%f[%w_]" .. macro .. "%s*%b()", " ")

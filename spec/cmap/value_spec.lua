@@ -168,7 +168,7 @@ describe("a cmap integer", function()
     for kind, value in pairs { float = 1.5, double = 1, string = "1", binary = "1" } do
       local key = new_key()
       assert(map:set(key, value, kind))
-      assert.matches("does not suit", fails("invalid_param", map:increment(key)), 1, true)
+      assert.matches("does not match", fails("invalid_param", map:increment(key)), 1, true)
       fails("invalid_param", map:decrement(key))
       assert.equal(value, (map:get(key)))
     end
@@ -330,7 +330,7 @@ describe("the type argument of map:set", function()
 
   it("is required for a new key", function()
     local map, key = open(), new_key()
-    assert.matches("give the type", fails("not_exist", map:set(key, 1)), 1, true)
+    assert.matches("pass a type", fails("not_exist", map:set(key, 1)), 1, true)
     fails("not_exist", map:get(key))
   end)
 

@@ -54,7 +54,7 @@ describe("handle:join", function()
   it("fails beside an open handle that has left the group", function()
     local handle = member("left, not closed")
     assert.is_true(handle:leave())
-    assert.matches("another handle of this Lua state has left that group, and is still open: close it first",
+    assert.matches("another handle of this Lua state has left that group and is still open: close it first",
       fails("exist", open():join("left, not closed")), 1, true)
   end)
 
@@ -72,7 +72,7 @@ describe("handle:join", function()
     local inner = ("unshare --pid --fork %s %s"):format(interpreter, path)
     local pipe = io.popen(("unshare --pid --fork %s %s '%s'"):format(interpreter, path, inner))
     assert.equal("nil", pipe:read "*l")
-    assert.matches("a process of the same pid in another PID namespace", pipe:read "*l", 1, true)
+    assert.matches("a process with the same pid in another PID namespace", pipe:read "*l", 1, true)
     pipe:close()
   end)
 

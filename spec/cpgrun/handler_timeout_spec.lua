@@ -34,7 +34,7 @@ describe("cpgrun --handler-timeout", function()
     local it = cpgrun(name, script(bodies, before), "--handler-timeout", "0.2")
     assert.same({ 0, 0 }, { it:wait(30) })
     local text, expected = table.concat(it.errors, "\n"), #bodies - 1
-    assert.equal(expected, select(2, text:gsub("stopped, since it has run for more than 0.2 s", "")), text)
+    assert.equal(expected, select(2, text:gsub("stopped because it has run for more than 0.2 s", "")), text)
     for number = 1, expected do
       line(it, "^begin\t" .. number .. "$")
       assert.not_matches("end\t" .. number, table.concat(it.lines, "\n"))
@@ -75,7 +75,7 @@ describe("cpgrun --handler-timeout", function()
       end]], "--handler-timeout", "0.2")
     assert.same({ 0, 0 }, { it:wait(10) })
     for i = 1, 3 do line(it, ("^spec.limit.%d\t%%d+$"):format(i)) end
-    assert.equal(1, select(2, table.concat(it.errors, "\n"):gsub("stopped, since", "")))
+    assert.equal(1, select(2, table.concat(it.errors, "\n"):gsub("stopped because", "")))
   end)
 
   it("raises an error that the script cannot catch", function()
@@ -96,7 +96,7 @@ describe("cpgrun --handler-timeout", function()
     }, [[
       loop, other = require("corosync").loop, require("corosync.service").quorum()
     ]])
-    for place in text:gmatch "error: ([^\n]*): stopped, since" do
+    for place in text:gmatch "error: ([^\n]*): stopped because" do
       assert.matches("within%.lua:%d+$", place)
     end
   end)
@@ -212,7 +212,7 @@ describe("cpgrun --handler-timeout", function()
           busy(message == "long" and 60 or 0.1)
           if count == 11 then corosync.loop.stop() end
         end,
-        error = function(message) print("mine", message:match "stopped, since") end,
+        error = function(message) print("mine", message:match "stopped because") end,
       })
       function config_change() end
       function started()
@@ -228,7 +228,7 @@ describe("cpgrun --handler-timeout", function()
     local it = cpgrun("loading", "while true do pcall(function() while true do end end) end",
       "--handler-timeout", "0.2")
     assert.same({ 1, 0 }, { it:wait(10) })
-    complaint(it, "loading.lua:1: stopped, since it has run for more than 0.2 s")
+    complaint(it, "loading.lua:1: stopped because it has run for more than 0.2 s")
     it = cpgrun("timers", [[
       local uv = require "luv"
       function config_change() end
@@ -238,7 +238,7 @@ describe("cpgrun --handler-timeout", function()
         while true do end
       end]], "--handler-timeout", "0.2")
     assert.same({ 0, 0 }, { it:wait(10) })
-    assert.equal(2, select(2, table.concat(it.errors, "\n"):gsub("stopped, since", "")))
+    assert.equal(2, select(2, table.concat(it.errors, "\n"):gsub("stopped because", "")))
   end)
 
   it("must be a number of seconds", function()

@@ -145,7 +145,7 @@ describe("slow handlers in cpgrun", function()
       end
       function started() assert(group:send_message "go") end]], "--reader-limit", "1M")
     assert.same({ 0, 0 }, { it:wait(30) }, table.concat(it.errors, "\n"))
-    line(it, "^backlog\ttrue\ttrue\tcannot send to group 'overdone': .*wait to be handled: ")
+    line(it, "^backlog\ttrue\ttrue\tcannot send to group 'overdone': .*wait to be handled have reached ")
     line(it, "^last\ttrue$")
   end)
 

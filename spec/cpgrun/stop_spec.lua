@@ -173,7 +173,7 @@ describe("cpgrun", function()
     for _, words in ipairs { "--version", "--help", "--check examples/demo/member.lua" } do
       local code, out, errors = program.run("sh", "-c", "cpgrun " .. words .. " >/dev/full")
       assert.same({ 1, "" }, { code, out })
-      assert.equal("cpgrun: not all could be written to standard output: is the disk full?", errors)
+      assert.equal("cpgrun: cannot write all output to standard output: is the disk full?", errors)
     end
   end)
 

@@ -4,7 +4,7 @@ local EXPECTED = {
   "ready",
   "in a fork\t0",
   "dispatch\tnot_connected\tcannot dispatch cpg: Corosync on this node has gone, and with it the connection: "
-    .. "see its log for why",
+    .. "see its log for the reason",
   "dispatch again\tnot_connected",
   "send\tnot_connected",
   "leave\tnot_connected",

@@ -73,12 +73,12 @@ describe("a connection #slow", function()
   end)
 
   it("fails when the daemon's /dev/shm is missing", function()
-    all_fail("not_connected", "the files in /dev/shm that it made for the connection are not there",
+    all_fail("not_connected", "the files that it made for the connection are not in this /dev/shm",
       "unshare", "-m", "sh", "-c", 'mount -n -t tmpfs tmpfs /dev/shm && exec "$@"', "sh")
   end)
 
   it("fails when the address space of the process is limited", function()
-    all_fail("no_memory", "this process has reached its limit of memory",
+    all_fail("no_memory", "this process has reached its memory limit",
       "sh", "-c", 'ulimit -v 13000; exec "$@"', "sh")
   end)
 
@@ -153,7 +153,7 @@ describe("a connection #slow", function()
     open()
     assert.equal("65536\n", command("sh", "-c", "wc -c </run/victim"))
     assert.same({ "ready" }, impostor.lines)
-    all_fail("access", "its socket belongs to a program of another user than root and this process's own")
+    all_fail("access", "its socket belongs to a program of a user other than root and this process's")
   end)
 
   it("fails for votequorum alone when it is not configured", function()

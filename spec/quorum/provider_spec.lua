@@ -40,7 +40,7 @@ end, 10), message)
 show("view", #view.members, view.quorate, view.reason)
 ]]
 
-local WHY = "Corosync on this node has no quorum provider, so no side of the cluster counts as quorate: set "
+local WHY = "Corosync on this node has no quorum provider, so no side of the cluster is quorate: set "
   .. "quorum { provider: corosync_votequorum } in corosync.conf on all nodes and restart Corosync"
 
 local SCRIPT = [[

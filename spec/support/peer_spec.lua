@@ -28,8 +28,8 @@ describe("the daemon_user option", function()
     assert.same({ cpg = "access", cmap = "access", quorum = "access", votequorum = "access", cfg = "access" },
       codes(12345))
     local message = fails("access", cpg.open { daemon_user = 12345 })
-    assert.matches("^cannot reach Corosync's cpg service: its socket belongs to a program of another user than the "
-      .. "field daemon_user names: ", message)
+    assert.matches("^cannot reach Corosync's cpg service: its socket belongs to a program of a user other than the "
+      .. "field daemon_user: ", message)
   end)
 
   it("must be a number", function()

@@ -108,11 +108,11 @@ describe("votequorum votes", function()
   it("are limited so that Corosync's quorum does not wrap around", function()
     local handle, record = tracker()
     for _, votes in ipairs { MOST_VOTES + 1, 4294967294, 4294967295 } do
-      assert.matches("cannot set the votes of the local node in votequorum: Corosync counts",
+      assert.matches("cannot set the votes of the local node in votequorum: Corosync's quorum overflows",
         fails("out_of_range", handle:set_votes(votes)), 1, true)
       fails("out_of_range", handle:set_votes(votes, NODE))
       fails("out_of_range", handle:set_votes(votes, 0))
-      assert.matches("cannot set the expected votes of votequorum: Corosync counts",
+      assert.matches("cannot set the expected votes of votequorum: Corosync's quorum overflows",
         fails("out_of_range", handle:set_expected(votes)), 1, true)
     end
     assert(handle:set_votes(MOST_VOTES))
@@ -140,7 +140,7 @@ describe("votequorum votes", function()
     assert.equal(5, next_expected(handle, record))
     assert.same({ 5, 5, 3 }, { handle:info().expected_votes, handle:info().highest_expected, handle:info().quorum })
     for _, votes in ipairs { 0, 2, 6, MOST_VOTES } do
-      assert.matches("cannot set the expected votes of votequorum: these are fewer",
+      assert.matches("cannot set the expected votes of votequorum: that is fewer",
         fails("invalid_param", handle:set_expected(votes)), 1, true)
     end
     assert.equal(5, handle:info().expected_votes)

@@ -20,7 +20,7 @@ const failure FAILURE_NO_PROVIDER = {"no_quorum_provider",
 const failure FAILURE_NO_STACK = {
 	"no_stack", "Corosync's library needs more than 1 MiB of stack, and this thread has less left: give it 2 MiB"};
 const failure FAILURE_NOT_CONNECTED = {
-	"not_connected", "Corosync on this node has ended, and with it the connection: see its log for the reason"};
+	"not_connected", "Corosync on this node has gone, and with it the connection: see its log for the reason"};
 const failure FAILURE_OPEN_FILES = {"no_resources",
 	"this process has reached its limit of open files: close some, or raise the limit (ulimit -n, LimitNOFILE of "
 	"systemd)"};

@@ -12,15 +12,15 @@
 ---    while handle:wait(10) do
 ---      assert(handle:dispatch())
 ---    end
---- Shutdown requests.* Who wants to end a node's Corosync asks it to (`corosync-cfgtool -H`, or `try_shutdown`), and it
---- asks its trackers: the handles that were opened with the handler `shutdown_request`, or told to `track`. When all have
---- answered, Corosync ends if all allowed it. A tracker that is closed, or stops tracking, allows it. One that does not answer
---- delays each request by `cfg.shutdown_timeout` (a key of the configuration map, in milliseconds; 5000 without it) and
---- then refuses it, so only track where requests will be answered. `receive` answers "shutdown" and the kind; the answer is
---- then given by `reply_shutdown`.
+--- Shutdown requests.* A program that wants to end a node's Corosync sends it a request (`corosync-cfgtool -H`, or
+--- `try_shutdown`), and Corosync sends it to its trackers: the handles opened with the handler `shutdown_request`, or that
+--- called `track`. Corosync ends when all have replied and all allowed it. A tracker that is closed, or stops tracking, allows
+--- it. A tracker that does not reply delays each request by `cfg.shutdown_timeout` (a key of the configuration map, in
+--- milliseconds; 5000 without it) and then refuses it, so track only if the script replies. `receive` returns "shutdown" and
+--- the kind; the script then calls `reply_shutdown`.
 ---
---- An answer to a request that is over does nothing. A handle that has itself asked for a shutdown, and tracks, is asked
---- once more after any request was refused by silence, though nothing is left to answer: libcfg hides the difference.
+--- A reply to a request that is over does nothing. A handle that tracks and has itself called `try_shutdown` gets one more
+--- request after a request was refused by a missing reply, and needs no reply to it: libcfg hides the difference.
 ---
 --- _Node ids_ are whole numbers from 0 to 4294967295; others raise.
 ---@class corosync.cfg
@@ -29,9 +29,9 @@ local module = {}
 --- One of this node's interfaces, as `ring_status` returns them.
 ---@class corosync.cfg.interface
 ---@field interface string the link's number and this node's address on it, as "0 10.9.0.1"
----@field status string "OK" with the transports udp and udpu. With knet it has one character for each node, in the order of their ids: "n" for this one, "?" where there is no answer, else the sum of 1 (enabled), 2 (connected) and 4 (dynamically connected), so "3" is a link that works
+---@field status string "OK" with the transports udp and udpu. With knet it has one character for each node, in the order of their ids: "n" for this one, "?" for unknown, else the sum of 1 (enabled), 2 (connected) and 4 (dynamically connected), so "3" is a working link
 
---- A node as another one sees it: what `node_status` returns.
+--- A node as this one sees it: the result of `node_status`.
 ---@class corosync.cfg.status
 ---@field node integer its id
 ---@field reachable boolean
@@ -40,7 +40,7 @@ local module = {}
 ---@field onwire_min integer the oldest version of knet's protocol that the node speaks; 0 with an older knet
 ---@field onwire_max integer the newest one
 ---@field onwire_version integer the one in use
----@field links corosync.cfg.link[] those that are enabled
+---@field links corosync.cfg.link[] the enabled ones
 
 --- A link to a node.
 ---@class corosync.cfg.link
@@ -53,88 +53,88 @@ local module = {}
 ---@field destination string|nil an address, nil when unknown
 
 ---@class corosync.cfg.open.handlers
----@field shutdown_request? fun(kind:string):(boolean|nil) called with "request", or with "regardless" when Corosync will end whatever is answered. What it returns is the answer: true allows the shutdown, false refuses it, and with anything else, nil for example, the script answers later by `reply_shutdown`. When it raises there is no answer
----@field error? fun(message:string) called with the message and traceback of an error in a handler, and of an answer that could not be given; without it they go to stderr
+---@field shutdown_request? fun(kind:string):(boolean|nil) called with "request", or with "regardless" when Corosync ends whatever the reply. Its result is the reply: true allows the shutdown, false refuses it, and with anything else, nil for example, the script replies later by `reply_shutdown`. A handler that raises sends no reply
+---@field error? fun(message:string) called with the message and traceback of an error in a handler, and of a reply that could not be sent; without it they go to stderr
 
---- Connects to the local Corosync's configuration service. A handle with the handler `shutdown_request` tracks: it is asked
---- before Corosync is shut down in an orderly way.
---- Stands on `corosync_cfg_initialize` and `corosync_cfg_trackstart`; costs about 15 ms and 3 MB of /dev/shm.
+--- Connects to the local Corosync's configuration service. A handle with the handler `shutdown_request` tracks: it gets
+--- requests for an orderly shutdown of Corosync.
+--- Calls `corosync_cfg_initialize` and `corosync_cfg_trackstart`; costs about 15 ms and 3 MB of /dev/shm.
 ---@param handlers? corosync.cfg.open.handlers
 ---@return corosync.cfg.handle|nil
 ---@return string|nil # why it failed
----@return string|nil # "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is not permitted, or another user's program has the name of the socket), "try_again", "no_space" (/dev/shm is full), "no_memory", "no_resources" (open files); raises for a field that it does not know or that has the wrong type
+---@return string|nil # "not_connected" (Corosync is not running, or has another /dev/shm), "access" (the user is not permitted, or another user's program has taken the socket's name), "try_again", "no_space" (/dev/shm is full), "no_memory", "no_resources" (open files); raises for an unknown field or one of the wrong type
 function module.open(handlers) end
 
 ---@class corosync.cfg.handle: corosync.handle, corosync.events, corosync.tracking
 local handle = {}
 
---- This node's id. Stands on `corosync_cfg_local_get`.
+--- This node's id. Calls `corosync_cfg_local_get`.
 ---@return integer|nil
 ---@return string|nil # why it failed
 ---@return string|nil # "not_connected", "closed", "wrong_process"
 function handle:local_node() end
 
---- This node's interfaces. Stands on `corosync_cfg_ring_status_get`, which does not look whether Corosync took its request:
---- when it did not, what libcfg reads is not there. So that is tried first, and what remains is the moment between the two.
+--- This node's interfaces. Calls `corosync_cfg_ring_status_get`, which does not check whether Corosync accepted its request:
+--- if it did not, libcfg reads invalid memory. So another request is sent first; only the moment between the two remains.
 ---@return corosync.cfg.interface[]|nil
 ---@return string|nil # why it failed
 ---@return string|nil # "try_again", "no_memory", "not_connected", "closed", "wrong_process"
 function handle:ring_status() end
 
---- Lets all nodes of the cluster read their corosync.conf again; the answer is this node's. Who wants to know of it tracks
---- `config.` in the configuration map, see `corosync.cmap`. Stands on `corosync_cfg_reload_config`.
+--- Makes all nodes of the cluster read their corosync.conf again; the result is this node's. To follow reloads, track
+--- `config.` in the configuration map, see `corosync.cmap`. Calls `corosync_cfg_reload_config`.
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil # "invalid_param" when this node's file is not valid, "try_again", "not_connected", "closed", "wrong_process"
+---@return string|nil # "invalid_param" (this node's file is not valid), "try_again", "not_connected", "closed", "wrong_process"
 function handle:reload() end
 
---- Lets this node's Corosync open its log files anew, after they were moved. Stands on `corosync_cfg_reopen_log_files`.
+--- Makes this node's Corosync reopen its log files, after they were moved. Calls `corosync_cfg_reopen_log_files`.
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
 ---@return string|nil # "not_supported", "not_connected", "closed", "wrong_process"
 function handle:reopen_logs() end
 
---- A node's addresses as the configuration has them, one for each link. Corosync reads all as the first one's family, so
---- where links have different ones, the others' are not right. Stands on `corosync_cfg_get_node_addrs`.
+--- A node's addresses in the configuration, one for each link. Corosync reads all as the first one's family, so
+--- if links have different families, the others' addresses are wrong. Calls `corosync_cfg_get_node_addrs`.
 ---@param node integer a node's id; 0 is this node
 ---@return string[]|nil
 ---@return string|nil # why it failed
----@return string|nil # "not_exist" when there is no such node in the list of nodes, "not_connected", "closed", "wrong_process", "no_stack" (see `corosync.events`); raises for what cannot be a node's id
+---@return string|nil # "not_exist" (no such node in the list of nodes), "not_connected", "closed", "wrong_process", "no_stack" (see `corosync.events`); raises for an invalid node id
 function handle:node_addresses(node) end
 
---- A node and the links to it, as this node sees them. The transport knet tells all of it. With udp and udpu there is one link,
---- whose source is that node's address and which has no destination, all of onwire is 0, and a node that does not exist
---- is one that is not reachable, without links. Stands on `corosync_cfg_node_status_get`.
+--- A node and the links to it, as this node sees them. Only the transport knet has all fields. With udp and udpu there is one
+--- link, whose source is that node's address and which has no destination, the onwire fields are 0, and a node that does not
+--- exist is unreachable and has no links. Calls `corosync_cfg_node_status_get`.
 ---@param node integer a node's id
 ---@return corosync.cfg.status|nil
 ---@return string|nil # why it failed
----@return string|nil # "not_exist" when knet does not know the node, "not_connected", "closed", "wrong_process", "no_stack" (see `corosync.events`); raises for what cannot be a node's id
+---@return string|nil # "not_exist" (knet does not know the node), "not_connected", "closed", "wrong_process", "no_stack" (see `corosync.events`); raises for an invalid node id
 function handle:node_status(node) end
 
---- Ends Corosync on a node of the cluster, at once and without asking. Stands on `corosync_cfg_kill_node`.
----@param node integer the id of a node in the present membership; this node's, too
+--- Ends Corosync on a node of the cluster at once, without shutdown requests. Calls `corosync_cfg_kill_node`.
+---@param node integer the id of a node in the present membership; this node is allowed
 ---@param reason? string for that node's log: up to 255 bytes, none of them zero (default: "no reason given")
----@return boolean|nil # true when the order was given
+---@return boolean|nil # true: the order was sent
 ---@return string|nil # why it failed
----@return string|nil # "not_exist" when no such node is in the membership, "try_again", "not_connected", "closed", "wrong_process"; raises for what cannot be a node's id or a reason
+---@return string|nil # "not_exist" (no such node in the membership), "try_again", "not_connected", "closed", "wrong_process"; raises for an invalid node id or reason
 function handle:kill_node(node, reason) end
 
---- Answers the shutdown request that was handed over last: once, and as long as this handle tracks. True says that the
---- answer was given, not that it came in time. A handle that has replied costs 3 MB of this process's address space for good,
---- since `corosync_cfg_replyto_shutdown` never releases it: answer with one handle, rather than with a new one each time.
+--- Replies to the last shutdown request, once, and as long as this handle tracks. True means that the
+--- reply was sent, not that it was in time. Each handle that has replied leaks 3 MB of this process's address space,
+--- because `corosync_cfg_replyto_shutdown` never releases it: reply with one handle, not with a new one each time.
 ---@param allow boolean
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil # "access" when no request waits for this handle's answer, or no longer, "try_again" while the membership changes (the request still waits), "not_connected", "closed", "wrong_process"
+---@return string|nil # "access" (no request waits for this handle's reply), "try_again" (the membership is changing; the request still waits), "not_connected", "closed", "wrong_process"
 function handle:reply_shutdown(allow) end
 
---- Asks this node's Corosync to end, and with it its connections. It blocks until all trackers have answered or the time for
---- that is over, so none of them may be waiting for this same thread. The asking handle is not asked itself.
---- Stands on `corosync_cfg_try_shutdown`.
----@param kind? string "request": every tracker may refuse; "regardless": they are asked, but cannot refuse; "immediate": they are not asked (default: "request")
----@return boolean|nil # true when Corosync is ending
+--- Requests that this node's Corosync ends, and with it its connections. It blocks until all trackers have replied or the time
+--- for that is over, so none of them may be waiting for this same thread. The calling handle gets no request itself.
+--- Calls `corosync_cfg_try_shutdown`.
+---@param kind? string "request": every tracker may refuse; "regardless": trackers get a request, but cannot refuse; "immediate": they get none (default: "request")
+---@return boolean|nil # true: Corosync is ending
 ---@return string|nil # why it failed
----@return string|nil # "busy" when it was refused, "exist" when another program is asking, "try_again", "not_connected", "closed", "wrong_process"
+---@return string|nil # "busy" (it was refused), "exist" (another program has requested it), "try_again", "not_connected", "closed", "wrong_process"
 function handle:try_shutdown(kind) end
 
 return module

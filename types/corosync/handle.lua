@@ -4,25 +4,25 @@
 ---@class corosync.handle
 local self = {}
 
---- Ends the connection and drops what waits. A member that closes without leaving is seen by the others as "procdown".
---- Closing twice is allowed. In a forked child it answers an error and leaves the parent's connection working.
---- Stands on `cpg_finalize` and its like.
+--- Closes the connection and drops queued events. Other members see a member that closes without leaving as "procdown".
+--- Closing twice is allowed. In a forked child it fails and leaves the parent's connection open.
+--- Calls `cpg_finalize` and the like.
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
 ---@return string|nil # "wrong_process"
 function self:close() end
 
---- Waits until an event may be there. Signals do not end it, but for the error that a hook raises which they have set: the
---- lua program's for Ctrl-C.
----@param seconds? number the longest to wait; for ever when absent
----@return boolean|nil # true when dispatch or receive have something to do, false when the time is over
+--- Waits until an event may be there. A signal does not end it, unless the signal's handler sets a hook that raises, as the
+--- lua program's does for Ctrl-C.
+---@param seconds? number the longest wait; without it there is no limit
+---@return boolean|nil # true when dispatch or receive have something to do, false after that time
 ---@return string|nil # why it failed
 ---@return string|nil # "closed", "wrong_process", "not_connected"
 function self:wait(seconds) end
 
 --- The descriptor that is readable when events wait. Only wait for it: reading it breaks the connection.
---- Events already fetched do not show on it: dispatch until it answers that no more wait.
---- Stands on `cpg_fd_get` and its like.
+--- Events already fetched do not make it readable: dispatch until it returns that no more wait.
+--- Calls `cpg_fd_get` and the like.
 ---@return integer|nil # the descriptor
 ---@return string|nil # why it failed
 ---@return string|nil # "closed", "wrong_process", "not_connected"
@@ -31,17 +31,17 @@ function self:fd() end
 --- The descriptor, for controllers of [cqueues](https://github.com/wahern/cqueues): with this method and the next two,
 --- `cqueues.poll(handle)` waits for events.
 ---
---- A controller keeps a descriptor at least until the coroutine that polled it polls something else or ends. It must forget
---- it before `close`, with `cqueues.cancel(handle)`: otherwise the coroutine dies of an error of cqueues', or a later
---- descriptor of the same number is never noticed. This also wakes the coroutines that poll the handle, and so helps after a
---- `fetch`, which takes from the descriptor what they wait for. A group needs nothing of this.
----@return integer # the descriptor, also of a lost connection; -1, which cqueues ignores, when the handle is closed or was opened by a process of which this one is a fork
+--- A controller keeps a descriptor at least until the coroutine that polled it polls something else or ends. Call
+--- `cqueues.cancel(handle)` before `close`: otherwise cqueues raises an error in the coroutine, or never notices a later
+--- descriptor of the same number. `cancel` also wakes the coroutines that poll the handle, which is useful after a `fetch`,
+--- because the descriptor does not show fetched events. A group does this by itself.
+---@return integer # the descriptor, also of a lost connection; -1, which cqueues ignores, when the handle is closed or was opened by the process from which this one was forked
 function self:pollfd() end
 
---- What to wait for on the descriptor, for cqueues.
+--- The condition to wait for on the descriptor, for cqueues.
 ---@return string # "r": until it is readable
 function self:events() end
 
 --- How long to wait for the descriptor, for cqueues.
----@return integer|nil # 0 seconds when there is something to do that the descriptor does not show: events that were fetched, or to learn why there will be none; else nil, for ever
+---@return integer|nil # 0 seconds when there is something to do that the descriptor does not show: fetched events, or a failure to report; else nil, no limit
 function self:timeout() end

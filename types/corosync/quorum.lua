@@ -13,11 +13,11 @@
 ---    end
 ---
 --- After a change of the ring the list of nodes comes first, the quorum up to some milliseconds later: the two belong
---- together when their rings are equal.
+--- together if their rings are equal.
 ---
---- Without a quorum provider (`quorum { provider: corosync_votequorum }` in corosync.conf) Corosync says once that it is
---- quorate, of no ring and on both sides of a cut. Here nothing is quorate then: `quorate` fails with "no_quorum_provider",
---- and `quorum_change` gets nil. Corosync reads the provider when it starts; a reload does not change it.
+--- Without a quorum provider (`quorum { provider: corosync_votequorum }` in corosync.conf) Corosync reports once that it is
+--- quorate, without a ring and on both sides of a partition. The binding treats no side as quorate then: `quorate` fails with
+--- "no_quorum_provider", and `quorum_change` gets nil. Corosync reads the provider when it starts; a reload does not change it.
 ---@class corosync.quorum
 local module = {}
 
@@ -25,21 +25,21 @@ local module = {}
 ---@field quorum_change? fun(quorate:boolean|nil,members:integer[],ring:corosync.cpg.ring) called with node ids and the ring that they belong to. Without a quorum provider it is called once, with nil, an empty array, and a ring of seq 0
 ---@field nodelist_change? fun(members:integer[],left:integer[],joined:integer[],ring:corosync.cpg.ring) called with node ids
 ---@field error? fun(message:string) called with the message and traceback of an error in a handler; without it they go to stderr
----@field model? integer 1, or 0 for Corosync's older model, which tells no lists of nodes and of the ring only its seq; used by itself where Corosync has no other (default: 1)
+---@field model? integer 1, or 0 for Corosync's older model, which has no lists of nodes, and only the seq of the ring; chosen by itself where Corosync has no other (default: 1)
 
---- Connects to the local Corosync's quorum service. A handle with one of the two handlers of changes is told the present
---- state first, then each change; another one only answers questions, until it is told to `track`.
---- Stands on `quorum_model_initialize` and `quorum_trackstart`; costs about 15 ms and 3 MB of /dev/shm.
+--- Connects to the local Corosync's quorum service. A handle with one of the two handlers of changes gets the present
+--- state first, then each change; a handle without one gets no events until it calls `track`.
+--- Calls `quorum_model_initialize` and `quorum_trackstart`; takes about 15 ms and 3 MB of /dev/shm.
 ---@param handlers? corosync.quorum.open.handlers
 ---@return corosync.quorum.handle|nil
 ---@return string|nil # why it failed
----@return string|nil # "not_connected" (Corosync is not running, or its /dev/shm is not this one), "access" (the user is not permitted, or another user's program has the name of the socket), "try_again", "no_space" (/dev/shm is full), "no_memory", "no_resources" (open files); raises for a field that it does not know or that has the wrong type
+---@return string|nil # "not_connected" (Corosync is not running, or has another /dev/shm), "access" (the user is not permitted, or another user's program has taken the socket's name), "try_again", "no_space" (/dev/shm is full), "no_memory", "no_resources" (open files); raises for an unknown field or one of the wrong type
 function module.open(handlers) end
 
 ---@class corosync.quorum.handle: corosync.handle, corosync.events, corosync.tracking
 local handle = {}
 
---- Whether this node's side of the cluster has quorum. Stands on `quorum_getquorate`.
+--- Whether this node's side of the cluster has quorum. Calls `quorum_getquorate`.
 ---@return boolean|nil
 ---@return string|nil # why it failed
 ---@return string|nil # "no_quorum_provider" (corosync.conf names none), "not_connected", "closed", "wrong_process"
