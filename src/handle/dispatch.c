@@ -140,7 +140,7 @@ static int call_error_handler(lua_State *L)
 }
 
 /* The next call finds the handle usable. */
-static void end_delivery(handle *h, bool drained)
+static void end_dispatch(handle *h, bool drained)
 {
 	h->busy = HANDLE_IDLE;
 	h->stop = false;
@@ -229,14 +229,14 @@ static void deliver_all(lua_State *L, dispatch_run *run)
 		status = lua_pcall(L, 3, 0, AT_TRACEBACK);
 		if (status != 0 && (run->handled == before || h->busy == HANDLE_CONVERTING)) {
 			/* Not a handler's error but Lua's, of memory or stack: the event stays queued, and the caller gets the error. */
-			end_delivery(h, false);
+			end_dispatch(h, false);
 			(void)lua_error(L);
 		}
 		if (status != 0) {
 			report(L);
 		}
 	} while (status != 0);
-	end_delivery(h, run->drained && queue_head(&h->queue) == NULL);
+	end_dispatch(h, run->drained && queue_head(&h->queue) == NULL);
 }
 
 /***
@@ -333,7 +333,7 @@ static int method_receive(lua_State *L)
 	}
 	drained = refill_one(h);
 	if (queue_head(&h->queue) == NULL) {
-		end_delivery(h, drained);
+		end_dispatch(h, drained);
 		return h->state == HANDLE_LOST ? handle_fail(L, h, "receive from", h->reason) : 0;
 	}
 	h->busy = HANDLE_CONVERTING;
@@ -342,7 +342,7 @@ static int method_receive(lua_State *L)
 	if (status == 0 && lua_gettop(L) > 1) {
 		take(h);
 	}
-	end_delivery(h, false);
+	end_dispatch(h, false);
 	return status == 0 ? lua_gettop(L) - 1 : lua_error(L);
 }
 
