@@ -138,7 +138,7 @@ describe("a cfg shutdown request", function()
     local asker = ask()
     dispatch_until(handle, function() return #record.kinds == 1 end)
     assert.is_true(handle:reply_shutdown(false))
-    assert.matches("cannot answer the shutdown request: ", fails("access", handle:reply_shutdown(true)), 1, true)
+    assert.matches("cannot reply to the shutdown request: ", fails("access", handle:reply_shutdown(true)), 1, true)
     assert.equal("busy", (result(asker)))
     assert.equal(1, #record.kinds)
   end)
@@ -201,7 +201,7 @@ describe("a cfg shutdown request", function()
   end
 
   it("reports a reply that failed", function()
-    assert.matches("^cannot answer the shutdown request: the handle is closed", errors_of_closing(false)[1])
+    assert.matches("^cannot reply to the shutdown request: the handle is closed", errors_of_closing(false)[1])
   end)
 
   it("is allowed when the handler closes the handle, whatever it returns", function()

@@ -160,7 +160,7 @@ describe("a waker", function()
     local client = connect(path)
     eventually(function() return client.connected and not uv.fs_stat(folder) end)
     local message = handles.fails("closed", watch:path())
-    assert.matches("^cannot give a socket's path: ", message)
+    assert.matches("^cannot get a socket's path: ", message)
   end)
 
   it("accepts no connection from another process", function()

@@ -119,7 +119,7 @@ describe("without a quorum provider #slow", function()
     saw(host, "the quorum", function(it) return has(it.lines, "quorum\tnil\t0") end)
     local warnings = 0
     for _, line in ipairs(host.errors) do
-      warnings = warnings + (has({ line }, "warning: cannot ask for quorum: " .. WHY) and 1 or 0)
+      warnings = warnings + (has({ line }, "warning: cannot read quorum: " .. WHY) and 1 or 0)
     end
     assert.equal(1, warnings)
     host:kill "sigterm"

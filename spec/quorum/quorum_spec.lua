@@ -283,7 +283,7 @@ describe("a closed quorum handle", function()
     for method, code in pairs(codes(handle, METHODS)) do
       assert.equal("closed", code, method)
     end
-    assert.matches("cannot ask for quorum", (fails("closed", handle:quorate())))
+    assert.matches("cannot read quorum", (fails("closed", handle:quorate())))
     assert.matches("^corosync.quorum %(closed%)", tostring(handle))
   end)
 

@@ -62,7 +62,7 @@ static cs_error_t trackstop(handle *h)
 
 /* ---- the reply ---- */
 
-/* Starting again what has started, or stopping what has not, changes nothing. */
+/* A repeated start, and a stop without a start, change nothing. */
 cs_error_t cfg_probe(cfg *c)
 {
 	handle *h = &c->handle;
