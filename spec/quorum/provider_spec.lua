@@ -81,13 +81,13 @@ describe("without a quorum provider #slow", function()
     end
     local told = "told\tnil\t0\t%s\t0"
     assert.same({
-      refused("quorate", "ask for quorum"), told:format "nil",
-      refused("quorate", "ask for quorum"), told:format "nil",
+      refused("quorate", "read quorum"), told:format "nil",
+      refused("quorate", "read quorum"), told:format "nil",
       "received\tnil\t0\t0",
       refused("votes", "reach Corosync's votequorum service"),
-      refused("cluster", "ask for quorum"),
-      refused("group", "ask for quorum"),
-      refused("service", "ask for quorum"),
+      refused("cluster", "read quorum"),
+      refused("group", "read quorum"),
+      refused("service", "read quorum"),
       "view\t1\tnil\tno_quorum_provider",
     }, lines)
   end)

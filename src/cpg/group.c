@@ -17,11 +17,12 @@ void cpg_group_call_begin(cpg *c, const char *verb)
 const failure *cpg_group_not_member(const cpg *c)
 {
 	const failure *why = handle_unusable(&c->handle);
+	membership present = c->membership;
 
 	if (why != NULL) {
 		return why;
 	}
-	switch (c->membership) {
+	switch (present) {
 	case MEMBERSHIP_NONE: return &failure_not_joined;
 	case MEMBERSHIP_LEFT: return &failure_has_left;
 	case MEMBERSHIP_GIVEN_UP: return &failure_given_up;
