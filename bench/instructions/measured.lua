@@ -1,5 +1,6 @@
 -- What runs under callgrind: each kind of message on its way out or in, many times, as a dump of its own named
 -- "<kind> <how many>".
+local KEY = require "corosync.private"
 local callgrind = require "callgrind"
 local core = require "corosync.core"
 local corosync = require "corosync"
@@ -143,7 +144,7 @@ local function measure_group(kind, handlers)
   take_group()
   local group = corosync.group(group_name, handlers)
   assert(group:activate())
-  assert(group:wait_for(function() return group._state == "joined" end))
+  assert(group:wait_for(function() return group[KEY].state == "joined" end))
   local message = ("m"):rep(SMALL)
   measure("send by a group, " .. kind, SENT, function()
     for _ = 1, SENT do

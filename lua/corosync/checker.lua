@@ -22,7 +22,7 @@
 -- @tfield string history the history's name
 -- @tfield integer line the line in it; 0: all of it
 
-local caller = require "corosync.caller"
+local errors = require "corosync.errors"
 local parser = require "corosync.checker.parser"
 local reports = require "corosync.checker.report"
 local rules = require "corosync.checker.rules"
@@ -76,7 +76,7 @@ end
 -- @treturn report
 function checker.check(histories)
   if type(histories) ~= "table" or #histories == 0 then
-    caller.raise("bad argument #1 to 'check' (histories: a table with one or more expected)")
+    errors.raise("bad argument #1 to 'check' (histories: a table with one or more expected)")
   end
   local report = reports.new()
   local trace = traces.of(histories, notifier(report))

@@ -1,52 +1,47 @@
 --- Questions about the cluster that need no group: is it quorate, what does its configuration map say.
--- A connection is opened at the first question and kept, since each costs 3 MB of shared memory and 15 ms. A question
--- is a request: 30 µs or more, behind all that Corosync has to handle, and it blocks while Corosync is stopped.
+-- A connection is opened at the first question and kept, because each costs 3 MB of shared memory and 15 ms. A question
+-- is a request: 30 µs or more, behind all requests that Corosync has queued, and it blocks while Corosync is stopped.
 -- @module corosync.cluster
 
-local blaming = require "corosync.blame"
-local core = require "corosync.binding"
+local errors = require "corosync.errors"
+local service = require "corosync.service"
 
 local cluster = {}
-local connections = {}
+local services = {} -- by name and the daemon's user
 
-local STALE = { not_connected = true, wrong_process = true, closed = true }
-
-local open = {
-  cmap = function(handlers) return core.cmap.open("icmap", handlers) end,
-  quorum = core.quorum.open,
+local OPENERS = {
+  cmap = function(given) return service.cmap("icmap", given) end,
+  quorum = service.quorum,
 }
 
--- By the service, and whose the daemon must be.
-local function key_of(service, user)
-  return user and service .. user or service
+-- A service of a fork's parent.
+local STALE = { wrong_process = true, closed = true }
+
+-- Closes connections that are lost: nothing else dispatches these services.
+local function close_lost(kept)
+  if kept:timeout() == 0 then
+    kept:dispatch()
+  end
 end
 
-local function connection(service, user)
-  local key = key_of(service, user)
-  if connections[key] then
-    return connections[key], true
-  end
-  local handle, message, code = open[service] { daemon_user = user }
-  connections[key] = handle
-  return handle, message, code
-end
-
--- A kept connection may be from before the daemon's restart or from before a fork: then the question is asked
--- again on a new one.
-local function ask(service, user, method, ...)
-  local handle, kept, code = connection(service, user)
-  if not handle then
-    return nil, kept, code
-  end
-  local answer, message, failed = handle[method](handle, ...) -- of a value, its type is the second
-  if answer == nil and STALE[failed] then
-    handle:close()
-    connections[key_of(service, user)] = nil
-    if kept == true then
-      return ask(service, user, method, ...)
+local function ask(name, user, method, ...)
+  local key = user and name .. user or name
+  if not services[key] then
+    local opened, message, code = OPENERS[name] { daemon_user = user }
+    if not opened then
+      return nil, message, code
     end
+    services[key] = opened
   end
-  return answer, message, failed
+  local kept = services[key]
+  local value, second, code = kept[method](kept, ...) -- with a value, its type is the second
+  close_lost(kept)
+  if value == nil and STALE[code] then
+    kept:close()
+    services[key] = nil
+    return ask(name, user, method, ...)
+  end
+  return value, second, code
 end
 
 --- Whether this node's side of the cluster has quorum. After a cut the losing side still has it until Corosync notices
@@ -70,7 +65,11 @@ end
 -- @treturn string the type's name
 -- @error nil, message, code: "not_exist", "invalid_param", "name_too_long", "out_of_range", "not_connected", "access"
 function cluster.cmap_get(key, daemon_user)
-  return blaming("cmap_get", -1, ask, "cmap", daemon_user, "get", key)
+  local value, kind, code = errors.call("cmap_get", 0, ask, "cmap", daemon_user, "get", key)
+  if value == nil then
+    return nil, kind, code
+  end
+  return value, kind
 end
 
 return cluster

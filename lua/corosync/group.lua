@@ -32,18 +32,17 @@
 --
 -- @module corosync.group
 
-local blaming = require "corosync.blame"
-local caller = require "corosync.caller"
+local KEY = require "corosync.private"
 local cluster = require "corosync.cluster"
-local comeback = require "corosync.group.comeback"
+local connection = require "corosync.group.connection"
 local core = require "corosync.binding"
-local events = require "corosync.group.events"
-local failure = require "corosync.failure"
+local dispatch = require "corosync.group.dispatch"
+local errors = require "corosync.errors"
 local handlers = require "corosync.handlers"
-local life = require "corosync.group.life"
-local patience = require "corosync.group.patience"
-local pollable = require "corosync.group.pollable"
-local quoted = require "corosync.quoted"
+local loss = require "corosync.group.loss"
+local pollfd = require "corosync.group.pollfd"
+local retry = require "corosync.group.retry"
+local state = require "corosync.group.state"
 
 --- A settled view: what `view_change` is called with.
 -- @table view
@@ -62,7 +61,7 @@ local quoted = require "corosync.quoted"
 
 local DEFAULT_TIMEOUT = 10 -- seconds
 local LONGEST_NAME = 128 -- bytes
-local AWAY = "Corosync on this node has gone: the group comes back when Corosync does"
+local AWAY = "Corosync on this node is away: the group reconnects when Corosync is back"
 
 --- @type Group
 local Group = { settle = 0 }
@@ -76,23 +75,37 @@ local Group = { settle = 0 }
 --- How many seconds without a change go by before a view is told; 0 at first.
 -- @tfield number settle
 
+local failure = errors.failure
 local now, type = core.now, type
-
--- What loops of another kind than corosync.loop have in ways of their own.
-Group._awaited = life.awaited
-Group._complain = core.complain
-Group._disconnect = life.disconnect
-Group._lose = comeback.lose
-Group._open_views = life.open_views
-Group._stay_wanted = comeback.stay_wanted
-Group._tell_disconnected = comeback.tell_disconnected
 
 local function check_name(name)
   if type(name) ~= "string" then
-    caller.raise("bad argument #1 'name' to 'group' (string expected, got %s)", type(name))
+    errors.raise("bad argument #1 'name' to 'group' (string expected, got %s)", type(name))
   elseif name == "" or #name > LONGEST_NAME then
-    caller.raise("bad argument #1 'name' to 'group' (1 to 128 bytes expected, got %d)", #name)
+    errors.raise("bad argument #1 'name' to 'group' (1 to 128 bytes expected, got %d)", #name)
   end
+end
+
+local function is_active(record)
+  return state.is_member(record) or record.state == "reconnecting" or record.rejoin
+end
+
+local function activate(record)
+  local ok, message, code = record.hooks.before_activate(record)
+  if not ok then
+    return nil, message, code
+  end
+  handlers.observe(record, "activate")
+  if record.state == "leaving" or record.state == "left" then
+    record.rejoin = true
+  elseif record.state == "idle" then
+    ok, message, code = connection.join(record)
+  end
+  if not ok then
+    handlers.observe(record, "not_activated", code)
+    return nil, message, code
+  end
+  return true
 end
 
 --- Joins the group. The join is complete when `config_change` lists oneself in `joined`; `send_message` waits for it.
@@ -102,13 +115,7 @@ end
 -- @error nil, message, code: "exist" (a member with this pid is in that group), "timeout", "no_stack", and those of
 -- `cpg.open`: "not_connected", "access", "try_again", "no_memory", "no_space", "no_resources"
 function Group:activate()
-  if self._state == "leaving" or self._state == "left" then
-    self._rejoin = true
-    return true
-  elseif self._state ~= "idle" then
-    return true
-  end
-  return life.join(self)
+  return activate(self[KEY])
 end
 
 --- Leaves the group. Complete when `config_change` lists oneself in `left`; the group is then removed from its loop,
@@ -117,15 +124,20 @@ end
 -- @error nil, message, code: "timeout" while the cluster's membership is changing, "no_stack", "wrong_process" (in a
 -- fork)
 function Group:deactivate()
-  self._rejoin = false
-  if self._state == "reconnecting" then
-    life.disconnect(self)
-    life.release(self)
-    return true
-  elseif not life.is_member(self) then
-    return true
+  local record = self[KEY]
+  record.rejoin = false
+  local ok, message, code = true, nil, nil
+  if record.state == "reconnecting" then
+    connection.close(record)
+    connection.release_timer(record)
+  elseif state.is_member(record) then
+    ok, message, code = connection.leave(record)
   end
-  return life.leave(self)
+  if not ok then
+    return nil, message, code
+  end
+  handlers.observe(record, "deactivate")
+  return true
 end
 
 --- Calls the handlers of the events that wait, without blocking. Loops call it.
@@ -134,26 +146,32 @@ end
 -- @treturn boolean whether more wait
 -- @error nil, message, code: "not_joined", "dispatching" (inside one of its handlers), "no_stack", "wrong_process" (in
 -- a fork)
--- @function Group:dispatch
-Group.dispatch = events.dispatch
+function Group:dispatch(budget)
+  return dispatch.dispatch(self[KEY], budget)
+end
 
 --- Calls the handler of the oldest event that waits, in the running coroutine, without blocking: where Lua allows it
 -- (not in Lua 5.1), the handler may yield. Until it returns no other event is handled. Instead of `dispatch`.
 -- @treturn boolean whether there was one
 -- @error nil, message, code: "not_joined", "dispatching" (while one of its handlers has not returned), "no_stack",
 -- "wrong_process" (in a fork)
--- @function Group:step
-Group.step = events.step
+function Group:step()
+  return dispatch.step(self[KEY])
+end
+
+local function fd(record)
+  if record.state == "idle" then
+    return failure("wait for", record.object, "it is not active: activate it first", "not_joined")
+  end
+  return pollfd.source(record):fd()
+end
 
 --- The descriptor to wait for; it changes with each activation, and when the connection is lost and comes back. See the
 -- handle's `fd`, and `pollfd` for one that stays.
 -- @treturn integer
 -- @error nil, message, code: "not_joined"
 function Group:fd()
-  if self._state == "idle" then
-    return failure("wait for", self, "it is not active: activate it first", "not_joined")
-  end
-  return life.awaited(self):fd()
+  return fd(self[KEY])
 end
 
 --- The descriptor for controllers of [cqueues](https://github.com/wahern/cqueues): `cqueues.poll(group)` waits until
@@ -169,7 +187,7 @@ end
 --   while group:dispatch() do cqueues.poll(group) end
 -- end)
 function Group:pollfd()
-  return pollable.fd(self)
+  return pollfd.get(self[KEY])
 end
 
 --- What to wait for on the descriptor, for cqueues.
@@ -178,65 +196,111 @@ function Group:events() -- luacheck: ignore 212
   return "r"
 end
 
---- Ends the running dispatch after the handler that calls this; without one it does nothing.
-function Group:stop()
-  self._stopped = true
-  if self._handle then
-    self._handle:stop()
+local function stop(record)
+  record.stopped = true
+  if record.handle then
+    record.handle:stop()
   end
 end
 
---- Handles this group's events until something holds. Not for use inside this group's own handlers.
--- @tparam fun():any predicate
--- @tparam[opt] number seconds the longest to wait; the field `timeout` when absent
--- @tparam[opt] string what is waited for, for the message
--- @treturn boolean true
--- @error nil, message, code: "timeout", "dispatching", "not_joined", "no_stack", "wrong_process" (in a fork)
-function Group:wait_for(predicate, seconds, what)
-  seconds = seconds or self.timeout
-  if type(predicate) ~= "function" then
-    caller.raise("bad argument #1 to 'wait_for' (function expected, got %s)", type(predicate))
-  elseif type(seconds) ~= "number" then
-    caller.raise("bad argument #2 to 'wait_for' (number expected, got %s)", type(seconds))
-  end
+--- Ends the running dispatch after the handler that calls this; without one it does nothing.
+function Group:stop()
+  stop(self[KEY])
+end
+
+local function wait_for(record, predicate, seconds, action)
   local deadline = now() + seconds
-  if self._loop then
-    self._loop.wake(self) -- for what is fetched here, and not handled
+  if record.loop then
+    record.loop.wake(record) -- for events that are fetched here and not handled
   end
   while not predicate() do
-    local handled, more, code = self:dispatch(1)
+    local handled, more, code = dispatch.dispatch(record, 1)
     if not handled then
       return nil, more, code
     end
     local left = deadline - now()
     if (left <= 0 or left ~= left) and not predicate() then
-      local why = self._retry and " (the connection was lost, and has not come back)" or ""
-      return failure(what or "wait for", self, ("not within %g s%s"):format(seconds, why), "timeout")
-    elseif left > 0 and handled == 0 and self._state ~= "idle" and not predicate() then
-      life.awaited(self):wait(left)
+      local why = record.retry and " (the connection was lost, and has not come back)" or ""
+      return failure(action, record.object, ("not within %g s%s"):format(seconds, why), "timeout")
+    elseif left > 0 and handled == 0 and record.state ~= "idle" and not predicate() then
+      pollfd.source(record):wait(left)
     end
   end
   return true
 end
 
--- True when the group can send; or nil, message, code.
-local function wait_until_joined(group)
-  if type(group) ~= "table" then
-    caller.raise "send_message is a method: call it with a colon, as group:send_message(message)"
+--- Handles this group's events until something holds. Not for use inside this group's own handlers.
+-- @tparam fun():any predicate
+-- @tparam[opt] number seconds the longest to wait; the field `timeout` when absent
+-- @tparam[opt] string action is waited for, for the message
+-- @treturn boolean true
+-- @error nil, message, code: "timeout", "dispatching", "not_joined", "no_stack", "wrong_process" (in a fork)
+function Group:wait_for(predicate, seconds, action)
+  seconds = seconds or self.timeout
+  if type(predicate) ~= "function" then
+    errors.raise("bad argument #1 to 'wait_for' (function expected, got %s)", type(predicate))
+  elseif type(seconds) ~= "number" then
+    errors.raise("bad argument #2 to 'wait_for' (number expected, got %s)", type(seconds))
   end
-  if life.is_joining(group) then
-    local function is_over() return not life.is_joining(group) end
-    local ok, message, code = group:wait_for(is_over, nil, "complete the join of")
+  return wait_for(self[KEY], predicate, seconds, action or "wait for")
+end
+
+-- The record of a group that is not joined, once it can send; or nil, message, code.
+local function wait_until_joined(record)
+  if record.hooks.activates_to_send and not is_active(record) then
+    local ok, message, code = activate(record)
     if not ok then
       return nil, message, code
     end
   end
-  if group._state == "reconnecting" then
-    return failure("send to", group, AWAY, "not_connected")
-  elseif group._state ~= "joined" then
-    return failure("send to", group, "it is not active: activate it first", "not_joined")
+  if state.is_joining(record) then
+    local function is_over() return not state.is_joining(record) end
+    local ok, message, code = record.hooks.wait_for(record, is_over, record.object.timeout, "complete the join of")
+    if not ok then
+      return nil, message, code
+    end
+  end
+  if record.state == "reconnecting" then
+    return failure("send to", record.object, AWAY, "not_connected")
+  elseif record.state ~= "joined" then
+    return failure("send to", record.object, "it is not active: activate it first", "not_joined")
   end
   return true
+end
+
+local function send(record, message, guarantee)
+  if record.state ~= "joined" then
+    local ok, why, code = wait_until_joined(record)
+    if not ok then
+      return nil, why, code
+    end
+  end
+  -- Directly where no argument can be wrong, because errors.call costs at each message.
+  local handle = record.handle
+  local ok, why, code
+  if guarantee == nil and type(message) == "string" then
+    ok, why, code = handle:send(message)
+  else
+    ok, why, code = errors.call("send_message", -1, handle.send, handle, message, guarantee)
+  end
+  if ok then
+    return true
+  elseif retry.may_help(record, code) then
+    return retry.again(record, "send to", why, code, "send", message, guarantee)
+  end
+  return nil, why, code
+end
+
+local function send_observed(record, message, guarantee)
+  local number = handlers.observe(record, "send", message)
+  local ok, why, code = send(record, message, guarantee)
+  if number then
+    handlers.observe(record, "sent", number, ok, code)
+  end
+  if ok then
+    return true
+  end
+  return nil, why, code
 end
 
 --- Sends a message to all members, oneself included. Waits until the group has joined (`config_change` is called before
@@ -256,35 +320,24 @@ end
 -- "too_big", "too_many", "interrupt" (of a split message nothing was delivered), "not_connected", "dispatching" (inside
 -- one of its handlers, before it has joined), "no_stack", "wrong_process" (in a fork); raises for anything but strings
 function Group:send_message(message, guarantee)
-  if self._state ~= "joined" then
-    local ok, why, code = wait_until_joined(self)
-    if not ok then
-      return nil, why, code
-    end
+  local record = type(self) == "table" and self[KEY]
+  if not record then
+    errors.raise "send_message is a method: call it with a colon, as group:send_message(message)"
+  elseif handlers.observers then
+    return send_observed(record, message, guarantee)
   end
-  -- As persist does it, but for each message; a string can be no wrong argument.
-  local ok, why, code
-  if guarantee == nil and type(message) == "string" then
-    ok, why, code = self._handle:send(message)
-  else
-    ok, why, code = blaming("send_message", -1, self._handle.send, self._handle, message, guarantee)
-  end
-  if ok then
-    return true
-  elseif patience.may_help(self, code) then
-    return patience.try_again(self, "send to", why, code, "send", message, guarantee)
-  end
-  return nil, why, code
+  return send(record, message, guarantee)
 end
 
 --- This process's address as members see it, whether or not the group is active.
 -- @treturn corosync.cpg.address
 -- @error nil, message, code, of a group that is not active, as `cpg.open`
 function Group:address()
-  if self._state == "reconnecting" then
-    return self._address
+  local record = self[KEY]
+  if record.state == "reconnecting" then
+    return record.address
   end
-  return life.ask(self, "address")
+  return connection.ask(record, "address")
 end
 
 --- The group's members. Of a group that has joined, those that `config_change` was last called with: nothing is asked.
@@ -293,14 +346,30 @@ end
 -- @treturn corosync.cpg.address[] the caller's own; empty when nobody is in the group
 -- @error nil, message, code: "not_connected", "no_memory", and of a group that is not active those of `cpg.open`
 function Group:members()
-  if self._state == "reconnecting" then
+  local record = self[KEY]
+  if record.state == "reconnecting" then
     return failure("list the members of", self, AWAY, "not_connected")
   end
-  local told = self._views and self._views:members()
+  local told = record.views and record.views:members()
   if told then
     return told
   end
-  return life.ask(self, "members", self.name)
+  return connection.ask(record, "members", self.name)
+end
+
+-- Without view_change dispatch makes no views, so they are made here. True, or nil, message, code.
+local function look_for_view(record, settle, timeout)
+  local views, loop = record.views, record.loop
+  local ok, message, code = views:fetch(loop and loop.longest_wait or timeout)
+  if not ok and loop then
+    loop.wake(record) -- so that dispatch meets the loss, too
+  end
+  if not ok then
+    return nil, message, code
+  elseif (views:due(settle) or 1) <= 0 then
+    views:make()
+  end
+  return true
 end
 
 --- The group's settled view, as `view_change` is told it: who its members are, on which ring, and whether that very
@@ -309,27 +378,20 @@ end
 -- @treturn view
 -- @error nil, message, code: "try_again" while the cluster is changing, "not_joined", and those of `quorum.open`
 function Group:view()
-  if self._state == "reconnecting" then
+  local record = self[KEY]
+  if record.state == "reconnecting" then
     return failure("give the view of", self, AWAY, "not_connected")
-  elseif self._state ~= "joined" then
+  elseif record.state ~= "joined" then
     return failure("give the view of", self, "it has not joined", "not_joined")
   end
-  local ok, message, code = self._views:open()
+  local ok, message, code = record.views:open()
+  if ok and not record.pollset then
+    ok, message, code = look_for_view(record, self.settle, self.timeout)
+  end
   if not ok then
     return nil, message, code
   end
-  if not self._pollset then
-    ok, message, code = self._views:fetch(self._loop and self._loop.patience or self.timeout)
-    if not ok and self._loop then
-      self._loop.wake(self) -- for dispatch to see it too
-    end
-    if not ok then
-      return nil, message, code
-    elseif (self._views:due(self.settle) or 1) <= 0 then
-      self._views:make()
-    end
-  end
-  local present = self._views:present()
+  local present = record.views:present()
   if not present then
     return failure("give the view of", self, "the cluster is changing: try again shortly", "try_again")
   end
@@ -340,7 +402,7 @@ end
 -- back.
 -- @treturn boolean
 function Group:is_active()
-  return self._state == "joined" or self._state == "reconnecting" or life.is_joining(self)
+  return is_active(self[KEY])
 end
 
 --- Whether this node's side of the cluster has quorum, as far as Corosync has noticed: after a cut the losing side
@@ -349,7 +411,7 @@ end
 -- @error nil, message, code: "no_quorum_provider" (corosync.conf names none, so no side counts as quorate),
 -- "not_connected"
 function Group:is_quorate()
-  return cluster.is_quorate(handlers.option(self, "daemon_user"))
+  return cluster.is_quorate(handlers.option(self[KEY], "daemon_user"))
 end
 
 --- The value of a key of Corosync's configuration map.
@@ -359,16 +421,16 @@ end
 -- @error nil, message, code: "not_exist" when there is no such key, "invalid_param" and "name_too_long" for what cannot
 -- be one, "out_of_range" when this Lua has no number for it, "not_connected", "access"
 function Group:cmap_get(key)
-  return cluster.cmap_get(key, handlers.option(self, "daemon_user"))
+  return cluster.cmap_get(key, handlers.option(self[KEY], "daemon_user"))
 end
 
-function Group:__tostring()
-  return ("corosync.group %s (%s)"):format(quoted(self.name), self._state)
+local function to_string(group)
+  return ("corosync.group %s (%s)"):format(errors.quote(group.name), group[KEY].state)
 end
 
 local function metatable_of(given, base)
   if not handlers.is_class(given) then
-    return { __index = base, __tostring = Group.__tostring }
+    return { __index = base, __tostring = to_string }
   end
   return {
     __index = function(_, key)
@@ -378,32 +440,45 @@ local function metatable_of(given, base)
       end
       return value
     end,
-    __tostring = Group.__tostring,
+    __tostring = to_string,
   }
 end
 
--- A group whose methods are those of `base`: Group, or for a loop of another kind what is derived from it.
-local function derive(base, name, handlers_or_class)
+-- Functions of a group that a host or a loop of another kind may replace; all are called with the group's record.
+local HOOKS = {
+  activate = activate,
+  before_activate = function() return true end, -- or nil, message, code
+  dispatch = dispatch.dispatch,
+  fd = fd,
+  on_lost = function() end, -- (record, message, code): called first
+  reconnect = loss.reconnect, -- (record, message): called after a loss
+  report = handlers.report,
+  stop = stop,
+  wait_for = wait_for,
+  log = core.complain, -- (line)
+  -- activates_to_send: whether a send activates the group
+  -- globals (): the table in which message_received is looked up
+}
+
+local DEFAULTS = { __index = HOOKS }
+
+-- A group with the methods of `base`, the hooks that are given, and a loop's functions if it is not for corosync.loop.
+local function derive(base, name, handlers_or_class, hooks, loop)
   check_name(name)
   handlers.check(handlers_or_class)
-  local class = handlers.is_class(handlers_or_class)
-  return setmetatable({
-    name = name,
-    settle = not class and handlers_or_class.settle or nil,
-    timeout = DEFAULT_TIMEOUT,
-    _class = class,
-    _handlers = handlers_or_class,
-    _state = "idle",
-    -- False rather than nil: what is not in the table is looked for behind its metatable, at each message.
-    _pollset = false,
-    _loop = false,
-    _overdue = false,
-    _pollable = false,
-    _rejoin = false,
-    _retry = false,
-    _stopped = false,
-    _timer = false,
-  }, metatable_of(handlers_or_class, base))
+  local is_class = handlers.is_class(handlers_or_class)
+  local group = { name = name, settle = not is_class and handlers_or_class.settle or nil, timeout = DEFAULT_TIMEOUT }
+  group[KEY] = {
+    object = group,
+    class = is_class,
+    handlers = handlers_or_class,
+    hooks = setmetatable(hooks or {}, DEFAULTS),
+    loop = loop,
+    rejoin = false,
+    state = state.FIRST,
+    steps = 0,
+  }
+  return setmetatable(group, metatable_of(handlers_or_class, base))
 end
 
 --- The functions of the module.

@@ -1,8 +1,7 @@
 -- A script's handlers: plain functions in a table, or the methods of a class.
-local caller = require "corosync.caller"
 local core = require "corosync.binding"
-local is_near = require "corosync.spelling"
-local quoted = require "corosync.quoted"
+local errors = require "corosync.errors"
+local is_near = require "corosync.suggest"
 local traceback = require "corosync.traceback"
 
 local handlers = {}
@@ -22,7 +21,7 @@ local KNOWN = {
   window = "number",
 }
 
--- What the connection is told when it is opened.
+-- Fields that are options of cpg.open.
 local OPTIONS = { "daemon_user", "reader", "split", "window" }
 
 -- A class is a table with `__index`, of its own or behind its metatable.
@@ -32,7 +31,7 @@ function handlers.is_class(given)
 end
 
 local function refuse(problem, ...)
-  caller.raise("bad argument #2 'handlers' to 'group' (" .. problem .. ")", ...)
+  errors.raise("bad argument #2 'handlers' to 'group' (" .. problem .. ")", ...)
 end
 
 local function guess(name)
@@ -46,7 +45,7 @@ end
 
 local CALLED = { "config_change", "disconnected", "message_received", "ring_change", "view_change" }
 
--- A class may have what it likes, but for a method that was surely meant to be one of these, and none is: that one.
+-- A class may have any method. One that is probably a misspelt handler, if the class has no handler of that name.
 local function misspelt(class)
   for name, value in pairs(class) do
     for _, meant in ipairs(type(name) == "string" and type(value) == "function" and CALLED or {}) do
@@ -77,13 +76,13 @@ local function check_fields(given)
   end
 end
 
--- What a script gave for an option, or nil; a class may have a method of that name.
+-- The value of an option, or nil: a class may have a method of that name.
 local function option(given, name)
   local value = given[name]
   return KNOWN[name]:find(type(value), 1, true) and value or nil
 end
 
--- Now, and not when the group is activated, perhaps much later and elsewhere.
+-- Checks the options' values now, because the group may be activated much later.
 local function check_options(given)
   local options = {}
   for _, name in ipairs(OPTIONS) do
@@ -98,7 +97,7 @@ local function check_options(given)
   end
 end
 
--- Raises for what corosync.group must not be given.
+-- Raises for wrong arguments of corosync.group.
 function handlers.check(given)
   if type(given) ~= "table" then
     refuse("table expected, got %s", type(given))
@@ -111,10 +110,11 @@ function handlers.check(given)
 end
 
 -- The script's function of that name, to be called without the group; or nil.
-function handlers.find(group, name)
-  if not group._class then
-    return group._handlers[name]
+function handlers.find(record, name)
+  if not record.class then
+    return record.handlers[name]
   end
+  local group = record.object
   local method = group[name]
   return method and function(...) return method(group, ...) end
 end
@@ -122,6 +122,19 @@ end
 -- Lua 5.1's own xpcall passes no arguments.
 local passes_arguments = select(2, xpcall(function(given) return given end, error, true))
 local unpack = table.unpack or unpack -- luacheck: ignore 113
+
+-- Set by a host that has its own way to call each function of a script, as xpcall with a traceback.
+handlers.guard = nil
+
+-- Set by a recorder: functions by the names of events, which are called with the group's record and the event's values.
+handlers.observers = nil
+
+function handlers.observe(record, name, ...)
+  local observer = handlers.observers and handlers.observers[name]
+  if observer then
+    return observer(record, ...)
+  end
+end
 
 -- Calls a function of the script: true, or false and the error's text with a traceback.
 function handlers.try(handler, ...)
@@ -134,103 +147,91 @@ function handlers.try(handler, ...)
   return xpcall(function() handler(unpack(arguments, 1, count)) end, traceback)
 end
 
--- Gives what went wrong to the script's error handler. Without one, or when that raises, the group complains of it.
-function handlers.report(group, message)
-  local report = handlers.find(group, "error")
+-- Calls the script's error handler. Without one, or when that raises, the message is logged.
+function handlers.report(record, message)
+  handlers.observe(record, "error", message)
+  local report = handlers.find(record, "error")
   if not report then
-    group._complain(("corosync: group %s: %s"):format(quoted(group.name), message))
+    record.hooks.log(("corosync: group %s: %s"):format(errors.quote(record.object.name), message))
     return
   end
   local ok, second = handlers.try(report, message)
   if not ok then
-    group._complain(("corosync: error in the error handler: %s, after: %s"):format(second, message))
+    record.hooks.log(("corosync: error in the error handler: %s, after: %s"):format(second, message))
   end
 end
 
 -- Calls a function of the script; its error is reported.
-function handlers.call(group, handler, ...)
+function handlers.call(record, handler, ...)
   local ok, problem = handlers.try(handler, ...)
   if not ok then
-    handlers.report(group, problem)
+    handlers.report(record, problem)
   end
 end
 
--- For groups made later: a host may have its own way to call each function of a script, as xpcall with a traceback; and
--- somebody may want to know of each event, the group, the handler's name and its arguments, before a handler does.
-handlers.guard, handlers.observe = nil, nil
-
 local WRAPPED = { "config_change", "lagged", "message_received", "ring_change" }
 
--- The same table, whose functions are called so.
-local function wrapped(group, own)
+-- A table for the handle whose functions call the observers, and those of the given table under the guard.
+local function wrapped(record, own)
   local outer = setmetatable({}, { __index = own })
   for _, name in ipairs(OPTIONS) do
     outer[name] = rawget(own, name)
   end
   for _, name in ipairs(WRAPPED) do
     outer[name] = function(...)
-      if handlers.observe then
-        handlers.observe(group, name, ...)
-      end
+      handlers.observe(record, name, ...)
       if own[name] then
-        handlers.call(group, own[name], ...)
+        handlers.call(record, own[name], ...)
       end
     end
   end
   return outer
 end
 
-function handlers.option(group, name)
-  return option(group._handlers, name)
+function handlers.option(record, name)
+  return option(record.handlers, name)
 end
 
-local function set_options(group, own)
-  for _, name in ipairs(OPTIONS) do
-    own[name] = handlers.option(group, name)
-  end
-end
-
-local function add_notes(group, own, before)
-  for name, note in pairs(before) do
-    own[name] = function(...)
-      note(group, ...)
-      local handler = handlers.find(group, name)
-      if handler then
-        return handler(...)
-      end
+-- Handlers of rare events: `before` is called first, with the record; then the script's handler of that moment.
+local function rare(record, name, before)
+  return function(...)
+    if before then
+      before(record, ...)
+    end
+    local handler = handlers.find(record, name)
+    if handler then
+      return handler(...)
     end
   end
 end
 
 -- Without `...`, which costs at each message.
-local function add_methods(group, own)
-  function own.message_received(address, message)
+local function method_received(group)
+  return function(address, message)
     local method = group.message_received
     if method then
       return method(group, address, message)
     end
   end
-  function own.lagged(seconds, events, bytes)
-    local method = group.lagged
-    if method then
-      return method(group, seconds, events, bytes)
-    end
-  end
 end
 
--- The table for a handle. The functions in `before`, config_change and ring_change, are called with the group and the
--- event before the script's own.
-function handlers.for_handle(group, before)
-  local own = {}
-  set_options(group, own)
-  add_notes(group, own, before)
-  if group._class then
-    add_methods(group, own)
-  else
-    -- The others are looked up in the script's table at each event, so that they can be replaced.
-    setmetatable(own, { __index = group._handlers })
+-- The table for a handle. The functions in `before`, config_change and ring_change, are called with the record and the
+-- event before the script's own. The script's message_received is looked up at each message, so that it can be
+-- replaced: by the metatable, because a function that looks it up costs at each message.
+function handlers.for_handle(record, before)
+  local own = { lagged = rare(record, "lagged") }
+  for _, name in ipairs(OPTIONS) do
+    own[name] = handlers.option(record, name)
   end
-  return (handlers.guard or handlers.observe) and wrapped(group, own) or own
+  for name, f in pairs(before) do
+    own[name] = rare(record, name, f)
+  end
+  if record.class then
+    own.message_received = method_received(record.object)
+  else
+    setmetatable(own, { __index = record.hooks.globals and record.hooks.globals() or record.handlers })
+  end
+  return (handlers.guard or handlers.observers) and wrapped(record, own) or own
 end
 
 return handlers

@@ -4,7 +4,7 @@
 -- send is written before it is tried: the file is complete when the process is killed.
 -- @module corosync.history
 
-local caller = require "corosync.caller"
+local errors = require "corosync.errors"
 local checker = require "corosync.checker"
 local recorder = require "corosync.history.recorder"
 
@@ -50,7 +50,7 @@ history.parse = checker.parse
 -- @treturn corosync.checker.report
 function history.judge(histories)
   if type(histories) ~= "table" or #histories == 0 then
-    caller.raise("bad argument #1 to 'judge' (histories: a table with one or more expected)")
+    errors.raise("bad argument #1 to 'judge' (histories: a table with one or more expected)")
   end
   return checker.check(histories)
 end

@@ -2,20 +2,22 @@
 -- processes share it (`require "luv"`).
 -- @module corosync.loop
 
-local backoff = require "corosync.backoff"
-local caller = require "corosync.caller"
+local KEY = require "corosync.private"
 local core = require "corosync.binding"
+local errors = require "corosync.errors"
 local handlers = require "corosync.handlers"
+local reconnect = require "corosync.reconnect"
 local uv = require "luv"
 
 local loop = {}
 
 local NO_MEMORY = "not enough memory" -- as Lua says it
 local BUDGET = 128 -- events handled before other users of the loop get their turn
--- By object: its poll handle; its idle handle when events wait that the descriptor does not show; a timer after errors.
+-- A target is the record of a group or a service, or a handle. By target: its poll handle; its idle handle when events
+-- wait that the descriptor does not show; a timer after errors.
 local watched = {}
-local unreferenced = setmetatable({}, { __mode = "k" }) -- objects that do not keep `run` from ending
-local dispatching -- the object whose handlers run
+local unreferenced = setmetatable({}, { __mode = "k" }) -- targets that do not keep `run` from ending
+local dispatching -- the entry whose handlers run
 local stale = {} -- stopped handles to close in the next run: luv 1.44 crashes at exit on a close that no run completed
 local running = false
 local stopping = false -- from `stop` to the end of `run`: luv ends its round first
@@ -30,114 +32,186 @@ local function watch_descriptor(entry)
   entry.poll:start("r", entry.turn)
 end
 
--- Comes back in the next round, which then does not block.
-local function come_back(entry)
+-- Calls turn in the next round, which then does not block.
+local function run_soon(entry)
   entry.idle = entry.idle or uv.new_idle()
   entry.idle:start(entry.turn)
 end
 
--- After an error that is not a handler's, which may be there again at once: the descriptor stays readable. Nothing is
--- made for it here, where memory may be what is missing.
-local function come_back_later(entry)
+-- After an error that is not a handler's. The descriptor stays readable, so the poll stops. Nothing is allocated here,
+-- because memory may be short.
+local function run_later(entry)
   entry.failed = (entry.failed or 0) + 1
   entry.since = entry.since or core.now()
-  entry.timer:start(math.ceil(1000 * backoff.seconds(entry.failed - 1, uv.os_getpid())), 0, entry.turn)
+  entry.timer:start(math.ceil(1000 * reconnect.pause(entry.failed - 1, uv.os_getpid())), 0, entry.turn)
   entry.poll:stop()
   stop_idle(entry)
 end
 
--- Tells what keeps an object's events from being handled; once, for as long as it is the same.
-local function tell(object, entry, problem)
-  if problem == entry.told then
+-- Reports why an object's events cannot be handled: once, as long as it is the same problem.
+local function report(entry, problem)
+  if problem == entry.reported then
     return
   end
-  entry.told = problem
-  if problem == NO_MEMORY and entry.is_group then
-    handlers.report(object, "cannot handle events: this process has not enough memory; trying again, with pauses")
+  entry.reported = problem
+  if problem == NO_MEMORY and entry.methods.report then
+    entry.methods.report(entry.target,
+      "cannot handle events: this process has not enough memory; trying again, with pauses")
   else
     error(problem, 0)
   end
 end
 
-local function recover(object, entry)
+local function recover(entry)
   local seconds = core.now() - entry.since
-  entry.failed, entry.since, entry.told = nil, nil, nil
+  entry.failed, entry.since, entry.reported = nil, nil, nil
   entry.timer:stop()
   watch_descriptor(entry)
   if loop.recovered then
-    loop.recovered(object, seconds)
+    loop.recovered(entry.is_handle and entry.target or entry.target.object, seconds)
   end
 end
 
--- For a host that wants to know that an object's events are handled again, so many seconds after a first error that was
--- not a handler's.
+-- Set by a host: called with an object and seconds, when its events are handled again after errors that were not a
+-- handler's.
 loop.recovered = nil
 
 local function to_stderr(message)
   core.complain("corosync: " .. message)
 end
 
--- After a dispatch: when the next one has its turn, if there is one.
-local function follow_up(object, entry, handled, more, code)
+-- The functions that groups and services call with their record.
+local watcher = {}
+
+-- After a dispatch: schedules the next one, or removes the object.
+local function follow_up(entry, handled, more, code)
   if not handled then
-    -- One whose handler waits in a loop of its own at this moment has its turn later.
+    -- "dispatching": its handler waits in a nested loop at this moment, and it gets its turn later.
     if code ~= "dispatching" then
-      loop.remove(object)
+      watcher.remove(entry.target)
       entry.disconnected(more)
     end
   elseif more then
-    come_back(entry)
-  elseif not entry.is_group and not object:fd() then
-    loop.remove(object) -- closed by its handler; a group removes itself
+    run_soon(entry)
+  elseif entry.is_handle and not entry.methods.fd(entry.target) then
+    watcher.remove(entry.target) -- closed by its handler
   else
     stop_idle(entry)
   end
 end
 
--- Where a host limits the time of each function of a script: groups and services see to it themselves, and the
--- functions of a handle share a turn's.
-local function budget_of(object)
-  return handlers.guard and type(object) == "userdata" and 1 or BUDGET
+-- Where a host limits the time of each function of a script: groups and services do that themselves, and the handlers
+-- of a handle share the time of a turn.
+local function budget_of(entry)
+  return entry.is_handle and handlers.guard and 1 or BUDGET
 end
 
-local function turn(object, entry)
+local function turn(entry)
   if stopping then
-    come_back(entry) -- in the next run
+    run_soon(entry) -- in the next run
     return
   end
   local outer = dispatching
-  dispatching = object
-  local ok, handled, more, code = pcall(object.dispatch, object, budget_of(object))
+  dispatching = entry
+  local ok, handled, more, code = pcall(entry.dispatch, entry.target, budget_of(entry))
   dispatching = outer
+  local is_watched = watched[entry.target] == entry
   if not ok then
-    -- Of memory, or of a finalizer: events that were fetched do not show on the descriptor.
-    if watched[object] == entry then
-      come_back_later(entry)
+    -- No memory, or an error in a finalizer: events that were fetched do not show on the descriptor.
+    if is_watched then
+      run_later(entry)
     end
-    tell(object, entry, handled)
-  elseif watched[object] == entry then
+    report(entry, handled)
+  elseif is_watched then
     if entry.failed then
-      recover(object, entry)
+      recover(entry)
     end
-    follow_up(object, entry, handled, more, code)
+    follow_up(entry, handled, more, code)
   end
-end
-
-local function has_methods(object, ...)
-  for _, name in ipairs { ... } do
-    if type(object[name]) ~= "function" then
-      return false
-    end
-  end
-  return true
-end
-
-local function is_group(object)
-  return type(object) == "table" and has_methods(object, "activate")
 end
 
 local function is_handle(object)
-  return (type(object) == "userdata" or type(object) == "table") and has_methods(object, "dispatch", "fd")
+  return (type(object) == "userdata" or type(object) == "table") and type(object.dispatch) == "function"
+    and type(object.fd) == "function"
+end
+
+-- The target of a public object, and the functions that are called with it; nil for another value.
+local function target_of(object)
+  local record = type(object) == "table" and rawget(object, KEY)
+  if record then
+    return record, record.hooks
+  elseif is_handle(object) then
+    return object, object
+  end
+end
+
+local function new_entry(target, methods, poll, disconnected)
+  local entry = {
+    target = target,
+    methods = methods,
+    dispatch = methods.dispatch,
+    is_handle = methods == target,
+    poll = poll,
+    timer = uv.new_timer(), -- for tries after errors
+    disconnected = disconnected or to_stderr,
+  }
+  function entry.turn() turn(entry) end
+  return entry
+end
+
+local function watch(target, methods, disconnected)
+  if watched[target] then
+    return true
+  end
+  local fd, message, code = methods.fd(target)
+  if not fd then
+    return nil, message, code
+  end
+  local poll, problem = uv.new_poll(fd)
+  if not poll then
+    return nil, ("cannot watch descriptor %d: %s"):format(fd, problem), "exist"
+  end
+  local entry = new_entry(target, methods, poll, disconnected)
+  watched[target] = entry
+  watch_descriptor(entry)
+  if unreferenced[target] then
+    poll:unref()
+  end
+  run_soon(entry) -- for events that the descriptor does not show, fetched before this
+  return true
+end
+
+-- Waits for the record's present descriptor: called when a group becomes active.
+function watcher.watch(record)
+  return watch(record, record.hooks)
+end
+
+local function dispose(handle)
+  if running then
+    handle:close()
+  else
+    handle:stop()
+    stale[#stale + 1] = handle
+  end
+end
+
+function watcher.remove(target)
+  local entry = watched[target]
+  watched[target] = nil
+  if entry then
+    dispose(entry.poll)
+    dispose(entry.timer)
+    if entry.idle then
+      dispose(entry.idle)
+    end
+  end
+end
+
+-- Called when events may have moved out of the descriptor.
+function watcher.wake(record)
+  if watched[record] then
+    run_soon(watched[record])
+  end
 end
 
 --- Adds a group, before the loop runs or while it does, and activates it; or a service of @{corosync.service}, or a
@@ -150,112 +224,62 @@ end
 -- @treturn boolean true
 -- @error nil, message, code, as the group's `activate` or the handle's `fd`
 function loop.add(object, disconnected)
-  local found_group = is_group(object)
-  if not found_group and not is_handle(object) then
-    caller.raise("bad argument #1 'object' to 'add' (group or handle expected, got %s)", type(object))
+  local target, methods = target_of(object)
+  if not target then
+    errors.raise("bad argument #1 'object' to 'add' (group or handle expected, got %s)", type(object))
+  elseif not watched[target] then
+    unreferenced[target] = nil
   end
-  if not watched[object] then
-    unreferenced[object] = nil
+  if target == object then
+    return watch(target, methods, disconnected)
   end
-  if type(object) == "table" then
-    object._loop = loop
+  target.loop = watcher
+  local ok, message, code = true, nil, nil
+  if methods.activate then
+    ok, message, code = methods.activate(target)
   end
-  if not found_group then
-    return loop.watch(object, disconnected)
-  end
-  local ok, message, code = object:activate()
   if not ok then
     return nil, message, code
   end
-  return loop.watch(object)
-end
-
--- Also called by a group when it becomes active.
-function loop.watch(object, disconnected)
-  if watched[object] then
-    return true
-  end
-  local fd, message, code = object:fd()
-  if not fd then
-    return nil, message, code
-  end
-  local poll, problem = uv.new_poll(fd)
-  if not poll then
-    return nil, ("cannot watch descriptor %d: %s"):format(fd, problem), "exist"
-  end
-  local entry = {
-    poll = poll,
-    timer = uv.new_timer(), -- for tries after errors
-    disconnected = disconnected or to_stderr,
-    is_group = is_group(object),
-  }
-  function entry.turn() turn(object, entry) end
-  watched[object] = entry
-  watch_descriptor(entry)
-  if unreferenced[object] then
-    poll:unref()
-  end
-  come_back(entry) -- for events that the descriptor does not show, fetched before this
-  return true
-end
-
-local function dispose(handle)
-  if running then
-    handle:close()
-  else
-    handle:stop()
-    stale[#stale + 1] = handle
-  end
+  return watch(target, methods, disconnected)
 end
 
 --- Removes a handle: before it is closed, or to let it wait. (A group is removed by `deactivate`, a service by
--- `close`.) Removing what is not in the loop does nothing.
+-- `close`.) Removing an object that is not in the loop does nothing.
 -- @tparam table|userdata object
 function loop.remove(object)
-  local entry = watched[object]
-  watched[object] = nil
-  if entry then
-    dispose(entry.poll)
-    for _, name in ipairs { "idle", "timer" } do
-      if entry[name] then
-        dispose(entry[name])
-      end
-    end
+  local target = target_of(object)
+  if target then
+    watcher.remove(target)
   end
 end
 
 --- Lets `run` end although a handle is still there, as luv's unref does for its handles.
--- Does nothing for what is not in the loop.
--- @tparam table|userdata object what was added; a group stays so when it comes back
+-- Does nothing for an object that is not in the loop.
+-- @tparam table|userdata object one that was added; a group stays unreferenced when it reconnects
 function loop.unref(object)
-  if watched[object] then
-    unreferenced[object] = true
-    watched[object].poll:unref()
+  local target = target_of(object)
+  if target and watched[target] then
+    unreferenced[target] = true
+    watched[target].poll:unref()
   end
 end
 
--- Called by a group that has moved events out of the descriptor's sight.
-function loop.wake(object)
-  if watched[object] then
-    come_back(watched[object])
-  end
-end
-
--- A descriptor's number may be another one's by now, which closing takes out of epoll: so all are watched anew.
+-- Closing a poll handle takes its descriptor's number out of epoll, and another object may have that number by now: so
+-- all are watched anew.
 local function watch_anew()
   local closed = {} -- for which libuv would end the process
-  for object, entry in pairs(watched) do
-    local fd, message = object:fd()
+  for target, entry in pairs(watched) do
+    local fd, message = entry.methods.fd(target)
     if fd then
       entry.poll:stop()
       watch_descriptor(entry)
     else
-      closed[object] = message
+      closed[entry] = message
     end
   end
-  for object, message in pairs(closed) do
-    local entry = watched[object]
-    loop.remove(object)
+  for entry, message in pairs(closed) do
+    watcher.remove(entry.target)
     entry.disconnected(message)
   end
 end
@@ -276,7 +300,7 @@ end
 -- @raise when the loop runs already
 function loop.run()
   if running then
-    caller.raise "corosync.loop.run: the loop is running already"
+    errors.raise "corosync.loop.run: the loop is running already"
   end
   running = true
   close_stale()
@@ -291,7 +315,7 @@ end
 -- state is closed in the round in which a handle was, as the group's is when `disconnected` is called.
 function loop.stop()
   if dispatching then
-    dispatching:stop()
+    dispatching.methods.stop(dispatching.target)
   end
   stopping = running
   uv.stop()

@@ -33,61 +33,86 @@ if not ngx then
   error("corosync.resty works only in OpenResty, or in nginx with its Lua module", 0)
 end
 
-local core = require "corosync.binding"
+local KEY = require "corosync.private"
 local base = require "corosync.group"
-local caller = require "corosync.caller"
-local failure = require "corosync.failure"
+local connection = require "corosync.group.connection"
+local core = require "corosync.binding"
+local errors = require "corosync.errors"
+local loss = require "corosync.group.loss"
+local reconnect = require "corosync.reconnect"
+local state = require "corosync.group.state"
 local thread = require "corosync.resty.thread"
 local waiting = require "corosync.resty.waiting"
 
-local LEAVING = 5 -- seconds that an exiting worker waits for its leaving to be told
+local LEAVING = 5 -- seconds that an exiting worker waits for the end of its leave
 
-local now = core.now
+local failure, now = errors.failure, core.now
 
 local resty = {}
-local groups = {} -- of this worker, by name
+local records = {} -- of this worker's groups, by name
 local exit_is_watched = false
 
 --- @type Group
 local Group = setmetatable({}, { __index = base.Group })
 
-function Group:_lose(message, code)
-  self._lost = message
-  -- It has left since its handlers lag: it would soon be there again.
-  self._wanted = self._wanted and code ~= "overflow"
-  waiting.tell(self)
-  base.Group._lose(self, message, code)
+-- ---- the hooks of corosync.group ----
+
+local hooks = {}
+
+-- A group that overflowed would overflow again.
+function hooks.on_lost(record, message, code)
+  record.lost = message
+  record.wanted = record.wanted and code ~= "overflow"
+  waiting.wake_waiters(record)
 end
 
--- Its light thread brings it back.
-function Group:_stay_wanted(message)
-  self._lost = message
-  self:_tell_disconnected(message)
+-- The light thread reconnects.
+function hooks.reconnect(record, message)
+  record.lost = message
+  loss.notify(record, message)
 end
 
-function Group._complain(line)
+function hooks.log(line)
   ngx.log(ngx.ERR, line)
+end
+
+function hooks.activate(record)
+  record.wanted, record.lost = true, nil
+  return thread.start(record)
+end
+
+function hooks.wait_for(record, predicate, seconds, action)
+  if predicate() then
+    return true
+  elseif record.thread and record.thread == coroutine.running() then
+    return failure(action, record.object, "its own handler would wait for itself", "dispatching")
+  elseif not waiting.is_allowed() then
+    return failure(action, record.object, ("nothing can wait in the phase '%s'"):format(ngx.get_phase()), "wrong_phase")
+  elseif waiting.until_true(record, predicate, now() + seconds) then
+    return true
+  end
+  return failure(action, record.object, ("not within %g s"):format(seconds), "timeout")
 end
 
 -- ---- the worker's exit ----
 
-local function leave_at_exit(group)
-  group._wanted, group._leave_by = false, now() + LEAVING
+local function leave_at_exit(record)
+  record.wanted, record.leave_by = false, now() + LEAVING
   -- At once, even if its light thread waits in a handler.
-  if group._state == "joined" and group._handle:leave() then
-    group._state = "leaving"
+  if record.state == "joined" and record.handle:leave() then
+    state.change(record, "leave")
   end
-  waiting.nudge(group)
-  waiting.tell(group)
+  waiting.nudge(record)
+  waiting.wake_waiters(record)
 end
 
--- A timer that does not come for a day comes before its time when the worker is to exit.
+-- nginx calls a timer early when the worker exits.
 local function watch_exit()
   local message
   if not exit_is_watched then
     exit_is_watched, message = ngx.timer.every(waiting.DAY, function(premature)
-      for _, group in pairs(premature and groups or {}) do
-        leave_at_exit(group)
+      for _, record in pairs(premature and records or {}) do
+        leave_at_exit(record)
       end
     end)
   end
@@ -100,59 +125,48 @@ end
 -- @treturn boolean true
 -- @error nil, message, "no_resources" when nginx has no timer left
 function Group:activate()
-  self._wanted, self._lost = true, nil
-  return thread.start(self)
+  return hooks.activate(self[KEY])
 end
 
 --- Leaves, in the background: complete when `config_change` lists oneself in `left`.
 -- @treturn boolean true
 function Group:deactivate()
-  self._wanted = false
-  waiting.nudge(self)
-  waiting.tell(self)
+  local record = self[KEY]
+  record.wanted = false
+  waiting.nudge(record)
+  waiting.wake_waiters(record)
   return true
 end
 
 --- Whether the group is a member, or tries to be.
 -- @treturn boolean
 function Group:is_active()
-  return self._wanted
+  return self[KEY].wanted
 end
 
 --- Lets the calling light thread wait until something holds; it is looked at after each event of the group.
 -- Not for use in this group's own handlers.
 -- @tparam fun():any predicate
 -- @tparam[opt] number seconds the longest to wait; the field `timeout` when absent
--- @tparam[opt] string what is waited for, for the message
+-- @tparam[opt] string action for the message of a failure, as "wait for"
 -- @treturn boolean true
 -- @error nil, message, code: "timeout", "dispatching", "wrong_phase" where light threads cannot wait
-function Group:wait_for(predicate, seconds, what)
-  seconds, what = seconds or self.timeout, what or "wait for"
-  if predicate() then
-    return true
-  elseif self._thread and self._thread == coroutine.running() then
-    return failure(what, self, "its own handler would wait for itself", "dispatching")
-  elseif not waiting.is_allowed() then
-    return failure(what, self, ("nothing can wait in the phase '%s'"):format(ngx.get_phase()), "wrong_phase")
-  end
-  if waiting.until_true(self, predicate, now() + seconds) then
-    return true
-  end
-  return failure(what, self, ("not within %g s"):format(seconds), "timeout")
+function Group:wait_for(predicate, seconds, action)
+  return hooks.wait_for(self[KEY], predicate, seconds or self.timeout, action or "wait for")
 end
 
--- Whether it has lost its connection, and is to come back.
-local function is_away(group)
-  return group._lost and group._wanted and group._state ~= "joined"
+-- Whether it has lost its connection and reconnects.
+local function is_away(record)
+  return record.lost and record.wanted and record.state ~= "joined"
 end
 
-local function is_settled(group)
-  return group._state == "joined" or group._lost or not group._wanted
+local function is_settled(record)
+  return record.state == "joined" or record.lost or not record.wanted
 end
 
 --- Sends a message to all members, oneself included. Waits, without holding up the worker, until the group has
 -- joined, and while Corosync cannot take more, at most `timeout` seconds each. It does not wait while Corosync is away.
--- In a phase where nothing can wait (`log_by_lua`, for instance) it answers at once.
+-- In a phase where nothing can wait (`log_by_lua`, for instance) it returns at once.
 -- It also waits while what the group has sent and not handled is as much as may wait (see @{corosync.group}); inside a
 -- handler of the group it fails at once then.
 -- @tparam string|string[] message up to 1047552 bytes, or an array of at most 63 strings, sent as one message
@@ -162,11 +176,13 @@ end
 -- "timeout" (nothing was sent), "backlog" in a handler; "try_again", "backlog", "wrong_phase" where nothing can wait;
 -- "too_big", "too_many"; raises for anything but strings
 function Group:send_message(message, guarantee)
-  local ok, why, code = self:wait_for(function() return is_settled(self) end, nil, "complete the join of")
+  local record = self[KEY]
+  local ok, why, code = hooks.wait_for(record, function() return is_settled(record) end, self.timeout,
+    "complete the join of")
   if not ok then
     return nil, why, code
-  elseif is_away(self) then
-    return failure("send to", self, self._lost, "not_connected")
+  elseif is_away(record) then
+    return failure("send to", self, record.lost, "not_connected")
   end
   return base.Group.send_message(self, message, guarantee)
 end
@@ -175,18 +191,20 @@ end
 -- @treturn corosync.cpg.address
 -- @error nil, message, "not_connected" before the first connection
 function Group:address()
-  if self._address then
-    return self._address
+  local record = self[KEY]
+  if record.address then
+    return record.address
   end
-  return failure("give the address in", self, self._lost or "it is not connected yet", "not_connected")
+  return failure("give the address in", self, record.lost or "it is not connected yet", "not_connected")
 end
 
 --- The group's members, as for @{corosync.group}: once joined, those that `config_change` was last called with.
 -- @treturn corosync.cpg.address[] empty when nobody is in the group
 -- @error nil, message, code: "not_connected"
 function Group:members()
-  if not self._handle then
-    return failure("list the members of", self, self._lost or "it is not connected yet", "not_connected")
+  local record = self[KEY]
+  if not record.handle then
+    return failure("list the members of", self, record.lost or "it is not connected yet", "not_connected")
   end
   return base.Group.members(self)
 end
@@ -195,15 +213,14 @@ end
 -- @treturn corosync.group.view
 -- @error nil, message, code: "try_again", "not_joined", "not_connected"
 function Group:view()
-  if is_away(self) then
-    return failure("give the view of", self, self._lost, "not_connected")
+  local record = self[KEY]
+  if is_away(record) then
+    return failure("give the view of", self, record.lost, "not_connected")
   end
   return base.Group.view(self)
 end
 
--- What handles events is the group's light thread alone, so that they stay in order.
-Group._step = base.Group.step
-
+-- Only the group's light thread handles events, so that they stay in order.
 function Group:step()
   return failure("handle an event of", self, "its own light thread does", "dispatching")
 end
@@ -219,23 +236,26 @@ end
 
 local function check_options(options)
   if type(options) ~= "table" then
-    caller.raise("bad argument #3 'options' to 'group' (table expected, got %s)", type(options))
+    errors.raise("bad argument #3 'options' to 'group' (table expected, got %s)", type(options))
   end
   for name, value in pairs(options) do
     if type(value) ~= OPTIONS[name] then
-      caller.raise("bad argument #3 'options' to 'group' (field '%s': %s)", tostring(name),
+      errors.raise("bad argument #3 'options' to 'group' (field '%s': %s)", tostring(name),
         OPTIONS[name] and OPTIONS[name] .. " expected, got " .. type(value) or "unknown")
     end
   end
   if options.poll and not is_pause(options.poll) then
-    caller.raise("bad argument #3 'options' to 'group' (field 'poll': 0.001 to %d seconds expected, got %g)",
+    errors.raise("bad argument #3 'options' to 'group' (field 'poll': 0.001 to %d seconds expected, got %g)",
       waiting.DAY, options.poll)
   end
 end
 
-local function prepare(group, options)
-  group._loop, group._tries = waiting.loop, 0
-  waiting.prepare(group, options.directory or "/tmp", options.poll)
+local function new(name, handlers_or_class, options)
+  local group = base.derive(Group, name, handlers_or_class, hooks, waiting.loop)
+  local record = group[KEY]
+  record.tries = reconnect.new(ngx.worker.pid())
+  waiting.prepare(record, options.directory or "/tmp", options.poll)
+  return group
 end
 
 --- The functions of the module.
@@ -255,12 +275,11 @@ end
 function resty.group(name, handlers_or_class, options)
   options = options or {}
   check_options(options)
-  local group = base.derive(Group, name, handlers_or_class)
-  prepare(group, options)
+  local group = new(name, handlers_or_class, options)
   if ngx.get_phase() == "init" then
     return failure("join", group, "init_by_lua runs in the master process, and members are its workers: "
       .. "call it in init_worker_by_lua", "wrong_phase")
-  elseif groups[name] then
+  elseif records[name] then
     return failure("join", group, "this worker has a group of that name already", "exist")
   end
   local ok, message = watch_exit()
@@ -268,22 +287,22 @@ function resty.group(name, handlers_or_class, options)
     return failure("watch the worker's exit for", group, message, "no_resources")
   end
   local code
-  ok, message, code = group:activate()
+  ok, message, code = hooks.activate(group[KEY])
   if not ok then
     return nil, message, code
   end
-  groups[name] = group
+  records[name] = group[KEY]
   return group
 end
 
 --- Leaves all groups of this worker, at once and for good: for `exit_worker_by_lua_block`.
 function resty.leave()
-  for _, group in pairs(groups) do
-    group._wanted = false
-    if group._state == "joined" then
-      group._handle:leave()
+  for _, record in pairs(records) do
+    record.wanted = false
+    if record.state == "joined" then
+      record.handle:leave()
     end
-    group:_disconnect()
+    connection.close(record)
   end
 end
 

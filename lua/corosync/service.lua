@@ -7,9 +7,9 @@
 --    corosync.loop.add(map)
 --
 -- A service has the methods of the handle that it stands for, see @{corosync.cmap}, @{corosync.quorum},
--- @{corosync.votequorum} and @{corosync.cfg}. While Corosync is away they answer nil, message, "not_connected" at once;
+-- @{corosync.votequorum} and @{corosync.cfg}. While Corosync is away they return nil, message, "not_connected" at once;
 -- as soon as it is back they work, also before the loop has noticed either.
--- Opening one needs a Corosync that runs. It is in a loop, or somebody calls `dispatch` when `fd` is readable.
+-- Corosync must run when a service is opened. Add it to a loop, or call `dispatch` when `fd` is readable.
 -- @module corosync.service
 
 --- The handlers that every service may have.
@@ -17,23 +17,52 @@
 -- @tfield fun(reason:string)|nil disconnected called when Corosync has gone
 -- @tfield fun()|nil connected called when it is connected again
 
-local blaming = require "corosync.blame"
-local caller = require "corosync.caller"
+local KEY = require "corosync.private"
+local connection = require "corosync.service.connection"
 local core = require "corosync.binding"
-local life = require "corosync.service.life"
+local errors = require "corosync.errors"
+local reconnect = require "corosync.reconnect"
 
-local now = core.now
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 local pack = table.pack or function(...) return { n = select("#", ...), ... } end
 
 --- @type Service
 local Service = {}
 
-local function refuse(self, what, why, code)
-  return nil, ("cannot %s %s: %s"):format(what, self._name, why), code
+local function refuse(record, action)
+  return nil, ("cannot %s %s: it is closed"):format(action, record.name), "closed"
 end
 
 local FATAL = { not_connected = true, no_memory = true }
+
+local function dispatch(record, budget)
+  if record.closed then
+    return refuse(record, "dispatch")
+  end
+  record.stopped = false
+  connection.notify(record)
+  if record.stopped and not record.closed then
+    connection.arm(record)
+    return 0, true
+  end
+  local handle, handled, more, code = connection.oldest(record), 0, false, nil
+  if handle then
+    handled, more, code = handle:dispatch(budget)
+  elseif not record.closed then
+    connection.try(record)
+  end
+  if FATAL[code] then
+    connection.finish(record, handle, more)
+    handled, more = 0, record.handle ~= nil
+  end
+  if not record.closed then
+    connection.arm(record)
+  end
+  if not handled then
+    return nil, more, code
+  end
+  return handled, more
+end
 
 --- Calls the handlers of the events that wait, and reconnects when it is time to. Loops call it.
 -- @tparam[opt=1000] integer budget the most events to handle
@@ -41,40 +70,19 @@ local FATAL = { not_connected = true, no_memory = true }
 -- @treturn boolean whether more wait
 -- @error nil, message, code: "closed", "dispatching", "wrong_process", "no_stack"
 function Service:dispatch(budget)
-  if self._closed then
-    return refuse(self, "dispatch", "it is closed", "closed")
-  end
-  self._stopped = false
-  life.tell_words(self)
-  if self._stopped and not self._closed then
-    life.arm(self)
-    return 0, true
-  end
-  local handle, handled, more, code = life.oldest(self), 0, false, nil
-  if handle then
-    handled, more, code = handle:dispatch(budget)
-  elseif not self._closed then
-    life.come_back_in_time(self)
-  end
-  if FATAL[code] then
-    life.finish(self, handle, more)
-    handled, more, code = 0, self._handle ~= nil, nil
-  end
-  if not self._closed then
-    life.arm(self)
-  end
-  return handled, more, code
+  return dispatch(self[KEY], budget)
 end
 
-local function received(self, handle, event, ...)
+local function received(record, handle, event, ...)
   local message, code = ...
-  if event == nil and FATAL[code] then
-    life.finish(self, handle, message)
+  local is_lost = event == nil and FATAL[code]
+  if is_lost then
+    connection.finish(record, handle, message)
   end
-  if not self._closed then
-    life.arm(self)
+  if not record.closed then
+    connection.arm(record)
   end
-  if event ~= nil or not FATAL[code] then
+  if not is_lost then
     return event, ...
   end
 end
@@ -86,37 +94,50 @@ end
 -- @treturn[2] nil nothing when no event waits
 -- @error nil, message, code, as for dispatch
 function Service:receive()
-  if self._closed then
-    return refuse(self, "receive from", "it is closed", "closed")
+  local record = self[KEY]
+  if record.closed then
+    return refuse(record, "receive from")
   end
-  self._stopped = false
-  life.tell_words(self)
-  local handle = life.oldest(self)
+  record.stopped = false
+  connection.notify(record)
+  local handle = connection.oldest(record)
   if handle then
-    return received(self, handle, handle:receive())
-  elseif not self._closed then
-    life.come_back_in_time(self)
-    life.arm(self)
+    return received(record, handle, handle:receive())
+  elseif not record.closed then
+    connection.try(record)
+    connection.arm(record)
+  end
+end
+
+local function stop(record)
+  record.stopped = true
+  local handle = connection.oldest(record)
+  if handle then
+    handle:stop()
   end
 end
 
 --- Ends the running dispatch after the handler that calls this; without one it does nothing.
 function Service:stop()
-  self._stopped = true
-  local handle = life.oldest(self)
-  if handle then
-    handle:stop()
+  stop(self[KEY])
+end
+
+local function fd(record)
+  if record.closed then
+    return refuse(record, "wait for")
   end
+  return record.pollset:fd()
 end
 
 --- The descriptor to wait for: the same as long as the service is open.
 -- @treturn integer
 -- @error nil, message, "closed"
 function Service:fd()
-  if self._closed then
-    return refuse(self, "wait for", "it is closed", "closed")
-  end
-  return self._pollset:fd()
+  return fd(self[KEY])
+end
+
+local function has_events(record)
+  return record.closed or record.pending[1] ~= nil or record.handle ~= nil and record.handle:timeout() == 0
 end
 
 --- Waits until dispatch may have something to do.
@@ -124,16 +145,17 @@ end
 -- @treturn boolean whether it may
 -- @error nil, message, "closed"
 function Service:wait(seconds)
-  if self._closed then
-    return refuse(self, "wait for", "it is closed", "closed")
+  local record = self[KEY]
+  if record.closed then
+    return refuse(record, "wait for")
   end
-  return self:timeout() == 0 or self._pollset:wait(seconds or math.huge)
+  return has_events(record) or record.pollset:wait(seconds or math.huge)
 end
 
 --- The descriptor for controllers of [cqueues](https://github.com/wahern/cqueues), as of @{corosync.handle}.
 -- @treturn integer the descriptor; -1, which cqueues ignores, when it is closed
 function Service:pollfd()
-  return self:fd() or -1
+  return fd(self[KEY]) or -1
 end
 
 --- What to wait for on the descriptor, for cqueues.
@@ -145,36 +167,38 @@ end
 --- How long to wait for the descriptor, for cqueues.
 -- @treturn integer|nil 0 seconds when there is something to do that the descriptor does not show; else nil, for ever
 function Service:timeout()
-  if self._closed or self._before[1] or self._handle and self._handle:timeout() == 0 then
-    return 0
-  end
+  return has_events(self[KEY]) and 0 or nil
 end
 
 --- Whether there is a connection now.
 -- @treturn boolean
 function Service:is_connected()
-  return self._handle ~= nil
+  return self[KEY].handle ~= nil
+end
+
+local function close(record)
+  record.closed = true
+  if record.loop then
+    record.loop.remove(record)
+  end
+  record.pollset:close()
+  for _, each in ipairs(record.pending) do
+    if each.handle then
+      each.handle:close()
+    end
+  end
+  record.pending = {}
+  if record.handle then
+    record.handle:close()
+    record.handle = nil
+  end
 end
 
 --- Ends it for good, and takes it out of its loop.
 -- @treturn boolean true
 function Service:close()
-  if not self._closed then
-    self._closed = true
-    if self._loop then
-      self._loop.remove(self)
-    end
-    self._pollset:close()
-    for _, each in ipairs(self._before) do
-      if each.handle then
-        each.handle:close()
-      end
-    end
-    self._before = {}
-    if self._handle then
-      self._handle:close()
-      self._handle = nil
-    end
+  if not self[KEY].closed then
+    close(self[KEY])
   end
   return true
 end
@@ -188,135 +212,144 @@ Tracker.__index = Tracker
 -- @treturn boolean true
 -- @error nil, message, code, as the map's tracker
 function Tracker:cancel()
-  for _, each in ipairs(self._trackers) do
+  local tracker = self[KEY]
+  for _, each in ipairs(tracker.trackers) do
     local ok, message, code = each:cancel()
     if not ok then
       return nil, message, code
     end
   end
-  self._service._trackers[self] = nil
+  tracker.service.trackers[tracker] = nil
   return true
 end
 
-local function ask_anew(self, name, ...)
-  local ok, message, code = life.come_back(self)
-  life.arm(self)
+local function ask_anew(record, name, ...)
+  local ok, message, code = connection.reopen(record)
+  connection.arm(record)
   if not ok then
     return nil, message, code
   end
-  return blaming(name, -1, self._handle[name], self._handle, ...)
+  return errors.call(name, -1, record.handle[name], record.handle, ...)
 end
 
--- Calls the handle's method; where the connection is lost, that of the next one, if Corosync is there.
-local function ask(self, name, ...)
-  if self._closed then
-    return refuse(self, "ask", "it is closed", "closed")
-  elseif not self._handle then
-    return ask_anew(self, name, ...)
+-- Calls the handle's method. If the connection is lost, reconnects at once and asks again.
+local function ask(record, name, ...)
+  if record.closed then
+    return refuse(record, "ask")
+  elseif not record.handle then
+    return ask_anew(record, name, ...)
   end
-  local answers = pack(blaming(name, -1, self._handle[name], self._handle, ...))
-  if answers[1] == nil and answers[3] == "not_connected" then
-    life.lose(self, answers[2])
-    return ask_anew(self, name, ...)
+  local results = pack(errors.call(name, -1, record.handle[name], record.handle, ...))
+  if results[1] == nil and results[3] == "not_connected" then
+    connection.lose(record, results[2])
+    return ask_anew(record, name, ...)
   end
-  return unpack(answers, 1, answers.n)
+  return unpack(results, 1, results.n)
 end
 
-local function track_key(self, key, handler)
+local function track_key(record, key, handler)
   if type(handler) == "function" then
-    handler = life.guarded(handler)
+    handler = connection.guarded(handler)
   end
-  local tracker, message, code = ask(self, "track", key, handler)
-  if not tracker then
+  local new, message, code = ask(record, "track", key, handler)
+  if not new then
     return nil, message, code
   end
-  local lasting = setmetatable({ _service = self, _key = key, _handler = handler, _trackers = { tracker } }, Tracker)
-  self._trackers[lasting] = true
-  return lasting
+  local tracker = { service = record, key = key, handler = handler, trackers = { new } }
+  record.trackers[tracker] = true
+  return setmetatable({ [KEY] = tracker }, Tracker)
 end
 
 --- @type Service
 
---- Tracks: of the map a key, as its handle's method does, and answers a tracker; of the others what they tell.
+--- Tracks: of the map a key, and returns a tracker, as its handle's method does; of the others their changes.
 -- @param ... as for the handle
 -- @treturn Tracker|boolean
 -- @error nil, message, code, as the handle's
 function Service:track(...)
-  if self._name == "cmap" then
-    return track_key(self, ...)
+  local record = self[KEY]
+  if record.name == "cmap" then
+    return track_key(record, ...)
   end
-  local ok, message, code = ask(self, "track")
-  if ok then
-    self._tracks = true
+  local ok, message, code = ask(record, "track")
+  if not ok then
+    return nil, message, code
   end
-  return ok, message, code
+  record.tracks = true
+  return true
 end
 
---- Ends what `track` began.
+--- Ends tracking.
 -- @treturn boolean true
 -- @error nil, message, code
 function Service:untrack()
-  self._tracks = false
-  return ask(self, "untrack")
+  self[KEY].tracks = false
+  return ask(self[KEY], "untrack")
 end
 
 -- Every other method is the handle's.
 local function forwarded(name)
   return function(self, ...)
     if type(self) ~= "table" then
-      caller.raise("%s is a method: call it with a colon, as cmap:%s(...)", name, name)
+      errors.raise("%s is a method: call it with a colon, as cmap:%s(...)", name, name)
     end
-    return ask(self, name, ...)
+    return ask(self[KEY], name, ...)
   end
 end
 
 local METATABLE = {
   __index = function(self, name)
-    local last = rawget(self, "_last")
-    if Service[name] then
-      return Service[name]
-    elseif last and last[name] then
-      return forwarded(name)
-    end
+    local last = rawget(self, KEY).last
+    return Service[name] or last and last[name] and forwarded(name) or nil
   end,
   __tostring = function(self)
-    return ("corosync.service %s (%s)"):format(self._name, self._handle and "open" or self._closed and "closed"
+    local record = self[KEY]
+    return ("corosync.service %s (%s)"):format(record.name, record.handle and "open" or record.closed and "closed"
       or "not connected")
   end,
 }
 
+-- Called by loops, with the record.
+local HOOKS = { dispatch = dispatch, fd = fd, stop = stop }
+
+local function new(name, given, opener, pollset)
+  local object = setmetatable({}, METATABLE)
+  object[KEY] = {
+    object = object,
+    name = name,
+    handlers = given,
+    hooks = HOOKS,
+    pollset = pollset,
+    open = opener,
+    retry = reconnect.new(core.now() * 1e6 % 1e6),
+    stopped = false,
+    tracks = nil, -- true after `track`, false after `untrack`
+    trackers = {},
+    -- Delivered before the present connection's events, in order: handles that are lost and have events, and the names
+    -- of the handlers `disconnected` and `connected`.
+    pending = {},
+  }
+  return object
+end
+
 local function open(name, given, opener)
-  local gather, message, code = core.pollset()
-  if not gather then
+  local pollset, message, code = core.pollset()
+  if not pollset then
     return nil, message, code
   end
-  local self = setmetatable({
-    _name = name,
-    _handlers = given,
-    _pollset = gather,
-    _open = opener,
-    _trackers = {},
-    _loop = false, -- of corosync.loop: where it was added
-    _stopped = false,
-    _tracks = nil, -- whether the script has asked for it, or ended it
-    _tries = 0,
-    -- What is told before the present connection's events, in order: handles that are lost and have not told all, and
-    -- the names of handlers, for that one is lost, or there again.
-    _before = {},
-    _seed = now() * 1e6 % 1e6,
-  }, METATABLE)
+  local object = new(name, given, opener, pollset)
   local ok
-  ok, message, code = blaming(name, 0, life.connect, self)
+  ok, message, code = errors.call(name, 0, connection.open, object[KEY])
   if not ok then
-    gather:close()
+    pollset:close()
     return nil, message, code
   end
-  return self
+  return object
 end
 
 local function check_handlers(index, given, name)
   if given ~= nil and type(given) ~= "table" then
-    caller.raise("bad argument #%d 'handlers' to '%s' (table expected, got %s)", index, name, type(given))
+    errors.raise("bad argument #%d 'handlers' to '%s' (table expected, got %s)", index, name, type(given))
   end
   return given or {}
 end

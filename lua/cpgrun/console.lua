@@ -1,6 +1,6 @@
 -- The lines that are typed in a lab: commands, and lines for the scripts.
 local commands = require "cpgrun.lab_commands"
-local is_near = require "corosync.spelling"
+local is_near = require "corosync.suggest"
 local log = require "cpgrun.log"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"

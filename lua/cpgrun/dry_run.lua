@@ -1,7 +1,7 @@
 -- `cpgrun --check`: the script runs without Corosync.
 local corosync = require "corosync"
 local log = require "cpgrun.log"
-local quoted = require "corosync.quoted"
+local errors = require "corosync.errors"
 local script = require "cpgrun.script"
 local uv = require "luv"
 
@@ -37,7 +37,7 @@ function dry_run.report(chosen)
     log.error(message)
     return 1
   end
-  print(("%s would run in group %s"):format(chosen.script, quoted(name)))
+  print(("%s would run in group %s"):format(chosen.script, errors.quote(name)))
   return 0
 end
 

@@ -1,10 +1,13 @@
 -- Runs the script as a member of its group on the local Corosync.
+local KEY = require "corosync.private"
+local connection = require "corosync.group.connection"
 local core = require "corosync.binding"
 local corosync = require "corosync"
 local dry_run = require "cpgrun.dry_run"
+local errors = require "corosync.errors"
+local groups = require "corosync.group"
 local guards = require "corosync.handlers"
 local log = require "cpgrun.log"
-local quoted = require "corosync.quoted"
 local script = require "cpgrun.script"
 local service = require "corosync.service"
 local signals = require "cpgrun.signals"
@@ -22,12 +25,10 @@ local function global(name)
   end
 end
 
--- The same without `...`, which would cost time for each message.
-local function message_received(address, message)
-  local handler = rawget(_G, "message_received")
-  if handler then
-    return handler(address, message)
-  end
+-- The table in which message_received is looked up at each message: the globals themselves, because a function costs at
+-- each message; a function if the globals are checked, as by strict.lua.
+local function globals()
+  return getmetatable(_G) == nil and _G or function(_, name) return rawget(_G, name) end
 end
 
 local function call(name, ...)
@@ -41,10 +42,10 @@ end
 -- lag, or cannot reconnect, the program ends.
 local function on_disconnected(state, reason)
   local group = state.group
-  local comes_back, ended_by = group:is_active(), group._ended_by
+  local comes_back, ended_by = Group.is_active(group), group[KEY].ended_by
   state.lost, state.away = state.greeted, { since = core.now() }
   call("disconnected", reason)
-  if group:is_active() then
+  if Group.is_active(group) then
     log.warning("%s; reconnecting", reason)
   elseif comes_back or ended_by == "not_connected" then
     log.warning("%s", reason)
@@ -60,7 +61,7 @@ local function config_change(state)
   return function(members, left, joined)
     if state.lost then
       state.lost = false
-      log.info("rejoined group %s", quoted(state.group.name))
+      log.info("rejoined group %s", errors.quote(state.group.name))
     end
     return tell(members, left, joined)
   end
@@ -76,7 +77,7 @@ local function lagged(state)
     if seconds >= LAG_TOLD and now >= (state.next_lag or 0) then
       state.next_lag = now + LAG_PAUSE
       log.warning("handlers of group %s lag: %d events (%.1f MB) wait, the oldest for %.1f s",
-        quoted(state.group.name), events, bytes / 1e6, seconds)
+        errors.quote(state.group.name), events, bytes / 1e6, seconds)
     end
     return tell(seconds, events, bytes)
   end
@@ -91,7 +92,6 @@ local function handlers(state, chosen)
     lagged = lagged(state),
     reader = reader(chosen),
     config_change = config_change(state),
-    message_received = message_received,
     ring_change = global "ring_change",
     error = log.raised,
     disconnected = function(reason) on_disconnected(state, reason) end,
@@ -100,47 +100,40 @@ end
 
 -- The script's group name and handlers are known only after it has run. When it sends while it runs, the group is
 -- activated with those that are defined by then.
-local function activate_late(group, group_handlers, chosen)
-  function group:activate()
+local function late_hooks(chosen, group_handlers)
+  local hooks = { activates_to_send = true, globals = globals }
+  function hooks.before_activate(record)
     local name, message = script.group_name(chosen.script, chosen.group)
     if not name then
       return nil, message, "invalid_script"
     end
-    if not self:is_active() then
-      self.name = name
+    if not Group.is_active(record.object) then
+      record.object.name = name
       -- Views cost a connection.
       group_handlers.view_change = rawget(_G, "view_change") and global "view_change"
     end
-    return Group.activate(self)
+    return true
   end
-  function group:send_message(...)
-    if not self:is_active() then
-      local ok, message, code = self:activate()
-      if not ok then
-        return nil, message, code
-      end
-    end
-    return Group.send_message(self, ...)
-  end
+  return hooks
 end
 
 -- Their disconnects are not logged, because the group's are.
-local function serve(name, connection, message)
-  if not connection then
+local function serve(name, opened, message)
+  if not opened then
     return nil, message
   end
-  _G[name] = connection
+  _G[name] = opened
   local ok
-  ok, message = corosync.loop.add(connection)
+  ok, message = corosync.loop.add(opened)
   if ok then
-    corosync.loop.unref(connection)
+    corosync.loop.unref(opened)
   end
   return ok, message
 end
 
 -- Sets the globals cmap and quorum. The group connects first: its error message is the most useful.
 local function open_services(group)
-  local ok, message = group:address()
+  local ok, message = Group.address(group)
   if ok then
     ok, message = serve("cmap", service.cmap("icmap", { error = log.raised }))
   end
@@ -173,7 +166,7 @@ end
 
 local function greet(group, state)
   state.greeted = true
-  log.info("joined group %s as %s", quoted(group.name), tostring(group:address()))
+  log.info("joined group %s as %s", errors.quote(group.name), tostring(Group.address(group)))
   call "started"
 end
 
@@ -184,13 +177,13 @@ local LONGEST_SILENCE = 60 -- seconds, at first
 local function complain_of_absence(group, state, first)
   local away = state.away or { since = core.now() }
   local seconds = core.now() - away.since
-  state.away = group._state ~= "joined" and group:is_active() and away or nil
+  state.away = group[KEY].state ~= "joined" and Group.is_active(group) and away or nil
   if state.away and seconds >= (away.next or first) then
     away.next = 2 * seconds
-    log.warning(group._state == "reconnecting"
+    log.warning(group[KEY].state == "reconnecting"
       and "group %s is still disconnected after %.0f s; retrying (see Corosync's log)"
       or "group %s has not joined after %.0f s; still waiting: do the cluster's nodes reach each other? "
-      .. "(see corosync-cfgtool -s and Corosync's log)", quoted(group.name), seconds)
+      .. "(see corosync-cfgtool -s and Corosync's log)", errors.quote(group.name), seconds)
   end
 end
 
@@ -207,12 +200,12 @@ end
 -- In the loop, so that signals work during the join; and before each wait, because not all events come after one. A
 -- group that leaves or loses its daemon meanwhile joins later.
 local function greet_when_joined(group, state)
-  if group._state == "joined" then
+  if group[KEY].state == "joined" then
     return greet(group, state)
   end
   local watch = uv.new_prepare()
   watch:start(function()
-    if group._state == "joined" then
+    if group[KEY].state == "joined" then
       watch:close()
       greet(group, state)
     end
@@ -221,9 +214,9 @@ local function greet_when_joined(group, state)
 end
 
 local function leave(group)
-  local ok, message = group:deactivate()
-  if ok and group._state ~= "idle" then
-    ok, message = group:wait_for(function() return group._state == "idle" end, nil, "complete the leave of")
+  local ok, message = Group.deactivate(group)
+  if ok and group[KEY].state ~= "idle" then
+    ok, message = Group.wait_for(group, function() return group[KEY].state == "idle" end, nil, "complete the leave of")
   end
   if not ok then
     log.error(message)
@@ -256,12 +249,11 @@ local function warn_of_no_provider(quorum)
   end
 end
 
-local function prepare(group, group_handlers, chosen)
+local function prepare(group, chosen)
   if chosen.check then
     dry_run.prepare()
     return true
   end
-  activate_late(group, group_handlers, chosen)
   local ok, message = open_services(group)
   if ok then
     warn_of_no_provider(_G.quorum)
@@ -298,12 +290,12 @@ end
 
 -- Opens all connections that the script may need, because another user may not be allowed to.
 local function connect_all(group)
-  local ok, message, code = group:_open_views()
+  local ok, message, code = connection.open_views(group[KEY])
   if ok then
-    ok, message, code = group:is_quorate()
+    ok, message, code = Group.is_quorate(group)
   end
   if ok ~= nil or code == "no_quorum_provider" then
-    ok, message, code = group:cmap_get "totem.version"
+    ok, message, code = Group.cmap_get(group, "totem.version")
   end
   return ok ~= nil or code == "not_exist", message
 end
@@ -347,10 +339,10 @@ return function(chosen, facts)
     core.watchdog(chosen.watchdog)
   end
   local group_handlers = handlers(state, chosen)
-  local group = corosync.group(chosen.group or "unnamed", group_handlers)
+  local group = groups.derive(Group, chosen.group or "unnamed", group_handlers, late_hooks(chosen, group_handlers))
   -- The script may overwrite its global.
   state.group, _G.group = group, group
-  local ok, message = prepare(group, group_handlers, chosen)
+  local ok, message = prepare(group, chosen)
   if ok then
     ok, message = drop_privileges(group, chosen, facts)
   end
@@ -369,6 +361,6 @@ return function(chosen, facts)
   if chosen.check then
     return dry_run.report(chosen)
   end
-  group.send_message = nil
+  group[KEY].hooks.activates_to_send = nil
   return run(group, state)
 end

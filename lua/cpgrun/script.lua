@@ -57,7 +57,7 @@
 
 --- The script's arguments.
 -- @tfield string[] arg
-local is_near = require "corosync.spelling"
+local is_near = require "corosync.suggest"
 local traceback = require "corosync.traceback"
 
 local script = {}

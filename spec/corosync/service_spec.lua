@@ -1,3 +1,4 @@
+local KEY = require "corosync.private"
 local corosync = require "corosync"
 local groups = require "spec.helpers.groups"
 local process = require "spec_process"
@@ -41,7 +42,7 @@ describe("a service that is disconnected", function()
     end
     local kept, cancelled = tracker "kept", tracker "cancelled"
     for round = 1, CYCLES / 10 do
-      assert(process.shutdown(map._handle:fd()))
+      assert(process.shutdown(map[KEY].handle:fd()))
       serve_until(map, function() return lost == round end)
       if round == 1 then assert(cancelled:cancel()) end
       serve_until(map, function() return back == round end)
@@ -61,7 +62,7 @@ describe("a service that is disconnected", function()
       disconnected = function(reason) told[#told + 1] = reason:match "gone" end,
     })
     for _ = 1, CYCLES / 10 do
-      assert(process.shutdown(map._handle:fd()))
+      assert(process.shutdown(map[KEY].handle:fd()))
       local value, kind = map:get "totem.version"
       assert.same({ 2, "u32" }, { value, kind })
       assert.same({}, told)
@@ -79,7 +80,7 @@ describe("a service that is disconnected", function()
       quorum_change = say "quorum", disconnected = say "disconnected", connected = say "connected",
     })
     serve_until(it, function() return #told == 1 end)
-    assert(process.shutdown(it._handle:fd()))
+    assert(process.shutdown(it[KEY].handle:fd()))
     assert.is_true(it:quorate())
     serve_until(it, function() return #told == 4 end)
     assert.same({ "quorum", "disconnected", "connected", "quorum" }, told)
@@ -92,14 +93,14 @@ describe("a service that is disconnected", function()
     local tracker = assert(map:track("spec.queued.", function(_, key)
       told[#told + 1] = key
       if #told == 1 then
-        assert(process.shutdown(map._handle:fd()))
+        assert(process.shutdown(map[KEY].handle:fd()))
         assert(map:get "totem.version")
       end
     end))
     for i = 1, 3 do assert(other:set("spec.queued." .. i, i, "u8")) end
     local fetched = 0
     while fetched < 3 do
-      assert(map._handle:fetch(1))
+      assert(map[KEY].handle:fetch(1))
       fetched = fetched + 1
     end
     serve_until(map, function() return told[#told] == "connected" end)
@@ -118,7 +119,7 @@ describe("a service that is disconnected", function()
     })
     for _ = 1, 2 do
       assert(it:fetch(10))
-      assert(process.shutdown(it._handle:fd()))
+      assert(process.shutdown(it[KEY].handle:fd()))
       assert.is_true(it:quorate())
     end
     serve_until(it, function() return #told == 7 end)
@@ -138,7 +139,7 @@ describe("a service that is disconnected", function()
       end, 10))
     end
     receive_until(2)
-    assert(process.shutdown(it._handle:fd()))
+    assert(process.shutdown(it[KEY].handle:fd()))
     receive_until(6)
     assert.same({ "disconnected", "connected" }, { told[3], told[4] })
     assert.same({ told[1], told[2] }, { told[5], told[6] })
@@ -156,9 +157,9 @@ describe("a service that is disconnected", function()
       end,
     })
     serve_until(it, function() return #told == 1 end)
-    assert(process.shutdown(it._handle:fd()))
+    assert(process.shutdown(it[KEY].handle:fd()))
     serve_until(it, function() return it:is_connected() and #told == 2 end)
-    assert(it._handle:wait(10))
+    assert(it[KEY].handle:wait(10))
     assert.same({ "quorum", "connected" }, told)
     serve_until(it, function() return #told == 3 end)
     assert.equal("quorum", told[3])
@@ -176,12 +177,12 @@ describe("a service that is disconnected", function()
     assert.same({ "change", "add", "spec.received.1" }, { event, kind, key })
     assert(other:set("spec.received.2", 2, "u8"))
     assert(map:fetch(10))
-    assert(process.shutdown(map._handle:fd()))
+    assert(process.shutdown(map[KEY].handle:fd()))
     assert(map:get "totem.version")
     assert(tracker:cancel())
     assert(wait.until_true(function()
       assert.is_nil((map:receive()))
-      return not map._before[1]
+      return not map[KEY].pending[1]
     end, 10))
     for i = 1, 2 do assert(other:delete("spec.received." .. i)) end
     assert.is_nil((map:receive()))
@@ -194,12 +195,12 @@ describe("a service that is disconnected", function()
       error = function(message) problem = message end,
       connected = function() back = true end,
     })
-    local opener = it._open
-    it._open = function()
-      it._open = opener
+    local opener = it[KEY].open
+    it[KEY].open = function()
+      it[KEY].open = opener
       error "not enough memory"
     end
-    assert(process.shutdown(it._handle:fd()))
+    assert(process.shutdown(it[KEY].handle:fd()))
     serve_until(it, function() return back end)
     assert.matches("not enough memory", problem)
   end)
@@ -212,7 +213,7 @@ describe("a service that is disconnected", function()
     })
     serve_until(it, function() return told == 1 end)
     assert(it:untrack())
-    assert(process.shutdown(it._handle:fd()))
+    assert(process.shutdown(it[KEY].handle:fd()))
     serve_until(it, function() return back end)
     assert.is_false(it:wait(0.1))
     assert.equal(1, told)
@@ -222,7 +223,7 @@ describe("a service that is disconnected", function()
 
   it("does not connect for methods that need no connection", function()
     local map = open "cmap"
-    assert(process.shutdown(map._handle:fd()))
+    assert(process.shutdown(map[KEY].handle:fd()))
     serve_until(map, function() return not map:is_connected() end)
     map:stop()
     assert.is_nil(map:timeout())
@@ -241,7 +242,7 @@ describe("a service that is disconnected", function()
       end,
       connected = function() told[#told + 1] = "connected" end,
     })
-    assert(process.shutdown(map._handle:fd()))
+    assert(process.shutdown(map[KEY].handle:fd()))
     serve_until(map, function() return #told == 2 end)
     assert.matches("service_spec.lua:%d+: lost\nstack traceback", told[1])
     assert.equal("connected", told[2])
@@ -254,7 +255,7 @@ describe("a service that is disconnected", function()
       disconnected = function() lost = lost + 1 end,
     })
     serve_until(it, function() return told == 1 end)
-    assert(process.shutdown(it._handle:fd()))
+    assert(process.shutdown(it[KEY].handle:fd()))
     serve_until(it, function() return lost == 1 and told == 2 end)
     assert.is_true(it:quorate())
   end)
@@ -294,7 +295,7 @@ describe("a service that is disconnected", function()
       corosync.loop.stop()
     end })
     assert(corosync.loop.add(it))
-    assert(process.shutdown(it._handle:fd()))
+    assert(process.shutdown(it[KEY].handle:fd()))
     corosync.loop.run()
     assert.is_true(back)
     corosync.loop.remove(it)

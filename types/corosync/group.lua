@@ -109,11 +109,11 @@ function Group:stop() end
 --- Handles this group's events until something holds. Not for use inside this group's own handlers.
 ---@param predicate fun():any
 ---@param seconds? number the longest to wait; the field `timeout` when absent
----@param what? string is waited for, for the message
+---@param action? string is waited for, for the message
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
 ---@return string|nil # "timeout", "dispatching", "not_joined", "no_stack", "wrong_process" (in a fork)
-function Group:wait_for(predicate, seconds, what) end
+function Group:wait_for(predicate, seconds, action) end
 
 --- Sends a message to all members, oneself included. Waits until the group has joined (`config_change` is called before
 --- it returns) and while Corosync cannot take more, together at most `timeout` seconds each. True means sent, not

@@ -17,13 +17,13 @@ local module = {}
 function module.add(object, disconnected) end
 
 --- Removes a handle: before it is closed, or to let it wait. (A group is removed by `deactivate`, a service by
---- `close`.) Removing what is not in the loop does nothing.
+--- `close`.) Removing an object that is not in the loop does nothing.
 ---@param object table|userdata
 function module.remove(object) end
 
 --- Lets `run` end although a handle is still there, as luv's unref does for its handles.
---- Does nothing for what is not in the loop.
----@param object table|userdata what was added; a group stays so when it comes back
+--- Does nothing for an object that is not in the loop.
+---@param object table|userdata one that was added; a group stays unreferenced when it reconnects
 function module.unref(object) end
 
 --- Runs until `stop`, or until nothing is left to wait for: no group, timer or socket.

@@ -53,15 +53,15 @@ function Group:is_active() end
 --- Not for use in this group's own handlers.
 ---@param predicate fun():any
 ---@param seconds? number the longest to wait; the field `timeout` when absent
----@param what? string is waited for, for the message
+---@param action? string for the message of a failure, as "wait for"
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
 ---@return string|nil # "timeout", "dispatching", "wrong_phase" where light threads cannot wait
-function Group:wait_for(predicate, seconds, what) end
+function Group:wait_for(predicate, seconds, action) end
 
 --- Sends a message to all members, oneself included. Waits, without holding up the worker, until the group has
 --- joined, and while Corosync cannot take more, at most `timeout` seconds each. It does not wait while Corosync is away.
---- In a phase where nothing can wait (`log_by_lua`, for instance) it answers at once.
+--- In a phase where nothing can wait (`log_by_lua`, for instance) it returns at once.
 --- It also waits while what the group has sent and not handled is as much as may wait (see `corosync.group`); inside a
 --- handler of the group it fails at once then.
 ---@param message string|string[] up to 1047552 bytes, or an array of at most 63 strings, sent as one message

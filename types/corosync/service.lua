@@ -10,9 +10,9 @@
 ---    corosync.loop.add(map)
 ---
 --- A service has the methods of the handle that it stands for, see `corosync.cmap`, `corosync.quorum`,
---- `corosync.votequorum` and `corosync.cfg`. While Corosync is away they answer nil, message, "not_connected" at once;
+--- `corosync.votequorum` and `corosync.cfg`. While Corosync is away they return nil, message, "not_connected" at once;
 --- as soon as it is back they work, also before the loop has noticed either.
---- Opening one needs a Corosync that runs. It is in a loop, or somebody calls `dispatch` when `fd` is readable.
+--- Corosync must run when a service is opened. Add it to a loop, or call `dispatch` when `fd` is readable.
 ---@class corosync.service
 local module = {}
 
@@ -83,14 +83,14 @@ local Tracker = {}
 ---@return string|nil # as the map's tracker
 function Tracker:cancel() end
 
---- Tracks: of the map a key, as its handle's method does, and answers a tracker; of the others what they tell.
+--- Tracks: of the map a key, and returns a tracker, as its handle's method does; of the others their changes.
 ---@param ... any as for the handle
 ---@return corosync.service.Tracker|boolean|nil
 ---@return string|nil # why it failed
 ---@return string|nil # as the handle's
 function Service:track(...) end
 
---- Ends what `track` began.
+--- Ends tracking.
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
 ---@return string|nil

@@ -1,10 +1,9 @@
 -- Records the sends and events of this process's groups.
-local caller = require "corosync.caller"
+local KEY = require "corosync.private"
 local core = require "corosync.binding"
 local digest = require "corosync.history.digest"
-local groups = require "corosync.group"
+local errors = require "corosync.errors"
 local handlers = require "corosync.handlers"
-local quoted = require "corosync.quoted"
 local parser = require "corosync.checker.parser"
 
 local recorder = {}
@@ -21,16 +20,16 @@ local function escaped(text)
 end
 
 -- Reported once: the recording must not disturb the group.
-local function give_up(group, why)
-  paths[group.name], files[group.name] = false, nil
-  group._complain(("corosync: cannot record group %s any more: %s"):format(quoted(group.name), why))
+local function give_up(record, why)
+  paths[record.object.name], files[record.object.name] = false, nil
+  record.hooks.log(("corosync: cannot record group %s any more: %s"):format(errors.quote(record.object.name), why))
 end
 
 -- One system call per line: the process may be killed at any moment, and other programs append to the file.
-local function write_line(group, line)
-  local ok, why = files[group.name]:write(line .. "\n")
+local function write_line(record, line)
+  local ok, why = files[record.object.name]:write(line .. "\n")
   if not ok then
-    give_up(group, why)
+    give_up(record, why)
   end
 end
 
@@ -39,36 +38,37 @@ local function new_path()
   return ("%s/%.6f-%d-%s.history"):format(folder, core.now(), count, tostring({}):match "%x+$")
 end
 
-local function open(group)
-  local name, is_new = group.name, not paths[group.name]
+local function open(record)
+  local name = record.object.name
+  local is_new = not paths[name]
   paths[name] = paths[name] or new_path()
   local file, why = io.open(paths[name], "a")
   if not file then
-    return give_up(group, why)
+    return give_up(record, why)
   end
   file:setvbuf "no"
   files[name] = file
   if is_new then
-    write_line(group, "group " .. escaped(name))
+    write_line(record, "group " .. escaped(name))
   end
 end
 
 -- A process may have been in more groups than it may open files.
-local function close(group)
-  if files[group.name] then
-    files[group.name]:close()
-    files[group.name] = nil
+local function close(record)
+  if files[record.object.name] then
+    files[record.object.name]:close()
+    files[record.object.name] = nil
   end
 end
 
-local function write(group, ...)
-  if not recorded[group] or paths[group.name] == false then
+local function write(record, ...)
+  if not recorded[record] or paths[record.object.name] == false then
     return
-  elseif not files[group.name] then
-    open(group)
+  elseif not files[record.object.name] then
+    open(record)
   end
-  if files[group.name] then
-    write_line(group, table.concat({ ... }, " "))
+  if files[record.object.name] then
+    write_line(record, table.concat({ ... }, " "))
   end
 end
 
@@ -88,38 +88,26 @@ local function list_with_reasons(addresses)
   return #texts > 0 and table.concat(texts, ",") or "-"
 end
 
-local observe = {}
+local observers = {}
 
-function observe.config_change(group, members, left, joined)
-  local own = list { group:address() }
-  write(group, "config", own, list(members), list_with_reasons(left), list_with_reasons(joined))
+function observers.config_change(record, members, left, joined)
+  local own = list { record.address }
+  write(record, "config", own, list(members), list_with_reasons(left), list_with_reasons(joined))
   for _, address in ipairs(left) do
     if list { address } == own then
-      close(group)
+      close(record)
     end
   end
 end
 
-function observe.ring_change(group, ring)
+function observers.ring_change(record, ring)
   -- Lua 5.1's tostring shortens large numbers. A string starts with zeros, for comparison.
   local seq = type(ring.seq) == "number" and ("%d"):format(ring.seq) or ring.seq:match "^0*(.*)$"
-  write(group, "ring", ("%d:%s"):format(ring.node, seq))
+  write(record, "ring", ("%d:%s"):format(ring.node, seq))
 end
 
-function observe.message_received(group, address, message)
-  write(group, "message", ("%d:%d"):format(address.node, address.pid), digest(message))
-end
-
--- Replaces a function that all groups share by one that receives the original as its first argument.
-local function wrap(owner, name, around)
-  local original = owner[name]
-  owner[name] = function(...) return around(original, ...) end
-end
-
-local function write_result(group, number, ...)
-  local ok, _, code = ...
-  write(group, "answer", number, ok and "true" or tostring(code))
-  return ...
+function observers.message_received(record, address, message)
+  write(record, "message", ("%d:%d"):format(address.node, address.pid), digest(message))
 end
 
 -- The bytes of a message, or nil when it is invalid: then send raises.
@@ -137,70 +125,54 @@ local function bytes_of(message)
   return table.concat(message)
 end
 
-local function record_send(send, group, message, ...)
-  local bytes = recorded[group] and bytes_of(message)
+-- Returns the number of the send, for `sent`; nil if it is not recorded.
+function observers.send(record, message)
+  local bytes = recorded[record] and bytes_of(message)
   if not bytes then
-    return send(group, message, ...)
+    return nil
   end
   sends = sends + 1
   local number = ("%d"):format(sends)
-  write(group, "send", number, digest(bytes))
-  return write_result(group, number, send(group, message, ...))
+  write(record, "send", number, digest(bytes))
+  return number
+end
+
+function observers.sent(record, number, ok, code)
+  write(record, "answer", number, ok and "true" or tostring(code))
 end
 
 -- A group that has left because its handlers lag does not reconnect.
-local function record_loss(lose, group, message, code)
-  write(group, "lost")
+function observers.lost(record, code)
+  write(record, "lost")
   if code == "overflow" then
-    write(group, "deactivate")
+    write(record, "deactivate")
   end
-  return lose(group, message, code)
 end
 
--- Written before the call, because the process may be killed during it. A group that already has a connection is not
--- recorded; and when another object is the member ("exist"), the history stays that object's.
-local function record_activate(activate, group)
-  if type(group) == "table" then
-    recorded[group] = recorded[group] or not group._handle or nil
-  end
-  write(group, "activate")
-  local ok, message, code = activate(group)
-  if not ok and code ~= "exist" then
-    write(group, "deactivate")
-  end
-  return ok, message, code
+-- Called before the join, because the process may be killed during it. A group that already has a connection is not
+-- recorded.
+function observers.activate(record)
+  recorded[record] = recorded[record] or not record.handle or nil
+  write(record, "activate")
 end
 
-local function record_deactivate(deactivate, group)
-  local ok, message, code = deactivate(group)
-  if ok then
-    write(group, "deactivate")
+-- With "exist" another object is the member, and the history stays that one's.
+function observers.not_activated(record, code)
+  if code ~= "exist" then
+    write(record, "deactivate")
   end
-  return ok, message, code
 end
 
-local function record_error(report, group, message)
-  write(group, "error", escaped(message))
-  return report(group, message)
+function observers.deactivate(record)
+  write(record, "deactivate")
 end
 
-local function begin(for_handle, group, ...)
-  recorded[group] = true
-  return for_handle(group, ...)
+function observers.error(record, message)
+  write(record, "error", escaped(message))
 end
 
-local function observe_all()
-  handlers.observe = function(group, name, ...)
-    if observe[name] then
-      observe[name](group, ...)
-    end
-  end
-  wrap(groups.Group, "send_message", record_send)
-  wrap(groups.Group, "activate", record_activate)
-  wrap(groups.Group, "deactivate", record_deactivate)
-  wrap(groups.Group, "_lose", record_loss)
-  wrap(handlers, "for_handle", begin)
-  wrap(handlers, "report", record_error)
+function observers.open(record)
+  recorded[record] = true
 end
 
 function recorder.start(into)
@@ -210,22 +182,22 @@ function recorder.start(into)
     return nil, ("this process already records in %s"):format(folder), "exist"
   end
   folder = into
-  observe_all()
+  handlers.observers = observers
   return true
 end
 
 local NOTES = { quiet = true, raise = true, settled = true, usage = true }
 
 function recorder.note(group, line)
-  if type(group) ~= "table" or type(group.name) ~= "string" then
-    caller.raise("bad argument #1 to 'note' (group expected, got %s)", type(group))
+  if type(group) ~= "table" or not group[KEY] then
+    errors.raise("bad argument #1 to 'note' (group expected, got %s)", type(group))
   end
   local event = type(line) == "string" and parser.event_of(line)
   if not event or not NOTES[event[1]] then
-    caller.raise("bad argument #2 to 'note' (line: 'quiet', 'settled', 'raise word' or 'usage descriptors kilobytes' "
-      .. "expected, got %s)", type(line) == "string" and quoted(line) or type(line))
+    errors.raise("bad argument #2 to 'note' (line: 'quiet', 'settled', 'raise word' or 'usage descriptors kilobytes' "
+      .. "expected, got %s)", type(line) == "string" and errors.quote(line) or type(line))
   end
-  write(group, line)
+  write(group[KEY], line)
 end
 
 return recorder

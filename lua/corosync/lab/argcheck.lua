@@ -2,7 +2,7 @@
 -- @module corosync.lab.argcheck
 
 local uv = require "luv"
-local caller = require "corosync.caller"
+local errors = require "corosync.errors"
 
 local argcheck = {}
 
@@ -13,7 +13,7 @@ local argcheck = {}
 -- @tparam string problem the rest of the message
 function argcheck.check(right, name, method, problem)
   if not right then
-    caller.raise("bad argument '%s' to '%s' (%s)", name, method, problem)
+    errors.raise("bad argument '%s' to '%s' (%s)", name, method, problem)
   end
 end
 

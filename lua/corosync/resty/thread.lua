@@ -1,126 +1,128 @@
--- The light thread of a group in nginx, which connects it, and handles its events in order.
-local backoff = require "corosync.backoff"
-local base = require "corosync.group"
+-- The light thread of a group in nginx, which connects the group and handles its events in order.
+local Group = require("corosync.group").Group
+local connection = require "corosync.group.connection"
 local core = require "corosync.binding"
-local failure = require "corosync.failure"
+local dispatch = require "corosync.group.dispatch"
+local errors = require "corosync.errors"
+local loss = require "corosync.group.loss"
+local reconnect = require "corosync.reconnect"
 local waiting = require "corosync.resty.waiting"
 
 local BUDGET = 128 -- events handled before the worker's requests get their turn
 local TURN = 0.001 -- seconds: nginx without OpenResty's patches warns at each ngx.sleep(0)
-local RENEW = 4000 -- events handled by one light thread, whose memory is given back only when it ends
+local RENEW = 4000 -- events handled by one light thread, because its memory is freed only when it ends
 
 local now = core.now
 
 local thread = {}
 
-local function retry_later(group)
-  local seconds = backoff.seconds(group._tries, ngx.worker.pid())
-  group._tries = group._tries + 1
-  waiting.nap(group, seconds)
+local function nap_until_due(record)
+  waiting.nap(record, reconnect.left(record.tries))
 end
 
-local function connect(group)
-  local ok, message = base.Group.activate(group)
+local function connect(record)
+  local ok, message = reconnect.try(record.tries, Group.activate, record.object)
   if ok then
-    group._tries, group._lost, group._problem, group._address = 0, nil, nil, group._handle:address()
-  elseif group._wanted then
-    if not group._lost then
-      group:_lose(message)
+    record.lost = nil
+    return
+  end
+  connection.close(record) -- a try that raised did not
+  if record.wanted then
+    if not record.lost then
+      loss.lose(record, message)
     end
-    retry_later(group)
+    nap_until_due(record)
   end
 end
 
--- Leaves if that is wanted; a worker that exits does not wait for ever until it is told of it.
-local function leave_if_wanted(group)
-  if not group._wanted and group._state == "joined" then
-    base.Group.deactivate(group)
+-- Leaves if that is wanted. A worker that exits does not wait for ever for the end of the leave.
+local function leave_if_wanted(record)
+  if not record.wanted and record.state == "joined" then
+    Group.deactivate(record.object)
   end
-  if group._leave_by and now() >= group._leave_by and group._state ~= "idle" then
-    group:_disconnect()
+  if record.leave_by and now() >= record.leave_by and record.state ~= "idle" then
+    connection.close(record)
   end
 end
 
 local run_safely
 
--- After enough rounds, gives the group to a new light thread; if there can be none now, this one goes on.
-local function hand_over(group)
-  return group._rounds % RENEW == 0 and not ngx.worker.exiting() and ngx.timer.at(0, run_safely, group)
+-- After enough rounds, gives the group to a new light thread; if nginx has no timer left, this one goes on.
+local function hand_over(record)
+  return record.rounds % RENEW == 0 and not ngx.worker.exiting() and ngx.timer.at(0, run_safely, record)
 end
 
 -- Handles an event, or waits for one.
-local function serve(group)
-  leave_if_wanted(group)
-  local some = group:_step()
-  if some == false and group._state ~= "idle" then
-    waiting.for_event(group)
+local function serve(record)
+  leave_if_wanted(record)
+  local some = dispatch.step(record)
+  if some == false and record.state ~= "idle" then
+    waiting.for_event(record)
   elseif some then
-    waiting.tell(group)
-    if group._rounds % BUDGET == 0 then
+    waiting.wake_waiters(record)
+    if record.rounds % BUDGET == 0 then
       ngx.sleep(TURN)
     end
   end
 end
 
--- Until the group is no longer active, or was handed over: answers true then.
-local function run(group)
+-- Until the group is no longer active, or was handed over: then it returns true.
+local function run(record)
   local handed_over
-  group._thread, group._rounds = coroutine.running(), 0
+  record.thread, record.rounds = coroutine.running(), 0
   repeat
-    group._rounds = group._rounds + 1
-    if group._state ~= "idle" then
-      serve(group)
-    elseif group._wanted then
-      connect(group)
+    record.rounds = record.rounds + 1
+    if record.state ~= "idle" then
+      serve(record)
+    elseif record.wanted then
+      connect(record)
     else
       break
     end
-    handed_over = hand_over(group)
+    handed_over = hand_over(record)
   until handed_over
-  waiting.take_down_bell(group)
+  waiting.close_socket(record)
   return handed_over
 end
 
--- No handler's error comes here. But a group without a light thread would be a member that hears nothing. What raises
--- again at each try is told once.
-local function recover(group, problem)
-  local text = tostring(problem):match "^[^\n]*"
-  if text == group._problem then
-    group:_disconnect()
+-- An error that is not a handler's. Without a light thread the group would be a member that handles nothing.
+local function recover(record, problem)
+  local _, _, _, is_news = reconnect.failed(record.tries, problem, problem:match "^[^\n]*")
+  if is_news then
+    loss.lose(record, problem)
   else
-    group._problem = text
-    group:_lose(problem)
+    connection.close(record)
   end
-  retry_later(group)
+  nap_until_due(record)
 end
 
-function run_safely(premature, group)
+function run_safely(premature, record)
   if premature then
-    group._wanted = false
+    record.wanted = false
   end
   local ok, handed_over
   repeat
-    ok, handed_over = xpcall(run, debug.traceback, group)
+    ok, handed_over = xpcall(run, debug.traceback, record)
     if not ok then
-      recover(group, handed_over)
+      recover(record, tostring(handed_over))
     end
   until ok
-  group._thread = nil -- nginx uses coroutines again
-  group._running = handed_over or false
-  waiting.tell(group)
+  record.thread = nil -- nginx uses coroutines again
+  record.running = handed_over or false
+  waiting.wake_waiters(record)
 end
 
--- Makes sure that there is a light thread, and that it looks at what was changed.
-function thread.start(group)
-  if group._running then
-    waiting.nudge(group)
+-- Makes sure that there is a light thread, and that it notices changes of the record.
+function thread.start(record)
+  if record.running then
+    waiting.nudge(record)
     return true
   end
-  local ok, message = ngx.timer.at(0, run_safely, group)
+  local ok, message = ngx.timer.at(0, run_safely, record)
   if not ok then
-    return failure("start the light thread of", group, message, "no_resources")
+    return errors.failure("start the light thread of", record.object, message, "no_resources")
   end
-  group._running = true
+  record.running = true
   return true
 end
 

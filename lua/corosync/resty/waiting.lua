@@ -1,9 +1,9 @@
--- How a group in nginx waits: its light thread for events, by a bell or by looking again and again, and others for it.
-local backoff = require "corosync.backoff"
-local bells = require "corosync.bell"
+-- How a group's light thread in nginx waits for events, by a socket or by polling, and how others wait for the group.
 local core = require "corosync.binding"
-local quoted = require "corosync.quoted"
+local errors = require "corosync.errors"
+local reconnect = require "corosync.reconnect"
 local semaphore = require "ngx.semaphore"
+local wake_socket = require "corosync.resty.socket"
 
 local POLL = 0.01 -- seconds between looks where no thread can wait
 local DAY = 86400 -- seconds
@@ -15,134 +15,134 @@ local now = core.now
 
 local waiting = { DAY = DAY }
 
-function waiting.prepare(group, directory, poll)
-  group._directory, group._poll = directory, poll
-  group._nudge, group._waiting, group._waiters = semaphore.new(), {}, 0
+function waiting.prepare(record, directory, poll)
+  record.directory, record.poll = directory, poll
+  record.nudge, record.waiting, record.waiters = semaphore.new(), {}, 0
 end
 
--- Whether the running code may.
+-- Whether the running code may wait.
 function waiting.is_allowed()
   return MAY_WAIT[ngx.get_phase()] or false
 end
 
--- What corosync.group asks of a loop.
-local light = { patience = 0 }
+-- The functions of a loop that corosync.group calls.
+local light = { longest_wait = 0 }
 waiting.loop = light
 
--- Nor is anything tried for long that is no longer wanted. What has come is moved out of Corosync's way, since the
--- light thread that handles it may be in the very handler that waits here, or in another that does.
-function light.pause(group, seconds)
-  local unwanted = not group._wanted and group._state == "idle" or group._leave_by and now() >= group._leave_by
+-- Does not wait for a group that is no longer wanted. Fetches events from Corosync, because the light thread that
+-- handles them may be in a handler that waits here.
+function light.pause(record, seconds)
+  local unwanted = not record.wanted and record.state == "idle" or record.leave_by and now() >= record.leave_by
   if unwanted or not waiting.is_allowed() then
     return nil
   end
   ngx.sleep(math.max(seconds, TICK))
-  if not group._handle then
+  if not record.handle then
     return false
   end
-  local queued, message, code = group._handle:fetch()
+  local queued, message, code = record.handle:fetch()
   if queued then
-    waiting.nudge(group)
+    waiting.nudge(record)
   end
   return queued, message, code
 end
 
--- The group's light thread handles meanwhile, unless it is the one that sends: then nobody does.
-function light.make_room(group, seconds)
-  if group._thread == coroutine.running() or not waiting.is_allowed() then
+-- The group's light thread handles events meanwhile, unless it is the sender.
+function light.make_room(record, seconds)
+  if record.thread == coroutine.running() or not waiting.is_allowed() then
     return nil
   end
-  waiting.nudge(group)
-  return waiting.until_true(group, function() return true end, now() + seconds)
+  waiting.nudge(record)
+  return waiting.until_true(record, function() return true end, now() + seconds)
 end
 
 function light.watch()
   return true
 end
 
-function light.remove(group)
-  if group._bell then
-    group._bell:silence()
+function light.remove(record)
+  if record.socket then
+    record.socket:shut()
   end
 end
 
-local function has_bell(group)
-  return group._bell and not group._bell:is_silent()
+local function has_socket(record)
+  return record.socket and not record.socket:is_closed()
 end
 
--- The group's light thread, if it waits, has something to look at.
-function waiting.nudge(group)
-  if has_bell(group) then
-    group._bell:ring()
-  elseif group._nudge:count() < 1 then
-    group._nudge:post()
+-- Wakes the group's light thread.
+function waiting.nudge(record)
+  if has_socket(record) then
+    record.socket:wake()
+  elseif record.nudge:count() < 1 then
+    record.nudge:post()
   end
 end
 
 light.wake = waiting.nudge
 
--- Whoever waits for something looks at it again.
-function waiting.tell(group)
-  if group._waiters > 0 then
-    for each in pairs(group._waiting) do
+-- Lets all waiters check their predicates.
+function waiting.wake_waiters(record)
+  if record.waiters > 0 then
+    for each in pairs(record.waiting) do
       each:post()
     end
   end
 end
 
 -- Until so many seconds are over, or a nudge.
-function waiting.nap(group, seconds)
-  group._nudge:wait(seconds)
+function waiting.nap(record, seconds)
+  record.nudge:wait(seconds)
 end
 
-function waiting.take_down_bell(group)
-  if group._bell then
-    group._bell:close()
-    group._bell = nil
+function waiting.close_socket(record)
+  if record.socket then
+    record.socket:close()
+    record.socket = nil
   end
 end
 
--- For want of descriptors, perhaps: a bell is tried again, with the pauses of reconnecting; but not without threads.
-local function poll_from_now(group, why)
-  waiting.take_down_bell(group)
-  if not group._bell_tries then
-    ngx.log(ngx.WARN, ("corosync: group %s looks for events every %d ms: %s"):format(quoted(group.name), POLL * 1000,
-      why))
+-- Descriptors may be missing: the socket is tried again, with the pauses of reconnecting; but not without threads.
+local function poll_from_now(record, why)
+  waiting.close_socket(record)
+  if not record.polls then
+    ngx.log(ngx.WARN, ("corosync: group %s looks for events every %d ms: %s"):format(
+      errors.quote(record.object.name), POLL * 1000, why))
   end
-  group._bell_tries = (group._bell_tries or 0) + 1
-  group._bell_at = core.waker and now() + backoff.seconds(group._bell_tries, ngx.worker.pid()) or math.huge
+  record.polls = (record.polls or 0) + 1
+  record.socket_at = core.waker and now() + reconnect.pause(record.polls, ngx.worker.pid()) or math.huge
 end
 
--- True, or nil, message. A bell just hung may have missed a nudge, so there is no waiting yet.
-local function wait_for_bell(group)
-  if not has_bell(group) then
+-- True, or nil, message. A socket just opened may have missed a nudge, so it does not wait yet.
+local function wait_for_socket(record)
+  if not has_socket(record) then
     local message
-    waiting.take_down_bell(group)
-    group._bell, message = bells.hang(group:fd(), group._directory)
-    if group._bell and group._bell_tries then
-      group._bell_tries = nil
-      ngx.log(ngx.WARN, ("corosync: group %s is woken for events again"):format(quoted(group.name)))
+    waiting.close_socket(record)
+    record.socket, message = wake_socket.open(record.hooks.fd(record), record.directory)
+    if record.socket and record.polls then
+      record.polls = nil
+      ngx.log(ngx.WARN, ("corosync: group %s is woken for events again"):format(errors.quote(record.object.name)))
     end
-    return group._bell and true, message
+    return record.socket and true, message
   end
-  return group._bell:wait(group._leave_by and group._leave_by - now())
+  return record.socket:wait(record.leave_by and record.leave_by - now())
 end
 
 -- Waits until an event may be there, or a nudge.
-function waiting.for_event(group)
-  if group._poll or group._bell_tries and now() < group._bell_at then
-    return waiting.nap(group, group._poll or POLL)
+function waiting.for_event(record)
+  if record.poll or record.polls and now() < record.socket_at then
+    return waiting.nap(record, record.poll or POLL)
   end
-  local ok, message = wait_for_bell(group)
+  local ok, message = wait_for_socket(record)
   if not ok then
-    poll_from_now(group, message)
+    poll_from_now(record, message)
   end
 end
 
 -- Every waiter has a semaphore of its own: one that waits again must not take another's turn.
-function waiting.until_true(group, predicate, deadline)
+function waiting.until_true(record, predicate, deadline)
   local own = semaphore.new()
-  group._waiting[own], group._waiters = true, group._waiters + 1
+  record.waiting[own], record.waiters = true, record.waiters + 1
   local holds, left
   repeat
     left = deadline - now()
@@ -151,7 +151,7 @@ function waiting.until_true(group, predicate, deadline)
     end
     holds = predicate()
   until holds or left <= 0 or left ~= left
-  group._waiting[own], group._waiters = nil, group._waiters - 1
+  record.waiting[own], record.waiters = nil, record.waiters - 1
   return holds
 end
 

@@ -1,3 +1,4 @@
+local KEY = require "corosync.private"
 local cqueues = require "cqueues"
 local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
@@ -94,10 +95,10 @@ describe("a group in a cqueues controller", function()
   it("ends a poll for events that a send in another coroutine fetched", function()
     local group, seen = collector { x = leave }
     assert(group:activate() and groups.reaches(group, "joined"))
-    local real, sent = group._handle, false
+    local real, sent = group[KEY].handle, false
     run(function() serve(group) end, function()
       cqueues.sleep(0.05)
-      group._handle = setmetatable({ send = function()
+      group[KEY].handle = setmetatable({ send = function()
         if sent then return true end
         sent = assert(real:send "x" and real:wait(SOON))
         return nil, "", "try_again"
@@ -105,7 +106,7 @@ describe("a group in a cqueues controller", function()
         return function(_, ...) return real[name](real, ...) end
       end })
       assert(group:send_message "not sent")
-      group._handle = real
+      group[KEY].handle = real
     end)
     assert.same({ "x" }, seen)
   end)
@@ -116,7 +117,7 @@ describe("a group in a cqueues controller", function()
     run(function() serve(group) end, function()
       cqueues.sleep(0.05)
       for _, message in ipairs(numbers(3)) do assert(group:send_message(message)) end
-      for _ = 1, 3 do group._handle:fetch(0.1) end
+      for _ = 1, 3 do group[KEY].handle:fetch(0.1) end
       repeat assert(group:dispatch()) until #seen > 0
       assert.same({ "1" }, seen)
     end)
@@ -199,7 +200,7 @@ describe("a group in a cqueues controller", function()
     local group, seen = collector { x = leave }
     assert(group:activate())
     assert(group:send_message "x")
-    assert(group._handle:fetch(SOON))
+    assert(group[KEY].handle:fetch(SOON))
     run(function() serve(group) end)
     assert.same({ "x" }, seen)
   end)

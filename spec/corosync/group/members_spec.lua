@@ -1,3 +1,4 @@
+local KEY = require "corosync.private"
 local groups = require "spec.helpers.groups"
 local process = require "spec_process"
 local wait = require "corosync.lab.wait"
@@ -62,7 +63,7 @@ describe("group:members and addresses", function()
     for _ = 1, 2 do
       groups.spawn(groups.member_argv(group.name))
     end
-    assert(wait.until_true(function() return #assert(group._handle:members()) == 3 end, 10))
+    assert(wait.until_true(function() return #assert(group[KEY].handle:members()) == 3 end, 10))
     assert(eventually(function() return #told == 3 end))
     assert.same(told, listed)
     assert.same({ 1, 2, 3 }, { #listed[1], #listed[2], #listed[3] })
@@ -70,7 +71,7 @@ describe("group:members and addresses", function()
 
   it("use a new connection when the group is inactive and its own is lost or belongs to another process", function()
     local group = new()
-    local fd = assert(group:address() and group._handle:fd())
+    local fd = assert(group:address() and group[KEY].handle:fd())
     assert(process.shutdown(fd))
     assert.same({}, group:members())
     assert.equal(0, process.fork(function()
@@ -155,7 +156,7 @@ describe("group:members and addresses", function()
     local own = group:address()
     local handles = setmetatable({}, { __mode = "k" })
     for round = 1, 4 do
-      handles[group._handle] = round
+      handles[group[KEY].handle] = round
       assert(group:deactivate())
       assert(group:activate())
       assert(eventually(function() return #seen.configs == 1 + 2 * round end))

@@ -1,3 +1,4 @@
+local KEY = require "corosync.private"
 local core = require "corosync.core"
 local corosync = require "corosync"
 local groups = require "spec.helpers.groups"
@@ -60,7 +61,7 @@ describe("a group that is disconnected", function()
   end
 
   local function lose(group)
-    assert(process.shutdown(socket_of(group._handle)))
+    assert(process.shutdown(socket_of(group[KEY].handle)))
   end
 
   local function cycle(group, seen, number)
@@ -149,7 +150,7 @@ describe("a group that is disconnected", function()
       told[#told + 1] = ("%s, %d"):format(tostring(view.quorate), #view.members)
     end, disconnected = function() told[#told + 1] = "lost" end }
     assert(groups.eventually(function() return #told == 1 end))
-    assert(process.shutdown(group._views:fd()))
+    assert(process.shutdown(group[KEY].views:fd()))
     assert(groups.eventually(function() return #told == 3 end))
     assert.same({ "true, 1", "lost", "true, 1" }, told)
   end)
@@ -165,11 +166,11 @@ describe("a group that is disconnected", function()
     -- One event at a time, and then no turn for the view that it makes due.
     assert(wait.until_true(function()
       group:dispatch(1)
-      return group._overdue
+      return group[KEY].overdue
     end, 10))
     for _ = 1, 3 do assert(group:send_message "before") end
-    assert(group._handle:wait(10))
-    assert(process.shutdown(group._views:fd()))
+    assert(group[KEY].handle:wait(10))
+    assert(process.shutdown(group[KEY].views:fd()))
     local rounds = 0
     assert(group:wait_for(function()
       rounds = rounds + 1
@@ -192,7 +193,7 @@ describe("a group that is disconnected", function()
       disconnected = function() at_loss = handled end,
     }
     for _ = 1, MANY do assert(group:send_message "much") end
-    assert(process.shutdown(group._views:fd()))
+    assert(process.shutdown(group[KEY].views:fd()))
     assert(groups.eventually(function() return at_loss end))
     assert.is_true(at_loss > 0 and at_loss < MANY)
     assert(groups.eventually(function() return seen.joins == 2 end))
@@ -201,7 +202,7 @@ describe("a group that is disconnected", function()
   it("delivers no outdated view when the quorum connection is lost", function()
     local group, seen = lasting()
     assert(group:view())
-    assert(process.shutdown(group._views:fd()))
+    assert(process.shutdown(group[KEY].views:fd()))
     assert.equal("not_connected", select(3, group:view()))
     assert(groups.eventually(function() return seen.losses == 1 and seen.joins == 2 end))
     assert(group:view())
@@ -215,8 +216,8 @@ describe("a group that is disconnected", function()
     repeat
       assert(group:dispatch() == 0)
       turns = turns + 1
-      group._retry.timer:wait(10)
-    until group._retry.at <= core.now()
+      group[KEY].timer:wait(10)
+    until group[KEY].retry.due <= core.now()
     assert.is_true(turns < 5)
     assert(groups.reaches(group, "joined"))
   end)
@@ -230,7 +231,7 @@ describe("a group that is disconnected", function()
     assert(corosync.loop.add(group))
     local timer, code = uv.new_timer(), nil
     timer:start(50, 0, function()
-      process.shutdown(group._views:fd())
+      process.shutdown(group[KEY].views:fd())
       code = select(3, group:view())
     end)
     local late = uv.new_timer()

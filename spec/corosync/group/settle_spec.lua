@@ -1,3 +1,4 @@
+local KEY = require "corosync.private"
 local core = require "corosync.core"
 local corosync = require "corosync"
 local groups = require "spec.helpers.groups"
@@ -97,7 +98,7 @@ describe("group.settle #slow", function()
     refused("try_again", group:view())
     assert(group:wait_for(function() return #seen > 0 end))
     check_times(configs, seen)
-    assert.is_false(group._pollset:wait(0))
+    assert.is_false(group[KEY].pollset:wait(0))
   end)
 
   it("delays a view in a poll loop, without repeated wake-ups", function()
@@ -123,8 +124,8 @@ describe("group.settle #slow", function()
 
   it("delays a view in the loop", function()
     local group, configs, seen = timed(SETTLE)
-    local tell = group._handlers.view_change
-    function group._handlers.view_change(view)
+    local tell = group[KEY].handlers.view_change
+    group[KEY].handlers.view_change = function(view)
       tell(view)
       loop.stop()
     end

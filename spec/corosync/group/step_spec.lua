@@ -1,4 +1,5 @@
 -- Groups whose events are handled one at a time in a coroutine.
+local KEY = require "corosync.private"
 local core = require "corosync.core"
 local groups = require "spec.helpers.groups"
 local handles = require "spec.helpers.handles"
@@ -12,7 +13,7 @@ local function step_until(group, predicate)
   while not predicate() do
     assert(core.now() < deadline, "timed out")
     if not group:step() and groups.state(group) ~= "idle" then
-      group._handle:wait(0.1)
+      group[KEY].handle:wait(0.1)
     end
   end
 end
@@ -155,7 +156,7 @@ describe("group:step", function()
       end,
       error = function() error "and again" end,
     }
-    function group._complain(line)
+    group[KEY].hooks.log = function(line)
       complaints[#complaints + 1] = line
       error("nobody to tell", 0)
     end

@@ -1,3 +1,4 @@
+local KEY = require "corosync.private"
 local groups = require "spec.helpers.groups"
 local tools = require "corosync.lab.tools"
 local uv = require "luv"
@@ -40,7 +41,7 @@ end
 -- Whatever Corosync had to tell this group has been told once its own message is back.
 local function let_all_arrive(group)
   local heard
-  group._handlers.message_received = function() heard = true end
+  group[KEY].handlers.message_received = function() heard = true end
   assert(group:send_message "")
   assert(eventually(function() return heard end))
   group:dispatch()
@@ -179,7 +180,7 @@ describe("group.view and view_change #slow", function()
     local group, seen = viewing()
     assert.is_true(rawequal(seen[1], group:view()))
     local at
-    group._handlers.view_change = function(view) at = rawequal(view, group:view()) end
+    group[KEY].handlers.view_change = function(view) at = rawequal(view, group:view()) end
     joined_viewer(group.name)
     assert(eventually(function() return at ~= nil end))
     assert.is_true(at)
@@ -324,7 +325,7 @@ describe("a view_change handler #slow", function()
     joined_viewer(group.name)
     local handled, more
     repeat
-      group._pollset:wait(5)
+      group[KEY].pollset:wait(5)
       handled, more = group:dispatch(1)
     until handled > 0
     assert.same({ 1, true }, { handled, more })
@@ -345,7 +346,7 @@ describe("a view_change handler #slow", function()
       assert(group:send_message "waits")
     end
     while not told and messages < 200 do
-      group._handle:wait(5) -- so that each dispatch uses its budget up
+      group[KEY].handle:wait(5) -- so that each dispatch uses its budget up
       assert(group:dispatch(1))
     end
     assert.is_true(told)
@@ -355,30 +356,30 @@ describe("a view_change handler #slow", function()
   it("is called in the next dispatch when the handler before it stopped one", function()
     local group, seen = viewing()
     local stopped
-    group._handlers.config_change = function()
+    group[KEY].handlers.config_change = function()
       stopped = true
       group:stop()
     end
     joined_viewer(group.name)
     while not stopped do
-      group._pollset:wait(5)
+      group[KEY].pollset:wait(5)
       group:dispatch()
     end
     assert.equal(1, #seen)
-    assert.is_true(group._pollset:wait(0))
+    assert.is_true(group[KEY].pollset:wait(0))
     group:dispatch()
     assert.equal(2, #seen)
   end)
 
   it("is looked up when a view is delivered", function()
     local group, seen = viewing()
-    group._handlers.view_change = nil
+    group[KEY].handlers.view_change = nil
     local other = joined_viewer(group.name)
     assert(eventually(function() return views.last(other) and #group:members() == 2 end))
     let_all_arrive(group)
     assert.equal(1, #seen)
     assert.equal(2, #group:view().members)
-    group._handlers.view_change = function(view) seen[#seen + 1] = view end
+    group[KEY].handlers.view_change = function(view) seen[#seen + 1] = view end
     assert(other:kill "sigkill")
     assert(eventually(function() return #seen == 2 end))
     assert.equal(1, #seen[2].left)

@@ -1,3 +1,4 @@
+local KEY = require "corosync.private"
 local groups = require "spec.helpers.groups"
 local tools = require "corosync.lab.tools"
 local uv = require "luv"
@@ -26,7 +27,7 @@ end
 -- Whatever Corosync had to tell this group has been told once its own message is back.
 local function let_all_arrive(group)
   local heard
-  group._handlers.message_received = function() heard = true end
+  group[KEY].handlers.message_received = function() heard = true end
   assert(group:send_message "")
   assert(eventually(function() return heard end))
   group:dispatch()

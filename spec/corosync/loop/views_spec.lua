@@ -1,3 +1,4 @@
+local KEY = require "corosync.private"
 local corosync = require "corosync"
 local groups = require "spec.helpers.groups"
 local uv = require "luv"
@@ -97,8 +98,8 @@ describe("a group with views in the loop #slow", function()
       view_change = function()
         assert(group:send_message "x")
         -- What a send does that Corosync has no room for.
-        assert(group._handle:fetch(5))
-        loop.wake(group)
+        assert(group[KEY].handle:fetch(5))
+        group[KEY].loop.wake(group[KEY])
       end,
       message_received = function(_, message)
         heard = message
@@ -116,13 +117,13 @@ describe("a group with views in the loop #slow", function()
       view_change = function()
         told = true
         assert(group:send_message "x")
-        assert(group._handle:fetch(5))
+        assert(group[KEY].handle:fetch(5))
       end,
     }
     assert(group:activate())
     local more
     repeat
-      group._pollset:wait(5)
+      group[KEY].pollset:wait(5)
       more = select(2, group:dispatch())
     until told
     assert.is_true(more)

@@ -1,4 +1,5 @@
 -- A group that leaves and is to join again, while its daemon dies. Waits for a line on stdin when it has left.
+local KEY = require "corosync.private"
 local corosync = require "corosync"
 io.stdout:setvbuf "line"
 
@@ -13,12 +14,12 @@ group = corosync.group("rejoiner", {
   disconnected = function() print "disconnected" end,
 })
 
-local function is_joined() return group._state == "joined" end
+local function is_joined() return group[KEY].state == "joined" end
 
 assert(group:activate())
 assert(group:wait_for(is_joined))
 assert(group:deactivate())
 assert(group:activate())
-assert(group:wait_for(function() return group._state == "reconnecting" end))
+assert(group:wait_for(function() return group[KEY].state == "reconnecting" end))
 assert(group:wait_for(is_joined, 20))
 print "joined"

@@ -1,5 +1,6 @@
 -- A group with views in whose queue so many messages wait, or a few more, each of which takes a millisecond to handle.
 -- Waits for a line on stdin when they have come, and says at the end whether they were told.
+local KEY = require "corosync.private"
 local corosync = require "corosync"
 local uv = require "luv"
 io.stdout:setvbuf "line"
@@ -17,9 +18,9 @@ local group = corosync.group("backlog", {
 })
 
 assert(group:activate())
-assert(group:wait_for(function() return group._state == "joined" end))
+assert(group:wait_for(function() return group[KEY].state == "joined" end))
 -- All but the last few have come back then.
 for _ = 1, MANY + WINDOW do assert(group:send_message "much") end
 print "waiting"
 io.read "*l" -- the daemon is dead
-assert(group:wait_for(function() return group._state == "reconnecting" end, 60))
+assert(group:wait_for(function() return group[KEY].state == "reconnecting" end, 60))

@@ -1,4 +1,4 @@
--- Whether a name was surely meant to be another.
+-- Whether a name is probably a misspelling of another.
 local function letters(name)
   return (name:lower():gsub("_", ""))
 end

@@ -1,5 +1,5 @@
--- How a light thread of nginx waits for a descriptor: one helper thread per worker waits for all that there are, and
--- wakes each light thread over a socket of its own.
+-- Lets a light thread of nginx wait for a descriptor: one helper thread per worker polls the descriptors of all groups,
+-- and wakes each light thread over a socket of its own.
 local core = require "corosync.binding"
 
 local CONNECT = 5000 -- milliseconds
@@ -7,8 +7,8 @@ local FOREVER = 2 ^ 31 - 1 -- milliseconds
 
 local waker -- this worker's helper thread
 
-local Bell = {}
-Bell.__index = Bell
+local Socket = {}
+Socket.__index = Socket
 
 local function start_waker()
   local message
@@ -18,43 +18,45 @@ local function start_waker()
   return waker, message or "it was built without threads"
 end
 
--- Waits at most so many seconds until the descriptor is readable, or the bell is rung or silenced. True, or nil,
+-- Waits at most so many seconds until the descriptor is readable, or the socket is woken or shut. True, or nil,
 -- message.
-function Bell:wait(seconds)
+function Socket:wait(seconds)
   local ok, message = self._watch:arm()
   if ok then
     self._socket:settimeouts(CONNECT, CONNECT, seconds and math.max(1, seconds * 1000) or FOREVER)
     ok, message = self._socket:receive(1)
   end
-  if ok or message == "timeout" or self._silent then
+  if ok or message == "timeout" or self._closed then
     return true
   end
   return nil, message
 end
 
 -- From any light thread: lets the waiting one go on.
-function Bell:ring()
+function Socket:wake()
   self._watch:ring()
 end
 
--- From any light thread, and before the descriptor is closed: the waiting one goes on, and this bell is of no more use.
-function Bell:silence()
-  self._silent = true
+-- From any light thread, and before the descriptor is closed: the waiting one goes on. The socket cannot be used
+-- afterwards.
+function Socket:shut()
+  self._closed = true
   self._watch:close()
 end
 
-function Bell:is_silent()
-  return self._silent
+function Socket:is_closed()
+  return self._closed
 end
 
--- From the light thread that has hung it.
-function Bell:close()
-  self:silence()
+-- From the light thread that has opened it.
+function Socket:close()
+  self:shut()
   self._socket:close()
 end
 
--- For the calling light thread alone: a cosocket belongs to the timer in which it is opened. The bell, or nil, message.
-local function hang(fd, directory)
+-- For the calling light thread alone: a cosocket belongs to the timer in which it is opened. The socket, or nil,
+-- message.
+local function open(fd, directory)
   local thread, message = start_waker()
   if not thread then
     return nil, message
@@ -72,7 +74,7 @@ local function hang(fd, directory)
     watch:close()
     return nil, message
   end
-  return setmetatable({ _watch = watch, _socket = socket, _silent = false }, Bell)
+  return setmetatable({ _watch = watch, _socket = socket, _closed = false }, Socket)
 end
 
-return { hang = hang }
+return { open = open }

@@ -1,0 +1,56 @@
+-- Errors at a call of the library: raised at the caller's line, or returned as nil, message, code.
+local getinfo = debug and debug.getinfo -- a sandbox may have no debug library
+local ROOT = getinfo and getinfo(1, "S").source:match "^(.*[/\\])corosync[/\\]" or "@"
+
+local errors = {}
+
+local function is_ours(source)
+  local package = source:sub(1, #ROOT) == ROOT and source:sub(#ROOT + 1):match "^(%l+)[/\\]"
+  return package == "corosync" or package == "cpgrun"
+end
+
+-- The level of the first Lua function outside the library, as seen by the function that called this one.
+local function level()
+  local found = 2
+  local info = getinfo(found, "Sl")
+  while info and (info.currentline < 0 or is_ours(info.source)) do
+    found = found + 1
+    info = getinfo(found, "Sl")
+  end
+  return found - 1
+end
+
+-- Like error, with a format, at the line of the library's caller.
+function errors.raise(message, ...)
+  error(message:format(...), getinfo and level() or 0)
+end
+
+local function finish(name, shift, ok, ...)
+  if ok then
+    return ...
+  end
+  local problem = ...
+  local number, why = tostring(problem):match "bad argument #(%d+) to '[^']*' (%(.*%))$"
+  if number then
+    errors.raise("bad argument #%d to '%s' %s", number + shift, name, why)
+  end
+  error(problem, 0)
+end
+
+-- Calls a C function for the library's function `name`: a wrong argument is raised under that name, at the caller's
+-- line; `shift` is added to its number.
+function errors.call(name, shift, f, ...)
+  return finish(name, shift, pcall(f, ...))
+end
+
+-- A name, which may have any bytes, in quotes and on one line.
+function errors.quote(name)
+  return (("%q"):format(name):gsub("\\\n", "\\n"):gsub('^"(.*)"$', "'%1'"))
+end
+
+-- Nil, message, code: a group failed to do something.
+function errors.failure(action, group, why, code)
+  return nil, ("cannot %s group %s: %s"):format(action, errors.quote(group.name), why), code
+end
+
+return errors

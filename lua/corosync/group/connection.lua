@@ -1,0 +1,222 @@
+-- A group's connection: opened to join or to ask, closed when the group has left or the connection is lost.
+local core = require "corosync.binding"
+local handlers = require "corosync.handlers"
+local pollfd = require "corosync.group.pollfd"
+local retry = require "corosync.group.retry"
+local state = require "corosync.group.state"
+local view = require "corosync.group.view"
+
+-- A connection from before the daemon's restart, or of this fork's parent.
+local STALE = { not_connected = true, wrong_process = true }
+
+local connection = {}
+
+local function contains(addresses, address)
+  for _, each in ipairs(addresses) do
+    if each == address then
+      return true
+    end
+  end
+  return false
+end
+
+-- Called before the script's handlers of the same names, so that those may for instance send.
+local before = {}
+
+function before.config_change(record, members, left, joined)
+  local own = record.handle:address()
+  record.views:config(members, left, joined)
+  if record.state == "joining" and contains(joined, own) then
+    state.change(record, "joined")
+  elseif contains(left, own) then
+    state.change(record, "left")
+  end
+end
+
+function before.ring_change(record, ring, nodes)
+  record.views:ring(ring, nodes)
+end
+
+-- The connection, opened at first need. A handle that has left cannot join again, so each activation has a new one.
+function connection.open(record)
+  if record.handle then
+    return record.handle
+  end
+  handlers.observe(record, "open")
+  local own = handlers.for_handle(record, before)
+  function own.error(message) handlers.report(record, message) end
+  record.own = own
+  own.previous = record.previous
+  local handle, message, code = core.cpg.open(own)
+  own.previous = nil -- or all the earlier handles would stay
+  record.handle = handle
+  record.address = handle and handle:address() or record.address
+  return handle, message, code
+end
+
+-- Takes the group out of its loop, before its descriptor is closed or replaced.
+local function unwatch(record)
+  if record.loop then
+    record.loop.remove(record)
+  end
+  pollfd.forget(record)
+end
+
+function connection.close(record)
+  unwatch(record)
+  if record.retry and record.timer then
+    record.timer:arm()
+  end
+  if record.pollset then
+    record.pollset:close()
+  end
+  if record.views then
+    record.views:close()
+  end
+  if record.handle then
+    record.handle:close()
+    record.previous = record.handle
+  end
+  record.retry, record.pollset, record.views, record.given_up_at, record.handle = nil, nil, nil, nil, nil
+  state.change(record, "disconnect")
+  pollfd.show_hidden(record)
+end
+
+-- The connection to quorum, without which there are no views. True, or nil, message, code.
+function connection.open_views(record)
+  record.views = record.views or view.new(handlers.option(record, "daemon_user"))
+  return record.views:open()
+end
+
+-- For a group with a view_change handler: the connection to quorum, and one descriptor for both.
+local function prepare_views(record)
+  record.views = record.views or view.new(handlers.option(record, "daemon_user"))
+  if not handlers.find(record, "view_change") then
+    return true
+  end
+  local fd, message, code = record.handle:fd()
+  local ok = fd
+  if ok then
+    ok, message, code = connection.open_views(record)
+  end
+  if ok then
+    record.pollset, message, code = core.pollset(fd, record.views:fd())
+  end
+  return record.pollset and true, message, code
+end
+
+-- The timer for tries to reconnect, opened before it is needed, because there may be no descriptors then. A loop that
+-- waits in its own way needs none. True, or nil, message, code.
+function connection.prepare_timer(record)
+  if record.timer or record.loop and record.loop.pause then
+    return true
+  end
+  local message, code
+  record.timer, message, code = core.pollset()
+  return record.timer and true, message, code
+end
+
+-- The group will not reconnect.
+function connection.release_timer(record)
+  if record.timer then
+    record.timer:close()
+    record.timer = nil
+  end
+end
+
+-- Lets the loop and the pollfd wait for the present descriptor. True, or nil, message, code.
+function connection.watch(record)
+  local ok, message, code = pollfd.follow(record)
+  if ok and record.loop then
+    return record.loop.watch(record)
+  end
+  return ok, message, code
+end
+
+-- Connects and asks to join, once. True; or nil, message, code, and the group is idle.
+local function try_to_join(record, join)
+  record.ended_by = nil
+  local handle, message, code = connection.open(record)
+  local ok = handle
+  if ok then
+    ok, message, code = connection.prepare_timer(record)
+  end
+  if ok then
+    ok, message, code = prepare_views(record)
+  end
+  if ok then
+    ok, message, code = join(record)
+  end
+  if ok then
+    state.change(record, "join")
+    ok, message, code = connection.watch(record)
+  end
+  if not ok then
+    connection.close(record)
+  end
+  return ok, message, code
+end
+
+local function join_with_retries(record)
+  return retry.call(record, "join", "join", record.object.name)
+end
+
+local function join_once(record)
+  return record.handle:join(record.object.name)
+end
+
+-- Waits while the cluster's membership is changing.
+function connection.join(record)
+  local kept = record.handle ~= nil
+  local ok, message, code = try_to_join(record, join_with_retries)
+  if not ok and kept and STALE[code] then
+    ok, message, code = try_to_join(record, join_with_retries)
+  end
+  if ok then
+    return true
+  end
+  connection.release_timer(record)
+  return nil, message, code
+end
+
+-- Does not wait.
+function connection.join_now(record)
+  return try_to_join(record, join_once)
+end
+
+-- Returns the value of a method of the handle, which is opened if need be; or nil, message, code.
+function connection.ask(record, method, ...)
+  local kept = record.state == "idle" and record.handle
+  local handle, message, code = connection.open(record)
+  if not handle then
+    return nil, message, code
+  end
+  local value
+  value, message, code = handle[method](handle, ...)
+  if value ~= nil then
+    return value
+  elseif kept and STALE[code] then
+    connection.close(record)
+    return connection.ask(record, method, ...)
+  end
+  return nil, message, code
+end
+
+-- True, or nil, message, code.
+function connection.leave(record)
+  local ok, message, code = retry.call(record, "leave", "leave")
+  -- With "not_joined" its reader may have left, at its limit: the events that it has kept come first, then the reason.
+  if ok or code == "not_joined" then
+    if state.is_member(record) then
+      state.change(record, "leave")
+    end
+  elseif code == "not_connected" then
+    connection.close(record)
+    connection.release_timer(record)
+  else
+    return nil, message, code
+  end
+  return true
+end
+
+return connection

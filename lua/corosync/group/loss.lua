@@ -1,0 +1,77 @@
+-- A lost connection: the script is notified, and the group reconnects.
+local connection = require "corosync.group.connection"
+local handlers = require "corosync.handlers"
+local reconnect = require "corosync.reconnect"
+local state = require "corosync.group.state"
+
+local loss = {}
+
+-- Waits for the next try, on a descriptor that becomes readable when it is due. True, or nil, message, code.
+local function wait(record, retry)
+  local ok, message, code = connection.prepare_timer(record)
+  if not ok then
+    return nil, message, code
+  end
+  record.timer:arm(reconnect.left(retry))
+  record.retry = retry
+  state.change(record, "wait")
+  ok, message, code = connection.watch(record)
+  if not ok then
+    connection.close(record)
+  end
+  return ok, message, code
+end
+
+function loss.notify(record, message)
+  local disconnected = handlers.find(record, "disconnected")
+  if disconnected then
+    handlers.call(record, disconnected, message)
+  else
+    handlers.report(record, message)
+  end
+end
+
+-- Tries to reconnect once, if it is time: dispatch must not wait.
+function loss.try(record)
+  local retry = record.retry
+  if reconnect.left(retry) > 0 then
+    return
+  end
+  connection.close(record)
+  local joined, message, _, is_news = reconnect.try(retry, connection.join_now, record)
+  if joined then
+    return
+  end
+  connection.close(record) -- a try that raised did not
+  local ok, problem = wait(record, retry)
+  if not ok then
+    loss.notify(record, problem)
+  elseif is_news then
+    handlers.report(record, message)
+  end
+end
+
+-- Reconnects from now on; the script is notified, also when that is impossible.
+function loss.reconnect(record, message)
+  local retry = reconnect.new(record.address.pid)
+  reconnect.schedule(retry)
+  local ok, problem = wait(record, retry)
+  loss.notify(record, ok and message or ("%s; and the group cannot reconnect: %s"):format(message, problem))
+end
+
+-- Closes a lost connection. The group reconnects, unless it was leaving or has overflowed: it would overflow again.
+function loss.lose(record, message, code)
+  handlers.observe(record, "lost", code)
+  record.hooks.on_lost(record, message, code)
+  local wanted = (state.is_member(record) or record.rejoin) and code ~= "overflow"
+  connection.close(record)
+  record.rejoin, record.ended_by = false, not wanted and code or nil
+  if wanted then
+    record.hooks.reconnect(record, message)
+  else
+    connection.release_timer(record)
+    loss.notify(record, message)
+  end
+end
+
+return loss

@@ -1,0 +1,60 @@
+-- The descriptor of a group for controllers that keep the descriptors that they poll. It belongs to the group object
+-- and stays the same through all activations: a pollset that follows the present connection, with a timer that makes it
+-- readable for events that the connection's descriptor does not show.
+local core = require "corosync.binding"
+
+local pollfd = {}
+
+-- Call it after events may have moved out of the connection's descriptor, or back.
+function pollfd.show_hidden(record)
+  if not record.pollfd then
+    return
+  end
+  local hidden = record.state == "idle" or record.handle ~= nil and record.handle:timeout() == 0
+  if hidden ~= record.shows_hidden then
+    record.pollfd:arm(hidden and 0 or nil)
+    record.shows_hidden = hidden
+  end
+end
+
+-- The object whose descriptor is readable when dispatch has something to do: the connection, several connections in a
+-- pollset, or the timer for the next try to reconnect.
+function pollfd.source(record)
+  return record.retry and record.timer or record.pollset or record.handle
+end
+
+-- Call it when there is a connection. True, or nil, message, code.
+function pollfd.follow(record)
+  local ok, message, code = true, nil, nil
+  if record.pollfd and record.state ~= "idle" then
+    ok, message, code = record.pollfd:follow(pollfd.source(record):fd())
+  end
+  pollfd.show_hidden(record)
+  return ok, message, code
+end
+
+-- Call it before the connection is closed.
+function pollfd.forget(record)
+  if record.pollfd then
+    record.pollfd:follow()
+  end
+end
+
+-- The descriptor, opened when it is first asked for; or nil, message, code.
+function pollfd.get(record)
+  if not record.pollfd then
+    local message, code
+    record.pollfd, message, code = core.pollset()
+    local ok = record.pollfd
+    if ok then
+      ok, message, code = pollfd.follow(record)
+    end
+    if not ok then
+      record.pollfd, record.shows_hidden = nil, nil
+      return nil, message, code
+    end
+  end
+  return record.pollfd:fd()
+end
+
+return pollfd
