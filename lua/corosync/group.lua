@@ -268,27 +268,27 @@ local function wait_until_joined(record)
   return true
 end
 
-local function send(record, message, guarantee)
-  if record.state ~= "joined" then
-    local ok, why, code = wait_until_joined(record)
-    if not ok then
-      return nil, why, code
-    end
-  end
-  -- Directly where no argument can be wrong, because errors.call costs at each message.
-  local handle = record.handle
-  local ok, why, code
-  if guarantee == nil and type(message) == "string" then
-    ok, why, code = handle:send(message)
-  else
-    ok, why, code = errors.call("send_message", -1, handle.send, handle, message, guarantee)
-  end
-  if ok then
-    return true
-  elseif retry.may_help(record, code) then
+-- After a send that has failed. True, or nil, message, code.
+local function send_again(record, message, guarantee, why, code)
+  if retry.may_help(record, code) then
     return retry.again(record, "send to", why, code, "send", message, guarantee)
   end
   return nil, why, code
+end
+
+local function send(record, message, guarantee)
+  local ok, why, code = true, nil, nil
+  if record.state ~= "joined" then
+    ok, why, code = wait_until_joined(record)
+  end
+  if not ok then
+    return nil, why, code
+  end
+  ok, why, code = errors.call("send_message", -1, record.handle.send, record.handle, message, guarantee)
+  if ok then
+    return true
+  end
+  return send_again(record, message, guarantee, why, code)
 end
 
 local function send_observed(record, message, guarantee)
@@ -320,13 +320,19 @@ end
 -- "too_big", "too_many", "interrupt" (of a split message nothing was delivered), "not_connected", "dispatching" (inside
 -- one of its handlers, before it has joined), "no_stack", "wrong_process" (in a fork); raises for anything but strings
 function Group:send_message(message, guarantee)
-  local record = type(self) == "table" and self[KEY]
-  if not record then
+  local record = self[KEY]
+  local handle = record and record.sender
+  -- Most sends: in one function, because each call costs, and without errors.call, because no argument can be wrong.
+  if handle and guarantee == nil and type(message) == "string" then
+    local ok, why, code = handle:send(message)
+    if ok then
+      return true
+    end
+    return send_again(record, message, guarantee, why, code)
+  elseif not record then
     errors.raise "send_message is a method: call it with a colon, as group:send_message(message)"
-  elseif handlers.observers then
-    return send_observed(record, message, guarantee)
   end
-  return send(record, message, guarantee)
+  return (record.is_observed and send_observed or send)(record, message, guarantee)
 end
 
 --- This process's address as members see it, whether or not the group is active.

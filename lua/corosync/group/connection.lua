@@ -42,6 +42,7 @@ function connection.open(record)
   if record.handle then
     return record.handle
   end
+  record.is_observed = handlers.observers ~= nil
   handlers.observe(record, "open")
   local own = handlers.for_handle(record, before)
   function own.error(message) handlers.report(record, message) end

@@ -24,6 +24,8 @@ function state.change(record, event)
     error(("a group that is %s cannot change by '%s'"):format(record.state, event), 2)
   end
   record.state = to
+  -- For sends: the handle of a joined group whose sends no recorder observes.
+  record.sender = to == "joined" and not record.is_observed and record.handle or nil
 end
 
 function state.is_member(record)
