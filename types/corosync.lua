@@ -1,7 +1,7 @@
 ---@meta corosync
 -- Written by `make types` from the doc comments.
 
---- Lua for the Corosync cluster engine: what a script needs, in one table.
+--- Lua for the Corosync cluster engine: the modules that a script needs, in one table.
 --- `corosync.loop` is loaded when it is first used, so a program with another event loop needs no luv.
 ---@class corosync
 local module = {}

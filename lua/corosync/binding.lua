@@ -1,4 +1,4 @@
--- The C half, once it is known to be of the same version: what the two expect of each other changes without notice.
+-- The C half, after a check of its version: the interface of the two halves changes without notice.
 
 local core = require "corosync.core"
 

@@ -1,4 +1,4 @@
---- Groups: what scripts hold. A group is a member of one of Corosync's closed process groups while it is active.
+--- Groups. A group is a member of one of Corosync's closed process groups while it is active.
 --
 -- Handlers are either plain functions,
 --
@@ -7,28 +7,28 @@
 --      message_received = function(address, message) end,
 --    })
 --
--- or the methods of a class: a table whose `__index` is itself. They get the group first, which also has
--- all the methods described here:
+-- or the methods of a class: a table whose `__index` is itself. Their first argument is the group, which also has
+-- all the methods described here. A class may have methods of any name, but its own `send_message`, for instance, hides
+-- the group's:
 --
 --    local Chat = {}
 --    Chat.__index = Chat
 --    function Chat:message_received(address, message) self:send_message("got " .. message) end
 --    local chat = corosync.group("chat", Chat)
 --
--- `config_change` tells each change at its point of the order of messages; what belongs together, the members, the
--- ring and its quorum, comes one after another, the quorum even on another connection. `view_change(view)` is called
--- once they agree, and nothing has changed for `settle` seconds. It takes a connection of its own (15 ms, 3 MB of
--- /dev/shm).
+-- `config_change` is called for each change, at its point in the order of messages. Members, ring and quorum change one
+-- after another, the quorum even on another connection. `view_change(view)` is called once they agree and nothing has
+-- changed for `settle` seconds. It needs a connection of its own (15 ms, 3 MB of /dev/shm).
 --
 -- After a network cut the losing side stays quorate until Corosync notices, 3.4 to 3.7 s with a token of 1000 ms on
 -- three nodes. `settle` makes the winner wait after it has noticed, for the slowest loser to notice as well. It delays
--- every view by that much, and does not cover a loser that is stopped: what must not happen twice takes fencing.
+-- every view by that much, and does not cover a loser that is stopped: actions that must not happen twice need fencing.
 --
--- When Corosync goes, `disconnected(reason)` is called, and the group comes back by itself as soon as Corosync does,
--- with pauses of at most 5 s between tries: it joins as it did first, and its addresses stay the same tables. Until
--- then sends are refused with "not_connected". It takes a loop, or calls of `dispatch`; and a Corosync that is stopped,
--- not gone, holds up the call that connects. A group whose handlers lag beyond its reader's limit has left (code
--- "overflow"), and stays out: `disconnected` may activate it.
+-- When Corosync goes, `disconnected(reason)` is called, and the group reconnects as soon as Corosync is back, with
+-- pauses of at most 5 s between tries: it joins again, and its addresses stay the same tables. Until then sends fail
+-- with "not_connected". Reconnecting needs a loop, or calls of `dispatch`; and a Corosync that is stopped, not gone,
+-- blocks the call that connects. A group whose handlers lag beyond its reader's limit has left (code "overflow"), and
+-- does not reconnect: `disconnected` may activate it.
 --
 -- @module corosync.group
 
@@ -44,7 +44,7 @@ local pollfd = require "corosync.group.pollfd"
 local retry = require "corosync.group.retry"
 local state = require "corosync.group.state"
 
---- A settled view: what `view_change` is called with.
+--- A settled view: the argument of `view_change`.
 -- @table view
 -- @tfield corosync.cpg.address[] members all of them on nodes of the ring
 -- @tfield corosync.cpg.ring ring
@@ -52,12 +52,11 @@ local state = require "corosync.group.state"
 -- @tfield boolean|nil quorate whether that very ring has quorum; nil where Corosync has no quorum provider: it calls
 -- both sides of a cut quorate then, and a view is made as soon as members and ring agree
 -- @tfield string|nil reason why `quorate` is nil: "no_quorum_provider"
--- @tfield corosync.cpg.address[] left members of the last view that have left since
--- @tfield corosync.cpg.address[] joined members that have joined since the last view; one that left and came back is in
+-- @tfield corosync.cpg.address[] left members of the last view that have left after it
+-- @tfield corosync.cpg.address[] joined members that have joined after the last view; one that left and came back is in
 -- both
 -- @tfield corosync.cpg.address[][]|nil merged when rings met again, the members that were on this member's side and
--- those
--- that came from others; else nil
+-- those that came from other sides; else nil
 
 local DEFAULT_TIMEOUT = 10 -- seconds
 local LONGEST_NAME = 128 -- bytes
@@ -72,7 +71,7 @@ local Group = { settle = 0 }
 --- How many seconds `send_message` and `wait_for` wait at most; 10 at first.
 -- @tfield number timeout
 
---- How many seconds without a change go by before a view is told; 0 at first.
+--- How many seconds without a change pass before `view_change` is called; 0 at first.
 -- @tfield number settle
 
 local failure = errors.failure
@@ -190,7 +189,7 @@ function Group:pollfd()
   return pollfd.get(self[KEY])
 end
 
---- What to wait for on the descriptor, for cqueues.
+--- The events to wait for on the descriptor, for cqueues.
 -- @treturn string "r": until it is readable
 function Group:events() -- luacheck: ignore 212
   return "r"
@@ -305,18 +304,18 @@ end
 
 --- Sends a message to all members, oneself included. Waits until the group has joined (`config_change` is called before
 -- it returns) and while Corosync cannot take more, together at most `timeout` seconds each. True means sent, not
--- delivered: a node that fails may take the message with it. Its own coming back gives it a place in the order, and is
--- no acknowledgement either: a member that was cut off can receive a message of its own that no other member ever gets.
+-- delivered: if the node fails the message may be lost. Receiving one's own message gives it a place in the order, and
+-- is no acknowledgement: a member that was cut off can receive a message of its own that no other member gets.
 --
--- What a group has sent and its handlers have not handled waits in memory: no more than a quarter of the reader's limit
--- (of 64 MiB without a reader), or a single message. Beyond that, a send of a group in @{corosync.loop} calls handlers
--- of this group until there is room, for at most `timeout` seconds. Inside a handler of this group, and without a loop,
--- it fails at once with "backlog": send the rest later, as more of one's own messages are handled.
+-- Messages that a group has sent and its handlers have not handled wait in memory: at most a quarter of the reader's
+-- limit (of 64 MiB without a reader), or a single message. Beyond that, a send of a group in @{corosync.loop} calls
+-- handlers of this group until there is room, for at most `timeout` seconds. Inside a handler of this group, or without
+-- a loop, it fails at once with "backlog": send the rest later, after more of one's own messages are handled.
 -- @tparam string|string[] message up to 1047552 bytes, or an array of at most 63 strings, sent as one message
 -- @tparam[opt="agreed"] string guarantee "agreed" or "fifo"
 -- @treturn boolean true: Corosync has taken it
 -- @error nil, message, code: "not_joined" (the group is not active, or is leaving), "timeout" (nothing was sent),
--- "backlog" (nothing was sent: what this group has sent waits for its handlers),
+-- "backlog" (nothing was sent: earlier messages of this group wait for its handlers),
 -- "too_big", "too_many", "interrupt" (of a split message nothing was delivered), "not_connected", "dispatching" (inside
 -- one of its handlers, before it has joined), "no_stack", "wrong_process" (in a fork); raises for anything but strings
 function Group:send_message(message, guarantee)
@@ -346,10 +345,10 @@ function Group:address()
   return connection.ask(record, "address")
 end
 
---- The group's members. Of a group that has joined, those that `config_change` was last called with: nothing is asked.
--- Before that, and when the group is not active, the local Corosync is asked who they are now: that takes a request for
--- each member, 30 µs or more, behind all others that Corosync has to handle, and blocks while Corosync is stopped.
--- @treturn corosync.cpg.address[] the caller's own; empty when nobody is in the group
+--- The group's members. Of a group that has joined, those that `config_change` was last called with, without a request.
+-- Before that, and when the group is not active, the local Corosync is asked for the present ones: a request for each
+-- member, 30 µs or more, behind all requests that Corosync has queued; it blocks while Corosync is stopped.
+-- @treturn corosync.cpg.address[] the caller's own table; empty when the group has no members
 -- @error nil, message, code: "not_connected", "no_memory", and of a group that is not active those of `cpg.open`
 function Group:members()
   local record = self[KEY]
@@ -378,9 +377,9 @@ local function look_for_view(record, settle, timeout)
   return true
 end
 
---- The group's settled view, as `view_change` is told it: who its members are, on which ring, and whether that very
--- ring is quorate. Without a `view_change` handler the first call opens the connection that tells of quorum (15 ms,
--- 3 MB of /dev/shm), and waits for its first word up to `timeout` seconds.
+--- The group's settled view, as `view_change` is called with it: its members, their ring, and whether that very ring is
+-- quorate. Without a `view_change` handler the first call opens the connection to quorum (15 ms, 3 MB of /dev/shm), and
+-- waits for its first event up to `timeout` seconds.
 -- @treturn view
 -- @error nil, message, code: "try_again" while the cluster is changing, "not_joined", and those of `quorum.open`
 function Group:view()
@@ -424,8 +423,8 @@ end
 -- @tparam string key
 -- @treturn number|string an integer, a float or a string
 -- @treturn string its type's name
--- @error nil, message, code: "not_exist" when there is no such key, "invalid_param" and "name_too_long" for what cannot
--- be one, "out_of_range" when this Lua has no number for it, "not_connected", "access"
+-- @error nil, message, code: "not_exist" when there is no such key, "invalid_param" and "name_too_long" for an
+-- impossible key, "out_of_range" when this Lua has no number for it, "not_connected", "access"
 function Group:cmap_get(key)
   return cluster.cmap_get(key, handlers.option(self[KEY], "daemon_user"))
 end
@@ -511,9 +510,9 @@ end
 -- @tparam[opt=false] boolean|table handlers_or_class.reader
 -- @tparam[opt] integer handlers_or_class.daemon_user
 -- @treturn Group with the fields `name`, `timeout` (seconds, 10; with 0 a send that Corosync cannot take at once
--- answers "timeout") and `settle` (seconds without a change before a view is told, 0; see above)
+-- fails with "timeout") and `settle` (seconds without a change before `view_change` is called, 0; see above)
 -- @function new
--- @raise for a bad name, for a field that it does not know, and for a class with a method that was surely meant to be a
+-- @raise for a bad name, for a field that it does not know, and for a class with a method that is probably a misspelt
 -- handler, as `config_changed`
 local function new(name, handlers_or_class)
   return derive(Group, name, handlers_or_class)

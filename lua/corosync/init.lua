@@ -1,4 +1,4 @@
---- Lua for the Corosync cluster engine: what a script needs, in one table.
+--- Lua for the Corosync cluster engine: the modules that a script needs, in one table.
 -- `corosync.loop` is loaded when it is first used, so a program with another event loop needs no luv.
 -- @module corosync
 

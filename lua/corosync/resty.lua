@@ -1,7 +1,7 @@
 --- Groups in OpenResty, or nginx with its Lua module and lua-resty-core. Each worker process is a member of its own.
 --
 -- Handlers run one after another in a light thread, so they may use cosockets, `ngx.sleep`, shared dictionaries and
--- whatever else timers may:
+-- all else that timers may use:
 --
 --    init_worker_by_lua_block {
 --      local corosync_resty = require "corosync.resty"
@@ -10,17 +10,17 @@
 --      }))
 --    }
 --
--- and from any request `news:send_message "hello"`. A group has the methods of @{corosync.group}; here is what
--- differs.
+-- and from any request `news:send_message "hello"`. A group has the methods of @{corosync.group}, with these
+-- differences.
 --
--- No worker waits for Corosync but in short calls on this machine: opening a connection takes 15 ms, and leaving waits
--- while Corosync stands still or its membership changes. There is no polling either: one helper thread per worker waits
--- for the connections of its groups and wakes their light threads. While a handler runs, later events wait at Corosync,
--- in its memory: long work belongs in a timer or a light thread of its own.
+-- A worker waits for Corosync only in short calls on this machine: opening a connection takes 15 ms, and leaving waits
+-- while Corosync is stopped or its membership changes. There is no polling: one helper thread per worker waits for the
+-- connections of its groups and wakes their light threads. While a handler runs, later events wait in Corosync's
+-- memory: long work belongs in a timer or a light thread of its own.
 --
--- A group connects by itself, and again by itself after Corosync has gone: `disconnected(reason)` is called as soon as
--- it has no connection, once, and `config_change` with oneself in `joined` when it has joined (again). What was sent in
--- between was missed. A new worker, after a reload or a crash, is a new member and hears the same `config_change`.
+-- A group connects, and reconnects after Corosync has gone, by itself: `disconnected(reason)` is called once, when the
+-- connection is lost, and `config_change` with oneself in `joined` when the group has joined (again). Messages sent
+-- in between were missed. A new worker, after a reload or a crash, is a new member.
 --
 -- A worker that exits gracefully (`nginx -s quit`, `nginx -s reload`) leaves its groups at once. For a fast exit
 -- (`nginx -s stop`) call `corosync_resty.leave()` in `exit_worker_by_lua_block`, else the others see "procdown".
@@ -119,7 +119,7 @@ local function watch_exit()
   return exit_is_watched, message
 end
 
--- ---- what scripts call ----
+-- ---- public methods ----
 
 --- Joins: in the background, and again whenever the connection is lost. A new group is active already.
 -- @treturn boolean true
@@ -167,8 +167,8 @@ end
 --- Sends a message to all members, oneself included. Waits, without holding up the worker, until the group has
 -- joined, and while Corosync cannot take more, at most `timeout` seconds each. It does not wait while Corosync is away.
 -- In a phase where nothing can wait (`log_by_lua`, for instance) it returns at once.
--- It also waits while what the group has sent and not handled is as much as may wait (see @{corosync.group}); inside a
--- handler of the group it fails at once then.
+-- It also waits while the group has sent as much as may wait for its handlers (see @{corosync.group}); inside a handler
+-- of the group it fails at once then.
 -- @tparam string|string[] message up to 1047552 bytes, or an array of at most 63 strings, sent as one message
 -- @tparam[opt="agreed"] string guarantee "agreed" or "fifo"
 -- @treturn boolean true: Corosync has taken it
@@ -199,7 +199,7 @@ function Group:address()
 end
 
 --- The group's members, as for @{corosync.group}: once joined, those that `config_change` was last called with.
--- @treturn corosync.cpg.address[] empty when nobody is in the group
+-- @treturn corosync.cpg.address[] empty when the group has no members
 -- @error nil, message, code: "not_connected"
 function Group:members()
   local record = self[KEY]

@@ -1,5 +1,5 @@
---- Connections to the configuration map, to quorum, votequorum and cfg that come back: when Corosync goes and is there
--- again, they are opened anew, and track what they tracked.
+--- Connections to the configuration map, quorum, votequorum and cfg that reconnect: when Corosync goes and comes back,
+-- they are opened anew, with the same trackers.
 --
 --    local service = require "corosync.service"
 --    local map = assert(service.cmap("icmap", { connected = function() print "values may have changed" end }))
@@ -8,7 +8,7 @@
 --
 -- A service has the methods of the handle that it stands for, see @{corosync.cmap}, @{corosync.quorum},
 -- @{corosync.votequorum} and @{corosync.cfg}. While Corosync is away they return nil, message, "not_connected" at once;
--- as soon as it is back they work, also before the loop has noticed either.
+-- as soon as it is back they work, also before the loop has noticed.
 -- Corosync must run when a service is opened. Add it to a loop, or call `dispatch` when `fd` is readable.
 -- @module corosync.service
 
@@ -87,8 +87,8 @@ local function received(record, handle, event, ...)
   end
 end
 
---- Takes the oldest event that waits, as the handle's `receive` does, and reconnects when it is time to. That a
--- connection is lost, or there again, its handlers are told. Instead of `dispatch`.
+--- Returns the oldest event that waits, as the handle's `receive` does, and reconnects when it is time to. The handlers
+-- `disconnected` and `connected` are called as by `dispatch`. Instead of `dispatch`.
 -- @treturn[1] string the event's name
 -- @treturn[1] any ... the values that the event's handler would be called with
 -- @treturn[2] nil nothing when no event waits
@@ -158,7 +158,7 @@ function Service:pollfd()
   return fd(self[KEY]) or -1
 end
 
---- What to wait for on the descriptor, for cqueues.
+--- The events to wait for on the descriptor, for cqueues.
 -- @treturn string "r": until it is readable
 function Service:events() -- luacheck: ignore 212
   return "r"
@@ -362,8 +362,7 @@ local service = {}
 --- The configuration map.
 -- @tparam[opt="icmap"] string map as for `cmap.open`
 -- @tparam[opt] corosync.cmap.open.handlers|handlers given those of `cmap.open` as well. When it is connected again
--- values may
--- have changed, and the trackers tell only of what changes from then on
+-- values may have changed, and the trackers report only later changes
 -- @treturn Service|corosync.cmap.map
 -- @error nil, message, code, as `cmap.open`
 function service.cmap(map, given)
@@ -371,7 +370,7 @@ function service.cmap(map, given)
   return open("cmap", given, function(own) return core.cmap.open(map or "icmap", own) end)
 end
 
---- Quorum, whose handlers are told the present state when the connection comes back.
+--- Quorum. Its handlers are called with the present state when the connection comes back.
 -- @function service.quorum
 -- @tparam[opt] corosync.quorum.open.handlers|handlers handlers those of `quorum.open` as well
 -- @treturn Service|corosync.quorum.handle

@@ -1,8 +1,8 @@
 ---@meta corosync.service
 -- Written by `make types` from the doc comments.
 
---- Connections to the configuration map, to quorum, votequorum and cfg that come back: when Corosync goes and is there
---- again, they are opened anew, and track what they tracked.
+--- Connections to the configuration map, quorum, votequorum and cfg that reconnect: when Corosync goes and comes back,
+--- they are opened anew, with the same trackers.
 ---
 ---    local service = require "corosync.service"
 ---    local map = assert(service.cmap("icmap", { connected = function() print "values may have changed" end }))
@@ -11,7 +11,7 @@
 ---
 --- A service has the methods of the handle that it stands for, see `corosync.cmap`, `corosync.quorum`,
 --- `corosync.votequorum` and `corosync.cfg`. While Corosync is away they return nil, message, "not_connected" at once;
---- as soon as it is back they work, also before the loop has noticed either.
+--- as soon as it is back they work, also before the loop has noticed.
 --- Corosync must run when a service is opened. Add it to a loop, or call `dispatch` when `fd` is readable.
 ---@class corosync.service
 local module = {}
@@ -31,8 +31,8 @@ local Service = {}
 ---@return string|nil # "closed", "dispatching", "wrong_process", "no_stack"
 function Service:dispatch(budget) end
 
---- Takes the oldest event that waits, as the handle's `receive` does, and reconnects when it is time to. That a
---- connection is lost, or there again, its handlers are told. Instead of `dispatch`.
+--- Returns the oldest event that waits, as the handle's `receive` does, and reconnects when it is time to. The handlers
+--- `disconnected` and `connected` are called as by `dispatch`. Instead of `dispatch`.
 ---@return string|nil # nothing when no event waits; or the event's name
 ---@return any ... the values that the event's handler would be called with; or why it failed
 ---@return string|nil # as for dispatch
@@ -58,7 +58,7 @@ function Service:wait(seconds) end
 ---@return integer # the descriptor; -1, which cqueues ignores, when it is closed
 function Service:pollfd() end
 
---- What to wait for on the descriptor, for cqueues.
+--- The events to wait for on the descriptor, for cqueues.
 ---@return string # "r": until it is readable
 function Service:events() end
 
@@ -98,13 +98,13 @@ function Service:untrack() end
 
 --- The configuration map.
 ---@param map? string as for `cmap.open` (default: "icmap")
----@param given? corosync.cmap.open.handlers|corosync.service.handlers those of `cmap.open` as well. When it is connected again values may have changed, and the trackers tell only of what changes from then on
+---@param given? corosync.cmap.open.handlers|corosync.service.handlers those of `cmap.open` as well. When it is connected again values may have changed, and the trackers report only later changes
 ---@return corosync.service.Service|corosync.cmap.map|nil
 ---@return string|nil # why it failed
 ---@return string|nil # as `cmap.open`
 function module.cmap(map, given) end
 
---- Quorum, whose handlers are told the present state when the connection comes back.
+--- Quorum. Its handlers are called with the present state when the connection comes back.
 ---@param handlers? corosync.quorum.open.handlers|corosync.service.handlers those of `quorum.open` as well
 ---@return corosync.service.Service|corosync.quorum.handle|nil
 ---@return string|nil # why it failed

@@ -1,10 +1,10 @@
 -- One settled view of a group. Its members, the ring that they are on and that ring's quorum come at different times
 -- and on two connections: a view is made when they belong together.
 --
--- Without a quorum provider, quorum is told once, as nil and of no ring: then members and ring make a view.
+-- Without a quorum provider there is one quorum event, with nil and without a ring: then members and ring make a view.
 --
--- What Corosync promises, and this stands on: a change that a node's coming or going makes is told before the ring
--- that it makes, and all such changes of a ring together (exec/cpg.c, cpg_sync_activate); quorum names its ring.
+-- This relies on Corosync's order: changes of members that a node causes come before the new ring, and all of them
+-- together (exec/cpg.c, cpg_sync_activate); quorum events name their ring.
 
 local core = require "corosync.binding"
 local list = require "corosync.list"
@@ -15,7 +15,7 @@ Views.__index = Views
 local now = core.now
 local copy, set_of = list.copy, list.set
 
--- Quorum's older model knows no ring's node.
+-- The older model of libquorum has no node in its ring.
 local function same_ring(one, other)
   return one.seq == other.seq and (one.node == other.node or not one.node or not other.node)
 end
@@ -24,7 +24,7 @@ local function touch(self)
   self._changed = now()
 end
 
--- For the group: what its members were changed to.
+-- Called by the group: its members have changed.
 function Views:config(members, left, joined)
   for _, address in ipairs(left) do
     self._departed[address] = self._known[address]
@@ -39,12 +39,12 @@ function Views:config(members, left, joined)
   touch(self)
 end
 
--- For the group: a copy of the members as last told, or nil before.
+-- Called by the group: a copy of the members after the last change, or nil.
 function Views:members()
   return self._members and copy(self._members)
 end
 
--- For the group: the ring that it is on from now.
+-- Called by the group: it is on a new ring.
 function Views:ring(ring, nodes)
   self._expects_ring = false
   if not self._ring or not same_ring(self._ring, ring) then
@@ -61,7 +61,7 @@ local function on_quorum(self, quorate, ring)
   end
 end
 
--- Opens the connection that tells of quorum, at first need. True, or nil, message, code.
+-- Opens the connection to quorum, at first need. True, or nil, message, code.
 function Views:open()
   if self._handle then
     return true
@@ -85,7 +85,7 @@ function Views:fd()
   return self._handle:fd()
 end
 
--- Takes what has arrived; with a number, waits so many seconds for the first. True, or nil, message, code.
+-- Fetches the events of quorum; with a number, waits so many seconds for the first. True, or nil, message, code.
 function Views:fetch(seconds)
   if not self._handle then
     return true
@@ -114,7 +114,7 @@ local function belongs_together(self)
     and (self._quorum.quorate == nil or same_ring(self._quorum.ring, self._ring)) and all_on_ring(self)
 end
 
--- Who was in the last view and has left since, even if it came back; who is here and was not, or left in between.
+-- Members of the last view that have left, even if they came back; and members that are new, or left in between.
 local function differences(self)
   local left, joined, present = {}, {}, set_of(self._members)
   for _, address in ipairs(self._last) do
@@ -167,7 +167,7 @@ function Views:due(settle)
   return self._changed and belongs_together(self) and self._changed + settle - now() or nil
 end
 
--- The last view, unless something has changed since.
+-- The last view, unless something has changed.
 function Views:present()
   return not self._changed and self._view or nil
 end
@@ -178,8 +178,8 @@ return {
       _daemon_user = daemon_user,
       _last = {}, -- the members in the last view,
       _known = {}, -- and the same as a set
-      _departed = {}, -- who of them has left since; nobody else, since others come and go without end
-      _reasons = {}, -- why a member came since
+      _departed = {}, -- those of them that have left; no others, because others come and go without end
+      _reasons = {}, -- why a new member came
     }, Views)
   end,
 }
