@@ -82,7 +82,7 @@ describe("group:send_message", function()
     local function wrong(number, ...)
       local ok, message = pcall(function(...) group:send_message(...) end, ...)
       assert.is_false(ok)
-      assert.matches(("group_spec%%.lua:%%d+: bad argument #%d to 'send_message'"):format(number), message)
+      assert.matches(("send_spec%%.lua:%%d+: bad argument #%d to 'send_message'"):format(number), message)
     end
     for _, other in ipairs { true, { {} }, { "text", false }, print } do
       wrong(1, other)
