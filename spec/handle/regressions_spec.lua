@@ -352,3 +352,21 @@ it("regression: a hook that forked within fetch took the parent's events", funct
   assert.is_true(fetched)
   assert.equal("for the parent", (select(3, handle:receive())))
 end)
+
+-- Its epoll stayed open until the collector came, while descriptors were missing.
+it("a pollset for which a descriptor is missing keeps none", function()
+  local out = run_with_descriptors(40, [[
+    local core, process = require "corosync.core", require "spec_process"
+    collectgarbage "stop"
+    local before, taken = process.descriptors(), {}
+    local file = io.open "/dev/null"
+    while file do
+      taken[#taken + 1] = file
+      file = io.open "/dev/null"
+    end
+    taken[#taken]:close()
+    print(core.pollset() == nil)
+    for i = 1, #taken - 1 do taken[i]:close() end
+    print(process.descriptors() - before)]])
+  assert.equal("true\n0\n", out)
+end)

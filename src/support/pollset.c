@@ -130,6 +130,7 @@ int pollset_open(lua_State *L)
 	int count = lua_gettop(L), i;
 	pollset *p = compat_newuserdata(L, sizeof *p);
 	bool complete;
+	int error;
 
 	*p = (pollset){.epoll = -1, .timer = -1, .followed = -1, .owner = pid_get()};
 	luaL_setmetatable(L, POLLSET);
@@ -143,7 +144,13 @@ int pollset_open(lua_State *L)
 	for (i = 1; i <= count && complete; i++) {
 		complete = add(p, (int)luaL_checkinteger(L, i));
 	}
-	return complete ? 1 : no_resources(L);
+	if (!complete) {
+		error = errno;
+		/* Not left to the collector: descriptors may be what is missing. */
+		finalize(g);
+		return failure_push_system(L, "wait for several connections", error);
+	}
+	return 1;
 }
 
 static const luaL_Reg methods[] = {
