@@ -11,7 +11,8 @@ end
 
 local command = words(os.getenv "LUA")
 command[#command + 1] = os.getenv "BUSTED"
-for _, word in ipairs { "--output=spec.helpers.output", "--shuffle-files" } do
+-- Lazy setups: none runs for specs that tags exclude.
+for _, word in ipairs { "--output=spec.helpers.output", "--shuffle-files", "--lazy" } do
   command[#command + 1] = word
 end
 for _, path in ipairs(arg) do
