@@ -1,6 +1,10 @@
 local cfg = require "corosync.cfg"
 local handles = require "spec.helpers.handles"
 local process = require "spec_process"
+local requests = require "spec.helpers.shutdown_requests"
+
+local open, ask, result = requests.open, requests.ask, requests.result
+local tracker, refuse = requests.tracker, requests.refuse
 
 local LUA = os.getenv("LUA"):match "%S+$"
 
@@ -9,47 +13,8 @@ local METHODS = { "local_node", "node_addresses", "node_status", "ring_status", 
 local ARGUMENTS = { node_addresses = 1, node_status = 1, kill_node = 1, reply_shutdown = false }
 local dispatch_until, fails = handles.dispatch_until, handles.fails
 
-local function open(given)
-  return handles.keep(assert(cfg.open(given)))
-end
-
 local function call(handle, method)
   return handle[method](handle, ARGUMENTS[method])
-end
-
--- Another program that asks for a shutdown. To be read once it can have its answer: the code, and the seconds it took.
-local function ask()
-  return io.popen(LUA .. [[ -e '
-    local now = require("corosync.core").now
-    local handle = assert(require("corosync.cfg").open())
-    local from = now()
-    local _, _, code = handle:try_shutdown()
-    print(code)
-    print(now() - from)']])
-end
-
-local function result(pipe)
-  local code, seconds = pipe:read "*l", tonumber(pipe:read "*l")
-  pipe:close()
-  return code, seconds
-end
-
--- A tracker with a record of what it was asked, which answers what `act` does.
-local function tracker(act)
-  local record = { kinds = {}, errors = {} }
-  local handle
-  handle = open {
-    shutdown_request = function(kind)
-      table.insert(record.kinds, kind)
-      return act(handle)
-    end,
-    error = function(message) table.insert(record.errors, message) end,
-  }
-  return handle, record
-end
-
-local function refuse()
-  return false
 end
 
 after_each(handles.close_all)

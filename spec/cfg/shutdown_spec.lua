@@ -1,35 +1,16 @@
-local cfg = require "corosync.cfg"
 local cmap = require "corosync.cmap"
 local handles = require "spec.helpers.handles"
 local process = require "spec_process"
+local requests = require "spec.helpers.shutdown_requests"
+
+local open, ask, result = requests.open, requests.ask, requests.result
+local tracker, refuse = requests.tracker, requests.refuse
 
 local now = require("corosync.core").now
 
-local LUA = os.getenv("LUA"):match "%S+$"
 local SILENCE = 300 -- milliseconds
 
 local dispatch_until, fails = handles.dispatch_until, handles.fails
-
-local function open(given)
-  return handles.keep(assert(cfg.open(given)))
-end
-
--- Another program that asks for a shutdown. To be read once it can have its answer: the code, and the seconds it took.
-local function ask()
-  return io.popen(LUA .. [[ -e '
-    local now = require("corosync.core").now
-    local handle = assert(require("corosync.cfg").open())
-    local from = now()
-    local _, _, code = handle:try_shutdown()
-    print(code)
-    print(now() - from)']])
-end
-
-local function result(pipe)
-  local code, seconds = pipe:read "*l", tonumber(pipe:read "*l")
-  pipe:close()
-  return code, seconds
-end
 
 local function receive(handle)
   local deadline = now() + 10
@@ -41,24 +22,6 @@ local function receive(handle)
     handle:wait(1)
   end
   error "timed out"
-end
-
--- A tracker with a record of what it was asked, which answers what `act` does.
-local function tracker(act)
-  local record = { kinds = {}, errors = {} }
-  local handle
-  handle = open {
-    shutdown_request = function(kind)
-      table.insert(record.kinds, kind)
-      return act(handle)
-    end,
-    error = function(message) table.insert(record.errors, message) end,
-  }
-  return handle, record
-end
-
-local function refuse()
-  return false
 end
 
 local function own_pid()

@@ -1,38 +1,14 @@
 local handles = require "spec.helpers.handles"
 local lab = require "corosync.lab"
+local maps = require "spec.helpers.maps"
+
+local open, recorder = maps.open, maps.recorder
 
 local LUA = os.getenv("LUA"):match "%S+$"
--- The userdata over libcmap, on the daemon of the node that the specs run in.
-local cmap = require "corosync.cmap"
 
 local dispatch_until, fails = handles.dispatch_until, handles.fails
 
-local function open(name, given)
-  return handles.keep(assert(cmap.open(name, given)))
-end
-
--- A map and the events of its trackers; track(name) adds a tracker that records under a label.
-local function recorder(name)
-  local record, errors = {}, {}
-  local map = open(name, { error = function(message) errors[#errors + 1] = message end })
-  local function track(tracked, label)
-    return assert(map:track(tracked, function(...)
-      local event, key, new, old, new_type, old_type = ...
-      record[#record + 1] = { label = label, event = event, key = key, new = new, old = old, new_type = new_type,
-        old_type = old_type, count = select("#", ...) }
-    end))
-  end
-  return map, record, track, errors
-end
-
-after_each(function()
-  handles.close_all()
-  local map = open()
-  for key in assert(map:each "spec.") do
-    assert(map:delete(key))
-  end
-  handles.close_all()
-end)
+after_each(maps.clean)
 
 describe("regression: setting a counter of schedule misses", function()
   local cluster

@@ -1,31 +1,14 @@
-local cmap = require "corosync.cmap"
 local handles = require "spec.helpers.handles"
+local maps = require "spec.helpers.maps"
+
+local open, new_key = maps.open, maps.new_key
 
 local fails = handles.fails
 
 local LONGEST = 16384 -- bytes of a value
 local PREFIX = "spec.cmap."
 
-local key_count = 0
-
-local function open(name, given)
-  return handles.keep(assert(cmap.open(name, given)))
-end
-
--- No two specs share a key.
-local function new_key()
-  key_count = key_count + 1
-  return PREFIX .. key_count
-end
-
-after_each(function()
-  handles.close_all()
-  local map = open()
-  for key in assert(map:each "spec.") do
-    assert(map:delete(key))
-  end
-  handles.close_all()
-end)
+after_each(maps.clean)
 
 describe("a cmap key", function()
   it("has 3 to 255 characters: letters, digits and ._-/:", function()

@@ -1,5 +1,8 @@
 local cmap = require "corosync.cmap"
 local handles = require "spec.helpers.handles"
+local maps = require "spec.helpers.maps"
+
+local open, new_key, cmapctl, recorder = maps.open, maps.new_key, maps.cmapctl, maps.recorder
 
 local dispatch_until, receive, fails = handles.dispatch_until, handles.receive, handles.fails
 
@@ -11,35 +14,6 @@ local key_count = 0
 -- Where whole numbers end that a number of this Lua holds exactly.
 local EXACT = math.type and math.maxinteger or 2 ^ 53
 local LEAST = math.type and math.mininteger or -2 ^ 53
-
-local function open(name, given)
-  return handles.keep(assert(cmap.open(name, given)))
-end
-
--- No two specs share a key.
-local function new_key()
-  key_count = key_count + 1
-  return PREFIX .. key_count
-end
-
-local function cmapctl(arguments)
-  local ok = os.execute("corosync-cmapctl " .. arguments)
-  assert.is_true(ok == true or ok == 0, arguments)
-end
-
--- A map and the events of its trackers; track(name) adds a tracker that records under a label.
-local function recorder(name)
-  local record, errors = {}, {}
-  local map = open(name, { error = function(message) errors[#errors + 1] = message end })
-  local function track(tracked, label)
-    return assert(map:track(tracked, function(...)
-      local event, key, new, old, new_type, old_type = ...
-      record[#record + 1] = { label = label, event = event, key = key, new = new, old = old, new_type = new_type,
-        old_type = old_type, count = select("#", ...) }
-    end))
-  end
-  return map, record, track, errors
-end
 
 local function keys_of(record)
   local keys = {}
@@ -59,14 +33,7 @@ local function dispatch_to_end(map)
   assert(tracker:cancel())
 end
 
-after_each(function()
-  handles.close_all()
-  local map = open()
-  for key in assert(map:each "spec.") do
-    assert(map:delete(key))
-  end
-  handles.close_all()
-end)
+after_each(maps.clean)
 
 describe("map:track", function()
   it("reports added, modified and deleted keys with their values and types", function()

@@ -1,12 +1,12 @@
-local cmap = require "corosync.cmap"
 local handles = require "spec.helpers.handles"
+local maps = require "spec.helpers.maps"
+
+local open, new_key, cmapctl, recorder = maps.open, maps.new_key, maps.cmapctl, maps.recorder
 
 local dispatch_until, fails = handles.dispatch_until, handles.fails
 
 local LONGEST = 16384 -- bytes of a value
 local PREFIX = "spec.cmap."
-
-local key_count = 0
 
 -- Where whole numbers end that a number of this Lua holds exactly.
 local EXACT = math.type and math.maxinteger or 2 ^ 53
@@ -14,43 +14,7 @@ local LEAST = math.type and math.mininteger or -2 ^ 53
 local BEYOND = math.type and 2 ^ 63 or 2 ^ 53 + 2
 local BELOW = math.type and -2 ^ 64 or -2 ^ 53 - 2
 
-local function open(name, given)
-  return handles.keep(assert(cmap.open(name, given)))
-end
-
--- No two specs share a key.
-local function new_key()
-  key_count = key_count + 1
-  return PREFIX .. key_count
-end
-
-local function cmapctl(arguments)
-  local ok = os.execute("corosync-cmapctl " .. arguments)
-  assert.is_true(ok == true or ok == 0, arguments)
-end
-
--- A map and the events of its trackers; track(name) adds a tracker that records under a label.
-local function recorder(name)
-  local record, errors = {}, {}
-  local map = open(name, { error = function(message) errors[#errors + 1] = message end })
-  local function track(tracked, label)
-    return assert(map:track(tracked, function(...)
-      local event, key, new, old, new_type, old_type = ...
-      record[#record + 1] = { label = label, event = event, key = key, new = new, old = old, new_type = new_type,
-        old_type = old_type, count = select("#", ...) }
-    end))
-  end
-  return map, record, track, errors
-end
-
-after_each(function()
-  handles.close_all()
-  local map = open()
-  for key in assert(map:each "spec.") do
-    assert(map:delete(key))
-  end
-  handles.close_all()
-end)
+after_each(maps.clean)
 
 describe("a cmap integer", function()
   local TYPES = {

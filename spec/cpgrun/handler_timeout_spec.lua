@@ -1,27 +1,8 @@
 local program = require "spec.helpers.program"
 
-local file, line, complaint = program.file, program.line, program.complaint
+local cpgrun, script = program.cpgrun, program.script
 
-local function cpgrun(name, text, ...)
-  local argv = { "cpgrun", ... }
-  argv[#argv + 1] = file(name .. ".lua", text)
-  return program.start((table.unpack or unpack)(argv)) -- luacheck: globals unpack
-end
-
--- A script that hands each of these bodies to itself as a message, and ends after the last.
-local function script(bodies, before)
-  return (before or "") .. [[
-    local bodies = {]] .. table.concat(bodies, ",\n") .. [[ }
-    function message_received(_, number)
-      print("begin", number)
-      bodies[tonumber(number)]()
-      print("end", number)
-    end
-    function config_change() end
-    function started()
-      for i = 1, #bodies do assert(group:send_message(tostring(i))) end
-    end]]
-end
+local line, complaint = program.line, program.complaint
 
 local STOP = "function() require('corosync').loop.stop() end"
 

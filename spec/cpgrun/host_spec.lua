@@ -1,23 +1,11 @@
 local tools = require "corosync.lab.tools"
 local program = require "spec.helpers.program"
 
+local cpgrun, run_script = program.cpgrun, program.run_script
+
 local file, line, complaint = program.file, program.line, program.complaint
 
 local NOTHING = "function config_change() end\n"
-
-local function cpgrun(name, text, ...)
-  local path = file(name .. ".lua", text)
-  local argv = { "cpgrun", ... }
-  argv[#argv + 1] = path
-  return program.start((table.unpack or unpack)(argv)) -- luacheck: globals unpack
-end
-
-local function run(name, text, ...)
-  local it = cpgrun(name, text, ...)
-  local code, signal = assert(it:wait(10))
-  assert.equal(0, signal)
-  return code, table.concat(it.lines, "\n"), table.concat(it.errors, "\n")
-end
 
 -- This node has one vote.
 local function set_votes(count)
@@ -180,7 +168,7 @@ describe("cpgrun", function()
   end
 
   it("allows a script to close cmap and quorum", function()
-    local code, out = run("close", NOTHING .. [[
+    local code, out = run_script("close", NOTHING .. [[
       function started()
         print(cmap:close(), quorum:close())
         require("luv").new_timer():start(10, 0, function() require("corosync").loop.stop() end)

@@ -1,27 +1,8 @@
 local program = require "spec.helpers.program"
 
+local ECHO, NOTHING_BUT_UP, ended = program.ECHO, program.NOTHING_BUT_UP, program.ended
+
 local file, complaint = program.file, program.complaint
-
-local ECHO = [[
-function config_change(members) print("members", #members) end
-function message_received(address, message) print("from " .. address.node, message) end
-function started()
-  local uv = require "luv"
-  local input = uv.new_pipe(false)
-  input:open(0)
-  input:read_start(function(_, data)
-    for text in (data or ""):gmatch "[^\n]+" do assert(group:send_message(text)) end
-  end)
-  print "up"
-end
-]]
-
-local NOTHING_BUT_UP = "function config_change() end function started() print 'up' end"
-
-local function ended(it, code, seconds)
-  local status, signal = assert(it:wait(seconds or 15))
-  assert.same({ code, 0 }, { status, signal }, table.concat(it.errors, "\n"))
-end
 
 describe("cpgrun #slow", function()
   after_each(program.clean)

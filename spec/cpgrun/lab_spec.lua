@@ -3,24 +3,10 @@ local procfs = require "corosync.lab.procfs"
 local program = require "spec.helpers.program"
 local wait = require "corosync.lab.wait"
 
+local ECHO, NOTHING_BUT_UP, ended = program.ECHO, program.NOTHING_BUT_UP, program.ended
+
 local unpack = table.unpack or unpack -- luacheck: globals unpack
 local file, line, complaint = program.file, program.line, program.complaint
-
-local ECHO = [[
-function config_change(members) print("members", #members) end
-function message_received(address, message) print("from " .. address.node, message) end
-function started()
-  local uv = require "luv"
-  local input = uv.new_pipe(false)
-  input:open(0)
-  input:read_start(function(_, data)
-    for text in (data or ""):gmatch "[^\n]+" do assert(group:send_message(text)) end
-  end)
-  print "up"
-end
-]]
-
-local NOTHING_BUT_UP = "function config_change() end function started() print 'up' end"
 
 local function lab(nodes, text, ...)
   return program.start("cpgrun", "--lab", tostring(nodes), "--group", "lab", file("lab.lua", text), ...)
@@ -31,11 +17,6 @@ local function up(it, nodes)
     line(it, ("^%d| up$"):format(node), 20)
     line(it, ("^%d| members\t%d$"):format(node, nodes), 20)
   end
-end
-
-local function ended(it, code, seconds)
-  local status, signal = assert(it:wait(seconds or 15))
-  assert.same({ code, 0 }, { status, signal }, table.concat(it.errors, "\n"))
 end
 
 -- The pids of all living processes below one.

@@ -1,29 +1,17 @@
 local program = require "spec.helpers.program"
 
-local file, line, complaint = program.file, program.line, program.complaint
+local cpgrun, run_script = program.cpgrun, program.run_script
+
+local line, complaint = program.line, program.complaint
 
 local NOTHING = "function config_change() end\n"
-
-local function cpgrun(name, text, ...)
-  local path = file(name .. ".lua", text)
-  local argv = { "cpgrun", ... }
-  argv[#argv + 1] = path
-  return program.start((table.unpack or unpack)(argv)) -- luacheck: globals unpack
-end
-
-local function run(name, text, ...)
-  local it = cpgrun(name, text, ...)
-  local code, signal = assert(it:wait(10))
-  assert.equal(0, signal)
-  return code, table.concat(it.lines, "\n"), table.concat(it.errors, "\n")
-end
 
 describe("cpgrun's log", function()
   after_each(program.clean)
   teardown(program.remove)
 
   it("contains errors with tracebacks, and cpgrun continues", function()
-    local code, out, errors = run("errors", [[
+    local code, out, errors = run_script("errors", [[
       local uv, sent = require "luv", 0
       function config_change() error "in config_change" end
       function started()
@@ -62,7 +50,7 @@ describe("cpgrun's log", function()
   end)
 
   it("counts repeated errors and shows only the script's part of tracebacks", function()
-    local code, _, errors = run("again", NOTHING .. [[
+    local code, _, errors = run_script("again", NOTHING .. [[
       local count = 0
       local function deep() error "tick" end
       function started()
@@ -84,7 +72,7 @@ describe("cpgrun's log", function()
   end)
 
   it("contains whole tracebacks at level debug", function()
-    local _, _, errors = run("whole", NOTHING
+    local _, _, errors = run_script("whole", NOTHING
       .. "function started() require('corosync').loop.stop() error 'x' end", "--log-level", "debug")
     assert.matches("cpgrun/host.lua:%d+: in", errors)
   end)
@@ -93,17 +81,17 @@ describe("cpgrun's log", function()
     local STOP = NOTHING .. "function started() require('corosync').loop.stop() error 'x' end"
 
     it("has time and level", function()
-      local _, _, errors = run("levels", STOP)
+      local _, _, errors = run_script("levels", STOP)
       assert.matches("^%d+%-%d%d%-%d%dT%d%d:%d%d:%d%d info: joined group 'levels' as 1:%d+\n", errors)
     end)
 
     it("is filtered by level", function()
       for _, level in ipairs { "error", "warning" } do
-        local _, _, errors = run("levels", STOP, "--log-level", level)
+        local _, _, errors = run_script("levels", STOP, "--log-level", level)
         assert.matches("error: ", errors)
         assert.not_matches("info: ", errors)
       end
-      local _, _, errors = run("levels", STOP, "--log-level", "debug")
+      local _, _, errors = run_script("levels", STOP, "--log-level", "debug")
       assert.matches("info: ", errors)
     end)
   end)

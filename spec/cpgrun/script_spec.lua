@@ -1,22 +1,10 @@
 local program = require "spec.helpers.program"
 
+local cpgrun, run_script = program.cpgrun, program.run_script
+
 local file, line = program.file, program.line
 
 local NOTHING = "function config_change() end\n"
-
-local function cpgrun(name, text, ...)
-  local path = file(name .. ".lua", text)
-  local argv = { "cpgrun", ... }
-  argv[#argv + 1] = path
-  return program.start((table.unpack or unpack)(argv)) -- luacheck: globals unpack
-end
-
-local function run(name, text, ...)
-  local it = cpgrun(name, text, ...)
-  local code, signal = assert(it:wait(10))
-  assert.equal(0, signal)
-  return code, table.concat(it.lines, "\n"), table.concat(it.errors, "\n")
-end
 
 describe("cpgrun", function()
   after_each(program.clean)
@@ -40,33 +28,33 @@ describe("cpgrun", function()
     end)
 
     it("reports a syntax error with file and line", function()
-      local code, _, errors = run("broken", "x = 1\ny = = 2")
+      local code, _, errors = run_script("broken", "x = 1\ny = = 2")
       assert.equal(1, code)
       assert.matches("error: .*/broken.lua:2: ", errors)
       assert.not_matches("joined", errors)
     end)
 
     it("exits with the traceback of an error", function()
-      local code, _, errors = run("boom", NOTHING .. "local function deep() error 'boom' end\ndeep()")
+      local code, _, errors = run_script("boom", NOTHING .. "local function deep() error 'boom' end\ndeep()")
       assert.equal(1, code)
       assert.matches("error: .*/boom.lua:2: boom\nstack traceback:\n", errors)
       assert.matches("boom.lua:2: in .*boom.lua:3: in main chunk", errors)
     end)
 
     it("exits with an error that is not a string", function()
-      local code, _, errors = run("object", NOTHING .. "error {}")
+      local code, _, errors = run_script("object", NOTHING .. "error {}")
       assert.equal(1, code)
       assert.matches("error: %(error object is a table value%)\nstack traceback:\n.*object.lua:2: in main", errors)
     end)
 
     it("lists the handlers to define when there are none", function()
-      local code, _, errors = run("empty", "x = 1")
+      local code, _, errors = run_script("empty", "x = 1")
       assert.equal(1, code)
       assert.matches("empty.lua:1: .*config_change.*message_received", errors)
     end)
 
     it("names a handler that is not a function", function()
-      local code, _, errors = run("number", NOTHING .. "message_received = 3")
+      local code, _, errors = run_script("number", NOTHING .. "message_received = 3")
       assert.equal(1, code)
       assert.matches("number.lua:1: 'message_received' is a number", errors)
     end)
@@ -84,17 +72,17 @@ describe("cpgrun", function()
     local TELL = NOTHING .. "function started() print(group.name) require('corosync').loop.stop() end\n"
 
     it("is the file's by default", function()
-      local _, out = run("by.file", TELL)
+      local _, out = run_script("by.file", TELL)
       assert.equal("by.file", out)
     end)
 
     it("is set by group_name", function()
-      local _, out = run("by_file", "group_name = 'by_global'\n" .. TELL)
+      local _, out = run_script("by_file", "group_name = 'by_global'\n" .. TELL)
       assert.equal("by_global", out)
     end)
 
     it("is set by --group, which overrides both", function()
-      local _, out = run("by_file", "group_name = 'by_global'\n" .. TELL, "--group", "by_option")
+      local _, out = run_script("by_file", "group_name = 'by_global'\n" .. TELL, "--group", "by_option")
       assert.equal("by_option", out)
     end)
   end)

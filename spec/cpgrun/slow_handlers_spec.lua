@@ -1,12 +1,8 @@
 local program = require "spec.helpers.program"
 
-local file, line, complaint = program.file, program.line, program.complaint
+local cpgrun = program.cpgrun
 
-local function cpgrun(name, text, ...)
-  local argv = { "cpgrun", ... }
-  argv[#argv + 1] = file(name .. ".lua", text)
-  return program.start((table.unpack or unpack)(argv)) -- luacheck: globals unpack
-end
+local file, line, complaint = program.file, program.line, program.complaint
 
 describe("slow handlers in cpgrun", function()
   after_each(program.clean)

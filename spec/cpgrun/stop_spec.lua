@@ -1,22 +1,10 @@
 local program = require "spec.helpers.program"
 
+local cpgrun, run_script = program.cpgrun, program.run_script
+
 local file, line, complaint = program.file, program.line, program.complaint
 
 local NOTHING = "function config_change() end\n"
-
-local function cpgrun(name, text, ...)
-  local path = file(name .. ".lua", text)
-  local argv = { "cpgrun", ... }
-  argv[#argv + 1] = path
-  return program.start((table.unpack or unpack)(argv)) -- luacheck: globals unpack
-end
-
-local function run(name, text, ...)
-  local it = cpgrun(name, text, ...)
-  local code, signal = assert(it:wait(10))
-  assert.equal(0, signal)
-  return code, table.concat(it.lines, "\n"), table.concat(it.errors, "\n")
-end
 
 describe("cpgrun", function()
   after_each(program.clean)
@@ -83,7 +71,7 @@ describe("cpgrun", function()
 
     it("cleanly by loop.stop in a handler", function()
       local other = watcher()
-      local code, out = run("ending", TELL .. [[
+      local code, out = run_script("ending", TELL .. [[
         function message_received() require("corosync").loop.stop() end
         function started() assert(group:send_message "x") end]])
       assert.equal(0, code)
@@ -92,7 +80,7 @@ describe("cpgrun", function()
     end)
 
     it("when the script leaves its group, although cmap and quorum are open", function()
-      local code, out = run("leaving", [[
+      local code, out = run_script("leaving", [[
         cmap:track("", function() end)
         function quorum_change() end
         function view_change() assert(group:deactivate()) end
@@ -114,13 +102,13 @@ describe("cpgrun", function()
             assert(cmap:delete "spec.cpgrun.end")
           end]],
       } do
-        local code, out = run(name, text .. "\nfunction stopping() print 'bye' end")
+        local code, out = run_script(name, text .. "\nfunction stopping() print 'bye' end")
         assert.same({ 0, "bye" }, { code, out })
       end
     end)
 
     it("by loop.stop in the first config_change", function()
-      local code, out = run("first", [[
+      local code, out = run_script("first", [[
         function config_change() require("corosync").loop.stop() end
         function stopping() print "bye" end]])
       assert.equal(0, code)
@@ -128,7 +116,7 @@ describe("cpgrun", function()
     end)
 
     it("without a crash when handles are left open or closing", function()
-      local code = run("handles", NOTHING .. [[
+      local code = run_script("handles", NOTHING .. [[
         local uv = require "luv"
         local timers = {}
         function started()
@@ -187,7 +175,7 @@ describe("cpgrun", function()
   end)
 
   it("by os.exit in a handler, also with closing of the state", function()
-    local code, _, errors = run("exit", [[
+    local code, _, errors = run_script("exit", [[
       function message_received() os.exit(8, true) end
       function started() group:send_message "" end]])
     assert.equal(8, code, errors)

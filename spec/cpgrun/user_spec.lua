@@ -1,13 +1,9 @@
 local ordinary = require "spec.helpers.ordinary_user"
 local program = require "spec.helpers.program"
 
-local file, complaint = program.file, program.complaint
+local cpgrun = program.cpgrun
 
-local function cpgrun(name, text, ...)
-  local argv = { "cpgrun", ... }
-  argv[#argv + 1] = file(name .. ".lua", text)
-  return program.start((table.unpack or unpack)(argv)) -- luacheck: globals unpack
-end
+local file, complaint = program.file, program.complaint
 
 describe("cpgrun --user", function()
   after_each(program.clean)

@@ -1,12 +1,9 @@
 local program = require "spec.helpers.program"
 local wait = require "corosync.lab.wait"
 
-local file, line, complaint = program.file, program.line, program.complaint
+local ended = program.ended
 
-local function ended(it, code, seconds)
-  local status, signal = assert(it:wait(seconds or 15))
-  assert.same({ code, 0 }, { status, signal }, table.concat(it.errors, "\n"))
-end
+local file, line, complaint = program.file, program.line, program.complaint
 
 local function messages(it, node)
   local list = {}

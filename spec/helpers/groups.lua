@@ -1,4 +1,5 @@
 -- What the specs of groups share: groups that are left after each spec, and members in programs of their own.
+local assert = require "luassert"
 local corosync = require "corosync"
 local tools = require "corosync.lab.tools"
 local process = require "corosync.lab.process"
@@ -105,6 +106,45 @@ function groups.clean()
     assert(groups.reaches(group, "idle"))
   end
   made[1] = nil
+end
+
+-- Fails with nil, a message and that code.
+function groups.refused(code, ok, message, got)
+  assert.is_nil(ok)
+  assert.equal("string", type(message))
+  assert.equal(code, got)
+  return message
+end
+
+-- An address's reason is that of the latest event, so it is kept as it is now.
+function groups.with_reasons(addresses)
+  local list = {}
+  for i, address in ipairs(addresses) do
+    list[i] = { address = address, reason = address.reason }
+  end
+  return list
+end
+
+-- Handlers that keep what they are called with.
+function groups.recorder()
+  local seen = { configs = {}, messages = {} }
+  return {
+    config_change = function(members, left, came)
+      table.insert(seen.configs,
+        { members = members, left = groups.with_reasons(left), joined = groups.with_reasons(came) })
+    end,
+    message_received = function(address, message)
+      seen.messages[#seen.messages + 1] = { address = address, text = message }
+    end,
+  }, seen
+end
+
+function groups.texts(seen)
+  local list = {}
+  for i, message in ipairs(seen.messages) do
+    list[i] = message.text
+  end
+  return list
 end
 
 return groups

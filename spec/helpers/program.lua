@@ -1,4 +1,5 @@
 -- Starting cpgrun, and watching what it writes.
+local assert = require "luassert"
 local tools = require "corosync.lab.tools"
 local process = require "corosync.lab.process"
 local uv = require "luv"
@@ -70,6 +71,59 @@ end
 function program.remove()
   os.execute("rm -rf " .. folder)
   folder = nil
+end
+
+-- Starts cpgrun with options and a script of that name and text.
+function program.cpgrun(name, text, ...)
+  local argv = { "cpgrun", ... }
+  argv[#argv + 1] = program.file(name .. ".lua", text)
+  return program.start((table.unpack or unpack)(argv)) -- luacheck: globals unpack
+end
+
+-- The same, to its end: its exit code, and its standard output and standard error.
+function program.run_script(name, text, ...)
+  local it = program.cpgrun(name, text, ...)
+  local code, signal = assert(it:wait(10))
+  assert.equal(0, signal)
+  return code, table.concat(it.lines, "\n"), table.concat(it.errors, "\n")
+end
+
+-- A script that hands each of these bodies to itself as a message, and ends after the last.
+function program.script(bodies, before)
+  return (before or "") .. [[
+    local bodies = {]] .. table.concat(bodies, ",\n") .. [[ }
+    function message_received(_, number)
+      print("begin", number)
+      bodies[tonumber(number)]()
+      print("end", number)
+    end
+    function config_change() end
+    function started()
+      for i = 1, #bodies do assert(group:send_message(tostring(i))) end
+    end]]
+end
+
+-- Sends each line of its input to the group, and prints the messages.
+program.ECHO = [[
+function config_change(members) print("members", #members) end
+function message_received(address, message) print("from " .. address.node, message) end
+function started()
+  local uv = require "luv"
+  local input = uv.new_pipe(false)
+  input:open(0)
+  input:read_start(function(_, data)
+    for text in (data or ""):gmatch "[^\n]+" do assert(group:send_message(text)) end
+  end)
+  print "up"
+end
+]]
+
+program.NOTHING_BUT_UP = "function config_change() end function started() print 'up' end"
+
+-- Waits until it ends with that code.
+function program.ended(it, code, seconds)
+  local status, signal = assert(it:wait(seconds or 15))
+  assert.same({ code, 0 }, { status, signal }, table.concat(it.errors, "\n"))
 end
 
 return program

@@ -1,5 +1,11 @@
--- What specs do with the lines of spec/helpers/clients/viewer.lua.
+-- Groups with views, and the views that spec/helpers/clients/viewer.lua prints.
+local assert = require "luassert"
+local groups = require "spec.helpers.groups"
+local tools = require "corosync.lab.tools"
+local uv = require "luv"
+
 local views = {}
+local eventually = groups.eventually
 
 local function words(text)
   local list = {}
@@ -95,6 +101,66 @@ function views.check(programs)
       assert(view.quorate == by_ring[ring].quorate, ("members do not agree on the quorum of ring %s"):format(ring))
     end
   end
+end
+
+function views.texts(addresses)
+  local list = {}
+  for i, address in ipairs(addresses) do
+    list[i] = tostring(address)
+  end
+  table.sort(list)
+  return list
+end
+
+-- Handlers that keep the views that they are told.
+function views.recorder(settle)
+  local seen = {}
+  return { settle = settle, view_change = function(view) seen[#seen + 1] = view end }, seen
+end
+
+-- A group with a first view, and the list of its views.
+function views.viewing(settle)
+  local handlers, seen = views.recorder(settle)
+  local group = groups.joined(handlers)
+  assert(eventually(function() return #seen == 1 end))
+  return group, seen
+end
+
+-- Whatever Corosync had to tell this group has been told once its own message is back.
+function views.let_all_arrive(group)
+  local heard
+  group[require "corosync.private"].handlers.message_received = function() heard = true end
+  assert(group:send_message "")
+  assert(eventually(function() return heard end))
+  group:dispatch()
+end
+
+-- A viewer in a program of its own that has not joined yet, and its address as text.
+function views.viewer(name)
+  local program = groups.spawn { groups.interpreter, "spec/helpers/clients/viewer.lua", name }
+  assert(eventually(function() return views.address(program) or program.exited end))
+  return program, views.address(program) or error(table.concat(program.errors, "\n"))
+end
+
+function views.joined_viewer(name)
+  local program, address = views.viewer(name)
+  assert(program:write "join\n")
+  return program, address
+end
+
+-- This node has one vote.
+function views.expect_votes(count)
+  local tool = tools.find "corosync-cmapctl"
+  local program = groups.spawn { tool, "-s", "quorum.expected_votes", "u32", tostring(count) }
+  assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
+end
+
+function views.descriptors()
+  local count, listing = 0, assert(uv.fs_scandir "/proc/self/fd")
+  while uv.fs_scandir_next(listing) do
+    count = count + 1
+  end
+  return count
 end
 
 return views

@@ -1,85 +1,12 @@
-local cmap = require "corosync.cmap"
-local core = require "corosync.core"
 local handles = require "spec.helpers.handles"
-local votequorum = require "corosync.votequorum"
+local node = require "spec.helpers.votequorum_node"
+
+local open, tracker, settle = node.open, node.tracker, node.settle
+local receive, after_changes = node.receive, node.after_changes
 
 local NODE = 1
 
 local dispatch_until = handles.dispatch_until
-
-local function open(given)
-  return handles.keep(assert(votequorum.open(given)))
-end
-
--- A handle that tracks, and a record of its events, of which the first two have come.
-local function tracker(more)
-  local record = { quorums = {}, lists = {}, expected = {}, errors = {} }
-  local handlers = {
-    quorum_change = function(quorate, nodes) table.insert(record.quorums, { quorate = quorate, nodes = nodes }) end,
-    nodelist_change = function(members, ring) table.insert(record.lists, { members = members, ring = ring }) end,
-    expected_votes_change = function(votes) table.insert(record.expected, votes) end,
-    error = function(message) table.insert(record.errors, message) end,
-  }
-  for key, value in pairs(more or {}) do
-    handlers[key] = value
-  end
-  local handle = open(handlers)
-  dispatch_until(handle, function() return #record.quorums > 0 end)
-  return handle, record
-end
-
--- What expected_votes_change is called with next.
-local function next_expected(handle, record)
-  local before = #record.expected
-  dispatch_until(handle, function() return #record.expected > before end)
-  return record.expected[before + 1]
-end
-
--- Ends when all that the node has told the cluster so far has been heard, since the order is one.
-local function settle(handle, record)
-  local expected = assert(handle:info()).expected_votes
-  assert(handle:set_expected(expected))
-  assert.equal(expected, next_expected(handle, record))
-end
-
-local function receive(handle)
-  local deadline = core.now() + 10
-  while core.now() < deadline do
-    local event = { handle:receive() }
-    if event[1] or event[3] then
-      return event
-    end
-    handle:wait(1)
-  end
-  error("timed out")
-end
-
--- Votes only ever go up by the calls that the specs are about; a key of votequorum's makes Corosync read its
--- configuration again, which has the first ones.
-local function restore()
-  local handle, record = tracker()
-  local info = assert(handle:info())
-  if info.flags.qdevice_registered then
-    assert(handle:qdevice_master_wins(info.qdevice_name, false))
-    assert(handle:qdevice_unregister(info.qdevice_name))
-  end
-  settle(handle, record)
-  local map = assert(cmap.open())
-  assert(map:set("quorum.spec", 1, "u8"))
-  assert(map:delete "quorum.spec")
-  map:close()
-  settle(handle, record)
-  info = assert(handle:info())
-  assert.same({ 1, 1, 1, 0 }, { info.votes, info.total_votes, info.expected_votes, info.qdevice_votes })
-  assert.is_true(info.flags.quorate)
-  assert.is_nil(info.qdevice_name)
-end
-
-local function after_changes()
-  handles.close_all()
-  restore()
-  handles.close_all()
-end
 
 after_each(handles.close_all)
 

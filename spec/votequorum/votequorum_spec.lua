@@ -2,51 +2,13 @@ local cmap = require "corosync.cmap"
 local handles = require "spec.helpers.handles"
 local process = require "spec_process"
 local votequorum = require "corosync.votequorum"
+local node = require "spec.helpers.votequorum_node"
+
+local open, tracker, settle, raises = node.open, node.tracker, node.settle, node.raises
 
 local NODE, STRANGER = 1, 4294967295
 
-local dispatch_until, fails = handles.dispatch_until, handles.fails
-
-local function open(given)
-  return handles.keep(assert(votequorum.open(given)))
-end
-
--- A handle that tracks, and a record of its events, of which the first two have come.
-local function tracker(more)
-  local record = { quorums = {}, lists = {}, expected = {}, errors = {} }
-  local handlers = {
-    quorum_change = function(quorate, nodes) table.insert(record.quorums, { quorate = quorate, nodes = nodes }) end,
-    nodelist_change = function(members, ring) table.insert(record.lists, { members = members, ring = ring }) end,
-    expected_votes_change = function(votes) table.insert(record.expected, votes) end,
-    error = function(message) table.insert(record.errors, message) end,
-  }
-  for key, value in pairs(more or {}) do
-    handlers[key] = value
-  end
-  local handle = open(handlers)
-  dispatch_until(handle, function() return #record.quorums > 0 end)
-  return handle, record
-end
-
--- What expected_votes_change is called with next.
-local function next_expected(handle, record)
-  local before = #record.expected
-  dispatch_until(handle, function() return #record.expected > before end)
-  return record.expected[before + 1]
-end
-
--- Ends when all that the node has told the cluster so far has been heard, since the order is one.
-local function settle(handle, record)
-  local expected = assert(handle:info()).expected_votes
-  assert(handle:set_expected(expected))
-  assert.equal(expected, next_expected(handle, record))
-end
-
-local function raises(pattern, action, ...)
-  local arguments, count = { ... }, select("#", ...)
-  assert.error_matches(function() action((table.unpack or unpack)(arguments, 1, count)) end, -- luacheck: ignore 113
-    pattern)
-end
+local fails = handles.fails
 
 after_each(handles.close_all)
 

@@ -1,8 +1,6 @@
 local corosync = require "corosync"
 local groups = require "spec.helpers.groups"
 
--- Groups, with the real daemon of this node; where a daemon has to die or to stall, with a lab of its own.
-
 local eventually, joined, new = groups.eventually, groups.joined, groups.new
 
 -- Raises at the line in this file that calls, with a message that has that text.

@@ -1,8 +1,6 @@
 local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 
--- Groups, with the real daemon of this node; where a daemon has to die or to stall, with a lab of its own.
-
 describe("a group after its daemon is killed", function()
   local cluster
 

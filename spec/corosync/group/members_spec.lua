@@ -3,39 +3,9 @@ local groups = require "spec.helpers.groups"
 local process = require "spec_process"
 local wait = require "corosync.lab.wait"
 
--- Groups, with the real daemon of this node; where a daemon has to die or to stall, with a lab of its own.
+local refused, recorder = groups.refused, groups.recorder
 
 local eventually, joined, new, reaches = groups.eventually, groups.joined, groups.new, groups.reaches
-
--- Fails with nil, a message and that code.
-local function refused(code, ok, message, got)
-  assert.is_nil(ok)
-  assert.equal("string", type(message))
-  assert.equal(code, got)
-  return message
-end
-
--- An address's reason is that of the latest event, so it is kept as it is now.
-local function with_reasons(addresses)
-  local list = {}
-  for i, address in ipairs(addresses) do
-    list[i] = { address = address, reason = address.reason }
-  end
-  return list
-end
-
--- Handlers that keep what they are called with.
-local function recorder()
-  local seen = { configs = {}, messages = {} }
-  return {
-    config_change = function(members, left, came)
-      seen.configs[#seen.configs + 1] = { members = members, left = with_reasons(left), joined = with_reasons(came) }
-    end,
-    message_received = function(address, message)
-      seen.messages[#seen.messages + 1] = { address = address, text = message }
-    end,
-  }, seen
-end
 
 describe("group:members and addresses", function()
   after_each(groups.clean)

@@ -1,14 +1,7 @@
 local corosync = require "corosync"
+local groups = require "spec.helpers.groups"
 
--- Groups, with the real daemon of this node; where a daemon has to die or to stall, with a lab of its own.
-
--- Fails with nil, a message and that code.
-local function refused(code, ok, message, got)
-  assert.is_nil(ok)
-  assert.equal("string", type(message))
-  assert.equal(code, got)
-  return message
-end
+local refused = groups.refused
 
 -- Raises at the line in this file that calls, with a message that has that text.
 local function raises(text, action)

@@ -2,56 +2,18 @@ local KEY = require "corosync.private"
 local core = require "corosync.core"
 local corosync = require "corosync"
 local groups = require "spec.helpers.groups"
+local loops = require "spec.helpers.loops"
 local uv = require "luv"
 local views = require "spec.helpers.views"
 
--- Views of groups: on the real daemon of this node, and on labs whose nodes part, meet, die and stall.
+local texts, viewer, joined_viewer = views.texts, views.viewer, views.joined_viewer
+
+local run = loops.run
 
 local eventually, joined, new = groups.eventually, groups.joined, groups.new
 local loop, now = corosync.loop, core.now
 
--- Fails with nil, a message and that code.
-local function refused(code, ok, message, got)
-  assert.is_nil(ok)
-  assert.equal("string", type(message))
-  assert.equal(code, got)
-end
-
-local function texts(addresses)
-  local list = {}
-  for i, address in ipairs(addresses) do
-    list[i] = tostring(address)
-  end
-  table.sort(list)
-  return list
-end
-
--- A viewer in a program of its own that has not joined yet, and its address as text.
-local function viewer(name)
-  local program = groups.spawn { groups.interpreter, "spec/helpers/clients/viewer.lua", name }
-  assert(eventually(function() return views.address(program) or program.exited end))
-  return program, views.address(program) or error(table.concat(program.errors, "\n"))
-end
-
-local function joined_viewer(name)
-  local program, address = viewer(name)
-  assert(program:write "join\n")
-  return program, address
-end
-
--- Runs the loop, with a time limit.
-local function run()
-  local late = false
-  local timer = uv.new_timer()
-  timer:start(10000, 0, function()
-    late = true
-    loop.stop()
-  end)
-  timer:unref()
-  loop.run()
-  timer:close()
-  assert.is_false(late, "the loop did not end in time")
-end
+local refused = groups.refused
 
 describe("group.settle #slow", function()
   local SETTLE = 0.4

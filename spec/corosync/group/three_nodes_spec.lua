@@ -1,8 +1,6 @@
 local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 
--- The loop, with the real daemon of this node; where faults are needed, with a lab of its own.
-
 describe("a group on three nodes", function()
   local NAME = "spec"
   local cluster, members, addresses

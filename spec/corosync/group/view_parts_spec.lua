@@ -1,7 +1,5 @@
 local core = require "corosync.core"
 
--- Views of groups: on the real daemon of this node, and on labs whose nodes part, meet, die and stall.
-
 -- What depends on the moment in which each part arrives, which no real cluster repeats.
 describe("the parts of a view #slow", function()
   local view = require "corosync.group.view"

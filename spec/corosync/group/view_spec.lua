@@ -1,79 +1,13 @@
 local KEY = require "corosync.private"
 local groups = require "spec.helpers.groups"
-local tools = require "corosync.lab.tools"
-local uv = require "luv"
 local views = require "spec.helpers.views"
 
--- Views of groups: on the real daemon of this node, and on labs whose nodes part, meet, die and stall.
+local texts, recorder, viewing, let_all_arrive = views.texts, views.recorder, views.viewing, views.let_all_arrive
+local joined_viewer, expect_votes, descriptors = views.joined_viewer, views.expect_votes, views.descriptors
 
 local eventually, joined, new, reaches = groups.eventually, groups.joined, groups.new, groups.reaches
 
--- Fails with nil, a message and that code.
-local function refused(code, ok, message, got)
-  assert.is_nil(ok)
-  assert.equal("string", type(message))
-  assert.equal(code, got)
-end
-
-local function texts(addresses)
-  local list = {}
-  for i, address in ipairs(addresses) do
-    list[i] = tostring(address)
-  end
-  table.sort(list)
-  return list
-end
-
--- Handlers that keep the views that they are told.
-local function recorder(settle)
-  local seen = {}
-  return { settle = settle, view_change = function(view) seen[#seen + 1] = view end }, seen
-end
-
--- A group with a first view, and the list of its views.
-local function viewing(settle)
-  local handlers, seen = recorder(settle)
-  local group = joined(handlers)
-  assert(eventually(function() return #seen == 1 end))
-  return group, seen
-end
-
--- Whatever Corosync had to tell this group has been told once its own message is back.
-local function let_all_arrive(group)
-  local heard
-  group[KEY].handlers.message_received = function() heard = true end
-  assert(group:send_message "")
-  assert(eventually(function() return heard end))
-  group:dispatch()
-end
-
--- A viewer in a program of its own that has not joined yet, and its address as text.
-local function viewer(name)
-  local program = groups.spawn { groups.interpreter, "spec/helpers/clients/viewer.lua", name }
-  assert(eventually(function() return views.address(program) or program.exited end))
-  return program, views.address(program) or error(table.concat(program.errors, "\n"))
-end
-
-local function joined_viewer(name)
-  local program, address = viewer(name)
-  assert(program:write "join\n")
-  return program, address
-end
-
--- This node has one vote.
-local function expect_votes(count)
-  local tool = tools.find "corosync-cmapctl"
-  local program = groups.spawn { tool, "-s", "quorum.expected_votes", "u32", tostring(count) }
-  assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
-end
-
-local function descriptors()
-  local count, listing = 0, assert(uv.fs_scandir "/proc/self/fd")
-  while uv.fs_scandir_next(listing) do
-    count = count + 1
-  end
-  return count
-end
+local refused = groups.refused
 
 describe("group.view and view_change #slow", function()
   after_each(groups.clean)

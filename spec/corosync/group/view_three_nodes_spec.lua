@@ -2,8 +2,6 @@ local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 local views = require "spec.helpers.views"
 
--- Views of groups: on the real daemon of this node, and on labs whose nodes part, meet, die and stall.
-
 describe("views on three nodes #slow", function()
   local NAME, SLOW, SETTLE = "views", "slow-views", 3
   local cluster, fast, slow, all, addresses

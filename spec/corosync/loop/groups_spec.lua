@@ -1,74 +1,14 @@
 local corosync = require "corosync"
 local groups = require "spec.helpers.groups"
 local handles = require "spec.helpers.handles"
+local loops = require "spec.helpers.loops"
 local uv = require "luv"
 
--- The loop, with the real daemon of this node; where faults are needed, with a lab of its own.
+local must, run, after, numbers = loops.must, loops.run, loops.after, loops.numbers
+local send_numbers, collector, leave = loops.send_numbers, loops.collector, loops.leave
 
 local loop = corosync.loop
 local new, state = groups.new, groups.state
-
-local DEADLINE = 10000 -- milliseconds
-
--- Runs the loop, with a time limit.
--- In a callback of luv's, which says of an error that is no string, as busted's are, only "(null)".
-local function must(holds, message)
-  if not holds then
-    error(tostring(message), 0)
-  end
-end
-
-local function run()
-  local late = false
-  local timer = uv.new_timer()
-  timer:start(DEADLINE, 0, function()
-    late = true
-    loop.stop()
-  end)
-  timer:unref()
-  local answer = loop.run()
-  timer:close()
-  assert.is_false(late, "the loop did not end in time")
-  return answer
-end
-
-local function after(milliseconds, action)
-  local timer = uv.new_timer()
-  timer:start(milliseconds, 0, function()
-    timer:close()
-    action()
-  end)
-end
-
-local function numbers(first, last)
-  local list = {}
-  for i = first, last do
-    list[#list + 1] = tostring(i)
-  end
-  return list
-end
-
-local function send_numbers(group, last)
-  for i = 1, last do
-    assert(group:send_message(tostring(i)))
-  end
-end
-
--- A group that collects messages and calls `at[message]()` after one.
-local function collector(at)
-  local seen, group = {}, nil
-  group = new {
-    message_received = function(_, message)
-      seen[#seen + 1] = message
-      if at[message] then at[message](group) end
-    end,
-  }
-  return group, seen
-end
-
-local function leave(group)
-  assert(group:deactivate())
-end
 
 describe("loop.run with groups", function()
   after_each(groups.clean)

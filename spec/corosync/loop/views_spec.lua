@@ -1,40 +1,15 @@
 local KEY = require "corosync.private"
 local corosync = require "corosync"
 local groups = require "spec.helpers.groups"
-local uv = require "luv"
+local loops = require "spec.helpers.loops"
 local views = require "spec.helpers.views"
 
--- Views of groups: on the real daemon of this node, and on labs whose nodes part, meet, die and stall.
+local viewer, joined_viewer = views.viewer, views.joined_viewer
 
-local eventually, new = groups.eventually, groups.new
+local run = loops.run
+
+local new = groups.new
 local loop = corosync.loop
-
--- A viewer in a program of its own that has not joined yet, and its address as text.
-local function viewer(name)
-  local program = groups.spawn { groups.interpreter, "spec/helpers/clients/viewer.lua", name }
-  assert(eventually(function() return views.address(program) or program.exited end))
-  return program, views.address(program) or error(table.concat(program.errors, "\n"))
-end
-
-local function joined_viewer(name)
-  local program, address = viewer(name)
-  assert(program:write "join\n")
-  return program, address
-end
-
--- Runs the loop, with a time limit.
-local function run()
-  local late = false
-  local timer = uv.new_timer()
-  timer:start(10000, 0, function()
-    late = true
-    loop.stop()
-  end)
-  timer:unref()
-  loop.run()
-  timer:close()
-  assert.is_false(late, "the loop did not end in time")
-end
 
 describe("a group with views in the loop #slow", function()
   after_each(groups.clean)

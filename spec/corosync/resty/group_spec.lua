@@ -2,6 +2,8 @@ local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
 
+local joined, sequences, assert_same_order = nginx.joined, nginx.sequences, nginx.assert_same_order
+
 local cluster, app, other, member
 
 local function wait_for(what, predicate, seconds)
@@ -17,49 +19,12 @@ local function member_says(line)
   wait_for("the member to say '" .. line .. "'", function() return groups.has_line(member, line) end)
 end
 
--- The workers of an nginx, all of which are members.
-local function joined(server, count)
-  server:wait_for("the workers of node " .. server.node .. " to join", function()
-    local pids = server:children()
-    for _, pid in ipairs(pids) do
-      if not server:find("^" .. pid .. " config .* joined .*(" .. server.node .. ":" .. pid .. "=join)")[1] then
-        return false
-      end
-    end
-    return #pids == (count or 2)
-  end)
-  return server:children()
-end
-
 local function start(node, env)
   local server = nginx.app(cluster, node, env)
   app = app or server
   server:says("^%d+ config", 2)
   joined(server)
   return server
-end
-
--- Sends a last message, waits until these workers have heard it, and answers what each has heard.
-local function sequences(sender, mark, workers)
-  assert.equal("sent", sender:request("8090/send?text=" .. mark))
-  local heard = {}
-  for _, each in ipairs(workers) do
-    local server, pid = each[1], each[2]
-    server:says(("^%s message %%S+ %s$"):format(pid, mark))
-    heard[#heard + 1] = server:messages(pid)
-  end
-  return heard
-end
-
-local function assert_same_order(heard)
-  for i = 2, #heard do
-    assert.same(heard[1], heard[i])
-  end
-  local seen = {}
-  for _, message in ipairs(heard[1]) do
-    assert.is_nil(seen[message], message)
-    seen[message] = true
-  end
 end
 
 -- Clock ticks that a process has used.

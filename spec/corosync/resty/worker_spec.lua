@@ -3,6 +3,8 @@ local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
 local uv = require "luv"
 
+local joined, sequences, assert_same_order = nginx.joined, nginx.sequences, nginx.assert_same_order
+
 local cluster, app, other, member
 
 local function wait_for(what, predicate, seconds)
@@ -18,20 +20,6 @@ local function member_says(line)
   wait_for("the member to say '" .. line .. "'", function() return groups.has_line(member, line) end)
 end
 
--- The workers of an nginx, all of which are members.
-local function joined(server, count)
-  server:wait_for("the workers of node " .. server.node .. " to join", function()
-    local pids = server:children()
-    for _, pid in ipairs(pids) do
-      if not server:find("^" .. pid .. " config .* joined .*(" .. server.node .. ":" .. pid .. "=join)")[1] then
-        return false
-      end
-    end
-    return #pids == (count or 2)
-  end)
-  return server:children()
-end
-
 local function start(node, env)
   local server = nginx.app(cluster, node, env)
   app = app or server
@@ -42,29 +30,6 @@ end
 
 local function is_gone(server, pid)
   return cluster:command(server.node, { "test", "-d", "/proc/" .. pid }) == 1
-end
-
--- Sends a last message, waits until these workers have heard it, and answers what each has heard.
-local function sequences(sender, mark, workers)
-  assert.equal("sent", sender:request("8090/send?text=" .. mark))
-  local heard = {}
-  for _, each in ipairs(workers) do
-    local server, pid = each[1], each[2]
-    server:says(("^%s message %%S+ %s$"):format(pid, mark))
-    heard[#heard + 1] = server:messages(pid)
-  end
-  return heard
-end
-
-local function assert_same_order(heard)
-  for i = 2, #heard do
-    assert.same(heard[1], heard[i])
-  end
-  local seen = {}
-  for _, message in ipairs(heard[1]) do
-    assert.is_nil(seen[message], message)
-    seen[message] = true
-  end
 end
 
 local function load(server, path, seconds)

@@ -1,4 +1,5 @@
 -- nginx in a lab's nodes, with the modules of this checkout.
+local assert = require "luassert"
 local procfs = require "corosync.lab.procfs"
 local uv = require "luv"
 
@@ -136,6 +137,43 @@ function Nginx:stop()
   if not self.process.exited then
     assert(self.process:kill "sigterm")
     self:wait_for(("the nginx of node %d to end"):format(self.node), function() return self.process.exited end, 10)
+  end
+end
+
+-- The workers of an nginx, all of which are members.
+function nginx.joined(server, count)
+  server:wait_for("the workers of node " .. server.node .. " to join", function()
+    local pids = server:children()
+    for _, pid in ipairs(pids) do
+      if not server:find("^" .. pid .. " config .* joined .*(" .. server.node .. ":" .. pid .. "=join)")[1] then
+        return false
+      end
+    end
+    return #pids == (count or 2)
+  end)
+  return server:children()
+end
+
+-- Sends a last message, waits until these workers have heard it, and answers what each has heard.
+function nginx.sequences(sender, mark, workers)
+  assert.equal("sent", sender:request("8090/send?text=" .. mark))
+  local heard = {}
+  for _, each in ipairs(workers) do
+    local server, pid = each[1], each[2]
+    server:says(("^%s message %%S+ %s$"):format(pid, mark))
+    heard[#heard + 1] = server:messages(pid)
+  end
+  return heard
+end
+
+function nginx.assert_same_order(heard)
+  for i = 2, #heard do
+    assert.same(heard[1], heard[i])
+  end
+  local seen = {}
+  for _, message in ipairs(heard[1]) do
+    assert.is_nil(seen[message], message)
+    seen[message] = true
   end
 end
 
