@@ -72,7 +72,7 @@ describe("node status", function()
     local handle = open()
     assert.matches("cannot get the addresses of node 7: ", fails("not_exist", handle:node_addresses(7)), 1, true)
     assert.matches("cannot kill node 4294967295: ", fails("not_exist", handle:kill_node(4294967295, "gone")), 1, true)
-    -- With this transport Corosync answers for any node.
+    -- With this transport Corosync returns an address for any node.
     assert.is_false(handle:node_status(7).reachable)
     assert.same({}, handle:node_status(7).links)
   end)

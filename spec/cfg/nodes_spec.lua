@@ -6,7 +6,7 @@ local LOST = { "not_connected", "local_node\tnot_connected", "ring_status\tnot_c
   "reopen_logs\tnot_connected", "try_shutdown\tnot_connected", "node_addresses\tnot_connected",
   "node_status\tnot_connected", "kill_node\tnot_connected", "reply_shutdown\tnot_connected", "close\ttrue" }
 
--- Runs Lua in a node, with `handle`, and answers its output.
+-- Runs Lua in a node, with `handle`, and returns its output.
 local function run(cluster, node, body)
   local code, out, err = assert(cluster:command(node, { LUA, "-e",
     [[local handle = assert(require("corosync.cfg").open()) ]] .. body }))
@@ -56,7 +56,7 @@ describe("a cfg shutdown request #slow", function()
     assert.matches("was shut down by sysadmin", cluster:log(2))
   end)
 
-  -- The daemon counts replies, not who gave them.
+  -- The daemon counts replies, not their senders.
   it("is not allowed by one tracker on behalf of another, however often it replies", function()
     assert.equal(0, (cluster:command(1, { "corosync-cmapctl", "-s", "cfg.shutdown_timeout", "u32", "1000" })))
     local eager, silent = tracker "twice", tracker "nothing"
@@ -143,7 +143,7 @@ describe("a changed corosync.conf #slow", function()
     end
   end
 
-  -- Tells of the reload's begin and end, and of the new token between them.
+  -- Prints the reload's begin and end, and the new token between them.
   local function watcher(node)
     local child = assert(cluster:run(node, { LUA, "-e", [[
       io.stdout:setvbuf "line"

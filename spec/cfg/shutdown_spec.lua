@@ -145,7 +145,7 @@ describe("a cfg shutdown request", function()
     assert.is_true(seconds < 4)
   end)
 
-  -- What is reported of a handler that closes its handle and answers so, while another tracker refuses.
+  -- The report of a handler that closes its handle and returns this value, while another tracker refuses.
   local function errors_of_closing(answer)
     local other = open()
     assert(other:track())
@@ -171,7 +171,7 @@ describe("a cfg shutdown request", function()
     assert.same({}, errors_of_closing(true))
   end)
 
-  -- The daemon counts replies, not who gave them: a late tracker's would allow what others still refuse.
+  -- The daemon counts replies, not their senders: a late reply would allow a shutdown that others still refuse.
   it("that has ended does not take the reply to the next request", function()
     shorten_silence()
     local other = open()

@@ -7,7 +7,7 @@ local ABI = os.getenv "LUA_ABI" or TREE
 local INTERPRETER = os.getenv("LUA"):match "%S+$"
 local OTHER = "9.9.9"
 
--- Requires each module anew and prints what that raised, in a new process.
+-- Requires each module anew in a new process and prints the errors.
 local PROGRAM = [[
   for name in ("corosync corosync.cpg corosync.cmap corosync.quorum corosync.votequorum corosync.cfg corosync.group "
     .. "corosync.cluster"):gmatch "%S+" do

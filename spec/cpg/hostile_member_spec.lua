@@ -5,7 +5,7 @@ local handles = require "spec.helpers.handles"
 local PROGRAM = ("build/%s/spec/hostile"):format(os.getenv "LUA_VERSION")
 local LIMIT = 1047552 -- the longest message that Corosync delivers as one
 
--- What the program's messages are cut from: at any place, each 257 bytes are different from the 257 before and after.
+-- The program's messages are cut from this: each 257 bytes differ from the 257 before and after.
 local PERIOD = {}
 for byte = 0, 255 do
   PERIOD[#PERIOD + 1] = string.char(byte)
@@ -38,7 +38,7 @@ for _, reader in ipairs { false, true } do
   describe(reader and "a member of a hostile group, with a reader," or "a member of a hostile group", function()
     after_each(handles.close_all)
 
-    -- A member, and what it hears of others than itself. It has joined.
+    -- A joined member, and the events that it receives from others.
     local function listen(group)
       local handle, seen = nil, { messages = {}, joined = 0, left = 0, reasons = {} }
       local function count_others(list, what)
@@ -68,7 +68,7 @@ for _, reader in ipairs { false, true } do
       return handle, seen
     end
 
-    -- A member of a group of its own: a function that lets it say something and hear what came back, all in order.
+    -- A member of a group of its own: a function that sends a message and returns all that was delivered, in order.
     local function talk_alone()
       local said, heard = 0, 0
       local handle = handles.open {
@@ -99,7 +99,7 @@ for _, reader in ipairs { false, true } do
       assert.equal(members, seen.joined)
     end
 
-    -- Runs the program to its end; gives what was heard.
+    -- Runs the program to its end and returns the events.
     local function run(group, members, ...)
       local handle, seen = listen(group)
       local talk = talk_alone()

@@ -3,7 +3,7 @@
 local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 
-local PER_NODE = 127 -- and one more on each node, which tells them what to do
+local PER_NODE = 127 -- and one more on each node, which sends them commands
 local DEADLINE = 120
 
 describe("a group of 256 members on two nodes #slow", function()
@@ -28,7 +28,7 @@ describe("a group of 256 members on two nodes #slow", function()
     assert(ok, (message or "") .. "\n" .. complaints())
   end
 
-  -- The last members that a teller was told.
+  -- The last member list that a teller printed.
   local function members_of(node)
     for i = #tellers[node].lines, 1, -1 do
       local list = tellers[node].lines[i]:match "^members (.*)$"
@@ -47,7 +47,7 @@ describe("a group of 256 members on two nodes #slow", function()
     assert(tellers[node]:write("send 1 " .. text .. "\n"))
   end
 
-  -- What each member of a node was told, up to the same message.
+  -- The state of each member of a node, up to the same message.
   local function reports(node, number)
     local found = {}
     local before = #crowds[node].lines
@@ -62,7 +62,7 @@ describe("a group of 256 members on two nodes #slow", function()
     return found
   end
 
-  -- All were told of the same comings and goings of nodes.
+  -- All were notified of the same leaves and joins of nodes.
   local function all_were_told(node, number, members, pattern)
     for _, report in ipairs(reports(node, number)) do
       assert.equal(members, report.members)

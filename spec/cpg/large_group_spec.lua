@@ -1,4 +1,4 @@
--- Groups of more than 128 members, of which libcpg tells no list.
+-- Groups of more than 128 members, whose list libcpg does not deliver.
 local changes = require "spec.helpers.membership_changes"
 local cpg = require "corosync.cpg"
 local groups = require "spec.helpers.groups"
@@ -68,7 +68,7 @@ describe("a group of more than 128 members", function()
     return lines
   end
 
-  -- All members have been told the same since each one's join.
+  -- All members have been notified of the same changes since their own join.
   local function all_agree(number)
     local before, lines = #seen()
     say "report"

@@ -1,4 +1,4 @@
--- A short run under random faults; docs/testing.md tells of long ones.
+-- A short run under random faults; docs/testing.md describes long ones.
 local program = require "spec.helpers.program"
 
 describe("cpgrun check #slow", function()

@@ -1,4 +1,4 @@
--- What a run under random faults does when Corosync's daemons come to no ring by themselves.
+-- A run under random faults in which Corosync's daemons form no ring by themselves.
 local start_join_storm = require "soak.start_join_storm"
 local lab = require "corosync.lab"
 local join_storm = require "cpgrun.join_storm"

@@ -71,7 +71,7 @@ describe("cpgrun", function()
     assert.same({ 0, 0 }, { it:wait(10) })
   end)
 
-  -- No group is told anything from the death of a member until the token is missed.
+  -- Between a member's death and the token's loss no group is notified of anything.
   describe("on a broken ring", function()
     local cluster
 

@@ -42,7 +42,7 @@ describe("cpgrun --user", function()
       function config_change() end
       function started()
         require("luv").new_timer():start(0, 10, function()
-          local view, message, code = group:view() -- the ring may be told only after the join
+          local view, message, code = group:view() -- the ring may come after the join
           if view or code ~= "try_again" then
             print(view and #view.members or message)
             require("corosync").loop.stop()

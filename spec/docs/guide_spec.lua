@@ -1,4 +1,4 @@
--- The guide to scripts: what it shows is what the other specs run.
+-- The code in the guide to scripts is the code that other specs run.
 local function read(path)
   local file = assert(io.open(path))
   local text = file:read "*a"

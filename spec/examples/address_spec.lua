@@ -1,5 +1,4 @@
--- examples/service_address.lua, on a cluster of its own; the kernels of its nodes tell each coming and going of the
--- address.
+-- examples/service_address.lua on a cluster of its own; the kernels of its nodes report each added and removed address.
 local lab = require "corosync.lab"
 local program = require "spec.helpers.program"
 
@@ -69,7 +68,7 @@ describe("examples/service_address.lua #slow", function()
     assert.equal(0, (assert(cluster:command(node, { "ip", "addr", ... }))))
   end
 
-  -- Again and again, since a monitor does not say when it begins to see.
+  -- Repeated, because a monitor does not report when it starts to see changes.
   local function give(node)
     wait_for(("node %d to be seen with the address"):format(node), function()
       ip_addr(node, "replace", ADDRESS, "dev", "eth0")

@@ -1,5 +1,5 @@
--- examples/embed: the game, built with an installation of the binding as its pkg-config file tells, on a cluster of its
--- own. It needs nothing of the build tree. And its guide, whose code is the game's.
+-- examples/embed: the game, built against an installation with pkg-config, on a cluster of its own, without the build
+-- tree; and its guide, whose code is the game's.
 local lab = require "corosync.lab"
 local program = require "spec.helpers.program"
 local uv = require "luv"
@@ -27,7 +27,7 @@ end
 describe("examples/embed #slow", function()
   local cluster, folder, prefix
   local hosts = {} -- by node
-  local lines = {} -- by node, since the stage began
+  local lines = {} -- by node, of this stage
   local slowest = 0 -- microseconds
 
   local function note(node, line)
@@ -62,7 +62,7 @@ describe("examples/embed #slow", function()
     assert(ok, message and message .. "\n" .. said())
   end
 
-  -- A node's worlds since the stage began: sums by epoch and number of moves.
+  -- A node's worlds during this stage: sums by epoch and number of moves.
   local function worlds(node)
     local sums, last = {}, nil
     for _, line in ipairs(lines[node]) do
@@ -104,7 +104,7 @@ describe("examples/embed #slow", function()
     return found
   end
 
-  -- The last number of moves that a node has told of, in any way.
+  -- The last number of moves that a node has printed in any form.
   local function moves(node)
     local most = 0
     for _, line in ipairs(lines[node]) do

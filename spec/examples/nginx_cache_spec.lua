@@ -5,7 +5,7 @@ local uv = require "luv"
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
 local cluster
-local keep = false -- what runs, for the next spec
+local keep = false -- the servers, for the next spec
 
 setup(function() cluster = assert(lab.start(3)) end)
 teardown(function() assert(cluster:stop()) end)
@@ -70,7 +70,7 @@ describe("examples/nginx #slow", function()
     nginx.clean()
   end)
 
-  -- Whatever is cached anywhere now is what the origin has.
+  -- Every cached value is equal to the origin's.
   local function assert_fresh(values)
     local urls, expected = {}, {}
     for key = 0, KEYS - 1 do
@@ -124,7 +124,7 @@ describe("examples/nginx #slow", function()
     assert.equal("hit", (select(2, get(servers[1], 4))))
   end)
 
-  local function change_at_origin(key, value) -- and nobody is told
+  local function change_at_origin(key, value) -- without a message
     local code = cluster:command(1, { "curl", "-sS", "-X", "PUT", "--data", value, "http://10.9.0.1:8081/key" .. key })
     assert.equal(0, code)
   end

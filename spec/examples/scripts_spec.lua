@@ -94,7 +94,7 @@ describe("cpgrun --lab #slow", function()
     it("counter is equal after a partition", function()
       local it = program.start("cpgrun", "--lab", "3", "examples/counter.lua")
       local from = 1
-      -- The last values that a node has shown since `from`, as text; nil while they are fewer.
+      -- The last values that a node has printed after `from`, as text; nil while there are fewer.
       local function last_values(node, count)
         local list = {}
         for i = #it.lines, from, -1 do
@@ -119,7 +119,7 @@ describe("cpgrun --lab #slow", function()
       end)
       it:write "heal()\n"
       expect("no agreement in the end", function() return agree(6) end)
-      -- Their scripts begin alone, on rings of their own, and must not undo what the others have counted.
+      -- Their scripts start alone, on rings of their own, and must not undo the others' counts.
       for _, node in ipairs { 3, 2, 3 } do
         it:write(("kill_host(%d)\nrestart(%d)\n"):format(node, node))
         expect("no agreement after a restart", function() return agree(4) end)

@@ -18,7 +18,7 @@ local function ended(it, code)
   assert.same({ code, 0 }, { assert(it:wait(15)) }, table.concat(it.errors, "\n"))
 end
 
--- No topic is told the same twice in a row.
+-- No topic is printed twice in a row with the same text.
 local function assert_no_repeats(it)
   local last = {}
   for _, each in ipairs(it.lines) do

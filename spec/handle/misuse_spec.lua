@@ -1,4 +1,4 @@
--- Lua that does what it should not: with other objects' methods, after the end, from everywhere.
+-- Misuse from Lua: other objects' methods, calls after close, calls from everywhere.
 local core = require "corosync.core"
 local cpg = require "corosync.cpg"
 local handles = require "spec.helpers.handles"
@@ -59,7 +59,7 @@ describe("methods", function()
       end
     end)
 
-    -- What votequorum and cfg are told changes the cluster.
+    -- Calls of votequorum and cfg can change the cluster.
     it("of " .. name .. " accept or reject any arguments without harm", function()
       if name == "votequorum" or name == "cfg" then
         return
@@ -118,7 +118,7 @@ describe("handles", function()
     assert.is_true(handle:close())
   end)
 
-  -- What a program prints, and its exit code.
+  -- A program's output and its exit code.
   local function output_of(program)
     local path = os.tmpname()
     local file = assert(io.open(path, "w"))

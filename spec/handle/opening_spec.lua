@@ -4,7 +4,7 @@ local ordinary = require "spec.helpers.ordinary_user"
 
 local interpreter = os.getenv("LUA"):match "%S+$"
 local SERVICES = { "cfg", "cmap", "cpg", "quorum", "votequorum" }
--- Opens each service, and writes what that returns.
+-- Opens each service and prints the results.
 local OPEN = [[
 for _, name in ipairs { "cfg", "cmap", "cpg", "quorum", "votequorum" } do
   local open = require("corosync." .. name).open
@@ -55,7 +55,7 @@ describe("a connection #slow", function()
     local function descriptors()
       return command("sh", "-c", "ls /proc/$(pidof corosync)/fd | wc -l")
     end
-    for _ = 1, 2 do open() end -- what the first ones leave, such as a loaded module, is not counted
+    for _ = 1, 2 do open() end -- not counted: the first ones load modules
     local log, before = cluster:log(1), descriptors()
     for _ = 1, 5 do open() end
     assert.equal(log, cluster:log(1))

@@ -6,8 +6,8 @@ local process = require "spec_process"
 local open, dispatch_until, fails = handles.open, handles.dispatch_until, handles.fails
 local assert_numbers = handles.assert_numbers
 local member = handles.reading_member
--- Sends numbered messages without dispatching: what comes back can only be taken by the reader. Answers how many were
--- sent and the code that ended it, if one other than "try_again" did.
+-- Sends numbered messages without dispatching: only the reader can take the returning ones. Returns how many were sent
+-- and the code that ended it, unless that was "try_again".
 local function send_numbers(handle, count, size)
   local deadline, sent = os.time() + 20, 0
   while sent < count do
@@ -73,7 +73,7 @@ describe("a reader", function()
   it("keeps the order when fetch takes more events", function()
     local handle, seen = member { after = 0 }
     assert.equal(500, send_numbers(handle, 500))
-    assert.is_true(handle:fetch(0)) -- takes over what the reader holds
+    assert.is_true(handle:fetch(0)) -- moves the reader's events
     for i = 501, 1100 do
       local deadline = os.time() + 10
       while not handle:send(("%d "):format(i)) do
@@ -261,7 +261,7 @@ describe("a reader", function()
     local handle, seen, name = member({ after = 0.1, limit = 20000, full = "stop" }, { window = 30 })
     assert(handle:send(("x"):rep(30000)))
     assert.is_true(handle:fetch(1))
-    handles.flood(name, 1, 10) -- what a slow handler does: the reader looks meanwhile, and finds no room
+    handles.flood(name, 1, 10) -- as a slow handler: meanwhile the reader finds no room
     dispatch_until(handle, function() return #seen.messages == 2 end)
     assert.equal(60, send_numbers(handle, 60)) -- only a reader that takes opens the window
   end)
@@ -274,7 +274,7 @@ describe("a reader", function()
       local event = handles.receive(handle)
       lagged = lagged or event == "lagged"
       got = got + (event == "message" and 1 or 0)
-      idle:wait(lagged and 0 or 0.005) -- what a slow handler does
+      idle:wait(lagged and 0 or 0.005) -- as a slow handler
     end
     assert.is_true(lagged)
     idle:close()

@@ -1,4 +1,4 @@
--- A spec for each mistake once made, named after what went wrong.
+-- A spec for each former bug, named after it.
 local cpg = require "corosync.cpg"
 local handles = require "spec.helpers.handles"
 local process = require "spec_process"
@@ -27,7 +27,7 @@ end
 ]]
 local finalized = (loadstring or load)(FINALIZED .. "return finalized")() -- luacheck: globals loadstring
 
--- What a program of its own prints that may have so many descriptors.
+-- The output of a program with a limit of descriptors.
 local function run_with_descriptors(limit, program)
   local lua = os.getenv("LUA"):match "%S+$"
   local pipe = assert(io.popen(("ulimit -n %d; exec %s -e '%s' 2>&1"):format(limit, lua, program)))

@@ -1,6 +1,6 @@
 local lab = require "corosync.lab"
 
--- What Corosync keeps of a node's last ring is its seq, 8 bytes. The next one is 5 more here.
+-- Corosync stores the seq of a node's last ring, 8 bytes. The next seq is 5 more here.
 local SET_SEQ = [[printf '%s' >/run/state/ringid_1]]
 local TELL_SEQ = [[
 for name, kind in pairs { cpg = "ring", quorum = "quorum", votequorum = "nodelist" } do

@@ -1,4 +1,4 @@
--- A daemon that is stopped, and handlers that are: what waits, how long, and where.
+-- Stopped daemons and handlers: which events wait, how long, and where.
 local lab = require "corosync.lab"
 
 local interpreter = os.getenv("LUA"):match "%S+$"
@@ -27,7 +27,7 @@ describe("a stopped program or daemon #slow", function()
     return found
   end
 
-  -- What the daemon has of memory that is its own, in kB.
+  -- The daemon's private memory, in kB.
   local function daemon_memory()
     local code, out = cluster:command(1, { "sh", "-c", "cat /proc/$(pidof corosync)/status" })
     assert.equal(0, code)
@@ -42,7 +42,7 @@ describe("a stopped program or daemon #slow", function()
     expect(sleeper, "^asleep$")
     expect(flood, "^done$")
     local grown = daemon_memory() - before
-    -- What comes until the reader is there, 20 ms later; without one it would be all, 200 MB.
+    -- Messages that arrive before the reader starts, 20 ms later; without a reader all would be queued, 200 MB.
     assert.is_true(grown < 8000, ("it grew by %d kB"):format(grown))
     assert(sleeper:write "\n")
     expect(sleeper, "^seen\t" .. MESSAGES .. "$")

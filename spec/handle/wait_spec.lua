@@ -28,7 +28,7 @@ describe("handle:wait", function()
   end)
 
   it("is interrupted by Ctrl-C in the lua program", function()
-    -- Nobody can tell when a process has come to its wait.
+    -- There is no way to see that a process has entered wait.
     local script = [[
       local handle = assert(require("corosync.cpg").open {})
       os.execute "(sleep 0.3; kill -INT $PPID) &"

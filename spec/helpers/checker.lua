@@ -1,4 +1,4 @@
--- What the specs of the checker share: histories as text are checked, changed, and a violation of a rule is found.
+-- Checks and edits histories given as text, and expects violations of a rule.
 local assert = require "luassert"
 local checker = require "corosync.checker"
 
@@ -26,7 +26,7 @@ function checking.changed(text, from, to)
   return text:sub(1, at - 1) .. to .. text:sub(ending + 1)
 end
 
--- The checker finds a violation of that rule and says so.
+-- Expects a violation of that rule with that message.
 function checking.finds(rule, pattern, ...)
   local report = checking.check(...)
   assert.is_false(report.ok)

@@ -1,4 +1,4 @@
--- What the specs of groups share: groups that are left after each spec, and members in programs of their own.
+-- Groups that are left after each spec, and members in programs of their own.
 local assert = require "luassert"
 local corosync = require "corosync"
 local tools = require "corosync.lab.tools"
@@ -125,7 +125,7 @@ function groups.with_reasons(addresses)
   return list
 end
 
--- Handlers that keep what they are called with.
+-- Handlers that record their arguments.
 function groups.recorder()
   local seen = { configs = {}, messages = {} }
   return {

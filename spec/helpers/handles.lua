@@ -1,4 +1,4 @@
--- What the core's specs share: handles that are closed after each spec, and waiting for their events.
+-- Handles that are closed after each spec, and waiting for their events.
 local assert = require "luassert"
 local core = require "corosync.core"
 local cpg = require "corosync.cpg"
@@ -13,7 +13,7 @@ function handles.group_name()
   return ("spec %s %d"):format(loaded, names)
 end
 
--- Closes a handle, of whatever library, after the spec.
+-- Closes a handle of any library after the spec.
 function handles.keep(handle)
   table.insert(handles.made, handle)
   return handle
@@ -85,7 +85,7 @@ function handles.receive(handle)
   error("timed out")
 end
 
--- Checks that an answer is nil, a message and that code; gives the message.
+-- Expects nil, a message and that code; returns the message.
 function handles.fails(code, ...)
   local value, message, actual = ...
   assert.is_nil(value)
@@ -94,7 +94,7 @@ function handles.fails(code, ...)
   return message
 end
 
--- The code that each method answers without arguments, by the method's name.
+-- The code that each method returns without arguments, by the method's name.
 function handles.codes(object, methods)
   local codes = {}
   for _, method in ipairs(methods) do
@@ -123,7 +123,7 @@ function handles.member(name, more)
   return handle, record, handlers
 end
 
--- A member whose own joining has been told, with all that it was told since.
+-- A member that has been notified of its own join, and its events since.
 function handles.reading_member(reader, more)
   local seen = { messages = {}, lags = {} }
   local handlers = {

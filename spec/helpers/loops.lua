@@ -8,7 +8,7 @@ local new = groups.new
 
 local DEADLINE = 10000 -- milliseconds
 
--- In a callback of luv's, which says of an error that is no string, as busted's are, only "(null)".
+-- For use in callbacks of luv, which reports errors that are not strings, such as busted's, as "(null)".
 local function must(holds, message)
   if not holds then
     error(tostring(message), 0)

@@ -1,4 +1,4 @@
--- What a member was told of who joins and leaves: checks each change against the one before, and sums up all.
+-- Checks each membership change of a member against the one before, and sums up all.
 local Changes = {}
 Changes.__index = Changes
 

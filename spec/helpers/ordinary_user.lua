@@ -17,7 +17,7 @@ local function can_become()
   return false
 end
 
--- What to put before a command, an array: nothing when this program is an ordinary user's anyway.
+-- The words to put before a command: none when this program already runs as an ordinary user.
 ordinary.prefix = can_become()
   and { "setpriv", ("--reuid=%d"):format(UID), ("--regid=%d"):format(UID), "--clear-groups" } or {}
 

@@ -1,4 +1,4 @@
--- busted's plain output, ending with the line that says in one glance, and to programs, how it went.
+-- busted's plain output, followed by a line with the counts for readers and programs.
 return function(options)
   local busted = require "busted"
   local handler = require "busted.outputHandlers.plainTerminal" (options)

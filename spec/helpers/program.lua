@@ -1,4 +1,4 @@
--- Starting cpgrun, and watching what it writes.
+-- Starts programs, cpgrun above all, and waits for their output.
 local assert = require "luassert"
 local tools = require "corosync.lab.tools"
 local process = require "corosync.lab.process"
@@ -25,7 +25,7 @@ local function await(it, list, pattern, seconds)
   return found
 end
 
--- Waits for a line on standard output, or on standard error; answers what the pattern matches.
+-- Waits for a line on standard output or standard error, and returns the pattern's captures.
 function program.line(it, pattern, seconds) return await(it, it.lines, pattern, seconds) end
 function program.complaint(it, pattern, seconds) return await(it, it.errors, pattern, seconds) end
 
@@ -36,7 +36,7 @@ function program.start(...)
   return it
 end
 
--- Runs a program to its end: its exit code, and what it wrote to standard output and standard error.
+-- Runs a program to its end; returns its exit code, standard output and standard error.
 function program.run(...)
   local it = program.start(...)
   it:close_stdin()

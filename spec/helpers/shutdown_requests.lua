@@ -9,7 +9,8 @@ local function open(given)
   return handles.keep(assert(cfg.open(given)))
 end
 
--- Another program that asks for a shutdown. To be read once it can have its answer: the code, and the seconds it took.
+-- Another program that requests a shutdown. Its output, available after the replies, is the code and the seconds it
+-- took.
 local function ask()
   return io.popen(LUA .. [[ -e '
     local now = require("corosync.core").now
@@ -26,7 +27,7 @@ local function result(pipe)
   return code, seconds
 end
 
--- A tracker with a record of what it was asked, which answers what `act` does.
+-- A tracker with a record of its requests, which returns the result of `act`.
 local function tracker(act)
   local record = { kinds = {}, errors = {} }
   local handle

@@ -3,7 +3,7 @@ local assert = require "luassert"
 local lab = require "corosync.lab"
 
 local SOCKET = [[sed -i 's/^system {/&\n  qb_ipc_type: socket/' /run/corosync.conf]]
--- What names the sockets' files is shared by all of the machine: this node has its own.
+-- The whole machine shares the names of the sockets' files: this node has its own.
 local FILES = [[
 set -e
 cp -r /etc /run/etc 2>/dev/null || [ -d /run/etc ]

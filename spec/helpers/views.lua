@@ -15,8 +15,8 @@ local function words(text)
   return list
 end
 
---- The views that a viewer has told so far: tables as `view_change` gets them, but with texts for addresses and rings,
--- and with `is_fresh` for the first after a join.
+--- The views that a viewer has printed so far: tables as `view_change` gets them, but with texts for addresses and
+-- rings, and with `is_fresh` for the first after a join.
 function views.of(program)
   local list, is_fresh = {}, true
   for _, line in ipairs(program.lines) do
@@ -39,7 +39,7 @@ function views.last(program)
   return list[#list]
 end
 
---- A viewer's own address, once it has told it.
+--- A viewer's own address, once it is printed.
 function views.address(program)
   return program.lines[1] and program.lines[1]:match "^address (.+)$"
 end
@@ -112,7 +112,7 @@ function views.texts(addresses)
   return list
 end
 
--- Handlers that keep the views that they are told.
+-- Handlers that record the views.
 function views.recorder(settle)
   local seen = {}
   return { settle = settle, view_change = function(view) seen[#seen + 1] = view end }, seen
@@ -126,7 +126,7 @@ function views.viewing(settle)
   return group, seen
 end
 
--- Whatever Corosync had to tell this group has been told once its own message is back.
+-- Every earlier event has been delivered once the group's own message is back.
 function views.let_all_arrive(group)
   local heard
   group[require "corosync.private"].handlers.message_received = function() heard = true end

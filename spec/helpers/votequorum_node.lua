@@ -28,14 +28,14 @@ local function tracker(more)
   return handle, record
 end
 
--- What expected_votes_change is called with next.
+-- The next value that expected_votes_change is called with.
 local function next_expected(handle, record)
   local before = #record.expected
   dispatch_until(handle, function() return #record.expected > before end)
   return record.expected[before + 1]
 end
 
--- Ends when all that the node has told the cluster so far has been heard, since the order is one.
+-- Waits for every earlier change by the node: all changes come in one order.
 local function settle(handle, record)
   local expected = assert(handle:info()).expected_votes
   assert(handle:set_expected(expected))

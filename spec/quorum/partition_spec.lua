@@ -1,4 +1,4 @@
--- What quorum tells when the network is cut and daemons die.
+-- Quorum while the network is partitioned and daemons are killed.
 local lab = require "corosync.lab"
 
 describe("quorum on three nodes #slow", function()

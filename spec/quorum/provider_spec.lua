@@ -4,7 +4,7 @@ local views = require "spec.helpers.views"
 
 local LUA = os.getenv("LUA"):match "%S+$"
 
--- Answers of every way to ask, and what is told.
+-- The results of every query, and the events.
 local ASK = [[
 local corosync = require "corosync"
 local function show(what, ...) print(what, ...) end

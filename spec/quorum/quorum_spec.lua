@@ -1,5 +1,5 @@
--- The userdata over libquorum, on the daemon of the node that the specs run in. What several nodes do to it is in
--- spec/quorum/partition_spec.lua.
+-- The userdata over libquorum, on the daemon of the node that the specs run in. spec/quorum/partition_spec.lua uses
+-- several nodes.
 local cmap = require "corosync.cmap"
 local handles = require "spec.helpers.handles"
 local process = require "spec_process"
@@ -34,7 +34,7 @@ local function recorder(more)
   return open(handlers), record
 end
 
--- With votes expected that nobody has, one node has no quorum.
+-- Expected votes that no node has cost the node its quorum.
 local function expect_votes(votes)
   local map = assert(cmap.open())
   assert(map:set(EXPECTED, votes, "u32"))
@@ -52,7 +52,7 @@ local function wait_quorate(wanted)
   end
 end
 
--- The ring as cpg tells it.
+-- The ring that cpg reports.
 local function ring_of_cpg()
   local told
   local handle = handles.open { ring_change = function(ring) told = ring end }

@@ -5,7 +5,7 @@ local uv = require "luv"
 
 local VERSION = os.getenv "LUA_VERSION"
 
--- With what LuaRocks is called, by the Lua that the rocks are for.
+-- Runs LuaRocks with the Lua that the rocks are for.
 local ROCKS = {
   jit = { lua = "luajit", arguments = "--lua-version 5.1 LUA=$(command -v luajit) "
     .. "LUA_INCDIR=$(pkg-config --variable=includedir luajit)" },
@@ -14,7 +14,7 @@ for _, version in ipairs { "5.1", "5.2", "5.3", "5.4" } do
   ROCKS[version] = { lua = "lua" .. version, arguments = "--lua-version " .. version }
 end
 
--- Each module that is a file here, by what it is required as. Those for nginx must be there, and do not work here.
+-- Each module that is a file here, by its require name. Those for nginx must be installed, and cannot be loaded here.
 local SCRIPT = [[
 local count = 0
 for path in io.popen("cd '%s' && find lua/corosync -name '*.lua'"):lines() do
@@ -51,7 +51,7 @@ describe("the rocks #slow", function()
     program.clean()
   end)
 
-  -- Only what belongs to the tree must be found: not this build.
+  -- Only the tree's files must be found, not this build.
   local function sh(script)
     local it = program.start("sh", "-ec",
       ("unset LUA_PATH LUA_CPATH LUA LUA_VERSION LUA_ABI MAKEFLAGS\nexport HOME='%s'\n%s"):format(folder, script))

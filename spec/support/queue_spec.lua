@@ -33,7 +33,7 @@ describe("the event queue", function()
       return pending "valgrind and AddressSanitizer keep freed memory"
     end
     local count = 0
-    -- Strings that have served go at once, so that what is measured is the queue's.
+    -- Used strings are collected at once, so that only the queue's memory is measured.
     local handle = member(nil, {
       message_received = function() count = count + 1 collectgarbage() end,
       reader = { after = 3600, limit = 2 ^ 29 }, -- so that as much of its own may wait
@@ -56,7 +56,7 @@ describe("the event queue", function()
     handle:dispatch()
     collectgarbage()
     process.trim()
-    -- What the allocators of some Luas keep is far less than the queue held.
+    -- The allocators of some Luas keep much less than the queue held.
     assert.is_true(resident_kilobytes() - before < 25000)
   end)
 end)

@@ -83,7 +83,7 @@ local function annotated(class)
   return sorted(names)
 end
 
--- The names in tables, but for what is private or internal.
+-- The names in tables, except private and internal ones.
 local function public(class, ...)
   local names = {}
   for _, each in ipairs { ... } do
@@ -96,7 +96,7 @@ local function public(class, ...)
   return sorted(names)
 end
 
--- The table of an object's methods: behind its metatable, or what the function there looks in.
+-- The table of an object's methods: the metatable's __index, or the table that its function reads.
 local function methods_of(object)
   local index = debug.getmetatable(object).__index
   for i = 1, type(index) == "function" and math.huge or 0 do

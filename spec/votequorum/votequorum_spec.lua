@@ -12,7 +12,7 @@ local fails = handles.fails
 
 after_each(handles.close_all)
 
--- Every method that needs the connection, and what it may be called with.
+-- Every method that needs the connection, and valid arguments for it.
 local function each_code(handle, action)
   local some = { "x", true, { node = NODE, seq = 1 } }
   local arguments = { set_expected = { 1 }, set_votes = { 1 }, qdevice_register = some, qdevice_unregister = some,
@@ -87,7 +87,7 @@ describe("votequorum info", function()
 
   it("fails for an unknown node, naming it", function()
     local handle = open()
-    for _ = 1, 100 do -- what the daemon answers is whatever its memory holds
+    for _ = 1, 100 do -- the daemon returns uninitialized memory
       assert.matches("node 4294967295 in votequorum: unknown node id",
         fails("not_exist", handle:info(STRANGER)), 1, true)
     end

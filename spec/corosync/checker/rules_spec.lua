@@ -1,4 +1,4 @@
--- The table of docs/testing.md is what the code has.
+-- Compares the table in docs/testing.md with the code.
 local rules = require "corosync.checker.rules"
 
 local function text_of(path)

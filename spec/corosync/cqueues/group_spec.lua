@@ -10,7 +10,7 @@ local uv = require "luv"
 local new, state = groups.new, groups.state
 
 local LIMIT = 8 -- seconds for the coroutines of a spec; a poll of a group ends after 10 in any case
-local SOON = 5 -- seconds, the longest poll for what is there already
+local SOON = 5 -- seconds, the longest poll for events that are there
 
 -- Runs coroutines in one controller until all have ended.
 local function run(...)
@@ -33,7 +33,7 @@ end
 
 -- The functions from here to the next heading are for coroutines.
 
--- Takes what comes with a join.
+-- Handles the events of the join.
 local function calm(object)
   while cqueues.poll(object, 0.05) == object do
     assert(object:dispatch())
@@ -91,7 +91,8 @@ describe("a group in a cqueues controller", function()
     assert.is_true(os.clock() - before < 0.1)
   end)
 
-  -- As a full queue does: what arrives while a send waits is moved out of the descriptor's sight.
+  -- Acts like a full queue: events that arrive while a send waits are fetched, so that the descriptor no longer shows
+  -- them.
   it("ends a poll for events that a send in another coroutine fetched", function()
     local group, seen = collector { x = leave }
     assert(group:activate() and groups.reaches(group, "joined"))

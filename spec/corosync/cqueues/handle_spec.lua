@@ -9,7 +9,7 @@ local process = require "spec_process"
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
 local LIMIT = 8 -- seconds for the coroutines of a spec; a poll of a group ends after 10 in any case
-local SOON = 5 -- seconds, the longest poll for what is there already
+local SOON = 5 -- seconds, the longest poll for events that are there
 local SERVICES = { "cpg", "cmap", "quorum", "votequorum", "cfg" }
 
 -- Runs coroutines in one controller until all have ended.
@@ -71,7 +71,7 @@ local function send(handle, message)
   end
 end
 
--- Takes what comes with a join.
+-- Handles the events of the join.
 local function calm(object)
   while cqueues.poll(object, 0.05) == object do
     assert(object:dispatch())
@@ -143,7 +143,7 @@ describe("a handle in a cqueues controller", function()
     local handle = joined_handle()
     local code, early, _
     run(function()
-      -- What tells of the joining comes first.
+      -- The events of the join come first.
       local kind
       repeat
         kind, _, code = receive(handle)

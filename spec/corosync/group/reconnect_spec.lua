@@ -35,7 +35,7 @@ local function memory()
   return collectgarbage "count"
 end
 
--- The connection: what a reader's descriptor is readable for first, or the descriptor itself.
+-- The connection: a reader's descriptor polls it, else it is the descriptor itself.
 local function socket_of(handle)
   local file = io.open(("/proc/self/fdinfo/%d"):format(handle:fd()))
   local socket

@@ -4,7 +4,7 @@ local core = require "corosync.core"
 local groups = require "spec.helpers.groups"
 local handles = require "spec.helpers.handles"
 
--- Across pcall, which answers false at once where that is forbidden.
+-- Yields across pcall, which returns false at once in Lua 5.1.
 local may_yield = select("#", coroutine.wrap(function() return pcall(coroutine.yield) end)()) == 0
 
 -- Steps until something holds; not with `groups.eventually`, which dispatches.

@@ -5,7 +5,7 @@ describe("a group on three nodes", function()
   local NAME = "spec"
   local cluster, members, addresses
 
-  -- What a member has written since the last `forget`.
+  -- The lines that a member has written since the last `forget`.
   local function saw(node, text)
     local lines = members[node].lines
     for i = members[node].forgotten + 1, #lines do

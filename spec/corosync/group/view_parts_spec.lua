@@ -1,6 +1,6 @@
 local core = require "corosync.core"
 
--- What depends on the moment in which each part arrives, which no real cluster repeats.
+-- These specs depend on the moment at which each part arrives, which no real cluster repeats.
 describe("the parts of a view #slow", function()
   local view = require "corosync.group.view"
   local A, B, C = { node = 1, pid = 10 }, { node = 2, pid = 20 }, { node = 3, pid = 30 }

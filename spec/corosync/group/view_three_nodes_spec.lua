@@ -129,7 +129,7 @@ describe("views on three nodes #slow", function()
       assert.same({ {}, theirs, { ours, theirs } }, { told[1].left, told[1].joined, told[1].merged })
     end
 
-    -- Who settles longer than all this took has one view of it: the others have left and come.
+    -- A member with a longer settle has one view of all this: the others have left and come back.
     for node = 1, 3 do
       assert(cluster:wait_for(function() return #views.of(slow[node]) > slow_before[node] end, 10))
       local told = views.of(slow[node])
@@ -181,7 +181,7 @@ describe("views on three nodes #slow", function()
       local told = since(counts, node)
       assert.same({ list(1, 2), list(3) }, told[#told].merged)
     end
-    -- Node 3 may have been told that the others were away, or not.
+    -- Node 3 may or may not have been notified that the others were away.
     local told = since(counts, 3)
     assert.is_true(#told > 0)
   end)

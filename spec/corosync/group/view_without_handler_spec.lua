@@ -1,4 +1,3 @@
-local KEY = require "corosync.private"
 local groups = require "spec.helpers.groups"
 local views = require "spec.helpers.views"
 

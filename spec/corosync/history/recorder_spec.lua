@@ -1,4 +1,4 @@
--- What groups do is written down as it happens.
+-- Groups record their events as they happen.
 local corosync = require "corosync"
 local groups = require "spec.helpers.groups"
 local history = require "corosync.history"

@@ -192,7 +192,7 @@ describe("corosync.lab #slow", function()
 
   it("fails with the reason when a program cannot be started", function()
     local code, _, err = cluster:command(1, { "no-such-program" })
-    -- As a shell says it: 126 where PATH names a folder that this user may not look into.
+    -- A shell's code: 126 when PATH names a folder that this user cannot read.
     assert.is_true(code == 127 or code == 126)
     assert.matches("no%-such%-program", err)
   end)
@@ -288,7 +288,7 @@ describe("corosync.lab #slow", function()
   end)
 
   it("has no socket in its user's network", function()
-    -- What is bound by a name or a port, by the kernel's tables: of unix sockets the name, of others the local address.
+    -- All bound names and ports in the kernel's tables: the name of unix sockets, the local address of others.
     local function bound()
       local found = {}
       for name, pattern in pairs { unix = "%x+ %w+ %w+ %w+ %w+ %w+ +%d+ (%S+)$", tcp = "^ *%d+: (%S+) %S+ 0A",

@@ -10,7 +10,7 @@ describe("a handle in the loop whose daemon is killed", function()
     if not cluster:members(1) then assert(cluster:restart(1)) end
   end)
 
-  -- A program in the node with three handles, which tells what its loop does.
+  -- A program in the node with three handles, which prints the outcome of its loop.
   local function start(third)
     local program = assert(cluster:run(1, { groups.interpreter, "-e", [[
       io.stdout:setvbuf "line"

@@ -131,7 +131,7 @@ describe("loop.run with groups", function()
       assert(handles.join(all[i], groups.name()))
       assert(all[i]:send "stop")
     end
-    -- What it has been told, the others have been told before.
+    -- The other groups have been notified of everything before this one.
     local last = handles.open()
     assert(handles.join(last, groups.name()))
     assert(last:send "sent last")

@@ -14,7 +14,7 @@ local new = groups.new
 describe("handles in the loop", function()
   local KEY = "spec.loop.key"
 
-  -- What was in the loop is taken out before it is closed.
+  -- Removes each handle from the loop before it is closed.
   after_each(function()
     for _, handle in ipairs(handles.made) do loop.remove(handle) end
     handles.close_all()

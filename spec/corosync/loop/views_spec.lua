@@ -72,7 +72,7 @@ describe("a group with views in the loop #slow", function()
     group = new {
       view_change = function()
         assert(group:send_message "x")
-        -- What a send does that Corosync has no room for.
+        -- Does the same as a send when Corosync's queue is full.
         assert(group[KEY].handle:fetch(5))
         group[KEY].loop.wake(group[KEY])
       end,

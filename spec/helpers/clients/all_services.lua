@@ -1,5 +1,5 @@
--- A member with views and a reader, and services that track, as a program of its own. It writes what its handlers hear;
--- each line on stdin is sent to the group and written to the configuration map.
+-- A member with views and a reader, and services that track, as a program of its own. It prints its events; each line
+-- on stdin is sent to the group and stored in the configuration map.
 local corosync = require "corosync"
 local service = require "corosync.service"
 local uv = require "luv"

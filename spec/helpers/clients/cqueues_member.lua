@@ -1,5 +1,5 @@
--- A group and a handle in a controller of cqueues until their daemon dies; tells on stdout what each hears. The group
--- goes on until it has joined again.
+-- A group and a handle in a controller of cqueues until their daemon dies; prints the events of each. The group goes on
+-- until it has rejoined.
 local corosync = require "corosync"
 local cqueues = require "cqueues"
 io.stdout:setvbuf "line"

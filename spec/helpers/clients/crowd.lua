@@ -1,4 +1,4 @@
--- Many members of a group, a process each: forks them, and each does what messages to the group say.
+-- Many members of a group, a process each: forks them, each of which runs the commands in messages to the group.
 --
 --   lua spec/helpers/clients/crowd.lua GROUP COUNT
 --

@@ -1,14 +1,14 @@
--- A member of a group as a program of its own: writes a line for each event and does what its input says.
+-- A member of a group as a program of its own: prints a line for each event and runs the commands of its input.
 --
 --   lua spec/helpers/clients/member.lua NAME
 --
 --   members 1:20,2:21         the members, the last line of each configuration
---   left 2:21=leave           who left and why
---   came 2:21=join            who joined and why
+--   left 2:21=leave           the leaves, with reasons
+--   came 2:21=join            the joins, with reasons
 --   message 1:20 text
 --   disconnected reason
 --
--- Input: `send COUNT TAG`, `leave`, `try` (sends once and tells the outcome), `ask` (quorum and a key of cmap).
+-- Input: `send COUNT TAG`, `leave`, `try` (sends once and prints the result), `ask` (quorum and a key of cmap).
 local corosync = require "corosync"
 local uv = require "luv"
 

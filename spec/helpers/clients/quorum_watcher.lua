@@ -1,9 +1,9 @@
--- A client that says what quorum tells it, as a program of its own: a line for each event, until its daemon has gone.
+-- A client that prints the events of quorum, as a program of its own: a line for each event, until its daemon has gone.
 --
 --   quorum true 1,2,3 1/8         whether there is quorum, the members, the ring
---   nodelist 1,2,3 - 3 1/8        the members, who left, who joined, the ring
---   ring 1,2,3 1/8                what cpg says of the ring
---   lost not_connected            followed by what each method of the handles answers then
+--   nodelist 1,2,3 - 3 1/8        the members, the leaves, the joins, the ring
+--   ring 1,2,3 1/8                the ring that cpg reports
+--   lost not_connected            followed by the result of each method of the handles
 local cmap = require "corosync.cmap"
 local cpg = require "corosync.cpg"
 local quorum = require "corosync.quorum"

@@ -1,4 +1,4 @@
--- Sends as fast as Corosync takes it, whatever it answers, until the connection is lost.
+-- Sends at full rate, whatever send returns, until the connection is lost.
 local cpg = require "corosync.cpg"
 
 local handle = assert(cpg.open { window = 1000000 }) -- not the window is to be met, but the daemon

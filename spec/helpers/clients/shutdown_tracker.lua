@@ -1,5 +1,5 @@
--- A program that is asked before its node's Corosync is shut down. Its arguments are its answers, one for each request:
--- "true" or "false", "twice" for two replies of its own that allow it, "nothing". Tells on stdout what it was asked.
+-- A tracker of shutdown requests. Its arguments are its replies, one for each request: "true" or "false", "twice" for
+-- two replies of its own that allow it, "nothing". Prints each request.
 local cfg = require "corosync.cfg"
 io.stdout:setvbuf "line"
 

@@ -1,6 +1,6 @@
--- Sends numbered messages of so many bytes without end. At the line "report" on stdin it stops, and says how many sends
--- were answered with what, and when all that were answered with true have come back, once and in order. Any other line
--- is given back with the seconds that it has computed.
+-- Sends numbered messages of a given size without end. The line "report" on stdin stops it: it prints the number of
+-- sends by result, and when all accepted messages have come back, once and in order. Other lines are echoed with the
+-- seconds of CPU time.
 local corosync = require "corosync"
 local uv = require "luv"
 io.stdout:setvbuf "line"

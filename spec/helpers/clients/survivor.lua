@@ -1,4 +1,4 @@
--- A client that lives through the death of its daemon. Driven by lines on stdin; answers lines on stdout.
+-- A client that survives the death of its daemon. Reads commands from stdin and prints the results.
 local cpg = require "corosync.cpg"
 local process = require "spec_process"
 local split = arg[1] == "split"
@@ -25,7 +25,7 @@ assert(handle:fetch(10))
 print "ready"
 io.read "*l" -- the daemon is dead
 assert(handle:wait(10))
--- Finds out about it without handling what had come before.
+-- Notices the disconnect without handling the events before it.
 repeat
   local _, _, lost = handle:fetch()
 until lost

@@ -1,5 +1,5 @@
--- A group with views in whose queue so many messages wait, or a few more, each of which takes a millisecond to handle.
--- Waits for a line on stdin when they have come, and says at the end whether they were told.
+-- A group with views whose queue holds this many messages or a few more, each of which takes a millisecond to handle.
+-- Waits for a line on stdin once they have arrived, and prints at the end whether they were delivered.
 local KEY = require "corosync.private"
 local corosync = require "corosync"
 local uv = require "luv"

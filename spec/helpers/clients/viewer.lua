@@ -1,4 +1,4 @@
--- A member of a group as a program of its own, which tells its views.
+-- A member of a group as a program of its own, which prints its views.
 --
 --   lua spec/helpers/clients/viewer.lua NAME [SETTLE]
 --

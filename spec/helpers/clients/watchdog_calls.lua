@@ -1,4 +1,5 @@
--- Under a watchdog, makes each call that asks the daemon, one at a line on stdin; before it, says how it will be named.
+-- Under a watchdog, makes each call that asks the daemon, one for each line on stdin; before it, prints the name that
+-- the watchdog will report.
 local core = require "corosync.core"
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 io.stdout:setvbuf "line"
@@ -21,7 +22,7 @@ local function ask(name, f)
   f()
 end
 
--- A method is named as it is called, where nothing else is said.
+-- The name of a method, unless another is given.
 local function method(handle, service, name, ...)
   local arguments = { ... }
   return ask(service .. ": " .. name, function() handle[name](handle, unpack(arguments)) end)

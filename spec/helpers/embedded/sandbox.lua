@@ -1,4 +1,5 @@
--- What works in a sandbox: groups, services and handles, errors of handlers and wrong arguments. Prints what it saw.
+-- Uses groups, services and handles in a sandbox, raises errors in handlers, passes wrong arguments, and prints the
+-- results.
 for _, name in ipairs { "debug", "io", "os", "package" } do
   assert(_G[name] == nil, name)
 end
@@ -49,7 +50,7 @@ print(group:view() ~= nil, group:is_quorate())
 assert(group:deactivate())
 assert(group:wait_for(function() return not group:is_active() end))
 
--- Errors for which there is no handler go to stderr, where it is told by the code in C and by that in Lua.
+-- Without an error handler, errors go to stderr, both from the C and from the Lua code.
 local silent = corosync.group("silent", {
   message_received = function(_, message)
     got[#got + 1] = message

@@ -1,5 +1,5 @@
--- A little of everything that the core does, in parts. True at the end of one; a request that is refused ends it by an
--- error, or by an answer.
+-- Uses every part of the core once. Returns true at the end of a part; a refused request ends it with an error or a
+-- failure.
 local core = require "corosync.core"
 
 local function must(value, message)

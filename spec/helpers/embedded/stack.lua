@@ -1,4 +1,4 @@
--- What a thread can do with the stack that it has: prints "no_stack", or "fine" after all has been done.
+-- Uses everything on the stack that a thread has: prints "no_stack", or "fine" at the end.
 local core = require "corosync.core"
 
 local member = assert(core.cpg.open {})
@@ -13,7 +13,7 @@ local function insist(method, argument)
   until ok
 end
 
--- Of an answer: an event has values in its place.
+-- The code of a result: an event has values in its place.
 local function code_of(first, _, code) return first == nil and code or "none" end
 
 insist("join", "stacks")

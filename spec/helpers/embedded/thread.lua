@@ -1,5 +1,5 @@
--- One of several threads of a process: opens connections of every kind, uses all at once, and closes them, again and
--- again, in step with nobody. Its argument is its number; THREAD_ROUNDS is how often.
+-- One of several threads of a process: opens connections of every kind, uses all at once and closes them, repeatedly
+-- and unsynchronized. Its argument is its number; THREAD_ROUNDS is the number of rounds.
 local core = require "corosync.core"
 
 local number = ...
@@ -37,7 +37,7 @@ local function insist(handle, method, argument)
   until ok
 end
 
--- A member of a group of this thread's own, and what it has been told.
+-- A member of this thread's own group, and its events.
 local function member(index)
   local seen = { messages = 0, members = 0 }
   local handle = assert(core.cpg.open {
@@ -54,7 +54,7 @@ local function member(index)
   return handle, seen
 end
 
--- Changes seen by this thread's trackers, each of which must be told of its own key alone.
+-- Changes seen by this thread's trackers, each of which must report its own key only.
 local function track(map)
   local changes, trackers = 0, {}
   for i = 1, TRACKERS do

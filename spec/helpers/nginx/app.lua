@@ -1,4 +1,4 @@
--- What the specs' nginx does; its group's events go to stderr, a line each: pid, kind, and what belongs to it.
+-- The application of the specs' nginx; its group's events go to stderr, a line each: pid, kind, details.
 if os.getenv "SPEC_NO_THREADS" then
   require("corosync.core").waker = nil -- as in a build without them
 end

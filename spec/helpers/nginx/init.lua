@@ -60,7 +60,7 @@ function nginx.app(cluster, node, env)
   return nginx.start(cluster, node, FOLDER, "app.conf", env)
 end
 
--- What the kernel says of a process and its children: their names, states, and what they wait for.
+-- The kernel's state of a process and its children: their names, states and wait channels.
 local function states(pid)
   local name_and_state = (procfs.read(("/proc/%d/stat"):format(pid)) or ""):match "%(.*%) %a" or "is gone"
   local said = { ("%d %s %s"):format(pid, name_and_state, procfs.read(("/proc/%d/wchan"):format(pid)) or "") }
@@ -76,7 +76,7 @@ function Nginx:wait_for(what, predicate, seconds)
   end
 end
 
---- The lines that match, or what the pattern captures.
+--- The lines that match, or the pattern's captures.
 function Nginx:find(pattern)
   local found = {}
   for _, line in ipairs(self.lines) do
@@ -115,7 +115,7 @@ function Nginx:signal(signal, pid)
   assert(code == 0, errors)
 end
 
---- What a request answers. A connection of its own each: the kernel chooses the worker.
+--- The response to a request. Each uses a new connection: the kernel chooses the worker.
 function Nginx:request(path, ...)
   local code, out, errors = assert(self.cluster:command(self.node, { "curl", "-sS", "--max-time", "20",
     "http://127.0.0.1:" .. path, ... }, 30))
@@ -123,7 +123,7 @@ function Nginx:request(path, ...)
   return (out:gsub("\n$", ""))
 end
 
---- The sequence of messages that a worker has heard.
+--- The sequence of messages delivered to a worker.
 function Nginx:messages(pid)
   return self:find("^" .. pid .. " message (.*)$")
 end
@@ -154,7 +154,7 @@ function nginx.joined(server, count)
   return server:children()
 end
 
--- Sends a last message, waits until these workers have heard it, and answers what each has heard.
+-- Sends a last message, waits until these workers have received it, and returns the messages of each.
 function nginx.sequences(sender, mark, workers)
   assert.equal("sent", sender:request("8090/send?text=" .. mark))
   local heard = {}

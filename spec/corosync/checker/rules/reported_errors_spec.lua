@@ -4,7 +4,7 @@ local histories = require "spec.helpers.histories"
 local FIRST, SECOND = histories.FIRST, histories.SECOND
 local changed, finds, passes = checking.changed, checking.finds, checking.passes
 
--- The rules of what scripts note: reported_errors and leaks.
+-- The rule about errors that scripts note.
 describe("rule reported_errors", function()
   local function with(lines) return changed(FIRST, "quiet\n", lines .. "quiet\n") end
 

@@ -2,7 +2,7 @@ local checking = require "spec.helpers.checker"
 
 local finds, passes = checking.finds, checking.passes
 
--- The history of one that is there when ring 1:4 is formed of 1:10, 2:20 and 3:30, and to which comes what is given.
+-- The history of a member that is present when ring 1:4 is formed of 1:10, 2:20 and 3:30, followed by the given lines.
 local function there(own, lines)
   return ("group g\nconfig %s %s - %s=join\nring %s:1\n"):format(own, own, own, own:match "%d+")
     .. ("config %s 1:10,2:20,3:30 - OTHERS\nring 1:4\n"):format(own):gsub("OTHERS", function()

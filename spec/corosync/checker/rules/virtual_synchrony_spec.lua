@@ -19,7 +19,7 @@ describe("rule virtual_synchrony", function()
       return (list:gsub("%S+ ?", function(word) return "message 2:20 " .. word:gsub(" ", "") .. "\n" end))
     end
 
-    -- What each is delivered on the new ring.
+    -- The messages delivered to each on the new ring.
     local function pair(first, second)
       local change = "config 2:20 1:10,2:20 - 1:10=nodeup\n"
       local sender = changed(SECOND, change, SENT .. change)
@@ -90,7 +90,7 @@ describe("rule virtual_synchrony", function()
   end)
 
   it("is violated when others miss a message sent and delivered on one ring", function()
-    -- One that is killed has delivered nothing of what it sent, and may have sent the last.
+    -- A killed member has delivered none of its own messages, and may have sent the last.
     local function survivor(own, deliveries)
       local text = ("group g\nconfig %s 1:10,2:20,3:30 - %s=join\nring 1:4\n"):format(own, own)
       return text .. deliveries:gsub("(%S+) ?", "message 3:30 %1\n")
@@ -213,11 +213,11 @@ describe("rule virtual_synchrony", function()
         finds("virtual_synchrony", ("%%(%d and %d messages%%)"):format(others, ones),
           member("1:10", one, change), member("2:20", other, change), THIRD)
       end
-      differ(ALL, "1:3a 1:3b 1:3c 1:3d", BREAKS) -- what another has sent
+      differ(ALL, "1:3a 1:3b 1:3c 1:3d", BREAKS) -- sent by another member
       differ(ALL, "1:3b 1:0a 1:3c 1:3d", BREAKS) -- not the last
       differ("1:3a 1:3b 1:0a", "1:3a 1:3b 1:3c", BREAKS) -- each something else
       differ(ALL, "1:3a 1:3b 1:0a 1:3c", LEAVES) -- with the node still there
-      -- And hears of the third what comes later.
+      -- Followed by later messages of the third.
       local later = JOINS .. "message 3:30 1:3d\nconfig %s 1:10,1:11,2:20 3:30=nodedown -\nring 1:8\n"
       differ("1:3a 1:3b 1:0a 1:3c", "1:3a 1:3b 1:0a", later)
     end)
