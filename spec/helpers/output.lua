@@ -1,4 +1,7 @@
 -- busted's plain output, followed by a line with the counts for readers and programs.
+-- busted loads the modules of each spec file anew, except those loaded before all: luv crashes when it is loaded often.
+require "luv"
+
 return function(options)
   local busted = require "busted"
   local handler = require "busted.outputHandlers.plainTerminal" (options)
