@@ -1,5 +1,6 @@
 -- busted's plain output, followed by a line with the counts for readers and programs.
--- busted loads the modules of each spec file anew, except those loaded before all: luv crashes when it is loaded often.
+-- busted loads the modules of each spec file anew, except those loaded before all. luv crashes when it is loaded again
+-- after files without a spec to run, as with --exclude-tags.
 require "luv"
 
 return function(options)
