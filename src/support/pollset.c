@@ -147,7 +147,7 @@ int pollset_open(lua_State *L)
 	if (!complete) {
 		error = errno;
 		/* Not left to the collector: descriptors may be what is missing. */
-		finalize(g);
+		finalize(p);
 		return failure_push_system(L, "wait for several connections", error);
 	}
 	return 1;
