@@ -1,4 +1,4 @@
--- A chat: what anyone types is read by all, in the same order everywhere.
+-- A chat: all members print the same lines in the same order.
 --
 --   cpgrun --lab 3 examples/chat.lua      then type:  1: hello   2: hi there   3: good morning
 local uv = require "luv"
@@ -20,11 +20,11 @@ end
 local function say(line)
   local ok, problem = group:send_message(line)
   if not ok then
-    print("* not said: " .. problem)
+    print("* not sent: " .. problem)
   end
 end
 
--- A terminal, or the pipe that the lab gives.
+-- Input is a terminal, or the pipe from the lab.
 local function read_lines(input)
   local rest = ""
   input:read_start(function(problem, data)
@@ -41,7 +41,7 @@ end
 
 function started()
   local kind = uv.guess_handle(0)
-  if kind == "file" then -- /dev/null, too; libuv aborts on one that is read like a pipe
+  if kind == "file" then -- also /dev/null; libuv aborts when it reads a file as a pipe
     for line in io.lines() do
       say(line)
     end

@@ -1,25 +1,25 @@
--- A counter that is equal on all members. Nobody changes it but in message_received, which runs in the same order on
--- all of them; each member asks for +1 once a second.
+-- A counter that is equal on all members. Only message_received changes it, which is called in the same order on all of
+-- them; each member sends "add 1" once a second.
 --
--- Not for data that matters: when two sides of a network cut meet, what one of them has added since the cut is lost,
--- even if it is the side with quorum and all its members have received it.
+-- Not for data that matters: when two partitions merge, the additions of one of them are lost, even if it had quorum
+-- and all its members received them.
 --
 --   cpgrun --lab 3 examples/counter.lua   then type:  partition({1,2},{3})   and later:  heal()
 --
--- Who joins, or comes back from another part of a split network, is brought to the value of those who were there
--- before: a "mark" is one point of the order for everybody; "set" then tells the value at that point, and what was
--- added since is added on top. When two sides meet, both mark and say how far they have come: who has come further
--- counts, on all members alike. So one that starts, and is alone until it meets the others, does not undo theirs.
+-- A member that joins, or returns from another partition, takes the value of the others: a "mark" is one point in the
+-- order of messages; "set" then sends the value at that point, and additions after the mark are added to it. When two
+-- partitions merge, both send a mark with their value, and the higher one wins on all members. So a member that starts
+-- alone and then meets the others does not reset their counter.
 --
--- `cpgrun check examples/counter.lua` tries whether that is so: it asks all for their counters, and compares these.
+-- `cpgrun check examples/counter.lua` tests this: it compares the counters of all members.
 local uv = require "luv"
 
-local count -- nil until this member knows
-local rank -- how far it had come, or the mark that counts, until the value at a mark is told
-local marker -- who sent the mark that counts
-local since = 0 -- what was added after it
-local asked = false -- whether `cpgrun check` wants to know the value
-local ready = {} -- by address: who can tell it
+local count -- nil until this member knows it
+local rank -- the value of the winning mark, until "set" has come
+local marker -- the sender of the winning mark
+local since = 0 -- the additions after it
+local asked = false -- whether `cpgrun check` waits for the value
+local ready = {} -- by address: the members that can report it
 
 local function set(value)
   count = value
@@ -38,8 +38,8 @@ function on.mark(address, value)
   end
 end
 
--- All tell the value at one point of the order, which is when the last has said that it can. What is added before shows
--- who is not equal.
+-- All members report the value at one point in the order: when the last of them is ready. The addition before it makes
+-- a difference visible.
 local function get_ready()
   if asked and count and not rank then
     asked = false
@@ -72,7 +72,7 @@ function on.add(_, value)
   end
 end
 
--- Corosync may not give a lost node's last messages to all the others.
+-- Corosync may not deliver a lost node's last messages to all others.
 local function is_node_lost(left)
   for _, address in ipairs(left) do
     if address.reason == "nodedown" then
@@ -82,9 +82,10 @@ local function is_node_lost(left)
   return false
 end
 
--- All who know the value mark, since any of them may be gone before it has told it; then the others mark again.
+-- All members that know the value send a mark, because any of them may end before its "set"; then the others mark
+-- again.
 function config_change(members, left, joined)
-  if #members > 0 and #members == #joined then -- but not as one's own leaving is told
+  if #members > 0 and #members == #joined then -- not this member's own leave
     set(0)
   elseif count and (#joined > 0 or rank and #left > 0 or is_node_lost(left)) then
     marker, rank = nil, count
@@ -92,7 +93,7 @@ function config_change(members, left, joined)
   end
 end
 
--- Corosync has gone: what is added meanwhile is missed, and who comes back learns the value like who comes new.
+-- This member misses additions until it rejoins: then it takes the value like a new member.
 function disconnected()
   count, rank = nil, nil
 end

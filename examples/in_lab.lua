@@ -1,6 +1,6 @@
--- A place to try a program that uses the binding by itself, without cpgrun: runs it on each node of a private cluster.
+-- Runs a program that uses the binding without cpgrun on each node of a private cluster.
 --
---   lua5.4 examples/in_lab.lua 3 program.lua    then type, for instance:  kill(2)  restart(2)  pause(1)  resume(1)
+--   lua5.4 examples/in_lab.lua 3 program.lua    then type, for example:  kill(2)  restart(2)  pause(1)  resume(1)
 local lab = require "corosync.lab"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
@@ -34,7 +34,7 @@ if kind == "tty" or kind == "pipe" then
   input:open(0)
   input:read_start(function(_, text)
     for fault, node in (text or ""):gmatch "(%l[%l_]*)%((%d+)%)" do
-      -- Faults wait, in a coroutine without holding up the loop.
+      -- In a coroutine, because a fault waits while the loop runs.
       coroutine.wrap(function()
         print(fault, wait.call(function() assert(cluster[fault](cluster, tonumber(node))) end))
       end)()

@@ -1,4 +1,4 @@
--- A leader: always the lowest member. All members agree, since all see the same configurations in the same order.
+-- A leader: the lowest member. All members agree, because they see the same configurations in the same order.
 --
 --   cpgrun --lab 3 examples/leader.lua    then type:  kill_host(1)  or:  kill(1)
 local leader
@@ -20,7 +20,7 @@ function config_change(members)
   end
 end
 
--- Corosync is gone from this node, and the others go on without it.
+-- Corosync has stopped on this node; the other members continue without it.
 function disconnected()
   leader = nil
   print("I follow nobody")

@@ -1,4 +1,4 @@
--- What each node of the demo runs: it sends numbered messages and writes down, one line each, what it sees.
+-- The script on each node of the demo: sends numbered messages and prints each event on a line.
 local uv = require "luv"
 
 local sent = 0

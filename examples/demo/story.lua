@@ -1,4 +1,4 @@
--- The demo: three real Corosync nodes, each running member.lua; faults; and a comparison of what each node saw.
+-- The demo: three real Corosync nodes that run member.lua; faults; and a comparison of the messages on all nodes.
 quiet(true)
 
 local began = os.time()
@@ -15,7 +15,7 @@ local function messages(node)
   return list
 end
 
--- The nodes in the members of a node's last configuration, as text: "1 2 3".
+-- The nodes in the last configuration on a node, as text: "1 2 3".
 local function sees(node)
   local last
   for _, line in ipairs(output(node)) do
@@ -50,7 +50,7 @@ local function wait_for_more(who, count)
   end, 15, ("%d more messages on nodes %s"):format(count, table.concat(who, ", ")))
 end
 
--- Two nodes agree when what both have seen stands in the same order on both, and nothing stands twice.
+-- Two nodes agree when their common messages are in the same order on both, and none comes twice.
 local function positions(list)
   local position = {}
   for i, message in ipairs(list) do
@@ -82,10 +82,10 @@ tell("node 2's machine dies: its Corosync and its script are killed")
 kill_host(2)
 kill(2)
 wait_until_seen({ 1, 3 }, "1 3")
-tell("nodes 1 and 3 were told that 2 is gone, at the same point of the order")
+tell("nodes 1 and 3 saw node 2 leave at the same point in the order")
 wait_for_more({ 1, 3 }, 50)
 
-tell("node 2 comes back")
+tell("node 2 restarts")
 restart(2)
 wait_until_seen({ 1, 2, 3 }, "1 2 3")
 wait_for_more({ 1, 2, 3 }, 50)
@@ -96,7 +96,7 @@ partition({ 1, 2 }, { 3 })
 wait_until_seen({ 1, 2 }, "1 2")
 wait_until_seen({ 3 }, "3")
 wait_for_more({ 1, 2, 3 }, 50)
-tell("each side goes on by itself")
+tell("each side continues by itself")
 
 tell("the network heals")
 heal()
@@ -105,14 +105,14 @@ wait_for_more({ 1, 2, 3 }, 100)
 tell("the sides have merged")
 
 print ""
-print "What the nodes saw, compared:"
+print "The messages on all nodes, compared:"
 for node = 1, nodes do
   print(("  node %d delivered %d messages"):format(node, #messages(node)))
 end
-print "  (a node that was away or cut off has missed what was said meanwhile)"
+print "  (a node that was down or cut off has missed the messages sent meanwhile)"
 for _, pair in ipairs { { 1, 2 }, { 1, 3 }, { 2, 3 } } do
   local common = compare(pair[1], pair[2])
-  assert(common > 100, "too few messages in common to say anything")
+  assert(common > 100, "too few messages in common")
   print(("  nodes %d and %d have %d in common, all in the same order"):format(pair[1], pair[2], common))
 end
-print "One order, on every node, through all of it."
+print "One order on every node, through all faults."

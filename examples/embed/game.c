@@ -1,6 +1,6 @@
 /*
- * game <world.lua>: a game server that embeds the binding. A loop of its own with 60 frames a second, in each of which
- * the world's Lua has its turn, and what came from the other nodes is dispatched for a part of the frame at most.
+ * game <world.lua>: a game server that embeds the binding. Its own loop has 60 frames a second. In each frame it
+ * calls the world's Lua function, and dispatches events from the other nodes for at most a part of the frame.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -16,10 +16,10 @@
 
 #define FRAMES 60                            /* a second */
 #define FRAME (INT64_C(1000000000) / FRAMES) /* nanoseconds */
-#define SHARE (FRAME / 4)                    /* of a frame, after which no further dispatch begins */
+#define SHARE (FRAME / 4)                    /* of a frame, after which no more dispatch starts */
 #define BUDGET 32                            /* events in a dispatch */
 
-/* Where things are on the Lua stack while the game runs. */
+/* Positions on the Lua stack while the game runs. */
 enum { AT_SCRIPT = 1, AT_WORLD, AT_GROUP };
 
 static volatile sig_atomic_t ended;
@@ -47,7 +47,7 @@ static void sleep_until(int64_t moment)
 
 /* ---- Lua ---- */
 
-/* The C half of the binding is in this program, the Lua half in files. */
+/* The C half of the binding is linked into this program; the Lua half is in files. */
 static void add_binding(lua_State *L)
 {
 	lua_getglobal(L, "package");
@@ -62,7 +62,7 @@ static void add_binding(lua_State *L)
 	lua_pop(L, 1);
 }
 
-/* Runs the script, whose value is the world: a table with the group and the function `frame`. */
+/* Runs the script, which returns the world: a table with the group and the function `frame`. */
 static void load_world(lua_State *L)
 {
 	if (luaL_loadfile(L, lua_tostring(L, AT_SCRIPT)) != 0) {
@@ -80,7 +80,7 @@ static void play(lua_State *L, lua_Integer number)
 	lua_call(L, 1, 0);
 }
 
-/* group:dispatch(BUDGET); whether more waits. */
+/* group:dispatch(BUDGET). Returns whether more events wait. */
 static bool dispatch(lua_State *L)
 {
 	bool more;
@@ -89,7 +89,7 @@ static bool dispatch(lua_State *L)
 	lua_pushvalue(L, AT_GROUP);
 	lua_pushinteger(L, BUDGET);
 	lua_call(L, 2, 2);
-	/* While there is no connection it is nil, message: the world makes a new one. */
+	/* Without a connection it returns nil, message: the world opens a new one. */
 	more = !lua_isnil(L, -2) && lua_toboolean(L, -1);
 	lua_pop(L, 2);
 	return more;
@@ -97,7 +97,7 @@ static bool dispatch(lua_State *L)
 
 /* ---- the loop ---- */
 
-/* Dispatches until nothing waits, or for the frame's share of time; how long the longest dispatch took. */
+/* Dispatches until no event waits, or for the frame's share of time. Returns the time of the longest dispatch. */
 static int64_t dispatch_frame(lua_State *L)
 {
 	int64_t begin = now(), before = begin, after, worst = 0;
@@ -127,7 +127,7 @@ static void report(const int64_t *worst)
 	(void)printf("\n");
 }
 
-/* Everything that may raise. Argument: the script's name. */
+/* Called protected, because it may raise. Argument: the script's name. */
 static int run(lua_State *L)
 {
 	int64_t next = now(), worst[FRAMES];
@@ -142,7 +142,7 @@ static int run(lua_State *L)
 		if (number % FRAMES == FRAMES - 1) {
 			report(worst);
 		}
-		/* Frames that were missed are not made up for. */
+		/* Missed frames are skipped. */
 		next = next + FRAME > now() ? next + FRAME : now();
 		sleep_until(next);
 	}

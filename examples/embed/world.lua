@@ -1,21 +1,19 @@
 -- The world of the game: pawns on a board, kept equal on all nodes. game.c calls `frame` sixty times a second, and
 -- dispatches the group.
 --
--- A move is a message. Nobody moves a pawn when asked to, only when the message comes, and it comes to all members in
--- one order. So all have the same world, as long as they began with the same one and miss nothing.
+-- A move is a message. A member moves a pawn only when the message comes, and messages come to all members in one
+-- order. So all have the same world, if they started with the same one and missed no message.
 --
--- Whenever that is in doubt, after any change of the members or the ring, nobody plays until all have agreed on whose
--- world goes on:
+-- After any change of the members or the ring, this is in doubt: the members stop playing until they agree on a world:
 --
--- 1. Each member whose side has quorum tells all which world it has: a claim. Without quorum nothing is claimed, and a
---    minority waits.
--- 2. Once all have claimed, the one whose world is the newest sends it. All take it, and play.
+-- 1. Each member that has quorum sends the version of its world: a claim. A minority sends no claims and waits.
+-- 2. When all have sent their claims, the member with the newest world sends it. All members take it, and play.
 --
--- What is in doubt, which claims count and whose world is taken is decided by what all members see in the same order,
--- so all decide the same. Quorum does not come in that order: it only decides who speaks.
+-- The events that decide when the world is in doubt, which claims count and whose world wins come to all members in the
+-- same order, so all decide the same. Quorum does not come in that order: it only decides who sends claims.
 local corosync = require "corosync"
 
-local SIZE = 8 -- of the board: small, so that pawns get into each other's way
+local SIZE = 8 -- of the board: small, so that pawns block each other
 local PACE = 6 -- frames between two moves of a player
 local PATIENCE = 2 -- seconds to wait for the claims of the others
 local REPORT = 30 -- moves between two lines about the world
@@ -23,18 +21,18 @@ local REPORT = 30 -- moves between two lines about the world
 io.stdout:setvbuf "line"
 
 local pawns = {} -- by node, each with x and y
-local moves = 0 -- how many have been made, since the world began
+local moves = 0 -- the number of moves since the world began
 local epoch = 0 -- grows with each agreement: of two worlds the newer has the higher one
 
 local settled = false -- all members have the same world, and play
 local quorate = false
 local ring, members = nil, {}
 local claims = {} -- by address, with the fields epoch and world
-local claimed_at, has_sent -- what this member has said since the last doubt
+local claimed_at, has_sent -- the messages of this member since the last doubt
 
 -- The world.
 
--- Three numbers that say which world this is.
+-- Three numbers that identify a world.
 local function version()
   local nodes, sum = {}, 0
   for node in pairs(pawns) do
@@ -56,7 +54,7 @@ local function is_free(x, y)
   return true
 end
 
--- A pawn does not move to where another is, so the order of moves matters.
+-- A pawn does not move onto another one, so the order of moves matters.
 local function move(node, dx, dy)
   local pawn = pawns[node] or { x = 0, y = 0 }
   local x, y = (pawn.x + dx) % SIZE, (pawn.y + dy) % SIZE
@@ -95,8 +93,8 @@ local function doubt()
   claims = {}
 end
 
--- Who has the newest of the worlds claimed. Of several equally new ones, as a cut leaves them behind, the one that most
--- have; and of those who have it, the lowest address.
+-- The member with the newest claimed world. Of several equally new worlds, as after a split, the one that most members
+-- have wins; and of its members the lowest address.
 local function chosen()
   local holders, best = {}, nil
   for _, claim in pairs(claims) do
@@ -128,7 +126,7 @@ local function have_all_claimed()
   return true
 end
 
--- What messages mean, by their first word.
+-- Handlers of messages, by their first word.
 local on = {}
 
 function on.move(address, text)
@@ -145,7 +143,7 @@ function on.claim(address, text)
   end
 end
 
--- A late one, from before the last doubt, is no longer what its sender claims.
+-- A late one, from before the last doubt, differs from its sender's claim.
 function on.world(address, text)
   if settled or address ~= chosen() or text:match "^%d+ %d+ %x+" ~= claims[address].world then
     return
@@ -163,7 +161,7 @@ local group = corosync.group("world", {
   end,
 
   ring_change = function(new)
-    -- A seq that no number is exactly is a string: then the claims alone make the epoch.
+    -- A seq that a Lua number cannot hold exactly is a string: then only the claims determine the epoch.
     ring = { id = ("%d/%s"):format(new.node, new.seq), seq = type(new.seq) == "number" and new.seq or 0 }
     doubt()
   end,
@@ -187,9 +185,9 @@ local group = corosync.group("world", {
     doubt()
   end,
 })
-group.timeout = 0 -- a frame does not wait: what cannot be sent now is tried again in the next
+group.timeout = 0 -- a frame does not wait: a failed send is tried again in the next frame
 
--- The player: here one that moves at random.
+-- The player moves at random.
 local function play(number)
   if number % PACE == 0 then
     group:send_message(("move %d %d"):format(math.random(-1, 1), math.random(-1, 1)))

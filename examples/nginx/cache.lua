@@ -1,10 +1,10 @@
--- Each node's cache of values that an origin keeps. Whoever changes a value tells all workers of all nodes, in one
--- order; whoever may have missed that starts from an empty cache, never from a stale one.
+-- A cache on each node for values of an origin server. A worker that changes a value notifies all workers of all nodes,
+-- in one order; a worker that may have missed a message starts with an empty cache, never with a stale one.
 local corosync_resty = require "corosync.resty"
 
-local stored = ngx.shared.cache -- by all workers of this node
-local usable = false -- by this worker: nothing can be changed without its hearing of it
-local changes = 0 -- that this worker has heard of
+local stored = ngx.shared.cache -- shared by all workers of this node
+local usable = false -- this worker receives all changes
+local changes = 0 -- that this worker has received
 
 local function forget_all()
   changes = changes + 1
@@ -23,11 +23,11 @@ local group = assert(corosync_resty.group("cache", {
     ngx.log(ngx.NOTICE, "forgot ", key)
   end,
 
-  -- Whoever joined has missed what was before, and whoever has left may have stored an old value just before, or died
-  -- between a change and its telling. This worker's own join is the first of these.
+  -- A member that joins has missed earlier messages. A member that left may have stored an old value just before, or
+  -- ended between a change and its message. The first call is for this worker's own join.
   config_change = stop_using,
 
-  -- Where a majority is, nobody can change a value out of this worker's hearing.
+  -- With quorum, no worker can change a value without a message to this one.
   view_change = function(view)
     usable = view.quorate == true
     ngx.log(ngx.NOTICE, usable and "uses the cache" or "does not use the cache",
@@ -52,7 +52,7 @@ function cache.get(key)
   if response.status ~= 200 then
     return ngx.exit(response.status)
   end
-  if usable and changes == before then -- else the value may be from before a change
+  if usable and changes == before then -- otherwise the value may be older than a change
     stored:set(key, response.body)
   end
   return response.body, "miss"
@@ -65,7 +65,7 @@ end
 
 function cache.put(key, value)
   if not group:wait_for(function() return usable end, 5) then
-    return refuse "this node has no quorum, Corosync has no quorum provider, or it does not run here"
+    return refuse "this node has no quorum, Corosync has no quorum provider, or Corosync does not run here"
   end
   local response = ngx.location.capture("/origin" .. key, { method = ngx.HTTP_PUT, body = value })
   if response.status ~= 200 then
@@ -73,7 +73,7 @@ function cache.put(key, value)
   end
   local sent, problem = group:send_message(key)
   if not sent then
-    return refuse("changed, but the caches were not told: try again: " .. problem)
+    return refuse("changed, but the caches were not notified; try again: " .. problem)
   end
   ngx.say "changed"
 end

@@ -1,8 +1,8 @@
--- The cluster told in lines, one for each change.
+-- Shows the cluster in lines, one for each change.
 local model = require "status.model"
 
 local lines = {}
-local told = {} -- the last text of each topic
+local printed = {} -- the last text of each topic
 
 local function node_text(node)
   local texts = { node.is_member and "member" or "ABSENT" }
@@ -12,7 +12,7 @@ local function node_text(node)
   return table.concat(texts, ", ")
 end
 
--- An array of topics, each with what there is to say.
+-- An array of topics, each with its text.
 local function facts(state)
   local list = {}
   local function add(topic, text) table.insert(list, { topic = topic, text = text }) end
@@ -38,16 +38,16 @@ function lines.show(state)
   local now = {}
   for _, fact in ipairs(facts(state)) do
     now[fact.topic] = fact.text
-    if told[fact.topic] ~= fact.text then
+    if printed[fact.topic] ~= fact.text then
       say(fact.topic, fact.text)
     end
   end
-  for topic in pairs(told) do
+  for topic in pairs(printed) do
     if not now[topic] then
       say(topic, "gone")
     end
   end
-  told = now
+  printed = now
   io.stdout:flush()
 end
 

@@ -1,4 +1,4 @@
--- What is known of the cluster, as one table without any of Corosync's handles in it.
+-- Collects the state of the cluster in one table, without Corosync's handles.
 local corosync = require "corosync"
 local uv = require "luv"
 
@@ -17,8 +17,8 @@ local open = {
   votes = function() return corosync.votequorum.open() end,
 }
 
--- Each costs 3 MB of shared memory: one of a kind, opened at first need and kept. In the loop, for Corosync tells also
--- the census of each ring, and keeps for it what it does not fetch.
+-- Each costs 3 MB of shared memory: so one of each kind is opened when first needed, and kept. They are in the loop,
+-- because Corosync also sends ring changes to the census, and queues the events that it does not read.
 local connections = setmetatable({}, { __index = function(self, name)
   local handle = assert(open[name]())
   assert(corosync.loop.add(handle, function() self[name] = nil end))
@@ -26,7 +26,7 @@ local connections = setmetatable({}, { __index = function(self, name)
   return handle
 end })
 
--- Raises for what went wrong, but not for what is just not there.
+-- Raises for a failure, but not for a missing value.
 local function known(value, message, code)
   if value == nil and code ~= "not_exist" then
     error(message, 0)
@@ -36,7 +36,7 @@ end
 
 ---- names ----
 
--- Names are bytes, and some end in NUL: nothing in them shall move the cursor.
+-- Names are bytes, and some end in NUL: control characters must not reach the terminal.
 local function visible(name)
   return (name:gsub("[%c\\\127-\255]", function(byte) return ("\\x%02x"):format(byte:byte()) end))
 end
@@ -47,7 +47,7 @@ end
 
 ---- counters ----
 
-local sample, previous -- two readings of counters, about a second apart: when, and their values by key
+local sample, previous -- two readings of the counters, about a second apart: their time, and values by key
 
 local function counter_keys(nodes)
   local keys = {}
@@ -75,7 +75,7 @@ local function read_counters(nodes)
   return values
 end
 
--- Not at each look: rates of less than a second jump.
+-- Not at each update, because rates over less than a second jump.
 local function take_sample(nodes)
   local now = uv.hrtime() / 1e9
   if not sample or now - sample.time > 0.9 then
@@ -83,7 +83,7 @@ local function take_sample(nodes)
   end
 end
 
--- How much a counter grows in a second; nil while that is not known.
+-- The growth of a counter per second; nil while it is not known.
 local function rate(key)
   local before, now = previous and previous.values[key], sample.values[key]
   if before and now and now >= before then
@@ -91,9 +91,9 @@ local function rate(key)
   end
 end
 
----- questions ----
+---- topics ----
 
-local ask = {}
+local collect = {}
 
 -- The fields of keys like "nodelist.node.0.name", in a table for each number.
 local function numbered(prefix)
@@ -106,7 +106,7 @@ local function numbered(prefix)
   return found
 end
 
-function ask.nodes(state)
+function collect.nodes(state)
   state.cluster = visible(known(cmap:get "totem.cluster_name") or state.cluster)
   local nodes = numbered "runtime.members."
   for _, place in pairs(numbered "nodelist.node.") do
@@ -124,7 +124,7 @@ function ask.nodes(state)
   sort_by("id", state.nodes)
 end
 
-function ask.quorum(state)
+function collect.quorum(state)
   local quorate, message, code = quorum:quorate()
   state.quorate, state.lacks_provider = quorate, code == "no_quorum_provider"
   if state.lacks_provider then
@@ -138,7 +138,7 @@ function ask.quorum(state)
   end
 end
 
-function ask.links(state)
+function collect.links(state)
   for _, node in ipairs(state.nodes) do
     local status = not node.is_here and known(connections.config:node_status(node.id))
     for i, link in ipairs(status and status.links or {}) do
@@ -149,7 +149,7 @@ function ask.links(state)
   end
 end
 
-function ask.traffic(state)
+function collect.traffic(state)
   take_sample(state.nodes)
   for title, name in pairs(TOTEM) do
     local key = "stats.srp." .. name
@@ -163,8 +163,8 @@ function ask.traffic(state)
   end
 end
 
--- Those connected to this node's Corosync, which counts each of their connections apart.
-function ask.programs(state)
+-- The programs that are connected to this node's Corosync, which has counters for each connection.
+function collect.programs(state)
   take_sample(state.nodes)
   local by_pid = {}
   for key, value in pairs(sample.values) do
@@ -183,7 +183,7 @@ function ask.programs(state)
   sort_by("name", state.programs)
 end
 
-function ask.groups(state)
+function collect.groups(state)
   for name, members in assert(connections.census:groups()) do
     table.sort(members)
     for i, member in ipairs(members) do
@@ -194,17 +194,17 @@ function ask.groups(state)
   sort_by("name", state.groups)
 end
 
----- the answers ----
+---- all of it ----
 
 local model = {}
 local nameless = { __index = function(_, id) return "node " .. id end }
 
--- All that is known now. A question that fails is a problem to show, and asked again the next time.
+-- The present state. A topic that fails is shown as a problem, and tried again the next time.
 function model.collect(view)
   local state = { view = view, here = group:address().node, cluster = "cluster", names = setmetatable({}, nameless),
     nodes = {}, groups = {}, programs = {}, totem = {}, problems = {} }
   for _, topic in ipairs { "nodes", "quorum", "links", "traffic", "programs", "groups" } do
-    local ok, message = pcall(ask[topic], state)
+    local ok, message = pcall(collect[topic], state)
     if not ok then
       table.insert(state.problems, { topic = topic, text = visible(tostring(message)) })
     end
@@ -223,7 +223,7 @@ function model.quorum_text(state)
     votes.quorum) or text
 end
 
--- In hex, as Corosync's own tools have it; but in decimal where no number is exactly it.
+-- In hexadecimal, like Corosync's own tools; but in decimal when a Lua number cannot hold it exactly.
 function model.ring_text(state)
   local view = state.view
   if not view then

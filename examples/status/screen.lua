@@ -1,9 +1,9 @@
--- The cluster drawn in a terminal, always in the same place.
+-- Shows the cluster in a terminal, always in the same place.
 local model = require "status.model"
 local uv = require "luv"
 
 local UNITS = { "", "k", "M", "G", "T" }
--- Only beside words that say the same: colours are not for everyone.
+-- Colours only repeat the words beside them: not everyone sees colours.
 local COLOURS = { title = "1", good = "32", bad = "1;31" }
 local has_colours = (os.getenv "NO_COLOR" or "") == ""
 local HIDE_CURSOR, SHOW_CURSOR = "\27[?25l", "\27[?25h"
@@ -28,8 +28,8 @@ local function pad(text, width, right)
   return right and space .. text or text .. space
 end
 
--- A line of titles, and one for each row. A column is aligned to the right if its title begins with ">", and left out
--- if there is nothing in it.
+-- A line of titles, and one for each row. A column is aligned to the right if its title starts with ">", and an empty
+-- column is left out.
 local function tabulate(titles, rows)
   local lines = { { text = "", style = "title" } }
   for i, row in ipairs(rows) do
@@ -70,7 +70,7 @@ local function links_text(node)
   return node.is_here and "this node" or table.concat(texts, ", ")
 end
 
--- Over all links; nil when no link counts.
+-- The sum over all links; nil when no link has the counter.
 local function sum(links, field)
   local total
   for _, link in ipairs(links) do
@@ -119,7 +119,7 @@ end
 
 ---- the picture ----
 
--- How many lines sections take, with one between them, if each had so many at most.
+-- The lines of all sections with an empty line between them, if each is cut to so many.
 local function count(sections, most)
   local total = #sections - 1
   for _, section in ipairs(sections) do
@@ -136,8 +136,8 @@ local function longest(sections)
   return found
 end
 
--- The last sections are needed least: without them, if there is no room for three lines of each. What is still too high
--- loses lines where it has most of them.
+-- Removes the last sections, which matter least, while there is no room for three lines of each. Then the longest
+-- sections lose lines.
 local function shrink(sections, height)
   while #sections > 1 and count(sections, 3) > height do
     table.remove(sections)
@@ -178,7 +178,7 @@ local screen = {}
 local terminal
 local is_drawn = false
 
--- Some terminals do not know it.
+-- Some terminals do not report it.
 local function size()
   local width, height = terminal:get_winsize()
   if not width or width == 0 or height == 0 then
@@ -190,18 +190,18 @@ end
 function screen.show(state)
   terminal = terminal or uv.new_tty(1, false)
   if terminal:get_write_queue_size() > 0 then
-    return -- it has not even taken the last picture
+    return -- the last picture is not even written
   end
   local width, height = size()
   if not is_drawn then
     is_drawn = true
-    terminal:write(("\n"):rep(height) .. HIDE_CURSOR) -- what was there moves up, out of the picture's way
+    terminal:write(("\n"):rep(height) .. HIDE_CURSOR) -- earlier output moves up, out of the picture's way
   end
-  -- The last line and column stay free: a terminal moves on when it has filled them.
+  -- The last line and column stay free, because a terminal scrolls when they are filled.
   terminal:write(picture(state, width - 1, height - 1))
 end
 
--- The last picture stays, and below it what the host has to say.
+-- The last picture stays; the host logs below it.
 function screen.restore()
   if is_drawn then
     is_drawn = false
