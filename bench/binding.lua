@@ -1,10 +1,10 @@
--- What bench/plain.c does, in Lua on the bare binding.
+-- The work of bench/plain.c, in Lua with the binding alone.
 --
 --   binding.lua GROUP COUNT SIZE WINDOW [latency]
 --
--- With READER in the environment a reader stands by.
+-- With READER in the environment, a thread reads events while the handlers are slow.
 local core = require "corosync.core"
-local report = dofile "bench/report.lua"
+local print_figures = dofile "bench/print_figures.lua"
 
 local name, count, size, window = arg[1], tonumber(arg[2]), tonumber(arg[3]), tonumber(arg[4])
 local now = core.now
@@ -71,8 +71,8 @@ while received < count do
   if sent > received then
     handle:wait()
   else
-    handle:wait(0.001) -- none was taken, and none is on its way
+    handle:wait(0.001) -- no send succeeded, and no message is in flight
   end
   dispatch()
 end
-report(count, now() - began, os.clock() - cpu, latencies)
+print_figures(count, now() - began, os.clock() - cpu, latencies)

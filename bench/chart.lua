@@ -6,12 +6,12 @@
 --       series = { { name = "Lua", points = { { x = 1, y = 1.02, low = 1.0, high = 1.1 } } } } },
 --   }, { columns = 2 })
 --
--- `low` and `high` of a point are its spread, and may be absent; those of a panel are found when they are absent.
--- Series of one name have one colour in all panels, and the names stand below.
+-- `low` and `high` of a point are its spread, and optional; those of a panel are computed when absent. Series of one
+-- name have one colour in all panels; the names are below the panels.
 
 local WIDTH, HEIGHT, MARGIN, HEAD, FOOT = 320, 200, 56, 36, 28
 local COLOURS = { "#00007f", "#b5482a", "#2a7f3f", "#8a5fbf", "#666666", "#a0761a" }
-local LINES = 5 -- of the grid, about
+local LINES = 5 -- of the grid, approximately
 
 local function element(lines, format, ...)
   lines[#lines + 1] = format:format(...)
@@ -21,7 +21,7 @@ local function escaped(text)
   return (text:gsub("[&<>]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;" }))
 end
 
--- A round number, not less than that.
+-- The next round number.
 local function round_up(value)
   local magnitude = 10 ^ math.floor(math.log(value, 10))
   for _, factor in ipairs { 1, 1.5, 2, 3, 4, 5, 6, 8, 10 } do
@@ -96,13 +96,13 @@ local function draw_panel(lines, panel, colour_of)
   draw_x_axis(lines, panel, x_of, x_most)
   element(lines, '<rect width="%d" height="%d" fill="none" stroke="#888"/>', WIDTH, HEIGHT)
   for i, series in ipairs(panel.series) do
-    -- Spreads in one place would hide each other.
+    -- Spreads at the same place would hide each other.
     local shift = panel.categories and (i - (#panel.series + 1) / 2) * 5 or 0
     draw_series(lines, series, colour_of(series.name), x_of, y_of, shift)
   end
 end
 
--- A function that gives each name its colour, and the names in the order in which they were met.
+-- Returns a function from a name to its colour, and the array of names in order of first use.
 local function colours()
   local names, by_name = {}, {}
   return function(name)

@@ -1,8 +1,8 @@
--- What bench/binding.lua does, as a script of the host: each message that is handled makes room for the next.
+-- The work of bench/binding.lua, as a script for cpgrun: each handled message makes room for the next.
 --
 --   cpgrun --group GROUP host.lua COUNT SIZE WINDOW [latency]
 local core = require "corosync.binding"
-local report = dofile "bench/report.lua"
+local print_figures = dofile "bench/print_figures.lua"
 
 local count, size, window = tonumber(arg[1]), tonumber(arg[2]), tonumber(arg[3])
 local now = core.now
@@ -15,8 +15,8 @@ end
 
 local group, patience
 
--- The field timeout is 0: Corosync is waited for only when no message is on its way, whose arrival would bring the next
--- try.
+-- The field timeout is 0, so sends do not wait. A send waits only when no message is in flight, whose delivery would
+-- cause the next try.
 local function send_patiently()
   group.timeout = patience
   assert(group:send_message(message))
@@ -53,7 +53,7 @@ function message_received(address, bytes)
     return top_up()
   end
   group.timeout = patience
-  report(count, now() - began, os.clock() - cpu, latencies)
+  print_figures(count, now() - began, os.clock() - cpu, latencies)
   require("corosync").loop.stop()
 end
 

@@ -1,9 +1,9 @@
--- What bench/plain.c does, in Lua on bench/least.c.
+-- The work of bench/plain.c, in Lua with bench/least.c, a minimal binding.
 --
 --   least.lua GROUP COUNT SIZE WINDOW [latency]
 local core = require "corosync.core"
 local least = require "least"
-local report = dofile "bench/report.lua"
+local print_figures = dofile "bench/print_figures.lua"
 
 local name, count, size, window = arg[1], tonumber(arg[2]), tonumber(arg[3]), tonumber(arg[4])
 local now = core.now
@@ -52,4 +52,4 @@ while received < count do
   end
   turn()
 end
-report(count, now() - began, os.clock() - cpu, latencies)
+print_figures(count, now() - began, os.clock() - cpu, latencies)

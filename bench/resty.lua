@@ -1,5 +1,5 @@
--- How long a message takes from its sending to a handler: in a plain loop that waits for the descriptor, in the luv
--- loop, in nginx with its helper thread, and in nginx polling every 10 ms. All receive the same messages.
+-- The latency from send to handler: in a plain loop that polls the descriptor, in the luv loop, in nginx with its
+-- helper thread, and in nginx polling every 10 ms. All receive the same messages.
 --
 --   make bench-resty
 local lab = require "corosync.lab"
@@ -21,7 +21,7 @@ http {
   lua_package_path "%s/share/lua/5.1/?.lua;%s/share/lua/5.1/?/init.lua;;";
   lua_package_cpath "%s/lib/lua/5.1/?.so;;";
   init_worker_by_lua_block {
-    local receiver = dofile "bench/receiver.lua"
+    local receiver = dofile "bench/latency_node.lua"
     require("corosync.resty").group("latency", receiver.handlers("nginx, %s"), { poll = %s })
   }
 }
@@ -44,17 +44,17 @@ local function start(argv, path)
 end
 
 local programs = {
-  start { "lua5.4", "bench/receiver.lua", "plain" },
-  start { "lua5.4", "bench/receiver.lua", "luv" },
+  start { "lua5.4", "bench/latency_node.lua", "plain" },
+  start { "lua5.4", "bench/latency_node.lua", "luv" },
   start(nginx()),
   start(nginx(0.01)),
 }
-local sender = assert(cluster:run(1, { "lua5.4", "bench/receiver.lua", "send", tostring(#programs), tostring(COUNT),
+local sender = assert(cluster:run(1, { "lua5.4", "bench/latency_node.lua", "send", tostring(#programs), tostring(COUNT),
   tostring(PAUSE) }))
 assert(sender:wait(60) == 0, table.concat(sender.errors, "\n"))
 assert(cluster:wait_for(function() return #results == #programs end, 10, "all results"))
 table.sort(results)
-print(("%d messages of 64 bytes, one each %g ms; microseconds from send to handler"):format(COUNT, PAUSE * 1000))
+print(("%d messages of 64 bytes, one every %g ms; microseconds from send to handler"):format(COUNT, PAUSE * 1000))
 print(table.concat(results, "\n"))
 assert(cluster:stop())
 for _, path in pairs(paths) do os.remove(path) end

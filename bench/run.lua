@@ -1,12 +1,12 @@
--- The same work in plain C and in Lua, in turn, on one real daemon and on three: a table on stdout, and a plot in the
--- file that the first argument names.
+-- Runs the same work in plain C and in Lua, in turn, on one real daemon and on three. Prints a table, and writes a
+-- chart to the file in the first argument.
 --
 --   make bench [PAIRS=5] [SIZES="16 64 1000"] [WINDOWS="1 64"] [NODES="1 3"]
 local lab = require "corosync.lab"
-local chart, panels_of = dofile "bench/chart.lua", dofile "bench/ratios.lua"
+local chart, panels_of = dofile "bench/chart.lua", dofile "bench/ratio_panels.lua"
 
 local PAIRS = tonumber(os.getenv "PAIRS") or 5
-local SECONDS = 1 -- that a run takes, about
+local SECONDS = 1 -- the approximate time of a run
 
 local function numbers(name, default)
   local found = {}
@@ -19,7 +19,7 @@ end
 local SIZES, WINDOWS = numbers("SIZES", "16 64 1000 10000 100000 1000000"), numbers("WINDOWS", "1 64")
 local NODES = numbers("NODES", "1 3")
 
--- What runs the work: the argv before the arguments. The first is what the others are compared with.
+-- The programs: a name, and the command before the arguments. The others are compared to the first.
 local PROGRAMS = {
   { "C", os.getenv "PLAIN", "bench" },
   { "least Lua 5.4", "lua5.4", "bench/least.lua", "bench" },
@@ -41,7 +41,7 @@ local function argv_of(program, ...)
   return argv
 end
 
--- One run: rate (messages a second), cpu (seconds a message), memory (kB), and with latency p50, p99, max (seconds).
+-- One run: rate (messages/s), cpu (seconds per message), memory (kB), and with latency p50, p99, max (seconds).
 local function run(cluster, program, count, size, window, latency)
   local code, out, err = cluster:command(1, argv_of(program, count, size, window, latency), 120)
   if code ~= 0 then
@@ -66,7 +66,7 @@ local function measure(cluster, size, window)
   local count, found = calibrate(cluster, size, window), {}
   for pair = 1, PAIRS do
     for i = 1, #PROGRAMS do
-      -- Nobody is always first.
+      -- The order changes with each pair.
       local index = (i + pair) % #PROGRAMS + 1
       local each = run(cluster, PROGRAMS[index], count, size, window)
       local timed = run(cluster, PROGRAMS[index], math.ceil(count / 2), size, window, "latency")
@@ -78,7 +78,7 @@ local function measure(cluster, size, window)
   return found
 end
 
--- Median, lowest and highest of what a function says of each pair.
+-- Median, lowest and highest of a function of the pairs.
 local function spread(of_pair)
   local values = {}
   for pair = 1, PAIRS do

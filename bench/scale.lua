@@ -1,5 +1,5 @@
--- What grows with members, with handles, and with messages that wait: tables on stdout, and charts in the file that the
--- first argument names.
+-- Measures the cost of members, of handles and of waiting messages. Prints tables, and writes charts to the file in the
+-- first argument.
 --
 --   make bench-scale
 local lab = require "corosync.lab"
@@ -7,8 +7,8 @@ local chart = dofile "bench/chart.lua"
 
 local LUA = os.getenv "LUA"
 local NODES, PER_NODE = 8, 16
-local MEMBERS = { 8, 16, 32, 64, 96, 128 } -- the observer and the churners included
-local CHURNERS, JOINS = 4, 40 -- processes, and joins of each
+local MEMBERS = { 8, 16, 32, 64, 96, 128 } -- including the observer and the churners
+local CHURNERS, JOINS = 4, 40 -- processes, and the joins of each
 local HANDLES, HANDLES_EVERY = 300, 25
 local WAITING, WAITING_EVERY, WAITING_SIZES = 100000, 10000, { 64, 1000 }
 
@@ -25,7 +25,7 @@ local function start_members(cluster, from, to)
   assert(cluster:wait_for(function() return joined == to - from + 1 end, 120, "all members have joined"))
 end
 
--- Changes a second, CPU seconds a change in a member, and how many members there were at most.
+-- Returns changes per second, CPU seconds per change in a member, and the highest number of members.
 local function measure_changes(cluster)
   local lines = {}
   local observer = assert(cluster:run(1, { LUA, "bench/scale/members.lua", "observe", "scale",
@@ -36,7 +36,7 @@ local function measure_changes(cluster)
   end
   assert(observer:wait(120))
   local rate, cpu, highest = lines[#lines]:match "changes (%S+) (%S+) (%S+)"
-  assert(rate, "the observer has not come to its end")
+  assert(rate, "the observer did not finish")
   return tonumber(rate), tonumber(cpu), tonumber(highest)
 end
 
@@ -56,14 +56,14 @@ local function bench_members()
   end
   assert(cluster:stop())
   return {
-    { title = "joins and leaves a second, by members", series = { { name = "changes", points = rates } } },
-    { title = "CPU of a change in one member, µs, by members", series = { { name = "changes", points = costs } } },
+    { title = "joins and leaves per second, by members", series = { { name = "changes", points = rates } } },
+    { title = "CPU per change in one member, µs, by members", series = { { name = "changes", points = costs } } },
   }
 end
 
--- ---- handles, and what waits ----
+-- ---- handles, and waiting messages ----
 
--- Runs a script on a cluster of one node. Answers the numbers of each line of its output.
+-- Runs a script on a cluster of one node. Returns the numbers in each line of its output.
 local function numbers_of(...)
   local cluster = assert(lab.start(1))
   local code, out, err = cluster:command(1, { LUA, ... }, 300)
@@ -99,7 +99,7 @@ local function bench_handles()
 end
 
 local function bench_waiting()
-  local panel = { title = "MB for messages that wait, by messages", series = {} }
+  local panel = { title = "MB for waiting messages, by messages", series = {} }
   print "\n### Messages that wait for handlers\n"
   print "| bytes | messages | own memory, MB | bytes a message |\n| --- | --- | --- | --- |"
   for _, size in ipairs(WAITING_SIZES) do

@@ -1,8 +1,8 @@
--- What the lines of soak/frames.c say was delivered.
+-- The deliveries in the output of soak/frames.c.
 local deliveries = {}
 
---- By ring, what one was delivered on it, as "SENDER NUMBER": in order, and as the set `has`; `following` is the ring
--- after it. The last ring, which is not over, is left out.
+--- Returns the messages that a member delivered, by ring, as "SENDER NUMBER": in order, and as the set `has`;
+-- `following` is the ring after it. The last ring is left out, because it may be incomplete.
 function deliveries.by_ring(lines)
   local rings, present, last = {}, nil, nil
   for _, line in ipairs(lines) do
@@ -22,8 +22,8 @@ function deliveries.by_ring(lines)
   return rings
 end
 
---- What one was delivered on a ring and another was not: an array. On the first ring of one of them, on which it has
--- joined the other, only what came after they had met.
+--- Returns an array of the messages that one member delivered on a ring and the other did not. If it is the first ring
+-- of one of them, only messages after the first common one count.
 function deliveries.missing(one, other)
   local found, have_met = {}, not one.is_first and not other.is_first
   for _, message in ipairs(one) do

@@ -1,6 +1,6 @@
 /*
- * A member in plain C on libcpg that sends long messages without end, and writes what it is told: to show what Corosync by
- * itself does with a message that is on its way while rings meet. See soak/frames.lua.
+ * A member in plain C on libcpg that sends long messages without end, and prints its events: to show how Corosync itself
+ * handles a message that is in flight while rings merge. See soak/frames.lua.
  *
  *   frames SIZE
  *

@@ -1,6 +1,6 @@
--- Shows, with plain C alone, that two members that go on together from the ring on which they met need not have
--- delivered the same messages: one that was cut into frames while the rings met is delivered to its sender, and not to
--- the other.
+-- Shows, with plain C alone, that two members that continue together from a merged ring may not have delivered the same
+-- messages: a message that was cut into frames during the merge is delivered to its sender, but not to the other
+-- member.
 --
 --   frames.lua PROGRAM [SIZE] [ROUNDS]
 local deliveries = require "soak.deliveries"
@@ -8,7 +8,7 @@ local lab = require "corosync.lab"
 
 local program, size, rounds = arg[1], arg[2] or "30000", tonumber(arg[3] or 5)
 
--- What one was delivered, and the other was not, on rings that both were told of.
+-- The messages that one delivered and the other did not, on rings that were reported to both.
 local function differences(one, other)
   local count = 0
   for ring, messages in pairs(one) do

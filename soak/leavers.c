@@ -1,12 +1,13 @@
 /*
- * Members in plain C on libcpg, each a process in a group of its own, that are killed one after another; and who watches
- * all these groups: to show what Corosync by itself tells of members that end while rings meet. See soak/leavers.lua.
+ * Members in plain C on libcpg, each a process in its own group, that are killed one after another; and a watcher of all
+ * these groups: to show the events that Corosync itself reports of members that end while rings merge. See
+ * soak/leavers.lua.
  *
- *   leavers watch COUNT    writes "unknown GROUP NODE PID" when one is told to have left that was no member; and when it is
- *                          given a line, "remains GROUP NODE PID" for each member but itself, and "counted"
- *   leavers leave COUNT    kills its members when it is given a line
+ *   leavers watch COUNT    prints "unknown GROUP NODE PID" for the leave of a process that was not a member; and for each
+ *                          input line, "remains GROUP NODE PID" for each member but itself, and "counted"
+ *   leavers leave COUNT    kills its members after an input line
  *
- * Both write "ready" when all are members.
+ * Both print "ready" when all are members.
  */
 #include <poll.h>
 #include <signal.h>
@@ -21,7 +22,7 @@
 
 #include <corosync/cpg.h>
 
-#define PAUSE (300 * 1000) // nanoseconds between two kills: as many as can be where the rings meet
+#define PAUSE (300 * 1000) // nanoseconds between two kills: as many as possible while the rings merge
 #define MOST_MEMBERS 4
 
 struct membership {
@@ -66,33 +67,33 @@ static void give_up(const char *what)
 	exit(EXIT_FAILURE);
 }
 
-/* The daemon takes one connection after the other, and answers "try again" when many come at once. */
+/* The daemon accepts one connection after the other, and returns "try again" when many come at once. */
 static cpg_handle_t join(size_t number, struct membership *membership)
 {
 	cpg_model_v1_data_t model = {.model = CPG_MODEL_V1, .cpg_confchg_fn = on_config};
 	const struct timespec pause = {.tv_nsec = 1000 * 1000};
 	struct cpg_name group = {.length = 0};
 	cpg_handle_t id;
-	cs_error_t answer;
+	cs_error_t result;
 
 	group.length = (uint32_t)snprintf(group.value, sizeof group.value, "leavers-%zu", number);
-	while ((answer = cpg_model_initialize(&id, CPG_MODEL_V1, (cpg_model_data_t *)&model, membership)) ==
+	while ((result = cpg_model_initialize(&id, CPG_MODEL_V1, (cpg_model_data_t *)&model, membership)) ==
 		CS_ERR_TRY_AGAIN) {
 		(void)nanosleep(&pause, NULL);
 	}
-	if (answer != CS_OK) {
+	if (result != CS_OK) {
 		give_up("connect");
 	}
-	while ((answer = cpg_join(id, &group)) == CS_ERR_TRY_AGAIN) {
+	while ((result = cpg_join(id, &group)) == CS_ERR_TRY_AGAIN) {
 		(void)nanosleep(&pause, NULL);
 	}
-	if (answer != CS_OK) {
+	if (result != CS_OK) {
 		give_up("join");
 	}
 	return id;
 }
 
-static void tell_members(const struct membership *memberships, size_t count)
+static void print_members(const struct membership *memberships, size_t count)
 {
 	char line[16];
 
@@ -135,12 +136,12 @@ static void watch(size_t count)
 			}
 		}
 		if (descriptors[count].revents != 0) {
-			tell_members(memberships, count);
+			print_members(memberships, count);
 		}
 	}
 }
 
-/* Joins in a process of its own, which says so on the pipe, and then does nothing. */
+/* Joins in a child process, which writes to the pipe and then waits. */
 static pid_t start_member(size_t number, const int ends[2])
 {
 	pid_t child = fork();
@@ -150,7 +151,7 @@ static pid_t start_member(size_t number, const int ends[2])
 	} else if (child == 0) {
 		(void)join(number, NULL);
 		if (write(ends[1], "", 1) != 1) {
-			give_up("say that it is ready");
+			give_up("write that it is ready");
 		}
 		for (;;) {
 			(void)pause();
@@ -174,7 +175,7 @@ static void leave(size_t count)
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (read(ends[0], &byte, 1) != 1) {
-			give_up("hear of its members");
+			give_up("wait for its members");
 		}
 	}
 	(void)puts("ready");

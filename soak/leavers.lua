@@ -1,11 +1,11 @@
--- Shows, with plain C alone, that a member is told of processes that have left and had not been members, and that
--- others which have ended remain members: they were killed on the other side of a partition, while the rings met.
+-- Shows, with plain C alone, that Corosync reports leaves of processes that were not members, and that others remain
+-- members after they have ended: both were killed in the other partition while the rings merged.
 --
 --   leavers.lua PROGRAM [MEMBERS] [ROUNDS]
 local lab = require "corosync.lab"
 local wait = require "corosync.lab.wait"
 
-local SETTLED = 2 -- seconds: then whatever was on its way has been told
+local SETTLED = 2 -- seconds until all pending events have come
 
 local program, count, rounds = arg[1], arg[2] or "200", tonumber(arg[3] or 6)
 
@@ -21,8 +21,8 @@ end
 local watcher = start(1, "watch")
 local unknown, remaining, read = 0, 0, 1
 
--- Of what the watcher has told since: who had been no member, and who is one that has ended.
-local function count_told()
+-- Counts the unknown and the remaining members in the new lines of the watcher.
+local function count_reported()
   assert(watcher:write("count\n"))
   assert(cluster:wait_for(function() return #watcher.lines > read and watcher.lines[#watcher.lines] == "counted" end,
     30))
@@ -44,9 +44,9 @@ for _ = 1, rounds do
   assert(cluster:wait_members({ 1, 2 }, 30))
   assert(leavers:wait(30))
   wait.pass(SETTLED)
-  count_told()
+  count_reported()
 end
-print(("%d members were told to have left that had not been members; %d remained that had ended"):format(unknown,
-  remaining))
+print(("%d reported leaves of processes that were not members; %d processes remained members after their end"):format(
+  unknown, remaining))
 assert(cluster:stop())
 os.exit(unknown > 0 and 0 or 1)

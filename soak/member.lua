@@ -1,5 +1,5 @@
--- A member that sends as fast as it can, messages of all sizes, is slow at times, raises errors, and compares each byte
--- of what it is delivered: the script for `make soak`.
+-- The script for `make soak`: a member that sends messages of all sizes as fast as it can, is slow at times, raises
+-- errors, and checks each byte of the messages that it receives.
 local history = require "corosync.history"
 local uv = require "luv"
 
@@ -10,18 +10,18 @@ local SLOWEST = 0.05 -- seconds
 local own -- this member's address as text
 local number, raised, back, settling = 0, 0, 0, false
 
--- What a message is, by its number and its length: nothing, or its head and a filling.
+-- The text of a message: empty, or its head and a filling.
 local function text_of(head, length)
   return length == 0 and "" or head .. FILLING:sub(1, math.max(length - #head, 0))
 end
 
--- Small ones mostly, and some of every size.
+-- Mostly small, and some of every size.
 local function size()
   local kind = math.random(1000)
   if kind <= 20 then
     return 0
   elseif kind <= 900 then
-    return math.random(40, 2000) -- the head needs no more
+    return math.random(40, 2000) -- at least the size of the head
   elseif kind <= 990 then
     return math.random(2000, 50000)
   elseif kind <= 998 then
@@ -64,7 +64,7 @@ function config_change()
   connected = true
 end
 
--- What was on its way may be lost.
+-- Messages in flight may be lost.
 function disconnected()
   sent, back, connected = 0, 0, false
 end
@@ -89,7 +89,7 @@ local function as_soon_as(predicate, act)
   end)
 end
 
--- Descriptors are counted with the same connections open.
+-- Descriptors are counted while all connections are open.
 local function has_connections()
   return connected and cmap:is_connected() and quorum:is_connected()
 end

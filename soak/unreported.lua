@@ -1,9 +1,9 @@
--- Shows, with plain C alone, that a group is not told of each ring: one that breaks while its nodes still tell each
--- other of their groups is known to the daemons only.
+-- Shows, with plain C alone, that Corosync does not report each ring to a group: it reports no ring that breaks while
+-- its nodes are still exchanging the members of their groups.
 --
---   untold.lua PROGRAM [SIZE] [ROUNDS]
+--   unreported.lua PROGRAM [SIZE] [ROUNDS]
 --
--- Node 3 is cut off, and comes back; as soon as there is a ring of all three, its daemon is stopped.
+-- Node 3 is cut off and reconnected; as soon as there is a ring of all three nodes, its daemon is paused.
 local lab = require "corosync.lab"
 
 local program, size, rounds = arg[1], arg[2] or "200", tonumber(arg[3] or 3)
@@ -38,7 +38,7 @@ for _ = 1, rounds do
   assert(cluster:wait_members({ 1, 2, 3 }, 30))
 end
 
-local function told()
+local function reported_rings()
   local rings = {}
   for _, line in ipairs(members[1].lines) do
     rings[line:match "^ring (.*)$" or ""] = true
@@ -46,14 +46,14 @@ local function told()
   return rings
 end
 
-assert(cluster:wait_for(function() return told()[formed[#formed]] end, 30, "the word of the last ring"))
-local rings, untold = told(), 0
+assert(cluster:wait_for(function() return reported_rings()[formed[#formed]] end, 30, "the report of the last ring"))
+local rings, unreported = reported_rings(), 0
 for i = first + 1, #formed do
   if not rings[formed[i]] then
-    print(("ring %s was formed on node 1, and its group was not told of it"):format(formed[i]))
-    untold = untold + 1
+    print(("ring %s was formed on node 1, but not reported to its group"):format(formed[i]))
+    unreported = unreported + 1
   end
 end
-print(("%d of %d rings were not told of"):format(untold, #formed - first))
+print(("%d of %d rings were not reported"):format(unreported, #formed - first))
 assert(cluster:stop())
-os.exit(untold > 0 and 0 or 1)
+os.exit(unreported > 0 and 0 or 1)

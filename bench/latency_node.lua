@@ -1,11 +1,11 @@
--- The parts of bench/resty.lua that run in a node: receivers, and the sender.
+-- The programs that bench/resty.lua runs on a node: receivers and the sender.
 local core = require "corosync.core"
 
 local receiver = {}
 
 function receiver.handlers(name)
   local latencies = {}
-  local function tell()
+  local function print_latencies()
     table.sort(latencies)
     local function at(share) return latencies[math.ceil(#latencies * share)] * 1e6 end
     io.stderr:write(("result %-28s 10 %% %5.0f   median %5.0f   90 %% %5.0f   99 %% %5.0f\n")
@@ -18,7 +18,7 @@ function receiver.handlers(name)
       if sent then
         latencies[#latencies + 1] = core.now() - sent
       else
-        tell()
+        print_latencies()
       end
     end,
   }

@@ -1,4 +1,4 @@
--- What a run prints, as bench/plain.c does.
+-- Prints the figures of a run in the format of bench/plain.c.
 return function(count, seconds, cpu, latencies)
   local memory = io.open("/proc/self/status"):read("*a"):match "VmHWM:%s+(%d+)"
   print(("rate %.3f\ncpu %.9f\nmemory %d"):format(count / seconds, cpu / count, memory))

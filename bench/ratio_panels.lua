@@ -1,4 +1,4 @@
--- What bench/run.lua has found, as panels of a chart: for each cluster and window, the ratios to plain C by size.
+-- The results of bench/run.lua as panels of a chart: for each cluster and window, the ratios to plain C by size.
 
 local METRICS = {
   { "rate_ratio", "messages a second" },
@@ -10,7 +10,7 @@ local function label_of(size)
   return size >= 1000 and ("%gk"):format(size / 1000) or tostring(size)
 end
 
--- By cluster and window, in the order in which they were measured: a title, and by program what was found.
+-- An array with a row for each cluster and window, in the order of measurement: a title, and the results by program.
 local function rows_of(results)
   local rows, by_title = {}, {}
   for _, it in ipairs(results) do
@@ -47,7 +47,7 @@ local function series_of(row, program, metric, sizes)
   return { name = program, points = points }
 end
 
--- `floor` is the program that the others are compared with.
+-- `floor` is the program to which the others are compared.
 return function(results, sizes, floor)
   local panels, categories = {}, {}
   for i, size in ipairs(sizes) do
