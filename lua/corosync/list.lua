@@ -9,6 +9,14 @@ function list.copy(items)
   return new
 end
 
+-- Appends the items to an array, and returns it.
+function list.append(to, items)
+  for _, item in ipairs(items) do
+    to[#to + 1] = item
+  end
+  return to
+end
+
 -- Returns a table with true for each item.
 function list.set(items)
   local set = {}

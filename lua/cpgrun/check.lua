@@ -1,4 +1,5 @@
 -- `cpgrun check`: runs a script on every node of a lab under random faults, and checks the histories of its members.
+local append = require("corosync.list").append
 local checker = require "corosync.checker"
 local core = require "corosync.binding"
 local follower = require "cpgrun.history_follower"
@@ -43,7 +44,7 @@ local function compare_states(session)
   end
 end
 
--- In the middle of an epoch the scripts have opened what they need: the highest count, or nil before any has joined.
+-- The highest count in the middle of an epoch, when the scripts have opened their files; nil before any has joined.
 local function count_descriptors(session)
   session.descriptors = nil
   for _, host in session.hosts:each() do
@@ -140,9 +141,7 @@ local function check_histories(session)
     if host:recording_error() then -- as on a full disk
       error(host:recording_error(), 0)
     end
-    for _, path in ipairs(follower.files_in(host.folder)) do
-      paths[#paths + 1] = path
-    end
+    append(paths, follower.files_in(host.folder))
   end
   local result, message = checker.check_files(paths)
   if not result then
@@ -223,11 +222,7 @@ end
 -- ---- the whole run ----
 
 local function host_argv(chosen, facts)
-  local argv = { facts.program, ("--group=check-%d"):format(chosen.seed), "--", chosen.script }
-  for _, argument in ipairs(chosen.arguments) do
-    argv[#argv + 1] = argument
-  end
-  return argv
+  return append({ facts.program, ("--group=check-%d"):format(chosen.seed), "--", chosen.script }, chosen.arguments)
 end
 
 local function run(session, chosen)

@@ -1,4 +1,5 @@
 -- The hosts of `cpgrun check`: on each node the script's process, started again after a fault has ended it.
+local append = require("corosync.list").append
 local LINE = require("cpgrun.log").LINE
 local uv = require "luv"
 
@@ -76,11 +77,8 @@ function Hosts:start(node)
   local host = setmetatable({ folder = ("%s/%d"):format(self.folder, #self.all + 1), node = node }, Host)
   assert(uv.fs_mkdir(host.folder, tonumber("700", 8)))
   local argv = { "env", "CPGRUN_HISTORY=" .. host.folder, ("CPGRUN_SEED=%d"):format(self.next_seed()) }
-  for _, word in ipairs(self.argv) do
-    argv[#argv + 1] = word
-  end
   local message
-  host.process, message = self.cluster:run(node, argv)
+  host.process, message = self.cluster:run(node, append(argv, self.argv))
   if not host.process then
     error(message, 0)
   end

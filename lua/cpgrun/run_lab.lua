@@ -1,4 +1,5 @@
 -- `cpgrun --lab`: runs the script on every node of a private cluster.
+local append = require("corosync.list").append
 local commands = require "cpgrun.lab_commands"
 local console = require "cpgrun.console"
 local lab = require "corosync.lab"
@@ -19,12 +20,7 @@ local function host_argv(chosen, facts)
       argv[#argv + 1] = ("--%s=%s"):format(name:gsub("_", "-"), word)
     end
   end
-  argv[#argv + 1] = "--"
-  argv[#argv + 1] = chosen.script
-  for _, word in ipairs(chosen.arguments) do
-    argv[#argv + 1] = word
-  end
-  return argv
+  return append(append(argv, { "--", chosen.script }), chosen.arguments)
 end
 
 -- Ends the lab, by default with the status of the scripts. Callbacks and coroutines call this; the main program waits.

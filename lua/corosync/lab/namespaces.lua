@@ -4,6 +4,7 @@
 -- processes see.
 -- @classmod corosync.lab.namespaces
 
+local append = require("corosync.list").append
 local process = require "corosync.lab.process"
 local procfs = require "corosync.lab.procfs"
 local requirements = require "corosync.lab.requirements"
@@ -103,7 +104,7 @@ end
 -- @treturn corosync.lab.namespaces or nil, message, code
 function Namespaces.new(nodes, configuration, env, seconds)
   local argv = tools.unshare(INIT)
-  for _, value in ipairs { ("%d"):format(nodes), configuration, HOLDER } do argv[#argv + 1] = value end
+  append(argv, { ("%d"):format(nodes), configuration, HOLDER })
   local init, message, code = process.spawn(argv, { env = env })
   if not init then return nil, message, code end
   local self = setmetatable({ init = init, nodes = nodes, holders = {} }, Namespaces)
@@ -125,17 +126,9 @@ end
 
 local function enter(self, pid, flags)
   local argv = { tools.find("nsenter"), "-t", tostring(pid) }
-  if self.has_user_namespace then
-    argv[#argv + 1] = "-U"
-    argv[#argv + 1] = "--preserve-credentials"
-  end
+  if self.has_user_namespace then append(argv, { "-U", "--preserve-credentials" }) end
   for flag in flags:gmatch("%S+") do argv[#argv + 1] = flag end
   argv[#argv + 1] = "--"
-  return argv
-end
-
-local function append(argv, more)
-  for i = 1, #more do argv[#argv + 1] = more[i] end
   return argv
 end
 
