@@ -1,5 +1,5 @@
--- Another member of the group, to be measured by none: sends so many messages and ends when all have come back, so that
--- they then wait for every member; or joins and leaves so many times.
+-- Another member of the group, which is not measured: sends COUNT messages and ends when all have come back, so that
+-- they wait for the other members; or joins and leaves COUNT times.
 --
 --   feeder.lua GROUP send COUNT SIZE
 --   feeder.lua GROUP change COUNT
@@ -14,7 +14,7 @@ local function turn(handle)
   until not more
 end
 
--- A new member: its handle, and a function that leaves and answers when that is done.
+-- A new member: returns its handle, and a function that leaves and returns after the leave.
 local function join(on_message)
   local handle, own, is_member
   handle = assert(core.cpg.open {

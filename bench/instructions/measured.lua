@@ -1,5 +1,5 @@
--- What runs under callgrind: each kind of message on its way out or in, many times, as a dump of its own named
--- "<kind> <how many>".
+-- The program that runs under callgrind: sends or receives each kind of message many times, with a dump for each that
+-- is named "<kind> <count>".
 local KEY = require "corosync.private"
 local callgrind = require "callgrind"
 local core = require "corosync.core"
@@ -8,7 +8,7 @@ local corosync = require "corosync"
 local SENT, RECEIVED, CHANGES = 200, 1000, 40 -- fewer than the window; and than a dispatch's budget
 local SMALL, LARGE = 64, 1000 -- bytes
 
--- Each kind has a group of its own: who closes is a member until the daemon has noticed.
+-- Each kind has its own group, because a closed handle stays a member until the daemon notices.
 local groups, group_name = 0, nil
 local function take_group()
   groups = groups + 1
@@ -19,7 +19,7 @@ local function measure(kind, count, f)
   callgrind.measure(("%s %d"):format(kind, count), f)
 end
 
--- What another process does to the group. When it has ended, all of it waits at this node's daemon.
+-- Runs the feeder in the group. When it has ended, all its events wait in this node's daemon.
 local function feed(...)
   local command = table.concat({ os.getenv "LUA" .. " bench/instructions/feeder.lua", group_name, ... }, " ")
   assert(os.execute(command), command)
@@ -30,7 +30,7 @@ local function count_message()
   received = received + 1
 end
 
--- Handles what waits. Events of the feeder's own coming and going are there, too.
+-- Handles the waiting events, including the feeder's own join and leave.
 local function drain(member)
   repeat
     local _, more = assert(member:dispatch())
@@ -56,7 +56,7 @@ local function send_all(handle, message)
   end
 end
 
--- All that was sent comes back, outside of what is measured.
+-- All sent messages come back, outside of the measurement.
 local function come_back(member, count)
   received = 0
   while received < count do
@@ -78,7 +78,7 @@ local function measure_send()
   handle:close()
 end
 
--- With all that a turn of a loop costs.
+-- Including the cost of a turn of the loop.
 local function measure_turn(kind)
   local handle = open { message_received = count_message }
   local message = ("m"):rep(SMALL)

@@ -1,6 +1,6 @@
--- What a message costs in our code and in Lua, in instructions: the same whatever else the machine does. What
--- Corosync's libraries and libc spend on it is not counted. Compares with what bench/instructions/kept.txt says of the
--- same compiler and Lua, and fails when something has grown by more than LIMIT; with KEEP=yes it writes that file.
+-- The cost of a message in our code and in Lua, in instructions, which do not depend on the machine's load. Corosync's
+-- libraries and libc are not counted. Compares the result with bench/instructions/kept.txt for the same compiler and
+-- Lua, and fails when a count has grown by more than LIMIT; with KEEP=yes it writes that file.
 --
 --   make bench-instructions [KEEP=yes]
 local lab = require "corosync.lab"
@@ -17,7 +17,8 @@ local function output_of(command)
   return text
 end
 
--- Instructions by the object's file name. A line after "calls=" tells what was called, which counts there.
+-- Instructions by the object's file name. A line after "calls=" is the cost of a call, which counts in the called
+-- object.
 local function costs_of(path)
   local by_object, names, object, is_call, title = {}, {}, nil, false, nil
   for line in io.lines(path) do
@@ -46,7 +47,7 @@ local function is_ours(object)
   return object == "core.so" or object:find "^l?i?b?lua" ~= nil
 end
 
--- Where valgrind has written: an array of { kind, instructions a message }, by name.
+-- Reads valgrind's files: an array of { kind, instructions per message }, sorted by name.
 local function read_all(folder)
   local found = {}
   for path in output_of("ls " .. folder .. "/*"):gmatch "%S+" do
@@ -77,7 +78,7 @@ local function count_all()
   return found
 end
 
--- What the figures depend on, besides our sources.
+-- The versions on which the figures depend, besides our sources.
 local function machine()
   local compiler = output_of((os.getenv "CC" or "cc") .. " --version"):match "[^\n]*"
   local architecture, lua = output_of "uname -m", output_of(LUA .. " -v 2>&1")
@@ -107,7 +108,7 @@ local function keep(found)
   file:close()
 end
 
--- Prints a line a kind. Answers how many have grown.
+-- Prints a line for each kind. Returns how many have grown.
 local function compare(found, kept)
   local grown = 0
   for _, each in ipairs(found) do

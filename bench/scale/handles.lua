@@ -1,6 +1,6 @@
--- Handles in one process, each in a group of its own.
+-- Many handles in one process, each in its own group.
 --
---   handles.lua COUNT EVERY     a line every so many: handles, kB of the process's own, kB in /dev/shm, seconds an open
+--   handles.lua COUNT EVERY     every EVERY handles a line: handles, private kB, kB in /dev/shm, seconds per open
 local core = require "corosync.core"
 
 local count, every = tonumber(arg[1]), tonumber(arg[2])

@@ -1,8 +1,8 @@
--- The members of one big group, a process each.
+-- The members of one large group, one process each.
 --
---   members.lua member GROUP            is one, until it is killed
---   members.lua churn GROUP COUNT       joins and leaves so many times, a handle each, as fast as it can
---   members.lua observe GROUP COUNT     is one, and tells what each of so many changes cost it
+--   members.lua member GROUP            joins, and stays until it is killed
+--   members.lua churn GROUP COUNT       joins and leaves COUNT times, with a new handle each time, as fast as it can
+--   members.lua observe GROUP COUNT     joins, and prints the cost of COUNT changes
 local core = require "corosync.core"
 
 local what, name, count = arg[1], arg[2], tonumber(arg[3])
@@ -17,7 +17,7 @@ local function contains(addresses, address)
 end
 
 local function turn(handle)
-  assert(handle:wait(60), "nothing has come for a minute")
+  assert(handle:wait(60), "no event for a minute")
   repeat
     local _, more = assert(handle:dispatch())
   until not more
@@ -38,8 +38,8 @@ local function open(on_change)
   return handle, seen
 end
 
--- While the membership is changing, Corosync asks to try again; and a process is in its group until Corosync has
--- noticed that its last handle is closed.
+-- While the membership is changing, Corosync returns "try again"; and a process stays in its group until Corosync
+-- notices that its last handle is closed.
 local function persist(handle, method, ...)
   local ok, problem, code = handle[method](handle, ...)
   while code == "try_again" or code == "exist" do
@@ -70,7 +70,7 @@ local function member()
   end
 end
 
--- All are opened before: that takes 15 ms each.
+-- All handles are opened first, because that takes 15 ms each.
 local function churn()
   local handles = {}
   for i = 1, count do

@@ -1,6 +1,6 @@
 -- Messages that wait for handlers.
 --
---   waiting.lua SIZE COUNT EVERY     a line every so many: messages, kB of the process's own
+--   waiting.lua SIZE COUNT EVERY     every EVERY messages a line: messages, private kB
 local core = require "corosync.core"
 
 local size, count, every = tonumber(arg[1]), tonumber(arg[2]), tonumber(arg[3])
@@ -15,7 +15,7 @@ assert(handle:join "waiting")
 assert(handle:wait(10))
 handle:dispatch()
 
--- All that is sent comes back into the queue, but for what is still on its way.
+-- All sent messages come back into the queue, except for those in flight.
 local function send(how_many)
   for _ = 1, how_many do
     while not handle:send(message) do
