@@ -54,7 +54,7 @@ local function count_descriptors(session)
   end
 end
 
--- Finds a script that opens some with each message, or each time that it connects.
+-- A leak is one with each message, or with each connection.
 local function note_leaks(session)
   for node, host in session.hosts:each() do
     local count = host:count_descriptors()
@@ -238,7 +238,7 @@ local function run(session, chosen)
   end
 end
 
--- For each script that is started a number for its own random numbers, different from those of the next seed's scripts.
+-- Returns a function that returns a seed for each script: different seeds of the check give different ones.
 local function seeds_from(seed)
   local count = 0
   return function()

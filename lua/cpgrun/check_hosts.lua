@@ -45,7 +45,7 @@ function Host:recording_error()
   return matches(self.process.errors, "^corosync: (cannot record .*)")
 end
 
--- 0 where this user may not see them.
+-- Returns 0 when this user may not read them.
 function Host:count_descriptors()
   local directory, count = uv.fs_scandir(("/proc/%d/fd"):format(self.process.pid)), 0
   while directory and uv.fs_scandir_next(directory) do
@@ -54,7 +54,7 @@ function Host:count_descriptors()
   return count
 end
 
--- Waits for the exit. A message when it was wrong; nil when the status is 0, or when a fault has killed the script.
+-- Waits for the exit. Returns a message if it was wrong; nil if the status is 0, or if a fault has killed the script.
 function Host:wait_exit()
   local code = self.process:wait(LEAVING)
   if not code then
