@@ -1,4 +1,4 @@
--- Fails when a public function of Corosync is neither bound by the core nor listed as left out, with the reason.
+-- Fails if a public function of Corosync is neither bound by the core nor listed, with a reason, as not bound.
 -- Usage: lua check-bindings.lua CORE.SO FOLDER-OF-HEADERS LIST.MD
 
 local HEADERS = { "cpg.h", "cmap.h", "quorum.h", "votequorum.h", "cfg.h" }
@@ -23,7 +23,7 @@ end
 -- The names of the functions that a header declares.
 local function declared(text)
   local names = {}
-  -- The brace after extern "C" goes first: it would pair with the header's last one, and take all between for a body.
+  -- Remove the brace after extern "C" first: it would pair with the header's last one, and make a body of all between.
   text = without_comments_and_directives(text):gsub('extern%s*"C"%s*{', ""):gsub("%b{}", ";")
   text = text:gsub("__attribute__%s*%b()", "")
   for statement in text:gmatch "[^;]+" do
@@ -34,7 +34,7 @@ local function declared(text)
   return names
 end
 
--- The set of the names that a shared object takes from others.
+-- The set of a shared object's undefined symbols.
 local function bound(path)
   local names = {}
   local pipe = assert(io.popen("nm -D --undefined-only '" .. path:gsub("'", "'\\''") .. "'"))

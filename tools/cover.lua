@@ -1,5 +1,5 @@
--- Notes the lines of corosync/*.lua and cpgrun/*.lua that run in this process, and its children of Lua, in the file
--- $COVERED. Loaded by LUA_INIT. Each line is written when it first runs, so a process that is killed loses nothing.
+-- Records the lines of corosync/*.lua and cpgrun/*.lua that run in this process and its Lua children, in the file
+-- $COVERED. Loaded by LUA_INIT. Each line is written when it first runs, so a killed process loses nothing.
 
 local gethook, getinfo, sethook = debug.gethook, debug.getinfo, debug.sethook
 local notes = io.open(assert(os.getenv "COVERED", "COVERED is not set"), "a")
@@ -24,7 +24,7 @@ local function on_line(_, line)
   end
 end
 
--- A hook of Lua's belongs to one coroutine; one of C's, as --handler-timeout sets, is inherited, and stays.
+-- A Lua hook belongs to one coroutine; a C hook, as --handler-timeout sets, is inherited and stays.
 local function hooked(body)
   return type(body) ~= "function" and body or function(...)
     if gethook() ~= "external hook" then

@@ -1,5 +1,4 @@
--- Prints how many of the lines that can run did, by file and in all: of C as gcov counts them, of Lua as
--- tools/cover.lua has noted them.
+-- Prints line coverage, by file and in total: of C from gcov, of Lua from the records of tools/cover.lua.
 -- Usage: lua5.4 report-coverage.lua NOTES FOLDER-OF-OBJECTS LUAC
 
 local notes_path, objects, luac = arg[1], arg[2], arg[3]
@@ -26,7 +25,7 @@ local function noted()
   return files
 end
 
--- The numbers of the lines that have instructions, but for those that only end something.
+-- The numbers of the lines with instructions, except lines that only close a block.
 local function runnable(path)
   local text, number = {}, 0
   for line in io.lines(path) do

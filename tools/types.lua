@@ -10,7 +10,7 @@ local function one_line(text)
   return ((text or ""):gsub("@{([^}]*)}", "`%1`"):gsub("%s+", " "):gsub("^ ", ""):gsub(" $", ""))
 end
 
--- What a method or a field belongs to: "handle" for the name "handle:join", or the class of a field's section.
+-- The owner of a method or field: "handle" for the name "handle:join", or the class of a field's section.
 local function owner_of(item)
   return item.name:match "^([^:.]+):" or item.type == "field" and tostring(item.section):match "^Class (%S+)" or nil
 end
@@ -29,7 +29,7 @@ local function names_of(module)
   return names
 end
 
--- A file that is being written: its lines, the names of its module, and the classes that have begun in it.
+-- An output file: its lines, the names of its module, and the classes begun in it.
 local function new_file(module, is_class)
   return { lines = {}, module = module, names = names_of(module), is_class = is_class, begun = {} }
 end
@@ -45,7 +45,7 @@ local function add_text(file, item)
   end
 end
 
--- A type, with the module's own ones under their whole names; in `fun(ring:ring)` the first one is an argument's name.
+-- A type, with full names for the module's own types; in `fun(ring:ring)` the first word is an argument's name.
 local function whole(file, kind)
   return (kind:gsub("%f[%w_]([%a_][%w_.]*)(:?)", function(name, colon)
     return (colon == "" and file.names[name] or name) .. colon
@@ -65,7 +65,7 @@ local function add_typed(file, item, tag, name, kind)
     kind or whole(file, modifiers.type or "any"), one_line(item.params.map[name]), default)
 end
 
--- A parameter that is a table with fields of its own has a class for them.
+-- A table parameter with documented fields gets a class for them.
 local function add_fields(file, item, parameter)
   local class = ("%s.%s.%s"):format(file.module.name, (item.name:gsub(":", ".")), parameter)
   add(file, "---@class %s", class)
@@ -77,7 +77,7 @@ local function add_fields(file, item, parameter)
   return kind
 end
 
--- The alternatives of what a function returns: arrays of tables with `type` and `text`.
+-- A function's alternative return values: arrays of tables with `type` and `text`.
 local function alternatives(item)
   local found = {}
   for _, group in ipairs(item.retgroups or {}) do
@@ -99,7 +99,7 @@ local function alternatives(item)
   return found
 end
 
--- The types that the alternatives have at one place, each once, nil last.
+-- The types of the alternatives at one position, each once, nil last.
 local function union(file, all, place)
   local kinds, seen = {}, {}
   for _, values in ipairs(all) do
