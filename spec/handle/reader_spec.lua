@@ -216,6 +216,25 @@ describe("a reader", function()
     end
   end)
 
+  it("reports the lag before the event that follows a slow handler", function()
+    local order, handle = {}, nil
+    handle = member(false, {
+      message_received = function(_, message)
+        order[#order + 1] = message
+        for _ = 1, message == "2" and 5 or 0 do
+          handle:fetch(0.1) -- takes the later messages into the queue, too
+        end
+      end,
+      lagged = function(seconds, events) order[#order + 1] = seconds > 0 and events > 0 and "lagged" end,
+    })
+    for number = 1, 5 do
+      assert(handle:send(tostring(number)))
+    end
+    dispatch_until(handle, function() return order[#order] == "5" end)
+    assert.equal("2", order[2])
+    assert.equal("lagged", order[3])
+  end)
+
   it("ends with its handle, whatever it holds", function()
     local before = threads()
     local handle = member { after = 0 }

@@ -71,6 +71,8 @@ static const event *next_event(dispatch_run *run)
 	if (queue_head(&h->queue) == NULL && !run->drained) {
 		run->drained = refill(h, (size_t)(run->budget - run->handled));
 	}
+	/* Before each event: the handler of the last one may have been slow. */
+	lag_tell(h);
 	return queue_head(&h->queue);
 }
 
@@ -262,7 +264,6 @@ static int method_dispatch(lua_State *L)
 	if (why != NULL) {
 		return handle_fail(L, h, "dispatch", why);
 	}
-	lag_tell(h);
 	push_dispatch_stack(L);
 	deliver_all(L, &run);
 	if (h->owner != pid_get()) {

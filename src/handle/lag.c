@@ -8,21 +8,23 @@
 void lag_note(handle *h, double since)
 {
 	if (h->lag.left == 0) {
-		h->lag = (handle_lag){since, fmax(reader_after(h->reader), 2 * (clock_seconds() - since)), h->queue.count};
+		h->lag =
+			(handle_lag){since, fmax(reader_after(h->reader), 2 * (clock_coarse_seconds() - since)), h->queue.count};
 	}
 }
 
 void lag_tell(handle *h)
 {
 	size_t count = h->queue.count, events, bytes;
-	double waited;
+	double now, waited;
 
 	if (count == 0 || h->class->tell_lag == NULL) {
 		return;
 	}
-	lag_note(h, clock_seconds());
-	waited = clock_seconds() - h->lag.since;
-	if (waited >= h->lag.next) {
+	now = clock_coarse_seconds();
+	lag_note(h, now);
+	waited = now - h->lag.since;
+	if (waited > 0 && waited >= h->lag.next) {
 		h->lag.next = 2 * waited;
 		reader_count_queued(h, &events, &bytes);
 		h->class->tell_lag(h, waited, events, bytes);

@@ -54,7 +54,7 @@ struct reader {
 	reader_options options;
 	int epoll, bell, nudge; /* the bell wakes the loop, the nudge the thread; -1 when there is none */
 	atomic_bool stopping;
-	atomic_size_t handed; /* bytes that wait in the handle's own queue */
+	atomic_size_t handed, handed_events; /* bytes and events that wait in the handle's own queue */
 
 	pthread_mutex_t requests; /* held by the thread that sends one */
 
@@ -84,10 +84,11 @@ static void warn(reader *r)
 {
 	double now = clock_seconds();
 	size_t bytes = queue_length(&r->queue) + atomic_load_explicit(&r->handed, memory_order_relaxed);
-	watchdog_lag lag = {now - r->since, r->queue.count, bytes, room(r) == 0};
+	size_t events = r->queue.count + atomic_load_explicit(&r->handed_events, memory_order_relaxed);
+	watchdog_lag lag = {now - r->since, events, bytes, room(r) == 0};
 	bool is_news = now >= r->warn_at || (lag.is_full && !r->limit_told);
 
-	if (lag.events > 0 && is_news && watchdog_tell_lag(r->handle->watchdog, r->handle, &lag)) {
+	if (r->queue.count > 0 && is_news && watchdog_tell_lag(r->handle->watchdog, r->handle, &lag)) {
 		r->warn_at = now + TELL_PAUSE;
 		r->limit_told = lag.is_full;
 	}
@@ -420,6 +421,7 @@ void reader_note_queued(handle *h)
 {
 	if (h->reader != NULL) {
 		atomic_store_explicit(&h->reader->handed, queue_length(&h->queue), memory_order_relaxed);
+		atomic_store_explicit(&h->reader->handed_events, h->queue.count, memory_order_relaxed);
 	}
 }
 

@@ -13,4 +13,13 @@ static inline double clock_seconds(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+/* The same to a few milliseconds, for a fraction of the cost: for looks at each event. */
+static inline double clock_coarse_seconds(void)
+{
+	struct timespec time;
+
+	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
 #endif
