@@ -201,7 +201,7 @@ describe("cpgrun --handler-timeout", function()
         for i = 1, 11 do assert(other:send_message(i == 5 and "long" or "short")) end
       end]], "--handler-timeout", "0.5")
     assert.same({ 0, 0 }, { it:wait(30) })
-    assert.same({ "mine\tstopped, since" }, it.lines)
+    assert.same({ "mine\tstopped because" }, it.lines)
     assert.not_matches("error: ", table.concat(it.errors, "\n"))
   end)
 
