@@ -175,7 +175,7 @@ fuzz: binding
 	@command -v clang >/dev/null || { echo "clang is missing; on Debian: apt-get install clang libclang-rt-14-dev" >&2; exit 1; }
 	@mkdir -p build/fuzz
 	@for target in $(FUZZED); do \
-		clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c11 -D_GNU_SOURCE -Isrc $(LUA_CFLAGS) $(COROSYNC_CFLAGS) -o build/fuzz/$$target \
+		clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c11 -D_GNU_SOURCE -Isrc $(DEFINES) $(LUA_CFLAGS) $(COROSYNC_CFLAGS) -o build/fuzz/$$target \
 			fuzz/$$target.c $(FUZZ_SOURCES) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread || exit 1; \
 		(cd build/fuzz && ./$$target -max_total_time=$(FUZZ_SECONDS) \
 			-print_final_stats=1 >$$target.log 2>&1) || { tail -n 40 build/fuzz/$$target.log; exit 1; }; \
