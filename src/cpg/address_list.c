@@ -62,10 +62,12 @@ bool cpg_address_list_copy(cpg_address_list *list, const struct cpg_address *ite
 void cpg_address_list_remove(cpg_address_list *list, const struct cpg_address *address)
 {
 	const struct cpg_address *found = cpg_address_list_find(list->items, list->count, address);
-	size_t at = (size_t)(found - list->items);
+	size_t at = found == NULL ? list->count : (size_t)(found - list->items);
 
-	list->count--;
-	memmove(list->items + at, list->items + at + 1, (list->count - at) * sizeof *list->items);
+	if (at < list->count) {
+		list->count--;
+		memmove(list->items + at, list->items + at + 1, (list->count - at) * sizeof *list->items);
+	}
 }
 
 static int compare(const void *left, const void *right)

@@ -20,7 +20,7 @@ const struct cpg_address *cpg_address_list_find(
 bool cpg_address_list_add(cpg_address_list *list, const struct cpg_address *address);
 bool cpg_address_list_copy(cpg_address_list *list, const struct cpg_address *items, size_t count);
 
-/* Removes a member that is in the list. */
+/* Removes a member if it is in the list. */
 void cpg_address_list_remove(cpg_address_list *list, const struct cpg_address *address);
 
 void cpg_address_list_sort(cpg_address_list *list);

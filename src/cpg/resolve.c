@@ -29,7 +29,7 @@ bool cpg_resolve_is_leave(uint32_t reason)
 
 static const config_record *head_of(const cpg *c)
 {
-	return (const config_record *)queue_head(&c->handle.queue);
+	return (const config_record *)queue_oldest(&c->handle.queue);
 }
 
 /*
@@ -150,7 +150,7 @@ static cs_error_t rewind_to_head(cpg *c, const cpg_address_list *present, cpg_ad
 
 	reader_lock(h->reader);
 	held = reader_queue(h->reader);
-	done = done && rewind_queue(&r, &h->queue, queue_next(&h->queue, queue_head(&h->queue)));
+	done = done && rewind_queue(&r, &h->queue, queue_next(&h->queue, queue_oldest(&h->queue)));
 	done = done && (held == NULL || rewind_queue(&r, held, queue_head(held)));
 	reader_unlock(h->reader, false);
 	cpg_address_list_free(&r.seen);

@@ -43,7 +43,7 @@ static const event_kind *kind_of(const handle *h, const event *ev)
 /* Takes the oldest event off the queue, after it has become Lua values. */
 static void take(handle *h)
 {
-	const event *ev = queue_head(&h->queue);
+	const event *ev = queue_oldest(&h->queue);
 
 	if (kind_of(h, ev)->is_own) {
 		atomic_fetch_sub_explicit(&h->own, ev->size, memory_order_relaxed);

@@ -85,7 +85,7 @@ event *queue_prepend(queue *q, uint64_t kind, size_t payload)
 
 void queue_pop(queue *q)
 {
-	q->head += ((const event *)(const void *)(q->data + q->head))->size;
+	q->head += queue_oldest(q)->size;
 	q->count--;
 	if (q->head == q->tail) {
 		q->head = q->tail = 0;

@@ -42,10 +42,16 @@ static inline size_t queue_length(const queue *q)
 	return q->tail - q->head;
 }
 
-/* The oldest event, or NULL. Valid until the next call on the queue. */
+/* The oldest event of a queue that has one. Valid until the next call on the queue. */
+static inline const event *queue_oldest(const queue *q)
+{
+	return (const event *)(const void *)(q->data + q->head);
+}
+
+/* The oldest event, or NULL. Valid as long. */
 static inline const event *queue_head(const queue *q)
 {
-	return queue_length(q) == 0 ? NULL : (const event *)(const void *)(q->data + q->head);
+	return queue_length(q) == 0 ? NULL : queue_oldest(q);
 }
 
 /* The event after that one, or NULL. Valid as long. */
