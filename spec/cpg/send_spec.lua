@@ -1,20 +1,11 @@
 local handles = require "spec.helpers.handles"
 
+local send = handles.send
+
 local LIMIT = 1047552 -- bytes: cpg_max_atomic_msgsize_get of Corosync 3
 local open, dispatch_until = handles.open, handles.dispatch_until
 local member = handles.member
 local fails = handles.fails
--- Sends as soon as Corosync takes it.
-local function send(handle, message)
-  local ok, why, code = handle:send(message)
-  local deadline = os.time() + 10
-  while code == "try_again" and os.time() < deadline do
-    handle:wait(0.01)
-    handle:fetch()
-    ok, why, code = handle:send(message)
-  end
-  assert(ok, why)
-end
 
 after_each(handles.close_all)
 

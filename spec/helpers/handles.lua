@@ -150,4 +150,16 @@ function handles.assert_numbers(messages, count)
   end
 end
 
+-- Sends as soon as Corosync takes it.
+function handles.send(handle, message)
+  local ok, why, code = handle:send(message)
+  local deadline = os.time() + 10
+  while code == "try_again" and os.time() < deadline do
+    handle:wait(0.01)
+    handle:fetch()
+    ok, why, code = handle:send(message)
+  end
+  assert(ok, why)
+end
+
 return handles

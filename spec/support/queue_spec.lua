@@ -1,20 +1,10 @@
 local handles = require "spec.helpers.handles"
 local process = require "spec_process"
 
+local send = handles.send
+
 local dispatch_until = handles.dispatch_until
 local member = handles.member
-
--- Sends as soon as Corosync takes it.
-local function send(handle, message)
-  local ok, why, code = handle:send(message)
-  local deadline = os.time() + 10
-  while code == "try_again" and os.time() < deadline do
-    handle:wait(0.01)
-    handle:fetch()
-    ok, why, code = handle:send(message)
-  end
-  assert(ok, why)
-end
 
 after_each(handles.close_all)
 

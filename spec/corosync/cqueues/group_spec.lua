@@ -1,44 +1,16 @@
 local KEY = require "corosync.private"
+local controllers = require "spec.helpers.controllers"
 local cqueues = require "cqueues"
 local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 local process = require "spec_process"
 local uv = require "luv"
 
--- Handles and groups in a controller of cqueues, beside coroutines that do other things; and in a plain loop.
+local run, numbers, calm = controllers.run, controllers.numbers, controllers.calm
 
 local new, state = groups.new, groups.state
 
-local LIMIT = 8 -- seconds for the coroutines of a spec; a poll of a group ends after 10 in any case
 local SOON = 5 -- seconds, the longest poll for events that are there
-
--- Runs coroutines in one controller until all have ended.
-local function run(...)
-  local controller = cqueues.new()
-  for _, each in ipairs { ... } do
-    controller:wrap(each)
-  end
-  local ok, problem = controller:loop(LIMIT)
-  if not ok then error(problem, 0) end
-  assert.equal(0, controller:count(), "coroutines that have not ended in time")
-end
-
-local function numbers(last)
-  local list = {}
-  for i = 1, last do
-    list[i] = tostring(i)
-  end
-  return list
-end
-
--- The functions from here to the next heading are for coroutines.
-
--- Handles the events of the join.
-local function calm(object)
-  while cqueues.poll(object, 0.05) == object do
-    assert(object:dispatch())
-  end
-end
 
 local function serve(group)
   while group:dispatch() do

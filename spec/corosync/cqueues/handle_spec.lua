@@ -1,43 +1,22 @@
+local controllers = require "spec.helpers.controllers"
 local corosync = require "corosync"
 local cqueues = require "cqueues"
 local groups = require "spec.helpers.groups"
 local handles = require "spec.helpers.handles"
 local process = require "spec_process"
 
--- Handles and groups in a controller of cqueues, beside coroutines that do other things; and in a plain loop.
+local run, numbers, calm = controllers.run, controllers.numbers, controllers.calm
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
-local LIMIT = 8 -- seconds for the coroutines of a spec; a poll of a group ends after 10 in any case
 local SOON = 5 -- seconds, the longest poll for events that are there
 local SERVICES = { "cpg", "cmap", "quorum", "votequorum", "cfg" }
-
--- Runs coroutines in one controller until all have ended.
-local function run(...)
-  local controller = cqueues.new()
-  for _, each in ipairs { ... } do
-    controller:wrap(each)
-  end
-  local ok, problem = controller:loop(LIMIT)
-  if not ok then error(problem, 0) end
-  assert.equal(0, controller:count(), "coroutines that have not ended in time")
-end
-
-local function numbers(last)
-  local list = {}
-  for i = 1, last do
-    list[i] = tostring(i)
-  end
-  return list
-end
 
 local function joined_handle()
   local handle = handles.open()
   assert(handles.join(handle, groups.name()))
   return handle
 end
-
--- The functions from here to the next heading are for coroutines.
 
 -- The next event, or nil, message, code.
 local function receive(handle)
@@ -68,13 +47,6 @@ local function send(handle, message)
     assert(code == "try_again", why)
     cqueues.sleep(0.001)
     ok, why, code = handle:send(message)
-  end
-end
-
--- Handles the events of the join.
-local function calm(object)
-  while cqueues.poll(object, 0.05) == object do
-    assert(object:dispatch())
   end
 end
 

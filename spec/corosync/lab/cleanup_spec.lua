@@ -1,30 +1,9 @@
-local tools = require "corosync.lab.tools"
+local lab_scripts = require "spec.helpers.lab_scripts"
 local ordinary = require "spec.helpers.ordinary_user"
-local process = require "corosync.lab.process"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
--- The lab, with real daemons.
-
-local HERE = uv.cwd()
-
-local function read(path)
-  local file = io.open(path)
-  local text = file and file:read("*a")
-  if file then file:close() end
-  return text
-end
-
--- The pids of all processes of a lab. A zombie has no environment.
-local function processes_of(id)
-  local found = {}
-  local directory = assert(uv.fs_scandir("/proc"))
-  for name in function() return uv.fs_scandir_next(directory) end do
-    local environment = name:match("^%d+$") and read("/proc/" .. name .. "/environ")
-    if environment and environment:find("COROSYNC_LAB=" .. id .. "\0", 1, true) then found[#found + 1] = name end
-  end
-  return found
-end
+local processes_of, start_script = lab_scripts.processes_of, lab_scripts.start_script
 
 local function files_in(folder)
   local names = {}
@@ -36,22 +15,6 @@ local function files_in(folder)
   end
   table.sort(names)
   return names
-end
-
-local function script(body, modules)
-  modules = modules or HERE .. "/lua"
-  return ("package.path = %q .. package.path\n"):format(modules .. "/?.lua;" .. modules .. "/?/init.lua;")
-    .. "local uv, lab = require 'luv', require 'corosync.lab'\nio.stdout:setvbuf('line')\n" .. body
-end
-
--- A Lua process of its own, outside every lab, with `before` (an array) in front of its command, and our modules from
--- the checkout or another folder.
-local function start_script(body, before, modules)
-  local argv = {}
-  for i, word in ipairs(before or {}) do argv[i] = word end
-  argv[1] = argv[1] and tools.find(argv[1])
-  for _, word in ipairs { uv.exepath(), "-e", script(body, modules) } do argv[#argv + 1] = word end
-  return assert(process.spawn(argv, { env = tools.environment() }))
 end
 
 describe("the lab of a program #slow", function()

@@ -1,34 +1,9 @@
 local lab = require "corosync.lab"
+local lab_scripts = require "spec.helpers.lab_scripts"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
--- The lab, with real daemons.
-
-local HERE = uv.cwd()
-
-local function read(path)
-  local file = io.open(path)
-  local text = file and file:read("*a")
-  if file then file:close() end
-  return text
-end
-
--- The pids of all processes of a lab. A zombie has no environment.
-local function processes_of(id)
-  local found = {}
-  local directory = assert(uv.fs_scandir("/proc"))
-  for name in function() return uv.fs_scandir_next(directory) end do
-    local environment = name:match("^%d+$") and read("/proc/" .. name .. "/environ")
-    if environment and environment:find("COROSYNC_LAB=" .. id .. "\0", 1, true) then found[#found + 1] = name end
-  end
-  return found
-end
-
-local function script(body, modules)
-  modules = modules or HERE .. "/lua"
-  return ("package.path = %q .. package.path\n"):format(modules .. "/?.lua;" .. modules .. "/?/init.lua;")
-    .. "local uv, lab = require 'luv', require 'corosync.lab'\nio.stdout:setvbuf('line')\n" .. body
-end
+local read, processes_of, script = lab_scripts.read, lab_scripts.processes_of, lab_scripts.script
 
 local function seconds_of(action)
   local from = uv.hrtime()

@@ -1,28 +1,8 @@
 local lab = require "corosync.lab"
+local lab_scripts = require "spec.helpers.lab_scripts"
 local requirements = require "corosync.lab.requirements"
-local tools = require "corosync.lab.tools"
-local process = require "corosync.lab.process"
-local uv = require "luv"
 
--- The lab, with real daemons.
-
-local HERE = uv.cwd()
-
-local function script(body, modules)
-  modules = modules or HERE .. "/lua"
-  return ("package.path = %q .. package.path\n"):format(modules .. "/?.lua;" .. modules .. "/?/init.lua;")
-    .. "local uv, lab = require 'luv', require 'corosync.lab'\nio.stdout:setvbuf('line')\n" .. body
-end
-
--- A Lua process of its own, outside every lab, with `before` (an array) in front of its command, and our modules from
--- the checkout or another folder.
-local function start_script(body, before, modules)
-  local argv = {}
-  for i, word in ipairs(before or {}) do argv[i] = word end
-  argv[1] = argv[1] and tools.find(argv[1])
-  for _, word in ipairs { uv.exepath(), "-e", script(body, modules) } do argv[#argv + 1] = word end
-  return assert(process.spawn(argv, { env = tools.environment() }))
-end
+local start_script = lab_scripts.start_script
 
 describe("the lab's machine check #slow", function()
   it("passes on this machine", function()
