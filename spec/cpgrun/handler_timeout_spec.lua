@@ -26,7 +26,7 @@ describe("cpgrun --handler-timeout", function()
 
   it("interrupts a handler, names the line, and continues", function()
     local text = stopped("plain", { "function() local n = 0 while true do n = n + 1 end end" })
-    assert.matches(" error: /tmp/[^\n]*/plain.lua:1: stopped, .*\nstack traceback:\n", text)
+    assert.matches(" error: /tmp/[^\n]*/plain.lua:1: stopped because .*\nstack traceback:\n", text)
   end)
 
   it("reports where the time was spent, also when the script catches the error", function()

@@ -60,7 +60,7 @@ describe("cpgrun --user", function()
     it = program.start("setpriv", "--bounding-set=-setuid,-setgid", "--inh-caps=-setuid,-setgid", "cpgrun", "--user",
       "nobody", file("nowho.lua", WHO))
     assert.same({ 1, 0 }, { it:wait(10) })
-    complaint(it, "error: cannot become the user 'nobody': that takes root")
+    complaint(it, "error: cannot become the user 'nobody': only root may do that")
     assert.same({}, it.lines)
   end)
 end)

@@ -43,7 +43,7 @@ describe("groups, services and handles in a sandbox work and report errors", fun
       end
       local code, out, errors = program.run(BUILD .. name, "lua", "spec/helpers/embedded/sandbox.lua")
       assert.equal(0, code, errors)
-      assert.equal(OUTPUT, (out:gsub("(sandboxed%.lua:)%d+", "%1NN")))
+      assert.equal(OUTPUT, (out:gsub("(sandbox%.lua:)%d+", "%1NN")))
       for _, pattern in ipairs(COMPLAINTS) do
         local found = false
         for line in errors:gmatch "[^\n]+" do
