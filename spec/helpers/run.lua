@@ -36,7 +36,7 @@ local busted = assert(cluster:run(1, command, {
     end
   end,
 }))
-local code, signal = assert(busted:wait(900))
+local code, signal = assert(busted:wait(1800))
 assert(cluster:stop())
 if passed + failed == 0 or (code ~= 0 and failed == 0) then
   failed = failed + 1
