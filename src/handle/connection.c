@@ -166,7 +166,8 @@ static const failure *connect_peer(handle *h)
 	if (why != &PEER_NOT_RUNNING || !peer_is_running()) {
 		return why;
 	}
-	return h->class->absent != NULL ? h->class->absent : &failure_starting;
+	why = h->class->absent != NULL ? h->class->absent(h) : NULL;
+	return why != NULL ? why : &failure_starting;
 }
 
 cs_error_t connection_open_begin(handle *h)

@@ -47,11 +47,12 @@ typedef struct event_kind {
 #define EVENT_DROPPED (-1)
 
 typedef struct handle_class {
-	const char *type;      /* the metatable's name */
-	const char *service;   /* the service's name in messages */
-	const failure *absent; /* why Corosync may run without this service; NULL where it always has it */
-	const char *noun;      /* the kind of thing that its calls name, as "group"; NULL where they name nothing */
+	const char *type;    /* the metatable's name */
+	const char *service; /* the service's name in messages */
+	const char *noun;    /* the kind of thing that its calls name, as "group"; NULL where they name nothing */
 	const event_kind *kinds;
+	/* Why Corosync runs without this service; NULL if it only starts or stops it. NULL where it always has the service. */
+	const failure *(*absent)(const handle *h);
 	cs_error_t (*fd_get)(uint64_t id, int *fd);
 	cs_error_t (*dispatch)(handle *h, cs_dispatch_flags_t flags);
 	cs_error_t (*finalize)(handle *h);

@@ -1,5 +1,9 @@
 #include "votequorum/votequorum.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include <corosync/cmap.h>
 #include <corosync/votequorum.h>
 
 #include "handle/call.h"
@@ -67,6 +71,28 @@ static const failure failure_too_many_votes = {
 	"out_of_range", "Corosync's quorum overflows above 255, the quorum of 509 votes, without an error"};
 static const failure failure_votes = {"invalid_param", "with these votes the cluster would lose its quorum"};
 
+/*
+ * A missing socket does not mean that corosync.conf names no provider: Corosync opens votequorum's after cmap's when it
+ * starts, and closes it first when it ends.
+ */
+static const failure *absent(const handle *h)
+{
+	cmap_handle_t map;
+	char *provider = NULL;
+	int fd;
+	cs_error_t error = CS_ERR_LIBRARY;
+	bool is_missing;
+
+	if (peer_connect(&fd, "cmap", h->daemon_user) == NULL && cmap_initialize(&map) == CS_OK) {
+		error = cmap_get_string(map, "quorum.provider", &provider);
+		(void)cmap_finalize(map);
+	}
+	peer_disconnect(&fd);
+	is_missing = error == CS_ERR_NOT_EXIST || (error == CS_OK && strcmp(provider, "corosync_votequorum") != 0);
+	free(provider);
+	return is_missing ? &FAILURE_NO_PROVIDER : NULL;
+}
+
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 {
 	return votequorum_dispatch(h->id, flags);
@@ -91,7 +117,7 @@ static const handle_class votequorum_class = {
 	.type = "corosync.votequorum",
 	.service = "votequorum",
 	.noun = "quorum device",
-	.absent = &FAILURE_NO_PROVIDER,
+	.absent = absent,
 	.kinds = votequorum_event_kinds,
 	.fd_get = votequorum_fd_get,
 	.dispatch = dispatch,
