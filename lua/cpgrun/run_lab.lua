@@ -144,6 +144,14 @@ local function stop_on_signals(session)
   signals.first({ "sighup", "sigint", "sigpipe", "sigterm" }, session.facts, function() finish(session) end)
 end
 
+-- Errors in callbacks and coroutines of a --lab-script file, or of typed lines, count for the exit status, too.
+local function count_errors(session)
+  session.facts.set_report(function(text)
+    log.raised(text)
+    note_status(session, 1)
+  end)
+end
+
 local function start_hosts(session)
   for node = 1, session.cluster.nodes do
     local process, message = start_host(session, node)
@@ -157,6 +165,7 @@ end
 local function run(session, chosen, env, chunk)
   session.scripted = chunk ~= nil
   session.held = session.scripted and {} or nil
+  count_errors(session)
   local ok, message = start_hosts(session)
   if not ok then
     log.error(message)

@@ -78,6 +78,17 @@ describe("cpgrun #slow", function()
       complaint(it, "error: the script on node 1 was killed by signal 9$")
     end)
 
+    for where, text in pairs {
+      ["a callback of luv"] = "require('luv').new_timer():start(1, 0, function() error 'late' end) sleep(0.5)",
+      ["a coroutine"] = "coroutine.wrap(function() sleep(0.1) error 'late' end)() sleep(0.5)",
+    } do
+      it("exits with 1 for an error in " .. where, function()
+        local it = ruled(1, text, file("lab.lua", ECHO))
+        ended(it, 1)
+        complaint(it, "^%S+ error: .*faults.lua:1: late$")
+      end)
+    end
+
     it("ends the lab when it ends", function()
       ended(ruled(1, "print 'over'", file("lab.lua", ECHO)), 0)
     end)
