@@ -62,8 +62,8 @@ function Group:wait_for(predicate, seconds, action) end
 --- Sends a message to all members, oneself included. Waits, without holding up the worker, until the group has
 --- joined, and while Corosync cannot take more, at most `timeout` seconds each. It does not wait while Corosync is away.
 --- In a phase where nothing can wait (`log_by_lua`, for instance) it returns at once.
---- It also waits while the group has sent as much as may wait for its handlers (see `corosync.group`); inside a handler
---- of the group it fails at once then.
+--- It also waits while the group has sent as much as may wait for its handlers (see `corosync.group`). Then it fails at
+--- once inside a handler of the group, and inside another group's handler if this group's handler waits for that group.
 ---@param message string|string[] up to 1047552 bytes, or an array of at most 63 strings, sent as one message
 ---@param guarantee? string "agreed" or "fifo" (default: "agreed")
 ---@return boolean|nil # true: Corosync has taken it

@@ -69,7 +69,7 @@ end
 -- Until the group is no longer active, or was handed over: then it returns true.
 local function run(record)
   local handed_over
-  record.thread, record.rounds = coroutine.running(), 0
+  record.thread, record.rounds = waiting.new_thread(), 0
   repeat
     record.rounds = record.rounds + 1
     if record.state ~= "idle" then

@@ -47,13 +47,34 @@ function light.pause(record, seconds)
   return queued, message, code
 end
 
--- The group's light thread handles events meanwhile, unless it is the sender.
+local awaited = setmetatable({}, { __mode = "k" }) -- by light thread: the group in which it waits for room
+
+-- The running coroutine, as a group's new light thread. nginx may have ended it earlier, while it waited for room.
+function waiting.new_thread()
+  local routine = coroutine.running()
+  awaited[routine] = nil
+  return routine
+end
+
+-- Whether the group's light thread is that one, or waits for room in a group of which this holds.
+local function waits_for(record, routine)
+  while record and record.thread ~= routine do
+    record = record.thread and awaited[record.thread]
+  end
+  return record ~= nil
+end
+
+-- The group's light thread handles events meanwhile, unless it is the sender, or waits for the sender's handler.
 function light.make_room(record, seconds)
-  if record.thread == coroutine.running() or not waiting.is_allowed() then
+  local routine = coroutine.running()
+  if waits_for(record, routine) or not waiting.is_allowed() then
     return nil
   end
   waiting.nudge(record)
-  return waiting.until_true(record, function() return true end, now() + seconds)
+  awaited[routine] = record
+  local ok = waiting.until_true(record, function() return true end, now() + seconds)
+  awaited[routine] = nil
+  return ok
 end
 
 function light.watch()

@@ -1,6 +1,7 @@
 local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
+local uv = require "luv"
 
 local joined, sequences, assert_same_order = nginx.joined, nginx.sequences, nginx.assert_same_order
 
@@ -140,6 +141,12 @@ describe("a group in nginx #slow", function()
     local pids = app:children()
     sequences(app, "last", { { app, pids[1] }, { app, pids[2] } })
     assert.same({}, app:find "disconnected")
+  end)
+
+  it("fails with backlog instead of waiting for a group whose handler waits for it", function()
+    app = nginx.start(cluster, 1, uv.cwd() .. "/spec/helpers/nginx", "mutual.conf")
+    app:says "^handled 50$"
+    assert.same({}, app:find "^failed.*")
   end)
 
   it("uses no CPU while idle", function()
