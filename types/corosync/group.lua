@@ -122,8 +122,10 @@ function Group:wait_for(predicate, seconds, action) end
 ---
 --- Messages that a group has sent and its handlers have not handled wait in memory: at most a quarter of the reader's
 --- limit (of 64 MiB without a reader), or a single message. Beyond that, a send of a group in `corosync.loop` calls
---- handlers of this group until there is room, for at most `timeout` seconds. Inside a handler of this group, or without
---- a loop, it fails at once with "backlog": send the rest later, after more of one's own messages are handled.
+--- handlers of this group until there is room, for at most `timeout` seconds. Sends inside these handlers fail at once
+--- with "backlog", of any size, so that the waiting send gets the room. Beyond the limit a send also fails with
+--- "backlog" inside any other handler of this group, and without a loop: send the rest later, after more of one's own
+--- messages are handled.
 ---@param message string|string[] up to 1047552 bytes, or an array of at most 63 strings, sent as one message
 ---@param guarantee? string "agreed" or "fifo" (default: "agreed")
 ---@return boolean|nil # true: Corosync has taken it

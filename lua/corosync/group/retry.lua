@@ -3,6 +3,7 @@
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local pollfd = require "corosync.group.pollfd"
+local state = require "corosync.group.state"
 
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1 -- seconds between tries
 
@@ -31,8 +32,12 @@ local function make_room(record, seconds)
     return record.loop.make_room(record, seconds)
   end
   record.loop.wake(record) -- for events that are fetched here and not handled
-  local handled, message, code = record.hooks.dispatch(record, 1)
-  if not handled and code == "dispatching" then
+  state.set_send_waits(record, true)
+  local ok, handled, message, code = pcall(record.hooks.dispatch, record, 1)
+  state.set_send_waits(record, false)
+  if not ok then
+    error(handled, 0)
+  elseif not handled and code == "dispatching" then
     return nil
   end
   return handled, message, code

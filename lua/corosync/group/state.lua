@@ -18,14 +18,25 @@ local TRANSITIONS = {
 
 local state = { TRANSITIONS = TRANSITIONS, FIRST = "idle" }
 
+-- For most sends: the handle of a joined group whose sends no recorder observes. None while a send waits for room.
+local function set_sender(record)
+  local is_free = record.state == "joined" and not record.is_observed and not record.send_waits
+  record.sender = is_free and record.handle or nil
+end
+
 function state.change(record, event)
   local to = TRANSITIONS[event][record.state]
   if not to then
     error(("a group that is %s cannot change by '%s'"):format(record.state, event), 2)
   end
   record.state = to
-  -- For sends: the handle of a joined group whose sends no recorder observes.
-  record.sender = to == "joined" and not record.is_observed and record.handle or nil
+  set_sender(record)
+end
+
+-- Whether a send waits for room: sends inside the handlers that it calls must not take that room.
+function state.set_send_waits(record, waits)
+  record.send_waits = waits
+  set_sender(record)
 end
 
 function state.is_member(record)
