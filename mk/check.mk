@@ -157,7 +157,7 @@ coverage:
 # cppcheck 2.10 takes designated initializers of types that it has not seen for uses, and 0x1p63 for 0.
 CPPCHECK_FAULTS := --suppress=legacyUninitvar --suppress=incorrectLogicOperator:src/cmap/value.c
 ANALYZED := $(CORE_SOURCES) $(CPGRUN_SOURCES)
-ANALYZE_FLAGS = -std=c11 -D_GNU_SOURCE -Isrc -DCOROSYNC_LUA_VERSION='""' -DCOROSYNC_VERSION='""' -DLIBQB_SOCKET_DIR='""' $(LUA_CFLAGS) $(LUV_CFLAGS) $(COROSYNC_CFLAGS)
+ANALYZE_FLAGS = -std=c11 -D_GNU_SOURCE -Isrc $(DEFINES) $(LUA_CFLAGS) $(LUV_CFLAGS) $(COROSYNC_CFLAGS)
 ## analyze: gcc's, clang's and cppcheck's static analysis
 analyze:
 	@for tool in gcc clang cppcheck; do command -v $$tool >/dev/null || { echo "$$tool is missing; on Debian: apt-get install $$tool" >&2; exit 1; }; done
