@@ -4,9 +4,7 @@
 
 static const failure failure_array_too_long = {
 	"too_many", "Corosync takes at most 63 strings in one message: concatenate some"};
-static const failure failure_too_big = {"too_big",
-	"the message is longer than max_message_size(), which is 1047552 bytes in Corosync 3: send it in pieces, or open "
-	"with split = true"};
+static const failure failure_too_big = {"too_big", "a message is at most 1047552 bytes: send it in parts"};
 
 /* Adds the string at that index, which the caller keeps alive. NULL, or failure_too_big. */
 static const failure *add_string(lua_State *L, cpg_iovec *v, int index)
