@@ -7,7 +7,7 @@ function report.say(...)
   print((...):format(select(2, ...)))
 end
 
-local say = report.say
+local say, count = report.say, log.count
 
 function report.is_clean(session)
   return #session.violations == 0 and #session.notes == 0 and #session.differences == 0 and #session.ends == 0
@@ -23,8 +23,8 @@ local function print_problems(session)
       print(problem)
     end
   end
-  for text, count in pairs(session.raised) do
-    say("The script raised an error (%d times): %s", count, text)
+  for text, times in pairs(session.raised) do
+    say("The script raised an error (%s): %s", count(times, "time"), text)
   end
 end
 
@@ -42,18 +42,26 @@ local function verdict(session)
   return "No ordering violations" .. (found[1] and ", but " .. table.concat(found, ", and ") or "") .. "."
 end
 
+local function print_known_fault(name, number)
+  say("known fault of Corosync: %s, %s (see docs/testing.md)", name, count(number, "time"))
+end
+
 local function print_figures(session, seed)
   local figures = session.figures
-  say("%d epochs, %d faults, %d members, %d configurations, %d messages sent, %d delivered; seed %d", session.epochs,
-    session.faults.count, figures.lives or 0, figures.configurations or 0, figures.messages or 0,
+  say("%s, %s, %s, %s, %s sent, %d delivered; seed %d", count(session.epochs, "epoch"),
+    count(session.faults.count, "fault"), count(figures.lives or 0, "member"),
+    count(figures.configurations or 0, "configuration"), count(figures.messages or 0, "message"),
     figures.deliveries or 0, seed)
-  say(session.compared > 0 and "The states that the script reported after 'settle' were compared %d times."
-    or "The script did not reply to 'settle', so its states were not compared.", session.compared)
+  say(session.compared > 0 and "The states that the script reported after 'settle' were compared %s."
+    or "The script did not reply to 'settle', so its states were not compared.", count(session.compared, "time"))
   for name, number in pairs(session.exempted) do
-    say("known fault of Corosync: %s, %d times", name, number)
+    print_known_fault(name, number)
   end
   if session.faults.storms > 0 then
-    say("known fault of Corosync: daemons that form no ring, %d times", session.faults.storms)
+    print_known_fault("daemons that form no ring", session.faults.storms)
+  end
+  if session.epochs > 0 and (figures.messages or 0) == 0 then
+    print "The script sent nothing, so no order of messages was checked."
   end
 end
 

@@ -69,6 +69,10 @@ end
 
 local LAG_TOLD, LAG_PAUSE = 1, 10 -- seconds: the shortest lag that is logged, and the pause between two warnings
 
+local function size(bytes)
+  return bytes < 1e6 and ("%.1f kB"):format(bytes / 1e3) or ("%.1f MB"):format(bytes / 1e6)
+end
+
 -- Logs lagging handlers, but not each time.
 local function lagged(state)
   local tell = global "lagged"
@@ -76,8 +80,8 @@ local function lagged(state)
     local now = core.now()
     if seconds >= LAG_TOLD and now >= (state.next_lag or 0) then
       state.next_lag = now + LAG_PAUSE
-      log.warning("handlers of group %s lag: %d events (%.1f MB) wait, the oldest for %.1f s",
-        errors.quote(state.group.name), events, bytes / 1e6, seconds)
+      log.warning("handlers of group %s lag: %s (%s) wait, the oldest for %.1f s",
+        errors.quote(state.group.name), log.count(events, "event"), size(bytes), seconds)
     end
     return tell(seconds, events, bytes)
   end

@@ -10,6 +10,11 @@ log.levels = { "error", "warning", "info", "debug" }
 -- A pattern for the beginning of a line.
 log.LINE = "^%d+%-%d+%-%d+T%d+:%d+:%d+ "
 
+-- Returns a number and its noun, which takes an "s" in the plural.
+function log.count(number, noun)
+  return ("%d %s%s"):format(number, noun, number == 1 and "" or "s")
+end
+
 -- ---- the terminal ----
 
 local ERASE = "\r\27[K"
@@ -86,7 +91,7 @@ local TICK = 200 -- milliseconds between two checks of them
 local errors, count, ticker = {}, 0, nil -- errors by their whole text
 
 local function log_repeats(text, each, now)
-  log.error("same error again, %d time%s: %s", each.repeats, each.repeats == 1 and "" or "s", text:match "^[^\n]*")
+  log.error("same error again, %s: %s", log.count(each.repeats, "time"), text:match "^[^\n]*")
   each.pause = math.min(2 * each.pause, LONGEST)
   each.due, each.repeats = now + each.pause, 0
 end
