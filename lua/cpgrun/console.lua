@@ -15,7 +15,7 @@ local HELP = [[
   kill_host(2)             kills node 2's script     pause(2)     stops its corosync; resume(2) continues it
   disturb(2, "tbf rate 1mbit burst 10kb latency 50ms")     puts a tc discipline on node 2's link; disturb(2) removes it
   sleep(2)                 waits 2 s                 stop()       ends the lab, like Ctrl-C
-  help                     shows this
+  help                     shows this; the lab continues after the end of input, until stop() or Ctrl-C
 ]]
 
 local PROMPT = "lab> "
@@ -39,15 +39,28 @@ local function is_command(line, env)
   return name ~= nil and rawget(env, name) ~= nil
 end
 
--- The command that a mistyped line surely means: a bare name, or nearly a name and "(".
+-- The words of other programs for this one's commands.
+local OTHER_WORDS = { ["?"] = "help", exit = "stop()", quit = "stop()" }
+
+local function is_function(name, env)
+  return name ~= nil and type(rawget(env, name)) == "function"
+end
+
+-- The command that a mistyped line surely means: another program's word, a bare name, a name and a node as for kill(1),
+-- or nearly a name and "(".
 local function meant_command(line, env)
-  local bare, called = line:match "^%s*([%a_]+)%s*$", line:match "^%s*([%a_]+)%s*%("
-  if bare and type(rawget(env, bare)) == "function" then
-    return bare
+  local bare, called = line:match "^%s*([%a_?]+)%s*$", line:match "^%s*([%a_]+)%s*%("
+  local name, node = line:match "^%s*([%a_]+)%s+(%d+)%s*$"
+  if OTHER_WORDS[bare or called] then
+    return OTHER_WORDS[bare or called]
+  elseif is_function(bare, env) then
+    return bare .. "(...)"
+  elseif is_function(name, env) then
+    return ("%s(%s)"):format(name, node)
   end
-  for name in pairs(env) do
-    if called and is_near(called, name) then
-      return name
+  for known in pairs(env) do
+    if called and is_near(called, known) then
+      return known .. "(...)"
     end
   end
 end
@@ -71,7 +84,7 @@ local function handle_line(session, line, env)
   elseif is_command(line, env) then
     run_command(line, env)
   elseif meant then
-    log.error("%s: did you mean %s(...)? To send it to a script, put a node before it: 1: %s", line, meant, line)
+    log.error("%s: did you mean %s? To send it to a script, put a node before it: 1: %s", line, meant, line)
   else
     write_to_script(session, line, env)
   end
