@@ -25,7 +25,10 @@ local LEASE, RENEWAL = 2, 0.5 -- seconds
 
 local in_lab = os.getenv "COROSYNC_LAB" -- its nodes have 10.9.0.1/24, 10.9.0.2/24, …
 local address, interface = arg[1] or in_lab and "10.9.0.50/24", arg[2] or in_lab and "eth0"
-assert(address and interface, "usage: service_address.lua address/bits interface [hold]")
+if not (address and interface) then
+  io.stderr:write "usage: cpgrun examples/service_address.lua address/bits interface [hold]\n"
+  os.exit(1)
+end
 local bare = address:match "^[^/]+"
 
 local function notice_time()
