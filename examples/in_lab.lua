@@ -1,6 +1,15 @@
--- Runs a program that uses the binding without cpgrun on each node of a private cluster.
+-- Runs a program on each node of a private cluster: a Lua file that uses the binding without cpgrun, or any executable.
 --
---   lua5.4 examples/in_lab.lua 3 program.lua    then type, for example:  kill(2)  restart(2)  pause(1)  resume(1)
+--   lua5.4 examples/in_lab.lua 3 program.lua     then type, for example:  kill(2)  restart(2)  pause(1)  resume(1)
+--                                                or a shell command for a node:  2: ip addr
+--
+-- In a clone it needs `make` only. The rock cpgrun has corosync.lab, too.
+local top, version = (arg[0]:match "^(.*)/" or ".") .. "/..", _VERSION:match "[%d.]+"
+local tree = ("%s/build/%s/%%s/lua/%s/"):format(top, jit and "jit" or version, version)
+local modules = tree:format "share"
+package.path = ("%s?.lua;%s?/init.lua;%s"):format(modules, modules, package.path)
+package.cpath = ("%s?.so;%s"):format(tree:format "lib", package.cpath)
+
 local lab = require "corosync.lab"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
@@ -14,9 +23,19 @@ io.stdout:setvbuf "line"
 local cluster = assert(lab.start(tonumber(arg[1])))
 local running, worst = cluster.nodes, 0
 
+local argv = { (table.unpack or unpack)(arg, 2) }
+if argv[1]:match "%.lua$" then
+  table.insert(argv, 1, arg[-1])
+end
+
+local function printer(node)
+  return function(line) print(("%d| %s"):format(node, line)) end
+end
+
 for node = 1, cluster.nodes do
-  assert(cluster:run(node, { arg[-1], (table.unpack or unpack)(arg, 2) }, {
-    output = function(line) print(("%d| %s"):format(node, line)) end,
+  assert(cluster:run(node, argv, {
+    env = { NODE = tostring(node), LUA_PATH = package.path, LUA_CPATH = package.cpath },
+    output = printer(node),
     exit = function(code)
       running, worst = running - 1, math.max(worst, code)
     end,
@@ -28,15 +47,30 @@ local signal = uv.new_signal()
 signal:start("sigint", function() os.exit(130) end)
 signal:unref()
 
+local function handle_line(line)
+  local node, command = line:match "^%s*(%d+)%s*:%s*(.*)"
+  if node then
+    node = tonumber(node)
+    return assert(cluster:run(node, { "sh", "-c", command }, { output = printer(node) }))
+  end
+  for fault, of in line:gmatch "(%l[%l_]*)%((%d+)%)" do
+    assert(cluster[fault](cluster, tonumber(of)))
+    print(fault, of)
+  end
+end
+
 local kind = uv.guess_handle(0)
 if kind == "tty" or kind == "pipe" then
   local input = uv.new_pipe(false)
   input:open(0)
   input:read_start(function(_, text)
-    for fault, node in (text or ""):gmatch "(%l[%l_]*)%((%d+)%)" do
+    for line in (text or ""):gmatch "[^\n]+" do
       -- In a coroutine, because a fault waits while the loop runs.
       coroutine.wrap(function()
-        print(fault, wait.call(function() assert(cluster[fault](cluster, tonumber(node))) end))
+        local ok, problem = wait.call(function() handle_line(line) end)
+        if not ok then
+          print(problem)
+        end
       end)()
     end
   end)

@@ -86,6 +86,8 @@ describe("cpgrun --lab #slow", function()
       local it = program.start(os.getenv("LUA"):match "%S+$", "examples/in_lab.lua", "2", script)
       line(it, "^1| members\t2$", 20)
       line(it, "^2| members\t2$")
+      it:write "2: echo $COROSYNC_LAB is here\n"
+      line(it, "^2| %S+ is here$")
       it:write "kill(1) kill(2)\n"
       for node = 1, 2 do line(it, ("^%d| lost$"):format(node)) end
       assert.same({ 0, 0 }, { assert(it:wait(15)) }, table.concat(it.errors, "\n"))
