@@ -61,7 +61,7 @@ describe("examples/nginx #slow", function()
 
   setup(function()
     servers, keep = {}, true
-    local origin = nginx.start(cluster, 1, uv.cwd() .. "/spec/helpers/nginx", "origin.conf")
+    local origin = nginx.start(cluster, 1, uv.cwd() .. "/examples/nginx", "origin.conf")
     origin:says "start worker process"
     for node = 1, 3 do start_cache(node) end
   end)
