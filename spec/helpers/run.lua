@@ -38,7 +38,10 @@ local busted = assert(cluster:run(1, command, {
 }))
 local code, signal = assert(busted:wait(1800))
 assert(cluster:stop())
-if passed + failed == 0 or (code ~= 0 and failed == 0) then
+if passed + failed == 0 and code == 0 then
+  failed = 1
+  noise[#noise + 1] = "no spec matches"
+elseif passed + failed == 0 or (code ~= 0 and failed == 0) then
   failed = failed + 1
   noise[#noise + 1] = ("busted did not come to its end: exit code %d, signal %d"):format(code, signal)
 end
