@@ -53,9 +53,9 @@ install-cpgrun: cpgrun
 uninstall:
 	rm -rf $(DESTDIR)$(LUADIR)/corosync $(DESTDIR)$(LUADIR)/cpgrun
 	rm -f $(DESTDIR)$(LIBDIR)/corosync/core.so $(DESTDIR)$(ARCHIVEDIR)/lib$(EMBED).a $(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc
-	rmdir $(DESTDIR)$(LIBDIR)/corosync 2>/dev/null || true
 	[ -e $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a ] || rm -f $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a
 	ls $(DESTDIR)$(PKGCONFIGDIR)/corosync-lua*.pc >/dev/null 2>&1 || rm -rf $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h $(DESTDIR)$(TYPESDIR)
-	rmdir $(dir $(DESTDIR)$(TYPESDIR)) 2>/dev/null || true
 	ls -d $(DESTDIR)$(dir $(LUADIR))*/cpgrun/main.lua >/dev/null 2>&1 \
 		|| rm -f $(DESTDIR)$(BINDIR)/cpgrun $(DESTDIR)$(MANDIR)/man1/cpgrun.1
+	rmdir $(addprefix $(DESTDIR),$(LIBDIR)/corosync $(LIBDIR) $(dir $(LIBDIR)) $(LUADIR) $(dir $(LUADIR)) $(dir $(TYPESDIR)) \
+		$(PKGCONFIGDIR) $(MANDIR)/man1) 2>/dev/null || true
