@@ -1,5 +1,5 @@
 -- Fails if Lua can reach a Corosync function that may block, other than through a call that the watchdog sees: in
--- CALL(...) or CALL_ON(...) (src/handle/call.h), or between call_begin, connection_open_begin or watchdog_enter and its
+-- CALL(...) or CALL_ON(...) (src/handle/call.h), or between call_begin, open_begin or watchdog_enter and its
 -- end. Also fails if a function uses Lua while it holds a lock: Lua may raise, and the lock would never be released.
 -- Usage: lua check-calls.lua FOLDER-OF-HEADERS FILE.C ...
 
@@ -16,7 +16,7 @@ local LOCAL = { "_context_get$", "_context_set$", "_dispatch$", "_fd_get$", "^cp
 -- How C functions are given to Lua; in the texts below strings are empty.
 local FOR_LUA = { '{"",%s*([%w_]+)}', "lua_pushcfunction%(L, ([%w_]+)%)", "lua_pushcclosure%(L, ([%w_]+)," }
 
-local LOCKED = { "call_begin.-call_end", "connection_open_begin.-connection_open_end", "watchdog_enter.-watchdog_leave",
+local LOCKED = { "call_begin.-call_end", "open_begin.-open_end", "watchdog_enter.-watchdog_leave",
   "reader_lock.-reader_unlock", "libqb_lock%f[^%w_].-libqb_unlock", "mutex_lock.-mutex_unlock",
   "%f[%w_]CALL[%u_]*%s*%b()" }
 
@@ -45,13 +45,14 @@ local function blocking(folder)
   return names
 end
 
--- A function's text without its watched calls, and without the threads that it starts, which do not block Lua.
+-- A function's text without its watched calls, without the functions that connection_open calls, which watches them, and
+-- without the threads that it starts, which do not block Lua.
 local function outside(body, macros)
   for _, macro in ipairs(macros) do
     body = body:gsub("%f[%w_]" .. macro .. "%s*%b()", " ")
   end
-  body = body:gsub("thread_start%b()", " ")
-  body = body:gsub("call_begin%(.*call_end%(", " "):gsub("connection_open_begin%(.*connection_open_end%(", " ")
+  body = body:gsub("thread_start%b()", " "):gsub("connection_open%b()", "connection_open")
+  body = body:gsub("call_begin%(.*call_end%(", " "):gsub("open_begin%(.*open_end%(", " ")
   return (body:gsub("watchdog_enter%(.*watchdog_leave%(", " "))
 end
 

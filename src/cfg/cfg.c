@@ -81,22 +81,6 @@ static const failure failure_node_unknown = {"not_exist", "there is no such node
 
 /* ---- opening ---- */
 
-static cs_error_t open_connection(cfg *c, bool track)
-{
-	corosync_cfg_handle_t id = 0;
-	cs_error_t error = corosync_cfg_initialize(&id, &cfg_callbacks);
-
-	if (error != CS_OK) {
-		return error;
-	}
-	error = connection_take(&c->handle, id);
-	if (error != CS_OK) {
-		(void)corosync_cfg_finalize(id);
-		return error;
-	}
-	return track ? track_start(&c->handle) : CS_OK;
-}
-
 static const field open_fields[] = {
 	{"daemon_user", field_check_user},
 	{"error", field_check_function},
@@ -122,19 +106,11 @@ not permitted, or another user's program has taken the socket's name), "try_agai
 */
 static int module_open(lua_State *L)
 {
-	cfg *c;
-	cs_error_t error;
 	bool track;
 
 	fields_check_optional(L, open_fields);
 	track = track_wanted(L, cfg_class.kinds, 1);
-	c = connection_new(L, &cfg_class, sizeof *c, 1);
-	error = connection_open_begin(&c->handle);
-	if (error == CS_OK) {
-		error = open_connection(c, track);
-	}
-	connection_open_end(&c->handle);
-	return error == CS_OK ? 1 : connection_open_fail(L, &c->handle, error);
+	return connection_open(L, connection_new(L, &cfg_class, sizeof(cfg), 1), track ? track_start : NULL);
 }
 
 /* ---- this node ---- */

@@ -37,7 +37,12 @@ static void on_shutdown(corosync_cfg_handle_t id, corosync_cfg_shutdown_flags_t 
 	}
 }
 
-const corosync_cfg_callbacks_t cfg_callbacks = {.corosync_cfg_shutdown_callback = on_shutdown};
+static cs_error_t initialize(handle *h)
+{
+	static const corosync_cfg_callbacks_t callbacks = {.corosync_cfg_shutdown_callback = on_shutdown};
+
+	return corosync_cfg_initialize(&h->id, &callbacks);
+}
 
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 {
@@ -180,6 +185,7 @@ const handle_class cfg_class = {
 	.type = "corosync.cfg",
 	.service = "cfg",
 	.kinds = kinds,
+	.initialize = initialize,
 	.fd_get = corosync_cfg_fd_get,
 	.dispatch = dispatch,
 	.finalize = finalize,

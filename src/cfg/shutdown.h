@@ -16,7 +16,6 @@ typedef struct cfg {
 } cfg;
 
 extern const handle_class cfg_class;
-extern const corosync_cfg_callbacks_t cfg_callbacks;
 
 int cfg_method_reply_shutdown(lua_State *L);
 int cfg_method_try_shutdown(lua_State *L);

@@ -38,6 +38,11 @@ static const failure failure_type_kept = {
 	"invalid_param", "the key has another type: omit the type, or delete the key first"};
 static const failure failure_type_needed = {"not_exist", "there is no such key: pass a type to create it"};
 
+static cs_error_t initialize(handle *h)
+{
+	return cmap_initialize_map(&h->id, ((cmap *)h)->counters ? CMAP_MAP_STATS : CMAP_MAP_ICMAP);
+}
+
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 {
 	cs_error_t error = cmap_dispatch(h->id, flags);
@@ -56,6 +61,7 @@ static const handle_class cmap_class = {
 	.service = "cmap",
 	.noun = "key",
 	.kinds = cmap_track_kinds,
+	.initialize = initialize,
 	.fd_get = cmap_fd_get,
 	.dispatch = dispatch,
 	.finalize = finalize,
@@ -68,21 +74,6 @@ static const field open_fields[] = {
 	{"error", field_check_function},
 	{NULL, NULL},
 };
-
-static cs_error_t open_connection(cmap *m, cmap_map_t map)
-{
-	cmap_handle_t id = 0;
-	cs_error_t error = cmap_initialize_map(&id, map);
-
-	if (error == CS_OK) {
-		error = connection_take(&m->handle, id);
-	}
-	if (error != CS_OK) {
-		/* libcmap leaves the connection open when the daemon lacks the map. */
-		(void)cmap_finalize(id);
-	}
-	return error;
-}
 
 /***
 Connects to a map of the local Corosync. Calls `cmap_initialize_map`; takes about 15 ms and 3 MB of /dev/shm.
@@ -99,27 +90,20 @@ not permitted, or another user's program has taken the socket's name), "try_agai
 static int module_open(lua_State *L)
 {
 	static const char *const names[] = {"icmap", "stats", NULL};
-	static const cmap_map_t maps[] = {CMAP_MAP_ICMAP, CMAP_MAP_STATS};
-	cmap_map_t map = maps[compat_checkoption(L, 1, "icmap", names)];
+	bool counters = compat_checkoption(L, 1, "icmap", names) == 1;
 	cmap *m;
-	cs_error_t error;
 
 	if (lua_gettop(L) > 0) {
 		lua_remove(L, 1);
 	}
 	fields_check_optional(L, open_fields);
 	m = connection_new(L, &cmap_class, sizeof *m, 1);
-	m->counters = map == CMAP_MAP_STATS;
+	m->counters = counters;
 	compat_getuservalue(L, -1);
 	lua_newtable(L);
 	lua_rawseti(L, -2, VALUE_TRACKERS);
 	lua_pop(L, 1);
-	error = connection_open_begin(&m->handle);
-	if (error == CS_OK) {
-		error = open_connection(m, map);
-	}
-	connection_open_end(&m->handle);
-	return error == CS_OK ? 1 : connection_open_fail(L, &m->handle, error);
+	return connection_open(L, &m->handle, NULL);
 }
 
 /* ---- values ---- */

@@ -49,6 +49,19 @@ beyond 2^53) is a string of 20 digits with leading zeros: such strings compare a
 any number
 */
 
+static cs_error_t initialize(handle *h)
+{
+	cpg_model_v1_data_t model = {
+		.model = CPG_MODEL_V1,
+		.cpg_deliver_fn = cpg_event_message,
+		.cpg_confchg_fn = cpg_event_config,
+		.cpg_totem_confchg_fn = cpg_event_ring,
+		.flags = CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF,
+	};
+
+	return cpg_model_initialize(&h->id, CPG_MODEL_V1, (cpg_model_data_t *)&model, NULL);
+}
+
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 {
 	return cpg_dispatch(h->id, flags);
@@ -71,6 +84,7 @@ static const handle_class cpg_class = {
 	.type = "corosync.cpg",
 	.service = "cpg",
 	.kinds = cpg_event_kinds,
+	.initialize = initialize,
 	.fd_get = cpg_fd_get,
 	.dispatch = dispatch,
 	.finalize = finalize,
@@ -138,28 +152,12 @@ static void set_addresses(lua_State *L, int from, int to)
 	lua_pop(L, 2);
 }
 
-static cs_error_t open_connection(cpg *c)
+static cs_error_t read_constants(handle *h)
 {
-	cpg_model_v1_data_t model = {
-		.model = CPG_MODEL_V1,
-		.cpg_deliver_fn = cpg_event_message,
-		.cpg_confchg_fn = cpg_event_config,
-		.cpg_totem_confchg_fn = cpg_event_ring,
-		.flags = CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF,
-	};
-	cpg_handle_t id = 0;
-	cs_error_t error = cpg_model_initialize(&id, CPG_MODEL_V1, (cpg_model_data_t *)&model, NULL);
+	cpg *c = (cpg *)h;
+	cs_error_t error = cpg_local_get(h->id, &c->node);
 
-	if (error != CS_OK) {
-		return error;
-	}
-	error = connection_take(&c->handle, id);
-	if (error != CS_OK) {
-		(void)cpg_finalize(id);
-		return error;
-	}
-	error = cpg_local_get(id, &c->node);
-	return error == CS_OK ? cpg_max_atomic_msgsize_get(id, &c->limit) : error;
+	return error == CS_OK ? cpg_max_atomic_msgsize_get(h->id, &c->limit) : error;
 }
 
 /* Starts a reader for the open handle on top of the stack; returns the number of open's results. [-0, +n, m] */
@@ -224,7 +222,7 @@ static int module_open(lua_State *L)
 		{"window", check_window},
 	};
 	cpg *c;
-	cs_error_t error;
+	int results;
 	reader_options standing_by;
 	bool stands_by;
 	size_t i;
@@ -239,15 +237,8 @@ static int module_open(lua_State *L)
 	c->split = lua_toboolean(L, AT_SPLIT);
 	c->window = lua_isnil(L, AT_WINDOW) ? CPG_SEND_WINDOW : (uint32_t)lua_tonumber(L, AT_WINDOW);
 	set_addresses(L, AT_PREVIOUS, AT_HANDLE);
-	error = connection_open_begin(&c->handle);
-	if (error == CS_OK) {
-		error = open_connection(c);
-	}
-	connection_open_end(&c->handle);
-	if (error != CS_OK) {
-		return connection_open_fail(L, &c->handle, error);
-	}
-	return stands_by ? stand_by(L, c, &standing_by) : 1;
+	results = connection_open(L, &c->handle, read_constants);
+	return results == 1 && stands_by ? stand_by(L, c, &standing_by) : results;
 }
 
 /***

@@ -170,26 +170,6 @@ static const failure *connect_peer(handle *h)
 	return why != NULL ? why : &failure_starting;
 }
 
-cs_error_t connection_open_begin(handle *h)
-{
-	call_begin(h, "open", NULL, 0);
-	libqb_lock();
-	if (h->reason == NULL) {
-		h->reason = connect_peer(h);
-	}
-	errno = 0;
-	return h->reason == NULL ? CS_OK : CS_ERR_ACCESS;
-}
-
-void connection_open_end(handle *h)
-{
-	int error = errno;
-
-	libqb_unlock();
-	call_end(h);
-	errno = error;
-}
-
 static bool is_datagram(int fd)
 {
 	int type = SOCK_STREAM;
@@ -233,9 +213,10 @@ static const failure *drop_peer(handle *h)
 	return why;
 }
 
-cs_error_t connection_take(handle *h, uint64_t id)
+/* Takes over the connection just made. */
+static cs_error_t take(handle *h)
 {
-	cs_error_t error = h->class->fd_get(id, &h->fd);
+	cs_error_t error = h->class->fd_get(h->id, &h->fd);
 
 	if (error == CS_OK) {
 		h->reason = is_datagram(h->fd) ? keep_peer(h) : drop_peer(h);
@@ -244,9 +225,48 @@ cs_error_t connection_take(handle *h, uint64_t id)
 		h->fd = -1;
 		return error == CS_OK ? CS_ERR_ACCESS : error;
 	}
-	h->id = id;
 	h->state = HANDLE_OPEN;
 	return CS_OK;
+}
+
+static cs_error_t establish(handle *h, cs_error_t (*start)(handle *h))
+{
+	cs_error_t error = h->class->initialize(h);
+
+	if (error == CS_OK) {
+		error = take(h);
+	}
+	if (error != CS_OK) {
+		/* libquorum and libcmap leave the connection open when the daemon refuses the model or lacks the map. */
+		(void)h->class->finalize(h);
+		return error;
+	}
+	return start == NULL ? CS_OK : start(h);
+}
+
+/*
+ * Makes sure that Corosync listens, takes the locks that opening needs, and notifies the watchdog. The library must not
+ * be called unless it returns CS_OK, and nothing may raise until open_end.
+ */
+static cs_error_t open_begin(handle *h)
+{
+	call_begin(h, "open", NULL, 0);
+	libqb_lock();
+	if (h->reason == NULL) {
+		h->reason = connect_peer(h);
+	}
+	errno = 0;
+	return h->reason == NULL ? CS_OK : CS_ERR_ACCESS;
+}
+
+/* Keeps errno: libqb reports some failures only there. */
+static void open_end(handle *h)
+{
+	int error = errno;
+
+	libqb_unlock();
+	call_end(h);
+	errno = error;
 }
 
 /* ---- why it failed ---- */
@@ -304,7 +324,7 @@ static const failure *diagnose(const handle *h, cs_error_t error, int system_err
 	}
 }
 
-int connection_open_fail(lua_State *L, handle *h, cs_error_t error)
+static int fail(lua_State *L, handle *h, cs_error_t error)
 {
 	const failure *why = h->reason == NULL ? diagnose(h, error, errno) : h->reason;
 
@@ -312,4 +332,15 @@ int connection_open_fail(lua_State *L, handle *h, cs_error_t error)
 	connection_finalize(h);
 	lua_pushfstring(L, "reach Corosync's %s service", h->class->service);
 	return failure_push(L, why);
+}
+
+int connection_open(lua_State *L, handle *h, cs_error_t (*start)(handle *h))
+{
+	cs_error_t error = open_begin(h);
+
+	if (error == CS_OK) {
+		error = establish(h, start);
+	}
+	open_end(h);
+	return error == CS_OK ? 1 : fail(L, h, error);
 }

@@ -1,8 +1,5 @@
 /*
  * A handle's connection, from its opening to its end.
- *
- * All Corosync libraries open alike: connection_new, connection_open_begin, the library's initialize, connection_take,
- * connection_open_end; and connection_open_fail if one of them failed. Nothing between begin and end may raise.
  */
 #ifndef COROSYNC_LUA_HANDLE_CONNECTION_H
 #define COROSYNC_LUA_HANDLE_CONNECTION_H
@@ -13,19 +10,10 @@
 void *connection_new(lua_State *L, const handle_class *class, size_t size, int handlers);
 
 /*
- * Makes sure that Corosync listens, takes the locks that opening needs, and notifies the watchdog. Initialize must not be
- * called unless it returns CS_OK.
+ * Connects the new handle on top of the stack, then calls `start` on it unless that is NULL. Returns 1; or closes the
+ * parts that were opened, pushes nil, message, code, and returns 3. [-0, +0|3, m]
  */
-cs_error_t connection_open_begin(handle *h);
-
-/* Takes over a connection just made; it stays the caller's unless CS_OK is returned. */
-cs_error_t connection_take(handle *h, uint64_t id);
-
-/* Keeps errno: libqb reports some failures only there. */
-void connection_open_end(handle *h);
-
-/* Closes the parts that a failed open has opened, and pushes nil, message, code; returns 3. [-0, +3, m] */
-int connection_open_fail(lua_State *L, handle *h, cs_error_t error);
+int connection_open(lua_State *L, handle *h, cs_error_t (*start)(handle *h));
 
 /* Closes the connection if this process owns it. Closing twice is allowed. */
 void connection_finalize(handle *h);

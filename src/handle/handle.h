@@ -53,6 +53,7 @@ typedef struct handle_class {
 	const event_kind *kinds;
 	/* Why Corosync runs without this service; NULL if it only starts or stops it. NULL where it always has the service. */
 	const failure *(*absent)(const handle *h);
+	cs_error_t (*initialize)(handle *h); /* sets the handle's id */
 	cs_error_t (*fd_get)(uint64_t id, int *fd);
 	cs_error_t (*dispatch)(handle *h, cs_dispatch_flags_t flags);
 	cs_error_t (*finalize)(handle *h);

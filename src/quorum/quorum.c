@@ -35,6 +35,7 @@ enum { KIND_QUORUM, KIND_NODELIST };
 
 typedef struct quorum {
 	handle handle;
+	bool oldest;   /* to be opened with the older model */
 	uint32_t type; /* QUORUM_FREE without a quorum provider: Corosync then reports every side as quorate */
 } quorum;
 
@@ -139,17 +140,6 @@ static const event_kind kinds[] = {
 	[KIND_NODELIST] = {.handler = "nodelist_change", .name = "nodelist", .push = push_nodelist},
 };
 
-static const handle_class quorum_class = {
-	.type = "corosync.quorum",
-	.service = "quorum",
-	.kinds = kinds,
-	.fd_get = quorum_fd_get,
-	.dispatch = dispatch,
-	.finalize = finalize,
-	.trackstart = trackstart,
-	.trackstop = trackstop,
-};
-
 /* ---- opening ---- */
 
 static cs_error_t initialize_v1(quorum_handle_t *id, uint32_t *type)
@@ -170,24 +160,30 @@ static cs_error_t initialize_v0(quorum_handle_t *id, uint32_t *type)
 	return quorum_model_initialize(id, QUORUM_MODEL_V0, (quorum_model_data_t *)&model, type, NULL);
 }
 
-static cs_error_t open_connection(quorum *q, bool oldest, bool track)
+static cs_error_t initialize(handle *h)
 {
-	quorum_handle_t id = 0;
-	cs_error_t error = oldest ? CS_ERR_NOT_SUPPORTED : initialize_v1(&id, &q->type);
+	quorum *q = (quorum *)h;
+	cs_error_t error = q->oldest ? CS_ERR_NOT_SUPPORTED : initialize_v1(&h->id, &q->type);
 
 	if (error == CS_ERR_NOT_SUPPORTED || error == CS_ERR_INVALID_PARAM) {
-		(void)quorum_finalize(id);
-		error = initialize_v0(&id, &q->type);
-	}
-	if (error == CS_OK) {
-		error = connection_take(&q->handle, id);
-	}
-	if (error != CS_OK) {
 		/* libquorum leaves the connection open when the daemon refuses its model. */
-		(void)quorum_finalize(id);
+		(void)quorum_finalize(h->id);
+		error = initialize_v0(&h->id, &q->type);
 	}
-	return error == CS_OK && track ? track_start(&q->handle) : error;
+	return error;
 }
+
+static const handle_class quorum_class = {
+	.type = "corosync.quorum",
+	.service = "quorum",
+	.kinds = kinds,
+	.initialize = initialize,
+	.fd_get = quorum_fd_get,
+	.dispatch = dispatch,
+	.finalize = finalize,
+	.trackstart = trackstart,
+	.trackstop = trackstop,
+};
 
 static void check_model(lua_State *L, int index, const char *name)
 {
@@ -229,7 +225,6 @@ not permitted, or another user's program has taken the socket's name), "try_agai
 static int module_open(lua_State *L)
 {
 	quorum *q;
-	cs_error_t error;
 	bool oldest, track;
 
 	fields_check_optional(L, open_fields);
@@ -237,12 +232,8 @@ static int module_open(lua_State *L)
 	oldest = lua_isnumber(L, 2) && lua_tonumber(L, 2) == 0;
 	track = track_wanted(L, kinds, sizeof kinds / sizeof *kinds);
 	q = connection_new(L, &quorum_class, sizeof *q, 1);
-	error = connection_open_begin(&q->handle);
-	if (error == CS_OK) {
-		error = open_connection(q, oldest, track);
-	}
-	connection_open_end(&q->handle);
-	return error == CS_OK ? 1 : connection_open_fail(L, &q->handle, error);
+	q->oldest = oldest;
+	return connection_open(L, &q->handle, track ? track_start : NULL);
 }
 
 /* ---- methods ---- */

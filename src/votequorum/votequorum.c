@@ -93,6 +93,17 @@ static const failure *absent(const handle *h)
 	return is_missing ? &FAILURE_NO_PROVIDER : NULL;
 }
 
+static cs_error_t initialize(handle *h)
+{
+	votequorum_callbacks_t callbacks = {
+		.votequorum_quorum_notify_fn = votequorum_event_quorum,
+		.votequorum_nodelist_notify_fn = votequorum_event_nodelist,
+		.votequorum_expectedvotes_notify_fn = votequorum_event_expected_votes,
+	};
+
+	return votequorum_initialize(&h->id, &callbacks);
+}
+
 static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
 {
 	return votequorum_dispatch(h->id, flags);
@@ -119,6 +130,7 @@ static const handle_class votequorum_class = {
 	.noun = "quorum device",
 	.absent = absent,
 	.kinds = votequorum_event_kinds,
+	.initialize = initialize,
 	.fd_get = votequorum_fd_get,
 	.dispatch = dispatch,
 	.finalize = finalize,
@@ -127,26 +139,6 @@ static const handle_class votequorum_class = {
 };
 
 /* ---- opening ---- */
-
-static cs_error_t open_connection(handle *h, bool track)
-{
-	votequorum_callbacks_t callbacks = {
-		.votequorum_quorum_notify_fn = votequorum_event_quorum,
-		.votequorum_nodelist_notify_fn = votequorum_event_nodelist,
-		.votequorum_expectedvotes_notify_fn = votequorum_event_expected_votes,
-	};
-	votequorum_handle_t id = 0;
-	cs_error_t error = votequorum_initialize(&id, &callbacks);
-
-	if (error != CS_OK) {
-		return error;
-	}
-	error = connection_take(h, id);
-	if (error != CS_OK) {
-		(void)votequorum_finalize(id);
-	}
-	return error == CS_OK && track ? track_start(h) : error;
-}
 
 static const field open_fields[] = {
 	{"daemon_user", field_check_user},
@@ -178,19 +170,11 @@ field or one of the wrong type
 */
 static int module_open(lua_State *L)
 {
-	handle *h;
-	cs_error_t error;
 	bool track;
 
 	fields_check_optional(L, open_fields);
 	track = track_wanted(L, votequorum_event_kinds, VOTEQUORUM_EVENT_KINDS);
-	h = connection_new(L, &votequorum_class, sizeof *h, 1);
-	error = connection_open_begin(h);
-	if (error == CS_OK) {
-		error = open_connection(h, track);
-	}
-	connection_open_end(h);
-	return error == CS_OK ? 1 : connection_open_fail(L, h, error);
+	return connection_open(L, connection_new(L, &votequorum_class, sizeof(handle), 1), track ? track_start : NULL);
 }
 
 /* ---- methods ---- */
