@@ -8,8 +8,7 @@
 #include <lualib.h>
 
 #include "cpg/address.h"
-#include "cpg/event.h"
-#include "cpg/group.h"
+#include "cpg/cpg.h"
 #include "cpg/record.h"
 #include "handle/fetch.h"
 #include "input.h"

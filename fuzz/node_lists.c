@@ -9,8 +9,7 @@
 
 #include "handle/fetch.h"
 #include "handle/node_list.h"
-#include "votequorum/event.h"
-#include "votequorum/info.h"
+#include "votequorum/votequorum.h"
 #include "input.h"
 #include "must.h"
 

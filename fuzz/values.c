@@ -4,7 +4,7 @@
 
 #include <lualib.h>
 
-#include "cmap/value.h"
+#include "cmap/cmap.h"
 #include "must.h"
 
 #define TYPES 12

@@ -46,6 +46,17 @@ static int core_complain(lua_State *L)
 	return 0;
 }
 
+static const luaL_Reg functions[] = {
+	{"complain", core_complain},
+	{"now", core_now},
+	{"pollset", pollset_open},
+	{"watchdog", watchdog_open},
+#ifndef COROSYNC_LUA_NO_THREADS
+	{"waker", waker_open},
+#endif
+	{NULL, NULL},
+};
+
 __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 {
 	libqb_lock_setup();
@@ -62,20 +73,11 @@ __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 	cfg_push_module(L);
 	lua_setfield(L, -2, "cfg");
 	pollset_setup(L);
-	lua_pushcfunction(L, pollset_open);
-	lua_setfield(L, -2, "pollset");
 #ifndef COROSYNC_LUA_NO_THREADS
 	waker_setup(L);
-	lua_pushcfunction(L, waker_open);
-	lua_setfield(L, -2, "waker");
 #endif
 	watchdog_setup(L);
-	lua_pushcfunction(L, watchdog_open);
-	lua_setfield(L, -2, "watchdog");
-	lua_pushcfunction(L, core_complain);
-	lua_setfield(L, -2, "complain");
-	lua_pushcfunction(L, core_now);
-	lua_setfield(L, -2, "now");
+	compat_setfuncs(L, functions);
 	lua_pushliteral(L, COROSYNC_LUA_VERSION);
 	lua_setfield(L, -2, "_VERSION");
 	return 1;

@@ -14,7 +14,8 @@ local LOCAL = { "_context_get$", "_context_set$", "_dispatch$", "_fd_get$", "^cp
   "^cpg_max_atomic_msgsize_get$" }
 
 -- How C functions are given to Lua; in the texts below strings are empty.
-local FOR_LUA = { '{"",%s*([%w_]+)}', "lua_pushcfunction%(L, ([%w_]+)%)", "lua_pushcclosure%(L, ([%w_]+)," }
+local FOR_LUA = { '{"",%s*([%w_]+)}', "lua_pushcfunction%(L, ([%w_]+)%)", "lua_pushcclosure%(L, ([%w_]+),",
+  "methods_push_module%(L, .-, .-, ([%w_]+)%)" }
 
 local LOCKED = { "call_begin.-call_end", "open_begin.-open_end", "watchdog_enter.-watchdog_leave",
   "reader_lock.-reader_unlock", "libqb_lock%f[^%w_].-libqb_unlock", "mutex_lock.-mutex_unlock",

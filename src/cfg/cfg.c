@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "cfg/shutdown.h"
-#include "cfg/status.h"
 #include "handle/call.h"
 #include "handle/connection.h"
 #include "handle/methods.h"
@@ -308,11 +306,7 @@ static const luaL_Reg methods[] = {
 	{NULL, NULL},
 };
 
-int cfg_push_module(lua_State *L)
+void cfg_push_module(lua_State *L)
 {
-	methods_setup(L, &cfg_class, methods);
-	lua_createtable(L, 0, 1);
-	lua_pushcfunction(L, module_open);
-	lua_setfield(L, -2, "open");
-	return 1;
+	methods_push_module(L, &cfg_class, methods, module_open);
 }

@@ -1,4 +1,4 @@
-#include "cfg/shutdown.h"
+#include "cfg/cfg.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>

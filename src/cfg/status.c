@@ -1,4 +1,4 @@
-#include "cfg/status.h"
+#include "cfg/cfg.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>

@@ -1,8 +1,5 @@
 #include "cmap/cmap.h"
 
-#include "cmap/keys.h"
-#include "cmap/track.h"
-#include "cmap/value.h"
 #include "handle/call.h"
 #include "handle/connection.h"
 #include "handle/methods.h"
@@ -390,15 +387,11 @@ static const luaL_Reg metamethods[] = {
 	{NULL, NULL},
 };
 
-int cmap_push_module(lua_State *L)
+void cmap_push_module(lua_State *L)
 {
-	methods_setup(L, &cmap_class, methods);
+	methods_push_module(L, &cmap_class, methods, module_open);
 	luaL_getmetatable(L, cmap_class.type);
 	methods_set(L, -1, &cmap_class, metamethods);
 	lua_pop(L, 1);
 	cmap_track_setup(L);
-	lua_createtable(L, 0, 1);
-	lua_pushcfunction(L, module_open);
-	lua_setfield(L, -2, "open");
-	return 1;
 }

@@ -1,8 +1,7 @@
-#include "cmap/keys.h"
+#include "cmap/cmap.h"
 
 #include <string.h>
 
-#include "cmap/value.h"
 #include "handle/call.h"
 #include "support/queue.h"
 #include "support/userdata.h"

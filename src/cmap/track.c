@@ -1,8 +1,7 @@
-#include "cmap/track.h"
+#include "cmap/cmap.h"
 
 #include <string.h>
 
-#include "cmap/value.h"
 #include "handle/call.h"
 #include "handle/fetch.h"
 #include "support/libqb_lock.h"

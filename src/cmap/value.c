@@ -1,4 +1,4 @@
-#include "cmap/value.h"
+#include "cmap/cmap.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,9 +1,8 @@
-#include "cpg/change.h"
+#include "cpg/cpg.h"
 
 #include <string.h>
 
 #include "cpg/address.h"
-#include "cpg/group.h"
 #include "cpg/record.h"
 #include "cpg/resolve.h"
 #include "support/userdata.h"

@@ -1,10 +1,6 @@
 #include "cpg/cpg.h"
 
 #include "cpg/address.h"
-#include "cpg/event.h"
-#include "cpg/group.h"
-#include "cpg/membership.h"
-#include "cpg/send.h"
 #include "handle/connection.h"
 #include "handle/methods.h"
 #include "handle/reader_options.h"
@@ -328,14 +324,10 @@ static const luaL_Reg methods[] = {
 	{NULL, NULL},
 };
 
-int cpg_push_module(lua_State *L)
+void cpg_push_module(lua_State *L)
 {
 	address_setup(L);
-	methods_setup(L, &cpg_class, methods);
-	lua_createtable(L, 0, 2);
+	methods_push_module(L, &cpg_class, methods, module_open);
 	lua_pushcfunction(L, module_check);
 	lua_setfield(L, -2, "check");
-	lua_pushcfunction(L, module_open);
-	lua_setfield(L, -2, "open");
-	return 1;
 }

@@ -1,10 +1,93 @@
-/* Closed process groups: the userdata over libcpg. */
+/* Closed process groups: the userdata over libcpg, and the functions that the files of this folder share. */
 #ifndef COROSYNC_LUA_CPG_H
 #define COROSYNC_LUA_CPG_H
 
-#include "support/compat.h"
+#include <corosync/cpg.h>
+
+#include "handle/handle.h"
 
 /* Pushes the module's table. [-0, +1, m] */
-int cpg_push_module(lua_State *L);
+void cpg_push_module(lua_State *L);
+
+/* ---- a handle and its group: group.c ---- */
+
+typedef enum membership {
+	MEMBERSHIP_NONE,
+	MEMBERSHIP_JOINED,
+	MEMBERSHIP_LEFT,
+	MEMBERSHIP_GIVEN_UP, /* left by the reader, at its limit */
+} membership;
+
+typedef struct cpg {
+	handle handle;
+	_Atomic(membership) membership; /* a reader changes it too, between call_begin and call_end */
+	bool split;
+	bool was_told_left; /* under the lock of the thread that dispatches, */
+	uint64_t changes;   /* and the number of member changes queued so far */
+	bool astray;        /* the members are no longer known: no later event is valid */
+	uint32_t node, limit;
+	uint32_t window;         /* the most own messages that may be in flight, */
+	atomic_size_t in_flight; /* and the number that is: sent, and not yet back in the queue, */
+	atomic_size_t flying;    /* and the bytes that they will take there */
+	struct cpg_name group;
+} cpg;
+
+/* Fields of the handle's user value. */
+enum { VALUE_ADDRESSES = VALUE_OF_CLASS, VALUE_MEMBERS, VALUE_CHANGE };
+
+/* As call_begin, with the handle's group as the subject, if it has one. */
+void cpg_group_call_begin(cpg *c, const char *verb);
+
+/* NULL if the handle is a member of its group, else why not. */
+const failure *cpg_group_not_member(const cpg *c);
+
+/* Pushes "<verb> group 'name'", the start of a failure's message. [-0, +1, m] */
+void cpg_group_push_attempt(lua_State *L, const char *verb, const char *name, size_t length);
+
+/* Pushes nil, "cannot <verb> group 'name': …", code; returns 3. [-0, +3, m] */
+int cpg_group_fail(lua_State *L, const cpg *c, const char *verb, const failure *why);
+
+/* Pushes true if `why` is NULL, else the same; returns the number of values. [-0, +1|3, m] */
+int cpg_group_return(lua_State *L, const cpg *c, const char *verb, const failure *why);
+
+/* ---- joining and leaving groups, and listing their members: membership.c ---- */
+
+/* For a reader at its limit: leaves the group, if the handle has joined one. */
+cs_error_t cpg_membership_give_up(handle *h);
+
+int cpg_membership_method_groups(lua_State *L);
+int cpg_membership_method_join(lua_State *L);
+int cpg_membership_method_leave(lua_State *L);
+int cpg_membership_method_members(lua_State *L);
+
+/* ---- sending to a group, and the limit of messages in flight: send.c ---- */
+
+/* The default window, in messages: libcpg spins in the send after the 278th that a stopped daemon has not read. */
+#define CPG_SEND_WINDOW 256
+
+/* For the callback of messages: an own one of that size in the queue has come back, and is queued or dropped. */
+void cpg_send_came_back(cpg *c, size_t size, bool queued);
+
+int cpg_send_method_send(lua_State *L);
+
+/* ---- events, from the callbacks into the queue and on into Lua: event.c ---- */
+
+extern const event_kind cpg_event_kinds[];
+
+/* The callbacks for cpg_model_initialize. */
+void cpg_event_message(
+	cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length);
+void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struct cpg_address *members,
+	size_t members_count, const struct cpg_address *left, size_t left_count, const struct cpg_address *joined,
+	size_t joined_count);
+void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, const uint32_t *nodes);
+
+/* Puts the event that handlers lag, and how far, before the others in the handle's queue, if there is memory. */
+void cpg_event_lag(handle *h, double seconds, size_t events, size_t bytes);
+
+/* ---- changes of a group's members as Lua values: change.c ---- */
+
+/* The `push` of the kind of event. */
+int cpg_change_push(lua_State *L, handle *h, const event *ev, int values);
 
 #endif

@@ -1,14 +1,11 @@
-#include "cpg/event.h"
+#include "cpg/cpg.h"
 
 #include <string.h>
 #include <sys/param.h>
 
 #include "cpg/address.h"
-#include "cpg/change.h"
-#include "cpg/group.h"
 #include "cpg/record.h"
 #include "cpg/resolve.h"
-#include "cpg/send.h"
 #include "handle/fetch.h"
 #include "handle/node_list.h"
 

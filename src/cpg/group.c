@@ -1,4 +1,4 @@
-#include "cpg/group.h"
+#include "cpg/cpg.h"
 
 #include "handle/call.h"
 

@@ -3,7 +3,7 @@
 #define COROSYNC_LUA_CPG_ITERATION_H
 
 #include "cpg/address_list.h"
-#include "cpg/group.h"
+#include "cpg/cpg.h"
 
 /*
  * Pushes an iterator over the groups' names and their members' addresses, these from the cache at that index. On an

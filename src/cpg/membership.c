@@ -1,4 +1,4 @@
-#include "cpg/membership.h"
+#include "cpg/cpg.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 #define COROSYNC_LUA_CPG_RESOLVE_H
 
 #include "cpg/address_list.h"
-#include "cpg/group.h"
+#include "cpg/cpg.h"
 
 /* A change with its lists. Lua keeps the last one: the next is worked out from it. */
 typedef struct config_change {

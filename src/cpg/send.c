@@ -1,4 +1,4 @@
-#include "cpg/send.h"
+#include "cpg/cpg.h"
 
 #include <limits.h>
 

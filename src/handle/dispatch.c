@@ -1,4 +1,4 @@
-#include "handle/dispatch.h"
+#include "handle/methods.h"
 
 #include <limits.h>
 #include <poll.h>

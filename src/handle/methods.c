@@ -1,10 +1,8 @@
 #include "handle/methods.h"
 
 #include "handle/connection.h"
-#include "handle/dispatch.h"
 #include "handle/refill.h"
 #include "handle/track.h"
-#include "handle/wait.h"
 #include "support/pid.h"
 
 /***
@@ -83,7 +81,7 @@ void methods_set(lua_State *L, int metatable, const handle_class *class, const l
 	}
 }
 
-void methods_setup(lua_State *L, const handle_class *class, const luaL_Reg *methods)
+void methods_push_module(lua_State *L, const handle_class *class, const luaL_Reg *methods, lua_CFunction open)
 {
 	int metatable;
 
@@ -108,4 +106,7 @@ void methods_setup(lua_State *L, const handle_class *class, const luaL_Reg *meth
 	lua_pushliteral(L, "locked");
 	lua_setfield(L, metatable, "__metatable");
 	lua_pop(L, 1);
+	lua_createtable(L, 0, 2);
+	lua_pushcfunction(L, open);
+	lua_setfield(L, -2, "open");
 }

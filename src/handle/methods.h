@@ -1,13 +1,29 @@
-/* The metatable of a class of handles: the only file of this folder that knows all methods. */
+/* The metatable of a class of handles: methods.c is the only file of this folder that knows all methods. */
 #ifndef COROSYNC_LUA_HANDLE_METHODS_H
 #define COROSYNC_LUA_HANDLE_METHODS_H
 
 #include "handle/handle.h"
 
-/* Makes the metatable of a class: the methods that all handles share and those in `methods`. [-0, +0, m] */
-void methods_setup(lua_State *L, const handle_class *class, const luaL_Reg *methods);
+/*
+ * Makes the metatable of a class, with the methods that all handles share and those in `methods`, and pushes the library's
+ * module: a table with the function `open`. [-0, +1, m]
+ */
+void methods_push_module(lua_State *L, const handle_class *class, const luaL_Reg *methods, lua_CFunction open);
 
 /* Sets functions in the table on top of the stack, for the class whose metatable is at that index. [-0, +0, m] */
 void methods_set(lua_State *L, int metatable, const handle_class *class, const luaL_Reg *functions);
+
+/* ---- the handle's own wait, and the methods that event loops call: wait.c ---- */
+
+/* Methods of all handles. */
+extern const luaL_Reg wait_methods[];
+
+/* ---- events from the queue into Lua: dispatch.c ---- */
+
+/* Methods of all handles. */
+extern const luaL_Reg dispatch_methods[];
+
+/* Puts functions for dispatching into the metatable on top of the stack, so that no dispatch allocates. [-0, +0, m] */
+void dispatch_keep(lua_State *L, const handle_class *class);
 
 #endif

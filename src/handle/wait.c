@@ -1,4 +1,4 @@
-#include "handle/wait.h"
+#include "handle/methods.h"
 
 #include "handle/connection.h"
 #include "support/pid.h"

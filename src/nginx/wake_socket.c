@@ -1,4 +1,4 @@
-#include "nginx/wake_socket.h"
+#include "nginx/waker.h"
 
 #include <errno.h>
 #include <stdint.h>

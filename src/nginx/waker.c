@@ -6,7 +6,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "nginx/wake_socket.h"
 #include "support/cleanup.h"
 #include "support/failure.h"
 #include "support/pid.h"

@@ -268,11 +268,7 @@ static const luaL_Reg methods[] = {
 	{NULL, NULL},
 };
 
-int quorum_push_module(lua_State *L)
+void quorum_push_module(lua_State *L)
 {
-	methods_setup(L, &quorum_class, methods);
-	lua_createtable(L, 0, 1);
-	lua_pushcfunction(L, module_open);
-	lua_setfield(L, -2, "open");
-	return 1;
+	methods_push_module(L, &quorum_class, methods, module_open);
 }

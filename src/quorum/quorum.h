@@ -5,6 +5,6 @@
 #include "support/compat.h"
 
 /* Pushes the module's table. [-0, +1, m] */
-int quorum_push_module(lua_State *L);
+void quorum_push_module(lua_State *L);
 
 #endif

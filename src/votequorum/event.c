@@ -1,10 +1,9 @@
-#include "votequorum/event.h"
+#include "votequorum/votequorum.h"
 
 #include <string.h>
 
 #include "handle/fetch.h"
 #include "handle/node_list.h"
-#include "votequorum/info.h"
 
 enum { KIND_QUORUM, KIND_NODELIST, KIND_EXPECTED_VOTES };
 

@@ -1,4 +1,4 @@
-#include "votequorum/info.h"
+#include "votequorum/votequorum.h"
 
 #include "handle/call.h"
 

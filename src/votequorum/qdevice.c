@@ -1,4 +1,4 @@
-#include "votequorum/qdevice.h"
+#include "votequorum/votequorum.h"
 
 #include <string.h>
 

@@ -12,9 +12,6 @@
 #include "handle/track.h"
 #include "support/field.h"
 #include "support/integer.h"
-#include "votequorum/event.h"
-#include "votequorum/info.h"
-#include "votequorum/qdevice.h"
 
 /***
 Votes: the userdata over libvotequorum, available if corosync.conf has `provider: corosync_votequorum`. It also has
@@ -324,11 +321,7 @@ static const luaL_Reg methods[] = {
 	{NULL, NULL},
 };
 
-int votequorum_push_module(lua_State *L)
+void votequorum_push_module(lua_State *L)
 {
-	methods_setup(L, &votequorum_class, methods);
-	lua_createtable(L, 0, 1);
-	lua_pushcfunction(L, module_open);
-	lua_setfield(L, -2, "open");
-	return 1;
+	methods_push_module(L, &votequorum_class, methods, module_open);
 }
