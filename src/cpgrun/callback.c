@@ -1,4 +1,4 @@
-#include "cpgrun/callback.h"
+#include "cpgrun/cpgrun.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,8 +6,6 @@
 #include <lauxlib.h>
 #include <luv/luv.h>
 
-#include "cpgrun/limit.h"
-#include "cpgrun/state.h"
 #include "support/compat.h"
 
 /* The field of the registry with the function that logs an error. */

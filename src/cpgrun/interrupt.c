@@ -1,4 +1,4 @@
-#include "cpgrun/interrupt.h"
+#include "cpgrun/cpgrun.h"
 
 #include <signal.h>
 #include <stdlib.h>

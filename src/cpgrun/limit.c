@@ -1,4 +1,4 @@
-#include "cpgrun/limit.h"
+#include "cpgrun/cpgrun.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -12,11 +12,7 @@
 #include <luajit.h>
 #endif
 
-#include "cpgrun/callback.h"
-#include "cpgrun/interrupt.h"
-#include "cpgrun/state.h"
-#include "cpgrun/stdfds.h"
-#include "cpgrun/user.h"
+#include "cpgrun/cpgrun.h"
 #include "support/compat.h"
 
 #ifndef COROSYNC_VERSION

@@ -1,4 +1,4 @@
-#include "cpgrun/state.h"
+#include "cpgrun/cpgrun.h"
 
 #include <libgen.h>
 #include <limits.h>

@@ -1,4 +1,4 @@
-#include "cpgrun/stdfds.h"
+#include "cpgrun/cpgrun.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include "cpgrun/interrupt.h"
 
 void stdfds_open(void)
 {

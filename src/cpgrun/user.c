@@ -1,4 +1,4 @@
-#include "cpgrun/user.h"
+#include "cpgrun/cpgrun.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -1,0 +1,91 @@
+/* The functions of the host program that its other files use, file by file. */
+#ifndef COROSYNC_LUA_CPGRUN_H
+#define COROSYNC_LUA_CPGRUN_H
+
+#include <stdbool.h>
+
+#include <lua.h>
+
+/* ---- callback.c ---- */
+
+/* Makes luv log errors in callbacks, also in its threads, instead of ending the process. [-0, +0, m] */
+void callback_open(lua_State *L);
+
+/* Lua: set_report(function) sets the function that gets each error's message with its traceback. */
+int callback_set_report(lua_State *L);
+
+/* Lua: limit(seconds, libraries) stops functions that run for longer from now on; returns limit_open's function. */
+int callback_limit(lua_State *L);
+
+/* ---- interrupt.c ---- */
+
+/*
+ * SIGINT, SIGTERM and SIGHUP while Lua runs: luv's handlers run only in the loop, to which a script may never return.
+ * So the first signal goes to luv, unless the script is still being loaded, and a second SIGINT or SIGTERM ends the
+ * process.
+ */
+
+/* Lua: guard() installs handlers before those of luv, and marks the script as not loaded. */
+int interrupt_guard(lua_State *L);
+
+/* Lua: loaded() marks the script as loaded: the first signal goes to luv. */
+int interrupt_loaded(lua_State *L);
+
+/* Whether such a signal has arrived. Safe in a signal handler. */
+bool interrupt_is_stopping(void);
+
+/* ---- limit.c ---- */
+
+/*
+ * A limit to the run time of the script's functions. A count hook checks the clock, and raises an error when
+ * the time is over; and again at the script's next instruction, until the error has left the script, even if the script
+ * catches it. Our own Lua is never interrupted: the error is raised when it has returned to the script. C functions that
+ * do not return, finalizers, message handlers of xpcall, and __close of a stopped coroutine's variables have no limit,
+ * because Lua calls no hook there.
+ */
+
+/*
+ * Lua: limit(seconds, libraries) -> call. The limit covers coroutines made from then on, too. The sources' names of our
+ * own Lua start with `libraries`, followed by corosync/ or cpgrun/.
+ *
+ *   call(function, ...)  as xpcall with a traceback as its handler: true and results, or false and the message
+ */
+int limit_open(lua_State *L);
+
+/*
+ * As lua_pcall, with the limit. The time of a nested call does not count for the outer one.
+ * [-(arguments + 1), +(results|1), -]
+ */
+int limit_pcall(lua_State *L, int arguments, int results, int handler);
+
+/* ---- state.c ---- */
+
+/* Opens Lua's libraries, and lets require find this program's modules, luv and the binding. [-0, +0, e] */
+void state_open(lua_State *L);
+
+/* ---- stdfds.c: makes the standard descriptors safe for a process that runs long and talks to others ---- */
+
+/*
+ * Opens closed ones on /dev/null. Otherwise the next file opened would get such a number and be written to as standard
+ * output; and libuv ends the process when it closes a descriptor with one of these numbers.
+ */
+void stdfds_open(void);
+
+/*
+ * From now on a write to a closed pipe or socket fails and does not end the process. But when standard output's reader
+ * has hung up, the process gets a SIGTERM. Programs that it starts have the default SIGPIPE.
+ */
+void stdfds_catch_hangups(void);
+
+/* Lua: has_hung_up() returns whether standard output's reader has hung up. */
+int stdfds_has_hung_up(lua_State *L);
+
+/* At exit: if output cannot be written, as on a full disk, prints an error and exits with 1. Returns 0, or not without memory. */
+int stdfds_check_at_exit(void);
+
+/* ---- user.c: giving up root ---- */
+
+/* Lua: become(name) gives up root for that user, for good. Returns true, or nil and a message. */
+int user_become(lua_State *L);
+
+#endif
