@@ -46,8 +46,8 @@ local function blocking(folder)
   return names
 end
 
--- A function's text without its watched calls, without the functions that connection_open calls, which watches them, and
--- without the threads that it starts, which do not block Lua.
+-- A function's text without its watched calls, without the functions that connection_open calls, which watches them,
+-- and without the threads that it starts, which do not block Lua.
 local function outside(body, macros)
   for _, macro in ipairs(macros) do
     body = body:gsub("%f[%w_]" .. macro .. "%s*%b()", " ")

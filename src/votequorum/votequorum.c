@@ -1,6 +1,5 @@
 #include "votequorum/votequorum.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <corosync/cmap.h>
@@ -75,19 +74,20 @@ static const failure failure_votes = {"invalid_param", "with these votes the clu
 static const failure *absent(const handle *h)
 {
 	cmap_handle_t map;
-	char *provider = NULL;
+	cmap_value_types_t type;
+	char provider[sizeof "corosync_votequorum"] = "";
+	size_t length = sizeof provider;
 	int fd;
 	cs_error_t error = CS_ERR_LIBRARY;
-	bool is_missing;
+	bool is_other;
 
-	if (peer_connect(&fd, "cmap", h->daemon_user) == NULL && cmap_initialize(&map) == CS_OK) {
-		error = cmap_get_string(map, "quorum.provider", &provider);
+	if (peer_connect(&fd, "cmap", h->daemon_user) == NULL && cmap_initialize_map(&map, CMAP_MAP_ICMAP) == CS_OK) {
+		error = cmap_get(map, "quorum.provider", provider, &length, &type);
 		(void)cmap_finalize(map);
 	}
 	peer_disconnect(&fd);
-	is_missing = error == CS_ERR_NOT_EXIST || (error == CS_OK && strcmp(provider, "corosync_votequorum") != 0);
-	free(provider);
-	return is_missing ? &FAILURE_NO_PROVIDER : NULL;
+	is_other = error == CS_OK && memcmp(provider, "corosync_votequorum", sizeof provider) != 0;
+	return error == CS_ERR_NOT_EXIST || is_other ? &FAILURE_NO_PROVIDER : NULL;
 }
 
 static cs_error_t initialize(handle *h)
