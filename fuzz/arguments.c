@@ -4,7 +4,7 @@
 #include <lualib.h>
 
 #include "cpg/iovec.h"
-#include "handle/reader_options.h"
+#include "handle/reader.h"
 #include "support/failure.h"
 #include "must.h"
 
@@ -72,7 +72,7 @@ static int show_name(lua_State *L)
 	size_t length;
 	const char *name = lua_tolstring(L, 1, &length);
 
-	failure_push_name(L, name, length);
+	failure_push_attempt(L, "", "", name, length);
 	return 1;
 }
 

@@ -7,7 +7,6 @@
 
 #include <lualib.h>
 
-#include "cpg/address.h"
 #include "cpg/cpg.h"
 #include "cpg/record.h"
 #include "handle/fetch.h"
@@ -97,11 +96,12 @@ static bool read_event(input *in, given_event *t)
 }
 
 /* In place of cpg_dispatch: one event. */
-static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
+static cs_error_t dispatch(uint64_t id, cs_dispatch_flags_t flags)
 {
-	fuzzed *f = (fuzzed *)h;
+	fuzzed *f = (fuzzed *)fetch_handle();
 	given_event t;
 
+	(void)id;
 	(void)flags;
 	if (!read_event(&f->given, &t)) {
 		return CS_ERR_TRY_AGAIN;

@@ -77,24 +77,20 @@ static void tell_lists(const given_event *t)
 {
 	node_list lists[NODE_LISTS];
 	size_t list, total = 0;
-	node_list_event *ev;
 
 	for (list = 0; list < NODE_LISTS; total += t->counts[list], list++) {
 		lists[list] = (node_list){t->nodes + total, t->counts[list]};
 	}
-	ev = node_list_append(EVENT_LISTS, lists, NODE_LISTS);
-	if (ev != NULL) {
-		ev->node = t->node;
-		ev->seq = t->seq;
-	}
+	(void)node_list_append(EVENT_LISTS, t->node, t->seq, lists, NODE_LISTS);
 }
 
 /* In place of votequorum_dispatch: one event. */
-static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
+static cs_error_t dispatch(uint64_t id, cs_dispatch_flags_t flags)
 {
-	fuzzed *f = (fuzzed *)h;
+	fuzzed *f = (fuzzed *)fetch_handle();
 	given_event t;
 
+	(void)id;
 	(void)flags;
 	if (!read_event(&f->given, &t)) {
 		return CS_ERR_TRY_AGAIN;

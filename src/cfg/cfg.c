@@ -5,7 +5,6 @@
 #include "handle/call.h"
 #include "handle/connection.h"
 #include "handle/methods.h"
-#include "handle/track.h"
 #include "support/field.h"
 #include "support/integer.h"
 #include "support/stack.h"
@@ -286,11 +285,7 @@ static int cfg_method_kill_node(lua_State *L)
 		/* Without a daemon libcfg returns uninitialized memory. */
 		why = node_failure(c, handle_verify(&c->handle, error));
 	}
-	if (why != NULL) {
-		return fail_node(L, "kill", node, why);
-	}
-	lua_pushboolean(L, 1);
-	return 1;
+	return why == NULL ? success_push(L) : fail_node(L, "kill", node, why);
 }
 
 static const luaL_Reg methods[] = {

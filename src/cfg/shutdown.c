@@ -44,11 +44,6 @@ static cs_error_t initialize(handle *h)
 	return corosync_cfg_initialize(&h->id, &callbacks);
 }
 
-static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
-{
-	return corosync_cfg_dispatch(h->id, flags);
-}
-
 static cs_error_t trackstart(handle *h)
 {
 	return corosync_cfg_trackstart(h->id, 0);
@@ -187,7 +182,7 @@ const handle_class cfg_class = {
 	.kinds = kinds,
 	.initialize = initialize,
 	.fd_get = corosync_cfg_fd_get,
-	.dispatch = dispatch,
+	.dispatch = corosync_cfg_dispatch,
 	.finalize = finalize,
 	.trackstart = trackstart,
 	.trackstop = trackstop,
@@ -201,8 +196,7 @@ int cfg_return(lua_State *L, const char *verb, const failure *why)
 		lua_pushstring(L, verb);
 		return failure_push(L, why);
 	}
-	lua_pushboolean(L, 1);
-	return 1;
+	return success_push(L);
 }
 
 /***

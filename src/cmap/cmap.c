@@ -40,9 +40,9 @@ static cs_error_t initialize(handle *h)
 	return cmap_initialize_map(&h->id, ((cmap *)h)->counters ? CMAP_MAP_STATS : CMAP_MAP_ICMAP);
 }
 
-static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
+static cs_error_t dispatch(uint64_t id, cs_dispatch_flags_t flags)
 {
-	cs_error_t error = cmap_dispatch(h->id, flags);
+	cs_error_t error = cmap_dispatch(id, flags);
 
 	/* libcmap returns this for a change of a tracker just deleted, which is dropped; the handle is fine. */
 	return error == CS_ERR_BAD_HANDLE ? CS_OK : error;
@@ -111,19 +111,13 @@ static int fail(lua_State *L, const char *verb, const failure *why)
 	size_t length;
 	const char *key = lua_tolstring(L, 2, &length);
 
-	lua_pushfstring(L, "%s cmap key ", verb);
-	failure_push_name(L, key, length);
-	lua_concat(L, 2);
+	failure_push_attempt(L, verb, "cmap key", key, length);
 	return failure_push(L, why);
 }
 
 static int return_result(lua_State *L, const char *verb, const failure *why)
 {
-	if (why != NULL) {
-		return fail(L, verb, why);
-	}
-	lua_pushboolean(L, 1);
-	return 1;
+	return why == NULL ? success_push(L) : fail(L, verb, why);
 }
 
 /* The map at index 1 and the key at index 2; `why` is NULL if both can be used. Raises for other types. [-0, +0, v] */
@@ -323,9 +317,7 @@ static int cmap_method_each(lua_State *L)
 	if (why == NULL) {
 		return 1;
 	}
-	lua_pushliteral(L, "list the cmap keys that begin with ");
-	failure_push_name(L, prefix, length);
-	lua_concat(L, 2);
+	failure_push_attempt(L, "list the cmap keys", "that begin with", prefix, length);
 	return failure_push(L, why);
 }
 

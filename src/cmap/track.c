@@ -279,8 +279,7 @@ static int tracker_method_cancel(lua_State *L)
 	lua_rawgeti(L, -1, TRACKER_MAP);
 	lua_pushnil(L);
 	set_tracker(L, lua_gettop(L) - 1, t);
-	lua_pushboolean(L, 1);
-	return 1;
+	return success_push(L);
 }
 
 static int tracker_method_tostring(lua_State *L)

@@ -1,4 +1,4 @@
-#include "cpg/address.h"
+#include "cpg/cpg.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "cpg/address_list.h"
+#include "cpg/cpg.h"
 
 #include <stdlib.h>
 #include <string.h>

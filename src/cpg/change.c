@@ -2,9 +2,7 @@
 
 #include <string.h>
 
-#include "cpg/address.h"
 #include "cpg/record.h"
-#include "cpg/resolve.h"
 #include "support/userdata.h"
 
 static const failure failure_unlisted = {"not_connected",

@@ -1,9 +1,8 @@
 #include "cpg/cpg.h"
 
-#include "cpg/address.h"
 #include "handle/connection.h"
 #include "handle/methods.h"
-#include "handle/reader_options.h"
+#include "handle/reader.h"
 #include "support/field.h"
 
 /***
@@ -58,11 +57,6 @@ static cs_error_t initialize(handle *h)
 	return cpg_model_initialize(&h->id, CPG_MODEL_V1, (cpg_model_data_t *)&model, NULL);
 }
 
-static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
-{
-	return cpg_dispatch(h->id, flags);
-}
-
 static cs_error_t finalize(handle *h)
 {
 	return cpg_finalize(h->id);
@@ -82,7 +76,7 @@ static const handle_class cpg_class = {
 	.kinds = cpg_event_kinds,
 	.initialize = initialize,
 	.fd_get = cpg_fd_get,
-	.dispatch = dispatch,
+	.dispatch = cpg_dispatch,
 	.finalize = finalize,
 	.noun = "group",
 	.subject = subject,

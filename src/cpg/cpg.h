@@ -2,6 +2,8 @@
 #ifndef COROSYNC_LUA_CPG_H
 #define COROSYNC_LUA_CPG_H
 
+#include <stddef.h>
+
 #include <corosync/cpg.h>
 
 #include "handle/handle.h"
@@ -40,9 +42,6 @@ void cpg_group_call_begin(cpg *c, const char *verb);
 
 /* NULL if the handle is a member of its group, else why not. */
 const failure *cpg_group_not_member(const cpg *c);
-
-/* Pushes "<verb> group 'name'", the start of a failure's message. [-0, +1, m] */
-void cpg_group_push_attempt(lua_State *L, const char *verb, const char *name, size_t length);
 
 /* Pushes nil, "cannot <verb> group 'name': …", code; returns 3. [-0, +3, m] */
 int cpg_group_fail(lua_State *L, const cpg *c, const char *verb, const failure *why);
@@ -89,5 +88,78 @@ void cpg_event_lag(handle *h, double seconds, size_t events, size_t bytes);
 
 /* The `push` of the kind of event. */
 int cpg_change_push(lua_State *L, handle *h, const event *ev, int values);
+
+/* ---- members' addresses, tables with node, pid and reason; a cache has one table for each member: address.c ---- */
+
+/* Makes the metatable that all addresses of a Lua state share. [-0, +0, m] */
+void address_setup(lua_State *L);
+
+/* Pushes an empty cache. It holds its addresses weakly. [-0, +1, m] */
+void address_push_cache(lua_State *L);
+
+/* Pushes the address of a member from the cache at that index, and makes it on first use. [-0, +1, m] */
+void address_push(lua_State *L, int cache, uint32_t node, uint32_t pid);
+
+/* ---- lists of members as libcpg has them, in the order of node and pid, without Lua: address_list.c ---- */
+
+typedef struct cpg_address_list {
+	struct cpg_address *items;
+	size_t count, capacity;
+} cpg_address_list;
+
+/* The address of the same member in an array, or NULL. */
+const struct cpg_address *cpg_address_list_find(
+	const struct cpg_address *items, size_t count, const struct cpg_address *wanted);
+
+/* False without memory for it; the list is then unchanged. */
+bool cpg_address_list_add(cpg_address_list *list, const struct cpg_address *address);
+bool cpg_address_list_copy(cpg_address_list *list, const struct cpg_address *items, size_t count);
+
+/* Removes a member if it is in the list. */
+void cpg_address_list_remove(cpg_address_list *list, const struct cpg_address *address);
+
+void cpg_address_list_sort(cpg_address_list *list);
+void cpg_address_list_free(cpg_address_list *list);
+
+/* ---- the groups and their members as the local Corosync sees them now, by cpg_iteration_*: iteration.c ---- */
+
+/*
+ * Pushes an iterator over the groups' names and their members' addresses, these from the cache at that index. On an
+ * error pushes nothing. [-0, +1|0, m]
+ */
+cs_error_t cpg_iteration_push_groups(lua_State *L, cpg *c, int cache);
+
+/* The same for an array of one group's addresses, empty when it has no members. [-0, +1|0, m] */
+cs_error_t cpg_iteration_push_members(lua_State *L, cpg *c, const struct cpg_name *group, int cache);
+
+/* Adds the members of the handle's group to a list, without Lua. */
+cs_error_t cpg_iteration_list_members(cpg *c, cpg_address_list *to);
+
+/* ---- lists of a change whose record does not have them: libcpg lists at most 128 members; no Lua: resolve.c ---- */
+
+/* A change with its lists. Lua keeps the last one: the next is worked out from it. */
+typedef struct config_change {
+	uint64_t serial; /* the record's */
+	size_t members, left, joined;
+	bool is_told;                   /* false when it turned out to change nothing */
+	struct cpg_address addresses[]; /* as in the record */
+} config_change;
+
+typedef struct resolution {
+	uint64_t serial;
+	cpg_address_list members, left, joined;
+} resolution;
+
+/* Whether the reason is one of a member that has joined, or has left: libcpg's lists may contain neither. */
+bool cpg_resolve_is_join(uint32_t reason);
+bool cpg_resolve_is_leave(uint32_t reason);
+
+/*
+ * Works out the oldest event of the handle's queue, where `last` is the change before it, or NULL. It may call Corosync,
+ * which blocks, and then takes all that waits at the daemon: the event's address changes.
+ */
+cs_error_t cpg_resolve(cpg *c, const config_change *last, resolution *to);
+
+void cpg_resolve_release(resolution *r);
 
 #endif

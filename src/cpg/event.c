@@ -3,9 +3,7 @@
 #include <string.h>
 #include <sys/param.h>
 
-#include "cpg/address.h"
 #include "cpg/record.h"
-#include "cpg/resolve.h"
 #include "handle/fetch.h"
 #include "handle/node_list.h"
 
@@ -104,13 +102,9 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, const uint32_t *nodes)
 {
 	node_list list = {nodes, count};
-	node_list_event *ev = node_list_append(KIND_RING, &list, 1);
 
 	(void)id;
-	if (ev != NULL) {
-		ev->node = ring.nodeid;
-		ev->seq = ring.seq;
-	}
+	(void)node_list_append(KIND_RING, ring.nodeid, ring.seq, &list, 1);
 }
 
 static int push_message(lua_State *L, handle *h, const event *ev, int values)

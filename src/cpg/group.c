@@ -30,28 +30,17 @@ const failure *cpg_group_not_member(const cpg *c)
 	}
 }
 
-void cpg_group_push_attempt(lua_State *L, const char *verb, const char *name, size_t length)
-{
-	lua_pushfstring(L, "%s group ", verb);
-	failure_push_name(L, name, length);
-	lua_concat(L, 2);
-}
-
 int cpg_group_fail(lua_State *L, const cpg *c, const char *verb, const failure *why)
 {
 	if (c->membership == MEMBERSHIP_NONE) {
 		lua_pushfstring(L, "%s a group", verb);
 	} else {
-		cpg_group_push_attempt(L, verb, c->group.value, c->group.length);
+		failure_push_attempt(L, verb, "group", c->group.value, c->group.length);
 	}
 	return failure_push(L, why);
 }
 
 int cpg_group_return(lua_State *L, const cpg *c, const char *verb, const failure *why)
 {
-	if (why != NULL) {
-		return cpg_group_fail(L, c, verb, why);
-	}
-	lua_pushboolean(L, 1);
-	return 1;
+	return why == NULL ? success_push(L) : cpg_group_fail(L, c, verb, why);
 }

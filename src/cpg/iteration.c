@@ -1,8 +1,7 @@
-#include "cpg/iteration.h"
+#include "cpg/cpg.h"
 
 #include <stdlib.h>
 
-#include "cpg/address.h"
 #include "handle/call.h"
 #include "support/userdata.h"
 #include "support/libqb_lock.h"

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "cpg/iteration.h"
 #include "handle/call.h"
 #include "handle/connection.h"
 #include "handle/reader.h"
@@ -97,11 +96,10 @@ int cpg_membership_method_join(lua_State *L)
 		why = error == CS_ERR_EXIST ? find_other(L, c) : handle_failure(&c->handle, error);
 	}
 	if (why != NULL) {
-		cpg_group_push_attempt(L, "join", name, length);
+		failure_push_attempt(L, "join", "group", name, length);
 		return failure_push(L, why);
 	}
-	lua_pushboolean(L, 1);
-	return 1;
+	return success_push(L);
 }
 
 /* Only with the joined name: with another one Corosync removes another of this process's handles. */
@@ -174,7 +172,7 @@ static int fail_members(lua_State *L, const cpg *c, const failure *why)
 	if (given == NULL) {
 		return cpg_group_fail(L, c, "list the members of", why);
 	}
-	cpg_group_push_attempt(L, "list the members of", given, length);
+	failure_push_attempt(L, "list the members of", "group", given, length);
 	return failure_push(L, why);
 }
 

@@ -1,8 +1,7 @@
-#include "cpg/resolve.h"
+#include "cpg/cpg.h"
 
 #include <poll.h>
 
-#include "cpg/iteration.h"
 #include "cpg/record.h"
 #include "handle/reader.h"
 #include "handle/refill.h"

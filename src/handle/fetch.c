@@ -32,7 +32,7 @@ const failure *fetch_events(handle *h, queue *to, size_t events, size_t bytes, b
 	h->sink = to;
 	dispatching = h;
 	for (fetched = 0; fetched < events && why == NULL && (to == NULL || queue_length(to) < bytes); fetched++) {
-		cs_error_t error = h->class->dispatch(h, CS_DISPATCH_ONE_NONBLOCKING);
+		cs_error_t error = h->class->dispatch(h->id, CS_DISPATCH_ONE_NONBLOCKING);
 		if (error == CS_ERR_TRY_AGAIN) {
 			*drained = true;
 			break;

@@ -66,11 +66,7 @@ int handle_fail(lua_State *L, const handle *h, const char *verb, const failure *
 
 int handle_return(lua_State *L, const handle *h, const char *verb, const failure *why)
 {
-	if (why != NULL) {
-		return handle_fail(L, h, verb, why);
-	}
-	lua_pushboolean(L, 1);
-	return 1;
+	return why == NULL ? success_push(L) : handle_fail(L, h, verb, why);
 }
 
 const failure *handle_diagnose(const handle *h, cs_error_t error)

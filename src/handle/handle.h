@@ -55,7 +55,7 @@ typedef struct handle_class {
 	const failure *(*absent)(const handle *h);
 	cs_error_t (*initialize)(handle *h); /* sets the handle's id */
 	cs_error_t (*fd_get)(uint64_t id, int *fd);
-	cs_error_t (*dispatch)(handle *h, cs_dispatch_flags_t flags);
+	cs_error_t (*dispatch)(uint64_t id, cs_dispatch_flags_t flags);
 	cs_error_t (*finalize)(handle *h);
 	/* The name that the watchdog shows for the handle, as its group's; NULL for none. */
 	const char *(*subject)(const handle *h, size_t *length);

@@ -2,7 +2,6 @@
 
 #include "handle/connection.h"
 #include "handle/refill.h"
-#include "handle/track.h"
 #include "support/pid.h"
 
 /***
@@ -39,8 +38,7 @@ static int method_close(lua_State *L)
 		return handle_fail(L, h, "close", &FAILURE_WRONG_PROCESS);
 	}
 	connection_finalize(h);
-	lua_pushboolean(L, 1);
-	return 1;
+	return success_push(L);
 }
 
 static int method_gc(lua_State *L)

@@ -26,4 +26,15 @@ extern const luaL_Reg dispatch_methods[];
 /* Puts functions for dispatching into the metatable on top of the stack, so that no dispatch allocates. [-0, +0, m] */
 void dispatch_keep(lua_State *L, const handle_class *class);
 
+/* ---- tracking, for the services that notify of changes as a whole: track.c ---- */
+
+/* Starts tracking on an open handle, unless it already tracks. */
+cs_error_t track_start(handle *h);
+
+/* Whether the table at index 1 has a handler of one of those events. [-0, +0, m] */
+bool track_wanted(lua_State *L, const event_kind *kinds, size_t count);
+
+/* Methods of the handles whose class has trackstart. */
+extern const luaL_Reg track_methods[];
+
 #endif

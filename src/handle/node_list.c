@@ -6,7 +6,7 @@
 
 #define PAYLOAD (sizeof(node_list_event) - sizeof(event))
 
-node_list_event *node_list_append(uint64_t kind, const node_list *lists, size_t count)
+node_list_event *node_list_append(uint64_t kind, uint32_t node, uint64_t seq, const node_list *lists, size_t count)
 {
 	node_list_event *ev;
 	size_t total = 0, i;
@@ -19,6 +19,8 @@ node_list_event *node_list_append(uint64_t kind, const node_list *lists, size_t 
 		return NULL;
 	}
 	memset((char *)ev + sizeof(event), 0, PAYLOAD);
+	ev->node = node;
+	ev->seq = seq;
 	total = 0;
 	for (i = 0; i < count; i++) {
 		ev->counts[i] = lists[i].count;

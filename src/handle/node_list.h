@@ -20,8 +20,8 @@ typedef struct node_list {
 	size_t count;
 } node_list;
 
-/* For Corosync's callbacks: queues an event with up to NODE_LISTS lists. NULL without memory for it. */
-node_list_event *node_list_append(uint64_t kind, const node_list *lists, size_t count);
+/* For Corosync's callbacks: queues an event with a ring and up to NODE_LISTS lists. NULL without memory for it. */
+node_list_event *node_list_append(uint64_t kind, uint32_t node, uint64_t seq, const node_list *lists, size_t count);
 
 /* Pushes that list as an array of node ids. [-0, +1, m] */
 void node_list_push(lua_State *L, const node_list_event *ev, size_t list);

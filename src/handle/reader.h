@@ -8,8 +8,6 @@
 #ifndef COROSYNC_LUA_HANDLE_READER_H
 #define COROSYNC_LUA_HANDLE_READER_H
 
-#include <stdbool.h>
-
 #include "handle/handle.h"
 
 /* The defaults. */
@@ -75,5 +73,13 @@ bool reader_holds(reader *r);
 /* Around requests: see call.h. */
 void reader_lock_requests(reader *r);
 void reader_unlock_requests(reader *r);
+
+/* ---- the field `reader` of open's table, true or a table with `after`, `limit` and `full`: reader_options.c ---- */
+
+/* The check of that field. Raises for anything else. [-0, +0, v] */
+void reader_options_check(lua_State *L, int index, const char *name);
+
+/* Reads the value at that index, a boolean, table or nil; false for no reader. [-0, +0, v] */
+bool reader_options_get(lua_State *L, int index, reader_options *options);
 
 #endif

@@ -1,4 +1,4 @@
-#include "handle/reader_options.h"
+#include "handle/reader.h"
 
 #include <string.h>
 

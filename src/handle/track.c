@@ -1,4 +1,4 @@
-#include "handle/track.h"
+#include "handle/methods.h"
 
 #include "handle/call.h"
 #include "support/field.h"

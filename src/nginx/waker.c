@@ -311,8 +311,7 @@ static int watch_arm(lua_State *L)
 		return failure_push_system(L, "wait for a connection", errno);
 	}
 	each->added = true;
-	lua_pushboolean(L, 1);
-	return 1;
+	return success_push(L);
 }
 
 static int watch_ring(lua_State *L)

@@ -6,7 +6,6 @@
 #include "handle/connection.h"
 #include "handle/methods.h"
 #include "handle/node_list.h"
-#include "handle/track.h"
 #include "support/field.h"
 
 /***
@@ -39,11 +38,6 @@ typedef struct quorum {
 	uint32_t type; /* QUORUM_FREE without a quorum provider: Corosync then reports every side as quorate */
 } quorum;
 
-static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
-{
-	return quorum_dispatch(h->id, flags);
-}
-
 static cs_error_t finalize(handle *h)
 {
 	return quorum_finalize(h->id);
@@ -61,22 +55,13 @@ static cs_error_t trackstop(handle *h)
 
 /* ---- events ---- */
 
-static void put_ring(node_list_event *ev, struct quorum_ring_id ring)
-{
-	if (ev != NULL) {
-		ev->node = ring.nodeid;
-		ev->seq = ring.seq;
-	}
-}
-
 static void on_quorum(
 	quorum_handle_t id, uint32_t quorate, struct quorum_ring_id ring, uint32_t count, const uint32_t *members)
 {
 	node_list list = {members, count};
-	node_list_event *ev = node_list_append(KIND_QUORUM, &list, 1);
+	node_list_event *ev = node_list_append(KIND_QUORUM, ring.nodeid, ring.seq, &list, 1);
 
 	(void)id;
-	put_ring(ev, ring);
 	if (ev != NULL) {
 		ev->quorate = quorate;
 	}
@@ -88,7 +73,7 @@ static void on_nodelist(quorum_handle_t id, struct quorum_ring_id ring, uint32_t
 	node_list lists[] = {{members, members_count}, {left, left_count}, {joined, joined_count}};
 
 	(void)id;
-	put_ring(node_list_append(KIND_NODELIST, lists, 3), ring);
+	(void)node_list_append(KIND_NODELIST, ring.nodeid, ring.seq, lists, 3);
 }
 
 /* The older model has only the ring's seq. */
@@ -179,7 +164,7 @@ static const handle_class quorum_class = {
 	.kinds = kinds,
 	.initialize = initialize,
 	.fd_get = quorum_fd_get,
-	.dispatch = dispatch,
+	.dispatch = quorum_dispatch,
 	.finalize = finalize,
 	.trackstart = trackstart,
 	.trackstop = trackstop,

@@ -121,14 +121,17 @@ void failure_show_byte(char to[FAILURE_SHOWN], char byte)
 	(void)snprintf(to, FAILURE_SHOWN, is_plain ? "%c" : "\\%03u", number);
 }
 
-void failure_push_name(lua_State *L, const char *name, size_t length)
+void failure_push_attempt(lua_State *L, const char *verb, const char *noun, const char *name, size_t length)
 {
 	luaL_Buffer buffer;
 	char shown_byte[FAILURE_SHOWN];
 	size_t shown = length > LONGEST_NAME ? LONGEST_NAME / 4 : length, i;
 
 	luaL_buffinit(L, &buffer);
-	luaL_addchar(&buffer, '\'');
+	luaL_addstring(&buffer, verb);
+	luaL_addchar(&buffer, ' ');
+	luaL_addstring(&buffer, noun);
+	luaL_addstring(&buffer, " '");
 	for (i = 0; i < shown; i++) {
 		failure_show_byte(shown_byte, name[i]);
 		luaL_addstring(&buffer, shown_byte);

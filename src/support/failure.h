@@ -35,6 +35,13 @@ const failure *failure_of_system(int error);
  */
 int failure_push(lua_State *L, const failure *why);
 
+/* Pushes true, the result of a call without a failure; returns 1. [-0, +1, -] */
+static inline int success_push(lua_State *L)
+{
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 /* Pushes nil, "cannot <attempt>: <the text for that errno>", "no_resources". Returns 3. [-0, +3, m] */
 int failure_push_system(lua_State *L, const char *attempt, int error);
 
@@ -42,7 +49,10 @@ int failure_push_system(lua_State *L, const char *attempt, int error);
 #define FAILURE_SHOWN 5
 void failure_show_byte(char to[FAILURE_SHOWN], char byte);
 
-/* Pushes a name in single quotes, with unprintable bytes as \ddd. A name that is too long is cut. [-0, +1, m] */
-void failure_push_name(lua_State *L, const char *name, size_t length);
+/*
+ * Pushes "<verb> <noun> '<name>'", the attempt for failure_push, with unprintable bytes of the name as \ddd. A name that is
+ * too long is cut. [-0, +1, m]
+ */
+void failure_push_attempt(lua_State *L, const char *verb, const char *noun, const char *name, size_t length);
 
 #endif

@@ -121,8 +121,7 @@ static int method_follow(lua_State *L)
 			return no_resources(L);
 		}
 	}
-	lua_pushboolean(L, 1);
-	return 1;
+	return success_push(L);
 }
 
 int pollset_open(lua_State *L)

@@ -43,14 +43,10 @@ void votequorum_event_nodelist(
 	votequorum_handle_t id, uint64_t context, votequorum_ring_id_t ring, uint32_t count, uint32_t *members)
 {
 	node_list list = {members, count};
-	node_list_event *ev = node_list_append(KIND_NODELIST, &list, 1);
 
 	(void)id;
 	(void)context;
-	if (ev != NULL) {
-		ev->node = ring.nodeid;
-		ev->seq = ring.seq;
-	}
+	(void)node_list_append(KIND_NODELIST, ring.nodeid, ring.seq, &list, 1);
 }
 
 void votequorum_event_expected_votes(votequorum_handle_t id, uint64_t context, uint32_t votes)

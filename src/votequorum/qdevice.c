@@ -63,25 +63,22 @@ static const failure *failure_of_call(handle *h, cs_error_t error)
 /* The failure of a call for the device of that name, or NULL. */
 #define CALL_FOR(h, what, name, call) failure_of_call(h, CALL_ON(h, what, name, strlen(name), call))
 
-/* Pushes "<verb> quorum device '<the argument at that index>'". [-0, +1, m] */
-static void push_attempt(lua_State *L, const char *verb, int index)
+/* Pushes "<verb> <noun> '<the argument at that index>'". [-0, +1, m] */
+static void push_attempt(lua_State *L, const char *verb, const char *noun, int index)
 {
 	size_t length;
 	const char *name = lua_tolstring(L, index, &length);
 
-	lua_pushfstring(L, "%s ", verb);
-	failure_push_name(L, name, length);
-	lua_concat(L, 2);
+	failure_push_attempt(L, verb, noun, name, length);
 }
 
 static int return_result(lua_State *L, const char *verb, const failure *why)
 {
 	if (why != NULL) {
-		push_attempt(L, verb, 2);
+		push_attempt(L, verb, "quorum device", 2);
 		return failure_push(L, why);
 	}
-	lua_pushboolean(L, 1);
-	return 1;
+	return success_push(L);
 }
 
 /***
@@ -104,7 +101,7 @@ int votequorum_qdevice_method_register(lua_State *L)
 	if (why == NULL) {
 		why = CALL_FOR(h, "register", name, votequorum_qdevice_register(h->id, name));
 	}
-	return return_result(L, "register quorum device", why);
+	return return_result(L, "register", why);
 }
 
 /***
@@ -125,7 +122,7 @@ int votequorum_qdevice_method_unregister(lua_State *L)
 	if (why == NULL) {
 		why = CALL_FOR(h, "unregister", name, votequorum_qdevice_unregister(h->id, name));
 	}
-	return return_result(L, "unregister quorum device", why);
+	return return_result(L, "unregister", why);
 }
 
 /***
@@ -153,13 +150,12 @@ int votequorum_qdevice_method_update(lua_State *L)
 		why = CALL_FOR(h, "rename", old_name, votequorum_qdevice_update(h->id, old_name, new_name));
 	}
 	if (why != NULL) {
-		push_attempt(L, "rename quorum device", 2);
-		push_attempt(L, " to", 3);
+		push_attempt(L, "rename", "quorum device", 2);
+		push_attempt(L, "", "to", 3);
 		lua_concat(L, 2);
 		return failure_push(L, why);
 	}
-	lua_pushboolean(L, 1);
-	return 1;
+	return success_push(L);
 }
 
 static votequorum_ring_id_t check_ring(lua_State *L, int index)
@@ -205,7 +201,7 @@ int votequorum_qdevice_method_poll(lua_State *L)
 	if (why == NULL) {
 		why = CALL_FOR(h, "poll", name, votequorum_qdevice_poll(h->id, name, votes, ring));
 	}
-	return return_result(L, "poll for quorum device", why);
+	return return_result(L, "poll for", why);
 }
 
 /***
@@ -230,5 +226,5 @@ int votequorum_qdevice_method_master_wins(lua_State *L)
 	if (why == NULL) {
 		why = CALL_FOR(h, "master_wins", name, votequorum_qdevice_master_wins(h->id, name, allow));
 	}
-	return return_result(L, "set master_wins of quorum device", why);
+	return return_result(L, "set master_wins of", why);
 }

@@ -8,7 +8,6 @@
 #include "handle/call.h"
 #include "handle/connection.h"
 #include "handle/methods.h"
-#include "handle/track.h"
 #include "support/field.h"
 #include "support/integer.h"
 
@@ -101,11 +100,6 @@ static cs_error_t initialize(handle *h)
 	return votequorum_initialize(&h->id, &callbacks);
 }
 
-static cs_error_t dispatch(handle *h, cs_dispatch_flags_t flags)
-{
-	return votequorum_dispatch(h->id, flags);
-}
-
 static cs_error_t finalize(handle *h)
 {
 	return votequorum_finalize(h->id);
@@ -129,7 +123,7 @@ static const handle_class votequorum_class = {
 	.kinds = votequorum_event_kinds,
 	.initialize = initialize,
 	.fd_get = votequorum_fd_get,
-	.dispatch = dispatch,
+	.dispatch = votequorum_dispatch,
 	.finalize = finalize,
 	.trackstart = trackstart,
 	.trackstop = trackstop,
@@ -302,11 +296,7 @@ static int votequorum_method_set_votes(lua_State *L)
 	if (why == NULL) {
 		why = local ? set_local_votes(h, votes) : set_votes_of(h, node, votes);
 	}
-	if (why != NULL) {
-		return fail_with_node(L, "set the votes of", 3, why);
-	}
-	lua_pushboolean(L, 1);
-	return 1;
+	return why == NULL ? success_push(L) : fail_with_node(L, "set the votes of", 3, why);
 }
 
 static const luaL_Reg methods[] = {
