@@ -121,7 +121,7 @@ describe("a connection #slow", function()
       print(code, message)]])
     assert(holder:write "\n")
     assert.equal(0, holder:wait(10))
-    assert.matches("^try_again\tcannot reach Corosync's cpg service: more connections wait for Corosync", out)
+    assert.matches("^try_again\tcannot reach Corosync's cpg service: too many connections wait for Corosync", out)
   end)
 
   it("fails when Corosync is not running", function()
