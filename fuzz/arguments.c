@@ -3,7 +3,7 @@
 
 #include <lualib.h>
 
-#include "cpg/iovec.h"
+#include "cpg/cpg.h"
 #include "handle/reader.h"
 #include "support/failure.h"
 #include "must.h"

@@ -8,7 +8,6 @@
 #include <lualib.h>
 
 #include "cpg/cpg.h"
-#include "cpg/record.h"
 #include "handle/fetch.h"
 #include "input.h"
 #include "must.h"

@@ -1,4 +1,4 @@
-#include "module.h"
+#include "corosync-lua.h"
 
 #include <stdio.h>
 
@@ -10,7 +10,7 @@
 #include "support/cleanup.h"
 #include "support/clock.h"
 #include "support/libqb_lock.h"
-#include "support/pollset.h"
+#include "support/poll.h"
 #include "votequorum/votequorum.h"
 #ifndef COROSYNC_LUA_NO_THREADS
 #include "nginx/waker.h"

@@ -6,7 +6,6 @@
 #include "handle/connection.h"
 #include "handle/methods.h"
 #include "support/field.h"
-#include "support/integer.h"
 #include "support/stack.h"
 
 /***
@@ -229,7 +228,7 @@ if links have different families, the others' addresses are wrong. Calls `corosy
 static int cfg_method_node_addresses(lua_State *L)
 {
 	cfg *c = handle_check(L);
-	uint32_t node = integer_check_uint32(L, 2, "node");
+	uint32_t node = check_uint32(L, 2, "node");
 	const failure *why = unaskable(c);
 
 	if (why == NULL) {
@@ -251,7 +250,7 @@ exist is unreachable and has no links. Calls `corosync_cfg_node_status_get`.
 static int cfg_method_node_status(lua_State *L)
 {
 	cfg *c = handle_check(L);
-	uint32_t node = integer_check_uint32(L, 2, "node");
+	uint32_t node = check_uint32(L, 2, "node");
 	const failure *why = unaskable(c);
 
 	if (why == NULL) {
@@ -272,7 +271,7 @@ Ends Corosync on a node of the cluster at once, without shutdown requests. Calls
 static int cfg_method_kill_node(lua_State *L)
 {
 	cfg *c = handle_check(L);
-	uint32_t node = integer_check_uint32(L, 2, "node");
+	uint32_t node = check_uint32(L, 2, "node");
 	size_t length;
 	const char *reason = luaL_optlstring(L, 3, "no reason given", &length);
 	const failure *why = handle_unusable(&c->handle);

@@ -74,12 +74,6 @@ static void set_boolean(lua_State *L, const char *name, bool value)
 	lua_setfield(L, -2, name);
 }
 
-static void set_integer(lua_State *L, const char *name, uint32_t value)
-{
-	compat_pushuint32(L, value);
-	lua_setfield(L, -2, name);
-}
-
 /* Sets text of at most CFG_MAX_HOST_LEN bytes, unless it is empty. */
 static void set_host(lua_State *L, const char *name, const char *host)
 {
@@ -99,7 +93,7 @@ static void push_link(lua_State *L, int number, const struct corosync_knet_link_
 	set_boolean(L, "enabled", status->enabled != 0);
 	set_boolean(L, "connected", status->connected != 0);
 	set_boolean(L, "dynconnected", status->dynconnected != 0);
-	set_integer(L, "mtu", status->mtu);
+	compat_setuint32(L, "mtu", status->mtu);
 	set_host(L, "source", status->src_ipaddr);
 	set_host(L, "destination", status->dst_ipaddr);
 }
@@ -145,13 +139,13 @@ cs_error_t cfg_status_push_node(lua_State *L, handle *h, uint32_t node)
 		return error;
 	}
 	lua_createtable(L, 0, 8);
-	set_integer(L, "node", node);
+	compat_setuint32(L, "node", node);
 	set_boolean(L, "reachable", status.reachable != 0);
 	set_boolean(L, "remote", status.remote != 0);
 	set_boolean(L, "external", status.external != 0);
-	set_integer(L, "onwire_min", status.onwire_min);
-	set_integer(L, "onwire_max", status.onwire_max);
-	set_integer(L, "onwire_version", status.onwire_ver);
+	compat_setuint32(L, "onwire_min", status.onwire_min);
+	compat_setuint32(L, "onwire_max", status.onwire_max);
+	compat_setuint32(L, "onwire_version", status.onwire_ver);
 	push_links(L, &status);
 	lua_setfield(L, -2, "links");
 	return CS_OK;

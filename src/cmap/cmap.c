@@ -364,6 +364,7 @@ static int cmap_method_track(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
+	{"__pairs", cmap_metamethod_pairs},
 	{"decrement", cmap_method_decrement},
 	{"delete", cmap_method_delete},
 	{"each", cmap_method_each},
@@ -374,16 +375,8 @@ static const luaL_Reg methods[] = {
 	{NULL, NULL},
 };
 
-static const luaL_Reg metamethods[] = {
-	{"__pairs", cmap_metamethod_pairs},
-	{NULL, NULL},
-};
-
 void cmap_push_module(lua_State *L)
 {
 	methods_push_module(L, &cmap_class, methods, module_open);
-	luaL_getmetatable(L, cmap_class.type);
-	methods_set(L, -1, &cmap_class, metamethods);
-	lua_pop(L, 1);
 	cmap_track_setup(L);
 }

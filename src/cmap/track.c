@@ -291,16 +291,12 @@ static int tracker_method_tostring(lua_State *L)
 }
 
 static const luaL_Reg tracker_methods[] = {
-	{"cancel", tracker_method_cancel},
-	{NULL, NULL},
-};
-
-static const luaL_Reg tracker_metamethods[] = {
 	{"__tostring", tracker_method_tostring},
+	{"cancel", tracker_method_cancel},
 	{NULL, NULL},
 };
 
 void cmap_track_setup(lua_State *L)
 {
-	userdata_setup(L, TRACKER, tracker_metamethods, tracker_methods);
+	userdata_setup(L, TRACKER, tracker_methods);
 }

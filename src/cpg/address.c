@@ -92,10 +92,8 @@ static void push_key(lua_State *L, uint32_t node, uint32_t pid)
 static void push_new(lua_State *L, uint32_t node, uint32_t pid)
 {
 	lua_createtable(L, 0, 3);
-	compat_pushuint32(L, node);
-	lua_setfield(L, -2, "node");
-	compat_pushuint32(L, pid);
-	lua_setfield(L, -2, "pid");
+	compat_setuint32(L, "node", node);
+	compat_setuint32(L, "pid", pid);
 	luaL_setmetatable(L, ADDRESS);
 }
 

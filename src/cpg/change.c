@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "cpg/record.h"
 #include "support/userdata.h"
 
 static const failure failure_unlisted = {"not_connected",

@@ -3,6 +3,7 @@
 #define COROSYNC_LUA_CPG_H
 
 #include <stddef.h>
+#include <sys/uio.h>
 
 #include <corosync/cpg.h>
 
@@ -161,5 +162,57 @@ bool cpg_resolve_is_leave(uint32_t reason);
 cs_error_t cpg_resolve(cpg *c, const config_change *last, resolution *to);
 
 void cpg_resolve_release(resolution *r);
+
+/* ---- a message to send, a string or an array of strings sent as one without concatenation: iovec.c ---- */
+
+/* lib/cpg.c copies the caller's iovecs behind one of its own, into an array of 64, without checking their number. */
+#define CPG_IOVEC_MOST 63
+
+typedef struct cpg_iovec {
+	struct iovec vector[CPG_IOVEC_MOST];
+	unsigned int count;
+	size_t length, most; /* bytes */
+} cpg_iovec;
+
+/*
+ * Collects the message at index 2, which must stay there while `v` is used. Returns NULL, or why it is refused; raises
+ * for anything but strings. [-0, +0, v]
+ */
+const failure *cpg_iovec_collect(lua_State *L, cpg_iovec *v, size_t most);
+
+/* ---- the events of libcpg as they wait in the queue ---- */
+
+enum { KIND_MESSAGE, KIND_OWN_MESSAGE, KIND_CONFIG, KIND_RING, KIND_LAG };
+
+/* The size of a record's own part. */
+#define RECORD_PAYLOAD(type) (sizeof(type) - sizeof(event))
+
+typedef struct message_record {
+	event event;
+	uint32_t node, pid;
+	size_t length;
+	char bytes[];
+} message_record;
+
+typedef struct config_record {
+	event event;
+	uint64_t serial;
+	size_t count;                   /* members after the change; the list has all of them or, when too many, none */
+	size_t members, left, joined;   /* addresses in the lists */
+	bool is_whole;                  /* the lists have all addresses that libcpg counts */
+	struct cpg_address addresses[]; /* members, then left, then joined */
+} config_record;
+
+typedef struct lag_record {
+	event event;
+	double seconds;
+	size_t events, bytes;
+} lag_record;
+
+/* The bytes that a message of that length takes in the queue. */
+static inline size_t cpg_record_message_size(size_t length)
+{
+	return queue_event_size(RECORD_PAYLOAD(message_record) + length);
+}
 
 #endif

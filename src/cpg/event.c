@@ -3,7 +3,6 @@
 #include <string.h>
 #include <sys/param.h>
 
-#include "cpg/record.h"
 #include "handle/fetch.h"
 #include "handle/node_list.h"
 

@@ -1,4 +1,4 @@
-#include "cpg/iovec.h"
+#include "cpg/cpg.h"
 
 #include <stdint.h>
 

@@ -2,9 +2,8 @@
 
 #include <poll.h>
 
-#include "cpg/record.h"
 #include "handle/reader.h"
-#include "handle/refill.h"
+#include "handle/methods.h"
 
 /* How long and how often it waits for the events of changes that Corosync's list already has. */
 #define LATER_MILLISECONDS 100

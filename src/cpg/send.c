@@ -2,8 +2,6 @@
 
 #include <limits.h>
 
-#include "cpg/iovec.h"
-#include "cpg/record.h"
 #include "handle/call.h"
 #include "handle/reader.h"
 

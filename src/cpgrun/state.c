@@ -8,7 +8,7 @@
 #include <lualib.h>
 #include <luv/luv.h>
 
-#include "module.h"
+#include "corosync-lua.h"
 
 static void preload(lua_State *L, const char *name, lua_CFunction loader)
 {

@@ -7,7 +7,6 @@
 #include "handle/connection.h"
 #include "handle/lag.h"
 #include "handle/reader.h"
-#include "handle/refill.h"
 #include "support/pid.h"
 #include "support/stack.h"
 

@@ -1,8 +1,8 @@
 #include "handle/methods.h"
 
 #include "handle/connection.h"
-#include "handle/refill.h"
 #include "support/pid.h"
+#include "support/userdata.h"
 
 /***
 Methods that the handles of all Corosync libraries share.
@@ -56,26 +56,22 @@ static int method_tostring(lua_State *L)
 	return 1;
 }
 
-static const luaL_Reg close_methods[] = {
+static const luaL_Reg own_methods[] = {
+	{"__close", method_gc},
+	{"__gc", method_gc},
+	{"__tostring", method_tostring},
 	{"close", method_close},
 	{NULL, NULL},
 };
 
-static const luaL_Reg metamethods[] = {
-	{"__close", method_gc},
-	{"__gc", method_gc},
-	{"__tostring", method_tostring},
-	{NULL, NULL},
-};
-
-void methods_set(lua_State *L, int metatable, const handle_class *class, const luaL_Reg *functions)
+/* Sets methods in the table on top of the stack, and metamethods in the metatable at that index. [-0, +0, m] */
+static void set(lua_State *L, int metatable, const handle_class *class, const luaL_Reg *functions)
 {
-	metatable = lua_absindex(L, metatable);
 	for (; functions->name != NULL; functions++) {
 		lua_pushvalue(L, metatable);
 		lua_pushlightuserdata(L, (void *)(uintptr_t) class);
 		lua_pushcclosure(L, functions->func, UPVALUE_CLASS);
-		lua_setfield(L, -2, functions->name);
+		lua_setfield(L, userdata_is_metamethod(functions->name) ? metatable : -2, functions->name);
 	}
 }
 
@@ -88,17 +84,16 @@ void methods_push_module(lua_State *L, const handle_class *class, const luaL_Reg
 	metatable = lua_gettop(L);
 	lua_pushstring(L, class->type);
 	lua_setfield(L, metatable, "__name");
-	methods_set(L, metatable, class, metamethods);
 	dispatch_keep(L, class);
 	lua_newtable(L);
-	methods_set(L, metatable, class, close_methods);
-	methods_set(L, metatable, class, wait_methods);
-	methods_set(L, metatable, class, dispatch_methods);
-	methods_set(L, metatable, class, refill_methods);
+	set(L, metatable, class, own_methods);
+	set(L, metatable, class, wait_methods);
+	set(L, metatable, class, dispatch_methods);
+	set(L, metatable, class, refill_methods);
 	if (class->trackstart != NULL) {
-		methods_set(L, metatable, class, track_methods);
+		set(L, metatable, class, track_methods);
 	}
-	methods_set(L, metatable, class, methods);
+	set(L, metatable, class, methods);
 	lua_setfield(L, metatable, "__index");
 	/* Scripts must not reach __gc, nor give a handle another metatable. */
 	lua_pushliteral(L, "locked");

@@ -10,9 +10,6 @@
  */
 void methods_push_module(lua_State *L, const handle_class *class, const luaL_Reg *methods, lua_CFunction open);
 
-/* Sets functions in the table on top of the stack, for the class whose metatable is at that index. [-0, +0, m] */
-void methods_set(lua_State *L, int metatable, const handle_class *class, const luaL_Reg *functions);
-
 /* ---- the handle's own wait, and the methods that event loops call: wait.c ---- */
 
 /* Methods of all handles. */
@@ -36,5 +33,19 @@ bool track_wanted(lua_State *L, const event_kind *kinds, size_t count);
 
 /* Methods of the handles whose class has trackstart. */
 extern const luaL_Reg track_methods[];
+
+/* ---- filling the queue from the daemon or the handle's reader: refill.c ---- */
+
+/* Methods of all handles. */
+extern const luaL_Reg refill_methods[];
+
+/* Takes up to so many events, for a caller that handles them next. True when no more wait at the daemon. */
+bool refill(handle *h, size_t events);
+
+/* Queues one event if the queue is empty. True when no more wait at the daemon. */
+bool refill_one(handle *h);
+
+/* For the conversion of an event: takes all that wait. The event stays the oldest, but its address changes. */
+void refill_all(handle *h);
 
 #endif

@@ -50,8 +50,7 @@ void node_list_push(lua_State *L, const node_list_event *ev, size_t list)
 void node_list_push_ring(lua_State *L, const node_list_event *ev)
 {
 	lua_createtable(L, 0, 2);
-	compat_pushuint32(L, ev->node);
-	lua_setfield(L, -2, "node");
+	compat_setuint32(L, "node", ev->node);
 	compat_pushuint64(L, ev->seq);
 	lua_setfield(L, -2, "seq");
 }

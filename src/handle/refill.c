@@ -1,4 +1,4 @@
-#include "handle/refill.h"
+#include "handle/methods.h"
 
 #include "handle/connection.h"
 #include "handle/fetch.h"

@@ -276,16 +276,12 @@ int watchdog_open(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-	{"close", method_close},
-	{NULL, NULL},
-};
-
-static const luaL_Reg metamethods[] = {
 	{"__gc", method_close},
+	{"close", method_close},
 	{NULL, NULL},
 };
 
 void watchdog_setup(lua_State *L)
 {
-	userdata_setup(L, WATCHDOG, metamethods, methods);
+	userdata_setup(L, WATCHDOG, methods);
 }

@@ -333,12 +333,14 @@ static int watch_close(lua_State *L)
 }
 
 static const luaL_Reg waker_methods[] = {
+	{"__gc", method_close},
 	{"close", method_close},
 	{"watch", method_watch},
 	{NULL, NULL},
 };
 
 static const luaL_Reg watch_methods[] = {
+	{"__gc", watch_close},
 	{"arm", watch_arm},
 	{"close", watch_close},
 	{"path", watch_path},
@@ -346,18 +348,8 @@ static const luaL_Reg watch_methods[] = {
 	{NULL, NULL},
 };
 
-static const luaL_Reg waker_metamethods[] = {
-	{"__gc", method_close},
-	{NULL, NULL},
-};
-
-static const luaL_Reg watch_metamethods[] = {
-	{"__gc", watch_close},
-	{NULL, NULL},
-};
-
 void waker_setup(lua_State *L)
 {
-	userdata_setup(L, WAKER, waker_metamethods, waker_methods);
-	userdata_setup(L, WATCH, watch_metamethods, watch_methods);
+	userdata_setup(L, WAKER, waker_methods);
+	userdata_setup(L, WATCH, watch_methods);
 }

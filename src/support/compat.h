@@ -46,6 +46,13 @@ static inline void compat_pushuint32(lua_State *L, uint32_t value)
 #endif
 }
 
+/* Sets a field of the table on top of the stack. [-0, +0, m] */
+static inline void compat_setuint32(lua_State *L, const char *name, uint32_t value)
+{
+	compat_pushuint32(L, value);
+	lua_setfield(L, -2, name);
+}
+
 /* Pushes an integer; false, and nothing pushed, if no number of this Lua represents it exactly. [-0, +1|0, -] */
 static inline bool compat_pushint64(lua_State *L, int64_t value)
 {

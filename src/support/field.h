@@ -1,8 +1,11 @@
-/* The table of handlers and options that open functions take: a misspelt field raises. */
+/* Arguments: whole numbers, and the table of handlers and options that open functions take: a misspelt field raises. */
 #ifndef COROSYNC_LUA_SUPPORT_FIELD_H
 #define COROSYNC_LUA_SUPPORT_FIELD_H
 
 #include "support/compat.h"
+
+/* The argument at that index; raises with its name unless it is a whole number from 0 to 2^32-1. [-0, +0, v] */
+uint32_t check_uint32(lua_State *L, int index, const char *name);
 
 typedef struct field {
 	const char *name;

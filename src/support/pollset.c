@@ -1,4 +1,4 @@
-#include "support/pollset.h"
+#include "support/poll.h"
 
 #include <errno.h>
 #include <math.h>
@@ -9,7 +9,6 @@
 #include "support/cleanup.h"
 #include "support/failure.h"
 #include "support/pid.h"
-#include "support/poll.h"
 #include "support/userdata.h"
 
 #define POLLSET "corosync.pollset"
@@ -153,6 +152,7 @@ int pollset_open(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
+	{"__gc", method_close},
 	{"arm", method_arm},
 	{"close", method_close},
 	{"fd", method_fd},
@@ -161,12 +161,7 @@ static const luaL_Reg methods[] = {
 	{NULL, NULL},
 };
 
-static const luaL_Reg metamethods[] = {
-	{"__gc", method_close},
-	{NULL, NULL},
-};
-
 void pollset_setup(lua_State *L)
 {
-	userdata_setup(L, POLLSET, metamethods, methods);
+	userdata_setup(L, POLLSET, methods);
 }

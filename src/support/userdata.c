@@ -1,14 +1,22 @@
 #include "support/userdata.h"
 
+#include <string.h>
 #include <unistd.h>
 
-void userdata_setup(lua_State *L, const char *type, const luaL_Reg *metamethods, const luaL_Reg *methods)
+bool userdata_is_metamethod(const char *name)
+{
+	return strncmp(name, "__", 2) == 0;
+}
+
+void userdata_setup(lua_State *L, const char *type, const luaL_Reg *methods)
 {
 	/* Filled also when it exists: an earlier call may have run out of memory half-way. */
 	(void)luaL_newmetatable(L, type);
-	compat_setfuncs(L, metamethods);
 	lua_newtable(L);
-	compat_setfuncs(L, methods);
+	for (; methods->name != NULL; methods++) {
+		lua_pushcfunction(L, methods->func);
+		lua_setfield(L, userdata_is_metamethod(methods->name) ? -3 : -2, methods->name);
+	}
 	lua_setfield(L, -2, "__index");
 	/* Scripts must not reach __gc, nor give a userdata another metatable. */
 	lua_pushliteral(L, "locked");

@@ -4,8 +4,11 @@
 
 #include "support/compat.h"
 
+/* Whether a function of that name belongs into the metatable itself, not behind its __index. */
+bool userdata_is_metamethod(const char *name);
+
 /* Makes a locked metatable with metamethods, and methods behind its __index. [-0, +0, m] */
-void userdata_setup(lua_State *L, const char *type, const luaL_Reg *metamethods, const luaL_Reg *methods);
+void userdata_setup(lua_State *L, const char *type, const luaL_Reg *methods);
 
 /*
  * Calls the function on top of the stack with its arguments, then releases `source`, from which it builds its results,

@@ -71,8 +71,7 @@ static int push_quorum(lua_State *L, handle *h, const event *ev, int values)
 	lua_createtable(L, (int)change->count, 0);
 	for (i = 0; i < change->count; i++) {
 		lua_createtable(L, 0, 2);
-		compat_pushuint32(L, change->nodes[i].nodeid);
-		lua_setfield(L, -2, "node");
+		compat_setuint32(L, "node", change->nodes[i].nodeid);
 		lua_pushstring(L, votequorum_info_state_name(change->nodes[i].state));
 		lua_setfield(L, -2, "state");
 		lua_rawseti(L, -2, (int)i + 1);

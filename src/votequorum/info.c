@@ -33,12 +33,6 @@ const char *votequorum_info_state_name(uint32_t state)
 	return state < sizeof names / sizeof *names ? names[state] : NULL;
 }
 
-static void set_number(lua_State *L, const char *name, uint32_t value)
-{
-	compat_pushuint32(L, value);
-	lua_setfield(L, -2, name);
-}
-
 /* [-0, +1, m] */
 static void push_flags(lua_State *L, uint32_t flags)
 {
@@ -70,17 +64,17 @@ static void push_flags(lua_State *L, uint32_t flags)
 void votequorum_info_push(lua_State *L, const struct votequorum_info *info)
 {
 	lua_createtable(L, 0, 10);
-	set_number(L, "node", info->node_id);
+	compat_setuint32(L, "node", info->node_id);
 	lua_pushstring(L, votequorum_info_state_name(info->node_state));
 	lua_setfield(L, -2, "state");
-	set_number(L, "votes", info->node_votes);
-	set_number(L, "expected_votes", info->node_expected_votes);
-	set_number(L, "highest_expected", info->highest_expected);
-	set_number(L, "total_votes", info->total_votes);
-	set_number(L, "quorum", info->quorum);
+	compat_setuint32(L, "votes", info->node_votes);
+	compat_setuint32(L, "expected_votes", info->node_expected_votes);
+	compat_setuint32(L, "highest_expected", info->highest_expected);
+	compat_setuint32(L, "total_votes", info->total_votes);
+	compat_setuint32(L, "quorum", info->quorum);
 	push_flags(L, info->flags);
 	lua_setfield(L, -2, "flags");
-	set_number(L, "qdevice_votes", info->qdevice_votes);
+	compat_setuint32(L, "qdevice_votes", info->qdevice_votes);
 	if (info->qdevice_name[0] != '\0') {
 		lua_pushstring(L, info->qdevice_name);
 		lua_setfield(L, -2, "qdevice_name");

@@ -9,7 +9,6 @@
 #include "handle/connection.h"
 #include "handle/methods.h"
 #include "support/field.h"
-#include "support/integer.h"
 
 /***
 Votes: the userdata over libvotequorum, available if corosync.conf has `provider: corosync_votequorum`. It also has
@@ -200,7 +199,7 @@ static int votequorum_method_info(lua_State *L)
 {
 	handle *h = handle_check(L);
 	bool local = lua_isnoneornil(L, 2);
-	uint32_t node = local ? LOCAL_NODE : integer_check_uint32(L, 2, "node");
+	uint32_t node = local ? LOCAL_NODE : check_uint32(L, 2, "node");
 	struct votequorum_info info;
 	const failure *why = handle_unusable(h);
 
@@ -241,7 +240,7 @@ whole number from 0 to 4294967295
 static int votequorum_method_set_expected(lua_State *L)
 {
 	handle *h = handle_check(L);
-	uint32_t votes = integer_check_uint32(L, 2, "votes");
+	uint32_t votes = check_uint32(L, 2, "votes");
 	const failure *why = handle_unusable(h);
 
 	if (why == NULL) {
@@ -288,9 +287,9 @@ raises for anything but a whole number from 0 to 4294967295
 static int votequorum_method_set_votes(lua_State *L)
 {
 	handle *h = handle_check(L);
-	uint32_t votes = integer_check_uint32(L, 2, "votes");
+	uint32_t votes = check_uint32(L, 2, "votes");
 	bool local = lua_isnoneornil(L, 3);
-	uint32_t node = local ? 0 : integer_check_uint32(L, 3, "node");
+	uint32_t node = local ? 0 : check_uint32(L, 3, "node");
 	const failure *why = handle_unusable(h);
 
 	if (why == NULL) {

@@ -17,6 +17,11 @@ function report:add(rule, message, where, line, ...)
   end
 end
 
+--- The same for a delivery: the message's first fields are the member, the digest and the sender.
+function report:add_delivery(rule, message, session, delivery, ...)
+  self:add(rule, message, session, delivery.line, session.address, delivery.digest, delivery.sender, ...)
+end
+
 --- Counts a known fault of Corosync (docs/testing.md).
 function report:exempt(name)
   self.exempted[name] = (self.exempted[name] or 0) + 1

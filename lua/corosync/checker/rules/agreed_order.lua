@@ -22,9 +22,8 @@ local function compare(report, session, deliveries, other)
   for _, delivery in ipairs(deliveries) do
     local place = other.places[delivery.id]
     if place and place < last then
-      report:add(agreed_order, "reversed", session, delivery.line, session.address, delivery.digest, delivery.sender,
-        previous.digest, previous.sender, other.session.address, other.session.history.name,
-        other.deliveries[place].line)
+      report:add_delivery(agreed_order, "reversed", session, delivery, previous.digest, previous.sender,
+        other.session.address, other.session.history.name, other.deliveries[place].line)
       return
     elseif place then
       last, previous = place, delivery

@@ -9,12 +9,11 @@ local fifo = {
 }
 
 function fifo.on_late(report, session, delivery)
-  report:add(fifo, "late", session, delivery.line, session.address, delivery.digest, delivery.sender)
+  report:add_delivery(fifo, "late", session, delivery)
 end
 
 function fifo.on_gap(report, session, delivery, missing)
-  report:add(fifo, missing and "gap" or "past_end", session, delivery.line, session.address, delivery.digest,
-    delivery.sender, missing)
+  report:add_delivery(fifo, missing and "gap" or "past_end", session, delivery, missing)
 end
 
 return fifo

@@ -11,20 +11,10 @@ local integrity = {
   },
 }
 
-function integrity.on_unsent(report, session, delivery)
-  report:add(integrity, "unsent", session, delivery.line, session.address, delivery.digest, delivery.sender)
-end
-
-function integrity.on_repeated(report, session, delivery)
-  report:add(integrity, "repeated", session, delivery.line, session.address, delivery.digest, delivery.sender)
-end
-
-function integrity.on_excess(report, session, delivery, count)
-  report:add(integrity, "excess", session, delivery.line, session.address, delivery.digest, delivery.sender, count)
-end
-
-function integrity.on_unknown_sender(report, session, delivery)
-  report:add(integrity, "unknown_sender", session, delivery.line, session.address, delivery.digest, delivery.sender)
+for _, message in ipairs { "unsent", "repeated", "excess", "unknown_sender" } do
+  integrity["on_" .. message] = function(report, session, delivery, ...)
+    report:add_delivery(integrity, message, session, delivery, ...)
+  end
 end
 
 function integrity.on_second_history(report, member, other)

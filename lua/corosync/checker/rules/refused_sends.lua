@@ -5,7 +5,7 @@ local refused_sends = {
 }
 
 function refused_sends.on_refused(report, session, delivery)
-  report:add(refused_sends, "delivered", session, delivery.line, session.address, delivery.digest, delivery.sender)
+  report:add_delivery(refused_sends, "delivered", session, delivery)
 end
 
 return refused_sends

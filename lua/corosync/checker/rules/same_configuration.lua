@@ -50,8 +50,8 @@ local function compare(trace, report, one, other, delivery)
   if here.ring == there.ring and have_same_members(trace, one, other) then
     return true
   end
-  report:add(same_configuration, "different", one.session, delivery.line, one.session.address, delivery.digest,
-    delivery.sender, here.members, here.ring, other.session.address, there.members, there.ring)
+  report:add_delivery(same_configuration, "different", one.session, delivery, here.members, here.ring,
+    other.session.address, there.members, there.ring)
 end
 
 -- `first` has by message where it was delivered first. The first violation is enough.
