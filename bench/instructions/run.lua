@@ -9,6 +9,7 @@ local KEPT = "bench/instructions/kept.txt"
 local LUA = os.getenv "LUA"
 local LIMIT = 0.05
 local TIMEOUT = 300 -- seconds
+local RUNS = 5 -- a stall under valgrind makes handlers lag, which costs events more: the least of several runs counts
 
 local function output_of(command)
   local pipe = assert(io.popen(command))
@@ -122,7 +123,18 @@ local function compare(found, kept)
   return grown
 end
 
-local found = count_all()
+-- The least of each kind.
+local function count_often()
+  local least = count_all()
+  for _ = 2, RUNS do
+    for i, each in ipairs(count_all()) do
+      least[i][2] = math.min(least[i][2], each[2])
+    end
+  end
+  return least
+end
+
+local found = count_often()
 local of, kept = read_kept()
 if os.getenv "KEEP" then
   keep(found)
