@@ -15,11 +15,12 @@ SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/sp
 .PHONY: lint format check-bindings specs coverage valgrind sanitize tsan analyze fuzz soak \
 	show-frames show-freed show-leavers show-storm show-unreported
 
-## lint: luacheck, includes, Corosync's calls, doc comments and editor types
+## lint: luacheck, clang's warnings, includes, Corosync's calls, doc comments and editor types
 lint: docs
 	@$(call WRITE_TYPES,build/types)
 	@diff -r types build/types || { echo "types/ is not what the doc comments say: run make types" >&2; exit 1; }
 	$(OWN_LUA) luacheck -q .
+	@! command -v clang >/dev/null || clang -fsyntax-only -Werror $(WARNINGS) $(ANALYZE_FLAGS) $(ANALYZED)
 	@$(LUA) tools/check-calls.lua $(COROSYNC_HEADERS) $(CORE_SOURCES)
 	@tools/check-includes src
 
