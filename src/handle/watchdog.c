@@ -177,6 +177,7 @@ bool watchdog_tell_lag(const watchdog *w, const handle *h, const watchdog_lag *l
 	char text[sizeof(sight) + 128];
 	size_t length = 0, used;
 	const char *name;
+	bool is_small;
 
 	if (w == NULL || atomic_load(&w->closed) || (lag->seconds < w->seconds && !lag->is_full)) {
 		return false;
@@ -186,9 +187,11 @@ bool watchdog_tell_lag(const watchdog *w, const handle *h, const watchdog_lag *l
 	if (length == 0) {
 		return false;
 	}
+	is_small = lag->bytes < 1000 * 1000;
 	used = append_name(text, sizeof text, "handlers of", h->class->noun, name, length);
-	(void)snprintf(text + used, sizeof text - used, " lag: %zu events (%.1f MB) wait, the oldest for %.1f s%s",
-		lag->events, (double)lag->bytes / 1e6, lag->seconds, lag->is_full ? ", which is the reader's limit" : "");
+	(void)snprintf(text + used, sizeof text - used, " lag: %zu event%s (%.1f %s) wait, the oldest for %.1f s%s",
+		lag->events, lag->events == 1 ? "" : "s", (double)lag->bytes / (is_small ? 1e3 : 1e6), is_small ? "kB" : "MB",
+		lag->seconds, lag->is_full ? ", which is the reader's limit" : "");
 	say(text);
 	return true;
 }
