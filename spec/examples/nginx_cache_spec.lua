@@ -191,7 +191,7 @@ describe("examples/nginx without a quorum provider #slow", function()
       nginx.clean()
       assert(unprovided:stop())
     end)
-    nginx.start(unprovided, 1, uv.cwd() .. "/spec/helpers/nginx", "origin.conf"):says "start worker process"
+    nginx.start(unprovided, 1, uv.cwd() .. "/examples/nginx", "origin.conf"):says "start worker process"
     local server = nginx.start(unprovided, 1, uv.cwd() .. "/examples/nginx", "nginx.conf")
     server:says("does not use the cache: Corosync has no quorum provider", 2)
     assert.matches("Corosync has no quorum provider", server:request("8080/key0", "-X", "PUT", "--data", "x"), 1, true)
