@@ -8,7 +8,6 @@
 #include <lualib.h>
 
 #include "handle/fetch.h"
-#include "handle/node_list.h"
 #include "votequorum/votequorum.h"
 #include "input.h"
 #include "must.h"

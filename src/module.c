@@ -7,7 +7,7 @@
 #include "cpg/cpg.h"
 #include "handle/watchdog.h"
 #include "quorum/quorum.h"
-#include "support/cleanup.h"
+#include "support/userdata.h"
 #include "support/clock.h"
 #include "support/libqb_lock.h"
 #include "support/poll.h"

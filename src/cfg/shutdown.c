@@ -129,8 +129,7 @@ static void on_result(lua_State *L, handle *h)
 
 	/* No error if the request is over or the handler has replied itself; and closing has allowed the shutdown. */
 	if (why != NULL && why != &failure_not_asked && !(allows && why == &FAILURE_CLOSED)) {
-		lua_pushliteral(L, "reply to the shutdown request");
-		(void)failure_push(L, why);
+		(void)failure_push_text(L, "reply to the shutdown request", why);
 		lua_pop(L, 1);
 		(void)lua_error(L);
 	}
@@ -160,7 +159,7 @@ static void close_if_left(int fd, const struct stat *before)
  * socket" the daemon does not watch the socket that is closed here, so tracking is stopped first, and two more of libqb's
  * sockets stay open until the process ends.
  */
-static cs_error_t finalize(handle *h)
+static cs_error_t disconnect(handle *h)
 {
 	struct stat before;
 	cs_error_t error;
@@ -183,7 +182,7 @@ const handle_class cfg_class = {
 	.initialize = initialize,
 	.fd_get = corosync_cfg_fd_get,
 	.dispatch = corosync_cfg_dispatch,
-	.finalize = finalize,
+	.disconnect = disconnect,
 	.trackstart = trackstart,
 	.trackstop = trackstop,
 };
@@ -192,11 +191,7 @@ const handle_class cfg_class = {
 
 int cfg_return(lua_State *L, const char *verb, const failure *why)
 {
-	if (why != NULL) {
-		lua_pushstring(L, verb);
-		return failure_push(L, why);
-	}
-	return success_push(L);
+	return why == NULL ? success_push(L) : failure_push_text(L, verb, why);
 }
 
 /***

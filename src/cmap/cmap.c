@@ -48,11 +48,6 @@ static cs_error_t dispatch(uint64_t id, cs_dispatch_flags_t flags)
 	return error == CS_ERR_BAD_HANDLE ? CS_OK : error;
 }
 
-static cs_error_t finalize(handle *h)
-{
-	return cmap_finalize(h->id);
-}
-
 static const handle_class cmap_class = {
 	.type = "corosync.cmap",
 	.service = "cmap",
@@ -61,7 +56,7 @@ static const handle_class cmap_class = {
 	.initialize = initialize,
 	.fd_get = cmap_fd_get,
 	.dispatch = dispatch,
-	.finalize = finalize,
+	.finalize = cmap_finalize,
 };
 
 /* ---- opening ---- */

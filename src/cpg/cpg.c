@@ -57,11 +57,6 @@ static cs_error_t initialize(handle *h)
 	return cpg_model_initialize(&h->id, CPG_MODEL_V1, (cpg_model_data_t *)&model, NULL);
 }
 
-static cs_error_t finalize(handle *h)
-{
-	return cpg_finalize(h->id);
-}
-
 static const char *subject(const handle *h, size_t *length)
 {
 	const cpg *c = (const cpg *)h;
@@ -77,7 +72,7 @@ static const handle_class cpg_class = {
 	.initialize = initialize,
 	.fd_get = cpg_fd_get,
 	.dispatch = cpg_dispatch,
-	.finalize = finalize,
+	.finalize = cpg_finalize,
 	.noun = "group",
 	.subject = subject,
 	.give_up = cpg_membership_give_up,

@@ -230,6 +230,5 @@ int cpg_membership_method_groups(lua_State *L)
 		}
 		why = handle_failure(&c->handle, error);
 	}
-	lua_pushliteral(L, "list the groups");
-	return failure_push(L, why);
+	return failure_push_text(L, "list the groups", why);
 }

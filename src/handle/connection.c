@@ -86,6 +86,11 @@ void *connection_new(lua_State *L, const handle_class *class, size_t size, int h
 	return h;
 }
 
+static void finalize(handle *h)
+{
+	(void)(h->class->disconnect == NULL ? h->class->finalize(h->id) : h->class->disconnect(h));
+}
+
 /* Waits for the reader to end, which may be in a call. */
 static void close_connection(handle *h)
 {
@@ -95,7 +100,7 @@ static void close_connection(handle *h)
 	watchdog_enter(h->watchdog, h->class, "close", subject, length);
 	reader_end(h);
 	libqb_lock();
-	(void)h->class->finalize(h);
+	finalize(h);
 	libqb_unlock();
 	watchdog_leave(h->watchdog);
 }
@@ -238,7 +243,7 @@ static cs_error_t establish(handle *h, cs_error_t (*start)(handle *h))
 	}
 	if (error != CS_OK) {
 		/* libquorum and libcmap leave the connection open when the daemon refuses the model or lacks the map. */
-		(void)h->class->finalize(h);
+		finalize(h);
 		return error;
 	}
 	return start == NULL ? CS_OK : start(h);

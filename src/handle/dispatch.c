@@ -5,10 +5,9 @@
 #include <stdio.h>
 
 #include "handle/connection.h"
-#include "handle/lag.h"
 #include "handle/reader.h"
 #include "support/pid.h"
-#include "support/stack.h"
+#include "support/thread.h"
 
 /***
 Handling events: methods that the handles of all Corosync libraries share.

@@ -1,4 +1,4 @@
-#include "handle/lag.h"
+#include "handle/methods.h"
 
 #include <math.h>
 

@@ -1,4 +1,4 @@
-/* The metatable of a class of handles: methods.c is the only file of this folder that knows all methods. */
+/* The metatable of a class of handles, and the methods in it: methods.c is the only file of this folder that has all. */
 #ifndef COROSYNC_LUA_HANDLE_METHODS_H
 #define COROSYNC_LUA_HANDLE_METHODS_H
 
@@ -47,5 +47,25 @@ bool refill_one(handle *h);
 
 /* For the conversion of an event: takes all that wait. The event stays the oldest, but its address changes. */
 void refill_all(handle *h);
+
+/* ---- lag.c ---- */
+
+/*
+ * How far handlers lag: how long events wait in the handle's own queue. Events carry no time; instead one moment is
+ * noted together with the number of events queued then. Until these are handled, the oldest event has waited at least
+ * as long as that. For the thread that runs Lua.
+ */
+
+/* Notes that the queued events have waited since that moment; does nothing while an earlier note is valid. */
+void lag_note(handle *h, double since);
+
+/* Queues the event that handlers lag before the others, if it is due: each time after twice as long a wait. */
+void lag_tell(handle *h);
+
+/* The oldest event leaves the queue. */
+static inline void lag_pass(handle *h)
+{
+	h->lag.left -= h->lag.left > 0;
+}
 
 #endif

@@ -1,8 +1,6 @@
-#include "handle/node_list.h"
+#include "handle/fetch.h"
 
 #include <string.h>
-
-#include "handle/fetch.h"
 
 #define PAYLOAD (sizeof(node_list_event) - sizeof(event))
 

@@ -2,12 +2,11 @@
 
 #include "handle/connection.h"
 #include "handle/fetch.h"
-#include "handle/lag.h"
 #include "handle/reader.h"
 #include "support/clock.h"
 #include "support/pid.h"
 #include "support/poll.h"
-#include "support/stack.h"
+#include "support/thread.h"
 
 /***
 @module corosync.events

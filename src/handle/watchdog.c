@@ -11,13 +11,12 @@
 
 #include <corosync/cmap.h>
 
-#include "support/cleanup.h"
+#include "support/userdata.h"
 #include "support/clock.h"
 #include "support/failure.h"
 #include "support/pid.h"
 #include "support/poll.h"
 #include "support/thread.h"
-#include "support/userdata.h"
 
 #define WATCHDOG "corosync.watchdog"
 #define PRESENT WATCHDOG ".present" /* the field of the registry with the Lua state's own */
@@ -254,8 +253,7 @@ int watchdog_open(lua_State *L)
 
 	luaL_argcheck(L, seconds > 0, 1, "seconds must be more than 0");
 	if (watchdog_of(L) != NULL) {
-		lua_pushliteral(L, "start a watchdog");
-		return failure_push(L, &failure_present);
+		return failure_push_text(L, "start a watchdog", &failure_present);
 	}
 	w = compat_newuserdata(L, sizeof *w);
 	memset(w, 0, sizeof *w);
@@ -265,8 +263,7 @@ int watchdog_open(lua_State *L)
 	(void)pthread_mutex_init(&w->lock, NULL);
 	luaL_setmetatable(L, WATCHDOG);
 	if (!cleanup_register(L, &w->cleanup, end)) {
-		lua_pushliteral(L, "start a watchdog");
-		return failure_push(L, &FAILURE_STATE_CLOSING);
+		return failure_push_text(L, "start a watchdog", &FAILURE_STATE_CLOSING);
 	}
 	error = start(w);
 	if (error != 0) {

@@ -6,11 +6,10 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "support/cleanup.h"
+#include "support/userdata.h"
 #include "support/failure.h"
 #include "support/pid.h"
 #include "support/thread.h"
-#include "support/userdata.h"
 
 #define WAKER "corosync.waker"
 #define WATCH "corosync.waker.watch"
@@ -186,13 +185,6 @@ static void finalize_watch(watch *each)
 
 /* ---- for Lua ---- */
 
-/* [-0, +3, m] */
-static int fail(lua_State *L, const char *attempt, const failure *why)
-{
-	lua_pushstring(L, attempt);
-	return failure_push(L, why);
-}
-
 int waker_open(lua_State *L)
 {
 	waker *w = compat_newuserdata(L, sizeof *w);
@@ -203,7 +195,7 @@ int waker_open(lua_State *L)
 	w->owner = pid_get();
 	luaL_setmetatable(L, WAKER);
 	if (!cleanup_register(L, &w->cleanup, end)) {
-		return fail(L, "start the waker's thread", &FAILURE_STATE_CLOSING);
+		return failure_push_text(L, "start the waker's thread", &FAILURE_STATE_CLOSING);
 	}
 	(void)pthread_mutex_init(&w->lock, NULL);
 	error = start(w);
@@ -246,7 +238,7 @@ static int method_watch(lua_State *L)
 	int error;
 
 	if (w->epoll < 0 || w->owner != pid_get()) {
-		return fail(L, "watch a connection", w->epoll < 0 ? &FAILURE_CLOSED : &FAILURE_WRONG_PROCESS);
+		return failure_push_text(L, "watch a connection", w->epoll < 0 ? &FAILURE_CLOSED : &FAILURE_WRONG_PROCESS);
 	}
 	each = new_watch(L, w, fd);
 	if (!wake_socket_open(&each->socket, directory)) {
@@ -291,7 +283,7 @@ static int watch_path(lua_State *L)
 		why = path[0] == '\0' ? &FAILURE_CLOSED : NULL;
 	}
 	if (why != NULL) {
-		return fail(L, "get a socket's path", why);
+		return failure_push_text(L, "get a socket's path", why);
 	}
 	lua_pushstring(L, path);
 	return 1;
@@ -305,7 +297,7 @@ static int watch_arm(lua_State *L)
 	struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.u64 = TAG_DESCRIPTOR(each->id)};
 
 	if (why != NULL) {
-		return fail(L, "wait for a connection", why);
+		return failure_push_text(L, "wait for a connection", why);
 	}
 	if (epoll_ctl(each->waker->epoll, each->added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, each->fd, &event) != 0) {
 		return failure_push_system(L, "wait for a connection", errno);

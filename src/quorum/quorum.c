@@ -5,7 +5,7 @@
 #include "handle/call.h"
 #include "handle/connection.h"
 #include "handle/methods.h"
-#include "handle/node_list.h"
+#include "handle/fetch.h"
 #include "support/field.h"
 
 /***
@@ -37,11 +37,6 @@ typedef struct quorum {
 	bool oldest;   /* to be opened with the older model */
 	uint32_t type; /* QUORUM_FREE without a quorum provider: Corosync then reports every side as quorate */
 } quorum;
-
-static cs_error_t finalize(handle *h)
-{
-	return quorum_finalize(h->id);
-}
 
 static cs_error_t trackstart(handle *h)
 {
@@ -165,7 +160,7 @@ static const handle_class quorum_class = {
 	.initialize = initialize,
 	.fd_get = quorum_fd_get,
 	.dispatch = quorum_dispatch,
-	.finalize = finalize,
+	.finalize = quorum_finalize,
 	.trackstart = trackstart,
 	.trackstop = trackstop,
 };

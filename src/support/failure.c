@@ -103,6 +103,12 @@ int failure_push(lua_State *L, const failure *why)
 	return 3;
 }
 
+int failure_push_text(lua_State *L, const char *attempt, const failure *why)
+{
+	lua_pushstring(L, attempt);
+	return failure_push(L, why);
+}
+
 int failure_push_system(lua_State *L, const char *attempt, int error)
 {
 	const failure *why = failure_of_system(error);

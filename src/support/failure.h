@@ -35,6 +35,9 @@ const failure *failure_of_system(int error);
  */
 int failure_push(lua_State *L, const failure *why);
 
+/* The same for the given attempt. [-0, +3, m] */
+int failure_push_text(lua_State *L, const char *attempt, const failure *why);
+
 /* Pushes true, the result of a call without a failure; returns 1. [-0, +1, -] */
 static inline int success_push(lua_State *L)
 {

@@ -6,10 +6,9 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "support/cleanup.h"
+#include "support/userdata.h"
 #include "support/failure.h"
 #include "support/pid.h"
-#include "support/userdata.h"
 
 #define POLLSET "corosync.pollset"
 
@@ -59,8 +58,7 @@ static int method_wait(lua_State *L)
 	luaL_argcheck(L, seconds >= 0, 2, "seconds must not be negative");
 	/* Without a descriptor poll would wait for the whole time. */
 	if (p->epoll < 0) {
-		lua_pushliteral(L, "wait for several connections");
-		return failure_push(L, &FAILURE_CLOSED);
+		return failure_push_text(L, "wait for several connections", &FAILURE_CLOSED);
 	}
 	lua_pushboolean(L, poll_readable(L, p->epoll, false, seconds));
 	return 1;
@@ -133,8 +131,7 @@ int pollset_open(lua_State *L)
 	*p = (pollset){.epoll = -1, .timer = -1, .followed = -1, .owner = pid_get()};
 	luaL_setmetatable(L, POLLSET);
 	if (!cleanup_register(L, &p->cleanup, end)) {
-		lua_pushliteral(L, "wait for several connections");
-		return failure_push(L, &FAILURE_STATE_CLOSING);
+		return failure_push_text(L, "wait for several connections", &FAILURE_STATE_CLOSING);
 	}
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
 	p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -1,4 +1,4 @@
-#include "support/stack.h"
+#include "support/thread.h"
 
 #include <pthread.h>
 #include <stdint.h>

@@ -99,11 +99,6 @@ static cs_error_t initialize(handle *h)
 	return votequorum_initialize(&h->id, &callbacks);
 }
 
-static cs_error_t finalize(handle *h)
-{
-	return votequorum_finalize(h->id);
-}
-
 static cs_error_t trackstart(handle *h)
 {
 	return votequorum_trackstart(h->id, 0, CS_TRACK_CURRENT | CS_TRACK_CHANGES);
@@ -123,7 +118,7 @@ static const handle_class votequorum_class = {
 	.initialize = initialize,
 	.fd_get = votequorum_fd_get,
 	.dispatch = votequorum_dispatch,
-	.finalize = finalize,
+	.finalize = votequorum_finalize,
 	.trackstart = trackstart,
 	.trackstop = trackstop,
 };
