@@ -112,7 +112,7 @@ describe("slow handlers in cpgrun", function()
   end
 
   it("slow down a script that sends more than they handle, and it is notified of the lag", function()
-    line(steady("1M", "0", "20000"), "^turns\ttrue\tlag\ttrue\ttrue$")
+    line(steady("1M", "200000", "5000"), "^turns\ttrue\tlag\ttrue\ttrue$")
   end)
 
   it("cause a warning when they lag by seconds", function()
