@@ -1,20 +1,16 @@
 -- Helpers for arrays.
 local list = {}
 
-function list.copy(items)
-  local new = {}
-  for i, item in ipairs(items) do
-    new[i] = item
-  end
-  return new
-end
-
 -- Appends the items to an array, and returns it.
 function list.append(to, items)
   for _, item in ipairs(items) do
     to[#to + 1] = item
   end
   return to
+end
+
+function list.copy(items)
+  return list.append({}, items)
 end
 
 -- Returns a table with true for each item.

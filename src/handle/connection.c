@@ -13,6 +13,7 @@
 #include "support/field.h"
 #include "support/libqb_lock.h"
 #include "support/pid.h"
+#include "support/poll.h"
 #include "support/userdata.h"
 
 /* A libqb connection needs these descriptors at once, and address space for three rings that are mapped twice. */
@@ -183,13 +184,6 @@ static bool is_datagram(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_DGRAM;
 }
 
-static bool add_to_epoll(int epoll, int fd)
-{
-	struct epoll_event readable = {.events = EPOLLIN};
-
-	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &readable) == 0;
-}
-
 /*
  * With "qb_ipc_type: socket", libqb's descriptor is a datagram socket, which shows neither a hang-up nor its peer. So the
  * stream to the listener is kept. The listener is still there, so it owned the socket's name when libqb connected.
@@ -200,7 +194,7 @@ static const failure *keep_peer(handle *h)
 		return &failure_ended;
 	}
 	h->awaited = epoll_create1(EPOLL_CLOEXEC);
-	if (h->awaited < 0 || !add_to_epoll(h->awaited, h->fd) || !add_to_epoll(h->awaited, h->peer)) {
+	if (h->awaited < 0 || !poll_add(h->awaited, h->fd) || !poll_add(h->awaited, h->peer)) {
 		return failure_of_system(errno);
 	}
 	return NULL;

@@ -250,13 +250,6 @@ static void *run(void *argument)
 
 /* ---- start and end ---- */
 
-static bool add_to_epoll(const reader *r, int fd)
-{
-	struct epoll_event readable = {.events = EPOLLIN};
-
-	return epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &readable) == 0;
-}
-
 static int start(reader *r)
 {
 	int error;
@@ -264,8 +257,8 @@ static int start(reader *r)
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	r->bell = thread_bell();
 	r->nudge = thread_bell();
-	if (r->epoll < 0 || r->bell < 0 || r->nudge < 0 || !add_to_epoll(r, r->handle->awaited) ||
-		!add_to_epoll(r, r->bell)) {
+	if (r->epoll < 0 || r->bell < 0 || r->nudge < 0 || !poll_add(r->epoll, r->handle->awaited) ||
+		!poll_add(r->epoll, r->bell)) {
 		return errno;
 	}
 	error = thread_start(&r->thread, STACK_SIZE, "corosync-reader", run, r);

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <poll.h>
+#include <sys/epoll.h>
 
 #include "support/clock.h"
 
@@ -42,4 +43,11 @@ bool poll_readable(lua_State *L, int fd, bool forever, double seconds)
 		ready = poll(&descriptor, 1, forever ? -1 : milliseconds(deadline - clock_seconds()));
 	}
 	return ready > 0;
+}
+
+bool poll_add(int epoll, int fd)
+{
+	struct epoll_event readable = {.events = EPOLLIN};
+
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &readable) == 0;
 }

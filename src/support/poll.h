@@ -12,6 +12,9 @@
  */
 bool poll_readable(lua_State *L, int fd, bool forever, double seconds);
 
+/* Adds a descriptor to an epoll descriptor, which is then readable when that one is. False with errno set on failure. */
+bool poll_add(int epoll, int fd);
+
 /* ---- one over several, readable when one of them is, or at a set time: pollset.c ---- */
 
 /* Makes the metatable. [-0, +0, m] */

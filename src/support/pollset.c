@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "support/userdata.h"
-#include "support/failure.h"
 #include "support/pid.h"
 
 #define POLLSET "corosync.pollset"
@@ -92,18 +91,6 @@ static int method_arm(lua_State *L)
 	return 0;
 }
 
-static bool add(const pollset *p, int fd)
-{
-	struct epoll_event readable = {.events = EPOLLIN};
-
-	return epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &readable) == 0;
-}
-
-static int no_resources(lua_State *L)
-{
-	return failure_push_system(L, "wait for several connections", errno);
-}
-
 /* Replaces the descriptor given to the last follow(); without an argument only removes it. */
 static int method_follow(lua_State *L)
 {
@@ -114,8 +101,8 @@ static int method_follow(lua_State *L)
 		/* Closing the old one does not remove it while a fork holds it. */
 		(void)epoll_ctl(p->epoll, EPOLL_CTL_DEL, p->followed, NULL);
 		p->followed = fd;
-		if (fd >= 0 && !add(p, fd)) {
-			return no_resources(L);
+		if (fd >= 0 && !poll_add(p->epoll, fd)) {
+			return failure_push_system(L, "wait for several connections", errno);
 		}
 	}
 	return success_push(L);
@@ -135,9 +122,9 @@ int pollset_open(lua_State *L)
 	}
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
 	p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	complete = p->epoll >= 0 && p->timer >= 0 && add(p, p->timer);
+	complete = p->epoll >= 0 && p->timer >= 0 && poll_add(p->epoll, p->timer);
 	for (i = 1; i <= count && complete; i++) {
-		complete = add(p, (int)luaL_checkinteger(L, i));
+		complete = poll_add(p->epoll, (int)luaL_checkinteger(L, i));
 	}
 	if (!complete) {
 		error = errno;
