@@ -3,7 +3,7 @@
 #include <poll.h>
 
 #include "handle/reader.h"
-#include "handle/methods.h"
+#include "handle/refill.h"
 
 /* How long and how often it waits for the events of changes that Corosync's list already has. */
 #define LATER_MILLISECONDS 100

@@ -5,7 +5,9 @@
 #include <stdio.h>
 
 #include "handle/connection.h"
+#include "handle/lag.h"
 #include "handle/reader.h"
+#include "handle/refill.h"
 #include "support/pid.h"
 #include "support/thread.h"
 

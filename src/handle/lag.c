@@ -1,9 +1,9 @@
-#include "handle/methods.h"
+#include "handle/lag.h"
 
 #include <math.h>
 
-#include "support/clock.h"
 #include "handle/reader.h"
+#include "support/clock.h"
 
 void lag_note(handle *h, double since)
 {

@@ -1,6 +1,7 @@
 #include "handle/methods.h"
 
 #include "handle/connection.h"
+#include "handle/refill.h"
 #include "support/pid.h"
 #include "support/userdata.h"
 

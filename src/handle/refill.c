@@ -1,7 +1,8 @@
-#include "handle/methods.h"
+#include "handle/refill.h"
 
 #include "handle/connection.h"
 #include "handle/fetch.h"
+#include "handle/lag.h"
 #include "handle/reader.h"
 #include "support/clock.h"
 #include "support/pid.h"

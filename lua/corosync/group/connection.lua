@@ -1,6 +1,7 @@
 -- A group's connection: opened to join or to ask, closed when the group has left or the connection is lost.
 local core = require "corosync.binding"
 local handlers = require "corosync.handlers"
+local list = require "corosync.list"
 local pollfd = require "corosync.group.pollfd"
 local retry = require "corosync.group.retry"
 local state = require "corosync.group.state"
@@ -11,24 +12,15 @@ local STALE = { not_connected = true, wrong_process = true }
 
 local connection = {}
 
-local function contains(addresses, address)
-  for _, each in ipairs(addresses) do
-    if each == address then
-      return true
-    end
-  end
-  return false
-end
-
 -- Called before the script's handlers of the same names, so that those may for instance send.
 local before = {}
 
 function before.config_change(record, members, left, joined)
   local own = record.handle:address()
   record.views:config(members, left, joined)
-  if record.state == "joining" and contains(joined, own) then
+  if record.state == "joining" and list.set(joined)[own] then
     state.change(record, "joined")
-  elseif contains(left, own) then
+  elseif list.set(left)[own] then
     state.change(record, "left")
   end
 end
