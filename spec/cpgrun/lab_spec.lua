@@ -115,7 +115,9 @@ describe("cpgrun --lab #slow", function()
   it("continues after a restart of its only node, and accepts a last line without newline", function()
     local it = lab(1, ECHO)
     up(it, 1)
-    it:write "restart(1)\n1: again\nkill_host(1)\nrestart(1)\n1: third\n"
+    it:write "restart(1)\n"
+    complaint(it, "^1| .* info: rejoined group 'lab'$", 20)
+    it:write "1: again\nkill_host(1)\nrestart(1)\n1: third\n"
     line(it, "^1| from 1\tthird$", 20)
     it:write "stop()"
     it:close_stdin()
