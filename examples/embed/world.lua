@@ -10,7 +10,7 @@
 -- 2. When all have sent their claims, the member with the newest world sends it. All members take it, and play.
 --
 -- The events that decide when the world is in doubt, which claims count and whose world wins come to all members in the
--- same order, so all decide the same. Quorum does not come in that order: it only decides who sends claims.
+-- same order, so all decide the same. Quorum does not come in that order: it only decides which members send claims.
 local corosync = require "corosync"
 
 local SIZE = 8 -- of the board: small, so that pawns block each other

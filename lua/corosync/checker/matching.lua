@@ -6,7 +6,7 @@ local MOST_TRIES = 100 -- equal messages that are tried; with more of them their
 
 -- ---- where a message is among those of its sender ----
 
--- Adds `positions` to a member: by digest its position in what was sent, or false for one that was sent more than once;
+-- Adds `positions` to a member: by digest the position among its sends, or false for a digest that was sent repeatedly;
 -- and `equal`: by digest all its positions.
 local function add_index(member)
   member.positions, member.equal = {}, {}
@@ -74,8 +74,8 @@ local function mismatch(session, sender, delivery, expected)
   return position
 end
 
--- A process that was killed may not have made some of the sends that had not returned: these are skipped. (What was cut
--- is missing at a block's front, where its offset skips it.)
+-- A process that was killed may not have made some of the sends that had not returned: these are skipped. (Cut
+-- messages are missing at a block's front, where its offset skips them.)
 local function skip_unsent(sender, digest, position)
   for i = position, #sender.sent do
     if sender.sent[i] == digest then
@@ -160,7 +160,7 @@ function matching.match(trace)
   for number, member in ipairs(trace.members) do
     member.number = number
     add_index(member)
-    -- Of what it was delivered: what was seen, how often equal messages were, and the last position of each sender.
+    -- Of its deliveries: the digests seen, the counts of equal messages, and the last position of each sender.
     member.seen, member.counts, member.last = {}, {}, {}
   end
   for _, session in ipairs(trace.sessions) do

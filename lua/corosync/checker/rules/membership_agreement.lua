@@ -135,7 +135,7 @@ local function is_longer(segment, other)
   return #segment.steps > #other.steps
 end
 
--- As a segment: what was told on the ring, as far as it is known.
+-- Returns the longest segment: the changes on the ring, as far as they are known.
 local function longest_of(segments, ended)
   local longest = segments[1]
   for _, segment in ipairs(segments) do
