@@ -28,33 +28,34 @@ local function top_up()
     if sent_at then
       sent_at[sent % window] = now()
     end
-    local ok, problem, code = group:send_message(message)
-    if code == "timeout" and sent == received then
+    if not group:send_message(message) then
+      if sent > received then
+        break
+      end
       send_patiently()
-    elseif code == "timeout" then
-      break
-    elseif not ok then
-      error(problem)
     end
     sent = sent + 1
   end
 end
 
-function message_received(address, bytes)
-  if address ~= own then
-    return
-  end
-  assert(#bytes == size)
-  if latencies then
-    latencies[received + 1] = now() - sent_at[received % window]
-  end
-  received = received + 1
-  if received < count then
-    return top_up()
-  end
+local function finish()
   group.timeout = patience
   print_figures(count, now() - began, os.clock() - cpu, latencies)
   require("corosync").loop.stop()
+end
+
+function message_received(address, bytes)
+  if address == own then
+    assert(#bytes == size)
+    if latencies then
+      latencies[received + 1] = now() - sent_at[received % window]
+    end
+    received = received + 1
+    if received == count then
+      return finish()
+    end
+    return top_up()
+  end
 end
 
 function started()

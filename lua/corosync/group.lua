@@ -40,6 +40,7 @@ local dispatch = require "corosync.group.dispatch"
 local errors = require "corosync.errors"
 local handlers = require "corosync.handlers"
 local loss = require "corosync.group.loss"
+local membership = require "corosync.group.membership"
 local pollfd = require "corosync.group.pollfd"
 local retry = require "corosync.group.retry"
 local state = require "corosync.group.state"
@@ -75,7 +76,7 @@ local Group = { settle = 0 }
 -- @tfield number settle
 
 local failure = errors.failure
-local now, type = core.now, type
+local now = core.now
 
 local function check_name(name)
   if type(name) ~= "string" then
@@ -98,7 +99,7 @@ local function activate(record)
   if record.state == "leaving" or record.state == "left" then
     record.rejoin = true
   elseif record.state == "idle" then
-    ok, message, code = connection.join(record)
+    ok, message, code = membership.join(record)
   end
   if not ok then
     handlers.observe(record, "not_activated", code)
@@ -130,7 +131,7 @@ function Group:deactivate()
     connection.close(record)
     connection.release_timer(record)
   elseif state.is_member(record) then
-    ok, message, code = connection.leave(record)
+    ok, message, code = membership.leave(record)
   end
   if not ok then
     return nil, message, code
@@ -304,6 +305,17 @@ local function send_observed(record, message, guarantee)
   return nil, why, code
 end
 
+-- All sends but those that the handle takes at once; `why` and `code` are of one that it did not take.
+local function send_message(group, message, guarantee, why, code)
+  local record = type(group) == "table" and group[KEY]
+  if why then
+    return send_again(record, message, guarantee, why, code)
+  elseif not record then
+    errors.raise "send_message is a method: call it with a colon, as group:send_message(message)"
+  end
+  return (record.is_observed and send_observed or send)(record, message, guarantee)
+end
+
 --- Sends a message to all members, oneself included. Waits until the group has joined (`config_change` is called before
 -- it returns) and while Corosync cannot take more, together at most `timeout` seconds each. True means sent, not
 -- delivered: if the node fails the message may be lost. Receiving one's own message gives it a place in the order, and
@@ -322,21 +334,8 @@ end
 -- "backlog" (nothing was sent: earlier messages of this group wait for its handlers),
 -- "too_big", "too_many", "interrupt" (of a split message nothing was delivered), "not_connected", "dispatching" (inside
 -- one of its handlers, before it has joined), "no_stack", "wrong_process" (in a fork); raises for anything but strings
-function Group:send_message(message, guarantee)
-  local record = self[KEY]
-  local handle = record and record.sender
-  -- Most sends: in one function, because each call costs, and without errors.call, because no argument can be wrong.
-  if handle and guarantee == nil and type(message) == "string" then
-    local ok, why, code = handle:send(message)
-    if ok then
-      return true
-    end
-    return send_again(record, message, guarantee, why, code)
-  elseif not record then
-    errors.raise "send_message is a method: call it with a colon, as group:send_message(message)"
-  end
-  return (record.is_observed and send_observed or send)(record, message, guarantee)
-end
+-- @function Group:send_message
+Group.send_message = core.cpg.sender(KEY, send_message)
 
 --- This process's address as members see it, whether or not the group is active.
 -- @treturn corosync.cpg.address
@@ -522,4 +521,4 @@ local function new(name, handlers_or_class)
   return derive(Group, name, handlers_or_class)
 end
 
-return { Group = Group, new = new, derive = derive }
+return { Group = Group, new = new, derive = derive, send_message = send_message }

@@ -237,6 +237,22 @@ static int module_check(lua_State *L)
 	return 0;
 }
 
+/*
+ * For groups: (key, otherwise) returns their method send_message, see cpg_send_by_group. In C, because each function of
+ * Lua costs at each message.
+ */
+static int module_sender(lua_State *L)
+{
+	lua_settop(L, 2);
+	luaL_getmetatable(L, cpg_class.type);
+	lua_pushlightuserdata(L, (void *)(uintptr_t)&cpg_class);
+	lua_pushvalue(L, 1);
+	lua_pushvalue(L, 2);
+	lua_pushliteral(L, "sender");
+	lua_pushcclosure(L, cpg_send_by_group, UPVALUE_SENDER);
+	return 1;
+}
+
 /* ---- methods ---- */
 
 /***
@@ -319,4 +335,6 @@ void cpg_push_module(lua_State *L)
 	methods_push_module(L, &cpg_class, methods, module_open);
 	lua_pushcfunction(L, module_check);
 	lua_setfield(L, -2, "check");
+	lua_pushcfunction(L, module_sender);
+	lua_setfield(L, -2, "sender");
 }

@@ -70,6 +70,18 @@ void cpg_send_came_back(cpg *c, size_t size, bool queued);
 
 int cpg_send_method_send(lua_State *L);
 
+/*
+ * Upvalues of cpg_send_by_group, after those of all methods: the key of a group's private record, a function, and
+ * "sender".
+ */
+enum { UPVALUE_KEY = UPVALUE_CLASS + 1, UPVALUE_OTHERWISE, UPVALUE_SENDER };
+
+/*
+ * (group, message, guarantee): sends on the handle group[key].sender. Without one, or when the send fails, calls the
+ * function with the same arguments, and with the message and code of the failure, and returns its results.
+ */
+int cpg_send_by_group(lua_State *L);
+
 /* ---- events, from the callbacks into the queue and on into Lua: event.c ---- */
 
 extern const event_kind cpg_event_kinds[];

@@ -117,6 +117,24 @@ static const failure *send_as_member(cpg *c, cpg_guarantee_t guarantee, const cp
 	return why;
 }
 
+/* Sends the message at index 2; pushes true, or nil, message and code, and returns their number. [-0, +1|3, v] */
+static int send_from_lua(lua_State *L, cpg *c, cpg_guarantee_t guarantee)
+{
+	cpg_iovec message;
+	const failure *why = cpg_iovec_collect(L, &message, c->split ? LONGEST_SPLIT : c->limit);
+
+	/* Checked before taking the locks, too: in a fork, no thread would release them. */
+	if (why == NULL) {
+		why = cpg_group_not_member(c);
+	}
+	if (why == NULL) {
+		cpg_group_call_begin(c, "send");
+		why = send_as_member(c, guarantee, &message);
+		call_end(&c->handle);
+	}
+	return cpg_group_return(L, c, "send to", why);
+}
+
 /***
 Sends a message to all members, oneself included. "agreed" is Corosync's total order; "fifo" is the same today.
 The sender's own delivery does not prove that another member got the message: a sender that is cut off at that moment may
@@ -133,18 +151,53 @@ messages wait to be handled), "interrupt" (split messages: nothing was delivered
 int cpg_send_method_send(lua_State *L)
 {
 	cpg *c = handle_check(L);
-	cpg_guarantee_t guarantee = check_guarantee(L, 3);
-	cpg_iovec message;
-	const failure *why = cpg_iovec_collect(L, &message, c->split ? LONGEST_SPLIT : c->limit);
 
-	/* Checked before taking the locks, too: in a fork, no thread would release them. */
-	if (why == NULL) {
-		why = cpg_group_not_member(c);
+	return send_from_lua(L, c, check_guarantee(L, 3));
+}
+
+/* ---- the method of groups ---- */
+
+/* The handle of a group: group[key].sender. NULL if it has none for now, or if an argument may be wrong. [-0, +n, -] */
+static cpg *find_sender(lua_State *L)
+{
+	if (!lua_istable(L, 1) || lua_type(L, 2) != LUA_TSTRING || !lua_isnil(L, 3)) {
+		return NULL;
 	}
-	if (why == NULL) {
-		cpg_group_call_begin(c, "send");
-		why = send_as_member(c, guarantee, &message);
-		call_end(&c->handle);
+	lua_pushvalue(L, lua_upvalueindex(UPVALUE_KEY));
+	lua_rawget(L, 1);
+	if (!lua_istable(L, -1)) {
+		return NULL;
 	}
-	return cpg_group_return(L, c, "send to", why);
+	lua_pushvalue(L, lua_upvalueindex(UPVALUE_SENDER));
+	lua_rawget(L, -2);
+	return handle_test(L, -1);
+}
+
+/* Calls the other function with the arguments, and with the failure of a send on top of the stack. [-0, +n, e] */
+static int call_otherwise(lua_State *L, bool has_failed)
+{
+	int top = lua_gettop(L);
+
+	lua_pushvalue(L, lua_upvalueindex(UPVALUE_OTHERWISE));
+	lua_pushvalue(L, 1);
+	lua_pushvalue(L, 2);
+	lua_pushvalue(L, 3);
+	if (has_failed) {
+		lua_pushvalue(L, top - 1);
+		lua_pushvalue(L, top);
+	}
+	lua_call(L, has_failed ? 5 : 3, LUA_MULTRET);
+	return lua_gettop(L) - top;
+}
+
+int cpg_send_by_group(lua_State *L)
+{
+	cpg *c;
+
+	lua_settop(L, 3);
+	c = find_sender(L);
+	if (c == NULL) {
+		return call_otherwise(L, false);
+	}
+	return send_from_lua(L, c, CPG_TYPE_AGREED) == 1 ? 1 : call_otherwise(L, true);
 }

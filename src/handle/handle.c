@@ -7,20 +7,26 @@
 /* Milliseconds from a call that fails because the daemon ends to the hang-up, where these are two sockets. */
 #define HANG_UP_GRACE 100
 
+void *handle_test(lua_State *L, int index)
+{
+	void *found = lua_touserdata(L, index);
+	bool is_one;
+
+	/* luaL_checkudata looks the metatable up by its name, on each call. */
+	if (found == NULL || !lua_getmetatable(L, index)) {
+		return NULL;
+	}
+	is_one = lua_rawequal(L, -1, lua_upvalueindex(UPVALUE_METATABLE));
+	lua_pop(L, 1);
+	return is_one ? found : NULL;
+}
+
 void *handle_check(lua_State *L)
 {
 	const handle_class *class = lua_touserdata(L, lua_upvalueindex(UPVALUE_CLASS));
-	void *found = lua_touserdata(L, 1);
+	void *found = handle_test(L, 1);
 
-	/* luaL_checkudata looks the metatable up by its name, on each call. */
-	if (found != NULL && lua_getmetatable(L, 1)) {
-		bool is_one = lua_rawequal(L, -1, lua_upvalueindex(UPVALUE_METATABLE));
-		lua_pop(L, 1);
-		if (is_one) {
-			return found;
-		}
-	}
-	return luaL_checkudata(L, 1, class->type);
+	return found != NULL ? found : luaL_checkudata(L, 1, class->type);
 }
 
 /* ---- state ---- */

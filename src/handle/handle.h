@@ -108,6 +108,9 @@ enum { UPVALUE_METATABLE = 1, UPVALUE_CLASS };
 /* Fields of a handle's user value, a table: the handlers, then the class's own fields. */
 enum { VALUE_HANDLERS = 1, VALUE_OF_CLASS };
 
+/* In a method: the handle of its class at that index, whatever its state; NULL for another value. [-0, +0, -] */
+void *handle_test(lua_State *L, int index);
+
 /* The handle at index 1 of a method, whatever its state. Raises if it is of another type. [-0, +0, v] */
 void *handle_check(lua_State *L);
 

@@ -1,5 +1,5 @@
 -- Reconstructs from histories what the members of all groups sent, and delivered in which configuration.
-local matching = require "corosync.checker.matching"
+local match_deliveries = require "corosync.checker.match_deliveries"
 local replay = require("corosync.checker.member").replay
 
 local trace = {}
@@ -41,7 +41,7 @@ function trace.of(histories, notify)
     add_member(self, member)
     add_ended(self, member)
   end
-  matching.match(self)
+  match_deliveries(self)
   return self
 end
 

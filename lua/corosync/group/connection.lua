@@ -3,14 +3,13 @@ local core = require "corosync.binding"
 local handlers = require "corosync.handlers"
 local list = require "corosync.list"
 local pollfd = require "corosync.group.pollfd"
-local retry = require "corosync.group.retry"
 local state = require "corosync.group.state"
 local view = require "corosync.group.view"
 
--- A connection from before the daemon's restart, or of this fork's parent.
-local STALE = { not_connected = true, wrong_process = true }
-
-local connection = {}
+local connection = {
+  -- Codes of a connection from before the daemon's restart, or of this fork's parent.
+  STALE = { not_connected = true, wrong_process = true },
+}
 
 -- Called before the script's handlers of the same names, so that those may for instance send.
 local before = {}
@@ -82,7 +81,7 @@ function connection.open_views(record)
 end
 
 -- For a group with a view_change handler: the connection to quorum, and one descriptor for both.
-local function prepare_views(record)
+function connection.prepare_views(record)
   record.views = record.views or view.new(handlers.option(record, "daemon_user"))
   if not handlers.find(record, "view_change") then
     return true
@@ -126,57 +125,6 @@ function connection.watch(record)
   return ok, message, code
 end
 
--- Connects and asks to join, once. True; or nil, message, code, and the group is idle.
-local function try_to_join(record, join)
-  record.ended_by = nil
-  local handle, message, code = connection.open(record)
-  local ok = handle
-  if ok then
-    ok, message, code = connection.prepare_timer(record)
-  end
-  if ok then
-    ok, message, code = prepare_views(record)
-  end
-  if ok then
-    ok, message, code = join(record)
-  end
-  if ok then
-    state.change(record, "join")
-    ok, message, code = connection.watch(record)
-  end
-  if not ok then
-    connection.close(record)
-  end
-  return ok, message, code
-end
-
-local function join_with_retries(record)
-  return retry.call(record, "join", "join", record.object.name)
-end
-
-local function join_once(record)
-  return record.handle:join(record.object.name)
-end
-
--- Waits while the cluster's membership is changing.
-function connection.join(record)
-  local kept = record.handle ~= nil
-  local ok, message, code = try_to_join(record, join_with_retries)
-  if not ok and kept and STALE[code] then
-    ok, message, code = try_to_join(record, join_with_retries)
-  end
-  if ok then
-    return true
-  end
-  connection.release_timer(record)
-  return nil, message, code
-end
-
--- Does not wait.
-function connection.join_now(record)
-  return try_to_join(record, join_once)
-end
-
 -- Returns the value of a method of the handle, which is opened if need be; or nil, message, code.
 function connection.ask(record, method, ...)
   local kept = record.state == "idle" and record.handle
@@ -188,28 +136,11 @@ function connection.ask(record, method, ...)
   value, message, code = handle[method](handle, ...)
   if value ~= nil then
     return value
-  elseif kept and STALE[code] then
+  elseif kept and connection.STALE[code] then
     connection.close(record)
     return connection.ask(record, method, ...)
   end
   return nil, message, code
-end
-
--- True, or nil, message, code.
-function connection.leave(record)
-  local ok, message, code = retry.call(record, "leave", "leave")
-  -- With "not_joined" its reader may have left, at its limit: the events that it has kept come first, then the reason.
-  if ok or code == "not_joined" then
-    if state.is_member(record) then
-      state.change(record, "leave")
-    end
-  elseif code == "not_connected" then
-    connection.close(record)
-    connection.release_timer(record)
-  else
-    return nil, message, code
-  end
-  return true
 end
 
 return connection

@@ -1,6 +1,7 @@
 -- A lost connection: the script is notified, and the group reconnects.
 local connection = require "corosync.group.connection"
 local handlers = require "corosync.handlers"
+local membership = require "corosync.group.membership"
 local reconnect = require "corosync.reconnect"
 local state = require "corosync.group.state"
 
@@ -38,7 +39,7 @@ function loss.try(record)
     return
   end
   connection.close(record)
-  local joined, message, _, is_news = reconnect.try(retry, connection.join_now, record)
+  local joined, message, _, is_news = reconnect.try(retry, membership.join_now, record)
   if joined then
     return
   end

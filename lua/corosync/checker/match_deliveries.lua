@@ -1,7 +1,5 @@
 -- Matches each delivery to the send that it comes from: by its digest, and where a sender sent equal messages, by its
 -- neighbours. Notifies the rules of deliveries that match no send, or not the next one.
-local matching = {}
-
 local MOST_TRIES = 100 -- equal messages that are tried; with more of them their places stay unknown
 
 -- ---- where a message is among those of its sender ----
@@ -156,7 +154,7 @@ end
 
 --- Gives deliveries the `position` of the message among those of its sender, and an `id` that is the same for all
 -- members.
-function matching.match(trace)
+local function match_deliveries(trace)
   for number, member in ipairs(trace.members) do
     member.number = number
     add_index(member)
@@ -172,4 +170,4 @@ function matching.match(trace)
   end
 end
 
-return matching
+return match_deliveries

@@ -1,0 +1,76 @@
+-- Joining and leaving: the requests. Their completion comes as a change of members (connection.lua).
+local connection = require "corosync.group.connection"
+local retry = require "corosync.group.retry"
+local state = require "corosync.group.state"
+
+local membership = {}
+
+-- Connects and asks to join, once. True; or nil, message, code, and the group is idle.
+local function try_to_join(record, join)
+  record.ended_by = nil
+  local handle, message, code = connection.open(record)
+  local ok = handle
+  if ok then
+    ok, message, code = connection.prepare_timer(record)
+  end
+  if ok then
+    ok, message, code = connection.prepare_views(record)
+  end
+  if ok then
+    ok, message, code = join(record)
+  end
+  if ok then
+    state.change(record, "join")
+    ok, message, code = connection.watch(record)
+  end
+  if not ok then
+    connection.close(record)
+  end
+  return ok, message, code
+end
+
+local function join_with_retries(record)
+  return retry.call(record, "join", "join", record.object.name)
+end
+
+local function join_once(record)
+  return record.handle:join(record.object.name)
+end
+
+-- Waits while the cluster's membership is changing.
+function membership.join(record)
+  local kept = record.handle ~= nil
+  local ok, message, code = try_to_join(record, join_with_retries)
+  if not ok and kept and connection.STALE[code] then
+    ok, message, code = try_to_join(record, join_with_retries)
+  end
+  if ok then
+    return true
+  end
+  connection.release_timer(record)
+  return nil, message, code
+end
+
+-- Does not wait.
+function membership.join_now(record)
+  return try_to_join(record, join_once)
+end
+
+-- True, or nil, message, code.
+function membership.leave(record)
+  local ok, message, code = retry.call(record, "leave", "leave")
+  -- With "not_joined" its reader may have left, at its limit: the events that it has kept come first, then the reason.
+  if ok or code == "not_joined" then
+    if state.is_member(record) then
+      state.change(record, "leave")
+    end
+  elseif code == "not_connected" then
+    connection.close(record)
+    connection.release_timer(record)
+  else
+    return nil, message, code
+  end
+  return true
+end
+
+return membership
