@@ -49,7 +49,7 @@ static int try_all(lua_State *L)
 	cpg_iovec message;
 	reader_options options;
 
-	must(cpg_iovec_collect(L, &message, MOST_BYTES) != NULL ||
+	must(cpg_iovec_collect(L, &message, MOST_BYTES, &FAILURE_NO_MEMORY) != NULL ||
 		(message.count <= CPG_IOVEC_MOST && message.length <= MOST_BYTES));
 	lua_settop(L, 2);
 	reader_options_check(L, 2, "reader");

@@ -50,6 +50,11 @@ group = nil
 ---@type string|nil
 group_name = nil
 
+--- Whether to pack messages, when the script sets it before it sends: true, or a table as for `corosync.cpg`'s open.
+--- All members of a group must do so, or none.
+---@type boolean|table|nil
+pack = nil
+
 --- The connection to the configuration map.
 ---@type corosync.service.Service|corosync.cmap.map
 cmap = nil

@@ -327,7 +327,8 @@ end
 -- with "backlog", of any size, so that the waiting send gets the room. Beyond the limit a send also fails with
 -- "backlog" inside any other handler of this group, and without a loop: send the rest later, after more of one's own
 -- messages are handled.
--- @tparam string|string[] message up to 1047552 bytes, or an array of at most 63 strings, sent as one message
+-- @tparam string|string[] message up to 1047552 bytes (with `pack` 64 MiB), or an array of at most 63 strings, sent as
+-- one message
 -- @tparam[opt="agreed"] string guarantee "agreed" or "fifo"
 -- @treturn boolean true: Corosync has taken it
 -- @error nil, message, code: "not_joined" (the group is not active, or is leaving), "timeout" (nothing was sent),
@@ -336,6 +337,23 @@ end
 -- one of its handlers, before it has joined), "no_stack", "wrong_process" (in a fork); raises for anything but strings
 -- @function Group:send_message
 Group.send_message = core.cpg.sender(KEY, send_message)
+
+local function flush(record)
+  if state.is_member(record) then
+    return retry.call(record, "flush", "flush")
+  end
+  return true
+end
+
+--- Sends now what `send_message` has accepted and packed, see [Packing](../topics/packing.md.html). Without this call
+-- it goes out when the loop's turn ends, and a lone message at once. Waits while Corosync cannot take more, at most
+-- `timeout` seconds.
+-- @treturn boolean true: nothing waits any more; also without `pack`
+-- @error nil, message, code: "timeout" (the rest is sent later), "not_connected", "no_stack", "wrong_process" (in a
+-- fork)
+function Group:flush()
+  return flush(self[KEY])
+end
 
 --- This process's address as members see it, whether or not the group is active.
 -- @treturn corosync.cpg.address
@@ -458,6 +476,8 @@ local HOOKS = {
   before_activate = function() return true end, -- or nil, message, code
   dispatch = dispatch.dispatch,
   fd = fd,
+  flush = function(record) return record.handle and record.handle:flush() end, -- does not wait
+  packs = function(record) return handlers.option(record, "pack") end,
   on_lost = function() end, -- (record, message, code): called first
   reconnect = loss.reconnect, -- (record, message): called after a loss
   report = handlers.report,
@@ -510,6 +530,8 @@ end
 -- @tparam[opt=0] number handlers_or_class.settle sets the field of that name
 -- @tparam[opt=false] boolean handlers_or_class.split as for @{corosync.cpg}'s open, like the next three
 -- @tparam[opt=256] integer handlers_or_class.window
+-- @tparam[opt=false] boolean|table handlers_or_class.pack put many messages into one of Corosync's, and cut long ones
+-- into pieces: see [Packing](../topics/packing.md.html). All members of the group must do so, or none
 -- @tparam[opt=false] boolean|table handlers_or_class.reader
 -- @tparam[opt] integer handlers_or_class.daemon_user
 -- @treturn Group with the fields `name`, `timeout` (seconds, 10; with 0 a send that Corosync cannot take at once

@@ -13,6 +13,7 @@ local KNOWN = {
   error = "function",
   lagged = "function",
   message_received = "function",
+  pack = "boolean or table",
   reader = "boolean or table",
   ring_change = "function",
   settle = "number",
@@ -22,7 +23,7 @@ local KNOWN = {
 }
 
 -- Fields that are options of cpg.open.
-local OPTIONS = { "daemon_user", "reader", "split", "window" }
+local OPTIONS = { "daemon_user", "pack", "reader", "split", "window" }
 
 -- A class is a table with `__index`, of its own or behind its metatable.
 function handlers.is_class(given)

@@ -22,6 +22,32 @@ local stale = {} -- stopped handles to close in the next run: luv 1.44 crashes a
 local running = false
 local stopping = false -- from `stop` to the end of `run`: luv ends its round first
 
+local packed = {} -- by entry: the function that sends what its target has packed
+local prepare -- calls them before the loop waits
+
+local function flush_packed()
+  for entry, flush in pairs(packed) do
+    flush(entry.target)
+  end
+end
+
+local function note_packed(entry)
+  local methods = entry.methods
+  if methods.flush and (entry.is_handle or methods.packs(entry.target)) then
+    packed[entry] = methods.flush
+    prepare = prepare or uv.new_prepare()
+    prepare:start(flush_packed)
+    prepare:unref()
+  end
+end
+
+local function forget_packed(entry)
+  packed[entry] = nil
+  if prepare and not next(packed) then
+    prepare:stop()
+  end
+end
+
 local function stop_idle(entry)
   if entry.idle then
     entry.idle:stop()
@@ -173,6 +199,7 @@ local function watch(target, methods, disconnected)
   end
   local entry = new_entry(target, methods, poll, disconnected)
   watched[target] = entry
+  note_packed(entry)
   watch_descriptor(entry)
   if unreferenced[target] then
     poll:unref()
@@ -199,6 +226,7 @@ function watcher.remove(target)
   local entry = watched[target]
   watched[target] = nil
   if entry then
+    forget_packed(entry)
     dispose(entry.poll)
     dispose(entry.timer)
     if entry.idle then

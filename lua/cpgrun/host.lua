@@ -94,6 +94,7 @@ end
 local function handlers(state, chosen)
   return {
     lagged = lagged(state),
+    pack = chosen.pack,
     reader = reader(chosen),
     config_change = config_change(state),
     ring_change = global "ring_change",
@@ -102,17 +103,30 @@ local function handlers(state, chosen)
   }
 end
 
+-- The connection may be older than the script's wish to pack: then the group joins on another one.
+local function set_pack(record, group_handlers, pack)
+  if record.handle and (group_handlers.pack or false) ~= pack then
+    connection.close(record)
+  end
+  group_handlers.pack = pack
+end
+
 -- The script's group name and handlers are known only after it has run. When it sends while it runs, the group is
 -- activated with those that are defined by then.
 local function late_hooks(chosen, group_handlers)
   local hooks = { activates_to_send = true, globals = globals }
   function hooks.before_activate(record)
     local name, message = script.group_name(chosen.script, chosen.group)
-    if not name then
+    local pack
+    if name then
+      pack, message = script.pack(chosen.script, chosen.pack)
+    end
+    if pack == nil then
       return nil, message, "invalid_script"
     end
     if not Group.is_active(record.object) then
       record.object.name = name
+      set_pack(record, group_handlers, pack)
       -- Views cost a connection.
       group_handlers.view_change = rawget(_G, "view_change") and global "view_change"
     end

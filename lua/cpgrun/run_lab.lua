@@ -8,14 +8,16 @@ local signals = require "cpgrun.signals"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
-local PASSED_ON = { "group", "handler_timeout", "log_level", "reader_full", "reader_limit", "user", "watchdog" }
+local PASSED_ON = { "group", "handler_timeout", "log_level", "pack", "reader_full", "reader_limit", "user", "watchdog" }
 
 -- The command for one node: this program without the lab's options. The script's name may look like an option.
 local function host_argv(chosen, facts)
   local argv = { facts.program }
   for _, name in ipairs(PASSED_ON) do
     local value = chosen[name]
-    if value then
+    if value == true then
+      argv[#argv + 1] = "--" .. name
+    elseif value then
       local word = type(value) == "number" and ("%.17g"):format(value) or value
       argv[#argv + 1] = ("--%s=%s"):format(name:gsub("_", "-"), word)
     end

@@ -49,6 +49,10 @@
 --- The name of the group, when the script sets it. The default is the name of its file.
 -- @tfield string|nil group_name
 
+--- Whether to pack messages, when the script sets it before it sends: true, or a table as for @{corosync.cpg}'s open.
+-- All members of a group must do so, or none.
+-- @tfield boolean|table|nil pack
+
 --- The connection to the configuration map.
 -- @tfield corosync.service.Service|corosync.cmap.map cmap
 
@@ -57,6 +61,7 @@
 
 --- The script's arguments.
 -- @tfield string[] arg
+local core = require "corosync.binding"
 local is_near = require "corosync.suggest"
 local traceback = require "corosync.traceback"
 
@@ -142,6 +147,20 @@ function script.group_name(path, option)
       type(name) == "string" and ("one of %d"):format(#name) or "a " .. type(name))
   end
   return name
+end
+
+-- Returns whether and how to pack messages, or nil and a message when the script's global `pack` is wrong. A function
+-- is not meant: scripts for old versions of Lua define table.pack so.
+function script.pack(path, option)
+  local value = rawget(_G, "pack")
+  if option or value == nil or type(value) == "function" then
+    return option or false
+  end
+  local ok, problem = pcall(core.cpg.check, { pack = value })
+  if ok then
+    return value
+  end
+  return nil, ("%s:1: the global 'pack' is wrong: %s"):format(path, tostring(problem):match "%((.*)%)$" or problem)
 end
 
 -- Calls a global function of the script if it is defined. Returns true, or false and a message; logs nothing.

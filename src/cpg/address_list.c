@@ -1,4 +1,4 @@
-#include "cpg/cpg.h"
+#include "cpg/address_list.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -65,6 +65,14 @@ static const char *subject(const handle *h, size_t *length)
 	return c->group.value;
 }
 
+static cs_error_t disconnect(handle *h)
+{
+	cs_error_t error = cpg_finalize(h->id);
+
+	pack_end((cpg *)h);
+	return error;
+}
+
 static const handle_class cpg_class = {
 	.type = "corosync.cpg",
 	.service = "cpg",
@@ -73,8 +81,10 @@ static const handle_class cpg_class = {
 	.fd_get = cpg_fd_get,
 	.dispatch = cpg_dispatch,
 	.finalize = cpg_finalize,
+	.disconnect = disconnect,
 	.noun = "group",
 	.subject = subject,
+	.flush = pack_flush_later,
 	.give_up = cpg_membership_give_up,
 	.tell_lag = cpg_event_lag,
 };
@@ -111,6 +121,7 @@ static const field open_fields[] = {
 	{"error", field_check_function},
 	{"lagged", field_check_function},
 	{"message_received", field_check_function},
+	{"pack", pack_options_check},
 	{"previous", check_previous},
 	{"reader", reader_options_check},
 	{"ring_change", field_check_function},
@@ -145,16 +156,29 @@ static cs_error_t read_constants(handle *h)
 	return error == CS_OK ? cpg_max_atomic_msgsize_get(h->id, &c->limit) : error;
 }
 
-/* Starts a reader for the open handle on top of the stack; returns the number of open's results. [-0, +n, m] */
-static int stand_by(lua_State *L, cpg *c, const reader_options *options)
+/* For the open handle on top of the stack, of which a part could not be started. [-0, +n, m] */
+static int give_up_open(lua_State *L, cpg *c, const char *attempt, int error)
 {
-	int error = reader_start(&c->handle, options);
-
-	if (error == 0) {
-		return 1;
-	}
 	connection_finalize(&c->handle);
-	return failure_push_system(L, "start the reader of a cpg handle", error);
+	return failure_push_system(L, attempt, error);
+}
+
+typedef struct open_options {
+	bool packs, stands_by;
+	pack_options pack;
+	reader_options reader;
+} open_options;
+
+/* Starts what the options ask for; returns the number of open's results. [-0, +n, m] */
+static int start_options(lua_State *L, cpg *c, const open_options *options)
+{
+	int error = options->packs ? pack_start(c, &options->pack) : 0;
+
+	if (error != 0) {
+		return give_up_open(L, c, "pack the messages of a cpg handle", error);
+	}
+	error = options->stands_by ? reader_start(&c->handle, &options->reader) : 0;
+	return error == 0 ? 1 : give_up_open(L, c, "start the reader of a cpg handle", error);
 }
 
 /***
@@ -171,10 +195,16 @@ leave or join at once make Corosync's daemon abort.
 @tparam[opt] fun(ring:ring,nodes:integer[]) handlers.ring_change called with the new ring and the ids of its nodes
 @tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler;
 without it they go to stderr
+@tparam[opt=false] boolean|table handlers.pack put many messages into one of Corosync's and cut long ones into pieces, see
+[Packing](../topics/packing.md.html): true, or a table with `bytes`, the size of a full frame (8000), and `limit`, the longest
+message (64 MiB). All members of a group must pack, or none; messages of one that does not are dropped, and reported through
+`error`. Then `send` returns once the message is in the frame, and `window` is 8192 at first. It takes two descriptors
+more.
 @tparam[opt=false] boolean handlers.split let libcpg cut messages longer than max_message_size() into pieces. Such
 a message is not atomic: members that join meanwhile may miss one delivered in their own configuration, a change of the
 configuration makes the send fail with "interrupt" (nothing was delivered, and the script must send it again), and the
-send blocks for up to 1 s a piece while Corosync's queue is full.
+send blocks for up to 1 s a piece while Corosync's queue is full. For long messages to C programs that know only libcpg;
+otherwise use `pack`.
 @tparam[opt=256] integer handlers.window the most of the handle's own messages that may be in flight; their bytes are
 limited as well (see `reader`). Beyond it, send fails with "try_again" until some have come back: `dispatch`, `receive` or
 `fetch` take them from the daemon. The window keeps libcpg from spinning: while a daemon is stopped, the 279th send would.
@@ -199,17 +229,17 @@ not permitted, or another user's program has taken the socket's name), "try_agai
 */
 static int module_open(lua_State *L)
 {
-	enum { AT_SPLIT = 2, AT_PREVIOUS, AT_READER, AT_WINDOW, AT_HANDLE };
+	enum { AT_SPLIT = 2, AT_PREVIOUS, AT_READER, AT_WINDOW, AT_PACK, AT_HANDLE };
 	static const field options[] = {
 		{"split", field_check_boolean},
 		{"previous", check_previous},
 		{"reader", reader_options_check},
 		{"window", check_window},
+		{"pack", pack_options_check},
 	};
+	open_options chosen;
 	cpg *c;
 	int results;
-	reader_options standing_by;
-	bool stands_by;
 	size_t i;
 
 	fields_check(L, open_fields);
@@ -217,13 +247,17 @@ static int module_open(lua_State *L)
 	for (i = 0; i < sizeof options / sizeof *options; i++) {
 		field_push_at(L, 1, &options[i]);
 	}
-	stands_by = reader_options_get(L, AT_READER, &standing_by);
+	chosen.stands_by = reader_options_get(L, AT_READER, &chosen.reader);
+	chosen.packs = pack_options_get(L, AT_PACK, &chosen.pack);
+	luaL_argcheck(L, !chosen.packs || !lua_toboolean(L, AT_SPLIT), 1,
+		"the fields 'pack' and 'split' exclude each other: packed messages have any length anyway");
 	c = connection_new(L, &cpg_class, sizeof *c, 1);
 	c->split = lua_toboolean(L, AT_SPLIT);
-	c->window = lua_isnil(L, AT_WINDOW) ? CPG_SEND_WINDOW : (uint32_t)lua_tonumber(L, AT_WINDOW);
+	c->window =
+		lua_isnil(L, AT_WINDOW) ? (chosen.packs ? PACK_WINDOW : CPG_SEND_WINDOW) : (uint32_t)lua_tonumber(L, AT_WINDOW);
 	set_addresses(L, AT_PREVIOUS, AT_HANDLE);
 	results = connection_open(L, &c->handle, read_constants);
-	return results == 1 && stands_by ? stand_by(L, c, &standing_by) : results;
+	return results == 1 ? start_options(L, c, &chosen) : results;
 }
 
 /***
@@ -277,7 +311,7 @@ static int method_address(lua_State *L)
 }
 
 /***
-The longest message that Corosync delivers as one. Calls `cpg_max_atomic_msgsize_get`.
+The longest message: that Corosync delivers as one, or with `pack` the limit set there. Calls `cpg_max_atomic_msgsize_get`.
 @function handle:max_message_size
 @treturn integer bytes
 @error nil, message, code: "closed", "wrong_process", "not_connected"
@@ -290,7 +324,7 @@ static int method_max_message_size(lua_State *L)
 	if (why != NULL) {
 		return cpg_group_fail(L, c, "get the limit of", why);
 	}
-	compat_pushuint32(L, c->limit);
+	compat_pushuint64(L, c->pack != NULL ? pack_limit(c) : c->limit);
 	return 1;
 }
 
@@ -320,6 +354,7 @@ static int method_flow_control(lua_State *L)
 static const luaL_Reg methods[] = {
 	{"address", method_address},
 	{"flow_control", method_flow_control},
+	{"flush", pack_method_flush},
 	{"groups", cpg_membership_method_groups},
 	{"join", cpg_membership_method_join},
 	{"leave", cpg_membership_method_leave},

@@ -7,6 +7,8 @@
 
 #include <corosync/cpg.h>
 
+#include "cpg/address_list.h"
+#include "cpg/packing.h"
 #include "handle/handle.h"
 
 /* Pushes the module's table. [-0, +1, m] */
@@ -21,7 +23,7 @@ typedef enum membership {
 	MEMBERSHIP_GIVEN_UP, /* left by the reader, at its limit */
 } membership;
 
-typedef struct cpg {
+struct cpg {
 	handle handle;
 	_Atomic(membership) membership; /* a reader changes it too, between call_begin and call_end */
 	bool split;
@@ -32,8 +34,17 @@ typedef struct cpg {
 	uint32_t window;         /* the most own messages that may be in flight, */
 	atomic_size_t in_flight; /* and the number that is: sent, and not yet back in the queue, */
 	atomic_size_t flying;    /* and the bytes that they will take there */
+	cpg_pack *pack;          /* NULL without packing, see packing.h, */
+	size_t pending;          /* and the messages accepted there and not yet sent, */
+	size_t pending_bytes;    /* and their bytes in the queue */
 	struct cpg_name group;
-} cpg;
+};
+
+/* Whether a member is the handle itself. */
+static inline bool cpg_is_own(const cpg *c, uint32_t node, uint32_t pid)
+{
+	return node == c->node && pid == (uint32_t)c->handle.owner;
+}
 
 /* Fields of the handle's user value. */
 enum { VALUE_ADDRESSES = VALUE_OF_CLASS, VALUE_MEMBERS, VALUE_CHANGE };
@@ -65,8 +76,27 @@ int cpg_membership_method_members(lua_State *L);
 /* The default window, in messages: libcpg spins in the send after the 278th that a stopped daemon has not read. */
 #define CPG_SEND_WINDOW 256
 
-/* For the callback of messages: an own one of that size in the queue has come back, and is queued or dropped. */
-void cpg_send_came_back(cpg *c, size_t size, bool queued);
+/* The window is full, and events that come make room. */
+extern const failure CPG_SEND_WINDOW_FULL;
+
+/* Why a message that will take so many bytes in the queue cannot be accepted now, or NULL. */
+const failure *cpg_send_refusal(cpg *c, size_t size);
+
+/* Counts messages as in flight, before they are sent. */
+static inline void cpg_send_enter(cpg *c, size_t messages, size_t bytes)
+{
+	atomic_fetch_add_explicit(&c->in_flight, messages, memory_order_relaxed);
+	atomic_fetch_add_explicit(&c->flying, bytes, memory_order_relaxed);
+}
+
+/* Own messages have come back, or were not sent; for the callbacks, too. */
+void cpg_send_came_back(cpg *c, size_t messages, size_t bytes);
+
+/* Subtracts from a count that must not fall below 0: a window would stay closed for ever. */
+void cpg_send_subtract(atomic_size_t *from, size_t amount);
+
+/* Calls Corosync. NULL when it has accepted the message, else why not. */
+const failure *cpg_send_vector(cpg *c, cpg_guarantee_t guarantee, const struct iovec *vector, unsigned int count);
 
 int cpg_send_method_send(lua_State *L);
 
@@ -94,6 +124,10 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	size_t joined_count);
 void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, const uint32_t *nodes);
 
+/* For the callbacks: an event to fill, or NULL; and a message's event. */
+event *cpg_event_append(uint64_t kind, size_t payload);
+void cpg_event_append_message(cpg *c, uint32_t node, uint32_t pid, const void *bytes, size_t length);
+
 /* Puts the event that handlers lag, and how far, before the others in the handle's queue, if there is memory. */
 void cpg_event_lag(handle *h, double seconds, size_t events, size_t bytes);
 
@@ -112,27 +146,6 @@ void address_push_cache(lua_State *L);
 
 /* Pushes the address of a member from the cache at that index, and makes it on first use. [-0, +1, m] */
 void address_push(lua_State *L, int cache, uint32_t node, uint32_t pid);
-
-/* ---- lists of members as libcpg has them, in the order of node and pid, without Lua: address_list.c ---- */
-
-typedef struct cpg_address_list {
-	struct cpg_address *items;
-	size_t count, capacity;
-} cpg_address_list;
-
-/* The address of the same member in an array, or NULL. */
-const struct cpg_address *cpg_address_list_find(
-	const struct cpg_address *items, size_t count, const struct cpg_address *wanted);
-
-/* False without memory for it; the list is then unchanged. */
-bool cpg_address_list_add(cpg_address_list *list, const struct cpg_address *address);
-bool cpg_address_list_copy(cpg_address_list *list, const struct cpg_address *items, size_t count);
-
-/* Removes a member if it is in the list. */
-void cpg_address_list_remove(cpg_address_list *list, const struct cpg_address *address);
-
-void cpg_address_list_sort(cpg_address_list *list);
-void cpg_address_list_free(cpg_address_list *list);
 
 /* ---- the groups and their members as the local Corosync sees them now, by cpg_iteration_*: iteration.c ---- */
 
@@ -180,21 +193,22 @@ void cpg_resolve_release(resolution *r);
 /* lib/cpg.c copies the caller's iovecs behind one of its own, into an array of 64, without checking their number. */
 #define CPG_IOVEC_MOST 63
 
-typedef struct cpg_iovec {
+struct cpg_iovec {
 	struct iovec vector[CPG_IOVEC_MOST];
 	unsigned int count;
 	size_t length, most; /* bytes */
-} cpg_iovec;
+	const failure *too_big;
+};
 
 /*
  * Collects the message at index 2, which must stay there while `v` is used. Returns NULL, or why it is refused; raises
- * for anything but strings. [-0, +0, v]
+ * for anything but strings; `too_big` is why one of more than `most` bytes is. [-0, +0, v]
  */
-const failure *cpg_iovec_collect(lua_State *L, cpg_iovec *v, size_t most);
+const failure *cpg_iovec_collect(lua_State *L, cpg_iovec *v, size_t most, const failure *too_big);
 
 /* ---- the events of libcpg as they wait in the queue ---- */
 
-enum { KIND_MESSAGE, KIND_OWN_MESSAGE, KIND_CONFIG, KIND_RING, KIND_LAG };
+enum { KIND_MESSAGE, KIND_OWN_MESSAGE, KIND_CONFIG, KIND_RING, KIND_LAG, KIND_COMPLAINT };
 
 /* The size of a record's own part. */
 #define RECORD_PAYLOAD(type) (sizeof(type) - sizeof(event))

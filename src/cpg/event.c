@@ -6,26 +6,19 @@
 #include "handle/fetch.h"
 
 /* Corosync still sends events to a process that has left, until its connection is closed: they are dropped. */
-static event *append(uint64_t kind, size_t payload)
+event *cpg_event_append(uint64_t kind, size_t payload)
 {
 	const cpg *c = (const cpg *)fetch_handle();
 
 	return c->was_told_left ? NULL : fetch_append(kind, payload);
 }
 
-void cpg_event_message(
-	cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length)
+void cpg_event_append_message(cpg *c, uint32_t node, uint32_t pid, const void *bytes, size_t length)
 {
-	cpg *c = (cpg *)fetch_handle();
-	bool is_own = node == c->node && pid == (uint32_t)c->handle.owner;
-	message_record *ev =
-		(message_record *)append(is_own ? KIND_OWN_MESSAGE : KIND_MESSAGE, RECORD_PAYLOAD(message_record) + length);
+	bool is_own = cpg_is_own(c, node, pid);
+	message_record *ev = (message_record *)cpg_event_append(
+		is_own ? KIND_OWN_MESSAGE : KIND_MESSAGE, RECORD_PAYLOAD(message_record) + length);
 
-	(void)id;
-	(void)group;
-	if (is_own) {
-		cpg_send_came_back(c, cpg_record_message_size(length), ev != NULL);
-	}
 	if (ev == NULL) {
 		return;
 	}
@@ -34,6 +27,26 @@ void cpg_event_message(
 	ev->length = length;
 	if (length > 0) {
 		memcpy(ev->bytes, bytes, length);
+	}
+	if (is_own) {
+		atomic_fetch_add_explicit(&c->handle.own, ev->event.size, memory_order_relaxed);
+	}
+}
+
+void cpg_event_message(
+	cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length)
+{
+	cpg *c = (cpg *)fetch_handle();
+
+	(void)id;
+	(void)group;
+	if (c->pack != NULL) {
+		unpack_message(c, node, pid, bytes, length);
+		return;
+	}
+	cpg_event_append_message(c, node, pid, bytes, length);
+	if (cpg_is_own(c, node, pid)) {
+		cpg_send_came_back(c, 1, cpg_record_message_size(length));
 	}
 }
 
@@ -45,11 +58,6 @@ static struct cpg_address *put_addresses(struct cpg_address *to, const struct cp
 	return to + count;
 }
 
-static bool is_own(const cpg *c, const struct cpg_address *address)
-{
-	return address->nodeid == c->node && address->pid == (uint32_t)c->handle.owner;
-}
-
 /* In a large group libcpg may list it as the first that joined. */
 static void note_own_leave(cpg *c, const config_record *ev)
 {
@@ -57,9 +65,10 @@ static void note_own_leave(cpg *c, const config_record *ev)
 	size_t i;
 
 	for (i = 0; i < ev->left; i++) {
-		c->was_told_left = c->was_told_left || is_own(c, &left[i]);
+		c->was_told_left = c->was_told_left || cpg_is_own(c, left[i].nodeid, left[i].pid);
 	}
-	if (ev->left == 0 && ev->joined > 0 && cpg_resolve_is_leave(left->reason) && is_own(c, left)) {
+	if (ev->left == 0 && ev->joined > 0 && cpg_resolve_is_leave(left->reason) &&
+		cpg_is_own(c, left->nodeid, left->pid)) {
 		c->was_told_left = true;
 	}
 }
@@ -76,12 +85,15 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	size_t listed = members_count <= CPG_MEMBERS_MAX ? members_count : 0;
 	size_t left_listed = MIN(left_count, CPG_MEMBERS_MAX), joined_listed = MIN(joined_count, CPG_MEMBERS_MAX);
 	size_t count = listed + left_listed + joined_listed;
-	config_record *ev =
-		(config_record *)append(KIND_CONFIG, RECORD_PAYLOAD(config_record) + count * sizeof(struct cpg_address));
+	config_record *ev = (config_record *)cpg_event_append(
+		KIND_CONFIG, RECORD_PAYLOAD(config_record) + count * sizeof(struct cpg_address));
 	struct cpg_address *to;
 
 	(void)id;
 	(void)group;
+	if (c->pack != NULL) {
+		unpack_config(c, members_count, left, left_listed, joined_count);
+	}
 	if (ev == NULL) {
 		return;
 	}
@@ -160,5 +172,6 @@ const event_kind cpg_event_kinds[] = {
 	[KIND_OWN_MESSAGE] = {.handler = "message_received", .name = "message", .push = push_message, .is_own = true},
 	[KIND_CONFIG] = {.handler = "config_change", .name = "config", .push = cpg_change_push},
 	[KIND_RING] = {.handler = "ring_change", .name = "ring", .push = push_ring},
+	[KIND_COMPLAINT] = {.handler = "error", .name = "error", .push = unpack_push_complaint},
 	[KIND_LAG] = {.handler = "lagged", .name = "lagged", .push = push_lag},
 };

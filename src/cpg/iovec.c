@@ -4,16 +4,15 @@
 
 static const failure failure_array_too_long = {
 	"too_many", "Corosync takes at most 63 strings in one message: concatenate some"};
-static const failure failure_too_big = {"too_big", "a message is at most 1047552 bytes: send it in parts"};
 
-/* Adds the string at that index, which the caller keeps alive. NULL, or failure_too_big. */
+/* Adds the string at that index, which the caller keeps alive. NULL, or why not. */
 static const failure *add_string(lua_State *L, cpg_iovec *v, int index)
 {
 	size_t length;
 	const char *bytes = lua_tolstring(L, index, &length);
 
 	if (length > v->most - v->length) {
-		return &failure_too_big;
+		return v->too_big;
 	}
 	/* libcpg never writes through it. An empty string would make an empty piece of a split message. */
 	if (length > 0) {
@@ -58,13 +57,14 @@ static const failure *collect_array(lua_State *L, cpg_iovec *v)
 	return why;
 }
 
-const failure *cpg_iovec_collect(lua_State *L, cpg_iovec *v, size_t most)
+const failure *cpg_iovec_collect(lua_State *L, cpg_iovec *v, size_t most, const failure *too_big)
 {
 	int type = lua_type(L, 2);
 
 	v->count = 0;
 	v->length = 0;
 	v->most = most;
+	v->too_big = too_big;
 	if (type == LUA_TTABLE) {
 		return collect_array(L, v);
 	}

@@ -132,6 +132,10 @@ int cpg_membership_method_leave(lua_State *L)
 	cpg *c = handle_check(L);
 	const failure *why = cpg_group_not_member(c);
 
+	/* What was accepted is sent before. */
+	if (why == NULL && c->pack != NULL) {
+		why = pack_flush(c);
+	}
 	/* Checked before taking the locks, too: in a fork, no thread would release them. */
 	if (why == NULL) {
 		cpg_group_call_begin(c, "leave");

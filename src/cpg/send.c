@@ -9,9 +9,15 @@
 @module corosync.cpg
 */
 
-static const failure failure_window = {"try_again",
+const failure CPG_SEND_WINDOW_FULL = {"try_again",
 	"the handle's window is full: its own messages, or as many bytes of them as may wait, have not come back yet; "
 	"dispatch or fetch, and try again"};
+static const failure failure_too_big = {"too_big",
+	"a message is at most 1047552 bytes: send it in parts, or use the option 'pack' in all members of the group"};
+static const failure failure_beyond_limit = {"too_big",
+	"it is longer than the handle's limit, by default 67108864 bytes: raise 'pack.limit' in all members of the group, "
+	"or "
+	"send it in parts"};
 static const failure failure_datagram = {"too_big",
 	"with 'qb_ipc_type: socket' a message must fit in a datagram, and this one does not: raise net.core.wmem_max and "
 	"restart Corosync and this program"};
@@ -30,26 +36,28 @@ static bool is_beyond(const cpg *c, size_t waiting, size_t size)
 	return waiting > 0 && waiting + size > reader_own_bound(c->handle.reader);
 }
 
-/* Counts a message and returns NULL, or why not. Before the send, because the message may come back before it returns. */
-static const failure *enter_window(cpg *c, size_t size)
+/* For a full queue or window. */
+static const failure *unless_lost(cpg *c, const failure *why)
+{
+	return handle_failure(&c->handle, CS_ERR_TRY_AGAIN) == &FAILURE_NOT_CONNECTED ? &FAILURE_NOT_CONNECTED : why;
+}
+
+const failure *cpg_send_refusal(cpg *c, size_t size)
 {
 	size_t waiting = atomic_load_explicit(&c->handle.own, memory_order_relaxed);
-	size_t flying = atomic_load_explicit(&c->flying, memory_order_relaxed);
+	size_t flying = atomic_load_explicit(&c->flying, memory_order_relaxed) + c->pending_bytes;
 
 	if (is_beyond(c, waiting, size)) {
-		return &failure_backlog;
+		return unless_lost(c, &failure_backlog);
 	}
-	if (atomic_load_explicit(&c->in_flight, memory_order_relaxed) >= c->window ||
+	if (atomic_load_explicit(&c->in_flight, memory_order_relaxed) + c->pending >= c->window ||
 		is_beyond(c, waiting + flying, size)) {
-		return &failure_window;
+		return unless_lost(c, &CPG_SEND_WINDOW_FULL);
 	}
-	atomic_fetch_add_explicit(&c->in_flight, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&c->flying, size, memory_order_relaxed);
 	return NULL;
 }
 
-/* Not below 0: the window would stay closed for ever. */
-static void subtract(atomic_size_t *from, size_t amount)
+void cpg_send_subtract(atomic_size_t *from, size_t amount)
 {
 	size_t count = atomic_load_explicit(from, memory_order_relaxed);
 
@@ -58,19 +66,10 @@ static void subtract(atomic_size_t *from, size_t amount)
 	}
 }
 
-/* The reader's thread does this, too. */
-static void leave_window(cpg *c, size_t size)
+void cpg_send_came_back(cpg *c, size_t messages, size_t bytes)
 {
-	subtract(&c->in_flight, 1);
-	subtract(&c->flying, size);
-}
-
-void cpg_send_came_back(cpg *c, size_t size, bool queued)
-{
-	if (queued) {
-		atomic_fetch_add_explicit(&c->handle.own, size, memory_order_relaxed);
-	}
-	leave_window(c, size);
+	cpg_send_subtract(&c->in_flight, messages);
+	cpg_send_subtract(&c->flying, bytes);
 }
 
 /* ---- the method ---- */
@@ -86,51 +85,78 @@ static cpg_guarantee_t check_guarantee(lua_State *L, int index)
 	return guarantees[compat_checkoption(L, index, "agreed", names)];
 }
 
-static cs_error_t send_message(cpg *c, cpg_guarantee_t guarantee, const cpg_iovec *message)
+static size_t length_of(const struct iovec *vector, unsigned int count)
 {
-	cs_error_t error = cpg_mcast_joined(c->handle.id, guarantee, message->vector, message->count);
+	size_t length = 0;
 
-	/* libcpg returns uninitialized bytes for a split message when the daemon has ended. */
-	return message->length > c->limit ? handle_verify(&c->handle, error) : error;
+	while (count > 0) {
+		length += vector[--count].iov_len;
+	}
+	return length;
 }
 
-/* Between call_begin and call_end: NULL when Corosync has accepted the message. */
-static const failure *send_as_member(cpg *c, cpg_guarantee_t guarantee, const cpg_iovec *message)
+/* libcpg returns uninitialized bytes for a split message when the daemon has ended. */
+static cs_error_t multicast(cpg *c, cpg_guarantee_t guarantee, const struct iovec *vector, unsigned int count)
+{
+	cs_error_t error = cpg_mcast_joined(c->handle.id, guarantee, vector, count);
+
+	return c->split && length_of(vector, count) > c->limit ? handle_verify(&c->handle, error) : error;
+}
+
+const failure *cpg_send_vector(cpg *c, cpg_guarantee_t guarantee, const struct iovec *vector, unsigned int count)
+{
+	const failure *why;
+	cs_error_t error;
+
+	cpg_group_call_begin(c, "send");
+	/* Here: until the lock was taken the reader might have left. */
+	why = cpg_group_not_member(c);
+	if (why == NULL) {
+		error = multicast(c, guarantee, vector, count);
+		/* The message is within Corosync's own limit. */
+		why = error == CS_ERR_TOO_BIG ? &failure_datagram : handle_failure(&c->handle, error);
+	}
+	call_end(&c->handle);
+	return why;
+}
+
+static const failure *send_alone(cpg *c, cpg_guarantee_t guarantee, const cpg_iovec *message)
 {
 	size_t size = cpg_record_message_size(message->length);
-	const failure *why = cpg_group_not_member(c);
-	cs_error_t error;
+	const failure *why = cpg_send_refusal(c, size);
 
 	if (why != NULL) {
 		return why;
 	}
-	why = enter_window(c, size);
+	/* Before the send, because the message may come back before it returns. */
+	cpg_send_enter(c, 1, size);
+	why = cpg_send_vector(c, guarantee, message->vector, message->count);
 	if (why != NULL) {
-		return handle_failure(&c->handle, CS_ERR_TRY_AGAIN) == &FAILURE_NOT_CONNECTED ? &FAILURE_NOT_CONNECTED : why;
-	}
-	error = send_message(c, guarantee, message);
-	/* The message is within Corosync's own limit. */
-	why = error == CS_ERR_TOO_BIG ? &failure_datagram : handle_failure(&c->handle, error);
-	if (why != NULL) {
-		leave_window(c, size);
+		cpg_send_came_back(c, 1, size);
 	}
 	return why;
+}
+
+static const failure *collect(lua_State *L, const cpg *c, cpg_iovec *message)
+{
+	if (c->pack != NULL) {
+		return cpg_iovec_collect(L, message, pack_limit(c), &failure_beyond_limit);
+	}
+	return cpg_iovec_collect(L, message, c->split ? LONGEST_SPLIT : c->limit, &failure_too_big);
 }
 
 /* Sends the message at index 2; pushes true, or nil, message and code, and returns their number. [-0, +1|3, v] */
 static int send_from_lua(lua_State *L, cpg *c, cpg_guarantee_t guarantee)
 {
 	cpg_iovec message;
-	const failure *why = cpg_iovec_collect(L, &message, c->split ? LONGEST_SPLIT : c->limit);
+	const failure *why = collect(L, c, &message);
 
-	/* Checked before taking the locks, too: in a fork, no thread would release them. */
+	/* Before taking locks: in a fork, no thread would release them. */
 	if (why == NULL) {
 		why = cpg_group_not_member(c);
 	}
 	if (why == NULL) {
-		cpg_group_call_begin(c, "send");
-		why = send_as_member(c, guarantee, &message);
-		call_end(&c->handle);
+		why = c->pack != NULL ? pack_send(c, &message) : send_alone(c, guarantee, &message);
 	}
 	return cpg_group_return(L, c, "send to", why);
 }
@@ -142,7 +168,7 @@ deliver its own message in a configuration of its own. Calls `cpg_mcast_joined`.
 @function handle:send
 @tparam string|string[] message 0 to max_message_size() bytes, or an array of at most 63 strings, sent as one message
 @tparam[opt="agreed"] string guarantee "agreed" or "fifo"
-@treturn boolean true: Corosync has accepted it
+@treturn boolean true: Corosync has accepted it; with `pack`, it is in a frame that will be sent
 @error nil, message, code: "not_joined", "too_big", "too_many" (strings), "try_again" (nothing was sent: Corosync's queue or
 the handle's window is full, or the membership is changing), "backlog" (nothing was sent: too many bytes of the handle's own
 messages wait to be handled), "interrupt" (split messages: nothing was delivered),

@@ -269,6 +269,7 @@ static int method_dispatch(lua_State *L)
 	if (h->owner != pid_get()) {
 		return handle_fail(L, h, "dispatch", &FAILURE_WRONG_PROCESS);
 	}
+	handle_flush(h);
 	if (run.handled == 0 && h->state == HANDLE_LOST && connection_exhausted(h) != NULL) {
 		return handle_fail(L, h, "dispatch", h->reason);
 	}
@@ -331,6 +332,9 @@ static int method_receive(lua_State *L)
 	/* Without a reader, the caller of receive has not asked for this event. */
 	if (h->reader != NULL) {
 		lag_tell(h);
+	}
+	if (queue_head(&h->queue) == NULL) {
+		handle_flush(h);
 	}
 	drained = refill_one(h);
 	if (queue_head(&h->queue) == NULL) {

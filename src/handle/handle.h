@@ -62,6 +62,8 @@ typedef struct handle_class {
 	const char *(*subject)(const handle *h, size_t *length);
 	cs_error_t (*trackstart)(handle *h); /* NULL where there is no tracking */
 	cs_error_t (*trackstop)(handle *h);
+	/* Sends what waits to be sent: called after each dispatch and before each wait. NULL where nothing is kept. */
+	void (*flush)(handle *h);
 	/* Where a reader is possible: stops the events, in the reader's thread; and queues the event that handlers lag. */
 	cs_error_t (*give_up)(handle *h);
 	void (*tell_lag)(handle *h, double seconds, size_t events, size_t bytes);
@@ -134,6 +136,14 @@ const failure *handle_diagnose(const handle *h, cs_error_t error);
 
 /* NULL for CS_OK, else as handle_diagnose; marks the handle lost if the daemon has ended. */
 const failure *handle_failure(handle *h, cs_error_t error);
+
+/* What is kept to be sent must not wait any longer: the caller waits, or returns to a loop that may. */
+static inline void handle_flush(handle *h)
+{
+	if (h->class->flush != NULL && h->state == HANDLE_OPEN) {
+		h->class->flush(h);
+	}
+}
 
 /* From now on only queued events are valid. */
 void handle_lose(handle *h, const failure *reason);

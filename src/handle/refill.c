@@ -114,6 +114,7 @@ static int method_fetch(lua_State *L)
 	if (why != NULL) {
 		return handle_fail(L, h, "fetch from", why);
 	}
+	handle_flush(h);
 	(void)poll_readable(L, fetched_descriptor(h), false, seconds);
 	/* A hook may have closed the handle meanwhile, or forked: the parent handles these events. */
 	if (h->owner != pid_get()) {

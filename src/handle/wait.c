@@ -28,6 +28,7 @@ static int method_wait(lua_State *L)
 	if (why != NULL) {
 		return handle_fail(L, h, "wait for", why);
 	}
+	handle_flush(h);
 	lua_pushboolean(L, queue_head(&h->queue) != NULL || poll_readable(L, connection_descriptor(h), forever, seconds));
 	return 1;
 }

@@ -36,7 +36,8 @@ local module = {}
 ---@field config_change? fun(members:corosync.cpg.address[],left:corosync.cpg.address[],joined:corosync.cpg.address[]) called when the membership has changed. The lists are right at any size, although libcpg lists at most 128 members: where its lists do not suffice, the handle reads Corosync's own list, which blocks while Corosync is stopped. More than 128 members of a group on nodes that leave or join at once make Corosync's daemon abort.
 ---@field ring_change? fun(ring:corosync.cpg.ring,nodes:integer[]) called with the new ring and the ids of its nodes
 ---@field error? fun(message:string) called with the message and traceback of an error in a handler; without it they go to stderr
----@field split? boolean let libcpg cut messages longer than max_message_size() into pieces. Such a message is not atomic: members that join meanwhile may miss one delivered in their own configuration, a change of the configuration makes the send fail with "interrupt" (nothing was delivered, and the script must send it again), and the send blocks for up to 1 s a piece while Corosync's queue is full. (default: false)
+---@field pack? boolean|table put many messages into one of Corosync's and cut long ones into pieces, see [Packing](../topics/packing.md.html): true, or a table with `bytes`, the size of a full frame (8000), and `limit`, the longest message (64 MiB). All members of a group must pack, or none; messages of one that does not are dropped, and reported through `error`. Then `send` returns once the message is in the frame, and `window` is 8192 at first. It takes two descriptors more. (default: false)
+---@field split? boolean let libcpg cut messages longer than max_message_size() into pieces. Such a message is not atomic: members that join meanwhile may miss one delivered in their own configuration, a change of the configuration makes the send fail with "interrupt" (nothing was delivered, and the script must send it again), and the send blocks for up to 1 s a piece while Corosync's queue is full. For long messages to C programs that know only libcpg; otherwise use `pack`. (default: false)
 ---@field window? integer the most of the handle's own messages that may be in flight; their bytes are limited as well (see `reader`). Beyond it, send fails with "try_again" until some have come back: `dispatch`, `receive` or `fetch` take them from the daemon. The window keeps libcpg from spinning: while a daemon is stopped, the 279th send would. (default: 256)
 ---@field reader? boolean|table true or a table for a stand-by thread. The daemon stores events that no member takes without bound, so the thread takes events that have waited there for `after` seconds (0.02). It stores up to `limit` bytes (64 MiB) for the next dispatch. At the limit the handle leaves its group and drops later events; dispatch fails with "overflow" after the stored ones. With `full = "stop"` the thread only stops taking events; the default is "leave". At most a quarter of the limit (of 64 MiB without a reader) may be the handle's own messages that wait to be handled: beyond it, send fails with "backlog" until some have been handled, so that no sender fills its own queue. Other members' messages do not count, nor does a single message of any size. (default: false)
 ---@field lagged? fun(seconds:number,events:integer,bytes:integer) called before the next event when events have waited for `after` seconds, again each time after twice as long, and each time that the reader took some: with about how long the oldest has waited, and the number and bytes of all that wait
@@ -65,7 +66,7 @@ local handle = {}
 ---@return string|nil # "closed", "wrong_process"
 function handle:address() end
 
---- The longest message that Corosync delivers as one. Calls `cpg_max_atomic_msgsize_get`.
+--- The longest message: that Corosync delivers as one, or with `pack` the limit set there. Calls `cpg_max_atomic_msgsize_get`.
 ---@return integer|nil # bytes
 ---@return string|nil # why it failed
 ---@return string|nil # "closed", "wrong_process", "not_connected"
@@ -118,7 +119,7 @@ function handle:groups() end
 --- deliver its own message in a configuration of its own. Calls `cpg_mcast_joined`.
 ---@param message string|string[] 0 to max_message_size() bytes, or an array of at most 63 strings, sent as one message
 ---@param guarantee? string "agreed" or "fifo" (default: "agreed")
----@return boolean|nil # true: Corosync has accepted it
+---@return boolean|nil # true: Corosync has accepted it; with `pack`, it is in a frame that will be sent
 ---@return string|nil # why it failed
 ---@return string|nil # "not_joined", "too_big", "too_many" (strings), "try_again" (nothing was sent: Corosync's queue or the handle's window is full, or the membership is changing), "backlog" (nothing was sent: too many bytes of the handle's own messages wait to be handled), "interrupt" (split messages: nothing was delivered), "not_connected", "closed", "wrong_process"; raises for anything but strings
 function handle:send(message, guarantee) end

@@ -10,7 +10,13 @@ local DEFAULT_BUDGET = 1000 -- events
 local VIEW_EVERY = 100 -- events: under load, too, view_change is called
 local LAST_EVENTS = 1 -- second: for the events that arrive after the connection to quorum is lost, if they do not end
 local FATAL = { not_connected = true, no_memory = true, overflow = true }
-local FIELDS = { message = "message_received", config = "config_change", ring = "ring_change", lagged = "lagged" }
+local FIELDS = {
+  config = "config_change",
+  error = "error",
+  lagged = "lagged",
+  message = "message_received",
+  ring = "ring_change",
+}
 
 local dispatch = {}
 

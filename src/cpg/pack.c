@@ -1,0 +1,366 @@
+#include "cpg/cpg.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "handle/call.h"
+#include "support/clock.h"
+#include "support/field.h"
+#include "support/poll.h"
+
+/***
+@module corosync.cpg
+*/
+
+/* On one node, frames of 8 000 bytes reached 1.35 times the rate of 1 400 bytes; longer ones gain little and wait longer. */
+#define FRAME_BYTES ((size_t)8000)
+#define LEAST_FRAME ((size_t)64)
+#define MOST_FRAME ((size_t)1000000)
+#define LONGEST ((size_t)64 * 1024 * 1024)
+
+/* Seconds until a frame goes out that no dispatch, wait or delivery has sent: many times a message's way on an idle ring. */
+#define FLUSH_AFTER 0.002
+
+const failure PACK_NO_MEMORY = {
+	"no_memory", "there is not enough memory to pack it, and it was not sent: free some, and send it again"};
+
+/* ---- the option ---- */
+
+static void check_size(lua_State *L, int index, const char *name, size_t least, size_t most)
+{
+	int64_t size;
+
+	if (lua_type(L, index) != LUA_TNUMBER || !compat_toint64(L, index, &size) || size < (int64_t)least ||
+		(uint64_t)size > most) {
+		luaL_argerror(
+			L, 1, lua_pushfstring(L, "field '%s' must be a whole number from %d to %d", name, (int)least, (int)most));
+	}
+}
+
+static void check_bytes(lua_State *L, int index, const char *name)
+{
+	check_size(L, index, name, LEAST_FRAME, MOST_FRAME);
+}
+
+static void check_limit(lua_State *L, int index, const char *name)
+{
+	check_size(L, index, name, 1, INT32_MAX);
+}
+
+enum { BYTES_FIELD, LIMIT_FIELD };
+
+static const field fields[] = {
+	[BYTES_FIELD] = {"bytes", check_bytes},
+	[LIMIT_FIELD] = {"limit", check_limit},
+	{NULL, NULL},
+};
+
+void pack_options_check(lua_State *L, int index, const char *name)
+{
+	if (lua_istable(L, index)) {
+		fields_check_at(L, index, fields);
+	} else if (!lua_isboolean(L, index)) {
+		field_refuse(L, index, name, "boolean or table");
+	}
+}
+
+static void get_size(lua_State *L, int index, const field *f, size_t *size)
+{
+	field_push_at(L, index, f);
+	if (!lua_isnil(L, -1)) {
+		*size = (size_t)lua_tonumber(L, -1);
+	}
+	lua_pop(L, 1);
+}
+
+bool pack_options_get(lua_State *L, int index, pack_options *options)
+{
+	*options = (pack_options){.bytes = FRAME_BYTES, .limit = LONGEST};
+	if (!lua_istable(L, index)) {
+		return lua_toboolean(L, index);
+	}
+	get_size(L, index, &fields[BYTES_FIELD], &options->bytes);
+	get_size(L, index, &fields[LIMIT_FIELD], &options->limit);
+	return true;
+}
+
+/* ---- start and end ---- */
+
+static bool watch_timer(handle *h, int timer)
+{
+	int epoll;
+
+	if (timer < 0) {
+		return false;
+	}
+	/* Already one over several where libqb's descriptor is a datagram socket. */
+	if (h->awaited != h->fd) {
+		return poll_add(h->awaited, timer);
+	}
+	epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll < 0) {
+		return false;
+	}
+	h->awaited = epoll;
+	return poll_add(epoll, h->fd) && poll_add(epoll, timer);
+}
+
+int pack_start(cpg *c, const pack_options *options)
+{
+	cpg_pack *p = calloc(1, sizeof *p);
+
+	if (p == NULL) {
+		return ENOMEM;
+	}
+	p->options = *options;
+	p->assembly.limit = options->limit;
+	p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	c->pack = p;
+	return watch_timer(&c->handle, p->timer) ? 0 : errno;
+}
+
+void pack_end(cpg *c)
+{
+	cpg_pack *p = c->pack;
+
+	if (p == NULL) {
+		return;
+	}
+	userdata_close_fd(&p->timer);
+	assembly_free(&p->assembly);
+	cpg_address_list_free(&p->reported);
+	free(p->transfer.bytes);
+	free(p->frame);
+	free(p);
+	c->pack = NULL;
+}
+
+size_t pack_limit(const cpg *c)
+{
+	return c->pack->options.limit;
+}
+
+/* ---- the timer ---- */
+
+/* At most once in FLUSH_AFTER: setting it costs a system call. */
+static void set_timer(cpg_pack *p)
+{
+	struct itimerspec time = {.it_value = {.tv_nsec = (long)(FLUSH_AFTER * 1e9)}};
+
+	if (p->due == 0) {
+		p->due = clock_seconds() + FLUSH_AFTER;
+		(void)timerfd_settime(p->timer, 0, &time, NULL);
+	}
+}
+
+/* The descriptor must not stay readable. */
+static void clear_timer(cpg_pack *p)
+{
+	uint64_t expirations;
+
+	if (p->due != 0 && read(p->timer, &expirations, sizeof expirations) > 0) {
+		p->due = 0;
+	}
+}
+
+/* ---- the frame ---- */
+
+static bool make_room(cpg_pack *p, size_t needed)
+{
+	size_t capacity = needed > p->options.bytes ? needed : p->options.bytes;
+	unsigned char *frame;
+
+	if (needed <= p->capacity) {
+		return true;
+	}
+	frame = realloc(p->frame, capacity);
+	if (frame == NULL) {
+		return false;
+	}
+	p->frame = frame;
+	p->capacity = capacity;
+	return true;
+}
+
+static void empty_frame(cpg *c)
+{
+	cpg_pack *p = c->pack;
+
+	p->length = 0;
+	c->pending = c->pending_bytes = 0;
+	/* A long message is rare. */
+	if (p->capacity > p->options.bytes) {
+		free(p->frame);
+		p->frame = NULL;
+		p->capacity = 0;
+	}
+}
+
+static bool add_to_frame(cpg *c, const cpg_iovec *message)
+{
+	cpg_pack *p = c->pack;
+	size_t start = p->length == 0 ? FRAME_HEADER : p->length;
+	unsigned int i;
+
+	if (!make_room(p, start + FRAME_PREFIX + message->length)) {
+		return false;
+	}
+	if (p->length == 0) {
+		frame_put_header(p->frame);
+	}
+	frame_put_prefix(p->frame + start, (uint32_t)message->length);
+	p->length = start + FRAME_PREFIX;
+	for (i = 0; i < message->count; i++) {
+		memcpy(p->frame + p->length, message->vector[i].iov_base, message->vector[i].iov_len);
+		p->length += message->vector[i].iov_len;
+	}
+	c->pending++;
+	c->pending_bytes += cpg_record_message_size(message->length);
+	return true;
+}
+
+static void take_back(cpg *c, const cpg_iovec *message)
+{
+	c->pack->length -= FRAME_PREFIX + message->length;
+	c->pending--;
+	c->pending_bytes -= cpg_record_message_size(message->length);
+	if (c->pending == 0) {
+		empty_frame(c);
+	}
+}
+
+/* The handle must be a member. */
+static const failure *send_frame(cpg *c)
+{
+	cpg_pack *p = c->pack;
+	struct iovec vector = {.iov_base = p->frame, .iov_len = p->length};
+	const failure *why = pack_send_vector(c, &vector, 1, c->pending, c->pending_bytes);
+
+	if (why == NULL) {
+		empty_frame(c);
+	}
+	return why;
+}
+
+const failure *pack_send_vector(cpg *c, const struct iovec *vector, unsigned int count, size_t messages, size_t bytes)
+{
+	cpg_pack *p = c->pack;
+	const failure *why;
+
+	if (atomic_load_explicit(&p->frames, memory_order_relaxed) >= CPG_SEND_WINDOW) {
+		return &CPG_SEND_WINDOW_FULL;
+	}
+	/* Before the send, because it may come back before the call returns. */
+	atomic_fetch_add_explicit(&p->frames, 1, memory_order_relaxed);
+	cpg_send_enter(c, messages, bytes);
+	why = cpg_send_vector(c, CPG_TYPE_AGREED, vector, count);
+	if (why != NULL) {
+		cpg_send_subtract(&p->frames, 1);
+		cpg_send_came_back(c, messages, bytes);
+	}
+	return why;
+}
+
+/* ---- sending ---- */
+
+static bool is_temporary(const failure *why)
+{
+	return strcmp(why->code, "try_again") == 0;
+}
+
+/*
+ * Whether the frame must not wait for more: it is full, or nothing of this handle's is under way and no more of it waits to
+ * be handled than the frame has. So a lone message goes out at once; and when a handler replies to each of many messages
+ * of one frame, two frames are soon under way, of which one travels while the other is handled.
+ */
+static bool is_due(const cpg *c)
+{
+	bool flies = atomic_load_explicit(&c->in_flight, memory_order_relaxed) > 0;
+	size_t waiting = atomic_load_explicit(&c->handle.own, memory_order_relaxed);
+
+	return c->pack->length >= c->pack->options.bytes || (!flies && c->pending_bytes >= waiting);
+}
+
+const failure *pack_flush(cpg *c)
+{
+	const failure *why = NULL;
+
+	if (c->pending > 0 || transfer_is_active(c)) {
+		why = cpg_group_not_member(c);
+		why = why == NULL ? transfer_continue(c) : why;
+	}
+	return why == NULL && c->pending > 0 ? send_frame(c) : why;
+}
+
+void pack_flush_later(handle *h)
+{
+	cpg *c = (cpg *)h;
+
+	if (c->pack == NULL) {
+		return;
+	}
+	clear_timer(c->pack);
+	if (pack_flush(c) != NULL && cpg_group_not_member(c) == NULL && (c->pending > 0 || transfer_needs_timer(c))) {
+		set_timer(c->pack);
+	}
+}
+
+/* The message is the frame's last one. */
+static const failure *flush_due(cpg *c, const cpg_iovec *message)
+{
+	const failure *why;
+
+	if (!is_due(c)) {
+		set_timer(c->pack);
+		return NULL;
+	}
+	why = pack_flush(c);
+	if (why != NULL && c->pending > 1 && is_temporary(why)) {
+		set_timer(c->pack);
+		return NULL;
+	}
+	if (why != NULL) {
+		take_back(c, message);
+	}
+	return why;
+}
+
+const failure *pack_send(cpg *c, const cpg_iovec *message)
+{
+	bool is_long = message->length > transfer_longest_whole(c);
+	size_t length = c->pack->length + FRAME_PREFIX + message->length;
+	const failure *why = cpg_send_refusal(c, cpg_record_message_size(message->length));
+
+	if (why == NULL && (is_long || (c->pending > 0 && length > c->pack->options.bytes))) {
+		why = pack_flush(c);
+	}
+	if (why != NULL) {
+		return why;
+	}
+	if (is_long) {
+		return transfer_start(c, message);
+	}
+	return add_to_frame(c, message) ? flush_due(c, message) : &PACK_NO_MEMORY;
+}
+
+/***
+Sends what `send` has accepted and packed, now. Without `pack` it does nothing.
+@function handle:flush
+@treturn boolean true: nothing waits any more
+@error nil, message, code: "try_again" (a part waits, and will be sent: Corosync's queue or the handle's window is full, the
+membership is changing, or a long message is on its way), "not_joined", "not_connected", "closed", "wrong_process"
+*/
+int pack_method_flush(lua_State *L)
+{
+	cpg *c = handle_check(L);
+	const failure *why = handle_unusable(&c->handle);
+
+	if (why == NULL && c->pack != NULL) {
+		why = pack_flush(c);
+	}
+	return cpg_group_return(L, c, "flush", why);
+}

@@ -1,0 +1,180 @@
+#include "cpg/cpg.h"
+
+#include <string.h>
+
+#include "handle/reader.h"
+
+/* Long enough that a piece's own cost does not count, short enough that other members' messages come in between. */
+#define PIECE_BYTES ((size_t)64 * 1024)
+#define MOST_PIECES 32 /* in flight */
+
+static const failure failure_under_way = {"try_again",
+	"a long message of this handle is on its way, and later ones wait behind it: handle events (dispatch, receive or "
+	"fetch), and try again"};
+static const failure failure_no_room = {"try_again",
+	"the long messages that members are sending now reach the limit (pack.limit): handle events (dispatch, receive or "
+	"fetch), and try again"};
+
+size_t transfer_longest_whole(const cpg *c)
+{
+	return c->limit - FRAME_HEADER - FRAME_PREFIX;
+}
+
+/* ---- the message ---- */
+
+static void end(transfer *t)
+{
+	free(t->bytes);
+	t->bytes = NULL;
+	t->state = TRANSFER_NONE;
+}
+
+bool transfer_is_active(cpg *c)
+{
+	transfer *t = &c->pack->transfer;
+
+	if (t->state == TRANSFER_DONE) {
+		end(t);
+	}
+	return t->state != TRANSFER_NONE;
+}
+
+static bool copy(transfer *t, const cpg_iovec *message)
+{
+	unsigned int i;
+
+	t->bytes = malloc(message->length);
+	if (t->bytes == NULL) {
+		return false;
+	}
+	t->total = 0;
+	for (i = 0; i < message->count; i++) {
+		memcpy(t->bytes + t->total, message->vector[i].iov_base, message->vector[i].iov_len);
+		t->total += message->vector[i].iov_len;
+	}
+	return true;
+}
+
+/* ---- pieces ---- */
+
+static const failure *send_piece(cpg *c)
+{
+	transfer *t = &c->pack->transfer;
+	unsigned char header[FRAME_PIECE_HEADER];
+	size_t left = t->total - t->sent, length = left < PIECE_BYTES ? left : PIECE_BYTES;
+	frame_piece piece = {.total = t->total, .offset = t->sent, .transfer = t->number};
+	struct iovec vector[] = {
+		{.iov_base = header, .iov_len = sizeof header}, {.iov_base = t->bytes + t->sent, .iov_len = length}};
+	const failure *why;
+
+	frame_put_piece_header(header, &piece);
+	why = pack_send_vector(c, vector, 2, 0, 0);
+	if (why == NULL) {
+		t->sent += length;
+	}
+	return why;
+}
+
+/* Only the first piece, until it is known that all members have begun the message. */
+static const failure *begin(cpg *c)
+{
+	transfer *t = &c->pack->transfer;
+	const failure *why;
+
+	t->number++;
+	t->sent = 0;
+	/* Before the send: the reader may meet the piece before the call returns. */
+	t->state = TRANSFER_OFFERED;
+	why = send_piece(c);
+	if (why != NULL) {
+		t->state = TRANSFER_BEGINS;
+	}
+	return why;
+}
+
+static bool has_room(cpg *c)
+{
+	bool has;
+
+	reader_lock(c->handle.reader);
+	has = assembly_has_room(&c->pack->assembly, c->pack->transfer.total);
+	reader_unlock(c->handle.reader, false);
+	return has;
+}
+
+static bool may_send_piece(cpg *c)
+{
+	const transfer *t = &c->pack->transfer;
+
+	return t->state == TRANSFER_GRANTED && t->sent < t->total && c->pack->frames < MOST_PIECES;
+}
+
+const failure *transfer_continue(cpg *c)
+{
+	transfer *t = &c->pack->transfer;
+	const failure *why = NULL;
+
+	if (!transfer_is_active(c)) {
+		return NULL;
+	}
+	if (t->state == TRANSFER_REFUSED && has_room(c)) {
+		t->state = TRANSFER_BEGINS;
+	}
+	if (t->state == TRANSFER_BEGINS) {
+		why = begin(c);
+	}
+	while (why == NULL && may_send_piece(c)) {
+		why = send_piece(c);
+	}
+	if (why == NULL) {
+		why = t->state == TRANSFER_REFUSED ? &failure_no_room : &failure_under_way;
+	}
+	return why;
+}
+
+bool transfer_needs_timer(cpg *c)
+{
+	const transfer *t = &c->pack->transfer;
+
+	return t->state == TRANSFER_BEGINS || (may_send_piece(c) && c->pack->frames == 0);
+}
+
+const failure *transfer_start(cpg *c, const cpg_iovec *message)
+{
+	transfer *t = &c->pack->transfer;
+	size_t size = cpg_record_message_size(message->length);
+	const failure *why;
+
+	if (!copy(t, message)) {
+		return &PACK_NO_MEMORY;
+	}
+	cpg_send_enter(c, 1, size);
+	why = begin(c);
+	if (why != NULL) {
+		end(t);
+		cpg_send_came_back(c, 1, size);
+	}
+	return why;
+}
+
+/* ---- for the callbacks ---- */
+
+void transfer_note(cpg *c, uint32_t number, assembly_result result)
+{
+	transfer *t = &c->pack->transfer;
+
+	if (number != t->number) {
+		return;
+	}
+	switch (result) {
+	case ASSEMBLY_MORE: t->state = TRANSFER_GRANTED; break;
+	case ASSEMBLY_WHOLE: t->state = TRANSFER_DONE; break;
+	case ASSEMBLY_FULL: t->state = TRANSFER_REFUSED; break;
+	default: break;
+	}
+}
+
+void transfer_note_drop(cpg *c)
+{
+	c->pack->transfer.state = TRANSFER_BEGINS;
+}

@@ -1,0 +1,166 @@
+#include "cpg/cpg.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* The most members about which this handle remembers that it has complained; one complaint each. */
+#define MOST_REPORTED ((size_t)1024)
+
+static const char *const problems[] = {
+	[FRAME_FOREIGN] = "sends messages that are not packed: use the option 'pack' in all members of a group, or in none",
+	[FRAME_NEWER] = "sends frames of a newer format: update lua-corosync on this node",
+	[FRAME_DAMAGED] = "sent a frame that is damaged",
+	[FRAME_PIECE] =
+		"sends a message longer than this member's limit: set the same 'pack.limit' in all members of a group",
+};
+
+typedef struct complaint_record {
+	event event;
+	uint32_t node, pid;
+	frame_kind kind;
+} complaint_record;
+
+/* ---- what is not delivered ---- */
+
+/* Once a sender. */
+static void complain(cpg *c, uint32_t node, uint32_t pid, frame_kind kind)
+{
+	cpg_address_list *reported = &c->pack->reported;
+	struct cpg_address sender = {.nodeid = node, .pid = pid};
+	complaint_record *ev;
+
+	if (cpg_address_list_find(reported->items, reported->count, &sender) != NULL || reported->count >= MOST_REPORTED ||
+		!cpg_address_list_add(reported, &sender)) {
+		return;
+	}
+	ev = (complaint_record *)cpg_event_append(KIND_COMPLAINT, RECORD_PAYLOAD(complaint_record));
+	if (ev != NULL) {
+		ev->node = node;
+		ev->pid = pid;
+		ev->kind = kind;
+	}
+}
+
+/* To stderr where there is no handler for it, as a handler's error. */
+int unpack_push_complaint(lua_State *L, handle *h, const event *ev, int values)
+{
+	const complaint_record *complaint = (const complaint_record *)ev;
+	const cpg *c = (const cpg *)h;
+	char member[sizeof "4294967295:4294967295"];
+	bool is_handled;
+
+	(void)snprintf(member, sizeof member, "%" PRIu32 ":%" PRIu32, complaint->node, complaint->pid);
+	failure_push_attempt(L, "", "group", c->group.value, c->group.length);
+	lua_pushfstring(L, "member %s of%s %s", member, lua_tostring(L, -1), problems[complaint->kind]);
+	lua_replace(L, -2);
+	lua_rawgeti(L, values, VALUE_HANDLERS);
+	lua_getfield(L, -1, "error");
+	is_handled = !lua_isnil(L, -1);
+	lua_pop(L, 2);
+	if (!is_handled) {
+		(void)fprintf(stderr, "corosync: %s\n", lua_tostring(L, -1));
+	}
+	return 1;
+}
+
+/* ---- what is ---- */
+
+static void unpack(cpg *c, uint32_t node, uint32_t pid, const void *bytes, size_t length)
+{
+	frame_cursor cursor = frame_messages(bytes, length);
+	size_t messages = 0, size = 0, message_length;
+	const char *message;
+
+	while (frame_next(&cursor, &message, &message_length)) {
+		cpg_event_append_message(c, node, pid, message, message_length);
+		size += cpg_record_message_size(message_length);
+		messages++;
+	}
+	if (cpg_is_own(c, node, pid)) {
+		cpg_send_came_back(c, messages, size);
+	}
+}
+
+static void deliver_whole(cpg *c, uint32_t node, uint32_t pid)
+{
+	const assembly_part *part = assembly_find(&c->pack->assembly, node, pid);
+	size_t length = (size_t)part->total;
+
+	cpg_event_append_message(c, node, pid, part->bytes, length);
+	assembly_drop(&c->pack->assembly, node, pid);
+	if (cpg_is_own(c, node, pid)) {
+		cpg_send_came_back(c, 1, cpg_record_message_size(length));
+	}
+}
+
+static void take_piece(cpg *c, uint32_t node, uint32_t pid, const frame_piece *piece)
+{
+	assembly_result result = assembly_take(&c->pack->assembly, node, pid, piece);
+
+	switch (result) {
+	case ASSEMBLY_WHOLE: deliver_whole(c, node, pid); break;
+	case ASSEMBLY_TOO_LONG: complain(c, node, pid, FRAME_PIECE); break;
+	case ASSEMBLY_NO_MEMORY: c->handle.missed = &FAILURE_NO_MEMORY; break;
+	default: break;
+	}
+	if (cpg_is_own(c, node, pid)) {
+		transfer_note(c, piece->transfer, result);
+	}
+}
+
+void unpack_message(cpg *c, uint32_t node, uint32_t pid, const void *bytes, size_t length)
+{
+	frame_piece piece;
+	frame_kind kind = frame_inspect(bytes, length, &piece);
+
+	if (cpg_is_own(c, node, pid)) {
+		cpg_send_subtract(&c->pack->frames, 1);
+	}
+	if (kind == FRAME_MESSAGES) {
+		unpack(c, node, pid, bytes, length);
+	} else if (kind == FRAME_PIECE) {
+		take_piece(c, node, pid, &piece);
+	} else {
+		complain(c, node, pid, kind);
+	}
+}
+
+/* ---- changes of members ---- */
+
+/*
+ * Whether incomplete messages are dropped: when a member has come, which has not got their first pieces, and when nodes
+ * have gone, because some members may then lack pieces that others have. Of changes with more than 128 members libcpg does
+ * not tell whether somebody has come.
+ */
+static bool drops_all(size_t members, const struct cpg_address *left, size_t left_count, size_t joined)
+{
+	size_t i;
+
+	if (members > CPG_MEMBERS_MAX || joined > 0) {
+		return true;
+	}
+	for (i = 0; i < left_count; i++) {
+		if (left[i].reason == CPG_REASON_NODEDOWN) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void unpack_config(cpg *c, size_t members, const struct cpg_address *left, size_t left_count, size_t joined)
+{
+	assembly *a = &c->pack->assembly;
+	bool drops = drops_all(members, left, left_count, joined);
+	size_t i;
+
+	if (drops && assembly_find(a, c->node, (uint32_t)c->handle.owner) != NULL) {
+		transfer_note_drop(c);
+	}
+	if (drops) {
+		assembly_drop_all(a);
+	}
+	for (i = 0; i < left_count && members <= CPG_MEMBERS_MAX; i++) {
+		assembly_drop(a, left[i].nodeid, left[i].pid);
+		cpg_address_list_remove(&c->pack->reported, &left[i]);
+	}
+}
