@@ -2,7 +2,7 @@
 --
 --   binding.lua GROUP COUNT SIZE WINDOW [latency]
 --
--- With READER in the environment, a thread reads events while the handlers are slow.
+-- With READER in the environment, a thread reads events while the handlers are slow; with PACK, messages are packed.
 local core = require "corosync.core"
 local print_figures = dofile "bench/print_figures.lua"
 
@@ -17,6 +17,7 @@ end
 
 local handle, own, top_up
 handle = assert(core.cpg.open {
+  pack = os.getenv "PACK" ~= nil,
   reader = os.getenv "READER" ~= nil,
   config_change = function(_, _, came)
     for _, address in ipairs(came) do

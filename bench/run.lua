@@ -19,15 +19,33 @@ end
 local SIZES, WINDOWS = numbers("SIZES", "16 64 1000 10000 100000 1000000"), numbers("WINDOWS", "1 64")
 local NODES = numbers("NODES", "1 3")
 
--- The programs: a name, and the command before the arguments. The others are compared to the first.
-local PROGRAMS = {
-  { "C", os.getenv "PLAIN", "bench" },
+local JIT = { "env", "LUA_PATH=" .. os.getenv "JIT_PATH", "LUA_CPATH=" .. os.getenv "JIT_CPATH" }
+local AHEAD = 16 -- windows of packed programs: about as many frames are under way as plain C has messages
+
+local C = { "C", os.getenv "PLAIN", "bench" }
+local LUA = { "Lua 5.4", "lua5.4", "bench/binding.lua", "bench" }
+local CPGRUN = os.getenv "CPGRUN"
+
+-- The programs of a table: a name, and the command before the arguments. The others are compared to the first.
+local PLAIN = {
+  title = "",
+  sizes = SIZES,
+  C,
   { "least Lua 5.4", "lua5.4", "bench/least.lua", "bench" },
-  { "Lua 5.4", "lua5.4", "bench/binding.lua", "bench" },
+  LUA,
   { "Lua 5.4, reader", "env", "READER=1", "lua5.4", "bench/binding.lua", "bench" },
-  { "LuaJIT", "env", "LUA_PATH=" .. os.getenv "JIT_PATH", "LUA_CPATH=" .. os.getenv "JIT_CPATH", "luajit",
-    "bench/binding.lua", "bench" },
-  { "cpgrun", os.getenv "CPGRUN", "--log-level", "error", "--group", "bench", "bench/host.lua" },
+  { "LuaJIT", JIT[1], JIT[2], JIT[3], "luajit", "bench/binding.lua", "bench" },
+  { "cpgrun", CPGRUN, "--log-level", "error", "--group", "bench", "bench/host.lua" },
+}
+local PACKED = {
+  title = ", packed",
+  sizes = numbers("PACKED_SIZES", "64 1000"),
+  C,
+  LUA,
+  { "Lua 5.4, packed, same window", "env", "PACK=1", "lua5.4", "bench/binding.lua", "bench" },
+  { "Lua 5.4, packed", "env", "PACK=1", "lua5.4", "bench/binding.lua", "bench", ahead = AHEAD },
+  { "LuaJIT, packed", JIT[1], JIT[2], JIT[3], "PACK=1", "luajit", "bench/binding.lua", "bench", ahead = AHEAD },
+  { "cpgrun, packed", CPGRUN, "--pack", "--log-level", "error", "--group", "bench", "bench/host.lua", ahead = AHEAD },
 }
 
 local function argv_of(program, ...)
@@ -43,6 +61,9 @@ end
 
 -- One run: rate (messages/s), cpu (seconds per message), memory (kB), and with latency p50, p99, max (seconds).
 local function run(cluster, program, count, size, window, latency)
+  if program.ahead and window > 1 then
+    count, window = math.floor(count * program.ahead / 4), window * program.ahead
+  end
   local code, out, err = cluster:command(1, argv_of(program, count, size, window, latency), 120)
   if code ~= 0 then
     error(("%s, %d bytes, window %d: %s%s"):format(program[1], size, window, out or "", err or ""))
@@ -58,18 +79,18 @@ end
 
 local function calibrate(cluster, size, window)
   local count = math.max(20, math.floor(2e6 / (size + 1000)))
-  local rate = run(cluster, PROGRAMS[1], count, size, window).rate
+  local rate = run(cluster, C, count, size, window).rate
   return math.max(20, math.floor(rate * SECONDS))
 end
 
-local function measure(cluster, size, window)
+local function measure(cluster, programs, size, window)
   local count, found = calibrate(cluster, size, window), {}
   for pair = 1, PAIRS do
-    for i = 1, #PROGRAMS do
+    for i = 1, #programs do
       -- The order changes with each pair.
-      local index = (i + pair) % #PROGRAMS + 1
-      local each = run(cluster, PROGRAMS[index], count, size, window)
-      local timed = run(cluster, PROGRAMS[index], math.ceil(count / 2), size, window, "latency")
+      local index = (i + pair) % #programs + 1
+      local each = run(cluster, programs[index], count, size, window)
+      local timed = run(cluster, programs[index], math.ceil(count / 2), size, window, "latency")
       each.p50, each.p99, each.max = timed.p50, timed.p99, timed.max
       found[index] = found[index] or {}
       found[index][pair] = each
@@ -128,20 +149,21 @@ local function print_head()
     first_line "corosync -v | sed \"s/.*version '/Corosync /; s/'.*//\"", os.date "%Y-%m-%d", PAIRS, SECONDS))
 end
 
-local function print_table_head(nodes)
-  print(("### %d node%s\n"):format(nodes, nodes == 1 and "" or "s"))
+local function print_table_head(nodes, title)
+  print(("### %d node%s%s\n"):format(nodes, nodes == 1 and "" or "s", title))
   print("| bytes | window | | messages/s | CPU, µs | p50, µs | p99, µs | max, µs | MB | rate to C | CPU to C "
     .. "| p99 to C |")
   print "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 end
 
-local function bench_on(nodes, results)
-  local cluster = assert(lab.start(nodes))
-  print_table_head(nodes)
+-- Prints a table and returns its rows.
+local function bench(cluster, nodes, programs)
+  local results = {}
+  print_table_head(nodes, programs.title)
   for _, window in ipairs(WINDOWS) do
-    for _, size in ipairs(SIZES) do
-      local found = measure(cluster, size, window)
-      for index, program in ipairs(PROGRAMS) do
+    for _, size in ipairs(programs.sizes) do
+      local found = measure(cluster, programs, size, window)
+      for index, program in ipairs(programs) do
         local it = summarize(found, index)
         print_row(size, window, program[1], it, index == 1)
         it.nodes, it.size, it.window, it.program = nodes, size, window, program[1]
@@ -150,13 +172,18 @@ local function bench_on(nodes, results)
     end
   end
   print ""
-  assert(cluster:stop())
+  return results
 end
 
 io.stdout:setvbuf "line"
 print_head()
-local results = {}
+local plain = {}
 for _, nodes in ipairs(NODES) do
-  bench_on(nodes, results)
+  local cluster = assert(lab.start(nodes))
+  for _, it in ipairs(bench(cluster, nodes, PLAIN)) do
+    plain[#plain + 1] = it
+  end
+  bench(cluster, nodes, PACKED)
+  assert(cluster:stop())
 end
-chart(arg[1], panels_of(results, SIZES, PROGRAMS[1][1]), { columns = 3 })
+chart(arg[1], panels_of(plain, SIZES, C[1]), { columns = 3 })

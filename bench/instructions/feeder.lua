@@ -1,7 +1,7 @@
 -- Another member of the group, which is not measured: sends COUNT messages and ends when all have come back, so that
 -- they wait for the other members; or joins and leaves COUNT times.
 --
---   feeder.lua GROUP send COUNT SIZE
+--   feeder.lua GROUP send COUNT SIZE [pack]
 --   feeder.lua GROUP change COUNT
 local core = require "corosync.core"
 
@@ -19,6 +19,7 @@ local function join(on_message)
   local handle, own, is_member
   handle = assert(core.cpg.open {
     message_received = on_message,
+    pack = arg[5] == "pack",
     config_change = function(_, left, joined)
       for _, address in ipairs(joined) do
         is_member = is_member or address == own

@@ -108,6 +108,24 @@ local function measure_dispatch(kind, size, options)
   handle:close()
 end
 
+-- The feeder's messages come in frames, too.
+local function measure_packed()
+  local handle = open { pack = true, message_received = count_message }
+  assert(handle:send "one under way, so that no frame goes out at once")
+  measure("send packed, 64 bytes", SENT, send_all(handle, ("m"):rep(SMALL)))
+  come_back(handle, SENT + 1)
+  handle:close()
+  handle = open { pack = true, message_received = count_message }
+  feed("send", RECEIVED, SMALL, "pack")
+  received = 0
+  measure("receive packed, 64 bytes", RECEIVED, function()
+    repeat
+      assert(handle:dispatch())
+    until received == RECEIVED
+  end)
+  handle:close()
+end
+
 local function measure_receive(kind, size)
   local handle = open {}
   feed("send", RECEIVED, size)
@@ -169,6 +187,7 @@ measure_dispatch("receive, 64 bytes", SMALL, {})
 measure_dispatch("receive, 1000 bytes", LARGE, {})
 measure_dispatch("receive, 64 bytes, reader standing by", SMALL, { reader = { after = 60 } })
 measure_receive("receive by receive(), 64 bytes", SMALL)
+measure_packed()
 measure_changes "configuration of 1 or 2 members"
 measure_group("functions", { message_received = count_message, config_change = function() end })
 measure_group("class", Class)

@@ -41,9 +41,9 @@ struct cpg {
 };
 
 /* Whether a member is the handle itself. */
-static inline bool cpg_is_own(const cpg *c, uint32_t node, uint32_t pid)
+static inline bool cpg_is_own(const cpg *c, const struct cpg_address *member)
 {
-	return node == c->node && pid == (uint32_t)c->handle.owner;
+	return member->nodeid == c->node && member->pid == (uint32_t)c->handle.owner;
 }
 
 /* Fields of the handle's user value. */
@@ -126,7 +126,7 @@ void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, co
 
 /* For the callbacks: an event to fill, or NULL; and a message's event. */
 event *cpg_event_append(uint64_t kind, size_t payload);
-void cpg_event_append_message(cpg *c, uint32_t node, uint32_t pid, const void *bytes, size_t length);
+void cpg_event_append_message(cpg *c, bool is_own, const struct cpg_address *sender, const void *bytes, size_t length);
 
 /* Puts the event that handlers lag, and how far, before the others in the handle's queue, if there is memory. */
 void cpg_event_lag(handle *h, double seconds, size_t events, size_t bytes);

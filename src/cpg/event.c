@@ -13,17 +13,16 @@ event *cpg_event_append(uint64_t kind, size_t payload)
 	return c->was_told_left ? NULL : fetch_append(kind, payload);
 }
 
-void cpg_event_append_message(cpg *c, uint32_t node, uint32_t pid, const void *bytes, size_t length)
+void cpg_event_append_message(cpg *c, bool is_own, const struct cpg_address *sender, const void *bytes, size_t length)
 {
-	bool is_own = cpg_is_own(c, node, pid);
 	message_record *ev = (message_record *)cpg_event_append(
 		is_own ? KIND_OWN_MESSAGE : KIND_MESSAGE, RECORD_PAYLOAD(message_record) + length);
 
 	if (ev == NULL) {
 		return;
 	}
-	ev->node = node;
-	ev->pid = pid;
+	ev->node = sender->nodeid;
+	ev->pid = sender->pid;
 	ev->length = length;
 	if (length > 0) {
 		memcpy(ev->bytes, bytes, length);
@@ -37,15 +36,17 @@ void cpg_event_message(
 	cpg_handle_t id, const struct cpg_name *group, uint32_t node, uint32_t pid, void *bytes, size_t length)
 {
 	cpg *c = (cpg *)fetch_handle();
+	struct cpg_address sender = {.nodeid = node, .pid = pid};
+	bool is_own = cpg_is_own(c, &sender);
 
 	(void)id;
 	(void)group;
 	if (c->pack != NULL) {
-		unpack_message(c, node, pid, bytes, length);
+		unpack_message(c, is_own, &sender, bytes, length);
 		return;
 	}
-	cpg_event_append_message(c, node, pid, bytes, length);
-	if (cpg_is_own(c, node, pid)) {
+	cpg_event_append_message(c, is_own, &sender, bytes, length);
+	if (is_own) {
 		cpg_send_came_back(c, 1, cpg_record_message_size(length));
 	}
 }
@@ -65,10 +66,9 @@ static void note_own_leave(cpg *c, const config_record *ev)
 	size_t i;
 
 	for (i = 0; i < ev->left; i++) {
-		c->was_told_left = c->was_told_left || cpg_is_own(c, left[i].nodeid, left[i].pid);
+		c->was_told_left = c->was_told_left || cpg_is_own(c, &left[i]);
 	}
-	if (ev->left == 0 && ev->joined > 0 && cpg_resolve_is_leave(left->reason) &&
-		cpg_is_own(c, left->nodeid, left->pid)) {
+	if (ev->left == 0 && ev->joined > 0 && cpg_resolve_is_leave(left->reason) && cpg_is_own(c, left)) {
 		c->was_told_left = true;
 	}
 }

@@ -111,7 +111,7 @@ void transfer_note_drop(cpg *c);
 
 /* ---- frames that have arrived, for the callbacks: unpack.c ---- */
 
-void unpack_message(cpg *c, uint32_t node, uint32_t pid, const void *bytes, size_t length);
+void unpack_message(cpg *c, bool is_own, const struct cpg_address *sender, const void *bytes, size_t length);
 
 /* A change of members. */
 void unpack_config(cpg *c, size_t members, const struct cpg_address *left, size_t left_count, size_t joined);

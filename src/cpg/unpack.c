@@ -23,20 +23,19 @@ typedef struct complaint_record {
 /* ---- what is not delivered ---- */
 
 /* Once a sender. */
-static void complain(cpg *c, uint32_t node, uint32_t pid, frame_kind kind)
+static void complain(cpg *c, const struct cpg_address *sender, frame_kind kind)
 {
 	cpg_address_list *reported = &c->pack->reported;
-	struct cpg_address sender = {.nodeid = node, .pid = pid};
 	complaint_record *ev;
 
-	if (cpg_address_list_find(reported->items, reported->count, &sender) != NULL || reported->count >= MOST_REPORTED ||
-		!cpg_address_list_add(reported, &sender)) {
+	if (cpg_address_list_find(reported->items, reported->count, sender) != NULL || reported->count >= MOST_REPORTED ||
+		!cpg_address_list_add(reported, sender)) {
 		return;
 	}
 	ev = (complaint_record *)cpg_event_append(KIND_COMPLAINT, RECORD_PAYLOAD(complaint_record));
 	if (ev != NULL) {
-		ev->node = node;
-		ev->pid = pid;
+		ev->node = sender->nodeid;
+		ev->pid = sender->pid;
 		ev->kind = kind;
 	}
 }
@@ -65,63 +64,64 @@ int unpack_push_complaint(lua_State *L, handle *h, const event *ev, int values)
 
 /* ---- what is ---- */
 
-static void unpack(cpg *c, uint32_t node, uint32_t pid, const void *bytes, size_t length)
+static void unpack(cpg *c, bool is_own, const struct cpg_address *sender, const void *bytes, size_t length)
 {
 	frame_cursor cursor = frame_messages(bytes, length);
 	size_t messages = 0, size = 0, message_length;
 	const char *message;
 
 	while (frame_next(&cursor, &message, &message_length)) {
-		cpg_event_append_message(c, node, pid, message, message_length);
+		cpg_event_append_message(c, is_own, sender, message, message_length);
 		size += cpg_record_message_size(message_length);
 		messages++;
 	}
-	if (cpg_is_own(c, node, pid)) {
+	if (is_own) {
 		cpg_send_came_back(c, messages, size);
 	}
 }
 
-static void deliver_whole(cpg *c, uint32_t node, uint32_t pid)
+static void deliver_whole(cpg *c, bool is_own, const struct cpg_address *sender)
 {
-	const assembly_part *part = assembly_find(&c->pack->assembly, node, pid);
+	assembly *a = &c->pack->assembly;
+	const assembly_part *part = assembly_find(a, sender->nodeid, sender->pid);
 	size_t length = (size_t)part->total;
 
-	cpg_event_append_message(c, node, pid, part->bytes, length);
-	assembly_drop(&c->pack->assembly, node, pid);
-	if (cpg_is_own(c, node, pid)) {
+	cpg_event_append_message(c, is_own, sender, part->bytes, length);
+	assembly_drop(a, sender->nodeid, sender->pid);
+	if (is_own) {
 		cpg_send_came_back(c, 1, cpg_record_message_size(length));
 	}
 }
 
-static void take_piece(cpg *c, uint32_t node, uint32_t pid, const frame_piece *piece)
+static void take_piece(cpg *c, bool is_own, const struct cpg_address *sender, const frame_piece *piece)
 {
-	assembly_result result = assembly_take(&c->pack->assembly, node, pid, piece);
+	assembly_result result = assembly_take(&c->pack->assembly, sender->nodeid, sender->pid, piece);
 
 	switch (result) {
-	case ASSEMBLY_WHOLE: deliver_whole(c, node, pid); break;
-	case ASSEMBLY_TOO_LONG: complain(c, node, pid, FRAME_PIECE); break;
+	case ASSEMBLY_WHOLE: deliver_whole(c, is_own, sender); break;
+	case ASSEMBLY_TOO_LONG: complain(c, sender, FRAME_PIECE); break;
 	case ASSEMBLY_NO_MEMORY: c->handle.missed = &FAILURE_NO_MEMORY; break;
 	default: break;
 	}
-	if (cpg_is_own(c, node, pid)) {
+	if (is_own) {
 		transfer_note(c, piece->transfer, result);
 	}
 }
 
-void unpack_message(cpg *c, uint32_t node, uint32_t pid, const void *bytes, size_t length)
+void unpack_message(cpg *c, bool is_own, const struct cpg_address *sender, const void *bytes, size_t length)
 {
 	frame_piece piece;
 	frame_kind kind = frame_inspect(bytes, length, &piece);
 
-	if (cpg_is_own(c, node, pid)) {
+	if (is_own) {
 		cpg_send_subtract(&c->pack->frames, 1);
 	}
 	if (kind == FRAME_MESSAGES) {
-		unpack(c, node, pid, bytes, length);
+		unpack(c, is_own, sender, bytes, length);
 	} else if (kind == FRAME_PIECE) {
-		take_piece(c, node, pid, &piece);
+		take_piece(c, is_own, sender, &piece);
 	} else {
-		complain(c, node, pid, kind);
+		complain(c, sender, kind);
 	}
 }
 
