@@ -3,14 +3,12 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "handle/call.h"
+#include "handle/connection.h"
 #include "support/clock.h"
 #include "support/field.h"
-#include "support/poll.h"
 
 /***
 @module corosync.cpg
@@ -90,25 +88,6 @@ bool pack_options_get(lua_State *L, int index, pack_options *options)
 
 /* ---- start and end ---- */
 
-static bool watch_timer(handle *h, int timer)
-{
-	int epoll;
-
-	if (timer < 0) {
-		return false;
-	}
-	/* Already one over several where libqb's descriptor is a datagram socket. */
-	if (h->awaited != h->fd) {
-		return poll_add(h->awaited, timer);
-	}
-	epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (epoll < 0) {
-		return false;
-	}
-	h->awaited = epoll;
-	return poll_add(epoll, h->fd) && poll_add(epoll, timer);
-}
-
 int pack_start(cpg *c, const pack_options *options)
 {
 	cpg_pack *p = calloc(1, sizeof *p);
@@ -120,7 +99,7 @@ int pack_start(cpg *c, const pack_options *options)
 	p->assembly.limit = options->limit;
 	p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	c->pack = p;
-	return watch_timer(&c->handle, p->timer) ? 0 : errno;
+	return p->timer < 0 ? errno : connection_show(&c->handle, p->timer);
 }
 
 void pack_end(cpg *c)

@@ -72,7 +72,7 @@ void *connection_new(lua_State *L, const handle_class *class, size_t size, int h
 	memset(h, 0, size);
 	h->class = class;
 	h->state = HANDLE_CLOSED;
-	h->fd = h->peer = h->awaited = -1;
+	h->fd = h->peer = h->awaited = h->shown = -1;
 	h->owner = pid_get();
 	h->daemon_user = daemon_user(L, handlers);
 	h->watchdog = watchdog_of(L);
@@ -109,6 +109,9 @@ static void close_connection(handle *h)
 /* The handle's descriptors beside libqb's. */
 static void close_companions(handle *h)
 {
+	if (h->shown != h->awaited) {
+		userdata_close_fd(&h->shown);
+	}
 	if (h->awaited != h->fd) {
 		userdata_close_fd(&h->awaited);
 	}
@@ -128,7 +131,7 @@ void connection_finalize(handle *h)
 		close_companions(h);
 	}
 	h->state = HANDLE_CLOSED;
-	h->fd = h->peer = h->awaited = -1;
+	h->fd = h->peer = h->awaited = h->shown = -1;
 	if (h->busy == HANDLE_IDLE) {
 		queue_free(&h->queue);
 	}
@@ -149,7 +152,7 @@ const handle *connection_find(lua_State *L, bool (*matches)(const handle *h, con
 
 int connection_descriptor(const handle *h)
 {
-	return h->reader == NULL ? h->awaited : reader_descriptor(h->reader);
+	return h->reader == NULL ? h->shown : reader_descriptor(h->reader);
 }
 
 const failure *connection_exhausted(const handle *h)
@@ -224,6 +227,7 @@ static cs_error_t take(handle *h)
 		h->fd = -1;
 		return error == CS_OK ? CS_ERR_ACCESS : error;
 	}
+	h->shown = h->awaited;
 	h->state = HANDLE_OPEN;
 	return CS_OK;
 }
@@ -331,6 +335,17 @@ static int fail(lua_State *L, handle *h, cs_error_t error)
 	connection_finalize(h);
 	lua_pushfstring(L, "reach Corosync's %s service", h->class->service);
 	return failure_push(L, why);
+}
+
+int connection_show(handle *h, int fd)
+{
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	if (epoll < 0) {
+		return errno;
+	}
+	h->shown = epoll;
+	return poll_add(epoll, h->awaited) && poll_add(epoll, fd) ? 0 : errno;
 }
 
 int connection_open(lua_State *L, handle *h, cs_error_t (*start)(handle *h))

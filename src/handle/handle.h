@@ -84,10 +84,11 @@ typedef enum handle_busy {
 struct handle {
 	const handle_class *class;
 	cleanup cleanup;
-	uint64_t id;       /* Corosync's handle */
-	int fd;            /* libqb's; -1 when there is none */
-	int peer;          /* hangs up when the daemon ends: libqb's own, or one more beside a datagram socket */
-	int awaited;       /* readable when events wait or the daemon has ended: libqb's own, or an epoll over both */
+	uint64_t id; /* Corosync's handle */
+	int fd;      /* libqb's; -1 when there is none */
+	int peer;    /* hangs up when the daemon ends: libqb's own, or one more beside a datagram socket */
+	int awaited; /* readable when events wait or the daemon has ended: libqb's own, or an epoll over both */
+	int shown;   /* the same, or an epoll over that and a timer: readable, too, when `flush` has something to do */
 	uid_t daemon_user; /* the user that the daemon must run as; NO_USER: root or this process's */
 	pid_t owner;       /* a fork must neither use nor close Corosync's connections */
 	handle_state state;

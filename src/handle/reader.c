@@ -257,7 +257,7 @@ static int start(reader *r)
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	r->bell = thread_bell();
 	r->nudge = thread_bell();
-	if (r->epoll < 0 || r->bell < 0 || r->nudge < 0 || !poll_add(r->epoll, r->handle->awaited) ||
+	if (r->epoll < 0 || r->bell < 0 || r->nudge < 0 || !poll_add(r->epoll, r->handle->shown) ||
 		!poll_add(r->epoll, r->bell)) {
 		return errno;
 	}
