@@ -23,11 +23,17 @@ local tools = require "corosync.lab.tools"
 local wait = require "corosync.lab.wait"
 
 local MOST_NODES = 8
+local MTU, LEAST_MTU, MOST_MTU = 1500, 576, 65535 -- the least size that IPv4 hosts must accept, and veth's limit
 -- Time limits in seconds, which a healthy machine does not reach.
 local START, KILL, SHUTDOWN, COMMAND = 30, 5, 15, 10
 
-local START_OPTIONS = { nodes = "number", token = "number", transport = "string", quorum = "boolean",
-  output = "function", timeout = "number" }
+local START_OPTIONS = { nodes = "number", token = "number", transport = "string", totem = "table", mtu = "number",
+  quorum = "boolean", output = "function", timeout = "number" }
+-- Corosync ignores unknown settings, so a misspelt one would have no effect.
+local TOTEM_SETTINGS = { consensus = "number", fail_recv_const = "number", hold = "number", join = "number",
+  knet_mtu = "number", max_messages = "number", merge = "number", miss_count_const = "number", netmtu = "number",
+  send_join = "number", seqno_unchanged_const = "number", token_coefficient = "number", token_retransmit = "number",
+  token_retransmits_before_loss_const = "number", token_warning = "number", window_size = "number" }
 local RUN_OPTIONS = { env = "table", cwd = "string", output = "function", exit = "function", host = "boolean" }
 
 local Cluster = {}
@@ -107,6 +113,13 @@ local function new_cluster(options)
   return setmetatable(self, Cluster)
 end
 
+local function check_totem(settings)
+  argcheck.options(settings, TOTEM_SETTINGS, "start", "options.totem")
+  for name, value in pairs(settings) do
+    argcheck.check(argcheck.is_whole(value, 0, 2 ^ 31), "options.totem." .. name, "start", "expected a whole number")
+  end
+end
+
 local function check_start(options)
   argcheck.options(options, START_OPTIONS, "start")
   argcheck.check(argcheck.is_whole(options.nodes, 1, MOST_NODES), "nodes", "start",
@@ -116,6 +129,9 @@ local function check_start(options)
   argcheck.seconds(options.timeout or START, "start")
   argcheck.check(({ udpu = true, knet = true })[options.transport or "udpu"], "options.transport", "start",
     "expected udpu or knet")
+  check_totem(options.totem or {})
+  argcheck.check(argcheck.is_whole(options.mtu or MTU, LEAST_MTU, MOST_MTU), "options.mtu", "start",
+    ("expected %d to %d bytes"):format(LEAST_MTU, MOST_MTU))
 end
 
 --- Starts a cluster and waits until all its daemons see each other.
@@ -123,6 +139,9 @@ end
 -- @tparam integer options.nodes 1 to 8
 -- @tparam[opt=1000] integer options.token totem's token timeout in milliseconds
 -- @tparam[opt="udpu"] string options.transport "udpu" or "knet"
+-- @tparam[opt] table<string,integer> options.totem further numeric settings of corosync.conf's section totem, such as
+-- `{ netmtu = 8900, window_size = 300 }`: see corosync.conf(5)
+-- @tparam[opt=1500] integer options.mtu the largest packet of the nodes' links in bytes; 9000 for jumbo frames
 -- @tparam[opt=true] boolean options.quorum false for a Corosync without a quorum provider: no partition is quorate
 -- @tparam[opt=30] number options.timeout the longest wait in seconds
 -- @tparam[opt] fun(node:integer,stream:string,line:string) options.output called for each line of a daemon's log
@@ -137,8 +156,7 @@ function lab.start(options)
   local fine, message, code = requirements.check()
   if not fine then return nil, message, code end
   local self = new_cluster(options)
-  self.namespaces, message, code = Namespaces.new(self.nodes,
-    Daemon.configuration(self.nodes, options.transport or "udpu", options.token or 1000, options.quorum ~= false),
+  self.namespaces, message, code = Namespaces.new(self.nodes, options.mtu or MTU, Daemon.configuration(options),
     environment(self), seconds)
   if not self.namespaces then return nil, message, code end
   finalize(self)

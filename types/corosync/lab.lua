@@ -21,6 +21,8 @@ local module = {}
 ---@field nodes integer 1 to 8
 ---@field token? integer totem's token timeout in milliseconds (default: 1000)
 ---@field transport? string "udpu" or "knet" (default: "udpu")
+---@field totem? table<string,integer> further numeric settings of corosync.conf's section totem, such as `{ netmtu = 8900, window_size = 300 }`: see corosync.conf(5)
+---@field mtu? integer the largest packet of the nodes' links in bytes; 9000 for jumbo frames (default: 1500)
 ---@field quorum? boolean false for a Corosync without a quorum provider: no partition is quorate (default: true)
 ---@field timeout? number the longest wait in seconds (default: 30)
 ---@field output? fun(node:integer,stream:string,line:string) called for each line of a daemon's log (stream "log") and of each program that has no `output` of its own ("out", "err")

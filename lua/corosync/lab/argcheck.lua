@@ -62,11 +62,13 @@ end
 -- @tparam table options
 -- @tparam table known the type of each option by its name
 -- @tparam string method
-function argcheck.options(options, known, method)
-  argcheck.check(type(options) == "table", "options", method, "expected a table")
+-- @tparam[opt="options"] string argument the table's name
+function argcheck.options(options, known, method, argument)
+  argument = argument or "options"
+  argcheck.check(type(options) == "table", argument, method, "expected a table")
   for name, value in pairs(options) do
-    argcheck.check(known[name], "options." .. tostring(name), method, "no such option")
-    argcheck.check(type(value) == known[name], "options." .. name, method,
+    argcheck.check(known[name], argument .. "." .. tostring(name), method, "no such option")
+    argcheck.check(type(value) == known[name], argument .. "." .. name, method,
       ("expected a %s, got a %s"):format(known[name], type(value)))
   end
 end

@@ -17,7 +17,7 @@ totem {
   token: %d
   crypto_cipher: none
   crypto_hash: none
-}
+%s}
 %slogging {
   to_stderr: yes
   to_syslog: no
@@ -64,15 +64,19 @@ local Daemon = {}
 Daemon.__index = Daemon
 
 --- Returns the text of corosync.conf.
--- @tparam number nodes
--- @tparam string transport
--- @tparam number token milliseconds
--- @tparam boolean quorum whether there is a quorum provider
+-- @tparam table options those of `corosync.lab.start` that it depends on
+-- @tparam number options.nodes
+-- @tparam[opt="udpu"] string options.transport
+-- @tparam[opt=1000] number options.token
+-- @tparam[opt] table options.totem
+-- @tparam[opt=true] boolean options.quorum
 -- @treturn string
-function Daemon.configuration(nodes, transport, token, quorum)
-  local list = {}
-  for i = 1, nodes do list[i] = NODE:format(i, i, i) end
-  return CONFIGURATION:format(transport, token, quorum and QUORUM or "", table.concat(list))
+function Daemon.configuration(options)
+  local list, totem = {}, {}
+  for i = 1, options.nodes do list[i] = NODE:format(i, i, i) end
+  for name, value in pairs(options.totem or {}) do totem[#totem + 1] = ("  %s: %d\n"):format(name, value) end
+  return CONFIGURATION:format(options.transport or "udpu", options.token or 1000, table.concat(totem),
+    options.quorum == false and "" or QUORUM, table.concat(list))
 end
 
 --- Creates the daemon of a node, without starting it.

@@ -19,7 +19,7 @@ trap 'echo failed' EXIT
 mount -n --bind /run/lab/$1 /run
 mount -n -t tmpfs tmpfs /dev/shm
 ip link set lo up
-ip link add eth0 type veth peer name v$1 netns 1
+ip link add eth0 mtu $2 type veth peer name v$1 mtu $2 netns 1
 ip addr add 10.9.0.$1/24 dev eth0
 ip link set eth0 up
 echo holder $1 $$
@@ -41,7 +41,7 @@ i=1
 while [ $i -le $1 ]; do
   mkdir -p /run/lab/$i/state
   printf %s "$2" >/run/lab/$i/corosync.conf
-  unshare -nm sh -c "$3" sh $i &
+  unshare -nm sh -c "$3" sh $i $4 &
   i=$((i + 1))
 done
 while read -r line; do :; done
@@ -98,13 +98,14 @@ end
 
 --- Creates the namespaces.
 -- @tparam number nodes
+-- @tparam number mtu the largest packet of the nodes' links, in bytes
 -- @tparam string configuration the text of each node's /run/corosync.conf
 -- @tparam table env the environment of all processes in them: an array of NAME=value
 -- @tparam number seconds the longest wait
 -- @treturn corosync.lab.namespaces or nil, message, code
-function Namespaces.new(nodes, configuration, env, seconds)
+function Namespaces.new(nodes, mtu, configuration, env, seconds)
   local argv = tools.unshare(INIT)
-  append(argv, { ("%d"):format(nodes), configuration, HOLDER })
+  append(argv, { ("%d"):format(nodes), configuration, HOLDER, ("%d"):format(mtu) })
   local init, message, code = process.spawn(argv, { env = env })
   if not init then return nil, message, code end
   local self = setmetatable({ init = init, nodes = nodes, holders = {} }, Namespaces)
