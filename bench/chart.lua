@@ -7,7 +7,8 @@
 --   }, { columns = 2 })
 --
 -- `low` and `high` of a point are its spread, and optional; those of a panel are computed when absent. Series of one
--- name have one colour in all panels; the names are below the panels.
+-- name have one colour in all panels; the names are below the panels. `is_unconnected` of a series leaves out the line
+-- between its points.
 
 local WIDTH, HEIGHT, MARGIN, HEAD, FOOT = 320, 200, 56, 36, 28
 local COLOURS = { "#00007f", "#b5482a", "#2a7f3f", "#8a5fbf", "#666666", "#a0761a" }
@@ -86,7 +87,9 @@ local function draw_series(lines, series, colour, x_of, y_of, shift)
     element(lines, '<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>', x, y, colour)
     way[i] = ("%.1f,%.1f"):format(x, y)
   end
-  element(lines, '<polyline points="%s" fill="none" stroke="%s" opacity="0.5"/>', table.concat(way, " "), colour)
+  if not series.is_unconnected then
+    element(lines, '<polyline points="%s" fill="none" stroke="%s" opacity="0.5"/>', table.concat(way, " "), colour)
+  end
 end
 
 local function draw_panel(lines, panel, colour_of)

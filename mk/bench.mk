@@ -1,6 +1,6 @@
 # Measuring: rates beside plain C, instructions a message, and what it takes to scale.
 
-.PHONY: bench bench-instructions bench-scale bench-resty
+.PHONY: bench bench-instructions bench-scale bench-tuning bench-resty
 
 # The floor: the same work in plain C.
 $(BUILD)/bench/plain: bench/plain.c
@@ -27,6 +27,11 @@ bench: all nginx-binding $(BUILD)/bench/plain $(BUILD)/bench/least.so
 bench-scale: binding
 	@LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" LUA="$(LUA)" \
 		$(LUA) bench/scale.lua docs/scale.svg
+
+## bench-tuning: what settings of corosync.conf do (13 minutes on a quiet machine)
+# With PAIRS=3 some 8 minutes. The tables in docs/tuning.md are what it prints.
+bench-tuning: binding $(BUILD)/bench/plain
+	@PLAIN=$(BUILD)/bench/plain LUA="$(LUA)" $(RUN_LUA) bench/tuning.lua docs/tuning.svg
 
 # Instructions a message, against those kept in bench/instructions.
 $(BUILD)/bench/callgrind.so: bench/callgrind.c
