@@ -9,7 +9,7 @@ FUZZED := queue events node_lists arguments values
 
 # What only the specs need.
 SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan $(BUILD)/spec/hostile $(BUILD)/spec/impostor $(BUILD)/spec/allocate \
-	$(BUILD)/spec/sandbox $(BUILD)/spec/sandbox-c++ \
+	$(BUILD)/spec/sandbox $(BUILD)/spec/sandbox-c++ $(BUILD)/spec/packed_member \
 	$(FUZZED:%=$(BUILD)/spec/fuzz-%)
 
 .PHONY: lint format check-bindings specs coverage valgrind sanitize tsan analyze fuzz soak \
@@ -73,6 +73,11 @@ $(BUILD)/spec/impostor: spec/helpers/clients/impostor.c
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@$(COMPILE) -o $@ $^ $(LDFLAGS)
+
+$(BUILD)/spec/packed_member: examples/packed_member.c
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(COROSYNC_CFLAGS) $(LDFLAGS) -o $@ $< $(COROSYNC_LIBS)
 
 # The same with the core's sources under ThreadSanitizer; nothing where the compiler or the machine has none.
 $(BUILD)/spec/threads-tsan: spec/helpers/embedded/threads.c $(CORE_SOURCES)
