@@ -151,7 +151,8 @@ function Group:dispatch(budget)
 end
 
 --- Calls the handler of the oldest event that waits, in the running coroutine, without blocking: where Lua allows it
--- (not in Lua 5.1), the handler may yield. Until it returns no other event is handled. Instead of `dispatch`.
+-- (not in Lua 5.1), the handler may yield. Until it returns no other event is handled. Instead of `dispatch`. With
+-- `pack`, call `flush` for messages that are sent while a handler waits.
 -- @treturn boolean whether there was one
 -- @error nil, message, code: "not_joined", "dispatching" (while one of its handlers has not returned), "no_stack",
 -- "wrong_process" (in a fork)

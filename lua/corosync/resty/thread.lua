@@ -10,6 +10,7 @@ local waiting = require "corosync.resty.waiting"
 
 local BUDGET = 128 -- events handled before the worker's requests get their turn
 local TURN = 0.001 -- seconds: nginx without OpenResty's patches warns at each ngx.sleep(0)
+local FLUSH_EVERY = 0.002 -- seconds, while a handler of a group that packs waits
 local RENEW = 4000 -- events handled by one light thread, because its memory is freed only when it ends
 
 local now = core.now
@@ -52,10 +53,33 @@ local function hand_over(record)
   return record.rounds % RENEW == 0 and not ngx.worker.exiting() and ngx.timer.at(0, run_safely, record)
 end
 
+-- While a handler waits, nothing else sends what requests pack. Events stay in Corosync, except those for which a long
+-- message waits.
+local function flush_meanwhile(_, record)
+  while record.stepping and record.handle and not ngx.worker.exiting() do
+    local _, _, code = record.handle:flush()
+    if code == "try_again" then
+      record.handle:fetch()
+    end
+    ngx.sleep(FLUSH_EVERY)
+  end
+  record.flusher = nil
+end
+
+local function step(record)
+  if record.packs and not record.flusher then
+    record.flusher = ngx.timer.at(FLUSH_EVERY, flush_meanwhile, record)
+  end
+  record.stepping = true
+  local some = dispatch.step(record)
+  record.stepping = false
+  return some
+end
+
 -- Handles an event, or waits for one.
 local function serve(record)
   leave_if_wanted(record)
-  local some = dispatch.step(record)
+  local some = step(record)
   if some == false and record.state ~= "idle" then
     waiting.for_event(record)
   elseif some then
@@ -69,7 +93,8 @@ end
 -- Until the group is no longer active, or was handed over: then it returns true.
 local function run(record)
   local handed_over
-  record.thread, record.rounds = waiting.new_thread(), 0
+  record.thread, record.rounds, record.stepping = waiting.new_thread(), 0, false
+  record.packs = record.hooks.packs(record)
   repeat
     record.rounds = record.rounds + 1
     if record.state ~= "idle" then

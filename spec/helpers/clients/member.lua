@@ -1,6 +1,6 @@
 -- A member of a group as a program of its own: prints a line for each event and runs the commands of its input.
 --
---   lua spec/helpers/clients/member.lua NAME
+--   lua spec/helpers/clients/member.lua NAME [pack]
 --
 --   members 1:20,2:21         the members, the last line of each configuration
 --   left 2:21=leave           the leaves, with reasons
@@ -24,6 +24,7 @@ local function list(addresses, with_reason)
 end
 
 local group = corosync.group(arg[1], {
+  pack = arg[2] == "pack",
   config_change = function(members, left, joined)
     if #left > 0 then print("left " .. list(left, true)) end
     if #joined > 0 then print("came " .. list(joined, true)) end

@@ -43,6 +43,9 @@ local act = {
   dict = function() ngx.shared.counts:incr("messages", 1, 0) end,
   raise = function() error "as asked" end,
   rest = function() ngx.sleep(2) end,
+  hold = function()
+    repeat ngx.sleep(0.01) until ngx.shared.counts:get "released"
+  end,
   -- More than may be on their way at once.
   burst = function()
     for i = 1, 600 do assert(app.group:send_message("burst " .. i)) end
@@ -62,13 +65,15 @@ local limit = tonumber(os.getenv "SPEC_READER_LIMIT")
 
 local handlers = {
   reader = limit and { limit = limit } or nil,
+  pack = os.getenv "SPEC_PACK" == "yes",
   message_received = function(address, message)
     count_light_threads()
     for kind in (os.getenv "SPEC_HANDLERS" or ""):gmatch "%a+" do act[kind]() end
     local what = message:match "^do (%a+)$"
     if what then act[what]() end
     if message == "nap " .. tostring(app.group:address()) then ngx.sleep(2) end
-    tell("message", tostring(address), (message:gsub(" +$", "")))
+    local is_long = #message > 1000000
+    tell("message", tostring(address), is_long and "long" or (message:gsub(" +$", "")))
   end,
   config_change = function(members, left, joined)
     tell("config", #members, "left", list(left), "joined", list(joined))
@@ -107,6 +112,29 @@ function commands.send(args)
     if not ok then return ngx.say(code, ": ", message) end
   end
   ngx.say "sent"
+end
+
+function commands.send_long(args)
+  ngx.say(tostring(app.group:send_message(args.text:rep(tonumber(args.times)))))
+end
+
+function commands.release()
+  ngx.shared.counts:set("released", true)
+  ngx.say "released"
+end
+
+-- Nothing of the frame has been sent when the worker leaves.
+function commands.send_and_leave(args)
+  commands.send(args)
+  corosync_resty.leave()
+end
+
+function commands.flush(args)
+  for _ = 1, tonumber(args.count) do
+    assert(app.group:send_message(args.text:rep(tonumber(args.times))))
+  end
+  local ok, message, code = app.group:flush()
+  ngx.say(ok and "flushed" or code .. ": " .. message)
 end
 
 -- More than may wait for handlers, while this worker's one does not return.
@@ -176,6 +204,7 @@ end
 -- A phase in which nothing can wait.
 function app.log()
   tell("log", tostring(app.group:send_message "from log"))
+  tell("log flush", tostring(app.group:flush()))
   tell("log", select(3, app.group:wait_for(function() return false end)))
 end
 
