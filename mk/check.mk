@@ -41,7 +41,7 @@ $(BUILD)/spec/spec_process.so: spec/helpers/process.c spec/helpers/refuse.c
 $(BUILD)/spec/allocate: spec/helpers/embedded/allocate.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	@$(COMPILE) -Wl,--wrap=calloc,--wrap=realloc,--wrap=free -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
+	@$(COMPILE) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free -o $@ $^ $(LDFLAGS) $(COROSYNC_LIBS) $(LUA_LIBS) -lm -pthread
 
 $(BUILD)/spec/threads: spec/helpers/embedded/threads.c $(ARCHIVE)
 	@mkdir -p $(@D)

@@ -23,7 +23,7 @@ describe("a session without memory, at any request, ends with an error and leave
     end)
   end
 
-  for part, least in pairs { cpg = 2, receive = 2, cmap = 2, quorum = 1 } do
+  for part, least in pairs { cpg = 2, packed = 6, receive = 2, cmap = 2, quorum = 1 } do
     it(part .. ", in the core", function() ends(least, part, "core") end)
   end
 end)

@@ -27,9 +27,11 @@ typedef struct meter {
 /* The linker sends the core's calls here, without an argument that could tell a session. */
 static meter core = {.left = -1};
 
+void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *block, size_t size);
 void __real_free(void *block);
+void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *block, size_t size);
 void __wrap_free(void *block);
@@ -41,6 +43,14 @@ static bool refuses(meter *m)
 	while (left > 0 && !atomic_compare_exchange_weak(&m->left, &left, left - 1)) {
 	}
 	return left == 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	void *block = refuses(&core) ? NULL : __real_malloc(size);
+
+	atomic_fetch_add(&core.used, block != NULL);
+	return block;
 }
 
 void *__wrap_calloc(size_t count, size_t size)

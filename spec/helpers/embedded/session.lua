@@ -44,6 +44,33 @@ function parts.cpg()
   must(handle:close())
 end
 
+function parts.packed()
+  local seen = 0
+  local handle = must(core.cpg.open {
+    message_received = function(_, message) seen = seen + #message end,
+    pack = true,
+    reader = { after = 0 },
+    error = function(message) error(message, 0) end,
+  })
+  join(handle)
+  local long = ("x"):rep(1100000) -- goes out in pieces
+  must(handle:send "one")
+  must(handle:send { "t", "wo" })
+  local deadline = core.now() + 10
+  local ok, message, code = handle:send(long)
+  while seen < 6 + #long do
+    must(ok or code == "try_again" or nil, message)
+    must(handle:wait(1))
+    must(handle:dispatch())
+    if not ok then
+      ok, message, code = handle:send(long)
+    end
+    must(core.now() < deadline or nil, "late")
+  end
+  must(handle:flush())
+  must(handle:close())
+end
+
 function parts.receive()
   local handle = must(core.cpg.open {})
   join(handle)

@@ -5,6 +5,7 @@ local core = require "corosync.core"
 local number = ...
 local ROUNDS = tonumber(os.getenv "THREAD_ROUNDS" or 5)
 local GROUPS, MESSAGES, TRACKERS = 2, 300, 3
+local LONG = 2000000 -- bytes of a message that goes out in pieces
 local DEADLINE = core.now() + 240
 
 local function expect(what, expected, actual)
@@ -43,7 +44,12 @@ local function member(index)
   local handle = assert(core.cpg.open {
     config_change = function(members) seen.members = #members end,
     reader = index == 1 and { after = 0 } or nil,
+    pack = (number + index) % 2 == 0,
     message_received = function(address, message)
+      if #message == LONG then
+        seen.long = true
+        return
+      end
       seen.messages = seen.messages + 1
       expect("message", ("%d.%d.%d"):format(number, index, seen.messages), message)
       expect("sender", seen.address, address)
@@ -85,8 +91,10 @@ local function round()
       insist(handles[i], "send", ("%d.%d.%d"):format(number, i, message))
     end
   end
+  insist(handles[(number + 1) % 2 + 1], "send", ("x"):rep(LONG))
   dispatch_until(all, function()
-    return seen[1].messages == MESSAGES and seen[2].messages == MESSAGES and quorate ~= nil and has_changed()
+    return (seen[1].long or seen[2].long)
+      and seen[1].messages == MESSAGES and seen[2].messages == MESSAGES and quorate ~= nil and has_changed()
   end)
   expect("members", 1, seen[1].members)
   expect("quorate", true, quorate)
