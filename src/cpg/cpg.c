@@ -130,6 +130,20 @@ static const field open_fields[] = {
 	{NULL, NULL},
 };
 
+/* Raises unless the argument is a table for open. [-0, +0, v] */
+static void check_open(lua_State *L)
+{
+	bool excluded;
+
+	fields_check(L, open_fields);
+	field_push(L, "pack");
+	field_push(L, "split");
+	excluded = lua_toboolean(L, -2) && lua_toboolean(L, -1);
+	lua_pop(L, 2);
+	luaL_argcheck(
+		L, !excluded, 1, "the fields 'pack' and 'split' exclude each other: packed messages have any length anyway");
+}
+
 /* Gives the new handle at index `to` the addresses of the handle at index `from`, or a new cache. [-0, +0, m] */
 static void set_addresses(lua_State *L, int from, int to)
 {
@@ -242,15 +256,13 @@ static int module_open(lua_State *L)
 	int results;
 	size_t i;
 
-	fields_check(L, open_fields);
+	check_open(L);
 	lua_settop(L, 1);
 	for (i = 0; i < sizeof options / sizeof *options; i++) {
 		field_push_at(L, 1, &options[i]);
 	}
 	chosen.stands_by = reader_options_get(L, AT_READER, &chosen.reader);
 	chosen.packs = pack_options_get(L, AT_PACK, &chosen.pack);
-	luaL_argcheck(L, !chosen.packs || !lua_toboolean(L, AT_SPLIT), 1,
-		"the fields 'pack' and 'split' exclude each other: packed messages have any length anyway");
 	c = connection_new(L, &cpg_class, sizeof *c, 1);
 	c->split = lua_toboolean(L, AT_SPLIT);
 	c->window =
@@ -267,7 +279,7 @@ Raises if `open` would refuse the table, and opens nothing.
 */
 static int module_check(lua_State *L)
 {
-	fields_check(L, open_fields);
+	check_open(L);
 	return 0;
 }
 
