@@ -340,10 +340,14 @@ end
 Group.send_message = core.cpg.sender(KEY, send_message)
 
 local function flush(record)
+  local ok, message, code = true, nil, nil
   if state.is_member(record) then
-    return retry.call(record, "flush", "flush")
+    ok, message, code = retry.call(record, "flush", "flush")
   end
-  return true
+  if ok then
+    return true
+  end
+  return nil, message, code
 end
 
 --- Sends now what `send_message` has accepted and packed, see [Packing](../topics/packing.md.html). Without this call

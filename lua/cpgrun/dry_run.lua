@@ -33,7 +33,11 @@ end
 -- Prints the result after the script has loaded, and returns the exit status.
 function dry_run.report(chosen)
   local name, message = script.group_name(chosen.script, chosen.group)
-  if not name then
+  local pack = nil
+  if name then
+    pack, message = script.pack(chosen.script, chosen.pack)
+  end
+  if pack == nil then
     log.error(message)
     return 1
   end
