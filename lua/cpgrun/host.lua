@@ -94,7 +94,7 @@ end
 local function handlers(state, chosen)
   return {
     lagged = lagged(state),
-    pack = chosen.pack,
+    pack = chosen.pack or chosen.user ~= nil, -- see set_pack
     reader = reader(chosen),
     config_change = config_change(state),
     ring_change = global "ring_change",
@@ -103,10 +103,16 @@ local function handlers(state, chosen)
   }
 end
 
--- The connection may be older than the script's wish to pack: then the group joins on another one.
+-- The connection may be older than the script's wish to pack: then the group joins on another one. With --user that one
+-- might not be permitted, so the present one packs, and is changed. (Else it does not: the timer costs at each poll.)
 local function set_pack(record, group_handlers, pack)
-  if record.handle and (group_handlers.pack or false) ~= pack then
-    connection.close(record)
+  local present = group_handlers.pack or false
+  if record.handle and present ~= pack then
+    if present then
+      core.cpg.repack(record.handle, pack)
+    else
+      connection.close(record)
+    end
   end
   group_handlers.pack = pack
 end

@@ -151,7 +151,7 @@ describe("a cpg handle that packs", function()
   end)
 
   it("delivers messages of every size around its limits whole and in order", function()
-    local handle, record = member()
+    local handle, record = member(nil, { pack = { bytes = 8000 } })
     local expected = {}
     for i, size in ipairs { 1, 7987, 7988, 7989, 8000, 8001, 3, 100000, 4, LONGEST_WHOLE - 1, LONGEST_WHOLE, 5,
       LONGEST_WHOLE + 1, 6, 16 * PIECE - 1, 16 * PIECE, 16 * PIECE + 1, 17 * PIECE, 2, 3000000, 3000001 } do
@@ -296,15 +296,15 @@ describe("a frame", function()
   end)
 
   -- A frame with a message that has not been sent, because another one is under way.
-  local function pending(more)
-    local handle, record, it, name = observed(more)
+  local function pending()
+    local handle, record, it = observed { pack = { bytes = 8000 } }
     assert(handle:send "first")
     assert(handle:send "second")
     assert(handle:send "third")
     line(it, "^frame first$")
     settle(it)
     assert.equal(0, packing.count(it, "frame second|third"))
-    return handle, record, it, name
+    return handle, record, it
   end
 
   for what, call in pairs {
@@ -581,5 +581,42 @@ describe("the option pack of cpg.open", function()
     end
     assert(cpg.open { pack = false, split = true }):close()
     assert(cpg.open { pack = true, split = false }):close()
+  end)
+end)
+
+describe("cpg.repack", function()
+  it("changes the option of a handle that packs and has not joined", function()
+    for _, reader in ipairs { false, true } do
+      local handle = handles.open { pack = true, reader = reader }
+      cpg.repack(handle, { limit = 100 })
+      assert.equal(100, handle:max_message_size())
+      cpg.repack(handle, true)
+      assert.equal(64 * 1024 * 1024, handle:max_message_size())
+      cpg.repack(handle, false)
+      assert.equal(LONGEST_WHOLE + 12, handle:max_message_size())
+      assert(handles.join(handle, handles.group_name()))
+      local sent = 0
+      while sent <= 256 and handle:send "x" do
+        sent = sent + 1
+      end
+      assert.is_true(reader or sent == 256)
+      local event, _, message
+      repeat event, _, message = handles.receive(handle) until event == "message"
+      assert.equal("x", message)
+    end
+  end)
+
+  it("raises for others", function()
+    local function refused(handle, pack, pattern)
+      assert.error_matches(function() cpg.repack(handle, pack) end, pattern)
+    end
+    refused(handles.open(), true, "it does not pack, or has joined")
+    refused(member(), true, "it does not pack, or has joined")
+    local handle = handles.open { pack = true }
+    refused(handle, 1, "field 'pack' is a number")
+    refused(handle, nil, "field 'pack' is a nil")
+    assert(handle:close())
+    refused(handle, true, "it does not pack, or has joined")
+    refused({}, true, "corosync.cpg")
   end)
 end)

@@ -85,15 +85,22 @@ describe("packing in cpgrun", function()
     assert.matches("error: .*packs.lua:5: mine\nstack traceback", errors)
   end)
 
-  it("works with --pack and --user", function()
-    if #ordinary.prefix == 0 then
-      pending "no other user exists in this namespace"
-      return
-    end
-    local it = cpgrun("packs", MANY .. "started = send", "--user", "nobody", "--pack")
-    assert.same({ 0, 0 }, { it:wait(10) }, table.concat(it.errors, "\n"))
-    assert.same({ "got\t1000\ttrue" }, it.lines)
-  end)
+  for what, case in pairs {
+    ["--pack"] = { "", "got\t1000\ttrue", "--pack" },
+    ["the global pack"] = { "pack = true\n", "got\t1000\ttrue" },
+    ["a limit"] = { "pack = { limit = 1999999 }\n", "too_big" },
+    ["neither"] = { "", "too_big" },
+  } do
+    it("works with --user, although the user may not connect, with " .. what, function()
+      if #ordinary.prefix == 0 then
+        pending "no other user exists in this namespace"
+        return
+      end
+      local it = cpgrun("packs", case[1] .. MANY .. "started = send", "--user", "nobody", case[3])
+      assert.same({ 0, 0 }, { it:wait(10) }, table.concat(it.errors, "\n"))
+      assert.same({ case[2] }, it.lines)
+    end)
+  end
 
   it("delivers all that was sent at the end", function()
     local name = "packs-" .. require("luv").os_getpid()

@@ -284,6 +284,27 @@ static int module_check(lua_State *L)
 }
 
 /*
+ * For cpgrun, which connects before it knows whether its script packs: (handle, pack) sets the option of a handle that packs
+ * and has not joined.
+ */
+static int module_repack(lua_State *L)
+{
+	cpg *c = luaL_checkudata(L, 1, cpg_class.type);
+	pack_options options;
+
+	lua_settop(L, 2);
+	pack_options_check(L, 2, "pack");
+	luaL_argcheck(L, c->pack != NULL && c->membership == MEMBERSHIP_NONE, 1, "it does not pack, or has joined");
+	if (pack_options_get(L, 2, &options)) {
+		pack_set_options(c, &options);
+	} else {
+		pack_end(c);
+		c->window = CPG_SEND_WINDOW;
+	}
+	return 0;
+}
+
+/*
  * For groups: (key, otherwise) returns their method send_message, see cpg_send_by_group. In C, because each function of
  * Lua costs at each message.
  */
@@ -382,6 +403,8 @@ void cpg_push_module(lua_State *L)
 	methods_push_module(L, &cpg_class, methods, module_open);
 	lua_pushcfunction(L, module_check);
 	lua_setfield(L, -2, "check");
+	lua_pushcfunction(L, module_repack);
+	lua_setfield(L, -2, "repack");
 	lua_pushcfunction(L, module_sender);
 	lua_setfield(L, -2, "sender");
 }

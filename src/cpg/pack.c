@@ -95,11 +95,16 @@ int pack_start(cpg *c, const pack_options *options)
 	if (p == NULL) {
 		return ENOMEM;
 	}
-	p->options = *options;
-	p->assembly.limit = options->limit;
 	p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	c->pack = p;
+	pack_set_options(c, options);
 	return p->timer < 0 ? errno : connection_show(&c->handle, p->timer);
+}
+
+void pack_set_options(cpg *c, const pack_options *options)
+{
+	c->pack->options = *options;
+	c->pack->assembly.limit = options->limit;
 }
 
 void pack_end(cpg *c)

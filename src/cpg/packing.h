@@ -65,6 +65,9 @@ bool pack_options_get(lua_State *L, int index, pack_options *options);
 /* Starts packing on an open handle. 0, or an errno. */
 int pack_start(cpg *c, const pack_options *options);
 
+/* For a handle that has not joined. */
+void pack_set_options(cpg *c, const pack_options *options);
+
 /* Frees what pack_start made; without it does nothing. */
 void pack_end(cpg *c);
 
