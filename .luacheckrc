@@ -5,10 +5,11 @@ exclude_files = { "build", "docs", "types" }
 -- Scripts for cpgrun: their handlers and what they find are globals by design.
 files["examples"] = {
   globals = { "config_change", "message_received", "quorum_change", "ring_change", "view_change", "started", "stopping",
-    "disconnected", "lagged", "group_name" },
+    "disconnected", "lagged", "group_name", "pack" },
   read_globals = { "cmap", "quorum", group = { other_fields = true,
     fields = { settle = { read_only = false }, timeout = { read_only = false } } } },
 }
+files["soak/packed.lua"] = { globals = { "group", "message_received", "pack" } }
 files["bench/host.lua"], files["soak/member.lua"] = files["examples"], files["examples"]
 -- In nginx.
 for _, path in ipairs { "lua/corosync/bell.lua", "lua/corosync/resty.lua", "lua/corosync/resty", "examples/nginx",

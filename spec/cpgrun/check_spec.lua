@@ -20,6 +20,15 @@ describe("cpgrun check #slow", function()
     assert.matches("No ordering violations.$", out)
   end)
 
+  it("finds no violations in members that pack and send long messages", function()
+    local code, signal, out = check(200, "--nodes", "3", "--seconds", "20", "soak/packed.lua")
+    assert.same({ 0, 0 }, { code, signal }, out)
+    assert.is_true(tonumber(out:match "(%d+) messages sent") > 600, out)
+    assert.is_true(tonumber(out:match "(%d+) faults") > 3, out)
+    assert.matches("The states that the script reported after 'settle' were compared %d+ time", out)
+    assert.matches("No ordering violations.$", out)
+  end)
+
   it("runs a script unchanged and finds its violations", function()
     local path = program.file("raises.lua", [[
       function config_change(members) if #members == 2 then error "not today" end end
