@@ -324,7 +324,6 @@ describe("a frame", function()
 
   it("goes out with a receive that finds nothing", function()
     local handle, _, it = pending()
-    assert(handle:wait(10))
     local event
     repeat event = handle:receive() until not event
     line(it, "^frame second|third$")
@@ -336,8 +335,6 @@ describe("a frame", function()
     -- While it waits to be handled, a shorter one stays in its frame; and nothing else is to be read.
     assert.is_true(handle:fetch(10))
     assert(handle:send "second")
-    settle(it)
-    assert.equal(0, packing.count(it, "frame second"))
     local poll, is_readable = uv.new_poll(handle:fd()), false
     poll:start("r", function() is_readable = true end)
     local became = wait.until_true(function() return is_readable end, 10)
