@@ -6,7 +6,9 @@ local service = require "corosync.service"
 
 -- For other files of the library, not for users.
 local INTERNAL = {
-  ["corosync.group"] = { derive = true, settle = true },
+  ["corosync.cpg"] = { repack = true, sender = true },
+  ["corosync.group"] = { derive = true, send_message = true },
+  ["corosync.group.Group"] = { settle = true },
   ["corosync.lab"] = { check = true },
   ["corosync.loop"] = { wake = true, watch = true },
 }
@@ -149,7 +151,7 @@ describe("the annotations for editors", function()
   end)
 
   it("name the methods of groups", function()
-    assert.same(public("corosync.group", corosync.Group), annotated "corosync.group.Group")
+    assert.same(public("corosync.group.Group", corosync.Group), annotated "corosync.group.Group")
   end)
 
   it("name the methods of services and their trackers", function()

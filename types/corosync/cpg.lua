@@ -114,6 +114,12 @@ function handle:members(name) end
 ---@return string|nil # "not_connected", "no_memory", "closed", "wrong_process"
 function handle:groups() end
 
+--- Sends what `send` has accepted and packed, now. Without `pack` it does nothing.
+---@return boolean|nil # true: nothing waits any more
+---@return string|nil # why it failed
+---@return string|nil # "try_again" (a part waits, and will be sent: Corosync's queue or the handle's window is full, the membership is changing, or a long message is on its way), "not_joined", "not_connected", "closed", "wrong_process"
+function handle:flush() end
+
 --- Sends a message to all members, oneself included. "agreed" is Corosync's total order; "fifo" is the same today.
 --- The sender's own delivery does not prove that another member got the message: a sender that is cut off at that moment may
 --- deliver its own message in a configuration of its own. Calls `cpg_mcast_joined`.
