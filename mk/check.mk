@@ -5,7 +5,7 @@ OWN_LUA := env -u LUA_PATH -u LUA_CPATH
 RUN_LUA = LUA_PATH="$(MODULES)/?.lua;$(MODULES)/?/init.lua;;" LUA_CPATH="$(dir $(CORE))../?.so;;" $(LUA)
 RUN_SPECS = LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) BUSTED=$(BUSTED)
 
-FUZZED := queue events node_lists arguments values
+FUZZED := queue frames events node_lists arguments values
 
 # What only the specs need.
 SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/threads-tsan $(BUILD)/spec/hostile $(BUILD)/spec/impostor $(BUILD)/spec/allocate \

@@ -1,7 +1,7 @@
 -- The targets of fuzz/ with random inputs, the same ones each time; `make fuzz` goes on with others.
 local program = require "spec.helpers.program"
 
-for _, target in ipairs { "queue", "events", "node_lists", "arguments", "values" } do
+for _, target in ipairs { "queue", "frames", "events", "node_lists", "arguments", "values" } do
   it("random input does no harm to the " .. target, function()
     local code, out = program.run(("build/%s/spec/fuzz-%s"):format(os.getenv "LUA_VERSION", target), "300", "1")
     assert.same({ 0, "300 runs" }, { code, out })
