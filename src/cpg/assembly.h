@@ -2,8 +2,8 @@
  * Long messages as they arrive in pieces, at most one of each sender at a time. Bytes only, no handle and no Lua.
  *
  * All members must deliver the same ones, also members that have joined meanwhile. So what is kept here depends only on the
- * order of pieces and member changes, which is the same everywhere: a change that brings a member drops all that is
- * incomplete, after which the newcomer and the others have the same: nothing. Senders see it too, and begin anew.
+ * order of pieces and changes, which is the same everywhere: a joined member or a change of ring drops all that is
+ * incomplete, after which newcomers and the others have the same: nothing. Senders see it too, and begin anew.
  */
 #ifndef COROSYNC_LUA_CPG_ASSEMBLY_H
 #define COROSYNC_LUA_CPG_ASSEMBLY_H

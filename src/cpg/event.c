@@ -111,9 +111,13 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 
 void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, const uint32_t *nodes)
 {
+	cpg *c = (cpg *)fetch_handle();
 	node_list list = {nodes, count};
 
 	(void)id;
+	if (c->pack != NULL) {
+		unpack_ring(c);
+	}
 	(void)node_list_append(KIND_RING, ring.nodeid, ring.seq, &list, 1);
 }
 

@@ -108,16 +108,21 @@ const failure *transfer_continue(cpg *c);
 /* Whether pieces could be sent that have failed for a reason that no event ends. */
 bool transfer_needs_timer(cpg *c);
 
-/* For the callbacks: what has become of a piece of this handle's own; and that members have dropped its message. */
+/*
+ * For the callbacks: what has become of a piece of this handle's own; that members have dropped its message; and that the
+ * ring has changed, so that they may not have its first piece.
+ */
 void transfer_note(cpg *c, uint32_t number, assembly_result result);
 void transfer_note_drop(cpg *c);
+void transfer_note_ring(cpg *c);
 
 /* ---- frames that have arrived, for the callbacks: unpack.c ---- */
 
 void unpack_message(cpg *c, bool is_own, const struct cpg_address *sender, const void *bytes, size_t length);
 
-/* A change of members. */
+/* A change of members, and one of the ring. */
 void unpack_config(cpg *c, size_t members, const struct cpg_address *left, size_t left_count, size_t joined);
+void unpack_ring(cpg *c);
 
 /* Pushes the error message about a member that sends something else than frames. */
 int unpack_push_complaint(lua_State *L, handle *h, const event *ev, int values);

@@ -81,10 +81,12 @@ static const failure *begin(cpg *c)
 	transfer *t = &c->pack->transfer;
 	const failure *why;
 
+	/* Together, because an earlier first piece may come back now; and before this one is sent, which may be back at once. */
+	reader_lock(c->handle.reader);
 	t->number++;
 	t->sent = 0;
-	/* Before the send: the reader may meet the piece before the call returns. */
 	t->state = TRANSFER_OFFERED;
+	reader_unlock(c->handle.reader, false);
 	why = send_piece(c);
 	if (why != NULL) {
 		t->state = TRANSFER_BEGINS;
@@ -159,6 +161,14 @@ const failure *transfer_start(cpg *c, const cpg_iovec *message)
 
 /* ---- for the callbacks ---- */
 
+/* After a change of ring the first piece does not count, although it comes back. */
+static void note_first(transfer *t, transfer_state state)
+{
+	if (t->state == TRANSFER_OFFERED) {
+		t->state = state;
+	}
+}
+
 void transfer_note(cpg *c, uint32_t number, assembly_result result)
 {
 	transfer *t = &c->pack->transfer;
@@ -167,9 +177,9 @@ void transfer_note(cpg *c, uint32_t number, assembly_result result)
 		return;
 	}
 	switch (result) {
-	case ASSEMBLY_MORE: t->state = TRANSFER_GRANTED; break;
+	case ASSEMBLY_MORE: note_first(t, TRANSFER_GRANTED); break;
 	case ASSEMBLY_WHOLE: t->state = TRANSFER_DONE; break;
-	case ASSEMBLY_FULL: t->state = TRANSFER_REFUSED; break;
+	case ASSEMBLY_FULL: note_first(t, TRANSFER_REFUSED); break;
 	default: break;
 	}
 }
@@ -177,4 +187,10 @@ void transfer_note(cpg *c, uint32_t number, assembly_result result)
 void transfer_note_drop(cpg *c)
 {
 	c->pack->transfer.state = TRANSFER_BEGINS;
+}
+
+/* A first piece that was sent before the change may come back, although nodes that were not on both rings do not get it. */
+void transfer_note_ring(cpg *c)
+{
+	note_first(&c->pack->transfer, TRANSFER_BEGINS);
 }

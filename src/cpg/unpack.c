@@ -125,42 +125,41 @@ void unpack_message(cpg *c, bool is_own, const struct cpg_address *sender, const
 	}
 }
 
-/* ---- changes of members ---- */
+/* ---- changes ---- */
+
+static void drop_all(cpg *c)
+{
+	assembly *a = &c->pack->assembly;
+
+	if (assembly_find(a, c->node, (uint32_t)c->handle.owner) != NULL) {
+		transfer_note_drop(c);
+	}
+	assembly_drop_all(a);
+}
 
 /*
- * Whether incomplete messages are dropped: when a member has come, which has not got their first pieces, and when nodes
- * have gone, because some members may then lack pieces that others have. Of changes with more than 128 members libcpg does
- * not tell whether somebody has come.
+ * Incomplete messages are dropped when a member has come, which has not got their first pieces. Of changes with more than
+ * 128 members libcpg does not tell whether somebody has come.
  */
-static bool drops_all(size_t members, const struct cpg_address *left, size_t left_count, size_t joined)
+void unpack_config(cpg *c, size_t members, const struct cpg_address *left, size_t left_count, size_t joined)
 {
 	size_t i;
 
 	if (members > CPG_MEMBERS_MAX || joined > 0) {
-		return true;
-	}
-	for (i = 0; i < left_count; i++) {
-		if (left[i].reason == CPG_REASON_NODEDOWN) {
-			return true;
-		}
-	}
-	return false;
-}
-
-void unpack_config(cpg *c, size_t members, const struct cpg_address *left, size_t left_count, size_t joined)
-{
-	assembly *a = &c->pack->assembly;
-	bool drops = drops_all(members, left, left_count, joined);
-	size_t i;
-
-	if (drops && assembly_find(a, c->node, (uint32_t)c->handle.owner) != NULL) {
-		transfer_note_drop(c);
-	}
-	if (drops) {
-		assembly_drop_all(a);
+		drop_all(c);
 	}
 	for (i = 0; i < left_count && members <= CPG_MEMBERS_MAX; i++) {
-		assembly_drop(a, left[i].nodeid, left[i].pid);
+		assembly_drop(&c->pack->assembly, left[i].nodeid, left[i].pid);
 		cpg_address_list_remove(&c->pack->reported, &left[i]);
 	}
+}
+
+/*
+ * Members may lack pieces that others have: Corosync does not tell the members on a node that was stopped that the others
+ * took it for lost. All members of the new ring learn of it at the same place in the order.
+ */
+void unpack_ring(cpg *c)
+{
+	drop_all(c);
+	transfer_note_ring(c);
 }
