@@ -146,9 +146,22 @@ static void clear_timer(cpg_pack *p)
 {
 	uint64_t expirations;
 
-	if (p->due != 0 && read(p->timer, &expirations, sizeof expirations) > 0) {
+	if (p->due == 0 && !p->woken) {
+		return;
+	}
+	p->woken = false;
+	if (read(p->timer, &expirations, sizeof expirations) > 0) {
 		p->due = 0;
 	}
+}
+
+void pack_wake(cpg *c)
+{
+	const struct itimerspec now = {.it_value = {.tv_nsec = 1}};
+
+	(void)timerfd_settime(c->pack->timer, 0, &now, NULL);
+	/* Afterwards: clear_timer may run meanwhile, and must not overlook that the descriptor is readable. */
+	c->pack->woken = true;
 }
 
 /* ---- the frame ---- */

@@ -46,8 +46,9 @@ typedef struct cpg_pack {
 	size_t length, capacity;
 	atomic_size_t frames; /* in flight */
 	transfer transfer;
-	int timer;  /* readable when a frame must go out */
-	double due; /* when; 0 while the timer is not set */
+	int timer;         /* readable when a frame must go out */
+	double due;        /* when; 0 while the timer is not set */
+	atomic_bool woken; /* pack_wake has set it */
 	/* of the thread that takes events, under its lock */
 	assembly assembly;
 	cpg_address_list reported; /* members that have sent something else than valid frames */
@@ -88,6 +89,12 @@ const failure *pack_flush(cpg *c);
 
 /* The same for the class of handles: what cannot be sent now stays, and the timer is set. */
 void pack_flush_later(handle *h);
+
+/*
+ * For the callbacks: a flush can send something, although no event has come. The reader may have taken what came, or the
+ * caller of receive, who finds no event and waits.
+ */
+void pack_wake(cpg *c);
 
 int pack_method_flush(lua_State *L);
 

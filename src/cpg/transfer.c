@@ -177,7 +177,10 @@ void transfer_note(cpg *c, uint32_t number, assembly_result result)
 		return;
 	}
 	switch (result) {
-	case ASSEMBLY_MORE: note_first(t, TRANSFER_GRANTED); break;
+	case ASSEMBLY_MORE:
+		note_first(t, TRANSFER_GRANTED);
+		pack_wake(c);
+		break;
 	case ASSEMBLY_WHOLE: t->state = TRANSFER_DONE; break;
 	case ASSEMBLY_FULL: note_first(t, TRANSFER_REFUSED); break;
 	default: break;
