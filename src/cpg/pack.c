@@ -1,13 +1,11 @@
 #include "cpg/cpg.h"
 
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "handle/connection.h"
-#include "support/clock.h"
 #include "support/field.h"
 
 /***
@@ -20,8 +18,11 @@
 #define MOST_FRAME ((size_t)1000000)
 #define LONGEST ((size_t)64 * 1024 * 1024)
 
-/* Seconds until a frame goes out that no dispatch, wait or delivery has sent: many times a message's way on an idle ring. */
-#define FLUSH_AFTER 0.002
+/*
+ * Nanoseconds until a frame goes out that no dispatch, wait or delivery has sent: many times a message's way on an idle
+ * ring.
+ */
+#define FLUSH_AFTER 2000000
 
 const failure PACK_NO_MEMORY = {
 	"no_memory", "there is not enough memory to pack it, and it was not sent: free some, and send it again"};
@@ -131,37 +132,23 @@ size_t pack_limit(const cpg *c)
 /* ---- the timer ---- */
 
 /* At most once in FLUSH_AFTER: setting it costs a system call. */
-static void set_timer(cpg_pack *p)
+void pack_set_timer(cpg_pack *p)
 {
-	struct itimerspec time = {.it_value = {.tv_nsec = (long)(FLUSH_AFTER * 1e9)}};
+	struct itimerspec time = {.it_value = {.tv_nsec = FLUSH_AFTER}};
 
-	if (p->due == 0) {
-		p->due = clock_seconds() + FLUSH_AFTER;
+	if (!atomic_exchange(&p->is_timed, true)) {
 		(void)timerfd_settime(p->timer, 0, &time, NULL);
 	}
 }
 
-/* The descriptor must not stay readable. */
+/* The descriptor must not stay readable. A flush must follow: the other thread may find the timer still set. */
 static void clear_timer(cpg_pack *p)
 {
 	uint64_t expirations;
 
-	if (p->due == 0 && !p->woken) {
-		return;
+	if (atomic_load(&p->is_timed) && read(p->timer, &expirations, sizeof expirations) > 0) {
+		atomic_store(&p->is_timed, false);
 	}
-	p->woken = false;
-	if (read(p->timer, &expirations, sizeof expirations) > 0) {
-		p->due = 0;
-	}
-}
-
-void pack_wake(cpg *c)
-{
-	const struct itimerspec now = {.it_value = {.tv_nsec = 1}};
-
-	(void)timerfd_settime(c->pack->timer, 0, &now, NULL);
-	/* Afterwards: clear_timer may run meanwhile, and must not overlook that the descriptor is readable. */
-	c->pack->woken = true;
 }
 
 /* ---- the frame ---- */
@@ -302,7 +289,7 @@ void pack_flush_later(handle *h)
 	}
 	clear_timer(c->pack);
 	if (pack_flush(c) != NULL && cpg_group_not_member(c) == NULL && (c->pending > 0 || transfer_needs_timer(c))) {
-		set_timer(c->pack);
+		pack_set_timer(c->pack);
 	}
 }
 
@@ -312,12 +299,12 @@ static const failure *flush_due(cpg *c, const cpg_iovec *message)
 	const failure *why;
 
 	if (!is_due(c)) {
-		set_timer(c->pack);
+		pack_set_timer(c->pack);
 		return NULL;
 	}
 	why = pack_flush(c);
 	if (why != NULL && c->pending > 1 && is_temporary(why)) {
-		set_timer(c->pack);
+		pack_set_timer(c->pack);
 		return NULL;
 	}
 	if (why != NULL) {

@@ -46,9 +46,8 @@ typedef struct cpg_pack {
 	size_t length, capacity;
 	atomic_size_t frames; /* in flight */
 	transfer transfer;
-	int timer;         /* readable when a frame must go out */
-	double due;        /* when; 0 while the timer is not set */
-	atomic_bool woken; /* pack_wake has set it */
+	int timer;            /* readable when a frame or pieces must go out */
+	atomic_bool is_timed; /* the timer is set; the thread that takes events sets it, too */
 	/* of the thread that takes events, under its lock */
 	assembly assembly;
 	cpg_address_list reported; /* members that have sent something else than valid frames */
@@ -90,11 +89,8 @@ const failure *pack_flush(cpg *c);
 /* The same for the class of handles: what cannot be sent now stays, and the timer is set. */
 void pack_flush_later(handle *h);
 
-/*
- * For the callbacks: a flush can send something, although no event has come. The reader may have taken what came, or the
- * caller of receive, who finds no event and waits.
- */
-void pack_wake(cpg *c);
+/* Makes the handle's descriptor readable soon, so that somebody flushes; for the callbacks, too. */
+void pack_set_timer(cpg_pack *p);
 
 int pack_method_flush(lua_State *L);
 

@@ -159,7 +159,7 @@ const failure *transfer_start(cpg *c, const cpg_iovec *message)
 	return why;
 }
 
-/* ---- for the callbacks ---- */
+/* ---- for the callbacks: a piece is no event, so nothing else may call for the next ones ---- */
 
 /* After a change of ring the first piece does not count, although it comes back. */
 static void note_first(transfer *t, transfer_state state)
@@ -177,23 +177,23 @@ void transfer_note(cpg *c, uint32_t number, assembly_result result)
 		return;
 	}
 	switch (result) {
-	case ASSEMBLY_MORE:
-		note_first(t, TRANSFER_GRANTED);
-		pack_wake(c);
-		break;
+	case ASSEMBLY_MORE: note_first(t, TRANSFER_GRANTED); break;
 	case ASSEMBLY_WHOLE: t->state = TRANSFER_DONE; break;
 	case ASSEMBLY_FULL: note_first(t, TRANSFER_REFUSED); break;
 	default: break;
 	}
+	pack_set_timer(c->pack);
 }
 
 void transfer_note_drop(cpg *c)
 {
 	c->pack->transfer.state = TRANSFER_BEGINS;
+	pack_set_timer(c->pack);
 }
 
 /* A first piece that was sent before the change may come back, although nodes that were not on both rings do not get it. */
 void transfer_note_ring(cpg *c)
 {
 	note_first(&c->pack->transfer, TRANSFER_BEGINS);
+	pack_set_timer(c->pack);
 }

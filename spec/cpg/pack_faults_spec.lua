@@ -1,0 +1,42 @@
+local core = require "corosync.core"
+local handles = require "spec.helpers.handles"
+
+local member = handles.reading_member
+after_each(handles.close_all)
+
+local LONG = ("x"):rep(3000000)
+
+-- Waits as loops of other libraries do: only for the descriptor, and for ever if need be.
+local function loop(handle, turn)
+  local waiter = handles.keep(assert(core.pollset(handle:fd())))
+  while not turn() do
+    assert(waiter:wait(10), "the descriptor did not become readable")
+  end
+end
+
+describe("the descriptor of a handle that packs", function()
+  it("is readable when receive has taken only pieces of a long message", function()
+    local handle = member(false, { pack = true })
+    assert(handle:send(LONG))
+    loop(handle, function()
+      local event, _, message = handle:receive()
+      return event == "message" and message == LONG
+    end)
+  end)
+
+  it("is readable when fetch has taken only pieces of a long message", function()
+    local handle = member(false, { pack = true })
+    assert(handle:send(LONG))
+    loop(handle, function() return handle:fetch() end)
+  end)
+
+  it("is readable when the reader has taken only pieces of a long message", function()
+    local handle, seen = member({ after = 0.001 }, { pack = true })
+    assert(handle:send(LONG))
+    handles.open():wait(0.2) -- so that the reader takes the first piece, of which nothing tells
+    loop(handle, function()
+      assert(handle:dispatch())
+      return #seen.messages > 0
+    end)
+  end)
+end)
