@@ -1,5 +1,6 @@
 local core = require "corosync.core"
 local handles = require "spec.helpers.handles"
+local transports = require "spec.helpers.transports"
 
 local member = handles.reading_member
 after_each(handles.close_all)
@@ -38,5 +39,15 @@ describe("the descriptor of a handle that packs", function()
       assert(handle:dispatch())
       return #seen.messages > 0
     end)
+  end)
+end)
+
+describe("with datagram sockets #slow", function()
+  it("frames fit in a datagram, and views, a reader and a controller may be used together", function()
+    local cluster = transports.start(transports[1])
+    finally(function() cluster:stop() end)
+    local interpreter = os.getenv("LUA"):match "%S+$"
+    local code, _, problems = cluster:command(1, { interpreter, "spec/helpers/clients/packing_member.lua" }, 60)
+    assert.equal(0, code, problems)
   end)
 end)

@@ -105,6 +105,10 @@ int pack_start(cpg *c, const pack_options *options)
 void pack_set_options(cpg *c, const pack_options *options)
 {
 	c->pack->options = *options;
+	/* One that does not fit in a datagram would never be sent, and is known only when it is full. */
+	if (c->handle.peer != c->handle.fd && options->bytes > FRAME_BYTES) {
+		c->pack->options.bytes = FRAME_BYTES;
+	}
 	c->pack->assembly.limit = options->limit;
 }
 

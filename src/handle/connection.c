@@ -345,7 +345,8 @@ int connection_show(handle *h, int fd)
 		return errno;
 	}
 	h->shown = epoll;
-	return poll_add(epoll, h->awaited) && poll_add(epoll, fd) ? 0 : errno;
+	/* Not `awaited`: the kernel nests at most 5, and the others are the reader's, a view's, a group's and the loop's. */
+	return poll_add(epoll, h->fd) && (h->peer == h->fd || poll_add(epoll, h->peer)) && poll_add(epoll, fd) ? 0 : errno;
 }
 
 int connection_open(lua_State *L, handle *h, cs_error_t (*start)(handle *h))
