@@ -27,7 +27,7 @@ local prepare -- calls them before the loop waits
 
 local function flush_packed()
   for entry, flush in pairs(packed) do
-    flush(entry.target)
+    pcall(flush, entry.target) -- it raises without memory; the descriptor then calls for another one
   end
 end
 
@@ -334,6 +334,7 @@ function loop.run()
   close_stale()
   uv.run()
   running, stopping = false, false
+  flush_packed() -- a `stop` in the callback of a descriptor ends the round before the loop does
   return true
 end
 

@@ -1,6 +1,11 @@
 local core = require "corosync.core"
+local corosync = require "corosync"
+local cpg = require "corosync.cpg"
 local handles = require "spec.helpers.handles"
+local main_loop = require "corosync.loop"
+local process = require "spec_process"
 local transports = require "spec.helpers.transports"
+local uv = require "luv"
 
 local member = handles.reading_member
 after_each(handles.close_all)
@@ -39,6 +44,49 @@ describe("the descriptor of a handle that packs", function()
       assert(handle:dispatch())
       return #seen.messages > 0
     end)
+  end)
+end)
+
+describe("a group that packs in corosync.loop", function()
+  local MESSAGES = 20
+
+  -- Another process that receives the messages: its id.
+  local function start_receiver(name)
+    local pid = process.fork_here()
+    if pid ~= 0 then
+      return pid
+    end
+    process.expire(20)
+    local received = 0
+    local handle = cpg.open { pack = true, message_received = function() received = received + 1 end }
+    local joined = handles.join(handle, name)
+    while joined and received < MESSAGES do
+      handle:wait(1)
+      handle:dispatch()
+    end
+    process.become(joined)
+  end
+
+  it("sends what a callback of luv has sent before it stopped the loop", function()
+    local name = handles.group_name()
+    local receiver = start_receiver(name)
+    local group, sends
+    group = corosync.group(name, {
+      config_change = function(members)
+        if #members == 2 then sends:send() end
+      end,
+      pack = true,
+    })
+    sends = uv.new_async(function()
+      for i = 1, MESSAGES do assert(group:send_message(tostring(i))) end
+      sends:close()
+      main_loop.stop()
+    end)
+    assert(main_loop.add(group))
+    main_loop.run()
+    assert.equal(0, process.wait(receiver))
+    assert(group:deactivate())
+    main_loop.run()
   end)
 end)
 
