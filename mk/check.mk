@@ -162,12 +162,14 @@ coverage:
 
 # cppcheck 2.10 takes designated initializers of types that it has not seen for uses, and 0x1p63 for 0.
 CPPCHECK_FAULTS := --suppress=legacyUninitvar --suppress=incorrectLogicOperator:src/cmap/value.c
+# gcc 12 takes memory that realloc has made, through a pointer in a struct, for lost; clang's analyzer finds leaks, too.
+GCC_FAULTS = $(if $(filter $(1),src/cpg/assembly.c src/cpg/pack.c),-Wno-analyzer-malloc-leak)
 ANALYZED := $(CORE_SOURCES) $(CPGRUN_SOURCES)
 ANALYZE_FLAGS = -std=c11 -D_GNU_SOURCE -Isrc $(DEFINES) $(LUA_CFLAGS) $(LUV_CFLAGS) $(COROSYNC_CFLAGS)
 ## analyze: gcc's, clang's and cppcheck's static analysis
 analyze:
 	@for tool in gcc clang cppcheck; do command -v $$tool >/dev/null || { echo "$$tool is missing; on Debian: apt-get install $$tool" >&2; exit 1; }; done
-	@for f in $(ANALYZED); do gcc -O2 -fanalyzer -Werror $(ANALYZE_FLAGS) -c -o /dev/null $$f || exit 1; done
+	@$(foreach f,$(ANALYZED),gcc -O2 -fanalyzer -Werror $(call GCC_FAULTS,$(f)) $(ANALYZE_FLAGS) -c -o /dev/null $(f) && ):
 	@for f in $(ANALYZED); do clang --analyze --analyzer-output text -Xclang -analyzer-werror $(ANALYZE_FLAGS) -o /dev/null $$f || exit 1; done
 	@cppcheck -q --std=c11 --enable=warning,performance,portability --error-exitcode=1 -D_GNU_SOURCE -DLUA_VERSION_NUM=504 \
 		$(CPPCHECK_FAULTS) -Isrc src

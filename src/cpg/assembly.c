@@ -69,19 +69,17 @@ static bool grow_list(assembly *a)
 static bool grow_bytes(assembly_part *part, size_t needed)
 {
 	size_t capacity = 2 * part->capacity;
-	char *bytes;
+	char *bytes = part->bytes;
 
-	if (needed <= part->capacity) {
-		return true;
+	if (needed > part->capacity) {
+		capacity = capacity < needed ? needed : capacity > part->total ? (size_t)part->total : capacity;
+		bytes = realloc(part->bytes, capacity);
+		if (bytes != NULL) {
+			part->bytes = bytes;
+			part->capacity = capacity;
+		}
 	}
-	capacity = capacity < needed ? needed : capacity > part->total ? (size_t)part->total : capacity;
-	bytes = realloc(part->bytes, capacity);
-	if (bytes == NULL) {
-		return false;
-	}
-	part->bytes = bytes;
-	part->capacity = capacity;
-	return true;
+	return bytes != NULL;
 }
 
 static assembly_result append(assembly_part *part, const frame_piece *piece)

@@ -206,6 +206,9 @@ struct cpg_iovec {
  */
 const failure *cpg_iovec_collect(lua_State *L, cpg_iovec *v, size_t most, const failure *too_big);
 
+/* Copies the `length` bytes of the message. */
+void cpg_iovec_copy(const cpg_iovec *v, void *to);
+
 /* ---- the events of libcpg as they wait in the queue ---- */
 
 enum { KIND_MESSAGE, KIND_OWN_MESSAGE, KIND_CONFIG, KIND_RING, KIND_LAG, KIND_COMPLAINT };

@@ -1,6 +1,7 @@
 #include "cpg/cpg.h"
 
 #include <stdint.h>
+#include <string.h>
 
 static const failure failure_array_too_long = {
 	"too_many", "Corosync takes at most 63 strings in one message: concatenate some"};
@@ -75,4 +76,15 @@ const failure *cpg_iovec_collect(lua_State *L, cpg_iovec *v, size_t most, const 
 	}
 	/* lua_tolstring converts a number in place. */
 	return add_string(L, v, 2);
+}
+
+void cpg_iovec_copy(const cpg_iovec *v, void *to)
+{
+	unsigned char *next = to;
+	unsigned int i;
+
+	for (i = 0; i < v->count; i++) {
+		memcpy(next, v->vector[i].iov_base, v->vector[i].iov_len);
+		next += v->vector[i].iov_len;
+	}
 }

@@ -192,7 +192,6 @@ static bool add_to_frame(cpg *c, const cpg_iovec *message)
 {
 	cpg_pack *p = c->pack;
 	size_t start = p->length == 0 ? FRAME_HEADER : p->length;
-	unsigned int i;
 
 	if (!make_room(p, start + FRAME_PREFIX + message->length)) {
 		return false;
@@ -201,11 +200,8 @@ static bool add_to_frame(cpg *c, const cpg_iovec *message)
 		frame_put_header(p->frame);
 	}
 	frame_put_prefix(p->frame + start, (uint32_t)message->length);
-	p->length = start + FRAME_PREFIX;
-	for (i = 0; i < message->count; i++) {
-		memcpy(p->frame + p->length, message->vector[i].iov_base, message->vector[i].iov_len);
-		p->length += message->vector[i].iov_len;
-	}
+	cpg_iovec_copy(message, p->frame + start + FRAME_PREFIX);
+	p->length = start + FRAME_PREFIX + message->length;
 	c->pending++;
 	c->pending_bytes += cpg_record_message_size(message->length);
 	return true;

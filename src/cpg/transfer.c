@@ -41,17 +41,14 @@ bool transfer_is_active(cpg *c)
 
 static bool copy(transfer *t, const cpg_iovec *message)
 {
-	unsigned int i;
+	char *bytes = malloc(message->length);
 
-	t->bytes = malloc(message->length);
-	if (t->bytes == NULL) {
+	if (bytes == NULL) {
 		return false;
 	}
-	t->total = 0;
-	for (i = 0; i < message->count; i++) {
-		memcpy(t->bytes + t->total, message->vector[i].iov_base, message->vector[i].iov_len);
-		t->total += message->vector[i].iov_len;
-	}
+	cpg_iovec_copy(message, bytes);
+	t->bytes = bytes;
+	t->total = message->length;
 	return true;
 }
 
