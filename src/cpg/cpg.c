@@ -210,7 +210,7 @@ leave or join at once make Corosync's daemon abort.
 @tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler;
 without it they go to stderr
 @tparam[opt=false] boolean|table handlers.pack put many messages into one of Corosync's and cut long ones into pieces, see
-[Packing](../topics/packing.md.html): true, or a table with `bytes`, the size of a full frame (16000), and `limit`, the longest
+[Packing](../topics/packing.md.html): true, or a table with `bytes`, the size of a full frame (16000; no more with datagram sockets), and `limit`, the longest
 message (64 MiB). All members of a group must pack, or none; messages of one that does not are dropped, and reported through
 `error`. Then `send` returns once the message is in the frame, and `window` is 8192 at first. It takes two descriptors
 more.

@@ -280,6 +280,12 @@ const failure *pack_flush(cpg *c)
 	return why == NULL && c->pending > 0 ? send_frame(c) : why;
 }
 
+/* Behind a long message, frames wait for what becomes of its pieces. */
+static bool needs_timer(cpg *c)
+{
+	return transfer_is_active(c) ? transfer_needs_timer(c) : c->pending > 0;
+}
+
 void pack_flush_later(handle *h)
 {
 	cpg *c = (cpg *)h;
@@ -288,7 +294,7 @@ void pack_flush_later(handle *h)
 		return;
 	}
 	clear_timer(c->pack);
-	if (pack_flush(c) != NULL && cpg_group_not_member(c) == NULL && (c->pending > 0 || transfer_needs_timer(c))) {
+	if (pack_flush(c) != NULL && cpg_group_not_member(c) == NULL && needs_timer(c)) {
 		pack_set_timer(c->pack);
 	}
 }
