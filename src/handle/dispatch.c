@@ -307,7 +307,8 @@ static int convert_one(lua_State *L)
 /***
 Returns the oldest waiting event, or nothing, without blocking: for coroutines, whose handlers may yield.
 @function handle:receive
-@treturn[1] string the event's name: of cpg "message", "config" or "ring", and with a reader "lagged"; of cmap "change"; of quorum "quorum" or
+@treturn[1] string the event's name: of cpg "message", "config" or "ring", with a reader "lagged", and with `pack`
+"error" for members that send no frames; of cmap "change"; of quorum "quorum" or
 "nodelist"; of votequorum "quorum", "nodelist" or "expected_votes"; of cfg "shutdown"
 @treturn[1] any ... the arguments of the event's handler
 @treturn[2] nil nothing when no event waits

@@ -15,7 +15,7 @@ local handle = {}
 function handle:dispatch(budget) end
 
 --- Returns the oldest waiting event, or nothing, without blocking: for coroutines, whose handlers may yield.
----@return string|nil # nothing when no event waits; or the event's name: of cpg "message", "config" or "ring", and with a reader "lagged"; of cmap "change"; of quorum "quorum" or "nodelist"; of votequorum "quorum", "nodelist" or "expected_votes"; of cfg "shutdown"
+---@return string|nil # nothing when no event waits; or the event's name: of cpg "message", "config" or "ring", with a reader "lagged", and with `pack` "error" for members that send no frames; of cmap "change"; of quorum "quorum" or "nodelist"; of votequorum "quorum", "nodelist" or "expected_votes"; of cfg "shutdown"
 ---@return any ... the arguments of the event's handler; or why it failed
 ---@return string|nil # as for dispatch
 function handle:receive() end
