@@ -20,7 +20,7 @@ local SIZES, WINDOWS = numbers("SIZES", "16 64 1000 10000 100000 1000000"), numb
 local NODES = numbers("NODES", "1 3")
 
 local JIT = { "env", "LUA_PATH=" .. os.getenv "JIT_PATH", "LUA_CPATH=" .. os.getenv "JIT_CPATH" }
-local AHEAD = 16 -- windows of packed programs: about as many frames are under way as plain C has messages
+local AHEAD = 16 -- times the window for packed programs: their frames in flight are then about as many as C's messages
 
 local C = { "C", os.getenv "PLAIN", "bench" }
 local LUA = { "Lua 5.4", "lua5.4", "bench/binding.lua", "bench" }

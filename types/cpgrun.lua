@@ -50,8 +50,8 @@ group = nil
 ---@type string|nil
 group_name = nil
 
---- Whether to pack messages, when the script sets it before it sends: true, or a table as for `corosync.cpg`'s open.
---- All members of a group must do so, or none.
+--- Packs messages if the script sets it before its first send: true, or a table as for `corosync.cpg`'s open. All
+--- members of a group must pack, or none.
 ---@type boolean|table|nil
 pack = nil
 

@@ -306,7 +306,7 @@ local function send_observed(record, message, guarantee)
   return nil, why, code
 end
 
--- All sends but those that the handle takes at once; `why` and `code` are of one that it did not take.
+-- Called for each send that the handle has not accepted at once. `why` and `code` are set if the handle refused it.
 local function send_message(group, message, guarantee, why, code)
   local record = type(group) == "table" and group[KEY]
   if why then
@@ -328,10 +328,10 @@ end
 -- with "backlog", of any size, so that the waiting send gets the room. Beyond the limit a send also fails with
 -- "backlog" inside any other handler of this group, and without a loop: send the rest later, after more of one's own
 -- messages are handled.
--- @tparam string|string[] message up to 1047552 bytes (with `pack` 64 MiB), or an array of at most 63 strings, sent as
+-- @tparam string|string[] message up to 1047552 bytes (with `pack`, 64 MiB), or an array of at most 63 strings, sent as
 -- one message
 -- @tparam[opt="agreed"] string guarantee "agreed" or "fifo"
--- @treturn boolean true: Corosync has taken it
+-- @treturn boolean true: Corosync has taken it; with `pack`, it is in a frame that will be sent
 -- @error nil, message, code: "not_joined" (the group is not active, or is leaving), "timeout" (nothing was sent),
 -- "backlog" (nothing was sent: earlier messages of this group wait for its handlers),
 -- "too_big", "too_many", "interrupt" (of a split message nothing was delivered), "not_connected", "dispatching" (inside
@@ -350,10 +350,10 @@ local function flush(record)
   return nil, message, code
 end
 
---- Sends now what `send_message` has accepted and packed, see [Packing](../topics/packing.md.html). Without this call
--- it goes out when the loop's turn ends, and a lone message at once. Waits while Corosync cannot take more, at most
--- `timeout` seconds.
--- @treturn boolean true: nothing waits any more; also without `pack`
+--- Sends all messages that `send_message` has accepted and packed, without waiting for more, see
+-- [Packing](../topics/packing.md.html). Without this call they are sent when the loop's turn ends, and a lone message
+-- at once. Waits while Corosync cannot take more, for at most `timeout` seconds.
+-- @treturn boolean true: all messages were sent; always true without `pack`
 -- @error nil, message, code: "timeout" (the rest is sent later), "not_connected", "no_stack", "wrong_process" (in a
 -- fork)
 function Group:flush()
@@ -535,8 +535,8 @@ end
 -- @tparam[opt=0] number handlers_or_class.settle sets the field of that name
 -- @tparam[opt=false] boolean handlers_or_class.split as for @{corosync.cpg}'s open, like the next three
 -- @tparam[opt=256] integer handlers_or_class.window
--- @tparam[opt=false] boolean|table handlers_or_class.pack put many messages into one of Corosync's, and cut long ones
--- into pieces: see [Packing](../topics/packing.md.html). All members of the group must do so, or none
+-- @tparam[opt=false] boolean|table handlers_or_class.pack put many small messages into one Corosync message and cut
+-- long messages into pieces: see [Packing](../topics/packing.md.html). All members of the group must pack, or none
 -- @tparam[opt=false] boolean|table handlers_or_class.reader
 -- @tparam[opt] integer handlers_or_class.daemon_user
 -- @treturn Group with the fields `name`, `timeout` (seconds, 10; with 0 a send that Corosync cannot take at once

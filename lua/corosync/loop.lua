@@ -22,8 +22,8 @@ local stale = {} -- stopped handles to close in the next run: luv 1.44 crashes a
 local running = false
 local stopping = false -- from `stop` to the end of `run`: luv ends its round first
 
-local packed = {} -- by entry: the function that sends what its target has packed
-local prepare -- calls them before the loop waits
+local packed = {} -- by entry: the function that sends its target's packed messages
+local prepare -- luv's handle that calls these functions before the loop waits
 
 local function flush_packed()
   for entry, flush in pairs(packed) do

@@ -184,7 +184,7 @@ function Group:send_message(message, guarantee)
   elseif is_away(record) then
     return failure("send to", self, record.lost, "not_connected")
   end
-  return base.send_message(self, message, guarantee) -- not through C, across which it cannot yield
+  return base.send_message(self, message, guarantee) -- not the one in C: a coroutine cannot yield across it
 end
 
 --- This worker's address as members see it.

@@ -103,8 +103,9 @@ local function handlers(state, chosen)
   }
 end
 
--- The connection may be older than the script's wish to pack: then the group joins on another one. With --user that one
--- might not be permitted, so the present one packs, and is changed. (Else it does not: the timer costs at each poll.)
+-- `pack` is an option of the connection, which may have been opened with another value. A connection that packs is kept
+-- and changed, because with --user a new one might not be permitted. Other connections do not pack, because the timer
+-- costs at each poll: they are closed, and the join opens a new one.
 local function set_pack(record, group_handlers, pack)
   local present = group_handlers.pack or false
   if record.handle and present ~= pack then

@@ -77,7 +77,8 @@ local function parser(version)
     :argname("BYTES"):convert(bytes):default("64M")
   p:option("--reader-full", "At that limit, leave the group or stop reading from Corosync.")
     :argname("WAY"):choices({ "leave", "stop" }):default("leave")
-  p:flag("--pack", "Put many messages into one of Corosync's, as the script's global pack = true does: in all members.")
+  p:flag("--pack", "Put many messages into one Corosync message, as the script's global pack = true does: in "
+    .. "all members or none.")
   p:option("--watchdog", "Log each call to Corosync that has not returned for this many seconds, and handlers that "
     .. "lag by as many; 0 disables it.")
     :argname("SECONDS"):convert(watchdog):default("1")

@@ -49,8 +49,8 @@
 --- The name of the group, when the script sets it. The default is the name of its file.
 -- @tfield string|nil group_name
 
---- Whether to pack messages, when the script sets it before it sends: true, or a table as for @{corosync.cpg}'s open.
--- All members of a group must do so, or none.
+--- Packs messages if the script sets it before its first send: true, or a table as for @{corosync.cpg}'s open. All
+-- members of a group must pack, or none.
 -- @tfield boolean|table|nil pack
 
 --- The connection to the configuration map.
@@ -149,8 +149,8 @@ function script.group_name(path, option)
   return name
 end
 
--- Returns whether and how to pack messages, or nil and a message when the script's global `pack` is wrong. A function
--- is not meant: scripts for old versions of Lua define table.pack so.
+-- Returns the group's option `pack`, or nil and a message if the script's global `pack` is wrong. A function is
+-- ignored, because scripts for Lua 5.1 may define table.pack under this name.
 function script.pack(path, option)
   local value = rawget(_G, "pack")
   if option or value == nil or type(value) == "function" then

@@ -1,4 +1,4 @@
-/* Lists of members as libcpg has them, in the order of node and pid. No Lua. */
+/* Lists of members in libcpg's format, sorted by node and pid. Independent of Lua. */
 #ifndef COROSYNC_LUA_CPG_ADDRESS_LIST_H
 #define COROSYNC_LUA_CPG_ADDRESS_LIST_H
 
@@ -12,11 +12,11 @@ typedef struct cpg_address_list {
 	size_t count, capacity;
 } cpg_address_list;
 
-/* The address of the same member in an array, or NULL. */
+/* Returns the address of the same member in an array, or NULL. */
 const struct cpg_address *cpg_address_list_find(
 	const struct cpg_address *items, size_t count, const struct cpg_address *wanted);
 
-/* False without memory for it; the list is then unchanged. */
+/* Return false if there is no memory; the list is then unchanged. */
 bool cpg_address_list_add(cpg_address_list *list, const struct cpg_address *address);
 bool cpg_address_list_copy(cpg_address_list *list, const struct cpg_address *items, size_t count);
 

@@ -65,7 +65,7 @@ static bool grow_list(assembly *a)
 	return true;
 }
 
-/* As the bytes come, because a sender may announce more than it sends; doubling, but never beyond the whole. */
+/* Grows as bytes arrive, because a sender may announce more than it sends. Doubles, but never beyond the total. */
 static bool grow_bytes(assembly_part *part, size_t needed)
 {
 	size_t capacity = 2 * part->capacity;
@@ -108,7 +108,6 @@ static assembly_result begin(assembly *a, uint32_t node, uint32_t pid, const fra
 	return append(&a->parts[a->count++], piece);
 }
 
-/* Whether the piece is the one that comes next. */
 static bool continues(const assembly_part *part, const frame_piece *piece)
 {
 	return part->transfer == piece->transfer && part->total == piece->total && part->received == piece->offset;

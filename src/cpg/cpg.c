@@ -170,7 +170,7 @@ static cs_error_t read_constants(handle *h)
 	return error == CS_OK ? cpg_max_atomic_msgsize_get(h->id, &c->limit) : error;
 }
 
-/* For the open handle on top of the stack, of which a part could not be started. [-0, +n, m] */
+/* Closes the open handle on top of the stack, because a part of it could not be started. [-0, +n, m] */
 static int give_up_open(lua_State *L, cpg *c, const char *attempt, int error)
 {
 	connection_finalize(&c->handle);
@@ -183,7 +183,7 @@ typedef struct open_options {
 	reader_options reader;
 } open_options;
 
-/* Starts what the options ask for; returns the number of open's results. [-0, +n, m] */
+/* Starts packing and the reader, if chosen; returns the number of open's results. [-0, +n, m] */
 static int start_options(lua_State *L, cpg *c, const open_options *options)
 {
 	int error = options->packs ? pack_start(c, &options->pack) : 0;
@@ -209,16 +209,16 @@ leave or join at once make Corosync's daemon abort.
 @tparam[opt] fun(ring:ring,nodes:integer[]) handlers.ring_change called with the new ring and the ids of its nodes
 @tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler;
 without it they go to stderr
-@tparam[opt=false] boolean|table handlers.pack put many messages into one of Corosync's and cut long ones into pieces, see
-[Packing](../topics/packing.md.html): true, or a table with `bytes`, the size of a full frame (16000; no more with datagram sockets), and `limit`, the longest
-message (64 MiB). All members of a group must pack, or none; messages of one that does not are dropped, and reported through
-`error`. Then `send` returns once the message is in the frame, and `window` is 8192 at first. It takes two descriptors
-more.
+@tparam[opt=false] boolean|table handlers.pack put many small messages into one Corosync message and cut long messages into
+pieces: see [Packing](../topics/packing.md.html). It is true, or a table with `bytes`, the size of a full frame (16000; with
+datagram sockets at most that), and `limit`, the longest message (64 MiB). All members of a group must pack, or none: messages
+from members that do not are dropped and reported through `error`. With `pack`, `send` returns once the message is in the
+frame, the default of `window` is 8192, and the handle uses two more descriptors.
 @tparam[opt=false] boolean handlers.split let libcpg cut messages longer than max_message_size() into pieces. Such
 a message is not atomic: members that join meanwhile may miss one delivered in their own configuration, a change of the
 configuration makes the send fail with "interrupt" (nothing was delivered, and the script must send it again), and the
-send blocks for up to 1 s a piece while Corosync's queue is full. For long messages to C programs that know only libcpg;
-otherwise use `pack`.
+send blocks for up to 1 s a piece while Corosync's queue is full. Use it only for long messages to C programs that do not
+know frames; otherwise use `pack`.
 @tparam[opt=256] integer handlers.window the most of the handle's own messages that may be in flight; their bytes are
 limited as well (see `reader`). Beyond it, send fails with "try_again" until some have come back: `dispatch`, `receive` or
 `fetch` take them from the daemon. The window keeps libcpg from spinning: while a daemon is stopped, the 279th send would.
@@ -305,8 +305,8 @@ static int module_repack(lua_State *L)
 }
 
 /*
- * For groups: (key, otherwise) returns their method send_message, see cpg_send_by_group. In C, because each function of
- * Lua costs at each message.
+ * (key, otherwise): returns the method send_message for groups, see cpg_send_by_group. It is in C because each Lua function
+ * would add its cost to each message.
  */
 static int module_sender(lua_State *L)
 {
@@ -344,7 +344,7 @@ static int method_address(lua_State *L)
 }
 
 /***
-The longest message: that Corosync delivers as one, or with `pack` the limit set there. Calls `cpg_max_atomic_msgsize_get`.
+The longest message that Corosync delivers as one; with `pack`, the handle's `limit`. Calls `cpg_max_atomic_msgsize_get`.
 @function handle:max_message_size
 @treturn integer bytes
 @error nil, message, code: "closed", "wrong_process", "not_connected"

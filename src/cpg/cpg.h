@@ -31,12 +31,12 @@ struct cpg {
 	uint64_t changes;   /* and the number of member changes queued so far */
 	bool astray;        /* the members are no longer known: no later event is valid */
 	uint32_t node, limit;
-	uint32_t window;         /* the most own messages that may be in flight, */
-	atomic_size_t in_flight; /* and the number that is: sent, and not yet back in the queue, */
-	atomic_size_t flying;    /* and the bytes that they will take there */
-	cpg_pack *pack;          /* NULL without packing, see packing.h, */
-	size_t pending;          /* and the messages accepted there and not yet sent, */
-	size_t pending_bytes;    /* and their bytes in the queue */
+	uint32_t window;         /* most own messages that may be in flight */
+	atomic_size_t in_flight; /* own messages that were sent and are not yet back in the queue */
+	atomic_size_t flying;    /* bytes that these will take in the queue */
+	cpg_pack *pack;          /* NULL without packing, see packing.h */
+	size_t pending;          /* messages in the frame, accepted and not yet sent */
+	size_t pending_bytes;    /* bytes that these will take in the queue */
 	struct cpg_name group;
 };
 
@@ -76,10 +76,10 @@ int cpg_membership_method_members(lua_State *L);
 /* The default window, in messages: libcpg spins in the send after the 278th that a stopped daemon has not read. */
 #define CPG_SEND_WINDOW 256
 
-/* The window is full, and events that come make room. */
+/* The window is full. Own messages that come back make room. */
 extern const failure CPG_SEND_WINDOW_FULL;
 
-/* Why a message that will take so many bytes in the queue cannot be accepted now, or NULL. */
+/* Returns NULL, or why a message of `size` bytes in the queue cannot be accepted now. */
 const failure *cpg_send_refusal(cpg *c, size_t size);
 
 /* Counts messages as in flight, before they are sent. */
@@ -89,13 +89,13 @@ static inline void cpg_send_enter(cpg *c, size_t messages, size_t bytes)
 	atomic_fetch_add_explicit(&c->flying, bytes, memory_order_relaxed);
 }
 
-/* Own messages have come back, or were not sent; for the callbacks, too. */
+/* Called when own messages have come back or were not sent. The callbacks call it, too. */
 void cpg_send_came_back(cpg *c, size_t messages, size_t bytes);
 
-/* Subtracts from a count that must not fall below 0: a window would stay closed for ever. */
+/* Subtracts, but never below 0: a count that wraps would close the window for ever. */
 void cpg_send_subtract(atomic_size_t *from, size_t amount);
 
-/* Calls Corosync. NULL when it has accepted the message, else why not. */
+/* Calls Corosync. Returns NULL if it has accepted the message, else why not. */
 const failure *cpg_send_vector(cpg *c, cpg_guarantee_t guarantee, const struct iovec *vector, unsigned int count);
 
 int cpg_send_method_send(lua_State *L);
@@ -107,8 +107,8 @@ int cpg_send_method_send(lua_State *L);
 enum { UPVALUE_KEY = UPVALUE_CLASS + 1, UPVALUE_OTHERWISE, UPVALUE_SENDER };
 
 /*
- * (group, message, guarantee): sends on the handle group[key].sender. Without one, or when the send fails, calls the
- * function with the same arguments, and with the message and code of the failure, and returns its results.
+ * (group, message, guarantee): sends on the handle group[key].sender. If there is no handle or the send fails, calls the
+ * function with the same arguments and returns its results. After a failed send it also gets the failure's message and code.
  */
 int cpg_send_by_group(lua_State *L);
 
@@ -124,7 +124,7 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	size_t joined_count);
 void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, const uint32_t *nodes);
 
-/* For the callbacks: an event to fill, or NULL; and a message's event. */
+/* For the callbacks. The first returns an event to fill, or NULL; the second appends the event of a message. */
 event *cpg_event_append(uint64_t kind, size_t payload);
 void cpg_event_append_message(cpg *c, bool is_own, const struct cpg_address *sender, const void *bytes, size_t length);
 
@@ -201,8 +201,8 @@ struct cpg_iovec {
 };
 
 /*
- * Collects the message at index 2, which must stay there while `v` is used. Returns NULL, or why it is refused; raises
- * for anything but strings; `too_big` is why one of more than `most` bytes is. [-0, +0, v]
+ * Collects the message at index 2, which must stay there while `v` is used. Returns NULL, or why the message is refused:
+ * `too_big` if it has more than `most` bytes. Raises for anything but strings. [-0, +0, v]
  */
 const failure *cpg_iovec_collect(lua_State *L, cpg_iovec *v, size_t most, const failure *too_big);
 

@@ -7,7 +7,7 @@
 
 enum { AT_VERSION = 4, AT_FLAGS, AT_RESERVED, AT_TOTAL = 8, AT_OFFSET = 16, AT_TRANSFER = 24 };
 
-/* Not text, and not the beginning of any usual format. */
+/* Neither text nor the start of a common format. */
 static const unsigned char magic[] = {0x93, 'L', 'C', 'P'};
 
 /* ---- integers, little-endian ---- */

@@ -6,7 +6,7 @@
 static const failure failure_array_too_long = {
 	"too_many", "Corosync takes at most 63 strings in one message: concatenate some"};
 
-/* Adds the string at that index, which the caller keeps alive. NULL, or why not. */
+/* Adds the string at that index, which the caller keeps alive. Returns NULL, or why it is refused. */
 static const failure *add_string(lua_State *L, cpg_iovec *v, int index)
 {
 	size_t length;

@@ -122,7 +122,8 @@ cs_error_t cpg_membership_give_up(handle *h)
 
 /***
 Leaves the group. The leave is complete once config_change lists oneself in `left`. Blocks while the membership is
-changing. Calls `cpg_leave`, with the joined name only.
+changing. With `pack`, sends all accepted messages first, and fails with "try_again" if it cannot. Calls `cpg_leave`,
+with the joined name only.
 @function handle:leave
 @treturn boolean true
 @error nil, message, code: "not_joined", "try_again", "not_connected", "closed", "wrong_process"
@@ -132,7 +133,7 @@ int cpg_membership_method_leave(lua_State *L)
 	cpg *c = handle_check(L);
 	const failure *why = cpg_group_not_member(c);
 
-	/* What was accepted is sent before. */
+	/* Accepted messages must be sent before the leave. */
 	if (why == NULL && c->pack != NULL) {
 		why = pack_flush(c);
 	}

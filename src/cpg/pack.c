@@ -12,20 +12,17 @@
 @module corosync.cpg
 */
 
-/* Longer frames gained nothing measurable, and shorter ones cost messages of 1 000 bytes a fifth of their rate. */
+/* Longer frames are not measurably faster. Shorter frames cost messages of 1 000 bytes a fifth of their rate. */
 #define FRAME_BYTES ((size_t)16000)
 #define LEAST_FRAME ((size_t)64)
 #define MOST_FRAME ((size_t)1000000)
 #define LONGEST ((size_t)64 * 1024 * 1024)
 
-/*
- * Nanoseconds until a frame goes out that no dispatch, wait or delivery has sent: many times a message's way on an idle
- * ring.
- */
+/* Nanoseconds until the timer sends a frame, if nothing else does: many times the latency of a message on an idle ring. */
 #define FLUSH_AFTER 2000000
 
-const failure PACK_NO_MEMORY = {
-	"no_memory", "there is not enough memory to pack it, and it was not sent: free some, and send it again"};
+const failure PACK_NO_MEMORY = {"no_memory",
+	"there is not enough memory to pack the message, and it was not sent: free some memory and send it again"};
 
 /* ---- the option ---- */
 
@@ -180,7 +177,7 @@ static void empty_frame(cpg *c)
 
 	p->length = 0;
 	c->pending = c->pending_bytes = 0;
-	/* A long message is rare. */
+	/* Messages longer than a frame are rare: do not keep memory for them. */
 	if (p->capacity > p->options.bytes) {
 		free(p->frame);
 		p->frame = NULL;
@@ -238,7 +235,7 @@ const failure *pack_send_vector(cpg *c, const struct iovec *vector, unsigned int
 	if (atomic_load_explicit(&p->frames, memory_order_relaxed) >= CPG_SEND_WINDOW) {
 		return &CPG_SEND_WINDOW_FULL;
 	}
-	/* Before the send, because it may come back before the call returns. */
+	/* Before the send, because the frame may come back before the call returns. */
 	atomic_fetch_add_explicit(&p->frames, 1, memory_order_relaxed);
 	cpg_send_enter(c, messages, bytes);
 	why = cpg_send_vector(c, CPG_TYPE_AGREED, vector, count);
@@ -257,9 +254,9 @@ static bool is_temporary(const failure *why)
 }
 
 /*
- * Whether the frame must not wait for more: it is full, or nothing of this handle's is under way and no more of it waits to
- * be handled than the frame has. So a lone message goes out at once; and when a handler replies to each of many messages
- * of one frame, two frames are soon under way, of which one travels while the other is handled.
+ * Whether the frame must be sent now. It is due when it is full. It is also due when no own message is in flight, unless
+ * own messages with more bytes than the frame wait to be handled. So a lone message is sent at once. And if a handler
+ * replies to each message of a frame, there are soon two frames: one is in flight while the other is handled.
  */
 static bool is_due(const cpg *c)
 {
@@ -299,7 +296,7 @@ void pack_flush_later(handle *h)
 	}
 }
 
-/* The message is the frame's last one. */
+/* Sends the frame if it is due; `message` is its last one. */
 static const failure *flush_due(cpg *c, const cpg_iovec *message)
 {
 	const failure *why;
@@ -338,11 +335,12 @@ const failure *pack_send(cpg *c, const cpg_iovec *message)
 }
 
 /***
-Sends what `send` has accepted and packed, now. Without `pack` it does nothing.
+Sends all messages that `send` has accepted and packed, without waiting for more. Without `pack` it does nothing.
 @function handle:flush
-@treturn boolean true: nothing waits any more
-@error nil, message, code: "try_again" (a part waits, and will be sent: Corosync's queue or the handle's window is full, the
-membership is changing, or a long message is on its way), "not_joined", "not_connected", "closed", "wrong_process"
+@treturn boolean true: all messages were sent
+@error nil, message, code: "try_again" (some messages are still waiting and will be sent later: Corosync's queue or the
+handle's window is full, the membership is changing, or a long message is on its way), "not_joined", "not_connected",
+"closed", "wrong_process"
 */
 int pack_method_flush(lua_State *L)
 {

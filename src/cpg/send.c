@@ -16,8 +16,7 @@ static const failure failure_too_big = {"too_big",
 	"a message is at most 1047552 bytes: send it in parts, or use the option 'pack' in all members of the group"};
 static const failure failure_beyond_limit = {"too_big",
 	"it is longer than the handle's limit, by default 67108864 bytes: raise 'pack.limit' in all members of the group, "
-	"or "
-	"send it in parts"};
+	"or send it in parts"};
 static const failure failure_datagram = {"too_big",
 	"with 'qb_ipc_type: socket' a message must fit in a datagram, and this one does not: raise net.core.wmem_max and "
 	"restart Corosync and this program"};
@@ -109,7 +108,7 @@ const failure *cpg_send_vector(cpg *c, cpg_guarantee_t guarantee, const struct i
 	cs_error_t error;
 
 	cpg_group_call_begin(c, "send");
-	/* Here: until the lock was taken the reader might have left. */
+	/* Checked under the lock, because the reader might have left the group before. */
 	why = cpg_group_not_member(c);
 	if (why == NULL) {
 		error = multicast(c, guarantee, vector, count);
@@ -183,7 +182,7 @@ int cpg_send_method_send(lua_State *L)
 
 /* ---- the method of groups ---- */
 
-/* The handle of a group: group[key].sender. NULL if it has none for now, or if an argument may be wrong. [-0, +n, -] */
+/* Returns a group's handle, group[key].sender; NULL if it has none now, or if an argument may be wrong. [-0, +n, -] */
 static cpg *find_sender(lua_State *L)
 {
 	if (!lua_istable(L, 1) || lua_type(L, 2) != LUA_TSTRING || !lua_isnil(L, 3)) {
@@ -199,7 +198,7 @@ static cpg *find_sender(lua_State *L)
 	return handle_test(L, -1);
 }
 
-/* Calls the other function with the arguments, and with the failure of a send on top of the stack. [-0, +n, e] */
+/* Calls the function with the arguments, and with the failure on top of the stack if a send has failed. [-0, +n, e] */
 static int call_otherwise(lua_State *L, bool has_failed)
 {
 	int top = lua_gettop(L);

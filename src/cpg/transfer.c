@@ -4,7 +4,7 @@
 
 #include "handle/reader.h"
 
-/* Long enough that a piece's own cost does not count, short enough that other members' messages come in between. */
+/* Long enough to make the cost per piece negligible, short enough to let other members' messages in between. */
 #define PIECE_BYTES ((size_t)64 * 1024)
 #define MOST_PIECES 32 /* in flight */
 
@@ -72,13 +72,13 @@ static const failure *send_piece(cpg *c)
 	return why;
 }
 
-/* Only the first piece, until it is known that all members have begun the message. */
+/* Sends only the first piece: the others wait until all members are known to have begun the message. */
 static const failure *begin(cpg *c)
 {
 	transfer *t = &c->pack->transfer;
 	const failure *why;
 
-	/* Together, because an earlier first piece may come back now; and before this one is sent, which may be back at once. */
+	/* Under the lock, because an earlier first piece may come back now; and before the send, which may come back at once. */
 	reader_lock(c->handle.reader);
 	t->number++;
 	t->sent = 0;

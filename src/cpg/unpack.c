@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* The most members about which this handle remembers that it has complained; one complaint each. */
+/* Each member is reported once. After this many members no others are reported, to bound the list. */
 #define MOST_REPORTED ((size_t)1024)
 
 static const char *const problems[] = {
@@ -20,9 +20,9 @@ typedef struct complaint_record {
 	frame_kind kind;
 } complaint_record;
 
-/* ---- what is not delivered ---- */
+/* ---- messages that are not delivered ---- */
 
-/* Once a sender. */
+/* Reports each sender once. */
 static void complain(cpg *c, const struct cpg_address *sender, frame_kind kind)
 {
 	cpg_address_list *reported = &c->pack->reported;
@@ -40,7 +40,7 @@ static void complain(cpg *c, const struct cpg_address *sender, frame_kind kind)
 	}
 }
 
-/* To stderr where there is no handler for it, as a handler's error. */
+/* Without an `error` handler the message goes to stderr, as a handler's error does. */
 int unpack_push_complaint(lua_State *L, handle *h, const event *ev, int values)
 {
 	const complaint_record *complaint = (const complaint_record *)ev;
@@ -62,7 +62,7 @@ int unpack_push_complaint(lua_State *L, handle *h, const event *ev, int values)
 	return 1;
 }
 
-/* ---- what is ---- */
+/* ---- messages that are delivered ---- */
 
 static void unpack(cpg *c, bool is_own, const struct cpg_address *sender, const void *bytes, size_t length)
 {
@@ -138,8 +138,8 @@ static void drop_all(cpg *c)
 }
 
 /*
- * Incomplete messages are dropped when a member has come, which has not got their first pieces. Of changes with more than
- * 128 members libcpg does not tell whether somebody has come.
+ * A member that joins lacks the first pieces of incomplete messages, so all members drop these. With more than 128 members,
+ * libcpg does not tell whether a member has joined.
  */
 void unpack_config(cpg *c, size_t members, const struct cpg_address *left, size_t left_count, size_t joined)
 {

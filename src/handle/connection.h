@@ -15,7 +15,7 @@ void *connection_new(lua_State *L, const handle_class *class, size_t size, int h
  */
 int connection_open(lua_State *L, handle *h, cs_error_t (*start)(handle *h));
 
-/* For an open handle: its descriptor becomes readable when that one is, too. 0, or an errno; connection_finalize undoes it. */
+/* Makes an open handle's descriptor readable when `fd` is. Returns 0 or an errno. connection_finalize undoes it. */
 int connection_show(handle *h, int fd);
 
 /* Closes the connection if this process owns it. Closing twice is allowed. */

@@ -62,7 +62,7 @@ typedef struct handle_class {
 	const char *(*subject)(const handle *h, size_t *length);
 	cs_error_t (*trackstart)(handle *h); /* NULL where there is no tracking */
 	cs_error_t (*trackstop)(handle *h);
-	/* Sends what waits to be sent: called after each dispatch and before each wait. NULL where nothing is kept. */
+	/* Sends pending messages: called after each dispatch and before each wait. NULL if the class keeps none. */
 	void (*flush)(handle *h);
 	/* Where a reader is possible: stops the events, in the reader's thread; and queues the event that handlers lag. */
 	cs_error_t (*give_up)(handle *h);
@@ -84,11 +84,11 @@ typedef enum handle_busy {
 struct handle {
 	const handle_class *class;
 	cleanup cleanup;
-	uint64_t id; /* Corosync's handle */
-	int fd;      /* libqb's; -1 when there is none */
-	int peer;    /* hangs up when the daemon ends: libqb's own, or one more beside a datagram socket */
-	int awaited; /* readable when events wait or the daemon has ended: libqb's own, or an epoll over both */
-	int shown;   /* the same, or an epoll over that and a timer: readable, too, when `flush` has something to do */
+	uint64_t id;       /* Corosync's handle */
+	int fd;            /* libqb's; -1 when there is none */
+	int peer;          /* hangs up when the daemon ends: libqb's own, or one more beside a datagram socket */
+	int awaited;       /* readable when events wait or the daemon has ended: libqb's own, or an epoll over both */
+	int shown;         /* for the loops: `awaited`, or an epoll over it and the timer that makes `flush` due */
 	uid_t daemon_user; /* the user that the daemon must run as; NO_USER: root or this process's */
 	pid_t owner;       /* a fork must neither use nor close Corosync's connections */
 	handle_state state;
@@ -111,7 +111,7 @@ enum { UPVALUE_METATABLE = 1, UPVALUE_CLASS };
 /* Fields of a handle's user value, a table: the handlers, then the class's own fields. */
 enum { VALUE_HANDLERS = 1, VALUE_OF_CLASS };
 
-/* In a method: the handle of its class at that index, whatever its state; NULL for another value. [-0, +0, -] */
+/* In a method: returns the handle of its class at that index, in any state; NULL for another value. [-0, +0, -] */
 void *handle_test(lua_State *L, int index);
 
 /* The handle at index 1 of a method, whatever its state. Raises if it is of another type. [-0, +0, v] */
@@ -138,7 +138,7 @@ const failure *handle_diagnose(const handle *h, cs_error_t error);
 /* NULL for CS_OK, else as handle_diagnose; marks the handle lost if the daemon has ended. */
 const failure *handle_failure(handle *h, cs_error_t error);
 
-/* What is kept to be sent must not wait any longer: the caller waits, or returns to a loop that may. */
+/* Sends pending messages, because the caller is about to wait, or to return to a loop that may wait. */
 static inline void handle_flush(handle *h)
 {
 	if (h->class->flush != NULL && h->state == HANDLE_OPEN) {

@@ -36,8 +36,8 @@ local module = {}
 ---@field config_change? fun(members:corosync.cpg.address[],left:corosync.cpg.address[],joined:corosync.cpg.address[]) called when the membership has changed. The lists are right at any size, although libcpg lists at most 128 members: where its lists do not suffice, the handle reads Corosync's own list, which blocks while Corosync is stopped. More than 128 members of a group on nodes that leave or join at once make Corosync's daemon abort.
 ---@field ring_change? fun(ring:corosync.cpg.ring,nodes:integer[]) called with the new ring and the ids of its nodes
 ---@field error? fun(message:string) called with the message and traceback of an error in a handler; without it they go to stderr
----@field pack? boolean|table put many messages into one of Corosync's and cut long ones into pieces, see [Packing](../topics/packing.md.html): true, or a table with `bytes`, the size of a full frame (16000; no more with datagram sockets), and `limit`, the longest message (64 MiB). All members of a group must pack, or none; messages of one that does not are dropped, and reported through `error`. Then `send` returns once the message is in the frame, and `window` is 8192 at first. It takes two descriptors more. (default: false)
----@field split? boolean let libcpg cut messages longer than max_message_size() into pieces. Such a message is not atomic: members that join meanwhile may miss one delivered in their own configuration, a change of the configuration makes the send fail with "interrupt" (nothing was delivered, and the script must send it again), and the send blocks for up to 1 s a piece while Corosync's queue is full. For long messages to C programs that know only libcpg; otherwise use `pack`. (default: false)
+---@field pack? boolean|table put many small messages into one Corosync message and cut long messages into pieces: see [Packing](../topics/packing.md.html). It is true, or a table with `bytes`, the size of a full frame (16000; with datagram sockets at most that), and `limit`, the longest message (64 MiB). All members of a group must pack, or none: messages from members that do not are dropped and reported through `error`. With `pack`, `send` returns once the message is in the frame, the default of `window` is 8192, and the handle uses two more descriptors. (default: false)
+---@field split? boolean let libcpg cut messages longer than max_message_size() into pieces. Such a message is not atomic: members that join meanwhile may miss one delivered in their own configuration, a change of the configuration makes the send fail with "interrupt" (nothing was delivered, and the script must send it again), and the send blocks for up to 1 s a piece while Corosync's queue is full. Use it only for long messages to C programs that do not know frames; otherwise use `pack`. (default: false)
 ---@field window? integer the most of the handle's own messages that may be in flight; their bytes are limited as well (see `reader`). Beyond it, send fails with "try_again" until some have come back: `dispatch`, `receive` or `fetch` take them from the daemon. The window keeps libcpg from spinning: while a daemon is stopped, the 279th send would. (default: 256)
 ---@field reader? boolean|table true or a table for a stand-by thread. The daemon stores events that no member takes without bound, so the thread takes events that have waited there for `after` seconds (0.02). It stores up to `limit` bytes (64 MiB) for the next dispatch. At the limit the handle leaves its group and drops later events; dispatch fails with "overflow" after the stored ones. With `full = "stop"` the thread only stops taking events; the default is "leave". At most a quarter of the limit (of 64 MiB without a reader) may be the handle's own messages that wait to be handled: beyond it, send fails with "backlog" until some have been handled, so that no sender fills its own queue. Other members' messages do not count, nor does a single message of any size. (default: false)
 ---@field lagged? fun(seconds:number,events:integer,bytes:integer) called before the next event when events have waited for `after` seconds, again each time after twice as long, and each time that the reader took some: with about how long the oldest has waited, and the number and bytes of all that wait
@@ -66,7 +66,7 @@ local handle = {}
 ---@return string|nil # "closed", "wrong_process"
 function handle:address() end
 
---- The longest message: that Corosync delivers as one, or with `pack` the limit set there. Calls `cpg_max_atomic_msgsize_get`.
+--- The longest message that Corosync delivers as one; with `pack`, the handle's `limit`. Calls `cpg_max_atomic_msgsize_get`.
 ---@return integer|nil # bytes
 ---@return string|nil # why it failed
 ---@return string|nil # "closed", "wrong_process", "not_connected"
@@ -88,7 +88,8 @@ function handle:flow_control() end
 function handle:join(name) end
 
 --- Leaves the group. The leave is complete once config_change lists oneself in `left`. Blocks while the membership is
---- changing. Calls `cpg_leave`, with the joined name only.
+--- changing. With `pack`, sends all accepted messages first, and fails with "try_again" if it cannot. Calls `cpg_leave`,
+--- with the joined name only.
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
 ---@return string|nil # "not_joined", "try_again", "not_connected", "closed", "wrong_process"
@@ -114,10 +115,10 @@ function handle:members(name) end
 ---@return string|nil # "not_connected", "no_memory", "closed", "wrong_process"
 function handle:groups() end
 
---- Sends what `send` has accepted and packed, now. Without `pack` it does nothing.
----@return boolean|nil # true: nothing waits any more
+--- Sends all messages that `send` has accepted and packed, without waiting for more. Without `pack` it does nothing.
+---@return boolean|nil # true: all messages were sent
 ---@return string|nil # why it failed
----@return string|nil # "try_again" (a part waits, and will be sent: Corosync's queue or the handle's window is full, the membership is changing, or a long message is on its way), "not_joined", "not_connected", "closed", "wrong_process"
+---@return string|nil # "try_again" (some messages are still waiting and will be sent later: Corosync's queue or the handle's window is full, the membership is changing, or a long message is on its way), "not_joined", "not_connected", "closed", "wrong_process"
 function handle:flush() end
 
 --- Sends a message to all members, oneself included. "agreed" is Corosync's total order; "fifo" is the same today.

@@ -127,17 +127,17 @@ function Group:wait_for(predicate, seconds, action) end
 --- with "backlog", of any size, so that the waiting send gets the room. Beyond the limit a send also fails with
 --- "backlog" inside any other handler of this group, and without a loop: send the rest later, after more of one's own
 --- messages are handled.
----@param message string|string[] up to 1047552 bytes (with `pack` 64 MiB), or an array of at most 63 strings, sent as one message
+---@param message string|string[] up to 1047552 bytes (with `pack`, 64 MiB), or an array of at most 63 strings, sent as one message
 ---@param guarantee? string "agreed" or "fifo" (default: "agreed")
----@return boolean|nil # true: Corosync has taken it
+---@return boolean|nil # true: Corosync has taken it; with `pack`, it is in a frame that will be sent
 ---@return string|nil # why it failed
 ---@return string|nil # "not_joined" (the group is not active, or is leaving), "timeout" (nothing was sent), "backlog" (nothing was sent: earlier messages of this group wait for its handlers), "too_big", "too_many", "interrupt" (of a split message nothing was delivered), "not_connected", "dispatching" (inside one of its handlers, before it has joined), "no_stack", "wrong_process" (in a fork); raises for anything but strings
 function Group:send_message(message, guarantee) end
 
---- Sends now what `send_message` has accepted and packed, see [Packing](../topics/packing.md.html). Without this call
---- it goes out when the loop's turn ends, and a lone message at once. Waits while Corosync cannot take more, at most
---- `timeout` seconds.
----@return boolean|nil # true: nothing waits any more; also without `pack`
+--- Sends all messages that `send_message` has accepted and packed, without waiting for more, see
+--- [Packing](../topics/packing.md.html). Without this call they are sent when the loop's turn ends, and a lone message
+--- at once. Waits while Corosync cannot take more, for at most `timeout` seconds.
+---@return boolean|nil # true: all messages were sent; always true without `pack`
 ---@return string|nil # why it failed
 ---@return string|nil # "timeout" (the rest is sent later), "not_connected", "no_stack", "wrong_process" (in a fork)
 function Group:flush() end
@@ -198,7 +198,7 @@ module.Group = nil
 ---@field settle? number sets the field of that name (default: 0)
 ---@field split? boolean as for `corosync.cpg`'s open, like the next three (default: false)
 ---@field window? integer  (default: 256)
----@field pack? boolean|table put many messages into one of Corosync's, and cut long ones into pieces: see [Packing](../topics/packing.md.html). All members of the group must do so, or none (default: false)
+---@field pack? boolean|table put many small messages into one Corosync message and cut long messages into pieces: see [Packing](../topics/packing.md.html). All members of the group must pack, or none (default: false)
 ---@field reader? boolean|table  (default: false)
 ---@field daemon_user? integer
 

@@ -7,7 +7,7 @@ local state = require "corosync.group.state"
 local view = require "corosync.group.view"
 
 local connection = {
-  -- Codes of a connection from before the daemon's restart, or of this fork's parent.
+  -- The connection is from before the daemon's restart, or belongs to the parent of this fork.
   STALE = { not_connected = true, wrong_process = true },
 }
 

@@ -1,11 +1,11 @@
--- Joining and leaving: the requests. Their completion comes as a change of members (connection.lua).
+-- Requests to join and to leave. A change of members completes them (connection.lua).
 local connection = require "corosync.group.connection"
 local retry = require "corosync.group.retry"
 local state = require "corosync.group.state"
 
 local membership = {}
 
--- Connects and asks to join, once. True; or nil, message, code, and the group is idle.
+-- Connects and asks to join, once. Returns true; or nil, message, code, and the group is idle.
 local function try_to_join(record, join)
   record.ended_by = nil
   local handle, message, code = connection.open(record)
@@ -56,10 +56,10 @@ function membership.join_now(record)
   return try_to_join(record, join_once)
 end
 
--- True, or nil, message, code.
+-- Returns true, or nil, message, code.
 function membership.leave(record)
   local ok, message, code = retry.call(record, "leave", "leave")
-  -- With "not_joined" its reader may have left, at its limit: the events that it has kept come first, then the reason.
+  -- With "not_joined" the reader may have left at its limit. The events that it kept are handled before the reason.
   if ok or code == "not_joined" then
     if state.is_member(record) then
       state.change(record, "leave")
