@@ -96,7 +96,7 @@ int pack_method_flush(lua_State *L);
 
 /* ---- the long message that is being sent: transfer.c ---- */
 
-/* The longest message that goes out whole, alone in its frame. */
+/* The longest message that is sent whole, alone in its frame. */
 size_t transfer_longest_whole(const cpg *c);
 
 /* Whether pieces wait to be sent, or to come back. */
