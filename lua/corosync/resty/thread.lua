@@ -53,8 +53,8 @@ local function hand_over(record)
   return record.rounds % RENEW == 0 and not ngx.worker.exiting() and ngx.timer.at(0, run_safely, record)
 end
 
--- While a handler waits, nothing else sends what requests pack. Events stay in Corosync, except those for which a long
--- message waits.
+-- While a handler waits, nothing else sends the messages that requests pack. Events stay in Corosync, except those for
+-- which a long message waits.
 local function flush_meanwhile(_, record)
   while record.stepping and record.handle and not ngx.worker.exiting() do
     local _, _, code = record.handle:flush()
