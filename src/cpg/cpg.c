@@ -140,8 +140,8 @@ static void check_open(lua_State *L)
 	field_push(L, "split");
 	excluded = lua_toboolean(L, -2) && lua_toboolean(L, -1);
 	lua_pop(L, 2);
-	luaL_argcheck(
-		L, !excluded, 1, "the fields 'pack' and 'split' exclude each other: packed messages have any length anyway");
+	luaL_argcheck(L, !excluded, 1,
+		"the fields 'pack' and 'split' exclude each other: use 'pack' alone, which also cuts long messages");
 }
 
 /* Gives the new handle at index `to` the addresses of the handle at index `from`, or a new cache. [-0, +0, m] */
