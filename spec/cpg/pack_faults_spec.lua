@@ -15,9 +15,9 @@ local LONG = ("x"):rep(3000000)
 -- Waits as loops of other libraries do: only for the descriptor, and for ever if need be.
 local function loop(handle, turn)
   local waiter = handles.keep(assert(core.pollset(handle:fd())))
-  while not turn() do
+  repeat
     assert(waiter:wait(10), "the descriptor did not become readable")
-  end
+  until turn()
 end
 
 describe("the descriptor of a handle that packs", function()
