@@ -8,7 +8,7 @@ local frame, header, inject, integer, piece =
   packing.frame, packing.header, packing.inject, packing.integer, packing.piece
 
 local HUGE = ("\255"):rep(8) -- 2^64 - 1
-local DAMAGED = "sent a frame that is damaged$"
+local DAMAGED = "sent a damaged frame, which was dropped: check the program that sends it$"
 local NEWER = "sends frames of a newer format: update lua%-corosync on this node$"
 local FOREIGN = "sends messages that are not packed: use the option 'pack' in all members of a group, or in none$"
 local TOO_LONG = "sends a message longer than this member's limit: set the same 'pack.limit' in all members of a group$"

@@ -9,7 +9,7 @@
 static const char *const problems[] = {
 	[FRAME_FOREIGN] = "sends messages that are not packed: use the option 'pack' in all members of a group, or in none",
 	[FRAME_NEWER] = "sends frames of a newer format: update lua-corosync on this node",
-	[FRAME_DAMAGED] = "sent a frame that is damaged",
+	[FRAME_DAMAGED] = "sent a damaged frame, which was dropped: check the program that sends it",
 	[FRAME_PIECE] =
 		"sends a message longer than this member's limit: set the same 'pack.limit' in all members of a group",
 };
