@@ -111,6 +111,25 @@ function packing.settle(observer)
   packing.wait_for_lines(observer, "mark", before + 1)
 end
 
+packing.FILLING = ("0123456789abcdef"):rep(200000)
+
+-- A string's bytes are not shown when they are not the expected ones: there are too many.
+function packing.check_texts(expected, texts)
+  assert.equal(#expected, #texts)
+  for i, text in ipairs(texts) do
+    assert(text == expected[i], ("message %d of %d bytes is not what was sent"):format(i, #expected[i]))
+  end
+end
+
+-- A member of a new group, its record, and a program that prints its frames.
+function packing.observed(more)
+  local name = handles.group_name()
+  local handle, record = packing.member(name, more)
+  local it = packing.observer(name)
+  handles.dispatch_until(handle, function() return #record.configs == 2 end)
+  return handle, record, it, name
+end
+
 -- ---- frames ----
 
 -- An unsigned integer of so many bytes.
