@@ -17,9 +17,12 @@ LUA_HOST := $(wildcard lua/cpgrun/*.lua lua/cpgrun/*/*.lua) $(LUA_LAB)
 
 .PHONY: docs types install install-binding install-cpgrun uninstall
 
+# The guides link to each other's sources; in the reference they are pages.
 ## docs: write the reference to docs/reference
 docs:
 	$(OWN_LUA) ldoc -q --fatalwarnings -c docs/config.ld .
+	@sed -i -E 's#href="\.\./(README|CONTRIBUTING|examples/|rockspec|types/)#href="../../../\1#g; s#href="(\.\./)?(\w+)\.md(\#[^"]*)?"#href="\2.md.html\3"#g' \
+		docs/reference/topics/*.html
 
 # Annotations for editors (LuaLS), from the doc comments.
 WRITE_TYPES = rm -rf $(1) && env -u LUA_CPATH TYPES=$(CURDIR)/$(1) LUA_PATH="$(CURDIR)/tools/?.lua;;" \

@@ -533,8 +533,9 @@ end
 -- @tparam[opt] fun(message:string) handlers_or_class.error called with the message and traceback of an error in a
 -- handler
 -- @tparam[opt=0] number handlers_or_class.settle sets the field of that name
--- @tparam[opt=false] boolean handlers_or_class.split as for @{corosync.cpg}'s open, like the next three
--- @tparam[opt=256] integer handlers_or_class.window
+-- @tparam[opt=false] boolean handlers_or_class.split as for @{corosync.cpg}'s open, like `window`, `reader` and
+-- `daemon_user`
+-- @tparam[opt=256] integer handlers_or_class.window with `pack` 8192 at first
 -- @tparam[opt=false] boolean|table handlers_or_class.pack put many small messages into one Corosync message and cut
 -- long messages into pieces: see [Packing](../topics/packing.md.html). All members of the group must pack, or none
 -- @tparam[opt=false] boolean|table handlers_or_class.reader

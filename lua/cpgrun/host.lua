@@ -189,10 +189,19 @@ local function join(group)
   return ok
 end
 
+-- The option of a joined group does not change.
+local function warn_of_late_pack(group, chosen)
+  if script.pack(chosen.script, chosen.pack) ~= (group[KEY].handlers.pack or false) then
+    log.warning("the global 'pack' was set after group %s had been joined, so it has no effect: set it before the "
+      .. "script sends or its file ends", errors.quote(group.name))
+  end
+end
+
 local function greet(group, state)
   state.greeted = true
   log.info("joined group %s as %s", errors.quote(group.name), tostring(Group.address(group)))
   call "started"
+  warn_of_late_pack(group, state.chosen)
 end
 
 local LONGEST_SILENCE = 60 -- seconds, at first
@@ -357,7 +366,7 @@ return function(chosen, facts)
   if not check_exists(chosen.script) then
     return 1
   end
-  local state = { status = 0 }
+  local state = { status = 0, chosen = chosen }
   record_history()
   set_limit(chosen, facts)
   if chosen.watchdog > 0 and not chosen.check then

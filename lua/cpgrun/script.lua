@@ -149,18 +149,23 @@ function script.group_name(path, option)
   return name
 end
 
--- Returns the group's option `pack`, or nil and a message if the script's global `pack` is wrong. A function is
--- ignored, because scripts for Lua 5.1 may define table.pack under this name.
+-- Returns the group's option `pack`, or nil and a message if the script's global `pack` is wrong. `option` switches
+-- packing on, with the script's own sizes if it has any. A function is ignored, because scripts for Lua 5.1 may define
+-- table.pack under this name.
 function script.pack(path, option)
   local value = rawget(_G, "pack")
-  if option or value == nil or type(value) == "function" then
+  if value == nil or type(value) == "function" then
     return option or false
+  elseif type(value) ~= "boolean" and type(value) ~= "table" then
+    return nil, ("%s:1: the global 'pack' is a %s: set it to true, or to a table with 'bytes' and 'limit'"):format(path,
+      type(value))
   end
   local ok, problem = pcall(core.cpg.check, { pack = value })
   if ok then
-    return value
+    return value or option or false
   end
-  return nil, ("%s:1: the global 'pack' is wrong: %s"):format(path, tostring(problem):match "%((.*)%)$" or problem)
+  return nil, ("%s:1: the table 'pack', which may have 'bytes' and 'limit', is wrong: %s"):format(path,
+    tostring(problem):match "%((.*)%)$" or problem)
 end
 
 -- Calls a global function of the script if it is defined. Returns true, or false and a message; logs nothing.

@@ -137,10 +137,10 @@ describe("packing in cpgrun", function()
   end)
 
   for what, case in pairs {
-    ["a number"] = { "1", "field 'pack' is a number, and a boolean or table is expected" },
-    ["a text"] = { "'yes'", "field 'pack' is a string, and a boolean or table is expected" },
-    ["an unknown field"] = { "{ byte = 1 }", "unknown field 'byte'" },
-    ["a wrong size"] = { "{ bytes = 1 }", "field 'bytes' must be a whole number from 64 to 1000000" },
+    ["a number"] = { "1", "the global 'pack' is a number: set it to true, or to a table" },
+    ["a text"] = { "'yes'", "the global 'pack' is a string: set it to true, or to a table" },
+    ["an unknown field"] = { "{ byte = 1 }", "the table 'pack', .*'bytes' and 'limit', .*unknown field 'byte'" },
+    ["a wrong size"] = { "{ bytes = 1 }", "the table 'pack', .*: field 'bytes' must be a whole number from 64" },
   } do
     it("refuses " .. what .. " as the global pack", function()
       for _, rest in ipairs { "", "group:send_message 'x'", "local ok, why = group:activate() error(why)" } do
@@ -148,15 +148,39 @@ describe("packing in cpgrun", function()
         if rest == "" then
           assert.equal(1, code, out)
         end
-        assert.matches("error: [^\n]*wrong.lua:1: the global 'pack' is wrong: .*" .. case[2], errors)
+        assert.matches("error: [^\n]*wrong.lua:1: " .. case[2], errors)
         assert.not_matches("joined", errors)
       end
       local code, _, errors = program.run("unshare", "-n", "cpgrun", "--check", file("wrong.lua",
         "pack = " .. case[1] .. "\n" .. NOTHING))
       assert.equal(1, code)
-      assert.matches("error: [^\n]*wrong.lua:1: the global 'pack' is wrong: .*" .. case[2], errors)
+      assert.matches("error: [^\n]*wrong.lua:1: " .. case[2], errors)
     end)
   end
+
+  it("keeps the sizes of the global pack with --pack, and refuses a wrong one", function()
+    local code, out, errors = run_script("sizes", "pack = { limit = 2000 }\n" .. NOTHING .. [[
+      function started()
+        print(select(3, group:send_message(("x"):rep(2001))))
+        require("corosync").loop.stop()
+      end]], "--pack")
+    assert.equal(0, code, errors)
+    assert.matches("too_big", out)
+    code, out, errors = run_script("wrong", "pack = 'yes'\n" .. NOTHING, "--pack")
+    assert.equal(1, code, out)
+    assert.matches("the global 'pack' is a string", errors)
+  end)
+
+  it("warns of a global pack that is set after the group has been joined", function()
+    local code, _, errors = run_script("late", NOTHING .. [[
+      function started()
+        pack = true
+        local timer = require("luv").new_timer()
+        timer:start(0, 0, function() timer:close() require("corosync").loop.stop() end)
+      end]])
+    assert.equal(0, code, errors)
+    assert.matches("warning: the global 'pack' was set after group 'late' had been joined", errors)
+  end)
 
   it("is accepted by --check", function()
     for _, words in ipairs { { "pack = true\n" }, { "pack = { limit = 1000 }\n" }, { "", "--pack" } } do

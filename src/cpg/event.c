@@ -176,6 +176,6 @@ const event_kind cpg_event_kinds[] = {
 	[KIND_OWN_MESSAGE] = {.handler = "message_received", .name = "message", .push = push_message, .is_own = true},
 	[KIND_CONFIG] = {.handler = "config_change", .name = "config", .push = cpg_change_push},
 	[KIND_RING] = {.handler = "ring_change", .name = "ring", .push = push_ring},
-	[KIND_COMPLAINT] = {.handler = "error", .name = "error", .push = unpack_push_complaint},
+	[KIND_COMPLAINT] = {.handler = "error", .name = "error", .push = unpack_push_complaint, .is_report = true},
 	[KIND_LAG] = {.handler = "lagged", .name = "lagged", .push = push_lag},
 };

@@ -40,25 +40,17 @@ static void complain(cpg *c, const struct cpg_address *sender, frame_kind kind)
 	}
 }
 
-/* Without an `error` handler the message goes to stderr, as a handler's error does. */
 int unpack_push_complaint(lua_State *L, handle *h, const event *ev, int values)
 {
 	const complaint_record *complaint = (const complaint_record *)ev;
 	const cpg *c = (const cpg *)h;
 	char member[sizeof "4294967295:4294967295"];
-	bool is_handled;
 
+	(void)values;
 	(void)snprintf(member, sizeof member, "%" PRIu32 ":%" PRIu32, complaint->node, complaint->pid);
 	failure_push_attempt(L, "", "group", c->group.value, c->group.length);
 	lua_pushfstring(L, "member %s of%s %s", member, lua_tostring(L, -1), problems[complaint->kind]);
 	lua_replace(L, -2);
-	lua_rawgeti(L, values, VALUE_HANDLERS);
-	lua_getfield(L, -1, "error");
-	is_handled = !lua_isnil(L, -1);
-	lua_pop(L, 2);
-	if (!is_handled) {
-		(void)fprintf(stderr, "corosync: %s\n", lua_tostring(L, -1));
-	}
 	return 1;
 }
 

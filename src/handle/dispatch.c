@@ -90,6 +90,9 @@ static void call_handler(lua_State *L, handle *h, const event_kind *kind)
 {
 	bool has_result = kind->on_result != NULL;
 
+	if (kind->is_report && lua_isnil(L, 4)) {
+		(void)fprintf(stderr, "corosync: %s\n", lua_tostring(L, 5));
+	}
 	/* A finalizer may have closed the handle meanwhile. */
 	if (lua_isnil(L, 4) || h->state == HANDLE_CLOSED) {
 		return;

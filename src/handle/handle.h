@@ -40,7 +40,8 @@ typedef struct event_kind {
 	int (*push)(lua_State *L, handle *h, const event *ev, int values);
 	/* NULL, or called with the handler's one result on top of the stack. [-0, +0, e] */
 	void (*on_result)(lua_State *L, handle *h);
-	bool is_own; /* a message of the handle's own: counts against its send limit */
+	bool is_own;    /* a message of the handle's own: counts against its send limit */
+	bool is_report; /* its one value is a message, which goes to stderr if there is no handler */
 } event_kind;
 
 /* The event's receiver has gone. */

@@ -196,8 +196,8 @@ module.Group = nil
 ---@field lagged? fun(seconds:number,events:integer,bytes:integer)
 ---@field error? fun(message:string) called with the message and traceback of an error in a handler
 ---@field settle? number sets the field of that name (default: 0)
----@field split? boolean as for `corosync.cpg`'s open, like the next three (default: false)
----@field window? integer  (default: 256)
+---@field split? boolean as for `corosync.cpg`'s open, like `window`, `reader` and `daemon_user` (default: false)
+---@field window? integer with `pack` 8192 at first (default: 256)
 ---@field pack? boolean|table put many small messages into one Corosync message and cut long messages into pieces: see [Packing](../topics/packing.md.html). All members of the group must pack, or none (default: false)
 ---@field reader? boolean|table  (default: false)
 ---@field daemon_user? integer
