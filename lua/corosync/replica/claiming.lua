@@ -1,0 +1,262 @@
+-- From a change of nodes to the next generation. Each member claims what it has. When it has all claims, it says so
+-- with their nonces ("ready"). The generation begins when all have said so of the same claims: so no member begins
+-- with a claim of a member that has not seen its own.
+local claims = require "corosync.replica.claims"
+local commands = require "corosync.replica.commands"
+local confirming = require "corosync.replica.confirming"
+local generation = require "corosync.replica.generation"
+local learning = require "corosync.replica.learning"
+local log = require "corosync.replica.log"
+local standing = require "corosync.replica.standing"
+
+local claiming = {}
+
+local RETRY = 0.5 -- seconds to the second claim; then twice as long each time, but less than the patience of others
+
+function claiming.same_ring(one, other)
+  return one ~= nil and other ~= nil and one.node == other.node and one.seq == other.seq
+end
+
+-- The configuration changes: claims made so far do not count any more.
+function claiming.void(self)
+  self.claims, self.ready, self.told = {}, {}, nil
+  self.changed_at = self.now
+end
+
+-- Nothing is appended, acknowledged or applied until the next generation.
+function claiming.block(self)
+  self.status, self.active = "blocked", nil
+  self.cut, self.following = nil, nil
+  self.claimed_at, self.retry = nil, RETRY
+  self.heard = {}
+  claiming.listen(self)
+  claiming.void(self)
+end
+
+-- When each member last claimed, or was first listed.
+function claiming.listen(self)
+  local heard = {}
+  for _, address in ipairs(self.members) do
+    heard[address] = self.heard[address] or self.now
+  end
+  self.heard = heard
+end
+
+-- Members that have not claimed within `patience`.
+local function silent_members(self)
+  local silent = {}
+  for _, address in ipairs(self.members) do
+    if not self.claims[address] and self.now - self.heard[address] > self.patience then
+      silent[#silent + 1] = address
+    end
+  end
+  return silent
+end
+
+local function own_nonce(self)
+  return self.incarnation .. "." .. self.nonce
+end
+
+function claiming.claim(self)
+  self.nonce, self.claimed_at = self.nonce + 1, self.now
+  local state = self.generation and self.log
+  self:send {
+    kind = "claim",
+    ring = self.ring,
+    members = self.members,
+    nonce = own_nonce(self),
+    attempt = self.nonce,
+    generation = self.generation,
+    promised = self.promised,
+    index = state and state.index or nil,
+    digest = state and state.digest or nil,
+    partial = self.partial,
+    standing = self.standing,
+    nodes = math.max(self.view.nodes, state and self.nodes or 0),
+    floor = self.view.floor,
+    noted = self.view.noted,
+    silent = silent_members(self),
+  }
+end
+
+function claiming.may_claim(self)
+  return not self.active and self.view ~= nil and claiming.same_ring(self.view.ring, self.ring)
+end
+
+-- The claims in the order of addresses; nil while one is missing that nobody has called silent.
+local function all_claims(self)
+  local silent, list = {}, {}
+  for _, made in pairs(self.claims) do
+    list[#list + 1] = made
+    for _, address in ipairs(made.silent) do
+      silent[address] = true
+    end
+  end
+  for _, address in ipairs(self.members) do
+    if not self.claims[address] and not silent[address] then
+      return nil
+    end
+  end
+  table.sort(list, function(one, other) return one.from < other.from end)
+  return list
+end
+
+local function digest_of(list)
+  local words = {}
+  for i, made in ipairs(list) do
+    words[i] = made.from .. "=" .. made.nonce
+  end
+  return table.concat(words, " ")
+end
+
+local function begin_full(self, decision)
+  self.status = "ready"
+  if decision.is_fresh then
+    self.machine.reset()
+    self.log = log.new(decision.index, self.hash)
+  end
+  self.log:raise(decision.index)
+  confirming.holds_generation(self)
+  self.ack_due = true
+  standing.update(self)
+  confirming.announce_nodes(self)
+  for _, address in ipairs(self.members) do
+    local nonce = decision.learners[address]
+    if nonce then
+      learning.teach(self, address, nonce, 0)
+    end
+  end
+  confirming.confirm(self)
+  commands.send_again(self)
+end
+
+local function install(self, decision)
+  local nonce = self.claims[self.address].nonce
+  local active = generation.new(decision, self.ring)
+  claiming.void(self)
+  if decision.full[self.address] then
+    self.active, self.cut = active, nil
+    begin_full(self, decision)
+  else
+    standing.begin_behind(self, active)
+    learning.wait_for_snapshot(self, nonce)
+  end
+end
+
+-- Whether all members whose claims count have said that they have these claims.
+local function all_ready(self, list)
+  local digest = digest_of(list)
+  for _, made in ipairs(list) do
+    if self.ready[made.from] ~= digest then
+      return false
+    end
+  end
+  return true
+end
+
+-- Says that the claims are here; of its own, the last one that it has made.
+local function say_ready(self, list, decision)
+  local digest = digest_of(list)
+  local is_latest = self.claimed_at ~= nil and self.claims[self.address].nonce == own_nonce(self)
+  if self.told ~= digest and is_latest then
+    self.told = digest
+    self.promised = decision.generation
+    self:send { kind = "ready", ring = self.ring, digest = digest }
+  end
+end
+
+-- Looks whether something can be done with the claims that are here.
+function claiming.check(self)
+  local list = not self.active and self.status == "blocked" and self.claims[self.address] and all_claims(self)
+  if not list then
+    return
+  end
+  local decision, why = claims.decide(list, self.ring)
+  self.reason = why
+  if not decision then
+    return
+  elseif all_ready(self, list) then
+    return install(self, decision)
+  end
+  -- A process that has just left may come back with what would be lost.
+  if not decision.is_last_resort or self.now - self.changed_at > self.patience then
+    say_ready(self, list, decision)
+  end
+end
+
+-- While a generation lasts, whoever claims becomes a learner. A full member may have claimed before it knew that it
+-- is one; then an acknowledgement follows.
+local function claim_in_generation(self, from, message)
+  if not claiming.same_ring(message.ring, self.ring) then
+    -- If it is of a later ring, this member was not told that it was away.
+    return message.ring.seq > self.ring.seq and claiming.restart(self)
+  elseif claims.has_promised_later(message.promised, self.active) then
+    return confirming.is_full(self) and confirming.send_restart(self)
+  elseif from == self.address then
+    learning.claim_again(self, message.nonce)
+  elseif not self.active.full[from] then
+    learning.add(self, from, message.nonce, message.attempt)
+  else
+    self.active:note_absence(from, self.now)
+  end
+end
+
+function claiming.on_claim(self, from, message)
+  if self.active then
+    return claim_in_generation(self, from, message)
+  elseif not claiming.same_ring(message.ring, self.ring) then
+    return
+  end
+  if from == self.address then
+    learning.wait_for_snapshot(self, message.nonce, self.status)
+  end
+  if self.status == "blocked" then
+    message.from = from
+    self.claims[from], self.heard[from] = message, self.now
+    claiming.check(self)
+  end
+end
+
+function claiming.on_ready(self, from, message)
+  if self.status == "blocked" then
+    standing.on_ready(self, from, message.digest)
+    if claiming.same_ring(message.ring, self.ring) then
+      self.ready[from] = message.digest
+      claiming.check(self)
+    end
+  end
+end
+
+-- Others end a generation and claim anew: they need a new claim of this member, too.
+function claiming.on_restart(self)
+  if self.status == "blocked" and claiming.may_claim(self) then
+    claiming.claim(self)
+  end
+end
+
+-- Ends the generation, and claims.
+function claiming.restart(self)
+  claiming.block(self)
+  if claiming.may_claim(self) then
+    claiming.claim(self)
+  end
+end
+
+-- Claims again when there is no generation after a while: something was lost, or a member is silent. A learner claims
+-- again when no snapshot comes; the others may have begun no generation.
+function claiming.time(self)
+  claiming.check(self)
+  if not claiming.may_claim(self) then
+    return
+  end
+  local pause = self.status == "learning" and self.patience or self.retry
+  if not self.claimed_at then
+    claiming.claim(self)
+  elseif self.now - self.claimed_at > pause then
+    self.status = "blocked"
+    self.retry = math.min(2 * self.retry, self.patience / 2)
+    claiming.claim(self)
+  end
+end
+
+return claiming

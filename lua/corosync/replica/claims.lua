@@ -1,0 +1,169 @@
+-- Which state a new generation begins with. A pure function of the claims, so that all members decide alike.
+--
+-- A claim is what a member says of itself while it is blocked:
+--   from        its address
+--   generation  { seq, round, epoch } of the state that it holds; nil if it holds none
+--   promised    the generation that it was ready for last, if any: some member may have begun it
+--   index       of the last command of that state
+--   digest      of its commands
+--   partial     whether it was still following as a learner: it has what was confirmed before that generation's epoch,
+--               and may lack commands of the epoch
+--   standing    whether it speaks for its node: another process of the node may have, or have had, a newer state
+--   nodes       the number of nodes in its nodelist
+--   floor       an index that no state has reached before
+--   noted       whether its node has had a state since its Corosync started
+--   members     the addresses of all members, as it knows them
+local claims = {}
+
+function claims.node_of(address)
+  return address:match "^(%d+):"
+end
+
+function claims.majority(nodes)
+  return math.floor(nodes / 2) + 1
+end
+
+-- A number above 0 if the first generation is newer, below if the second one is, or 0.
+function claims.compare_generations(a, b)
+  if a.seq ~= b.seq then
+    return a.seq - b.seq
+  elseif a.round ~= b.round then
+    return a.round - b.round
+  end
+  return a.epoch - b.epoch
+end
+
+-- Whether a member has promised to begin a later generation than this one. It must not take part in this one any more:
+-- another member may have begun the later one.
+function claims.has_promised_later(promised, generation)
+  return promised ~= nil
+    and (promised.seq > generation.seq or promised.seq == generation.seq and promised.round > generation.round)
+end
+
+-- Whether the first state is newer. Of equal ones the lower address wins, for all members alike.
+local function is_newer(one, other)
+  local difference = claims.compare_generations(one.generation, other.generation)
+  if difference ~= 0 then
+    return difference > 0
+  elseif one.partial ~= other.partial then
+    return not one.partial
+  elseif one.index ~= other.index then
+    return one.index > other.index
+  end
+  return one.from < other.from
+end
+
+local function newest(list)
+  local best
+  for _, claim in ipairs(list) do
+    if claim.generation and (not best or is_newer(claim, best)) then
+      best = claim
+    end
+  end
+  return best
+end
+
+local function is_equal(one, other)
+  return one.generation ~= nil and claims.compare_generations(one.generation, other.generation) == 0
+    and one.index == other.index and one.digest == other.digest
+end
+
+-- How many nodes have a claim that passes the test.
+local function count_nodes(list, test)
+  local found, count = {}, 0
+  for _, claim in ipairs(list) do
+    local node = claims.node_of(claim.from)
+    if test(claim) and not found[node] then
+      found[node], count = true, count + 1
+    end
+  end
+  return count
+end
+
+local function greatest(list, field)
+  local found = 0
+  for _, claim in ipairs(list) do
+    found = math.max(found, claim[field] or 0)
+  end
+  return found
+end
+
+-- The nodes of members that have not claimed: what these hold is not known. Some claimants may know more members than
+-- others.
+local function unknown_nodes(list)
+  local claimed, unknown = {}, {}
+  for _, claim in ipairs(list) do
+    claimed[claim.from] = true
+  end
+  for _, claim in ipairs(list) do
+    for _, address in ipairs(claim.members) do
+      if not claimed[address] then
+        unknown[claims.node_of(address)] = true
+      end
+    end
+  end
+  return unknown
+end
+
+-- With the round after all those of the same ring.
+local function next_generation(list, ring)
+  local round = 0
+  for _, claim in ipairs(list) do
+    for _, name in ipairs { "generation", "promised" } do
+      if claim[name] and claim[name].seq == ring.seq then
+        round = math.max(round, claim[name].round)
+      end
+    end
+  end
+  return { seq = ring.seq, round = round + 1, epoch = 0 }
+end
+
+local function split(list, is_full)
+  local full, learners = {}, {}
+  for _, claim in ipairs(list) do
+    if is_full(claim) then
+      full[claim.from] = true
+    else
+      learners[claim.from] = claim.nonce
+    end
+  end
+  return full, learners
+end
+
+-- The newest state, if a majority of nodes has states. Whatever was confirmed is in it: a majority of nodes has
+-- acknowledged that in some epoch, so one of them is here, and its state is of this epoch or a later one. Learners
+-- acknowledge nothing.
+local function vouched_state(list, majority)
+  local holding = count_nodes(list, function(claim) return claim.generation and claim.standing end)
+  return holding >= majority and newest(list) or nil
+end
+
+-- Decides from the claims of all members but the silent ones. Returns the new generation, or nil and why there is
+-- none: `generation`, `nodes`, `index`, `full`, `learners` (nonces by address), `is_fresh`: with the initial state;
+-- `is_doubtful`: the state may lack what was confirmed; `is_last_resort`: what is lost by it may come back, if all
+-- wait a little.
+function claims.decide(list, ring)
+  local nodes = greatest(list, "nodes")
+  local majority = claims.majority(nodes)
+  local unknown = unknown_nodes(list)
+  local known = count_nodes(list, function(claim) return not unknown[claims.node_of(claim.from)] end)
+  local noted = count_nodes(list, function(claim) return claim.noted end) > 0
+  local made = { generation = next_generation(list, ring), nodes = nodes }
+  local best, any = vouched_state(list, majority), newest(list)
+  if best then
+    made.index = best.index
+  elseif any and known >= nodes then
+    -- It goes on above any index that a lost state can have had.
+    best, made.is_doubtful, made.is_last_resort = any, true, true
+    made.index = math.max(any.index, greatest(list, "floor"))
+  elseif not any and (known >= nodes or known >= majority and not noted) then
+    -- No node of a majority has ever had a state, so nothing was confirmed; or all nodes are here, and it is lost.
+    made.is_fresh, made.is_last_resort, made.index = true, noted, greatest(list, "floor")
+  else
+    return nil, any and "too few nodes have a state" or "too few nodes are here"
+  end
+  made.full, made.learners = split(list, function(claim) return made.is_fresh or is_equal(claim, best) end)
+  return made
+end
+
+return claims

@@ -1,0 +1,140 @@
+-- A member's own commands, from submit to the reply. They stay in `pending`, in order, until their place in the log
+-- is known: a later one cannot be appended before them.
+local commands = {}
+
+-- A client id is new for each process, and for each time that the log has forgotten the process.
+local function client_of(self)
+  return ("%s#%s#%d"):format(self.address, self.incarnation, self.resets)
+end
+
+function commands.init(self)
+  self.resets = 0
+  self.client = client_of(self)
+  self.pending = {}
+  self.sent = 0 -- the number of the last one sent
+end
+
+-- Answers the caller, once.
+local function reply(self, command, result, code)
+  if not command.replied then
+    command.replied = true
+    self:emit("reply", command.id, result, code)
+  end
+end
+
+local function send(self, command)
+  self:send { kind = "command", tag = self.active.tag, client = self.client, seq = command.seq, data = command.data }
+end
+
+-- Sends what was not sent yet. Only a member that knows the log may do so.
+function commands.send_new(self)
+  if not self.active then
+    return
+  end
+  for _, command in ipairs(self.pending) do
+    if not command.seq then
+      self.sent = self.sent + 1
+      command.seq = self.sent
+      send(self, command)
+    end
+  end
+end
+
+-- A command was applied. If it is an own one, its caller gets the result.
+function commands.applied(self, entry, result)
+  if entry.client ~= self.client then
+    return
+  end
+  for i, command in ipairs(self.pending) do
+    if command.seq == entry.seq then
+      table.remove(self.pending, i)
+      return reply(self, command, result)
+    end
+  end
+end
+
+-- Whether the log is one in which the next command can follow: it knows the client, or it is the log that the first
+-- command was sent to and has forgotten no client since. And no command that had its result is missing, as after a
+-- loss.
+local function can_go_on(self, last)
+  local first = self.pending[1]
+  local next_seq = first and first.seq or self.sent + 1
+  local is_known = last or self.log_origin == self.log.origin and self.log_forgotten == self.log.forgotten
+  return is_known and next_seq <= (last or 0) + 1
+end
+
+local function begin_as_new_client(self)
+  local kept = {}
+  for _, command in ipairs(self.pending) do
+    if command.seq then
+      reply(self, command, nil, "uncertain")
+    else
+      kept[#kept + 1] = command
+    end
+  end
+  self.resets, self.sent, self.pending = self.resets + 1, 0, kept
+  self.client = client_of(self)
+end
+
+-- Removes commands that were applied before this member got the state: their results are not known here.
+local function drop_applied(self, last)
+  for i = #self.pending, 1, -1 do
+    local command = self.pending[i]
+    if command.seq and command.seq <= last and not self.log:is_waiting(self.client, command.seq) then
+      table.remove(self.pending, i)
+      reply(self, command, nil, "applied")
+    end
+  end
+end
+
+-- At the begin of a generation, and with a state from another member: commands that are not in the log are sent
+-- again, with the same numbers.
+function commands.send_again(self)
+  local last = self.log.last[self.client]
+  if self.sent > 0 and not can_go_on(self, last) then
+    begin_as_new_client(self)
+    last = nil
+  end
+  self.log_origin, self.log_forgotten = self.log.origin, self.log.forgotten
+  drop_applied(self, last or 0)
+  for _, command in ipairs(self.pending) do
+    if command.seq and command.seq > (last or 0) then
+      send(self, command)
+    end
+  end
+  commands.send_new(self)
+end
+
+-- The log has refused an own command because it has forgotten the client: then it has none of those that follow,
+-- either. (If it has forgotten none, this member has missed a command, and will claim anew.)
+function commands.refused(self, entry)
+  local has_forgotten = not self.log.last[self.client] and self.log.forgotten ~= self.log_forgotten
+  if entry.client ~= self.client or not has_forgotten then
+    return
+  end
+  for _, command in ipairs(self.pending) do
+    if command.seq and command.seq >= entry.seq then
+      command.seq = nil
+    end
+  end
+  begin_as_new_client(self)
+  commands.send_new(self)
+end
+
+function commands.submit(self, id, data)
+  table.insert(self.pending, { id = id, data = data })
+  commands.send_new(self)
+end
+
+function commands.give_up(self, id)
+  for i, command in ipairs(self.pending) do
+    if command.id == id then
+      if not command.seq then
+        table.remove(self.pending, i)
+      end
+      return reply(self, command, nil, command.seq and "uncertain" or "not_ready")
+    end
+  end
+end
+
+return commands

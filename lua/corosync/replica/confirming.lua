@@ -1,0 +1,131 @@
+-- Commands are applied, and their callers answered, when all full members have acknowledged them in the present epoch
+-- and these are a majority of the nodes. Members that do not acknowledge are excluded.
+--
+-- A majority of acknowledgements would not do: after a cut, the longest log of the members that are left may lack a
+-- command that others have. Nor would acknowledgements of an earlier epoch (generation.lua): when a ring ends, one
+-- member may know of a change of the full members that another has missed, and both would count on different ones.
+local commands = require "corosync.replica.commands"
+local standing = require "corosync.replica.standing"
+
+local confirming = {}
+
+function confirming.is_full(self)
+  return self.active ~= nil and self.active.full[self.address] == true
+end
+
+-- Applies what is confirmed.
+function confirming.confirm(self)
+  local active = self.active
+  if not active or not active:is_established() or not active:has_majority() then
+    return
+  end
+  local last = active:confirmed(self.address, self.log.index)
+  local entry, index = self.log:next(last)
+  while entry do
+    commands.applied(self, entry, self.machine.apply(entry.data, index))
+    entry, index = self.log:next(last)
+  end
+end
+
+-- The member has a state of the present epoch. Its node keeps that in mind: another process of it, with an older
+-- state, must not speak for the node.
+function confirming.holds_generation(self)
+  local number = self.active:number()
+  self.generation, self.partial, self.nodes = number, false, self.active.nodes
+  self:emit("note", ("%d.%d.%d"):format(number.seq, number.round, number.epoch))
+end
+
+local function look_whether_established(self)
+  if self.active:establish(self.address) and confirming.is_full(self) then
+    confirming.holds_generation(self)
+    self.ack_due = true
+  end
+end
+
+-- The full members have changed. Those that are left acknowledge anew.
+function confirming.epoch_changed(self)
+  self.ack_due = confirming.is_full(self)
+  standing.update(self)
+  look_whether_established(self)
+  confirming.confirm(self)
+end
+
+function confirming.on_command(self, _, message)
+  if self.log:append(message) then
+    self.ack_due = true
+    confirming.confirm(self)
+  else
+    commands.refused(self, message)
+  end
+end
+
+function confirming.on_ack(self, from, message)
+  local active = self.active
+  if not active.full[from] or message.epoch < active.epoch then
+    return
+  end
+  local is_same = message.epoch == active.epoch and message.changes == active.changes
+  if is_same and self.log:agrees(message.index, message.digest) then
+    active:ack(from, message.index, message.is_established)
+    look_whether_established(self)
+    confirming.confirm(self)
+  elseif confirming.is_full(self) then
+    -- One of both has missed something. All claim anew, and one of them learns from the other.
+    confirming.send_restart(self)
+  else
+    self:restart()
+  end
+end
+
+-- Proposes to end the generation.
+function confirming.send_restart(self)
+  self:send { kind = "restart", tag = self.active.tag }
+end
+
+-- The number of nodes in its nodelist, if it is another than the generation's.
+function confirming.announce_nodes(self)
+  local active, nodes = self.active, self.view and self.view.nodes
+  if confirming.is_full(self) and nodes and nodes ~= (active.announced[self.address] or active.nodes) then
+    self:send { kind = "nodes", tag = active.tag, nodes = nodes }
+  end
+end
+
+function confirming.on_nodes(self, from, message)
+  if self.active.full[from] and self.active:announce(from, message.nodes) then
+    confirming.epoch_changed(self)
+  end
+end
+
+function confirming.send_ack(self)
+  if self.ack_due and confirming.is_full(self) then
+    local active = self.active
+    self:send {
+      kind = "ack",
+      tag = active.tag,
+      epoch = active.epoch,
+      changes = active.changes,
+      is_established = active:is_established(),
+      index = self.log.index,
+      digest = self.log.digest,
+    }
+  end
+  self.ack_due = false
+end
+
+local UNKNOWN = 1 -- seconds
+
+-- Proposes to exclude full members for which the others have waited too long. It must not happen twice for one
+-- silence, so it is for this epoch only.
+function confirming.look_after(self)
+  local active = self.active
+  if active:is_unknown_to_some(self.now, UNKNOWN) then
+    confirming.send_restart(self)
+  end
+  for _, address in ipairs(active:lagging_members(self.address, self.log.index, self.now, self.patience)) do
+    if active:can_spare(address) then
+      self:send { kind = "exclude", tag = active.tag, epoch = active.epoch, changes = active.changes, who = address }
+    end
+  end
+end
+
+return confirming

@@ -1,0 +1,239 @@
+-- The generation that a member takes part in: which members are full, and what they have acknowledged.
+--
+-- An *epoch* is the time between two changes of the full members. It is *established* when all full members have said
+-- in it that they know of the change, and they are a majority of the nodes. Only then commands are acknowledged in
+-- it, and states count as of this epoch. When a ring ends, a member may alone know of a change, or have missed one;
+-- what it makes of it is never established. Of two established epochs, the full members of the later one have all
+-- that was confirmed in the earlier one. The first epoch is established by the claims.
+local claims = require "corosync.replica.claims"
+
+local generation = {}
+
+local Generation = {}
+Generation.__index = Generation
+
+local function copy(from)
+  local to = {}
+  for key, value in pairs(from) do
+    to[key] = value
+  end
+  return to
+end
+
+-- `decision`: of claims.decide.
+function generation.new(decision, ring)
+  local number = decision.generation
+  return setmetatable({
+    tag = ("%s.%s.%d"):format(tostring(ring.node), tostring(number.seq), number.round),
+    seq = number.seq,
+    round = number.round,
+    epoch = number.epoch,
+    changes = 0, -- a digest of the changes of the full members
+    nodes = decision.nodes, -- in the nodelist
+    announced = {}, -- by address: the number of nodes in its nodelist now, if it differs
+    is_doubtful = decision.is_doubtful,
+    full = copy(decision.full),
+    learners = copy(decision.learners), -- nonces by address
+    established = number.epoch, -- the last epoch that was established
+    present = {}, -- by address: members that have acknowledged anything in this epoch
+    acked = {}, -- by address: the index
+    lagging = {}, -- by address: since when others wait for it
+    absent = {}, -- by address: since when they seem to be in no or another generation
+  }, Generation)
+end
+
+local SIMPLE = { "tag", "seq", "round", "epoch", "changes", "established", "nodes", "is_doubtful" }
+local SETS = { "full", "learners", "present", "acked", "announced" }
+
+-- Plain tables that generation.restore makes an equal generation of.
+function Generation:snapshot()
+  local snapshot = {}
+  for _, name in ipairs(SIMPLE) do
+    snapshot[name] = self[name]
+  end
+  for _, name in ipairs(SETS) do
+    snapshot[name] = copy(self[name])
+  end
+  return snapshot
+end
+
+function generation.restore(snapshot)
+  local restored = setmetatable({ lagging = {}, absent = {} }, Generation)
+  for _, name in ipairs(SIMPLE) do
+    restored[name] = snapshot[name]
+  end
+  for _, name in ipairs(SETS) do
+    restored[name] = copy(snapshot[name])
+  end
+  return restored
+end
+
+-- { seq, round, epoch }: what orders states. The epoch is the last established one.
+function Generation:number()
+  return { seq = self.seq, round = self.round, epoch = self.established }
+end
+
+function Generation:is_established()
+  return self.established == self.epoch
+end
+
+local function nodes_of(set)
+  local found, count = {}, 0
+  for address in pairs(set) do
+    local node = claims.node_of(address)
+    count, found[node] = count + (found[node] and 0 or 1), true
+  end
+  return count, found
+end
+
+function Generation:has_majority()
+  if self.is_majority == nil then
+    self.is_majority = nodes_of(self.full) >= claims.majority(self.nodes)
+  end
+  return self.is_majority
+end
+
+-- Whether the full members would still be a majority of the nodes without one of them.
+function Generation:can_spare(address)
+  local others = copy(self.full)
+  others[address] = nil
+  return nodes_of(others) >= claims.majority(self.nodes)
+end
+
+-- Whether another process of the member's node is full, and it is not.
+function Generation:stands_behind(address)
+  return not self.full[address] and select(2, nodes_of(self.full))[claims.node_of(address)] == true
+end
+
+-- Members of the same epoch have made the same changes.
+local function begin_epoch(self, change)
+  self.epoch, self.is_majority = self.epoch + 1, nil
+  self.present, self.acked, self.lagging = {}, {}, {}
+  for i = 1, #change do
+    self.changes = (self.changes * 31 + change:byte(i)) % 1000000007
+  end
+end
+
+-- Makes a learner full.
+function Generation:promote(address)
+  self.learners[address], self.full[address] = nil, true
+  begin_epoch(self, "+" .. address)
+end
+
+-- Takes a member out. Returns whether it was full.
+function Generation:drop(address)
+  local was_full = self.full[address]
+  self.full[address], self.learners[address] = nil, nil
+  self.absent[address], self.announced[address] = nil, nil
+  if was_full then
+    begin_epoch(self, "-" .. address)
+  end
+  return was_full
+end
+
+-- A full member's nodelist has changed. More nodes count at once, fewer when all full members say so: else a majority
+-- of the fewer could be here, and one of the more elsewhere. Returns whether the number has changed.
+function Generation:announce(address, nodes)
+  self.announced[address] = nodes
+  local greatest = 0
+  for full in pairs(self.full) do
+    greatest = math.max(greatest, self.announced[full] or self.nodes)
+  end
+  if greatest == self.nodes then
+    return false
+  end
+  self.nodes = greatest
+  begin_epoch(self, "=" .. greatest)
+  return true
+end
+
+-- The full member that sends a learner its snapshot, the same one for all. Another one at each attempt: one may be
+-- stopped.
+function Generation:donor(attempt)
+  local addresses = {}
+  for address in pairs(self.full) do
+    addresses[#addresses + 1] = address
+  end
+  table.sort(addresses)
+  return addresses[attempt % #addresses + 1]
+end
+
+-- A full member has the log up to an index. If the epoch is established for it, it acknowledges that.
+function Generation:ack(address, index, is_established)
+  self.lagging[address], self.absent[address] = nil, nil
+  self.present[address] = true
+  if is_established then
+    self.acked[address] = math.max(self.acked[address] or 0, index)
+  end
+end
+
+-- Whether the epoch becomes established now, as seen from a member.
+function Generation:establish(address)
+  if self:is_established() or not self:has_majority() then
+    return false
+  end
+  for other in pairs(self.full) do
+    if other ~= address and not self.present[other] then
+      return false
+    end
+  end
+  self.established = self.epoch
+  return true
+end
+
+-- The index up to which all full members, seen from one that is at `index`, have acknowledged in this epoch.
+function Generation:confirmed(address, index)
+  local least = index
+  for other in pairs(self.full) do
+    if other ~= address then
+      least = math.min(least, self.acked[other] or 0)
+    end
+  end
+  return least
+end
+
+-- A member has claimed, or acknowledged something of another generation. It may have done so before it knew of this
+-- one; then an acknowledgement follows.
+function Generation:note_absence(address, now)
+  -- With a majority it does not matter what others do.
+  if self.full[address] or not self:has_majority() then
+    self.absent[address] = self.absent[address] or now
+  end
+end
+
+function Generation:add_learner(address, nonce)
+  self.learners[address], self.absent[address] = nonce, nil
+end
+
+-- Whether a member has seemed to be absent for longer than `seconds`: it does not know of the generation.
+function Generation:is_unknown_to_some(now, seconds)
+  for _, since in pairs(self.absent) do
+    if now - since > seconds then
+      return true
+    end
+  end
+  return false
+end
+
+-- Full members that others have waited for longer than `patience`, each once in that time.
+function Generation:lagging_members(address, index, now, patience)
+  local found = {}
+  for other in pairs(self.full) do
+    local has_said = self.present[other]
+    if self:is_established() then
+      has_said = (self.acked[other] or 0) >= index
+    end
+    if has_said or other == address then
+      self.lagging[other] = nil
+    elseif not self.lagging[other] then
+      self.lagging[other] = now
+    elseif now - self.lagging[other] > patience then
+      self.lagging[other] = now
+      found[#found + 1] = other
+    end
+  end
+  table.sort(found)
+  return found
+end
+
+return generation

@@ -1,0 +1,150 @@
+-- How a member without the state gets it. A full member, the donor, cuts a snapshot at the place of the learner's
+-- claim in the order, or at the begin of the generation. The learner keeps what comes after that place, restores,
+-- follows, and says that it has ("learned"). A full member then makes it full for all ("promote").
+local claims = require "corosync.replica.claims"
+local commands = require "corosync.replica.commands"
+local confirming = require "corosync.replica.confirming"
+local generation = require "corosync.replica.generation"
+local log = require "corosync.replica.log"
+local standing = require "corosync.replica.standing"
+
+local learning = {}
+
+local QUEUE_LIMIT = 200000 -- events that a learner keeps; beyond, it claims again
+
+-- ---- full members ----
+
+-- Sends a learner its snapshot, if this member is to.
+function learning.teach(self, address, nonce, attempt)
+  local active = self.active
+  if active:donor(attempt) == self.address then
+    self:send { kind = "snapshot", to = address, nonce = nonce, active = active:snapshot(), log = self.log:snapshot(),
+      state = self.machine.snapshot() }
+  end
+end
+
+function learning.add(self, address, nonce, attempt)
+  self.active:add_learner(address, nonce)
+  if confirming.is_full(self) then
+    learning.teach(self, address, nonce, attempt)
+  end
+end
+
+-- A learner has followed. All make it full at the same place of the order: where the promotion is.
+function learning.on_learned(self, from, message)
+  local active = self.active
+  local is_known = active.learners[from] == message.nonce and self.log:agrees(message.index, message.digest)
+  if is_known and confirming.is_full(self) and active:donor(0) == self.address then
+    self:send { kind = "promote", tag = active.tag, who = from, nonce = message.nonce }
+  end
+end
+
+function learning.on_promote(self, _, message)
+  local active = self.active
+  if active.learners[message.who] ~= message.nonce then
+    return
+  end
+  active:promote(message.who)
+  if message.who == self.address then
+    self.status, self.following = "ready", nil
+    confirming.announce_nodes(self)
+  end
+  confirming.epoch_changed(self)
+end
+
+-- A full member that does not acknowledge must not hold up the others. It has followed all the same, so it is full
+-- again as soon as it says so.
+function learning.on_exclude(self, from, message)
+  local active, who = self.active, message.who
+  local is_valid = message.epoch == active.epoch and message.changes == active.changes and active.full[from]
+    and active.full[who] and active:can_spare(who)
+  if not is_valid then
+    return
+  end
+  active:drop(who)
+  local nonce = "excluded." .. message.epoch
+  active.learners[who] = nonce
+  if who == self.address then
+    learning.follow(self, nonce)
+  end
+  confirming.epoch_changed(self)
+end
+
+-- ---- the learner ----
+
+-- From its claim on it keeps what comes.
+function learning.wait_for_snapshot(self, nonce, status)
+  self.status = status or "learning"
+  self.cut = { nonce = nonce, queue = {} }
+end
+
+-- It has the state, and says so until it is full.
+function learning.follow(self, nonce)
+  self.status = "learning"
+  self.following = { nonce = nonce, since = self.now }
+  learning.say(self)
+end
+
+function learning.say(self)
+  self.following.said_at = self.now
+  self:send { kind = "learned", tag = self.active.tag, nonce = self.following.nonce, index = self.log.index,
+    digest = self.log.digest }
+end
+
+-- A claim of its own that comes after its snapshot: the others take it for a new one.
+function learning.claim_again(self, nonce)
+  if not confirming.is_full(self) then
+    self.active.learners[self.address] = nonce
+    learning.follow(self, nonce)
+  end
+end
+
+-- Keeps an event for after the snapshot.
+function learning.keep(self, event)
+  local queue = self.cut.queue
+  queue[#queue + 1] = event
+  if #queue > QUEUE_LIMIT then
+    self.cut = nil
+  end
+end
+
+local function replay(self, queue)
+  for _, event in ipairs(queue) do
+    if not self.active then
+      return false
+    end
+    self:process(event)
+  end
+  return self.active ~= nil
+end
+
+-- Its former state is gone. Until an epoch is established in which it is full, what it has does not count as the
+-- generation's: it may lack commands.
+local function restore(self, message)
+  self.active = generation.restore(message.active)
+  self.machine.restore(message.state)
+  self.log = log.restore(message.log, self.hash)
+  self.generation, self.partial = self.active:number(), true
+  self.status, self.claims, self.ready, self.told = "learning", {}, {}, nil
+  self.active.learners[self.address] = message.nonce
+end
+
+function learning.on_snapshot(self, _, message)
+  local cut = self.cut
+  if self.active or not cut or message.to ~= self.address or message.nonce ~= cut.nonce
+    or claims.has_promised_later(self.promised, message.active) then
+    return
+  end
+  self.cut = nil
+  restore(self, message)
+  if replay(self, cut.queue) then
+    standing.update(self)
+    confirming.confirm(self)
+    commands.send_again(self)
+    if not confirming.is_full(self) and not self.following then
+      learning.follow(self, message.nonce)
+    end
+  end
+end
+
+return learning

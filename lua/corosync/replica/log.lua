@@ -1,0 +1,144 @@
+-- The commands of a generation in their order: appended as they come, applied once they are confirmed. Each client's
+-- commands are numbered, so one that was sent again is appended once. Everything here follows from the commands
+-- alone: members with the same commands have the same log.
+local log = {}
+
+local REMEMBERED = 4096 -- clients: beyond, the one whose last command is the oldest is forgotten
+
+local Log = {}
+Log.__index = Log
+
+-- `hash(digest, entry)` returns a digest of all commands so far. `remembered`: for tests.
+function log.new(index, hash, remembered)
+  return setmetatable({
+    hash = hash,
+    remembered = remembered or REMEMBERED,
+    origin = index, -- the index that the initial state was given
+    digest = 0,
+    digests = {}, -- by index: of the commands in `tail`
+    index = index, -- of the last command appended
+    applied = index, -- of the last one applied
+    tail = {}, -- by index: those in between
+    jumps = {}, -- by index: a greater one that the next command follows
+    last = {}, -- by client: the number of its last command
+    used = {}, -- by client: the index of its last command
+    clients = 0,
+    forgotten = 0, -- clients, so far
+  }, Log)
+end
+
+local function forget_oldest(self)
+  local oldest
+  for client, index in pairs(self.used) do
+    if not oldest or index < self.used[oldest] then
+      oldest = client
+    end
+  end
+  self.last[oldest], self.used[oldest] = nil, nil
+  self.clients, self.forgotten = self.clients - 1, self.forgotten + 1
+end
+
+-- Appends a command. Returns false if it is a duplicate, if one before it is missing, or if its client was forgotten.
+function Log:append(entry)
+  local last = self.last[entry.client]
+  if entry.seq ~= (last or 0) + 1 then
+    return false
+  end
+  self.index = self.index + 1
+  self.last[entry.client], self.used[entry.client] = entry.seq, self.index
+  self.digest = self.hash(self.digest, entry)
+  self.tail[self.index] = entry
+  self.digests[self.index] = self.digest
+  if not last then
+    self.clients = self.clients + 1
+    if self.clients > self.remembered then
+      forget_oldest(self)
+    end
+  end
+  return true
+end
+
+-- The next command follows this index, if that is greater.
+function Log:raise(index)
+  if index > self.index then
+    self.jumps[self.index] = index
+    self.index = index
+    self.digests[index] = self.digest
+  end
+end
+
+-- Goes over indices that have no command. There may be several jumps in a row.
+local function follow_jumps(self)
+  local to = self.jumps[self.applied]
+  while to do
+    self.jumps[self.applied], self.digests[to] = nil, nil
+    self.applied = to
+    to = self.jumps[to]
+  end
+end
+
+-- Returns the next command to apply and its index, or nil if there is none up to `last`.
+function Log:next(last)
+  if self.applied < last then
+    follow_jumps(self)
+  end
+  if self.applied >= last then
+    return nil
+  end
+  self.applied = self.applied + 1
+  local entry = self.tail[self.applied]
+  self.tail[self.applied], self.digests[self.applied] = nil, nil
+  return entry, self.applied
+end
+
+-- Whether another member's log, up to an index, has the same commands as this one. What was applied here all have
+-- confirmed.
+function Log:agrees(index, digest)
+  return index <= self.applied or self.digests[index] == digest
+end
+
+-- Whether a client's command was appended and not yet applied.
+function Log:is_waiting(client, seq)
+  for _, entry in pairs(self.tail) do
+    if entry.client == client and entry.seq == seq then
+      return true
+    end
+  end
+  return false
+end
+
+local function copy(from)
+  local to = {}
+  for key, value in pairs(from) do
+    to[key] = value
+  end
+  return to
+end
+
+local NUMBERS = { "origin", "index", "applied", "digest", "clients", "forgotten" }
+local TABLES = { "digests", "tail", "jumps", "last", "used" }
+
+-- Plain tables that log.restore makes an equal log of.
+function Log:snapshot()
+  local snapshot = {}
+  for _, name in ipairs(NUMBERS) do
+    snapshot[name] = self[name]
+  end
+  for _, name in ipairs(TABLES) do
+    snapshot[name] = copy(self[name])
+  end
+  return snapshot
+end
+
+function log.restore(snapshot, hash, remembered)
+  local restored = log.new(snapshot.index, hash, remembered)
+  for _, name in ipairs(NUMBERS) do
+    restored[name] = snapshot[name]
+  end
+  for _, name in ipairs(TABLES) do
+    restored[name] = copy(snapshot[name])
+  end
+  return restored
+end
+
+return log

@@ -1,0 +1,251 @@
+-- A replicated state machine over totally ordered messages: a pure state machine itself, without input, output or
+-- clock. Its functions are called for each event, in the order of the group; what must be done is appended to `out`:
+--
+--   { "send", message }                to all members
+--   { "reply", id, result }            a command's result
+--   { "reply", id, nil, code }         or why there is none
+--   { "rejoin" }                       leave the group and join it again
+--   { "note", text }                   remember this, as long as the node's Corosync runs, for all its processes:
+--                                      before any message that follows is sent
+--
+-- The state is behind `machine`: apply(data, index) returns a result; snapshot() returns a value that restore(value)
+-- takes; reset() makes the initial state. `hash(digest, entry)` returns a number that depends on all commands so far:
+-- members with equal digests are taken to have equal commands, so it must be a good one.
+--
+-- Names. The *generation* is what members have agreed to continue from. A *full* member has its state and all its
+-- commands. A *learner* receives the state. A member is *blocked* from a change of nodes until the next generation.
+--
+-- Fields that the other files of this folder use:
+--   status      "blocked", "learning" or "ready" (full)
+--   active      the generation that it takes part in (generation.lua), or nil
+--   generation  { seq, round, epoch } of the state that it has, or nil
+--   partial     it may lack commands of that generation
+--   nodes       the number of nodes that this state was confirmed with
+--   standing    it speaks for its node (standing.lua)
+--   cut         while it waits for a snapshot: the nonce of its claim, and what came after it
+--   following   while it has the state and is not full: the nonce that it says so with, and since when
+local claiming = require "corosync.replica.claiming"
+local commands = require "corosync.replica.commands"
+local confirming = require "corosync.replica.confirming"
+local learning = require "corosync.replica.learning"
+local standing = require "corosync.replica.standing"
+
+local protocol = {}
+
+local PATIENCE = 5 -- seconds
+local REPEAT = 1 -- seconds
+
+local Protocol = {}
+Protocol.__index = Protocol
+
+function protocol.new(options)
+  local self = setmetatable({
+    address = options.address,
+    incarnation = options.incarnation,
+    machine = options.machine,
+    hash = options.hash,
+    patience = options.patience or PATIENCE,
+    now = 0,
+    nonce = 0,
+    members = {},
+    standing = true,
+    partial = false,
+    out = {},
+  }, Protocol)
+  commands.init(self)
+  claiming.block(self)
+  return self
+end
+
+function Protocol:emit(...)
+  self.out[#self.out + 1] = { ... }
+end
+
+function Protocol:send(message)
+  self:emit("send", message)
+end
+
+function Protocol:restart()
+  claiming.restart(self)
+end
+
+-- ---- events of a generation ----
+
+local handlers = {
+  command = confirming.on_command,
+  ack = confirming.on_ack,
+  exclude = learning.on_exclude,
+  learned = learning.on_learned,
+  promote = learning.on_promote,
+  nodes = confirming.on_nodes,
+}
+
+function handlers.restart(self)
+  claiming.restart(self)
+end
+
+local function leave(self, left)
+  local has_changed = false
+  for _, address in ipairs(left) do
+    has_changed = self.active:drop(address) or has_changed
+  end
+  if next(self.active.full) == nil then
+    claiming.restart(self)
+  elseif has_changed then
+    confirming.epoch_changed(self)
+  end
+end
+
+-- Processes an event of a generation: as it comes, or after a snapshot that was cut before it.
+function Protocol:process(event)
+  local message = event.message
+  if event.left then
+    leave(self, event.left)
+  elseif message.kind == "claim" then
+    claiming.on_claim(self, event.from, message)
+  elseif handlers[message.kind] and message.tag == self.active.tag then
+    handlers[message.kind](self, event.from, message)
+  elseif message.kind == "ack" then
+    self.active:note_absence(event.from, self.now)
+  end
+end
+
+-- ---- events ----
+
+-- The group's members have changed. `breaks`: nodes have come or gone, or this member has just joined.
+function Protocol:config(members, left, breaks)
+  self.members = members
+  claiming.listen(self)
+  if breaks then
+    claiming.block(self)
+    self.view = nil
+  elseif self.active then
+    leave(self, left)
+  else
+    -- Claims were made for other members. What a donor sends is still good.
+    if self.cut then
+      learning.keep(self, { left = left })
+    end
+    claiming.void(self)
+    self.view = nil
+    if self.status == "blocked" then
+      self.claimed_at = nil
+    end
+  end
+end
+
+function Protocol:ring_change(ring)
+  if not claiming.same_ring(self.ring, ring) then
+    self.ring, self.view, self.untold_since = ring, nil, nil
+    claiming.block(self)
+  end
+end
+
+-- Members, ring and quorum agree, and the ring is quorate. `nodes`: of the nodelist; `floor`: see claims.lua;
+-- `noted`: the greatest text that a process of the node has noted, if any. The ring may be one of which the group has
+-- not told: a process that was stopped may never be told, so it must join anew.
+function Protocol:settled(view)
+  self.view = view
+  standing.on_note(self, view.noted)
+  self.untold_since = not claiming.same_ring(view.ring, self.ring) and self.now or nil
+  if claiming.may_claim(self) and self.status == "blocked" then
+    claiming.claim(self)
+  else
+    confirming.announce_nodes(self)
+  end
+end
+
+function Protocol:message(from, message)
+  local event = { from = from, message = message }
+  if not self.ring then
+    return
+  elseif message.kind == "ready" then
+    claiming.on_ready(self, from, message)
+  elseif message.kind == "snapshot" then
+    learning.on_snapshot(self, from, message)
+  elseif self.active then
+    self:process(event)
+  else
+    standing.on_message(self, from, message)
+    if self.cut and not (message.kind == "claim" and from == self.address) then
+      learning.keep(self, event)
+    end
+    if message.kind == "claim" then
+      claiming.on_claim(self, from, message)
+    elseif message.kind == "restart" then
+      claiming.on_restart(self)
+    end
+  end
+  if self.active then
+    self.last_tag, self.last_epoch = self.active.tag, self.active.epoch
+  end
+end
+
+-- After a batch of events: one acknowledgement for all commands in it.
+function Protocol:flush()
+  confirming.send_ack(self)
+end
+
+-- A learner says again that it has followed; if nobody makes it full, it claims.
+local function follow_on(self)
+  local following = self.following
+  if self.now - following.since > self.patience then
+    claiming.restart(self)
+  elseif self.now - following.said_at > REPEAT then
+    learning.say(self)
+  end
+end
+
+-- The clock may begin anywhere: what has happened before the first time is as if it happened then.
+local function begin_clock(self, now)
+  self.now, self.has_clock = now, true
+  self.changed_at = now
+  for address in pairs(self.heard) do
+    self.heard[address] = now
+  end
+  self.claimed_at, self.untold_since = self.claimed_at and now, self.untold_since and now
+  if self.following then
+    self.following.since, self.following.said_at = now, now
+  end
+  for address in pairs(self.active and self.active.absent or {}) do
+    self.active.absent[address] = now
+  end
+end
+
+-- Time has passed: `now` is in seconds, of any clock that does not go back. To be called several times a second.
+function Protocol:time(now)
+  if not self.has_clock then
+    begin_clock(self, now)
+  end
+  self.now = math.max(now, self.now)
+  if self.untold_since and self.now - self.untold_since > self.patience then
+    self.untold_since = nil
+    self:emit "rejoin"
+  end
+  if confirming.is_full(self) then
+    confirming.look_after(self)
+  elseif self.following then
+    follow_on(self)
+  elseif not self.active then
+    claiming.time(self)
+  end
+end
+
+-- A part of a snapshot for this member has come, so it need not claim again yet.
+function Protocol:progress()
+  if self.cut then
+    self.claimed_at = self.now
+  end
+end
+
+-- A command of this member's. A reply with this id follows.
+function Protocol:submit(id, data)
+  commands.submit(self, id, data)
+end
+
+-- Gives up waiting for a command: the reply is "not_ready" if it was never sent, else "uncertain".
+function Protocol:give_up(id)
+  commands.give_up(self, id)
+end
+
+return protocol

@@ -1,0 +1,52 @@
+-- Whether a member speaks for its node when states are counted (claims.lua). Of several processes of a node, one may
+-- have an old state when another is full, or was until it ended: the node was then part of the majority that
+-- confirmed commands which the old state lacks. So a process stops speaking for its node when it learns of such
+-- another process, until it is full itself.
+local claims = require "corosync.replica.claims"
+
+local standing = {}
+
+local function is_other_process(self, address)
+  return address ~= self.address and claims.node_of(address) == claims.node_of(self.address)
+end
+
+-- The generation that it takes part in has changed.
+function standing.update(self)
+  if self.active.full[self.address] then
+    self.standing = true
+  elseif self.active:stands_behind(self.address) then
+    self.standing = false
+  end
+end
+
+-- A generation begins, and it is a learner.
+function standing.begin_behind(self, active)
+  self.standing = self.standing and not active:stands_behind(self.address)
+end
+
+-- A message of a generation that it does not take part in: another process of the node is full in a later epoch.
+function standing.on_message(self, from, message)
+  local is_newer = message.tag ~= self.last_tag or message.epoch ~= self.last_epoch
+  local who = message.kind == "promote" and message.who or message.kind == "ack" and from
+  if is_newer and who and is_other_process(self, who) then
+    self.standing = false
+  end
+end
+
+-- A generation is about to begin with another process of the node and without this one.
+function standing.on_ready(self, from, digest)
+  if is_other_process(self, from) and not digest:find(self.address .. "=", 1, true) then
+    self.standing = false
+  end
+end
+
+-- What a full process of the node has noted last, maybe while this one was not connected.
+function standing.on_note(self, noted)
+  local seq, round, epoch = tostring(noted):match "^(%d+)%.(%d+)%.(%d+)$"
+  if self.generation and seq then
+    local newest = { seq = tonumber(seq), round = tonumber(round), epoch = tonumber(epoch) }
+    self.standing = self.standing and claims.compare_generations(newest, self.generation) <= 0
+  end
+end
+
+return standing

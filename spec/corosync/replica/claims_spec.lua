@@ -1,0 +1,108 @@
+local claims = require "corosync.replica.claims"
+
+local RING = { node = 1, seq = 40 }
+local ALL = { "1:10", "2:20", "3:30" }
+
+-- A claim of a member of three nodes. `state`: seq, round, epoch, index; nil for none.
+local function claim(from, state, more)
+  local made = { from = from, nonce = from .. "!", nodes = 3, floor = 0, standing = true, partial = false }
+  made.members = ALL
+  if state then
+    made.generation = { seq = state[1], round = state[2], epoch = state[3] }
+    made.index, made.digest = state[4], state[5] or state[4]
+  end
+  for key, value in pairs(more or {}) do
+    made[key] = value
+  end
+  return made
+end
+
+local function decide(...)
+  return claims.decide({ ... }, RING)
+end
+
+describe("replica claims", function()
+  it("start afresh when a majority of nodes is here and none has ever had a state", function()
+    local made = decide(claim("1:10", nil, { floor = 7 }), claim("2:20", nil, { members = { "1:10", "2:20" } }))
+    assert.is_true(made.is_fresh)
+    assert.same({ seq = 40, round = 1, epoch = 0 }, made.generation)
+    assert.equal(7, made.index)
+    assert.same({ ["1:10"] = true, ["2:20"] = true }, made.full)
+  end)
+
+  it("do not start afresh with fewer nodes than a majority", function()
+    local made, why = decide(claim("1:10"))
+    assert.same({ nil, "too few nodes are here" }, { made, why })
+    assert.is_nil((decide(claim("1:10"), claim("1:11"))))
+  end)
+
+  it("do not start afresh without all nodes when a node has had a state", function()
+    assert.is_nil((decide(claim("1:10", nil, { noted = "8.1.0" }), claim("2:20"))))
+    local made = decide(claim("1:10", nil, { noted = "8.1.0" }), claim("2:20"), claim("3:30"))
+    assert.is_true(made.is_fresh)
+    assert.is_true(made.is_last_resort)
+  end)
+
+  it("do not count a node that has a silent member", function()
+    local made = decide(claim("1:10", nil, { noted = "8.1.0" }), claim("2:20"),
+      claim("3:30", nil, { members = { "1:10", "2:20", "3:30", "3:31" } }))
+    assert.is_nil(made)
+  end)
+
+  it("choose the highest generation, then the highest epoch, then the highest index", function()
+    local old, new = claim("1:10", { 8, 2, 9, 90 }), claim("2:20", { 12, 1, 0, 10 })
+    assert.same({ ["2:20"] = true }, decide(old, new).full)
+    assert.same({ ["1:10"] = "1:10!" }, decide(old, new).learners)
+    old.generation = { seq = 12, round = 1, epoch = 1 }
+    assert.same({ ["1:10"] = true }, decide(old, new).full)
+    new.generation = { seq = 12, round = 1, epoch = 1 }
+    assert.same({ ["1:10"] = true }, decide(old, new).full)
+  end)
+
+  it("make all members with the same commands full, and the lowest of those that differ", function()
+    local same = decide(claim("1:10", { 8, 1, 0, 5 }), claim("2:20", { 8, 1, 0, 5 }), claim("3:30", { 8, 1, 0, 4 }))
+    assert.same({ ["1:10"] = true, ["2:20"] = true }, same.full)
+    local other = decide(claim("1:10", { 8, 1, 0, 5, 77 }), claim("2:20", { 8, 1, 0, 5 }))
+    assert.same({ ["1:10"] = true }, other.full)
+  end)
+
+  it("need states on a majority of nodes, not of processes", function()
+    local made, why = decide(claim("1:10", { 8, 1, 0, 5 }), claim("1:11", { 8, 1, 0, 5 }), claim("2:20"))
+    assert.same({ nil, "too few nodes have a state" }, { made, why })
+  end)
+
+  it("do not count a process that does not speak for its node", function()
+    assert.is_nil((decide(claim("1:10", { 8, 1, 0, 5 }), claim("2:20", { 8, 1, 0, 5 }, { standing = false }))))
+  end)
+
+  it("take what there is when all nodes are here, say so, and raise the index to the floor", function()
+    local made = decide(claim("1:10", { 8, 1, 0, 5 }), claim("2:20", nil, { floor = 60 }), claim("3:30"))
+    assert.is_true(made.is_doubtful)
+    assert.is_true(made.is_last_resort)
+    assert.equal(60, made.index)
+    assert.same({ ["1:10"] = true }, made.full)
+  end)
+
+  it("choose the state of a learner only if no other is of that epoch", function()
+    local learner = claim("1:10", { 12, 1, 1, 9 }, { partial = true })
+    assert.same({ ["2:20"] = true }, decide(learner, claim("2:20", { 12, 1, 1, 8 })).full)
+    assert.same({ ["1:10"] = true }, decide(learner, claim("2:20", { 12, 1, 0, 11 })).full)
+  end)
+
+  it("use the greatest number of nodes that is claimed", function()
+    local made = decide(claim("1:10", { 8, 1, 0, 5 }), claim("2:20", { 8, 1, 0, 5 }, { nodes = 5 }))
+    assert.is_nil(made)
+  end)
+
+  it("count rounds on the same ring", function()
+    local made = decide(claim("1:10", { 40, 3, 2, 5 }), claim("2:20", { 40, 2, 0, 5 }))
+    assert.same({ seq = 40, round = 4, epoch = 0 }, made.generation)
+  end)
+
+  it("decide the same in any order", function()
+    local list = { claim("1:10", { 8, 1, 0, 5 }), claim("2:20", { 8, 1, 0, 5, 6 }), claim("3:30", { 8, 1, 0, 4 }) }
+    local first = decide(list[1], list[2], list[3])
+    assert.same(first, decide(list[3], list[2], list[1]))
+    assert.same(first, decide(list[2], list[3], list[1]))
+  end)
+end)

@@ -1,0 +1,475 @@
+local protocol = require "corosync.replica.protocol"
+
+local RING = { node = 1, seq = 8 }
+
+local function hash(digest, entry)
+  return (digest * 31 + #entry.data + entry.seq) % 1000003
+end
+
+-- Replicas on one ring. What they send waits in `queue`.
+local Bus = {}
+Bus.__index = Bus
+
+local function new_machine(member)
+  local machine = {}
+  function machine.reset() member.state = {} end
+  function machine.apply(data, index)
+    table.insert(member.state, data)
+    return index
+  end
+  function machine.snapshot() return table.concat(member.state, " ") end
+  function machine.restore(text)
+    member.state = {}
+    for word in text:gmatch "%S+" do
+      table.insert(member.state, word)
+    end
+  end
+  return machine
+end
+
+local function new_bus(nodes)
+  return setmetatable({ nodes = nodes, members = {}, list = {}, queue = {}, now = 0, ring = RING }, Bus)
+end
+
+function Bus:take(member)
+  local replica = member.replica
+  replica:flush()
+  for _, effect in ipairs(replica.out) do
+    if effect[1] == "send" then
+      table.insert(self.queue, { from = member.address, message = effect[2] })
+    elseif effect[1] == "reply" then
+      member.replies[effect[2]] = effect[4] or "ok"
+    else
+      member.effects[effect[1]] = effect[2] or true
+    end
+  end
+  replica.out = {}
+end
+
+function Bus:each(act)
+  for _, address in ipairs(self.list) do
+    local member = self.members[address]
+    if not member.stopped then
+      act(member)
+      self:take(member)
+    end
+  end
+end
+
+function Bus:settle(member)
+  member.replica:settled { ring = self.ring, nodes = self.nodes, floor = 0, noted = member.noted }
+  self:take(member)
+end
+
+-- A member joins; the others are told, and claims are made anew.
+function Bus:add(address)
+  local member = { address = address, replies = {}, effects = {}, state = {} }
+  member.replica = protocol.new {
+    address = address, incarnation = address, machine = new_machine(member), hash = hash, patience = 5,
+  }
+  self.members[address] = member
+  table.insert(self.list, address)
+  table.sort(self.list)
+  self:each(function(each) each.replica:config(self.list, {}, each == member) end)
+  self:each(function(each) each.replica:ring_change(self.ring) end)
+  self:each(function(each) self:settle(each) end)
+  return member
+end
+
+function Bus:remove(address)
+  for i, other in ipairs(self.list) do
+    if other == address then
+      table.remove(self.list, i)
+    end
+  end
+  self:each(function(each) each.replica:config(self.list, { address }, false) end)
+  self:each(function(each) self:settle(each) end)
+end
+
+function Bus:change_ring()
+  self.ring = { node = 1, seq = self.ring.seq + 4 }
+  self:each(function(each)
+    each.replica:config(self.list, {}, true)
+    each.replica:ring_change(self.ring)
+  end)
+end
+
+-- Delivers the next message to all.
+function Bus:step()
+  local item = table.remove(self.queue, 1)
+  self:each(function(each) each.replica:message(item.from, item.message) end)
+  return item.message
+end
+
+function Bus:run()
+  while #self.queue > 0 do
+    self:step()
+  end
+end
+
+-- Delivers messages up to the first of a kind.
+function Bus:run_to(kind)
+  repeat
+    assert(#self.queue > 0, "no " .. kind)
+  until self:step().kind == kind
+end
+
+function Bus:wait(seconds)
+  for _ = 1, seconds * 2 do
+    self.now = self.now + 0.5
+    self:each(function(each) each.replica:time(self.now) end)
+    self:run()
+  end
+end
+
+function Bus:submit(member, data)
+  member.replica:submit(data, data)
+  self:take(member)
+end
+
+local function three_members()
+  local bus = new_bus(3)
+  local one, two, three = bus:add "1:10", bus:add "2:20", bus:add "3:30"
+  bus:run()
+  return bus, one, two, three
+end
+
+local function statuses(bus)
+  local found = {}
+  for _, address in ipairs(bus.list) do
+    found[#found + 1] = bus.members[address].replica.status
+  end
+  return table.concat(found, " ")
+end
+
+describe("replica protocol", function()
+  it("begins with a majority of nodes", function()
+    local bus = new_bus(3)
+    bus:add "1:10"
+    bus:add "1:11"
+    bus:run()
+    assert.equal("blocked blocked", statuses(bus))
+    bus:add "2:20"
+    bus:run()
+    assert.equal("ready ready ready", statuses(bus))
+  end)
+
+  it("applies a command everywhere and replies to its caller", function()
+    local bus, one, two, three = three_members()
+    bus:submit(one, "a")
+    bus:run()
+    assert.equal("ok", one.replies.a)
+    assert.same({ { "a" }, { "a" }, { "a" } }, { one.state, two.state, three.state })
+  end)
+
+  it("does not reply before all full members have acknowledged", function()
+    local bus, one, _, three = three_members()
+    three.stopped = true
+    bus:submit(one, "a")
+    bus:run()
+    assert.is_nil(one.replies.a)
+    assert.same({}, one.state)
+  end)
+
+  it("excludes a full member that does not acknowledge, and takes it back when it follows", function()
+    local bus, one, _, three = three_members()
+    local missed, step = {}, bus.step
+    three.stopped = true
+    function bus:step()
+      missed[#missed + 1] = self.queue[1]
+      return step(self)
+    end
+    bus:submit(one, "a")
+    bus:run()
+    bus:wait(6)
+    assert.equal("ok", one.replies.a)
+    three.stopped, bus.step = false, nil
+    for _, item in ipairs(missed) do
+      three.replica:message(item.from, item.message)
+      bus:take(three)
+    end
+    assert.equal("ready ready learning", statuses(bus))
+    bus:run()
+    assert.equal("ready ready ready", statuses(bus))
+    assert.same({ "a" }, three.state)
+  end)
+
+  it("does not exclude a member without which there is no majority", function()
+    local bus, one, two, three = three_members()
+    bus:remove "3:30"
+    bus:run()
+    two.stopped = true
+    bus:submit(one, "a")
+    bus:run()
+    bus:wait(20)
+    assert.is_nil(one.replies.a)
+    assert.equal("ready", one.replica.status)
+    assert.is_truthy(three)
+  end)
+
+  it("brings a new member up to date", function()
+    local bus, one = three_members()
+    bus:submit(one, "a")
+    bus:run()
+    bus:remove "3:30"
+    bus:submit(one, "b")
+    local new = bus:add "3:31"
+    bus:submit(one, "c")
+    bus:run()
+    assert.equal("ready ready ready", statuses(bus))
+    assert.same({ "a", "b", "c" }, new.state)
+  end)
+
+  it("acknowledges nothing in an epoch before all full members know of it", function()
+    local bus = three_members()
+    bus:remove "3:30"
+    bus:add "3:31"
+    bus:run_to "promote"
+    for _, item in ipairs(bus.queue) do
+      assert.is_falsy(item.message.is_established)
+    end
+    assert.is_true(#bus.queue > 0)
+    bus:run()
+    bus:each(function(each) assert.is_true(each.replica.active:is_established()) end)
+  end)
+
+  it("brings a learner up to date that has claimed twice", function()
+    local bus, one = three_members()
+    bus:remove "3:30"
+    local new = bus:add "3:31"
+    bus:run_to "claim"
+    new.replica:time(20)
+    bus:take(new)
+    bus:submit(one, "a")
+    bus:run()
+    assert.equal("ready ready ready", statuses(bus))
+    assert.same({ "a" }, new.state)
+  end)
+
+  it("sends commands again that were on their way when the ring ended", function()
+    local bus, one, two = three_members()
+    bus:submit(one, "a")
+    bus:change_ring()
+    bus:each(function(each) bus:settle(each) end)
+    bus:run()
+    assert.equal("ok", one.replies.a)
+    assert.same({ "a" }, two.state)
+  end)
+
+  it("does not apply a command twice that was on its way when the ring ended", function()
+    local bus, one, two = three_members()
+    bus:submit(one, "a")
+    bus:step()
+    bus:change_ring()
+    bus:each(function(each) bus:settle(each) end)
+    bus:run()
+    assert.equal("ok", one.replies.a)
+    assert.same({ "a" }, two.state)
+  end)
+
+  it("confirms nothing by acknowledgements of an earlier epoch", function()
+    local bus, one, two = three_members()
+    bus:submit(one, "a")
+    bus:run_to "command"
+    -- Two acknowledges, then three leaves: what two has said does not count for the full members that are left.
+    two.stopped = true
+    bus:remove "3:30"
+    bus:run()
+    assert.is_nil(one.replies.a)
+  end)
+
+  it("keeps the state while one full member is left, and confirms again with a majority", function()
+    local bus, one = three_members()
+    bus:submit(one, "a")
+    bus:run()
+    bus:remove "2:20"
+    bus:remove "3:30"
+    bus:submit(one, "b")
+    bus:run()
+    assert.is_nil(one.replies.b)
+    local new = bus:add "2:21"
+    bus:run()
+    assert.equal("ok", one.replies.b)
+    assert.same({ "a", "b" }, new.state)
+  end)
+
+  it("does not start afresh with two empty processes where a state was confirmed", function()
+    local bus = three_members()
+    for _, address in ipairs { "1:10", "2:20", "3:30" } do
+      bus:remove(address)
+    end
+    local one = bus:add "1:11"
+    one.noted = "8.1.0"
+    bus:add "2:21"
+    bus:run()
+    bus:wait(20)
+    assert.equal("blocked blocked", statuses(bus))
+    bus:add "3:31"
+    bus:run()
+    assert.equal("blocked blocked blocked", statuses(bus))
+    bus:wait(20)
+    assert.equal("ready ready ready", statuses(bus))
+  end)
+
+  it("does not let an old process speak for its node when the node has noted a newer state", function()
+    local bus, one = three_members()
+    one.noted = "8.1.7"
+    bus:change_ring()
+    bus:settle(one)
+    assert.is_false(one.replica.standing)
+  end)
+
+  it("notes its state before it acknowledges", function()
+    local _, one = three_members()
+    assert.equal("8.1.0", one.effects.note)
+  end)
+
+  it("joins again on a ring that the group has not told", function()
+    local bus, one = three_members()
+    bus.ring = { node = 1, seq = 12 }
+    bus:settle(one)
+    bus:wait(4)
+    assert.is_nil(one.effects.rejoin)
+    bus:wait(2)
+    assert.is_true(one.effects.rejoin)
+  end)
+
+  it("waits for a silent member no longer than its patience", function()
+    local bus, one, two, three = three_members()
+    three.stopped = true
+    bus:change_ring()
+    bus:settle(one)
+    bus:settle(two)
+    bus:run()
+    assert.equal("blocked", one.replica.status)
+    bus:wait(12)
+    assert.equal("ready", one.replica.status)
+  end)
+
+  it("waits for a silent member with a clock that begins anywhere", function()
+    local bus = new_bus(3)
+    local one = bus:add "1:10"
+    bus:add "2:20"
+    bus:add("3:30").stopped = true
+    bus.queue = {}
+    bus.now = 1e9
+    bus:each(function(each) each.replica:time(bus.now) end)
+    bus:run()
+    bus:wait(4)
+    assert.equal("blocked", one.replica.status)
+    bus:wait(12)
+    assert.equal("ready", one.replica.status)
+  end)
+
+  it("begins again when a member does not know of the generation", function()
+    local bus, one, _, three = three_members()
+    bus:change_ring()
+    bus:each(function(each) bus:settle(each) end)
+    three.stopped = true
+    bus:run()
+    three.stopped = false
+    bus:wait(20)
+    bus:submit(one, "a")
+    bus:run()
+    assert.equal("ok", one.replies.a)
+    assert.equal("ready ready ready", statuses(bus))
+  end)
+
+  it("applies a command of a member that the log has forgotten, once", function()
+    local bus, one, two = three_members()
+    bus:submit(one, "a")
+    bus:run()
+    local tag = one.replica.active.tag
+    for i = 1, 4096 do
+      local message = { kind = "command", tag = tag, client = "x" .. i, seq = 1, data = "-" }
+      table.insert(bus.queue, { from = "2:20", message = message })
+    end
+    bus:submit(one, "b")
+    bus:submit(one, "c")
+    bus:run()
+    assert.same({ "ok", "ok", "ok" }, { one.replies.a, one.replies.b, one.replies.c })
+    local others = table.concat(two.state, " "):gsub("%- ", "")
+    assert.equal("a b c", others)
+  end)
+
+  it("keeps its commands while it joins again, and applies them once", function()
+    local bus, one, two = three_members()
+    bus:submit(one, "a")
+    bus:remove "1:10"
+    bus:run()
+    bus:submit(one, "b")
+    table.insert(bus.list, "1:10")
+    table.sort(bus.list)
+    bus:each(function(each) each.replica:config(bus.list, {}, each == one) end)
+    bus:each(function(each) bus:settle(each) end)
+    bus:run()
+    bus:wait(3)
+    assert.equal("ready ready ready", statuses(bus))
+    assert.equal("ok", one.replies.b)
+    assert.same({ "a", "b" }, two.state)
+  end)
+
+  it("numbers its commands anew after a loss of the state", function()
+    local bus, one = three_members()
+    bus:submit(one, "a")
+    bus:submit(one, "b")
+    bus:run()
+    bus:submit(one, "c")
+    one.replica.log.last[one.replica.client] = 1
+    bus:change_ring()
+    bus:each(function(each) bus:settle(each) end)
+    bus:run()
+    assert.equal("uncertain", one.replies.c)
+    bus:submit(one, "d")
+    bus:run()
+    assert.equal("ok", one.replies.d)
+  end)
+
+  it("gives up a command: surely not applied before it was sent, else uncertain", function()
+    local bus = new_bus(3)
+    local one = bus:add "1:10"
+    bus:submit(one, "a")
+    one.replica:give_up "a"
+    bus:take(one)
+    assert.equal("not_ready", one.replies.a)
+    bus:add "2:20"
+    bus:run()
+    bus:submit(one, "b")
+    one.replica:give_up "b"
+    bus:take(one)
+    assert.equal("uncertain", one.replies.b)
+    bus:submit(one, "c")
+    bus:run()
+    assert.equal("ok", one.replies.c)
+    assert.same({ "b", "c" }, one.state)
+  end)
+
+  it("counts with more nodes as soon as one member does", function()
+    local bus, one, two = three_members()
+    bus.nodes = 7
+    bus:settle(one)
+    bus:run()
+    assert.equal(7, two.replica.active.nodes)
+    bus:submit(one, "a")
+    bus:run()
+    assert.is_nil(one.replies.a)
+  end)
+
+  it("counts with fewer nodes when all full members do", function()
+    local bus = new_bus(4)
+    local one, two = bus:add "1:10", bus:add "2:20"
+    local three = bus:add "3:30"
+    bus:run()
+    bus.nodes = 3
+    bus:settle(one)
+    bus:settle(two)
+    bus:run()
+    assert.equal(4, one.replica.active.nodes)
+    bus:settle(three)
+    bus:run()
+    assert.equal(3, one.replica.active.nodes)
+    bus:submit(one, "a")
+    bus:run()
+    assert.equal("ok", one.replies.a)
+  end)
+end)
