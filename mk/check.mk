@@ -13,7 +13,7 @@ SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/sp
 	$(FUZZED:%=$(BUILD)/spec/fuzz-%)
 
 .PHONY: lint format check-bindings specs coverage valgrind sanitize tsan analyze fuzz soak \
-	show-frames show-freed show-leavers show-storm show-unreported
+	simulate show-frames show-freed show-leavers show-storm show-unreported
 
 ## lint: luacheck, clang's warnings, includes, Corosync's calls, doc comments and editor types
 lint: docs
@@ -105,6 +105,14 @@ SECONDS ?= 600
 ## soak: five nodes, all sending, random faults, for SECONDS (600); SEED repeats one
 soak: all
 	@$(CPGRUN) check --nodes 5 --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) soak/member.lua
+
+SCHEDULES ?= 20000
+STEPS ?= 120
+FIRST_SEED ?= 1
+SIMULATOR ?= $(firstword $(shell command -v luajit) $(LUA))
+## simulate: random schedules of corosync.replica on a model of Corosync, SCHEDULES (20000) of them
+simulate:
+	@$(SIMULATOR) sim/simulate.lua $(SCHEDULES) $(FIRST_SEED) $(STEPS)
 
 # The faults of Corosync that the checker allows, shown by plain C programs.
 $(BUILD)/soak/%: soak/%.c

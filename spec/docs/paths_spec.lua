@@ -5,7 +5,7 @@ for _, name in ipairs(NAMES) do
   PAGES[#PAGES + 1] = ("docs/%s.md"):format(name)
 end
 
-local FOLDERS = { "bench", "docs", "examples", "fuzz", "lua", "mk", "rockspec", "soak", "spec", "src", "tools" }
+local FOLDERS = { "bench", "docs", "examples", "fuzz", "lua", "mk", "rockspec", "sim", "soak", "spec", "src", "tools" }
 local GENERATED = { ["docs/reference"] = true }
 
 local function exists(path)

@@ -1,0 +1,173 @@
+-- What replicas promise. `operations` has one item for each command ever submitted; its number is the command.
+local checks = {}
+
+local unpack = table.unpack or unpack -- luacheck: ignore
+
+local Checks = {}
+Checks.__index = Checks
+
+-- `majority`: of the nodes; `hosts`: all that ever were, by address; `log(line)` is called for what happens, if
+-- given.
+function checks.new(majority, hosts, log)
+  return setmetatable({
+    majority = majority, hosts = hosts, log = log, operations = {}, at = {}, digests = {}, highest = 0,
+  }, Checks)
+end
+
+local function fail(format, ...)
+  error({ problem = format:format(...) }, 0)
+end
+checks.fail = fail
+
+local function describe(value)
+  if type(value) ~= "table" then
+    return tostring(value)
+  elseif value.replica then
+    local active = value.replica.active
+    return ("%s(%s %s)"):format(value.address, value.replica.status, active and active.tag or "")
+  elseif value.members then
+    local left = #value.left > 0 and " left " .. table.concat(value.left, ",") or ""
+    return table.concat(value.members, ",") .. (value.breaks and " breaks" or "") .. left
+  elseif value.ring then
+    return ("%d.%d"):format(value.ring.node, value.ring.seq)
+  end
+  local message, words = value.message, {}
+  for _, key in ipairs { "kind", "tag", "seq", "client", "index", "digest", "nonce", "who", "to" } do
+    words[#words + 1] = message[key] and key .. "=" .. tostring(message[key])
+  end
+  return "from " .. value.from .. ": " .. table.concat(words, " ")
+end
+
+function Checks:note(format, ...)
+  if not self.log then
+    return
+  end
+  local words = {}
+  for i = 1, select("#", ...) do
+    words[i] = describe((select(i, ...)))
+  end
+  self.log(format:format(unpack(words)))
+end
+
+
+function Checks:submit(host)
+  local id = #self.operations + 1
+  self.operations[id] = { least = self.highest, host = host }
+  self:note("%s submits %s", host, id)
+  host:submit(id)
+  return self.operations[id]
+end
+
+-- At an index all members apply the same command to the same state.
+function Checks:applied(host, id, index)
+  local known = self.at[index]
+  if known and known ~= id then
+    fail("%s applies command %d at index %d, where another member has applied %d", host.address, id, index, known)
+  elseif known and self.digests[index] ~= host.digest then
+    fail("the state of %s at index %d differs from another member's", host.address, index)
+  end
+  self.at[index], self.digests[index] = id, host.digest
+end
+
+-- A command that was confirmed after another was submitted has the greater index: so the order of the indices is one
+-- in which the commands can have been executed at one place.
+local function check_result(self, id, operation, result)
+  if self.at[result] ~= id then
+    fail("command %d was confirmed at index %d, which has %s", id, result, tostring(self.at[result]))
+  elseif result <= operation.least then
+    fail("command %d got index %d, and %d was confirmed before it was submitted", id, result, operation.least)
+  end
+  self.highest = math.max(self.highest, result)
+end
+
+-- Whether a process has a command, applied or not.
+local function has_command(host, id, index)
+  local log = host.replica.log
+  local entry = log and log.tail[index]
+  if entry then
+    return entry.data == id
+  end
+  for i = #host.commands, 1, -1 do
+    if host.commands[i].index <= index then
+      return host.commands[i].id == id
+    end
+  end
+  return false
+end
+
+-- The full members of a majority of the nodes have a confirmed command. Returns their connections by address.
+local function check_keepers(self, id, index, full)
+  local keepers, nodes, count = {}, {}, 0
+  for address in pairs(full) do
+    local host = self.hosts[address]
+    keepers[address] = host.process.life
+    count, nodes[host.process.node] = count + (nodes[host.process.node] and 0 or 1), true
+    if host.process.alive and not has_command(host, id, index) then
+      fail("command %d was confirmed at index %d, but %s does not have it", id, index, address)
+    end
+  end
+  if count < self.majority then
+    fail("command %d was confirmed by %d nodes only", id, count)
+  end
+  return keepers
+end
+
+local NEVER_APPLIED = { not_ready = true }
+
+function Checks:replied(host, id, result, code)
+  local operation = self.operations[id]
+  self:note("%s replies to %s: %s %s", host, id, result, code)
+  if operation.code then
+    fail("command %d got a second reply", id)
+  elseif operation.host ~= host then
+    fail("%s replied to command %d of %s", host.address, id, operation.host.address)
+  end
+  operation.code = result and "ok" or code
+  if result then
+    check_result(self, id, operation, result)
+    operation.result, operation.keepers = result, check_keepers(self, id, result, host.replica.active.full)
+  end
+end
+
+-- Confirmed commands of which a process that acknowledged them lives. It must have been connected all the time: if
+-- all processes of a majority are gone at once, it does not matter whether they have ended.
+local function kept_commands(self)
+  local kept = {}
+  for id, operation in ipairs(self.operations) do
+    for address, life in pairs(operation.keepers or {}) do
+      local process = self.hosts[address].process
+      if process.alive and process.life == life then
+        kept[id] = operation.result
+      end
+    end
+  end
+  return kept
+end
+
+local function indices_of(self, host)
+  local has = {}
+  for _, command in ipairs(host.commands) do
+    if has[command.id] then
+      fail("%s has applied command %d twice", host.address, command.id)
+    elseif NEVER_APPLIED[self.operations[command.id].code] then
+      fail("%s has applied command %d, whose reply was %s", host.address, command.id, self.operations[command.id].code)
+    end
+    has[command.id] = command.index
+  end
+  return has
+end
+
+-- At the end all living members are full.
+function Checks:compare(hosts)
+  local kept = kept_commands(self)
+  for _, host in ipairs(hosts) do
+    local has = indices_of(self, host)
+    for id, index in pairs(kept) do
+      if has[id] ~= index then
+        fail("command %d, confirmed at index %d, is not in the state of %s", id, index, host.address)
+      end
+    end
+  end
+end
+
+return checks

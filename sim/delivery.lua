@@ -1,0 +1,95 @@
+-- What a process is told, of what and in which order: from the backlog of its node to its inbox, and from there.
+local sets = require "sim.sets"
+
+local delivery = {}
+
+local function push(process, event)
+  process.inbox[#process.inbox + 1] = event
+end
+
+local function config(process, members, left, breaks)
+  push(process, { kind = "config", members = members, left = left, breaks = breaks })
+  process.listed = members
+end
+
+local function settle_later(self, process, ring)
+  push(process, { kind = "settle", ring = ring, delay = self.random(self.options.settling) / 10 })
+end
+
+-- By kind of item: puts the events of an item into a process's inbox.
+local handing = {}
+
+function handing.message(_, process, item)
+  push(process, { kind = "message", from = item.from, message = item.message })
+end
+
+function handing.join(self, process, item)
+  if item.who == process then
+    config(process, process.first, {}, true)
+    push(process, { kind = "ring", ring = item.ring })
+  else
+    config(process, sets.union(process.listed, { item.address }), {}, false)
+  end
+  settle_later(self, process, item.ring)
+end
+
+function handing.leave(self, process, item)
+  if #sets.difference({ item.address }, process.listed) == 0 then
+    config(process, sets.difference(process.listed, { item.address }), { item.address }, false)
+    settle_later(self, process, item.ring)
+  end
+end
+
+-- Those that have gone come first, then those that come: at once or node by node.
+function handing.nodes(self, process, item)
+  local gone = sets.difference(process.listed, item.members)
+  local come = sets.difference(item.members, process.listed)
+  if #gone > 0 then
+    config(process, sets.difference(process.listed, gone), gone, true)
+  end
+  while #come > 0 do
+    local part = item.one_by_one and { table.remove(come, self.random(#come)) } or come
+    come = item.one_by_one and come or {}
+    config(process, sets.union(process.listed, part), {}, true)
+  end
+  if not item.untold then
+    push(process, { kind = "ring", ring = item.ring })
+  end
+  settle_later(self, process, item.ring)
+end
+
+function delivery.hand_over(self, process, item)
+  handing[item.kind](self, process, item)
+end
+
+-- The next event of a process, or nil. Views come on another connection: late, and only while they still hold.
+function delivery.next_event(self, process)
+  local event = process.inbox[1]
+  if not event or process.stopped then
+    return nil
+  end
+  table.remove(process.inbox, 1)
+  if event.kind == "settle" then
+    process.settling = { ring = event.ring, after = self.now + event.delay }
+    return nil
+  elseif event.kind ~= "message" then
+    process.settling = nil
+  end
+  return event
+end
+
+-- The view that a process settles on now, or nil: rings of a minority are not quorate.
+function delivery.view(self, process)
+  local settling = process.settling
+  if not settling or settling.after > self.now or process.stopped then
+    return nil
+  end
+  process.settling = nil
+  local node = self.nodes[process.node]
+  if node.ring.seq ~= settling.ring.seq or 2 * #sets.sorted_keys(node.component) <= #self.nodes then
+    return nil
+  end
+  return { ring = settling.ring, nodes = #self.nodes, floor = self.options.floor(self), noted = node.noted }
+end
+
+return delivery

@@ -1,0 +1,84 @@
+-- Faults that the simulator must find. Each is a list of changes of the protocol's source: a file, a text, and what
+-- replaces it. Where another mechanism would cover a fault, that is removed, too. `first`: a seed from which it is soon
+-- found.
+return {
+  {
+    name = "claims are not voided by a change",
+    -- The members' agreement on the claims ("ready") would cover it.
+    { "claiming", "self.claims, self.ready, self.told = {}, {}, nil",
+      "self.claims, self.ready = self.claims or {}, {}" },
+    { "claiming", "  elseif not claiming.same_ring(message.ring, self.ring) then\n    return\n", "" },
+    { "claiming", "self.ready[made.from] ~= digest", "false" },
+  },
+  {
+    name = "a generation begins with one holder and a quorate ring",
+    { "claims", "return holding >= majority and newest(list) or nil", "return newest(list)" },
+  },
+  {
+    name = "a command is confirmed when it comes back",
+    { "generation", "least = math.min(least, self.acked[other] or 0)", "least = least + 0" },
+  },
+  {
+    name = "a majority of acknowledgements confirms",
+    { "generation", "  return least\n", [[
+  local acked = {}
+  for other in pairs(self.full) do
+    acked[#acked + 1] = other == address and index or self.acked[other] or 0
+  end
+  table.sort(acked, function(a, b) return a > b end)
+  return acked[claims.majority(self.nodes)] or 0
+]] },
+  },
+  {
+    name = "messages carry no generation",
+    first = 1451,
+    -- The epochs and digests of acknowledgements would cover it.
+    { "protocol", "message.tag == self.active.tag", "true" },
+    { "confirming", "or message.epoch < active.epoch", "" },
+    { "confirming", "if is_same and", "if" },
+    { "log", "return index <= self.applied or self.digests[index] == digest", "return index == index or digest" },
+  },
+  {
+    name = "a snapshot lacks the clients' last numbers",
+    { "log", "  return restored\n", "  restored.last, restored.used = {}, {}\n  return restored\n" },
+  },
+  {
+    name = "a snapshot is not of the place of the learner's claim",
+    -- The digests of logs would cover it.
+    { "learning", "replay(self, cut.queue)", "replay(self, {})" },
+    { "log", "return index <= self.applied or self.digests[index] == digest", "return index == index or digest" },
+  },
+  {
+    name = "acknowledgements count in later epochs",
+    { "confirming", "or message.epoch < active.epoch", "" },
+    { "confirming", "if is_same and", "if" },
+    { "generation", "return self.established == self.epoch", "return true" },
+    { "generation", "self.present, self.acked, self.lagging = {}, {}, {}", "self.lagging = {}" },
+  },
+  {
+    name = "two processes of a node count twice",
+    { "generation", "count, found[node] = count + (found[node] and 0 or 1), true",
+      "count, found[node] = count + 1, true" },
+    { "claims", "if test(claim) and not found[node] then", "if test(claim) then" },
+  },
+  {
+    name = "an old process speaks for its node",
+    first = 1938,
+    { "claims", "claim.generation and claim.standing", "claim.generation" },
+  },
+  {
+    name = "a fresh start repeats indices",
+    { "claims", "made.is_fresh, made.is_last_resort, made.index = true, noted, greatest(list, \"floor\")",
+      "made.is_fresh, made.is_last_resort, made.index = true, noted, 0" },
+  },
+  {
+    name = "a majority without a state starts afresh",
+    { "claims", "known >= majority and not noted", "known >= majority" },
+  },
+  {
+    name = "a member takes part in an earlier generation than it has promised",
+    first = 10309,
+    steps = 30,
+    { "claims", "return promised ~= nil\n    and", "return false\n    and" },
+  },
+}

@@ -1,0 +1,342 @@
+-- A model of Corosync's groups with the anomalies that docs/testing.md describes. Everything random comes from one
+-- function, so a seed repeats a run.
+--
+-- A message waits in its node's `outgoing` until `order` gives it a place on the node's ring. Then it waits in the
+-- `backlog` of each node of the ring until `hand_over` puts it into the inboxes of that node's processes, where
+-- `deliver` takes it.
+local delivery = require "sim.delivery"
+local sets = require "sim.sets"
+
+local model = {}
+
+local World = {}
+World.__index = World
+
+-- `random(n)` returns an integer from 1 to n. `options`: percentages of the anomalies, how many messages are cut, and
+-- the seconds that a view takes.
+function model.new(node_count, random, options)
+  local self = setmetatable({
+    random = random, options = options, nodes = {}, processes = {}, seq = 0, now = 1000,
+  }, World)
+  for id = 1, node_count do
+    self.nodes[id] = { id = id, component = { [id] = true }, outgoing = {}, backlog = {}, processes = {} }
+  end
+  self:heal()
+  return self
+end
+
+function World:chance(percent)
+  return self.random(100) <= percent
+end
+
+-- The processes of a component that are members, as living ones or as ghosts.
+function World:members(component)
+  local found = {}
+  for _, process in ipairs(self.processes) do
+    if process.joined and component[process.node] then
+      found[#found + 1] = process.address
+    end
+  end
+  table.sort(found)
+  return found
+end
+
+-- The processes of a node that receive what is ordered now.
+local function receivers(self, id)
+  local found = {}
+  for _, process in ipairs(self.nodes[id].processes) do
+    if process.joined and process.alive and process.life == process.joined_life then
+      found[#found + 1] = { process = process, life = process.life }
+    end
+  end
+  return found
+end
+
+-- Appends an item to the backlogs of the nodes of a component.
+local function append(self, component, make)
+  for _, id in ipairs(sets.sorted_keys(component)) do
+    local item = make(self.nodes[id])
+    if item then
+      item.to = receivers(self, id)
+      table.insert(self.nodes[id].backlog, item)
+    end
+  end
+end
+
+-- ---- messages ----
+
+-- What a process sends without a connection is lost.
+function World:send(process, message)
+  if not process.connected then
+    return
+  end
+  table.insert(self.nodes[process.node].outgoing, { from = process.address, message = message })
+end
+
+-- Whether a node misses a message of another.
+local function is_missed(sender, node)
+  local strangers = sender.strangers
+  if not strangers or not strangers[node.id] then
+    return false
+  end
+  strangers[node.id] = strangers[node.id] > 1 and strangers[node.id] - 1 or nil
+  return true
+end
+
+-- Gives the oldest outgoing message of a node its place in the order of its ring.
+function World:order(id)
+  local sender = self.nodes[id]
+  local item = table.remove(sender.outgoing, 1)
+  if not item then
+    return
+  elseif item.who then
+    self:order_process(id, item)
+  else
+    append(self, sender.component, function(node)
+      if not is_missed(sender, node) then
+        return { kind = "message", from = item.from, message = item.message, node = id }
+      end
+    end)
+  end
+  if #sender.outgoing == 0 then
+    sender.strangers = nil
+  end
+end
+
+-- ---- rings ----
+
+-- When a ring ends, a node may lack the last messages of nodes that have gone: from the first one missing on it
+-- delivers only those of nodes that stay with it. So a node that is alone may be the only one that delivers its own
+-- last messages.
+local function lose_last_messages(self, node, component)
+  if #node.backlog == 0 or not self:chance(self.options.lost) then
+    return
+  end
+  local kept, first = {}, self.random(#node.backlog)
+  for i, item in ipairs(node.backlog) do
+    if i < first or not item.node or component[item.node] then
+      kept[#kept + 1] = item
+    end
+  end
+  node.backlog = kept
+end
+
+-- Nodes of other rings, and how many messages they miss: what this node was sending when the rings met, and what
+-- follows until a frame begins with a message, at the latest when nothing waits.
+local function strangers_of(self, node, component)
+  local strangers
+  for _, id in ipairs(sets.sorted_keys(component)) do
+    if not node.component[id] and #node.outgoing > 0 and self:chance(80) then
+      strangers = strangers or {}
+      strangers[id] = self.random(self.options.cut)
+    end
+  end
+  return strangers
+end
+
+local function announce(self, component, ring)
+  local members = self:members(component)
+  append(self, component, function()
+    return { kind = "nodes", members = members, ring = ring, one_by_one = self:chance(self.options.one_by_one),
+      untold = self:chance(self.options.untold) }
+  end)
+end
+
+-- Forms rings of these components: sets of node ids.
+function World:form(components)
+  self.seq = self.seq + 4
+  for _, component in ipairs(components) do
+    local ids, strangers = sets.sorted_keys(component), {}
+    for _, id in ipairs(ids) do
+      lose_last_messages(self, self.nodes[id], component)
+      strangers[id] = strangers_of(self, self.nodes[id], component)
+    end
+    local ring = { node = ids[1], seq = self.seq }
+    for _, id in ipairs(ids) do
+      local node = self.nodes[id]
+      node.component, node.ring, node.strangers = component, ring, strangers[id]
+    end
+    announce(self, component, ring)
+  end
+end
+
+-- Splits the nodes into two or three parts at random.
+function World:partition()
+  local parts = {}
+  local count = self:chance(80) and 2 or 3
+  for id in ipairs(self.nodes) do
+    local part = self.random(count)
+    parts[part] = parts[part] or {}
+    parts[part][id] = true
+  end
+  local components = {}
+  for _, part in ipairs(sets.sorted_keys(parts)) do
+    components[#components + 1] = parts[part]
+  end
+  self:form(components)
+end
+
+-- The components as they are, each once.
+local function components_of(self)
+  local seen, found = {}, {}
+  for _, node in ipairs(self.nodes) do
+    if not seen[node.component] then
+      seen[node.component] = true
+      found[#found + 1] = node.component
+    end
+  end
+  return found
+end
+
+-- One node moves to another component, or becomes alone; the other components stay as they are.
+function World:move(id)
+  local old = self.nodes[id].component
+  local others = sets.difference(components_of(self), { old })
+  local target = others[self.random(#others + 1)] or {}
+  local rest, joined = {}, { [id] = true }
+  for other in pairs(old) do
+    rest[other] = other ~= id or nil
+  end
+  for other in pairs(target) do
+    joined[other] = true
+  end
+  if next(rest) or next(target) then
+    self:form(next(rest) and { joined, rest } or { joined })
+  end
+end
+
+function World:heal()
+  local all = {}
+  for id in ipairs(self.nodes) do
+    all[id] = true
+  end
+  self:form { all }
+end
+
+-- ---- processes ----
+
+-- That a process has joined or left is a message of its node, too.
+local function announce_process(self, process, kind)
+  table.insert(self.nodes[process.node].outgoing, { kind = kind, who = process, life = process.life })
+end
+
+local ordering = {}
+
+function ordering.join(self, process, life)
+  if process.life == life then
+    process.joined, process.joined_life, process.listed = true, life, {}
+    process.first = self:members(self.nodes[process.node].component)
+  end
+end
+
+function ordering.leave(_, process)
+  process.joined = false
+end
+
+-- Puts a process's joining or leaving into the order.
+function World:order_process(id, item)
+  ordering[item.kind](self, item.who, item.life)
+  local ring = self.nodes[id].ring
+  append(self, self.nodes[id].component, function(node)
+    if not is_missed(self.nodes[id], node) then
+      return { kind = item.kind, who = item.who, address = item.who.address, node = id, ring = ring }
+    end
+  end)
+end
+
+function World:join(process)
+  process.connected, process.settling, process.life = true, nil, (process.life or 0) + 1
+  announce_process(self, process, "join")
+end
+
+function World:start(id)
+  local process = { node = id, address = id .. ":" .. (100 + #self.processes), inbox = {}, alive = true }
+  self.processes[#self.processes + 1] = process
+  table.insert(self.nodes[id].processes, process)
+  self:join(process)
+  return process
+end
+
+-- A process leaves, or loses its connection. What it has not read is gone.
+function World:leave(process)
+  if process.connected then
+    process.connected, process.inbox, process.settling, process.life = false, {}, nil, process.life + 1
+    announce_process(self, process, "leave")
+  end
+end
+
+function World:rejoin(process)
+  self:leave(process)
+  self:join(process)
+end
+
+-- A process dies; its messages that are not yet in the order may still come. As a ghost it stays listed.
+function World:kill(process, is_ghost)
+  process.alive = false
+  if not is_ghost then
+    self:leave(process)
+  end
+end
+
+-- Ghosts leave the lists with the next change of nodes, and no process becomes one after it.
+function World:forget_ghosts()
+  for _, process in ipairs(self.processes) do
+    process.joined = process.joined and process.alive
+  end
+  for _, node in ipairs(self.nodes) do
+    local kept = {}
+    for _, item in ipairs(node.outgoing) do
+      if not item.who or item.who.alive then
+        kept[#kept + 1] = item
+      end
+    end
+    node.outgoing = kept
+  end
+end
+
+local function numbers_of(text)
+  local numbers = {}
+  for number in (text or ""):gmatch "%d+" do
+    numbers[#numbers + 1] = tonumber(number)
+  end
+  return numbers
+end
+
+-- Keeps the greatest text, a list of numbers, that processes of a node have noted.
+function World:note(id, text)
+  local node = self.nodes[id]
+  local old, new = numbers_of(node.noted), numbers_of(text)
+  for i, number in ipairs(new) do
+    if number ~= old[i] then
+      if number > (old[i] or -1) then
+        node.noted = text
+      end
+      return
+    end
+  end
+end
+
+-- ---- delivery ----
+
+-- Gives the oldest item of a node's backlog to its processes: to those that were members when it was ordered.
+function World:hand_over(id)
+  local item = table.remove(self.nodes[id].backlog, 1)
+  for _, receiver in ipairs(item and item.to or {}) do
+    local process = receiver.process
+    if process.alive and process.life == receiver.life then
+      delivery.hand_over(self, process, item)
+    end
+  end
+end
+
+-- The next event of a process, or nil.
+function World:deliver(process)
+  return delivery.next_event(self, process)
+end
+
+-- The view that a process settles on now, or nil.
+function World:view(process)
+  return delivery.view(self, process)
+end
+
+return model

@@ -1,0 +1,243 @@
+-- One random schedule: replicas on the model, in phases with weights of their own, then everything is made whole.
+local actions = require "sim.actions"
+local checks = require "sim.checks"
+local host = require "sim.host"
+local model = require "sim.model"
+local sets = require "sim.sets"
+
+local schedule = {}
+
+local PATIENCE = 3
+
+local Schedule = {}
+Schedule.__index = Schedule
+
+local function generator(seed)
+  local state = (seed * 7919 + 13) % 2147483647 + 1
+  local function random(n)
+    state = state * 16807 % 2147483647
+    return state % n + 1
+  end
+  for _ = 1, 5 do
+    random(2)
+  end
+  return random
+end
+
+function Schedule:living()
+  if not self.alive then
+    self.alive = {}
+    for _, each in ipairs(self.hosts) do
+      if each.process.alive then
+        table.insert(self.alive, each)
+      end
+    end
+  end
+  return self.alive
+end
+
+function Schedule:one_of(list)
+  return list[self.random(#list)]
+end
+
+function Schedule:start(id)
+  local process = self.world:start(id)
+  self.alive = nil
+  self.checks:note("start %s", process.address)
+  local number = #self.hosts + 1
+  self.hosts[number] = host.new(self.protocol, self.world, process, number, self.checks, PATIENCE)
+  self.by_address[process.address] = self.hosts[number]
+end
+
+-- ---- phases ----
+
+local WEIGHTS = { traffic = 40, submit = 15, advance = 10, settle = 5, calm = 5, give_up = 1 }
+local FAULTS = { partition = 1, move = 2, heal = 1, kill = 1, start = 2, stop = 2, reconnect = 2 }
+local FAULT_FACTORS = { 0, 0, 0, 0.5, 1, 2, 6 }
+local FACTORS = { 0.2, 1, 1, 2, 4 }
+local BURSTS = { 4, 15, 40, 120 }
+local SLOWNESS = { 5, 15, 60 }
+local TRAFFIC = {
+  { "order", "hand_over", "deliver", "deliver" },
+  { "order", "order", "hand_over", "deliver" },
+  { "order", "hand_over", "hand_over", "hand_over", "deliver" },
+  { "order", "order", "order", "hand_over", "hand_over", "hand_over", "deliver" },
+}
+
+local function draw(self, weights, factors, into)
+  for _, name in ipairs(sets.sorted_keys(weights)) do
+    local weight = weights[name] * self:one_of(factors)
+    if weight > 0 then
+      into[#into + 1] = { weight = weight, act = actions[name] }
+      into.total = into.total + weight
+    end
+  end
+end
+
+-- Weights are drawn anew for each phase: some have many faults, others long quiet times, others slow nodes.
+local function begin_phase(self)
+  self.phase = {
+    total = 0,
+    left = 5 + self.random(40),
+    burst = self:one_of(BURSTS),
+    traffic = self:one_of(TRAFFIC),
+  }
+  self.slow = self.random(3) == 1 and self.random(#self.world.nodes) or nil
+  self.slowness = self:one_of(SLOWNESS)
+  draw(self, WEIGHTS, FACTORS, self.phase)
+  draw(self, FAULTS, FAULT_FACTORS, self.phase)
+end
+
+function Schedule:act()
+  if not self.phase or self.phase.left == 0 then
+    begin_phase(self)
+  end
+  self.phase.left = self.phase.left - 1
+  local left = self.random(1000000) / 1000000 * self.phase.total
+  for _, choice in ipairs(self.phase) do
+    left = left - choice.weight
+    if left <= 0 then
+      return choice.act(self)
+    end
+  end
+end
+
+-- ---- the end ----
+
+local function make_whole(self)
+  self.slow = nil
+  local present = {}
+  for _, each in ipairs(self:living()) do
+    each.process.stopped = false
+    present[each.process.node] = true
+    if not each.process.connected then
+      self.world:join(each.process)
+    end
+  end
+  for id in ipairs(self.world.nodes) do
+    if not present[id] then
+      self:start(id)
+    end
+  end
+  self.world:forget_ghosts()
+  self.world:heal()
+end
+
+-- Whether each member is full and has a confirmed command. A command that came before its member had the state may
+-- have another reply; then the member sends one more.
+local function is_done(self, last)
+  local done = true
+  for _, each in ipairs(self:living()) do
+    local operation = last[each]
+    if operation.code and operation.code ~= "ok" then
+      last[each] = self.checks:submit(each)
+    end
+    done = done and operation.code == "ok" and each.replica.status == "ready"
+  end
+  return done
+end
+
+local function complain(self, last)
+  for _, each in ipairs(self:living()) do
+    if each.replica.status ~= "ready" then
+      checks.fail("%s is still %s", each.address, each.replica.status)
+    elseif last[each].code ~= "ok" then
+      checks.fail("the last command of %s is not confirmed: %s", each.address, tostring(last[each].code))
+    end
+  end
+end
+
+-- When everything is whole again, within a minute a command of each member is confirmed and all members are full.
+function Schedule:finish()
+  self.checks:note "all is made whole"
+  make_whole(self)
+  local last, rounds = {}, 0
+  for _, each in ipairs(self:living()) do
+    last[each] = self.checks:submit(each)
+  end
+  while not is_done(self, last) do
+    rounds = rounds + 1
+    if rounds > 300 then
+      complain(self, last)
+    end
+    actions.calm(self)
+    actions.calm(self)
+    actions.advance(self, 0.2)
+  end
+  for _ = 1, 5 do
+    actions.calm(self)
+  end
+  self.checks:compare(self:living())
+end
+
+-- ---- a run ----
+
+local function percentage(random)
+  return ({ 0, 10, 40, 80 })[random(4)]
+end
+
+local function new(protocol, seed, options)
+  local random = generator(seed)
+  local self = setmetatable({ protocol = protocol, random = random, hosts = {}, by_address = {} }, Schedule)
+  local count = options.nodes or ({ 3, 3, 3, 5, 2, 4 })[random(6)]
+  self.most = count + random(count)
+  self.checks = checks.new(math.floor(count / 2) + 1, self.by_address, options.log)
+  self.world = model.new(count, random, {
+    lost = percentage(random),
+    cut = ({ 1, 3, 12 })[random(3)],
+    one_by_one = percentage(random),
+    untold = random(8) == 1 and 20 or 0,
+    settling = ({ 2, 10, 40 })[random(3)],
+    floor = function(world) return math.floor(world.now * 1000) end,
+  })
+  for id = 1, count do
+    self:start(id)
+  end
+  return self
+end
+
+-- Runs a schedule. Returns its operations, or nil and the problem.
+function schedule.run(protocol, seed, options)
+  local self
+  local function go()
+    self = new(protocol, seed, options)
+    if self.random(4) > 1 then
+      actions.settle(self)
+      actions.settle(self)
+    end
+    for step = 1, options.steps do
+      self.step = step
+      self:act()
+    end
+    self:finish()
+  end
+  local ok, problem = xpcall(go, function(raised)
+    return type(raised) == "table" and raised.problem or debug.traceback(tostring(raised))
+  end)
+  if not ok then
+    return nil, problem
+  end
+  return self.checks.operations
+end
+
+-- The least number of steps of a failing schedule with which it still fails, so far as halving finds it.
+function schedule.shrink(protocol, seed, options)
+  local least, problem = options.steps, nil
+  local step = options.steps
+  while step >= 1 do
+    local fewer = least - step
+    local shorter = setmetatable({ steps = fewer }, { __index = options })
+    local fine, found = nil, nil
+    if fewer >= 0 then
+      fine, found = schedule.run(protocol, seed, shorter)
+    end
+    if fewer >= 0 and not fine then
+      least, problem = fewer, found
+    else
+      step = math.floor(step / 2)
+    end
+  end
+  return least, problem
+end
+
+return schedule
