@@ -3,7 +3,7 @@ local plant = require "sim.plant"
 local schedule = require "sim.schedule"
 
 local SCHEDULES = tonumber(os.getenv "SCHEDULES" or 20000)
-local SECONDS = 40 -- of processor time
+local SECONDS = 20 -- of processor time
 local SHORT = 30 -- steps
 
 -- Runs schedules until one fails. Returns its seed and problem, or nil and how many there were.
