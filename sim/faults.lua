@@ -40,7 +40,9 @@ return {
   },
   {
     name = "a snapshot lacks the clients' last numbers",
-    { "log", "  return restored\n", "  restored.last, restored.used = {}, {}\n  return restored\n" },
+    { "log", "  return fields.take(snapshot, log.new(snapshot.index, hash, remembered), NUMBERS, TABLES)\n",
+      "  local restored = fields.take(snapshot, log.new(snapshot.index, hash, remembered), NUMBERS, TABLES)\n"
+      .. "  restored.last, restored.used = {}, {}\n  return restored\n" },
   },
   {
     name = "a snapshot is not of the place of the learner's claim",

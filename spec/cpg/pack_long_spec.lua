@@ -36,7 +36,7 @@ describe("a long message", function()
     local message = ("0123456789"):rep(MEGABYTE / 2)
     assert(handle:send(message))
     while not got do
-      uv.sleep(100)
+      uv.sleep(100) -- the program is busy: nothing may be awaited, because the reader must take the pieces meanwhile
       assert.is_true(is_readable(handle), "the descriptor does not show that pieces can be sent")
       assert(handle:dispatch())
     end

@@ -15,9 +15,8 @@ const failure CPG_SEND_WINDOW_FULL = {"try_again",
 static const failure failure_too_big = {"too_big",
 	"a message is at most 1047552 bytes: send it in parts, or use the option 'pack' in all members of the group"};
 static const failure failure_beyond_limit = {"too_big",
-	"the message is longer than the handle's limit, by default 67108864 bytes: raise 'pack.limit' in all members of "
-	"the "
-	"group, or send it in parts"};
+	"the message is longer than the handle's limit, by default 67108864 bytes: raise 'pack.limit' in all members, or "
+	"send it in parts"};
 static const failure failure_datagram = {"too_big",
 	"with 'qb_ipc_type: socket' a message must fit in a datagram, and this one does not: raise net.core.wmem_max and "
 	"restart Corosync and this program"};

@@ -191,6 +191,7 @@ void transfer_note_drop(cpg *c)
 /* A first piece that was sent before the change may come back, although nodes that were not on both rings do not get it. */
 void transfer_note_ring(cpg *c)
 {
-	note_first(&c->pack->transfer, TRANSFER_BEGINS);
-	pack_set_timer(c->pack);
+	if (c->pack->transfer.state == TRANSFER_OFFERED) {
+		transfer_note_drop(c);
+	}
 }

@@ -14,7 +14,7 @@ function commands.init(self)
   self.sent = 0 -- the number of the last one sent
 end
 
--- Answers the caller, once.
+-- Replies to the caller, once.
 local function reply(self, command, result, code)
   if not command.replied then
     command.replied = true
@@ -26,7 +26,7 @@ local function send(self, command)
   self:send { kind = "command", tag = self.active.tag, client = self.client, seq = command.seq, data = command.data }
 end
 
--- Sends what was not sent yet. Only a member that knows the log may do so.
+-- Sends the commands that were not sent yet. Only a member that knows the log may do so.
 function commands.send_new(self)
   if not self.active then
     return

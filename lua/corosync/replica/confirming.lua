@@ -13,7 +13,7 @@ function confirming.is_full(self)
   return self.active ~= nil and self.active.full[self.address] == true
 end
 
--- Applies what is confirmed.
+-- Applies the confirmed commands.
 function confirming.confirm(self)
   local active = self.active
   if not active or not active:is_established() or not active:has_majority() then

@@ -6,19 +6,12 @@
 -- what it makes of it is never established. Of two established epochs, the full members of the later one have all
 -- that was confirmed in the earlier one. The first epoch is established by the claims.
 local claims = require "corosync.replica.claims"
+local fields = require "corosync.replica.fields"
 
 local generation = {}
 
 local Generation = {}
 Generation.__index = Generation
-
-local function copy(from)
-  local to = {}
-  for key, value in pairs(from) do
-    to[key] = value
-  end
-  return to
-end
 
 -- `decision`: of claims.decide.
 function generation.new(decision, ring)
@@ -32,8 +25,8 @@ function generation.new(decision, ring)
     nodes = decision.nodes, -- in the nodelist
     announced = {}, -- by address: the number of nodes in its nodelist now, if it differs
     is_doubtful = decision.is_doubtful,
-    full = copy(decision.full),
-    learners = copy(decision.learners), -- nonces by address
+    full = fields.copy(decision.full),
+    learners = fields.copy(decision.learners), -- nonces by address
     established = number.epoch, -- the last epoch that was established
     present = {}, -- by address: members that have acknowledged anything in this epoch
     acked = {}, -- by address: the index
@@ -47,25 +40,11 @@ local SETS = { "full", "learners", "present", "acked", "announced" }
 
 -- Plain tables that generation.restore makes an equal generation of.
 function Generation:snapshot()
-  local snapshot = {}
-  for _, name in ipairs(SIMPLE) do
-    snapshot[name] = self[name]
-  end
-  for _, name in ipairs(SETS) do
-    snapshot[name] = copy(self[name])
-  end
-  return snapshot
+  return fields.take(self, {}, SIMPLE, SETS)
 end
 
 function generation.restore(snapshot)
-  local restored = setmetatable({ lagging = {}, absent = {} }, Generation)
-  for _, name in ipairs(SIMPLE) do
-    restored[name] = snapshot[name]
-  end
-  for _, name in ipairs(SETS) do
-    restored[name] = copy(snapshot[name])
-  end
-  return restored
+  return fields.take(snapshot, setmetatable({ lagging = {}, absent = {} }, Generation), SIMPLE, SETS)
 end
 
 -- { seq, round, epoch }: what orders states. The epoch is the last established one.
@@ -95,7 +74,7 @@ end
 
 -- Whether the full members would still be a majority of the nodes without one of them.
 function Generation:can_spare(address)
-  local others = copy(self.full)
+  local others = fields.copy(self.full)
   others[address] = nil
   return nodes_of(others) >= claims.majority(self.nodes)
 end

@@ -1,5 +1,5 @@
 -- How a member without the state gets it. A full member, the donor, cuts a snapshot at the place of the learner's
--- claim in the order, or at the begin of the generation. The learner keeps what comes after that place, restores,
+-- claim in the order, or at the start of the generation. The learner keeps later events, restores the snapshot,
 -- follows, and says that it has ("learned"). A full member then makes it full for all ("promote").
 local claims = require "corosync.replica.claims"
 local commands = require "corosync.replica.commands"
@@ -72,7 +72,7 @@ end
 
 -- ---- the learner ----
 
--- From its claim on it keeps what comes.
+-- It keeps the events that follow its claim.
 function learning.wait_for_snapshot(self, nonce, status)
   self.status = status or "learning"
   self.cut = { nonce = nonce, queue = {} }

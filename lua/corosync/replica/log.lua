@@ -1,6 +1,8 @@
 -- The commands of a generation in their order: appended as they come, applied once they are confirmed. Each client's
 -- commands are numbered, so one that was sent again is appended once. Everything here follows from the commands
 -- alone: members with the same commands have the same log.
+local fields = require "corosync.replica.fields"
+
 local log = {}
 
 local REMEMBERED = 4096 -- clients: beyond, the one whose last command is the oldest is forgotten
@@ -107,38 +109,16 @@ function Log:is_waiting(client, seq)
   return false
 end
 
-local function copy(from)
-  local to = {}
-  for key, value in pairs(from) do
-    to[key] = value
-  end
-  return to
-end
-
 local NUMBERS = { "origin", "index", "applied", "digest", "clients", "forgotten" }
 local TABLES = { "digests", "tail", "jumps", "last", "used" }
 
 -- Plain tables that log.restore makes an equal log of.
 function Log:snapshot()
-  local snapshot = {}
-  for _, name in ipairs(NUMBERS) do
-    snapshot[name] = self[name]
-  end
-  for _, name in ipairs(TABLES) do
-    snapshot[name] = copy(self[name])
-  end
-  return snapshot
+  return fields.take(self, {}, NUMBERS, TABLES)
 end
 
 function log.restore(snapshot, hash, remembered)
-  local restored = log.new(snapshot.index, hash, remembered)
-  for _, name in ipairs(NUMBERS) do
-    restored[name] = snapshot[name]
-  end
-  for _, name in ipairs(TABLES) do
-    restored[name] = copy(snapshot[name])
-  end
-  return restored
+  return fields.take(snapshot, log.new(snapshot.index, hash, remembered), NUMBERS, TABLES)
 end
 
 return log
