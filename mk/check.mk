@@ -110,7 +110,7 @@ SCHEDULES ?= 20000
 STEPS ?= 120
 FIRST_SEED ?= 1
 SIMULATOR ?= $(firstword $(shell command -v luajit) $(LUA))
-## simulate: random schedules of corosync.replica on a model of Corosync, SCHEDULES (20000) of them
+## simulate: random schedules of the replica protocol on a model of Corosync, SCHEDULES (20000) of them
 simulate:
 	@$(SIMULATOR) sim/simulate.lua $(SCHEDULES) $(FIRST_SEED) $(STEPS)
 

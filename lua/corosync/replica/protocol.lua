@@ -24,11 +24,11 @@
 --   standing    it speaks for its node (standing.lua)
 --   cut         while it waits for a snapshot: the nonce of its claim, and what came after it
 --   following   while it has the state and is not full: the nonce that it says so with, and since when
-local claiming = require "corosync.replica.claiming"
-local commands = require "corosync.replica.commands"
-local confirming = require "corosync.replica.confirming"
-local learning = require "corosync.replica.learning"
-local standing = require "corosync.replica.standing"
+local claiming = require "corosync.replica.protocol.claiming"
+local commands = require "corosync.replica.protocol.commands"
+local confirming = require "corosync.replica.protocol.confirming"
+local learning = require "corosync.replica.protocol.learning"
+local standing = require "corosync.replica.protocol.standing"
 
 local protocol = {}
 

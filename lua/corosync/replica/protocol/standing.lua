@@ -2,7 +2,7 @@
 -- have an old state when another is full, or was until it ended: the node was then part of the majority that
 -- confirmed commands which the old state lacks. So a process stops speaking for its node when it learns of such
 -- another process, until it is full itself.
-local claims = require "corosync.replica.claims"
+local claims = require "corosync.replica.protocol.claims"
 
 local standing = {}
 

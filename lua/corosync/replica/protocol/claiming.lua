@@ -1,13 +1,13 @@
 -- From a change of nodes to the next generation. Each member claims what it has. When it has all claims, it says so
 -- with their nonces ("ready"). The generation begins when all have said so of the same claims: so no member begins
 -- with a claim of a member that has not seen its own.
-local claims = require "corosync.replica.claims"
-local commands = require "corosync.replica.commands"
-local confirming = require "corosync.replica.confirming"
-local generation = require "corosync.replica.generation"
-local learning = require "corosync.replica.learning"
-local log = require "corosync.replica.log"
-local standing = require "corosync.replica.standing"
+local claims = require "corosync.replica.protocol.claims"
+local commands = require "corosync.replica.protocol.commands"
+local confirming = require "corosync.replica.protocol.confirming"
+local generation = require "corosync.replica.protocol.generation"
+local learning = require "corosync.replica.protocol.learning"
+local log = require "corosync.replica.protocol.log"
+local standing = require "corosync.replica.protocol.standing"
 
 local claiming = {}
 

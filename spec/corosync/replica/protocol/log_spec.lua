@@ -1,4 +1,4 @@
-local log = require "corosync.replica.log"
+local log = require "corosync.replica.protocol.log"
 
 local function hash(digest, entry)
   return (digest * 31 + entry.data + entry.seq) % 1000003

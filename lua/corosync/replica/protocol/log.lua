@@ -1,7 +1,7 @@
 -- The commands of a generation in their order: appended as they come, applied once they are confirmed. Each client's
 -- commands are numbered, so one that was sent again is appended once. Everything here follows from the commands
 -- alone: members with the same commands have the same log.
-local fields = require "corosync.replica.fields"
+local fields = require "corosync.replica.protocol.fields"
 
 local log = {}
 

@@ -5,8 +5,8 @@
 -- it, and states count as of this epoch. When a ring ends, a member may alone know of a change, or have missed one;
 -- what it makes of it is never established. Of two established epochs, the full members of the later one have all
 -- that was confirmed in the earlier one. The first epoch is established by the claims.
-local claims = require "corosync.replica.claims"
-local fields = require "corosync.replica.fields"
+local claims = require "corosync.replica.protocol.claims"
+local fields = require "corosync.replica.protocol.fields"
 
 local generation = {}
 

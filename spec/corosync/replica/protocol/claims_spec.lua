@@ -1,4 +1,4 @@
-local claims = require "corosync.replica.claims"
+local claims = require "corosync.replica.protocol.claims"
 
 local RING = { node = 1, seq = 40 }
 local ALL = { "1:10", "2:20", "3:30" }

@@ -4,8 +4,8 @@
 -- A majority of acknowledgements would not do: after a cut, the longest log of the members that are left may lack a
 -- command that others have. Nor would acknowledgements of an earlier epoch (generation.lua): when a ring ends, one
 -- member may know of a change of the full members that another has missed, and both would count on different ones.
-local commands = require "corosync.replica.commands"
-local standing = require "corosync.replica.standing"
+local commands = require "corosync.replica.protocol.commands"
+local standing = require "corosync.replica.protocol.standing"
 
 local confirming = {}
 

@@ -1,12 +1,12 @@
 -- How a member without the state gets it. A full member, the donor, cuts a snapshot at the place of the learner's
 -- claim in the order, or at the start of the generation. The learner keeps later events, restores the snapshot,
 -- follows, and says that it has ("learned"). A full member then makes it full for all ("promote").
-local claims = require "corosync.replica.claims"
-local commands = require "corosync.replica.commands"
-local confirming = require "corosync.replica.confirming"
-local generation = require "corosync.replica.generation"
-local log = require "corosync.replica.log"
-local standing = require "corosync.replica.standing"
+local claims = require "corosync.replica.protocol.claims"
+local commands = require "corosync.replica.protocol.commands"
+local confirming = require "corosync.replica.protocol.confirming"
+local generation = require "corosync.replica.protocol.generation"
+local log = require "corosync.replica.protocol.log"
+local standing = require "corosync.replica.protocol.standing"
 
 local learning = {}
 
