@@ -1,5 +1,6 @@
 #include "corosync-lua.h"
 
+#include <stdint.h>
 #include <stdio.h>
 
 #include "cfg/cfg.h"
@@ -9,6 +10,7 @@
 #include "quorum/quorum.h"
 #include "support/userdata.h"
 #include "support/clock.h"
+#include "support/digest.h"
 #include "support/libqb_lock.h"
 #include "support/poll.h"
 #include "votequorum/votequorum.h"
@@ -46,8 +48,34 @@ static int core_complain(lua_State *L)
 	return 0;
 }
 
+/***
+A digest of strings, and of an earlier digest: the same on all machines and in all versions of Lua.
+@function core.digest
+@tparam number seed an earlier digest, or a whole number below 2^53
+@tparam string ... the strings; their division matters
+@treturn number a whole number below 2^53
+*/
+static int core_digest(lua_State *L)
+{
+	lua_Number seed = luaL_checknumber(L, 1);
+	int i, count = lua_gettop(L);
+	uint64_t hash;
+
+	luaL_argcheck(L, seed >= 0 && seed < 9007199254740992.0, 1, "whole number below 2^53 expected");
+	hash = digest_mix((uint64_t)seed ^ UINT64_C(0xcbf29ce484222325));
+	for (i = 2; i <= count; i++) {
+		size_t length;
+		const char *bytes = luaL_checklstring(L, i, &length);
+
+		hash = digest_mix(digest_add(hash, bytes, length) + length);
+	}
+	lua_pushnumber(L, (lua_Number)(hash >> 11));
+	return 1;
+}
+
 static const luaL_Reg functions[] = {
 	{"complain", core_complain},
+	{"digest", core_digest},
 	{"now", core_now},
 	{"pollset", pollset_open},
 	{"watchdog", watchdog_open},

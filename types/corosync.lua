@@ -2,7 +2,8 @@
 -- Written by `make types` from the doc comments.
 
 --- Lua for the Corosync cluster engine: the modules that a script needs, in one table.
---- `corosync.loop` is loaded when it is first used, so a program with another event loop needs no luv.
+--- `corosync.loop` and `corosync.replica` are loaded when they are first used, so a program with another event loop
+--- needs no luv, and one without replicas no lua-messagepack.
 ---@class corosync
 local module = {}
 
@@ -19,6 +20,10 @@ module.Group = nil
 --- The one event loop of the process.
 ---@type corosync.loop
 module.loop = nil
+
+--- Replicated state.
+---@type corosync.replica
+module.replica = nil
 
 --- Closed process groups, as handles.
 ---@type corosync.cpg

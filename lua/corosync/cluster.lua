@@ -72,4 +72,31 @@ function cluster.cmap_get(key, daemon_user)
   return value, kind
 end
 
+--- How many nodes corosync.conf lists, present or not.
+-- @tparam[opt] integer daemon_user as for @{corosync.cpg}'s open
+-- @treturn integer
+-- @error nil, message, code: "no_nodelist", "not_connected", "access"
+function cluster.node_count(daemon_user)
+  local each, message, code = ask("cmap", daemon_user, "each", "nodelist.node.")
+  if not each then
+    return nil, message, code
+  end
+  local found, count = {}, 0
+  for key in each do
+    local place = key:match "^nodelist%.node%.(%d+)%."
+    if place and not found[place] then
+      found[place], count = true, count + 1
+    end
+  end
+  if count == 0 then
+    return nil, "cannot count the nodes of the cluster: corosync.conf has no nodelist", "no_nodelist"
+  end
+  return count
+end
+
+-- Sets a text in the configuration map of this node, which lasts as long as its Corosync. True, or nil, message, code.
+function cluster.remember(key, value, daemon_user)
+  return ask("cmap", daemon_user, "set", key, value, "string")
+end
+
 return cluster

@@ -1,5 +1,6 @@
 --- Lua for the Corosync cluster engine: the modules that a script needs, in one table.
--- `corosync.loop` is loaded when it is first used, so a program with another event loop needs no luv.
+-- `corosync.loop` and `corosync.replica` are loaded when they are first used, so a program with another event loop
+-- needs no luv, and one without replicas no lua-messagepack.
 -- @module corosync
 
 local core = require "corosync.binding"
@@ -28,6 +29,9 @@ local corosync = {
 --- The one event loop of the process.
 -- @tfield corosync.loop loop
 
+--- Replicated state.
+-- @tfield corosync.replica replica
+
 --- Closed process groups, as handles.
 -- @tfield corosync.cpg cpg
 
@@ -48,9 +52,9 @@ local corosync = {
 
 return setmetatable(corosync, {
   __index = function(self, key)
-    if key == "loop" then
-      self.loop = require "corosync.loop"
-      return self.loop
+    if key == "loop" or key == "replica" then
+      self[key] = require("corosync." .. key)
+      return self[key]
     end
   end,
 })

@@ -323,6 +323,23 @@ local function close_stale()
   watch_anew()
 end
 
+-- Runs until something holds, or until `stop`. Returns false if the loop is running already, or nothing is left to wait
+-- for.
+function loop.run_until(is_over)
+  if running then
+    return false
+  end
+  running = true
+  close_stale()
+  local is_alive = true
+  while is_alive and not stopping and not is_over() do
+    is_alive = uv.run "once"
+  end
+  running, stopping = false, false
+  flush_packed()
+  return is_alive or is_over()
+end
+
 --- Runs until `stop`, or until nothing is left to wait for: no group, timer or socket.
 -- @treturn boolean true
 -- @raise when the loop runs already

@@ -99,6 +99,11 @@ function Views:fetch(seconds)
   return handled and true, more, code
 end
 
+-- The ring that quorum was told of last, if that is quorate.
+function Views:quorate_ring()
+  return self._quorum and self._quorum.quorate and self._quorum.ring or nil
+end
+
 local function all_on_ring(self)
   local on_ring = set_of(self._nodes)
   for _, address in ipairs(self._members) do

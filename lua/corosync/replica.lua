@@ -1,0 +1,356 @@
+--- Replicated state: state machines that are equal on all members of a group, and survive as long as a majority of the
+-- cluster's nodes does. See [Replicated state](../topics/replica.md.html).
+--
+--    local replica = require "corosync.replica"
+--    local app = assert(replica "shop")
+--    local stock = app:machine("stock", {
+--      apply = function(state, command) state[command.item] = (state[command.item] or 0) + command.count end,
+--    })
+--    assert(stock:submit { item = "tea", count = 3 })
+--    print(stock.state.tea)
+--
+-- @module corosync.replica
+
+local errors = require "corosync.errors"
+local machine = require "corosync.replica.machine"
+local machines = require "corosync.replica.machines"
+local member = require "corosync.replica.member"
+local plain = require "corosync.replica.plain"
+local waiting = require "corosync.replica.waiting"
+
+local LONGEST_NAME = 128 - #member.SUFFIX
+
+local MEMBER = {} -- the key of an object's member
+
+-- ---- arguments ----
+
+local OPTIONS = {
+  copies = "number",
+  error = "function",
+  loop = "boolean",
+  observer = "boolean",
+  patience = "number",
+  ready = "function",
+  storage = "string",
+  suspended = "function",
+  timeout = "number",
+  window = "number",
+}
+
+local METHODS = {
+  apply = "function",
+  changed = "function",
+  codec = "table",
+  initial = "function",
+  restore = "function",
+  restored = "function",
+  snapshot = "function",
+}
+
+local function check_fields(given, known, argument, name)
+  if type(given) ~= "table" then
+    errors.raise("bad argument #2 '%s' to '%s' (table expected, got %s)", argument, name, type(given))
+  end
+  for field, value in pairs(given) do
+    if not known[field] then
+      errors.raise("bad argument #2 '%s' to '%s' (unknown field '%s')", argument, name, tostring(field))
+    elseif type(value) ~= known[field] then
+      errors.raise("bad argument #2 '%s' to '%s' (field '%s': %s expected, got %s)", argument, name, field, known[field],
+        type(value))
+    end
+  end
+end
+
+local function check_name(name, longest, call)
+  if type(name) ~= "string" then
+    errors.raise("bad argument #1 'name' to '%s' (string expected, got %s)", call, type(name))
+  elseif name == "" or #name > longest or name:find("\0", 1, true) then
+    errors.raise("bad argument #1 'name' to '%s' (1 to %d bytes without zeros expected, got %d)", call, longest, #name)
+  end
+end
+
+local DEFAULTS = { timeout = 10, patience = 5, window = 8192 }
+local POSITIVE = { "copies", "patience", "timeout", "window" }
+
+local function options_of(given)
+  check_fields(given, OPTIONS, "options", "replica")
+  for _, field in ipairs(POSITIVE) do
+    if given[field] and (given[field] <= 0 or given[field] ~= given[field]) then
+      errors.raise("bad argument #2 'options' to 'replica' (field '%s': a number above 0 expected, got %g)", field,
+        given[field])
+    end
+  end
+  return setmetatable({}, { __index = function(_, field)
+    local value = given[field]
+    if value == nil then
+      value = DEFAULTS[field]
+    end
+    return value
+  end })
+end
+
+--- A replicated state machine, made by a replica's `machine`.
+-- @type Machine
+local Machine = {}
+
+--- The machine's name.
+-- @tfield string name
+
+--- The state on this member: all commands that this member knows to be confirmed are in it, and others may be confirmed
+-- already (see `barrier`). The table is the machine's own: only `apply` may change it.
+-- @tfield any state
+
+-- The fields of a machine's object: `state`, and the methods.
+local machine_metatable = {
+  __index = function(self, key)
+    if key == "state" then
+      return self[MEMBER].machines.by_name[self.name].state
+    end
+    return Machine[key]
+  end,
+}
+
+local function check_callback(callback, position, name)
+  if callback ~= nil and type(callback) ~= "function" then
+    errors.raise("bad argument #%d 'callback' to '%s' (function expected, got %s)", position, name, type(callback))
+  end
+end
+
+-- Submits, and waits for the result if there is no callback.
+local function submit(owner, what, data, callback)
+  if callback then
+    return owner:submit(what, data, callback)
+  end
+  local result = waiting.result(owner, function(tell)
+    local ok, message, code = owner:submit(what, data, tell)
+    if not ok then
+      tell(nil, message, code)
+    end
+  end)
+  return result[1], result[2], result[3]
+end
+
+local function encode(methods, command)
+  local problem = plain.check(command)
+  if problem and not methods.codec then
+    errors.raise("bad argument #1 'command' to 'submit' (%s: only strings, numbers, booleans and tables of these "
+      .. "can be sent)", problem)
+  end
+  return machine.body(methods, command)
+end
+
+--- Lets all members apply a command. Without a callback it waits for the result: a coroutine yields, other code handles
+-- events until then. It always ends, after the replica's `timeout` at the latest.
+-- @tparam string|table command a string, or a table of strings, numbers, booleans and such tables; at most 64 MiB
+-- encoded
+-- @tparam[opt] fun(result:any,message:string|nil,code:string|nil) callback called later with what would be returned
+-- @treturn any what `apply` returned, or true if that was nothing; with a callback true. A majority of the nodes has
+-- the command then, and it will not be undone
+-- @error nil, message, code. Surely not applied: "not_ready" (not within `timeout`), "full" (`window` commands of this
+-- member wait), "too_big", "not_connected", "closed", "dispatching" (inside `apply`, or where nothing can wait);
+-- "raised": `apply` raised this error on all members, and the state is unchanged; "uncertain": it may have been
+-- applied, or may be later; "applied": it was, but its result is not known here
+-- @raise for a command that cannot be encoded
+function Machine:submit(command, callback)
+  if type(command) ~= "string" and type(command) ~= "table" then
+    errors.raise("bad argument #1 'command' to 'submit' (string or table expected, got %s)", type(command))
+  end
+  check_callback(callback, 2, "submit")
+  local owner = self[MEMBER]
+  local methods = owner.machines.by_name[self.name].methods
+  return submit(owner, ("submit to machine %s of"):format(errors.quote(self.name)),
+    machines.data(self.name, encode(methods, command)), callback)
+end
+
+--- A member of a replica, made by `replica(name, options)`.
+-- @type Replica
+local Replica = {}
+Replica.__index = Replica
+
+--- Defines a state machine. Members must define the same machines with the same functions; a member whose script lacks
+-- one keeps the commands for it, so scripts can be replaced one after another.
+-- @tparam string name 1 to 64 bytes
+-- @tparam table methods
+-- @tparam fun(state:any,command:string|table,at:integer):any methods.apply changes the state and returns the command's
+-- result. `at` is the command's index, the same on all members. It may depend on nothing but its arguments, and must
+-- have no effect but on the state: large states are kept twice, and commands are applied to both
+-- @tparam[opt] fun():any methods.initial makes the first state; without it that is an empty table
+-- @tparam[opt] fun(state:any,command:string|table,result:any,at:integer) methods.changed called after a command was
+-- applied
+-- @tparam[opt] fun(state:any) methods.restored called when the state was replaced by another member's
+-- @tparam[opt] fun(state:any):string methods.snapshot encodes a state; without it a state is a plain table
+-- @tparam[opt] fun(encoded:string):any methods.restore makes a state of what `snapshot` returned
+-- @tparam[opt] table methods.codec the functions `encode` and `decode` for commands that are tables, instead of
+-- MessagePack
+-- @treturn Machine
+-- @raise for wrong arguments, and for a name that the replica has already
+function Replica:machine(name, methods)
+  check_name(name, 64, "machine")
+  check_fields(methods, METHODS, "methods", "machine")
+  local owner = self[MEMBER]
+  if not methods.apply then
+    errors.raise "bad argument #2 'methods' to 'machine' (field 'apply': function expected, got nil)"
+  elseif (methods.snapshot == nil) ~= (methods.restore == nil) then
+    errors.raise "bad argument #2 'methods' to 'machine' (fields 'snapshot' and 'restore': both or neither expected)"
+  elseif owner.objects[name] then
+    errors.raise("bad argument #1 'name' to 'machine' (there is a machine '%s' already)", name)
+  end
+  local own = {}
+  for field, value in pairs(methods) do
+    own[field] = value
+  end
+  owner.machines:define(name, own)
+  owner.objects[name] = setmetatable({ name = name, [MEMBER] = owner }, machine_metatable)
+  return owner.objects[name]
+end
+
+--- Waits for all commands that were confirmed anywhere before this call: reads of `state` after it are linearizable.
+-- @tparam[opt] fun(result:boolean|nil,message:string|nil,code:string|nil) callback called later with what would be
+-- returned
+-- @treturn boolean true
+-- @error nil, message, code, as `submit`
+function Replica:barrier(callback)
+  check_callback(callback, 1, "barrier")
+  return submit(self[MEMBER], "make a barrier in", machines.data("", ""), callback)
+end
+
+local function addresses_of(owner, set)
+  local found = {}
+  for _, address in ipairs(owner.members or {}) do
+    if set[("%d:%d"):format(address.node, address.pid)] then
+      found[#found + 1] = address
+    end
+  end
+  return found
+end
+
+--- What the member does at present.
+-- @treturn string "blocked" (the members have not agreed on a state to go on from), "learning" (it is getting the
+-- state), "ready", or "observing" (an observer that has the state)
+-- @treturn string|nil the generation: what the members agreed on last
+-- @treturn integer|nil the index of the last command that this member has applied
+-- @treturn corosync.cpg.address[] the members that have the state and confirm commands ("full")
+-- @treturn corosync.cpg.address[] the members that are getting it
+-- @treturn string|nil why it is not ready
+function Replica:status()
+  local owner = self[MEMBER]
+  local state, why = owner:state()
+  local protocol = owner.protocol
+  local active = protocol and protocol.active
+  return state, active and active.tag or nil, protocol and protocol.log and protocol.log.applied or nil,
+    addresses_of(owner, active and active.full or {}), addresses_of(owner, active and active.learners or {}), why
+end
+
+--- Leaves the replica, for good. Commands that wait end with "closed" if they were not sent, else with "uncertain".
+-- @treturn boolean true
+-- @error nil, message, code, as a group's `deactivate`
+function Replica:close()
+  return self[MEMBER]:close()
+end
+
+--- With `loop = false`: handles the events that wait, without blocking. Call it when `fd` is readable and at least
+-- once in `timeout()` seconds.
+-- @tparam[opt=1000] integer budget the most events to handle
+-- @treturn integer how many were handled
+-- @treturn boolean whether more wait
+-- @error nil, message, code: "not_joined" (it is closed), "dispatching"
+function Replica:dispatch(budget)
+  return self[MEMBER]:dispatch(budget)
+end
+
+--- With `loop = false`: the descriptor to wait for, as a group's.
+-- @treturn integer
+-- @error nil, message, code: "not_joined"
+function Replica:fd()
+  return self[MEMBER].group:fd()
+end
+
+--- The descriptor for controllers of cqueues: `cqueues.poll(app)` waits until `dispatch` has something to do.
+-- @treturn integer
+-- @error nil, message, code: "no_resources"
+-- @usage
+-- controller:wrap(function()
+--   while app:dispatch() do cqueues.poll(app) end
+-- end)
+function Replica:pollfd()
+  return self[MEMBER].group:pollfd()
+end
+
+--- The events to wait for on the descriptor, for cqueues.
+-- @treturn string "r"
+function Replica:events() -- luacheck: ignore 212
+  return "r"
+end
+
+--- How long to wait on the descriptor at most before the next `dispatch`, for cqueues and other loops.
+-- @treturn number seconds
+function Replica:timeout()
+  local owner = self[MEMBER]
+  return math.max(0, owner.next_tick - require("corosync.binding").now())
+end
+
+function Replica:__tostring()
+  local owner = self[MEMBER]
+  return ("corosync.replica %s (%s)"):format(errors.quote(owner.name), (owner:state()))
+end
+
+-- The loop's clock for a member.
+local function start_timer(owner)
+  local uv = require "luv"
+  local timer = uv.new_timer()
+  timer:start(1000 * member.TICK, 1000 * member.TICK, function() owner:tick() end)
+  timer:unref()
+  owner.timer = { close = function() timer:close() end }
+end
+
+local function start(owner, uses_loop)
+  if not uses_loop then
+    return owner.group:activate()
+  end
+  local loop = require "corosync.loop"
+  local ok, message, code = loop.add(owner.group)
+  if ok then
+    owner.loop, owner.defers = loop, true
+    start_timer(owner)
+  end
+  return ok, message, code
+end
+
+--- The functions of the module.
+-- @section functions
+
+--- The methods of all replicas.
+-- @tfield Replica Replica
+
+--- Makes this process a member of a replica: the same as calling the module. It joins the packed group `name ..
+-- ".replica"` on `corosync.loop`; define the machines before the loop runs.
+-- @tparam string name 1 to 120 bytes
+-- @tparam[opt] table options
+-- @tparam[opt] fun() options.ready called each time commands can be confirmed
+-- @tparam[opt] fun(reason:string) options.suspended called when they cannot any more
+-- @tparam[opt] fun(message:string) options.error called with problems, as errors in the script's functions
+-- @tparam[opt=10] number options.timeout seconds after which a submit ends
+-- @tparam[opt=5] number options.patience seconds after which a silent member no longer holds up the others
+-- @tparam[opt=8192] integer options.window how many commands of this member may wait for their results
+-- @tparam[opt] string options.storage path of a file (SQLite) that keeps the state; without it the state is in memory
+-- @tparam[opt] integer options.copies how many nodes must have a command before it is confirmed, instead of a majority.
+-- With fewer, confirmed commands can be lost
+-- @tparam[opt=false] boolean options.observer follows the state and submits, and never counts as one that has it
+-- @tparam[opt=true] boolean options.loop false leaves `dispatch` to the caller
+-- @treturn Replica
+-- @error nil, message, code, as a group's `activate`
+-- @function new
+-- @raise for wrong arguments
+local function new(name, given)
+  check_name(name, LONGEST_NAME, "replica")
+  local options = options_of(given or {})
+  local owner = member.new(name, options)
+  owner.objects = {}
+  local ok, message, code = start(owner, options.loop ~= false)
+  if not ok then
+    return nil, message, code
+  end
+  return setmetatable({ name = name, [MEMBER] = owner }, Replica)
+end
+
+return setmetatable({ Replica = Replica, new = new }, { __call = function(_, ...) return new(...) end })

@@ -1,0 +1,78 @@
+-- Callers that wait for the results of their commands, and what they are told.
+local errors = require "corosync.errors"
+local machines = require "corosync.replica.machines"
+
+local callers = {}
+
+-- Why there is no result, by code. %s: the replica's name.
+local TEXTS = {
+  applied = "the command was applied, and its result is not known here: this member got the state from another one",
+  closed = "the replica was closed: make a new one",
+  not_connected = "Corosync on this node is away: send the command again when the replica is ready",
+  not_ready = "it was not ready in time, and the command was not sent: app:status() says why it is not ready",
+  uncertain = "the command was sent and not confirmed in time: it may have been applied, or may be later",
+}
+
+local Callers = {}
+Callers.__index = Callers
+
+function callers.new(name)
+  return setmetatable({ name = name, by_id = {}, last = 0, first = 1, count = 0 }, Callers)
+end
+
+-- Nil, message, code for a command that has no result.
+function Callers:failure(what, code, why)
+  return nil, ("cannot %s replica %s: %s"):format(what, errors.quote(self.name), why or TEXTS[code] or code), code
+end
+
+-- `tell(result, message, code)` is called once, with what the caller gets. Returns the command's id.
+function Callers:add(what, tell, deadline)
+  self.last, self.count = self.last + 1, self.count + 1
+  self.by_id[self.last] = { what = what, tell = tell, deadline = deadline }
+  return self.last
+end
+
+-- The protocol's reply.
+function Callers:reply(id, result, code)
+  local caller = self.by_id[id]
+  if not caller then
+    return
+  end
+  self.by_id[id], self.count = nil, self.count - 1
+  local failed, problem = machines.failure(result)
+  if failed then
+    caller.tell(nil, tostring(problem), "raised")
+  elseif code then
+    caller.tell(self:failure(caller.what, code))
+  else
+    caller.tell(result == nil and true or result)
+  end
+end
+
+-- The ids of the callers whose time is over, in order.
+function Callers:overdue(now)
+  local found = {}
+  while self.first <= self.last do
+    local caller = self.by_id[self.first]
+    if caller and caller.deadline > now then
+      break
+    elseif caller then
+      found[#found + 1] = self.first
+    end
+    self.first = self.first + 1
+  end
+  return found
+end
+
+-- All ids that wait, in order.
+function Callers:all()
+  local found = {}
+  for id = self.first, self.last do
+    if self.by_id[id] then
+      found[#found + 1] = id
+    end
+  end
+  return found
+end
+
+return callers

@@ -1,0 +1,97 @@
+-- Members with the same commands have the same state, unless a script's `apply` depends on anything else. Each member
+-- tells the others digests of its results and states, and compares.
+local divergence = {}
+
+local Divergence = {}
+Divergence.__index = Divergence
+
+function divergence.new(machines)
+  return setmetatable({ machines = machines, told = {} }, Divergence)
+end
+
+function Divergence:forget(member)
+  self.told[member] = nil
+end
+
+function Divergence:forget_all()
+  self.told, self.sent = {}, nil
+end
+
+-- Another member's digests, by the machines' names.
+function Divergence:take(from, digests)
+  self.told[from] = digests
+end
+
+-- The digests to tell the others: nil when nothing has changed. The states' are made when no command has come since the
+-- last call.
+function Divergence:news()
+  local digests = self.machines:digests(false)
+  local is_same, is_new = true, false
+  for name, each in pairs(digests) do
+    local before = self.sent and self.sent[name]
+    is_same = is_same and before ~= nil and before[1] == each[1]
+    is_new = is_new or not before or before[1] ~= each[1] or not before.is_whole
+  end
+  if not is_new then
+    return nil
+  end
+  digests = self.machines:digests(is_same)
+  self.sent = digests
+  for _, each in pairs(digests) do
+    each.is_whole = is_same
+  end
+  self.own = digests
+  return digests
+end
+
+-- True if the digests are equal, false if they differ, nil if that is not known: and the index.
+local function compare(self, name, theirs)
+  local machine = self.machines.by_name[name]
+  local own = machine and machine.digests[theirs[1]]
+  local whole = self.own and self.own[name]
+  if not own then
+    return nil
+  elseif own ~= theirs[2] then
+    return false, theirs[1]
+  elseif whole and whole[1] == theirs[1] and whole[3] and theirs[3] and whole[3] ~= theirs[3] then
+    return false, theirs[1]
+  end
+  return true
+end
+
+-- The first machine in which a member differs, and the index; or nil.
+local function difference(self, digests)
+  for _, name in ipairs(self.machines.names) do
+    if digests[name] then
+      local is_equal, index = compare(self, name, digests[name])
+      if is_equal == false then
+        return name, index
+      end
+    end
+  end
+end
+
+-- Compares with all that was told. Returns nil if nothing differs; else { machine, index, members }, and whether it is
+-- this member that is wrong: the smaller part is, or the one without the lowest address.
+function Divergence:look(own_address, full)
+  local equal, differing, found = { own_address }, {}, nil
+  for address, digests in pairs(self.told) do
+    if full[address] then
+      local name, index = difference(self, digests)
+      table.insert(name and differing or equal, address)
+      if name and (not found or index < found.index) then
+        found = { machine = name, index = index }
+      end
+    end
+  end
+  if not found then
+    return nil
+  end
+  table.sort(equal)
+  table.sort(differing)
+  found.members = differing
+  local is_wrong = #equal < #differing or #equal == #differing and differing[1] < equal[1]
+  return found, is_wrong
+end
+
+return divergence

@@ -1,0 +1,370 @@
+-- A named machine of a replica: its state, and what is needed to undo a command and to send the state to others.
+--
+-- Beside the state there is the *base*, an older state, with the commands *since*. If `apply` raises, the state is
+-- made again from them. The base does not change while it is sent to a learner, so writes go on meanwhile.
+--
+-- A small state is copied now and then as the new base. Copying a large one would hold up the loop, so its base
+-- follows by applying the oldest commands a second time.
+local codec = require "corosync.replica.codec"
+local core = require "corosync.binding"
+local flat = require "corosync.replica.flat"
+local plain = require "corosync.replica.plain"
+
+local machine = {}
+
+local COPIED_AFTER = 1000 -- commands
+local COPIED_ENTRIES = 10000 -- entries of tables, at most
+local KEPT_COMMANDS, KEPT_BYTES = 20000, 4000000 -- beyond, the base of a large state follows
+local HISTORY = 10000 -- commands whose digests are remembered
+local PART = 32768 -- bytes of a snapshot that is a string
+
+local Machine = {}
+Machine.__index = Machine
+
+-- `methods`: the script's functions; nil if the script has no machine of this name. Then its commands are kept.
+function machine.new(name, methods)
+  local self = setmetatable({ name = name }, Machine)
+  self:forget_history()
+  self:define(methods)
+  return self
+end
+
+function Machine:forget_history()
+  self.chain = 0 -- a digest of all results so far
+  self.last = nil -- the index of the last command
+  self.digests, self.indices, self.oldest = {}, {}, 1 -- `chain` by index; and the indices in their order
+end
+
+local function keep(self, base)
+  self.base, self.is_large = base, false
+  self.since, self.first, self.bytes = {}, 1, 0
+end
+
+-- ---- states ----
+
+local function initial_state(self)
+  if self.methods.initial then
+    return self.methods.initial()
+  end
+  return {}
+end
+
+local function base_of(self, state)
+  if self.methods.snapshot then
+    return self.methods.snapshot(state)
+  end
+  return plain.copy(state)
+end
+
+local function state_of(self, base)
+  if self.methods.snapshot then
+    return self.methods.restore(base)
+  end
+  return plain.copy(base)
+end
+
+function Machine:reset()
+  self:forget_history()
+  self.pieces = nil
+  if self.methods then
+    self.state = initial_state(self)
+  end
+  keep(self, self.methods and base_of(self, self.state))
+end
+
+local function command_of(self, body)
+  local kind, rest = body:sub(1, 1), body:sub(2)
+  if kind == "s" then
+    return rest
+  end
+  return self.methods.codec.decode(rest)
+end
+
+-- The commands since the base, which have succeeded once, make the state from it.
+local function replay(self, state, list, first, last)
+  for i = first, last, 2 do
+    self.methods.apply(state, command_of(self, list[i]), list[i + 1])
+  end
+  return state
+end
+
+local function undo(self)
+  self.state = replay(self, state_of(self, self.base), self.since, self.first, #self.since)
+end
+
+-- ---- the base ----
+
+-- A new base, or nil if the state is too large to copy it at once.
+local function copy_state(self)
+  if self.methods.snapshot then
+    return self.methods.snapshot(self.state)
+  end
+  return plain.copy(self.state, COPIED_ENTRIES)
+end
+
+-- Copying must not cost more than the commands did.
+local function is_copy_due(self, count)
+  local is_worth_it = not self.methods.snapshot or 4 * self.bytes > #self.base
+  return not self.is_large and count >= COPIED_AFTER and is_worth_it
+end
+
+local function follow(self)
+  local list, first = self.since, self.first
+  replay(self, self.base, list, first, math.min(first + 3, #list))
+  for i = first, math.min(first + 3, #list) do
+    self.bytes = self.bytes - (type(list[i]) == "string" and #list[i] or 0)
+    list[i] = false
+  end
+  self.first = first + 4
+  if self.first > #list / 2 then -- the part in front is no longer needed
+    self.since = {}
+    for i = self.first, #list do
+      self.since[#self.since + 1] = list[i]
+    end
+    self.first = 1
+  end
+end
+
+local function renew_base(self)
+  local count = (#self.since - self.first + 1) / 2
+  if is_copy_due(self, count) then
+    local copy = copy_state(self)
+    if copy then
+      keep(self, copy)
+    else
+      self.is_large = true
+    end
+  elseif self.is_large and not self.sent and (count > KEPT_COMMANDS or self.bytes > KEPT_BYTES) then
+    follow(self)
+  end
+end
+
+-- ---- commands ----
+
+-- Results and errors differ if states do. An error's text may have a path of this machine.
+local function text_of(ok, result)
+  local kind = type(result)
+  if not ok then
+    return "raised"
+  elseif kind == "table" then
+    return not plain.check(result) and tostring(plain.digest(result)) or kind
+  elseif kind == "number" then
+    return ("%.17g"):format(result)
+  end
+  return (kind == "string" or kind == "boolean") and tostring(result) or kind
+end
+
+local function note(self, text, index)
+  self.chain, self.last = core.digest(self.chain, text), index
+  self.digests[index] = self.chain
+  local count = #self.indices + 1
+  self.indices[count] = index
+  if count - self.oldest >= HISTORY then
+    self.digests[self.indices[self.oldest]] = nil
+    self.oldest = self.oldest + 1
+  end
+  if self.oldest > 2 * HISTORY then
+    local kept = {}
+    for i = self.oldest, count do
+      kept[#kept + 1] = self.indices[i]
+    end
+    self.indices, self.oldest = kept, 1
+  end
+end
+
+local function store(self, body, index)
+  local since = self.since
+  since[#since + 1] = body
+  since[#since + 1] = index
+  self.bytes = self.bytes + #body
+end
+
+-- Applies a command. Returns whether it succeeded, its result or error, and the command.
+function Machine:apply(body, index)
+  if not self.methods then
+    store(self, body, index)
+    return true
+  end
+  local command
+  local ok, result = pcall(function()
+    command = command_of(self, body)
+    return self.methods.apply(self.state, command, index)
+  end)
+  if ok then
+    store(self, body, index)
+    renew_base(self)
+  else
+    undo(self)
+  end
+  note(self, text_of(ok, result), index)
+  return ok, result, command
+end
+
+-- A digest of the state, unless it is large or the script's own.
+function Machine:digest()
+  if self.methods and not self.methods.snapshot and not self.is_large then
+    return plain.digest(self.state)
+  end
+end
+
+-- ---- snapshots: chunks of plain values ----
+
+local function parts_of(text)
+  local at = 1
+  return function()
+    if at <= #text or at == 1 then
+      at = at + PART
+      return text:sub(at - PART, at - 1)
+    end
+  end
+end
+
+local function items_of(list)
+  local at = 0
+  return function()
+    at = at + 1
+    return list[at]
+  end
+end
+
+local function base_pieces(self)
+  if not self.methods then
+    return items_of(self.pieces or {})
+  elseif self.methods.snapshot then
+    return parts_of(self.base)
+  end
+  return flat.pieces(self.base)
+end
+
+-- The commands from `first` to `last`, some at a time.
+local function command_pieces(list, first, last)
+  return function()
+    local piece, bytes = {}, 0
+    while first <= last and bytes < PART and #piece < 1000 do
+      piece[#piece + 1], piece[#piece + 2] = list[first], list[first + 1]
+      bytes = bytes + #list[first]
+      first = first + 2
+    end
+    return #piece > 0 and piece or nil
+  end
+end
+
+-- Returns a function that returns the chunks of the present state one by one, then nil. Until the end, or `release`,
+-- the base is kept as it is.
+function Machine:snapshot()
+  local stages = {
+    { "machine", items_of { { self.name, self.chain, self.last or false, self.methods ~= nil } } },
+    { "base", base_pieces(self) },
+    { "since", command_pieces(self.since, self.first, #self.since) },
+  }
+  self.sent = (self.sent or 0) + 1
+  return function()
+    while stages[1] do
+      local piece = stages[1][2]()
+      if piece then
+        return { stages[1][1], piece }
+      end
+      table.remove(stages, 1)
+    end
+  end
+end
+
+function Machine:release()
+  self.sent = self.sent > 1 and self.sent - 1 or nil
+end
+
+-- ---- restoring ----
+
+local takes = {}
+
+function takes.base(self, piece)
+  self.has_base = true
+  if not self.methods then
+    self.pieces[#self.pieces + 1] = piece
+  elseif self.methods.snapshot then
+    self.parts[#self.parts + 1] = piece
+  else
+    self.builder:add(piece)
+  end
+end
+
+-- A member without the machine has kept commands whose result it does not know: those after the last digest.
+function takes.since(self, piece)
+  for i = 1, #piece, 2 do
+    local body, index = piece[i], piece[i + 1]
+    if not self.methods or index <= (self.last or -1) then
+      store(self, body, index)
+    else
+      table.insert(self.rest, { body, index })
+    end
+  end
+end
+
+-- Begins to take the chunks of a snapshot.
+function Machine:begin_restore(chain, last)
+  self:forget_history()
+  self.chain, self.last = chain, last or nil
+  if last then
+    self.digests[last], self.indices[1] = chain, last
+  end
+  keep(self, nil)
+  self.pieces, self.parts, self.rest, self.has_base = {}, {}, {}, false
+  self.builder = self.methods and not self.methods.snapshot and flat.builder(2) or nil
+end
+
+function Machine:take(kind, piece)
+  takes[kind](self, piece)
+end
+
+local function build(self)
+  if not self.has_base then -- the sender has commands for this machine, and not the machine
+    self.state = initial_state(self)
+    self.base = base_of(self, self.state)
+  elseif self.methods.snapshot then
+    self.base = table.concat(self.parts)
+    self.state = self.methods.restore(self.base)
+  else
+    local values = self.builder:finish()
+    self.base, self.state = values[1], values[2]
+  end
+end
+
+-- Makes the state. May raise: the script's functions do it.
+function Machine:finish_restore()
+  if self.methods then
+    build(self)
+    replay(self, self.state, self.since, self.first, #self.since)
+    for _, each in ipairs(self.rest) do
+      self:apply(each[1], each[2])
+    end
+    self.pieces = nil
+  end
+  self.builder, self.parts, self.rest = nil, nil, nil
+end
+
+-- The script has the machine now: what was kept for it becomes its state.
+function Machine:define(methods)
+  self.methods = methods
+  local pieces, since = self.pieces, self.since
+  if not methods then
+    return keep(self, nil)
+  elseif not since then
+    return self:reset()
+  end
+  self:begin_restore(self.chain, self.last)
+  for _, piece in ipairs(pieces or {}) do
+    takes.base(self, piece)
+  end
+  takes.since(self, since)
+  self:finish_restore()
+end
+
+-- Encodes a command as the body of a protocol's command.
+function machine.body(methods, command)
+  if type(command) == "string" then
+    return "s" .. command
+  end
+  return "t" .. (methods.codec or codec).encode(command)
+end
+
+return machine

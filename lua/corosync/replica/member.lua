@@ -1,0 +1,556 @@
+-- One member of a replica: connects the protocol with the group, the clock, the callers and the script's functions.
+local KEY = require "corosync.private"
+local base = require "corosync.group"
+local callers = require "corosync.replica.callers"
+local cluster = require "corosync.cluster"
+local core = require "corosync.binding"
+local dispatch = require "corosync.group.dispatch"
+local divergence = require "corosync.replica.divergence"
+local errors = require "corosync.errors"
+local handlers = require "corosync.handlers"
+local machines = require "corosync.replica.machines"
+local pollfd = require "corosync.group.pollfd"
+local protocol = require "corosync.replica.protocol"
+local transfers = require "corosync.replica.transfers"
+local wire = require "corosync.replica.wire"
+
+local SUFFIX = ".replica" -- of the group's name, so that a plain group of the replica's name can exist beside it
+local TICK = 0.25 -- seconds between looks at the clock
+local FLOOR_STEP = 1048576 -- indices a second: a replica has confirmed fewer since it began
+
+local now = core.now
+
+local member = { SUFFIX = SUFFIX, TICK = TICK }
+
+local Member = {}
+Member.__index = Member
+
+-- ---- what the protocol asks for ----
+
+local effects = {}
+
+function effects.send(self, message)
+  if message.kind == "snapshot" then
+    self.outgoing:start(message)
+  else
+    self.writer:add(message)
+  end
+end
+
+function effects.reply(self, id, result, code)
+  self.callers:reply(id, result, code)
+end
+
+function effects.rejoin(self)
+  self.is_rejoining = true
+end
+
+-- The node's Corosync keeps the greatest, for all processes of the node.
+function effects.note(self, text)
+  local ok, message = cluster.remember(self.note_key, text)
+  if not ok then
+    self:report(message)
+  end
+end
+
+local function rejoin(self)
+  self.is_rejoining = false
+  local ok, message = self.group:deactivate()
+  if ok then
+    ok, message = self.group:activate()
+  end
+  if not ok then
+    self:report(message)
+  end
+end
+
+-- Sends what waits, in order, as far as Corosync takes it now.
+local function pump(self)
+  local box = self.outbox
+  while box.first <= box.last and self.record.state == "joined" do
+    local ok, message, code = self.group:send_message(box[box.first])
+    if not ok and code ~= "too_big" then
+      return
+    elseif not ok then
+      self:report(message)
+    end
+    box[box.first] = nil
+    box.first = box.first + 1
+  end
+end
+
+-- Messages of an earlier membership mean nothing any more.
+local function empty_outbox(self)
+  self.outbox = { first = 1, last = 0 }
+  self.writer.batch = nil
+  self.outgoing:cancel_all()
+end
+
+local function put(self, bytes)
+  local box = self.outbox
+  box.last = box.last + 1
+  box[box.last] = bytes
+end
+
+-- Does what the protocol has asked for.
+local function drain(self)
+  if self.is_draining then
+    return
+  end
+  self.is_draining = true
+  while self.protocol and #self.protocol.out > 0 do
+    local out = self.protocol.out
+    self.protocol.out = {}
+    for _, effect in ipairs(out) do
+      effects[effect[1]](self, effect[2], effect[3], effect[4])
+    end
+  end
+  self.writer:flush()
+  self.is_draining = false
+  pump(self)
+end
+
+-- ---- the status, and the script's functions for it ----
+
+local function call(self, name, ...)
+  local handler = self.options[name]
+  if handler then
+    handlers.call(self.record, handler, ...)
+  end
+end
+
+function Member:report(message)
+  handlers.report(self.record, message)
+end
+
+local SERVING = { ready = true, observing = true }
+
+-- "blocked", "learning", "ready", or "observing"; and why it is not ready.
+function Member:state()
+  local protocol_state = self.protocol
+  if self.is_closed then
+    return "blocked", "it is closed"
+  elseif self.record.state == "reconnecting" then
+    return "blocked", "Corosync on this node is away"
+  elseif not protocol_state or self.record.state ~= "joined" then
+    return "blocked", "it has not joined its group yet"
+  elseif SERVING[protocol_state.status] then
+    return protocol_state.status
+  elseif protocol_state.status == "learning" then
+    return "learning", "it is getting the state from another member"
+  end
+  return "blocked", protocol_state.reason or self.reason or "the members are agreeing on the state to go on from"
+end
+
+local function tell_status(self)
+  local status, why = self:state()
+  local is_serving = SERVING[status] or false
+  if is_serving and not self.was_serving then
+    self.was_serving = true
+    call(self, "ready")
+  elseif not is_serving and self.was_serving then
+    self.was_serving = false
+    call(self, "suspended", why)
+  end
+end
+
+-- After events were handled, or time has passed.
+function Member:settle()
+  if self.protocol then
+    self.protocol:flush()
+  end
+  drain(self)
+  tell_status(self)
+  drain(self)
+  if self.is_rejoining then
+    rejoin(self)
+  end
+end
+
+-- ---- the group's events ----
+
+local function text(address)
+  return ("%d:%d"):format(address.node, address.pid)
+end
+
+local function texts(addresses)
+  local list = {}
+  for i, address in ipairs(addresses) do
+    list[i] = text(address)
+  end
+  return list
+end
+
+local function has_reason(addresses, reason)
+  for _, address in ipairs(addresses) do
+    if address.reason == reason then
+      return true
+    end
+  end
+  return false
+end
+
+-- Different for each start of a process.
+local function new_incarnation()
+  return ("%x.%x"):format(os.time(), math.floor(now() * 1000000) % 4294967296)
+end
+
+local function digest(earlier, entry)
+  return core.digest((earlier + entry.seq) % 9007199254740992, entry.client, entry.data)
+end
+
+local function protocol_machine(all)
+  return {
+    apply = function(data, index) return all:apply(data, index) end,
+    reset = function() all:reset() end,
+    restore = function(state) all:restore(state) end,
+    snapshot = function() return all:snapshot() end,
+  }
+end
+
+local function begin_protocol(self, own)
+  self.address = own
+  self.protocol = protocol.new {
+    address = own,
+    incarnation = new_incarnation(),
+    machine = protocol_machine(self.machines),
+    hash = digest,
+    patience = self.options.patience,
+    observer = self.options.observer,
+    copies = self.options.copies,
+  }
+  for _, command in ipairs(self.early) do
+    self.protocol:submit(command.id, command.data)
+  end
+  self.early = {}
+end
+
+local function includes(addresses, own)
+  for _, address in ipairs(addresses) do
+    if text(address) == own then
+      return true
+    end
+  end
+  return false
+end
+
+local function config_change(self, members, left, joined)
+  local own = self.address or text(self.group:address())
+  self.members = members
+  if not includes(members, own) then
+    return -- its own leave
+  elseif not self.protocol then
+    begin_protocol(self, own)
+  end
+  local has_joined = includes(joined, own)
+  if has_joined then
+    empty_outbox(self)
+  end
+  for _, address in ipairs(left) do
+    self.outgoing:cancel(text(address))
+    self.divergence:forget(text(address))
+  end
+  self.protocol:config(texts(members), texts(left),
+    has_joined or has_reason(left, "nodedown") or has_reason(joined, "nodeup"))
+end
+
+local takes = {}
+
+function takes.chunk(self, from, message)
+  if from == self.address then
+    self.outgoing:echoed(message)
+  end
+  local cut = self.protocol.cut
+  if message.to == self.address and cut and self.incoming:chunk(from, message, cut.nonce) then
+    self.protocol:progress()
+  end
+end
+
+function takes.snapshot(self, from, message)
+  if message.to ~= self.address then
+    return self.protocol:message(from, message)
+  end
+  message = self.incoming:complete(from, message)
+  if message then
+    self.protocol:message(from, message)
+  end
+end
+
+function takes.digests(self, from, message)
+  if from ~= self.address then
+    self.divergence:take(from, message.digests)
+  end
+end
+
+local function message_received(self, address, bytes)
+  local from = text(address)
+  local ok, why = wire.read(bytes, function(message)
+    local take = takes[message.kind]
+    if take then
+      take(self, from, message)
+    else
+      self.protocol:message(from, message)
+    end
+  end)
+  if not ok and not self.strangers[from] then
+    self.strangers[from] = true
+    self:report(("member %s of group %s sent a message that is %s: it is not a member of this replica"):format(from,
+      errors.quote(self.group.name), why))
+  end
+end
+
+local function view_change(self, view)
+  local nodes, message = cluster.node_count()
+  if not nodes then
+    self.reason = message
+    return self:report(message)
+  elseif view.quorate == false then
+    self.reason = "this side of the cluster has no quorum"
+    return
+  end
+  self.reason = nil
+  self.view = {
+    ring = view.ring,
+    nodes = nodes,
+    floor = os.time() * FLOOR_STEP,
+    noted = cluster.cmap_get(self.note_key) or nil,
+  }
+  self.protocol:settled(self.view)
+end
+
+local function disconnected(self, reason)
+  empty_outbox(self)
+  self.divergence:forget_all()
+  self.disconnected_by = reason
+  if self.protocol then
+    self.protocol:restart()
+  end
+  tell_status(self)
+end
+
+-- ---- the clock ----
+
+-- Quorum may be of a ring that the group was never told of.
+local function look_for_untold_ring(self)
+  local views = self.record.views
+  local ring = views and self.record.state == "joined" and views:quorate_ring()
+  local told = self.protocol.ring
+  if ring and told and self.view and ring.seq ~= told.seq and ring.seq ~= self.untold_seq then
+    self.untold_seq = ring.seq
+    self.protocol:settled { ring = ring, nodes = self.view.nodes, floor = self.view.floor }
+  end
+end
+
+local function look_for_divergence(self)
+  local active = self.protocol.active
+  if not active or not active.full[self.address] then
+    return
+  end
+  local digests = self.divergence:news()
+  if digests then
+    self.writer:add { kind = "digests", digests = digests }
+  end
+  local found, is_wrong = self.divergence:look(self.address, active.full)
+  if found and is_wrong then
+    self.divergence:forget_all()
+    self.diverged = found
+    self:report(("diverged: the state of machine %s of replica %s differs from that of %s at index %.0f; its apply "
+      .. "depends on more than the state and the command. This member takes the state of the others")
+      :format(errors.quote(found.machine), errors.quote(self.name), table.concat(found.members, ", "), found.index))
+    self.protocol:forget()
+  end
+end
+
+-- Called a few times a second.
+function Member:tick()
+  self.next_tick = now() + TICK
+  if not self.protocol then
+    for _, id in ipairs(self.callers:overdue(now())) do
+      self:give_up(id, "not_ready")
+    end
+    return
+  end
+  self.protocol:time(now())
+  look_for_untold_ring(self)
+  look_for_divergence(self)
+  for _, id in ipairs(self.callers:overdue(now())) do
+    self.protocol:give_up(id)
+  end
+  self:settle()
+end
+
+-- ---- commands ----
+
+-- A command that the protocol does not know yet ends.
+function Member:give_up(id, code)
+  for i, command in ipairs(self.early) do
+    if command.id == id then
+      table.remove(self.early, i)
+      break
+    end
+  end
+  self.callers:reply(id, nil, code)
+end
+
+-- Sends a command; `tell(result, message, code)` is called later. Returns true, or nil, message, code.
+function Member:submit(what, data, tell)
+  if self.is_closed then
+    return self.callers:failure(what, "closed")
+  elseif self.machines.is_applying then
+    return self.callers:failure(what, "dispatching", "apply must not submit: it may use only the state and the command")
+  elseif self.record.state == "reconnecting" then
+    return self.callers:failure(what, "not_connected")
+  elseif self.callers.count >= self.options.window then
+    return self.callers:failure(what, "full", ("%d commands of this member wait for their results: submit this one "
+      .. "later"):format(self.options.window))
+  elseif #data > self.largest then
+    return self.callers:failure(what, "too_big", ("the command has %d bytes, and at most %d can be sent"):format(#data,
+      self.largest))
+  end
+  local id = self.callers:add(what, function(...) handlers.call(self.record, tell, ...) end,
+    now() + self.options.timeout)
+  if self.protocol then
+    self.protocol:submit(id, data)
+  else
+    table.insert(self.early, { id = id, data = data })
+  end
+  if not self.is_handling and not self.defers then
+    drain(self)
+  end
+  return true
+end
+
+-- ---- running ----
+
+-- Handles events that wait. Returns as the group's dispatch.
+function Member:dispatch(budget)
+  local is_outer = not self.is_handling
+  self.is_handling = true
+  local handled, more, code = dispatch.dispatch(self.record, budget)
+  if is_outer then
+    self.is_handling = false
+    if now() >= self.next_tick then
+      self:tick()
+    else
+      self:settle()
+    end
+  end
+  return handled, more, code
+end
+
+-- Handles events until something holds: for callers that are no coroutines.
+function Member:handle_until(is_over)
+  if self.is_handling or self.is_draining then
+    return self.callers:failure("wait for", "dispatching",
+      "this is one of its own functions: pass a callback, or call from a coroutine")
+  elseif self.loop and self.loop.run_until(is_over) then
+    return is_over() or self.callers:failure("wait for", "uncertain", "the loop was stopped meanwhile")
+  end
+  while not is_over() do
+    local handled, message, code = self:dispatch(100)
+    if not handled then
+      return nil, message, code
+    elseif handled == 0 and not is_over() then
+      pollfd.source(self.record):wait(math.max(self.next_tick - now(), 0))
+    end
+  end
+  return true
+end
+
+-- Leaves, for good.
+function Member:close()
+  if self.is_closed then
+    return true
+  end
+  local ok, message, code = self.group:deactivate()
+  if not ok then
+    return nil, message, code
+  end
+  for _, id in ipairs(self.callers:all()) do
+    if self.protocol then
+      self.protocol:give_up(id)
+    end
+  end
+  drain(self)
+  self.is_closed = true
+  self.outgoing:cancel_all()
+  for _, id in ipairs(self.callers:all()) do
+    self:give_up(id, "closed")
+  end
+  self.timer = self.timer and self.timer.close() or nil
+  return true
+end
+
+-- ---- the group ----
+
+local function group_handlers(self)
+  return {
+    pack = true,
+    config_change = function(...) config_change(self, ...) end,
+    message_received = function(...) message_received(self, ...) end,
+    ring_change = function(ring) self.protocol:ring_change(ring) end,
+    view_change = function(view) view_change(self, view) end,
+    disconnected = function(reason) disconnected(self, reason) end,
+    error = self.options.error,
+  }
+end
+
+local function group_hooks(self)
+  local hooks = {}
+  function hooks.dispatch(_, budget)
+    return self:dispatch(budget)
+  end
+  function hooks.flush(record) -- at the end of a loop's turn
+    if not self.is_handling then
+      drain(self)
+    end
+    return record.handle and record.handle:flush()
+  end
+  return hooks
+end
+
+local function machine_hooks(self)
+  return {
+    applied = function(machine, ...)
+      if machine.methods.changed then
+        handlers.call(self.record, machine.methods.changed, machine.state, ...)
+      end
+    end,
+    restored = function(machine)
+      if machine.methods.restored then
+        handlers.call(self.record, machine.methods.restored, machine.state)
+      end
+    end,
+    overfull = function(machine)
+      self:report(("replica %s has too many commands for machine %s, which this script does not have: it is closed, "
+        .. "run a script that has it"):format(errors.quote(self.name), errors.quote(machine.name)))
+      self:close()
+    end,
+  }
+end
+
+-- `options`: with all defaults. The group is not active yet.
+function member.new(name, options)
+  local self = setmetatable({
+    name = name,
+    options = options,
+    early = {}, -- commands that were submitted before the protocol began
+    strangers = {},
+    next_tick = 0,
+    largest = 67108864 - 4096, -- bytes: of a packed message, less the protocol's fields
+    note_key = "lua_corosync.replica." .. name:gsub("[^%w]", function(c) return ("_%02x"):format(c:byte()) end),
+  }, Member)
+  self.callers = callers.new(name)
+  self.machines = machines.new(machine_hooks(self))
+  self.divergence = divergence.new(self.machines)
+  self.writer = wire.writer(function(bytes) put(self, bytes) end)
+  self.outgoing = transfers.outgoing(function(message) self.writer:add(message) end)
+  self.incoming = transfers.incoming(self.machines)
+  self.outbox = { first = 1, last = 0 }
+  self.group = base.derive(base.Group, name .. SUFFIX, group_handlers(self), group_hooks(self))
+  self.group.timeout = 0 -- nothing here waits for Corosync
+  self.record = self.group[KEY]
+  return self
+end
+
+return member

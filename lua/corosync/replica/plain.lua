@@ -1,0 +1,96 @@
+-- Plain values: strings, numbers, booleans, and tables of these without cycles and metatables. Commands and the states
+-- of machines are such values, unless a script encodes them itself.
+local core = require "corosync.binding"
+
+local plain = {}
+
+local DEEPEST = 100 -- tables inside each other
+
+local SCALAR = { string = true, number = true, boolean = true }
+
+local function describe(path, problem)
+  return ("%s is %s"):format(path == "" and "it" or "field " .. path, problem)
+end
+
+local check_table
+
+local function check_value(value, path, depth)
+  local kind = type(value)
+  if kind == "table" then
+    return check_table(value, path, depth + 1)
+  elseif not SCALAR[kind] then
+    return describe(path, "a " .. kind)
+  end
+end
+
+-- A number that is not itself is no key of a table; one that is infinite or has a fraction may not come back the same.
+local function check_key(key, path)
+  local kind = type(key)
+  if kind ~= "string" and kind ~= "number" then
+    return ("a key of %s is a %s"):format(path == "" and "it" or path, kind)
+  end
+end
+
+function check_table(value, path, depth)
+  if depth > DEEPEST then
+    return describe(path, ("a table inside more than %d others, or in itself"):format(DEEPEST))
+  elseif getmetatable(value) ~= nil then
+    return describe(path, "a table with a metatable")
+  end
+  for key, item in pairs(value) do
+    local problem = check_key(key, path) or check_value(item, path .. "." .. tostring(key), depth)
+    if problem then
+      return problem
+    end
+  end
+end
+
+-- Nil if the value is plain, else why it is not.
+function plain.check(value)
+  return check_value(value, "", 0)
+end
+
+local function copy(value, room)
+  if type(value) ~= "table" then
+    return value
+  end
+  local to = {}
+  for key, item in pairs(value) do
+    room.left = room.left - 1
+    if room.left < 0 then
+      return nil
+    end
+    to[key] = copy(item, room)
+  end
+  return to
+end
+
+-- A copy of all tables; nil if it would have more than so many entries.
+function plain.copy(value, entries)
+  local room = { left = entries or math.huge }
+  local made = copy(value, room)
+  return room.left >= 0 and made or nil
+end
+
+local function text_of(value)
+  if type(value) == "number" then
+    return ("%.17g"):format(value)
+  end
+  return tostring(value)
+end
+
+-- A digest of a plain value, in which the order of a table's keys does not matter. The numbers 3 and 3.0 are equal.
+function plain.digest(value)
+  if type(value) ~= "table" then
+    return core.digest(0, type(value), text_of(value))
+  end
+  local sum = 1
+  for key, item in pairs(value) do
+    local of_item = type(item) == "table" and plain.digest(item) or 0
+    sum = (sum + core.digest(of_item, type(key), text_of(key), type(item), of_item == 0 and text_of(item) or ""))
+      % 4503599627370496
+  end
+  return sum
+end
+
+return plain

@@ -1,0 +1,104 @@
+-- Snapshots on their way: in chunks, with a few in flight, so that other messages go on in between. The sender sends
+-- the next chunk when one of its own has come back; the learner keeps what the chunks say and counts them.
+local transfers = {}
+
+local IN_FLIGHT = 4
+
+-- ---- the sender ----
+
+local Outgoing = {}
+Outgoing.__index = Outgoing
+
+-- `send(message)` sends to all members.
+function transfers.outgoing(send)
+  return setmetatable({ send = send, by_member = {} }, Outgoing)
+end
+
+local function send_next(self, each)
+  local chunk = each.snapshot:next()
+  if chunk then
+    each.sent = each.sent + 1
+    self.send { kind = "chunk", to = each.message.to, nonce = each.message.nonce, number = each.sent, chunk = chunk }
+  else
+    self.by_member[each.message.to] = nil
+    each.message.chunks, each.message.state = each.sent, nil
+    self.send(each.message)
+  end
+  return chunk ~= nil
+end
+
+-- `message`: of kind "snapshot", with a snapshot of machines as its state.
+function Outgoing:start(message)
+  self:cancel(message.to)
+  local each = { message = message, snapshot = message.state, sent = 0 }
+  self.by_member[message.to] = each
+  for _ = 1, IN_FLIGHT do
+    if not send_next(self, each) then
+      break
+    end
+  end
+end
+
+-- An own chunk has come back.
+function Outgoing:echoed(message)
+  local each = self.by_member[message.to]
+  if each and each.message.nonce == message.nonce then
+    send_next(self, each)
+  end
+end
+
+function Outgoing:cancel(member)
+  local each = self.by_member[member]
+  if each then
+    self.by_member[member] = nil
+    each.snapshot:release()
+  end
+end
+
+function Outgoing:cancel_all()
+  for member in pairs(self.by_member) do
+    self:cancel(member)
+  end
+end
+
+-- ---- the learner ----
+
+local Incoming = {}
+Incoming.__index = Incoming
+
+-- `machines`: what takes the chunks.
+function transfers.incoming(machines)
+  return setmetatable({ machines = machines }, Incoming)
+end
+
+-- A chunk for this member, which waits for a snapshot with that nonce. Returns whether it is one.
+function Incoming:chunk(from, message, nonce)
+  if message.nonce ~= nonce then
+    return false
+  elseif message.number == 1 then
+    self.from, self.nonce, self.count, self.restoring = from, nonce, 0, self.machines:begin_restore()
+  elseif from ~= self.from or nonce ~= self.nonce or message.number ~= self.count + 1 then
+    return false
+  end
+  self.count = message.number
+  self.restoring:add(message.chunk)
+  return true
+end
+
+-- The end of a snapshot. Returns it with its state, or nil if chunks are missing.
+function Incoming:complete(from, message)
+  local is_empty = message.chunks == 0
+  local is_whole = from == self.from and message.nonce == self.nonce and message.chunks == self.count
+  if not is_empty and not is_whole then
+    return nil
+  end
+  message.state = is_empty and self.machines:begin_restore() or self.restoring
+  self:cancel()
+  return message
+end
+
+function Incoming:cancel()
+  self.from, self.nonce, self.count, self.restoring = nil, nil, nil, nil
+end
+
+return transfers
