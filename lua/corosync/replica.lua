@@ -55,8 +55,8 @@ local function check_fields(given, known, argument, name)
     if not known[field] then
       errors.raise("bad argument #2 '%s' to '%s' (unknown field '%s')", argument, name, tostring(field))
     elseif type(value) ~= known[field] then
-      errors.raise("bad argument #2 '%s' to '%s' (field '%s': %s expected, got %s)", argument, name, field, known[field],
-        type(value))
+      errors.raise("bad argument #2 '%s' to '%s' (field '%s': %s expected, got %s)", argument, name, field,
+        known[field], type(value))
     end
   end
 end
