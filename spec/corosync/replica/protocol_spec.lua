@@ -1,146 +1,6 @@
-local protocol = require "corosync.replica.protocol"
+local replica_bus = require "spec.helpers.replica_bus"
 
-local RING = { node = 1, seq = 8 }
-
-local function hash(digest, entry)
-  return (digest * 31 + #entry.data + entry.seq) % 1000003
-end
-
--- Replicas on one ring. What they send waits in `queue`.
-local Bus = {}
-Bus.__index = Bus
-
-local function new_machine(member)
-  local machine = {}
-  function machine.reset() member.state = {} end
-  function machine.apply(data, index)
-    table.insert(member.state, data)
-    return index
-  end
-  function machine.snapshot() return table.concat(member.state, " ") end
-  function machine.restore(text)
-    member.state = {}
-    for word in text:gmatch "%S+" do
-      table.insert(member.state, word)
-    end
-  end
-  return machine
-end
-
-local function new_bus(nodes)
-  return setmetatable({ nodes = nodes, members = {}, list = {}, queue = {}, now = 0, ring = RING }, Bus)
-end
-
-function Bus:take(member)
-  local replica = member.replica
-  replica:flush()
-  for _, effect in ipairs(replica.out) do
-    if effect[1] == "send" then
-      table.insert(self.queue, { from = member.address, message = effect[2] })
-    elseif effect[1] == "reply" then
-      member.replies[effect[2]] = effect[4] or "ok"
-    else
-      member.effects[effect[1]] = effect[2] or true
-    end
-  end
-  replica.out = {}
-end
-
-function Bus:each(act)
-  for _, address in ipairs(self.list) do
-    local member = self.members[address]
-    if not member.stopped then
-      act(member)
-      self:take(member)
-    end
-  end
-end
-
-function Bus:settle(member)
-  member.replica:settled { ring = self.ring, nodes = self.nodes, floor = 0, noted = member.noted }
-  self:take(member)
-end
-
--- A member joins; the others are told, and claims are made anew.
-function Bus:add(address)
-  local member = { address = address, replies = {}, effects = {}, state = {} }
-  member.replica = protocol.new {
-    address = address, incarnation = address, machine = new_machine(member), hash = hash, patience = 5,
-  }
-  self.members[address] = member
-  table.insert(self.list, address)
-  table.sort(self.list)
-  self:each(function(each) each.replica:config(self.list, {}, each == member) end)
-  self:each(function(each) each.replica:ring_change(self.ring) end)
-  self:each(function(each) self:settle(each) end)
-  return member
-end
-
-function Bus:remove(address)
-  for i, other in ipairs(self.list) do
-    if other == address then
-      table.remove(self.list, i)
-    end
-  end
-  self:each(function(each) each.replica:config(self.list, { address }, false) end)
-  self:each(function(each) self:settle(each) end)
-end
-
-function Bus:change_ring()
-  self.ring = { node = 1, seq = self.ring.seq + 4 }
-  self:each(function(each)
-    each.replica:config(self.list, {}, true)
-    each.replica:ring_change(self.ring)
-  end)
-end
-
--- Delivers the next message to all.
-function Bus:step()
-  local item = table.remove(self.queue, 1)
-  self:each(function(each) each.replica:message(item.from, item.message) end)
-  return item.message
-end
-
-function Bus:run()
-  while #self.queue > 0 do
-    self:step()
-  end
-end
-
--- Delivers messages up to the first of a kind.
-function Bus:run_to(kind)
-  repeat
-    assert(#self.queue > 0, "no " .. kind)
-  until self:step().kind == kind
-end
-
-function Bus:wait(seconds)
-  for _ = 1, seconds * 2 do
-    self.now = self.now + 0.5
-    self:each(function(each) each.replica:time(self.now) end)
-    self:run()
-  end
-end
-
-function Bus:submit(member, data)
-  member.replica:submit(data, data)
-  self:take(member)
-end
-
-local function three_members()
-  local bus = new_bus(3)
-  local one, two, three = bus:add "1:10", bus:add "2:20", bus:add "3:30"
-  bus:run()
-  return bus, one, two, three
-end
-
-local function statuses(bus)
-  local found = {}
-  for _, address in ipairs(bus.list) do
-    found[#found + 1] = bus.members[address].replica.status
-  end
-  return table.concat(found, " ")
-end
+local new_bus, three_members = replica_bus.new, replica_bus.three_members
 
 describe("replica protocol", function()
   it("begins with a majority of nodes", function()
@@ -148,10 +8,10 @@ describe("replica protocol", function()
     bus:add "1:10"
     bus:add "1:11"
     bus:run()
-    assert.equal("blocked blocked", statuses(bus))
+    assert.equal("blocked blocked", bus:statuses())
     bus:add "2:20"
     bus:run()
-    assert.equal("ready ready ready", statuses(bus))
+    assert.equal("ready ready ready", bus:statuses())
   end)
 
   it("applies a command everywhere and replies to its caller", function()
@@ -188,9 +48,9 @@ describe("replica protocol", function()
       three.replica:message(item.from, item.message)
       bus:take(three)
     end
-    assert.equal("ready ready learning", statuses(bus))
+    assert.equal("ready ready learning", bus:statuses())
     bus:run()
-    assert.equal("ready ready ready", statuses(bus))
+    assert.equal("ready ready ready", bus:statuses())
     assert.same({ "a" }, three.state)
   end)
 
@@ -216,7 +76,7 @@ describe("replica protocol", function()
     local new = bus:add "3:31"
     bus:submit(one, "c")
     bus:run()
-    assert.equal("ready ready ready", statuses(bus))
+    assert.equal("ready ready ready", bus:statuses())
     assert.same({ "a", "b", "c" }, new.state)
   end)
 
@@ -242,7 +102,7 @@ describe("replica protocol", function()
     bus:take(new)
     bus:submit(one, "a")
     bus:run()
-    assert.equal("ready ready ready", statuses(bus))
+    assert.equal("ready ready ready", bus:statuses())
     assert.same({ "a" }, new.state)
   end)
 
@@ -303,12 +163,12 @@ describe("replica protocol", function()
     bus:add "2:21"
     bus:run()
     bus:wait(20)
-    assert.equal("blocked blocked", statuses(bus))
+    assert.equal("blocked blocked", bus:statuses())
     bus:add "3:31"
     bus:run()
-    assert.equal("blocked blocked blocked", statuses(bus))
+    assert.equal("blocked blocked blocked", bus:statuses())
     bus:wait(20)
-    assert.equal("ready ready ready", statuses(bus))
+    assert.equal("ready ready ready", bus:statuses())
   end)
 
   it("does not let an old process speak for its node when the node has noted a newer state", function()
@@ -372,7 +232,7 @@ describe("replica protocol", function()
     bus:submit(one, "a")
     bus:run()
     assert.equal("ok", one.replies.a)
-    assert.equal("ready ready ready", statuses(bus))
+    assert.equal("ready ready ready", bus:statuses())
   end)
 
   it("applies a command of a member that the log has forgotten, once", function()
@@ -404,7 +264,7 @@ describe("replica protocol", function()
     bus:each(function(each) bus:settle(each) end)
     bus:run()
     bus:wait(3)
-    assert.equal("ready ready ready", statuses(bus))
+    assert.equal("ready ready ready", bus:statuses())
     assert.equal("ok", one.replies.b)
     assert.same({ "a", "b" }, two.state)
   end)
