@@ -1,4 +1,6 @@
 -- What replicas promise. `operations` has one item for each command ever submitted; its number is the command.
+local sets = require "sim.sets"
+
 local checks = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore
@@ -67,6 +69,10 @@ function Checks:applied(host, id, index)
     fail("the state of %s at index %d differs from another member's", host.address, index)
   end
   self.at[index], self.digests[index] = id, host.digest
+  local operation = self.operations[id]
+  if operation.host == host then
+    operation.full = sets.sorted_keys(host.replica.active.full)
+  end
 end
 
 -- A command that was confirmed after another was submitted has the greater index: so the order of the indices is one
@@ -95,10 +101,11 @@ local function has_command(host, id, index)
   return false
 end
 
--- The full members of a majority of the nodes have a confirmed command. Returns their connections by address.
+-- The full members of a majority of the nodes have a confirmed command: those at the place of the order where it was
+-- confirmed. Returns their connections by address.
 local function check_keepers(self, id, index, full)
   local keepers, nodes, count = {}, {}, 0
-  for address in pairs(full) do
+  for _, address in ipairs(full) do
     local host = self.hosts[address]
     keepers[address] = host.process.life
     count, nodes[host.process.node] = count + (nodes[host.process.node] and 0 or 1), true
@@ -125,7 +132,7 @@ function Checks:replied(host, id, result, code)
   operation.code = result and "ok" or code
   if result then
     check_result(self, id, operation, result)
-    operation.result, operation.keepers = result, check_keepers(self, id, result, host.replica.active.full)
+    operation.result, operation.keepers = result, check_keepers(self, id, result, operation.full)
   end
 end
 
