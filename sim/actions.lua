@@ -30,7 +30,7 @@ end
 
 function actions.start(self)
   if #self:living() < self.most then
-    self:start(self.random(#self.world.nodes))
+    self:start(self.random(#self.world.nodes), self.has_observers and self.random(2) == 1)
   end
 end
 

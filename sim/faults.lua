@@ -70,7 +70,7 @@ return {
   },
   {
     name = "a fresh start repeats indices",
-    { "claims", "made.is_fresh, made.is_last_resort, made.index = true, noted, greatest(list, \"floor\")",
+    { "claims", "made.is_fresh, made.is_last_resort, made.index = true, noted, greatest(voters, \"floor\")",
       "made.is_fresh, made.is_last_resort, made.index = true, noted, 0" },
   },
   {

@@ -39,8 +39,8 @@ local function new_machine(self)
   return machine
 end
 
--- `number`: different for each process that ever was.
-function host.new(protocol, world, process, number, checks, patience)
+-- `number`: different for each process that ever was; `options`: of the protocol.
+function host.new(protocol, world, process, number, checks, options)
   local self = setmetatable({ world = world, process = process, checks = checks }, Host)
   self.address = process.address
   self.replica = protocol.new {
@@ -48,7 +48,8 @@ function host.new(protocol, world, process, number, checks, patience)
     incarnation = tostring(number),
     machine = new_machine(self),
     hash = hash,
-    patience = patience,
+    patience = options.patience,
+    observer = options.observer,
   }
   return self
 end

@@ -40,12 +40,13 @@ function Schedule:one_of(list)
   return list[self.random(#list)]
 end
 
-function Schedule:start(id)
+function Schedule:start(id, is_observer)
   local process = self.world:start(id)
   self.alive = nil
-  self.checks:note("start %s", process.address)
+  self.checks:note("start %s, observer: %s", process.address, is_observer)
   local number = #self.hosts + 1
-  self.hosts[number] = host.new(self.protocol, self.world, process, number, self.checks, PATIENCE)
+  self.hosts[number] = host.new(self.protocol, self.world, process, number, self.checks,
+    { patience = PATIENCE, observer = is_observer })
   self.by_address[process.address] = self.hosts[number]
 end
 
@@ -109,7 +110,7 @@ local function make_whole(self)
   local present = {}
   for _, each in ipairs(self:living()) do
     each.process.stopped = false
-    present[each.process.node] = true
+    present[each.process.node] = present[each.process.node] or not each.replica.observer
     if not each.process.connected then
       self.world:join(each.process)
     end
@@ -123,7 +124,11 @@ local function make_whole(self)
   self.world:heal()
 end
 
--- Whether each member is full and has a confirmed command. A command that came before its member had the state may
+local function is_settled(each)
+  return each.replica.status == (each.replica.observer and "observing" or "ready")
+end
+
+-- Whether each member is settled and has a confirmed command. A command that came before its member had the state may
 -- have another reply; then the member sends one more.
 local function is_done(self, last)
   local done = true
@@ -132,14 +137,14 @@ local function is_done(self, last)
     if operation.code and operation.code ~= "ok" then
       last[each] = self.checks:submit(each)
     end
-    done = done and operation.code == "ok" and each.replica.status == "ready"
+    done = done and operation.code == "ok" and is_settled(each)
   end
   return done
 end
 
 local function complain(self, last)
   for _, each in ipairs(self:living()) do
-    if each.replica.status ~= "ready" then
+    if not is_settled(each) then
       checks.fail("%s is still %s", each.address, each.replica.status)
     elseif last[each].code ~= "ok" then
       checks.fail("the last command of %s is not confirmed: %s", each.address, tostring(last[each].code))
@@ -192,6 +197,10 @@ local function new(protocol, seed, options)
   })
   for id = 1, count do
     self:start(id)
+  end
+  self.has_observers = random(3) == 1
+  if self.has_observers then
+    self:start(random(count), true)
   end
   return self
 end

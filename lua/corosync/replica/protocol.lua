@@ -13,10 +13,11 @@
 -- members with equal digests are taken to have equal commands, so it must be a good one.
 --
 -- Names. The *generation* is what members have agreed to continue from. A *full* member has its state and all its
--- commands. A *learner* receives the state. A member is *blocked* from a change of nodes until the next generation.
+-- commands. A *learner* receives the state. An *observer* learns and follows, and never becomes full. A member is
+-- *blocked* from a change of nodes until the next generation.
 --
 -- Fields that the other files of this folder use:
---   status      "blocked", "learning" or "ready" (full)
+--   status      "blocked", "learning", "ready" (full) or "observing" (an observer that follows)
 --   active      the generation that it takes part in (generation.lua), or nil
 --   generation  { seq, round, epoch } of the state that it has, or nil
 --   partial     it may lack commands of that generation
@@ -38,12 +39,14 @@ local REPEAT = 1 -- seconds
 local Protocol = {}
 Protocol.__index = Protocol
 
+-- `observer`: it never has a say.
 function protocol.new(options)
   local self = setmetatable({
     address = options.address,
     incarnation = options.incarnation,
     machine = options.machine,
     hash = options.hash,
+    observer = options.observer,
     patience = options.patience or PATIENCE,
     now = 0,
     nonce = 0,
@@ -196,6 +199,13 @@ local function follow_on(self)
   end
 end
 
+-- Nobody waits for an observer, so it must find out itself that the others have begun another generation.
+local function observe_on(self)
+  if self.active:is_unknown_to_some(self.now) then
+    claiming.restart(self)
+  end
+end
+
 -- The clock may begin anywhere: what has happened before the first time is as if it happened then.
 local function begin_clock(self, now)
   self.now, self.has_clock = now, true
@@ -228,6 +238,8 @@ function Protocol:time(now)
     follow_on(self)
   elseif not self.active then
     claiming.time(self)
+  else
+    observe_on(self)
   end
 end
 

@@ -72,10 +72,11 @@ function claiming.claim(self)
     digest = state and state.digest or nil,
     partial = self.partial,
     standing = self.standing,
+    observer = self.observer,
     nodes = math.max(self.view.nodes, state and self.nodes or 0),
     floor = self.view.floor,
     noted = self.view.noted,
-    silent = silent_members(self),
+    silent = self.observer and {} or silent_members(self),
   }
 end
 
@@ -143,11 +144,11 @@ local function install(self, decision)
   end
 end
 
--- Whether all members whose claims count have said that they have these claims.
+-- Whether all members whose claims count have said that they have these claims. Observers need not.
 local function all_ready(self, list)
   local digest = digest_of(list)
   for _, made in ipairs(list) do
-    if self.ready[made.from] ~= digest then
+    if not made.observer and self.ready[made.from] ~= digest then
       return false
     end
   end
@@ -158,7 +159,7 @@ end
 local function say_ready(self, list, decision)
   local digest = digest_of(list)
   local is_latest = self.claimed_at ~= nil and self.claims[self.address].nonce == own_nonce(self)
-  if self.told ~= digest and is_latest then
+  if self.told ~= digest and is_latest and not self.observer then
     self.told = digest
     self.promised = decision.generation
     self:send { kind = "ready", ring = self.ring, digest = digest }

@@ -9,6 +9,7 @@
 --   partial     whether it was still following as a learner: it has what was confirmed before that generation's epoch,
 --               and may lack commands of the epoch
 --   standing    whether it speaks for its node: another process of the node may have, or have had, a newer state
+--   observer    whether it is one: then it has no part in the decision
 --   nodes       the number of nodes in its nodelist
 --   floor       an index that no state has reached before
 --   noted       whether its node has had a state since its Corosync started
@@ -90,12 +91,12 @@ end
 
 -- The nodes of members that have not claimed: what these hold is not known. Some claimants may know more members than
 -- others.
-local function unknown_nodes(list)
+local function unknown_nodes(list, voters)
   local claimed, unknown = {}, {}
   for _, claim in ipairs(list) do
     claimed[claim.from] = true
   end
-  for _, claim in ipairs(list) do
+  for _, claim in ipairs(voters) do
     for _, address in ipairs(claim.members) do
       if not claimed[address] then
         unknown[claims.node_of(address)] = true
@@ -138,31 +139,47 @@ local function vouched_state(list, majority)
   return holding >= majority and newest(list) or nil
 end
 
+local function without_observers(list)
+  local voters = {}
+  for _, claim in ipairs(list) do
+    if not claim.observer then
+      voters[#voters + 1] = claim
+    end
+  end
+  return voters
+end
+
 -- Decides from the claims of all members but the silent ones. Returns the new generation, or nil and why there is
 -- none: `generation`, `nodes`, `index`, `full`, `learners` (nonces by address), `is_fresh`: with the initial state;
 -- `is_doubtful`: the state may lack what was confirmed; `is_last_resort`: what is lost by it may come back, if all
 -- wait a little.
 function claims.decide(list, ring)
-  local nodes = greatest(list, "nodes")
+  local voters = without_observers(list)
+  if #voters == 0 then
+    return nil, "only observers are here"
+  end
+  local nodes = greatest(voters, "nodes")
   local majority = claims.majority(nodes)
-  local unknown = unknown_nodes(list)
-  local known = count_nodes(list, function(claim) return not unknown[claims.node_of(claim.from)] end)
-  local noted = count_nodes(list, function(claim) return claim.noted end) > 0
-  local made = { generation = next_generation(list, ring), nodes = nodes }
-  local best, any = vouched_state(list, majority), newest(list)
+  local unknown = unknown_nodes(list, voters)
+  local known = count_nodes(voters, function(claim) return not unknown[claims.node_of(claim.from)] end)
+  local noted = count_nodes(voters, function(claim) return claim.noted end) > 0
+  local made = { generation = next_generation(voters, ring), nodes = nodes }
+  local best, any = vouched_state(voters, majority), newest(voters)
   if best then
     made.index = best.index
   elseif any and known >= nodes then
     -- It goes on above any index that a lost state can have had.
     best, made.is_doubtful, made.is_last_resort = any, true, true
-    made.index = math.max(any.index, greatest(list, "floor"))
+    made.index = math.max(any.index, greatest(voters, "floor"))
   elseif not any and (known >= nodes or known >= majority and not noted) then
     -- No node of a majority has ever had a state, so nothing was confirmed; or all nodes are here, and it is lost.
-    made.is_fresh, made.is_last_resort, made.index = true, noted, greatest(list, "floor")
+    made.is_fresh, made.is_last_resort, made.index = true, noted, greatest(voters, "floor")
   else
     return nil, any and "too few nodes have a state" or "too few nodes are here"
   end
-  made.full, made.learners = split(list, function(claim) return made.is_fresh or is_equal(claim, best) end)
+  made.full, made.learners = split(list, function(claim)
+    return not claim.observer and (made.is_fresh or is_equal(claim, best))
+  end)
   return made
 end
 

@@ -112,13 +112,11 @@ function confirming.send_ack(self)
   self.ack_due = false
 end
 
-local UNKNOWN = 1 -- seconds
-
 -- Proposes to exclude full members for which the others have waited too long. It must not happen twice for one
 -- silence, so it is for this epoch only.
 function confirming.look_after(self)
   local active = self.active
-  if active:is_unknown_to_some(self.now, UNKNOWN) then
+  if active:is_unknown_to_some(self.now) then
     confirming.send_restart(self)
   end
   for _, address in ipairs(active:lagging_members(self.address, self.log.index, self.now, self.patience)) do

@@ -10,6 +10,8 @@ local fields = require "corosync.replica.protocol.fields"
 
 local generation = {}
 
+local UNKNOWN = 1 -- seconds
+
 local Generation = {}
 Generation.__index = Generation
 
@@ -184,10 +186,10 @@ function Generation:add_learner(address, nonce)
   self.learners[address], self.absent[address] = nonce, nil
 end
 
--- Whether a member has seemed to be absent for longer than `seconds`: it does not know of the generation.
-function Generation:is_unknown_to_some(now, seconds)
+-- Whether a member has seemed to be absent for long: it does not know of the generation.
+function Generation:is_unknown_to_some(now)
   for _, since in pairs(self.absent) do
-    if now - since > seconds then
+    if now - since > UNKNOWN then
       return true
     end
   end

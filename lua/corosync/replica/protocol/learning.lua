@@ -78,8 +78,12 @@ function learning.wait_for_snapshot(self, nonce, status)
   self.cut = { nonce = nonce, queue = {} }
 end
 
--- It has the state, and says so until it is full.
+-- It has the state, and says so until it is full. An observer just follows.
 function learning.follow(self, nonce)
+  if self.observer then
+    self.status = "observing"
+    return
+  end
   self.status = "learning"
   self.following = { nonce = nonce, since = self.now }
   learning.say(self)
