@@ -1,4 +1,6 @@
 -- What can happen in a schedule: to networks, nodes and processes, and how much of the waiting work is done.
+local sets = require "sim.sets"
+
 local actions = {}
 
 function actions.partition(self)
@@ -48,6 +50,20 @@ function actions.reconnect(self)
     self.world:leave(each.process)
   else
     self.world:join(each.process)
+  end
+end
+
+-- A member drops its state, but only one node's at a time: what is confirmed is kept by the others.
+function actions.forget(self)
+  local without = {}
+  for _, each in ipairs(self:living()) do
+    without[each.process.node] = without[each.process.node] or each:is_without_state() or nil
+  end
+  local each = self:one_of(self:living())
+  without[each.process.node] = true
+  if 2 * #sets.sorted_keys(without) < #self.world.nodes then
+    self.checks:note("%s forgets", each)
+    each:forget()
   end
 end
 

@@ -107,9 +107,11 @@ local function check_keepers(self, id, index, full)
   local keepers, nodes, count = {}, {}, 0
   for _, address in ipairs(full) do
     local host = self.hosts[address]
-    keepers[address] = host.process.life
     count, nodes[host.process.node] = count + (nodes[host.process.node] and 0 or 1), true
-    if host.process.alive and not has_command(host, id, index) then
+    if not host:is_without_state() then
+      keepers[address] = host.process.life
+    end
+    if keepers[address] and host.process.alive and not has_command(host, id, index) then
       fail("command %d was confirmed at index %d, but %s does not have it", id, index, address)
     end
   end

@@ -98,6 +98,17 @@ function Host:give_up(id)
   self:drain()
 end
 
+-- Whether it has dropped its state and has not become full again.
+function Host:is_without_state()
+  return self.has_forgotten and not self.replica.generation
+end
+
+function Host:forget()
+  self.has_forgotten = true
+  self.replica:forget()
+  self:drain()
+end
+
 function Host:time()
   self.replica:time(self.world.now)
   self:drain()

@@ -53,7 +53,7 @@ end
 -- ---- phases ----
 
 local WEIGHTS = { traffic = 40, submit = 15, advance = 10, settle = 5, calm = 5, give_up = 1 }
-local FAULTS = { partition = 1, move = 2, heal = 1, kill = 1, start = 2, stop = 2, reconnect = 2 }
+local FAULTS = { partition = 1, move = 2, heal = 1, kill = 1, start = 2, stop = 2, reconnect = 2, forget = 1 }
 local FAULT_FACTORS = { 0, 0, 0, 0.5, 1, 2, 6 }
 local FACTORS = { 0.2, 1, 1, 2, 4 }
 local BURSTS = { 4, 15, 40, 120 }

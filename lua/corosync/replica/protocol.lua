@@ -250,6 +250,17 @@ function Protocol:progress()
   end
 end
 
+-- This member's state differs from the others', so it drops the state, joins again and learns. As it leaves the group
+-- first, the others go on without it. What it has sent of it is as if it had ended then. Not to be called while a
+-- command is applied.
+function Protocol:forget()
+  self:emit "rejoin"
+  claiming.block(self)
+  self.view, self.generation, self.log, self.partial = nil, nil, nil, false
+  self.machine.reset()
+  commands.begin_as_new_client(self)
+end
+
 -- A command of this member's. A reply with this id follows.
 function Protocol:submit(id, data)
   commands.submit(self, id, data)

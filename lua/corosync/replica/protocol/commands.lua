@@ -63,7 +63,8 @@ local function can_go_on(self, last)
   return is_known and next_seq <= (last or 0) + 1
 end
 
-local function begin_as_new_client(self)
+-- Commands that were sent end as "uncertain", the others will be sent.
+function commands.begin_as_new_client(self)
   local kept = {}
   for _, command in ipairs(self.pending) do
     if command.seq then
@@ -92,7 +93,7 @@ end
 function commands.send_again(self)
   local last = self.log.last[self.client]
   if self.sent > 0 and not can_go_on(self, last) then
-    begin_as_new_client(self)
+    commands.begin_as_new_client(self)
     last = nil
   end
   self.log_origin, self.log_forgotten = self.log.origin, self.log.forgotten
@@ -117,7 +118,7 @@ function commands.refused(self, entry)
       command.seq = nil
     end
   end
-  begin_as_new_client(self)
+  commands.begin_as_new_client(self)
   commands.send_new(self)
 end
 
