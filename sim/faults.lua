@@ -70,8 +70,7 @@ return {
   },
   {
     name = "a fresh start repeats indices",
-    { "claims", "made.is_fresh, made.is_last_resort, made.index = true, noted, greatest(voters, \"floor\")",
-      "made.is_fresh, made.is_last_resort, made.index = true, noted, 0" },
+    { "claims", "made.is_fresh, made.index = true, greatest(voters, \"floor\")", "made.is_fresh, made.index = true, 0" },
   },
   {
     name = "a majority without a state starts afresh",

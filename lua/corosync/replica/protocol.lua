@@ -7,6 +7,7 @@
 --   { "rejoin" }                       leave the group and join it again
 --   { "note", text }                   remember this, as long as the node's Corosync runs, for all its processes:
 --                                      before any message that follows is sent
+--   { "store", ... }                   keep this on disk: see storing.lua
 --
 -- The state is behind `machine`: apply(data, index) returns a result; snapshot() returns a value that restore(value)
 -- takes; reset() makes the initial state. `hash(digest, entry)` returns a number that depends on all commands so far:
@@ -30,8 +31,11 @@ local commands = require "corosync.replica.protocol.commands"
 local confirming = require "corosync.replica.protocol.confirming"
 local learning = require "corosync.replica.protocol.learning"
 local standing = require "corosync.replica.protocol.standing"
+local storing = require "corosync.replica.protocol.storing"
 
 local protocol = {}
+
+protocol.stored_before = storing.before -- the kinds of messages before which all effects must be durable
 
 local PATIENCE = 5 -- seconds
 local REPEAT = 1 -- seconds
@@ -40,6 +44,7 @@ local Protocol = {}
 Protocol.__index = Protocol
 
 -- `observer`: it never has a say.
+-- `durable`: it has storage; `stored`: what that has, if anything.
 function protocol.new(options)
   local self = setmetatable({
     address = options.address,
@@ -48,6 +53,8 @@ function protocol.new(options)
     hash = options.hash,
     observer = options.observer,
     patience = options.patience or PATIENCE,
+    durable = options.durable or false,
+    stored_meta = {},
     now = 0,
     nonce = 0,
     members = {},
@@ -57,7 +64,15 @@ function protocol.new(options)
   }, Protocol)
   commands.init(self)
   claiming.block(self)
+  if options.stored then
+    storing.restore(self, options.stored)
+  end
   return self
+end
+
+-- What storage must have of this moment, besides a snapshot of the machine.
+function Protocol:stored_base()
+  return storing.base(self)
 end
 
 function Protocol:emit(...)
@@ -65,6 +80,7 @@ function Protocol:emit(...)
 end
 
 function Protocol:send(message)
+  storing.before_send(self, message.kind)
   self:emit("send", message)
 end
 

@@ -8,6 +8,7 @@ local generation = require "corosync.replica.protocol.generation"
 local learning = require "corosync.replica.protocol.learning"
 local log = require "corosync.replica.protocol.log"
 local standing = require "corosync.replica.protocol.standing"
+local storing = require "corosync.replica.protocol.storing"
 
 local claiming = {}
 
@@ -73,6 +74,7 @@ function claiming.claim(self)
     partial = self.partial,
     standing = self.standing,
     observer = self.observer,
+    durable = self.durable,
     nodes = math.max(self.view.nodes, state and self.nodes or 0),
     floor = self.view.floor,
     noted = self.view.noted,
@@ -110,13 +112,22 @@ local function digest_of(list)
   return table.concat(words, " ")
 end
 
-local function begin_full(self, decision)
-  self.status = "ready"
+-- The state that the generation begins with, at a member that has it.
+local function begin_state(self, decision)
   if decision.is_fresh then
     self.machine.reset()
     self.log = log.new(decision.index, self.hash)
+  elseif decision.is_doubtful then
+    self.log:raise(decision.index)
+  else
+    return
   end
-  self.log:raise(decision.index)
+  storing.replaced(self)
+end
+
+local function begin_full(self, decision)
+  self.status = "ready"
+  begin_state(self, decision)
   confirming.holds_generation(self)
   self.ack_due = true
   standing.update(self)

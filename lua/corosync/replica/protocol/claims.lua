@@ -10,10 +10,17 @@
 --               and may lack commands of the epoch
 --   standing    whether it speaks for its node: another process of the node may have, or have had, a newer state
 --   observer    whether it is one: then it has no part in the decision
+--   durable     whether it has storage, maybe an empty one
 --   nodes       the number of nodes in its nodelist
 --   floor       an index that no state has reached before
 --   noted       whether its node has had a state since its Corosync started
 --   members     the addresses of all members, as it knows them
+--
+-- States in storage come back with their processes, and count. Corosync's memory (`noted`) is gone after a loss
+-- of power, so claims of a majority without a state begin afresh then. It is assumed that this is no loss: a node that
+-- has stored a state claims with it, unless the storage is lost. So of a node with storage only one process may have
+-- the state, the one that has the storage open. A confirmed command survives a loss of power of all nodes if storage
+-- with a state is left on a majority of them.
 local claims = {}
 
 function claims.node_of(address)
@@ -173,7 +180,9 @@ function claims.decide(list, ring)
     made.index = math.max(any.index, greatest(voters, "floor"))
   elseif not any and (known >= nodes or known >= majority and not noted) then
     -- No node of a majority has ever had a state, so nothing was confirmed; or all nodes are here, and it is lost.
-    made.is_fresh, made.is_last_resort, made.index = true, noted, greatest(voters, "floor")
+    local durable = count_nodes(voters, function(claim) return claim.durable end) > 0
+    made.is_last_resort = noted or durable and known < nodes
+    made.is_fresh, made.index = true, greatest(voters, "floor")
   else
     return nil, any and "too few nodes have a state" or "too few nodes are here"
   end

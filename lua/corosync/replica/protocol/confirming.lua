@@ -6,6 +6,7 @@
 -- member may know of a change of the full members that another has missed, and both would count on different ones.
 local commands = require "corosync.replica.protocol.commands"
 local standing = require "corosync.replica.protocol.standing"
+local storing = require "corosync.replica.protocol.storing"
 
 local confirming = {}
 
@@ -13,13 +14,14 @@ function confirming.is_full(self)
   return self.active ~= nil and self.active.full[self.address] == true
 end
 
--- Applies the confirmed commands.
+-- Applies the confirmed commands. With storage, this member's own acknowledgement must have come back: only then what
+-- it has is durable, too.
 function confirming.confirm(self)
   local active = self.active
   if not active or not active:is_established() or not active:has_majority() then
     return
   end
-  local last = active:confirmed(self.address, self.log.index)
+  local last = active:confirmed(not self.durable and self.address, self.log.index)
   local entry, index = self.log:next(last)
   while entry do
     commands.applied(self, entry, self.machine.apply(entry.data, index))
@@ -52,6 +54,7 @@ end
 
 function confirming.on_command(self, _, message)
   if self.log:append(message) then
+    storing.entry(self, message)
     self.ack_due = true
     confirming.confirm(self)
   else

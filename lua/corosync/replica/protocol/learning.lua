@@ -7,6 +7,7 @@ local confirming = require "corosync.replica.protocol.confirming"
 local generation = require "corosync.replica.protocol.generation"
 local log = require "corosync.replica.protocol.log"
 local standing = require "corosync.replica.protocol.standing"
+local storing = require "corosync.replica.protocol.storing"
 
 local learning = {}
 
@@ -131,6 +132,7 @@ local function restore(self, message)
   self.generation, self.partial = self.active:number(), true
   self.status, self.claims, self.ready, self.told = "learning", {}, {}, nil
   self.active.learners[self.address] = message.nonce
+  storing.replaced(self)
 end
 
 function learning.on_snapshot(self, _, message)

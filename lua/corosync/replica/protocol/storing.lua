@@ -1,0 +1,82 @@
+-- What a member with storage stores, so that its next process has its state. Only a member made with `durable` emits
+-- these effects:
+--
+--   { "store", "entry", index, entry }   a command was appended: `entry` has client, seq and data
+--   { "store", "meta", meta }            small facts have changed: a plain table
+--   { "store", "replaced" }              state and log are others, or commands have got other indices: what was
+--                                        stored gives way, at once, to a new base
+--
+-- A *base* is what Protocol:stored_base returns, with a snapshot of the machine of the same moment. It may have more
+-- than the effects before it; the effects that follow then repeat what it has. A member that never had a state stores
+-- meta without a base.
+--
+-- All effects before a "send" of the kinds in `storing.before` must be durable before that message is sent: others
+-- rely on what it says. Of what is not durable, a loss of power may leave some, but nothing without all that came
+-- before it.
+local log = require "corosync.replica.protocol.log"
+
+local storing = {}
+
+storing.before = { ack = true, claim = true, learned = true, ready = true }
+
+local FIELDS = { "generation", "promised", "partial", "nodes", "standing" }
+
+local function meta_of(self)
+  local meta = {}
+  for _, name in ipairs(FIELDS) do
+    meta[name] = self[name]
+  end
+  return meta
+end
+
+local function has_changed(self)
+  for _, name in ipairs(FIELDS) do
+    if self[name] ~= self.stored_meta[name] then
+      return true
+    end
+  end
+  return false
+end
+
+-- A message of this kind is about to be sent.
+function storing.before_send(self, kind)
+  if self.durable and storing.before[kind] and has_changed(self) then
+    self.stored_meta = meta_of(self)
+    self:emit("store", "meta", self.stored_meta)
+  end
+end
+
+function storing.entry(self, message)
+  if self.durable then
+    self:emit("store", "entry", self.log.index, { client = message.client, seq = message.seq, data = message.data })
+  end
+end
+
+function storing.replaced(self)
+  if self.durable then
+    self:emit("store", "replaced")
+  end
+end
+
+function storing.base(self)
+  return { meta = meta_of(self), log = self.log and self.log:snapshot() }
+end
+
+-- A new process has what was stored. `stored`: meta, log (of the base; nil if there is none) and entries, a list of
+-- { index, entry }. The machine has been restored already.
+function storing.restore(self, stored)
+  for _, name in ipairs(FIELDS) do
+    self[name] = stored.meta[name]
+  end
+  if stored.log then
+    self.log = log.restore(stored.log, self.hash)
+    for _, each in ipairs(stored.entries) do
+      if each[1] > self.log.index then
+        assert(self.log:append(each[2]) and self.log.index == each[1], "stored commands are not in order")
+      end
+    end
+  end
+  self.stored_meta = meta_of(self)
+end
+
+return storing
