@@ -19,6 +19,14 @@ function actions.heal(self)
   self.world:heal()
 end
 
+-- A node that has been full since its Corosync started may lose its storage.
+local function lose_disk(self, process)
+  if process.disk and self.world.nodes[process.node].noted and self.random(6) == 1 then
+    self.checks:note("the storage of node %s is lost", process.node)
+    process.disk:wipe()
+  end
+end
+
 function actions.kill(self)
   local living = self:living()
   if #living > 1 then
@@ -27,17 +35,77 @@ function actions.kill(self)
     self.checks:note("kill %s, ghost: %s", victim, is_ghost)
     self.world:kill(victim.process, is_ghost)
     self.alive = nil
+    lose_disk(self, victim.process)
   end
 end
 
+-- The process that has the next effects but a few dies, between two of them.
+function actions.crash(self)
+  self.world:light(self.random(20), function(victim)
+    self.checks:note("%s crashes", victim)
+    self.world:kill(victim.process)
+    self.alive = nil
+  end)
+end
+
+-- Some nodes that have stored a state lose power.
+local function fail_some(self)
+  local failing = {}
+  for id, node in ipairs(self.world.nodes) do
+    failing[id] = node.disk and node.disk:has_state() and self.random(2) == 1 or nil
+  end
+  self.checks:note("power fails on some nodes")
+  self.world:lose_power(failing)
+end
+
+-- All nodes lose power, and some of them their storage. What was confirmed is safe if a majority has stored a state.
+local function fail_all(self)
+  local failing, safe = {}, 0
+  for id in ipairs(self.world.nodes) do
+    failing[id] = true
+  end
+  self.checks:note("power fails on all nodes")
+  self.world:lose_power(failing)
+  for id, node in ipairs(self.world.nodes) do
+    if node.disk and self.random(6) == 1 then
+      self.checks:note("the storage of node %s is lost", id)
+      node.disk:wipe()
+    end
+    safe = safe + (node.disk and node.disk:has_state() and 1 or 0)
+  end
+  if 2 * safe <= #self.world.nodes then
+    self.checks:lost()
+  end
+end
+
+-- Power fails at a time soon, between two effects of a process.
+function actions.lose_power(self)
+  local fail = self.random(2) == 1 and fail_all or fail_some
+  self.world:light(self.random(60), function()
+    fail(self)
+    self.alive = nil
+    if self.random(2) == 1 then
+      self.world:heal()
+      self:start_missing()
+    end
+  end)
+end
+
+-- Of the processes of a node with storage only one has a state.
 function actions.start(self)
-  if #self:living() < self.most then
-    self:start(self.random(#self.world.nodes), self.has_observers and self.random(2) == 1)
+  local id = self.random(#self.world.nodes)
+  local disk = self.world.nodes[id].disk
+  local is_observer = self.has_observers and self.random(2) == 1
+  if #self:living() < self.most and (is_observer or not (disk and disk.user)) then
+    self:start(id, is_observer)
   end
 end
 
 function actions.stop(self)
   local each = self:one_of(self:living())
+  if not each then
+    return
+  end
   each.process.stopped = not each.process.stopped
   self.checks:note("%s is stopped: %s", each, each.process.stopped)
 end
@@ -45,6 +113,9 @@ end
 -- A connection is lost, or comes back.
 function actions.reconnect(self)
   local each = self:one_of(self:living())
+  if not each then
+    return
+  end
   self.checks:note("%s connected: %s", each, not each.process.connected)
   if each.process.connected then
     self.world:leave(each.process)
@@ -60,6 +131,9 @@ function actions.forget(self)
     without[each.process.node] = without[each.process.node] or each:is_without_state() or nil
   end
   local each = self:one_of(self:living())
+  if not each then
+    return
+  end
   without[each.process.node] = true
   if 2 * #sets.sorted_keys(without) < #self.world.nodes then
     self.checks:note("%s forgets", each)
@@ -69,8 +143,13 @@ end
 
 function actions.submit(self)
   local each = self:one_of(self:living())
+  if not each then
+    return
+  end
   for _ = 1, self.random(4) do
-    self.checks:submit(each)
+    if each.process.alive then
+      self.checks:submit(each)
+    end
   end
 end
 
@@ -97,17 +176,26 @@ local function is_idle(self, id)
   return id == self.slow and self.random(self.slowness) > 1
 end
 
+-- Each does one thing that waits. Returns whether more may wait.
+local function take_turns(self)
+  local has_more = self.slow ~= nil
+  for id in ipairs(self.world.nodes) do
+    if not is_idle(self, id) then
+      has_more = self.world:order(id) or has_more
+      has_more = self.world:hand_over(id) or has_more
+    end
+  end
+  for _, each in ipairs(self:living()) do
+    has_more = each:deliver(1) or has_more
+  end
+  return has_more
+end
+
 -- Work that waits is done, in turns.
 function actions.calm(self)
   for _ = 1, 12 do
-    for id in ipairs(self.world.nodes) do
-      if not is_idle(self, id) then
-        self.world:order(id)
-        self.world:hand_over(id)
-      end
-    end
-    for _, each in ipairs(self:living()) do
-      each:deliver()
+    if not take_turns(self) then
+      break
     end
   end
 end
@@ -133,7 +221,7 @@ end
 function traffic.deliver(self, id)
   for _, each in ipairs(self:living()) do
     if each.process.node == id and self.random(3) > 1 then
-      each:deliver()
+      each:deliver(self.random(self.phase.batch))
     end
   end
 end

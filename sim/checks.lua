@@ -101,18 +101,23 @@ local function has_command(host, id, index)
   return false
 end
 
+-- What a process keeps a command with: its connection, and its storage if it has one.
+local function keeper_of(process)
+  return { process = process, life = process.life, disk = process.disk, wipes = process.disk and process.disk.wipes }
+end
+
 -- The full members of a majority of the nodes have a confirmed command: those at the place of the order where it was
--- confirmed. Returns their connections by address.
+-- confirmed. Returns them, a list.
 local function check_keepers(self, id, index, full)
   local keepers, nodes, count = {}, {}, 0
   for _, address in ipairs(full) do
     local host = self.hosts[address]
     count, nodes[host.process.node] = count + (nodes[host.process.node] and 0 or 1), true
     if not host:is_without_state() then
-      keepers[address] = host.process.life
-    end
-    if keepers[address] and host.process.alive and not has_command(host, id, index) then
-      fail("command %d was confirmed at index %d, but %s does not have it", id, index, address)
+      keepers[#keepers + 1] = keeper_of(host.process)
+      if host.process.alive and not has_command(host, id, index) then
+        fail("command %d was confirmed at index %d, but %s does not have it", id, index, address)
+      end
     end
   end
   if count < self.majority then
@@ -138,16 +143,26 @@ function Checks:replied(host, id, result, code)
   end
 end
 
--- Confirmed commands of which a process that acknowledged them lives. It must have been connected all the time: if
--- all processes of a majority are gone at once, it does not matter whether they have ended.
+-- What was confirmed until now may be lost.
+function Checks:lost()
+  for _, operation in ipairs(self.operations) do
+    operation.keepers = nil
+  end
+end
+
+-- Without storage, a process must have been connected all the time: if all processes of a majority are gone at once, it
+-- does not matter whether they have ended.
+local function still_keeps(keeper)
+  local process, disk = keeper.process, keeper.disk
+  return disk and disk.wipes == keeper.wipes or not disk and process.alive and process.life == keeper.life
+end
+
+-- Confirmed commands that a process, or storage, which has acknowledged them keeps.
 local function kept_commands(self)
   local kept = {}
   for id, operation in ipairs(self.operations) do
-    for address, life in pairs(operation.keepers or {}) do
-      local process = self.hosts[address].process
-      if process.alive and process.life == life then
-        kept[id] = operation.result
-      end
+    for _, keeper in ipairs(operation.keepers or {}) do
+      kept[id] = still_keeps(keeper) and operation.result or kept[id]
     end
   end
   return kept

@@ -70,7 +70,8 @@ return {
   },
   {
     name = "a fresh start repeats indices",
-    { "claims", "made.is_fresh, made.index = true, greatest(voters, \"floor\")", "made.is_fresh, made.index = true, 0" },
+    { "claims", "made.is_fresh, made.index = true, greatest(voters, \"floor\")",
+      "made.is_fresh, made.index = true, 0" },
   },
   {
     name = "a majority without a state starts afresh",
@@ -81,5 +82,18 @@ return {
     first = 10309,
     steps = 30,
     { "claims", "return promised ~= nil\n    and", "return false\n    and" },
+  },
+  {
+    name = "a member acknowledges before its storage is synced",
+    { "storing", "ack = true, ", "" },
+  },
+  {
+    name = "a member counts itself before its storage is synced",
+    first = 1700,
+    { "confirming", "not self.durable and self.address", "self.address" },
+  },
+  {
+    name = "stored commands are not replayed",
+    { "storing", "ipairs(stored.entries)", "ipairs {}" },
   },
 }

@@ -41,22 +41,37 @@ end
 
 -- `number`: different for each process that ever was; `options`: of the protocol.
 function host.new(protocol, world, process, number, checks, options)
-  local self = setmetatable({ world = world, process = process, checks = checks }, Host)
+  local self = setmetatable({
+    world = world, process = process, checks = checks, stored_before = protocol.stored_before,
+  }, Host)
   self.address = process.address
+  local machine, stored, snapshot = new_machine(self), nil, nil
+  if process.disk then
+    stored, snapshot = process.disk:load()
+  end
+  if snapshot then
+    machine.restore(snapshot)
+  end
   self.replica = protocol.new {
     address = process.address,
     incarnation = tostring(number),
-    machine = new_machine(self),
+    machine = machine,
     hash = hash,
     patience = options.patience,
     observer = options.observer,
+    durable = process.disk ~= nil,
+    stored = stored,
   }
+  self.machine = machine
   return self
 end
 
 local effects = {}
 
 function effects.send(self, message)
+  if self.process.disk and self.stored_before[message.kind] then
+    self.process.disk:sync()
+  end
   self.world:send(self.process, message)
 end
 
@@ -73,18 +88,34 @@ function effects.note(self, text)
   self.world:note(self.process.node, text)
 end
 
--- Does what the replica has asked for.
+local COMPACTION = 40 -- entries, on average
+
+local function write_base(self)
+  self.process.disk:write("base", self.replica:stored_base(), self.machine.snapshot())
+end
+
+function effects.store(self, what, ...)
+  if what == "replaced" or what == "entry" and self.world.random(COMPACTION) == 1 then
+    write_base(self)
+  else
+    self.process.disk:write(what, ...)
+  end
+end
+
+-- Does what the replica has asked for. The process may die before or after each effect.
 function Host:drain()
   local replica = self.replica
-  if not self.is_busy then
-    replica:flush()
+  replica:flush()
+  local out = replica.out
+  if #out == 0 then
+    return
   end
-  while #replica.out > 0 do
-    local out = replica.out
-    replica.out = {}
-    for _, effect in ipairs(out) do
-      effects[effect[1]](self, effect[2], effect[3], effect[4])
+  replica.out = {}
+  for _, effect in ipairs(out) do
+    if self.world:burn(self) then
+      return
     end
+    effects[effect[1]](self, effect[2], effect[3], effect[4])
   end
 end
 
@@ -105,11 +136,17 @@ end
 
 function Host:forget()
   self.has_forgotten = true
+  if self.process.disk then
+    self.process.disk:forget()
+  end
   self.replica:forget()
   self:drain()
 end
 
 function Host:time()
+  if not self.process.alive then
+    return
+  end
   self.replica:time(self.world.now)
   self:drain()
 end
@@ -128,21 +165,34 @@ function events.message(replica, event)
   replica:message(event.from, event.message)
 end
 
--- Gives the replica its next event, or the view if there is none.
-function Host:deliver()
+-- Gives the replica its next event, or the view if there is none. Returns whether there was one.
+local function next_event(self)
   local event = self.world:deliver(self.process)
   if event then
     self.checks:note("%s %s %s", self, event.kind, event)
     events[event.kind](self.replica, event)
-  else
-    local view = self.world:view(self.process)
-    if not view then
-      return
-    end
+    return true
+  end
+  local view = self.world:view(self.process)
+  if view then
     self.checks:note("%s view", self)
     self.replica:settled(view)
   end
+  return view ~= nil
+end
+
+-- Gives the replica up to `most` events, and then does what it has asked for. Returns whether there was one.
+function Host:deliver(most)
+  if not self.process.alive or not next_event(self) then
+    return false
+  end
+  for _ = 2, most do
+    if not next_event(self) then
+      break
+    end
+  end
   self:drain()
+  return true
 end
 
 return host

@@ -83,12 +83,12 @@ local function is_missed(sender, node)
   return true
 end
 
--- Gives the oldest outgoing message of a node its place in the order of its ring.
+-- Gives the oldest outgoing message of a node its place in the order of its ring. Returns whether there was one.
 function World:order(id)
   local sender = self.nodes[id]
   local item = table.remove(sender.outgoing, 1)
   if not item then
-    return
+    return false
   elseif item.who then
     self:order_process(id, item)
   else
@@ -101,6 +101,7 @@ function World:order(id)
   if #sender.outgoing == 0 then
     sender.strangers = nil
   end
+  return true
 end
 
 -- ---- rings ----
@@ -249,9 +250,14 @@ function World:join(process)
   announce_process(self, process, "join")
 end
 
-function World:start(id)
+-- An observer uses no storage.
+function World:start(id, is_observer)
   local process = { node = id, address = id .. ":" .. (100 + #self.processes), inbox = {}, alive = true }
   self.processes[#self.processes + 1] = process
+  process.disk = not is_observer and self.nodes[id].disk or nil
+  if process.disk then
+    process.disk.user = process
+  end
   table.insert(self.nodes[id].processes, process)
   self:join(process)
   return process
@@ -270,12 +276,61 @@ function World:rejoin(process)
   self:join(process)
 end
 
+local function die(process)
+  process.alive = false
+  if process.disk then
+    process.disk:crash()
+    process.disk.user = nil
+  end
+end
+
 -- A process dies; its messages that are not yet in the order may still come. As a ghost it stays listed.
 function World:kill(process, is_ghost)
-  process.alive = false
+  die(process)
   if not is_ghost then
     self:leave(process)
   end
+end
+
+-- Nodes lose power: their processes and Corosyncs die, and nothing that they had not sent ever comes.
+function World:lose_power(ids)
+  local components = {}
+  for _, component in ipairs(components_of(self)) do
+    local rest = {}
+    for id in pairs(component) do
+      rest[id] = not ids[id] or nil
+    end
+    components[#components + 1] = next(rest) and rest
+  end
+  for _, id in ipairs(sets.sorted_keys(ids)) do
+    local node = self.nodes[id]
+    for _, process in ipairs(node.processes) do
+      if process.alive then
+        die(process)
+      end
+      process.connected, process.joined, process.inbox, process.life = false, false, {}, process.life + 1
+    end
+    node.outgoing, node.backlog, node.noted = {}, {}, nil
+    components[#components + 1] = { [id] = true }
+  end
+  self:form(components)
+end
+
+-- After `effects` more effects of processes, `blow(host)` is called instead of the next one.
+function World:light(effects, blow)
+  self.fuse = { left = effects, blow = blow }
+end
+
+-- An effect of a process is next. Returns whether the process is dead.
+function World:burn(host)
+  local fuse = self.fuse
+  if fuse and fuse.left == 0 then
+    self.fuse = nil
+    fuse.blow(host)
+  elseif fuse then
+    fuse.left = fuse.left - 1
+  end
+  return not host.process.alive
 end
 
 -- Ghosts leave the lists with the next change of nodes, and no process becomes one after it.
@@ -318,15 +373,20 @@ end
 
 -- ---- delivery ----
 
--- Gives the oldest item of a node's backlog to its processes: to those that were members when it was ordered.
+-- Gives the oldest item of a node's backlog to its processes: to those that were members when it was ordered. Returns
+-- whether there was one.
 function World:hand_over(id)
   local item = table.remove(self.nodes[id].backlog, 1)
-  for _, receiver in ipairs(item and item.to or {}) do
+  if not item then
+    return false
+  end
+  for _, receiver in ipairs(item.to) do
     local process = receiver.process
     if process.alive and process.life == receiver.life then
       delivery.hand_over(self, process, item)
     end
   end
+  return true
 end
 
 -- The next event of a process, or nil.

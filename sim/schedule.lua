@@ -1,6 +1,7 @@
 -- One random schedule: replicas on the model, in phases with weights of their own, then everything is made whole.
 local actions = require "sim.actions"
 local checks = require "sim.checks"
+local disk = require "sim.disk"
 local host = require "sim.host"
 local model = require "sim.model"
 local sets = require "sim.sets"
@@ -36,12 +37,13 @@ function Schedule:living()
   return self.alive
 end
 
+-- Nil if there is none.
 function Schedule:one_of(list)
-  return list[self.random(#list)]
+  return #list > 0 and list[self.random(#list)] or nil
 end
 
 function Schedule:start(id, is_observer)
-  local process = self.world:start(id)
+  local process = self.world:start(id, is_observer)
   self.alive = nil
   self.checks:note("start %s, observer: %s", process.address, is_observer)
   local number = #self.hosts + 1
@@ -50,13 +52,28 @@ function Schedule:start(id, is_observer)
   self.by_address[process.address] = self.hosts[number]
 end
 
+-- On nodes that have no process.
+function Schedule:start_missing()
+  local present = {}
+  for _, each in ipairs(self:living()) do
+    present[each.process.node] = present[each.process.node] or not each.replica.observer
+  end
+  for id in ipairs(self.world.nodes) do
+    if not present[id] then
+      self:start(id)
+    end
+  end
+end
+
 -- ---- phases ----
 
 local WEIGHTS = { traffic = 40, submit = 15, advance = 10, settle = 5, calm = 5, give_up = 1 }
-local FAULTS = { partition = 1, move = 2, heal = 1, kill = 1, start = 2, stop = 2, reconnect = 2, forget = 1 }
+local FAULTS = { partition = 1, move = 2, heal = 1, kill = 1, start = 2, stop = 2, reconnect = 2, forget = 1,
+  crash = 1, lose_power = 0.5 }
 local FAULT_FACTORS = { 0, 0, 0, 0.5, 1, 2, 6 }
 local FACTORS = { 0.2, 1, 1, 2, 4 }
 local BURSTS = { 4, 15, 40, 120 }
+local BATCHES = { 1, 1, 4, 30 }
 local SLOWNESS = { 5, 15, 60 }
 local TRAFFIC = {
   { "order", "hand_over", "deliver", "deliver" },
@@ -81,6 +98,7 @@ local function begin_phase(self)
     total = 0,
     left = 5 + self.random(40),
     burst = self:one_of(BURSTS),
+    batch = self:one_of(BATCHES),
     traffic = self:one_of(TRAFFIC),
   }
   self.slow = self.random(3) == 1 and self.random(#self.world.nodes) or nil
@@ -106,20 +124,14 @@ end
 -- ---- the end ----
 
 local function make_whole(self)
-  self.slow = nil
-  local present = {}
+  self.slow, self.world.fuse = nil, nil
   for _, each in ipairs(self:living()) do
     each.process.stopped = false
-    present[each.process.node] = present[each.process.node] or not each.replica.observer
     if not each.process.connected then
       self.world:join(each.process)
     end
   end
-  for id in ipairs(self.world.nodes) do
-    if not present[id] then
-      self:start(id)
-    end
-  end
+  self:start_missing()
   self.world:forget_ghosts()
   self.world:heal()
 end
@@ -181,6 +193,14 @@ local function percentage(random)
   return ({ 0, 10, 40, 80 })[random(4)]
 end
 
+-- No node, some or all of them have storage.
+local function add_storage(self)
+  local percent = ({ 0, 0, 60, 100, 100 })[self.random(5)]
+  for _, node in ipairs(self.world.nodes) do
+    node.disk = self.world:chance(percent) and disk.new(self.random) or nil
+  end
+end
+
 local function new(protocol, seed, options)
   local random = generator(seed)
   local self = setmetatable({ protocol = protocol, random = random, hosts = {}, by_address = {} }, Schedule)
@@ -195,6 +215,7 @@ local function new(protocol, seed, options)
     settling = ({ 2, 10, 40 })[random(3)],
     floor = function(world) return math.floor(world.now * 1000) end,
   })
+  add_storage(self)
   for id = 1, count do
     self:start(id)
   end

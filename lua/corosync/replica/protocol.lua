@@ -43,8 +43,7 @@ local REPEAT = 1 -- seconds
 local Protocol = {}
 Protocol.__index = Protocol
 
--- `observer`: it never has a say.
--- `durable`: it has storage; `stored`: what that has, if anything.
+-- `observer`: it never has a say; `durable`: it has storage; `stored`: what that has, if anything.
 function protocol.new(options)
   local self = setmetatable({
     address = options.address,
@@ -274,6 +273,7 @@ function Protocol:forget()
   claiming.block(self)
   self.view, self.generation, self.log, self.partial = nil, nil, nil, false
   self.machine.reset()
+  storing.replaced(self)
   commands.begin_as_new_client(self)
 end
 
