@@ -36,6 +36,45 @@ history.record = recorder.start
 -- @raise for any other line, and when `group` is not a group
 history.note = recorder.note
 
+--- Begins an operation on an object that members share, and writes it into the group's history, if that is recorded.
+-- The rule `linearizable` judges all operations (docs/testing.md). Call this before anything is sent.
+--
+-- Values are strings, numbers, booleans or nil. In a `call` that is a text, spaces separate them, and "-" is nil.
+-- @function history.operation
+-- @tparam corosync.group.Group group
+-- @tparam table fields `object`, a name; `key`, the part of it that is used, for objects whose keys are independent;
+--   `call`, a text such as "add 1", or a table such as { "add", 1 }; `read`, whether the operation changes nothing
+-- @usage
+-- local operation = history.operation(group, { object = "stock", key = "apples", call = { "add", 1 } })
+-- add(1, function(sum, index, code)
+--   if sum then operation:ok(sum, index) else operation:unknown(code) end
+-- end)
+-- @raise for wrong fields, and when `group` is not a group
+-- @treturn Operation to be ended by one of its methods; one that is not ended counts as unknown
+history.operation = recorder.operation
+
+--- An operation that has begun.
+-- @type Operation
+
+--- It has taken effect.
+-- @function Operation:ok
+-- @param result a string, a number, a boolean or nil
+-- @tparam[opt] integer index its place in the log of its group; that of the last change that it saw, if it is a read.
+--   All operations on an object have one, or none.
+-- @raise for a wrong argument, and when the operation has ended
+
+--- It has surely not taken effect, and never will.
+-- @function Operation:failed
+-- @tparam string code why
+-- @raise for a wrong argument, and when the operation has ended
+
+--- It may have taken effect, or may take effect later.
+-- @function Operation:unknown
+-- @tparam string code why
+-- @raise for a wrong argument, and when the operation has ended
+
+--- @section end
+
 --- The same as `corosync.checker.parse`.
 -- @function history.parse
 -- @tparam string text

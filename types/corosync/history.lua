@@ -24,6 +24,31 @@ function module.record(folder) end
 ---@param line string
 function module.note(group, line) end
 
+--- Begins an operation on an object that members share, and writes it into the group's history, if that is recorded.
+--- The rule `linearizable` judges all operations (docs/testing.md). Call this before anything is sent.
+---
+--- Values are strings, numbers, booleans or nil. In a `call` that is a text, spaces separate them, and "-" is nil.
+---@param group corosync.group.Group
+---@param fields table `object`, a name; `key`, the part of it that is used, for objects whose keys are independent; `call`, a text such as "add 1", or a table such as { "add", 1 }; `read`, whether the operation changes nothing
+---@return corosync.history.Operation # to be ended by one of its methods; one that is not ended counts as unknown
+function module.operation(group, fields) end
+
+---@class corosync.history.Operation
+local Operation = {}
+
+--- It has taken effect.
+---@param result any a string, a number, a boolean or nil
+---@param index? integer its place in the log of its group; that of the last change that it saw, if it is a read. All operations on an object have one, or none.
+function Operation:ok(result, index) end
+
+--- It has surely not taken effect, and never will.
+---@param code string why
+function Operation:failed(code) end
+
+--- It may have taken effect, or may take effect later.
+---@param code string why
+function Operation:unknown(code) end
+
 --- The same as `corosync.checker.parse`.
 ---@param text string
 ---@param name string for messages

@@ -185,6 +185,31 @@ for _, word in ipairs { "raise", "error", "usage" } do
   on[word] = function(self, event) self.notify("on_" .. word, self, event) end
 end
 
+-- An operation that has not ended may have been applied.
+local function begin_operation(self, event)
+  local operation = { member = self, is_read = event[1] == "query", began = tonumber(event[3]), object = event[4],
+    key = event[5], call = event[6], line = event.line, ended = math.huge, outcome = "unknown" }
+  self.open_operations[event[2]] = operation
+  table.insert(self.operations, operation)
+end
+
+on.invoke, on.query = begin_operation, begin_operation
+
+local function end_operation(self, event)
+  local operation = self.open_operations[event[2]]
+  self.open_operations[event[2]] = nil
+  operation.outcome = event[1]
+  return operation
+end
+
+function on.ok(self, event)
+  local operation = end_operation(self, event)
+  operation.ended, operation.end_line = tonumber(event[3]), event.line
+  operation.index, operation.result = event[4]:match "^0*(%d+)$", event[5]
+end
+
+on.failed, on.unknown = end_operation, end_operation
+
 -- ---- the end ----
 
 -- A process that was killed may have made the sends that had not returned.
@@ -213,6 +238,7 @@ local function new(history, notify)
     sent = {}, sent_in = {}, sent_on = {}, sent_at = {}, certain = 0, first_ahead = nil,
     refused = {}, open = {}, order = {}, tried_on = {}, -- by digest; then by number: sends that have not returned
     tries = {}, echoes = {}, -- by digest: how often it was sent, and delivered to its sender
+    operations = {}, open_operations = {}, -- in the order of their begin; by number: those that have not ended
     untold_sessions = 0, -- that may have been, and of which it was not notified
     wanted = nil, -- whether it is to be a member, as far as is known
     asked = false, asked_again = false, -- whether it asked to join: since the last session; while it is a member

@@ -17,6 +17,12 @@ local FIELDS = {
   settled = {},
   raise = { "[%w_]+" },
   usage = { "%d+", "%d+" },
+  -- Operations: the number, the time, the object, the key and the call; the index and the result; or the code.
+  invoke = { "%d+", "%d+%.%d+", "%S+", "%S+", "%S.*" },
+  query = { "%d+", "%d+%.%d+", "%S+", "%S+", "%S.*" },
+  ok = { "%d+", "%d+%.%d+", "[%d-]%d*", "%S+" },
+  failed = { "%d+", "%d+%.%d+", "%S+" },
+  unknown = { "%d+", "%d+%.%d+", "%S+" },
 }
 
 local PATTERNS = {}
@@ -43,17 +49,17 @@ function parser.event_of(line)
   if not PATTERNS[word] then
     return nil
   end
-  local first, second, third, fourth = line:match(PATTERNS[word])
-  if not first or fourth and not are_lists(second, third, fourth) then
+  local event = { word, line:match(PATTERNS[word]) }
+  if not event[2] or word == "config" and not are_lists(event[3], event[4], event[5]) then
     return nil
   elseif #FIELDS[word] == 0 then
     return { word }
   end
-  return { word, first, second, third, fourth }
+  return event
 end
 
 -- By word, for events that are valid only after certain others: each returns the problem, or nil. `seen` has the state
--- of each send by its number, and whether the group has been named.
+-- of each send by its number, that of each operation, and whether the group has been named.
 local problem_with = {}
 
 function problem_with.group(_, seen)
@@ -74,6 +80,22 @@ function problem_with.answer(event, seen)
   return not is_open and "no send of this number is open" or nil
 end
 
+function problem_with.invoke(event, seen)
+  local is_second = seen.operations[event[2]] ~= nil
+  seen.operations[event[2]] = "open"
+  return is_second and "the number of this operation is in use" or nil
+end
+
+problem_with.query = problem_with.invoke
+
+function problem_with.ok(event, seen)
+  local is_open = seen.operations[event[2]] == "open"
+  seen.operations[event[2]] = "ended"
+  return not is_open and "no operation of this number is open" or nil
+end
+
+problem_with.failed, problem_with.unknown = problem_with.ok, problem_with.ok
+
 local function problem_of(event, seen)
   if not event then
     return "this is no event"
@@ -83,7 +105,7 @@ end
 
 --- Returns a history: its `name` and its `events`; each event has its `line`.
 function parser.parse(text, name)
-  local history, number, seen = { name = name, events = {} }, 0, {}
+  local history, number, seen = { name = name, events = {} }, 0, { operations = {} }
   for line, ending in text:gmatch "([^\n]*)(\n?)" do
     -- A process that was killed may have left half of its last line.
     if ending == "" then

@@ -29,6 +29,28 @@ describe("checker parser", function()
     end
   end)
 
+  it("fails with invalid for operations that are incomplete", function()
+    for _, line in ipairs { "invoke 1 1.0 stock apples", "invoke 1 1 stock - get", "invoke x 1.0 stock - get",
+      "query 1 1.0 stock - ", "ok 1 1.0 -", "ok 1 1.0 x 5", "failed 1 1.0", "unknown 1 full" } do
+      local _, message = parse("invoke 1 1.0 stock - get\n" .. line .. "\n", "file")
+      assert.equal("file:2: this is no event: " .. line, message)
+    end
+  end)
+
+  it("fails with invalid for an operation that began or ended twice, or never began", function()
+    local begin = "query 1 1.0 stock - get\n"
+    for lines, problem in pairs {
+      [begin .. "invoke 1 1.0 stock - get\n"] = "the number of this operation is in use: invoke",
+      [begin .. "ok 1 2.0 - 5\nfailed 1 2.0 full\n"] = "no operation of this number is open: failed",
+      ["send 1 1:0a\nunknown 1 2.0 full\n"] = "no operation of this number is open: unknown",
+    } do
+      local _, message, code = parse(lines, "file")
+      assert.equal("invalid", code)
+      assert.matches("^file:%d: " .. problem .. " 1 ", message)
+    end
+    assert(parse("send 1 1:0a\n" .. begin .. "ok 1 2.0 - 5\nanswer 1 true\n", "file"))
+  end)
+
   it("ignores an incomplete last line", function()
     assert.equal(1, #assert(parse("group g\nmessa", "file")).events)
   end)

@@ -1,0 +1,159 @@
+-- Records operations on shared objects: what was called, when it began and ended, and how.
+local core = require "corosync.binding"
+local errors = require "corosync.errors"
+local writer = require "corosync.history.writer"
+
+local operation = {}
+
+local count = 0
+
+-- ---- values as words of a line ----
+
+local TYPES = { string = true, number = true, boolean = true, ["nil"] = true }
+
+-- Lua 5.3 writes 3.0 where others write 3, and tostring shortens large numbers.
+local function number_text(value)
+  if value % 1 == 0 and value >= -2 ^ 63 and value < 2 ^ 63 then
+    return ("%d"):format(value)
+  end
+  return ("%.17g"):format(value)
+end
+
+-- A word without spaces. "-" is nil, and a single backslash an empty string.
+local function word(value)
+  if value == nil then
+    return "-"
+  elseif type(value) == "number" then
+    return number_text(value)
+  end
+  local text = tostring(value):gsub("[%c%s\\]", function(character) return ("\\%03d"):format(character:byte()) end)
+  return text == "" and "\\" or text == "-" and "\\045" or text
+end
+
+local function words(call)
+  if type(call) == "string" then
+    return (writer.escaped(call))
+  end
+  local texts = {}
+  for i, value in ipairs(call) do
+    texts[i] = word(value)
+  end
+  return table.concat(texts, " ")
+end
+
+local function now()
+  return ("%.9f"):format(core.now())
+end
+
+-- ---- arguments ----
+
+local FIELDS = { object = true, key = true, call = true, read = true }
+
+local function refuse(problem, ...)
+  errors.raise("bad argument #2 'fields' to 'operation' (" .. problem .. ")", ...)
+end
+
+local function check_names(fields)
+  for name in pairs(fields) do
+    if not FIELDS[name] then
+      refuse("unknown field '%s'", tostring(name))
+    end
+  end
+end
+
+-- A table with a hole would lose its last values.
+local function is_call(call)
+  if type(call) == "string" then
+    return call:find "^%S" ~= nil
+  elseif type(call) ~= "table" or type(call[1]) ~= "string" then
+    return false
+  end
+  local values = 0
+  for key, value in pairs(call) do
+    values = values + 1
+    if type(key) ~= "number" or not TYPES[type(value)] then
+      return false
+    end
+  end
+  for i = 1, values do
+    if call[i] == nil then
+      return false
+    end
+  end
+  return true
+end
+
+function operation.check(fields)
+  if type(fields) ~= "table" then
+    refuse("table expected, got %s", type(fields))
+  end
+  check_names(fields)
+  if type(fields.object) ~= "string" then
+    refuse("field 'object': string expected, got %s", type(fields.object))
+  elseif not TYPES[type(fields.key)] then
+    refuse("field 'key': string, number, boolean or nil expected, got %s", type(fields.key))
+  elseif fields.read ~= nil and type(fields.read) ~= "boolean" then
+    refuse("field 'read': boolean expected, got %s", type(fields.read))
+  elseif not is_call(fields.call) then
+    refuse("field 'call': a text that begins with a name, or a table of a name and plain values expected, got %s",
+      type(fields.call))
+  end
+end
+
+local function check_index(index)
+  if type(index) == "number" and (index % 1 ~= 0 or index < 0) or index ~= nil and type(index) ~= "number" then
+    errors.raise("bad argument #2 'index' to 'ok' (a whole number or nil expected, got %s)", tostring(index))
+  end
+end
+
+local function check_code(code, name)
+  if type(code) ~= "string" then
+    errors.raise("bad argument #1 'code' to '%s' (string expected, got %s)", name, type(code))
+  end
+end
+
+-- ---- operations ----
+
+local Operation = {}
+Operation.__index = Operation
+
+local function finish(self, how, ...)
+  if not self.number then
+    errors.raise("bad call of '%s' (this operation has ended)", how)
+  end
+  writer.write(self.record, how, self.number, now(), ...)
+  self.number = nil
+end
+
+function Operation:ok(result, index)
+  if not TYPES[type(result)] then
+    errors.raise("bad argument #1 'result' to 'ok' (string, number, boolean or nil expected, got %s)", type(result))
+  end
+  check_index(index)
+  finish(self, "ok", index and number_text(index) or "-", word(result))
+end
+
+function Operation:failed(code)
+  check_code(code, "failed")
+  finish(self, "failed", word(code))
+end
+
+function Operation:unknown(code)
+  check_code(code, "unknown")
+  finish(self, "unknown", word(code))
+end
+
+local function nothing() end
+
+-- An operation of a group that is not recorded.
+operation.NONE = { ok = nothing, failed = nothing, unknown = nothing }
+
+function operation.begin(record, fields)
+  count = count + 1
+  local self = setmetatable({ record = record, number = ("%d"):format(count) }, Operation)
+  writer.write(record, fields.read and "query" or "invoke", self.number, now(), word(fields.object), word(fields.key),
+    words(fields.call))
+  return self
+end
+
+return operation
