@@ -9,11 +9,12 @@
 
 --- What `check` and `check_files` return.
 -- @table report
--- @tfield boolean ok
+-- @tfield boolean ok nothing is violated or undecided
 -- @tfield violation[] violations 100 at most
+-- @tfield violation[] undecided what the rule `linearizable` could neither accept nor call a violation; 100 at most
 -- @tfield table<string,integer> exempted how often each known fault of Corosync was met, by its name
 -- @tfield table<string,integer> figures how many `histories`, `lives` (each from a join to its end), `configurations`,
--- `messages` and `deliveries`
+-- `messages`, `deliveries` and `operations`
 
 --- One violation of a rule.
 -- @table violation
@@ -57,7 +58,7 @@ end
 
 local function figures_of(trace)
   local figures = { histories = #trace.members, lives = #trace.sessions, configurations = 0, messages = 0,
-    deliveries = 0 }
+    deliveries = 0, operations = 0 }
   for _, session in ipairs(trace.sessions) do
     figures.configurations = figures.configurations + #session.configurations
     for _, configuration in ipairs(session.configurations) do
@@ -66,6 +67,7 @@ local function figures_of(trace)
   end
   for _, member in ipairs(trace.members) do
     figures.messages = figures.messages + member.certain
+    figures.operations = figures.operations + #member.operations
   end
   return figures
 end
@@ -85,8 +87,8 @@ function checker.check(histories)
       rule.check(trace, report)
     end
   end
-  return { ok = #report.violations == 0, violations = report.violations, exempted = report.exempted,
-    figures = figures_of(trace) }
+  return { ok = #report.violations == 0 and #report.undecided == 0, violations = report.violations,
+    undecided = report.undecided, exempted = report.exempted, figures = figures_of(trace) }
 end
 
 -- A folder can be opened, but not read.

@@ -13,10 +13,11 @@ local module = {}
 
 --- What `check` and `check_files` return.
 ---@class corosync.checker.report
----@field ok boolean
+---@field ok boolean nothing is violated or undecided
 ---@field violations corosync.checker.violation[] 100 at most
+---@field undecided corosync.checker.violation[] what the rule `linearizable` could neither accept nor call a violation; 100 at most
 ---@field exempted table<string,integer> how often each known fault of Corosync was met, by its name
----@field figures table<string,integer> how many `histories`, `lives` (each from a join to its end), `configurations`, `messages` and `deliveries`
+---@field figures table<string,integer> how many `histories`, `lives` (each from a join to its end), `configurations`, `messages`, `deliveries` and `operations`
 
 --- One violation of a rule.
 ---@class corosync.checker.violation

@@ -5,16 +5,25 @@ report.__index = report
 local MOST = 100 -- violations: more tell nothing more
 
 function report.new()
-  return setmetatable({ violations = {}, exempted = {} }, report)
+  return setmetatable({ violations = {}, undecided = {}, exempted = {} }, report)
+end
+
+local function insert(to, rule, message, where, line, ...)
+  if #to < MOST then
+    table.insert(to, { rule = rule.name, text = rule.messages[message]:format(...), history = where.history.name,
+      line = line })
+  end
 end
 
 --- Adds a violation: `message` names one of the rule's messages, whose fields follow; `where` is a member or a session,
 -- whose history has it at that line (0: all of it).
 function report:add(rule, message, where, line, ...)
-  if #self.violations < MOST then
-    table.insert(self.violations, { rule = rule.name, text = rule.messages[message]:format(...),
-      history = where.history.name, line = line })
-  end
+  insert(self.violations, rule, message, where, line, ...)
+end
+
+--- The same for what the rule can neither accept nor call a violation.
+function report:add_undecided(rule, message, where, line, ...)
+  insert(self.undecided, rule, message, where, line, ...)
 end
 
 --- The same for a delivery: the message's first fields are the member, the digest and the sender.

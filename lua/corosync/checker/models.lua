@@ -1,0 +1,106 @@
+-- Objects whose operations the search for a linearization understands. A model has its `initial` state and, by the name
+-- of a call, the number of its `arguments` and a function `apply` of the state and the operation. It returns the next
+
+local DIGITS = 15 -- longer numbers are not exact in all Luas
+
+local function is_ok(operation)
+  return operation.outcome == "ok"
+end
+
+-- ---- a register: read; write VALUE; cas EXPECTED NEW, which returns whether it wrote ----
+
+local register = { initial = "-", arguments = { read = 0, write = 1, cas = 2 }, apply = {} }
+
+function register.apply.read(state, operation)
+  return operation.result == state and state or nil
+end
+
+function register.apply.write(_, operation)
+  return operation.arguments[1]
+end
+
+function register.apply.cas(state, operation)
+  local expected, new = operation.arguments[1], operation.arguments[2]
+  if not is_ok(operation) or operation.result == "true" then
+    return expected == state and new or nil
+  end
+  return operation.result == "false" and expected ~= state and state or nil
+end
+
+function register.parse(argument)
+  return argument
+end
+
+-- A write whose value nobody has seen need not have taken effect. A cas that failed has seen that there was another.
+function register.may_matter(operation, operations)
+  if operation.name == "read" then
+    return false
+  end
+  for _, other in ipairs(operations) do
+    if other.name == "cas" or is_ok(other) and other.result == operation.arguments[1] then
+      return true
+    end
+  end
+  return false
+end
+
+-- ---- a counter of whole numbers: get; add NUMBER, which returns the sum or nothing ----
+
+local counter = { initial = 0, arguments = { get = 0, add = 1 }, apply = {} }
+
+function counter.apply.get(state, operation)
+  return tonumber(operation.result) == state and state or nil
+end
+
+function counter.apply.add(state, operation)
+  local sum = state + operation.arguments[1]
+  local is_right = not is_ok(operation) or operation.result == "-" or tonumber(operation.result) == sum
+  return is_right and sum or nil
+end
+
+function counter.parse(argument)
+  return #argument <= DIGITS and argument:find "^%-?%d+$" and tonumber(argument) or nil
+end
+
+function counter.may_matter(operation)
+  return operation.name ~= "get"
+end
+
+local ALL = { register, counter }
+
+-- Sets the name and the arguments. Returns whether the model has such calls.
+local function understand(model, operation)
+  local count, name = 0, nil
+  operation.arguments = {}
+  for word in operation.call:gmatch "%S+" do
+    if name then
+      count = count + 1
+      operation.arguments[count] = model.parse(word)
+    end
+    name = name or word
+  end
+  operation.name = name
+  return count == model.arguments[name] and #operation.arguments == count
+end
+
+local function has_unknown(model, operations)
+  for _, operation in ipairs(operations) do
+    if not understand(model, operation) then
+      return operation
+    end
+  end
+end
+
+--- Returns the model of an object with these operations, whose `name` and `arguments` it sets; or nil, and an operation
+-- that has none.
+function models.of(operations)
+  for _, model in ipairs(ALL) do
+    if model.arguments[operations[1].call:match "%S+"] then
+      local unknown = has_unknown(model, operations)
+      return not unknown and model or nil, unknown
+    end
+  end
+  return nil, operations[1]
+end
+
+return models
