@@ -1,0 +1,173 @@
+-- A connection to an SQLite file through LuaSQL, with its failures as nil, message, code.
+local errors = require "corosync.errors"
+
+local connection = {}
+
+local Connection = {}
+Connection.__index = Connection
+
+-- The file stays as it is: this tells the operator what can be done.
+local REMEDY = "move the file away, with those beside it that its name begins: this member then gets the state from"
+  .. " the other members"
+
+-- By SQLite's text, which is all that LuaSQL passes on; what matches first counts.
+local CAUSES = {
+  { "database or disk is full", "no_space", "the disk is full" },
+  { "attempt to write a readonly database", "read_only", "the file is read-only, or its file system is" },
+  { "database is locked", "in_use",
+    "the file is used by another process: give each process of a node a storage of its own" },
+  { "file is not a database", "damaged", "the file is damaged: it is not an SQLite database; " .. REMEDY },
+  { "malformed", "damaged", "the file is damaged: SQLite calls it malformed; " .. REMEDY },
+  { "no such table", "damaged", "the file is damaged: it lacks a table; " .. REMEDY },
+  { "no such column", "damaged", "the file is damaged: a table lacks a column; " .. REMEDY },
+  { "disk I/O error", "io_error", "the disk failed to read or write (see the kernel's log)" },
+  { "out of memory", "no_memory", "memory is exhausted" },
+}
+
+-- By the system's text for the reason why a file cannot be opened.
+local OPENING = {
+  { "Permission denied", "access", "this user may not open or create it" },
+  { "Read-only file system", "read_only", "its file system is read-only" },
+  { "No such file or directory", "no_folder", "its folder does not exist" },
+  { "Not a directory", "no_folder", "its folder is not a folder" },
+  { "Is a directory", "not_a_file", "it is a folder, not a file" },
+  { "No space left on device", "no_space", "the disk is full" },
+  { "Too many open files", "no_descriptor", "this process has too many files open" },
+}
+
+local function find(causes, text)
+  for _, cause in ipairs(causes) do
+    if text:find(cause[1], 1, true) then
+      return cause[3], cause[2]
+    end
+  end
+  return text, "failed"
+end
+
+-- SQLite has one text for all the reasons. Opening the file again in this way is safe only because SQLite could not:
+-- closing a file drops all locks that a process has on it.
+local function why_not_opened(path)
+  local file, problem = io.open(path, "a")
+  if not file then
+    return find(OPENING, problem:sub(#path + 3))
+  end
+  file:close()
+  return "SQLite cannot create its files beside it: this user must be able to write to the folder", "access"
+end
+
+local function failure(path, problem)
+  local text = problem:gsub("^LuaSQL: ", "")
+  local why, code
+  if text == "unable to open database file" then
+    why, code = why_not_opened(path)
+  else
+    why, code = find(CAUSES, text)
+  end
+  return nil, ("storage %s: %s"):format(errors.quote(path), why), code
+end
+
+-- Nil, message, "damaged".
+function connection.damaged(path, why)
+  return nil, ("storage %s: the file is damaged: %s; %s"):format(errors.quote(path), why, REMEDY), "damaged"
+end
+
+local function load_driver(path)
+  local ok, driver = pcall(require, "luasql.sqlite3")
+  if ok then
+    return driver
+  end
+  local text = tostring(driver)
+  local why = text:find("module 'luasql.sqlite3' not found", 1, true) and "LuaSQL is not installed" or text
+  return nil, ("storage %s: it needs LuaSQL for SQLite (Debian: lua-sql-sqlite3; rock: luasql-sqlite3): %s"):format(
+    errors.quote(path), why), "not_installed"
+end
+
+function connection.open(path)
+  local driver, message, code = load_driver(path)
+  if not driver then
+    return nil, message, code
+  end
+  local environment = driver.sqlite3()
+  local handle, problem = environment:connect(path)
+  if not handle then
+    environment:close()
+    return failure(path, problem)
+  end
+  return setmetatable({ path = path, environment = environment, handle = handle, cursors = {} }, Connection)
+end
+
+-- Runs a statement without result rows.
+function Connection:execute(statement)
+  local done, problem = self.handle:execute(statement)
+  if not done then
+    return failure(self.path, problem)
+  end
+  return true
+end
+
+-- Returns a function for the next row's values: it returns nothing after the last row.
+function Connection:rows(statement)
+  local cursor, problem = self.handle:execute(statement)
+  if not cursor then
+    return failure(self.path, problem)
+  end
+  self.cursors[cursor] = true
+  local function pass(first, ...)
+    if first ~= nil then
+      return first, ...
+    end
+    -- LuaSQL has closed the cursor.
+    self.cursors[cursor], cursor = nil, nil
+    if ... then
+      return failure(self.path, (...))
+    end
+  end
+  return function()
+    if cursor and self.cursors[cursor] then
+      return pass(cursor:fetch())
+    end
+  end
+end
+
+-- The first row's values, of a statement that has at least one row.
+function Connection:first(statement)
+  local cursor, problem = self.handle:execute(statement)
+  if not cursor then
+    return failure(self.path, problem)
+  end
+  local function finish(...)
+    cursor:close()
+    if (...) == nil then
+      return failure(self.path, (select(2, ...)) or "no such row")
+    end
+    return ...
+  end
+  return finish(cursor:fetch())
+end
+
+-- Runs `action` in a transaction, which counts only if it returns true.
+function Connection:transaction(action)
+  local done, message, code = self:execute "BEGIN IMMEDIATE"
+  if done then
+    done, message, code = action()
+  end
+  if done then
+    done, message, code = self:execute "COMMIT"
+  end
+  if not done then
+    self.handle:execute "ROLLBACK" -- fails if SQLite has already done it
+    return nil, message, code
+  end
+  return true
+end
+
+function Connection:close()
+  for cursor in pairs(self.cursors) do
+    cursor:close()
+  end
+  self.cursors = {}
+  self.handle:close()
+  self.environment:close()
+end
+
+return connection

@@ -1,0 +1,143 @@
+-- The tables of a storage file: who it belongs to, and which rows count.
+local connection = require "corosync.replica.storage.connection"
+local digest = require "corosync.replica.storage.digest"
+local errors = require "corosync.errors"
+local rows = require "corosync.replica.storage.rows"
+
+local file = {}
+
+local APPLICATION = 0x636f726f -- "coro" in the file's header, where file(1) and others look
+local FORMAT = 1
+
+-- The numbers of the rows that count; there is none if the last is before the first.
+local RANGES = { "first_entry", "last_entry", "first_chunk", "last_chunk" }
+
+local function describe(owner)
+  return ("replica %s on node %d of cluster %s"):format(errors.quote(owner.replica), owner.node,
+    errors.quote(owner.cluster))
+end
+
+local function foreign(path, why)
+  return nil, ("storage %s: the file %s: give this member a storage of its own, or move the file away"):format(
+    errors.quote(path), why), "foreign"
+end
+
+local function state_digest(state)
+  local hash = digest(state.meta and 1 or 0, state.meta or "")
+  for _, name in ipairs(RANGES) do
+    hash = digest(hash, ("%d"):format(state[name]))
+  end
+  return hash
+end
+
+-- Writes which rows count, and the meta blob.
+function file.write_state(conn, state)
+  return conn:execute(("INSERT OR REPLACE INTO state VALUES (1, %d, %d, %d, %d, %d, %s)"):format(state_digest(state),
+    state.first_entry, state.last_entry, state.first_chunk, state.last_chunk,
+    state.meta and rows.literal(state.meta) or "NULL"))
+end
+
+local EMPTY = { first_entry = 1, last_entry = 0, first_chunk = 1, last_chunk = 0 }
+
+local function create(conn, owner)
+  local statements = {
+    ("PRAGMA application_id = %d"):format(APPLICATION),
+    ("PRAGMA user_version = %d"):format(FORMAT),
+    "CREATE TABLE owner (replica BLOB NOT NULL, node INTEGER NOT NULL, cluster BLOB NOT NULL)",
+    ("INSERT INTO owner VALUES (%s, %d, %s)"):format(rows.literal(owner.replica), owner.node,
+      rows.literal(owner.cluster)),
+    "CREATE TABLE state (id INTEGER PRIMARY KEY, digest INTEGER NOT NULL, first_entry INTEGER NOT NULL,"
+      .. " last_entry INTEGER NOT NULL, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL, meta BLOB)",
+  }
+  for _, statement in ipairs(statements) do
+    local done, message, code = conn:execute(statement)
+    if not done then
+      return nil, message, code
+    end
+  end
+  local done, message, code = rows.create(conn, "entries")
+  if done then
+    done, message, code = rows.create(conn, "chunks")
+  end
+  if done then
+    done, message, code = file.write_state(conn, EMPTY)
+  end
+  return done, message, code
+end
+
+local function check_owner(conn, owner)
+  local replica, node, cluster = conn:first "SELECT replica, node, cluster FROM owner"
+  if not replica then
+    return nil, node, cluster
+  end
+  if replica ~= owner.replica or node ~= owner.node or cluster ~= owner.cluster then
+    return foreign(conn.path, ("belongs to %s, not to %s"):format(
+      describe { replica = replica, node = node, cluster = cluster }, describe(owner)))
+  end
+  return true
+end
+
+-- Makes the tables if the file is new, or checks whose they are.
+function file.claim(conn, owner)
+  local tables, message, code = conn:first "SELECT count(*) FROM sqlite_master"
+  if not tables then
+    return nil, message, code
+  elseif tables == 0 then
+    return create(conn, owner)
+  end
+  local application, format = conn:first "PRAGMA application_id", conn:first "PRAGMA user_version"
+  if application ~= APPLICATION then
+    return foreign(conn.path, "is an SQLite database of another program")
+  elseif format ~= FORMAT then
+    return foreign(conn.path, ("has format %s, of another version of lua-corosync; this version has format %d"):format(
+      tostring(format), FORMAT))
+  end
+  return check_owner(conn, owner)
+end
+
+function file.read_state(conn)
+  local id, stored, first_entry, last_entry, first_chunk, last_chunk, meta = conn:first "SELECT * FROM state"
+  if not id then
+    return nil, stored, first_entry
+  end
+  local state = { meta = meta, first_entry = first_entry, last_entry = last_entry, first_chunk = first_chunk,
+    last_chunk = last_chunk }
+  local ok, hash = pcall(state_digest, state) -- a flipped bit may change a column's type
+  if not ok or hash ~= stored then
+    return connection.damaged(conn.path, "the table state is not as it was written")
+  end
+  return state
+end
+
+local function check_rows(conn, name, first, last)
+  local read, message, code = rows.reader(conn, name, first, last)
+  if not read then
+    return nil, message, code
+  end
+  local blob
+  repeat
+    blob, message, code = read()
+  until not blob
+  return not message, message, code
+end
+
+-- Reads everything once. Returns the state.
+function file.check(conn)
+  local result, message, code = conn:first "PRAGMA quick_check(1)"
+  if not result then
+    return nil, message, code
+  elseif result ~= "ok" then
+    return connection.damaged(conn.path, "SQLite's check fails: " .. result:gsub("^.*\n", ""))
+  end
+  local state, done
+  state, message, code = file.read_state(conn)
+  if state then
+    done, message, code = check_rows(conn, "entries", state.first_entry, state.last_entry)
+  end
+  if done then
+    done, message, code = check_rows(conn, "chunks", state.first_chunk, state.last_chunk)
+  end
+  return done and state, message, code
+end
+
+return file

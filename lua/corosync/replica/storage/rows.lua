@@ -1,0 +1,126 @@
+-- Blobs in the rows of a table, which are numbered without gaps: pieces of a blob have a row each, so that a large one
+-- needs little memory beside its own.
+local connection = require "corosync.replica.storage.connection"
+local digest = require "corosync.replica.storage.digest"
+
+local rows = {}
+
+local PIECE = 256 * 1024 -- bytes
+
+local HEX = {}
+for byte = 0, 255 do
+  HEX[string.char(byte)] = ("%02x"):format(byte)
+end
+
+-- A blob as an SQL literal: LuaSQL passes no values beside the statement, and statements end at a zero byte.
+function rows.literal(blob)
+  return "x'" .. blob:gsub(".", HEX) .. "'"
+end
+
+function rows.create(conn, name)
+  return conn:execute(("CREATE TABLE %s (number INTEGER PRIMARY KEY, place INTEGER NOT NULL, more INTEGER NOT NULL,"
+    .. " digest INTEGER NOT NULL, data BLOB NOT NULL)"):format(name))
+end
+
+local function row_digest(number, place, more, data)
+  return digest(digest(number, ("%d %d"):format(place, more)), data)
+end
+
+-- Adds a blob behind the row `last`. Returns the new last row. What an abandoned snapshot left is overwritten.
+function rows.insert(conn, name, last, place, blob)
+  local from = 1
+  repeat
+    local data = blob:sub(from, from + PIECE - 1)
+    from = from + PIECE
+    local more = from <= #blob and 1 or 0
+    last = last + 1
+    local done, message, code = conn:execute(("INSERT OR REPLACE INTO %s VALUES (%d, %d, %d, %d, %s)"):format(name,
+      last, place, more, row_digest(last, place, more, data), rows.literal(data)))
+    if not done then
+      return nil, message, code
+    end
+  until more == 0
+  return last
+end
+
+local function is_whole(number)
+  return type(number) == "number" and number % 1 == 0
+end
+
+-- Whether a row's columns are as they were written. A flipped bit may change their types.
+local function is_intact(number, place, more, stored, data)
+  return is_whole(place) and is_whole(more) and type(data) == "string"
+    and row_digest(number, place, more, data) == stored
+end
+
+-- Returns a function for the pieces of a range of rows: it returns a piece, its blob's place, and 1 if that has more.
+local function pieces_of(conn, name, first, last)
+  local fetch, message, code = conn:rows(
+    ("SELECT number, place, more, digest, data FROM %s WHERE number BETWEEN %d AND %d ORDER BY number"):format(name,
+      first, last))
+  local expected = first
+  return fetch and function()
+    if expected > last then
+      return
+    end
+    local number, place, more, stored, data = fetch()
+    if number == nil and place then
+      return nil, place, more
+    elseif number ~= expected then
+      return connection.damaged(conn.path, ("row %d of %s is missing"):format(expected, name))
+    elseif not is_intact(number, place, more, stored, data) then
+      return connection.damaged(conn.path, ("row %d of %s is not as it was written"):format(number, name))
+    end
+    expected = expected + 1
+    return data, place, more
+  end, message, code
+end
+
+-- Returns a function that returns the next blob of a range of rows and its place; nothing after the last. A failure of
+-- it is nil, message, code.
+function rows.reader(conn, name, first, last)
+  local next_piece, message, code = pieces_of(conn, name, first, last)
+  return next_piece and function()
+    local pieces = {}
+    repeat
+      local data, place, more = next_piece()
+      if not data then
+        return nil, place, more
+      end
+      pieces[#pieces + 1] = data
+      if more == 0 then
+        return table.concat(pieces), place
+      end
+    until false
+  end, message, code
+end
+
+-- The number of the first row whose place is beyond `place`; `last` + 1 if there is none. Places grow with numbers.
+function rows.find_beyond(conn, name, first, last, place)
+  local low, high = first, last + 1
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local found, message, code = conn:first(("SELECT place FROM %s WHERE number = %d"):format(name, middle))
+    if not found then
+      return nil, message, code
+    elseif found > place then
+      high = middle
+    else
+      low = middle + 1
+    end
+  end
+  return low
+end
+
+-- Deletes the rows of a range.
+function rows.delete(conn, name, first, last)
+  return conn:execute(("DELETE FROM %s WHERE number BETWEEN %d AND %d"):format(name, first, last))
+end
+
+-- Deletes the rows that no range has: `first` to `last` stay.
+function rows.keep(conn, name, first, last)
+  return conn:execute(("DELETE FROM %s WHERE number < %d"):format(name, first))
+    and conn:execute(("DELETE FROM %s WHERE number > %d"):format(name, last))
+end
+
+return rows
