@@ -212,18 +212,8 @@ local function copy(state)
   return result
 end
 
--- Deletes up to twice as many rows as were written, of those that no longer count. Returns the oldest row that is left.
-local function sweep(conn, name, oldest, first, written)
-  local beyond = math.min(first, oldest + 2 * written)
-  if beyond <= oldest then
-    return oldest
-  end
-  local done, message, code = rows.delete(conn, name, oldest, beyond - 1)
-  return done and beyond, message, code
-end
-
 local function write_batch(self, state)
-  local before = state.last_entry
+  local written = 0
   state.meta = self.meta or state.meta
   for _, entry in ipairs(self.batch) do
     local last, message, code = rows.insert(self.conn, "entries", state.last_entry, entry.index, entry.blob)
@@ -231,8 +221,9 @@ local function write_batch(self, state)
       return nil, message, code
     end
     state.last_entry = last
+    written = written + rows.size(entry.blob)
   end
-  return sweep(self.conn, "entries", self.oldest_entry, state.first_entry, state.last_entry - before)
+  return rows.sweep(self.conn, "entries", self.oldest_entry, state.first_entry - 1, written)
 end
 
 -- Writes the batch and what `change` does to the state, in one synced transaction.
@@ -303,7 +294,8 @@ local function write_chunk(self, blob)
   local last, message, code = rows.insert(store.conn, "chunks", self.last, 0, blob)
   local oldest
   if last then
-    oldest, message, code = sweep(store.conn, "chunks", store.oldest_chunk, store.state.first_chunk, last - self.last)
+    oldest, message, code = rows.sweep(store.conn, "chunks", store.oldest_chunk, store.state.first_chunk - 1,
+      rows.size(blob))
   end
   return oldest, message, code, last
 end

@@ -7,6 +7,8 @@ local rows = {}
 
 local PIECE = 256 * 1024 -- bytes
 
+local ROW = 32 -- bytes that a row takes beside its blob
+
 local HEX = {}
 for byte = 0, 255 do
   HEX[string.char(byte)] = ("%02x"):format(byte)
@@ -112,9 +114,42 @@ function rows.find_beyond(conn, name, first, last, place)
   return low
 end
 
--- Deletes the rows of a range.
-function rows.delete(conn, name, first, last)
-  return conn:execute(("DELETE FROM %s WHERE number BETWEEN %d AND %d"):format(name, first, last))
+-- What a blob takes in the file, roughly.
+function rows.size(blob)
+  return #blob + ROW
+end
+
+-- The number behind those of the rows from `first` to `last` that take up to `bytes`; behind `first` at least.
+local function find_end(conn, name, first, last, bytes)
+  local next_length, message, code = conn:rows(
+    ("SELECT length(data) FROM %s WHERE number BETWEEN %d AND %d ORDER BY number LIMIT %d"):format(name, first, last,
+      math.ceil(bytes / ROW)))
+  if not next_length then
+    return nil, message, code
+  end
+  local beyond, length = first, nil
+  repeat
+    length, message, code = next_length()
+    if length and (bytes > 0 or beyond == first) then
+      beyond, bytes = beyond + 1, bytes - length - ROW
+    end
+  until not length
+  return not message and beyond or nil, message, code
+end
+
+-- Deletes some of the rows from `first` to `last`, twice as much as was written beside them: so the rest ends, and no
+-- call takes long. Returns the first row that is left.
+function rows.sweep(conn, name, first, last, written)
+  if first > last or written == 0 then
+    return first
+  end
+  local beyond, message, code = find_end(conn, name, first, last, 2 * written)
+  local done
+  if beyond then
+    done, message, code = conn:execute(("DELETE FROM %s WHERE number BETWEEN %d AND %d"):format(name, first,
+      beyond - 1))
+  end
+  return done and beyond or nil, message, code
 end
 
 -- Deletes the rows that no range has: `first` to `last` stay.
