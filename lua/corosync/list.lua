@@ -13,6 +13,15 @@ function list.copy(items)
   return list.append({}, items)
 end
 
+-- A copy of the items from a place on.
+function list.from(items, first)
+  local to = {}
+  for i = first, #items do
+    to[#to + 1] = items[i]
+  end
+  return to
+end
+
 -- Returns a table with true for each item.
 function list.set(items)
   local set = {}

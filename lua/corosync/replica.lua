@@ -286,7 +286,7 @@ end
 -- @treturn number seconds
 function Replica:timeout()
   local owner = self[MEMBER]
-  return math.max(0, owner.next_tick - require("corosync.binding").now())
+  return owner.has_work and 0 or math.max(0, owner.next_tick - require("corosync.binding").now())
 end
 
 function Replica:__tostring()
@@ -304,11 +304,17 @@ local function start_timer(owner)
 end
 
 local function start(owner, uses_loop)
-  if not uses_loop then
+  local ok, message, code = true, nil, nil
+  if owner.options.storage then
+    ok, message, code = owner:open_storage()
+  end
+  if not ok then
+    return nil, message, code
+  elseif not uses_loop then
     return owner.group:activate()
   end
   local loop = require "corosync.loop"
-  local ok, message, code = loop.add(owner.group)
+  ok, message, code = loop.add(owner.group)
   if ok then
     owner.loop, owner.defers = loop, true
     start_timer(owner)

@@ -1,6 +1,7 @@
 -- Callers that wait for the results of their commands, and what they are told.
 local errors = require "corosync.errors"
 local machines = require "corosync.replica.machines"
+local recording = require "corosync.replica.recording"
 
 local callers = {}
 
@@ -26,19 +27,20 @@ function Callers:failure(what, code, why)
 end
 
 -- `tell(result, message, code)` is called once, with what the caller gets. Returns the command's id.
-function Callers:add(what, tell, deadline)
+function Callers:add(what, tell, deadline, operation)
   self.last, self.count = self.last + 1, self.count + 1
-  self.by_id[self.last] = { what = what, tell = tell, deadline = deadline }
+  self.by_id[self.last] = { what = what, tell = tell, deadline = deadline, operation = operation }
   return self.last
 end
 
 -- The protocol's reply.
-function Callers:reply(id, result, code)
+function Callers:reply(id, result, code, index)
   local caller = self.by_id[id]
   if not caller then
     return
   end
   self.by_id[id], self.count = nil, self.count - 1
+  recording.finish(caller.operation, result, code, index)
   local failed, problem = machines.failure(result)
   if failed then
     caller.tell(nil, tostring(problem), "raised")

@@ -142,7 +142,7 @@ end
 -- ---- commands ----
 
 -- Results and errors differ if states do. An error's text may have a path of this machine.
-local function text_of(ok, result)
+function machine.text_of(ok, result)
   local kind = type(result)
   if not ok then
     return "raised"
@@ -196,7 +196,7 @@ function Machine:apply(body, index)
   else
     undo(self)
   end
-  note(self, text_of(ok, result), index)
+  note(self, machine.text_of(ok, result), index)
   return ok, result, command
 end
 

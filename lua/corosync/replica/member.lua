@@ -8,9 +8,12 @@ local dispatch = require "corosync.group.dispatch"
 local divergence = require "corosync.replica.divergence"
 local errors = require "corosync.errors"
 local handlers = require "corosync.handlers"
+local list = require "corosync.list"
+local keeper = require "corosync.replica.keeper"
 local machines = require "corosync.replica.machines"
 local pollfd = require "corosync.group.pollfd"
 local protocol = require "corosync.replica.protocol"
+local recording = require "corosync.replica.recording"
 local transfers = require "corosync.replica.transfers"
 local wire = require "corosync.replica.wire"
 
@@ -19,6 +22,7 @@ local TICK = 0.25 -- seconds between looks at the clock
 local FLOOR_STEP = 1048576 -- indices a second: a replica has confirmed fewer since it began
 
 local now = core.now
+local unpack = table.unpack or unpack -- luacheck: ignore 113
 
 local member = { SUFFIX = SUFFIX, TICK = TICK }
 
@@ -37,8 +41,12 @@ function effects.send(self, message)
   end
 end
 
-function effects.reply(self, id, result, code)
-  self.callers:reply(id, result, code)
+function effects.reply(self, id, result, code, index)
+  self.callers:reply(id, result, code, index)
+end
+
+function effects.store(self, kind, ...)
+  self.keeper[kind](self.keeper, ...)
 end
 
 function effects.rejoin(self)
@@ -80,10 +88,17 @@ local function pump(self)
 end
 
 -- Messages of an earlier membership mean nothing any more.
-local function empty_outbox(self)
+local function forget_messages(self)
   self.outbox = { first = 1, last = 0 }
   self.writer.batch = nil
   self.outgoing:cancel_all()
+  local out = {}
+  for _, effect in ipairs(self.protocol and self.protocol.out or {}) do
+    out[#out + 1] = effect[1] ~= "send" and effect or nil
+  end
+  if self.protocol then
+    self.protocol.out = out
+  end
 end
 
 local function put(self, bytes)
@@ -92,22 +107,75 @@ local function put(self, bytes)
   box[box.last] = bytes
 end
 
+-- Storage fails: the member leaves until it works again. Others go on without it.
+local function stand_aside(self, message)
+  if not self.storage_problem then
+    self.storage_problem = message
+    self:report(("replica %s leaves its group until its storage works again: %s"):format(errors.quote(self.name),
+      message))
+    self.group:deactivate()
+  end
+end
+
+-- Before a message that others rely on: all that it says must be on the disk. False if it is not.
+local function store_before(self, message)
+  if not self.keeper or not protocol.stored_before[message.kind] then
+    return true
+  end
+  local ok, problem = self.keeper:commit()
+  if not ok then
+    stand_aside(self, problem)
+  end
+  return ok
+end
+
+-- Returns false if this effect, and those after it, must wait.
+local function do_effect(self, effect)
+  if self.keeper and self.keeper:is_writing() or effect[1] == "send" and not store_before(self, effect[2]) then
+    return false
+  end
+  effects[effect[1]](self, unpack(effect, 2, 5))
+  return true
+end
+
+local function do_effects(self)
+  while self.protocol and #self.protocol.out > 0 do
+    local out = self.protocol.out
+    self.protocol.out = {}
+    for i, effect in ipairs(out) do
+      if not do_effect(self, effect) then
+        self.protocol.out = list.append(list.from(out, i), self.protocol.out)
+        return
+      end
+    end
+  end
+end
+
+local function work_on_storage(self)
+  local more, problem = self.keeper:work(self.protocol, self.machines)
+  if more == nil then
+    stand_aside(self, problem)
+  end
+  return more
+end
+
 -- Does what the protocol has asked for.
 local function drain(self)
   if self.is_draining then
     return
   end
   self.is_draining = true
-  while self.protocol and #self.protocol.out > 0 do
-    local out = self.protocol.out
-    self.protocol.out = {}
-    for _, effect in ipairs(out) do
-      effects[effect[1]](self, effect[2], effect[3], effect[4])
-    end
+  do_effects(self)
+  if self.keeper and self.protocol and not self.storage_problem then
+    self.has_work = work_on_storage(self)
+    do_effects(self)
   end
   self.writer:flush()
   self.is_draining = false
   pump(self)
+  if self.has_work and self.record.loop then
+    self.record.loop.wake(self.record)
+  end
 end
 
 -- ---- the status, and the script's functions for it ----
@@ -130,6 +198,8 @@ function Member:state()
   local protocol_state = self.protocol
   if self.is_closed then
     return "blocked", "it is closed"
+  elseif self.storage_problem then
+    return "blocked", self.storage_problem
   elseif self.record.state == "reconnecting" then
     return "blocked", "Corosync on this node is away"
   elseif not protocol_state or self.record.state ~= "joined" then
@@ -174,11 +244,11 @@ local function text(address)
 end
 
 local function texts(addresses)
-  local list = {}
+  local found = {}
   for i, address in ipairs(addresses) do
-    list[i] = text(address)
+    found[i] = text(address)
   end
-  return list
+  return found
 end
 
 local function has_reason(addresses, reason)
@@ -218,7 +288,13 @@ local function begin_protocol(self, own)
     patience = self.options.patience,
     observer = self.options.observer,
     copies = self.options.copies,
+    durable = self.keeper ~= nil,
+    stored = self.stored,
   }
+  self.stored = nil
+  if self.ring then
+    self.protocol:ring_change(self.ring)
+  end
   for _, command in ipairs(self.early) do
     self.protocol:submit(command.id, command.data)
   end
@@ -244,7 +320,7 @@ local function config_change(self, members, left, joined)
   end
   local has_joined = includes(joined, own)
   if has_joined then
-    empty_outbox(self)
+    forget_messages(self)
   end
   for _, address in ipairs(left) do
     self.outgoing:cancel(text(address))
@@ -252,6 +328,14 @@ local function config_change(self, members, left, joined)
   end
   self.protocol:config(texts(members), texts(left),
     has_joined or has_reason(left, "nodedown") or has_reason(joined, "nodeup"))
+end
+
+-- It comes before the protocol begins, if the member joins later.
+local function ring_change(self, ring)
+  self.ring = ring
+  if self.protocol then
+    self.protocol:ring_change(ring)
+  end
 end
 
 local takes = {}
@@ -319,7 +403,7 @@ local function view_change(self, view)
 end
 
 local function disconnected(self, reason)
-  empty_outbox(self)
+  forget_messages(self)
   self.divergence:forget_all()
   self.disconnected_by = reason
   if self.protocol then
@@ -361,9 +445,24 @@ local function look_for_divergence(self)
   end
 end
 
+-- Called while storage does not work.
+local function try_storage(self)
+  local ok = self.keeper:commit()
+  if ok and self.keeper:is_writing() then
+    ok = self.keeper:work(self.protocol, self.machines) ~= nil
+  end
+  if ok and self.record.state == "idle" and self.group:activate() then
+    self.storage_problem = nil
+    self:report(("the storage of replica %s works again"):format(errors.quote(self.name)))
+  end
+end
+
 -- Called a few times a second.
 function Member:tick()
   self.next_tick = now() + TICK
+  if self.storage_problem then
+    try_storage(self)
+  end
   if not self.protocol then
     for _, id in ipairs(self.callers:overdue(now())) do
       self:give_up(id, "not_ready")
@@ -408,7 +507,7 @@ function Member:submit(what, data, tell)
       self.largest))
   end
   local id = self.callers:add(what, function(...) handlers.call(self.record, tell, ...) end,
-    now() + self.options.timeout)
+    now() + self.options.timeout, recording.begin(self.record, self.name, data))
   if self.protocol then
     self.protocol:submit(id, data)
   else
@@ -477,6 +576,9 @@ function Member:close()
   for _, id in ipairs(self.callers:all()) do
     self:give_up(id, "closed")
   end
+  if self.keeper then
+    self.keeper:close()
+  end
   self.timer = self.timer and self.timer.close() or nil
   return true
 end
@@ -488,7 +590,7 @@ local function group_handlers(self)
     pack = true,
     config_change = function(...) config_change(self, ...) end,
     message_received = function(...) message_received(self, ...) end,
-    ring_change = function(ring) self.protocol:ring_change(ring) end,
+    ring_change = function(ring) ring_change(self, ring) end,
     view_change = function(view) view_change(self, view) end,
     disconnected = function(reason) disconnected(self, reason) end,
     error = self.options.error,
@@ -527,6 +629,28 @@ local function machine_hooks(self)
       self:close()
     end,
   }
+end
+
+-- Opens the storage, and reads it. True, or nil, message, code.
+function Member:open_storage()
+  local own, message, code = self.group:address()
+  local cluster_name = own and cluster.cmap_get "totem.cluster_name" or ""
+  if own then
+    self.keeper, message, code = keeper.open(self.options.storage, {
+      replica = self.name,
+      node = own.node,
+      cluster = cluster_name,
+    })
+  end
+  if not self.keeper then
+    return nil, message, code
+  end
+  self.stored, message, code = self.keeper:load(self.machines)
+  if not self.stored and message then
+    self.keeper:close()
+    return nil, message, code
+  end
+  return true
 end
 
 -- `options`: with all defaults. The group is not active yet.

@@ -2,7 +2,7 @@
 -- clock. Its functions are called for each event, in the order of the group; what must be done is appended to `out`:
 --
 --   { "send", message }                to all members
---   { "reply", id, result }            a command's result
+--   { "reply", id, result, nil, index } a command's result, and its place in the log
 --   { "reply", id, nil, code }         or why there is none
 --   { "rejoin" }                       leave the group and join it again
 --   { "note", text }                   remember this, as long as the node's Corosync runs, for all its processes:

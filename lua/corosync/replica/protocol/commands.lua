@@ -15,10 +15,10 @@ function commands.init(self)
 end
 
 -- Replies to the caller, once.
-local function reply(self, command, result, code)
+local function reply(self, command, result, code, index)
   if not command.replied then
     command.replied = true
-    self:emit("reply", command.id, result, code)
+    self:emit("reply", command.id, result, code, index)
   end
 end
 
@@ -41,14 +41,14 @@ function commands.send_new(self)
 end
 
 -- A command was applied. If it is an own one, its caller gets the result.
-function commands.applied(self, entry, result)
+function commands.applied(self, entry, result, index)
   if entry.client ~= self.client then
     return
   end
   for i, command in ipairs(self.pending) do
     if command.seq == entry.seq then
       table.remove(self.pending, i)
-      return reply(self, command, result)
+      return reply(self, command, result, nil, index)
     end
   end
 end

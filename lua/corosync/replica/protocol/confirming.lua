@@ -24,7 +24,7 @@ function confirming.confirm(self)
   local last = active:confirmed(not self.durable and self.address, self.log.index)
   local entry, index = self.log:next(last)
   while entry do
-    commands.applied(self, entry, self.machine.apply(entry.data, index))
+    commands.applied(self, entry, self.machine.apply(entry.data, index), index)
     entry, index = self.log:next(last)
   end
 end

@@ -1,0 +1,174 @@
+-- A member's storage: what the protocol wants to be kept, and the bases (snapshots) that entries follow.
+--
+-- A base is written some chunks at a time. When state and log are replaced, what follows waits for the new base; else
+-- a new base is written beside the commits, when there are many entries.
+local codec = require "corosync.replica.codec"
+local core = require "corosync.binding"
+local storage = require "corosync.replica.storage"
+
+local keeper = {}
+
+local FULL_BYTES = 4000000 -- of entries, and as many as the base has: then a new base is due
+local TURN = 0.005 -- seconds of writing chunks at a time
+
+local now = core.now
+
+local Keeper = {}
+Keeper.__index = Keeper
+
+-- `owner`: see storage.lua. Returns a keeper; or nil, message, code.
+function keeper.open(path, owner)
+  local store, message, code = storage.open(path, owner)
+  if not store then
+    return nil, message, code
+  end
+  return setmetatable({ store = store, path = path, entries = 0, base = 0, base_index = -1 }, Keeper)
+end
+
+local function read_entries(self, loaded)
+  local list = {}
+  local index, blob, code = loaded.entries()
+  while index do
+    list[#list + 1] = { index, codec.decode(blob) }
+    self.entries = self.entries + #blob
+    index, blob, code = loaded.entries()
+  end
+  if blob then
+    return nil, blob, code
+  end
+  return list
+end
+
+-- Reads what is stored, and restores the machines. Returns what protocol.new takes as `stored`, or nil alone if nothing
+-- is stored; or nil, message, code.
+function Keeper:load(machines)
+  local loaded, message, code = self.store:load()
+  if not loaded then
+    return nil, message, code
+  end
+  local restoring = machines:begin_restore()
+  local chunk
+  chunk, message, code = loaded.chunks()
+  while chunk do
+    restoring:add(codec.decode(chunk))
+    self.base = self.base + #chunk
+    chunk, message, code = loaded.chunks()
+  end
+  local entries
+  if not message then
+    entries, message, code = read_entries(self, loaded)
+  end
+  if not entries then
+    return nil, message, code
+  end
+  local base = loaded.base and codec.decode(loaded.base)
+  if base and base.log then
+    machines:restore(restoring)
+  end
+  return { meta = codec.decode(loaded.meta), log = base and base.log, entries = entries }
+end
+
+-- ---- what the protocol emits ----
+
+function Keeper:entry(index, entry)
+  if index > self.base_index then
+    local blob = codec.encode(entry)
+    self.entries = self.entries + #blob
+    self.store:append(index, blob)
+  end
+end
+
+function Keeper:meta(meta)
+  self.store:set_meta(codec.encode(meta))
+end
+
+-- State and log were replaced: `is_writing` until the new base is there.
+function Keeper:replaced()
+  self.is_due, self.must_replace = true, true
+end
+
+-- Whether what follows has to wait for a base.
+function Keeper:is_writing()
+  return self.must_replace == true
+end
+
+function Keeper:commit()
+  return self.store:commit()
+end
+
+-- ---- bases ----
+
+local function begin_base(self, protocol, machines)
+  local base = protocol:stored_base()
+  local last = base.log and base.log.index or -1
+  local writer, message, code = self.store:write_base(codec.encode(base.meta), codec.encode(base),
+    self.must_replace and math.huge or math.max(last, 0))
+  if not writer then
+    return nil, message, code
+  end
+  if self.snapshot then
+    self.snapshot:release()
+  end
+  self.writer, self.snapshot, self.is_due = writer, machines:snapshot(), false
+  self.next_index, self.base, self.entries = last, 0, 0
+  return true
+end
+
+-- The chunk that could not be written is kept for the next try.
+local function write_chunks(self)
+  local deadline = now() + TURN
+  repeat
+    self.chunk = self.chunk or self.snapshot:next()
+    if not self.chunk then
+      return true
+    end
+    local blob = codec.encode(self.chunk)
+    local ok, message, code = self.writer:chunk(blob)
+    if not ok then
+      return nil, message, code
+    end
+    self.base, self.chunk = self.base + #blob, nil
+  until now() >= deadline
+  return false
+end
+
+local function finish_base(self)
+  local ok, message, code = self.writer:finish()
+  if ok then
+    self.base_index = self.must_replace and self.next_index or self.base_index
+    self.writer, self.snapshot, self.must_replace = nil, nil, nil
+  end
+  return ok, message, code
+end
+
+-- Goes on with a base, if one is due or begun. To be called when all that the protocol has emitted was passed on, or
+-- when what follows waits. Returns whether there is more to do; or nil, message, code.
+function Keeper:work(protocol, machines)
+  local is_large = self.entries > FULL_BYTES and self.entries > self.base
+  if self.is_due or is_large and not self.writer then
+    self.chunk = nil
+    local ok, message, code = begin_base(self, protocol, machines)
+    if not ok then
+      return nil, message, code
+    end
+  elseif not self.writer then
+    return false
+  end
+  local is_whole, message, code = write_chunks(self)
+  if is_whole then
+    is_whole, message, code = finish_base(self)
+  end
+  if is_whole == nil then
+    return nil, message, code
+  end
+  return not is_whole
+end
+
+function Keeper:close()
+  if self.snapshot then
+    self.snapshot:release()
+  end
+  self.store:close()
+end
+
+return keeper
