@@ -63,6 +63,7 @@ local function pieces_of(conn, name, first, last)
   local expected = first
   return fetch and function()
     if expected > last then
+      fetch() -- meets the end, which closes the cursor: an open one would keep the -wal file growing
       return
     end
     local number, place, more, stored, data = fetch()
