@@ -15,6 +15,7 @@ local errors = require "corosync.errors"
 local machine = require "corosync.replica.machine"
 local machines = require "corosync.replica.machines"
 local member = require "corosync.replica.member"
+local parts = require "corosync.replica.parts"
 local plain = require "corosync.replica.plain"
 local waiting = require "corosync.replica.waiting"
 
@@ -121,13 +122,7 @@ local function submit(owner, what, data, callback)
   if callback then
     return owner:submit(what, data, callback)
   end
-  local result = waiting.result(owner, function(tell)
-    local ok, message, code = owner:submit(what, data, tell)
-    if not ok then
-      tell(nil, message, code)
-    end
-  end)
-  return result[1], result[2], result[3]
+  return waiting.submit(owner, what, data)
 end
 
 local function encode(methods, command)
@@ -186,6 +181,9 @@ Replica.__index = Replica
 -- @raise for wrong arguments, and for a name that the replica has already
 function Replica:machine(name, methods)
   check_name(name, 64, "machine")
+  if name == parts.NAME then
+    errors.raise("bad argument #1 'name' to 'machine' ('%s' is the library's own)", name)
+  end
   check_fields(methods, METHODS, "methods", "machine")
   local owner = self[MEMBER]
   if not methods.apply then
@@ -352,6 +350,7 @@ local function new(name, given)
   local options = options_of(given or {})
   local owner = member.new(name, options)
   owner.objects = {}
+  parts.define(owner)
   local ok, message, code = start(owner, options.loop ~= false)
   if not ok then
     return nil, message, code

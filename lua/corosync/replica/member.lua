@@ -11,6 +11,7 @@ local handlers = require "corosync.handlers"
 local list = require "corosync.list"
 local keeper = require "corosync.replica.keeper"
 local machines = require "corosync.replica.machines"
+local parts = require "corosync.replica.parts"
 local pollfd = require "corosync.group.pollfd"
 local protocol = require "corosync.replica.protocol"
 local recording = require "corosync.replica.recording"
@@ -224,6 +225,23 @@ local function tell_status(self)
   end
 end
 
+-- Whether a member is in the group and has not been excluded as silent. `address`: "node:pid".
+function Member:is_present(address)
+  local nonce = self.protocol.active and self.protocol.active.learners[address]
+  return self.present[address] == true and not (nonce and nonce:find("^excluded%.") ~= nil)
+end
+
+-- Lets the ready-made objects see who has come or gone.
+local function look(self)
+  local active = self.was_serving and self.protocol.active
+  local has_changed = active and (self.members ~= self.seen_members or active.tag ~= self.seen_tag
+    or active.epoch ~= self.seen_epoch)
+  if has_changed then
+    self.seen_members, self.seen_tag, self.seen_epoch = self.members, active.tag, active.epoch
+    parts.look(self)
+  end
+end
+
 -- After events were handled, or time has passed.
 function Member:settle()
   if self.protocol then
@@ -231,6 +249,7 @@ function Member:settle()
   end
   drain(self)
   tell_status(self)
+  look(self)
   drain(self)
   if self.is_rejoining then
     rejoin(self)
@@ -312,7 +331,10 @@ end
 
 local function config_change(self, members, left, joined)
   local own = self.address or text(self.group:address())
-  self.members = members
+  self.members, self.present = members, {}
+  for _, address in ipairs(members) do
+    self.present[text(address)] = true
+  end
   if not includes(members, own) then
     return -- its own leave
   elseif not self.protocol then
@@ -472,6 +494,7 @@ function Member:tick()
   self.protocol:time(now())
   look_for_untold_ring(self)
   look_for_divergence(self)
+  self.seen_members = nil -- the ready-made objects look at the clock, too
   for _, id in ipairs(self.callers:overdue(now())) do
     self.protocol:give_up(id)
   end

@@ -72,4 +72,15 @@ function waiting.result(member, start)
   return by_handling(member, start)
 end
 
+-- Submits, and returns the result, message and code.
+function waiting.submit(member, what, data)
+  local result = waiting.result(member, function(tell)
+    local ok, message, code = member:submit(what, data, tell)
+    if not ok then
+      tell(nil, message, code)
+    end
+  end)
+  return result[1], result[2], result[3]
+end
+
 return waiting

@@ -128,7 +128,7 @@ local function find_end(conn, name, first, last, bytes)
   if not next_length then
     return nil, message, code
   end
-  local beyond, length = first, nil
+  local beyond, length = first, nil -- luacheck: ignore 311
   repeat
     length, message, code = next_length()
     if length and (bytes > 0 or beyond == first) then

@@ -1,0 +1,85 @@
+-- The ready-made objects of a replica: maps, locks and what stands on them. They share one machine, so that a command
+-- can look at several of them: a map, for instance, at who holds a lock.
+--
+-- A command is an array: the part's name, and what the part makes of the rest. A part is a table with
+--   initial()                                    its own state at first
+--   apply(all, command, at)                      `all`: the parts' states by name
+--   changed(owner, all, command, result, at)     optional: called on each member after apply
+--   restored(owner, all)                         optional: called when the states were replaced
+--   look(owner, all)                             optional: called on each member that serves, when members have come, gone
+--                                                or been excluded, and a few times a second: it may submit
+-- `owner` is the member (member.lua); what a part needs to keep on it is in owner.parts[name].
+local machine = require "corosync.replica.machine"
+local machines = require "corosync.replica.machines"
+local waiting = require "corosync.replica.waiting"
+
+local NAME = "corosync" -- of the machine
+
+local parts = { NAME = NAME }
+
+local PARTS = {}
+
+local function initial()
+  local all = {}
+  for name, part in pairs(PARTS) do
+    all[name] = part.initial()
+  end
+  return all
+end
+
+local function apply(all, command, at)
+  return PARTS[command[1]].apply(all, command, at)
+end
+
+local function changed(owner, all, command, result, at)
+  local part = PARTS[command[1]]
+  if part.changed then
+    part.changed(owner, all, command, result, at)
+  end
+end
+
+local function restored(owner, all)
+  for _, part in pairs(PARTS) do
+    if part.restored then
+      part.restored(owner, all)
+    end
+  end
+end
+
+-- Defines the machine of a new member.
+function parts.define(owner)
+  owner.parts = {}
+  for name in pairs(PARTS) do
+    owner.parts[name] = {}
+  end
+  owner.machines:define(NAME, {
+    initial = initial,
+    apply = apply,
+    changed = function(...) changed(owner, ...) end,
+    restored = function(...) restored(owner, ...) end,
+  })
+end
+
+-- The parts' states on this member.
+function parts.states(owner)
+  return owner.machines.by_name[NAME].state
+end
+
+function parts.look(owner)
+  for _, part in pairs(PARTS) do
+    if part.look then
+      part.look(owner, parts.states(owner))
+    end
+  end
+end
+
+-- Submits a command, a table of plain values. Without `callback` it waits. As Machine:submit.
+function parts.submit(owner, what, command, callback)
+  local data = machines.data(NAME, machine.body({}, command))
+  if callback then
+    return owner:submit(what, data, callback)
+  end
+  return waiting.submit(owner, what, data)
+end
+
+return parts
