@@ -6,8 +6,8 @@
 --   apply(all, command, at)                      `all`: the parts' states by name
 --   changed(owner, all, command, result, at)     optional: called on each member after apply
 --   restored(owner, all)                         optional: called when the states were replaced
---   look(owner, all)                             optional: called on each member that serves, when members have come, gone
---                                                or been excluded, and a few times a second: it may submit
+--   look(owner, all)                             optional: called on each member that serves, when members have come,
+--                                                gone or been excluded, and a few times a second: it may submit
 -- `owner` is the member (member.lua); what a part needs to keep on it is in owner.parts[name].
 local machine = require "corosync.replica.machine"
 local machines = require "corosync.replica.machines"
