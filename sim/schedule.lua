@@ -219,7 +219,7 @@ local function new(protocol, seed, options)
   for id = 1, count do
     self:start(id)
   end
-  self.has_observers = random(3) == 1
+  self.has_observers = random(6) == 1
   if self.has_observers then
     self:start(random(count), true)
   end
