@@ -12,7 +12,7 @@ Checks.__index = Checks
 -- given.
 function checks.new(majority, hosts, log)
   return setmetatable({
-    majority = majority, hosts = hosts, log = log, operations = {}, at = {}, digests = {}, highest = 0,
+    majority = majority, hosts = hosts, log = log, operations = {}, at = {}, digests = {}, highest = 0, doubt = 0,
   }, Checks)
 end
 
@@ -143,6 +143,11 @@ function Checks:replied(host, id, result, code)
   end
 end
 
+-- A doubtful generation begins, and goes on above this index.
+function Checks:doubts(index)
+  self.doubt = math.max(self.doubt, index)
+end
+
 -- What was confirmed until now may be lost.
 function Checks:lost()
   for _, operation in ipairs(self.operations) do
@@ -187,7 +192,8 @@ function Checks:compare(hosts)
   for _, host in ipairs(hosts) do
     local has = indices_of(self, host)
     for id, index in pairs(kept) do
-      if has[id] ~= index then
+      local was_moved = has[id] and index < has[id] and index <= self.doubt
+      if has[id] ~= index and not was_moved then
         fail("command %d, confirmed at index %d, is not in the state of %s", id, index, host.address)
       end
     end

@@ -102,10 +102,19 @@ function effects.store(self, what, ...)
   end
 end
 
+local function note_doubt(self)
+  local active = self.replica.active
+  if active and active.is_doubtful and active.tag ~= self.doubtful then
+    self.doubtful = active.tag
+    self.checks:doubts(self.replica.log.index)
+  end
+end
+
 -- Does what the replica has asked for. The process may die before or after each effect.
 function Host:drain()
   local replica = self.replica
   replica:flush()
+  note_doubt(self)
   local out = replica.out
   if #out == 0 then
     return

@@ -70,6 +70,7 @@ function claiming.claim(self)
     generation = self.generation,
     promised = self.promised,
     index = state and state.index or nil,
+    applied = state and state.applied or nil,
     digest = state and state.digest or nil,
     partial = self.partial,
     standing = self.standing,
@@ -118,7 +119,7 @@ local function begin_state(self, decision)
     self.machine.reset()
     self.log = log.new(decision.index, self.hash)
   elseif decision.is_doubtful then
-    self.log:raise(decision.index)
+    self.log:move(decision.applied, decision.index)
   else
     return
   end

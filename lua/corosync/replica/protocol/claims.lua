@@ -5,6 +5,7 @@
 --   generation  { seq, round, epoch } of the state that it holds; nil if it holds none
 --   promised    the generation that it was ready for last, if any: some member may have begun it
 --   index       of the last command of that state
+--   applied     the index of the last one that it has applied
 --   digest      of its commands
 --   partial     whether it was still following as a learner: it has what was confirmed before that generation's epoch,
 --               and may lack commands of the epoch
@@ -175,8 +176,9 @@ function claims.decide(list, ring)
   if best then
     made.index = best.index
   elseif any and known >= nodes then
-    -- It goes on above any index that a lost state can have had.
+    -- It goes on above any index that a lost state can have had: commands that wait in it may have lost ones' indices.
     best, made.is_doubtful, made.is_last_resort = any, true, true
+    made.applied = greatest(voters, "applied")
     made.index = math.max(any.index, greatest(voters, "floor"))
   elseif not any and (known >= nodes or known >= majority and not noted) then
     -- No node of a majority has ever had a state, so nothing was confirmed; or all nodes are here, and it is lost.

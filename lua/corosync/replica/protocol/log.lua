@@ -21,7 +21,7 @@ function log.new(index, hash, remembered)
     index = index, -- of the last command appended
     applied = index, -- of the last one applied
     tail = {}, -- by index: those in between
-    jumps = {}, -- by index: a greater one that the next command follows
+    jumps = {}, -- by index of a command: a greater one that the next command follows
     last = {}, -- by client: the number of its last command
     used = {}, -- by client: the index of its last command
     clients = 0,
@@ -60,29 +60,74 @@ function Log:append(entry)
   return true
 end
 
--- The next command follows this index, if that is greater.
-function Log:raise(index)
-  if index > self.index then
-    self.jumps[self.index] = index
-    self.index = index
-    self.digests[index] = self.digest
+-- Takes the commands after an index out of the tail. Returns them in their order, each with its digest and index.
+local function take_after(self, index)
+  local taken = {}
+  for at, entry in pairs(self.tail) do
+    if at > index then
+      taken[#taken + 1] = { entry = entry, digest = self.digests[at], index = at }
+    end
+  end
+  table.sort(taken, function(one, other) return one.index < other.index end)
+  for _, each in ipairs(taken) do
+    self.tail[each.index], self.digests[each.index] = nil, nil
+  end
+  return taken
+end
+
+-- The greatest index that has a command or was applied.
+local function end_of_tail(self)
+  local last = self.applied
+  for at in pairs(self.tail) do
+    last = math.max(last, at)
+  end
+  return last
+end
+
+local function jump_from(self, index, to)
+  for at, target in pairs(self.jumps) do
+    if at >= index then
+      self.jumps[at], self.digests[target] = nil, nil
+    end
+  end
+  self.jumps[index] = to
+end
+
+-- Commands after an index get new ones, from the one after `floor` on; so does the next command. `index`: nobody has
+-- applied any command after it; `floor`: at least the index of the last command.
+function Log:move(index, floor)
+  local moved = take_after(self, index)
+  local last = end_of_tail(self)
+  if floor > last then
+    jump_from(self, last, floor)
+  end
+  self.index = floor
+  for _, each in ipairs(moved) do
+    local client = each.entry.client
+    self.index = self.index + 1
+    self.tail[self.index], self.digests[self.index] = each.entry, each.digest
+    if self.used[client] == each.index then
+      self.used[client] = self.index
+    end
+  end
+  if self.index > self.applied then
+    self.digests[self.index] = self.digest
   end
 end
 
--- Goes over indices that have no command. There may be several jumps in a row.
-local function follow_jumps(self)
+-- Goes over indices that have no command.
+local function follow_jump(self)
   local to = self.jumps[self.applied]
-  while to do
+  if to then
     self.jumps[self.applied], self.digests[to] = nil, nil
     self.applied = to
-    to = self.jumps[to]
   end
 end
 
 -- Returns the next command to apply and its index, or nil if there is none up to `last`.
 function Log:next(last)
   if self.applied < last then
-    follow_jumps(self)
+    follow_jump(self)
   end
   if self.applied >= last then
     return nil
