@@ -101,9 +101,9 @@ local function has_command(host, id, index)
   return false
 end
 
--- What a process keeps a command with: its connection, and its storage if it has one.
+-- What a process keeps a command with: its connection, and its storage if it has one, which may be lost already.
 local function keeper_of(process)
-  return { process = process, life = process.life, disk = process.disk, wipes = process.disk and process.disk.wipes }
+  return { process = process, life = process.life, disk = process.disk, wipes = process.wipes }
 end
 
 -- The full members of a majority of the nodes have a confirmed command: those at the place of the order where it was

@@ -50,9 +50,10 @@ function Disk:wipe()
   self:forget()
 end
 
--- What it has counts as lost from now on.
+-- What it has counts as lost from now on. Returns how often that has happened.
 function Disk:forget()
   self.wipes = self.wipes + 1
+  return self.wipes
 end
 
 function Disk:has_state()

@@ -146,7 +146,7 @@ end
 function Host:forget()
   self.has_forgotten = true
   if self.process.disk then
-    self.process.disk:forget()
+    self.process.wipes = self.process.disk:forget()
   end
   self.replica:forget()
   self:drain()

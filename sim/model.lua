@@ -256,7 +256,7 @@ function World:start(id, is_observer)
   self.processes[#self.processes + 1] = process
   process.disk = not is_observer and self.nodes[id].disk or nil
   if process.disk then
-    process.disk.user = process
+    process.disk.user, process.wipes = process, process.disk.wipes
   end
   table.insert(self.nodes[id].processes, process)
   self:join(process)
