@@ -61,12 +61,9 @@ local function run(conn, statements)
   return true
 end
 
--- Under SQLite's exclusive lock. The file is changed only if it is new.
+-- The file is changed only if it is new.
 local function claim(conn, owner)
-  local done, message, code = run(conn, { "PRAGMA locking_mode = EXCLUSIVE" })
-  if done then
-    done, message, code = conn:execute "BEGIN EXCLUSIVE"
-  end
+  local done, message, code = conn:lock()
   if done then
     done, message, code = file.claim(conn, owner)
   end

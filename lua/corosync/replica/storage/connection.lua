@@ -26,7 +26,7 @@ local CAUSES = {
 
 -- By the system's text for the reason why a file cannot be opened.
 local OPENING = {
-  { "Permission denied", "access", "this user may not open or create it" },
+  { "Permission denied", "access", "this user may not write to it, or not create it" },
   { "Read-only file system", "read_only", "its file system is read-only" },
   { "No such file or directory", "no_folder", "its folder does not exist" },
   { "Not a directory", "no_folder", "its folder is not a folder" },
@@ -44,26 +44,35 @@ local function find(causes, text)
   return text, "failed"
 end
 
--- SQLite has one text for all the reasons. Opening the file again in this way is safe only because SQLite could not:
--- closing a file drops all locks that a process has on it.
+-- Why the file cannot be opened for writing, or nil if it can. Only while it is not open here: closing a file drops all
+-- locks that a process has on it.
 local function why_not_opened(path)
   local file, problem = io.open(path, "a")
-  if not file then
-    return find(OPENING, problem:sub(#path + 3))
+  if file then
+    file:close()
+    return nil
   end
-  file:close()
-  return "SQLite cannot create its files beside it: this user must be able to write to the folder", "access"
+  return find(OPENING, problem:sub(#path + 3))
 end
 
 local function failure(path, problem)
-  local text = problem:gsub("^LuaSQL: ", "")
-  local why, code
-  if text == "unable to open database file" then
-    why, code = why_not_opened(path)
-  else
-    why, code = find(CAUSES, text)
-  end
+  local why, code = find(CAUSES, (problem:gsub("^LuaSQL: ", "")))
   return nil, ("storage %s: %s"):format(errors.quote(path), why), code
+end
+
+-- SQLite has the same few texts for all these reasons.
+local function opening_failure(path, problem)
+  if not problem:find "unable to open" and not problem:find "readonly" and not problem:find "disk I/O error" then
+    return failure(path, problem)
+  end
+  local why, code = why_not_opened(path)
+  if why then
+    return nil, ("storage %s: %s"):format(errors.quote(path), why), code
+  elseif problem:find "disk I/O error" then
+    return failure(path, problem)
+  end
+  return nil, ("storage %s: SQLite cannot make its files beside it: this user must be able to write to the folder")
+    :format(errors.quote(path)), "access"
 end
 
 -- Nil, message, "damaged".
@@ -91,7 +100,7 @@ function connection.open(path)
   local handle, problem = environment:connect(path)
   if not handle then
     environment:close()
-    return failure(path, problem)
+    return opening_failure(path, problem)
   end
   return setmetatable({ path = path, environment = environment, handle = handle, cursors = {} }, Connection)
 end
@@ -129,20 +138,33 @@ function Connection:rows(statement)
   end
 end
 
--- The first row's values, of a statement that has at least one row.
+-- The first row, of a statement that has one: an array of its values.
 function Connection:first(statement)
   local cursor, problem = self.handle:execute(statement)
   if not cursor then
     return failure(self.path, problem)
   end
-  local function finish(...)
-    cursor:close()
-    if (...) == nil then
-      return failure(self.path, (select(2, ...)) or "no such row")
-    end
-    return ...
+  local row, why = cursor:fetch({}, "n")
+  cursor:close()
+  if row then
+    return row
+  elseif why then
+    return failure(self.path, why)
   end
-  return finish(cursor:fetch())
+  return connection.damaged(self.path, "a row of a table is missing")
+end
+
+-- Locks the file and begins a transaction. The lock stays until the connection is closed.
+function Connection:lock()
+  local row, message, code = self:first "PRAGMA locking_mode = EXCLUSIVE"
+  if not row then
+    return nil, message, code
+  end
+  local done, problem = self.handle:execute "BEGIN EXCLUSIVE"
+  if not done then
+    return opening_failure(self.path, problem)
+  end
+  return true
 end
 
 -- Runs `action` in a transaction, which counts only if it returns true.

@@ -13,8 +13,8 @@ local FORMAT = 1
 local RANGES = { "first_entry", "last_entry", "first_chunk", "last_chunk" }
 
 local function describe(owner)
-  return ("replica %s on node %d of cluster %s"):format(errors.quote(owner.replica), owner.node,
-    errors.quote(owner.cluster))
+  return ("replica %s on node %s of cluster %s"):format(errors.quote(tostring(owner.replica)), tostring(owner.node),
+    errors.quote(tostring(owner.cluster)))
 end
 
 local function foreign(path, why)
@@ -66,27 +66,28 @@ local function create(conn, owner)
 end
 
 local function check_owner(conn, owner)
-  local replica, node, cluster = conn:first "SELECT replica, node, cluster FROM owner"
-  if not replica then
-    return nil, node, cluster
+  local row, message, code = conn:first "SELECT replica, node, cluster FROM owner"
+  if not row then
+    return nil, message, code
   end
-  if replica ~= owner.replica or node ~= owner.node or cluster ~= owner.cluster then
-    return foreign(conn.path, ("belongs to %s, not to %s"):format(
-      describe { replica = replica, node = node, cluster = cluster }, describe(owner)))
+  local found = { replica = row[1], node = row[2], cluster = row[3] }
+  if found.replica ~= owner.replica or found.node ~= owner.node or found.cluster ~= owner.cluster then
+    return foreign(conn.path, ("belongs to %s, not to %s"):format(describe(found), describe(owner)))
   end
   return true
 end
 
 -- Makes the tables if the file is new, or checks whose they are.
 function file.claim(conn, owner)
-  local tables, message, code = conn:first "SELECT count(*) FROM sqlite_master"
-  if not tables then
+  local row, message, code = conn:first
+    "SELECT count(*), application_id, user_version FROM sqlite_master, pragma_application_id, pragma_user_version"
+  if not row then
     return nil, message, code
-  elseif tables == 0 then
-    return create(conn, owner)
   end
-  local application, format = conn:first "PRAGMA application_id", conn:first "PRAGMA user_version"
-  if application ~= APPLICATION then
+  local tables, application, format = row[1], row[2], row[3]
+  if tables == 0 then
+    return create(conn, owner)
+  elseif application ~= APPLICATION then
     return foreign(conn.path, "is an SQLite database of another program")
   elseif format ~= FORMAT then
     return foreign(conn.path, ("has format %s, of another version of lua-corosync; this version has format %d"):format(
@@ -96,14 +97,14 @@ function file.claim(conn, owner)
 end
 
 function file.read_state(conn)
-  local id, stored, first_entry, last_entry, first_chunk, last_chunk, meta = conn:first "SELECT * FROM state"
-  if not id then
-    return nil, stored, first_entry
+  local row, message, code = conn:first
+    "SELECT digest, first_entry, last_entry, first_chunk, last_chunk, meta FROM state"
+  if not row then
+    return nil, message, code
   end
-  local state = { meta = meta, first_entry = first_entry, last_entry = last_entry, first_chunk = first_chunk,
-    last_chunk = last_chunk }
+  local state = { first_entry = row[2], last_entry = row[3], first_chunk = row[4], last_chunk = row[5], meta = row[6] }
   local ok, hash = pcall(state_digest, state) -- a flipped bit may change a column's type
-  if not ok or hash ~= stored then
+  if not ok or hash ~= row[1] then
     return connection.damaged(conn.path, "the table state is not as it was written")
   end
   return state
@@ -123,11 +124,11 @@ end
 
 -- Reads everything once. Returns the state.
 function file.check(conn)
-  local result, message, code = conn:first "PRAGMA quick_check(1)"
-  if not result then
+  local row, message, code = conn:first "PRAGMA quick_check(1)"
+  if not row then
     return nil, message, code
-  elseif result ~= "ok" then
-    return connection.damaged(conn.path, "SQLite's check fails: " .. result:gsub("^.*\n", ""))
+  elseif row[1] ~= "ok" then
+    return connection.damaged(conn.path, "SQLite's check fails: " .. row[1]:gsub("^.*\n", ""))
   end
   local state, done
   state, message, code = file.read_state(conn)

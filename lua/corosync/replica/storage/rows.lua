@@ -106,7 +106,7 @@ function rows.find_beyond(conn, name, first, last, place)
     local found, message, code = conn:first(("SELECT place FROM %s WHERE number = %d"):format(name, middle))
     if not found then
       return nil, message, code
-    elseif found > place then
+    elseif found[1] > place then
       high = middle
     else
       low = middle + 1

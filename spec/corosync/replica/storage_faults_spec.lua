@@ -1,0 +1,209 @@
+local assert = require "luassert"
+local groups = require "spec.helpers.groups"
+local program = require "spec.helpers.program"
+local storage = require "corosync.replica.storage"
+local storages = require "spec.helpers.storages"
+local uv = require "luv"
+
+describe("a replica's storage", function()
+  after_each(function()
+    storages.remove()
+    program.clean()
+  end)
+
+  local function fails(code, pattern, path)
+    local store, message, got = storages.open(path)
+    assert.same({ nil, code }, { store, got }, message)
+    assert.matches(pattern, message)
+  end
+
+  -- A file with a base, entries and a meta blob; its bytes and what is in it.
+  local function sample(path)
+    local store = assert(storages.open(path))
+    assert(assert(store:write_base("meta", "base", 0)):finish())
+    for index = 1, 20 do
+      store:append(index, ("entry %d "):format(index):rep(index * 12))
+      assert(store:commit())
+    end
+    local writer = assert(store:write_base("meta 2", "base 2", 5))
+    assert(writer:chunk(("chunk"):rep(500)))
+    assert(writer:finish())
+    local content = storages.content(store)
+    store:close()
+    return storages.read_file(path or storages.path()), content
+  end
+
+  describe("without LuaSQL", function()
+    local path, cpath, driver = package.path, package.cpath, package.loaded["luasql.sqlite3"]
+
+    after_each(function()
+      package.path, package.cpath, package.loaded["luasql.sqlite3"] = path, cpath, driver
+    end)
+
+    it("names the package and the rock", function()
+      package.path, package.cpath, package.loaded["luasql.sqlite3"] = "", "", nil
+      fails("not_installed", "LuaSQL is not installed")
+      fails("not_installed", "Debian: lua%-sql%-sqlite3; rock: luasql%-sqlite3")
+    end)
+  end)
+
+  describe("that cannot be opened", function()
+    -- Also as root, who without capabilities is subject to permissions like others.
+    local function as_user(path)
+      local it = program.start("setpriv", "--inh-caps=-all", "--bounding-set=-all", groups.interpreter,
+        "spec/helpers/clients/storage_holder.lua", path)
+      return program.line(it, "^(%S+)%s"), table.concat(it.lines)
+    end
+
+    it("says that the folder is missing", function()
+      fails("no_folder", "its folder does not exist", storages.path "missing" .. "/shop.db")
+      storages.write_file(storages.path "file", "")
+      fails("no_folder", "its folder is not a folder", storages.path "file" .. "/shop.db")
+    end)
+
+    it("says that it is a folder", function()
+      assert(uv.fs_mkdir(storages.path "folder", tonumber("700", 8)))
+      fails("not_a_file", "it is a folder", storages.path "folder")
+    end)
+
+    it("says that another process holds it, until that ends", function()
+      local holder = program.start(groups.interpreter, "spec/helpers/clients/storage_holder.lua", storages.path())
+      program.line(holder, "^open")
+      fails("in_use", "is used by another process: give each process of a node a storage of its own")
+      holder:kill "sigkill"
+      assert(holder:wait(10))
+      assert(storages.open())
+      fails("in_use", "is used by another process") -- this one, and its lock stays
+      assert.equal("in_use", as_user(storages.path()))
+    end)
+
+    it("says that this user may not", function()
+      local bytes = sample()
+      assert(uv.fs_chmod(storages.path(), 0))
+      assert.equal("access", (as_user(storages.path())))
+      assert(uv.fs_chmod(storages.path(), tonumber("444", 8)))
+      local code, said = as_user(storages.path())
+      assert.equal("access", code)
+      assert.matches("this user may not write to it", said)
+      assert.equal(bytes, storages.read_file(storages.path()))
+    end)
+
+    it("says that this user may not write to the folder", function()
+      sample()
+      local folder = storages.path():match "^(.*)/"
+      assert(uv.fs_chmod(folder, tonumber("555", 8)))
+      assert.equal("access", (as_user(storages.path "new.db")))
+      local code, said = as_user(storages.path())
+      assert.equal("access", code)
+      assert.matches("this user must be able to write to the folder", said)
+    end)
+
+    it("says that the file system is read-only", function()
+      local path = storages.mount(1024) .. "/shop.db"
+      sample(path)
+      assert.truthy(os.execute(("mount -n -o remount,ro '%s'"):format(storages.mounted)))
+      fails("read_only", "read%-only", path)
+      fails("read_only", "its file system is read%-only", storages.mounted .. "/new.db")
+    end)
+  end)
+
+  describe("of another member", function()
+    local function is_foreign(owner, pattern)
+      local bytes = storages.read_file(storages.path())
+      local store, message, code = storage.open(storages.path(), owner)
+      assert.same({ nil, "foreign" }, { store, code }, message)
+      assert.matches(pattern, message, 1, true)
+      assert.equal(bytes, storages.read_file(storages.path()))
+    end
+
+    it("is refused and left alone", function()
+      sample()
+      local found = "belongs to replica 'shop' on node 1 of cluster 'lab', not to replica "
+      is_foreign({ replica = "it's", node = 1, cluster = "lab" }, found .. "'it's' on node 1 of cluster 'lab'")
+      is_foreign({ replica = "shop", node = 2, cluster = "lab" }, found .. "'shop' on node 2 of cluster 'lab'")
+      is_foreign({ replica = "shop", node = 1, cluster = "x" }, found .. "'shop' on node 1 of cluster 'x'")
+    end)
+
+    it("is refused if another program or version wrote it", function()
+      local environment = require("luasql.sqlite3").sqlite3()
+      local function write(statement)
+        local connection = assert(environment:connect(storages.path()))
+        assert(connection:execute(statement))
+        connection:close()
+      end
+      write "CREATE TABLE owner (name)"
+      is_foreign(storages.owner, "is an SQLite database of another program")
+      assert(os.remove(storages.path()))
+      sample()
+      write "PRAGMA user_version = 2"
+      is_foreign(storages.owner, "has format 2, of another version of lua-corosync; this version has format 1")
+    end)
+  end)
+
+  describe("that is damaged", function()
+    local function is_damaged(bytes, pattern)
+      storages.write_file(storages.path(), bytes)
+      fails("damaged", pattern)
+      fails("damaged", "move the file away")
+      assert.equal(bytes, storages.read_file(storages.path()))
+    end
+
+    it("is refused and left alone when it is no database, or was cut", function()
+      local bytes = sample()
+      is_damaged(("no database\n"):rep(1000), "it is not an SQLite database")
+      for pages = 1, #bytes / 4096 - 1 do
+        is_damaged(bytes:sub(1, 4096 * pages), "the file is damaged")
+      end
+      is_damaged(bytes:sub(1, 1000), "the file is damaged")
+    end)
+
+    it("is refused when a row is missing or not in its place", function()
+      local environment = require("luasql.sqlite3").sqlite3()
+      local bytes = sample()
+      local function change(statement, pattern)
+        storages.write_file(storages.path(), bytes)
+        local connection = assert(environment:connect(storages.path()))
+        assert(connection:execute(statement))
+        connection:close()
+        is_damaged(storages.read_file(storages.path()), pattern)
+      end
+      change("DELETE FROM entries WHERE number = 6", "row 6 of entries is missing")
+      change("DELETE FROM entries WHERE number = 10", "row 10 of entries is missing")
+      change("DELETE FROM entries WHERE number = 20", "row 20 of entries is missing")
+      change("DELETE FROM chunks WHERE number = 3", "row 3 of chunks is missing")
+      change("UPDATE entries SET place = 100 WHERE number = 7", "row 7 of entries is not as it was written")
+      change("UPDATE entries SET place = 'x' WHERE number = 7", "row 7 of entries is not as it was written")
+      change("UPDATE entries SET data = (SELECT data FROM entries WHERE number = 8) WHERE number = 7",
+        "row 7 of entries is not as it was written")
+      change("UPDATE state SET last_entry = 19", "the table state is not as it was written")
+      change("UPDATE state SET meta = NULL", "the table state is not as it was written")
+      change("UPDATE state SET first_chunk = x'00'", "the table state is not as it was written")
+      change("DELETE FROM state", "a row of a table is missing")
+      change("DROP TABLE chunks", "it lacks a table")
+      change("ALTER TABLE entries RENAME COLUMN place TO other", "a table lacks a column")
+    end)
+
+    -- Some bits of the file mean nothing.
+    it("never has another content after a flipped bit", function()
+      local bytes, content = sample()
+      local damaged, tried = 0, 0
+      for at = 1, #bytes, 61 do
+        local bit = 2 ^ (at % 7)
+        local byte = bytes:byte(at)
+        local flipped = math.floor(byte / bit) % 2 == 1 and byte - bit or byte + bit
+        storages.write_file(storages.path(), bytes:sub(1, at - 1) .. string.char(flipped) .. bytes:sub(at + 1))
+        local store, message, code = storages.open()
+        tried = tried + 1
+        if store then
+          assert.same(content, storages.content(store), "byte " .. at)
+          store:close()
+        else
+          assert.truthy(code == "damaged" or at <= 2 * 4096 and (code == "foreign" or code == "read_only"),
+            ("byte %d: %s: %s"):format(at, code, message))
+          damaged = damaged + 1
+        end
+      end
+      assert.is_true(damaged > tried / 4, ("%d of %d"):format(damaged, tried))
+    end)
+  end)
+end)
