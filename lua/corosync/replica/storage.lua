@@ -188,7 +188,9 @@ function Store:append(index, blob)
   check_blob(blob, "blob", "append")
   check(#blob <= LARGEST, "blob", "append", "at most %d bytes expected, got %d", LARGEST, #blob)
   local last = self.batch[#self.batch]
-  check(not last or last.index < index, "index", "append", "more than %d expected, got %d", last and last.index, index)
+  local last_index = last and last.index or self.state.last_index
+  check(not last_index or last_index < index, "index", "append", "more than %s expected, got %d", tostring(last_index),
+    index)
   self.batch[#self.batch + 1] = { index = index, blob = blob }
 end
 
@@ -217,7 +219,7 @@ local function write_batch(self, state)
     if not last then
       return nil, message, code
     end
-    state.last_entry = last
+    state.last_entry, state.last_index = last, entry.index
     written = written + rows.size(entry.blob)
   end
   return rows.sweep(self.conn, "entries", self.oldest_entry, state.first_entry - 1, written)
@@ -329,6 +331,7 @@ local function switch(self, state)
     return nil, message, code
   end
   state.first_entry = first
+  state.last_index = first <= state.last_entry and state.last_index or nil
   state.first_chunk, state.last_chunk = state.last_chunk + 1, self.last
   state.meta = self.meta or state.meta
   return true

@@ -11,7 +11,8 @@ describe("a replica's storage on a full disk", function()
 
   -- Calls an action that needs room until the disk is full, with how often it was called.
   local function until_full(action)
-    local count, done, message, code = 0, nil, nil, nil
+    local count = 0
+    local done, message, code
     repeat
       count = count + 1
       done, message, code = action(count)

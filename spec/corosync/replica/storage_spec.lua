@@ -142,6 +142,16 @@ describe("a replica's storage", function()
     assert.is_true(sizes[12] < 1.5 * sizes[4], sizes[4] .. " bytes, then " .. sizes[12])
   end)
 
+  it("takes entries of up to 64 MiB #slow", function()
+    local store = assert(storages.open())
+    local largest = ("0123456789abcdef"):rep(4 * 1024 * 1024)
+    store:append(1, largest)
+    assert(store:commit())
+    assert.is_true(storages.content(reopen(store)).entries[1][2] == largest)
+    assert.has_error(function() store:append(2, largest .. "x") end,
+      "bad argument 'blob' to 'append' (at most 67108864 bytes expected, got 67108865)")
+  end)
+
   it("raises on wrong arguments, with their names", function()
     local store = assert(storages.open())
     local owner = storages.owner
@@ -155,6 +165,12 @@ describe("a replica's storage", function()
     store:append(5, "")
     assert.has_error(function() store:append(5, "") end,
       "bad argument 'index' to 'append' (more than 5 expected, got 5)")
+    assert(store:commit())
+    for _ = 1, 2 do
+      assert.has_error(function() store:append(4, "") end,
+        "bad argument 'index' to 'append' (more than 5 expected, got 4)")
+      store = reopen(store)
+    end
     assert.has_error(function() store:set_meta() end, "bad argument 'blob' to 'set_meta' (string expected, got nil)")
     assert.has_error(function() store:write_base("", "", "last") end,
       "bad argument 'last_index' to 'write_base' (whole number or math.huge expected, got last)")

@@ -24,21 +24,23 @@ local CAUSES = {
   { "out of memory", "no_memory", "memory is exhausted" },
 }
 
--- By the system's text for the reason why a file cannot be opened.
+-- By Linux's number for the reason why a file cannot be opened.
 local OPENING = {
-  { "Permission denied", "access", "this user may not write to it, or not create it" },
-  { "Read-only file system", "read_only", "its file system is read-only" },
-  { "No such file or directory", "no_folder", "its folder does not exist" },
-  { "Not a directory", "no_folder", "its folder is not a folder" },
-  { "Is a directory", "not_a_file", "it is a folder, not a file" },
-  { "No space left on device", "no_space", "the disk is full" },
-  { "Too many open files", "no_descriptor", "this process has too many files open" },
+  [1] = { "access", "the system forbids to write to it (see lsattr)" }, -- EPERM
+  [2] = { "no_folder", "its folder does not exist" }, -- ENOENT
+  [13] = { "access", "this user may not write to it, or not create it" }, -- EACCES
+  [20] = { "no_folder", "its folder is not a folder" }, -- ENOTDIR
+  [21] = { "not_a_file", "it is a folder, not a file" }, -- EISDIR
+  [23] = { "no_descriptor", "the machine has too many files open" }, -- ENFILE
+  [24] = { "no_descriptor", "this process has too many files open" }, -- EMFILE
+  [28] = { "no_space", "the disk is full" }, -- ENOSPC
+  [30] = { "read_only", "its file system is read-only" }, -- EROFS
 }
 
-local function find(causes, text)
-  for _, cause in ipairs(causes) do
-    if text:find(cause[1], 1, true) then
-      return cause[3], cause[2]
+local function cause(text)
+  for _, each in ipairs(CAUSES) do
+    if text:find(each[1], 1, true) then
+      return each[3], each[2]
     end
   end
   return text, "failed"
@@ -47,16 +49,17 @@ end
 -- Why the file cannot be opened for writing, or nil if it can. Only while it is not open here: closing a file drops all
 -- locks that a process has on it.
 local function why_not_opened(path)
-  local file, problem = io.open(path, "a")
+  local file, problem, number = io.open(path, "a")
   if file then
     file:close()
     return nil
   end
-  return find(OPENING, problem:sub(#path + 3))
+  local reason = OPENING[number] or { "failed", problem:sub(#path + 3) }
+  return reason[2], reason[1]
 end
 
 local function failure(path, problem)
-  local why, code = find(CAUSES, (problem:gsub("^LuaSQL: ", "")))
+  local why, code = cause((problem:gsub("^LuaSQL: ", "")))
   return nil, ("storage %s: %s"):format(errors.quote(path), why), code
 end
 

@@ -110,19 +110,24 @@ function file.read_state(conn)
   return state
 end
 
+-- Reads all rows of a range. Returns true and the last one's place, or nil, message, code.
 local function check_rows(conn, name, first, last)
   local read, message, code = rows.reader(conn, name, first, last)
   if not read then
     return nil, message, code
   end
-  local blob
+  local blob, place, last_place
   repeat
-    blob, message, code = read()
+    last_place = place
+    blob, place, code = read()
   until not blob
-  return not message, message, code
+  if place then
+    return nil, place, code
+  end
+  return true, last_place
 end
 
--- Reads everything once. Returns the state.
+-- Reads everything once. Returns the state, with the index of the last entry.
 function file.check(conn)
   local row, message, code = conn:first "PRAGMA quick_check(1)"
   if not row then
@@ -132,13 +137,20 @@ function file.check(conn)
   end
   local state, done
   state, message, code = file.read_state(conn)
-  if state then
-    done, message, code = check_rows(conn, "entries", state.first_entry, state.last_entry)
+  if not state then
+    return nil, message, code
   end
-  if done then
-    done, message, code = check_rows(conn, "chunks", state.first_chunk, state.last_chunk)
+  done, message, code = check_rows(conn, "chunks", state.first_chunk, state.last_chunk)
+  if not done then
+    return nil, message, code
   end
-  return done and state, message, code
+  local last_index
+  done, last_index, code = check_rows(conn, "entries", state.first_entry, state.last_entry)
+  if not done then
+    return nil, last_index, code
+  end
+  state.last_index = last_index
+  return state
 end
 
 return file

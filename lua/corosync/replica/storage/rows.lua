@@ -128,7 +128,8 @@ local function find_end(conn, name, first, last, bytes)
   if not next_length then
     return nil, message, code
   end
-  local beyond, length = first, nil -- luacheck: ignore 311
+  local beyond = first
+  local length
   repeat
     length, message, code = next_length()
     if length and (bytes > 0 or beyond == first) then
