@@ -62,6 +62,10 @@ local function check_fields(given, known, argument, name)
   end
 end
 
+local function has_functions(given, one, other)
+  return type(given[one]) == "function" and type(given[other]) == "function"
+end
+
 local function check_name(name, longest, call)
   if type(name) ~= "string" then
     errors.raise("bad argument #1 'name' to '%s' (string expected, got %s)", call, type(name))
@@ -126,12 +130,16 @@ local function submit(owner, what, data, callback)
 end
 
 local function encode(methods, command)
-  local problem = plain.check(command)
-  if problem and not methods.codec then
+  local problem = methods.is_plain and plain.check(command)
+  if problem then
     errors.raise("bad argument #1 'command' to 'submit' (%s: only strings, numbers, booleans and tables of these "
       .. "can be sent)", problem)
   end
-  return machine.body(methods, command)
+  local ok, body = pcall(machine.body, methods, command)
+  if not ok then
+    errors.raise("bad argument #1 'command' to 'submit' (the machine's codec cannot encode it: %s)", tostring(body))
+  end
+  return body
 end
 
 --- Lets all members apply a command. Without a callback it waits for the result: a coroutine yields, other code handles
@@ -190,6 +198,8 @@ function Replica:machine(name, methods)
     errors.raise "bad argument #2 'methods' to 'machine' (field 'apply': function expected, got nil)"
   elseif (methods.snapshot == nil) ~= (methods.restore == nil) then
     errors.raise "bad argument #2 'methods' to 'machine' (fields 'snapshot' and 'restore': both or neither expected)"
+  elseif methods.codec and not has_functions(methods.codec, "encode", "decode") then
+    errors.raise "bad argument #2 'methods' to 'machine' (field 'codec': functions 'encode' and 'decode' expected)"
   elseif owner.objects[name] then
     errors.raise("bad argument #1 'name' to 'machine' (there is a machine '%s' already)", name)
   end

@@ -5,7 +5,6 @@
 --
 -- A small state is copied now and then as the new base. Copying a large one would hold up the loop, so its base
 -- follows by applying the oldest commands a second time.
-local codec = require "corosync.replica.codec"
 local core = require "corosync.binding"
 local flat = require "corosync.replica.flat"
 local plain = require "corosync.replica.plain"
@@ -364,7 +363,7 @@ function machine.body(methods, command)
   if type(command) == "string" then
     return "s" .. command
   end
-  return "t" .. (methods.codec or codec).encode(command)
+  return "t" .. methods.codec.encode(command)
 end
 
 return machine

@@ -1,5 +1,6 @@
 -- All machines of a replica, as the one state that the protocol replicates.
 local codec = require "corosync.replica.codec"
+local handlers = require "corosync.handlers"
 local machine = require "corosync.replica.machine"
 
 local machines = {}
@@ -12,7 +13,7 @@ Machines.__index = Machines
 -- What `apply` returns in place of an error's result.
 local Failure = {}
 
--- `hooks`: applied(machine, command, result, index), restored(machine), overfull(machine).
+-- `hooks`: applied(machine, command, result, index), restored(machine), overfull(machine), damaged(machine, problem).
 function machines.new(hooks)
   return setmetatable({ hooks = hooks, by_name = {}, names = {} }, Machines)
 end
@@ -36,13 +37,42 @@ local function find(self, name)
   return found
 end
 
+local function pass_on(ok, ...)
+  if not ok then
+    local problem = ...
+    error(type(problem) == "string" and problem:match "^(.-)\nstack traceback:" or problem, 0)
+  end
+  return ...
+end
+
+-- A host's time limit holds for each call of a script's function.
+local function limited(f)
+  return f and handlers.guard and function(...) return pass_on(handlers.guard(f, ...)) end or f
+end
+
 -- The script's functions for a machine.
 function Machines:define(name, methods)
-  methods.codec = methods.codec or codec
+  for _, field in ipairs { "apply", "initial", "snapshot", "restore" } do
+    methods[field] = limited(methods[field])
+  end
+  local own = methods.codec
+  methods.is_plain = own == nil
+  methods.codec = own and { encode = own.encode, decode = limited(own.decode) } or codec
   find(self, name):define(methods)
 end
 
 -- ---- the protocol's machine ----
+
+local function after_applying(self, ...)
+  self.is_applying = false
+  return ...
+end
+
+-- Calls the script's functions that must do nothing but their part, as pcall.
+local function while_applying(self, f, ...)
+  self.is_applying = true
+  return after_applying(self, pcall(f, ...))
+end
 
 -- Data of a command: the machine's name, a zero byte, and the command's body. A command without a name does nothing:
 -- its place in the order is what counts.
@@ -52,15 +82,16 @@ end
 
 function Machines:apply(data, index)
   local stop = data:find("\0", 1, true)
-  if stop == 1 then
-    return true
+  if stop == 1 or self.damage then
+    return not self.damage or nil
   end
   local each = find(self, data:sub(1, stop - 1))
   local hooks = self.hooks
-  self.is_applying = true
-  local ok, result, command = each:apply(data:sub(stop + 1), index)
-  self.is_applying = false
-  if not ok then
+  local undone, ok, result, command = while_applying(self, each.apply, each, data:sub(stop + 1), index)
+  if not undone then
+    self.damage = true
+    return hooks.damaged(each, ok)
+  elseif not ok then
     return setmetatable({ problem = result }, Failure)
   elseif each.methods then
     hooks.applied(each, command, result, index)
@@ -112,7 +143,7 @@ function Snapshot:release()
   self.machines, self.readers = {}, {}
 end
 
--- Takes the chunks of a snapshot as they come; `finish` is what `restore` takes.
+-- Takes the chunks of a snapshot as they come.
 local Restoring = {}
 Restoring.__index = Restoring
 
@@ -133,12 +164,22 @@ function Restoring:add(chunk)
   end
 end
 
--- May raise: the script's functions make the states.
+local function build_all(self)
+  for _, each in ipairs(self.taken) do
+    each:finish_restore()
+  end
+end
+
+-- Makes the states. Returns true, or false and why the script's functions cannot.
+function Restoring:build()
+  return while_applying(self.all, build_all, self)
+end
+
+-- Takes states that were built.
 function Machines:restore(restoring)
   local taken = {}
   for _, each in ipairs(restoring.taken) do
     taken[each.name] = each
-    each:finish_restore()
   end
   for _, name in ipairs(self.names) do
     if not taken[name] then

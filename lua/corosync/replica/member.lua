@@ -43,7 +43,7 @@ function effects.send(self, message)
 end
 
 function effects.reply(self, id, result, code, index)
-  self.callers:reply(id, result, code, index)
+  self.callers:reply(id, result, code or self.machines.damage and "applied", index)
 end
 
 function effects.store(self, kind, ...)
@@ -62,13 +62,26 @@ function effects.note(self, text)
   end
 end
 
+local function return_from(self, timeout, ...)
+  self.group.timeout = timeout
+  return ...
+end
+
+-- Calls a function that must not wait for Corosync.
+local function without_waiting(self, f, ...)
+  local timeout = self.group.timeout
+  self.group.timeout = 0
+  return return_from(self, timeout, f(...))
+end
+
+-- While the cluster's membership changes it fails, and is tried again later.
 local function rejoin(self)
-  self.is_rejoining = false
-  local ok, message = self.group:deactivate()
+  local ok, message, code = without_waiting(self, base.Group.deactivate, self.group)
   if ok then
-    ok, message = self.group:activate()
+    ok, message, code = without_waiting(self, base.Group.activate, self.group)
   end
-  if not ok then
+  self.is_rejoining = code == "timeout"
+  if not ok and not self.is_rejoining then
     self:report(message)
   end
 end
@@ -77,7 +90,7 @@ end
 local function pump(self)
   local box = self.outbox
   while box.first <= box.last and self.record.state == "joined" do
-    local ok, message, code = self.group:send_message(box[box.first])
+    local ok, message, code = without_waiting(self, self.group.send_message, self.group, box[box.first])
     if not ok and code ~= "too_big" then
       return
     elseif not ok then
@@ -106,6 +119,14 @@ local function put(self, bytes)
   local box = self.outbox
   box.last = box.last + 1
   box[box.last] = bytes
+end
+
+local function submit_early(self)
+  local waiting = self.early
+  self.early = {}
+  for _, command in ipairs(waiting) do
+    self.protocol:submit(command.id, command.data)
+  end
 end
 
 -- Storage fails: the member leaves until it works again. Others go on without it.
@@ -140,7 +161,8 @@ local function do_effect(self, effect)
 end
 
 local function do_effects(self)
-  while self.protocol and #self.protocol.out > 0 do
+  while self.protocol and (#self.protocol.out > 0 or #self.early > 0) do
+    submit_early(self)
     local out = self.protocol.out
     self.protocol.out = {}
     for i, effect in ipairs(out) do
@@ -162,21 +184,35 @@ end
 
 -- Does what the protocol has asked for.
 local function drain(self)
-  if self.is_draining then
-    return
-  end
-  self.is_draining = true
   do_effects(self)
   if self.keeper and self.protocol and not self.storage_problem then
     self.has_work = work_on_storage(self)
     do_effects(self)
   end
   self.writer:flush()
-  self.is_draining = false
   pump(self)
   if self.has_work and self.record.loop then
     self.record.loop.wake(self.record)
   end
+end
+
+local function finish(self, ok, ...)
+  self.runner = nil
+  if not ok then
+    error((...), 0)
+  end
+  return ...
+end
+
+-- Everything that may call the script's functions runs in here. What these submit waits until they have returned.
+local function run(self, f, ...)
+  self.runner = coroutine.running() or "main"
+  return finish(self, pcall(f, self, ...))
+end
+
+-- Whether a coroutine calls the script's functions at this moment.
+function Member:runs_in(routine)
+  return self.runner == routine
 end
 
 -- ---- the status, and the script's functions for it ----
@@ -242,8 +278,27 @@ local function look(self)
   end
 end
 
+-- A replica that was closed: its callers are told.
+local function end_callers(self)
+  drain(self)
+  for _, id in ipairs(self.callers:all()) do
+    if self.protocol then
+      self.protocol:give_up(id)
+    end
+  end
+  drain(self)
+  for _, id in ipairs(self.callers:all()) do
+    self.callers:reply(id, nil, "closed")
+  end
+  self.outgoing:cancel_all()
+  if self.keeper then
+    self.keeper:close()
+  end
+  self.timer = self.timer and self.timer.close() or nil
+end
+
 -- After events were handled, or time has passed.
-function Member:settle()
+local function settle(self)
   if self.protocol then
     self.protocol:flush()
   end
@@ -251,7 +306,9 @@ function Member:settle()
   tell_status(self)
   look(self)
   drain(self)
-  if self.is_rejoining then
+  if self.is_closed then
+    end_callers(self)
+  elseif self.is_rejoining then
     rejoin(self)
   end
 end
@@ -314,10 +371,6 @@ local function begin_protocol(self, own)
   if self.ring then
     self.protocol:ring_change(self.ring)
   end
-  for _, command in ipairs(self.early) do
-    self.protocol:submit(command.id, command.data)
-  end
-  self.early = {}
 end
 
 local function includes(addresses, own)
@@ -360,6 +413,13 @@ local function ring_change(self, ring)
   end
 end
 
+-- Without the right state it must not take part.
+local function give_up_membership(self, what, problem)
+  self:report(("%s: %s. Replica %s is closed here: mend the script and start it again"):format(what, tostring(problem),
+    errors.quote(self.name)))
+  self:close()
+end
+
 local takes = {}
 
 function takes.chunk(self, from, message)
@@ -377,8 +437,14 @@ function takes.snapshot(self, from, message)
     return self.protocol:message(from, message)
   end
   message = self.incoming:complete(from, message)
-  if message then
+  if not message then
+    return
+  end
+  local ok, problem = pcall(message.state.build, message.state)
+  if ok then
     self.protocol:message(from, message)
+  else
+    give_up_membership(self, ("cannot restore the state that member %s has sent"):format(from), problem)
   end
 end
 
@@ -479,40 +545,56 @@ local function try_storage(self)
   end
 end
 
--- Called a few times a second.
-function Member:tick()
-  self.next_tick = now() + TICK
-  if self.storage_problem then
-    try_storage(self)
-  end
-  if not self.protocol then
-    for _, id in ipairs(self.callers:overdue(now())) do
-      self:give_up(id, "not_ready")
-    end
-    return
-  end
-  self.protocol:time(now())
-  look_for_untold_ring(self)
-  look_for_divergence(self)
-  self.seen_members = nil -- the ready-made objects look at the clock, too
-  for _, id in ipairs(self.callers:overdue(now())) do
-    self.protocol:give_up(id)
-  end
-  self:settle()
-end
-
--- ---- commands ----
-
 -- A command that the protocol does not know yet ends.
-function Member:give_up(id, code)
+local function give_up_early(self, id)
   for i, command in ipairs(self.early) do
     if command.id == id then
       table.remove(self.early, i)
       break
     end
   end
-  self.callers:reply(id, nil, code)
+  self.callers:reply(id, nil, "not_ready")
 end
+
+local function tick(self)
+  self.next_tick = now() + TICK
+  if self.storage_problem then
+    try_storage(self)
+  end
+  if self.protocol then
+    submit_early(self)
+    self.protocol:time(now())
+    look_for_untold_ring(self)
+    look_for_divergence(self)
+    self.seen_members = nil -- the ready-made objects look at the clock, too
+  end
+  for _, id in ipairs(self.callers:overdue(now())) do
+    if self.protocol then
+      self.protocol:give_up(id)
+    else
+      give_up_early(self, id)
+    end
+  end
+  settle(self)
+end
+
+-- Called a few times a second by a loop's clock.
+function Member:tick()
+  if not self.runner and not self.is_closed then
+    run(self, tick)
+  end
+end
+
+-- Called when no more events wait, and now and then before.
+local function look_around(self)
+  if now() >= self.next_tick and not self.is_closed then
+    tick(self)
+  else
+    settle(self)
+  end
+end
+
+-- ---- commands ----
 
 -- Sends a command; `tell(result, message, code)` is called later. Returns true, or nil, message, code.
 function Member:submit(what, data, tell)
@@ -531,55 +613,54 @@ function Member:submit(what, data, tell)
   end
   local id = self.callers:add(what, function(...) handlers.call(self.record, tell, ...) end,
     now() + self.options.timeout, recording.begin(self.record, self.name, data))
-  if self.protocol then
+  if self.protocol and not self.runner then
     self.protocol:submit(id, data)
   else
     table.insert(self.early, { id = id, data = data })
   end
-  if not self.is_handling and not self.defers then
-    drain(self)
+  if not self.runner and not self.defers then
+    run(self, drain)
   end
   return true
 end
 
 -- ---- running ----
 
+local function dispatch_all(self, budget)
+  local handled, more, code = dispatch.dispatch(self.record, budget)
+  look_around(self)
+  return handled, more, code
+end
+
 -- Handles events that wait. Returns as the group's dispatch.
 function Member:dispatch(budget)
-  local is_outer = not self.is_handling
-  self.is_handling = true
-  local handled, more, code = dispatch.dispatch(self.record, budget)
-  if is_outer then
-    self.is_handling = false
-    if now() >= self.next_tick then
-      self:tick()
-    else
-      self:settle()
-    end
+  if self.runner then
+    return self.callers:failure("handle events of", "dispatching",
+      "one of its functions is running: return from it first")
   end
-  return handled, more, code
+  return run(self, dispatch_all, budget)
 end
 
 -- Handles events until something holds: for callers that are no coroutines.
 function Member:handle_until(is_over)
-  if self.is_handling or self.is_draining then
-    return self.callers:failure("wait for", "dispatching",
-      "this is one of its own functions: pass a callback, or call from a coroutine")
-  elseif self.loop and self.loop.run_until(is_over) then
+  if self.loop and self.loop.run_until(is_over) then
     return is_over() or self.callers:failure("wait for", "uncertain", "the loop was stopped meanwhile")
   end
   while not is_over() do
-    local handled, message, code = self:dispatch(100)
+    local handled, more, code = self:dispatch(100)
     if not handled then
-      return nil, message, code
+      return nil, more, code
     elseif handled == 0 and not is_over() then
       pollfd.source(self.record):wait(math.max(self.next_tick - now(), 0))
     end
   end
+  if self.record.loop then
+    self.record.loop.wake(self.record) -- for events that were fetched and not handled
+  end
   return true
 end
 
--- Leaves, for good.
+-- Leaves, for good. Callers are told at once, or after the script's function that calls this.
 function Member:close()
   if self.is_closed then
     return true
@@ -588,21 +669,10 @@ function Member:close()
   if not ok then
     return nil, message, code
   end
-  for _, id in ipairs(self.callers:all()) do
-    if self.protocol then
-      self.protocol:give_up(id)
-    end
-  end
-  drain(self)
   self.is_closed = true
-  self.outgoing:cancel_all()
-  for _, id in ipairs(self.callers:all()) do
-    self:give_up(id, "closed")
+  if not self.runner then
+    run(self, settle)
   end
-  if self.keeper then
-    self.keeper:close()
-  end
-  self.timer = self.timer and self.timer.close() or nil
   return true
 end
 
@@ -626,8 +696,8 @@ local function group_hooks(self)
     return self:dispatch(budget)
   end
   function hooks.flush(record) -- at the end of a loop's turn
-    if not self.is_handling then
-      drain(self)
+    if not self.runner then
+      run(self, drain)
     end
     return record.handle and record.handle:flush()
   end
@@ -650,6 +720,10 @@ local function machine_hooks(self)
       self:report(("replica %s has too many commands for machine %s, which this script does not have: it is closed, "
         .. "run a script that has it"):format(errors.quote(self.name), errors.quote(machine.name)))
       self:close()
+    end,
+    damaged = function(machine, problem)
+      give_up_membership(self, ("cannot undo a command of machine %s whose apply has raised"):format(
+        errors.quote(machine.name)), problem)
     end,
   }
 end
@@ -695,7 +769,6 @@ function member.new(name, options)
   self.incoming = transfers.incoming(self.machines)
   self.outbox = { first = 1, last = 0 }
   self.group = base.derive(base.Group, name .. SUFFIX, group_handlers(self), group_hooks(self))
-  self.group.timeout = 0 -- nothing here waits for Corosync
   self.record = self.group[KEY]
   return self
 end

@@ -2,83 +2,97 @@
 -- meanwhile.
 local waiting = {}
 
--- The running coroutine if it may yield, else nil.
-local function yieldable()
+-- The running coroutine if it may yield, else nil. Not every Lua knows that a function that C has called cannot.
+local function yieldable(member)
   local routine, is_main = coroutine.running()
-  if not routine or is_main or coroutine.isyieldable and not coroutine.isyieldable() then
+  if not routine or is_main or coroutine.isyieldable and not coroutine.isyieldable() or member:runs_in(routine) then
     return nil
   end
   return routine
 end
 
--- A controller of cqueues runs this code.
-local function in_cqueues()
-  local cqueues = package.loaded.cqueues
-  return cqueues and cqueues.running() and yieldable() and cqueues
+local function taker(wake)
+  local outcome = {}
+  local function tell(...)
+    outcome.n, outcome[1], outcome[2], outcome[3] = select("#", ...), ...
+    wake()
+  end
+  return outcome, tell
 end
 
 local function by_condition(start)
   local condition = require("cqueues.condition").new()
-  local result
-  start(function(...)
-    result = { n = select("#", ...), ... }
-    condition:signal()
-  end)
-  while not result do
+  local outcome, tell = taker(function() condition:signal() end)
+  start(tell)
+  while not outcome.n do
     condition:wait()
   end
-  return result
+  return outcome
 end
 
 local function by_yield(routine, start)
-  local result
   local is_waiting = false
-  start(function(...)
-    result = { n = select("#", ...), ... }
+  local outcome, tell = taker(function()
     if is_waiting then
       assert(coroutine.resume(routine))
     end
   end)
+  start(tell)
   is_waiting = true
-  while not result do
+  while not outcome.n do
     coroutine.yield()
   end
-  return result
+  is_waiting = false
+  return outcome
 end
 
 -- Handles events until there is a result.
 local function by_handling(member, start)
-  local result
-  start(function(...)
-    result = { n = select("#", ...), ... }
-  end)
-  local function is_over() return result ~= nil end
-  local ok, message, code = member:handle_until(is_over)
-  if not result then
-    return { n = 3, ok, message, code }
+  local outcome, tell = taker(function() end)
+  start(tell)
+  if not outcome.n then
+    local ok, message, code = member:handle_until(function() return outcome.n ~= nil end)
+    if not outcome.n then
+      tell(ok, message, code)
+    end
   end
-  return result
+  return outcome
 end
 
--- Calls `start(tell)`, and returns what `tell` is called with, as a table with `n`.
-function waiting.result(member, start)
-  if in_cqueues() then
+local function in_cqueues()
+  local cqueues = package.loaded.cqueues
+  return cqueues and cqueues.running() ~= nil
+end
+
+-- Calls `start(tell)`, and returns what `tell` is called with, as a table. `refuse()` returns nil, message, code where
+-- nothing can wait; then nothing is started.
+function waiting.result(member, start, refuse)
+  local routine = yieldable(member)
+  if member.wait then -- of another kind of loop
+    return member:wait(taker, start, refuse)
+  elseif routine and in_cqueues() then
     return by_condition(start)
-  end
-  local routine = yieldable()
-  if routine then
+  elseif routine then
     return by_yield(routine, start)
+  elseif member.runner then
+    return { refuse() }
   end
   return by_handling(member, start)
 end
 
+local CANNOT_WAIT = "the replica is calling a function of the script, so it cannot wait for the result here: "
+  .. "pass a callback, or submit in a coroutine"
+
 -- Submits, and returns the result, message and code.
 function waiting.submit(member, what, data)
-  local result = waiting.result(member, function(tell)
+  local function start(tell)
     local ok, message, code = member:submit(what, data, tell)
     if not ok then
       tell(nil, message, code)
     end
+  end
+  local result = waiting.result(member, start, function(why)
+    return member.callers:failure(what, "dispatching", why or CANNOT_WAIT)
   end)
   return result[1], result[2], result[3]
 end
