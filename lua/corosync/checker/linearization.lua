@@ -3,9 +3,12 @@
 -- effect as late as possible: when it ends, or when another one that ends needs it. So the search goes from end to end.
 --
 -- At each end a configuration is the state, the operations under way that have taken effect, and how many of the
--- unknown ones have. The search goes into the depth from end to end, in the breadth within one, so that it lets as few
--- operations as possible take effect early. It visits no configuration twice.
+-- unknown ones have. The search goes into the depth from end to end, in the breadth within one, so that it lets as
+-- few operations as possible take effect early. It visits no configuration twice. Comments below say which other
+-- orders need not be tried.
+local blocks = require "corosync.checker.blocks"
 local list = require "corosync.list"
+local places = require "corosync.checker.places"
 
 local linearization = {}
 
@@ -69,40 +72,12 @@ local function prepare(model, operations)
     end
   end
   table.sort(ends, by_end)
+  blocks.find(model, ends, unknown)
   return { model = model, ends = ends, overlaps = overlaps_of(ends), groups = group_unknown(unknown), steps = 0,
     limit = LEAST + EACH * #ends, stack = {}, seen = {}, furthest = 0 }
 end
 
 -- ---- configurations ----
-
-local function with(places, place)
-  local all, is_in = {}, false
-  for _, other in ipairs(places) do
-    if other > place and not is_in then
-      all[#all + 1], is_in = place, true
-    end
-    all[#all + 1] = other
-  end
-  all[#all + 1] = not is_in and place or nil
-  return all
-end
-
-local function without_first(places)
-  local all = {}
-  for i = 2, #places do
-    all[i - 1] = places[i]
-  end
-  return all
-end
-
-local function has(places, place)
-  for _, other in ipairs(places) do
-    if other == place then
-      return true
-    end
-  end
-  return false
-end
 
 local function one_more(counts, at)
   local all = {}
@@ -114,7 +89,8 @@ end
 
 -- Whether a configuration is new at that end; then it is remembered.
 local function is_new(self, place, configuration)
-  local key = table.concat(configuration.done, ",") .. ";" .. table.concat(configuration.used, ",")
+  local key = table.concat(configuration.done, ",") .. (configuration.is_unnoticed and "?" or ";")
+    .. table.concat(configuration.used, ",")
   self.seen[place] = self.seen[place] or {}
   local states = self.seen[place][key] or {}
   self.seen[place][key] = states
@@ -129,39 +105,118 @@ end
 
 -- ---- the search ----
 
+-- A pure operation that fits takes effect at once: it changes nothing, so waiting would gain nothing.
+local function absorb(self, place, configuration)
+  for _, other in ipairs(self.overlaps[place]) do
+    local operation = self.ends[other]
+    if self.model.is_pure(operation) and not places.has(configuration.done, other)
+        and apply(self, configuration.state, operation) then
+      configuration.done = places.with(configuration.done, other)
+      configuration.is_unnoticed = false
+    end
+  end
+  return configuration
+end
+
 -- Goes to the next end whose operation has not taken effect.
 local function enter(self, place, configuration)
-  while configuration.done[1] == place do
-    configuration = { state = configuration.state, used = configuration.used,
-      done = without_first(configuration.done) }
-    place = place + 1
+  local done = configuration.done
+  while done[1] == place do
+    done, place = places.without_first(done), place + 1
   end
   self.furthest = math.max(self.furthest, place)
-  if place > #self.ends or is_new(self, place, configuration) then
-    table.insert(self.stack, { place = place, queue = { configuration }, head = 1, is_tried = false })
+  local top = { place = place, queue = {}, head = 1, phase = 1 }
+  if place <= #self.ends then
+    top.queue[1] = absorb(self, place, { state = configuration.state, done = done, used = configuration.used,
+      is_unnoticed = false })
+    if not is_new(self, place, top.queue[1]) then
+      return
+    end
+  end
+  table.insert(self.stack, top)
+end
+
+-- Puts all blocks that lie around that end before a write.
+local function take_blocks(self, top, configuration, write)
+  local now = self.ends[top.place].ended
+  local function take(operation)
+    local block = operation ~= write and operation.block
+    if block and block.began <= now and block.first > top.place then
+      for _, place in ipairs(block.places) do
+        configuration.done = places.with(configuration.done, place)
+      end
+      return true
+    end
+  end
+  for _, place in ipairs(self.overlaps[top.place]) do
+    if not places.has(configuration.done, place) then
+      take(self.ends[place])
+    end
+  end
+  for i, group in ipairs(self.groups) do
+    if configuration.used[i] == 0 and take(group[1]) then
+      configuration.used = one_more(configuration.used, i)
+    end
   end
 end
 
+-- Returns the configuration after an operation, or nil.
+local function follow(self, top, configuration, operation)
+  local is_blind = self.model.is_blind(operation)
+  local state = not (is_blind and configuration.is_unnoticed) and apply(self, configuration.state, operation)
+  if not state then
+    return nil
+  end
+  local following = { state = state, done = configuration.done, used = configuration.used,
+    is_unnoticed = operation.block ~= nil or operation.outcome == "unknown" }
+  if is_blind then
+    take_blocks(self, top, following, operation)
+  end
+  return following
+end
+
 local function add(self, top, configuration)
+  absorb(self, top.place, configuration)
   if is_new(self, top.place, configuration) then
     table.insert(top.queue, configuration)
   end
 end
 
--- Lets each other operation under way take effect before the one that ends.
-local function expand(self, top, configuration)
+-- By phase: the ways to go on from a configuration.
+local ways = {}
+
+-- The operation that ends takes effect last.
+ways[1] = function(self, top, configuration)
+  local operation = self.ends[top.place]
+  local following = follow(self, top, configuration, operation)
+  if following then
+    top.phase = self.model.is_pure(operation) and #ways or top.phase -- no other need take effect before a pure one
+    enter(self, top.place + 1, following)
+  end
+end
+
+-- Another one under way takes effect before it.
+ways[2] = function(self, top, configuration)
   for _, place in ipairs(self.overlaps[top.place]) do
-    local state = not has(configuration.done, place) and apply(self, configuration.state, self.ends[place])
-    if state then
-      add(self, top, { state = state, used = configuration.used, done = with(configuration.done, place) })
+    local operation = self.ends[place]
+    local following = not self.model.is_pure(operation) and not places.has(configuration.done, place)
+      and follow(self, top, configuration, operation)
+    if following then
+      following.done = places.with(following.done, place)
+      add(self, top, following)
     end
   end
+end
+
+-- Or an unknown one does.
+ways[3] = function(self, top, configuration)
   for i, group in ipairs(self.groups) do
     local operation = group[configuration.used[i] + 1]
-    local state = operation and operation.began <= self.ends[top.place].ended
-      and apply(self, configuration.state, operation)
-    if state then
-      add(self, top, { state = state, used = one_more(configuration.used, i), done = configuration.done })
+    local following = operation and operation.began <= self.ends[top.place].ended
+      and follow(self, top, configuration, operation)
+    if following then
+      following.used = one_more(following.used, i)
+      add(self, top, following)
     end
   end
 end
@@ -170,15 +225,12 @@ local function step(self, top)
   local configuration = top.queue[top.head]
   if not configuration then
     table.remove(self.stack)
-  elseif top.is_tried then
-    top.head, top.is_tried = top.head + 1, false
-    expand(self, top, configuration)
-  else
-    top.is_tried = true
-    local state = apply(self, configuration.state, self.ends[top.place])
-    if state then
-      enter(self, top.place + 1, { state = state, used = configuration.used, done = configuration.done })
-    end
+    return
+  end
+  ways[top.phase](self, top, configuration)
+  top.phase = top.phase + 1
+  if top.phase > #ways then
+    top.phase, top.head = 1, top.head + 1
   end
 end
 

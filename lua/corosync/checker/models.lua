@@ -1,5 +1,13 @@
--- Objects whose operations the search for a linearization understands. A model has its `initial` state and, by the name
--- of a call, the number of its `arguments` and a function `apply` of the state and the operation. It returns the next
+-- Objects whose operations the search for a linearization understands. A model has:
+--
+-- - `initial`, the first state;
+-- - `arguments`: by the name of a call, how many it has; `parse` returns the value of an argument, or nil;
+-- - `apply`: by the name of a call, a function of a state and the operation that returns the next state, or nil if the
+--   operation cannot have returned its result there. An unknown operation has none;
+-- - `is_pure`: whether an operation changes no state; `is_blind`: whether it is the same whatever was before;
+-- - `value_of`: the value that was written or read, if the operation does no more than that;
+-- - `may_matter`: whether another operation may have noticed an unknown one.
+local models = {}
 
 local DIGITS = 15 -- longer numbers are not exact in all Luas
 
@@ -31,6 +39,21 @@ function register.parse(argument)
   return argument
 end
 
+function register.is_pure(operation)
+  return operation.name == "read" or operation.name == "cas" and operation.result == "false"
+end
+
+function register.is_blind(operation)
+  return operation.name == "write"
+end
+
+function register.value_of(operation)
+  if operation.name == "read" then
+    return operation.result
+  end
+  return operation.name == "write" and operation.arguments[1] or nil
+end
+
 -- A write whose value nobody has seen need not have taken effect. A cas that failed has seen that there was another.
 function register.may_matter(operation, operations)
   if operation.name == "read" then
@@ -60,6 +83,18 @@ end
 
 function counter.parse(argument)
   return #argument <= DIGITS and argument:find "^%-?%d+$" and tonumber(argument) or nil
+end
+
+function counter.is_pure(operation)
+  return operation.name == "get"
+end
+
+function counter.is_blind()
+  return false
+end
+
+function counter.value_of()
+  return nil
 end
 
 function counter.may_matter(operation)

@@ -49,19 +49,20 @@ end
 
 local CALLS = {
   { "read", "write 1", "write 2", "cas 1 2", "cas 2 1", "cas - 1" },
+  { "read", "read", "write 1", "write 2", "write 3" },
   { "get", "add 1", "add 2", "add -1" },
 }
 local RESULTS = {
-  read = { "-", "1", "2" }, write = { "-" }, cas = { "true", "false" }, get = { "0", "1", "2", "3" },
+  read = { "-", "1", "2", "3" }, write = { "-" }, cas = { "true", "false" }, get = { "0", "1", "2", "3" },
   add = { "-", "1", "2", "3" },
 }
 
 local function random_operations()
   local operations, calls = {}, any(CALLS)
-  for i = 1, random(1, 6) do
+  for i = 1, random(1, 7) do
     local began, call, outcome = random(0, 9), any(calls), any { "ok", "ok", "ok", "ok", "unknown", "failed" }
     local is_ok = outcome == "ok"
-    operations[i] = { call = call, began = began, ended = is_ok and began + random(0, 4) or math.huge,
+    operations[i] = { call = call, began = began, ended = is_ok and began + random(0, 6) or math.huge,
       outcome = outcome, result = is_ok and any(RESULTS[call:match "%a+"]) or nil }
   end
   return operations
