@@ -132,8 +132,12 @@ local function add(to, numbers)
   end
 end
 
--- Rules about the script's own notes, not about deliveries.
-local OF_NOTES = { leaks = true, reported_errors = true }
+-- The lists for violations of rules that are not about deliveries: about the script's own notes and operations.
+local LISTS = { leaks = "notes", reported_errors = "notes", linearizable = "operations" }
+
+local function text_of(violation)
+  return ("%s: %s (%s:%d)"):format(violation.rule, violation.text, violation.history, violation.line)
+end
 
 local function check_histories(session)
   local paths = {}
@@ -148,8 +152,10 @@ local function check_histories(session)
     error(message, 0)
   end
   for _, violation in ipairs(result.violations) do
-    table.insert(OF_NOTES[violation.rule] and session.notes or session.violations, ("%s: %s (%s:%d)"):format(
-      violation.rule, violation.text, violation.history, violation.line))
+    table.insert(session[LISTS[violation.rule] or "violations"], text_of(violation))
+  end
+  for _, violation in ipairs(result.undecided) do
+    table.insert(session.undecided, text_of(violation))
   end
   add(session.figures, result.figures)
   add(session.exempted, result.exempted)
@@ -274,7 +280,7 @@ local function new_session(cluster, folder, chosen, facts)
   local function clock() return core.now() - began end
   return {
     cluster = cluster, folder = folder, argv = host_argv(chosen, facts), clock = clock,
-    violations = {}, notes = {}, differences = {}, ends = {}, leaks = {}, raised = {},
+    violations = {}, operations = {}, undecided = {}, notes = {}, differences = {}, ends = {}, leaks = {}, raised = {},
     figures = {}, exempted = {}, epochs = 0, compared = 0, next_seed = seeds_from(chosen.seed),
     faults = random_faults(cluster, chosen.seed, clock, print),
   }

@@ -9,17 +9,23 @@ end
 
 local say, count = report.say, log.count
 
+local LISTS = { "violations", "operations", "undecided", "notes", "differences", "ends", "leaks" }
+
 function report.is_clean(session)
-  return #session.violations == 0 and #session.notes == 0 and #session.differences == 0 and #session.ends == 0
-    and #session.leaks == 0 and next(session.raised) == nil
+  for _, name in ipairs(LISTS) do
+    if session[name][1] then
+      return false
+    end
+  end
+  return next(session.raised) == nil
 end
 
 local function print_problems(session)
-  if session.violations[1] then
+  if session.violations[1] or session.operations[1] then
     print "Rules that were violated (members as node:process id, messages as length:digest; see docs/testing.md):"
   end
-  for _, list in ipairs { session.violations, session.notes, session.differences, session.ends, session.leaks } do
-    for _, problem in ipairs(list) do
+  for _, name in ipairs(LISTS) do
+    for _, problem in ipairs(session[name]) do
       print(problem)
     end
   end
@@ -32,8 +38,11 @@ end
 local function verdict(session)
   if #session.violations > 0 then
     return "FAIL: ordering guarantees were violated."
+  elseif #session.operations > 0 then
+    return "FAIL: operations were not linearizable."
   end
   local found = {}
+  found[#found + 1] = session.undecided[1] and "whether all operations were linearizable is undecided" or nil
   found[#found + 1] = session.notes[1] and "the script broke a rule of its notes" or nil
   found[#found + 1] = next(session.raised) and "the script raised errors" or nil
   found[#found + 1] = session.differences[1] and "its members settled with different states" or nil
@@ -52,6 +61,9 @@ local function print_figures(session, seed)
     count(session.faults.count, "fault"), count(figures.lives or 0, "member"),
     count(figures.configurations or 0, "configuration"), count(figures.messages or 0, "message"),
     figures.deliveries or 0, seed)
+  if (figures.operations or 0) > 0 then
+    say("%s recorded by the script, judged by the rule linearizable", count(figures.operations, "operation"))
+  end
   say(session.compared > 0 and "The states that the script reported after 'settle' were compared %s."
     or "The script did not reply to 'settle', so its states were not compared.", count(session.compared, "time"))
   for name, number in pairs(session.exempted) do
