@@ -19,9 +19,14 @@ function actions.heal(self)
   self.world:heal()
 end
 
--- A node that has been full since its Corosync started may lose its storage.
+-- What a node has stored may be lost only if the node has been full since its Corosync started: else it would look as
+-- if it had never had a state.
+local function may_lose(self, process)
+  return process.disk == nil or self.world.nodes[process.node].noted ~= nil
+end
+
 local function lose_disk(self, process)
-  if process.disk and self.world.nodes[process.node].noted and self.random(6) == 1 then
+  if process.disk and may_lose(self, process) and self.random(6) == 1 then
     self.checks:note("the storage of node %s is lost", process.node)
     process.disk:wipe()
   end
@@ -135,7 +140,7 @@ function actions.forget(self)
     return
   end
   without[each.process.node] = true
-  if 2 * #sets.sorted_keys(without) < #self.world.nodes then
+  if may_lose(self, each.process) and 2 * #sets.sorted_keys(without) < #self.world.nodes then
     self.checks:note("%s forgets", each)
     each:forget()
   end
@@ -176,25 +181,32 @@ local function is_idle(self, id)
   return id == self.slow and self.random(self.slowness) > 1
 end
 
--- Each does one thing that waits. Returns whether more may wait.
-local function take_turns(self)
+-- Each does up to `most` things that wait. Returns whether more may wait.
+local function take_turns(self, most)
   local has_more = self.slow ~= nil
   for id in ipairs(self.world.nodes) do
-    if not is_idle(self, id) then
-      has_more = self.world:order(id) or has_more
-      has_more = self.world:hand_over(id) or has_more
+    local node = self.world.nodes[id]
+    if (#node.outgoing > 0 or #node.backlog > 0) and not is_idle(self, id) then
+      for _ = 1, most do
+        self.world:order(id)
+        self.world:hand_over(id)
+      end
+      has_more = true
     end
   end
   for _, each in ipairs(self:living()) do
-    has_more = each:deliver(1) or has_more
+    local process = each.process
+    if #process.inbox > 0 or process.settling then
+      has_more = each:deliver(most) or has_more
+    end
   end
   return has_more
 end
 
 -- Work that waits is done, in turns.
-function actions.calm(self)
+function actions.calm(self, most)
   for _ = 1, 12 do
-    if not take_turns(self) then
+    if not take_turns(self, most or 1) then
       break
     end
   end

@@ -93,6 +93,10 @@ return {
     { "confirming", "not self.durable and self.address", "self.address" },
   },
   {
+    name = "what a member has promised is not stored",
+    { "storing", "\"promised\", ", "" },
+  },
+  {
     name = "stored commands are not replayed",
     { "storing", "ipairs(stored.entries)", "ipairs {}" },
   },

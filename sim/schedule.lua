@@ -9,6 +9,7 @@ local sets = require "sim.sets"
 local schedule = {}
 
 local PATIENCE = 3
+local BATCH = 6 -- things done in a turn at the end
 
 local Schedule = {}
 Schedule.__index = Schedule
@@ -177,12 +178,11 @@ function Schedule:finish()
     if rounds > 300 then
       complain(self, last)
     end
-    actions.calm(self)
-    actions.calm(self)
+    actions.calm(self, BATCH)
     actions.advance(self, 0.2)
   end
-  for _ = 1, 5 do
-    actions.calm(self)
+  for _ = 1, 2 do
+    actions.calm(self, BATCH)
   end
   self.checks:compare(self:living())
 end

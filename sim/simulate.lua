@@ -18,6 +18,7 @@ local function report(seed, problem)
     seed, least, shorter or problem))
 end
 
+collectgarbage("setpause", 1000) -- a schedule needs little memory
 if jit then
   jit.off() -- schedules differ too much: compiling costs more than it saves
 end
