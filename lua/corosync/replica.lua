@@ -123,7 +123,7 @@ end
 
 -- Submits, and waits for the result if there is no callback.
 local function submit(owner, what, data, callback)
-  if callback then
+  if callback or owner.machines.is_applying then
     return owner:submit(what, data, callback)
   end
   return waiting.submit(owner, what, data)

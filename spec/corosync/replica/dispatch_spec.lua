@@ -1,0 +1,125 @@
+-- Replicas without corosync.loop.
+local cqueues = require "cqueues"
+local controllers = require "spec.helpers.controllers"
+local core = require "corosync.binding"
+local replicas = require "spec.helpers.replicas"
+
+describe("a replica with loop = false", function()
+  after_each(replicas.clean)
+
+  -- A tick of a game: it has little time, and nothing in it waits.
+  it("works by dispatch(budget) in each tick of a game", function()
+    local list, app = replicas.listed { loop = false }
+    local results, ticks = {}, 0
+    assert(replicas.eventually(function()
+      assert(app:dispatch(5))
+      ticks = ticks + 1
+      if #results < 20 then
+        list:submit(tostring(ticks), function(result) results[#results + 1] = result end)
+      end
+      return #results >= 20
+    end))
+    for i = 1, 20 do assert.equal(i, results[i]) end
+  end)
+
+  it("has a descriptor and a timeout to wait with", function()
+    local list, app = replicas.listed { loop = false }
+    local result
+    list:submit("x", function(...) result = { ... } end)
+    local deadline = core.now() + 20
+    while not result and core.now() < deadline do
+      assert.is_number(app:fd())
+      assert.is_true(app:timeout() >= 0)
+      local handled = assert(app:dispatch())
+      if handled == 0 and not result then
+        cqueues.poll({ pollfd = app:fd(), events = "r", timeout = app:timeout() }, app:timeout())
+      end
+    end
+    assert.same({ 1 }, result)
+  end)
+
+  it("waits in plain code, too", function()
+    local list, app = replicas.listed { loop = false }
+    assert.equal(1, list:submit "x")
+    assert.is_true(app:barrier())
+  end)
+
+  it("does not dispatch in its own functions", function()
+    local list, app
+    local code
+    list, app = replicas.listed({ loop = false }, { changed = function() code = select(3, app:dispatch()) end })
+    assert.equal(1, list:submit "x")
+    assert.equal("dispatching", code)
+  end)
+
+  it("says that it is closed once it has left", function()
+    local list, app = replicas.listed { loop = false }
+    assert.equal(1, list:submit "x")
+    assert.is_true(app:close())
+    local code
+    assert(replicas.eventually(function()
+      code = select(3, app:dispatch())
+      return code ~= nil
+    end))
+    assert.equal("not_joined", code)
+  end)
+end)
+
+describe("a replica in a cqueues controller", function()
+  after_each(replicas.clean)
+
+  local function serve(app)
+    while app:dispatch() do
+      cqueues.poll(app)
+    end
+  end
+
+  it("is served in one coroutine, and others submit", function()
+    local EACH = 50
+    local list, app = replicas.listed { loop = false }
+    local left = 3
+    local function submitter(name)
+      return function()
+        for i = 1, EACH do
+          assert(list:submit(name .. i))
+        end
+        left = left - 1
+        if left == 0 then assert(app:close()) end
+      end
+    end
+    controllers.run(function() serve(app) end, submitter "a", submitter "b", submitter "c")
+    assert.equal(3 * EACH, #list.state)
+    local last = { a = 0, b = 0, c = 0 }
+    for _, command in ipairs(list.state) do
+      local name, number = command:match "^(%a)(%d+)$"
+      assert.equal(last[name] + 1, tonumber(number))
+      last[name] = tonumber(number)
+    end
+  end)
+
+  it("refuses to wait in its own functions, which the serving coroutine calls", function()
+    local list, app, outcome
+    list, app = replicas.listed({ loop = false }, { changed = function(_, command)
+      if command == "x" then
+        outcome = { list:submit "never" }
+        cqueues.running():wrap(function()
+          assert.equal(2, list:submit "later")
+          assert(app:close())
+        end)
+      end
+    end })
+    controllers.run(function() serve(app) end, function() assert.equal(1, list:submit "x") end)
+    assert.equal("dispatching", outcome[3])
+    assert.same({ "x", "later" }, list.state)
+  end)
+
+  it("notices the end of a submit's time without events", function()
+    local list, app = replicas.listed { loop = false, timeout = 0.3 }
+    controllers.run(function() serve(app) end, function()
+      repeat until list:submit "x"
+      local machine_of_nobody = app
+      assert.is_true(machine_of_nobody:barrier())
+      assert(app:close())
+    end)
+  end)
+end)

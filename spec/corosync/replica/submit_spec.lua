@@ -1,0 +1,287 @@
+local corosync_loop = require "corosync.loop"
+local loops = require "spec.helpers.loops"
+local replica = require "corosync.replica"
+local replicas = require "spec.helpers.replicas"
+
+local must = loops.must
+
+local function refused(code, text, ok, message, got)
+  assert.is_nil(ok)
+  assert.equal(code, got, message)
+  assert.matches(text, message, 1, true)
+end
+
+describe("submit to a replica in corosync.loop", function()
+  after_each(replicas.clean)
+
+  it("runs the loop in plain code until the result is there", function()
+    local list, app = replicas.listed()
+    assert.equal(1, list:submit "one")
+    assert.equal(2, list:submit { "two", n = 2 })
+    assert.same({ "one", { "two", n = 2 } }, list.state)
+    assert.is_true(app:barrier())
+  end)
+
+  it("returns every kind of result, and true for none", function()
+    local app = replicas.new()
+    local given = { number = 1.5, text = "a\0b", none = nil, ["false"] = false, table = { 1 } }
+    local echo = app:machine("echo", { apply = function(_, command) return given[command] end })
+    assert.equal(1.5, echo:submit "number")
+    assert.equal("a\0b", echo:submit "text")
+    assert.same({ 1 }, echo:submit "table")
+    assert.is_false(echo:submit "false")
+    assert.is_true(echo:submit "none")
+  end)
+
+  it("carries any bytes, empty strings and empty tables", function()
+    local list = replicas.listed()
+    for _, command in ipairs { "", "\0", "a\0\255", {}, { "" }, { [""] = {} }, { a = { b = { false, 1.25 } } } } do
+      list:submit(command)
+    end
+    assert.same({ "", "\0", "a\0\255", {}, { "" }, { [""] = {} }, { a = { b = { false, 1.25 } } } }, list.state)
+  end)
+
+  if math.type then
+    it("keeps 64-bit integers and floats apart", function()
+      local list = replicas.listed()
+      local numbers = { math.maxinteger, math.mininteger, 3, 3.0, 2 ^ 53, 0.1, 1 / 0 }
+      list:submit(numbers)
+      for i, number in ipairs(numbers) do
+        assert.equal(number, list.state[1][i])
+        assert.equal(math.type(number), math.type(list.state[1][i]))
+      end
+    end)
+  end
+
+  it("yields in a coroutine, and calls a callback", function()
+    local list, app = replicas.listed()
+    local order = {}
+    coroutine.wrap(function()
+      for i = 1, 3 do
+        order[i] = list:submit(tostring(i))
+      end
+      assert(app:close())
+    end)()
+    local outcome
+    assert.is_true(list:submit("by callback", function(...) outcome = { n = select("#", ...), ... } end))
+    assert.is_nil(outcome)
+    corosync_loop.run()
+    assert.same({ n = 1, outcome[1] }, outcome)
+    assert.equal(3, #order)
+  end)
+
+  it("waits in a timer's callback without a coroutine", function()
+    local list = replicas.listed()
+    local got
+    loops.after(1, function()
+      got = { pcall(list.submit, list, "in a timer") }
+      corosync_loop.stop()
+    end)
+    loops.run()
+    assert.same({ true, 1 }, got)
+  end)
+
+  it("lets timers of the script run while plain code waits", function()
+    local list = replicas.listed()
+    local ticked = false
+    loops.after(0, function() ticked = true end)
+    repeat list:submit "x" until ticked
+    assert.is_true(#list.state > 0)
+  end)
+
+  it("fails inside apply, and tells the submitter of the outer command nothing of it", function()
+    local inner = {}
+    local list
+    list = replicas.listed({}, { apply = function(state)
+      state.n = (state.n or 0) + 1
+      inner[#inner + 1] = { list:submit "inner" }
+      inner[#inner + 1] = { list:submit("inner", print) }
+      return state.n
+    end })
+    assert.equal(1, list:submit "outer")
+    for i = 1, 2 do
+      refused("dispatching", "apply must not submit", (table.unpack or unpack)(inner[i], 1, 3)) -- luacheck: ignore 113
+    end
+  end)
+
+  it("fails before it sends where nothing can wait: in changed and in callbacks", function()
+    local list
+    local inner = {}
+    list = replicas.listed({}, { changed = function() inner[#inner + 1] = { list:submit "never" } end })
+    local ended = false
+    list:submit("first", function()
+      inner[#inner + 1] = { list:submit "never" }
+      ended = true
+    end)
+    assert(replicas.eventually(function() return ended end))
+    assert.equal(2, #inner)
+    for i = 1, 2 do
+      refused("dispatching", "pass a callback, or submit in a coroutine",
+        (table.unpack or unpack)(inner[i], 1, 3)) -- luacheck: ignore 113
+    end
+    list:submit("last", function() end)
+    assert(replicas.eventually(function() return list.state[#list.state] == "last" end))
+    assert.same({ "first", "last" }, list.state)
+  end)
+
+  it("works with callbacks and in coroutines in changed, callbacks and ready", function()
+    local list, results, problems = nil, {}, {}
+    local function note(result) results[#results + 1] = result end
+    local app
+    app = replicas.new {
+      error = function(message) problems[#problems + 1] = message end,
+      ready = function()
+        coroutine.wrap(function() note(list:submit "ready") end)()
+      end,
+    }
+    list = replicas.list(app, "list", { changed = function(_, command, result, at)
+      must(type(at) == "number" and result)
+      if command == "ready" then
+        list:submit("changed", note)
+        coroutine.wrap(function() note(list:submit "coroutine") end)()
+      elseif command == "changed" then
+        list:submit("nested", function(result_of_nested)
+          note(result_of_nested)
+          list:submit("callback", note)
+        end)
+      end
+    end })
+    assert(replicas.eventually(function() return #results == 5 end), table.concat(problems, "\n"))
+    assert.same({}, problems)
+    assert.same({ "ready", "changed", "coroutine", "nested", "callback" }, list.state)
+  end)
+
+  it("reports an error after a yield as an error of the script", function()
+    local problems = {}
+    local list = replicas.listed { error = function(message) problems[#problems + 1] = message end }
+    coroutine.wrap(function()
+      list:submit "x"
+      error "after the result"
+    end)()
+    assert(replicas.eventually(function() return #problems > 0 end))
+    assert.matches("after the result", problems[1])
+    assert.equal(2, list:submit "goes on")
+  end)
+
+  it("fails when it is closed, and ends what waits", function()
+    local list, app = replicas.listed()
+    assert.equal(1, list:submit "x")
+    local codes = {}
+    for i = 1, 3 do
+      list:submit("waits", function(result, _, code) codes[i] = code or result end)
+    end
+    assert.is_true(app:close())
+    assert.equal(3, #codes)
+    for i = 1, 3 do assert.equal("uncertain", codes[i]) end
+    refused("closed", "the replica was closed", list:submit "y")
+    refused("closed", "the replica was closed", list:submit("y", print))
+    refused("closed", "the replica was closed", app:barrier())
+    assert.is_true(app:close())
+    assert.equal("blocked", (app:status()))
+    assert.equal("it is closed", (select(6, app:status())))
+  end)
+
+  it("ends with closed when the replica is closed before it has joined", function()
+    local list, app = replicas.listed()
+    local code
+    list:submit("x", function(_, _, why) code = why end)
+    assert.is_true(app:close())
+    assert.equal("closed", code)
+  end)
+
+  it("can be closed by its own functions, which learn of what was confirmed", function()
+    local list, app, codes = nil, nil, {}
+    list, app = replicas.listed({}, { changed = function(_, command) if command == "2" then app:close() end end })
+    for i = 1, 2 do
+      list:submit(tostring(i), function(result, _, code) codes[i] = code or result end)
+    end
+    assert(replicas.eventually(function() return codes[2] end))
+    assert.same({ 1, 2 }, codes)
+  end)
+
+  it("refuses more than the window, and more than can be sent", function()
+    local list = replicas.listed { window = 2 }
+    list:submit("1", function() end)
+    list:submit("2", function() end)
+    refused("full", "2 commands of this member wait", list:submit("3", print))
+    assert(replicas.eventually(function() return #list.state == 2 end))
+    refused("too_big", "and at most", list:submit(("x"):rep(67108864)))
+    assert.equal(3, list:submit "3")
+  end)
+
+  it("gives the error of apply to the submitter, and leaves the state as it was", function()
+    local list, changes = nil, 0
+    list = replicas.listed({}, { apply = function(state, command)
+      state[#state + 1] = command
+      if command == "bad" then error "not this one" end
+      if command == "thrown" then error { reason = "a table" } end
+      return #state
+    end, changed = function() changes = changes + 1 end })
+    assert.equal(1, list:submit "a")
+    refused("raised", "submit_spec.lua", list:submit "bad")
+    refused("raised", "table", list:submit "thrown")
+    assert.equal(2, list:submit "b")
+    assert.same({ "a", "b" }, list.state)
+    assert.equal(2, changes)
+  end)
+
+  it("raises before it sends what cannot be encoded", function()
+    local list = replicas.listed()
+    local cycle = {}
+    cycle.cycle = cycle
+    local function submit(command)
+      local ok, problem = pcall(list.submit, list, command)
+      assert.is_false(ok)
+      return problem
+    end
+    for _, command in ipairs { { f = print }, cycle, { [true] = 1 }, { setmetatable({}, {}) },
+      { coroutine.create(print) } } do
+      assert.matches("bad argument #1 'command' to 'submit' %(", submit(command))
+    end
+    assert.matches("submit_spec.lua:%d+: bad argument #1 'command' to 'submit' %(string or table expected, got nil%)",
+      submit(nil))
+    assert.matches("got number", submit(1))
+    assert.matches("field .f is a function", submit { f = print })
+    assert.matches("#2 'callback' to 'submit' %(function expected, got string%)",
+      (select(2, pcall(list.submit, list, "x", "y"))))
+    assert.equal(1, list:submit "first")
+  end)
+end)
+
+describe("a replica's arguments", function()
+  after_each(replicas.clean)
+
+  local function problem(f, ...)
+    local ok, message = pcall(f, ...)
+    assert.is_false(ok)
+    return message
+  end
+
+  it("raise with their names when they are wrong", function()
+    assert.matches("#1 'name' to 'replica' %(string expected, got nil%)", problem(replica))
+    assert.matches("#1 'name' to 'replica' %(1 to 120 bytes", problem(replica, ("x"):rep(121)))
+    assert.matches("#1 'name' to 'replica'", problem(replica, ""))
+    assert.matches("#2 'options' to 'replica' %(table expected, got number%)", problem(replica, "x", 1))
+    assert.matches("unknown field 'timeot'", problem(replica, "x", { timeot = 1 }))
+    assert.matches("field 'timeout': number expected, got string", problem(replica, "x", { timeout = "1" }))
+    for _, field in ipairs { "timeout", "patience", "window", "copies" } do
+      for _, value in ipairs { 0, -1, 0 / 0 } do
+        assert.matches("field '" .. field .. "': a number above 0", problem(replica, "x", { [field] = value }))
+      end
+    end
+  end)
+
+  it("of machine raise with their names when they are wrong", function()
+    local app = replicas.new()
+    local function make(...) return problem(app.machine, app, ...) end
+    local function apply() end
+    assert.matches("#1 'name' to 'machine'", make(nil, {}))
+    assert.matches("#2 'methods' to 'machine' %(table expected, got nil%)", make "x")
+    assert.matches("field 'apply': function expected, got nil", make("x", {}))
+    assert.matches("unknown field 'aply'", make("x", { aply = apply }))
+    assert.matches("'snapshot' and 'restore': both or neither", make("x", { apply = apply, snapshot = apply }))
+    assert.matches("field 'codec': functions 'encode' and 'decode'", make("x", { apply = apply, codec = {} }))
+    app:machine("x", { apply = apply })
+    assert.matches("there is a machine 'x' already", make("x", { apply = apply }))
+  end)
+end)

@@ -1,0 +1,79 @@
+-- Replicas that are left after each spec, and members in programs of their own.
+local assert = require "luassert"
+local groups = require "spec.helpers.groups"
+local replica = require "corosync.replica"
+local wait = require "corosync.lab.wait"
+
+local replicas = {}
+
+local DEADLINE = 20
+local made, count = {}, 0
+
+function replicas.name()
+  count = count + 1
+  return "spec-" .. count
+end
+
+-- A new replica, with a name of its own unless one is given, that ends with the spec. Its problems are kept in the list
+-- `problems`, if it has one.
+function replicas.new(options, name)
+  options = options or {}
+  local app = assert(replica(name or replicas.name(), options))
+  made[#made + 1] = app
+  return app
+end
+
+-- A machine that appends commands to a list, and returns its length.
+function replicas.list(app, name, methods)
+  local all = { apply = function(state, command)
+    state[#state + 1] = command
+    return #state
+  end }
+  for field, value in pairs(methods or {}) do
+    all[field] = value
+  end
+  return app:machine(name or "list", all)
+end
+
+-- A replica with such a machine.
+function replicas.listed(options, methods)
+  local app = replicas.new(options)
+  return replicas.list(app, "list", methods), app
+end
+
+-- Waits for something while the events of all replicas are handled: those without a loop, too.
+function replicas.eventually(condition, seconds)
+  return wait.until_true(function()
+    for _, app in ipairs(made) do
+      app:dispatch()
+    end
+    return condition()
+  end, seconds or DEADLINE)
+end
+
+function replicas.is_ready(app)
+  return (app:status()) == "ready"
+end
+
+function replicas.ready(app)
+  assert(replicas.eventually(function() return replicas.is_ready(app) end), "it is not ready")
+end
+
+-- Runs after each spec.
+function replicas.clean()
+  local left = made
+  made = {}
+  for _, app in ipairs(left) do
+    assert(app:close())
+  end
+  local function are_gone()
+    for _, app in ipairs(left) do
+      if select(3, app:dispatch()) ~= "not_joined" then return false end
+    end
+    return true
+  end
+  assert(wait.until_true(are_gone, DEADLINE))
+  groups.clean()
+end
+
+return replicas
