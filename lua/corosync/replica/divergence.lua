@@ -74,7 +74,7 @@ end
 -- Compares with all that was told. Returns nil if nothing differs; else { machine, index, members }, and whether it is
 -- this member that is wrong: the smaller part is, or the one without the lowest address.
 function Divergence:look(own_address, full)
-  local equal, differing, found = { own_address }, {}, nil
+  local equal, differing, found = { full[own_address] and own_address }, {}, nil
   for address, digests in pairs(self.told) do
     if full[address] then
       local name, index = difference(self, digests)

@@ -248,9 +248,20 @@ local function command_pieces(list, first, last)
   end
 end
 
+-- A learner that applies the commands again may get another state, if `apply` is not what it should be.
+local function renew_base_to_send(self)
+  if self.methods and not self.is_large then
+    local copy = copy_state(self)
+    if copy then
+      keep(self, copy)
+    end
+  end
+end
+
 -- Returns a function that returns the chunks of the present state one by one, then nil. Until the end, or `release`,
 -- the base is kept as it is.
 function Machine:snapshot()
+  renew_base_to_send(self)
   local stages = {
     { "machine", items_of { { self.name, self.chain, self.last or false, self.methods ~= nil } } },
     { "base", base_pieces(self) },

@@ -515,11 +515,11 @@ end
 
 local function look_for_divergence(self)
   local active = self.protocol.active
-  if not active or not active.full[self.address] then
+  if not active then
     return
   end
   local digests = self.divergence:news()
-  if digests then
+  if digests and active.full[self.address] then
     self.writer:add { kind = "digests", digests = digests }
   end
   local found, is_wrong = self.divergence:look(self.address, active.full)
