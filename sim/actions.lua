@@ -96,6 +96,44 @@ function actions.lose_power(self)
   end)
 end
 
+-- Whether all members are full, in the same epoch: any of them has all that is confirmed.
+local function is_whole(self)
+  local first
+  for _, each in ipairs(self:living()) do
+    local active = each.replica.active
+    if not each.replica.observer then
+      first = first or active
+      local is_full = each.replica.status == "ready" and each.process.connected
+      if not is_full or active.tag ~= first.tag or active.epoch ~= first.epoch then
+        return false
+      end
+    end
+  end
+  return first ~= nil
+end
+
+-- A node dies when all others have its state, or one that has died comes back.
+function actions.fence(self)
+  if self.dead then
+    self.world:heal()
+    self:start(self.dead)
+    self.dead = nil
+  elseif is_whole(self) then
+    self.dead = self.random(#self.world.nodes)
+    self.checks:note("node %s dies", self.dead)
+    self.world:lose_power { [self.dead] = true }
+    self.alive = nil
+  end
+end
+
+-- A member without which another is full loses its connection, or one comes back.
+function actions.reconnect_fenced(self)
+  local each = self:one_of(self:living())
+  if each and (not each.process.connected or not self.dead and is_whole(self)) then
+    actions.reconnect(self, each)
+  end
+end
+
 -- Of the processes of a node with storage only one has a state.
 function actions.start(self)
   local id = self.random(#self.world.nodes)
@@ -116,8 +154,8 @@ function actions.stop(self)
 end
 
 -- A connection is lost, or comes back.
-function actions.reconnect(self)
-  local each = self:one_of(self:living())
+function actions.reconnect(self, each)
+  each = each or self:one_of(self:living())
   if not each then
     return
   end

@@ -8,11 +8,12 @@ local unpack = table.unpack or unpack -- luacheck: ignore
 local Checks = {}
 Checks.__index = Checks
 
--- `majority`: of the nodes; `hosts`: all that ever were, by address; `log(line)` is called for what happens, if
--- given.
-function checks.new(majority, hosts, log)
+-- `needed`: how many nodes must have what is confirmed; `hosts`: all that ever were, by address; `log(line)` is called
+-- for what happens, if given. `keeps_all`: nothing confirmed may be lost in any case.
+function checks.new(needed, hosts, log, keeps_all)
   return setmetatable({
-    majority = majority, hosts = hosts, log = log, operations = {}, at = {}, digests = {}, highest = 0, doubt = 0,
+    needed = needed, keeps_all = keeps_all, hosts = hosts, log = log,
+    operations = {}, at = {}, digests = {}, highest = 0, doubt = 0,
   }, Checks)
 end
 
@@ -106,7 +107,7 @@ local function keeper_of(process)
   return { process = process, life = process.life, disk = process.disk, wipes = process.wipes }
 end
 
--- The full members of a majority of the nodes have a confirmed command: those at the place of the order where it was
+-- The full members of enough nodes have a confirmed command: those at the place of the order where it was
 -- confirmed. Returns them, a list.
 local function check_keepers(self, id, index, full)
   local keepers, nodes, count = {}, {}, 0
@@ -120,7 +121,7 @@ local function check_keepers(self, id, index, full)
       end
     end
   end
-  if count < self.majority then
+  if count < self.needed then
     fail("command %d was confirmed by %d nodes only", id, count)
   end
   return keepers
@@ -166,6 +167,7 @@ end
 local function kept_commands(self)
   local kept = {}
   for id, operation in ipairs(self.operations) do
+    kept[id] = self.keeps_all and operation.result or nil
     for _, keeper in ipairs(operation.keepers or {}) do
       kept[id] = still_keeps(keeper) and operation.result or kept[id]
     end

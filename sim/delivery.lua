@@ -78,7 +78,7 @@ function delivery.next_event(self, process)
   return event
 end
 
--- The view that a process settles on now, or nil: rings of a minority are not quorate.
+-- The view that a process settles on now, or nil if the ring is not quorate.
 function delivery.view(self, process)
   local settling = process.settling
   if not settling or settling.after > self.now or process.stopped then
@@ -86,7 +86,7 @@ function delivery.view(self, process)
   end
   process.settling = nil
   local node = self.nodes[process.node]
-  if node.ring.seq ~= settling.ring.seq or 2 * #sets.sorted_keys(node.component) <= #self.nodes then
+  if node.ring.seq ~= settling.ring.seq or #sets.sorted_keys(node.component) < self.options.quorum then
     return nil
   end
   return { ring = settling.ring, nodes = #self.nodes, floor = self.options.floor(self), noted = node.noted }

@@ -12,7 +12,7 @@ return {
   },
   {
     name = "a generation begins with one holder and a quorate ring",
-    { "claims", "return holding >= majority and newest(list) or nil", "return newest(list)" },
+    { "claims", "return holding >= needed and newest(list) or nil", "return newest(list)" },
   },
   {
     name = "a command is confirmed when it comes back",

@@ -61,6 +61,7 @@ function host.new(protocol, world, process, number, checks, options)
     observer = options.observer,
     durable = process.disk ~= nil,
     stored = stored,
+    copies = options.copies,
   }
   self.machine = machine
   return self

@@ -12,8 +12,8 @@ local model = {}
 local World = {}
 World.__index = World
 
--- `random(n)` returns an integer from 1 to n. `options`: percentages of the anomalies, how many messages are cut, and
--- the seconds that a view takes.
+-- `random(n)` returns an integer from 1 to n. `options`: percentages of the anomalies, how many messages are cut, the
+-- seconds that a view takes, and how many nodes make a quorum.
 function model.new(node_count, random, options)
   local self = setmetatable({
     random = random, options = options, nodes = {}, processes = {}, seq = 0, now = 1000,

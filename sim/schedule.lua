@@ -49,7 +49,7 @@ function Schedule:start(id, is_observer)
   self.checks:note("start %s, observer: %s", process.address, is_observer)
   local number = #self.hosts + 1
   self.hosts[number] = host.new(self.protocol, self.world, process, number, self.checks,
-    { patience = PATIENCE, observer = is_observer })
+    { patience = PATIENCE, observer = is_observer, copies = self.copies })
   self.by_address[process.address] = self.hosts[number]
 end
 
@@ -71,6 +71,8 @@ end
 local WEIGHTS = { traffic = 40, submit = 15, advance = 10, settle = 5, calm = 5, give_up = 1 }
 local FAULTS = { partition = 1, move = 2, heal = 1, kill = 1, start = 2, stop = 2, reconnect = 2, forget = 1,
   crash = 1, lose_power = 0.5 }
+-- Where a minority of the nodes may confirm, nodes are fenced.
+local FENCED_FAULTS = { fence = 6, stop = 1, reconnect_fenced = 2 }
 local FAULT_FACTORS = { 0, 0, 0, 0.5, 1, 2, 6 }
 local FACTORS = { 0.2, 1, 1, 2, 4 }
 local BURSTS = { 4, 15, 40, 120 }
@@ -105,7 +107,7 @@ local function begin_phase(self)
   self.slow = self.random(3) == 1 and self.random(#self.world.nodes) or nil
   self.slowness = self:one_of(SLOWNESS)
   draw(self, WEIGHTS, FACTORS, self.phase)
-  draw(self, FAULTS, FAULT_FACTORS, self.phase)
+  draw(self, self.copies and FENCED_FAULTS or FAULTS, FAULT_FACTORS, self.phase)
 end
 
 function Schedule:act()
@@ -165,6 +167,17 @@ local function complain(self, last)
   end
 end
 
+-- Whether all members have applied equally many commands.
+local function has_applied_all(self)
+  local first = self:living()[1]
+  for _, each in ipairs(self:living()) do
+    if #each.commands ~= #first.commands then
+      return false
+    end
+  end
+  return true
+end
+
 -- When everything is whole again, within a minute a command of each member is confirmed and all members are full.
 function Schedule:finish()
   self.checks:note "all is made whole"
@@ -181,8 +194,11 @@ function Schedule:finish()
     actions.calm(self, BATCH)
     actions.advance(self, 0.2)
   end
-  for _ = 1, 2 do
+  for _ = 1, 50 do
     actions.calm(self, BATCH)
+    if has_applied_all(self) then
+      break
+    end
   end
   self.checks:compare(self:living())
 end
@@ -204,14 +220,18 @@ end
 local function new(protocol, seed, options)
   local random = generator(seed)
   local self = setmetatable({ protocol = protocol, random = random, hosts = {}, by_address = {} }, Schedule)
+  self.copies = options.copies
   local count = options.nodes or ({ 3, 3, 3, 5, 2, 4 })[random(6)]
   self.most = count + random(count)
-  self.checks = checks.new(math.floor(count / 2) + 1, self.by_address, options.log)
+  local majority = math.floor(count / 2) + 1
+  self.checks = checks.new(math.min(self.copies or majority, majority), self.by_address, options.log,
+    self.copies ~= nil)
   self.world = model.new(count, random, {
     lost = percentage(random),
     cut = ({ 1, 3, 12 })[random(3)],
     one_by_one = percentage(random),
-    untold = random(8) == 1 and 20 or 0,
+    untold = random(8) == 1 and not self.copies and 20 or 0,
+    quorum = self.copies or majority,
     settling = ({ 2, 10, 40 })[random(3)],
     floor = function(world) return math.floor(world.now * 1000) end,
   })
@@ -226,7 +246,8 @@ local function new(protocol, seed, options)
   return self
 end
 
--- Runs a schedule. Returns its operations, or nil and the problem.
+-- Runs a schedule: of `steps` steps; with `copies` a minority may confirm, and nodes die one at a time. Returns its
+-- operations, or nil and the problem.
 function schedule.run(protocol, seed, options)
   local self
   local function go()

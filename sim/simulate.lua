@@ -1,5 +1,5 @@
 -- Runs random schedules: simulate.lua [SCHEDULES [FIRST_SEED [STEPS]]]. With VERBOSE=1 a schedule's events are
--- printed; NODES=5 fixes the number of nodes; FAULT=2 plants a fault of sim/faults.lua.
+-- printed; NODES=5 fixes the number of nodes; COPIES=1 lets so many confirm; FAULT=2 plants a fault of sim/faults.lua.
 package.path = "lua/?.lua;?.lua;" .. package.path
 local faults = require "sim.faults"
 local plant = require "sim.plant"
@@ -9,7 +9,10 @@ local count, first, steps = tonumber(arg[1] or 1000), tonumber(arg[2] or 1), ton
 local fault_number = os.getenv "FAULT"
 local fault = fault_number and assert(faults[tonumber(fault_number)], "no such fault")
 local protocol = plant(fault)
-local options = { steps = steps, nodes = tonumber(os.getenv "NODES"), log = os.getenv "VERBOSE" and print }
+local options = {
+  steps = steps, nodes = tonumber(os.getenv "NODES"), copies = tonumber(os.getenv "COPIES"),
+  log = os.getenv "VERBOSE" and print,
+}
 
 local function report(seed, problem)
   local least, shorter = schedule.shrink(protocol, seed, options)

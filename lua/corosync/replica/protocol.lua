@@ -43,7 +43,9 @@ local REPEAT = 1 -- seconds
 local Protocol = {}
 Protocol.__index = Protocol
 
--- `observer`: it never has a say; `durable`: it has storage; `stored`: what that has, if anything.
+-- `observer`: it never has a say; `durable`: it has storage; `stored`: what that has, if anything; `copies`: how many
+-- nodes must have a command before it is confirmed, if fewer than a majority (then a minority alone may go on, so nodes
+-- that are cut off must be fenced).
 function protocol.new(options)
   local self = setmetatable({
     address = options.address,
@@ -51,6 +53,7 @@ function protocol.new(options)
     machine = options.machine,
     hash = options.hash,
     observer = options.observer,
+    copies = options.copies,
     patience = options.patience or PATIENCE,
     durable = options.durable or false,
     stored_meta = {},

@@ -6,11 +6,13 @@ local SCHEDULES = tonumber(os.getenv "SCHEDULES" or 20000)
 local SECONDS = 20 -- of processor time
 local SHORT = 30 -- steps
 
--- Runs schedules until one fails. Returns its seed and problem, or nil and how many there were.
-local function first_failure(protocol, first, count, steps, seconds)
+-- Runs schedules until one fails. `more`: options of schedule.run. Returns its seed and problem, or nil and how many
+-- there were.
+local function first_failure(protocol, first, count, steps, seconds, more)
   local began = os.clock()
   for seed = first, first + count - 1 do
-    local _, problem = schedule.run(protocol, seed, { steps = steps })
+    local options = setmetatable({ steps = steps }, { __index = more })
+    local _, problem = schedule.run(protocol, seed, options)
     if problem then
       return seed, problem
     elseif seconds and os.clock() - began > seconds then
@@ -26,6 +28,14 @@ describe("replica simulator #slow", function()
     local command = "make simulate SCHEDULES=1 FIRST_SEED=%d STEPS=%d"
     assert(not seed, seed and ("%s; " .. command):format(problem, seed, SHORT))
   end)
+
+  for nodes = 2, 3 do
+    it(("loses nothing with one copy when any of %d nodes die one at a time"):format(nodes), function()
+      local seed, problem = first_failure(plant(), 1, 300, 120, nil, { copies = 1, nodes = nodes })
+      local command = "COPIES=1 NODES=%d make simulate SCHEDULES=1 FIRST_SEED=%d STEPS=120"
+      assert(not seed, seed and ("%s; " .. command):format(problem, nodes, seed))
+    end)
+  end
 
   for _, fault in ipairs(faults) do
     it("finds the fault: " .. fault.name, function()

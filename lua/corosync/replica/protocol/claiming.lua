@@ -77,6 +77,7 @@ function claiming.claim(self)
     observer = self.observer,
     durable = self.durable,
     nodes = math.max(self.view.nodes, state and self.nodes or 0),
+    copies = self.copies,
     floor = self.view.floor,
     noted = self.view.noted,
     silent = self.observer and {} or silent_members(self),

@@ -13,6 +13,7 @@
 --   observer    whether it is one: then it has no part in the decision
 --   durable     whether it has storage, maybe an empty one
 --   nodes       the number of nodes in its nodelist
+--   copies      how many nodes must have what is confirmed; nil for a majority
 --   floor       an index that no state has reached before
 --   noted       whether its node has had a state since its Corosync started
 --   members     the addresses of all members, as it knows them
@@ -30,6 +31,16 @@ end
 
 function claims.majority(nodes)
   return math.floor(nodes / 2) + 1
+end
+
+-- How many nodes must have what is confirmed. `copies`: if fewer than a majority.
+function claims.needed(nodes, copies)
+  return math.min(copies or nodes, claims.majority(nodes))
+end
+
+-- The greater of two values of `copies`.
+function claims.more_copies(one, other)
+  return one and other and math.max(one, other)
 end
 
 -- A number above 0 if the first generation is newer, below if the second one is, or 0.
@@ -97,6 +108,14 @@ local function greatest(list, field)
   return found
 end
 
+local function greatest_copies(list)
+  local copies = 0
+  for _, claim in ipairs(list) do
+    copies = claims.more_copies(copies, claim.copies)
+  end
+  return copies
+end
+
 -- The nodes of members that have not claimed: what these hold is not known. Some claimants may know more members than
 -- others.
 local function unknown_nodes(list, voters)
@@ -139,12 +158,12 @@ local function split(list, is_full)
   return full, learners
 end
 
--- The newest state, if a majority of nodes has states. Whatever was confirmed is in it: a majority of nodes has
--- acknowledged that in some epoch, so one of them is here, and its state is of this epoch or a later one. Learners
--- acknowledge nothing.
-local function vouched_state(list, majority)
+-- The newest state, if enough nodes have states. Whatever was confirmed is in it: a majority of nodes has acknowledged
+-- that in some epoch, so one of them is here, and its state is of this epoch or a later one. Learners acknowledge
+-- nothing. With fewer `copies` than a majority, who has confirmed it is here, or was fenced.
+local function vouched_state(list, needed)
   local holding = count_nodes(list, function(claim) return claim.generation and claim.standing end)
-  return holding >= majority and newest(list) or nil
+  return holding >= needed and newest(list) or nil
 end
 
 local function without_observers(list)
@@ -158,21 +177,26 @@ local function without_observers(list)
 end
 
 -- Decides from the claims of all members but the silent ones. Returns the new generation, or nil and why there is
--- none: `generation`, `nodes`, `index`, `full`, `learners` (nonces by address), `is_fresh`: with the initial state;
--- `is_doubtful`: the state may lack what was confirmed; `is_last_resort`: what is lost by it may come back, if all
--- wait a little.
+-- none: `generation`, `nodes`, `copies`, `index`, `full`, `learners` (nonces by address), `is_fresh`: with the initial
+-- state; `is_doubtful`: the state may lack what was confirmed; `is_last_resort`: what is lost by it may come back, if
+-- all wait a little.
 function claims.decide(list, ring)
   local voters = without_observers(list)
   if #voters == 0 then
     return nil, "only observers are here"
   end
-  local nodes = greatest(voters, "nodes")
+  local nodes, copies = greatest(voters, "nodes"), greatest_copies(voters)
   local majority = claims.majority(nodes)
   local unknown = unknown_nodes(list, voters)
   local known = count_nodes(voters, function(claim) return not unknown[claims.node_of(claim.from)] end)
   local noted = count_nodes(voters, function(claim) return claim.noted end) > 0
-  local made = { generation = next_generation(voters, ring), nodes = nodes }
-  local best, any = vouched_state(voters, majority), newest(voters)
+  local made = { generation = next_generation(voters, ring), nodes = nodes, copies = copies }
+  local needed = claims.needed(nodes, copies)
+  if next(unknown) then
+    -- Silent members may be the `copies` that have what was confirmed.
+    needed = math.max(majority, nodes - needed + 1)
+  end
+  local best, any = vouched_state(voters, needed), newest(voters)
   if best then
     made.index = best.index
   elseif any and known >= nodes then

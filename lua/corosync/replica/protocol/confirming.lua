@@ -1,5 +1,5 @@
 -- Commands are applied, and their callers answered, when all full members have acknowledged them in the present epoch
--- and these are a majority of the nodes. Members that do not acknowledge are excluded.
+-- and these are a majority of the nodes (or `copies`, if that is less). Members that do not acknowledge are excluded.
 --
 -- A majority of acknowledgements would not do: after a cut, the longest log of the members that are left may lack a
 -- command that others have. Nor would acknowledgements of an earlier epoch (generation.lua): when a ring ends, one
@@ -18,7 +18,7 @@ end
 -- it has is durable, too.
 function confirming.confirm(self)
   local active = self.active
-  if not active or not active:is_established() or not active:has_majority() then
+  if not active or not active:is_established() or not active:has_enough() then
     return
   end
   local last = active:confirmed(not self.durable and self.address, self.log.index)
@@ -85,16 +85,20 @@ function confirming.send_restart(self)
   self:send { kind = "restart", tag = self.active.tag }
 end
 
--- The number of nodes in its nodelist, if it is another than the generation's.
+-- The number of nodes in its nodelist, and its `copies`, if they are others than the generation's.
 function confirming.announce_nodes(self)
   local active, nodes = self.active, self.view and self.view.nodes
-  if confirming.is_full(self) and nodes and nodes ~= (active.announced[self.address] or active.nodes) then
-    self:send { kind = "nodes", tag = active.tag, nodes = nodes }
+  if not confirming.is_full(self) or not nodes then
+    return
+  end
+  local known = active.announced[self.address] or active
+  if nodes ~= known.nodes or self.copies ~= known.copies then
+    self:send { kind = "nodes", tag = active.tag, nodes = nodes, copies = self.copies }
   end
 end
 
 function confirming.on_nodes(self, from, message)
-  if self.active.full[from] and self.active:announce(from, message.nodes) then
+  if self.active.full[from] and self.active:announce(from, message) then
     confirming.epoch_changed(self)
   end
 end

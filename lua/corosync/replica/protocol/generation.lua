@@ -1,10 +1,10 @@
 -- The generation that a member takes part in: which members are full, and what they have acknowledged.
 --
 -- An *epoch* is the time between two changes of the full members. It is *established* when all full members have said
--- in it that they know of the change, and they are a majority of the nodes. Only then commands are acknowledged in
--- it, and states count as of this epoch. When a ring ends, a member may alone know of a change, or have missed one;
--- what it makes of it is never established. Of two established epochs, the full members of the later one have all
--- that was confirmed in the earlier one. The first epoch is established by the claims.
+-- in it that they know of the change, and they are enough: a majority of the nodes, or `copies`. Only then commands are
+-- acknowledged in it, and states count as of this epoch. When a ring ends, a member may alone know of a change, or have
+-- missed one; what it makes of it is never established. Of two established epochs, the full members of the later one
+-- have all that was confirmed in the earlier one. The first epoch is established by the claims.
 local claims = require "corosync.replica.protocol.claims"
 local fields = require "corosync.replica.protocol.fields"
 
@@ -25,7 +25,8 @@ function generation.new(decision, ring)
     epoch = number.epoch,
     changes = 0, -- a digest of the changes of the full members
     nodes = decision.nodes, -- in the nodelist
-    announced = {}, -- by address: the number of nodes in its nodelist now, if it differs
+    copies = decision.copies, -- how many nodes must have what is confirmed; nil for a majority
+    announced = {}, -- by address: `nodes` and `copies` of it now, if they differ
     is_doubtful = decision.is_doubtful,
     full = fields.copy(decision.full),
     learners = fields.copy(decision.learners), -- nonces by address
@@ -37,7 +38,7 @@ function generation.new(decision, ring)
   }, Generation)
 end
 
-local SIMPLE = { "tag", "seq", "round", "epoch", "changes", "established", "nodes", "is_doubtful" }
+local SIMPLE = { "tag", "seq", "round", "epoch", "changes", "established", "nodes", "copies", "is_doubtful" }
 local SETS = { "full", "learners", "present", "acked", "announced" }
 
 -- Plain tables that generation.restore makes an equal generation of.
@@ -67,18 +68,19 @@ local function nodes_of(set)
   return count, found
 end
 
-function Generation:has_majority()
-  if self.is_majority == nil then
-    self.is_majority = nodes_of(self.full) >= claims.majority(self.nodes)
+-- Whether the full members are of enough nodes to confirm commands.
+function Generation:has_enough()
+  if self.is_enough == nil then
+    self.is_enough = nodes_of(self.full) >= claims.needed(self.nodes, self.copies)
   end
-  return self.is_majority
+  return self.is_enough
 end
 
--- Whether the full members would still be a majority of the nodes without one of them.
+-- Whether the full members would still be enough without one of them.
 function Generation:can_spare(address)
   local others = fields.copy(self.full)
   others[address] = nil
-  return nodes_of(others) >= claims.majority(self.nodes)
+  return nodes_of(others) >= claims.needed(self.nodes, self.copies)
 end
 
 -- Whether another process of the member's node is full, and it is not.
@@ -88,7 +90,7 @@ end
 
 -- Members of the same epoch have made the same changes.
 local function begin_epoch(self, change)
-  self.epoch, self.is_majority = self.epoch + 1, nil
+  self.epoch, self.is_enough = self.epoch + 1, nil
   self.present, self.acked, self.lagging = {}, {}, {}
   for i = 1, #change do
     self.changes = (self.changes * 31 + change:byte(i)) % 1000000007
@@ -112,19 +114,20 @@ function Generation:drop(address)
   return was_full
 end
 
--- A full member's nodelist has changed. More nodes count at once, fewer when all full members say so: else a majority
--- of the fewer could be here, and one of the more elsewhere. Returns whether the number has changed.
-function Generation:announce(address, nodes)
-  self.announced[address] = nodes
-  local greatest = 0
+-- A full member has other `nodes` or `copies`. More count at once, fewer when all full members say so: else a majority
+-- of the fewer could be here, and one of the more elsewhere. Returns whether the generation's have changed.
+function Generation:announce(address, numbers)
+  self.announced[address] = { nodes = numbers.nodes, copies = numbers.copies }
+  local nodes, copies = 0, 0
   for full in pairs(self.full) do
-    greatest = math.max(greatest, self.announced[full] or self.nodes)
+    local said = self.announced[full] or self
+    nodes, copies = math.max(nodes, said.nodes), claims.more_copies(copies, said.copies)
   end
-  if greatest == self.nodes then
+  if nodes == self.nodes and copies == self.copies then
     return false
   end
-  self.nodes = greatest
-  begin_epoch(self, "=" .. greatest)
+  self.nodes, self.copies = nodes, copies
+  begin_epoch(self, ("=%d/%s"):format(nodes, tostring(copies)))
   return true
 end
 
@@ -150,7 +153,7 @@ end
 
 -- Whether the epoch becomes established now, as seen from a member.
 function Generation:establish(address)
-  if self:is_established() or not self:has_majority() then
+  if self:is_established() or not self:has_enough() then
     return false
   end
   for other in pairs(self.full) do
@@ -177,8 +180,8 @@ end
 -- A member has claimed, or acknowledged something of another generation. It may have done so before it knew of this
 -- one; then an acknowledgement follows.
 function Generation:note_absence(address, now)
-  -- With a majority it does not matter what others do.
-  if self.full[address] or not self:has_majority() then
+  -- With enough members it does not matter what others do.
+  if self.full[address] or not self:has_enough() then
     self.absent[address] = self.absent[address] or now
   end
 end
