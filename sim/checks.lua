@@ -118,6 +118,8 @@ local function check_keepers(self, id, index, full)
       keepers[#keepers + 1] = keeper_of(host.process)
       if host.process.alive and not has_command(host, id, index) then
         fail("command %d was confirmed at index %d, but %s does not have it", id, index, address)
+      elseif host.process.alive and host.process.disk and not host.process.disk:has(index) then
+        fail("command %d was confirmed at index %d, but %s has not synced it", id, index, address)
       end
     end
   end

@@ -20,7 +20,7 @@ end
 local handing = {}
 
 function handing.message(_, process, item)
-  push(process, { kind = "message", from = item.from, message = item.message })
+  push(process, item)
 end
 
 function handing.join(self, process, item)

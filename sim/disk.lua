@@ -60,6 +60,13 @@ function Disk:has_state()
   return self.kept.log ~= nil
 end
 
+-- Whether the command at an index is safe.
+function Disk:has(index)
+  local kept = self.kept
+  local last = kept.entries[#kept.entries]
+  return kept.log ~= nil and (kept.log.index >= index or last ~= nil and last[1] >= index)
+end
+
 -- Returns what protocol.new takes and the machine's snapshot, if there is any.
 function Disk:load()
   local kept = self.kept

@@ -31,7 +31,8 @@ return {
   },
   {
     name = "messages carry no generation",
-    first = 1451,
+    first = 2501,
+    steps = 30,
     -- The epochs and digests of acknowledgements would cover it.
     { "protocol", "message.tag == self.active.tag", "true" },
     { "confirming", "or message.epoch < active.epoch", "" },
@@ -52,6 +53,7 @@ return {
   },
   {
     name = "acknowledgements count in later epochs",
+    first = 201,
     { "confirming", "or message.epoch < active.epoch", "" },
     { "confirming", "if is_same and", "if" },
     { "generation", "return self.established == self.epoch", "return true" },
@@ -65,7 +67,7 @@ return {
   },
   {
     name = "an old process speaks for its node",
-    first = 1938,
+    first = 1101,
     { "claims", "claim.generation and claim.standing", "claim.generation" },
   },
   {
@@ -79,7 +81,7 @@ return {
   },
   {
     name = "a member takes part in an earlier generation than it has promised",
-    first = 10309,
+    first = 6801,
     steps = 30,
     { "claims", "return promised ~= nil\n    and", "return false\n    and" },
   },
@@ -89,7 +91,7 @@ return {
   },
   {
     name = "a member counts itself before its storage is synced",
-    first = 1700,
+    first = 101,
     { "confirming", "not self.durable and self.address", "self.address" },
   },
   {

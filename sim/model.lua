@@ -41,15 +41,24 @@ function World:members(component)
   return found
 end
 
--- The processes of a node that receive what is ordered now.
-local function receivers(self, id)
+-- The processes of a node that receive what is ordered now. The list is made anew when `changed` was called.
+local function receivers(node)
+  if node.receivers then
+    return node.receivers
+  end
   local found = {}
-  for _, process in ipairs(self.nodes[id].processes) do
+  for _, process in ipairs(node.processes) do
     if process.joined and process.alive and process.life == process.joined_life then
       found[#found + 1] = { process = process, life = process.life }
     end
   end
+  node.receivers = found
   return found
+end
+
+-- A process of a node has joined, left or died.
+local function changed(self, id)
+  self.nodes[id].receivers = nil
 end
 
 -- Appends an item to the backlogs of the nodes of a component.
@@ -57,7 +66,7 @@ local function append(self, component, make)
   for _, id in ipairs(sets.sorted_keys(component)) do
     local item = make(self.nodes[id])
     if item then
-      item.to = receivers(self, id)
+      item.to = receivers(self.nodes[id])
       table.insert(self.nodes[id].backlog, item)
     end
   end
@@ -237,6 +246,7 @@ end
 -- Puts a process's joining or leaving into the order.
 function World:order_process(id, item)
   ordering[item.kind](self, item.who, item.life)
+  changed(self, id)
   local ring = self.nodes[id].ring
   append(self, self.nodes[id].component, function(node)
     if not is_missed(self.nodes[id], node) then
@@ -247,6 +257,7 @@ end
 
 function World:join(process)
   process.connected, process.settling, process.life = true, nil, (process.life or 0) + 1
+  changed(self, process.node)
   announce_process(self, process, "join")
 end
 
@@ -267,6 +278,7 @@ end
 function World:leave(process)
   if process.connected then
     process.connected, process.inbox, process.settling, process.life = false, {}, nil, process.life + 1
+    changed(self, process.node)
     announce_process(self, process, "leave")
   end
 end
@@ -287,6 +299,7 @@ end
 -- A process dies; its messages that are not yet in the order may still come. As a ghost it stays listed.
 function World:kill(process, is_ghost)
   die(process)
+  changed(self, process.node)
   if not is_ghost then
     self:leave(process)
   end
@@ -311,6 +324,7 @@ function World:lose_power(ids)
       process.connected, process.joined, process.inbox, process.life = false, false, {}, process.life + 1
     end
     node.outgoing, node.backlog, node.noted = {}, {}, nil
+    changed(self, id)
     components[#components + 1] = { [id] = true }
   end
   self:form(components)
@@ -337,6 +351,7 @@ end
 function World:forget_ghosts()
   for _, process in ipairs(self.processes) do
     process.joined = process.joined and process.alive
+    changed(self, process.node)
   end
   for _, node in ipairs(self.nodes) do
     local kept = {}

@@ -21,6 +21,7 @@ end
 -- The configuration changes: claims made so far do not count any more.
 function claiming.void(self)
   self.claims, self.ready, self.told = {}, {}, nil
+  self.decided = nil
   self.changed_at = self.now
 end
 
@@ -158,8 +159,7 @@ local function install(self, decision)
 end
 
 -- Whether all members whose claims count have said that they have these claims. Observers need not.
-local function all_ready(self, list)
-  local digest = digest_of(list)
+local function all_ready(self, list, digest)
   for _, made in ipairs(list) do
     if not made.observer and self.ready[made.from] ~= digest then
       return false
@@ -169,8 +169,7 @@ local function all_ready(self, list)
 end
 
 -- Says that the claims are here; of its own, the last one that it has made.
-local function say_ready(self, list, decision)
-  local digest = digest_of(list)
+local function say_ready(self, digest, decision)
   local is_latest = self.claimed_at ~= nil and self.claims[self.address].nonce == own_nonce(self)
   if self.told ~= digest and is_latest and not self.observer then
     self.told = digest
@@ -179,22 +178,32 @@ local function say_ready(self, list, decision)
   end
 end
 
+-- What follows from the claims, or nil while one is missing. Kept until a claim changes.
+local function decide(self)
+  local list = not self.decided and all_claims(self)
+  if list then
+    local decision, why = claims.decide(list, self.ring)
+    self.decided = { list = list, digest = digest_of(list), decision = decision, why = why }
+  end
+  return self.decided
+end
+
 -- Looks whether something can be done with the claims that are here.
 function claiming.check(self)
-  local list = not self.active and self.status == "blocked" and self.claims[self.address] and all_claims(self)
-  if not list then
+  local decided = not self.active and self.status == "blocked" and self.claims[self.address] and decide(self)
+  if not decided then
     return
   end
-  local decision, why = claims.decide(list, self.ring)
-  self.reason = why
+  local decision, digest = decided.decision, decided.digest
+  self.reason = decided.why
   if not decision then
     return
-  elseif all_ready(self, list) then
+  elseif all_ready(self, decided.list, digest) then
     return install(self, decision)
   end
   -- A process that has just left may come back with what would be lost.
   if not decision.is_last_resort or self.now - self.changed_at > self.patience then
-    say_ready(self, list, decision)
+    say_ready(self, digest, decision)
   end
 end
 
@@ -227,6 +236,7 @@ function claiming.on_claim(self, from, message)
   if self.status == "blocked" then
     message.from = from
     self.claims[from], self.heard[from] = message, self.now
+    self.decided = nil
     claiming.check(self)
   end
 end
