@@ -1,6 +1,6 @@
 -- The tables of a storage file: who it belongs to, and which rows count.
 local connection = require "corosync.replica.storage.connection"
-local digest = require "corosync.replica.storage.digest"
+local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local rows = require "corosync.replica.storage.rows"
 
@@ -8,9 +8,6 @@ local file = {}
 
 local APPLICATION = 0x636f726f -- "coro" in the file's header, where file(1) and others look
 local FORMAT = 1
-
--- The numbers of the rows that count; there is none if the last is before the first.
-local RANGES = { "first_entry", "last_entry", "first_chunk", "last_chunk" }
 
 local function describe(owner)
   return ("replica %s on node %s of cluster %s"):format(errors.quote(tostring(owner.replica)), tostring(owner.node),
@@ -23,11 +20,8 @@ local function foreign(path, why)
 end
 
 local function state_digest(state)
-  local hash = digest(state.meta and 1 or 0, state.meta or "")
-  for _, name in ipairs(RANGES) do
-    hash = digest(hash, ("%d"):format(state[name]))
-  end
-  return hash
+  return core.digest(state.meta and 1 or 0, state.meta or "", ("%d %d %d %d"):format(state.first_entry,
+    state.last_entry, state.first_chunk, state.last_chunk))
 end
 
 -- Writes which rows count, and the meta blob.
@@ -37,6 +31,7 @@ function file.write_state(conn, state)
     state.meta and rows.literal(state.meta) or "NULL"))
 end
 
+-- The numbers of the rows that count: there is none if the last is before the first.
 local EMPTY = { first_entry = 1, last_entry = 0, first_chunk = 1, last_chunk = 0 }
 
 local function create(conn, owner)

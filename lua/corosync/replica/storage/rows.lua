@@ -1,7 +1,7 @@
 -- Blobs in the rows of a table, which are numbered without gaps: pieces of a blob have a row each, so that a large one
 -- needs little memory beside its own.
 local connection = require "corosync.replica.storage.connection"
-local digest = require "corosync.replica.storage.digest"
+local core = require "corosync.binding"
 
 local rows = {}
 
@@ -25,7 +25,7 @@ function rows.create(conn, name)
 end
 
 local function row_digest(number, place, more, data)
-  return digest(digest(number, ("%d %d"):format(place, more)), data)
+  return core.digest(number, ("%d %d"):format(place, more), data)
 end
 
 -- Adds a blob behind the row `last`. Returns the new last row. What an abandoned snapshot left is overwritten.
