@@ -101,7 +101,7 @@ describe("a replica's storage", function()
     it("says that the file system is read-only", function()
       local path = storages.mount(1024) .. "/shop.db"
       sample(path)
-      assert.truthy(os.execute(("mount -n -o remount,ro '%s'"):format(storages.mounted)))
+      assert.truthy(os.execute(("mount -n -o remount,bind,ro '%s'"):format(storages.mounted)))
       fails("read_only", "read%-only", path)
       fails("read_only", "its file system is read%-only", storages.mounted .. "/new.db")
     end)
