@@ -22,6 +22,7 @@ local waiting = require "corosync.replica.waiting"
 local LONGEST_NAME = 128 - #member.SUFFIX
 
 local MEMBER = {} -- the key of an object's member
+local WHAT = {} -- the key of what a machine's submit does, for messages
 
 -- ---- arguments ----
 
@@ -161,8 +162,7 @@ function Machine:submit(command, callback)
   check_callback(callback, 2, "submit")
   local owner = self[MEMBER]
   local methods = owner.machines.by_name[self.name].methods
-  return submit(owner, ("submit to machine %s of"):format(errors.quote(self.name)),
-    machines.data(self.name, encode(methods, command)), callback)
+  return submit(owner, self[WHAT], machines.data(self.name, encode(methods, command)), callback)
 end
 
 --- A member of a replica, made by `replica(name, options)`.
@@ -208,7 +208,11 @@ function Replica:machine(name, methods)
     own[field] = value
   end
   owner.machines:define(name, own)
-  owner.objects[name] = setmetatable({ name = name, [MEMBER] = owner }, machine_metatable)
+  owner.objects[name] = setmetatable({
+    name = name,
+    [MEMBER] = owner,
+    [WHAT] = ("submit to machine %s of"):format(errors.quote(name)),
+  }, machine_metatable)
   return owner.objects[name]
 end
 

@@ -17,8 +17,9 @@ local TEXTS = {
 local Callers = {}
 Callers.__index = Callers
 
-function callers.new(name)
-  return setmetatable({ name = name, by_id = {}, last = 0, first = 1, count = 0 }, Callers)
+-- `call(tell, ...)` calls what a caller has passed.
+function callers.new(name, call)
+  return setmetatable({ name = name, call = call, by_id = {}, last = 0, first = 1, count = 0 }, Callers)
 end
 
 -- Nil, message, code for a command that has no result.
@@ -43,11 +44,11 @@ function Callers:reply(id, result, code, index)
   recording.finish(caller.operation, result, code, index)
   local failed, problem = machines.failure(result)
   if failed then
-    caller.tell(nil, tostring(problem), "raised")
+    self.call(caller.tell, nil, tostring(problem), "raised")
   elseif code then
-    caller.tell(self:failure(caller.what, code))
+    self.call(caller.tell, self:failure(caller.what, code))
   else
-    caller.tell(result == nil and true or result)
+    self.call(caller.tell, result == nil and true or result)
   end
 end
 

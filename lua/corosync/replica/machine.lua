@@ -16,6 +16,7 @@ local COPIED_ENTRIES = 10000 -- entries of tables, at most
 local KEPT_COMMANDS, KEPT_BYTES = 20000, 4000000 -- beyond, the base of a large state follows
 local HISTORY = 10000 -- commands whose digests are remembered
 local PART = 32768 -- bytes of a snapshot that is a string
+local STRING = ("s"):byte() -- what the body of a command that is a string begins with
 
 local Machine = {}
 Machine.__index = Machine
@@ -72,8 +73,8 @@ function Machine:reset()
 end
 
 local function command_of(self, body)
-  local kind, rest = body:sub(1, 1), body:sub(2)
-  if kind == "s" then
+  local rest = body:sub(2)
+  if body:byte() == STRING then
     return rest
   end
   return self.methods.codec.decode(rest)
@@ -178,17 +179,19 @@ local function store(self, body, index)
   self.bytes = self.bytes + #body
 end
 
+-- Its error is the script's. Returns the result and the command.
+local function decode_and_apply(self, body, index)
+  local command = command_of(self, body)
+  return self.methods.apply(self.state, command, index), command
+end
+
 -- Applies a command. Returns whether it succeeded, its result or error, and the command.
 function Machine:apply(body, index)
   if not self.methods then
     store(self, body, index)
     return true
   end
-  local command
-  local ok, result = pcall(function()
-    command = command_of(self, body)
-    return self.methods.apply(self.state, command, index)
-  end)
+  local ok, result, command = pcall(decode_and_apply, self, body, index)
   if ok then
     store(self, body, index)
     renew_base(self)

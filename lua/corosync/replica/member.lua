@@ -23,7 +23,6 @@ local TICK = 0.25 -- seconds between looks at the clock
 local FLOOR_STEP = 1048576 -- indices a second: a replica has confirmed fewer since it began
 
 local now = core.now
-local unpack = table.unpack or unpack -- luacheck: ignore 113
 
 local member = { SUFFIX = SUFFIX, TICK = TICK }
 
@@ -156,7 +155,7 @@ local function do_effect(self, effect)
   if self.keeper and self.keeper:is_writing() or effect[1] == "send" and not store_before(self, effect[2]) then
     return false
   end
-  effects[effect[1]](self, unpack(effect, 2, 5))
+  effects[effect[1]](self, effect[2], effect[3], effect[4], effect[5])
   return true
 end
 
@@ -315,8 +314,15 @@ end
 
 -- ---- the group's events ----
 
+local known_texts = setmetatable({}, { __mode = "k" }) -- by address: the binding has one table for each
+
 local function text(address)
-  return ("%d:%d"):format(address.node, address.pid)
+  local known = known_texts[address]
+  if not known then
+    known = ("%d:%d"):format(address.node, address.pid)
+    known_texts[address] = known
+  end
+  return known
 end
 
 local function texts(addresses)
@@ -611,8 +617,7 @@ function Member:submit(what, data, tell)
     return self.callers:failure(what, "too_big", ("the command has %d bytes, and at most %d can be sent"):format(#data,
       self.largest))
   end
-  local id = self.callers:add(what, function(...) handlers.call(self.record, tell, ...) end,
-    now() + self.options.timeout, recording.begin(self.record, self.name, data))
+  local id = self.callers:add(what, tell, now() + self.options.timeout, recording.begin(self.record, self.name, data))
   if self.protocol and not self.runner then
     self.protocol:submit(id, data)
   else
@@ -761,7 +766,7 @@ function member.new(name, options)
     largest = 67108864 - 4096, -- bytes: of a packed message, less the protocol's fields
     note_key = "lua_corosync.replica." .. name:gsub("[^%w]", function(c) return ("_%02x"):format(c:byte()) end),
   }, Member)
-  self.callers = callers.new(name)
+  self.callers = callers.new(name, function(tell, ...) handlers.call(self.record, tell, ...) end)
   self.machines = machines.new(machine_hooks(self))
   self.divergence = divergence.new(self.machines)
   self.writer = wire.writer(function(bytes) put(self, bytes) end)
