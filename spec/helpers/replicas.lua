@@ -2,16 +2,20 @@
 local assert = require "luassert"
 local groups = require "spec.helpers.groups"
 local replica = require "corosync.replica"
+local uv = require "luv"
 local wait = require "corosync.lab.wait"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 113
 
 local replicas = {}
 
 local DEADLINE = 20
 local made, count = {}, 0
 
+-- A name that no replica has had on this Corosync: else the first member would wait for those that may have a state.
 function replicas.name()
   count = count + 1
-  return "spec-" .. count
+  return ("spec-%.0f-%d"):format(uv.hrtime(), count)
 end
 
 -- A new replica, with a name of its own unless one is given, that ends with the spec. Its problems are kept in the list
@@ -57,6 +61,45 @@ end
 
 function replicas.ready(app)
   assert(replicas.eventually(function() return replicas.is_ready(app) end), "it is not ready")
+end
+
+-- ---- members in programs of their own ----
+
+-- `source`: see spec/helpers/clients/replica_member.lua.
+function replicas.argv(name, source)
+  return { groups.interpreter, "spec/helpers/clients/replica_member.lua", name, source or "list()" }
+end
+
+-- On this node.
+function replicas.spawn(name, source)
+  return groups.spawn(replicas.argv(name, source))
+end
+
+-- Waits until a program has written a line like the pattern, after those that were found before. Returns the captures.
+function replicas.hears(program, pattern, seconds)
+  program.found = program.found or 0
+  local captures
+  local function look()
+    for i = program.found + 1, #program.lines do
+      captures = { program.lines[i]:match(pattern) }
+      if captures[1] then
+        program.found = i
+        return true
+      end
+    end
+    return program.exited
+  end
+  replicas.eventually(look, seconds)
+  if not captures or not captures[1] then
+    error(("no line like '%s' in:\n%s\n%s"):format(pattern, table.concat(program.lines, "\n"),
+      table.concat(program.errors, "\n")), 2)
+  end
+  return unpack(captures)
+end
+
+-- Runs Lua in a program.
+function replicas.run(program, line)
+  assert(program:write(line .. "\n"))
 end
 
 -- Runs after each spec.

@@ -446,7 +446,7 @@ function takes.snapshot(self, from, message)
   if not message then
     return
   end
-  local ok, problem = pcall(message.state.build, message.state)
+  local ok, problem = message.state:build()
   if ok then
     self.protocol:message(from, message)
   else
