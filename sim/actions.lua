@@ -45,9 +45,9 @@ function actions.kill(self)
 end
 
 -- The process that has the next effects but a few dies, between two of them.
-function actions.crash(self)
+function actions.die(self)
   self.world:light(self.random(20), function(victim)
-    self.checks:note("%s crashes", victim)
+    self.checks:note("%s dies", victim)
     self.world:kill(victim.process)
     self.alive = nil
   end)

@@ -70,7 +70,7 @@ end
 
 local WEIGHTS = { traffic = 40, submit = 15, advance = 10, settle = 5, calm = 5, give_up = 1 }
 local FAULTS = { partition = 1, move = 2, heal = 1, kill = 1, start = 2, stop = 2, reconnect = 2, forget = 1,
-  crash = 1, lose_power = 0.5 }
+  die = 1, lose_power = 0.5 }
 -- Where a minority of the nodes may confirm, nodes are fenced.
 local FENCED_FAULTS = { fence = 6, stop = 1, reconnect_fenced = 2 }
 local FAULT_FACTORS = { 0, 0, 0, 0.5, 1, 2, 6 }
