@@ -11,6 +11,7 @@
 --
 -- @module corosync.replica
 
+local calls = require "corosync.replica.calls"
 local errors = require "corosync.errors"
 local machine = require "corosync.replica.machine"
 local machines = require "corosync.replica.machines"
@@ -224,6 +225,22 @@ end
 function Replica:barrier(callback)
   check_callback(callback, 1, "barrier")
   return submit(self[MEMBER], "make a barrier in", machines.data("", ""), callback)
+end
+
+--- Lets other members call functions of this one, and this one call theirs. See @{corosync.replica.calls}.
+-- @tparam table functions by name; they run in a coroutine, get the caller's arguments and return one value: strings,
+-- numbers, booleans, and tables of these
+-- @treturn corosync.replica.calls.Calls
+-- @raise for wrong arguments, and at a second call
+function Replica:calls(functions)
+  local owner = self[MEMBER]
+  if type(functions) ~= "table" then
+    errors.raise("bad argument #1 'functions' to 'calls' (table expected, got %s)", type(functions))
+  elseif owner.calls then
+    errors.raise "bad call of 'calls': the replica has its functions already"
+  end
+  owner.calls = calls.new(owner, functions)
+  return owner.calls
 end
 
 local function addresses_of(owner, set)

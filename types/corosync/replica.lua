@@ -54,6 +54,11 @@ function Replica:machine(name, methods) end
 ---@return string|nil # as `submit`
 function Replica:barrier(callback) end
 
+--- Lets other members call functions of this one, and this one call theirs. See `corosync.replica.calls`.
+---@param functions table by name; they run in a coroutine, get the caller's arguments and return one value: strings, numbers, booleans, and tables of these
+---@return corosync.replica.calls.Calls
+function Replica:calls(functions) end
+
 --- What the member does at present.
 ---@return string # "blocked" (the members have not agreed on a state to go on from), "learning" (it is getting the state), "ready", or "observing" (an observer that has the state)
 ---@return string|nil # the generation: what the members agreed on last

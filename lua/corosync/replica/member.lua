@@ -26,7 +26,7 @@ local now = core.now
 
 local member = { SUFFIX = SUFFIX, TICK = TICK }
 
-local Member = {}
+local Member = { now = now }
 Member.__index = Member
 
 -- ---- what the protocol asks for ----
@@ -203,6 +203,17 @@ local function finish(self, ok, ...)
   return ...
 end
 
+-- Sends a message to all members, besides those of the protocol.
+function Member:multicast(message)
+  self.writer:add(message)
+  self.writer:flush()
+  pump(self)
+end
+
+function Member:has_joined()
+  return self.protocol ~= nil and self.record.state == "joined"
+end
+
 -- Everything that may call the script's functions runs in here. What these submit waits until they have returned.
 local function run(self, f, ...)
   self.runner = coroutine.running() or "main"
@@ -290,6 +301,9 @@ local function end_callers(self)
     self.callers:reply(id, nil, "closed")
   end
   self.outgoing:cancel_all()
+  if self.calls then
+    self.calls:lost("the replica was closed", "closed")
+  end
   if self.keeper then
     self.keeper:close()
   end
@@ -406,6 +420,9 @@ local function config_change(self, members, left, joined)
   for _, address in ipairs(left) do
     self.outgoing:cancel(text(address))
     self.divergence:forget(text(address))
+    if self.calls then
+      self.calls:left(text(address))
+    end
   end
   self.protocol:config(texts(members), texts(left),
     has_joined or has_reason(left, "nodedown") or has_reason(joined, "nodeup"))
@@ -427,6 +444,21 @@ local function give_up_membership(self, what, problem)
 end
 
 local takes = {}
+
+function takes.call(self, from, message)
+  if self.calls then
+    self.calls:received(from, message)
+  elseif not message.to or message.to == self.address then
+    self:multicast { kind = "answer", to = from, id = message.id, ok = false, code = "not_exist",
+      value = "this member has no functions to call" }
+  end
+end
+
+function takes.answer(self, from, message)
+  if self.calls then
+    self.calls:answered(from, message)
+  end
+end
 
 function takes.chunk(self, from, message)
   if from == self.address then
@@ -500,6 +532,9 @@ local function disconnected(self, reason)
   forget_messages(self)
   self.divergence:forget_all()
   self.disconnected_by = reason
+  if self.calls then
+    self.calls:lost("Corosync on this node has gone", "not_connected")
+  end
   if self.protocol then
     self.protocol:restart()
   end
@@ -563,6 +598,9 @@ local function give_up_early(self, id)
 end
 
 local function tick(self)
+  if self.calls then
+    self.calls:tick(now())
+  end
   self.next_tick = now() + TICK
   if self.storage_problem then
     try_storage(self)

@@ -1,0 +1,279 @@
+--- Calls of functions on other members of a replica, made by a replica's `calls`. A call has a place in the order of the
+-- group's messages. It needs no state, so it works as soon as a member has joined.
+--
+--    local rpc = app:calls { sum = function(a, b) return a + b end }
+--    for member, ok, value in rpc:all("sum", 1, 2) do print(member, ok, value) end
+--
+-- @module corosync.replica.calls
+
+local errors = require "corosync.errors"
+local plain = require "corosync.replica.plain"
+local traceback = require "corosync.traceback"
+local waiting = require "corosync.replica.waiting"
+
+local calls = {}
+
+local unpack = table.unpack or unpack -- luacheck: ignore 113
+
+--- @type Calls
+local Calls = {}
+Calls.__index = Calls
+
+-- A member's address as text.
+local function text(address)
+  return ("%d:%d"):format(address.node, address.pid)
+end
+
+-- ---- the member that is called ----
+
+local function run(f, count, arguments)
+  if not f then
+    return { false, "this member has no such function", "not_exist" }
+  end
+  local ok, value = xpcall(function() return f(unpack(arguments, 1, count)) end, traceback)
+  local problem = ok and value ~= nil and plain.check(value)
+  if not ok then
+    return { false, tostring(value), "raised" }
+  elseif problem then
+    return { false, ("the result cannot be sent: %s"):format(problem), "raised" }
+  end
+  return { true, value }
+end
+
+-- In a coroutine, so that a function may wait, for instance for a submit.
+function Calls:received(from, message)
+  if from == self.owner.address then
+    self:is_placed(message.id)
+  end
+  if message.to and message.to ~= self.owner.address then
+    return
+  end
+  coroutine.wrap(function()
+    local answer = run(self.functions[message.name], message.count, message.arguments)
+    self.owner:multicast { kind = "answer", to = from, id = message.id, ok = answer[1], value = answer[2],
+      code = answer[3] }
+  end)()
+end
+
+-- ---- the caller ----
+
+local function finish(self, id)
+  local call = self.pending[id]
+  self.pending[id] = nil
+  call.tell(call)
+end
+
+local function note(self, id, address, ok, value, code)
+  local call = self.pending[id]
+  if not call or not call.missing or not call.missing[address] then
+    return
+  end
+  call.missing[address] = nil
+  call.answers[address] = { ok, value, code }
+  if not next(call.missing) or ok and call.any then
+    finish(self, id)
+  end
+end
+
+-- The own call has come: the members at this point of the order must answer.
+function Calls:is_placed(id)
+  local call = self.pending[id]
+  if not call then
+    return
+  end
+  call.members, call.missing = {}, {}
+  for _, address in ipairs(self.owner.members) do
+    if not call.to or call.to == text(address) then
+      table.insert(call.members, address)
+      call.missing[text(address)] = true
+    end
+  end
+  if #call.members == 0 then
+    finish(self, id)
+  end
+end
+
+function Calls:answered(from, message)
+  if message.to == self.owner.address then
+    note(self, message.id, from, message.ok, message.value, message.code)
+  end
+end
+
+local function pending_ids(self)
+  local ids = {}
+  for id in pairs(self.pending) do
+    ids[#ids + 1] = id
+  end
+  table.sort(ids)
+  return ids
+end
+
+function Calls:left(address)
+  for _, id in ipairs(pending_ids(self)) do
+    note(self, id, address, false, ("member %s has gone"):format(address), "gone")
+  end
+end
+
+-- The rest of a call's members did not answer.
+local function give_up(self, id, why, code)
+  local call = self.pending[id]
+  for address in pairs(call.missing or {}) do
+    call.answers[address] = { false, why, code }
+  end
+  call.why, call.code = why, code
+  finish(self, id)
+end
+
+-- The connection is lost, or the replica closed.
+function Calls:lost(why, code)
+  for _, id in ipairs(pending_ids(self)) do
+    give_up(self, id, why, code)
+  end
+end
+
+local function send(self, call)
+  call.is_sent = true
+  self.owner:multicast(call.message)
+end
+
+-- Called a few times a second.
+function Calls:tick(now)
+  for _, id in ipairs(pending_ids(self)) do
+    local call = self.pending[id]
+    if now >= call.deadline then
+      give_up(self, id, "no answer in time", "timeout")
+    elseif not call.is_sent and self.owner:has_joined() then
+      send(self, call)
+    end
+  end
+end
+
+-- The last argument may be { timeout = seconds }.
+local function split_arguments(count, arguments)
+  local last = arguments[count]
+  local has_options = type(last) == "table" and type(last.timeout) == "number" and next(last) == "timeout"
+    and next(last, "timeout") == nil
+  return has_options and count - 1 or count, has_options and last.timeout or nil
+end
+
+local function check_arguments(method, first, count, arguments)
+  for i = 1, count do
+    local problem = arguments[i] ~= nil and plain.check(arguments[i])
+    if problem then
+      errors.raise("bad argument #%d to '%s' (%s: only strings, numbers, booleans and tables of these can be sent)",
+        first + i - 1, method, problem)
+    end
+  end
+end
+
+-- Calls, and waits for the end of it. Returns the call.
+local function make(self, method, first, fields, name, ...)
+  local owner, arguments = self.owner, { ... }
+  if type(name) ~= "string" then
+    errors.raise("bad argument #%d 'name' to '%s' (string expected, got %s)", first - 1, method, type(name))
+  end
+  local count, timeout = split_arguments(select("#", ...), arguments)
+  check_arguments(method, first, count, arguments)
+  for i = count + 1, #arguments do
+    arguments[i] = nil
+  end
+  self.last = self.last + 1
+  fields.answers, fields.deadline = {}, owner.now() + (timeout or owner.options.timeout)
+  fields.message = { kind = "call", to = fields.to, id = self.last, name = name, count = count, arguments = arguments }
+  local outcome = waiting.result(owner, function(tell)
+    fields.tell = tell
+    self.pending[self.last] = fields
+    if owner:has_joined() then
+      send(self, fields)
+    end
+  end, function(why)
+    return { answers = {}, code = "dispatching", why = why or "nothing can wait here: call in a coroutine" }
+  end)
+  return outcome[1]
+end
+
+local function result(answer)
+  if answer[1] then
+    return answer[2] == nil and true or answer[2]
+  end
+  return nil, answer[2], answer[3]
+end
+
+--- Calls a function on all members that the group has at the call's place in the order, this one included.
+-- @tparam string name
+-- @param[opt] ... arguments: strings, numbers, booleans, and tables of these. A last one `{ timeout = seconds }` is no
+-- argument, but how long to wait for answers, instead of the replica's `timeout`
+-- @treturn fun():(corosync.cpg.address,boolean,any,string|nil) an iterator: each member exactly once, whether it
+-- succeeded, its result or a message, and a code: "raised" (the function did), "not_exist" (that member has no such
+-- function), "gone" (it left before it answered), "timeout"
+-- @usage for member, ok, value, code in rpc:all("sum", 1, 2, { timeout = 1 }) do print(member, ok, value, code) end
+function Calls:all(name, ...)
+  local call = make(self, "all", 2, {}, name, ...)
+  local i = 0
+  return function()
+    i = i + 1
+    local member = call.members and call.members[i]
+    if member then
+      local answer = call.answers[text(member)]
+      return member, answer[1], answer[2], answer[3]
+    end
+  end
+end
+
+local function failure(self, name, call)
+  return nil, ("cannot call %s on a member of replica %s: %s"):format(errors.quote(name), errors.quote(self.owner.name),
+    call.why or "it is no member"), call.code or "gone"
+end
+
+--- Calls a function on one member.
+-- @tparam corosync.cpg.address member
+-- @tparam string name
+-- @param[opt] ... as for `all`
+-- @return the result, or true if that was nothing
+-- @error nil, message, code: as `all`; "gone" also if it is no member; "dispatching" where nothing can wait
+function Calls:one(member, name, ...)
+  if type(member) ~= "table" and type(member) ~= "userdata" then
+    errors.raise("bad argument #1 'member' to 'one' (address expected, got %s)", type(member))
+  end
+  local call = make(self, "one", 3, { to = text(member) }, name, ...)
+  local answer = call.answers[text(member)]
+  if not answer then
+    return failure(self, name, call)
+  end
+  return result(answer)
+end
+
+--- Calls a function on all members, and returns the first result that succeeds.
+-- @tparam string name
+-- @param[opt] ... as for `all`
+-- @return the result, or true if that was nothing
+-- @error nil, message, code: of a member, if none succeeded
+function Calls:any(name, ...)
+  local call = make(self, "any", 2, { any = true }, name, ...)
+  local last
+  for _, member in ipairs(call.members or {}) do
+    local answer = call.answers[text(member)]
+    last = answer or last
+    if answer and answer[1] then
+      return result(answer)
+    end
+  end
+  if not last then
+    return failure(self, name, call)
+  end
+  return result(last)
+end
+
+function calls.new(owner, functions)
+  for name, f in pairs(functions) do
+    if type(name) ~= "string" or type(f) ~= "function" then
+      errors.raise("bad argument #1 'functions' to 'calls' (functions by name expected, got a %s at %s)", type(f),
+        tostring(name))
+    end
+  end
+  -- An answer to a former process with the same address must not be taken for one to this process.
+  local first = math.floor(owner.now() * 1000000)
+  return setmetatable({ owner = owner, functions = functions, pending = {}, last = first }, Calls)
+end
+
+return calls

@@ -1,0 +1,38 @@
+---@meta corosync.replica.calls
+-- Written by `make types` from the doc comments.
+
+--- Calls of functions on other members of a replica, made by a replica's `calls`. A call has a place in the order of the
+--- group's messages. It needs no state, so it works as soon as a member has joined.
+---
+---    local rpc = app:calls { sum = function(a, b) return a + b end }
+---    for member, ok, value in rpc:all("sum", 1, 2) do print(member, ok, value) end
+---@class corosync.replica.calls
+local module = {}
+
+---@class corosync.replica.calls.Calls
+local Calls = {}
+
+--- Calls a function on all members that the group has at the call's place in the order, this one included.
+---@param name string
+---@param ...? any arguments: strings, numbers, booleans, and tables of these. A last one `{ timeout = seconds }` is no argument, but how long to wait for answers, instead of the replica's `timeout`
+---@return fun():(corosync.cpg.address,boolean,any,string|nil) # an iterator: each member exactly once, whether it succeeded, its result or a message, and a code: "raised" (the function did), "not_exist" (that member has no such function), "gone" (it left before it answered), "timeout"
+function Calls:all(name, ...) end
+
+--- Calls a function on one member.
+---@param member corosync.cpg.address
+---@param name string
+---@param ...? any as for `all`
+---@return any # the result, or true if that was nothing
+---@return string|nil # why it failed
+---@return string|nil # as `all`; "gone" also if it is no member; "dispatching" where nothing can wait
+function Calls:one(member, name, ...) end
+
+--- Calls a function on all members, and returns the first result that succeeds.
+---@param name string
+---@param ...? any as for `all`
+---@return any # the result, or true if that was nothing
+---@return string|nil # why it failed
+---@return string|nil # of a member, if none succeeded
+function Calls:any(name, ...) end
+
+return module
