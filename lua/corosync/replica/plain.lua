@@ -69,7 +69,9 @@ end
 function plain.copy(value, entries)
   local room = { left = entries or math.huge }
   local made = copy(value, room)
-  return room.left >= 0 and made or nil
+  if room.left >= 0 then
+    return made
+  end
 end
 
 local function text_of(value)
