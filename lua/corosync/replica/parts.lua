@@ -19,6 +19,11 @@ local parts = { NAME = NAME }
 
 local PARTS = {}
 
+-- Adds a part; before the first member is made.
+function parts.add(name, part)
+  PARTS[name] = part
+end
+
 local function initial()
   local all = {}
   for name, part in pairs(PARTS) do
@@ -73,13 +78,27 @@ function parts.look(owner)
   end
 end
 
--- Submits a command, a table of plain values. Without `callback` it waits. As Machine:submit.
-function parts.submit(owner, what, command, callback)
-  local data = machines.data(NAME, machine.body({}, command))
+local function submit(owner, what, data, callback)
   if callback then
     return owner:submit(what, data, callback)
   end
   return waiting.submit(owner, what, data)
+end
+
+-- The index of the last command in the states; 0 for none.
+function parts.index(owner)
+  return owner.machines.by_name[NAME].last or 0
+end
+
+-- Submits a command, a table of plain values. Without `callback` it waits. As Machine:submit.
+function parts.submit(owner, what, command, callback)
+  local methods = owner.machines.by_name[NAME].methods
+  return submit(owner, what, machines.data(NAME, machine.body(methods, command)), callback)
+end
+
+-- Waits for all commands that were confirmed anywhere before. As Replica:barrier.
+function parts.barrier(owner, what, callback)
+  return submit(owner, what, machines.data("", ""), callback)
 end
 
 return parts
