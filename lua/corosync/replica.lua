@@ -15,6 +15,7 @@ local calls = require "corosync.replica.calls"
 local errors = require "corosync.errors"
 local machine = require "corosync.replica.machine"
 local machines = require "corosync.replica.machines"
+local map = require "corosync.replica.map"
 local member = require "corosync.replica.member"
 local parts = require "corosync.replica.parts"
 local plain = require "corosync.replica.plain"
@@ -215,6 +216,15 @@ function Replica:machine(name, methods)
     [WHAT] = ("submit to machine %s of"):format(errors.quote(name)),
   }, machine_metatable)
   return owner.objects[name]
+end
+
+--- Returns the map of a name. All members with this name have the same; there is no need to make it.
+-- @tparam string name 1 to 64 bytes
+-- @treturn corosync.replica.map
+-- @raise for a wrong name
+function Replica:map(name)
+  check_name(name, 64, "map")
+  return map.new(self[MEMBER], name)
 end
 
 --- Waits for all commands that were confirmed anywhere before this call: reads of `state` after it are linearizable.

@@ -47,6 +47,11 @@ local Replica = {}
 ---@return corosync.replica.Machine
 function Replica:machine(name, methods) end
 
+--- Returns the map of a name. All members with this name have the same; there is no need to make it.
+---@param name string 1 to 64 bytes
+---@return corosync.replica.map
+function Replica:map(name) end
+
 --- Waits for all commands that were confirmed anywhere before this call: reads of `state` after it are linearizable.
 ---@param callback? fun(result:boolean|nil,message:string|nil,code:string|nil) called later with what would be returned
 ---@return boolean|nil # true

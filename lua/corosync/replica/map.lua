@@ -1,0 +1,224 @@
+--- A map that is equal on all members of a replica, made by a replica's `map`.
+--
+--    local prices = app:map "prices"
+--    assert(prices:set("tea", 3))
+--    prices:watch("te", function(key, new, old) print(key, new, old) end)
+--
+-- Keys are strings of 1 to 1024 bytes. Values are strings, numbers, booleans, and tables of these; at most 1 MiB
+-- encoded.
+--
+-- **Changing a map.** All members apply the changes in one order. Without a callback a method waits: a coroutine yields,
+-- other code handles events until then. With a callback as the last argument it returns true at once, and the callback is
+-- called later with what would be returned. Each change fails like a machine's `submit`: nil, message, code with
+-- "not\_ready", "uncertain" and so on; and with
+--
+-- - "not\_holding": the lock of the option `holding` has gone to another, or was released
+-- - "not\_equal": the value is not what `replace` expects
+-- - "not\_a\_number", "out\_of\_range": `increment` cannot count
+--
+-- **Options of a change.**
+--
+-- - `ttl`: seconds, counted from when a member applies the change, after which the value is deleted. The first of the
+--   full members submits that, so it is deleted at the same point of the order everywhere, at about 0.3 s late; later
+--   if the members change or cannot confirm. A member that got the state from another one goes by the nodes' clocks
+-- - `holding`: what a lock's `acquire` has returned. The change is refused unless it holds the lock at that point of the
+--   order
+-- @classmod corosync.replica.map
+
+--- Its name.
+-- @tfield string name
+
+local arguments = require "corosync.replica.map.arguments"
+local errors = require "corosync.errors"
+local part = require "corosync.replica.map.part"
+local parts = require "corosync.replica.parts"
+local plain = require "corosync.replica.plain"
+local state = require "corosync.replica.map.state"
+
+local map = {}
+
+local MEMBER = {} -- the key of an object's member
+
+local Map = {}
+Map.__index = Map
+
+local CHANGE, DELETE, GET = { ttl = true, holding = true }, { holding = true }, { confirmed = true }
+
+local REFUSALS = {
+  not_equal = "the value is another one than expected",
+  not_a_number = "the value is not a number",
+  not_holding = "the lock is not held any more with this token",
+  out_of_range = "a counter goes from -2^53 to 2^53",
+}
+
+-- A command's options, from those of a method.
+local function command_options(options)
+  local made = { ttl = options.ttl, deadline = options.ttl and os.time() + 1 + options.ttl }
+  if options.holding then
+    made.lock, made.token = options.holding.name, options.holding.token
+  end
+  return made
+end
+
+local function submit(self, operation, key, value, options, callback)
+  local owner = self[MEMBER]
+  local what = ("%s a key of map %s of"):format(operation, errors.quote(self.name))
+  local function outcome(result, ...)
+    local code = state.refusal(result)
+    if code then
+      return owner.callers:failure(what, code, REFUSALS[code])
+    end
+    return result, ...
+  end
+  local command = { "map", operation, self.name, key, value, next(options) ~= nil and options or nil }
+  if callback then
+    return parts.submit(owner, what, command, function(...) callback(outcome(...)) end)
+  end
+  return outcome(parts.submit(owner, what, command))
+end
+
+local function values(self)
+  local found = parts.states(self[MEMBER]).map[self.name]
+  return found and found.values or {}
+end
+
+--- Gives a key a value. Without the option `ttl` it stays until it is changed.
+-- @tparam string key
+-- @tparam string|number|boolean|table value
+-- @tparam[opt] {ttl:number|nil,holding:table|nil} options
+-- @tparam[opt] fun(result:boolean|nil,message:string|nil,code:string|nil) callback
+-- @treturn boolean true
+-- @error nil, message, code
+-- @raise for wrong arguments
+function Map:set(key, value, options, callback)
+  arguments.key(key, "set")
+  arguments.value(value, 2, "value", "set")
+  options, callback = arguments.options(3, "set", CHANGE, options, callback)
+  return submit(self, "set", key, value, command_options(options), callback)
+end
+
+--- Gives a key a value if it has a certain value so far.
+-- @tparam string key
+-- @tparam string|number|boolean|table|nil old the expected value, a table by what is in it; nil if there must be none
+-- @tparam string|number|boolean|table new
+-- @tparam[opt] {ttl:number|nil,holding:table|nil} options
+-- @tparam[opt] fun(result:boolean|nil,message:string|nil,code:string|nil) callback
+-- @treturn boolean true
+-- @error nil, message, code; also "not_equal"
+-- @raise for wrong arguments
+function Map:replace(key, old, new, options, callback)
+  arguments.key(key, "replace")
+  if old ~= nil then
+    arguments.value(old, 2, "old", "replace")
+  end
+  arguments.value(new, 3, "new", "replace")
+  options, callback = arguments.options(4, "replace", CHANGE, options, callback)
+  local made = command_options(options)
+  made.old = old
+  return submit(self, "replace", key, new, made, callback)
+end
+
+--- Deletes a key. That there is none is no error.
+-- @tparam string key
+-- @tparam[opt] {holding:table|nil} options
+-- @tparam[opt] fun(result:boolean|nil,message:string|nil,code:string|nil) callback
+-- @treturn boolean true
+-- @error nil, message, code
+-- @raise for wrong arguments
+function Map:delete(key, options, callback)
+  arguments.key(key, "delete")
+  options, callback = arguments.options(2, "delete", DELETE, options, callback)
+  return submit(self, "delete", key, false, command_options(options), callback)
+end
+
+--- Adds to a number. A key without a value counts from 0. A value that expires keeps its time, unless a new one is given.
+-- @tparam string key
+-- @tparam[opt=1] number by -2^53 to 2^53
+-- @tparam[opt] {ttl:number|nil,holding:table|nil} options
+-- @tparam[opt] fun(result:number|nil,message:string|nil,code:string|nil) callback
+-- @treturn number the sum
+-- @error nil, message, code; also "not_a_number", and "out_of_range" beyond 2^53
+-- @raise for wrong arguments
+function Map:increment(key, by, options, callback)
+  arguments.key(key, "increment")
+  by = by == nil and 1 or by
+  arguments.increment(by)
+  options, callback = arguments.options(3, "increment", CHANGE, options, callback)
+  return submit(self, "increment", key, by, command_options(options), callback)
+end
+
+--- Returns a key's value. Without `confirmed` it is read from this member's state at once: that is confirmed, but may be
+-- old; and empty before the replica is ready. With it, all changes that were confirmed anywhere before this call are
+-- waited for.
+-- @tparam string key
+-- @tparam[opt] {confirmed:boolean|nil} options
+-- @tparam[opt] fun(value:any,message:string|nil,code:string|nil) callback only with `confirmed`
+-- @treturn string|number|boolean|table|nil nil if there is none. A table is a copy
+-- @error nil, message, code, with `confirmed`: as the replica's `barrier`
+-- @raise for wrong arguments
+function Map:get(key, options, callback)
+  arguments.key(key, "get")
+  options, callback = arguments.options(2, "get", GET, options, callback)
+  local function read(ok, ...)
+    if not ok then
+      return nil, ...
+    end
+    return plain.copy(values(self)[key])
+  end
+  if not options.confirmed then
+    return read(true)
+  end
+  local what = ("get a key of map %s of"):format(errors.quote(self.name))
+  if callback then
+    return parts.barrier(self[MEMBER], what, function(...) callback(read(...)) end)
+  end
+  return read(parts.barrier(self[MEMBER], what))
+end
+
+--- Iterates over the keys with a prefix, in the order of the keys, as they are at this call: later changes do not show.
+-- It looks at each key of the map once, and sorts those that it finds.
+-- @tparam[opt=""] string prefix
+-- @treturn fun():string|nil,any for `for key, value in prices:each "te" do`
+-- @raise for a wrong argument
+function Map:each(prefix)
+  prefix = prefix == nil and "" or prefix
+  arguments.prefix(prefix, "each")
+  local keys, found, i = {}, {}, 0
+  for key, value in pairs(values(self)) do
+    if key:sub(1, #prefix) == prefix then
+      keys[#keys + 1], found[key] = key, value
+    end
+  end
+  table.sort(keys)
+  return function()
+    i = i + 1
+    return keys[i], plain.copy(found[keys[i]])
+  end
+end
+
+--- Calls a function at each change of a key with a prefix, on this member, in the order of the changes, from this call
+-- on. Also when a value is set that is the same.
+--
+-- A member that was cut off or has begun later gets the whole state from another one. Then `restarted` is called, and
+-- after it `changed` once for each key whose value is another than this function was told last: it misses no key and is
+-- told nothing twice, only values in between are not seen.
+-- @tparam string prefix "" for all keys
+-- @tparam fun(key:string,new:any,old:any,index:integer) changed `new` is nil if the key was deleted or has expired, `old` if
+-- there was none; `index` is that of the command in the order, or of the last command in the state from another member
+-- @tparam[opt] fun(index:integer) restarted
+-- @treturn fun() ends it
+-- @raise for wrong arguments
+function Map:watch(prefix, changed, restarted)
+  arguments.prefix(prefix, "watch")
+  arguments.f(changed, 2, "changed", "watch")
+  if restarted ~= nil then
+    arguments.f(restarted, 3, "restarted", "watch")
+  end
+  return part.watch(self[MEMBER], self.name, prefix, changed, restarted)
+end
+
+function map.new(owner, name)
+  return setmetatable({ name = name, [MEMBER] = owner }, Map)
+end
+
+return map

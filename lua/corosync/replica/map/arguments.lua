@@ -1,0 +1,95 @@
+-- Checks of the arguments of a map's methods. Wrong ones are raised with their names.
+local codec = require "corosync.replica.codec"
+local errors = require "corosync.errors"
+local plain = require "corosync.replica.plain"
+
+local arguments = {}
+
+local LONGEST_KEY, LARGEST_VALUE = 1024, 1048576 -- bytes
+local LARGEST_NUMBER = 9007199254740992
+local SCALAR = { string = true, number = true, boolean = true }
+
+local function refuse(position, argument, call, problem, ...)
+  errors.raise("bad argument #%d '%s' to '%s' (" .. problem .. ")", position, argument, call, ...)
+end
+
+function arguments.key(key, call)
+  if type(key) ~= "string" then
+    refuse(1, "key", call, "string expected, got %s", type(key))
+  elseif key == "" or #key > LONGEST_KEY then
+    refuse(1, "key", call, "1 to %d bytes expected, got %d", LONGEST_KEY, #key)
+  end
+end
+
+function arguments.prefix(prefix, call)
+  if type(prefix) ~= "string" then
+    refuse(1, "prefix", call, "string expected, got %s", type(prefix))
+  end
+end
+
+function arguments.value(value, position, argument, call)
+  if type(value) ~= "table" and not SCALAR[type(value)] then
+    refuse(position, argument, call, "string, number, boolean or table expected, got %s", type(value))
+  end
+  local problem = plain.check(value)
+  if problem then
+    refuse(position, argument, call, "%s: only strings, numbers, booleans and tables of these can be kept", problem)
+  end
+  local size = type(value) == "table" and #codec.encode(value) or type(value) == "string" and #value or 0
+  if size > LARGEST_VALUE then
+    refuse(position, argument, call, "at most %d bytes expected, got %d", LARGEST_VALUE, size)
+  end
+end
+
+function arguments.increment(by)
+  if type(by) ~= "number" then
+    refuse(2, "by", "increment", "number expected, got %s", type(by))
+  elseif not (by >= -LARGEST_NUMBER and by <= LARGEST_NUMBER) then
+    refuse(2, "by", "increment", "a number from -2^53 to 2^53 expected, got %g", by)
+  end
+end
+
+function arguments.f(f, position, argument, call)
+  if type(f) ~= "function" then
+    refuse(position, argument, call, "function expected, got %s", type(f))
+  end
+end
+
+local checks = {}
+
+function checks.confirmed(value)
+  return type(value) == "boolean", "boolean"
+end
+
+function checks.ttl(value)
+  return type(value) == "number" and value > 0 and value < math.huge, "a number of seconds above 0"
+end
+
+function checks.holding(value)
+  return type(value) == "table" and type(value.name) == "string" and type(value.token) == "number",
+    "what a lock's acquire has returned"
+end
+
+-- `position`: of the options, before the callback; `known`: their names as a set. Returns both.
+function arguments.options(position, call, known, options, callback)
+  if type(options) == "function" and callback == nil then
+    options, callback = nil, options
+  end
+  if options ~= nil and type(options) ~= "table" then
+    refuse(position, "options", call, "table expected, got %s", type(options))
+  elseif callback ~= nil then
+    arguments.f(callback, position + 1, "callback", call)
+  end
+  for name, value in pairs(options or {}) do
+    if not known[name] then
+      refuse(position, "options", call, "unknown field '%s'", tostring(name))
+    end
+    local ok, expected = checks[name](value)
+    if not ok then
+      refuse(position, "options", call, "field '%s': %s expected, got %s", name, expected, tostring(value))
+    end
+  end
+  return options or {}, callback
+end
+
+return arguments

@@ -1,0 +1,59 @@
+-- When values expire, by this member's clock: in buckets of a short time, so that looking costs little however many
+-- there are.
+local deadlines = {}
+
+local WIDTH = 0.25 -- seconds of a bucket
+
+local Deadlines = {}
+Deadlines.__index = Deadlines
+
+function deadlines.new(now)
+  return setmetatable({ entries = {}, buckets = {}, first = math.floor(now / WIDTH) }, Deadlines)
+end
+
+function Deadlines:remove(name, key)
+  local entry = self.entries[name] and self.entries[name][key]
+  if not entry then
+    return
+  end
+  self.entries[name][key] = nil
+  local bucket = self.buckets[entry.bucket]
+  bucket.entries[entry] = nil
+  bucket.count = bucket.count - 1
+  if bucket.count == 0 then
+    self.buckets[entry.bucket] = nil
+  end
+end
+
+-- `at`: the index of the command that said so.
+function Deadlines:set(name, key, at, time)
+  self:remove(name, key)
+  local number = math.max(math.ceil(time / WIDTH), self.first)
+  local entry = { bucket = number, name, key, at }
+  self.entries[name] = self.entries[name] or {}
+  self.entries[name][key] = entry
+  local bucket = self.buckets[number] or { entries = {}, count = 0 }
+  self.buckets[number] = bucket
+  bucket.entries[entry] = true
+  bucket.count = bucket.count + 1
+end
+
+-- Those that are over, at most so many: a list of { name, key, at }. They stay until they are removed.
+function Deadlines:due(now, most)
+  local found = {}
+  for number = self.first, math.floor(now / WIDTH) do
+    local bucket = self.buckets[number]
+    if not bucket and number == self.first then
+      self.first = number + 1
+    end
+    for entry in pairs(bucket and bucket.entries or {}) do
+      found[#found + 1] = { entry[1], entry[2], entry[3] }
+      if #found == most then
+        return found
+      end
+    end
+  end
+  return found
+end
+
+return deadlines

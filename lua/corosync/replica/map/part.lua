@@ -1,0 +1,136 @@
+-- Maps as a part of the replica's machine: their state, the watchers of this member, and the expiry of values.
+--
+-- Each member counts the time of values by its own clock, from when it has applied the command. The first of the full
+-- members submits that they are over. A member that got the state from another one goes by the clocks of the nodes.
+local deadlines = require "corosync.replica.map.deadlines"
+local now = require("corosync.binding").now
+local parts = require "corosync.replica.parts"
+local state = require "corosync.replica.map.state"
+local watchers = require "corosync.replica.map.watchers"
+
+local MOST = 2000 -- values that one command lets expire
+
+local part = { initial = state.initial, apply = state.apply }
+
+local function begin(mine, owner)
+  mine.watchers, mine.deadlines = watchers.new(owner.record), deadlines.new(now())
+end
+
+-- What this member keeps.
+local function own(owner)
+  local mine = owner.parts.map
+  if not mine.watchers then
+    begin(mine, owner)
+  end
+  return mine
+end
+
+-- A state that is put aside before another one comes is no news, so watchers are told when the member serves again.
+local function catch_up(owner, mine, all)
+  if mine.is_restored then
+    mine.is_restored = false
+    mine.watchers:restored(all.map, parts.index(owner))
+  end
+end
+
+local function changed_key(mine, name, key, new, at, options)
+  mine.watchers:changed(name, key, new, at)
+  if options and options.ttl then
+    mine.deadlines:set(name, key, at, now() + options.ttl)
+  end
+end
+
+local changes = {}
+
+function changes.set(mine, command, _, at)
+  mine.deadlines:remove(command[3], command[4])
+  changed_key(mine, command[3], command[4], command[5], at, command[6])
+end
+
+changes.replace = changes.set
+
+function changes.delete(mine, command, _, at)
+  mine.deadlines:remove(command[3], command[4])
+  changed_key(mine, command[3], command[4], nil, at)
+end
+
+function changes.increment(mine, command, result, at)
+  changed_key(mine, command[3], command[4], result, at, command[6])
+end
+
+function changes.expire(mine, _, result, at)
+  for _, entry in ipairs(result) do
+    mine.deadlines:remove(entry[1], entry[2])
+    changed_key(mine, entry[1], entry[2], nil, at)
+  end
+end
+
+function part.changed(owner, all, command, result, at)
+  local mine = own(owner)
+  catch_up(owner, mine, all)
+  if not state.refusal(result) then
+    changes[command[2]](mine, command, result, at)
+  end
+end
+
+function part.restored(owner, all)
+  local mine = own(owner)
+  mine.is_restored = true
+  mine.deadlines = deadlines.new(now())
+  for name, map in pairs(all.map) do
+    for key, expiry in pairs(map.expiry) do
+      local left = math.max(0, math.min(expiry[2], expiry[3] - os.time()))
+      mine.deadlines:set(name, key, expiry[1], now() + left)
+    end
+  end
+end
+
+-- Whether this member is the first of the full ones.
+local function is_first(owner)
+  local full = owner.protocol.active.full
+  for address in pairs(full) do
+    if address < owner.address then
+      return false
+    end
+  end
+  return full[owner.address] == true
+end
+
+local expire
+
+-- What is not confirmed is still due at the next look.
+local function submit(owner, mine, due)
+  local ok = parts.submit(owner, "expire values of", { "map", "expire", due }, function(result)
+    mine.is_expiring = false
+    if result and #due == MOST then
+      expire(owner, mine)
+    end
+  end)
+  mine.is_expiring = ok == true
+end
+
+function expire(owner, mine)
+  if mine.is_expiring or not owner.protocol.active or not is_first(owner) then
+    return
+  end
+  local due = mine.deadlines:due(now(), MOST)
+  if #due > 0 then
+    submit(owner, mine, due)
+  end
+end
+
+function part.look(owner, all)
+  local mine = own(owner)
+  catch_up(owner, mine, all)
+  expire(owner, mine)
+end
+
+-- As Watchers:add.
+function part.watch(owner, name, prefix, changed, restarted)
+  local mine = own(owner)
+  return mine.watchers:add(parts.states(owner).map, parts.index(owner), name, prefix, changed, restarted)
+end
+
+parts.add("map", part)
+
+return part

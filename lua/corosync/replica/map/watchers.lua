@@ -1,0 +1,106 @@
+-- Functions of the script that are called for each change of a map. A watcher keeps what it has been told, so after the
+-- state was replaced it is told exactly what differs.
+local handlers = require "corosync.handlers"
+local list = require "corosync.list"
+local plain = require "corosync.replica.plain"
+local same = require("corosync.replica.map.state").equal
+
+local watchers = {}
+
+local Watchers = {}
+Watchers.__index = Watchers
+
+-- `record`: of the member, for errors of the script's functions.
+function watchers.new(record)
+  return setmetatable({ record = record, by_name = {} }, Watchers)
+end
+
+local function has_prefix(key, prefix)
+  return key:sub(1, #prefix) == prefix
+end
+
+-- The values with that prefix.
+local function select_from(maps, name, prefix)
+  local found = {}
+  for key, value in pairs(maps[name] and maps[name].values or {}) do
+    if has_prefix(key, prefix) then
+      found[key] = value
+    end
+  end
+  return found
+end
+
+-- `index`: of the last command in this state. Returns a function that ends it.
+function Watchers:add(maps, index, name, prefix, changed, restarted)
+  local watcher = { prefix = prefix, changed = changed, restarted = restarted, index = index }
+  watcher.seen = select_from(maps, name, prefix)
+  self.by_name[name] = list.append(list.copy(self.by_name[name] or {}), { watcher })
+  return function()
+    watcher.is_over = true
+    local left = {}
+    for _, each in ipairs(self.by_name[name] or {}) do
+      left[#left + 1] = each ~= watcher and each or nil
+    end
+    self.by_name[name] = #left > 0 and left or nil
+  end
+end
+
+local function call(self, watcher, f, ...)
+  if f and not watcher.is_over then
+    handlers.call(self.record, f, ...)
+  end
+end
+
+-- The script may change its own copy only.
+local function tell(self, watcher, key, new, at)
+  local old = watcher.seen[key]
+  if new == nil and old == nil then
+    return
+  end
+  watcher.seen[key] = new
+  call(self, watcher, watcher.changed, key, plain.copy(new), plain.copy(old), at)
+end
+
+-- A command has changed a key. One that was in the state when the watcher began is no news.
+function Watchers:changed(name, key, new, at)
+  for _, watcher in ipairs(self.by_name[name] or {}) do
+    if at > watcher.index and has_prefix(key, watcher.prefix) then
+      tell(self, watcher, key, new, at)
+    end
+  end
+end
+
+local function differing_keys(before, after)
+  local keys = {}
+  for key, value in pairs(after) do
+    if not same(value, before[key]) then
+      keys[#keys + 1] = key
+    end
+  end
+  for key in pairs(before) do
+    if after[key] == nil then
+      keys[#keys + 1] = key
+    end
+  end
+  table.sort(keys)
+  return keys
+end
+
+local function begin_anew(self, watcher, after, index)
+  watcher.index = index
+  call(self, watcher, watcher.restarted, index)
+  for _, key in ipairs(differing_keys(watcher.seen, after)) do
+    tell(self, watcher, key, after[key], index)
+  end
+end
+
+-- The state was replaced; the last command in it is that of `index`.
+function Watchers:restored(maps, index)
+  for name, those in pairs(self.by_name) do
+    for _, watcher in ipairs(those) do
+      begin_anew(self, watcher, select_from(maps, name, watcher.prefix), index)
+    end
+  end
+end
+
+return watchers
