@@ -7,22 +7,18 @@
 -- Keys are strings of 1 to 1024 bytes. Values are strings, numbers, booleans, and tables of these; at most 1 MiB
 -- encoded.
 --
--- **Changing a map.** All members apply the changes in one order. Without a callback a method waits: a coroutine yields,
--- other code handles events until then. With a callback as the last argument it returns true at once, and the callback is
--- called later with what would be returned. Each change fails like a machine's `submit`: nil, message, code with
--- "not\_ready", "uncertain" and so on; and with
---
--- - "not\_holding": the lock of the option `holding` has gone to another, or was released
--- - "not\_equal": the value is not what `replace` expects
--- - "not\_a\_number", "out\_of\_range": `increment` cannot count
+-- **Changing a map.** All members apply the changes in one order. Without a callback a method waits: a coroutine
+-- yields, other code handles events until then. With a callback as the last argument it returns true at once, and the
+-- callback is called later with what would be returned.
 --
 -- **Options of a change.**
 --
--- - `ttl`: seconds, counted from when a member applies the change, after which the value is deleted. The first of the
---   full members submits that, so it is deleted at the same point of the order everywhere, at about 0.3 s late; later
---   if the members change or cannot confirm. A member that got the state from another one goes by the nodes' clocks
--- - `holding`: what a lock's `acquire` has returned. The change is refused unless it holds the lock at that point of the
---   order
+-- - `ttl`: seconds after which the value is deleted. The first of the full members submits the deletion, so it has one
+--   place in the order. It comes up to half a second late, and later while members change or nothing can be confirmed.
+--   Each member counts from when it applied the change. If it got the state from another member or from its storage, it
+--   goes by the clocks of the nodes, which should agree
+-- - `holding`: what a lock's `acquire` has returned. The change is refused with "not\_holding" unless that holds the
+--   lock at this place of the order
 -- @classmod corosync.replica.map
 
 --- Its name.
@@ -88,7 +84,7 @@ end
 -- @tparam[opt] {ttl:number|nil,holding:table|nil} options
 -- @tparam[opt] fun(result:boolean|nil,message:string|nil,code:string|nil) callback
 -- @treturn boolean true
--- @error nil, message, code
+-- @error nil, message, code, as a machine's `submit`: "not_ready", "uncertain" and so on; and "not_holding"
 -- @raise for wrong arguments
 function Map:set(key, value, options, callback)
   arguments.key(key, "set")
@@ -104,7 +100,7 @@ end
 -- @tparam[opt] {ttl:number|nil,holding:table|nil} options
 -- @tparam[opt] fun(result:boolean|nil,message:string|nil,code:string|nil) callback
 -- @treturn boolean true
--- @error nil, message, code; also "not_equal"
+-- @error nil, message, code, as `set`; and "not_equal": it has another value
 -- @raise for wrong arguments
 function Map:replace(key, old, new, options, callback)
   arguments.key(key, "replace")
@@ -123,7 +119,7 @@ end
 -- @tparam[opt] {holding:table|nil} options
 -- @tparam[opt] fun(result:boolean|nil,message:string|nil,code:string|nil) callback
 -- @treturn boolean true
--- @error nil, message, code
+-- @error nil, message, code, as a machine's `submit`: "not_ready", "uncertain" and so on; and "not_holding"
 -- @raise for wrong arguments
 function Map:delete(key, options, callback)
   arguments.key(key, "delete")
@@ -131,13 +127,15 @@ function Map:delete(key, options, callback)
   return submit(self, "delete", key, false, command_options(options), callback)
 end
 
---- Adds to a number. A key without a value counts from 0. A value that expires keeps its time, unless a new one is given.
+--- Adds to a number. A key without a value counts from 0. A value that expires keeps its time, unless a new one is
+-- given.
 -- @tparam string key
 -- @tparam[opt=1] number by -2^53 to 2^53
 -- @tparam[opt] {ttl:number|nil,holding:table|nil} options
 -- @tparam[opt] fun(result:number|nil,message:string|nil,code:string|nil) callback
 -- @treturn number the sum
--- @error nil, message, code; also "not_a_number", and "out_of_range" beyond 2^53
+-- @error nil, message, code, as `set`; "not_a_number": the value is something else; "out_of_range": it or the sum is
+-- beyond 2^53, where not all numbers are exact
 -- @raise for wrong arguments
 function Map:increment(key, by, options, callback)
   arguments.key(key, "increment")
@@ -147,9 +145,9 @@ function Map:increment(key, by, options, callback)
   return submit(self, "increment", key, by, command_options(options), callback)
 end
 
---- Returns a key's value. Without `confirmed` it is read from this member's state at once: that is confirmed, but may be
--- old; and empty before the replica is ready. With it, all changes that were confirmed anywhere before this call are
--- waited for.
+--- Returns a key's value. Without `confirmed` it is read from this member's state at once: that is confirmed, but may
+-- be old, and it is empty before the replica is ready. With `confirmed` it waits for all changes that were confirmed
+-- anywhere before this call.
 -- @tparam string key
 -- @tparam[opt] {confirmed:boolean|nil} options
 -- @tparam[opt] fun(value:any,message:string|nil,code:string|nil) callback only with `confirmed`
@@ -196,15 +194,15 @@ function Map:each(prefix)
   end
 end
 
---- Calls a function at each change of a key with a prefix, on this member, in the order of the changes, from this call
--- on. Also when a value is set that is the same.
+--- Calls a function for each change of a key with a prefix, on this member, in the order of the changes, from this
+-- call on; also when a key is set to the value that it has.
 --
--- A member that was cut off or has begun later gets the whole state from another one. Then `restarted` is called, and
--- after it `changed` once for each key whose value is another than this function was told last: it misses no key and is
--- told nothing twice, only values in between are not seen.
+-- A member that begins, or comes back after a cut, may get the whole state from another one. Then `restarted` is
+-- called, and after it `changed` once for each key whose value differs from what `changed` was called with last. So no
+-- change is missed or told twice, but values in between are skipped.
 -- @tparam string prefix "" for all keys
--- @tparam fun(key:string,new:any,old:any,index:integer) changed `new` is nil if the key was deleted or has expired, `old` if
--- there was none; `index` is that of the command in the order, or of the last command in the state from another member
+-- @tparam fun(key:string,new:any,old:any,index:integer) changed `new` is nil if the key was deleted or has expired,
+-- `old` if it had no value. `index` is that of the command; after `restarted`, of the last command in the state
 -- @tparam[opt] fun(index:integer) restarted
 -- @treturn fun() ends it
 -- @raise for wrong arguments

@@ -12,7 +12,7 @@ local Map = {}
 ---@param callback? fun(result:boolean|nil,message:string|nil,code:string|nil)
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil
+---@return string|nil # as a machine's `submit`: "not_ready", "uncertain" and so on; and "not_holding"
 function Map:set(key, value, options, callback) end
 
 --- Gives a key a value if it has a certain value so far.
@@ -23,7 +23,7 @@ function Map:set(key, value, options, callback) end
 ---@param callback? fun(result:boolean|nil,message:string|nil,code:string|nil)
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil # ; also "not_equal"
+---@return string|nil # as `set`; and "not_equal": it has another value
 function Map:replace(key, old, new, options, callback) end
 
 --- Deletes a key. That there is none is no error.
@@ -32,22 +32,23 @@ function Map:replace(key, old, new, options, callback) end
 ---@param callback? fun(result:boolean|nil,message:string|nil,code:string|nil)
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil
+---@return string|nil # as a machine's `submit`: "not_ready", "uncertain" and so on; and "not_holding"
 function Map:delete(key, options, callback) end
 
---- Adds to a number. A key without a value counts from 0. A value that expires keeps its time, unless a new one is given.
+--- Adds to a number. A key without a value counts from 0. A value that expires keeps its time, unless a new one is
+--- given.
 ---@param key string
 ---@param by? number -2^53 to 2^53 (default: 1)
 ---@param options? {ttl:number|nil,holding:table|nil}
 ---@param callback? fun(result:number|nil,message:string|nil,code:string|nil)
 ---@return number|nil # the sum
 ---@return string|nil # why it failed
----@return string|nil # ; also "not_a_number", and "out_of_range" beyond 2^53
+---@return string|nil # as `set`; "not_a_number": the value is something else; "out_of_range": it or the sum is beyond 2^53, where not all numbers are exact
 function Map:increment(key, by, options, callback) end
 
---- Returns a key's value. Without `confirmed` it is read from this member's state at once: that is confirmed, but may be
---- old; and empty before the replica is ready. With it, all changes that were confirmed anywhere before this call are
---- waited for.
+--- Returns a key's value. Without `confirmed` it is read from this member's state at once: that is confirmed, but may
+--- be old, and it is empty before the replica is ready. With `confirmed` it waits for all changes that were confirmed
+--- anywhere before this call.
 ---@param key string
 ---@param options? {confirmed:boolean|nil}
 ---@param callback? fun(value:any,message:string|nil,code:string|nil) only with `confirmed`
@@ -62,14 +63,14 @@ function Map:get(key, options, callback) end
 ---@return fun():string|nil,any # for `for key, value in prices:each "te" do`
 function Map:each(prefix) end
 
---- Calls a function at each change of a key with a prefix, on this member, in the order of the changes, from this call
---- on. Also when a value is set that is the same.
+--- Calls a function for each change of a key with a prefix, on this member, in the order of the changes, from this
+--- call on; also when a key is set to the value that it has.
 ---
---- A member that was cut off or has begun later gets the whole state from another one. Then `restarted` is called, and
---- after it `changed` once for each key whose value is another than this function was told last: it misses no key and is
---- told nothing twice, only values in between are not seen.
+--- A member that begins, or comes back after a cut, may get the whole state from another one. Then `restarted` is
+--- called, and after it `changed` once for each key whose value differs from what `changed` was called with last. So no
+--- change is missed or told twice, but values in between are skipped.
 ---@param prefix string "" for all keys
----@param changed fun(key:string,new:any,old:any,index:integer) `new` is nil if the key was deleted or has expired, `old` if there was none; `index` is that of the command in the order, or of the last command in the state from another member
+---@param changed fun(key:string,new:any,old:any,index:integer) `new` is nil if the key was deleted or has expired, `old` if it had no value. `index` is that of the command; after `restarted`, of the last command in the state
 ---@param restarted? fun(index:integer)
 ---@return fun() # ends it
 function Map:watch(prefix, changed, restarted) end

@@ -3,14 +3,14 @@
 -- The state has for each map's name, unless the map is empty:
 --   values   the values by key. A table in it is never changed, only replaced, so others may keep it
 --   count    the number of keys
---   expiry   by key, if its value expires: { at, ttl, deadline }, the index of the command that said so, the seconds, and
---            the time in os.time's seconds by the clock of the member that submitted the command
+--   expiry   by key, if its value expires: { at, ttl, deadline }, the index of the command that said so, the seconds,
+--            and the time as of os.time, by the clock of the member that submitted the command
 --
--- A command is { "map", operation, map, key, value, options }. Options: `old` (of replace; nil if there must be no value),
--- `ttl`, `deadline`, `lock`, `token`. Expiring is { "map", "expire", { { map, key, at }, ... } }.
+-- A command is { "map", operation, map, key, value, options }. Options: `old` (of replace; nil if there must be no
+-- value), `ttl`, `deadline`, `lock`, `token`. Expiring is { "map", "expire", { { map, key, at }, ... } }.
 --
--- The result is true, the new number of an increment, the list of what has expired, or { false, code } for a command that
--- was refused: errors would be raised at a cost, because a state is made anew after them.
+-- The result is true, the new number of an increment, the list of what has expired, or { false, code } for a command
+-- that was refused: after an error the state would be made anew, which takes long if it is large.
 local state = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113
