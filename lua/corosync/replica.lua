@@ -13,6 +13,9 @@
 
 local calls = require "corosync.replica.calls"
 local errors = require "corosync.errors"
+local every = require "corosync.replica.every"
+local leader = require "corosync.replica.leader"
+local lock = require "corosync.replica.lock"
 local machine = require "corosync.replica.machine"
 local machines = require "corosync.replica.machines"
 local map = require "corosync.replica.map"
@@ -225,6 +228,51 @@ end
 function Replica:map(name)
   check_name(name, 64, "map")
   return map.new(self[MEMBER], name)
+end
+
+--- A lock of that name, which at most one process in the replica holds. Making it does not acquire it.
+-- @tparam string name 1 to 128 bytes; those that begin with "leader/" are for elections
+-- @treturn corosync.replica.lock
+-- @raise for wrong arguments
+-- @usage
+-- local held = assert(app:lock "backup":acquire { timeout = 5, lost = function() os.exit(1) end })
+-- storage:write(data, held.token)
+-- held:release()
+function Replica:lock(name)
+  check_name(name, 128, "lock")
+  return lock.new(self[MEMBER], name)
+end
+
+--- Stands for election until the replica is closed: one member at a time is elected, in the order in which they came.
+-- `elected` and `deposed` are called in turn, as coroutines. Called again without `handlers`, it returns the same
+-- object.
+-- @tparam string name 1 to 120 bytes; the leader holds the lock "leader/" .. name
+-- @tparam[opt] table handlers
+-- @tparam fun(token:integer) handlers.elected called when this process leads; the token is that of a lock
+-- @tparam[opt] fun(reason:string) handlers.deposed called when it leads no more: "resigned", or as a lock's `lost`
+-- @treturn corosync.replica.leader
+-- @raise for wrong arguments, and for handlers where there are some already
+function Replica:leader(name, handlers)
+  check_name(name, 120, "leader")
+  return leader.new(self[MEMBER], name, handlers)
+end
+
+--- Runs a function again and again, each time on exactly one of the members that have called this. A tick, which has a
+-- number that follows from the time, runs at most once, ever: not if the member ends that was to run it. If no member
+-- could run it before the next is due, it is missed. Ticks may overlap: a lock keeps them apart.
+--
+-- Clocks and time zones of the nodes should agree. The first member that finds a tick due runs it, so one whose clock
+-- is ahead runs some early, and they do not run again; the others report that. Without `storage`, the numbers are
+-- forgotten when all members have ended; then the next tick to run is the first that becomes due after the start.
+-- @tparam string name 1 to 64 bytes
+-- @tparam number|table spec seconds, at least 1; or `{ at = "02:30" }`, local time each day. When the clock is put
+-- forward over that time, it is due then; when the clock is put back to before it, it does not run again
+-- @tparam fun(tick:integer,token:integer,missed:integer) f called as a coroutine, with the tick's number, a token that
+-- is greater than those of earlier ticks, and how many ticks before this one were missed since the last that ran
+-- @raise for wrong arguments
+function Replica:every(name, spec, f)
+  check_name(name, 64, "every")
+  every.add(self[MEMBER], name, spec, f)
 end
 
 --- Waits for all commands that were confirmed anywhere before this call: reads of `state` after it are linearizable.

@@ -52,6 +52,35 @@ function Replica:machine(name, methods) end
 ---@return corosync.replica.map
 function Replica:map(name) end
 
+--- A lock of that name, which at most one process in the replica holds. Making it does not acquire it.
+---@param name string 1 to 128 bytes; those that begin with "leader/" are for elections
+---@return corosync.replica.lock
+function Replica:lock(name) end
+
+---@class corosync.replica.Replica.leader.handlers
+---@field elected fun(token:integer) called when this process leads; the token is that of a lock
+---@field deposed? fun(reason:string) called when it leads no more: "resigned", or as a lock's `lost`
+
+--- Stands for election until the replica is closed: one member at a time is elected, in the order in which they came.
+--- `elected` and `deposed` are called in turn, as coroutines. Called again without `handlers`, it returns the same
+--- object.
+---@param name string 1 to 120 bytes; the leader holds the lock "leader/" .. name
+---@param handlers? corosync.replica.Replica.leader.handlers
+---@return corosync.replica.leader
+function Replica:leader(name, handlers) end
+
+--- Runs a function again and again, each time on exactly one of the members that have called this. A tick, which has a
+--- number that follows from the time, runs at most once, ever: not if the member ends that was to run it. If no member
+--- could run it before the next is due, it is missed. Ticks may overlap: a lock keeps them apart.
+---
+--- Clocks and time zones of the nodes should agree. The first member that finds a tick due runs it, so one whose clock
+--- is ahead runs some early, and they do not run again; the others report that. Without `storage`, the numbers are
+--- forgotten when all members have ended; then the next tick to run is the first that becomes due after the start.
+---@param name string 1 to 64 bytes
+---@param spec number|table seconds, at least 1; or `{ at = "02:30" }`, local time each day. When the clock is put forward over that time, it is due then; when the clock is put back to before it, it does not run again
+---@param f fun(tick:integer,token:integer,missed:integer) called as a coroutine, with the tick's number, a token that is greater than those of earlier ticks, and how many ticks before this one were missed since the last that ran
+function Replica:every(name, spec, f) end
+
 --- Waits for all commands that were confirmed anywhere before this call: reads of `state` after it are linearizable.
 ---@param callback? fun(result:boolean|nil,message:string|nil,code:string|nil) called later with what would be returned
 ---@return boolean|nil # true

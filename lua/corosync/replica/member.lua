@@ -75,6 +75,7 @@ end
 
 -- While the cluster's membership changes it fails, and is tried again later.
 local function rejoin(self)
+  parts.left(self, "rejoined")
   local ok, message, code = without_waiting(self, base.Group.deactivate, self.group)
   if ok then
     ok, message, code = without_waiting(self, base.Group.activate, self.group)
@@ -277,6 +278,11 @@ function Member:is_present(address)
   return self.present[address] == true and not (nonce and nonce:find("^excluded%.") ~= nil)
 end
 
+-- This process in the group, different for each start of a process: "node:pid#incarnation". Nil before it has joined.
+function Member:session()
+  return self.protocol and ("%s#%s"):format(self.address, self.protocol.incarnation)
+end
+
 -- Lets the ready-made objects see who has come or gone.
 local function look(self)
   local active = self.was_serving and self.protocol.active
@@ -291,6 +297,7 @@ end
 -- A replica that was closed: its callers are told.
 local function end_callers(self)
   drain(self)
+  parts.left(self, "closed")
   for _, id in ipairs(self.callers:all()) do
     if self.protocol then
       self.protocol:give_up(id)
@@ -538,6 +545,7 @@ local function disconnected(self, reason)
   if self.protocol then
     self.protocol:restart()
   end
+  parts.left(self, "disconnected")
   tell_status(self)
 end
 
@@ -605,6 +613,7 @@ local function tick(self)
   if self.storage_problem then
     try_storage(self)
   end
+  parts.tick(self)
   if self.protocol then
     submit_early(self)
     self.protocol:time(now())

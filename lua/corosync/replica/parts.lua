@@ -8,6 +8,9 @@
 --   restored(owner, all)                         optional: called when the states were replaced
 --   look(owner, all)                             optional: called on each member that serves, when members have come,
 --                                                gone or been excluded, and a few times a second: it may submit
+--   tick(owner)                                  optional: called a few times a second, also on members that do not serve
+--   left(owner, reason)                          optional: called when the member leaves its group: "closed",
+--                                                "disconnected", "rejoined"
 -- `owner` is the member (member.lua); what a part needs to keep on it is in owner.parts[name].
 local machine = require "corosync.replica.machine"
 local machines = require "corosync.replica.machines"
@@ -70,12 +73,24 @@ function parts.states(owner)
   return owner.machines.by_name[NAME].state
 end
 
-function parts.look(owner)
+local function call_all(owner, name, ...)
   for _, part in pairs(PARTS) do
-    if part.look then
-      part.look(owner, parts.states(owner))
+    if part[name] then
+      part[name](owner, ...)
     end
   end
+end
+
+function parts.look(owner)
+  call_all(owner, "look", parts.states(owner))
+end
+
+function parts.tick(owner)
+  call_all(owner, "tick")
+end
+
+function parts.left(owner, reason)
+  call_all(owner, "left", reason)
 end
 
 local function submit(owner, what, data, callback)

@@ -1,0 +1,108 @@
+-- Ticks as a part of the replica's machine. The state is, for each name, which tick numbers have run:
+--   all.every[key] = { { first, last }, … }      ascending
+-- A command is { "every", "tick", key, number, address }; the first in the order with a number runs that tick. All
+-- numbers are kept, not only the greatest: so a member whose clock is ahead takes the ticks that it runs itself, and
+-- none of the others.
+local handlers = require "corosync.handlers"
+local parts = require "corosync.replica.parts"
+
+local part = {}
+
+local MOST_RANGES = 100 -- beyond, the two oldest become one: ticks that were missed long ago can no longer run
+
+function part.initial()
+  return {}
+end
+
+-- The place of the last range that begins at or before the number; 0 if there is none.
+local function place(ranges, number)
+  for i = #ranges, 1, -1 do
+    if ranges[i][1] <= number then
+      return i
+    end
+  end
+  return 0
+end
+
+local function has_run(ranges, number)
+  local before = ranges[place(ranges, number)]
+  return before ~= nil and number <= before[2]
+end
+
+local function join(ranges, i)
+  ranges[i][2] = ranges[i + 1][2]
+  table.remove(ranges, i + 1)
+end
+
+local function add(ranges, number)
+  local i = place(ranges, number) + 1
+  table.insert(ranges, i, { number, number })
+  if ranges[i + 1] and ranges[i + 1][1] == number + 1 then
+    join(ranges, i)
+  end
+  if i > 1 and ranges[i - 1][2] == number - 1 then
+    join(ranges, i - 1)
+  end
+  if #ranges > MOST_RANGES then
+    join(ranges, 1)
+  end
+end
+
+-- Returns the tick's token and how many were missed before it, or false if it has run already.
+function part.apply(all, command, at)
+  local key, number = command[3], command[4]
+  local ranges = all.every[key] or {}
+  all.every[key] = ranges
+  if has_run(ranges, number) then
+    return false
+  end
+  local before = ranges[place(ranges, number)]
+  local missed = before and number - before[2] - 1 or 0
+  add(ranges, number)
+  return { at, missed }
+end
+
+-- ---- this member ----
+
+-- `each`: key, number_of(time), run(number, token, missed). Ticks that were due before now do not run, unless others
+-- have begun earlier.
+function part.add(owner, each)
+  each.first = each.number_of(os.time())
+  owner.parts.every[each.key] = each
+end
+
+local function is_due(each, ranges, number)
+  local has_begun = number > each.first or ranges[1] ~= nil and ranges[1][1] < number
+  return has_begun and not has_run(ranges, number)
+end
+
+local function submit(owner, each, number)
+  local command = { "every", "tick", each.key, number, owner.address }
+  each.is_busy = parts.submit(owner, "run a tick of", command, function(result)
+    each.is_busy = false
+    if type(result) == "table" then
+      handlers.call(owner.record, coroutine.wrap(each.run), number, result[1], result[2])
+    end
+  end) == true
+end
+
+function part.look(owner, all)
+  for _, each in pairs(owner.parts.every) do
+    local number = each.number_of(os.time())
+    if not each.is_busy and is_due(each, all.every[each.key] or {}, number) then
+      submit(owner, each, number)
+    end
+  end
+end
+
+-- Another member runs a tick that is not due here.
+function part.changed(owner, _, command, result)
+  local each, number = owner.parts.every[command[3]], command[4]
+  if result and each and not each.has_reported and number > each.number_of(os.time()) + 1 then
+    each.has_reported = true
+    owner:report(("member %s runs tick %.0f of '%s', which is not due by the clock of this node: the clocks differ")
+      :format(command[5], number, each.name))
+  end
+end
+
+return part

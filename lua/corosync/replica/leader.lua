@@ -1,0 +1,92 @@
+--- A member's part in an election, made by a replica's `leader`. It stands for election until the replica is closed.
+-- @classmod corosync.replica.leader
+
+--- The election's name.
+-- @tfield string name
+
+local errors = require "corosync.errors"
+local handlers = require "corosync.handlers"
+local lock = require "corosync.replica.lock"
+
+local OWNER = {} -- the key of an object's member
+
+local Leader = {}
+Leader.__index = Leader
+
+-- In a coroutine, so that the script's function can submit and acquire.
+local function call(self, name, ...)
+  local handler = self.handlers[name]
+  if handler then
+    handlers.call(self[OWNER].record, coroutine.wrap(handler), ...)
+  end
+end
+
+local stand
+
+local function depose(self, reason)
+  self.held = nil
+  call(self, "deposed", reason)
+  if not self[OWNER].is_closed then
+    stand(self)
+  end
+end
+
+function stand(self)
+  lock.request(self.lock, { lost = function(reason) depose(self, reason) end }, function(held)
+    if held then
+      self.held = held
+      call(self, "elected", held.token)
+    end
+  end)
+end
+
+--- Stops leading: the next member in the queue is elected, and this one stands at the end of the queue.
+-- @treturn boolean true
+-- @error nil, message, code: "not_holding" (it does not lead)
+function Leader:resign()
+  if not self.held then
+    return self[OWNER].callers:failure(("resign from %s of"):format(errors.quote(self.name)), "not_holding",
+      "this process does not lead")
+  end
+  self.held:release()
+  depose(self, "resigned")
+  return true
+end
+
+local FIELDS = { elected = "function", deposed = "function" }
+
+local function check_handlers(given)
+  if type(given) ~= "table" then
+    errors.raise("bad argument #2 'handlers' to 'leader' (table expected, got %s)", type(given))
+  end
+  for field, value in pairs(given) do
+    if not FIELDS[field] then
+      errors.raise("bad argument #2 'handlers' to 'leader' (unknown field '%s')", tostring(field))
+    elseif type(value) ~= "function" then
+      errors.raise("bad argument #2 'handlers' to 'leader' (field '%s': function expected, got %s)", field,
+        type(value))
+    end
+  end
+  if not given.elected then
+    errors.raise "bad argument #2 'handlers' to 'leader' (field 'elected': function expected, got nil)"
+  end
+end
+
+-- The member's part in that election; without handlers, the one that there is.
+local function new(owner, name, given)
+  owner.leaders = owner.leaders or {}
+  local known = owner.leaders[name]
+  if known and given ~= nil then
+    errors.raise("bad argument #1 'name' to 'leader' (this process stands for '%s' already)", name)
+  elseif known then
+    return known
+  end
+  check_handlers(given)
+  local self = setmetatable({ name = name, [OWNER] = owner, lock = lock.new(owner, "leader/" .. name),
+    handlers = { elected = given.elected, deposed = given.deposed } }, Leader)
+  owner.leaders[name] = self
+  stand(self)
+  return self
+end
+
+return { new = new }

@@ -1,0 +1,166 @@
+--- A lock that at most one process in a replica holds, made by the replica's `lock`.
+--
+--    local held = assert(app:lock "backup":acquire { timeout = 5, lost = function() os.exit(1) end })
+--    storage:write(data, held.token)
+--    held:release()
+--
+-- @classmod corosync.replica.lock
+
+--- The lock's name.
+-- @tfield string name
+
+--- The token of the last grant to this process; 0 if it had none.
+-- @tfield integer token
+
+local entries = require "corosync.replica.lock.entries"
+local errors = require "corosync.errors"
+local new_held = require "corosync.replica.lock.held"
+local now = require("corosync.binding").now
+local parts = require "corosync.replica.parts"
+local waiting = require "corosync.replica.waiting"
+
+parts.add("lock", require "corosync.replica.lock.part")
+
+local OWNER = {} -- the key of an object's member
+
+local Lock = {}
+
+local metatable = {
+  __index = function(self, key)
+    if key == "token" then
+      local entry = entries.get(self[OWNER], self.name)
+      return entry.held and entry.held.token or entry.ended
+    end
+    return Lock[key]
+  end,
+}
+
+-- Of `acquire`.
+local FIELDS = { timeout = "number", lost = "function" }
+
+local function check_options(options)
+  if type(options) ~= "table" then
+    errors.raise("bad argument #1 'options' to 'acquire' (table expected, got %s)", type(options))
+  end
+  for field, value in pairs(options) do
+    if not FIELDS[field] then
+      errors.raise("bad argument #1 'options' to 'acquire' (unknown field '%s')", tostring(field))
+    elseif type(value) ~= FIELDS[field] then
+      errors.raise("bad argument #1 'options' to 'acquire' (field '%s': %s expected, got %s)", field, FIELDS[field],
+        type(value))
+    end
+  end
+  if options.timeout and (options.timeout < 0 or options.timeout ~= options.timeout) then
+    errors.raise("bad argument #1 'options' to 'acquire' (field 'timeout': at least 0 expected, got %g)",
+      options.timeout)
+  end
+end
+
+-- Calls `tell(held)` once this process holds the lock, or `tell(nil, message, code)`.
+local function request(self, options, tell)
+  local owner, entry = self[OWNER], entries.get(self[OWNER], self.name)
+  local function refuse(code, why)
+    tell(owner.callers:failure(("acquire lock %s of"):format(errors.quote(self.name)), code, why))
+  end
+  if owner.is_closed then
+    refuse "closed"
+  elseif entry.held then
+    refuse("held", "this process holds it already")
+  elseif entry.request then
+    refuse("acquiring", "this process waits for it already")
+  else
+    entry.request = { tell = tell, lost = options.lost, is_try = options.timeout == 0,
+      deadline = options.timeout and now() + options.timeout,
+      new = function(token) return new_held(owner, self.name, token) end }
+    entries.follow(owner, entry)
+  end
+end
+
+--- Waits until this process holds the lock: a coroutine yields, other code handles events until then. Waiters get it in
+-- the order in which they came.
+--
+-- A holder that ends, leaves, or is cut off from a majority of the nodes loses the lock. It is told by `lost` before
+-- another can get it, unless it is stopped or hangs meanwhile: then only the token protects. The time for this is 80 %
+-- of Corosync's token and consensus timeouts (or of `patience`, if that is less), in which a command of the holder must
+-- be confirmed. When another node fails, Corosync needs longer to go on without it; so the holder loses its locks then,
+-- too, and may acquire them again.
+-- @tparam[opt] table options
+-- @tparam[opt] number options.timeout seconds to wait at most; 0 to get the lock only if it is free; without it, for
+-- ever
+-- @tparam[opt] fun(reason:string) options.lost called once, at once, when the lock is lost: "expired" (nothing was
+-- confirmed for too long), "taken" (others went on without this process), "closed", "disconnected" (Corosync on this
+-- node has ended), "rejoined" (this member has to take the state of the others)
+-- @treturn corosync.replica.held
+-- @error nil, message, code: "timeout" (another holds it), "not_ready" (there is no majority, or it did not confirm in
+-- time), "held" or "acquiring" (this process holds it or waits for it already), "closed", "dispatching" (where nothing
+-- can wait)
+-- @raise for wrong arguments
+function Lock:acquire(options)
+  options = options or {}
+  check_options(options)
+  local owner, entry = self[OWNER], entries.get(self[OWNER], self.name)
+  local own
+  local result = waiting.result(owner, function(tell)
+    request(self, options, tell)
+    own = entry.request
+  end, function(why)
+    return owner.callers:failure(("acquire lock %s of"):format(errors.quote(self.name)), "dispatching",
+      why or "the replica is calling a function of the script, so it cannot wait here: acquire it in a coroutine")
+  end)
+  if own and own == entry.request then -- what waited has ended without a result
+    entry.request = nil
+    entries.follow(owner, entry)
+  end
+  return result[1], result[2], result[3]
+end
+
+--- Releases the lock, if this process holds it.
+-- @treturn boolean true
+-- @error nil, message, code: "not_holding"
+function Lock:release()
+  local owner = self[OWNER]
+  local entry = entries.get(owner, self.name)
+  if not entry.held then
+    return owner.callers:failure(("release lock %s of"):format(errors.quote(self.name)), "not_holding",
+      "this process does not hold it")
+  end
+  entries.finish(owner, entry)
+  entries.follow(owner, entry)
+  return true
+end
+
+-- A member that is no longer there has no address in the group's list.
+local function address_of(owner, session)
+  local text = session:match "^[^#]+"
+  for _, address in ipairs(owner.members or {}) do
+    if tostring(address) == text then
+      return address
+    end
+  end
+  local node, pid = text:match "^(%d+):(%d+)$"
+  return setmetatable({ node = tonumber(node), pid = tonumber(pid) }, { __tostring = function() return text end })
+end
+
+--- Who holds the lock, as far as this member knows: see a machine's `state`.
+-- @treturn corosync.cpg.address|nil the holder, nil if nobody holds it
+-- @treturn integer|nil its token
+-- @treturn integer|nil since when: seconds since 1970 by the clock of the member that let it have the lock
+-- @treturn corosync.cpg.address[]|nil who waits, in order
+function Lock:holder()
+  local owner = self[OWNER]
+  local lock = parts.states(owner).lock[self.name]
+  if not lock then
+    return nil
+  end
+  local waiters = {}
+  for i, session in ipairs(lock.waiters) do
+    waiters[i] = address_of(owner, session)
+  end
+  return address_of(owner, lock.holder), lock.token, lock.since, waiters
+end
+
+local function new(owner, name)
+  return setmetatable({ name = name, [OWNER] = owner }, metatable)
+end
+
+return { new = new, request = request }

@@ -1,0 +1,45 @@
+--- A lock that this process holds: what a lock's `acquire` returns. In Lua 5.4 a to-be-closed variable releases it.
+--
+--    local held <close> = assert(lock:acquire())
+--
+-- @classmod corosync.replica.held
+
+local entries = require "corosync.replica.lock.entries"
+local errors = require "corosync.errors"
+
+local OWNER = {} -- the key of an object's member
+
+local Held = {}
+Held.__index = Held
+
+--- The lock's name.
+-- @tfield string name
+
+--- The fencing token, greater than those of all earlier holders of this lock. A process that was stopped, or whose
+-- machine was, cannot be told that another holds the lock now. So what the lock protects must refuse a token that is
+-- less than the greatest it has seen.
+-- @tfield integer token
+
+--- Releases the lock: it is no longer held here when this returns, and the next waiter gets it as soon as the command
+-- is confirmed.
+-- @treturn boolean true
+-- @error nil, message, code: "not_holding" (it was released already, or lost)
+function Held:release()
+  local owner = self[OWNER]
+  local entry = entries.get(owner, self.name)
+  if not entry.held or entry.held.token ~= self.token then
+    return owner.callers:failure(("release lock %s of"):format(errors.quote(self.name)), "not_holding",
+      ("token %.0f is over: it was released, or lost"):format(self.token))
+  end
+  entries.finish(owner, entry)
+  entries.follow(owner, entry)
+  return true
+end
+
+function Held:__close()
+  self:release()
+end
+
+return function(owner, name, token)
+  return setmetatable({ name = name, token = token, [OWNER] = owner }, Held)
+end

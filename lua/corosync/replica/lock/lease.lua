@@ -1,0 +1,84 @@
+-- The time for which a holder may believe that it holds its locks: others get them only when Corosync has noticed that
+-- this node is gone, which takes the timeouts of its token and of the consensus. So a command of this member that was
+-- confirmed proves that the locks were its own, and stay so until some time after it was *submitted*.
+local cluster = require "corosync.cluster"
+local core = require "corosync.binding"
+local handlers = require "corosync.handlers"
+local machines = require "corosync.replica.machines"
+
+local lease = {}
+
+local PART = 0.8 -- of the time after which others may get a lock
+local RENEWALS = 4 -- in the time of a lease
+local LOOKS = 16 -- in the time of a lease
+local UNKNOWN = 1 -- seconds, if Corosync does not tell its timeouts
+
+local now = core.now
+
+local Lease = {}
+Lease.__index = Lease
+
+-- `changed()` is called after a renewal.
+function lease.new(owner, changed)
+  return setmetatable({ owner = owner, changed = changed, seconds = UNKNOWN, confirmed = -math.huge,
+    submitted = -math.huge }, Lease)
+end
+
+-- Asks Corosync for its timeouts. Not while it may be stopped, because this process would hang with it.
+function Lease:measure()
+  local token = cluster.cmap_get "runtime.config.totem.token"
+  local consensus = cluster.cmap_get "runtime.config.totem.consensus"
+  local noticed = token and consensus and (token + consensus) / 1000 or UNKNOWN
+  self.seconds = PART * math.min(noticed, self.owner.options.patience)
+end
+
+function Lease:is_valid()
+  return now() - self.confirmed < self.seconds
+end
+
+-- A command that was submitted at that time was confirmed.
+function Lease:note(submitted)
+  self.confirmed = math.max(self.confirmed, submitted)
+end
+
+-- Lets a command be confirmed that does nothing, unless one is on its way.
+function Lease:renew()
+  if self.is_renewing then
+    return
+  end
+  local submitted = now()
+  self.is_renewing, self.submitted = true, submitted
+  local ok = self.owner:submit("keep the locks of", machines.data("", ""), function(_, _, code)
+    self.is_renewing = false
+    if not code then
+      self:note(submitted)
+    end
+    self.changed()
+  end)
+  self.is_renewing = ok == true and self.is_renewing
+end
+
+function Lease:renew_if_due()
+  if now() - self.submitted >= self.seconds / RENEWALS then
+    self:renew()
+  end
+end
+
+-- Calls `look` often, where there is a loop's clock for it.
+function Lease:start(look)
+  if self.owner.loop and not self.timer then
+    local milliseconds = math.max(1, math.floor(1000 * self.seconds / LOOKS))
+    self.timer = require("luv").new_timer()
+    self.timer:start(milliseconds, milliseconds, function() handlers.call(self.owner.record, look) end)
+    self.timer:unref()
+  end
+end
+
+function Lease:stop()
+  if self.timer then
+    self.timer:close()
+    self.timer = nil
+  end
+end
+
+return lease

@@ -1,0 +1,88 @@
+-- Locks as a part of the replica's machine.
+local entries = require "corosync.replica.lock.entries"
+local now = require("corosync.binding").now
+local parts = require "corosync.replica.parts"
+local state = require "corosync.replica.lock.state"
+
+local part = { initial = state.initial, apply = state.apply, restored = entries.follow_all }
+
+function part.changed(owner, _, command)
+  local entry = entries.of(owner).by_name[command[5]]
+  if entry then
+    entries.follow(owner, entry)
+  elseif command[2] == "gone" then
+    entries.follow_all(owner)
+  end
+end
+
+-- ---- time ----
+
+local function give_up(owner, entry)
+  local lock = parts.states(owner).lock[entry.name]
+  local what = ("acquire lock '%s' of"):format(entry.name)
+  local status, why = owner:state()
+  if status == "blocked" or status == "learning" then
+    entries.finish_request(owner, entry, owner.callers:failure(what, "not_ready", why))
+  elseif not lock or lock.holder == owner:session() then
+    entries.finish_request(owner, entry, owner.callers:failure(what, "not_ready", "it was not confirmed in time"))
+  else
+    entries.finish_request(owner, entry, owner.callers:failure(what, "timeout",
+      ("member %s holds it"):format(lock.holder:match "^[^#]+")))
+  end
+end
+
+-- With a timeout of 0, the first command must tell whether the lock is free.
+local function is_overdue(entry)
+  local request = entry.request
+  return request and request.deadline and now() >= request.deadline and not (request.is_try and entry.is_busy)
+end
+
+function part.tick(owner)
+  entries.look_at_lease(owner)
+  for _, entry in ipairs(entries.all(owner)) do
+    if is_overdue(entry) then
+      give_up(owner, entry)
+      entries.follow(owner, entry)
+    end
+  end
+end
+
+-- ---- members that are gone ----
+
+-- An earlier process may have had this member's address.
+local function is_gone(owner, session)
+  local address = session:match "^[^#]+"
+  if address == owner.address then
+    return session ~= owner:session()
+  end
+  return not owner:is_present(address)
+end
+
+function part.look(owner, all)
+  local own = entries.of(owner)
+  if own.tag ~= owner.protocol.active.tag then
+    own.tag = owner.protocol.active.tag
+    own.lease:measure()
+  end
+  state.each_session(all, function(session)
+    if is_gone(owner, session) and not own.reported[session] then
+      own.reported[session] = entries.submit(owner, "gone", session, nil, nil, function()
+        own.reported[session] = nil
+      end)
+    end
+  end)
+  entries.follow_all(owner)
+end
+
+function part.left(owner, reason)
+  for _, entry in ipairs(entries.all(owner)) do
+    if entry.held then
+      entries.lose(owner, entry, reason)
+    end
+    if entry.request and reason == "closed" then
+      entries.finish_request(owner, entry, owner.callers:failure(("acquire lock '%s' of"):format(entry.name), "closed"))
+    end
+  end
+end
+
+return part

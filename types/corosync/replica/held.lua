@@ -1,0 +1,14 @@
+---@meta corosync.replica.held
+-- Written by `make types` from the doc comments.
+
+---@class corosync.replica.held
+---@field name string The lock's name.
+---@field token integer The fencing token, greater than those of all earlier holders of this lock.
+local Held = {}
+
+--- Releases the lock: it is no longer held here when this returns, and the next waiter gets it as soon as the command
+--- is confirmed.
+---@return boolean|nil # true
+---@return string|nil # why it failed
+---@return string|nil # "not_holding" (it was released already, or lost)
+function Held:release() end

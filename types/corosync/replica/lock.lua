@@ -1,0 +1,38 @@
+---@meta corosync.replica.lock
+-- Written by `make types` from the doc comments.
+
+---@class corosync.replica.lock
+---@field name string The lock's name.
+---@field token integer The token of the last grant to this process; 0 if it had none.
+local Lock = {}
+
+---@class corosync.replica.lock.Lock.acquire.options
+---@field timeout? number seconds to wait at most; 0 to get the lock only if it is free; without it, for ever
+---@field lost? fun(reason:string) called once, at once, when the lock is lost: "expired" (nothing was confirmed for too long), "taken" (others went on without this process), "closed", "disconnected" (Corosync on this node has ended), "rejoined" (this member has to take the state of the others)
+
+--- Waits until this process holds the lock: a coroutine yields, other code handles events until then. Waiters get it in
+--- the order in which they came.
+---
+--- A holder that ends, leaves, or is cut off from a majority of the nodes loses the lock. It is told by `lost` before
+--- another can get it, unless it is stopped or hangs meanwhile: then only the token protects. The time for this is 80 %
+--- of Corosync's token and consensus timeouts (or of `patience`, if that is less), in which a command of the holder must
+--- be confirmed. When another node fails, Corosync needs longer to go on without it; so the holder loses its locks then,
+--- too, and may acquire them again.
+---@param options? corosync.replica.lock.Lock.acquire.options
+---@return corosync.replica.held|nil
+---@return string|nil # why it failed
+---@return string|nil # "timeout" (another holds it), "not_ready" (there is no majority, or it did not confirm in time), "held" or "acquiring" (this process holds it or waits for it already), "closed", "dispatching" (where nothing can wait)
+function Lock:acquire(options) end
+
+--- Releases the lock, if this process holds it.
+---@return boolean|nil # true
+---@return string|nil # why it failed
+---@return string|nil # "not_holding"
+function Lock:release() end
+
+--- Who holds the lock, as far as this member knows: see a machine's `state`.
+---@return corosync.cpg.address|nil # the holder, nil if nobody holds it
+---@return integer|nil # its token
+---@return integer|nil # since when: seconds since 1970 by the clock of the member that let it have the lock
+---@return corosync.cpg.address[]|nil # who waits, in order
+function Lock:holder() end
