@@ -53,7 +53,11 @@ return {
   },
   {
     name = "acknowledgements count in later epochs",
+<<<<<<< HEAD
     first = 201,
+=======
+    first = 301,
+>>>>>>> 0bfe7ea0 (sim: seeds from which two faults are soon found)
     { "confirming", "or message.epoch < active.epoch", "" },
     { "confirming", "if is_same and", "if" },
     { "generation", "return self.established == self.epoch", "return true" },
@@ -77,6 +81,7 @@ return {
   },
   {
     name = "a majority without a state starts afresh",
+    first = 351,
     { "claims", "known >= majority and not noted", "known >= majority" },
   },
   {

@@ -8,7 +8,7 @@
 --   restored(owner, all)                         optional: called when the states were replaced
 --   look(owner, all)                             optional: called on each member that serves, when members have come,
 --                                                gone or been excluded, and a few times a second: it may submit
---   tick(owner)                                  optional: called a few times a second, also on members that do not serve
+--   tick(owner)                                  optional: called a few times a second, also where look is not
 --   left(owner, reason)                          optional: called when the member leaves its group: "closed",
 --                                                "disconnected", "rejoined"
 -- `owner` is the member (member.lua); what a part needs to keep on it is in owner.parts[name].
