@@ -53,11 +53,7 @@ return {
   },
   {
     name = "acknowledgements count in later epochs",
-<<<<<<< HEAD
     first = 201,
-=======
-    first = 301,
->>>>>>> 0bfe7ea0 (sim: seeds from which two faults are soon found)
     { "confirming", "or message.epoch < active.epoch", "" },
     { "confirming", "if is_same and", "if" },
     { "generation", "return self.established == self.epoch", "return true" },
