@@ -1,6 +1,6 @@
 # Measuring: rates beside plain C, instructions a message, and what it takes to scale.
 
-.PHONY: bench bench-instructions bench-scale bench-tuning bench-resty
+.PHONY: bench bench-instructions bench-scale bench-tuning bench-resty bench-replica
 
 # The floor: the same work in plain C.
 $(BUILD)/bench/plain: bench/plain.c
@@ -47,3 +47,9 @@ bench-instructions: binding $(BUILD)/bench/callgrind.so
 ## bench-resty: rates in nginx
 bench-resty: all nginx-binding
 	@BUILD_JIT=build/jit $(RUN_LUA) bench/resty.lua
+
+## bench-replica: replicas beside raw messages and, if it is installed, etcd (10 minutes on a quiet machine)
+# It needs LuaJIT's build, too. STORAGE=PATH measures with storage. The tables in docs/speed.md are what it prints.
+bench-replica: binding
+	@+$(MAKE) --no-print-directory binding LUA_VERSION=jit
+	@$(BENCH_ENVIRONMENT) $(LUA) bench/replica/run.lua

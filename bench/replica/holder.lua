@@ -1,0 +1,80 @@
+-- A member with a large state, for bench/replica.lua. It submits a command every 2 ms, and measures the longest time
+-- between two confirmations and between two turns of its loop, up to SIGUSR1: then it prints both and begins again.
+--
+--   holder.lua NAME MEGABYTES
+local core = require "corosync.core"
+local corosync = require "corosync"
+local transfers = require "corosync.replica.transfers"
+local uv = require "luv"
+
+local name, megabytes = arg[1], tonumber(arg[2])
+local now = core.now
+local viewed_at, confirmed_at, turned_at = now(), nil, now()
+local longest_pause, longest_turn = 0, 0
+
+io.stdout:setvbuf "line"
+
+-- Says when it begins to send a snapshot.
+local make_outgoing = transfers.outgoing
+function transfers.outgoing(send)
+  local outgoing = make_outgoing(send)
+  return setmetatable({
+    start = function(_, message)
+      print "donor"
+      outgoing:start(message)
+    end,
+  }, { __index = function(_, method)
+    return function(_, ...) return outgoing[method](outgoing, ...) end
+  end })
+end
+
+local function initial()
+  local state = { commands = 0, entries = {} }
+  for i = 1, megabytes * 1000 do
+    state.entries[i] = ("%09d"):format(i) .. ("x"):rep(991)
+  end
+  return state
+end
+
+local app = assert(corosync.replica(name, {
+  ready = function()
+    confirmed_at = nil
+    print(("ready %.6f"):format(now() - viewed_at))
+  end,
+  suspended = function() print "suspended" end,
+  error = function(message) io.stderr:write(message, "\n") end,
+}))
+local machine = app:machine("state", {
+  initial = initial,
+  apply = function(state) state.commands = state.commands + 1 end,
+})
+
+assert(corosync.loop.add(corosync.group(name .. ".views", { view_change = function() viewed_at = now() end })))
+
+local is_waiting = false
+
+local function submit()
+  is_waiting = true
+  machine:submit("x", function(result)
+    is_waiting = false
+    if result then
+      longest_pause = math.max(longest_pause, confirmed_at and now() - confirmed_at or 0)
+      confirmed_at = now()
+    end
+  end)
+end
+
+local timer, ticks = uv.new_timer(), 0
+timer:start(1, 1, function()
+  longest_turn, turned_at, ticks = math.max(longest_turn, now() - turned_at), now(), ticks + 1
+  if ticks % 2 == 0 and not is_waiting and app:status() == "ready" then
+    submit()
+  end
+end)
+
+local signal = uv.new_signal()
+signal:start("sigusr1", function()
+  print(("longest %.6f %.6f"):format(longest_pause, longest_turn))
+  longest_pause, longest_turn, confirmed_at, turned_at = 0, 0, nil, now()
+end)
+corosync.loop.run()

@@ -1,0 +1,399 @@
+-- Measures replicas on three nodes beside Corosync itself, raw messages that are not packed, and beside etcd if it is
+-- installed; and what a snapshot costs those who write meanwhile. Prints the tables of docs/speed.md.
+--
+--   make bench-replica [PAIRS=5] [PARTS="rates changes snapshots"] [STORAGE=/path/on/each/node]
+local uv = require "luv"
+local etcd = dofile "bench/replica/etcd.lua"
+local lab = require "corosync.lab"
+
+local PAIRS = tonumber(os.getenv "PAIRS") or 5
+local PARTS = os.getenv "PARTS" or "rates changes snapshots"
+local NODES = 3
+local SIZE = 64
+local SECONDS = 0.7 -- the approximate time of a run
+local LIMIT = 120 -- seconds
+
+local LUAS = {
+  { name = "Lua 5.4", command = "lua5.4", env = { LUA_PATH = os.getenv "LUA_PATH", LUA_CPATH = os.getenv "LUA_CPATH" } },
+  { name = "LuaJIT", command = "luajit", env = { LUA_PATH = os.getenv "JIT_PATH", LUA_CPATH = os.getenv "JIT_CPATH" } },
+}
+
+-- What a replica should reach, as a ratio to raw messages or, where enough, a rate.
+local LOADS = {
+  { writers = 1, window = 1, field = "p50", most = 4, peer = 1 },
+  { writers = 1, window = 64, field = "rate", least = 1.2, peer = 5 },
+  { writers = 3, window = 64, field = "rate", least = 1.5, enough = 100000 },
+}
+
+-- ---- processes ----
+
+local run_count = 0
+
+local function start(cluster, node, lua, program, arguments, take)
+  local env = { NODE = tostring(node), STORAGE = os.getenv "STORAGE" }
+  for key, value in pairs(lua.env) do
+    env[key] = value
+  end
+  local argv = { lua.command, program }
+  for _, argument in ipairs(arguments) do
+    argv[#argv + 1] = tostring(argument)
+  end
+  return assert(cluster:run(node, argv, { env = env, output = function(line, stream)
+    if stream == "err" then
+      io.stderr:write(("node %d: %s\n"):format(node, line))
+    end
+    take(line)
+  end }))
+end
+
+local function end_all(processes)
+  for _, process in pairs(processes) do
+    process:kill "sigkill"
+  end
+  for _, process in pairs(processes) do
+    assert(process:wait(LIMIT))
+  end
+end
+
+local function new_name()
+  run_count = run_count + 1
+  return "bench" .. run_count
+end
+
+-- ---- rates ----
+
+local function raw(cluster, lua, count, window, latency)
+  local argv = { "env", "LUA_PATH=" .. lua.env.LUA_PATH, "LUA_CPATH=" .. lua.env.LUA_CPATH, lua.command,
+    "bench/binding.lua", "raw", tostring(count), tostring(SIZE), tostring(window), latency }
+  local code, out, err = cluster:command(1, argv, LIMIT)
+  assert(code == 0, err)
+  return { rate = tonumber(out:match "rate (%S+)"), p50 = tonumber(out:match "latency (%S+)") }
+end
+
+-- The rate is that of all writers together, the latency the first one's.
+local function replica(cluster, lua, load, count, latency)
+  local processes, times, p50 = {}, {}, nil
+  local name = new_name()
+  for node = 1, NODES do
+    processes[node] = start(cluster, node, lua, "bench/replica/member.lua",
+      { name, NODES, load.writers, count, SIZE, load.window, latency }, function(line)
+        local began, ended = line:match "times (%S+) (%S+)"
+        times[#times + 1] = began and { tonumber(began), tonumber(ended) }
+        p50 = node == 1 and tonumber(line:match "latency (%S+)") or p50
+      end)
+  end
+  assert(cluster:wait_for(function() return #times == load.writers end, LIMIT, "the writers"))
+  end_all(processes)
+  local began, ended = math.huge, 0
+  for _, each in ipairs(times) do
+    began, ended = math.min(began, each[1]), math.max(ended, each[2])
+  end
+  return { rate = load.writers * count / (ended - began), p50 = p50 }
+end
+
+local function both(cluster, lua, load, pair)
+  local function measure(of_raw)
+    local count, f = of_raw and load.raw_count or load.count, of_raw and raw or replica
+    local found = f(cluster, lua, of_raw and count or load, of_raw and load.window or count)
+    found.p50 = f(cluster, lua, of_raw and math.ceil(count / 2) or load, of_raw and load.window or math.ceil(count / 2),
+      "latency").p50
+    return found
+  end
+  -- Each is first in half of the pairs.
+  local first = measure(pair % 2 == 0)
+  local second = measure(pair % 2 == 1)
+  return pair % 2 == 0 and { raw = first, replica = second } or { raw = second, replica = first }
+end
+
+local function calibrate(cluster, lua, load)
+  load.raw_count = math.max(100, math.floor(raw(cluster, lua, 1000, load.window).rate * SECONDS))
+  load.count = math.max(100, math.floor(replica(cluster, lua, load, 1000).rate * SECONDS / load.writers))
+end
+
+-- Median, lowest and highest.
+local function spread(values)
+  table.sort(values)
+  return { values[math.ceil(#values / 2)], values[1], values[#values] }
+end
+
+local function each_pair(found, value_of)
+  local values = {}
+  for i, pair in ipairs(found) do
+    values[i] = value_of(pair)
+  end
+  return spread(values)
+end
+
+local function with_spread(it)
+  return ("%.2f (%.2f to %.2f)"):format(it[1], it[2], it[3])
+end
+
+local function verdict(load, ratio, rate)
+  local is_met = load.most and ratio <= load.most or load.least and ratio >= load.least
+    or load.enough and rate >= load.enough
+  local target = load.most and ("at most %g"):format(load.most) or ("at least %g"):format(load.least)
+  if load.enough then
+    target = ("%s or %d/s"):format(target, load.enough)
+  end
+  return ("%s: %s"):format(target, is_met and "met" or "missed")
+end
+
+local function print_rates(lua, load, found)
+  local function median(kind, field)
+    return each_pair(found, function(pair) return pair[kind][field] end)[1]
+  end
+  local ratio = each_pair(found, function(pair) return pair.replica[load.field] / pair.raw[load.field] end)
+  local rate = median("replica", "rate")
+  print(("| %s | %d | %d | %.0f | %.0f | %.0f | %.0f | %s of %s | %s |"):format(lua.name, load.writers, load.window,
+    median("raw", "rate"), median("raw", "p50") * 1e6, rate, median("replica", "p50") * 1e6, with_spread(ratio),
+    load.field, verdict(load, ratio[1], rate)))
+end
+
+local function bench_rates(cluster)
+  print(("**Commands of %d B to results, beside raw messages from one node to its own echo**\n"):format(SIZE))
+  print "| | writers | in flight | raw, /s | p50, µs | replica, /s | p50, µs | replica to raw | target |"
+  print "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+  for _, lua in ipairs(LUAS) do
+    for _, load in ipairs(LOADS) do
+      calibrate(cluster, lua, load)
+      local found = {}
+      for pair = 1, PAIRS do
+        found[pair] = both(cluster, lua, load, pair)
+      end
+      print_rates(lua, load, found)
+    end
+  end
+  print ""
+end
+
+-- ---- etcd ----
+
+local function bench_peer(cluster)
+  if not etcd.is_installed() then
+    print "Skipped: the same with etcd, because etcd or wrk is not installed.\n"
+    return
+  end
+  etcd.start(cluster)
+  local lua = LUAS[1]
+  print "**Beside three etcd servers, puts of 64 B through the JSON gateway**\n"
+  print "| in flight | etcd, /s | p50, µs | replica, /s | p50, µs | replica to etcd, rate | target |"
+  print "| --- | --- | --- | --- | --- | --- | --- |"
+  for _, load in ipairs { LOADS[1], LOADS[2] } do
+    calibrate(cluster, lua, load)
+    local found = {}
+    for pair = 1, PAIRS do
+      local rate, p50 = etcd.put(cluster, load.window, 1)
+      assert(rate, p50)
+      local own = replica(cluster, lua, load, load.count)
+      own.p50 = replica(cluster, lua, load, load.count, "latency").p50
+      found[pair] = { etcd = { rate = rate, p50 = p50 }, replica = own }
+    end
+    local function median(kind, field)
+      return each_pair(found, function(pair) return pair[kind][field] end)[1]
+    end
+    local ratio = each_pair(found, function(pair) return pair.replica.rate / pair.etcd.rate end)
+    print(("| %d | %.0f | %.0f | %.0f | %.0f | %s | %s |"):format(load.window, median("etcd", "rate"),
+      median("etcd", "p50") * 1e6, median("replica", "rate"), median("replica", "p50") * 1e6, with_spread(ratio),
+      verdict({ least = load.peer }, ratio[1])))
+  end
+  print ""
+end
+
+-- ---- members with a state ----
+
+-- Starts members; what they have said last is in their fields.
+local function start_holder(cluster, node, lua, name, megabytes)
+  local holder = { node = node, readies = 0 }
+  holder.process = start(cluster, node, lua, "bench/replica/holder.lua", { name, megabytes }, function(line)
+    local kind, first, second = line:match "^(%a+) ?(%S*) ?(%S*)"
+    if kind == "ready" then
+      holder.readies, holder.ready_after = holder.readies + 1, tonumber(first)
+    elseif kind == "donor" then
+      holder.is_donor = true
+    elseif kind == "longest" then
+      holder.pause, holder.turn = tonumber(first), tonumber(second)
+    end
+  end)
+  return holder
+end
+
+local function wait_ready(cluster, holders, count)
+  assert(cluster:wait_for(function()
+    for _, holder in ipairs(holders) do
+      if holder.readies < count then
+        return false
+      end
+    end
+    return true
+  end, LIMIT, "members to be ready"))
+end
+
+-- The longest pause and turn of each since the last call.
+local function ask(cluster, holders)
+  for _, holder in ipairs(holders) do
+    holder.pause = nil
+    holder.process:kill "sigusr1"
+  end
+  assert(cluster:wait_for(function()
+    for _, holder in ipairs(holders) do
+      if not holder.pause then
+        return false
+      end
+    end
+    return true
+  end, LIMIT, "the members' figures"))
+end
+
+local function end_holders(holders)
+  local processes = {}
+  for i, holder in ipairs(holders) do
+    processes[i] = holder.process
+  end
+  end_all(processes)
+end
+
+local function start_holders(cluster, nodes, lua, megabytes)
+  local name, holders = new_name(), {}
+  for node = 1, nodes do
+    holders[node] = start_holder(cluster, node, lua, name, megabytes)
+  end
+  wait_ready(cluster, holders, 1)
+  return holders, name
+end
+
+local function print_time(what, values, limit)
+  local it = spread(values)
+  print(("| %s | %.1f (%.1f to %.1f) | %s |"):format(what, it[1] * 1000, it[2] * 1000, it[3] * 1000,
+    limit and ("under %d: %s"):format(limit * 1000, it[1] < limit and "met" or "missed") or ""))
+end
+
+local function print_time_head(title)
+  print(("**%s**\n"):format(title))
+  print "| | ms | target |"
+  print "| --- | --- | --- |"
+end
+
+-- A node is cut off and comes back: from the view to ready on the members that have the state.
+local function bench_changes(cluster)
+  print_time_head "From the view of a change to ready, with a small state"
+  for _, lua in ipairs(LUAS) do
+    local cut, back = {}, {}
+    local holders = start_holders(cluster, NODES, lua, 0)
+    for pair = 1, PAIRS do
+      assert(cluster:partition { 1, 2 })
+      wait_ready(cluster, { holders[1], holders[2] }, 2 * pair)
+      cut[pair] = math.max(holders[1].ready_after, holders[2].ready_after)
+      assert(cluster:heal())
+      wait_ready(cluster, { holders[1], holders[2] }, 2 * pair + 1)
+      wait_ready(cluster, { holders[3] }, pair + 1)
+      back[pair] = math.max(holders[1].ready_after, holders[2].ready_after)
+    end
+    end_holders(holders)
+    print_time(lua.name .. ", a node is cut off", cut, 0.05)
+    print_time(lua.name .. ", it comes back", back, 0.05)
+  end
+  print ""
+end
+
+local function donor_of(cluster, holders)
+  local donor
+  assert(cluster:wait_for(function()
+    for _, holder in ipairs(holders) do
+      donor = holder.is_donor and holder or donor
+    end
+    return donor ~= nil
+  end, LIMIT, "a donor"))
+  return donor
+end
+
+-- Four members have 20 MB, a fifth gets them, and the donor is killed. Returns the longest pause of the others' writes
+-- in an equal time before, and meanwhile.
+local function pause_with_kill(cluster, lua)
+  local holders, name = start_holders(cluster, 4, lua, 20)
+  ask(cluster, holders)
+  uv.sleep(500)
+  ask(cluster, holders)
+  local before, pause = 0, 0
+  for _, holder in ipairs(holders) do
+    before = math.max(before, holder.pause)
+  end
+  local learner = start_holder(cluster, 5, lua, name, 20)
+  local donor = donor_of(cluster, holders)
+  uv.sleep(20)
+  local was_early = learner.readies == 0
+  donor.process:kill "sigkill"
+  wait_ready(cluster, { learner }, 1)
+  local others = { learner }
+  for _, holder in ipairs(holders) do
+    others[#others + 1] = holder ~= donor and holder or nil
+  end
+  ask(cluster, others)
+  for i = 2, #others do
+    pause = math.max(pause, others[i].pause)
+  end
+  assert(was_early, "the snapshot was complete before the donor was killed")
+  end_holders(others)
+  return before, pause
+end
+
+-- Two members have 100 MB, and a third gets them. Returns the longest turn of the donor's loop and of the learner's.
+local function turns(cluster, lua)
+  local holders, name = start_holders(cluster, 2, lua, 100)
+  ask(cluster, holders)
+  local learner = start_holder(cluster, 3, lua, name, 100)
+  local donor = donor_of(cluster, holders)
+  wait_ready(cluster, { learner }, 1)
+  ask(cluster, { donor, learner })
+  end_holders { holders[1], holders[2], learner }
+  return donor.turn, learner.turn
+end
+
+local function bench_snapshots()
+  print_time_head "Snapshots"
+  for _, lua in ipairs(LUAS) do
+    local before, pauses, donors, learners = {}, {}, {}, {}
+    for pair = 1, PAIRS do
+      local five = assert(lab.start(5))
+      before[pair], pauses[pair] = pause_with_kill(five, lua)
+      assert(five:stop())
+      local three = assert(lab.start(3))
+      donors[pair], learners[pair] = turns(three, lua)
+      assert(three:stop())
+    end
+    print_time(lua.name .. ", longest pause of writes on four nodes without a snapshot", before)
+    print_time(lua.name .. ", longest pause while a fifth gets 20 MB and the donor is killed", pauses, 0.15)
+    print_time(lua.name .. ", longest turn of the loop of the donor of 100 MB", donors, 0.02)
+    print_time(lua.name .. ", longest turn of the learner's, its start included", learners)
+  end
+  print ""
+end
+
+local function first_line(command)
+  local pipe = io.popen(command)
+  local line = pipe:read "*l"
+  pipe:close()
+  return line or "unknown"
+end
+
+local function print_head()
+  print(("%s, %s processors, Linux %s, %s, %s; medians of %d pairs of runs, lowest and highest in brackets\n"):format(
+    first_line "sed -n 's/^model name.*: //p' /proc/cpuinfo", first_line "nproc", first_line "uname -r",
+    first_line "corosync -v | sed \"s/.*version '/Corosync /; s/'.*//\"", os.date "%Y-%m-%d", PAIRS))
+end
+
+io.stdout:setvbuf "line"
+print_head()
+local cluster = assert(lab.start(NODES))
+if PARTS:find "rates" then
+  bench_rates(cluster)
+end
+if PARTS:find "changes" then
+  bench_changes(cluster)
+end
+if PARTS:find "rates" then
+  bench_peer(cluster)
+end
+assert(cluster:stop())
+if PARTS:find "snapshots" then
+  bench_snapshots()
+end
