@@ -13,6 +13,7 @@ local machine = {}
 
 local COPIED_AFTER = 1000 -- commands
 local COPIED_ENTRIES = 10000 -- entries of tables, at most
+local DIGESTED_ENTRIES = 2000 -- at most: it takes some milliseconds
 local KEPT_COMMANDS, KEPT_BYTES = 20000, 4000000 -- beyond, the base of a large state follows
 local HISTORY = 10000 -- commands whose digests are remembered
 local PART = 32768 -- bytes of a snapshot that is a string
@@ -205,7 +206,7 @@ end
 -- A digest of the state, unless it is large or the script's own.
 function Machine:digest()
   if self.methods and not self.methods.snapshot and not self.is_large then
-    return plain.digest(self.state)
+    return plain.digest(self.state, DIGESTED_ENTRIES)
   end
 end
 

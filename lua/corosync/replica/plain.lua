@@ -5,6 +5,7 @@ local core = require "corosync.binding"
 local plain = {}
 
 local DEEPEST = 100 -- tables inside each other
+local KILOBYTE = 1024
 
 local SCALAR = { string = true, number = true, boolean = true }
 
@@ -81,18 +82,31 @@ local function text_of(value)
   return tostring(value)
 end
 
--- A digest of a plain value, in which the order of a table's keys does not matter. The numbers 3 and 3.0 are equal.
-function plain.digest(value)
+local HALF = 4503599627370496 -- 2^52: the sum of two smaller numbers is exact
+
+local function digest(value, room)
   if type(value) ~= "table" then
     return core.digest(0, type(value), text_of(value))
   end
   local sum = 1
   for key, item in pairs(value) do
-    local of_item = type(item) == "table" and plain.digest(item) or 0
-    sum = (sum + core.digest(of_item, type(key), text_of(key), type(item), of_item == 0 and text_of(item) or ""))
-      % 4503599627370496
+    room.left = room.left - 1 - (type(item) == "string" and #item / KILOBYTE or 0)
+    if room.left < 0 then
+      return 0
+    end
+    local of_item = type(item) == "table" and digest(item, room) or 0
+    sum = (sum + core.digest(of_item, type(key), text_of(key), type(item), of_item == 0 and text_of(item) or "") % HALF)
+      % HALF
   end
   return sum
+end
+
+-- A digest of a plain value, in which the order of a table's keys does not matter. The numbers 3 and 3.0 are equal.
+-- Nil if the value has more than so many entries; each kB of strings counts as one, too.
+function plain.digest(value, entries)
+  local room = { left = entries or math.huge }
+  local made = digest(value, room)
+  return room.left >= 0 and made or nil
 end
 
 return plain

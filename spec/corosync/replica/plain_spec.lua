@@ -1,0 +1,40 @@
+-- Plain values.
+local plain = require "corosync.replica.plain"
+
+-- A table with the entries 1 to 1000, in another order for each seed.
+local function table_with(seed)
+  local made = {}
+  for i = 1, 1008 do
+    local key = (i * seed) % 1009
+    if key <= 1000 then
+      made["key" .. key] = key * 0.5
+    end
+  end
+  return made
+end
+
+describe("a digest of a plain value", function()
+  it("does not depend on the order of keys", function()
+    local expected = plain.digest(table_with(1))
+    for seed = 2, 100 do
+      assert.equal(expected, plain.digest(table_with(seed)))
+    end
+  end)
+
+  it("depends on keys, values and their types", function()
+    local seen = {}
+    local values = { {}, { 1 }, { "1" }, { true }, { a = 1 }, { a = { b = 1 } }, { { a = 1 } }, { a = {} }, "", 1, "1" }
+    for _, value in ipairs(values) do
+      local digest = plain.digest(value)
+      assert.is_nil(seen[digest])
+      seen[digest] = true
+    end
+  end)
+
+  it("is nil for a value with more entries, or kilobytes, than allowed", function()
+    assert.is_number(plain.digest({ 1, 2, { 3 } }, 4))
+    assert.is_nil(plain.digest({ 1, 2, { 3 } }, 3))
+    assert.is_number(plain.digest({ ("x"):rep(2048) }, 3))
+    assert.is_nil(plain.digest({ ("x"):rep(4096) }, 3))
+  end)
+end)
