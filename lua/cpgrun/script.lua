@@ -1,5 +1,5 @@
---- Scripts for cpgrun: the global functions that a script may define, with at least one handler, and the globals that
--- it can use. See `man cpgrun`.
+--- Scripts for cpgrun: the global functions that a script may define, with at least one handler unless it makes a
+-- replica, and the globals that it can use. See `man cpgrun`.
 -- @script cpgrun
 
 --- Called when the membership has changed.
@@ -99,6 +99,12 @@ local function check_function(path, name)
   return true
 end
 
+-- A replica has handlers of its own.
+local function has_replica()
+  local member = package.loaded["corosync.replica.member"]
+  return member ~= nil and member.count > 0
+end
+
 local function has_handler()
   for _, name in ipairs(HANDLERS) do
     if rawget(_G, name) then
@@ -115,9 +121,10 @@ local function check_handlers(path)
       return nil, message
     end
   end
-  if not has_handler() then
+  if not has_handler() and not has_replica() then
     return nil, ("%s:1: the script defines no handler: it must define config_change(members, left, joined), "
-      .. "message_received(address, message) or another one, before it sends anything"):format(path)
+      .. "message_received(address, message) or another one, before it sends anything, or make a replica")
+      :format(path)
   end
   return true
 end

@@ -24,7 +24,7 @@ local FLOOR_STEP = 1048576 -- indices a second: a replica has confirmed fewer si
 
 local now = core.now
 
-local member = { SUFFIX = SUFFIX, TICK = TICK }
+local member = { SUFFIX = SUFFIX, TICK = TICK, count = 0 } -- how many this process has made
 
 local Member = { now = now }
 Member.__index = Member
@@ -822,6 +822,7 @@ function member.new(name, options)
   self.outbox = { first = 1, last = 0 }
   self.group = base.derive(base.Group, name .. SUFFIX, group_handlers(self), group_hooks(self))
   self.record = self.group[KEY]
+  member.count = member.count + 1
   return self
 end
 
