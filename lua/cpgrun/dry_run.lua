@@ -4,6 +4,7 @@ local log = require "cpgrun.log"
 local errors = require "corosync.errors"
 local script = require "cpgrun.script"
 local uv = require "luv"
+local waiting = require "corosync.replica.waiting"
 
 local Group = corosync.Group
 local dry_run = {}
@@ -27,6 +28,7 @@ function dry_run.prepare()
   function Group.members() return {} end
   function Group.cmap_get(_, key) return nil, ("cannot get cmap key '%s': not connected"):format(key), "not_exist" end
   function Group.view() return nil, "there is no view: not connected", "try_again" end
+  waiting.submit = yes -- of replicas
   _G.cmap, _G.quorum = empty_map(), { quorate = yes }
 end
 

@@ -1,0 +1,152 @@
+-- Scripts for cpgrun that make replicas.
+local program = require "spec.helpers.program"
+local uv = require "luv"
+
+local complaint, cpgrun, line = program.complaint, program.cpgrun, program.line
+
+local PLAIN = [[
+  local app = assert(require "corosync.replica"(NAME, { ready = function() print "ready" end }))
+  local counter = app:machine("counter", {
+    initial = function() return { n = 0 } end,
+    apply = function(state, by) state.n = state.n + tonumber(by) return state.n end,
+  })
+]]
+
+local function script(text)
+  return ("local NAME = 'spec-%.0f' "):format(uv.hrtime()) .. text
+end
+
+describe("a script of cpgrun with a replica", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  it("runs without handlers, and leaves at a signal", function()
+    local it = cpgrun("plain", script(PLAIN .. [[
+      counter:submit("2", function(...) print("result", ...) end)]]))
+    line(it, "^ready$")
+    line(it, "^result\t2$")
+    it:kill "sigterm"
+    program.ended(it, 0)
+  end)
+
+  it("may submit while it loads, in started, in coroutines, and in stopping", function()
+    local it = cpgrun("phases", script(PLAIN .. [[
+      print("loading", counter:submit "1")
+      function started()
+        print("started", counter:submit "1")
+        coroutine.wrap(function()
+          print("coroutine", counter:submit "1")
+          require("corosync").loop.stop()
+        end)()
+      end
+      function stopping() print("stopping", counter:submit "1") end]]))
+    program.ended(it, 0)
+    line(it, "^loading\t1\tnil\tnil$")
+    line(it, "^started\t2\tnil\tnil$")
+    line(it, "^coroutine\t3\tnil\tnil$")
+    line(it, "^stopping\t4\tnil\tnil$")
+  end)
+
+  it("is accepted by --check, which applies nothing", function()
+    local code, out = program.run_script("checked", script(PLAIN .. [[
+      print("loading", counter:submit "1", app:barrier())]]), "--check")
+    assert.equal(0, code)
+    assert.matches("loading\ttrue\ttrue\n.*checked.lua would run in group 'checked'$", out)
+  end)
+
+  it("needs a handler if it makes no replica", function()
+    local code, _, errors = program.run_script("without", "require 'corosync.replica'")
+    assert.equal(1, code)
+    assert.matches("defines no handler: .*or make a replica", errors)
+  end)
+
+  it("gets errors of its functions logged", function()
+    local it = cpgrun("raises", script(PLAIN .. [[
+      local other = app:machine("other", { apply = function() end, changed = function() error "not today" end })
+      other:submit("x", function() error "nor tomorrow" end)]]))
+    complaint(it, "replica': .*raises.lua:%d+: not today$")
+    complaint(it, "replica': .*raises.lua:%d+: nor tomorrow$")
+  end)
+end)
+
+describe("cpgrun --handler-timeout with a replica", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  local STOPPED = "stopped because it has run for more than 0.2 s"
+
+  local function limited(name, text)
+    return cpgrun(name, script(text), "--handler-timeout", "0.2")
+  end
+
+  it("stops an apply on all members alike: its submitter gets the error", function()
+    local it = limited("apply", PLAIN .. [[
+      local endless = app:machine("endless", { apply = function(state, command)
+        state.n = command
+        while command == "for ever" do end
+        return command
+      end })
+      function started()
+        endless:submit("first", print)
+        endless:submit("for ever", function(...) print("result", ...) end)
+        endless:submit("last", function(result) print(result, endless.state.n) end)
+      end]])
+    local message = line(it, "^result\tnil\t(.*)\traised$")
+    assert.matches("apply.lua:%d+: " .. STOPPED, message)
+    line(it, "^last\tlast$")
+  end)
+
+  it("stops changed and callbacks, and goes on", function()
+    local it = limited("callbacks", PLAIN .. [[
+      local list = app:machine("list", { apply = function(_, command) return command end, changed = function(_, command)
+        while command == "changed" do end
+      end })
+      function started()
+        list:submit("changed", print)
+        list:submit("callback", function() while true do end end)
+        list:submit("last", print)
+      end]])
+    line(it, "^last$")
+    local text = table.concat(it.errors, "\n")
+    assert.equal(2, select(2, text:gsub(STOPPED, "")), text)
+  end)
+
+  it("lets a member whose apply was stopped alone take the state of the others", function()
+    local TEXT = script [[
+      local app = assert(require "corosync.replica"(NAME, { ready = function() print "ready" end }))
+      local is_slow = arg[1] == "slow"
+      local list = app:machine("list", { apply = function(state, command)
+        if is_slow and command == "b" then
+          is_slow = false
+          while true do end
+        end
+        state[#state + 1] = command
+        return #state
+      end, restored = function(state)
+        print("restored", table.concat(state, " "))
+      end })
+      if arg[1] == "writer" then
+        list:submit("a", print)
+        local is_sent = false
+        require("luv").new_timer():start(10, 10, function()
+          if #select(4, app:status()) == 3 and not is_sent then
+            is_sent = true
+            list:submit("b", function(...) print("result", ...) end)
+          end
+        end)
+      end
+    ]]
+    local path = program.file("alone.lua", TEXT)
+    local function member(role)
+      local it = program.start("cpgrun", "--handler-timeout", "0.2", "--group", role, path, role)
+      line(it, "^ready$")
+      return it
+    end
+    local writer = member "writer"
+    member "other"
+    local slow = member "slow"
+    line(writer, "^result\t2$")
+    complaint(slow, "diverged: the state of machine 'list' .* differs from that of")
+    line(slow, "^restored\ta b$")
+  end)
+end)
