@@ -175,6 +175,15 @@ end
 local Replica = {}
 Replica.__index = Replica
 
+--- Returns the map of a name. All members with this name have the same; there is no need to make it.
+-- @tparam string name 1 to 64 bytes
+-- @treturn corosync.replica.map
+-- @raise for a wrong name
+function Replica:map(name)
+  check_name(name, 64, "map")
+  return map.new(self[MEMBER], name)
+end
+
 --- Defines a state machine. Members must define the same machines with the same functions; a member whose script lacks
 -- one keeps the commands for it, so scripts can be replaced one after another.
 -- @tparam string name 1 to 64 bytes
@@ -219,15 +228,6 @@ function Replica:machine(name, methods)
     [WHAT] = ("submit to machine %s of"):format(errors.quote(name)),
   }, machine_metatable)
   return owner.objects[name]
-end
-
---- Returns the map of a name. All members with this name have the same; there is no need to make it.
--- @tparam string name 1 to 64 bytes
--- @treturn corosync.replica.map
--- @raise for a wrong name
-function Replica:map(name)
-  check_name(name, 64, "map")
-  return map.new(self[MEMBER], name)
 end
 
 --- A lock of that name, which at most one process in the replica holds. Making it does not acquire it.

@@ -31,6 +31,11 @@ function Machine:submit(command, callback) end
 ---@class corosync.replica.Replica
 local Replica = {}
 
+--- Returns the map of a name. All members with this name have the same; there is no need to make it.
+---@param name string 1 to 64 bytes
+---@return corosync.replica.map
+function Replica:map(name) end
+
 ---@class corosync.replica.Replica.machine.methods
 ---@field apply fun(state:any,command:string|table,at:integer):any changes the state and returns the command's result. `at` is the command's index, the same on all members. It may depend on nothing but its arguments, and must have no effect but on the state: large states are kept twice, and commands are applied to both
 ---@field initial? fun():any makes the first state; without it that is an empty table
@@ -46,11 +51,6 @@ local Replica = {}
 ---@param methods corosync.replica.Replica.machine.methods
 ---@return corosync.replica.Machine
 function Replica:machine(name, methods) end
-
---- Returns the map of a name. All members with this name have the same; there is no need to make it.
----@param name string 1 to 64 bytes
----@return corosync.replica.map
-function Replica:map(name) end
 
 --- A lock of that name, which at most one process in the replica holds. Making it does not acquire it.
 ---@param name string 1 to 128 bytes; those that begin with "leader/" are for elections
