@@ -92,12 +92,7 @@ return {
   },
   {
     name = "a member counts itself before its storage is synced",
-    first = 101,
     { "confirming", "not self.durable and self.address", "self.address" },
-  },
-  {
-    name = "what a member has promised is not stored",
-    { "storing", "\"promised\", ", "" },
   },
   {
     name = "stored commands are not replayed",
