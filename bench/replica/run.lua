@@ -362,8 +362,8 @@ local function bench_snapshots()
     end
     print_time(lua.name .. ", longest pause of writes on four nodes without a snapshot", before)
     print_time(lua.name .. ", longest pause while a fifth gets 20 MB and the donor is killed", pauses, 0.15)
-    print_time(lua.name .. ", longest turn of the loop of the donor of 100 MB", donors, 0.02)
-    print_time(lua.name .. ", longest turn of the learner's, its start included", learners)
+    print_time(lua.name .. ", CPU time of the longest turn of the donor's loop, 100 MB", donors, 0.02)
+    print_time(lua.name .. ", the same of the learner, its start included", learners)
   end
   print ""
 end

@@ -1,5 +1,6 @@
 -- A member's own commands, from submit to the reply. They stay in `pending`, in order, until their place in the log
--- is known: a later one cannot be appended before them.
+-- is known: a later one cannot be appended before them. It is a queue, from the index `oldest` to `newest`: those that
+-- were sent, then the others.
 local commands = {}
 
 -- A client id is new for each process, and for each time that the log has forgotten the process.
@@ -7,10 +8,14 @@ local function client_of(self)
   return ("%s#%s#%d"):format(self.address, self.incarnation, self.resets)
 end
 
+local function set_pending(self, list)
+  self.pending, self.oldest, self.newest = list, 1, #list
+end
+
 function commands.init(self)
   self.resets = 0
   self.client = client_of(self)
-  self.pending = {}
+  set_pending(self, {})
   self.sent = 0 -- the number of the last one sent
 end
 
@@ -31,13 +36,26 @@ function commands.send_new(self)
   if not self.active then
     return
   end
-  for _, command in ipairs(self.pending) do
-    if not command.seq then
-      self.sent = self.sent + 1
-      command.seq = self.sent
-      send(self, command)
-    end
+  local first = self.newest + 1
+  while first > self.oldest and not self.pending[first - 1].seq do
+    first = first - 1
   end
+  for i = first, self.newest do
+    local command = self.pending[i]
+    self.sent = self.sent + 1
+    command.seq = self.sent
+    send(self, command)
+  end
+end
+
+-- Most often it is the oldest one.
+local function remove(self, i)
+  local pending = self.pending
+  for k = i, self.oldest + 1, -1 do
+    pending[k] = pending[k - 1]
+  end
+  pending[self.oldest] = nil
+  self.oldest = self.oldest + 1
 end
 
 -- A command was applied. If it is an own one, its caller gets the result.
@@ -45,9 +63,10 @@ function commands.applied(self, entry, result, index)
   if entry.client ~= self.client then
     return
   end
-  for i, command in ipairs(self.pending) do
+  for i = self.oldest, self.newest do
+    local command = self.pending[i]
     if command.seq == entry.seq then
-      table.remove(self.pending, i)
+      remove(self, i)
       return reply(self, command, result, nil, index)
     end
   end
@@ -57,7 +76,7 @@ end
 -- command was sent to and has forgotten no client since. And no command that had its result is missing, as after a
 -- loss.
 local function can_go_on(self, last)
-  local first = self.pending[1]
+  local first = self.pending[self.oldest]
   local next_seq = first and first.seq or self.sent + 1
   local is_known = last or self.log_origin == self.log.origin and self.log_forgotten == self.log.forgotten
   return is_known and next_seq <= (last or 0) + 1
@@ -66,26 +85,31 @@ end
 -- Commands that were sent end as "uncertain", the others will be sent.
 function commands.begin_as_new_client(self)
   local kept = {}
-  for _, command in ipairs(self.pending) do
+  for i = self.oldest, self.newest do
+    local command = self.pending[i]
     if command.seq then
       reply(self, command, nil, "uncertain")
     else
       kept[#kept + 1] = command
     end
   end
-  self.resets, self.sent, self.pending = self.resets + 1, 0, kept
+  set_pending(self, kept)
+  self.resets, self.sent = self.resets + 1, 0
   self.client = client_of(self)
 end
 
 -- Removes commands that were applied before this member got the state: their results are not known here.
 local function drop_applied(self, last)
-  for i = #self.pending, 1, -1 do
+  local kept, waiting = {}, self.log:waiting(self.client)
+  for i = self.oldest, self.newest do
     local command = self.pending[i]
-    if command.seq and command.seq <= last and not self.log:is_waiting(self.client, command.seq) then
-      table.remove(self.pending, i)
+    if command.seq and command.seq <= last and not waiting[command.seq] then
       reply(self, command, nil, "applied")
+    else
+      kept[#kept + 1] = command
     end
   end
+  set_pending(self, kept)
 end
 
 -- At the begin of a generation, and with a state from another member: commands that are not in the log are sent
@@ -98,7 +122,8 @@ function commands.send_again(self)
   end
   self.log_origin, self.log_forgotten = self.log.origin, self.log.forgotten
   drop_applied(self, last or 0)
-  for _, command in ipairs(self.pending) do
+  for i = self.oldest, self.newest do
+    local command = self.pending[i]
     if command.seq and command.seq > (last or 0) then
       send(self, command)
     end
@@ -113,7 +138,8 @@ function commands.refused(self, entry)
   if entry.client ~= self.client or not has_forgotten then
     return
   end
-  for _, command in ipairs(self.pending) do
+  for i = self.oldest, self.newest do
+    local command = self.pending[i]
     if command.seq and command.seq >= entry.seq then
       command.seq = nil
     end
@@ -123,15 +149,17 @@ function commands.refused(self, entry)
 end
 
 function commands.submit(self, id, data)
-  table.insert(self.pending, { id = id, data = data })
+  self.newest = self.newest + 1
+  self.pending[self.newest] = { id = id, data = data }
   commands.send_new(self)
 end
 
 function commands.give_up(self, id)
-  for i, command in ipairs(self.pending) do
+  for i = self.oldest, self.newest do
+    local command = self.pending[i]
     if command.id == id then
       if not command.seq then
-        table.remove(self.pending, i)
+        remove(self, i)
       end
       return reply(self, command, nil, command.seq and "uncertain" or "not_ready")
     end

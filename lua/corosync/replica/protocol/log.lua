@@ -144,14 +144,15 @@ function Log:agrees(index, digest)
   return index <= self.applied or self.digests[index] == digest
 end
 
--- Whether a client's command was appended and not yet applied.
-function Log:is_waiting(client, seq)
+-- The numbers of a client's commands that were appended and not yet applied, as a set.
+function Log:waiting(client)
+  local found = {}
   for _, entry in pairs(self.tail) do
-    if entry.client == client and entry.seq == seq then
-      return true
+    if entry.client == client then
+      found[entry.seq] = true
     end
   end
-  return false
+  return found
 end
 
 local NUMBERS = { "origin", "index", "applied", "digest", "clients", "forgotten" }
