@@ -12,6 +12,7 @@
 -- @module corosync.replica
 
 local calls = require "corosync.replica.calls"
+local base = require "corosync.group"
 local errors = require "corosync.errors"
 local every = require "corosync.replica.every"
 local leader = require "corosync.replica.leader"
@@ -390,7 +391,15 @@ local function start_timer(owner)
   owner.timer = { close = function() timer:close() end }
 end
 
-local function start(owner, uses_loop)
+-- How a member's group is made, and what then starts it: true, or nil, message, code.
+local IN_LOOP = {}
+
+function IN_LOOP.derive(...)
+  return base.derive(base.Group, ...)
+end
+
+function IN_LOOP.start(owner)
+  local uses_loop = owner.options.loop ~= false
   local ok, message, code = true, nil, nil
   if owner.options.storage then
     ok, message, code = owner:open_storage()
@@ -407,6 +416,23 @@ local function start(owner, uses_loop)
     start_timer(owner)
   end
   return ok, message, code
+end
+
+-- A replica whose group is made and started by the functions `derive` and `start` of `kind`.
+local function derive(name, given, kind)
+  check_name(name, LONGEST_NAME, "replica")
+  local owner, message, code = member.new(name, options_of(given or {}), kind.derive)
+  if not owner then
+    return nil, message, code
+  end
+  owner.objects = {}
+  parts.define(owner)
+  local ok
+  ok, message, code = kind.start(owner)
+  if not ok then
+    return nil, message, code
+  end
+  return setmetatable({ name = name, [MEMBER] = owner }, Replica)
 end
 
 --- The functions of the module.
@@ -435,16 +461,11 @@ end
 -- @function new
 -- @raise for wrong arguments
 local function new(name, given)
-  check_name(name, LONGEST_NAME, "replica")
-  local options = options_of(given or {})
-  local owner = member.new(name, options)
-  owner.objects = {}
-  parts.define(owner)
-  local ok, message, code = start(owner, options.loop ~= false)
-  if not ok then
-    return nil, message, code
+  if ngx then -- luacheck: globals ngx
+    errors.raise "in nginx make a replica with corosync.resty: corosync_resty.replica(name, options)"
   end
-  return setmetatable({ name = name, [MEMBER] = owner }, Replica)
+  return derive(name, given, IN_LOOP)
 end
 
-return setmetatable({ Replica = Replica, new = new }, { __call = function(_, ...) return new(...) end })
+return setmetatable({ Replica = Replica, new = new, derive = derive },
+  { __call = function(_, ...) return new(...) end })

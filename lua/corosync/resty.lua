@@ -295,6 +295,26 @@ function resty.group(name, handlers_or_class, options)
   return group
 end
 
+--- Makes this worker a member of a replica (see @{corosync.replica}): call it in `init_worker_by_lua`. Each worker is a
+-- member with a copy of the state; all workers of a node count as one.
+--
+--    init_worker_by_lua_block {
+--      local app = assert(require("corosync.resty").replica "shop")
+--      stock = app:machine("stock", { apply = function(state, item) state[item] = (state[item] or 0) + 1 end })
+--    }
+--
+-- and from any request `stock:submit "tea"`, which lets its light thread wait for the result. Where nothing can wait
+-- (`log_by_lua`, for instance) it fails with "wrong_phase"; with a callback it works there, too. All functions of the
+-- script are called in the light thread of the replica, one after another: one that waits holds up the others, and
+-- `submit` without a callback fails in them with "dispatching". A worker that exits leaves the replica.
+-- @tparam string name 1 to 120 bytes
+-- @tparam[opt] table options as for @{corosync.replica}, without `loop` and `storage`; and as for `group`
+-- @treturn corosync.replica.Replica
+-- @error nil, message, code, as `group`. Raises for wrong arguments.
+function resty.replica(name, options)
+  return require("corosync.resty.replica")(name, options, resty.group)
+end
+
 --- Leaves all groups of this worker, at once and for good: for `exit_worker_by_lua_block`.
 function resty.leave()
   for _, record in pairs(records) do

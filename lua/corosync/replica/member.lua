@@ -223,7 +223,7 @@ end
 
 -- Whether a coroutine calls the script's functions at this moment.
 function Member:runs_in(routine)
-  return self.runner == routine
+  return self.runner ~= nil and self.runner == routine
 end
 
 -- ---- the status, and the script's functions for it ----
@@ -233,6 +233,12 @@ local function call(self, name, ...)
   if handler then
     handlers.call(self.record, handler, ...)
   end
+end
+
+-- Whether Corosync is away. (In nginx the group is idle then.)
+local function is_away(self)
+  local record = self.record
+  return record.state == "reconnecting" or record.lost ~= nil and record.state == "idle"
 end
 
 function Member:report(message)
@@ -248,7 +254,7 @@ function Member:state()
     return "blocked", "it is closed"
   elseif self.storage_problem then
     return "blocked", self.storage_problem
-  elseif self.record.state == "reconnecting" then
+  elseif is_away(self) then
     return "blocked", "Corosync on this node is away"
   elseif not protocol_state or self.record.state ~= "joined" then
     return "blocked", "it has not joined its group yet"
@@ -655,7 +661,7 @@ function Member:submit(what, data, tell)
     return self.callers:failure(what, "closed")
   elseif self.machines.is_applying then
     return self.callers:failure(what, "dispatching", "apply must not submit: it may use only the state and the command")
-  elseif self.record.state == "reconnecting" then
+  elseif is_away(self) then
     return self.callers:failure(what, "not_connected")
   elseif self.callers.count >= self.options.window then
     return self.callers:failure(what, "full", ("%d commands of this member wait for their results: submit this one "
@@ -670,7 +676,9 @@ function Member:submit(what, data, tell)
   else
     table.insert(self.early, { id = id, data = data })
   end
-  if not self.runner and not self.defers then
+  if self.nudge then
+    self.nudge()
+  elseif not self.runner and not self.defers then
     run(self, drain)
   end
   return true
@@ -722,10 +730,23 @@ function Member:close()
     return nil, message, code
   end
   self.is_closed = true
-  if not self.runner then
+  if not self.runner and not self.nudge then
     run(self, settle)
   end
   return true
+end
+
+-- ---- running in a light thread of nginx, which handles one event at a time ----
+
+-- Returns as the group's step.
+function Member:step()
+  return run(self, function() return dispatch.step(self.record) end)
+end
+
+-- To be called when no more events wait, and now and then before.
+function Member:look_around()
+  self.is_closed = self.is_closed or not self.record.wanted -- the worker exits
+  run(self, look_around)
 end
 
 -- ---- the group ----
@@ -802,8 +823,8 @@ function Member:open_storage()
   return true
 end
 
--- `options`: with all defaults. The group is not active yet.
-function member.new(name, options)
+-- `options`: with all defaults. `derive(name, handlers, hooks)` makes the group, which need not be active yet.
+function member.new(name, options, derive)
   local self = setmetatable({
     name = name,
     options = options,
@@ -820,7 +841,11 @@ function member.new(name, options)
   self.outgoing = transfers.outgoing(function(message) self.writer:add(message) end)
   self.incoming = transfers.incoming(self.machines)
   self.outbox = { first = 1, last = 0 }
-  self.group = base.derive(base.Group, name .. SUFFIX, group_handlers(self), group_hooks(self))
+  local message, code
+  self.group, message, code = derive(name .. SUFFIX, group_handlers(self), group_hooks(self))
+  if not self.group then
+    return nil, message, code
+  end
   self.record = self.group[KEY]
   member.count = member.count + 1
   return self

@@ -64,12 +64,12 @@ local function in_cqueues()
   return cqueues and cqueues.running() ~= nil
 end
 
--- Calls `start(tell)`, and returns what `tell` is called with, as a table. `refuse()` returns nil, message, code where
--- nothing can wait; then nothing is started.
+-- Calls `start(tell)`, and returns what `tell` is called with, as a table. `refuse(code, why)` returns nil, message,
+-- code where nothing can wait; then nothing is started.
 function waiting.result(member, start, refuse)
   local routine = yieldable(member)
-  if member.wait then -- of another kind of loop
-    return member:wait(taker, start, refuse)
+  if member.wait then -- of a loop of another kind
+    return member.wait(taker, start, refuse)
   elseif routine and in_cqueues() then
     return by_condition(start)
   elseif routine then
@@ -91,8 +91,8 @@ function waiting.submit(member, what, data)
       tell(nil, message, code)
     end
   end
-  local result = waiting.result(member, start, function(why)
-    return member.callers:failure(what, "dispatching", why or CANNOT_WAIT)
+  local result = waiting.result(member, start, function(code, why)
+    return member.callers:failure(what, code or "dispatching", why or CANNOT_WAIT)
   end)
   return result[1], result[2], result[3]
 end

@@ -66,12 +66,24 @@ local function flush_meanwhile(_, record)
   record.flusher = nil
 end
 
+-- A replica has more to do when no more events wait, and when time has passed.
+local function look_around(record)
+  if record.replica then
+    record.replica:look_around()
+  end
+end
+
 local function step(record)
   if record.packs and not record.flusher then
     record.flusher = ngx.timer.at(FLUSH_EVERY, flush_meanwhile, record)
   end
   record.stepping = true
-  local some = dispatch.step(record)
+  local some
+  if record.replica then
+    some = record.replica:step()
+  else
+    some = dispatch.step(record)
+  end
   record.stepping = false
   return some
 end
@@ -81,10 +93,12 @@ local function serve(record)
   leave_if_wanted(record)
   local some = step(record)
   if some == false and record.state ~= "idle" then
+    look_around(record)
     waiting.for_event(record)
   elseif some then
     waiting.wake_waiters(record)
     if record.rounds % BUDGET == 0 then
+      look_around(record)
       ngx.sleep(TURN)
     end
   end
@@ -101,7 +115,9 @@ local function run(record)
       serve(record)
     elseif record.wanted then
       connect(record)
+      look_around(record)
     else
+      look_around(record)
       break
     end
     handed_over = hand_over(record)

@@ -190,7 +190,8 @@ describe("submit to a replica in corosync.loop", function()
   end)
 
   it("can be closed by its own functions, which learn of what was confirmed", function()
-    local list, app, codes = nil, nil, {}
+    local codes = {}
+    local list, app
     list, app = replicas.listed({}, { changed = function(_, command) if command == "2" then app:close() end end })
     for i = 1, 2 do
       list:submit(tostring(i), function(result, _, code) codes[i] = code or result end)
@@ -210,8 +211,8 @@ describe("submit to a replica in corosync.loop", function()
   end)
 
   it("gives the error of apply to the submitter, and leaves the state as it was", function()
-    local list, changes = nil, 0
-    list = replicas.listed({}, { apply = function(state, command)
+    local changes = 0
+    local list = replicas.listed({}, { apply = function(state, command)
       state[#state + 1] = command
       if command == "bad" then error "not this one" end
       if command == "thrown" then error { reason = "a table" } end

@@ -1,0 +1,79 @@
+-- A replica in nginx: its group's light thread handles events and calls the script's functions; requests wait for
+-- results by semaphores.
+local errors = require "corosync.errors"
+local member = require "corosync.replica.member"
+local replica = require "corosync.replica"
+local semaphore = require "ngx.semaphore"
+local waiting = require "corosync.resty.waiting"
+
+local GRACE = 1 -- second: a result may come late, if the light thread waits in a function of the script
+
+local GROUP_OPTIONS = { directory = true, poll = true }
+local REFUSED = { loop = true, storage = true }
+
+-- Splits the options into those of the replica and those of its group.
+local function split(options)
+  local own, of_group = {}, {}
+  for field, value in pairs(options) do
+    if REFUSED[field] then
+      errors.raise("bad argument #2 'options' to 'replica' (field '%s': not in nginx)", field)
+    end
+    (GROUP_OPTIONS[field] and of_group or own)[field] = value
+  end
+  return own, of_group
+end
+
+local function waiter(owner)
+  return function(taker, start, refuse)
+    if owner:runs_in(coroutine.running()) then
+      return { refuse() }
+    elseif not waiting.is_allowed() then
+      return { refuse("wrong_phase", ("nothing can wait in the phase '%s': pass a callback"):format(ngx.get_phase())) }
+    end
+    local own = semaphore.new()
+    local outcome, tell = taker(function() own:post() end)
+    start(tell)
+    if not outcome.n then
+      own:wait(math.min(owner.options.timeout + GRACE, waiting.DAY))
+    end
+    return outcome.n and outcome or { refuse "uncertain" }
+  end
+end
+
+local nudges = {} -- by member of this worker that is not closed
+local timer
+
+-- nginx would log it if the light thread's own wait ended without an event.
+local function tick()
+  for owner, nudge in pairs(nudges) do
+    nudges[owner] = not owner.is_closed and nudge or nil
+    nudge()
+  end
+end
+
+local function start(owner)
+  local record, message = owner.record, nil
+  if not timer then
+    timer, message = ngx.timer.every(member.TICK, tick)
+  end
+  if not timer then
+    owner:close()
+    return errors.failure("start the clock of", owner.group, message, "no_resources")
+  end
+  owner.wait = waiter(owner)
+  owner.nudge = function() waiting.nudge(record) end
+  record.replica, nudges[owner] = owner, owner.nudge
+  return true
+end
+
+-- `new_group`: corosync.resty's function group.
+return function(name, options, new_group)
+  if options ~= nil and type(options) ~= "table" then
+    errors.raise("bad argument #2 'options' to 'replica' (table expected, got %s)", type(options))
+  end
+  local own, of_group = split(options or {})
+  return replica.derive(name, own, {
+    derive = function(group_name, handlers) return new_group(group_name, handlers, of_group) end,
+    start = start,
+  })
+end

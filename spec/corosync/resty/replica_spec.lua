@@ -1,0 +1,109 @@
+-- Replicas in nginx: three nodes, two workers each.
+local lab = require "corosync.lab"
+local nginx = require "spec.helpers.nginx"
+local uv = require "luv"
+
+local FOLDER = uv.cwd() .. "/spec/helpers/nginx"
+
+local cluster
+local count = 0
+
+local function start(node, env)
+  return nginx.start(cluster, node, FOLDER, "replica.conf", env)
+end
+
+-- Starts an nginx on each node, and waits until all workers are ready.
+local function start_all(env)
+  local servers = {}
+  count, env = count + 1, env or {}
+  env.SPEC_NAME = "spec-" .. count
+  for node = 1, 3 do servers[node] = start(node, env) end
+  for node = 1, 3 do servers[node]:says("^%d+ ready$", 2) end
+  return servers
+end
+
+local function path(command, text)
+  return ("8090/%s?text=%s"):format(command, text)
+end
+
+describe("a replica in nginx #slow", function()
+  setup(function() cluster = assert(lab.start { nodes = 3, token = 500 }) end)
+  teardown(function() assert(cluster:stop()) end)
+  after_each(nginx.clean)
+
+  it("lets requests of all workers submit, and all have the state", function()
+    local servers = start_all()
+    local clients = {}
+    for node = 1, 3 do
+      for i = 1, 3 do
+        clients[#clients + 1] = assert(cluster:run(node, { "curl", "-sS",
+          ("http://127.0.0.1:8090/submit?count=30&text=%d-%d-"):format(node, i) }))
+      end
+    end
+    for _, client in ipairs(clients) do
+      assert.equal(0, (assert(client:wait(20))))
+      assert.same({ "submitted" }, client.lines)
+    end
+    local state = servers[1]:request "8090/state"
+    assert.equal(270, select(2, state:gsub("%S+", "")))
+    for node = 1, 3 do
+      for _ = 1, 4 do assert.equal(state, servers[node]:request "8090/state") end
+      assert.same({}, servers[node]:find "problem.*")
+    end
+  end)
+
+  it("refuses to wait in its own functions and in phases that cannot wait; callbacks work there", function()
+    local servers = start_all()
+    assert.matches("^raised: .*a bad one", servers[1]:request(path("submit", "bad")))
+    assert.matches("^%d+$", servers[1]:request(path("submit", "changed")))
+    servers[1]:says("^%d+ inner dispatching$", 2)
+    servers[1]:says("^%d+ callback result$", 2)
+    servers[2]:request "8090/log"
+    servers[2]:says "^%d+ log wrong_phase$"
+    servers[2]:says "^%d+ logged result$"
+    assert.matches("from log$", servers[3]:request "8090/state")
+    assert.not_matches("never", servers[3]:request "8090/state")
+  end)
+
+  it("goes on while a function of the script waits", function()
+    local servers = start_all()
+    assert.matches("^%d+$", servers[1]:request(path("submit", "sleep")))
+    assert.equal("pong", servers[1]:request "8090/ping")
+    for _ = 1, 3 do assert.matches("^%d+$", servers[1]:request(path("submit", "next"))) end
+  end)
+
+  it("works by polling, too", function()
+    local servers = start_all { SPEC_POLL = "0.01" }
+    assert.matches("^%d+$", servers[1]:request(path("submit", "polled")))
+    assert.matches("polled$", servers[2]:request "8090/state")
+  end)
+
+  it("refuses wrong arguments", function()
+    local servers = start_all()
+    local said = servers[1]:request "8090/refusals"
+    assert.matches("field 'storage': not in nginx\n?", said)
+    assert.matches("unknown field 'timeot'", said)
+    assert.matches("#1 'name' to 'replica' %(string expected, got number%)", said)
+    assert.matches("in nginx make a replica with corosync.resty", said)
+    assert.matches("exist$", said)
+  end)
+
+  it("is left by a worker that exits, and told so when it closes", function()
+    local servers = start_all()
+    assert.equal("true\nclosed", servers[3]:request "8090/close")
+    servers[2]:signal "QUIT"
+    servers[2]:wait_for("nginx to end", function() return servers[2].process.exited end)
+    assert.matches("^%d+$", servers[1]:request(path("submit", "after")))
+  end)
+
+  it("is suspended without a majority, and ready again", function()
+    local servers = start_all()
+    assert(cluster:kill(3))
+    servers[3]:says("^%d+ suspended .", 2)
+    assert.matches("^not_connected", servers[3]:request(path("submit", "away")))
+    assert.matches("^%d+$", servers[1]:request(path("submit", "present")))
+    assert(cluster:restart(3))
+    servers[3]:says("^%d+ ready$", 4)
+    assert.matches("present$", servers[3]:request "8090/state")
+  end)
+end)

@@ -1,0 +1,81 @@
+-- The application of the specs' nginx with a replica; its events go to stderr, a line each: pid, kind, details.
+local corosync_resty = require "corosync.resty"
+
+local app = {}
+
+local function tell(...)
+  io.stderr:write(table.concat({ ngx.worker.pid(), ... }, " ") .. "\n")
+end
+
+local list
+local replica = assert(corosync_resty.replica(os.getenv "SPEC_NAME", {
+  poll = tonumber(os.getenv "SPEC_POLL"),
+  directory = "/run",
+  timeout = 3,
+  ready = function() tell "ready" end,
+  suspended = function(why) tell("suspended", why) end,
+  error = function(message) tell("problem", (message:gsub("\n.*", ""))) end,
+}))
+
+list = replica:machine("list", {
+  apply = function(state, command)
+    state[#state + 1] = command
+    if command == "bad" then error "a bad one" end
+    return #state
+  end,
+  changed = function(_, command)
+    if command == "changed" then
+      tell("inner", select(3, list:submit "never"))
+      list:submit("by callback", function(result) tell("callback", result and "result") end)
+    elseif command == "sleep" then
+      ngx.sleep(0.2)
+    end
+  end,
+})
+
+local commands = {}
+
+function commands.submit(args)
+  for i = 1, tonumber(args.count or 1) do
+    local result, message, code = list:submit(args.text .. (args.count and i or ""))
+    if not result then return ngx.say(code, ": ", message) end
+    if not args.count then ngx.say(result) end
+  end
+  if args.count then ngx.say "submitted" end
+end
+
+function commands.state()
+  assert(replica:barrier())
+  ngx.say(table.concat(list.state, " "))
+end
+
+function commands.status()
+  ngx.say((replica:status()))
+end
+
+function commands.close()
+  ngx.say(tostring(replica:close()))
+  ngx.say(select(3, list:submit "x"))
+end
+
+function commands.refusals()
+  local function raises(...)
+    return select(2, pcall(corosync_resty.replica, ...))
+  end
+  ngx.say(raises("x", { storage = "/x" }))
+  ngx.say(raises("x", { timeot = 1 }))
+  ngx.say(raises(1))
+  ngx.say(select(2, pcall(require "corosync.replica", "x")))
+  ngx.say(select(3, corosync_resty.replica(os.getenv "SPEC_NAME")))
+end
+
+function app.serve()
+  commands[ngx.var.uri:sub(2)](ngx.req.get_uri_args())
+end
+
+function app.log()
+  tell("log", select(3, list:submit "never"))
+  list:submit("from log", function(result) tell("logged", result and "result") end)
+end
+
+return app
