@@ -28,8 +28,13 @@ function list(methods)
   return app:machine("list", methods)
 end
 
+-- Prints a list's short entries.
 function show(state)
-  print("state", table.concat(state, " "))
+  local short = {}
+  for _, each in ipairs(state) do
+    short[#short + 1] = #each < 100 and each or nil
+  end
+  print("state", table.concat(short, " "))
 end
 
 assert(compile(after or arg[2] or ""))()
