@@ -30,6 +30,17 @@ static int core_now(lua_State *L)
 }
 
 /***
+The time of day with a fraction, which os.time lacks.
+@function core.time
+@treturn number seconds since 1970
+*/
+static int core_time(lua_State *L)
+{
+	lua_pushnumber(L, (lua_Number)clock_wall_seconds());
+	return 1;
+}
+
+/***
 Writes a line to stderr, also in a Lua state without the io library.
 @function core.complain
 @tparam string line
@@ -78,6 +89,7 @@ static const luaL_Reg functions[] = {
 	{"digest", core_digest},
 	{"now", core_now},
 	{"pollset", pollset_open},
+	{"time", core_time},
 	{"watchdog", watchdog_open},
 #ifndef COROSYNC_LUA_NO_THREADS
 	{"waker", waker_open},

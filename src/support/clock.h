@@ -13,7 +13,16 @@ static inline double clock_seconds(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* The same to a few milliseconds, for a fraction of the cost: for looks at each event. */
+/* Seconds since 1970 on the clock that is set. */
+static inline double clock_wall_seconds(void)
+{
+	struct timespec time;
+
+	(void)clock_gettime(CLOCK_REALTIME, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* As clock_seconds, to a few milliseconds, for a fraction of the cost: for looks at each event. */
 static inline double clock_coarse_seconds(void)
 {
 	struct timespec time;

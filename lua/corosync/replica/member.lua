@@ -535,7 +535,7 @@ local function view_change(self, view)
   self.view = {
     ring = view.ring,
     nodes = nodes,
-    floor = os.time() * FLOOR_STEP,
+    floor = math.floor(core.time() * FLOOR_STEP),
     noted = cluster.cmap_get(self.note_key) or nil,
   }
   self.protocol:settled(self.view)
