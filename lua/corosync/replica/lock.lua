@@ -56,9 +56,11 @@ local function check_options(options)
   end
 end
 
--- Calls `tell(held)` once this process holds the lock, or `tell(nil, message, code)`.
+-- Calls `tell(held)` once this process holds the lock, or `tell(nil, message, code)`. Returns the entry's request, or
+-- nil if it was refused.
 local function request(self, options, tell)
   local owner, entry = self[OWNER], entries.get(self[OWNER], self.name)
+  local own
   local function refuse(code, why)
     tell(owner.callers:failure(("acquire lock %s of"):format(errors.quote(self.name)), code, why))
   end
@@ -72,8 +74,10 @@ local function request(self, options, tell)
     entry.request = { tell = tell, lost = options.lost, is_try = options.timeout == 0,
       deadline = options.timeout and now() + options.timeout,
       new = function(token) return new_held(owner, self.name, token) end }
+    own = entry.request
     entries.follow(owner, entry)
   end
+  return own
 end
 
 --- Waits until this process holds the lock: a coroutine yields, other code handles events until then. Waiters get it in
@@ -101,8 +105,7 @@ function Lock:acquire(options)
   local owner, entry = self[OWNER], entries.get(self[OWNER], self.name)
   local own
   local result = waiting.result(owner, function(tell)
-    request(self, options, tell)
-    own = entry.request
+    own = request(self, options, tell)
   end, function(why)
     return owner.callers:failure(("acquire lock %s of"):format(errors.quote(self.name)), "dispatching",
       why or "the replica is calling a function of the script, so it cannot wait here: acquire it in a coroutine")

@@ -84,8 +84,8 @@ function entries.look_at_lease(owner)
       entries.follow(owner, entry)
     end
   end
-  for _, entry in ipairs(all) do
-    if entry.held then
+  for _, entry in ipairs(all) do -- those who wait, too: a silent holder is noticed when it does not acknowledge
+    if entry.held or entry.request and owner.was_serving then
       return own.lease:renew_if_due()
     end
   end

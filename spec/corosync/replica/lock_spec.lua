@@ -1,0 +1,265 @@
+local lock_members = require "spec.helpers.lock_members"
+local replicas = require "spec.helpers.replicas"
+
+local function refused(code, text, ok, message, got)
+  assert.is_nil(ok)
+  assert.equal(code, got, message)
+  assert.matches(text, message, 1, true)
+end
+
+describe("a lock of a replica on one node", function()
+  after_each(replicas.clean)
+
+  it("is held from acquire to release, by one holder after another with growing tokens", function()
+    local app = replicas.new()
+    local lock = app:lock "backup"
+    assert.is_nil(lock:holder())
+    assert.equal(0, lock.token)
+    local held = assert(lock:acquire { timeout = 5 })
+    assert.equal("backup", held.name)
+    assert.equal(held.token, lock.token)
+    local address, token, since, waiters = lock:holder()
+    assert.equal(tostring(select(4, app:status())[1]), tostring(address))
+    assert.same({ held.token, {} }, { token, waiters })
+    assert.is_true(since <= os.time() and since > os.time() - 60)
+    assert.is_true(held:release())
+    assert(app:barrier())
+    assert.is_nil(lock:holder())
+    local again = assert(lock:acquire())
+    assert.is_true(again.token > held.token)
+  end)
+
+  it("fails to be acquired twice by one process, or released twice", function()
+    local app = replicas.new()
+    local lock = app:lock "backup"
+    refused("not_holding", "this process does not hold it", lock:release())
+    local held = assert(lock:acquire())
+    refused("held", "this process holds it already", lock:acquire())
+    refused("held", "this process holds it already", app:lock("backup"):acquire { timeout = 0 })
+    assert.is_true(lock:release())
+    refused("not_holding", "token", held:release())
+    refused("not_holding", "this process does not hold it", lock:release())
+  end)
+
+  it("is not released by what was acquired before", function()
+    local lock = replicas.new():lock "backup"
+    local old = assert(lock:acquire())
+    assert(old:release())
+    local held = assert(lock:acquire())
+    refused("not_holding", "is over", old:release())
+    assert.equal(held.token, select(2, lock:holder()))
+    assert.is_true(held:release())
+  end)
+
+  it("is acquired in coroutines, one at a time", function()
+    local app = replicas.new()
+    local lock, order = app:lock "backup", {}
+    coroutine.wrap(function()
+      local held = assert(lock:acquire())
+      order[#order + 1] = "held"
+      assert(held:release())
+      assert(lock:acquire())
+      order[#order + 1] = "again"
+    end)()
+    refused("acquiring", "waits for it already", lock:acquire())
+    assert(replicas.eventually(function() return order[2] end))
+    assert.same({ "held", "again" }, order)
+  end)
+
+  it("is lost when the replica is closed, and cannot be acquired then", function()
+    local app = replicas.new()
+    local reasons = {}
+    local held = assert(app:lock("one"):acquire { lost = function(reason) reasons[#reasons + 1] = reason end })
+    assert(app:close())
+    assert.same({ "closed" }, reasons)
+    refused("not_holding", "is over", held:release())
+    refused("closed", "the replica was closed", app:lock("one"):acquire())
+    assert.same({ "closed" }, reasons)
+  end)
+
+  it("cannot be waited for in a function that the replica calls, but in a coroutine there", function()
+    local app = replicas.new()
+    local result, held
+    local machine = app:machine("m", { apply = function() end, changed = function()
+      result = { app:lock("x"):acquire() }
+      coroutine.wrap(function() held = assert(app:lock("x"):acquire()) end)()
+    end })
+    assert(machine:submit "x")
+    refused("dispatching", "acquire it in a coroutine", nil, result[2], result[3])
+    assert(replicas.eventually(function() return held end))
+  end)
+
+  it("is lost once, and by each of its holders, when the replica is closed in between", function()
+    local app = replicas.new()
+    local lost = {}
+    for _, name in ipairs { "a", "b" } do
+      assert(app:lock(name):acquire { lost = function(reason)
+        lost[#lost + 1] = name .. " " .. reason
+        app:lock "c":acquire()
+      end })
+    end
+    assert(app:close())
+    table.sort(lost)
+    assert.same({ "a closed", "b closed" }, lost)
+  end)
+
+  if _VERSION >= "Lua 5.4" then
+    it("is released when its variable goes out of scope", function()
+      local app = replicas.new()
+      local lock = app:lock "scope"
+      assert(load([[
+        local lock = ...
+        do local held <close> = assert(lock:acquire()) end
+        assert(select(3, lock:release()) == "not_holding")
+      ]]))(lock)
+      assert(app:barrier())
+      assert.is_nil(lock:holder())
+    end)
+  end
+
+  it("raises for wrong arguments with their names", function()
+    local app = replicas.new()
+    local function problem(...)
+      local ok, message = pcall(...)
+      assert.is_false(ok)
+      return message
+    end
+    local lock = app:lock "x"
+    assert.matches("lock_spec.lua:%d+: bad argument #1 'name' to 'lock' %(string expected, got nil%)",
+      problem(function() app:lock(nil) end))
+    assert.matches("#1 'name' to 'lock' %(1 to 128 bytes", problem(app.lock, app, ("x"):rep(129)))
+    assert.matches("#1 'options' to 'acquire' %(table expected, got number%)", problem(lock.acquire, lock, 5))
+    assert.matches("unknown field 'timeot'", problem(lock.acquire, lock, { timeot = 1 }))
+    assert.matches("field 'timeout': number expected, got string", problem(lock.acquire, lock, { timeout = "1" }))
+    assert.matches("field 'timeout': at least 0 expected, got %-1", problem(lock.acquire, lock, { timeout = -1 }))
+    assert.matches("field 'lost': function expected, got string", problem(lock.acquire, lock, { lost = "x" }))
+  end)
+end)
+
+describe("a lock of a replica on three nodes #slow", function()
+  local members
+
+  setup(function() members = lock_members.new() end)
+  teardown(function() assert(members.cluster:stop()) end)
+  before_each(function() members:start_all() end)
+  after_each(function() members:end_all() end)
+
+  it("goes to those who wait in their order", function()
+    local first = members:acquire(2, "x")
+    local last = first
+    members:tell(3, "acquire x")
+    members:waiting(3, "x", 1)
+    members:tell(1, "acquire x")
+    local waiters = members:waiting(3, "x", 2)
+    assert.matches("^3:%d+,1:%d+$", waiters)
+    for _, step in ipairs { { 2, 3 }, { 3, 1 } } do
+      members:tell(step[1], "release x")
+      local token = members:granted(step[2], "x")
+      assert.is_true(token > last)
+      last = token
+    end
+  end)
+
+  it("is not waited for longer than the timeout, and the place in the queue is given up", function()
+    members:acquire(1, "x")
+    members:tell(2, "acquire x 0")
+    members:await(2, "^failed x timeout")
+    members:tell(2, "acquire x 0.5")
+    members:await(2, "^failed x timeout")
+    members:tell(3, "acquire x")
+    members:waiting(2, "x", 1)
+    members:tell(1, "release x")
+    members:granted(3, "x")
+    members:acquire(2, "free", 0)
+  end)
+
+  it("goes on when its holder is killed, past a waiter that was killed before", function()
+    local first = members:acquire(1, "x")
+    members:tell(2, "acquire x")
+    members:waiting(3, "x", 1)
+    members:tell(3, "acquire x")
+    members:waiting(3, "x", 2)
+    assert(members.cluster:kill_host(2))
+    members:waiting(3, "x", 1)
+    members:start(2) -- so that two nodes of three are left when node 1's process ends
+    members:await(2, "^ready")
+    assert(members.cluster:kill_host(1))
+    assert.is_true(members:granted(3, "x") > first)
+  end)
+
+  it("goes on when its holder leaves", function()
+    local first = members:acquire(1, "x")
+    members:tell(2, "acquire x")
+    members:waiting(3, "x", 1)
+    members:tell(1, "close")
+    assert.equal("closed", (members:lost(1, "x")))
+    assert.is_true(members:granted(2, "x") > first)
+  end)
+
+  it("goes on when the holder's Corosync is killed, which the holder is told first", function()
+    local first = members:acquire(1, "x")
+    members:tell(2, "acquire x")
+    members:waiting(3, "x", 1)
+    assert(members.cluster:kill(1))
+    local reason, told = members:lost(1, "x")
+    assert.equal("disconnected", reason)
+    local token, granted = members:granted(2, "x")
+    assert.is_true(token > first and told < granted)
+  end)
+
+  it("is lost on the side that is cut off before the other side gets it, in each of several cuts", function()
+    for round = 0, 4 do
+      local holder, other = round % 3 + 1, (round + 1) % 3 + 1
+      local last = members:acquire(holder, "x")
+      members:tell(other, "acquire x")
+      members:waiting(other, "x", 1)
+      assert(members.cluster:partition({ holder }))
+      local reason, told = members:lost(holder, "x")
+      assert.equal("expired", reason)
+      local token, granted = members:granted(other, "x")
+      assert.is_true(told < granted, ("told %g s after the grant"):format(told - granted))
+      assert.is_true(token > last)
+      assert(members.cluster:heal())
+      members:await(holder, "^ready")
+      members:tell(other, "release x")
+    end
+  end)
+
+  it("is lost by a holder that was stopped, when it continues; its token is old then", function()
+    local first = members:acquire(1, "x")
+    members:tell(2, "acquire x")
+    members:waiting(3, "x", 1)
+    members.programs[1]:kill "sigstop"
+    local token = members:granted(2, "x")
+    assert.is_true(token > first)
+    members:tell(1, "write x") -- it is there when the process continues
+    members.programs[1]:kill "sigcont"
+    local written = tonumber((members:await(1, "^write x (%d+)")))
+    assert.is_true(written < token)
+    members.programs[1].seen = 0
+    members:lost(1, "x")
+    assert.is_nil(members:find(1, "^lost"))
+    members:tell(1, "release x")
+    members:await(1, "^released x not_holding")
+  end)
+
+  it("has tokens that grow after all processes were started again", function()
+    local last = 0
+    for _ = 1, 3 do
+      local token = members:acquire(1, "x")
+      assert.is_true(token > last)
+      last = token
+      members:end_all()
+      for node = 1, 3 do members:start(node) end
+      for node = 1, 3 do members:await(node, "^ready") end
+    end
+  end)
+
+  it("cannot be acquired without a majority", function()
+    assert(members.cluster:partition({ 1 }))
+    members:await(1, "^suspended")
+    members:tell(1, "acquire x 0.5")
+    members:await(1, "^failed x not_ready")
+    members:acquire(2, "x")
+  end)
+end)
