@@ -82,7 +82,7 @@ return {
   },
   {
     name = "a member takes part in an earlier generation than it has promised",
-    first = 6801,
+    first = 31301,
     steps = 30,
     { "claims", "return promised ~= nil\n    and", "return false\n    and" },
   },
