@@ -49,7 +49,7 @@ bench-resty: all nginx-binding
 	@BUILD_JIT=build/jit $(RUN_LUA) bench/resty.lua
 
 ## bench-replica: replicas beside raw messages and, if it is installed, etcd (10 minutes on a quiet machine)
-# It needs LuaJIT's build, too. STORAGE=PATH measures with storage. The tables in docs/speed.md are what it prints.
+# It needs LuaJIT's build, too. STORAGE=FOLDER measures with storage. The tables in docs/speed.md are what it prints.
 bench-replica: binding
 	@+$(MAKE) --no-print-directory binding LUA_VERSION=jit
 	@$(BENCH_ENVIRONMENT) $(LUA) bench/replica/run.lua

@@ -1,5 +1,6 @@
--- A member of the replica that bench/replica.lua measures. It waits for the others, and if it is one of the writers
--- submits commands with a number of them in flight. It ends when it is killed.
+-- A member of the replica that run.lua measures. It waits for the others, and if it is one of the writers
+-- submits commands with a number of them in flight. It ends when it is killed. With STORAGE in the environment, its
+-- storage is in that folder.
 --
 --   member.lua NAME NODES WRITERS COUNT SIZE WINDOW [latency]
 local core = require "corosync.core"
@@ -16,7 +17,10 @@ local command = ("x"):rep(size)
 local submitted, confirmed, begun, began, cpu = 0, 0, 0, nil, nil
 local latencies = arg[7] and {}
 
-local app = assert(replica(name, { storage = os.getenv "STORAGE", error = function(message) io.stderr:write(message, "\n") end }))
+local folder = os.getenv "STORAGE"
+local storage = folder and ("%s/%s.%s"):format(folder, name, os.getenv "NODE") or nil
+
+local app = assert(replica(name, { storage = storage, error = function(message) io.stderr:write(message, "\n") end }))
 local log = app:machine("log", {
   initial = function() return { commands = 0 } end,
   apply = function(state) state.commands = state.commands + 1 end,

@@ -1,7 +1,7 @@
 -- Measures replicas on three nodes beside Corosync itself, raw messages that are not packed, and beside etcd if it is
 -- installed; and what a snapshot costs those who write meanwhile. Prints the tables of docs/speed.md.
 --
---   make bench-replica [PAIRS=5] [PARTS="rates changes snapshots"] [STORAGE=/path/on/each/node]
+--   make bench-replica [PAIRS=5] [PARTS="rates changes snapshots"] [STORAGE=/folder]
 local uv = require "luv"
 local etcd = dofile "bench/replica/etcd.lua"
 local lab = require "corosync.lab"
@@ -13,9 +13,11 @@ local SIZE = 64
 local SECONDS = 0.7 -- the approximate time of a run
 local LIMIT = 120 -- seconds
 
+local LUA_ENV = { LUA_PATH = os.getenv "LUA_PATH", LUA_CPATH = os.getenv "LUA_CPATH" }
+local JIT_ENV = { LUA_PATH = os.getenv "JIT_PATH", LUA_CPATH = os.getenv "JIT_CPATH" }
 local LUAS = {
-  { name = "Lua 5.4", command = "lua5.4", env = { LUA_PATH = os.getenv "LUA_PATH", LUA_CPATH = os.getenv "LUA_CPATH" } },
-  { name = "LuaJIT", command = "luajit", env = { LUA_PATH = os.getenv "JIT_PATH", LUA_CPATH = os.getenv "JIT_CPATH" } },
+  { name = "Lua 5.4", command = "lua5.4", env = LUA_ENV },
+  { name = "LuaJIT", command = "luajit", env = JIT_ENV },
 }
 
 -- What a replica should reach, as a ratio to raw messages or, where enough, a rate.
@@ -91,18 +93,26 @@ local function replica(cluster, lua, load, count, latency)
   return { rate = load.writers * count / (ended - began), p50 = p50 }
 end
 
+local function measure_raw(cluster, lua, load)
+  local found = raw(cluster, lua, load.raw_count, load.window)
+  found.p50 = raw(cluster, lua, math.ceil(load.raw_count / 2), load.window, "latency").p50
+  return found
+end
+
+local function measure_replica(cluster, lua, load)
+  local found = replica(cluster, lua, load, load.count)
+  found.p50 = replica(cluster, lua, load, math.ceil(load.count / 2), "latency").p50
+  return found
+end
+
+-- Each is first in half of the pairs.
 local function both(cluster, lua, load, pair)
-  local function measure(of_raw)
-    local count, f = of_raw and load.raw_count or load.count, of_raw and raw or replica
-    local found = f(cluster, lua, of_raw and count or load, of_raw and load.window or count)
-    found.p50 = f(cluster, lua, of_raw and math.ceil(count / 2) or load, of_raw and load.window or math.ceil(count / 2),
-      "latency").p50
-    return found
+  if pair % 2 == 0 then
+    local first = measure_raw(cluster, lua, load)
+    return { raw = first, replica = measure_replica(cluster, lua, load) }
   end
-  -- Each is first in half of the pairs.
-  local first = measure(pair % 2 == 0)
-  local second = measure(pair % 2 == 1)
-  return pair % 2 == 0 and { raw = first, replica = second } or { raw = second, replica = first }
+  local first = measure_replica(cluster, lua, load)
+  return { raw = measure_raw(cluster, lua, load), replica = first }
 end
 
 local function calibrate(cluster, lua, load)
@@ -184,9 +194,7 @@ local function bench_peer(cluster)
     for pair = 1, PAIRS do
       local rate, p50 = etcd.put(cluster, load.window, 1)
       assert(rate, p50)
-      local own = replica(cluster, lua, load, load.count)
-      own.p50 = replica(cluster, lua, load, load.count, "latency").p50
-      found[pair] = { etcd = { rate = rate, p50 = p50 }, replica = own }
+      found[pair] = { etcd = { rate = rate, p50 = p50 }, replica = measure_replica(cluster, lua, load) }
     end
     local function median(kind, field)
       return each_pair(found, function(pair) return pair[kind][field] end)[1]
