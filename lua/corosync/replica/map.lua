@@ -33,7 +33,7 @@ local state = require "corosync.replica.map.state"
 
 local map = {}
 
-local MEMBER = {} -- the key of an object's member
+local MEMBER, WHAT = {}, {} -- the keys of an object's member, and of a format that says what it does
 
 local Map = {}
 Map.__index = Map
@@ -47,8 +47,11 @@ local REFUSALS = {
   out_of_range = "a counter goes from -2^53 to 2^53",
 }
 
--- A command's options, from those of a method.
+-- A command's options, from those of a method; nil for none.
 local function command_options(options)
+  if not next(options) then
+    return nil
+  end
   local made = { ttl = options.ttl, deadline = options.ttl and os.time() + 1 + options.ttl }
   if options.holding then
     made.lock, made.token = options.holding.name, options.holding.token
@@ -58,7 +61,7 @@ end
 
 local function submit(self, operation, key, value, options, callback)
   local owner = self[MEMBER]
-  local what = ("%s a key of map %s of"):format(operation, errors.quote(self.name))
+  local what = self[WHAT]:format(operation)
   local function outcome(result, ...)
     local code = state.refusal(result)
     if code then
@@ -66,7 +69,7 @@ local function submit(self, operation, key, value, options, callback)
     end
     return result, ...
   end
-  local command = { "map", operation, self.name, key, value, next(options) ~= nil and options or nil }
+  local command = { "map", operation, self.name, key, value, options }
   if callback then
     return parts.submit(owner, what, command, function(...) callback(outcome(...)) end)
   end
@@ -109,7 +112,7 @@ function Map:replace(key, old, new, options, callback)
   end
   arguments.value(new, 3, "new", "replace")
   options, callback = arguments.options(4, "replace", CHANGE, options, callback)
-  local made = command_options(options)
+  local made = command_options(options) or {}
   made.old = old
   return submit(self, "replace", key, new, made, callback)
 end
@@ -166,7 +169,7 @@ function Map:get(key, options, callback)
   if not options.confirmed then
     return read(true)
   end
-  local what = ("get a key of map %s of"):format(errors.quote(self.name))
+  local what = self[WHAT]:format "get"
   if callback then
     return parts.barrier(self[MEMBER], what, function(...) callback(read(...)) end)
   end
@@ -216,7 +219,8 @@ function Map:watch(prefix, changed, restarted)
 end
 
 function map.new(owner, name)
-  return setmetatable({ name = name, [MEMBER] = owner }, Map)
+  local what = "%s a key of map " .. errors.quote(name):gsub("%%", "%%%%") .. " of"
+  return setmetatable({ name = name, [MEMBER] = owner, [WHAT] = what }, Map)
 end
 
 return map

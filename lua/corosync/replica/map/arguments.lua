@@ -5,6 +5,8 @@ local plain = require "corosync.replica.plain"
 
 local arguments = {}
 
+local NONE = {}
+
 local LONGEST_KEY, LARGEST_VALUE = 1024, 1048576 -- bytes
 local LARGEST_NUMBER = 9007199254740992
 local SCALAR = { string = true, number = true, boolean = true }
@@ -80,7 +82,7 @@ function arguments.options(position, call, known, options, callback)
   elseif callback ~= nil then
     arguments.f(callback, position + 1, "callback", call)
   end
-  for name, value in pairs(options or {}) do
+  for name, value in pairs(options or NONE) do
     if not known[name] then
       refuse(position, "options", call, "unknown field '%s'", tostring(name))
     end
@@ -89,7 +91,7 @@ function arguments.options(position, call, known, options, callback)
       refuse(position, "options", call, "field '%s': %s expected, got %s", name, expected, tostring(value))
     end
   end
-  return options or {}, callback
+  return options or NONE, callback
 end
 
 return arguments
