@@ -285,6 +285,20 @@ describe("a replica's map", function()
     end)
   end)
 
+  it("changes with a lock are refused with not_holding once it was released or has gone to another", function()
+    local lock = app:lock "backup"
+    local held = assert(lock:acquire { timeout = 5 })
+    assert.is_true(map:set("tea", 1, { holding = held }))
+    assert.equal(2, map:increment("tea", 1, { holding = held }))
+    assert(held:release())
+    refused("not_holding", map:set("tea", 3, { holding = held }))
+    local again = assert(lock:acquire { timeout = 5 })
+    refused("not_holding", map:delete("tea", { holding = held }))
+    assert.equal(2, map:get "tea")
+    assert.is_true(map:replace("tea", 2, 3, { holding = again }))
+    assert.is_true(map:delete("tea", { holding = again }))
+  end)
+
   describe("raises for", function()
     local function raises(problem, method, ...)
       local arguments = { n = select("#", ...), ... }
