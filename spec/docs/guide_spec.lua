@@ -14,6 +14,6 @@ describe("the guide to scripts", function()
       assert(sources:find(code, 1, true), "no longer in an example:\n" .. code)
       shown = shown + 1
     end
-    assert.equal(8, shown)
+    assert.equal(4, shown)
   end)
 end)
