@@ -16,5 +16,3 @@ local counter = app:machine("counter", {
 uv.new_timer():start(1000, 1000, function()
   counter:submit({ add = 1 }, function(sum, message) print(sum or message) end)
 end)
-
-function config_change() end -- cpgrun runs only scripts with a handler
