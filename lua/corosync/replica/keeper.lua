@@ -4,6 +4,7 @@
 -- a new base is written beside the commits, when there are many entries.
 local codec = require "corosync.replica.codec"
 local core = require "corosync.binding"
+local errors = require "corosync.errors"
 local storage = require "corosync.replica.storage"
 
 local keeper = {}
@@ -63,6 +64,11 @@ function Keeper:load(machines)
   end
   local base = loaded.base and codec.decode(loaded.base)
   if base and base.log then
+    local ok, problem = restoring:build()
+    if not ok then
+      return nil, ("storage %s: cannot restore the state: %s"):format(errors.quote(self.path), tostring(problem)),
+        "damaged"
+    end
     machines:restore(restoring)
   end
   return { meta = codec.decode(loaded.meta), log = base and base.log, entries = entries }

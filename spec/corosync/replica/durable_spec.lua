@@ -1,0 +1,89 @@
+-- Members with storage on three nodes, killed and without power. What was confirmed is read from their output.
+local durable = require "spec.helpers.durable"
+local lab = require "corosync.lab"
+
+describe("a replica with storage on three nodes #slow", function()
+  local cluster, members
+  local ALL = { 1, 2, 3 }
+
+  setup(function()
+    cluster = assert(lab.start { nodes = 3, token = 500 })
+    math.randomseed(os.time())
+  end)
+
+  teardown(function()
+    cluster:stop()
+  end)
+
+  before_each(function()
+    members = durable.new(cluster)
+  end)
+
+  after_each(function()
+    members:remove()
+    assert(cluster:wait_members(ALL, 30))
+  end)
+
+  -- Lets all end at random points several times. `fail` ends all members.
+  local function end_often(rounds, fail)
+    for _ = 1, rounds do
+      members:start_all()
+      members:confirms(math.random(1, 400))
+      fail()
+    end
+    members:start_all()
+    members:confirms(50)
+    members:check(ALL)
+  end
+
+  it("has all that was confirmed when all processes were killed", function()
+    end_often(5, function() members:kill(ALL) end)
+  end)
+
+  it("has all that was confirmed when the power has failed on all nodes", function()
+    end_often(3, function() members:fail_power(ALL) end)
+  end)
+
+  it("waits for a majority, and goes on with it", function()
+    members:start_all()
+    members:confirms(100)
+    members:fail_power(ALL)
+    members:start(1)
+    members:hears(1, "^(up)$")
+    local status, why
+    assert(cluster:wait_for(function()
+      members:run(1, "print('status', (app:status()), (select(6, app:status())))")
+      status, why = members:hears(1, "^status\t(%S+)\t(.*)$")
+      return why:find "too few"
+    end, 30))
+    assert.same({ "blocked", "too few nodes have a state" }, { status, why })
+    members:start(3)
+    members:confirms(50)
+    members:start(2)
+    members:hears(2, "^(ready)$")
+    members:check(ALL)
+  end)
+
+  it("keeps maps, and tokens of locks grow, when all have ended", function()
+    local last = 0
+    for round = 1, 3 do
+      members:start_all { writers = 0 }
+      for node = 1, 3 do
+        members:hears(node, "^(ready)$")
+      end
+      members:run(1, "app:barrier() print('had', app:map 'm':get 'round')")
+      assert.equal(round == 1 and "nil" or tostring(round - 1), (members:hears(1, "^had\t(%S+)")))
+      members:run(1, ("print('set', app:map 'm':set('round', %d))"):format(round))
+      assert.equal("true", (members:hears(1, "^set\t(%S+)")))
+      members:run(2, "print('token', (assert(app:lock 'l':acquire()).token))")
+      local token = tonumber((members:hears(2, "^token\t(%d+)")))
+      assert.is_true(token > last)
+      last = token
+      if round == 2 then
+        members:fail_power(ALL)
+      else
+        members:kill(ALL)
+      end
+    end
+  end)
+end)
