@@ -44,7 +44,7 @@ local REFUSALS = {
   not_equal = "the value is another one than expected",
   not_a_number = "the value is not a number",
   not_holding = "the lock is not held any more with this token",
-  out_of_range = "a counter goes from -2^53 to 2^53",
+  out_of_range = "the value and the sum must be between -2^53 and 2^53",
 }
 
 -- A command's options, from those of a method; nil for none.
@@ -133,12 +133,12 @@ end
 --- Adds to a number. A key without a value counts from 0. A value that expires keeps its time, unless a new one is
 -- given.
 -- @tparam string key
--- @tparam[opt=1] number by -2^53 to 2^53
+-- @tparam[opt=1] number by between -2^53 and 2^53
 -- @tparam[opt] {ttl:number|nil,holding:table|nil} options
 -- @tparam[opt] fun(result:number|nil,message:string|nil,code:string|nil) callback
 -- @treturn number the sum
 -- @error nil, message, code, as `set`; "not_a_number": the value is something else; "out_of_range": it or the sum is
--- beyond 2^53, where not all numbers are exact
+-- not between -2^53 and 2^53, where numbers are exact
 -- @raise for wrong arguments
 function Map:increment(key, by, options, callback)
   arguments.key(key, "increment")

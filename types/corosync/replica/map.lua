@@ -38,12 +38,12 @@ function Map:delete(key, options, callback) end
 --- Adds to a number. A key without a value counts from 0. A value that expires keeps its time, unless a new one is
 --- given.
 ---@param key string
----@param by? number -2^53 to 2^53 (default: 1)
+---@param by? number between -2^53 and 2^53 (default: 1)
 ---@param options? {ttl:number|nil,holding:table|nil}
 ---@param callback? fun(result:number|nil,message:string|nil,code:string|nil)
 ---@return number|nil # the sum
 ---@return string|nil # why it failed
----@return string|nil # as `set`; "not_a_number": the value is something else; "out_of_range": it or the sum is beyond 2^53, where not all numbers are exact
+---@return string|nil # as `set`; "not_a_number": the value is something else; "out_of_range": it or the sum is not between -2^53 and 2^53, where numbers are exact
 function Map:increment(key, by, options, callback) end
 
 --- Returns a key's value. Without `confirmed` it is read from this member's state at once: that is confirmed, but may

@@ -8,7 +8,7 @@ local arguments = {}
 local NONE = {}
 
 local LONGEST_KEY, LARGEST_VALUE = 1024, 1048576 -- bytes
-local LARGEST_NUMBER = 9007199254740992
+local LARGEST_NUMBER = 9007199254740991
 local SCALAR = { string = true, number = true, boolean = true }
 
 local function refuse(position, argument, call, problem, ...)
@@ -47,7 +47,7 @@ function arguments.increment(by)
   if type(by) ~= "number" then
     refuse(2, "by", "increment", "number expected, got %s", type(by))
   elseif not (by >= -LARGEST_NUMBER and by <= LARGEST_NUMBER) then
-    refuse(2, "by", "increment", "a number from -2^53 to 2^53 expected, got %g", by)
+    refuse(2, "by", "increment", "a number between -2^53 and 2^53 expected, got %g", by)
   end
 end
 

@@ -15,7 +15,7 @@ local state = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
-local LARGEST = 9007199254740992 -- up to it every Lua counts exactly
+local LARGEST = 9007199254740991 -- up to it sums are the same in every Lua
 
 function state.initial()
   return {}
