@@ -13,18 +13,12 @@ end, function()
   print "has the flags of the others"
 end)
 
-function config_change(members)
-  print(#members .. " here")
-end
-
-function started()
-  local input = uv.new_pipe(false)
-  assert(input:open(0))
-  input:read_start(function(_, text)
-    for flag, state in (text or ""):gmatch "(%S+) (%S+)" do
-      flags:set(flag, state == "on", function(ok, problem)
-        if not ok then print("not changed: " .. problem) end
-      end)
-    end
-  end)
-end
+local input = uv.new_pipe(false)
+assert(input:open(0))
+input:read_start(function(_, text)
+  for flag, state in (text or ""):gmatch "(%S+) (%S+)" do
+    flags:set(flag, state == "on", function(ok, problem)
+      if not ok then print("not changed: " .. problem) end
+    end)
+  end
+end)

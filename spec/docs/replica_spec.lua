@@ -63,6 +63,6 @@ describe("the guide to replicas", function()
       assert(lines[at], ("'%s' is not printed in its place:\n%s"):format(result, table.concat(lines, "\n")))
       at = at + 1
     end
-    assert.equal(7, #promised(code))
+    assert.equal(10, #promised(code))
   end)
 end)

@@ -1,4 +1,5 @@
 local replicas = require "spec.helpers.replicas"
+local uv = require "luv"
 
 describe("a replica's map", function()
   local app, map
@@ -277,6 +278,23 @@ describe("a replica's map", function()
       assert(map:set("last", 1, { ttl = 1 }))
       assert(replicas.eventually(is_gone "last"))
       assert.same({ { "deleted", 2 }, { "longer", 2 }, { "replaced", 2 }, { "set", 2 } }, all_of "")
+    end)
+
+    it("goes on after a restart with storage", function()
+      local folder, name = assert(uv.fs_mkdtemp "/tmp/map-XXXXXX"), replicas.name()
+      local function start()
+        app = replicas.new({ storage = folder .. "/map.db" }, name)
+        map = app:map "prices"
+        replicas.ready(app)
+      end
+      start()
+      assert(map:set("a", 1) and map:set("b", 2, { ttl = 1000 }) and map:set("c", 3, { ttl = 1 }))
+      replicas.clean()
+      start()
+      assert(replicas.eventually(is_gone "c"))
+      assert.same({ { "a", 1 }, { "b", 2 } }, all_of "")
+      replicas.clean()
+      os.execute("rm -r " .. folder)
     end)
 
     it("lets more values expire than fit in one command", function()
