@@ -86,10 +86,14 @@ local function differing_keys(before, after)
   return keys
 end
 
+-- A watcher that has begun with this state already has missed nothing.
 local function begin_anew(self, watcher, after, index)
+  local keys = differing_keys(watcher.seen, after)
+  if index ~= watcher.index or #keys > 0 then
+    call(self, watcher, watcher.restarted, index)
+  end
   watcher.index = index
-  call(self, watcher, watcher.restarted, index)
-  for _, key in ipairs(differing_keys(watcher.seen, after)) do
+  for _, key in ipairs(keys) do
     tell(self, watcher, key, after[key], index)
   end
 end

@@ -1,0 +1,80 @@
+local part = require "corosync.replica.map.part"
+local parts = require "corosync.replica.parts"
+
+describe("watchers of a map", function()
+  local owner, machine, told
+
+  -- The member gets a state with these values of map "m".
+  local function take_state(values, last)
+    machine.state, machine.last = { map = part.initial() }, last
+    for key, value in pairs(values or {}) do
+      part.apply(machine.state, { "map", "set", "m", key, value }, 1)
+    end
+    part.restored(owner, machine.state)
+  end
+
+  local function look()
+    part.look(owner, machine.state)
+  end
+
+  local function apply(key, value, at)
+    machine.last = at
+    local command = { "map", "set", "m", key, value }
+    part.changed(owner, machine.state, command, part.apply(machine.state, command, at), at)
+  end
+
+  local function watch(prefix)
+    return part.watch(owner, "m", prefix, function(key, new, old, index)
+      told[#told + 1] = ("%s %s %s %d"):format(key, tostring(new), tostring(old), index)
+    end, function(index) told[#told + 1] = "restarted " .. index end)
+  end
+
+  before_each(function()
+    told = {}
+    machine = { state = { map = part.initial() } }
+    owner = { address = "1:1", record = {}, parts = { map = {} }, protocol = { active = { full = {} } },
+      machines = { by_name = { [parts.NAME] = machine } } }
+  end)
+
+  it("are told what differs in a new state once, in the order of the keys", function()
+    take_state({ ta = 1, tb = { 2 }, tc = 3, x = 1 }, 5)
+    watch "t"
+    look()
+    take_state({ td = 5, ta = 1, tb = { 4 }, x = 2 }, 9)
+    look()
+    look()
+    assert.equal(4, #told)
+    assert.same({ "restarted 9", "tc nil 3 9", "td 5 nil 9" }, { told[1], told[3], told[4] })
+    assert.matches("^tb table.* table.* 9$", told[2])
+  end)
+
+  it("are not told of a state that was put aside before another one comes", function()
+    take_state({ a = 1, b = 1 }, 5)
+    look()
+    watch ""
+    take_state(nil, nil)
+    take_state({ a = 1, b = 2 }, 9)
+    look()
+    assert.same({ "restarted 9", "b 2 1 9" }, told)
+  end)
+
+  it("are told of a command after a new state once", function()
+    take_state({ a = 1 }, 5)
+    look()
+    watch ""
+    take_state({ a = 2 }, 9)
+    apply("a", 3, 10)
+    apply("a", 4, 11)
+    look()
+    assert.same({ "restarted 10", "a 3 1 10", "a 4 3 11" }, told)
+  end)
+
+  it("are told nothing any more when they have ended", function()
+    local stop = watch ""
+    stop()
+    take_state({ a = 1 }, 5)
+    look()
+    apply("a", 2, 6)
+    assert.same({}, told)
+  end)
+end)
