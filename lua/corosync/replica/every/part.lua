@@ -1,13 +1,15 @@
 -- Ticks as a part of the replica's machine. The state is, for each name, which tick numbers have run:
 --   all.every[key] = { { first, last }, … }      ascending
 -- A command is { "every", "tick", key, number, address }; the first in the order with a number runs that tick. All
--- numbers are kept, not only the greatest: so a member whose clock is ahead takes the ticks that it runs itself, and
--- none of the others.
+-- numbers are kept, not only the greatest: so a member whose clock is far ahead takes the ticks that it runs, and few
+-- of the others. But a tick does not run after one of the next few, which has counted it as missed: so a clock that
+-- is a little behind does no harm.
 local handlers = require "corosync.handlers"
 local parts = require "corosync.replica.parts"
 
 local part = {}
 
+local NEAR = 10 -- numbers
 local MOST_RANGES = 100 -- beyond, the two oldest become one: ticks that were missed long ago can no longer run
 
 function part.initial()
@@ -24,9 +26,10 @@ local function place(ranges, number)
   return 0
 end
 
-local function has_run(ranges, number)
-  local before = ranges[place(ranges, number)]
-  return before ~= nil and number <= before[2]
+local function is_over(ranges, number)
+  local i = place(ranges, number)
+  local before, after = ranges[i], ranges[i + 1]
+  return before ~= nil and number <= before[2] or after ~= nil and after[1] - number <= NEAR
 end
 
 local function join(ranges, i)
@@ -48,12 +51,12 @@ local function add(ranges, number)
   end
 end
 
--- Returns the tick's token and how many were missed before it, or false if it has run already.
+-- Returns the tick's token and how many were missed before it, or false if it has run already or was missed.
 function part.apply(all, command, at)
   local key, number = command[3], command[4]
   local ranges = all.every[key] or {}
   all.every[key] = ranges
-  if has_run(ranges, number) then
+  if is_over(ranges, number) then
     return false
   end
   local before = ranges[place(ranges, number)]
@@ -73,7 +76,7 @@ end
 
 local function is_due(each, ranges, number)
   local has_begun = number > each.first or ranges[1] ~= nil and ranges[1][1] < number
-  return has_begun and not has_run(ranges, number)
+  return has_begun and not is_over(ranges, number)
 end
 
 local function submit(owner, each, number)
