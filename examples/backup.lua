@@ -1,0 +1,30 @@
+-- A backup of a folder, on one node at a time: each member waits for its turn, makes one, and ends.
+--
+--   cpgrun examples/backup.lua /srv/shared /mnt/backups           on each node
+--   cpgrun --lab 3 examples/backup.lua examples /tmp
+--
+-- When the lock is lost, tar is killed. A member that was stopped cannot be told, and may go on beside the next one for
+-- a moment, but not on the same file: its name has the token of the lock, and the newest backup has the greatest.
+local app = assert(require "corosync.replica" "backup")
+local uv = require "luv"
+
+local folder, target = assert(arg[1], "folder?"), assert(arg[2], "target?")
+
+local function backup()
+  local tar
+  local held = assert(app:lock "backup":acquire { lost = function(reason)
+    print("lost the lock: " .. reason)
+    return tar and tar:kill "sigkill"
+  end })
+  local file = ("%s/backup-%d.tar.gz"):format(target, held.token)
+  local routine = coroutine.running()
+  print("begins " .. file)
+  tar = uv.spawn("tar", { args = { "-czf", file, folder } }, function(code, signal)
+    print(("ends   %s: code %d, signal %d"):format(file, code, signal))
+    held:release()
+    assert(coroutine.resume(routine))
+  end)
+  coroutine.yield()
+end
+
+coroutine.wrap(backup)()

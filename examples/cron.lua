@@ -1,0 +1,17 @@
+-- Jobs that run on one node at a time, whichever nodes are there.
+--
+--   cpgrun examples/cron.lua                  on each node
+--   cpgrun --lab 3 examples/cron.lua          then type:  kill_host(1)   partition({1,2},{3})   and later:  heal()
+--
+-- A tick runs once or not at all: not if the node fails that was to run it. A job that must not be left out looks at
+-- `missed`, or notes in a map what it has done.
+local app = assert(require "corosync.replica" "cron")
+
+app:every("heartbeat", 1, function(tick, _, missed)
+  print(("heartbeat %d, after %d missed"):format(tick, missed))
+end)
+
+app:every("nightly", { at = "02:30" }, function(day, token, missed)
+  print(("nightly job of day %d with token %d, after %d missed"):format(day, token, missed))
+  os.execute "logrotate /etc/logrotate.conf"
+end)

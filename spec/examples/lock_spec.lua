@@ -1,0 +1,58 @@
+local program = require "spec.helpers.program"
+local wait = require "corosync.lab.wait"
+
+local line = program.line
+
+describe("cpgrun --lab #slow", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  it("examples/backup makes one backup at a time, with growing tokens", function()
+    local folder = program.file("folder", "what is saved"):match "^(.*)/"
+    local it = program.start("cpgrun", "--lab", "3", "examples/backup.lua", folder .. "/folder", folder)
+    for _ = 1, 3 do
+      line(it, "^%d| begins ", 30)
+    end
+    assert(wait.until_true(function()
+      return select(2, table.concat(it.lines, "\n"):gsub("| ends ", "")) == 3
+    end, 30), table.concat(it.lines, "\n"))
+    local running, last = nil, ""
+    for _, text in ipairs(it.lines) do
+      local began, ended = text:match "| begins (.*)$", text:match "| ends +(.*): code 0, signal 0$"
+      if began then
+        assert.is_nil(running)
+        assert.is_true(began > last)
+        running, last = began, began
+      elseif ended then
+        assert.equal(running, ended)
+        running = nil
+      end
+    end
+  end)
+
+  it("examples/cron runs each tick once, also when nodes are killed and cut off", function()
+    local it = program.start("cpgrun", "--lab", "3", "examples/cron.lua")
+    local function ticks()
+      local count, ran = 0, {}
+      for _, text in ipairs(it.lines) do
+        local tick = text:match "| heartbeat (%d+),"
+        if tick then
+          assert.is_nil(ran[tick], text)
+          count, ran[tick] = count + 1, true
+        end
+      end
+      return count
+    end
+    local function await(count)
+      local goal = ticks() + count
+      assert(wait.until_true(function() return ticks() >= goal end, 60), table.concat(it.lines, "\n"))
+    end
+    await(2)
+    it:write "partition({1,2},{3})\n"
+    await(2)
+    it:write "heal()\n"
+    await(2)
+    it:write "kill_host(1)\n"
+    await(3)
+  end)
+end)
