@@ -1,11 +1,80 @@
+local codec = require "corosync.replica.codec"
 local lock_members = require "spec.helpers.lock_members"
+local part = require "corosync.replica.lock.part"
+local program = require "spec.helpers.program"
 local replicas = require "spec.helpers.replicas"
+local state = require "corosync.replica.lock.state"
 
 local function refused(code, text, ok, message, got)
   assert.is_nil(ok)
   assert.equal(code, got, message)
   assert.matches(text, message, 1, true)
 end
+
+describe("the state of locks", function()
+  local all, index
+
+  local function apply(operation, session, name, token)
+    index = index + 1
+    state.apply(all, { "lock", operation, session, 1000 + index, name, token }, index)
+  end
+
+  before_each(function() all, index = { lock = state.initial() }, 0 end)
+
+  it("is the same when commands are repeated", function()
+    apply("acquire", "1:1#a", "x")
+    apply("acquire", "1:1#a", "x")
+    apply("acquire", "2:1#a", "x")
+    apply("acquire", "2:1#a", "x")
+    assert.same({ x = { holder = "1:1#a", token = 1, since = 1001, waiters = { "2:1#a" } } }, all.lock)
+    for _ = 1, 2 do apply("release", "1:1#a", "x", 1) end
+    assert.same({ x = { holder = "2:1#a", token = 5, since = 1005, waiters = {} } }, all.lock)
+    for _ = 1, 2 do apply("withdraw", "2:1#a", "x") end
+    assert.same({}, all.lock)
+  end)
+
+  it("does not change when others release, or with another token", function()
+    apply("acquire", "1:1#a", "x")
+    apply("release", "2:1#a", "x", 1)
+    apply("release", "1:1#a", "x", 7)
+    apply("withdraw", "2:1#a", "x")
+    apply("release", "1:1#a", "y", 1)
+    assert.same({ x = { holder = "1:1#a", token = 1, since = 1001, waiters = {} } }, all.lock)
+  end)
+
+  it("has nothing of a session that is gone", function()
+    apply("acquire", "1:1#a", "x")
+    apply("acquire", "2:1#a", "x")
+    apply("acquire", "3:1#a", "x")
+    apply("acquire", "2:1#a", "y")
+    apply("gone", "2:1#a")
+    assert.same({ x = { holder = "1:1#a", token = 1, since = 1001, waiters = { "3:1#a" } } }, all.lock)
+    apply("gone", "1:1#a")
+    assert.same({ x = { holder = "3:1#a", token = 6, since = 1006, waiters = {} } }, all.lock)
+  end)
+
+  it("is freed of an earlier process with the same address, by the later one", function()
+    apply("acquire", "1:1#a", "x")
+    apply("acquire", "2:1#a", "x")
+    local submitted = {}
+    local owner = { address = "1:1", parts = { lock = {} }, options = { patience = 5 },
+      protocol = { active = { tag = "1" } },
+      machines = { by_name = { corosync = { state = all, methods = { codec = codec } } } } }
+    function owner.session() return "1:1#b" end
+    function owner.is_present() return true end
+    function owner.submit(_, _, data)
+      submitted[#submitted + 1] = codec.decode(data:match "^corosync%zt(.*)$")
+      return true
+    end
+    part.look(owner, all)
+    assert.equal(1, #submitted)
+    assert.same({ "lock", "gone", "1:1#a" }, { submitted[1][1], submitted[1][2], submitted[1][3] })
+    function owner.session() return "1:1#a" end
+    owner.parts.lock = {}
+    part.look(owner, all)
+    assert.equal(1, #submitted)
+  end)
+end)
 
 describe("a lock of a replica on one node", function()
   after_each(replicas.clean)
@@ -253,6 +322,23 @@ describe("a lock of a replica on three nodes #slow", function()
       for node = 1, 3 do members:start(node) end
       for node = 1, 3 do members:await(node, "^ready") end
     end
+  end)
+
+  it("is freed when all processes have ended and come back with their storage", function()
+    local files = {}
+    for node = 1, 3 do files[node] = program.file("locks-" .. node) end
+    local last = 0
+    members.name = "stored"
+    for round = 1, 3 do
+      members:end_all()
+      for node = 1, 3 do members:start(node, files[node]) end
+      for node = 1, 3 do members:await(node, "^ready") end
+      local token = members:acquire(round, "x")
+      assert.is_true(token > last)
+      last = token
+    end
+    members:end_all()
+    program.remove()
   end)
 
   it("cannot be acquired without a majority", function()
