@@ -166,6 +166,11 @@ local function check_arguments(method, first, count, arguments)
   end
 end
 
+-- A call that was not made.
+local function no_call(why, code)
+  return { answers = {}, why = why, code = code }
+end
+
 -- Calls, and waits for the end of it. Returns the call.
 local function make(self, method, first, fields, name, ...)
   local owner, arguments = self.owner, { ... }
@@ -174,22 +179,27 @@ local function make(self, method, first, fields, name, ...)
   end
   local count, timeout = split_arguments(select("#", ...), arguments)
   check_arguments(method, first, count, arguments)
+  if owner.is_closed then
+    return no_call("the replica was closed", "closed")
+  end
   for i = count + 1, #arguments do
     arguments[i] = nil
   end
   self.last = self.last + 1
+  local id = self.last
   fields.answers, fields.deadline = {}, owner.now() + (timeout or owner.options.timeout)
-  fields.message = { kind = "call", to = fields.to, id = self.last, name = name, count = count, arguments = arguments }
+  fields.message = { kind = "call", to = fields.to, id = id, name = name, count = count, arguments = arguments }
   local outcome = waiting.result(owner, function(tell)
     fields.tell = tell
-    self.pending[self.last] = fields
+    self.pending[id] = fields
     if owner:has_joined() then
       send(self, fields)
     end
   end, function(why)
-    return { answers = {}, code = "dispatching", why = why or "nothing can wait here: call in a coroutine" }
+    return no_call(why or "nothing can wait here: call in a coroutine", "dispatching")
   end)
-  return outcome[1]
+  self.pending[id] = nil
+  return outcome[1] or { answers = {}, failure = outcome[2], code = outcome[3] }
 end
 
 local function result(answer)
@@ -199,18 +209,28 @@ local function result(answer)
   return nil, answer[2], answer[3]
 end
 
+local function failure(self, name, call)
+  if call.failure then
+    return nil, call.failure, call.code
+  end
+  return nil, ("cannot call %s on a member of replica %s: %s"):format(errors.quote(name), errors.quote(self.owner.name),
+    call.why or "it is no member"), call.code or "gone"
+end
+
 --- Calls a function on all members that the group has at the call's place in the order, this one included.
 -- @tparam string name
 -- @param[opt] ... arguments: strings, numbers, booleans, and tables of these. A last one `{ timeout = seconds }` is no
 -- argument, but how long to wait for answers, instead of the replica's `timeout`
 -- @treturn fun():(corosync.cpg.address,boolean,any,string|nil) an iterator: each member exactly once, whether it
 -- succeeded, its result or a message, and a code: "raised" (the function did), "not_exist" (that member has no such
--- function), "gone" (it left before it answered), "timeout"
+-- function), "gone" (it left before it answered), "timeout", "not_connected" (Corosync on this node has gone), "closed"
+-- @error an iterator over no members, message, code, if the call did not reach the group: "timeout" (this member has
+-- not joined), "not_connected", "closed", "dispatching" (where nothing can wait)
 -- @usage for member, ok, value, code in rpc:all("sum", 1, 2, { timeout = 1 }) do print(member, ok, value, code) end
 function Calls:all(name, ...)
   local call = make(self, "all", 2, {}, name, ...)
   local i = 0
-  return function()
+  local function next_answer()
     i = i + 1
     local member = call.members and call.members[i]
     if member then
@@ -218,11 +238,10 @@ function Calls:all(name, ...)
       return member, answer[1], answer[2], answer[3]
     end
   end
-end
-
-local function failure(self, name, call)
-  return nil, ("cannot call %s on a member of replica %s: %s"):format(errors.quote(name), errors.quote(self.owner.name),
-    call.why or "it is no member"), call.code or "gone"
+  if call.members then
+    return next_answer
+  end
+  return next_answer, select(2, failure(self, name, call))
 end
 
 --- Calls a function on one member.

@@ -704,7 +704,10 @@ end
 -- Handles events until something holds: for callers that are no coroutines.
 function Member:handle_until(is_over)
   if self.loop and self.loop.run_until(is_over) then
-    return is_over() or self.callers:failure("wait for", "uncertain", "the loop was stopped meanwhile")
+    if is_over() then
+      return true
+    end
+    return self.callers:failure("wait for", "uncertain", "the loop was stopped meanwhile")
   end
   while not is_over() do
     local handled, more, code = self:dispatch(100)

@@ -15,7 +15,9 @@ local Calls = {}
 --- Calls a function on all members that the group has at the call's place in the order, this one included.
 ---@param name string
 ---@param ...? any arguments: strings, numbers, booleans, and tables of these. A last one `{ timeout = seconds }` is no argument, but how long to wait for answers, instead of the replica's `timeout`
----@return fun():(corosync.cpg.address,boolean,any,string|nil) # an iterator: each member exactly once, whether it succeeded, its result or a message, and a code: "raised" (the function did), "not_exist" (that member has no such function), "gone" (it left before it answered), "timeout"
+---@return fun():(corosync.cpg.address,boolean,any,string|nil)|nil # an iterator: each member exactly once, whether it succeeded, its result or a message, and a code: "raised" (the function did), "not_exist" (that member has no such function), "gone" (it left before it answered), "timeout", "not_connected" (Corosync on this node has gone), "closed"
+---@return string|nil # why it failed
+---@return string|nil # an iterator over no members, message, code, if the call did not reach the group: "timeout" (this member has not joined), "not_connected", "closed", "dispatching" (where nothing can wait)
 function Calls:all(name, ...) end
 
 --- Calls a function on one member.
