@@ -6,7 +6,7 @@ exclude_files = { "build", "docs", "types" }
 files["examples"] = {
   globals = { "config_change", "message_received", "quorum_change", "ring_change", "view_change", "started", "stopping",
     "disconnected", "lagged", "group_name", "pack" },
-  read_globals = { "cmap", "quorum", group = { other_fields = true,
+  read_globals = { "calls", "cmap", "every", "leader", "lock", "map", "quorum", group = { other_fields = true,
     fields = { settle = { read_only = false }, timeout = { read_only = false } } } },
 }
 files["soak/packed.lua"] = { globals = { "group", "message_received", "pack" } }

@@ -63,6 +63,34 @@ cmap = nil
 ---@type corosync.service.Service|corosync.quorum.handle
 quorum = nil
 
+--- Returns the map of a name. This and the next four globals are methods of a replica with the group's name, which is
+--- made when the first of them is called. They raise if it cannot be made: Corosync is away.
+---@param name string
+---@return corosync.replica.map
+function map(name) end
+
+--- Returns the lock of a name.
+---@param name string
+---@return corosync.replica.lock
+function lock(name) end
+
+--- Stands for election. See a replica's `leader`.
+---@param name string
+---@param handlers? {elected:fun(token:integer),deposed:fun(reason:string)|nil}
+---@return corosync.replica.leader
+function leader(name, handlers) end
+
+--- Runs a function again and again, each time on one of the members. See a replica's `every`.
+---@param name string
+---@param spec number|table seconds, or `{ at = "02:30" }`
+---@param f fun(tick:integer,token:integer,missed:integer)
+function every(name, spec, f) end
+
+--- Lets the members call functions of each other.
+---@param functions table by name
+---@return corosync.replica.calls.Calls
+function calls(functions) end
+
 --- The script's arguments.
 ---@type string[]
 arg = nil

@@ -20,6 +20,11 @@ local function empty_map()
   return map
 end
 
+-- What waits in objects of replicas is told this: a lock that is held, and a call that reached nobody.
+local function nothing_to_wait_for()
+  return { { token = 1, release = yes, answers = {}, why = "no cluster with --check", code = "not_connected" } }
+end
+
 -- Replaces the connections of all groups, the script's own and those that it creates, and of cmap and quorum.
 function dry_run.prepare()
   Group.activate, Group.deactivate, Group.send_message, Group.is_quorate = yes, yes, yes, yes
@@ -28,7 +33,7 @@ function dry_run.prepare()
   function Group.members() return {} end
   function Group.cmap_get(_, key) return nil, ("cannot get cmap key '%s': not connected"):format(key), "not_exist" end
   function Group.view() return nil, "there is no view: not connected", "try_again" end
-  waiting.submit = yes -- of replicas
+  waiting.submit, waiting.result = yes, nothing_to_wait_for -- of replicas
   _G.cmap, _G.quorum = empty_map(), { quorate = yes }
 end
 

@@ -8,6 +8,7 @@ local errors = require "corosync.errors"
 local groups = require "corosync.group"
 local guards = require "corosync.handlers"
 local log = require "cpgrun.log"
+local objects = require "cpgrun.objects"
 local script = require "cpgrun.script"
 local service = require "corosync.service"
 local signals = require "cpgrun.signals"
@@ -202,6 +203,7 @@ local function greet(group, state)
   log.info("joined group %s as %s", errors.quote(group.name), tostring(Group.address(group)))
   call "started"
   warn_of_late_pack(group, state.chosen)
+  objects.warn_of_late_name(group.name)
 end
 
 local LONGEST_SILENCE = 60 -- seconds, at first
@@ -271,6 +273,7 @@ local function run(group, state)
   greet_when_joined(group, state)
   corosync.loop.run()
   call "stopping"
+  objects.close()
   local status = leave(group)
   return state.status ~= 0 and state.status or status
 end
@@ -383,6 +386,7 @@ return function(chosen, facts)
   if ok then
     stop_on_signals(facts)
     exit_plainly()
+    objects.define(chosen)
     ok, message = script.load(chosen.script, chosen.arguments)
     facts.loaded()
   end

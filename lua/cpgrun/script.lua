@@ -59,6 +59,34 @@
 --- The connection to quorum.
 -- @tfield corosync.service.Service|corosync.quorum.handle quorum
 
+--- Returns the map of a name. This and the next four globals are methods of a replica with the group's name, which is
+-- made when the first of them is called. They raise if it cannot be made: Corosync is away.
+-- @function map
+-- @tparam string name
+-- @treturn corosync.replica.map
+
+--- Returns the lock of a name.
+-- @function lock
+-- @tparam string name
+-- @treturn corosync.replica.lock
+
+--- Stands for election. See a replica's `leader`.
+-- @function leader
+-- @tparam string name
+-- @tparam[opt] {elected:fun(token:integer),deposed:fun(reason:string)|nil} handlers
+-- @treturn corosync.replica.leader
+
+--- Runs a function again and again, each time on one of the members. See a replica's `every`.
+-- @function every
+-- @tparam string name
+-- @tparam number|table spec seconds, or `{ at = "02:30" }`
+-- @tparam fun(tick:integer,token:integer,missed:integer) f
+
+--- Lets the members call functions of each other.
+-- @function calls
+-- @tparam table functions by name
+-- @treturn corosync.replica.calls.Calls
+
 --- The script's arguments.
 -- @tfield string[] arg
 local core = require "corosync.binding"
@@ -123,7 +151,8 @@ local function check_handlers(path)
   end
   if not has_handler() and not has_replica() then
     return nil, ("%s:1: the script defines no handler: it must define config_change(members, left, joined), "
-      .. "message_received(address, message) or another one, before it sends anything, or make a replica")
+      .. "message_received(address, message) or another one, before it sends anything, or make a replica, as map, "
+      .. "lock, leader, every and calls do")
       :format(path)
   end
   return true
@@ -142,18 +171,23 @@ function script.misspelt()
   return found
 end
 
--- Returns the name of the group to join, or nil and a message when the script cannot join one.
-function script.group_name(path, option)
-  local ok, message = check_handlers(path)
-  if not ok then
-    return nil, message
-  end
+-- Returns the name of the script's group, or nil and a message.
+function script.name(path, option)
   local name = option or rawget(_G, "group_name") or path:gsub("^.*/", ""):gsub("%.lua$", "")
   if type(name) ~= "string" or name == "" or #name > 128 then
     return nil, ("%s:1: a group's name is a string of 1 to 128 bytes, not %s"):format(path,
       type(name) == "string" and ("one of %d"):format(#name) or "a " .. type(name))
   end
   return name
+end
+
+-- Returns the name of the group to join, or nil and a message when the script cannot join one.
+function script.group_name(path, option)
+  local ok, message = check_handlers(path)
+  if not ok then
+    return nil, message
+  end
+  return script.name(path, option)
 end
 
 -- Returns the group's option `pack`, or nil and a message if the script's global `pack` is wrong. `option` switches
