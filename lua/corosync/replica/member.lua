@@ -2,6 +2,7 @@
 local KEY = require "corosync.private"
 local base = require "corosync.group"
 local callers = require "corosync.replica.callers"
+local claims = require "corosync.replica.protocol.claims"
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
 local dispatch = require "corosync.group.dispatch"
@@ -456,7 +457,25 @@ local function give_up_membership(self, what, problem)
   self:close()
 end
 
+-- Storage keeps its promise only if the node confirms nothing without it: see claims.lua.
+local function warn_of_neighbour(self, from, claim)
+  local has_storage = self.keeper or claim.durable
+  local may_be_full = not self.options.observer and not claim.observer
+  local is_neighbour = from ~= self.address and claims.node_of(from) == claims.node_of(self.address)
+  if has_storage and may_be_full and is_neighbour and not self.neighbours[from] then
+    self.neighbours[from] = true
+    self:report(("process %s on this node is a member of replica %s, too, and a node with storage may have one only: "
+      .. "let all processes without it, and all but one with it, be observers, else confirmed commands can be lost "
+      .. "when the power fails"):format(from, errors.quote(self.name)))
+  end
+end
+
 local takes = {}
+
+function takes.claim(self, from, message)
+  warn_of_neighbour(self, from, message)
+  self.protocol:message(from, message)
+end
 
 function takes.call(self, from, message)
   if self.calls then
@@ -833,6 +852,7 @@ function member.new(name, options, derive)
     options = options,
     early = {}, -- commands that were submitted before the protocol began
     strangers = {},
+    neighbours = {}, -- those that were reported
     next_tick = 0,
     largest = 67108864 - 4096, -- bytes: of a packed message, less the protocol's fields
     note_key = "lua_corosync.replica." .. name:gsub("[^%w]", function(c) return ("_%02x"):format(c:byte()) end),
