@@ -93,7 +93,7 @@ end
 -- ever
 -- @tparam[opt] fun(reason:string) options.lost called once, at once, when the lock is lost: "expired" (nothing was
 -- confirmed for too long), "taken" (others went on without this process), "closed", "disconnected" (Corosync on this
--- node has ended), "rejoined" (this member has to take the state of the others)
+-- node has ended), "rejoined" (this member has to take the state of the others), "storage" (its storage has failed)
 -- @treturn corosync.replica.held
 -- @error nil, message, code: "timeout" (another holds it), "not_ready" (there is no majority, or it did not confirm in
 -- time), "held" or "acquiring" (this process holds it or waits for it already), "closed", "dispatching" (where nothing

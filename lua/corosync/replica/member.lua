@@ -130,13 +130,22 @@ local function submit_early(self)
   end
 end
 
+-- Leaves the group as soon as Corosync lets it.
+local function step_aside(self)
+  local ok, message, code = without_waiting(self, base.Group.deactivate, self.group)
+  if not ok and code ~= "timeout" then
+    self:report(message)
+  end
+end
+
 -- Storage fails: the member leaves until it works again. Others go on without it.
-local function stand_aside(self, message)
+local function stand_aside(self, problem)
   if not self.storage_problem then
-    self.storage_problem = message
+    self.storage_problem = problem
     self:report(("replica %s leaves its group until its storage works again: %s"):format(errors.quote(self.name),
-      message))
-    self.group:deactivate()
+      problem))
+    parts.left(self, "storage")
+    step_aside(self)
   end
 end
 
@@ -607,13 +616,20 @@ local function look_for_divergence(self)
   end
 end
 
--- Called while storage does not work.
-local function try_storage(self)
+local function is_storage_working(self)
   local ok = self.keeper:commit()
   if ok and self.keeper:is_writing() then
     ok = self.keeper:work(self.protocol, self.machines) ~= nil
   end
-  if ok and self.record.state == "idle" and self.group:activate() then
+  return ok
+end
+
+-- Called while storage does not work.
+local function try_storage(self)
+  if self.record.state == "joined" then
+    return step_aside(self)
+  elseif self.record.state == "idle" and is_storage_working(self)
+    and without_waiting(self, base.Group.activate, self.group) then
     self.storage_problem = nil
     self:report(("the storage of replica %s works again"):format(errors.quote(self.name)))
   end

@@ -10,7 +10,7 @@
 --                                                gone or been excluded, and a few times a second: it may submit
 --   tick(owner)                                  optional: called a few times a second, also where look is not
 --   left(owner, reason)                          optional: called when the member leaves its group: "closed",
---                                                "disconnected", "rejoined"
+--                                                "disconnected", "rejoined", "storage"
 -- `owner` is the member (member.lua); what a part needs to keep on it is in owner.parts[name].
 local machine = require "corosync.replica.machine"
 local machines = require "corosync.replica.machines"
