@@ -6,13 +6,13 @@ exclude_files = { "build", "docs", "types" }
 files["examples"] = {
   globals = { "config_change", "message_received", "quorum_change", "ring_change", "view_change", "started", "stopping",
     "disconnected", "lagged", "group_name", "pack" },
-  read_globals = { "calls", "cmap", "every", "leader", "lock", "map", "quorum", group = { other_fields = true,
+  read_globals = { "calls", "check", "cmap", "every", "leader", "lock", "map", "quorum", group = { other_fields = true,
     fields = { settle = { read_only = false }, timeout = { read_only = false } } } },
 }
 files["soak/packed.lua"] = { globals = { "group", "message_received", "pack" } }
 files["bench/host.lua"], files["soak/member.lua"] = files["examples"], files["examples"]
 -- In nginx.
-for _, path in ipairs { "lua/corosync/bell.lua", "lua/corosync/resty.lua", "lua/corosync/resty", "examples/nginx",
+for _, path in ipairs { "lua/corosync/resty.lua", "lua/corosync/resty", "examples/nginx",
   "spec/helpers/nginx/app.lua", "spec/helpers/nginx/replica_app.lua" } do
   files[path] = { std = "ngx_lua" }
 end

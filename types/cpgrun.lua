@@ -46,6 +46,12 @@ function lagged(seconds, events, bytes) end
 ---@type corosync.group.Group
 group = nil
 
+--- What `cpgrun check` judges of the script's own promises: `check.unique(kind, value)`, `check.holds(name, token)`,
+--- `check.released(name)` and `check.operation(fields)` are the functions of `corosync.history` for the script's group.
+--- They do nothing otherwise. See [Checking](../topics/checking.md.html).
+---@type table
+check = nil
+
 --- The name of the group, when the script sets it. The default is the name of its file.
 ---@type string|nil
 group_name = nil

@@ -14,7 +14,7 @@
 -- @tfield violation[] undecided what the rule `linearizable` could neither accept nor call a violation; 100 at most
 -- @tfield table<string,integer> exempted how often each known fault of Corosync was met, by its name
 -- @tfield table<string,integer> figures how many `histories`, `lives` (each from a join to its end), `configurations`,
--- `messages`, `deliveries` and `operations`
+-- `messages`, `deliveries`, `operations` and `claims` (notes of what the rules `unique` and `exclusive` judge)
 
 --- One violation of a rule.
 -- @table violation
@@ -58,7 +58,7 @@ end
 
 local function figures_of(trace)
   local figures = { histories = #trace.members, lives = #trace.sessions, configurations = 0, messages = 0,
-    deliveries = 0, operations = 0 }
+    deliveries = 0, operations = 0, claims = 0 }
   for _, session in ipairs(trace.sessions) do
     figures.configurations = figures.configurations + #session.configurations
     for _, configuration in ipairs(session.configurations) do
@@ -68,6 +68,7 @@ local function figures_of(trace)
   for _, member in ipairs(trace.members) do
     figures.messages = figures.messages + member.certain
     figures.operations = figures.operations + #member.operations
+    figures.claims = figures.claims + member.claims
   end
   return figures
 end

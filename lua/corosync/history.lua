@@ -53,6 +53,46 @@ history.note = recorder.note
 -- @treturn Operation to be ended by one of its methods; one that is not ended counts as unknown
 history.operation = recorder.operation
 
+--- Notes a value that no member of the group ever notes again, in the group's history, if that is recorded: a token,
+-- or the number of a task that must run only once. The rule `unique` judges these notes. In scripts for cpgrun this is
+-- `check.unique(kind, value)`.
+-- @function history.unique
+-- @tparam corosync.group.Group group
+-- @tparam string kind values of different kinds are not compared
+-- @tparam string|number|boolean value
+-- @usage
+-- app:every("report", 60, function(tick)
+--   history.unique(group, "report", tick)
+--   send_report()
+-- end)
+-- @raise for wrong arguments
+history.unique = recorder.unique
+
+--- Notes that this member holds something from now on, in the group's history, if that is recorded. The rule
+-- `exclusive` judges these notes: no two members hold a name at the same time, and tokens grow from one holder to the
+-- next. The times are those of the machine's monotonic clock. A holder that was killed is known to have held the name
+-- until its last note: so note it again, with the same token, while it is used. In scripts for cpgrun this is
+-- `check.holds(name, token)`.
+-- @function history.holds
+-- @tparam corosync.group.Group group
+-- @tparam string name
+-- @tparam integer token 0 to 2^53
+-- @usage
+-- app:leader("cron", {
+--   elected = function(token) history.holds(group, "cron", token) end,
+--   deposed = function() history.released(group, "cron") end,
+-- })
+-- @raise for wrong arguments
+history.holds = recorder.holds
+
+--- Notes that this member no longer holds something. Call it before another can get it. In scripts for cpgrun this is
+-- `check.released(name)`.
+-- @function history.released
+-- @tparam corosync.group.Group group
+-- @tparam string name
+-- @raise for wrong arguments
+history.released = recorder.released
+
 --- An operation that has begun.
 -- @type Operation
 

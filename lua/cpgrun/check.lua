@@ -132,8 +132,10 @@ local function add(to, numbers)
   end
 end
 
--- The lists for violations of rules that are not about deliveries: about the script's own notes and operations.
-local LISTS = { leaks = "notes", reported_errors = "notes", linearizable = "operations" }
+-- The lists for violations of rules that are not about deliveries: about the script's own notes and
+-- operations.
+local LISTS = { leaks = "notes", reported_errors = "notes", linearizable = "operations",
+  unique = "invariants", exclusive = "invariants" }
 
 local function text_of(violation)
   return ("%s: %s (%s:%d)"):format(violation.rule, violation.text, violation.history, violation.line)
@@ -280,8 +282,8 @@ local function new_session(cluster, folder, chosen, facts)
   local function clock() return core.now() - began end
   return {
     cluster = cluster, folder = folder, argv = host_argv(chosen, facts), clock = clock,
-    violations = {}, operations = {}, undecided = {}, notes = {}, differences = {}, ends = {}, leaks = {}, raised = {},
-    figures = {}, exempted = {}, epochs = 0, compared = 0, next_seed = seeds_from(chosen.seed),
+    violations = {}, invariants = {}, operations = {}, undecided = {}, notes = {}, differences = {}, ends = {},
+    leaks = {}, raised = {}, figures = {}, exempted = {}, epochs = 0, compared = 0, next_seed = seeds_from(chosen.seed),
     faults = random_faults(cluster, chosen.seed, clock, print),
   }
 end

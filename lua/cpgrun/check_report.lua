@@ -9,7 +9,7 @@ end
 
 local say, count = report.say, log.count
 
-local LISTS = { "violations", "operations", "undecided", "notes", "differences", "ends", "leaks" }
+local LISTS = { "violations", "invariants", "operations", "undecided", "notes", "differences", "ends", "leaks" }
 
 function report.is_clean(session)
   for _, name in ipairs(LISTS) do
@@ -21,7 +21,7 @@ function report.is_clean(session)
 end
 
 local function print_problems(session)
-  if session.violations[1] or session.operations[1] then
+  if session.violations[1] or session.invariants[1] or session.operations[1] then
     print "Rules that were violated (members as node:process id, messages as length:digest; see docs/testing.md):"
   end
   for _, name in ipairs(LISTS) do
@@ -38,6 +38,8 @@ end
 local function verdict(session)
   if #session.violations > 0 then
     return "FAIL: ordering guarantees were violated."
+  elseif #session.invariants > 0 then
+    return "FAIL: the script's own invariants were violated."
   elseif #session.operations > 0 then
     return "FAIL: operations were not linearizable."
   end
@@ -63,6 +65,9 @@ local function print_figures(session, seed)
     figures.deliveries or 0, seed)
   if (figures.operations or 0) > 0 then
     say("%s recorded by the script, judged by the rule linearizable", count(figures.operations, "operation"))
+  end
+  if (figures.claims or 0) > 0 then
+    say("%s of the script's own invariants, judged by the rules unique and exclusive", count(figures.claims, "note"))
   end
   say(session.compared > 0 and "The states that the script reported after 'settle' were compared %s."
     or "The script did not reply to 'settle', so its states were not compared.", count(session.compared, "time"))

@@ -7,6 +7,7 @@ local dry_run = require "cpgrun.dry_run"
 local errors = require "corosync.errors"
 local groups = require "corosync.group"
 local guards = require "corosync.handlers"
+local invariants = require "cpgrun.invariants"
 local log = require "cpgrun.log"
 local objects = require "cpgrun.objects"
 local script = require "cpgrun.script"
@@ -377,8 +378,9 @@ return function(chosen, facts)
   end
   local group_handlers = handlers(state, chosen)
   local group = groups.derive(Group, chosen.group or "unnamed", group_handlers, late_hooks(chosen, group_handlers))
-  -- The script may overwrite its global.
+  -- The script may overwrite its globals.
   state.group, _G.group = group, group
+  _G.check = invariants(group)
   local ok, message = prepare(group, chosen)
   if ok then
     ok, message = drop_privileges(group, chosen, facts)

@@ -46,6 +46,11 @@
 --- The script's group.
 -- @tfield corosync.group.Group group
 
+--- What `cpgrun check` judges of the script's own promises: `check.unique(kind, value)`, `check.holds(name, token)`,
+-- `check.released(name)` and `check.operation(fields)` are the functions of `corosync.history` for the script's group.
+-- They do nothing otherwise. See [Checking](../topics/checking.md.html).
+-- @tfield table check
+
 --- The name of the group, when the script sets it. The default is the name of its file.
 -- @tfield string|nil group_name
 

@@ -17,7 +17,7 @@ local module = {}
 ---@field violations corosync.checker.violation[] 100 at most
 ---@field undecided corosync.checker.violation[] what the rule `linearizable` could neither accept nor call a violation; 100 at most
 ---@field exempted table<string,integer> how often each known fault of Corosync was met, by its name
----@field figures table<string,integer> how many `histories`, `lives` (each from a join to its end), `configurations`, `messages`, `deliveries` and `operations`
+---@field figures table<string,integer> how many `histories`, `lives` (each from a join to its end), `configurations`, `messages`, `deliveries`, `operations` and `claims` (notes of what the rules `unique` and `exclusive` judge)
 
 --- One violation of a rule.
 ---@class corosync.checker.violation

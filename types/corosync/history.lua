@@ -33,6 +33,30 @@ function module.note(group, line) end
 ---@return corosync.history.Operation # to be ended by one of its methods; one that is not ended counts as unknown
 function module.operation(group, fields) end
 
+--- Notes a value that no member of the group ever notes again, in the group's history, if that is recorded: a token,
+--- or the number of a task that must run only once. The rule `unique` judges these notes. In scripts for cpgrun this is
+--- `check.unique(kind, value)`.
+---@param group corosync.group.Group
+---@param kind string values of different kinds are not compared
+---@param value string|number|boolean
+function module.unique(group, kind, value) end
+
+--- Notes that this member holds something from now on, in the group's history, if that is recorded. The rule
+--- `exclusive` judges these notes: no two members hold a name at the same time, and tokens grow from one holder to the
+--- next. The times are those of the machine's monotonic clock. A holder that was killed is known to have held the name
+--- until its last note: so note it again, with the same token, while it is used. In scripts for cpgrun this is
+--- `check.holds(name, token)`.
+---@param group corosync.group.Group
+---@param name string
+---@param token integer 0 to 2^53
+function module.holds(group, name, token) end
+
+--- Notes that this member no longer holds something. Call it before another can get it. In scripts for cpgrun this is
+--- `check.released(name)`.
+---@param group corosync.group.Group
+---@param name string
+function module.released(group, name) end
+
 ---@class corosync.history.Operation
 local Operation = {}
 

@@ -185,6 +185,13 @@ for _, word in ipairs { "raise", "error", "usage" } do
   on[word] = function(self, event) self.notify("on_" .. word, self, event) end
 end
 
+for _, word in ipairs { "unique", "holds", "released" } do
+  on[word] = function(self, event)
+    self.claims = self.claims + 1
+    self.notify("on_" .. word, self, event)
+  end
+end
+
 -- An operation that has not ended may have been applied.
 local function begin_operation(self, event)
   local operation = { member = self, is_read = event[1] == "query", began = tonumber(event[3]), object = event[4],
@@ -239,6 +246,7 @@ local function new(history, notify)
     refused = {}, open = {}, order = {}, tried_on = {}, -- by digest; then by number: sends that have not returned
     tries = {}, echoes = {}, -- by digest: how often it was sent, and delivered to its sender
     operations = {}, open_operations = {}, -- in the order of their begin; by number: those that have not ended
+    claims = 0, -- the notes of the script's own invariants
     untold_sessions = 0, -- that may have been, and of which it was not notified
     wanted = nil, -- whether it is to be a member, as far as is known
     asked = false, asked_again = false, -- whether it asked to join: since the last session; while it is a member

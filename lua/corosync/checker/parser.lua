@@ -23,6 +23,10 @@ local FIELDS = {
   ok = { "%d+", "%d+%.%d+", "[%d-]%d*", "%S+" },
   failed = { "%d+", "%d+%.%d+", "%S+" },
   unknown = { "%d+", "%d+%.%d+", "%S+" },
+  -- A kind and a value of it; the time, the name that is held and the token.
+  unique = { "%S+", "%S+" },
+  holds = { "%d+%.%d+", "%S+", "%d+" },
+  released = { "%d+%.%d+", "%S+" },
 }
 
 local PATTERNS = {}

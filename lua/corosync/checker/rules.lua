@@ -5,7 +5,7 @@
 local NAMES = {
   "integrity", "refused_sends", "fifo", "agreed_order", "same_configuration", "self_delivery", "accepted_sends",
   "virtual_synchrony", "members_only", "membership", "membership_agreement", "membership_accuracy", "ring_order",
-  "convergence", "reported_errors", "leaks", "linearizable",
+  "convergence", "reported_errors", "leaks", "linearizable", "unique", "exclusive",
 }
 
 local rules = {}

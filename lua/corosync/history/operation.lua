@@ -1,34 +1,12 @@
 -- Records operations on shared objects: what was called, when it began and ended, and how.
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
+local word = require "corosync.history.word"
 local writer = require "corosync.history.writer"
 
 local operation = {}
 
 local count = 0
-
--- ---- values as words of a line ----
-
-local TYPES = { string = true, number = true, boolean = true, ["nil"] = true }
-
--- Lua 5.3 writes 3.0 where others write 3, and tostring shortens large numbers.
-local function number_text(value)
-  if value % 1 == 0 and value >= -2 ^ 63 and value < 2 ^ 63 then
-    return ("%d"):format(value)
-  end
-  return ("%.17g"):format(value)
-end
-
--- A word without spaces. "-" is nil, and a single backslash an empty string.
-local function word(value)
-  if value == nil then
-    return "-"
-  elseif type(value) == "number" then
-    return number_text(value)
-  end
-  local text = tostring(value):gsub("[%c%s\\]", function(character) return ("\\%03d"):format(character:byte()) end)
-  return text == "" and "\\" or text == "-" and "\\045" or text
-end
 
 local function words(call)
   if type(call) == "string" then
@@ -36,13 +14,13 @@ local function words(call)
   end
   local texts = {}
   for i, value in ipairs(call) do
-    texts[i] = word(value)
+    texts[i] = word.of(value)
   end
   return table.concat(texts, " ")
 end
 
 local function now()
-  return ("%.9f"):format(core.now())
+  return word.time(core.now())
 end
 
 -- ---- arguments ----
@@ -71,7 +49,7 @@ local function is_call(call)
   local values = 0
   for key, value in pairs(call) do
     values = values + 1
-    if type(key) ~= "number" or not TYPES[type(value)] then
+    if type(key) ~= "number" or not word.TYPES[type(value)] then
       return false
     end
   end
@@ -90,7 +68,7 @@ function operation.check(fields)
   check_names(fields)
   if type(fields.object) ~= "string" then
     refuse("field 'object': string expected, got %s", type(fields.object))
-  elseif not TYPES[type(fields.key)] then
+  elseif not word.TYPES[type(fields.key)] then
     refuse("field 'key': string, number, boolean or nil expected, got %s", type(fields.key))
   elseif fields.read ~= nil and type(fields.read) ~= "boolean" then
     refuse("field 'read': boolean expected, got %s", type(fields.read))
@@ -126,21 +104,21 @@ local function finish(self, how, ...)
 end
 
 function Operation:ok(result, index)
-  if not TYPES[type(result)] then
+  if not word.TYPES[type(result)] then
     errors.raise("bad argument #1 'result' to 'ok' (string, number, boolean or nil expected, got %s)", type(result))
   end
   check_index(index)
-  finish(self, "ok", index and number_text(index) or "-", word(result))
+  finish(self, "ok", index and word.number(index) or "-", word.of(result))
 end
 
 function Operation:failed(code)
   check_code(code, "failed")
-  finish(self, "failed", word(code))
+  finish(self, "failed", word.of(code))
 end
 
 function Operation:unknown(code)
   check_code(code, "unknown")
-  finish(self, "unknown", word(code))
+  finish(self, "unknown", word.of(code))
 end
 
 local function nothing() end
@@ -151,8 +129,8 @@ operation.NONE = { ok = nothing, failed = nothing, unknown = nothing }
 function operation.begin(record, fields)
   count = count + 1
   local self = setmetatable({ record = record, number = ("%d"):format(count) }, Operation)
-  writer.write(record, fields.read and "query" or "invoke", self.number, now(), word(fields.object), word(fields.key),
-    words(fields.call))
+  writer.write(record, fields.read and "query" or "invoke", self.number, now(), word.of(fields.object),
+    word.of(fields.key), words(fields.call))
   return self
 end
 

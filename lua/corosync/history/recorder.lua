@@ -3,6 +3,7 @@ local KEY = require "corosync.private"
 local digest = require "corosync.history.digest"
 local errors = require "corosync.errors"
 local handlers = require "corosync.handlers"
+local invariant = require "corosync.history.invariant"
 local operation = require "corosync.history.operation"
 local parser = require "corosync.checker.parser"
 local writer = require "corosync.history.writer"
@@ -154,6 +155,10 @@ function recorder.operation(group, fields)
   local record = record_of(group, "operation")
   operation.check(fields)
   return observers.operation(record, fields) or operation.NONE
+end
+
+for _, name in ipairs { "holds", "released", "unique" } do
+  recorder[name] = function(group, ...) invariant[name](record_of(group, name), ...) end
 end
 
 return recorder

@@ -8,8 +8,8 @@ describe("checker.check", function()
     local report = checking.check(histories.FIRST, histories.SECOND)
     assert.same({}, report.violations)
     assert.is_true(report.ok)
-    assert.same({ histories = 2, lives = 2, configurations = 15, messages = 7, deliveries = 11, operations = 0 },
-      report.figures)
+    assert.same({ histories = 2, lives = 2, configurations = 15, messages = 7, deliveries = 11, operations = 0,
+      claims = 0 }, report.figures)
   end)
 
   it("finds no violations in correct operations and counts them", function()
