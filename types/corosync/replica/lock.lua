@@ -8,7 +8,7 @@ local Lock = {}
 
 ---@class corosync.replica.lock.Lock.acquire.options
 ---@field timeout? number seconds to wait at most; 0 to get the lock only if it is free; without it, for ever
----@field lost? fun(reason:string) called once, at once, when the lock is lost: "expired" (nothing was confirmed for too long), "taken" (others went on without this process), "closed", "disconnected" (Corosync on this node has ended), "rejoined" (this member has to take the state of the others)
+---@field lost? fun(reason:string) called once, at once, when the lock is lost: "expired" (nothing was confirmed for too long), "taken" (others went on without this process), "closed", "disconnected" (Corosync on this node has ended), "rejoined" (this member has to take the state of the others), "storage" (its storage has failed)
 
 --- Waits until this process holds the lock: a coroutine yields, other code handles events until then. Waiters get it in
 --- the order in which they came.
