@@ -102,9 +102,10 @@ valgrind: all $(BUILD)/spec/spec_process.so $(BUILD)/spec/hostile
 		tools/run-specs $(CORE_SPECS)
 
 SECONDS ?= 600
-## soak: five nodes, all sending, random faults, for SECONDS (600); SEED repeats one
+SCRIPT ?= soak/member.lua
+## soak: five nodes, all sending, random faults, for SECONDS (600); SEED repeats one; SCRIPT=soak/replica.lua for replicas
 soak: all
-	@$(CPGRUN) check --nodes 5 --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) soak/member.lua
+	@$(CPGRUN) check --nodes 5 --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(SCRIPT)
 
 SCHEDULES ?= 20000
 STEPS ?= 120
