@@ -1,0 +1,82 @@
+-- What a member looks at a few times a second.
+local core = require "corosync.binding"
+local effects = require "corosync.replica.effects"
+local errors = require "corosync.errors"
+local parts = require "corosync.replica.parts"
+
+local clock = { TICK = 0.25 } -- seconds
+
+local now = core.now
+
+-- Quorum may be of a ring that the group was never told of.
+local function look_for_untold_ring(self)
+  local views = self.record.views
+  local ring = views and self.record.state == "joined" and views:quorate_ring()
+  local told = self.protocol.ring
+  if ring and told and self.view and ring.seq ~= told.seq and ring.seq ~= self.untold_seq then
+    self.untold_seq = ring.seq
+    self.protocol:settled { ring = ring, nodes = self.view.nodes, floor = self.view.floor }
+  end
+end
+
+local function look_for_divergence(self)
+  local active = self.protocol.active
+  if not active then
+    return
+  end
+  local digests = self.divergence:news()
+  if digests and active.full[self.address] then
+    self.writer:add { kind = "digests", digests = digests }
+  end
+  local found, is_wrong = self.divergence:look(self.address, active.full)
+  if found and is_wrong then
+    self.divergence:forget_all()
+    self.diverged = found
+    self:report(("diverged: the state of machine %s of replica %s differs from that of %s at index %.0f; its apply "
+      .. "depends on more than the state and the command. This member takes the state of the others")
+      :format(errors.quote(found.machine), errors.quote(self.name), table.concat(found.members, ", "), found.index))
+    self.protocol:forget()
+  end
+end
+
+-- A command that the protocol does not know yet ends.
+local function give_up_early(self, id)
+  for i, command in ipairs(self.early) do
+    if command.id == id then
+      table.remove(self.early, i)
+      break
+    end
+  end
+  self.callers:reply(id, nil, "not_ready")
+end
+
+local function end_overdue(self)
+  for _, id in ipairs(self.callers:overdue(now())) do
+    if self.protocol then
+      self.protocol:give_up(id)
+    else
+      give_up_early(self, id)
+    end
+  end
+end
+
+function clock.tick(self)
+  if self.calls then
+    self.calls:tick(now())
+  end
+  self.next_tick = now() + clock.TICK
+  if self.storage_problem then
+    effects.try_storage(self)
+  end
+  parts.tick(self)
+  if self.protocol then
+    effects.submit_early(self)
+    self.protocol:time(now())
+    look_for_untold_ring(self)
+    look_for_divergence(self)
+    self.seen_members = nil -- the ready-made objects look at the clock, too
+  end
+  end_overdue(self)
+end
+
+return clock

@@ -1,0 +1,142 @@
+-- Does what the protocol asks for: sends, replies, and stores before it sends what others rely on.
+local cluster = require "corosync.cluster"
+local errors = require "corosync.errors"
+local list = require "corosync.list"
+local membership = require "corosync.replica.membership"
+local outbox = require "corosync.replica.outbox"
+local parts = require "corosync.replica.parts"
+local protocol = require "corosync.replica.protocol"
+
+local effects = {}
+
+local effect_of = {}
+
+function effect_of.send(self, message)
+  if message.kind == "snapshot" then
+    self.outgoing:start(message)
+  else
+    self.writer:add(message)
+  end
+end
+
+function effect_of.reply(self, id, result, code, index)
+  self.callers:reply(id, result, code or self.machines.damage and "applied", index)
+end
+
+function effect_of.store(self, kind, ...)
+  self.keeper[kind](self.keeper, ...)
+end
+
+function effect_of.rejoin(self)
+  self.is_rejoining = true
+end
+
+-- The node's Corosync keeps the greatest, for all processes of the node.
+function effect_of.note(self, text)
+  local ok, message = cluster.remember(self.note_key, text)
+  if not ok then
+    self:report(message)
+  end
+end
+
+-- ---- storage ----
+
+-- Storage fails: the member leaves until it works again. Others go on without it.
+local function stand_aside(self, problem)
+  if not self.storage_problem then
+    self.storage_problem = problem
+    self:report(("replica %s leaves its group until its storage works again: %s"):format(errors.quote(self.name),
+      problem))
+    parts.left(self, "storage")
+    membership.leave(self)
+  end
+end
+
+-- Before a message that others rely on: all that it says must be on the disk. False if it is not.
+local function store_before(self, message)
+  if not self.keeper or not protocol.stored_before[message.kind] then
+    return true
+  end
+  local ok, problem = self.keeper:commit()
+  if not ok then
+    stand_aside(self, problem)
+  end
+  return ok
+end
+
+local function work_on_storage(self)
+  local more, problem = self.keeper:work(self.protocol, self.machines)
+  if more == nil then
+    stand_aside(self, problem)
+  end
+  return more
+end
+
+local function is_storage_working(self)
+  local ok = self.keeper:commit()
+  if ok and self.keeper:is_writing() then
+    ok = self.keeper:work(self.protocol, self.machines) ~= nil
+  end
+  return ok
+end
+
+-- Called while storage does not work.
+function effects.try_storage(self)
+  if self.record.state == "joined" then
+    return membership.leave(self)
+  elseif self.record.state == "idle" and is_storage_working(self)
+    and membership.join(self) then
+    self.storage_problem = nil
+    self:report(("the storage of replica %s works again"):format(errors.quote(self.name)))
+  end
+end
+
+-- ---- all effects ----
+
+-- The commands that were submitted before, or while the script's functions ran.
+function effects.submit_early(self)
+  local waiting = self.early
+  self.early = {}
+  for _, command in ipairs(waiting) do
+    self.protocol:submit(command.id, command.data)
+  end
+end
+
+-- Returns false if this effect, and those after it, must wait.
+local function do_effect(self, effect)
+  if self.keeper and self.keeper:is_writing() or effect[1] == "send" and not store_before(self, effect[2]) then
+    return false
+  end
+  effect_of[effect[1]](self, effect[2], effect[3], effect[4], effect[5])
+  return true
+end
+
+local function do_effects(self)
+  while self.protocol and (#self.protocol.out > 0 or #self.early > 0) do
+    effects.submit_early(self)
+    local out = self.protocol.out
+    self.protocol.out = {}
+    for i, effect in ipairs(out) do
+      if not do_effect(self, effect) then
+        self.protocol.out = list.append(list.from(out, i), self.protocol.out)
+        return
+      end
+    end
+  end
+end
+
+-- Does what the protocol has asked for.
+function effects.drain(self)
+  do_effects(self)
+  if self.keeper and self.protocol and not self.storage_problem then
+    self.has_work = work_on_storage(self)
+    do_effects(self)
+  end
+  self.writer:flush()
+  outbox.pump(self)
+  if self.has_work and self.record.loop then
+    self.record.loop.wake(self.record)
+  end
+end
+
+return effects

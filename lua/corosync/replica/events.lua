@@ -1,0 +1,259 @@
+-- The events of a member's group, and the messages of other members.
+local claims = require "corosync.replica.protocol.claims"
+local cluster = require "corosync.cluster"
+local core = require "corosync.binding"
+local errors = require "corosync.errors"
+local outbox = require "corosync.replica.outbox"
+local parts = require "corosync.replica.parts"
+local protocol = require "corosync.replica.protocol"
+local wire = require "corosync.replica.wire"
+
+local FLOOR_STEP = 1048576 -- indices a second: a replica has confirmed fewer since it began
+
+local now = core.now
+
+local events = {}
+
+-- ---- addresses ----
+
+local known_texts = setmetatable({}, { __mode = "k" }) -- by address: the binding has one table for each
+
+local function text(address)
+  local known = known_texts[address]
+  if not known then
+    known = ("%d:%d"):format(address.node, address.pid)
+    known_texts[address] = known
+  end
+  return known
+end
+
+local function texts(addresses)
+  local found = {}
+  for i, address in ipairs(addresses) do
+    found[i] = text(address)
+  end
+  return found
+end
+
+local function has_reason(addresses, reason)
+  for _, address in ipairs(addresses) do
+    if address.reason == reason then
+      return true
+    end
+  end
+  return false
+end
+
+-- ---- the protocol ----
+
+-- Different for each start of a process.
+local function new_incarnation()
+  return ("%x.%x"):format(os.time(), math.floor(now() * 1000000) % 4294967296)
+end
+
+local function digest(earlier, entry)
+  return core.digest((earlier + entry.seq) % 9007199254740992, entry.client, entry.data)
+end
+
+local function protocol_machine(all)
+  return {
+    apply = function(data, index) return all:apply(data, index) end,
+    reset = function() all:reset() end,
+    restore = function(state) all:restore(state) end,
+    snapshot = function() return all:snapshot() end,
+  }
+end
+
+local function begin_protocol(self, own)
+  self.address = own
+  self.protocol = protocol.new {
+    address = own,
+    incarnation = new_incarnation(),
+    machine = protocol_machine(self.machines),
+    hash = digest,
+    patience = self.options.patience,
+    observer = self.options.observer,
+    copies = self.options.copies,
+    durable = self.keeper ~= nil,
+    stored = self.stored,
+  }
+  self.stored = nil
+  if self.ring then
+    self.protocol:ring_change(self.ring)
+  end
+end
+
+-- ---- members and rings ----
+
+local function includes(addresses, own)
+  for _, address in ipairs(addresses) do
+    if text(address) == own then
+      return true
+    end
+  end
+  return false
+end
+
+function events.config_change(self, members, left, joined)
+  local own = self.address or text(self.group:address())
+  self.members, self.present = members, {}
+  for _, address in ipairs(members) do
+    self.present[text(address)] = true
+  end
+  if not includes(members, own) then
+    return -- its own leave
+  elseif not self.protocol then
+    begin_protocol(self, own)
+  end
+  local has_joined = includes(joined, own)
+  if has_joined then
+    outbox.forget(self)
+  end
+  for _, address in ipairs(left) do
+    self.outgoing:cancel(text(address))
+    self.divergence:forget(text(address))
+    if self.calls then
+      self.calls:left(text(address))
+    end
+  end
+  self.protocol:config(texts(members), texts(left),
+    has_joined or has_reason(left, "nodedown") or has_reason(joined, "nodeup"))
+end
+
+-- It comes before the protocol begins, if the member joins later.
+function events.ring_change(self, ring)
+  self.ring = ring
+  if self.protocol then
+    self.protocol:ring_change(ring)
+  end
+end
+
+-- ---- messages ----
+
+-- Without the right state it must not take part.
+function events.give_up_membership(self, what, problem)
+  self:report(("%s: %s. Replica %s is closed here: mend the script and start it again"):format(what, tostring(problem),
+    errors.quote(self.name)))
+  self:close()
+end
+
+-- Storage keeps its promise only if the node confirms nothing without it: see claims.lua.
+local function warn_of_neighbour(self, from, claim)
+  local has_storage = self.keeper or claim.durable
+  local may_be_full = not self.options.observer and not claim.observer
+  local is_neighbour = from ~= self.address and claims.node_of(from) == claims.node_of(self.address)
+  if has_storage and may_be_full and is_neighbour and not self.neighbours[from] then
+    self.neighbours[from] = true
+    self:report(("process %s on this node is a member of replica %s, too, and a node with storage may have one only: "
+      .. "let all processes without it, and all but one with it, be observers, else confirmed commands can be lost "
+      .. "when the power fails"):format(from, errors.quote(self.name)))
+  end
+end
+
+local takes = {}
+
+function takes.claim(self, from, message)
+  warn_of_neighbour(self, from, message)
+  self.protocol:message(from, message)
+end
+
+function takes.call(self, from, message)
+  if self.calls then
+    self.calls:received(from, message)
+  elseif not message.to or message.to == self.address then
+    self:multicast { kind = "answer", to = from, id = message.id, ok = false, code = "not_exist",
+      value = "this member has no functions to call" }
+  end
+end
+
+function takes.answer(self, from, message)
+  if self.calls then
+    self.calls:answered(from, message)
+  end
+end
+
+function takes.chunk(self, from, message)
+  if from == self.address then
+    self.outgoing:echoed(message)
+  end
+  local cut = self.protocol.cut
+  if message.to == self.address and cut and self.incoming:chunk(from, message, cut.nonce) then
+    self.protocol:progress()
+  end
+end
+
+function takes.snapshot(self, from, message)
+  if message.to ~= self.address then
+    return self.protocol:message(from, message)
+  end
+  message = self.incoming:complete(from, message)
+  if not message then
+    return
+  end
+  local ok, problem = message.state:build()
+  if ok then
+    self.protocol:message(from, message)
+  else
+    events.give_up_membership(self, ("cannot restore the state that member %s has sent"):format(from), problem)
+  end
+end
+
+function takes.digests(self, from, message)
+  if from ~= self.address then
+    self.divergence:take(from, message.digests)
+  end
+end
+
+function events.message_received(self, address, bytes)
+  local from = text(address)
+  local ok, why = wire.read(bytes, function(message)
+    local take = takes[message.kind]
+    if take then
+      take(self, from, message)
+    else
+      self.protocol:message(from, message)
+    end
+  end)
+  if not ok and not self.strangers[from] then
+    self.strangers[from] = true
+    self:report(("member %s of group %s sent a message that is %s: it is not a member of this replica"):format(from,
+      errors.quote(self.group.name), why))
+  end
+end
+
+-- ---- views ----
+
+function events.view_change(self, view)
+  local nodes, message = cluster.node_count()
+  if not nodes then
+    self.reason = message
+    return self:report(message)
+  elseif view.quorate == false then
+    self.reason = "this side of the cluster has no quorum"
+    return
+  end
+  self.reason = nil
+  self.view = {
+    ring = view.ring,
+    nodes = nodes,
+    floor = math.floor(core.time() * FLOOR_STEP),
+    noted = cluster.cmap_get(self.note_key) or nil,
+  }
+  self.protocol:settled(self.view)
+end
+
+function events.disconnected(self, reason)
+  outbox.forget(self)
+  self.divergence:forget_all()
+  self.disconnected_by = reason
+  if self.calls then
+    self.calls:lost("Corosync on this node has gone", "not_connected")
+  end
+  if self.protocol then
+    self.protocol:restart()
+  end
+  parts.left(self, "disconnected")
+  self:tell_status()
+end
+
+return events
