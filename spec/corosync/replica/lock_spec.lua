@@ -47,10 +47,21 @@ describe("the state of locks", function()
     apply("acquire", "2:1#a", "x")
     apply("acquire", "3:1#a", "x")
     apply("acquire", "2:1#a", "y")
-    apply("gone", "2:1#a")
+    apply("gone", "2:1#a", false, index)
     assert.same({ x = { holder = "1:1#a", token = 1, since = 1001, waiters = { "3:1#a" } } }, all.lock)
-    apply("gone", "1:1#a")
+    apply("gone", "1:1#a", false, index)
     assert.same({ x = { holder = "3:1#a", token = 6, since = 1006, waiters = {} } }, all.lock)
+  end)
+
+  it("keeps what a session has got after it was seen to be gone", function()
+    apply("acquire", "1:1#a", "x")
+    local seen = index
+    apply("release", "1:1#a", "x", 1)
+    apply("acquire", "1:1#a", "x")
+    apply("gone", "1:1#a", false, seen)
+    assert.same({ x = { holder = "1:1#a", token = 3, since = 1003, waiters = {} } }, all.lock)
+    apply("gone", "1:1#a", false, 3)
+    assert.same({}, all.lock)
   end)
 
   it("is freed of an earlier process with the same address, by the later one", function()
@@ -59,7 +70,7 @@ describe("the state of locks", function()
     local submitted = {}
     local owner = { address = "1:1", parts = { lock = {} }, options = { patience = 5 },
       protocol = { active = { tag = "1" } },
-      machines = { by_name = { corosync = { state = all, methods = { codec = codec } } } } }
+      machines = { by_name = { corosync = { state = all, last = index, methods = { codec = codec } } } } }
     function owner.session() return "1:1#b" end
     function owner.is_present() return true end
     function owner.submit(_, _, data)

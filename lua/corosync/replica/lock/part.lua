@@ -66,7 +66,7 @@ function part.look(owner, all)
   end
   state.each_session(all, function(session)
     if is_gone(owner, session) and not own.reported[session] then
-      own.reported[session] = entries.submit(owner, "gone", session, nil, nil, function()
+      own.reported[session] = entries.submit(owner, "gone", session, false, parts.index(owner), function()
         own.reported[session] = nil
       end)
     end

@@ -2,7 +2,7 @@
 --   all.lock[name] = { holder = session, token = index of the grant, since = wall-clock second,
 --                      waiters = { session, … } }
 -- A free lock has no entry. A session is a process: "node:pid#incarnation".
--- A command is { "lock", operation, session, wall-clock second, name, token }.
+-- A command is { "lock", operation, session, wall-clock second, name, token or index }.
 local state = {}
 
 function state.initial()
@@ -60,10 +60,13 @@ function operations.withdraw(locks, session, time, at, name)
   end
 end
 
--- The process has ended or left, or the others went on without it.
-function operations.gone(locks, session, time, at)
-  for name in pairs(locks) do
-    remove(locks, name, session, time, at)
+-- The process has ended or left, or the others went on without it: as seen when `seen` was the last command. It may be
+-- back by now and have got a lock later, which it keeps.
+function operations.gone(locks, session, time, at, _, seen)
+  for name, lock in pairs(locks) do
+    if lock.holder ~= session or lock.token <= seen then
+      remove(locks, name, session, time, at)
+    end
   end
 end
 
