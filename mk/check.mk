@@ -12,7 +12,7 @@ SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/sp
 	$(BUILD)/spec/sandbox $(BUILD)/spec/sandbox-c++ $(BUILD)/spec/packed_member \
 	$(FUZZED:%=$(BUILD)/spec/fuzz-%)
 
-.PHONY: lint format check-bindings specs coverage valgrind sanitize tsan analyze fuzz soak \
+.PHONY: lint format check-bindings specs coverage valgrind sanitize tsan analyze fuzz soak soak-locks \
 	simulate show-frames show-freed show-leavers show-storm show-unreported
 
 ## lint: luacheck, clang's warnings, includes, Corosync's calls, doc comments and editor types
@@ -106,6 +106,11 @@ SCRIPT ?= soak/member.lua
 ## soak: five nodes, all sending, random faults, for SECONDS (600); SEED repeats one; SCRIPT=soak/replica.lua for replicas
 soak: all
 	@$(CPGRUN) check --nodes 5 --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(SCRIPT)
+
+ROUNDS ?= 1000
+## soak-locks: holders of a lock are cut off, stopped and killed for ROUNDS (1000); SEED repeats one
+soak-locks: all
+	@$(RUN_LUA) soak/locks.lua $(LUA) $(ROUNDS) $(SEED)
 
 SCHEDULES ?= 20000
 STEPS ?= 120
