@@ -52,13 +52,13 @@ function Cluster:take()
   end
 end
 
--- Starts a member on a node. `options`: writers, padding, path.
+-- Starts a member on a node. `options`: writers, padding, path, patience.
 function Cluster:start(node, options)
   options = options or {}
   self.runs = self.runs + 1
   local argv = { groups.interpreter, "spec/helpers/clients/durable_member.lua", self.name,
     options.path or self:path(node), ("%d-%d"):format(node, self.runs), tostring(options.writers or 2),
-    tostring(options.padding or 0) }
+    tostring(options.padding or 0), tostring(options.patience or 5) }
   self.members[node] = { program = assert(self.lab:run(node, argv, { host = true })), taken = 0, found = 0 }
 end
 

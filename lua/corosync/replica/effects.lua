@@ -68,6 +68,8 @@ local function work_on_storage(self)
   local more, problem = self.keeper:work(self.protocol, self.machines)
   if more == nil then
     stand_aside(self, problem)
+  elseif more and self.keeper:is_writing() then
+    self.protocol:progress()
   end
   return more
 end
@@ -111,7 +113,11 @@ local function do_effect(self, effect)
   return true
 end
 
+-- While a base is written all wait.
 local function do_effects(self)
+  if self.keeper and self.keeper:is_writing() then
+    return
+  end
   while self.protocol and (#self.protocol.out > 0 or #self.early > 0) do
     effects.submit_early(self)
     local out = self.protocol.out

@@ -261,10 +261,12 @@ function Protocol:time(now)
   end
 end
 
--- A part of a snapshot for this member has come, so it need not claim again yet.
+-- A part of a snapshot for this member has come, or was stored, so it need not claim again yet.
 function Protocol:progress()
   if self.cut then
     self.claimed_at = self.now
+  elseif self.following then
+    self.following.since = self.now
   end
 end
 

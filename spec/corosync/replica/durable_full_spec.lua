@@ -97,7 +97,7 @@ describe("a replica with storage on three nodes #slow", function()
     members:start(2)
     members:hears(1, "^(ready)$")
     fill_map(1, 2000, 10000)
-    members:start(3)
+    members:start(3, { patience = 0.3 }) -- less than what it takes to store the state
     members:hears(3, "^(ready)$")
     members:confirms(50)
     members:fail_power(ALL)

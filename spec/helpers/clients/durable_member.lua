@@ -1,6 +1,7 @@
 -- A member of a replica with storage. Writers submit numbers, each the next one when the last was confirmed, and print
 -- "confirmed WRITER NUMBER INDEX". Arguments: the replica's name, the path of the storage, the name of this run (each
--- start's own), how many writers, and how many bytes are added to each command. Standard input: lines of Lua.
+-- start's own), how many writers, how many bytes are added to each command, and the patience. Standard input: lines of
+-- Lua.
 local loop = require "corosync.loop"
 local replica = require "corosync.replica"
 local uv = require "luv"
@@ -12,7 +13,8 @@ local compile = loadstring or load -- luacheck: ignore 113
 -- luacheck: globals app journal show stop_writers
 local message, code
 app, message, code = replica(name, {
-  storage = path ~= "" and path or nil,
+  storage = path,
+  patience = tonumber(arg[6]),
   ready = function() print "ready" end,
   suspended = function(why) print("suspended", why) end,
   error = function(problem) print("problem", (problem:gsub("\n.*", ""))) end,
