@@ -99,10 +99,13 @@ local function settle(session)
   note_leaks(session)
 end
 
+-- A replica's report, without the members and the index.
+local DIVERGED = "^corosync: group .-: (diverged: the state of machine .- differs) from "
+
 -- Counts each logged error by its text. A script names the errors that it raises on purpose "raised e1", "raised e2".
 local function note_errors(session, host)
   for _, line in ipairs(host.process.errors) do
-    local text = line:match(log.LINE .. "error: (.*)")
+    local text = line:match(log.LINE .. "error: (.*)") or line:match(DIVERGED)
     local times, repeated = (text or ""):match "^same error again, (%d+) times?: (.*)$"
     text = repeated or text
     if text and not text:match "raised e%d+" then

@@ -54,6 +54,19 @@ describe("cpgrun check #slow", function()
     assert.matches("No ordering violations.$", out)
   end)
 
+  it("fails when members of a replica have diverged", function()
+    local path = program.file("diverges.lua", [[
+      local uv = require "luv"
+      local app = assert(require "corosync.replica" "diverges")
+      local machine = app:machine("pid", { apply = function() return uv.os_getpid() end })
+      uv.new_timer():start(100, 100, function() machine:submit("x", function() end) end)]])
+    local code, _, out = check(120, "--nodes", "3", "--seconds", "5", path)
+    assert.equal(1, code, out)
+    assert.matches("The script raised an error %(%d+ times?%): diverged: the state of machine 'pid' of replica "
+      .. "'diverges' differs\n", out)
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/tmp/%S+)"))))
+  end)
+
   it("compares the states that members report at the end", function()
     local path = program.file("differs.lua", [[
       local input = require("luv").new_pipe(false)
