@@ -1,11 +1,14 @@
 -- Does what the protocol asks for: sends, replies, and stores before it sends what others rely on.
 local cluster = require "corosync.cluster"
+local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local list = require "corosync.list"
 local membership = require "corosync.replica.membership"
 local outbox = require "corosync.replica.outbox"
 local parts = require "corosync.replica.parts"
 local protocol = require "corosync.replica.protocol"
+
+local now = core.now
 
 local effects = {}
 
@@ -20,6 +23,9 @@ function effect_of.send(self, message)
 end
 
 function effect_of.reply(self, id, result, code, index)
+  if code == "not_ready" and self.is_closed then
+    code = "closed"
+  end
   self.callers:reply(id, result, code or self.machines.damage and "applied", index)
 end
 
@@ -69,7 +75,7 @@ local function work_on_storage(self)
   if more == nil then
     stand_aside(self, problem)
   elseif more and self.keeper:is_writing() then
-    self.protocol:progress()
+    self.protocol:progress(now())
   end
   return more
 end

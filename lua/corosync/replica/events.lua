@@ -178,7 +178,7 @@ function takes.chunk(self, from, message)
   end
   local cut = self.protocol.cut
   if message.to == self.address and cut and self.incoming:chunk(from, message, cut.nonce) then
-    self.protocol:progress()
+    self.protocol:progress(now())
   end
 end
 
@@ -191,6 +191,7 @@ function takes.snapshot(self, from, message)
     return
   end
   local ok, problem = message.state:build()
+  self.protocol:progress(now()) -- it may have taken long
   if ok then
     self.protocol:message(from, message)
   else

@@ -93,6 +93,8 @@ function Member:state()
     return "blocked", "Corosync on this node is away"
   elseif not protocol_state or self.record.state ~= "joined" then
     return "blocked", "it has not joined its group yet"
+  elseif SERVING[protocol_state.status] and not protocol_state.active:has_enough() then
+    return "blocked", "fewer nodes than a majority have the state"
   elseif SERVING[protocol_state.status] then
     return protocol_state.status
   elseif protocol_state.status == "learning" then

@@ -261,8 +261,9 @@ function Protocol:time(now)
   end
 end
 
--- A part of a snapshot for this member has come, or was stored, so it need not claim again yet.
-function Protocol:progress()
+-- A part of a snapshot for this member has come, or was stored or restored, so it need not claim again yet.
+function Protocol:progress(now)
+  self.now = math.max(now or self.now, self.now)
   if self.cut then
     self.claimed_at = self.now
   elseif self.following then

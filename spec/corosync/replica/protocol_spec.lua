@@ -67,6 +67,20 @@ describe("replica protocol", function()
     assert.is_truthy(three)
   end)
 
+  it("makes a learner full although the full member that is first is stopped", function()
+    local bus, one, _, three = three_members()
+    bus:remove "2:20"
+    bus:run()
+    one.stopped = true
+    local new = bus:add "2:21"
+    bus:run()
+    bus:wait(30)
+    bus:submit(three, "a")
+    bus:run()
+    assert.equal("ready", new.replica.status)
+    assert.same({ "ok", { "a" } }, { three.replies.a, new.state })
+  end)
+
   it("brings a new member up to date", function()
     local bus, one = three_members()
     bus:submit(one, "a")

@@ -35,7 +35,7 @@ end
 function learning.on_learned(self, from, message)
   local active = self.active
   local is_known = active.learners[from] == message.nonce and self.log:agrees(message.index, message.digest)
-  if is_known and confirming.is_full(self) and active:donor(0) == self.address then
+  if is_known and confirming.is_full(self) and active:donor(message.attempt) == self.address then
     self:send { kind = "promote", tag = active.tag, who = from, nonce = message.nonce }
   end
 end
@@ -91,9 +91,10 @@ function learning.follow(self, nonce)
 end
 
 function learning.say(self)
-  self.following.said_at = self.now
-  self:send { kind = "learned", tag = self.active.tag, nonce = self.following.nonce, index = self.log.index,
-    digest = self.log.digest }
+  local following = self.following
+  following.said_at, following.times = self.now, (following.times or -1) + 1
+  self:send { kind = "learned", tag = self.active.tag, nonce = following.nonce, index = self.log.index,
+    digest = self.log.digest, attempt = following.times }
 end
 
 -- A claim of its own that comes after its snapshot: the others take it for a new one.
