@@ -13,6 +13,7 @@
 
 local calls = require "corosync.replica.calls"
 local base = require "corosync.group"
+local defaults = require "corosync.replica.defaults"
 local errors = require "corosync.errors"
 local every = require "corosync.replica.every"
 local leader = require "corosync.replica.leader"
@@ -81,7 +82,6 @@ local function check_name(name, longest, call)
   end
 end
 
-local DEFAULTS = { timeout = 10, patience = 5, window = 8192 }
 local POSITIVE = { "copies", "patience", "timeout", "window" }
 
 local function options_of(given)
@@ -95,7 +95,7 @@ local function options_of(given)
   return setmetatable({}, { __index = function(_, field)
     local value = given[field]
     if value == nil then
-      value = DEFAULTS[field]
+      value = defaults[field]
     end
     return value
   end })
@@ -401,8 +401,9 @@ end
 function IN_LOOP.start(owner)
   local uses_loop = owner.options.loop ~= false
   local ok, message, code = true, nil, nil
-  if owner.options.storage then
-    ok, message, code = owner:open_storage()
+  local path = defaults.storage_path(owner.name, owner.options)
+  if path then
+    ok, message, code = owner:open_storage(path)
   end
   if not ok then
     return nil, message, code
@@ -451,7 +452,8 @@ end
 -- @tparam[opt=10] number options.timeout seconds after which a submit ends
 -- @tparam[opt=5] number options.patience seconds after which a silent member no longer holds up the others
 -- @tparam[opt=8192] integer options.window how many commands of this member may wait for their results
--- @tparam[opt] string options.storage path of a file (SQLite) that keeps the state; without it the state is in memory
+-- @tparam[opt] string options.storage path of a file (SQLite) that keeps the state; without it the state is in memory,
+-- or below the folder that `cpgrun --storage` names
 -- @tparam[opt] integer options.copies how many nodes must have a command before it is confirmed, instead of a majority.
 -- With fewer, confirmed commands can be lost
 -- @tparam[opt=false] boolean options.observer follows the state and submits, and never counts as one that has it

@@ -1,5 +1,6 @@
 -- `cpgrun --check`: the script runs without Corosync.
 local corosync = require "corosync"
+local defaults = require "corosync.replica.defaults"
 local log = require "cpgrun.log"
 local errors = require "corosync.errors"
 local script = require "cpgrun.script"
@@ -34,6 +35,7 @@ function dry_run.prepare()
   function Group.cmap_get(_, key) return nil, ("cannot get cmap key '%s': not connected"):format(key), "not_exist" end
   function Group.view() return nil, "there is no view: not connected", "try_again" end
   waiting.submit, waiting.result = yes, nothing_to_wait_for -- of replicas
+  function defaults.storage_path() end
   _G.cmap, _G.quorum = empty_map(), { quorate = yes }
 end
 

@@ -311,6 +311,12 @@ local function set_limit(chosen, facts)
   end
 end
 
+local function set_storage(chosen)
+  if chosen.storage and not chosen.check then
+    require("corosync.replica.defaults").storage_folder = chosen.storage
+  end
+end
+
 local function warn_of_misspelt()
   for meant, name in pairs(script.misspelt()) do
     log.warning("the script defines %s, which is never called: did you mean %s?", name, meant)
@@ -373,6 +379,7 @@ return function(chosen, facts)
   local state = { status = 0, chosen = chosen }
   record_history()
   set_limit(chosen, facts)
+  set_storage(chosen)
   if chosen.watchdog > 0 and not chosen.check then
     core.watchdog(chosen.watchdog)
   end

@@ -7,7 +7,7 @@ local options = {}
 local TAKES_VALUE = {
   ["-g"] = true, ["--group"] = true, ["--log-level"] = true, ["--lab"] = true, ["--lab-script"] = true,
   ["--handler-timeout"] = true, ["--reader-limit"] = true, ["--reader-full"] = true, ["--watchdog"] = true,
-  ["--user"] = true,
+  ["--user"] = true, ["--storage"] = true,
 }
 
 local function node_count(text)
@@ -56,6 +56,13 @@ local function group_name(text)
   return text
 end
 
+local function folder(text)
+  if text == "" then
+    return nil, "--storage takes the name of a folder, not ''"
+  end
+  return text
+end
+
 local function parser(version)
   local p = argparse("cpgrun", "Runs a Lua script as a member of a Corosync closed process group.")
   p:argument("script", "The script. It defines config_change(members, left, joined), "
@@ -83,6 +90,9 @@ local function parser(version)
     .. "lag by as many; 0 disables it.")
     :argname("SECONDS"):convert(watchdog):default("1")
   p:option("--user", "Switch to this user after connecting to Corosync, before loading the script."):argname("NAME")
+  p:option("--storage", "Keep the state of replicas in files in this folder, such as /var/lib/cpgrun (default: in "
+    .. "memory), unless the script names the file.")
+    :argname("DIR"):convert(folder)
   p:flag("--check", "Load the script and report whether it would run; needs no Corosync.")
   p:flag("--version", "Show the versions of cpgrun, Lua and Corosync."):action(function()
     print(version)

@@ -1,8 +1,8 @@
 -- `cpgrun --lab`: runs the script on every node of a private cluster.
-local append = require("corosync.list").append
 local commands = require "cpgrun.lab_commands"
 local console = require "cpgrun.console"
 local lab = require "corosync.lab"
+local list = require "corosync.list"
 local log = require "cpgrun.log"
 local signals = require "cpgrun.signals"
 local uv = require "luv"
@@ -22,7 +22,7 @@ local function host_argv(chosen, facts)
       argv[#argv + 1] = ("--%s=%s"):format(name:gsub("_", "-"), word)
     end
   end
-  return append(append(argv, { "--", chosen.script }), chosen.arguments)
+  return list.append(list.append(argv, { "--", chosen.script }), chosen.arguments)
 end
 
 -- Ends the lab, by default with the status of the scripts. Callbacks and coroutines call this; the main program waits.
@@ -61,6 +61,7 @@ local function new_session(cluster, chosen, facts)
   return {
     cluster = cluster,
     argv = host_argv(chosen, facts),
+    storage = chosen.storage,
     hosts = {}, -- by node
     taken = {}, -- by node: true while a fault has ended its script or its Corosync
     lines = {}, -- by node: its script's standard output, before and after restarts
@@ -121,9 +122,21 @@ local function host_options(session, node)
   }
 end
 
+-- Nodes share this machine's files, so each has a folder of its own. If there is none, the script's replica says so.
+local function argv_of(session, node)
+  if not session.storage then
+    return session.argv
+  end
+  local folder = ("%s/node%d"):format(session.storage, node)
+  uv.fs_mkdir(folder, tonumber("700", 8))
+  local argv = list.copy(session.argv)
+  table.insert(argv, 2, "--storage=" .. folder)
+  return argv
+end
+
 local function start_host(session, node)
   session.lines[node] = session.lines[node] or {}
-  local process, message, code = session.cluster:run(node, session.argv, host_options(session, node))
+  local process, message, code = session.cluster:run(node, argv_of(session, node), host_options(session, node))
   session.hosts[node] = process
   return process, message, code
 end

@@ -150,3 +150,64 @@ describe("cpgrun --handler-timeout with a replica", function()
     line(slow, "^restored\ta b$")
   end)
 end)
+
+describe("cpgrun --storage", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  local COUNTER = PLAIN .. [[
+    counter:submit("2", function(...)
+      print("result", ...)
+      require("corosync").loop.stop()
+    end)]]
+
+  it("keeps the state of the script's replicas in files of the folder", function()
+    local text = script(COUNTER):gsub("spec%-", "a/b-")
+    local folder = program.file("x"):match "^(.*)/"
+    for count = 1, 2 do
+      local it = cpgrun("stored", text, "--storage", folder)
+      line(it, ("^result\t%d"):format(2 * count))
+      program.ended(it, 0)
+    end
+    local name = text:match "NAME = 'a/b%-(%d+)'"
+    assert.truthy(uv.fs_stat(("%s/a%%2Fb-%s.db"):format(folder, name)))
+  end)
+
+  it("leaves a replica alone that names its file or observes", function()
+    local folder = program.file "named"
+    assert(uv.fs_mkdir(folder, tonumber("700", 8)))
+    local it = cpgrun("named", script [[
+      local replica = require "corosync.replica"
+      print("missing", replica(NAME, { storage = "/nowhere/x.db" }))
+      assert(replica(NAME, { observer = true }))
+      os.exit(0)]], "--storage", folder)
+    line(it, "^missing\tnil\t.*/nowhere/x.db.*\tno_folder$")
+    program.ended(it, 0)
+    assert.is_nil(uv.fs_scandir_next(assert(uv.fs_scandir(folder))))
+  end)
+
+  it("must be a folder that exists", function()
+    local it = cpgrun("without", script(COUNTER), "--storage", "/nowhere")
+    complaint(it, "storage '/nowhere/spec%-%d+.db': its folder does not exist")
+    program.ended(it, 1)
+  end)
+
+  it("makes no file with --check", function()
+    local folder = program.file("checked", nil)
+    assert(uv.fs_mkdir(folder, tonumber("700", 8)))
+    local code = program.run_script("dry", script(PLAIN), "--check", "--storage", folder)
+    assert.equal(0, code)
+    assert.is_nil(uv.fs_scandir_next(assert(uv.fs_scandir(folder))))
+  end)
+
+  it("has a folder for each node of a lab", function()
+    local folder = program.file "lab"
+    assert(uv.fs_mkdir(folder, tonumber("700", 8)))
+    local it = cpgrun("in_lab", script(COUNTER), "--lab", "2", "--storage", folder)
+    line(it, "^%d| result\t[24]", 30)
+    program.ended(it, 0, 30)
+    for node = 1, 2 do
+      assert.truthy(uv.fs_scandir_next(assert(uv.fs_scandir(("%s/node%d"):format(folder, node)))))
+    end
+  end)
+end)

@@ -147,7 +147,7 @@ module.Replica = nil
 ---@field timeout? number seconds after which a submit ends (default: 10)
 ---@field patience? number seconds after which a silent member no longer holds up the others (default: 5)
 ---@field window? integer how many commands of this member may wait for their results (default: 8192)
----@field storage? string path of a file (SQLite) that keeps the state; without it the state is in memory
+---@field storage? string path of a file (SQLite) that keeps the state; without it the state is in memory, or below the folder that `cpgrun --storage` names
 ---@field copies? integer how many nodes must have a command before it is confirmed, instead of a majority. With fewer, confirmed commands can be lost
 ---@field observer? boolean follows the state and submits, and never counts as one that has it (default: false)
 ---@field loop? boolean false leaves `dispatch` to the caller (default: true)

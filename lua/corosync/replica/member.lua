@@ -350,16 +350,21 @@ local function machine_hooks(self)
   }
 end
 
+-- Empty if it has none.
+local function name_of_cluster()
+  local name, message, code = cluster.cmap_get "totem.cluster_name"
+  return name or code == "not_exist" and "" or nil, message, code
+end
+
 -- Opens the storage, and reads it. True, or nil, message, code.
-function Member:open_storage()
+function Member:open_storage(path)
   local own, message, code = self.group:address()
-  local cluster_name = own and cluster.cmap_get "totem.cluster_name" or ""
+  local cluster_name
   if own then
-    self.keeper, message, code = keeper.open(self.options.storage, {
-      replica = self.name,
-      node = own.node,
-      cluster = cluster_name,
-    })
+    cluster_name, message, code = name_of_cluster()
+  end
+  if cluster_name then
+    self.keeper, message, code = keeper.open(path, { replica = self.name, node = own.node, cluster = cluster_name })
   end
   if not self.keeper then
     return nil, message, code
