@@ -1,27 +1,16 @@
--- A leader: the lowest member. All members agree, because they see the same configurations in the same order.
+-- A leader: one member at a time, on the side with a majority of the nodes. Its token is greater than those of all
+-- leaders before it: what the leader writes to should refuse a lesser one than the greatest that it has seen.
 --
---   cpgrun --lab 3 examples/leader.lua    then type:  kill_host(1)  or:  kill(1)
-local leader
+--   cpgrun --lab 3 examples/leader.lua    then type:  kill_host(1)   or:  kill(1)   or:  partition({1},{2,3})
+local app = assert(require "corosync.replica" "leader")
 
-function config_change(members)
-  local lowest = members[1]
-  for _, address in ipairs(members) do
-    if address < lowest then
-      lowest = address
-    end
-  end
-  if lowest ~= leader then
-    leader = lowest
-    if leader == group:address() then
-      print("I lead")
-    elseif leader then
-      print(("%s leads"):format(tostring(leader)))
-    end
-  end
-end
-
--- Corosync has stopped on this node; the other members continue without it.
-function disconnected()
-  leader = nil
-  print("I follow nobody")
-end
+app:leader("example", {
+  elected = function(token)
+    check.holds("leader", token)
+    print(("I lead with token %d"):format(token))
+  end,
+  deposed = function(reason)
+    check.released "leader"
+    print("I lead no more: " .. reason)
+  end,
+})
