@@ -20,7 +20,7 @@
 #define BUDGET 32                            /* events in a dispatch */
 
 /* Positions on the Lua stack while the game runs. */
-enum { AT_SCRIPT = 1, AT_WORLD, AT_GROUP };
+enum { AT_SCRIPT = 1, AT_WORLD, AT_APP };
 
 static volatile sig_atomic_t ended;
 
@@ -62,14 +62,14 @@ static void add_binding(lua_State *L)
 	lua_pop(L, 1);
 }
 
-/* Runs the script, which returns the world: a table with the group and the function `frame`. */
+/* Runs the script, which returns the world: a table with the replica and the function `frame`. */
 static void load_world(lua_State *L)
 {
 	if (luaL_loadfile(L, lua_tostring(L, AT_SCRIPT)) != 0) {
 		(void)lua_error(L);
 	}
 	lua_call(L, 0, 1);
-	lua_getfield(L, AT_WORLD, "group");
+	lua_getfield(L, AT_WORLD, "app");
 }
 
 /* world.frame(number) */
@@ -80,16 +80,15 @@ static void play(lua_State *L, lua_Integer number)
 	lua_call(L, 1, 0);
 }
 
-/* group:dispatch(BUDGET). Returns whether more events wait. */
+/* app:dispatch(BUDGET). Returns whether more events wait. */
 static bool dispatch(lua_State *L)
 {
 	bool more;
 
-	lua_getfield(L, AT_GROUP, "dispatch");
-	lua_pushvalue(L, AT_GROUP);
+	lua_getfield(L, AT_APP, "dispatch");
+	lua_pushvalue(L, AT_APP);
 	lua_pushinteger(L, BUDGET);
 	lua_call(L, 2, 2);
-	/* Without a connection it returns nil, message: the world opens a new one. */
 	more = !lua_isnil(L, -2) && lua_toboolean(L, -1);
 	lua_pop(L, 2);
 	return more;

@@ -62,11 +62,11 @@ describe("examples/embed #slow", function()
     assert(ok, message and message .. "\n" .. said())
   end
 
-  -- A node's worlds during this stage: sums by epoch and number of moves.
+  -- A node's worlds during this stage: sums by number of moves.
   local function worlds(node)
     local sums, last = {}, nil
     for _, line in ipairs(lines[node]) do
-      local version, sum = line:match "^world (%d+ %d+) (%x+)$"
+      local version, sum = line:match "^world (%d+) (%x+)$"
       if version then
         sums[version], last = sum, version
       end
@@ -108,7 +108,7 @@ describe("examples/embed #slow", function()
   local function moves(node)
     local most = 0
     for _, line in ipairs(lines[node]) do
-      most = math.max(most, tonumber(line:match "^%a+ %d+ (%d+)" or 0))
+      most = math.max(most, tonumber(line:match "^%a+ (%d+) %x" or 0))
     end
     return most
   end
@@ -146,20 +146,19 @@ describe("examples/embed #slow", function()
     stage()
     play_together { 1, 3 }
     start(2)
-    assert.is_true(tonumber(says(2, "^playing %d+ (%d+)")) > before)
+    assert.is_true(tonumber(says(2, "^playing (%d+)")) > before)
     play_together { 1, 2, 3 }
   end)
 
   it("continues when the game's Corosync is killed", function()
     assert(cluster:kill(3))
-    says(3, "Corosync on this node has gone")
     says(3, "^frozen")
     stage()
     play_together { 1, 2 }
     local before = moves(1)
     assert.equal(0, moves(3))
     assert(cluster:restart(3))
-    assert.is_true(tonumber(says(3, "^playing %d+ (%d+)")) >= before)
+    assert.is_true(tonumber(says(3, "^playing (%d+)")) >= before)
     play_together { 1, 2, 3 }
   end)
 
@@ -172,7 +171,7 @@ describe("examples/embed #slow", function()
     local before = moves(1)
     assert.same({}, lines[3])
     assert(cluster:heal())
-    assert.is_true(tonumber(says(3, "^playing %d+ (%d+)")) >= before)
+    assert.is_true(tonumber(says(3, "^playing (%d+)")) >= before)
     play_together { 1, 2, 3 }
   end)
 
