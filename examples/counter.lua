@@ -14,5 +14,8 @@ local counter = app:machine("counter", {
 })
 
 uv.new_timer():start(1000, 1000, function()
-  counter:submit({ add = 1 }, function(sum, message) print(sum or message) end)
+  counter:submit({ add = 1 }, function(sum, message)
+    if sum then check.unique("sum", sum) end -- a sum that comes twice has lost an addition
+    print(sum or message)
+  end)
 end)

@@ -8,6 +8,7 @@
 local app = assert(require "corosync.replica" "cron")
 
 app:every("heartbeat", 1, function(tick, _, missed)
+  check.unique("heartbeat", tick)
   print(("heartbeat %d, after %d missed"):format(tick, missed))
 end)
 

@@ -2,9 +2,7 @@
 -- leaders before it: what the leader writes to should refuse a lesser one than the greatest that it has seen.
 --
 --   cpgrun --lab 3 examples/leader.lua    then type:  kill_host(1)   or:  kill(1)   or:  partition({1},{2,3})
-local app = assert(require "corosync.replica" "leader")
-
-app:leader("example", {
+leader("example", {
   elected = function(token)
     check.holds("leader", token)
     print(("I lead with token %d"):format(token))

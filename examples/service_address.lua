@@ -5,26 +5,26 @@
 local app, uv = assert(require "corosync.replica" "service_address"), require "luv"
 local address, interface = arg[1] or os.getenv "COROSYNC_LAB" and "10.9.0.50/24", arg[2] or "eth0"
 local bare = assert(address, "usage: cpgrun examples/service_address.lua address/bits interface"):match "^[^/]+"
-local is_here, token, since
+local is_here, since -- since when this member leads
 
 local function set(yes)
   local change = yes and ("replace %s valid_lft 2 preferred_lft 2"):format(address) or "flush to " .. bare
   local status = os.execute(("ip addr %s dev %s"):format(change, interface))
   if status ~= true and status ~= 0 then os.exit(1) end -- the next one takes over
-  if yes then check.holds("address", token) elseif is_here then check.released "address" end
   if yes ~= is_here then print(address .. (yes and " is here" or " is not here")) end
   if yes and not is_here then os.execute(("arping -q -U -c 2 -I %s %s 2>&- &"):format(interface, bare)) end
   is_here = yes
 end
 
-local function deposed() token = nil set(false) end
-app:leader("address", { elected = function(new) token, since = new, uv.hrtime() end, deposed = deposed })
+local function elected(token) since = uv.hrtime() check.holds("address", token) end
+local function deposed() since = nil set(false) check.released "address" end
+app:leader("address", { elected = elected, deposed = deposed })
 function stopping() app:close() end
 
 uv.new_timer():start(0, 500, function()
   local asked = uv.hrtime()
   if is_here == nil then set(false) end -- an earlier process may have left it
   app:barrier(function(ok)
-    if ok and token and asked - since > 5e9 and uv.hrtime() - asked < 1e9 then set(true) end
+    if ok and since and asked - since > 5e9 and uv.hrtime() - asked < 1e9 then set(true) end
   end)
 end)

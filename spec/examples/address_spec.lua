@@ -160,7 +160,8 @@ describe("examples/service_address.lua #slow", function()
   end)
 
   it("ends with the error of ip", function()
-    local code, _, errors = program.run("setpriv", "--bounding-set=-net_admin", "cpgrun", SCRIPT[2], "127.0.0.1/8", "lo")
+    local code, _, errors = program.run("setpriv", "--bounding-set=-net_admin", "cpgrun", SCRIPT[2], "127.0.0.1/8",
+      "lo")
     assert.equal(1, code)
     assert.truthy(contains(errors, "Operation not permitted"))
   end)
