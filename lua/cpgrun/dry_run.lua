@@ -23,7 +23,8 @@ end
 
 -- What waits in objects of replicas is told this: a lock that is held, and a call that reached nobody.
 local function nothing_to_wait_for()
-  return { { token = 1, release = yes, answers = {}, why = "no cluster with --check", code = "not_connected" } }
+  return { { name = "none", token = 1, release = yes, answers = {}, why = "no cluster with --check",
+    code = "not_connected" } }
 end
 
 -- Replaces the connections of all groups, the script's own and those that it creates, and of cmap and quorum.
