@@ -7,6 +7,47 @@ describe("cpgrun --lab #slow", function()
   after_each(program.clean)
   teardown(program.remove)
 
+  describe("examples/lock", function()
+    local run
+
+    -- The latest holder and its token.
+    local function holder()
+      local node, token
+      for _, text in ipairs(run.lines) do
+        local a, b = text:match "^(%d)| on duty, with token (%d+)$"
+        node, token = a or node, tonumber(b) or token
+      end
+      return node, token
+    end
+
+    -- All three members know the holder.
+    local function start()
+      run = program.start("cpgrun", "--lab", "3", "examples/lock.lua")
+      for node = 1, 3 do
+        line(run, ("^%d| on duty since"):format(node), 30)
+      end
+      return holder()
+    end
+
+    local function passes_on(node, token)
+      assert(wait.until_true(function() return select(2, holder()) > token end, 60), table.concat(run.lines, "\n"))
+      assert.not_equal(node, (holder()))
+    end
+
+    it("passes to another member when the holder is killed", function()
+      local node, token = start()
+      run:write(("kill_host(%s)\n"):format(node))
+      passes_on(node, token)
+    end)
+
+    it("tells a holder that is cut off, and passes to another member", function()
+      local node, token = start()
+      run:write(("partition({%s})\n"):format(node))
+      line(run, ("^%s| off duty: expired$"):format(node), 30)
+      passes_on(node, token)
+    end)
+  end)
+
   it("examples/backup makes one backup at a time, with growing tokens", function()
     local folder = program.file("folder", "what is saved"):match "^(.*)/"
     local it = program.start("cpgrun", "--lab", "3", "examples/backup.lua", folder .. "/folder", folder)
