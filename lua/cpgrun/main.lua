@@ -17,13 +17,16 @@ end
 
 -- The function for the chosen mode.
 local function program_of(chosen)
+  if chosen.command then
+    return require("cpgrun.commands." .. chosen.command)
+  end
   return require(chosen.under_faults and "cpgrun.check" or chosen.lab and "cpgrun.run_lab" or "cpgrun.host")
 end
 
 -- Unloads the parser afterwards: each collector cycle traverses all loaded code, and long messages cause many cycles.
 local function parse(argv, version)
   local chosen = require("cpgrun.options").parse(argv, version)
-  package.loaded["cpgrun.options"], package.loaded.argparse = nil, nil
+  package.loaded["cpgrun.options"], package.loaded["cpgrun.commands.options"], package.loaded.argparse = nil, nil, nil
   return chosen
 end
 

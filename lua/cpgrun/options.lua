@@ -1,5 +1,6 @@
 -- The command line.
 local argparse = require "argparse"
+local commands = require "cpgrun.commands.options"
 local log = require "cpgrun.log"
 
 local options = {}
@@ -98,7 +99,8 @@ local function parser(version)
     print(version)
     os.exit(0, true)
   end)
-  p:epilog "cpgrun check runs a script under random faults: see cpgrun check --help."
+  p:epilog("cpgrun check runs a script under random faults. cpgrun map, lock, members, send and listen are for shells. "
+    .. "See cpgrun check --help, and so on. A script of such a name is ./check.")
   return p
 end
 
@@ -172,6 +174,8 @@ end
 function options.parse(argv, version)
   if argv[1] == "check" then
     return parse_check(argv)
+  elseif commands.knows(argv[1]) then
+    return commands.parse(argv)
   end
   local p = parser(version)
   local parsed = p:parse(mark_end_of_options(argv, TAKES_VALUE))

@@ -1,0 +1,27 @@
+-- JSON, by dkjson, which is needed only for it.
+local json = {}
+
+local function dkjson()
+  local ok, found = pcall(require, "dkjson")
+  return ok and found or error("JSON needs dkjson (Debian: lua-dkjson)", 0)
+end
+
+function json.encode(value)
+  return dkjson().encode(value)
+end
+
+-- The value, or nil and a message.
+function json.decode(text)
+  local value, _, problem = dkjson().decode(text, 1, nil)
+  if value == nil then
+    return nil, problem or "null is no value"
+  end
+  return value
+end
+
+-- As plain text, except for tables.
+function json.plain(value)
+  return type(value) == "table" and json.encode(value) or tostring(value)
+end
+
+return json

@@ -1,0 +1,21 @@
+-- `cpgrun members`: who is in a group. It does not join it.
+local json = require "cpgrun.commands.json"
+local session = require "cpgrun.commands.session"
+
+return function(chosen)
+  local members, message, code = session.members(chosen.group)
+  if not members then
+    return session.failed(message, code)
+  end
+  local list = {}
+  for i, address in ipairs(members) do
+    list[i] = { node = address.node, pid = address.pid }
+    if not chosen.json then
+      print(tostring(address))
+    end
+  end
+  if chosen.json then
+    print(#list > 0 and json.encode(list) or "[]")
+  end
+  return #list > 0 and 0 or session.NO
+end

@@ -1,0 +1,214 @@
+-- The command lines of the commands for a shell: cpgrun map, lock, members, send and listen.
+local argparse = require "argparse"
+
+local options = {}
+
+local FAILED = 125 -- as session.lua: 1 is a command's "no"
+
+local COMMON = "124: not within --timeout; 125: wrong usage, or another failure; 128 + N: ended by signal N."
+
+local CODES = {
+  map = "1: no (no such key, not the old value, not a number); 2: nobody holds the replica; 3: sent, and perhaps "
+    .. "applied; ",
+  lock = "that of the command; 123: the lock was lost, and the command was ended; 126: the command cannot be run; "
+    .. "127: it was not found; ",
+  members = "1: the group has no members; ",
+  send = "3: sent, and perhaps delivered; ",
+  listen = "",
+}
+
+-- The number of words after each action of a map: least and most.
+local WORDS = {
+  get = { 1, 1 }, set = { 2, 2 }, replace = { 3, 3 }, delete = { 1, 1 }, increment = { 1, 2 }, list = { 0, 1 },
+  watch = { 0, 1 },
+}
+
+local function seconds(text)
+  local number = tonumber(text)
+  if not number or not (number >= 0 and number < 1e9) then
+    return nil, ("a number of seconds is at least 0, not '%s'"):format(text)
+  end
+  return number
+end
+
+local function whole(text)
+  local number = text:match "^%d+$" and tonumber(text)
+  if not number or number < 1 then
+    return nil, ("--count takes a whole number from 1, not '%s'"):format(text)
+  end
+  return number
+end
+
+local function group_name(text)
+  if text == "" or #text > 128 then
+    return nil, ("a group's name is 1 to 128 bytes, not %d"):format(#text)
+  end
+  return text
+end
+
+-- "REPLICA.NAME": up to the first dot.
+local function part_of_replica(text)
+  local replica, name = text:match "^([^.]+)%.(.+)$"
+  if not replica or #replica > 120 or #name > 64 then
+    return nil, ("'%s' is not the replica's name (1 to 120 bytes), a dot, and a name in it (1 to 64 bytes)"):format(text)
+  end
+  return { replica = replica, name = name }
+end
+
+local function begin(command, description)
+  local p = argparse("cpgrun " .. command, description)
+  function p:error(message)
+    io.stderr:write(("%s\n\nError: %s\n"):format(self:get_usage(), message))
+    os.exit(FAILED, true)
+  end
+  return p:epilog("Exit status: " .. (command == "lock" and "" or "0; ") .. CODES[command] .. COMMON)
+end
+
+local function add_timeout(p, text, default)
+  p:option("--timeout", text):argname("SECONDS"):convert(seconds):default(default)
+end
+
+local function add_json(p)
+  p:flag("--json", "Print JSON, an object or value in a line.")
+end
+
+local parsers = {}
+
+function parsers.map()
+  local p = begin("map", "Reads and changes a map of a replica, such as a script for cpgrun has by its global map.")
+  p:argument("target", "The names of the replica (a script's group) and the map, with a dot between them.")
+    :argname("REPLICA.MAP"):convert(part_of_replica)
+  p:argument("action", "get KEY, set KEY VALUE, replace KEY OLD NEW, delete KEY, increment KEY [BY], list [PREFIX] or "
+    .. "watch [PREFIX]."):choices { "get", "set", "replace", "delete", "increment", "list", "watch" }
+  p:argument("words", "The action's words. Values are strings, or JSON with --json."):args("*")
+  add_json(p)
+  p:option("--ttl", "The value is deleted after so many seconds."):argname("SECONDS"):convert(seconds)
+  add_timeout(p, "How long to wait for the replica and the result (default: 10). A watch ends after it if it is given.")
+  return p
+end
+
+function parsers.lock()
+  local p = begin("lock", "Runs a command while it holds a lock of a replica. The command gets the lock's token as "
+    .. "CPGRUN_TOKEN. If the lock is lost, the command and its children get SIGTERM, then SIGKILL.")
+  p:usage "Usage: cpgrun lock [-h] [--timeout SECONDS] [--nonblock] [--grace SECONDS] REPLICA.LOCK -- COMMAND ..."
+  p:argument("target", "The names of the replica (a script's group) and the lock, with a dot between them.")
+    :argname("REPLICA.LOCK"):convert(part_of_replica)
+  add_timeout(p, "How long to wait for the lock (default: for ever).")
+  p:flag("--nonblock", "Fail with 124 if another holds the lock.")
+  p:option("--grace", "How long after SIGTERM SIGKILL follows. Another may hold the lock meanwhile.")
+    :argname("SECONDS"):convert(seconds):default("1")
+  return p
+end
+
+local function add_group(p)
+  p:argument("group", "The group's name."):argname("GROUP"):convert(group_name)
+end
+
+function parsers.members()
+  local p = begin("members", "Prints the members of a group, each as NODE:PID, without joining it.")
+  add_group(p)
+  add_json(p)
+  return p
+end
+
+local function add_pack(p)
+  p:flag("--pack", "The group's members pack messages.")
+end
+
+function parsers.send()
+  local p = begin("send", "Joins a group, sends a message to all members, waits until it is delivered here, and leaves.")
+  add_group(p)
+  p:argument("message", "The message; - reads it from standard input."):argname("MESSAGE")
+  add_pack(p)
+  add_timeout(p, "How long to wait for the join, and then for the message.", "10")
+  return p
+end
+
+function parsers.listen()
+  local p = begin("listen", "Joins a group, and prints its messages, each as NODE:PID, a tab, and the message.")
+  add_group(p)
+  add_json(p)
+  add_pack(p)
+  p:option("--count", "End after so many messages."):argname("N"):convert(whole)
+  add_timeout(p, "End after so many seconds.")
+  return p
+end
+
+local finish = {}
+
+local function take_target(parsed)
+  parsed.replica, parsed.name = parsed.target.replica, parsed.target.name
+end
+
+-- The words of an action that are values.
+local VALUES = { set = { 2 }, replace = { 2, 3 } }
+
+local function decode_values(p, parsed)
+  for _, i in ipairs(parsed.json and VALUES[parsed.action] or {}) do
+    local value, message = require("cpgrun.commands.json").decode(parsed.words[i])
+    if value == nil then
+      p:error(("'%s' is not JSON: %s"):format(parsed.words[i], message))
+    end
+    parsed.words[i] = value
+  end
+end
+
+function finish.map(p, parsed)
+  take_target(parsed)
+  local limits, count = WORDS[parsed.action], #parsed.words
+  if count < limits[1] or count > limits[2] then
+    p:error(("%s takes %d to %d words, not %d"):format(parsed.action, limits[1], limits[2], count))
+  elseif parsed.action == "increment" and parsed.words[2] and not tonumber(parsed.words[2]) then
+    p:error(("increment takes a number, not '%s'"):format(parsed.words[2]))
+  elseif parsed.ttl == 0 then
+    p:error "--ttl takes a number of seconds above 0"
+  end
+  decode_values(p, parsed)
+  parsed.ends_after = parsed.timeout
+  parsed.timeout = parsed.timeout or 10
+end
+
+function finish.lock(p, parsed, command_words)
+  take_target(parsed)
+  if not command_words or #command_words == 0 then
+    p:error "the command is missing: write it after --"
+  end
+  parsed.command_words = command_words
+end
+
+-- Whether the first word of the command line is one of these commands.
+function options.knows(word)
+  return parsers[word] ~= nil
+end
+
+-- The words before "--", and those after it.
+local function split(words)
+  local before, after = {}, nil
+  for _, word in ipairs(words) do
+    if after then
+      after[#after + 1] = word
+    elseif word == "--" then
+      after = {}
+    else
+      before[#before + 1] = word
+    end
+  end
+  return before, after
+end
+
+-- Returns a table with the options; ends the process for --help and wrong usage.
+function options.parse(argv)
+  local command, words, after = argv[1], { (table.unpack or unpack)(argv, 2) }, nil -- luacheck: ignore 113
+  if command == "lock" then
+    words, after = split(words)
+  end
+  local p = parsers[command]()
+  local parsed = p:parse(words)
+  if finish[command] then
+    finish[command](p, parsed, after)
+  end
+  parsed.command, parsed.log_level = command, "info"
+  return parsed
+end
+
+return options

@@ -1,0 +1,192 @@
+-- What the commands for a shell share: they run in a coroutine until they have an exit status, and leave what they have
+-- joined.
+local core = require "corosync.binding"
+local errors = require "corosync.errors"
+local log = require "cpgrun.log"
+local loop = require "corosync.loop"
+local uv = require "luv"
+
+local session = {}
+
+-- Exit statuses. With `lock`, the others are the command's.
+session.NO, session.NOBODY, session.UNCERTAIN = 1, 2, 3
+session.LOST, session.TIMEOUT, session.FAILED = 123, 124, 125
+
+local BY_CODE = {
+  not_equal = session.NO, not_a_number = session.NO, out_of_range = session.NO,
+  uncertain = session.UNCERTAIN, applied = session.UNCERTAIN,
+  timeout = session.TIMEOUT, not_ready = session.TIMEOUT,
+}
+
+local LEAVING = 5 -- seconds
+local PATIENCE = 3 -- seconds before a wait is logged, and before a command has a say in a replica that nobody has
+local LOOK = 20 -- milliseconds
+
+local SIGNALS = { sighup = 1, sigint = 2, sigpipe = 13, sigterm = 15 }
+local SERVING = { ready = true, observing = true }
+
+local Session = {}
+Session.__index = Session
+
+-- Logs a failure, and returns its exit status.
+function session.failed(message, code)
+  log.error("%s", message)
+  return BY_CODE[code] or session.FAILED
+end
+
+-- The first status counts.
+function Session:finish(status)
+  self.status = self.status or status
+  loop.stop()
+end
+
+local function resume(self, routine)
+  local ok, problem = coroutine.resume(routine)
+  if not ok then
+    log.raised(problem)
+    self:finish(session.FAILED)
+  end
+end
+
+-- Waits until something holds. Returns whether it does.
+function Session:wait_until(condition, seconds)
+  local routine, timer = coroutine.running(), uv.new_timer()
+  local deadline = core.now() + (seconds or math.huge)
+  timer:start(0, LOOK, function()
+    if not timer:is_closing() and (condition() or core.now() >= deadline) then
+      timer:close()
+      resume(self, routine)
+    end
+  end)
+  coroutine.yield()
+  return condition()
+end
+
+-- ---- signals ----
+
+local function come(self, name, number)
+  if name == "sigpipe" and not self.facts.has_hung_up() then
+    return
+  elseif self.status then
+    os.exit(128 + number)
+  elseif not self.on_signal or not self.on_signal(name) then
+    self:finish(128 + number)
+  end
+end
+
+local function watch_signals(self)
+  for name, number in pairs(SIGNALS) do
+    local handle = uv.new_signal()
+    handle:start(name, function() come(self, name, number) end)
+    handle:unref()
+  end
+end
+
+-- ---- replicas ----
+
+-- The members of a group, whoever they are. Or nil, message, code.
+function session.members(group)
+  local handle, message, code = core.cpg.open {}
+  if not handle then
+    return nil, message, code
+  end
+  local members
+  members, message, code = handle:members(group)
+  handle:close()
+  return members, message, code
+end
+
+function Session:is_ready()
+  return SERVING[(self.app:status())] or false
+end
+
+local function join(self, name, is_observer, seconds)
+  local message, code
+  self.app, message, code = require "corosync.replica"(name, {
+    observer = is_observer,
+    timeout = seconds,
+    error = function(problem)
+      log.raised(problem)
+      self:finish(session.FAILED)
+    end,
+  })
+  return self.app ~= nil, message, code
+end
+
+function Session:leave()
+  local app = self.app
+  self.app = nil
+  if app and app:close() then
+    self:wait_until(function() return select(3, app:dispatch()) == "not_joined" end, LEAVING)
+  end
+end
+
+local function why_not_ready(self)
+  return select(6, self.app:status()) or "it is joining"
+end
+
+-- Becomes a full member where there is none to follow.
+local function take_part(self, name, seconds)
+  self:leave()
+  return join(self, name, false, seconds)
+end
+
+local function has_full(self)
+  return #select(4, self.app:status()) > 0
+end
+
+-- Makes self.app a member of a replica, that is ready. It observes, so that nobody waits for it; only if it may found
+-- the replica, and there is no state to follow, it takes part. True, or nil and the exit status.
+function Session:join(name, founds, seconds)
+  local others, message, code = session.members(name .. ".replica")
+  if not others then
+    return nil, session.failed(message, code)
+  elseif #others == 0 and not founds then
+    log.error("nobody holds replica %s: no process on this cluster is a member of it", errors.quote(name))
+    return nil, session.NOBODY
+  end
+  local deadline = core.now() + (seconds or math.huge)
+  local is_observer, ok = #others > 0, nil
+  ok, message, code = join(self, name, is_observer, seconds)
+  if ok and founds and not self:wait_until(function() return self:is_ready() end, math.min(PATIENCE, seconds or PATIENCE))
+  then
+    log.warning("replica %s is not ready: %s; waiting", errors.quote(name), why_not_ready(self))
+    if is_observer and not has_full(self) then
+      ok, message, code = take_part(self, name, seconds)
+    end
+  end
+  if not ok then
+    return nil, session.failed(message, code)
+  elseif not self:wait_until(function() return self:is_ready() end, deadline - core.now()) then
+    log.error("replica %s is not ready after %g s: %s", errors.quote(name), seconds, why_not_ready(self))
+    return nil, session.TIMEOUT
+  end
+  return true
+end
+
+-- ---- running ----
+
+local function run(self, body)
+  resume(self, coroutine.create(function() self:finish(body(self)) end))
+  while not self.status do
+    loop.run()
+  end
+end
+
+-- Runs `body(session)`, which returns the exit status, in a coroutine.
+function session.run(facts, body)
+  local self = setmetatable({ facts = facts }, Session)
+  local alive = uv.new_timer() -- keeps the loop running
+  alive:start(1000000, 1000000, function() end)
+  watch_signals(self)
+  run(self, body)
+  local status = self.status
+  self.status = nil
+  run(self, function()
+    self:leave()
+    return status
+  end)
+  return status
+end
+
+return session
