@@ -12,7 +12,7 @@ end
 
 -- The value, or nil and a message.
 function json.decode(text)
-  local value, _, problem = dkjson().decode(text, 1, nil)
+  local value, _, problem = dkjson().decode(text, 1, nil, nil) -- the last nil: without metatables
   if value == nil then
     return nil, problem or "null is no value"
   end

@@ -50,7 +50,8 @@ end
 local function part_of_replica(text)
   local replica, name = text:match "^([^.]+)%.(.+)$"
   if not replica or #replica > 120 or #name > 64 then
-    return nil, ("'%s' is not the replica's name (1 to 120 bytes), a dot, and a name in it (1 to 64 bytes)"):format(text)
+    return nil, ("'%s' is not a replica's name (1 to 120 bytes), a dot, and a name in it (1 to 64 bytes)")
+      :format(text)
   end
   return { replica = replica, name = name }
 end
@@ -83,7 +84,8 @@ function parsers.map()
   p:argument("words", "The action's words. Values are strings, or JSON with --json."):args("*")
   add_json(p)
   p:option("--ttl", "The value is deleted after so many seconds."):argname("SECONDS"):convert(seconds)
-  add_timeout(p, "How long to wait for the replica and the result (default: 10). A watch ends after it if it is given.")
+  add_timeout(p, "How long to wait for the replica and the result (default: 10). A watch ends after it, if it is "
+    .. "given.")
   return p
 end
 
@@ -116,7 +118,8 @@ local function add_pack(p)
 end
 
 function parsers.send()
-  local p = begin("send", "Joins a group, sends a message to all members, waits until it is delivered here, and leaves.")
+  local p = begin("send", "Joins a group, sends a message to all members, waits until it is delivered here, and "
+    .. "leaves.")
   add_group(p)
   p:argument("message", "The message; - reads it from standard input."):argname("MESSAGE")
   add_pack(p)

@@ -105,6 +105,11 @@ local function join(self, name, is_observer, seconds)
   self.app, message, code = require "corosync.replica"(name, {
     observer = is_observer,
     timeout = seconds,
+    suspended = function(why)
+      if self.app then -- it is not leaving
+        log.warning("replica %s is suspended: %s; waiting", errors.quote(name), why)
+      end
+    end,
     error = function(problem)
       log.raised(problem)
       self:finish(session.FAILED)
@@ -125,7 +130,7 @@ local function why_not_ready(self)
   return select(6, self.app:status()) or "it is joining"
 end
 
--- Becomes a full member where there is none to follow.
+-- Becomes a full member where there is none to follow. True, or nil, message, code.
 local function take_part(self, name, seconds)
   self:leave()
   return join(self, name, false, seconds)
@@ -133,6 +138,19 @@ end
 
 local function has_full(self)
   return #select(4, self.app:status()) > 0
+end
+
+-- A command that may found the replica is not ready at once. True, or nil, message, code.
+local function wait_to_found(self, name, is_observer, seconds)
+  if self:wait_until(function() return self:is_ready() end, math.min(PATIENCE, seconds or PATIENCE)) then
+    return true
+  end
+  log.warning("replica %s is not ready: %s; waiting%s", errors.quote(name), why_not_ready(self), has_full(self) and ""
+    or " (nobody holds it: it begins when processes on a majority of the cluster's nodes take part)")
+  if is_observer and not has_full(self) then
+    return take_part(self, name, seconds)
+  end
+  return true
 end
 
 -- Makes self.app a member of a replica, that is ready. It observes, so that nobody waits for it; only if it may found
@@ -146,14 +164,10 @@ function Session:join(name, founds, seconds)
     return nil, session.NOBODY
   end
   local deadline = core.now() + (seconds or math.huge)
-  local is_observer, ok = #others > 0, nil
-  ok, message, code = join(self, name, is_observer, seconds)
-  if ok and founds and not self:wait_until(function() return self:is_ready() end, math.min(PATIENCE, seconds or PATIENCE))
-  then
-    log.warning("replica %s is not ready: %s; waiting", errors.quote(name), why_not_ready(self))
-    if is_observer and not has_full(self) then
-      ok, message, code = take_part(self, name, seconds)
-    end
+  local ok
+  ok, message, code = join(self, name, #others > 0, seconds)
+  if ok and founds then
+    ok, message, code = wait_to_found(self, name, #others > 0, seconds)
   end
   if not ok then
     return nil, session.failed(message, code)
