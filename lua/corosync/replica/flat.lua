@@ -1,6 +1,8 @@
 -- A plain value as a list of pieces: so a large state is encoded, sent and restored in small parts.
 --
 -- A piece is an array of keys and values; OPEN as a value begins a table, CLOSE as a key ends it.
+local plain = require "corosync.replica.plain"
+
 local flat = {}
 
 local OPEN, CLOSE = { true }, false -- a table is never a value there; false is never a key
@@ -11,9 +13,21 @@ local function size_of(value)
   return type(value) == "string" and #value or 0
 end
 
--- Returns a function that returns the next piece, or nil at the end. The value must not change meanwhile.
+-- What cannot be sent would be missing, or be something else, in the copy.
+local function check(key, item, open)
+  local problem = plain.entry(key, item)
+  if not problem and open[item] then
+    problem = ("field %s is a table in itself"):format(tostring(key))
+  end
+  if problem then
+    error(problem, 0)
+  end
+end
+
+-- Returns a function that returns the next piece, or nil at the end. The value must not change meanwhile. It raises
+-- what is wrong with a value that is not plain.
 function flat.pieces(value)
-  local tables, keys, items, bytes = { { value } }, {}, nil, nil
+  local tables, keys, open, items, bytes = { { value } }, {}, {}, nil, nil
 
   local function add(item)
     items[#items + 1] = item
@@ -24,13 +38,16 @@ function flat.pieces(value)
     local key, item = next(tables[depth], keys[depth])
     keys[depth] = key
     if key == nil then
+      open[tables[depth]] = nil
       tables[depth] = nil
       if depth > 1 then add(CLOSE) end
       return
     end
+    check(key, item, open)
     add(key)
     add(type(item) == "table" and OPEN or item)
     if type(item) == "table" then
+      open[item] = true
       tables[depth + 1], keys[depth + 1] = item, nil
     end
   end

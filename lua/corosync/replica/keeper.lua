@@ -17,13 +17,15 @@ local now = core.now
 local Keeper = {}
 Keeper.__index = Keeper
 
--- `owner`: see storage.lua. Returns a keeper; or nil, message, code.
-function keeper.open(path, owner)
+-- `owner`: see storage.lua; `failed(problem)` is called when the state cannot be stored. Returns a keeper; or nil,
+-- message, code.
+function keeper.open(path, owner, failed)
   local store, message, code = storage.open(path, owner)
   if not store then
     return nil, message, code
   end
-  return setmetatable({ store = store, path = path, entries = 0, base = 0, base_index = -1 }, Keeper)
+  return setmetatable({ store = store, path = path, entries = 0, base = 0, base_index = -1,
+    failed = failed }, Keeper)
 end
 
 local function read_entries(self, loaded)
@@ -120,12 +122,28 @@ local function begin_base(self, protocol, machines)
   return true
 end
 
+-- The state cannot be stored. If the present base is still good, entries go on to follow it.
+local function give_up_base(self, problem)
+  self.snapshot:release()
+  self.writer, self.snapshot = nil, nil
+  if self.must_replace then
+    return nil, problem, "unsendable"
+  end
+  self.failed(problem)
+  return false
+end
+
 -- The chunk that could not be written is kept for the next try.
 local function write_chunks(self)
   local deadline = now() + TURN
   repeat
-    self.chunk = self.chunk or self.snapshot:next()
+    local problem
     if not self.chunk then
+      self.chunk, problem = self.snapshot:next()
+    end
+    if problem then
+      return give_up_base(self, problem)
+    elseif not self.chunk then
       return true
     end
     local blob = codec.encode(self.chunk)
@@ -167,7 +185,7 @@ function Keeper:work(protocol, machines)
   if is_whole == nil then
     return nil, message, code
   end
-  return not is_whole
+  return not is_whole and self.writer ~= nil
 end
 
 function Keeper:close()

@@ -6,6 +6,7 @@
 -- A small state is copied now and then as the new base. Copying a large one would hold up the loop, so its base
 -- follows by applying the oldest commands a second time.
 local core = require "corosync.binding"
+local errors = require "corosync.errors"
 local flat = require "corosync.replica.flat"
 local plain = require "corosync.replica.plain"
 
@@ -15,6 +16,7 @@ local COPIED_AFTER = 1000 -- commands
 local COPIED_ENTRIES = 10000 -- entries of tables, at most
 local DIGESTED_ENTRIES = 2000 -- at most: it takes some milliseconds
 local KEPT_COMMANDS, KEPT_BYTES = 20000, 4000000 -- beyond, the base of a large state follows
+local DEEPEST = 2000 -- tables inside each other, of a state that is checked
 local HISTORY = 10000 -- commands whose digests are remembered
 local PART = 32768 -- bytes of a snapshot that is a string
 local STRING = ("s"):byte() -- what the body of a command that is a string begins with
@@ -39,20 +41,39 @@ end
 local function keep(self, base)
   self.base, self.is_large = base, false
   self.since, self.first, self.bytes = {}, 1, 0
+  self.tried_at = nil
 end
 
 -- ---- states ----
 
-local function initial_state(self)
-  if self.methods.initial then
-    return self.methods.initial()
+local function check_state(self, state)
+  local problem = not self.methods.snapshot and plain.check(state, DEEPEST)
+  if problem then
+    error(("the state of machine %s is no plain table: %s"):format(errors.quote(self.name), problem), 0)
   end
-  return {}
+end
+
+local function initial_state(self)
+  local state = {}
+  if self.methods.initial then
+    state = self.methods.initial()
+  end
+  check_state(self, state)
+  return state
+end
+
+local function encoded(self, state)
+  local text = self.methods.snapshot(state)
+  if type(text) ~= "string" then
+    error(("snapshot of machine %s returned a %s, and a string is expected"):format(errors.quote(self.name),
+      type(text)), 0)
+  end
+  return text
 end
 
 local function base_of(self, state)
   if self.methods.snapshot then
-    return self.methods.snapshot(state)
+    return encoded(self, state)
   end
   return plain.copy(state)
 end
@@ -95,18 +116,32 @@ end
 
 -- ---- the base ----
 
--- A new base, or nil if the state is too large to copy it at once.
 local function copy_state(self)
   if self.methods.snapshot then
-    return self.methods.snapshot(self.state)
+    return encoded(self, self.state)
   end
   return plain.copy(self.state, COPIED_ENTRIES)
+end
+
+-- Makes a new base, unless the state is too large to copy it at once. If the script's `snapshot` raises, the present
+-- base is still good.
+local function renew(self)
+  local ok, copy = pcall(copy_state, self)
+  if not ok then
+    self.problem = tostring(copy)
+    self.tried_at = #self.since
+  elseif copy then
+    keep(self, copy)
+  else
+    self.is_large = true
+  end
 end
 
 -- Copying must not cost more than the commands did.
 local function is_copy_due(self, count)
   local is_worth_it = not self.methods.snapshot or 4 * self.bytes > #self.base
-  return not self.is_large and count >= COPIED_AFTER and is_worth_it
+  local was_tried = self.tried_at and #self.since - self.tried_at < 2 * COPIED_AFTER
+  return not self.is_large and count >= COPIED_AFTER and is_worth_it and not was_tried
 end
 
 local function follow(self)
@@ -129,12 +164,7 @@ end
 local function renew_base(self)
   local count = (#self.since - self.first + 1) / 2
   if is_copy_due(self, count) then
-    local copy = copy_state(self)
-    if copy then
-      keep(self, copy)
-    else
-      self.is_large = true
-    end
+    renew(self)
   elseif self.is_large and not self.sent and (count > KEPT_COMMANDS or self.bytes > KEPT_BYTES) then
     follow(self)
   end
@@ -150,7 +180,7 @@ function machine.text_of(ok, result)
   elseif kind == "table" then
     return not plain.check(result) and tostring(plain.digest(result)) or kind
   elseif kind == "number" then
-    return ("%.17g"):format(result)
+    return plain.number_text(result)
   end
   return (kind == "string" or kind == "boolean") and tostring(result) or kind
 end
@@ -203,11 +233,18 @@ function Machine:apply(body, index)
   return ok, result, command
 end
 
--- A digest of the state, unless it is large or the script's own.
+-- A digest of the state, unless it is large, not plain or the script's own.
 function Machine:digest()
-  if self.methods and not self.methods.snapshot and not self.is_large then
-    return plain.digest(self.state, DIGESTED_ENTRIES)
+  if not self.methods or self.methods.snapshot or self.is_large then
+    return nil
   end
+  local made = plain.digest(self.state, DIGESTED_ENTRIES)
+  local ok, problem = pcall(check_state, self, self.state)
+  if made and not ok then
+    self.problem = problem
+    return nil
+  end
+  return made
 end
 
 -- ---- snapshots: chunks of plain values ----
@@ -255,10 +292,7 @@ end
 -- A learner that applies the commands again may get another state, if `apply` is not what it should be.
 local function renew_base_to_send(self)
   if self.methods and not self.is_large then
-    local copy = copy_state(self)
-    if copy then
-      keep(self, copy)
-    end
+    renew(self)
   end
 end
 

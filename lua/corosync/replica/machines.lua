@@ -1,5 +1,6 @@
 -- All machines of a replica, as the one state that the protocol replicates.
 local codec = require "corosync.replica.codec"
+local errors = require "corosync.errors"
 local handlers = require "corosync.handlers"
 local machine = require "corosync.replica.machine"
 
@@ -13,7 +14,8 @@ Machines.__index = Machines
 -- What `apply` returns in place of an error's result.
 local Failure = {}
 
--- `hooks`: applied(machine, command, result, index), restored(machine), overfull(machine), damaged(machine, problem).
+-- `hooks`: applied(machine, command, result, index), restored(machine), overfull(machine), damaged(machine, problem),
+-- unsendable(problem): the state cannot be sent to others.
 function machines.new(hooks)
   return setmetatable({ hooks = hooks, by_name = {}, names = {} }, Machines)
 end
@@ -58,7 +60,22 @@ function Machines:define(name, methods)
   local own = methods.codec
   methods.is_plain = own == nil
   methods.codec = own and { encode = own.encode, decode = limited(own.decode) } or codec
-  find(self, name):define(methods)
+  local each = find(self, name)
+  local ok, problem = pcall(each.define, each, methods)
+  if not ok then
+    each:define(nil)
+    error(problem, 0)
+  end
+end
+
+-- Tells what a machine has found out about its state, once.
+local function tell_problem(self, each)
+  local problem = each.problem
+  each.problem = nil
+  if problem and problem ~= each.told_problem then
+    each.told_problem = problem
+    self.hooks.unsendable(problem)
+  end
 end
 
 -- ---- the protocol's machine ----
@@ -98,6 +115,7 @@ function Machines:apply(data, index)
   elseif each.bytes > KEPT_BYTES then
     hooks.overfull(each)
   end
+  tell_problem(self, each)
   return result
 end
 
@@ -124,11 +142,13 @@ function Machines:snapshot()
   return made
 end
 
--- The next chunk, a plain value; nil at the end.
+-- The next chunk, a plain value; nil at the end. Nil and why if the state cannot be sent.
 function Snapshot:next()
   while self.readers[1] do
-    local chunk = self.readers[1]()
-    if chunk then
+    local ok, chunk = pcall(self.readers[1])
+    if not ok then
+      return nil, ("the state of machine %s is no plain table: %s"):format(errors.quote(self.machines[1].name), chunk)
+    elseif chunk then
       return chunk
     end
     table.remove(self.readers, 1)
@@ -204,6 +224,7 @@ function Machines:digests(whole)
     local each = self.by_name[name]
     if each.methods and each.last then
       found[name] = { each.last, each.chain, whole and each:digest() or nil }
+      tell_problem(self, each)
     end
   end
   return found

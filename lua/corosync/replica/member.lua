@@ -326,8 +326,17 @@ local function group_hooks(self)
   return hooks
 end
 
+-- Each state that cannot be sent is reported once.
+local function report_unsendable(self, problem)
+  if self.unsendable ~= problem then
+    self.unsendable = problem
+    self:report(("members of replica %s that join cannot get the state: %s"):format(errors.quote(self.name), problem))
+  end
+end
+
 local function machine_hooks(self)
   return {
+    unsendable = function(problem) report_unsendable(self, problem) end,
     applied = function(machine, ...)
       if machine.methods.changed then
         handlers.call(self.record, machine.methods.changed, machine.state, ...)
@@ -364,7 +373,8 @@ function Member:open_storage(path)
     cluster_name, message, code = name_of_cluster()
   end
   if cluster_name then
-    self.keeper, message, code = keeper.open(path, { replica = self.name, node = own.node, cluster = cluster_name })
+    self.keeper, message, code = keeper.open(path, { replica = self.name, node = own.node, cluster = cluster_name },
+      function(problem) report_unsendable(self, problem) end)
   end
   if not self.keeper then
     return nil, message, code
@@ -399,7 +409,8 @@ function member.new(name, options, derive)
   self.machines = machines.new(machine_hooks(self))
   self.divergence = divergence.new(self.machines)
   self.writer = wire.writer(function(bytes) outbox.put(self, bytes) end)
-  self.outgoing = transfers.outgoing(function(message) self.writer:add(message) end)
+  self.outgoing = transfers.outgoing(function(message) self.writer:add(message) end,
+    function(problem) report_unsendable(self, problem) end)
   self.incoming = transfers.incoming(self.machines)
   self.outbox = { first = 1, last = 0 }
   local message, code

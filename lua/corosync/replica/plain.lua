@@ -18,7 +18,7 @@ local check_table
 local function check_value(value, path, depth)
   local kind = type(value)
   if kind == "table" then
-    return check_table(value, path, depth + 1)
+    return check_table(value, path, depth - 1)
   elseif not SCALAR[kind] then
     return describe(path, "a " .. kind)
   end
@@ -33,8 +33,8 @@ local function check_key(key, path)
 end
 
 function check_table(value, path, depth)
-  if depth > DEEPEST then
-    return describe(path, ("a table inside more than %d others, or in itself"):format(DEEPEST))
+  if depth < 0 then
+    return describe(path, "a table inside too many others, or in itself")
   elseif getmetatable(value) ~= nil then
     return describe(path, "a table with a metatable")
   end
@@ -46,9 +46,20 @@ function check_table(value, path, depth)
   end
 end
 
--- Nil if the value is plain, else why it is not.
-function plain.check(value)
-  return check_value(value, "", 0)
+-- Nil if a table may have this entry, whatever is in a table's own entries; else why not.
+function plain.entry(key, item)
+  local kind = type(item)
+  if kind == "table" and getmetatable(item) ~= nil then
+    return describe("." .. tostring(key), "a table with a metatable")
+  elseif kind ~= "table" and not SCALAR[kind] then
+    return describe("." .. tostring(key), "a " .. kind)
+  end
+  return check_key(key, "")
+end
+
+-- Nil if the value is plain, else why it is not. `deepest`: how many tables may be inside each other.
+function plain.check(value, deepest)
+  return check_value(value, "", deepest or DEEPEST)
 end
 
 local function copy(value, room)
@@ -75,9 +86,22 @@ function plain.copy(value, entries)
   end
 end
 
+local LEAST = 2.2250738585072014e-308 -- 2^-1022
+
+-- Numbers that the Luas, or MessagePack in some of them, do not keep apart have the same text: -0, numbers that are
+-- closer to 0 than 2^-1022, and the NaNs.
+function plain.number_text(number)
+  if number ~= number then
+    return "nan"
+  elseif number > -LEAST and number < LEAST then
+    return "0"
+  end
+  return ("%.17g"):format(number)
+end
+
 local function text_of(value)
   if type(value) == "number" then
-    return ("%.17g"):format(value)
+    return plain.number_text(value)
   end
   return tostring(value)
 end

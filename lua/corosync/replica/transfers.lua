@@ -9,14 +9,17 @@ local IN_FLIGHT = 4
 local Outgoing = {}
 Outgoing.__index = Outgoing
 
--- `send(message)` sends to all members.
-function transfers.outgoing(send)
-  return setmetatable({ send = send, by_member = {} }, Outgoing)
+-- `send(message)` sends to all members; `failed(problem)` is called when a state cannot be sent.
+function transfers.outgoing(send, failed)
+  return setmetatable({ send = send, failed = failed, by_member = {} }, Outgoing)
 end
 
 local function send_next(self, each)
-  local chunk = each.snapshot:next()
-  if chunk then
+  local chunk, problem = each.snapshot:next()
+  if problem then
+    self:cancel(each.message.to)
+    self.failed(problem)
+  elseif chunk then
     each.sent = each.sent + 1
     self.send { kind = "chunk", to = each.message.to, nonce = each.message.nonce, number = each.sent, chunk = chunk }
   else

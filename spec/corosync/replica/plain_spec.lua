@@ -31,6 +31,16 @@ describe("a digest of a plain value", function()
     end
   end)
 
+  it("is the same for numbers that MessagePack or another Lua changes", function()
+    local zero = plain.digest { 0 }
+    assert.equal(zero, plain.digest { -1 / math.huge })
+    assert.equal(zero, plain.digest { 5e-324 })
+    assert.equal(zero, plain.digest { -2.2250738585072009e-308 })
+    assert.not_equal(zero, plain.digest { 2.2250738585072014e-308 })
+    local nan = math.huge - math.huge
+    assert.equal(plain.digest { nan }, plain.digest { -nan })
+  end)
+
   it("is nil for a value with more entries, or kilobytes, than allowed", function()
     assert.is_number(plain.digest({ 1, 2, { 3 } }, 4))
     assert.is_nil(plain.digest({ 1, 2, { 3 } }, 3))

@@ -1,0 +1,92 @@
+-- States that cannot be sent to members that join.
+local flat = require "corosync.replica.flat"
+local replicas = require "spec.helpers.replicas"
+
+describe("a state that is no plain table", function()
+  after_each(replicas.clean)
+
+  local app, box, problems
+
+  local function begin(methods)
+    problems = {}
+    app = replicas.new { patience = 1, error = function(message) problems[#problems + 1] = message end }
+    local all = { apply = function(state, command)
+      state.count = (state.count or 0) + 1
+      state.odd = command == "odd" and print or nil
+      return state.count
+    end }
+    for name, value in pairs(methods or {}) do
+      all[name] = value
+    end
+    box = app:machine("box", all)
+  end
+
+  local function is_reported(pattern)
+    assert(replicas.eventually(function() return problems[1] ~= nil end))
+    assert.matches(pattern, problems[1])
+  end
+
+  it("is reported, and its members go on when others join", function()
+    begin()
+    assert.equal(1, box:submit "odd")
+    is_reported "cannot get the state: the state of machine 'box' is no plain table: field .odd is a function"
+    local other = replicas.spawn(app.name, [[options.patience = 1
+---
+app:machine("box", { apply = function() end })]])
+    assert(replicas.eventually(function() return #select(5, app:status()) == 1 end))
+    assert.equal(2, box:submit "odd")
+    assert.equal(3, box:submit "even")
+    replicas.hears(other, "^ready$")
+    assert.equal(1, #problems)
+  end)
+
+  it("is refused as the first one", function()
+    begin()
+    local function define(state)
+      app:machine("other", { apply = function() end, initial = function() return state end })
+    end
+    local circle = {}
+    circle.circle = circle
+    assert.error_matches(function() define { f = print } end, "'other' is no plain table: field .f is a function")
+    assert.error_matches(function() define(circle) end, "'other' is no plain table: .*in itself")
+    assert.error_matches(function() define(nil) end, "'other' is no plain table: it is a nil")
+    define {}
+    assert.equal(1, box:submit "even")
+  end)
+
+  it("is refused piece by piece", function()
+    local function read(value)
+      for _ in flat.pieces(value) do end -- luacheck: ignore 542
+    end
+    local circle = { { { "x" } } }
+    circle[1][1][2] = circle
+    assert.error_matches(function() read(circle) end, "in itself")
+    assert.error_matches(function() read { [false] = 1 } end, "a boolean")
+    assert.error_matches(function() read { a = { b = print } } end, "field .b is a function")
+    assert.error_matches(function() read { a = setmetatable({}, {}) } end, "a metatable")
+    local shared = {}
+    read { shared, shared, { shared } }
+  end)
+
+  it("is reported when `snapshot` fails, and the members go on", function()
+    local is_broken = false
+    begin {
+      snapshot = function(state)
+        if is_broken then error "it is broken" end
+        return tostring(state.count or 0)
+      end,
+      restore = function(text) return { count = tonumber(text) } end,
+    }
+    assert.equal(1, box:submit "even")
+    is_broken = true
+    local other = replicas.spawn(app.name, [[app:machine("box", {
+      apply = function(state) state.count = state.count + 1 return state.count end,
+      snapshot = function(state) return tostring(state.count) end,
+      restore = function(text) return { count = tonumber(text) } end,
+      initial = function() return { count = 0 } end,
+    })]])
+    replicas.hears(other, "^ready$") -- an older snapshot and the commands since are as good
+    assert.equal(2, box:submit "even")
+    is_reported "it is broken"
+  end)
+end)
