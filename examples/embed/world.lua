@@ -1,8 +1,8 @@
 -- The world of the game: pawns on a board, the same on all nodes. game.c calls `frame` sixty times a second, and
 -- dispatches the replica.
 --
--- A move is a command: all members apply it at the same place of the order, and only when a majority of the nodes has it.
--- A member that joins or was cut off gets the world from another; a minority waits.
+-- A move is a command: all members apply it at the same place of the order, and only when a majority of the nodes has
+-- it. A member that joins or was cut off gets the world from another; a minority waits.
 local cluster = require "corosync.cluster"
 local replica = require "corosync.replica"
 
