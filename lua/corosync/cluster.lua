@@ -94,9 +94,15 @@ function cluster.node_count(daemon_user)
   return count
 end
 
--- Sets a text in the configuration map of this node, which lasts as long as its Corosync. True, or nil, message, code.
-function cluster.remember(key, value, daemon_user)
-  return ask("cmap", daemon_user, "set", key, value, "string")
+--- Sets a text in this node's configuration map, which lasts as long as its Corosync.
+-- @tparam string key as for `cmap_get`
+-- @tparam string value
+-- @tparam[opt] integer daemon_user as for @{corosync.cpg}'s open
+-- @treturn boolean true
+-- @error nil, message, code: "access" (the key is read-only, or this user may not set it), "invalid_param",
+-- "name_too_long", "not_connected"
+function cluster.cmap_set(key, value, daemon_user)
+  return errors.call("cmap_set", 0, ask, "cmap", daemon_user, "set", key, value, "string")
 end
 
 return cluster

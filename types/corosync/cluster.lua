@@ -30,4 +30,13 @@ function module.cmap_get(key, daemon_user) end
 ---@return string|nil # "no_nodelist", "not_connected", "access"
 function module.node_count(daemon_user) end
 
+--- Sets a text in this node's configuration map, which lasts as long as its Corosync.
+---@param key string as for `cmap_get`
+---@param value string
+---@param daemon_user? integer as for `corosync.cpg`'s open
+---@return boolean|nil # true
+---@return string|nil # why it failed
+---@return string|nil # "access" (the key is read-only, or this user may not set it), "invalid_param", "name_too_long", "not_connected"
+function module.cmap_set(key, value, daemon_user) end
+
 return module

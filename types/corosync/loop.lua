@@ -26,6 +26,11 @@ function module.remove(object) end
 ---@param object table|userdata one that was added; a group stays unreferenced when it reconnects
 function module.unref(object) end
 
+--- Runs until something holds: it is looked at in each round. Also ends at `stop`, and when nothing is left to wait for.
+---@param is_over fun():any
+---@return boolean # false if the loop is running already, or nothing is left to wait for
+function module.run_until(is_over) end
+
 --- Runs until `stop`, or until nothing is left to wait for: no group, timer or socket.
 ---@return boolean # true
 function module.run() end

@@ -39,7 +39,7 @@ end
 
 -- The node's Corosync keeps the greatest, for all processes of the node.
 function effect_of.note(self, text)
-  local ok, message = cluster.remember(self.note_key, text)
+  local ok, message = cluster.cmap_set(self.note_key, text)
   if not ok then
     self:report(message)
   end
