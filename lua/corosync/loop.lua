@@ -323,7 +323,8 @@ local function close_stale()
   watch_anew()
 end
 
---- Runs until something holds: it is looked at in each round. Also ends at `stop`, and when nothing is left to wait for.
+--- Runs until something holds, which is looked at in each round. Also ends at `stop`, and when nothing is left to wait
+-- for.
 -- @tparam fun():any is_over
 -- @treturn boolean false if the loop is running already, or nothing is left to wait for
 function loop.run_until(is_over)

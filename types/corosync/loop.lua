@@ -26,7 +26,8 @@ function module.remove(object) end
 ---@param object table|userdata one that was added; a group stays unreferenced when it reconnects
 function module.unref(object) end
 
---- Runs until something holds: it is looked at in each round. Also ends at `stop`, and when nothing is left to wait for.
+--- Runs until something holds, which is looked at in each round. Also ends at `stop`, and when nothing is left to wait
+--- for.
 ---@param is_over fun():any
 ---@return boolean # false if the loop is running already, or nothing is left to wait for
 function module.run_until(is_over) end

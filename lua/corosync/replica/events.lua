@@ -110,6 +110,7 @@ function events.config_change(self, members, left, joined)
     outbox.forget(self)
   end
   for _, address in ipairs(left) do
+    self.ended[text(address)] = address.reason ~= "nodedown" or nil
     self.outgoing:cancel(text(address))
     self.divergence:forget(text(address))
     if self.calls then

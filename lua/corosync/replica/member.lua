@@ -400,6 +400,7 @@ function member.new(name, options, derive)
     options = options,
     early = {}, -- commands that were submitted before the protocol began
     strangers = {},
+    ended = {}, -- by address: members whose processes have left or died, since the ready-made objects looked last
     neighbours = {}, -- those that were reported
     next_tick = 0,
     largest = 67108864 - 4096, -- bytes: of a packed message, less the protocol's fields

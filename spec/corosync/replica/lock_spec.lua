@@ -287,6 +287,24 @@ describe("a lock of a replica on three nodes #slow", function()
     assert.is_true(token > first and told < granted)
   end)
 
+  it("is kept by a holder in the majority when other nodes are killed and cut off", function()
+    local token = members:acquire(1, "x")
+    assert(members.cluster:kill(3))
+    members:tell(2, "acquire y") -- confirmed without node 3
+    members:granted(2, "y")
+    assert(members.cluster:restart(3))
+    members:await(3, "^ready")
+    assert(members.cluster:partition({ 2 }))
+    members:tell(3, "acquire z")
+    members:granted(3, "z")
+    assert(members.cluster:heal())
+    members:await(2, "^ready")
+    members.programs[1].seen = 0
+    assert.is_nil(members:find(1, "^lost"))
+    members:tell(1, "write x")
+    assert.equal(token, tonumber((members:await(1, "^write x (%d+)"))))
+  end)
+
   it("is lost on the side that is cut off before the other side gets it, in each of several cuts", function()
     for round = 0, 4 do
       local holder, other = round % 3 + 1, (round + 1) % 3 + 1

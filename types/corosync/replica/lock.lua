@@ -14,10 +14,9 @@ local Lock = {}
 --- the order in which they came.
 ---
 --- A holder that ends, leaves, or is cut off from a majority of the nodes loses the lock. It is told by `lost` before
---- another can get it, unless it is stopped or hangs meanwhile: then only the token protects. The time for this is 80 %
---- of Corosync's token and consensus timeouts (or of `patience`, if that is less), in which a command of the holder must
---- be confirmed. When another node fails, Corosync needs longer to go on without it; so the holder loses its locks then,
---- too, and may acquire them again.
+--- another can get it, unless it is stopped or hangs meanwhile: then only the token protects. For this a command of the
+--- holder must be confirmed within 1.5 times Corosync's token and consensus timeouts (0.75 times the sum of these and
+--- `patience`, if that is less). When another node fails, Corosync goes on without it earlier than that.
 ---@param options? corosync.replica.lock.Lock.acquire.options
 ---@return corosync.replica.held|nil
 ---@return string|nil # why it failed

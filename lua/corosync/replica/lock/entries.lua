@@ -19,7 +19,9 @@ local now = core.now
 function entries.of(owner)
   local own = owner.parts.lock
   if not own.by_name then
-    own.by_name, own.reported = {}, {} -- by session: those that this member is reporting as gone
+    own.by_name = {}
+    own.reported = {} -- by session: those that this member is reporting as gone
+    own.absent = {} -- by session: since when this member has seen that it is gone
     own.lease = lease.new(owner, function() entries.follow_all(owner) end)
   end
   return own

@@ -1,6 +1,8 @@
--- The time for which a holder may believe that it holds its locks: others get them only when Corosync has noticed that
--- this node is gone, which takes the timeouts of its token and of the consensus. So a command of this member that was
--- confirmed proves that the locks were its own, and stay so until some time after it was *submitted*.
+-- The time for which a holder may believe that it holds its locks. Others get them only when Corosync has noticed that
+-- this node is gone, which takes the timeouts of its token and of the consensus, and when a `grace` of as long is over.
+-- So a command of this member that was confirmed proves that the locks were its own, and stay so until some time after
+-- it was *submitted*. The grace lets holders keep their locks when another node fails: until Corosync has noticed that,
+-- nothing is confirmed.
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
 local handlers = require "corosync.handlers"
@@ -8,7 +10,9 @@ local machines = require "corosync.replica.machines"
 
 local lease = {}
 
-local PART = 0.8 -- of the time after which others may get a lock
+-- Of the time after which others may get a lock. If a node fails just while Corosync forms another ring, the others go
+-- on after the consensus timeout alone; with Corosync's default (1.2 times the token's) this covers that, too.
+local PART = 0.75
 local RENEWALS = 4 -- in the time of a lease
 local LOOKS = 16 -- in the time of a lease
 local UNKNOWN = 1 -- seconds, if Corosync does not tell its timeouts
@@ -20,7 +24,7 @@ Lease.__index = Lease
 
 -- `changed()` is called after a renewal.
 function lease.new(owner, changed)
-  return setmetatable({ owner = owner, changed = changed, seconds = UNKNOWN, confirmed = -math.huge,
+  return setmetatable({ owner = owner, changed = changed, seconds = UNKNOWN, grace = UNKNOWN, confirmed = -math.huge,
     submitted = -math.huge }, Lease)
 end
 
@@ -29,7 +33,8 @@ function Lease:measure()
   local token = cluster.cmap_get "runtime.config.totem.token"
   local consensus = cluster.cmap_get "runtime.config.totem.consensus"
   local noticed = token and consensus and (token + consensus) / 1000 or UNKNOWN
-  self.seconds = PART * math.min(noticed, self.owner.options.patience)
+  self.grace = noticed
+  self.seconds = PART * (math.min(noticed, self.owner.options.patience) + self.grace)
 end
 
 function Lease:is_valid()

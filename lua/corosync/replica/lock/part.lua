@@ -58,19 +58,38 @@ local function is_gone(owner, session)
   return not owner:is_present(address)
 end
 
+-- Whether a session that is gone cannot believe any more that it holds a lock: its process has ended, or its lease.
+-- `since`: when this member first saw that it was gone.
+local function is_over(owner, own, session, since)
+  local address = session:match "^[^#]+"
+  if address == owner.address or owner.ended[address] then
+    since = -math.huge
+  end
+  own.absent[session] = since
+  return now() - since >= own.lease.grace
+end
+
+local function report(owner, own, session)
+  own.reported[session] = entries.submit(owner, "gone", session, false, parts.index(owner), function()
+    own.reported[session] = nil
+  end)
+end
+
 function part.look(owner, all)
   local own = entries.of(owner)
   if own.tag ~= owner.protocol.active.tag then
     own.tag = owner.protocol.active.tag
     own.lease:measure()
   end
+  local absent = own.absent
+  own.absent = {}
   state.each_session(all, function(session)
-    if is_gone(owner, session) and not own.reported[session] then
-      own.reported[session] = entries.submit(owner, "gone", session, false, parts.index(owner), function()
-        own.reported[session] = nil
-      end)
+    local is_free = is_gone(owner, session) and is_over(owner, own, session, absent[session] or now())
+    if is_free and not own.reported[session] then
+      report(owner, own, session)
     end
   end)
+  owner.ended = {}
   entries.follow_all(owner)
 end
 
