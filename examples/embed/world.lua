@@ -1,8 +1,8 @@
--- The world of the game: pawns on a board, the same on all nodes. game.c calls `frame` sixty times a second, and
+-- The world of the game: pawns on a board, the same on all nodes. game.c calls `frame` sixty times a second and
 -- dispatches the replica.
 --
--- A move is a command: all members apply it at the same place of the order, and only when a majority of the nodes has
--- it. A member that joins or was cut off gets the world from another; a minority waits.
+-- A move is a command. All members apply it at the same point in the order, once a majority of the nodes has it.
+-- A member that joins or was cut off gets the world from another one; a minority waits.
 local cluster = require "corosync.cluster"
 local replica = require "corosync.replica"
 
@@ -12,7 +12,7 @@ local REPORT = 30 -- moves between two lines about the world
 
 io.stdout:setvbuf "line"
 
--- The number of moves since the world began, and a sum over all pawns: equal worlds have equal ones.
+-- The number of moves since the world began, and a sum over all pawns. Equal worlds have equal versions.
 local function version(world)
   local nodes, sum = {}, 0
   for node in pairs(world.pawns) do
