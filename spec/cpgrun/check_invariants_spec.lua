@@ -1,4 +1,4 @@
--- `cpgrun check` judges the invariants that scripts state.
+-- `cpgrun check` checks the invariants that scripts state.
 local program = require "spec.helpers.program"
 
 describe("cpgrun check #slow", function()
@@ -21,7 +21,7 @@ describe("cpgrun check #slow", function()
     assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/tmp/%S+)"))))
   end
 
-  it("prints how many notes were judged", function()
+  it("prints how many notes were checked", function()
     local status, out = check [[
       local node = group:address().node
       check.unique("node", tostring(group:address()))
@@ -29,12 +29,12 @@ describe("cpgrun check #slow", function()
       check.released("node" .. tostring(group:address()))
       check.operation({ object = "sum", key = tostring(group:address()), call = "add 1" }):ok(1)]]
     assert.equal(0, status, out)
-    assert.is_true(tonumber(out:match "\n(%d+) notes of the script's own invariants, judged by ") >= 6, out)
+    assert.is_true(tonumber(out:match "\n(%d+) notes of the script's own invariants, checked by ") >= 6, out)
     assert.matches("\n%d+ operations recorded by the script", out)
   end)
 
   it("exits with 1 when two members note the same value", function()
-    fails("unique: [%d:]+ noted the tick 7, which [%d:]+ had noted, too %(/tmp/%S+:%d+%)", [[check.unique("tick", 7)]])
+    fails("unique: [%d:]+ noted the tick 7, which [%d:]+ had already noted %(/tmp/%S+:%d+%)", [[check.unique("tick", 7)]])
   end)
 
   it("exits with 1 when tokens do not grow", function()
@@ -47,7 +47,7 @@ describe("a script's invariants", function()
   after_each(program.clean)
   teardown(program.remove)
 
-  it("are not judged outside cpgrun check", function()
+  it("are not checked outside cpgrun check", function()
     local status, out = program.run_script("unrecorded", [[
       check.unique("tick", 7)
       check.unique("tick", 7)

@@ -1,4 +1,4 @@
--- `cpgrun check` judges the operations that scripts record.
+-- `cpgrun check` checks the operations that scripts record.
 local program = require "spec.helpers.program"
 
 describe("cpgrun check #slow", function()
@@ -30,10 +30,10 @@ describe("cpgrun check #slow", function()
     assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/tmp/%S+)"))))
   end
 
-  it("prints how many operations were judged", function()
+  it("prints how many operations were checked", function()
     local code, out = check("1", "--nodes", "2", "--seed", "5", script "operation:ok(1)")
     assert.equal(0, code, out)
-    assert.is_true(tonumber(out:match "\n(%d+) operations recorded by the script, judged by the rule linearizable\n")
+    assert.is_true(tonumber(out:match "\n(%d+) operations recorded by the script, checked by the rule linearizable\n")
       >= 4, out)
     assert.matches("No ordering violations.$", out)
   end)
@@ -66,7 +66,7 @@ describe("cpgrun check #slow", function()
     remove_folder(out)
   end)
 
-  it("judges the operations of the example", function()
+  it("checks the operations of the example", function()
     local code, out = check("10", "--nodes", "3", "examples/register.lua")
     assert.is_true(tonumber(out:match "\n(%d+) operations recorded by the script") > 100, out)
     if code ~= 0 then

@@ -4,7 +4,7 @@ local program = require "spec.helpers.program"
 describe("cpgrun check #slow", function()
   after_each(program.clean)
 
-  -- Returns how many notes and operations were judged; both are right.
+  -- Returns how many notes and operations were checked; both are right.
   local function passes(name)
     local it = program.start("cpgrun", "check", "--seconds", "15", "--nodes", "3", ("examples/%s.lua"):format(name))
     local code, signal = assert(it:wait(200))

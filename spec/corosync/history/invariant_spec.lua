@@ -40,7 +40,7 @@ describe("an invariant", function()
     return lines
   end
 
-  it("is written with the time of holders, and judged", function()
+  it("is written with the time of holders, and checked", function()
     assert.same({ "unique tick 7", "unique a\\032b \\", "unique tick true", "holds TIME lock 9007199254740992",
       "released TIME lock", "holds TIME lock 5" }, recorded [[
       history.unique(group, "tick", 7.0)

@@ -4,14 +4,14 @@ local models = require "corosync.checker.models"
 
 local linearizable = {
   name = "linearizable",
-  guarantee = "The operations on an object take effect one after another, each between its begin and its end.",
+  guarantee = "The operations on an object take effect one after another, each between its start and its end.",
   messages = {
     no_index = "%s ended without an index, but other operations on that object have one",
-    shared = "%s has the index %s, which %s has, too (%s:%d)",
+    shared = "%s has the index %s, which %s also has (%s:%d)",
     different = "%s returned %s at index %s, and %s returned %s there (%s:%d)",
     reversed = "%s has the index %s, but %s had ended before it began, with the index %s (%s:%d)",
     impossible = "no order of the operations on %s explains that %s returned %s",
-    no_model = "undecided: %s has no index, and is not known as one of a register or a counter",
+    no_model = "undecided: %s has no index, and is not an operation of a register or a counter",
     too_long = "undecided: the search for an order of the operations on %s was given up after %d steps",
   },
 }

@@ -1,7 +1,7 @@
 local unique = {
   name = "unique",
-  guarantee = "A value that a script notes with `history.unique` is noted once in the group, by one member.",
-  messages = { repeated = "%s noted the %s %s, which %s had noted, too (%s:%d)" },
+  guarantee = "A value that a script notes with `history.unique` is noted only once in the group.",
+  messages = { repeated = "%s noted the %s %s, which %s had already noted (%s:%d)" },
 }
 
 function unique.on_unique(_, member, event)

@@ -90,7 +90,7 @@ describe("rule linearizable, of registers without an index,", function()
     finds("linearizable", "returned 6", failed, second "query 1 3.5 OBJECT read\nok 1 8.0 - 6\n")
   end)
 
-  it("judges each object, key and group by itself", function()
+  it("checks each object, key and group separately", function()
     local other = "query 1 3.0 %s read\nok 1 4.0 - -\n"
     for _, name in ipairs { "reg y", "reg -", "other x" } do
       passes(first(WRITE), second(other:format(name)))
@@ -150,7 +150,7 @@ describe("rule linearizable, of operations with an index,", function()
   end)
 
   it("is violated by an index of two changes", function()
-    finds("linearizable", "has the index 7, which 'any command' on reg/x by 1:10 has, too %(first:5%)",
+    finds("linearizable", "has the index 7, which 'any command' on reg/x by 1:10 also has %(first:5%)",
       first(ADD), second "invoke 1 1.5 OBJECT any command\nok 1 3.0 7 -\n")
   end)
 
@@ -186,7 +186,7 @@ describe("rule linearizable", function()
 
   it("is undecided for calls that it does not know, unless none of them was confirmed", function()
     for _, call in ipairs { "push 5", "write", "write 5 6", "add x", "add 1.5", "add 9999999999999999" } do
-      is_undecided("^undecided: '" .. call:gsub("%.", "%%.") .. "' on reg/x by 1:10 has no index, and is not known",
+      is_undecided("^undecided: '" .. call:gsub("%.", "%%.") .. "' on reg/x by 1:10 has no index, and is not an operation",
         first(("invoke 1 1.0 OBJECT %s\nok 1 2.0 - -\n"):format(call)))
       passes(first(("invoke 1 1.0 OBJECT %s\nunknown 1 2.0 timeout\n"):format(call)))
     end

@@ -17,13 +17,13 @@ describe("rule unique", function()
   end)
 
   it("is violated by a value that two members note", function()
-    finds("unique", "a process that never joined noted the tick 2, which 1:10 had noted, too %(first:5%)",
+    finds("unique", "a process that never joined noted the tick 2, which 1:10 had already noted %(first:5%)",
       history("1:10", "unique tick 1\nunique tick 2\n"), other "unique tick 2\n")
   end)
 
   it("is violated by a value that one member notes twice", function()
     local report = check(history("1:10", "unique tick 1\nunique sum 5\nunique tick 1\n"))
-    assert.equal("1:10 noted the tick 1, which 1:10 had noted, too (first:4)", report.violations[1].text)
+    assert.equal("1:10 noted the tick 1, which 1:10 had already noted (first:4)", report.violations[1].text)
     assert.same({ 1, "first", 6, 3 },
       { #report.violations, report.violations[1].history, report.violations[1].line, report.figures.claims })
   end)
