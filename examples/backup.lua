@@ -1,10 +1,11 @@
--- A backup of a folder, on one node at a time: each member waits for its turn, makes one, and ends.
+-- A backup of a folder, on one node at a time: each member waits for its turn, makes a backup, and ends.
 --
 --   cpgrun examples/backup.lua /srv/shared /mnt/backups           on each node
 --   cpgrun --lab 3 examples/backup.lua examples /tmp
 --
--- When the lock is lost, tar is killed. A member that was stopped cannot be told, and may go on beside the next one for
--- a moment, but not on the same file: its name has the token of the lock, and the newest backup has the greatest.
+-- When the lock is lost, tar is killed. A member that was stopped cannot be told in time, and may go on beside the next
+-- one for a moment. They never write to the same file, because its name has the lock's token. The newest backup has the
+-- greatest token.
 local app = assert(require "corosync.replica" "backup")
 local uv = require "luv"
 

@@ -1,4 +1,4 @@
--- A counter that is equal on all members. Each of them adds 1 once a second, and prints the sum.
+-- A counter that is equal on all members. Each of them adds 1 every second and prints the sum.
 --
 --   cpgrun --lab 3 examples/counter.lua   then type:  partition({1,2},{3})   and later:  heal()
 local replica = require "corosync.replica"

@@ -3,8 +3,8 @@
 --   cpgrun examples/cron.lua                  on each node
 --   cpgrun --lab 3 examples/cron.lua          then type:  kill_host(1)   partition({1,2},{3})   and later:  heal()
 --
--- A tick runs once or not at all: not if the node fails that was to run it. A job that must not be left out looks at
--- `missed`, or notes in a map what it has done.
+-- A tick runs at most once: it does not run if the node that was to run it fails. A job that must not be skipped should
+-- check `missed`, or keep in a map what it has done.
 local app = assert(require "corosync.replica" "cron")
 
 app:every("heartbeat", 1, function(tick, _, missed)

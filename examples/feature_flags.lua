@@ -1,5 +1,5 @@
--- Feature flags that are the same on all nodes. Each member is notified of each change, also of those that it missed
--- while it was cut off.
+-- Feature flags that are the same on all nodes. Each member is notified of changes, and after a cut of each flag that
+-- has changed meanwhile.
 --
 --   cpgrun --lab 3 examples/feature_flags.lua      then type:  1: dark_mode on   2: beta on   3: dark_mode off
 local replica = require "corosync.replica"

@@ -1,5 +1,5 @@
 -- A leader: one member at a time, on the side with a majority of the nodes. Its token is greater than those of all
--- leaders before it: what the leader writes to should refuse a lesser one than the greatest that it has seen.
+-- earlier leaders. A resource that the leader writes to should refuse a token less than the greatest it has seen.
 --
 --   cpgrun --lab 3 examples/leader.lua    then type:  kill_host(1)   or:  kill(1)   or:  partition({1},{2,3})
 leader("example", {

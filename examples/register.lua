@@ -1,11 +1,11 @@
--- A register on a plain group: reads and writes are messages, so all members apply them in one order, and each of them
--- ends when its sender receives it. A member knows the value when it has received a write.
+-- A register on a plain group. Reads and writes are messages, so all members apply them in one order, and each ends when
+-- its sender receives it. A member knows the value once it has received a write.
 --
 -- The script records its operations, and
 --
 --   cpgrun check --nodes 3 examples/register.lua
 --
--- judges whether they are linearizable. They are not: while the network is split, each part has its own value.
+-- checks whether they are linearizable. They are not: while the network is split, each part has its own value.
 local history = require "corosync.history"
 local uv = require "luv"
 

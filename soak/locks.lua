@@ -1,9 +1,9 @@
--- A store that checks tokens accepts no old holder of a lock: the story of `make soak-locks`.
+-- A store that checks tokens accepts no old holder of a lock. This is `make soak-locks`.
 --
 --   locks.lua INTERPRETER [ROUNDS] [SEED]
 --
 -- Members on three nodes take turns with a lock, and write to the store, which is this program. In each round the
--- holder is cut off, stopped, or killed, or its Corosync is; or that happens to another node. It is an error if
+-- holder or its Corosync, or another node's, is cut off, stopped or killed. It is an error if
 -- - two processes get the same token, or a later holder a smaller one
 -- - a holder that was not stopped is told that it has lost the lock only after another has it
 -- - the store accepts a write of a holder after one of its successor
@@ -35,7 +35,7 @@ local function problem(...)
   print("PROBLEM: " .. problems[#problems])
 end
 
--- Lines of several processes come in any order, so this is looked at when a grant and its predecessor are known whole.
+-- Lines of several processes come in any order, so a grant is checked once it and its predecessor are complete.
 local function judge(grant)
   local before = grant.before
   if before and before.ended and not before.was_stopped then
@@ -147,7 +147,7 @@ local function await(condition, what)
   error(("%s (%s)"):format(message, current))
 end
 
--- A process that has the lock after that token; on one of these nodes, or on any.
+-- A process on one of these nodes, or on any, that holds the lock with a later token.
 local function await_grant(after, nodes)
   await(function()
     return newest and newest.token > after and (not nodes or nodes[newest.process.node])

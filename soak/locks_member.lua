@@ -1,5 +1,5 @@
--- A member for soak/locks.lua: acquires a lock again and again, and writes to the store with its token while it holds
--- it, and once more when it has lost it. Each line has the time of a clock that all processes of the machine share.
+-- A member for soak/locks.lua. It acquires a lock again and again, writes to the store with its token while it holds the
+-- lock, and once more after it has lost the lock. Each line has the time of a clock that all processes share.
 local replica = require "corosync.replica"
 local uv = require "luv"
 
@@ -15,7 +15,7 @@ local app
 app = assert(replica("soak", { patience = 1, error = function(message) io.stderr:write(message, "\n") end }))
 local lock = app:lock "store"
 
--- For the story's end, if it is a bad one.
+-- For the report of a failed run.
 local signal = uv.new_signal()
 signal:start("sigusr1", function()
   local state, generation, index, full, learners, why = app:status()
@@ -51,7 +51,7 @@ local function hold()
   assert(held:release())
 end
 
--- The story waits until all have the state again, because two failures at a time stop three nodes.
+-- locks.lua waits until all members have the state again, because two failures at a time stop three nodes.
 local last
 uv.new_timer():start(100, 100, function()
   local full = #select(4, app:status())

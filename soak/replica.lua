@@ -1,5 +1,5 @@
--- A replicated counter under load, for `cpgrun check`: each member submits every 20 ms, and sometimes waits for a
--- barrier. What the replica records is judged by the rule linearizable.
+-- A replicated counter under load, for `cpgrun check`. Each member submits every 20 ms, and sometimes waits for a
+-- barrier. The rule linearizable checks the replica's records.
 local replica = require "corosync.replica"
 local uv = require "luv"
 

@@ -1,6 +1,6 @@
 -- A member with a large state, for run.lua. It submits a command every 2 ms, and measures the longest time between two
--- confirmations, and the longest turn of its loop, up to SIGUSR1: then it prints both and begins again. Turns are
--- measured in CPU time, because other processes need the processors, too.
+-- confirmations and the longest turn of its loop. On SIGUSR1 it prints both and begins again. Turns are measured in CPU
+-- time, because other processes need the processors, too.
 --
 --   holder.lua NAME MEGABYTES
 local core = require "corosync.core"

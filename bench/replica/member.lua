@@ -1,6 +1,5 @@
--- A member of the replica that run.lua measures. It waits for the others, and if it is one of the writers
--- submits commands with a number of them in flight. It ends when it is killed. With STORAGE in the environment, its
--- storage is in that folder.
+-- A member of the replica that run.lua measures. It waits for the others. If it is a writer, it submits commands with a
+-- number of them in flight. It ends when it is killed. With STORAGE in the environment, its storage is in that folder.
 --
 --   member.lua NAME NODES WRITERS COUNT SIZE WINDOW [latency]
 local core = require "corosync.core"
@@ -53,7 +52,7 @@ local function begin()
   end
 end
 
--- The writers begin when all of them are there.
+-- The writers begin when all of them are ready.
 local start = app:machine("start", {
   apply = function() end,
   changed = function()

@@ -1,5 +1,5 @@
--- Measures replicas on three nodes beside Corosync itself, raw messages that are not packed, and beside etcd if it is
--- installed; and what a snapshot costs those who write meanwhile. Prints the tables of docs/speed.md.
+-- Compares replicas on three nodes with raw Corosync messages that are not packed, and with etcd if it is installed.
+-- Measures how a snapshot slows down writers. Prints the tables of docs/speed.md.
 --
 --   make bench-replica [PAIRS=5] [PARTS="rates changes snapshots"] [STORAGE=/folder]
 local uv = require "luv"
@@ -20,7 +20,7 @@ local LUAS = {
   { name = "LuaJIT", command = "luajit", env = JIT_ENV },
 }
 
--- What a replica should reach, as a ratio to raw messages or, where enough, a rate.
+-- The least that a replica should reach: a ratio to raw messages, or a rate.
 local LOADS = {
   { writers = 1, window = 1, field = "p50", most = 4, peer = 1 },
   { writers = 1, window = 64, field = "rate", least = 1.2, peer = 5 },
@@ -209,7 +209,7 @@ end
 
 -- ---- members with a state ----
 
--- Starts members; what they have said last is in their fields.
+-- Starts members. Their last lines are in their fields.
 local function start_holder(cluster, node, lua, name, megabytes)
   local holder = { node = node, readies = 0 }
   holder.process = start(cluster, node, lua, "bench/replica/holder.lua", { name, megabytes }, function(line)
