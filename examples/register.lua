@@ -1,5 +1,5 @@
--- A register on a plain group. Reads and writes are messages, so all members apply them in one order, and each ends when
--- its sender receives it. A member knows the value once it has received a write.
+-- A register on a plain group. Reads and writes are messages, so all members apply them in one order, and each ends
+-- when its sender receives it. A member knows the value once it has received a write.
 --
 -- The script records its operations, and
 --

@@ -1,5 +1,5 @@
--- A member for soak/locks.lua. It acquires a lock again and again, writes to the store with its token while it holds the
--- lock, and once more after it has lost the lock. Each line has the time of a clock that all processes share.
+-- A member for soak/locks.lua. It acquires a lock again and again, writes to the store with its token while it holds
+-- the lock, and once more after it has lost the lock. Each line has the time of a clock that all processes share.
 local replica = require "corosync.replica"
 local uv = require "luv"
 
