@@ -1,5 +1,5 @@
---- Replicated state: state machines that are equal on all members of a group, and survive as long as a majority of the
--- cluster's nodes does. See [Replicated state](../topics/replica.md.html).
+--- Replicated state: state machines that are equal on all members of a group. The state survives as long as a majority
+-- of the cluster's nodes keeps it. See [Replicated state](../topics/replica.md.html).
 --
 --    local replica = require "corosync.replica"
 --    local app = assert(replica "shop")
@@ -29,7 +29,7 @@ local waiting = require "corosync.replica.waiting"
 local LONGEST_NAME = 128 - #member.SUFFIX
 
 local MEMBER = {} -- the key of an object's member
-local WHAT = {} -- the key of what a machine's submit does, for messages
+local WHAT = {} -- the key of the words for a machine's submit in messages
 
 -- ---- arguments ----
 
@@ -108,8 +108,8 @@ local Machine = {}
 --- The machine's name.
 -- @tfield string name
 
---- The state on this member: all commands that this member knows to be confirmed are in it, and others may be confirmed
--- already (see `barrier`). The table is the machine's own: only `apply` may change it.
+--- The state on this member, with all commands that this member knows to be confirmed. Later ones may be confirmed
+-- already (see `barrier`). Only `apply` may change the state.
 -- @tfield any state
 
 -- The fields of a machine's object: `state`, and the methods.
@@ -150,16 +150,16 @@ local function encode(methods, command)
 end
 
 --- Lets all members apply a command. Without a callback it waits for the result: a coroutine yields, other code handles
--- events until then. It always ends, after the replica's `timeout` at the latest.
+-- events until then. It always ends within the replica's `timeout`.
 -- @tparam string|table command a string, or a table of strings, numbers, booleans and such tables; at most 64 MiB
 -- encoded
--- @tparam[opt] fun(result:any,message:string|nil,code:string|nil) callback called later with what would be returned
--- @treturn any what `apply` returned, or true if that was nothing; with a callback true. A majority of the nodes has
--- the command then, and it will not be undone
--- @error nil, message, code. Surely not applied: "not_ready" (not within `timeout`), "full" (`window` commands of this
--- member wait), "too_big", "not_connected", "closed", "dispatching" (inside `apply`, or where nothing can wait);
--- "raised": `apply` raised this error on all members, and the state is unchanged; "uncertain": it may have been
--- applied, or may be later; "applied": it was, but its result is not known here
+-- @tparam[opt] fun(result:any,message:string|nil,code:string|nil) callback called later with the result or the failure
+-- @treturn any the result of `apply`, or true if it returned nothing; with a callback true. When there is a result, a
+-- majority of the nodes has the command, and it will not be undone
+-- @error nil, message, code. Not applied: "not_ready" (not within `timeout`), "full" (`window` commands of this member
+-- wait), "too_big", "not_connected", "closed", "dispatching" (inside `apply`, or where nothing can wait). "raised":
+-- `apply` raised this error on all members, and the state is unchanged. "uncertain": the command may have been applied,
+-- or may be applied later. "applied": it was applied, but its result is not known here
 -- @raise for a command that cannot be encoded
 function Machine:submit(command, callback)
   if type(command) ~= "string" and type(command) ~= "table" then
@@ -176,7 +176,7 @@ end
 local Replica = {}
 Replica.__index = Replica
 
---- Returns the map of a name. All members with this name have the same; there is no need to make it.
+--- Returns the map of a name. All members of the replica share it; it need not be created.
 -- @tparam string name 1 to 64 bytes
 -- @treturn corosync.replica.map
 -- @raise for a wrong name
@@ -185,19 +185,19 @@ function Replica:map(name)
   return map.new(self[MEMBER], name)
 end
 
---- Defines a state machine. Members must define the same machines with the same functions; a member whose script lacks
--- one keeps the commands for it, so scripts can be replaced one after another.
+--- Defines a state machine. All members must define the same machines with the same functions. A member whose script
+-- lacks a machine keeps the commands for it, so scripts can be upgraded one after another.
 -- @tparam string name 1 to 64 bytes
 -- @tparam table methods
 -- @tparam fun(state:any,command:string|table,at:integer):any methods.apply changes the state and returns the command's
--- result. `at` is the command's index, the same on all members. It may depend on nothing but its arguments, and must
--- have no effect but on the state: large states are kept twice, and commands are applied to both
--- @tparam[opt] fun():any methods.initial makes the first state; without it that is an empty table
+-- result. `at` is the command's index, the same on all members. `apply` may depend on nothing but its arguments, and
+-- must change nothing but the state: large states are kept twice, and commands are applied to both
+-- @tparam[opt] fun():any methods.initial returns the initial state (default: an empty table)
 -- @tparam[opt] fun(state:any,command:string|table,result:any,at:integer) methods.changed called after a command was
 -- applied
 -- @tparam[opt] fun(state:any) methods.restored called when the state was replaced by another member's
 -- @tparam[opt] fun(state:any):string methods.snapshot encodes a state; without it a state is a plain table
--- @tparam[opt] fun(encoded:string):any methods.restore makes a state of what `snapshot` returned
+-- @tparam[opt] fun(encoded:string):any methods.restore decodes a state that `snapshot` has encoded
 -- @tparam[opt] table methods.codec the functions `encode` and `decode` for commands that are tables, instead of
 -- MessagePack
 -- @treturn Machine
@@ -231,8 +231,8 @@ function Replica:machine(name, methods)
   return owner.objects[name]
 end
 
---- A lock of that name, which at most one process in the replica holds. Making it does not acquire it.
--- @tparam string name 1 to 128 bytes; those that begin with "leader/" are for elections
+--- Returns the lock of a name, which at most one process in the replica holds. This does not acquire it.
+-- @tparam string name 1 to 128 bytes; names that begin with "leader/" are for elections
 -- @treturn corosync.replica.lock
 -- @raise for wrong arguments
 -- @usage
@@ -244,32 +244,32 @@ function Replica:lock(name)
   return lock.new(self[MEMBER], name)
 end
 
---- Stands for election until the replica is closed: one member at a time is elected, in the order in which they came.
--- `elected` and `deposed` are called in turn, as coroutines. Called again without `handlers`, it returns the same
--- object.
+--- Stands for election until the replica is closed. One member at a time is elected, in the order of their requests.
+-- `elected` and `deposed` are called in turn, as coroutines. A later call without `handlers` returns the same object.
 -- @tparam string name 1 to 120 bytes; the leader holds the lock "leader/" .. name
 -- @tparam[opt] table handlers
 -- @tparam fun(token:integer) handlers.elected called when this process leads; the token is that of a lock
--- @tparam[opt] fun(reason:string) handlers.deposed called when it leads no more: "resigned", or as a lock's `lost`
+-- @tparam[opt] fun(reason:string) handlers.deposed called when this process no longer leads: "resigned", or the reasons
+-- of a lock's `lost`
 -- @treturn corosync.replica.leader
--- @raise for wrong arguments, and for handlers where there are some already
+-- @raise for wrong arguments, and if `handlers` were given before
 function Replica:leader(name, handlers)
   check_name(name, 120, "leader")
   return leader.new(self[MEMBER], name, handlers)
 end
 
---- Runs a function again and again, each time on exactly one of the members that have called this. A tick, which has a
--- number that follows from the time, runs at most once, ever: not if the member ends that was to run it. If no member
--- could run it before the next is due, it is missed. Ticks may overlap: a lock keeps them apart.
+--- Runs a function periodically, each time on one of the members that have called this. Each tick has a number that
+-- follows from the time, and runs at most once, ever. It does not run if the member that was to run it ends first. A
+-- tick that no member could run before the next one is due is missed. Runs may overlap, unless they take a lock.
 --
--- Clocks and time zones of the nodes should agree. The first member that finds a tick due runs it, so one whose clock
--- is ahead runs some early, and they do not run again; the others report that. Without `storage`, the numbers are
--- forgotten when all members have ended; then the next tick to run is the first that becomes due after the start.
+-- Clocks and time zones of the nodes should agree. The first member that finds a tick due runs it, so a member whose
+-- clock is ahead runs ticks too early, and they do not run again; the others report that. Without `storage`, the numbers
+-- are lost when all members have ended. Then the first tick that becomes due after the start is the next to run.
 -- @tparam string name 1 to 64 bytes
 -- @tparam number|table spec seconds, at least 1; or `{ at = "02:30" }`, local time each day. When the clock is put
--- forward over that time, it is due then; when the clock is put back to before it, it does not run again
+-- forward past that time, the tick is due at once; when it is put back to before that time, the tick does not run again
 -- @tparam fun(tick:integer,token:integer,missed:integer) f called as a coroutine, with the tick's number, a token that
--- is greater than those of earlier ticks, and how many ticks before this one were missed since the last that ran
+-- is greater than those of earlier ticks, and how many ticks were missed since the last one that ran
 -- @raise for wrong arguments
 function Replica:every(name, spec, f)
   check_name(name, 64, "every")
@@ -277,16 +277,16 @@ function Replica:every(name, spec, f)
 end
 
 --- Waits for all commands that were confirmed anywhere before this call: reads of `state` after it are linearizable.
--- @tparam[opt] fun(result:boolean|nil,message:string|nil,code:string|nil) callback called later with what would be
--- returned
+-- @tparam[opt] fun(result:boolean|nil,message:string|nil,code:string|nil) callback called later with the result or the
+-- failure
 -- @treturn boolean true
--- @error nil, message, code, as `submit`
+-- @error nil, message, code, as for `submit`
 function Replica:barrier(callback)
   check_callback(callback, 1, "barrier")
   return submit(self[MEMBER], "make a barrier in", machines.data("", ""), callback)
 end
 
---- Lets other members call functions of this one, and this one call theirs. See @{corosync.replica.calls}.
+--- Lets other members call functions of this member, and this member call theirs. See @{corosync.replica.calls}.
 -- @tparam table functions by name; they run in a coroutine, get the caller's arguments and return one value: strings,
 -- numbers, booleans, and tables of these
 -- @treturn corosync.replica.calls.Calls
@@ -312,14 +312,14 @@ local function addresses_of(owner, set)
   return found
 end
 
---- What the member does at present.
+--- The member's status.
 -- @treturn string "blocked" (the members have not agreed on a state to go on from), "learning" (it is getting the
 -- state), "ready", or "observing" (an observer that has the state)
 -- @treturn string|nil the generation: what the members agreed on last
 -- @treturn integer|nil the index of the last command that this member has applied
 -- @treturn corosync.cpg.address[] the members that have the state and confirm commands ("full")
--- @treturn corosync.cpg.address[] the members that are getting it
--- @treturn string|nil why it is not ready
+-- @treturn corosync.cpg.address[] the members that are getting the state, and the observers ("learners")
+-- @treturn string|nil why the member is not ready
 function Replica:status()
   local owner = self[MEMBER]
   local state, why = owner:state()
@@ -329,15 +329,15 @@ function Replica:status()
     addresses_of(owner, active and active.full or {}), addresses_of(owner, active and active.learners or {}), why
 end
 
---- Leaves the replica, for good. Commands that wait end with "closed" if they were not sent, else with "uncertain".
+--- Leaves the replica for good. Waiting commands end with "closed" if they were not sent, else with "uncertain".
 -- @treturn boolean true
--- @error nil, message, code, as a group's `deactivate`
+-- @error nil, message, code, as for a group's `deactivate`
 function Replica:close()
   return self[MEMBER]:close()
 end
 
---- With `loop = false`: handles the events that wait, without blocking. Call it when `fd` is readable and at least
--- once in `timeout()` seconds.
+--- With `loop = false`: handles waiting events, without blocking. Call it when `fd` is readable, and at least once in
+-- `timeout()` seconds.
 -- @tparam[opt=1000] integer budget the most events to handle
 -- @treturn integer how many were handled
 -- @treturn boolean whether more wait
@@ -346,7 +346,7 @@ function Replica:dispatch(budget)
   return self[MEMBER]:dispatch(budget)
 end
 
---- With `loop = false`: the descriptor to wait for, as a group's.
+--- With `loop = false`: the descriptor to wait for, as for a group.
 -- @treturn integer
 -- @error nil, message, code: "not_joined"
 function Replica:fd()
@@ -370,7 +370,7 @@ function Replica:events() -- luacheck: ignore 212
   return "r"
 end
 
---- How long to wait on the descriptor at most before the next `dispatch`, for cqueues and other loops.
+--- The longest time to wait on the descriptor before the next `dispatch`, for cqueues and other loops.
 -- @treturn number seconds
 function Replica:timeout()
   local owner = self[MEMBER]
@@ -446,20 +446,21 @@ end
 -- ".replica"` on `corosync.loop`; define the machines before the loop runs.
 -- @tparam string name 1 to 120 bytes
 -- @tparam[opt] table options
--- @tparam[opt] fun() options.ready called each time commands can be confirmed
--- @tparam[opt] fun(reason:string) options.suspended called when they cannot any more
--- @tparam[opt] fun(message:string) options.error called with problems, as errors in the script's functions
+-- @tparam[opt] fun() options.ready called when the member becomes "ready" or "observing"
+-- @tparam[opt] fun(reason:string) options.suspended called when it no longer is
+-- @tparam[opt] fun(message:string) options.error called with problems, such as errors in the script's functions
 -- @tparam[opt=10] number options.timeout seconds after which a submit ends
 -- @tparam[opt=5] number options.patience seconds after which a silent member no longer holds up the others
 -- @tparam[opt=8192] integer options.window how many commands of this member may wait for their results
--- @tparam[opt] string options.storage path of a file (SQLite) that keeps the state; without it the state is in memory,
--- or below the folder that `cpgrun --storage` names
+-- @tparam[opt] string options.storage path of an SQLite file that keeps the state; without it the state is in memory,
+-- or in the folder of `cpgrun --storage`
 -- @tparam[opt] integer options.copies how many nodes must have a command before it is confirmed, instead of a majority.
 -- With fewer, confirmed commands can be lost
--- @tparam[opt=false] boolean options.observer follows the state and submits, and never counts as one that has it
+-- @tparam[opt=false] boolean options.observer whether the member only follows the state and submits, and never counts
+-- towards a majority
 -- @tparam[opt=true] boolean options.loop false leaves `dispatch` to the caller
 -- @treturn Replica
--- @error nil, message, code, as a group's `activate`
+-- @error nil, message, code, as for a group's `activate`, and those of the storage
 -- @function new
 -- @raise for wrong arguments
 local function new(name, given)

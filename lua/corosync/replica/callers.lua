@@ -1,23 +1,23 @@
--- Callers that wait for the results of their commands, and what they are told.
+-- Callers that wait for the results of their commands, and the messages for those that fail.
 local errors = require "corosync.errors"
 local machines = require "corosync.replica.machines"
 local recording = require "corosync.replica.recording"
 
 local callers = {}
 
--- Why there is no result, by code. %s: the replica's name.
+-- Why there is no result, by code.
 local TEXTS = {
-  applied = "the command was applied, and its result is not known here: this member got the state from another one",
+  applied = "the command was applied, but its result is not known here: this member got the state from another one",
   closed = "the replica was closed: make a new one",
   not_connected = "Corosync on this node is away: send the command again when the replica is ready",
-  not_ready = "it was not ready in time, and the command was not sent: app:status() says why it is not ready",
-  uncertain = "the command was sent and not confirmed in time: it may have been applied, or may be later",
+  not_ready = "it was not ready in time, so the command was not sent: app:status() says why",
+  uncertain = "the command was sent but not confirmed in time: it may have been applied, or may be applied later",
 }
 
 local Callers = {}
 Callers.__index = Callers
 
--- `call(tell, ...)` calls what a caller has passed.
+-- `call(tell, ...)` calls a caller's function.
 function callers.new(name, call)
   return setmetatable({ name = name, call = call, by_id = {}, last = 0, first = 1, count = 0 }, Callers)
 end
@@ -27,7 +27,7 @@ function Callers:failure(what, code, why)
   return nil, ("cannot %s replica %s: %s"):format(what, errors.quote(self.name), why or TEXTS[code] or code), code
 end
 
--- `tell(result, message, code)` is called once, with what the caller gets. Returns the command's id.
+-- `tell(result, message, code)` is called once. Returns the command's id.
 function Callers:add(what, tell, deadline, operation)
   self.last, self.count = self.last + 1, self.count + 1
   self.by_id[self.last] = { what = what, tell = tell, deadline = deadline, operation = operation }
@@ -52,7 +52,7 @@ function Callers:reply(id, result, code, index)
   end
 end
 
--- The ids of the callers whose time is over, in order.
+-- The ids of the callers whose deadline has passed, in order.
 function Callers:overdue(now)
   local found = {}
   while self.first <= self.last do
@@ -67,7 +67,7 @@ function Callers:overdue(now)
   return found
 end
 
--- All ids that wait, in order.
+-- The ids of all waiting callers, in order.
 function Callers:all()
   local found = {}
   for id = self.first, self.last do

@@ -75,7 +75,7 @@ local function note(self, id, address, ok, value, code)
   end
 end
 
--- The own call has come: the members at this point of the order must answer.
+-- This member's own call has arrived: the members at this point in the order must answer.
 function Calls:is_placed(id)
   local call = self.pending[id]
   if not call then
@@ -114,7 +114,7 @@ function Calls:left(address)
   end
 end
 
--- The rest of a call's members did not answer.
+-- The remaining members of a call did not answer.
 local function give_up(self, id, why, code)
   local call = self.pending[id]
   for address in pairs(call.missing or {}) do
@@ -124,7 +124,7 @@ local function give_up(self, id, why, code)
   finish(self, id)
 end
 
--- The connection is lost, or the replica closed.
+-- The connection was lost, or the replica closed.
 function Calls:lost(why, code)
   for _, id in ipairs(pending_ids(self)) do
     give_up(self, id, why, code)
@@ -166,12 +166,12 @@ local function check_arguments(method, first, count, arguments)
   end
 end
 
--- A call that was not made.
+-- The outcome of a call that was not sent.
 local function no_call(why, code)
   return { answers = {}, why = why, code = code }
 end
 
--- Calls, and waits for the end of it. Returns the call.
+-- Calls, and waits until the call ends. Returns the call.
 local function make(self, method, first, fields, name, ...)
   local owner, arguments = self.owner, { ... }
   if type(name) ~= "string" then
@@ -217,13 +217,14 @@ local function failure(self, name, call)
     call.why or "it is no member"), call.code or "gone"
 end
 
---- Calls a function on all members that the group has at the call's place in the order, this one included.
+--- Calls a function on all members that the group has at the call's place in the order, including this one.
 -- @tparam string name
--- @param[opt] ... arguments: strings, numbers, booleans, and tables of these. A last one `{ timeout = seconds }` is no
--- argument, but how long to wait for answers, instead of the replica's `timeout`
--- @treturn fun():(corosync.cpg.address,boolean,any,string|nil) an iterator: each member exactly once, whether it
--- succeeded, its result or a message, and a code: "raised" (the function did), "not_exist" (that member has no such
--- function), "gone" (it left before it answered), "timeout", "not_connected" (Corosync on this node has gone), "closed"
+-- @param[opt] ... arguments: strings, numbers, booleans, and tables of these. A table `{ timeout = seconds }` at the end
+-- is not passed on: it sets how long to wait for answers, instead of the replica's `timeout`
+-- @treturn fun():(corosync.cpg.address,boolean,any,string|nil) an iterator over all members, each exactly once. It
+-- returns the member, whether the call succeeded, its result or a message, and a code: "raised" (the function raised an
+-- error), "not_exist" (that member has no such function), "gone" (the member left before it answered), "timeout",
+-- "not_connected" (the connection to Corosync on this node was lost), "closed"
 -- @error an iterator over no members, message, code, if the call did not reach the group: "timeout" (this member has
 -- not joined), "not_connected", "closed", "dispatching" (where nothing can wait)
 -- @usage for member, ok, value, code in rpc:all("sum", 1, 2, { timeout = 1 }) do print(member, ok, value, code) end
@@ -248,8 +249,9 @@ end
 -- @tparam corosync.cpg.address member
 -- @tparam string name
 -- @param[opt] ... as for `all`
--- @return the result, or true if that was nothing
--- @error nil, message, code: as `all`; "gone" also if it is no member; "dispatching" where nothing can wait
+-- @return the result, or true if the function returned nothing
+-- @error nil, message, code: as for `all`. "gone" also means that the address is not a member; "dispatching" where
+-- nothing can wait
 function Calls:one(member, name, ...)
   if type(member) ~= "table" and type(member) ~= "userdata" then
     errors.raise("bad argument #1 'member' to 'one' (address expected, got %s)", type(member))
@@ -262,11 +264,11 @@ function Calls:one(member, name, ...)
   return result(answer)
 end
 
---- Calls a function on all members, and returns the first result that succeeds.
+--- Calls a function on all members, and returns the first successful result.
 -- @tparam string name
 -- @param[opt] ... as for `all`
--- @return the result, or true if that was nothing
--- @error nil, message, code: of a member, if none succeeded
+-- @return the result, or true if the function returned nothing
+-- @error nil, message, code: those of one member, if the call succeeded on none
 function Calls:any(name, ...)
   local call = make(self, "any", 2, { any = true }, name, ...)
   local last

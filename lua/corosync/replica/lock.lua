@@ -9,7 +9,7 @@
 --- The lock's name.
 -- @tfield string name
 
---- The token of the last grant to this process; 0 if it had none.
+--- The token of the last grant to this process; 0 if there was none.
 -- @tfield integer token
 
 local entries = require "corosync.replica.lock.entries"
@@ -35,7 +35,7 @@ local metatable = {
   end,
 }
 
--- Of `acquire`.
+-- The options of `acquire`.
 local FIELDS = { timeout = "number", lost = "function" }
 
 local function check_options(options)
@@ -81,22 +81,21 @@ local function request(self, options, tell)
 end
 
 --- Waits until this process holds the lock: a coroutine yields, other code handles events until then. Waiters get it in
--- the order in which they came.
+-- the order of their requests.
 --
--- A holder that ends, leaves, or is cut off from a majority of the nodes loses the lock. It is told by `lost` before
--- another can get it, unless it is stopped or hangs meanwhile: then only the token protects. For this a command of the
--- holder must be confirmed within 1.5 times Corosync's token and consensus timeouts (0.75 times the sum of these and
--- `patience`, if that is less). When another node fails, Corosync goes on without it earlier than that.
+-- A holder that ends, leaves, or is cut off from a majority of the nodes loses the lock. `lost` is called before another
+-- process can get it, unless the holder is stopped or hangs: then only the token protects. A command of the holder must
+-- be confirmed within 1.5 times Corosync's token and consensus timeouts (0.75 times the sum of these and `patience`, if
+-- that is less). When another node fails, Corosync goes on without it earlier than that.
 -- @tparam[opt] table options
--- @tparam[opt] number options.timeout seconds to wait at most; 0 to get the lock only if it is free; without it, for
--- ever
--- @tparam[opt] fun(reason:string) options.lost called once, at once, when the lock is lost: "expired" (nothing was
--- confirmed for too long), "taken" (others went on without this process), "closed", "disconnected" (Corosync on this
--- node has ended), "rejoined" (this member has to take the state of the others), "storage" (its storage has failed)
+-- @tparam[opt] number options.timeout the most seconds to wait; 0 to get the lock only if it is free (default: forever)
+-- @tparam[opt] fun(reason:string) options.lost called once when the lock is lost: "expired" (nothing was confirmed for
+-- too long), "taken" (others went on without this process), "closed", "disconnected" (Corosync on this node has ended),
+-- "rejoined" (this member must take the state of the others), "storage" (its storage has failed)
 -- @treturn corosync.replica.held
--- @error nil, message, code: "timeout" (another holds it), "not_ready" (there is no majority, or it did not confirm in
--- time), "held" or "acquiring" (this process holds it or waits for it already), "closed", "dispatching" (where nothing
--- can wait)
+-- @error nil, message, code: "timeout" (another process holds it), "not_ready" (there is no majority, or it did not
+-- confirm in time), "held" or "acquiring" (this process already holds it or waits for it), "closed", "dispatching"
+-- (where nothing can wait)
 -- @raise for wrong arguments
 function Lock:acquire(options)
   options = options or {}
@@ -143,11 +142,11 @@ local function address_of(owner, session)
   return setmetatable({ node = tonumber(node), pid = tonumber(pid) }, { __tostring = function() return text end })
 end
 
---- Who holds the lock, as far as this member knows: see a machine's `state`.
+--- The holder of the lock, as far as this member knows: see a machine's `state`.
 -- @treturn corosync.cpg.address|nil the holder, nil if nobody holds it
 -- @treturn integer|nil its token
--- @treturn integer|nil since when: seconds since 1970 by the clock of the member that let it have the lock
--- @treturn corosync.cpg.address[]|nil who waits, in order
+-- @treturn integer|nil the time of the grant: seconds since 1970 by the clock of the member whose command granted it
+-- @treturn corosync.cpg.address[]|nil the waiters, in order
 function Lock:holder()
   local owner = self[OWNER]
   local lock = parts.states(owner).lock[self.name]

@@ -12,10 +12,10 @@ local module = {}
 ---@class corosync.replica.calls.Calls
 local Calls = {}
 
---- Calls a function on all members that the group has at the call's place in the order, this one included.
+--- Calls a function on all members that the group has at the call's place in the order, including this one.
 ---@param name string
----@param ...? any arguments: strings, numbers, booleans, and tables of these. A last one `{ timeout = seconds }` is no argument, but how long to wait for answers, instead of the replica's `timeout`
----@return fun():(corosync.cpg.address,boolean,any,string|nil)|nil # an iterator: each member exactly once, whether it succeeded, its result or a message, and a code: "raised" (the function did), "not_exist" (that member has no such function), "gone" (it left before it answered), "timeout", "not_connected" (Corosync on this node has gone), "closed"
+---@param ...? any arguments: strings, numbers, booleans, and tables of these. A table `{ timeout = seconds }` at the end is not passed on: it sets how long to wait for answers, instead of the replica's `timeout`
+---@return fun():(corosync.cpg.address,boolean,any,string|nil)|nil # an iterator over all members, each exactly once. It returns the member, whether the call succeeded, its result or a message, and a code: "raised" (the function raised an error), "not_exist" (that member has no such function), "gone" (the member left before it answered), "timeout", "not_connected" (the connection to Corosync on this node was lost), "closed"
 ---@return string|nil # why it failed
 ---@return string|nil # an iterator over no members, message, code, if the call did not reach the group: "timeout" (this member has not joined), "not_connected", "closed", "dispatching" (where nothing can wait)
 function Calls:all(name, ...) end
@@ -24,17 +24,17 @@ function Calls:all(name, ...) end
 ---@param member corosync.cpg.address
 ---@param name string
 ---@param ...? any as for `all`
----@return any # the result, or true if that was nothing
+---@return any # the result, or true if the function returned nothing
 ---@return string|nil # why it failed
----@return string|nil # as `all`; "gone" also if it is no member; "dispatching" where nothing can wait
+---@return string|nil # as for `all`. "gone" also means that the address is not a member; "dispatching" where nothing can wait
 function Calls:one(member, name, ...) end
 
---- Calls a function on all members, and returns the first result that succeeds.
+--- Calls a function on all members, and returns the first successful result.
 ---@param name string
 ---@param ...? any as for `all`
----@return any # the result, or true if that was nothing
+---@return any # the result, or true if the function returned nothing
 ---@return string|nil # why it failed
----@return string|nil # of a member, if none succeeded
+---@return string|nil # those of one member, if the call succeeded on none
 function Calls:any(name, ...) end
 
 return module
