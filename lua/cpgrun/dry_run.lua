@@ -21,8 +21,12 @@ local function empty_map()
   return map
 end
 
--- What waits in objects of replicas is told this: a lock that is held, and a call that reached nobody.
-local function nothing_to_wait_for()
+-- What waits in objects of replicas while the script loads is told this: a lock that is held, and a call that reached
+-- nobody. A coroutine waits on, because what it does with a lock must not happen beside the cluster's holder.
+local function nothing_to_wait_for(member)
+  while waiting.yieldable(member) do
+    coroutine.yield()
+  end
   return { { name = "none", token = 1, release = yes, answers = {}, why = "no cluster with --check",
     code = "not_connected" } }
 end

@@ -114,4 +114,12 @@ describe("the globals of a script for cpgrun", function()
     assert.equal(0, code, errors)
     assert.matches("^true\ttrue\tnil\tnil\tnil\nnot_connected\n.*would run in group 'checked'$", out)
   end)
+
+  it("give no lock to a coroutine with --check, so that nothing is done beside the real holder", function()
+    local code, out, errors = program.run_script("guarded", script [[
+      print "loads"
+      coroutine.wrap(function() print("held", lock "l":acquire()) end)()]], "--check")
+    assert.equal(0, code, errors)
+    assert.matches("^loads\n[^\n]*guarded.lua would run in group '[^\n]*$", out)
+  end)
 end)

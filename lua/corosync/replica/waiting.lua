@@ -3,7 +3,7 @@
 local waiting = {}
 
 -- The running coroutine if it may yield, else nil. Not every Lua knows that a function that C has called cannot.
-local function yieldable(member)
+function waiting.yieldable(member)
   local routine, is_main = coroutine.running()
   if not routine or is_main or coroutine.isyieldable and not coroutine.isyieldable() or member:runs_in(routine) then
     return nil
@@ -67,7 +67,7 @@ end
 -- Calls `start(tell)`, and returns what `tell` is called with, as a table. `refuse(code, why)` returns nil, message,
 -- code where nothing can wait; then nothing is started.
 function waiting.result(member, start, refuse)
-  local routine = yieldable(member)
+  local routine = waiting.yieldable(member)
   if member.wait then -- of a loop of another kind
     return member.wait(taker, start, refuse)
   elseif routine and in_cqueues() then
