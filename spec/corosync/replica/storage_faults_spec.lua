@@ -69,7 +69,7 @@ describe("a replica's storage", function()
     it("says that another process holds it, until that ends", function()
       local holder = program.start(groups.interpreter, "spec/helpers/clients/storage_holder.lua", storages.path())
       program.line(holder, "^open")
-      fails("in_use", "is used by another process: give each process of a node a storage of its own")
+      fails("in_use", "is used by another process: of a node's processes only one can have it")
       holder:kill "sigkill"
       assert(holder:wait(10))
       assert(storages.open())
