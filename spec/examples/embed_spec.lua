@@ -219,6 +219,7 @@ describe("docs/embedding.md #slow", function()
     local shown = 0
     for language, code in read("docs/embedding.md"):gmatch "\n```(%a+)\n(.-)```\n" do
       if language ~= "sh" then
+        assert.matches("%S", code)
         assert(sources[language]:find(code, 1, true), "no longer in the example:\n" .. code)
         shown = shown + 1
       end
