@@ -1,4 +1,5 @@
--- A backup of a folder, on one node at a time: each member waits for its turn, makes a backup, and ends.
+-- A backup of a folder, on one node at a time: each member waits for its turn and makes one. Then it goes on running,
+-- because the others need a majority of the nodes to get the lock.
 --
 --   cpgrun examples/backup.lua /srv/shared /mnt/backups           on each node
 --   cpgrun --lab 3 examples/backup.lua examples /tmp
@@ -9,7 +10,7 @@
 local app = assert(require "corosync.replica" "backup")
 local uv = require "luv"
 
-local folder, target = assert(arg[1], "folder?"), assert(arg[2], "target?")
+local folder, target = assert(arg[1], "which folder?"), assert(arg[2], "into which folder?")
 
 local function backup()
   local tar

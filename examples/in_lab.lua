@@ -47,16 +47,23 @@ local signal = uv.new_signal()
 signal:start("sigint", function() os.exit(130) end)
 signal:unref()
 
+local FAULTS = { kill = true, restart = true, pause = true, resume = true }
+local HINT = ": type  kill(2)  restart(2)  pause(2)  resume(2)  or for a shell command  2: ip addr  (Ctrl-C ends)"
+
 local function handle_line(line)
   local node, command = line:match "^%s*(%d+)%s*:%s*(.*)"
   if node then
     node = tonumber(node)
     return assert(cluster:run(node, { "sh", "-c", command }, { output = printer(node) }))
   end
+  local is_known = false
   for fault, of in line:gmatch "(%l[%l_]*)%((%d+)%)" do
+    assert(FAULTS[fault], "there is no " .. fault .. HINT)
     assert(cluster[fault](cluster, tonumber(of)))
     print(fault, of)
+    is_known = true
   end
+  assert(is_known, "not understood" .. HINT)
 end
 
 local kind = uv.guess_handle(0)
