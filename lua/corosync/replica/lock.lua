@@ -22,13 +22,14 @@ local waiting = require "corosync.replica.waiting"
 parts.add("lock", require "corosync.replica.lock.part")
 
 local OWNER = {} -- the key of an object's member
+local ENTRY = {} -- and of the lock's entry, which is kept as long as the object
 
 local Lock = {}
 
 local metatable = {
   __index = function(self, key)
     if key == "token" then
-      local entry = entries.get(self[OWNER], self.name)
+      local entry = self[ENTRY]
       return entry.held and entry.held.token or entry.ended
     end
     return Lock[key]
@@ -59,7 +60,7 @@ end
 -- Calls `tell(held)` once this process holds the lock, or `tell(nil, message, code)`. Returns the entry's request, or
 -- nil if it was refused.
 local function request(self, options, tell)
-  local owner, entry = self[OWNER], entries.get(self[OWNER], self.name)
+  local owner, entry = self[OWNER], self[ENTRY]
   local own
   local function refuse(code, why)
     tell(owner.callers:failure(("acquire lock %s of"):format(errors.quote(self.name)), code, why))
@@ -100,7 +101,7 @@ end
 function Lock:acquire(options)
   options = options or {}
   check_options(options)
-  local owner, entry = self[OWNER], entries.get(self[OWNER], self.name)
+  local owner, entry = self[OWNER], self[ENTRY]
   local own
   local result = waiting.result(owner, function(tell)
     own = request(self, options, tell)
@@ -119,8 +120,7 @@ end
 -- @treturn boolean true
 -- @error nil, message, code: "not_holding"
 function Lock:release()
-  local owner = self[OWNER]
-  local entry = entries.get(owner, self.name)
+  local owner, entry = self[OWNER], self[ENTRY]
   if not entry.held then
     return owner.callers:failure(("release lock %s of"):format(errors.quote(self.name)), "not_holding",
       "this process does not hold it")
@@ -161,7 +161,7 @@ function Lock:holder()
 end
 
 local function new(owner, name)
-  return setmetatable({ name = name, [OWNER] = owner }, metatable)
+  return setmetatable({ name = name, [OWNER] = owner, [ENTRY] = entries.get(owner, name) }, metatable)
 end
 
 return { new = new, request = request }

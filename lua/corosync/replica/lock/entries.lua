@@ -5,6 +5,9 @@
 --   entry.held      the present grant: token, lost
 --   entry.ended     the token of the last grant that is over here, whatever the state still says
 --   entry.is_busy   a command is on its way
+--   entry.floor     grants up to this token are older than the entry
+-- An entry is idle when there is nothing to bring together. The process may use many locks, each for a moment; so idle
+-- entries are not looked at, and go when no object of the script needs them any more.
 local core = require "corosync.binding"
 local handlers = require "corosync.handlers"
 local lease = require "corosync.replica.lock.lease"
@@ -19,7 +22,9 @@ local now = core.now
 function entries.of(owner)
   local own = owner.parts.lock
   if not own.by_name then
-    own.by_name = {}
+    own.by_name = setmetatable({}, { __mode = "v" })
+    own.active = {} -- by name: those that are not idle
+    own.greatest = 0 -- token whose grant is over
     own.reported = {} -- by session: those that this member is reporting as gone
     own.absent = {} -- by session: since when this member has seen that it is gone
     own.lease = lease.new(owner, function() entries.follow_all(owner) end)
@@ -28,19 +33,23 @@ function entries.of(owner)
 end
 
 function entries.get(owner, name)
-  local by_name = entries.of(owner).by_name
-  by_name[name] = by_name[name] or { name = name, ended = 0 }
-  return by_name[name]
+  local own = entries.of(owner)
+  local entry = own.by_name[name]
+  if not entry then
+    entry = { name = name, ended = 0, floor = own.greatest }
+    own.by_name[name] = entry
+  end
+  return entry
 end
 
 function entries.submit(owner, operation, session, name, token, tell)
   return parts.submit(owner, operation .. " a lock of", { "lock", operation, session, os.time(), name, token }, tell)
 end
 
--- A copy: the script's functions may add some meanwhile.
+-- Those that are not idle. A copy: the script's functions may add some meanwhile.
 function entries.all(owner)
   local found = {}
-  for _, entry in pairs(entries.of(owner).by_name) do
+  for _, entry in pairs(entries.of(owner).active) do
     found[#found + 1] = entry
   end
   return found
@@ -49,7 +58,7 @@ end
 -- ---- grants and their ends ----
 
 local function stop_if_idle(own)
-  for _, entry in pairs(own.by_name) do
+  for _, entry in pairs(own.active) do
     if entry.held then
       return
     end
@@ -60,8 +69,9 @@ end
 -- Ends a grant on this side. Returns it.
 function entries.finish(owner, entry)
   local held = entry.held
-  entry.held, entry.ended = nil, held.token
-  stop_if_idle(entries.of(owner))
+  local own = entries.of(owner)
+  entry.held, entry.ended, own.greatest = nil, held.token, math.max(own.greatest, held.token)
+  stop_if_idle(own)
   return held
 end
 
@@ -117,15 +127,15 @@ local function step(entry, token, waits)
   return waits and "withdraw" or nil
 end
 
-function entries.follow(owner, entry)
+local function follow(owner, entry)
   local session = owner:session()
   local token, waits = state.place(parts.states(owner), entry.name, session)
   if entry.held and entry.held.token ~= token then
     entries.lose(owner, entry, "taken")
-    return entries.follow(owner, entry)
+    return follow(owner, entry)
   elseif not owner.was_serving then
     return
-  elseif token and entry.request and token > entry.ended then
+  elseif token and entry.request and token > math.max(entry.ended, entry.floor) then
     return take(owner, entry, token)
   end
   local operation = not entry.is_busy and step(entry, token, waits)
@@ -138,6 +148,30 @@ function entries.follow(owner, entry)
         entries.follow(owner, entry)
       end
     end) == true
+  end
+end
+
+local function is_idle(owner, entry)
+  local token, waits = state.place(parts.states(owner), entry.name, owner:session())
+  return not (entry.held or entry.request or entry.is_busy or token or waits)
+end
+
+function entries.follow(owner, entry)
+  local active = entries.of(owner).active
+  active[entry.name] = entry
+  follow(owner, entry)
+  if is_idle(owner, entry) then
+    active[entry.name] = nil
+  end
+end
+
+-- What this process has by the state, although its entry was idle: by a command that was late.
+function entries.adopt(owner, all)
+  for name in pairs(all.lock) do
+    local token, waits = state.place(all, name, owner:session())
+    if token or waits then
+      entries.follow(owner, entries.get(owner, name))
+    end
   end
 end
 

@@ -4,14 +4,19 @@ local now = require("corosync.binding").now
 local parts = require "corosync.replica.parts"
 local state = require "corosync.replica.lock.state"
 
-local part = { initial = state.initial, apply = state.apply, restored = entries.follow_all }
+local part = { initial = state.initial, apply = state.apply }
+
+function part.restored(owner, all)
+  entries.follow_all(owner)
+  entries.adopt(owner, all)
+end
 
 function part.changed(owner, _, command)
-  local entry = entries.of(owner).by_name[command[5]]
-  if entry then
-    entries.follow(owner, entry)
-  elseif command[2] == "gone" then
+  local name = command[5]
+  if command[2] == "gone" then
     entries.follow_all(owner)
+  elseif entries.of(owner).active[name] or command[3] == owner:session() then
+    entries.follow(owner, entries.get(owner, name))
   end
 end
 

@@ -1,0 +1,51 @@
+-- Locks that a process has used and uses no more.
+local entries = require "corosync.replica.lock.entries"
+local replicas = require "spec.helpers.replicas"
+
+describe("a lock that is not used any more", function()
+  after_each(replicas.clean)
+
+  local app, owner
+
+  before_each(function()
+    app = replicas.new()
+    local get = entries.get
+    entries.get = function(own, name)
+      owner = own
+      return get(own, name)
+    end
+    assert(app:lock("first"):acquire()):release()
+    entries.get = get
+  end)
+
+  it("is not looked at, and takes no memory", function()
+    for i = 1, 20 do
+      local held = assert(app:lock("job " .. i):acquire())
+      assert.equal(held.token, app:lock("job " .. i).token)
+      assert(held:release())
+    end
+    assert(replicas.eventually(function() return #entries.all(owner) == 0 end))
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(entries.of(owner).by_name))
+  end)
+
+  it("keeps the token of its last grant as long as there is an object", function()
+    local lock = app:lock "job"
+    local token = assert(lock:acquire()).token
+    assert(lock:release())
+    assert(replicas.eventually(function() return #entries.all(owner) == 0 end))
+    collectgarbage()
+    assert.equal(token, lock.token)
+    assert.is_true(assert(lock:acquire()).token > token)
+  end)
+
+  it("is released when a command of the process was late", function()
+    local session, is_held = owner:session(), false
+    assert(entries.submit(owner, "acquire", session, "late", nil, function()
+      is_held = app:lock("late"):holder() ~= nil
+    end))
+    assert(replicas.eventually(function() return is_held end))
+    assert(replicas.eventually(function() return app:lock("late"):holder() == nil end))
+  end)
+end)
