@@ -36,12 +36,16 @@ function flat.pieces(value)
 
   local function step(depth)
     local key, item = next(tables[depth], keys[depth])
+    local is_over = #items > 0 and bytes + size_of(key) + size_of(item) > BYTES
+    if is_over then
+      return false
+    end
     keys[depth] = key
     if key == nil then
       open[tables[depth]] = nil
       tables[depth] = nil
       if depth > 1 then add(CLOSE) end
-      return
+      return true
     end
     check(key, item, open)
     add(key)
@@ -50,13 +54,14 @@ function flat.pieces(value)
       open[item] = true
       tables[depth + 1], keys[depth + 1] = item, nil
     end
+    return true
   end
 
   return function()
     items, bytes = {}, 0
-    while #tables > 0 and #items < ITEMS and bytes < BYTES do
-      step(#tables)
-    end
+    repeat
+      local goes_on = #tables > 0 and #items < ITEMS and step(#tables)
+    until not goes_on
     return #items > 0 and items or nil
   end
 end

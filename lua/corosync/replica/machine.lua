@@ -280,7 +280,7 @@ end
 local function command_pieces(list, first, last)
   return function()
     local piece, bytes = {}, 0
-    while first <= last and bytes < PART and #piece < 1000 do
+    while first <= last and #piece < 1000 and (#piece == 0 or bytes + #list[first] <= PART) do
       piece[#piece + 1], piece[#piece + 2] = list[first], list[first + 1]
       bytes = bytes + #list[first]
       first = first + 2

@@ -20,7 +20,8 @@ end
 
 local function can_follow(batch, message)
   return batch ~= nil and message.kind == "command" and batch.tag == message.tag and batch.client == message.client
-    and batch.seq + #batch.data == message.seq and #batch.data < BATCH and batch.bytes < BATCH_BYTES
+    and batch.seq + #batch.data == message.seq and #batch.data < BATCH
+    and batch.bytes + #message.data <= BATCH_BYTES
 end
 
 -- Collects messages and encodes them.

@@ -68,6 +68,20 @@ app:machine("box", { apply = function() end })]])
     read { shared, shared, { shared } }
   end)
 
+  it("is not one with long strings, each of which has a piece of its own", function()
+    local long = ("x"):rep(100000)
+    local state, builder = { "a", { long, "b" }, long, { long } }, flat.builder(1)
+    for piece in flat.pieces(state) do
+      local bytes = 0
+      for _, item in ipairs(piece) do
+        bytes = bytes + (type(item) == "string" and #item or 0)
+      end
+      assert.is_true(bytes <= #long)
+      builder:add(piece)
+    end
+    assert.same(state, builder:finish()[1])
+  end)
+
   it("is reported when `snapshot` fails, and the members go on", function()
     local is_broken = false
     begin {

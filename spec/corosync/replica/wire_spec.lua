@@ -40,6 +40,15 @@ describe("the wire of replicas", function()
     assert.same(list, read(bytes))
   end)
 
+  it("carries a large command alone, so that it is not too large with small ones", function()
+    local large = ("x"):rep(20000)
+    local list = { command("a", 1, "x"), command("a", 2, large), command("a", 3, "y"), command("a", 4, "z") }
+    local bytes = write(list[1], list[2], list[3], list[4])
+    assert.equal(3, #bytes)
+    assert.is_true(#bytes[2] < #large + 100)
+    assert.same(list, read(bytes))
+  end)
+
   it("keeps the order of commands and other messages", function()
     local list = { command("a", 1, "x"), ACK, command("a", 2, "y"), { kind = "restart", tag = "1.8.0" } }
     assert.same(list, read(write(list[1], list[2], list[3], list[4])))
