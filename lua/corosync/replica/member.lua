@@ -201,6 +201,12 @@ end
 
 -- ---- commands ----
 
+-- Commands that are uncertain must be kept, so they count, too.
+local function is_full(self)
+  local waiting = self.protocol and self.protocol:waiting() or 0
+  return math.max(self.callers.count, waiting) >= self.options.window
+end
+
 -- Sends a command; `tell(result, message, code)` is called later. Returns true, or nil, message, code.
 function Member:submit(what, data, tell)
   if self.is_closed then
@@ -209,7 +215,7 @@ function Member:submit(what, data, tell)
     return self.callers:failure(what, "dispatching", "apply must not submit: it may use only the state and the command")
   elseif is_away(self) then
     return self.callers:failure(what, "not_connected")
-  elseif self.callers.count >= self.options.window then
+  elseif is_full(self) then
     return self.callers:failure(what, "full", ("%d commands of this member wait for their results: submit this one "
       .. "later"):format(self.options.window))
   elseif #data > self.largest then

@@ -288,6 +288,11 @@ function Protocol:submit(id, data)
   commands.submit(self, id, data)
 end
 
+-- How many of this member's commands wait, with the uncertain ones.
+function Protocol:waiting()
+  return commands.count(self)
+end
+
 -- Gives up waiting for a command: the reply is "not_ready" if it was never sent, else "uncertain".
 function Protocol:give_up(id)
   commands.give_up(self, id)

@@ -170,4 +170,20 @@ describe("members of a replica", function()
     assert.same({}, problems)
     assert.is_nil(table.concat(same.lines, "\n"):match "problem")
   end)
+
+  it("are full of uncertain commands while a silent one is awaited", function()
+    problems = {}
+    app = replicas.new { window = 2, timeout = 0.3, patience = 1000 }
+    list = replicas.list(app)
+    assert(list:submit "a")
+    local other = spawn(app.name, "options.patience = 1000\n---\nlist = list()")
+    hears(other, "^ready$")
+    other:kill "sigstop"
+    assert.equal("uncertain", select(3, list:submit "b"))
+    assert.equal("uncertain", select(3, list:submit "c"))
+    assert.equal("full", select(3, list:submit "d"))
+    other:kill "sigcont"
+    assert(replicas.eventually(function() return text_of(list) == "a b c" end))
+    assert.equal(4, list:submit "d")
+  end)
 end)

@@ -318,6 +318,20 @@ describe("replica protocol", function()
     assert.same({ "b", "c" }, one.state)
   end)
 
+  it("counts uncertain commands among those that wait, until they are applied", function()
+    local bus, one = three_members()
+    bus:submit(one, "a")
+    bus:submit(one, "b")
+    one.replica:give_up "a"
+    assert.equal(2, one.replica:waiting())
+    one.replica:give_up "a"
+    bus:take(one)
+    assert.equal("uncertain", one.replies.a)
+    bus:run()
+    assert.equal(0, one.replica:waiting())
+    assert.equal("uncertain", one.replies.a)
+  end)
+
   it("counts with more nodes as soon as one member does", function()
     local bus, one, two = three_members()
     bus.nodes = 7

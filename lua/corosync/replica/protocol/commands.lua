@@ -1,6 +1,6 @@
 -- A member's own commands, from submit to the reply. They stay in `pending`, in order, until their place in the log
 -- is known: a later one cannot be appended before them. It is a queue, from the index `oldest` to `newest`: those that
--- were sent, then the others.
+-- were sent, then the others. `unanswered` has those by id whose caller has had no reply.
 local commands = {}
 
 -- A client id is new for each process, and for each time that the log has forgotten the process.
@@ -16,13 +16,14 @@ function commands.init(self)
   self.resets = 0
   self.client = client_of(self)
   set_pending(self, {})
+  self.unanswered = {}
   self.sent = 0 -- the number of the last one sent
 end
 
 -- Replies to the caller, once.
 local function reply(self, command, result, code, index)
-  if not command.replied then
-    command.replied = true
+  if self.unanswered[command.id] == command then
+    self.unanswered[command.id] = nil
     self:emit("reply", command.id, result, code, index)
   end
 end
@@ -150,20 +151,33 @@ end
 
 function commands.submit(self, id, data)
   self.newest = self.newest + 1
-  self.pending[self.newest] = { id = id, data = data }
+  local command = { id = id, data = data }
+  self.pending[self.newest], self.unanswered[id] = command, command
   commands.send_new(self)
 end
 
-function commands.give_up(self, id)
+local function place(self, command)
   for i = self.oldest, self.newest do
-    local command = self.pending[i]
-    if command.id == id then
-      if not command.seq then
-        remove(self, i)
-      end
-      return reply(self, command, nil, command.seq and "uncertain" or "not_ready")
+    if self.pending[i] == command then
+      return i
     end
   end
+end
+
+function commands.give_up(self, id)
+  local command = self.unanswered[id]
+  if not command then
+    return
+  elseif command.seq then
+    return reply(self, command, nil, "uncertain")
+  end
+  remove(self, place(self, command))
+  reply(self, command, nil, "not_ready")
+end
+
+-- How many commands wait, with those whose callers were told that they are uncertain.
+function commands.count(self)
+  return self.newest - self.oldest + 1
 end
 
 return commands
