@@ -263,8 +263,9 @@ end
 -- tick that no member could run before the next one is due is missed. Runs may overlap, unless they take a lock.
 --
 -- Clocks and time zones of the nodes should agree. The first member that finds a tick due runs it, so a member whose
--- clock is ahead runs ticks too early, and they do not run again; the others report that. Without `storage`, the numbers
--- are lost when all members have ended. Then the first tick that becomes due after the start is the next to run.
+-- clock is ahead runs ticks too early, and they do not run again; the others report that. Without `storage`, the
+-- numbers are lost when all members have ended. Then the first tick that becomes due after the start is the next to
+-- run.
 -- @tparam string name 1 to 64 bytes
 -- @tparam number|table spec seconds, at least 1; or `{ at = "02:30" }`, local time each day. When the clock is put
 -- forward past that time, the tick is due at once; when it is put back to before that time, the tick does not run again

@@ -73,8 +73,9 @@ function Replica:leader(name, handlers) end
 --- tick that no member could run before the next one is due is missed. Runs may overlap, unless they take a lock.
 ---
 --- Clocks and time zones of the nodes should agree. The first member that finds a tick due runs it, so a member whose
---- clock is ahead runs ticks too early, and they do not run again; the others report that. Without `storage`, the numbers
---- are lost when all members have ended. Then the first tick that becomes due after the start is the next to run.
+--- clock is ahead runs ticks too early, and they do not run again; the others report that. Without `storage`, the
+--- numbers are lost when all members have ended. Then the first tick that becomes due after the start is the next to
+--- run.
 ---@param name string 1 to 64 bytes
 ---@param spec number|table seconds, at least 1; or `{ at = "02:30" }`, local time each day. When the clock is put forward past that time, the tick is due at once; when it is put back to before that time, the tick does not run again
 ---@param f fun(tick:integer,token:integer,missed:integer) called as a coroutine, with the tick's number, a token that is greater than those of earlier ticks, and how many ticks were missed since the last one that ran

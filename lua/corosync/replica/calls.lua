@@ -219,8 +219,8 @@ end
 
 --- Calls a function on all members that the group has at the call's place in the order, including this one.
 -- @tparam string name
--- @param[opt] ... arguments: strings, numbers, booleans, and tables of these. A table `{ timeout = seconds }` at the end
--- is not passed on: it sets how long to wait for answers, instead of the replica's `timeout`
+-- @param[opt] ... arguments: strings, numbers, booleans, and tables of these. A table `{ timeout = seconds }` at the
+-- end is not passed on: it sets how long to wait for answers, instead of the replica's `timeout`
 -- @treturn fun():(corosync.cpg.address,boolean,any,string|nil) an iterator over all members, each exactly once. It
 -- returns the member, whether the call succeeded, its result or a message, and a code: "raised" (the function raised an
 -- error), "not_exist" (that member has no such function), "gone" (the member left before it answered), "timeout",
