@@ -2,7 +2,7 @@ local part = require "corosync.replica.map.part"
 local parts = require "corosync.replica.parts"
 
 describe("watchers of a map", function()
-  local owner, machine, told
+  local owner, machine, told, log
 
   -- The member gets a state with these values of map "m".
   local function take_state(values, last)
@@ -30,9 +30,9 @@ describe("watchers of a map", function()
   end
 
   before_each(function()
-    told = {}
+    told, log = {}, { applied = 0, index = 0 }
     machine = { state = { map = part.initial() } }
-    owner = { address = "1:1", record = {}, parts = { map = {} }, protocol = { active = { full = {} } },
+    owner = { address = "1:1", record = {}, parts = { map = {} }, protocol = { active = { full = {} }, log = log },
       machines = { by_name = { [parts.NAME] = machine } } }
   end)
 
@@ -67,6 +67,31 @@ describe("watchers of a map", function()
     apply("a", 4, 11)
     look()
     assert.same({ "restarted 10", "a 3 1 10", "a 4 3 11" }, told)
+  end)
+
+  it("are not told again of commands that follow an older state", function()
+    watch ""
+    apply("a", 1, 5)
+    apply("a", 2, 6)
+    apply("a", 3, 7)
+    take_state({ a = 1 }, 5)
+    log.applied, log.index = 5, 7
+    look()
+    apply("a", 2, 6)
+    apply("a", 3, 7)
+    apply("a", 4, 8)
+    look()
+    assert.same({ "a 1 nil 5", "a 2 1 6", "a 3 2 7", "restarted 8", "a 4 3 8" }, told)
+  end)
+
+  it("are told of an older state if no command brings back what was lost", function()
+    watch ""
+    apply("a", 1, 5)
+    apply("a", 2, 6)
+    take_state({ a = 1 }, 5)
+    look()
+    apply("a", 3, 7)
+    assert.same({ "a 1 nil 5", "a 2 1 6", "restarted 5", "a 1 2 5", "a 3 1 7" }, told)
   end)
 
   it("are told nothing any more when they have ended", function()

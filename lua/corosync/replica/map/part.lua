@@ -14,6 +14,7 @@ local part = { initial = state.initial, apply = state.apply }
 
 local function begin(mine, owner)
   mine.watchers, mine.deadlines = watchers.new(owner.record), deadlines.new(now())
+  mine.told = 0 -- the index of the last command of which watchers know
 end
 
 -- What this member keeps.
@@ -29,12 +30,15 @@ end
 local function catch_up(owner, mine, all)
   if mine.is_restored then
     mine.is_restored = false
-    mine.watchers:restored(all.map, parts.index(owner))
+    mine.told = parts.index(owner)
+    mine.watchers:restored(all.map, mine.told)
   end
 end
 
 local function changed_key(mine, name, key, new, at, options)
-  mine.watchers:changed(name, key, new, at)
+  if not mine.is_restored then
+    mine.watchers:changed(name, key, new, at)
+  end
   if options and options.ttl then
     mine.deadlines:set(name, key, at, now() + options.ttl)
   end
@@ -65,9 +69,14 @@ function changes.expire(mine, _, result, at)
   end
 end
 
+-- The state of another member may be older than what watchers know, if the commands since follow it: a member that has
+-- begun with its storage has such a state. What watchers know is not told again.
 function part.changed(owner, all, command, result, at)
   local mine = own(owner)
-  catch_up(owner, mine, all)
+  if at > mine.told then
+    catch_up(owner, mine, all)
+    mine.told = at
+  end
   if not state.refusal(result) then
     changes[command[2]](mine, command, result, at)
   end
@@ -119,9 +128,17 @@ function expire(owner, mine)
   end
 end
 
+-- Whether the commands that lead to what watchers know are there, to be applied when they are confirmed.
+local function is_coming(owner, told)
+  local log = owner.protocol.log
+  return log.applied < told and told <= log.index
+end
+
 function part.look(owner, all)
   local mine = own(owner)
-  catch_up(owner, mine, all)
+  if not is_coming(owner, mine.told) then
+    catch_up(owner, mine, all)
+  end
   expire(owner, mine)
 end
 
