@@ -40,6 +40,14 @@ local function run(f, count, arguments)
   return { true, value }
 end
 
+function Calls:answer(from, message, answer)
+  local ok = self.owner:multicast { kind = "answer", to = from, id = message.id, ok = answer[1], value = answer[2],
+    code = answer[3] }
+  if not ok then
+    self:answer(from, message, { false, "the result is too long to be sent", "too_big" })
+  end
+end
+
 -- In a coroutine, so that a function may wait, for instance for a submit.
 function Calls:received(from, message)
   if from == self.owner.address then
@@ -49,9 +57,7 @@ function Calls:received(from, message)
     return
   end
   coroutine.wrap(function()
-    local answer = run(self.functions[message.name], message.count, message.arguments)
-    self.owner:multicast { kind = "answer", to = from, id = message.id, ok = answer[1], value = answer[2],
-      code = answer[3] }
+    self:answer(from, message, run(self.functions[message.name], message.count, message.arguments))
   end)()
 end
 
@@ -131,9 +137,11 @@ function Calls:lost(why, code)
   end
 end
 
-local function send(self, call)
+local function send(self, id, call)
   call.is_sent = true
-  self.owner:multicast(call.message)
+  if not self.owner:multicast(call.message) then
+    give_up(self, id, "the arguments are too long to be sent", "too_big")
+  end
 end
 
 -- Called a few times a second.
@@ -143,7 +151,7 @@ function Calls:tick(now)
     if now >= call.deadline then
       give_up(self, id, "no answer in time", "timeout")
     elseif not call.is_sent and self.owner:has_joined() then
-      send(self, call)
+      send(self, id, call)
     end
   end
 end
@@ -193,7 +201,7 @@ local function make(self, method, first, fields, name, ...)
     fields.tell = tell
     self.pending[id] = fields
     if owner:has_joined() then
-      send(self, fields)
+      send(self, id, fields)
     end
   end, function(why)
     return no_call(why or "nothing can wait here: call in a coroutine", "dispatching")
@@ -223,10 +231,10 @@ end
 -- end is not passed on: it sets how long to wait for answers, instead of the replica's `timeout`
 -- @treturn fun():(corosync.cpg.address,boolean,any,string|nil) an iterator over all members, each exactly once. It
 -- returns the member, whether the call succeeded, its result or a message, and a code: "raised" (the function raised an
--- error), "not_exist" (that member has no such function), "gone" (the member left before it answered), "timeout",
--- "not_connected" (the connection to Corosync on this node was lost), "closed"
+-- error), "not_exist" (that member has no such function), "too_big" (its result is), "gone" (the member left before it
+-- answered), "timeout", "not_connected" (the connection to Corosync on this node was lost), "closed"
 -- @error an iterator over no members, message, code, if the call did not reach the group: "timeout" (this member has
--- not joined), "not_connected", "closed", "dispatching" (where nothing can wait)
+-- not joined), "too_big" (the arguments are), "not_connected", "closed", "dispatching" (where nothing can wait)
 -- @usage for member, ok, value, code in rpc:all("sum", 1, 2, { timeout = 1 }) do print(member, ok, value, code) end
 function Calls:all(name, ...)
   local call = make(self, "all", 2, {}, name, ...)

@@ -39,11 +39,16 @@ local function finish(self, ok, ...)
   return ...
 end
 
--- Sends a message to all members, besides those of the protocol.
+-- Sends a message to all members, besides those of the protocol. Returns false if it is too long.
 function Member:multicast(message)
-  self.writer:add(message)
+  local bytes = wire.encode(message)
+  if #bytes > self.largest then
+    return false
+  end
   self.writer:flush()
+  outbox.put(self, bytes)
   outbox.pump(self)
+  return true
 end
 
 function Member:has_joined()

@@ -18,6 +18,11 @@ local function encode_ack(message)
 end
 
 
+-- A message that is no command and no acknowledgement.
+function wire.encode(message)
+  return codec.encode { VERSION, message }
+end
+
 local function can_follow(batch, message)
   return batch ~= nil and message.kind == "command" and batch.tag == message.tag and batch.client == message.client
     and batch.seq + #batch.data == message.seq and #batch.data < BATCH
@@ -39,7 +44,7 @@ function Writer:add(message)
     if message.kind == "ack" then
       return self.put(encode_ack(message))
     elseif message.kind ~= "command" then
-      return self.put(codec.encode { VERSION, message })
+      return self.put(wire.encode(message))
     end
     self.batch = { tag = message.tag, client = message.client, seq = message.seq, data = {}, bytes = 0 }
   end

@@ -113,6 +113,13 @@ describe("calls of a replica", function()
       refused("raised", "^the result cannot be sent: .*function", rpc:one(address, "unsendable"))
     end)
 
+    it("fails with too_big when the result or the arguments cannot be sent in one message", function()
+      begin { own = function(text, count) return text:rep(count) end }
+      assert.same({ false, "the result is too long to be sent", "too_big" }, (both("own", "x", 64 * 1024 * 1024)))
+      refused("too_big", "the arguments are too long", rpc:any("own", ("x"):rep(64 * 1024 * 1024), 1))
+      assert.same({ true, "xx" }, (both("own", "x", 2)))
+    end)
+
     it_waits("fails with timeout when the function does not return", function()
       begin()
       refused("timeout", "no answer in time", rpc:one(address, "silent", { timeout = 0.5 }))
