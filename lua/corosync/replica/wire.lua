@@ -76,6 +76,14 @@ local function read_ack(take, version, tag, epoch, changes, is_established, inde
   return true
 end
 
+local function is_message(decoded)
+  return type(decoded) == "table" and type(decoded.kind) == "string"
+end
+
+local function is_batch(decoded)
+  return decoded[2] == "commands" and type(decoded[5]) == "number" and type(decoded[6]) == "table"
+end
+
 -- Calls `take(message)` for each message in the bytes. Returns true, or nil and why these are no messages.
 function wire.read(bytes, take)
   if bytes:byte() == ACK_BYTE then
@@ -86,9 +94,11 @@ function wire.read(bytes, take)
     return nil, "not a replica's message"
   elseif decoded[1] ~= VERSION then
     return refuse(decoded[1])
-  elseif decoded[2] ~= "commands" then
+  elseif is_message(decoded[2]) then
     take(decoded[2])
     return true
+  elseif not is_batch(decoded) then
+    return nil, "not a replica's message"
   end
   local tag, client, seq = decoded[3], decoded[4], decoded[5]
   for i, data in ipairs(decoded[6]) do

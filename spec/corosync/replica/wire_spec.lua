@@ -1,4 +1,5 @@
 -- The protocol's messages as bytes.
+local codec = require "corosync.replica.codec"
 local wire = require "corosync.replica.wire"
 
 local function write(...)
@@ -63,6 +64,10 @@ describe("the wire of replicas", function()
     assert.equal("of version 7, and this is version 1", refusal((write(ACK)[1]:gsub("^a1", "a7"))))
     for _, bytes in ipairs { "", "a", "abc", "\193", write(ACK)[1] .. "x" } do
       assert.equal("not a replica's message", refusal(bytes))
+    end
+    local wrong = { { 1 }, { 1, 5 }, { 1, "x" }, { 1, {} }, { 1, "commands" }, { 1, "commands", "t", "c", 1 } }
+    for _, value in ipairs(wrong) do
+      assert.equal("not a replica's message", refusal(codec.encode(value)))
     end
   end)
 end)
