@@ -432,6 +432,7 @@ local function derive(name, given, kind)
   local ok
   ok, message, code = kind.start(owner)
   if not ok then
+    owner:abandon()
     return nil, message, code
   end
   return setmetatable({ name = name, [MEMBER] = owner }, Replica)

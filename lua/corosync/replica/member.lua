@@ -280,6 +280,14 @@ function Member:handle_until(is_over)
   return true
 end
 
+-- Gives up a member that could not be started: another one can open its storage.
+function Member:abandon()
+  self.is_closed = true
+  if self.keeper then
+    self.keeper:close()
+  end
+end
+
 -- Leaves, for good. Callers are told at once, or after the script's function that calls this.
 function Member:close()
   if self.is_closed then

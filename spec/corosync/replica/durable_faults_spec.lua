@@ -60,6 +60,16 @@ describe("a replica whose storage cannot be used", function()
     assert.same({ nil, "in_use" }, { app, code }, message)
   end)
 
+  it("does not keep the file open when it cannot be started for another reason", function()
+    replicas.new({}, name)
+    collectgarbage "stop"
+    finally(function() collectgarbage "restart" end)
+    local app, message, code = replica(name, { storage = storages.path() })
+    assert.same({ nil, "exist" }, { app, code }, message)
+    replicas.clean()
+    assert.equal(1, replicas.list(replicas.new({ storage = storages.path() }, name)):submit "a")
+  end)
+
   it("because its folder is missing is not made", function()
     is_refused("no_folder", "its folder does not exist", storages.path "missing" .. "/shop.db")
   end)
