@@ -32,10 +32,12 @@ local function depose(self, reason)
 end
 
 function stand(self)
-  lock.request(self.lock, { lost = function(reason) depose(self, reason) end }, function(held)
+  lock.request(self.lock, { lost = function(reason) depose(self, reason) end }, function(held, message, code)
     if held then
       self.held = held
       call(self, "elected", held.token)
+    elseif code ~= "closed" then -- the script uses the election's lock itself
+      self[OWNER]:report(message)
     end
   end)
 end

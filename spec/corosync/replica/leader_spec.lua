@@ -14,6 +14,15 @@ describe("an election of a replica on one node", function()
     return leader, events
   end
 
+  it("reports that it cannot stand when the process uses the election's lock itself", function()
+    local problems = {}
+    local app = replicas.new { error = function(message) problems[#problems + 1] = message end }
+    local held = assert(app:lock("leader/x"):acquire())
+    app:leader("x", { elected = function() end })
+    assert.matches("cannot acquire lock 'leader/x' of replica '.*': this process holds it already", problems[1])
+    assert(held:release())
+  end)
+
   it("elects the only member, again after it has resigned, with a greater token", function()
     local app = replicas.new()
     local leader, events = stand(app, "cron")
