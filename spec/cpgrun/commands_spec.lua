@@ -64,7 +64,7 @@ describe("cpgrun for a shell:", function()
       local m = holder() .. ".m"
       local code, _, errors = run("cpgrun", "map", m, "replace", "up", "no", "yes")
       assert.equal(1, code)
-      assert.matches("error: cannot replace a key of map 'm' .*: the value is another one than expected", errors)
+      assert.matches("error: cannot replace a key of map 'm' .*: the value is not the expected one", errors)
       assert.equal(1, (run("cpgrun", "map", m, "increment", "up")))
     end)
 

@@ -1,4 +1,4 @@
--- What a member looks at a few times a second.
+-- A member's periodic work, a few times a second.
 local core = require "corosync.binding"
 local effects = require "corosync.replica.effects"
 local errors = require "corosync.errors"
@@ -8,7 +8,7 @@ local clock = { TICK = 0.25 } -- seconds
 
 local now = core.now
 
--- Quorum may be of a ring that the group was never told of.
+-- The quorate ring may be one that the group was never told of.
 local function look_for_untold_ring(self)
   local views = self.record.views
   local ring = views and self.record.state == "joined" and views:quorate_ring()
@@ -39,7 +39,7 @@ local function look_for_divergence(self)
   end
 end
 
--- A command that the protocol does not know yet ends.
+-- Ends a command that the protocol does not know yet.
 local function give_up_early(self, id)
   for i, command in ipairs(self.early) do
     if command.id == id then
@@ -74,7 +74,7 @@ function clock.tick(self)
     self.protocol:time(now())
     look_for_untold_ring(self)
     look_for_divergence(self)
-    self.seen_members = nil -- the ready-made objects look at the clock, too
+    self.seen_members = nil -- the ready-made objects also depend on the clock
   end
   end_overdue(self)
 end

@@ -1,7 +1,7 @@
--- MessagePack, of the lua-messagepack package, for all that a replica sends.
+-- MessagePack, from the package lua-messagepack, for all that a replica sends.
 local errors = require "corosync.errors"
 
--- Debian has no file of its own for Lua 5.4; that for 5.3 is right for it.
+-- Debian has no file for Lua 5.4; the one for 5.3 works.
 local function load_messagepack()
   local ok, module = pcall(require, "MessagePack")
   if ok then

@@ -1,5 +1,5 @@
--- Members with the same commands have the same state, unless a script's `apply` depends on anything else. Each member
--- tells the others digests of its results and states, and compares.
+-- Members with the same commands have the same state, unless a script's `apply` depends on anything else. Members send
+-- each other digests of their results and states, and compare them.
 local divergence = {}
 
 local Divergence = {}
@@ -22,8 +22,8 @@ function Divergence:take(from, digests)
   self.told[from] = digests
 end
 
--- The digests to tell the others: nil when nothing has changed. The states' are made when no command has come since the
--- last call.
+-- The digests to send to the others, or nil when nothing has changed. States are digested only when no command has come
+-- since the last call.
 function Divergence:news()
   local digests = self.machines:digests(false)
   local is_same, is_new = true, false
@@ -44,7 +44,7 @@ function Divergence:news()
   return digests
 end
 
--- True if the digests are equal, false if they differ, nil if that is not known: and the index.
+-- Returns true if the digests are equal, false if they differ, nil if that is unknown; and the index.
 local function compare(self, name, theirs)
   local machine = self.machines.by_name[name]
   local own = machine and machine.digests[theirs[1]]
@@ -71,8 +71,8 @@ local function difference(self, digests)
   end
 end
 
--- Compares with all that was told. Returns nil if nothing differs; else { machine, index, members }, and whether it is
--- this member that is wrong: the smaller part is, or the one without the lowest address.
+-- Compares with the digests of all members. Returns nil if nothing differs; else { machine, index, members }, and
+-- whether this member must take the others' state: the smaller part must, or the one without the lowest address.
 function Divergence:look(own_address, full)
   local equal, differing, found = { full[own_address] and own_address }, {}, nil
   for address, digests in pairs(self.told) do

@@ -1,4 +1,4 @@
--- Does what the protocol asks for: sends, replies, and stores before it sends what others rely on.
+-- The protocol's effects: sends, replies, and stores, which come before messages that others rely on.
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
@@ -37,7 +37,7 @@ function effect_of.rejoin(self)
   self.is_rejoining = true
 end
 
--- The node's Corosync keeps the greatest, for all processes of the node.
+-- Corosync's map keeps the greatest note of all processes of the node.
 function effect_of.note(self, text)
   local ok, message = cluster.cmap_set(self.note_key, text)
   if not ok then
@@ -47,7 +47,7 @@ end
 
 -- ---- storage ----
 
--- Storage fails: the member leaves until it works again. Others go on without it.
+-- When storage fails, the member leaves until it works again. The others go on without it.
 local function stand_aside(self, problem)
   if not self.storage_problem then
     self.storage_problem = problem
@@ -58,7 +58,7 @@ local function stand_aside(self, problem)
   end
 end
 
--- Before a message that others rely on: all that it says must be on the disk. False if it is not.
+-- Before a message that others rely on, everything it says must be on disk. Returns false if it is not.
 local function store_before(self, message)
   if not self.keeper or not protocol.stored_before[message.kind] then
     return true
@@ -88,7 +88,7 @@ local function is_storage_working(self)
   return ok
 end
 
--- Called while storage does not work.
+-- Called while storage fails.
 function effects.try_storage(self)
   if self.record.state == "joined" then
     return membership.leave(self)
@@ -110,7 +110,7 @@ function effects.submit_early(self)
   end
 end
 
--- Returns false if this effect, and those after it, must wait.
+-- Returns false if this effect and all later ones must wait.
 local function do_effect(self, effect)
   if self.keeper and self.keeper:is_writing() or effect[1] == "send" and not store_before(self, effect[2]) then
     return false
@@ -119,7 +119,7 @@ local function do_effect(self, effect)
   return true
 end
 
--- While a base is written all wait.
+-- All effects wait while a base is written.
 local function do_effects(self)
   if self.keeper and self.keeper:is_writing() then
     return

@@ -8,7 +8,7 @@ local parts = require "corosync.replica.parts"
 local protocol = require "corosync.replica.protocol"
 local wire = require "corosync.replica.wire"
 
-local FLOOR_STEP = 1048576 -- indices a second: a replica has confirmed fewer since it began
+local FLOOR_STEP = 1048576 -- indices per second: more than any replica confirms on average
 
 local now = core.now
 
@@ -46,7 +46,7 @@ end
 
 -- ---- the protocol ----
 
--- Different for each start of a process.
+-- Differs for each start of a process.
 local function new_incarnation()
   return ("%x.%x"):format(os.time(), math.floor(now() * 1000000) % 4294967296)
 end
@@ -121,7 +121,7 @@ function events.config_change(self, members, left, joined)
     has_joined or has_reason(left, "nodedown") or has_reason(joined, "nodeup"))
 end
 
--- It comes before the protocol begins, if the member joins later.
+-- This comes before the protocol begins if the member joins later.
 function events.ring_change(self, ring)
   self.ring = ring
   if self.protocol then
@@ -131,7 +131,7 @@ end
 
 -- ---- messages ----
 
--- Without the right state it must not take part.
+-- Without the right state the member must not take part.
 function events.give_up_membership(self, what, problem)
   self:report(("%s: %s. Replica %s is closed here: mend the script and start it again"):format(what, tostring(problem),
     errors.quote(self.name)))
@@ -192,7 +192,7 @@ function takes.snapshot(self, from, message)
     return
   end
   local ok, problem = message.state:build()
-  self.protocol:progress(now()) -- it may have taken long
+  self.protocol:progress(now()) -- restoring may have taken long
   if ok then
     self.protocol:message(from, message)
   else

@@ -1,5 +1,5 @@
--- When the ticks of `Replica:every` are due. Members must come to the same numbers, so these follow from the clock
--- alone. The part that runs them is every/part.lua.
+-- When the ticks of `Replica:every` are due. Members must compute the same numbers, so these depend on the clock alone.
+-- every/part.lua runs the ticks.
 local errors = require "corosync.errors"
 local part = require "corosync.replica.every.part"
 local parts = require "corosync.replica.parts"
@@ -8,7 +8,7 @@ parts.add("every", part)
 
 local every = {}
 
-local LEAST = 1 -- second: ticks are looked for a few times a second
+local LEAST = 1 -- second: due ticks are checked a few times a second
 
 -- Days since 1970-01-01 of a date.
 local function days(date)
@@ -46,7 +46,7 @@ local function minutes_of(spec)
   return tonumber(hours) * 60 + tonumber(minutes)
 end
 
--- Returns the function that makes a number of a time, and the name of this kind of numbers.
+-- Returns the function that computes a tick's number from a time, and the name of this schedule.
 function every.schedule(spec)
   if type(spec) == "table" then
     return by_day(minutes_of(spec)), "at"
@@ -58,7 +58,7 @@ function every.schedule(spec)
   return by_period(spec), ("%.17g"):format(spec)
 end
 
--- Of another schedule than before, the numbers mean something else; so it is part of the key.
+-- With another schedule the numbers mean something else, so the schedule is part of the key.
 function every.add(owner, name, spec, f)
   local number_of, kind = every.schedule(spec)
   local key = name .. "\0" .. kind

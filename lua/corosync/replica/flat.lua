@@ -1,4 +1,4 @@
--- A plain value as a list of pieces: so a large state is encoded, sent and restored in small parts.
+-- A plain value as a list of pieces, so that a large state is encoded, sent and restored in small parts.
 --
 -- A piece is an array of keys and values; OPEN as a value begins a table, CLOSE as a key ends it.
 local plain = require "corosync.replica.plain"
@@ -66,7 +66,7 @@ function flat.pieces(value)
   end
 end
 
--- Takes pieces, and gives the value: as often as `copies` says, each with tables of its own.
+-- Builds the value from pieces, `copies` times, each with tables of its own.
 local Builder = {}
 Builder.__index = Builder
 

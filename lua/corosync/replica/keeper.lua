@@ -1,7 +1,7 @@
--- A member's storage: what the protocol wants to be kept, and the bases (snapshots) that entries follow.
+-- A member's storage: the protocol's entries, and the bases (snapshots) that they follow.
 --
--- A base is written some chunks at a time. When state and log are replaced, what follows waits for the new base; else
--- a new base is written beside the commits, when there are many entries.
+-- A base is written some chunks at a time. When state and log are replaced, later effects wait for the new base.
+-- Otherwise a new base is written between commits, when there are many entries.
 local codec = require "corosync.replica.codec"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
@@ -9,7 +9,7 @@ local storage = require "corosync.replica.storage"
 
 local keeper = {}
 
-local FULL_BYTES = 4000000 -- of entries, and as many as the base has: then a new base is due
+local FULL_BYTES = 4000000 -- of entries: a new base is due when they exceed this and the size of the base
 local TURN = 0.005 -- seconds of writing chunks at a time
 
 local now = core.now
@@ -95,7 +95,7 @@ function Keeper:replaced()
   self.is_due, self.must_replace = true, true
 end
 
--- Whether what follows has to wait for a base.
+-- Whether later effects must wait for a base.
 function Keeper:is_writing()
   return self.must_replace == true
 end
@@ -133,7 +133,7 @@ local function give_up_base(self, problem)
   return false
 end
 
--- The chunk that could not be written is kept for the next try.
+-- A chunk that could not be written is kept for the next attempt.
 local function write_chunks(self)
   local deadline = now() + TURN
   repeat

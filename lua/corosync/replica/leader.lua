@@ -1,4 +1,4 @@
---- A member's part in an election, made by a replica's `leader`. It stands for election until the replica is closed.
+--- A member's candidacy in an election, made by a replica's `leader`. It lasts until the replica is closed.
 -- @classmod corosync.replica.leader
 
 --- The election's name.
@@ -42,7 +42,7 @@ function stand(self)
   end)
 end
 
---- Stops leading: the next member in the queue is elected, and this one stands at the end of the queue.
+--- Stops leading: the next member in the queue is elected, and this one goes to the end of the queue.
 -- @treturn boolean true
 -- @error nil, message, code: "not_holding" (it does not lead)
 function Leader:resign()
@@ -74,7 +74,7 @@ local function check_handlers(given)
   end
 end
 
--- The member's part in that election; without handlers, the one that there is.
+-- Without handlers, returns the existing candidacy, if any.
 local function new(owner, name, given)
   owner.leaders = owner.leaders or {}
   local known = owner.leaders[name]

@@ -1,10 +1,10 @@
--- A named machine of a replica: its state, and what is needed to undo a command and to send the state to others.
+-- A named machine of a replica: its state, and the means to undo a command and to send the state to others.
 --
--- Beside the state there is the *base*, an older state, with the commands *since*. If `apply` raises, the state is
--- made again from them. The base does not change while it is sent to a learner, so writes go on meanwhile.
+-- Besides the state there is the *base*, an older state, with the commands *since*. If `apply` raises, the state is
+-- rebuilt from them. The base does not change while it is sent to a learner, so writes go on meanwhile.
 --
--- A small state is copied now and then as the new base. Copying a large one would hold up the loop, so its base
--- follows by applying the oldest commands a second time.
+-- A small state is copied now and then as the new base. Copying a large one would block the loop, so its base follows
+-- by applying the oldest commands a second time.
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local flat = require "corosync.replica.flat"
@@ -19,12 +19,12 @@ local KEPT_COMMANDS, KEPT_BYTES = 20000, 4000000 -- beyond, the base of a large 
 local DEEPEST = 2000 -- tables inside each other, of a state that is checked
 local HISTORY = 10000 -- commands whose digests are remembered
 local PART = 32768 -- bytes of a snapshot that is a string
-local STRING = ("s"):byte() -- what the body of a command that is a string begins with
+local STRING = ("s"):byte() -- first byte of the body of a command that is a string
 
 local Machine = {}
 Machine.__index = Machine
 
--- `methods`: the script's functions; nil if the script has no machine of this name. Then its commands are kept.
+-- `methods`: the script's functions; nil if the script has no machine of this name, so that its commands are kept.
 function machine.new(name, methods)
   local self = setmetatable({ name = name }, Machine)
   self:forget_history()
@@ -102,7 +102,7 @@ local function command_of(self, body)
   return self.methods.codec.decode(rest)
 end
 
--- The commands since the base, which have succeeded once, make the state from it.
+-- Rebuilds the state from the base and the commands since, which have all succeeded before.
 local function replay(self, state, list, first, last)
   for i = first, last, 2 do
     self.methods.apply(state, command_of(self, list[i]), list[i + 1])
@@ -172,7 +172,7 @@ end
 
 -- ---- commands ----
 
--- Results and errors differ if states do. An error's text may have a path of this machine.
+-- Results and errors differ if states do. The text of an error may contain a local path.
 function machine.text_of(ok, result)
   local kind = type(result)
   if not ok then
@@ -210,7 +210,7 @@ local function store(self, body, index)
   self.bytes = self.bytes + #body
 end
 
--- Its error is the script's. Returns the result and the command.
+-- Raises the script's error. Returns the result and the command.
 local function decode_and_apply(self, body, index)
   local command = command_of(self, body)
   return self.methods.apply(self.state, command, index), command
@@ -289,7 +289,7 @@ local function command_pieces(list, first, last)
   end
 end
 
--- A learner that applies the commands again may get another state, if `apply` is not what it should be.
+-- A learner that applies the commands again may get another state if `apply` is not deterministic.
 local function renew_base_to_send(self)
   if self.methods and not self.is_large then
     renew(self)
@@ -390,7 +390,7 @@ function Machine:finish_restore()
   self.builder, self.parts, self.rest = nil, nil, nil
 end
 
--- The script has the machine now: what was kept for it becomes its state.
+-- The script now has the machine: the commands kept for it become its state.
 function Machine:define(methods)
   self.methods = methods
   local pieces, since = self.pieces, self.since

@@ -20,7 +20,7 @@ function machines.new(hooks)
   return setmetatable({ hooks = hooks, by_name = {}, names = {} }, Machines)
 end
 
--- If a result is an error: the error.
+-- Returns the error if a result is one.
 function machines.failure(result)
   if type(result) == "table" and getmetatable(result) == Failure then
     return true, result.problem
@@ -47,7 +47,7 @@ local function pass_on(ok, ...)
   return ...
 end
 
--- A host's time limit holds for each call of a script's function.
+-- A host's time limit applies to each call of a script's function.
 local function limited(f)
   return f and handlers.guard and function(...) return pass_on(handlers.guard(f, ...)) end or f
 end
@@ -91,8 +91,8 @@ local function while_applying(self, f, ...)
   return after_applying(self, pcall(f, ...))
 end
 
--- Data of a command: the machine's name, a zero byte, and the command's body. A command without a name does nothing:
--- its place in the order is what counts.
+-- A command's data: the machine's name, a zero byte, and the command's body. A command without a name does nothing;
+-- only its place in the order matters.
 function machines.data(name, body)
   return name .. "\0" .. body
 end
@@ -129,7 +129,7 @@ function Machines:reset()
   end
 end
 
--- Snapshots that are being sent keep the bases as they are.
+-- Bases do not change while snapshots are being sent.
 local Snapshot = {}
 Snapshot.__index = Snapshot
 
@@ -190,12 +190,12 @@ local function build_all(self)
   end
 end
 
--- Makes the states. Returns true, or false and why the script's functions cannot.
+-- Builds the states. Returns true, or false and the error of the script's functions.
 function Restoring:build()
   return while_applying(self.all, build_all, self)
 end
 
--- Takes states that were built.
+-- Adopts states that were built.
 function Machines:restore(restoring)
   local taken = {}
   for _, each in ipairs(restoring.taken) do

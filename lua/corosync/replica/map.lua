@@ -9,19 +9,19 @@
 --
 -- **Changing a map.** All members apply the changes in one order. Without a callback a method waits: a coroutine
 -- yields, other code handles events until then. With a callback as the last argument it returns true at once, and the
--- callback is called later with what would be returned.
+-- callback is called later with the result or the failure.
 --
 -- **Options of a change.**
 --
 -- - `ttl`: seconds after which the value is deleted. The first of the full members submits the deletion, so it has one
 --   place in the order. It comes up to half a second late, and later while members change or nothing can be confirmed.
 --   Each member counts from when it applied the change. If it got the state from another member or from its storage, it
---   goes by the clocks of the nodes, which should agree
--- - `holding`: what a lock's `acquire` has returned. The change is refused with "not\_holding" unless that holds the
---   lock at this place of the order
+--   relies on the clocks of the nodes to agree
+-- - `holding`: the result of a lock's `acquire`. The change is refused with "not\_holding" unless the lock is held with
+--   that token at this point in the order
 -- @classmod corosync.replica.map
 
---- Its name.
+--- The map's name.
 -- @tfield string name
 
 local arguments = require "corosync.replica.map.arguments"
@@ -41,9 +41,9 @@ Map.__index = Map
 local CHANGE, DELETE, GET = { ttl = true, holding = true }, { holding = true }, { confirmed = true }
 
 local REFUSALS = {
-  not_equal = "the value is another one than expected",
+  not_equal = "the value is not the expected one",
   not_a_number = "the value is not a number",
-  not_holding = "the lock is not held any more with this token",
+  not_holding = "the lock is no longer held with this token",
   out_of_range = "the value and the sum must be between -2^53 and 2^53",
 }
 
@@ -81,7 +81,7 @@ local function values(self)
   return found and found.values or {}
 end
 
---- Gives a key a value. Without the option `ttl` it stays until it is changed.
+--- Sets the value of a key. Without the option `ttl` it stays until it is changed.
 -- @tparam string key
 -- @tparam string|number|boolean|table value
 -- @tparam[opt] {ttl:number|nil,holding:table|nil} options
@@ -96,9 +96,10 @@ function Map:set(key, value, options, callback)
   return submit(self, "set", key, value, command_options(options), callback)
 end
 
---- Gives a key a value if it has a certain value so far.
+--- Sets the value of a key if its present value is the expected one.
 -- @tparam string key
--- @tparam string|number|boolean|table|nil old the expected value, a table by what is in it; nil if there must be none
+-- @tparam string|number|boolean|table|nil old the expected value; tables are compared by their contents; nil if there
+-- must be none
 -- @tparam string|number|boolean|table new
 -- @tparam[opt] {ttl:number|nil,holding:table|nil} options
 -- @tparam[opt] fun(result:boolean|nil,message:string|nil,code:string|nil) callback
@@ -117,7 +118,7 @@ function Map:replace(key, old, new, options, callback)
   return submit(self, "replace", key, new, made, callback)
 end
 
---- Deletes a key. That there is none is no error.
+--- Deletes a key. A missing key is not an error.
 -- @tparam string key
 -- @tparam[opt] {holding:table|nil} options
 -- @tparam[opt] fun(result:boolean|nil,message:string|nil,code:string|nil) callback
@@ -130,7 +131,7 @@ function Map:delete(key, options, callback)
   return submit(self, "delete", key, false, command_options(options), callback)
 end
 
---- Adds to a number. A key without a value counts from 0. A value that expires keeps its time, unless a new one is
+--- Adds to a number. A key without a value starts at 0. A value that expires keeps its time, unless a new `ttl` is
 -- given.
 -- @tparam string key
 -- @tparam[opt=1] number by between -2^53 and 2^53
@@ -148,9 +149,9 @@ function Map:increment(key, by, options, callback)
   return submit(self, "increment", key, by, command_options(options), callback)
 end
 
---- Returns a key's value. Without `confirmed` it is read from this member's state at once: that is confirmed, but may
--- be old, and it is empty before the replica is ready. With `confirmed` it waits for all changes that were confirmed
--- anywhere before this call.
+--- Returns a key's value. Without `confirmed` it is read from this member's state at once. This state is confirmed, but
+-- may be old, and is empty before the replica is ready. With `confirmed` the call first waits for all changes that were
+-- confirmed anywhere before it.
 -- @tparam string key
 -- @tparam[opt] {confirmed:boolean|nil} options
 -- @tparam[opt] fun(value:any,message:string|nil,code:string|nil) callback only with `confirmed`
@@ -176,8 +177,8 @@ function Map:get(key, options, callback)
   return read(parts.barrier(self[MEMBER], what))
 end
 
---- Iterates over the keys with a prefix, in the order of the keys, as they are at this call: later changes do not show.
--- It looks at each key of the map once, and sorts those that it finds.
+--- Iterates over the keys with a prefix, in the order of the keys, as they are at this call. Later changes do not show.
+-- It visits each key of the map once, and sorts those that match.
 -- @tparam[opt=""] string prefix
 -- @treturn fun():string|nil,any for `for key, value in prices:each "te" do`
 -- @raise for a wrong argument
@@ -197,17 +198,17 @@ function Map:each(prefix)
   end
 end
 
---- Calls a function for each change of a key with a prefix, on this member, in the order of the changes, from this
--- call on; also when a key is set to the value that it has.
+--- Calls a function for each later change of a key with a prefix, on this member, in the order of the changes. This
+-- includes setting a key to the value that it already has.
 --
--- A member that begins, or comes back after a cut, may get the whole state from another one. Then `restarted` is
--- called, and after it `changed` once for each key whose value differs from what `changed` was called with last. So no
--- change is missed or told twice, but values in between are skipped.
+-- A member that starts, or comes back after a cut, may get the whole state from another one. Then `restarted` is
+-- called, and after it `changed` once for each key whose value differs from the last one reported. So the latest value
+-- is never missed and no change is reported twice, but values in between are skipped.
 -- @tparam string prefix "" for all keys
 -- @tparam fun(key:string,new:any,old:any,index:integer) changed `new` is nil if the key was deleted or has expired,
 -- `old` if it had no value. `index` is that of the command; after `restarted`, of the last command in the state
 -- @tparam[opt] fun(index:integer) restarted
--- @treturn fun() ends it
+-- @treturn fun() ends the watch
 -- @raise for wrong arguments
 function Map:watch(prefix, changed, restarted)
   arguments.prefix(prefix, "watch")

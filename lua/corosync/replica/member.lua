@@ -55,18 +55,19 @@ function Member:has_joined()
   return self.protocol ~= nil and self.record.state == "joined"
 end
 
--- Everything that may call the script's functions runs in here. What these submit waits until they have returned.
+-- Everything that may call the script's functions runs in here. Commands that these submit wait until they have
+-- returned.
 local function run(self, f, ...)
   self.runner = coroutine.running() or "main"
   return finish(self, pcall(f, self, ...))
 end
 
--- Whether a coroutine calls the script's functions at this moment.
+-- Whether a coroutine is calling the script's functions.
 function Member:runs_in(routine)
   return self.runner ~= nil and self.runner == routine
 end
 
--- ---- the status, and the script's functions for it ----
+-- ---- status, `ready` and `suspended` ----
 
 local function call(self, name, ...)
   local handler = self.options[name]
@@ -131,7 +132,7 @@ function Member:session()
   return self.protocol and ("%s#%s"):format(self.address, self.protocol.incarnation)
 end
 
--- Lets the ready-made objects see who has come or gone.
+-- Tells the ready-made objects about members that have come or gone.
 local function look(self)
   local active = self.was_serving and self.protocol.active
   local has_changed = active and (self.members ~= self.seen_members or active.tag ~= self.seen_tag
@@ -142,7 +143,7 @@ local function look(self)
   end
 end
 
--- A replica that was closed: its callers are told.
+-- Ends the callers of a closed replica.
 local function end_callers(self)
   effects.drain(self)
   parts.left(self, "closed")
@@ -258,7 +259,7 @@ function Member:dispatch(budget)
   return run(self, dispatch_all, budget)
 end
 
--- Handles events until something holds: for callers that are no coroutines.
+-- Handles events until a condition holds, for callers outside coroutines.
 function Member:handle_until(is_over)
   if self.loop and self.loop.run_until(is_over) then
     if is_over() then
@@ -288,7 +289,7 @@ function Member:abandon()
   end
 end
 
--- Leaves, for good. Callers are told at once, or after the script's function that calls this.
+-- Leaves for good. Callers are told at once, or after the script's function that calls this has returned.
 function Member:close()
   if self.is_closed then
     return true

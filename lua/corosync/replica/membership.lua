@@ -1,4 +1,4 @@
--- A member's place in the group: it leaves, and joins again. Nothing here waits for Corosync.
+-- Leaving the group and joining it again. Nothing here waits for Corosync.
 local Group = require("corosync.group").Group
 local parts = require "corosync.replica.parts"
 
@@ -16,7 +16,7 @@ function membership.without_waiting(self, f, ...)
   return return_from(self, timeout, f(...))
 end
 
--- While the cluster's membership changes it fails, and is tried again later.
+-- Joining fails while the cluster's membership is changing, and is tried again later.
 function membership.rejoin(self)
   parts.left(self, "rejoined")
   local ok, message, code = membership.without_waiting(self, Group.deactivate, self.group)
@@ -37,7 +37,7 @@ function membership.leave(self)
   end
 end
 
--- Whether it could begin to join.
+-- Returns whether the join could begin.
 function membership.join(self)
   return membership.without_waiting(self, Group.activate, self.group)
 end

@@ -1,4 +1,4 @@
--- Messages to the group, in order: kept until Corosync takes them.
+-- Messages to the group, kept in order until Corosync takes them.
 local membership = require "corosync.replica.membership"
 
 local outbox = {}
@@ -24,7 +24,7 @@ function outbox.pump(self)
   end
 end
 
--- Messages of an earlier membership mean nothing any more.
+-- Messages of an earlier membership no longer mean anything.
 function outbox.forget(self)
   self.outbox = { first = 1, last = 0 }
   self.writer.batch = nil

@@ -1,7 +1,7 @@
--- The ready-made objects of a replica: maps, locks and what stands on them. They share one machine, so that a command
--- can look at several of them: a map, for instance, at who holds a lock.
+-- The ready-made objects of a replica: maps, locks and those built on them. They share one machine, so that a command
+-- can use several of them. For instance, a map checks who holds a lock.
 --
--- A command is an array: the part's name, and what the part makes of the rest. A part is a table with
+-- A command is an array: the part's name, and the part's own values. A part is a table with
 --   initial()                                    its own state at first
 --   apply(all, command, at)                      `all`: the parts' states by name
 --   changed(owner, all, command, result, at)     optional: called on each member after apply

@@ -24,7 +24,7 @@ local function check_value(value, path, depth)
   end
 end
 
--- A number that is not itself is no key of a table; one that is infinite or has a fraction may not come back the same.
+-- NaN cannot be a table's key. Infinite and fractional keys may not come back unchanged.
 local function check_key(key, path)
   local kind = type(key)
   if kind ~= "string" and kind ~= "number" then
@@ -77,7 +77,7 @@ local function copy(value, room)
   return to
 end
 
--- A copy of all tables; nil if it would have more than so many entries.
+-- A deep copy; nil if it would have more than so many entries.
 function plain.copy(value, entries)
   local room = { left = entries or math.huge }
   local made = copy(value, room)

@@ -1,4 +1,4 @@
--- Commands in the group's history, if it is recorded: the checker's rule `linearizable` judges them by their indices.
+-- Commands in the group's history, if it is recorded. The checker's rule `linearizable` checks them by their indices.
 local digest = require "corosync.history.digest"
 local handlers = require "corosync.handlers"
 local machine = require "corosync.replica.machine"

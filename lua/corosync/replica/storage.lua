@@ -1,16 +1,16 @@
 -- What one member of a replica keeps on disk: a base (a snapshot in chunks), the entries after it, and a meta blob, all
 -- of which are strings here. An SQLite file holds them, through LuaSQL.
 --
--- The file is in WAL mode. There a commit costs one sync, and small transactions can go without one and yet leave the
+-- The file is in WAL mode. There a commit costs one sync. Small transactions can go without a sync and still leave the
 -- file valid after a loss of power, so chunks are written while commits go on. With a rollback journal a commit costs
--- three syncs or more, and a transaction without any can destroy the file. The lock is exclusive from the beginning:
--- then SQLite needs no shared memory, and a second process is refused.
+-- three syncs or more, and a transaction without any can destroy the file. The lock is exclusive from the beginning, so
+-- that SQLite needs no shared memory and a second process is refused.
 --
 -- Rows that no longer count (of an old base, and entries before the present one) are deleted a few at a time, whenever
 -- others are written: deleting a large base at once takes long.
 --
--- Limit: SQLite takes damage in the -wal file for the end of what was written. A bit flipped there, or the lost file,
--- brings back an earlier state without an error.
+-- Limit: SQLite takes damage in the -wal file for the end of the log. If a bit flips there, or the file is lost, an
+-- earlier state comes back without an error.
 local connection = require "corosync.replica.storage.connection"
 local errors = require "corosync.errors"
 local file = require "corosync.replica.storage.file"

@@ -1,5 +1,5 @@
--- Snapshots on their way: in chunks, with a few in flight, so that other messages go on in between. The sender sends
--- the next chunk when one of its own has come back; the learner keeps what the chunks say and counts them.
+-- Snapshots in transit: in chunks, with a few in flight, so that other messages get through in between. The sender
+-- sends the next chunk when one of its own has come back. The learner keeps the contents of the chunks and counts them.
 local transfers = {}
 
 local IN_FLIGHT = 4
@@ -42,7 +42,7 @@ function Outgoing:start(message)
   end
 end
 
--- An own chunk has come back.
+-- One of this member's chunks has come back.
 function Outgoing:echoed(message)
   local each = self.by_member[message.to]
   if each and each.message.nonce == message.nonce then

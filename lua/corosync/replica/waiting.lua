@@ -2,7 +2,7 @@
 -- meanwhile.
 local waiting = {}
 
--- The running coroutine if it may yield, else nil. Not every Lua knows that a function that C has called cannot.
+-- The running coroutine if it may yield, else nil. Not every Lua knows that a function called from C cannot.
 function waiting.yieldable(member)
   local routine, is_main = coroutine.running()
   if not routine or is_main or coroutine.isyieldable and not coroutine.isyieldable() or member:runs_in(routine) then

@@ -6,9 +6,9 @@
 ---@field token integer The fencing token, greater than those of all earlier holders of this lock.
 local Held = {}
 
---- Releases the lock: it is no longer held here when this returns, and the next waiter gets it as soon as the command
+--- Releases the lock. This process no longer holds it when this returns. The next waiter gets it as soon as the command
 --- is confirmed.
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil # "not_holding" (it was released already, or lost)
+---@return string|nil # "not_holding" (the lock was already released, or lost)
 function Held:release() end

@@ -5,7 +5,7 @@
 ---@field name string The election's name.
 local Leader = {}
 
---- Stops leading: the next member in the queue is elected, and this one stands at the end of the queue.
+--- Stops leading: the next member in the queue is elected, and this one goes to the end of the queue.
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
 ---@return string|nil # "not_holding" (it does not lead)

@@ -1,16 +1,16 @@
 -- Ticks as a part of the replica's machine. The state is, for each name, which tick numbers have run:
 --   all.every[key] = { { first, last }, … }      ascending
--- A command is { "every", "tick", key, number, address }; the first in the order with a number runs that tick. All
--- numbers are kept, not only the greatest: so a member whose clock is far ahead takes the ticks that it runs, and few
--- of the others. But a tick does not run after one of the next few, which has counted it as missed: so a clock that
--- is a little behind does no harm.
+-- A command is { "every", "tick", key, number, address }. The first one in the order with a number runs that tick. All
+-- numbers are kept, not only the greatest, so a member whose clock is far ahead uses up the ticks that it runs and few
+-- others. But a tick does not run after one of the next few has counted it as missed, so a clock that is a little
+-- behind does no harm.
 local handlers = require "corosync.handlers"
 local parts = require "corosync.replica.parts"
 
 local part = {}
 
 local NEAR = 10 -- numbers
-local MOST_RANGES = 100 -- beyond, the two oldest become one: ticks that were missed long ago can no longer run
+local MOST_RANGES = 100 -- beyond, the two oldest are merged: ticks that were missed long ago can no longer run
 
 function part.initial()
   return {}
@@ -67,8 +67,8 @@ end
 
 -- ---- this member ----
 
--- `each`: key, number_of(time), run(number, token, missed). Ticks that were due before now do not run, unless others
--- have begun earlier.
+-- `each`: key, number_of(time), run(number, token, missed). Ticks that were due before this call do not run, unless
+-- other members began the task earlier.
 function part.add(owner, each)
   each.first = each.number_of(os.time())
   owner.parts.every[each.key] = each
@@ -98,7 +98,7 @@ function part.look(owner, all)
   end
 end
 
--- Another member runs a tick that is not due here.
+-- Reports a member that runs a tick which is not due here.
 function part.changed(owner, _, command, result)
   local each, number = owner.parts.every[command[3]], command[4]
   if result and each and not each.has_reported and number > each.number_of(os.time()) + 1 then

@@ -1,6 +1,6 @@
--- The locks that this process uses. For each there is an entry: what the process wants, and what it has. `follow`
--- compares it with the state, and submits the one command that brings them together. So it does not matter which
--- commands were lost, late or uncertain.
+-- The locks that this process uses. Each has an entry with the process's request and its grant. `follow` compares the
+-- entry with the state, and submits the one command that is missing. So it does not matter which commands were lost,
+-- late or uncertain.
 --   entry.request   what waits for the lock: new(token), tell(held or nil, message, code), lost, deadline, is_try
 --   entry.held      the present grant: token, lost
 --   entry.ended     the token of the last grant that is over here, whatever the state still says
@@ -46,7 +46,7 @@ function entries.submit(owner, operation, session, name, token, tell)
   return parts.submit(owner, operation .. " a lock of", { "lock", operation, session, os.time(), name, token }, tell)
 end
 
--- Those that are not idle. A copy: the script's functions may add some meanwhile.
+-- Entries that are not idle. A copy, because the script's functions may add some meanwhile.
 function entries.all(owner)
   local found = {}
   for _, entry in pairs(entries.of(owner).active) do
@@ -103,7 +103,7 @@ function entries.look_at_lease(owner)
   end
 end
 
--- The state may be old, and the grant with it: only a valid lease shows that the lock is still this member's.
+-- The state may be old, and the grant in it too: only a valid lease shows that this member still holds the lock.
 local function take(owner, entry, token)
   local own = entries.of(owner)
   if not own.lease:is_valid() then

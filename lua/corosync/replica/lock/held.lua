@@ -16,14 +16,14 @@ Held.__index = Held
 -- @tfield string name
 
 --- The fencing token, greater than those of all earlier holders of this lock. A process that was stopped, or whose
--- machine was, cannot be told that another holds the lock now. So what the lock protects must refuse a token that is
--- less than the greatest it has seen.
+-- machine was, cannot be told in time that another process holds the lock. So the protected resource must refuse a
+-- token that is less than the greatest it has seen.
 -- @tfield integer token
 
---- Releases the lock: it is no longer held here when this returns, and the next waiter gets it as soon as the command
+--- Releases the lock. This process no longer holds it when this returns. The next waiter gets it as soon as the command
 -- is confirmed.
 -- @treturn boolean true
--- @error nil, message, code: "not_holding" (it was released already, or lost)
+-- @error nil, message, code: "not_holding" (the lock was already released, or lost)
 function Held:release()
   local owner = self[OWNER]
   local entry = entries.get(owner, self.name)

@@ -1,8 +1,7 @@
--- The time for which a holder may believe that it holds its locks. Others get them only when Corosync has noticed that
--- this node is gone, which takes the timeouts of its token and of the consensus, and when a `grace` of as long is over.
--- So a command of this member that was confirmed proves that the locks were its own, and stay so until some time after
--- it was *submitted*. The grace lets holders keep their locks when another node fails: until Corosync has noticed that,
--- nothing is confirmed.
+-- How long a holder may rely on its locks. Others get them only when Corosync has noticed that this node is lost, which
+-- takes its token and consensus timeouts, and after a `grace` of the same length. So a confirmed command of this member
+-- proves that the locks were its own, and remain so until some time after the command was *submitted*. The grace lets
+-- holders keep their locks when another node fails, because nothing is confirmed until Corosync has noticed that.
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
 local handlers = require "corosync.handlers"
@@ -28,7 +27,7 @@ function lease.new(owner, changed)
     submitted = -math.huge }, Lease)
 end
 
--- Asks Corosync for its timeouts. Not while it may be stopped, because this process would hang with it.
+-- Not while Corosync may be stopped, because this process would hang with it.
 function Lease:measure()
   local token = cluster.cmap_get "runtime.config.totem.token"
   local consensus = cluster.cmap_get "runtime.config.totem.consensus"
@@ -41,12 +40,12 @@ function Lease:is_valid()
   return now() - self.confirmed < self.seconds
 end
 
--- A command that was submitted at that time was confirmed.
+-- A command that was submitted at this time has been confirmed.
 function Lease:note(submitted)
   self.confirmed = math.max(self.confirmed, submitted)
 end
 
--- Lets a command be confirmed that does nothing, unless one is on its way.
+-- Submits a command that does nothing, unless one is under way.
 function Lease:renew()
   if self.is_renewing then
     return

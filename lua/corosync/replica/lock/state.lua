@@ -46,7 +46,7 @@ function operations.acquire(locks, session, time, at, name)
   end
 end
 
--- The token says which grant ends: a command that was late must not end the next one.
+-- The token names the grant that ends, because a late command must not end the next grant.
 function operations.release(locks, session, time, at, name, token)
   local lock = locks[name]
   if lock and lock.holder == session and lock.token == token then
@@ -60,8 +60,8 @@ function operations.withdraw(locks, session, time, at, name)
   end
 end
 
--- The process has ended or left, or the others went on without it: as seen when `seen` was the last command. It may be
--- back by now and have got a lock later, which it keeps.
+-- When `seen` was the last command, the process had ended or left, or the others went on without it. It may have come
+-- back since and got a lock later, which it keeps.
 function operations.gone(locks, session, time, at, _, seen)
   for name, lock in pairs(locks) do
     if lock.holder ~= session or lock.token <= seen then

@@ -1,5 +1,5 @@
--- When values expire, by this member's clock: in buckets of a short time, so that looking costs little however many
--- there are.
+-- When values expire, by this member's clock. They are in buckets of a short time, so that a check is cheap even with
+-- many values.
 local deadlines = {}
 
 local WIDTH = 0.25 -- seconds of a bucket
@@ -25,7 +25,7 @@ function Deadlines:remove(name, key)
   end
 end
 
--- `at`: the index of the command that said so.
+-- `at`: the index of the command that set the deadline.
 function Deadlines:set(name, key, at, time)
   self:remove(name, key)
   local number = math.max(math.ceil(time / WIDTH), self.first)
@@ -38,7 +38,7 @@ function Deadlines:set(name, key, at, time)
   bucket.count = bucket.count + 1
 end
 
--- Those that are over, at most so many: a list of { name, key, at }. They stay until they are removed.
+-- At most so many expired values, as { name, key, at }. They stay until they are removed.
 function Deadlines:due(now, most)
   local found = {}
   for number = self.first, math.floor(now / WIDTH) do

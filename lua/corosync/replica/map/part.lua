@@ -1,14 +1,14 @@
 -- Maps as a part of the replica's machine: their state, the watchers of this member, and the expiry of values.
 --
--- Each member counts the time of values by its own clock, from when it has applied the command. The first of the full
--- members submits that they are over. A member that got the state from another one goes by the clocks of the nodes.
+-- Each member counts the time of values by its own clock, from when it applied the command. The first of the full
+-- members submits their deletion. A member that got the state from another one relies on the clocks of the nodes.
 local deadlines = require "corosync.replica.map.deadlines"
 local now = require("corosync.binding").now
 local parts = require "corosync.replica.parts"
 local state = require "corosync.replica.map.state"
 local watchers = require "corosync.replica.map.watchers"
 
-local MOST = 2000 -- values that one command lets expire
+local MOST = 2000 -- values that one command deletes
 
 local part = { initial = state.initial, apply = state.apply }
 
@@ -26,7 +26,7 @@ local function own(owner)
   return mine
 end
 
--- A state that is put aside before another one comes is no news, so watchers are told when the member serves again.
+-- A dropped state is no change for watchers, so they are called only when the member has a state again.
 local function catch_up(owner, mine, all)
   if mine.is_restored then
     mine.is_restored = false
@@ -107,7 +107,7 @@ end
 
 local expire
 
--- What is not confirmed is still due at the next look.
+-- If this is not confirmed, the values are still due at the next check.
 local function submit(owner, mine, due)
   local ok = parts.submit(owner, "expire values of", { "map", "expire", due }, function(result)
     mine.is_expiring = false

@@ -3,8 +3,8 @@
 -- The state has for each map's name, unless the map is empty:
 --   values   the values by key. A table in it is never changed, only replaced, so others may keep it
 --   count    the number of keys
---   expiry   by key, if its value expires: { at, ttl, deadline }, the index of the command that said so, the seconds,
---            and the time as of os.time, by the clock of the member that submitted the command
+--   expiry   by key, if its value expires: { at, ttl, deadline }, which are the index of the command that set this, the
+--            seconds, and the time as of os.time, by the clock of the member that submitted the command
 --
 -- A command is { "map", operation, map, key, value, options }. Options: `old` (of replace; nil if there must be no
 -- value), `ttl`, `deadline`, `lock`, `token`. Expiring is { "map", "expire", { { map, key, at }, ... } }.

@@ -1,5 +1,5 @@
--- Functions of the script that are called for each change of a map. A watcher keeps what it has been told, so after the
--- state was replaced it is told exactly what differs.
+-- Functions of the script that are called for each change of a map. A watcher keeps the values that it has reported, so
+-- after the state was replaced it reports exactly the differences.
 local handlers = require "corosync.handlers"
 local list = require "corosync.list"
 local plain = require "corosync.replica.plain"
@@ -10,7 +10,7 @@ local watchers = {}
 local Watchers = {}
 Watchers.__index = Watchers
 
--- `record`: of the member, for errors of the script's functions.
+-- `record`: the member's, for errors in the script's functions.
 function watchers.new(record)
   return setmetatable({ record = record, by_name = {} }, Watchers)
 end
@@ -61,7 +61,7 @@ local function tell(self, watcher, key, new, at)
   call(self, watcher, watcher.changed, key, plain.copy(new), plain.copy(old), at)
 end
 
--- A command has changed a key. One that was in the state when the watcher began is no news.
+-- A command that was already in the state when the watcher began is not reported.
 function Watchers:changed(name, key, new, at)
   for _, watcher in ipairs(self.by_name[name] or {}) do
     if at > watcher.index and has_prefix(key, watcher.prefix) then
@@ -86,7 +86,7 @@ local function differing_keys(before, after)
   return keys
 end
 
--- A watcher that has begun with this state already has missed nothing.
+-- A watcher that already began with this state has missed nothing.
 local function begin_anew(self, watcher, after, index)
   local keys = differing_keys(watcher.seen, after)
   if index ~= watcher.index or #keys > 0 then

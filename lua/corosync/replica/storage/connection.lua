@@ -6,11 +6,10 @@ local connection = {}
 local Connection = {}
 Connection.__index = Connection
 
--- The file stays as it is: this tells the operator what can be done.
-local REMEDY = "move the file away, with those beside it that its name begins: this member then gets the state from"
-  .. " the other members"
+-- The file is left unchanged, so the operator must act.
+local REMEDY = "move the file away, with its -wal file: this member then gets the state from the other members"
 
--- By SQLite's text, which is all that LuaSQL passes on; what matches first counts.
+-- By SQLite's text, which is all that LuaSQL passes on. The first match counts.
 local CAUSES = {
   { "database or disk is full", "no_space", "the disk is full" },
   { "attempt to write a readonly database", "read_only", "the file is read-only, or its file system is" },
@@ -26,9 +25,9 @@ local CAUSES = {
 
 -- By Linux's number for the reason why a file cannot be opened.
 local OPENING = {
-  [1] = { "access", "the system forbids to write to it (see lsattr)" }, -- EPERM
+  [1] = { "access", "the system forbids writing to it (see lsattr)" }, -- EPERM
   [2] = { "no_folder", "its folder does not exist" }, -- ENOENT
-  [13] = { "access", "this user may not write to it, or not create it" }, -- EACCES
+  [13] = { "access", "this user may not write to it or create it" }, -- EACCES
   [20] = { "no_folder", "its folder is not a folder" }, -- ENOTDIR
   [21] = { "not_a_file", "it is a folder, not a file" }, -- EISDIR
   [23] = { "no_descriptor", "the machine has too many files open" }, -- ENFILE
