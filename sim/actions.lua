@@ -1,4 +1,4 @@
--- What can happen in a schedule: to networks, nodes and processes, and how much of the waiting work is done.
+-- The actions of a schedule: faults of networks, nodes and processes, and turns of waiting work.
 local sets = require "sim.sets"
 
 local actions = {}
@@ -83,7 +83,7 @@ local function fail_all(self)
   end
 end
 
--- Power fails at a time soon, between two effects of a process.
+-- Power fails soon, between two effects of a process.
 function actions.lose_power(self)
   local fail = self.random(2) == 1 and fail_all or fail_some
   self.world:light(self.random(60), function()

@@ -1,4 +1,4 @@
--- What replicas promise. `operations` has one item for each command ever submitted; its number is the command.
+-- The guarantees of replicas. `operations` has one item for each command ever submitted; its number is the command.
 local sets = require "sim.sets"
 
 local checks = {}
@@ -107,8 +107,8 @@ local function keeper_of(process)
   return { process = process, life = process.life, disk = process.disk, wipes = process.wipes }
 end
 
--- The full members of enough nodes have a confirmed command: those at the place of the order where it was
--- confirmed. Returns them, a list.
+-- The full members of enough nodes have a confirmed command: those at the point in the order where it was confirmed.
+-- Returns them as a list.
 local function check_keepers(self, id, index, full)
   local keepers, nodes, count = {}, {}, 0
   for _, address in ipairs(full) do
@@ -165,7 +165,7 @@ local function still_keeps(keeper)
   return disk and disk.wipes == keeper.wipes or not disk and process.alive and process.life == keeper.life
 end
 
--- Confirmed commands that a process, or storage, which has acknowledged them keeps.
+-- Confirmed commands that a process or storage has acknowledged and still keeps.
 local function kept_commands(self)
   local kept = {}
   for id, operation in ipairs(self.operations) do

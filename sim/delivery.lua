@@ -1,4 +1,4 @@
--- What a process is told, of what and in which order: from the backlog of its node to its inbox, and from there.
+-- The events that a process receives, and their order: from its node's backlog to its inbox, and from there.
 local sets = require "sim.sets"
 
 local delivery = {}

@@ -1,4 +1,4 @@
--- The storage of a node. What was written and not yet synced may be lost when its process dies: all from some write on.
+-- The storage of a node. When its process dies, all unsynced writes from some write on may be lost.
 local disk = {}
 
 local Disk = {}
@@ -50,7 +50,7 @@ function Disk:wipe()
   self:forget()
 end
 
--- What it has counts as lost from now on. Returns how often that has happened.
+-- Its contents count as lost from now on. Returns how often that has happened.
 function Disk:forget()
   self.wipes = self.wipes + 1
   return self.wipes

@@ -1,6 +1,6 @@
--- Faults that the simulator must find. Each is a list of changes of the protocol's source: a file, a text, and what
--- replaces it. Where another mechanism would cover a fault, that is removed, too. `first`: a seed from which it is soon
--- found.
+-- Faults that the simulator must find. Each is a list of changes to the protocol's source: a file, a text and its
+-- replacement. Where another mechanism would hide a fault, that is removed, too. `first`: a seed from which the fault
+-- is soon found.
 return {
   {
     name = "claims are not voided by a change",

@@ -1,4 +1,4 @@
--- A process of the model with a replica in it: gives it events, does what it asks for, and lets the checks see both.
+-- A process of the model with a replica in it: passes events to it, does its effects, and lets the checks see both.
 local host = {}
 
 local Host = {}

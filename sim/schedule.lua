@@ -1,4 +1,4 @@
--- One random schedule: replicas on the model, in phases with weights of their own, then everything is made whole.
+-- One random schedule: replicas on the model, in phases with weights of their own, and then without faults.
 local actions = require "sim.actions"
 local checks = require "sim.checks"
 local disk = require "sim.disk"
@@ -9,7 +9,7 @@ local sets = require "sim.sets"
 local schedule = {}
 
 local PATIENCE = 3
-local BATCH = 6 -- things done in a turn at the end
+local BATCH = 6 -- steps in a turn at the end
 
 local Schedule = {}
 Schedule.__index = Schedule

@@ -46,7 +46,7 @@ function lagged(seconds, events, bytes) end
 ---@type corosync.group.Group
 group = nil
 
---- What `cpgrun check` judges of the script's own promises: `check.unique(kind, value)`, `check.holds(name, token)`,
+--- The script's own guarantees, for `cpgrun check`: `check.unique(kind, value)`, `check.holds(name, token)`,
 --- `check.released(name)` and `check.operation(fields)` are the functions of `corosync.history` for the script's group.
 --- They do nothing otherwise. See [Checking](../topics/checking.md.html).
 ---@type table
@@ -70,7 +70,7 @@ cmap = nil
 quorum = nil
 
 --- Returns the map of a name. This and the next four globals are methods of a replica with the group's name, which is
---- made when the first of them is called. They raise if it cannot be made: Corosync is away.
+--- made when the first of them is called. They raise an error if Corosync cannot be reached.
 ---@param name string
 ---@return corosync.replica.map
 function map(name) end

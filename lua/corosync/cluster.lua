@@ -72,7 +72,7 @@ function cluster.cmap_get(key, daemon_user)
   return value, kind
 end
 
---- How many nodes corosync.conf lists, present or not.
+--- Returns how many nodes corosync.conf lists, present or not.
 -- @tparam[opt] integer daemon_user as for @{corosync.cpg}'s open
 -- @treturn integer
 -- @error nil, message, code: "no_nodelist", "not_connected", "access"

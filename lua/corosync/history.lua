@@ -37,9 +37,9 @@ history.record = recorder.start
 history.note = recorder.note
 
 --- Begins an operation on an object that members share, and writes it into the group's history, if that is recorded.
--- The rule `linearizable` judges all operations (docs/testing.md). Call this before anything is sent.
+-- The rule `linearizable` checks all operations (docs/testing.md). Call this before anything is sent.
 --
--- Values are strings, numbers, booleans or nil. In a `call` that is a text, spaces separate them, and "-" is nil.
+-- Values are strings, numbers, booleans or nil. If `call` is a string, spaces separate the values, and "-" is nil.
 -- @function history.operation
 -- @tparam corosync.group.Group group
 -- @tparam table fields `object`, a name; `key`, the part of it that is used, for objects whose keys are independent;
@@ -50,11 +50,11 @@ history.note = recorder.note
 --   if sum then operation:ok(sum, index) else operation:unknown(code) end
 -- end)
 -- @raise for wrong fields, and when `group` is not a group
--- @treturn Operation to be ended by one of its methods; one that is not ended counts as unknown
+-- @treturn Operation to be ended by one of its methods; an operation that has not ended counts as unknown
 history.operation = recorder.operation
 
---- Notes a value that no member of the group ever notes again, in the group's history, if that is recorded: a token,
--- or the number of a task that must run only once. The rule `unique` judges these notes. In scripts for cpgrun this is
+--- Notes a value that no member of the group may ever note again, in the group's history, if that is recorded: a token,
+-- or the number of a task that must run only once. The rule `unique` checks these notes. In scripts for cpgrun this is
 -- `check.unique(kind, value)`.
 -- @function history.unique
 -- @tparam corosync.group.Group group
@@ -69,9 +69,9 @@ history.operation = recorder.operation
 history.unique = recorder.unique
 
 --- Notes that this member holds something from now on, in the group's history, if that is recorded. The rule
--- `exclusive` judges these notes: no two members hold a name at the same time, and tokens grow from one holder to the
--- next. The times are those of the machine's monotonic clock. A holder that was killed is known to have held the name
--- until its last note: so note it again, with the same token, while it is used. In scripts for cpgrun this is
+-- `exclusive` checks these notes: no two members hold a name at the same time, and tokens grow from one holder to the
+-- next. The times are those of the machine's monotonic clock. A holder that was killed counts as the holder only until
+-- its last note, so note the name again, with the same token, while it is used. In scripts for cpgrun this is
 -- `check.holds(name, token)`.
 -- @function history.holds
 -- @tparam corosync.group.Group group
@@ -96,19 +96,19 @@ history.released = recorder.released
 --- An operation that has begun.
 -- @type Operation
 
---- It has taken effect.
+--- Ends the operation: it has taken effect.
 -- @function Operation:ok
 -- @param result a string, a number, a boolean or nil
--- @tparam[opt] integer index its place in the log of its group; that of the last change that it saw, if it is a read.
---   All operations on an object have one, or none.
+-- @tparam[opt] integer index its place in the group's log; for a read, that of the last change that it saw. Either all
+--   operations on an object have an index, or none.
 -- @raise for a wrong argument, and when the operation has ended
 
---- It has surely not taken effect, and never will.
+--- Ends the operation: it has not taken effect, and never will.
 -- @function Operation:failed
 -- @tparam string code why
 -- @raise for a wrong argument, and when the operation has ended
 
---- It may have taken effect, or may take effect later.
+--- Ends the operation: it may have taken effect, or may take effect later.
 -- @function Operation:unknown
 -- @tparam string code why
 -- @raise for a wrong argument, and when the operation has ended

@@ -1,5 +1,5 @@
--- The global `check` of scripts: the functions of `corosync.history` for what `cpgrun check` judges, with the script's
--- group as their first argument.
+-- The global `check` of scripts: functions of `corosync.history` for `cpgrun check`, with the script's group as their
+-- first argument.
 local NAMES = { "holds", "operation", "released", "unique" }
 
 return function(group)

@@ -1,5 +1,5 @@
--- The globals map, lock, leader, every and calls: methods of a replica with the group's name. It is made when one of
--- them is called first, because it costs a connection and memory.
+-- The globals map, lock, leader, every and calls: methods of a replica with the group's name. The replica is made when
+-- one of them is first called, because it costs a connection and memory.
 local errors = require "corosync.errors"
 local log = require "cpgrun.log"
 local script = require "cpgrun.script"
@@ -46,7 +46,7 @@ function objects.warn_of_late_name(name)
   end
 end
 
--- Leaves the replica, so that what it holds passes on at once.
+-- Leaves the replica, so that its locks pass on at once.
 function objects.close()
   if app then
     local ok, message = app:close()

@@ -46,7 +46,7 @@
 --- The script's group.
 -- @tfield corosync.group.Group group
 
---- What `cpgrun check` judges of the script's own promises: `check.unique(kind, value)`, `check.holds(name, token)`,
+--- The script's own guarantees, for `cpgrun check`: `check.unique(kind, value)`, `check.holds(name, token)`,
 -- `check.released(name)` and `check.operation(fields)` are the functions of `corosync.history` for the script's group.
 -- They do nothing otherwise. See [Checking](../topics/checking.md.html).
 -- @tfield table check
@@ -65,7 +65,7 @@
 -- @tfield corosync.service.Service|corosync.quorum.handle quorum
 
 --- Returns the map of a name. This and the next four globals are methods of a replica with the group's name, which is
--- made when the first of them is called. They raise if it cannot be made: Corosync is away.
+-- made when the first of them is called. They raise an error if Corosync cannot be reached.
 -- @function map
 -- @tparam string name
 -- @treturn corosync.replica.map

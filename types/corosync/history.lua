@@ -25,16 +25,16 @@ function module.record(folder) end
 function module.note(group, line) end
 
 --- Begins an operation on an object that members share, and writes it into the group's history, if that is recorded.
---- The rule `linearizable` judges all operations (docs/testing.md). Call this before anything is sent.
+--- The rule `linearizable` checks all operations (docs/testing.md). Call this before anything is sent.
 ---
---- Values are strings, numbers, booleans or nil. In a `call` that is a text, spaces separate them, and "-" is nil.
+--- Values are strings, numbers, booleans or nil. If `call` is a string, spaces separate the values, and "-" is nil.
 ---@param group corosync.group.Group
 ---@param fields table `object`, a name; `key`, the part of it that is used, for objects whose keys are independent; `call`, a text such as "add 1", or a table such as { "add", 1 }; `read`, whether the operation changes nothing
----@return corosync.history.Operation # to be ended by one of its methods; one that is not ended counts as unknown
+---@return corosync.history.Operation # to be ended by one of its methods; an operation that has not ended counts as unknown
 function module.operation(group, fields) end
 
---- Notes a value that no member of the group ever notes again, in the group's history, if that is recorded: a token,
---- or the number of a task that must run only once. The rule `unique` judges these notes. In scripts for cpgrun this is
+--- Notes a value that no member of the group may ever note again, in the group's history, if that is recorded: a token,
+--- or the number of a task that must run only once. The rule `unique` checks these notes. In scripts for cpgrun this is
 --- `check.unique(kind, value)`.
 ---@param group corosync.group.Group
 ---@param kind string values of different kinds are not compared
@@ -42,9 +42,9 @@ function module.operation(group, fields) end
 function module.unique(group, kind, value) end
 
 --- Notes that this member holds something from now on, in the group's history, if that is recorded. The rule
---- `exclusive` judges these notes: no two members hold a name at the same time, and tokens grow from one holder to the
---- next. The times are those of the machine's monotonic clock. A holder that was killed is known to have held the name
---- until its last note: so note it again, with the same token, while it is used. In scripts for cpgrun this is
+--- `exclusive` checks these notes: no two members hold a name at the same time, and tokens grow from one holder to the
+--- next. The times are those of the machine's monotonic clock. A holder that was killed counts as the holder only until
+--- its last note, so note the name again, with the same token, while it is used. In scripts for cpgrun this is
 --- `check.holds(name, token)`.
 ---@param group corosync.group.Group
 ---@param name string
@@ -60,16 +60,16 @@ function module.released(group, name) end
 ---@class corosync.history.Operation
 local Operation = {}
 
---- It has taken effect.
+--- Ends the operation: it has taken effect.
 ---@param result any a string, a number, a boolean or nil
----@param index? integer its place in the log of its group; that of the last change that it saw, if it is a read. All operations on an object have one, or none.
+---@param index? integer its place in the group's log; for a read, that of the last change that it saw. Either all operations on an object have an index, or none.
 function Operation:ok(result, index) end
 
---- It has surely not taken effect, and never will.
+--- Ends the operation: it has not taken effect, and never will.
 ---@param code string why
 function Operation:failed(code) end
 
---- It may have taken effect, or may take effect later.
+--- Ends the operation: it may have taken effect, or may take effect later.
 ---@param code string why
 function Operation:unknown(code) end
 

@@ -1,11 +1,11 @@
 -- Searches for an order of operations that explains their results and agrees with time, as Wing and Gong (1993) and
--- Lowe (2017) do. An operation takes effect at some moment between its begin and its end. It loses nothing by taking
+-- Lowe (2017) do. An operation takes effect at some moment between its start and its end. Nothing is lost if it takes
 -- effect as late as possible: when it ends, or when another one that ends needs it. So the search goes from end to end.
 --
--- At each end a configuration is the state, the operations under way that have taken effect, and how many of the
--- unknown ones have. The search goes into the depth from end to end, in the breadth within one, so that it lets as
--- few operations as possible take effect early. It visits no configuration twice. Comments below say which other
--- orders need not be tried.
+-- At each end a configuration is the state, the operations under way that have taken effect, and how many unknown ones
+-- have. The search is depth-first from end to end, and breadth-first within an end, so that as few operations as
+-- possible take effect early. It visits no configuration twice. Comments below say which other orders need not be
+-- tried.
 local blocks = require "corosync.checker.blocks"
 local list = require "corosync.list"
 local places = require "corosync.checker.places"

@@ -4,7 +4,7 @@
 -- - `arguments`: by the name of a call, how many it has; `parse` returns the value of an argument, or nil;
 -- - `apply`: by the name of a call, a function of a state and the operation that returns the next state, or nil if the
 --   operation cannot have returned its result there. An unknown operation has none;
--- - `is_pure`: whether an operation changes no state; `is_blind`: whether it is the same whatever was before;
+-- - `is_pure`: whether an operation changes no state; `is_blind`: whether its effect does not depend on the state;
 -- - `value_of`: the value that was written or read, if the operation does no more than that;
 -- - `may_matter`: whether another operation may have noticed an unknown one.
 local models = {}

@@ -1,4 +1,4 @@
--- Sorted arrays of numbers, which are copied and never changed.
+-- Sorted arrays of numbers, which are copied instead of changed.
 local sorted = {}
 
 function sorted.with(numbers, number)

@@ -1,4 +1,4 @@
--- Records what a script claims for its members together: values that are noted once, and names that are held by one.
+-- Records a script's invariants: values that members may note only once, and names that one member holds at a time.
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local word = require "corosync.history.word"

@@ -21,9 +21,9 @@
 --   status      "blocked", "learning", "ready" (full) or "observing" (an observer that follows)
 --   active      the generation that it takes part in (generation.lua), or nil
 --   generation  { seq, round, epoch } of the state that it has, or nil
---   partial     it may lack commands of that generation
+--   partial     whether it may lack commands of that generation
 --   nodes       the number of nodes that this state was confirmed with
---   standing    it speaks for its node (standing.lua)
+--   standing    whether it speaks for its node (standing.lua)
 --   cut         while it waits for a snapshot: the nonce of its claim, and what came after it
 --   following   while it has the state and is not full: the nonce that it says so with, and since when
 local claiming = require "corosync.replica.protocol.claiming"
@@ -224,7 +224,7 @@ local function observe_on(self)
   end
 end
 
--- The clock may begin anywhere: what has happened before the first time is as if it happened then.
+-- The clock may begin anywhere: earlier events count as if they happened at the first time.
 local function begin_clock(self, now)
   self.now, self.has_clock = now, true
   self.changed_at = now
@@ -240,7 +240,7 @@ local function begin_clock(self, now)
   end
 end
 
--- Time has passed: `now` is in seconds, of any clock that does not go back. To be called several times a second.
+-- Time has passed. `now` is in seconds, by any clock that does not go back. To be called several times a second.
 function Protocol:time(now)
   if not self.has_clock then
     begin_clock(self, now)
@@ -283,7 +283,7 @@ function Protocol:forget()
   commands.begin_as_new_client(self)
 end
 
--- A command of this member's. A reply with this id follows.
+-- Submits a command of this member. A reply with this id follows.
 function Protocol:submit(id, data)
   commands.submit(self, id, data)
 end

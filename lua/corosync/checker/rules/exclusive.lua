@@ -68,7 +68,7 @@ local function add(report, message, hold, other)
     name_of(other.member), other.token, other.member.history.name, other.line)
 end
 
--- It is enough to compare with the earlier hold that ended last, and with the one that has the greatest token.
+-- It suffices to compare with the earlier hold that ended last, and with the one with the greatest token.
 local function check_name(report, holds)
   table.sort(holds, function(one, other) return one.began < other.began end)
   local last, greatest

@@ -18,7 +18,7 @@ function claiming.same_ring(one, other)
   return one ~= nil and other ~= nil and one.node == other.node and one.seq == other.seq
 end
 
--- The configuration changes: claims made so far do not count any more.
+-- The configuration has changed: earlier claims no longer count.
 function claiming.void(self)
   self.claims, self.ready, self.told = {}, {}, nil
   self.decided = nil
@@ -89,7 +89,7 @@ function claiming.may_claim(self)
   return not self.active and self.view ~= nil and claiming.same_ring(self.view.ring, self.ring)
 end
 
--- The claims in the order of addresses; nil while one is missing that nobody has called silent.
+-- The claims in the order of addresses; nil while one is missing of a member that nobody has reported as silent.
 local function all_claims(self)
   local silent, list = {}, {}
   for _, made in pairs(self.claims) do
@@ -188,7 +188,7 @@ local function decide(self)
   return self.decided
 end
 
--- Looks whether something can be done with the claims that are here.
+-- Acts on the claims received so far, if possible.
 function claiming.check(self)
   local decided = not self.active and self.status == "blocked" and self.claims[self.address] and decide(self)
   if not decided then

@@ -18,8 +18,8 @@
 --   noted       whether its node has had a state since its Corosync started
 --   members     the addresses of all members, as it knows them
 --
--- States in storage come back with their processes, and count. Corosync's memory (`noted`) is gone after a loss
--- of power, so claims of a majority without a state begin afresh then. It is assumed that this is no loss: a node that
+-- States in storage come back with their processes, and count. Corosync's memory (`noted`) is gone after a loss of
+-- power, so claims of a majority without a state then begin afresh. This is assumed not to lose anything: a node that
 -- has stored a state claims with it, unless the storage is lost. So of a node with storage only one process may have
 -- the state, the one that has the storage open. A confirmed command survives a loss of power of all nodes if storage
 -- with a state is left on a majority of them.
@@ -133,7 +133,7 @@ local function unknown_nodes(list, voters)
   return unknown
 end
 
--- With the round after all those of the same ring.
+-- The round follows all rounds of the same ring.
 local function next_generation(list, ring)
   local round = 0
   for _, claim in ipairs(list) do
@@ -193,7 +193,7 @@ function claims.decide(list, ring)
   local made = { generation = next_generation(voters, ring), nodes = nodes, copies = copies }
   local needed = claims.needed(nodes, copies)
   if next(unknown) then
-    -- Silent members may be the `copies` that have what was confirmed.
+    -- The silent members may be those that confirmed commands as `copies`.
     needed = math.max(majority, nodes - needed + 1)
   end
   local best, any = vouched_state(voters, needed), newest(voters)

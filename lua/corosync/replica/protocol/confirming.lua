@@ -1,9 +1,9 @@
 -- Commands are applied, and their callers answered, when all full members have acknowledged them in the present epoch
 -- and these are a majority of the nodes (or `copies`, if that is less). Members that do not acknowledge are excluded.
 --
--- A majority of acknowledgements would not do: after a cut, the longest log of the members that are left may lack a
+-- A majority of acknowledgements would not suffice: after a cut, the longest log of the remaining members may lack a
 -- command that others have. Nor would acknowledgements of an earlier epoch (generation.lua): when a ring ends, one
--- member may know of a change of the full members that another has missed, and both would count on different ones.
+-- member may know of a change of the full members that another has missed, and they would count different members.
 local commands = require "corosync.replica.protocol.commands"
 local standing = require "corosync.replica.protocol.standing"
 local storing = require "corosync.replica.protocol.storing"
@@ -44,7 +44,7 @@ local function look_whether_established(self)
   end
 end
 
--- The full members have changed. Those that are left acknowledge anew.
+-- The full members have changed. The remaining ones acknowledge anew.
 function confirming.epoch_changed(self)
   self.ack_due = confirming.is_full(self)
   standing.update(self)
@@ -73,7 +73,7 @@ function confirming.on_ack(self, from, message)
     look_whether_established(self)
     confirming.confirm(self)
   elseif confirming.is_full(self) then
-    -- One of both has missed something. All claim anew, and one of them learns from the other.
+    -- One of the two has missed something. All claim anew, and one of them learns from the other.
     confirming.send_restart(self)
   else
     self:restart()

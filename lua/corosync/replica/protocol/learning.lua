@@ -31,7 +31,7 @@ function learning.add(self, address, nonce, attempt)
   end
 end
 
--- A learner has followed. All make it full at the same place of the order: where the promotion is.
+-- A learner has followed. All make it full at the same point in the order, that of the promotion.
 function learning.on_learned(self, from, message)
   local active = self.active
   local is_known = active.learners[from] == message.nonce and self.log:agrees(message.index, message.digest)
@@ -53,8 +53,8 @@ function learning.on_promote(self, _, message)
   confirming.epoch_changed(self)
 end
 
--- A full member that does not acknowledge must not hold up the others. It has followed all the same, so it is full
--- again as soon as it says so.
+-- A full member that does not acknowledge must not block the others. It still follows, so it is full again as soon as
+-- it says so.
 function learning.on_exclude(self, from, message)
   local active, who = self.active, message.who
   local is_valid = message.epoch == active.epoch and message.changes == active.changes and active.full[from]

@@ -10,9 +10,8 @@
 -- than the effects before it; the effects that follow then repeat what it has. A member that never had a state stores
 -- meta without a base.
 --
--- All effects before a "send" of the kinds in `storing.before` must be durable before that message is sent: others
--- rely on what it says. Of what is not durable, a loss of power may leave some, but nothing without all that came
--- before it.
+-- All effects before a "send" of the kinds in `storing.before` must be durable before that message is sent, because
+-- others rely on it. A loss of power may keep some effects that are not yet durable, but none without all earlier ones.
 local log = require "corosync.replica.protocol.log"
 
 local storing = {}
