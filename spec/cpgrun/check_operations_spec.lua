@@ -38,7 +38,7 @@ describe("cpgrun check #slow", function()
     assert.matches("No ordering violations.$", out)
   end)
 
-  it("prints nothing of operations when there are none", function()
+  it("prints nothing about operations when there are none", function()
     local path = program.file("none.lua", "function config_change() end")
     local code, out = check("1", "--nodes", "2", "--seed", "5", path)
     assert.equal(0, code, out)

@@ -69,7 +69,7 @@ local function random_operations()
 end
 
 describe("the search for a linearization", function()
-  it("finds one exactly when one of all orders is one", function()
+  it("finds one exactly when one exists among all orders", function()
     math.randomseed(11)
     local count = { ok = 0, impossible = 0 }
     for _ = 1, 20000 do

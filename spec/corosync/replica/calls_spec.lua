@@ -93,7 +93,7 @@ describe("calls of a replica", function()
       refused("raised", ":%d+: no luck\nstack traceback", rpc:one(address, "fail"))
     end)
 
-    it("fails with not_exist for an unknown function, and where there are none at all", function()
+    it("fails with not_exist for an unknown function, and on members without functions", function()
       begin()
       refused("not_exist", "^this member has no such function$", rpc:one(address, "unknown"))
       local bare = spawn(app.name, "")
@@ -141,7 +141,7 @@ describe("calls of a replica", function()
   end)
 
   describe("all", function()
-    it("tells of each member exactly once: a value, an error, or gone", function()
+    it("returns each member exactly once: with a value, an error, or gone", function()
       begin { die = function() return "alive" end }
       local own, others = both "die"
       assert.same({ true, "alive" }, own)

@@ -52,7 +52,7 @@ describe("the state of ticks", function()
     end, all
   end
 
-  it("lets each number run once, and counts those that nobody ran, which do not run later", function()
+  it("lets each number run once, and counts missed ones, which do not run later", function()
     local run = new()
     assert.same({ 0, 0, false, false, 3, 0, false, false, 0 }, {
       run(10), run(11), run(11), run(10), run(15), run(16), run(12), run(14), run(17) })
@@ -87,7 +87,7 @@ end)
 describe("a periodic task of a replica on one node", function()
   after_each(replicas.clean)
 
-  it("runs from the first time on that it is due, one tick after the other", function()
+  it("runs from the first due tick on, one tick after another", function()
     local app = replicas.new()
     local ticks = {}
     local first = os.time()

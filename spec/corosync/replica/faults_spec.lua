@@ -174,7 +174,7 @@ describe("a replica on three nodes #slow", function()
     judge(members)
   end)
 
-  it("is stalled by a stopped process no longer than its patience", function()
+  it("is blocked by a stopped process no longer than its patience", function()
     for node = 1, 2 do
       write(node)
       confirms(node, 5)
@@ -192,7 +192,7 @@ describe("a replica on three nodes #slow", function()
     judge(members)
   end)
 
-  it("takes a learner with a large state while writes go on, also when the donor is killed", function()
+  it("brings a learner up to date with a large state during writes, even if the donor is killed", function()
     run(members[1], "fill(10)") -- 20 MB
     hears(members[1], "^filled\ttrue$")
     for _, node in ipairs { 1, 3 } do

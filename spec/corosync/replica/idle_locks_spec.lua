@@ -2,7 +2,7 @@
 local entries = require "corosync.replica.lock.entries"
 local replicas = require "spec.helpers.replicas"
 
-describe("a lock that is not used any more", function()
+describe("a lock that is no longer used", function()
   after_each(replicas.clean)
 
   local app, owner
@@ -18,7 +18,7 @@ describe("a lock that is not used any more", function()
     entries.get = get
   end)
 
-  it("is not looked at, and takes no memory", function()
+  it("costs no checks and no memory", function()
     for i = 1, 20 do
       local held = assert(app:lock("job " .. i):acquire())
       assert.equal(held.token, app:lock("job " .. i).token)

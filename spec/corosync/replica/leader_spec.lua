@@ -90,7 +90,7 @@ describe("an election of a replica on three nodes #slow", function()
     return token
   end
 
-  it("goes to the next in the queue when the leader resigns, who stands at its end then", function()
+  it("goes to the next in the queue when the leader resigns and becomes the last", function()
     local last = all_stand()
     for _, step in ipairs { { 1, 2 }, { 2, 3 }, { 3, 1 } } do
       members:tell(step[1], "resign x")

@@ -42,7 +42,7 @@ describe("the state of locks", function()
     assert.same({ x = { holder = "1:1#a", token = 1, since = 1001, waiters = {} } }, all.lock)
   end)
 
-  it("has nothing of a session that is gone", function()
+  it("drops a session that is gone", function()
     apply("acquire", "1:1#a", "x")
     apply("acquire", "2:1#a", "x")
     apply("acquire", "3:1#a", "x")
@@ -53,7 +53,7 @@ describe("the state of locks", function()
     assert.same({ x = { holder = "3:1#a", token = 6, since = 1006, waiters = {} } }, all.lock)
   end)
 
-  it("keeps what a session has got after it was seen to be gone", function()
+  it("keeps the locks that a session got after it was seen to be gone", function()
     apply("acquire", "1:1#a", "x")
     local seen = index
     apply("release", "1:1#a", "x", 1)
@@ -64,7 +64,7 @@ describe("the state of locks", function()
     assert.same({}, all.lock)
   end)
 
-  it("is freed of an earlier process with the same address, by the later one", function()
+  it("is freed when a later process takes an earlier one's address", function()
     apply("acquire", "1:1#a", "x")
     apply("acquire", "2:1#a", "x")
     local submitted = {}
@@ -121,7 +121,7 @@ describe("a lock of a replica on one node", function()
     refused("not_holding", "this process does not hold it", lock:release())
   end)
 
-  it("is not released by what was acquired before", function()
+  it("is not released through an earlier grant", function()
     local lock = replicas.new():lock "backup"
     local old = assert(lock:acquire())
     assert(old:release())
@@ -157,7 +157,7 @@ describe("a lock of a replica on one node", function()
     assert.same({ "closed" }, reasons)
   end)
 
-  it("cannot be waited for in a function that the replica calls, but in a coroutine there", function()
+  it("can be waited for in a function that the replica calls only in a coroutine", function()
     local app = replicas.new()
     local result, held
     local machine = app:machine("m", { apply = function() end, changed = function()
@@ -224,7 +224,7 @@ describe("a lock of a replica on three nodes #slow", function()
   before_each(function() members:start_all() end)
   after_each(function() members:end_all() end)
 
-  it("goes to those who wait in their order", function()
+  it("goes to the waiters in order", function()
     local first = members:acquire(2, "x")
     local last = first
     members:tell(3, "acquire x")
@@ -240,7 +240,7 @@ describe("a lock of a replica on three nodes #slow", function()
     end
   end)
 
-  it("is not waited for longer than the timeout, and the place in the queue is given up", function()
+  it("is waited for until the timeout, when the waiter leaves the queue", function()
     members:acquire(1, "x")
     members:tell(2, "acquire x 0")
     members:await(2, "^failed x timeout")
@@ -253,7 +253,7 @@ describe("a lock of a replica on three nodes #slow", function()
     members:acquire(2, "free", 0)
   end)
 
-  it("goes on when its holder is killed, past a waiter that was killed before", function()
+  it("passes on when its holder is killed, past a killed waiter", function()
     local first = members:acquire(1, "x")
     members:tell(2, "acquire x")
     members:waiting(3, "x", 1)
@@ -267,7 +267,7 @@ describe("a lock of a replica on three nodes #slow", function()
     assert.is_true(members:granted(3, "x") > first)
   end)
 
-  it("goes on when its holder leaves", function()
+  it("passes on when its holder leaves", function()
     local first = members:acquire(1, "x")
     members:tell(2, "acquire x")
     members:waiting(3, "x", 1)
@@ -276,7 +276,7 @@ describe("a lock of a replica on three nodes #slow", function()
     assert.is_true(members:granted(2, "x") > first)
   end)
 
-  it("goes on when the holder's Corosync is killed, which the holder is told first", function()
+  it("passes on when the holder's Corosync is killed, after the holder is told", function()
     local first = members:acquire(1, "x")
     members:tell(2, "acquire x")
     members:waiting(3, "x", 1)
@@ -323,7 +323,7 @@ describe("a lock of a replica on three nodes #slow", function()
     end
   end)
 
-  it("is lost by a holder that was stopped, when it continues; its token is old then", function()
+  it("is lost by a stopped holder when it continues, with an old token", function()
     local first = members:acquire(1, "x")
     members:tell(2, "acquire x")
     members:waiting(3, "x", 1)
@@ -341,7 +341,7 @@ describe("a lock of a replica on three nodes #slow", function()
     members:await(1, "^released x not_holding")
   end)
 
-  it("has tokens that grow after all processes were started again", function()
+  it("has growing tokens after all processes have restarted", function()
     local last = 0
     for _ = 1, 3 do
       local token = members:acquire(1, "x")

@@ -65,7 +65,7 @@ describe("a replica's map", function()
       assert.same({ list = { 1 } }, map:get "t")
     end)
 
-    it("maps of different names apart", function()
+    it("maps of different names separate", function()
       local other = app:map "other"
       assert(map:set("tea", 1))
       assert.is_nil(other:get "tea")
@@ -74,7 +74,7 @@ describe("a replica's map", function()
     end)
   end)
 
-  it("deletes, also what is not there", function()
+  it("deletes a key, even a missing one", function()
     assert(map:set("tea", 1))
     assert.is_true(map:delete "tea")
     assert.is_true(map:delete "tea")
@@ -120,7 +120,7 @@ describe("a replica's map", function()
       assert.equal("1", map:get "tea")
     end)
 
-    it("fails with out_of_range where numbers are not exact any more", function()
+    it("fails with out_of_range where numbers are no longer exact", function()
       assert(map:set("tea", 9007199254740990))
       assert.equal(9007199254740991, map:increment("tea", 1))
       refused("out_of_range", map:increment("tea", 1))
@@ -185,7 +185,7 @@ describe("a replica's map", function()
   end)
 
   describe("watch", function()
-    it("tells each change of the keys with a prefix in order", function()
+    it("reports each change of the keys with a prefix in order", function()
       assert(map:set("tea", 0))
       local told = watched "te"
       assert(map:set("tea", 1) and map:set("coffee", 1) and map:set("tea", 1) and map:delete "tea")
@@ -258,7 +258,7 @@ describe("a replica's map", function()
       return function() return map:get(key) == nil end
     end
 
-    it("lets a value expire", function()
+    it("deletes a value after its time", function()
       local told = watched()
       assert(map:set("a", 1, { ttl = 0.3 }) and map:set("b", 2) and map:increment("c", 3, { ttl = 0.1 }))
       assert.equal(1, map:get "a")
@@ -269,7 +269,7 @@ describe("a replica's map", function()
     end)
 
     -- The time of `last` is over after that of all others, had they not been taken back.
-    it("is taken back when the value is set anew", function()
+    it("is cancelled when the value is set again", function()
       for _, key in ipairs { "set", "longer", "deleted", "replaced", "counted" } do
         assert(map:set(key, 1, { ttl = 0.5 }))
       end
@@ -298,7 +298,7 @@ describe("a replica's map", function()
       os.execute("rm -r " .. folder)
     end)
 
-    it("lets more values expire than fit in one command", function()
+    it("deletes more values than fit in one command", function()
       local count = 0
       for i = 1, 5000 do
         assert(map:set("key" .. i, i, { ttl = 0.1 }, function(ok) count = count + (ok and 1 or 0) end))
@@ -307,7 +307,7 @@ describe("a replica's map", function()
     end)
   end)
 
-  it("changes with a lock are refused with not_holding once it was released or has gone to another", function()
+  it("changes with a lock fail with not_holding once it was released or passed on", function()
     local lock = app:lock "backup"
     local held = assert(lock:acquire { timeout = 5 })
     assert.is_true(map:set("tea", 1, { holding = held }))

@@ -28,7 +28,7 @@ describe("the state of maps", function()
       assert.same({}, all.map)
     end)
 
-    it("refuses changes when the lock has gone, and does not change", function()
+    it("refuses changes without the lock, and stays as it was", function()
       apply(1, "set", "a", 1)
       for _, options in ipairs { lost, other } do
         for operation, value in pairs { set = 2, increment = 1, delete = false, replace = 2 } do
@@ -53,7 +53,7 @@ describe("the state of maps", function()
       return state.apply(all, { "map", "expire", { { "m", key, index } } }, at)
     end
 
-    it("a value once, and only the one that was set then", function()
+    it("a value once, and only the one that was set with the time", function()
       apply(1, "set", "a", 1, { ttl = 5, deadline = 105 })
       apply(2, "set", "a", 2, { ttl = 5, deadline = 106 })
       assert.same({}, expire(3, "a", 1))
@@ -63,7 +63,7 @@ describe("the state of maps", function()
       assert.same({}, all.map)
     end)
 
-    it("no value that has no time any more", function()
+    it("no value that no longer has a time", function()
       for key, change in pairs { a = { "set", 2 }, b = { "replace", 2, { old = 1 } } } do
         apply(1, "set", key, 1, { ttl = 5, deadline = 105 })
         apply(2, change[1], key, change[2], change[3])
@@ -72,7 +72,7 @@ describe("the state of maps", function()
       end
     end)
 
-    it("a value that was counted on", function()
+    it("a value that was incremented", function()
       apply(1, "increment", "a", 1, { ttl = 5, deadline = 105 })
       apply(2, "increment", "a", 1)
       assert.same({ { "m", "a", 1 } }, expire(3, "a", 1))
@@ -90,7 +90,7 @@ describe("deadlines", function()
     return table.concat(found, ",")
   end
 
-  it("are due when their time is over, until they are removed", function()
+  it("are due from their time on, until they are removed", function()
     local all = deadlines.new(100)
     all:set("m", "a", 1, 101)
     all:set("m", "b", 2, 102)
@@ -105,7 +105,7 @@ describe("deadlines", function()
     assert.equal(1, #all:due(500, 1))
   end)
 
-  it("can be set anew", function()
+  it("can be set again", function()
     local all = deadlines.new(100)
     all:set("m", "a", 1, 101)
     all:set("m", "b", 2, 300)

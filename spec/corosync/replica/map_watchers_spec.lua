@@ -36,7 +36,7 @@ describe("watchers of a map", function()
       machines = { by_name = { [parts.NAME] = machine } } }
   end)
 
-  it("are told what differs in a new state once, in the order of the keys", function()
+  it("report each difference of a new state once, in the order of the keys", function()
     take_state({ ta = 1, tb = { 2 }, tc = 3, x = 1 }, 5)
     watch "t"
     look()
@@ -48,7 +48,7 @@ describe("watchers of a map", function()
     assert.matches("^tb table.* table.* 9$", told[2])
   end)
 
-  it("are not told of a state that was put aside before another one comes", function()
+  it("do not report a state that was dropped before another one came", function()
     take_state({ a = 1, b = 1 }, 5)
     look()
     watch ""
@@ -58,7 +58,7 @@ describe("watchers of a map", function()
     assert.same({ "restarted 9", "b 2 1 9" }, told)
   end)
 
-  it("are told of a command after a new state once", function()
+  it("report a command after a new state once", function()
     take_state({ a = 1 }, 5)
     look()
     watch ""
@@ -94,7 +94,7 @@ describe("watchers of a map", function()
     assert.same({ "a 1 nil 5", "a 2 1 6", "restarted 5", "a 1 2 5", "a 3 1 7" }, told)
   end)
 
-  it("are told nothing any more when they have ended", function()
+  it("report nothing after they have ended", function()
     local stop = watch ""
     stop()
     take_state({ a = 1 }, 5)

@@ -145,7 +145,7 @@ describe("members of a replica", function()
     assert.equal("4", submit(lacking, "d"))
   end)
 
-  it("that differ report it, and the fewer take the state of the others", function()
+  it("that differ report it, and the minority takes the state of the others", function()
     begin()
     local SAME = "list = list()"
     local DIFFERENT = [[list = list { apply = function(state, command)
@@ -171,7 +171,7 @@ describe("members of a replica", function()
     assert.is_nil(table.concat(same.lines, "\n"):match "problem")
   end)
 
-  it("are full of uncertain commands while a silent one is awaited", function()
+  it("fail with full while uncertain commands wait for a silent member", function()
     problems = {}
     app = replicas.new { window = 2, timeout = 0.3, patience = 1000 }
     list = replicas.list(app)

@@ -26,7 +26,7 @@ describe("a replica with storage beside another process of its node", function()
 
   local PATTERN = "is a member of replica .*, too, and a node with storage may have one only"
 
-  it("reports that one of both must be an observer", function()
+  it("reports that one of the two must be an observer", function()
     local app = begin { storage = storages.path() }
     spawn(app, "")
     assert(replicas.eventually(function() return #problems > 0 end))

@@ -77,7 +77,7 @@ describe("a replica's storage", function()
       assert.equal("in_use", as_user(storages.path()))
     end)
 
-    it("says that this user may not", function()
+    it("says that this user may not access it", function()
       local bytes = sample()
       assert(uv.fs_chmod(storages.path(), 0))
       assert.equal("access", (as_user(storages.path())))
@@ -116,7 +116,7 @@ describe("a replica's storage", function()
       assert.equal(bytes, storages.read_file(storages.path()))
     end
 
-    it("is refused and left alone", function()
+    it("is refused and left unchanged", function()
       sample()
       local found = "belongs to replica 'shop' on node 1 of cluster 'lab', not to replica "
       is_foreign({ replica = "it's", node = 1, cluster = "lab" }, found .. "'it's' on node 1 of cluster 'lab'")
@@ -148,7 +148,7 @@ describe("a replica's storage", function()
       assert.equal(bytes, storages.read_file(storages.path()))
     end
 
-    it("is refused and left alone when it is no database, or was cut", function()
+    it("is refused and left unchanged when it is no database, or was truncated", function()
       local bytes = sample()
       is_damaged(("no database\n"):rep(1000), "it is not an SQLite database")
       for pages = 1, #bytes / 4096 - 1 do

@@ -9,7 +9,7 @@ describe("a replica's storage", function()
     return assert(storages.open())
   end
 
-  it("has nothing at first", function()
+  it("is empty at first", function()
     local store = assert(storages.open())
     assert.is_nil(store:load())
     assert.is_nil(reopen(store):load())
@@ -142,7 +142,7 @@ describe("a replica's storage", function()
     assert.is_true(sizes[12] < 1.5 * sizes[4], sizes[4] .. " bytes, then " .. sizes[12])
   end)
 
-  it("takes entries of up to 64 MiB #slow", function()
+  it("accepts entries of up to 64 MiB #slow", function()
     local store = assert(storages.open())
     local largest = ("0123456789abcdef"):rep(4 * 1024 * 1024)
     store:append(1, largest)
@@ -152,7 +152,7 @@ describe("a replica's storage", function()
       "bad argument 'blob' to 'append' (at most 67108864 bytes expected, got 67108865)")
   end)
 
-  it("raises on wrong arguments, with their names", function()
+  it("raises for wrong arguments, with their names", function()
     local store = assert(storages.open())
     local owner = storages.owner
     assert.has_error(function() storage.open("", owner) end,

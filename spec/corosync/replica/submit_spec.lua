@@ -14,7 +14,7 @@ end
 describe("submit to a replica in corosync.loop", function()
   after_each(replicas.clean)
 
-  it("runs the loop in plain code until the result is there", function()
+  it("runs the loop in plain code until the result arrives", function()
     local list, app = replicas.listed()
     assert.equal(1, list:submit "one")
     assert.equal(2, list:submit { "two", n = 2 })
@@ -89,7 +89,7 @@ describe("submit to a replica in corosync.loop", function()
     assert.is_true(#list.state > 0)
   end)
 
-  it("fails inside apply, and tells the submitter of the outer command nothing of it", function()
+  it("fails inside apply, without an effect on the outer command's result", function()
     local inner = {}
     local list
     list = replicas.listed({}, { apply = function(state)
@@ -163,7 +163,7 @@ describe("submit to a replica in corosync.loop", function()
     assert.equal(2, list:submit "goes on")
   end)
 
-  it("fails when it is closed, and ends what waits", function()
+  it("fails after close, which ends waiting commands", function()
     local list, app = replicas.listed()
     assert.equal(1, list:submit "x")
     local codes = {}
@@ -210,7 +210,7 @@ describe("submit to a replica in corosync.loop", function()
     assert.equal(3, list:submit "3")
   end)
 
-  it("gives the error of apply to the submitter, and leaves the state as it was", function()
+  it("returns the error of apply to the submitter, and leaves the state unchanged", function()
     local changes = 0
     local list = replicas.listed({}, { apply = function(state, command)
       state[#state + 1] = command
@@ -226,7 +226,7 @@ describe("submit to a replica in corosync.loop", function()
     assert.equal(2, changes)
   end)
 
-  it("raises before it sends what cannot be encoded", function()
+  it("raises for a command that cannot be encoded, before it is sent", function()
     local list = replicas.listed()
     local cycle = {}
     cycle.cycle = cycle

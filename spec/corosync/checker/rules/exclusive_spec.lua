@@ -29,13 +29,13 @@ describe("rule exclusive", function()
       second "holds 0.5 lock 4\nreleased 0.6 lock\nholds 0.7 lock 4\nreleased 9.0 lock\n", first(HELD))
   end)
 
-  it("is violated by two holders of which a shorter hold came between", function()
+  it("is violated by two overlapping holders with a shorter hold in between", function()
     local report = check(first "holds 1.0 lock 5\nreleased 9.0 lock\n",
       second "holds 2.0 lock 6\nreleased 3.0 lock\nholds 4.0 lock 7\nreleased 5.0 lock\n")
     assert.equal(2, #report.violations)
   end)
 
-  it("knows that a holder without a release had it until its last note", function()
+  it("treats a holder without a release as the holder until its last note", function()
     passes(first "holds 1.0 lock 5\n", second "holds 1.5 lock 6\n")
     passes(first "holds 1.0 lock 5\nholds 2.0 lock 5\n", second "holds 2.5 lock 6\n")
     finds("exclusive", "with the token 6, while 1:10 holds it with the token 5",

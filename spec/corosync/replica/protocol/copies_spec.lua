@@ -27,7 +27,7 @@ local function decide(...)
 end
 
 describe("a replica with one copy", function()
-  it("confirms on the node that is left", function()
+  it("confirms on the remaining node", function()
     local bus, one = two_members(ONE)
     bus:remove "2:20"
     bus:submit(one, "a")
@@ -94,7 +94,7 @@ describe("a replica with one copy", function()
     assert.same({ a = "ok" }, one.replies)
   end)
 
-  it("needs no majority any more when all full members agree", function()
+  it("no longer needs a majority when all full members agree", function()
     local bus, one = two_members(ONE, {})
     bus:remove "2:20"
     bus:add("2:21", ONE)
@@ -116,7 +116,7 @@ describe("a replica with one copy", function()
     assert.is_truthy(decide(one, two, claim("3:30", 5, { members = members })))
   end)
 
-  it("uses the greatest number of copies that is claimed", function()
+  it("uses the greatest claimed number of copies", function()
     assert.is_nil((decide(claim("1:10", 5), claim("2:20", nil, { copies = 2 }))))
     local other = claim "2:20"
     other.copies = nil

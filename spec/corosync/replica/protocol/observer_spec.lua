@@ -80,7 +80,7 @@ describe("a replica's observer", function()
     assert.is_nil(one.replica.active.full["1:11"])
   end)
 
-  it("claims again when its donor goes", function()
+  it("claims again when its donor leaves", function()
     local bus, one, _, three = replica_bus.three_members()
     bus:submit(one, "a")
     bus:run()
