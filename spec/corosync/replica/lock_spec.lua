@@ -216,7 +216,7 @@ describe("a lock of a replica on one node", function()
   end)
 end)
 
-describe("a lock of a replica on three nodes #slow", function()
+describe("a lock of a replica on three nodes #slow #once", function()
   local members
 
   setup(function() members = lock_members.new() end)
