@@ -2,6 +2,8 @@
 -- sends the next chunk when one of its own has come back. The learner keeps the contents of the chunks and counts them.
 local transfers = {}
 
+local unpack = table.unpack or unpack -- luacheck: ignore 113
+
 local IN_FLIGHT = 4
 
 -- ---- the sender ----
@@ -14,8 +16,20 @@ function transfers.outgoing(send, failed)
   return setmetatable({ send = send, failed = failed, by_member = {} }, Outgoing)
 end
 
+-- Commands that are not confirmed yet, as chunks: together they may be too large for one message.
+local function take_tail(tail)
+  local index, entry = next(tail)
+  if index then
+    tail[index] = nil
+    return { "tail", { index, entry } }
+  end
+end
+
 local function send_next(self, each)
   local chunk, problem = each.snapshot:next()
+  if not chunk and not problem then
+    chunk = take_tail(each.message.log.tail)
+  end
   if problem then
     self:cancel(each.message.to)
     self.failed(problem)
@@ -80,11 +94,17 @@ function Incoming:chunk(from, message, nonce)
     return false
   elseif message.number == 1 then
     self.from, self.nonce, self.count, self.restoring = from, nonce, 0, self.machines:begin_restore()
+    self.tail = {}
   elseif from ~= self.from or nonce ~= self.nonce or message.number ~= self.count + 1 then
     return false
   end
   self.count = message.number
-  self.restoring:add(message.chunk)
+  if message.chunk[1] == "tail" then
+    local index, entry = unpack(message.chunk[2])
+    self.tail[index] = entry
+  else
+    self.restoring:add(message.chunk)
+  end
   return true
 end
 
@@ -95,13 +115,14 @@ function Incoming:complete(from, message)
   if not is_empty and not is_whole then
     return nil
   end
+  message.log.tail = not is_empty and self.tail or {}
   message.state = is_empty and self.machines:begin_restore() or self.restoring
   self:cancel()
   return message
 end
 
 function Incoming:cancel()
-  self.from, self.nonce, self.count, self.restoring = nil, nil, nil, nil
+  self.from, self.nonce, self.count, self.restoring, self.tail = nil, nil, nil, nil, nil
 end
 
 return transfers

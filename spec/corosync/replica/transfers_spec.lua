@@ -1,0 +1,36 @@
+-- Snapshots on their way.
+local transfers = require "corosync.replica.transfers"
+
+-- A snapshot of one chunk.
+local function snapshot()
+  local chunks = { { "machine", {} } }
+  return { next = function() return table.remove(chunks) end, release = function() end }
+end
+
+describe("a snapshot", function()
+  it("has each command that is not confirmed in a chunk of its own, because all may be too large together", function()
+    local sent, added = {}, {}
+    local outgoing = transfers.outgoing(function(message) sent[#sent + 1] = message end, error)
+    local tail = {}
+    for i = 1, 10 do tail[i] = { client = "a", seq = i, data = "x" } end
+    local copy = {}
+    for i, entry in pairs(tail) do copy[i] = entry end
+    outgoing:start { kind = "snapshot", to = "2:2", nonce = "n", state = snapshot(), log = { tail = copy } }
+
+    local incoming = transfers.incoming { begin_restore = function()
+      return { add = function(_, chunk) added[#added + 1] = chunk end }
+    end }
+    local i = 1
+    while sent[i].kind == "chunk" do
+      assert.is_true(incoming:chunk("1:1", sent[i], "n"))
+      outgoing:echoed(sent[i])
+      i = i + 1
+    end
+    local last = sent[i]
+    assert.equal("snapshot", last.kind)
+    assert.same({}, last.log.tail)
+    assert.equal(11, last.chunks)
+    assert.same(tail, incoming:complete("1:1", last).log.tail)
+    assert.same({ { "machine", {} } }, added)
+  end)
+end)
