@@ -69,7 +69,7 @@ describe("watchers of a map", function()
     assert.same({ "restarted 10", "a 3 1 10", "a 4 3 11" }, told)
   end)
 
-  it("are not told again of commands that follow an older state", function()
+  it("do not report commands again that follow an older state", function()
     watch ""
     apply("a", 1, 5)
     apply("a", 2, 6)
@@ -84,7 +84,7 @@ describe("watchers of a map", function()
     assert.same({ "a 1 nil 5", "a 2 1 6", "a 3 2 7", "restarted 8", "a 4 3 8" }, told)
   end)
 
-  it("are told of an older state if no command brings back what was lost", function()
+  it("report an older state if no command restores what was lost", function()
     watch ""
     apply("a", 1, 5)
     apply("a", 2, 6)
