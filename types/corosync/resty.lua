@@ -110,10 +110,10 @@ function module.group(name, handlers_or_class, options) end
 ---      stock = app:machine("stock", { apply = function(state, item) state[item] = (state[item] or 0) + 1 end })
 ---    }
 ---
---- and from any request `stock:submit "tea"`, which lets its light thread wait for the result. Where nothing can wait
---- (`log_by_lua`, for instance) it fails with "wrong_phase"; with a callback it works there, too. All functions of the
---- script are called in the light thread of the replica, one after another: one that waits holds up the others, and
---- `submit` without a callback fails in them with "dispatching". A worker that exits leaves the replica.
+--- and in any request `stock:submit "tea"`, whose light thread waits for the result. In a phase that cannot wait (such
+--- as `log_by_lua`) it fails with "wrong_phase" unless it gets a callback. All functions of the script are called in the
+--- light thread of the replica, one after another. One that waits blocks the others, and inside them `submit` without a
+--- callback fails with "dispatching". A worker that exits leaves the replica.
 ---@param name string 1 to 120 bytes
 ---@param options? table as for `corosync.replica`, without `loop` and `storage`; and as for `group`
 ---@return corosync.replica.Replica|nil

@@ -4,7 +4,7 @@ local session = require "cpgrun.commands.session"
 
 local actions = {}
 
--- What a change has returned.
+-- The result of a change.
 local function outcome(chosen, result, message, code)
   if result == nil then
     return session.failed(message, code)

@@ -1,4 +1,4 @@
--- `cpgrun members`: who is in a group. It does not join it.
+-- `cpgrun members`: lists the members of a group without joining it.
 local json = require "cpgrun.commands.json"
 local session = require "cpgrun.commands.session"
 

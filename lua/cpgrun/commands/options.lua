@@ -70,13 +70,13 @@ local function add_timeout(p, text, default)
 end
 
 local function add_json(p)
-  p:flag("--json", "Print JSON, an object or value in a line.")
+  p:flag("--json", "Print JSON, one object or value per line.")
 end
 
 local parsers = {}
 
 function parsers.map()
-  local p = begin("map", "Reads and changes a map of a replica, such as a script for cpgrun has by its global map.")
+  local p = begin("map", "Reads and changes a map of a replica, such as one that a script makes with its global map.")
   p:argument("target", "The names of the replica (a script's group) and the map, with a dot between them.")
     :argname("REPLICA.MAP"):convert(part_of_replica)
   p:argument("action", "get KEY, set KEY VALUE, replace KEY OLD NEW, delete KEY, increment KEY [BY], list [PREFIX] or "
@@ -95,9 +95,9 @@ function parsers.lock()
   p:usage "Usage: cpgrun lock [-h] [--timeout SECONDS] [--nonblock] [--grace SECONDS] REPLICA.LOCK -- COMMAND ..."
   p:argument("target", "The names of the replica (a script's group) and the lock, with a dot between them.")
     :argname("REPLICA.LOCK"):convert(part_of_replica)
-  add_timeout(p, "How long to wait for the lock (default: for ever).")
-  p:flag("--nonblock", "Fail with 124 if another holds the lock.")
-  p:option("--grace", "How long after SIGTERM SIGKILL follows. Another may hold the lock meanwhile.")
+  add_timeout(p, "How long to wait for the lock (default: forever).")
+  p:flag("--nonblock", "Fail with 124 if another process holds the lock.")
+  p:option("--grace", "The time from SIGTERM to SIGKILL. Another process may hold the lock meanwhile.")
     :argname("SECONDS"):convert(seconds):default("1")
   return p
 end

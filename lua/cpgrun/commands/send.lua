@@ -27,7 +27,7 @@ return function(chosen, facts)
     if not ok then
       return session.failed(message, code)
     elseif not self:wait_until(function() return is_there end, chosen.timeout) then
-      log.error("the message to group '%s' was sent, and did not come back within %g s", chosen.group, chosen.timeout)
+      log.error("the message to group '%s' was sent, but did not come back within %g s", chosen.group, chosen.timeout)
       return session.UNCERTAIN
     end
     own:deactivate()

@@ -1,5 +1,5 @@
--- What the commands for a shell share: they run in a coroutine until they have an exit status, and leave what they have
--- joined.
+-- Shared by the commands for a shell: they run in a coroutine until they have an exit status, and then leave their
+-- groups.
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local log = require "cpgrun.log"
@@ -48,7 +48,7 @@ local function resume(self, routine)
   end
 end
 
--- Waits until something holds. Returns whether it does.
+-- Waits until a condition holds. Returns whether it does.
 function Session:wait_until(condition, seconds)
   local routine, timer = coroutine.running(), uv.new_timer()
   local deadline = core.now() + (seconds or math.huge)
