@@ -34,7 +34,8 @@ describe("cpgrun check #slow", function()
   end)
 
   it("exits with 1 when two members note the same value", function()
-    fails("unique: [%d:]+ noted the tick 7, which [%d:]+ had already noted %(/tmp/%S+%)", [[check.unique("tick", 7)]])
+    fails("unique: [%d:]+ noted the tick 7, which [%d:]+ had already noted %(/tmp/%S+:%d+%)",
+      [[check.unique("tick", 7)]])
   end)
 
   it("exits with 1 when tokens do not grow", function()

@@ -186,7 +186,8 @@ describe("rule linearizable", function()
 
   it("is undecided for calls that it does not know, unless none of them was confirmed", function()
     for _, call in ipairs { "push 5", "write", "write 5 6", "add x", "add 1.5", "add 9999999999999999" } do
-      is_undecided("^undecided: '" .. call:gsub("%.", "%%.") .. "' on reg/x by 1:10 has no index, and is not",
+      is_undecided("^undecided: '" .. call:gsub("%.", "%%.") .. "' on reg/x by 1:10 has no index, "
+        .. "and is not an operation",
         first(("invoke 1 1.0 OBJECT %s\nok 1 2.0 - -\n"):format(call)))
       passes(first(("invoke 1 1.0 OBJECT %s\nunknown 1 2.0 timeout\n"):format(call)))
     end
