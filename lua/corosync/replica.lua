@@ -29,6 +29,8 @@ local waiting = require "corosync.replica.waiting"
 local LONGEST_NAME = 128 - #member.SUFFIX
 
 local MEMBER = {} -- the key of an object's member
+
+local leaving = setmetatable({}, { __mode = "v" }) -- by name: the last member that was closed
 local WHAT = {} -- the key of the words for a machine's submit in messages
 
 -- ---- arguments ----
@@ -334,7 +336,9 @@ end
 -- @treturn boolean true
 -- @error nil, message, code, as for a group's `deactivate`
 function Replica:close()
-  return self[MEMBER]:close()
+  local owner = self[MEMBER]
+  leaving[owner.name] = owner
+  return owner:close()
 end
 
 --- With `loop = false`: handles waiting events, without blocking. Call it when `fd` is readable, and at least once in
@@ -399,7 +403,16 @@ function IN_LOOP.derive(...)
   return base.derive(base.Group, ...)
 end
 
+-- Waits until an earlier replica of that name, which was closed, has left its group: a process is in a group once.
+local function await_leave(name)
+  local earlier = leaving[name]
+  if earlier then
+    earlier:handle_until(function() return earlier.record.state == "idle" end)
+  end
+end
+
 function IN_LOOP.start(owner)
+  await_leave(owner.name)
   local uses_loop = owner.options.loop ~= false
   local ok, message, code = true, nil, nil
   local path = defaults.storage_path(owner.name, owner.options)

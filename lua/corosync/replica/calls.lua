@@ -261,7 +261,7 @@ end
 -- @error nil, message, code: as for `all`. "gone" also means that the address is not a member; "dispatching" where
 -- nothing can wait
 function Calls:one(member, name, ...)
-  if type(member) ~= "table" and type(member) ~= "userdata" then
+  if type(member) ~= "table" or type(member.node) ~= "number" or type(member.pid) ~= "number" then
     errors.raise("bad argument #1 'member' to 'one' (address expected, got %s)", type(member))
   end
   local call = make(self, "one", 3, { to = text(member) }, name, ...)

@@ -7,6 +7,15 @@ local replicas = require "spec.helpers.replicas"
 describe("a replica with loop = false", function()
   after_each(replicas.clean)
 
+  it("can be made anew right after it was closed", function()
+    local name = replicas.name()
+    for round = 1, 4 do
+      local app = assert(replicas.new({ loop = round > 2 }, name))
+      assert.is_true(app:barrier())
+      assert(app:close())
+    end
+  end)
+
   -- A tick of a game: it has little time, and nothing in it waits.
   it("works by dispatch(budget) in each tick of a game", function()
     local list, app = replicas.listed { loop = false }
