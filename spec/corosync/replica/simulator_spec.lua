@@ -3,7 +3,7 @@ local plant = require "sim.plant"
 local schedule = require "sim.schedule"
 
 local SCHEDULES = tonumber(os.getenv "SCHEDULES" or 100000)
-local SECONDS = jit and 90 or 20 -- of processor time
+local SECONDS = jit and 200 or 20 -- of processor time
 local SHORT = 30 -- steps
 
 -- Runs schedules until one fails. `more`: options of schedule.run. Returns its seed and problem, or nil and how many
@@ -23,6 +23,16 @@ local function first_failure(protocol, first, count, steps, seconds, more)
 end
 
 describe("replica simulator #slow", function()
+  -- As sim/simulate.lua does, for speed.
+  setup(function()
+    collectgarbage("setpause", 1000)
+    if jit then jit.off() end
+  end)
+  teardown(function()
+    collectgarbage("setpause", 200)
+    if jit then jit.on() end
+  end)
+
   it("finds no violation in random schedules", function()
     local seed, problem = first_failure(plant(), 1, SCHEDULES, SHORT, SECONDS)
     local command = "make simulate SCHEDULES=1 FIRST_SEED=%d STEPS=%d"
