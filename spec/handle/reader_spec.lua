@@ -75,7 +75,7 @@ describe("a reader", function()
     assert.equal(500, send_numbers(handle, 500))
     assert.is_true(handle:fetch(0)) -- moves the reader's events
     for i = 501, 1100 do
-      local deadline = os.time() + 10
+      local deadline = os.time() + 30
       while not handle:send(("%d "):format(i)) do
         assert(handle:fetch(0.01) ~= nil)
         assert(os.time() < deadline)
@@ -100,7 +100,7 @@ describe("a reader", function()
     local observer = open()
     local handle, seen, name = member { after = 0, limit = 100000 }
     handles.flood(name, 150, 1000)
-    local deadline = os.time() + 10
+    local deadline = os.time() + 30
     while #assert(observer:members(name)) > 0 do
       assert(os.time() < deadline, "still a member")
       observer:wait(0.01)

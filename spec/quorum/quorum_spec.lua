@@ -262,7 +262,7 @@ describe("a quorum handler", function()
   it("may close its handle, which drops queued events", function()
     local handle, record
     handle, record = recorder { nodelist_change = function() assert.is_true(handle:close()) end }
-    local deadline = os.time() + 10
+    local deadline = os.time() + 30
     while tostring(handle):find "open" and os.time() < deadline do
       handle:wait(1)
       assert(handle:dispatch())
@@ -295,7 +295,7 @@ describe("a closed quorum handle", function()
       collectgarbage()
     end
     assert.is_nil(next(weak))
-    local deadline = os.time() + 10
+    local deadline = os.time() + 30
     while stats:get "stats.ipcs.global.closed" == before do
       assert(os.time() < deadline, "the connection is still there")
     end

@@ -18,7 +18,7 @@ local function large_frames()
   assert(handle:join "large frames")
   while not joined do turn() end
   for _ = 1, MESSAGES do
-    local deadline = os.time() + 10
+    local deadline = os.time() + 30
     local ok, why, code
     repeat
       ok, why, code = handle:send(("x"):rep(1000))
@@ -26,7 +26,7 @@ local function large_frames()
     until ok or code ~= "try_again" or os.time() > deadline
     assert(ok, why)
   end
-  local deadline = os.time() + 10
+  local deadline = os.time() + 30
   while got < MESSAGES do
     assert(os.time() < deadline, "timed out")
     turn()
