@@ -12,7 +12,7 @@ SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/sp
 	$(BUILD)/spec/sandbox $(BUILD)/spec/sandbox-c++ $(BUILD)/spec/packed_member \
 	$(FUZZED:%=$(BUILD)/spec/fuzz-%)
 
-.PHONY: lint format check-bindings specs coverage valgrind sanitize tsan analyze fuzz soak soak-locks \
+.PHONY: lint format check-bindings specs spec-programs coverage valgrind sanitize tsan analyze fuzz soak soak-locks \
 	simulate show-frames show-freed show-leavers show-storm show-unreported
 
 ## lint: luacheck, clang's warnings, includes, Corosync's calls, doc comments and editor types
@@ -90,8 +90,11 @@ $(BUILD)/spec/threads-tsan: spec/helpers/embedded/threads.c $(CORE_SOURCES)
 # The specs run inside a private cluster of one node; those that need more make their own.
 SPECS ?= spec
 ## specs: run the specs in SPECS (all by default) with one Lua
-specs: all nginx-binding $(SPEC_PROGRAMS)
+specs: spec-programs
 	@$(RUN_SPECS) LUA="$(LUA)" tools/run-specs $(SPECS)
+
+# What specs use: built before several of them run at the same time.
+spec-programs: all nginx-binding $(SPEC_PROGRAMS)
 
 # The folders that mirror src/, without the specs that take long.
 CORE_SPECS := --exclude-tags=slow $(addprefix spec/,cfg cmap cpg handle nginx quorum support votequorum)
