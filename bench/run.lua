@@ -4,6 +4,7 @@
 --   make bench [PAIRS=5] [SIZES="64 1000"] [WINDOWS="1 64"] [NODES="1 3"]
 local lab = require "corosync.lab"
 local chart, panels_of = dofile "bench/chart.lua", dofile "bench/ratio_panels.lua"
+local figures = dofile "bench/figures.lua"
 
 local PAIRS = tonumber(os.getenv "PAIRS") or 5
 local SECONDS = 0.7 -- the approximate time of a run
@@ -99,22 +100,16 @@ local function measure(cluster, programs, size, window)
   return found
 end
 
--- Median, lowest and highest of a function of the pairs.
-local function spread(of_pair)
-  local values = {}
-  for pair = 1, PAIRS do
-    values[pair] = of_pair(pair)
-  end
-  table.sort(values)
-  return { values[math.ceil(PAIRS / 2)], values[1], values[PAIRS] }
-end
-
 local function summarize(found, index)
   local function value(field)
-    return spread(function(pair) return found[index][pair][field] end)[1]
+    return figures.each_pair(found[index], function(each) return each[field] end)[1]
   end
   local function ratio(field)
-    return spread(function(pair) return found[index][pair][field] / found[1][pair][field] end)
+    local values = {}
+    for pair, each in ipairs(found[index]) do
+      values[pair] = each[field] / found[1][pair][field]
+    end
+    return figures.spread(values)
   end
   return {
     rate = value "rate", cpu = value "cpu", memory = value "memory",
@@ -123,30 +118,15 @@ local function summarize(found, index)
   }
 end
 
-local function with_spread(ratio)
-  return ("%.2f (%.2f to %.2f)"):format(ratio[1], ratio[2], ratio[3])
-end
-
 local function print_row(size, window, name, it, is_first)
   local ratios = { "", "", "" }
   if not is_first then
-    ratios = { with_spread(it.rate_ratio), with_spread(it.cpu_ratio), with_spread(it.p99_ratio) }
+    for i, ratio in ipairs { it.rate_ratio, it.cpu_ratio, it.p99_ratio } do
+      ratios[i] = figures.with_spread(ratio)
+    end
   end
   print(("| %d | %d | %s | %.0f | %.2f | %.0f | %.0f | %.0f | %.1f | %s |"):format(size, window, name, it.rate,
     it.cpu * 1e6, it.p50 * 1e6, it.p99 * 1e6, it.max * 1e6, it.memory / 1024, table.concat(ratios, " | ")))
-end
-
-local function first_line(command)
-  local pipe = io.popen(command)
-  local line = pipe:read "*l"
-  pipe:close()
-  return line or "unknown"
-end
-
-local function print_head()
-  print(("%s, %s processors, Linux %s, %s, %s; %d pairs of runs of about %g s, medians; spread in brackets\n"):format(
-    first_line "sed -n 's/^model name.*: //p' /proc/cpuinfo", first_line "nproc", first_line "uname -r",
-    first_line "corosync -v | sed \"s/.*version '/Corosync /; s/'.*//\"", os.date "%Y-%m-%d", PAIRS, SECONDS))
 end
 
 local function print_table_head(nodes, title)
@@ -176,7 +156,7 @@ local function bench(cluster, nodes, programs)
 end
 
 io.stdout:setvbuf "line"
-print_head()
+figures.print_head(("%d pairs of runs of about %g s, medians; spread in brackets"):format(PAIRS, SECONDS))
 local plain = {}
 for _, nodes in ipairs(NODES) do
   local cluster = assert(lab.start(nodes))

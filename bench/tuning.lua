@@ -8,6 +8,7 @@
 local uv = require "luv"
 local lab = require "corosync.lab"
 local chart = dofile "bench/chart.lua"
+local figures = dofile "bench/figures.lua"
 
 local PAIRS = tonumber(os.getenv "PAIRS") or 5
 local NODES = 3
@@ -191,22 +192,8 @@ end
 
 -- ---- results ----
 
--- Median, lowest and highest.
-local function spread(values)
-  table.sort(values)
-  return { values[math.ceil(#values / 2)], values[1], values[#values] }
-end
-
-local function each_pair(pairs_of, value_of)
-  local values = {}
-  for i, pair in ipairs(pairs_of) do
-    values[i] = value_of(pair)
-  end
-  return spread(values)
-end
-
 local function ratio(pairs_of, load, field)
-  return each_pair(pairs_of, function(pair) return pair[load][2][field] / pair[load][1][field] end)
+  return figures.each_pair(pairs_of, function(pair) return pair[load][2][field] / pair[load][1][field] end)
 end
 
 -- The default's median over the pairs of all configurations.
@@ -217,11 +204,7 @@ local function default(results, load, field)
       values[#values + 1] = pair[load][1][field]
     end
   end
-  return spread(values)[1]
-end
-
-local function with_spread(it)
-  return ("%.2f (%.2f to %.2f)"):format(it[1], it[2], it[3])
+  return figures.spread(values)[1]
 end
 
 -- Prints a table with a row for each configuration, and a column for each load that cell_of has a text for.
@@ -247,7 +230,7 @@ end
 local function print_rates(results)
   print_table("Rate, to the default (above 1 is faster)", results, LOADS,
     function(load) return ("%.0f/s"):format(default(results, load, "rate")) end,
-    function(result, load) return with_spread(ratio(result.pairs, load, "rate")) end)
+    function(result, load) return figures.with_spread(ratio(result.pairs, load, "rate")) end)
 end
 
 local function print_latencies(results)
@@ -258,7 +241,7 @@ local function print_latencies(results)
   for _, field in ipairs { "p50", "p99" } do
     print_table(("Latency, %s, to the default (below 1 is faster)"):format(field), results, loads,
       function(load) return ("%.0f µs"):format(default(results, load, field) * 1e6) end,
-      function(result, load) return with_spread(ratio(result.pairs, load, field)) end)
+      function(result, load) return figures.with_spread(ratio(result.pairs, load, field)) end)
   end
 end
 
@@ -269,7 +252,8 @@ local function print_changes(results)
   for _, result in ipairs(results) do
     local cells = { result.name }
     for _, field in ipairs { "noticed", "longest", "rejoined" } do
-      cells[#cells + 1] = with_spread(each_pair(result.pairs, function(pair) return pair.changes[field] end))
+      local it = figures.each_pair(result.pairs, function(pair) return pair.changes[field] end)
+      cells[#cells + 1] = figures.with_spread(it)
     end
     print("| " .. table.concat(cells, " | ") .. " |")
   end
@@ -280,19 +264,6 @@ local function print_loss()
   print "\n**netmtu 8900 where a link drops jumbo frames**\n"
   print(("1000 messages of 10 kB %s within %d s. Node 1 saw %d members. Its log had %d lines \"Retransmit List\".")
     :format(have_arrived and "arrived" or "did not arrive", LOSS_SECONDS, members, reports))
-end
-
-local function first_line(command)
-  local pipe = io.popen(command)
-  local line = pipe:read "*l"
-  pipe:close()
-  return line or "unknown"
-end
-
-local function print_head()
-  print(("%s, %s processors, Linux %s, %s, %s; %d nodes; medians of %d pairs of runs, lowest and highest in brackets\n")
-    :format(first_line "sed -n 's/^model name.*: //p' /proc/cpuinfo", first_line "nproc", first_line "uname -r",
-      first_line "corosync -v | sed \"s/.*version '/Corosync /; s/'.*//\"", os.date "%Y-%m-%d", NODES, PAIRS))
 end
 
 -- Returns the points of a metric, and the highest value of all its pairs.
@@ -356,7 +327,7 @@ for pair = 1, PAIRS do
   end
 end
 assert(baseline:stop())
-print_head()
+figures.print_head(("%d nodes; medians of %d pairs of runs, lowest and highest in brackets"):format(NODES, PAIRS))
 print_rates(results)
 print_latencies(results)
 print_changes(results)

@@ -4,6 +4,7 @@
 --   make bench-replica [PAIRS=5] [PARTS="rates changes snapshots"] [STORAGE=/folder]
 local uv = require "luv"
 local etcd = dofile "bench/replica/etcd.lua"
+local figures = dofile "bench/figures.lua"
 local lab = require "corosync.lab"
 
 local PAIRS = tonumber(os.getenv "PAIRS") or 5
@@ -120,24 +121,6 @@ local function calibrate(cluster, lua, load)
   load.count = math.max(100, math.floor(replica(cluster, lua, load, 1000).rate * SECONDS / load.writers))
 end
 
--- Median, lowest and highest.
-local function spread(values)
-  table.sort(values)
-  return { values[math.ceil(#values / 2)], values[1], values[#values] }
-end
-
-local function each_pair(found, value_of)
-  local values = {}
-  for i, pair in ipairs(found) do
-    values[i] = value_of(pair)
-  end
-  return spread(values)
-end
-
-local function with_spread(it)
-  return ("%.2f (%.2f to %.2f)"):format(it[1], it[2], it[3])
-end
-
 local function verdict(load, ratio, rate)
   local is_met = load.most and ratio <= load.most or load.least and ratio >= load.least
     or load.enough and rate >= load.enough
@@ -150,12 +133,12 @@ end
 
 local function print_rates(lua, load, found)
   local function median(kind, field)
-    return each_pair(found, function(pair) return pair[kind][field] end)[1]
+    return figures.each_pair(found, function(pair) return pair[kind][field] end)[1]
   end
-  local ratio = each_pair(found, function(pair) return pair.replica[load.field] / pair.raw[load.field] end)
+  local ratio = figures.each_pair(found, function(pair) return pair.replica[load.field] / pair.raw[load.field] end)
   local rate = median("replica", "rate")
   print(("| %s | %d | %d | %.0f | %.0f | %.0f | %.0f | %s of %s | %s |"):format(lua.name, load.writers, load.window,
-    median("raw", "rate"), median("raw", "p50") * 1e6, rate, median("replica", "p50") * 1e6, with_spread(ratio),
+    median("raw", "rate"), median("raw", "p50") * 1e6, rate, median("replica", "p50") * 1e6, figures.with_spread(ratio),
     load.field, verdict(load, ratio[1], rate)))
 end
 
@@ -197,11 +180,12 @@ local function bench_peer(cluster)
       found[pair] = { etcd = { rate = rate, p50 = p50 }, replica = measure_replica(cluster, lua, load) }
     end
     local function median(kind, field)
-      return each_pair(found, function(pair) return pair[kind][field] end)[1]
+      return figures.each_pair(found, function(pair) return pair[kind][field] end)[1]
     end
-    local ratio = each_pair(found, function(pair) return pair.replica.rate / pair.etcd.rate end)
+    local ratio = figures.each_pair(found, function(pair) return pair.replica.rate / pair.etcd.rate end)
     print(("| %d | %.0f | %.0f | %.0f | %.0f | %s | %s |"):format(load.window, median("etcd", "rate"),
-      median("etcd", "p50") * 1e6, median("replica", "rate"), median("replica", "p50") * 1e6, with_spread(ratio),
+      median("etcd", "p50") * 1e6, median("replica", "rate"), median("replica", "p50") * 1e6,
+      figures.with_spread(ratio),
       verdict({ least = load.peer }, ratio[1])))
   end
   print ""
@@ -270,7 +254,7 @@ local function start_holders(cluster, nodes, lua, megabytes)
 end
 
 local function print_time(what, values, limit)
-  local it = spread(values)
+  local it = figures.spread(values)
   print(("| %s | %.1f (%.1f to %.1f) | %s |"):format(what, it[1] * 1000, it[2] * 1000, it[3] * 1000,
     limit and ("under %d: %s"):format(limit * 1000, it[1] < limit and "met" or "missed") or ""))
 end
@@ -376,21 +360,8 @@ local function bench_snapshots()
   print ""
 end
 
-local function first_line(command)
-  local pipe = io.popen(command)
-  local line = pipe:read "*l"
-  pipe:close()
-  return line or "unknown"
-end
-
-local function print_head()
-  print(("%s, %s processors, Linux %s, %s, %s; medians of %d pairs of runs, lowest and highest in brackets\n"):format(
-    first_line "sed -n 's/^model name.*: //p' /proc/cpuinfo", first_line "nproc", first_line "uname -r",
-    first_line "corosync -v | sed \"s/.*version '/Corosync /; s/'.*//\"", os.date "%Y-%m-%d", PAIRS))
-end
-
 io.stdout:setvbuf "line"
-print_head()
+figures.print_head(("medians of %d pairs of runs, lowest and highest in brackets"):format(PAIRS))
 local cluster = assert(lab.start(NODES))
 if PARTS:find "rates" then
   bench_rates(cluster)

@@ -43,6 +43,21 @@ function errors.call(name, shift, f, ...)
   return finish(name, shift, pcall(f, ...))
 end
 
+-- Raises unless an argument is a table whose fields are known and have the right types. `known`: type names by field.
+function errors.check_fields(given, known, position, argument, call)
+  local where = ("bad argument #%d '%s' to '%s'"):format(position, argument, call)
+  if type(given) ~= "table" then
+    errors.raise("%s (table expected, got %s)", where, type(given))
+  end
+  for field, value in pairs(given) do
+    if not known[field] then
+      errors.raise("%s (unknown field '%s')", where, tostring(field))
+    elseif type(value) ~= known[field] then
+      errors.raise("%s (field '%s': %s expected, got %s)", where, field, known[field], type(value))
+    end
+  end
+end
+
 -- A name, which may have any bytes, in quotes and on one line.
 function errors.quote(name)
   return (("%q"):format(name):gsub("\\\n", "\\n"):gsub('^"(.*)"$', "'%1'"))

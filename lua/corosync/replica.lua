@@ -29,9 +29,9 @@ local waiting = require "corosync.replica.waiting"
 local LONGEST_NAME = 128 - #member.SUFFIX
 
 local MEMBER = {} -- the key of an object's member
+local WHAT = {} -- and of the words for a machine's submit in messages
 
 local leaving = setmetatable({}, { __mode = "v" }) -- by name: the last member that was closed
-local WHAT = {} -- the key of the words for a machine's submit in messages
 
 -- ---- arguments ----
 
@@ -58,20 +58,6 @@ local METHODS = {
   snapshot = "function",
 }
 
-local function check_fields(given, known, argument, name)
-  if type(given) ~= "table" then
-    errors.raise("bad argument #2 '%s' to '%s' (table expected, got %s)", argument, name, type(given))
-  end
-  for field, value in pairs(given) do
-    if not known[field] then
-      errors.raise("bad argument #2 '%s' to '%s' (unknown field '%s')", argument, name, tostring(field))
-    elseif type(value) ~= known[field] then
-      errors.raise("bad argument #2 '%s' to '%s' (field '%s': %s expected, got %s)", argument, name, field,
-        known[field], type(value))
-    end
-  end
-end
-
 local function has_functions(given, one, other)
   return type(given[one]) == "function" and type(given[other]) == "function"
 end
@@ -87,7 +73,7 @@ end
 local POSITIVE = { "copies", "patience", "timeout", "window" }
 
 local function options_of(given)
-  check_fields(given, OPTIONS, "options", "replica")
+  errors.check_fields(given, OPTIONS, 2, "options", "replica")
   for _, field in ipairs(POSITIVE) do
     if given[field] and (given[field] <= 0 or given[field] ~= given[field]) then
       errors.raise("bad argument #2 'options' to 'replica' (field '%s': a number above 0 expected, got %g)", field,
@@ -130,14 +116,6 @@ local function check_callback(callback, position, name)
   end
 end
 
--- Submits, and waits for the result if there is no callback.
-local function submit(owner, what, data, callback)
-  if callback or owner.machines.is_applying then
-    return owner:submit(what, data, callback)
-  end
-  return waiting.submit(owner, what, data)
-end
-
 local function encode(methods, command)
   local problem = methods.is_plain and plain.check(command)
   if problem then
@@ -170,7 +148,7 @@ function Machine:submit(command, callback)
   check_callback(callback, 2, "submit")
   local owner = self[MEMBER]
   local methods = owner.machines.by_name[self.name].methods
-  return submit(owner, self[WHAT], machines.data(self.name, encode(methods, command)), callback)
+  return waiting.submit(owner, self[WHAT], machines.data(self.name, encode(methods, command)), callback)
 end
 
 --- A member of a replica, made by `replica(name, options)`.
@@ -209,7 +187,7 @@ function Replica:machine(name, methods)
   if name == parts.NAME then
     errors.raise("bad argument #1 'name' to 'machine' ('%s' is the library's own)", name)
   end
-  check_fields(methods, METHODS, "methods", "machine")
+  errors.check_fields(methods, METHODS, 2, "methods", "machine")
   local owner = self[MEMBER]
   if not methods.apply then
     errors.raise "bad argument #2 'methods' to 'machine' (field 'apply': function expected, got nil)"
@@ -286,7 +264,7 @@ end
 -- @error nil, message, code, as for `submit`
 function Replica:barrier(callback)
   check_callback(callback, 1, "barrier")
-  return submit(self[MEMBER], "make a barrier in", machines.data("", ""), callback)
+  return parts.barrier(self[MEMBER], "make a barrier in", callback)
 end
 
 --- Lets other members call functions of this member, and this member call theirs. See @{corosync.replica.calls}.
@@ -308,7 +286,7 @@ end
 local function addresses_of(owner, set)
   local found = {}
   for _, address in ipairs(owner.members or {}) do
-    if set[("%d:%d"):format(address.node, address.pid)] then
+    if set[tostring(address)] then
       found[#found + 1] = address
     end
   end

@@ -1,4 +1,4 @@
--- Records operations on shared objects: what was called, when it began and ended, and how.
+-- Records operations on shared objects: each call with its times and its outcome.
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local word = require "corosync.history.word"

@@ -40,11 +40,11 @@ local function run(f, count, arguments)
   return { true, value }
 end
 
-function Calls:answer(from, message, answer)
-  local ok = self.owner:multicast { kind = "answer", to = from, id = message.id, ok = answer[1], value = answer[2],
-    code = answer[3] }
+function Calls:reply(from, message, reply)
+  local ok = self.owner:multicast { kind = "reply", to = from, id = message.id, ok = reply[1], value = reply[2],
+    code = reply[3] }
   if not ok then
-    self:answer(from, message, { false, "the result is too long to be sent", "too_big" })
+    self:reply(from, message, { false, "the result is too long to be sent", "too_big" })
   end
 end
 
@@ -57,7 +57,7 @@ function Calls:received(from, message)
     return
   end
   coroutine.wrap(function()
-    self:answer(from, message, run(self.functions[message.name], message.count, message.arguments))
+    self:reply(from, message, run(self.functions[message.name], message.count, message.arguments))
   end)()
 end
 
@@ -75,13 +75,13 @@ local function note(self, id, address, ok, value, code)
     return
   end
   call.missing[address] = nil
-  call.answers[address] = { ok, value, code }
+  call.replies[address] = { ok, value, code }
   if not next(call.missing) or ok and call.any then
     finish(self, id)
   end
 end
 
--- This member's own call has arrived: the members at this point in the order must answer.
+-- This member's own call has arrived: it waits for the members at this point in the order.
 function Calls:is_placed(id)
   local call = self.pending[id]
   if not call then
@@ -99,7 +99,7 @@ function Calls:is_placed(id)
   end
 end
 
-function Calls:answered(from, message)
+function Calls:replied(from, message)
   if message.to == self.owner.address then
     note(self, message.id, from, message.ok, message.value, message.code)
   end
@@ -120,11 +120,11 @@ function Calls:left(address)
   end
 end
 
--- The remaining members of a call did not answer.
+-- The remaining members of a call did not reply.
 local function give_up(self, id, why, code)
   local call = self.pending[id]
   for address in pairs(call.missing or {}) do
-    call.answers[address] = { false, why, code }
+    call.replies[address] = { false, why, code }
   end
   call.why, call.code = why, code
   finish(self, id)
@@ -149,7 +149,7 @@ function Calls:tick(now)
   for _, id in ipairs(pending_ids(self)) do
     local call = self.pending[id]
     if now >= call.deadline then
-      give_up(self, id, "no answer in time", "timeout")
+      give_up(self, id, "no reply in time", "timeout")
     elseif not call.is_sent and self.owner:has_joined() then
       send(self, id, call)
     end
@@ -176,7 +176,7 @@ end
 
 -- The outcome of a call that was not sent.
 local function no_call(why, code)
-  return { answers = {}, why = why, code = code }
+  return { replies = {}, why = why, code = code }
 end
 
 -- Calls, and waits until the call ends. Returns the call.
@@ -195,7 +195,7 @@ local function make(self, method, first, fields, name, ...)
   end
   self.last = self.last + 1
   local id = self.last
-  fields.answers, fields.deadline = {}, owner.now() + (timeout or owner.options.timeout)
+  fields.replies, fields.deadline = {}, owner.now() + (timeout or owner.options.timeout)
   fields.message = { kind = "call", to = fields.to, id = id, name = name, count = count, arguments = arguments }
   local outcome = waiting.result(owner, function(tell)
     fields.tell = tell
@@ -207,14 +207,14 @@ local function make(self, method, first, fields, name, ...)
     return no_call(why or "nothing can wait here: call in a coroutine", "dispatching")
   end)
   self.pending[id] = nil
-  return outcome[1] or { answers = {}, failure = outcome[2], code = outcome[3] }
+  return outcome[1] or { replies = {}, failure = outcome[2], code = outcome[3] }
 end
 
-local function result(answer)
-  if answer[1] then
-    return answer[2] == nil and true or answer[2]
+local function result(reply)
+  if reply[1] then
+    return reply[2] == nil and true or reply[2]
   end
-  return nil, answer[2], answer[3]
+  return nil, reply[2], reply[3]
 end
 
 local function failure(self, name, call)
@@ -227,30 +227,30 @@ end
 
 --- Calls a function on all members that the group has at the call's place in the order, including this one.
 -- @tparam string name
--- @param[opt] ... arguments: strings, numbers, booleans, and tables of these. A table `{ timeout = seconds }` at the
--- end is not passed on: it sets how long to wait for answers, instead of the replica's `timeout`
+-- @param[opt] ... arguments: strings, numbers, booleans, and tables of these. A last one `{ timeout = seconds }`
+-- sets how long to wait for replies, instead of the replica's `timeout`
 -- @treturn fun():(corosync.cpg.address,boolean,any,string|nil) an iterator over all members, each exactly once. It
 -- returns the member, whether the call succeeded, its result or a message, and a code: "raised" (the function raised an
 -- error), "not_exist" (that member has no such function), "too_big" (its result is), "gone" (the member left before it
--- answered), "timeout", "not_connected" (the connection to Corosync on this node was lost), "closed"
+-- replied), "timeout", "not_connected" (the connection to Corosync on this node was lost), "closed"
 -- @error an iterator over no members, message, code, if the call did not reach the group: "timeout" (this member has
 -- not joined), "too_big" (the arguments are), "not_connected", "closed", "dispatching" (where nothing can wait)
 -- @usage for member, ok, value, code in rpc:all("sum", 1, 2, { timeout = 1 }) do print(member, ok, value, code) end
 function Calls:all(name, ...)
   local call = make(self, "all", 2, {}, name, ...)
   local i = 0
-  local function next_answer()
+  local function next_reply()
     i = i + 1
     local member = call.members and call.members[i]
     if member then
-      local answer = call.answers[text(member)]
-      return member, answer[1], answer[2], answer[3]
+      local reply = call.replies[text(member)]
+      return member, reply[1], reply[2], reply[3]
     end
   end
   if call.members then
-    return next_answer
+    return next_reply
   end
-  return next_answer, select(2, failure(self, name, call))
+  return next_reply, select(2, failure(self, name, call))
 end
 
 --- Calls a function on one member.
@@ -265,11 +265,11 @@ function Calls:one(member, name, ...)
     errors.raise("bad argument #1 'member' to 'one' (address expected, got %s)", type(member))
   end
   local call = make(self, "one", 3, { to = text(member) }, name, ...)
-  local answer = call.answers[text(member)]
-  if not answer then
+  local reply = call.replies[text(member)]
+  if not reply then
     return failure(self, name, call)
   end
-  return result(answer)
+  return result(reply)
 end
 
 --- Calls a function on all members, and returns the first successful result.
@@ -281,10 +281,10 @@ function Calls:any(name, ...)
   local call = make(self, "any", 2, { any = true }, name, ...)
   local last
   for _, member in ipairs(call.members or {}) do
-    local answer = call.answers[text(member)]
-    last = answer or last
-    if answer and answer[1] then
-      return result(answer)
+    local reply = call.replies[text(member)]
+    last = reply or last
+    if reply and reply[1] then
+      return result(reply)
     end
   end
   if not last then
@@ -300,7 +300,7 @@ function calls.new(owner, functions)
         tostring(name))
     end
   end
-  -- An answer to a former process with the same address must not be taken for one to this process.
+  -- An reply to a former process with the same address must not be taken for one to this process.
   local first = math.floor(owner.now() * 1000000)
   return setmetatable({ owner = owner, functions = functions, pending = {}, last = first }, Calls)
 end

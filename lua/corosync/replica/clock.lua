@@ -31,7 +31,6 @@ local function look_for_divergence(self)
   local found, is_wrong = self.divergence:look(self.address, active.full)
   if found and is_wrong then
     self.divergence:forget_all()
-    self.diverged = found
     self:report(("diverged: the state of machine %s of replica %s differs from that of %s at index %.0f; its apply "
       .. "depends on more than the state and the command. This member takes the state of the others")
       :format(errors.quote(found.machine), errors.quote(self.name), table.concat(found.members, ", "), found.index))

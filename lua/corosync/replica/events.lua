@@ -21,7 +21,7 @@ local known_texts = setmetatable({}, { __mode = "k" }) -- by address: the bindin
 local function text(address)
   local known = known_texts[address]
   if not known then
-    known = ("%d:%d"):format(address.node, address.pid)
+    known = tostring(address)
     known_texts[address] = known
   end
   return known
@@ -162,14 +162,14 @@ function takes.call(self, from, message)
   if self.calls then
     self.calls:received(from, message)
   elseif not message.to or message.to == self.address then
-    self:multicast { kind = "answer", to = from, id = message.id, ok = false, code = "not_exist",
+    self:multicast { kind = "reply", to = from, id = message.id, ok = false, code = "not_exist",
       value = "this member has no functions to call" }
   end
 end
 
-function takes.answer(self, from, message)
+function takes.reply(self, from, message)
   if self.calls then
-    self.calls:answered(from, message)
+    self.calls:replied(from, message)
   end
 end
 
@@ -244,10 +244,9 @@ function events.view_change(self, view)
   self.protocol:settled(self.view)
 end
 
-function events.disconnected(self, reason)
+function events.disconnected(self)
   outbox.forget(self)
   self.divergence:forget_all()
-  self.disconnected_by = reason
   if self.calls then
     self.calls:lost("Corosync on this node has gone", "not_connected")
   end

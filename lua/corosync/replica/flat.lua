@@ -24,8 +24,8 @@ local function check(key, item, open)
   end
 end
 
--- Returns a function that returns the next piece, or nil at the end. The value must not change meanwhile. It raises
--- what is wrong with a value that is not plain.
+-- Returns a function that returns the next piece, or nil at the end. The value must not change meanwhile. The function
+-- raises an error for a value that is not plain.
 function flat.pieces(value)
   local tables, keys, open, items, bytes = { { value } }, {}, {}, nil, nil
 

@@ -58,17 +58,7 @@ end
 local FIELDS = { elected = "function", deposed = "function" }
 
 local function check_handlers(given)
-  if type(given) ~= "table" then
-    errors.raise("bad argument #2 'handlers' to 'leader' (table expected, got %s)", type(given))
-  end
-  for field, value in pairs(given) do
-    if not FIELDS[field] then
-      errors.raise("bad argument #2 'handlers' to 'leader' (unknown field '%s')", tostring(field))
-    elseif type(value) ~= "function" then
-      errors.raise("bad argument #2 'handlers' to 'leader' (field '%s': function expected, got %s)", field,
-        type(value))
-    end
-  end
+  errors.check_fields(given, FIELDS, 2, "handlers", "leader")
   if not given.elected then
     errors.raise "bad argument #2 'handlers' to 'leader' (field 'elected': function expected, got nil)"
   end

@@ -40,17 +40,7 @@ local metatable = {
 local FIELDS = { timeout = "number", lost = "function" }
 
 local function check_options(options)
-  if type(options) ~= "table" then
-    errors.raise("bad argument #1 'options' to 'acquire' (table expected, got %s)", type(options))
-  end
-  for field, value in pairs(options) do
-    if not FIELDS[field] then
-      errors.raise("bad argument #1 'options' to 'acquire' (unknown field '%s')", tostring(field))
-    elseif type(value) ~= FIELDS[field] then
-      errors.raise("bad argument #1 'options' to 'acquire' (field '%s': %s expected, got %s)", field, FIELDS[field],
-        type(value))
-    end
-  end
+  errors.check_fields(options, FIELDS, 1, "options", "acquire")
   if options.timeout and (options.timeout < 0 or options.timeout ~= options.timeout) then
     errors.raise("bad argument #1 'options' to 'acquire' (field 'timeout': at least 0 expected, got %g)",
       options.timeout)
@@ -125,9 +115,7 @@ function Lock:release()
     return owner.callers:failure(("release lock %s of"):format(errors.quote(self.name)), "not_holding",
       "this process does not hold it")
   end
-  entries.finish(owner, entry)
-  entries.follow(owner, entry)
-  return true
+  return entries.release(owner, entry)
 end
 
 -- A member that is no longer there has no address in the group's list.

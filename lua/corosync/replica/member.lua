@@ -140,6 +140,7 @@ local function look(self)
   if has_changed then
     self.seen_members, self.seen_tag, self.seen_epoch = self.members, active.tag, active.epoch
     parts.look(self)
+    self.ended = {}
   end
 end
 
@@ -327,7 +328,7 @@ local function group_handlers(self)
     message_received = function(...) events.message_received(self, ...) end,
     ring_change = function(ring) events.ring_change(self, ring) end,
     view_change = function(view) events.view_change(self, view) end,
-    disconnected = function(reason) events.disconnected(self, reason) end,
+    disconnected = function() events.disconnected(self) end,
     error = self.options.error,
   }
 end

@@ -93,13 +93,6 @@ function parts.left(owner, reason)
   call_all(owner, "left", reason)
 end
 
-local function submit(owner, what, data, callback)
-  if callback then
-    return owner:submit(what, data, callback)
-  end
-  return waiting.submit(owner, what, data)
-end
-
 -- The index of the last command in the states; 0 for none.
 function parts.index(owner)
   return owner.machines.by_name[NAME].last or 0
@@ -108,12 +101,12 @@ end
 -- Submits a command, a table of plain values. Without `callback` it waits. As Machine:submit.
 function parts.submit(owner, what, command, callback)
   local methods = owner.machines.by_name[NAME].methods
-  return submit(owner, what, machines.data(NAME, machine.body(methods, command)), callback)
+  return waiting.submit(owner, what, machines.data(NAME, machine.body(methods, command)), callback)
 end
 
 -- Waits for all commands that were confirmed anywhere before. As Replica:barrier.
 function parts.barrier(owner, what, callback)
-  return submit(owner, what, machines.data("", ""), callback)
+  return waiting.submit(owner, what, machines.data("", ""), callback)
 end
 
 return parts

@@ -83,8 +83,11 @@ end
 local CANNOT_WAIT = "the replica is calling a function of the script, so it cannot wait for the result here: "
   .. "pass a callback, or submit in a coroutine"
 
--- Submits, and returns the result, message and code.
-function waiting.submit(member, what, data)
+-- Submits, and returns the result, message and code; with a callback true.
+function waiting.submit(member, what, data, callback)
+  if callback or member.machines.is_applying then
+    return member:submit(what, data, callback)
+  end
   local function start(tell)
     local ok, message, code = member:submit(what, data, tell)
     if not ok then

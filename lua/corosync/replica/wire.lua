@@ -17,7 +17,6 @@ local function encode_ack(message)
     message.digest)
 end
 
-
 -- A message that is no command and no acknowledgement.
 function wire.encode(message)
   return codec.encode { VERSION, message }

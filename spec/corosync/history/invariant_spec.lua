@@ -1,33 +1,16 @@
 -- What scripts note of their own invariants.
-local groups = require "spec.helpers.groups"
 local history = require "corosync.history"
-local uv = require "luv"
-local follower = require "cpgrun.history_follower"
+local recorded = require "spec.helpers.recorded"
 
 describe("an invariant", function()
-  local folder
-
-  before_each(function() folder = assert(uv.fs_mkdtemp "/tmp/history-XXXXXX") end)
-
-  after_each(function()
-    groups.clean()
-    for _, path in ipairs(follower.files_in(folder)) do
-      os.remove(path)
-    end
-    assert(uv.fs_rmdir(folder))
-  end)
+  before_each(recorded.begin)
+  after_each(recorded.clean)
 
   -- Runs code with its `group`, and returns the lines of the history that are notes, without their times.
-  local function recorded(code)
-    local program = groups.spawn { groups.interpreter, "-e", ([[
-      local corosync, history = require "corosync", require "corosync.history"
-      assert(history.record %q)
-      local group = corosync.group("invariants", {})
-      assert(group:activate())
-      %s]]):format(folder, code) }
-    assert.equal(0, (assert(program:wait(10))), table.concat(program.errors, "\n"))
+  local function written(code)
+    recorded.run(code)
     local lines, last = {}, 0
-    for line in io.lines((follower.files_in(folder))[1]) do
+    for line in recorded.lines() do
       local time = line:match "^%l+ (%d+%.%d%d%d%d%d%d%d%d%d)"
       if time then
         assert.is_true(tonumber(time) >= last)
@@ -42,14 +25,14 @@ describe("an invariant", function()
 
   it("is written with the time of holders, and checked", function()
     assert.same({ "unique tick 7", "unique a\\032b \\", "unique tick true", "holds TIME lock 9007199254740992",
-      "released TIME lock", "holds TIME lock 5" }, recorded [[
+      "released TIME lock", "holds TIME lock 5" }, written [[
       history.unique(group, "tick", 7.0)
       history.unique(group, "a b", "")
       history.unique(group, "tick", true)
       history.holds(group, "lock", 2 ^ 53)
       history.released(group, "lock")
       history.holds(group, "lock", 5)]])
-    local report = assert(history.check(follower.files_in(folder)))
+    local report = recorded.check()
     assert.equal(6, report.figures.claims)
     assert.equal(1, #report.violations)
     assert.equal("exclusive", report.violations[1].rule)

@@ -1,33 +1,17 @@
 -- Operations that a script records by itself.
 local groups = require "spec.helpers.groups"
 local history = require "corosync.history"
-local uv = require "luv"
-local follower = require "cpgrun.history_follower"
+local recorded = require "spec.helpers.recorded"
 
 describe("an operation", function()
-  local folder
-
-  before_each(function() folder = assert(uv.fs_mkdtemp "/tmp/history-XXXXXX") end)
-
-  after_each(function()
-    groups.clean()
-    for _, path in ipairs(follower.files_in(folder)) do
-      os.remove(path)
-    end
-    assert(uv.fs_rmdir(folder))
-  end)
+  before_each(recorded.begin)
+  after_each(recorded.clean)
 
   -- The lines of the history that this code writes with its `group`, without their times.
-  local function recorded(code)
-    local program = groups.spawn { groups.interpreter, "-e", ([[
-      local corosync, history = require "corosync", require "corosync.history"
-      assert(history.record %q)
-      local group = corosync.group("operations", {})
-      assert(group:activate())
-      %s]]):format(folder, code) }
-    assert.equal(0, (assert(program:wait(10))), table.concat(program.errors, "\n"))
+  local function written(code)
+    recorded.run(code)
     local lines, last = {}, 0
-    for line in io.lines((follower.files_in(folder))[1]) do
+    for line in recorded.lines() do
       local before, time, after = line:match "^(%l+ %d+ )(%d+%.%d%d%d%d%d%d%d%d%d)(.*)$"
       if time then
         assert.is_true(tonumber(time) >= last)
@@ -41,7 +25,7 @@ describe("an operation", function()
     assert.same({
       "invoke 1 TIME stock apples add 1", "query 2 TIME stock - get", "ok 1 TIME 17 5", "failed 2 TIME not_ready",
       "invoke 3 TIME stock apples add 1", "unknown 3 TIME uncertain", "invoke 4 TIME stock apples add 1",
-    }, recorded [[
+    }, written [[
       local fields = { object = "stock", key = "apples", call = { "add", 1 } }
       local first = history.operation(group, fields)
       local second = history.operation(group, { object = "stock", call = "get", read = true })
@@ -49,13 +33,13 @@ describe("an operation", function()
       second:failed "not_ready"
       history.operation(group, fields):unknown "uncertain"
       history.operation(group, fields)]])
-    local report = assert(history.check(follower.files_in(folder)))
+    local report = recorded.check()
     assert.is_true(report.ok)
     assert.equal(4, report.figures.operations)
   end)
 
   it("keeps values of any kind apart", function()
-    local lines = recorded [[
+    local lines = written [[
       for i, value in ipairs { "", "-", " a b", "\\\n", 3.0, 1e15, 0.5, true, "\200\255" } do
         history.operation(group, { object = "a b", key = value, call = { "write", value } }):ok(value)
       end
@@ -67,11 +51,11 @@ describe("an operation", function()
     end
     assert.equal([[invoke 10 TIME \ - cas - x y]], lines[19])
     assert.equal("ok 10 TIME 9007199254740992 -", lines[20])
-    assert(history.check(follower.files_in(folder)))
+    recorded.check()
   end)
 
   it("ends once", function()
-    local lines = recorded [[
+    local lines = written [[
       local operation = history.operation(group, { object = "stock", call = "get" })
       operation:ok()
       for _, how in ipairs { "ok", "failed", "unknown" } do
@@ -82,7 +66,7 @@ describe("an operation", function()
   end)
 
   it("refuses results, indices and codes that cannot be recorded", function()
-    recorded [[
+    written [[
       local operation = history.operation(group, { object = "stock", call = "get" })
       for message, call in pairs {
         ["bad argument #1 'result' to 'ok' (string, number, boolean or nil expected, got table)"] =

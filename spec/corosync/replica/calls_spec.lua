@@ -122,11 +122,11 @@ describe("calls of a replica", function()
 
     it_waits("fails with timeout when the function does not return", function()
       begin()
-      refused("timeout", "no answer in time", rpc:one(address, "silent", { timeout = 0.5 }))
+      refused("timeout", "no reply in time", rpc:one(address, "silent", { timeout = 0.5 }))
       assert.equal(5, rpc:one(address, "sum", 2, 3))
     end)
 
-    it("fails with gone when the member ends or leaves before it answers", function()
+    it("fails with gone when the member ends or leaves before it replies", function()
       begin()
       refused("gone", "^member %d+:%d+ has gone$", rpc:one(address, "die"))
       refused("gone", "cannot call 'sum' on a member of replica '.*': it is no member$", rpc:one(address, "sum", 1, 2))
@@ -150,7 +150,7 @@ describe("calls of a replica", function()
       assert.equal(1, #order)
     end)
 
-    it_waits("tells of those that do not answer in time with timeout", function()
+    it_waits("tells of those that do not reply in time with timeout", function()
       begin { silent = function() return 1 end }
       local own, others = both("silent", { timeout = 0.5 })
       assert.same({ true, 1 }, own)
@@ -164,7 +164,7 @@ describe("calls of a replica", function()
       assert.equal("mine", rpc:any "mine")
     end)
 
-    it_waits("does not wait for those that do not answer", function()
+    it_waits("does not wait for those that do not reply", function()
       begin { silent = function() return "fast" end }
       assert.equal("fast", rpc:any("silent", { timeout = 600 }))
     end)

@@ -2,9 +2,7 @@
 -- "confirmed WRITER NUMBER INDEX". Arguments: the replica's name, the path of the storage, the name of this run (each
 -- start's own), how many writers, how many bytes are added to each command, and the patience. Standard input: lines of
 -- Lua.
-local loop = require "corosync.loop"
 local replica = require "corosync.replica"
-local uv = require "luv"
 
 io.stdout:setvbuf "line"
 local name, path, run, writers, padding = arg[1], arg[2], arg[3], tonumber(arg[4]), ("x"):rep(tonumber(arg[5] or "0"))
@@ -75,16 +73,4 @@ for writer = 1, writers do
   coroutine.wrap(write)(writer, 1)
 end
 
-local rest = ""
-local input = uv.new_pipe(false)
-input:open(0)
-input:read_start(function(_, data)
-  if not data then return loop.stop() end
-  rest = (rest .. data):gsub("([^\n]*)\n", function(line)
-    local ok, problem = coroutine.resume(coroutine.create(assert(compile(line))))
-    if not ok then print("error", problem) end
-    return ""
-  end)
-end)
-print "up"
-loop.run()
+dofile "spec/helpers/clients/run_lines.lua"(compile)

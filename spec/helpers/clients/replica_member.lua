@@ -1,8 +1,6 @@
 -- A member of a replica: runs each line of its input as Lua, in a coroutine. Arguments: the replica's name, and Lua
 -- that runs at first, with the global `app`: it may set the option of that name in `options` and define machines.
-local loop = require "corosync.loop"
 local replica = require "corosync.replica"
-local uv = require "luv"
 
 io.stdout:setvbuf "line"
 local compile = loadstring or load -- luacheck: ignore 113
@@ -39,16 +37,4 @@ end
 
 assert(compile(after or arg[2] or ""))()
 
-local rest = ""
-local input = uv.new_pipe(false)
-input:open(0)
-input:read_start(function(_, data)
-  if not data then return loop.stop() end
-  rest = (rest .. data):gsub("([^\n]*)\n", function(line)
-    local ok, problem = coroutine.resume(coroutine.create(assert(compile(line))))
-    if not ok then print("error", problem) end
-    return ""
-  end)
-end)
-print "up"
-loop.run()
+dofile "spec/helpers/clients/run_lines.lua"(compile)

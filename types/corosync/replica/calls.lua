@@ -14,8 +14,8 @@ local Calls = {}
 
 --- Calls a function on all members that the group has at the call's place in the order, including this one.
 ---@param name string
----@param ...? any arguments: strings, numbers, booleans, and tables of these. A table `{ timeout = seconds }` at the end is not passed on: it sets how long to wait for answers, instead of the replica's `timeout`
----@return fun():(corosync.cpg.address,boolean,any,string|nil)|nil # an iterator over all members, each exactly once. It returns the member, whether the call succeeded, its result or a message, and a code: "raised" (the function raised an error), "not_exist" (that member has no such function), "too_big" (its result is), "gone" (the member left before it answered), "timeout", "not_connected" (the connection to Corosync on this node was lost), "closed"
+---@param ...? any arguments: strings, numbers, booleans, and tables of these. A last one `{ timeout = seconds }` sets how long to wait for replies, instead of the replica's `timeout`
+---@return fun():(corosync.cpg.address,boolean,any,string|nil)|nil # an iterator over all members, each exactly once. It returns the member, whether the call succeeded, its result or a message, and a code: "raised" (the function raised an error), "not_exist" (that member has no such function), "too_big" (its result is), "gone" (the member left before it replied), "timeout", "not_connected" (the connection to Corosync on this node was lost), "closed"
 ---@return string|nil # why it failed
 ---@return string|nil # an iterator over no members, message, code, if the call did not reach the group: "timeout" (this member has not joined), "too_big" (the arguments are), "not_connected", "closed", "dispatching" (where nothing can wait)
 function Calls:all(name, ...) end

@@ -181,4 +181,11 @@ function entries.follow_all(owner)
   end
 end
 
+-- Gives up the lock on this side at once, and in the state by a command.
+function entries.release(owner, entry)
+  entries.finish(owner, entry)
+  entries.follow(owner, entry)
+  return true
+end
+
 return entries

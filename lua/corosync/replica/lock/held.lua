@@ -31,9 +31,7 @@ function Held:release()
     return owner.callers:failure(("release lock %s of"):format(errors.quote(self.name)), "not_holding",
       ("token %.0f is over: it was released, or lost"):format(self.token))
   end
-  entries.finish(owner, entry)
-  entries.follow(owner, entry)
-  return true
+  return entries.release(owner, entry)
 end
 
 function Held:__close()

@@ -5,7 +5,7 @@
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
 local handlers = require "corosync.handlers"
-local machines = require "corosync.replica.machines"
+local parts = require "corosync.replica.parts"
 
 local lease = {}
 
@@ -52,7 +52,7 @@ function Lease:renew()
   end
   local submitted = now()
   self.is_renewing, self.submitted = true, submitted
-  local ok = self.owner:submit("keep the locks of", machines.data("", ""), function(_, _, code)
+  local ok = parts.barrier(self.owner, "keep the locks of", function(_, _, code)
     self.is_renewing = false
     if not code then
       self:note(submitted)

@@ -94,7 +94,6 @@ function part.look(owner, all)
       report(owner, own, session)
     end
   end)
-  owner.ended = {}
   entries.follow_all(owner)
 end
 
