@@ -31,6 +31,22 @@ describe("cpgrun for a shell on three nodes #slow:", function()
     assert.same({ code, 0 }, { assert(it:wait(40)) }, table.concat(it.errors, "\n"))
   end
 
+  local function token_until_input(lock)
+    return { "lock", lock, "--", "sh", "-c", "echo $CPGRUN_TOKEN; read line" }
+  end
+
+  -- Waits for the first with a line on standard output, and takes it off the list.
+  local function take_first(list)
+    local first
+    assert(cluster:wait_for(function()
+      for i, it in ipairs(list) do
+        first = first or it.lines[1] and i
+      end
+      return first
+    end, 40, "a line"))
+    return table.remove(list, first)
+  end
+
   setup(function()
     cluster = assert(lab.start { nodes = 3, token = 500 })
   end)
@@ -60,26 +76,29 @@ describe("cpgrun for a shell on three nodes #slow:", function()
   end)
 
   it("two locks begin a replica, and take turns with growing tokens", function()
-    local function lock(node)
-      return start(node, "lock", "pair.l", "--", "sh", "-c", "echo $CPGRUN_TOKEN; read line")
-    end
-    local all = { lock(1), lock(2), lock(3) }
-    local first
-    assert(cluster:wait_for(function()
-      for i, it in ipairs(all) do
-        first = first or it.lines[1] and i
-      end
-      return first
-    end, 40, "a token"))
-    local one = table.remove(all, first)
+    local all = { start(1, unpack(token_until_input "pair.l")), start(2, unpack(token_until_input "pair.l")),
+      start(3, unpack(token_until_input "pair.l")) }
+    local one = take_first(all)
     for _, it in ipairs(all) do
       assert.same({}, it.lines)
     end
     assert(one:write "\n")
     ends(one, 0)
-    assert(cluster:wait_for(function() return all[1].lines[1] or all[2].lines[1] end, 40, "the next token"))
-    local second = all[1].lines[1] or all[2].lines[1]
-    assert.is_true(tonumber(second) > tonumber(one.lines[1]))
+    assert.is_true(tonumber(take_first(all).lines[1]) > tonumber(one.lines[1]))
+  end)
+
+  it("a lock that came later takes the place of one that has ended", function()
+    local all = { start(1, unpack(token_until_input "later.l")), start(2, unpack(token_until_input "later.l")) }
+    local one = take_first(all)
+    all[#all + 1] = start(3, unpack(token_until_input "later.l"))
+    local list
+    repeat
+      list = start(2, "members", "later.replica")
+      ends(list, 0)
+    until #list.lines == 3
+    assert(one:write "\n")
+    ends(one, 0)
+    assert.is_true(tonumber(take_first(all).lines[1]) > tonumber(one.lines[1]))
   end)
 
   it("commands follow a script's replica as observers", function()

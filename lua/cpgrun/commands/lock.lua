@@ -1,4 +1,5 @@
 -- `cpgrun lock`: runs a command while it holds a lock.
+local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local log = require "cpgrun.log"
 local session = require "cpgrun.commands.session"
@@ -77,20 +78,34 @@ local function lose(self, chosen, reason)
   end
 end
 
-return function(chosen, facts)
-  return session.run(facts, function(self)
-    local begun = uv.hrtime()
-    local ok, status = self:join(chosen.replica, true, chosen.timeout)
+-- Returns what holds the lock, or nil and the exit status.
+local function acquire(self, chosen)
+  local deadline = chosen.timeout and core.now() + chosen.timeout
+  local function left()
+    return deadline and math.max(0, deadline - core.now())
+  end
+  local held, message, code
+  repeat
+    self:leave()
+    local ok, status = self:join(chosen.replica, true, left())
     if not ok then
-      return status
+      return nil, status
     end
-    local left = chosen.timeout and math.max(0, chosen.timeout - (uv.hrtime() - begun) / 1e9)
-    local held, message, code = self.app:lock(chosen.name):acquire {
-      timeout = chosen.nonblock and 0 or left,
+    self.is_waiting = true
+    held, message, code = self.app:lock(chosen.name):acquire {
+      timeout = chosen.nonblock and 0 or left(),
       lost = function(reason) lose(self, chosen, reason) end,
     }
+    self.is_waiting = false
+  until code ~= "closed"
+  return held, not held and session.failed(message, code) or nil
+end
+
+return function(chosen, facts)
+  return session.run(facts, function(self)
+    local held, status = acquire(self, chosen)
     if not held then
-      return session.failed(message, code)
+      return status
     end
     status = run(self, chosen, held)
     self.on_signal = nil

@@ -100,7 +100,24 @@ function Session:is_ready()
   return SERVING[(self.app:status())] or false
 end
 
-local function join(self, name, is_observer, seconds)
+local function why_not_ready(self)
+  return select(6, self.app:status()) or "it is joining"
+end
+
+-- Those whose state an observer follows may have ended, and its turn would never come. Closing makes what waits fail
+-- with "closed"; the next `join` takes part.
+local function take_part_later(self)
+  local app, timer = self.app, uv.new_timer()
+  timer:start(1000 * PATIENCE, 0, function()
+    timer:close()
+    if self.app == app and self.is_waiting and app:status() == "blocked" then
+      self.takes_part = true
+      app:close()
+    end
+  end)
+end
+
+local function open(self, name, is_observer, seconds)
   local message, code
   self.app, message, code = require "corosync.replica"(name, {
     observer = is_observer,
@@ -108,6 +125,9 @@ local function join(self, name, is_observer, seconds)
     suspended = function(why)
       if self.app then -- it is not leaving
         log.warning("replica %s is suspended: %s; waiting", errors.quote(name), why)
+        if is_observer then
+          take_part_later(self)
+        end
       end
     end,
     error = function(problem)
@@ -126,35 +146,24 @@ function Session:leave()
   end
 end
 
-local function why_not_ready(self)
-  return select(6, self.app:status()) or "it is joining"
-end
-
--- Becomes a full member where there is none to follow. True, or nil, message, code.
-local function take_part(self, name, seconds)
-  self:leave()
-  return join(self, name, false, seconds)
-end
-
-local function has_full(self)
-  return #select(4, self.app:status()) > 0
-end
-
--- A command that may found the replica is not ready at once. True, or nil, message, code.
+-- A command that may found the replica is not ready at once. An observer whose replica stays blocked takes part in it.
+-- True, or nil, message, code.
 local function wait_to_found(self, name, is_observer, seconds)
   if self:wait_until(function() return self:is_ready() end, math.min(PATIENCE, seconds or PATIENCE)) then
     return true
   end
-  log.warning("replica %s is not ready: %s; waiting%s", errors.quote(name), why_not_ready(self), has_full(self) and ""
+  log.warning("replica %s is not ready: %s; waiting%s", errors.quote(name), why_not_ready(self),
+    #select(4, self.app:status()) > 0 and ""
     or " (nobody holds it: it begins when processes on a majority of the cluster's nodes take part)")
-  if is_observer and not has_full(self) then
-    return take_part(self, name, seconds)
+  if is_observer and self.app:status() == "blocked" then
+    self:leave()
+    return open(self, name, false, seconds)
   end
   return true
 end
 
 -- Makes self.app a member of a replica, that is ready. It observes, so that nobody waits for it; only if it may found
--- the replica, and there is no state to follow, it takes part. True, or nil and the exit status.
+-- the replica, and there are too few whose state it could follow, it takes part. True, or nil and the exit status.
 function Session:join(name, founds, seconds)
   local others, message, code = session.members(name .. ".replica")
   if not others then
@@ -164,10 +173,11 @@ function Session:join(name, founds, seconds)
     return nil, session.NOBODY
   end
   local deadline = core.now() + (seconds or math.huge)
+  local is_observer = #others > 0 and not self.takes_part
   local ok
-  ok, message, code = join(self, name, #others > 0, seconds)
+  ok, message, code = open(self, name, is_observer, seconds)
   if ok and founds then
-    ok, message, code = wait_to_found(self, name, #others > 0, seconds)
+    ok, message, code = wait_to_found(self, name, is_observer, seconds)
   end
   if not ok then
     return nil, session.failed(message, code)
