@@ -211,19 +211,30 @@ local function stop_hosts(session)
   session.cluster:wait_for(function() return all_ended(session) end, 5)
 end
 
+local function folder_problem(path)
+  local found = uv.fs_stat(path)
+  if not found or found.type ~= "directory" then
+    return ("--storage %s: there is no such folder: create it first"):format(path)
+  end
+end
+
+-- What every node would log is logged once here. Returns the function of the --lab-script file, or nil and the problem.
+-- That file is read once, because it may be a pipe.
+local function prepare(chosen, env)
+  local _, problem = loadfile(chosen.script)
+  problem = problem or chosen.storage and folder_problem(chosen.storage)
+  if problem or not chosen.lab_script then
+    return nil, problem
+  end
+  return commands.set_environment(env, loadfile(chosen.lab_script, "t", env))
+end
+
 return function(chosen, facts)
-  local env, chunk = {}, nil
-  local _, problem = loadfile(chosen.script) -- a syntax error is logged once here, not by every node
+  local env = {}
+  local chunk, problem = prepare(chosen, env)
   if problem then
     log.error(problem)
     return 1
-  elseif chosen.lab_script then
-    -- Read once, because it may be a pipe; and before the cluster starts, so that a syntax error is logged at once.
-    chunk, problem = commands.set_environment(env, loadfile(chosen.lab_script, "t", env))
-    if not chunk then
-      log.error(problem)
-      return 1
-    end
   end
   log.info("starting a private cluster, nodes: %d", chosen.lab)
   local cluster, message = lab.start { nodes = chosen.lab, quorum = not chosen.no_quorum }

@@ -192,6 +192,13 @@ describe("cpgrun --storage", function()
     program.ended(it, 1)
   end)
 
+  it("must be a folder that exists, which a lab says once and starts nothing", function()
+    local code, out, errors = program.run_script("in_no_lab", script(COUNTER), "--lab", "2", "--storage", "/nowhere")
+    assert.equal(1, code)
+    assert.equal("", out)
+    assert.matches("^%S+ error: %-%-storage /nowhere: there is no such folder: create it first$", errors)
+  end)
+
   it("makes no file with --check", function()
     local folder = program.file("checked", nil)
     assert(uv.fs_mkdir(folder, tonumber("700", 8)))
