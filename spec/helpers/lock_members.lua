@@ -1,4 +1,4 @@
--- Members of a replica on the nodes of a lab, as spec/helpers/clients/lock_member.lua.
+-- Members of a replica on the nodes of a lab, as spec/helpers/clients/object_member.lua.
 local assert = require "luassert"
 local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
@@ -18,7 +18,7 @@ function lock_members.new(options)
 end
 
 function Members:start(node, storage)
-  local argv = { groups.interpreter, "spec/helpers/clients/lock_member.lua", self.name, storage }
+  local argv = { groups.interpreter, "spec/helpers/clients/object_member.lua", self.name, storage }
   local program = assert(self.cluster:run(node, argv, { host = true }))
   program.seen = 0
   self.programs[node] = program

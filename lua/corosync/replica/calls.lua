@@ -48,7 +48,6 @@ function Calls:reply(from, message, reply)
   end
 end
 
--- In a coroutine, so that a function may wait, for instance for a submit.
 function Calls:received(from, message)
   if from == self.owner.address then
     self:is_placed(message.id)
@@ -56,9 +55,9 @@ function Calls:received(from, message)
   if message.to and message.to ~= self.owner.address then
     return
   end
-  coroutine.wrap(function()
+  waiting.spawn(self.owner, function()
     self:reply(from, message, run(self.functions[message.name], message.count, message.arguments))
-  end)()
+  end)
 end
 
 -- ---- the caller ----
@@ -203,9 +202,9 @@ local function make(self, method, first, fields, name, ...)
     if owner:has_joined() then
       send(self, id, fields)
     end
-  end, function(why)
-    return no_call(why or "nothing can wait here: call in a coroutine", "dispatching")
-  end)
+  end, function(code, why)
+    return no_call(why or code or "nothing can wait here: call in a coroutine", code or "dispatching")
+  end, fields.deadline - owner.now())
   self.pending[id] = nil
   return outcome[1] or { replies = {}, failure = outcome[2], code = outcome[3] }
 end

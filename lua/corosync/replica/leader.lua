@@ -5,19 +5,18 @@
 -- @tfield string name
 
 local errors = require "corosync.errors"
-local handlers = require "corosync.handlers"
 local lock = require "corosync.replica.lock"
+local waiting = require "corosync.replica.waiting"
 
 local OWNER = {} -- the key of an object's member
 
 local Leader = {}
 Leader.__index = Leader
 
--- In a coroutine, so that the script's function can submit and acquire.
 local function call(self, name, ...)
   local handler = self.handlers[name]
   if handler then
-    handlers.call(self[OWNER].record, coroutine.wrap(handler), ...)
+    waiting.spawn(self[OWNER], handler, ...)
   end
 end
 

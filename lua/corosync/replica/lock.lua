@@ -95,10 +95,10 @@ function Lock:acquire(options)
   local own
   local result = waiting.result(owner, function(tell)
     own = request(self, options, tell)
-  end, function(why)
-    return owner.callers:failure(("acquire lock %s of"):format(errors.quote(self.name)), "dispatching",
+  end, function(code, why)
+    return owner.callers:failure(("acquire lock %s of"):format(errors.quote(self.name)), code or "dispatching",
       why or "the replica is calling a function of the script, so it cannot wait here: acquire it in a coroutine")
-  end)
+  end, options.timeout or math.huge)
   if own and own == entry.request then -- what waited has ended without a result
     entry.request = nil
     entries.follow(owner, entry)

@@ -1,6 +1,10 @@
 -- How a caller without a callback waits for its result: a coroutine yields until then; other code handles the events
--- meanwhile.
+-- meanwhile. And how functions of the script are called that may wait.
+local handlers = require "corosync.handlers"
+
 local waiting = {}
+
+local unpack = table.unpack or unpack -- luacheck: ignore 113
 
 -- The running coroutine if it may yield, else nil. Not every Lua knows that a function called from C cannot.
 function waiting.yieldable(member)
@@ -65,11 +69,11 @@ local function in_cqueues()
 end
 
 -- Calls `start(tell)`, and returns what `tell` is called with, as a table. `refuse(code, why)` returns nil, message,
--- code where nothing can wait; then nothing is started.
-function waiting.result(member, start, refuse)
+-- code where nothing can wait; then nothing is started. `seconds`: after which `tell` is called in any case.
+function waiting.result(member, start, refuse, seconds)
   local routine = waiting.yieldable(member)
   if member.wait then -- of a loop of another kind
-    return member.wait(taker, start, refuse)
+    return member.wait(taker, start, refuse, seconds)
   elseif routine and in_cqueues() then
     return by_condition(start)
   elseif routine then
@@ -96,8 +100,32 @@ function waiting.submit(member, what, data, callback)
   end
   local result = waiting.result(member, start, function(code, why)
     return member.callers:failure(what, code or "dispatching", why or CANNOT_WAIT)
-  end)
+  end, member.options.timeout)
   return result[1], result[2], result[3]
+end
+
+-- cqueues starts its newest coroutine first, and each must start in turn. Its `resume` passes on what it polls for.
+local function spawn_in_cqueues(member, f, ...)
+  local count, arguments = select("#", ...), { ... }
+  member.spawned = member.spawned or {}
+  table.insert(member.spawned, function() f(unpack(arguments, 1, count)) end)
+  require("cqueues").running():wrap(function()
+    local ok, problem = require("cqueues.auxlib").resume(coroutine.create(table.remove(member.spawned, 1)))
+    if not ok then
+      handlers.report(member.record, tostring(problem))
+    end
+  end)
+end
+
+-- Calls a function of the script that may wait.
+function waiting.spawn(member, f, ...)
+  if member.spawn then -- of a loop of another kind
+    member.spawn(f, ...)
+  elseif in_cqueues() then
+    spawn_in_cqueues(member, f, ...)
+  else
+    handlers.call(member.record, coroutine.wrap(f), ...)
+  end
 end
 
 return waiting

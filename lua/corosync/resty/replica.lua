@@ -1,6 +1,7 @@
 -- A replica in nginx: its group's light thread handles events and calls the script's functions; requests wait for
 -- results by semaphores.
 local errors = require "corosync.errors"
+local handlers = require "corosync.handlers"
 local member = require "corosync.replica.member"
 local replica = require "corosync.replica"
 local semaphore = require "ngx.semaphore"
@@ -24,7 +25,7 @@ local function split(options)
 end
 
 local function waiter(owner)
-  return function(taker, start, refuse)
+  return function(taker, start, refuse, seconds)
     if owner:runs_in(coroutine.running()) then
       return { refuse() }
     elseif not waiting.is_allowed() then
@@ -33,10 +34,28 @@ local function waiter(owner)
     local own = semaphore.new()
     local outcome, tell = taker(function() own:post() end)
     start(tell)
-    if not outcome.n then
-      own:wait(math.min(owner.options.timeout + GRACE, waiting.DAY))
+    local deadline = owner.now() + seconds + GRACE
+    while not outcome.n and owner.now() < deadline do
+      own:wait(math.min(deadline - owner.now(), waiting.DAY))
     end
     return outcome.n and outcome or { refuse "uncertain" }
+  end
+end
+
+-- A light thread, because the group's must not wait for it; a request's would end with the request.
+local function spawner(owner)
+  local function run(_, f, ...)
+    handlers.call(owner.record, f, ...)
+  end
+  return function(f, ...)
+    if ngx.get_phase() == "timer" then
+      ngx.thread.spawn(run, false, f, ...)
+      return
+    end
+    local ok, message = ngx.timer.at(0, run, f, ...)
+    if not ok then
+      owner:report("cannot call a function of the script: " .. message)
+    end
   end
 end
 
@@ -60,7 +79,7 @@ local function start(owner)
     owner:close()
     return errors.failure("start the clock of", owner.group, message, "no_resources")
   end
-  owner.wait = waiter(owner)
+  owner.wait, owner.spawn = waiter(owner), spawner(owner)
   owner.nudge = function() waiting.nudge(record) end
   record.replica, nudges[owner] = owner, owner.nudge
   return true

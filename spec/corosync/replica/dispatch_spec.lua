@@ -122,6 +122,46 @@ describe("a replica in a cqueues controller", function()
     assert.same({ "x", "later" }, list.state)
   end)
 
+  it("calls functions that may wait as coroutines of the controller, in turn", function()
+    local list, app = replicas.listed { loop = false }
+    local events, ticks = {}, 0
+    local function note(event)
+      cqueues.sleep(0.01)
+      list:submit(event)
+      events[#events + 1] = event
+    end
+    local leader = app:leader("x", { elected = function() note "elected" end, deposed = note })
+    app:every("x", 1, function()
+      cqueues.sleep(0.01)
+      assert(app:map("ticks"):increment("x"))
+      ticks = ticks + 1
+    end)
+    controllers.run(function() serve(app) end, function()
+      while #events < 1 or ticks < 1 do cqueues.sleep(0.01) end
+      local waits = app:lock("leader/x")
+      assert.equal("held", select(3, waits:acquire()))
+      assert(leader:resign())
+      while #events < 3 do cqueues.sleep(0.01) end
+      assert(app:close())
+    end)
+    assert.same({ "elected", "resigned", "elected", "closed" }, events)
+    assert.is_true(ticks >= 1)
+  end)
+
+  it("reports errors of such functions", function()
+    local problems = {}
+    local _, app = replicas.listed { loop = false, error = function(message) problems[#problems + 1] = message end }
+    app:leader("x", { elected = function()
+      cqueues.sleep(0.01)
+      error "a bad leader"
+    end })
+    controllers.run(function() serve(app) end, function()
+      while #problems == 0 do cqueues.sleep(0.01) end
+      assert(app:close())
+    end)
+    assert.matches("a bad leader", problems[1])
+  end)
+
   it("notices the end of a submit's time without events", function()
     local list, app = replicas.listed { loop = false, timeout = 0.3 }
     controllers.run(function() serve(app) end, function()

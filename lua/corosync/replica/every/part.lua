@@ -4,8 +4,8 @@
 -- numbers are kept, not only the greatest, so a member whose clock is far ahead uses up the ticks that it runs and few
 -- others. But a tick does not run after one of the next few has counted it as missed, so a clock that is a little
 -- behind does no harm.
-local handlers = require "corosync.handlers"
 local parts = require "corosync.replica.parts"
+local waiting = require "corosync.replica.waiting"
 
 local part = {}
 
@@ -84,7 +84,7 @@ local function submit(owner, each, number)
   each.is_busy = parts.submit(owner, "run a tick of", command, function(result)
     each.is_busy = false
     if type(result) == "table" then
-      handlers.call(owner.record, coroutine.wrap(each.run), number, result[1], result[2])
+      waiting.spawn(owner, each.run, number, result[1], result[2])
     end
   end) == true
 end

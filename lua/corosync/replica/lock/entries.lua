@@ -57,21 +57,11 @@ end
 
 -- ---- grants and their ends ----
 
-local function stop_if_idle(own)
-  for _, entry in pairs(own.active) do
-    if entry.held then
-      return
-    end
-  end
-  own.lease:stop()
-end
-
 -- Ends a grant on this side. Returns it.
 function entries.finish(owner, entry)
   local held = entry.held
   local own = entries.of(owner)
   entry.held, entry.ended, own.greatest = nil, held.token, math.max(own.greatest, held.token)
-  stop_if_idle(own)
   return held
 end
 
@@ -111,7 +101,6 @@ local function take(owner, entry, token)
   end
   local held = entry.request.new(token)
   entry.held = { token = token, lost = entry.request.lost }
-  own.lease:start(function() entries.look_at_lease(owner) end)
   entries.finish_request(owner, entry, held)
 end
 

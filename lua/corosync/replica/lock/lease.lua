@@ -4,7 +4,6 @@
 -- holders keep their locks when another node fails, because nothing is confirmed until Corosync has noticed that.
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
-local handlers = require "corosync.handlers"
 local parts = require "corosync.replica.parts"
 
 local lease = {}
@@ -13,8 +12,7 @@ local lease = {}
 -- on after the consensus timeout alone; with Corosync's default (1.2 times the token's) this covers that, too.
 local PART = 0.75
 local RENEWALS = 4 -- in the time of a lease
-local LOOKS = 16 -- in the time of a lease
-local UNKNOWN = 1 -- seconds, if Corosync does not tell its timeouts
+local LEAST = 1 -- seconds of the grace: a member looks at its lease four times a second
 
 local now = core.now
 
@@ -23,7 +21,7 @@ Lease.__index = Lease
 
 -- `changed()` is called after a renewal.
 function lease.new(owner, changed)
-  return setmetatable({ owner = owner, changed = changed, seconds = UNKNOWN, grace = UNKNOWN, confirmed = -math.huge,
+  return setmetatable({ owner = owner, changed = changed, seconds = LEAST, grace = LEAST, confirmed = -math.huge,
     submitted = -math.huge }, Lease)
 end
 
@@ -31,8 +29,8 @@ end
 function Lease:measure()
   local token = cluster.cmap_get "runtime.config.totem.token"
   local consensus = cluster.cmap_get "runtime.config.totem.consensus"
-  local noticed = token and consensus and (token + consensus) / 1000 or UNKNOWN
-  self.grace = noticed
+  local noticed = token and consensus and (token + consensus) / 1000 or LEAST
+  self.grace = math.max(noticed, LEAST)
   self.seconds = PART * (math.min(noticed, self.owner.options.patience) + self.grace)
 end
 
@@ -65,23 +63,6 @@ end
 function Lease:renew_if_due()
   if now() - self.submitted >= self.seconds / RENEWALS then
     self:renew()
-  end
-end
-
--- Calls `look` often, where there is a loop's clock for it.
-function Lease:start(look)
-  if self.owner.loop and not self.timer then
-    local milliseconds = math.max(1, math.floor(1000 * self.seconds / LOOKS))
-    self.timer = require("luv").new_timer()
-    self.timer:start(milliseconds, milliseconds, function() handlers.call(self.owner.record, look) end)
-    self.timer:unref()
-  end
-end
-
-function Lease:stop()
-  if self.timer then
-    self.timer:close()
-    self.timer = nil
   end
 end
 
