@@ -2,6 +2,7 @@ local every = require "corosync.replica.every"
 local lock_members = require "spec.helpers.lock_members"
 local part = require "corosync.replica.every.part"
 local replicas = require "spec.helpers.replicas"
+local uv = require "luv"
 
 local function at(text)
   return every.schedule { at = text }
@@ -35,6 +36,34 @@ describe("the number of a tick", function()
     for day = 0, 3000 do
       assert.equal(first + day, number_of(time(2023, 1, 1 + day, 12, 30)))
     end
+  end)
+end)
+
+describe("a daily tick", function()
+  -- When ticks run, if each minute of these days is looked at, where daylight saving time is from 31 March to 27 October.
+  local function runs(month, day)
+    local number_of, all, found = at "02:30", { every = part.initial() }, {}
+    local first = time(2024, month, day, 2, 30)
+    for now = first, first + 3 * 86400 - 7200, 60 do
+      local result = part.apply(all, { "every", "tick", "x", number_of(now), "1:2" }, now)
+      if result then
+        assert.equal(0, result[2])
+        found[#found + 1] = os.date("%d %H:%M %Z", now)
+      end
+    end
+    return found
+  end
+
+  local before = uv.os_getenv "TZ"
+  setup(function() uv.os_setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3") end)
+  teardown(function() return before and uv.os_setenv("TZ", before) or uv.os_unsetenv "TZ" end)
+
+  it("runs once on a day that skips its time, when the clocks go forward", function()
+    assert.same({ "30 02:30 CET", "31 03:00 CEST", "01 02:30 CEST" }, runs(3, 30))
+  end)
+
+  it("runs once on a day that has its time twice", function()
+    assert.same({ "26 02:30 CEST", "27 02:30 CEST", "28 02:30 CET" }, runs(10, 26))
   end)
 end)
 
