@@ -25,7 +25,9 @@
 -- A worker that exits gracefully (`nginx -s quit`, `nginx -s reload`) leaves its groups at once. For a fast exit
 -- (`nginx -s stop`) call `corosync_resty.leave()` in `exit_worker_by_lua_block`, else the others see "procdown".
 --
--- Handlers must not call `ngx.exit`: it ends the light thread that calls them.
+-- Handlers must not call `ngx.exit`: it ends the light thread that calls them. That is reported, and another light
+-- thread goes on with the next event within 2 s; a replica is closed. Each group needs one of nginx's timers for good
+-- (`lua_max_running_timers`).
 -- @module corosync.resty
 -- @extends corosync.group.Group
 
@@ -40,17 +42,16 @@ local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local loss = require "corosync.group.loss"
 local reconnect = require "corosync.reconnect"
-local state = require "corosync.group.state"
 local thread = require "corosync.resty.thread"
 local waiting = require "corosync.resty.waiting"
 
-local LEAVING = 5 -- seconds that an exiting worker waits for the end of its leave
+local LAST_TRIES = 1 -- second that `leave` tries to leave each group: nginx kills a worker that does not stop soon
+local PAUSE = 0.01 -- seconds
 
 local failure, now = errors.failure, core.now
 
 local resty = {}
 local records = {} -- of this worker's groups, by name
-local exit_is_watched = false
 
 --- @type Group
 local Group = setmetatable({}, { __index = base.Group })
@@ -76,7 +77,11 @@ function hooks.log(line)
   ngx.log(ngx.ERR, line)
 end
 
+-- An exiting worker leaves once and for all, or it would never end.
 function hooks.activate(record)
+  if ngx.worker.exiting() then
+    return failure("activate", record.object, "its worker exits", "closed")
+  end
   record.wanted, record.lost = true, nil
   return thread.start(record)
 end
@@ -90,40 +95,19 @@ function hooks.wait_for(record, predicate, seconds, action)
     return failure(action, record.object, ("nothing can wait in the phase '%s'"):format(ngx.get_phase()), "wrong_phase")
   elseif waiting.until_true(record, predicate, now() + seconds) then
     return true
+  elseif waiting.is_over(record) then
+    return failure(action, record.object, "its worker exits, and has left it", "not_joined")
   end
-  return failure(action, record.object, ("not within %g s"):format(seconds), "timeout")
-end
-
--- ---- the worker's exit ----
-
-local function leave_at_exit(record)
-  record.wanted, record.leave_by = false, now() + LEAVING
-  -- At once, even if its light thread waits in a handler.
-  if record.state == "joined" and record.handle:leave() then
-    state.change(record, "leave")
-  end
-  waiting.nudge(record)
-  waiting.wake_waiters(record)
-end
-
--- nginx calls a timer early when the worker exits.
-local function watch_exit()
-  local message
-  if not exit_is_watched then
-    exit_is_watched, message = ngx.timer.every(waiting.DAY, function(premature)
-      for _, record in pairs(premature and records or {}) do
-        leave_at_exit(record)
-      end
-    end)
-  end
-  return exit_is_watched, message
+  local problem = thread.problem(record)
+  return failure(action, record.object, ("not within %g s%s"):format(seconds, problem and ": " .. problem or ""),
+    "timeout")
 end
 
 -- ---- public methods ----
 
 --- Joins: in the background, and again whenever the connection is lost. A new group is active already.
 -- @treturn boolean true
--- @error nil, message, "no_resources" when nginx has no timer left
+-- @error nil, message, code: "no_resources" when nginx has no timer left, "closed" when the worker exits
 function Group:activate()
   return hooks.activate(self[KEY])
 end
@@ -150,7 +134,8 @@ end
 -- @tparam[opt] number seconds the longest to wait; the field `timeout` when absent
 -- @tparam[opt] string action for the message of a failure, as "wait for"
 -- @treturn boolean true
--- @error nil, message, code: "timeout", "dispatching", "wrong_phase" where light threads cannot wait
+-- @error nil, message, code: "timeout", "dispatching", "wrong_phase" where light threads cannot wait, "not_joined" when
+-- the worker exits and has left the group
 function Group:wait_for(predicate, seconds, action)
   return hooks.wait_for(self[KEY], predicate, seconds or self.timeout, action or "wait for")
 end
@@ -250,6 +235,21 @@ local function check_options(options)
   end
 end
 
+-- Where groups can be made, and why not elsewhere. Requests come again and again; and with lua_code_cache off, each has
+-- a Lua state of its own, in which `require` runs everything anew.
+local MADE_IN = { init_worker = true, timer = true }
+local ONLY_ONCE = "it would be made in the phase '%s', for each request: make it once, in init_worker_by_lua, and set "
+  .. "lua_code_cache on"
+local TOO_EARLY = "init_by_lua runs in the master process, and members are its workers: call it in init_worker_by_lua"
+
+local function check_phase(group)
+  local phase = ngx.get_phase()
+  if MADE_IN[phase] then
+    return true
+  end
+  return failure("join", group, phase == "init" and TOO_EARLY or ONLY_ONCE:format(phase), "wrong_phase")
+end
+
 local function new(name, handlers_or_class, options)
   local group = base.derive(Group, name, handlers_or_class, hooks, waiting.loop)
   local record = group[KEY]
@@ -270,23 +270,20 @@ end
 -- threads it
 -- is 0.01.
 -- @treturn Group
--- @error nil, message, code: "wrong_phase" in `init_by_lua`, whose master process has no workers yet; "exist" when this
--- worker has a group of that name; "no_resources". Raises for wrong arguments.
+-- @error nil, message, code: "wrong_phase" in `init_by_lua`, whose master process has no workers yet, and in requests,
+-- each of which would make a group; "exist" when this worker has a group of that name; "no_resources"; "closed" when
+-- the worker exits. Raises for wrong arguments.
 function resty.group(name, handlers_or_class, options)
   options = options or {}
   check_options(options)
   local group = new(name, handlers_or_class, options)
-  if ngx.get_phase() == "init" then
-    return failure("join", group, "init_by_lua runs in the master process, and members are its workers: "
-      .. "call it in init_worker_by_lua", "wrong_phase")
-  elseif records[name] then
+  if records[name] then
     return failure("join", group, "this worker has a group of that name already", "exist")
   end
-  local ok, message = watch_exit()
+  local ok, message, code = check_phase(group)
   if not ok then
-    return failure("watch the worker's exit for", group, message, "no_resources")
+    return nil, message, code
   end
-  local code
   ok, message, code = hooks.activate(group[KEY])
   if not ok then
     return nil, message, code
@@ -315,12 +312,27 @@ function resty.replica(name, options)
   return require("corosync.resty.replica")(name, options, resty.group)
 end
 
---- Leaves all groups of this worker, at once and for good: for `exit_worker_by_lua_block`.
+-- Nothing can wait here but in Corosync's functions.
+local function leave_now(record)
+  local deadline, handle = now() + LAST_TRIES, record.handle
+  local ok, message, code = handle:leave()
+  while code == "try_again" and now() < deadline do
+    handle:fetch(PAUSE)
+    ok, message, code = handle:leave()
+  end
+  if not ok then
+    ngx.log(ngx.ERR, ("corosync: group %s: others will see \"procdown\": %s"):format(errors.quote(record.object.name),
+      message))
+  end
+end
+
+--- Leaves all groups of this worker, at once and for good: for `exit_worker_by_lua_block`. It may take up to a second
+-- for each group whose Corosync cannot take the request.
 function resty.leave()
   for _, record in pairs(records) do
     record.wanted = false
     if record.state == "joined" then
-      record.handle:leave()
+      leave_now(record)
     end
     connection.close(record)
   end

@@ -51,7 +51,7 @@ local function drain(handle)
 end
 
 local function open_watch(waker, fd)
-  local watch = assert(waker:watch(fd, FOLDER))
+  local watch = assert(waker:watch(fd, FOLDER, 3600))
   return watch, watch:path()
 end
 
@@ -230,14 +230,14 @@ describe("a waker", function()
     assert.equal(0, #threads())
     waker:close()
     handles.fails("closed", watch:arm())
-    local message = handles.fails("closed", waker:watch(0, FOLDER))
+    local message = handles.fails("closed", waker:watch(0, FOLDER, 1))
     assert.matches("^cannot watch a connection: ", message)
   end)
 
   it("is collected in any order with its watches", function()
     for _ = 1, 30 do
       local waker = assert(core.waker())
-      for _ = 1, 3 do assert(waker:watch(member():fd(), FOLDER)) end
+      for _ = 1, 3 do assert(waker:watch(member():fd(), FOLDER, 1)) end
       waker = nil -- luacheck: ignore 311
       handles.close_all()
       collectgarbage()
@@ -249,11 +249,11 @@ describe("a waker", function()
 
   it("fails with the reason when there can be no socket", function()
     local waker = open_waker()
-    local message = handles.fails("no_resources", waker:watch(0, "/nowhere"))
+    local message = handles.fails("no_resources", waker:watch(0, "/nowhere", 1))
     assert.equal("cannot make a socket in /nowhere: No such file or directory", message)
-    message = handles.fails("no_resources", waker:watch(0, "/" .. ("x"):rep(100)))
+    message = handles.fails("no_resources", waker:watch(0, "/" .. ("x"):rep(100), 1))
     assert.matches("File name too long$", message)
-    local watch = assert(waker:watch(9999, FOLDER))
+    local watch = assert(waker:watch(9999, FOLDER, 1))
     message = handles.fails("no_resources", watch:arm())
     assert.equal("cannot wait for a connection: Bad file descriptor", message)
     assert.has_error(function() waker:watch "x" end)
@@ -265,7 +265,7 @@ describe("a waker", function()
     local program = [[
       local core, uv = require "corosync.core", require "luv"
       local handle = assert(core.cpg.open {})
-      local watch = assert(assert(core.waker()):watch(handle:fd(), "/tmp"))
+      local watch = assert(assert(core.waker()):watch(handle:fd(), "/tmp", 1))
       local path, client, said = watch:path(), uv.new_pipe(false), "nothing"
       uv.run "nowait"
       local files, file = {}, io.open "/dev/null"
@@ -292,7 +292,7 @@ describe("a waker", function()
     local handle = member()
     local watch, path = open_watch(waker, handle:fd())
     assert.equal(0, process.fork(function()
-      local codes = { select(3, watch:arm()), select(3, watch:path()), select(3, waker:watch(0, FOLDER)) }
+      local codes = { select(3, watch:arm()), select(3, watch:path()), select(3, waker:watch(0, FOLDER, 1)) }
       watch:ring()
       watch:close()
       waker:close()

@@ -6,16 +6,18 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "support/userdata.h"
+#include "support/clock.h"
 #include "support/failure.h"
 #include "support/pid.h"
 #include "support/thread.h"
+#include "support/userdata.h"
 
 #define WAKER "corosync.waker"
 #define WATCH "corosync.waker.watch"
 
 #define EVENTS_AT_ONCE 16
 #define STACK_SIZE ((size_t)64 * 1024)
+#define LONGEST_PERIOD 86400 /* seconds */
 
 /* A descriptor's tag in epoll. An id is never used twice, so a late event finds no watch. */
 #define TAG_STOP UINT64_C(0)
@@ -31,6 +33,7 @@ typedef struct watch {
 	pid_t owner;
 	int fd;
 	bool added; /* to epoll */
+	double period, due; /* seconds: the next ring without an event */
 	wake_socket socket;
 } watch;
 
@@ -71,6 +74,33 @@ static void handle_event(waker *w, uint64_t tag)
 	}
 }
 
+static void ring_due(waker *w, double now)
+{
+	watch *each;
+
+	for (each = w->watches; each != NULL; each = each->next) {
+		if (each->due <= now) {
+			wake_socket_ring(&each->socket);
+			each->due = now + each->period;
+		}
+	}
+}
+
+/* Until the next ring; for ever without watches. A new watch makes an event, its connection, before its first ring. */
+static int milliseconds_left(waker *w)
+{
+	double left = LONGEST_PERIOD, now = clock_seconds();
+	const watch *each;
+
+	(void)pthread_mutex_lock(&w->lock);
+	for (each = w->watches; each != NULL; each = each->next) {
+		left = each->due - now < left ? each->due - now : left;
+	}
+	each = w->watches;
+	(void)pthread_mutex_unlock(&w->lock);
+	return each == NULL ? -1 : left <= 0 ? 0 : (int)(left * 1000) + 1;
+}
+
 /* True when the thread must end. */
 static bool handle_events(waker *w, const struct epoll_event *events, int count)
 {
@@ -82,6 +112,7 @@ static bool handle_events(waker *w, const struct epoll_event *events, int count)
 		stop = stop || events[i].data.u64 == TAG_STOP;
 		handle_event(w, events[i].data.u64);
 	}
+	ring_due(w, clock_seconds());
 	(void)pthread_mutex_unlock(&w->lock);
 	return stop;
 }
@@ -93,7 +124,7 @@ static void *run(void *argument)
 	int count;
 
 	do {
-		count = epoll_wait(w->epoll, events, EVENTS_AT_ONCE, -1);
+		count = epoll_wait(w->epoll, events, EVENTS_AT_ONCE, milliseconds_left(w));
 	} while ((count < 0 && errno == EINTR) || (count >= 0 && !handle_events(w, events, count)));
 	return NULL;
 }
@@ -234,8 +265,11 @@ static int method_watch(lua_State *L)
 	waker *w = luaL_checkudata(L, 1, WAKER);
 	int fd = (int)luaL_checkinteger(L, 2);
 	const char *directory = luaL_checkstring(L, 3);
+	double period = luaL_checknumber(L, 4);
 	watch *each;
 	int error;
+
+	luaL_argcheck(L, period > 0 && period <= LONGEST_PERIOD, 4, "up to 86400 seconds expected");
 
 	if (w->epoll < 0 || w->owner != pid_get()) {
 		return failure_push_text(L, "watch a connection", w->epoll < 0 ? &FAILURE_CLOSED : &FAILURE_WRONG_PROCESS);
@@ -248,6 +282,8 @@ static int method_watch(lua_State *L)
 	}
 	(void)pthread_mutex_lock(&w->lock);
 	each->id = ++w->last_id;
+	each->period = period;
+	each->due = clock_seconds() + period;
 	each->waker = w;
 	each->next = w->watches;
 	w->watches = each;

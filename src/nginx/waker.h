@@ -16,8 +16,10 @@ void waker_setup(lua_State *L);
 /*
  * Lua: waker() starts the thread and returns a userdata, or nil, message, "no_resources".
  *
- *   waker:watch(fd, directory)  returns a watch of a descriptor, not yet armed, with its socket in a new directory
- *                               within that one; or nil, message, code: "no_resources", "closed", "wrong_process"
+ *   waker:watch(fd, directory, period)
+ *                               returns a watch of a descriptor, not yet armed, with its socket in a new directory
+ *                               within that one; its connection also becomes readable every `period` seconds. Or nil,
+ *                               message, code: "no_resources", "closed", "wrong_process"
  *   waker:close()               ends the thread, and with it all watches
  *   watch:path()                returns the path to connect to, once, within this process
  *   watch:arm()                 makes the connection readable by one byte as soon as the descriptor is, once: then it

@@ -319,6 +319,13 @@ function Member:look_around()
   run(self, look_around)
 end
 
+-- nginx has ended the light thread inside a function of the script, which may have left anything half done.
+function Member:interrupted()
+  self.runner = nil
+  events.give_up_membership(self, "a function of the script ended its light thread, as ngx.exit does",
+    "the rest of that function did not run")
+end
+
 -- ---- the group ----
 
 local function group_handlers(self)

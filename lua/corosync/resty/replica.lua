@@ -59,29 +59,11 @@ local function spawner(owner)
   end
 end
 
-local nudges = {} -- by member of this worker that is not closed
-local timer
-
--- nginx would log it if the light thread's own wait ended without an event.
-local function tick()
-  for owner, nudge in pairs(nudges) do
-    nudges[owner] = not owner.is_closed and nudge or nil
-    nudge()
-  end
-end
-
 local function start(owner)
-  local record, message = owner.record, nil
-  if not timer then
-    timer, message = ngx.timer.every(member.TICK, tick)
-  end
-  if not timer then
-    owner:close()
-    return errors.failure("start the clock of", owner.group, message, "no_resources")
-  end
+  local record = owner.record
   owner.wait, owner.spawn = waiter(owner), spawner(owner)
   owner.nudge = function() waiting.nudge(record) end
-  record.replica, nudges[owner] = owner, owner.nudge
+  record.replica, record.look_every = owner, member.TICK
   return true
 end
 

@@ -4,6 +4,7 @@ local core = require "corosync.binding"
 
 local CONNECT = 5000 -- milliseconds
 local FOREVER = 2 ^ 31 - 1 -- milliseconds
+local MANY = 4096 -- bytes: all that were written since the last wait
 
 local waker -- this worker's helper thread
 
@@ -18,15 +19,13 @@ local function start_waker()
   return waker, message or "it was built without threads"
 end
 
--- Waits at most so many seconds until the descriptor is readable, or the socket is woken or shut. True, or nil,
--- message.
-function Socket:wait(seconds)
+-- Waits until the descriptor is readable, or the socket is woken or shut, or the period is over. True, or nil, message.
+function Socket:wait()
   local ok, message = self._watch:arm()
   if ok then
-    self._socket:settimeouts(CONNECT, CONNECT, seconds and math.max(1, seconds * 1000) or FOREVER)
-    ok, message = self._socket:receive(1)
+    ok, message = self._socket:receiveany(MANY)
   end
-  if ok or message == "timeout" or self._closed then
+  if ok or self._closed then
     return true
   end
   return nil, message
@@ -54,15 +53,16 @@ function Socket:close()
   self._socket:close()
 end
 
--- For the calling light thread alone: a cosocket belongs to the timer in which it is opened. The socket, or nil,
+-- For the calling light thread alone: a cosocket belongs to the timer in which it is opened. `period`: seconds after
+-- which a wait ends in any case; nginx would log it if the cosocket's own time limit passed. The socket, or nil,
 -- message.
-local function open(fd, directory)
+local function open(fd, directory, period)
   local thread, message = start_waker()
   if not thread then
     return nil, message
   end
   local watch
-  watch, message = thread:watch(fd, directory)
+  watch, message = thread:watch(fd, directory, period)
   if not watch then
     return nil, message
   end

@@ -4,14 +4,24 @@ local connection = require "corosync.group.connection"
 local core = require "corosync.binding"
 local dispatch = require "corosync.group.dispatch"
 local errors = require "corosync.errors"
+local flusher = require "corosync.resty.flusher"
+local handlers = require "corosync.handlers"
+local life = require "corosync.resty.life"
 local loss = require "corosync.group.loss"
 local reconnect = require "corosync.reconnect"
+local semaphore = require "ngx.semaphore"
+local state = require "corosync.group.state"
+local supervisor = require "corosync.resty.supervisor"
 local waiting = require "corosync.resty.waiting"
 
-local BUDGET = 128 -- events handled before the worker's requests get their turn
-local TURN = 0.001 -- seconds: nginx without OpenResty's patches warns at each ngx.sleep(0)
-local FLUSH_EVERY = 0.002 -- seconds, while a handler of a group that packs waits
-local RENEW = 4000 -- events handled by one light thread, because its memory is freed only when it ends
+local TURN = 0.0005 -- seconds of handling events before the worker's requests get their turn
+local RENEW = 4000 -- rounds of one light thread, because its memory is freed only when it ends
+local LEAVING = 5 -- seconds that an exiting worker waits for the end of its leave
+local LATE = 2 -- seconds until a light thread that has not begun is reported
+local LOOK = 1 -- second: how often a light thread that waits for another's end looks whether that exists
+
+local NOT_RUN = "nginx did not run its timer: raise lua_max_running_timers or worker_connections, whichever the alerts "
+  .. "\"lua failed to run timer\" in nginx's error log name"
 
 local now = core.now
 
@@ -36,34 +46,30 @@ local function connect(record)
   end
 end
 
+-- At once, even if its light thread waits in a handler.
+local function leave_at_exit(record)
+  if record.leave_by then
+    return
+  end
+  record.wanted, record.leave_by = false, now() + LEAVING
+  if record.state == "joined" and record.handle:leave() then
+    state.change(record, "leave")
+  end
+  waiting.nudge(record)
+  waiting.wake_waiters(record)
+end
+
 -- Leaves if that is wanted. A worker that exits does not wait for ever for the end of the leave.
 local function leave_if_wanted(record)
+  if ngx.worker.exiting() then
+    leave_at_exit(record)
+  end
   if not record.wanted and record.state == "joined" then
     Group.deactivate(record.object)
   end
   if record.leave_by and now() >= record.leave_by and record.state ~= "idle" then
     connection.close(record)
   end
-end
-
-local run_safely
-
--- After enough rounds, gives the group to a new light thread; if nginx has no timer left, this one goes on.
-local function hand_over(record)
-  return record.rounds % RENEW == 0 and not ngx.worker.exiting() and ngx.timer.at(0, run_safely, record)
-end
-
--- While a handler waits, nothing else sends the messages that requests pack. Events stay in Corosync, except those for
--- which a long message waits.
-local function flush_meanwhile(_, record)
-  while record.stepping and record.handle and not ngx.worker.exiting() do
-    local _, _, code = record.handle:flush()
-    if code == "try_again" then
-      record.handle:fetch()
-    end
-    ngx.sleep(FLUSH_EVERY)
-  end
-  record.flusher = nil
 end
 
 -- A replica has more to do when no more events wait, and when time has passed.
@@ -74,9 +80,7 @@ local function look_around(record)
 end
 
 local function step(record)
-  if record.packs and not record.flusher then
-    record.flusher = ngx.timer.at(FLUSH_EVERY, flush_meanwhile, record)
-  end
+  flusher.expect(record)
   record.stepping = true
   local some
   if record.replica then
@@ -88,29 +92,43 @@ local function step(record)
   return some
 end
 
+local function begin_turn(record)
+  record.turn_ends = now() + TURN
+end
+
 -- Handles an event, or waits for one.
 local function serve(record)
-  leave_if_wanted(record)
   local some = step(record)
   if some == false and record.state ~= "idle" then
     look_around(record)
     waiting.for_event(record)
+    begin_turn(record)
   elseif some then
     waiting.wake_waiters(record)
-    if record.rounds % BUDGET == 0 then
+    if now() >= record.turn_ends then
       look_around(record)
-      ngx.sleep(TURN)
+      waiting.let_others_run(record)
+      begin_turn(record)
     end
   end
 end
 
--- Until the group is no longer active, or was handed over: then it returns true.
+-- ---- a light thread's beginning and end ----
+
+local begin
+
+-- nginx drops a timer, and only logs that, if too many run when it is due. So only a light thread that has begun
+-- counts.
+local function ask(record)
+  record.asked = {}
+  return ngx.timer.at(0, begin, record, record.asked)
+end
+
+-- Until the group is no longer active, or another light thread is ready to go on.
 local function run(record)
-  local handed_over
-  record.thread, record.rounds, record.stepping = waiting.new_thread(), 0, false
-  record.packs = record.hooks.packs(record)
   repeat
     record.rounds = record.rounds + 1
+    leave_if_wanted(record)
     if record.state ~= "idle" then
       serve(record)
     elseif record.wanted then
@@ -118,12 +136,11 @@ local function run(record)
       look_around(record)
     else
       look_around(record)
-      break
     end
-    handed_over = hand_over(record)
-  until handed_over
-  waiting.close_socket(record)
-  return handed_over
+    if record.rounds % RENEW == 0 then
+      ask(record)
+    end
+  until record.successor or not record.wanted and record.state == "idle"
 end
 
 -- An error that is not a handler's. Without a light thread the group would be a member that handles nothing.
@@ -137,34 +154,106 @@ local function recover(record, problem)
   nap_until_due(record)
 end
 
-function run_safely(premature, record)
-  if premature then
-    record.wanted = false
-  end
-  local ok, handed_over
+local function run_safely(record)
+  local ok, problem
   repeat
-    ok, handed_over = xpcall(run, debug.traceback, record)
+    ok, problem = xpcall(run, debug.traceback, record)
     if not ok then
-      recover(record, tostring(handed_over))
+      recover(record, tostring(problem))
     end
   until ok
+end
+
+-- Waits until the earlier light thread has returned from its handler and ended.
+local function take_over(record)
+  record.successor = semaphore.new()
+  waiting.nudge(record)
+  repeat
+    local has_ended = record.successor:wait(LOOK)
+  until has_ended or not life.is_alive(record)
+  record.successor = nil
+end
+
+-- What happened before this light thread began: too few timers ran, or nginx has ended the earlier light thread. A
+-- handler that was ended may have left anything half done, so a replica cannot go on.
+local function report_past(record, was_ended, silent_since)
+  local seconds = silent_since and now() - silent_since or 0
+  if seconds >= LATE then
+    handlers.report(record, ("it heard nothing for %.0f s, because %s"):format(seconds, NOT_RUN))
+  end
+  if was_ended and record.replica then
+    record.replica:interrupted()
+  elseif was_ended then
+    handlers.report(record, "a handler ended its light thread, as ngx.exit does: the rest of that handler did not run. "
+      .. "Return from handlers instead")
+  end
+end
+
+local function prepare(record)
+  local was_ended, silent_since = life.was_ended(record), record.silent_since
+  waiting.abandon_socket(record) -- of a light thread that was ended
+  record.thread, record.rounds, record.stepping, record.silent_since = waiting.new_thread(), 0, false, nil
+  life.begin(record)
+  flusher.begin(record)
+  begin_turn(record)
+  report_past(record, was_ended, silent_since)
+end
+
+local function finish(record)
+  waiting.close_socket(record)
+  flusher.finish(record)
+  life.finish(record)
   record.thread = nil -- nginx uses coroutines again
-  record.running = handed_over or false
+  if record.successor then
+    record.successor:post()
+  else
+    supervisor.remove(record)
+  end
   waiting.wake_waiters(record)
 end
 
--- Makes sure that there is a light thread, and that it notices changes of the record.
-function thread.start(record)
-  if record.running then
-    waiting.nudge(record)
+-- Another light thread may have been asked for, because this one begins late.
+function begin(_, record, asked)
+  if record.asked ~= asked then
+    return
+  end
+  record.asked = nil
+  if life.is_alive(record) then
+    take_over(record)
+  end
+  prepare(record)
+  run_safely(record)
+  finish(record)
+end
+
+local function ensure(record)
+  if life.is_alive(record) then
     return true
   end
-  local ok, message = ngx.timer.at(0, run_safely, record)
+  record.silent_since = record.silent_since or now()
+  return ask(record)
+end
+
+-- ---- for others ----
+
+local SUPERVISED = { ensure = ensure, leave_at_exit = leave_at_exit }
+
+-- Makes sure that there is a light thread, and that it notices changes of the record.
+function thread.start(record)
+  local ok, message = supervisor.add(record, SUPERVISED)
+  if ok then
+    waiting.nudge(record)
+    ok, message = ensure(record)
+  end
   if not ok then
     return errors.failure("start the light thread of", record.object, message, "no_resources")
   end
-  record.running = true
   return true
+end
+
+-- Why the group hears nothing; nil if it does.
+function thread.problem(record)
+  return record.silent_since and now() - record.silent_since >= LATE and NOT_RUN or nil
 end
 
 return thread

@@ -7,6 +7,7 @@ local wake_socket = require "corosync.resty.socket"
 
 local POLL = 0.01 -- seconds between looks where no thread can wait
 local DAY = 86400 -- seconds
+local LOOK = 1 -- second: how often those who wait look around without an event, for instance whether the worker exits
 local TICK = 0.001 -- seconds: nginx counts no less, and warns of each ngx.sleep(0)
 local MAY_WAIT = { rewrite = true, access = true, content = true, timer = true, server_rewrite = true,
   preread = true, ssl_cert = true, ssl_client_hello = true, ssl_session_fetch = true }
@@ -17,7 +18,8 @@ local waiting = { DAY = DAY }
 
 function waiting.prepare(record, directory, poll)
   record.directory, record.poll = directory, poll
-  record.nudge, record.waiting, record.waiters = semaphore.new(), {}, 0
+  record.nudge, record.look_every = semaphore.new(), LOOK
+  record.waiting = setmetatable({}, { __mode = "k" }) -- nginx may end one that waits
 end
 
 -- Whether the running code may wait.
@@ -104,7 +106,7 @@ light.wake = waiting.nudge
 
 -- Lets all waiters check their predicates.
 function waiting.wake_waiters(record)
-  if record.waiters > 0 then
+  if next(record.waiting) then
     for each in pairs(record.waiting) do
       each:post()
     end
@@ -114,6 +116,12 @@ end
 -- Until so many seconds are over, or a nudge.
 function waiting.nap(record, seconds)
   record.nudge:wait(seconds)
+end
+
+-- For one that belongs to a light thread that nginx has ended.
+function waiting.abandon_socket(record)
+  light.remove(record)
+  record.socket = nil
 end
 
 function waiting.close_socket(record)
@@ -139,20 +147,21 @@ local function wait_for_socket(record)
   if not has_socket(record) then
     local message
     waiting.close_socket(record)
-    record.socket, message = wake_socket.open(record.hooks.fd(record), record.directory)
+    record.socket, message = wake_socket.open(record.hooks.fd(record), record.directory,
+      record.look_every)
     if record.socket and record.polls then
       record.polls = nil
       ngx.log(ngx.WARN, ("corosync: group %s is woken for events again"):format(errors.quote(record.object.name)))
     end
     return record.socket and true, message
   end
-  return record.socket:wait(record.leave_by and record.leave_by - now())
+  return record.socket:wait()
 end
 
 -- Waits until an event may be there, or a nudge.
 function waiting.for_event(record)
   if record.poll or record.polls and now() < record.socket_at then
-    return waiting.nap(record, record.poll or POLL)
+    return waiting.nap(record, math.min(record.poll or POLL, record.look_every))
   end
   local ok, message = wait_for_socket(record)
   if not ok then
@@ -160,19 +169,35 @@ function waiting.for_event(record)
   end
 end
 
+-- Ends the light thread's turn: nginx looks for events of others. A semaphore would not do, because nginx runs those
+-- that it resumes first.
+function waiting.let_others_run(record)
+  if has_socket(record) then
+    record.socket:wake()
+    record.socket:wait()
+  else
+    ngx.sleep(TICK)
+  end
+end
+
+-- The worker exits, and has left the group: nothing will happen any more.
+function waiting.is_over(record)
+  return ngx.worker.exiting() and record.state == "idle"
+end
+
 -- Every waiter has a semaphore of its own: one that waits again must not take another's turn.
 function waiting.until_true(record, predicate, deadline)
   local own = semaphore.new()
-  record.waiting[own], record.waiters = true, record.waiters + 1
+  record.waiting[own] = true
   local holds, left
   repeat
     left = deadline - now()
     if left > 0 then
-      own:wait(math.min(left, DAY)) -- nginx counts milliseconds in 31 bits
+      own:wait(math.min(left, LOOK))
     end
     holds = predicate()
-  until holds or left <= 0 or left ~= left
-  record.waiting[own], record.waiters = nil, record.waiters - 1
+  until holds or left <= 0 or left ~= left or waiting.is_over(record)
+  record.waiting[own] = nil
   return holds
 end
 

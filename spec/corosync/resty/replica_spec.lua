@@ -72,6 +72,16 @@ describe("a replica in nginx #slow", function()
     for _ = 1, 3 do assert.matches("^%d+$", servers[1]:request(path("submit", "next"))) end
   end)
 
+  it("is closed, and told so, when nginx ends a function of the script", function()
+    local servers = start_all()
+    local ended = servers[1]:children()[1]
+    assert.matches("^%d+$", servers[2]:request(path("submit", "exit%20" .. ended)))
+    servers[1]:says("^" .. ended .. " suspended it is closed$")
+    servers[1]:says("^" .. ended .. " problem a function of the script ended its light thread, as ngx.exit does: .*"
+      .. "Replica 'spec%-%d+' is closed here")
+    assert.matches("^%d+$", servers[2]:request(path("submit", "after")))
+  end)
+
   it("works by polling, too", function()
     local servers = start_all { SPEC_POLL = "0.01" }
     assert.matches("^%d+$", servers[1]:request(path("submit", "polled")))

@@ -6,7 +6,7 @@ io.stdout:setvbuf "line"
 
 local handle = assert(cpg.open {})
 local waker = assert(core.waker())
-local watch = assert(waker:watch(assert(handle:fd()), "/tmp"))
+local watch = assert(waker:watch(assert(handle:fd()), "/tmp", 3600))
 local pipe = uv.new_pipe(false)
 pipe:connect(watch:path(), function(problem)
   assert(not problem, problem)

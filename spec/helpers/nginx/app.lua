@@ -37,12 +37,16 @@ local function count_light_threads()
   end
 end
 
+local exits_when_lost = false
+
 local act = {
   sleep = function() ngx.sleep(0.001) end,
   socket = function() assert(ask_own_server()) end,
   dict = function() ngx.shared.counts:incr("messages", 1, 0) end,
   raise = function() error "as asked" end,
   rest = function() ngx.sleep(2) end,
+  exit = function() ngx.exit(ngx.ERROR) end,
+  exit_when_lost = function() exits_when_lost = true end,
   hold = function()
     repeat ngx.sleep(0.01) until ngx.shared.counts:get "released"
   end,
@@ -61,6 +65,31 @@ function act.overdo()
   tell("overdone", code)
 end
 
+-- Counts nginx's turns, and the messages that are handled in one.
+local handled = 0
+
+function act.work()
+  local from = os.clock()
+  repeat until os.clock() - from >= 0.001
+  handled = handled + 1
+end
+
+local function count_turns()
+  local most = 0
+  while most < 1000 and not ngx.worker.exiting() do
+    ngx.sleep(0.001)
+    if handled > most then
+      most = handled
+      tell("row", most)
+    end
+    handled = 0
+  end
+end
+
+if os.getenv "SPEC_HANDLERS" == "work" then
+  assert(ngx.timer.at(0, count_turns))
+end
+
 local limit = tonumber(os.getenv "SPEC_READER_LIMIT")
 
 local handlers = {
@@ -69,7 +98,7 @@ local handlers = {
   message_received = function(address, message)
     count_light_threads()
     for kind in (os.getenv "SPEC_HANDLERS" or ""):gmatch "%a+" do act[kind]() end
-    local what = message:match "^do (%a+)$"
+    local what = message:match "^do ([%a_]+)$"
     if what then act[what]() end
     if message == "nap " .. tostring(app.group:address()) then ngx.sleep(2) end
     local is_long = #message > 1000000
@@ -80,6 +109,7 @@ local handlers = {
   end,
   disconnected = function(reason)
     tell("disconnected", reason)
+    if exits_when_lost then ngx.exit(ngx.OK) end
     tell("sent", select(3, app.group:send_message "lost"))
   end,
 }
@@ -107,6 +137,7 @@ function commands.flood(args)
 end
 
 function commands.send(args)
+  app.group.timeout = tonumber(args.timeout) or 10
   for i = 1, tonumber(args.count or 1) do
     local ok, message, code = app.group:send_message(args.text .. (args.count and i or ""))
     if not ok then return ngx.say(code, ": ", message) end
@@ -146,6 +177,36 @@ function commands.overfill(args)
     if not ok then return ngx.say(code, ": ", message) end
   end
   ngx.say "sent"
+end
+
+function commands.hog()
+  require("hogs").take_all()
+  ngx.say "hogging"
+end
+
+-- In a timer, as long as it may.
+function commands.wait()
+  ngx.timer.at(0, function()
+    local _, message, code = app.group:wait_for(function() return false end, 1e6)
+    tell("waited", code, message)
+  end)
+  ngx.say "waits"
+end
+
+-- A request that ends while it waits for the group, again and again.
+function commands.give_up(args)
+  for _ = 1, tonumber(args.count) do
+    local waiter = ngx.thread.spawn(app.group.wait_for, app.group, function() return false end, 1e6)
+    ngx.thread.kill(waiter)
+  end
+  ngx.say "gave up"
+end
+
+function commands.waiters()
+  collectgarbage()
+  local count = 0
+  for _ in pairs(app.group[require "corosync.private"].waiting) do count = count + 1 end
+  ngx.say(count)
 end
 
 function commands.address()

@@ -1,0 +1,36 @@
+-- Whether a group's light thread still exists. `ngx.exit` in a handler ends it without running any more of its code.
+-- But nginx then also ends a second light thread of the same timer, which does nothing but wait on a semaphore.
+local semaphore = require "ngx.semaphore"
+
+local LONGEST = 86400 -- seconds: nginx counts milliseconds in 31 bits
+
+local life = {}
+
+local function wait_for_end(own)
+  repeat
+    local has_ended = own:wait(LONGEST)
+  until has_ended
+end
+
+-- From the light thread itself.
+function life.begin(record)
+  record.life = semaphore.new()
+  ngx.thread.spawn(wait_for_end, record.life)
+end
+
+-- From the light thread itself, whose timer would not end otherwise.
+function life.finish(record)
+  record.life:post()
+  record.life = nil
+end
+
+function life.is_alive(record)
+  return record.life ~= nil and record.life:count() < 0
+end
+
+-- Whether nginx has ended it.
+function life.was_ended(record)
+  return record.life ~= nil and record.life:count() >= 0
+end
+
+return life
