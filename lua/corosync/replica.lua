@@ -248,8 +248,8 @@ end
 -- run.
 -- @tparam string name 1 to 64 bytes
 -- @tparam number|table spec seconds, at least 1; or `{ at = "02:30" }`, local time each day. When the clock is put
--- forward past that time, the tick is due at once; when it is put back to before that time, the tick does not run again.
--- So it runs once on days on which daylight saving time skips or repeats that time
+-- forward past that time, the tick is due at once; when it is put back to before that time, the tick does not run
+-- again. So it runs once on days on which daylight saving time skips or repeats that time
 -- @tparam fun(tick:integer,token:integer,missed:integer) f called as a coroutine, with the tick's number, a token that
 -- is greater than those of earlier ticks, and how many ticks were missed since the last one that ran
 -- @raise for wrong arguments

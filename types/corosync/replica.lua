@@ -77,7 +77,7 @@ function Replica:leader(name, handlers) end
 --- numbers are lost when all members have ended. Then the first tick that becomes due after the start is the next to
 --- run.
 ---@param name string 1 to 64 bytes
----@param spec number|table seconds, at least 1; or `{ at = "02:30" }`, local time each day. When the clock is put forward past that time, the tick is due at once; when it is put back to before that time, the tick does not run again
+---@param spec number|table seconds, at least 1; or `{ at = "02:30" }`, local time each day. When the clock is put forward past that time, the tick is due at once; when it is put back to before that time, the tick does not run again. So it runs once on days on which daylight saving time skips or repeats that time
 ---@param f fun(tick:integer,token:integer,missed:integer) called as a coroutine, with the tick's number, a token that is greater than those of earlier ticks, and how many ticks were missed since the last one that ran
 function Replica:every(name, spec, f) end
 

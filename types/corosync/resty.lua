@@ -28,7 +28,9 @@
 --- A worker that exits gracefully (`nginx -s quit`, `nginx -s reload`) leaves its groups at once. For a fast exit
 --- (`nginx -s stop`) call `corosync_resty.leave()` in `exit_worker_by_lua_block`, else the others see "procdown".
 ---
---- Handlers must not call `ngx.exit`: it ends the light thread that calls them.
+--- Handlers must not call `ngx.exit`: it ends the light thread that calls them. That is reported, and another light
+--- thread goes on with the next event within 2 s; a replica is closed. Each group needs one of nginx's timers for good
+--- (`lua_max_running_timers`).
 ---@class corosync.resty
 local module = {}
 
@@ -38,7 +40,7 @@ local Group = {}
 --- Joins: in the background, and again whenever the connection is lost. A new group is active already.
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil # "no_resources" when nginx has no timer left
+---@return string|nil # "no_resources" when nginx has no timer left, "closed" when the worker exits
 function Group:activate() end
 
 --- Leaves, in the background: complete when `config_change` lists oneself in `left`.
@@ -56,7 +58,7 @@ function Group:is_active() end
 ---@param action? string for the message of a failure, as "wait for"
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil # "timeout", "dispatching", "wrong_phase" where light threads cannot wait
+---@return string|nil # "timeout", "dispatching", "wrong_phase" where light threads cannot wait, "not_joined" when the worker exits and has left the group
 function Group:wait_for(predicate, seconds, action) end
 
 --- Sends a message to all members, oneself included. Waits, without holding up the worker, until the group has
@@ -99,7 +101,7 @@ function Group:view() end
 ---@param options? corosync.resty.group.options
 ---@return corosync.resty.Group|nil
 ---@return string|nil # why it failed
----@return string|nil # "wrong_phase" in `init_by_lua`, whose master process has no workers yet; "exist" when this worker has a group of that name; "no_resources". Raises for wrong arguments.
+---@return string|nil # "wrong_phase" in `init_by_lua`, whose master process has no workers yet, and in requests, each of which would make a group; "exist" when this worker has a group of that name; "no_resources"; "closed" when the worker exits. Raises for wrong arguments.
 function module.group(name, handlers_or_class, options) end
 
 --- Makes this worker a member of a replica (see `corosync.replica`): call it in `init_worker_by_lua`. Each worker is a
@@ -121,7 +123,8 @@ function module.group(name, handlers_or_class, options) end
 ---@return string|nil # as `group`. Raises for wrong arguments.
 function module.replica(name, options) end
 
---- Leaves all groups of this worker, at once and for good: for `exit_worker_by_lua_block`.
+--- Leaves all groups of this worker, at once and for good: for `exit_worker_by_lua_block`. It may take up to a second
+--- for each group whose Corosync cannot take the request.
 function module.leave() end
 
 return module

@@ -74,7 +74,7 @@ return function(name, options, new_group)
   end
   local own, of_group = split(options or {})
   return replica.derive(name, own, {
-    derive = function(group_name, handlers) return new_group(group_name, handlers, of_group) end,
+    derive = function(group_name, group_handlers) return new_group(group_name, group_handlers, of_group) end,
     start = start,
   })
 end

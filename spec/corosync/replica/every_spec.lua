@@ -40,7 +40,8 @@ describe("the number of a tick", function()
 end)
 
 describe("a daily tick", function()
-  -- When ticks run, if each minute of these days is looked at, where daylight saving time is from 31 March to 27 October.
+  -- When ticks run, if each minute of these days is looked at, where daylight saving time is from 31 March to 27
+  -- October.
   local function runs(month, day)
     local number_of, all, found = at "02:30", { every = part.initial() }, {}
     local first = time(2024, month, day, 2, 30)

@@ -38,13 +38,14 @@ end)
 describe("a group without a free timer #slow", function()
   it("joins as soon as there is one, and says why it heard nothing", function()
     start(5)
-    app:says("lua failed to run timer .*corosync/resty/.*: 5 lua_max_running_timers are not enough", 3)
+    app:says("lua failed to run timer .*corosync/resty/.*: 5 lua_max_running_timers are not enough", 4)
     assert.matches("^timeout: cannot complete the join of group 'spec': .*raise lua_max_running_timers",
       app:request "8090/send?text=early&timeout=0.1")
     assert.same({}, app:find "config")
     release_timers()
     nginx.joined(app, 1)
-    app:says "group 'spec': it heard nothing for %d+ s, because nginx did not run its timer: raise lua_max_running_timers"
+    app:says("group 'spec': it heard nothing for %d+ s, because nginx did not run its timer: "
+      .. "raise lua_max_running_timers")
     assert.equal("sent", app:request "8090/send?text=late")
     app:says "^%d+ message %S+ late$"
   end)
