@@ -8,11 +8,24 @@ local service = require "corosync.service"
 
 local cluster = {}
 local services = {} -- by name and the daemon's user
+local node_counts = {} -- by the configuration map's service, until the nodelist changes
+local tracks = setmetatable({}, { __mode = "k" }) -- the services that track the nodelist
+
+local function forget_counts()
+  node_counts = {}
+end
 
 local OPENERS = {
-  cmap = function(given) return service.cmap("icmap", given) end,
+  cmap = function(given)
+    given.disconnected = forget_counts
+    return service.cmap("icmap", given)
+  end,
   quorum = service.quorum,
 }
+
+local function key_of(name, user)
+  return user and name .. user or name
+end
 
 -- A service of a fork's parent.
 local STALE = { wrong_process = true, closed = true }
@@ -25,7 +38,7 @@ local function close_lost(kept)
 end
 
 local function ask(name, user, method, ...)
-  local key = user and name .. user or name
+  local key = key_of(name, user)
   if not services[key] then
     local opened, message, code = OPENERS[name] { daemon_user = user }
     if not opened then
@@ -72,12 +85,29 @@ function cluster.cmap_get(key, daemon_user)
   return value, kind
 end
 
---- Returns how many nodes corosync.conf lists, present or not.
--- @tparam[opt] integer daemon_user as for @{corosync.cpg}'s open
--- @treturn integer
--- @error nil, message, code: "no_nodelist", "not_connected", "access"
-function cluster.node_count(daemon_user)
-  local each, message, code = ask("cmap", daemon_user, "each", "nodelist.node.")
+local NODELIST = "nodelist.node."
+
+-- The services of forks and of lost connections are others.
+local function known_count(key)
+  local kept = services[key]
+  return kept and node_counts[kept] and kept:dispatch() and node_counts[kept] or nil
+end
+
+-- True, or nil, message, code.
+local function track_nodelist(key, user)
+  if services[key] and tracks[services[key]] then
+    return true
+  end
+  local tracker, message, code = ask("cmap", user, "track", NODELIST, forget_counts)
+  if tracker then
+    tracks[services[key]] = true
+  end
+  return tracker and true, message, code
+end
+
+-- Returns how many nodes the keys of the list belong to; or nil, message, code.
+local function count_nodes(user)
+  local each, message, code = ask("cmap", user, "each", NODELIST)
   if not each then
     return nil, message, code
   end
@@ -92,6 +122,27 @@ function cluster.node_count(daemon_user)
     return nil, "cannot count the nodes of the cluster: corosync.conf has no nodelist", "no_nodelist"
   end
   return count
+end
+
+--- Returns how many nodes corosync.conf lists, present or not. Corosync is asked only if the list may have changed.
+-- @tparam[opt] integer daemon_user as for @{corosync.cpg}'s open
+-- @treturn integer
+-- @error nil, message, code: "no_nodelist", "not_connected", "access"
+function cluster.node_count(daemon_user)
+  local key = key_of("cmap", daemon_user)
+  local count = known_count(key)
+  if count then
+    return count
+  end
+  local ok, message, code = track_nodelist(key, daemon_user)
+  if not ok then
+    return nil, message, code
+  end
+  count, message, code = count_nodes(daemon_user)
+  if count and tracks[services[key]] then
+    node_counts[services[key]] = count
+  end
+  return count, message, code
 end
 
 --- Sets a text in this node's configuration map, which lasts as long as its Corosync.

@@ -1,4 +1,5 @@
 -- A member's periodic work, a few times a second.
+local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
 local effects = require "corosync.replica.effects"
 local errors = require "corosync.errors"
@@ -16,6 +17,15 @@ local function look_for_untold_ring(self)
   if ring and told and self.view and ring.seq ~= told.seq and ring.seq ~= self.untold_seq then
     self.untold_seq = ring.seq
     self.protocol:settled { ring = ring, nodes = self.view.nodes, floor = self.view.floor }
+  end
+end
+
+-- A change of the nodelist comes without a view.
+local function look_for_nodes(self)
+  local nodes = self.view and self.record.state == "joined" and cluster.node_count()
+  if nodes and nodes ~= self.view.nodes then
+    self.view.nodes = nodes
+    self.protocol:nodes_changed(nodes)
   end
 end
 
@@ -72,6 +82,7 @@ function clock.tick(self)
     effects.submit_early(self)
     self.protocol:time(now())
     look_for_untold_ring(self)
+    look_for_nodes(self)
     look_for_divergence(self)
     self.seen_members = nil -- the ready-made objects also depend on the clock
   end

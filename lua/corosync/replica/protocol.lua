@@ -176,6 +176,14 @@ function Protocol:settled(view)
   end
 end
 
+-- The nodelist has changed, on the same ring.
+function Protocol:nodes_changed(nodes)
+  if self.view then
+    self.view.nodes = nodes
+    confirming.announce_nodes(self)
+  end
+end
+
 function Protocol:message(from, message)
   local event = { from = from, message = message }
   if not self.ring then

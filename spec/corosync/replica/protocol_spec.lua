@@ -360,4 +360,42 @@ describe("replica protocol", function()
     bus:run()
     assert.equal("ok", one.replies.a)
   end)
+
+  -- The nodelist of each of three members, which had four nodes, now has three.
+  local function with_shorter_nodelists()
+    local bus = new_bus(4)
+    local members = { bus:add "1:10", bus:add "2:20", bus:add "3:30" }
+    bus:run()
+    bus.nodes = 3
+    return bus, members
+  end
+
+  local function read_nodelist(bus, member, nodes)
+    member.replica:nodes_changed(nodes or bus.nodes)
+    bus:take(member)
+  end
+
+  it("counts with fewer nodes when the last full member that did not has left", function()
+    local bus, members = with_shorter_nodelists()
+    read_nodelist(bus, members[1])
+    read_nodelist(bus, members[2])
+    bus:run()
+    assert.equal(4, members[1].replica.active.nodes)
+    bus:remove "3:30"
+    bus:run()
+    assert.equal(3, members[1].replica.active.nodes)
+    bus:submit(members[1], "a")
+    bus:run()
+    assert.equal("ok", members[1].replies.a)
+  end)
+
+  it("counts with the nodelist that a member has read last", function()
+    local bus, members = with_shorter_nodelists()
+    read_nodelist(bus, members[1], 3)
+    read_nodelist(bus, members[1], 4)
+    read_nodelist(bus, members[2])
+    read_nodelist(bus, members[3])
+    bus:run()
+    assert.equal(4, members[1].replica.active.nodes)
+  end)
 end)

@@ -101,6 +101,7 @@ function confirming.on_nodes(self, from, message)
   if self.active.full[from] and self.active:announce(from, message) then
     confirming.epoch_changed(self)
   end
+  confirming.announce_nodes(self)
 end
 
 function confirming.send_ack(self)

@@ -103,12 +103,22 @@ function Generation:promote(address)
   begin_epoch(self, "+" .. address)
 end
 
+-- The greatest number of nodes that a full member has in its nodelist.
+local function listed_nodes(self)
+  local nodes = 0
+  for address in pairs(self.full) do
+    nodes = math.max(nodes, (self.announced[address] or self).nodes)
+  end
+  return nodes
+end
+
 -- Takes a member out. Returns whether it was full.
 function Generation:drop(address)
   local was_full = self.full[address]
   self.full[address], self.learners[address] = nil, nil
   self.absent[address], self.announced[address] = nil, nil
   if was_full then
+    self.nodes = next(self.full) and listed_nodes(self) or self.nodes
     begin_epoch(self, "-" .. address)
   end
   return was_full
@@ -118,10 +128,9 @@ end
 -- of the fewer could be here, and one of the more elsewhere. Returns whether the generation's have changed.
 function Generation:announce(address, numbers)
   self.announced[address] = { nodes = numbers.nodes, copies = numbers.copies }
-  local nodes, copies = 0, 0
+  local nodes, copies = listed_nodes(self), 0
   for full in pairs(self.full) do
-    local said = self.announced[full] or self
-    nodes, copies = math.max(nodes, said.nodes), claims.more_copies(copies, said.copies)
+    copies = claims.more_copies(copies, (self.announced[full] or self).copies)
   end
   if nodes == self.nodes and copies == self.copies then
     return false

@@ -130,7 +130,7 @@ local function restore(self, message)
   self.active = generation.restore(message.active)
   self.machine.restore(message.state)
   self.log = log.restore(message.log, self.hash)
-  self.generation, self.partial = self.active:number(), true
+  self.generation, self.partial, self.nodes = self.active:number(), true, self.active.nodes
   self.status, self.claims, self.ready, self.told = "learning", {}, {}, nil
   self.active.learners[self.address] = message.nonce
   storing.replaced(self)
