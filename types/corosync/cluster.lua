@@ -23,7 +23,7 @@ function module.is_quorate(daemon_user) end
 ---@return string|nil # "not_exist", "invalid_param", "name_too_long", "out_of_range", "not_connected", "access"
 function module.cmap_get(key, daemon_user) end
 
---- Returns how many nodes corosync.conf lists, present or not.
+--- Returns how many nodes corosync.conf lists, present or not. Corosync is asked only if the list may have changed.
 ---@param daemon_user? integer as for `corosync.cpg`'s open
 ---@return integer|nil
 ---@return string|nil # why it failed

@@ -4,6 +4,7 @@
 --   from        its address
 --   generation  { seq, round, epoch } of the state that it holds; nil if it holds none
 --   promised    the generation that it was ready for last, if any: some member may have begun it
+--   origin      the index that this state's initial state was given
 --   index       of the last command of that state
 --   applied     the index of the last one that it has applied
 --   digest      of its commands
@@ -60,10 +61,13 @@ function claims.has_promised_later(promised, generation)
     and (promised.seq > generation.seq or promised.seq == generation.seq and promised.round > generation.round)
 end
 
--- Whether the first state is newer. Of equal ones the lower address wins, for all members alike.
+-- Whether the first state is newer: of a later fresh start, then of a later generation. Of equal ones the lower address
+-- wins, for all members alike.
 local function is_newer(one, other)
   local difference = claims.compare_generations(one.generation, other.generation)
-  if difference ~= 0 then
+  if one.origin ~= other.origin then
+    return one.origin > other.origin
+  elseif difference ~= 0 then
     return difference > 0
   elseif one.partial ~= other.partial then
     return not one.partial
@@ -133,17 +137,18 @@ local function unknown_nodes(list, voters)
   return unknown
 end
 
--- The round follows all rounds of the same ring.
+-- It follows all that are known. A ring can have a lower seq than those before it: Corosync may have lost the number.
 local function next_generation(list, ring)
-  local round = 0
+  local last = { seq = ring.seq, round = 0, epoch = 0 }
   for _, claim in ipairs(list) do
     for _, name in ipairs { "generation", "promised" } do
-      if claim[name] and claim[name].seq == ring.seq then
-        round = math.max(round, claim[name].round)
+      local known = claim[name]
+      if known and claims.compare_generations(known, last) > 0 then
+        last = known
       end
     end
   end
-  return { seq = ring.seq, round = round + 1, epoch = 0 }
+  return { seq = last.seq, round = last.round + 1, epoch = 0 }
 end
 
 local function split(list, is_full)

@@ -5,7 +5,7 @@ local ALL = { "1:10", "2:20", "3:30" }
 
 -- A claim of a member of three nodes. `state`: seq, round, epoch, index; nil for none.
 local function claim(from, state, more)
-  local made = { from = from, nonce = from .. "!", nodes = 3, floor = 0, standing = true, partial = false }
+  local made = { from = from, nonce = from .. "!", nodes = 3, floor = 0, standing = true, partial = false, origin = 0 }
   made.members = ALL
   if state then
     made.generation = { seq = state[1], round = state[2], epoch = state[3] }
@@ -97,6 +97,19 @@ describe("replica claims", function()
   it("count rounds on the same ring", function()
     local made = decide(claim("1:10", { 40, 3, 2, 5 }), claim("2:20", { 40, 2, 0, 5 }))
     assert.same({ seq = 40, round = 4, epoch = 0 }, made.generation)
+  end)
+
+  it("begin a later generation than all claimed ones on a ring with a lower number", function()
+    local made = decide(claim("1:10", { 80, 2, 1, 5 }), claim("2:20", { 80, 2, 0, 5 }))
+    assert.same({ seq = 80, round = 3, epoch = 0 }, made.generation)
+    made = decide(claim("1:10", { 80, 2, 1, 5 }), claim("2:20", nil, { promised = { seq = 84, round = 1, epoch = 0 } }),
+      claim("3:30", { 80, 2, 1, 5 }))
+    assert.same({ seq = 84, round = 2, epoch = 0 }, made.generation)
+  end)
+
+  it("choose the state of the later fresh start, also if its generation is lower", function()
+    local old, new = claim("1:10", { 80, 2, 1, 5 }, { origin = 3 }), claim("2:20", { 8, 1, 0, 70 }, { origin = 70 })
+    assert.same({ ["2:20"] = true }, decide(old, new).full)
   end)
 
   it("decide the same in any order", function()
