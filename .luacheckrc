@@ -12,8 +12,7 @@ files["examples"] = {
 files["soak/packed.lua"] = { globals = { "group", "message_received", "pack" } }
 files["bench/host.lua"], files["soak/member.lua"] = files["examples"], files["examples"]
 -- In nginx.
-for _, path in ipairs { "lua/corosync/resty.lua", "lua/corosync/resty", "examples/nginx",
-  "spec/helpers/nginx/app.lua", "spec/helpers/nginx/hogs.lua", "spec/helpers/nginx/objects_app.lua", "spec/helpers/nginx/replica_app.lua" } do
+for _, path in ipairs { "lua/corosync/resty.lua", "lua/corosync/resty", "examples/nginx", "spec/helpers/nginx" } do
   files[path] = { std = "ngx_lua" }
 end
 -- Scripts for cpgrun --lab-script.

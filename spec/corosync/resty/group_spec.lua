@@ -149,6 +149,15 @@ describe("a group in nginx #slow", function()
     assert.same({}, app:find "^failed.*")
   end)
 
+  it("lets nginx handle other events after half a millisecond", function()
+    app = start(1, { SPEC_HANDLERS = "work" }) -- for a millisecond at each message
+    assert.equal("sent", app:request "8090/send?count=200&text=x")
+    app:says("^%d+ message %S+ x200$", 2)
+    local rows = app:find "^%d+ row (%d+)$"
+    assert.is_truthy(rows[1])
+    for _, row in ipairs(rows) do assert.is_true(tonumber(row) <= 2, row .. " messages in a row") end
+  end)
+
   it("uses no CPU while idle", function()
     app = start(1)
     local pids, before = app:children(), {}

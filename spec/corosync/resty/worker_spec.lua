@@ -1,7 +1,6 @@
 local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
-local uv = require "luv"
 
 local joined, sequences, assert_same_order = nginx.joined, nginx.sequences, nginx.assert_same_order
 
@@ -166,12 +165,5 @@ describe("a group without a helper thread #slow", function()
     app = start(1, { SPEC_NO_THREADS = "yes" })
     check()
     app:says("group 'spec' looks for events every 10 ms: it was built without threads", 2)
-  end)
-end)
-
-describe("resty.group in init_by_lua #slow", function()
-  it("fails because it is too early", function()
-    app = nginx.start(cluster, 1, uv.cwd() .. "/spec/helpers/nginx", "init_phase.conf")
-    app:says "^nil cannot join group 'early': init_by_lua runs in the master process, .*init_worker_by_lua wrong_phase$"
   end)
 end)
