@@ -58,6 +58,24 @@ function errors.check_fields(given, known, position, argument, call)
   end
 end
 
+local function method(name, f, key)
+  return function(self, ...)
+    if type(self) ~= "table" or not self[key] then
+      errors.raise("%s is a method: call it with a colon, as group:%s(...)", name, name)
+    end
+    return f(self, ...)
+  end
+end
+
+-- Lets the methods of a group raise that they are methods if they are called without the group. `key`: of its record.
+function errors.guard_methods(methods, key)
+  for name, f in pairs(methods) do
+    if type(f) == "function" then
+      methods[name] = method(name, f, key)
+    end
+  end
+end
+
 -- A name, which may have any bytes, in quotes and on one line.
 function errors.quote(name)
   return (("%q"):format(name):gsub("\\\n", "\\n"):gsub('^"(.*)"$', "'%1'"))

@@ -337,7 +337,6 @@ end
 -- "too_big", "too_many", "interrupt" (of a split message nothing was delivered), "not_connected", "dispatching" (inside
 -- one of its handlers, before it has joined), "no_stack", "wrong_process" (in a fork); raises for anything but strings
 -- @function Group:send_message
-Group.send_message = core.cpg.sender(KEY, send_message)
 
 local function flush(record)
   local ok, message, code = true, nil, nil
@@ -454,6 +453,9 @@ end
 function Group:cmap_get(key)
   return cluster.cmap_get(key, handlers.option(self[KEY], "daemon_user"))
 end
+
+errors.guard_methods(Group, KEY)
+Group.send_message = core.cpg.sender(KEY, send_message)
 
 local function to_string(group)
   return ("corosync.group %s (%s)"):format(errors.quote(group.name), group[KEY].state)

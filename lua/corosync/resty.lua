@@ -212,6 +212,8 @@ end
 
 Group.dispatch = Group.step
 
+errors.guard_methods(Group, KEY)
+
 local OPTIONS = { directory = "string", poll = "number" }
 
 -- nginx counts whole milliseconds.

@@ -34,6 +34,16 @@ describe("corosync.group", function()
     raises("unknown field '1'", function() corosync.group("name", { print }) end)
   end)
 
+  it("has methods that raise when they are called as functions, naming them", function()
+    local group = corosync.group("name", {})
+    for name, method in pairs(corosync.Group) do
+      if type(method) == "function" then
+        raises(name .. " is a method: call it with a colon, as group:" .. name, function() group[name]() end)
+        raises(name .. " is a method: call it with a colon, as group:" .. name, function() group[name]({}) end)
+      end
+    end
+  end)
+
   it("raises for a handler that is not a function, naming it", function()
     raises("field 'config_change': function expected, got table", function()
       corosync.group("name", { config_change = {} })

@@ -160,6 +160,11 @@ function commands.send_and_leave(args)
   corosync_resty.leave()
 end
 
+function commands.send_long_and_leave(args)
+  commands.send_long(args)
+  corosync_resty.leave()
+end
+
 function commands.flush(args)
   for _ = 1, tonumber(args.count) do
     assert(app.group:send_message(args.text:rep(tonumber(args.times))))
@@ -248,6 +253,7 @@ function commands.refusals()
   ngx.say(raises("", {}))
   ngx.say(select(3, group:wait_for(function() return false end, 0.01)))
   ngx.say(raises("x", {}, { poll = 0 }))
+  ngx.say(select(2, pcall(function() local done = group.flush() return done end)))
   -- Longer than nginx can count: others go on meanwhile.
   local from, over = ngx.now(), false
   local thread = ngx.thread.spawn(function() group:wait_for(function() return over end, 3e6) end)
