@@ -116,7 +116,7 @@ local handlers = {
 
 app.group = assert(corosync_resty.group("spec", handlers, {
   poll = tonumber(os.getenv "SPEC_POLL"),
-  directory = "/run",
+  directory = os.getenv "SPEC_DIRECTORY" or "/run",
 }))
 
 local commands = {}

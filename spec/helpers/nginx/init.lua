@@ -13,12 +13,14 @@ local environment = {
   LUA_CPATH = TREE .. "/lib/lua/5.1/?.so;;",
 }
 
+local PROGRAM = "/usr/sbin/nginx" -- a path, because nginx starts it again when it is upgraded
+
 local started = {}
 
 local Nginx = {}
 Nginx.__index = Nginx
 
-local function is_root()
+function nginx.is_root()
   local file = assert(io.open "/proc/self/uid_map")
   local first, _, count = file:read("*n", "*n", "*n")
   file:close()
@@ -27,21 +29,23 @@ end
 
 -- nginx as root sets the groups of its workers, which an ordinary user's namespace forbids: there it is not root.
 local function command(folder, configuration, directives)
-  local argv = is_root() and {} or { "unshare", "-U", "--map-user=1", "--map-group=1" }
-  local root = is_root() and "user root; " or ""
-  for _, word in ipairs { "nginx", "-p", folder, "-c", configuration, "-g", root .. directives } do
+  local argv = nginx.is_root() and {} or { "unshare", "-U", "--map-user=1", "--map-group=1" }
+  local defaults = nginx.is_root() and not directives:find "user " and "user root; " or ""
+  defaults = defaults .. (directives:find "daemon " and "" or "daemon off; ")
+  for _, word in ipairs { PROGRAM, "-p", folder, "-c", configuration, "-g",
+    defaults .. "error_log stderr notice; " .. directives } do
     argv[#argv + 1] = word
   end
   return argv
 end
 
---- Starts an nginx. Its events, the lines that it writes, are in the field `lines`.
-function nginx.start(cluster, node, folder, configuration, env)
+--- Starts an nginx. Its events, the lines that it writes, are in the field `lines`. `directives`: more of nginx's.
+function nginx.start(cluster, node, folder, configuration, env, directives)
   local self = setmetatable({ cluster = cluster, node = node, lines = {} }, Nginx)
   local variables = {}
   for name, value in pairs(environment) do variables[name] = value end
   for name, value in pairs(env or {}) do variables[name] = value end
-  self.process = assert(cluster:run(node, command(folder, configuration, "daemon off; error_log stderr notice;"), {
+  self.process = assert(cluster:run(node, command(folder, configuration, directives or ""), {
     env = variables,
     output = function(line) self.lines[#self.lines + 1] = line end,
   }))
@@ -132,7 +136,7 @@ end
 function Nginx:stop()
   -- A signal that comes before it starts its workers is lost: it looks for one only after the next.
   self:wait_for(("the nginx of node %d to have started"):format(self.node), function()
-    return self.process.exited or self:find("start worker process %d")[1]
+    return self.process.exited or self:find("start worker process %d")[1] or self:find("^%d+ config")[1]
   end)
   if not self.process.exited then
     assert(self.process:kill "sigterm")

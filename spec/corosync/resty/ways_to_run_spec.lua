@@ -1,0 +1,82 @@
+-- nginx run in other ways than by a master process as root.
+local groups = require "spec.helpers.groups"
+local lab = require "corosync.lab"
+local nginx = require "spec.helpers.nginx"
+local ordinary = require "spec.helpers.ordinary_user"
+local uv = require "luv"
+
+local cluster, app, member
+
+local function start(env, directives)
+  app = nginx.start(cluster, 1, uv.cwd() .. "/spec/helpers/nginx", "single.conf", env, directives)
+end
+
+local function start_member()
+  member = assert(cluster:run(1, groups.member_argv "spec"))
+  app:wait_for("the member to join", function() return member.lines[2] end)
+end
+
+local function member_says(line)
+  app:wait_for("the member to say '" .. line .. "'", function() return groups.has_line(member, line) end)
+end
+
+setup(function() cluster = assert(lab.start(1)) end)
+teardown(function() assert(cluster:stop()) end)
+
+after_each(function()
+  nginx.clean()
+  if member then
+    member:kill "sigkill"
+    assert(member:wait(5))
+  end
+  app, member = nil, nil
+end)
+
+describe("a group in an nginx #slow", function()
+  it("without a master process is a member, and leaves when that quits", function()
+    start({}, "master_process off;")
+    app:says "^%d+ config 1 "
+    start_member()
+    assert.equal("sent", app:request "8090/send?text=alone")
+    app:says "^%d+ message %S+ alone$"
+    app:signal "QUIT"
+    member_says(("left 1:%s=leave"):format(app:find "^(%d+) config"[1]))
+    assert.equal(0, (assert(app.process:wait(15))))
+  end)
+
+  it("without a directory for its sockets polls, and logs why", function()
+    start { SPEC_DIRECTORY = "/sys" }
+    app:says "^%d+ config"
+    app:says "group 'spec' looks for events every 10 ms: cannot make a socket in /sys: "
+    assert.equal("sent", app:request "8090/send?text=polled")
+    app:says "^%d+ message %S+ polled$"
+  end)
+
+  it("of a user whom Corosync does not allow says so, and joins when it does", function()
+    if #ordinary.prefix == 0 then return end -- there is no other user here
+    start({ SPEC_DIRECTORY = "/tmp" }, "user nobody nogroup;")
+    app:says "^%d+ disconnected .*uidgid"
+    local code, _, errors = cluster:command(1, { "corosync-cmapctl", "-s", "uidgid.uid." .. ordinary.uid, "u8", "1" })
+    assert(code == 0, errors)
+    app:says "^%d+ config"
+    assert.equal("sent", app:request "8090/send?text=allowed")
+    app:says "^%d+ message %S+ allowed$"
+  end)
+
+  it("that is upgraded is a member in the new worker as well, then in that alone", function()
+    start({}, "daemon on;")
+    app:says "^%d+ config 1 "
+    local old, master = nginx.joined(app, 1)[1], app:master()
+    start_member()
+    app:signal "USR2"
+    app:says("^%d+ config 3 ", 2)
+    app:signal("QUIT", master)
+    member_says(("left 1:%s=leave"):format(old))
+    assert.equal("sent", app:request "8090/send?text=upgraded")
+    app:says "^%d+ message %S+ upgraded$"
+    local new = app:children()[1]
+    app:signal "QUIT"
+    member_says(("left 1:%s=leave"):format(new))
+    app:wait_for("nginx to end", function() return cluster:command(1, { "test", "-e", "/run/nginx.pid" }) == 1 end)
+  end)
+end)
