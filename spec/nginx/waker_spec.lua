@@ -50,14 +50,14 @@ local function drain(handle)
   repeat until not handle:receive()
 end
 
-local function open_watch(waker, fd)
-  local watch = assert(waker:watch(fd, FOLDER, 3600))
+local function open_watch(waker, fd, period)
+  local watch = assert(waker:watch(fd, FOLDER, period or 3600))
   return watch, watch:path()
 end
 
 -- A watch with its connection.
-local function watched(waker, handle)
-  local watch, path = open_watch(waker, handle:fd())
+local function watched(waker, handle, period)
+  local watch, path = open_watch(waker, handle:fd(), period)
   local client = connect(path)
   eventually(function() return client.connected and not uv.fs_stat(path) end)
   return watch, client, path
@@ -99,6 +99,14 @@ describe("a waker", function()
     assert.equal(1, client.bytes)
     assert.is_true(watch:arm())
     eventually(function() return client.bytes == 2 end)
+  end)
+
+  it("wakes after each period without an event, each watch after its own", function()
+    local waker = open_waker()
+    local _, rarely = watched(waker, member())
+    local _, often = watched(waker, member(), 0.02)
+    eventually(function() return often.bytes >= 5 end)
+    assert.equal(0, rarely.bytes)
   end)
 
   it("loses no wake-up between emptying and arming", function()
@@ -258,6 +266,8 @@ describe("a waker", function()
     assert.equal("cannot wait for a connection: Bad file descriptor", message)
     assert.has_error(function() waker:watch "x" end)
     assert.has_error(function() waker:watch(1) end)
+    assert.has_error(function() waker:watch(0, FOLDER) end)
+    assert.has_error(function() waker:watch(0, FOLDER, 0) end)
   end)
 
   -- Another program, of which all descriptors are used when a client of its socket comes.
