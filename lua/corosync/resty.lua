@@ -45,7 +45,7 @@ local reconnect = require "corosync.reconnect"
 local thread = require "corosync.resty.thread"
 local waiting = require "corosync.resty.waiting"
 
-local LAST_TRIES = 1 -- second that `leave` tries to leave each group: nginx kills a worker that does not stop soon
+local LAST_TRIES = 5 -- seconds that `leave` tries to leave each group
 local PAUSE = 0.01 -- seconds
 
 local failure, now = errors.failure, core.now
@@ -328,7 +328,7 @@ local function leave_now(record)
   end
 end
 
---- Leaves all groups of this worker, at once and for good: for `exit_worker_by_lua_block`. It may take up to a second
+--- Leaves all groups of this worker, at once and for good: for `exit_worker_by_lua_block`. It may take up to 5 s
 -- for each group whose Corosync cannot take the request.
 function resty.leave()
   for _, record in pairs(records) do

@@ -123,7 +123,7 @@ function module.group(name, handlers_or_class, options) end
 ---@return string|nil # as `group`. Raises for wrong arguments.
 function module.replica(name, options) end
 
---- Leaves all groups of this worker, at once and for good: for `exit_worker_by_lua_block`. It may take up to a second
+--- Leaves all groups of this worker, at once and for good: for `exit_worker_by_lua_block`. It may take up to 5 s
 --- for each group whose Corosync cannot take the request.
 function module.leave() end
 

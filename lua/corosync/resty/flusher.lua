@@ -1,9 +1,9 @@
 -- While a handler of a group that packs waits, nothing else sends the messages that requests pack: a light thread
 -- beside the group's does. It ends with that one, in the same timer.
 local semaphore = require "ngx.semaphore"
+local waiting = require "corosync.resty.waiting"
 
 local EVERY = 0.002 -- seconds
-local LONGEST = 86400 -- seconds: nginx counts milliseconds in 31 bits
 
 local flusher = {}
 
@@ -17,7 +17,7 @@ end
 
 local function run(record, own)
   while record.flusher == own do
-    own:wait(LONGEST)
+    own:wait(waiting.DAY)
     ngx.sleep(EVERY)
     while record.flusher == own and record.stepping and record.handle do
       flush(record.handle)

@@ -1,14 +1,13 @@
 -- Whether a group's light thread still exists. `ngx.exit` in a handler ends it without running any more of its code.
 -- But nginx then also ends a second light thread of the same timer, which does nothing but wait on a semaphore.
 local semaphore = require "ngx.semaphore"
-
-local LONGEST = 86400 -- seconds: nginx counts milliseconds in 31 bits
+local waiting = require "corosync.resty.waiting"
 
 local life = {}
 
 local function wait_for_end(own)
   repeat
-    local has_ended = own:wait(LONGEST)
+    local has_ended = own:wait(waiting.DAY)
   until has_ended
 end
 

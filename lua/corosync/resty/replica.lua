@@ -42,19 +42,25 @@ local function waiter(owner)
   end
 end
 
--- A light thread, because the group's must not wait for it; a request's would end with the request.
+-- Calls functions in light threads of the group's timer, because its own light thread must not wait for them. One of a
+-- request would end with the request, so the group's light thread starts what requests ask for.
 local function spawner(owner)
-  local function run(_, f, ...)
+  local asked = {}
+  local function run(f, ...)
     handlers.call(owner.record, f, ...)
+  end
+  function owner.start_spawned()
+    while asked[1] do
+      local call = table.remove(asked, 1)
+      ngx.thread.spawn(run, unpack(call, 1, call.n))
+    end
   end
   return function(f, ...)
     if ngx.get_phase() == "timer" then
-      ngx.thread.spawn(run, false, f, ...)
-      return
-    end
-    local ok, message = ngx.timer.at(0, run, f, ...)
-    if not ok then
-      owner:report("cannot call a function of the script: " .. message)
+      ngx.thread.spawn(run, f, ...)
+    else
+      asked[#asked + 1] = { n = select("#", ...) + 1, f, ... }
+      owner.nudge()
     end
   end
 end

@@ -76,6 +76,7 @@ end
 local function look_around(record)
   if record.replica then
     record.replica:look_around()
+    record.replica.start_spawned()
   end
 end
 

