@@ -66,6 +66,51 @@ describe("cpgrun check #slow", function()
     remove_folder(out)
   end)
 
+  -- All members use one key of a map in all ways. `plant`: what else happens when a command is applied.
+  local function map_script(plant)
+    return program.file("mapped.lua", ([[
+      local part = require "corosync.replica.map.part"
+      local uv = require "luv"
+      local apply = part.apply
+      function part.apply(all, command, at)
+        local result = apply(all, command, at)
+        %s
+        return result
+      end
+      local values = map "values"
+      local function use()
+        values:increment("n", 2)
+        values:get("n", { confirmed = true })
+        values:replace("n", values:get "n", "a text")
+        values:set("n", 0.5)
+        values:increment "n"
+        if values:get("n", { confirmed = true }) == 1.5 then values:delete "n" end
+        values:set("list", { 1, { x = "y" } })
+        values:replace("list", { 1, { x = "y" } }, 3)
+        values:set("short", true, { ttl = 0.2 })
+        values:get("short", { confirmed = true })
+      end
+      local timer = uv.new_timer()
+      timer:start(50, 50, function() coroutine.wrap(use)() end)]]):format(plant))
+  end
+
+  it("checks the operations of maps, which are recorded automatically", function()
+    local code, out = check("6", "--nodes", "3", "--seed", "3", map_script "")
+    assert.equal(0, code, out)
+    assert.is_true(tonumber(out:match "\n(%d+) operations recorded by the script") > 200, out)
+  end)
+
+  it("finds a change of a map that is lost", function()
+    local code, out = check("3", "--nodes", "2", "--seed", "5", map_script [[
+      if command[2] == "increment" and at % 16 == 0 then
+        apply(all, { "map", "increment", command[3], command[4], -command[5] }, at)
+      end]])
+    assert.equal(1, code, out)
+    assert.matches("\nlinearizable: no order of the operations on check%-5.values/n explains that '%l+[^']*' on "
+      .. "check%-5.values/n by %d:%d+ returned ", out)
+    remove_folder(out)
+  end)
+
   it("checks the operations of the example", function()
     local code, out = check("10", "--nodes", "3", "examples/register.lua")
     assert.is_true(tonumber(out:match "\n(%d+) operations recorded by the script") > 100, out)

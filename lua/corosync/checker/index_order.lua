@@ -66,6 +66,51 @@ local function check_time(operations, on_reversed)
   end
 end
 
+-- ---- lives: a replica that may have lost its state goes on with an index that is greater by at least ----
+
+local JUMP = 2 ^ 17
+
+--- Returns by operation, of those of one group that have an index, the number of the state's life.
+function index_order.lives(operations)
+  local lives, life, last = {}, 1, nil
+  for _, operation in ipairs(sorted(operations, function(one, other) return is_less(one.index, other.index) end)) do
+    local index = tonumber(operation.index)
+    life = last and index - last > JUMP and life + 1 or life
+    lives[operation], last = life, index
+  end
+  return lives
+end
+
+local function takes_effect_before(one, other)
+  if one.index ~= other.index then
+    return is_less(one.index, other.index)
+  end
+  return not one.is_read and other.is_read == true
+end
+
+local function placed(operation, began, ended)
+  return setmetatable({ began = began, ended = ended }, { __index = operation })
+end
+
+--- Returns the operations with times that say their order: those with an index as it says, and `unknown` ones from
+-- after all that had ended before they began.
+function index_order.timed(operations, unknown)
+  local timed, ends, ended, place = {}, {}, 0, 0
+  for i, operation in ipairs(sorted(operations, takes_effect_before)) do
+    timed[i] = placed(operation, i, i)
+    ends[i] = { place = i, ended = operation.ended }
+  end
+  table.sort(ends, function(one, other) return one.ended < other.ended end)
+  for _, operation in ipairs(sorted(unknown, function(one, other) return one.began < other.began end)) do
+    while ends[ended + 1] and ends[ended + 1].ended < operation.began do
+      ended = ended + 1
+      place = math.max(place, ends[ended].place)
+    end
+    timed[#timed + 1] = placed(operation, place + 0.5)
+  end
+  return timed
+end
+
 --- `operations` of one group, in the order of their histories, which all have an index.
 function index_order.check(operations, hooks)
   check_shared(operations, hooks.on_shared)

@@ -1,26 +1,34 @@
 -- Objects whose operations the search for a linearization understands. A model has:
 --
 -- - `initial`, the first state;
--- - `arguments`: by the name of a call, how many it has; `parse` returns the value of an argument, or nil;
+-- - `arguments`: by the name of a call, how many it has; `parse` returns the value of an argument of that call, or nil;
 -- - `apply`: by the name of a call, a function of a state and the operation that returns the next state, or nil if the
 --   operation cannot have returned its result there. An unknown operation has none;
 -- - `is_pure`: whether an operation changes no state; `is_blind`: whether its effect does not depend on the state;
 -- - `value_of`: the value that was written or read, if the operation does no more than that;
 -- - `may_matter`: whether another operation may have noticed an unknown one.
+local word = require "corosync.history.word"
+
 local models = {}
 
-local DIGITS = 15 -- longer numbers are not exact in all Luas
+--- The state of an object of which nothing is known.
+models.ANY = "\0any"
+
+local ANY = models.ANY
+
+local DIGITS, LARGEST = 15, 2 ^ 53 -- longer or larger numbers are not exact in all Luas
 
 local function is_ok(operation)
   return operation.outcome == "ok"
 end
 
--- ---- a register: read; write VALUE; cas EXPECTED NEW, which returns whether it wrote ----
+-- ---- a register: read; write VALUE; cas EXPECTED NEW, which returns whether it wrote; add NUMBER, which returns the
+-- sum; nil counts as 0 ----
 
-local register = { initial = "-", arguments = { read = 0, write = 1, cas = 2 }, apply = {} }
+local register = { initial = "-", arguments = { read = 0, write = 1, cas = 2, add = 1 }, apply = {} }
 
 function register.apply.read(state, operation)
-  return operation.result == state and state or nil
+  return (operation.result == state or state == ANY) and operation.result or nil
 end
 
 function register.apply.write(_, operation)
@@ -30,13 +38,34 @@ end
 function register.apply.cas(state, operation)
   local expected, new = operation.arguments[1], operation.arguments[2]
   if not is_ok(operation) or operation.result == "true" then
-    return expected == state and new or nil
+    return (expected == state or state == ANY) and new or nil
   end
   return operation.result == "false" and expected ~= state and state or nil
 end
 
-function register.parse(argument)
-  return argument
+-- A sum is a word, as a value that was written.
+local function sum_of(state, by)
+  local before = tonumber(state == "-" and 0 or state)
+  return before and word.number(before + by) or nil
+end
+
+-- What an addition leaves, of which nothing is known before.
+local function after_any(operation)
+  return is_ok(operation) and operation.result ~= "-" and operation.result or ANY
+end
+
+function register.apply.add(state, operation)
+  if state == ANY then
+    return after_any(operation)
+  end
+  local sum = sum_of(state, tonumber(operation.arguments[1]))
+  local is_right = not is_ok(operation) or operation.result == "-" or operation.result == sum
+  return is_right and sum or nil
+end
+
+function register.parse(argument, name)
+  local is_exact = name ~= "add" or math.abs(tonumber(argument) or math.huge) <= LARGEST
+  return is_exact and argument or nil
 end
 
 function register.is_pure(operation)
@@ -60,7 +89,7 @@ function register.may_matter(operation, operations)
     return false
   end
   for _, other in ipairs(operations) do
-    if other.name == "cas" or is_ok(other) and other.result == operation.arguments[1] then
+    if other.name == "cas" or other.name == "add" or is_ok(other) and other.result == operation.arguments[1] then
       return true
     end
   end
@@ -72,10 +101,14 @@ end
 local counter = { initial = 0, arguments = { get = 0, add = 1 }, apply = {} }
 
 function counter.apply.get(state, operation)
-  return tonumber(operation.result) == state and state or nil
+  return (tonumber(operation.result) == state or state == ANY) and tonumber(operation.result) or nil
 end
 
 function counter.apply.add(state, operation)
+  if state == ANY then
+    local after = after_any(operation)
+    return tonumber(after) or after
+  end
   local sum = state + operation.arguments[1]
   local is_right = not is_ok(operation) or operation.result == "-" or tonumber(operation.result) == sum
   return is_right and sum or nil
@@ -101,18 +134,18 @@ function counter.may_matter(operation)
   return operation.name ~= "get"
 end
 
-local ALL = { register, counter }
+local ALL = { counter, register }
 
 -- Sets the name and the arguments. Returns whether the model has such calls.
 local function understand(model, operation)
   local count, name = 0, nil
   operation.arguments = {}
-  for word in operation.call:gmatch "%S+" do
+  for argument in operation.call:gmatch "%S+" do
     if name then
       count = count + 1
-      operation.arguments[count] = model.parse(word)
+      operation.arguments[count] = model.parse(argument, name)
     end
-    name = name or word
+    name = name or argument
   end
   operation.name = name
   return count == model.arguments[name] and #operation.arguments == count
@@ -129,13 +162,16 @@ end
 --- Returns the model of an object with these operations, whose `name` and `arguments` it sets; or nil, and an operation
 -- that has none.
 function models.of(operations)
+  local stranger
   for _, model in ipairs(ALL) do
-    if model.arguments[operations[1].call:match "%S+"] then
-      local unknown = has_unknown(model, operations)
-      return not unknown and model or nil, unknown
+    local unknown = has_unknown(model, operations)
+    if not unknown then
+      return model
+    elseif model.arguments[operations[1].call:match "%S+"] then
+      stranger = unknown
     end
   end
-  return nil, operations[1]
+  return nil, stranger or operations[1]
 end
 
 return models

@@ -13,8 +13,8 @@ local function words(call)
     return (writer.escaped(call))
   end
   local texts = {}
-  for i, value in ipairs(call) do
-    texts[i] = word.of(value)
+  for i = 1, call.n or #call do
+    texts[i] = word.of(call[i])
   end
   return table.concat(texts, " ")
 end

@@ -29,6 +29,7 @@ local errors = require "corosync.errors"
 local part = require "corosync.replica.map.part"
 local parts = require "corosync.replica.parts"
 local plain = require "corosync.replica.plain"
+local recording = require "corosync.replica.recording"
 local state = require "corosync.replica.map.state"
 
 local map = {}
@@ -161,20 +162,23 @@ end
 function Map:get(key, options, callback)
   arguments.key(key, "get")
   options, callback = arguments.options(2, "get", GET, options, callback)
+  if not options.confirmed then
+    return plain.copy(values(self)[key])
+  end
+  local owner, what = self[MEMBER], self[WHAT]:format "get"
+  local operation = recording.begin_read(owner.record, owner.name, self.name, key)
   local function read(ok, ...)
+    local value = ok and values(self)[key]
+    recording.finish_read(operation, value, ok and owner.protocol.log and owner.protocol.log.applied)
     if not ok then
       return nil, ...
     end
-    return plain.copy(values(self)[key])
+    return plain.copy(value)
   end
-  if not options.confirmed then
-    return read(true)
-  end
-  local what = self[WHAT]:format "get"
   if callback then
-    return parts.barrier(self[MEMBER], what, function(...) callback(read(...)) end)
+    return parts.barrier(owner, what, function(...) callback(read(...)) end)
   end
-  return read(parts.barrier(self[MEMBER], what))
+  return read(parts.barrier(owner, what))
 end
 
 --- Iterates over the keys with a prefix, in the order of the keys, as they are at this call. Later changes do not show.

@@ -1,30 +1,100 @@
 -- Commands in the group's history, if it is recorded. The checker's rule `linearizable` checks them by their indices.
+-- Those of maps are operations on a register for each key, so that it checks their results, too.
+local codec = require "corosync.replica.codec"
 local digest = require "corosync.history.digest"
 local handlers = require "corosync.handlers"
 local machine = require "corosync.replica.machine"
 local machines = require "corosync.replica.machines"
+local plain = require "corosync.replica.plain"
+local state = require "corosync.replica.map.state"
 
 local recording = {}
 
+local unpack = table.unpack or unpack -- luacheck: ignore 113
+
+local OBJECTS = "corosync" -- the machine of maps, locks and so on (parts.lua)
 local SURELY_NOT = { closed = true, not_connected = true, not_ready = true }
+local LONGEST = 40 -- bytes of a string that is recorded as it is
+
+-- A value that differs if the map's value does.
+local function recorded(value)
+  if type(value) == "table" then
+    return ("{%.0f}"):format(plain.digest(value))
+  elseif type(value) == "string" then
+    return '"' .. (#value <= LONGEST and value or digest(value)) .. '"'
+  end
+  return value
+end
+
+local calls = {}
+
+function calls.set(value)
+  return { "write", recorded(value), n = 2 }
+end
+
+function calls.replace(value, options)
+  return { "cas", recorded(options.old), recorded(value), n = 3 }
+end
+
+function calls.delete()
+  return { "write", nil, n = 2 }
+end
+
+function calls.increment(by)
+  return { "add", by, n = 2 }
+end
+
+local function map_operation(name, operation, map, key, value, options)
+  local call = calls[operation](value, options)
+  if options and options.ttl then -- no register: it changes by itself
+    call[1] = call[1] .. "_ttl"
+  end
+  return { object = name .. "." .. map, key = key, call = call }
+end
+
+local function operation_of(name, data)
+  local of, body = data:match "^([^%z]*)%z?(.*)$"
+  local command = of == OBJECTS and codec.decode(body:sub(2)) or {}
+  if command[1] == "map" and calls[command[2]] then
+    return map_operation(name, unpack(command, 2, 6))
+  end
+  return { object = name, call = { of == "" and "barrier" or of, digest(data) } }
+end
 
 -- Returns an operation for `finish`, or nil if nothing is recorded.
 function recording.begin(record, name, data)
   if handlers.observers then
-    local of = data:match "^[^%z]+" or "barrier"
-    return handlers.observe(record, "operation", { object = name, call = { of, digest(data) } })
+    return handlers.observe(record, "operation", operation_of(name, data))
   end
 end
 
 function recording.finish(operation, result, code, index)
+  local refusal = not code and state.refusal(result)
   if not operation then
     return
+  elseif refusal and refusal ~= "not_equal" or SURELY_NOT[code] then
+    operation:failed(refusal or code)
   elseif not code then
-    operation:ok(machine.text_of(not machines.failure(result), result), index)
-  elseif SURELY_NOT[code] then
-    operation:failed(code)
+    operation:ok(not refusal and machine.text_of(not machines.failure(result), result), index)
   else
     operation:unknown(code)
+  end
+end
+
+-- The same for a read of a map's key.
+function recording.begin_read(record, name, map, key)
+  if handlers.observers then
+    return handlers.observe(record, "operation", { object = name .. "." .. map, key = key, call = { "read" },
+      read = true })
+  end
+end
+
+-- `index`: of the last command that was applied; nil if there is no value.
+function recording.finish_read(operation, value, index)
+  if operation and index then
+    operation:ok(recorded(value), index)
+  elseif operation then
+    operation:failed "no_value"
   end
 end
 

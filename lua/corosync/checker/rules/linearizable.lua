@@ -63,15 +63,7 @@ local function is_ok(operation)
   return operation.outcome == "ok"
 end
 
-local function search(report, operations)
-  if not has(operations, is_ok) then
-    return
-  end
-  local model, stranger = models.of(operations)
-  if not model then
-    report:add_undecided(linearizable, "no_model", stranger.member, stranger.line, describe(stranger))
-    return
-  end
+local function search(report, model, operations)
   local verdict, detail = linearization.search(model, operations)
   local last = operations[#operations]
   if verdict == "impossible" then
@@ -80,6 +72,18 @@ local function search(report, operations)
   elseif verdict == "undecided" then
     report:add_undecided(linearizable, "too_long", last.member, last.line, object_name(last), detail)
   end
+end
+
+local function search_by_time(report, operations)
+  if not has(operations, is_ok) then
+    return
+  end
+  local model, stranger = models.of(operations)
+  if not model then
+    report:add_undecided(linearizable, "no_model", stranger.member, stranger.line, describe(stranger))
+    return
+  end
+  search(report, model, operations)
 end
 
 -- ---- all operations ----
@@ -116,18 +120,48 @@ local function take_indexed(report, operations, indexed)
   end
 end
 
+local function is_unknown(operation)
+  return operation.outcome == "unknown"
+end
+
+local function select_from(operations, is_wanted)
+  local found = {}
+  for _, operation in ipairs(operations) do
+    found[#found + 1] = is_wanted(operation) and operation or nil
+  end
+  return found
+end
+
+-- Whether the results are those of the order that the indices say, from any state on.
+local function check_results(report, operations, life_of)
+  local model = models.of(operations)
+  local indexed = model and select_from(operations, has_index) or {}
+  for _, of_life in ipairs(split(indexed, function(operation) return "life " .. life_of[operation] end)) do
+    search(report, setmetatable({ initial = models.ANY }, { __index = model }),
+      index_order.timed(of_life, select_from(operations, is_unknown)))
+  end
+end
+
 local function check_group(report, operations)
-  local indexed = {}
+  local indexed, keys = {}, {}
   for _, of_object in ipairs(split(operations, function(operation) return operation.object end)) do
-    if has(of_object, has_index) then
+    local is_indexed = has(of_object, has_index)
+    if is_indexed then
       take_indexed(report, of_object, indexed)
-    else
-      for _, of_key in ipairs(split(of_object, function(operation) return operation.key end)) do
-        search(report, of_key)
+    end
+    for _, of_key in ipairs(split(of_object, function(operation) return operation.key end)) do
+      if is_indexed then
+        keys[#keys + 1] = of_key
+      else
+        search_by_time(report, of_key)
       end
     end
   end
   index_order.check(indexed, hooks_for(report))
+  local life_of = index_order.lives(indexed)
+  for _, of_key in ipairs(keys) do
+    check_results(report, of_key, life_of)
+  end
 end
 
 function linearizable.check(trace, report)
