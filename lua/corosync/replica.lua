@@ -296,7 +296,7 @@ end
 
 --- The member's status.
 -- @treturn string "blocked" (the members have not agreed on a state to go on from), "learning" (it is getting the
--- state), "ready", or "observing" (an observer that has the state)
+-- state, or what it has stored must be confirmed again), "ready", or "observing" (an observer that has the state)
 -- @treturn string|nil the generation: what the members agreed on last
 -- @treturn integer|nil the index of the last command that this member has applied
 -- @treturn corosync.cpg.address[] the members that have the state and confirm commands ("full")

@@ -94,7 +94,7 @@ function Replica:barrier(callback) end
 function Replica:calls(functions) end
 
 --- The member's status.
----@return string # "blocked" (the members have not agreed on a state to go on from), "learning" (it is getting the state), "ready", or "observing" (an observer that has the state)
+---@return string # "blocked" (the members have not agreed on a state to go on from), "learning" (it is getting the state, or what it has stored must be confirmed again), "ready", or "observing" (an observer that has the state)
 ---@return string|nil # the generation: what the members agreed on last
 ---@return integer|nil # the index of the last command that this member has applied
 ---@return corosync.cpg.address[] # the members that have the state and confirm commands ("full")

@@ -55,11 +55,15 @@ local function digest(earlier, entry)
   return core.digest((earlier + entry.seq) % 9007199254740992, entry.client, entry.data)
 end
 
-local function protocol_machine(all)
+local function protocol_machine(self)
+  local all = self.machines
   return {
     apply = function(data, index) return all:apply(data, index) end,
     reset = function() all:reset() end,
-    restore = function(state) all:restore(state) end,
+    restore = function(state)
+      self.stored_index = nil -- the state is another member's
+      all:restore(state)
+    end,
     snapshot = function() return all:snapshot() end,
   }
 end
@@ -69,7 +73,7 @@ local function begin_protocol(self, own)
   self.protocol = protocol.new {
     address = own,
     incarnation = new_incarnation(),
-    machine = protocol_machine(self.machines),
+    machine = protocol_machine(self),
     hash = digest,
     patience = self.options.patience,
     observer = self.options.observer,
@@ -77,6 +81,7 @@ local function begin_protocol(self, own)
     durable = self.keeper ~= nil,
     stored = self.stored,
   }
+  self.stored_index = self.stored and self.protocol.log and self.protocol.log.index
   self.stored = nil
   if self.ring then
     self.protocol:ring_change(self.ring)

@@ -88,6 +88,12 @@ end
 
 local SERVING = { ready = true, observing = true }
 
+-- After a start with storage, the state is that of some time before the end, until the commands since are confirmed.
+local function is_behind_storage(self)
+  local log = self.protocol.log
+  return self.stored_index ~= nil and log ~= nil and log.applied < self.stored_index
+end
+
 -- "blocked", "learning", "ready", or "observing"; and why it is not ready.
 function Member:state()
   local protocol_state = self.protocol
@@ -101,6 +107,8 @@ function Member:state()
     return "blocked", "it has not joined its group yet"
   elseif SERVING[protocol_state.status] and not protocol_state.active:has_enough() then
     return "blocked", "fewer nodes than a majority have the state"
+  elseif SERVING[protocol_state.status] and is_behind_storage(self) then
+    return "learning", "the commands that it has stored must be confirmed again"
   elseif SERVING[protocol_state.status] then
     return protocol_state.status
   elseif protocol_state.status == "learning" then

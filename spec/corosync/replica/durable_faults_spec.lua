@@ -8,6 +8,26 @@ local replicas = require "spec.helpers.replicas"
 local storage = require "corosync.replica.storage"
 local storages = require "spec.helpers.storages"
 
+describe("a replica that starts with its storage", function()
+  after_each(function()
+    replicas.clean()
+    storages.remove()
+  end)
+
+  it("is ready when it has all that was confirmed before", function()
+    local name, last, had = replicas.name(), nil, nil
+    for round = 1, 2 do
+      local app, list
+      app = replicas.new({ storage = storages.path(), ready = function() had = #list.state end }, name)
+      list = replicas.list(app)
+      replicas.ready(app)
+      assert.equal(round == 1 and 0 or last, had)
+      for _ = 1, 20 do last = assert(list:submit "x") end
+      replicas.clean()
+    end
+  end)
+end)
+
 describe("a replica whose storage cannot be used", function()
   local name
 
