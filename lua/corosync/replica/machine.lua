@@ -35,7 +35,7 @@ end
 function Machine:forget_history()
   self.chain = 0 -- a digest of all results so far
   self.last = nil -- the index of the last command
-  self.digests, self.indices, self.oldest = {}, {}, 1 -- `chain` by index; and the indices in their order
+  self.digests, self.indices, self.noted = {}, {}, 0 -- `chain` by index; a ring of indices; the newest's place
 end
 
 local function keep(self, base)
@@ -188,19 +188,12 @@ end
 local function note(self, text, index)
   self.chain, self.last = core.digest(self.chain, text), index
   self.digests[index] = self.chain
-  local count = #self.indices + 1
-  self.indices[count] = index
-  if count - self.oldest >= HISTORY then
-    self.digests[self.indices[self.oldest]] = nil
-    self.oldest = self.oldest + 1
+  self.noted = self.noted % HISTORY + 1
+  local oldest = self.indices[self.noted]
+  if oldest then
+    self.digests[oldest] = nil
   end
-  if self.oldest > 2 * HISTORY then
-    local kept = {}
-    for i = self.oldest, count do
-      kept[#kept + 1] = self.indices[i]
-    end
-    self.indices, self.oldest = kept, 1
-  end
+  self.indices[self.noted] = index
 end
 
 local function store(self, body, index)
@@ -353,7 +346,7 @@ function Machine:begin_restore(chain, last)
   self:forget_history()
   self.chain, self.last = chain, last or nil
   if last then
-    self.digests[last], self.indices[1] = chain, last
+    self.digests[last], self.indices[1], self.noted = chain, last, 1
   end
   keep(self, nil)
   self.pieces, self.parts, self.rest, self.has_base = {}, {}, {}, false
