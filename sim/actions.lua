@@ -1,4 +1,5 @@
 -- The actions of a schedule: faults of networks, nodes and processes, and turns of waiting work.
+local losses = require "sim.losses"
 local sets = require "sim.sets"
 
 local actions = {}
@@ -41,6 +42,7 @@ function actions.kill(self)
     self.world:kill(victim.process, is_ghost)
     self.alive = nil
     lose_disk(self, victim.process)
+    losses.look(self)
   end
 end
 
@@ -50,45 +52,49 @@ function actions.die(self)
     self.checks:note("%s dies", victim)
     self.world:kill(victim.process)
     self.alive = nil
+    losses.look(self)
   end)
 end
 
--- Some nodes that have stored a state lose power.
-local function fail_some(self)
-  local failing = {}
-  for id, node in ipairs(self.world.nodes) do
-    failing[id] = node.disk and node.disk:has_state() and self.random(2) == 1 or nil
+-- Some or all nodes, as a set.
+local function some_nodes(self)
+  local some, takes_all = {}, self.random(2) == 1
+  for id in ipairs(self.world.nodes) do
+    some[id] = takes_all or self.random(2) == 1 or nil
   end
-  self.checks:note("power fails on some nodes")
-  self.world:lose_power(failing)
+  return some
 end
 
--- All nodes lose power, and some of them their storage. What was confirmed is safe if a majority has stored a state.
-local function fail_all(self)
-  local failing, safe = {}, 0
-  for id in ipairs(self.world.nodes) do
-    failing[id] = true
-  end
-  self.checks:note("power fails on all nodes")
-  self.world:lose_power(failing)
-  for id, node in ipairs(self.world.nodes) do
-    if node.disk and self.random(6) == 1 then
-      self.checks:note("the storage of node %s is lost", id)
-      node.disk:wipe()
+-- Nodes forget the numbers of their rings.
+local function lose_seqs(self, ids)
+  if self.random(3) == 1 then
+    self.checks:note "the numbers of their rings are lost"
+    for id in pairs(ids) do
+      self.world.nodes[id].seq = 0
     end
-    safe = safe + (node.disk and node.disk:has_state() and 1 or 0)
   end
-  if 2 * safe <= #self.world.nodes then
-    self.checks:lost()
+end
+
+local function fail(self)
+  local failing = some_nodes(self)
+  self.checks:note("power fails on nodes %s", table.concat(sets.sorted_keys(failing), " "))
+  lose_seqs(self, failing)
+  self.world:lose_power(failing)
+  self.alive = nil
+  for _, id in ipairs(sets.sorted_keys(failing)) do
+    local disk = self.world.nodes[id].disk
+    if disk and self.random(6) == 1 then
+      self.checks:note("the storage of node %s is lost", id)
+      disk:wipe()
+    end
   end
+  losses.look(self)
 end
 
 -- Power fails soon, between two effects of a process.
 function actions.lose_power(self)
-  local fail = self.random(2) == 1 and fail_all or fail_some
   self.world:light(self.random(60), function()
     fail(self)
-    self.alive = nil
     if self.random(2) == 1 then
       self.world:heal()
       self:start_missing()
@@ -96,20 +102,21 @@ function actions.lose_power(self)
   end)
 end
 
--- Whether all members are full, in the same epoch: any of them has all that is confirmed.
-local function is_whole(self)
-  local first
+-- The Corosyncs of nodes are started anew; their processes go on.
+function actions.restart_corosync(self)
+  local ids = some_nodes(self)
+  self.checks:note("Corosync restarts on nodes %s", table.concat(sets.sorted_keys(ids), " "))
+  lose_seqs(self, ids)
+  self.world:lose_corosync(ids)
+  losses.look(self)
+  if self.random(2) == 1 then
+    self.world:heal()
+  end
   for _, each in ipairs(self:living()) do
-    local active = each.replica.active
-    if not each.replica.observer then
-      first = first or active
-      local is_full = each.replica.status == "ready" and each.process.connected
-      if not is_full or active.tag ~= first.tag or active.epoch ~= first.epoch then
-        return false
-      end
+    if ids[each.process.node] and self.random(4) > 1 then
+      self.world:join(each.process)
     end
   end
-  return first ~= nil
 end
 
 -- A node dies when all others have its state, or one that has died comes back.
@@ -118,7 +125,7 @@ function actions.fence(self)
     self.world:heal()
     self:start(self.dead)
     self.dead = nil
-  elseif is_whole(self) then
+  elseif self:is_whole() then
     self.dead = self.random(#self.world.nodes)
     self.checks:note("node %s dies", self.dead)
     self.world:lose_power { [self.dead] = true }
@@ -129,7 +136,7 @@ end
 -- A member without which another is full loses its connection, or one comes back.
 function actions.reconnect_fenced(self)
   local each = self:one_of(self:living())
-  if each and (not each.process.connected or not self.dead and is_whole(self)) then
+  if each and (not each.process.connected or not self.dead and self:is_whole()) then
     actions.reconnect(self, each)
   end
 end
@@ -141,6 +148,7 @@ function actions.start(self)
   local is_observer = self.has_observers and self.random(2) == 1
   if #self:living() < self.most and (is_observer or not (disk and disk.user)) then
     self:start(id, is_observer)
+    losses.look(self)
   end
 end
 
@@ -181,6 +189,7 @@ function actions.forget(self)
   if may_lose(self, each.process) and 2 * #sets.sorted_keys(without) < #self.world.nodes then
     self.checks:note("%s forgets", each)
     each:forget()
+    losses.look(self)
   end
 end
 

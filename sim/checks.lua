@@ -13,7 +13,7 @@ Checks.__index = Checks
 function checks.new(needed, hosts, log, keeps_all)
   return setmetatable({
     needed = needed, keeps_all = keeps_all, hosts = hosts, log = log,
-    operations = {}, at = {}, digests = {}, highest = 0, doubt = 0,
+    operations = {}, at = {}, digests = {}, highest = 0, doubt = 0, forfeited = 0,
   }, Checks)
 end
 
@@ -142,7 +142,8 @@ function Checks:replied(host, id, result, code)
   operation.code = result and "ok" or code
   if result then
     check_result(self, id, operation, result)
-    operation.result, operation.keepers = result, check_keepers(self, id, result, operation.full)
+    local keepers = check_keepers(self, id, result, operation.full)
+    operation.result, operation.keepers = result, id > self.forfeited and keepers or nil
   end
 end
 
@@ -151,8 +152,9 @@ function Checks:doubts(index)
   self.doubt = math.max(self.doubt, index)
 end
 
--- What was confirmed until now may be lost.
+-- What was confirmed until now may be lost, and what is confirmed by acknowledgements that are under way.
 function Checks:lost()
+  self.forfeited = #self.operations
   for _, operation in ipairs(self.operations) do
     operation.keepers = nil
   end

@@ -78,6 +78,15 @@ function delivery.next_event(self, process)
   return event
 end
 
+-- Corosync goes by the longest nodelist of a ring.
+local function is_quorate(self, component)
+  local count, listed = 0, 0
+  for id in pairs(component) do
+    count, listed = count + 1, math.max(listed, self.nodes[id].listed)
+  end
+  return count >= (self.options.quorum or math.floor(listed / 2) + 1)
+end
+
 -- The view that a process settles on now, or nil if the ring is not quorate.
 function delivery.view(self, process)
   local settling = process.settling
@@ -86,10 +95,10 @@ function delivery.view(self, process)
   end
   process.settling = nil
   local node = self.nodes[process.node]
-  if node.ring.seq ~= settling.ring.seq or #sets.sorted_keys(node.component) < self.options.quorum then
+  if node.ring ~= settling.ring or not is_quorate(self, node.component) then
     return nil
   end
-  return { ring = settling.ring, nodes = #self.nodes, floor = self.options.floor(self), noted = node.noted }
+  return { ring = settling.ring, nodes = node.listed, floor = self.options.floor(self), noted = node.noted }
 end
 
 return delivery

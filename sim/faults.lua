@@ -31,7 +31,7 @@ return {
   },
   {
     name = "messages carry no generation",
-    first = 2501,
+    first = 1201,
     steps = 30,
     -- The epochs and digests of acknowledgements would cover it.
     { "protocol", "message.tag == self.active.tag", "true" },
@@ -92,10 +92,17 @@ return {
   },
   {
     name = "a member counts itself before its storage is synced",
+    first = 201,
     { "confirming", "not self.durable and self.address", "self.address" },
   },
   {
     name = "stored commands are not replayed",
     { "storing", "ipairs(stored.entries)", "ipairs {}" },
+  },
+  {
+    name = "generations begin anew with the number of the ring",
+    steps = 30,
+    { "claims", "return { seq = last.seq, round = last.round + 1, epoch = 0 }",
+      "return { seq = ring.seq, round = (last.seq == ring.seq and last.round or 0) + 1, epoch = 0 }" },
   },
 }

@@ -158,6 +158,10 @@ function Host:time()
     return
   end
   self.replica:time(self.world.now)
+  local view, listed = self.replica.view, self.world.nodes[self.process.node].listed
+  if view and view.nodes ~= listed then
+    self.replica:nodes_changed(listed)
+  end
   self:drain()
 end
 

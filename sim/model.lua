@@ -13,16 +13,33 @@ local World = {}
 World.__index = World
 
 -- `random(n)` returns an integer from 1 to n. `options`: percentages of the anomalies, how many messages are cut, the
--- seconds that a view takes, and how many nodes make a quorum.
+-- seconds that a view takes, and how many nodes make a quorum, if not a majority.
 function model.new(node_count, random, options)
   local self = setmetatable({
-    random = random, options = options, nodes = {}, processes = {}, seq = 0, now = 1000,
+    random = random, options = options, nodes = {}, processes = {}, now = 1000,
   }, World)
-  for id = 1, node_count do
-    self.nodes[id] = { id = id, component = { [id] = true }, outgoing = {}, backlog = {}, processes = {} }
+  for _ = 1, node_count do
+    self:add_node(node_count)
   end
   self:heal()
   return self
+end
+
+-- Returns a new node whose nodelist has so many nodes. It has no ring yet.
+function World:add_node(listed)
+  local id = #self.nodes + 1
+  self.nodes[id] = { id = id, listed = listed, seq = 0, component = { [id] = true }, outgoing = {}, backlog = {},
+    processes = {} }
+  return self.nodes[id]
+end
+
+-- The last node ends, and is in no nodelist any more. What it has stored is lost.
+function World:remove_node()
+  self:lose_power { [#self.nodes] = true }
+  local node = table.remove(self.nodes)
+  if node.disk then
+    node.disk:wipe()
+  end
 end
 
 function World:chance(percent)
@@ -152,19 +169,27 @@ local function announce(self, component, ring)
   end)
 end
 
+-- The number of a ring is greater than any that its nodes remember.
+local function next_seq(self, component)
+  local seq = 0
+  for id in pairs(component) do
+    seq = math.max(seq, self.nodes[id].seq)
+  end
+  return seq + 4
+end
+
 -- Forms rings of these components: sets of node ids.
 function World:form(components)
-  self.seq = self.seq + 4
   for _, component in ipairs(components) do
     local ids, strangers = sets.sorted_keys(component), {}
     for _, id in ipairs(ids) do
       lose_last_messages(self, self.nodes[id], component)
       strangers[id] = strangers_of(self, self.nodes[id], component)
     end
-    local ring = { node = ids[1], seq = self.seq }
+    local ring = { node = ids[1], seq = next_seq(self, component) }
     for _, id in ipairs(ids) do
       local node = self.nodes[id]
-      node.component, node.ring, node.strangers = component, ring, strangers[id]
+      node.component, node.ring, node.strangers, node.seq = component, ring, strangers[id], ring.seq
     end
     announce(self, component, ring)
   end
@@ -305,8 +330,8 @@ function World:kill(process, is_ghost)
   end
 end
 
--- Nodes lose power: their processes and Corosyncs die, and nothing that they had not sent ever comes.
-function World:lose_power(ids)
+-- The Corosyncs of nodes die, and nothing that they had not sent ever comes. Each is then alone on its ring.
+function World:lose_corosync(ids)
   local components = {}
   for _, component in ipairs(components_of(self)) do
     local rest = {}
@@ -318,16 +343,26 @@ function World:lose_power(ids)
   for _, id in ipairs(sets.sorted_keys(ids)) do
     local node = self.nodes[id]
     for _, process in ipairs(node.processes) do
-      if process.alive then
-        die(process)
-      end
       process.connected, process.joined, process.inbox, process.life = false, false, {}, process.life + 1
+      process.settling = nil
     end
     node.outgoing, node.backlog, node.noted = {}, {}, nil
     changed(self, id)
     components[#components + 1] = { [id] = true }
   end
   self:form(components)
+end
+
+-- Nodes lose power: their processes and Corosyncs die.
+function World:lose_power(ids)
+  for _, id in ipairs(sets.sorted_keys(ids)) do
+    for _, process in ipairs(self.nodes[id].processes) do
+      if process.alive then
+        die(process)
+      end
+    end
+  end
+  self:lose_corosync(ids)
 end
 
 -- After `effects` more effects of processes, `blow(host)` is called instead of the next one.
@@ -351,9 +386,9 @@ end
 function World:forget_ghosts()
   for _, process in ipairs(self.processes) do
     process.joined = process.joined and process.alive
-    changed(self, process.node)
   end
-  for _, node in ipairs(self.nodes) do
+  for id, node in ipairs(self.nodes) do
+    changed(self, id)
     local kept = {}
     for _, item in ipairs(node.outgoing) do
       if not item.who or item.who.alive then

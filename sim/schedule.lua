@@ -4,6 +4,7 @@ local checks = require "sim.checks"
 local disk = require "sim.disk"
 local host = require "sim.host"
 local model = require "sim.model"
+local resizing = require "sim.resizing"
 local sets = require "sim.sets"
 
 local schedule = {}
@@ -66,11 +67,29 @@ function Schedule:start_missing()
   end
 end
 
+-- Whether all members are full, in the same epoch: any of them has all that is confirmed.
+function Schedule:is_whole()
+  local first
+  for _, each in ipairs(self:living()) do
+    local active = each.replica.active
+    if not each.replica.observer then
+      first = first or active
+      local is_full = each.replica.status == "ready" and each.process.connected
+      if not is_full or active.tag ~= first.tag or active.epoch ~= first.epoch then
+        return false
+      end
+    end
+  end
+  return first ~= nil
+end
+
 -- ---- phases ----
 
 local WEIGHTS = { traffic = 40, submit = 15, advance = 10, settle = 5, calm = 5, give_up = 1 }
 local FAULTS = { partition = 1, move = 2, heal = 1, kill = 1, start = 2, stop = 2, reconnect = 2, forget = 1,
   die = 1, lose_power = 0.5 }
+-- Each in one of three or four schedules, so that what others find is not forgiven as a loss.
+local MORE_FAULTS = { { restart_corosync = 0.5 }, { resize = 2, reload = 2 } }
 -- Where a minority of the nodes may confirm, nodes are fenced.
 local FENCED_FAULTS = { fence = 6, stop = 1, reconnect_fenced = 2 }
 local FAULT_FACTORS = { 0, 0, 0, 0.5, 1, 2, 6 }
@@ -89,7 +108,7 @@ local function draw(self, weights, factors, into)
   for _, name in ipairs(sets.sorted_keys(weights)) do
     local weight = weights[name] * self:one_of(factors)
     if weight > 0 then
-      into[#into + 1] = { weight = weight, act = actions[name] }
+      into[#into + 1] = { weight = weight, act = actions[name] or resizing[name] }
       into.total = into.total + weight
     end
   end
@@ -108,6 +127,9 @@ local function begin_phase(self)
   self.slowness = self:one_of(SLOWNESS)
   draw(self, WEIGHTS, FACTORS, self.phase)
   draw(self, self.copies and FENCED_FAULTS or FAULTS, FAULT_FACTORS, self.phase)
+  for _, more in ipairs(self.more_faults) do
+    draw(self, more, FAULT_FACTORS, self.phase)
+  end
 end
 
 function Schedule:act()
@@ -128,6 +150,7 @@ end
 
 local function make_whole(self)
   self.slow, self.world.fuse = nil, nil
+  resizing.finish(self)
   for _, each in ipairs(self:living()) do
     each.process.stopped = false
     if not each.process.connected then
@@ -209,20 +232,18 @@ local function percentage(random)
   return ({ 0, 10, 40, 80 })[random(4)]
 end
 
--- No node, some or all of them have storage.
-local function add_storage(self)
-  local percent = ({ 0, 0, 60, 100, 100 })[self.random(5)]
-  for _, node in ipairs(self.world.nodes) do
-    node.disk = self.world:chance(percent) and disk.new(self.random) or nil
-  end
+-- A node may have storage.
+function Schedule:add_storage(id)
+  self.world.nodes[id].disk = self.world:chance(self.storage) and disk.new(self.random) or nil
 end
 
 local function new(protocol, seed, options)
   local random = generator(seed)
-  local self = setmetatable({ protocol = protocol, random = random, hosts = {}, by_address = {} }, Schedule)
+  local self = setmetatable({ protocol = protocol, random = random, hosts = {}, by_address = {}, more_faults = {} },
+    Schedule)
   self.copies = options.copies
   local count = options.nodes or ({ 3, 3, 3, 5, 2, 4 })[random(6)]
-  self.most = count + random(count)
+  self.most, self.removed = count + random(count), 0
   local majority = math.floor(count / 2) + 1
   self.checks = checks.new(math.min(self.copies or majority, majority), self.by_address, options.log,
     self.copies ~= nil)
@@ -231,13 +252,19 @@ local function new(protocol, seed, options)
     cut = ({ 1, 3, 12 })[random(3)],
     one_by_one = percentage(random),
     untold = random(8) == 1 and not self.copies and 20 or 0,
-    quorum = self.copies or majority,
+    quorum = self.copies,
     settling = ({ 2, 10, 40 })[random(3)],
     floor = function(world) return math.floor(world.now * 1000) end,
   })
-  add_storage(self)
+  self.storage = ({ 0, 0, 60, 100, 100 })[random(5)] -- percent of the nodes
+  for id = 1, count do
+    self:add_storage(id)
+  end
   for id = 1, count do
     self:start(id)
+  end
+  for i, more in ipairs(self.copies and {} or MORE_FAULTS) do
+    table.insert(self.more_faults, seed % (i + 2) == 0 and more or nil)
   end
   self.has_observers = random(6) == 1
   if self.has_observers then

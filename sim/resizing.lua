@@ -1,0 +1,99 @@
+-- Nodes are added and removed: for a while their nodelists differ.
+local losses = require "sim.losses"
+local sets = require "sim.sets"
+
+local resizing = {}
+
+local MOST_NODES = 6
+
+-- Whether all nodes have full members that go by the present number of nodes.
+local function is_resized(self)
+  local has = {}
+  for _, each in ipairs(self:living()) do
+    local active = each.replica.active
+    has[each.process.node] = active ~= nil and active.nodes == #self.world.nodes and active:has_enough()
+  end
+  for id in ipairs(self.world.nodes) do
+    if not has[id] then
+      return false
+    end
+  end
+  return self:is_whole()
+end
+
+-- Removes the last nodes.
+local function remove_nodes(self, target)
+  while #self.world.nodes > target do
+    self.world:remove_node()
+  end
+  self.alive = nil
+  losses.look(self)
+end
+
+local function add_nodes(self, target)
+  for id = #self.world.nodes + 1, target do
+    self.world:form { self.world:add_node(target).component }
+    self:add_storage(id)
+    self:start(id)
+  end
+end
+
+-- Nodes that are removed end first, or when the others have read their nodelists. A single new node starts first, more
+-- of them when the others have read their nodelists.
+local function resize(self, target)
+  local count = #self.world.nodes
+  self.checks:note("there will be %s nodes", target)
+  self.target, self.unread, self.is_resized = target, {}, false
+  for id = 1, math.min(target, count) do
+    self.unread[id] = true
+  end
+  self.removed = math.max(count - target, 0)
+  self.checks.needed = math.floor(math.min(target, count) / 2) + 1
+  if target < count and self.random(2) == 1 then
+    remove_nodes(self, target)
+  elseif target == count + 1 then
+    add_nodes(self, target)
+  end
+end
+
+-- Nodes are added when all nodes have full members. They are removed at any time, but as few as still leave a majority,
+-- and when all nodes have had full members since the last change.
+function resizing.resize(self)
+  local count = #self.world.nodes
+  local target = count + ({ -2, -1, 1, 2 })[self.random(4)]
+  local is_resized_now = not self.unread and is_resized(self)
+  self.is_resized = self.is_resized or is_resized_now
+  local is_wanted = target >= 2 and 2 * target > count and target <= MOST_NODES
+  if is_wanted and (is_resized_now or target < count and self.is_resized) then
+    resize(self, target)
+  end
+end
+
+function resizing.reload(self)
+  local id = self.unread and self:one_of(sets.sorted_keys(self.unread))
+  if not id then
+    return
+  end
+  self.checks:note("node %s reads its nodelist", id)
+  self.world.nodes[id].listed, self.unread[id] = self.target, nil
+  if not next(self.unread) then
+    self.unread = nil
+    remove_nodes(self, self.target)
+    add_nodes(self, self.target)
+  end
+  losses.look(self)
+end
+
+-- All nodes have the same nodelist. If so many members were lost while nodes were removed that the others wait for
+-- these, they must come back.
+function resizing.finish(self)
+  while self.unread do
+    resizing.reload(self)
+  end
+  if self.removed > 0 and not is_resized(self) then
+    resize(self, #self.world.nodes + self.removed)
+    resizing.finish(self)
+  end
+end
+
+return resizing
