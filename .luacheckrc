@@ -12,9 +12,14 @@ files["examples"] = {
 files["soak/packed.lua"] = { globals = { "group", "message_received", "pack" } }
 files["bench/host.lua"], files["soak/member.lua"] = files["examples"], files["examples"]
 -- In nginx.
-for _, path in ipairs { "lua/corosync/resty.lua", "lua/corosync/resty", "examples/nginx", "spec/helpers/nginx" } do
+for _, path in ipairs { "lua/corosync/resty.lua", "lua/corosync/resty", "lua/resty", "examples/nginx",
+  "spec/helpers/nginx" } do
   files[path] = { std = "ngx_lua" }
 end
+files["examples/nginx/demo"] = { std = "max" }
+files["examples/nginx/demo/load.lua"] = {
+  globals = { "setup", "request", "response", "done", "hits", "failures" }, read_globals = { "wrk" },
+}
 -- Scripts for cpgrun --lab-script.
 files["examples/demo/story.lua"] = {
   read_globals = { "partition", "heal", "kill", "kill_host", "pause", "resume", "restart", "wait_for", "write", "output",

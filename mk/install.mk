@@ -13,9 +13,10 @@ PKGCONFIGDIR ?= $(ARCHIVEDIR)/pkgconfig
 LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/*/*.lua lua/corosync/*/*/*.lua))
 TYPES := $(wildcard types/*.lua types/*/*.lua types/*/*/*.lua)
+LUA_RESTY := $(wildcard lua/resty/corosync/*.lua)
 LUA_HOST := $(wildcard lua/cpgrun/*.lua lua/cpgrun/*/*.lua) $(LUA_LAB)
 
-.PHONY: docs types install install-binding install-cpgrun uninstall
+.PHONY: docs types install install-binding install-cpgrun install-resty uninstall
 
 # The guides link to each other's sources; in the reference they are pages.
 ## docs: write the reference to docs/reference
@@ -51,14 +52,18 @@ install-cpgrun: cpgrun
 	for f in $(LUA_HOST:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f; done
 	install -D -m 644 docs/cpgrun.1 $(DESTDIR)$(MANDIR)/man1/cpgrun.1
 
+## install-resty: install the modules for OpenResty, in addition to the binding for LUA_VERSION=jit
+install-resty:
+	for f in $(LUA_RESTY:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f; done
+
 # Of one Lua; what all Luas share goes with the last.
 ## uninstall: remove what install has put below PREFIX
 uninstall:
-	rm -rf $(DESTDIR)$(LUADIR)/corosync $(DESTDIR)$(LUADIR)/cpgrun
+	rm -rf $(DESTDIR)$(LUADIR)/corosync $(DESTDIR)$(LUADIR)/cpgrun $(DESTDIR)$(LUADIR)/resty/corosync
 	rm -f $(DESTDIR)$(LIBDIR)/corosync/core.so $(DESTDIR)$(ARCHIVEDIR)/lib$(EMBED).a $(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc
 	[ -e $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a ] || rm -f $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a
 	ls $(DESTDIR)$(PKGCONFIGDIR)/corosync-lua*.pc >/dev/null 2>&1 || rm -rf $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h $(DESTDIR)$(TYPESDIR)
 	ls -d $(DESTDIR)$(dir $(LUADIR))*/cpgrun/main.lua >/dev/null 2>&1 \
 		|| rm -f $(DESTDIR)$(BINDIR)/cpgrun $(DESTDIR)$(MANDIR)/man1/cpgrun.1
-	rmdir $(addprefix $(DESTDIR),$(LIBDIR)/corosync $(LIBDIR) $(dir $(LIBDIR)) $(LUADIR) $(dir $(LUADIR)) $(dir $(TYPESDIR)) \
+	rmdir $(addprefix $(DESTDIR),$(LIBDIR)/corosync $(LIBDIR) $(dir $(LIBDIR)) $(LUADIR)/resty $(LUADIR) $(dir $(LUADIR)) $(dir $(TYPESDIR)) \
 		$(PKGCONFIGDIR) $(MANDIR)/man1) 2>/dev/null || true

@@ -5,8 +5,8 @@ local ROOT = getinfo and getinfo(1, "S").source:match "^(.*[/\\])corosync[/\\]" 
 local errors = {}
 
 local function is_ours(source)
-  local package = source:sub(1, #ROOT) == ROOT and source:sub(#ROOT + 1):match "^(%l+)[/\\]"
-  return package == "corosync" or package == "cpgrun"
+  local path = source:sub(1, #ROOT) == ROOT and source:sub(#ROOT + 1) or ""
+  return path:find "^corosync[/\\]" or path:find "^cpgrun[/\\]" or path:find "^resty[/\\]corosync[/\\]"
 end
 
 -- The level of the first Lua function outside the library, as seen by the function that called this one.
