@@ -21,7 +21,7 @@ BUSTED ?= /usr/bin/busted
 # The build tree is laid out as an installation, so that cpgrun finds its modules the same way in both.
 BUILD := build/$(LUA_VERSION)
 
-.PHONY: help all demo check deps clean
+.PHONY: help all demo demo-openresty check deps clean
 
 ## all: build the binding and cpgrun for LUA_VERSION (5.4 by default; jit, 5.3, 5.2, 5.1)
 all: binding cpgrun
@@ -33,6 +33,13 @@ demo:
 	@tools/install-deps demo
 	@$(MAKE) --no-print-directory -s all
 	@$(CPGRUN) --lab 3 --log-level warning --lab-script examples/demo/story.lua examples/demo/member.lua
+
+## demo-openresty: the same for nginx, and show a cache on three nodes under load while one is killed
+demo-openresty:
+	@tools/install-deps openresty
+	@$(MAKE) --no-print-directory -s LUA_VERSION=5.4 binding nginx-binding
+	@LUA_PATH="build/5.4/share/lua/5.4/?.lua;build/5.4/share/lua/5.4/?/init.lua;;" LUA_CPATH="build/5.4/lib/lua/5.4/?.so;;" \
+		lua5.4 examples/nginx/demo/run.lua
 
 ## check: install what the tests take, build, lint, and run all specs for each Lua (or one: LUA_VERSION=5.3)
 check:
