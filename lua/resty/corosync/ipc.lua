@@ -1,0 +1,122 @@
+--- An `ipc` for [lua-resty-mlcache](https://github.com/thibaultcha/lua-resty-mlcache) that reaches all nodes.
+--
+--    init_worker_by_lua_block {
+--      local ipc = assert(require("resty.corosync.ipc").new("mlcache", { shm = "cache_dict" }))
+--      cache = assert(require("resty.mlcache").new("users", "cache_dict", { ipc = ipc, ttl = 60 }))
+--    }
+--
+-- After a `set`, `delete` or `purge`, the other workers of this node drop the value from their first level, and other
+-- nodes also from the second level, the dictionary. Both levels are emptied when messages may have been missed: when
+-- nodes come or go, when this worker joins or loses Corosync, and when a worker of this node ends.
+--
+-- Without quorum, `set`, `delete` and `purge` change this node only, and fail. `get` does not ask the ipc, so call
+-- `ipc.is_in_use()` before it if a cut-off node must not use its values. mlcache stores a value that was changed while
+-- it was fetched; @{resty.corosync.cache} does not.
+-- @module resty.corosync.ipc
+
+local errors = require "corosync.errors"
+local members = require "resty.corosync.members"
+
+local OPTIONS = { shm = "string", shm_miss = "string" }
+local INVALIDATES = "^mlcache:invalidations:(.*)$" -- a channel, and the name of its cache
+
+local function each_shm(options, f)
+  for _, field in ipairs { "shm", "shm_miss" } do
+    if options[field] then
+      f(ngx.shared[options[field]])
+    end
+  end
+end
+
+local function drop_from_shm(options, channel, key)
+  local cache = channel:match(INVALIDATES)
+  each_shm(options, function(shm)
+    if cache then
+      shm:delete(cache .. key)
+    else
+      shm:flush_all()
+    end
+  end)
+end
+
+-- Both levels: the dictionaries, and each cache's own table.
+local function empty(options, handlers)
+  each_shm(options, function(shm) shm:flush_all() end)
+  for channel, handler in pairs(handlers) do
+    if not channel:find(INVALIDATES) then
+      handler ""
+    end
+  end
+end
+
+local function check(options)
+  errors.check_fields(options, OPTIONS, 2, "options", "new")
+  if not options.shm then
+    errors.raise "bad argument #2 'options' to 'new' (field 'shm': string expected, got nil)"
+  end
+  for field, name in pairs(options) do
+    if not ngx.shared[name] then
+      errors.raise("bad argument #2 'options' to 'new' (field '%s': there is no lua_shared_dict '%s')", field, name)
+    end
+  end
+end
+
+--- Makes this worker a member: call it in `init_worker_by_lua`, once for each dictionary. Several caches that use this
+-- dictionary can share it.
+-- @tparam string name of the group: 1 to 128 bytes
+-- @tparam table options
+-- @tparam string options.shm the dictionary of the caches; nothing else may use it
+-- @tparam[opt] string options.shm_miss their dictionary for misses
+-- @treturn table the functions `register_listeners`, `broadcast` and `poll` for mlcache, and `is_in_use()`, which
+-- returns true, or false and why not
+-- @error nil, message, code, as @{corosync.resty}'s `group`
+-- @raise for wrong arguments
+-- @function new
+local function new(name, options)
+  check(options)
+  local handlers, watched = {}, nil -- by channel
+
+  local function receive(address, message)
+    local length, rest = message:match "^(%d+) (.*)$"
+    local channel, data = rest:sub(1, tonumber(length)), rest:sub(tonumber(length) + 1)
+    local own = watched.group:address()
+    if address.node ~= own.node then
+      drop_from_shm(options, channel, data)
+    end
+    if address ~= own and handlers[channel] then
+      handlers[channel](data)
+    end
+  end
+
+  local message, code
+  watched, message, code = members.new(name, {
+    message = receive,
+    missed = function() empty(options, handlers) end,
+    left_here = function() empty(options, handlers) end,
+  })
+  if not watched then
+    return nil, message, code
+  end
+  return {
+    register_listeners = function(events)
+      for _, event in pairs(events) do
+        handlers[event.channel] = event.handler
+      end
+      return true
+    end,
+    broadcast = function(channel, data)
+      local why = watched:problem()
+      if why then
+        return errors.failure("send to", watched.group, why, "not_ready")
+      end
+      return watched.group:send_message { ("%d "):format(#channel), channel, data }
+    end,
+    poll = function() return true end, -- messages come without it
+    is_in_use = function()
+      local why = watched:problem()
+      return why == nil, why
+    end,
+  }
+end
+
+return { new = new }

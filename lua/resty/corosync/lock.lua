@@ -1,0 +1,174 @@
+--- Locks that one request in the cluster holds, with the methods of
+-- [lua-resty-lock](https://github.com/openresty/lua-resty-lock).
+--
+--    init_worker_by_lua_block {
+--      locks = assert(require("corosync.resty").replica "locks")
+--    }
+--
+--    local lock = require("resty.corosync.lock"):new(locks, { timeout = 2 })
+--    local elapsed, err = lock:lock "key"
+--    if elapsed then
+--      storage:write("key", value, lock.token)
+--      lock:unlock()
+--    end
+--
+-- Instead of a dictionary's name, `new` takes a replica, see @{corosync.replica.lock} for its locks. A lock is also
+-- lost when this node is cut off; a request that is stopped or slow may not notice it. So pass on `token`, which grows
+-- with each holder of the key, and let the storage refuse a token that is less than the greatest it has seen.
+-- @classmod resty.corosync.lock
+
+--- The token of the last lock that this object held. `("%.0f"):format(token)` has all of its digits; in LuaJIT
+-- `tostring` rounds it.
+-- @tfield integer|nil token
+
+local errors = require "corosync.errors"
+local now = require("corosync.binding").now
+local semaphore = require "ngx.semaphore"
+
+local EXPTIME, TIMEOUT = 30, 5 -- seconds, as lua-resty-lock's
+local SWEEP = 1 -- seconds between looks for expired locks
+
+local OPTIONS = { exptime = "number", timeout = "number", step = "number", ratio = "number", max_step = "number" }
+
+local Lock = {}
+Lock.__index = Lock
+
+-- The process holds the replica's lock, so its requests take turns. By replica and key: a semaphore, and how many
+-- requests use it.
+local gates = setmetatable({}, { __mode = "k" })
+local holding = {} -- this worker's objects that hold a lock
+
+local function enter(app, key, seconds)
+  gates[app] = gates[app] or {}
+  local gate = gates[app][key] or { semaphore = semaphore.new(1), users = 0 }
+  gates[app][key], gate.users = gate, gate.users + 1
+  return gate.semaphore:wait(seconds)
+end
+
+local function count_out(app, key)
+  local gate = gates[app][key]
+  gate.users = gate.users - 1
+  if gate.users == 0 then
+    gates[app][key] = nil
+  end
+end
+
+local function leave(app, key)
+  gates[app][key].semaphore:post()
+  count_out(app, key)
+end
+
+-- The object no longer holds its lock.
+local function drop(self)
+  holding[self], self.held = nil, nil
+  leave(self.app, self.key)
+end
+
+local timer
+
+-- A request may have ended without unlocking.
+local function sweep()
+  for lock in pairs(holding) do
+    if now() >= lock.expires_at then
+      lock:unlock()
+    end
+  end
+end
+
+local function start_sweeping()
+  local message
+  if not timer then
+    timer, message = ngx.timer.every(SWEEP, sweep)
+  end
+  return timer, message
+end
+
+--- Makes a lock object, for one request and one lock at a time.
+-- @tparam corosync.replica.Replica app made by `corosync.resty`
+-- @tparam[opt] table opts
+-- @tparam[opt=30] number opts.exptime seconds after which a lock is released if nobody unlocked it, to within a second
+-- @tparam[opt=5] number opts.timeout seconds that `lock` waits at most; 0 to get the lock only if it is free
+-- @tparam[opt] number opts.step like `ratio` and `max_step` without effect, because waiting does not poll
+-- @tparam[opt] number opts.ratio
+-- @tparam[opt] number opts.max_step
+-- @treturn resty.corosync.lock
+-- @raise for wrong arguments
+function Lock:new(app, opts) -- luacheck: ignore 212
+  opts = opts or {}
+  if type(app) ~= "table" or type(app.lock) ~= "function" then
+    errors.raise("bad argument #1 'app' to 'new' (replica expected, got %s)", type(app))
+  end
+  errors.check_fields(opts, OPTIONS, 2, "opts", "new")
+  return setmetatable({ app = app, exptime = opts.exptime or EXPTIME, timeout = opts.timeout or TIMEOUT }, Lock)
+end
+
+--- Waits until this object holds the lock of a key.
+-- @tparam string|number key at most 128 bytes
+-- @treturn number the seconds that it waited
+-- @error nil, message, code: the message is "timeout" if another request holds it, "locked" if this object holds a
+-- lock, "nil key"; else as the method `acquire` of @{corosync.replica.lock}, as for "not_ready" without a majority
+function Lock:lock(key)
+  if key == nil then
+    return nil, "nil key", "nil_key"
+  elseif self.held then
+    return nil, "locked", "locked"
+  end
+  local ok, message = start_sweeping()
+  if not ok then
+    return nil, "cannot start a timer for locks that expire: " .. message, "no_resources"
+  end
+  local from, code
+  key, from = tostring(key), now()
+  if not enter(self.app, key, self.timeout) then
+    count_out(self.app, key)
+    return nil, "timeout", "timeout"
+  end
+  self.key = key
+  local is_lost = false
+  self.held, message, code = self.app:lock(key):acquire {
+    timeout = math.max(0, self.timeout - (now() - from)),
+    lost = function()
+      is_lost = true
+      if self.held then
+        drop(self)
+      end
+    end,
+  }
+  if is_lost then
+    message, code = "the lock was lost at once", "not_holding"
+  end
+  if not self.held or is_lost then
+    self.held = nil
+    leave(self.app, key)
+    return nil, code == "timeout" and "timeout" or message, code
+  end
+  self.token, self.expires_at, holding[self] = self.held.token, now() + self.exptime, true
+  return now() - from
+end
+
+--- Releases the lock.
+-- @treturn integer 1
+-- @error nil, message, "unlocked": it was released, has expired or was lost
+function Lock:unlock()
+  local held = self.held
+  if not held then
+    return nil, "unlocked", "unlocked"
+  end
+  held:release()
+  drop(self)
+  return 1
+end
+
+--- Sets the time after which the lock expires.
+-- @tparam[opt] number time seconds from now on; the option `exptime` when absent
+-- @treturn boolean true
+-- @error nil, message, "unlocked": it was released, has expired or was lost
+function Lock:expire(time)
+  if not self.held then
+    return nil, "unlocked", "unlocked"
+  end
+  self.expires_at = now() + (time or self.exptime)
+  return true
+end
+
+return Lock

@@ -1,0 +1,51 @@
+local adapters = require "spec.helpers.nginx.adapters"
+
+local cluster, servers
+
+setup(function() cluster, servers = adapters.start() end)
+teardown(function() adapters.stop(cluster) end)
+
+describe("a lock in nginx #slow #once", function()
+  it("is held by one request at a time, of all workers and nodes, with growing tokens", function()
+    local clients, held = {}, {}
+    for i = 1, 4 do
+      clients[i] = assert(cluster:run(i % 2 + 1, { "curl", "-sS", "http://127.0.0.1:8090/compete" }))
+    end
+    for _, client in ipairs(clients) do
+      assert(client:wait(60))
+      for _, line in ipairs(client.lines) do
+        local token, from, to = line:match "^(%d+) (%S+) (%S+)$"
+        held[#held + 1] = { token = tonumber(token), from = tonumber(from), to = tonumber(to) }
+      end
+    end
+    assert.equal(40, #held)
+    table.sort(held, function(one, other) return one.token < other.token end)
+    for i = 2, #held do
+      assert.is_true(held[i].token > held[i - 1].token and held[i].from >= held[i - 1].to)
+    end
+  end)
+
+  it("times out while another request holds it, and is released when its time is over", function()
+    local first = tonumber((servers[1]:request "8090/locked_and_forgotten?key=forgotten&exptime=5"))
+    assert.equal("timeout", servers[2]:request "8090/lock?key=forgotten&timeout=0")
+    local second = servers[2]:request "8090/lock?key=forgotten&timeout=30"
+    assert.is_true(tonumber(second:match "^locked (%d+)$" or 0) > first, second)
+  end)
+
+  it("is released when its worker is killed", function()
+    local token = tonumber((servers[1]:request "8090/locked_and_forgotten?key=killed&exptime=600"))
+    for _, pid in ipairs(servers[1]:children()) do servers[1]:signal("KILL", pid) end
+    local other = servers[2]:request "8090/lock?key=killed&timeout=15"
+    assert.is_true(tonumber(other:match "^locked (%d+)$" or 0) > token, other)
+  end)
+
+  it("fails as lua-resty-lock does", function()
+    assert.equal("locked 1 unlocked unlocked nil key", servers[1]:request "8090/unlock_twice?key=twice")
+  end)
+
+  it("is not given without a majority", function()
+    assert(cluster:partition({ 1 }, { 2 }))
+    servers[1]:says("'ipc': bypassed: this node has no quorum", 2)
+    assert.matches("^cannot acquire lock 'alone' of ", servers[1]:request "8090/lock?key=alone&timeout=1")
+  end)
+end)
