@@ -27,6 +27,16 @@ local history = {}
 -- @error nil, message, code: "exist" when this process is already recording; "not_supported" without Lua's library io
 history.record = recorder.start
 
+--- Records all groups of this process in one file, from which `cpgrun draw` makes a picture. A file of 16 MiB is
+-- renamed to FILE.1, and a new one begins. As for `record`, groups must be activated after this call, and a process
+-- records only once. A process that is started again may append to the file of the one before.
+-- @function history.trace
+-- @tparam string file
+-- @treturn boolean true
+-- @error nil, message, code: "exist" when this process is already recording; "unwritable" for the file; "not_supported"
+--   without Lua's library io
+history.trace = recorder.trace
+
 --- Writes a line of the script's own into a group's history, if it is recorded: "quiet" (the member has received all
 -- its messages), "settled" (once, before any member leaves: all members have the same view), "raise word" (an error
 -- follows whose message contains that word of letters, digits and "_"), or "usage descriptors kilobytes".

@@ -17,6 +17,15 @@ local module = {}
 ---@return string|nil # "exist" when this process is already recording; "not_supported" without Lua's library io
 function module.record(folder) end
 
+--- Records all groups of this process in one file, from which `cpgrun draw` makes a picture. A file of 16 MiB is
+--- renamed to FILE.1, and a new one begins. As for `record`, groups must be activated after this call, and a process
+--- records only once. A process that is started again may append to the file of the one before.
+---@param file string
+---@return boolean|nil # true
+---@return string|nil # why it failed
+---@return string|nil # "exist" when this process is already recording; "unwritable" for the file; "not_supported" without Lua's library io
+function module.trace(file) end
+
 --- Writes a line of the script's own into a group's history, if it is recorded: "quiet" (the member has received all
 --- its messages), "settled" (once, before any member leaves: all members have the same view), "raise word" (an error
 --- follows whose message contains that word of letters, digits and "_"), or "usage descriptors kilobytes".

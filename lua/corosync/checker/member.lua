@@ -261,7 +261,10 @@ end
 function member.replay(history, notify)
   local self = new(history, notify)
   for _, event in ipairs(history.events) do
-    on[event[1]](self, event)
+    local replayed = on[event[1]]
+    if replayed then -- locks, times and quorum have no part in the rules
+      replayed(self, event)
+    end
   end
   notify("on_end", self)
   add_open_sends(self)

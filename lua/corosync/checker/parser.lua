@@ -27,7 +27,14 @@ local FIELDS = {
   unique = { "%S+", "%S+" },
   holds = { "%d+%.%d+", "%S+", "%d+" },
   released = { "%d+%.%d+", "%S+" },
+  -- Not judged. The time of the next event, in seconds since 1970; a lock of a replica and its token.
+  time = { "%d+%.%d+" },
+  start = {},
+  quorum = { "%l+" },
+  locked = { "%S+", "%d+" },
+  unlocked = { "%S+" },
 }
+
 
 local PATTERNS = {}
 for word, fields in pairs(FIELDS) do
@@ -36,6 +43,12 @@ for word, fields in pairs(FIELDS) do
     parts[#parts + 1] = " (" .. field .. ")"
   end
   PATTERNS[word] = table.concat(parts) .. "$"
+end
+
+-- The message's first bytes may follow.
+local WITH_TEXT = {}
+for _, word in ipairs { "message", "send" } do
+  WITH_TEXT[word] = PATTERNS[word]:gsub("%$$", " (.*)$")
 end
 
 local function is_list(text, item)
@@ -54,6 +67,9 @@ function parser.event_of(line)
     return nil
   end
   local event = { word, line:match(PATTERNS[word]) }
+  if not event[2] and WITH_TEXT[word] then
+    event = { word, line:match(WITH_TEXT[word]) }
+  end
   if not event[2] or word == "config" and not are_lists(event[3], event[4], event[5]) then
     return nil
   elseif #FIELDS[word] == 0 then

@@ -2,15 +2,20 @@
 local KEY = require "corosync.private"
 local digest = require "corosync.history.digest"
 local errors = require "corosync.errors"
+local folder = require "corosync.history.folder"
 local handlers = require "corosync.handlers"
 local invariant = require "corosync.history.invariant"
 local operation = require "corosync.history.operation"
 local parser = require "corosync.checker.parser"
+local trace = require "corosync.history.trace"
+local word = require "corosync.history.word"
 local writer = require "corosync.history.writer"
 
 local write = writer.write
 
 local recorder = {}
+
+local TEXT = 60 -- bytes of a message that are written with its digest
 
 local sends = 0
 
@@ -28,6 +33,10 @@ local function list_with_reasons(addresses)
     texts[i] = ("%d:%d=%s"):format(address.node, address.pid, tostring(address.reason))
   end
   return #texts > 0 and table.concat(texts, ",") or "-"
+end
+
+local function begin_of(message)
+  return message ~= "" and writer.escaped(message:sub(1, TEXT)) or nil
 end
 
 local observers = {}
@@ -49,7 +58,7 @@ function observers.ring_change(record, ring)
 end
 
 function observers.message_received(record, address, message)
-  write(record, "message", ("%d:%d"):format(address.node, address.pid), digest(message))
+  write(record, "message", ("%d:%d"):format(address.node, address.pid), digest(message), begin_of(message))
 end
 
 -- The bytes of a message, or nil when it is invalid: then send raises.
@@ -75,7 +84,7 @@ function observers.send(record, message)
   end
   sends = sends + 1
   local number = ("%d"):format(sends)
-  write(record, "send", number, digest(bytes))
+  write(record, "send", number, digest(bytes), begin_of(bytes))
   return number
 end
 
@@ -119,17 +128,38 @@ function observers.open(record)
   writer.add(record)
 end
 
+function observers.quorum_change(record, quorate)
+  write(record, "quorum", quorate == nil and "unknown" or quorate and "yes" or "no")
+end
+
+-- Not `holds` and `released`, which the checker judges: a process that is paused learns too late that it lost a lock.
+function observers.locked(record, name, token)
+  write(record, "locked", word.of(name), word.number(token))
+end
+
+function observers.unlocked(record, name)
+  write(record, "unlocked", word.of(name))
+end
+
 -- Returns an operation to be ended, or nil if it is not recorded.
 function observers.operation(record, fields)
   return writer.is_recorded(record) and operation.begin(record, fields) or nil
 end
 
-function recorder.start(into)
-  local ok, message, code = writer.start(into)
+local function start(into, path)
+  local ok, message, code = writer.start(into, path)
   if ok then
     handlers.observers = observers
   end
   return ok, message, code
+end
+
+function recorder.start(path)
+  return start(folder, path)
+end
+
+function recorder.trace(path)
+  return start(trace, path)
 end
 
 local function record_of(group, name)

@@ -62,6 +62,7 @@ function entries.finish(owner, entry)
   local held = entry.held
   local own = entries.of(owner)
   entry.held, entry.ended, own.greatest = nil, held.token, math.max(own.greatest, held.token)
+  handlers.observe(owner.record, "unlocked", entry.name)
   return held
 end
 
@@ -101,6 +102,7 @@ local function take(owner, entry, token)
   end
   local held = entry.request.new(token)
   entry.held = { token = token, lost = entry.request.lost }
+  handlers.observe(owner.record, "locked", entry.name, token)
   entries.finish_request(owner, entry, held)
 end
 
