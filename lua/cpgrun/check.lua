@@ -2,6 +2,7 @@
 local append = require("corosync.list").append
 local checker = require "corosync.checker"
 local core = require "corosync.binding"
+local drawing = require "cpgrun.drawing"
 local follower = require "cpgrun.history_follower"
 local join_storm = require "cpgrun.join_storm"
 local lab = require "corosync.lab"
@@ -144,20 +145,27 @@ local function text_of(violation)
   return ("%s: %s (%s:%d)"):format(violation.rule, violation.text, violation.history, violation.line)
 end
 
-local function check_histories(session)
+local function histories(session)
   local paths = {}
+  for _, host in ipairs(session.hosts.all) do
+    append(paths, follower.files_in(host.folder))
+  end
+  return paths
+end
+
+local function check_histories(session)
   for _, host in ipairs(session.hosts.all) do
     if host:recording_error() then -- as on a full disk
       error(host:recording_error(), 0)
     end
-    append(paths, follower.files_in(host.folder))
   end
-  local result, message = checker.check_files(paths)
+  local result, message = checker.check_files(histories(session))
   if not result then
     error(message, 0)
   end
   for _, violation in ipairs(result.violations) do
     table.insert(session[LISTS[violation.rule] or "violations"], text_of(violation))
+    table.insert(session.marks, { text = text_of(violation), history = violation.history, line = violation.line })
   end
   for _, violation in ipairs(result.undecided) do
     table.insert(session.undecided, text_of(violation))
@@ -193,6 +201,20 @@ local function keep_output(session)
   end
 end
 
+local function draw(session)
+  local path = session.folder .. "/drawing.html"
+  local ok, message = drawing.write(histories(session), path, session.marks)
+  session.drawing = ok and path
+  if not ok then
+    log.warning(message)
+  end
+end
+
+local function keep_all(session)
+  draw(session)
+  keep_output(session)
+end
+
 local function start_all(session, hosts)
   for node = 1, session.cluster.nodes do
     hosts:start(node)
@@ -225,7 +247,7 @@ local function run_epoch(session, seconds)
   if report.is_clean(session) then
     remove_files(session)
   else
-    keep_output(session)
+    keep_all(session)
   end
   collectgarbage()
 end
@@ -245,7 +267,7 @@ local function run(session, chosen)
   end)
   if not ok then
     session.failure = tostring(problem)
-    keep_output(session)
+    keep_all(session)
   end
 end
 
@@ -286,7 +308,8 @@ local function new_session(cluster, folder, chosen, facts)
   return {
     cluster = cluster, folder = folder, argv = host_argv(chosen, facts), clock = clock,
     violations = {}, invariants = {}, operations = {}, undecided = {}, notes = {}, differences = {}, ends = {},
-    leaks = {}, raised = {}, figures = {}, exempted = {}, epochs = 0, compared = 0, next_seed = seeds_from(chosen.seed),
+    leaks = {}, marks = {},
+    raised = {}, figures = {}, exempted = {}, epochs = 0, compared = 0, next_seed = seeds_from(chosen.seed),
     faults = random_faults(cluster, chosen.seed, clock, print),
   }
 end

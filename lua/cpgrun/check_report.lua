@@ -101,6 +101,9 @@ function report.print(session, seed)
     return 0
   end
   say("The histories, the scripts' output and Corosync's logs are in %s", session.folder)
+  if session.drawing then
+    say("The histories are drawn in %s", session.drawing)
+  end
   return is_clean and 2 or 1
 end
 

@@ -10,6 +10,7 @@ local guards = require "corosync.handlers"
 local invariants = require "cpgrun.invariants"
 local log = require "cpgrun.log"
 local objects = require "cpgrun.objects"
+local recording = require "cpgrun.recording"
 local script = require "cpgrun.script"
 local service = require "corosync.service"
 local signals = require "cpgrun.signals"
@@ -165,7 +166,8 @@ local function open_services(group)
     ok, message = serve("cmap", service.cmap("icmap", { error = log.raised }))
   end
   if ok then
-    ok, message = serve("quorum", service.quorum { quorum_change = global "quorum_change", error = log.raised })
+    local quorum_change = recording.quorum_change(group, global "quorum_change")
+    ok, message = serve("quorum", service.quorum { quorum_change = quorum_change, error = log.raised })
   end
   return ok, message
 end
@@ -364,20 +366,16 @@ local function exit_plainly()
   end
 end
 
--- For `cpgrun check`.
-local function record_history()
-  local folder = os.getenv "CPGRUN_HISTORY"
-  if folder then
-    require("corosync.history").record(folder)
-  end
-end
-
 return function(chosen, facts)
   if not check_exists(chosen.script) then
     return 1
   end
   local state = { status = 0, chosen = chosen }
-  record_history()
+  local ok, message = recording.start(chosen)
+  if not ok then
+    log.error(message)
+    return 1
+  end
   set_limit(chosen, facts)
   set_storage(chosen)
   if chosen.watchdog > 0 and not chosen.check then
@@ -388,7 +386,7 @@ return function(chosen, facts)
   -- The script may overwrite its globals.
   state.group, _G.group = group, group
   _G.check = invariants(group)
-  local ok, message = prepare(group, chosen)
+  ok, message = prepare(group, chosen)
   if ok then
     ok, message = drop_privileges(group, chosen, facts)
   end

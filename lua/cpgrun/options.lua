@@ -8,7 +8,7 @@ local options = {}
 local TAKES_VALUE = {
   ["-g"] = true, ["--group"] = true, ["--log-level"] = true, ["--lab"] = true, ["--lab-script"] = true,
   ["--handler-timeout"] = true, ["--reader-limit"] = true, ["--reader-full"] = true, ["--watchdog"] = true,
-  ["--user"] = true, ["--storage"] = true,
+  ["--user"] = true, ["--storage"] = true, ["--trace"] = true, ["--lab-trace"] = true,
 }
 
 local function node_count(text)
@@ -57,11 +57,13 @@ local function group_name(text)
   return text
 end
 
-local function folder(text)
-  if text == "" then
-    return nil, "--storage takes the name of a folder, not ''"
+local function name_of(what, option)
+  return function(text)
+    if text == "" then
+      return nil, ("%s takes the name of a %s, not ''"):format(option, what)
+    end
+    return text
   end
-  return text
 end
 
 local function parser(version)
@@ -79,6 +81,8 @@ local function parser(version)
   p:flag("--no-quorum", "With --lab: configure no quorum provider, so that no partition is quorate.")
   p:option("--lab-script", "With --lab: run a Lua file that makes faults; the lab ends when the file returns.")
     :argname("FILE")
+  p:option("--lab-trace", "With --lab: write a page that draws the messages and configurations of all nodes.")
+    :argname("FILE"):convert(name_of("file", "--lab-trace"))
   p:option("--handler-timeout", "Stop a function of the script that runs for longer than this many seconds.")
     :argname("SECONDS"):convert(seconds("--handler-timeout", 0.001))
   p:option("--reader-limit", "How many bytes to queue while handlers are slow (k, M, G); with 0 they stay in Corosync.")
@@ -93,14 +97,17 @@ local function parser(version)
   p:option("--user", "Switch to this user after connecting to Corosync, before loading the script."):argname("NAME")
   p:option("--storage", "Keep the state of replicas in files in this folder, such as /var/lib/cpgrun (default: in "
     .. "memory), unless the script names the file.")
-    :argname("DIR"):convert(folder)
+    :argname("DIR"):convert(name_of("folder", "--storage"))
+  p:option("--trace", "Append the script's messages, configurations and locks to this file, for cpgrun draw. At 16 MiB "
+    .. "it becomes FILE.1.")
+    :argname("FILE"):convert(name_of("file", "--trace"))
   p:flag("--check", "Load the script and report whether it would run; needs no Corosync.")
   p:flag("--version", "Show the versions of cpgrun, Lua and Corosync."):action(function()
     print(version)
     os.exit(0, true)
   end)
-  p:epilog("cpgrun check runs a script under random faults. cpgrun map, lock, members, send and listen are for shells. "
-    .. "See cpgrun check --help, and so on. A script of such a name is ./check.")
+  p:epilog("cpgrun check runs a script under random faults. cpgrun draw draws traces. cpgrun map, lock, members, send "
+    .. "and listen are for shells. See cpgrun check --help, and so on. A script of such a name is ./check.")
   return p
 end
 
@@ -182,6 +189,10 @@ function options.parse(argv, version)
   warn_of_misplaced(parsed.arguments, TAKES_VALUE)
   if parsed.lab_script and not parsed.lab then
     p:error("--lab-script requires --lab")
+  elseif parsed.lab_trace and not parsed.lab then
+    p:error("--lab-trace requires --lab")
+  elseif parsed.trace and parsed.lab then
+    p:error("--trace is for one node; with --lab, use --lab-trace")
   elseif parsed.no_quorum and not parsed.lab then
     p:error("--no-quorum requires --lab")
   elseif parsed.check and parsed.lab then

@@ -2,6 +2,7 @@
 local commands = require "cpgrun.lab_commands"
 local console = require "cpgrun.console"
 local lab = require "corosync.lab"
+local lab_traces = require "cpgrun.lab_traces"
 local list = require "corosync.list"
 local log = require "cpgrun.log"
 local signals = require "cpgrun.signals"
@@ -123,14 +124,20 @@ local function host_options(session, node)
 end
 
 -- Nodes share this machine's files, so each has a folder of its own. If there is none, the script's replica says so.
-local function argv_of(session, node)
-  if not session.storage then
-    return session.argv
-  end
+local function storage_of(session, node)
   local folder = ("%s/node%d"):format(session.storage, node)
   uv.fs_mkdir(folder, tonumber("700", 8))
+  return folder
+end
+
+local function argv_of(session, node)
   local argv = list.copy(session.argv)
-  table.insert(argv, 2, "--storage=" .. folder)
+  if session.storage then
+    table.insert(argv, 2, "--storage=" .. storage_of(session, node))
+  end
+  if session.traces then
+    table.insert(argv, 2, "--trace=" .. session.traces:of(node))
+  end
   return argv
 end
 
@@ -229,6 +236,33 @@ local function prepare(chosen, env)
   return commands.set_environment(env, loadfile(chosen.lab_script, "t", env))
 end
 
+-- Returns the cluster and, with --lab-trace, the traces; or nil, nil and a message.
+local function start(chosen)
+  local traces, cluster, message
+  if chosen.lab_trace then
+    traces, message = lab_traces(chosen.lab_trace)
+    if not traces then
+      return nil, nil, message
+    end
+  end
+  log.info("starting a private cluster, nodes: %d", chosen.lab)
+  cluster, message = lab.start { nodes = chosen.lab, quorum = not chosen.no_quorum }
+  if not cluster and traces then
+    traces:remove()
+  end
+  return cluster, traces, message
+end
+
+local function draw(session)
+  local ok, message = session.traces:finish(session.cluster.nodes)
+  if ok then
+    log.info("the nodes' messages are drawn in %s", session.traces.page)
+  else
+    log.error(message)
+  end
+  return ok
+end
+
 return function(chosen, facts)
   local env = {}
   local chunk, problem = prepare(chosen, env)
@@ -236,15 +270,18 @@ return function(chosen, facts)
     log.error(problem)
     return 1
   end
-  log.info("starting a private cluster, nodes: %d", chosen.lab)
-  local cluster, message = lab.start { nodes = chosen.lab, quorum = not chosen.no_quorum }
+  local cluster, traces, message = start(chosen)
   if not cluster then
     log.error(message)
     return 1
   end
   local session = new_session(cluster, chosen, facts)
+  session.traces = traces
   local status = run(session, chosen, env, chunk)
   stop_hosts(session)
+  if traces and not draw(session) then
+    status = math.max(status, 1)
+  end
   local ok
   ok, message = cluster:stop()
   if not ok then

@@ -1,4 +1,5 @@
--- The command lines of the commands for a shell: cpgrun map, lock, members, send and listen.
+-- The command lines of the commands for a shell: cpgrun map, lock, members, send, listen and
+-- draw.
 local argparse = require "argparse"
 
 local options = {}
@@ -15,6 +16,7 @@ local CODES = {
   members = "1: the group has no members; ",
   send = "3: sent, and perhaps delivered; ",
   listen = "",
+  draw = "",
 }
 
 -- The number of words after each action of a map: least and most.
@@ -134,6 +136,14 @@ function parsers.listen()
   add_pack(p)
   p:option("--count", "End after so many messages."):argname("N"):convert(whole)
   add_timeout(p, "End after so many seconds.")
+  return p
+end
+
+function parsers.draw()
+  local p = begin("draw", "Draws traces of several nodes, made by cpgrun --trace, as one page for a browser. FILE.1 is "
+    .. "read before FILE.")
+  p:argument("files", "The traces, one of each node."):argname("FILE"):args("+")
+  p:option("-o --output", "The page."):argname("FILE"):default("trace.html")
   return p
 end
 

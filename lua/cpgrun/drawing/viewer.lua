@@ -1,0 +1,692 @@
+-- The page's JavaScript: draws the data on a canvas. Far away it draws the rate of messages, near by each one.
+return [==[
+"use strict";
+const $ = (id) => document.getElementById(id);
+const data = JSON.parse($("data").textContent);
+const { events, messages, lanes, bands, marks, texts } = data;
+const SEND = 0, MESSAGE = 1, CONFIG = 2, RING = 3, LOST = 4, ERROR = 10;
+const count = events.time.length;
+
+// ---- the data, connected ----
+
+const none = -1;
+const sendOf = new Int32Array(messages.sender.length).fill(none);
+const deliveriesOf = messages.sender.map(() => []);
+for (let i = 0; i < count; i++) {
+  if (events.kind[i] === SEND) sendOf[events.ref[i]] = i;
+  if (events.kind[i] === MESSAGE) deliveriesOf[events.ref[i]].push(i);
+}
+const isMessage = (i) => events.kind[i] <= MESSAGE;
+const lifeOf = (i) => lanes[events.lane[i]].lives.find((life) => life.first <= i && i <= life.last);
+const nodeOf = (m) => parseInt(texts[messages.sender[m]], 10);
+const sizeOf = (m) => parseInt(texts[messages.digest[m]], 10);
+// Clocks may differ, so times need not ascend with the order.
+const byTime = Array.from({ length: count }, (_, i) => i).sort((a, b) => events.time[a] - events.time[b] || a - b);
+const bandsOf = lanes.map(() => []);
+for (const band of bands) bandsOf[band.lane].push(band);
+
+const COLORS = ["#1f77b4", "#d1622b", "#2a9d5c", "#8e5bb5", "#b8860b", "#c2417c", "#178f9c", "#6b6b6b"];
+const colorOf = (node) => COLORS[(node - 1) % COLORS.length];
+const tints = new Map(); // by members and ring
+function tintOf(band) {
+  const key = band.members + "@" + band.ring;
+  if (!tints.has(key)) tints.set(key, (205 + tints.size * 137.5) % 360);
+  return tints.get(key);
+}
+const nodesOf = (members) => members.split(",").map((each) => each.split(":")[0]).join(" ");
+
+// ---- the view ----
+
+const canvas = $("picture"), pen = canvas.getContext("2d"), tip = $("tip");
+const LEFT = 86, TOP = 26, OVERVIEW = 46, HEAD = 24, NEAR = 3000;
+const view = { time: false, from: 0, scale: 1, top: 0, group: "", search: "", match: none, chosen: none };
+let width = 0, height = 0, rows = [], matched = null, matches = [];
+
+const at = (i) => view.time ? events.time[i] : events.column[i];
+const sorted = (k) => view.time ? byTime[k] : k;
+const low = () => count ? at(sorted(0)) : 0;
+const high = () => count ? at(sorted(count - 1)) : 1;
+const xOf = (i) => LEFT + (at(i) - view.from) * view.scale;
+
+// The first place in the order whose position is not below.
+function placeOf(position) {
+  let from = 0, to = count;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (at(sorted(middle)) < position) from = middle + 1; else to = middle;
+  }
+  return from;
+}
+
+function show(from, to) {
+  const span = Math.max(to - from, view.time ? 0.5 : 4);
+  view.scale = (width - LEFT - 20) / span;
+  view.from = from;
+  keep();
+}
+
+function showAll() {
+  const span = Math.max(high() - low(), 1);
+  show(low() - span * 0.01, high() + span * 0.01);
+}
+
+function zoom(factor, x) {
+  const position = view.from + (x - LEFT) / view.scale;
+  const least = (width - LEFT - 20) / (Math.max(high() - low(), 4) * 1.1);
+  view.scale = Math.min(Math.max(view.scale * factor, least), view.time ? 2000 : 160);
+  view.from = position - (x - LEFT) / view.scale;
+  keep();
+}
+
+function keep() {
+  const seen = (width - LEFT) / view.scale;
+  view.from = Math.max(Math.min(view.from, high() - seen * 0.3), low() - seen * 0.3);
+  redraw();
+}
+
+function layOut() {
+  rows = [];
+  let y = TOP, group = null;
+  const shown = lanes.filter((lane) => view.group === "" || texts[lane.group] === view.group);
+  const groups = new Set(shown.map((lane) => lane.group)).size;
+  const room = (height - TOP - OVERVIEW - groups * HEAD) / Math.max(shown.length, 1);
+  const each = Math.max(74, Math.min(room, 170));
+  lanes.forEach((lane, number) => {
+    rows[number] = null;
+    if (!shown.includes(lane)) return;
+    if (lane.group !== group) { group = lane.group; y += HEAD; }
+    const names = [...new Set(bandsOf[number].filter((band) => band.kind === "lock").map((band) => band.name))];
+    rows[number] = { y: y + each / 2 - 4, top: y, height: each, first: lane.group, locks: names };
+    y += each;
+  });
+  view.bottom = y;
+  view.top = Math.max(0, Math.min(view.top, y - (height - OVERVIEW)));
+}
+
+const yOf = (lane) => rows[lane] ? rows[lane].y - view.top : null;
+
+let pending = false;
+function redraw() {
+  if (pending) return;
+  pending = true;
+  requestAnimationFrame(() => { pending = false; draw(); });
+}
+
+// ---- drawing ----
+
+function fitted(text, space) {
+  if (pen.measureText(text).width <= space) return text;
+  while (text && pen.measureText(text + "…").width > space) text = text.slice(0, -1);
+  return text && text + "…";
+}
+
+function drawBand(band) {
+  const y = yOf(band.lane);
+  if (y === null) return;
+  const from = Math.max(xOf(band.from), LEFT), to = Math.min(Math.max(xOf(band.to), xOf(band.from) + 2), width);
+  if (to < LEFT || from > width) return;
+  const size = to - from, text = size - 10;
+  pen.font = "11px system-ui, 'DejaVu Sans', sans-serif";
+  if (band.kind === "config") {
+    const tint = tintOf(band);
+    pen.fillStyle = `hsl(${tint}, 62%, 90%)`;
+    pen.fillRect(from, y - 11, size, 22);
+    pen.fillStyle = `hsl(${tint}, 45%, 55%)`;
+    if (xOf(band.from) >= LEFT) pen.fillRect(from, y - 11, 1.5, 22);
+    if (text > 12) {
+      pen.fillStyle = `hsl(${tint}, 55%, 26%)`;
+      pen.fillText(fitted(`${nodesOf(band.members)}  ·  ring ${band.ring || "?"}`, text), from + 6, y + 24);
+    }
+  } else if (band.kind === "no quorum") {
+    pen.fillStyle = "#c62828";
+    pen.fillRect(from, y - 15, size, 3.5);
+    if (text > 12) pen.fillText(fitted("no quorum", text), from + 6, y - 28);
+  } else {
+    const row = rows[band.lane].locks.indexOf(band.name);
+    const top = y + 30 + Math.min(row, 1) * 14;
+    pen.fillStyle = "#f3c14b";
+    pen.fillRect(from, top, size, 12);
+    pen.fillStyle = "#5c4300";
+    if (text > 8) pen.fillText(fitted(`${band.name}  #${band.token}`, text), from + 5, top + 9.5);
+  }
+}
+
+function drawLanes() {
+  lanes.forEach((lane, number) => {
+    const y = yOf(number);
+    if (y === null) return;
+    pen.strokeStyle = "#9aa7b2";
+    pen.lineWidth = 1;
+    for (const life of lane.lives) {
+      pen.beginPath();
+      pen.moveTo(Math.max(xOf(life.first), LEFT), y);
+      pen.lineTo(Math.max(Math.min(xOf(life.last), width), LEFT), y);
+      pen.stroke();
+    }
+  });
+}
+
+function drawNames() {
+  pen.fillStyle = "#fff";
+  pen.fillRect(0, 0, LEFT - 6, height - OVERVIEW);
+  lanes.forEach((lane, number) => {
+    const row = rows[number], y = yOf(number);
+    if (!row) return;
+    if (number === 0 || !rows[number - 1] || lanes[number - 1].group !== lane.group) {
+      pen.fillStyle = "#eef2f5";
+      pen.fillRect(0, row.top - HEAD - view.top, width, HEAD - 6);
+      pen.fillStyle = "#3e4c59";
+      pen.font = "bold 12px system-ui, 'DejaVu Sans', sans-serif";
+      pen.fillText("group " + texts[lane.group], 10, row.top - 11 - view.top);
+    }
+    const life = lane.lives.filter((each) => xOf(each.first) < width).pop() || lane.lives[0];
+    pen.fillStyle = colorOf(lane.node);
+    pen.font = "bold 13px system-ui, 'DejaVu Sans', sans-serif";
+    pen.fillText("node " + lane.node, 10, y + 1);
+    pen.fillStyle = "#61707d";
+    pen.font = "11px system-ui, 'DejaVu Sans', sans-serif";
+    pen.fillText(life.address, 10, y + 15);
+  });
+}
+
+function arrow(fromX, fromY, toX, toY) {
+  pen.beginPath();
+  pen.moveTo(fromX, fromY);
+  pen.lineTo(toX, toY);
+  pen.stroke();
+  if (view.near < 500) {
+    const angle = Math.atan2(toY - fromY, toX - fromX);
+    pen.beginPath();
+    pen.moveTo(toX, toY);
+    pen.lineTo(toX - 7 * Math.cos(angle - 0.35), toY - 7 * Math.sin(angle - 0.35));
+    pen.lineTo(toX - 7 * Math.cos(angle + 0.35), toY - 7 * Math.sin(angle + 0.35));
+    pen.fill();
+  }
+}
+
+// On the side of the band that faces the other lane.
+const edge = (y, other) => other > y ? y + 11 : other < y ? y - 11 : y;
+
+function drawMessage(m, strength) {
+  const send = sendOf[m], color = colorOf(nodeOf(m));
+  pen.globalAlpha = strength;
+  pen.strokeStyle = pen.fillStyle = color;
+  for (const i of deliveriesOf[m]) {
+    const y = yOf(events.lane[i]);
+    if (y === null) continue;
+    if (send !== none && yOf(events.lane[send]) !== null) {
+      const from = yOf(events.lane[send]);
+      arrow(xOf(send), edge(from, y), xOf(i), edge(y, from));
+    }
+    pen.beginPath();
+    pen.arc(xOf(i), y, 2.6, 0, 7);
+    pen.fill();
+  }
+  if (send !== none && yOf(events.lane[send]) !== null) {
+    const y = yOf(events.lane[send]);
+    pen.beginPath();
+    pen.arc(xOf(send), y, 4.4, 0, 7);
+    pen.fill();
+    pen.fillStyle = "#fff";
+    pen.beginPath();
+    pen.arc(xOf(send), y, messages.refused[m] && texts[messages.refused[m]] ? 3 : 1.7, 0, 7);
+    pen.fill();
+    drawText(m, send, y, color);
+  }
+  pen.globalAlpha = 1;
+}
+
+function drawText(m, send, y, color) {
+  const text = texts[messages.text[m]], space = spaceAfter(send);
+  if (space < 34 || !text) return;
+  pen.font = "11px 'DejaVu Sans Mono', monospace";
+  pen.fillStyle = color;
+  pen.fillText(fitted(text, Math.min(space - 4, 260)), xOf(send) - 3, y - 16);
+}
+
+// To the next send on the lane: there is room for the text of this one.
+function spaceAfter(send) {
+  for (let i = send + 1; i < count && xOf(i) - xOf(send) < 260; i++) {
+    if (events.kind[i] === SEND && events.lane[i] === events.lane[send]) return xOf(i) - xOf(send);
+  }
+  return 260;
+}
+
+function drawNotice(i) {
+  const y = yOf(events.lane[i]), kind = events.kind[i];
+  if (y === null || kind < LOST) return;
+  pen.fillStyle = kind === LOST || kind === ERROR ? "#c62828" : "#5c4300";
+  pen.beginPath();
+  pen.moveTo(xOf(i), y - 5);
+  pen.lineTo(xOf(i) + 5, y);
+  pen.lineTo(xOf(i), y + 5);
+  pen.lineTo(xOf(i) - 5, y);
+  pen.fill();
+}
+
+function drawNear(first, last) {
+  const seen = new Set();
+  for (let k = Math.max(first - 300, 0); k < Math.min(last + 300, count); k++) {
+    const i = sorted(k);
+    if (isMessage(i)) seen.add(events.ref[i]);
+  }
+  pen.lineWidth = 1.1;
+  const plain = view.near < 700 ? 0.75 : 0.4;
+  for (const m of seen) drawMessage(m, matched ? (matched[m] ? 1 : 0.08) : plain);
+  for (let k = first; k < last; k++) if (!isMessage(sorted(k))) drawNotice(sorted(k));
+}
+
+// The rate of messages: bars above the band for deliveries, with the sends in front.
+function drawFar(first, last) {
+  const bin = 3, bins = Math.ceil((width - LEFT) / bin) + 1;
+  const sends = lanes.map(() => new Uint32Array(bins)), all = lanes.map(() => new Uint32Array(bins));
+  const hits = lanes.map(() => new Uint8Array(bins));
+  let most = 1;
+  for (let k = first; k < last; k++) {
+    const i = sorted(k), b = Math.floor((xOf(i) - LEFT) / bin), lane = events.lane[i];
+    if (b < 0 || b >= bins) continue;
+    if (!isMessage(i)) { drawNotice(i); continue; }
+    most = Math.max(most, ++all[lane][b]);
+    if (events.kind[i] === SEND) sends[lane][b]++;
+    if (matched && matched[events.ref[i]]) hits[lane][b] = 1;
+  }
+  lanes.forEach((lane, number) => {
+    const y = yOf(number);
+    if (y === null) return;
+    const tall = rows[number].height / 2 - 20;
+    const bars = (counts, color) => {
+      pen.fillStyle = color;
+      for (let b = 0; b < bins; b++) {
+        const size = counts[b] ? Math.max(tall * counts[b] / most, 1) : 0;
+        if (size) pen.fillRect(LEFT + b * bin, y - 12 - size, bin - 0.5, size);
+      }
+    };
+    pen.globalAlpha = matched ? 0.3 : 1;
+    bars(all[number], "#b9c6d2");
+    bars(sends[number], colorOf(lane.node));
+    pen.globalAlpha = 1;
+    pen.fillStyle = "#d6006c";
+    for (let b = 0; b < bins; b++) if (hits[number][b]) pen.fillRect(LEFT + b * bin, y - 11, 2, 22);
+  });
+}
+
+function clock(milliseconds) {
+  const moment = new Date(data.began * 1000 + milliseconds);
+  return moment.toLocaleTimeString("en-GB") + "." + String(moment.getMilliseconds()).padStart(3, "0");
+}
+
+const seconds = (milliseconds) => (milliseconds / 1000).toFixed(3) + " s";
+
+function drawAxis() {
+  pen.fillStyle = "#fff";
+  pen.fillRect(0, 0, width, TOP - 4);
+  pen.font = "11px system-ui, 'DejaVu Sans', sans-serif";
+  for (let x = LEFT; x < width - 60; x += 110) {
+    const position = view.from + (x - LEFT) / view.scale;
+    const k = placeOf(position);
+    const time = view.time ? position : k < count ? events.time[sorted(k)] : null;
+    if (time === null || position < low()) continue;
+    pen.fillStyle = "#7b8794";
+    pen.fillText("+" + seconds(time), x + 4, 14);
+    pen.fillStyle = "#e4e9ed";
+    pen.fillRect(x, 4, 1, height - OVERVIEW - 4);
+  }
+}
+
+// All of it, with the part that is seen.
+const overview = { drawn: null };
+function drawOverview() {
+  const top = height - OVERVIEW, span = Math.max(high() - low(), 1), size = width - LEFT - 20;
+  pen.fillStyle = "#f7f9fb";
+  pen.fillRect(0, top, width, OVERVIEW);
+  pen.fillStyle = "#61707d";
+  pen.font = "11px system-ui, 'DejaVu Sans', sans-serif";
+  pen.fillText("overview", 10, top + 28);
+  const bins = Math.max(1, Math.floor(size / 2));
+  if (!overview.drawn || overview.drawn.length !== bins || overview.time !== view.time) {
+    overview.drawn = new Uint32Array(bins);
+    overview.changes = new Uint8Array(bins);
+    overview.time = view.time;
+    for (let i = 0; i < count; i++) {
+      const b = Math.min(bins - 1, Math.floor((at(i) - low()) / span * bins));
+      overview.drawn[b]++;
+      if (events.kind[i] === CONFIG || events.kind[i] === RING) overview.changes[b] = 1;
+    }
+  }
+  const most = overview.drawn.reduce((a, b) => Math.max(a, b), 1);
+  for (let b = 0; b < bins; b++) {
+    const tall = overview.drawn[b] ? Math.max(2, 30 * Math.sqrt(overview.drawn[b] / most)) : 0;
+    pen.fillStyle = overview.changes[b] ? "#d1622b" : "#9fb3c5";
+    pen.fillRect(LEFT + b * 2, top + 40 - tall, 1.6, tall);
+  }
+  const from = LEFT + Math.max(0, (view.from - low()) / span) * size;
+  const to = LEFT + Math.min(1, (view.from + (width - LEFT) / view.scale - low()) / span) * size;
+  pen.fillStyle = "rgba(31, 78, 121, .12)";
+  pen.fillRect(from, top + 4, Math.max(to - from, 3), OVERVIEW - 8);
+  pen.strokeStyle = "#1f4e79";
+  pen.lineWidth = 1;
+  pen.strokeRect(from + 0.5, top + 4.5, Math.max(to - from, 3), OVERVIEW - 9);
+}
+
+function ringAround(i, color) {
+  const y = i === none ? null : yOf(events.lane[i]);
+  if (y === null) return;
+  pen.strokeStyle = color;
+  pen.lineWidth = 2;
+  pen.beginPath();
+  pen.arc(xOf(i), y, 8, 0, 7);
+  pen.stroke();
+}
+
+function draw() {
+  pen.clearRect(0, 0, width, height);
+  drawAxis();
+  pen.save();
+  pen.beginPath();
+  pen.rect(LEFT - 6, TOP - 4, width, height - TOP - OVERVIEW + 4);
+  pen.clip();
+  drawLanes();
+  bands.forEach(drawBand);
+  const first = placeOf(view.from), last = placeOf(view.from + (width - LEFT) / view.scale);
+  view.near = last - first;
+  if (view.near <= NEAR) drawNear(first, last); else drawFar(first, last);
+  for (const mark of marks) ringAround(mark.event === undefined ? none : mark.event, "#c62828");
+  if (view.chosen !== none && isMessage(view.chosen)) {
+    pen.lineWidth = 2.4;
+    drawMessage(events.ref[view.chosen], 1);
+  }
+  ringAround(view.chosen, "#1f2933");
+  ringAround(view.match, "#d6006c");
+  pen.restore();
+  drawNames();
+  drawOverview();
+  remember();
+}
+
+// ---- details ----
+
+function element(parent, name, text, className) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (className) made.className = className;
+  parent.appendChild(made);
+  return made;
+}
+
+function link(parent, text, i) {
+  element(parent, "a", text).onclick = () => { choose(i); reveal(i); };
+}
+
+const addressAt = (i) => (lifeOf(i) || { address: "?" }).address;
+
+function describeMessage(panel, m) {
+  const send = sendOf[m], refused = texts[messages.refused[m]];
+  element(panel, "h2", `Message of ${texts[messages.sender[m]]}, ${sizeOf(m)} bytes`);
+  if (texts[messages.text[m]]) element(panel, "pre", texts[messages.text[m]]);
+  const table = element(panel, "table");
+  const row = (what, i) => {
+    const line = element(table, "tr");
+    link(element(line, "td"), what, i);
+    element(line, "td", "+" + seconds(events.time[i]), "number");
+    const delay = send === none || i === send ? "" : (events.time[i] - events.time[send]) + " ms";
+    element(line, "td", delay, "number");
+  };
+  if (send !== none) row("sent" + (refused ? `, but refused: ${refused}` : ""), send);
+  for (const i of deliveriesOf[m]) row("delivered to " + addressAt(i), i);
+  if (send === none) element(panel, "p", "Its send is in none of the traces.", "hint");
+  if (!deliveriesOf[m].length) element(panel, "p", "In none of the traces it was delivered.", "hint");
+  element(panel, "p", `digest ${texts[messages.digest[m]]}`, "hint");
+}
+
+function describe() {
+  const panel = $("details"), i = view.chosen;
+  panel.textContent = "";
+  if (i !== none && isMessage(i)) describeMessage(panel, events.ref[i]);
+  else if (i !== none) {
+    element(panel, "h2", `${addressAt(i)} at ${clock(events.time[i])}`);
+    element(panel, "pre", texts[events.ref[i]]);
+  }
+  if (i === none && marks.length) {
+    element(panel, "h2", "Rules that were violated");
+    for (const mark of marks) {
+      const place = element(panel, "p", undefined, "mark");
+      if (mark.event === undefined) place.textContent = mark.text; else link(place, mark.text, mark.event);
+    }
+  }
+  if (i === none) {
+    element(panel, "h2", "How to read it");
+    for (const line of ["Each line is a node. A ring is a send, a dot a delivery, an arrow goes from one to the other.",
+      "The colored band is a configuration: its nodes and ring are written below it. Nodes with the same color see the "
+        + "same one.",
+      "Red above the band: no quorum. Yellow below: a lock and its token.",
+      "Wheel: zoom. Drag: move. Shift and wheel: up and down. Click: details. Keys: ← → + − 0, Esc.",
+      "Far away, bars show how many messages there are: sends in color, deliveries in gray."])
+      element(panel, "p", line, "hint");
+  }
+}
+
+function choose(i) {
+  view.chosen = i;
+  describe();
+  redraw();
+}
+
+function reveal(i) {
+  const x = xOf(i);
+  if (events.lane[i] !== undefined && !rows[events.lane[i]]) { $("group").value = view.group = ""; layOut(); }
+  if (view.near > NEAR) {
+    view.scale = (width - LEFT) / (view.time ? 200 : 60);
+    view.from = at(i) - (width - LEFT) / view.scale / 2;
+  } else if (x < LEFT + 20 || x > width - 40) view.from = at(i) - (width - LEFT) / view.scale / 2;
+  const row = rows[events.lane[i]];
+  if (row.top < view.top || row.top + row.height > view.top + height - OVERVIEW) view.top = row.top - TOP - HEAD;
+  layOut();
+  keep();
+}
+
+function eventNear(x, y) {
+  let best = none, distance = 12;
+  if (view.near > NEAR) return best;
+  const last = placeOf(view.from + (x + 13 - LEFT) / view.scale);
+  for (let k = placeOf(view.from + (x - 13 - LEFT) / view.scale); k < last; k++) {
+    const i = sorted(k), place = yOf(events.lane[i]);
+    if (place === null) continue;
+    const away = Math.hypot(xOf(i) - x, (place - y) / 1.4);
+    if (away < distance) { best = i; distance = away; }
+  }
+  return best;
+}
+
+function bandAt(x, y) {
+  return bands.find((band) => {
+    const middle = yOf(band.lane);
+    if (middle === null || x < xOf(band.from) || x > xOf(band.to)) return false;
+    const row = band.kind === "lock" ? 36 + 14 * Math.min(rows[band.lane].locks.indexOf(band.name), 1) : 0;
+    return band.kind === "config" ? Math.abs(y - middle) < 28
+      : band.kind === "lock" ? Math.abs(y - middle - row) < 7 : Math.abs(y - middle + 14) < 4;
+  });
+}
+
+function tipFor(x, y) {
+  const i = eventNear(x, y);
+  if (i !== none && isMessage(i)) {
+    const m = events.ref[i], refused = texts[messages.refused[m]];
+    return `${events.kind[i] === SEND ? "sent by" : `delivered to ${addressAt(i)}, from`} `
+      + `${texts[messages.sender[m]]}${refused ? ` (refused: ${refused})` : ""}, ${clock(events.time[i])}\n`
+      + texts[messages.text[m]];
+  } else if (i !== none) return `${addressAt(i)}, ${clock(events.time[i])}\n${texts[events.ref[i]]}`;
+  const band = bandAt(x, y);
+  if (!band) return null;
+  const times = `${clock(events.time[band.from])} to ${clock(events.time[band.to])}`;
+  return band.kind === "config" ? `members ${band.members}\nring ${band.ring || "unknown"}\n${times}`
+    : band.kind === "lock" ? `holds ${band.name}, token ${band.token}\n${times}` : `no quorum\n${times}`;
+}
+
+// ---- search ----
+
+function search(text) {
+  view.search = text;
+  view.match = none;
+  matched = null;
+  matches = [];
+  if (text) {
+    const wanted = text.toLowerCase();
+    matched = new Uint8Array(messages.sender.length);
+    const found = texts.map((each) => each.toLowerCase().includes(wanted));
+    const exact = /^\d+:\d+$/.test(text) ? texts.indexOf(text) : none;
+    for (let m = 0; m < matched.length; m++) {
+      matched[m] = exact !== none ? messages.sender[m] === exact : found[messages.text[m]];
+    }
+    for (let i = 0; i < count; i++) {
+      const is = isMessage(i) ? matched[events.ref[i]] && (events.kind[i] === SEND || sendOf[events.ref[i]] === none
+        && deliveriesOf[events.ref[i]][0] === i) : exact === none && found[events.ref[i]];
+      if (is) matches.push(i);
+    }
+  }
+  tellFound();
+  redraw();
+}
+
+function tellFound() {
+  const position = matches.indexOf(view.match);
+  $("found").textContent = !view.search ? "" : !matches.length ? "not found"
+    : `${position < 0 ? "" : position + 1 + " of "}${matches.length}`;
+}
+
+function next(step) {
+  if (!matches.length) return;
+  const position = matches.indexOf(view.match);
+  const start = matches.findIndex((i) => at(i) >= view.from);
+  view.match = matches[position < 0 ? Math.max(start, 0) : (position + step + matches.length) % matches.length];
+  tellFound();
+  choose(view.match);
+  reveal(view.match);
+}
+
+// ---- the view in the address, to pass it on ----
+
+function remember() {
+  clearTimeout(remember.timer);
+  remember.timer = setTimeout(() => {
+    const to = view.from + (width - LEFT - 20) / view.scale;
+    const parts = [`from=${view.from.toFixed(1)}`, `to=${to.toFixed(1)}`];
+    if (view.time) parts.push("by=time");
+    if (view.group) parts.push("group=" + encodeURIComponent(view.group));
+    if (view.search) parts.push("search=" + encodeURIComponent(view.search));
+    if (view.chosen !== none) parts.push("event=" + view.chosen);
+    history.replaceState(null, "", "#" + parts.join("&"));
+  }, 300);
+}
+
+function recall() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  setAxis(given.get("by") === "time");
+  view.group = $("group").value = given.get("group") || "";
+  layOut();
+  if (given.has("from")) show(Number(given.get("from")), Number(given.get("to"))); else showAll();
+  if (given.get("search")) { $("search").value = given.get("search"); search(given.get("search")); }
+  const event = Number(given.get("event"));
+  if (given.has("event") && event < count) view.chosen = event;
+  describe();
+}
+
+// ---- controls ----
+
+function setAxis(isTime) {
+  view.time = isTime;
+  $("by_time").className = isTime ? "on" : "";
+  $("by_order").className = isTime ? "" : "on";
+}
+
+// The same events stay in view.
+function switchAxis(isTime) {
+  if (view.time === isTime) return;
+  const first = sorted(Math.min(placeOf(view.from), count - 1));
+  const last = sorted(Math.min(placeOf(view.from + (width - LEFT) / view.scale), count - 1));
+  setAxis(isTime);
+  show(at(first), Math.max(at(last), at(first)));
+}
+
+function resize() {
+  const box = $("stage").getBoundingClientRect(), ratio = window.devicePixelRatio || 1;
+  const seen = width ? (width - LEFT - 20) / view.scale : null;
+  width = box.width;
+  height = box.height;
+  canvas.width = width * ratio;
+  canvas.height = height * ratio;
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  layOut();
+  if (seen) show(view.from, view.from + seen);
+}
+
+let drag = null;
+function jumpTo(x) {
+  const position = low() + (x - LEFT) / (width - LEFT - 20) * (high() - low());
+  view.from = position - (width - LEFT) / view.scale / 2;
+  keep();
+}
+
+canvas.onpointerdown = (event) => {
+  canvas.setPointerCapture(event.pointerId);
+  drag = { x: event.offsetX, y: event.offsetY, from: view.from, top: view.top, moved: false,
+    isOverview: event.offsetY > height - OVERVIEW };
+  if (drag.isOverview) jumpTo(event.offsetX);
+};
+canvas.onpointermove = (event) => {
+  if (drag && drag.isOverview) return jumpTo(event.offsetX);
+  if (drag) {
+    drag.moved = drag.moved || Math.abs(event.offsetX - drag.x) + Math.abs(event.offsetY - drag.y) > 3;
+    view.from = drag.from - (event.offsetX - drag.x) / view.scale;
+    view.top = drag.top - (event.offsetY - drag.y);
+    layOut();
+    tip.style.display = "none";
+    return keep();
+  }
+  const text = event.offsetX > LEFT - 6 && event.offsetY < height - OVERVIEW && tipFor(event.offsetX, event.offsetY);
+  tip.style.display = text ? "block" : "none";
+  if (text) {
+    tip.textContent = text;
+    tip.style.left = Math.min(event.offsetX + 14, width - 260) + "px";
+    tip.style.top = Math.min(event.offsetY + 16, height - 70) + "px";
+  }
+};
+canvas.onpointerup = (event) => {
+  if (drag && !drag.moved && !drag.isOverview) choose(eventNear(event.offsetX, event.offsetY));
+  drag = null;
+};
+canvas.onpointerleave = () => { tip.style.display = "none"; };
+canvas.onwheel = (event) => {
+  event.preventDefault();
+  if (event.shiftKey) { view.top += event.deltaY || event.deltaX; layOut(); return redraw(); }
+  if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) { view.from += event.deltaX / view.scale; return keep(); }
+  zoom(Math.exp(-event.deltaY * 0.002), event.offsetX);
+};
+document.onkeydown = (event) => {
+  if (event.target.tagName === "INPUT" || event.target.tagName === "SELECT") return;
+  const middle = LEFT + (width - LEFT) / 2, step = (width - LEFT) / view.scale / 5;
+  const keys = {
+    "+": () => zoom(1.5, middle), "=": () => zoom(1.5, middle), "-": () => zoom(1 / 1.5, middle), "0": showAll,
+    ArrowLeft: () => { view.from -= step; keep(); }, ArrowRight: () => { view.from += step; keep(); },
+    Escape: () => choose(none), n: () => next(1), p: () => next(-1),
+  };
+  if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
+};
+$("search").oninput = (event) => search(event.target.value);
+$("search").onkeydown = (event) => { if (event.key === "Enter") next(event.shiftKey ? -1 : 1); };
+$("group").onchange = (event) => { view.group = event.target.value; layOut(); redraw(); };
+$("by_order").onclick = () => switchAxis(false);
+$("by_time").onclick = () => switchAxis(true);
+$("in").onclick = () => zoom(1.8, LEFT + (width - LEFT) / 2);
+$("out").onclick = () => zoom(1 / 1.8, LEFT + (width - LEFT) / 2);
+$("all").onclick = showAll;
+window.onresize = resize;
+
+const names = [...new Set(lanes.map((lane) => texts[lane.group]))];
+element($("group"), "option", "all groups").value = "";
+for (const name of names) element($("group"), "option", name).value = name;
+$("group").hidden = names.length < 2;
+$("summary").textContent = `${new Date(data.began * 1000).toLocaleString("en-GB")} · ${messages.sender.length} messages`
+  + ` · ${count} events · ${seconds(byTime.length ? events.time[byTime[count - 1]] : 0)}`;
+resize();
+recall();
+]==]

@@ -1,0 +1,26 @@
+-- Records the script's groups: for `cpgrun check`, which sets CPGRUN_HISTORY, or into the file of --trace.
+local KEY = require "corosync.private"
+local handlers = require "corosync.handlers"
+
+local recording = {}
+
+-- Loads the recorder only when it is needed. Returns true, or nil and a message.
+function recording.start(chosen)
+  local folder = os.getenv "CPGRUN_HISTORY"
+  if chosen.check then
+    return true
+  elseif chosen.trace then
+    return require("corosync.history").trace(chosen.trace)
+  end
+  return not folder or require("corosync.history").record(folder)
+end
+
+-- A function for the changes of quorum, which belong to no group, and are recorded with the script's.
+function recording.quorum_change(group, tell)
+  return function(quorate, ...)
+    handlers.observe(group[KEY], "quorum_change", quorate)
+    return tell(quorate, ...)
+  end
+end
+
+return recording
