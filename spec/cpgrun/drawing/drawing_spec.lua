@@ -128,8 +128,8 @@ describe("a drawing", function()
       .. "holds 1.5 cron 1\nholds 2.5 cron 1\nreleased 3.5 cron\n")
     local it, seen = data(), {}
     for _, band in ipairs(it.bands) do
-      seen[#seen + 1] = ("%s %s %s #%s %d"):format(it.lanes[band.lane + 1].group, band.kind, band.name, band.token,
-        band.to - band.from)
+      seen[#seen + 1] = ("%s %s %s #%s %d"):format(it.lanes[band.lane + 1].group, band.kind, tostring(band.name),
+        tostring(band.token), band.to - band.from)
     end
     assert.same({ "app config nil #nil 10", "app.replica config nil #nil 8", "app.replica lock duty #5 1",
       "app.replica lock duty #6 5", "app no quorum nil #nil 1", "app.replica no quorum nil #nil 1",
