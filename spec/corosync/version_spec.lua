@@ -89,12 +89,16 @@ describe("the project's version", function()
     local names = {}
     for name in read("README.md"):gmatch "rockspec/(%S+)" do names[#names + 1] = name end
     assert.same({ ("lua-corosync-%s-1.rockspec"):format(VERSION), ("cpgrun-%s-1.rockspec"):format(VERSION) }, names)
+    names[3] = ("lua-resty-corosync-%s-1.rockspec"):format(VERSION)
     for _, name in ipairs(names) do
       local rockspec = read("rockspec/" .. name)
       assert.equal(VERSION .. "-1", rockspec:match '\nversion = "(.-)"', name)
       assert.equal("v" .. VERSION, rockspec:match '\n  tag = "(.-)"', name)
     end
-    assert.equal(VERSION, read("rockspec/" .. names[2]):match '"lua%-corosync == (.-)"')
+    for i = 2, 3 do
+      assert.equal(VERSION, read("rockspec/" .. names[i]):match '"lua%-corosync == (.-)"')
+    end
+    assert.equal(VERSION, read("dist.ini"):match "\nversion = (%S+)")
   end)
 
   it("is checked wherever the C half is loaded", function()

@@ -78,22 +78,25 @@ describe("the rocks #slow", function()
 
   for _, version in ipairs(VERSION == "5.4" and { "5.4", "5.1" } or { VERSION }) do
     local rocks = ROCKS[version]
+    local is_for_nginx = rocks.arguments:find "5%.1" ~= nil
+    local names = { "lua-corosync", "cpgrun", is_for_nginx and "lua-resty-corosync" or nil }
     local lua = version == "jit" and "LuaJIT" or "Lua " .. version
 
     it("work with " .. lua, function()
       sh(("cp -r Makefile README.md LICENSE docs lua mk src rockspec tools types '%s'"):format(folder))
       local made, packed = folder .. "/made", folder .. "/packed"
-      for _, rock in ipairs { "lua-corosync", "cpgrun" } do
+      for _, rock in ipairs(names) do
         sh(("cd %s; luarocks %s --tree %s make rockspec/%s-*.rockspec"):format(folder, rocks.arguments, made,
           rock))
       end
       works(rocks, made, lua)
-      for _, rock in ipairs { "lua-corosync", "cpgrun" } do
+      for _, rock in ipairs(names) do
         sh(("cd %s; luarocks %s --tree %s pack %s; luarocks %s --tree %s install ./%s-*.rock"):format(folder,
           rocks.arguments, made, rock, rocks.arguments, packed, rock))
       end
       sh("rm -r " .. made)
       works(rocks, packed, lua)
+      assert.equal(is_for_nginx, uv.fs_stat(packed .. "/share/lua/5.1/resty/corosync/cache.lua") ~= nil)
     end)
   end
 
