@@ -90,9 +90,10 @@ end
 -- Whether a process has a command, applied or not.
 local function has_command(host, id, index)
   local log = host.replica.log
-  local entry = log and log.tail[index]
-  if entry then
-    return entry.data == id
+  for first, batch in pairs(log and log.tail or {}) do
+    if first <= index and batch.list[index - first + 1] then
+      return batch.list[index - first + 1] == id
+    end
   end
   for i = #host.commands, 1, -1 do
     if host.commands[i].index <= index then

@@ -31,7 +31,7 @@ return {
   },
   {
     name = "messages carry no generation",
-    first = 1201,
+    first = 7401,
     steps = 30,
     -- The epochs and digests of acknowledgements would cover it.
     { "protocol", "message.tag == self.active.tag", "true" },
@@ -67,7 +67,7 @@ return {
   },
   {
     name = "an old process speaks for its node",
-    first = 1101,
+    first = 701,
     { "claims", "claim.generation and claim.standing", "claim.generation" },
   },
   {
@@ -77,12 +77,12 @@ return {
   },
   {
     name = "a majority without a state starts afresh",
-    first = 351,
+    first = 151,
     { "claims", "known >= majority and not noted", "known >= majority" },
   },
   {
     name = "a member takes part in an earlier generation than it has promised",
-    first = 31301,
+    first = 95501,
     steps = 30,
     { "claims", "return promised ~= nil\n    and", "return false\n    and" },
   },
@@ -101,6 +101,7 @@ return {
   },
   {
     name = "generations begin anew with the number of the ring",
+    first = 9801,
     steps = 30,
     { "claims", "return { seq = last.seq, round = last.round + 1, epoch = 0 }",
       "return { seq = ring.seq, round = (last.seq == ring.seq and last.round or 0) + 1, epoch = 0 }" },

@@ -4,9 +4,14 @@ local host = {}
 local Host = {}
 Host.__index = Host
 
+local LARGEST = 8000 -- bytes of a command: some batches have few, some many
+
 -- Commands differ in their data.
-local function hash(digest, entry)
-  return (digest * 69069 + entry.data * 7919 + entry.seq) % 4294967291
+local function hash(digest, batch)
+  for _, data in ipairs(batch.list) do
+    digest = (digest * 69069 + data * 7919 + batch.seq) % 4294967291
+  end
+  return digest
 end
 
 local function copy(list)
@@ -23,11 +28,18 @@ local function new_machine(self)
   function machine.reset()
     self.commands, self.digest = {}, 0
   end
-  function machine.apply(data, index)
+  local function apply(data, index)
     self.digest = (self.digest * 31 + data * 7 + index) % 1000000007
     table.insert(self.commands, { id = data, index = index })
     self.checks:applied(self, data, index)
     return index
+  end
+  function machine.apply(list, index)
+    local results = {}
+    for i, data in ipairs(list) do
+      results[i] = apply(data, index + i - 1)
+    end
+    return results
   end
   function machine.snapshot()
     return { commands = copy(self.commands), digest = self.digest }
@@ -76,8 +88,12 @@ function effects.send(self, message)
   self.world:send(self.process, message)
 end
 
-function effects.reply(self, id, result, code)
-  self.checks:replied(self, id, result, code)
+function effects.reply(self, ids, results, code)
+  for i, id in ipairs(ids) do
+    if id then
+      self.checks:replied(self, id, results and results[i], code)
+    end
+  end
 end
 
 function effects.rejoin(self)
@@ -129,13 +145,16 @@ function Host:drain()
   end
 end
 
+-- Commands that are submitted before the next effects are sent together.
 function Host:submit(id)
-  self.replica:submit(id, id)
-  self:drain()
+  self.replica:submit(id, id, self.world.random(LARGEST))
+  if self.world.random(2) == 1 then
+    self:drain()
+  end
 end
 
 function Host:give_up(id)
-  self.replica:give_up(id)
+  self.replica:give_up { [id] = true }
   self:drain()
 end
 

@@ -117,6 +117,9 @@ local function check_callback(callback, position, name)
 end
 
 local function encode(methods, command)
+  if type(command) == "string" then
+    return machine.body(methods, command)
+  end
   local problem = methods.is_plain and plain.check(command)
   if problem then
     errors.raise("bad argument #1 'command' to 'submit' (%s: only strings, numbers, booleans and tables of these "

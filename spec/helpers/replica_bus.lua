@@ -5,8 +5,8 @@ local replica_bus = {}
 
 local RING = { node = 1, seq = 8 }
 
-local function hash(digest, entry)
-  return (digest * 31 + #entry.data + entry.seq) % 1000003
+local function hash(digest, batch)
+  return (digest * 31 + #table.concat(batch.list, " ") + batch.seq) % 1000003
 end
 
 -- What members send waits in `queue`.
@@ -16,9 +16,13 @@ Bus.__index = Bus
 local function new_machine(member)
   local machine = {}
   function machine.reset() member.state = {} end
-  function machine.apply(data, index)
-    table.insert(member.state, data)
-    return index
+  function machine.apply(list, index)
+    local results = {}
+    for i, data in ipairs(list) do
+      table.insert(member.state, data)
+      results[i] = index + i - 1
+    end
+    return results
   end
   function machine.snapshot() return table.concat(member.state, " ") end
   function machine.restore(text)
@@ -42,7 +46,11 @@ function Bus:take(member)
     if effect[1] == "send" then
       table.insert(self.queue, { from = member.address, message = effect[2] })
     elseif effect[1] == "reply" then
-      member.replies[effect[2]] = effect[4] or "ok"
+      for _, id in ipairs(effect[2]) do
+        if id then
+          member.replies[id] = effect[4] or "ok"
+        end
+      end
     else
       member.effects[effect[1]] = effect[2] or true
     end
@@ -129,7 +137,7 @@ function Bus:wait(seconds)
 end
 
 function Bus:submit(member, data)
-  member.replica:submit(data, data)
+  member.replica:submit(data, data, #data)
   self:take(member)
 end
 

@@ -15,6 +15,7 @@ typedef struct pollset {
 	cleanup cleanup;
 	int epoll, timer; /* -1 when closed */
 	int followed;     /* the descriptor that follow() changes; -1 when there is none */
+	bool is_armed;    /* setting the timer costs a system call */
 	pid_t owner;      /* a fork shares the epoll and the timer, and must not change them */
 } pollset;
 
@@ -78,14 +79,15 @@ static struct timespec timespec_of(double seconds)
 /* Arms the timer: readable in so many seconds, without a number never. Replaces the time armed before. */
 static int method_arm(lua_State *L)
 {
-	const pollset *p = check(L);
+	pollset *p = check(L);
 	double seconds = (double)luaL_optnumber(L, 2, -1);
 	struct itimerspec time = {0};
 
 	if (seconds >= 0) {
 		time.it_value = timespec_of(seconds < 1e9 ? seconds : 1e9);
 	}
-	if (p->owner == pid_get()) {
+	if (p->owner == pid_get() && (seconds >= 0 || p->is_armed)) {
+		p->is_armed = seconds >= 0;
 		(void)timerfd_settime(p->timer, 0, &time, NULL);
 	}
 	return 0;

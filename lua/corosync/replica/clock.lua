@@ -3,6 +3,7 @@ local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
 local effects = require "corosync.replica.effects"
 local errors = require "corosync.errors"
+local list = require "corosync.list"
 local parts = require "corosync.replica.parts"
 
 local clock = { TICK = 0.25 } -- seconds
@@ -60,12 +61,12 @@ local function give_up_early(self, id)
 end
 
 local function end_overdue(self)
-  for _, id in ipairs(self.callers:overdue(now())) do
-    if self.protocol then
-      self.protocol:give_up(id)
-    else
-      give_up_early(self, id)
-    end
+  local ids = self.callers:overdue(now())
+  if #ids > 0 and self.protocol then
+    return self.protocol:give_up(list.set(ids))
+  end
+  for _, id in ipairs(ids) do
+    give_up_early(self, id)
   end
 end
 
@@ -79,7 +80,6 @@ function clock.tick(self)
   end
   parts.tick(self)
   if self.protocol then
-    effects.submit_early(self)
     self.protocol:time(now())
     look_for_untold_ring(self)
     look_for_nodes(self)

@@ -22,11 +22,16 @@ function effect_of.send(self, message)
   end
 end
 
-function effect_of.reply(self, id, result, code, index)
+function effect_of.reply(self, ids, results, code, index)
   if code == "not_ready" and self.is_closed then
     code = "closed"
   end
-  self.callers:reply(id, result, code or self.machines.damage and "applied", index)
+  code = code or self.machines.damage and "applied"
+  for i, id in ipairs(ids) do
+    if id then
+      self.callers:reply(id, results and results[i], code, index and index + i - 1)
+    end
+  end
 end
 
 function effect_of.store(self, kind, ...)
@@ -101,15 +106,6 @@ end
 
 -- ---- all effects ----
 
--- The commands that were submitted before, or while the script's functions ran.
-function effects.submit_early(self)
-  local waiting = self.early
-  self.early = {}
-  for _, command in ipairs(waiting) do
-    self.protocol:submit(command.id, command.data)
-  end
-end
-
 -- Returns false if this effect and all later ones must wait.
 local function do_effect(self, effect)
   if self.keeper and self.keeper:is_writing() or effect[1] == "send" and not store_before(self, effect[2]) then
@@ -119,27 +115,40 @@ local function do_effect(self, effect)
   return true
 end
 
--- All effects wait while a base is written.
+-- Returns false if some must wait.
+local function do_all(self, out)
+  self.protocol.out = {}
+  for i, effect in ipairs(out) do
+    if not do_effect(self, effect) then
+      self.protocol.out = list.append(list.from(out, i), self.protocol.out)
+      return false
+    end
+  end
+  return true
+end
+
+-- All effects wait while a base is written. Callers that get their results submit the next commands: these are sent
+-- together, with the acknowledgement of those that have come.
 local function do_effects(self)
+  local protocol_state = self.protocol
   if self.keeper and self.keeper:is_writing() then
     return
   end
-  while self.protocol and (#self.protocol.out > 0 or #self.early > 0) do
-    effects.submit_early(self)
-    local out = self.protocol.out
-    self.protocol.out = {}
-    for i, effect in ipairs(out) do
-      if not do_effect(self, effect) then
-        self.protocol.out = list.append(list.from(out, i), self.protocol.out)
+  repeat
+    while #protocol_state.out > 0 do
+      if not do_all(self, protocol_state.out) then
         return
       end
     end
-  end
+    protocol_state:flush()
+  until #protocol_state.out == 0
 end
 
 -- Does what the protocol has asked for.
 function effects.drain(self)
-  do_effects(self)
+  if self.protocol then
+    do_effects(self)
+  end
   if self.keeper and self.protocol and not self.storage_problem then
     self.has_work = work_on_storage(self)
     do_effects(self)

@@ -11,6 +11,7 @@ local wire = require "corosync.replica.wire"
 local FLOOR_STEP = 1048576 -- indices per second: more than any replica confirms on average
 
 local now = core.now
+local unpack = table.unpack or unpack -- luacheck: ignore 113
 
 local events = {}
 
@@ -51,14 +52,14 @@ local function new_incarnation()
   return ("%x.%x"):format(os.time(), math.floor(now() * 1000000) % 4294967296)
 end
 
-local function digest(earlier, entry)
-  return core.digest((earlier + entry.seq) % 9007199254740992, entry.client, entry.data)
+local function digest(earlier, batch)
+  return core.digest((earlier + batch.seq) % 9007199254740992, batch.client, unpack(batch.list))
 end
 
 local function protocol_machine(self)
   local all = self.machines
   return {
-    apply = function(data, index) return all:apply(data, index) end,
+    apply = function(list, index) return all:apply(list, index) end,
     reset = function() all:reset() end,
     restore = function(state)
       self.stored_index = nil -- the state is another member's
@@ -86,6 +87,10 @@ local function begin_protocol(self, own)
   if self.ring then
     self.protocol:ring_change(self.ring)
   end
+  for _, command in ipairs(self.early) do
+    self.protocol:submit(command.id, command.data, #command.data)
+  end
+  self.early = {}
 end
 
 -- ---- members and rings ----
@@ -211,20 +216,27 @@ function takes.digests(self, from, message)
   end
 end
 
-function events.message_received(self, address, bytes)
-  local from = text(address)
-  local ok, why = wire.read(bytes, function(message)
-    local take = takes[message.kind]
-    if take then
-      take(self, from, message)
-    else
-      self.protocol:message(from, message)
-    end
-  end)
-  if not ok and not self.strangers[from] then
+local function report_stranger(self, from, why)
+  if not self.strangers[from] then
     self.strangers[from] = true
     self:report(("member %s of group %s sent a message that is %s: it is not a member of this replica"):format(from,
       errors.quote(self.group.name), why))
+  end
+end
+
+function events.message_received(self, address, bytes)
+  local from = text(address)
+  local message, second = wire.read(bytes)
+  local take = message and takes[message.kind]
+  if take then
+    take(self, from, message)
+  elseif message then
+    self.protocol:message(from, message)
+  else
+    report_stranger(self, from, second)
+  end
+  if message and second then
+    self.protocol:message(from, second)
   end
 end
 

@@ -26,7 +26,7 @@ Machine.__index = Machine
 
 -- `methods`: the script's functions; nil if the script has no machine of this name, so that its commands are kept.
 function machine.new(name, methods)
-  local self = setmetatable({ name = name }, Machine)
+  local self = setmetatable({ name = name, body = #name + 2 }, Machine) -- `body`: its place in a command's data
   self:forget_history()
   self:define(methods)
   return self
@@ -94,9 +94,9 @@ function Machine:reset()
   keep(self, self.methods and base_of(self, self.state))
 end
 
-local function command_of(self, body)
-  local rest = body:sub(2)
-  if body:byte() == STRING then
+local function command_of(self, data)
+  local rest = data:sub(self.body + 1)
+  if data:byte(self.body) == STRING then
     return rest
   end
   return self.methods.codec.decode(rest)
@@ -139,9 +139,12 @@ end
 
 -- Copying must not cost more than the commands did.
 local function is_copy_due(self, count)
+  if self.is_large or count < COPIED_AFTER then
+    return false
+  end
   local is_worth_it = not self.methods.snapshot or 4 * self.bytes > #self.base
   local was_tried = self.tried_at and #self.since - self.tried_at < 2 * COPIED_AFTER
-  return not self.is_large and count >= COPIED_AFTER and is_worth_it and not was_tried
+  return is_worth_it and not was_tried
 end
 
 local function follow(self)
@@ -196,28 +199,28 @@ local function note(self, text, index)
   self.indices[self.noted] = index
 end
 
-local function store(self, body, index)
+local function store(self, data, index)
   local since = self.since
-  since[#since + 1] = body
-  since[#since + 1] = index
-  self.bytes = self.bytes + #body
+  local count = #since
+  since[count + 1], since[count + 2] = data, index
+  self.bytes = self.bytes + #data
 end
 
 -- Raises the script's error. Returns the result and the command.
-local function decode_and_apply(self, body, index)
-  local command = command_of(self, body)
+local function decode_and_apply(self, data, index)
+  local command = command_of(self, data)
   return self.methods.apply(self.state, command, index), command
 end
 
 -- Applies a command. Returns whether it succeeded, its result or error, and the command.
-function Machine:apply(body, index)
+function Machine:apply(data, index)
   if not self.methods then
-    store(self, body, index)
+    store(self, data, index)
     return true
   end
-  local ok, result, command = pcall(decode_and_apply, self, body, index)
+  local ok, result, command = pcall(decode_and_apply, self, data, index)
   if ok then
-    store(self, body, index)
+    store(self, data, index)
     renew_base(self)
   else
     undo(self)
@@ -332,11 +335,11 @@ end
 -- A member without the machine has kept commands whose result it does not know: those after the last digest.
 function takes.since(self, piece)
   for i = 1, #piece, 2 do
-    local body, index = piece[i], piece[i + 1]
+    local data, index = piece[i], piece[i + 1]
     if not self.methods or index <= (self.last or -1) then
-      store(self, body, index)
+      store(self, data, index)
     else
-      table.insert(self.rest, { body, index })
+      table.insert(self.rest, { data, index })
     end
   end
 end

@@ -80,35 +80,24 @@ end
 
 -- ---- the protocol's machine ----
 
-local function after_applying(self, ...)
-  self.is_applying = false
-  return ...
-end
-
--- Calls the script's functions that must do nothing but their part, as pcall.
-local function while_applying(self, f, ...)
-  self.is_applying = true
-  return after_applying(self, pcall(f, ...))
-end
-
 -- A command's data: the machine's name, a zero byte, and the command's body. A command without a name does nothing;
 -- only its place in the order matters.
 function machines.data(name, body)
   return name .. "\0" .. body
 end
 
-function Machines:apply(data, index)
+-- Raises an error if the machine could not undo the command.
+local function apply(self, data, index)
   local stop = data:find("\0", 1, true)
-  if stop == 1 or self.damage then
-    return not self.damage or nil
+  if stop == 1 then
+    return true
   end
   local each = find(self, data:sub(1, stop - 1))
   local hooks = self.hooks
-  local undone, ok, result, command = while_applying(self, each.apply, each, data:sub(stop + 1), index)
-  if not undone then
-    self.damage = true
-    return hooks.damaged(each, ok)
-  elseif not ok then
+  self.present, self.is_applying = each, true -- the script's functions must do nothing but their part
+  local ok, result, command = each:apply(data, index)
+  self.is_applying = false
+  if not ok then
     return setmetatable({ problem = result }, Failure)
   elseif each.methods then
     hooks.applied(each, command, result, index)
@@ -117,6 +106,26 @@ function Machines:apply(data, index)
   end
   tell_problem(self, each)
   return result
+end
+
+local function apply_all(self, list, first, results)
+  for i, data in ipairs(list) do
+    results[i] = apply(self, data, first + i - 1)
+  end
+end
+
+-- Applies commands with indices from `first` on. Returns their results.
+function Machines:apply(list, first)
+  local results = {}
+  if self.damage then
+    return results
+  end
+  local ok, problem = pcall(apply_all, self, list, first, results)
+  if not ok then
+    self.damage, self.is_applying = true, false
+    self.hooks.damaged(self.present, problem)
+  end
+  return results
 end
 
 function Machines:reset()
@@ -192,7 +201,10 @@ end
 
 -- Builds the states. Returns true, or false and the error of the script's functions.
 function Restoring:build()
-  return while_applying(self.all, build_all, self)
+  self.all.is_applying = true
+  local ok, problem = pcall(build_all, self)
+  self.all.is_applying = false
+  return ok, problem
 end
 
 -- Adopts states that were built.

@@ -11,6 +11,7 @@ local errors = require "corosync.errors"
 local events = require "corosync.replica.events"
 local handlers = require "corosync.handlers"
 local keeper = require "corosync.replica.keeper"
+local list = require "corosync.list"
 local machines = require "corosync.replica.machines"
 local membership = require "corosync.replica.membership"
 local outbox = require "corosync.replica.outbox"
@@ -55,7 +56,7 @@ function Member:has_joined()
   return self.protocol ~= nil and self.record.state == "joined"
 end
 
--- Everything that may call the script's functions runs in here. Commands that these submit wait until they have
+-- Everything that may call the script's functions runs in here. Commands that these submit are sent when they have
 -- returned.
 local function run(self, f, ...)
   self.runner = coroutine.running() or "main"
@@ -156,10 +157,8 @@ end
 local function end_callers(self)
   effects.drain(self)
   parts.left(self, "closed")
-  for _, id in ipairs(self.callers:all()) do
-    if self.protocol then
-      self.protocol:give_up(id)
-    end
+  if self.protocol then
+    self.protocol:give_up(list.set(self.callers:all()))
   end
   effects.drain(self)
   for _, id in ipairs(self.callers:all()) do
@@ -177,9 +176,6 @@ end
 
 -- After events were handled, or time has passed.
 local function settle(self)
-  if self.protocol then
-    self.protocol:flush()
-  end
   effects.drain(self)
   self:tell_status()
   look(self)
@@ -219,7 +215,7 @@ end
 -- Commands that are uncertain must be kept, so they count, too.
 local function is_full(self)
   local waiting = self.protocol and self.protocol:waiting() or 0
-  return math.max(self.callers.count, waiting) >= self.options.window
+  return math.max(self.callers.count, waiting) >= self.window
 end
 
 -- Sends a command; `tell(result, message, code)` is called later. Returns true, or nil, message, code.
@@ -232,14 +228,14 @@ function Member:submit(what, data, tell)
     return self.callers:failure(what, "not_connected")
   elseif is_full(self) then
     return self.callers:failure(what, "full", ("%d commands of this member wait for their results: submit this one "
-      .. "later"):format(self.options.window))
+      .. "later"):format(self.window))
   elseif #data > self.largest then
     return self.callers:failure(what, "too_big", ("the command has %d bytes, and at most %d can be sent"):format(#data,
       self.largest))
   end
-  local id = self.callers:add(what, tell, now() + self.options.timeout, recording.begin(self.record, self.name, data))
-  if self.protocol and not self.runner then
-    self.protocol:submit(id, data)
+  local id = self.callers:add(what, tell, now() + self.timeout, recording.begin(self.record, self.name, data))
+  if self.protocol then
+    self.protocol:submit(id, data, #data)
   else
     table.insert(self.early, { id = id, data = data })
   end
@@ -434,6 +430,8 @@ function member.new(name, options, derive)
   local self = setmetatable({
     name = name,
     options = options,
+    window = options.window,
+    timeout = options.timeout,
     early = {}, -- commands that were submitted before the protocol began
     strangers = {},
     ended = {}, -- by address: members whose processes have left or died, since the ready-made objects looked last

@@ -27,7 +27,7 @@ end
 -- Messages of an earlier membership no longer mean anything.
 function outbox.forget(self)
   self.outbox = { first = 1, last = 0 }
-  self.writer.batch = nil
+  self.writer.ack = nil
   self.outgoing:cancel_all()
   local out = {}
   for _, effect in ipairs(self.protocol and self.protocol.out or {}) do

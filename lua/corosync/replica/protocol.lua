@@ -2,16 +2,19 @@
 -- clock. Its functions are called for each event, in the order of the group; what must be done is appended to `out`:
 --
 --   { "send", message }                to all members
---   { "reply", id, result, nil, index } a command's result, and its place in the log
---   { "reply", id, nil, code }         or why there is none
+--   { "reply", ids, results, nil, index } the results of commands that follow each other in the log, from `index` on;
+--                                      an id is false if its command has had its reply
+--   { "reply", ids, nil, code }        or why there are none
 --   { "rejoin" }                       leave the group and join it again
 --   { "note", text }                   remember this, as long as the node's Corosync runs, for all its processes:
 --                                      before any message that follows is sent
 --   { "store", ... }                   keep this on disk: see storing.lua
 --
--- The state is behind `machine`: apply(data, index) returns a result; snapshot() returns a value that restore(value)
--- takes; reset() makes the initial state. `hash(digest, entry)` returns a number that depends on all commands so far:
--- members with equal digests are taken to have equal commands, so it must be a good one.
+-- The state is behind `machine`: apply(list, index) applies commands, the first one at `index`, and returns a table of
+-- their results; snapshot() returns a value that restore(value) takes; reset() makes the initial state.
+-- `hash(digest, batch)` returns a number that depends on all commands so far: members with equal digests are taken to
+-- have equal commands, so it must be a good one. A batch is the commands that a member sends in one message: they are
+-- appended, acknowledged, stored and applied together.
 --
 -- Names. The *generation* is what members have agreed to continue from. A *full* member has its state and all its
 -- commands. A *learner* receives the state. An *observer* learns and follows, and never becomes full. A member is
@@ -93,7 +96,7 @@ end
 -- ---- events of a generation ----
 
 local handlers = {
-  command = confirming.on_command,
+  commands = confirming.on_commands,
   ack = confirming.on_ack,
   exclude = learning.on_exclude,
   learned = learning.on_learned,
@@ -210,9 +213,11 @@ function Protocol:message(from, message)
   end
 end
 
--- After a batch of events: one acknowledgement for all commands in it.
+-- To be called when waiting events were processed, or commands submitted: sends one acknowledgement for all commands
+-- that have come, and this member's new ones.
 function Protocol:flush()
   confirming.send_ack(self)
+  commands.send_new(self)
 end
 
 -- A learner says again that it has followed; if nobody makes it full, it claims.
@@ -291,19 +296,20 @@ function Protocol:forget()
   commands.begin_as_new_client(self)
 end
 
--- Submits a command of this member. A reply with this id follows.
-function Protocol:submit(id, data)
-  commands.submit(self, id, data)
+-- Submits a command of this member, for the next flush. A reply with this id follows. `size`: in bytes. May be called
+-- while a command is applied.
+function Protocol:submit(id, data, size)
+  commands.submit(self, id, data, size)
 end
 
--- How many of this member's commands wait, with the uncertain ones.
+-- How many of this member's commands wait, with those whose callers were told that they are uncertain.
 function Protocol:waiting()
-  return commands.count(self)
+  return self.waiting_count
 end
 
--- Gives up waiting for a command: the reply is "not_ready" if it was never sent, else "uncertain".
-function Protocol:give_up(id)
-  commands.give_up(self, id)
+-- Gives up waiting for commands: a reply is "not_ready" if the command was never sent, else "uncertain". `ids`: a set.
+function Protocol:give_up(ids)
+  commands.give_up(self, ids)
 end
 
 return protocol

@@ -1,109 +1,150 @@
--- Messages of the protocol as bytes: MessagePack. Commands of one client that follow each other are one message.
--- Acknowledgements are lines of text, because each turn of the loop has some, and MessagePack in Lua takes four times
--- as long. No MessagePack of an array begins with their first letter.
+-- Messages of the protocol as bytes. Commands and acknowledgements are a line of text each, because each turn of the
+-- loop has some, and MessagePack in Lua takes several times as long; the others are MessagePack.
+--
+--   a1 TAG EPOCH CHANGES ESTABLISHED INDEX DIGEST     an acknowledgement
+--   c1 TAG CLIENT SEQ LENGTH...                       a batch; its commands follow the line without separators
+--
+-- An acknowledgement shares a message with the batch that follows it. No MessagePack of an array begins with the first
+-- letters.
 local codec = require "corosync.replica.codec"
 
 local wire = {}
 
 local VERSION = 1 -- members with different versions do not understand each other
-local BATCH = 256 -- commands in a message
-local BATCH_BYTES = 16384
-local ACK = "a" .. VERSION .. " %s %.0f %.0f %d %.0f %.0f"
-local ACK_BYTE = ACK:byte()
-local ACK_PATTERN = "^a(%d+) (%S+) (%d+) (%d+) ([01]) (%d+) (%d+)$"
+local ACK = "a" .. VERSION .. " %s %.0f %.0f %d %.0f %.0f\n"
+local ACK_PATTERN = "^a(%d+) (%S+) (%d+) (%d+) ([01]) (%d+) (%d+)\n()"
+local COMMANDS = "c" .. VERSION .. " %s %s %.0f "
+local COMMANDS_PATTERN = "^c(%d+) (%S+) (%S+) (%d+) ([%d ]+)\n()"
+local ACK_BYTE, COMMANDS_BYTE = ("ac"):byte(1, 2)
 
 local function encode_ack(message)
   return ACK:format(message.tag, message.epoch, message.changes, message.is_established and 1 or 0, message.index,
     message.digest)
 end
 
--- A message that is no command and no acknowledgement.
+local function encode_commands(message)
+  local lengths = {}
+  for i, data in ipairs(message.list) do
+    lengths[i] = #data
+  end
+  return COMMANDS:format(message.tag, message.client, message.seq) .. table.concat(lengths, " ") .. "\n"
+    .. table.concat(message.list)
+end
+
+-- A message that is no batch of commands and no acknowledgement.
 function wire.encode(message)
   return codec.encode { VERSION, message }
 end
 
-local function can_follow(batch, message)
-  return batch ~= nil and message.kind == "command" and batch.tag == message.tag and batch.client == message.client
-    and batch.seq + #batch.data == message.seq and #batch.data < BATCH
-    and batch.bytes + #message.data <= BATCH_BYTES
-end
-
--- Collects messages and encodes them.
+-- Encodes messages.
 local Writer = {}
 Writer.__index = Writer
 
--- `put(bytes)` is called with each encoded message, in order.
+-- `put(bytes)` is called with the encoded messages, in order.
 function wire.writer(put)
   return setmetatable({ put = put }, Writer)
 end
 
 function Writer:add(message)
-  if not can_follow(self.batch, message) then
-    self:flush()
-    if message.kind == "ack" then
-      return self.put(encode_ack(message))
-    elseif message.kind ~= "command" then
-      return self.put(wire.encode(message))
-    end
-    self.batch = { tag = message.tag, client = message.client, seq = message.seq, data = {}, bytes = 0 }
+  if message.kind == "commands" then
+    local ack = self.ack or ""
+    self.ack = nil
+    return self.put(ack .. encode_commands(message))
   end
-  local batch = self.batch
-  batch.data[#batch.data + 1] = message.data
-  batch.bytes = batch.bytes + #message.data
+  self:flush()
+  if message.kind == "ack" then
+    self.ack = encode_ack(message)
+  else
+    self.put(wire.encode(message))
+  end
 end
 
+-- Puts an acknowledgement that waits for a batch.
 function Writer:flush()
-  local batch = self.batch
-  if batch then
-    self.batch = nil
-    self.put(codec.encode { VERSION, "commands", batch.tag, batch.client, batch.seq, batch.data })
+  local ack = self.ack
+  if ack then
+    self.ack = nil
+    self.put(ack)
   end
 end
 
-local function refuse(version)
-  return nil, ("of version %s, and this is version %d"):format(tostring(version), VERSION)
-end
+-- ---- reading ----
 
-local function read_ack(take, version, tag, epoch, changes, is_established, index, digest)
+local STRANGE = "not a replica's message"
+
+local function check_version(version)
   if not version then
-    return nil, "not a replica's message"
+    return nil, STRANGE
   elseif tonumber(version) ~= VERSION then
-    return refuse(version)
+    return nil, ("of version %s, and this is version %d"):format(tostring(version), VERSION)
   end
-  take { kind = "ack", tag = tag, epoch = tonumber(epoch), changes = tonumber(changes),
-    is_established = is_established == "1", index = tonumber(index), digest = tonumber(digest) }
   return true
 end
 
-local function is_message(decoded)
-  return type(decoded) == "table" and type(decoded.kind) == "string"
-end
-
-local function is_batch(decoded)
-  return decoded[2] == "commands" and type(decoded[5]) == "number" and type(decoded[6]) == "table"
-end
-
--- Calls `take(message)` for each message in the bytes. Returns true, or nil and why these are no messages.
-function wire.read(bytes, take)
-  if bytes:byte() == ACK_BYTE then
-    return read_ack(take, bytes:match(ACK_PATTERN))
+local function read_ack(bytes)
+  local version, tag, epoch, changes, is_established, index, digest, rest = bytes:match(ACK_PATTERN)
+  local ok, why = check_version(version)
+  if not ok then
+    return nil, why
   end
+  return { kind = "ack", tag = tag, epoch = tonumber(epoch), changes = tonumber(changes),
+    is_established = is_established == "1", index = tonumber(index), digest = tonumber(digest) }, rest
+end
+
+-- The commands from a place on; nil if the lengths are not theirs.
+local function split(bytes, first, lengths)
+  local list, n = {}, 0
+  for length in lengths:gmatch "%d+" do
+    local stop = first + length
+    n = n + 1
+    list[n] = bytes:sub(first, stop - 1)
+    first = stop
+  end
+  return n > 0 and first == #bytes + 1 and list or nil
+end
+
+local function read_commands(bytes, from)
+  local version, tag, client, seq, lengths, first = bytes:match(COMMANDS_PATTERN, from)
+  local ok, why = check_version(version)
+  if not ok then
+    return nil, why
+  end
+  local list = split(bytes, first, lengths)
+  if not list then
+    return nil, STRANGE
+  end
+  return { kind = "commands", tag = tag, client = client, seq = tonumber(seq), list = list }
+end
+
+local function read_other(bytes)
   local ok, decoded = pcall(codec.decode, bytes)
   if not ok or type(decoded) ~= "table" then
-    return nil, "not a replica's message"
-  elseif decoded[1] ~= VERSION then
-    return refuse(decoded[1])
-  elseif is_message(decoded[2]) then
-    take(decoded[2])
-    return true
-  elseif not is_batch(decoded) then
-    return nil, "not a replica's message"
+    return nil, STRANGE
   end
-  local tag, client, seq = decoded[3], decoded[4], decoded[5]
-  for i, data in ipairs(decoded[6]) do
-    take { kind = "command", tag = tag, client = client, seq = seq + i - 1, data = data }
+  local is_known, why = check_version(decoded[1])
+  local message = decoded[2]
+  if is_known and type(message) == "table" and type(message.kind) == "string" then
+    return message
   end
-  return true
+  return nil, why or STRANGE
+end
+
+-- Returns the message, and the one that follows it in the bytes, if any; or nil and why these are no messages.
+function wire.read(bytes)
+  local first = bytes:byte()
+  if first == COMMANDS_BYTE then
+    return read_commands(bytes)
+  elseif first ~= ACK_BYTE then
+    return read_other(bytes)
+  end
+  local ack, rest = read_ack(bytes)
+  if not ack then
+    return nil, rest
+  elseif rest > #bytes then
+    return ack
+  end
+  local batch, why = read_commands(bytes, rest)
+  return batch and ack, batch or why
 end
 
 return wire

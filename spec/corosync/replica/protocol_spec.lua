@@ -144,7 +144,7 @@ describe("replica protocol", function()
   it("confirms nothing by acknowledgements of an earlier epoch", function()
     local bus, one, two = three_members()
     bus:submit(one, "a")
-    bus:run_to "command"
+    bus:run_to "commands"
     -- Two acknowledges, then three leaves: what two has said does not count for the full members that are left.
     two.stopped = true
     bus:remove "3:30"
@@ -255,7 +255,7 @@ describe("replica protocol", function()
     bus:run()
     local tag = one.replica.active.tag
     for i = 1, 4096 do
-      local message = { kind = "command", tag = tag, client = "x" .. i, seq = 1, data = "-" }
+      local message = { kind = "commands", tag = tag, client = "x" .. i, seq = 1, list = { "-" } }
       table.insert(bus.queue, { from = "2:20", message = message })
     end
     bus:submit(one, "b")
@@ -303,13 +303,13 @@ describe("replica protocol", function()
     local bus = new_bus(3)
     local one = bus:add "1:10"
     bus:submit(one, "a")
-    one.replica:give_up "a"
+    one.replica:give_up { a = true }
     bus:take(one)
     assert.equal("not_ready", one.replies.a)
     bus:add "2:20"
     bus:run()
     bus:submit(one, "b")
-    one.replica:give_up "b"
+    one.replica:give_up { b = true }
     bus:take(one)
     assert.equal("uncertain", one.replies.b)
     bus:submit(one, "c")
@@ -322,9 +322,9 @@ describe("replica protocol", function()
     local bus, one = three_members()
     bus:submit(one, "a")
     bus:submit(one, "b")
-    one.replica:give_up "a"
+    one.replica:give_up { a = true }
     assert.equal(2, one.replica:waiting())
-    one.replica:give_up "a"
+    one.replica:give_up { a = true }
     bus:take(one)
     assert.equal("uncertain", one.replies.a)
     bus:run()

@@ -8,11 +8,11 @@ local function snapshot()
 end
 
 describe("a snapshot", function()
-  it("has each command that is not confirmed in a chunk of its own, because all may be too large together", function()
+  it("has each batch that is not confirmed in a chunk of its own, because all may be too large together", function()
     local sent, added = {}, {}
     local outgoing = transfers.outgoing(function(message) sent[#sent + 1] = message end, error)
     local tail = {}
-    for i = 1, 10 do tail[i] = { client = "a", seq = i, data = "x" } end
+    for i = 1, 10 do tail[i] = { client = "a", seq = i, list = { "x" } } end
     local copy = {}
     for i, entry in pairs(tail) do copy[i] = entry end
     outgoing:start { kind = "snapshot", to = "2:2", nonce = "n", state = snapshot(), log = { tail = copy } }

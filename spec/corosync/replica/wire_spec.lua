@@ -15,13 +15,15 @@ end
 local function read(list)
   local found = {}
   for _, bytes in ipairs(list) do
-    assert(wire.read(bytes, function(message) found[#found + 1] = message end))
+    local message, second = wire.read(bytes)
+    found[#found + 1] = assert(message, second)
+    found[#found + 1] = second
   end
   return found
 end
 
-local function command(client, seq, data)
-  return { kind = "command", tag = "1.8.0", client = client, seq = seq, data = data }
+local function commands(client, seq, ...)
+  return { kind = "commands", tag = "1.8.0", client = client, seq = seq, list = { ... } }
 end
 
 local ACK = { kind = "ack", tag = "1.29888.12", epoch = 3, changes = 1000000006, is_established = true,
@@ -34,39 +36,46 @@ describe("the wire of replicas", function()
     assert.same({ other, ACK }, read(write(other, ACK)))
   end)
 
-  it("carries commands that follow each other in one message", function()
-    local list = { command("a", 1, "x\0\255"), command("a", 2, ""), command("b", 3, "y") }
+  it("carries commands of any bytes and length", function()
+    local list = { commands("1:10#a.b#0", 1, "x\0\255", "", "1 2\n3"),
+      commands("b", 9007199254740991, ("x"):rep(20000)), commands("b", 3, "") }
     local bytes = write(list[1], list[2], list[3])
-    assert.equal(2, #bytes)
-    assert.same(list, read(bytes))
-  end)
-
-  it("carries a large command alone, so that it is not too large with small ones", function()
-    local large = ("x"):rep(20000)
-    local list = { command("a", 1, "x"), command("a", 2, large), command("a", 3, "y"), command("a", 4, "z") }
-    local bytes = write(list[1], list[2], list[3], list[4])
     assert.equal(3, #bytes)
-    assert.is_true(#bytes[2] < #large + 100)
+    assert.is_true(#bytes[2] < 20100)
     assert.same(list, read(bytes))
   end)
 
-  it("keeps the order of commands and other messages", function()
-    local list = { command("a", 1, "x"), ACK, command("a", 2, "y"), { kind = "restart", tag = "1.8.0" } }
-    assert.same(list, read(write(list[1], list[2], list[3], list[4])))
+  it("carries an acknowledgement with the commands that follow it", function()
+    local batch = commands("a", 1, "x", "y")
+    local bytes = write(ACK, batch)
+    assert.equal(1, #bytes)
+    assert.same({ ACK, batch }, read(bytes))
+  end)
+
+  it("keeps the order of messages", function()
+    local list = { commands("a", 1, "x"), ACK, { kind = "restart", tag = "1.8.0" }, ACK, commands("a", 2, "y"),
+      { kind = "restart", tag = "1.8.0" }, ACK }
+    assert.same(list, read(write((table.unpack or unpack)(list)))) -- luacheck: ignore 113
   end)
 
   it("refuses messages of other versions and bytes of other kinds", function()
     local function refusal(bytes)
-      local ok, why = wire.read(bytes, error)
-      assert.is_nil(ok)
+      local message, why = wire.read(bytes)
+      assert.is_nil(message)
       return why
     end
-    assert.equal("of version 7, and this is version 1", refusal((write(ACK)[1]:gsub("^a1", "a7"))))
-    for _, bytes in ipairs { "", "a", "abc", "\193", write(ACK)[1] .. "x" } do
+    local batch, both = write(commands("a", 1, "xy", "z"))[1], write(ACK, commands("a", 1, "xy", "z"))[1]
+    local other = "of version 7, and this is version 1"
+    assert.equal(other, refusal((write(ACK)[1]:gsub("^a1", "a7"))))
+    assert.equal(other, refusal((batch:gsub("^c1", "c7"))))
+    assert.equal(other, refusal((both:gsub("\nc1", "\nc7"))))
+    assert.equal(other, refusal(codec.encode { 7, { kind = "restart" } }))
+    local strange = { "", "a", "abc", "c", "\193", write(ACK)[1] .. "x", batch .. "x", batch:sub(1, -2),
+      both:sub(1, -2), (batch:gsub(" 2 1\n", "\n")), (batch:gsub(" 2 1\n", " \n")) }
+    for _, bytes in ipairs(strange) do
       assert.equal("not a replica's message", refusal(bytes))
     end
-    local wrong = { { 1 }, { 1, 5 }, { 1, "x" }, { 1, {} }, { 1, "commands" }, { 1, "commands", "t", "c", 1 } }
-    for _, value in ipairs(wrong) do
+    for _, value in ipairs { {}, { 1 }, { 1, 5 }, { 1, "x" }, { 1, {} } } do
       assert.equal("not a replica's message", refusal(codec.encode(value)))
     end
   end)

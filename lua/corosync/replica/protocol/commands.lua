@@ -1,7 +1,12 @@
--- A member's own commands, from submit to the reply. They stay in `pending`, in order, until their place in the log
--- is known: a later one cannot be appended before them. It is a queue, from the index `oldest` to `newest`: those that
--- were sent, then the others. `unanswered` has those by id whose caller has had no reply.
+-- A member's own commands, from submit to the reply. Those that were submitted since the last flush are sent together,
+-- as a batch. A batch that is sent again has the same number and the same commands.
+--
+-- Batches stay in `pending`, in order, until their place in the log is known: a later one cannot be appended before
+-- them. It is a queue, from the index `oldest` to `newest`: those that were sent (they have a `seq`), then the others.
 local commands = {}
+
+local BATCH = 256 -- commands
+local BATCH_BYTES = 16384
 
 -- A client id is new for each process, and for each time that the log has forgotten the process.
 local function client_of(self)
@@ -10,26 +15,21 @@ end
 
 local function set_pending(self, list)
   self.pending, self.oldest, self.newest = list, 1, #list
+  self.waiting_count = 0
+  for _, batch in ipairs(list) do
+    self.waiting_count = self.waiting_count + #batch.list
+  end
 end
 
 function commands.init(self)
   self.resets = 0
   self.client = client_of(self)
   set_pending(self, {})
-  self.unanswered = {}
-  self.sent = 0 -- the number of the last one sent
+  self.sent = 0 -- the number of the last batch sent
 end
 
--- Replies to the caller, once.
-local function reply(self, command, result, code, index)
-  if self.unanswered[command.id] == command then
-    self.unanswered[command.id] = nil
-    self:emit("reply", command.id, result, code, index)
-  end
-end
-
-local function send(self, command)
-  self:send { kind = "command", tag = self.active.tag, client = self.client, seq = command.seq, data = command.data }
+local function send(self, batch)
+  self:send { kind = "commands", tag = self.active.tag, client = self.client, seq = batch.seq, list = batch.list }
 end
 
 -- Sends the commands that were not sent yet. Only a member that knows the log may do so.
@@ -42,16 +42,23 @@ function commands.send_new(self)
     first = first - 1
   end
   for i = first, self.newest do
-    local command = self.pending[i]
+    local batch = self.pending[i]
     self.sent = self.sent + 1
-    command.seq = self.sent
-    send(self, command)
+    batch.seq = self.sent
+    send(self, batch)
   end
+end
+
+-- Whether commands were sent and not confirmed, and none waits to be sent.
+function commands.are_in_flight(self)
+  local newest = self.pending[self.newest]
+  return newest ~= nil and newest.seq ~= nil
 end
 
 -- Most often it is the oldest one.
 local function remove(self, i)
   local pending = self.pending
+  self.waiting_count = self.waiting_count - #pending[i].list
   for k = i, self.oldest + 1, -1 do
     pending[k] = pending[k - 1]
   end
@@ -59,23 +66,22 @@ local function remove(self, i)
   self.oldest = self.oldest + 1
 end
 
--- A command was applied. If it is an own one, its caller gets the result.
-function commands.applied(self, entry, result, index)
-  if entry.client ~= self.client then
+-- A batch was applied. If it is an own one, its callers get the results.
+function commands.applied(self, applied, results, index)
+  if applied.client ~= self.client then
     return
   end
   for i = self.oldest, self.newest do
-    local command = self.pending[i]
-    if command.seq == entry.seq then
+    local batch = self.pending[i]
+    if batch.seq == applied.seq then
       remove(self, i)
-      return reply(self, command, result, nil, index)
+      return self:emit("reply", batch.ids, results, nil, index)
     end
   end
 end
 
--- Whether the log is one in which the next command can follow: it knows the client, or it is the log that the first
--- command was sent to and has forgotten no client since. And no command that had its result is missing, as after a
--- loss.
+-- Whether the log is one in which the next batch can follow: it knows the client, or it is the log that the first
+-- batch was sent to and has forgotten no client since. And no batch that had its results is missing, as after a loss.
 local function can_go_on(self, last)
   local first = self.pending[self.oldest]
   local next_seq = first and first.seq or self.sent + 1
@@ -87,11 +93,11 @@ end
 function commands.begin_as_new_client(self)
   local kept = {}
   for i = self.oldest, self.newest do
-    local command = self.pending[i]
-    if command.seq then
-      reply(self, command, nil, "uncertain")
+    local batch = self.pending[i]
+    if batch.seq then
+      self:emit("reply", batch.ids, nil, "uncertain")
     else
-      kept[#kept + 1] = command
+      kept[#kept + 1] = batch
     end
   end
   set_pending(self, kept)
@@ -99,22 +105,22 @@ function commands.begin_as_new_client(self)
   self.client = client_of(self)
 end
 
--- Removes commands that were applied before this member got the state: their results are not known here.
+-- Removes batches that were applied before this member got the state: their results are not known here.
 local function drop_applied(self, last)
   local kept, waiting = {}, self.log:waiting(self.client)
   for i = self.oldest, self.newest do
-    local command = self.pending[i]
-    if command.seq and command.seq <= last and not waiting[command.seq] then
-      reply(self, command, nil, "applied")
+    local batch = self.pending[i]
+    if batch.seq and batch.seq <= last and not waiting[batch.seq] then
+      self:emit("reply", batch.ids, nil, "applied")
     else
-      kept[#kept + 1] = command
+      kept[#kept + 1] = batch
     end
   end
   set_pending(self, kept)
 end
 
--- At the begin of a generation, and with a state from another member: commands that are not in the log are sent
--- again, with the same numbers.
+-- At the begin of a generation, and with a state from another member: batches that are not in the log are sent again,
+-- with the same numbers.
 function commands.send_again(self)
   local last = self.log.last[self.client]
   if self.sent > 0 and not can_go_on(self, last) then
@@ -124,60 +130,83 @@ function commands.send_again(self)
   self.log_origin, self.log_forgotten = self.log.origin, self.log.forgotten
   drop_applied(self, last or 0)
   for i = self.oldest, self.newest do
-    local command = self.pending[i]
-    if command.seq and command.seq > (last or 0) then
-      send(self, command)
+    local batch = self.pending[i]
+    if batch.seq and batch.seq > (last or 0) then
+      send(self, batch)
     end
   end
-  commands.send_new(self)
 end
 
--- The log has refused an own command because it has forgotten the client: then it has none of those that follow,
--- either. (If it has forgotten none, this member has missed a command, and will claim anew.)
-function commands.refused(self, entry)
+-- The log has refused an own batch because it has forgotten the client: then it has none of those that follow, either.
+-- (If it has forgotten none, this member has missed a batch, and will claim anew.)
+function commands.refused(self, refused)
   local has_forgotten = not self.log.last[self.client] and self.log.forgotten ~= self.log_forgotten
-  if entry.client ~= self.client or not has_forgotten then
+  if refused.client ~= self.client or not has_forgotten then
     return
   end
   for i = self.oldest, self.newest do
-    local command = self.pending[i]
-    if command.seq and command.seq >= entry.seq then
-      command.seq = nil
+    local batch = self.pending[i]
+    if batch.seq and batch.seq >= refused.seq then
+      batch.seq = nil
     end
   end
   commands.begin_as_new_client(self)
-  commands.send_new(self)
 end
 
-function commands.submit(self, id, data)
-  self.newest = self.newest + 1
-  local command = { id = id, data = data }
-  self.pending[self.newest], self.unanswered[id] = command, command
-  commands.send_new(self)
+local function has_room(batch, size)
+  return batch ~= nil and not batch.seq and #batch.list < BATCH and batch.size + size <= BATCH_BYTES
 end
 
-local function place(self, command)
-  for i = self.oldest, self.newest do
-    if self.pending[i] == command then
-      return i
+function commands.submit(self, id, data, size)
+  local batch = self.pending[self.newest]
+  if not has_room(batch, size) then
+    batch = { ids = {}, list = {}, size = 0 }
+    self.newest = self.newest + 1
+    self.pending[self.newest] = batch
+  end
+  local n = #batch.list + 1
+  batch.ids[n], batch.list[n], batch.size = id, data, batch.size + size
+  self.waiting_count = self.waiting_count + 1
+end
+
+-- The commands of a batch that were sent stay in it without their ids. Returns these.
+local function disown(batch, ids)
+  local found = {}
+  for i, id in ipairs(batch.ids) do
+    if ids[id] then
+      found[#found + 1], batch.ids[i] = id, false
     end
   end
+  return found
 end
 
-function commands.give_up(self, id)
-  local command = self.unanswered[id]
-  if not command then
-    return
-  elseif command.seq then
-    return reply(self, command, nil, "uncertain")
+-- Takes commands out of a batch that was not sent. Returns their ids.
+local function withdraw(batch, ids)
+  local found, kept, list = {}, {}, {}
+  for i, id in ipairs(batch.ids) do
+    if ids[id] then
+      found[#found + 1] = id
+    else
+      kept[#kept + 1], list[#list + 1] = id, batch.list[i]
+    end
   end
-  remove(self, place(self, command))
-  reply(self, command, nil, "not_ready")
+  batch.ids, batch.list = kept, list
+  return found
 end
 
--- How many commands wait, with those whose callers were told that they are uncertain.
-function commands.count(self)
-  return self.newest - self.oldest + 1
+-- `ids`: a set.
+function commands.give_up(self, ids)
+  local kept = {}
+  for i = self.oldest, self.newest do
+    local batch = self.pending[i]
+    if batch.seq then
+      self:emit("reply", disown(batch, ids), nil, "uncertain")
+    else
+      self:emit("reply", withdraw(batch, ids), nil, "not_ready")
+    end
+    kept[#kept + 1] = #batch.list > 0 and batch or nil
+  end
+  set_pending(self, kept)
 end
 
 return commands

@@ -22,10 +22,10 @@ function confirming.confirm(self)
     return
   end
   local last = active:confirmed(not self.durable and self.address, self.log.index)
-  local entry, index = self.log:next(last)
-  while entry do
-    commands.applied(self, entry, self.machine.apply(entry.data, index), index)
-    entry, index = self.log:next(last)
+  local batch, index = self.log:next(last)
+  while batch do
+    commands.applied(self, batch, self.machine.apply(batch.list, index), index)
+    batch, index = self.log:next(last)
   end
 end
 
@@ -52,10 +52,14 @@ function confirming.epoch_changed(self)
   confirming.confirm(self)
 end
 
-function confirming.on_command(self, _, message)
+function confirming.on_commands(self, _, message)
   if self.log:append(message) then
     storing.entry(self, message)
-    self.ack_due = true
+    if message.client == self.client and not self.durable then
+      self.own_ack_due = true
+    else
+      self.ack_due = true
+    end
     confirming.confirm(self)
   else
     commands.refused(self, message)
@@ -104,9 +108,16 @@ function confirming.on_nodes(self, from, message)
   confirming.announce_nodes(self)
 end
 
+-- After events, or when time has passed: acknowledges what has come. What has come are only this member's own commands
+-- while they are in flight, it need not: others wait for that only to apply them. It goes with the next ones, or when
+-- these are confirmed; with storage, this member waits for it itself.
 function confirming.send_ack(self)
+  if self.own_ack_due and not commands.are_in_flight(self) then
+    self.ack_due = true
+  end
   if self.ack_due and confirming.is_full(self) then
     local active = self.active
+    self.own_ack_due = false
     self:send {
       kind = "ack",
       tag = active.tag,
@@ -124,6 +135,7 @@ end
 -- silence, so it is for this epoch only.
 function confirming.look_after(self)
   local active = self.active
+  self.ack_due = self.ack_due or self.own_ack_due
   if active:is_unknown_to_some(self.now) then
     confirming.send_restart(self)
   end

@@ -1,6 +1,7 @@
--- The commands of a generation in their order: appended as they come, applied once they are confirmed. Each client's
--- commands are numbered, so one that was sent again is appended once. Everything here follows from the commands
--- alone: members with the same commands have the same log.
+-- The commands of a generation in their order: appended as they come, applied once they are confirmed. They come in
+-- batches, { client, seq, list }, and each command has an index. Each client's batches are numbered, so one that was
+-- sent again is appended once. Everything here follows from the batches alone: members with the same batches have the
+-- same log.
 local fields = require "corosync.replica.protocol.fields"
 
 local log = {}
@@ -10,19 +11,19 @@ local REMEMBERED = 4096 -- clients: beyond, the one whose last command is the ol
 local Log = {}
 Log.__index = Log
 
--- `hash(digest, entry)` returns a digest of all commands so far. `remembered`: for tests.
+-- `hash(digest, batch)` returns a digest of all commands so far. `remembered`: for tests.
 function log.new(index, hash, remembered)
   return setmetatable({
     hash = hash,
     remembered = remembered or REMEMBERED,
     origin = index, -- the index that the initial state was given
     digest = 0,
-    digests = {}, -- by index: of the commands in `tail`
+    digests = {}, -- by index of the last command of a batch in `tail`
     index = index, -- of the last command appended
     applied = index, -- of the last one applied
-    tail = {}, -- by index: those in between
+    tail = {}, -- by index of the first command: the batches in between
     jumps = {}, -- by index of a command: a greater one that the next command follows
-    last = {}, -- by client: the number of its last command
+    last = {}, -- by client: the number of its last batch
     used = {}, -- by client: the index of its last command
     clients = 0,
     forgotten = 0, -- clients, so far
@@ -40,17 +41,22 @@ local function forget_oldest(self)
   self.clients, self.forgotten = self.clients - 1, self.forgotten + 1
 end
 
--- Appends a command. Returns false if it is a duplicate, if one before it is missing, or if its client was forgotten.
-function Log:append(entry)
-  local last = self.last[entry.client]
-  if entry.seq ~= (last or 0) + 1 then
+-- Gives a batch the next indices.
+local function add(self, batch, digest)
+  self.tail[self.index + 1] = batch
+  self.index = self.index + #batch.list
+  self.digests[self.index] = digest
+end
+
+-- Appends a batch. Returns false if it is a duplicate, if one before it is missing, or if its client was forgotten.
+function Log:append(batch)
+  local last = self.last[batch.client]
+  if batch.seq ~= (last or 0) + 1 then
     return false
   end
-  self.index = self.index + 1
-  self.last[entry.client], self.used[entry.client] = entry.seq, self.index
-  self.digest = self.hash(self.digest, entry)
-  self.tail[self.index] = entry
-  self.digests[self.index] = self.digest
+  self.digest = self.hash(self.digest, batch)
+  add(self, batch, self.digest)
+  self.last[batch.client], self.used[batch.client] = batch.seq, self.index
   if not last then
     self.clients = self.clients + 1
     if self.clients > self.remembered then
@@ -60,17 +66,19 @@ function Log:append(entry)
   return true
 end
 
--- Takes the commands after an index out of the tail. Returns them in their order, each with its digest and index.
+-- Takes the batches after an index out of the tail. Returns them in their order, each with its digest and the indices
+-- of its first and last command.
 local function take_after(self, index)
   local taken = {}
-  for at, entry in pairs(self.tail) do
-    if at > index then
-      taken[#taken + 1] = { entry = entry, digest = self.digests[at], index = at }
+  for first, batch in pairs(self.tail) do
+    if first > index then
+      local last = first + #batch.list - 1
+      taken[#taken + 1] = { batch = batch, digest = self.digests[last], first = first, last = last }
     end
   end
-  table.sort(taken, function(one, other) return one.index < other.index end)
+  table.sort(taken, function(one, other) return one.first < other.first end)
   for _, each in ipairs(taken) do
-    self.tail[each.index], self.digests[each.index] = nil, nil
+    self.tail[each.first], self.digests[each.last] = nil, nil
   end
   return taken
 end
@@ -78,8 +86,8 @@ end
 -- The greatest index that has a command or was applied.
 local function end_of_tail(self)
   local last = self.applied
-  for at in pairs(self.tail) do
-    last = math.max(last, at)
+  for first, batch in pairs(self.tail) do
+    last = math.max(last, first + #batch.list - 1)
   end
   return last
 end
@@ -93,8 +101,8 @@ local function jump_from(self, index, to)
   self.jumps[index] = to
 end
 
--- Commands after an index get new ones, from the one after `floor` on; so does the next command. `index`: nobody has
--- applied any command after it; `floor`: at least the index of the last command.
+-- Commands after an index get new ones, from the one after `floor` on; so does the next command. `index`: of the last
+-- command of a batch, and nobody has applied any command after it; `floor`: at least the index of the last command.
 function Log:move(index, floor)
   local moved = take_after(self, index)
   local last = end_of_tail(self)
@@ -103,10 +111,9 @@ function Log:move(index, floor)
   end
   self.index = floor
   for _, each in ipairs(moved) do
-    local client = each.entry.client
-    self.index = self.index + 1
-    self.tail[self.index], self.digests[self.index] = each.entry, each.digest
-    if self.used[client] == each.index then
+    local client = each.batch.client
+    add(self, each.batch, each.digest)
+    if self.used[client] == each.last then
       self.used[client] = self.index
     end
   end
@@ -124,7 +131,8 @@ local function follow_jump(self)
   end
 end
 
--- Returns the next command to apply and its index, or nil if there is none up to `last`.
+-- Returns the next batch to apply and the index of its first command, or nil if there is none up to `last`, the last
+-- index of a batch.
 function Log:next(last)
   if self.applied < last then
     follow_jump(self)
@@ -132,10 +140,11 @@ function Log:next(last)
   if self.applied >= last then
     return nil
   end
-  self.applied = self.applied + 1
-  local entry = self.tail[self.applied]
-  self.tail[self.applied], self.digests[self.applied] = nil, nil
-  return entry, self.applied
+  local first = self.applied + 1
+  local batch = self.tail[first]
+  self.applied = self.applied + #batch.list
+  self.tail[first], self.digests[self.applied] = nil, nil
+  return batch, first
 end
 
 -- Whether another member's log, up to an index, has the same commands as this one. What was applied here all have
@@ -144,12 +153,12 @@ function Log:agrees(index, digest)
   return index <= self.applied or self.digests[index] == digest
 end
 
--- The numbers of a client's commands that were appended and not yet applied, as a set.
+-- The numbers of a client's batches that were appended and not yet applied, as a set.
 function Log:waiting(client)
   local found = {}
-  for _, entry in pairs(self.tail) do
-    if entry.client == client then
-      found[entry.seq] = true
+  for _, batch in pairs(self.tail) do
+    if batch.client == client then
+      found[batch.seq] = true
     end
   end
   return found

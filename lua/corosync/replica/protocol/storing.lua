@@ -1,7 +1,7 @@
 -- What a member with storage stores, so that its next process has its state. Only a member made with `durable` emits
 -- these effects:
 --
---   { "store", "entry", index, entry }   a command was appended: `entry` has client, seq and data
+--   { "store", "entry", index, entry }   commands were appended, the last one at `index`: `entry` has client, seq, list
 --   { "store", "meta", meta }            small facts have changed: a plain table
 --   { "store", "replaced" }              state and log are others, or commands have got other indices: what was
 --                                        stored gives way, at once, to a new base
@@ -47,7 +47,7 @@ end
 
 function storing.entry(self, message)
   if self.durable then
-    self:emit("store", "entry", self.log.index, { client = message.client, seq = message.seq, data = message.data })
+    self:emit("store", "entry", self.log.index, { client = message.client, seq = message.seq, list = message.list })
   end
 end
 

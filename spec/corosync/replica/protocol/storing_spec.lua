@@ -75,7 +75,7 @@ describe("a replica with storage", function()
   it("stores a command before it acknowledges it", function()
     local bus, list = three_members()
     bus:submit(list[1], "a")
-    bus:run_to "command"
+    bus:run_to "commands"
     assert.equal(list[2].replica.log.index, last_sent(list[2], "ack").index)
   end)
 
@@ -92,7 +92,7 @@ describe("a replica with storage", function()
     local member = bus:add("1:10", { durable = true })
     bus:run()
     bus:submit(member, "a")
-    bus:run_to "command"
+    bus:run_to "commands"
     assert.is_nil(member.replies.a)
     bus:run()
     assert.equal("ok", member.replies.a)
@@ -144,12 +144,13 @@ describe("a replica with storage", function()
 
   it("skips stored commands that the base has already", function()
     local machine = { reset = function() end }
-    local function hash(digest, entry) return digest + entry.seq end
-    local first = { client = "a", seq = 1, data = "a" }
+    local function hash(digest, batch) return digest + batch.seq end
+    local first = { client = "a", seq = 1, list = { "a" } }
     local log = require("corosync.replica.protocol.log").new(4, hash)
     log:append(first)
+    local second = { client = "a", seq = 2, list = { "b", "c" } }
     local made = protocol.new { address = "1:10", incarnation = "x", machine = machine, hash = hash, durable = true,
-      stored = { meta = {}, log = log:snapshot(), entries = { { 5, first }, { 6, { client = "a", seq = 2 } } } } }
-    assert.equal(6, made.log.index)
+      stored = { meta = {}, log = log:snapshot(), entries = { { 5, first }, { 7, second } } } }
+    assert.equal(7, made.log.index)
   end)
 end)
