@@ -32,6 +32,14 @@ function started() end
 --- Called before the script leaves its group and ends.
 function stopping() end
 
+--- Called before another version of the script takes over, see [Reloading](../topics/scripts.md.html#reloading).
+---@return any # what `after_reload` of that version gets
+function before_reload() end
+
+--- Called instead of `started` when this version of the script has taken over.
+---@param state any what `before_reload` of the earlier version returned
+function after_reload(state) end
+
 --- Called when the connection to Corosync is lost. The group, `cmap` and `quorum` reconnect by themselves.
 ---@param reason string
 function disconnected(reason) end

@@ -230,7 +230,8 @@ function handlers.for_handle(record, before)
   if record.class then
     own.message_received = method_received(record.object)
   else
-    setmetatable(own, { __index = record.hooks.globals and record.hooks.globals() or record.handlers })
+    record.lookup = { __index = record.hooks.globals and record.hooks.globals() or record.handlers }
+    setmetatable(own, record.lookup)
   end
   return (handlers.guard or handlers.observers) and wrapped(record, own) or own
 end

@@ -6,6 +6,7 @@ local KEY = require "corosync.private"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local handlers = require "corosync.handlers"
+local own = require "corosync.own_handles"
 local reconnect = require "corosync.reconnect"
 local uv = require "luv"
 
@@ -35,7 +36,7 @@ local function note_packed(entry)
   local methods = entry.methods
   if methods.flush and (entry.is_handle or methods.packs(entry.target)) then
     packed[entry] = methods.flush
-    prepare = prepare or uv.new_prepare()
+    prepare = prepare or own(uv.new_prepare())
     prepare:start(flush_packed)
     prepare:unref()
   end
@@ -60,7 +61,7 @@ end
 
 -- Calls turn in the next round, which then does not block.
 local function run_soon(entry)
-  entry.idle = entry.idle or uv.new_idle()
+  entry.idle = entry.idle or own(uv.new_idle())
   entry.idle:start(entry.turn)
 end
 
@@ -178,7 +179,7 @@ local function new_entry(target, methods, poll, disconnected)
     dispatch = methods.dispatch,
     is_handle = methods == target,
     poll = poll,
-    timer = uv.new_timer(), -- for tries after errors
+    timer = own(uv.new_timer()), -- for tries after errors
     disconnected = disconnected or to_stderr,
   }
   function entry.turn() turn(entry) end
@@ -197,6 +198,7 @@ local function watch(target, methods, disconnected)
   if not poll then
     return nil, ("cannot watch descriptor %d: %s"):format(fd, problem), "exist"
   end
+  own(poll)
   local entry = new_entry(target, methods, poll, disconnected)
   watched[target] = entry
   note_packed(entry)
@@ -280,6 +282,15 @@ function loop.remove(object)
   if target then
     watcher.remove(target)
   end
+end
+
+-- The set of the groups, services and handles in the loop.
+function loop.objects()
+  local found = {}
+  for target, entry in pairs(watched) do
+    found[entry.is_handle and target or target.object] = true
+  end
+  return found
 end
 
 --- Lets `run` end although a handle is still there, as luv's unref does for its handles.

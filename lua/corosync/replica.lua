@@ -16,12 +16,14 @@ local base = require "corosync.group"
 local defaults = require "corosync.replica.defaults"
 local errors = require "corosync.errors"
 local every = require "corosync.replica.every"
+local handover = require "corosync.replica.handover"
 local leader = require "corosync.replica.leader"
 local lock = require "corosync.replica.lock"
 local machine = require "corosync.replica.machine"
 local machines = require "corosync.replica.machines"
 local map = require "corosync.replica.map"
 local member = require "corosync.replica.member"
+local own_handle = require "corosync.own_handles"
 local parts = require "corosync.replica.parts"
 local plain = require "corosync.replica.plain"
 local waiting = require "corosync.replica.waiting"
@@ -205,7 +207,11 @@ function Replica:machine(name, methods)
   for field, value in pairs(methods) do
     own[field] = value
   end
-  owner.machines:define(name, own)
+  if owner.handover then
+    owner.handover.machines[name] = own
+  else
+    owner.machines:define(name, own)
+  end
   owner.objects[name] = setmetatable({
     name = name,
     [MEMBER] = owner,
@@ -280,11 +286,17 @@ function Replica:calls(functions)
   local owner = self[MEMBER]
   if type(functions) ~= "table" then
     errors.raise("bad argument #1 'functions' to 'calls' (table expected, got %s)", type(functions))
-  elseif owner.calls then
+  elseif owner.has_functions then
     errors.raise "bad call of 'calls': the replica has its functions already"
   end
-  owner.calls = calls.new(owner, functions)
-  return owner.calls
+  local own = calls.new(owner, functions)
+  owner.has_functions = true
+  if owner.handover then
+    owner.handover.calls = own
+  else
+    owner.calls = own
+  end
+  return own
 end
 
 local function addresses_of(owner, set)
@@ -372,7 +384,7 @@ end
 -- The loop's clock for a member.
 local function start_timer(owner)
   local uv = require "luv"
-  local timer = uv.new_timer()
+  local timer = own_handle(uv.new_timer())
   timer:start(1000 * member.TICK, 1000 * member.TICK, function() owner:tick() end)
   timer:unref()
   owner.timer = { close = function() timer:close() end }
@@ -433,6 +445,15 @@ local function derive(name, given, kind)
   return setmetatable({ name = name, [MEMBER] = owner }, Replica)
 end
 
+-- The replica of an earlier script, for the script that replaces it.
+local function adopt(owner, options)
+  local ok, message, code = handover.adopt(owner, options)
+  if not ok then
+    return nil, message, code
+  end
+  return setmetatable({ name = owner.name, [MEMBER] = owner }, Replica)
+end
+
 --- The functions of the module.
 -- @section functions
 
@@ -464,7 +485,15 @@ local function new(name, given)
   if ngx then -- luacheck: globals ngx
     errors.raise "in nginx make a replica with corosync.resty: corosync_resty.replica(name, options)"
   end
-  return derive(name, given, IN_LOOP)
+  local present = type(name) == "string" and handover.find(name)
+  if present then
+    return adopt(present, options_of(given or {}))
+  end
+  local made, message, code = derive(name, given, IN_LOOP)
+  if made then
+    handover.add(made[MEMBER])
+  end
+  return made, message, code
 end
 
 return setmetatable({ Replica = Replica, new = new, derive = derive },

@@ -1,109 +1,34 @@
 -- Runs the script as a member of its group on the local Corosync.
 local KEY = require "corosync.private"
+local absence = require "cpgrun.absence"
 local connection = require "corosync.group.connection"
+local control = require "cpgrun.control"
 local core = require "corosync.binding"
 local corosync = require "corosync"
 local dry_run = require "cpgrun.dry_run"
 local errors = require "corosync.errors"
+local globals = require "cpgrun.globals"
+local group_events = require "cpgrun.group_events"
 local groups = require "corosync.group"
 local guards = require "corosync.handlers"
 local invariants = require "cpgrun.invariants"
 local log = require "cpgrun.log"
 local objects = require "cpgrun.objects"
+local own = require "corosync.own_handles"
+local privileges = require "cpgrun.privileges"
 local recording = require "cpgrun.recording"
 local script = require "cpgrun.script"
-local service = require "corosync.service"
-local signals = require "cpgrun.signals"
+local services = require "cpgrun.services"
 local uv = require "luv"
+local world = require "cpgrun.reload.world"
 
 local Group = corosync.Group
 
--- Looks the script's global up at each event, so that the script may define or replace it at any time.
-local function global(name)
-  return function(...)
-    local handler = rawget(_G, name)
-    if handler then
-      return handler(...)
-    end
-  end
-end
-
--- The table in which message_received is looked up at each message: the globals themselves, because a function costs at
--- each message; a function if the globals are checked, as by strict.lua.
-local function globals()
-  return getmetatable(_G) == nil and _G or function(_, name) return rawget(_G, name) end
-end
-
-local function call(name, ...)
-  local ok, message = script.call(name, ...)
+local function call(name, argument)
+  local ok, message = script.call(name, argument)
   if not ok then
     log.raised(message)
   end
-end
-
--- The group reconnects by itself, unless it was leaving or the script leaves it now. When it has left because handlers
--- lag, or cannot reconnect, the program ends.
-local function on_disconnected(state, reason)
-  local group = state.group
-  local comes_back, ended_by = Group.is_active(group), group[KEY].ended_by
-  state.lost, state.away = state.greeted, { since = core.now() }
-  call("disconnected", reason)
-  if Group.is_active(group) then
-    log.warning("%s; reconnecting", reason)
-  elseif comes_back or ended_by == "not_connected" then
-    log.warning("%s", reason)
-  else
-    log.error(reason)
-    state.status = 1
-    corosync.loop.stop()
-  end
-end
-
-local function config_change(state)
-  local tell = global "config_change"
-  return function(members, left, joined)
-    if state.lost then
-      state.lost = false
-      log.info("rejoined group %s", errors.quote(state.group.name))
-    end
-    return tell(members, left, joined)
-  end
-end
-
-local LAG_TOLD, LAG_PAUSE = 1, 10 -- seconds: the shortest lag that is logged, and the pause between two warnings
-
-local function size(bytes)
-  return bytes < 1e6 and ("%.1f kB"):format(bytes / 1e3) or ("%.1f MB"):format(bytes / 1e6)
-end
-
--- Logs lagging handlers, but not each time.
-local function lagged(state)
-  local tell = global "lagged"
-  return function(seconds, events, bytes)
-    local now = core.now()
-    if seconds >= LAG_TOLD and now >= (state.next_lag or 0) then
-      state.next_lag = now + LAG_PAUSE
-      log.warning("handlers of group %s lag: %s (%s) wait, the oldest for %.1f s",
-        errors.quote(state.group.name), log.count(events, "event"), size(bytes), seconds)
-    end
-    return tell(seconds, events, bytes)
-  end
-end
-
-local function reader(chosen)
-  return chosen.reader_limit > 0 and { limit = chosen.reader_limit, full = chosen.reader_full } or nil
-end
-
-local function handlers(state, chosen)
-  return {
-    lagged = lagged(state),
-    pack = chosen.pack or chosen.user ~= nil, -- see set_pack
-    reader = reader(chosen),
-    config_change = config_change(state),
-    ring_change = global "ring_change",
-    error = log.raised,
-    disconnected = function(reason) on_disconnected(state, reason) end,
-  }
 end
 
 -- `pack` is an option of the connection, which may have been opened with another value. A connection that packs is kept
@@ -124,7 +49,7 @@ end
 -- The script's group name and handlers are known only after it has run. When it sends while it runs, the group is
 -- activated with those that are defined by then.
 local function late_hooks(chosen, group_handlers)
-  local hooks = { activates_to_send = true, globals = globals }
+  local hooks = { activates_to_send = true, globals = globals.lookup }
   function hooks.before_activate(record)
     local name, message = script.group_name(chosen.script, chosen.group)
     local pack
@@ -138,51 +63,11 @@ local function late_hooks(chosen, group_handlers)
       record.object.name = name
       set_pack(record, group_handlers, pack)
       -- Views cost a connection.
-      group_handlers.view_change = rawget(_G, "view_change") and global "view_change"
+      group_handlers.view_change = rawget(_G, "view_change") and globals.caller "view_change"
     end
     return true
   end
   return hooks
-end
-
--- Their disconnects are not logged, because the group's are.
-local function serve(name, opened, message)
-  if not opened then
-    return nil, message
-  end
-  _G[name] = opened
-  local ok
-  ok, message = corosync.loop.add(opened)
-  if ok then
-    corosync.loop.unref(opened)
-  end
-  return ok, message
-end
-
--- Sets the globals cmap and quorum. The group connects first: its error message is the most useful.
-local function open_services(group)
-  local ok, message = Group.address(group)
-  if ok then
-    ok, message = serve("cmap", service.cmap("icmap", { error = log.raised }))
-  end
-  if ok then
-    local quorum_change = recording.quorum_change(group, global "quorum_change")
-    ok, message = serve("quorum", service.quorum { quorum_change = quorum_change, error = log.raised })
-  end
-  return ok, message
-end
-
--- The first signal stops the loop. A second one, during the leave or while a handler does not return, ends the process,
--- and so does the first while the script loads.
-local function stop_on_signals(facts)
-  local handles = signals.first({ "sighup", "sigint", "sigterm" }, facts, function(name)
-    log.info("stopping on %s", name)
-    corosync.loop.stop()
-  end)
-  for _, handle in pairs(handles) do
-    handle:unref()
-  end
-  facts.guard()
 end
 
 local function join(group)
@@ -204,36 +89,9 @@ end
 local function greet(group, state)
   state.greeted = true
   log.info("joined group %s as %s", errors.quote(group.name), tostring(Group.address(group)))
-  call "started"
+  state.call "started"
   warn_of_late_pack(group, state.chosen)
   objects.warn_of_late_name(group.name)
-end
-
-local LONGEST_SILENCE = 60 -- seconds, at first
-
--- Logs that a group is still joining or reconnecting, each time after twice as long. A join takes long while the ring
--- keeps breaking, because groups receive nothing then.
-local function complain_of_absence(group, state, first)
-  local away = state.away or { since = core.now() }
-  local seconds = core.now() - away.since
-  state.away = group[KEY].state ~= "joined" and Group.is_active(group) and away or nil
-  if state.away and seconds >= (away.next or first) then
-    away.next = 2 * seconds
-    log.warning(group[KEY].state == "reconnecting"
-      and "group %s is still disconnected after %.0f s; retrying (see Corosync's log)"
-      or "group %s has not joined after %.0f s; still waiting: do the cluster's nodes reach each other? "
-      .. "(see corosync-cfgtool -s and Corosync's log)", errors.quote(group.name), seconds)
-  end
-end
-
-local function remind_of_absence(group, state)
-  -- The script may have set it to 0, a fraction, infinity or not a number; libuv takes whole milliseconds.
-  local seconds = type(group.timeout) == "number" and group.timeout == group.timeout and group.timeout or 10
-  local pause = math.floor(1000 * math.min(math.max(seconds, 1), LONGEST_SILENCE))
-  local timer = uv.new_timer()
-  state.away = { since = core.now() }
-  timer:start(pause, pause, function() complain_of_absence(group, state, pause / 2000) end)
-  timer:unref()
 end
 
 -- In the loop, so that signals work during the join; and before each wait, because not all events come after one. A
@@ -242,7 +100,7 @@ local function greet_when_joined(group, state)
   if group[KEY].state == "joined" then
     return greet(group, state)
   end
-  local watch = uv.new_prepare()
+  local watch = own(uv.new_prepare())
   watch:start(function()
     if group[KEY].state == "joined" then
       watch:close()
@@ -272,21 +130,14 @@ local function run(group, state)
   if not join(group) then
     return 1
   end
-  remind_of_absence(group, state)
+  control.loaded(state)
+  absence.watch(group, state)
   greet_when_joined(group, state)
   corosync.loop.run()
-  call "stopping"
+  state.call "stopping"
   objects.close()
   local status = leave(group)
   return state.status ~= 0 and state.status or status
-end
-
--- Always logged, because the script may use quorum at any time.
-local function warn_of_no_provider(quorum)
-  local quorate, message, code = quorum:quorate()
-  if quorate == nil and code == "no_quorum_provider" then
-    log.warning(message)
-  end
 end
 
 local function prepare(group, chosen)
@@ -294,11 +145,7 @@ local function prepare(group, chosen)
     dry_run.prepare()
     return true
   end
-  local ok, message = open_services(group)
-  if ok then
-    warn_of_no_provider(_G.quorum)
-  end
-  return ok, message
+  return services.open(group)
 end
 
 local OWN_LUA = debug.getinfo(1, "S").source:match "^(.*)cpgrun/host%.lua$"
@@ -319,12 +166,6 @@ local function set_storage(chosen)
   end
 end
 
-local function warn_of_misspelt()
-  for meant, name in pairs(script.misspelt()) do
-    log.warning("the script defines %s, which is never called: did you mean %s?", name, meant)
-  end
-end
-
 -- Checked first: a missing script is a more useful error than a missing Corosync.
 local function check_exists(path)
   local ok, message = uv.fs_stat(path)
@@ -332,29 +173,6 @@ local function check_exists(path)
     log.error("cannot open the script %s: %s", path, (message:gsub("^%u+: (.-): .*$", "%1")))
   end
   return ok
-end
-
--- Opens all connections that the script may need, because another user may not be allowed to.
-local function connect_all(group)
-  local ok, message, code = connection.open_views(group[KEY])
-  if ok then
-    ok, message, code = Group.is_quorate(group)
-  end
-  if ok ~= nil or code == "no_quorum_provider" then
-    ok, message, code = Group.cmap_get(group, "totem.version")
-  end
-  return ok ~= nil or code == "not_exist", message
-end
-
-local function drop_privileges(group, chosen, facts)
-  if not chosen.user or chosen.check then
-    return true
-  end
-  local ok, message = connect_all(group)
-  if ok then
-    ok, message = facts.become(chosen.user)
-  end
-  return ok, message
 end
 
 -- luv 1.44 crashes when the state is closed in one of its callbacks: so the process exits without closing it.
@@ -370,7 +188,7 @@ return function(chosen, facts)
   if not check_exists(chosen.script) then
     return 1
   end
-  local state = { status = 0, chosen = chosen }
+  local state = { status = 0, chosen = chosen, call = call }
   local ok, message = recording.start(chosen)
   if not ok then
     log.error(message)
@@ -381,19 +199,21 @@ return function(chosen, facts)
   if chosen.watchdog > 0 and not chosen.check then
     core.watchdog(chosen.watchdog)
   end
-  local group_handlers = handlers(state, chosen)
+  local group_handlers = group_events.handlers(state)
   local group = groups.derive(Group, chosen.group or "unnamed", group_handlers, late_hooks(chosen, group_handlers))
   -- The script may overwrite its globals.
   state.group, _G.group = group, group
   _G.check = invariants(group)
   ok, message = prepare(group, chosen)
+  state.cmap, state.quorum = _G.cmap, _G.quorum
   if ok then
-    ok, message = drop_privileges(group, chosen, facts)
+    ok, message = privileges.drop(group, chosen, facts)
   end
   if ok then
-    stop_on_signals(facts)
+    control.begin(state, facts)
     exit_plainly()
     objects.define(chosen)
+    world.note(group)
     ok, message = script.load(chosen.script, chosen.arguments)
     facts.loaded()
   end
@@ -402,7 +222,7 @@ return function(chosen, facts)
     leave(group)
     return 1
   end
-  warn_of_misspelt()
+  script.warn_of_misspelt()
   if chosen.check then
     return dry_run.report(chosen)
   end

@@ -1,4 +1,5 @@
 -- The log on stderr: one line per message, with time and level.
+local own_handle = require "corosync.own_handles"
 local uv = require "luv"
 
 local log = { level = "info" }
@@ -113,7 +114,7 @@ end
 local function remember(text, now)
   if count < MOST then
     errors[text], count = { repeats = 0, pause = SHORTEST, due = now + SHORTEST, last = now }, count + 1
-    ticker = ticker or uv.new_timer()
+    ticker = ticker or own_handle(uv.new_timer())
     ticker:start(TICK, TICK, tick)
     ticker:unref()
   end

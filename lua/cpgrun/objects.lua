@@ -9,6 +9,7 @@ local objects = {}
 local METHODS = { "map", "lock", "leader", "every", "calls" }
 
 local app
+local earlier -- that of the script that is being replaced
 
 -- `options`: of the command line.
 local function make(options)
@@ -36,6 +37,16 @@ function objects.define(options)
   for _, method in ipairs(METHODS) do
     rawset(_G, method, global(method, options))
   end
+end
+
+-- For a script that is loaded in place of another: it makes the replica anew, which is the same one.
+function objects.forget()
+  earlier, app = app, nil
+end
+
+-- That script could not be loaded.
+function objects.restore()
+  app = earlier
 end
 
 -- A replica keeps its name.

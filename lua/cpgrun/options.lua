@@ -101,6 +101,7 @@ local function parser(version)
   p:option("--trace", "Append the script's messages, configurations and locks to this file, for cpgrun draw. At 16 MiB "
     .. "it becomes FILE.1.")
     :argname("FILE"):convert(name_of("file", "--trace"))
+  p:flag("--watch", "Reload the script when its file, or that of a module in its folder, has changed.")
   p:flag("--check", "Load the script and report whether it would run; needs no Corosync.")
   p:flag("--version", "Show the versions of cpgrun, Lua and Corosync."):action(function()
     print(version)

@@ -33,6 +33,14 @@
 --- Called before the script leaves its group and ends.
 -- @function stopping
 
+--- Called before another version of the script takes over, see [Reloading](../topics/scripts.md.html#reloading).
+-- @function before_reload
+-- @return what `after_reload` of that version gets
+
+--- Called instead of `started` when this version of the script has taken over.
+-- @function after_reload
+-- @param state what `before_reload` of the earlier version returned
+
 --- Called when the connection to Corosync is lost. The group, `cmap` and `quorum` reconnect by themselves.
 -- @function disconnected
 -- @tparam string reason
@@ -96,13 +104,14 @@
 -- @tfield string[] arg
 local core = require "corosync.binding"
 local is_near = require "corosync.suggest"
+local log = require "cpgrun.log"
 local traceback = require "corosync.traceback"
 
 local script = {}
 
 local HANDLERS = { "config_change", "message_received", "quorum_change", "ring_change", "view_change" }
 local unpack = table.unpack or unpack -- luacheck: ignore 113
-local FUNCTIONS = { "disconnected", "lagged", "started", "stopping", unpack(HANDLERS) }
+local FUNCTIONS = { "after_reload", "before_reload", "disconnected", "lagged", "started", "stopping", unpack(HANDLERS) }
 
 -- Calls a function of the script. Returns true, or false and a message with a traceback.
 function script.protected(handler)
@@ -134,8 +143,8 @@ end
 
 -- A replica has handlers of its own.
 local function has_replica()
-  local member = package.loaded["corosync.replica.member"]
-  return member ~= nil and member.count > 0
+  local handover = package.loaded["corosync.replica.handover"]
+  return handover ~= nil and handover.has_replica()
 end
 
 local function has_handler()
@@ -163,8 +172,8 @@ local function check_handlers(path)
   return true
 end
 
--- Returns a table of global functions with mistyped names, by the names that were meant.
-function script.misspelt()
+-- A table of global functions with mistyped names, by the names that were meant.
+local function misspelt()
   local found = {}
   for name, value in pairs(_G) do
     for _, meant in ipairs(type(name) == "string" and type(value) == "function" and FUNCTIONS or {}) do
@@ -174,6 +183,12 @@ function script.misspelt()
     end
   end
   return found
+end
+
+function script.warn_of_misspelt()
+  for meant, name in pairs(misspelt()) do
+    log.warning("the script defines %s, which is never called: did you mean %s?", name, meant)
+  end
 end
 
 -- Returns the name of the script's group, or nil and a message.
@@ -214,13 +229,14 @@ function script.pack(path, option)
     tostring(problem):match "%((.*)%)$" or problem)
 end
 
--- Calls a global function of the script if it is defined. Returns true, or false and a message; logs nothing.
+-- Calls a global function of the script if it is defined. Returns true and its result, or false and a message; logs
+-- nothing.
 function script.call(name, argument)
   local handler = rawget(_G, name)
   if not handler then
     return true
   end
-  return script.protected(function() handler(argument) end)
+  return script.protected(function() return handler(argument) end)
 end
 
 return script

@@ -1,4 +1,5 @@
--- The signals that stop cpgrun.
+-- The signals that stop cpgrun or reload its script.
+local own = require "corosync.own_handles"
 local uv = require "luv"
 
 local NUMBERS = { sighup = 1, sigint = 2, sigpipe = 13, sigterm = 15 }
@@ -37,11 +38,30 @@ function signals.first(names, facts, action)
   end
   for _, name in ipairs(names) do
     if name ~= "sighup" or not ignores_hangup() then
-      handles[name] = uv.new_signal()
+      handles[name] = own(uv.new_signal())
       handles[name]:start(name, function() come(name) end)
     end
   end
   return handles
+end
+
+--- Calls a function at each SIGHUP, unless it is ignored: `stop` when the terminal has hung up, else `reload`.
+-- @tparam table facts from cpgrun's C half
+-- @tparam function reload
+-- @tparam function stop called with the signal's name in capitals
+function signals.hangup(facts, reload, stop)
+  if ignores_hangup() then
+    return
+  end
+  local handle = own(uv.new_signal())
+  handle:start("sighup", function()
+    if facts.has_lost_terminal() then
+      stop "SIGHUP"
+    else
+      reload()
+    end
+  end)
+  handle:unref()
 end
 
 return signals

@@ -22,7 +22,7 @@ int callback_limit(lua_State *L);
 /*
  * SIGINT, SIGTERM and SIGHUP while Lua runs: luv's handlers run only in the loop, to which a script may never return.
  * So the first signal goes to luv, unless the script is still being loaded, and a second SIGINT or SIGTERM ends the
- * process.
+ * process. SIGHUP stops only when the terminal has hung up; otherwise it always goes to luv.
  */
 
 /* Lua: guard() installs handlers before those of luv, and marks the script as not loaded. */
@@ -31,7 +31,10 @@ int interrupt_guard(lua_State *L);
 /* Lua: loaded() marks the script as loaded: the first signal goes to luv. */
 int interrupt_loaded(lua_State *L);
 
-/* Whether such a signal has arrived. Safe in a signal handler. */
+/* Lua: has_lost_terminal() returns whether the controlling terminal of guard's time has hung up. */
+int interrupt_has_lost_terminal(lua_State *L);
+
+/* Whether a signal that stops has arrived. Safe in a signal handler. */
 bool interrupt_is_stopping(void);
 
 /* ---- limit.c ---- */

@@ -1,6 +1,9 @@
 #include "cpgrun/cpgrun.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -8,6 +11,29 @@
 static volatile sig_atomic_t state;
 enum { LOADING, RUNNING, STOPPING };
 static struct sigaction next[NSIG];
+static bool had_terminal;
+
+/* The kernel takes a terminal that hangs up from its session before it sends SIGHUP. */
+static bool has_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		(void)close(fd);
+	}
+	return fd >= 0 || (errno != ENXIO && errno != EIO);
+}
+
+static bool has_lost_terminal(void)
+{
+	return had_terminal && !has_terminal();
+}
+
+int interrupt_has_lost_terminal(lua_State *L)
+{
+	lua_pushboolean(L, has_lost_terminal());
+	return 1;
+}
 
 static void end(int number)
 {
@@ -18,14 +44,20 @@ static void end(int number)
 	_exit(128 + number);
 }
 
-/* A closed terminal can send several SIGHUPs, and systemd sends one after its SIGTERM: so only a second SIGINT or
-SIGTERM ends the process. */
+/* A SIGHUP without a closed terminal reloads the script. A closed terminal can send several, and systemd sends one after
+its SIGTERM: so only a second SIGINT or SIGTERM ends the process. */
 static void handle(int number, siginfo_t *info, void *context)
 {
-	if (state == LOADING || (state == STOPPING && number != SIGHUP)) {
+	int kept = errno;
+	bool stops = number != SIGHUP || has_lost_terminal();
+
+	errno = kept;
+	if (stops && (state == LOADING || (state == STOPPING && number != SIGHUP))) {
 		end(number);
 	}
-	state = STOPPING;
+	if (stops) {
+		state = STOPPING;
+	}
 	if ((next[number].sa_flags & SA_SIGINFO) != 0) {
 		next[number].sa_sigaction(number, info, context);
 	} else if (next[number].sa_handler != SIG_DFL && next[number].sa_handler != SIG_IGN) {
@@ -48,6 +80,7 @@ int interrupt_guard(lua_State *L)
 {
 	(void)L;
 	state = LOADING;
+	had_terminal = has_terminal();
 	go_before(SIGHUP);
 	go_before(SIGINT);
 	go_before(SIGTERM);

@@ -41,6 +41,7 @@ static const luaL_Reg functions[] = {
 	{"become", user_become},
 	{"guard", interrupt_guard},
 	{"has_hung_up", stdfds_has_hung_up},
+	{"has_lost_terminal", interrupt_has_lost_terminal},
 	{"limit", callback_limit},
 	{"loaded", interrupt_loaded},
 	{"set_report", callback_set_report},
@@ -50,7 +51,7 @@ static const luaL_Reg functions[] = {
 /* A table with program (a path), version, lua and corosync (versions), and the functions. [-0, +1, m] */
 static void push_facts(lua_State *L)
 {
-	lua_createtable(L, 0, 9);
+	lua_createtable(L, 0, 10);
 	lua_getfield(L, LUA_REGISTRYINDEX, "cpgrun.program");
 	lua_setfield(L, -2, "program");
 	lua_pushliteral(L, COROSYNC_LUA_VERSION);

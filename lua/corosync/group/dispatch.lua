@@ -44,6 +44,13 @@ local function is_busy(record)
   return runner == true or runner ~= nil and coroutine.status(runner) ~= "dead"
 end
 
+-- Lets no handler of the group be called, as while one runs, until the function that it returns is called.
+function dispatch.hold(record)
+  local runner = runners[record]
+  runners[record] = true
+  return function() runners[record] = runner end
+end
+
 -- Why no event may be handled now: nil, message, code.
 local function refuse(record, action)
   if record.state == "idle" then

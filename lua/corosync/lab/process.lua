@@ -22,6 +22,7 @@
 --- The signal that killed it, once it has ended; 0 for none.
 -- @tfield integer|nil signal
 
+local own = require "corosync.own_handles"
 local uv = require "luv"
 local argcheck = require "corosync.lab.argcheck"
 local procfs = require "corosync.lab.procfs"
@@ -31,7 +32,7 @@ local wait = require "corosync.lab.wait"
 local GRACE = 500
 
 -- libuv does not block SIGPIPE, which a write to an ended process causes.
-local hangups = uv.new_signal()
+local hangups = own(uv.new_signal())
 hangups:start("sigpipe", function() end)
 hangups:unref()
 

@@ -2,6 +2,7 @@
 -- because luv's loop is not reentrant: it yields, and the loop that its program runs resumes it.
 -- @module corosync.lab.wait
 
+local own = require "corosync.own_handles"
 local uv = require "luv"
 
 -- Milliseconds: the longest pause between two checks of a condition.
@@ -28,7 +29,7 @@ local function turn(milliseconds)
   if uv.loop_mode() then
     error("cannot wait inside a callback of the running luv loop: wait in a coroutine", 0)
   end
-  plain_timer = plain_timer or uv.new_timer()
+  plain_timer = plain_timer or own(uv.new_timer())
   -- The loop's time is that of its last turn, so the timer may be due already: it must repeat to end this turn.
   plain_timer:start(milliseconds, milliseconds, nothing)
   uv.run("once")

@@ -48,6 +48,14 @@ function Calls:reply(from, message, reply)
   end
 end
 
+-- Goes on with the calls of earlier ones, whose replies are still to come.
+function Calls:continue(earlier)
+  for id, call in pairs(earlier.pending) do
+    self.pending[id] = call
+  end
+  self.last = math.max(self.last, earlier.last)
+end
+
 function Calls:received(from, message)
   if from == self.owner.address then
     self:is_placed(message.id)

@@ -25,7 +25,8 @@ local stand
 local function depose(self, reason)
   self.held = nil
   call(self, "deposed", reason)
-  if not self[OWNER].is_closed then
+  local owner = self[OWNER]
+  if not owner.is_closed and owner.leaders and owner.leaders[self.name] == self then -- else another script stands
     stand(self)
   end
 end

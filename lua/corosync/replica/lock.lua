@@ -57,7 +57,7 @@ local function request(self, options, tell)
   end
   if owner.is_closed then
     refuse "closed"
-  elseif entry.held then
+  elseif entry.held and not entry.is_inherited then
     refuse("held", "this process holds it already")
   elseif entry.request then
     refuse("acquiring", "this process waits for it already")
@@ -66,7 +66,11 @@ local function request(self, options, tell)
       deadline = options.timeout and now() + options.timeout,
       new = function(token) return new_held(owner, self.name, token) end }
     own = entry.request
-    entries.follow(owner, entry)
+    if owner.handover then
+      entries.keep(owner, entry)
+    else
+      entries.follow(owner, entry)
+    end
   end
   return own
 end

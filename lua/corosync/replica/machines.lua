@@ -52,20 +52,54 @@ local function limited(f)
   return f and handlers.guard and function(...) return pass_on(handlers.guard(f, ...)) end or f
 end
 
--- The script's functions for a machine.
-function Machines:define(name, methods)
+local function complete(methods)
   for _, field in ipairs { "apply", "initial", "snapshot", "restore" } do
     methods[field] = limited(methods[field])
   end
   local own = methods.codec
   methods.is_plain = own == nil
   methods.codec = own and { encode = own.encode, decode = limited(own.decode) } or codec
+end
+
+-- The script's functions for a machine.
+function Machines:define(name, methods)
+  complete(methods)
   local each = find(self, name)
   local ok, problem = pcall(each.define, each, methods)
   if not ok then
     each:define(nil)
     error(problem, 0)
   end
+end
+
+-- Makes a machine with the present state for another script's functions, or for none; `replace` then puts it in place.
+-- Raises if those functions do, and if the present ones cannot encode the state.
+function Machines:converted(name, methods)
+  local present, made = self.by_name[name], machine.new(name)
+  if methods then
+    complete(methods)
+  end
+  made.methods = methods
+  if not present then
+    made:reset()
+    return made
+  end
+  for chunk in present:snapshot() do
+    local kind, piece = chunk[1], chunk[2]
+    if kind == "machine" then
+      made:begin_restore(piece[2], piece[3])
+    else
+      made:take(kind, piece)
+    end
+  end
+  present:release()
+  made:finish_restore()
+  return made
+end
+
+function Machines:replace(made)
+  find(self, made.name)
+  self.by_name[made.name] = made
 end
 
 -- Tells what a machine has found out about its state, once.

@@ -25,7 +25,7 @@ local SUFFIX = ".replica" -- of the group's name, so that a plain group of the r
 
 local now = core.now
 
-local member = { SUFFIX = SUFFIX, TICK = clock.TICK, count = 0 } -- how many this process has made
+local member = { SUFFIX = SUFFIX, TICK = clock.TICK }
 
 local Member = { now = now }
 Member.__index = Member
@@ -199,6 +199,15 @@ function Member:tick()
   if not self.runner and not self.is_closed then
     run(self, tick)
   end
+end
+
+-- Calls a function that may call the script's functions.
+function Member:turn(f)
+  run(self, function()
+    settle(self)
+    f(self)
+    settle(self)
+  end)
 end
 
 -- Called when no more events wait, and now and then before.
@@ -454,7 +463,6 @@ function member.new(name, options, derive)
     return nil, message, code
   end
   self.record = self.group[KEY]
-  member.count = member.count + 1
   return self
 end
 

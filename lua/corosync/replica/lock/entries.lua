@@ -5,6 +5,7 @@
 --   entry.held      the present grant: token, lost
 --   entry.ended     the token of the last grant that is over here, whatever the state still says
 --   entry.is_busy   a command is on its way
+--   entry.is_inherited  `held` is from the script before this one, see replica/handover.lua
 --   entry.floor     grants up to this token are older than the entry
 -- An entry is idle when there is nothing to bring together. The process may use many locks, each for a moment; so idle
 -- entries are not looked at, and go when no object of the script needs them any more.
@@ -55,13 +56,18 @@ function entries.all(owner)
   return found
 end
 
+-- Looks at the entry from now on.
+function entries.keep(owner, entry)
+  entries.of(owner).active[entry.name] = entry
+end
+
 -- ---- grants and their ends ----
 
 -- Ends a grant on this side. Returns it.
 function entries.finish(owner, entry)
   local held = entry.held
   local own = entries.of(owner)
-  entry.held, entry.ended, own.greatest = nil, held.token, math.max(own.greatest, held.token)
+  entry.held, entry.is_inherited, entry.ended, own.greatest = nil, nil, held.token, math.max(own.greatest, held.token)
   handlers.observe(owner.record, "unlocked", entry.name)
   return held
 end
@@ -101,8 +107,10 @@ local function take(owner, entry, token)
     return own.lease:renew()
   end
   local held = entry.request.new(token)
-  entry.held = { token = token, lost = entry.request.lost }
-  handlers.observe(owner.record, "locked", entry.name, token)
+  if not entry.is_inherited then
+    handlers.observe(owner.record, "locked", entry.name, token)
+  end
+  entry.held, entry.is_inherited = { token = token, lost = entry.request.lost }, nil
   entries.finish_request(owner, entry, held)
 end
 
@@ -148,11 +156,10 @@ local function is_idle(owner, entry)
 end
 
 function entries.follow(owner, entry)
-  local active = entries.of(owner).active
-  active[entry.name] = entry
+  entries.keep(owner, entry)
   follow(owner, entry)
   if is_idle(owner, entry) then
-    active[entry.name] = nil
+    entries.of(owner).active[entry.name] = nil
   end
 end
 

@@ -148,6 +148,22 @@ function part.watch(owner, name, prefix, changed, restarted)
   return mine.watchers:add(parts.states(owner).map, parts.index(owner), name, prefix, changed, restarted)
 end
 
+-- For another script: its watchers begin with nothing, and are told of the whole state. Returns the earlier ones.
+function part.replace_watchers(owner, given)
+  local mine = own(owner)
+  local earlier = mine.watchers
+  mine.watchers = given or watchers.new(owner.record)
+  return earlier
+end
+
+function part.tell_all(owner)
+  local mine = own(owner)
+  mine.watchers:forget()
+  if owner.was_serving and not mine.is_restored then
+    mine.watchers:restored(parts.states(owner).map, mine.told)
+  end
+end
+
 parts.add("map", part)
 
 return part

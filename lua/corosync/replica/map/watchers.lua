@@ -64,7 +64,7 @@ end
 -- A command that was already in the state when the watcher began is not reported.
 function Watchers:changed(name, key, new, at)
   for _, watcher in ipairs(self.by_name[name] or {}) do
-    if at > watcher.index and has_prefix(key, watcher.prefix) then
+    if at > (watcher.index or -1) and has_prefix(key, watcher.prefix) then
       tell(self, watcher, key, new, at)
     end
   end
@@ -95,6 +95,15 @@ local function begin_anew(self, watcher, after, index)
   watcher.index = index
   for _, key in ipairs(keys) do
     tell(self, watcher, key, after[key], index)
+  end
+end
+
+-- Forgets what was reported.
+function Watchers:forget()
+  for _, those in pairs(self.by_name) do
+    for _, watcher in ipairs(those) do
+      watcher.seen, watcher.index = {}, nil
+    end
   end
 end
 

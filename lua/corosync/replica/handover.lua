@@ -1,0 +1,210 @@
+-- Passes the replicas of this process from a script to another one that is loaded in its place. While that one loads,
+-- what it registers is kept beside what the present script has registered, and no events are handled:
+--   begin()             once, before it is loaded
+--   prepare()           raises if the states cannot be passed on
+--   commit()            the new script's machines, watchers, elections, ticks and calls take the place of the earlier
+--                       ones; a replica that it has not made again is closed
+--   finish()            releases the locks that the new script has not acquired
+--   rollback()          or else: all is as before
+-- A lock stays held from `begin` to `finish`. Who acquires it in the new script gets it with the same token.
+local entries = require "corosync.replica.lock.entries"
+local errors = require "corosync.errors"
+local map = require "corosync.replica.map.part"
+local parts = require "corosync.replica.parts"
+
+local handover = {}
+
+local made = {} -- by name: the replicas of this process; a closed one stays until another has its name
+local present -- while a script is loaded: the set of the replicas that were there before
+
+function handover.add(owner)
+  made[owner.name] = owner
+end
+
+-- ---- one replica ----
+
+local REGISTERED = { "has_functions", "leaders", "objects", "options" }
+
+local function begin(owner)
+  local kept = { machines = {}, requests = {}, early = #owner.early, every = owner.parts.every }
+  for _, field in ipairs(REGISTERED) do
+    kept[field] = owner[field]
+  end
+  kept.watchers = map.replace_watchers(owner)
+  owner.has_functions, owner.leaders, owner.objects, owner.parts.every = nil, nil, {}, {}
+  for _, entry in ipairs(entries.all(owner)) do
+    kept.requests[entry] = entry.request
+    entry.request, entry.is_inherited = nil, entry.held ~= nil
+  end
+  -- Nothing can wait, and what is submitted is sent later.
+  owner.runner, owner.handover = handover, kept
+end
+
+local function set_options(owner, options)
+  owner.options, owner.record.handlers.error = options, options.error
+end
+
+-- Commands of a script that was not loaded are not sent.
+local function drop_early(owner, kept)
+  for i = #owner.early, kept + 1, -1 do
+    local id = table.remove(owner.early, i).id
+    owner.callers.by_id[id], owner.callers.count = nil, owner.callers.count - 1
+  end
+end
+
+local function rollback(owner)
+  local kept = owner.handover
+  owner.has_functions, owner.leaders, owner.objects = kept.has_functions, kept.leaders, kept.objects
+  owner.parts.every = kept.every
+  set_options(owner, kept.options)
+  map.replace_watchers(owner, kept.watchers)
+  for _, entry in ipairs(entries.all(owner)) do
+    entry.request, entry.is_inherited = kept.requests[entry], nil
+  end
+  drop_early(owner, kept.early)
+  owner.runner, owner.handover = nil, nil
+end
+
+-- All machines that the new script or the earlier one has.
+local function convert(owner)
+  local kept = owner.handover
+  kept.converted = {}
+  for _, name in ipairs(owner.machines.names) do
+    if name ~= parts.NAME then
+      table.insert(kept.converted, owner.machines:converted(name, kept.machines[name]))
+    end
+  end
+  for name, methods in pairs(kept.machines) do
+    if not owner.machines.by_name[name] then
+      table.insert(kept.converted, owner.machines:converted(name, methods))
+    end
+  end
+end
+
+local function take_calls(owner, own)
+  if own and owner.calls then
+    own:continue(owner.calls)
+  elseif owner.calls then
+    owner.calls.functions = {}
+  end
+  owner.calls = own or owner.calls
+end
+
+local function commit(owner)
+  local kept = owner.handover
+  for _, each in ipairs(kept.converted) do
+    owner.machines:replace(each)
+  end
+  take_calls(owner, kept.calls)
+  owner.runner, owner.handover, owner.was_serving = nil, nil, false -- so that `ready` is called
+  owner:turn(function()
+    map.tell_all(owner)
+    if owner.protocol then
+      entries.follow_all(owner)
+    end
+  end)
+end
+
+local function release_inherited(owner)
+  for _, entry in ipairs(entries.all(owner)) do
+    if entry.is_inherited and entry.held then
+      entries.lose(owner, entry, "reloaded")
+      entries.follow(owner, entry)
+    end
+  end
+end
+
+-- ---- all replicas ----
+
+function handover.begin()
+  present = {}
+  for _, owner in pairs(made) do
+    if not owner.is_closed then
+      present[owner] = true
+      begin(owner)
+    end
+  end
+end
+
+-- The replica of that name that the earlier script has and the new one has not made yet.
+function handover.find(name)
+  local owner = made[name]
+  return present and present[owner] and not owner.handover.is_adopted and owner or nil
+end
+
+local FIXED = { "copies", "loop", "observer", "storage" } -- options that a replica keeps
+
+-- Returns true, or nil, message, code.
+function handover.adopt(owner, options)
+  for _, field in ipairs(FIXED) do
+    if options[field] ~= owner.options[field] then
+      return nil, ("cannot change the option '%s' of replica %s while it is open: restart the script"):format(field,
+        errors.quote(owner.name)), "exist"
+    end
+  end
+  owner.handover.is_adopted = true
+  set_options(owner, options)
+  return true
+end
+
+function handover.prepare()
+  for owner in pairs(present) do
+    convert(owner)
+  end
+end
+
+function handover.commit()
+  local before = present
+  present = nil
+  for owner in pairs(before) do
+    local is_adopted = owner.handover.is_adopted
+    commit(owner)
+    if not is_adopted then
+      owner:close()
+    end
+  end
+end
+
+function handover.finish()
+  for _, owner in pairs(made) do
+    if not owner.is_closed then
+      owner:turn(release_inherited)
+    end
+  end
+end
+
+-- Replicas that the new script has made are closed.
+function handover.rollback()
+  local before = present
+  present = nil
+  for owner in pairs(before) do
+    rollback(owner)
+  end
+  for _, owner in pairs(made) do
+    if not before[owner] then
+      owner:close()
+    end
+  end
+end
+
+-- Whether the script has made a replica: the new one, while it is loaded.
+function handover.has_replica()
+  for _, owner in pairs(made) do
+    if not (present and present[owner]) or owner.handover.is_adopted then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether a group is a replica's.
+function handover.owns(group)
+  for _, owner in pairs(made) do
+    if owner.group == group then
+      return true
+    end
+  end
+  return false
+end
+
+return handover

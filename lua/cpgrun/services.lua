@@ -1,0 +1,49 @@
+-- The globals cmap and quorum.
+local Group = require("corosync").Group
+local globals = require "cpgrun.globals"
+local log = require "cpgrun.log"
+local loop = require "corosync.loop"
+local recording = require "cpgrun.recording"
+local service = require "corosync.service"
+
+local services = {}
+
+-- Their disconnects are not logged, because the group's are.
+local function serve(name, opened, message)
+  if not opened then
+    return nil, message
+  end
+  _G[name] = opened
+  local ok
+  ok, message = loop.add(opened)
+  if ok then
+    loop.unref(opened)
+  end
+  return ok, message
+end
+
+-- Always logged, because the script may use quorum at any time.
+local function warn_of_no_provider(quorum)
+  local quorate, message, code = quorum:quorate()
+  if quorate == nil and code == "no_quorum_provider" then
+    log.warning(message)
+  end
+end
+
+-- Sets the globals. The group connects first: its error message is the most useful.
+function services.open(group)
+  local ok, message = Group.address(group)
+  if ok then
+    ok, message = serve("cmap", service.cmap("icmap", { error = log.raised }))
+  end
+  if ok then
+    local quorum_change = recording.quorum_change(group, globals.caller "quorum_change")
+    ok, message = serve("quorum", service.quorum { quorum_change = quorum_change, error = log.raised })
+  end
+  if ok then
+    warn_of_no_provider(_G.quorum)
+  end
+  return ok, message
+end
+
+return services

@@ -1,0 +1,212 @@
+-- A script is replaced while it runs: by SIGHUP, and by --watch when its file has changed.
+local program = require "spec.helpers.program"
+local uv = require "luv"
+
+local complaint, cpgrun, file, line = program.complaint, program.cpgrun, program.file, program.line
+
+-- Puts another text in the place of a script's file, as editors do: a file of its own, renamed.
+local function replace(name, text)
+  local new = file(name .. ".new", text)
+  assert(uv.fs_rename(new, file(name .. ".lua")))
+end
+
+local function reload(it, name, text)
+  replace(name, text)
+  it:kill "sighup"
+end
+
+-- No other script on this Corosync has that name.
+local function unique()
+  return ("group_name = 'reload-%.0f' "):format(uv.hrtime())
+end
+
+describe("a reload", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  local NUMBERS = [[
+    function config_change(members, left, joined) print("change", #members, #left, #joined) end
+    function message_received(_, text) io.write(VERSION, " ", text, "\n") end]]
+
+  it("switches between two messages: none is lost or repeated, and nobody leaves", function()
+    local group = ("reload-%.0f"):format(uv.hrtime())
+    local text = NUMBERS .. [[
+      function before_reload() return { from = VERSION } end
+      function after_reload(state) print("state", VERSION, state.from) end]]
+    local it = cpgrun("switch", "VERSION = 'old'" .. text, "--group", group)
+    line(it, "^change")
+    local sender = cpgrun("sender", [[
+      local uv, sent = require "luv", 0
+      function config_change() end
+      function started()
+        uv.new_timer():start(1, 1, function()
+          for _ = 1, 5 do sent = sent + 1 assert(group:send_message(tostring(sent))) end
+          if sent == 3000 then require("corosync").loop.stop() end
+        end)
+      end]], "--group", group)
+    line(it, "^old 500$")
+    reload(it, "switch", "VERSION = 'new'" .. text)
+    line(it, "^state\tnew\told$")
+    line(it, "^new 3000$", 30)
+    program.ended(sender, 0)
+    line(it, "^change\t1\t1\t0$")
+    local expected, changes = 1, 0
+    for _, each in ipairs(it.lines) do
+      local number = each:match "^%l+ (%d+)$"
+      if number then
+        assert.equal(expected, tonumber(number))
+        expected = expected + 1
+      end
+      changes = changes + (each:match "^change" and 1 or 0)
+    end
+    assert.same({ 3001, 3 }, { expected, changes })
+  end)
+
+  local OLD = [[
+    counter, metatable = 41, {}
+    setmetatable(_G, metatable)
+    local module = require "reloaded_module"
+    function message_received(_, text) print("old", text, counter, module.text, getmetatable(_G) == metatable) end
+    cmap:track("spec.reload.", function(kind) print("tracked", kind) end)
+    map "m":watch("", function(key, new) print("watched", key, new) end)
+    function started() group:send_message "started" end
+    local timer = require("luv").new_timer()
+    timer:start(10, 10, function() counter = counter + 1 end)
+    require("luv").new_signal():start("sigusr1", function()
+      print("old has", counter > 42)
+      map "m":set("k", counter, function(ok) print("set", ok) end)
+      cmap:set("spec.reload.a", require("luv").hrtime() % 1e9, "u32")
+      group:send_message "again"
+    end)]]
+
+  for what, broken in pairs {
+    ["does not compile"] = "counter = = 1",
+    ["raises an error"] = [[
+      counter = "new"
+      package.loaded.reloaded_module = nil
+      map "m":watch("", function() print "new watched" end)
+      cmap:track("spec.reload.", function() print "new tracked" end)
+      require("luv").new_timer():start(1, 1, function() print "new timer" end)
+      group.timeout = 3
+      function message_received() print "new" end
+      error "broken"]],
+    ["defines no handler"] = "counter = 1 function mesage_received() end",
+    ["would be a member of another group"] = "group_name = 'another' function config_change() end",
+  } do
+    it("leaves the running script as it is when the new one " .. what, function()
+      file("reloaded_module.lua", "return { text = 'module' }")
+      local head = unique()
+      local it = cpgrun("kept", head .. OLD)
+      line(it, "^old\tstarted\t%d+\tmodule\ttrue$")
+      file("reloaded_module.lua", "return { text = 'new module' }")
+      reload(it, "kept", broken:find "another" and broken or head .. broken)
+      complaint(it, "kept.lua was not reloaded: the running script goes on$")
+      it:kill "sigusr1"
+      line(it, "^old has\ttrue$")
+      line(it, "^old\tagain\t%d+\tmodule\ttrue$")
+      line(it, "^tracked")
+      line(it, "^watched\tk")
+      line(it, "^set\ttrue$")
+      assert.not_matches("new", table.concat(it.lines, "\n"))
+      it:kill "sigterm"
+      program.ended(it, 0)
+    end)
+  end
+
+  it("closes what the old script has open, and loads its modules anew", function()
+    file("reloaded_module.lua", "return 'one'")
+    local head = unique()
+    local it = cpgrun("open", head .. [[
+      print("module", (require "reloaded_module"))
+      local corosync = require "corosync"
+      local function change(members) print("other", #members) end
+      local other = corosync.group("other-of-reload", { config_change = change })
+      assert(corosync.loop.add(other))
+      only_old = true
+      cmap:track("spec.reload.", function() print "old tracked" end)
+      function config_change() end
+      function started() print "up" require("luv").new_timer():start(10, 10, function() print "old timer" end) end]])
+    line(it, "^module\tone$")
+    line(it, "^up$")
+    line(it, "^old timer$")
+    file("reloaded_module.lua", "return 'two'")
+    reload(it, "open", head .. [[
+      print("module", (require "reloaded_module"), only_old)
+      cmap:track("spec.reload.", function() print "new tracked" end)
+      function config_change() end
+      function started()
+        print "new started"
+        assert(require("corosync").group("other-of-reload", { config_change = function() end }):activate())
+        cmap:set("spec.reload.b", require("luv").hrtime() % 1000, "u32")
+      end]])
+    line(it, "^module\ttwo\tnil$")
+    line(it, "^other\t0$")
+    line(it, "^new tracked$")
+    local at
+    for i, each in ipairs(it.lines) do
+      at = at or each == "new started" and i or nil
+      assert.is_nil(at and each:match "^old")
+    end
+    assert.truthy(at)
+  end)
+
+  it("calls view_change of a new script, and no global of the old one, also with strict globals", function()
+    local head = unique()
+    local it = cpgrun("strict", head .. "function config_change() end function started() print 'up' end")
+    line(it, "^up$")
+    reload(it, "strict", head .. [[
+      function view_change(view) print("view", #view.members) end
+      function started() group:send_message "unheard" print(pcall(function() return undefined end)) end
+      setmetatable(_G, { __index = function(_, name) error("undeclared " .. name, 2) end })]])
+    line(it, "^view\t1$")
+    line(it, "^false\t.*undeclared undefined$")
+    reload(it, "strict", head .. "function config_change() end function started() print('plain', undefined) end")
+    line(it, "^plain\tnil$")
+    assert.not_matches("undeclared message_received", table.concat(it.errors, "\n"))
+  end)
+
+  it("happens with --watch when the file, or a module beside it, is replaced or written", function()
+    file("watched_module.lua", "return 'one'")
+    local text = "function config_change() end function started() print('%s', (require 'watched_module')) end"
+    local it = cpgrun("watched", text:format "old", "--watch")
+    line(it, "^old\tone$")
+    replace("watched", text:format "renamed")
+    line(it, "^renamed\tone$")
+    file("watched.lua", text:format "written")
+    line(it, "^written\tone$")
+    file("watched_module.lua", "return 'two'")
+    line(it, "^written\ttwo$")
+    file("unrelated.lua", "return")
+    it:kill "sigterm"
+    program.ended(it, 0)
+  end)
+
+  it("is stopped by the limit of handlers when the new script does not return", function()
+    local it = cpgrun("endless", program.NOTHING_BUT_UP, "--handler-timeout", "0.2")
+    line(it, "^up$")
+    reload(it, "endless", "while true do end")
+    complaint(it, "handler%-timeout")
+    complaint(it, "was not reloaded")
+    reload(it, "endless", "function config_change() end function started() print 'again' end")
+    line(it, "^again$")
+  end)
+
+  it("does not happen at SIGHUP when the terminal has hung up: then cpgrun stops", function()
+    local path, told = file("terminal.lua", [[
+      function config_change() end
+      function started() io.open(arg[1], "w"):write(tostring(group:address().pid), "\n"):close() end
+      function stopping() io.open(arg[1], "a"):write "stopping\n" end]]), file "terminal"
+    local it = program.start("script", "-qc", ("exec cpgrun %s %s"):format(path, told), "/dev/null")
+    local function text()
+      local opened = io.open(told)
+      local found = opened and opened:read "*a"
+      return opened and opened:close() and found or ""
+    end
+    local wait = require "corosync.lab.wait"
+    wait.until_true(function() return text():find "\n" end, 15)
+    assert.matches("^%d+\n$", text())
+    it:kill "sigkill"
+    wait.until_true(function() return text():find "stopping" end, 15)
+    assert.matches("^%d+\nstopping\n$", text())
+  end)
+end)
