@@ -5,6 +5,8 @@ BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_ABI)
 LUADIR ?= $(PREFIX)/share/lua/$(LUA_ABI)
 MANDIR ?= $(PREFIX)/share/man
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 ARCHIVEDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 TYPESDIR ?= $(PREFIX)/share/lua-corosync/types
@@ -51,6 +53,10 @@ install-cpgrun: cpgrun
 	install -D -m 755 $(CPGRUN) $(DESTDIR)$(BINDIR)/cpgrun
 	for f in $(LUA_HOST:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f; done
 	install -D -m 644 docs/cpgrun.1 $(DESTDIR)$(MANDIR)/man1/cpgrun.1
+	install -D -m 644 docs/cpgrun.conf.5 $(DESTDIR)$(MANDIR)/man5/cpgrun.conf.5
+	mkdir -p $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
+	$(CPGRUN) --completion bash >$(DESTDIR)$(BASHDIR)/cpgrun
+	$(CPGRUN) --completion zsh >$(DESTDIR)$(ZSHDIR)/_cpgrun
 
 ## install-resty: install the modules for OpenResty, in addition to the binding for LUA_VERSION=jit
 install-resty:
@@ -64,6 +70,7 @@ uninstall:
 	[ -e $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a ] || rm -f $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a
 	ls $(DESTDIR)$(PKGCONFIGDIR)/corosync-lua*.pc >/dev/null 2>&1 || rm -rf $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h $(DESTDIR)$(TYPESDIR)
 	ls -d $(DESTDIR)$(dir $(LUADIR))*/cpgrun/main.lua >/dev/null 2>&1 \
-		|| rm -f $(DESTDIR)$(BINDIR)/cpgrun $(DESTDIR)$(MANDIR)/man1/cpgrun.1
+		|| rm -f $(DESTDIR)$(BINDIR)/cpgrun $(DESTDIR)$(MANDIR)/man1/cpgrun.1 $(DESTDIR)$(MANDIR)/man5/cpgrun.conf.5 \
+			$(DESTDIR)$(BASHDIR)/cpgrun $(DESTDIR)$(ZSHDIR)/_cpgrun
 	rmdir $(addprefix $(DESTDIR),$(LIBDIR)/corosync $(LIBDIR) $(dir $(LIBDIR)) $(LUADIR)/resty $(LUADIR) $(dir $(LUADIR)) $(dir $(TYPESDIR)) \
-		$(PKGCONFIGDIR) $(MANDIR)/man1) 2>/dev/null || true
+		$(PKGCONFIGDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(dir $(BASHDIR)) $(ZSHDIR) $(dir $(ZSHDIR))) 2>/dev/null || true

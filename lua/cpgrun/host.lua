@@ -19,6 +19,7 @@ local privileges = require "cpgrun.privileges"
 local recording = require "cpgrun.recording"
 local script = require "cpgrun.script"
 local services = require "cpgrun.services"
+local supervise = require "cpgrun.supervise"
 local uv = require "luv"
 local world = require "cpgrun.reload.world"
 
@@ -208,6 +209,9 @@ return function(chosen, facts)
   state.cmap, state.quorum = _G.cmap, _G.quorum
   if ok then
     ok, message = privileges.drop(group, chosen, facts)
+  end
+  if ok then
+    ok, message = supervise.end_with_parent(facts), "the supervisor of this script has ended"
   end
   if ok then
     control.begin(state, facts)

@@ -2,7 +2,7 @@
 local own_handle = require "corosync.own_handles"
 local uv = require "luv"
 
-local log = { level = "info" }
+local log = { level = "info", name = nil } -- `name`: of the script, if there are several
 
 local RANK = { error = 1, warning = 2, info = 3, debug = 4 }
 
@@ -40,7 +40,8 @@ end
 local function write(level, format, ...)
   if RANK[level] <= RANK[log.level] then
     local message = select("#", ...) > 0 and format:format(...) or tostring(format)
-    log.put(io.stderr, ("%s %s: %s\n"):format(os.date "%Y-%m-%dT%H:%M:%S", level, message))
+    local name = log.name and log.name .. ": " or ""
+    log.put(io.stderr, ("%s %s: %s%s\n"):format(os.date "%Y-%m-%dT%H:%M:%S", level, name, message))
   end
 end
 

@@ -1,5 +1,6 @@
 -- Called by cpgrun's C half with the command line and a table of functions and facts in C; returns the exit status.
 local log = require "cpgrun.log"
+local supervise = require "cpgrun.supervise"
 local uv = require "luv"
 
 -- luv 1.44 crashes when the Lua state ends while a handle of the script is still closing.
@@ -19,6 +20,9 @@ end
 local function program_of(chosen)
   if chosen.command then
     return require("cpgrun.commands." .. chosen.command)
+  end
+  if not supervise.begin() and chosen.also then
+    return supervise.run
   end
   return require(chosen.under_faults and "cpgrun.check" or chosen.lab and "cpgrun.run_lab" or "cpgrun.host")
 end

@@ -1,14 +1,18 @@
 -- The command line.
 local argparse = require "argparse"
+local config = require "cpgrun.config"
 local commands = require "cpgrun.commands.options"
 local log = require "cpgrun.log"
 
 local options = {}
 
+local unpack = table.unpack or unpack -- luacheck: ignore 113
+
 local TAKES_VALUE = {
   ["-g"] = true, ["--group"] = true, ["--log-level"] = true, ["--lab"] = true, ["--lab-script"] = true,
   ["--handler-timeout"] = true, ["--reader-limit"] = true, ["--reader-full"] = true, ["--watchdog"] = true,
-  ["--user"] = true, ["--storage"] = true, ["--trace"] = true, ["--lab-trace"] = true,
+  ["--user"] = true, ["--storage"] = true, ["--also"] = true, ["--trace"] = true, ["--lab-trace"] = true,
+  ["--config"] = true, ["--init"] = true, ["--completion"] = true,
 }
 
 local function node_count(text)
@@ -66,9 +70,16 @@ local function name_of(what, option)
   end
 end
 
+local function file_name(text)
+  if not text:match "^[%w_][%w_.-]*$" then
+    return nil, ("--init takes a name of letters, digits, '_', '.' and '-', not '%s'"):format(text)
+  end
+  return text
+end
+
 local function parser(version)
   local p = argparse("cpgrun", "Runs a Lua script as a member of a Corosync closed process group.")
-  p:argument("script", "The script. It defines config_change(members, left, joined), "
+  p:argument("script", "The script, unless --config names it. It defines config_change(members, left, joined), "
     .. "message_received(address, message), or another handler.")
   p:argument("arguments", "The script's arguments, in its global table arg."):args("*")
   p:option("-g --group",
@@ -101,8 +112,17 @@ local function parser(version)
   p:option("--trace", "Append the script's messages, configurations and locks to this file, for cpgrun draw. At 16 MiB "
     .. "it becomes FILE.1.")
     :argname("FILE"):convert(name_of("file", "--trace"))
+  p:option("--also", "Run this script as well, in a process of its own, without arguments. May be repeated.")
+    :argname("FILE"):count("*")
+  p:option("--config", "Read options, the script and its arguments from this file; the command line wins.")
+    :argname("FILE")
   p:flag("--watch", "Reload the script when its file, or that of a module in its folder, has changed.")
   p:flag("--check", "Load the script and report whether it would run; needs no Corosync.")
+  p:option("--init", "Write a commented script NAME.lua, its configuration NAME.conf and a unit NAME.service to begin "
+    .. "with."):argname("NAME"):convert(file_name):action(function(_, _, name)
+      os.exit(require "cpgrun.new_script"(name), true)
+    end)
+  p:add_complete("--completion")
   p:flag("--version", "Show the versions of cpgrun, Lua and Corosync."):action(function()
     print(version)
     os.exit(0, true)
@@ -178,16 +198,67 @@ local function parse_check(argv)
   return parsed
 end
 
--- Returns a table with the options; ends the process for --help, --version and wrong usage.
-function options.parse(argv, version)
-  if argv[1] == "check" then
-    return parse_check(argv)
-  elseif commands.knows(argv[1]) then
-    return commands.parse(argv)
+-- The options before the script: a set of their names, the value of --config, and the index of the script's mark.
+local function look_at(marked)
+  local given, path, i = {}, nil, 1
+  while marked[i] and marked[i] ~= "--" do
+    local name, value = marked[i]:match "^(%-%-[^=]+)=(.*)$"
+    name = name or marked[i]
+    if TAKES_VALUE[name] and not value then
+      i = i + 1
+      value = marked[i]
+    end
+    given[name], given[name:sub(1, 2)] = true, true -- and -g of -gNAME
+    path = name == "--config" and value or path
+    i = i + 1
   end
-  local p = parser(version)
-  local parsed = p:parse(mark_end_of_options(argv, TAKES_VALUE))
-  warn_of_misplaced(parsed.arguments, TAKES_VALUE)
+  return given, path, i
+end
+
+-- Puts the words of the file of --config before those of the command line. Without a script there, its script and
+-- arguments come last.
+local function add_config(p, marked)
+  local given, path, mark = look_at(marked)
+  if not path then
+    return marked
+  end
+  local words, script, arguments = config.words(path, p, given)
+  if not words then
+    p:error(script)
+  end
+  local all = { unpack(words) }
+  all[#all + 1], all[#all + 2] = "--", "script"
+  local ok, problem = p:pparse(all)
+  if not ok then
+    p:error(("%s: %s"):format(path, problem))
+  end
+  for _, word in ipairs(marked) do
+    words[#words + 1] = word
+  end
+  if not marked[mark] and script then
+    words[#words + 1], words[#words + 2] = "--", script
+    for _, argument in ipairs(arguments or {}) do
+      words[#words + 1] = argument
+    end
+  end
+  return words
+end
+
+-- The words of the options, for the processes of several scripts.
+local function words_but_also(marked)
+  local words, i = {}, 1
+  while marked[i] and marked[i] ~= "--" do
+    if marked[i] == "--also" then
+      i = i + 1
+    elseif not marked[i]:find "^%-%-also=" then
+      words[#words + 1] = marked[i]
+    end
+    i = i + 1
+  end
+  return words
+end
+
+local function refuse_wrong_combinations(p, parsed)
   if parsed.lab_script and not parsed.lab then
     p:error("--lab-script requires --lab")
   elseif parsed.lab_trace and not parsed.lab then
@@ -198,7 +269,30 @@ function options.parse(argv, version)
     p:error("--no-quorum requires --lab")
   elseif parsed.check and parsed.lab then
     p:error("--check and --lab exclude each other")
+  elseif parsed.also and parsed.lab then
+    p:error("--also and --lab exclude each other: run one script in a lab")
+  elseif parsed.also and parsed.trace then
+    p:error("--also and --trace exclude each other: a trace has one writer")
+  elseif parsed.also and parsed.group then
+    p:error("--also and --group exclude each other: each script has a group of its own, its global group_name or its "
+      .. "file name")
   end
+end
+
+-- Returns a table with the options; ends the process for --help, --version and wrong usage.
+function options.parse(argv, version)
+  if argv[1] == "check" then
+    return parse_check(argv)
+  elseif commands.knows(argv[1]) then
+    return commands.parse(argv)
+  end
+  local p = parser(version)
+  local marked = add_config(p, mark_end_of_options(argv, TAKES_VALUE))
+  local parsed = p:parse(marked)
+  warn_of_misplaced(parsed.arguments, TAKES_VALUE)
+  parsed.also = parsed.also[1] and parsed.also or nil
+  refuse_wrong_combinations(p, parsed)
+  parsed.option_words = words_but_also(marked)
   return parsed
 end
 

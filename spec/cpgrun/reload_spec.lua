@@ -194,8 +194,10 @@ describe("a reload", function()
   it("does not happen at SIGHUP when the terminal has hung up: then cpgrun stops", function()
     local path, told = file("terminal.lua", [[
       function config_change() end
-      function started() io.open(arg[1], "w"):write(tostring(group:address().pid), "\n"):close() end
-      function stopping() io.open(arg[1], "a"):write "stopping\n" end]]), file "terminal"
+      local told = io.open(arg[1], "w")
+      told:setvbuf "no"
+      function started() told:write(tostring(group:address().pid), "\n") end
+      function stopping() told:write "stopping\n" end]]), file "terminal"
     local it = program.start("script", "-qc", ("exec cpgrun %s %s"):format(path, told), "/dev/null")
     local function text()
       local opened = io.open(told)

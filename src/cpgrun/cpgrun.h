@@ -61,6 +61,11 @@ int limit_open(lua_State *L);
  */
 int limit_pcall(lua_State *L, int arguments, int results, int handler);
 
+/* ---- parent.c ---- */
+
+/* Lua: end_with_parent(pid) lets this process get a SIGTERM when its parent ends; returns false if that is not `pid`. */
+int parent_end_with(lua_State *L);
+
 /* ---- state.c ---- */
 
 /* Opens Lua's libraries, and lets require find this program's modules, luv and the binding. [-0, +0, e] */

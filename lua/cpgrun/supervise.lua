@@ -1,0 +1,130 @@
+-- --also: several scripts, each in a cpgrun of its own below this process. So an error, an endless loop or the memory
+-- of one does not touch the others. They write their own output; this process passes signals on and waits.
+local errors = require "corosync.errors"
+local log = require "cpgrun.log"
+local loop = require "corosync.loop"
+local signals = require "cpgrun.signals"
+local uv = require "luv"
+
+local VARIABLE = "CPGRUN_SUPERVISOR" -- for the child: this process's id and the child's name
+
+local supervise = {}
+
+-- ---- the child ----
+
+local parent
+
+-- Called when the program starts. Returns whether it is such a child.
+function supervise.begin()
+  local pid, name = (os.getenv(VARIABLE) or ""):match "^(%d+) (.+)$"
+  parent, log.name = tonumber(pid), name
+  uv.os_unsetenv(VARIABLE) -- or what the script starts would take it for its own
+  return parent ~= nil
+end
+
+-- A child does not outlive its supervisor. To be called after the change of user, which would undo it. False if the
+-- supervisor has ended already.
+function supervise.end_with_parent(facts)
+  return not parent or facts.end_with_parent(parent)
+end
+
+-- ---- the supervisor ----
+
+local function name_of(path)
+  return (path:gsub("^.*/", ""):gsub("%.lua$", ""))
+end
+
+-- Scripts of the same file name are named by their paths.
+local function names_of(scripts)
+  local count, names = {}, {}
+  for _, path in ipairs(scripts) do
+    count[name_of(path)] = (count[name_of(path)] or 0) + 1
+  end
+  for i, path in ipairs(scripts) do
+    names[i] = count[name_of(path)] == 1 and name_of(path) or path
+  end
+  return names
+end
+
+local function ended(self, name, code, signal)
+  local status = signal ~= 0 and 128 + signal or code
+  self.running[name], self.count = nil, self.count - 1
+  if status ~= 0 then
+    self.status = self.status ~= 0 and self.status or status
+    log.error("the script %s has ended with status %d%s", errors.quote(name), status,
+      self.count > 0 and "; the others go on" or "")
+  end
+  if self.count == 0 then
+    loop.stop()
+  end
+end
+
+local function environment(name)
+  local list = { ("%s=%d %s"):format(VARIABLE, uv.os_getpid(), name) }
+  for variable, value in pairs(uv.os_environ()) do
+    list[#list + 1] = variable .. "=" .. value
+  end
+  return list
+end
+
+-- In a session of its own, so that Ctrl-C in the terminal reaches it once, through this process.
+local function start(self, name, words)
+  local process, problem = uv.spawn(self.program, {
+    args = words,
+    env = environment(name),
+    stdio = { nil, 1, 2 },
+    detached = true,
+  }, function(code, signal) ended(self, name, code, signal) end)
+  if process then
+    self.running[name], self.count = process, self.count + 1
+    return true
+  end
+  log.error("cannot start %s: %s", self.program, problem)
+  self.status = 1
+end
+
+local function signal_all(self, signal)
+  for _, process in pairs(self.running) do
+    process:kill(signal)
+  end
+end
+
+local function start_all(self, chosen)
+  local scripts = { chosen.script }
+  for _, path in ipairs(chosen.also) do
+    scripts[#scripts + 1] = path
+  end
+  for i, name in ipairs(names_of(scripts)) do
+    local words = {}
+    for k, word in ipairs(chosen.option_words) do
+      words[k] = word
+    end
+    words[#words + 1], words[#words + 2] = "--", scripts[i]
+    for _, argument in ipairs(i == 1 and chosen.arguments or {}) do
+      words[#words + 1] = argument
+    end
+    if not start(self, name, words) then
+      return signal_all(self, "sigterm")
+    end
+  end
+end
+
+-- Returns the status of the first script that has failed, or 0.
+function supervise.run(chosen, facts)
+  local self = { program = facts.program, running = {}, count = 0, status = 0 }
+  local function stop(name)
+    log.info("stopping on %s", name)
+    signal_all(self, "sigterm")
+  end
+  signals.first({ "sigint", "sigterm" }, facts, stop)
+  signals.hangup(facts, function() signal_all(self, "sighup") end, stop)
+  facts.guard()
+  start_all(self, chosen)
+  facts.loaded()
+  if self.count > 0 then
+    loop.run()
+  end
+  return self.status
+end
+
+return supervise
