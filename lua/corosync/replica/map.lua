@@ -169,7 +169,7 @@ function Map:get(key, options, callback)
   local operation = recording.begin_read(owner.record, owner.name, self.name, key)
   local function read(ok, ...)
     local value = ok and values(self)[key]
-    recording.finish_read(operation, value, ok and owner.protocol.log and owner.protocol.log.applied)
+    recording.finish_read(operation, value, ok and owner.protocol and owner.protocol.log and owner.protocol.log.applied)
     if not ok then
       return nil, ...
     end
