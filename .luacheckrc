@@ -5,8 +5,9 @@ exclude_files = { "build", "docs", "types" }
 -- Scripts for cpgrun: their handlers and what they find are globals by design.
 files["examples"] = {
   globals = { "config_change", "message_received", "quorum_change", "ring_change", "view_change", "started", "stopping",
-    "disconnected", "lagged", "group_name", "pack" },
-  read_globals = { "calls", "check", "cmap", "every", "leader", "lock", "map", "quorum", group = { other_fields = true,
+    "disconnected", "lagged", "line_received", "before_reload", "after_reload", "group_name", "pack" },
+  read_globals = { "after", "calls", "check", "cmap", "every", "json", "leader", "lock", "log", "map", "periodically", "quorum",
+    "sleep", group = { other_fields = true,
     fields = { settle = { read_only = false }, timeout = { read_only = false } } } },
 }
 files["soak/packed.lua"] = { globals = { "group", "message_received", "pack" } }

@@ -50,6 +50,37 @@ function disconnected(reason) end
 ---@param bytes integer their size
 function lagged(seconds, events, bytes) end
 
+--- Called for each line of standard input, if the script defines it before its file ends.
+---@param line string|nil nil at the end of the input
+function line_received(line) end
+
+--- Calls a function once, after some time, as a coroutine.
+---@param seconds number
+---@param f fun()
+---@return fun() # cancels it
+function after(seconds, f) end
+
+--- Calls a function of this process again and again, each time as a coroutine. For one call in the whole group see
+--- `every`.
+---@param seconds number at least 0.001
+---@param f fun()
+---@return fun() # ends it
+function periodically(seconds, f) end
+
+--- Waits in a coroutine, while others go on.
+---@param seconds number
+function sleep(seconds) end
+
+--- Writes to cpgrun's log: `log.debug`, `log.info`, `log.warn` and `log.error` take a text, or a format and values as
+--- `string.format`.
+---@type table
+log = nil
+
+--- JSON by dkjson, if that is installed: `json.encode(value)` returns a string, `json.decode(text)` a value, or nil and
+--- a message.
+---@type table
+json = nil
+
 --- The script's group.
 ---@type corosync.group.Group
 group = nil

@@ -2,6 +2,7 @@
 local commands = require "cpgrun.lab_commands"
 local is_near = require "corosync.suggest"
 local log = require "cpgrun.log"
+local stdin_lines = require "cpgrun.stdin_lines"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
@@ -109,42 +110,6 @@ local function line_queue(session, env)
   end
 end
 
-local function open_stdin(kind)
-  if kind == "tty" then
-    return uv.new_tty(0, true)
-  end
-  local pipe = uv.new_pipe(false)
-  return kind == "pipe" and pipe:open(0) and pipe
-end
-
--- Stdin may be a terminal, a pipe or a file.
-local function read_stdin(session, env)
-  local kind, take, rest = uv.guess_handle(0), line_queue(session, env), ""
-  if kind == "file" then
-    local line = io.stdin:read() -- lines() raises when it cannot be read, as under nohup
-    while line do
-      take(line)
-      line = io.stdin:read()
-    end
-  end
-  local input = open_stdin(kind)
-  if not input then
-    return
-  end
-  input:read_start(function(_, data)
-    rest = (rest .. (data or rest ~= "" and "\n" or "")):gsub("([^\n]*)\n", function(line)
-      take(line)
-      return ""
-    end)
-    if not data then
-      input:read_stop()
-      if kind == "tty" and session.facts.has_hung_up() then
-        session:finish()
-      end
-    end
-  end)
-end
-
 -- Only when stdin, stdout and stderr all are a terminal that can erase a line.
 local function show_prompt()
   local is_terminal = os.getenv "TERM" ~= "dumb"
@@ -159,5 +124,9 @@ end
 -- Handles each line of stdin when it comes.
 return function(session, env)
   show_prompt()
-  read_stdin(session, env)
+  stdin_lines(line_queue(session, env), function(kind)
+    if kind == "tty" and session.facts.has_hung_up() then
+      session:finish()
+    end
+  end)
 end

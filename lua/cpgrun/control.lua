@@ -1,6 +1,7 @@
 -- How the running script is stopped and reloaded from outside.
 local log = require "cpgrun.log"
 local loop = require "corosync.loop"
+local script = require "cpgrun.script"
 local signals = require "cpgrun.signals"
 
 local control = {}
@@ -10,11 +11,32 @@ local function stop(name)
   loop.stop()
 end
 
+local reads_input = false
+
+-- The lines are read once a version of the script wants them.
+local function read_input()
+  if reads_input or not rawget(_G, "line_received") then
+    return
+  end
+  reads_input = true
+  local function tell(line)
+    local ok, message = script.call("line_received", line)
+    if not ok then
+      log.raised(message)
+    end
+  end
+  local input = require "cpgrun.stdin_lines"(tell, function() tell(nil) end)
+  if input then
+    input:unref()
+  end
+end
+
 -- A script that is still being loaded is reloaded after that.
 local function reload(state)
   if state.loaded then
     state.wants_reload = false
     require("cpgrun.reload").run(state)
+    read_input()
   else
     state.wants_reload = true
   end
@@ -33,6 +55,7 @@ end
 -- The script has been loaded: it can be reloaded from now on.
 function control.loaded(state)
   state.loaded = true
+  read_input()
   if state.wants_reload then
     reload(state)
   end

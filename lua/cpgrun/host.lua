@@ -3,6 +3,7 @@ local KEY = require "corosync.private"
 local absence = require "cpgrun.absence"
 local connection = require "corosync.group.connection"
 local control = require "cpgrun.control"
+local conveniences = require "cpgrun.conveniences"
 local core = require "corosync.binding"
 local corosync = require "corosync"
 local dry_run = require "cpgrun.dry_run"
@@ -217,6 +218,7 @@ return function(chosen, facts)
     control.begin(state, facts)
     exit_plainly()
     objects.define(chosen)
+    conveniences.define()
     world.note(group)
     ok, message = script.load(chosen.script, chosen.arguments)
     facts.loaded()

@@ -51,6 +51,36 @@
 -- @tparam integer events the number of waiting events
 -- @tparam integer bytes their size
 
+--- Called for each line of standard input, if the script defines it before its file ends.
+-- @function line_received
+-- @tparam string|nil line nil at the end of the input
+
+--- Calls a function once, after some time, as a coroutine.
+-- @function after
+-- @tparam number seconds
+-- @tparam fun() f
+-- @treturn fun() cancels it
+
+--- Calls a function of this process again and again, each time as a coroutine. For one call in the whole group see
+-- `every`.
+-- @function periodically
+-- @tparam number seconds at least 0.001
+-- @tparam fun() f
+-- @treturn fun() ends it
+
+--- Waits in a coroutine, while others go on.
+-- @function sleep
+-- @tparam number seconds
+-- @raise outside of a coroutine
+
+--- Writes to cpgrun's log: `log.debug`, `log.info`, `log.warn` and `log.error` take a text, or a format and values as
+-- `string.format`.
+-- @tfield table log
+
+--- JSON by dkjson, if that is installed: `json.encode(value)` returns a string, `json.decode(text)` a value, or nil and
+-- a message.
+-- @tfield table json
+
 --- The script's group.
 -- @tfield corosync.group.Group group
 
@@ -111,7 +141,8 @@ local script = {}
 
 local HANDLERS = { "config_change", "message_received", "quorum_change", "ring_change", "view_change" }
 local unpack = table.unpack or unpack -- luacheck: ignore 113
-local FUNCTIONS = { "after_reload", "before_reload", "disconnected", "lagged", "started", "stopping", unpack(HANDLERS) }
+local FUNCTIONS = { "after_reload", "before_reload", "disconnected", "lagged", "line_received", "started", "stopping",
+  unpack(HANDLERS) }
 
 -- Calls a function of the script. Returns true, or false and a message with a traceback.
 function script.protected(handler)
