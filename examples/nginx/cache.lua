@@ -1,13 +1,13 @@
 -- A cache on each node for values of an origin server: GET reads a value, PUT changes it for all nodes.
 local corosync_cache = require "resty.corosync.cache"
 
--- nginx.conf ends a request to the origin after 3 s.
+-- nginx.conf gives the origin 1 s to connect and 2 s to reply.
 local values = assert(corosync_cache.new("cache", { store = "cache", longest = 3 }))
 
 local function request(key, options)
   local response = ngx.location.capture("/origin" .. key, options)
   if response.status ~= ngx.HTTP_OK then
-    return nil, "the origin has returned status " .. response.status
+    return nil, "the origin returned status " .. response.status
   end
   return response.body
 end

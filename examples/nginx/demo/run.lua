@@ -49,7 +49,7 @@ end
 
 local last = 0
 
--- Changes a key on one node, and reads it on all: the numbers of confirmed changes and of old values.
+-- Changes a key on one node, and reads it on all. Returns the numbers of confirmed changes and of old values.
 local function change(nodes, writer)
   last = last + 1
   local key, value, readers, old = last % 10, tostring(last), {}, 0
@@ -98,7 +98,7 @@ local function phase(title, nodes, disturb)
   return old
 end
 
-tell "Three nodes, each with Corosync and an nginx with two workers. An origin on node 1, which takes 2 ms a request."
+tell "Three nodes, each with Corosync and an nginx with two workers. An origin on node 1 takes 2 ms per request."
 for node = 1, 3 do start(node) end
 for node = 1, 3 do wait_until_used(node, 2) end
 -- They store nothing at first, because they do not know whether a change is under way.
@@ -109,12 +109,12 @@ old = old + phase("Node 2 is killed under load:", { 1, 3 }, function()
   assert(cluster:kill(2))
   servers[2]:kill "sigkill"
   wait_until_used(1, before + 1)
-  tell "Corosync has noticed it. The others have emptied their caches, and go on."
+  tell "Corosync has noticed. The other nodes have emptied their caches and continue."
 end)
 assert(cluster:restart(2))
 start(2)
 wait_until_used(2, 2)
 old = old + phase("Node 2 is back, with an empty cache:", { 1, 2, 3 })
 assert(cluster:stop())
-tell(old == 0 and "OK: no old value was read after its change." or "%d old values were read after their change.", old)
+tell(old == 0 and "OK: no old value was read after a change." or "FAIL: %d old values were read after a change.", old)
 os.exit(old == 0 and 0 or 1)
