@@ -42,6 +42,7 @@ end
 
 local function set_options(owner, options)
   owner.options, owner.record.handlers.error = options, options.error
+  owner.window, owner.timeout = options.window, options.timeout
 end
 
 -- Commands of a script that was not loaded are not sent.
@@ -90,6 +91,14 @@ local function take_calls(owner, own)
   owner.calls = own or owner.calls
 end
 
+local function send_early(owner)
+  local early = owner.early
+  owner.early = {}
+  for _, command in ipairs(early) do
+    owner.protocol:submit(command.id, command.data, #command.data)
+  end
+end
+
 local function commit(owner)
   local kept = owner.handover
   for _, each in ipairs(kept.converted) do
@@ -100,6 +109,7 @@ local function commit(owner)
   owner:turn(function()
     map.tell_all(owner)
     if owner.protocol then
+      send_early(owner)
       entries.follow_all(owner)
     end
   end)

@@ -243,7 +243,7 @@ function Member:submit(what, data, tell)
       self.largest))
   end
   local id = self.callers:add(what, tell, now() + self.timeout, recording.begin(self.record, self.name, data))
-  if self.protocol then
+  if self.protocol and not self.handover then -- else it is sent once the new script has been loaded
     self.protocol:submit(id, data, #data)
   else
     table.insert(self.early, { id = id, data = data })
