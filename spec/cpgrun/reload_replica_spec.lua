@@ -14,7 +14,7 @@ local function unique()
   return ("group_name = 'reload-%.0f' "):format(uv.hrtime())
 end
 
-describe("a reload of a script with a replica", function()
+describe("a reload of a script with a replica #slow", function()
   after_each(program.clean)
   teardown(program.remove)
 

@@ -20,7 +20,7 @@ local function unique()
   return ("group_name = 'reload-%.0f' "):format(uv.hrtime())
 end
 
-describe("a reload", function()
+describe("a reload #slow", function()
   after_each(program.clean)
   teardown(program.remove)
 

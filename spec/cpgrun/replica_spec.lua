@@ -73,10 +73,10 @@ describe("cpgrun --handler-timeout with a replica", function()
   after_each(program.clean)
   teardown(program.remove)
 
-  local STOPPED = "stopped because it has run for more than 0.2 s"
+  local STOPPED = "stopped because it has run for more than 0.9 s"
 
   local function limited(name, text)
-    return cpgrun(name, script(text), "--handler-timeout", "0.2")
+    return cpgrun(name, script(text), "--handler-timeout", "0.9")
   end
 
   it("stops an apply on all members alike: its submitter gets the error", function()
@@ -138,7 +138,7 @@ describe("cpgrun --handler-timeout with a replica", function()
     ]]
     local path = program.file("alone.lua", TEXT)
     local function member(role)
-      local it = program.start("cpgrun", "--handler-timeout", "0.2", "--group", role, path, role)
+      local it = program.start("cpgrun", "--handler-timeout", "0.9", "--group", role, path, role)
       line(it, "^ready$")
       return it
     end
