@@ -14,11 +14,12 @@ local parts = require "corosync.replica.parts"
 
 local handover = {}
 
-local made = {} -- by name: the replicas of this process; a closed one stays until another has its name
+local made = setmetatable({}, { __mode = "v" }) -- by name: the replicas of this process
+local count = 0 -- of the replicas that the newest script has made, or taken over
 local present -- while a script is loaded: the set of the replicas that were there before
 
 function handover.add(owner)
-  made[owner.name] = owner
+  made[owner.name], count = owner, count + 1
 end
 
 -- ---- one replica ----
@@ -127,7 +128,7 @@ end
 -- ---- all replicas ----
 
 function handover.begin()
-  present = {}
+  present, count = {}, 0
   for _, owner in pairs(made) do
     if not owner.is_closed then
       present[owner] = true
@@ -152,7 +153,7 @@ function handover.adopt(owner, options)
         errors.quote(owner.name)), "exist"
     end
   end
-  owner.handover.is_adopted = true
+  owner.handover.is_adopted, count = true, count + 1
   set_options(owner, options)
   return true
 end
@@ -199,12 +200,7 @@ end
 
 -- Whether the script has made a replica: the new one, while it is loaded.
 function handover.has_replica()
-  for _, owner in pairs(made) do
-    if not (present and present[owner]) or owner.handover.is_adopted then
-      return true
-    end
-  end
-  return false
+  return count > 0
 end
 
 -- Whether a group is a replica's.
