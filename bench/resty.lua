@@ -22,7 +22,7 @@ http {
   lua_package_cpath "%s/lib/lua/5.1/?.so;;";
   init_worker_by_lua_block {
     local receiver = dofile "bench/latency_node.lua"
-    require("corosync.resty").group("latency", receiver.handlers("nginx, %s"), { poll = %s })
+    require("corosync.resty").group("latency", receiver.handlers("nginx, %s"), { per = "worker", poll = %s })
   }
 }
 ]]):format(poll or "", tree, tree, tree, poll and ("polling every %g ms"):format(poll * 1000) or "helper thread",

@@ -33,7 +33,7 @@ ARCHIVE := $(BUILD)/lib/libcorosync-lua.a
 EMBED := corosync-lua$(LUA_VERSION)
 
 CPGRUN_SOURCES := $(wildcard src/cpgrun/*.c)
-CORE_SOURCES := $(filter-out $(CPGRUN_SOURCES) $(if $(filter no,$(THREADS)),src/nginx/%),$(wildcard src/*.c src/*/*.c))
+CORE_SOURCES := $(filter-out $(CPGRUN_SOURCES) $(if $(filter no,$(THREADS)),src/nginx/wake%),$(wildcard src/*.c src/*/*.c))
 CORE_OBJECTS := $(CORE_SOURCES:src/%.c=$(BUILD)/obj/%.o)
 CPGRUN_OBJECTS := $(CPGRUN_SOURCES:src/%.c=$(BUILD)/obj/%.o)
 

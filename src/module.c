@@ -13,6 +13,7 @@
 #include "support/digest.h"
 #include "support/libqb_lock.h"
 #include "support/poll.h"
+#include "nginx/bell.h"
 #include "votequorum/votequorum.h"
 #ifndef COROSYNC_LUA_NO_THREADS
 #include "nginx/waker.h"
@@ -85,6 +86,7 @@ static int core_digest(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
+	{"bell", bell_open},
 	{"complain", core_complain},
 	{"digest", core_digest},
 	{"now", core_now},
@@ -112,6 +114,7 @@ __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 	lua_setfield(L, -2, "votequorum");
 	cfg_push_module(L);
 	lua_setfield(L, -2, "cfg");
+	bell_setup(L);
 	pollset_setup(L);
 #ifndef COROSYNC_LUA_NO_THREADS
 	waker_setup(L);

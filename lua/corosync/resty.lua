@@ -1,4 +1,5 @@
---- Groups in OpenResty, or nginx with its Lua module and lua-resty-core. Each worker process is a member of its own.
+--- Groups in OpenResty, or nginx with its Lua module and lua-resty-core. A node is a member of a group once, for all its
+-- workers, and each worker's handlers are called for all events, in one order.
 --
 -- Handlers run one after another in a light thread, so they may use cosockets, `ngx.sleep`, shared dictionaries and
 -- all else that timers may use:
@@ -10,17 +11,21 @@
 --      }))
 --    }
 --
--- and from any request `news:send_message "hello"`. A group has the methods of @{corosync.group}, with these
--- differences.
+-- and from any request `news:send_message "hello"`. The workers share what the group has received in shared memory, which
+-- nginx.conf must have: `lua_shared_dict corosync 10m;`. See [In OpenResty](../topics/openresty.md.html). With the option
+-- `per = "worker"` each worker is a member of its own, and needs no shared memory.
+--
+-- A group has the methods of @{corosync.group}, with these differences.
 --
 -- A worker waits for Corosync only in short calls on this machine: opening a connection takes 15 ms, and leaving waits
 -- while Corosync is stopped or its membership changes. There is no polling: one helper thread per worker waits for the
--- connections of its groups and wakes their light threads. While a handler runs, later events wait in Corosync's
--- memory: long work belongs in a timer or a light thread of its own.
+-- connections of its groups and wakes their light threads. While a handler runs, later events wait in shared memory. A
+-- worker that is too slow for them is disconnected, and others are not: long work belongs in a timer or a light thread
+-- of its own.
 --
 -- A group connects, and reconnects after Corosync has gone, by itself: `disconnected(reason)` is called once, when the
 -- connection is lost, and `config_change` with oneself in `joined` when the group has joined (again). Messages sent
--- in between were missed. A new worker, after a reload or a crash, is a new member.
+-- in between were missed. A new worker, after a reload or a crash, is told the same.
 --
 -- A worker that exits gracefully (`nginx -s quit`, `nginx -s reload`) leaves its groups at once. For a fast exit
 -- (`nginx -s stop`) call `corosync_resty.leave()` in `exit_worker_by_lua_block`, else the others see "procdown".
@@ -41,6 +46,7 @@ local connection = require "corosync.group.connection"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local loss = require "corosync.group.loss"
+local node = require "corosync.resty.node"
 local reconnect = require "corosync.reconnect"
 local thread = require "corosync.resty.thread"
 local waiting = require "corosync.resty.waiting"
@@ -82,8 +88,20 @@ function hooks.activate(record)
   if ngx.worker.exiting() then
     return failure("activate", record.object, "its worker exits", "closed")
   end
+  local ok, message, code = true, nil, nil
+  if record.node then
+    ok, message, code = record.node:start()
+  end
+  if not ok then
+    return nil, message, code
+  end
   record.wanted, record.lost = true, nil
   return thread.start(record)
+end
+
+-- Asked in an exiting worker, again and again until it is so.
+function hooks.may_leave()
+  return true
 end
 
 function hooks.wait_for(record, predicate, seconds, action)
@@ -117,6 +135,9 @@ end
 function Group:deactivate()
   local record = self[KEY]
   record.wanted = false
+  if record.node then
+    record.node:stop()
+  end
   waiting.nudge(record)
   waiting.wake_waiters(record)
   return true
@@ -172,11 +193,13 @@ function Group:send_message(message, guarantee)
   return base.send_message(self, message, guarantee) -- not the one in C: a coroutine cannot yield across it
 end
 
---- This worker's address as members see it.
+--- This node's address in the group, as `config_change` gives it: the one of all its workers. With `per = "worker"`,
+-- this worker's.
 -- @treturn corosync.cpg.address
 -- @error nil, message, "not_connected" before the first connection
 function Group:address()
   local record = self[KEY]
+  record.address = record.handle and record.handle:address() or record.address
   if record.address then
     return record.address
   end
@@ -214,7 +237,8 @@ Group.dispatch = Group.step
 
 errors.guard_methods(Group, KEY)
 
-local OPTIONS = { directory = "string", poll = "number" }
+local OPTIONS = { directory = "string", per = "string", poll = "number" }
+local PER = { node = true, worker = true }
 
 -- nginx counts whole milliseconds.
 local function is_pause(seconds)
@@ -234,6 +258,9 @@ local function check_options(options)
   if options.poll and not is_pause(options.poll) then
     errors.raise("bad argument #3 'options' to 'group' (field 'poll': 0.001 to %d seconds expected, got %g)",
       waiting.DAY, options.poll)
+  elseif options.per and not PER[options.per] then
+    errors.raise("bad argument #3 'options' to 'group' (field 'per': 'node' or 'worker' expected, got '%s')",
+      options.per)
   end
 end
 
@@ -252,21 +279,53 @@ local function check_phase(group)
   return failure("join", group, phase == "init" and TOO_EARLY or ONLY_ONCE:format(phase), "wrong_phase")
 end
 
-local function new(name, handlers_or_class, options)
-  local group = base.derive(Group, name, handlers_or_class, hooks, waiting.loop)
+local function new(name, handlers_or_class, options, own_hooks)
+  local all = {}
+  for _, some in ipairs { hooks, own_hooks } do
+    for field, f in pairs(some) do
+      all[field] = f
+    end
+  end
+  local group = base.derive(Group, name, handlers_or_class, all, waiting.loop)
   local record = group[KEY]
   record.tries = reconnect.new(ngx.worker.pid())
   waiting.prepare(record, options.directory or "/tmp", options.poll)
   return group
 end
 
+-- A group whose workers read what their node's members have received.
+local function new_of_node(name, handlers_or_class, options)
+  local group
+  group = new(name, handlers_or_class, options, {
+    open = function() return group[KEY].node:open() end,
+    open_quorum = function(own) return group[KEY].node:open_quorum(own) end,
+    packs = function() return false end,
+    may_leave = function() return group[KEY].node:stop() end,
+  })
+  return group
+end
+
+-- True, or nil, message, code.
+local function attach_node(group, handlers_or_class, options)
+  local of_node, message, code = node.new({
+    group = group,
+    directory = options.directory or "/tmp",
+    tries = group[KEY].tries,
+    new_group = function(name, own, own_hooks) return new(name, own, options, own_hooks) end,
+  }, handlers_or_class)
+  group[KEY].node = of_node
+  return of_node and true, message, code
+end
+
 --- The functions of the module.
 -- @section functions
 
---- Makes this worker a member of a group: call it in `init_worker_by_lua`. The join is made in the background.
+--- Makes this node a member of a group, for all workers that call it: in `init_worker_by_lua`. The join is made in the
+-- background.
 -- @tparam string name 1 to 128 bytes, any bytes
 -- @tparam corosync.group.new.handlers_or_class|table handlers_or_class as for @{corosync.group}
 -- @tparam[opt] table options
+-- @tparam[opt="node"] string options.per "node", or "worker": each worker is a member
 -- @tparam[opt="/tmp"] string options.directory where the socket to the helper thread is made for a moment
 -- @tparam[opt] number options.poll seconds, to look for events so often instead of using a helper thread. Without
 -- threads it
@@ -274,15 +333,19 @@ end
 -- @treturn Group
 -- @error nil, message, code: "wrong_phase" in `init_by_lua`, whose master process has no workers yet, and in requests,
 -- each of which would make a group; "exist" when this worker has a group of that name; "no_resources"; "closed" when
--- the worker exits. Raises for wrong arguments.
+-- the worker exits; "no_dict" when nginx.conf lacks the shared memory, "no_memory" when that is full. Raises for wrong arguments.
 function resty.group(name, handlers_or_class, options)
   options = options or {}
   check_options(options)
-  local group = new(name, handlers_or_class, options)
+  local is_per_worker = options.per == "worker"
+  local group = (is_per_worker and new or new_of_node)(name, handlers_or_class, options)
   if records[name] then
     return failure("join", group, "this worker has a group of that name already", "exist")
   end
   local ok, message, code = check_phase(group)
+  if ok and not is_per_worker then
+    ok, message, code = attach_node(group, handlers_or_class, options)
+  end
   if not ok then
     return nil, message, code
   end
@@ -328,15 +391,22 @@ local function leave_now(record)
   end
 end
 
+local function end_now(record)
+  record.wanted = false
+  if record.state == "joined" then
+    leave_now(record)
+  end
+  connection.close(record)
+end
+
 --- Leaves all groups of this worker, at once and for good: for `exit_worker_by_lua_block`. It may take up to 5 s
 -- for each group whose Corosync cannot take the request.
 function resty.leave()
   for _, record in pairs(records) do
-    record.wanted = false
-    if record.state == "joined" then
-      leave_now(record)
+    end_now(record)
+    if record.node then
+      record.node:leave(end_now)
     end
-    connection.close(record)
   end
 end
 

@@ -89,7 +89,7 @@ static void push_key(lua_State *L, uint32_t node, uint32_t pid)
 #endif
 }
 
-static void push_new(lua_State *L, uint32_t node, uint32_t pid)
+void address_push_new(lua_State *L, uint32_t node, uint32_t pid)
 {
 	lua_createtable(L, 0, 3);
 	compat_setuint32(L, "node", node);
@@ -115,7 +115,7 @@ void address_push(lua_State *L, int cache, uint32_t node, uint32_t pid)
 	if (push_known(L, cache, node, pid)) {
 		return;
 	}
-	push_new(L, node, pid);
+	address_push_new(L, node, pid);
 	/* Making it may have run a finalizer that made it, too. */
 	if (push_known(L, cache, node, pid)) {
 		lua_remove(L, -2);

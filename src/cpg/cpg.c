@@ -397,12 +397,21 @@ static const luaL_Reg methods[] = {
 	{NULL, NULL},
 };
 
+/* For code that learns of members by other ways than a handle; see address_push, whose cache the caller replaces. */
+static int module_new_address(lua_State *L)
+{
+	address_push_new(L, (uint32_t)luaL_checkinteger(L, 1), (uint32_t)luaL_checkinteger(L, 2));
+	return 1;
+}
+
 void cpg_push_module(lua_State *L)
 {
 	address_setup(L);
 	methods_push_module(L, &cpg_class, methods, module_open);
 	lua_pushcfunction(L, module_check);
 	lua_setfield(L, -2, "check");
+	lua_pushcfunction(L, module_new_address);
+	lua_setfield(L, -2, "new_address");
 	lua_pushcfunction(L, module_repack);
 	lua_setfield(L, -2, "repack");
 	lua_pushcfunction(L, module_sender);

@@ -147,6 +147,9 @@ void address_push_cache(lua_State *L);
 /* Pushes the address of a member from the cache at that index, and makes it on first use. [-0, +1, m] */
 void address_push(lua_State *L, int cache, uint32_t node, uint32_t pid);
 
+/* The same, of no cache. [-0, +1, m] */
+void address_push_new(lua_State *L, uint32_t node, uint32_t pid);
+
 /* ---- the groups and their members as the local Corosync sees them now, by cpg_iteration_*: iteration.c ---- */
 
 /*

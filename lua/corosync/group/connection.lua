@@ -39,7 +39,7 @@ function connection.open(record)
   function own.error(message) handlers.report(record, message) end
   record.own = own
   own.previous = record.previous
-  local handle, message, code = core.cpg.open(own)
+  local handle, message, code = record.hooks.open(own)
   own.previous = nil -- or all the earlier handles would stay
   record.handle = handle
   record.address = handle and handle:address() or record.address
@@ -74,15 +74,19 @@ function connection.close(record)
   pollfd.show_hidden(record)
 end
 
+local function new_views(record)
+  return view.new(handlers.option(record, "daemon_user"), record.hooks.open_quorum)
+end
+
 -- The connection to quorum, without which there are no views. True, or nil, message, code.
 function connection.open_views(record)
-  record.views = record.views or view.new(handlers.option(record, "daemon_user"))
+  record.views = record.views or new_views(record)
   return record.views:open()
 end
 
 -- For a group with a view_change handler: the connection to quorum, and one descriptor for both.
 function connection.prepare_views(record)
-  record.views = record.views or view.new(handlers.option(record, "daemon_user"))
+  record.views = record.views or new_views(record)
   if not handlers.find(record, "view_change") then
     return true
   end

@@ -66,7 +66,7 @@ function Views:open()
   if self._handle then
     return true
   end
-  local handle, message, code = core.quorum.open {
+  local handle, message, code = self._open_quorum {
     daemon_user = self._daemon_user,
     quorum_change = function(quorate, _, ring) on_quorum(self, quorate, ring) end,
   }
@@ -178,8 +178,9 @@ function Views:present()
 end
 
 return {
-  new = function(daemon_user)
+  new = function(daemon_user, open_quorum)
     return setmetatable({
+      _open_quorum = open_quorum,
       _daemon_user = daemon_user,
       _last = {}, -- the members in the last view,
       _known = {}, -- and the same as a set

@@ -79,6 +79,7 @@ return function(name, options, new_group)
     errors.raise("bad argument #2 'options' to 'replica' (table expected, got %s)", type(options))
   end
   local own, of_group = split(options or {})
+  of_group.per = "worker"
   return replica.derive(name, own, {
     derive = function(group_name, group_handlers) return new_group(group_name, group_handlers, of_group) end,
     start = start,

@@ -48,7 +48,7 @@ end
 
 -- At once, even if its light thread waits in a handler.
 local function leave_at_exit(record)
-  if record.leave_by then
+  if record.leave_by or not record.hooks.may_leave(record) then
     return
   end
   record.wanted, record.leave_by = false, now() + LEAVING

@@ -229,7 +229,7 @@ local function new(name, options)
   state.group, message, code = corosync_resty.group(name, {
     message_received = function(_, text) receive(state, text) end,
     config_change = function() send_all(state) end,
-  })
+  }, { per = "worker" })
   if not state.group then
     return nil, message, code
   end

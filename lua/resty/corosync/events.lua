@@ -75,7 +75,7 @@ function Events:init_worker()
     message_received = function(address, text) receive(state, address, text) end,
     config_change = function() state.is_ready = true end,
     disconnected = function() state.is_ready = false end,
-  })
+  }, { per = "worker" })
   state.group = group
   return group and true, message, code
 end

@@ -79,7 +79,7 @@ local function new(name, on, settle)
     view_change = function(view) on_view(self, view) end,
     disconnected = function(reason) missed(self, reason) end,
     message_received = on.message,
-  })
+  }, { per = "worker" })
   return self.group and self, message, code
 end
 

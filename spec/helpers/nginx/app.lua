@@ -115,6 +115,7 @@ local handlers = {
 }
 
 app.group = assert(corosync_resty.group("spec", handlers, {
+  per = os.getenv "SPEC_PER" or "worker",
   poll = tonumber(os.getenv "SPEC_POLL"),
   directory = os.getenv "SPEC_DIRECTORY" or "/run",
 }))
@@ -143,6 +144,33 @@ function commands.send(args)
     if not ok then return ngx.say(code, ": ", message) end
   end
   ngx.say "sent"
+end
+
+-- Sends until `unload`, one message after another; returns how many, and the codes of those that were not sent.
+function commands.load(args)
+  local count, codes = 0, {}
+  repeat
+    count = count + 1
+    local ok, _, code = app.group:send_message(args.text .. count)
+    if not ok then codes[#codes + 1] = code end
+    if args.pause then ngx.sleep(tonumber(args.pause)) end
+  until ngx.shared.counts:get "unload"
+  ngx.say(count, " ", table.concat(codes, " "))
+end
+
+function commands.unload()
+  ngx.shared.counts:set("unload", true)
+  ngx.say "unloaded"
+end
+
+-- In the worker that holds the group for its node, and in no other: no message is sent any more.
+function commands.stall()
+  local member = app.group[require "corosync.private"].node.member
+  if member and member.is_holder then
+    function member.send() ngx.sleep(60) end
+    return ngx.say(ngx.worker.pid())
+  end
+  ngx.say "not here"
 end
 
 function commands.send_long(args)

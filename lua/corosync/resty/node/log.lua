@@ -1,0 +1,93 @@
+-- A group's events on this node, in batches that all its workers read: each batch is one value in shared memory, with
+-- the state after it. The oldest batches are removed when all take too much room; so a worker that lags has a gap, and
+-- holds up no other.
+--
+-- Any worker may append: a batch has the number that follows the last one's, and only one can be added under a number.
+local store = require "corosync.resty.node.store"
+
+local SHARE = 4 -- the log takes at most this part of the dictionary
+
+local Log = {}
+Log.__index = Log
+
+local function key(self, index)
+  return self.store:key("batch", index)
+end
+
+-- The number of the last batch; 0 when there is none.
+function Log:last()
+  local dict = self.store.dict
+  local last = dict:get(self.last_key) -- may lag behind
+  while dict:get(key(self, last + 1)) do
+    last = last + 1
+  end
+  return last
+end
+
+local function first(self)
+  return self.store.dict:get(self.first_key)
+end
+
+local function count(self, index, bytes)
+  self.bytes = self.bytes + bytes - (self.sizes[index] or 0)
+  self.sizes[index] = bytes > 0 and bytes or nil
+end
+
+-- A batch: a table with `number` (of counted events up to its end), `state` (encoded), `events` (flat: kind and three
+-- values each). Nil when it does not exist yet; nil, "removed" when it does not exist any more.
+function Log:read(index)
+  local data = self.store.dict:get(key(self, index))
+  if data then
+    count(self, index, #data)
+    return store.decode(data)
+  end
+  return nil, first(self) > index and "removed" or nil
+end
+
+-- Removes the oldest batch; false when there is none before that index.
+local function remove_first(self, before)
+  local index = first(self)
+  if index >= before then
+    return false
+  end
+  self.store.dict:safe_set(self.first_key, index + 1) -- before the batch goes, so that readers can tell
+  self.store.dict:delete(key(self, index))
+  count(self, index, 0)
+  return true
+end
+
+-- Adds a batch under that number, which must follow the last one's. True; or nil and "exists", or nil and why there is
+-- no room.
+function Log:append(index, batch)
+  local dict, data = self.store.dict, store.encode(batch)
+  local ok, message
+  repeat
+    ok, message = dict:safe_add(key(self, index), data)
+  until ok or message ~= "no memory" or not remove_first(self, index)
+  if not ok then
+    return nil, message == "no memory" and store.full(#data) or message
+  end
+  count(self, index, #data)
+  dict:safe_set(self.last_key, index)
+  while self.bytes > self.limit and remove_first(self, index) do
+  end
+  return true
+end
+
+-- Leaves out a number, so that all readers have a gap there. Returns it.
+function Log:skip(index)
+  self.store.dict:safe_set(self.first_key, index + 1)
+  self.store.dict:safe_set(self.last_key, index)
+  return index
+end
+
+-- `limit`: the bytes that all batches may have together.
+local function new(of)
+  local self = setmetatable({ store = of, bytes = 0, sizes = {}, limit = of.dict:capacity() / SHARE }, Log)
+  self.first_key, self.last_key = of:key "first", of:key "last"
+  of.dict:safe_add(self.first_key, 1)
+  of.dict:safe_add(self.last_key, 0)
+  return self
+end
+
+return { new = new }

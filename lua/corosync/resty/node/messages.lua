@@ -1,0 +1,303 @@
+-- Messages of a node's workers, which the holder sends. A worker puts a message into a list in shared memory and rings
+-- the holder; the holder sends the messages of the list in order, and puts each result into a list of the sender's.
+--
+-- A holder that ends may have taken a message and not have put its result. So a worker that notices another holder puts
+-- a request without a message into the list: when that has a result, no earlier message of this worker is in the list.
+local core = require "corosync.binding"
+local errors = require "corosync.errors"
+local semaphore = require "ngx.semaphore"
+local store = require "corosync.resty.node.store"
+local wake_socket = require "corosync.resty.socket"
+local supervisor = require "corosync.resty.supervisor"
+local waiting = require "corosync.resty.waiting"
+
+local GRACE = 1 -- second that a result may come after the message's deadline
+local MOST = 10000 -- messages in the list
+local LOOK = 1 -- second: the longest time without a look
+local POLL = 0.01 -- seconds between looks where there is no helper thread
+local RENEW = 4000 -- rounds of one light thread, because its memory is freed only when it ends
+
+local now = core.now
+
+local Messages = {}
+Messages.__index = Messages
+
+local function results_key(self, name)
+  return self.store:key("results", name)
+end
+
+-- ---- arguments, as in C ----
+
+local GUARANTEES = { agreed = true, fifo = true }
+
+local function check_array(message)
+  for i = 1, #message do
+    if type(message[i]) ~= "string" then
+      errors.raise("bad argument #1 to 'send_message' (message[%d] is a %s, and a string is expected)", i,
+        type(message[i]))
+    end
+  end
+  if #message == 0 and next(message) ~= nil then
+    errors.raise("bad argument #1 to 'send_message' (message is a table without message[1], and a string or an array "
+      .. "of strings is expected)")
+  end
+end
+
+local function check(message, guarantee)
+  if type(message) == "table" then
+    check_array(message)
+  elseif type(message) ~= "string" and type(message) ~= "number" then
+    errors.raise("bad argument #1 to 'send_message' (message is a %s, and a string or an array of strings is expected)",
+      type(message))
+  end
+  if guarantee ~= nil and not GUARANTEES[guarantee] then
+    errors.raise("bad argument #2 to 'send_message' (invalid option '%s')", tostring(guarantee))
+  end
+end
+
+-- ---- the worker that sends ----
+
+local function holder(self)
+  return self.store.dict:get(self.holder_key)
+end
+
+local function ring_holder(self)
+  local name = holder(self)
+  if name then
+    self.bell:ring(name)
+  end
+end
+
+-- Puts a request into the list. Its number, or nil, message.
+local function put(self, message, guarantee, deadline)
+  self.number = self.number + 1
+  local request = store.encode { self.bell:name(), self.number, message or false, guarantee or false,
+    deadline or false }
+  local ok, problem = self.store.dict:rpush(self.list_key, request)
+  if not ok then
+    return nil, problem, #request
+  end
+  return self.number
+end
+
+local function await(self, number, seconds)
+  local own = { semaphore = semaphore.new(), holder = holder(self) }
+  self.waiting[number] = own
+  ring_holder(self)
+  own.semaphore:wait(math.min(seconds, waiting.DAY))
+  self.waiting[number] = nil
+  self:wake() -- it may have been the last one
+  local result = own.result
+  if not result then
+    return errors.failure("send to", self.group, "the worker that sends for this node has not said whether it was sent",
+      "uncertain")
+  end
+  return result[1] or nil, result[2] or nil, result[3] or nil
+end
+
+-- True, or nil, message, code.
+function Messages:send(message, guarantee)
+  check(message, guarantee)
+  local timeout = self.group.timeout
+  if not waiting.is_allowed() then
+    local why = "nothing can wait for the result in the phase '%s': send in a timer"
+    return errors.failure("send to", self.group, why:format(ngx.get_phase()), "wrong_phase")
+  elseif self.store.dict:llen(self.list_key) >= MOST then
+    local why = ("%d messages of this node's workers wait already"):format(MOST)
+    return errors.failure("send to", self.group, why, "backlog")
+  end
+  local number, problem, bytes = put(self, message, guarantee, now() + timeout)
+  if not number then
+    return store.failure("send to", self.group, bytes, problem)
+  end
+  return await(self, number, timeout + GRACE)
+end
+
+local function finish(self, number, result)
+  local own = self.waiting[number]
+  if own then
+    self.waiting[number] = nil -- its light thread runs later
+    own.result = result
+    own.semaphore:post()
+  end
+end
+
+-- Results come in the order of the messages: an earlier message whose result is missing has none.
+local function take_results(self)
+  local data = self.store.dict:lpop(self.own_results_key)
+  while data do
+    local number, ok, message, code = unpack(store.decode(data))
+    for earlier in pairs(self.waiting) do
+      if earlier < number then
+        finish(self, earlier)
+      end
+    end
+    finish(self, number, { ok, message, code })
+    data = self.store.dict:lpop(self.own_results_key)
+  end
+end
+
+-- Whether messages wait that an earlier holder may have taken.
+local function probe(self)
+  local present, changed = holder(self), false
+  for _, own in pairs(self.waiting) do
+    changed = changed or own.holder ~= present
+    own.holder = present
+  end
+  if changed and put(self) then
+    ring_holder(self)
+  end
+end
+
+-- ---- the holder ----
+
+local function put_result(self, name, number, ok, message, code)
+  local key = results_key(self, name)
+  self.store.dict:rpush(key, store.encode { number, ok or false, message or false, code or false })
+  if not self.bell:ring(name) then
+    self.store.dict:delete(key)
+  end
+end
+
+-- Sends a message of the list. False when this worker is leaving: the next holder does.
+local function serve(self, data)
+  local name, number, message, guarantee, deadline = unpack(store.decode(data))
+  local left = deadline and deadline - now()
+  if not message then
+    put_result(self, name, number, true)
+  elseif left <= 0 then
+    put_result(self, name, number, errors.failure("send to", self.group, "it waited too long for its turn", "timeout"))
+  else
+    local ok, problem, code = self.member:send(message, guarantee or nil, left)
+    if not ok and code == "not_joined" then
+      self.store.dict:lpush(self.list_key, data)
+      return false
+    end
+    put_result(self, name, number, ok, problem, code)
+  end
+  return true
+end
+
+local function next_message(self)
+  return self.member:can_send() and self.store.dict:lpop(self.list_key)
+end
+
+local function serve_all(self)
+  local data = next_message(self)
+  while data do
+    data = serve(self, data) and next_message(self)
+  end
+end
+
+-- This node has no connection, so none of the messages was sent.
+function Messages:refuse_all(reason)
+  local data = self.store.dict:lpop(self.list_key)
+  while data do
+    local name, number = unpack(store.decode(data))
+    put_result(self, name, number, errors.failure("send to", self.group, reason, "not_connected"))
+    data = self.store.dict:lpop(self.list_key)
+  end
+end
+
+-- ---- the light thread ----
+
+local function look(self)
+  self.bell:silence() -- before looking, so that no ring is lost
+  take_results(self)
+  probe(self)
+  if self.member then
+    serve_all(self)
+    self.member:look_again()
+  end
+end
+
+local function is_over(self)
+  return self.is_stopping and (not self.member or self.member:has_ended()) and not next(self.waiting)
+end
+
+local function pause(self)
+  if not self.socket then
+    ngx.sleep(POLL)
+    return true
+  end
+  return self.socket:wait()
+end
+
+local function run(self)
+  local rounds, message, ok = 0, nil, true
+  self.socket = wake_socket.open(self.bell:fd(), self.directory, LOOK)
+  repeat
+    rounds = rounds + 1
+    look(self)
+    if not is_over(self) then
+      ok, message = pause(self)
+    end
+  until is_over(self) or not ok or rounds >= RENEW and not ngx.worker.exiting()
+  if self.socket then
+    self.socket:close()
+    self.socket = nil
+  end
+  return ok or error(message, 0)
+end
+
+local supervised = {}
+
+-- nginx may drop a timer: then the supervisor asks again.
+local function begin(_, self, asked)
+  if self.asked ~= asked then
+    return
+  end
+  self.is_running = true
+  local ok, problem = xpcall(run, debug.traceback, self)
+  self.is_running = false
+  if not ok then
+    ngx.log(ngx.ERR, "corosync: ", problem)
+  end
+  if is_over(self) then
+    supervisor.remove(self)
+    self.bell:close()
+  elseif ok then
+    supervised.ensure(self)
+  end
+end
+
+function supervised.ensure(self)
+  if self.is_running then
+    return true
+  end
+  self.asked = {}
+  return ngx.timer.at(0, begin, self, self.asked)
+end
+
+function supervised.leave_at_exit() end
+
+-- True, or nil, message.
+function Messages:start()
+  local ok, message = supervisor.add(self, supervised)
+  if ok then
+    ok, message = supervised.ensure(self)
+  end
+  return ok, message
+end
+
+function Messages:wake()
+  if self.socket then
+    self.socket:wake()
+  end
+end
+
+-- Ends when the last message of this worker has its result, and this worker is not a member any more.
+function Messages:stop()
+  self.is_stopping = true
+  self:wake()
+end
+
+-- `given`: group, store, bell, directory, holder_key; later `member`, if this worker is one.
+local function new(given)
+  local self = setmetatable(given, Messages)
+  self.number, self.waiting = 0, {}
+  self.list_key, self.own_results_key = self.store:key "messages", results_key(self, self.bell:name())
+  return self
+end
+
+return { new = new }

@@ -1,0 +1,42 @@
+-- Places for a node's members: two workers of a node may be members, the others only read the log. The kernel frees the
+-- place of a worker that has ended, because it is the name of a socket.
+local core = require "corosync.binding"
+
+local COUNT = 2
+
+local Seat = {}
+Seat.__index = Seat
+
+-- The name is the same for all workers of this nginx, and for no others.
+local function name_of(of, number)
+  return ("%s.%s.%d"):format(of:id(), ngx.md5(of.prefix), number)
+end
+
+-- A seat that is free; nil when there is none.
+local function take(of)
+  for number = 1, COUNT do
+    local lock = core.bell(name_of(of, number))
+    if lock then
+      of.dict:safe_set(of:key("seat", number), ngx.worker.pid())
+      return setmetatable({ lock = lock }, Seat)
+    end
+  end
+end
+
+function Seat:free()
+  self.lock:close()
+end
+
+-- The pids of the other workers that have seats.
+function Seat:others(of)
+  local pids = {}
+  for number = 1, COUNT do
+    local name = name_of(of, number)
+    if name ~= self.lock:name() and self.lock:ring(name) then
+      pids[#pids + 1] = of.dict:get(of:key("seat", number))
+    end
+  end
+  return pids
+end
+
+return { COUNT = COUNT, take = take }

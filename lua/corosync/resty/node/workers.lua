@@ -1,0 +1,76 @@
+-- The workers of this node that want a group's events, each with two bells: of its handlers, and of its messages. Each
+-- has a numbered place in shared memory; whoever rings all bells clears the places of those that have ended.
+local Workers = {}
+Workers.__index = Workers
+
+local function key(self, place)
+  return self.store:key("worker", place)
+end
+
+-- Takes a place. True, or nil, message.
+function Workers:add(handlers_bell, messages_bell)
+  local dict, place = self.store.dict, 0
+  local ok, message
+  self.names = handlers_bell:name() .. " " .. messages_bell:name()
+  repeat
+    place = place + 1
+    ok, message = dict:safe_add(key(self, place), self.names)
+  until ok or message ~= "exists"
+  if not ok then
+    return nil, message
+  end
+  self.place = place
+  if place > (dict:get(self.count_key) or 0) then
+    dict:safe_set(self.count_key, place)
+  end
+  return self.store:next(self.version_key)
+end
+
+-- To be called now and then: two workers that begin or end at one moment may have overwritten what this one has set.
+function Workers:keep(handlers_bell, messages_bell)
+  local dict = self.store.dict
+  if dict:get(key(self, self.place)) ~= self.names or (dict:get(self.count_key) or 0) < self.place then
+    return self:add(handlers_bell, messages_bell)
+  end
+  return true
+end
+
+function Workers:remove()
+  self.store.dict:delete(key(self, self.place))
+  self.store:next(self.version_key)
+end
+
+-- Reads all places anew if somebody has come or gone.
+local function refresh(self)
+  local version = self.store.dict:get(self.version_key)
+  if version == self.version then
+    return
+  end
+  self.version, self.known = version, {}
+  for place = 1, self.store.dict:get(self.count_key) or 0 do
+    local names = self.store.dict:get(key(self, place)) or ""
+    local handlers, messages = names:match "^(%S+) (%S+)$"
+    self.known[place] = handlers and { handlers = handlers, messages = messages } or nil
+  end
+end
+
+-- Rings one of the bells, "handlers" or "messages", of all workers. Returns how many others there are.
+function Workers:ring(bell, which)
+  local others = 0
+  refresh(self)
+  for place, names in pairs(self.known) do
+    if not bell:ring(names[which]) then
+      self.known[place] = nil
+      self.store.dict:delete(key(self, place))
+    elseif names.messages ~= bell:name() then
+      others = others + 1
+    end
+  end
+  return others
+end
+
+local function new(of)
+  return setmetatable({ store = of, count_key = of:key "workers", version_key = of:key "version", known = {} }, Workers)
+end
+
+return { new = new }
