@@ -1,7 +1,8 @@
 ---@meta corosync.resty
 -- Written by `make types` from the doc comments.
 
---- Groups in OpenResty, or nginx with its Lua module and lua-resty-core. Each worker process is a member of its own.
+--- Groups in OpenResty, or nginx with its Lua module and lua-resty-core. A node is a member of a group once, for all its
+--- workers, and each worker's handlers are called for all events, in one order.
 ---
 --- Handlers run one after another in a light thread, so they may use cosockets, `ngx.sleep`, shared dictionaries and
 --- all else that timers may use:
@@ -13,17 +14,21 @@
 ---      }))
 ---    }
 ---
---- and from any request `news:send_message "hello"`. A group has the methods of `corosync.group`, with these
---- differences.
+--- and from any request `news:send_message "hello"`. The workers share what the group has received in shared memory, which
+--- nginx.conf must have: `lua_shared_dict corosync 10m;`. See [In OpenResty](../topics/openresty.md.html). With the option
+--- `per = "worker"` each worker is a member of its own, and needs no shared memory.
+---
+--- A group has the methods of `corosync.group`, with these differences.
 ---
 --- A worker waits for Corosync only in short calls on this machine: opening a connection takes 15 ms, and leaving waits
 --- while Corosync is stopped or its membership changes. There is no polling: one helper thread per worker waits for the
---- connections of its groups and wakes their light threads. While a handler runs, later events wait in Corosync's
---- memory: long work belongs in a timer or a light thread of its own.
+--- connections of its groups and wakes their light threads. While a handler runs, later events wait in shared memory. A
+--- worker that is too slow for them is disconnected, and others are not: long work belongs in a timer or a light thread
+--- of its own.
 ---
 --- A group connects, and reconnects after Corosync has gone, by itself: `disconnected(reason)` is called once, when the
 --- connection is lost, and `config_change` with oneself in `joined` when the group has joined (again). Messages sent
---- in between were missed. A new worker, after a reload or a crash, is a new member.
+--- in between were missed. A new worker, after a reload or a crash, is told the same.
 ---
 --- A worker that exits gracefully (`nginx -s quit`, `nginx -s reload`) leaves its groups at once. For a fast exit
 --- (`nginx -s stop`) call `corosync_resty.leave()` in `exit_worker_by_lua_block`, else the others see "procdown".
@@ -73,7 +78,8 @@ function Group:wait_for(predicate, seconds, action) end
 ---@return string|nil # "not_connected", "not_joined" (the group is not active, or the worker is exiting), "timeout" (nothing was sent), "backlog" in a handler; "try_again", "backlog", "wrong_phase" where nothing can wait; "too_big", "too_many"; raises for anything but strings
 function Group:send_message(message, guarantee) end
 
---- This worker's address as members see it.
+--- This node's address in the group, as `config_change` gives it: the one of all its workers. With `per = "worker"`,
+--- this worker's.
 ---@return corosync.cpg.address|nil
 ---@return string|nil # why it failed
 ---@return string|nil # "not_connected" before the first connection
@@ -92,16 +98,18 @@ function Group:members() end
 function Group:view() end
 
 ---@class corosync.resty.group.options
+---@field per? string "node", or "worker": each worker is a member (default: "node")
 ---@field directory? string where the socket to the helper thread is made for a moment (default: "/tmp")
 ---@field poll? number seconds, to look for events so often instead of using a helper thread. Without threads it is 0.01.
 
---- Makes this worker a member of a group: call it in `init_worker_by_lua`. The join is made in the background.
+--- Makes this node a member of a group, for all workers that call it: in `init_worker_by_lua`. The join is made in the
+--- background.
 ---@param name string 1 to 128 bytes, any bytes
 ---@param handlers_or_class corosync.group.new.handlers_or_class|table as for `corosync.group`
 ---@param options? corosync.resty.group.options
 ---@return corosync.resty.Group|nil
 ---@return string|nil # why it failed
----@return string|nil # "wrong_phase" in `init_by_lua`, whose master process has no workers yet, and in requests, each of which would make a group; "exist" when this worker has a group of that name; "no_resources"; "closed" when the worker exits. Raises for wrong arguments.
+---@return string|nil # "wrong_phase" in `init_by_lua`, whose master process has no workers yet, and in requests, each of which would make a group; "exist" when this worker has a group of that name; "no_resources"; "closed" when the worker exits; "no_dict" when nginx.conf lacks the shared memory, "no_memory" when that is full. Raises for wrong arguments.
 function module.group(name, handlers_or_class, options) end
 
 --- Makes this worker a member of a replica (see `corosync.replica`): call it in `init_worker_by_lua`. Each worker is a

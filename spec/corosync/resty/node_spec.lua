@@ -2,20 +2,12 @@
 local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
-local uv = require "luv"
-
-local FOLDER = uv.cwd() .. "/spec/helpers/nginx"
 
 local cluster, app, other, member
 
-local function wait_until_joined(server, count)
-  server:says(("^%%d+ config %%d+ left  joined %d:%%d+=join$"):format(server.node), count)
-end
-
-local function start(node, configuration, count, env)
-  local server = nginx.start(cluster, node, FOLDER, configuration or "node.conf", env)
+local function start(node, env)
+  local server = nginx.node_app(cluster, node, env)
   app = app or server
-  wait_until_joined(server, count or 3)
   return server
 end
 
@@ -95,7 +87,7 @@ end)
 
 describe("a group of nodes in nginx #slow", function()
   it("delivers one order to all workers of all nodes, of which two each are members", function()
-    app, other = start(1, nil, nil, { SPEC_HANDLERS = "sleep dict" }), start(2)
+    app, other = start(1, { SPEC_HANDLERS = "sleep dict" }), start(2)
     start_member()
     local clients = {}
     for _, server in ipairs { app, other } do
@@ -132,7 +124,7 @@ describe("a group of nodes in nginx #slow", function()
       local count = #app:find "^%d+ config %d+ left  joined 1:"
       let_pass(app, 100)
       app:signal("KILL", presence(app))
-      wait_until_joined(app, count + 1)
+      nginx.node_joined(app, count + 1)
     end
     let_pass(app, 100)
     assert.matches("^%d+ $", unload(other, client))
@@ -157,7 +149,7 @@ describe("a group of nodes in nginx #slow", function()
     let_pass(app, 100)
     local before = #changes(other, watcher, 1)
     app:signal "HUP"
-    wait_until_joined(app, 6)
+    nginx.node_joined(app, 6)
     for _, pid in ipairs(old) do
       app:wait_for("worker " .. pid .. " to end", function()
         return cluster:command(1, { "test", "-d", "/proc/" .. pid }) == 1

@@ -50,6 +50,11 @@ local act = {
   hold = function()
     repeat ngx.sleep(0.01) until ngx.shared.counts:get "released"
   end,
+  hold_one = function()
+    if not ngx.shared.counts:add("held", true) then return end
+    tell "holds"
+    repeat ngx.sleep(0.01) until ngx.shared.counts:get "released"
+  end,
   -- More than may be on their way at once.
   burst = function()
     for i = 1, 600 do assert(app.group:send_message("burst " .. i)) end
@@ -173,8 +178,16 @@ function commands.stall()
   ngx.say "not here"
 end
 
+-- In another worker than that one.
+function commands.send_unless(args)
+  if ngx.worker.pid() == tonumber(args.pid) then return ngx.say "the same" end
+  tell("sends", args.text)
+  commands.send(args)
+end
+
 function commands.send_long(args)
-  ngx.say(tostring(app.group:send_message(args.text:rep(tonumber(args.times)))))
+  local ok, message, code = app.group:send_message(args.text:rep(tonumber(args.times)))
+  ngx.say(ok and "true" or code .. ": " .. message)
 end
 
 function commands.release()

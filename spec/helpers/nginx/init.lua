@@ -64,6 +64,18 @@ function nginx.app(cluster, node, env)
   return nginx.start(cluster, node, FOLDER, "app.conf", env)
 end
 
+--- Waits until so many workers have been told that their node has joined.
+function nginx.node_joined(server, count)
+  server:says(("^%%d+ config %%d+ left  joined %d:%%d+=join$"):format(server.node), count)
+end
+
+--- With one presence for its three workers.
+function nginx.node_app(cluster, node, env)
+  local server = nginx.start(cluster, node, FOLDER, "node.conf", env)
+  nginx.node_joined(server, 3)
+  return server
+end
+
 -- The kernel's state of a process and its children: their names, states and wait channels.
 local function states(pid)
   local name_and_state = (procfs.read(("/proc/%d/stat"):format(pid)) or ""):match "%(.*%) %a" or "is gone"

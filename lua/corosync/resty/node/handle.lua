@@ -6,7 +6,10 @@ local errors = require "corosync.errors"
 local state = require "corosync.resty.node.state"
 local store = require "corosync.resty.node.store"
 
-local LAGGED = "its handlers were too slow: events that waited for them have been removed from shared memory"
+local GAPS = {
+  removed = "its handlers were too slow: events that waited for them have been removed from shared memory",
+  skipped = "shared memory had no room for an event: nginx's error log says more",
+}
 
 local Handle = {}
 Handle.__index = Handle
@@ -83,7 +86,7 @@ local function read_on(self)
   local index = self.index and self.index + 1 or self.log:last()
   local batch, why = self.log:read(index)
   if why and self.index then
-    return nil, LAGGED, "not_connected"
+    return nil, GAPS[why], "not_connected"
   elseif not batch then
     return false
   end

@@ -34,14 +34,18 @@ local function count(self, index, bytes)
 end
 
 -- A batch: a table with `number` (of counted events up to its end), `state` (encoded), `events` (flat: kind and three
--- values each). Nil when it does not exist yet; nil, "removed" when it does not exist any more.
+-- values each). Nil when it does not exist yet; nil, "removed" when it does not exist any more, or nil, "skipped" when it
+-- had no room.
 function Log:read(index)
   local data = self.store.dict:get(key(self, index))
   if data then
     count(self, index, #data)
     return store.decode(data)
   end
-  return nil, first(self) > index and "removed" or nil
+  if first(self) <= index then
+    return nil
+  end
+  return nil, self.store.dict:get(self.skipped_key) >= index and "skipped" or "removed"
 end
 
 -- Removes the oldest batch; false when there is none before that index.
@@ -74,8 +78,9 @@ function Log:append(index, batch)
   return true
 end
 
--- Leaves out a number, so that all readers have a gap there. Returns it.
+-- Leaves out a number, so that all readers have a gap there. Returns it. Values of existing keys need no room.
 function Log:skip(index)
+  self.store.dict:safe_set(self.skipped_key, index)
   self.store.dict:safe_set(self.first_key, index + 1)
   self.store.dict:safe_set(self.last_key, index)
   return index
@@ -85,8 +90,10 @@ end
 local function new(of)
   local self = setmetatable({ store = of, bytes = 0, sizes = {}, limit = of.dict:capacity() / SHARE }, Log)
   self.first_key, self.last_key = of:key "first", of:key "last"
+  self.skipped_key = of:key "skipped"
   of.dict:safe_add(self.first_key, 1)
   of.dict:safe_add(self.last_key, 0)
+  of.dict:safe_add(self.skipped_key, 0)
   return self
 end
 
