@@ -35,7 +35,8 @@ end
 local function send_from_another(pid, text)
   local sender
   repeat
-    sender = assert(cluster:run(1, { "curl", "-sS", "http://127.0.0.1:8090/send_unless?pid=" .. pid .. "&text=" .. text }))
+    sender = assert(cluster:run(1, { "curl", "-sS",
+      ("http://127.0.0.1:8090/send_unless?pid=%s&text=%s"):format(pid, text) }))
     app:wait_for("the request to be taken", function() return sender.exited or #app:find("sends " .. text) > 0 end)
   until not sender.exited
   return sender

@@ -83,6 +83,7 @@ end
 
 -- The next batch becomes the present one. False when there is none yet; nil, message, code.
 local function read_on(self)
+  self.bell:silence() -- before looking, so that no ring is lost
   local index = self.index and self.index + 1 or self.log:last()
   local batch, why = self.log:read(index)
   if why and self.index then
@@ -173,7 +174,6 @@ function Handle:receive()
   elseif self.has_left then
     return nil
   end
-  self.bell:silence() -- before looking, so that no ring is lost
   return receive(self)
 end
 

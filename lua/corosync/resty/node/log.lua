@@ -33,9 +33,9 @@ local function count(self, index, bytes)
   self.sizes[index] = bytes > 0 and bytes or nil
 end
 
--- A batch: a table with `number` (of counted events up to its end), `state` (encoded), `events` (flat: kind and three
--- values each). Nil when it does not exist yet; nil, "removed" when it does not exist any more, or nil, "skipped" when it
--- had no room.
+-- A batch: a table with `number` (of counted events up to its end), `state` (encoded), `events` (flat: kind and
+-- three values each). Nil when it does not exist yet; nil, "removed" when it does not exist any more; nil, "skipped" when
+-- it had no room.
 function Log:read(index)
   local data = self.store.dict:get(key(self, index))
   if data then
