@@ -1,5 +1,5 @@
---- Groups in OpenResty, or nginx with its Lua module and lua-resty-core. A node is a member of a group once, for all its
--- workers, and each worker's handlers are called for all events, in one order.
+--- Groups in OpenResty, or nginx with its Lua module and lua-resty-core. A node is a member of a group once, for all
+-- its workers, and each worker's handlers are called for all events, in one order.
 --
 -- Handlers run one after another in a light thread, so they may use cosockets, `ngx.sleep`, shared dictionaries and
 -- all else that timers may use:
@@ -11,9 +11,9 @@
 --      }))
 --    }
 --
--- and from any request `news:send_message "hello"`. The workers share what the group has received in shared memory, which
--- nginx.conf must have: `lua_shared_dict corosync 10m;`. See [In OpenResty](../topics/openresty.md.html). With the option
--- `per = "worker"` each worker is a member of its own, and needs no shared memory.
+-- and from any request `news:send_message "hello"`. The workers share what the group has received in shared memory,
+-- which nginx.conf must have: `lua_shared_dict corosync 10m;`. See [In OpenResty](../topics/openresty.md.html). With
+-- the option `per = "worker"` each worker is a member of its own, and needs no shared memory.
 --
 -- A group has the methods of @{corosync.group}, with these differences.
 --
@@ -333,7 +333,8 @@ end
 -- @treturn Group
 -- @error nil, message, code: "wrong_phase" in `init_by_lua`, whose master process has no workers yet, and in requests,
 -- each of which would make a group; "exist" when this worker has a group of that name; "no_resources"; "closed" when
--- the worker exits; "no_dict" when nginx.conf lacks the shared memory, "no_memory" when that is full. Raises for wrong arguments.
+-- the worker exits; "no_dict" when nginx.conf lacks the shared memory, "no_memory" when that is full. Raises for wrong
+-- arguments.
 function resty.group(name, handlers_or_class, options)
   options = options or {}
   check_options(options)

@@ -1,8 +1,8 @@
 ---@meta corosync.resty
 -- Written by `make types` from the doc comments.
 
---- Groups in OpenResty, or nginx with its Lua module and lua-resty-core. A node is a member of a group once, for all its
---- workers, and each worker's handlers are called for all events, in one order.
+--- Groups in OpenResty, or nginx with its Lua module and lua-resty-core. A node is a member of a group once, for all
+--- its workers, and each worker's handlers are called for all events, in one order.
 ---
 --- Handlers run one after another in a light thread, so they may use cosockets, `ngx.sleep`, shared dictionaries and
 --- all else that timers may use:
@@ -14,9 +14,9 @@
 ---      }))
 ---    }
 ---
---- and from any request `news:send_message "hello"`. The workers share what the group has received in shared memory, which
---- nginx.conf must have: `lua_shared_dict corosync 10m;`. See [In OpenResty](../topics/openresty.md.html). With the option
---- `per = "worker"` each worker is a member of its own, and needs no shared memory.
+--- and from any request `news:send_message "hello"`. The workers share what the group has received in shared memory,
+--- which nginx.conf must have: `lua_shared_dict corosync 10m;`. See [In OpenResty](../topics/openresty.md.html). With
+--- the option `per = "worker"` each worker is a member of its own, and needs no shared memory.
 ---
 --- A group has the methods of `corosync.group`, with these differences.
 ---

@@ -12,7 +12,8 @@ local OPTIONS = {
 
 local function make()
   for _, made_by in ipairs { "group", "replica" } do
-    local made, message, code = corosync_resty[made_by]("spec", OPTIONS[made_by])
+    local made, message, code = corosync_resty[made_by]("spec", OPTIONS[made_by],
+      made_by == "group" and { per = "worker" } or nil)
     tell(ngx.get_phase(), made_by, tostring(made), tostring(code), tostring(message))
   end
 end

@@ -34,8 +34,8 @@ local function count(self, index, bytes)
 end
 
 -- A batch: a table with `number` (of counted events up to its end), `state` (encoded), `events` (flat: kind and
--- three values each). Nil when it does not exist yet; nil, "removed" when it does not exist any more; nil, "skipped" when
--- it had no room.
+-- three values each). Nil when it does not exist yet; nil, "removed" when it does not exist any more; nil, "skipped"
+-- when it had no room.
 function Log:read(index)
   local data = self.store.dict:get(key(self, index))
   if data then

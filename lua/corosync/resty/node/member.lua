@@ -227,6 +227,13 @@ function Member:look_around()
   end
 end
 
+-- None of its functions is the script's, so none needs a light thread of its own, or ends this one.
+function Member.start_spawned() end
+
+function Member:interrupted()
+  rejoin(self)
+end
+
 -- ---- for the worker ----
 
 -- Sends for any worker; waits. True, or nil, message, code.
