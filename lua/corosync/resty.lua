@@ -2,7 +2,7 @@
 -- its workers, and each worker's handlers are called for all events, in one order.
 --
 -- Handlers run one after another in a light thread, so they may use cosockets, `ngx.sleep`, shared dictionaries and
--- all else that timers may use:
+-- everything else that is allowed in timers:
 --
 --    init_worker_by_lua_block {
 --      local corosync_resty = require "corosync.resty"
@@ -30,9 +30,9 @@
 -- A worker that exits gracefully (`nginx -s quit`, `nginx -s reload`) leaves its groups at once. For a fast exit
 -- (`nginx -s stop`) call `corosync_resty.leave()` in `exit_worker_by_lua_block`, else the others see "procdown".
 --
--- Handlers must not call `ngx.exit`: it ends the light thread that calls them. That is reported, and another light
--- thread goes on with the next event within 2 s; a replica is closed. Each group needs one of nginx's timers for good
--- (`lua_max_running_timers`).
+-- Handlers must not call `ngx.exit`: it ends the light thread that calls them. This is reported, and another light
+-- thread continues with the next event within 2 s; a replica is closed. Each group occupies one of nginx's running
+-- timers (`lua_max_running_timers`).
 -- @module corosync.resty
 -- @extends corosync.group.Group
 
@@ -83,10 +83,10 @@ function hooks.log(line)
   ngx.log(ngx.ERR, line)
 end
 
--- An exiting worker leaves once and for all, or it would never end.
+-- A worker that is exiting must not join again, or it would never end.
 function hooks.activate(record)
   if ngx.worker.exiting() then
-    return failure("activate", record.object, "its worker exits", "closed")
+    return failure("activate", record.object, "its worker is exiting", "closed")
   end
   local ok, message, code = true, nil, nil
   if record.node then
@@ -114,7 +114,7 @@ function hooks.wait_for(record, predicate, seconds, action)
   elseif waiting.until_true(record, predicate, now() + seconds) then
     return true
   elseif waiting.is_over(record) then
-    return failure(action, record.object, "its worker exits, and has left it", "not_joined")
+    return failure(action, record.object, "its worker is exiting and has left it", "not_joined")
   end
   local problem = thread.problem(record)
   return failure(action, record.object, ("not within %g s%s"):format(seconds, problem and ": " .. problem or ""),
@@ -149,7 +149,7 @@ function Group:is_active()
   return self[KEY].wanted
 end
 
---- Lets the calling light thread wait until something holds; it is looked at after each event of the group.
+--- Lets the calling light thread wait until a condition holds, which is checked after each event of the group.
 -- Not for use in this group's own handlers.
 -- @tparam fun():any predicate
 -- @tparam[opt] number seconds the longest to wait; the field `timeout` when absent
@@ -264,12 +264,13 @@ local function check_options(options)
   end
 end
 
--- Where groups can be made, and why not elsewhere. Requests come again and again; and with lua_code_cache off, each has
--- a Lua state of its own, in which `require` runs everything anew.
+-- Where groups can be made, and why not elsewhere: each request would make another one. With lua_code_cache off that
+-- holds for modules, too, because each request has a Lua state of its own, in which `require` loads everything anew.
 local MADE_IN = { init_worker = true, timer = true }
-local ONLY_ONCE = "it would be made in the phase '%s', for each request: make it once, in init_worker_by_lua, and set "
+local ONLY_ONCE = "in the phase '%s' each request would make it again: make it once, in init_worker_by_lua, and set "
   .. "lua_code_cache on"
-local TOO_EARLY = "init_by_lua runs in the master process, and members are its workers: call it in init_worker_by_lua"
+local TOO_EARLY = "init_by_lua runs in the master process, but the members are its workers: make it in "
+  .. "init_worker_by_lua"
 
 local function check_phase(group)
   local phase = ngx.get_phase()
@@ -320,16 +321,15 @@ end
 --- The functions of the module.
 -- @section functions
 
---- Makes this node a member of a group, for all workers that call it: in `init_worker_by_lua`. The join is made in the
+--- Makes this node a member of a group, for all workers that call it: in `init_worker_by_lua`. The group joins in the
 -- background.
 -- @tparam string name 1 to 128 bytes, any bytes
 -- @tparam corosync.group.new.handlers_or_class|table handlers_or_class as for @{corosync.group}
 -- @tparam[opt] table options
 -- @tparam[opt="node"] string options.per "node", or "worker": each worker is a member
 -- @tparam[opt="/tmp"] string options.directory where the socket to the helper thread is made for a moment
--- @tparam[opt] number options.poll seconds, to look for events so often instead of using a helper thread. Without
--- threads it
--- is 0.01.
+-- @tparam[opt] number options.poll seconds between polls for events, instead of using a helper thread; 0.01 where there
+-- are no threads
 -- @treturn Group
 -- @error nil, message, code: "wrong_phase" in `init_by_lua`, whose master process has no workers yet, and in requests,
 -- each of which would make a group; "exist" when this worker has a group of that name; "no_resources"; "closed" when
@@ -378,7 +378,7 @@ function resty.replica(name, options)
   return require("corosync.resty.replica")(name, options, resty.group)
 end
 
--- Nothing can wait here but in Corosync's functions.
+-- Light threads cannot wait in this phase, so this waits in Corosync's functions.
 local function leave_now(record)
   local deadline, handle = now() + LAST_TRIES, record.handle
   local ok, message, code = handle:leave()

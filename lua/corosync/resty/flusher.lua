@@ -1,5 +1,5 @@
--- While a handler of a group that packs waits, nothing else sends the messages that requests pack: a light thread
--- beside the group's does. It ends with that one, in the same timer.
+-- While a handler of a group that packs waits, the group's light thread cannot send what requests have packed. So a
+-- second light thread of the same timer sends it, and ends with the first.
 local semaphore = require "ngx.semaphore"
 local waiting = require "corosync.resty.waiting"
 
@@ -7,7 +7,7 @@ local EVERY = 0.002 -- seconds
 
 local flusher = {}
 
--- Events stay in Corosync, except those for which a long message waits.
+-- Events stay in Corosync, unless a long message cannot be sent on without them.
 local function flush(handle)
   local _, _, code = handle:flush()
   if code == "try_again" then

@@ -1,5 +1,6 @@
 -- Whether a group's light thread still exists. `ngx.exit` in a handler ends it without running any more of its code.
--- But nginx then also ends a second light thread of the same timer, which does nothing but wait on a semaphore.
+-- But nginx then also ends the timer's other light threads. One of them only waits on a semaphore, so the semaphore's
+-- count tells whether both exist.
 local semaphore = require "ngx.semaphore"
 local waiting = require "corosync.resty.waiting"
 

@@ -42,8 +42,8 @@ local function waiter(owner)
   end
 end
 
--- Calls functions in light threads of the group's timer, because its own light thread must not wait for them. One of a
--- request would end with the request, so the group's light thread starts what requests ask for.
+-- Calls functions in light threads of the group's timer, because its own light thread must not wait for them. A light
+-- thread of a request would end with it, so the group's light thread starts those that requests ask for.
 local function spawner(owner)
   local asked = {}
   local function run(f, ...)

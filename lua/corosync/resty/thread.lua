@@ -18,10 +18,10 @@ local TURN = 0.0005 -- seconds of handling events before the worker's requests g
 local RENEW = 4000 -- rounds of one light thread, because its memory is freed only when it ends
 local LEAVING = 5 -- seconds that an exiting worker waits for the end of its leave
 local LATE = 2 -- seconds until a light thread that has not begun is reported
-local LOOK = 1 -- second: how often a light thread that waits for another's end looks whether that exists
+local LOOK = 1 -- second: how often a light thread that waits for the end of another checks that it still exists
 
-local NOT_RUN = "nginx did not run its timer: raise lua_max_running_timers or worker_connections, whichever the alerts "
-  .. "\"lua failed to run timer\" in nginx's error log name"
+local NOT_RUN = "nginx did not run its timer: raise lua_max_running_timers or worker_connections, whichever the alert "
+  .. "\"lua failed to run timer\" in nginx's error log names"
 
 local now = core.now
 
@@ -37,7 +37,7 @@ local function connect(record)
     record.lost = nil
     return
   end
-  connection.close(record) -- a try that raised did not
+  connection.close(record) -- an attempt that raised has not closed it
   if record.wanted then
     if not record.lost then
       loss.lose(record, message)
@@ -59,7 +59,7 @@ local function leave_at_exit(record)
   waiting.wake_waiters(record)
 end
 
--- Leaves if that is wanted. A worker that exits does not wait for ever for the end of the leave.
+-- Leaves if that is wanted. An exiting worker waits for the end of the leave only until `leave_by`.
 local function leave_if_wanted(record)
   if ngx.worker.exiting() then
     leave_at_exit(record)
@@ -72,7 +72,7 @@ local function leave_if_wanted(record)
   end
 end
 
--- A replica has more to do when no more events wait, and when time has passed.
+-- A replica has more to do when no events are left, and after some time.
 local function look_around(record)
   if record.replica then
     record.replica:look_around()
@@ -118,8 +118,8 @@ end
 
 local begin
 
--- nginx drops a timer, and only logs that, if too many run when it is due. So only a light thread that has begun
--- counts.
+-- If too many timers run when one is due, nginx drops it and only logs that. So a light thread counts only when it has
+-- begun.
 local function ask(record)
   record.asked = {}
   return ngx.timer.at(0, begin, record, record.asked)
@@ -175,18 +175,18 @@ local function take_over(record)
   record.successor = nil
 end
 
--- What happened before this light thread began: too few timers ran, or nginx has ended the earlier light thread. A
--- handler that was ended may have left anything half done, so a replica cannot go on.
+-- Reports what happened before this light thread began: nginx did not run its timer, or ended the earlier light thread.
+-- A handler that was ended may have left anything half done, so a replica cannot go on.
 local function report_past(record, was_ended, silent_since)
   local seconds = silent_since and now() - silent_since or 0
   if seconds >= LATE then
-    handlers.report(record, ("it heard nothing for %.0f s, because %s"):format(seconds, NOT_RUN))
+    handlers.report(record, ("it handled no events for %.0f s, because %s"):format(seconds, NOT_RUN))
   end
   if was_ended and record.replica then
     record.replica:interrupted()
   elseif was_ended then
-    handlers.report(record, "a handler ended its light thread, as ngx.exit does: the rest of that handler did not run. "
-      .. "Return from handlers instead")
+    handlers.report(record, "a handler ended the group's light thread, as ngx.exit does, and the rest of the handler "
+      .. "did not run: return from handlers instead")
   end
 end
 
@@ -204,7 +204,7 @@ local function finish(record)
   waiting.close_socket(record)
   flusher.finish(record)
   life.finish(record)
-  record.thread = nil -- nginx uses coroutines again
+  record.thread = nil -- nginx reuses coroutines
   if record.successor then
     record.successor:post()
   else
@@ -213,7 +213,7 @@ local function finish(record)
   waiting.wake_waiters(record)
 end
 
--- Another light thread may have been asked for, because this one begins late.
+-- Another light thread may have been requested, because this one begins late.
 function begin(_, record, asked)
   if record.asked ~= asked then
     return
@@ -252,7 +252,7 @@ function thread.start(record)
   return true
 end
 
--- Why the group hears nothing; nil if it does.
+-- Why the group handles no events; nil if it does.
 function thread.problem(record)
   return record.silent_since and now() - record.silent_since >= LATE and NOT_RUN or nil
 end

@@ -5,10 +5,10 @@ local reconnect = require "corosync.reconnect"
 local semaphore = require "ngx.semaphore"
 local wake_socket = require "corosync.resty.socket"
 
-local POLL = 0.01 -- seconds between looks where no thread can wait
+local POLL = 0.01 -- seconds between polls where no thread can wait
 local DAY = 86400 -- seconds: the longest wait, because nginx counts milliseconds in 31 bits
-local LOOK = 1 -- second: how often those who wait look around without an event, for instance whether the worker exits
-local TICK = 0.001 -- seconds: nginx counts no less, and warns of each ngx.sleep(0)
+local LOOK = 1 -- second: how often waiters check without an event, for instance whether the worker is exiting
+local TICK = 0.001 -- seconds: nginx's shortest sleep; it warns of each ngx.sleep(0)
 local MAY_WAIT = { rewrite = true, access = true, content = true, timer = true, server_rewrite = true,
   preread = true, ssl_cert = true, ssl_client_hello = true, ssl_session_fetch = true }
 
@@ -51,7 +51,8 @@ end
 
 local awaited = setmetatable({}, { __mode = "k" }) -- by light thread: the group in which it waits for room
 
--- The running coroutine, as a group's new light thread. nginx may have ended it earlier, while it waited for room.
+-- The running coroutine, as a group's new light thread. nginx reuses coroutines, also those that it ended while they
+-- waited for room.
 function waiting.new_thread()
   local routine = coroutine.running()
   awaited[routine] = nil
@@ -118,7 +119,7 @@ function waiting.nap(record, seconds)
   record.nudge:wait(seconds)
 end
 
--- For one that belongs to a light thread that nginx has ended.
+-- For a socket of a light thread that nginx has ended: only its own light thread could close the cosocket.
 function waiting.abandon_socket(record)
   light.remove(record)
   record.socket = nil
@@ -131,11 +132,12 @@ function waiting.close_socket(record)
   end
 end
 
--- Descriptors may be missing: the socket is tried again, with the pauses of reconnecting; but not without threads.
+-- The process may be out of descriptors, so it tries again to open the socket, with the pauses of reconnecting. Without
+-- threads it polls for good.
 local function poll_from_now(record, why)
   waiting.close_socket(record)
   if not record.polls then
-    ngx.log(ngx.WARN, ("corosync: group %s looks for events every %d ms: %s"):format(
+    ngx.log(ngx.WARN, ("corosync: group %s polls for events every %d ms: %s"):format(
       errors.quote(record.object.name), POLL * 1000, why))
   end
   record.polls = (record.polls or 0) + 1
@@ -151,14 +153,14 @@ local function wait_for_socket(record)
       record.look_every)
     if record.socket and record.polls then
       record.polls = nil
-      ngx.log(ngx.WARN, ("corosync: group %s is woken for events again"):format(errors.quote(record.object.name)))
+      ngx.log(ngx.WARN, ("corosync: group %s no longer polls for events"):format(errors.quote(record.object.name)))
     end
     return record.socket and true, message
   end
   return record.socket:wait()
 end
 
--- Waits until an event may be there, or a nudge.
+-- Waits until there may be an event, or until a nudge.
 function waiting.for_event(record)
   if record.poll or record.polls and now() < record.socket_at then
     return waiting.nap(record, math.min(record.poll or POLL, record.look_every))
@@ -169,8 +171,8 @@ function waiting.for_event(record)
   end
 end
 
--- Ends the light thread's turn: nginx looks for events of others. A semaphore would not do, because nginx runs those
--- that it resumes first.
+-- Ends the light thread's turn, so that nginx handles other events. A semaphore would not do: nginx resumes its waiters
+-- before it looks for other events.
 function waiting.let_others_run(record)
   if has_socket(record) then
     record.socket:wake()
@@ -180,7 +182,7 @@ function waiting.let_others_run(record)
   end
 end
 
--- The worker exits, and has left the group: nothing will happen any more.
+-- The worker is exiting and has left the group: nothing will happen any more.
 function waiting.is_over(record)
   return ngx.worker.exiting() and record.state == "idle"
 end

@@ -7,12 +7,12 @@
 --    local price, how = prices:get("tea", read_from_database)
 --    local ok, message = prices:change("tea", write_to_database)
 --
--- The workers of a node share a dictionary of nginx, which nothing else may use. A key is announced before its value
--- changes at the origin, and again afterwards. In between all workers of all nodes read it from the origin and store
--- nothing. If the writer ends in between, they store nothing for `longest` seconds.
+-- The workers of a node share a `lua_shared_dict`, which nothing else may use. A key is announced before its value
+-- changes at the origin, and again afterwards. In between, all workers of all nodes read it from the origin and do not
+-- store it. If the writer ends in between, this lasts until `longest` + 2 seconds after the first announcement.
 --
--- A worker stores nothing for `longest` seconds, plus two, after it has joined, and after nodes have come or gone,
--- because it may not know all changes that are under way. Without quorum it neither uses the cache nor changes values.
+-- A worker stores nothing for `longest` + 2 seconds after it has joined, and after nodes have come or gone, because it
+-- may not know of all changes that are under way. Without quorum it neither uses the cache nor changes values.
 --
 -- A writer that was stopped or cut off may change the origin later than that. Only the origin can prevent this, with a
 -- token that it checks, such as that of a @{corosync.replica.lock}.
@@ -23,8 +23,8 @@ local errors = require "corosync.errors"
 local members = require "resty.corosync.members"
 local now = require("corosync.binding").now
 
--- A writer gives up unless its announcement comes back within so many seconds. So a change ends at most `longest` plus
--- these after its announcement was received, wherever it was received first.
+-- Seconds: a writer gives up if its announcement has not come back after this time. So a change ends at most `longest`
+-- plus this time after any worker has received the announcement.
 local ANNOUNCING = 2
 
 local BEGINS, ENDS = "+", "-" -- the first byte of an announcement
@@ -35,7 +35,7 @@ local OPTIONS = { store = "string", longest = "number", ttl = "number", settle =
 local Cache = {}
 Cache.__index = Cache
 
--- Fetches of the key that are under way may have an older value.
+-- Fetches of the key that are under way may return an older value.
 local function forget(state, key)
   if state.fetches[key] then
     state.fetches[key].is_old = true
@@ -52,7 +52,7 @@ local function forget_all(state)
   state.store:flush_all()
 end
 
--- Changes may be under way that this worker does not know.
+-- Changes may be under way that this worker does not know of.
 local function start_anew(state)
   forget_all(state)
   state.changing = {}
@@ -61,7 +61,7 @@ end
 
 -- ---- which keys are changing ----
 
--- Changes whose writer has failed or ended.
+-- Changes whose writer has failed or ended are never announced as over. They would pile up.
 local function forget_ended(state)
   local time = now()
   if time < state.looked_at + 1 then
@@ -153,7 +153,8 @@ local function wait_until_in_use(self)
   return ok, why and ("%s: %s"):format(message, why) or message, code
 end
 
--- Waits until all members know that the key is changing. True, or nil, message, code.
+-- Waits until this worker has received its own announcement. A member that does not receive it sees a new ring, and
+-- stores nothing. True, or nil, message, code.
 local function begin(self, id, key)
   local state = self[KEY]
   local ok, message, code = announce(state, BEGINS, id, key)
@@ -169,9 +170,9 @@ local function begin(self, id, key)
   return ok, message, code
 end
 
--- Without the second announcement the caches store the key again when the time is over.
+-- If the second announcement is missing, the caches store the key again when the change is surely over.
 local function finish(state, id, key, result, ...)
-  if result then -- otherwise the origin may make the change later
+  if result then -- else the origin may still make the change
     local ok, message = announce(state, ENDS, id, key)
     if not ok then
       ngx.log(ngx.WARN, message)
@@ -181,10 +182,11 @@ local function finish(state, id, key, result, ...)
 end
 
 --- Changes a value at the origin. When this returns, no worker uses the old value, except on nodes that are cut off or
--- stopped and have not noticed it. Waits at most 10 s until this worker may change values.
+-- stopped and have not noticed it, or that have yet to handle the announcement. Waits at most 10 s until this worker
+-- may change values.
 -- @tparam string key
 -- @tparam fun(key:string,...):any change changes the value at the origin within `longest` seconds. It returns something
--- true; or nil, message, code if it failed, or if nobody knows. It may wait, and must not call `ngx.exit`.
+-- true; or nil, message, code if it failed or may have failed. It may wait, and must not call `ngx.exit`.
 -- @param ... passed on to `change`
 -- @return what `change` returns
 -- @error nil, message, code of `change`; or "timeout", "not_ready", or a code of a group's `send_message`: then nothing
@@ -223,10 +225,10 @@ end
 -- @tparam string name of the group: 1 to 128 bytes
 -- @tparam table options
 -- @tparam string options.store the name of a `lua_shared_dict` that this cache alone uses
--- @tparam number options.longest seconds from the begin of a change until the origin has made it, at most, even if the
+-- @tparam number options.longest the most seconds from the start of a change until the origin has made it, even if the
 -- worker ends meanwhile
 -- @tparam[opt] number options.ttl seconds after which a value is read from the origin again; default: never
--- @tparam[opt=0] number options.settle seconds for which this worker bypasses the cache after members have changed, see
+-- @tparam[opt=0] number options.settle seconds for which this worker bypasses the cache after a change of members, see
 -- @{corosync.group}
 -- @treturn Cache
 -- @error nil, message, code, as @{corosync.resty}'s `group`
@@ -248,7 +250,7 @@ local function new(name, options)
   state.members, message, code = members.new(name, {
     message = function(_, text) on_announcement(state, text:match "^(.)(%S+) (.*)$") end,
     missed = function() start_anew(state) end,
-    -- It may have stored an old value, and not have received the change.
+    -- The worker may have stored an old value without receiving the announcement of its change.
     left_here = function() forget_all(state) end,
   }, options.settle)
   if not state.members then

@@ -11,13 +11,13 @@
 --      if not delay then return ngx.exit(err == "rejected" and 429 or 500) end
 --    }
 --
--- Each node counts its own requests in a dictionary of nginx, exactly and for all its workers, and sends the sums that
--- have changed to the other nodes every `interval` seconds. No request waits for a message.
+-- Each node counts the requests of all its workers, exactly, in a `lua_shared_dict`, and sends the sums that have
+-- changed to the other nodes every `interval` seconds. No request waits for a message.
 --
--- **Error.** A node knows the counts of the others as they were up to `interval` plus the time of a message before. So
--- with n nodes, of which each gets at most r requests of a key per second, up to (n - 1) r (`interval` + time of a
--- message) more than the limit are let through in a window, and never fewer than the limit are. While the network is
--- cut, each side counts its own requests only. Windows begin at multiples of `window` by each node's clock, so the
+-- **Error.** What a node knows of the others' counts is up to `interval` plus a message's delay old. So with n nodes
+-- that each get at most r requests for a key per second, up to (n - 1) r (`interval` + a message's delay) requests more
+-- than the limit pass in a window, and never fewer than the limit. While the network is cut, each side counts only
+-- its own requests. Windows begin at multiples of `window` by each node's clock, so the
 -- clocks should agree: one that differs by s seconds counts for that time in another window. A node that starts has the
 -- counts of the others after `interval`.
 -- @module resty.corosync.counters
@@ -40,12 +40,12 @@ local function window_of(state)
   return math.floor(ngx.now() / state.window)
 end
 
--- The dictionary's key of the count of one node's nginx. An nginx that is started anew counts from 0.
+-- The dictionary's key of the count of one node's nginx. A restarted nginx counts from 0.
 local function slot(source, window, key)
   return ("%s %d %s"):format(source, window, key)
 end
 
--- The counts of one window by this worker: which it must send, and all of which it knows.
+-- What this worker has counted in the current window: `keys`, of which it has yet to send those in `due`.
 local function current(state)
   local window = window_of(state)
   if state.counted.window ~= window then
@@ -86,7 +86,7 @@ local function send(state, counted, keys)
     counts[key], counted.due[key] = read(state, state.source, counted.window, key), nil
   end
   local ok, message = state.group:send_message(codec.encode { state.source, counted.window, counts })
-  if not ok then -- the next time
+  if not ok then -- try again next time
     for _, key in ipairs(keys) do
       counted.due[key] = true
     end
@@ -95,7 +95,7 @@ local function send(state, counted, keys)
 end
 
 local function send_due(state)
-  if state.is_sending then -- the last one waits
+  if state.is_sending then -- an earlier call still waits
     return
   end
   state.is_sending = true
@@ -113,7 +113,7 @@ local function send_due(state)
   state.is_sending = false
 end
 
--- Those that have just come know no counts, and messages may have been lost.
+-- Members that have just joined know no counts, and messages may have been lost.
 local function send_all(state)
   local counted = current(state)
   for key in pairs(counted.keys) do
@@ -123,7 +123,7 @@ end
 
 -- ---- public methods ----
 
---- Adds to a count of the present window.
+--- Adds to a count of the current window.
 -- @tparam string key
 -- @tparam[opt=1] integer by may be negative
 -- @treturn integer the sum of all nodes, as far as this one knows
@@ -140,7 +140,7 @@ function Counters:increment(key, by)
   return sum(state, counted.window, key)
 end
 
---- Returns a count of the present window.
+--- Returns a count of the current window.
 -- @tparam string key
 -- @treturn integer the sum of all nodes, as far as this one knows
 function Counters:get(key)
@@ -237,7 +237,7 @@ local function new(name, options)
   ok, message = ngx.timer.every(options.interval or INTERVAL, function() send_due(state) end)
   if not ok then
     state.group:deactivate()
-    return errors.failure("start the clock of", state.group, message, "no_resources")
+    return errors.failure("start the timer of", state.group, message, "no_resources")
   end
   return setmetatable({ [KEY] = state }, Counters)
 end

@@ -10,7 +10,8 @@
 --    ev:publish("all", "config", "changed", { version = 7 })
 --
 -- There is no broker: no `listening` socket, and no `run`. Callbacks run one after another, for "all" in the same order
--- in all workers. Events are lost while Corosync is away, and when nodes come or go.
+-- in all workers. Events are lost while Corosync is down, and may be lost when nodes come or
+-- go.
 -- @module resty.corosync.events
 
 local KEY = require "corosync.private"
@@ -23,26 +24,27 @@ local traceback = require "corosync.traceback"
 
 local OPTIONS = { name = "string", unique_timeout = "number" }
 local UNIQUE_TIMEOUT = 5 -- seconds
+local ARGUMENTS = { "target", "source", "event" } -- of publish
 
 --- @type Events
 local Events = {}
 Events.__index = Events
 
--- Calls the callbacks that fit, in the order of their subscriptions. They may subscribe and unsubscribe.
+-- Calls the matching callbacks, in the order of their subscriptions. They may subscribe and unsubscribe.
 local function run(state, event)
   for _, each in ipairs(list.copy(state.subscriptions)) do
     if (each.source == "*" or each.source == event.source)
       and (each.event == "*" or each.event == event.event) then
       local ok, problem = xpcall(each.callback, traceback, event.data, event.event, event.source, event.address)
       if not ok then
-        ngx.log(ngx.ERR, ("corosync: callback for event %s of source %s: %s"):format(event.event, event.source,
-          problem))
+        ngx.log(ngx.ERR, ("corosync: the callback for event %s of source %s failed: %s"):format(event.event,
+          event.source, problem))
       end
     end
   end
 end
 
--- Whether the hash is new, for the time of `unique_timeout`.
+-- Whether the hash was not seen within `unique_timeout`.
 local function is_first(state, hash)
   local time = now()
   if time >= state.swept_at + state.unique_timeout then
@@ -83,7 +85,7 @@ end
 --- Publishes an event.
 -- @tparam string target "all": all workers of all nodes, this one included; "current": this worker only; any other
 -- string is a hash: of the workers that publish an event with this hash within `unique_timeout`, the first one calls
--- its callbacks, and the others nothing. If that worker ends before, nobody calls them.
+-- its callbacks, and the others call none. If that worker ends before, none are called.
 -- @tparam string source
 -- @tparam string event
 -- @tparam[opt] string|number|boolean|table data for "current" anything; else what MessagePack can encode, at most 1 MB
@@ -95,7 +97,7 @@ function Events:publish(target, source, event, data)
   local state = self[KEY]
   for i, given in ipairs { target or false, source or false, event or false } do
     if type(given) ~= "string" then
-      errors.raise("bad argument #%d to 'publish' (string expected, got %s)", i, type(given or nil))
+      errors.raise("bad argument #%d '%s' to 'publish' (string expected, got %s)", i, ARGUMENTS[i], type(given or nil))
     end
   end
   if not state.group then
@@ -152,7 +154,7 @@ end
 --- Makes an object for events; it is not a member yet.
 -- @tparam table options
 -- @tparam string options.name of the group: 1 to 128 bytes
--- @tparam[opt=5] number options.unique_timeout seconds for which a worker ignores events of a hash that it knows
+-- @tparam[opt=5] number options.unique_timeout seconds for which a worker ignores further events with the same hash
 -- @treturn Events
 -- @raise for wrong arguments
 -- @function new

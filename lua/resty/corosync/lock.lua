@@ -1,4 +1,4 @@
---- Locks that one request in the cluster holds, with the methods of
+--- Locks that one request in the whole cluster holds at a time, with the methods of
 -- [lua-resty-lock](https://github.com/openresty/lua-resty-lock).
 --
 --    init_worker_by_lua_block {
@@ -12,8 +12,8 @@
 --      lock:unlock()
 --    end
 --
--- Instead of a dictionary's name, `new` takes a replica, see @{corosync.replica.lock} for its locks. A lock is also
--- lost when this node is cut off; a request that is stopped or slow may not notice it. So pass on `token`, which grows
+-- Instead of a dictionary's name, `new` takes a replica; @{corosync.replica.lock} describes its locks. A lock is also
+-- lost when this node is cut off, and a request that is stopped or slow may not notice. So pass on `token`, which grows
 -- with each holder of the key, and let the storage refuse a token that is less than the greatest it has seen.
 -- @classmod resty.corosync.lock
 
@@ -26,14 +26,14 @@ local now = require("corosync.binding").now
 local semaphore = require "ngx.semaphore"
 
 local EXPTIME, TIMEOUT = 30, 5 -- seconds, as lua-resty-lock's
-local SWEEP = 1 -- seconds between looks for expired locks
+local SWEEP = 1 -- seconds between checks for expired locks
 
 local OPTIONS = { exptime = "number", timeout = "number", step = "number", ratio = "number", max_step = "number" }
 
 local Lock = {}
 Lock.__index = Lock
 
--- The process holds the replica's lock, so its requests take turns. By replica and key: a semaphore, and how many
+-- The replica's lock belongs to the process, so its requests take turns. By replica and key: a semaphore, and how many
 -- requests use it.
 local gates = setmetatable({}, { __mode = "k" })
 local holding = {} -- this worker's objects that hold a lock
@@ -88,7 +88,7 @@ end
 -- @tparam[opt] table opts
 -- @tparam[opt=30] number opts.exptime seconds after which a lock is released if nobody unlocked it, to within a second
 -- @tparam[opt=5] number opts.timeout seconds that `lock` waits at most; 0 to get the lock only if it is free
--- @tparam[opt] number opts.step like `ratio` and `max_step` without effect, because waiting does not poll
+-- @tparam[opt] number opts.step ignored, like `ratio` and `max_step`, because waiting does not poll
 -- @tparam[opt] number opts.ratio
 -- @tparam[opt] number opts.max_step
 -- @treturn resty.corosync.lock
@@ -106,7 +106,7 @@ end
 -- @tparam string|number key at most 128 bytes
 -- @treturn number the seconds that it waited
 -- @error nil, message, code: the message is "timeout" if another request holds it, "locked" if this object holds a
--- lock, "nil key"; else as the method `acquire` of @{corosync.replica.lock}, as for "not_ready" without a majority
+-- lock, "nil key"; else those of `acquire` of @{corosync.replica.lock}, for instance "not_ready" without a majority
 function Lock:lock(key)
   if key == nil then
     return nil, "nil key", "nil_key"
@@ -115,7 +115,7 @@ function Lock:lock(key)
   end
   local ok, message = start_sweeping()
   if not ok then
-    return nil, "cannot start a timer for locks that expire: " .. message, "no_resources"
+    return nil, "cannot start the timer that releases expired locks: " .. message, "no_resources"
   end
   local from, code
   key, from = tostring(key), now()
@@ -135,7 +135,7 @@ function Lock:lock(key)
     end,
   }
   if is_lost then
-    message, code = "the lock was lost at once", "not_holding"
+    message, code = "the lock was lost as soon as it was granted", "not_holding"
   end
   if not self.held or is_lost then
     self.held = nil

@@ -8,8 +8,8 @@ Members.__index = Members
 
 -- Why this worker must not rely on the messages, or nil if it receives all of them and has quorum.
 function Members:problem()
-  if not self.group:is_active() then -- the worker exits
-    return "this worker has left"
+  if not self.group:is_active() then
+    return "this worker is exiting and has left"
   end
   return self.why
 end

@@ -166,7 +166,7 @@ describe("a group in nginx #slow #once", function()
     for _, pid in ipairs(pids) do
       assert.is_true(ticks(app, pid) - before[pid] <= 2)
     end
-    assert.same({}, app:find "looks for events every")
+    assert.same({}, app:find "polls for events every")
     -- Nothing is left of the sockets.
     assert.not_equal(0, (assert(cluster:command(1, { "sh", "-c", "ls -d /run/corosync-????????????????" }))))
   end)

@@ -4,8 +4,8 @@ local nginx = require "spec.helpers.nginx"
 local uv = require "luv"
 
 local FOLDER = uv.cwd() .. "/spec/helpers/nginx"
-local REFUSED = "^%s %s nil wrong_phase cannot join group 'spec%%S*: it would be made in the phase '%s', for each "
-  .. "request: make it once, in init_worker_by_lua"
+local REFUSED = "^%s %s nil wrong_phase cannot join group 'spec%%S*: in the phase '%s' each request "
+  .. "would make it again: make it once, in init_worker_by_lua"
 
 describe("making groups #slow #once", function()
   local cluster, app

@@ -72,7 +72,7 @@ describe("a replica in nginx #slow #once", function()
     for _ = 1, 3 do assert.matches("^%d+$", servers[1]:request(path("submit", "next"))) end
   end)
 
-  it("is closed, and told so, when nginx ends a function of the script", function()
+  it("is closed and reports it when nginx ends a function of the script", function()
     local servers = start_all()
     local ended = servers[1]:children()[1]
     assert.matches("^%d+$", servers[2]:request(path("submit", "exit%20" .. ended)))

@@ -36,7 +36,7 @@ after_each(function()
 end)
 
 describe("a group without a free timer #slow #once", function()
-  it("joins as soon as there is one, and says why it heard nothing", function()
+  it("joins as soon as there is one, and reports why it handled no events", function()
     start(5)
     app:says("lua failed to run timer .*corosync/resty/.*: 5 lua_max_running_timers are not enough", 4)
     assert.matches("^timeout: cannot complete the join of group 'spec': .*raise lua_max_running_timers",
@@ -44,7 +44,7 @@ describe("a group without a free timer #slow #once", function()
     assert.same({}, app:find "config")
     release_timers()
     nginx.joined(app, 1)
-    app:says("group 'spec': it heard nothing for %d+ s, because nginx did not run its timer: "
+    app:says("group 'spec': it handled no events for %d+ s, because nginx did not run its timer: "
       .. "raise lua_max_running_timers")
     assert.equal("sent", app:request "8090/send?text=late")
     app:says "^%d+ message %S+ late$"
@@ -101,7 +101,7 @@ describe("a light thread that waits for a group #slow #once", function()
     nginx.joined(app, 1)
     assert.equal("waits", app:request "8090/wait")
     app:signal "QUIT"
-    app:says "^%d+ waited not_joined cannot wait for group 'spec': its worker exits, and has left it$"
+    app:says "^%d+ waited not_joined cannot wait for group 'spec': its worker is exiting and has left it$"
     assert.equal(0, (assert(app.process:wait(15))))
   end)
 
@@ -123,7 +123,7 @@ describe("ngx.exit in a handler #slow #once", function()
         assert.equal("sent", app:request "8090/send?text=after")
         app:says("^%d+ message %S+ after$", round)
       end
-      app:says("group 'spec': a handler ended its light thread, as ngx.exit does", 2)
+      app:says("group 'spec': a handler ended the group's light thread, as ngx.exit does", 2)
       assert.same({}, app:find "disconnected")
     end)
   end

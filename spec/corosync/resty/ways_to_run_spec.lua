@@ -47,7 +47,7 @@ describe("a group in an nginx #slow #once", function()
   it("without a directory for its sockets polls, and logs why", function()
     start { SPEC_DIRECTORY = "/sys" }
     app:says "^%d+ config"
-    app:says "group 'spec' looks for events every 10 ms: cannot make a socket in /sys: "
+    app:says "group 'spec' polls for events every 10 ms: cannot make a socket in /sys: "
     assert.equal("sent", app:request "8090/send?text=polled")
     app:says "^%d+ message %S+ polled$"
   end)

@@ -40,7 +40,7 @@ describe("counters in nginx #slow #once", function()
     wait_for_left(2, "back", 91)
   end)
 
-  it("tell a node that starts later, and keep what one has counted that ends", function()
+  it("reach a node that starts later, and include those of a node that has stopped", function()
     assert.equal(20, pass(1, "late", 20))
     assert.equal(5, pass(2, "late", 5))
     wait_for_left(1, "late", 75)

@@ -43,7 +43,7 @@ describe("a lock in nginx #slow #once", function()
     assert.equal("locked 1 unlocked unlocked nil key", servers[1]:request "8090/unlock_twice?key=twice")
   end)
 
-  it("is not given without a majority", function()
+  it("is not granted without a majority", function()
     assert(cluster:partition({ 1 }, { 2 }))
     servers[1]:says("'ipc': bypassed: this node has no quorum", 2)
     assert.matches("^cannot acquire lock 'alone' of ", servers[1]:request "8090/lock?key=alone&timeout=1")
