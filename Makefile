@@ -34,7 +34,7 @@ demo:
 	@$(MAKE) --no-print-directory -s all
 	@$(CPGRUN) --lab 3 --log-level warning --lab-script examples/demo/story.lua examples/demo/member.lua
 
-## demo-openresty: the same for nginx, and show a cache on three nodes under load while one is killed
+## demo-openresty: the same for nginx, and show caches on three nodes under load while one is killed
 demo-openresty:
 	@tools/install-deps openresty
 	@$(MAKE) --no-print-directory -s LUA_VERSION=5.4 binding nginx-binding

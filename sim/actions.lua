@@ -102,7 +102,7 @@ function actions.lose_power(self)
   end)
 end
 
--- The Corosyncs of nodes are started anew; their processes go on.
+-- The Corosyncs of nodes restart; their processes go on.
 function actions.restart_corosync(self)
   local ids = some_nodes(self)
   self.checks:note("Corosync restarts on nodes %s", table.concat(sets.sorted_keys(ids), " "))

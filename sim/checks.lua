@@ -153,7 +153,7 @@ function Checks:doubts(index)
   self.doubt = math.max(self.doubt, index)
 end
 
--- What was confirmed until now may be lost, and what is confirmed by acknowledgements that are under way.
+-- What was confirmed until now may be lost, and also what acknowledgements under way will confirm.
 function Checks:lost()
   self.forfeited = #self.operations
   for _, operation in ipairs(self.operations) do

@@ -78,7 +78,7 @@ function delivery.next_event(self, process)
   return event
 end
 
--- Corosync goes by the longest nodelist of a ring.
+-- Corosync counts with the longest nodelist of a ring.
 local function is_quorate(self, component)
   local count, listed = 0, 0
   for id in pairs(component) do

@@ -13,7 +13,7 @@ local World = {}
 World.__index = World
 
 -- `random(n)` returns an integer from 1 to n. `options`: percentages of the anomalies, how many messages are cut, the
--- seconds that a view takes, and how many nodes make a quorum, if not a majority.
+-- seconds that a view takes, and how many nodes make a quorum (default: a majority).
 function model.new(node_count, random, options)
   local self = setmetatable({
     random = random, options = options, nodes = {}, processes = {}, now = 1000,

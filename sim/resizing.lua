@@ -38,8 +38,8 @@ local function add_nodes(self, target)
   end
 end
 
--- Nodes that are removed end first, or when the others have read their nodelists. A single new node starts first, more
--- of them when the others have read their nodelists.
+-- Removed nodes end before the others read their nodelists, or afterwards. A single new node starts before, several
+-- start afterwards.
 local function resize(self, target)
   local count = #self.world.nodes
   self.checks:note("there will be %s nodes", target)
@@ -56,8 +56,8 @@ local function resize(self, target)
   end
 end
 
--- Nodes are added when all nodes have full members. They are removed at any time, but as few as still leave a majority,
--- and when all nodes have had full members since the last change.
+-- Nodes are added when all nodes have full members. They are removed at any time after all nodes have had full members
+-- since the last change, but only so few that the others are a majority.
 function resizing.resize(self)
   local count = #self.world.nodes
   local target = count + ({ -2, -1, 1, 2 })[self.random(4)]
@@ -84,8 +84,8 @@ function resizing.reload(self)
   losses.look(self)
 end
 
--- All nodes have the same nodelist. If so many members were lost while nodes were removed that the others wait for
--- these, they must come back.
+-- Lets all nodes read the same nodelist. If the others wait for removed nodes, because they lost members meanwhile, the
+-- removed nodes must come back.
 function resizing.finish(self)
   while self.unread do
     resizing.reload(self)

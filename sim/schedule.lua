@@ -88,7 +88,7 @@ end
 local WEIGHTS = { traffic = 40, submit = 15, advance = 10, settle = 5, calm = 5, give_up = 1 }
 local FAULTS = { partition = 1, move = 2, heal = 1, kill = 1, start = 2, stop = 2, reconnect = 2, forget = 1,
   die = 1, lose_power = 0.5 }
--- Each in one of three or four schedules, so that what others find is not forgiven as a loss.
+-- Each in every third or fourth schedule only: they excuse losses, and would hide faults that the others find.
 local MORE_FAULTS = { { restart_corosync = 0.5 }, { resize = 2, reload = 2 } }
 -- Where a minority of the nodes may confirm, nodes are fenced.
 local FENCED_FAULTS = { fence = 6, stop = 1, reconnect_fenced = 2 }

@@ -67,7 +67,7 @@ local function method(name, f, key)
   end
 end
 
--- Lets the methods of a group raise that they are methods if they are called without the group. `key`: of its record.
+-- Makes the methods of a group raise a clear error when they are called without the group. `key`: of its record.
 function errors.guard_methods(methods, key)
   for name, f in pairs(methods) do
     if type(f) == "function" then

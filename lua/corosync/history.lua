@@ -27,9 +27,9 @@ local history = {}
 -- @error nil, message, code: "exist" when this process is already recording; "not_supported" without Lua's library io
 history.record = recorder.start
 
---- Records all groups of this process in one file, from which `cpgrun draw` makes a picture. A file of 16 MiB is
--- renamed to FILE.1, and a new one begins. As for `record`, groups must be activated after this call, and a process
--- records only once. A process that is started again may append to the file of the one before.
+--- Records all groups of this process in one file, which `cpgrun draw` draws. At 16 MiB the file is renamed to
+-- FILE.1, and a new one begins. As for `record`, groups must be activated after this call, and a process
+-- records only once. A process that is restarted may append to the same file.
 -- @function history.trace
 -- @tparam string file
 -- @treturn boolean true

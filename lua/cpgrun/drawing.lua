@@ -10,7 +10,7 @@ local drawing = {}
 function drawing.check(path)
   local ok, message = pcall(json.encode, {})
   if not ok then
-    return nil, ("cannot draw %s: %s"):format(path, message)
+    return nil, ("cannot draw the page %s: %s"):format(path, message)
   end
   local file
   file, message = io.open(path, "a")
@@ -36,8 +36,8 @@ local function write(path, text)
   return true
 end
 
--- `marks`: the checker's violations, if any. Returns the numbers of processes, of events, and of lines that are no
--- events; or nil and a message.
+-- `marks`: the checker's violations, if any. Returns the numbers of processes, of events, and of lines that are
+-- not events; or nil and a message.
 function drawing.write(paths, into, marks)
   local ok, message = drawing.check(into)
   if not ok then
@@ -48,7 +48,7 @@ function drawing.write(paths, into, marks)
     return nil, skipped
   end
   local picture = data.of(processes, marks or {})
-  -- A text may have "</script>" in it.
+  -- A text that contains "</script>" would end the element.
   local encoded = json.encode(picture):gsub("<", "\\u003c")
   ok, message = write(into, page.before .. encoded .. page.after)
   return ok and #processes, ok and #picture.events.time or message, skipped

@@ -6,7 +6,7 @@ local uv = require "luv"
 local Traces = {}
 Traces.__index = Traces
 
--- The file of a node's scripts, which follow one another.
+-- The file of a node. Its scripts append to it one after another.
 function Traces:of(node)
   return ("%s/node%d"):format(self.folder, node)
 end

@@ -15,7 +15,7 @@ function recording.start(chosen)
   return not folder or require("corosync.history").record(folder)
 end
 
--- A function for the changes of quorum, which belong to no group, and are recorded with the script's.
+-- Wraps `tell` to record changes of quorum too. They belong to no group, so they are recorded with the script's.
 function recording.quorum_change(group, tell)
   return function(quorate, ...)
     handlers.observe(group[KEY], "quorum_change", quorate)

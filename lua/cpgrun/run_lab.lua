@@ -225,8 +225,8 @@ local function folder_problem(path)
   end
 end
 
--- What every node would log is logged once here. Returns the function of the --lab-script file, or nil and the problem.
--- That file is read once, because it may be a pipe.
+-- Finds errors that every node would log, so that they are logged once. Returns the function of the --lab-script file,
+-- or nil and the problem. That file is read once, because it may be a pipe.
 local function prepare(chosen, env)
   local _, problem = loadfile(chosen.script)
   problem = problem or chosen.storage and folder_problem(chosen.storage)

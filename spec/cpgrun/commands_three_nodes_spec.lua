@@ -87,7 +87,7 @@ describe("cpgrun for a shell on three nodes #slow:", function()
     assert.is_true(tonumber(take_first(all).lines[1]) > tonumber(one.lines[1]))
   end)
 
-  it("a lock that came later takes the place of one that has ended", function()
+  it("a waiting lock is granted when a command that began the replica has ended", function()
     local all = { start(1, unpack(token_until_input "later.l")), start(2, unpack(token_until_input "later.l")) }
     local one = take_first(all)
     all[#all + 1] = start(3, unpack(token_until_input "later.l"))

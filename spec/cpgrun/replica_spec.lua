@@ -192,7 +192,7 @@ describe("cpgrun --storage", function()
     program.ended(it, 1)
   end)
 
-  it("must be a folder that exists, which a lab says once and starts nothing", function()
+  it("must be a folder that exists: else a lab reports that once, and starts nothing", function()
     local code, out, errors = program.run_script("in_no_lab", script(COUNTER), "--lab", "2", "--storage", "/nowhere")
     assert.equal(1, code)
     assert.equal("", out)

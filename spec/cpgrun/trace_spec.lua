@@ -86,7 +86,7 @@ describe("cpgrun", function()
     assert.equal(4, #data.lanes) -- two nodes, in the group and in its replica's
   end)
 
-  it("check draws what it condemned #slow", function()
+  it("check draws a run with violations #slow", function()
     local script = file("differs.lua", [[
       function config_change() end
       function started() check.unique("token", 1) end]])
@@ -115,6 +115,6 @@ describe("cpgrun", function()
     local shown = table.concat(it.lines, "\n")
     assert.equal(0, (program.run("rm", "-r", profile)))
     assert.matches("7 messages · 18 events", shown)
-    assert.matches("How to read it", shown)
+    assert.matches("How to read this page", shown)
   end)
 end)

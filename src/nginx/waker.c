@@ -86,7 +86,8 @@ static void ring_due(waker *w, double now)
 	}
 }
 
-/* Until the next ring; for ever without watches. A new watch makes an event, its connection, before its first ring. */
+/* Until the next ring; -1, without end, if there are no watches. The connection of a new watch is an event that comes
+ * before its first ring, so its period is never missed. */
 static int milliseconds_left(waker *w)
 {
 	double left = LONGEST_PERIOD, now = clock_seconds();

@@ -17,9 +17,9 @@ local module = {}
 ---@return string|nil # "exist" when this process is already recording; "not_supported" without Lua's library io
 function module.record(folder) end
 
---- Records all groups of this process in one file, from which `cpgrun draw` makes a picture. A file of 16 MiB is
---- renamed to FILE.1, and a new one begins. As for `record`, groups must be activated after this call, and a process
---- records only once. A process that is started again may append to the file of the one before.
+--- Records all groups of this process in one file, which `cpgrun draw` draws. At 16 MiB the file is renamed to
+--- FILE.1, and a new one begins. As for `record`, groups must be activated after this call, and a process
+--- records only once. A process that is restarted may append to the same file.
 ---@param file string
 ---@return boolean|nil # true
 ---@return string|nil # why it failed

@@ -5,7 +5,7 @@
 --- its workers, and each worker's handlers are called for all events, in one order.
 ---
 --- Handlers run one after another in a light thread, so they may use cosockets, `ngx.sleep`, shared dictionaries and
---- all else that timers may use:
+--- everything else that is allowed in timers:
 ---
 ---    init_worker_by_lua_block {
 ---      local corosync_resty = require "corosync.resty"
@@ -33,9 +33,9 @@
 --- A worker that exits gracefully (`nginx -s quit`, `nginx -s reload`) leaves its groups at once. For a fast exit
 --- (`nginx -s stop`) call `corosync_resty.leave()` in `exit_worker_by_lua_block`, else the others see "procdown".
 ---
---- Handlers must not call `ngx.exit`: it ends the light thread that calls them. That is reported, and another light
---- thread goes on with the next event within 2 s; a replica is closed. Each group needs one of nginx's timers for good
---- (`lua_max_running_timers`).
+--- Handlers must not call `ngx.exit`: it ends the light thread that calls them. This is reported, and another light
+--- thread continues with the next event within 2 s; a replica is closed. Each group occupies one of nginx's running
+--- timers (`lua_max_running_timers`).
 ---@class corosync.resty
 local module = {}
 
@@ -56,7 +56,7 @@ function Group:deactivate() end
 ---@return boolean
 function Group:is_active() end
 
---- Lets the calling light thread wait until something holds; it is looked at after each event of the group.
+--- Lets the calling light thread wait until a condition holds, which is checked after each event of the group.
 --- Not for use in this group's own handlers.
 ---@param predicate fun():any
 ---@param seconds? number the longest to wait; the field `timeout` when absent
@@ -100,9 +100,9 @@ function Group:view() end
 ---@class corosync.resty.group.options
 ---@field per? string "node", or "worker": each worker is a member (default: "node")
 ---@field directory? string where the socket to the helper thread is made for a moment (default: "/tmp")
----@field poll? number seconds, to look for events so often instead of using a helper thread. Without threads it is 0.01.
+---@field poll? number seconds between polls for events, instead of using a helper thread; 0.01 where there are no threads
 
---- Makes this node a member of a group, for all workers that call it: in `init_worker_by_lua`. The join is made in the
+--- Makes this node a member of a group, for all workers that call it: in `init_worker_by_lua`. The group joins in the
 --- background.
 ---@param name string 1 to 128 bytes, any bytes
 ---@param handlers_or_class corosync.group.new.handlers_or_class|table as for `corosync.group`

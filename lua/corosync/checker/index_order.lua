@@ -66,11 +66,11 @@ local function check_time(operations, on_reversed)
   end
 end
 
--- ---- lives: a replica that may have lost its state goes on with an index that is greater by at least ----
+-- ---- lives: a replica that may have lost its state goes on with an index that is greater by more than JUMP ----
 
 local JUMP = 2 ^ 17
 
---- Returns by operation, of those of one group that have an index, the number of the state's life.
+--- Returns, by operation, the number of the state's life. `operations`: those of one group that have an index.
 function index_order.lives(operations)
   local lives, life, last = {}, 1, nil
   for _, operation in ipairs(sorted(operations, function(one, other) return is_less(one.index, other.index) end)) do

@@ -43,13 +43,13 @@ function register.apply.cas(state, operation)
   return operation.result == "false" and expected ~= state and state or nil
 end
 
--- A sum is a word, as a value that was written.
+-- A sum is a word, like a value that was written.
 local function sum_of(state, by)
   local before = tonumber(state == "-" and 0 or state)
   return before and word.number(before + by) or nil
 end
 
--- What an addition leaves, of which nothing is known before.
+-- The state after an addition to an unknown one.
 local function after_any(operation)
   return is_ok(operation) and operation.result ~= "-" and operation.result or ANY
 end

@@ -3,7 +3,7 @@ local core = require "corosync.binding"
 
 local file = {}
 
-local RESOLUTION = 0.001 -- seconds: events that follow sooner have no time of their own
+local RESOLUTION = 0.001 -- seconds: events that follow sooner share a line of time
 
 local File = {}
 File.__index = File

@@ -6,7 +6,7 @@ local FIRST = { "config", "ring", "quorum" }
 
 local note = {}
 
--- Nobody joins or leaves at the begin of a file.
+-- Nobody joins or leaves where a file begins.
 function note.config(self, line)
   local own, members, left = line:match "^config (%S+) (%S+) (%S+)"
   local has_left = ("," .. left):find("," .. own .. "=", 1, true)

@@ -9,7 +9,7 @@ local trace = {}
 local LIMIT = 16 * 2 ^ 20 -- bytes of a file
 
 local path, file
-local group -- that the last lines are of
+local group -- of the last lines
 local kept = {} -- by group: its standing lines
 
 local function write(name, line)

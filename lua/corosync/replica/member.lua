@@ -89,7 +89,8 @@ end
 
 local SERVING = { ready = true, observing = true }
 
--- After a start with storage, the state is that of some time before the end, until the commands since are confirmed.
+-- After a start with storage, the state is older than when the last process ended, until the commands since then are
+-- confirmed again.
 local function is_behind_storage(self)
   local log = self.protocol.log
   return self.stored_index ~= nil and log ~= nil and log.applied < self.stored_index

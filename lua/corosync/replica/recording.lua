@@ -1,5 +1,5 @@
 -- Commands in the group's history, if it is recorded. The checker's rule `linearizable` checks them by their indices.
--- Those of maps are operations on a register for each key, so that it checks their results, too.
+-- Those of maps are operations on a register for each key, so that the rule checks their results, too.
 local codec = require "corosync.replica.codec"
 local digest = require "corosync.history.digest"
 local handlers = require "corosync.handlers"
@@ -16,7 +16,7 @@ local OBJECTS = "corosync" -- the machine of maps, locks and so on (parts.lua)
 local SURELY_NOT = { closed = true, not_connected = true, not_ready = true }
 local LONGEST = 40 -- bytes of a string that is recorded as it is
 
--- A value that differs if the map's value does.
+-- Texts of different values of a map differ.
 local function recorded(value)
   if type(value) == "table" then
     return ("{%.0f}"):format(plain.digest(value))
@@ -46,7 +46,7 @@ end
 
 local function map_operation(name, operation, map, key, value, options)
   local call = calls[operation](value, options)
-  if options and options.ttl then -- no register: it changes by itself
+  if options and options.ttl then -- not a register's: the value changes by itself
     call[1] = call[1] .. "_ttl"
   end
   return { object = name .. "." .. map, key = key, call = call }

@@ -104,7 +104,8 @@ function waiting.submit(member, what, data, callback)
   return result[1], result[2], result[3]
 end
 
--- cqueues starts its newest coroutine first, and each must start in turn. Its `resume` passes on what it polls for.
+-- cqueues starts its newest coroutine first, but calls must start in their order. auxlib's `resume` lets the function
+-- poll for descriptors and sleep.
 local function spawn_in_cqueues(member, f, ...)
   local count, arguments = select("#", ...), { ... }
   member.spawned = member.spawned or {}

@@ -9,7 +9,7 @@ return function(chosen)
     return session.failed(events)
   end
   if skipped > 0 then
-    log.warning("%s are no events and were left out", log.count(skipped, "line"))
+    log.warning("skipped %s that no trace has: is each file a trace?", log.count(skipped, "line"))
   end
   log.info("%s: %s, %s", chosen.output, log.count(members, "member"), log.count(events, "event"))
   return 0

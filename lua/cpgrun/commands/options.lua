@@ -1,5 +1,4 @@
--- The command lines of the commands for a shell: cpgrun map, lock, members, send, listen and
--- draw.
+-- The command lines of the commands for a shell: cpgrun map, lock, members, send, listen and draw.
 local argparse = require "argparse"
 
 local options = {}
@@ -142,8 +141,8 @@ end
 function parsers.draw()
   local p = begin("draw", "Draws traces of several nodes, made by cpgrun --trace, as one page for a browser. FILE.1 is "
     .. "read before FILE.")
-  p:argument("files", "The traces, one of each node."):argname("FILE"):args("+")
-  p:option("-o --output", "The page."):argname("FILE"):default("trace.html")
+  p:argument("files", "The traces, one per node."):argname("FILE"):args("+")
+  p:option("-o --output", "The page to write."):argname("FILE"):default("trace.html")
   return p
 end
 

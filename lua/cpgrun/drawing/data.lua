@@ -7,7 +7,7 @@ local text = require "cpgrun.drawing.text"
 
 local data = {}
 
--- The page has the same numbers.
+-- The page's JavaScript (viewer.lua) has the same numbers.
 local KINDS = {
   send = 0, message = 1, config = 2, ring = 3, lost = 4, quorum = 5, locked = 6, unlocked = 7, holds = 8, released = 9,
   error = 10,
@@ -17,7 +17,7 @@ local function is_drawn(event)
   return KINDS[event[1]] ~= nil
 end
 
--- What the page shows of an event that is no message.
+-- What the page shows of an event that is not a message.
 local describe = {
   config = function(event) return ("members %s, left %s, joined %s"):format(event[3], event[4], event[5]) end,
   ring = function(event) return "ring " .. event[2] end,
@@ -30,7 +30,7 @@ local describe = {
   error = function(event) return event[2] end,
 }
 
--- Texts are many, and most of them equal: each is stored once.
+-- Most texts occur many times, so each is stored once.
 local function texts()
   local all, numbers = {}, {}
   return all, function(bytes)

@@ -1,4 +1,4 @@
--- Lanes of the picture: one for each node in each group. Processes that followed one another on a node share it.
+-- Lanes of the picture: one for each node in each group. Successive processes of a node share it.
 local lanes = {}
 
 local function add_life(lives, by_group, event)

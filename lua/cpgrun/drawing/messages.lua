@@ -1,6 +1,6 @@
--- Matches deliveries with sends. Histories have a digest of each message. Of equal messages, a member delivers the next
--- one after the last that it delivered. After it has joined or was cut off, that is unknown: then it is the one that
--- its sender delivered at about that time.
+-- Matches deliveries with sends, by the digests of messages. A member delivers equal messages of a sender in their
+-- order, so each delivery is of the one after the last. After a join or a cut the last is unknown: then the delivery is
+-- of the message that its sender delivered at about that time.
 local messages = {}
 
 local function list_of(self, group, sender, digest)
@@ -35,7 +35,7 @@ function own.answer(_, state, event)
   state.open[event[2]] = nil
 end
 
--- The first that waits and was not refused.
+-- The first one that waits and whose send did not fail.
 local function next_waiting(waiting)
   while waiting and waiting[waiting.first] do
     local message = waiting[waiting.first]

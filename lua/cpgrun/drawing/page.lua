@@ -1,4 +1,4 @@
--- The page around the data: everything that a browser needs is in it.
+-- The HTML around the data. It loads nothing, so that the page works as one file without a network.
 local viewer = require "cpgrun.drawing.viewer"
 
 local page = {}
@@ -53,13 +53,14 @@ page.before = [==[
 <header>
   <h1>cpgrun trace</h1><span class="summary" id="summary"></span>
   <span class="tools">
-    <select id="group" title="Which group"></select>
-    <input type="search" id="search" placeholder="text, or member as 2:731" title="Enter: the next one">
+    <select id="group" title="Group to show"></select>
+    <input type="search" id="search" placeholder="text or member (2:731)"
+      title="Enter: next match, Shift+Enter: previous match">
     <span id="found"></span>
-    <span class="pair"><button id="by_order" title="Each step is a new column">order</button><button id="by_time"
+    <span class="pair"><button id="by_order" title="Each step has its own column">order</button><button id="by_time"
       title="To scale, by the nodes' own clocks">time</button></span>
     <span class="pair"><button id="out" title="Zoom out (-)">−</button><button id="in" title="Zoom in (+)">+</button
-      ><button id="all" title="All of it (0)">all</button></span>
+      ><button id="all" title="Show everything (0)">all</button></span>
   </span>
 </header>
 <main>

@@ -47,7 +47,7 @@ local function read(self, path)
   return true
 end
 
--- Without an address, a process never joined, and has no place in a picture.
+-- A process without an address never joined, so it belongs to no lane.
 local function with_address(processes)
   local found = {}
   for _, process in ipairs(processes) do
@@ -56,8 +56,8 @@ local function with_address(processes)
   return found
 end
 
--- Returns the processes, and the number of lines that are no events; or nil and a message. Of a trace that has been
--- continued in another file, the older part comes first.
+-- Returns the processes, and the number of lines that are not events; or nil and a message. If a trace has an older
+-- file, that is read first.
 function reader.read(paths)
   local self = { processes = {}, skipped = 0 }
   for _, path in ipairs(paths) do

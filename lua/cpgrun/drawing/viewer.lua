@@ -1,4 +1,4 @@
--- The page's JavaScript: draws the data on a canvas. Far away it draws the rate of messages, near by each one.
+-- The page's JavaScript: draws the data on a canvas. Zoomed out it draws the rate of messages, zoomed in each message.
 return [==[
 "use strict";
 const $ = (id) => document.getElementById(id);
@@ -20,7 +20,7 @@ const isMessage = (i) => events.kind[i] <= MESSAGE;
 const lifeOf = (i) => lanes[events.lane[i]].lives.find((life) => life.first <= i && i <= life.last);
 const nodeOf = (m) => parseInt(texts[messages.sender[m]], 10);
 const sizeOf = (m) => parseInt(texts[messages.digest[m]], 10);
-// Clocks may differ, so times need not ascend with the order.
+// Clocks may differ, so the order need not be that of the times.
 const byTime = Array.from({ length: count }, (_, i) => i).sort((a, b) => events.time[a] - events.time[b] || a - b);
 const bandsOf = lanes.map(() => []);
 for (const band of bands) bandsOf[band.lane].push(band);
@@ -333,7 +333,7 @@ function drawAxis() {
   }
 }
 
-// All of it, with the part that is seen.
+// The whole trace, with the visible part marked.
 const overview = { drawn: null };
 function drawOverview() {
   const top = height - OVERVIEW, span = Math.max(high() - low(), 1), size = width - LEFT - 20;
@@ -431,10 +431,10 @@ function describeMessage(panel, m) {
     const delay = send === none || i === send ? "" : (events.time[i] - events.time[send]) + " ms";
     element(line, "td", delay, "number");
   };
-  if (send !== none) row("sent" + (refused ? `, but refused: ${refused}` : ""), send);
+  if (send !== none) row("sent" + (refused ? `, but failed: ${refused}` : ""), send);
   for (const i of deliveriesOf[m]) row("delivered to " + addressAt(i), i);
-  if (send === none) element(panel, "p", "Its send is in none of the traces.", "hint");
-  if (!deliveriesOf[m].length) element(panel, "p", "In none of the traces it was delivered.", "hint");
+  if (send === none) element(panel, "p", "No trace has its send.", "hint");
+  if (!deliveriesOf[m].length) element(panel, "p", "No trace has a delivery of it.", "hint");
   element(panel, "p", `digest ${texts[messages.digest[m]]}`, "hint");
 }
 
@@ -447,20 +447,21 @@ function describe() {
     element(panel, "pre", texts[events.ref[i]]);
   }
   if (i === none && marks.length) {
-    element(panel, "h2", "Rules that were violated");
+    element(panel, "h2", "Violated rules");
     for (const mark of marks) {
       const place = element(panel, "p", undefined, "mark");
       if (mark.event === undefined) place.textContent = mark.text; else link(place, mark.text, mark.event);
     }
   }
   if (i === none) {
-    element(panel, "h2", "How to read it");
-    for (const line of ["Each line is a node. A ring is a send, a dot a delivery, an arrow goes from one to the other.",
-      "The colored band is a configuration: its nodes and ring are written below it. Nodes with the same color see the "
-        + "same one.",
+    element(panel, "h2", "How to read this page");
+    for (const line of ["Each line is a node. A ring is a send, a dot is a delivery, and an arrow leads from one "
+        + "to the other.",
+      "The colored band is a configuration: its nodes and ring are written below it. Nodes with the same "
+        + "color are in the same one.",
       "Red above the band: no quorum. Yellow below: a lock and its token.",
-      "Wheel: zoom. Drag: move. Shift and wheel: up and down. Click: details. Keys: ← → + − 0, Esc.",
-      "Far away, bars show how many messages there are: sends in color, deliveries in gray."])
+      "Wheel: zoom. Drag: move. Shift+wheel: scroll up and down. Click: details. Keys: ← → + − 0, Esc.",
+      "Zoomed out, bars show the number of messages: sends in color, deliveries in gray."])
       element(panel, "p", line, "hint");
   }
 }
@@ -512,7 +513,7 @@ function tipFor(x, y) {
   if (i !== none && isMessage(i)) {
     const m = events.ref[i], refused = texts[messages.refused[m]];
     return `${events.kind[i] === SEND ? "sent by" : `delivered to ${addressAt(i)}, from`} `
-      + `${texts[messages.sender[m]]}${refused ? ` (refused: ${refused})` : ""}, ${clock(events.time[i])}\n`
+      + `${texts[messages.sender[m]]}${refused ? ` (failed: ${refused})` : ""}, ${clock(events.time[i])}\n`
       + texts[messages.text[m]];
   } else if (i !== none) return `${addressAt(i)}, ${clock(events.time[i])}\n${texts[events.ref[i]]}`;
   const band = bandAt(x, y);

@@ -49,7 +49,7 @@ describe("a trace", function()
     assert.same({ "group a", "mess", "start" }, lines(path))
   end)
 
-  it("that is full becomes FILE.1, and the next one begins with what holds", function()
+  it("that is full is renamed to FILE.1, and the next one begins with what still holds", function()
     local it = trace()
     assert(it.start(path))
     for _, line in ipairs { "config 1:10 1:10,2:20 - 2:20=join", "ring 1:4", "quorum yes", "locked duty 5",
@@ -68,7 +68,7 @@ describe("a trace", function()
     assert.is_true(size >= 2 ^ 24 and size < 2 ^ 24 + 2 ^ 21)
   end)
 
-  it("cannot be begun where nothing can be written", function()
+  it("does not start where nothing can be written", function()
     local ok, why = trace().start(folder .. "/none/trace")
     assert.is_nil(ok)
     assert.matches("No such file", why)

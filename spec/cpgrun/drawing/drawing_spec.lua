@@ -136,7 +136,7 @@ describe("a drawing", function()
       "app lock cron #1 2" }, seen)
   end)
 
-  it("puts the processes of a node, one after another in a trace, on one line", function()
+  it("draws successive processes of a node on one line", function()
     file("trace", "start\ngroup g\nconfig 1:10 1:10 - 1:10=join\nsend 1 1:0a\nmes")
     os.rename(folder .. "/trace", folder .. "/trace.1")
     file("trace", "\nstart\ngroup g\nconfig 1:11 1:11 - 1:11=join\n")
@@ -177,7 +177,7 @@ describe("a drawing", function()
     assert.matches("^cannot write the drawing: .*/none/out.html: No such file", message)
   end)
 
-  it("has all valid UTF-8 as it was", function()
+  it("keeps valid UTF-8 unchanged", function()
     assert.equal("aü€😀", text "aü€😀")
     assert.equal("\\192\\128\\240\\128\\128\\128\\244\\144\\128\\128\\195x",
       text "\192\128\240\128\128\128\244\144\128\128\195x")

@@ -14,13 +14,13 @@
 ---      if not delay then return ngx.exit(err == "rejected" and 429 or 500) end
 ---    }
 ---
---- Each node counts its own requests in a dictionary of nginx, exactly and for all its workers, and sends the sums that
---- have changed to the other nodes every `interval` seconds. No request waits for a message.
+--- Each node counts the requests of all its workers, exactly, in a `lua_shared_dict`, and sends the sums that have
+--- changed to the other nodes every `interval` seconds. No request waits for a message.
 ---
---- **Error.** A node knows the counts of the others as they were up to `interval` plus the time of a message before. So
---- with n nodes, of which each gets at most r requests of a key per second, up to (n - 1) r (`interval` + time of a
---- message) more than the limit are let through in a window, and never fewer than the limit are. While the network is
---- cut, each side counts its own requests only. Windows begin at multiples of `window` by each node's clock, so the
+--- **Error.** What a node knows of the others' counts is up to `interval` plus a message's delay old. So with n nodes
+--- that each get at most r requests for a key per second, up to (n - 1) r (`interval` + a message's delay) requests more
+--- than the limit pass in a window, and never fewer than the limit. While the network is cut, each side counts only
+--- its own requests. Windows begin at multiples of `window` by each node's clock, so the
 --- clocks should agree: one that differs by s seconds counts for that time in another window. A node that starts has the
 --- counts of the others after `interval`.
 ---@class resty.corosync.counters
@@ -29,7 +29,7 @@ local module = {}
 ---@class resty.corosync.counters.Counters
 local Counters = {}
 
---- Adds to a count of the present window.
+--- Adds to a count of the current window.
 ---@param key string
 ---@param by? integer may be negative (default: 1)
 ---@return integer|nil # the sum of all nodes, as far as this one knows
@@ -37,7 +37,7 @@ local Counters = {}
 ---@return string|nil # nil, message: the dictionary has no memory left
 function Counters:increment(key, by) end
 
---- Returns a count of the present window.
+--- Returns a count of the current window.
 ---@param key string
 ---@return integer # the sum of all nodes, as far as this one knows
 function Counters:get(key) end

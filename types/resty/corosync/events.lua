@@ -13,7 +13,8 @@
 ---    ev:publish("all", "config", "changed", { version = 7 })
 ---
 --- There is no broker: no `listening` socket, and no `run`. Callbacks run one after another, for "all" in the same order
---- in all workers. Events are lost while Corosync is away, and when nodes come or go.
+--- in all workers. Events are lost while Corosync is down, and may be lost when nodes come or
+--- go.
 ---@class resty.corosync.events
 local module = {}
 
@@ -27,7 +28,7 @@ local Events = {}
 function Events:init_worker() end
 
 --- Publishes an event.
----@param target string "all": all workers of all nodes, this one included; "current": this worker only; any other string is a hash: of the workers that publish an event with this hash within `unique_timeout`, the first one calls its callbacks, and the others nothing. If that worker ends before, nobody calls them.
+---@param target string "all": all workers of all nodes, this one included; "current": this worker only; any other string is a hash: of the workers that publish an event with this hash within `unique_timeout`, the first one calls its callbacks, and the others call none. If that worker ends before, none are called.
 ---@param source string
 ---@param event string
 ---@param data? string|number|boolean|table for "current" anything; else what MessagePack can encode, at most 1 MB
@@ -53,7 +54,7 @@ function Events:is_ready() end
 
 ---@class resty.corosync.events.new.options
 ---@field name string of the group: 1 to 128 bytes
----@field unique_timeout? number seconds for which a worker ignores events of a hash that it knows (default: 5)
+---@field unique_timeout? number seconds for which a worker ignores further events with the same hash (default: 5)
 
 --- Makes an object for events; it is not a member yet.
 ---@param options resty.corosync.events.new.options

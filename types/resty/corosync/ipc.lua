@@ -12,9 +12,9 @@
 --- nodes also from the second level, the dictionary. Both levels are emptied when messages may have been missed: when
 --- nodes come or go, when this worker joins or loses Corosync, and when a worker of this node ends.
 ---
---- Without quorum, `set`, `delete` and `purge` change this node only, and fail. `get` does not ask the ipc, so call
---- `ipc.is_in_use()` before it if a cut-off node must not use its values. mlcache stores a value that was changed while
---- it was fetched; `resty.corosync.cache` does not.
+--- Without quorum, `set`, `delete` and `purge` change this node only, and fail. `get` does not consult the ipc, so call
+--- `ipc.is_in_use()` before it if a node that is cut off must not use its values. mlcache may store an old value that
+--- was changed while it was fetched; `resty.corosync.cache` does not.
 ---@class resty.corosync.ipc
 local module = {}
 

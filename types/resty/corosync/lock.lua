@@ -8,7 +8,7 @@ local Lock = {}
 ---@class resty.corosync.lock.Lock.new.opts
 ---@field exptime? number seconds after which a lock is released if nobody unlocked it, to within a second (default: 30)
 ---@field timeout? number seconds that `lock` waits at most; 0 to get the lock only if it is free (default: 5)
----@field step? number like `ratio` and `max_step` without effect, because waiting does not poll
+---@field step? number ignored, like `ratio` and `max_step`, because waiting does not poll
 ---@field ratio? number
 ---@field max_step? number
 
@@ -22,7 +22,7 @@ function Lock:new(app, opts) end
 ---@param key string|number at most 128 bytes
 ---@return number|nil # the seconds that it waited
 ---@return string|nil # why it failed
----@return string|nil # the message is "timeout" if another request holds it, "locked" if this object holds a lock, "nil key"; else as the method `acquire` of `corosync.replica.lock`, as for "not_ready" without a majority
+---@return string|nil # the message is "timeout" if another request holds it, "locked" if this object holds a lock, "nil key"; else those of `acquire` of `corosync.replica.lock`, for instance "not_ready" without a majority
 function Lock:lock(key) end
 
 --- Releases the lock.

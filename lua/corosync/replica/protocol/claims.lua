@@ -4,7 +4,7 @@
 --   from        its address
 --   generation  { seq, round, epoch } of the state that it holds; nil if it holds none
 --   promised    the generation that it was ready for last, if any: some member may have begun it
---   origin      the index that this state's initial state was given
+--   origin      the index of the fresh start that this state comes from
 --   index       of the last command of that state
 --   applied     the index of the last one that it has applied
 --   digest      of its commands
@@ -137,7 +137,7 @@ local function unknown_nodes(list, voters)
   return unknown
 end
 
--- It follows all that are known. A ring can have a lower seq than those before it: Corosync may have lost the number.
+-- Later than all known ones. A ring can have a lower seq than those before it, if Corosync has lost the number.
 local function next_generation(list, ring)
   local last = { seq = ring.seq, round = 0, epoch = 0 }
   for _, claim in ipairs(list) do
