@@ -99,7 +99,7 @@ function hooks.activate(record)
   return thread.start(record)
 end
 
--- Asked in an exiting worker, again and again until it is so.
+-- Called repeatedly in an exiting worker until it returns true.
 function hooks.may_leave()
   return true
 end

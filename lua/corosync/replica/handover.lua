@@ -6,7 +6,7 @@
 --                       ones; a replica that it has not made again is closed
 --   finish()            releases the locks that the new script has not acquired
 --   rollback()          or else: all is as before
--- A lock stays held from `begin` to `finish`. Who acquires it in the new script gets it with the same token.
+-- A lock stays held from `begin` to `finish`. If the new script acquires it, it gets it with the same token.
 local entries = require "corosync.replica.lock.entries"
 local errors = require "corosync.errors"
 local map = require "corosync.replica.map.part"

@@ -39,7 +39,7 @@ end
 
 -- ---- what corosync.group calls ----
 
--- Not again at once after a failure, but without the pauses that a connection to Corosync needs.
+-- Every attempt pauses as briefly as the first one: unlike a connection to Corosync, it costs little.
 function Node:open()
   self.tries.tries = 0
   self.handle = nil
@@ -129,7 +129,7 @@ function Node:stop()
       self.member:retire()
       self.member = nil
     end
-    self.workers:ring(self.messages.bell, "messages") -- a member that is leaving looks whether it is needed
+    self.workers:ring(self.messages.bell, "messages") -- a member that is leaving checks whether it is needed
     self.messages:stop()
   end
   return true

@@ -31,7 +31,7 @@ function Addresses:set(members)
   self._list, self._by_node = list, by_node
 end
 
--- Of all nodes: the caller's own table.
+-- The addresses of all nodes, in a table that the caller may keep.
 function Addresses:all()
   local copy = {}
   for i, each in ipairs(self._list) do

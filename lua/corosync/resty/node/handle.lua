@@ -205,7 +205,7 @@ function Handle.wait()
   return false
 end
 
--- The node's, which is nobody's as long as the node is not a member.
+-- The node's address; nil while the node is not a member.
 function Handle:address()
   return self.addresses and self.addresses:of(self.state.node)
 end

@@ -5,7 +5,7 @@
 -- Any worker may append: a batch has the number that follows the last one's, and only one can be added under a number.
 local store = require "corosync.resty.node.store"
 
-local SHARE = 4 -- the log takes at most this part of the dictionary
+local SHARE = 4 -- the log takes at most the dictionary's size divided by this
 
 local Log = {}
 Log.__index = Log

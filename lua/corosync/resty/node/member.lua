@@ -43,7 +43,7 @@ end
 
 -- ---- roles ----
 
--- Of this nginx.
+-- The pids of this nginx's other members.
 local function others(self, members, own)
   local pids = {}
   for _, each in ipairs(members) do
@@ -132,7 +132,7 @@ local function note_fact(self, kind, ...)
   end
 end
 
--- Whether another worker that may hold has a connection.
+-- Whether another worker that can become the holder has a connection.
 local function has_partner(self)
   for _, pid in ipairs(self.seat:others(self.store)) do
     if self.store.dict:get(key(self, pid)) then

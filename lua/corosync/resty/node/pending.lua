@@ -19,7 +19,7 @@ function Pending:peek()
   return self[self._first]
 end
 
--- Takes off so many.
+-- Removes the oldest `count` events.
 function Pending:pop(count)
   for place = self._first, self._first + count - 1 do
     self.bytes = self.bytes - size(self[place])
@@ -28,7 +28,7 @@ function Pending:pop(count)
   self._first = self._first + count
 end
 
--- Takes off those up to a number.
+-- Removes the events up to a number.
 function Pending:drop(number)
   while self._first <= self._last and self[self._first].number <= number do
     self:pop(1)

@@ -76,7 +76,7 @@ function state.apply(self, kind, a, b, c)
   apply[kind](self, a, b, c)
 end
 
--- Whether the event says what is known.
+-- Whether the event says nothing new.
 function state.is_known(self, kind, a, b, c)
   local known = self[kind]
   if kind == "down" then
