@@ -134,7 +134,7 @@ describe("ngx.exit in a handler #slow #once", function()
     assert.equal("sent", app:request "8090/send?text=do%20exit_when_lost")
     app:says "message %S+ do exit_when_lost"
     assert(cluster:kill(1))
-    app:says "group 'spec': a handler ended its light thread"
+    app:says "group 'spec': a handler ended the group's light thread"
     assert(cluster:restart(1))
     app:says("^%d+ config 1 ", 2)
     assert.equal("sent", app:request "8090/send?text=back")

@@ -40,7 +40,7 @@ describe("events in nginx #slow #once", function()
   it("reach the other callbacks when one fails, and none that was unsubscribed", function()
     publish(1, "all", "other", "text")
     for node = 1, 2 do
-      servers[node]:says("callback for event event of source other: .*as asked", 2)
+      servers[node]:says("callback for event event of source other failed: .*as asked", 2)
       servers[node]:says("event other event text", 2)
     end
     publish(1, "all", "after", "other")
