@@ -64,7 +64,10 @@ describe("cpgrun #slow", function()
     end)
 
     it("exits as stop says, whatever the scripts logged", function()
-      local it = ruled(1, "quiet(true) sleep(0.2) stop(0)", file("wrong.lua", "error 'wrong'"))
+      local it = ruled(1, [[
+        quiet(true)
+        repeat sleep(0.05) until output(1)[1] and not write(1, "")
+        stop(0)]], file("wrong.lua", "print 'up' error 'wrong'"))
       ended(it, 0)
       complaint(it, "^1| %S+ error: .*wrong$")
     end)
