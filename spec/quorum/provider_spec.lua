@@ -60,7 +60,7 @@ describe("without a quorum provider #slow", function()
   end
 
   local function saw(it, what, found)
-    assert(cluster:wait_for(function() return found(it) or it.exited end, 20, what))
+    assert(cluster:wait_for(function() return found(it) or it.exited end, 60, what))
     assert.truthy(found(it), ("no %s in:\n%s\n%s"):format(what, table.concat(it.lines, "\n"),
       table.concat(it.errors, "\n")))
   end
@@ -152,6 +152,16 @@ describe("without a quorum provider #slow", function()
     for _, viewer in ipairs(viewers) do
       viewer:kill "sigkill"
     end
+  end)
+
+  it("a replica is not ready, and says why", function()
+    local waits = run(1, "cpgrun", program.file("waits.lua", [[
+      local app = assert(require "corosync.replica" "waits")
+      require("luv").new_timer():start(50, 50, function() print((app:status()), (select(6, app:status()))) end)]]))
+    saw(waits, "the reason", function(it)
+      return has(it.lines, "blocked\tCorosync on this node has no quorum provider: ")
+    end)
+    waits:kill "sigkill"
   end)
 
   it("no node takes the service address", function()

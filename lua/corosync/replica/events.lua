@@ -8,6 +8,9 @@ local parts = require "corosync.replica.parts"
 local protocol = require "corosync.replica.protocol"
 local wire = require "corosync.replica.wire"
 
+local NO_PROVIDER = "Corosync on this node has no quorum provider: set quorum { provider: corosync_votequorum } in "
+  .. "corosync.conf on all nodes and restart Corosync"
+
 local FLOOR_STEP = 1048576 -- indices per second: more than any replica confirms on average
 
 local now = core.now
@@ -247,8 +250,8 @@ function events.view_change(self, view)
   if not nodes then
     self.reason = message
     return self:report(message)
-  elseif view.quorate == false then
-    self.reason = "this side of the cluster has no quorum"
+  elseif not view.quorate then
+    self.reason = view.reason and NO_PROVIDER or "this side of the cluster has no quorum"
     return
   end
   self.reason = nil
