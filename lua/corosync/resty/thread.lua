@@ -213,9 +213,10 @@ local function finish(record)
   waiting.wake_waiters(record)
 end
 
--- Another light thread may have been requested, because this one begins late.
+-- Another light thread may have been requested, because this one begins late; or another waits to take over, perhaps
+-- from one that has just ended.
 function begin(_, record, asked)
-  if record.asked ~= asked then
+  if record.asked ~= asked or record.successor then
     return
   end
   record.asked = nil
@@ -228,7 +229,7 @@ function begin(_, record, asked)
 end
 
 local function ensure(record)
-  if life.is_alive(record) then
+  if record.successor or life.is_alive(record) then
     return true
   end
   record.silent_since = record.silent_since or now()
