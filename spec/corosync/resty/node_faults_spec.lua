@@ -131,7 +131,7 @@ describe("a group of nodes in nginx #slow", function()
 
   it("waits for Corosync when nginx starts first", function()
     assert(cluster:kill(1))
-    app = nginx.start(cluster, 1, FOLDER, "node.conf")
+    app = nginx.start_node_app(cluster, 1)
     app:says("^%d+ disconnected .*Corosync is not running: start it", 3)
     assert(cluster:restart(1))
     nginx.node_joined(app, 3)

@@ -5,8 +5,8 @@ local nginx = require "spec.helpers.nginx"
 
 local cluster, app, other, member
 
-local function start(node, env)
-  local server = nginx.node_app(cluster, node, env)
+local function start(node, env, count)
+  local server = nginx.node_app(cluster, node, env, count)
   app = app or server
   return server
 end
@@ -140,16 +140,17 @@ describe("a group of nodes in nginx #slow", function()
     end
   end)
 
-  it("loses nothing when nginx is reloaded, and other nodes see one leave and one join", function()
-    app, other = start(1), start(2)
+  it("loses nothing when nginx is reloaded, slowly, and other nodes see one leave and one join", function()
+    app, other = start(1, nil, 8), start(2)
     local watcher, old = other:children()[1], app:children()
     local client = load(other)
     local own = assert(cluster:run(1, { "sh", "-c",
       "for i in $(seq 40); do curl -sS http://127.0.0.1:8090/send?text=own$i; done" }))
     let_pass(app, 100)
     local before = #changes(other, watcher, 1)
+    app:request "8090/begin_late"
     app:signal "HUP"
-    nginx.node_joined(app, 6)
+    nginx.node_joined(app, 16)
     for _, pid in ipairs(old) do
       app:wait_for("worker " .. pid .. " to end", function()
         return cluster:command(1, { "test", "-d", "/proc/" .. pid }) == 1
@@ -162,8 +163,8 @@ describe("a group of nodes in nginx #slow", function()
       assert.is_true(line == "sent" or line:match "^not_joined: " ~= nil, line)
     end
     local heard = nginx.sequences(other, "last", workers(other))
-    app:says("^%d+ message %S+ last$", 3)
-    assert.equal(6, assert_no_gaps(app, heard[1]))
+    app:says("^%d+ message %S+ last$", 8)
+    assert.equal(16, assert_no_gaps(app, heard[1]))
     assert.same({}, app:find "^%d+ disconnected.*")
     local after = changes(other, watcher, 1)
     assert.equal(before + 1, #after, table.concat(after, "\n"))

@@ -109,6 +109,12 @@ if os.getenv "SPEC_ACTIVATES" then
   assert(ngx.timer.every(0.001, activate_in_each_turn))
 end
 
+local LATE = 3 -- seconds
+
+if ngx.shared.counts:get "begin late" then
+  os.execute("sleep " .. LATE)
+end
+
 local limit = tonumber(os.getenv "SPEC_READER_LIMIT")
 
 local handlers = {
@@ -267,6 +273,11 @@ function commands.waiters()
   local count = 0
   for _ in pairs(app.group[require "corosync.private"].waiting) do count = count + 1 end
   ngx.say(count)
+end
+
+function commands.begin_late()
+  ngx.shared.counts:set("begin late", true)
+  ngx.say "workers will begin late"
 end
 
 function commands.address()

@@ -69,10 +69,14 @@ function nginx.node_joined(server, count)
   server:says(("^%%d+ config %%d+ left  joined %d:%%d+=join$"):format(server.node), count)
 end
 
---- With one presence for its three workers.
-function nginx.node_app(cluster, node, env)
-  local server = nginx.start(cluster, node, FOLDER, "node.conf", env)
-  nginx.node_joined(server, 3)
+--- With one presence for its workers, three unless told.
+function nginx.start_node_app(cluster, node, env, count)
+  return nginx.start(cluster, node, FOLDER, "node.conf", env, ("worker_processes %d;"):format(count or 3))
+end
+
+function nginx.node_app(cluster, node, env, count)
+  local server = nginx.start_node_app(cluster, node, env, count)
+  nginx.node_joined(server, count or 3)
   return server
 end
 

@@ -7,13 +7,15 @@
 local KEY = require "corosync.private"
 local core = require "corosync.binding"
 local dispatch = require "corosync.group.dispatch"
+local reload = require "corosync.resty.node.reload"
 local seat = require "corosync.resty.node.seat"
 local store = require "corosync.resty.node.store"
 local waiting = require "corosync.resty.waiting"
 local Group = require("corosync.group").Group
 
 local GAP = "the workers that received for this node have ended, and no other was ready to continue"
-local ALONE = 2 -- seconds that it waits for a worker to begin, as after a reload
+local ALONE = 2 -- seconds that it waits for a worker to begin if it cannot tell whether nginx is being reloaded
+local LEAVES = "leaves" -- of a member in shared memory, instead of its configuration
 local LEAVING = 10 -- seconds that a member which is no longer wanted waits for a successor
 
 local Member = {}
@@ -182,10 +184,10 @@ function hooks.open(self, own)
   if not handle then
     return nil, message, code
   end
-  local ok, problem = self.store.dict:safe_set(key(self, ngx.worker.pid()), "here")
+  local ok, problem = self.store.dict:safe_set(key(self, ngx.worker.pid()), reload.CONFIGURATION)
   if not ok then
     handle:close()
-    return store.failure("join", self.group, #"leaving", problem)
+    return store.failure("join", self.group, #reload.CONFIGURATION, problem)
   end
   self.writer:reset()
   return handle
@@ -253,30 +255,47 @@ function Member:look_again()
   end
 end
 
+-- How many other workers want the group, or will when they have begun.
+local function expected(self)
+  local workers = self.workers:count() -- without this one, which does not want it any more
+  if not ngx.worker.exiting() then
+    return workers
+  elseif workers == 0 and core.now() < self.leave_by - LEAVING + ALONE then
+    return reload.workers() or 1
+  end
+  return reload.workers() or workers
+end
+
+-- Whether it is a member that stays. All workers of one configuration exit together, but not at the same moment.
+local function stays(self, pid)
+  local what = self.store.dict:get(key(self, pid))
+  return what and what ~= LEAVES and not (ngx.worker.exiting() and what == reload.CONFIGURATION)
+end
+
 -- Whether the group can do without this member: others have joined that stay, or no worker wants the group. The member
 -- with the lowest pid leaves last, so that other nodes see the address of this node change only once.
 local function may_leave(self)
-  local workers, stay, own = self.workers:ring(self.messages.bell, "messages"), 0, self.record.address
-  if not self.is_member or workers == 0 and core.now() >= self.leave_by - LEAVING + ALONE then
+  local workers, stay, own = expected(self), 0, self.record.address
+  if not self.is_member or workers == 0 then
     return true
   end
   local members = self.writer.state.members
   for i = 1, #members, 2 do
     local pid = members[i + 1]
-    local what = members[i] == own.node and self.store.dict:get(key(self, pid))
-    stay = stay + (what == "here" and 1 or 0)
-    if what == "leaving" and pid > own.pid then
+    if members[i] == own.node and stays(self, pid) then
+      stay = stay + 1
+    elseif members[i] == own.node and pid > own.pid and self.store.dict:get(key(self, pid)) then
       return false
     end
   end
-  return stay >= math.min(workers, seat.COUNT) and stay > 0
+  return stay >= math.min(workers, seat.COUNT)
 end
 
 -- From now on it leaves as soon as it may; returns whether it may.
 function Member:retire()
   if not self.leave_by then
     self.leave_by = core.now() + LEAVING
-    self.store.dict:safe_set(key(self, ngx.worker.pid()), "leaving")
+    self.store.dict:safe_set(key(self, ngx.worker.pid()), LEAVES)
     self.seat:free()
     if self.is_member then
       self.writer:note "vacancy"

@@ -54,19 +54,25 @@ local function refresh(self)
   end
 end
 
--- Rings one of the bells, "handlers" or "messages", of all workers. Returns how many others there are.
+-- Rings one of the bells, "handlers" or "messages", of all workers.
 function Workers:ring(bell, which)
-  local others = 0
   refresh(self)
   for place, names in pairs(self.known) do
     if not bell:ring(names[which]) then
       self.known[place] = nil
       self.store.dict:delete(key(self, place))
-    elseif names.messages ~= bell:name() then
-      others = others + 1
     end
   end
-  return others
+end
+
+-- How many there are, perhaps with some that were killed just now. Wakes none: members that leave ask again and again.
+function Workers:count()
+  local count = 0
+  refresh(self)
+  for _ in pairs(self.known) do
+    count = count + 1
+  end
+  return count
 end
 
 local function new(of)
