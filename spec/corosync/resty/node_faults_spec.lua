@@ -103,6 +103,24 @@ describe("a group of nodes in nginx #slow", function()
     app:says("^%d+ message %S+ anew$", 3)
   end)
 
+  it("delivers messages of others while the worker that is the node's member is stopped", function()
+    start()
+    local pid = app:request "8090/address":match ":(%d+)"
+    app:signal("STOP", pid)
+    local sender = assert(cluster:run(2, { groups.interpreter, "-e", [[
+      local group = require("corosync").group("spec", {})
+      assert(group:activate())
+      assert(group:send_message "hello")
+    ]] }))
+    assert.equal(0, (assert(sender:wait(20))), table.concat(sender.errors, "\n"))
+    app:says("^%d+ message %S+ hello$", 2)
+    assert.same({}, app:messages(pid))
+    app:signal("CONT", pid)
+    app:says("^" .. pid .. " message %S+ hello$")
+    assert.same({}, app:find "^%d+ disconnected.*")
+    assert.equal(3, #app:find "^%d+ message %S+ hello$")
+  end)
+
   it("goes on while workers end again and again", function()
     local survivor = start()[1]
     start_member()
