@@ -1,6 +1,6 @@
 -- One member at a time is on duty. When it ends or is cut off, the next one gets the lock.
 --
---   cpgrun --lab 3 examples/lock.lua      then type:  kill_host(1)   restart(1)   partition({1,2},{3})   heal()
+--   cpgrun --lab 3 examples/lock.lua      then type:  kill_host(1)   restart(1)   partition({2},{1,3})   heal()
 local duty, log = lock "duty", map "log"
 
 local function serve()

@@ -1,5 +1,6 @@
 -- The code in README and in the guide to scripts is the code of examples, which other specs run.
 local guide = require "spec.helpers.guide"
+local program = require "spec.helpers.program"
 
 local EXAMPLES = { "feature_flags", "lock", "leader", "service_address" }
 
@@ -18,15 +19,35 @@ describe("README", function()
   end)
 end)
 
+-- The pieces of a page that are in examples, and the others.
+local function pieces(path)
+  local all, known, others = sources(), {}, {}
+  for _, code in ipairs(guide.blocks(path)) do
+    table.insert(all:find(code, 1, true) and known or others, code)
+  end
+  return known, others
+end
+
 describe("the guides to scripts and to checking", function()
-  it("contain the code of the examples unchanged", function()
-    local all = sources()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  it("contain the code of examples unchanged", function()
     for path, count in pairs { ["docs/scripts.md"] = 4, ["docs/checking.md"] = 1 } do
-      local blocks = guide.blocks(path)
-      for _, code in ipairs(blocks) do
-        assert(all:find(code, 1, true), path .. ": no longer in an example:\n" .. code)
-      end
-      assert.equal(count, #blocks)
+      assert.equal(count, #pieces(path))
+    end
+    local _, others = pieces "docs/checking.md"
+    assert.same({}, others)
+  end)
+
+  it("have other pieces that run", function()
+    local _, others = pieces "docs/scripts.md"
+    assert.equal(3, #others)
+    for i, code in ipairs(others) do
+      local it = program.cpgrun("piece" .. i,
+        ("function config_change() end\n%s\nafter(0.1, function() print 'up' end)"):format(code))
+      program.line(it, "^up$")
+      assert.not_matches("error", table.concat(it.errors, "\n"))
     end
   end)
 end)

@@ -10,21 +10,25 @@ local TEXTS = {
   applied = "the command was applied, but its result is not known here: this member got the state from another one",
   closed = "the replica was closed: make a new one",
   not_connected = "Corosync on this node is away: send the command again when the replica is ready",
-  not_ready = "it was not ready in time, so the command was not sent: app:status() says why",
+  not_ready = "it was not ready in time, so the command was not sent",
   uncertain = "the command was sent but not confirmed in time: it may have been applied, or may be applied later",
 }
 
 local Callers = {}
 Callers.__index = Callers
 
--- `call(tell, ...)` calls a caller's function.
-function callers.new(name, call)
-  return setmetatable({ name = name, call = call, by_id = {}, last = 0, first = 1, count = 0 }, Callers)
+-- `call(tell, ...)` calls a caller's function; `why_not_ready()` returns a text, or nil when the replica is ready.
+function callers.new(name, call, why_not_ready)
+  return setmetatable({ name = name, call = call, why_not_ready = why_not_ready, by_id = {}, last = 0, first = 1,
+    count = 0 }, Callers)
 end
 
 -- Nil, message, code for a command that has no result.
 function Callers:failure(what, code, why)
-  return nil, ("cannot %s replica %s: %s"):format(what, errors.quote(self.name), why or TEXTS[code] or code), code
+  local text = why or TEXTS[code] or code
+  local reason = not why and code == "not_ready" and self.why_not_ready()
+  return nil, ("cannot %s replica %s: %s"):format(what, errors.quote(self.name),
+    reason and text .. ": " .. reason or text), code
 end
 
 -- `tell(result, message, code)` is called once. Returns the command's id.

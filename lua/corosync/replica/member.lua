@@ -450,7 +450,8 @@ function member.new(name, options, derive)
     largest = 67108864 - 4096, -- bytes: of a packed message, less the protocol's fields
     note_key = note_key_of(name),
   }, Member)
-  self.callers = callers.new(name, function(tell, ...) handlers.call(self.record, tell, ...) end)
+  self.callers = callers.new(name, function(tell, ...) handlers.call(self.record, tell, ...) end,
+    function() return (select(2, self:state())) end)
   self.machines = machines.new(machine_hooks(self))
   self.divergence = divergence.new(self.machines)
   self.writer = wire.writer(function(bytes) outbox.put(self, bytes) end)
