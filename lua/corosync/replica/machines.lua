@@ -123,7 +123,7 @@ end
 -- Raises an error if the machine could not undo the command.
 local function apply(self, data, index)
   local stop = data:find("\0", 1, true)
-  if stop == 1 then
+  if not stop or stop == 1 then
     return true
   end
   local each = find(self, data:sub(1, stop - 1))

@@ -16,6 +16,7 @@ local ACK_PATTERN = "^a(%d+) (%S+) (%d+) (%d+) ([01]) (%d+) (%d+)\n()"
 local COMMANDS = "c" .. VERSION .. " %s %s %.0f "
 local COMMANDS_PATTERN = "^c(%d+) (%S+) (%S+) (%d+) ([%d ]+)\n()"
 local ACK_BYTE, COMMANDS_BYTE = ("ac"):byte(1, 2)
+local MOST = 1000 -- commands in a batch: each becomes an argument of one call, and Lua 5.1 and LuaJIT allow 8000
 
 local function encode_ack(message)
   return ACK:format(message.tag, message.epoch, message.changes, message.is_established and 1 or 0, message.index,
@@ -91,12 +92,15 @@ local function read_ack(bytes)
     is_established = is_established == "1", index = tonumber(index), digest = tonumber(digest) }, rest
 end
 
--- The commands from a place on; nil if the lengths are not theirs.
+-- The commands from a place on; nil if the lengths are not theirs, or if they are too many.
 local function split(bytes, first, lengths)
   local list, n = {}, 0
   for length in lengths:gmatch "%d+" do
     local stop = first + length
     n = n + 1
+    if n > MOST or stop > #bytes + 1 then
+      return nil
+    end
     list[n] = bytes:sub(first, stop - 1)
     first = stop
   end
@@ -116,6 +120,8 @@ local function read_commands(bytes, from)
   return { kind = "commands", tag = tag, client = client, seq = tonumber(seq), list = list }
 end
 
+local IN_TEXT = { ack = true, commands = true }
+
 local function read_other(bytes)
   local ok, decoded = pcall(codec.decode, bytes)
   if not ok or type(decoded) ~= "table" then
@@ -123,7 +129,7 @@ local function read_other(bytes)
   end
   local is_known, why = check_version(decoded[1])
   local message = decoded[2]
-  if is_known and type(message) == "table" and type(message.kind) == "string" then
+  if is_known and type(message) == "table" and type(message.kind) == "string" and not IN_TEXT[message.kind] then
     return message
   end
   return nil, why or STRANGE

@@ -71,7 +71,14 @@ describe("the wire of replicas", function()
     assert.equal(other, refusal((both:gsub("\nc1", "\nc7"))))
     assert.equal(other, refusal(codec.encode { 7, { kind = "restart" } }))
     local strange = { "", "a", "abc", "c", "\193", write(ACK)[1] .. "x", batch .. "x", batch:sub(1, -2),
-      both:sub(1, -2), (batch:gsub(" 2 1\n", "\n")), (batch:gsub(" 2 1\n", " \n")) }
+      both:sub(1, -2), (batch:gsub(" 2 1\n", "\n")), (batch:gsub(" 2 1\n", " \n")),
+      (batch:gsub(" 2 1\n", " 99999999999999999999\n")), codec.encode { 1, ACK },
+      codec.encode { 1, commands("a", 1, "x") } }
+    local many = {}
+    for i = 1, 10000 do -- more than Lua 5.1 takes as arguments
+      many[i] = "x"
+    end
+    strange[#strange + 1] = write { kind = "commands", tag = "1.8.0", client = "a", seq = 1, list = many }[1]
     for _, bytes in ipairs(strange) do
       assert.equal("not a replica's message", refusal(bytes))
     end
