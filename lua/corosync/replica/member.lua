@@ -228,15 +228,17 @@ local function is_full(self)
   return math.max(self.callers.count, waiting) >= self.window
 end
 
--- Sends a command; `tell(result, message, code)` is called later. Returns true, or nil, message, code.
-function Member:submit(what, data, tell)
+-- Sends a command; `tell(result, message, code)` is called later. `is_own`: the ready-made objects' own command, as to
+-- keep a lock. These are few, and a script that always fills the window must not hold them up. Returns true, or nil,
+-- message, code.
+function Member:submit(what, data, tell, is_own)
   if self.is_closed then
     return self.callers:failure(what, "closed")
   elseif self.machines.is_applying then
     return self.callers:failure(what, "dispatching", "apply must not submit: it may use only the state and the command")
   elseif is_away(self) then
     return self.callers:failure(what, "not_connected")
-  elseif is_full(self) then
+  elseif not is_own and is_full(self) then
     return self.callers:failure(what, "full", ("%d commands of this member wait for their results: submit this one "
       .. "later"):format(self.window))
   elseif #data > self.largest then

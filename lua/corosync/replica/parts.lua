@@ -98,15 +98,16 @@ function parts.index(owner)
   return owner.machines.by_name[NAME].last or 0
 end
 
--- Submits a command, a table of plain values. Without `callback` it waits. As Machine:submit.
-function parts.submit(owner, what, command, callback)
+-- Submits a command, a table of plain values. Without `callback` it waits. As Machine:submit. `is_own`: the part's own
+-- command, not one of the script.
+function parts.submit(owner, what, command, callback, is_own)
   local methods = owner.machines.by_name[NAME].methods
-  return waiting.submit(owner, what, machines.data(NAME, machine.body(methods, command)), callback)
+  return waiting.submit(owner, what, machines.data(NAME, machine.body(methods, command)), callback, is_own)
 end
 
 -- Waits for all commands that were confirmed anywhere before. As Replica:barrier.
-function parts.barrier(owner, what, callback)
-  return waiting.submit(owner, what, machines.data("", ""), callback)
+function parts.barrier(owner, what, callback, is_own)
+  return waiting.submit(owner, what, machines.data("", ""), callback, is_own)
 end
 
 return parts

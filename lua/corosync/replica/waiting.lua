@@ -87,10 +87,10 @@ end
 local CANNOT_WAIT = "the replica is calling a function of the script, so it cannot wait for the result here: "
   .. "pass a callback, or submit in a coroutine"
 
--- Submits, and returns the result, message and code; with a callback true.
-function waiting.submit(member, what, data, callback)
+-- Submits, and returns the result, message and code; with a callback true. `is_own`: as for Member:submit.
+function waiting.submit(member, what, data, callback, is_own)
   if callback or member.machines.is_applying then
-    return member:submit(what, data, callback)
+    return member:submit(what, data, callback, is_own)
   end
   local function start(tell)
     local ok, message, code = member:submit(what, data, tell)

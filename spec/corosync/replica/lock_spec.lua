@@ -146,6 +146,18 @@ describe("a lock of a replica on one node", function()
     assert.same({ "held", "again" }, order)
   end)
 
+  it("is acquired and released while the script's commands always fill the window", function()
+    local list, app = replicas.listed { window = 1 }
+    local function fill()
+      list:submit("x", fill)
+    end
+    fill()
+    local lock = app:lock "l"
+    local held = assert(lock:acquire { timeout = 20 })
+    held:release()
+    assert(replicas.eventually(function() return lock:holder() == nil end))
+  end)
+
   it("is lost when the replica is closed, and cannot be acquired then", function()
     local app = replicas.new()
     local reasons = {}

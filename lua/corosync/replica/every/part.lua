@@ -86,7 +86,7 @@ local function submit(owner, each, number)
     if type(result) == "table" then
       waiting.spawn(owner, each.run, number, result[1], result[2])
     end
-  end) == true
+  end, true) == true
 end
 
 function part.look(owner, all)

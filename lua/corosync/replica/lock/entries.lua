@@ -44,7 +44,8 @@ function entries.get(owner, name)
 end
 
 function entries.submit(owner, operation, session, name, token, tell)
-  return parts.submit(owner, operation .. " a lock of", { "lock", operation, session, os.time(), name, token }, tell)
+  local command = { "lock", operation, session, os.time(), name, token }
+  return parts.submit(owner, operation .. " a lock of", command, tell, true)
 end
 
 -- Entries that are not idle. A copy, because the script's functions may add some meanwhile.

@@ -56,7 +56,7 @@ function Lease:renew()
       self:note(submitted)
     end
     self.changed()
-  end)
+  end, true)
   self.is_renewing = ok == true and self.is_renewing
 end
 

@@ -114,7 +114,7 @@ local function submit(owner, mine, due)
     if result and #due == MOST then
       expire(owner, mine)
     end
-  end)
+  end, true)
   mine.is_expiring = ok == true
 end
 
