@@ -31,14 +31,14 @@ local function read_input()
   end
 end
 
--- A script that is still being loaded is reloaded after that.
+-- While a script is being loaded, this waits: the script may run luv's loop meanwhile.
 local function reload(state)
-  if state.loaded then
-    state.wants_reload = false
+  state.wants_reload = true
+  while state.loaded and state.wants_reload do
+    state.loaded, state.wants_reload = false, false
     require("cpgrun.reload").run(state)
     read_input()
-  else
-    state.wants_reload = true
+    state.loaded = true
   end
 end
 
@@ -54,8 +54,8 @@ end
 
 -- The script has been loaded: it can be reloaded from now on.
 function control.loaded(state)
-  state.loaded = true
   read_input()
+  state.loaded = true
   if state.wants_reload then
     reload(state)
   end
@@ -65,6 +65,11 @@ function control.loaded(state)
       log.error(message)
     end
   end
+end
+
+-- The script ends: it is not reloaded any more.
+function control.ending(state)
+  state.loaded = false
 end
 
 return control

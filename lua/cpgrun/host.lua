@@ -136,6 +136,7 @@ local function run(group, state)
   absence.watch(group, state)
   greet_when_joined(group, state)
   corosync.loop.run()
+  control.ending(state)
   state.call "stopping"
   objects.close()
   local status = leave(group)

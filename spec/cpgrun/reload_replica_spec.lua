@@ -157,6 +157,19 @@ describe("a reload of a script with a replica #slow", function()
     line(it, "^fourth\tsum\t13$")
   end)
 
+  it("fails when the new script has another patience, which locks rely on", function()
+    local head = unique()
+    local text = [[
+      function config_change() end
+      function started() print "up" end
+      assert(require "corosync.replica"(group_name, { patience = %d }))]]
+    local it = cpgrun("patient", head .. text:format(2))
+    line(it, "^up$")
+    reload(it, "patient", head .. text:format(3))
+    complaint(it, "cannot change the option 'patience'")
+    complaint(it, "the running script goes on$")
+  end)
+
   it("closes a replica that the new script does not make", function()
     local head = unique()
     local it = cpgrun("gone", head .. "map 'm' local app = require 'corosync.replica' 'gone-of-reload' print 'up'")

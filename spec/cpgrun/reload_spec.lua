@@ -181,6 +181,45 @@ describe("a reload #slow", function()
     program.ended(it, 0)
   end)
 
+  it("happens once more when SIGHUP comes while the new script runs luv's loop to load", function()
+    local head = unique()
+    local it = cpgrun("again", head .. "function config_change() end function started() print 'up' end map 'm'")
+    line(it, "^up$")
+    local path = file "again.first"
+    reload(it, "again", head .. ([[
+      local uv = require "luv"
+      map "m"
+      function config_change() end
+      local is_first = io.open "%s" == nil
+      print("loads", is_first)
+      if is_first then
+        assert(io.open("%s", "w")):close()
+        uv.kill(uv.os_getpid(), "sighup")
+        uv.run "once"
+        print "loaded"
+      end
+      function after_reload() print("took over", is_first) end]]):format(path, path))
+    line(it, "^took over\tfalse$")
+    assert.same({ "up", "loads\ttrue", "loaded", "took over\ttrue", "loads\tfalse", "took over\tfalse" }, it.lines)
+    it:kill "sigterm"
+    program.ended(it, 0)
+  end)
+
+  it("does not happen at SIGHUP when the script waits while it stops", function()
+    local it = cpgrun("stops", unique() .. [[
+      local uv = require "luv"
+      local m = map "m"
+      function config_change() end
+      function started() require("corosync").loop.stop() end
+      function stopping()
+        uv.kill(uv.os_getpid(), "sighup")
+        print("set", (m:set("k", 1)))
+      end]])
+    program.ended(it, 0)
+    assert.same({ "set\ttrue" }, it.lines)
+    assert.not_matches("reloading", table.concat(it.errors, "\n"))
+  end)
+
   it("is stopped by the limit of handlers when the new script does not return", function()
     local it = cpgrun("endless", program.NOTHING_BUT_UP, "--handler-timeout", "0.2")
     line(it, "^up$")

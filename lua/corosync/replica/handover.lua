@@ -143,7 +143,7 @@ function handover.find(name)
   return present and present[owner] and not owner.handover.is_adopted and owner or nil
 end
 
-local FIXED = { "copies", "loop", "observer", "storage" } -- options that a replica keeps
+local FIXED = { "copies", "loop", "observer", "patience", "storage" } -- options that a replica keeps
 
 -- Returns true, or nil, message, code.
 function handover.adopt(owner, options)
