@@ -73,12 +73,14 @@ end
 
 local function is_of(kind, value)
   if kind == "table" and type(value) == "table" then
+    local count = 0
     for _, item in pairs(value) do
       if type(item) ~= "string" then
         return false
       end
+      count = count + 1
     end
-    return true
+    return count == #value
   end
   return type(value) == kind or kind == "string" and type(value) == "number"
 end
@@ -92,7 +94,7 @@ local function check(values, keys, path)
     end
     local kind = expected(name, each)
     if not is_of(kind, value) then
-      return ("%s: '%s' must be a %s, not a %s"):format(path, name, kind == "table" and "table of strings"
+      return ("%s: '%s' must be a %s, not a %s"):format(path, name, kind == "table" and "list of strings"
         or kind == "string" and "string or number" or kind, type(value))
     end
   end

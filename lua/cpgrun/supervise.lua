@@ -46,9 +46,9 @@ local function names_of(scripts)
   return names
 end
 
-local function ended(self, name, code, signal)
+local function ended(self, process, name, code, signal)
   local status = signal ~= 0 and 128 + signal or code
-  self.running[name], self.count = nil, self.count - 1
+  self.running[process], self.count = nil, self.count - 1
   if status ~= 0 then
     self.status = self.status ~= 0 and self.status or status
     log.error("the script %s has ended with status %d%s", errors.quote(name), status,
@@ -69,14 +69,15 @@ end
 
 -- In a session of its own, so that Ctrl-C in the terminal reaches it once, through this process.
 local function start(self, name, words)
-  local process, problem = uv.spawn(self.program, {
+  local process, problem
+  process, problem = uv.spawn(self.program, {
     args = words,
     env = environment(name),
     stdio = { nil, 1, 2 },
     detached = true,
-  }, function(code, signal) ended(self, name, code, signal) end)
+  }, function(code, signal) ended(self, process, name, code, signal) end)
   if process then
-    self.running[name], self.count = process, self.count + 1
+    self.running[process], self.count = true, self.count + 1
     return true
   end
   log.error("cannot start %s: %s", self.program, problem)
@@ -84,7 +85,7 @@ local function start(self, name, words)
 end
 
 local function signal_all(self, signal)
-  for _, process in pairs(self.running) do
+  for process in pairs(self.running) do
     process:kill(signal)
   end
 end

@@ -61,6 +61,18 @@ describe("cpgrun --also", function()
     line(it, "^one stops$")
   end)
 
+  it("runs one script twice, and stops both", function()
+    local path = script "twin"
+    local it = program.start("cpgrun", "--also", path, path)
+    for _ = 1, 2 do
+      line(it, "^twin up")
+      table.remove(it.lines, 1)
+    end
+    it:kill "sigterm"
+    program.ended(it, 0)
+    assert.same({ "twin stops", "twin stops" }, it.lines)
+  end)
+
   it("leaves no script behind when it is killed", function()
     local it = start("--also", script "two", script("one", GROUP), "argument")
     it:kill "sigkill"
