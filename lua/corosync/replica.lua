@@ -278,8 +278,9 @@ function Replica:barrier(callback)
 end
 
 --- Lets other members call functions of this member, and this member call theirs. See @{corosync.replica.calls}.
--- @tparam table functions by name; they run in a coroutine, get the caller's arguments and return one value: strings,
--- numbers, booleans, and tables of these
+-- @tparam table functions by name; they run in a coroutine, so they can wait (not in Lua 5.1, where a coroutine cannot
+-- yield within a protected call). They get the caller's arguments and return one value: strings, numbers, booleans, and
+-- tables of these
 -- @treturn corosync.replica.calls.Calls
 -- @raise for wrong arguments, and at a second call
 function Replica:calls(functions)

@@ -89,7 +89,7 @@ function Replica:every(name, spec, f) end
 function Replica:barrier(callback) end
 
 --- Lets other members call functions of this member, and this member call theirs. See `corosync.replica.calls`.
----@param functions table by name; they run in a coroutine, get the caller's arguments and return one value: strings, numbers, booleans, and tables of these
+---@param functions table by name; they run in a coroutine, so they can wait (not in Lua 5.1, where a coroutine cannot yield within a protected call). They get the caller's arguments and return one value: strings, numbers, booleans, and tables of these
 ---@return corosync.replica.calls.Calls
 function Replica:calls(functions) end
 

@@ -39,6 +39,38 @@ describe("the number of a tick", function()
   end)
 end)
 
+describe("a tick on its way", function()
+  -- A member whose command is confirmed when `confirm` is called. `take_over` puts another script in place meanwhile.
+  local function ran_after(take_over)
+    local ran, confirm
+    local owner = {
+      address = "1:2",
+      parts = { every = {} },
+      machines = { by_name = { corosync = { methods = { codec = { encode = tostring } } } } },
+      submit = function(_, _, _, tell) confirm = tell return true end,
+      spawn = function(f, ...) f(...) end,
+    }
+    local function add(script)
+      local function run(...) ran = { script, ... } end
+      part.add(owner, { key = "x", name = "x", number_of = function() return 6 end, run = run })
+    end
+    add "old"
+    part.look(owner, { every = { x = { { 4, 5 } } } })
+    take_over(owner, add)
+    confirm { 70, 0 }
+    return ran
+  end
+
+  it("runs the function of the script", function()
+    assert.same({ "old", 6, 70, 0 }, ran_after(function() end))
+  end)
+
+  it("runs the function of the script that has taken over, if it has one", function()
+    assert.same({ "new", 6, 70, 0 }, ran_after(function(_, add) add "new" end))
+    assert.is_nil(ran_after(function(owner) owner.parts.every = {} end))
+  end)
+end)
+
 describe("a daily tick", function()
   -- When ticks run, if each minute of these days is looked at, where daylight saving time is from 31 March to 27
   -- October.

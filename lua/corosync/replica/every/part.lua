@@ -83,8 +83,9 @@ local function submit(owner, each, number)
   local command = { "every", "tick", each.key, number, owner.address }
   each.is_busy = parts.submit(owner, "run a tick of", command, function(result)
     each.is_busy = false
-    if type(result) == "table" then
-      waiting.spawn(owner, each.run, number, result[1], result[2])
+    local present = owner.parts.every[each.key] -- of the script that has taken over meanwhile
+    if present and type(result) == "table" then
+      waiting.spawn(owner, present.run, number, result[1], result[2])
     end
   end, true) == true
 end
