@@ -56,7 +56,7 @@ describe("the rocks #slow", function()
     local it = program.start("sh", "-ec",
       ("unset LUA_PATH LUA_CPATH LUA LUA_VERSION LUA_ABI MAKEFLAGS\nexport HOME='%s'\n%s"):format(folder, script))
     it:close_stdin()
-    assert.same({ 0, 0 }, { assert(it:wait(120)) },
+    assert.same({ 0, 0 }, { assert(it:wait(300)) },
       script .. "\n" .. table.concat(it.lines, "\n") .. "\n" .. table.concat(it.errors, "\n"))
     return table.concat(it.lines, "\n")
   end
