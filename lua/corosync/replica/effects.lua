@@ -144,9 +144,11 @@ local function do_effects(self)
   until #protocol_state.out == 0
 end
 
--- Does what the protocol has asked for.
+-- Does what the protocol has asked for. After the end of a closed replica, events may still come until it has left.
 function effects.drain(self)
-  if self.protocol then
+  if self.has_ended then
+    return
+  elseif self.protocol then
     do_effects(self)
   end
   if self.keeper and self.protocol and not self.storage_problem then

@@ -173,6 +173,7 @@ local function end_callers(self)
     self.keeper:close()
   end
   self.timer = self.timer and self.timer.close() or nil
+  self.has_ended = true
 end
 
 -- After events were handled, or time has passed.
