@@ -94,6 +94,13 @@ local function write(path, template, values)
   log.info("wrote %s", path)
 end
 
+-- The unit cannot see home folders.
+local function warn_of_home(program)
+  if program:find "^/home/" or program:find "^/root/" then
+    log.warning("services cannot run %s: install cpgrun, and change ExecStart in the unit", program)
+  end
+end
+
 -- Returns the exit status.
 return function(name)
   local files = {
@@ -112,5 +119,6 @@ return function(name)
       return 1
     end
   end
+  warn_of_home(uv.exepath())
   return 0
 end
