@@ -43,8 +43,9 @@ function errors.call(name, shift, f, ...)
   return finish(name, shift, pcall(f, ...))
 end
 
--- Raises unless an argument is a table whose fields are known and have the right types. `known`: type names by field.
-function errors.check_fields(given, known, position, argument, call)
+-- Raises unless an argument is a table whose fields are known and have the right types. `known`: type names by field;
+-- `required`: a list of fields that must be there, if any.
+function errors.check_fields(given, known, position, argument, call, required)
   local where = ("bad argument #%d '%s' to '%s'"):format(position, argument, call)
   if type(given) ~= "table" then
     errors.raise("%s (table expected, got %s)", where, type(given))
@@ -54,6 +55,11 @@ function errors.check_fields(given, known, position, argument, call)
       errors.raise("%s (unknown field '%s')", where, tostring(field))
     elseif type(value) ~= known[field] then
       errors.raise("%s (field '%s': %s expected, got %s)", where, field, known[field], type(value))
+    end
+  end
+  for _, field in ipairs(required or {}) do
+    if given[field] == nil then
+      errors.raise("%s (field '%s': %s expected, got nil)", where, field, known[field])
     end
   end
 end

@@ -1,7 +1,7 @@
 -- A script's handlers: plain functions in a table, or the methods of a class.
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
-local is_near = require "corosync.suggest"
+local suggest = require "corosync.suggest"
 local traceback = require "corosync.traceback"
 
 local handlers = {}
@@ -35,22 +35,13 @@ local function refuse(problem, ...)
   errors.raise("bad argument #2 'handlers' to 'group' (" .. problem .. ")", ...)
 end
 
-local function guess(name)
-  for meant in pairs(KNOWN) do
-    if is_near(name, meant) then
-      return (": did you mean '%s'?"):format(meant)
-    end
-  end
-  return ""
-end
-
 local CALLED = { "config_change", "disconnected", "message_received", "ring_change", "view_change" }
 
 -- A class may have any method. One that is probably a misspelt handler, if the class has no handler of that name.
 local function misspelt(class)
   for name, value in pairs(class) do
     for _, meant in ipairs(type(name) == "string" and type(value) == "function" and CALLED or {}) do
-      if class[meant] == nil and is_near(name, meant) then
+      if class[meant] == nil and suggest.is_near(name, meant) then
         return name, meant
       end
     end
@@ -70,7 +61,7 @@ end
 local function check_fields(given)
   for name, value in pairs(given) do
     if not KNOWN[name] then
-      refuse("unknown field '%s'%s", tostring(name), guess(tostring(name)))
+      refuse("unknown field '%s'%s", tostring(name), suggest.guess(KNOWN, tostring(name)))
     elseif not KNOWN[name]:find(type(value), 1, true) then
       refuse("field '%s': %s expected, got %s", name, KNOWN[name], type(value))
     end

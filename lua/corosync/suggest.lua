@@ -1,4 +1,6 @@
--- Whether a name is probably a misspelling of another.
+-- Suggestions for misspelt names.
+local suggest = {}
+
 local function letters(name)
   return (name:lower():gsub("_", ""))
 end
@@ -22,8 +24,21 @@ local function lacks_one(one, other)
   return false
 end
 
--- Letters that changed places, one too many or too few, capitals, underscores.
-return function(name, meant)
+-- Whether a name is probably a misspelling of another: letters that changed places, one too many or too few, capitals,
+-- underscores.
+function suggest.is_near(name, meant)
   local one, other = letters(name), letters(meant)
   return name ~= meant and (sorted(one) == sorted(other) or lacks_one(one, other) or lacks_one(other, one))
 end
+
+-- The end of a message about an unknown name, "" if none of the known ones is near. `known`: by name.
+function suggest.guess(known, name)
+  for meant in pairs(known) do
+    if suggest.is_near(name, meant) then
+      return (": did you mean '%s'?"):format(meant)
+    end
+  end
+  return ""
+end
+
+return suggest

@@ -1,6 +1,6 @@
 -- --config: a file of Lua assignments, named as the options. It becomes words of the command line, so that the options'
 -- own checks apply. The file sees no globals, so it cannot call functions.
-local is_near = require "corosync.suggest"
+local guess = require("corosync.suggest").guess
 
 local config = {}
 
@@ -51,15 +51,6 @@ local function keys_of(parser)
     end
   end
   return keys
-end
-
-local function guess(keys, name)
-  for meant in pairs(keys) do
-    if is_near(name, meant) then
-      return (": did you mean '%s'?"):format(meant)
-    end
-  end
-  return ""
 end
 
 local function expected(name, each)

@@ -1,6 +1,6 @@
 -- The lines that are typed in a lab: commands, and lines for the scripts.
 local commands = require "cpgrun.lab_commands"
-local is_near = require "corosync.suggest"
+local is_near = require("corosync.suggest").is_near
 local log = require "cpgrun.log"
 local stdin_lines = require "cpgrun.stdin_lines"
 local uv = require "luv"

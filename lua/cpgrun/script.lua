@@ -133,7 +133,7 @@
 --- The script's arguments.
 -- @tfield string[] arg
 local core = require "corosync.binding"
-local is_near = require "corosync.suggest"
+local is_near = require("corosync.suggest").is_near
 local log = require "cpgrun.log"
 local traceback = require "corosync.traceback"
 

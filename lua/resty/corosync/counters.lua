@@ -191,12 +191,7 @@ end
 -- @section functions
 
 local function check(options)
-  errors.check_fields(options, OPTIONS, 2, "options", "new")
-  for _, field in ipairs { "store", "window" } do
-    if not options[field] then
-      errors.raise("bad argument #2 'options' to 'new' (field '%s': %s expected, got nil)", field, OPTIONS[field])
-    end
-  end
+  errors.check_fields(options, OPTIONS, 2, "options", "new", { "store", "window" })
   if not ngx.shared[options.store] then
     errors.raise("bad argument #2 'options' to 'new' (field 'store': there is no lua_shared_dict '%s')", options.store)
   end

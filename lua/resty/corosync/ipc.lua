@@ -50,10 +50,7 @@ local function empty(options, handlers)
 end
 
 local function check(options)
-  errors.check_fields(options, OPTIONS, 2, "options", "new")
-  if not options.shm then
-    errors.raise "bad argument #2 'options' to 'new' (field 'shm': string expected, got nil)"
-  end
+  errors.check_fields(options, OPTIONS, 2, "options", "new", { "shm" })
   for field, name in pairs(options) do
     if not ngx.shared[name] then
       errors.raise("bad argument #2 'options' to 'new' (field '%s': there is no lua_shared_dict '%s')", field, name)
