@@ -1,7 +1,7 @@
 -- `cpgrun check` checks the operations that scripts record.
 local program = require "spec.helpers.program"
 
-describe("cpgrun check #slow #once", function()
+describe("cpgrun check #slow", function()
   after_each(program.clean)
   teardown(program.remove)
 

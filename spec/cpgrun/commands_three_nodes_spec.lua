@@ -4,7 +4,7 @@ local program = require "spec.helpers.program"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
-describe("cpgrun for a shell on three nodes #slow #once:", function()
+describe("cpgrun for a shell on three nodes #slow:", function()
   local cluster
   local started = {}
 

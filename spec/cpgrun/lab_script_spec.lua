@@ -4,7 +4,7 @@ local ECHO, NOTHING_BUT_UP, ended = program.ECHO, program.NOTHING_BUT_UP, progra
 
 local file, complaint = program.file, program.complaint
 
-describe("cpgrun #slow #once", function()
+describe("cpgrun #slow", function()
   after_each(program.clean)
   teardown(program.remove)
 

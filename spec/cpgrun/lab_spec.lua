@@ -47,7 +47,7 @@ local function messages_from(it, node)
   return list
 end
 
-describe("cpgrun --lab #slow #once", function()
+describe("cpgrun --lab #slow", function()
   after_each(program.clean)
   teardown(program.remove)
 

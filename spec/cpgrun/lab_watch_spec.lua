@@ -1,7 +1,7 @@
 local program = require "spec.helpers.program"
 local uv = require "luv"
 
-describe("cpgrun --lab --watch #slow #once", function()
+describe("cpgrun --lab --watch #slow", function()
   after_each(program.clean)
   teardown(program.remove)
 

@@ -100,7 +100,7 @@ describe("cpgrun", function()
     assert.is_number(data.marks[1].event)
   end)
 
-  it("draw writes a page that a browser shows #slow #once", function()
+  it("draw writes a page that a browser shows #slow", function()
     local browser = assert(io.popen "command -v chromium"):read "*l"
     if not browser then
       pending "no chromium here"

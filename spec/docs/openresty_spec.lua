@@ -19,7 +19,7 @@ http {
 }
 ]]
 
-describe("a map in one worker's replica #slow #once", function()
+describe("a map in one worker's replica #slow", function()
   local cluster
 
   setup(function() cluster = assert(lab.start(1)) end)

@@ -10,7 +10,7 @@ local function ends(least, ...)
   assert.is_true(tonumber(it.lines[1]:match "^ended after (%d+) refusals$") >= least)
 end
 
-describe("a session without memory, at any request, ends with an error and leaves nothing: #slow", function()
+describe("a session without memory, at any request, ends with an error and leaves nothing: #slow #jit", function()
   after_each(program.clean)
 
   for part, least in pairs { cpg = 50, receive = 40, cmap = 20, quorum = 20, votequorum = 10, cfg = 10 } do

@@ -9,7 +9,7 @@ local function contains(text, part)
   return text:find(part, 1, true) ~= nil
 end
 
-describe("examples/service_address.lua #slow #once", function()
+describe("examples/service_address.lua #slow", function()
   local cluster
   local hosts = {}
   local holders = {} -- by node

@@ -1,7 +1,7 @@
 -- The invariants that the examples state, under random faults.
 local program = require "spec.helpers.program"
 
-describe("cpgrun check #slow #once", function()
+describe("cpgrun check #slow", function()
   after_each(program.clean)
 
   -- The faults of this seed kill daemons and cut links, and end no script. These examples keep their state in memory,

@@ -24,7 +24,7 @@ local function make(...)
   return run("env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "make", "-s", "LUA_VERSION=" .. VERSION, ...)
 end
 
-describe("examples/embed #slow", function()
+describe("examples/embed #slow #jit", function()
   local cluster, folder, prefix
   local hosts = {} -- by node
   local lines = {} -- by node, of this stage
@@ -197,7 +197,7 @@ describe("examples/embed #slow", function()
   end)
 end)
 
-describe("corosync-lua.h #slow", function()
+describe("corosync-lua.h #slow #jit", function()
   after_each(program.clean)
 
   it("compiles as C++", function()
@@ -209,7 +209,7 @@ describe("corosync-lua.h #slow", function()
   end)
 end)
 
-describe("docs/embedding.md #slow", function()
+describe("docs/embedding.md #slow #jit", function()
   it("contains the game's code unchanged", function()
     local sources = {
       c = read "examples/embed/game.c" .. read "src/corosync-lua.h",

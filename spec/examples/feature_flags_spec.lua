@@ -2,7 +2,7 @@ local program = require "spec.helpers.program"
 
 local line = program.line
 
-describe("cpgrun --lab #slow #once", function()
+describe("cpgrun --lab #slow", function()
   after_each(program.clean)
 
   it("examples/feature_flags tells all nodes each change, and a node that was cut off the last one", function()

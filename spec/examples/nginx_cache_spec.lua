@@ -16,7 +16,7 @@ after_each(function()
   end
 end)
 
-describe("examples/nginx #slow #once", function()
+describe("examples/nginx #slow", function()
   local KEYS = 10
   local servers
 
@@ -108,7 +108,7 @@ describe("examples/nginx #slow #once", function()
   end)
 end)
 
-describe("examples/nginx without a quorum provider #slow #once", function()
+describe("examples/nginx without a quorum provider #slow", function()
   it("bypasses the cache and logs why", function()
     local unprovided = assert(lab.start { nodes = 1, quorum = false })
     finally(function()

@@ -3,7 +3,7 @@ local process = require "corosync.lab.process"
 local tools = require "corosync.lab.tools"
 local wait = require "corosync.lab.wait"
 
-describe("the demo of nginx #slow #once", function()
+describe("the demo of nginx #slow", function()
   it("changes values under load, kills a node, and finds no old value", function()
     local argv = { groups.interpreter, "examples/nginx/demo/run.lua", "1" }
     local demo = assert(process.spawn(argv, { env = tools.environment() }))

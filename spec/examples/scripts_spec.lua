@@ -13,7 +13,7 @@ local function messages(it, node)
   return list
 end
 
-describe("cpgrun --lab #slow #once", function()
+describe("cpgrun --lab #slow", function()
   after_each(program.clean)
   teardown(program.remove)
 

@@ -33,7 +33,7 @@ local function visitor(name)
   return program.start("cpgrun", "--log-level", "error", file(name .. ".lua", "function config_change() end"))
 end
 
-describe("examples/status.lua #slow #once", function()
+describe("examples/status.lua #slow", function()
   after_each(program.clean)
   teardown(program.remove)
 

@@ -292,7 +292,7 @@ describe("calls of a replica", function()
   end)
 end)
 
-describe("calls of a replica whose Corosync goes #slow #once", function()
+describe("calls of a replica whose Corosync goes #slow", function()
   it_waits("end with not_connected, and work again when it is back", function()
     local lab = require "corosync.lab"
     local cluster = assert(lab.start { nodes = 2, token = 500 })

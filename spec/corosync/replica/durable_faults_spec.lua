@@ -121,7 +121,7 @@ describe("a replica whose storage cannot be used", function()
   end)
 end)
 
-describe("a replica with storage on three nodes, one of which has lost it, #slow #once", function()
+describe("a replica with storage on three nodes, one of which has lost it, #slow", function()
   local cluster, members
   local ALL = { 1, 2, 3 }
 

@@ -3,7 +3,7 @@ local durable = require "spec.helpers.durable"
 local lab = require "corosync.lab"
 local storage = require "corosync.replica.storage"
 
-describe("a replica with storage on three nodes #slow #once", function()
+describe("a replica with storage on three nodes #slow", function()
   local cluster, members
   local ALL = { 1, 2, 3 }
   local COUNT = "app:barrier() local n = 0 for _ in app:map 'bulk':each() do n = n + 1 end print('values', n)"

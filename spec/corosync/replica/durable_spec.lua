@@ -2,7 +2,7 @@
 local durable = require "spec.helpers.durable"
 local lab = require "corosync.lab"
 
-describe("a replica with storage on three nodes #slow #once", function()
+describe("a replica with storage on three nodes #slow", function()
   local cluster, members
   local ALL = { 1, 2, 3 }
 

@@ -217,7 +217,7 @@ describe("a periodic task of a replica on one node", function()
   end)
 end)
 
-describe("a periodic task of a replica on three nodes #slow #once", function()
+describe("a periodic task of a replica on three nodes #slow", function()
   local members
 
   setup(function() members = lock_members.new() end)

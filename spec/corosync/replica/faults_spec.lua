@@ -47,7 +47,7 @@ function fill(count)
 end
 ]]
 
-describe("a replica on three nodes #slow #once", function()
+describe("a replica on three nodes #slow", function()
   local cluster, members, name
   local all = {} -- programs, also those that have ended
 

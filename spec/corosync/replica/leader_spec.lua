@@ -67,7 +67,7 @@ describe("an election of a replica on one node", function()
   end)
 end)
 
-describe("an election of a replica on three nodes #slow #once", function()
+describe("an election of a replica on three nodes #slow", function()
   local members
 
   setup(function() members = lock_members.new() end)

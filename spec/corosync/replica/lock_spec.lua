@@ -228,7 +228,7 @@ describe("a lock of a replica on one node", function()
   end)
 end)
 
-describe("a lock of a replica on three nodes #slow #once", function()
+describe("a lock of a replica on three nodes #slow #jit", function()
   local members
 
   setup(function() members = lock_members.new() end)

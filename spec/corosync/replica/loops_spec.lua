@@ -7,7 +7,7 @@ local uv = require "luv"
 local FOLDER = uv.cwd() .. "/spec/helpers/nginx"
 local NGINX, CQUEUES, LUV = 1, 2, 3
 
-describe("the objects of a replica in nginx and cqueues #slow #once", function()
+describe("the objects of a replica in nginx and cqueues #slow", function()
   local members
 
   -- An nginx, as a program that reads lines.

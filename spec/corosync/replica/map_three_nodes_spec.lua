@@ -1,7 +1,7 @@
 local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 
-describe("a replica's map on three nodes #slow #once", function()
+describe("a replica's map on three nodes #slow", function()
   local cluster, all, name
   local count = 0
 

@@ -18,7 +18,7 @@ sed '$d' /run/before.conf >/run/corosync.conf
 printf 'node {\nring0_addr: 10.9.0.4\nnodeid: 4\nname: node4\n}\n}\n' >>/run/corosync.conf]]
 local REMOVE = "mv /run/before.conf /run/corosync.conf"
 
-describe("a replica whose nodelist changes #slow #once", function()
+describe("a replica whose nodelist changes #slow", function()
   local cluster, name
 
   setup(function()

@@ -22,7 +22,7 @@ local function first_failure(protocol, first, count, steps, seconds, more)
   return nil, count
 end
 
-describe("replica simulator #slow", function()
+describe("replica simulator #slow #jit", function()
   -- As sim/simulate.lua does, for speed.
   setup(function()
     collectgarbage("setpause", 1000)

@@ -81,7 +81,7 @@ describe("a replica's storage whose process is killed", function()
     kill_often(25)
   end)
 
-  it("has all that was committed, and no holes, 400 times #slow #once", function()
+  it("has all that was committed, and no holes, 400 times #slow", function()
     kill_often(400)
   end)
 end)

@@ -142,7 +142,7 @@ describe("a replica's storage", function()
     assert.is_true(sizes[12] < 1.5 * sizes[4], sizes[4] .. " bytes, then " .. sizes[12])
   end)
 
-  it("accepts entries of up to 64 MiB #slow #once", function()
+  it("accepts entries of up to 64 MiB #slow", function()
     local store = assert(storages.open())
     local largest = ("0123456789abcdef"):rep(4 * 1024 * 1024)
     store:append(1, largest)

@@ -47,7 +47,7 @@ after_each(function()
   app, other, member = nil, nil, nil
 end)
 
-describe("a group in nginx #slow #once", function()
+describe("a group in nginx #slow", function()
   it("delivers one order to all workers of all nodes, also when handlers yield", function()
     app = start(1, { SPEC_HANDLERS = "sleep socket dict" })
     other = start(2, { SPEC_HANDLERS = "socket sleep dict" })

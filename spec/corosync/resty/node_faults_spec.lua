@@ -54,7 +54,7 @@ after_each(function()
   app, member = nil, nil
 end)
 
-describe("a group of nodes in nginx #slow #once", function()
+describe("a group of nodes in nginx #slow", function()
   it("disconnects only the worker that is too slow", function()
     local pids = start()
     assert.equal("sent", app:request "8090/send?text=do%20hold_one")

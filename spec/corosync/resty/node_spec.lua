@@ -85,7 +85,7 @@ after_each(function()
   app, other, member = nil, nil, nil
 end)
 
-describe("a group of nodes in nginx #slow #once", function()
+describe("a group of nodes in nginx #slow", function()
   it("delivers one order to all workers of all nodes, of which two each are members", function()
     app, other = start(1, { SPEC_HANDLERS = "sleep dict" }), start(2)
     start_member()

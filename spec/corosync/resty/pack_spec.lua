@@ -49,7 +49,7 @@ after_each(function()
   app, other, member = nil, nil, nil
 end)
 
-describe("a packed group in nginx #slow #once", function()
+describe("a packed group in nginx #slow", function()
   it("delivers the messages of many requests to all workers, in one order", function()
     app, other = start(1), start(2)
     local clients = {}

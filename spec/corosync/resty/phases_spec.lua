@@ -7,7 +7,7 @@ local FOLDER = uv.cwd() .. "/spec/helpers/nginx"
 local REFUSED = "^%s %s nil wrong_phase cannot join group 'spec%%S*: in the phase '%s' each request "
   .. "would make it again: make it once, in init_worker_by_lua"
 
-describe("making groups #slow #once", function()
+describe("making groups #slow", function()
   local cluster, app
 
   setup(function() cluster = assert(lab.start(1)) end)

@@ -26,7 +26,7 @@ local function path(command, text)
   return ("8090/%s?text=%s"):format(command, text)
 end
 
-describe("a replica in nginx #slow #once", function()
+describe("a replica in nginx #slow", function()
   setup(function() cluster = assert(lab.start { nodes = 3, token = 500 }) end)
   teardown(function() assert(cluster:stop()) end)
   after_each(nginx.clean)

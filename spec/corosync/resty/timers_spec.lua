@@ -35,7 +35,7 @@ after_each(function()
   app, member = nil, nil
 end)
 
-describe("a group without a free timer #slow #once", function()
+describe("a group without a free timer #slow", function()
   it("joins as soon as there is one, and reports why it handled no events", function()
     start(5)
     app:says("lua failed to run timer .*corosync/resty/.*: 5 lua_max_running_timers are not enough", 4)
@@ -82,7 +82,7 @@ describe("a group without a free timer #slow #once", function()
   end
 end)
 
-describe("a replica without a free timer #slow #once", function()
+describe("a replica without a free timer #slow", function()
   it("calls functions of the script that a request brings about", function()
     app = nginx.start(cluster, 1, FOLDER, "objects.conf", { SPEC_NAME = "spec" })
     app:says "^ready"
@@ -95,7 +95,7 @@ describe("a replica without a free timer #slow #once", function()
   end)
 end)
 
-describe("a light thread that waits for a group #slow #once", function()
+describe("a light thread that waits for a group #slow", function()
   it("does not keep its worker from exiting", function()
     start(0)
     nginx.joined(app, 1)
@@ -113,7 +113,7 @@ describe("a light thread that waits for a group #slow #once", function()
   end)
 end)
 
-describe("ngx.exit in a handler #slow #once", function()
+describe("ngx.exit in a handler #slow", function()
   for how, pack in pairs { ["a group"] = "no", ["a packed group"] = "yes" } do
     it("is reported, and " .. how .. " goes on with the next event", function()
       start(0, pack)

@@ -32,7 +32,7 @@ after_each(function()
   app, member = nil, nil
 end)
 
-describe("a group in an nginx #slow #once", function()
+describe("a group in an nginx #slow", function()
   it("without a master process is a member, and leaves when that quits", function()
     start({}, "master_process off;")
     app:says "^%d+ config 1 "

@@ -47,7 +47,7 @@ after_each(function()
   app, other, member = nil, nil, nil
 end)
 
-describe("an nginx worker #slow #once", function()
+describe("an nginx worker #slow", function()
   it("leaves its group and ends on reload under load, and the others deliver nothing twice", function()
     app, other = start(1), start(2)
     start_member()
@@ -139,7 +139,7 @@ describe("an nginx worker #slow #once", function()
   end)
 end)
 
-describe("a group without a helper thread #slow #once", function()
+describe("a group without a helper thread #slow", function()
   local function check()
     local pids = app:children()
     for i = 1, 3 do assert.equal("sent", app:request("8090/send?count=20&text=" .. i .. "-")) end

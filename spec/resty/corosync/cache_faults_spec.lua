@@ -35,7 +35,7 @@ local faults = {
   end,
 }
 
-describe("a cache in nginx under random faults #slow #once", function()
+describe("a cache in nginx under random faults #slow", function()
   it("returns no value that was replaced before", function()
     math.randomseed(SEED)
     cluster, servers = assert(lab.start(3)), {}

@@ -44,7 +44,7 @@ local function change_at_origin(key, value)
   assert.equal(0, (cluster:command(1, { "curl", "-sS", "-X", "PUT", "--data", value, url })))
 end
 
-describe("a cache in nginx #slow #once", function()
+describe("a cache in nginx #slow", function()
   it("keeps its values while other nodes' workers are reloaded and killed", function()
     assert.equal("changed", put(servers[2], 1, "1"))
     for node = 1, 3 do warm(servers[node], 1) end

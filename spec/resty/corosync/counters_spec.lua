@@ -24,7 +24,7 @@ local function pass(node, key, count)
   return tonumber((servers[node]:request(("8090/incoming?key=%s&count=%d"):format(key, count))))
 end
 
-describe("counters in nginx #slow #once", function()
+describe("counters in nginx #slow", function()
   it("count the requests of all workers and nodes", function()
     assert.equal(30, pass(1, "tea", 30))
     assert.equal(30, pass(1, "tea", 30))

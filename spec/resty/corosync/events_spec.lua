@@ -14,7 +14,7 @@ local function count(pattern)
   return #servers[1]:find(pattern) + #servers[2]:find(pattern)
 end
 
-describe("events in nginx #slow #once", function()
+describe("events in nginx #slow", function()
   it("reach all workers of all nodes, with the sender's address", function()
     publish(1, "all", "config", "seven")
     for node = 1, 2 do servers[node]:says("^%d+ event config event seven 1:%d+$", 2) end

@@ -17,7 +17,7 @@ local function wait_until_gone(node, key)
   servers[node]:wait_for(key .. " to be gone", function() return not has(node, key) end)
 end
 
-describe("the ipc for mlcache #slow #once", function()
+describe("the ipc for mlcache #slow", function()
   it("deletes a key from both levels on all nodes", function()
     store "tea"
     store "oil"

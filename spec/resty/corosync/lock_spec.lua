@@ -5,7 +5,7 @@ local cluster, servers
 setup(function() cluster, servers = adapters.start() end)
 teardown(function() adapters.stop(cluster) end)
 
-describe("a lock in nginx #slow #once", function()
+describe("a lock in nginx #slow", function()
   it("is held by one request at a time, of all workers and nodes, with growing tokens", function()
     local clients, held = {}, {}
     for i = 1, 4 do
