@@ -6,7 +6,7 @@ local long_messages = require "spec.helpers.long_messages"
 local uv = require "luv"
 
 local MEGABYTE = 1000000
-local DEADLINE = 120
+local DEADLINE = 400
 local BEGUN_OFTEN = 1100000 -- bytes: the first piece is under way for a large part of the time
 
 -- Waits on the descriptor as a loop of its own does.
