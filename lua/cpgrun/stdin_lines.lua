@@ -6,19 +6,25 @@ local function open(kind)
   if kind == "tty" then
     return own(uv.new_tty(0, true))
   end
-  local pipe = own(uv.new_pipe(false))
-  return kind == "pipe" and pipe:open(0) and pipe
+  local pipe = kind == "pipe" and own(uv.new_pipe(false))
+  return pipe and pipe:open(0) and pipe
 end
 
--- Calls `take(line)` for each line, and `ended(kind)` at the end of a terminal or pipe.
+local function read_file(take)
+  local line = io.stdin:read() -- lines() raises when it cannot be read, as under nohup
+  while line do
+    take(line)
+    line = io.stdin:read()
+  end
+end
+
+-- Calls `take(line)` for each line, and `ended(kind)` at the end. Returns luv's handle, if the lines come by one.
 return function(take, ended)
   local kind, rest = uv.guess_handle(0), ""
   if kind == "file" then
-    local line = io.stdin:read() -- lines() raises when it cannot be read, as under nohup
-    while line do
-      take(line)
-      line = io.stdin:read()
-    end
+    read_file(take)
+    ended(kind)
+    return
   end
   local input = open(kind)
   if not input then

@@ -1,6 +1,7 @@
 -- --also: several scripts, each in a cpgrun of its own below this process. So an error, an endless loop or the memory
 -- of one does not touch the others. They write their own output; this process passes signals on and waits.
 local errors = require "corosync.errors"
+local list = require "corosync.list"
 local log = require "cpgrun.log"
 local loop = require "corosync.loop"
 local signals = require "cpgrun.signals"
@@ -60,11 +61,11 @@ local function ended(self, process, name, code, signal)
 end
 
 local function environment(name)
-  local list = { ("%s=%d %s"):format(VARIABLE, uv.os_getpid(), name) }
+  local all = { ("%s=%d %s"):format(VARIABLE, uv.os_getpid(), name) }
   for variable, value in pairs(uv.os_environ()) do
-    list[#list + 1] = variable .. "=" .. value
+    all[#all + 1] = variable .. "=" .. value
   end
-  return list
+  return all
 end
 
 -- In a session of its own, so that Ctrl-C in the terminal reaches it once, through this process.
@@ -91,20 +92,10 @@ local function signal_all(self, signal)
 end
 
 local function start_all(self, chosen)
-  local scripts = { chosen.script }
-  for _, path in ipairs(chosen.also) do
-    scripts[#scripts + 1] = path
-  end
+  local scripts = list.append({ chosen.script }, chosen.also)
   for i, name in ipairs(names_of(scripts)) do
-    local words = {}
-    for k, word in ipairs(chosen.option_words) do
-      words[k] = word
-    end
-    words[#words + 1], words[#words + 2] = "--", scripts[i]
-    for _, argument in ipairs(i == 1 and chosen.arguments or {}) do
-      words[#words + 1] = argument
-    end
-    if not start(self, name, words) then
+    local words = list.append(list.copy(chosen.option_words), { "--", scripts[i] })
+    if not start(self, name, list.append(words, i == 1 and chosen.arguments or {})) then
       return signal_all(self, "sigterm")
     end
   end

@@ -88,6 +88,14 @@ describe("a script for cpgrun", function()
     line(it, "^new\tnil$")
   end)
 
+  it("gets the lines of a file and its end", function()
+    local path = program.file("reads.lua", NOTHING .. "function line_received(line) print(line) end")
+    local it = program.start("sh", "-c", 'exec cpgrun "$0" <"$1"', path, program.file("lines", "one\ntwo"))
+    line(it, "^one$")
+    line(it, "^two$")
+    line(it, "^nil$")
+  end)
+
   it("stops a function of after by the limit of handlers, also after it has slept", function()
     local it = cpgrun("limited", NOTHING .. [[
       after(0, function()

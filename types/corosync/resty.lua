@@ -28,7 +28,7 @@
 ---
 --- A group connects, and reconnects after Corosync has gone, by itself: `disconnected(reason)` is called once, when the
 --- connection is lost, and `config_change` with oneself in `joined` when the group has joined (again). Messages sent
---- in between were missed. A new worker, after a reload or a crash, is told the same.
+--- in between were missed. A new worker, after a reload or a crash, begins in the same way.
 ---
 --- A worker that exits gracefully (`nginx -s quit`, `nginx -s reload`) leaves its groups at once. For a fast exit
 --- (`nginx -s stop`) call `corosync_resty.leave()` in `exit_worker_by_lua_block`, else the others see "procdown".

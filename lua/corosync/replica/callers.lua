@@ -38,13 +38,18 @@ function Callers:add(what, tell, deadline, operation)
   return self.last
 end
 
+-- The command will not be sent, and its caller is not told.
+function Callers:forget(id)
+  self.by_id[id], self.count = nil, self.count - 1
+end
+
 -- The protocol's reply.
 function Callers:reply(id, result, code, index)
   local caller = self.by_id[id]
   if not caller then
     return
   end
-  self.by_id[id], self.count = nil, self.count - 1
+  self:forget(id)
   recording.finish(caller.operation, result, code, index)
   local failed, problem = machines.failure(result)
   if failed then

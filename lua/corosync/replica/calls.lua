@@ -202,7 +202,7 @@ local function make(self, method, first, fields, name, ...)
   end
   self.last = self.last + 1
   local id = self.last
-  fields.replies, fields.deadline = {}, owner.now() + (timeout or owner.timeout)
+  fields.replies, fields.deadline = {}, owner.now() + (timeout or owner.options.timeout)
   fields.message = { kind = "call", to = fields.to, id = id, name = name, count = count, arguments = arguments }
   local outcome = waiting.result(owner, function(tell)
     fields.tell = tell

@@ -90,10 +90,7 @@ local function begin_protocol(self, own)
   if self.ring then
     self.protocol:ring_change(self.ring)
   end
-  for _, command in ipairs(self.early) do
-    self.protocol:submit(command.id, command.data, #command.data)
-  end
-  self.early = {}
+  self:submit_early()
 end
 
 -- ---- members and rings ----

@@ -37,20 +37,18 @@ local function begin(owner)
     kept.requests[entry] = entry.request
     entry.request, entry.is_inherited = nil, entry.held ~= nil
   end
-  -- Nothing can wait, and what is submitted is sent later.
+  -- While the new script loads it cannot wait, and its commands are sent later.
   owner.runner, owner.handover = handover, kept
 end
 
 local function set_options(owner, options)
   owner.options, owner.record.handlers.error = options, options.error
-  owner.window, owner.timeout = options.window, options.timeout
 end
 
 -- Commands of a script that was not loaded are not sent.
 local function drop_early(owner, kept)
   for i = #owner.early, kept + 1, -1 do
-    local id = table.remove(owner.early, i).id
-    owner.callers.by_id[id], owner.callers.count = nil, owner.callers.count - 1
+    owner.callers:forget(table.remove(owner.early, i).id)
   end
 end
 
@@ -92,14 +90,6 @@ local function take_calls(owner, own)
   owner.calls = own or owner.calls
 end
 
-local function send_early(owner)
-  local early = owner.early
-  owner.early = {}
-  for _, command in ipairs(early) do
-    owner.protocol:submit(command.id, command.data, #command.data)
-  end
-end
-
 local function commit(owner)
   local kept = owner.handover
   for _, each in ipairs(kept.converted) do
@@ -110,7 +100,7 @@ local function commit(owner)
   owner:turn(function()
     map.tell_all(owner)
     if owner.protocol then
-      send_early(owner)
+      owner:submit_early()
       entries.follow_all(owner)
     end
   end)

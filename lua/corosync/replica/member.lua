@@ -226,7 +226,16 @@ end
 -- Commands that are uncertain must be kept, so they count, too.
 local function is_full(self)
   local waiting = self.protocol and self.protocol:waiting() or 0
-  return math.max(self.callers.count, waiting) >= self.window
+  return math.max(self.callers.count, waiting) >= self.options.window
+end
+
+-- The commands that were submitted while there was no protocol, or a new script was loaded.
+function Member:submit_early()
+  local early = self.early
+  self.early = {}
+  for _, command in ipairs(early) do
+    self.protocol:submit(command.id, command.data, #command.data)
+  end
 end
 
 -- Sends a command; `tell(result, message, code)` is called later. `is_own`: the ready-made objects' own command, as to
@@ -241,12 +250,12 @@ function Member:submit(what, data, tell, is_own)
     return self.callers:failure(what, "not_connected")
   elseif not is_own and is_full(self) then
     return self.callers:failure(what, "full", ("%d commands of this member wait for their results: submit this one "
-      .. "later"):format(self.window))
+      .. "later"):format(self.options.window))
   elseif #data > self.largest then
     return self.callers:failure(what, "too_big", ("the command has %d bytes, and at most %d can be sent"):format(#data,
       self.largest))
   end
-  local id = self.callers:add(what, tell, now() + self.timeout, recording.begin(self.record, self.name, data))
+  local id = self.callers:add(what, tell, now() + self.options.timeout, recording.begin(self.record, self.name, data))
   if self.protocol and not self.handover then -- else it is sent once the new script has been loaded
     self.protocol:submit(id, data, #data)
   else
@@ -443,8 +452,6 @@ function member.new(name, options, derive)
   local self = setmetatable({
     name = name,
     options = options,
-    window = options.window,
-    timeout = options.timeout,
     early = {}, -- commands that were submitted before the protocol began
     strangers = {},
     ended = {}, -- by address: members whose processes have left or died, since the ready-made objects looked last

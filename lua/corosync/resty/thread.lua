@@ -132,10 +132,10 @@ local function run(record)
     leave_if_wanted(record)
     if record.state ~= "idle" then
       serve(record)
-    elseif record.wanted then
-      connect(record)
-      look_around(record)
     else
+      if record.wanted then
+        connect(record)
+      end
       look_around(record)
     end
     if record.rounds % RENEW == 0 then

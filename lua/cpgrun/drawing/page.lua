@@ -1,5 +1,6 @@
 -- The HTML around the data. It loads nothing, so that the page works as one file without a network.
-local viewer = require "cpgrun.drawing.viewer"
+local panel = require "cpgrun.drawing.panel"
+local picture = require "cpgrun.drawing.picture"
 
 local page = {}
 
@@ -69,6 +70,6 @@ page.before = [==[
 </main>
 <script type="application/json" id="data">]==]
 
-page.after = "</script>\n<script>\n" .. viewer .. "</script>\n</body>\n</html>\n"
+page.after = "</script>\n<script>\n" .. picture .. panel .. "</script>\n</body>\n</html>\n"
 
 return page

@@ -45,11 +45,19 @@ local function slot(source, window, key)
   return ("%s %d %s"):format(source, window, key)
 end
 
+-- An nginx that was restarted counts under another name, so the names of earlier ones must go.
+local function forget_sources(state, window)
+  for source, last in pairs(state.sources) do
+    state.sources[source] = last >= window and last or nil
+  end
+end
+
 -- What this worker has counted in the current window: `keys`, of which it has yet to send those in `due`.
 local function current(state)
   local window = window_of(state)
   if state.counted.window ~= window then
     state.counted = { window = window, due = {}, keys = {} }
+    forget_sources(state, window)
   end
   return state.counted
 end
@@ -69,7 +77,7 @@ end
 
 local function receive(state, message)
   local source, window, counts = unpack(codec.decode(message))
-  state.sources[source] = true
+  state.sources[source] = math.max(state.sources[source] or window, window)
   if source ~= state.source then
     for key, count in pairs(counts) do
       local own = slot(source, window, key)
@@ -219,7 +227,7 @@ local function new(name, options)
   check(options)
   local store = ngx.shared[options.store]
   local state = { store = store, window = options.window, source = source_of(store), sources = {}, counted = {} }
-  state.sources[state.source] = true
+  state.sources[state.source] = math.huge
   local message, code
   state.group, message, code = corosync_resty.group(name, {
     message_received = function(_, text) receive(state, text) end,

@@ -159,10 +159,7 @@ end
 -- @raise for wrong arguments
 -- @function new
 local function new(options)
-  errors.check_fields(options, OPTIONS, 1, "options", "new")
-  if not options.name then
-    errors.raise "bad argument #1 'options' to 'new' (field 'name': string expected, got nil)"
-  end
+  errors.check_fields(options, OPTIONS, 1, "options", "new", { "name" })
   local state = { name = options.name, unique_timeout = options.unique_timeout or UNIQUE_TIMEOUT, subscriptions = {},
     last = 0, seen = {}, swept_at = 0, is_ready = false }
   return setmetatable({ [KEY] = state }, Events)

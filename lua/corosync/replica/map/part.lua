@@ -148,7 +148,7 @@ function part.watch(owner, name, prefix, changed, restarted)
   return mine.watchers:add(parts.states(owner).map, parts.index(owner), name, prefix, changed, restarted)
 end
 
--- For another script: its watchers begin with nothing, and are told of the whole state. Returns the earlier ones.
+-- Gives a new script a set of watchers of its own. Returns those of the earlier script.
 function part.replace_watchers(owner, given)
   local mine = own(owner)
   local earlier = mine.watchers

@@ -98,7 +98,7 @@ local function begin_anew(self, watcher, after, index)
   end
 end
 
--- Forgets what was reported.
+-- The next report is of the whole state.
 function Watchers:forget()
   for _, those in pairs(self.by_name) do
     for _, watcher in ipairs(those) do

@@ -108,9 +108,9 @@ function confirming.on_nodes(self, from, message)
   confirming.announce_nodes(self)
 end
 
--- After events, or when time has passed: acknowledges what has come. What has come are only this member's own commands
--- while they are in flight, it need not: others wait for that only to apply them. It goes with the next ones, or when
--- these are confirmed; with storage, this member waits for it itself.
+-- Acknowledges what has come, after events or when time has passed. Its own commands can wait, because others need that
+-- acknowledgement only to apply them: it goes with the next commands, or when no command is in flight. With storage it
+-- is sent at once, because this member needs it, too.
 function confirming.send_ack(self)
   if self.own_ack_due and not commands.are_in_flight(self) then
     self.ack_due = true

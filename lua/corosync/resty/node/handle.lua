@@ -62,7 +62,7 @@ local function begin(self, batch)
   self.is_new = self.state.up
 end
 
--- The worker is told that its node has joined, as a new member would be.
+-- What a new member would hear: that its node has joined.
 local function own_join(self)
   local own = self:address()
   own.reason = "join"

@@ -7,6 +7,7 @@
 local KEY = require "corosync.private"
 local core = require "corosync.binding"
 local dispatch = require "corosync.group.dispatch"
+local list = require "corosync.list"
 local reload = require "corosync.resty.node.reload"
 local seat = require "corosync.resty.node.seat"
 local store = require "corosync.resty.node.store"
@@ -32,15 +33,6 @@ local function flatten(addresses, with_reason)
     flat[#flat + 1] = with_reason and each.reason or nil
   end
   return flat
-end
-
-local function contains(addresses, own)
-  for _, each in ipairs(addresses) do
-    if each == own then
-      return true
-    end
-  end
-  return false
 end
 
 -- ---- roles ----
@@ -108,9 +100,9 @@ end
 
 local function config_change(self, members, left, new)
   local own = self.record.address
-  if contains(left, own) then
+  if list.set(left)[own] then
     left_group(self, members, own)
-  elseif contains(new, own) then
+  elseif list.set(new)[own] then
     joined(self, members, own)
   elseif self.is_member then
     changed(self, members, left, new)
