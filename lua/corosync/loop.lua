@@ -284,7 +284,8 @@ function loop.remove(object)
   end
 end
 
--- The set of the groups, services and handles in the loop.
+--- Returns the groups, services and handles in the loop.
+-- @treturn table a set: true by object
 function loop.objects()
   local found = {}
   for target, entry in pairs(watched) do

@@ -21,6 +21,10 @@ function module.add(object, disconnected) end
 ---@param object table|userdata
 function module.remove(object) end
 
+--- Returns the groups, services and handles in the loop.
+---@return table # a set: true by object
+function module.objects() end
+
 --- Lets `run` end although a handle is still there, as luv's unref does for its handles.
 --- Does nothing for an object that is not in the loop.
 ---@param object table|userdata one that was added; a group stays unreferenced when it reconnects
