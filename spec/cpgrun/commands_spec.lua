@@ -19,7 +19,7 @@ local function new_name()
   return ("spec-%.0f-%d"):format(uv.hrtime(), count)
 end
 
-describe("cpgrun for a shell:", function()
+describe("cpgrun for a shell #slow:", function()
   after_each(program.clean)
   teardown(program.remove)
 

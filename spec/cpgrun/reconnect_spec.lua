@@ -5,7 +5,7 @@ local file, line, complaint = program.file, program.line, program.complaint
 
 local NOTHING = "function config_change() end\n"
 
-describe("cpgrun", function()
+describe("cpgrun #slow", function()
   after_each(program.clean)
   teardown(program.remove)
 

@@ -26,7 +26,7 @@ local function size_of(it)
   return kilobytes * 1024
 end
 
-describe("cpgrun without free memory", function()
+describe("cpgrun without free memory #slow", function()
   after_each(program.clean)
   teardown(program.remove)
 
@@ -54,7 +54,7 @@ describe("cpgrun without free memory", function()
   end)
 end)
 
-describe("cpgrun without free descriptors while Corosync restarts", function()
+describe("cpgrun without free descriptors while Corosync restarts #slow", function()
   local cluster
 
   setup(function() cluster = assert(lab.start(1)) end)

@@ -4,7 +4,7 @@ local cpgrun = program.cpgrun
 
 local file, line, complaint = program.file, program.line, program.complaint
 
-describe("slow handlers in cpgrun", function()
+describe("slow handlers in cpgrun #slow", function()
   after_each(program.clean)
   teardown(program.remove)
 
