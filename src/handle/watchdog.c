@@ -1,19 +1,17 @@
 #include "handle/watchdog.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <corosync/cmap.h>
 
 #include "support/userdata.h"
 #include "support/clock.h"
 #include "support/failure.h"
+#include "support/log_line.h"
 #include "support/pid.h"
 #include "support/poll.h"
 #include "support/thread.h"
@@ -40,6 +38,7 @@ struct watchdog {
 	int stop; /* -1 when closed */
 	pid_t owner;
 	double seconds;
+	log_format format;
 	atomic_bool closed;
 	pthread_mutex_t lock; /* of the fields below */
 	uint64_t number;      /* of the call, counted from 1 */
@@ -73,31 +72,12 @@ static void describe(const watchdog *w, char *to, size_t size)
 	}
 }
 
-/* Writes one line at once, in the format of the host's log. */
-static void say(const char *text)
-{
-	char stamp[32] = "", line[sizeof(sight) + 160];
-	time_t now = time(NULL);
-	struct pollfd to = {.fd = STDERR_FILENO, .events = POLLOUT};
-	struct tm local;
-	int length;
-
-	if (localtime_r(&now, &local) != NULL) {
-		(void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &local);
-	}
-	length = snprintf(line, sizeof line, "%s warning: %s\n", stamp, text);
-	/* A full pipe must not block this thread: others wait for its end. */
-	if (length > 0 && poll(&to, 1, 0) > 0) {
-		(void)!write(STDERR_FILENO, line, (size_t)length);
-	}
-}
-
-static void say_of_call(const char *call, const char *state, double seconds, const char *hint)
+static void say_of_call(const watchdog *w, const char *call, const char *state, double seconds, const char *hint)
 {
 	char text[sizeof(sight) + 128];
 
 	(void)snprintf(text, sizeof text, "%s %s %.0f s%s", call, state, seconds, hint);
-	say(text);
+	log_line_warn(w->format, text);
 }
 
 /* A call that was in progress at the last check and still is has blocked meanwhile. */
@@ -117,7 +97,7 @@ static void check_call(watchdog *w, sight *last)
 	(void)pthread_mutex_unlock(&w->lock);
 	if (!is_blocked && last->told > 0) {
 		last->told = 0;
-		say_of_call(last->text, "returned after", now - last->since, "");
+		say_of_call(w, last->text, "returned after", now - last->since, "");
 	}
 	if (is_another) {
 		*last = next;
@@ -125,7 +105,7 @@ static void check_call(watchdog *w, sight *last)
 	/* Again each time after twice as long. */
 	if (is_blocked && now - last->since >= 2 * last->told) {
 		last->told = now - last->since;
-		say_of_call(last->text, "has not returned for", last->told,
+		say_of_call(w, last->text, "has not returned for", last->told,
 			": is corosync stopped, or its ring re-forming? see its log");
 	}
 }
@@ -191,7 +171,7 @@ bool watchdog_tell_lag(const watchdog *w, const handle *h, const watchdog_lag *l
 	(void)snprintf(text + used, sizeof text - used, " lag: %zu event%s (%.1f %s) wait, the oldest for %.1f s%s",
 		lag->events, lag->events == 1 ? "" : "s", (double)lag->bytes / (is_small ? 1e3 : 1e6), is_small ? "kB" : "MB",
 		lag->seconds, lag->is_full ? ", which is the reader's limit" : "");
-	say(text);
+	log_line_warn(w->format, text);
 	return true;
 }
 
@@ -247,7 +227,9 @@ watchdog *watchdog_of(lua_State *L)
 
 int watchdog_open(lua_State *L)
 {
+	static const char *const formats[] = LOG_FORMATS;
 	double seconds = (double)luaL_checknumber(L, 1);
+	log_format format = (log_format)luaL_checkoption(L, 2, "text", formats);
 	watchdog *w;
 	int error;
 
@@ -259,6 +241,7 @@ int watchdog_open(lua_State *L)
 	memset(w, 0, sizeof *w);
 	w->stop = -1;
 	w->seconds = seconds;
+	w->format = format;
 	w->owner = pid_get();
 	(void)pthread_mutex_init(&w->lock, NULL);
 	luaL_setmetatable(L, WATCHDOG);

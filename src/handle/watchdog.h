@@ -15,9 +15,9 @@
 void watchdog_setup(lua_State *L);
 
 /*
- * Lua: watchdog(seconds) starts the thread and returns a userdata, or nil, message, code: "no_resources", or "exist" if
- * this Lua state has one, even a closed one. It watches the handles that this state opens from then on, and checks every
- * so many seconds.
+ * Lua: watchdog(seconds[, format]) starts the thread and returns a userdata, or nil, message, code: "no_resources", or
+ * "exist" if this Lua state has one, even a closed one. It watches the handles that this state opens from then on, and
+ * checks every so many seconds. Its warnings are lines of the format "text" (the default), "json" or "journal".
  *
  *   watchdog:close()  ends the thread
  */
