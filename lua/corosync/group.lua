@@ -492,7 +492,7 @@ local HOOKS = {
   report = handlers.report,
   stop = stop,
   wait_for = wait_for,
-  log = core.complain, -- (line)
+  log = function(line) core.complain(line) end, -- a host may replace it
   -- activates_to_send: whether a send activates the group
   -- globals (): the table in which message_received is looked up
 }

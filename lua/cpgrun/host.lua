@@ -62,7 +62,7 @@ local function late_hooks(chosen, group_handlers)
       return nil, message, "invalid_script"
     end
     if not Group.is_active(record.object) then
-      record.object.name = name
+      record.object.name, log.group = name, name
       set_pack(record, group_handlers, pack)
       -- Views cost a connection.
       group_handlers.view_change = rawget(_G, "view_change") and globals.caller "view_change"
@@ -191,6 +191,7 @@ return function(chosen, facts)
   if not check_exists(chosen.script) then
     return 1
   end
+  log.counts_repeats, log.script = true, log.name or supervise.name_of(chosen.script)
   local state = { status = 0, chosen = chosen, call = call }
   local ok, message = recording.start(chosen)
   if not ok then
@@ -200,7 +201,7 @@ return function(chosen, facts)
   set_limit(chosen, facts)
   set_storage(chosen)
   if chosen.watchdog > 0 and not chosen.check then
-    core.watchdog(chosen.watchdog)
+    core.watchdog(chosen.watchdog, chosen.log_format)
   end
   local group_handlers = group_events.handlers(state)
   local group = groups.derive(Group, chosen.group or "unnamed", group_handlers, late_hooks(chosen, group_handlers))

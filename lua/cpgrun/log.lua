@@ -1,14 +1,22 @@
--- The log on stderr: one line per message, with time and level.
-local own_handle = require "corosync.own_handles"
-local uv = require "luv"
+-- The log on stderr, in one of the formats of log/format.lua.
+local Repeats = require "cpgrun.log.repeats"
+local core = require "corosync.binding"
+local format = require "cpgrun.log.format"
+local shortened = require "cpgrun.log.traceback"
 
-local log = { level = "info", name = nil } -- `name`: of the script, if there are several
+local log = {
+  level = "info",
+  name = nil, -- of the script, if there are several
+  script = nil, -- its name in any case, and its group: for JSON
+  group = nil,
+  counts_repeats = false, -- of warnings and errors; those that a script raises are always counted
+}
 
 local RANK = { error = 1, warning = 2, info = 3, debug = 4 }
 
 log.levels = { "error", "warning", "info", "debug" }
 
--- A pattern for the beginning of a line.
+-- A pattern for the beginning of a line of text.
 log.LINE = "^%d+%-%d+%-%d+T%d+:%d+:%d+ "
 
 -- Returns a number and its noun, which takes an "s" in the plural.
@@ -37,110 +45,69 @@ function log.put(file, text)
   file:flush()
 end
 
-local function write(level, format, ...)
-  if RANK[level] <= RANK[log.level] then
-    local message = select("#", ...) > 0 and format:format(...) or tostring(format)
-    local name = log.name and log.name .. ": " or ""
-    log.put(io.stderr, ("%s %s: %s%s\n"):format(os.date "%Y-%m-%dT%H:%M:%S", level, name, message))
+-- ---- formats ----
+
+local lay_out = format.by_name[format.chosen()]
+
+local complain = core.complain -- writes errors of which no handler is told, as text without time and level
+
+--- Sets the format.
+-- @tparam string|nil name one of `log.formats`; nil: journal if stderr is systemd's journal, else text
+-- @treturn string the format's name
+-- @error nil, message
+function log.set_format(name)
+  local ok, message = format.set(name)
+  if not ok then
+    return nil, message
   end
+  local chosen = format.chosen()
+  lay_out = format.by_name[chosen]
+  core.complain = chosen == "text" and complain or function(line) log.error("%s", line) end
+  return chosen
+end
+
+log.formats = format.names
+
+-- ---- messages ----
+
+local function is_shown(level)
+  return RANK[level] <= RANK[log.level]
+end
+
+local function write(level, message)
+  log.put(io.stderr, lay_out(level, message, log))
+end
+
+local repeats = Repeats.new(function(level, text, times)
+  write(level, ("same %s again, %s: %s"):format(level, log.count(times, "time"), text:match "^[^\n]*"))
+end)
+
+local function is_repeat(level, message)
+  return log.counts_repeats and RANK[level] <= RANK.warning and repeats:note(level, message)
 end
 
 for _, level in ipairs(log.levels) do
-  log[level] = function(...) write(level, ...) end
-end
-
--- ---- errors of scripts ----
-
-local OWN_LUA = debug.getinfo(1, "S").source:match "^(.*)cpgrun/log%.lua$"
-
--- A source's name as in tracebacks, which shorten it.
-local function short(source)
-  return debug.getinfo((loadstring or load)("", source), "S").short_src
-end
-
--- The set of this package's loaded files, by their names in tracebacks.
-local function own_files()
-  local files = {}
-  for name in pairs(package.loaded) do
-    if type(name) == "string" and (name:find "^corosync" or name:find "^cpgrun") then
-      local path = OWN_LUA .. name:gsub("%.", "/")
-      files[short(path .. ".lua")], files[short(path .. "/init.lua")] = true, true
+  log[level] = function(text, ...)
+    if is_shown(level) then
+      local message = select("#", ...) > 0 and text:format(...) or tostring(text)
+      if not is_repeat(level, message) then
+        write(level, message)
+      end
     end
   end
-  return files
 end
 
--- Keeps the message and the script's lines of the traceback, or the whole traceback when no line is the script's.
-local function trim(text)
-  local message, traceback = text:match "^(.-\nstack traceback:)\n(.*)$"
-  if not message or log.level == "debug" then
-    return text
-  end
-  local kept, own = { message }, own_files()
-  for line in traceback:gmatch "[^\n]+" do
-    local source = line:match "^\t(.-):%d+: in " or line:match "^\t(%[C%]): in "
-    if source and source ~= "[C]" and not own[source] then
-      kept[#kept + 1] = line
-    end
-  end
-  return kept[2] and table.concat(kept, "\n") or text
-end
-
-local SHORTEST, LONGEST = 1, 60 -- seconds between two lines about one error
-local MOST = 100 -- remembered errors
-local TICK = 200 -- milliseconds between two checks of them
-
-local errors, count, ticker = {}, 0, nil -- errors by their whole text
-
-local function log_repeats(text, each, now)
-  log.error("same error again, %s: %s", log.count(each.repeats, "time"), text:match "^[^\n]*")
-  each.pause = math.min(2 * each.pause, LONGEST)
-  each.due, each.repeats = now + each.pause, 0
-end
-
-local function tick()
-  local now = uv.hrtime() / 1e9
-  for text, each in pairs(errors) do
-    if each.repeats > 0 and now >= each.due then
-      log_repeats(text, each, now)
-    elseif each.repeats == 0 and now - each.last > LONGEST then
-      errors[text], count = nil, count - 1
-    end
-  end
-  if count == 0 then
-    ticker:stop()
-  end
-end
-
-local function remember(text, now)
-  if count < MOST then
-    errors[text], count = { repeats = 0, pause = SHORTEST, due = now + SHORTEST, last = now }, count + 1
-    ticker = ticker or own_handle(uv.new_timer())
-    ticker:start(TICK, TICK, tick)
-    ticker:unref()
-  end
-end
-
---- Logs an error that a script has raised. Repeats of the same error are counted, and the count is logged after 1 s,
--- 2 s, 4 s and so on, up to 60 s.
+--- Logs an error that a script has raised, and counts its repeats.
 -- @tparam string text the message, with or without a traceback, which is cut to the script's own lines
 function log.raised(text)
-  local now, each = uv.hrtime() / 1e9, errors[text]
-  if each then
-    each.repeats, each.last = each.repeats + 1, now
-  else
-    remember(text, now)
-    log.error(trim(text))
+  if not repeats:note("error", text) then
+    write("error", log.level == "debug" and text or shortened(text))
   end
 end
 
 --- Logs the counts that are not logged yet, before the program ends.
 function log.flush()
-  for text, each in pairs(errors) do
-    if each.repeats > 0 then
-      log_repeats(text, each, 0)
-    end
-  end
+  repeats:flush()
 end
 
 return log

@@ -34,11 +34,25 @@ local function parse(argv, version)
   return chosen
 end
 
+-- Labs read the lines of their hosts, and show them to people.
+local function set_log_format(chosen)
+  local is_lab = chosen.lab or chosen.under_faults
+  local message
+  chosen.log_format, message = log.set_format(is_lab and "text" or chosen.log_format)
+  if not chosen.log_format then
+    log.error(message)
+  end
+  return chosen.log_format
+end
+
 return function(argv, facts)
   local version = ("cpgrun %s\n%s\nCorosync %s (built with)"):format(facts.version, facts.lua, facts.corosync)
   local chosen = parse(argv, version)
   log.level = chosen.log_level
   facts.set_report(log.raised)
+  if not set_log_format(chosen) then
+    return 1
+  end
   io.stdout:setvbuf("line") -- output appears at once, through pipes too
   local status = program_of(chosen)(chosen, facts)
   log.flush()

@@ -52,6 +52,7 @@ script = "/etc/cpgrun/@NAME@.lua"
 
 -- group = "@NAME@"            -- default: the script's global group_name, or its file name
 -- log_level = "info"          -- error, warning, info, debug
+-- log_format = "json"         -- default: for systemd's journal, or text
 -- handler_timeout = 5         -- seconds: longer handlers are stopped; Lua runs slower
 -- storage = "/var/lib/cpgrun-@NAME@"  -- keeps the state of maps and locks on disk
 -- watchdog = 1                -- seconds: slow calls of Corosync and lagging handlers are logged

@@ -9,7 +9,8 @@ local options = {}
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
 local TAKES_VALUE = {
-  ["-g"] = true, ["--group"] = true, ["--log-level"] = true, ["--lab"] = true, ["--lab-script"] = true,
+  ["-g"] = true, ["--group"] = true, ["--log-level"] = true, ["--log-format"] = true,
+  ["--lab"] = true, ["--lab-script"] = true,
   ["--handler-timeout"] = true, ["--reader-limit"] = true, ["--reader-full"] = true, ["--watchdog"] = true,
   ["--user"] = true, ["--storage"] = true, ["--also"] = true, ["--trace"] = true, ["--lab-trace"] = true,
   ["--config"] = true, ["--init"] = true, ["--completion"] = true,
@@ -87,6 +88,9 @@ local function parser(version)
     :argname("NAME"):convert(group_name)
   p:option("--log-level", "The least severe messages to log on stderr: error, warning, info or debug."):argname("LEVEL")
     :choices(log.levels):default("info")
+  p:option("--log-format", "Their format: text, json or journal (default: journal if stderr is systemd's journal, else "
+    .. "text; labs use text).")
+    :argname("FORMAT"):choices(log.formats)
   p:option("--lab", "Run the script on a private cluster of N (1 to 8) Corosync daemons on this machine.")
     :argname("N"):convert(node_count)
   p:flag("--no-quorum", "With --lab: configure no quorum provider, so that no partition is quorate.")

@@ -31,7 +31,8 @@ end
 
 -- ---- the supervisor ----
 
-local function name_of(path)
+-- A script's name: of its file.
+function supervise.name_of(path)
   return (path:gsub("^.*/", ""):gsub("%.lua$", ""))
 end
 
@@ -39,10 +40,12 @@ end
 local function names_of(scripts)
   local count, names = {}, {}
   for _, path in ipairs(scripts) do
-    count[name_of(path)] = (count[name_of(path)] or 0) + 1
+    local name = supervise.name_of(path)
+    count[name] = (count[name] or 0) + 1
   end
   for i, path in ipairs(scripts) do
-    names[i] = count[name_of(path)] == 1 and name_of(path) or path
+    local name = supervise.name_of(path)
+    names[i] = count[name] == 1 and name or path
   end
   return names
 end

@@ -1,4 +1,6 @@
+local dkjson = require "dkjson"
 local program = require "spec.helpers.program"
+local uv = require "luv"
 
 local cpgrun, run_script = program.cpgrun, program.run_script
 
@@ -75,6 +77,81 @@ describe("cpgrun's log", function()
     local _, _, errors = run_script("whole", NOTHING
       .. "function started() require('corosync').loop.stop() error 'x' end", "--log-level", "debug")
     assert.matches("cpgrun/host.lua:%d+: in", errors)
+  end)
+
+  local MANY = NOTHING .. [[
+    function started()
+      log.info "one\ntwo"
+      for _ = 1, 1000 do log.warn "full" end
+      for i = 1, 300 do log.error("number %d", i) end
+      for _ = 1, 3 do log.info "tick" end
+      require("corosync").loop.stop()
+      error '"a\255\n'
+    end]]
+
+  -- How often lines with the text are there.
+  local function times(errors, text)
+    return select(2, (errors .. "\n"):gsub(text .. "\n", ""))
+  end
+
+  it("counts repeated warnings and errors, and has all different lines and all of level info", function()
+    local code, _, errors = run_script("many", MANY)
+    assert.equal(0, code)
+    assert.equal(1, times(errors, "warning: full"))
+    assert.equal(1, times(errors, "warning: same warning again, 999 times: full"))
+    assert.equal(300, times(errors, "error: number %d+"))
+    assert.equal(3, times(errors, "info: tick"))
+  end)
+
+  describe("in another format", function()
+    it("is one JSON object per line", function()
+      local code, _, errors = run_script("many", MANY, "--group", "sp\200ec", "--log-format", "json")
+      assert.equal(0, code)
+      local all = {}
+      for each in errors:gmatch "[^\n]+" do
+        local object = assert(dkjson.decode(each), each)
+        assert.matches("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$", object.time)
+        assert.same({ "many", "sp\\200ec" }, { object.script, object.group })
+        all[object.level .. " " .. object.message] = object
+      end
+      assert.truthy(all["info one\ntwo"])
+      assert.truthy(all["warning same warning again, 999 times: full"])
+      local name, raised = next(all)
+      while not name:find "^error .*\"a" do
+        name, raised = next(all, name)
+      end
+      assert.matches("many.lua:8: \"a\\255\n$", raised.message)
+      assert.matches("^\t[^\n]*many.lua:8: in [^\n]*$", raised.traceback)
+    end)
+
+    it("has the priority of each line for systemd's journal, and no time", function()
+      local _, _, errors = run_script("many", MANY, "--log-format=journal")
+      assert.matches("^<6>joined group 'many' as 1:%d+\n<6>one\n<6>two\n<4>full\n<3>number 1\n", errors)
+      assert.matches("\n<3>stack traceback:\n<3>\t", errors)
+    end)
+
+    it("is for the journal when stderr is the stream in JOURNAL_STREAM", function()
+      local path = program.file("journal.log", "")
+      local stat = assert(uv.fs_stat(path))
+      for stream, pattern in pairs { [("%d:%d"):format(stat.dev, stat.ino)] = "^<6>joined", ["1:1"] = "^%d+%-" } do
+        local script = program.file("stream.lua", NOTHING .. "function started() require('corosync').loop.stop() end")
+        assert.equal(0, (program.run("sh", "-c", 'JOURNAL_STREAM=$0 exec cpgrun "$2" 2>"$1"', stream, path, script)))
+        local file = assert(io.open(path))
+        assert.matches(pattern, file:read "*a")
+        file:close()
+      end
+    end)
+
+    it("has errors in luv's threads, too", function()
+      local _, _, errors = run_script("thread", NOTHING .. [[
+        local uv = require "luv"
+        function started()
+          thread = uv.new_thread(function() error "in the thread" end)
+          thread:join()
+          require("corosync").loop.stop()
+        end]], "--log-format", "json")
+      assert.matches('"level":"error",[^\n]*"message":"[^\n]*in the thread"', errors)
+    end)
   end)
 
   describe("on stderr", function()

@@ -7,18 +7,30 @@ describe("cpgrun --watchdog", function()
   after_each(program.clean)
   teardown(program.remove)
 
-  it("reports a call that does not return", function()
+  it("reports a call that does not return, in the format of the log", function()
     local cluster = assert(lab.start(1))
     finally(function() assert(cluster:stop()) end)
-    local it = assert(cluster:run(1, { "cpgrun", "--watchdog", "0.2", "--group", "blo'cked\200", file("blocked.lua", [[
-      function config_change() end
-      function started() print "up" end]]) }))
-    line(it, "^up$")
+    local hosts = {}
+    for format, pattern in pairs {
+      text = "warning: cpg: leave of group 'blo\\039cked\\200\"' has not returned for %d+ s",
+      journal = "^<4>cpg: leave of group 'blo\\039cked\\200\"' has not returned for %d+ s",
+      json = '^{"time":"[%d:.T-]+Z","level":"warning","message":"cpg: leave of group '
+        .. "'blo\\\\039cked\\\\200\\\"' has not returned for %d+ s[^\"]*\"}$",
+    } do
+      local it = assert(cluster:run(1, { "cpgrun", "--watchdog", "0.2", "--log-format", format, "--group",
+        "blo'cked\200\"", file("blocked.lua", program.NOTHING_BUT_UP) }))
+      line(it, "^up$")
+      hosts[it] = pattern
+    end
     assert(cluster:pause(1))
-    it:kill "sigterm"
-    complaint(it, "warning: cpg: leave of group 'blo\\039cked\\200' has not returned for %d+ s", 20)
+    for it, pattern in pairs(hosts) do
+      it:kill "sigterm"
+      complaint(it, pattern, 20)
+    end
     assert(cluster:resume(1))
-    assert.same({ 0, 0 }, { it:wait(20) })
+    for it in pairs(hosts) do
+      assert.same({ 0, 0 }, { it:wait(20) })
+    end
   end)
 
   it("reports calls of cmap and quorum", function()
