@@ -1,0 +1,109 @@
+-- Addresses to listen on, as in an option: ADDRESS:PORT, [ADDRESS]:PORT for IPv6, or unix:PATH.
+local own = require "corosync.own_handles"
+local uv = require "luv"
+
+local listener = {}
+
+local BACKLOG = 64
+local LONGEST_PATH = 107 -- bytes, Linux' limit
+
+local function split(text)
+  local address, port = text:match "^%[([%x:.]+)%]:(%d+)$"
+  if not address then
+    address, port = text:match "^([%w.]+):(%d+)$"
+  end
+  return address == "localhost" and "127.0.0.1" or address, tonumber(port)
+end
+
+-- Returns the address as a table, or nil and a message.
+function listener.parse(text)
+  local path = text:match "^unix:(.+)$"
+  if path and #path <= LONGEST_PATH then
+    return { path = path, text = text }
+  elseif path then
+    return nil, ("a socket's path has at most %d bytes, and this one has %d"):format(LONGEST_PATH, #path)
+  end
+  local address, port = split(text)
+  if not address or port > 65535 then
+    return nil, ("'%s' is no address to listen on: it must be like 127.0.0.1:9100, [::1]:9100 or unix:/run/name.sock")
+      :format(text)
+  end
+  return { address = address, port = port, text = text }
+end
+
+-- The name of an error of luv: "EADDRINUSE: address already in use" without the name.
+local function reason(problem)
+  return (tostring(problem):gsub("^%u+: ", ""):gsub("^bind: ", ""))
+end
+
+-- Whether a process listens on a socket. Nobody does on one that a killed process has left.
+local function is_in_use(path)
+  local probe, outcome = own(uv.new_pipe(false)), nil
+  probe:connect(path, function(problem) outcome = problem or "connected" end)
+  while not outcome do
+    uv.run "once"
+  end
+  probe:close()
+  return not tostring(outcome):find "^ECONNREFUSED"
+end
+
+local function bind_path(path)
+  local socket = own(uv.new_pipe(false))
+  local status = uv.fs_lstat(path)
+  if status and status.type == "socket" and not is_in_use(path) then
+    uv.fs_unlink(path)
+  end
+  local ok, problem = socket:bind(path)
+  return ok and socket, problem
+end
+
+local function bind_port(where)
+  local socket = own(uv.new_tcp())
+  local ok, problem = socket:bind(where.address, where.port)
+  return ok and socket, problem
+end
+
+-- The address as a URL's beginning. A port 0 has become a real one.
+local function url_of(socket, where)
+  if where.path then
+    return where.text .. ":"
+  end
+  local name = socket:getsockname()
+  return (name.family == "inet6" and "http://[%s]:%d" or "http://%s:%d"):format(name.ip, name.port)
+end
+
+--- Listens. The socket does not keep the loop running.
+-- @tparam table where from `listener.parse`
+-- @tparam fun(client:userdata) connected called with the stream of each connection
+-- @treturn table with `url`, and `close()`
+-- @error nil, message
+function listener.open(where, connected)
+  local socket, problem = (where.path and bind_path or bind_port)(where.path or where)
+  local ok = socket
+  if ok then
+    ok, problem = socket:listen(BACKLOG, function(failed)
+      local client = not failed and own(where.path and uv.new_pipe(false) or uv.new_tcp())
+      if client and socket:accept(client) then
+        client:unref()
+        connected(client)
+      elseif client then
+        client:close()
+      end
+    end)
+  end
+  if not ok then
+    return nil, ("cannot listen on %s: %s"):format(where.text, reason(problem))
+  end
+  socket:unref()
+  return {
+    url = url_of(socket, where),
+    close = function()
+      socket:close()
+      if where.path then
+        uv.fs_unlink(where.path)
+      end
+    end,
+  }
+end
+
+return listener
