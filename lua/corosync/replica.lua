@@ -17,6 +17,7 @@ local defaults = require "corosync.replica.defaults"
 local errors = require "corosync.errors"
 local every = require "corosync.replica.every"
 local handover = require "corosync.replica.handover"
+local inspection = require "corosync.replica.inspection"
 local leader = require "corosync.replica.leader"
 local lock = require "corosync.replica.lock"
 local machine = require "corosync.replica.machine"
@@ -300,16 +301,6 @@ function Replica:calls(functions)
   return own
 end
 
-local function addresses_of(owner, set)
-  local found = {}
-  for _, address in ipairs(owner.members or {}) do
-    if set[tostring(address)] then
-      found[#found + 1] = address
-    end
-  end
-  return found
-end
-
 --- The member's status.
 -- @treturn string "blocked" (the members have not agreed on a state to go on from), "learning" (it is getting the
 -- state, or what it has stored must be confirmed again), "ready", or "observing" (an observer that has the state)
@@ -319,12 +310,7 @@ end
 -- @treturn corosync.cpg.address[] the members that are getting the state, and the observers ("learners")
 -- @treturn string|nil why the member is not ready
 function Replica:status()
-  local owner = self[MEMBER]
-  local state, why = owner:state()
-  local protocol = owner.protocol
-  local active = protocol and protocol.active
-  return state, active and active.tag or nil, protocol and protocol.log and protocol.log.applied or nil,
-    addresses_of(owner, active and active.full or {}), addresses_of(owner, active and active.learners or {}), why
+  return inspection.status(self[MEMBER])
 end
 
 --- Leaves the replica for good. Waiting commands end with "closed" if they were not sent, else with "uncertain".

@@ -20,6 +20,7 @@ local privileges = require "cpgrun.privileges"
 local recording = require "cpgrun.recording"
 local script = require "cpgrun.script"
 local services = require "cpgrun.services"
+local status = require "cpgrun.status"
 local supervise = require "cpgrun.supervise"
 local uv = require "luv"
 local world = require "cpgrun.reload.world"
@@ -139,8 +140,8 @@ local function run(group, state)
   control.ending(state)
   state.call "stopping"
   objects.close()
-  local status = leave(group)
-  return state.status ~= 0 and state.status or status
+  local left = leave(group)
+  return state.status ~= 0 and state.status or left
 end
 
 local function prepare(group, chosen)
@@ -210,6 +211,7 @@ return function(chosen, facts)
   _G.check = invariants(group)
   ok, message = prepare(group, chosen)
   state.cmap, state.quorum = _G.cmap, _G.quorum
+  status.begin(state, facts)
   if ok then
     ok, message = privileges.drop(group, chosen, facts)
   end

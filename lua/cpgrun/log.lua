@@ -97,12 +97,21 @@ for _, level in ipairs(log.levels) do
   end
 end
 
+local raised = 0
+
 --- Logs an error that a script has raised, and counts its repeats.
 -- @tparam string text the message, with or without a traceback, which is cut to the script's own lines
 function log.raised(text)
+  raised = raised + 1
   if not repeats:note("error", text) then
     write("error", log.level == "debug" and text or shortened(text))
   end
+end
+
+--- Returns how many errors scripts have raised.
+-- @treturn integer
+function log.raised_count()
+  return raised
 end
 
 --- Logs the counts that are not logged yet, before the program ends.

@@ -1,4 +1,5 @@
 -- The globals cmap and quorum.
+local KEY = require "corosync.private"
 local Group = require("corosync").Group
 local globals = require "cpgrun.globals"
 local log = require "cpgrun.log"
@@ -7,6 +8,20 @@ local recording = require "cpgrun.recording"
 local service = require "corosync.service"
 
 local services = {}
+
+local seen -- the last event of quorum
+
+-- Quorum as the script was told last, with `quorate` nil without a provider; nil while Corosync is away.
+function services.known_quorum(quorum)
+  return quorum[KEY].handle and seen
+end
+
+local function note_quorum(tell)
+  return function(quorate, nodes, ...)
+    seen = { quorate = quorate, nodes = nodes }
+    return tell(quorate, nodes, ...)
+  end
+end
 
 -- Their disconnects are not logged, because the group's are.
 local function serve(name, opened, message)
@@ -37,7 +52,7 @@ function services.open(group)
     ok, message = serve("cmap", service.cmap("icmap", { error = log.raised }))
   end
   if ok then
-    local quorum_change = recording.quorum_change(group, globals.caller "quorum_change")
+    local quorum_change = note_quorum(recording.quorum_change(group, globals.caller "quorum_change"))
     ok, message = serve("quorum", service.quorum { quorum_change = quorum_change, error = log.raised })
   end
   if ok then

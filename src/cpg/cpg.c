@@ -386,6 +386,7 @@ static int method_flow_control(lua_State *L)
 
 static const luaL_Reg methods[] = {
 	{"address", method_address},
+	{"counters", cpg_counters_method_counters},
 	{"flow_control", method_flow_control},
 	{"flush", pack_method_flush},
 	{"groups", cpg_membership_method_groups},

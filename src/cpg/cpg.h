@@ -23,6 +23,16 @@ typedef enum membership {
 	MEMBERSHIP_GIVEN_UP, /* left by the reader, at its limit */
 } membership;
 
+typedef struct cpg_count {
+	uint64_t messages, bytes;
+} cpg_count;
+
+static inline void cpg_count_add(cpg_count *count, size_t bytes)
+{
+	count->messages++;
+	count->bytes += bytes;
+}
+
 struct cpg {
 	handle handle;
 	_Atomic(membership) membership; /* a reader changes it too, between call_begin and call_end */
@@ -38,6 +48,8 @@ struct cpg {
 	size_t pending;          /* messages in the frame, accepted and not yet sent */
 	size_t pending_bytes;    /* bytes that these will take in the queue */
 	struct cpg_name group;
+	cpg_count received; /* messages that became Lua values */
+	cpg_count sent;     /* messages that were accepted */
 };
 
 /* Whether a member is the handle itself. */
@@ -130,6 +142,10 @@ void cpg_event_append_message(cpg *c, bool is_own, const struct cpg_address *sen
 
 /* Puts the event that handlers lag, and how far, before the others in the handle's queue, if there is memory. */
 void cpg_event_lag(handle *h, double seconds, size_t events, size_t bytes);
+
+/* ---- counters.c ---- */
+
+int cpg_counters_method_counters(lua_State *L);
 
 /* ---- changes of a group's members as Lua values: change.c ---- */
 

@@ -124,14 +124,16 @@ void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, co
 static int push_message(lua_State *L, handle *h, const event *ev, int values)
 {
 	const message_record *message = (const message_record *)ev;
+	cpg *c = (cpg *)h;
 
-	if (((const cpg *)h)->astray) {
+	if (c->astray) {
 		return EVENT_DROPPED;
 	}
 	lua_rawgeti(L, values, VALUE_ADDRESSES);
 	address_push(L, -1, message->node, message->pid);
 	lua_replace(L, -2);
 	lua_pushlstring(L, message->bytes, message->length);
+	cpg_count_add(&c->received, message->length);
 	return 2;
 }
 

@@ -157,6 +157,9 @@ static int send_from_lua(lua_State *L, cpg *c, cpg_guarantee_t guarantee)
 	if (why == NULL) {
 		why = c->pack != NULL ? pack_send(c, &message) : send_alone(c, guarantee, &message);
 	}
+	if (why == NULL) {
+		cpg_count_add(&c->sent, message.length);
+	}
 	return cpg_group_return(L, c, "send to", why);
 }
 

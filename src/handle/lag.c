@@ -31,3 +31,10 @@ void lag_tell(handle *h)
 		h->lag.left += h->queue.count - count;
 	}
 }
+
+double lag_seconds(const handle *h)
+{
+	double since = h->queue.count == 0 ? reader_waiting_since(h->reader) : h->lag.left > 0 ? h->lag.since : 0;
+
+	return since == 0 ? 0 : fmax(0, clock_seconds() - since);
+}

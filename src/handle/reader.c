@@ -432,6 +432,18 @@ void reader_count_queued(handle *h, size_t *events, size_t *bytes)
 	}
 }
 
+double reader_waiting_since(reader *r)
+{
+	double since = 0;
+
+	if (r != NULL) {
+		(void)pthread_mutex_lock(&r->lock);
+		since = queue_length(&r->queue) > 0 ? r->since : 0;
+		(void)pthread_mutex_unlock(&r->lock);
+	}
+	return since;
+}
+
 double reader_after(const reader *r)
 {
 	return r == NULL ? READER_AFTER : r->options.after;

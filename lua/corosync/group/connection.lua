@@ -1,5 +1,6 @@
 -- A group's connection: opened to join or to ask, closed when the group has left or the connection is lost.
 local core = require "corosync.binding"
+local counters = require "corosync.group.counters"
 local handlers = require "corosync.handlers"
 local list = require "corosync.list"
 local pollfd = require "corosync.group.pollfd"
@@ -16,6 +17,7 @@ local before = {}
 
 function before.config_change(record, members, left, joined)
   local own = record.handle:address()
+  counters.note(record, "config_changes")
   record.views:config(members, left, joined)
   if record.state == "joining" and list.set(joined)[own] then
     state.change(record, "joined")
@@ -66,6 +68,7 @@ function connection.close(record)
     record.views:close()
   end
   if record.handle then
+    counters.keep(record)
     record.handle:close()
     record.previous = record.handle
   end

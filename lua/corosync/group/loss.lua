@@ -1,5 +1,6 @@
 -- A lost connection: the script is notified, and the group reconnects.
 local connection = require "corosync.group.connection"
+local counters = require "corosync.group.counters"
 local handlers = require "corosync.handlers"
 local membership = require "corosync.group.membership"
 local reconnect = require "corosync.reconnect"
@@ -41,7 +42,7 @@ function loss.try(record)
   connection.close(record)
   local joined, message, _, is_news = reconnect.try(retry, membership.join_now, record)
   if joined then
-    return
+    return counters.note(record, "reconnects")
   end
   connection.close(record) -- a try that raised did not
   local ok, problem = wait(record, retry)

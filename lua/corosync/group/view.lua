@@ -61,6 +61,12 @@ local function on_quorum(self, quorate, ring)
   end
 end
 
+-- What is known without asking Corosync: the ring and its nodes, quorum as this connection was told, and the view
+-- unless something has changed since. Each may be nil.
+function Views:known()
+  return self._ring, self._nodes, self._quorum, self:present()
+end
+
 -- Opens the connection to quorum, at first need. True, or nil, message, code.
 function Views:open()
   if self._handle then

@@ -67,7 +67,8 @@ function every.add(owner, name, spec, f)
   elseif type(f) ~= "function" then
     errors.raise("bad argument #3 'f' to 'every' (function expected, got %s)", type(f))
   end
-  part.add(owner, { key = key, name = name, number_of = number_of, run = f })
+  part.add(owner, { key = key, name = name, number_of = number_of, run = f,
+    spec = type(spec) == "table" and spec.at or spec })
 end
 
 return every

@@ -22,6 +22,15 @@ function handover.add(owner)
   made[owner.name], count = owner, count + 1
 end
 
+-- The members of this process, by the names of their replicas.
+function handover.members()
+  local open = {}
+  for name, owner in pairs(made) do
+    open[name] = not owner.is_closed and owner or nil
+  end
+  return open
+end
+
 -- ---- one replica ----
 
 local REGISTERED = { "has_functions", "leaders", "objects", "options" }

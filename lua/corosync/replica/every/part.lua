@@ -67,11 +67,17 @@ end
 
 -- ---- this member ----
 
--- `each`: key, number_of(time), run(number, token, missed). Ticks that were due before this call do not run, unless
--- other members began the task earlier.
+-- `each`: key, name, spec, number_of(time), run(number, token, missed). Ticks that were due before this call do not
+-- run, unless other members began the task earlier.
 function part.add(owner, each)
   each.first = each.number_of(os.time())
   owner.parts.every[each.key] = each
+end
+
+-- The number of the last tick that any member has run, or nil.
+function part.last(all, each)
+  local ranges = all.every[each.key]
+  return ranges and ranges[#ranges] and ranges[#ranges][2]
 end
 
 local function is_due(each, ranges, number)

@@ -1,0 +1,128 @@
+-- Describes a member of a replica and its ready-made objects as plain values, for people and monitoring. Sends nothing.
+local entries = require "corosync.replica.lock.entries"
+local parts = require "corosync.replica.parts"
+local tick = require "corosync.replica.every.part"
+
+local inspection = {}
+
+local MOST = 100 -- maps, and locks
+
+local function addresses_of(owner, set)
+  local found = {}
+  for _, address in ipairs(owner.members or {}) do
+    if set[tostring(address)] then
+      found[#found + 1] = address
+    end
+  end
+  return found
+end
+
+-- As Replica:status.
+function inspection.status(owner)
+  local state, why = owner:state()
+  local protocol = owner.protocol
+  local active = protocol and protocol.active
+  return state, active and active.tag or nil, protocol and protocol.log and protocol.log.applied or nil,
+    addresses_of(owner, active and active.full or {}), addresses_of(owner, active and active.learners or {}), why
+end
+
+-- Without the reason, which is that of the last change.
+local function plain_addresses(members)
+  local found = {}
+  for i, address in ipairs(members) do
+    found[i] = { node = address.node, pid = address.pid }
+  end
+  return found
+end
+
+local function by_name(one, other)
+  return one.name < other.name
+end
+
+-- ---- locks ----
+
+local ELECTION = "^leader/(.+)$"
+
+local function describe_lock(owner, all, name)
+  local lock, entry = all.lock[name], entries.of(owner).active[name]
+  local holder = lock and lock.holder
+  return {
+    name = name,
+    holder = holder and holder:match "^[^#]+",
+    token = lock and lock.token,
+    since = lock and lock.since,
+    waiting = lock and #lock.waiters or 0,
+    held = entry ~= nil and entry.held ~= nil,
+    wanted = entry ~= nil and entry.request ~= nil,
+  }
+end
+
+-- The names of at most MOST locks, those that this process uses first; and how many locks are held.
+local function lock_names(owner, all)
+  local names, count, is_listed = {}, 0, {}
+  local function add(name)
+    if #names < MOST and not is_listed[name] then
+      names[#names + 1], is_listed[name] = name, true
+    end
+  end
+  for name in pairs(entries.of(owner).active) do
+    add(name)
+  end
+  for name in pairs(all.lock) do
+    count = count + 1
+    add(name)
+  end
+  return names, count
+end
+
+-- Locks, elections (with names of their own), and the number of both that are held.
+local function locks(owner, all)
+  local plain, elections = {}, {}
+  local names, count = lock_names(owner, all)
+  for _, name in ipairs(names) do
+    local each, election = describe_lock(owner, all, name), name:match(ELECTION)
+    each.name = election or name
+    table.insert(election and elections or plain, each)
+  end
+  table.sort(plain, by_name)
+  table.sort(elections, by_name)
+  return plain, elections, count
+end
+
+-- ---- maps, tasks ----
+
+local function maps(all)
+  local found, count = {}, 0
+  for name, map in pairs(all.map) do
+    count = count + 1
+    if count <= MOST then
+      found[count] = { name = name, keys = map.count }
+    end
+  end
+  table.sort(found, by_name)
+  return found, count
+end
+
+local function tasks(owner, all)
+  local found = {}
+  for _, each in pairs(owner.parts.every) do
+    found[#found + 1] = { name = each.name, every = each.spec, last = tick.last(all, each) }
+  end
+  table.sort(found, by_name)
+  return found
+end
+
+-- ---- the member ----
+
+function inspection.describe(owner)
+  local all = parts.states(owner)
+  local state, generation, index, full, learners, why = inspection.status(owner)
+  local found = { name = owner.name, state = state, generation = generation, index = index,
+    full = plain_addresses(full), learners = plain_addresses(learners), why = why, waiting = owner.callers.count }
+  found.locks, found.elections, found.lock_count = locks(owner, all)
+  found.maps, found.map_count = maps(all)
+  found.tasks = tasks(owner, all)
+  return found
+end
+
+return inspection

@@ -1,0 +1,119 @@
+-- The status of this host as plain values: for `cpgrun status`, metrics and the like. It asks nothing of Corosync,
+-- which may be stopped.
+local KEY = require "corosync.private"
+local Group = require("corosync").Group
+local core = require "corosync.binding"
+local counters = require "corosync.group.counters"
+local handover = require "corosync.replica.handover"
+local inspection = require "corosync.replica.inspection"
+local log = require "cpgrun.log"
+local services = require "cpgrun.services"
+local uv = require "luv"
+
+local status = {}
+
+local host -- state and facts of the host, and when it began
+
+--- To be called once, when the host has its group.
+-- @tparam table state the host's
+-- @tparam table facts of the C half
+function status.begin(state, facts)
+  host = { state = state, facts = facts, started = os.time(), began = core.now() }
+end
+
+-- The script's name: of its file, or with --also as in the log.
+function status.script_name(path)
+  return log.name or (path:gsub("^.*/", ""):gsub("%.lua$", ""))
+end
+
+local function plain_addresses(members)
+  local found = {}
+  for i, address in ipairs(members or {}) do
+    found[i] = { node = address.node, pid = address.pid }
+  end
+  return found
+end
+
+local function describe_view(views)
+  local ring, nodes, quorum, settled = nil, nil, nil, nil
+  if views then
+    ring, nodes, quorum, settled = views:known()
+  end
+  return {
+    ring = ring and { node = ring.node, seq = ring.seq },
+    nodes = nodes or {},
+    settled = settled ~= nil,
+    quorate = quorum and quorum.quorate,
+    reason = quorum and quorum.quorate == nil and "no_quorum_provider" or nil,
+  }
+end
+
+local function describe_group(group)
+  local record = group[KEY]
+  local found, address = counters.read(record), record.address
+  found.name, found.state, found.active = group.name, record.state, Group.is_active(group)
+  found.address = address and { node = address.node, pid = address.pid }
+  found.members = plain_addresses(record.views and record.views:members())
+  found.view = describe_view(record.views)
+  return found
+end
+
+local function describe_quorum(service)
+  local known = services.known_quorum(service)
+  return {
+    known = known ~= nil,
+    quorate = known and known.quorate,
+    reason = known and known.quorate == nil and "no_quorum_provider" or nil,
+    nodes = known and known.nodes or {},
+  }
+end
+
+local function replicas()
+  local found = {}
+  for _, owner in pairs(handover.members()) do
+    found[#found + 1] = inspection.describe(owner)
+  end
+  table.sort(found, function(one, other) return one.name < other.name end)
+  return found
+end
+
+local SERVING = { ready = true, observing = true }
+
+local function is_ready(found)
+  for _, replica in ipairs(found.replicas) do
+    if not SERVING[replica.state] then
+      return false
+    end
+  end
+  return found.group.state == "joined"
+end
+
+--- The host's status now: strings, numbers, booleans and tables of these, of bounded size but for the members and the
+-- script's own tasks and elections. Times are seconds, sizes bytes.
+-- @treturn table version (of this format), name, script, pid, user (its id), versions (cpgrun, lua, corosync),
+-- started (as os.time), uptime, handler_errors, memory (lua, rss); ready (whether the group is joined and all replicas
+-- serve); group: name, state, active, address, members, view (ring, nodes, settled, quorate, reason), config_changes,
+-- reconnects, and what a handle's `counters` returns; quorum: known, quorate, reason, nodes; replicas, each as
+-- `corosync.replica.inspection` describes it
+function status.snapshot()
+  local state, facts = host.state, host.facts
+  local found = {
+    version = 1,
+    name = status.script_name(state.chosen.script),
+    script = state.chosen.script,
+    pid = math.floor(uv.os_getpid()), -- luv returns a float
+    user = uv.getuid(),
+    versions = { cpgrun = facts.version, lua = facts.lua, corosync = facts.corosync },
+    started = host.started,
+    uptime = core.now() - host.began,
+    group = describe_group(state.group),
+    quorum = describe_quorum(state.quorum),
+    replicas = replicas(),
+    handler_errors = log.raised_count(),
+    memory = { lua = math.floor(1024 * collectgarbage "count"), rss = uv.resident_set_memory() },
+  }
+  found.ready = is_ready(found)
+  return found
+end
+
+return status
