@@ -36,6 +36,7 @@ local KEY = require "corosync.private"
 local cluster = require "corosync.cluster"
 local connection = require "corosync.group.connection"
 local core = require "corosync.binding"
+local counters = require "corosync.group.counters"
 local dispatch = require "corosync.group.dispatch"
 local errors = require "corosync.errors"
 local handlers = require "corosync.handlers"
@@ -306,15 +307,23 @@ local function send_observed(record, message, guarantee)
   return nil, why, code
 end
 
+local function count_failure(record, ok, why, code)
+  if ok then
+    return true
+  end
+  counters.note_failure(record, code)
+  return nil, why, code
+end
+
 -- Called for each send that the handle has not accepted at once. `why` and `code` are set if the handle refused it.
 local function send_message(group, message, guarantee, why, code)
   local record = type(group) == "table" and group[KEY]
   if why then
-    return send_again(record, message, guarantee, why, code)
+    return count_failure(record, send_again(record, message, guarantee, why, code))
   elseif not record then
     errors.raise "send_message is a method: call it with a colon, as group:send_message(message)"
   end
-  return (record.is_observed and send_observed or send)(record, message, guarantee)
+  return count_failure(record, (record.is_observed and send_observed or send)(record, message, guarantee))
 end
 
 --- Sends a message to all members, oneself included. Waits until the group has joined (`config_change` is called before

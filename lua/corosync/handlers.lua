@@ -6,6 +6,8 @@ local traceback = require "corosync.traceback"
 
 local handlers = {}
 
+local now = core.now
+
 local KNOWN = {
   config_change = "function",
   daemon_user = "number",
@@ -121,6 +123,10 @@ handlers.guard = nil
 -- Set by a recorder: functions by the names of events, which are called with the group's record and the event's values.
 handlers.observers = nil
 
+-- Set by a host that measures the time of handlers: called with a group's record for each connection. Returns a
+-- function that is called with the seconds that each message_received took.
+handlers.timed = nil
+
 function handlers.observe(record, name, ...)
   local observer = handlers.observers and handlers.observers[name]
   if observer then
@@ -163,18 +169,38 @@ end
 
 local WRAPPED = { "config_change", "lagged", "message_received", "ring_change" }
 
--- A table for the handle whose functions call the observers, and those of the given table under the guard.
-local function wrapped(record, own)
+-- A table for the handle, on top of another one.
+local function layer(own)
   local outer = setmetatable({}, { __index = own })
   for _, name in ipairs(OPTIONS) do
     outer[name] = rawget(own, name)
   end
+  return outer
+end
+
+-- Its functions call the observers, and those of the given table under the guard.
+local function wrapped(record, own)
+  local outer = layer(own)
   for _, name in ipairs(WRAPPED) do
     outer[name] = function(...)
       handlers.observe(record, name, ...)
       if own[name] then
         handlers.call(record, own[name], ...)
       end
+    end
+  end
+  return outer
+end
+
+-- A handler that raises an error is not timed; its errors are counted.
+local function timed(own, note)
+  local outer = layer(own)
+  function outer.message_received(address, message)
+    local handler = own.message_received
+    if handler then
+      local begin = now()
+      handler(address, message)
+      note(now() - begin)
     end
   end
   return outer
@@ -224,7 +250,8 @@ function handlers.for_handle(record, before)
     record.lookup = { __index = record.hooks.globals and record.hooks.globals() or record.handlers }
     setmetatable(own, record.lookup)
   end
-  return (handlers.guard or handlers.observers) and wrapped(record, own) or own
+  local outer = (handlers.guard or handlers.observers) and wrapped(record, own) or own
+  return handlers.timed and timed(outer, handlers.timed(record)) or outer
 end
 
 return handlers

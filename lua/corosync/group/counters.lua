@@ -17,6 +17,13 @@ function counters.note(record, event)
   own[event] = (own[event] or 0) + 1
 end
 
+-- Counts a send that has failed.
+function counters.note_failure(record, code)
+  local own = of(record)
+  own.send_failures = own.send_failures or {}
+  own.send_failures[code] = (own.send_failures[code] or 0) + 1
+end
+
 -- Keeps the counters of a connection that is about to be closed.
 function counters.keep(record)
   local own, last = of(record), record.handle.counters and record.handle:counters()
@@ -38,6 +45,7 @@ function counters.read(record)
   for _, name in ipairs(EVENTS) do
     found[name] = own[name] or 0
   end
+  found.send_failures = own.send_failures or {} -- by code
   return found
 end
 

@@ -1,9 +1,14 @@
 -- Callers that wait for the results of their commands, and the messages for those that fail.
+local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local machines = require "corosync.replica.machines"
 local recording = require "corosync.replica.recording"
 
 local callers = {}
+
+-- Set by a host that measures: called with the replica's name and the seconds from a command's submission to its
+-- result.
+callers.timed = nil
 
 -- Why there is no result, by code.
 local TEXTS = {
@@ -20,11 +25,16 @@ Callers.__index = Callers
 -- `call(tell, ...)` calls a caller's function; `why_not_ready()` returns a text, or nil when the replica is ready.
 function callers.new(name, call, why_not_ready)
   return setmetatable({ name = name, call = call, why_not_ready = why_not_ready, by_id = {}, last = 0, first = 1,
-    count = 0 }, Callers)
+    count = 0, failures = {} }, Callers)
+end
+
+function Callers:count_failure(code)
+  self.failures[code] = (self.failures[code] or 0) + 1
 end
 
 -- Nil, message, code for a command that has no result.
 function Callers:failure(what, code, why)
+  self:count_failure(code)
   local text = why or TEXTS[code] or code
   local reason = not why and code == "not_ready" and self.why_not_ready()
   return nil, ("cannot %s replica %s: %s"):format(what, errors.quote(self.name),
@@ -34,7 +44,8 @@ end
 -- `tell(result, message, code)` is called once. Returns the command's id.
 function Callers:add(what, tell, deadline, operation)
   self.last, self.count = self.last + 1, self.count + 1
-  self.by_id[self.last] = { what = what, tell = tell, deadline = deadline, operation = operation }
+  self.by_id[self.last] = { what = what, tell = tell, deadline = deadline, operation = operation,
+    since = callers.timed and core.now() }
   return self.last
 end
 
@@ -52,7 +63,11 @@ function Callers:reply(id, result, code, index)
   self:forget(id)
   recording.finish(caller.operation, result, code, index)
   local failed, problem = machines.failure(result)
+  if caller.since and not code then
+    callers.timed(self.name, core.now() - caller.since)
+  end
   if failed then
+    self:count_failure "raised"
     self.call(caller.tell, nil, tostring(problem), "raised")
   elseif code then
     self.call(caller.tell, self:failure(caller.what, code))

@@ -43,7 +43,17 @@ Writer.__index = Writer
 
 -- `put(bytes)` is called with the encoded messages, in order.
 function wire.writer(put)
-  return setmetatable({ put = put }, Writer)
+  return setmetatable({ put = put, snapshots = 0, snapshot_bytes = 0 }, Writer)
+end
+
+-- Counts snapshots, which are "chunk" messages and a "snapshot" at the end.
+function Writer:put_other(message)
+  local bytes = wire.encode(message)
+  if message.kind == "chunk" or message.kind == "snapshot" then
+    self.snapshots = self.snapshots + (message.kind == "snapshot" and 1 or 0)
+    self.snapshot_bytes = self.snapshot_bytes + #bytes
+  end
+  self.put(bytes)
 end
 
 function Writer:add(message)
@@ -56,7 +66,7 @@ function Writer:add(message)
   if message.kind == "ack" then
     self.ack = encode_ack(message)
   else
-    self.put(wire.encode(message))
+    self:put_other(message)
   end
 end
 
