@@ -7,6 +7,8 @@ LUADIR ?= $(PREFIX)/share/lua/$(LUA_ABI)
 MANDIR ?= $(PREFIX)/share/man
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 ARCHIVEDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 TYPESDIR ?= $(PREFIX)/share/lua-corosync/types
@@ -54,6 +56,9 @@ install-cpgrun: cpgrun
 	for f in $(LUA_HOST:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f; done
 	install -D -m 644 docs/cpgrun.1 $(DESTDIR)$(MANDIR)/man1/cpgrun.1
 	install -D -m 644 docs/cpgrun.conf.5 $(DESTDIR)$(MANDIR)/man5/cpgrun.conf.5
+	install -D -m 644 examples/cpgrun@.service $(DESTDIR)$(UNITDIR)/cpgrun@.service
+	sed -i 's|/usr/local/bin/cpgrun|$(BINDIR)/cpgrun|' $(DESTDIR)$(UNITDIR)/cpgrun@.service
+	install -D -m 644 examples/cpgrun.sysusers $(DESTDIR)$(SYSUSERSDIR)/cpgrun.conf
 	mkdir -p $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
 	$(CPGRUN) --completion bash >$(DESTDIR)$(BASHDIR)/cpgrun
 	$(CPGRUN) --completion zsh >$(DESTDIR)$(ZSHDIR)/_cpgrun
@@ -71,6 +76,8 @@ uninstall:
 	ls $(DESTDIR)$(PKGCONFIGDIR)/corosync-lua*.pc >/dev/null 2>&1 || rm -rf $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h $(DESTDIR)$(TYPESDIR)
 	ls -d $(DESTDIR)$(dir $(LUADIR))*/cpgrun/main.lua >/dev/null 2>&1 \
 		|| rm -f $(DESTDIR)$(BINDIR)/cpgrun $(DESTDIR)$(MANDIR)/man1/cpgrun.1 $(DESTDIR)$(MANDIR)/man5/cpgrun.conf.5 \
-			$(DESTDIR)$(BASHDIR)/cpgrun $(DESTDIR)$(ZSHDIR)/_cpgrun
+			$(DESTDIR)$(BASHDIR)/cpgrun $(DESTDIR)$(ZSHDIR)/_cpgrun \
+			$(DESTDIR)$(UNITDIR)/cpgrun@.service $(DESTDIR)$(SYSUSERSDIR)/cpgrun.conf
 	rmdir $(addprefix $(DESTDIR),$(LIBDIR)/corosync $(LIBDIR) $(dir $(LIBDIR)) $(LUADIR)/resty $(LUADIR) $(dir $(LUADIR)) $(dir $(TYPESDIR)) \
-		$(PKGCONFIGDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(dir $(BASHDIR)) $(ZSHDIR) $(dir $(ZSHDIR))) 2>/dev/null || true
+		$(PKGCONFIGDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(dir $(BASHDIR)) $(ZSHDIR) $(dir $(ZSHDIR)) \
+		$(UNITDIR) $(dir $(UNITDIR)) $(SYSUSERSDIR)) 2>/dev/null || true

@@ -62,9 +62,9 @@ script = "/etc/cpgrun/@NAME@.lua"
 
 -- Without the sandbox of examples/cpgrun@.service, which is for one script of many.
 local UNIT = [=[
-# Runs @NAME@ under systemd. Corosync must allow the user, see cpgrun(1) and docs/scripts.md of lua-corosync:
-#   useradd --system --shell /usr/sbin/nologin cpgrun-@NAME@
-#   printf 'uidgid {\n  uid: cpgrun-@NAME@\n}\n' >/etc/corosync/uidgid.d/cpgrun-@NAME@ && corosync-cfgtool -R
+# Runs @NAME@ under systemd. Corosync must allow the group, see cpgrun(1) and docs/operating.md of lua-corosync:
+#   groupadd --system --force cpgrun
+#   printf 'uidgid {\n  gid: cpgrun\n}\n' >/etc/corosync/uidgid.d/cpgrun && corosync-cfgtool -R
 #   install -D -m 644 @NAME@.lua @NAME@.conf -t /etc/cpgrun && cp @NAME@.service /etc/systemd/system
 #   systemctl daemon-reload && systemctl enable --now @NAME@
 [Unit]
@@ -73,9 +73,13 @@ Wants=corosync.service
 After=corosync.service
 
 [Service]
+Type=notify
+WatchdogSec=60
 ExecStart=@PROGRAM@ --config /etc/cpgrun/@NAME@.conf
 ExecReload=/bin/kill -HUP $MAINPID
+DynamicUser=yes
 User=cpgrun-@NAME@
+Group=cpgrun
 StateDirectory=cpgrun-@NAME@
 Restart=on-failure
 RestartSec=5

@@ -38,7 +38,7 @@ describe("the systemd unit", function()
     assert.equal(0, code, out .. errors)
   end)
 
-  it("runs each script as a user of its own that can reach Corosync", function()
+  it("runs each script as a user of its own that can reach Corosync, and hears from it", function()
     local set = {}
     for each in io.lines "examples/cpgrun@.service" do
       local name, value = each:match "^(%u%w+)=(.*)$"
@@ -46,9 +46,11 @@ describe("the systemd unit", function()
         set[name] = value
       end
     end
-    assert.equal("cpgrun-%i", set.User)
+    assert.same({ "yes", "cpgrun-%i", "cpgrun" }, { set.DynamicUser, set.User, set.Group })
+    assert.equal("notify", set.Type)
+    assert.is_true(tonumber(set.WatchdogSec) > 0)
     assert.matches("AF_UNIX", set.RestrictAddressFamilies)
-    for _, name in ipairs { "DynamicUser", "PrivateNetwork", "TemporaryFileSystem", "InaccessiblePaths" } do
+    for _, name in ipairs { "PrivateNetwork", "TemporaryFileSystem", "InaccessiblePaths" } do
       assert.is_nil(set[name])
     end
   end)
