@@ -3,6 +3,7 @@ local log = require "cpgrun.log"
 local loop = require "corosync.loop"
 local script = require "cpgrun.script"
 local signals = require "cpgrun.signals"
+local systemd = require "cpgrun.systemd"
 
 local control = {}
 
@@ -36,7 +37,9 @@ local function reload(state)
   state.wants_reload = true
   while state.loaded and state.wants_reload do
     state.loaded, state.wants_reload = false, false
+    systemd.reloading()
     require("cpgrun.reload").run(state)
+    systemd.reloaded()
     read_input()
     state.loaded = true
   end
@@ -70,6 +73,7 @@ end
 -- The script ends: it is not reloaded any more.
 function control.ending(state)
   state.loaded = false
+  systemd.stopping()
 end
 
 return control

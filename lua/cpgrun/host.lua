@@ -22,6 +22,7 @@ local script = require "cpgrun.script"
 local services = require "cpgrun.services"
 local status = require "cpgrun.status"
 local supervise = require "cpgrun.supervise"
+local systemd = require "cpgrun.systemd"
 local uv = require "luv"
 local world = require "cpgrun.reload.world"
 
@@ -135,6 +136,7 @@ local function run(group, state)
   end
   control.loaded(state)
   absence.watch(group, state)
+  systemd.begin(state)
   greet_when_joined(group, state)
   corosync.loop.run()
   control.ending(state)

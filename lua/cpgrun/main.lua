@@ -1,5 +1,6 @@
 -- Called by cpgrun's C half with the command line and a table of functions and facts in C; returns the exit status.
 local log = require "cpgrun.log"
+local notify = require "cpgrun.notify"
 local supervise = require "cpgrun.supervise"
 local uv = require "luv"
 
@@ -52,6 +53,9 @@ return function(argv, facts)
   facts.set_report(log.raised)
   if not set_log_format(chosen) then
     return 1
+  end
+  if not chosen.command then
+    notify.begin(facts)
   end
   io.stdout:setvbuf("line") -- output appears at once, through pipes too
   local status = program_of(chosen)(chosen, facts)

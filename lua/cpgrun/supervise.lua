@@ -1,9 +1,11 @@
 -- --also: several scripts, each in a cpgrun of its own below this process. So an error, an endless loop or the memory
 -- of one does not touch the others. They write their own output; this process passes signals on and waits.
+local children = require "cpgrun.systemd_children"
 local errors = require "corosync.errors"
 local list = require "corosync.list"
 local log = require "cpgrun.log"
 local loop = require "corosync.loop"
+local notify = require "cpgrun.notify"
 local signals = require "cpgrun.signals"
 local uv = require "luv"
 
@@ -50,9 +52,10 @@ local function names_of(scripts)
   return names
 end
 
-local function ended(self, process, name, code, signal)
+local function ended(self, process, name, child, code, signal)
   local status = signal ~= 0 and 128 + signal or code
   self.running[process], self.count = nil, self.count - 1
+  children.ended(child, status)
   if status ~= 0 then
     self.status = self.status ~= 0 and self.status or status
     log.error("the script %s has ended with status %d%s", errors.quote(name), status,
@@ -65,6 +68,7 @@ end
 
 local function environment(name)
   local all = { ("%s=%d %s"):format(VARIABLE, uv.os_getpid(), name) }
+  list.append(all, notify.environment())
   for variable, value in pairs(uv.os_environ()) do
     all[#all + 1] = variable .. "=" .. value
   end
@@ -74,14 +78,16 @@ end
 -- In a session of its own, so that Ctrl-C in the terminal reaches it once, through this process.
 local function start(self, name, words)
   local process, problem
+  local child = children.add(name)
   process, problem = uv.spawn(self.program, {
     args = words,
     env = environment(name),
-    stdio = { nil, 1, 2 },
+    stdio = child and { nil, 1, 2, child.pipe } or { nil, 1, 2 },
     detached = true,
-  }, function(code, signal) ended(self, process, name, code, signal) end)
+  }, function(code, signal) ended(self, process, name, child, code, signal) end)
   if process then
     self.running[process], self.count = true, self.count + 1
+    children.started(child)
     return true
   end
   log.error("cannot start %s: %s", self.program, problem)
@@ -109,10 +115,14 @@ function supervise.run(chosen, facts)
   local self = { program = facts.program, running = {}, count = 0, status = 0 }
   local function stop(name)
     log.info("stopping on %s", name)
+    children.stopping()
     signal_all(self, "sigterm")
   end
   signals.first({ "sigint", "sigterm" }, facts, stop)
-  signals.hangup(facts, function() signal_all(self, "sighup") end, stop)
+  signals.hangup(facts, function()
+    children.reloading()
+    signal_all(self, "sighup")
+  end, stop)
   facts.guard()
   start_all(self, chosen)
   facts.loaded()

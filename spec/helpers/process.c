@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -146,9 +148,52 @@ static int process_descriptors(lua_State *L)
 	return 1;
 }
 
+/* datagrams(path) -> descriptor of a socket for datagrams, as a service manager has. "@name" is an abstract one. */
+static int process_datagrams(lua_State *L)
+{
+	struct sockaddr_un own = {.sun_family = AF_UNIX};
+	size_t length;
+	const char *path = luaL_checklstring(L, 1, &length);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	luaL_argcheck(L, length < sizeof own.sun_path, 1, "too long");
+	memcpy(own.sun_path, path, length);
+	if (path[0] == '@') {
+		own.sun_path[0] = '\0';
+	}
+	if (bind(fd, (const struct sockaddr *)&own, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) != 0) {
+		return luaL_error(L, "bind failed");
+	}
+	lua_pushinteger(L, fd);
+	return 1;
+}
+
+/* datagram(descriptor) -> the oldest one that waits, or nil. */
+static int process_datagram(lua_State *L)
+{
+	char bytes[4096];
+	ssize_t length = recv((int)luaL_checkinteger(L, 1), bytes, sizeof bytes, 0);
+
+	if (length < 0) {
+		return 0;
+	}
+	lua_pushlstring(L, bytes, (size_t)length);
+	return 1;
+}
+
+/* close(descriptor) */
+static int process_close(lua_State *L)
+{
+	(void)close((int)luaL_checkinteger(L, 1));
+	return 0;
+}
+
 static const luaL_Reg functions[] = {
 	{"alarm_every", process_alarm_every},
 	{"become", process_become},
+	{"close", process_close},
+	{"datagram", process_datagram},
+	{"datagrams", process_datagrams},
 	{"descriptors", process_descriptors},
 	{"expire", process_expire},
 	{"fill_backlog", process_fill_backlog},

@@ -61,6 +61,17 @@ int limit_open(lua_State *L);
  */
 int limit_pcall(lua_State *L, int arguments, int results, int handler);
 
+/* ---- notify.c: the protocol of sd_notify(3) ---- */
+
+/*
+ * Lua: notify(socket, text) sends lines such as READY=1 to the socket of NOTIFY_SOCKET. Returns true, or nil and a message,
+ * also when the service manager does not keep up.
+ */
+int notify_send(lua_State *L);
+
+/* Lua: close_on_exec(fd) keeps a descriptor from the programs that this process starts. */
+int notify_close_on_exec(lua_State *L);
+
 /* ---- parent.c ---- */
 
 /* Lua: end_with_parent(pid) lets this process get a SIGTERM when its parent ends; returns false if that is not `pid`. */

@@ -39,12 +39,14 @@ static void push_arguments(lua_State *L, int argc, char **argv)
 /* Functions that need C. */
 static const luaL_Reg functions[] = {
 	{"become", user_become},
+	{"close_on_exec", notify_close_on_exec},
 	{"end_with_parent", parent_end_with},
 	{"guard", interrupt_guard},
 	{"has_hung_up", stdfds_has_hung_up},
 	{"has_lost_terminal", interrupt_has_lost_terminal},
 	{"limit", callback_limit},
 	{"loaded", interrupt_loaded},
+	{"notify", notify_send},
 	{"set_report", callback_set_report},
 	{NULL, NULL},
 };
@@ -52,7 +54,7 @@ static const luaL_Reg functions[] = {
 /* A table with program (a path), version, lua and corosync (versions), and the functions. [-0, +1, m] */
 static void push_facts(lua_State *L)
 {
-	lua_createtable(L, 0, 11);
+	lua_createtable(L, 0, 13);
 	lua_getfield(L, LUA_REGISTRYINDEX, "cpgrun.program");
 	lua_setfield(L, -2, "program");
 	lua_pushliteral(L, COROSYNC_LUA_VERSION);

@@ -1,0 +1,131 @@
+-- Notifies systemd for several scripts (--also): ready when all of them are, alive while all of them are. Each writes
+-- its lines, those of cpgrun.notify, into a pipe. One that has ended does not count, because the others go on.
+local core = require "corosync.binding"
+local notify = require "cpgrun.notify"
+local uv = require "luv"
+
+local children = {}
+
+local all = {} -- in order: name, status, has_ended, is_ready, is_alive (since the last WATCHDOG=1)
+local is_ready = false -- as systemd was told last
+
+-- Whether all scripts that run have the field; false if none runs.
+local function every(field)
+  local found = false
+  for _, child in ipairs(all) do
+    if not child.has_ended and not child[field] then
+      return false
+    end
+    found = found or not child.has_ended
+  end
+  return found
+end
+
+local function send_status()
+  local texts = {}
+  for i, child in ipairs(all) do
+    texts[i] = child.name .. ": " .. child.status
+  end
+  notify.send("STATUS=" .. table.concat(texts, "; "))
+end
+
+-- READY=1 ends a reload, too.
+local function send_if_all()
+  if not is_ready and every "is_ready" then
+    is_ready = notify.send "READY=1"
+  end
+  if every "is_alive" then
+    notify.send "WATCHDOG=1"
+    for _, child in ipairs(all) do
+      child.is_alive = false
+    end
+  end
+end
+
+local function reloading()
+  if is_ready then
+    is_ready = false
+    notify.send("RELOADING=1", ("MONOTONIC_USEC=%.0f"):format(1e6 * core.now()))
+  end
+end
+
+local took = {
+  ["READY=1"] = function(child) child.is_ready = true end,
+  ["WATCHDOG=1"] = function(child) child.is_alive = true end,
+  ["RELOADING=1"] = function(child)
+    child.is_ready = false
+    reloading()
+  end,
+}
+
+local function take(child, line)
+  local status = line:match "^STATUS=(.*)"
+  if status then
+    child.status = status
+    send_status()
+  elseif took[line] then
+    took[line](child)
+    send_if_all()
+  end
+end
+
+local function read(child, pipe)
+  local rest = ""
+  pipe:read_start(function(_, data)
+    if not data then
+      return pipe:close()
+    end
+    rest = (rest .. data):gsub("([^\n]*)\n", function(line)
+      take(child, line)
+      return ""
+    end)
+  end)
+end
+
+--- Adds a script that is started.
+-- @tparam string name
+-- @treturn table|nil the child, with its `pipe`, which must be its descriptor 3; nil without a service manager
+function children.add(name)
+  if not notify.is_active() then
+    return
+  end
+  local child = { name = name, status = "starting", pipe = uv.new_pipe(false) }
+  all[#all + 1] = child
+  return child
+end
+
+--- The script runs.
+-- @tparam table|nil child
+function children.started(child)
+  if child then
+    read(child, child.pipe)
+  end
+end
+
+--- The script has ended, or could not be started.
+-- @tparam table|nil child
+-- @tparam integer status
+function children.ended(child, status)
+  if child then
+    child.has_ended, child.status = true, ("ended with status %d"):format(status)
+    send_status()
+    send_if_all()
+  end
+end
+
+--- All scripts are told to reload. Those that were ready say so again.
+function children.reloading()
+  for _, child in ipairs(all) do
+    child.is_ready = false
+  end
+  reloading()
+end
+
+--- All scripts are told to stop.
+function children.stopping()
+  if notify.is_active() then
+    notify.send "STOPPING=1"
+  end
+end
+
+return children
