@@ -76,6 +76,10 @@ function sleep(seconds) end
 ---@type table
 log = nil
 
+--- The metrics of the script itself: `metrics.counter`, `metrics.gauge` and `metrics.histogram` make them.
+---@type cpgrun.metrics
+metrics = nil
+
 --- JSON by dkjson, if that is installed: `json.encode(value)` returns a string, `json.decode(text)` a value, or nil and
 --- a message.
 ---@type table

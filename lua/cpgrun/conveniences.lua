@@ -1,4 +1,4 @@
--- Globals for scripts that spare luv and others: after, periodically, sleep, log and json.
+-- Globals for scripts that spare luv and others: after, periodically, sleep, log, metrics and json.
 local errors = require "corosync.errors"
 local guards = require "corosync.handlers"
 local log = require "cpgrun.log"
@@ -76,6 +76,12 @@ local function sleep(seconds)
   coroutine.yield()
 end
 
+-- Loaded at its first use: most scripts have no metrics.
+local lazy_metrics = {
+  __index = function(_, name) return require("cpgrun.metrics.script").global[name] end,
+  __metatable = "locked",
+}
+
 -- Sets the globals, which the script may replace.
 function conveniences.define()
   local json = require "cpgrun.commands.json"
@@ -83,6 +89,7 @@ function conveniences.define()
   rawset(_G, "periodically", periodically)
   rawset(_G, "sleep", sleep)
   rawset(_G, "log", { debug = log.debug, info = log.info, warn = log.warning, error = log.error })
+  rawset(_G, "metrics", setmetatable({}, lazy_metrics))
   rawset(_G, "json", { encode = json.encode, decode = json.decode })
 end
 

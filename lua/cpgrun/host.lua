@@ -143,6 +143,9 @@ local function run(group, state)
   state.call "stopping"
   objects.close()
   local left = leave(group)
+  if state.metrics then
+    state.metrics.close()
+  end
   return state.status ~= 0 and state.status or left
 end
 
@@ -172,6 +175,18 @@ local function set_storage(chosen)
   end
 end
 
+-- Before root is given up, because the port may need it. The code is loaded only when it is used: each collector cycle
+-- traverses it.
+local function open_metrics(state)
+  local chosen = state.chosen
+  if chosen.check or not chosen.metrics and not chosen.metrics_file then
+    return true
+  end
+  local message
+  state.metrics, message = require("cpgrun.metrics").open(state)
+  return state.metrics, message
+end
+
 -- Checked first: a missing script is a more useful error than a missing Corosync.
 local function check_exists(path)
   local ok, message = uv.fs_stat(path)
@@ -197,6 +212,9 @@ return function(chosen, facts)
   log.counts_repeats, log.script = true, log.name or supervise.name_of(chosen.script)
   local state = { status = 0, chosen = chosen, call = call }
   local ok, message = recording.start(chosen)
+  if ok then
+    ok, message = open_metrics(state)
+  end
   if not ok then
     log.error(message)
     return 1
@@ -226,12 +244,18 @@ return function(chosen, facts)
     objects.define(chosen)
     conveniences.define()
     world.note(group)
+    if state.metrics then
+      state.metrics.begin()
+    end
     ok, message = script.load(chosen.script, chosen.arguments)
     facts.loaded()
   end
   if not ok then
     log.raised(message)
     leave(group)
+    if state.metrics then
+      state.metrics.close()
+    end
     return 1
   end
   script.warn_of_misspelt()

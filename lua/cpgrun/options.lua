@@ -2,6 +2,7 @@
 local argparse = require "argparse"
 local config = require "cpgrun.config"
 local commands = require "cpgrun.commands.options"
+local listener = require "cpgrun.listener"
 local log = require "cpgrun.log"
 
 local options = {}
@@ -13,6 +14,7 @@ local TAKES_VALUE = {
   ["--lab"] = true, ["--lab-script"] = true,
   ["--handler-timeout"] = true, ["--reader-limit"] = true, ["--reader-full"] = true, ["--watchdog"] = true,
   ["--user"] = true, ["--storage"] = true, ["--also"] = true, ["--trace"] = true, ["--lab-trace"] = true,
+  ["--metrics"] = true, ["--metrics-file"] = true,
   ["--config"] = true, ["--init"] = true, ["--completion"] = true,
 }
 
@@ -71,6 +73,14 @@ local function name_of(what, option)
   end
 end
 
+local function metrics_file(text)
+  if not text:find "[^/]%.prom$" then
+    return nil, ("--metrics-file takes the name of a file that ends in .prom, which the collector reads, not '%s'")
+      :format(text)
+  end
+  return text
+end
+
 local function file_name(text)
   if not text:match "^[%w_][%w_.-]*$" then
     return nil, ("--init takes a name of letters, digits, '_', '.' and '-', not '%s'"):format(text)
@@ -116,6 +126,11 @@ local function parser(version)
   p:option("--trace", "Append the script's messages, configurations and locks to this file, for cpgrun draw. At 16 MiB "
     .. "it becomes FILE.1.")
     :argname("FILE"):convert(name_of("file", "--trace"))
+  p:option("--metrics", "Serve metrics for Prometheus at this address, such as 127.0.0.1:9100, [::1]:9100 or "
+    .. "unix:/run/metrics.sock.")
+    :argname("ADDRESS"):convert(listener.parse)
+  p:option("--metrics-file", "Write metrics to this file every 15 s, for node_exporter's textfile collector.")
+    :argname("FILE"):convert(metrics_file)
   p:option("--also", "Run this script as well, in a process of its own, without arguments. May be repeated.")
     :argname("FILE"):count("*")
   p:option("--config", "Read options, the script and its arguments from this file; the command line wins.")
@@ -277,6 +292,11 @@ local function refuse_wrong_combinations(p, parsed)
     p:error("--also and --lab exclude each other: run one script in a lab")
   elseif parsed.also and parsed.trace then
     p:error("--also and --trace exclude each other: a trace has one writer")
+  elseif (parsed.metrics or parsed.metrics_file) and parsed.lab then
+    p:error("--metrics and --metrics-file are for one node, and exclude --lab")
+  elseif (parsed.metrics or parsed.metrics_file) and parsed.also then
+    p:error("--metrics and --metrics-file exclude --also: start a cpgrun for each script, each with an address or file "
+      .. "of its own")
   elseif parsed.also and parsed.group then
     p:error("--also and --group exclude each other: each script has a group of its own, its global group_name or its "
       .. "file name")

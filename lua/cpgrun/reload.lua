@@ -61,9 +61,18 @@ local function open_views(record)
   return connection.watch(record)
 end
 
+-- Calls a function of the script's metrics, if a script has any.
+local function metrics(name)
+  local loaded = package.loaded["cpgrun.metrics.script"]
+  if loaded then
+    loaded[name]()
+  end
+end
+
 local function load_new(state)
   local chosen = state.chosen
   objects.forget()
+  metrics "forget"
   local ok, message = script.load(chosen.script, chosen.arguments)
   if ok then
     ok, message = check(state)
@@ -98,6 +107,7 @@ local function take_over(state, earlier, before, release)
   end
   release()
   handover.commit()
+  metrics "commit"
   log.info("reloaded %s", state.chosen.script)
   script.warn_of_misspelt()
   if rawget(_G, "after_reload") then
@@ -112,6 +122,7 @@ local function give_up(state, earlier, before, release, message)
   leftovers.close(leftovers.open(state), before)
   release()
   handover.rollback()
+  metrics "restore"
   objects.restore()
   world.restore(earlier)
   log.raised(message)

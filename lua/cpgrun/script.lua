@@ -77,6 +77,9 @@
 -- `string.format`.
 -- @tfield table log
 
+--- The metrics of the script itself: `metrics.counter`, `metrics.gauge` and `metrics.histogram` make them.
+-- @tfield cpgrun.metrics metrics
+
 --- JSON by dkjson, if that is installed: `json.encode(value)` returns a string, `json.decode(text)` a value, or nil and
 -- a message.
 -- @tfield table json
