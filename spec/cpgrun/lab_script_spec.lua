@@ -9,8 +9,10 @@ describe("cpgrun #slow", function()
   teardown(program.remove)
 
   describe("--lab-script", function()
+    -- Labs use text, whatever a configuration says.
     local function ruled(nodes, faults, script)
-      return program.start("cpgrun", "--lab", tostring(nodes), "--lab-script", file("faults.lua", faults), script)
+      return program.start("cpgrun", "--log-format=json", "--lab", tostring(nodes), "--lab-script",
+        file("faults.lua", faults), script)
     end
 
     it("reads the nodes' output and writes to their input", function()
