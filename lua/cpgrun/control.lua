@@ -3,6 +3,7 @@ local log = require "cpgrun.log"
 local loop = require "corosync.loop"
 local script = require "cpgrun.script"
 local signals = require "cpgrun.signals"
+local supervise = require "cpgrun.supervise"
 local systemd = require "cpgrun.systemd"
 
 local control = {}
@@ -46,13 +47,14 @@ local function reload(state)
 end
 
 -- The first SIGINT or SIGTERM stops the loop. A second one, during the leave or while a handler does not return, ends
--- the process, and so does the first while the script loads.
+-- the process, and so does the first while the script loads; below a supervisor that is for the supervisor to decide.
 function control.begin(state, facts)
-  for _, handle in pairs(signals.first({ "sigint", "sigterm" }, facts, stop)) do
+  local is_supervised = supervise.is_child()
+  for _, handle in pairs(signals.first({ "sigint", "sigterm" }, facts, stop, is_supervised)) do
     handle:unref()
   end
   signals.hangup(facts, function() reload(state) end, stop)
-  facts.guard()
+  facts.guard(is_supervised)
 end
 
 -- The script has been loaded: it can be reloaded from now on.

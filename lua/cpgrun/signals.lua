@@ -17,12 +17,14 @@ local function ignores_hangup()
 end
 
 --- Calls a function at the first of some signals. After it, a second SIGINT or SIGTERM ends the process at once; SIGHUP
--- does not, because a closing terminal can send several. An ignored SIGHUP stays ignored.
+-- does not, because a closing terminal can send several. An ignored SIGHUP stays ignored. Below a supervisor a second
+-- SIGTERM does nothing either: a service manager signals all processes of a service, and the supervisor passes it on.
 -- @tparam table names "sighup", "sigint", "sigterm", and "sigpipe" for a closed standard output
 -- @tparam table facts from cpgrun's C half
 -- @tparam function action called with the signal's name in capitals, and its number
+-- @tparam boolean|nil is_supervised
 -- @treturn table the handles, which keep the loop running
-function signals.first(names, facts, action)
+function signals.first(names, facts, action, is_supervised)
   local handles, has_come = {}, false
   local function come(name)
     if has_come or name == "sigpipe" and not facts.has_hung_up() then
@@ -30,7 +32,7 @@ function signals.first(names, facts, action)
     end
     has_come = true
     for each, handle in pairs(handles) do
-      if each == "sigint" or each == "sigterm" then
+      if each == "sigint" or each == "sigterm" and not is_supervised then
         handle:stop()
       end
     end

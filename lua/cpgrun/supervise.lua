@@ -11,6 +11,8 @@ local uv = require "luv"
 
 local VARIABLE = "CPGRUN_SUPERVISOR" -- for the child: this process's id and the child's name
 
+local STOPPING = { "sigint", "sigterm" }
+
 local supervise = {}
 
 -- ---- the child ----
@@ -22,6 +24,12 @@ function supervise.begin()
   local pid, name = (os.getenv(VARIABLE) or ""):match "^(%d+) (.+)$"
   parent, log.name = tonumber(pid), name
   uv.os_unsetenv(VARIABLE) -- or what the script starts would take it for its own
+  return parent ~= nil
+end
+
+--- Returns whether this process is such a child.
+-- @treturn boolean
+function supervise.is_child()
   return parent ~= nil
 end
 
@@ -117,13 +125,17 @@ function supervise.run(chosen, facts)
     log.info("stopping on %s", name)
     children.stopping()
     signal_all(self, "sigterm")
+    signals.first(STOPPING, facts, function(_, number)
+      self.status = 128 + number
+      signal_all(self, "sigkill")
+    end)
   end
-  signals.first({ "sigint", "sigterm" }, facts, stop)
+  signals.first(STOPPING, facts, stop)
   signals.hangup(facts, function()
     children.reloading()
     signal_all(self, "sighup")
   end, stop)
-  facts.guard()
+  facts.guard(true)
   start_all(self, chosen)
   facts.loaded()
   if self.count > 0 then

@@ -73,6 +73,44 @@ describe("cpgrun --also", function()
     assert.same({ "twin stops", "twin stops" }, it.lines)
   end)
 
+  describe("while a script takes long to stop", function()
+    local LONG = [[
+      function config_change() end
+      function started() print("up", require("luv").os_getpid()) end
+      function stopping()
+        print "stops"
+        while not io.open(arg[0] .. ".go") do end
+        print "stopped"
+      end]]
+
+    local function start_long(name)
+      local it = program.start("cpgrun", "--also", script("two", ""), file(name .. ".lua", LONG))
+      line(it, "^two up")
+      return it, tonumber(line(it, "^up\t(%d+)"))
+    end
+
+    it("lets it stop once, though a service manager signals all processes", function()
+      local it, pid = start_long "slow"
+      uv.kill(pid, "sigterm")
+      line(it, "^stops$")
+      it:kill "sigterm"
+      line(it, "^two stops$")
+      uv.kill(pid, "sigterm")
+      file("slow.lua.go", "")
+      program.ended(it, 0)
+      line(it, "^stopped$")
+    end)
+
+    it("kills all scripts at a second signal", function()
+      local it, pid = start_long "stuck"
+      it:kill "sigint"
+      line(it, "^stops$")
+      it:kill "sigterm"
+      program.ended(it, 143)
+      assert.is_nil(uv.kill(pid, 0))
+    end)
+  end)
+
   it("leaves no script behind when it is killed", function()
     local it = start("--also", script "two", script("one", GROUP), "argument")
     it:kill "sigkill"

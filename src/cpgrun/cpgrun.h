@@ -25,7 +25,10 @@ int callback_limit(lua_State *L);
  * process. SIGHUP stops only when the terminal has hung up; otherwise it always goes to luv.
  */
 
-/* Lua: guard() installs handlers before those of luv, and marks the script as not loaded. */
+/*
+ * Lua: guard(is_supervised) installs handlers before those of luv, and marks the script as not loaded. With --also no signal
+ * ends a process after the first: luv's handlers decide.
+ */
 int interrupt_guard(lua_State *L);
 
 /* Lua: loaded() marks the script as loaded: the first signal goes to luv. */

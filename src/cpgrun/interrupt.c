@@ -11,7 +11,7 @@
 static volatile sig_atomic_t state;
 enum { LOADING, RUNNING, STOPPING };
 static struct sigaction next[NSIG];
-static bool had_terminal;
+static bool had_terminal, is_supervised;
 
 /* The kernel takes a terminal that hangs up from its session before it sends SIGHUP. */
 static bool has_terminal(void)
@@ -52,7 +52,7 @@ static void handle(int number, siginfo_t *info, void *context)
 	bool stops = number != SIGHUP || has_lost_terminal();
 
 	errno = kept;
-	if (stops && (state == LOADING || (state == STOPPING && number != SIGHUP))) {
+	if (stops && (state == LOADING || (state == STOPPING && number != SIGHUP && !is_supervised))) {
 		end(number);
 	}
 	if (stops) {
@@ -78,7 +78,7 @@ static void go_before(int number)
 
 int interrupt_guard(lua_State *L)
 {
-	(void)L;
+	is_supervised = lua_toboolean(L, 1);
 	state = LOADING;
 	had_terminal = has_terminal();
 	go_before(SIGHUP);
