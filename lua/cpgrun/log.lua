@@ -47,9 +47,15 @@ end
 
 -- ---- formats ----
 
-local lay_out = format.by_name[format.chosen()]
-
+local lay_out
 local complain = core.complain -- writes errors of which no handler is told, as text without time and level
+
+local function use(name)
+  lay_out = format.by_name[name]
+  core.complain = name == "text" and complain or function(line) log.error("%s", line) end
+end
+
+use(format.chosen())
 
 --- Sets the format.
 -- @tparam string|nil name one of `log.formats`; nil: journal if stderr is systemd's journal, else text
@@ -61,8 +67,7 @@ function log.set_format(name)
     return nil, message
   end
   local chosen = format.chosen()
-  lay_out = format.by_name[chosen]
-  core.complain = chosen == "text" and complain or function(line) log.error("%s", line) end
+  use(chosen)
   return chosen
 end
 

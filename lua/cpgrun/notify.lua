@@ -31,7 +31,7 @@ end
 -- @tparam table facts from cpgrun's C half
 function notify.begin(facts)
   local socket = take "NOTIFY_SOCKET"
-  local microseconds, pid = tonumber(take "WATCHDOG_USEC" or nil), take "WATCHDOG_PID"
+  local microseconds, pid = tonumber(take "WATCHDOG_USEC"), take "WATCHDOG_PID"
   if not socket or socket == "" then
     return
   end
@@ -39,6 +39,7 @@ function notify.begin(facts)
   if microseconds and microseconds > 0 and (not pid or tonumber(pid) == uv.os_getpid()) then
     notify.interval = microseconds / 2e6
   end
+  notify.send "STATUS=starting"
 end
 
 --- Returns whether there is a service manager.

@@ -120,6 +120,7 @@ end
 
 -- Returns the status of the first script that has failed, or 0.
 function supervise.run(chosen, facts)
+  log.counts_repeats = true
   local self = { program = facts.program, running = {}, count = 0, status = 0 }
   local function stop(name)
     log.info("stopping on %s", name)

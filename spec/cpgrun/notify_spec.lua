@@ -85,7 +85,8 @@ describe("cpgrun under a service manager", function()
   it("runs on when the service manager has gone, and says so", function()
     local it = start("env", "NOTIFY_SOCKET=/nowhere", "cpgrun", file("alone.lua", SCRIPT
       .. "function started() print 'up' end"))
-    program.complaint(it, "warning: cannot notify the service manager at /nowhere: No such file or directory$")
+    program.complaint(it,
+      "warning: cannot notify the service manager at /nowhere %(NOTIFY_SOCKET%): No such file or directory$")
     line(it, "^up$")
     it:kill "sigterm"
     program.ended(it, 0)

@@ -10,6 +10,23 @@
 
 #include <lauxlib.h>
 
+/* Returns 0 or an errno. "@name" is an abstract name. */
+static int set_address(struct sockaddr_un *to, const char *path, size_t length)
+{
+	if (path[0] != '/' && path[0] != '@') {
+		return EAFNOSUPPORT;
+	}
+	if (length > sizeof to->sun_path) {
+		return ENAMETOOLONG;
+	}
+	to->sun_family = AF_UNIX;
+	memcpy(to->sun_path, path, length);
+	if (path[0] == '@') {
+		to->sun_path[0] = '\0';
+	}
+	return 0;
+}
+
 /* Returns 0 or an errno. MSG_DONTWAIT: a service manager that hangs must not stop the loop. */
 static int send_to(const struct sockaddr_un *to, socklen_t size, const char *text, size_t length)
 {
@@ -25,17 +42,12 @@ static int send_to(const struct sockaddr_un *to, socklen_t size, const char *tex
 
 int notify_send(lua_State *L)
 {
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	struct sockaddr_un to = {0};
 	size_t path_length, length;
 	const char *path = luaL_checklstring(L, 1, &path_length), *text = luaL_checklstring(L, 2, &length);
-	int error = EAFNOSUPPORT;
+	int error = set_address(&to, path, path_length);
 
-	if (path_length > 1 && path_length < sizeof to.sun_path && (path[0] == '/' || path[0] == '@')) {
-		memcpy(to.sun_path, path, path_length);
-		/* An abstract name. */
-		if (path[0] == '@') {
-			to.sun_path[0] = '\0';
-		}
+	if (error == 0) {
 		error = send_to(&to, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path_length), text, length);
 	}
 	if (error == 0) {
@@ -43,7 +55,7 @@ int notify_send(lua_State *L)
 		return 1;
 	}
 	lua_pushnil(L);
-	lua_pushfstring(L, "cannot notify the service manager at %s: %s", path, strerror(error));
+	lua_pushfstring(L, "cannot notify the service manager at %s (NOTIFY_SOCKET): %s", path, strerror(error));
 	return 2;
 }
 
