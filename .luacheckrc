@@ -14,7 +14,7 @@ files["soak/packed.lua"] = { globals = { "group", "message_received", "pack" } }
 files["bench/host.lua"], files["soak/member.lua"] = files["examples"], files["examples"]
 -- In nginx.
 for _, path in ipairs { "lua/corosync/resty.lua", "lua/corosync/resty", "lua/resty", "examples/nginx",
-  "spec/helpers/nginx" } do
+  "spec/helpers/nginx", "bench/resty/worker.lua" } do
   files[path] = { std = "ngx_lua" }
 end
 files["examples/nginx/demo"] = { std = "max" }

@@ -87,6 +87,7 @@ static const handle_class cpg_class = {
 	.flush = pack_flush_later,
 	.give_up = cpg_membership_give_up,
 	.tell_lag = cpg_event_lag,
+	.gather = run_gather,
 };
 
 /* ---- opening ---- */
@@ -417,4 +418,8 @@ void cpg_push_module(lua_State *L)
 	lua_setfield(L, -2, "repack");
 	lua_pushcfunction(L, module_sender);
 	lua_setfield(L, -2, "sender");
+	lua_pushcfunction(L, run_skip);
+	lua_setfield(L, -2, "skip");
+	lua_pushcfunction(L, run_unpack);
+	lua_setfield(L, -2, "unpack");
 }

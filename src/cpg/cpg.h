@@ -147,6 +147,14 @@ void cpg_event_lag(handle *h, double seconds, size_t events, size_t bytes);
 
 int cpg_counters_method_counters(lua_State *L);
 
+/* ---- messages in a row as one string: run.c ---- */
+
+/* The `gather` of the class. */
+size_t run_gather(lua_State *L, const handle *h, size_t bytes);
+
+int run_skip(lua_State *L);
+int run_unpack(lua_State *L);
+
 /* ---- changes of a group's members as Lua values: change.c ---- */
 
 /* The `push` of the kind of event. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "handle/connection.h"
+#include "handle/fetch.h"
 #include "handle/lag.h"
 #include "handle/reader.h"
 #include "handle/refill.h"
@@ -281,19 +282,33 @@ static int method_dispatch(lua_State *L)
 	return 2;
 }
 
+typedef struct receive_run {
+	handle *handle;
+	size_t bytes; /* of events that may be gathered; 0 for none */
+	size_t taken; /* events that were converted */
+} receive_run;
+
 /*
- * Pushes the name and values of the oldest event that still has a receiver, or nothing. The event stays queued.
- * Arguments: the handle as light userdata, the user value.
+ * Pushes the name and values of the oldest event that still has a receiver, or of several, or nothing. They stay queued.
+ * Arguments: the run, the user value.
  */
-static int convert_one(lua_State *L)
+static int convert(lua_State *L)
 {
-	handle *h = lua_touserdata(L, 1);
+	receive_run *run = lua_touserdata(L, 1);
+	handle *h = run->handle;
 	const event *ev;
 
 	for (ev = queue_head(&h->queue); ev != NULL; ev = queue_head(&h->queue)) {
 		const event_kind *kind = kind_of(h, ev);
-		int count = kind->push(L, h, ev, 2);
+		int count;
+
+		run->taken = run->bytes > 0 ? h->class->gather(L, h, run->bytes) : 0;
+		if (run->taken > 0) {
+			return 3;
+		}
+		count = kind->push(L, h, ev, 2);
 		if (count != EVENT_DROPPED) {
+			run->taken = 1;
 			lua_pushstring(L, kind->name);
 			if (kind->handler == NULL) {
 				lua_replace(L, 3);
@@ -305,6 +320,39 @@ static int convert_one(lua_State *L)
 		take(h);
 	}
 	return 0;
+}
+
+/* Events that may be gathered are fetched together, too. True when no more wait at the daemon. */
+static bool refill_run(const receive_run *run)
+{
+	handle *h = run->handle;
+
+	if (run->bytes > 0 && queue_head(&h->queue) == NULL) {
+		(void)refill(h, FETCH_EVENTS);
+	}
+	return refill_one(h);
+}
+
+/* After events were converted, or an error has left them in the queue. Returns receive's results. */
+static int finish_receive(lua_State *L, const receive_run *run, int status)
+{
+	size_t i;
+
+	/* Not earlier: during the call the collector may have raised a finalizer's error. */
+	for (i = 0; status == 0 && i < run->taken; i++) {
+		take(run->handle);
+	}
+	end_dispatch(run->handle, false);
+	return status == 0 ? lua_gettop(L) - 1 : lua_error(L);
+}
+
+/* Of cpg, for corosync.resty: with this argument receive returns "messages", a string of many, and their number. */
+static size_t check_bytes(lua_State *L, int index, const handle *h)
+{
+	lua_Integer bytes = luaL_optinteger(L, index, 0);
+
+	luaL_argcheck(L, bytes >= 0, index, "bytes must not be negative");
+	return h->class->gather != NULL ? (size_t)bytes : 0;
 }
 
 /***
@@ -320,14 +368,14 @@ Returns the oldest waiting event, or nothing, without blocking: for coroutines, 
 static int method_receive(lua_State *L)
 {
 	handle *h = handle_check(L);
+	receive_run run = {.handle = h, .bytes = check_bytes(L, 2, h)};
 	const failure *why;
 	bool drained;
-	int status;
 
 	/* Whatever may run the collector comes before the look at the queue: a finalizer may empty it. */
 	lua_settop(L, 1);
 	push_kept(L, KEPT_CONVERT);
-	lua_pushlightuserdata(L, h);
+	lua_pushlightuserdata(L, &run);
 	compat_getuservalue(L, 1);
 	why = undispatchable(h);
 	if (why != NULL) {
@@ -340,19 +388,13 @@ static int method_receive(lua_State *L)
 	if (queue_head(&h->queue) == NULL) {
 		handle_flush(h);
 	}
-	drained = refill_one(h);
+	drained = refill_run(&run);
 	if (queue_head(&h->queue) == NULL) {
 		end_dispatch(h, drained);
 		return h->state == HANDLE_LOST ? handle_fail(L, h, "receive from", h->reason) : 0;
 	}
 	h->busy = HANDLE_CONVERTING;
-	status = lua_pcall(L, 2, LUA_MULTRET, 0);
-	/* Not earlier: during the call the collector may have raised a finalizer's error. */
-	if (status == 0 && lua_gettop(L) > 1) {
-		take(h);
-	}
-	end_dispatch(h, false);
-	return status == 0 ? lua_gettop(L) - 1 : lua_error(L);
+	return finish_receive(L, &run, lua_pcall(L, 2, LUA_MULTRET, 0));
 }
 
 /***
@@ -377,7 +419,7 @@ void dispatch_keep(lua_State *L, const handle_class *class)
 	lua_rawseti(L, -2, KEPT_ERROR);
 	lua_pushstring(L, class->service);
 	lua_rawseti(L, -2, KEPT_SERVICE);
-	lua_pushcfunction(L, convert_one);
+	lua_pushcfunction(L, convert);
 	lua_rawseti(L, -2, KEPT_CONVERT);
 }
 

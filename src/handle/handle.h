@@ -68,6 +68,12 @@ typedef struct handle_class {
 	/* Where a reader is possible: stops the events, in the reader's thread; and queues the event that handlers lag. */
 	cs_error_t (*give_up)(handle *h);
 	void (*tell_lag)(handle *h, double seconds, size_t events, size_t bytes);
+	/*
+	 * Pushes a name for receive(), then the queue's oldest events as one value of about `bytes` bytes at most, then their
+	 * number, which it returns. Pushes nothing and returns 0 if the oldest must be received alone. NULL if all must.
+	 * [-0, +3|0, m]
+	 */
+	size_t (*gather)(lua_State *L, const handle *h, size_t bytes);
 } handle_class;
 
 typedef enum handle_state {

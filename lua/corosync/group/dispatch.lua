@@ -15,6 +15,7 @@ local FIELDS = {
   error = "error",
   lagged = "lagged",
   message = "message_received",
+  messages = "messages_received",
   ring = "ring_change",
 }
 
@@ -227,7 +228,7 @@ function dispatch.step(record)
   elseif record.state == "left" then
     return step_after_leave(record)
   end
-  local some, message, code = receive(record, record.handle:receive())
+  local some, message, code = receive(record, record.handle:receive(record.run_bytes))
   pollfd.show_hidden(record)
   if some == nil then
     return nil, message, code

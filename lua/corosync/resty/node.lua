@@ -1,15 +1,18 @@
 -- A group of which a node is a member once, for all its nginx workers: two workers are members, and all read the events
 -- in a log in shared memory.
+local KEY = require "corosync.private"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local handle = require "corosync.resty.node.handle"
 local handlers = require "corosync.handlers"
 local member = require "corosync.resty.node.member"
 local messages = require "corosync.resty.node.messages"
+local pace = require "corosync.resty.node.pace"
 local seat = require "corosync.resty.node.seat"
 local store = require "corosync.resty.node.store"
 local log = require "corosync.resty.node.log"
 local supervisor = require "corosync.resty.supervisor"
+local waiting = require "corosync.resty.waiting"
 local workers = require "corosync.resty.node.workers"
 local writer = require "corosync.resty.node.writer"
 
@@ -44,7 +47,7 @@ function Node:open()
   self.tries.tries = 0
   self.handle = nil
   local opened, message, code = handle.open({
-    log = log.new(self.store), bell = self.bell, messages = self.messages,
+    log = log.new(self.store), bell = self.bell, messages = self.messages, pace = pace.new(self.store, self.workers),
     on_vacancy = function() become_member(self) end,
   }, self.group)
   self.handle = opened
@@ -111,7 +114,7 @@ function Node:start()
   if self.is_active then
     return true
   end
-  self.workers = workers.new(self.store)
+  self.workers = workers.new(self.store, function() waiting.nudge(self.group[KEY]) end)
   local ok, message, code = make_bells(self)
   if not ok then
     return nil, message, code

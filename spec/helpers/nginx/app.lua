@@ -126,8 +126,8 @@ local handlers = {
     local what = message:match "^do ([%a_]+)$"
     if what then act[what]() end
     if message == "nap " .. tostring(app.group:address()) then ngx.sleep(2) end
-    local is_long = #message > 1000000
-    tell("message", tostring(address), is_long and "long" or (message:gsub(" +$", "")))
+    local text = message:gsub(" +$", "")
+    tell("message", tostring(address), #text > 4000 and "long" or text) -- the pipe takes no more in one piece
   end,
   config_change = function(members, left, joined)
     tell("config", #members, "left", list(left), "joined", list(joined))
@@ -192,7 +192,7 @@ end
 function commands.stall()
   local member = app.group[require "corosync.private"].node.member
   if member and member.is_holder then
-    function member.send() ngx.sleep(60) end
+    function member.send_now() ngx.sleep(60) end
     return ngx.say(ngx.worker.pid())
   end
   ngx.say "not here"

@@ -3,6 +3,7 @@
 local addresses = require "corosync.resty.node.addresses"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
+local unpack_message = require("corosync.resty.node.run").next
 local state = require "corosync.resty.node.state"
 local store = require "corosync.resty.node.store"
 
@@ -18,8 +19,9 @@ Handle.__index = Handle
 
 local show = {}
 
-function show.message(self, node, pid, message)
-  return "message", self.addresses:of(node, pid), message
+-- One after another.
+function show.messages(self, run)
+  self.run, self.offset = run, 0
 end
 
 -- Nothing when other members of the same nodes have come or gone.
@@ -47,6 +49,15 @@ function show.start() end
 
 function show.vacancy(self)
   self.on_vacancy()
+end
+
+local function next_message(self)
+  local node, pid, message, offset = unpack_message(self.run, self.offset)
+  self.offset = offset
+  if offset == #self.run then
+    self.run = nil
+  end
+  return "message", self.addresses:of(node, pid), message
 end
 
 local function is_told(kind, event)
@@ -84,6 +95,7 @@ end
 -- The next batch becomes the present one. False when there is none yet; nil, message, code.
 local function read_on(self)
   self.bell:silence() -- before looking, so that no ring is lost
+  self.pace:note(self.log.position)
   local index = self.index and self.index + 1 or self.log:last()
   local batch, why = self.log:read(index)
   if why and self.index then
@@ -145,6 +157,9 @@ end
 -- The values of the next event that handlers are told, or nil as `receive`.
 local function receive(self)
   while not self.is_new and not self.ring_is_new do
+    if self.run then
+      return next_message(self)
+    end
     local kind, is_known, a, b, c = next_event(self)
     if kind then
       local event, x, y, z = told(self, kind, is_known, a, b, c)
@@ -254,7 +269,7 @@ function Handle:open_quorum(own)
   return setmetatable({ handle = self, own = own, never = never }, Quorum)
 end
 
--- `given`: log, bell, messages, on_vacancy. Or nil, message, "not_connected", while the node has no connection.
+-- `given`: log, bell, messages, pace, on_vacancy. Or nil, message, "not_connected", while the node has no connection.
 local function open(given, group)
   local self = setmetatable(given, Handle)
   self.events, self.place = {}, 1

@@ -5,7 +5,11 @@
 -- Any worker may append: a batch has the number that follows the last one's, and only one can be added under a number.
 local store = require "corosync.resty.node.store"
 
-local SHARE = 4 -- the log takes at most the dictionary's size divided by this
+local LOGS = "logs" -- the key of the number of logs in the dictionary
+
+local SHARE = 4 -- a log takes at most the dictionary's size divided by this,
+local OF_ALL = 2 -- and all logs together take at most this part of it
+local LARGEST = 65536 -- bytes of messages in a batch, unless one message is longer
 
 local Log = {}
 Log.__index = Log
@@ -34,13 +38,15 @@ local function count(self, index, bytes)
 end
 
 -- A batch: a table with `number` (of counted events up to its end), `state` (encoded), `events` (flat: kind and
--- three values each). Nil when it does not exist yet; nil, "removed" when it does not exist any more; nil, "skipped"
--- when it had no room.
+-- three values each), `position` (bytes of all earlier batches). Nil when it does not exist yet; nil, "removed" when it
+-- does not exist any more; nil, "skipped" when it had no room.
 function Log:read(index)
   local data = self.store.dict:get(key(self, index))
   if data then
     count(self, index, #data)
-    return store.decode(data)
+    local batch = store.decode(data)
+    self.position = batch.position + #data
+    return batch
   end
   if first(self) <= index then
     return nil
@@ -60,9 +66,17 @@ local function remove_first(self, before)
   return true
 end
 
+-- The bytes that all batches may have together.
+function Log:room()
+  local dict = self.store.dict
+  local capacity = dict:capacity()
+  return math.min(capacity / SHARE, capacity / OF_ALL / (dict:get(LOGS) or 1))
+end
+
 -- Adds a batch under that number, which must follow the last one's. True; or nil and "exists", or nil and why there is
 -- no room.
 function Log:append(index, batch)
+  batch.position = self.position
   local dict, data = self.store.dict, store.encode(batch)
   local ok, message
   repeat
@@ -72,8 +86,10 @@ function Log:append(index, batch)
     return nil, message == "no memory" and store.full(#data) or message
   end
   count(self, index, #data)
+  self.position = self.position + #data
   dict:safe_set(self.last_key, index)
-  while self.bytes > self.limit and remove_first(self, index) do
+  local room = self:room()
+  while self.bytes > room and remove_first(self, index) do
   end
   return true
 end
@@ -86,12 +102,15 @@ function Log:skip(index)
   return index
 end
 
--- `limit`: the bytes that all batches may have together.
+-- `largest`: the bytes of messages with which a batch is full.
 local function new(of)
-  local self = setmetatable({ store = of, bytes = 0, sizes = {}, limit = of.dict:capacity() / SHARE }, Log)
+  local self = setmetatable({ store = of, bytes = 0, position = 0, sizes = {} }, Log)
+  self.largest = math.min(LARGEST, of.dict:capacity() / SHARE / 8)
   self.first_key, self.last_key = of:key "first", of:key "last"
   self.skipped_key = of:key "skipped"
-  of.dict:safe_add(self.first_key, 1)
+  if of.dict:safe_add(self.first_key, 1) then
+    of:next(LOGS)
+  end
   of.dict:safe_add(self.last_key, 0)
   of.dict:safe_add(self.skipped_key, 0)
   return self

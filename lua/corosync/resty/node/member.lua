@@ -17,7 +17,12 @@ local Group = require("corosync.group").Group
 local GAP = "the workers that received for this node have ended, and no other was ready to continue"
 local ALONE = 2 -- seconds that it waits for a worker to begin if it cannot tell whether nginx is being reloaded
 local LEAVES = "leaves" -- of a member in shared memory, instead of its configuration
+local TICK = 0.001 -- seconds: nginx's shortest sleep
+local REST = 0.01 -- seconds that a stand-by waits for more events
+local MANY = 20 -- messages at once; after so many in the last tick the holder waits for more
 local LEAVING = 10 -- seconds that a member which is no longer wanted waits for a successor
+
+local now = core.now
 
 local Member = {}
 Member.__index = Member
@@ -109,10 +114,12 @@ local function config_change(self, members, left, new)
   end
 end
 
-local function message_received(self, address, message)
+-- Few messages are all that waited: then nothing is gained by another look before they are appended.
+local function messages_received(self, run, count)
   if self.is_member then
-    self.writer:push("message", address.node, address.pid, message)
-    if self.is_holder and self.writer:is_full() then
+    self.writer:push("messages", run, count)
+    self.recent = self.recent + count
+    if self.is_holder and (count <= MANY or self.writer:is_full()) then
       self:look_around()
     end
   end
@@ -156,7 +163,6 @@ end
 local function handlers(self, options)
   local own = {
     config_change = function(...) config_change(self, ...) end,
-    message_received = function(...) message_received(self, ...) end,
     ring_change = function(ring, nodes) note_fact(self, "ring", ring.node, ring.seq, nodes) end,
     view_change = function() end, -- without it there is no connection to quorum
     disconnected = function(reason) disconnected(self, reason) end,
@@ -181,6 +187,7 @@ function hooks.open(self, own)
     handle:close()
     return store.failure("join", self.group, #reload.CONFIGURATION, problem)
   end
+  function own.messages_received(...) messages_received(self, ...) end -- not a handler of the handle's
   self.writer:reset()
   return handle
 end
@@ -200,8 +207,28 @@ end
 
 -- ---- what its light thread calls ----
 
+-- Lets more events arrive after it was woken, because each wake-up costs much more than an event: a stand-by has time,
+-- and a holder waits only while many arrive.
+local function rest(self)
+  if not self.is_holder then
+    ngx.sleep(REST)
+  elseif self.recent > MANY and now() < self.woken_at + TICK then
+    ngx.sleep(TICK)
+  end
+  self.recent, self.woken_at, self.has_rested = 0, now(), true
+end
+
+-- Events that cannot be appended yet stay in Corosync.
 function Member:step()
-  return dispatch.step(self.record)
+  if self.is_member and self.writer:is_full() then
+    ngx.sleep(TICK)
+    return true
+  elseif self.is_member and not self.has_rested and not self.leave_by then
+    rest(self)
+  end
+  local some = dispatch.step(self.record)
+  self.has_rested = some
+  return some
 end
 
 -- False when this member's events are not the log's.
@@ -236,6 +263,11 @@ function Member:send(message, guarantee, timeout)
   return self.group:send_message(message, guarantee)
 end
 
+-- The same without waiting.
+function Member:send_now(message, guarantee)
+  return self.record.handle:send(message, guarantee)
+end
+
 function Member:can_send()
   return self.is_holder and self.record.state == "joined"
 end
@@ -252,7 +284,7 @@ local function expected(self)
   local workers = self.workers:count() -- without this one, which does not want it any more
   if not ngx.worker.exiting() then
     return workers
-  elseif workers == 0 and core.now() < self.leave_by - LEAVING + ALONE then
+  elseif workers == 0 and now() < self.leave_by - LEAVING + ALONE then
     return reload.workers() or 1
   end
   return reload.workers() or workers
@@ -286,14 +318,14 @@ end
 -- From now on it leaves as soon as it may; returns whether it may.
 function Member:retire()
   if not self.leave_by then
-    self.leave_by = core.now() + LEAVING
+    self.leave_by = now() + LEAVING
     self.store.dict:safe_set(key(self, ngx.worker.pid()), LEAVES)
     self.seat:free()
     if self.is_member then
       self.writer:note "vacancy"
     end
   end
-  return core.now() >= self.leave_by or may_leave(self)
+  return now() >= self.leave_by or may_leave(self)
 end
 
 function Member:has_ended()
@@ -309,14 +341,14 @@ end
 -- hooks) of corosync.resty.
 local function new(given)
   local self = setmetatable(given, Member)
-  self.facts, self.elders = {}, {}
+  self.facts, self.elders, self.recent, self.woken_at = {}, {}, 0, 0
   self.group = self.new_group(self.name, handlers(self, self.options), {
     open = function(own) return hooks.open(self, own) end,
     open_quorum = function(own) return hooks.open_quorum(self, own) end,
     may_leave = function() return self:retire() end,
   })
   self.record = self.group[KEY]
-  self.record.replica = self
+  self.record.replica, self.record.run_bytes = self, self.writer.log.largest
   return self
 end
 

@@ -13,6 +13,7 @@ local waiting = require "corosync.resty.waiting"
 
 local GRACE = 1 -- second that a result may come after the message's deadline
 local MOST = 10000 -- messages in the list
+local RETRIED = { backlog = true, not_joined = true, try_again = true }
 local LOOK = 1 -- second: the longest time without a look
 local POLL = 0.01 -- seconds between looks where there is no helper thread
 local RENEW = 4000 -- rounds of one light thread, because its memory is freed only when it ends
@@ -55,6 +56,17 @@ local function check(message, guarantee)
   end
 end
 
+local function length(message)
+  if type(message) ~= "table" then
+    return #tostring(message)
+  end
+  local sum = 0
+  for _, each in ipairs(message) do
+    sum = sum + #each
+  end
+  return sum
+end
+
 -- ---- the worker that sends ----
 
 local function holder(self)
@@ -68,31 +80,44 @@ local function ring_holder(self)
   end
 end
 
--- Puts a request into the list. Its number, or nil, message.
+-- Puts a request into the list, and rings the holder if it was empty: it does not wait for a ring while it is not. The
+-- request's number, or nil, message, bytes.
 local function put(self, message, guarantee, deadline)
-  self.number = self.number + 1
-  local request = store.encode { self.bell:name(), self.number, message or false, guarantee or false,
+  local dict = self.store.dict
+  local request = store.encode { self.bell:name(), self.number + 1, message or false, guarantee or false,
     deadline or false }
-  local ok, problem = self.store.dict:rpush(self.list_key, request)
-  if not ok then
+  local count, problem = dict:rpush(self.list_key, request)
+  if not count then
     return nil, problem, #request
+  elseif count == 1 then
+    ring_holder(self)
   end
+  self.number = self.number + 1
   return self.number
 end
 
 local function await(self, number, seconds)
-  local own = { semaphore = semaphore.new(), holder = holder(self) }
+  local own = { semaphore = semaphore.new() }
   self.waiting[number] = own
-  ring_holder(self)
   own.semaphore:wait(math.min(seconds, waiting.DAY))
   self.waiting[number] = nil
-  self:wake() -- it may have been the last one
+  if self.is_stopping then
+    self:wake() -- it may have been the last one
+  end
   local result = own.result
   if not result then
     return errors.failure("send to", self.group, "the worker that sends for this node has not said whether it was sent",
       "uncertain")
   end
   return result[1] or nil, result[2] or nil, result[3] or nil
+end
+
+-- The holder needs the list only while messages wait there, which go first. Nil when it cannot send now.
+local function send_directly(self, message, guarantee)
+  local may_send = self.member and self.member:can_send() and not self.is_serving
+  if may_send and self.store.dict:llen(self.list_key) == 0 then
+    return self.member:send_now(message, guarantee)
+  end
 end
 
 -- True, or nil, message, code.
@@ -105,6 +130,14 @@ function Messages:send(message, guarantee)
   elseif self.store.dict:llen(self.list_key) >= MOST then
     local why = ("%d messages of this node's workers wait already"):format(MOST)
     return errors.failure("send to", self.group, why, "backlog")
+  end
+  local size = length(message)
+  if size > self.store:free() then
+    return store.failure("send to", self.group, size, "no memory")
+  end
+  local ok, why, code = send_directly(self, message, guarantee)
+  if ok or code and not RETRIED[code] then
+    return ok, why, code
   end
   local number, problem, bytes = put(self, message, guarantee, now() + timeout)
   if not number then
@@ -127,24 +160,20 @@ local function take_results(self)
   local data = self.store.dict:lpop(self.own_results_key)
   while data do
     local number, ok, message, code = unpack(store.decode(data))
-    for earlier in pairs(self.waiting) do
-      if earlier < number then
-        finish(self, earlier)
-      end
+    for earlier = self.finished + 1, number - 1 do
+      finish(self, earlier)
     end
     finish(self, number, { ok, message, code })
+    self.finished = number
     data = self.store.dict:lpop(self.own_results_key)
   end
 end
 
--- Whether messages wait that an earlier holder may have taken.
+-- Messages may wait that an earlier holder has taken.
 local function probe(self)
-  local present, changed = holder(self), false
-  for _, own in pairs(self.waiting) do
-    changed = changed or own.holder ~= present
-    own.holder = present
-  end
-  if changed and put(self) then
+  local present = holder(self)
+  if present ~= self.known_holder and (not next(self.waiting) or put(self)) then
+    self.known_holder = present
     ring_holder(self)
   end
 end
@@ -152,11 +181,28 @@ end
 -- ---- the holder ----
 
 local function put_result(self, name, number, ok, message, code)
-  local key = results_key(self, name)
-  self.store.dict:rpush(key, store.encode { number, ok or false, message or false, code or false })
-  if not self.bell:ring(name) then
-    self.store.dict:delete(key)
+  self.store.dict:rpush(results_key(self, name), store.encode { number, ok or false, message or false, code or false })
+  self.unrung[name] = true
+end
+
+-- Wakes the workers that have results.
+local function ring_senders(self)
+  for name in pairs(self.unrung) do
+    if not self.bell:ring(name) then
+      self.store.dict:delete(results_key(self, name))
+    end
   end
+  self.unrung = {}
+end
+
+-- Nobody waits for the results of earlier messages while this one waits.
+local function send(self, message, guarantee, seconds)
+  local ok, problem, code = self.member:send_now(message, guarantee)
+  if ok or not RETRIED[code] then
+    return ok, problem, code
+  end
+  ring_senders(self)
+  return self.member:send(message, guarantee, seconds)
 end
 
 -- Sends a message of the list. False when this worker is leaving: the next holder does.
@@ -168,7 +214,7 @@ local function serve(self, data)
   elseif left <= 0 then
     put_result(self, name, number, errors.failure("send to", self.group, "it waited too long for its turn", "timeout"))
   else
-    local ok, problem, code = self.member:send(message, guarantee or nil, left)
+    local ok, problem, code = send(self, message, guarantee or nil, left)
     if not ok and code == "not_joined" then
       self.store.dict:lpush(self.list_key, data)
       return false
@@ -185,8 +231,11 @@ end
 local function serve_all(self)
   local data = next_message(self)
   while data do
+    self.is_serving = true
     data = serve(self, data) and next_message(self)
   end
+  self.is_serving = false
+  ring_senders(self)
 end
 
 -- This node has no connection, so none of the messages was sent.
@@ -197,6 +246,7 @@ function Messages:refuse_all(reason)
     put_result(self, name, number, errors.failure("send to", self.group, reason, "not_connected"))
     data = self.store.dict:lpop(self.list_key)
   end
+  ring_senders(self)
 end
 
 -- ---- the light thread ----
@@ -295,7 +345,7 @@ end
 -- `given`: group, store, bell, directory, holder_key; later `member`, if this worker is one.
 local function new(given)
   local self = setmetatable(given, Messages)
-  self.number, self.waiting = 0, {}
+  self.number, self.finished, self.waiting, self.unrung = 0, 0, {}, {}
   self.list_key, self.own_results_key = self.store:key "messages", results_key(self, self.bell:name())
   return self
 end

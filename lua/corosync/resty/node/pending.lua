@@ -1,10 +1,12 @@
--- A member's events that are not in the log yet, in order, each with its number. One that is not counted has the number
--- of the counted one before it, and a half.
+-- A member's events that are not in the log yet, in order, each with its number. Messages in a row are one event with
+-- the number of the last one. An event that is not counted has the number of the counted one before it, and a half.
+local run = require "corosync.resty.node.run"
+
 local Pending = {}
 Pending.__index = Pending
 
 local function size(event)
-  return event.kind == "message" and #event.c or 0
+  return event.kind == "messages" and #event.a or 0
 end
 
 function Pending:push(number, kind, a, b, c)
@@ -28,15 +30,23 @@ function Pending:pop(count)
   self._first = self._first + count
 end
 
--- Removes the events up to a number.
-function Pending:drop(number)
-  while self._first <= self._last and self[self._first].number <= number do
-    self:pop(1)
-  end
+-- Removes the first messages of the oldest event.
+local function cut(self, event, count)
+  self.bytes = self.bytes - size(event)
+  event.a, event.b = run.cut(event.a, count), event.b - count
+  self.bytes = self.bytes + size(event)
 end
 
-function Pending:count()
-  return self._last - self._first + 1
+-- Removes the events up to a number.
+function Pending:drop(number)
+  local oldest = self:peek()
+  while oldest and oldest.number <= number do
+    self:pop(1)
+    oldest = self:peek()
+  end
+  if oldest and oldest.kind == "messages" and oldest.number - oldest.b < number then
+    cut(self, oldest, number - (oldest.number - oldest.b))
+  end
 end
 
 function Pending:each()
@@ -47,11 +57,12 @@ function Pending:each()
   end
 end
 
--- The counted event of that number, or nil.
+-- The kind of the counted event of that number; with a message its bytes. Nil when it is not there.
 function Pending:find(number)
   for event in self:each() do
-    if event.number >= number then
-      return event.number == number and event or nil
+    local before = event.number - (event.kind == "messages" and event.b or 1)
+    if event.number >= number and number > before then
+      return event.kind, event.kind == "messages" and run.at(event.a, number - before) or nil
     end
   end
 end

@@ -2,8 +2,12 @@
 -- are flat arrays of node and pid, in order; changes are flat arrays of node, pid and reason.
 local state = {}
 
--- Events that all members have, in one order. The others are known to each node by itself.
-state.COUNTED = { change = true, message = true, start = true }
+local COUNTED = { change = true, start = true }
+
+-- How many events of the group's order that is: all members have these. The others are known to each node by itself.
+function state.count(kind, b)
+  return kind == "messages" and b or COUNTED[kind] and 1 or 0
+end
 
 function state.new()
   return { up = false, number = 0, members = {} }
@@ -66,13 +70,14 @@ function apply.down(self, reason)
   self.up, self.reason, self.members, self.ring, self.quorum = false, reason or nil, {}, nil, nil
 end
 
-function apply.message() end
+-- A string of messages and their number.
+function apply.messages() end
 
 -- A place for a member is free.
 function apply.vacancy() end
 
 function state.apply(self, kind, a, b, c)
-  self.number = self.number + (state.COUNTED[kind] and 1 or 0)
+  self.number = self.number + state.count(kind, b)
   apply[kind](self, a, b, c)
 end
 

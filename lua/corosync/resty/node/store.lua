@@ -5,6 +5,8 @@ local errors = require "corosync.errors"
 local buffer_found, buffer = pcall(require, "string.buffer")
 
 local DICT = "corosync"
+local RESERVE = 8 -- the dictionary's size divided by this stays free for events
+local FORMAT = 2 -- of values: workers of another version, from before a reload, share nothing with these
 
 local store = { DICT = DICT }
 
@@ -23,7 +25,7 @@ local Store = {}
 Store.__index = Store
 
 function store.new(group)
-  return setmetatable({ dict = ngx.shared[DICT], prefix = #group .. ":" .. group .. ":" }, Store)
+  return setmetatable({ dict = ngx.shared[DICT], prefix = ("%d:%d:%s:"):format(FORMAT, #group, group) }, Store)
 end
 
 function Store:key(...)
@@ -49,6 +51,11 @@ function Store:next(key)
     return nil, message
   end
   return self.dict:incr(key, 1)
+end
+
+-- The bytes that messages may take: they leave room for events.
+function Store:free()
+  return self.dict:free_space() - self.dict:capacity() / RESERVE
 end
 
 store.encode, store.decode = buffer_found and buffer.encode, buffer_found and buffer.decode

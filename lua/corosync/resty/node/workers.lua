@@ -20,6 +20,7 @@ function Workers:add(handlers_bell, messages_bell)
     return nil, message
   end
   self.place = place
+  dict:delete(self.store:key("handled", place)) -- of an earlier worker
   if place > (dict:get(self.count_key) or 0) then
     dict:safe_set(self.count_key, place)
   end
@@ -54,29 +55,38 @@ local function refresh(self)
   end
 end
 
--- Rings one of the bells, "handlers" or "messages", of all workers.
+-- Rings one of the bells, "handlers" or "messages", of all workers. This one's own handlers need no bell.
 function Workers:ring(bell, which)
   refresh(self)
   for place, names in pairs(self.known) do
-    if not bell:ring(names[which]) then
+    if place == self.place and which == "handlers" then
+      self.wake_own()
+    elseif not bell:ring(names[which]) then
       self.known[place] = nil
       self.store.dict:delete(key(self, place))
     end
   end
 end
 
--- How many there are, perhaps with some that were killed just now. Wakes none: members that leave ask again and again.
-function Workers:count()
-  local count = 0
+-- Their places, perhaps with those of some that were killed just now.
+function Workers:places()
+  local places = {}
   refresh(self)
-  for _ in pairs(self.known) do
-    count = count + 1
+  for place in pairs(self.known) do
+    places[#places + 1] = place
   end
-  return count
+  return places
 end
 
-local function new(of)
-  return setmetatable({ store = of, count_key = of:key "workers", version_key = of:key "version", known = {} }, Workers)
+-- How many there are, perhaps with some that were killed just now. Wakes none: members that leave ask again and again.
+function Workers:count()
+  return #self:places()
+end
+
+-- `wake_own`: wakes the light thread that calls this worker's handlers.
+local function new(of, wake_own)
+  return setmetatable({ store = of, wake_own = wake_own, count_key = of:key "workers", version_key = of:key "version",
+    known = {} }, Workers)
 end
 
 return { new = new }

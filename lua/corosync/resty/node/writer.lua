@@ -1,12 +1,12 @@
 -- Brings a member's events into the node's log. All members of a node have the same events in the same order, so each
 -- can tell by numbers which of its events the log has already, whoever appended them.
 local log = require "corosync.resty.node.log"
+local pace = require "corosync.resty.node.pace"
 local pending = require "corosync.resty.node.pending"
+local run = require "corosync.resty.node.run"
 local state = require "corosync.resty.node.state"
 local store = require "corosync.resty.node.store"
 
-local LARGEST = 65536 -- bytes of messages in a batch, unless one message is longer
-local MOST = 500 -- events in a batch
 local LATE = 0.2 -- seconds
 
 local Writer = {}
@@ -24,7 +24,7 @@ local function find_own_join(batch, own)
         return number
       end
     end
-    number = number - (state.COUNTED[kind] and 1 or 0)
+    number = number - state.count(kind, joined)
   end
 end
 
@@ -36,21 +36,21 @@ local function synchronize(self, batch)
   end
 end
 
--- The values of the last counted event of a batch.
+-- The last counted event of a batch, as Pending.find returns it.
 local function last_counted(events)
   for place = #events - 3, 1, -4 do
-    if state.COUNTED[events[place]] then
-      return events[place], events[place + 1], events[place + 2], events[place + 3]
+    local kind, a, b = events[place], events[place + 1], events[place + 2]
+    if state.count(kind, b) > 0 then
+      return kind, kind == "messages" and run.at(a, b) or nil
     end
   end
 end
 
 -- Whether the batch ends with what this member has received under that number.
 local function agrees(self, batch)
-  local mine = self.pending:find(batch.number)
-  local kind, node, pid, message = last_counted(batch.events)
-  return not mine or not kind or mine.kind == kind
-    and (kind ~= "message" or mine.a == node and mine.b == pid and mine.c == message)
+  local own_kind, own_message = self.pending:find(batch.number)
+  local kind, message = last_counted(batch.events)
+  return not own_kind or not kind or own_kind == kind and own_message == message
 end
 
 local function follow_batch(self, batch)
@@ -65,11 +65,16 @@ local function follow_batch(self, batch)
   return is_right
 end
 
--- The batches that this member has missed are gone.
+-- The batches that this member has missed are gone. If it has counted its events like the log's, the last batch shows
+-- which of them the log has.
 local function skip(self)
   self.index = self.log:last()
   local batch = self.log:read(self.index)
-  self.state = batch and store.decode(batch.state) or state.new()
+  if batch and self.is_synchronized then
+    return follow_batch(self, batch)
+  end
+  self.state = batch and store.decode(batch.state) or self.state or state.new()
+  return self.is_synchronized
 end
 
 -- Reads the log to its end. False when this member can no longer tell which of its events the log has.
@@ -81,8 +86,7 @@ function Writer:follow()
       self.index = self.index + 1
       is_right = follow_batch(self, batch) and is_right
     elseif why then
-      skip(self)
-      is_right = false
+      is_right = skip(self) and is_right
     end
   until not batch
   return is_right
@@ -94,7 +98,7 @@ end
 local function make_batch(self)
   local events, n, bytes, count = {}, 0, 0, 0
   for event in self.pending:each() do
-    if n >= 4 * MOST or bytes >= LARGEST then
+    if bytes >= self.log.largest then
       break
     end
     count = count + 1
@@ -102,7 +106,7 @@ local function make_batch(self)
       state.apply(self.state, event.kind, event.a, event.b, event.c)
       events[n + 1], events[n + 2], events[n + 3], events[n + 4] = event.kind, event.a, event.b, event.c
       n = n + 4
-      bytes = bytes + (event.kind == "message" and #event.c or 0)
+      bytes = bytes + (event.kind == "messages" and #event.a or 0)
     end
   end
   return { number = self.state.number, state = store.encode(self.state), events = events }, count
@@ -123,10 +127,10 @@ local function lose_batch(self, why)
   self.index = self.log:skip(self.index + 1)
 end
 
--- Appends all pending events. False when another member has appended other events.
+-- Appends all pending events, unless it must wait for the workers. False when another member has appended other events.
 function Writer:append()
   local is_right, some = true, false
-  while self.pending:peek() and is_right do
+  while self.pending:peek() and is_right and not self.pace:must_wait(self.log.position, self.log:room()) do
     local batch, count = make_batch(self)
     local ok, why = true, nil
     if batch.events[1] then
@@ -170,7 +174,7 @@ end
 
 -- Before the member joins: its events are not counted like the log's yet.
 function Writer:reset()
-  self.pending, self.number, self.own, self.is_synchronized = pending.new(), 0, nil, false
+  self.pending, self.number, self.own, self.is_synchronized, self.state = pending.new(), 0, nil, false, nil
   skip(self)
 end
 
@@ -188,11 +192,17 @@ function Writer:begin(members, reason)
   self:push("start", members, self.own.node)
 end
 
+-- Messages may be known to the log in part.
 function Writer:push(kind, a, b, c)
-  local is_counted = state.COUNTED[kind]
-  self.number = self.number + (is_counted and 1 or 0)
-  if not is_counted or not self.is_synchronized or self.number > self.state.number then
-    self.pending:push(self.number + (is_counted and 0 or 0.5), kind, a, b, c)
+  local count = state.count(kind, b)
+  self.number = self.number + count
+  if count == 0 then
+    self.pending:push(self.number + 0.5, kind, a, b, c)
+  elseif not self.is_synchronized or self.number > self.state.number then
+    self.pending:push(self.number, kind, a, b, c)
+    if self.is_synchronized then
+      self.pending:drop(self.state.number)
+    end
   end
 end
 
@@ -204,12 +214,12 @@ end
 
 -- Whether enough events wait for a batch.
 function Writer:is_full()
-  return self.pending:count() >= MOST or self.pending.bytes >= LARGEST
+  return self.pending.bytes >= self.log.largest
 end
 
 -- `bell`: of this worker, from which others are rung.
 local function new(of, workers, bell)
-  local self = setmetatable({ log = log.new(of), workers = workers, bell = bell }, Writer)
+  local self = setmetatable({ log = log.new(of), workers = workers, bell = bell, pace = pace.new(of, workers) }, Writer)
   self:reset()
   return self
 end

@@ -1,0 +1,101 @@
+#include "cpg/cpg.h"
+
+#include <string.h>
+
+/* Before the bytes of each message in the string, in the machine's byte order. */
+typedef struct head {
+	uint32_t node, pid, length;
+} head;
+
+static bool is_message(const event *ev)
+{
+	return ev->kind == KIND_MESSAGE || ev->kind == KIND_OWN_MESSAGE;
+}
+
+static size_t size_of(const event *ev)
+{
+	return sizeof(head) + ((const message_record *)(const void *)ev)->length;
+}
+
+static char *put(char *to, const event *ev)
+{
+	const message_record *message = (const message_record *)(const void *)ev;
+	head before = {message->node, message->pid, (uint32_t)message->length};
+
+	memcpy(to, &before, sizeof before);
+	memcpy(to + sizeof before, message->bytes, message->length);
+	return to + sizeof before + message->length;
+}
+
+size_t run_gather(lua_State *L, const handle *h, size_t bytes)
+{
+	const event *ev = queue_head(&h->queue);
+	size_t i, count = 0, size = 0;
+	char *buffer, *end;
+
+	if (((const cpg *)h)->astray) {
+		return 0;
+	}
+	for (; ev != NULL && is_message(ev) && (count == 0 || size + size_of(ev) <= bytes); ev = queue_next(&h->queue, ev)) {
+		size += size_of(ev);
+		count++;
+	}
+	if (count == 0) {
+		return 0;
+	}
+	lua_pushliteral(L, "messages");
+	buffer = end = lua_newuserdata(L, size);
+	ev = queue_head(&h->queue);
+	for (i = 0; i < count; i++) {
+		end = put(end, ev);
+		ev = queue_next(&h->queue, ev);
+	}
+	lua_pushlstring(L, buffer, size);
+	lua_replace(L, -2);
+	compat_pushuint64(L, count);
+	return count;
+}
+
+/* The head of the message at an offset of the string at index 1. Raises if there is none. [-0, +0, v] */
+static head check_head(lua_State *L, const char *run, size_t length, size_t offset)
+{
+	head found;
+
+	luaL_argcheck(L, offset <= length && length - offset >= sizeof found, 2, "no message begins there");
+	memcpy(&found, run + offset, sizeof found);
+	luaL_argcheck(L, length - offset - sizeof found >= found.length, 1, "a message is cut off");
+	return found;
+}
+
+/*
+ * (run, offset): returns node and pid of the sender of the message at that offset (0 for the first one), the message, and
+ * the offset of the next one, or the string's length.
+ */
+int run_unpack(lua_State *L)
+{
+	size_t length;
+	const char *run = luaL_checklstring(L, 1, &length);
+	size_t offset = (size_t)luaL_checkinteger(L, 2);
+	head found = check_head(L, run, length, offset);
+
+	compat_pushuint64(L, found.node);
+	compat_pushuint64(L, found.pid);
+	lua_pushlstring(L, run + offset + sizeof found, found.length);
+	compat_pushuint64(L, offset + sizeof found + found.length);
+	return 4;
+}
+
+/* (run, offset, count): returns the offset after so many messages. */
+int run_skip(lua_State *L)
+{
+	size_t length;
+	const char *run = luaL_checklstring(L, 1, &length);
+	size_t offset = (size_t)luaL_checkinteger(L, 2);
+	lua_Integer count = luaL_checkinteger(L, 3);
+
+	for (; count > 0; count--) {
+		offset += sizeof(head) + check_head(L, run, length, offset).length;
+	}
+	compat_pushuint64(L, offset);
+	return 1;
+}
