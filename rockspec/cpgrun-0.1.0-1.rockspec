@@ -27,6 +27,7 @@ build = {
   install_target = "install-cpgrun",
   install_variables = {
     LUA = "$(LUA)",
+    PREFIX = "$(PREFIX)",
     BINDIR = "$(BINDIR)",
     LUADIR = "$(LUADIR)",
     MANDIR = "$(PREFIX)/man",

@@ -83,7 +83,7 @@ describe("the rocks #slow", function()
     local lua = version == "jit" and "LuaJIT" or "Lua " .. version
 
     it("work with " .. lua, function()
-      sh(("cp -r Makefile README.md LICENSE docs lua mk src rockspec tools types '%s'"):format(folder))
+      sh(("cp -r Makefile README.md LICENSE docs examples lua mk src rockspec tools types '%s'"):format(folder))
       local made, packed = folder .. "/made", folder .. "/packed"
       for _, rock in ipairs(names) do
         sh(("cd %s; luarocks %s --tree %s make rockspec/%s-*.rockspec"):format(folder, rocks.arguments, made,
@@ -101,7 +101,7 @@ describe("the rocks #slow", function()
   end
 
   it("name missing packages", function()
-    sh(("cp -r Makefile README.md LICENSE docs lua mk src rockspec tools types '%s'; mkdir '%s/none'"):format(
+    sh(("cp -r Makefile README.md LICENSE docs examples lua mk src rockspec tools types '%s'; mkdir '%s/none'"):format(
       folder, folder))
     local said = sh(("cd %s; ! PKG_CONFIG_LIBDIR=%s/none luarocks %s --tree %s/tree make rockspec/%s 2>&1"):format(
       folder, folder, ROCKS[VERSION].arguments, folder, "lua-corosync-*.rockspec"))
