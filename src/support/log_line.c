@@ -53,8 +53,9 @@ static void warn_json(char *line, size_t size, const char *text)
 		(void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
 	}
 	escape(escaped, text);
-	write_line(line, snprintf(line, size, "{\"time\":\"%s.%03ldZ\",\"level\":\"warning\",\"message\":\"%s\"}\n", stamp,
-		now.tv_nsec / 1000000, escaped));
+	write_line(line,
+		snprintf(line, size, "{\"time\":\"%s.%03ldZ\",\"level\":\"warning\",\"message\":\"%s\"}\n", stamp,
+			now.tv_nsec / 1000000, escaped));
 }
 
 void log_line_warn(log_format format, const char *text)
