@@ -4,6 +4,7 @@ local absence = require "cpgrun.absence"
 local connection = require "corosync.group.connection"
 local control = require "cpgrun.control"
 local conveniences = require "cpgrun.conveniences"
+local control_socket = require "cpgrun.socket"
 local core = require "corosync.binding"
 local corosync = require "corosync"
 local dry_run = require "cpgrun.dry_run"
@@ -130,6 +131,14 @@ function corosync.loop.recovered(object, seconds)
   log.info("events of %s are handled again, after %.1f s", tostring(object), seconds)
 end
 
+-- The sockets by which other programs ask this one.
+local function close_outlets(state)
+  if state.metrics then
+    state.metrics.close()
+  end
+  control_socket.close()
+end
+
 local function run(group, state)
   if not join(group) then
     return 1
@@ -143,9 +152,7 @@ local function run(group, state)
   state.call "stopping"
   objects.close()
   local left = leave(group)
-  if state.metrics then
-    state.metrics.close()
-  end
+  close_outlets(state)
   return state.status ~= 0 and state.status or left
 end
 
@@ -201,6 +208,7 @@ local function exit_plainly()
   local exit = os.exit
   function os.exit(code) -- luacheck: ignore 122
     log.flush()
+    control_socket.close()
     exit(code)
   end
 end
@@ -232,6 +240,7 @@ return function(chosen, facts)
   ok, message = prepare(group, chosen)
   state.cmap, state.quorum = _G.cmap, _G.quorum
   status.begin(state, facts)
+  local socket_folder = ok and control_socket.prepare(chosen, facts)
   if ok then
     ok, message = privileges.drop(group, chosen, facts)
   end
@@ -241,6 +250,9 @@ return function(chosen, facts)
   if ok then
     control.begin(state, facts)
     exit_plainly()
+    if socket_folder then
+      control_socket.open(socket_folder, facts)
+    end
     objects.define(chosen)
     conveniences.define()
     world.note(group)
@@ -253,9 +265,7 @@ return function(chosen, facts)
   if not ok then
     log.raised(message)
     leave(group)
-    if state.metrics then
-      state.metrics.close()
-    end
+    close_outlets(state)
     return 1
   end
   script.warn_of_misspelt()

@@ -5,7 +5,6 @@ local http = require "cpgrun.http"
 local log = require "cpgrun.log"
 local process = require "cpgrun.metrics.process"
 local script_metrics = require "cpgrun.metrics.script"
-local status = require "cpgrun.status"
 local text = require "cpgrun.metrics.text"
 
 local metrics = {}
@@ -22,7 +21,7 @@ end
 -- Each metric but those of the process has the script's name as a label, because node_exporter puts the files of
 -- several hosts onto one page.
 local function page(state, with_process)
-  local lines, common = {}, text.label("script", status.script_name(state.chosen.script))
+  local lines, common = {}, text.label("script", log.script)
   for _, each in ipairs(host.read(state.group)) do
     each:write(lines, common)
   end

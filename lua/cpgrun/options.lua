@@ -15,7 +15,7 @@ local TAKES_VALUE = {
   ["--handler-timeout"] = true, ["--reader-limit"] = true, ["--reader-full"] = true, ["--watchdog"] = true,
   ["--user"] = true, ["--storage"] = true, ["--also"] = true, ["--trace"] = true, ["--lab-trace"] = true,
   ["--metrics"] = true, ["--metrics-file"] = true,
-  ["--config"] = true, ["--init"] = true, ["--completion"] = true,
+  ["--socket"] = true, ["--config"] = true, ["--init"] = true, ["--completion"] = true,
 }
 
 local function node_count(text)
@@ -133,6 +133,8 @@ local function parser(version)
     :argname("FILE"):convert(metrics_file)
   p:option("--also", "Run this script as well, in a process of its own, without arguments. May be repeated.")
     :argname("FILE"):count("*")
+  p:option("--socket", "The folder of the script's control socket, for cpgrun status and attach; or none.")
+    :argname("DIR"):convert(name_of("folder", "--socket"))
   p:option("--config", "Read options, the script and its arguments from this file; the command line wins.")
     :argname("FILE")
   p:flag("--watch", "Reload the script when its file, or that of a module in its folder, has changed.")
@@ -146,8 +148,9 @@ local function parser(version)
     print(version)
     os.exit(0, true)
   end)
-  p:epilog("cpgrun check runs a script under random faults. cpgrun draw draws traces. cpgrun map, lock, members, send "
-    .. "and listen are for shells. See cpgrun check --help, and so on. A script of such a name is ./check.")
+  p:epilog("cpgrun check runs a script under random faults. cpgrun status shows running scripts, cpgrun attach is a "
+    .. "prompt in one. cpgrun draw draws traces. cpgrun map, lock, members, send and listen are for shells. See cpgrun "
+    .. "check --help, and so on. A script of such a name is ./check.")
   return p
 end
 

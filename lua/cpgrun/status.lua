@@ -21,11 +21,6 @@ function status.begin(state, facts)
   host = { state = state, facts = facts, started = os.time(), began = core.now() }
 end
 
--- The script's name: of its file, or with --also as in the log.
-function status.script_name(path)
-  return log.name or (path:gsub("^.*/", ""):gsub("%.lua$", ""))
-end
-
 local function plain_addresses(members)
   local found = {}
   for i, address in ipairs(members or {}) do
@@ -99,7 +94,7 @@ function status.snapshot()
   local state, facts = host.state, host.facts
   local found = {
     version = 1,
-    name = status.script_name(state.chosen.script),
+    name = log.script,
     script = state.chosen.script,
     pid = math.floor(uv.os_getpid()), -- luv returns a float
     user = uv.getuid(),

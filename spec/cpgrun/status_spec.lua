@@ -1,8 +1,36 @@
 -- What cpgrun tells about a running script.
 local json = require "dkjson"
 local program = require "spec.helpers.program"
+local uv = require "luv"
 
-local cpgrun, line = program.cpgrun, program.line
+local complaint, cpgrun, line, run = program.complaint, program.cpgrun, program.line, program.run
+
+local folders = 0
+
+-- A folder for sockets, which cpgrun makes.
+local function new_folder()
+  folders = folders + 1
+  return program.file(("sockets%d"):format(folders))
+end
+
+local function sockets(folder)
+  local found, scan = {}, uv.fs_scandir(folder)
+  for name in function() return scan and uv.fs_scandir_next(scan) end do
+    found[#found + 1] = name
+  end
+  return found
+end
+
+local READY = [[
+  function message_received() end
+  function started() print "started" end ]]
+
+-- A script that has started.
+local function ready(name, folder, text, ...)
+  local it = cpgrun(name, (text or "") .. READY, "--socket", folder, ...)
+  line(it, "^started")
+  return it
+end
 
 describe("the status of a script", function()
   after_each(program.clean)
@@ -55,5 +83,119 @@ describe("the status of a script", function()
         end)
       end]])
     assert.equal("1", line(it, "^(%d)"))
+  end)
+end)
+
+describe("cpgrun status", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  it("lists the running scripts, or tells all about one", function()
+    local folder = new_folder()
+    local one = ready("one", folder)
+    ready("two", folder, [[map "m":set("k", 1)]])
+    local pid = one.pid
+    local code, out = run("cpgrun", "status", "--socket", folder)
+    assert.equal(0, code)
+    assert.matches("^NAME +PID +STATE +MEMBERS +QUORUM +LAG +WAIT +ERRORS +UP\n", out)
+    assert.matches(("\none +%d +joined +1 +yes +%%d+%%.%%d s +0 +0 +%%d+ s\ntwo "):format(pid), out)
+    code, out = run("cpgrun", "status", "--socket", folder, ("%d"):format(pid))
+    assert.equal(0, code)
+    assert.matches(("^one %%(pid %d%%), .*one%%.lua, up %%d+ s: ready\n  group one: joined"):format(pid), out)
+    code, out = run("cpgrun", "status", "--socket", folder, "two")
+    assert.equal(0, code)
+    assert.matches("\n    map m: 1 key\n", out)
+    code, out = run("cpgrun", "status", "--socket", folder, "--json", "one")
+    local found = json.decode(out)
+    assert.same({ 0, "one", pid, true }, { code, found.name, found.pid, found.ready })
+  end)
+
+  it("keeps to 80 columns", function()
+    local folder = new_folder()
+    ready(("x"):rep(100), folder)
+    local _, out = run("cpgrun", "status", "--socket", folder)
+    for row in out:gmatch "[^\n]+" do
+      assert.is_true(#row <= 80, row)
+    end
+  end)
+
+  it("shows a script that does not reply, and fails", function()
+    local folder = new_folder()
+    local it = cpgrun("busy", [[
+      function message_received() end
+      function started() print "started" while true do end end]], "--socket", folder)
+    line(it, "^started")
+    local code, out = run("cpgrun", "status", "--socket", folder, "--timeout", "0.5")
+    assert.equal(1, code)
+    assert.matches("\nbusy +%d+  the control socket .* does not reply for 0%.5 s", out)
+  end)
+
+  it("shows a replica that is not ready, and fails", function()
+    local folder = new_folder()
+    ready("blocked", folder, [[app = assert(require "corosync.replica"("spec-blocked", { observer = true })) ]])
+    local code, out = run("cpgrun", "status", "--socket", folder)
+    assert.equal(1, code)
+    assert.matches("\nblocked +%d+ +blocked +1 +yes ", out)
+    code, out = run("cpgrun", "status", "--socket", folder, "blocked")
+    assert.equal(1, code)
+    assert.matches(": not ready\n.*\n  replica spec%-blocked: blocked %(.+%)\n", out)
+  end)
+
+  it("fails if no script is running", function()
+    local code, _, errors = run("cpgrun", "status", "--socket", new_folder())
+    assert.equal(1, code)
+    assert.matches("error: no script is running that has a control socket", errors)
+    assert.equal(2, (run("cpgrun", "status", "--unknown")))
+  end)
+
+  it("finds scripts in the usual folder", function()
+    local it = cpgrun("usual", READY)
+    line(it, "^started")
+    local code, out = run("cpgrun", "status", ("%d"):format(it.pid))
+    assert.same({ 0, "usual" }, { code, out:match "^%w+" })
+  end)
+end)
+
+describe("the control socket", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  it("is the owner's alone, and goes with the script", function()
+    local folder = new_folder()
+    local it = ready("owned", folder)
+    local path = ("%s/owned.%d.sock"):format(folder, it.pid)
+    assert.equal(tonumber("700", 8), uv.fs_stat(folder).mode % 512)
+    assert.equal(tonumber("600", 8), uv.fs_stat(path).mode % 512)
+    it:kill "sigterm"
+    assert.same({ 0, 0 }, { it:wait(10) })
+    assert.same({}, sockets(folder))
+  end)
+
+  it("of a killed script is removed by the next one", function()
+    local folder = new_folder()
+    local it = ready("killed", folder)
+    it:kill "sigkill"
+    it:wait(10)
+    assert.equal(1, #sockets(folder))
+    local next_one = ready("killed", folder)
+    assert.equal(0, (run("cpgrun", "status", "--socket", folder)))
+    assert.same({ ("killed.%d.sock"):format(next_one.pid) }, sockets(folder))
+  end)
+
+  it("is refused in a folder that others can use, and the script runs on", function()
+    local folder = new_folder()
+    assert(uv.fs_mkdir(folder, tonumber("700", 8)))
+    assert(uv.fs_chmod(folder, tonumber("755", 8)))
+    local it = ready("open", folder)
+    complaint(it, "warning: no control socket in '.*': it must belong to user %d+ and be closed to others")
+    it = ready("nowhere", "/proc/none")
+    complaint(it, "warning: no control socket in '/proc/none': no such file or directory")
+    it = ready("long", program.file(("x"):rep(100)))
+    complaint(it, "warning: no control socket in '.*': the socket's path would have %d+ bytes")
+  end)
+
+  it("is not made with --socket none", function()
+    ready("without", "none")
+    assert.is_nil(uv.fs_stat "none")
   end)
 end)

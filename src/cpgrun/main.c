@@ -47,7 +47,9 @@ static const luaL_Reg functions[] = {
 	{"limit", callback_limit},
 	{"loaded", interrupt_loaded},
 	{"notify", notify_send},
+	{"peer_user", peer_user},
 	{"set_report", callback_set_report},
+	{"user_id", user_id},
 	{NULL, NULL},
 };
 

@@ -55,3 +55,15 @@ int user_become(lua_State *L)
 	lua_pushfstring(L, "cannot become the user '%s': %s", name, explain(error));
 	return 2;
 }
+
+int user_id(lua_State *L)
+{
+	const struct passwd *user = getpwnam(luaL_checkstring(L, 1));
+
+	if (user == NULL) {
+		lua_pushnil(L);
+	} else {
+		lua_pushinteger(L, (lua_Integer)user->pw_uid);
+	}
+	return 1;
+}

@@ -79,6 +79,24 @@ function handle:max_message_size() end
 ---@return string|nil # "closed", "wrong_process", "not_connected"
 function handle:flow_control() end
 
+--- Returns what the handle has sent and received since it was opened, and what waits for its handlers. Calls nothing of
+--- Corosync.
+---@return corosync.cpg.counters|nil
+---@return string|nil # why it failed
+---@return string|nil # "closed"
+function handle:counters() end
+
+--- The result of `counters`.
+---@class corosync.cpg.counters
+---@field sent integer messages that were accepted
+---@field sent_bytes integer their size
+---@field received integer messages that handlers or `receive` have got
+---@field received_bytes integer their size
+---@field waiting integer events that wait for handlers
+---@field waiting_bytes integer the memory that these take
+---@field backlog integer bytes of own messages that wait for handlers: part of `waiting_bytes`
+---@field lag number seconds that the oldest of the waiting events has waited, at least
+
 --- Joins a group. The join is complete once config_change lists oneself in `joined`; sends are accepted at once.
 --- A handle joins one group, once: after leaving, close it and open another. Calls `cpg_join`.
 ---@param name string 1 to 128 bytes, any bytes

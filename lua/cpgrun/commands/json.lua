@@ -19,6 +19,17 @@ function json.decode(text)
   return value
 end
 
+local LONGEST_LINE = 80
+
+-- For people: values that JSON lacks are written as tostring does.
+function json.describe(value)
+  local function describe_other(_, other)
+    return dkjson().quotestring(tostring(other))
+  end
+  local line = dkjson().encode(value, { exception = describe_other })
+  return #line <= LONGEST_LINE and line or dkjson().encode(value, { exception = describe_other, indent = true })
+end
+
 -- As plain text, except for tables.
 function json.plain(value)
   return type(value) == "table" and json.encode(value) or tostring(value)

@@ -1,4 +1,5 @@
--- The command lines of the commands for a shell: cpgrun map, lock, members, send, listen and draw.
+-- The command lines of the commands for a shell: cpgrun map, lock, members, send, listen, draw, status
+-- and attach.
 local argparse = require "argparse"
 
 local options = {}
@@ -144,6 +145,32 @@ function parsers.draw()
   p:argument("files", "The traces, one per node."):argname("FILE"):args("+")
   p:option("-o --output", "The page to write."):argname("FILE"):default("trace.html")
   return p
+end
+
+local function begin_for_hosts(command, description)
+  local p = argparse("cpgrun " .. command, description)
+  p:argument("host", "The script's name, its group, or its process id."):argname("NAME"):args("?")
+  p:option("--socket", "The folder of the control sockets, if it is not the usual one."):argname("DIR")
+  function p:error(message)
+    io.stderr:write(("%s\n\nError: %s\n"):format(self:get_usage(), message))
+    os.exit(2, true)
+  end
+  return p
+end
+
+function parsers.status()
+  local p = begin_for_hosts("status", "Shows the running scripts of this user (of root: all), or all about one.")
+  add_json(p)
+  add_timeout(p, "How long to wait for each script's reply.", "2")
+  return p:epilog("Exit status: 0 if all have joined and their replicas are ready; 1: otherwise, or none is running; "
+    .. "2: wrong usage.")
+end
+
+function parsers.attach()
+  local p = begin_for_hosts("attach", "A prompt for Lua in a running script. Standard input that is no terminal is "
+    .. "evaluated as a whole.")
+  p:option("-e --execute", "Evaluate this text instead."):argname("TEXT")
+  return p:epilog "Exit status: 0; 1: the text has failed, or there is no such script; 2: wrong usage."
 end
 
 local finish = {}

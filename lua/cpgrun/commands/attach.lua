@@ -1,0 +1,136 @@
+-- `cpgrun attach`: evaluates Lua in a running script. The editor of lines runs here.
+local client = require "cpgrun.socket.client"
+local log = require "cpgrun.log"
+local uv = require "luv"
+
+local OK, FAILED = 0, 1
+local COMPLETING = 2 -- seconds
+local HISTORY = "/.cpgrun_history"
+local MOST_TEXT = 200000 -- bytes: what a host accepts
+
+local function put(text)
+  io.stdout:write(text)
+  io.stdout:flush()
+end
+
+-- Returns the reply; or nil after a message.
+local function evaluate(host, facts, text)
+  if #text > MOST_TEXT then
+    log.error("the text has %d bytes, and at most %d can be sent", #text, MOST_TEXT)
+    return nil
+  end
+  local reply, message = client.ask(host, facts, { command = "evaluate", text = text }, nil, put)
+  if not reply then
+    log.error("%s", message)
+  end
+  return reply
+end
+
+local function complain(reply)
+  io.stderr:write(reply.error, "\n")
+end
+
+-- All at once, as a program.
+local function evaluate_all(host, facts, text)
+  local reply = evaluate(host, facts, text)
+  if reply and not reply.ok then
+    complain(reply)
+  end
+  return reply and reply.ok and OK or FAILED
+end
+
+-- ---- the prompt ----
+
+local function completer(readline, host, facts)
+  return function(line, from, to)
+    readline.set_completion_append_character "" -- each time, because readline forgets it
+    local reply = client.ask(host, facts, { command = "complete", text = line:sub(from, to) }, COMPLETING)
+    return reply and reply.words or {}
+  end
+end
+
+-- Only the user may read it. Without a home there is none.
+local function history_file()
+  local home = os.getenv "HOME"
+  local file = home and uv.fs_open(home .. HISTORY, "a", tonumber("600", 8))
+  if not file then
+    return ""
+  end
+  uv.fs_close(file)
+  return home .. HISTORY
+end
+
+-- Reads a line after a prompt, with lua-readline if that is installed. Also the function to call at the end.
+local function line_reader(host, facts)
+  local ok, readline = pcall(require, "readline")
+  if not ok then
+    return function(prompt)
+      put(prompt)
+      return io.stdin:read()
+    end, function() end
+  end
+  readline.set_options { histfile = history_file() }
+  readline.set_readline_name "cpgrun"
+  readline.set_complete_function(completer(readline, host, facts))
+  return readline.readline, readline.save_history
+end
+
+local END = { exit = true, quit = true }
+
+-- More lines while the text is incomplete. Nil at the end of the input.
+local function converse(read, host, facts)
+  local text = read(host.name .. "> ")
+  if END[text] then
+    return nil
+  end
+  while text do
+    local reply = evaluate(host, facts, text)
+    if not reply or reply.ok then
+      return true
+    elseif not reply.incomplete then
+      complain(reply)
+      return true
+    end
+    local more = read(host.name .. ">> ")
+    text = more and text .. "\n" .. more
+  end
+  put "\n"
+end
+
+local function prompt(host, facts)
+  local read, save = line_reader(host, facts)
+  put(("attached to %s (pid %d); end with exit or Ctrl-D\n"):format(host.name, host.pid))
+  repeat until not converse(read, host, facts)
+  save()
+  return OK
+end
+
+-- ---- ----
+
+local function choose(chosen, facts)
+  local found = client.find(chosen.host, chosen.socket, facts, COMPLETING)
+  if #found == 1 then
+    return found[1]
+  elseif #found == 0 then
+    log.error("no running script %s: see cpgrun status",
+      chosen.host and ("has the name or process id '%s'"):format(chosen.host) or "has a control socket")
+  else
+    local words = {}
+    for i, host in ipairs(found) do
+      words[i] = ("%s (pid %d)"):format(host.name, host.pid)
+    end
+    log.error("several scripts are running, so give a name or a process id: %s", table.concat(words, ", "))
+  end
+end
+
+return function(chosen, facts)
+  local host = choose(chosen, facts)
+  if not host then
+    return FAILED
+  elseif chosen.execute then
+    return evaluate_all(host, facts, chosen.execute)
+  elseif uv.guess_handle(0) ~= "tty" then
+    return evaluate_all(host, facts, io.stdin:read "*a" or "")
+  end
+  return prompt(host, facts)
+end

@@ -1,0 +1,44 @@
+-- `cpgrun status`: what the running scripts of this user do.
+local client = require "cpgrun.socket.client"
+local json = require "cpgrun.commands.json"
+local log = require "cpgrun.log"
+local report = require "cpgrun.commands.status_report"
+
+local OK, NOT_ALL = 0, 1
+
+local function ask(host, chosen, facts)
+  local reply, message, code = client.ask(host, facts, { command = "status" }, chosen.timeout)
+  if reply and reply.ok then
+    return reply.status
+  elseif code == "stale" then
+    return nil
+  end
+  return { name = host.name, pid = host.pid, ready = false, error = message or reply.error,
+    silent = code == "timeout" or nil }
+end
+
+local function print_all(found, chosen)
+  for _, each in ipairs(chosen.json and found or {}) do
+    print(json.encode(each))
+  end
+  if not chosen.json then
+    io.stdout:write(chosen.host and report.details(found) or report.list(found))
+  end
+end
+
+return function(chosen, facts)
+  local hosts, all = client.find(chosen.host, chosen.socket, facts, chosen.timeout)
+  local found, status = {}, OK
+  for _, host in ipairs(hosts) do
+    local each = ask(host, chosen, facts)
+    found[#found + 1] = each
+    status = each and not each.ready and NOT_ALL or status
+  end
+  if #found == 0 then
+    log.error(chosen.host and all > 0 and "no running script has the name or process id '%s': see cpgrun status"
+      or "no script is running that has a control socket (see cpgrun --socket)", chosen.host)
+    return NOT_ALL
+  end
+  print_all(found, chosen)
+  return status
+end

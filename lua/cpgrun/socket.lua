@@ -1,0 +1,165 @@
+-- The control socket of a running host, for `cpgrun status` and `cpgrun attach`. Internal: version 1 of the protocol.
+--
+-- A connection carries one request, {"version":1,"command":…}, as a line of JSON, and its reply: lines of JSON of which
+-- the last has "ok". Commands:
+--   status                     "status": as cpgrun.status describes the host
+--   evaluate  text             any number of lines with "output"; with an error "error", and "incomplete" if more text
+--                              may follow
+--   complete  text             "words"
+local connection = require "cpgrun.socket.connection"
+local errors = require "corosync.errors"
+local folder = require "cpgrun.socket.folder"
+local listener = require "cpgrun.listener"
+local log = require "cpgrun.log"
+local own = require "corosync.own_handles"
+local status = require "cpgrun.status"
+local uv = require "luv"
+
+local socket = { VERSION = 1 }
+
+local MOST_CONNECTIONS = 8
+
+local commands = {}
+
+function commands.status(client)
+  client:finish { ok = true, status = status.snapshot() }
+end
+
+function commands.evaluate(client, request)
+  require("cpgrun.socket.evaluation").run(request.text, function(text)
+    if text ~= "" then
+      client:write { output = text }
+    end
+  end, function(ok, problem, is_incomplete)
+    client:finish { ok = ok, error = problem, incomplete = is_incomplete }
+  end)
+end
+
+function commands.complete(client, request)
+  client:finish { ok = true, words = require "cpgrun.socket.completion"(request.text) }
+end
+
+local TAKES_TEXT = { evaluate = true, complete = true }
+
+local function handle(client, request)
+  local command = request.command
+  if request.version ~= socket.VERSION then
+    client:finish { ok = false, error = ("this host has version %d of the protocol: use its cpgrun"):format(
+      socket.VERSION) }
+  elseif type(command) ~= "string" or not commands[command] then
+    client:finish { ok = false, error = "there is no such command" }
+  elseif TAKES_TEXT[command] and type(request.text) ~= "string" then
+    client:finish { ok = false, error = "the field 'text' is missing" }
+  else
+    commands[command](client, request)
+  end
+end
+
+local open -- the server: listener, path, pid, connections and their number
+
+-- Only for this user and root.
+local function may_connect(facts, pipe)
+  local user = facts.peer_user(pipe:fileno())
+  return user == uv.getuid() or user == 0
+end
+
+local function accept(facts, pipe)
+  local client, server = nil, open
+  if not server or server.count >= MOST_CONNECTIONS or not may_connect(facts, pipe) then
+    return pipe:close()
+  end
+  server.count = server.count + 1
+  client = connection.new(pipe, handle, function()
+    server.count, server.connections[client] = server.count - 1, nil
+  end)
+  server.connections[client] = true
+end
+
+-- Listens under another name first, so that nobody takes it for a stale one.
+local function listen(facts, path, pid)
+  local hidden = path:gsub("sock$", "new")
+  local server, problem = listener.open({ path = hidden, text = hidden }, function(pipe) accept(facts, pipe) end)
+  if not server then
+    return nil, problem
+  end
+  local ok
+  ok, problem = uv.fs_chmod(hidden, folder.PRIVATE_FILE)
+  if ok then
+    ok, problem = uv.fs_rename(hidden, path)
+  end
+  if not ok then
+    server.close()
+    return nil, problem
+  end
+  open = { listener = server, path = path, pid = pid, connections = {}, count = 0 }
+  return true
+end
+
+local function warn(path, problem)
+  log.warning("no control socket in %s: %s; so cpgrun status and cpgrun attach do not find this script: give another "
+    .. "folder by --socket, or --socket none", errors.quote(path), problem)
+end
+
+-- Nobody listens at the sockets of processes that were killed.
+local function remove_stale(path)
+  for _, each in ipairs(folder.list(path)) do
+    local pipe = own(uv.new_pipe(false))
+    pipe:connect(each.path, function(problem)
+      if problem and problem:find "ECONNREFUSED" then
+        uv.fs_unlink(each.path)
+      end
+      pipe:close()
+    end)
+    pipe:unref()
+  end
+end
+
+--- To be called before the change of user. Returns the folder, or nil if there will be no socket.
+function socket.prepare(chosen, facts)
+  if chosen.socket == "none" or chosen.check then
+    return nil
+  elseif not pcall(require, "dkjson") then
+    log.debug "no control socket: it needs dkjson (Debian: lua-dkjson)"
+    return nil
+  end
+  local user = chosen.user and facts.user_id(chosen.user) or uv.getuid()
+  local path, problem = folder.prepare(chosen.socket, user)
+  if problem then
+    warn(path, problem)
+    return nil
+  elseif not path then
+    log.debug "no control socket: XDG_RUNTIME_DIR is not set; see --socket"
+  end
+  return path
+end
+
+--- To be called after that, with the folder.
+function socket.open(path, facts)
+  local pid = math.floor(uv.os_getpid())
+  local name, problem = folder.socket(path, log.script, pid)
+  local ok = name
+  if ok then
+    ok, problem = listen(facts, name, pid)
+  end
+  if not ok then
+    return warn(path, problem)
+  end
+  log.debug("control socket: %s", name)
+  remove_stale(path)
+end
+
+--- Closes and removes it. A forked child leaves it alone.
+function socket.close()
+  local present = open
+  if not present or present.pid ~= uv.os_getpid() then
+    return
+  end
+  open = nil
+  uv.fs_unlink(present.path)
+  present.listener.close()
+  for client in pairs(present.connections) do
+    client:close()
+  end
+end
+
+return socket

@@ -1,0 +1,126 @@
+-- The other side of the control socket: finds the hosts of this user, and asks one.
+local folder = require "cpgrun.socket.folder"
+local json = require "cpgrun.commands.json"
+local uv = require "luv"
+
+local client = {}
+
+local VERSION = 1
+local PREFIX = "the control socket of %s (pid %d) "
+
+--- The sockets of all hosts of this user (of root: all), by name and process.
+-- @tparam string|nil chosen a folder, instead of the usual ones
+-- @treturn table[] each with path, name, pid, user
+function client.hosts(chosen)
+  local found = {}
+  for _, path in ipairs(folder.all(chosen)) do
+    for _, each in ipairs(folder.list(path)) do
+      found[#found + 1] = each
+    end
+  end
+  table.sort(found, function(one, other)
+    if one.name ~= other.name then
+      return one.name < other.name
+    end
+    return one.pid < other.pid
+  end)
+  return found
+end
+
+local function fail(self, code, text, ...)
+  self.result = self.result or { nil, (PREFIX .. text):format(self.host.name, self.host.pid, ...), code }
+end
+
+local function take(self, line)
+  local reply, problem = json.decode(line)
+  if type(reply) ~= "table" then
+    fail(self, "protocol", "sent no JSON: %s", problem)
+  elseif reply.output then
+    self.output(reply.output)
+  else
+    self.result = { reply }
+  end
+end
+
+local function receive(self, problem, data)
+  if self.result then
+    return
+  elseif not data then
+    return fail(self, "closed", "was closed before the reply: %s", problem or "has it too many clients, or ended?")
+  end
+  self.rest = self.rest .. data
+  for line in self.rest:gmatch "([^\n]*)\n" do
+    if not self.result then
+      take(self, line)
+    end
+  end
+  self.rest = self.rest:match "^.*\n(.*)$" or self.rest
+end
+
+-- Another program might have put a socket there.
+local function is_trusted(self, facts)
+  local user = facts.peer_user(self.pipe:fileno())
+  return user == self.host.user
+end
+
+local function connected(self, facts, request, problem)
+  if problem and problem:find "ECONNREFUSED" then
+    uv.fs_unlink(self.host.path)
+    return fail(self, "stale", "is that of a process that was killed")
+  elseif problem then
+    return fail(self, "access", "cannot be connected to: %s", problem)
+  elseif not is_trusted(self, facts) then
+    return fail(self, "access", "belongs to a program of another user")
+  end
+  self.pipe:read_start(function(...) receive(self, ...) end)
+  self.pipe:write(json.encode(request) .. "\n")
+end
+
+--- Sends a request, and waits for the reply.
+-- @tparam table host of `hosts`
+-- @tparam table facts of the C half
+-- @tparam table request
+-- @tparam number|nil seconds the longest wait; nil for no limit
+-- @tparam[opt] fun(text:string) output gets the output of an evaluation
+-- @treturn table the reply
+-- @error nil, message, code: "timeout", "stale" (the socket was removed), "access", "closed", "protocol"
+function client.ask(host, facts, request, seconds, output)
+  local self = { host = host, pipe = uv.new_pipe(false), rest = "", output = output or function() end }
+  local timer = uv.new_timer()
+  if seconds then
+    timer:start(math.ceil(1000 * seconds), 0, function()
+      fail(self, "timeout", "does not reply for %g s", seconds)
+    end)
+  end
+  request.version = VERSION
+  self.pipe:connect(host.path, function(problem) connected(self, facts, request, problem) end)
+  while not self.result do
+    uv.run "once"
+  end
+  timer:close()
+  self.pipe:close()
+  uv.run "nowait"
+  return (table.unpack or unpack)(self.result, 1, 3) -- luacheck: ignore 113
+end
+
+-- The host of a name (of the script, or of its group) or a process id. Without a word, the only one.
+-- @treturn table|nil
+-- @error nil, message
+function client.find(word, chosen, facts, seconds)
+  local all, found = client.hosts(chosen), {}
+  for _, host in ipairs(all) do
+    if not word or host.name == word or tostring(host.pid) == word then
+      found[#found + 1] = host
+    end
+  end
+  for _, host in ipairs(word and #found == 0 and all or {}) do
+    local reply = client.ask(host, facts, { command = "status" }, seconds)
+    local status = reply and reply.status
+    if status and (status.group.name == word or status.name == word) then
+      found[#found + 1] = host
+    end
+  end
+  return found, #all
+end
+
+return client

@@ -1,0 +1,105 @@
+-- One connection to the control socket, with one request: a line of JSON. The reply is lines of JSON. A client that is
+-- slow, silent or sends anything else loses its connection.
+local json = require "cpgrun.commands.json"
+local own = require "corosync.own_handles"
+local uv = require "luv"
+
+local connection = {}
+
+local MOST_BYTES = 262144 -- of a request
+local PATIENCE = 5000 -- milliseconds for the request, and for each part of the reply that the client must read
+local MOST_WAITING = 4194304 -- bytes of a reply that the client has not read
+
+local Connection = {}
+Connection.__index = Connection
+
+function Connection:close()
+  if not self.is_closed then
+    self.is_closed = true
+    self.timer:close()
+    self.pipe:close()
+    self.closed()
+  end
+end
+
+local function restart(self)
+  self.timer:start(PATIENCE, 0, function() self:close() end)
+end
+
+-- Whatever the client does not read is kept, up to a limit.
+function Connection:write(message, written)
+  if self.is_closed then
+    return
+  elseif self.pipe:get_write_queue_size() > MOST_WAITING then
+    return self:close()
+  end
+  restart(self)
+  self.pipe:write(json.encode(message) .. "\n", function(problem)
+    if problem then
+      self:close()
+    elseif written then
+      written()
+    elseif not self.is_closed then
+      self.timer:stop()
+    end
+  end)
+end
+
+-- The last line of a reply.
+function Connection:finish(message)
+  self:write(message, function() self:close() end)
+end
+
+local function decode(line)
+  local ok, request, problem = pcall(json.decode, line)
+  if not ok or type(request) ~= "table" then
+    return nil, "the request is not a JSON object: " .. tostring(ok and problem or "it is nested too deeply")
+  end
+  return request
+end
+
+local function take(self, line)
+  self.pipe:read_stop()
+  self.timer:stop()
+  local request, problem = decode(line)
+  if not request then
+    return self:finish { ok = false, error = problem }
+  end
+  -- To notice a client that goes; it must send nothing more.
+  self.pipe:read_start(function() self:close() end)
+  local ok
+  ok, problem = pcall(self.handle, self, request)
+  if not ok then
+    self:finish { ok = false, error = tostring(problem) }
+  end
+end
+
+local function receive(self, problem, data)
+  if problem or not data then
+    return self:close()
+  end
+  self.parts[#self.parts + 1], self.size = data, self.size + #data
+  if data:find("\n", 1, true) then
+    local line, rest = table.concat(self.parts):match "^([^\n]*)\n(.*)$"
+    self.parts = nil
+    if rest ~= "" then
+      return self:close()
+    end
+    take(self, line)
+  elseif self.size > MOST_BYTES then
+    self:close()
+  end
+end
+
+-- `pipe` has been accepted. `handle(connection, request)` replies by `write` and `finish`, now or later. `closed()` is
+-- called at the end.
+function connection.new(pipe, handle, closed)
+  local self = setmetatable({ pipe = pipe, handle = handle, closed = closed, timer = own(uv.new_timer()), parts = {},
+    size = 0 }, Connection)
+  self.timer:unref()
+  restart(self)
+  pipe:read_start(function(...) receive(self, ...) end)
+  return self
+end
+
+return connection

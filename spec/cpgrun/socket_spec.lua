@@ -1,0 +1,177 @@
+-- Clients of the control socket that do harm, or would.
+local ordinary = require "spec.helpers.ordinary_user"
+local program = require "spec.helpers.program"
+local uv = require "luv"
+local wait = require "corosync.lab.wait"
+
+local cpgrun, line, run = program.cpgrun, program.line, program.run
+
+local SLOTS = 8 -- connections that a host accepts
+local STATUS = '{"version":1,"command":"status"}\n'
+local FLOOD = [[{"version":1,"command":"evaluate","text":"for _ = 1, 2000 do print(('x'):rep(999)) end"}]] .. "\n"
+
+describe("the control socket #slow", function()
+  local clients, count = {}, 0
+
+  after_each(function()
+    for _, client in ipairs(clients) do
+      client.pipe:close()
+    end
+    clients = {}
+    program.clean()
+  end)
+  teardown(program.remove)
+
+  -- A script that has started; its folder and socket.
+  local function script()
+    count = count + 1
+    local folder = program.file(("hostile%d"):format(count))
+    local it = cpgrun("target", [[
+      function message_received(_, message) print("got " .. message) end
+      function started() print "started" end]], "--socket", folder)
+    line(it, "^started")
+    return it, folder, ("%s/target.%d.sock"):format(folder, it.pid)
+  end
+
+  -- Connects, and writes the text. `is_deaf`: reads nothing.
+  local function connect(path, text, is_deaf)
+    local client = { pipe = uv.new_pipe(false), data = {} }
+    clients[#clients + 1] = client
+    client.pipe:connect(path, function(problem)
+      client.is_connected, client.is_over = true, problem
+      if not is_deaf and not problem then
+        client.pipe:read_start(function(failed, data)
+          table.insert(client.data, data)
+          client.is_over = client.is_over or failed or not data
+        end)
+      end
+      if text and not problem then
+        client.pipe:write(text, function() end)
+      end
+    end)
+    return client
+  end
+
+  local function reply(client)
+    wait.until_true(function() return client.is_over end, 30)
+    assert.is_truthy(client.is_over)
+    return table.concat(client.data)
+  end
+
+  local function replies(folder)
+    return run("cpgrun", "status", "--socket", folder) == 0
+  end
+
+  -- The script handles events, replies and has logged no error.
+  local function is_well(it, folder)
+    wait.until_true(function() return replies(folder) end, 30)
+    assert.is_true(replies(folder))
+    assert.equal(0, (run("cpgrun", "attach", "--socket", folder, "-e", "group:send_message 'hello'")))
+    line(it, "^got hello")
+    for _, each in ipairs(it.errors) do
+      assert.is_nil(each:find "error", each)
+    end
+  end
+
+  it("survives random bytes", function()
+    local it, folder, path = script()
+    local seed = os.time()
+    math.randomseed(seed)
+    for _ = 1, 300 do
+      local bytes = {}
+      for i = 1, math.random(2000) do
+        bytes[i] = string.char(math.random(0, 255))
+      end
+      reply(connect(path, table.concat(bytes) .. "\n"))
+    end
+    is_well(it, folder)
+  end)
+
+  it("survives requests that are cut, changed or not requests", function()
+    local it, folder, path = script()
+    for _ = 1, 200 do
+      local at = math.random(#STATUS - 1)
+      local changed = STATUS:sub(1, at - 1) .. string.char(math.random(32, 126)) .. STATUS:sub(at + 1)
+      assert.is_true(#reply(connect(path, changed)) > 0)
+    end
+    for text, expected in pairs {
+      ["1\n"] = "the request is not a JSON object",
+      [("["):rep(100000) .. "\n"] = "the request is not a JSON object",
+      ["{}\n"] = "this host has version 1 of the protocol",
+      ['{"version":1}\n'] = "there is no such command",
+      ['{"version":1,"command":"evaluate","text":1}\n'] = "the field 'text' is missing",
+      ['{"version":1,"command":"complete"}\n'] = "the field 'text' is missing",
+    } do
+      assert.matches(expected, reply(connect(path, text)))
+    end
+    is_well(it, folder)
+  end)
+
+  it("closes connections without a request, with too long a one, or with two", function()
+    local it, folder, path = script()
+    local silent, half = connect(path), connect(path, STATUS:sub(1, 10))
+    assert.equal("", reply(connect(path, ("x"):rep(300000))))
+    assert.equal("", reply(connect(path, STATUS .. STATUS)))
+    assert.same({ "", "" }, { reply(silent), reply(half) })
+    is_well(it, folder)
+  end)
+
+  it("survives 1000 connections", function()
+    local it, folder, path = script()
+    for _ = 1, 1000 do
+      connect(path)
+    end
+    local function are_over()
+      local open = 0
+      for _, client in ipairs(clients) do
+        open = open + (client.is_over and 0 or 1)
+      end
+      return open <= SLOTS
+    end
+    wait.until_true(are_over, 30)
+    assert.is_true(are_over())
+    is_well(it, folder)
+  end)
+
+  it("gives up clients that do not read", function()
+    local it, folder, path = script()
+    for _ = 1, SLOTS do
+      connect(path, FLOOD, true)
+    end
+    wait.until_true(function() return clients[SLOTS].is_connected end, 10)
+    is_well(it, folder)
+  end)
+
+  it("survives a client that goes during its evaluation", function()
+    local it, folder, path = script()
+    local client = connect(path,
+      '{"version":1,"command":"evaluate","text":"print(1) sleep(0.1) print(2) group:send_message [[done]] return 3"}\n')
+    wait.until_true(function() return #client.data > 0 end, 10)
+    client.pipe:shutdown()
+    line(it, "^got done")
+    is_well(it, folder)
+  end)
+
+  it("of another user's script serves that user and root", function()
+    if #ordinary.prefix == 0 then
+      pending "no other user exists in this namespace"
+      return
+    end
+    local it = cpgrun("other", [[
+      function message_received() end
+      function started() print "started" end]], "--user", "nobody")
+    line(it, "^started")
+    local path = ("/run/cpgrun/65534/other.%d.sock"):format(it.pid)
+    assert.equal(65534, uv.fs_stat(path).uid)
+    local code, out = run("cpgrun", "attach", "-e", "1 + 1", ("%d"):format(it.pid))
+    assert.same({ 0, "2" }, { code, out })
+    local argv = { (table.unpack or unpack)(ordinary.prefix) } -- luacheck: ignore 113
+    for _, word in ipairs { "cpgrun", "status", ("%d"):format(it.pid) } do
+      argv[#argv + 1] = word
+    end
+    assert.equal(0, (run((table.unpack or unpack)(argv)))) -- luacheck: ignore 113
+    it:kill "sigterm"
+    assert.same({ 0, 0 }, { it:wait(10) })
+    assert.is_nil(uv.fs_stat(path))
+  end)
+end)
