@@ -5,12 +5,13 @@ local http = require "cpgrun.http"
 local log = require "cpgrun.log"
 local process = require "cpgrun.metrics.process"
 local script_metrics = require "cpgrun.metrics.script"
+local status = require "cpgrun.status"
 local text = require "cpgrun.metrics.text"
 
 local metrics = {}
 
 local function add_process(lines)
-  local values = process.read()
+  local values = process.read(status.snapshot().started)
   for _, name in ipairs(process.NAMES) do
     local kind, help = process.KINDS[name][1], process.KINDS[name][2]
     lines[#lines + 1] = ("# HELP %s %s\n# TYPE %s %s\n%s %s"):format(name, help, name, kind, name,

@@ -7,7 +7,7 @@ local uv = require "luv"
 local file = {}
 
 local PERIOD = 15000 -- milliseconds
-local MODE = tonumber("644", 8)
+local MODE = tonumber("644", 8) -- also with a strict umask, because the collector has a user of its own
 
 -- True, or nil and a message. The collector reads names that end in ".prom", so the name of the new file must not.
 local function write(path, page)
@@ -16,6 +16,7 @@ local function write(path, page)
   if not descriptor then
     return nil, problem
   end
+  uv.fs_fchmod(descriptor, MODE)
   local written
   written, problem = uv.fs_write(descriptor, page, 0)
   uv.fs_close(descriptor)

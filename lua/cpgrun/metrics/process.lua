@@ -18,7 +18,6 @@ for name in pairs(KINDS) do
 end
 table.sort(process.NAMES)
 
-local TICKS = 100 -- a second: of all of Linux' interfaces
 local UNLIMITED = 2 ^ 53
 
 local function read(path)
@@ -47,17 +46,16 @@ local function fields_of_stat()
   return fields
 end
 
--- Returns the values by name.
-function process.read()
+-- Returns the values by name. `started`: when the process was started, as os.time().
+function process.read(started)
   local usage, fields = uv.getrusage(), fields_of_stat()
-  local boot = tonumber(read("/proc/stat"):match "btime (%d+)") or 0
   return {
     process_cpu_seconds_total = usage.utime.sec + usage.stime.sec + (usage.utime.usec + usage.stime.usec) / 1e6,
     process_resident_memory_bytes = uv.resident_set_memory(),
     process_virtual_memory_bytes = fields[21],
     process_open_fds = count_descriptors(),
     process_max_fds = tonumber(read("/proc/self/limits"):match "Max open files%s+(%d+)") or UNLIMITED,
-    process_start_time_seconds = boot + (fields[20] or 0) / TICKS,
+    process_start_time_seconds = started,
   }
 end
 
