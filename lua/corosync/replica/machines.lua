@@ -17,7 +17,7 @@ local Failure = {}
 -- `hooks`: applied(machine, command, result, index), restored(machine), overfull(machine), damaged(machine, problem),
 -- unsendable(problem): the state cannot be sent to others.
 function machines.new(hooks)
-  return setmetatable({ hooks = hooks, by_name = {}, names = {} }, Machines)
+  return setmetatable({ hooks = hooks, by_name = {}, names = {}, applied = {} }, Machines)
 end
 
 -- Returns the error if a result is one.
@@ -128,6 +128,7 @@ local function apply(self, data, index)
   end
   local each = find(self, data:sub(1, stop - 1))
   local hooks = self.hooks
+  self.applied[each.name] = (self.applied[each.name] or 0) + 1
   self.present, self.is_applying = each, true -- the script's functions must do nothing but their part
   local ok, result, command = each:apply(data, index)
   self.is_applying = false

@@ -39,6 +39,7 @@ define("gauge", "handler_lag_seconds", "How long the oldest waiting event has wa
 define("histogram", "message_handler_duration_seconds", "Time that message_received took.", "group")
 define("gauge", "replica_serving", "Whether the replica is ready on this member, or follows as an observer.", "replica")
 define("gauge", "replica_index", "Index of the last command that this member has applied.", "replica")
+define("counter", "replica_commands_applied_total", "Commands that this member has applied.", "replica", "machine")
 define("gauge", "replica_full_members", "Members that have the state and confirm commands.", "replica")
 define("gauge", "replica_learners", "Members that are getting the state, and observers.", "replica")
 define("gauge", "replica_waiting_commands", "Commands of this member that wait for their results.", "replica")
@@ -88,9 +89,13 @@ local function set_group(record)
   end
 end
 
--- The records of the script's group and of those in the loop, also the replicas'.
+-- The records of the script's group and of those in the loop, also the replicas'. The script's group has a name when
+-- the script has been loaded, or has activated it.
 local function group_records(main)
-  local found = { [main[KEY]] = true }
+  local found = {}
+  if main[KEY].state ~= "idle" or not main[KEY].hooks.activates_to_send then
+    found[main[KEY]] = true
+  end
   for object in pairs(loop.objects()) do
     local record = type(object) == "table" and object[KEY]
     if record and not record.pending then -- no service
@@ -129,6 +134,9 @@ local function set_counted(owner)
   local labels = { replica = owner.name }
   set("replica_snapshots_sent_total", owner.writer.snapshots, labels)
   set("replica_snapshot_sent_bytes_total", owner.writer.snapshot_bytes, labels)
+  for machine, count in pairs(owner.machines.applied) do
+    set("replica_commands_applied_total", count, { replica = owner.name, machine = machine })
+  end
   for code, count in pairs(owner.callers.failures) do
     set("replica_failures_total", count, { replica = owner.name, code = code })
   end
