@@ -143,6 +143,9 @@ local function run(group, state)
   if not join(group) then
     return 1
   end
+  if state.metrics then
+    state.metrics.begin()
+  end
   control.loaded(state)
   absence.watch(group, state)
   systemd.begin(state)
@@ -256,9 +259,6 @@ return function(chosen, facts)
     objects.define(chosen)
     conveniences.define()
     world.note(group)
-    if state.metrics then
-      state.metrics.begin()
-    end
     ok, message = script.load(chosen.script, chosen.arguments)
     facts.loaded()
   end

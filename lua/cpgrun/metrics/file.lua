@@ -6,7 +6,7 @@ local uv = require "luv"
 
 local file = {}
 
-local PERIOD = 15000 -- milliseconds
+local FIRST, PERIOD = 1000, 15000 -- milliseconds: when the group has probably joined, and from then on
 local MODE = tonumber("644", 8) -- also with a strict umask, because the collector has a user of its own
 
 -- True, or nil and a message. The collector reads names that end in ".prom", so the name of the new file must not.
@@ -31,7 +31,7 @@ local function write(path, page)
   return true
 end
 
---- Writes the page to the file now and every 15 s.
+--- Writes the page to the file now, after 1 s, and every 15 s.
 -- @tparam string path
 -- @tparam fun():string make returns the page
 -- @treturn table with `close()`, which removes the file
@@ -45,7 +45,7 @@ function file.begin(path, make)
     told = problem
   end
   update()
-  timer:start(PERIOD, PERIOD, update)
+  timer:start(FIRST, PERIOD, update)
   timer:unref()
   return { close = function()
     timer:close()
