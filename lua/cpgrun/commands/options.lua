@@ -1,6 +1,7 @@
 -- The command lines of the commands for a shell: cpgrun map, lock, members, send, listen, draw, status
 -- and attach.
 local argparse = require "argparse"
+local listener = require "cpgrun.listener"
 
 local options = {}
 
@@ -162,6 +163,8 @@ function parsers.status()
   local p = begin_for_hosts("status", "Shows the running scripts of this user (of root: all), or all about one.")
   add_json(p)
   add_timeout(p, "How long to wait for each script's reply.", "2")
+  p:option("--web", "Serve a page that shows the status as it changes, at this address, such as 127.0.0.1:8080.")
+    :argname("ADDRESS"):convert(listener.parse)
   return p:epilog("Exit status: 0 if all have joined and their replicas are ready; 1: otherwise, or none is running; "
     .. "2: wrong usage.")
 end

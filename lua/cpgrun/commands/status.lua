@@ -27,6 +27,9 @@ local function print_all(found, chosen)
 end
 
 return function(chosen, facts)
+  if chosen.web then
+    return require "cpgrun.web"(chosen, facts, ask)
+  end
   local hosts, all = client.find(chosen.host, chosen.socket, facts, chosen.timeout)
   local found, status = {}, OK
   for _, host in ipairs(hosts) do

@@ -1,0 +1,78 @@
+-- `cpgrun status --web ADDRESS`: a page that shows the running scripts of this node as they change. The page asks for
+-- the status each second. The hosts are asked only while somebody looks.
+local client = require "cpgrun.socket.client"
+local guard = require "cpgrun.web.guard"
+local http = require "cpgrun.http"
+local json = require "cpgrun.commands.json"
+local log = require "cpgrun.log"
+local page = require "cpgrun.web.page"
+local signals = require "cpgrun.signals"
+local uv = require "luv"
+
+local PERIOD = 1000 -- milliseconds
+local IDLE = 10000 -- milliseconds without a reader after which nobody looks any more
+local FAILED = 1
+
+-- A list with a length, because dkjson takes an empty table for an object.
+local function poll(self)
+  local found = setmetatable({}, { __jsontype = "array" })
+  for _, host in ipairs(client.find(self.chosen.host, self.chosen.socket, self.facts, self.chosen.timeout)) do
+    found[#found + 1] = self.ask(host, self.chosen, self.facts)
+  end
+  self.text = json.encode { node = uv.os_gethostname(), time = os.time(), hosts = found }
+end
+
+local function respond(self, request)
+  if not self.is_allowed(request.headers.host) then
+    return 403, "403 Forbidden: open this page by its address, not by another name\n",
+      { ["Content-Type"] = "text/plain; charset=utf-8" }
+  elseif request.path == "/" then
+    return 200, page.make()
+  elseif request.path == "/status.json" then
+    self.asked = uv.now()
+    return 200, self.text, { ["Content-Type"] = "application/json; charset=utf-8",
+      ["X-Content-Type-Options"] = "nosniff" }
+  end
+  return 404
+end
+
+local function is_watched(self)
+  return self.asked ~= nil and uv.now() - self.asked < IDLE
+end
+
+local function rest(self)
+  local is_due = false
+  self.timer:start(PERIOD, 0, function() is_due = true end)
+  while not is_due and not self.is_over do
+    uv.run "once"
+  end
+end
+
+-- Hosts are asked here, not in a callback of the loop, because the client runs the loop.
+local function run(self)
+  while not self.is_over do
+    if is_watched(self) then
+      poll(self)
+      rest(self)
+    else
+      uv.run "once"
+    end
+  end
+end
+
+-- `ask(host, chosen, facts)` returns the status of a host, or nil if it has ended.
+return function(chosen, facts, ask)
+  local self = { chosen = chosen, facts = facts, ask = ask, is_allowed = guard(chosen.web), text = "null",
+    timer = uv.new_timer() }
+  local server, message = http.serve(chosen.web, function(request) return respond(self, request) end)
+  if not server then
+    log.error(message)
+    return FAILED
+  end
+  log.info("the status is at %s/", server.url)
+  signals.first({ "sigint", "sigterm" }, facts, function() self.is_over = true end)
+  facts.loaded()
+  run(self)
+  server.close()
+  return 0
+end

@@ -1,0 +1,15 @@
+-- Against DNS rebinding: a page of another site gives its own name an address of this machine, and could then read the
+-- status with the browser of somebody here. The browser sends that name, so names other than "localhost" are refused.
+
+local function is_address(host)
+  return host:find "^%d+%.%d+%.%d+%.%d+$" ~= nil or host:find "^%[[%x:.]+%]$" ~= nil
+end
+
+-- Returns a function that tells whether a request with this header "Host" is allowed. `where`: from `listener.parse`;
+-- browsers cannot reach a unix socket.
+return function(where)
+  return function(header)
+    local host = (header or ""):lower():gsub(":%d+$", "")
+    return where.path ~= nil or host == "localhost" or is_address(host)
+  end
+end
