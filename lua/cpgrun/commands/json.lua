@@ -6,8 +6,34 @@ local function dkjson()
   return ok and found or error("JSON needs dkjson (Debian: lua-dkjson)", 0)
 end
 
+-- dkjson writes numbers by tostring, which in some Luas has 14 digits. Tokens of locks and indices have 16.
+local LOSES_DIGITS = tostring(9007199254740991) ~= "9007199254740991"
+local SHORT, MOST = 1e14, 2 ^ 53
+
+local function written(number)
+  return setmetatable({}, { __tojson = function() return ("%.0f"):format(number) end })
+end
+
+-- A copy in which such numbers are what dkjson writes with all digits. `open`: the tables around it, because dkjson
+-- reports one in itself.
+local function exact(value, open)
+  local size = type(value) == "number" and math.abs(value) or 0
+  if size >= SHORT and size <= MOST and size == math.floor(size) then
+    return written(value)
+  elseif type(value) ~= "table" or open[value] then
+    return value
+  end
+  open[value] = true
+  local copy = setmetatable({}, getmetatable(value))
+  for key, item in pairs(value) do
+    copy[key] = exact(item, open)
+  end
+  open[value] = nil
+  return copy
+end
+
 function json.encode(value)
-  return dkjson().encode(value)
+  return dkjson().encode(LOSES_DIGITS and exact(value, {}) or value)
 end
 
 -- The value, or nil and a message.
