@@ -207,11 +207,11 @@ local function check_exists(path)
 end
 
 -- luv 1.44 crashes when the state is closed in one of its callbacks: so the process exits without closing it.
-local function exit_plainly()
+local function exit_plainly(state)
   local exit = os.exit
   function os.exit(code) -- luacheck: ignore 122
     log.flush()
-    control_socket.close()
+    close_outlets(state)
     exit(code)
   end
 end
@@ -252,7 +252,7 @@ return function(chosen, facts)
   end
   if ok then
     control.begin(state, facts)
-    exit_plainly()
+    exit_plainly(state)
     if socket_folder then
       control_socket.open(socket_folder, facts)
     end

@@ -7,6 +7,7 @@ local process = require "cpgrun.metrics.process"
 local script_metrics = require "cpgrun.metrics.script"
 local status = require "cpgrun.status"
 local text = require "cpgrun.metrics.text"
+local uv = require "luv"
 
 local metrics = {}
 
@@ -51,7 +52,7 @@ end
 -- @treturn table with `begin()`, which writes the file of --metrics-file from then on, and `close()`
 -- @error nil, message
 function metrics.open(state)
-  local chosen, open = state.chosen, {}
+  local chosen, open, pid = state.chosen, {}, uv.os_getpid() -- a fork leaves socket and file alone
   if chosen.metrics then
     local server, message = http.serve(chosen.metrics, function(request) return respond(state, request) end)
     if not server then
@@ -68,9 +69,10 @@ function metrics.open(state)
       end
     end,
     close = function()
-      for _, each in ipairs(open) do
+      for _, each in ipairs(uv.os_getpid() == pid and open or {}) do
         each.close()
       end
+      open = {}
     end,
   }
 end

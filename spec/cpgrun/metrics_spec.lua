@@ -145,6 +145,19 @@ describe("cpgrun --metrics", function()
     end)
   end
 
+  it("removes the file when the script calls os.exit", function()
+    local path = file "exits.prom"
+    local it = cpgrun("exits", ([[
+      function config_change() end
+      function started()
+        print(io.open(%q) ~= nil)
+        after(0, function() os.exit(3) end)
+      end]]):format(path), "--metrics-file", path)
+    line(it, "^true$")
+    program.ended(it, 3)
+    assert.is_nil((uv.fs_stat(path)))
+  end)
+
   it("goes on with a warning when the file cannot be written", function()
     local it = cpgrun("unwritable", program.NOTHING_BUT_UP, "--metrics-file", "/nowhere/x.prom")
     line(it, "^up$")
