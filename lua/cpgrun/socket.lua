@@ -108,7 +108,9 @@ local function remove_stale(path)
       if problem and problem:find "ECONNREFUSED" then
         uv.fs_unlink(each.path)
       end
-      pipe:close()
+      if not pipe:is_closing() then -- the program may end meanwhile
+        pipe:close()
+      end
     end)
     pipe:unref()
   end

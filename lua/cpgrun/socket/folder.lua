@@ -37,6 +37,9 @@ end
 -- Makes the folder if it does not exist. As root also for another user.
 local function make(path, mode, user)
   local ok, problem, code = uv.fs_mkdir(path, mode)
+  if ok then
+    ok, problem = uv.fs_chmod(path, mode) -- whatever the umask
+  end
   if ok and user ~= uv.getuid() then
     ok, problem = uv.fs_chown(path, user, -1)
   end
