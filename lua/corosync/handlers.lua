@@ -110,7 +110,7 @@ function handlers.find(record, name)
   end
   local group = record.object
   local method = group[name]
-  return method and function(...) return method(group, ...) end
+  return method and function(...) return handlers.limited(method, group, ...) end
 end
 
 -- Lua 5.1's own xpcall passes no arguments.
@@ -119,6 +119,51 @@ local unpack = table.unpack or unpack -- luacheck: ignore 113
 
 -- Set by a host that has its own way to call each function of a script, as xpcall with a traceback.
 handlers.guard = nil
+
+-- Set by a host that limits the memory of a script's functions and not that of this package, whose functions must not
+-- be cut short. `guard`, too, calls the latter without the limit: so they call the script's by `limited`.
+-- `limit_memory(true)` applies the limit, false does not, and a function does if it is the script's; it returns whether
+-- the limit applied before.
+handlers.limit_memory = nil
+
+local function leave(before, ...)
+  handlers.limit_memory(before)
+  return ...
+end
+
+-- Calls a function, with the limit if it is the script's. After an error the guard outside of it restores the limit.
+function handlers.limited(f, ...)
+  if handlers.limit_memory then
+    return leave(handlers.limit_memory(f), f(...))
+  end
+  return f(...)
+end
+
+-- The same as pcall. So a function of this package is not cut short where the script's may call it.
+function handlers.pcall(f, ...)
+  if handlers.limit_memory then
+    return leave(handlers.limit_memory(f), pcall(f, ...))
+  end
+  return pcall(f, ...)
+end
+
+-- Results of pcall: raises the error, or returns the function's own results.
+function handlers.unwrap(ok, ...)
+  if not ok then
+    error((...), 0)
+  end
+  return ...
+end
+
+-- A function that calls one of this package so, and passes its errors on.
+function handlers.whole(f)
+  return function(...)
+    if handlers.limit_memory then
+      return handlers.unwrap(handlers.pcall(f, ...))
+    end
+    return f(...)
+  end
+end
 
 -- Set by a recorder: functions by the names of events, which are called with the group's record and the event's values.
 handlers.observers = nil
@@ -218,7 +263,7 @@ local function rare(record, name, before)
     end
     local handler = handlers.find(record, name)
     if handler then
-      return handler(...)
+      return handlers.limited(handler, ...)
     end
   end
 end
@@ -227,7 +272,9 @@ end
 local function method_received(group)
   return function(address, message)
     local method = group.message_received
-    if method then
+    if method and handlers.limit_memory then
+      return handlers.limited(method, group, address, message)
+    elseif method then
       return method(group, address, message)
     end
   end

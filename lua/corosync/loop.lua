@@ -116,7 +116,7 @@ local function follow_up(entry, handled, more, code)
     -- "dispatching": its handler waits in a nested loop at this moment, and it gets its turn later.
     if code ~= "dispatching" then
       watcher.remove(entry.target)
-      entry.disconnected(more)
+      handlers.limited(entry.disconnected, more)
     end
   elseif more then
     run_soon(entry)
@@ -140,7 +140,7 @@ local function turn(entry)
   end
   local outer = dispatching
   dispatching = entry
-  local ok, handled, more, code = pcall(entry.dispatch, entry.target, budget_of(entry))
+  local ok, handled, more, code = handlers.pcall(entry.dispatch, entry.target, budget_of(entry))
   dispatching = outer
   local is_watched = watched[entry.target] == entry
   if not ok then

@@ -16,6 +16,7 @@ local base = require "corosync.group"
 local defaults = require "corosync.replica.defaults"
 local errors = require "corosync.errors"
 local every = require "corosync.replica.every"
+local guards = require "corosync.handlers"
 local handover = require "corosync.replica.handover"
 local inspection = require "corosync.replica.inspection"
 local leader = require "corosync.replica.leader"
@@ -414,10 +415,8 @@ function IN_LOOP.start(owner)
   return ok, message, code
 end
 
--- A replica whose group is made and started by the functions `derive` and `start` of `kind`.
-local function derive(name, given, kind)
-  check_name(name, LONGEST_NAME, "replica")
-  local owner, message, code = member.new(name, options_of(given or {}), kind.derive)
+local make = guards.whole(function(name, options, kind)
+  local owner, message, code = member.new(name, options, kind.derive)
   if not owner then
     return nil, message, code
   end
@@ -430,6 +429,12 @@ local function derive(name, given, kind)
     return nil, message, code
   end
   return setmetatable({ name = name, [MEMBER] = owner }, Replica)
+end)
+
+-- A replica whose group is made and started by the functions `derive` and `start` of `kind`.
+local function derive(name, given, kind)
+  check_name(name, LONGEST_NAME, "replica")
+  return make(name, options_of(given or {}), kind)
 end
 
 -- The replica of an earlier script, for the script that replaces it.

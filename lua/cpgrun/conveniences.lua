@@ -27,7 +27,7 @@ end
 
 local function resume(routine)
   local ended_well, problem
-  local ok, stopped = guards.try(function() ended_well, problem = coroutine.resume(routine) end)
+  local ok, stopped = guards.try(function() ended_well, problem = guards.limited(coroutine.resume, routine) end)
   if not ok then
     log.raised(stopped)
   elseif not ended_well then

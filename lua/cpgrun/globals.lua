@@ -1,4 +1,6 @@
 -- The script's handlers are globals.
+local limited = require("corosync.handlers").limited
+
 local globals = {}
 
 -- Looks the script's global up at each event, so that the script may define or replace it at any time.
@@ -6,7 +8,7 @@ function globals.caller(name)
   return function(...)
     local handler = rawget(_G, name)
     if handler then
-      return handler(...)
+      return limited(handler, ...)
     end
   end
 end

@@ -169,14 +169,26 @@ end
 
 local OWN_LUA = debug.getinfo(1, "S").source:match "^(.*)cpgrun/host%.lua$"
 
-local function set_limit(chosen, facts)
-  if chosen.handler_timeout then
-    if jit then
-      require "cpgrun.jit_off"
-    end
-    script.protected = facts.limit(chosen.handler_timeout, OWN_LUA)
-    guards.guard = script.protected
+local function set_limits(chosen, facts)
+  if jit and (chosen.handler_timeout or chosen.memory_limit) then
+    require "cpgrun.jit_off"
   end
+  if chosen.handler_timeout or chosen.memory_limit then
+    guards.guard, guards.limit_memory = facts.limit(OWN_LUA, chosen.handler_timeout, chosen.memory_limit)
+    script.protected = guards.guard
+  end
+  log.memory_limit = chosen.memory_limit
+end
+
+-- True, or false and a message when the state already takes more memory than it may.
+local function fits(chosen)
+  if not chosen.memory_limit then
+    return true
+  end
+  collectgarbage()
+  local used, limit = collectgarbage "count", chosen.memory_limit / 1024
+  return used < limit, ("--memory-limit of %.0f kB is too small: cpgrun itself takes %.0f kB before the script is "
+    .. "loaded"):format(limit, used)
 end
 
 local function set_storage(chosen)
@@ -230,7 +242,7 @@ return function(chosen, facts)
     log.error(message)
     return 1
   end
-  set_limit(chosen, facts)
+  set_limits(chosen, facts)
   set_storage(chosen)
   if chosen.watchdog > 0 and not chosen.check then
     core.watchdog(chosen.watchdog, chosen.log_format)
@@ -259,6 +271,9 @@ return function(chosen, facts)
     objects.define(chosen)
     conveniences.define()
     world.note(group)
+    ok, message = fits(chosen)
+  end
+  if ok then
     ok, message = script.load(chosen.script, chosen.arguments)
     facts.loaded()
   end

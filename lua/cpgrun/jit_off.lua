@@ -1,5 +1,6 @@
--- Switches LuaJIT's compiler off, because compiled code calls no hooks, which the time limit of handlers needs. Hooks
--- also stop for good when one raises an error in a reader function of `load`: so `load` reads all pieces first.
+-- Switches LuaJIT's compiler off, because compiled code calls no hooks, which the time limit of handlers needs. Under
+-- the limit of memory allocations fail, which crashes compiled code in LuaJIT 2.1.0-beta3 of Debian 12. Hooks also stop
+-- for good when one raises an error in a reader function of `load`: so `load` reads all pieces first.
 jit.off()
 jit.on = jit.off -- luacheck: ignore 122
 

@@ -9,6 +9,7 @@ local log = {
   name = nil, -- of the script, if there are several
   script = nil, -- its name in any case, and its group: for JSON
   group = nil,
+  memory_limit = nil, -- in bytes, of --memory-limit
   counts_repeats = false, -- of warnings and errors; those that a script raises are always counted
 }
 
@@ -104,12 +105,22 @@ end
 
 local raised = 0
 
+-- Lua's own message names no cause.
+local function explain(text)
+  local first, rest = text:match "^([^\n]*)(.*)$"
+  if log.memory_limit and first:find "not enough memory[%a ]*$" then -- or "not enough memory for buffer allocation"
+    return ("%s: the Lua state would take more than %.0f kB (--memory-limit)%s"):format(first, log.memory_limit / 1024,
+      rest)
+  end
+  return text
+end
+
 --- Logs an error that a script has raised, and counts its repeats.
 -- @tparam string text the message, with or without a traceback, which is cut to the script's own lines
 function log.raised(text)
   raised = raised + 1
   if not repeats:note("error", text) then
-    write("error", log.level == "debug" and text or shortened(text))
+    write("error", explain(log.level == "debug" and text or shortened(text)))
   end
 end
 

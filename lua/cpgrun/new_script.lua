@@ -54,6 +54,7 @@ script = "/etc/cpgrun/@NAME@.lua"
 -- log_level = "info"          -- error, warning, info, debug
 -- log_format = "json"         -- default: for systemd's journal, or text
 -- handler_timeout = 5         -- seconds: longer handlers are stopped; Lua runs slower
+-- memory_limit = "256M"       -- functions of the script fail with "not enough memory" above it
 -- storage = "/var/lib/cpgrun-@NAME@"  -- keeps the state of maps and locks on disk
 -- watchdog = 1                -- seconds: slow calls of Corosync and lagging handlers are logged
 -- reader_limit = "64M"        -- of messages that wait while handlers are slow

@@ -15,7 +15,7 @@ local TAKES_VALUE = {
   ["--handler-timeout"] = true, ["--reader-limit"] = true, ["--reader-full"] = true, ["--watchdog"] = true,
   ["--user"] = true, ["--storage"] = true, ["--also"] = true, ["--trace"] = true, ["--lab-trace"] = true,
   ["--metrics"] = true, ["--metrics-file"] = true,
-  ["--socket"] = true, ["--config"] = true, ["--init"] = true, ["--completion"] = true,
+  ["--socket"] = true, ["--config"] = true, ["--init"] = true, ["--completion"] = true, ["--memory-limit"] = true,
 }
 
 local function node_count(text)
@@ -26,18 +26,20 @@ local function node_count(text)
 end
 
 local MOST_BYTES = 2 ^ 50
-local MULTIPLES = { k = 2 ^ 10, M = 2 ^ 20, G = 2 ^ 30 }
+local MULTIPLES = { k = 2 ^ 10, K = 2 ^ 10, M = 2 ^ 20, G = 2 ^ 30 }
 
-local function bytes(text)
-  local number, multiple = text:match "^(%d+)([kMG]?)$"
-  if not number then
-    return nil, "--reader-limit takes a number of bytes such as 1000, 500k, 64M or 1G, not '" .. text .. "'"
+local function bytes(option, least)
+  return function(text)
+    local number, multiple = text:match "^(%d+)([kKMG]?)$"
+    if not number then
+      return nil, ("%s takes a number of bytes such as 1000, 500k, 64M or 1G, not '%s'"):format(option, text)
+    end
+    local all = tonumber(number) * (MULTIPLES[multiple] or 1)
+    if all < least or all > MOST_BYTES then
+      return nil, ("%s takes from %d bytes to %dG, not '%s'"):format(option, least, MOST_BYTES / MULTIPLES.G, text)
+    end
+    return all
   end
-  local all = tonumber(number) * (MULTIPLES[multiple] or 1)
-  if all > MOST_BYTES then
-    return nil, ("--reader-limit takes at most %dG, not '%s'"):format(MOST_BYTES / MULTIPLES.G, text)
-  end
-  return all
 end
 
 local function seconds(option, lowest)
@@ -110,8 +112,11 @@ local function parser(version)
     :argname("FILE"):convert(name_of("file", "--lab-trace"))
   p:option("--handler-timeout", "Stop a function of the script that runs for longer than this many seconds.")
     :argname("SECONDS"):convert(seconds("--handler-timeout", 0.001))
+  p:option("--memory-limit", "Let the script's functions fail with \"not enough memory\" when the Lua state would take "
+    .. "more than so many bytes (k, M, G).")
+    :argname("BYTES"):convert(bytes("--memory-limit", 1))
   p:option("--reader-limit", "How many bytes to queue while handlers are slow (k, M, G); with 0 they stay in Corosync.")
-    :argname("BYTES"):convert(bytes):default("64M")
+    :argname("BYTES"):convert(bytes("--reader-limit", 0)):default("64M")
   p:option("--reader-full", "At that limit, leave the group or stop reading from Corosync.")
     :argname("WAY"):choices({ "leave", "stop" }):default("leave")
   p:flag("--pack", "Put many messages into one Corosync message, as the script's global pack = true does: in "

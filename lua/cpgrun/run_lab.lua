@@ -9,8 +9,8 @@ local signals = require "cpgrun.signals"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
-local PASSED_ON = { "group", "handler_timeout", "log_level", "pack", "reader_full", "reader_limit", "socket", "user",
-  "watch", "watchdog" }
+local PASSED_ON = { "group", "handler_timeout", "log_level", "memory_limit", "pack", "reader_full", "reader_limit",
+  "socket", "user", "watch", "watchdog" }
 
 -- The command for one node: this program without the lab's options. The script's name may look like an option.
 local function host_argv(chosen, facts)

@@ -136,6 +136,7 @@
 --- The script's arguments.
 -- @tfield string[] arg
 local core = require "corosync.binding"
+local guards = require "corosync.handlers"
 local is_near = require("corosync.suggest").is_near
 local log = require "cpgrun.log"
 local traceback = require "corosync.traceback"
@@ -164,7 +165,7 @@ function script.load(path, arguments)
   for i, argument in ipairs(arguments) do
     _G.arg[i] = argument
   end
-  return script.protected(function() return chunk(unpack(arguments)) end)
+  return script.protected(function() return guards.limited(chunk, unpack(arguments)) end)
 end
 
 local function check_function(path, name)
@@ -270,7 +271,7 @@ function script.call(name, argument)
   if not handler then
     return true
   end
-  return script.protected(function() return handler(argument) end)
+  return script.protected(function() return guards.limited(handler, argument) end)
 end
 
 return script

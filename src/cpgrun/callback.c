@@ -8,8 +8,9 @@
 
 #include "support/compat.h"
 
-/* The field of the registry with the function that logs an error. */
+/* Fields of the registry: the function that logs an error, and the prefix of our own sources' names. */
 #define REPORT "cpgrun.report"
+#define LIBRARIES "cpgrun.libraries"
 
 /* Logs the error message on top of the stack. [-1, +0, -] */
 static void report(lua_State *L)
@@ -53,21 +54,79 @@ static int call_back(lua_State *L, int arguments, int results, int flags)
 	return called_back(L, function, results, lua_pcall(L, arguments, results, function));
 }
 
-/* The same with a time limit for a script's functions. */
+/* As lua_pcall, with the limit of time, and with that of memory or without it. */
+static int pcall_limited(lua_State *L, int arguments, int results, int handler, bool limits_memory)
+{
+	bool outer = memory_apply_limit(L, limits_memory);
+	int status = limit_pcall(L, arguments, results, handler);
+
+	(void)memory_apply_limit(L, outer);
+	return status;
+}
+
+/* Whether the function at this index is our own Lua. */
+static bool is_own(lua_State *L, int function)
+{
+	lua_Debug ar;
+	bool owned = false;
+
+	if (lua_isfunction(L, function)) {
+		lua_pushvalue(L, function);
+		lua_getfield(L, LUA_REGISTRYINDEX, LIBRARIES);
+		lua_insert(L, -2);
+		owned = lua_getinfo(L, ">S", &ar) != 0 && limit_is_own(ar.source, lua_tostring(L, -1));
+		lua_pop(L, 1);
+	}
+	return owned;
+}
+
+/* The same with limits for a script's functions. */
 static int call_back_limited(lua_State *L, int arguments, int results, int flags)
 {
 	int function = insert_traceback(L, arguments);
 
 	(void)flags;
-	return called_back(L, function, results, limit_pcall(L, arguments, results, function));
+	return called_back(L, function, results, pcall_limited(L, arguments, results, function, !is_own(L, function + 1)));
+}
+
+static int call(lua_State *L)
+{
+	bool limits_memory;
+	int status;
+
+	luaL_checkany(L, 1);
+	limits_memory = !is_own(L, 1);
+	lua_pushcfunction(L, compat_traceback);
+	lua_insert(L, 1);
+	status = pcall_limited(L, lua_gettop(L) - 2, LUA_MULTRET, 1, limits_memory);
+	lua_pushboolean(L, status == 0);
+	lua_replace(L, 1);
+	return lua_gettop(L);
+}
+
+static int limit_memory(lua_State *L)
+{
+	lua_pushboolean(L, memory_apply_limit(L, lua_isboolean(L, 1) ? lua_toboolean(L, 1) : !is_own(L, 1)));
+	return 1;
 }
 
 int callback_limit(lua_State *L)
 {
-	int count = limit_open(L);
+	const char *libraries = luaL_checkstring(L, 1);
+	lua_Number seconds = luaL_optnumber(L, 2, 0), bytes = luaL_optnumber(L, 3, 0);
 
+	lua_pushvalue(L, 1);
+	lua_setfield(L, LUA_REGISTRYINDEX, LIBRARIES);
+	if (seconds > 0) {
+		limit_open(L, (double)seconds, libraries);
+	}
+	if (bytes > 0) {
+		memory_open(L, (size_t)bytes);
+	}
 	luv_set_callback(L, call_back_limited);
-	return count;
+	lua_pushcfunction(L, call);
+	lua_pushcfunction(L, limit_memory);
+	return 2;
 }
 
 int callback_set_report(lua_State *L)

@@ -3,6 +3,7 @@
 #define COROSYNC_LUA_CPGRUN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <lua.h>
 
@@ -14,7 +15,15 @@ void callback_open(lua_State *L);
 /* Lua: set_report(function) sets the function that gets each error's message with its traceback. */
 int callback_set_report(lua_State *L);
 
-/* Lua: limit(seconds, libraries) stops functions that run for longer from now on; returns limit_open's function. */
+/*
+ * Lua: limit(libraries, seconds, bytes) -> call, limit_memory. From now on, functions of the script and luv's callbacks
+ * have a limit of time (limit.c), of memory (memory.c), or both; nil is none. The names of our own Lua's sources start
+ * with `libraries`, followed by corosync/ or cpgrun/.
+ *
+ *   call(function, ...)   as xpcall with a traceback as its handler: true and results, or false and the message
+ *   limit_memory(applies or function) -> applied   the limit of memory applies, does not, or applies if the function is not
+ *                         our own; until it is set again, or the function that call or luv has called ends
+ */
 int callback_limit(lua_State *L);
 
 /* ---- interrupt.c ---- */
@@ -50,19 +59,35 @@ bool interrupt_is_stopping(void);
  * because Lua calls no hook there.
  */
 
-/*
- * Lua: limit(seconds, libraries) -> call. The limit covers coroutines made from then on, too. The sources' names of our
- * own Lua start with `libraries`, followed by corosync/ or cpgrun/.
- *
- *   call(function, ...)  as xpcall with a traceback as its handler: true and results, or false and the message
- */
-int limit_open(lua_State *L);
+/* Limits functions to so many seconds, also in coroutines made from now on. `libraries`: see callback_limit. [-0, +0, m] */
+void limit_open(lua_State *L, double seconds, const char *libraries);
 
 /*
- * As lua_pcall, with the limit. The time of a nested call does not count for the outer one.
+ * As lua_pcall, with the limit if there is one. The time of a nested call does not count for the outer one.
  * [-(arguments + 1), +(results|1), -]
  */
 int limit_pcall(lua_State *L, int arguments, int results, int handler);
+
+/* Whether a source's name is that of our own Lua. */
+bool limit_is_own(const char *source, const char *libraries);
+
+/* ---- memory.c ---- */
+
+/*
+ * A limit to the memory of the Lua state. An allocation beyond it fails only while a function of the script runs, which
+ * then gets Lua's error "not enough memory". Our own Lua shares the state, and has no limit: it would lose events if it were
+ * cut short anywhere. So a state of replicas, or a message, may exceed the limit; then each allocation of the script fails.
+ * Our functions that the script calls have its limit, unless they handle events or change a replica.
+ */
+
+/* Sets the limit in bytes. [-0, +0, v] */
+void memory_open(lua_State *L, size_t limit);
+
+/* From now on allocations have the limit, or have none; returns what was before. */
+bool memory_apply_limit(lua_State *L, bool applies);
+
+/* Gives the state its own allocator back, before it is closed. */
+void memory_close(lua_State *L);
 
 /* ---- notify.c: the protocol of sd_notify(3) ---- */
 

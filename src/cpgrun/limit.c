@@ -20,8 +20,7 @@ typedef struct limit {
 	lua_State *runner; /* the state or coroutine that called the function, while one runs */
 	bool struck;
 	char place[LUA_IDSIZE + 32]; /* where it was struck first: later places are in the script's error handling */
-	size_t length;
-	char libraries[]; /* the prefix of the sources' names of our own Lua */
+	char libraries[];            /* the prefix of the sources' names of our own Lua */
 } limit;
 
 /* Its address is the key in the registry. */
@@ -38,16 +37,19 @@ static limit *find(lua_State *L)
 	return l;
 }
 
+bool limit_is_own(const char *source, const char *libraries)
+{
+	size_t length = strlen(libraries);
+	const char *name = source + length;
+
+	return strncmp(source, libraries, length) == 0 &&
+		(strncmp(name, "corosync/", strlen("corosync/")) == 0 || strncmp(name, "cpgrun/", strlen("cpgrun/")) == 0);
+}
+
 /* Whether a function of our own Lua was interrupted. It returns soon, and must not be cut short: the script relies on it. */
 static bool is_library(lua_State *L, lua_Debug *activation, const limit *l)
 {
-	const char *name;
-
-	if (lua_getinfo(L, "S", activation) == 0 || strncmp(activation->source, l->libraries, l->length) != 0) {
-		return false;
-	}
-	name = activation->source + l->length;
-	return strncmp(name, "corosync/", strlen("corosync/")) == 0 || strncmp(name, "cpgrun/", strlen("cpgrun/")) == 0;
+	return lua_getinfo(L, "S", activation) != 0 && limit_is_own(activation->source, l->libraries);
 }
 
 static void check_clock(lua_State *L, lua_Debug *activation);
@@ -139,6 +141,9 @@ int limit_pcall(lua_State *L, int arguments, int results, int handler)
 	bool struck;
 	frame f;
 
+	if (l == NULL) {
+		return lua_pcall(L, arguments, results, handler);
+	}
 	enter(L, l, &f);
 	status = lua_pcall(L, arguments, results, handler);
 	struck = l->struck;
@@ -146,6 +151,7 @@ int limit_pcall(lua_State *L, int arguments, int results, int handler)
 	leave(L, l, &f);
 	/* The coroutine that was struck may have ended without passing the error on. */
 	if (status == 0 && struck) {
+		(void)memory_apply_limit(L, false); /* for the message: nobody would catch its error */
 		lua_settop(L, function - 1);
 		push_message(L, l, place);
 		status = LUA_ERRRUN;
@@ -153,33 +159,15 @@ int limit_pcall(lua_State *L, int arguments, int results, int handler)
 	return status;
 }
 
-static int call(lua_State *L)
+void limit_open(lua_State *L, double seconds, const char *libraries)
 {
-	int status;
-
-	luaL_checkany(L, 1);
-	lua_pushcfunction(L, compat_traceback);
-	lua_insert(L, 1);
-	status = limit_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 1);
-	lua_pushboolean(L, status == 0);
-	lua_replace(L, 1);
-	return lua_gettop(L);
-}
-
-int limit_open(lua_State *L)
-{
-	double seconds = (double)luaL_checknumber(L, 1);
-	size_t length;
-	const char *libraries = luaL_checklstring(L, 2, &length);
+	size_t size = strlen(libraries) + 1;
 	limit *l;
 
-	luaL_argcheck(L, seconds > 0, 1, "seconds must be more than 0");
 	lua_pushlightuserdata(L, (void *)(uintptr_t)&key);
-	l = compat_newuserdata(L, sizeof *l + length + 1);
-	*l = (limit){.seconds = seconds, .length = length};
-	memcpy(l->libraries, libraries, length + 1);
+	l = compat_newuserdata(L, sizeof *l + size);
+	*l = (limit){.seconds = seconds};
+	memcpy(l->libraries, libraries, size);
 	lua_rawset(L, LUA_REGISTRYINDEX);
 	check_after(L, FEWEST);
-	lua_pushcfunction(L, call);
-	return 1;
 }

@@ -114,6 +114,7 @@ int main(int argc, char **argv)
 	} else {
 		(void)fprintf(stderr, "cpgrun: %s\n", lua_tostring(L, -1));
 	}
+	memory_close(L);
 	lua_close(L);
 	return status;
 }

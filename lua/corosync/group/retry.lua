@@ -2,6 +2,7 @@
 -- their way, or the messages that the group has sent wait for its handlers.
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
+local handlers = require "corosync.handlers"
 local pollfd = require "corosync.group.pollfd"
 local state = require "corosync.group.state"
 
@@ -33,7 +34,7 @@ local function make_room(record, seconds)
   end
   record.loop.wake(record) -- for events that are fetched here and not handled
   state.set_send_waits(record, true)
-  local ok, handled, message, code = pcall(record.hooks.dispatch, record, 1)
+  local ok, handled, message, code = handlers.pcall(record.hooks.dispatch, record, 1)
   state.set_send_waits(record, false)
   if not ok then
     error(handled, 0)

@@ -7,6 +7,7 @@
 -- @module corosync.replica.calls
 
 local errors = require "corosync.errors"
+local handlers = require "corosync.handlers"
 local plain = require "corosync.replica.plain"
 local traceback = require "corosync.traceback"
 local waiting = require "corosync.replica.waiting"
@@ -40,13 +41,13 @@ local function run(f, count, arguments)
   return { true, value }
 end
 
-function Calls:reply(from, message, reply)
+Calls.reply = handlers.whole(function(self, from, message, reply)
   local ok = self.owner:multicast { kind = "reply", to = from, id = message.id, ok = reply[1], value = reply[2],
     code = reply[3] }
   if not ok then
     self:reply(from, message, { false, "the result is too long to be sent", "too_big" })
   end
-end
+end)
 
 -- Goes on with the calls of earlier ones, whose replies are still to come.
 function Calls:continue(earlier)

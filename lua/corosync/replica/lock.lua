@@ -14,6 +14,7 @@
 
 local entries = require "corosync.replica.lock.entries"
 local errors = require "corosync.errors"
+local handlers = require "corosync.handlers"
 local new_held = require "corosync.replica.lock.held"
 local now = require("corosync.binding").now
 local parts = require "corosync.replica.parts"
@@ -49,7 +50,7 @@ end
 
 -- Calls `tell(held)` once this process holds the lock, or `tell(nil, message, code)`. Returns the entry's request, or
 -- nil if it was refused.
-local function request(self, options, tell)
+local request = handlers.whole(function(self, options, tell)
   local owner, entry = self[OWNER], self[ENTRY]
   local own
   local function refuse(code, why)
@@ -73,7 +74,7 @@ local function request(self, options, tell)
     end
   end
   return own
-end
+end)
 
 --- Waits until this process holds the lock: a coroutine yields, other code handles events until then. Waiters get it in
 -- the order of their requests.

@@ -26,6 +26,7 @@
 
 local arguments = require "corosync.replica.map.arguments"
 local errors = require "corosync.errors"
+local handlers = require "corosync.handlers"
 local part = require "corosync.replica.map.part"
 local parts = require "corosync.replica.parts"
 local plain = require "corosync.replica.plain"
@@ -72,7 +73,7 @@ local function submit(self, operation, key, value, options, callback)
   end
   local command = { "map", operation, self.name, key, value, options }
   if callback then
-    return parts.submit(owner, what, command, function(...) callback(outcome(...)) end)
+    return parts.submit(owner, what, command, function(...) handlers.limited(callback, outcome(...)) end)
   end
   return outcome(parts.submit(owner, what, command))
 end
@@ -176,7 +177,7 @@ function Map:get(key, options, callback)
     return plain.copy(value)
   end
   if callback then
-    return parts.barrier(owner, what, function(...) callback(read(...)) end)
+    return parts.barrier(owner, what, function(...) handlers.limited(callback, read(...)) end)
   end
   return read(parts.barrier(owner, what))
 end

@@ -60,7 +60,7 @@ end
 -- returned.
 local function run(self, f, ...)
   self.runner = coroutine.running() or "main"
-  return finish(self, pcall(f, self, ...))
+  return finish(self, handlers.pcall(f, self, ...))
 end
 
 -- Whether a coroutine is calling the script's functions.
@@ -238,6 +238,16 @@ function Member:submit_early()
   end
 end
 
+-- To be called as a whole: a command that only its caller knows would be lost.
+local start = handlers.whole(function(self, what, data, tell)
+  local id = self.callers:add(what, tell, now() + self.options.timeout, recording.begin(self.record, self.name, data))
+  if self.protocol and not self.handover then -- else it is sent once the new script has been loaded
+    self.protocol:submit(id, data, #data)
+  else
+    table.insert(self.early, { id = id, data = data })
+  end
+end)
+
 -- Sends a command; `tell(result, message, code)` is called later. `is_own`: the ready-made objects' own command, as to
 -- keep a lock. These are few, and a script that always fills the window must not hold them up. Returns true, or nil,
 -- message, code.
@@ -255,12 +265,7 @@ function Member:submit(what, data, tell, is_own)
     return self.callers:failure(what, "too_big", ("the command has %d bytes, and at most %d can be sent"):format(#data,
       self.largest))
   end
-  local id = self.callers:add(what, tell, now() + self.options.timeout, recording.begin(self.record, self.name, data))
-  if self.protocol and not self.handover then -- else it is sent once the new script has been loaded
-    self.protocol:submit(id, data, #data)
-  else
-    table.insert(self.early, { id = id, data = data })
-  end
+  start(self, what, data, tell)
   if self.nudge then
     self.nudge()
   elseif not self.runner and not self.defers then

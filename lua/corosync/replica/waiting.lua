@@ -16,7 +16,8 @@ function waiting.yieldable(member)
 end
 
 local function taker(wake)
-  local outcome = {}
+  -- So that `tell` allocates nothing: without memory the caller would wait forever.
+  local outcome = { n = false, false, false, false }
   local function tell(...)
     outcome.n, outcome[1], outcome[2], outcome[3] = select("#", ...), ...
     wake()
@@ -38,7 +39,7 @@ local function by_yield(routine, start)
   local is_waiting = false
   local outcome, tell = taker(function()
     if is_waiting then
-      assert(coroutine.resume(routine))
+      assert(handlers.limited(coroutine.resume, routine))
     end
   end)
   start(tell)
@@ -55,7 +56,7 @@ local function by_handling(member, start)
   local outcome, tell = taker(function() end)
   start(tell)
   if not outcome.n then
-    local ok, message, code = member:handle_until(function() return outcome.n ~= nil end)
+    local ok, message, code = member:handle_until(function() return outcome.n end)
     if not outcome.n then
       tell(ok, message, code)
     end

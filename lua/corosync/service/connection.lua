@@ -8,16 +8,9 @@ local connection = {}
 
 local NOTIFIED = { connected = true, disconnected = true } -- handlers that are not the handle's
 
-local function unwrap(ok, ...)
-  if not ok then
-    error((...), 0)
-  end
-  return ...
-end
-
 -- A function of the script, called under the host's guard if there is one.
 function connection.guarded(handler)
-  return handlers.guard and function(...) return unwrap(handlers.guard(handler, ...)) end or handler
+  return handlers.guard and function(...) return handlers.unwrap(handlers.guard(handler, ...)) end or handler
 end
 
 -- The handle's handlers, looked up in the given table at each event, so that they can be replaced.
@@ -27,7 +20,7 @@ local function handle_handlers(given)
     if not NOTIFIED[name] then
       own[name] = type(value) == "function" and connection.guarded(function(...)
         if given[name] then
-          return given[name](...)
+          return handlers.limited(given[name], ...)
         end
       end) or value
     end

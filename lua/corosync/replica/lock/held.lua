@@ -6,11 +6,22 @@
 
 local entries = require "corosync.replica.lock.entries"
 local errors = require "corosync.errors"
+local handlers = require "corosync.handlers"
 
 local OWNER = {} -- the key of an object's member
 
 local Held = {}
 Held.__index = Held
+
+local release = handlers.whole(function(self)
+  local owner = self[OWNER]
+  local entry = entries.get(owner, self.name)
+  if not entry.held or entry.held.token ~= self.token then
+    return owner.callers:failure(("release lock %s of"):format(errors.quote(self.name)), "not_holding",
+      ("token %.0f is over: it was released, or lost"):format(self.token))
+  end
+  return entries.release(owner, entry)
+end)
 
 --- The lock's name.
 -- @tfield string name
@@ -25,13 +36,7 @@ Held.__index = Held
 -- @treturn boolean true
 -- @error nil, message, code: "not_holding" (the lock was already released, or lost)
 function Held:release()
-  local owner = self[OWNER]
-  local entry = entries.get(owner, self.name)
-  if not entry.held or entry.held.token ~= self.token then
-    return owner.callers:failure(("release lock %s of"):format(errors.quote(self.name)), "not_holding",
-      ("token %.0f is over: it was released, or lost"):format(self.token))
-  end
-  return entries.release(owner, entry)
+  return release(self)
 end
 
 function Held:__close()
