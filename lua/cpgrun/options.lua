@@ -90,6 +90,8 @@ local function file_name(text)
   return text
 end
 
+local command_parsers
+
 local function parser(version)
   local p = argparse("cpgrun", "Runs a Lua script as a member of a Corosync closed process group.")
   p:argument("script", "The script, unless --config names it. It defines config_change(members, left, joined), "
@@ -148,7 +150,11 @@ local function parser(version)
     .. "with."):argname("NAME"):convert(file_name):action(function(_, _, name)
       os.exit(require "cpgrun.new_script"(name), true)
     end)
-  p:add_complete("--completion")
+  p:option("--completion", "Print the completion of commands and options for a shell: bash, fish or zsh.")
+    :argname("SHELL"):choices({ "bash", "fish", "zsh" }):action(function(_, _, shell)
+      io.write(require "cpgrun.completion"(shell, p, command_parsers()))
+      os.exit(0, true)
+    end)
   p:flag("--version", "Show the versions of cpgrun, Lua and Corosync."):action(function()
     print(version)
     os.exit(0, true)
@@ -212,6 +218,12 @@ local function check_parser()
   p:flag("--no-quorum", "Configure no quorum provider, so that no partition is quorate.")
   p:option("--nodes", "The number of nodes, 2 to 8."):argname("N"):convert(whole("--nodes", 2, 8)):default("3")
   return p
+end
+
+function command_parsers()
+  local parsers = commands.parsers()
+  parsers.check = check_parser()
+  return parsers
 end
 
 local function parse_check(argv)

@@ -95,6 +95,26 @@ describe("cpgrun", function()
     end
   end)
 
+  it("--completion offers commands, and after one its own options", function()
+    local path = tools.find "bash"
+    if not path then
+      return pending "bash is missing"
+    end
+    local _, out = program.run("cpgrun", "--completion", "bash")
+    local source = file("completion", out)
+    for words, expected in pairs {
+      ["mem"] = "members",
+      ["members --"] = "--help --json",
+      ["check --se"] = "--seed --seconds",
+      ["--mem"] = "--memory-limit",
+      ["--log-level w"] = "warning",
+    } do
+      local command = ('source %s; COMP_WORDS=(cpgrun %s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _cpgrun; '
+        .. 'echo "${COMPREPLY[*]}"'):format(source, words)
+      assert.same({ 0, expected, "" }, { program.run(path, "-c", command) })
+    end
+  end)
+
   it("suggests an option for a misspelt one", function()
     local code, _, errors = program.run("cpgrun", "--wach", "x.lua")
     assert.equal(1, code)

@@ -218,6 +218,15 @@ function finish.lock(p, parsed, command_words)
   parsed.command_words = command_words
 end
 
+-- The parsers by the commands' names.
+function options.parsers()
+  local made = {}
+  for command, make in pairs(parsers) do
+    made[command] = make()
+  end
+  return made
+end
+
 -- Whether the first word of the command line is one of these commands.
 function options.knows(word)
   return parsers[word] ~= nil
