@@ -33,7 +33,8 @@ describe("handle:counters", function()
   end)
 
   it("tells what waits for handlers, and for how long", function()
-    local handle = member()
+    local handle, record = member()
+    handles.dispatch_until(handle, function() return #record.rings > 0 end)
     send(handle, "one")
     send(handle, "two")
     local deadline = os.time() + 30
