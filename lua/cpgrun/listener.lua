@@ -1,4 +1,4 @@
--- Addresses to listen on, as in an option: ADDRESS:PORT, [ADDRESS]:PORT for IPv6, or unix:PATH.
+-- Addresses to listen on, as in an option: ADDRESS:PORT, [ADDRESS]:PORT for IPv6, PORT for the loopback, or unix:PATH.
 local own = require "corosync.own_handles"
 local uv = require "luv"
 
@@ -12,7 +12,10 @@ local function split(text)
   if not address then
     address, port = text:match "^([%w.]+):(%d+)$"
   end
-  return address == "localhost" and "127.0.0.1" or address, tonumber(port)
+  port = port or text:match "^%d+$"
+  address = (not address or address == "localhost") and "127.0.0.1" or address
+  local found = uv.getaddrinfo(address, nil, { numerichost = true, socktype = "stream" }) -- looks nothing up
+  return found and found[1] and found[1].addr, tonumber(port)
 end
 
 -- Returns the address as a table, or nil and a message.
@@ -24,9 +27,9 @@ function listener.parse(text)
     return nil, ("a socket's path has at most %d bytes, and this one has %d"):format(LONGEST_PATH, #path)
   end
   local address, port = split(text)
-  if not address or port > 65535 then
-    return nil, ("'%s' is no address to listen on: it must be like 127.0.0.1:9100, [::1]:9100 or unix:/run/name.sock")
-      :format(text)
+  if not address or not port or port > 65535 then
+    return nil, ("'%s' is no address to listen on: it must be like 9100 (on the loopback), 127.0.0.1:9100, [::1]:9100 "
+      .. "or unix:/run/name.sock"):format(text)
   end
   return { address = address, port = port, text = text }
 end
@@ -48,6 +51,10 @@ local function is_in_use(path)
 end
 
 local function bind_path(path)
+  local folder = path:match "^(.*)/[^/]*$"
+  if folder and folder ~= "" and not uv.fs_stat(folder) then
+    return nil, "there is no folder " .. folder -- luv says that this is not permitted
+  end
   local socket = own(uv.new_pipe(false))
   local status = uv.fs_lstat(path)
   if status and status.type == "socket" and not is_in_use(path) then

@@ -94,7 +94,7 @@ describe("cpgrun --metrics", function()
       metrics.counter("loads_total", "Loads."):inc()
       function config_change() end
       function after_reload() print "reloaded" end
-      function started() print "up" end]], "--metrics", "127.0.0.1:0")
+      function started() print "up" end]], "--metrics", "0")
     line(it, "^up$")
     it:kill "sighup"
     line(it, "^reloaded$")
@@ -131,7 +131,8 @@ describe("cpgrun --metrics", function()
   end)
 
   for words, problem in pairs {
-    ["--metrics 9100"] = "'9100' is no address to listen on: it must be like 127.0.0.1:9100",
+    ["--metrics all:9100x"] = "'all:9100x' is no address to listen on: it must be like 9100 (on the loopback)",
+    ["--metrics 99999"] = "'99999' is no address to listen on",
     ["--metrics ::1:9100"] = "'::1:9100' is no address to listen on",
     ["--metrics 127.0.0.1:70000"] = "is no address to listen on",
     ["--metrics 127.0.0.1:1 --also b.lua"] = "exclude --also",
