@@ -56,7 +56,7 @@ describe("cpgrun --metrics", function()
 
   it("serves, and writes to a file, what groups, replicas, the process and the script count", function()
     local path = file "shop.prom"
-    local it = cpgrun("shop", SHOP, "--metrics", "127.0.0.1:0", "--metrics-file", path)
+    local it = cpgrun("shop", SHOP, "--metrics", "127.0.0.1:0", "--metrics-file", path, "--memory-limit", "100M")
     line(it, "^ready$")
     local all = scrape(port_of(it))
     local function value(name, labels) return exposition.value(all, name, labels) end
@@ -64,7 +64,8 @@ describe("cpgrun --metrics", function()
     assert.equal(4, value("cpgrun_messages_received_total", { group = "shop" }))
     assert.equal(#"bookbookpenbad", value("cpgrun_received_bytes_total", { group = "shop" }))
     assert.equal(1, value("cpgrun_send_failures_total", { group = "shop", code = "too_big" }))
-    assert.equal(3, value("cpgrun_message_handler_duration_seconds_count", { group = "shop" }))
+    assert.equal(4, value("cpgrun_message_handler_duration_seconds_count", { group = "shop" }))
+    assert.equal(100 * 2 ^ 20, value "cpgrun_lua_memory_limit_bytes")
     assert.equal(1, value("cpgrun_handler_errors_total"))
     assert.equal(1, value("cpgrun_group_joined", { group = "shop" }))
     assert.equal(1, value("cpgrun_group_members", { group = "shop" }))

@@ -6,6 +6,7 @@ local counters = require "corosync.group.counters"
 local family = require "cpgrun.metrics.family"
 local handlers = require "corosync.handlers"
 local handover = require "corosync.replica.handover"
+local log = require "cpgrun.log"
 local loop = require "corosync.loop"
 local status = require "cpgrun.status"
 
@@ -21,6 +22,7 @@ end
 
 define("gauge", "build_info", "The versions in use; always 1.", "version", "lua", "corosync")
 define("gauge", "lua_memory_bytes", "Memory in use by Lua.")
+define("gauge", "lua_memory_limit_bytes", "The limit of --memory-limit.")
 define("counter", "handler_errors_total", "Errors that functions of the script have raised.")
 define("gauge", "quorate", "Whether this node's side of the cluster has quorum.")
 define("gauge", "group_joined", "Whether this process is a member of the group now.", "group")
@@ -159,6 +161,7 @@ function host.read(group)
   set("build_info", 1, found.versions and { version = found.versions.cpgrun, lua = found.versions.lua,
     corosync = found.versions.corosync })
   set("lua_memory_bytes", found.memory.lua)
+  set("lua_memory_limit_bytes", log.memory_limit)
   set("handler_errors_total", found.handler_errors)
   set("quorate", found.quorum.quorate)
   for record in pairs(group_records(group)) do
