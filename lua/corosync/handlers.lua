@@ -117,8 +117,9 @@ end
 local passes_arguments = select(2, xpcall(function(given) return given end, error, true))
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
--- Set by a host that has its own way to call each function of a script, as xpcall with a traceback.
-handlers.guard = nil
+-- Set by a host that has its own way to call each function of a script, as xpcall with a traceback; and whether that
+-- limits the function's time.
+handlers.guard, handlers.limits_time = nil, false
 
 -- Set by a host that limits the memory of a script's functions and not that of this package, whose functions must not
 -- be cut short. `guard`, too, calls the latter without the limit: so they call the script's by `limited`.

@@ -175,6 +175,7 @@ local function set_limits(chosen, facts)
   end
   if chosen.handler_timeout or chosen.memory_limit then
     guards.guard, guards.limit_memory = facts.limit(OWN_LUA, chosen.handler_timeout, chosen.memory_limit)
+    guards.limits_time = chosen.handler_timeout ~= nil
     script.protected = guards.guard
   end
   log.memory_limit = chosen.memory_limit

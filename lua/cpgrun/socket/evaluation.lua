@@ -135,7 +135,7 @@ end
 
 local function start(self, chunk)
   local routine = coroutine.create(function() body(self, chunk) end)
-  self.limit = limit.new(routine, not guards.guard and LIMIT or nil)
+  self.limit = limit.new(routine, not guards.limits_time and LIMIT or nil)
   local ended_well, problem
   local ok, stopped = guards.try(function() ended_well, problem = coroutine.resume(routine) end)
   self.limit:note_wait()
