@@ -36,36 +36,42 @@ WRITE_TYPES = rm -rf $(1) && env -u LUA_CPATH TYPES=$(CURDIR)/$(1) LUA_PATH="$(C
 types:
 	@$(call WRITE_TYPES,types)
 
+# Files below the folder $2 to the folder $3.
+INSTALL_EACH = for f in $(1:$2/%=%); do install -D -m 644 $2/$$f $(DESTDIR)$3/$$f || exit 1; done
+
 ## install: install the binding and cpgrun below PREFIX (/usr/local) for LUA_VERSION
 install: install-binding install-cpgrun
 
 install-binding: binding
-	install -D -m 755 $(CORE) $(DESTDIR)$(LIBDIR)/corosync/core.so
-	for f in $(LUA_BINDING:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f; done
-	for f in $(TYPES:types/%=%); do install -D -m 644 types/$$f $(DESTDIR)$(TYPESDIR)/$$f; done
-	install -D -m 644 src/corosync-lua.h $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h
-	install -D -m 644 $(ARCHIVE) $(DESTDIR)$(ARCHIVEDIR)/lib$(EMBED).a
-	ln -sfn lib$(EMBED).a $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a
-	install -D -m 644 src/corosync-lua.pc.in $(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc
-	sed -i -e 's|@libdir@|$(ARCHIVEDIR)|' -e 's|@includedir@|$(INCLUDEDIR)|' -e 's|@luadir@|$(LUADIR)|' \
+	@echo "INSTALL $(DESTDIR)$(LIBDIR)/corosync/core.so and modules below $(DESTDIR)$(LUADIR)"
+	@install -D -m 755 $(CORE) $(DESTDIR)$(LIBDIR)/corosync/core.so
+	@$(call INSTALL_EACH,$(LUA_BINDING),lua,$(LUADIR))
+	@$(call INSTALL_EACH,$(TYPES),types,$(TYPESDIR))
+	@install -D -m 644 src/corosync-lua.h $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h
+	@install -D -m 644 $(ARCHIVE) $(DESTDIR)$(ARCHIVEDIR)/lib$(EMBED).a
+	@ln -sfn lib$(EMBED).a $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a
+	@install -D -m 644 src/corosync-lua.pc.in $(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc
+	@sed -i -e 's|@libdir@|$(ARCHIVEDIR)|' -e 's|@includedir@|$(INCLUDEDIR)|' -e 's|@luadir@|$(LUADIR)|' \
 		-e 's|@version@|$(VERSION)|' -e 's|@name@|$(EMBED)|' -e 's|@prefix@|$(PREFIX)|' \
 		$(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc
 
 install-cpgrun: cpgrun
-	install -D -m 755 $(CPGRUN) $(DESTDIR)$(BINDIR)/cpgrun
-	for f in $(LUA_HOST:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f; done
-	install -D -m 644 docs/cpgrun.1 $(DESTDIR)$(MANDIR)/man1/cpgrun.1
-	install -D -m 644 docs/cpgrun.conf.5 $(DESTDIR)$(MANDIR)/man5/cpgrun.conf.5
-	install -D -m 644 examples/cpgrun@.service $(DESTDIR)$(UNITDIR)/cpgrun@.service
-	sed -i 's|/usr/local/bin/cpgrun|$(BINDIR)/cpgrun|' $(DESTDIR)$(UNITDIR)/cpgrun@.service
-	install -D -m 644 examples/cpgrun.sysusers $(DESTDIR)$(SYSUSERSDIR)/cpgrun.conf
-	mkdir -p $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
-	$(CPGRUN) --completion bash >$(DESTDIR)$(BASHDIR)/cpgrun
-	$(CPGRUN) --completion zsh >$(DESTDIR)$(ZSHDIR)/_cpgrun
+	@echo "INSTALL $(DESTDIR)$(BINDIR)/cpgrun, its modules, manual pages, unit and completion"
+	@install -D -m 755 $(CPGRUN) $(DESTDIR)$(BINDIR)/cpgrun
+	@$(call INSTALL_EACH,$(LUA_HOST),lua,$(LUADIR))
+	@install -D -m 644 docs/cpgrun.1 $(DESTDIR)$(MANDIR)/man1/cpgrun.1
+	@install -D -m 644 docs/cpgrun.conf.5 $(DESTDIR)$(MANDIR)/man5/cpgrun.conf.5
+	@install -D -m 644 examples/cpgrun@.service $(DESTDIR)$(UNITDIR)/cpgrun@.service
+	@sed -i 's|/usr/local/bin/cpgrun|$(BINDIR)/cpgrun|' $(DESTDIR)$(UNITDIR)/cpgrun@.service
+	@install -D -m 644 examples/cpgrun.sysusers $(DESTDIR)$(SYSUSERSDIR)/cpgrun.conf
+	@mkdir -p $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
+	@$(CPGRUN) --completion bash >$(DESTDIR)$(BASHDIR)/cpgrun
+	@$(CPGRUN) --completion zsh >$(DESTDIR)$(ZSHDIR)/_cpgrun
 
 ## install-resty: install the modules for OpenResty, in addition to the binding for LUA_VERSION=jit
 install-resty:
-	for f in $(LUA_RESTY:lua/%=%); do install -D -m 644 lua/$$f $(DESTDIR)$(LUADIR)/$$f; done
+	@echo "INSTALL $(DESTDIR)$(LUADIR)/resty/corosync"
+	@$(call INSTALL_EACH,$(LUA_RESTY),lua,$(LUADIR))
 
 # Of one Lua; what all Luas share goes with the last.
 ## uninstall: remove what install has put below PREFIX

@@ -2,7 +2,7 @@
 local suggest = {}
 
 local function letters(name)
-  return (name:lower():gsub("_", ""))
+  return (name:lower():gsub("[_-]", ""))
 end
 
 local function sorted(text)
@@ -25,7 +25,7 @@ local function lacks_one(one, other)
 end
 
 -- Whether a name is probably a misspelling of another: letters that changed places, one too many or too few, capitals,
--- underscores.
+-- underscores, hyphens.
 function suggest.is_near(name, meant)
   local one, other = letters(name), letters(meant)
   return name ~= meant and (sorted(one) == sorted(other) or lacks_one(one, other) or lacks_one(other, one))

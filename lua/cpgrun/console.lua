@@ -43,27 +43,29 @@ end
 -- The words of other programs for this one's commands.
 local OTHER_WORDS = { ["?"] = "help", exit = "stop()", quit = "stop()" }
 
-local function is_function(name, env)
-  return name ~= nil and type(rawget(env, name)) == "function"
-end
-
--- The command that a mistyped line surely means: another program's word, a bare name, a name and a node as for kill(1),
--- or nearly a name and "(".
-local function meant_command(line, env)
-  local bare, called = line:match "^%s*([%a_?]+)%s*$", line:match "^%s*([%a_]+)%s*%("
-  local name, node = line:match "^%s*([%a_]+)%s+(%d+)%s*$"
-  if OTHER_WORDS[bare or called] then
-    return OTHER_WORDS[bare or called]
-  elseif is_function(bare, env) then
-    return bare .. "(...)"
-  elseif is_function(name, env) then
-    return ("%s(%s)"):format(name, node)
+-- The command of this or nearly this name, or nil. A word of letters alone may be meant for the script, so it must be
+-- the name.
+local function command_near(name, env, is_alone)
+  if name and type(rawget(env, name)) == "function" then
+    return name
   end
-  for known in pairs(env) do
-    if called and is_near(called, known) then
-      return known .. "(...)"
+  for known, value in pairs(env) do
+    if name and type(value) == "function" and is_near(name, known) and (not is_alone or name:find "[_-]") then
+      return known
     end
   end
+end
+
+-- The command that a mistyped line surely means: another program's word, or nearly a name: alone, with a node as for
+-- kill(1), or with "(".
+local function meant_command(line, env)
+  local bare, called = line:match "^%s*([%a_?-]+)%s*$", line:match "^%s*([%a_-]+)%s*%("
+  local name, node = line:match "^%s*([%a_-]+)%s+(%d+)%s*$"
+  local meant = command_near(bare or called or name, env, bare ~= nil)
+  if OTHER_WORDS[bare or called] then
+    return OTHER_WORDS[bare or called]
+  end
+  return meant and ("%s(%s)"):format(meant, node or "...")
 end
 
 local function write_to_script(session, line, env)

@@ -127,6 +127,7 @@ return function(name)
       return 1
     end
   end
+  log.info("check them: cpgrun --config %s.conf --check ./%s.lua", name, name)
   warn_of_home(uv.exepath())
   return 0
 end

@@ -254,6 +254,12 @@ local function look_at(marked)
   return given, path, i
 end
 
+-- The usage would not help.
+local function refuse_config(message)
+  log.error("%s", message)
+  os.exit(1, true)
+end
+
 -- Puts the words of the file of --config before those of the command line. Without a script there, its script and
 -- arguments come last.
 local function add_config(p, marked)
@@ -263,13 +269,13 @@ local function add_config(p, marked)
   end
   local words, script, arguments = config.words(path, p, given)
   if not words then
-    p:error(script)
+    refuse_config(script)
   end
   local all = { unpack(words) }
   all[#all + 1], all[#all + 2] = "--", "script"
   local ok, problem = p:pparse(all)
   if not ok then
-    p:error(("%s: %s"):format(path, problem))
+    refuse_config(("%s: %s"):format(path, problem))
   end
   for _, word in ipairs(marked) do
     words[#words + 1] = word

@@ -184,6 +184,7 @@ describe("cpgrun for a shell #slow:", function()
     assert.matches('^%[{.*"node":1.*}%]$', (select(2, run("cpgrun", "members", "--json", name))))
     assert.same({ 1, "" }, outcome("members", new_name()))
     assert.same({ 1, "[]" }, outcome("members", "--json", new_name()))
+    assert.matches("warning: group 'nobodys' has no members$", (select(3, run("cpgrun", "members", "nobodys"))))
   end)
 
   it("send and listen exchange messages with a group", function()

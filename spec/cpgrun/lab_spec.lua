@@ -205,11 +205,14 @@ describe("cpgrun --lab #slow", function()
     complaint(it, "error: Partition %({1}%): did you mean partition%(")
     line(it, "^1| from 1\thello%(1%)$")
     line(it, "^1| from 1\tkil%(1%)$")
-    it:write "?\nquit\nexit()\nkill 1\n"
+    it:write "?\nquit\nexit()\nkill 1\nkill-host\nkill-host 1\nkill-host(1)\n"
     complaint(it, "error: %?: did you mean help%?")
     complaint(it, "error: quit: did you mean stop%(%)%?")
     complaint(it, "error: exit%(%): did you mean stop%(%)%?")
     complaint(it, "error: kill 1: did you mean kill%(1%)%?")
+    complaint(it, "error: kill%-host: did you mean kill_host%(%.%.%.%)%?")
+    complaint(it, "error: kill%-host 1: did you mean kill_host%(1%)%?")
+    complaint(it, "error: kill%-host%(1%): did you mean kill_host%(%.%.%.%)%?")
     assert.equal(2, #messages_from(it, 1))
     it:write "sleep('x')\nsleep(0.01)\nsleep(1e999)\n"
     complaint(it, "error: bad argument 'seconds' to 'sleep'")

@@ -1,5 +1,7 @@
 -- `cpgrun members`: lists the members of a group without joining it.
+local errors = require "corosync.errors"
 local json = require "cpgrun.commands.json"
+local log = require "cpgrun.log"
 local session = require "cpgrun.commands.session"
 
 return function(chosen)
@@ -17,5 +19,9 @@ return function(chosen)
   if chosen.json then
     print(#list > 0 and json.encode(list) or "[]")
   end
-  return #list > 0 and 0 or session.NO
+  if #list == 0 then
+    log.warning("group %s has no members", errors.quote(chosen.group))
+    return session.NO
+  end
+  return 0
 end
