@@ -43,10 +43,11 @@ INSTALL_EACH = for f in $(1:$2/%=%); do install -D -m 644 $2/$$f $(DESTDIR)$3/$$
 install: install-binding install-cpgrun
 
 install-binding: binding
-	@echo "INSTALL $(DESTDIR)$(LIBDIR)/corosync/core.so and modules below $(DESTDIR)$(LUADIR)"
+	@echo "INSTALL $(DESTDIR)$(LIBDIR)/corosync/core.so, modules below $(DESTDIR)$(LUADIR) and the manual page"
 	@install -D -m 755 $(CORE) $(DESTDIR)$(LIBDIR)/corosync/core.so
 	@$(call INSTALL_EACH,$(LUA_BINDING),lua,$(LUADIR))
 	@$(call INSTALL_EACH,$(TYPES),types,$(TYPESDIR))
+	@install -D -m 644 docs/lua-corosync.3 $(DESTDIR)$(MANDIR)/man3/lua-corosync.3
 	@install -D -m 644 src/corosync-lua.h $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h
 	@install -D -m 644 $(ARCHIVE) $(DESTDIR)$(ARCHIVEDIR)/lib$(EMBED).a
 	@ln -sfn lib$(EMBED).a $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a
@@ -79,11 +80,12 @@ uninstall:
 	rm -rf $(DESTDIR)$(LUADIR)/corosync $(DESTDIR)$(LUADIR)/cpgrun $(DESTDIR)$(LUADIR)/resty/corosync
 	rm -f $(DESTDIR)$(LIBDIR)/corosync/core.so $(DESTDIR)$(ARCHIVEDIR)/lib$(EMBED).a $(DESTDIR)$(PKGCONFIGDIR)/$(EMBED).pc
 	[ -e $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a ] || rm -f $(DESTDIR)$(ARCHIVEDIR)/libcorosync-lua.a
-	ls $(DESTDIR)$(PKGCONFIGDIR)/corosync-lua*.pc >/dev/null 2>&1 || rm -rf $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h $(DESTDIR)$(TYPESDIR)
+	ls $(DESTDIR)$(PKGCONFIGDIR)/corosync-lua*.pc >/dev/null 2>&1 || rm -rf $(DESTDIR)$(INCLUDEDIR)/corosync-lua.h $(DESTDIR)$(TYPESDIR) \
+		$(DESTDIR)$(MANDIR)/man3/lua-corosync.3
 	ls -d $(DESTDIR)$(dir $(LUADIR))*/cpgrun/main.lua >/dev/null 2>&1 \
 		|| rm -f $(DESTDIR)$(BINDIR)/cpgrun $(DESTDIR)$(MANDIR)/man1/cpgrun.1 $(DESTDIR)$(MANDIR)/man5/cpgrun.conf.5 \
 			$(DESTDIR)$(BASHDIR)/cpgrun $(DESTDIR)$(ZSHDIR)/_cpgrun \
 			$(DESTDIR)$(UNITDIR)/cpgrun@.service $(DESTDIR)$(SYSUSERSDIR)/cpgrun.conf
 	rmdir $(addprefix $(DESTDIR),$(LIBDIR)/corosync $(LIBDIR) $(dir $(LIBDIR)) $(LUADIR)/resty $(LUADIR) $(dir $(LUADIR)) $(dir $(TYPESDIR)) \
-		$(PKGCONFIGDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(dir $(BASHDIR)) $(ZSHDIR) $(dir $(ZSHDIR)) \
+		$(PKGCONFIGDIR) $(MANDIR)/man1 $(MANDIR)/man3 $(MANDIR)/man5 $(BASHDIR) $(dir $(BASHDIR)) $(ZSHDIR) $(dir $(ZSHDIR)) \
 		$(UNITDIR) $(dir $(UNITDIR)) $(SYSUSERSDIR)) 2>/dev/null || true

@@ -85,7 +85,9 @@ describe("the project's version", function()
     assert.equal(VERSION, require("corosync.core")._VERSION)
     assert.equal(VERSION, require("corosync")._VERSION)
     assert.equal(VERSION, read("CHANGELOG.md"):match "\n## (%S-),? ")
-    assert.equal(VERSION, read("docs/cpgrun.1"):match '"lua%-corosync (%S+)"')
+    for _, page in ipairs { "cpgrun.1", "cpgrun.conf.5", "lua-corosync.3" } do
+      assert.equal(VERSION, read("docs/" .. page):match '"lua%-corosync (%S+)"')
+    end
     local names = {}
     for name in read("README.md"):gmatch "rockspec/(%S+)" do names[#names + 1] = name end
     assert.same({ ("lua-corosync-%s-1.rockspec"):format(VERSION), ("cpgrun-%s-1.rockspec"):format(VERSION) }, names)
