@@ -23,11 +23,7 @@ Node.__index = Node
 
 -- ---- this worker as a member ----
 
-local function become_member(self)
-  local free = self.is_active and not self.member and seat.take(self.store)
-  if not free then
-    return
-  end
+local function new_member(self, free)
   self.member = member.new {
     name = self.group.name, options = self.options, seat = free, store = self.store, workers = self.workers,
     messages = self.messages, holder_key = self.holder_key, new_group = self.new_group,
@@ -40,6 +36,22 @@ local function become_member(self)
   end
 end
 
+-- A process can be in a group only once. So a member that has yet to leave stays, or the next one waits for its end.
+local function become_member(self)
+  if self.member and self.member:has_ended() then
+    self.member = nil
+  end
+  local may_join = self.is_active and not (self.member and self.member:remains())
+  local free = may_join and seat.take(self.store)
+  if not free then
+    return
+  elseif not self.member then
+    new_member(self, free)
+  elseif not self.member:stay(free) then
+    free:free()
+  end
+end
+
 -- ---- what corosync.group calls ----
 
 -- Every attempt pauses as briefly as the first one: unlike a connection to Corosync, it costs little.
@@ -47,7 +59,8 @@ function Node:open()
   self.tries.tries = 0
   self.handle = nil
   local opened, message, code = handle.open({
-    log = log.new(self.store), bell = self.bell, messages = self.messages, pace = pace.new(self.store, self.workers),
+    log = log.new(self.store), bell = self.bell, pace = pace.new(self.store, self.workers),
+    send_message = function(...) return self.messages:send(...) end, -- not always the same object
     on_vacancy = function() become_member(self) end,
   }, self.group)
   self.handle = opened
@@ -60,19 +73,19 @@ end
 
 -- ---- while the worker wants the group ----
 
+-- What an earlier activation has left is used again: its member may not have left yet.
 local function make_bells(self)
-  local bell, message, code = core.bell()
-  local second
-  if bell then
-    second, message, code = core.bell()
+  local message, code
+  if not self.bell then
+    self.bell, message, code = core.bell()
   end
-  if not second then
-    return nil, message, code
+  if self.bell and (not self.messages or self.messages:has_ended()) then
+    local bell
+    bell, message, code = core.bell()
+    self.messages = bell and messages.new { group = self.group, store = self.store, bell = bell,
+      directory = self.directory, holder_key = self.holder_key }
   end
-  self.bell = bell
-  self.messages = messages.new { group = self.group, store = self.store, bell = second, directory = self.directory,
-    holder_key = self.holder_key }
-  return true
+  return self.messages and true, message, code
 end
 
 local supervised = {}
@@ -114,7 +127,7 @@ function Node:start()
   if self.is_active then
     return true
   end
-  self.workers = workers.new(self.store, function() waiting.nudge(self.group[KEY]) end)
+  self.workers = self.workers or workers.new(self.store, function() waiting.nudge(self.group[KEY]) end)
   local ok, message, code = make_bells(self)
   if not ok then
     return nil, message, code
@@ -130,7 +143,6 @@ function Node:stop()
     self.workers:remove()
     if self.member then
       self.member:retire()
-      self.member = nil
     end
     self.workers:ring(self.messages.bell, "messages") -- a member that is leaving checks whether it is needed
     self.messages:stop()

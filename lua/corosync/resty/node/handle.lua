@@ -230,7 +230,7 @@ function Handle:members()
 end
 
 function Handle:send(message, guarantee)
-  return self.messages:send(message, guarantee)
+  return self.send_message(message, guarantee)
 end
 
 -- ---- the handle for views ----
@@ -269,7 +269,8 @@ function Handle:open_quorum(own)
   return setmetatable({ handle = self, own = own, never = never }, Quorum)
 end
 
--- `given`: log, bell, messages, pace, on_vacancy. Or nil, message, "not_connected", while the node has no connection.
+-- `given`: log, bell, pace, send_message(message, guarantee), on_vacancy(). Or nil, message, "not_connected", while the
+-- node has no connection.
 local function open(given, group)
   local self = setmetatable(given, Handle)
   self.events, self.place = {}, 1

@@ -21,7 +21,7 @@ end
 -- The number of the last batch; 0 when there is none.
 function Log:last()
   local dict = self.store.dict
-  local last = dict:get(self.last_key) -- may lag behind
+  local last = dict:get(self.last_key) or 0 -- may lag behind
   while dict:get(key(self, last + 1)) do
     last = last + 1
   end
@@ -29,7 +29,7 @@ function Log:last()
 end
 
 local function first(self)
-  return self.store.dict:get(self.first_key)
+  return self.store.dict:get(self.first_key) or 1
 end
 
 local function count(self, index, bytes)
@@ -51,7 +51,7 @@ function Log:read(index)
   if first(self) <= index then
     return nil
   end
-  return nil, self.store.dict:get(self.skipped_key) >= index and "skipped" or "removed"
+  return nil, (self.store.dict:get(self.skipped_key) or 0) >= index and "skipped" or "removed"
 end
 
 -- Removes the oldest batch; false when there is none before that index.

@@ -187,6 +187,7 @@ function hooks.open(self, own)
     handle:close()
     return store.failure("join", self.group, #reload.CONFIGURATION, problem)
   end
+  self.is_member, self.is_holder = false, false
   function own.messages_received(...) messages_received(self, ...) end -- not a handler of the handle's
   self.writer:reset()
   return handle
@@ -326,6 +327,21 @@ function Member:retire()
     end
   end
   return now() >= self.leave_by or may_leave(self)
+end
+
+-- Whether it has no reason to leave.
+function Member:remains()
+  return self.leave_by == nil
+end
+
+-- The worker wants the group again. False when it is too late: the member leaves.
+function Member:stay(free_seat)
+  if not self.record.wanted then
+    return false
+  end
+  self.leave_by, self.seat = nil, free_seat
+  self.store.dict:safe_set(key(self, ngx.worker.pid()), reload.CONFIGURATION)
+  return true
 end
 
 function Member:has_ended()

@@ -217,6 +217,7 @@ local function serve(self, data)
     local ok, problem, code = send(self, message, guarantee or nil, left)
     if not ok and code == "not_joined" then
       self.store.dict:lpush(self.list_key, data)
+      ring_holder(self)
       return false
     end
     put_result(self, name, number, ok, problem, code)
@@ -306,6 +307,7 @@ local function begin(_, self, asked)
   if is_over(self) then
     supervisor.remove(self)
     self.bell:close()
+    self.is_closed = true
   elseif ok then
     supervised.ensure(self)
   end
@@ -321,8 +323,14 @@ end
 
 function supervised.leave_at_exit() end
 
--- True, or nil, message.
+-- Whether it cannot be started again.
+function Messages:has_ended()
+  return self.is_closed
+end
+
+-- Also after it was stopped, until it has ended. True, or nil, message.
 function Messages:start()
+  self.is_stopping = false
   local ok, message = supervisor.add(self, supervised)
   if ok then
     ok, message = supervised.ensure(self)

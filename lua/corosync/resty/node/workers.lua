@@ -38,6 +38,7 @@ end
 
 function Workers:remove()
   self.store.dict:delete(key(self, self.place))
+  self.place = nil
   self.store:next(self.version_key)
 end
 

@@ -1,0 +1,118 @@
+-- Groups of nodes in nginx when their users do unusual things.
+local lab = require "corosync.lab"
+local nginx = require "spec.helpers.nginx"
+local uv = require "luv"
+
+local FOLDER = uv.cwd() .. "/spec/helpers/nginx"
+
+local cluster, app
+
+local function run(code)
+  return app:request("8091/", "--data-binary", code)
+end
+
+local function start(workers, env)
+  app = nginx.start(cluster, 1, FOLDER, "node_groups.conf", env, ("worker_processes %d;"):format(workers))
+end
+
+local function start_and_join(workers)
+  start(workers)
+  for _, name in ipairs { "spec", "other" } do
+    app:says(("^%%d+ %s config %%d+ 0 1$"):format(name), workers)
+  end
+end
+
+setup(function() cluster = assert(lab.start(1)) end)
+teardown(function() assert(cluster:stop()) end)
+after_each(nginx.clean)
+
+describe("a group of nodes in nginx #slow", function()
+  it("shares its memory with other groups, and takes any bytes", function()
+    start_and_join(3)
+    run [[ app.groups.other:send_message "for the other" return app.groups.spec:send_message "a\0b" ]]
+    run [[ return app.groups.spec:send_message { "raise" } ]]
+    app:says("as asked", 3)
+    local md5 = run [[ long = ("\0\1\2\3"):rep(250000) return ngx.md5(long) ]]
+    assert.equal("true", run [[ return app.groups.spec:send_message(("\0\1\2\3"):rep(250000)) ]])
+    assert.equal("true", run [[ return app.groups.spec:send_message "reply" ]])
+    app:says("^%d+ spec message a%.b$", 3)
+    app:says("^%d+ spec message 1000000 " .. md5 .. "$", 3)
+    app:says("^%d+ spec replied true$", 3)
+    app:says("^%d+ spec message reply of", 9)
+    app:says("^%d+ other message for the other$", 3)
+    assert.equal(3, #app:find "^%d+ other message")
+    assert.same({}, app:find "^%d+ %a+ disconnected.*")
+  end)
+
+  it("sends for thousands of light threads of one worker at once, in bounded memory", function()
+    start_and_join(2)
+    local code = [[
+      local sent, refused, threads = 0, 0, {}
+      for i = 1, 6000 do
+        threads[i] = ngx.thread.spawn(function()
+          for _ = 1, 3 do
+            local ok, _, code = app.groups.spec:send_message "count"
+            if ok then sent = sent + 1 else refused = refused + (code == "backlog" and 1 or 1e9) end
+          end
+        end)
+      end
+      for _, thread in ipairs(threads) do ngx.thread.wait(thread) end
+      return sent + refused
+    ]]
+    assert.equal("18000", run(code))
+    assert.equal("true", run [[ return app.groups.spec:send_message "after" ]])
+    app:says("^%d+ spec message after$", 2)
+    assert.equal("0", run [[ return #ngx.shared.corosync:get_keys(0) > 200 and "many keys" or 0 ]])
+  end)
+
+  it("is left and joined by its workers at the same time", function()
+    start_and_join(3)
+    local code = [[
+      local group = app.groups.spec
+      for _ = 1, 5 do
+        group:deactivate()
+        ngx.sleep(math.random(20) / 1000)
+        assert(group:activate())
+        ngx.sleep(math.random(20) / 1000)
+      end
+      local ok, message = group:wait_for(function() return tostring(group):match "joined" end, 10)
+      return ok or message
+    ]]
+    local clients = {}
+    for i = 1, 6 do
+      clients[i] = assert(cluster:run(1, { "curl", "-sS", "http://127.0.0.1:8091/", "--data-binary", code }))
+    end
+    for _, client in ipairs(clients) do
+      assert.equal(0, (assert(client:wait(30))))
+      assert.same({ "true" }, client.lines)
+    end
+    local sent = 0
+    app:wait_for("a message to reach all workers", function() -- the last of them may just have left
+      sent = sent + 1
+      assert.equal("nil", run(("return (select(2, app.groups.spec:send_message 'together %d'))"):format(sent)))
+      return #app:find("^%d+ spec message together " .. sent - 1 .. "$") == 3
+    end)
+  end)
+
+  it("works beside another nginx on the same node, with a dictionary of its own", function()
+    local second = nginx.start(cluster, 1, FOLDER, "node.conf", nil, "worker_processes 2; pid /run/second.pid;")
+    nginx.node_joined(second, 2)
+    start_and_join(2)
+    assert.equal("true", run [[ return app.groups.spec:send_message "hello" ]])
+    app:says("^%d+ spec message hello$", 2)
+    second:says("^%d+ message %S+ hello$", 2)
+    assert.equal("sent", second:request "8090/send?text=back")
+    app:says("^%d+ spec message back$", 2)
+    second:says("^%d+ message %S+ back$", 2)
+    app:signal "QUIT"
+    app:wait_for("nginx to end", function() return app.process.exited end)
+    assert.equal("sent", second:request "8090/send?text=alone")
+    second:says("^%d+ message %S+ alone$", 2)
+    assert.same({}, second:find "^%d+ disconnected.*")
+  end)
+
+  it("fails when its memory is full", function()
+    start(1, { SPEC_FILL = "yes" })
+    app:says "made cannot join group 'spec': lua_shared_dict 'corosync' has no room for %d+ bytes: make it larger"
+  end)
+end)
