@@ -106,6 +106,15 @@ describe("cpgrun attach", function()
     line(it, "^got still here")
   end)
 
+  it("refuses a text the memory beyond --memory-limit", function()
+    local it, attach = script("--memory-limit", "64M")
+    local code, _, errors = evaluate(attach, "local t = {} while true do t[#t + 1] = ('x'):rep(1e6) .. #t end")
+    assert.equal(1, code)
+    assert.matches("not enough memory", errors)
+    assert.equal(0, (evaluate(attach, "group:send_message 'still here'")))
+    line(it, "^got still here")
+  end)
+
   it("evaluates standard input as a whole", function()
     local _, attach = script()
     local it = start((table.unpack or unpack)(attach)) -- luacheck: ignore 113

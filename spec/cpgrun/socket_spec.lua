@@ -1,10 +1,13 @@
 -- Clients of the control socket that do harm, or would.
+local list = require "corosync.list"
 local ordinary = require "spec.helpers.ordinary_user"
 local program = require "spec.helpers.program"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
 local cpgrun, line, run = program.cpgrun, program.line, program.run
+
+local unpack = table.unpack or unpack -- luacheck: ignore 113
 
 local SLOTS = 8 -- connections that a host accepts
 local STATUS = '{"version":1,"command":"status"}\n'
@@ -110,9 +113,23 @@ describe("the control socket #slow", function()
   it("closes connections without a request, with too long a one, or with two", function()
     local it, folder, path = script()
     local silent, half = connect(path), connect(path, STATUS:sub(1, 10))
-    assert.equal("", reply(connect(path, ("x"):rep(300000))))
+    assert.equal("", reply(connect(path, (" "):rep(300000) .. STATUS)))
     assert.equal("", reply(connect(path, STATUS .. STATUS)))
     assert.same({ "", "" }, { reply(silent), reply(half) })
+    is_well(it, folder)
+  end)
+
+  it("refuses more connections than it has room for", function()
+    local it, folder, path = script()
+    for i = 1, SLOTS do
+      connect(path, '{"version":1,"command":"evaluate","text":"print(1) sleep(1e6)"}\n')
+      wait.until_true(function() return #clients[i].data > 0 end, 10)
+    end
+    assert.equal("", reply(connect(path, STATUS)))
+    for i = 1, SLOTS do
+      assert.is_falsy(clients[i].is_over)
+      clients[i].pipe:shutdown()
+    end
     is_well(it, folder)
   end)
 
@@ -152,6 +169,31 @@ describe("the control socket #slow", function()
     is_well(it, folder)
   end)
 
+  -- The outcome of cpgrun as another user.
+  local function run_as_other(...)
+    local argv, outcome = list.copy(ordinary.prefix), nil
+    local words = { ... }
+    ordinary.with_tree(function(tree)
+      argv[#argv + 1] = tree .. "/bin/cpgrun"
+      outcome = { run(unpack(list.append(argv, words))) }
+    end)
+    return unpack(outcome)
+  end
+
+  it("refuses other users, even if they can reach it", function()
+    if #ordinary.prefix == 0 then
+      pending "no other user exists in this namespace"
+      return
+    end
+    local it, folder, path = script()
+    assert(uv.fs_chmod(folder, tonumber("755", 8)))
+    assert(uv.fs_chmod(path, tonumber("777", 8)))
+    local code, out = run_as_other("status", "--socket", folder)
+    assert.equal(1, code)
+    assert.matches("was closed before the reply", out)
+    is_well(it, folder)
+  end)
+
   it("of another user's script serves that user and root", function()
     if #ordinary.prefix == 0 then
       pending "no other user exists in this namespace"
@@ -165,11 +207,7 @@ describe("the control socket #slow", function()
     assert.equal(65534, uv.fs_stat(path).uid)
     local code, out = run("cpgrun", "attach", "-e", "1 + 1", ("%d"):format(it.pid))
     assert.same({ 0, "2" }, { code, out })
-    local argv = { (table.unpack or unpack)(ordinary.prefix) } -- luacheck: ignore 113
-    for _, word in ipairs { "cpgrun", "status", ("%d"):format(it.pid) } do
-      argv[#argv + 1] = word
-    end
-    assert.equal(0, (run((table.unpack or unpack)(argv)))) -- luacheck: ignore 113
+    assert.equal(0, (run_as_other("status", ("%d"):format(it.pid))))
     it:kill "sigterm"
     assert.same({ 0, 0 }, { it:wait(10) })
     assert.is_nil(uv.fs_stat(path))

@@ -8,7 +8,6 @@ local connection = {}
 
 local MOST_BYTES = 262144 -- of a request
 local PATIENCE = 5000 -- milliseconds for the request, and for each part of the reply that the client must read
-local MOST_WAITING = 4194304 -- bytes of a reply that the client has not read
 
 local Connection = {}
 Connection.__index = Connection
@@ -26,21 +25,28 @@ local function restart(self)
   self.timer:start(PATIENCE, 0, function() self:close() end)
 end
 
--- Whatever the client does not read is kept, up to a limit.
-function Connection:write(message, written)
+local function written(self, problem)
+  self.unread = self.unread - 1
+  if problem then
+    self:close()
+  elseif not self.is_closed and self.unread > 0 then
+    restart(self)
+  elseif not self.is_closed then
+    self.timer:stop()
+  end
+end
+
+-- What the client does not read is kept, so a reply must be bounded.
+function Connection:write(message, finished)
   if self.is_closed then
     return
-  elseif self.pipe:get_write_queue_size() > MOST_WAITING then
-    return self:close()
   end
+  self.unread = self.unread + 1
   restart(self)
   self.pipe:write(json.encode(message) .. "\n", function(problem)
-    if problem then
-      self:close()
-    elseif written then
-      written()
-    elseif not self.is_closed then
-      self.timer:stop()
+    written(self, problem)
+    if finished then
+      finished()
     end
   end)
 end
@@ -79,15 +85,15 @@ local function receive(self, problem, data)
     return self:close()
   end
   self.parts[#self.parts + 1], self.size = data, self.size + #data
-  if data:find("\n", 1, true) then
+  if self.size > MOST_BYTES then
+    self:close()
+  elseif data:find("\n", 1, true) then
     local line, rest = table.concat(self.parts):match "^([^\n]*)\n(.*)$"
     self.parts = nil
     if rest ~= "" then
       return self:close()
     end
     take(self, line)
-  elseif self.size > MOST_BYTES then
-    self:close()
   end
 end
 
@@ -95,7 +101,7 @@ end
 -- called at the end.
 function connection.new(pipe, handle, closed)
   local self = setmetatable({ pipe = pipe, handle = handle, closed = closed, timer = own(uv.new_timer()), parts = {},
-    size = 0 }, Connection)
+    size = 0, unread = 0 }, Connection)
   self.timer:unref()
   restart(self)
   pipe:read_start(function(...) receive(self, ...) end)

@@ -11,6 +11,7 @@ local evaluation = {}
 
 local LIMIT = 5 -- seconds that the text may run without --handler-timeout, not counting waits
 local MOST_OUTPUT = 1048576 -- bytes
+local EACH = 64 -- bytes that a call of print counts for, besides its text
 local LOOK = 100 -- milliseconds
 
 local pack = table.pack or function(...) return { n = select("#", ...), ... } end -- luacheck: ignore 143
@@ -61,7 +62,7 @@ local function limited(tell)
     elseif #text > left then
       text = text:sub(1, left) .. "\n(the rest is left out)"
     end
-    left = left - #text
+    left = left - #text - EACH
     tell(text)
   end
 end
@@ -137,7 +138,7 @@ local function start(self, chunk)
   local routine = coroutine.create(function() body(self, chunk) end)
   self.limit = limit.new(routine, not guards.limits_time and LIMIT or nil)
   local ended_well, problem
-  local ok, stopped = guards.try(function() ended_well, problem = coroutine.resume(routine) end)
+  local ok, stopped = guards.try(function() ended_well, problem = guards.limited(coroutine.resume, routine) end)
   self.limit:note_wait()
   if not ok then
     finish(self, false, stopped)
