@@ -87,6 +87,24 @@ describe("a group of nodes in nginx #slow", function()
     assert.same({}, app:find "^%d+ disconnected.*")
   end)
 
+  it("disconnects no worker when its holder is killed after many events, although they are slow", function()
+    local pids = start()
+    for _ = 1, 8 do
+      assert.equal("true", app:request "8090/send_long?text=long&times=75000")
+    end
+    app:says("^%d+ message %S+ long$", 24)
+    local holder = app:request "8090/address":match ":(%d+)"
+    assert.equal("sent", app:request "8090/send?text=do%20rest")
+    app:signal("KILL", holder)
+    for i = 1, 5 do
+      assert.equal("sent", app:request("8090/send?text=" .. i))
+    end
+    for _, pid in ipairs(pids) do
+      if pid ~= holder then app:says("^" .. pid .. " message %S+ 5$") end
+    end
+    assert.same({}, app:find "^%d+ disconnected.*")
+  end)
+
   it("says when it is not certain that a message was sent", function()
     start()
     local pid = stall()

@@ -32,9 +32,9 @@ local function first(self)
   return self.store.dict:get(self.first_key) or 1
 end
 
-local function count(self, index, bytes)
-  self.bytes = self.bytes + bytes - (self.sizes[index] or 0)
-  self.sizes[index] = bytes > 0 and bytes or nil
+-- The position of the first batch that still exists.
+local function start(self)
+  return self.store.dict:get(self.start_key) or 0
 end
 
 -- A batch: a table with `number` (of counted events up to its end), `state` (encoded), `events` (flat: kind and
@@ -43,7 +43,6 @@ end
 function Log:read(index)
   local data = self.store.dict:get(key(self, index))
   if data then
-    count(self, index, #data)
     local batch = store.decode(data)
     self.position = batch.position + #data
     return batch
@@ -60,9 +59,11 @@ local function remove_first(self, before)
   if index >= before then
     return false
   end
-  self.store.dict:safe_set(self.first_key, index + 1) -- before the batch goes, so that readers can tell
-  self.store.dict:delete(key(self, index))
-  count(self, index, 0)
+  local dict = self.store.dict
+  local data = dict:get(key(self, index)) or ""
+  dict:safe_set(self.start_key, start(self) + #data)
+  dict:safe_set(self.first_key, index + 1) -- before the batch goes, so that readers can tell
+  dict:delete(key(self, index))
   return true
 end
 
@@ -85,17 +86,17 @@ function Log:append(index, batch)
   if not ok then
     return nil, message == "no memory" and store.full(#data) or message
   end
-  count(self, index, #data)
   self.position = self.position + #data
   dict:safe_set(self.last_key, index)
   local room = self:room()
-  while self.bytes > room and remove_first(self, index) do
+  while self.position - start(self) > room and remove_first(self, index) do
   end
   return true
 end
 
 -- Leaves out a number, so that all readers have a gap there. Returns it. Values of existing keys need no room.
 function Log:skip(index)
+  self.store.dict:safe_set(self.start_key, self.position)
   self.store.dict:safe_set(self.skipped_key, index)
   self.store.dict:safe_set(self.first_key, index + 1)
   self.store.dict:safe_set(self.last_key, index)
@@ -104,15 +105,17 @@ end
 
 -- `largest`: the bytes of messages with which a batch is full.
 local function new(of)
-  local self = setmetatable({ store = of, bytes = 0, position = 0, sizes = {} }, Log)
+  local self = setmetatable({ store = of }, Log)
   self.largest = math.min(LARGEST, of.dict:capacity() / SHARE / 8)
   self.first_key, self.last_key = of:key "first", of:key "last"
-  self.skipped_key = of:key "skipped"
+  self.skipped_key, self.start_key = of:key "skipped", of:key "start"
   if of.dict:safe_add(self.first_key, 1) then
     of:next(LOGS)
   end
   of.dict:safe_add(self.last_key, 0)
   of.dict:safe_add(self.skipped_key, 0)
+  of.dict:safe_add(self.start_key, 0)
+  self.position = start(self) -- until it has read a batch
   return self
 end
 
