@@ -18,6 +18,7 @@ for _, path in ipairs { "lua/corosync/resty.lua", "lua/corosync/resty", "lua/res
   files[path] = { std = "ngx_lua" }
 end
 files["examples/nginx/demo"] = { std = "max" }
+files["bench/resty/requests.lua"] = { globals = { "delay" } }
 files["examples/nginx/demo/load.lua"] = {
   globals = { "setup", "request", "response", "done", "hits", "failures" }, read_globals = { "wrk" },
 }

@@ -1,6 +1,6 @@
 # Measuring: rates beside plain C, instructions a message, and what it takes to scale.
 
-.PHONY: bench bench-instructions bench-scale bench-tuning bench-resty bench-replica
+.PHONY: bench bench-instructions bench-scale bench-tuning bench-resty bench-resty-node bench-replica
 
 # The floor: the same work in plain C.
 $(BUILD)/bench/plain: bench/plain.c
@@ -47,6 +47,11 @@ bench-instructions: binding $(BUILD)/bench/callgrind.so
 ## bench-resty: rates in nginx
 bench-resty: all nginx-binding
 	@BUILD_JIT=build/jit $(RUN_LUA) bench/resty.lua
+
+## bench-resty-node: groups of nodes in nginx: rates, other requests, memory, reloads (WORKERS=2 MINUTES=5 RELOADS=30)
+# It needs wrk. The tables in docs/openresty.md are what it prints.
+bench-resty-node: all nginx-binding
+	@BUILD_JIT=build/jit $(RUN_LUA) bench/resty_node.lua
 
 ## bench-replica: replicas beside raw messages and, if it is installed, etcd (10 minutes on a quiet machine)
 # It needs LuaJIT's build, too. STORAGE=FOLDER measures with storage. The tables in docs/speed.md are what it prints.
