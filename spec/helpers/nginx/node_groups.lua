@@ -27,7 +27,7 @@ local function make(name)
       if message ~= "count" then app.tell(name, "message", describe(message)) end
     end,
     disconnected = function(reason) app.tell(name, "disconnected", reason) end,
-  })
+  }, { directory = os.getenv "SPEC_DIRECTORY" })
   app.groups[name] = group
   return group and true, message, code
 end
