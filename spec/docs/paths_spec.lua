@@ -1,7 +1,7 @@
 -- The pages name files by their paths; a file that was moved must not leave an old name behind.
 local PAGES = { "README.md", "SECURITY.md", "CONTRIBUTING.md" }
-local NAMES = { "design", "embedding", "objects", "openresty", "packing", "replica", "scripts", "speed", "testing",
-  "tracing", "tuning", "unbound" }
+local NAMES = { "checking", "design", "embedding", "monitoring", "objects", "openresty", "operating", "packing",
+  "replica", "scripts", "speed", "testing", "tracing", "tuning", "unbound" }
 for _, name in ipairs(NAMES) do
   PAGES[#PAGES + 1] = ("docs/%s.md"):format(name)
 end
