@@ -188,7 +188,7 @@ local function fits(chosen)
   end
   collectgarbage()
   local used, limit = collectgarbage "count", chosen.memory_limit / 1024
-  return used < limit, ("--memory-limit of %.0f kB is too small: cpgrun itself takes %.0f kB before the script is "
+  return used < limit, ("--memory-limit of %.0f kB is too small: cpgrun itself uses %.0f kB before the script is "
     .. "loaded"):format(limit, used)
 end
 

@@ -24,12 +24,12 @@ function listener.parse(text)
   if path and #path <= LONGEST_PATH then
     return { path = path, text = text }
   elseif path then
-    return nil, ("a socket's path has at most %d bytes, and this one has %d"):format(LONGEST_PATH, #path)
+    return nil, ("the path of a socket has at most %d bytes, but this one has %d"):format(LONGEST_PATH, #path)
   end
   local address, port = split(text)
   if not address or not port or port > 65535 then
-    return nil, ("'%s' is no address to listen on: it must be like 9100 (on the loopback), 127.0.0.1:9100, [::1]:9100 "
-      .. "or unix:/run/name.sock"):format(text)
+    return nil, ("'%s' is not an address to listen on, such as 9190 (on the loopback), 127.0.0.1:9190, [::1]:9190 or "
+      .. "unix:/run/name.sock"):format(text)
   end
   return { address = address, port = port, text = text }
 end
@@ -39,7 +39,7 @@ local function reason(problem)
   return (tostring(problem):gsub("^%u+: ", ""):gsub("^bind: ", ""))
 end
 
--- Whether a process listens on a socket. Nobody does on one that a killed process has left.
+-- Whether a process listens on a socket. A killed process leaves its socket behind.
 local function is_in_use(path)
   local probe, outcome = own(uv.new_pipe(false)), nil
   probe:connect(path, function(problem) outcome = problem or "connected" end)

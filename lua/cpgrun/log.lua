@@ -109,7 +109,7 @@ local raised = 0
 local function explain(text)
   local first, rest = text:match "^([^\n]*)(.*)$"
   if log.memory_limit and first:find "not enough memory[%a ]*$" then -- or "not enough memory for buffer allocation"
-    return ("%s: the Lua state would take more than %.0f kB (--memory-limit)%s"):format(first, log.memory_limit / 1024,
+    return ("%s: the Lua state would exceed %.0f kB (--memory-limit)%s"):format(first, log.memory_limit / 1024,
       rest)
   end
   return text

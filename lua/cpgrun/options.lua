@@ -77,7 +77,7 @@ end
 
 local function metrics_file(text)
   if not text:find "[^/]%.prom$" then
-    return nil, ("--metrics-file takes the name of a file that ends in .prom, which the collector reads, not '%s'")
+    return nil, ("--metrics-file takes a file name that ends in .prom, because the collector reads no others, not '%s'")
       :format(text)
   end
   return text
@@ -102,8 +102,8 @@ local function parser(version)
     :argname("NAME"):convert(group_name)
   p:option("--log-level", "The least severe messages to log on stderr: error, warning, info or debug."):argname("LEVEL")
     :choices(log.levels):default("info")
-  p:option("--log-format", "Their format: text, json or journal (default: journal if stderr is systemd's journal, else "
-    .. "text; labs use text).")
+  p:option("--log-format", "The format of the messages: text, json or journal (default: journal if stderr is connected "
+    .. "to systemd's journal, otherwise text; labs always use text).")
     :argname("FORMAT"):choices(log.formats)
   p:option("--lab", "Run the script on a private cluster of N (1 to 8) Corosync daemons on this machine.")
     :argname("N"):convert(node_count)
@@ -114,8 +114,8 @@ local function parser(version)
     :argname("FILE"):convert(name_of("file", "--lab-trace"))
   p:option("--handler-timeout", "Stop a function of the script that runs for longer than this many seconds.")
     :argname("SECONDS"):convert(seconds("--handler-timeout", 0.001))
-  p:option("--memory-limit", "Let the script's functions fail with \"not enough memory\" when the Lua state would take "
-    .. "more than so many bytes (k, M, G).")
+  p:option("--memory-limit", "Limit the memory of the Lua state (k, M, G): functions of the script that would exceed "
+    .. "it fail with \"not enough memory\".")
     :argname("BYTES"):convert(bytes("--memory-limit", 1))
   p:option("--reader-limit", "How many bytes to queue while handlers are slow (k, M, G); with 0 they stay in Corosync.")
     :argname("BYTES"):convert(bytes("--reader-limit", 0)):default("64M")
@@ -133,14 +133,15 @@ local function parser(version)
   p:option("--trace", "Append the script's messages, configurations and locks to this file, for cpgrun draw. At 16 MiB "
     .. "it becomes FILE.1.")
     :argname("FILE"):convert(name_of("file", "--trace"))
-  p:option("--metrics", "Serve metrics for Prometheus at this address, such as 127.0.0.1:9100, [::1]:9100 or "
-    .. "unix:/run/metrics.sock.")
+  p:option("--metrics", "Serve metrics for Prometheus at this address, such as 9190 (on the loopback), "
+    .. "127.0.0.1:9190, [::1]:9190 or unix:/run/shop.sock.")
     :argname("ADDRESS"):convert(listener.parse)
-  p:option("--metrics-file", "Write metrics to this file every 15 s, for node_exporter's textfile collector.")
+  p:option("--metrics-file", "Write the metrics to this file every 15 s, for node_exporter's textfile collector. Its "
+    .. "name must end in .prom.")
     :argname("FILE"):convert(metrics_file)
   p:option("--also", "Run this script as well, in a process of its own, without arguments. May be repeated.")
     :argname("FILE"):count("*")
-  p:option("--socket", "The folder of the script's control socket, for cpgrun status and attach; or none.")
+  p:option("--socket", "The folder for the script's control socket, which cpgrun status and attach use; or none.")
     :argname("DIR"):convert(name_of("folder", "--socket"))
   p:option("--config", "Read options, the script and its arguments from this file; the command line wins.")
     :argname("FILE")
@@ -159,9 +160,9 @@ local function parser(version)
     print(version)
     os.exit(0, true)
   end)
-  p:epilog("cpgrun check runs a script under random faults. cpgrun status shows running scripts, cpgrun attach is a "
-    .. "prompt in one. cpgrun draw draws traces. cpgrun map, lock, members, send and listen are for shells. See cpgrun "
-    .. "check --help, and so on. A script of such a name is ./check.")
+  p:epilog("cpgrun check runs a script under random faults. cpgrun status shows running scripts, cpgrun attach opens a "
+    .. "prompt in one. cpgrun draw draws traces. cpgrun map, lock, members, send and listen are commands for shells. "
+    .. "Each command has its own --help. To run a script that is named like a command, write ./check.")
   return p
 end
 
@@ -319,10 +320,10 @@ local function refuse_wrong_combinations(p, parsed)
   elseif parsed.also and parsed.trace then
     p:error("--also and --trace exclude each other: a trace has one writer")
   elseif (parsed.metrics or parsed.metrics_file) and parsed.lab then
-    p:error("--metrics and --metrics-file are for one node, and exclude --lab")
+    p:error("--metrics and --metrics-file are for one node: they cannot be used with --lab")
   elseif (parsed.metrics or parsed.metrics_file) and parsed.also then
-    p:error("--metrics and --metrics-file exclude --also: start a cpgrun for each script, each with an address or file "
-      .. "of its own")
+    p:error("--metrics and --metrics-file cannot be used with --also: start a cpgrun for each script, each with its "
+      .. "own address or file")
   elseif parsed.also and parsed.group then
     p:error("--also and --group exclude each other: each script has a group of its own, its global group_name or its "
       .. "file name")

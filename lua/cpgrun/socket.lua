@@ -3,8 +3,8 @@
 -- A connection carries one request, {"version":1,"command":…}, as a line of JSON, and its reply: lines of JSON of which
 -- the last has "ok". Commands:
 --   status                     "status": as cpgrun.status describes the host
---   evaluate  text             any number of lines with "output"; with an error "error", and "incomplete" if more text
---                              may follow
+--   evaluate  text             any number of lines with "output"; after an error, "error", and "incomplete" if the text
+--                              can be continued
 --   complete  text             "words"
 local connection = require "cpgrun.socket.connection"
 local errors = require "corosync.errors"
@@ -44,8 +44,8 @@ local TAKES_TEXT = { evaluate = true, complete = true }
 local function handle(client, request)
   local command = request.command
   if request.version ~= socket.VERSION then
-    client:finish { ok = false, error = ("this host has version %d of the protocol: use its cpgrun"):format(
-      socket.VERSION) }
+    client:finish { ok = false, error = ("the script's cpgrun has version %d of the protocol: use the cpgrun that runs "
+      .. "the script"):format(socket.VERSION) }
   elseif type(command) ~= "string" or not commands[command] then
     client:finish { ok = false, error = "there is no such command" }
   elseif TAKES_TEXT[command] and type(request.text) ~= "string" then
@@ -96,11 +96,11 @@ local function listen(facts, path, pid)
 end
 
 local function warn(path, problem)
-  log.warning("no control socket in %s: %s; so cpgrun status and cpgrun attach do not find this script: give another "
-    .. "folder by --socket, or --socket none", errors.quote(path), problem)
+  log.warning("cannot open a control socket in %s: %s; cpgrun status and cpgrun attach will not find this script: "
+    .. "select another folder with --socket, or use --socket none", errors.quote(path), problem)
 end
 
--- Nobody listens at the sockets of processes that were killed.
+-- Processes that were killed leave their sockets behind.
 local function remove_stale(path)
   for _, each in ipairs(folder.list(path)) do
     local pipe = own(uv.new_pipe(false))
@@ -121,7 +121,7 @@ function socket.prepare(chosen, facts)
   if chosen.socket == "none" or chosen.check then
     return nil
   elseif not pcall(require, "dkjson") then
-    log.debug "no control socket: it needs dkjson (Debian: lua-dkjson)"
+    log.debug "no control socket: the Lua module dkjson is missing (Debian: lua-dkjson)"
     return nil
   end
   local user = chosen.user and facts.user_id(chosen.user) or uv.getuid()

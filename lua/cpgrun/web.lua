@@ -24,7 +24,7 @@ end
 
 local function respond(self, request)
   if not self.is_allowed(request.headers.host) then
-    return 403, "403 Forbidden: open this page by its address, not by another name\n",
+    return 403, "403 Forbidden: open this page by its IP address or as localhost, not by another name\n",
       { ["Content-Type"] = "text/plain; charset=utf-8" }
   elseif request.path == "/" then
     return 200, page.make()
@@ -69,7 +69,7 @@ return function(chosen, facts, ask)
     log.error(message)
     return FAILED
   end
-  log.info("the status is at %s/", server.url)
+  log.info("the status page is at %s/", server.url)
   signals.first({ "sigint", "sigterm" }, facts, function() self.is_over = true end)
   facts.loaded()
   run(self)

@@ -5,7 +5,7 @@ local fails, member, send = handles.fails, handles.member, handles.send
 after_each(handles.close_all)
 
 describe("handle:counters", function()
-  it("counts messages and bytes that were sent, and those that handlers have got", function()
+  it("counts messages and bytes that were sent, and those that were passed to handlers", function()
     local handle, record = member()
     send(handle, "four")
     send(handle, { "a", "b" })
@@ -32,7 +32,7 @@ describe("handle:counters", function()
     assert.same({ 10, 30, 10, 30 }, { counted.sent, counted.sent_bytes, counted.received, counted.received_bytes })
   end)
 
-  it("tells what waits for handlers, and for how long", function()
+  it("reports events that wait for handlers, and for how long", function()
     local handle, record = member()
     handles.dispatch_until(handle, function() return #record.rings > 0 end)
     send(handle, "one")

@@ -89,7 +89,7 @@ describe("cpgrun --also", function()
       return it, tonumber(line(it, "^up\t(%d+)"))
     end
 
-    it("lets it stop once, though a service manager signals all processes", function()
+    it("lets it stop although a service manager signals all processes", function()
       local it, pid = start_long "slow"
       uv.kill(pid, "sigterm")
       line(it, "^stops$")

@@ -74,11 +74,11 @@ describe("The HTTP server of cpgrun", function()
     end)
   end
 
-  it("tells which methods there are", function()
+  it("lists the allowed methods", function()
     assert.matches("\r\nAllow: GET, HEAD\r\n", (select(3, client.request(port, "PUT / HTTP/1.1\r\nHost: a\r\n\r\n"))))
   end)
 
-  it("refuses a head that is too long, whole or endless", function()
+  it("refuses a head that is too long or endless", function()
     assert.equal(431, status_of("GET /" .. ("x"):rep(9000) .. " HTTP/1.1\r\nHost: a\r\n\r\n"))
     assert.equal(431, status_of(("\r\n"):rep(5000)))
     local connection = client.connect(port)
@@ -115,7 +115,7 @@ describe("The HTTP server of cpgrun", function()
     assert.is_true(body == big)
   end)
 
-  it("serves while 200 connections say nothing, and closes the oldest ones", function()
+  it("serves while 200 connections are silent, and closes the oldest ones", function()
     local idle = {}
     for i = 1, 200 do
       idle[i] = client.connect(port)
@@ -157,7 +157,7 @@ describe("The HTTP server of cpgrun", function()
       port = tonumber(server.url:match ":(%d+)$")
     end)
 
-    it("responds with 408 to a request that is not complete in time, however it drips", function()
+    it("responds with 408 to a request that is not complete in time, even if it arrives byte by byte", function()
       local silent, slow = client.connect(port), client.connect(port)
       assert(slow:write "GET /page HTTP/1.1\r\n")
       while not slow.is_over and slow:write "N: v\r\n" do
@@ -185,7 +185,7 @@ describe("The HTTP server of cpgrun", function()
     end)
   end)
 
-  it("tells that the port is in use", function()
+  it("reports that the port is in use", function()
     local text = "127.0.0.1:" .. port
     local second, message = http.serve(assert(listener.parse(text)), handler)
     assert.is_nil(second)

@@ -1,7 +1,7 @@
 local json = require "cpgrun.commands.json"
 
 describe("JSON of cpgrun", function()
-  it("has all digits of tokens and indices", function()
+  it("writes all digits of tokens and indices", function()
     local value = { token = 1883262422053767, list = { 9007199254740991, -9007199254740991, 0.5, 3 } }
     local text = json.encode(value)
     assert.matches('"token":1883262422053767[,}]', text)
@@ -9,7 +9,7 @@ describe("JSON of cpgrun", function()
     assert.same(value, json.decode(text))
   end)
 
-  it("refuses a table in itself", function()
+  it("refuses a table that contains itself", function()
     local value = {}
     value[1] = value
     local ok, text = pcall(json.encode, value)

@@ -20,14 +20,14 @@ describe("An address to listen on", function()
     it(("may not be %q"):format(text), function()
       local where, message = listener.parse(text)
       assert.is_nil(where)
-      assert.equal(("'%s' is no address to listen on: it must be like 9100 (on the loopback), 127.0.0.1:9100, "
-        .. "[::1]:9100 or unix:/run/name.sock"):format(text), message)
+      assert.equal(("'%s' is not an address to listen on, such as 9190 (on the loopback), 127.0.0.1:9190, "
+        .. "[::1]:9190 or unix:/run/name.sock"):format(text), message)
     end)
   end
 
   it("may be a socket's path, of at most 107 bytes", function()
     assert.equal("/run/x", listener.parse "unix:/run/x".path)
-    assert.equal("a socket's path has at most 107 bytes, and this one has 108",
+    assert.equal("the path of a socket has at most 107 bytes, but this one has 108",
       select(2, listener.parse("unix:" .. ("x"):rep(108))))
   end)
 

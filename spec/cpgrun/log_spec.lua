@@ -94,7 +94,7 @@ describe("cpgrun's log", function()
     return select(2, (errors .. "\n"):gsub(text .. "\n", ""))
   end
 
-  it("counts repeated warnings and errors, and has all different lines and all of level info", function()
+  it("counts repeats of warnings and errors, and logs all different lines and all of level info", function()
     local code, _, errors = run_script("many", MANY)
     assert.equal(0, code)
     assert.equal(1, times(errors, "warning: full"))
@@ -142,7 +142,7 @@ describe("cpgrun's log", function()
       end
     end)
 
-    it("has errors in luv's threads, too", function()
+    it("applies to errors in luv's threads, too", function()
       local _, _, errors = run_script("thread", NOTHING .. [[
         local uv = require "luv"
         function started()

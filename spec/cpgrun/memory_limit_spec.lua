@@ -2,7 +2,7 @@ local program = require "spec.helpers.program"
 
 local cpgrun, line, complaint = program.cpgrun, program.line, program.complaint
 
-local ENDED = "error: not enough memory: the Lua state would take more than 8192 kB %(%-%-memory%-limit%)"
+local ENDED = "error: not enough memory: the Lua state would exceed 8192 kB %(%-%-memory%-limit%)"
 
 -- Functions that take memory without end, and one that ends the script.
 local GROW = [[
@@ -14,7 +14,7 @@ describe("cpgrun --memory-limit", function()
   after_each(program.clean)
   teardown(program.remove)
 
-  it("ends functions that take more, wherever they run, and handles later messages", function()
+  it("stops functions that exceed it, wherever they run, and handles later messages", function()
     local it = cpgrun("growing", GROW .. [[
       local uv, kept = require "luv", {}
       local bodies = {
@@ -80,7 +80,7 @@ describe("cpgrun --memory-limit", function()
     end
   end)
 
-  it("lets replicas go on while their functions have no memory", function()
+  it("keeps replicas running while their functions have no memory", function()
     local it = cpgrun("replicated", GROW .. [[
       local numbers, held = map "numbers", lock "only"
       local kept
@@ -112,20 +112,20 @@ describe("cpgrun --memory-limit", function()
     complaint(it, ENDED)
   end)
 
-  it("ends a script that takes too much while it loads, and names the limit", function()
+  it("ends a script that exceeds it while it loads, and names the limit", function()
     local code, _, errors = program.run_script("loading", GROW .. "grow()", "--memory-limit", "8M")
     assert.equal(1, code)
     assert.matches(ENDED, errors)
   end)
 
-  it("says how much cpgrun itself takes when the limit is less", function()
+  it("reports how much memory cpgrun itself uses if the limit is less", function()
     local code, _, errors = program.run_script("small", program.NOTHING_BUT_UP, "--memory-limit=100k")
     assert.equal(1, code)
-    assert.matches("error: %-%-memory%-limit of 100 kB is too small: cpgrun itself takes %d+ kB before the script is "
+    assert.matches("error: %-%-memory%-limit of 100 kB is too small: cpgrun itself uses %d+ kB before the script is "
       .. "loaded", errors)
   end)
 
-  it("lets the running version go on when a new one takes too much", function()
+  it("keeps the running version when a new one exceeds it", function()
     local it = cpgrun("replaced", GROW .. "function config_change() end function started() print 'up' end "
       .. "function line_received(l) print(l) end", "--memory-limit", "8M")
     line(it, "^up$")
@@ -144,7 +144,7 @@ describe("cpgrun --memory-limit", function()
     local it = cpgrun("first", "function config_change() end function started() while true do end end",
       "--memory-limit", "8M", "--handler-timeout", "0.2", "--also", path)
     complaint(it, "error: first: .*stopped because it has run")
-    complaint(it, "error: second: .*not enough memory.*: the Lua state would take more than 8192 kB")
+    complaint(it, "error: second: .*not enough memory.*: the Lua state would exceed 8192 kB")
     it:kill "sigterm"
     program.ended(it, 0)
   end)

@@ -90,7 +90,7 @@ describe("cpgrun --metrics", function()
     assert.is_nil((uv.fs_stat(path)))
   end)
 
-  it("keeps the port and the script's values at a reload", function()
+  it("keeps the port and the script's values when the script is reloaded", function()
     local it = cpgrun("again", [[
       metrics.counter("loads_total", "Loads."):inc()
       function config_change() end
@@ -132,13 +132,13 @@ describe("cpgrun --metrics", function()
   end)
 
   for words, problem in pairs {
-    ["--metrics all:9100x"] = "'all:9100x' is no address to listen on: it must be like 9100 (on the loopback)",
-    ["--metrics 99999"] = "'99999' is no address to listen on",
-    ["--metrics ::1:9100"] = "'::1:9100' is no address to listen on",
-    ["--metrics 127.0.0.1:70000"] = "is no address to listen on",
-    ["--metrics 127.0.0.1:1 --also b.lua"] = "exclude --also",
-    ["--metrics-file x"] = "--metrics-file takes the name of a file that ends in .prom",
-    ["--metrics-file x.prom --lab 2"] = "exclude --lab",
+    ["--metrics all:9100x"] = "'all:9100x' is not an address to listen on, such as 9190 (on the loopback)",
+    ["--metrics 99999"] = "'99999' is not an address to listen on",
+    ["--metrics ::1:9100"] = "'::1:9100' is not an address to listen on",
+    ["--metrics 127.0.0.1:70000"] = "is not an address to listen on",
+    ["--metrics 127.0.0.1:1 --also b.lua"] = "cannot be used with --also",
+    ["--metrics-file x"] = "--metrics-file takes a file name that ends in .prom",
+    ["--metrics-file x.prom --lab 2"] = "cannot be used with --lab",
   } do
     it("refuses " .. words, function()
       local code, _, errors = program.run("sh", "-c", "cpgrun " .. words .. " a.lua")
@@ -160,7 +160,7 @@ describe("cpgrun --metrics", function()
     assert.is_nil((uv.fs_stat(path)))
   end)
 
-  it("goes on with a warning when the file cannot be written", function()
+  it("logs a warning and continues when the file cannot be written", function()
     local it = cpgrun("unwritable", program.NOTHING_BUT_UP, "--metrics-file", "/nowhere/x.prom")
     line(it, "^up$")
     complaint(it, "warning: cannot write the metrics to /nowhere/x.prom: .*no such file or directory")

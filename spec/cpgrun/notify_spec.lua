@@ -1,4 +1,4 @@
--- What cpgrun tells a service manager, by sd_notify(3).
+-- Notifications to a service manager by sd_notify(3).
 local lab = require "corosync.lab"
 local manager = require "spec.helpers.service_manager"
 local program = require "spec.helpers.program"
@@ -71,7 +71,7 @@ describe("cpgrun under a service manager", function()
     assert.equal(1, one:count "^STOPPING=1$")
   end)
 
-  it("is not alive while a handler does not return", function()
+  it("sends no WATCHDOG=1 while a handler does not return", function()
     local one = new_manager()
     local it = run(one, file("hanging.lua", SCRIPT))
     one:wait_for "^READY=1$"
@@ -82,7 +82,7 @@ describe("cpgrun under a service manager", function()
     assert.equal(0, one:count "WATCHDOG")
   end)
 
-  it("runs on when the service manager has gone, and says so", function()
+  it("continues when the service manager is gone, and logs a warning", function()
     local it = start("env", "NOTIFY_SOCKET=/nowhere", "cpgrun", file("alone.lua", SCRIPT
       .. "function started() print 'up' end"))
     program.complaint(it,
@@ -103,7 +103,7 @@ describe("cpgrun under a service manager", function()
   describe("with several scripts", function()
     local READY = "function started() print('ready', require('luv').os_getpid()) end"
 
-    it("is ready when all are, reloads once for all, and names each in its status", function()
+    it("is ready when all scripts are, reports one reload for all, and names each script in its status", function()
       local one = new_manager()
       local it = run(one, "--also", file("late.lua", SCRIPT .. [[
         function started() wait() end]]), file("early.lua", SCRIPT .. READY))
@@ -121,7 +121,7 @@ describe("cpgrun under a service manager", function()
       assert.equal(1, one:count "^STOPPING=1$")
     end)
 
-    it("is alive while all that run are", function()
+    it("sends WATCHDOG=1 while all running scripts do", function()
       local one, uv = new_manager(), require "luv"
       local HANG = READY .. [[
         require("luv").new_signal():start("sigusr1", function() print "hangs" while true do end end)]]
@@ -141,7 +141,7 @@ describe("cpgrun under a service manager", function()
   end)
 
   describe("#slow", function()
-    it("is ready when its replicas are, and says why they are not", function()
+    it("is ready when its replicas are, and reports why they are not", function()
       local cluster = assert(lab.start(3))
       finally(function() assert(cluster:stop()) end)
       assert(cluster:partition({ 1 }, { 2, 3 }))

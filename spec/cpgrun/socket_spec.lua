@@ -1,4 +1,4 @@
--- Clients of the control socket that do harm, or would.
+-- Harmful clients of the control socket.
 local list = require "corosync.list"
 local ordinary = require "spec.helpers.ordinary_user"
 local program = require "spec.helpers.program"
@@ -100,7 +100,7 @@ describe("the control socket #slow", function()
     for text, expected in pairs {
       ["1\n"] = "the request is not a JSON object",
       [("["):rep(100000) .. "\n"] = "the request is not a JSON object",
-      ["{}\n"] = "this host has version 1 of the protocol",
+      ["{}\n"] = "the script's cpgrun has version 1 of the protocol",
       ['{"version":1}\n'] = "there is no such command",
       ['{"version":1,"command":"evaluate","text":1}\n'] = "the field 'text' is missing",
       ['{"version":1,"command":"complete"}\n'] = "the field 'text' is missing",
@@ -150,7 +150,7 @@ describe("the control socket #slow", function()
     is_well(it, folder)
   end)
 
-  it("gives up clients that do not read", function()
+  it("closes connections of clients that do not read", function()
     local it, folder, path = script()
     for _ = 1, SLOTS do
       connect(path, FLOOD, true)
@@ -159,7 +159,7 @@ describe("the control socket #slow", function()
     is_well(it, folder)
   end)
 
-  it("survives a client that goes during its evaluation", function()
+  it("survives a client that disconnects during its evaluation", function()
     local it, folder, path = script()
     local client = connect(path,
       '{"version":1,"command":"evaluate","text":"print(1) sleep(0.1) print(2) group:send_message [[done]] return 3"}\n')

@@ -45,7 +45,7 @@ describe("cpgrun status --web", function()
     return found
   end
 
-  it("shows the running scripts and those that hang, to browsers that have its address", function()
+  it("shows running scripts and scripts that hang", function()
     folder = file "sockets"
     assert(uv.fs_mkdir(folder, tonumber("700", 8)))
     start("shown", [[
@@ -55,7 +55,7 @@ describe("cpgrun status --web", function()
       function started() print "up" end]])
     start("hangs", "function config_change() end function started() print 'up' while true do end end")
     local it = program.start("cpgrun", "status", "--socket", folder, "--timeout", "0.5", "--web", "127.0.0.1:0")
-    port = tonumber(complaint(it, "info: the status is at http://127.0.0.1:(%d+)/$"))
+    port = tonumber(complaint(it, "info: the status page is at http://127.0.0.1:(%d+)/$"))
 
     local status, page, head = client.get(port, "/")
     assert.equal(200, status)
@@ -66,7 +66,7 @@ describe("cpgrun status --web", function()
     local found = hosts("shown", "hangs")
     assert.equal("<b>\200", found.shown.group.name)
     assert.equal("joined", found.shown.group.state)
-    assert.matches("does not reply for 0.5 s", found.hangs.error)
+    assert.matches("did not reply within 0.5 s", found.hangs.error)
 
     local foreign = "GET /status.json HTTP/1.1\r\nHost: evil.example:" .. port .. "\r\n\r\n"
     assert.equal(403, (client.request(port, foreign)))
@@ -86,7 +86,7 @@ describe("cpgrun status --web", function()
     assert.is_false(is_allowed(nil))
   end)
 
-  it("makes text of names, never HTML", function()
+  it("shows names as text, never as HTML", function()
     for _, word in ipairs { "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(" } do
       assert.is_nil(script:find(word, 1, true))
     end

@@ -1,4 +1,4 @@
--- The side of systemd in sd_notify(3): a socket that keeps the lines it is sent.
+-- The service manager in sd_notify(3): a socket that keeps the lines that it receives.
 local process = require "spec_process"
 local wait = require "corosync.lab.wait"
 

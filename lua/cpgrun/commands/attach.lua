@@ -16,7 +16,7 @@ end
 -- Returns the reply; or nil after a message.
 local function evaluate(host, facts, text)
   if #text > MOST_TEXT then
-    log.error("the text has %d bytes, and at most %d can be sent", #text, MOST_TEXT)
+    log.error("the code has %d bytes, but at most %d can be sent", #text, MOST_TEXT)
     return nil
   end
   local reply, message = client.ask(host, facts, { command = "evaluate", text = text }, nil, put)
@@ -99,7 +99,7 @@ end
 
 local function prompt(host, facts)
   local read, save = line_reader(host, facts)
-  put(("attached to %s (pid %d); end with exit or Ctrl-D\n"):format(host.name, host.pid))
+  put(("attached to %s (pid %d); exit or Ctrl-D ends the prompt\n"):format(host.name, host.pid))
   repeat until not converse(read, host, facts)
   save()
   return OK
@@ -112,14 +112,15 @@ local function choose(chosen, facts)
   if #found == 1 then
     return found[1]
   elseif #found == 0 then
-    log.error("no running script %s: see cpgrun status",
-      chosen.host and ("has the name or process id '%s'"):format(chosen.host) or "has a control socket")
+    log.error(chosen.host and "no running script has the name or process id '%s': list them with cpgrun status"
+      or "no script with a control socket is running: if it was started with --socket, use the same --socket here",
+      chosen.host)
   else
     local words = {}
     for i, host in ipairs(found) do
       words[i] = ("%s (pid %d)"):format(host.name, host.pid)
     end
-    log.error("several scripts are running, so give a name or a process id: %s", table.concat(words, ", "))
+    log.error("several scripts are running: give the name or process id of one: %s", table.concat(words, ", "))
   end
 end
 

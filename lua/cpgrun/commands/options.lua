@@ -150,8 +150,9 @@ end
 
 local function begin_for_hosts(command, description)
   local p = argparse("cpgrun " .. command, description)
-  p:argument("host", "The script's name, its group, or its process id."):argname("NAME"):args("?")
-  p:option("--socket", "The folder of the control sockets, if it is not the usual one."):argname("DIR")
+  p:argument("host", "The name of a script (its file name without .lua), the name of its group, or its process id.")
+    :argname("NAME"):args("?")
+  p:option("--socket", "The folder of the control sockets, if the scripts were started with --socket."):argname("DIR")
   function p:error(message)
     io.stderr:write(("%s\n\nError: %s\n"):format(self:get_usage(), message))
     os.exit(2, true)
@@ -160,20 +161,22 @@ local function begin_for_hosts(command, description)
 end
 
 function parsers.status()
-  local p = begin_for_hosts("status", "Shows the running scripts of this user (of root: all), or all about one.")
+  local p = begin_for_hosts("status",
+    "Lists the running scripts of this user (as root: of all users), or shows all about one.")
   add_json(p)
   add_timeout(p, "How long to wait for each script's reply.", "2")
-  p:option("--web", "Serve a page that shows the status as it changes, at this address, such as 127.0.0.1:8080.")
+  p:option("--web", "Serve a page that shows the status in a browser and updates it every second, at an address "
+    .. "such as 127.0.0.1:8080.")
     :argname("ADDRESS"):convert(listener.parse)
-  return p:epilog("Exit status: 0 if all have joined and their replicas are ready; 1: otherwise, or none is running; "
-    .. "2: wrong usage.")
+  return p:epilog("Exit status: 0 if all scripts have joined and their replicas are ready; 1: otherwise, or if none is "
+    .. "running; 2: wrong usage.")
 end
 
 function parsers.attach()
-  local p = begin_for_hosts("attach", "A prompt for Lua in a running script. Standard input that is no terminal is "
-    .. "evaluated as a whole.")
-  p:option("-e --execute", "Evaluate this text instead."):argname("TEXT")
-  return p:epilog "Exit status: 0; 1: the text has failed, or there is no such script; 2: wrong usage."
+  local p = begin_for_hosts("attach", "Opens a prompt that evaluates Lua in a running script. Standard input that is "
+    .. "not a terminal is evaluated as a whole.")
+  p:option("-e --execute", "Evaluate this code instead of opening a prompt."):argname("CODE")
+  return p:epilog "Exit status: 0; 1: the code has failed, or there is no such script; 2: wrong usage."
 end
 
 local finish = {}

@@ -35,7 +35,7 @@ local function check_name(kind, name)
     errors.raise("bad argument #1 'name' to '%s' (1 to 128 letters, digits and '_' expected, got %s)", kind,
       errors.quote(name))
   elseif kind == "counter" ~= (name:find "_total$" ~= nil) then
-    errors.raise("bad argument #1 'name' to '%s' (names of counters end in '_total', and no others, got %s)", kind,
+    errors.raise("bad argument #1 'name' to '%s' (only the names of counters end in '_total', got %s)", kind,
       errors.quote(name))
   end
   for pattern, shown in pairs(RESERVED) do
@@ -68,7 +68,7 @@ local function labels_of(kind, labels)
   for i, name in ipairs(labels or {}) do
     check_label(kind, name)
     if seen[name] then
-      errors.raise("bad argument #3 'labels' to '%s' (there are two labels '%s')", kind, name)
+      errors.raise("bad argument #3 'labels' to '%s' (label '%s' is repeated)", kind, name)
     end
     copy[i], seen[name] = name, true
   end
@@ -107,13 +107,13 @@ local function is_same(present, made)
 end
 
 local function overflown(each, most)
-  log.error("the metric %s has %d different sets of labels, and further ones are not counted: give it labels with "
-    .. "fewer values", each.name, most)
+  log.error("metric %s has %d different sets of label values, and further ones are not counted: use labels with fewer "
+    .. "values", each.name, most)
 end
 
 local function add(made)
   if count >= MOST_FAMILIES then
-    errors.raise("there are %d metrics already: use labels for what differs", MOST_FAMILIES)
+    errors.raise("there are %d metrics already: use one metric with labels instead of several metrics", MOST_FAMILIES)
   end
   local kept = earlier and earlier[made.name]
   local each = kept and is_same(kept, made) and kept or made
@@ -131,7 +131,7 @@ local function make(class, kind, name, help, labels, buckets)
   local made = family.new(kind, name, help, labels_of(kind, labels), buckets, overflown)
   local present = families[name]
   if present and not is_same(present, made) then
-    errors.raise("bad argument #1 'name' to '%s' (there is a metric %s already, of another kind or with other labels)",
+    errors.raise("bad argument #1 'name' to '%s' (metric %s exists already, with another kind, labels or buckets)",
       kind, errors.quote(name))
   end
   return setmetatable({ [KEY] = present or add(made) }, class)

@@ -34,7 +34,7 @@ end
 local function take(self, line)
   local reply, problem = json.decode(line)
   if type(reply) ~= "table" then
-    fail(self, "protocol", "sent no JSON: %s", problem)
+    fail(self, "protocol", "sent a reply that is not JSON: %s", problem)
   elseif reply.output then
     self.output(reply.output)
   else
@@ -46,7 +46,8 @@ local function receive(self, problem, data)
   if self.result then
     return
   elseif not data then
-    return fail(self, "closed", "was closed before the reply: %s", problem or "has it too many clients, or ended?")
+    return fail(self, "closed", "was closed before the reply: %s",
+      problem or "the script has ended, or has too many clients")
   end
   self.rest = self.rest .. data
   for line in self.rest:gmatch "([^\n]*)\n" do
@@ -66,9 +67,9 @@ end
 local function connected(self, facts, request, problem)
   if problem and problem:find "ECONNREFUSED" then
     uv.fs_unlink(self.host.path)
-    return fail(self, "stale", "is that of a process that was killed")
+    return fail(self, "stale", "was left behind by a process that was killed")
   elseif problem then
-    return fail(self, "access", "cannot be connected to: %s", problem)
+    return fail(self, "access", "refused the connection: %s", problem)
   elseif not is_trusted(self, facts) then
     return fail(self, "access", "belongs to a program of another user")
   end
@@ -89,7 +90,7 @@ function client.ask(host, facts, request, seconds, output)
   local timer = uv.new_timer()
   if seconds then
     timer:start(math.ceil(1000 * seconds), 0, function()
-      fail(self, "timeout", "does not reply for %g s", seconds)
+      fail(self, "timeout", "did not reply within %g s", seconds)
     end)
   end
   request.version = VERSION

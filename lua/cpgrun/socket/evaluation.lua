@@ -60,7 +60,7 @@ local function limited(tell)
     if left <= 0 then
       return
     elseif #text > left then
-      text = text:sub(1, left) .. "\n(the rest is left out)"
+      text = text:sub(1, left) .. "\n(output cut off here)"
     end
     left = left - #text - EACH
     tell(text)
@@ -68,7 +68,7 @@ local function limited(tell)
 end
 
 local function refuse_exit()
-  error("os.exit would end the script, not the prompt: type exit, or stop the script by SIGTERM", 2)
+  error("os.exit would end the script, not the prompt: type exit to end the prompt, or stop the script with SIGTERM", 2)
 end
 
 -- The script's globals, except that `print` writes to the operator until the text has run.
@@ -129,7 +129,7 @@ local function watch(self, routine)
   timer:start(LOOK, LOOK, function()
     if self.is_over or coroutine.status(routine) == "dead" then
       timer:close()
-      finish(self, false, "an error was raised after a wait: see the host's log")
+      finish(self, false, "an error was raised after a wait: see the script's log")
     end
   end)
 end

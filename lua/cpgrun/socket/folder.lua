@@ -27,7 +27,7 @@ local function check(path, user)
   if not status then
     return nil, reason(problem)
   elseif status.type ~= "directory" then
-    return nil, "it is no folder"
+    return nil, "it is not a folder"
   elseif status.uid ~= user or permissions(status) % tonumber("100", 8) ~= 0 then
     return nil, ("it must belong to user %d and be closed to others (mode 0700)"):format(user)
   end
@@ -86,7 +86,7 @@ function folder.socket(path, name, pid)
   local plain = name:gsub("[^%w_-]", "_"):sub(1, LONGEST_NAME)
   local socket = ("%s/%s.%d.sock"):format(path, plain, pid)
   if #socket > LONGEST_PATH then
-    return nil, ("the socket's path would have %d bytes, and at most %d are possible"):format(#socket, LONGEST_PATH)
+    return nil, ("the socket's path would have %d bytes, but at most %d are possible"):format(#socket, LONGEST_PATH)
   end
   return socket
 end

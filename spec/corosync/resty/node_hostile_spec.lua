@@ -1,4 +1,4 @@
--- Groups of nodes in nginx when their users do unusual things.
+-- Groups of nodes in nginx under unusual use.
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
 local uv = require "luv"
@@ -65,7 +65,7 @@ describe("a group of nodes in nginx #slow", function()
     assert.is_true(tonumber(run [[ return ngx.shared.corosync:free_space() ]]) > 5 * 1024 * 1024)
   end)
 
-  it("is left and joined by its workers at the same time", function()
+  it("survives workers that leave and join at the same time", function()
     start_and_join(3)
     local code = [[
       local group = app.groups.spec
@@ -94,7 +94,7 @@ describe("a group of nodes in nginx #slow", function()
     end)
   end)
 
-  it("works beside another nginx on the same node, with a dictionary of its own", function()
+  it("works beside another nginx on the same node with its own dictionary", function()
     local second = nginx.start(cluster, 1, FOLDER, "node.conf", nil, "worker_processes 2; pid /run/second.pid;")
     nginx.node_joined(second, 2)
     start_and_join(2)
