@@ -1,7 +1,7 @@
 -- Groups of nodes in nginx, in tables for docs/openresty.md: events a second and their delay, beside groups of which
 -- each worker is a member; other requests, beside those of an nginx without a group; memory and reloads.
 --
---   make bench-resty-node [WORKERS=2] [MINUTES=5] [RELOADS=30]
+--   make bench-resty-node [WORKERS=2] [MINUTES=5] [RELOADS=30] [PARTS="events requests memory reloads"]
 local figures = require "bench.figures"
 local lab = require "corosync.lab"
 local server = require "bench.resty.server"
@@ -9,6 +9,7 @@ local server = require "bench.resty.server"
 local WORKERS = tonumber(os.getenv "WORKERS" or 2)
 local MINUTES = tonumber(os.getenv "MINUTES" or 5)
 local RELOADS = tonumber(os.getenv "RELOADS" or 30)
+local PARTS = os.getenv "PARTS" or "events requests memory reloads"
 local COUNT, ROUNDS = 60000, 5
 
 local function row(...)
@@ -155,11 +156,13 @@ end
 
 local cluster = assert(lab.start(2))
 figures.print_head(("%d workers on one of two nodes, a sender on the other, messages of 50 bytes"):format(WORKERS))
-head("per", "events/s", "packed events/s", "delay, p50, ms", "p99, ms", "sends/s of 20 light threads", "disconnects")
-for _, per in ipairs { "node", "worker" } do measure_events(cluster, per) end
+if PARTS:find "events" then
+  head("per", "events/s", "packed events/s", "delay, p50, ms", "p99, ms", "sends/s of 20 light threads", "disconnects")
+  for _, per in ipairs { "node", "worker" } do measure_events(cluster, per) end
+end
 local nginx = server.start(cluster, 1, { port = 8090, per = "node", workers = WORKERS })
-measure_all_requests(cluster, nginx)
-measure_memory(cluster, nginx)
-measure_reloads(nginx)
+if PARTS:find "requests" then measure_all_requests(cluster, nginx) end
+if PARTS:find "memory" then measure_memory(cluster, nginx) end
+if PARTS:find "reloads" then measure_reloads(nginx) end
 nginx:stop()
 assert(cluster:stop())

@@ -48,7 +48,7 @@ bench-instructions: binding $(BUILD)/bench/callgrind.so
 bench-resty: all nginx-binding
 	@BUILD_JIT=build/jit $(RUN_LUA) bench/resty.lua
 
-## bench-resty-node: groups of nodes in nginx: rates, other requests, memory, reloads (WORKERS=2 MINUTES=5 RELOADS=30)
+## bench-resty-node: groups of nodes in nginx: rates, other requests, memory, reloads (WORKERS=2 MINUTES=5 RELOADS=30 PARTS="events requests memory reloads")
 # It needs wrk. The tables in docs/openresty.md are what it prints.
 bench-resty-node: all nginx-binding
 	@BUILD_JIT=build/jit $(RUN_LUA) bench/resty_node.lua

@@ -33,7 +33,9 @@ function worker.start(options)
   if options.per == "none" then return end
   worker.group = assert(corosync_resty.group("bench", {
     config_change = function(members, _, joined)
-      if joined[1] then tell("config", #members) end
+      for _, each in ipairs(joined) do
+        if each == worker.group:address() then tell("config", #members) end
+      end
     end,
     disconnected = function(reason) tell("disconnected", reason) end,
     message_received = message_received,
