@@ -1,8 +1,8 @@
 -- A cache on each node for values of an origin server: GET reads a value, PUT changes it for all nodes.
 local corosync_cache = require "resty.corosync.cache"
 
--- nginx.conf gives the origin 1 s to connect and 2 s to reply.
-local values = assert(corosync_cache.new("cache", { store = "cache", longest = 3 }))
+-- nginx.conf gives the origin 1 s to connect, 1 s to take a short request and 2 s to reply.
+local values = assert(corosync_cache.new("cache", { store = "cache", longest = 4 }))
 
 local function request(key, options)
   local response = ngx.location.capture("/origin" .. key, options)
