@@ -120,17 +120,24 @@ local function leave(self, left)
   end
 end
 
--- Processes an event of a generation: as it comes, or after a snapshot that was cut before it.
-function Protocol:process(event)
-  local message = event.message
+-- Processes a message of a generation.
+local function process(self, from, message)
+  local handler = handlers[message.kind]
+  if handler and message.tag == self.active.tag then
+    handler(self, from, message)
+  elseif message.kind == "claim" then
+    claiming.on_claim(self, from, message)
+  elseif message.kind == "ack" then
+    self.active:note_absence(from, self.now)
+  end
+end
+
+-- Processes an event after a snapshot that was cut before it.
+function Protocol:replay(event)
   if event.left then
     leave(self, event.left)
-  elseif message.kind == "claim" then
-    claiming.on_claim(self, event.from, message)
-  elseif handlers[message.kind] and message.tag == self.active.tag then
-    handlers[message.kind](self, event.from, message)
-  elseif message.kind == "ack" then
-    self.active:note_absence(event.from, self.now)
+  else
+    process(self, event.from, event.message)
   end
 end
 
@@ -188,7 +195,6 @@ function Protocol:nodes_changed(nodes)
 end
 
 function Protocol:message(from, message)
-  local event = { from = from, message = message }
   if not self.ring then
     return
   elseif message.kind == "ready" then
@@ -196,11 +202,11 @@ function Protocol:message(from, message)
   elseif message.kind == "snapshot" then
     learning.on_snapshot(self, from, message)
   elseif self.active then
-    self:process(event)
+    process(self, from, message)
   else
     standing.on_message(self, from, message)
     if self.cut and not (message.kind == "claim" and from == self.address) then
-      learning.keep(self, event)
+      learning.keep(self, { from = from, message = message })
     end
     if message.kind == "claim" then
       claiming.on_claim(self, from, message)

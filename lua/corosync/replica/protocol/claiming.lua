@@ -90,19 +90,27 @@ function claiming.may_claim(self)
   return not self.active and self.view ~= nil and claiming.same_ring(self.view.ring, self.ring)
 end
 
--- The claims in the order of addresses; nil while one is missing of a member that nobody has reported as silent.
-local function all_claims(self)
-  local silent, list = {}, {}
+local function is_reported_silent(self, address)
   for _, made in pairs(self.claims) do
-    list[#list + 1] = made
-    for _, address in ipairs(made.silent) do
-      silent[address] = true
+    for _, silent in ipairs(made.silent) do
+      if silent == address then
+        return true
+      end
     end
   end
+  return false
+end
+
+-- The claims in the order of addresses; nil while one is missing of a member that nobody has reported as silent.
+local function all_claims(self)
   for _, address in ipairs(self.members) do
-    if not self.claims[address] and not silent[address] then
+    if not self.claims[address] and not is_reported_silent(self, address) then
       return nil
     end
+  end
+  local list = {}
+  for _, made in pairs(self.claims) do
+    list[#list + 1] = made
   end
   table.sort(list, function(one, other) return one.from < other.from end)
   return list

@@ -18,7 +18,8 @@ end
 -- it has is durable, too.
 function confirming.confirm(self)
   local active = self.active
-  if not active or not active:is_established() or not active:has_enough() then
+  local has_news = active ~= nil and self.log.applied < self.log.index
+  if not has_news or not active:is_established() or not active:has_enough() then
     return
   end
   local last = active:confirmed(not self.durable and self.address, self.log.index)

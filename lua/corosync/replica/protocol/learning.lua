@@ -119,7 +119,7 @@ local function replay(self, queue)
     if not self.active then
       return false
     end
-    self:process(event)
+    self:replay(event)
   end
   return self.active ~= nil
 end
