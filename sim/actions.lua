@@ -1,4 +1,5 @@
 -- The actions of a schedule: faults of networks, nodes and processes, and turns of waiting work.
+local delivery = require "sim.delivery"
 local losses = require "sim.losses"
 local sets = require "sim.sets"
 
@@ -102,15 +103,18 @@ function actions.lose_power(self)
   end)
 end
 
--- The Corosyncs of nodes restart; their processes go on.
+-- The Corosyncs of nodes restart; their processes go on. Then all nodes meet, or those that have restarted, or none.
 function actions.restart_corosync(self)
   local ids = some_nodes(self)
   self.checks:note("Corosync restarts on nodes %s", table.concat(sets.sorted_keys(ids), " "))
   lose_seqs(self, ids)
   self.world:lose_corosync(ids)
   losses.look(self)
-  if self.random(2) == 1 then
+  local fate = self.random(3)
+  if fate == 1 then
     self.world:heal()
+  elseif fate == 2 then
+    self.world:form { ids }
   end
   for _, each in ipairs(self:living()) do
     if ids[each.process.node] and self.random(4) > 1 then
@@ -141,12 +145,22 @@ function actions.reconnect_fenced(self)
   end
 end
 
+local function has_process(self, id)
+  for _, each in ipairs(self:living()) do
+    if each.process.node == id and not each.replica.observer then
+      return true
+    end
+  end
+  return false
+end
+
 -- Of the processes of a node with storage only one has a state.
 function actions.start(self)
   local id = self.random(#self.world.nodes)
   local disk = self.world.nodes[id].disk
   local is_observer = self.has_observers and self.random(2) == 1
-  if #self:living() < self.most and (is_observer or not (disk and disk.user)) then
+  local may_start = is_observer or not (disk and disk.user or self.is_single and has_process(self, id))
+  if #self:living() < self.most and may_start then
     self:start(id, is_observer)
     losses.look(self)
   end
@@ -235,15 +249,16 @@ local function take_turns(self, most)
     local node = self.world.nodes[id]
     if (#node.outgoing > 0 or #node.backlog > 0) and not is_idle(self, id) then
       for _ = 1, most do
-        self.world:order(id)
-        self.world:hand_over(id)
+        local did_any = self.world:order(id)
+        if not self.world:hand_over(id) and not did_any then
+          break
+        end
       end
       has_more = true
     end
   end
   for _, each in ipairs(self:living()) do
-    local process = each.process
-    if #process.inbox > 0 or process.settling then
+    if delivery.has_event(self.world, each.process) then
       has_more = each:deliver(most) or has_more
     end
   end
@@ -252,8 +267,9 @@ end
 
 -- Work that waits is done, in turns.
 function actions.calm(self, most)
+  most = most or self.phase.batch
   for _ = 1, 12 do
-    if not take_turns(self, most or 1) then
+    if not take_turns(self, most) then
       break
     end
   end
@@ -263,6 +279,14 @@ end
 function actions.settle(self)
   for _ = 1, self.random(20) do
     actions.calm(self)
+    actions.advance(self, self.random(8) / 10)
+  end
+end
+
+-- Time for a new generation.
+function actions.rest(self)
+  for _ = 1, 2 + self.random(3) do
+    actions.calm(self, 10)
     actions.advance(self, self.random(8) / 10)
   end
 end

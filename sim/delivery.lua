@@ -16,12 +16,8 @@ local function settle_later(self, process, ring)
   push(process, { kind = "settle", ring = ring, delay = self.random(self.options.settling) / 10 })
 end
 
--- By kind of item: puts the events of an item into a process's inbox.
+-- By kind of item: puts the events of an item that is no message into a process's inbox.
 local handing = {}
-
-function handing.message(_, process, item)
-  push(process, item)
-end
 
 function handing.join(self, process, item)
   if item.who == process then
@@ -60,6 +56,12 @@ end
 
 function delivery.hand_over(self, process, item)
   handing[item.kind](self, process, item)
+end
+
+-- Whether a process may have an event or a view.
+function delivery.has_event(self, process)
+  local settling = process.settling
+  return not process.stopped and (process.inbox[1] ~= nil or settling ~= nil and settling.after <= self.now)
 end
 
 -- The next event of a process, or nil. Views come on another connection: late, and only while they still hold.

@@ -31,7 +31,7 @@ return {
   },
   {
     name = "messages carry no generation",
-    first = 7401,
+    first = 1001,
     steps = 30,
     -- The epochs and digests of acknowledgements would cover it.
     { "protocol", "message.tag == self.active.tag", "true" },
@@ -53,7 +53,6 @@ return {
   },
   {
     name = "acknowledgements count in later epochs",
-    first = 201,
     { "confirming", "or message.epoch < active.epoch", "" },
     { "confirming", "if is_same and", "if" },
     { "generation", "return self.established == self.epoch", "return true" },
@@ -67,7 +66,7 @@ return {
   },
   {
     name = "an old process speaks for its node",
-    first = 701,
+    first = 401,
     { "claims", "claim.generation and claim.standing", "claim.generation" },
   },
   {
@@ -77,12 +76,11 @@ return {
   },
   {
     name = "a majority without a state starts afresh",
-    first = 151,
     { "claims", "known >= majority and not noted", "known >= majority" },
   },
   {
     name = "a member takes part in an earlier generation than it has promised",
-    first = 95501,
+    first = 3201,
     steps = 30,
     { "claims", "return promised ~= nil\n    and", "return false\n    and" },
   },
@@ -92,7 +90,6 @@ return {
   },
   {
     name = "a member counts itself before its storage is synced",
-    first = 201,
     { "confirming", "not self.durable and self.address", "self.address" },
   },
   {
@@ -101,7 +98,7 @@ return {
   },
   {
     name = "generations begin anew with the number of the ring",
-    first = 9801,
+    first = 4001,
     steps = 30,
     { "claims", "return { seq = last.seq, round = last.round + 1, epoch = 0 }",
       "return { seq = ring.seq, round = (last.seq == ring.seq and last.round or 0) + 1, epoch = 0 }" },

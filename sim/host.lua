@@ -1,4 +1,6 @@
 -- A process of the model with a replica in it: passes events to it, does its effects, and lets the checks see both.
+local delivery = require "sim.delivery"
+
 local host = {}
 
 local Host = {}
@@ -200,13 +202,15 @@ end
 
 -- Gives the replica its next event, or the view if there is none. Returns whether there was one.
 local function next_event(self)
-  local event = self.world:deliver(self.process)
+  local event = delivery.next_event(self.world, self.process)
   if event then
-    self.checks:note("%s %s %s", self, event.kind, event)
+    if self.checks.log then
+      self.checks:note("%s %s %s", self, event.kind, event)
+    end
     events[event.kind](self.replica, event)
     return true
   end
-  local view = self.world:view(self.process)
+  local view = delivery.view(self.world, self.process)
   if view then
     self.checks:note("%s view", self)
     self.replica:settled(view)

@@ -58,11 +58,8 @@ function World:members(component)
   return found
 end
 
--- The processes of a node that receive what is ordered now. The list is made anew when `changed` was called.
+-- The processes of a node that receive what is ordered now: kept in `receivers` until `changed` is called.
 local function receivers(node)
-  if node.receivers then
-    return node.receivers
-  end
   local found = {}
   for _, process in ipairs(node.processes) do
     if process.joined and process.alive and process.life == process.joined_life then
@@ -78,15 +75,10 @@ local function changed(self, id)
   self.nodes[id].receivers = nil
 end
 
--- Appends an item to the backlogs of the nodes of a component.
-local function append(self, component, make)
-  for _, id in ipairs(sets.sorted_keys(component)) do
-    local item = make(self.nodes[id])
-    if item then
-      item.to = receivers(self.nodes[id])
-      table.insert(self.nodes[id].backlog, item)
-    end
-  end
+-- Appends an item to the backlog of a node.
+local function append(node, item)
+  item.to = node.receivers or receivers(node)
+  node.backlog[#node.backlog + 1] = item
 end
 
 -- ---- messages ----
@@ -96,33 +88,36 @@ function World:send(process, message)
   if not process.connected then
     return
   end
-  table.insert(self.nodes[process.node].outgoing, { from = process.address, message = message })
+  local outgoing = self.nodes[process.node].outgoing
+  outgoing[#outgoing + 1] = { from = process.address, message = message }
 end
 
 -- Whether a node misses a message of another.
-local function is_missed(sender, node)
-  local strangers = sender.strangers
-  if not strangers or not strangers[node.id] then
-    return false
+local function is_missed(strangers, node)
+  local count = strangers[node.id]
+  if count then
+    strangers[node.id] = count > 1 and count - 1 or nil
   end
-  strangers[node.id] = strangers[node.id] > 1 and strangers[node.id] - 1 or nil
-  return true
+  return count ~= nil
 end
 
 -- Gives the oldest outgoing message of a node its place in the order of its ring. Returns whether there was one.
 function World:order(id)
   local sender = self.nodes[id]
-  local item = table.remove(sender.outgoing, 1)
+  local item = sender.outgoing[1]
   if not item then
     return false
-  elseif item.who then
+  end
+  table.remove(sender.outgoing, 1)
+  if item.who then
     self:order_process(id, item)
   else
-    append(self, sender.component, function(node)
-      if not is_missed(sender, node) then
-        return { kind = "message", from = item.from, message = item.message, node = id }
+    local strangers = sender.strangers
+    for _, node in ipairs(sender.peers) do
+      if not strangers or not is_missed(strangers, node) then
+        append(node, { kind = "message", from = item.from, message = item.message, node = id })
       end
-    end)
+    end
   end
   if #sender.outgoing == 0 then
     sender.strangers = nil
@@ -161,12 +156,12 @@ local function strangers_of(self, node, component)
   return strangers
 end
 
-local function announce(self, component, ring)
+local function announce(self, component, peers, ring)
   local members = self:members(component)
-  append(self, component, function()
-    return { kind = "nodes", members = members, ring = ring, one_by_one = self:chance(self.options.one_by_one),
-      untold = self:chance(self.options.untold) }
-  end)
+  for _, node in ipairs(peers) do
+    append(node, { kind = "nodes", members = members, ring = ring, one_by_one = self:chance(self.options.one_by_one),
+      untold = self:chance(self.options.untold) })
+  end
 end
 
 -- The number of a ring is greater than any that its nodes remember.
@@ -181,17 +176,18 @@ end
 -- Forms rings of these components: sets of node ids.
 function World:form(components)
   for _, component in ipairs(components) do
-    local ids, strangers = sets.sorted_keys(component), {}
+    local ids, strangers, peers = sets.sorted_keys(component), {}, {}
     for _, id in ipairs(ids) do
       lose_last_messages(self, self.nodes[id], component)
       strangers[id] = strangers_of(self, self.nodes[id], component)
     end
     local ring = { node = ids[1], seq = next_seq(self, component) }
-    for _, id in ipairs(ids) do
+    for i, id in ipairs(ids) do
       local node = self.nodes[id]
-      node.component, node.ring, node.strangers, node.seq = component, ring, strangers[id], ring.seq
+      peers[i] = node
+      node.component, node.peers, node.ring, node.strangers, node.seq = component, peers, ring, strangers[id], ring.seq
     end
-    announce(self, component, ring)
+    announce(self, component, peers, ring)
   end
 end
 
@@ -272,12 +268,12 @@ end
 function World:order_process(id, item)
   ordering[item.kind](self, item.who, item.life)
   changed(self, id)
-  local ring = self.nodes[id].ring
-  append(self, self.nodes[id].component, function(node)
-    if not is_missed(self.nodes[id], node) then
-      return { kind = item.kind, who = item.who, address = item.who.address, node = id, ring = ring }
+  local sender = self.nodes[id]
+  for _, node in ipairs(sender.peers) do
+    if not sender.strangers or not is_missed(sender.strangers, node) then
+      append(node, { kind = item.kind, who = item.who, address = item.who.address, node = id, ring = sender.ring })
     end
-  end)
+  end
 end
 
 function World:join(process)
@@ -410,6 +406,9 @@ end
 -- Keeps the greatest text, a list of numbers, that processes of a node have noted.
 function World:note(id, text)
   local node = self.nodes[id]
+  if text == node.noted then
+    return
+  end
   local old, new = numbers_of(node.noted), numbers_of(text)
   for i, number in ipairs(new) do
     if number ~= old[i] then
@@ -426,27 +425,23 @@ end
 -- Gives the oldest item of a node's backlog to its processes: to those that were members when it was ordered. Returns
 -- whether there was one.
 function World:hand_over(id)
-  local item = table.remove(self.nodes[id].backlog, 1)
+  local backlog = self.nodes[id].backlog
+  local item = backlog[1]
   if not item then
     return false
   end
+  table.remove(backlog, 1)
   for _, receiver in ipairs(item.to) do
     local process = receiver.process
     if process.alive and process.life == receiver.life then
-      delivery.hand_over(self, process, item)
+      if item.kind == "message" then
+        process.inbox[#process.inbox + 1] = item
+      else
+        delivery.hand_over(self, process, item)
+      end
     end
   end
   return true
-end
-
--- The next event of a process, or nil.
-function World:deliver(process)
-  return delivery.next_event(self, process)
-end
-
--- The view that a process settles on now, or nil.
-function World:view(process)
-  return delivery.view(self, process)
 end
 
 return model

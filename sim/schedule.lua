@@ -9,8 +9,10 @@ local sets = require "sim.sets"
 
 local schedule = {}
 
+local NODES = { 2, 3, 3, 3, 3, 3, 3, 3, 4, 5 }
+local RESIZED = { 3, 5 } -- where nodelists change
 local PATIENCE = 3
-local BATCH = 6 -- steps in a turn at the end
+local BATCH = 20 -- steps in a turn at the end
 
 local Schedule = {}
 Schedule.__index = Schedule
@@ -88,10 +90,16 @@ end
 local WEIGHTS = { traffic = 40, submit = 15, advance = 10, settle = 5, calm = 5, give_up = 1 }
 local FAULTS = { partition = 1, move = 2, heal = 1, kill = 1, start = 2, stop = 2, reconnect = 2, forget = 1,
   die = 1, lose_power = 0.5 }
--- Each in every third or fourth schedule only: they excuse losses, and would hide faults that the others find.
+-- Each in every third or fourth schedule only: they excuse losses, and would hide faults that the others find. Where
+-- Corosync restarts, a node has one process: an old one may have missed what another knew, and the note of it is lost.
 local MORE_FAULTS = { { restart_corosync = 0.5 }, { resize = 2, reload = 2 } }
 -- Where a minority of the nodes may confirm, nodes are fenced.
 local FENCED_FAULTS = { fence = 6, stop = 1, reconnect_fenced = 2 }
+-- Every fifth schedule has time between its faults, so that there are new states and old ones of several ages.
+local STEADY_WEIGHTS = { traffic = 5, submit = 30, rest = 30 }
+local STEADY_FAULTS = { move = 8, reconnect = 8, partition = 3, kill = 3, start = 4 }
+local STEADY_MORE = { { restart_corosync = 3 }, { resize = 12, reload = 6 }, {} } -- one of them
+local STEADY_FACTORS = { 0.5, 1, 1, 2 }
 local FAULT_FACTORS = { 0, 0, 0, 0.5, 1, 2, 6 }
 local FACTORS = { 0.2, 1, 1, 2, 4 }
 local BURSTS = { 4, 15, 40, 120 }
@@ -118,15 +126,21 @@ end
 local function begin_phase(self)
   self.phase = {
     total = 0,
-    left = 5 + self.random(40),
+    left = 3 + self.random(12),
     burst = self:one_of(BURSTS),
     batch = self:one_of(BATCHES),
     traffic = self:one_of(TRAFFIC),
   }
   self.slow = self.random(3) == 1 and self.random(#self.world.nodes) or nil
   self.slowness = self:one_of(SLOWNESS)
-  draw(self, WEIGHTS, FACTORS, self.phase)
-  draw(self, self.copies and FENCED_FAULTS or FAULTS, FAULT_FACTORS, self.phase)
+  if self.is_steady then
+    draw(self, STEADY_WEIGHTS, STEADY_FACTORS, self.phase)
+    draw(self, STEADY_FAULTS, STEADY_FACTORS, self.phase)
+    draw(self, self.steady_more, STEADY_FACTORS, self.phase)
+  else
+    draw(self, WEIGHTS, FACTORS, self.phase)
+    draw(self, self.copies and FENCED_FAULTS or FAULTS, FAULT_FACTORS, self.phase)
+  end
   for _, more in ipairs(self.more_faults) do
     draw(self, more, FAULT_FACTORS, self.phase)
   end
@@ -143,6 +157,17 @@ function Schedule:act()
     if left <= 0 then
       return choice.act(self)
     end
+  end
+end
+
+-- Most schedules begin when all members are full.
+local function begin_whole(self)
+  for _ = 1, 30 do
+    actions.calm(self, BATCH)
+    if self:is_whole() then
+      break
+    end
+    actions.advance(self, self.random(8) / 10)
   end
 end
 
@@ -242,7 +267,10 @@ local function new(protocol, seed, options)
   local self = setmetatable({ protocol = protocol, random = random, hosts = {}, by_address = {}, more_faults = {} },
     Schedule)
   self.copies = options.copies
-  local count = options.nodes or ({ 3, 3, 3, 5, 2, 4 })[random(6)]
+  self.is_steady = not self.copies and seed % 5 == 0
+  self.steady_more = STEADY_MORE[seed % 3 + 1]
+  local counts = self.is_steady and self.steady_more.resize and RESIZED or NODES
+  local count = options.nodes or counts[random(#counts)]
   self.most, self.removed = count + random(count), 0
   local majority = math.floor(count / 2) + 1
   self.checks = checks.new(math.min(self.copies or majority, majority), self.by_address, options.log,
@@ -266,6 +294,7 @@ local function new(protocol, seed, options)
   for i, more in ipairs(self.copies and {} or MORE_FAULTS) do
     table.insert(self.more_faults, seed % (i + 2) == 0 and more or nil)
   end
+  self.is_single = seed % 3 == 0 -- Corosync restarts
   self.has_observers = random(6) == 1
   if self.has_observers then
     self:start(random(count), true)
@@ -280,8 +309,7 @@ function schedule.run(protocol, seed, options)
   local function go()
     self = new(protocol, seed, options)
     if self.random(4) > 1 then
-      actions.settle(self)
-      actions.settle(self)
+      begin_whole(self)
     end
     for step = 1, options.steps do
       self.step = step

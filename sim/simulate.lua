@@ -21,7 +21,7 @@ local function report(seed, problem)
     seed, least, shorter or problem))
 end
 
-collectgarbage("setpause", 1000) -- a schedule needs little memory
+collectgarbage("setpause", 400) -- a schedule needs little memory
 if jit then
   jit.off() -- schedules differ too much: compiling costs more than it saves
 end

@@ -3,7 +3,7 @@ local plant = require "sim.plant"
 local schedule = require "sim.schedule"
 
 local SCHEDULES = tonumber(os.getenv "SCHEDULES" or 100000)
-local SECONDS = jit and 120 or 20 -- of processor time
+local SECONDS = jit and 115 or 20 -- of processor time
 local SHORT = 30 -- steps
 
 -- Runs schedules until one fails. `more`: options of schedule.run. Returns its seed and problem, or nil and how many
@@ -25,7 +25,7 @@ end
 describe("replica simulator #slow #jit", function()
   -- As sim/simulate.lua does, for speed.
   setup(function()
-    collectgarbage("setpause", 1000)
+    collectgarbage("setpause", 400)
     if jit then jit.off() end
   end)
   teardown(function()
