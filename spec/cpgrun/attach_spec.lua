@@ -39,6 +39,8 @@ describe("cpgrun attach", function()
     assert.same({ 0, "3\tnil\tx" }, outcome(attach, "stock.tea, nil, 'x'"))
     assert.same({ 0, "" }, outcome(attach, "stock.tea = 4; local unused = 1"))
     assert.same({ 0, '{"tea":4}' }, outcome(attach, "=stock"))
+    assert.same({ 0, '{"true":{"x":1}}' }, outcome(attach, "{ [true] = { x = 1 } }"))
+    assert.equal(0, (evaluate(attach, "_G")))
     assert.same({ 0, ("[%d]"):format(it.pid) }, outcome(attach, "{ group:members()[1].pid }"))
     assert.same({ 0, "true" }, outcome(attach, "group:send_message 'hello'"))
     line(it, "^got hello")
@@ -90,7 +92,7 @@ describe("cpgrun attach", function()
       return
     end
     local it, attach = script()
-    local code, _, errors = evaluate(attach, "sleep(0.01) while true do end")
+    local code, _, errors = evaluate(attach, "sleep(0.01) while true do pcall(string.rep, 'x', 2e7) end")
     assert.equal(1, code)
     assert.matches("stopped because it has run for more than 5 s", errors)
     assert.equal(0, (evaluate(attach, "group:send_message 'still here'")))
@@ -113,6 +115,16 @@ describe("cpgrun attach", function()
     assert.matches("not enough memory", errors)
     assert.equal(0, (evaluate(attach, "group:send_message 'still here'")))
     line(it, "^got still here")
+  end)
+
+  it("completes names without calling the script", function()
+    local complete = require "cpgrun.socket.completion"
+    local calls, class = 0, { apply = 1 }
+    function class.__index() calls = calls + 1 end
+    _G.completed = setmetatable({ thing = setmetatable({ apple = 1 }, { __index = class }) }, class)
+    finally(function() _G.completed = nil end)
+    assert.same({ "completed.thing.apple", "completed.thing.apply" }, complete "completed.thing.ap")
+    assert.same({ {}, 0 }, { complete "completed.missing.ap", calls })
   end)
 
   it("evaluates standard input as a whole", function()

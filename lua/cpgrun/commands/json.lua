@@ -47,10 +47,34 @@ end
 
 local LONGEST_LINE = 80
 
--- For people: values that JSON lacks are written as tostring does.
-function json.describe(value)
+-- The metatables of C libraries have a __tostring that takes only their objects.
+local function text_of(value)
+  local ok, text = pcall(tostring, value)
+  return ok and text or type(value)
+end
+
+-- A copy in which other keys than strings and numbers are as tostring writes them, and so are tables in themselves.
+local function with_plain_keys(value, open)
+  if type(value) ~= "table" then
+    return value
+  elseif open[value] then
+    return text_of(value)
+  end
+  open[value] = true
+  local copy = {}
+  for key, item in pairs(value) do
+    local is_plain = type(key) == "string" or type(key) == "number"
+    copy[is_plain and key or text_of(key)] = with_plain_keys(item, open)
+  end
+  open[value] = nil
+  return copy
+end
+
+-- For people: what JSON lacks is written as tostring does.
+function json.describe(given)
+  local value = with_plain_keys(given, {})
   local function describe_other(_, other)
-    return dkjson().quotestring(tostring(other))
+    return dkjson().quotestring(text_of(other))
   end
   local line = dkjson().encode(value, { exception = describe_other })
   return #line <= LONGEST_LINE and line or dkjson().encode(value, { exception = describe_other, indent = true })

@@ -1,9 +1,11 @@
--- A limit of the time that a coroutine runs, not counting its waits: a count hook adds up the time between its calls,
--- except for long gaps. Other coroutines that this one makes have no limit. LuaJIT has one hook for all coroutines.
+-- A limit of the time that a coroutine runs, not counting its waits: a count hook adds up the time between its calls.
+-- Once the coroutine has waited, long gaps count little. Other coroutines that this one makes have no limit. LuaJIT has
+-- one hook for all coroutines.
 local uv = require "luv"
 
-local LONGEST_STEP = 0.1 -- seconds between two checks of the clock: a longer time was a wait
-local EVERY = 1000 -- instructions between two checks
+local LONGEST_STEP = 0.1 -- seconds between two checks of the clock: a longer time may have been a wait
+local FEWEST, MOST = 10, 1000 -- instructions between two checks: few while they are slow, because of functions in C
+local SLOW = 0.01 -- seconds: MOST fast instructions take less
 
 local Limit = {}
 Limit.__index = Limit
@@ -18,7 +20,10 @@ end
 
 -- Once the time is over the hook is called at each instruction, so that a pcall cannot go on.
 local function arm(self, every)
-  debug.sethook(self.routine, self.check, "", every)
+  if self.every ~= every then
+    self.every = every
+    debug.sethook(self.routine, self.check, "", every)
+  end
 end
 
 -- Before the coroutine runs. `seconds`: nil for no limit.
@@ -32,14 +37,15 @@ local function new(routine, seconds)
     if is_other(self) then
       return
     end
-    used = used + math.min(step, LONGEST_STEP)
+    used = used + (self.has_waited and math.min(step, LONGEST_STEP) or step)
     if used > seconds then
       arm(self, 1)
       strike(self)
     end
+    arm(self, step > SLOW and FEWEST or math.min(2 * self.every, MOST))
   end
   if seconds then
-    arm(self, EVERY)
+    arm(self, FEWEST)
   end
   return self
 end
