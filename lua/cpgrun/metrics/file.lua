@@ -10,9 +10,11 @@ local FIRST, PERIOD = 1000, 15000 -- milliseconds: when the group has probably j
 local MODE = tonumber("644", 8) -- also with a strict umask, because the collector has a user of its own
 
 -- True, or nil and a message. The collector reads names that end in ".prom", so the name of the new file must not.
+-- Others may write to the folder: so a link that they made there is removed, and not followed.
 local function write(path, page)
   local new = path .. ".tmp"
-  local descriptor, problem = uv.fs_open(new, "w", MODE)
+  uv.fs_unlink(new)
+  local descriptor, problem = uv.fs_open(new, "wx", MODE)
   if not descriptor then
     return nil, problem
   end
