@@ -130,6 +130,46 @@ describe("cpgrun status", function()
     assert.matches("\nbusy +%d+  the control socket .* did not reply within 0%.5 s", out)
   end)
 
+  it("is UTF-8 whatever the names are", function()
+    local folder = new_folder()
+    ready("bytes", folder, [[group_name = "a\255\27b" ]])
+    local _, out = run("cpgrun", "status", "--json", "--socket", folder)
+    assert.equal("a\\255\27b", json.decode(out).group.name)
+    _, out = run("cpgrun", "status", "--socket", folder, "bytes")
+    assert.matches("group a\\255?b: joined", out, 1, true)
+  end)
+
+  -- A program that replies like this.
+  local function impostor(folder, reply)
+    local server = uv.new_pipe(false)
+    assert(server:bind(("%s/impostor.%d.sock"):format(folder, uv.os_getpid())))
+    assert(server:listen(8, function()
+      local client = uv.new_pipe(false)
+      server:accept(client)
+      client:read_start(function() end)
+      client:write(reply .. "\n", function() client:close() end)
+    end))
+    return server
+  end
+
+  for what, replies in pairs {
+    ["a status that lacks fields"] = { '{"ok":true,"status":{}}', '{"ok":true,"status":{"group":{"members":3}}}',
+      '{"ok":true,"status":7}' },
+    ["a message that would change the terminal"] = { '{"ok":false,"error":"\\u001b[2J"}', '{"ok":false,"error":{}}' },
+  } do
+    it("shows " .. what .. " as an error", function()
+      local folder = new_folder()
+      assert(uv.fs_mkdir(folder, 448))
+      for _, reply in ipairs(replies) do
+        local server = impostor(folder, reply)
+        local code, out, errors = run("cpgrun", "status", "--socket", folder)
+        server:close()
+        assert.same({ 1, "" }, { code, errors })
+        assert.matches("\nimpostor +%d+ +%C+$", out)
+      end
+    end)
+  end
+
   it("shows a replica that is not ready, and fails", function()
     local folder = new_folder()
     ready("blocked", folder, [[app = assert(require "corosync.replica"("spec-blocked", { observer = true })) ]])

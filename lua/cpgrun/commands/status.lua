@@ -1,4 +1,5 @@
 -- `cpgrun status`: what the running scripts of this user do.
+local bytes_as_text = require "cpgrun.drawing.text"
 local client = require "cpgrun.socket.client"
 local json = require "cpgrun.commands.json"
 local log = require "cpgrun.log"
@@ -6,15 +7,31 @@ local report = require "cpgrun.commands.status_report"
 
 local OK, NOT_ALL = 0, 1
 
+-- A copy in which all strings are UTF-8, as names need not be.
+local function as_text(value)
+  if type(value) == "string" then
+    return bytes_as_text(value)
+  elseif type(value) ~= "table" then
+    return value
+  end
+  local copy = {}
+  for key, item in pairs(value) do
+    copy[as_text(key)] = as_text(item)
+  end
+  return copy
+end
+
+-- The host may be of another version, and for root of another user.
 local function ask(host, chosen, facts)
   local reply, message, code = client.ask(host, facts, { command = "status" }, chosen.timeout)
-  if reply and reply.ok then
-    return reply.status
+  if reply and reply.ok and report.can_show(reply.status) then
+    return as_text(reply.status)
   elseif code == "stale" then
     return nil
   end
-  return { name = host.name, pid = host.pid, ready = false, error = message or reply.error,
-    silent = code == "timeout" or nil }
+  message = message or reply.ok and "it sent a status that this cpgrun cannot show: is it of another version?"
+    or tostring(reply.error)
+  return as_text { name = host.name, pid = host.pid, ready = false, error = message, silent = code == "timeout" or nil }
 end
 
 local function print_all(found, chosen)

@@ -107,11 +107,10 @@ function report.list(all)
   local rows, lines = { HEADER }, {}
   for i, found in ipairs(all) do
     rows[i + 1] = row(found)
-    rows[i + 1][1] = printable(rows[i + 1][1])
   end
   local widths = widths_of(rows)
   for i, each in ipairs(rows) do
-    lines[i] = format(each, widths) .. "\n"
+    lines[i] = printable(format(each, widths)) .. "\n"
   end
   return table.concat(lines)
 end
@@ -130,7 +129,7 @@ local QUORUM = { yes = "quorate", no = "not quorate", ["-"] = "no quorum provide
 
 local function add_group(add, found)
   local group = found.group
-  add("  group %s: %s%s, %s: %s", printable(group.name), group.state,
+  add("  group %s: %s%s, %s: %s", group.name, group.state,
     group.address and " as " .. address(group.address) or "", log.count(#group.members, "member"),
     addresses(group.members))
   add("  %s; %s", ring_of(group.view), QUORUM[yes_or_no(found.quorum)])
@@ -151,22 +150,22 @@ end
 
 local function add_locks(add, noun, locks)
   for _, lock in ipairs(locks) do
-    add("    %s %s: %s, %d waiting", noun, printable(lock.name), holder(lock), lock.waiting)
+    add("    %s %s: %s, %d waiting", noun, lock.name, holder(lock), lock.waiting)
   end
 end
 
 local function add_replica(add, replica)
-  add("  replica %s: %s%s", printable(replica.name), replica.state, replica.why and " (" .. replica.why .. ")" or "")
+  add("  replica %s: %s%s", replica.name, replica.state, replica.why and " (" .. replica.why .. ")" or "")
   add("    generation %s, command %s, %s of this process waiting", replica.generation or "none",
     replica.index and ("%.0f"):format(replica.index) or "none", log.count(replica.waiting, "command"))
   add("    full members %s; learners %s", addresses(replica.full), addresses(replica.learners))
   for _, map in ipairs(replica.maps) do
-    add("    map %s: %s", printable(map.name), log.count(map.keys, "key"))
+    add("    map %s: %s", map.name, log.count(map.keys, "key"))
   end
   add_locks(add, "lock", replica.locks)
   add_locks(add, "election", replica.elections)
   for _, task in ipairs(replica.tasks) do
-    add("    task %s: every %s, last tick %s", printable(task.name),
+    add("    task %s: every %s, last tick %s", task.name,
       type(task.every) == "number" and ("%g s"):format(task.every) or "day at " .. task.every,
       task.last and ("%.0f"):format(task.last) or "none")
   end
@@ -176,7 +175,7 @@ local function add_host(add, found)
   if found.error then
     return add("%s", found.error)
   end
-  add("%s (pid %d), %s, up %s: %s", printable(found.name), found.pid, printable(found.script), duration(found.uptime),
+  add("%s (pid %d), %s, up %s: %s", found.name, found.pid, found.script, duration(found.uptime),
     found.ready and "ready" or "not ready")
   add_group(add, found)
   for _, replica in ipairs(found.replicas) do
@@ -190,12 +189,17 @@ end
 function report.details(all)
   local lines = {}
   local function add(...)
-    lines[#lines + 1] = string.format(...) .. "\n"
+    lines[#lines + 1] = printable(string.format(...)) .. "\n"
   end
   for _, found in ipairs(all) do
     add_host(add, found)
   end
   return table.concat(lines)
+end
+
+--- Returns whether a status has all that is shown.
+function report.can_show(status)
+  return (pcall(function() return report.list { status } .. report.details { status } end))
 end
 
 return report

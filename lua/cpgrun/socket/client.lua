@@ -6,6 +6,7 @@ local uv = require "luv"
 local client = {}
 
 local VERSION = 1
+local LONGEST_LINE = 16777216 -- bytes of a reply
 local PREFIX = "the control socket of %s (pid %d) "
 
 --- The sockets of all hosts of this user (of root: all), by name and process.
@@ -36,7 +37,7 @@ local function take(self, line)
   if type(reply) ~= "table" then
     fail(self, "protocol", "sent a reply that is not JSON: %s", problem)
   elseif reply.output then
-    self.output(reply.output)
+    self.output(tostring(reply.output))
   else
     self.result = { reply }
   end
@@ -56,6 +57,9 @@ local function receive(self, problem, data)
     end
   end
   self.rest = self.rest:match "^.*\n(.*)$" or self.rest
+  if #self.rest > LONGEST_LINE then
+    fail(self, "protocol", "sent a line of more than %d bytes", LONGEST_LINE)
+  end
 end
 
 -- Another program might have put a socket there.
@@ -66,7 +70,9 @@ end
 
 local function connected(self, facts, request, problem)
   if problem and problem:find "ECONNREFUSED" then
-    uv.fs_unlink(self.host.path)
+    if self.host.user == uv.getuid() then -- root leaves the folders of others alone, which may have links
+      uv.fs_unlink(self.host.path)
+    end
     return fail(self, "stale", "was left behind by a process that was killed")
   elseif problem then
     return fail(self, "access", "refused the connection: %s", problem)
