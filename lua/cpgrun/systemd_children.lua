@@ -1,5 +1,6 @@
 -- Notifies systemd for several scripts (--also): ready when all of them are, alive while all of them are. Each writes
 -- its lines, those of cpgrun.notify, into a pipe. One that has ended does not count, because the others go on.
+local bytes_as_text = require "cpgrun.drawing.text"
 local core = require "corosync.binding"
 local notify = require "cpgrun.notify"
 local uv = require "luv"
@@ -24,7 +25,7 @@ end
 local function send_status()
   local texts = {}
   for i, child in ipairs(all) do
-    texts[i] = child.name .. ": " .. child.status
+    texts[i] = bytes_as_text(child.name):gsub("%c", " ") .. ": " .. child.status
   end
   notify.send("STATUS=" .. table.concat(texts, "; "))
 end

@@ -121,6 +121,12 @@ describe("cpgrun under a service manager", function()
       assert.equal(1, one:count "^STOPPING=1$")
     end)
 
+    it("shows any name as text of one line", function()
+      local one = new_manager()
+      run(one, "--also", file("plain.lua", SCRIPT), file("a\255\nREADY=1\nb.lua", SCRIPT))
+      one:wait_for "^STATUS=a\\255 READY=1 b: group"
+    end)
+
     it("sends WATCHDOG=1 while all running scripts do", function()
       local one, uv = new_manager(), require "luv"
       local HANG = READY .. [[

@@ -49,6 +49,21 @@ local function make(path, mode, user)
   return true
 end
 
+local function others_may_write(status)
+  local group, all = math.floor(permissions(status) / 8) % 8, permissions(status) % 8
+  return group % 4 >= 2 or all % 4 >= 2
+end
+
+-- Whoever may write there could put links in the place of folders.
+local function make_shared()
+  local ok, problem = make(SHARED, PUBLIC, 0)
+  local status = ok and uv.fs_lstat(SHARED)
+  if status and (status.type ~= "directory" or status.uid ~= 0 or others_may_write(status)) then
+    return nil, ("%s must be a folder of root in which nobody else may write"):format(SHARED)
+  end
+  return ok, problem
+end
+
 -- That of a service, which systemd makes by RuntimeDirectory=cpgrun/NAME.
 local function of_service()
   return (os.getenv "RUNTIME_DIRECTORY" or ""):match("^" .. SHARED .. "/[^:]+$")
@@ -66,7 +81,7 @@ function folder.prepare(chosen, user)
   local path, ok, problem = chosen, true, nil
   if not path and uv.getuid() == 0 then
     path = ("%s/%d"):format(SHARED, user)
-    ok, problem = make(SHARED, PUBLIC, 0)
+    ok, problem = make_shared()
   end
   path = path or of_service() or of_session()
   if not path then
