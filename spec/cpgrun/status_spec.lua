@@ -211,6 +211,13 @@ describe("the control socket", function()
     assert.same({}, sockets(folder))
   end)
 
+  it("goes with a script that cannot join", function()
+    local folder = new_folder()
+    local it = cpgrun("misnamed", "group_name = {}" .. READY, "--socket", folder)
+    program.ended(it, 1)
+    assert.same({}, sockets(folder))
+  end)
+
   it("of a killed script is removed by the next script", function()
     local folder = new_folder()
     local it = ready("killed", folder)

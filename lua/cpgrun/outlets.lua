@@ -1,0 +1,54 @@
+-- The ways in which others learn of this host: metrics, the control socket, and the service manager's notifications.
+local control_socket = require "cpgrun.socket"
+local status = require "cpgrun.status"
+local systemd = require "cpgrun.systemd"
+
+local outlets = {}
+
+local metrics, socket_folder -- nil without
+
+-- The code is loaded only when it is used: each collector cycle traverses it.
+local function open_metrics(state)
+  local chosen = state.chosen
+  if chosen.check or not chosen.metrics and not chosen.metrics_file then
+    return true
+  end
+  local message
+  metrics, message = require("cpgrun.metrics").open(state)
+  return metrics ~= nil, message
+end
+
+--- To be called before the group connects, because its handlers are measured, and before root is given up, which the
+-- port and the socket's folder may need.
+-- @treturn boolean true, or false and a message
+function outlets.prepare(state, facts)
+  status.begin(state, facts)
+  local ok, message = open_metrics(state)
+  socket_folder = ok and control_socket.prepare(state.chosen, facts) or nil
+  return ok, message
+end
+
+--- To be called after root was given up, before the script is loaded.
+function outlets.open(facts)
+  if socket_folder then
+    control_socket.open(socket_folder, facts)
+  end
+end
+
+--- The script has been loaded.
+function outlets.begin(state)
+  if metrics then
+    metrics.begin()
+  end
+  systemd.begin(state)
+end
+
+--- Removes socket and file, too. It may be called more than once.
+function outlets.close()
+  if metrics then
+    metrics.close()
+  end
+  control_socket.close()
+end
+
+return outlets
