@@ -61,18 +61,20 @@ local function open_views(record)
   return connection.watch(record)
 end
 
--- Calls a function of the script's metrics, if a script has any.
-local function metrics(name)
-  local loaded = package.loaded["cpgrun.metrics.script"]
+-- Calls a function of a module that is loaded only when it is used.
+local function tell(module, name)
+  local loaded = package.loaded[module]
   if loaded then
     loaded[name]()
   end
 end
 
+local METRICS = "cpgrun.metrics.script"
+
 local function load_new(state)
   local chosen = state.chosen
   objects.forget()
-  metrics "forget"
+  tell(METRICS, "forget")
   local ok, message = script.load(chosen.script, chosen.arguments)
   if ok then
     ok, message = check(state)
@@ -102,12 +104,13 @@ local function take_over(state, earlier, before, release)
   local record = state.group[KEY]
   local passed = before_reload(earlier)
   leftovers.close(before, {})
+  tell("cpgrun.socket.evaluation", "reloaded")
   if record.lookup then
     record.lookup.__index = globals.lookup()
   end
   release()
   handover.commit()
-  metrics "commit"
+  tell(METRICS, "commit")
   log.info("reloaded %s", state.chosen.script)
   script.warn_of_misspelt()
   if rawget(_G, "after_reload") then
@@ -122,7 +125,7 @@ local function give_up(state, earlier, before, release, message)
   leftovers.close(leftovers.open(state), before)
   release()
   handover.rollback()
-  metrics "restore"
+  tell(METRICS, "restore")
   objects.restore()
   world.restore(earlier)
   log.raised(message)

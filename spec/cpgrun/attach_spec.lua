@@ -117,6 +117,16 @@ describe("cpgrun attach", function()
     line(it, "^got still here")
   end)
 
+  it("ends a text that waits while the script is reloaded", function()
+    local it, attach = script()
+    local client = start(attach[1], attach[2], attach[3], attach[4], "-e", "print 'waits' sleep(60)")
+    line(client, "^waits$")
+    it:kill "sighup"
+    program.complaint(client, "^the script was reloaded while this text waited$")
+    program.ended(client, 1)
+    assert.same({ 0, "3" }, outcome(attach, "stock.tea"))
+  end)
+
   it("completes names without calling the script", function()
     local complete = require "cpgrun.socket.completion"
     local calls, class = 0, { apply = 1 }

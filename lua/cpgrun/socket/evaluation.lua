@@ -89,6 +89,8 @@ end
 
 -- ---- running ----
 
+local unfinished = {} -- the set of texts that run or wait
+
 -- Reports in a later turn of the loop, because the time limit of this one may be over.
 local function finish(self, ok, ...)
   if self.is_over then
@@ -98,7 +100,7 @@ local function finish(self, ok, ...)
   for i = 1, values.n do
     values[i] = ok and describe(values[i]) or tostring(values[i])
   end
-  self.is_over = true
+  self.is_over, unfinished[self] = true, nil
   self.limit:lift()
   local timer = own(uv.new_timer())
   timer:start(0, 0, function()
@@ -136,6 +138,7 @@ end
 
 local function start(self, chunk)
   local routine = coroutine.create(function() body(self, chunk) end)
+  unfinished[self] = true
   self.limit = limit.new(routine, not guards.limits_time and LIMIT or nil)
   local ended_well, problem
   local ok, stopped = guards.try(function() ended_well, problem = guards.limited(coroutine.resume, routine) end)
@@ -163,6 +166,13 @@ function evaluation.run(text, tell, done)
     jit.off(chunk, true) -- compiled code calls no hook
   end
   start(self, chunk)
+end
+
+--- Another version of the script has taken over: what a text waits for may have been closed.
+function evaluation.reloaded()
+  for self in pairs(unfinished) do
+    finish(self, false, "the script was reloaded while this text waited")
+  end
 end
 
 return evaluation
