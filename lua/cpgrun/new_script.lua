@@ -52,9 +52,9 @@ script = "/etc/cpgrun/@NAME@.lua"
 
 -- group = "@NAME@"            -- default: the script's global group_name, or its file name
 -- log_level = "info"          -- error, warning, info, debug
--- log_format = "json"         -- default: for systemd's journal, or text
+-- log_format = "json"         -- text, json, journal; default: journal under systemd, otherwise text
 -- handler_timeout = 5         -- seconds: longer handlers are stopped; Lua runs slower
--- memory_limit = "256M"       -- functions of the script fail with "not enough memory" above it
+-- memory_limit = "256M"       -- of the Lua state: functions that would exceed it fail
 -- storage = "/var/lib/cpgrun-@NAME@"  -- keeps the state of maps and locks on disk
 -- watchdog = 1                -- seconds: slow calls of Corosync and lagging handlers are logged
 -- reader_limit = "64M"        -- of messages that wait while handlers are slow
@@ -127,7 +127,7 @@ return function(name)
       return 1
     end
   end
-  log.info("check them: cpgrun --config %s.conf --check ./%s.lua", name, name)
+  log.info("to check the files: cpgrun --config %s.conf --check ./%s.lua", name, name)
   warn_of_home(uv.exepath())
   return 0
 end
