@@ -117,14 +117,14 @@ end
 local passes_arguments = select(2, xpcall(function(given) return given end, error, true))
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
--- Set by a host that has its own way to call each function of a script, as xpcall with a traceback; and whether that
--- limits the function's time.
+-- A host may set `guard`, which calls each function of a script, as xpcall with a traceback; and `limits_time`: whether
+-- `guard` limits the function's time.
 handlers.guard, handlers.limits_time = nil, false
 
--- Set by a host that limits the memory of a script's functions and not that of this package, whose functions must not
--- be cut short. `guard`, too, calls the latter without the limit: so they call the script's by `limited`.
--- `limit_memory(true)` applies the limit, false does not, and a function does if it is the script's; it returns whether
--- the limit applied before.
+-- Set by a host that limits the memory of a script's functions. Functions of this package have no limit, because they
+-- must not be interrupted by an error. `guard` calls them without the limit, so they call the script's functions with
+-- `limited`. `limit_memory(true)` applies the limit, `limit_memory(false)` does not, and `limit_memory(f)` does if f
+-- is the script's. It returns whether the limit applied before.
 handlers.limit_memory = nil
 
 local function leave(before, ...)
@@ -132,7 +132,7 @@ local function leave(before, ...)
   return ...
 end
 
--- Calls a function, with the limit if it is the script's. After an error the guard outside of it restores the limit.
+-- Calls a function, with the limit if it is the script's. After an error the enclosing guard restores the limit.
 function handlers.limited(f, ...)
   if handlers.limit_memory then
     return leave(handlers.limit_memory(f), f(...))
@@ -140,7 +140,7 @@ function handlers.limited(f, ...)
   return f(...)
 end
 
--- The same as pcall. So a function of this package is not cut short where the script's may call it.
+-- As pcall. A function of this package that the script may call is not interrupted.
 function handlers.pcall(f, ...)
   if handlers.limit_memory then
     return leave(handlers.limit_memory(f), pcall(f, ...))
@@ -148,7 +148,7 @@ function handlers.pcall(f, ...)
   return pcall(f, ...)
 end
 
--- Results of pcall: raises the error, or returns the function's own results.
+-- Takes the results of pcall: raises the error, or returns the function's own results.
 function handlers.unwrap(ok, ...)
   if not ok then
     error((...), 0)
@@ -156,7 +156,7 @@ function handlers.unwrap(ok, ...)
   return ...
 end
 
--- A function that calls one of this package so, and passes its errors on.
+-- Returns a function that calls one of this package with `handlers.pcall`, and passes on its errors.
 function handlers.whole(f)
   return function(...)
     if handlers.limit_memory then
@@ -224,7 +224,7 @@ local function layer(own)
   return outer
 end
 
--- Its functions call the observers, and those of the given table under the guard.
+-- Its functions call the observers, and call those of the given table under the guard.
 local function wrapped(record, own)
   local outer = layer(own)
   for _, name in ipairs(WRAPPED) do

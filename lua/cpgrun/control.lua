@@ -72,7 +72,7 @@ function control.loaded(state)
   end
 end
 
--- The script ends: it is not reloaded any more.
+-- The script ends, so it is no longer reloaded.
 function control.ending(state)
   state.loaded = false
   systemd.stopping()

@@ -1,4 +1,4 @@
--- Globals for scripts that spare luv and others: after, periodically, sleep, log, metrics and json.
+-- Globals for scripts: after, periodically, sleep, log, metrics and json.
 local errors = require "corosync.errors"
 local guards = require "corosync.handlers"
 local log = require "cpgrun.log"
@@ -76,7 +76,7 @@ local function sleep(seconds)
   coroutine.yield()
 end
 
--- Loaded at its first use: most scripts have no metrics.
+-- Loaded when first used, because most scripts have no metrics.
 local lazy_metrics = {
   __index = function(_, name) return require("cpgrun.metrics.script").global[name] end,
   __metatable = "locked",

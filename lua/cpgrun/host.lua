@@ -78,7 +78,7 @@ local function connect(state, facts)
   return ok, message
 end
 
--- luv 1.44 crashes when the state is closed in one of its callbacks: so the process exits without closing it.
+-- luv 1.44 crashes when the state is closed in one of its callbacks, so the process exits without closing it.
 local function exit_plainly()
   local exit = os.exit
   function os.exit(code) -- luacheck: ignore 122

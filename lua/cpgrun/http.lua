@@ -1,5 +1,5 @@
--- A small HTTP server for pages that are read: GET and HEAD, one request per connection. Requests are bounded in size
--- and time, and so is the number of connections: when there are too many, the oldest one is closed.
+-- A small HTTP server: GET and HEAD, one request per connection. Size and time of requests are limited. So is the
+-- number of connections: when there are too many, the oldest one is closed.
 local listener = require "cpgrun.listener"
 local log = require "cpgrun.log"
 local own = require "corosync.own_handles"
@@ -44,8 +44,8 @@ local function head(status, body, headers)
   return table.concat(lines, "\r\n") .. "\r\n\r\n"
 end
 
--- Afterwards it reads until the client closes: closing with unread data would reset the connection, and the client
--- might not get the response.
+-- After the response, data is read until the client closes the connection. Closing it with unread data would reset it,
+-- and the client might not get the response.
 function Connection:respond(status, body, headers, is_head)
   self.has_responded, self.discarded = true, 0
   body = body or ("%d %s\n"):format(status, REASONS[status])
@@ -112,11 +112,11 @@ local function accept(all, client, handler, times)
   end)
 end
 
---- Serves.
+--- Starts a server.
 -- @tparam table where from `listener.parse`
 -- @tparam fun(request:table):integer,string,table handler returns the status, the body (default: the status's name) and
 -- a table of headers; `request` has `method`, `path` and `headers` with names in lower case
--- @tparam[opt] table times milliseconds until a request must be complete, and a response taken: `request`, `response`
+-- @tparam[opt] table times `request`, `response`: milliseconds until a request must be complete, and a response be read
 -- @treturn table with `url`, and `close()`
 -- @error nil, message
 function http.serve(where, handler, times)

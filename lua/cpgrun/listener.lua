@@ -14,7 +14,7 @@ local function split(text)
   end
   port = port or text:match "^%d+$"
   address = (not address or address == "localhost") and "127.0.0.1" or address
-  local found = uv.getaddrinfo(address, nil, { numerichost = true, socktype = "stream" }) -- looks nothing up
+  local found = uv.getaddrinfo(address, nil, { numerichost = true, socktype = "stream" }) -- no name lookup
   return found and found[1] and found[1].addr, tonumber(port)
 end
 
@@ -34,7 +34,7 @@ function listener.parse(text)
   return { address = address, port = port, text = text }
 end
 
--- The name of an error of luv: "EADDRINUSE: address already in use" without the name.
+-- An error of luv, such as "EADDRINUSE: address already in use", without its name.
 local function reason(problem)
   return (tostring(problem):gsub("^%u+: ", ""):gsub("^bind: ", ""))
 end
@@ -53,7 +53,7 @@ end
 local function bind_path(path)
   local folder = path:match "^(.*)/[^/]*$"
   if folder and folder ~= "" and not uv.fs_stat(folder) then
-    return nil, "there is no folder " .. folder -- luv says that this is not permitted
+    return nil, "there is no folder " .. folder -- luv would report "permission denied"
   end
   local socket = own(uv.new_pipe(false))
   local status = uv.fs_lstat(path)
@@ -70,7 +70,7 @@ local function bind_port(where)
   return ok and socket, problem
 end
 
--- The address as a URL's beginning. A port 0 has become a real one.
+-- Returns the beginning of a URL, with the real port in place of 0.
 local function url_of(socket, where)
   if where.path then
     return where.text .. ":"
@@ -79,7 +79,7 @@ local function url_of(socket, where)
   return (name.family == "inet6" and "http://[%s]:%d" or "http://%s:%d"):format(name.ip, name.port)
 end
 
---- Listens. The socket does not keep the loop running.
+--- Opens a listening socket. It does not keep the loop running.
 -- @tparam table where from `listener.parse`
 -- @tparam fun(client:userdata) connected called with the stream of each connection
 -- @treturn table with `url`, and `close()`

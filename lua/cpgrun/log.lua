@@ -6,8 +6,8 @@ local shortened = require "cpgrun.log.traceback"
 
 local log = {
   level = "info",
-  name = nil, -- of the script, if there are several
-  script = nil, -- its name in any case, and its group: for JSON
+  name = nil, -- of the script, if several scripts run
+  script = nil, -- its name, also if it runs alone; and its group: for JSON
   group = nil,
   memory_limit = nil, -- in bytes, of --memory-limit
   counts_repeats = false, -- of warnings and errors; those that a script raises are always counted
@@ -49,7 +49,7 @@ end
 -- ---- formats ----
 
 local lay_out
-local complain = core.complain -- writes errors of which no handler is told, as text without time and level
+local complain = core.complain -- writes errors that no handler receives, as text without time and level
 
 local function use(name)
   lay_out = format.by_name[name]
@@ -130,7 +130,7 @@ function log.raised_count()
   return raised
 end
 
---- Logs the counts that are not logged yet, before the program ends.
+--- Logs the remaining counts before the program ends.
 function log.flush()
   repeats:flush()
 end

@@ -20,8 +20,8 @@ local function add_process(lines)
   end
 end
 
--- Each metric but those of the process has the script's name as a label, because node_exporter puts the files of
--- several hosts onto one page.
+-- All metrics except those of the process have the script's name as a label, because node_exporter serves the files of
+-- several hosts on one page.
 local function page(state, with_process)
   local lines, common = {}, text.label("script", log.script)
   for _, each in ipairs(host.read(state.group)) do
@@ -47,12 +47,12 @@ local function respond(state, request)
   return 404
 end
 
---- Opens the port of --metrics, and measures from now on.
+--- Opens the port of --metrics and starts measuring.
 -- @tparam table state the host's
--- @treturn table with `begin()`, which writes the file of --metrics-file from then on, and `close()`
+-- @treturn table with `begin()`, which starts writing the file of --metrics-file, and `close()`
 -- @error nil, message
 function metrics.open(state)
-  local chosen, open, pid = state.chosen, {}, uv.os_getpid() -- a fork leaves socket and file alone
+  local chosen, open, pid = state.chosen, {}, uv.os_getpid() -- a forked child must not remove socket and file
   if chosen.metrics then
     local server, message = http.serve(chosen.metrics, function(request) return respond(state, request) end)
     if not server then

@@ -1,11 +1,11 @@
--- Lines for the service manager, by the protocol of sd_notify(3). A script below a supervisor (--also) sends them to
--- that.
+-- Sends notifications to the service manager, by the protocol of sd_notify(3). A script below a supervisor (--also)
+-- sends them to the supervisor.
 local log = require "cpgrun.log"
 local own = require "corosync.own_handles"
 local uv = require "luv"
 
 local notify = {
-  interval = nil, -- seconds between two lines WATCHDOG=1, if the service manager wants them
+  interval = nil, -- seconds between two lines WATCHDOG=1; nil if the service manager wants none
 }
 
 local PIPE = 3 -- the descriptor of a script below a supervisor
@@ -27,7 +27,7 @@ local function open_pipe(facts)
   return function(lines) return pipe:write(lines) end
 end
 
---- Takes the service manager's variables from the environment. To be called once.
+--- Reads the service manager's variables, and removes them from the environment. To be called once.
 -- @tparam table facts from cpgrun's C half
 function notify.begin(facts)
   local socket = take "NOTIFY_SOCKET"

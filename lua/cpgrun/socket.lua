@@ -1,7 +1,7 @@
 -- The control socket of a running host, for `cpgrun status` and `cpgrun attach`. Internal: version 1 of the protocol.
 --
--- A connection carries one request, {"version":1,"command":…}, as a line of JSON, and its reply: lines of JSON of which
--- the last has "ok". Commands:
+-- A connection carries one request, a line of JSON such as {"version":1,"command":…}, and its reply: lines of JSON, the
+-- last of which has "ok". Commands:
 --   status                     "status": as cpgrun.status describes the host
 --   evaluate  text             any number of lines with "output"; after an error, "error", and "incomplete" if the text
 --                              can be continued
@@ -57,7 +57,7 @@ end
 
 local open -- the server: listener, path, pid, connections and their number
 
--- Only for this user and root.
+-- Only this user and root may connect.
 local function may_connect(facts, pipe)
   local user = facts.peer_user(pipe:fileno())
   return user == uv.getuid() or user == 0
@@ -75,7 +75,7 @@ local function accept(facts, pipe)
   server.connections[client] = true
 end
 
--- Listens under another name first, so that nobody takes it for a stale one.
+-- Listens under another name first, so that no process takes the socket for a stale one.
 local function listen(facts, path, pid)
   local hidden = path:gsub("sock$", "new")
   local server, problem = listener.open({ path = hidden, text = hidden }, function(pipe) accept(facts, pipe) end)
@@ -116,7 +116,7 @@ local function remove_stale(path)
   end
 end
 
---- To be called before the change of user. Returns the folder, or nil if there will be no socket.
+--- Prepares the folder, before the change of user. Returns its path, or nil if there will be no socket.
 function socket.prepare(chosen, facts)
   if chosen.socket == "none" or chosen.check then
     return nil
@@ -135,7 +135,7 @@ function socket.prepare(chosen, facts)
   return path
 end
 
---- To be called after that, with the folder.
+--- Opens the socket in the folder. To be called after the change of user.
 function socket.open(path, facts)
   local pid = math.floor(uv.os_getpid())
   local name, problem = folder.socket(path, log.script, pid)
@@ -150,7 +150,7 @@ function socket.open(path, facts)
   remove_stale(path)
 end
 
---- Closes and removes it. A forked child leaves it alone.
+--- Closes and removes the socket, except in a forked child.
 function socket.close()
   local present = open
   if not present or present.pid ~= uv.os_getpid() then

@@ -1,4 +1,4 @@
--- The status of this host as plain values: for `cpgrun status`, metrics and the like. It asks nothing of Corosync,
+-- The status of this host as plain values, for `cpgrun status`, metrics and systemd. It makes no calls to Corosync,
 -- which may be stopped.
 local KEY = require "corosync.private"
 local Group = require("corosync").Group
@@ -12,7 +12,7 @@ local uv = require "luv"
 
 local status = {}
 
-local host -- state and facts of the host, and when it began
+local host -- state and facts of the host, and when it started
 
 --- To be called once, when the host has its group.
 -- @tparam table state the host's
@@ -83,8 +83,8 @@ local function is_ready(found)
   return found.group.state == "joined"
 end
 
---- The host's status now: strings, numbers, booleans and tables of these, of bounded size but for the members and the
--- script's own tasks and elections. Times are seconds, sizes bytes.
+--- Returns the host's current status: strings, numbers, booleans and tables of these. The size is bounded, except for
+-- the members and the script's own tasks and elections. Times are in seconds, sizes in bytes.
 -- @treturn table version (of this format), name, script, pid, user (its id), versions (cpgrun, lua, corosync),
 -- started (as os.time), uptime, handler_errors, memory (lua, rss); ready (whether the group is joined and all replicas
 -- serve); group: name, state, active, address, members, view (ring, nodes, settled, quorate, reason), config_changes,

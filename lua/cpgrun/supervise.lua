@@ -1,5 +1,5 @@
--- --also: several scripts, each in a cpgrun of its own below this process. So an error, an endless loop or the memory
--- of one does not touch the others. They write their own output; this process passes signals on and waits.
+-- --also: several scripts, each in its own cpgrun process below this one. So an error, an endless loop or the memory
+-- use of one does not affect the others. They write their own output; this process passes signals on and waits.
 local children = require "cpgrun.systemd_children"
 local errors = require "corosync.errors"
 local list = require "corosync.list"

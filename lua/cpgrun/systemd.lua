@@ -1,4 +1,4 @@
--- What systemd is told of the script: that it is ready, what it does, that it is alive, reloads and stops.
+-- Notifies systemd of the script: ready, status, watchdog, reloading, stopping.
 local bytes_as_text = require "cpgrun.drawing.text"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
@@ -10,11 +10,11 @@ local uv = require "luv"
 
 local systemd = {}
 
-local FIRST, LONGEST = 0.1, 5 -- seconds between two looks, before the script is ready and after
+local FIRST, LONGEST = 0.1, 5 -- seconds between two checks, before the script is ready and after
 local SERVING = { ready = true, observing = true }
 
 local state, timer -- of the host; nil without a service manager
-local is_ready, text = false, nil -- as systemd was told last
+local is_ready, text = false, nil -- as sent to systemd last
 local rate = { messages = 0, since = nil }
 
 -- ---- the line for systemctl status ----
@@ -36,7 +36,7 @@ local function quorum_of(found)
   return found.quorum.quorate and ", quorate" or ", not quorate"
 end
 
--- Messages a second, over a few seconds.
+-- Messages per second, measured over a few seconds.
 local function rate_of(found)
   local now, messages = core.now(), found.group.received
   if not rate.since or now - rate.since >= LONGEST then
@@ -66,7 +66,7 @@ end
 
 -- ---- while the script runs ----
 
--- A group that the script has left on purpose, or that is disconnected by now, does not count.
+-- A group that was joined once counts, even if the script has left it or it is disconnected now.
 local function has_begun(found)
   for _, replica in ipairs(found.replicas) do
     if not SERVING[replica.state] then
@@ -92,7 +92,7 @@ local function look()
   end
 end
 
---- Begins to notify systemd, if it has started this process.
+--- Starts notifying systemd, if it has started this process.
 -- @tparam table host_state the host's
 function systemd.begin(host_state)
   if not notify.is_active() then
@@ -103,21 +103,22 @@ function systemd.begin(host_state)
   timer:unref()
 end
 
---- Tells systemd that the script is being reloaded. One that is not ready yet stays so.
+--- Tells systemd that the script is being reloaded. Does nothing if the script is not ready yet.
 function systemd.reloading()
   if is_ready then
     notify.send("RELOADING=1", ("MONOTONIC_USEC=%.0f"):format(1e6 * core.now()))
   end
 end
 
---- The script has been reloaded, or goes on without. If systemd cannot be told now, the next look does it.
+--- The script has been reloaded, or continues after a failed reload. If the notification fails, the next check sends
+-- it.
 function systemd.reloaded()
   if is_ready then
     is_ready = notify.send "READY=1"
   end
 end
 
---- Tells systemd that the script stops.
+--- Tells systemd that the script is stopping.
 function systemd.stopping()
   if state then
     timer:stop()

@@ -1,5 +1,6 @@
--- Notifies systemd for several scripts (--also): ready when all of them are, alive while all of them are. Each writes
--- its lines, those of cpgrun.notify, into a pipe. One that has ended does not count, because the others go on.
+-- Notifies systemd for several scripts (--also): ready when all of them are, alive while all of them are. Each script
+-- writes its notifications (cpgrun.notify) into a pipe. Scripts that have ended are ignored, because the others
+-- continue.
 local bytes_as_text = require "cpgrun.drawing.text"
 local core = require "corosync.binding"
 local notify = require "cpgrun.notify"
@@ -8,9 +9,9 @@ local uv = require "luv"
 local children = {}
 
 local all = {} -- in order: name, status, has_ended, is_ready, is_alive (since the last WATCHDOG=1)
-local is_ready = false -- as systemd was told last
+local is_ready = false -- as sent to systemd last
 
--- Whether all scripts that run have the field; false if none runs.
+-- Whether all running scripts have the field; false if none is running.
 local function every(field)
   local found = false
   for _, child in ipairs(all) do
@@ -30,7 +31,7 @@ local function send_status()
   notify.send("STATUS=" .. table.concat(texts, "; "))
 end
 
--- READY=1 ends a reload, too.
+-- READY=1 also ends a reload.
 local function send_if_all()
   if not is_ready and every "is_ready" then
     is_ready = notify.send "READY=1"
@@ -83,7 +84,7 @@ local function read(child, pipe)
   end)
 end
 
---- Adds a script that is started.
+--- Adds a script that is about to start.
 -- @tparam string name
 -- @treturn table|nil the child, with its `pipe`, which must be its descriptor 3; nil without a service manager
 function children.add(name)
@@ -114,7 +115,7 @@ function children.ended(child, status)
   end
 end
 
---- All scripts are told to reload. Those that were ready say so again.
+--- All scripts are told to reload. Each sends READY=1 again.
 function children.reloading()
   for _, child in ipairs(all) do
     child.is_ready = false

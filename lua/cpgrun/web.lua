@@ -1,5 +1,5 @@
--- `cpgrun status --web ADDRESS`: a page that shows the running scripts of this node as they change. The page asks for
--- the status each second. The hosts are asked only while somebody looks.
+-- `cpgrun status --web ADDRESS`: a page that shows the running scripts of this node. The page requests the status every
+-- second. The hosts are asked only while a browser shows the page.
 local client = require "cpgrun.socket.client"
 local guard = require "cpgrun.web.guard"
 local http = require "cpgrun.http"
@@ -10,10 +10,10 @@ local signals = require "cpgrun.signals"
 local uv = require "luv"
 
 local PERIOD = 1000 -- milliseconds
-local IDLE = 10000 -- milliseconds without a reader after which nobody looks any more
+local IDLE = 10000 -- milliseconds without a request after which hosts are no longer asked
 local FAILED = 1
 
--- A list with a length, because dkjson takes an empty table for an object.
+-- Marked as an array, because dkjson would write an empty table as an object.
 local function poll(self)
   local found = setmetatable({}, { __jsontype = "array" })
   for _, host in ipairs(client.find(self.chosen.host, self.chosen.socket, self.facts, self.chosen.timeout)) do

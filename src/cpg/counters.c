@@ -20,8 +20,8 @@ static void set_count(lua_State *L, const char *messages, const char *bytes, con
 }
 
 /***
-Returns what the handle has sent and received since it was opened, and what waits for its handlers. Calls nothing of
-Corosync.
+Returns the numbers of messages that the handle has sent and received since it was opened, and of events that wait for its
+handlers. Makes no calls to Corosync.
 @function handle:counters
 @treturn counters
 @error nil, message, code: "closed"
@@ -32,12 +32,12 @@ The result of `counters`.
 @table counters
 @tfield integer sent messages that were accepted
 @tfield integer sent_bytes their size
-@tfield integer received messages that handlers or `receive` have got
+@tfield integer received messages that were passed to handlers, or that `receive` returned
 @tfield integer received_bytes their size
 @tfield integer waiting events that wait for handlers
-@tfield integer waiting_bytes the memory that these take
-@tfield integer backlog bytes of own messages that wait for handlers: part of `waiting_bytes`
-@tfield number lag seconds that the oldest of the waiting events has waited, at least
+@tfield integer waiting_bytes the memory of these events
+@tfield integer backlog bytes of the handle's own messages that wait for handlers: part of `waiting_bytes`
+@tfield number lag seconds that the oldest waiting event has waited, at least
 */
 int cpg_counters_method_counters(lua_State *L)
 {

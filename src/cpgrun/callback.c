@@ -54,7 +54,7 @@ static int call_back(lua_State *L, int arguments, int results, int flags)
 	return called_back(L, function, results, lua_pcall(L, arguments, results, function));
 }
 
-/* As lua_pcall, with the limit of time, and with that of memory or without it. */
+/* As lua_pcall, with the time limit, and with or without the memory limit. */
 static int pcall_limited(lua_State *L, int arguments, int results, int handler, bool limits_memory)
 {
 	bool outer = memory_apply_limit(L, limits_memory);

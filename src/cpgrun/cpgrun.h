@@ -17,12 +17,12 @@ int callback_set_report(lua_State *L);
 
 /*
  * Lua: limit(libraries, seconds, bytes) -> call, limit_memory. From now on, functions of the script and luv's callbacks
- * have a limit of time (limit.c), of memory (memory.c), or both; nil is none. The names of our own Lua's sources start
+ * have a time limit (limit.c), a memory limit (memory.c), or both; nil for none. The names of our own Lua's sources start
  * with `libraries`, followed by corosync/ or cpgrun/.
  *
  *   call(function, ...)   as xpcall with a traceback as its handler: true and results, or false and the message
- *   limit_memory(applies or function) -> applied   the limit of memory applies, does not, or applies if the function is not
- *                         our own; until it is set again, or the function that call or luv has called ends
+ *   limit_memory(applies or function) -> applied   applies the memory limit, removes it, or applies it if the function is
+ *                         not our own; until the next call, or until the function that call or luv has called ends
  */
 int callback_limit(lua_State *L);
 
@@ -35,8 +35,8 @@ int callback_limit(lua_State *L);
  */
 
 /*
- * Lua: guard(is_supervised) installs handlers before those of luv, and marks the script as not loaded. With --also no signal
- * ends a process after the first: luv's handlers decide.
+ * Lua: guard(is_supervised) installs handlers before those of luv, and marks the script as not loaded. Below a supervisor
+ * (--also), a second signal does not end the process: luv's handlers decide.
  */
 int interrupt_guard(lua_State *L);
 
@@ -74,16 +74,17 @@ bool limit_is_own(const char *source, const char *libraries);
 /* ---- memory.c ---- */
 
 /*
- * A limit to the memory of the Lua state. An allocation beyond it fails only while a function of the script runs, which
- * then gets Lua's error "not enough memory". Our own Lua shares the state, and has no limit: it would lose events if it were
- * cut short anywhere. So a state of replicas, or a message, may exceed the limit; then each allocation of the script fails.
- * Our functions that the script calls have its limit, unless they handle events or change a replica.
+ * Limits the memory of the Lua state. An allocation beyond the limit fails only while a function of the script runs, which
+ * then gets Lua's error "not enough memory". Our own Lua code shares the state and has no limit, because it would lose
+ * events if its allocations could fail anywhere. So the state of replicas, or a message, may exceed the limit; then each
+ * allocation of the script fails. Our functions that the script calls are limited, unless they handle events or change a
+ * replica.
  */
 
 /* Sets the limit in bytes. [-0, +0, v] */
 void memory_open(lua_State *L, size_t limit);
 
-/* From now on allocations have the limit, or have none; returns what was before. */
+/* Applies the limit to allocations from now on, or removes it. Returns whether it applied before. */
 bool memory_apply_limit(lua_State *L, bool applies);
 
 /* Gives the state its own allocator back, before it is closed. */
@@ -92,8 +93,8 @@ void memory_close(lua_State *L);
 /* ---- notify.c: the protocol of sd_notify(3) ---- */
 
 /*
- * Lua: notify(socket, text) sends lines such as READY=1 to the socket of NOTIFY_SOCKET. Returns true, or nil and a message,
- * also when the service manager does not keep up.
+ * Lua: notify(socket, text) sends lines such as READY=1 to the socket of NOTIFY_SOCKET. Returns true, or nil and a
+ * message, also if sending would block.
  */
 int notify_send(lua_State *L);
 

@@ -5,7 +5,7 @@
 #include <lauxlib.h>
 
 typedef struct memory {
-	lua_Alloc allocate; /* Lua's own function, and its data */
+	lua_Alloc allocate; /* Lua's own allocator, and its data */
 	void *data;
 	size_t used, limit;
 	size_t collect_at; /* see collect_early */
@@ -60,8 +60,9 @@ static void try_to_collect(lua_State *L)
 }
 
 /*
- * Garbage makes allocations fail in Lua 5.1 and LuaJIT, and in others those of lauxlib's buffers, as for string.rep. So it is
- * collected once half of what was free after the last time is used up, or a part of the limit if less is free.
+ * Garbage makes allocations fail: in Lua 5.1 and LuaJIT all of them, in others those of lauxlib's buffers, as for
+ * string.rep. So it is collected when half of the memory that was free after the last collection is used, or a sixteenth of
+ * the limit if that is more.
  */
 static void collect_early(lua_State *L, memory *m)
 {

@@ -322,7 +322,7 @@ static int convert(lua_State *L)
 	return 0;
 }
 
-/* Events that may be gathered are fetched together, too. True when no more wait at the daemon. */
+/* Events that may be gathered are also fetched together. Returns whether no more wait at the daemon. */
 static bool refill_run(const receive_run *run)
 {
 	handle *h = run->handle;
@@ -346,7 +346,7 @@ static int finish_receive(lua_State *L, const receive_run *run, int status)
 	return status == 0 ? lua_gettop(L) - 1 : lua_error(L);
 }
 
-/* Of cpg, for corosync.resty: with this argument receive returns "messages", a string of many, and their number. */
+/* For corosync.resty: with this argument, cpg's receive returns "messages", a string of several, and their number. */
 static size_t check_bytes(lua_State *L, int index, const handle *h)
 {
 	lua_Integer bytes = luaL_optinteger(L, index, 0);

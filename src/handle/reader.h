@@ -61,7 +61,7 @@ void reader_note_queued(handle *h);
 /* The events that wait for handlers, in the handle's own queue and in the reader's. */
 void reader_count_queued(handle *h, size_t *events, size_t *bytes);
 
-/* When the oldest event of the reader's came, about; 0 if it has none, or without a reader. */
+/* Returns about when the reader's oldest event arrived; 0 if it has none, or without a reader. */
 double reader_waiting_since(reader *r);
 
 /* The seconds that events wait before a reader takes them, also for a handle without one. */

@@ -79,8 +79,8 @@ function handle:max_message_size() end
 ---@return string|nil # "closed", "wrong_process", "not_connected"
 function handle:flow_control() end
 
---- Returns what the handle has sent and received since it was opened, and what waits for its handlers. Calls nothing of
---- Corosync.
+--- Returns the numbers of messages that the handle has sent and received since it was opened, and of events that wait for its
+--- handlers. Makes no calls to Corosync.
 ---@return corosync.cpg.counters|nil
 ---@return string|nil # why it failed
 ---@return string|nil # "closed"
@@ -90,12 +90,12 @@ function handle:counters() end
 ---@class corosync.cpg.counters
 ---@field sent integer messages that were accepted
 ---@field sent_bytes integer their size
----@field received integer messages that handlers or `receive` have got
+---@field received integer messages that were passed to handlers, or that `receive` returned
 ---@field received_bytes integer their size
 ---@field waiting integer events that wait for handlers
----@field waiting_bytes integer the memory that these take
----@field backlog integer bytes of own messages that wait for handlers: part of `waiting_bytes`
----@field lag number seconds that the oldest of the waiting events has waited, at least
+---@field waiting_bytes integer the memory of these events
+---@field backlog integer bytes of the handle's own messages that wait for handlers: part of `waiting_bytes`
+---@field lag number seconds that the oldest waiting event has waited, at least
 
 --- Joins a group. The join is complete once config_change lists oneself in `joined`; sends are accepted at once.
 --- A handle joins one group, once: after leaving, close it and open another. Calls `cpg_join`.

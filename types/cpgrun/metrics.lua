@@ -2,13 +2,13 @@
 -- Written by `make types` from the doc comments.
 
 --- The global `metrics` of scripts for cpgrun: the script's own metrics, which `--metrics` and `--metrics-file` show
---- beside those of cpgrun. Without these options they are counted as well, and not shown.
+--- together with those of cpgrun. Without these options they are counted, but not shown.
 ---
 ---    local orders = metrics.counter("shop_orders_total", "Orders that were taken.", { "kind" })
 ---    orders:inc(1, { kind = "book" })
 ---
---- A metric with the name of an earlier one is the same metric, if kind and labels are the same: so values continue
---- when the script is reloaded. A metric has at most 1000 different sets of labels: further ones are not counted, and an
+--- A metric with the name, kind, labels and buckets of an earlier one is the same metric, so values are kept when the
+--- script is reloaded. A metric has at most 1000 different sets of label values. Further sets are not counted, and an
 --- error is logged once.
 ---@class cpgrun.metrics
 local module = {}
@@ -18,7 +18,7 @@ local Counter = {}
 
 --- Adds to the counter.
 ---@param value? number at least 0 (default: 1)
----@param labels? table values by the names of all labels: strings, numbers or booleans; of each, the first 256 bytes count
+---@param labels? table a value for each label, by its name: strings, numbers or booleans; values are cut off after 256 bytes
 function Counter:inc(value, labels) end
 
 ---@class cpgrun.metrics.Gauge
@@ -34,7 +34,7 @@ function Gauge:set(value, labels) end
 ---@param labels? table as for a counter
 function Gauge:inc(value, labels) end
 
---- Removes the value with these labels, so that it is no longer shown.
+--- Removes the series with these label values, so that it is no longer shown.
 ---@param labels? table as for a counter
 function Gauge:remove(labels) end
 
@@ -42,7 +42,7 @@ function Gauge:remove(labels) end
 local Histogram = {}
 
 --- Counts a value.
----@param value number in the base unit, as seconds or bytes
+---@param value number in a base unit such as seconds or bytes
 ---@param labels? table as for a counter
 function Histogram:observe(value, labels) end
 

@@ -1,4 +1,5 @@
--- What a group has sent and received through all its connections, and what waits for its handlers.
+-- Counts messages that a group has sent and received through all its connections, and events that wait for its
+-- handlers.
 local counters = {}
 
 local TOTALS = { "sent", "sent_bytes", "received", "received_bytes" }
@@ -32,7 +33,7 @@ function counters.keep(record)
   end
 end
 
--- The counters of the handle, with those of earlier connections, and the events. Calls nothing of Corosync.
+-- Returns the counters of the handle, including earlier connections, and the events. Makes no calls to Corosync.
 function counters.read(record)
   local own, found = of(record), {}
   local now = record.handle and record.handle.counters and record.handle:counters() or {}

@@ -61,8 +61,8 @@ local function on_quorum(self, quorate, ring)
   end
 end
 
--- What is known without asking Corosync: the ring and its nodes, quorum as this connection was told, and the view
--- unless something has changed since. Each may be nil.
+-- Returns the ring and its nodes, the quorum that this connection was last told, and the view unless something has
+-- changed since, without asking Corosync. Each may be nil.
 function Views:known()
   return self._ring, self._nodes, self._quorum, self:present()
 end

@@ -1,4 +1,5 @@
--- Describes a member of a replica and its ready-made objects as plain values, for people and monitoring. Sends nothing.
+-- Describes a member of a replica and its maps, locks and tasks as plain values, for people and monitoring. Sends
+-- nothing.
 local entries = require "corosync.replica.lock.entries"
 local parts = require "corosync.replica.parts"
 local tick = require "corosync.replica.every.part"
@@ -26,7 +27,7 @@ function inspection.status(owner)
     addresses_of(owner, active and active.full or {}), addresses_of(owner, active and active.learners or {}), why
 end
 
--- Without the reason, which is that of the last change.
+-- Without the field `reason`, which belongs to the last change.
 local function plain_addresses(members)
   local found = {}
   for i, address in ipairs(members) do

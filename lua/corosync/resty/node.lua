@@ -73,7 +73,7 @@ end
 
 -- ---- while the worker wants the group ----
 
--- What an earlier activation has left is used again: its member may not have left yet.
+-- Reuses the objects of an earlier activation, whose member may not have left yet.
 local function make_bells(self)
   local message, code
   if not self.bell then

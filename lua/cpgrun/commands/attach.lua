@@ -1,4 +1,4 @@
--- `cpgrun attach`: evaluates Lua in a running script. The editor of lines runs here.
+-- `cpgrun attach`: evaluates Lua in a running script. Line editing happens in this process.
 local client = require "cpgrun.socket.client"
 local log = require "cpgrun.log"
 local uv = require "luv"
@@ -6,7 +6,7 @@ local uv = require "luv"
 local OK, FAILED = 0, 1
 local COMPLETING = 2 -- seconds
 local HISTORY = "/.cpgrun_history"
-local MOST_TEXT = 200000 -- bytes: what a host accepts
+local MOST_TEXT = 200000 -- bytes that a host accepts
 
 local function put(text)
   io.stdout:write(text)
@@ -30,7 +30,7 @@ local function complain(reply)
   io.stderr:write(reply.error, "\n")
 end
 
--- All at once, as a program.
+-- Evaluates all of the text at once.
 local function evaluate_all(host, facts, text)
   local reply = evaluate(host, facts, text)
   if reply and not reply.ok then
@@ -49,7 +49,7 @@ local function completer(readline, host, facts)
   end
 end
 
--- Only the user may read it. Without a home there is none.
+-- Returns the path, or "" without a home folder. Only the user may read the file.
 local function history_file()
   local home = os.getenv "HOME"
   local file = home and uv.fs_open(home .. HISTORY, "a", tonumber("600", 8))
@@ -60,7 +60,8 @@ local function history_file()
   return home .. HISTORY
 end
 
--- Reads a line after a prompt, with lua-readline if that is installed. Also the function to call at the end.
+-- Returns a function that reads a line after a prompt, with lua-readline if it is installed; and a function to call at
+-- the end.
 local function line_reader(host, facts)
   local ok, readline = pcall(require, "readline")
   if not ok then
@@ -77,7 +78,7 @@ end
 
 local END = { exit = true, quit = true }
 
--- More lines while the text is incomplete. Nil at the end of the input.
+-- Reads more lines while the text is incomplete. Returns nil at the end of the input.
 local function converse(read, host, facts)
   local text = read(host.name .. "> ")
   if END[text] then

@@ -6,7 +6,8 @@ local function dkjson()
   return ok and found or error("JSON needs dkjson (Debian: lua-dkjson)", 0)
 end
 
--- dkjson writes numbers by tostring, which in some Luas has 14 digits. Tokens of locks and indices have 16.
+-- dkjson writes numbers with tostring, which gives 14 digits in some versions of Lua. Tokens of locks and indices have
+-- 16.
 local LOSES_DIGITS = tostring(9007199254740991) ~= "9007199254740991"
 local SHORT, MOST = 1e14, 2 ^ 53
 
@@ -14,8 +15,8 @@ local function written(number)
   return setmetatable({}, { __tojson = function() return ("%.0f"):format(number) end })
 end
 
--- A copy in which such numbers are what dkjson writes with all digits. `open`: the tables around it, because dkjson
--- reports one in itself.
+-- Returns a copy in which such numbers are written with all digits. `open`: the tables that contain the value, which
+-- are not copied again, because dkjson reports a table that contains itself.
 local function exact(value, open)
   local size = type(value) == "number" and math.abs(value) or 0
   if size >= SHORT and size <= MOST and size == math.floor(size) then

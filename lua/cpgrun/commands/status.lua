@@ -1,4 +1,4 @@
--- `cpgrun status`: what the running scripts of this user do.
+-- `cpgrun status`: shows the running scripts of this user.
 local bytes_as_text = require "cpgrun.drawing.text"
 local client = require "cpgrun.socket.client"
 local json = require "cpgrun.commands.json"

@@ -1,4 +1,4 @@
--- The text of `cpgrun status`: a table of all hosts, or all about one.
+-- The text of `cpgrun status`: a table of all hosts, or the details of one.
 local log = require "cpgrun.log"
 
 local report = {}
@@ -35,7 +35,7 @@ local function yes_or_no(quorum)
   return quorum.quorate and "yes" or "no"
 end
 
--- Bytes that would change the terminal.
+-- Replaces bytes that would change the terminal.
 local function printable(text)
   return (text:gsub("[%c\127]", "?"))
 end
@@ -102,7 +102,7 @@ local function format(each, widths)
   return (table.concat(words, "  "):gsub(" +$", ""))
 end
 
---- A line for each host.
+--- Returns a line for each host.
 function report.list(all)
   local rows, lines = { HEADER }, {}
   for i, found in ipairs(all) do
@@ -115,7 +115,7 @@ function report.list(all)
   return table.concat(lines)
 end
 
--- ---- all about one ----
+-- ---- details ----
 
 local function ring_of(view)
   if not view.ring then
@@ -185,7 +185,7 @@ local function add_host(add, found)
   add("  cpgrun %s, %s, Corosync %s", found.versions.cpgrun, found.versions.lua, found.versions.corosync)
 end
 
---- Several lines for each host.
+--- Returns several lines for each host.
 function report.details(all)
   local lines = {}
   local function add(...)

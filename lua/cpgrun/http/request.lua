@@ -7,7 +7,7 @@ local HEADER = "^(" .. TOKEN .. "):[ \t]*([^%c]-)[ \t]*$"
 local READABLE = { GET = true, HEAD = true }
 local UNIQUE = { ["content-length"] = true, host = true }
 
--- Returns a table by lower-case name, or nil if a line is wrong, or a name repeated that must not be.
+-- Returns a table by lower-case name, or nil if a line is invalid or a unique name is repeated.
 local function headers_of(lines)
   local headers = {}
   for line in lines do
@@ -51,8 +51,8 @@ local function parse(head)
   return { method = method, path = path_of(target), headers = headers }
 end
 
--- Returns the request; nil if the head is not complete; or nil and a status. `text`: what has come, without empty lines
--- at its beginning; `new`: how many bytes at its end were not there at the last call.
+-- Returns the request; nil if the head is not complete; or nil and a status. `text`: all data so far, without empty
+-- lines at its beginning; `new`: the number of bytes that were added since the last call.
 function request.parse(text, new)
   local stop = text:find("\n\r?\n", math.max(1, #text - new - 1))
   if (stop or #text) > request.LONGEST then

@@ -18,7 +18,7 @@ function formats.text(level, message, source)
   return ("%s %s: %s%s\n"):format(os.date "%Y-%m-%dT%H:%M:%S", level, prefix(source), message)
 end
 
--- The journal has times of its own, and keeps each line as an entry.
+-- The journal adds the time, and stores each line as an entry.
 function formats.journal(level, message, source)
   return ((prefix(source) .. message):gsub("[^\n]+", PRIORITY[level] .. "%0") .. "\n")
 end
@@ -30,7 +30,7 @@ local function time()
   return os.date("!%Y-%m-%dT%H:%M:%S", seconds) .. (".%03dZ"):format(math.floor(microseconds / 1000))
 end
 
--- The bytes of a message may be anything, but JSON is UTF-8.
+-- Messages may contain any bytes, but JSON must be UTF-8.
 local function text(bytes)
   return bytes and bytes_as_text(bytes)
 end
@@ -47,18 +47,18 @@ function formats.json(level, message, source)
   }, KEYS) .. "\n"
 end
 
--- Whether stderr is the journal: systemd gives its device and inode, because the variable is inherited when stderr is
--- redirected.
+-- Whether stderr is the journal. The variable has the device and inode of the journal's socket, because child processes
+-- inherit it even if their stderr is redirected.
 local function is_journal()
   local device, inode = (os.getenv "JOURNAL_STREAM" or ""):match "^(%d+):(%d+)$"
   local stat = device and uv.fs_fstat(2)
   return stat and ("%.0f:%.0f"):format(stat.dev, stat.ino) == device .. ":" .. inode or false
 end
 
--- Also for the Lua states of luv's threads, which see nothing else of this one.
+-- An environment variable, because the Lua states of luv's threads share nothing else with this one.
 local VARIABLE = "CPGRUN_LOG_FORMAT"
 
---- Returns the name of the format that was set, or else of that for stderr.
+--- Returns the name of the format that was set, or the default for stderr.
 -- @treturn string
 function format.chosen()
   local name = os.getenv(VARIABLE)

@@ -1,5 +1,5 @@
--- Counts repeated lines, so that they do not fill a disk. The first is logged, and the count of the others after 1 s,
--- 2 s, 4 s and so on, up to 60 s.
+-- Counts repeated lines, so that they do not fill a disk. The first line is logged at once, and the number of repeats
+-- after 1 s, 2 s, 4 s and so on, up to 60 s.
 local own_handle = require "corosync.own_handles"
 local uv = require "luv"
 
@@ -64,7 +64,7 @@ end
 --- Notes a line.
 -- @tparam string level
 -- @tparam string text
--- @treturn boolean whether it repeats another one, and must not be logged
+-- @treturn boolean whether it is a repeat, which must not be logged
 function Repeats:note(level, text)
   local key, now = level .. text, uv.hrtime() / 1e9
   local line = self.by_key[key]
@@ -77,7 +77,7 @@ function Repeats:note(level, text)
   return false
 end
 
---- Tells the counts that have not been told yet.
+--- Reports the remaining counts.
 function Repeats:flush()
   for _, line in ipairs(self.lines) do
     report(self, line)

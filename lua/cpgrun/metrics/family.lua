@@ -7,7 +7,7 @@ local family = {}
 local MOST_SERIES = 1000
 local LONGEST_VALUE = 256 -- bytes of a label's value; the rest is cut off
 
--- Seconds: from the cost of a small handler to that of one that should have been split.
+-- Seconds: from a fast handler to one that should have been split.
 family.BUCKETS = { 0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10 }
 
 local Family = {}
@@ -48,7 +48,7 @@ local function key_of(self, values)
   return table.concat(labels, ",")
 end
 
--- Returns the series with those values, a table by the names of the labels; nil if there are too many.
+-- Returns the series with these label values, a table by label names; nil if there are too many series.
 function Family:at(values)
   local key = key_of(self, values)
   local series = self.series[key]
@@ -111,7 +111,7 @@ local function add_histogram(lines, name, series, common)
   add(lines, name .. "_count", join(series.labels, common), series.count)
 end
 
--- Adds the lines of the text format; nothing without series. `common`: labels that each series gets, in that format.
+-- Appends the lines of the text format, or nothing without series. `common`: labels for each series, in that format.
 function Family:write(lines, common)
   local keys = {}
   for key in pairs(self.series) do

@@ -1,16 +1,16 @@
--- --metrics-file: the page in a file, for node_exporter's textfile collector. The file is replaced as a whole, and
--- removed when the host ends.
+-- --metrics-file: writes the page to a file, for node_exporter's textfile collector. The file is replaced atomically,
+-- and removed when the host ends.
 local log = require "cpgrun.log"
 local own = require "corosync.own_handles"
 local uv = require "luv"
 
 local file = {}
 
-local FIRST, PERIOD = 1000, 15000 -- milliseconds: when the group has probably joined, and from then on
-local MODE = tonumber("644", 8) -- also with a strict umask, because the collector has a user of its own
+local FIRST, PERIOD = 1000, 15000 -- milliseconds; by the first the group has probably joined
+local MODE = tonumber("644", 8) -- regardless of the umask, because the collector runs as another user
 
--- True, or nil and a message. The collector reads names that end in ".prom", so the name of the new file must not.
--- Others may write to the folder: so a link that they made there is removed, and not followed.
+-- Returns true, or nil and a message. The collector reads names that end in ".prom", so the name of the new file must
+-- not. Others may write to the folder: so a link that they made there is removed, and not followed.
 local function write(path, page)
   local new = path .. ".tmp"
   uv.fs_unlink(new)

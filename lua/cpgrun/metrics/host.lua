@@ -1,5 +1,5 @@
--- What cpgrun measures by itself. Most values come from the host's status when a page is made; only the times of
--- handlers and commands are measured as they happen, and only with --metrics or --metrics-file.
+-- The metrics of cpgrun. Most values are read from the host's status when a page is requested. Only the durations of
+-- handlers and commands are measured when they occur, and only with --metrics or --metrics-file.
 local KEY = require "corosync.private"
 local callers = require "corosync.replica.callers"
 local counters = require "corosync.group.counters"
@@ -27,18 +27,18 @@ define("counter", "handler_errors_total", "Errors that functions of the script h
 define("gauge", "quorate", "Whether this node's side of the cluster has quorum.")
 define("gauge", "group_joined", "Whether this process is a member of the group now.", "group")
 define("gauge", "group_members", "Members of the group.", "group")
-define("counter", "messages_sent_total", "Messages that Corosync or a packed frame has taken.", "group")
+define("counter", "messages_sent_total", "Messages that Corosync has accepted, or that were packed.", "group")
 define("counter", "sent_bytes_total", "Bytes in these messages.", "group")
-define("counter", "messages_received_total", "Messages that handlers have got, also this process's own.", "group")
+define("counter", "messages_received_total", "Messages that were passed to handlers, with this process's own.", "group")
 define("counter", "received_bytes_total", "Bytes in these messages.", "group")
 define("counter", "send_failures_total", "Sends that have failed.", "group", "code")
 define("counter", "config_changes_total", "Changes of the group's members.", "group")
-define("counter", "reconnects_total", "Times that the group has reconnected to Corosync.", "group")
+define("counter", "reconnects_total", "Reconnects to Corosync.", "group")
 define("gauge", "queue_events", "Events that wait for handlers.", "group")
 define("gauge", "queue_bytes", "Memory of the events that wait for handlers.", "group")
-define("gauge", "backlog_bytes", "Bytes of own messages that wait for handlers.", "group")
+define("gauge", "backlog_bytes", "Bytes of this process's own messages that wait for handlers.", "group")
 define("gauge", "handler_lag_seconds", "How long the oldest waiting event has waited.", "group")
-define("histogram", "message_handler_duration_seconds", "Time that message_received took.", "group")
+define("histogram", "message_handler_duration_seconds", "Duration of message_received.", "group")
 define("gauge", "replica_serving", "Whether the replica is ready on this member, or follows as an observer.", "replica")
 define("gauge", "replica_index", "Index of the last command that this member has applied.", "replica")
 define("counter", "replica_commands_applied_total", "Commands that this member has applied.", "replica", "machine")
@@ -54,7 +54,7 @@ define("gauge", "replica_locks_held", "Locks that this process holds.", "replica
 define("gauge", "replica_elections_held", "Elections in which this process leads.", "replica")
 define("gauge", "replica_map_keys", "Keys in a map.", "replica", "map")
 
--- Their values are not from the status.
+-- Metrics whose values are not read from the status.
 local KEPT = { message_handler_duration_seconds = true, replica_command_duration_seconds = true }
 
 local function set(name, value, labels)
@@ -91,8 +91,8 @@ local function set_group(record)
   end
 end
 
--- The records of the script's group and of those in the loop, also the replicas'. The script's group has a name when
--- the script has been loaded, or has activated it.
+-- Returns the records of the script's group and of the groups in the loop, including those of replicas. The script's
+-- group has a name once the script has been loaded or has activated it.
 local function group_records(main)
   local found = {}
   if main[KEY].state ~= "idle" or not main[KEY].hooks.activates_to_send then
@@ -154,7 +154,7 @@ local function clear()
   end
 end
 
--- Returns the families with their present values. `group`: the script's.
+-- Returns the families with their current values. `group`: the script's.
 function host.read(group)
   local found = status.snapshot()
   clear()
@@ -176,9 +176,9 @@ function host.read(group)
   return families
 end
 
-local SPARE = family.new("histogram", "", "", {}, nil, nil):at {} -- for groups beyond those that have a series
+local SPARE = family.new("histogram", "", "", {}, nil, nil):at {} -- for groups beyond the limit of series
 
--- Measures times from now on: of groups that connect later, and of replicas.
+-- Starts measuring durations: of groups that connect later, and of replicas.
 function host.measure()
   local observe = family.observe
   handlers.timed = function(record)

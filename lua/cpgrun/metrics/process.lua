@@ -1,4 +1,4 @@
--- The process's metrics, with the names and texts that all Prometheus clients use.
+-- The metrics of the process, with the names and help texts that Prometheus' client libraries use.
 local uv = require "luv"
 
 local process = {}
@@ -34,10 +34,10 @@ local function count_descriptors()
   while entries and uv.fs_scandir_next(entries) do
     count = count + 1
   end
-  return count - 1 -- that of the folder itself
+  return count - 1 -- without the descriptor of the folder itself
 end
 
--- The fields after the program's name, which may have spaces and parentheses.
+-- Returns the fields after the program's name, which may contain spaces and parentheses.
 local function fields_of_stat()
   local fields = {}
   for field in (read("/proc/self/stat"):match "^.*%)(.*)$" or ""):gmatch "%S+" do

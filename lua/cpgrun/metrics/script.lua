@@ -1,11 +1,11 @@
 --- The global `metrics` of scripts for cpgrun: the script's own metrics, which `--metrics` and `--metrics-file` show
--- beside those of cpgrun. Without these options they are counted as well, and not shown.
+-- together with those of cpgrun. Without these options they are counted, but not shown.
 --
 --    local orders = metrics.counter("shop_orders_total", "Orders that were taken.", { "kind" })
 --    orders:inc(1, { kind = "book" })
 --
--- A metric with the name of an earlier one is the same metric, if kind and labels are the same: so values continue
--- when the script is reloaded. A metric has at most 1000 different sets of labels: further ones are not counted, and an
+-- A metric with the name, kind, labels and buckets of an earlier one is the same metric, so values are kept when the
+-- script is reloaded. A metric has at most 1000 different sets of label values. Further sets are not counted, and an
 -- error is logged once.
 -- @module cpgrun.metrics
 
@@ -19,11 +19,11 @@ local metrics = {}
 local MOST_FAMILIES, MOST_LABELS, MOST_BUCKETS = 500, 10, 50
 
 local families, count = {}, 0 -- by name
-local earlier -- those of the script that is being replaced
+local earlier -- of the version that is being replaced
 
 -- ---- arguments ----
 
-local RESERVED = { -- by pattern, as shown to people
+local RESERVED = { -- by pattern, as in messages
   ["^cpgrun_"] = "cpgrun_*", ["^process_"] = "process_*", ["_bucket$"] = "*_bucket", ["_sum$"] = "*_sum",
   ["_count$"] = "*_count",
 }
@@ -159,7 +159,7 @@ end
 
 local NONE = {}
 
--- The series of an object with these values of labels; nil if it has too many.
+-- Returns the series of an object with these label values; nil if it has too many series.
 local function series_of(self, call, values)
   local each = type(self) == "table" and self[KEY]
   if not each then
@@ -189,21 +189,21 @@ local function add_to(self, value, labels, least)
   end
 end
 
---- A number that only grows.
+--- A number that only increases.
 -- @type Counter
 local Counter = {}
 Counter.__index = Counter
 
 --- Adds to the counter.
 -- @tparam[opt=1] number value at least 0
--- @tparam[opt] table labels values by the names of all labels: strings, numbers or booleans; of each, the first 256
--- bytes count
+-- @tparam[opt] table labels a value for each label, by its name: strings, numbers or booleans; values are cut off
+-- after 256 bytes
 -- @raise for wrong arguments
 function Counter:inc(value, labels)
   add_to(self, value, labels, 0)
 end
 
---- A number that changes.
+--- A number that can go up and down.
 -- @type Gauge
 local Gauge = {}
 Gauge.__index = Gauge
@@ -228,7 +228,7 @@ function Gauge:inc(value, labels)
   add_to(self, value, labels, LEAST)
 end
 
---- Removes the value with these labels, so that it is no longer shown.
+--- Removes the series with these label values, so that it is no longer shown.
 -- @tparam[opt] table labels as for a counter
 -- @raise for wrong arguments
 function Gauge:remove(labels)
@@ -237,13 +237,13 @@ function Gauge:remove(labels)
   end
 end
 
---- Counts values by their size.
+--- Counts values in buckets.
 -- @type Histogram
 local Histogram = {}
 Histogram.__index = Histogram
 
 --- Counts a value.
--- @tparam number value in the base unit, as seconds or bytes
+-- @tparam number value in a base unit such as seconds or bytes
 -- @tparam[opt] table labels as for a counter
 -- @raise for wrong arguments
 function Histogram:observe(value, labels)
@@ -261,7 +261,7 @@ end
 -- @tparam string help a sentence for people
 -- @tparam[opt] string[] labels at most 10 names
 -- @treturn Counter
--- @raise for wrong arguments, and when there are 500 metrics
+-- @raise for wrong arguments, and if there are 500 metrics already
 function metrics.counter(name, help, labels)
   return make(Counter, "counter", name, help, labels)
 end
@@ -292,12 +292,12 @@ end
 
 local script_metrics = { global = metrics }
 
--- For a script that is loaded in place of another, whose metrics it may make again.
+-- A new version of the script is being loaded, and may make the same metrics again.
 function script_metrics.forget()
   earlier, families, count = families, {}, 0
 end
 
--- That script has taken over, or could not be loaded.
+-- The new version has taken over (commit), or could not be loaded (restore).
 function script_metrics.commit()
   earlier = nil
 end

@@ -5,11 +5,11 @@ local text = {}
 
 text.TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
--- Prometheus takes a zero byte for the end of the page.
+-- Prometheus treats a zero byte as the end of the page.
 local LABEL = { ["\\"] = "\\\\", ['"'] = '\\"', ["\n"] = "\\n", ["\0"] = "\\\\000" }
 local HELP = { ["\\"] = "\\\\", ["\n"] = "\\n", ["\0"] = "\\\\000" }
 
--- One label, as name="value".
+-- Returns a label as name="value".
 function text.label(name, value)
   return ('%s="%s"'):format(name, (valid(tostring(value)):gsub('[\\"%c]', LABEL)))
 end

@@ -1,4 +1,4 @@
--- The other side of the control socket: finds the hosts of this user, and asks one.
+-- The client of the control socket: finds the hosts of this user, and sends requests to one.
 local folder = require "cpgrun.socket.folder"
 local json = require "cpgrun.commands.json"
 local uv = require "luv"
@@ -9,8 +9,8 @@ local VERSION = 1
 local LONGEST_LINE = 16777216 -- bytes of a reply
 local PREFIX = "the control socket of %s (pid %d) "
 
---- The sockets of all hosts of this user (of root: all), by name and process.
--- @tparam string|nil chosen a folder, instead of the usual ones
+--- Returns the sockets of all hosts of this user (as root: of all users), sorted by name and process.
+-- @tparam string|nil chosen a folder instead of the default ones
 -- @treturn table[] each with path, name, pid, user
 function client.hosts(chosen)
   local found = {}
@@ -62,7 +62,7 @@ local function receive(self, problem, data)
   end
 end
 
--- Another program might have put a socket there.
+-- Another program might have created the socket.
 local function is_trusted(self, facts)
   local user = facts.peer_user(self.pipe:fileno())
   return user == self.host.user
@@ -88,7 +88,7 @@ end
 -- @tparam table facts of the C half
 -- @tparam table request
 -- @tparam number|nil seconds the longest wait; nil for no limit
--- @tparam[opt] fun(text:string) output gets the output of an evaluation
+-- @tparam[opt] fun(text:string) output called with the output of an evaluation
 -- @treturn table the reply
 -- @error nil, message, code: "timeout", "stale" (the socket was removed), "access", "closed", "protocol"
 function client.ask(host, facts, request, seconds, output)
@@ -110,9 +110,9 @@ function client.ask(host, facts, request, seconds, output)
   return (table.unpack or unpack)(self.result, 1, 3) -- luacheck: ignore 113
 end
 
--- The host of a name (of the script, or of its group) or a process id. Without a word, the only one.
--- @treturn table|nil
--- @error nil, message
+-- Finds hosts by the name of the script, the name of its group, or a process id. Without a word, returns all hosts.
+-- @treturn table[] the hosts
+-- @treturn integer the number of all hosts
 function client.find(word, chosen, facts, seconds)
   local all, found = client.hosts(chosen), {}
   for _, host in ipairs(all) do

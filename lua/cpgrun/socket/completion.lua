@@ -1,4 +1,4 @@
--- The names that a word of an operator may become: globals, fields and methods. It calls no functions of the script,
+-- Completion of names at the prompt: globals, fields and methods. It calls no functions of the script,
 -- for which no limits apply here.
 local MOST = 200
 local DEEPEST = 10 -- tables behind a table, by their metatables
@@ -37,7 +37,7 @@ local function add_names(names, value, prefix, only_functions)
   end
 end
 
--- Returns words that begin with this one, as "group:mem", sorted.
+-- Returns the sorted completions of a word such as "group:mem".
 return function(word)
   local path, separator, prefix = word:match "^(.-)([.:]?)([%w_]*)$"
   local value = _G

@@ -1,5 +1,5 @@
--- One connection to the control socket, with one request: a line of JSON. The reply is lines of JSON. A client that is
--- slow, silent or sends anything else loses its connection.
+-- A connection to the control socket, with one request: a line of JSON. The reply is lines of JSON. The connection is
+-- closed if the client is slow or silent, or sends anything else.
 local json = require "cpgrun.commands.json"
 local own = require "corosync.own_handles"
 local uv = require "luv"
@@ -71,7 +71,7 @@ local function take(self, line)
   if not request then
     return self:finish { ok = false, error = problem }
   end
-  -- To notice a client that goes; it must send nothing more.
+  -- Detects that the client disconnects. It must send nothing more.
   self.pipe:read_start(function() self:close() end)
   local ok
   ok, problem = pcall(self.handle, self, request)
@@ -97,8 +97,8 @@ local function receive(self, problem, data)
   end
 end
 
--- `pipe` has been accepted. `handle(connection, request)` replies by `write` and `finish`, now or later. `closed()` is
--- called at the end.
+-- `pipe`: an accepted connection. `handle(connection, request)` replies with `write` and `finish`, now or later.
+-- `closed()` is called at the end.
 function connection.new(pipe, handle, closed)
   local self = setmetatable({ pipe = pipe, handle = handle, closed = closed, timer = own(uv.new_timer()), parts = {},
     size = 0, unread = 0 }, Connection)

@@ -1,4 +1,4 @@
--- Runs text of an operator in the script's Lua state: as a coroutine, so that it can wait as handlers do.
+-- Runs an operator's code in the script's Lua state, as a coroutine, so that it can wait.
 local guards = require "corosync.handlers"
 local json = require "cpgrun.commands.json"
 local limit = require "cpgrun.socket.limit"
@@ -31,7 +31,8 @@ local function load_text(text, env)
   return chunk and setfenv(chunk, env), problem -- luacheck: ignore 113
 end
 
--- An expression, or else statements. Returns the function; or nil, a message, and whether the text is incomplete.
+-- Loads the text as an expression, or else as statements. Returns the function; or nil, a message, and whether the text
+-- is incomplete.
 function evaluation.load(text, env)
   text = text:gsub("^%s*=", "return ")
   local chunk = load_text("return " .. text, env)
@@ -53,7 +54,7 @@ local function describe(value)
   return json.describe(value)
 end
 
--- A function that passes on at most MOST_OUTPUT bytes.
+-- Returns a function that passes on at most MOST_OUTPUT bytes.
 local function limited(tell)
   local left = MOST_OUTPUT
   return function(text)
@@ -71,7 +72,7 @@ local function refuse_exit()
   error("os.exit would end the script, not the prompt: type exit to end the prompt, or stop the script with SIGTERM", 2)
 end
 
--- The script's globals, except that `print` writes to the operator until the text has run.
+-- The script's globals, but `print` writes to the operator while the text runs.
 local function environment(self)
   local env = { os = setmetatable({ exit = refuse_exit }, { __index = os }) }
   function env.print(...)
@@ -91,7 +92,7 @@ end
 
 local unfinished = {} -- the set of texts that run or wait
 
--- Reports in a later turn of the loop, because the time limit of this one may be over.
+-- Reports in a later turn of the loop, because the time limit of this turn may have expired.
 local function finish(self, ok, ...)
   if self.is_over then
     return
@@ -114,7 +115,7 @@ local function body(self, chunk)
   if not yields_across_pcall then
     return finish(self, true, chunk())
   end
-  -- Including the description of the results, which may fail, too.
+  -- Includes the description of the results, which may fail, too.
   local ok, problem = xpcall(function() finish(self, true, chunk()) end, function(problem)
     self.limit:lift()
     return shortened(traceback(problem))
@@ -124,7 +125,7 @@ local function body(self, chunk)
   end
 end
 
--- In Lua 5.1 an error after a wait goes to the host's log alone.
+-- In Lua 5.1 an error after a wait is reported only in the host's log.
 local function watch(self, routine)
   local timer = own(uv.new_timer())
   timer:unref()
@@ -154,7 +155,7 @@ end
 
 --- Runs a text.
 -- @tparam string text
--- @tparam fun(text:string) tell gets what it prints, and its results
+-- @tparam fun(text:string) tell called with its output and its results
 -- @tparam fun(ok:boolean,problem:string|nil,is_incomplete:boolean|nil) done called once, now or later
 function evaluation.run(text, tell, done)
   local self = { tell = limited(tell), done = done }

@@ -21,7 +21,7 @@ local function reason(problem)
   return (problem:gsub("^%u+: ", ""):gsub(": [^:]*$", ""))
 end
 
--- True if the folder exists and is that user's alone; or nil and a message.
+-- Returns true if the folder exists and belongs to that user alone; or nil and a message.
 local function check(path, user)
   local status, problem = uv.fs_lstat(path)
   if not status then
@@ -34,11 +34,11 @@ local function check(path, user)
   return true
 end
 
--- Makes the folder if it does not exist. As root also for another user.
+-- Creates the folder if it does not exist; as root, also for another user.
 local function make(path, mode, user)
   local ok, problem, code = uv.fs_mkdir(path, mode)
   if ok then
-    ok, problem = uv.fs_chmod(path, mode) -- whatever the umask
+    ok, problem = uv.fs_chmod(path, mode) -- regardless of the umask
   end
   if ok and user ~= uv.getuid() then
     ok, problem = uv.fs_chown(path, user, -1)
@@ -64,7 +64,7 @@ local function make_shared()
   return ok, problem
 end
 
--- That of a service, which systemd makes by RuntimeDirectory=cpgrun/NAME.
+-- The folder of a service, which systemd creates for RuntimeDirectory=cpgrun/NAME.
 local function of_service()
   return (os.getenv "RUNTIME_DIRECTORY" or ""):match("^" .. SHARED .. "/[^:]+$")
 end
@@ -74,8 +74,8 @@ local function of_session()
   return path and path ~= "" and path .. "/cpgrun" or nil
 end
 
--- Prepares the folder for the sockets of a user's processes. `chosen` is a folder, or nil for the usual one.
--- @treturn string|nil its path; nil if there is no usual one
+-- Prepares the folder for the sockets of a user's processes. `chosen` is a folder, or nil for the default one.
+-- @treturn string|nil its path; nil if there is no default one
 -- @treturn string|nil why it cannot be used
 function folder.prepare(chosen, user)
   local path, ok, problem = chosen, true, nil
@@ -96,7 +96,7 @@ function folder.prepare(chosen, user)
   return path, not ok and problem or nil
 end
 
--- The path of a process's socket; or nil and a message.
+-- Returns the path of a process's socket; or nil and a message.
 function folder.socket(path, name, pid)
   local plain = name:gsub("[^%w_-]", "_"):sub(1, LONGEST_NAME)
   local socket = ("%s/%s.%d.sock"):format(path, plain, pid)
@@ -106,7 +106,7 @@ function folder.socket(path, name, pid)
   return socket
 end
 
--- The sockets in a folder: path, name, pid, user.
+-- Returns the sockets in a folder: path, name, pid, user.
 function folder.list(path)
   local found, scan = {}, uv.fs_scandir(path)
   local function each()
@@ -129,7 +129,7 @@ local function add_each(paths, parent, child)
   end
 end
 
--- The folders in which sockets may be. Those of other users cannot be read, except by root.
+-- Returns the folders that may contain sockets. Only root can read the folders of other users.
 function folder.all(chosen)
   if chosen then
     return { chosen }

@@ -18,7 +18,7 @@ local function is_other(self)
   return jit and self.has_waited and coroutine.running() ~= self.routine
 end
 
--- Once the time is over the hook is called at each instruction, so that a pcall cannot go on.
+-- Once the time is over, the hook is called for each instruction, so that code that catches the error cannot continue.
 local function arm(self, every)
   if self.every ~= every then
     self.every = every
@@ -26,7 +26,7 @@ local function arm(self, every)
   end
 end
 
--- Before the coroutine runs. `seconds`: nil for no limit.
+-- To be called before the coroutine runs. `seconds`: nil for no limit.
 local function new(routine, seconds)
   local self = setmetatable({ routine = routine, seconds = seconds }, Limit)
   local used, last = 0, uv.hrtime()

@@ -1,5 +1,6 @@
--- Against DNS rebinding: a page of another site gives its own name an address of this machine, and could then read the
--- status with the browser of somebody here. The browser sends that name, so names other than "localhost" are refused.
+-- Protects against DNS rebinding: another site resolves its own name to an address of this machine, so that its page
+-- could read the status in a local user's browser. The browser sends that name, so names other than "localhost" are
+-- refused.
 
 local function is_address(host)
   return host:find "^%d+%.%d+%.%d+%.%d+$" ~= nil or host:find "^%[[%x:.]+%]$" ~= nil

@@ -1,4 +1,4 @@
--- The page of `cpgrun status --web`. It loads nothing but the status, so that it works without a network.
+-- The page of `cpgrun status --web`. It loads only the status, so it works without a network.
 local script = require "cpgrun.web.script"
 local uv = require "luv"
 

@@ -1,4 +1,4 @@
--- The page's JavaScript. Names of groups, keys and locks are any bytes: they become text, never HTML.
+-- The page's JavaScript. Names of groups, keys and locks may have any bytes: they are shown as text, never as HTML.
 return [==[
 "use strict";
 const PERIOD = 1000, PATIENCE = 5000; // milliseconds

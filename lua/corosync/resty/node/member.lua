@@ -114,7 +114,7 @@ local function config_change(self, members, left, new)
   end
 end
 
--- Few messages are all that waited: then nothing is gained by another look before they are appended.
+-- If there were only a few messages, no more are waiting, and they are appended at once.
 local function messages_received(self, run, count)
   if self.is_member then
     self.writer:push("messages", run, count)
@@ -188,7 +188,7 @@ function hooks.open(self, own)
     return store.failure("join", self.group, #reload.CONFIGURATION, problem)
   end
   self.is_member, self.is_holder = false, false
-  function own.messages_received(...) messages_received(self, ...) end -- not a handler of the handle's
+  function own.messages_received(...) messages_received(self, ...) end -- not one of the handle's handlers
   self.writer:reset()
   return handle
 end
@@ -208,8 +208,8 @@ end
 
 -- ---- what its light thread calls ----
 
--- Lets more events arrive after it was woken, because each wake-up costs much more than an event: a stand-by has time,
--- and a holder waits only while many arrive.
+-- Waits for more events after a wake-up, because a wake-up costs much more than an event. A stand-by has time; a holder
+-- waits only while many events arrive.
 local function rest(self)
   if not self.is_holder then
     ngx.sleep(REST)
@@ -264,7 +264,7 @@ function Member:send(message, guarantee, timeout)
   return self.group:send_message(message, guarantee)
 end
 
--- The same without waiting.
+-- As `send`, without waiting.
 function Member:send_now(message, guarantee)
   return self.record.handle:send(message, guarantee)
 end

@@ -80,8 +80,8 @@ local function ring_holder(self)
   end
 end
 
--- Puts a request into the list, and rings the holder if it was empty: it does not wait for a ring while it is not. The
--- request's number, or nil, message, bytes.
+-- Puts a request into the list, and rings the holder if the list was empty: otherwise the holder is reading it. Returns
+-- the request's number, or nil, message, bytes.
 local function put(self, message, guarantee, deadline)
   local dict = self.store.dict
   local request = store.encode { self.bell:name(), self.number + 1, message or false, guarantee or false,
@@ -112,7 +112,7 @@ local function await(self, number, seconds)
   return result[1] or nil, result[2] or nil, result[3] or nil
 end
 
--- The holder needs the list only while messages wait there, which go first. Nil when it cannot send now.
+-- Sends without the list, if no messages wait there. Returns nil if this worker cannot send now.
 local function send_directly(self, message, guarantee)
   local may_send = self.member and self.member:can_send() and not self.is_serving
   if may_send and self.store.dict:llen(self.list_key) == 0 then
@@ -169,7 +169,7 @@ local function take_results(self)
   end
 end
 
--- Messages may wait that an earlier holder has taken.
+-- An earlier holder may have taken messages without sending them.
 local function probe(self)
   local present = holder(self)
   if present ~= self.known_holder and (not next(self.waiting) or put(self)) then
@@ -195,7 +195,7 @@ local function ring_senders(self)
   self.unrung = {}
 end
 
--- Nobody waits for the results of earlier messages while this one waits.
+-- If this message must wait, the senders of earlier messages get their results first.
 local function send(self, message, guarantee, seconds)
   local ok, problem, code = self.member:send_now(message, guarantee)
   if ok or not RETRIED[code] then

@@ -1,6 +1,7 @@
--- How far a node's workers are in its log, and whether a member must wait for them before it appends more. Removing
--- events that a worker has not read disconnects it. So members wait while a worker is behind by half of the log's room:
--- for one that is slower than others only while it goes on, so that it does not stop them.
+-- The positions of a node's workers in its log, and whether a member must wait for them before it appends more events.
+-- A worker is disconnected if events that it has not read are removed. So members wait while a worker is behind by
+-- half of the log's room. If it is slower than others, they wait only while it makes progress, so that it does not
+-- stop the others.
 local core = require "corosync.binding"
 
 local PATIENCE = 10 -- seconds
@@ -13,7 +14,7 @@ local function key(self, place)
   return self.store:key("handled", place)
 end
 
--- This worker has handled all events up to that position of the log.
+-- Notes that this worker has handled all events up to that position of the log.
 function Pace:note(position)
   if position ~= self.noted and self.workers.place then
     self.store.dict:safe_set(key(self, self.workers.place), position)
@@ -21,7 +22,7 @@ function Pace:note(position)
   end
 end
 
--- The positions of the slowest and of the fastest worker.
+-- Returns the positions of the slowest and of the fastest worker.
 local function ends(self, position)
   local slowest, fastest = position, nil
   for _, place in ipairs(self.workers:places()) do
@@ -31,13 +32,13 @@ local function ends(self, position)
   return slowest, fastest or position
 end
 
--- Whether `is_behind` has held for less than PATIENCE. `name`: of the field with the time since when.
+-- Whether `is_behind` has been true for less than PATIENCE. `name`: the field with the time when it became true.
 local function is_patient(self, name, is_behind)
   self[name] = is_behind and (self[name] or core.now()) or nil
   return is_behind and core.now() - self[name] < PATIENCE
 end
 
--- The position of the fastest worker. The field `slowest` gets that of the slowest, and `moved_at` when it changed.
+-- Returns the position of the fastest worker. Sets `slowest` to that of the slowest, and `moved_at` when it changes.
 local function look(self, position)
   local slowest, fastest = ends(self, position)
   if slowest ~= self.slowest then
@@ -46,7 +47,7 @@ local function look(self, position)
   return fastest
 end
 
--- `position`: of the log's end; `room`: the bytes that the log may have.
+-- `position`: the end of the log; `room`: the bytes that the log may have.
 function Pace:must_wait(position, room)
   local fastest = position
   if position - self.slowest > room / 2 then

@@ -1,4 +1,4 @@
--- Messages in a row, as one string: what a handle's `receive` returns when it is given a number of bytes.
+-- Messages in a row, as one string that a handle's `receive(bytes)` returns.
 local core = require "corosync.binding"
 
 local run = { next = core.cpg.unpack }

@@ -5,8 +5,8 @@ local errors = require "corosync.errors"
 local buffer_found, buffer = pcall(require, "string.buffer")
 
 local DICT = "corosync"
-local RESERVE = 8 -- the dictionary's size divided by this stays free for events
-local FORMAT = 2 -- of values: workers of another version, from before a reload, share nothing with these
+local RESERVE = 8 -- this part of the dictionary (an eighth) stays free for events
+local FORMAT = 2 -- of values: workers with another format, from before a reload, use other keys
 
 local store = { DICT = DICT }
 
