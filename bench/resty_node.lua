@@ -1,5 +1,5 @@
--- Groups of nodes in nginx, in tables for docs/openresty.md: events a second and their delay, beside groups of which
--- each worker is a member; other requests, beside those of an nginx without a group; memory and reloads.
+-- Prints the tables of docs/openresty.md on groups of nodes in nginx: events per second and their delay, compared to
+-- groups of which each worker is a member; other requests, compared to an nginx without a group; memory and reloads.
 --
 --   make bench-resty-node [WORKERS=2] [MINUTES=5] [RELOADS=30] [PARTS="events requests memory reloads"]
 local figures = require "bench.figures"
@@ -126,7 +126,7 @@ end
 local MEMBERS = [[lua5.4 -e 'for name, members in require("corosync.core").cpg.open({}):groups() do
   if name == "bench" then print(#members) end end']]
 
--- What a reload could leave over.
+-- Resources that reloads could leave behind.
 local function leftovers(nginx)
   local descriptors = 0
   for _, pid in ipairs(nginx:workers()) do

@@ -1,5 +1,5 @@
--- A plain member that sends messages of 50 bytes to the nginx that bench/resty_node.lua measures, between "first" and
--- "last": lua5.4 bench/resty/sender.lua COUNT PACK, or PER_SECOND for so many a second until it is killed.
+-- A plain member that sends messages of 50 bytes, between "first" and "last", to the nginx that bench/resty_node.lua
+-- measures: lua5.4 bench/resty/sender.lua COUNT PACK, or PER_SECOND to send at this rate until it is killed.
 local core = require "corosync.core"
 
 local count, pack, rate = tonumber(arg[1]), arg[2] == "pack", tonumber(arg[3])

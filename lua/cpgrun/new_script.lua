@@ -45,7 +45,7 @@ function stopping() print "stopping" end
 ]=]
 
 local CONFIGURATION = [=[
--- Configuration of @NAME@, see cpgrun.conf(5). The command line wins.
+-- Configuration of @NAME@, see cpgrun.conf(5). The command line takes precedence.
 
 script = "/etc/cpgrun/@NAME@.lua"
 -- arguments = { "one", "two" }
