@@ -60,7 +60,7 @@ local function make_group(state)
   _G.group, _G.check = state.group, invariants(state.group)
 end
 
--- Connects to Corosync, and gives up root. True, or nil and a message.
+-- Connects to Corosync, and gives up root. Returns true, or nil and a message.
 local function connect(state, facts)
   local ok, message = true, nil
   if state.chosen.check then
@@ -105,7 +105,7 @@ local function load_script(state, facts)
   return ok, message
 end
 
--- From the join to the leave. Returns the exit status.
+-- Joins, runs the loop, and leaves. Returns the exit status.
 local function run(state)
   local group = state.group
   group[KEY].hooks.activates_to_send = nil

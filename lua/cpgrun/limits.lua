@@ -19,7 +19,7 @@ function limits.set(chosen, facts)
   log.memory_limit = chosen.memory_limit
 end
 
--- True, or false and a message when the state already takes more memory than it may.
+-- Returns true, or false and a message if the state already exceeds the limit.
 function limits.fit(chosen)
   if not chosen.memory_limit then
     return true

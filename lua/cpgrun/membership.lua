@@ -1,4 +1,4 @@
--- How the script's group is joined and left.
+-- Joins and leaves the script's group.
 local KEY = require "corosync.private"
 local connection = require "corosync.group.connection"
 local core = require "corosync.binding"

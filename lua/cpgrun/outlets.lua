@@ -1,13 +1,13 @@
--- The ways in which others learn of this host: metrics, the control socket, and the service manager's notifications.
+-- Interfaces to other programs: metrics, the control socket, and notifications to the service manager.
 local control_socket = require "cpgrun.socket"
 local status = require "cpgrun.status"
 local systemd = require "cpgrun.systemd"
 
 local outlets = {}
 
-local metrics, socket_folder -- nil without
+local metrics, socket_folder -- nil if not used
 
--- The code is loaded only when it is used: each collector cycle traverses it.
+-- The code is loaded only if it is used, because each collector cycle traverses it.
 local function open_metrics(state)
   local chosen = state.chosen
   if chosen.check or not chosen.metrics and not chosen.metrics_file then
@@ -18,8 +18,8 @@ local function open_metrics(state)
   return metrics ~= nil, message
 end
 
---- To be called before the group connects, because its handlers are measured, and before root is given up, which the
--- port and the socket's folder may need.
+--- To be called before the group connects, because its handlers are measured, and before root is given up, because the
+-- port and the socket's folder may need root.
 -- @treturn boolean true, or false and a message
 function outlets.prepare(state, facts)
   status.begin(state, facts)
@@ -28,7 +28,7 @@ function outlets.prepare(state, facts)
   return ok, message
 end
 
---- To be called after root was given up, before the script is loaded.
+--- Opens the control socket. To be called after root was given up, before the script is loaded.
 function outlets.open(facts)
   if socket_folder then
     control_socket.open(socket_folder, facts)
@@ -43,7 +43,7 @@ function outlets.begin(state)
   systemd.begin(state)
 end
 
---- Removes socket and file, too. It may be called more than once.
+--- Closes all, and removes the socket and the file. May be called more than once.
 function outlets.close()
   if metrics then
     metrics.close()

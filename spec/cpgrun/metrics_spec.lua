@@ -160,7 +160,7 @@ describe("cpgrun --metrics", function()
     assert.is_nil((uv.fs_stat(path)))
   end)
 
-  it("does not follow a link in the place of the file's new version", function()
+  it("does not follow a link with the name of the temporary file", function()
     local path, victim = file "linked.prom", file("victim", "untouched")
     assert(uv.fs_symlink(victim, path .. ".tmp"))
     local it = cpgrun("linked", program.NOTHING_BUT_UP, "--metrics-file", path)

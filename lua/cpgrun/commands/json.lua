@@ -48,13 +48,14 @@ end
 
 local LONGEST_LINE = 80
 
--- The metatables of C libraries have a __tostring that takes only their objects.
+-- The __tostring of a C library's metatable may raise an error for other values.
 local function text_of(value)
   local ok, text = pcall(tostring, value)
   return ok and text or type(value)
 end
 
--- A copy in which other keys than strings and numbers are as tostring writes them, and so are tables in themselves.
+-- Returns a copy in which keys other than strings and numbers, and tables that contain themselves, are written with
+-- tostring.
 local function with_plain_keys(value, open)
   if type(value) ~= "table" then
     return value
@@ -71,7 +72,7 @@ local function with_plain_keys(value, open)
   return copy
 end
 
--- For people: what JSON lacks is written as tostring does.
+-- For people: values that JSON cannot represent are written with tostring.
 function json.describe(given)
   local value = with_plain_keys(given, {})
   local function describe_other(_, other)

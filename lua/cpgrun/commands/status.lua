@@ -7,7 +7,7 @@ local report = require "cpgrun.commands.status_report"
 
 local OK, NOT_ALL = 0, 1
 
--- A copy in which all strings are UTF-8, as names need not be.
+-- Returns a copy in which all strings are UTF-8, because names may have any bytes.
 local function as_text(value)
   if type(value) == "string" then
     return bytes_as_text(value)
@@ -21,7 +21,7 @@ local function as_text(value)
   return copy
 end
 
--- The host may be of another version, and for root of another user.
+-- The host may have another version, and for root another user.
 local function ask(host, chosen, facts)
   local reply, message, code = client.ask(host, facts, { command = "status" }, chosen.timeout)
   if reply and reply.ok and report.can_show(reply.status) then
@@ -29,7 +29,7 @@ local function ask(host, chosen, facts)
   elseif code == "stale" then
     return nil
   end
-  message = message or reply.ok and "it sent a status that this cpgrun cannot show: is it of another version?"
+  message = message or reply.ok and "it sent a status that cannot be shown: it may run with another version of cpgrun"
     or tostring(reply.error)
   return as_text { name = host.name, pid = host.pid, ready = false, error = message, silent = code == "timeout" or nil }
 end

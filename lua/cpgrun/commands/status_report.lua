@@ -197,7 +197,7 @@ function report.details(all)
   return table.concat(lines)
 end
 
---- Returns whether a status has all that is shown.
+--- Returns whether a status has all fields that are shown.
 function report.can_show(status)
   return (pcall(function() return report.list { status } .. report.details { status } end))
 end

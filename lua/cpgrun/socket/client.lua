@@ -70,7 +70,7 @@ end
 
 local function connected(self, facts, request, problem)
   if problem and problem:find "ECONNREFUSED" then
-    if self.host.user == uv.getuid() then -- root leaves the folders of others alone, which may have links
+    if self.host.user == uv.getuid() then -- root deletes nothing in folders of others, which may contain links
       uv.fs_unlink(self.host.path)
     end
     return fail(self, "stale", "was left behind by a process that was killed")

@@ -169,10 +169,10 @@ function evaluation.run(text, tell, done)
   start(self, chunk)
 end
 
---- Another version of the script has taken over: what a text waits for may have been closed.
+--- Another version of the script has taken over, which may have closed the objects that a text waits for.
 function evaluation.reloaded()
   for self in pairs(unfinished) do
-    finish(self, false, "the script was reloaded while this text waited")
+    finish(self, false, "the script was reloaded while this code waited")
   end
 end
 

@@ -54,12 +54,12 @@ local function others_may_write(status)
   return group % 4 >= 2 or all % 4 >= 2
 end
 
--- Whoever may write there could put links in the place of folders.
+-- Users who may write there could replace folders by links.
 local function make_shared()
   local ok, problem = make(SHARED, PUBLIC, 0)
   local status = ok and uv.fs_lstat(SHARED)
   if status and (status.type ~= "directory" or status.uid ~= 0 or others_may_write(status)) then
-    return nil, ("%s must be a folder of root in which nobody else may write"):format(SHARED)
+    return nil, ("%s must be a folder that belongs to root, and only root may write to it"):format(SHARED)
   end
   return ok, problem
 end

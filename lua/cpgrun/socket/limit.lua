@@ -1,5 +1,5 @@
--- A limit of the time that a coroutine runs, not counting its waits: a count hook adds up the time between its calls.
--- Once the coroutine has waited, long gaps count little. Other coroutines that this one makes have no limit. LuaJIT has
+-- Limits the time that a coroutine runs, not counting its waits: a count hook adds up the time between its calls. Once
+-- the coroutine has waited, long gaps count little. Other coroutines that this one creates have no limit. LuaJIT has
 -- one hook for all coroutines.
 local uv = require "luv"
 
