@@ -64,7 +64,7 @@ describe("cpgrun status --web", function()
     assert.not_equal(page, select(2, client.get(port, "/")))
 
     local found = hosts("shown", "hangs")
-    assert.equal("<b>\200", found.shown.group.name)
+    assert.equal([[<b>\200]], found.shown.group.name)
     assert.equal("joined", found.shown.group.state)
     assert.matches("did not reply within 0.5 s", found.hangs.error)
 
