@@ -269,13 +269,16 @@ local function rare(record, name, before)
   end
 end
 
--- Without `...`, which costs at each message.
+local function void() end
+
+-- Without `...`, and without a look at the limit, which cost at each message.
 local function method_received(group)
+  if handlers.limit_memory then
+    return function(...) return handlers.limited(group.message_received or void, group, ...) end
+  end
   return function(address, message)
     local method = group.message_received
-    if method and handlers.limit_memory then
-      return handlers.limited(method, group, address, message)
-    elseif method then
+    if method then
       return method(group, address, message)
     end
   end
