@@ -84,13 +84,12 @@ local function options_of(given)
         given[field])
     end
   end
-  return setmetatable({}, { __index = function(_, field)
+  local options = {}
+  for field in pairs(OPTIONS) do
     local value = given[field]
-    if value == nil then
-      value = defaults[field]
-    end
-    return value
-  end })
+    options[field] = value == nil and defaults[field] or value
+  end
+  return options
 end
 
 --- A replicated state machine, made by a replica's `machine`.

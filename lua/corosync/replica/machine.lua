@@ -17,7 +17,7 @@ local COPIED_ENTRIES = 10000 -- entries of tables, at most
 local DIGESTED_ENTRIES = 2000 -- at most: it takes some milliseconds
 local KEPT_COMMANDS, KEPT_BYTES = 20000, 4000000 -- beyond, the base of a large state follows
 local DEEPEST = 2000 -- tables inside each other, of a state that is checked
-local HISTORY = 10000 -- commands whose digests are remembered
+local HISTORY = 10000 -- batches whose digests are remembered
 local PART = 32768 -- bytes of a snapshot that is a string
 local STRING = ("s"):byte() -- first byte of the body of a command that is a string
 
@@ -26,7 +26,7 @@ Machine.__index = Machine
 
 -- `methods`: the script's functions; nil if the script has no machine of this name, so that its commands are kept.
 function machine.new(name, methods)
-  local self = setmetatable({ name = name, body = #name + 2 }, Machine) -- `body`: its place in a command's data
+  local self = setmetatable({ name = name, prefix = name .. "\0", body = #name + 2 }, Machine)
   self:forget_history()
   self:define(methods)
   return self
@@ -164,8 +164,11 @@ local function follow(self)
   end
 end
 
-local function renew_base(self)
-  local count = (#self.since - self.first + 1) / 2
+local function renew_base(self, values)
+  local count = (values - self.first + 1) / 2
+  if count < COPIED_AFTER and self.bytes <= KEPT_BYTES then
+    return
+  end
   if is_copy_due(self, count) then
     renew(self)
   elseif self.is_large and not self.sent and (count > KEPT_COMMANDS or self.bytes > KEPT_BYTES) then
@@ -178,7 +181,9 @@ end
 -- Results and errors differ if states do. The text of an error may contain a local path.
 function machine.text_of(ok, result)
   local kind = type(result)
-  if not ok then
+  if ok and result == nil then
+    return "nil"
+  elseif not ok then
     return "raised"
   elseif kind == "table" then
     return not plain.check(result) and tostring(plain.digest(result)) or kind
@@ -190,6 +195,14 @@ end
 
 local function note(self, text, index)
   self.chain, self.last = core.digest(self.chain, text), index
+end
+
+-- Keeps the digest of the last command of a batch. Members compare only those.
+function Machine:end_batch()
+  local index = self.last
+  if not self.methods or not index or self.digests[index] then
+    return
+  end
   self.digests[index] = self.chain
   self.noted = self.noted % HISTORY + 1
   local oldest = self.indices[self.noted]
@@ -199,11 +212,13 @@ local function note(self, text, index)
   self.indices[self.noted] = index
 end
 
+-- Returns how many values there are then.
 local function store(self, data, index)
   local since = self.since
   local count = #since
   since[count + 1], since[count + 2] = data, index
   self.bytes = self.bytes + #data
+  return count + 2
 end
 
 -- Raises the script's error. Returns the result and the command.
@@ -220,8 +235,7 @@ function Machine:apply(data, index)
   end
   local ok, result, command = pcall(decode_and_apply, self, data, index)
   if ok then
-    store(self, data, index)
-    renew_base(self)
+    renew_base(self, store(self, data, index))
   else
     undo(self)
   end
@@ -381,6 +395,7 @@ function Machine:finish_restore()
     for _, each in ipairs(self.rest) do
       self:apply(each[1], each[2])
     end
+    self:end_batch()
     self.pieces = nil
   end
   self.builder, self.parts, self.rest = nil, nil, nil

@@ -99,7 +99,7 @@ end
 
 function Machines:replace(made)
   find(self, made.name)
-  self.by_name[made.name] = made
+  self.by_name[made.name], self.present = made, nil
 end
 
 -- Tells what a machine has found out about its state, once.
@@ -120,32 +120,56 @@ function machines.data(name, body)
   return name .. "\0" .. body
 end
 
+-- The machine of a command, or nil. In a batch it is often that of the command before.
+local function machine_of(self, data)
+  local present = self.present
+  if present and data:sub(1, #present.prefix) == present.prefix then
+    return present
+  end
+  local stop = data:find("\0", 1, true)
+  if present then
+    present:end_batch()
+  end
+  self.present = stop and stop > 1 and find(self, data:sub(1, stop - 1)) or nil
+  return self.present
+end
+
+local function look_whether_overfull(self, each)
+  if each.bytes > KEPT_BYTES then
+    self.hooks.overfull(each)
+  end
+end
+
 -- Raises an error if the machine could not undo the command.
 local function apply(self, data, index)
-  local stop = data:find("\0", 1, true)
-  if not stop or stop == 1 then
+  local each = machine_of(self, data)
+  if not each then
     return true
   end
-  local each = find(self, data:sub(1, stop - 1))
-  local hooks = self.hooks
   self.applied[each.name] = (self.applied[each.name] or 0) + 1
-  self.present, self.is_applying = each, true -- the script's functions must do nothing but their part
+  self.is_applying = true -- the script's functions must do nothing but their part
   local ok, result, command = each:apply(data, index)
   self.is_applying = false
   if not ok then
     return setmetatable({ problem = result }, Failure)
-  elseif each.methods then
-    hooks.applied(each, command, result, index)
-  elseif each.bytes > KEPT_BYTES then
-    hooks.overfull(each)
+  elseif not each.methods then
+    look_whether_overfull(self, each)
+  elseif each.methods.changed then
+    self.hooks.applied(each, command, result, index)
   end
-  tell_problem(self, each)
+  if each.problem then
+    tell_problem(self, each)
+  end
   return result
 end
 
 local function apply_all(self, list, first, results)
+  self.present = nil -- another one may have taken its place
   for i, data in ipairs(list) do
     results[i] = apply(self, data, first + i - 1)
+  end
+  if self.present then
+    self.present:end_batch()
   end
 end
 
