@@ -12,19 +12,19 @@ typedef struct memory {
 	bool is_limited;
 } memory;
 
-static void *allocate(void *data, void *block, size_t old, size_t new)
+static void *allocate(void *data, void *block, size_t old, size_t size)
 {
 	memory *m = data;
 	size_t had = block == NULL ? 0 : old; /* without a block, `old` is a type */
 	size_t room = m->used < m->limit ? m->limit - m->used : 0;
 	void *got;
 
-	if (m->is_limited && new > had &&new - had > room) {
+	if (m->is_limited && size > had && size - had > room) {
 		return NULL;
 	}
-	got = m->allocate(m->data, block, old, new);
-	if (got != NULL || new == 0) {
-		m->used = m->used - had + new;
+	got = m->allocate(m->data, block, old, size);
+	if (got != NULL || size == 0) {
+		m->used = m->used - had + size;
 	}
 	return got;
 }
