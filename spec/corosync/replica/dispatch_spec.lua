@@ -122,13 +122,14 @@ describe("a replica in a cqueues controller", function()
     assert.same({ "x", "later" }, list.state)
   end)
 
-  it("calls functions that may wait as coroutines of the controller, in turn", function()
+  it("starts functions that may wait in their order, as coroutines of the controller", function()
     local list, app = replicas.listed { loop = false }
-    local events, ticks = {}, 0
+    local events, ended, ticks = {}, 0, 0
     local function note(event)
+      events[#events + 1] = event
       cqueues.sleep(0.01)
       list:submit(event)
-      events[#events + 1] = event
+      ended = ended + 1
     end
     local leader = app:leader("x", { elected = function() note "elected" end, deposed = note })
     app:every("x", 1, function()
@@ -137,11 +138,11 @@ describe("a replica in a cqueues controller", function()
       ticks = ticks + 1
     end)
     controllers.run(function() serve(app) end, function()
-      while #events < 1 or ticks < 1 do cqueues.sleep(0.01) end
+      while ended < 1 or ticks < 1 do cqueues.sleep(0.01) end
       local waits = app:lock("leader/x")
       assert.equal("held", select(3, waits:acquire()))
       assert(leader:resign())
-      while #events < 3 do cqueues.sleep(0.01) end
+      while ended < 3 do cqueues.sleep(0.01) end
       assert(app:close())
     end)
     assert.same({ "elected", "resigned", "elected", "closed" }, events)
