@@ -4,8 +4,6 @@ local KEY = require "corosync.private"
 local Group = require("corosync").Group
 local core = require "corosync.binding"
 local counters = require "corosync.group.counters"
-local handover = require "corosync.replica.handover"
-local inspection = require "corosync.replica.inspection"
 local log = require "cpgrun.log"
 local services = require "cpgrun.services"
 local uv = require "luv"
@@ -63,10 +61,11 @@ local function describe_quorum(service)
   }
 end
 
+-- Their code is loaded with the first replica: it takes time at the start, and each collector cycle traverses it.
 local function replicas()
-  local found = {}
-  for _, owner in pairs(handover.members()) do
-    found[#found + 1] = inspection.describe(owner)
+  local found, handover = {}, package.loaded["corosync.replica.handover"]
+  for _, owner in pairs(handover and handover.members() or {}) do
+    found[#found + 1] = require("corosync.replica.inspection").describe(owner)
   end
   table.sort(found, function(one, other) return one.name < other.name end)
   return found

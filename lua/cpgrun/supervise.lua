@@ -1,6 +1,5 @@
 -- --also: several scripts, each in its own cpgrun process below this one. So an error, an endless loop or the memory
 -- use of one does not affect the others. They write their own output; this process passes signals on and waits.
-local children = require "cpgrun.systemd_children"
 local errors = require "corosync.errors"
 local list = require "corosync.list"
 local log = require "cpgrun.log"
@@ -41,9 +40,11 @@ end
 
 -- ---- the supervisor ----
 
+local children -- a module, loaded by `run` alone
+
 -- A script's name: of its file.
 function supervise.name_of(path)
-  return (path:gsub("^.*/", ""):gsub("%.lua$", ""))
+  return (path:gsub("^.*/", ""):gsub("(.)%.lua$", "%1"))
 end
 
 -- Scripts of the same file name are named by their paths.
@@ -120,7 +121,7 @@ end
 
 -- Returns the status of the first script that has failed, or 0.
 function supervise.run(chosen, facts)
-  log.counts_repeats = true
+  children, log.counts_repeats = require "cpgrun.systemd_children", true
   local self = { program = facts.program, running = {}, count = 0, status = 0 }
   local function stop(name)
     log.info("stopping on %s", name)

@@ -71,6 +71,20 @@ describe("the status of a script", function()
     assert.is_true(found.memory.rss > found.memory.lua)
   end)
 
+  it("loads no code of replicas, metrics or several scripts for a script without them", function()
+    local it = cpgrun("small", [[
+      function message_received() end
+      function started()
+        require("cpgrun.status").snapshot()
+        for _, name in ipairs { "corosync.replica.handover", "cpgrun.metrics.host", "cpgrun.systemd_children" } do
+          print(name, package.loaded[name])
+        end
+      end]])
+    for _, name in ipairs { "corosync.replica.handover", "cpgrun.metrics.host", "cpgrun.systemd_children" } do
+      line(it, ("^%s\tnil$"):format(name))
+    end
+  end)
+
   it("counts errors of handlers", function()
     local it = cpgrun("fails", [[
       function message_received() error "no" end
