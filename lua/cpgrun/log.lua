@@ -85,7 +85,7 @@ local function write(level, message)
 end
 
 local repeats = Repeats.new(function(level, text, times)
-  write(level, ("same %s again, %s: %s"):format(level, log.count(times, "time"), text:match "^[^\n]*"))
+  write(level, ("same %s again, %s: %s"):format(level, log.count(times, "time"), text))
 end)
 
 local function is_repeat(level, message)

@@ -94,6 +94,17 @@ describe("cpgrun's log", function()
     return select(2, (errors .. "\n"):gsub(text .. "\n", ""))
   end
 
+  it("does not keep long lines in memory", function()
+    local _, out = run_script("long", NOTHING .. [[
+      function started()
+        for i = 1, 200 do log.error(i .. ("x"):rep(100000)) end
+        collectgarbage()
+        print(collectgarbage "count" < 10000)
+        require("corosync").loop.stop()
+      end]])
+    assert.equal("true", out)
+  end)
+
   it("counts repeats of warnings and errors, and logs all different lines and all of level info", function()
     local code, _, errors = run_script("many", MANY)
     assert.equal(0, code)

@@ -7,7 +7,7 @@ local Repeats = {}
 Repeats.__index = Repeats
 
 local SHORTEST, LONGEST = 1, 60 -- seconds between two counts of one line
-local MOST = 256 -- remembered lines
+local MOST, LONGEST_KEY = 256, 4096 -- remembered lines, and bytes of each: a line may hold a whole message
 local TICK = 200 -- milliseconds between two checks of them
 
 --- Returns a new set.
@@ -66,14 +66,15 @@ end
 -- @tparam string text
 -- @treturn boolean whether it is a repeat, which must not be logged
 function Repeats:note(level, text)
-  local key, now = level .. text, uv.hrtime() / 1e9
+  local key, now = level .. #text .. " " .. text:sub(1, LONGEST_KEY), uv.hrtime() / 1e9
   local line = self.by_key[key]
   if line then
     line.repeats, line.last = line.repeats + 1, now
     return true
   end
-  remember(self,
-    { key = key, level = level, text = text, repeats = 0, pause = SHORTEST, due = now + SHORTEST, last = now })
+  local first_line = text:sub(1, LONGEST_KEY):match "^[^\n]*"
+  remember(self, { key = key, level = level, text = first_line, repeats = 0, pause = SHORTEST, due = now + SHORTEST,
+    last = now })
   return false
 end
 
