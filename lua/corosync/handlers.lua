@@ -166,6 +166,9 @@ function handlers.whole(f)
   end
 end
 
+-- For code that is loaded when the script first uses it: a module that is cut short may stay half loaded.
+handlers.require = handlers.whole(function(name) return require(name) end)
+
 -- Set by a recorder: functions by the names of events, which are called with the group's record and the event's values.
 handlers.observers = nil
 

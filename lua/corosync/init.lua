@@ -5,6 +5,7 @@
 
 local core = require "corosync.binding"
 local group = require "corosync.group"
+local handlers = require "corosync.handlers"
 
 local corosync = {
   _VERSION = core._VERSION,
@@ -53,7 +54,7 @@ local corosync = {
 return setmetatable(corosync, {
   __index = function(self, key)
     if key == "loop" or key == "replica" then
-      self[key] = require("corosync." .. key)
+      self[key] = handlers.require("corosync." .. key)
       return self[key]
     end
   end,

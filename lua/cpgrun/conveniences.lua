@@ -78,7 +78,7 @@ end
 
 -- Loaded when first used, because most scripts have no metrics.
 local lazy_metrics = {
-  __index = function(_, name) return require("cpgrun.metrics.script").global[name] end,
+  __index = function(_, name) return guards.require("cpgrun.metrics.script").global[name] end,
   __metatable = "locked",
 }
 

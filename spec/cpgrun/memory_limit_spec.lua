@@ -43,6 +43,25 @@ describe("cpgrun --memory-limit", function()
     assert.not_matches("replica/", table.concat(it.errors, "\n"))
   end)
 
+  it("lets code be loaded when a function has taken all of it", function()
+    local it = cpgrun("full", [[
+      function message_received() end
+      function started()
+        local hoard, value = {}, {}
+        local function fill() while true do hoard[#hoard + 1] = ("x"):rep(1000) .. #hoard end end
+        local function count() metrics.counter("full_total", "") end
+        pcall(fill)
+        local _, problem = pcall(json.encode, value)
+        pcall(count)
+        local loaded = package.loaded
+        local all = loaded["dkjson"] and loaded["cpgrun.metrics.script"]
+        hoard = nil
+        collectgarbage()
+        print("loaded", all ~= nil, problem)
+      end]], "--memory-limit", "20M", "--socket", "none")
+    assert.not_matches("dkjson", line(it, "^loaded\ttrue\t(.*)"))
+  end)
+
   it("applies to the handlers of the script's own groups, classes, handles and trackers", function()
     local it = cpgrun("others", GROW .. [[
       local corosync = require "corosync"

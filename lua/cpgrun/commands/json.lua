@@ -1,8 +1,10 @@
 -- JSON, by dkjson, which is needed only for it.
+local guards = require "corosync.handlers"
+
 local json = {}
 
 local function dkjson()
-  local ok, found = pcall(require, "dkjson")
+  local ok, found = pcall(guards.require, "dkjson")
   return ok and found or error("JSON needs dkjson (Debian: lua-dkjson)", 0)
 end
 
