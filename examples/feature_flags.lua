@@ -18,7 +18,7 @@ assert(input:open(0))
 input:read_start(function(_, text)
   for flag, state in (text or ""):gmatch "(%S+) (%S+)" do
     flags:set(flag, state == "on", function(ok, problem)
-      if not ok then print("not changed: " .. problem) end
+      if not ok then print(problem) end
     end)
   end
 end)
