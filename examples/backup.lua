@@ -10,7 +10,8 @@
 local app = assert(require "corosync.replica" "backup")
 local uv = require "luv"
 
-local folder, target = assert(arg[1], "which folder?"), assert(arg[2], "into which folder?")
+local usage = "usage: cpgrun examples/backup.lua FOLDER TARGET"
+local folder, target = assert(arg[1], usage), assert(arg[2], usage)
 
 local function backup()
   local tar

@@ -58,12 +58,12 @@ local function handle_line(line)
   end
   local is_known = false
   for fault, of in line:gmatch "(%l[%l_]*)%((%d+)%)" do
-    assert(FAULTS[fault], "there is no " .. fault .. HINT)
+    if not FAULTS[fault] then error("there is no " .. fault .. HINT, 0) end
     assert(cluster[fault](cluster, tonumber(of)))
     print(fault, of)
     is_known = true
   end
-  assert(is_known, "not understood" .. HINT)
+  if not is_known then error("not understood" .. HINT, 0) end
 end
 
 local kind = uv.guess_handle(0)
