@@ -31,6 +31,7 @@ describe("cpgrun for a shell #slow:", function()
       function message_received(address, message) print("got", address.node, message) end
       map "m":set("up", true) ]], "--group", name)
     line(it, "^told\tup")
+    complaint(it, "info: joined group")
     return name, it
   end
 
@@ -204,18 +205,21 @@ describe("cpgrun for a shell #slow:", function()
     assert.equal(0, (run("cpgrun", "listen", name, "--timeout", "0.5")))
   end)
 
-  for what, words in pairs {
-    ["a target without a dot"] = { "map", "shop", "get", "k" }, ["an unknown action"] = { "map", "a.b", "take", "k" },
-    ["a missing value"] = { "map", "a.b", "set", "k" },
-    ["a number that is none"] = { "map", "a.b", "increment", "k", "x" },
-    ["a missing command"] = { "lock", "a.b", "--" }, ["a command without --"] = { "lock", "a.b", "true" },
-    ["a missing message"] = { "send", "a" }, ["no group"] = { "members" },
+  local COMMAND = "the command is missing: write it after --"
+  for _, each in ipairs {
+    { "map shop get k", "'shop' is not a replica's name" }, { "map a.b take k", "argument 'action' must be one of" },
+    { "map a.b get", "get takes 1 word, not 0" }, { "map a.b set k", "set takes 2 words, not 1" },
+    { "map a.b increment", "increment takes 1 to 2 words, not 0" },
+    { "map a.b increment k x", "increment takes a number, not 'x'" }, { "map", "missing argument 'REPLICA.MAP'" },
+    { "lock a.b --", COMMAND }, { "lock a.b true", COMMAND }, { "lock a.b ls -l", COMMAND },
+    { "send a", "missing argument 'MESSAGE'" }, { "members", "missing argument 'GROUP'" },
   } do
-    it(words[1] .. " rejects " .. what .. " with 125", function()
-      local code, _, errors = run("cpgrun", unpack(words))
+    local words, message = unpack(each)
+    it(words .. " fails with 125 and says why", function()
+      local code, _, errors = run("sh", "-c", "exec cpgrun " .. words)
       assert.equal(125, code)
-      assert.matches("^Usage: cpgrun " .. words[1], errors)
-      assert.matches("\nError: ", errors)
+      assert.matches("^Usage: cpgrun " .. words:match "^%a+", errors)
+      assert.is_truthy(errors:find("\nError: " .. message, 1, true), errors)
     end)
   end
 

@@ -2,6 +2,9 @@
 -- and attach.
 local argparse = require "argparse"
 local listener = require "cpgrun.listener"
+local log = require "cpgrun.log"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 113
 
 local options = {}
 
@@ -80,8 +83,8 @@ local parsers = {}
 
 function parsers.map()
   local p = begin("map", "Reads and changes a map of a replica, such as one that a script makes with its global map.")
-  p:argument("target", "The names of the replica (a script's group) and the map, with a dot between them.")
-    :argname("REPLICA.MAP"):convert(part_of_replica)
+  p:argument("REPLICA.MAP", "The names of the replica (a script's group) and the map, with a dot between them.")
+    :argname("REPLICA.MAP"):target("target"):convert(part_of_replica)
   p:argument("action", "get KEY, set KEY VALUE, replace KEY OLD NEW, delete KEY, increment KEY [BY], list [PREFIX] or "
     .. "watch [PREFIX]."):choices { "get", "set", "replace", "delete", "increment", "list", "watch" }
   p:argument("words", "The action's words. Values are strings, or JSON with --json."):args("*")
@@ -96,8 +99,8 @@ function parsers.lock()
   local p = begin("lock", "Runs a command while it holds a lock of a replica. The command gets the lock's token as "
     .. "CPGRUN_TOKEN. If the lock is lost, the command and its children get SIGTERM, then SIGKILL.")
   p:usage "Usage: cpgrun lock [-h] [--timeout SECONDS] [--nonblock] [--grace SECONDS] REPLICA.LOCK -- COMMAND ..."
-  p:argument("target", "The names of the replica (a script's group) and the lock, with a dot between them.")
-    :argname("REPLICA.LOCK"):convert(part_of_replica)
+  p:argument("REPLICA.LOCK", "The names of the replica (a script's group) and the lock, with a dot between them.")
+    :argname("REPLICA.LOCK"):target("target"):convert(part_of_replica)
   add_timeout(p, "How long to wait for the lock (default: forever).")
   p:flag("--nonblock", "Fail with 124 if another process holds the lock.")
   p:option("--grace", "The time from SIGTERM to SIGKILL. Another process may hold the lock meanwhile.")
@@ -106,7 +109,7 @@ function parsers.lock()
 end
 
 local function add_group(p)
-  p:argument("group", "The group's name."):argname("GROUP"):convert(group_name)
+  p:argument("GROUP", "The group's name."):argname("GROUP"):target("group"):convert(group_name)
 end
 
 function parsers.members()
@@ -124,7 +127,7 @@ function parsers.send()
   local p = begin("send", "Joins a group, sends a message to all members, waits until it is delivered here, and "
     .. "leaves.")
   add_group(p)
-  p:argument("message", "The message; - reads it from standard input."):argname("MESSAGE")
+  p:argument("MESSAGE", "The message; - reads it from standard input."):argname("MESSAGE"):target("message")
   add_pack(p)
   add_timeout(p, "How long to wait for the join, and then for the message.", "10")
   return p
@@ -143,7 +146,7 @@ end
 function parsers.draw()
   local p = begin("draw", "Draws traces of several nodes, made by cpgrun --trace, as one page for a browser. FILE.1 is "
     .. "read before FILE.")
-  p:argument("files", "The traces, one per node."):argname("FILE"):args("+")
+  p:argument("FILE", "The traces, one per node."):argname("FILE"):target("files"):args("+")
   p:option("-o --output", "The page to write."):argname("FILE"):default("trace.html")
   return p
 end
@@ -202,7 +205,8 @@ function finish.map(p, parsed)
   take_target(parsed)
   local limits, count = WORDS[parsed.action], #parsed.words
   if count < limits[1] or count > limits[2] then
-    p:error(("%s takes %d to %d words, not %d"):format(parsed.action, limits[1], limits[2], count))
+    local wanted = limits[1] == limits[2] and log.count(limits[1], "word") or ("%d to %d words"):format(unpack(limits))
+    p:error(("%s takes %s, not %d"):format(parsed.action, wanted, count))
   elseif parsed.action == "increment" and parsed.words[2] and not tonumber(parsed.words[2]) then
     p:error(("increment takes a number, not '%s'"):format(parsed.words[2]))
   elseif parsed.ttl == 0 then
@@ -213,11 +217,8 @@ function finish.map(p, parsed)
   parsed.timeout = parsed.timeout or 10
 end
 
-function finish.lock(p, parsed, command_words)
+function finish.lock(_, parsed, command_words)
   take_target(parsed)
-  if not command_words or #command_words == 0 then
-    p:error "the command is missing: write it after --"
-  end
   parsed.command_words = command_words
 end
 
@@ -235,14 +236,21 @@ function options.knows(word)
   return parsers[word] ~= nil
 end
 
--- The words before "--", and those after it.
+local function asks_for_help(words)
+  for _, word in ipairs(words) do
+    if word == "-h" or word == "--help" then return true end
+  end
+  return false
+end
+
+-- The words before "--", and those after it, or nil if there are none.
 local function split(words)
   local before, after = {}, nil
-  for _, word in ipairs(words) do
+  for i, word in ipairs(words) do
     if after then
       after[#after + 1] = word
     elseif word == "--" then
-      after = {}
+      after = i < #words and {} or nil
     else
       before[#before + 1] = word
     end
@@ -252,11 +260,14 @@ end
 
 -- Returns a table with the options; ends the process for --help and wrong usage.
 function options.parse(argv)
-  local command, words, after = argv[1], { (table.unpack or unpack)(argv, 2) }, nil -- luacheck: ignore 113
+  local command, words, after = argv[1], { unpack(argv, 2) }, nil
   if command == "lock" then
     words, after = split(words)
   end
   local p = parsers[command]()
+  if command == "lock" and not after and not asks_for_help(words) then
+    p:error "the command is missing: write it after --"
+  end
   local parsed = p:parse(words)
   if finish[command] then
     finish[command](p, parsed, after)
