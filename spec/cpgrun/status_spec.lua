@@ -122,6 +122,8 @@ describe("cpgrun status", function()
     code, out = run("cpgrun", "status", "--socket", folder, "--json", "one")
     local found = json.decode(out)
     assert.same({ 0, "one", pid, true }, { code, found.name, found.pid, found.ready })
+    found.group.view.ring = { node = 1, seq = 29 }
+    assert.matches("\n  ring 1%.1d on node ", require("cpgrun.commands.status_report").details { found })
   end)
 
   it("prints lines of at most 80 columns", function()

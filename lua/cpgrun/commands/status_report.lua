@@ -117,11 +117,12 @@ end
 
 -- ---- details ----
 
+-- As corosync-quorumtool and Corosync's log show it: the seq in hexadecimal.
 local function ring_of(view)
   if not view.ring then
     return "no ring"
   end
-  return ("ring %d.%d on %s %s"):format(view.ring.node or 0, view.ring.seq, #view.nodes == 1 and "node" or "nodes",
+  return ("ring %d.%x on %s %s"):format(view.ring.node or 0, view.ring.seq, #view.nodes == 1 and "node" or "nodes",
     table.concat(view.nodes, ", "))
 end
 

@@ -63,7 +63,9 @@ function quorumOf(quorum) {
 }
 
 function ringOf(view) {
-  return view && view.ring ? `${view.ring.node}.${view.ring.seq}, nodes ${list(view.nodes).join(", ")}` : "none";
+  if (!view || !view.ring) return "none";
+  const seq = Number(view.ring.seq).toString(16); // as corosync-quorumtool shows it
+  return `${view.ring.node}.${seq}, nodes ${list(view.nodes).join(", ")}`;
 }
 
 // ---- rates ----
