@@ -3,6 +3,8 @@
 -- holds up no other.
 --
 -- Any worker may append: a batch has the number that follows the last one's, and only one can be added under a number.
+-- The number of a batch that was removed is free again. So a worker that was stopped meanwhile may add one there, and
+-- notices only then: all numbers below the first one's count as removed.
 local store = require "corosync.resty.node.store"
 
 local LOGS = "logs" -- the key of the number of logs in the dictionary
@@ -18,18 +20,18 @@ local function key(self, index)
   return self.store:key("batch", index)
 end
 
+local function first(self)
+  return self.store.dict:get(self.first_key) or 1
+end
+
 -- The number of the last batch; 0 when there is none.
 function Log:last()
   local dict = self.store.dict
-  local last = dict:get(self.last_key) or 0 -- may lag behind
+  local last = math.max(dict:get(self.last_key) or 0, first(self) - 1) -- may lag behind
   while dict:get(key(self, last + 1)) do
     last = last + 1
   end
   return last
-end
-
-local function first(self)
-  return self.store.dict:get(self.first_key) or 1
 end
 
 -- The position of the first batch that still exists.
@@ -42,12 +44,12 @@ end
 -- does not exist any more; nil, "skipped" when it had no room.
 function Log:read(index)
   local data = self.store.dict:get(key(self, index))
-  if data then
+  local may_exist = first(self) <= index
+  if data and may_exist then
     local batch = store.decode(data)
     self.position = batch.position + #data
     return batch
-  end
-  if first(self) <= index then
+  elseif may_exist then
     return nil
   end
   return nil, (self.store.dict:get(self.skipped_key) or 0) >= index and "skipped" or "removed"
@@ -60,10 +62,13 @@ local function remove_first(self, before)
     return false
   end
   local dict = self.store.dict
-  local data = dict:get(key(self, index)) or ""
-  dict:safe_set(self.start_key, start(self) + #data)
-  dict:safe_set(self.first_key, index + 1) -- before the batch goes, so that readers can tell
-  dict:delete(key(self, index))
+  local data = dict:get(key(self, index))
+  local position = data and store.decode(data).position
+  if first(self) == index then -- nobody else has removed it meanwhile
+    dict:safe_set(self.start_key, position and position + #data or start(self))
+    dict:safe_set(self.first_key, index + 1) -- before the batch goes, so that readers can tell
+    dict:delete(key(self, index))
+  end
   return true
 end
 
@@ -83,7 +88,10 @@ function Log:append(index, batch)
   repeat
     ok, message = dict:safe_add(key(self, index), data)
   until ok or message ~= "no memory" or not remove_first(self, index)
-  if not ok then
+  if first(self) > index then -- before this worker could add it
+    dict:delete(key(self, index))
+    return nil, "exists"
+  elseif not ok then
     return nil, message == "no memory" and store.full(#data) or message
   end
   self.position = self.position + #data

@@ -55,7 +55,7 @@ end
 
 local function follow_batch(self, batch)
   self.state = store.decode(batch.state)
-  if not self.is_synchronized then
+  if self.own and not self.is_synchronized then
     synchronize(self, batch)
   end
   local is_right = not self.is_synchronized or agrees(self, batch)
@@ -121,10 +121,12 @@ local function add(self, batch)
   return ok, why
 end
 
--- The log has no room for a batch: the workers are told that they have missed something, and begin anew.
+-- The log has no room for a batch: the workers are told that they have missed something, and begin anew with the state
+-- after it.
 local function lose_batch(self, why)
   ngx.log(ngx.ERR, "corosync: ", why)
   self.index = self.log:skip(self.index + 1)
+  add(self, { number = self.state.number, state = store.encode(self.state), events = {} })
 end
 
 -- Appends all pending events, unless it must wait for the workers. False when another member has appended other events.
