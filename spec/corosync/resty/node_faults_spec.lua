@@ -228,6 +228,8 @@ describe("a group of nodes in nginx #slow", function()
   it("says what is missing", function()
     app = nginx.start(cluster, 1, FOLDER, "node_without_dict.conf")
     app:says "^nil cannot join group 'spec': .*add 'lua_shared_dict corosync 10m;' to the http block.* no_dict$"
+    app = nginx.start(cluster, 1, FOLDER, "node_tiny.conf", nil, "pid /run/tiny.pid;")
+    app:says "^nil cannot join group 'spec': lua_shared_dict 'corosync' has 32 kB, .* at least 64: .* no_memory$"
   end)
 
   it("disconnects all workers of a node, and logs it, when shared memory has no room for a message", function()

@@ -5,6 +5,7 @@ local errors = require "corosync.errors"
 local buffer_found, buffer = pcall(require, "string.buffer")
 
 local DICT = "corosync"
+local LEAST = 65536 -- bytes of the dictionary
 local RESERVE = 8 -- this part of the dictionary (an eighth) stays free for events
 local FORMAT = 2 -- of values: workers with another format, from before a reload, use other keys
 
@@ -15,6 +16,9 @@ function store.problem()
   if not ngx.shared[DICT] then
     return ("its workers need shared memory: add 'lua_shared_dict %s 10m;' to the http block of nginx.conf, or use the "
       .. "option per = \"worker\""):format(DICT), "no_dict"
+  elseif ngx.shared[DICT]:capacity() < LEAST then
+    return ("lua_shared_dict '%s' has %d kB, and groups of nodes need at least %d: make it larger"):format(DICT,
+      ngx.shared[DICT]:capacity() / 1024, LEAST / 1024), "no_memory"
   elseif not buffer_found then
     return "its workers need LuaJIT's string.buffer, which OpenResty has since 1.21.4: use the option per = \"worker\"",
       "not_supported"
