@@ -2,7 +2,7 @@
 -- other's join messages without end.
 --
 --   no_ring.lua [TRANSPORT]
-local join_storm = require "cpgrun.join_storm"
+local join_storm = require "cpgrun.check.join_storm"
 local lab = require "corosync.lab"
 local start_join_storm = require "soak.start_join_storm"
 

@@ -4,7 +4,7 @@
 -- the half has no ring yet. When the halves meet now, each has a failed member that the other has not, and neither
 -- accepts the other's list: a daemon accepts only those of its last ring's members. It replies to each join message
 -- with its own at once and restarts its consensus timeout, which therefore never expires.
-local join_storm = require "cpgrun.join_storm"
+local join_storm = require "cpgrun.check.join_storm"
 
 local function await(cluster, what, predicate)
   assert(cluster:wait_for(predicate, 30, what))

@@ -27,7 +27,7 @@ local function read_input()
       log.raised(message)
     end
   end
-  local input = require "cpgrun.stdin_lines"(tell, function() tell(nil) end)
+  local input = require "cpgrun.script.stdin_lines"(tell, function() tell(nil) end)
   if input then
     input:unref()
   end

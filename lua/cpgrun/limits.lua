@@ -9,7 +9,7 @@ local OWN_LUA = debug.getinfo(1, "S").source:match "^(.*)cpgrun/limits%.lua$"
 
 function limits.set(chosen, facts)
   if jit and (chosen.handler_timeout or chosen.memory_limit) then
-    require "cpgrun.jit_off"
+    require "cpgrun.limits.jit_off"
   end
   if chosen.handler_timeout or chosen.memory_limit then
     guards.guard, guards.limit_memory = facts.limit(OWN_LUA, chosen.handler_timeout, chosen.memory_limit)

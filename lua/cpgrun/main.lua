@@ -1,6 +1,6 @@
 -- Called by cpgrun's C half with the command line and a table of functions and facts in C; returns the exit status.
 local log = require "cpgrun.log"
-local notify = require "cpgrun.notify"
+local notify = require "cpgrun.systemd.notify"
 local supervise = require "cpgrun.supervise"
 local uv = require "luv"
 
@@ -25,7 +25,7 @@ local function program_of(chosen)
   if not supervise.begin() and chosen.also then
     return supervise.run
   end
-  return require(chosen.under_faults and "cpgrun.check" or chosen.lab and "cpgrun.run_lab" or "cpgrun.host")
+  return require(chosen.under_faults and "cpgrun.check" or chosen.lab and "cpgrun.lab" or "cpgrun.host")
 end
 
 -- Unloads the parser afterwards: each collector cycle traverses all loaded code, and long messages cause many cycles.

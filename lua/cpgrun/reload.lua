@@ -5,11 +5,11 @@ local Group = require("corosync").Group
 local connection = require "corosync.group.connection"
 local dispatch = require "corosync.group.dispatch"
 local errors = require "corosync.errors"
-local globals = require "cpgrun.globals"
+local globals = require "cpgrun.script.globals"
 local handover = require "corosync.replica.handover"
 local leftovers = require "cpgrun.reload.leftovers"
 local log = require "cpgrun.log"
-local objects = require "cpgrun.objects"
+local objects = require "cpgrun.script.objects"
 local script = require "cpgrun.script"
 local world = require "cpgrun.reload.world"
 

@@ -9,7 +9,7 @@
 local connection = require "cpgrun.socket.connection"
 local errors = require "corosync.errors"
 local folder = require "cpgrun.socket.folder"
-local listener = require "cpgrun.listener"
+local listener = require "cpgrun.http.listener"
 local log = require "cpgrun.log"
 local own = require "corosync.own_handles"
 local status = require "cpgrun.status"

@@ -5,7 +5,7 @@ local Group = require("corosync").Group
 local core = require "corosync.binding"
 local counters = require "corosync.group.counters"
 local log = require "cpgrun.log"
-local services = require "cpgrun.services"
+local services = require "cpgrun.script.services"
 local uv = require "luv"
 
 local status = {}

@@ -4,7 +4,7 @@ local errors = require "corosync.errors"
 local list = require "corosync.list"
 local log = require "cpgrun.log"
 local loop = require "corosync.loop"
-local notify = require "cpgrun.notify"
+local notify = require "cpgrun.systemd.notify"
 local signals = require "cpgrun.signals"
 local uv = require "luv"
 
@@ -121,7 +121,7 @@ end
 
 -- Returns the status of the first script that has failed, or 0.
 function supervise.run(chosen, facts)
-  children, log.counts_repeats = require "cpgrun.systemd_children", true
+  children, log.counts_repeats = require "cpgrun.systemd.children", true
   local self = { program = facts.program, running = {}, count = 0, status = 0 }
   local function stop(name)
     log.info("stopping on %s", name)

@@ -1,7 +1,7 @@
 -- A run under random faults in which Corosync's daemons form no ring by themselves.
 local start_join_storm = require "soak.start_join_storm"
 local lab = require "corosync.lab"
-local join_storm = require "cpgrun.join_storm"
+local join_storm = require "cpgrun.check.join_storm"
 
 describe("a storm of join requests #slow", function()
   it("is detected among healthy daemons and ended", function()

@@ -1,6 +1,6 @@
 -- The history that a script writes with its group, in a folder of its own from `begin` to `clean`.
 local assert = require "luassert"
-local follower = require "cpgrun.history_follower"
+local follower = require "cpgrun.check.history_follower"
 local groups = require "spec.helpers.groups"
 local history = require "corosync.history"
 local uv = require "luv"

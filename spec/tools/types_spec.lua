@@ -169,7 +169,7 @@ describe("the annotations for editors", function()
       setfenv(chunk, known)
     end
     chunk()
-    for path, file in pairs { ["examples"] = "cpgrun", ["examples/demo/story.lua"] = "cpgrun/lab_commands" } do
+    for path, file in pairs { ["examples"] = "cpgrun", ["examples/demo/story.lua"] = "cpgrun/lab/commands" } do
       local text = read("types/" .. file .. ".lua")
       for _, names in ipairs { known.files[path].globals or {}, known.files[path].read_globals } do
         for key, value in pairs(names) do

@@ -1,7 +1,7 @@
 -- The command lines of the commands for a shell: cpgrun map, lock, members, send, listen, draw, status
 -- and attach.
 local argparse = require "argparse"
-local listener = require "cpgrun.listener"
+local listener = require "cpgrun.http.listener"
 local log = require "cpgrun.log"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113

@@ -3,7 +3,7 @@ local corosync = require "corosync"
 local groups = require "spec.helpers.groups"
 local history = require "corosync.history"
 local uv = require "luv"
-local follower = require "cpgrun.history_follower"
+local follower = require "cpgrun.check.history_follower"
 
 describe("a recorded history", function()
   local folder

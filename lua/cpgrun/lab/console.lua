@@ -1,8 +1,8 @@
 -- The lines that are typed in a lab: commands, and lines for the scripts.
-local commands = require "cpgrun.lab_commands"
+local commands = require "cpgrun.lab.commands"
 local is_near = require("corosync.suggest").is_near
 local log = require "cpgrun.log"
-local stdin_lines = require "cpgrun.stdin_lines"
+local stdin_lines = require "cpgrun.script.stdin_lines"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
@@ -31,7 +31,7 @@ local function run_command(line, env)
     log.info("done: %s%s", line, NOTICED_LATE[line:match "[%a_]+"] and " (noticed after a few seconds)" or "")
   else
     -- The places of the error, in this program and in the typed line, mean nothing to the user.
-    log.error((tostring(problem):gsub("^[^:]*/cpgrun/lab_commands%.lua:%d+: ", ""):gsub("^typed:%d+: ", "")))
+    log.error((tostring(problem):gsub("^[^:]*/cpgrun/lab/commands%.lua:%d+: ", ""):gsub("^typed:%d+: ", "")))
   end
 end
 

@@ -1,7 +1,7 @@
 -- The globals cmap and quorum.
 local KEY = require "corosync.private"
 local Group = require("corosync").Group
-local globals = require "cpgrun.globals"
+local globals = require "cpgrun.script.globals"
 local log = require "cpgrun.log"
 local loop = require "corosync.loop"
 local recording = require "cpgrun.recording"

@@ -1,6 +1,6 @@
 -- The traces of a lab's nodes, in a temporary folder, and the page that is drawn from them.
 local drawing = require "cpgrun.drawing"
-local follower = require "cpgrun.history_follower"
+local follower = require "cpgrun.check.history_follower"
 local uv = require "luv"
 
 local Traces = {}

@@ -1,6 +1,6 @@
 --- The globals of a `cpgrun --lab-script` file, which are also the commands that can be typed in a lab. A failure
 -- raises an error.
--- @script cpgrun.lab_commands
+-- @script cpgrun.lab.commands
 
 --- Splits the network.
 -- @function partition

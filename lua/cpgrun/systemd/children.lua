@@ -3,7 +3,7 @@
 -- continue.
 local bytes_as_text = require "cpgrun.drawing.text"
 local core = require "corosync.binding"
-local notify = require "cpgrun.notify"
+local notify = require "cpgrun.systemd.notify"
 local uv = require "luv"
 
 local children = {}

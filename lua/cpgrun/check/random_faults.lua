@@ -1,5 +1,5 @@
 -- Random faults on a lab, the same ones for the same seed.
-local join_storm = require "cpgrun.join_storm"
+local join_storm = require "cpgrun.check.join_storm"
 local wait = require "corosync.lab.wait"
 
 local Faults = {}

@@ -1,8 +1,8 @@
 -- `cpgrun --lab`: runs the script on every node of a private cluster.
-local commands = require "cpgrun.lab_commands"
-local console = require "cpgrun.console"
+local commands = require "cpgrun.lab.commands"
+local console = require "cpgrun.lab.console"
 local lab = require "corosync.lab"
-local lab_traces = require "cpgrun.lab_traces"
+local lab_traces = require "cpgrun.lab.traces"
 local list = require "corosync.list"
 local log = require "cpgrun.log"
 local signals = require "cpgrun.signals"

@@ -3,7 +3,7 @@ local KEY = require "corosync.private"
 local Group = require("corosync").Group
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
-local globals = require "cpgrun.globals"
+local globals = require "cpgrun.script.globals"
 local log = require "cpgrun.log"
 local loop = require "corosync.loop"
 

@@ -1,4 +1,4 @@
----@meta cpgrun.lab_commands
+---@meta cpgrun.lab.commands
 -- Written by `make types` from the doc comments.
 
 --- Splits the network.
