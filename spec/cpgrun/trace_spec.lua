@@ -44,7 +44,7 @@ describe("cpgrun", function()
   it("--trace rejects a file that cannot be written", function()
     local code, _, errors = program.run("cpgrun", "--trace", "/nonexistent/trace", file("speaks.lua", SPEAKS))
     assert.equal(1, code)
-    assert.matches("error: cannot record histories: /nonexistent/trace: No such file", errors)
+    assert.matches("error: cannot write a trace: /nonexistent/trace: No such file", errors)
   end)
 
   it("--lab-trace draws what all nodes sent, delivered and held #slow", function()

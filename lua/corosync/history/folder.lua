@@ -3,7 +3,7 @@ local core = require "corosync.binding"
 local files_of = require "corosync.history.file"
 local writer = require "corosync.history.writer"
 
-local folder = {}
+local folder = { purpose = "record histories" }
 
 local path
 -- By the group's name, because a process is a member of a group only once: the path of the history, and the file while

@@ -4,7 +4,7 @@ local files = require "corosync.history.file"
 local standing = require "corosync.history.standing"
 local writer = require "corosync.history.writer"
 
-local trace = {}
+local trace = { purpose = "write a trace" }
 
 local LIMIT = 16 * 2 ^ 20 -- bytes of a file
 

@@ -47,7 +47,7 @@ function writer.start(into, path)
   end
   local ok, why = into.start(path)
   if not ok then
-    return nil, ("cannot record histories: %s"):format(why), "unwritable"
+    return nil, ("cannot %s: %s"):format(into.purpose, why), "unwritable"
   end
   target, place = into, path
   return true

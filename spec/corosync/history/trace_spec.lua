@@ -75,7 +75,7 @@ describe("a trace", function()
     local message, code
     ok, message, code = history.trace(folder .. "/none/trace")
     assert.same({ false, "unwritable" }, { ok == true, code })
-    assert.matches("^cannot record histories: /tmp/", message)
+    assert.matches("^cannot write a trace: /tmp/", message)
   end)
 
   it("keeps notes of holders until they are released, and nothing after a leave", function()
