@@ -198,9 +198,11 @@ describe("cpgrun status", function()
   end)
 
   it("fails if no script is running", function()
-    local code, _, errors = run("cpgrun", "status", "--socket", new_folder())
-    assert.equal(1, code)
-    assert.matches("error: no script with a control socket is running", errors)
+    for _, command in ipairs { "status", "attach" } do
+      local code, _, errors = run("cpgrun", command, "--socket", new_folder(), "shop")
+      assert.equal(1, code)
+      assert.matches("error: no script with a control socket is running", errors)
+    end
     assert.equal(2, (run("cpgrun", "status", "--unknown")))
   end)
 

@@ -109,13 +109,11 @@ end
 -- ---- ----
 
 local function choose(chosen, facts)
-  local found = client.find(chosen.host, chosen.socket, facts, COMPLETING)
+  local found, all = client.find(chosen.host, chosen.socket, facts, COMPLETING)
   if #found == 1 then
     return found[1]
   elseif #found == 0 then
-    log.error(chosen.host and "no running script has the name or process id '%s': list them with cpgrun status"
-      or "no script with a control socket is running: if it was started with --socket, use the same --socket here",
-      chosen.host)
+    log.error(client.why_none(chosen.host, all))
   else
     local words = {}
     for i, host in ipairs(found) do

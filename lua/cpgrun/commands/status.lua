@@ -55,10 +55,7 @@ return function(chosen, facts)
     status = each and not each.ready and NOT_ALL or status
   end
   if #found == 0 then
-    log.error(chosen.host and all > 0
-      and "no running script has the name or process id '%s': list them with cpgrun status"
-      or "no script with a control socket is running: if it was started with --socket, use the same --socket here",
-      chosen.host)
+    log.error(client.why_none(chosen.host, all))
     return NOT_ALL
   end
   print_all(found, chosen)

@@ -130,4 +130,11 @@ function client.find(word, chosen, facts, seconds)
   return found, #all
 end
 
+--- Returns why `find` has found nothing: among none, or among scripts of other names.
+function client.why_none(word, all)
+  return word and all > 0
+    and ("no running script has the name or process id '%s': list them with cpgrun status"):format(word)
+    or "no script with a control socket is running: if it was started with --socket, use the same --socket here"
+end
+
 return client
