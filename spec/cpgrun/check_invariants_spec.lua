@@ -30,7 +30,7 @@ describe("cpgrun check #slow", function()
       check.operation({ object = "sum", key = tostring(group:address()), call = "add 1" }):ok(1)]]
     assert.equal(0, status, out)
     assert.is_true(tonumber(out:match "\n(%d+) notes of the script's own invariants, checked by ") >= 6, out)
-    assert.matches("\n%d+ operations recorded by the script", out)
+    assert.matches("\n%d+ operations on shared objects", out)
   end)
 
   it("exits with 1 when two members note the same value", function()

@@ -49,7 +49,7 @@ describe("cpgrun check #slow", function()
   it("finds the operations of the replicated counter linearizable", function()
     local code, _, out = check(120, "--nodes", "3", "--seconds", "10", "examples/counter.lua")
     assert.equal(0, code, out)
-    local count = out:match "(%d+) operations recorded by the script, checked by the rule linearizable"
+    local count = out:match "(%d+) operations on shared objects, checked by the rule linearizable"
     assert.is_true(tonumber(count) > 0, out)
     assert.matches("No ordering violations.$", out)
   end)

@@ -16,7 +16,7 @@ describe("cpgrun check #slow", function()
     local out = table.concat(it.lines, "\n") .. table.concat(it.errors, "\n")
     assert.same({ 0, 0 }, { code, signal }, out)
     return tonumber(out:match "\n(%d+) notes of the script's own invariants" or 0),
-      tonumber(out:match "\n(%d+) operations recorded by the script" or 0)
+      tonumber(out:match "\n(%d+) operations on shared objects" or 0)
   end
 
   it("finds that examples/counter loses no addition and gives no sum twice", function()

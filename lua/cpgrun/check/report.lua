@@ -64,7 +64,7 @@ local function print_figures(session, seed)
     count(figures.configurations or 0, "configuration"), count(figures.messages or 0, "message"),
     figures.deliveries or 0, seed)
   if (figures.operations or 0) > 0 then
-    say("%s recorded by the script, checked by the rule linearizable", count(figures.operations, "operation"))
+    say("%s on shared objects, checked by the rule linearizable", count(figures.operations, "operation"))
   end
   if (figures.claims or 0) > 0 then
     say("%s of the script's own invariants, checked by the rules unique and exclusive", count(figures.claims, "note"))
