@@ -1,4 +1,4 @@
--- The replica in one worker of docs/openresty.md runs as the page has it.
+-- The first nginx.conf of docs/openresty.md, and its replica in one worker, run as the page has them.
 local guide = require "spec.helpers.guide"
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
@@ -58,5 +58,32 @@ describe("a map in one worker's replica #slow", function()
     is_read "true"
     set "false"
     is_read "false"
+  end)
+end)
+
+describe("the smallest nginx.conf #slow", function()
+  local cluster
+
+  setup(function() cluster = assert(lab.start(2)) end)
+
+  teardown(function()
+    nginx.clean()
+    program.remove()
+    assert(cluster:stop())
+  end)
+
+  it("keeps the latest message of all nodes on each node", function()
+    local block = guide.read "docs/openresty.md":match "```nginx\n(.-)```"
+    local folder, name = program.file("nginx.conf", block):match "^(.*)/(.*)$"
+    local first, second = nginx.start(cluster, 1, folder, name), nginx.start(cluster, 2, folder, name)
+    for _, each in ipairs { first, second } do
+      each:wait_for("a sent message", function()
+        local code, out = assert(cluster:command(each.node,
+          { "curl", "-s", "http://127.0.0.1:8080/publish?text=joined" }))
+        return code == 0 and out == "sent\n"
+      end)
+    end
+    assert.equal("sent", first:request "8080/publish?text=hello")
+    second:wait_for("the message", function() return second:request "8080/latest" == "hello" end)
   end)
 end)
