@@ -44,6 +44,30 @@ describe("a group of nodes in nginx #slow", function()
     assert.same({}, app:find "^%d+ %a+ disconnected.*")
   end)
 
+  it("loses nothing when four groups fill the dictionary at the same time", function()
+    start(2, { SPEC_GROUPS = "third fourth" })
+    for _, name in ipairs { "spec", "other", "third", "fourth" } do
+      app:says(("^%%d+ %s config %%d+ 0 1$"):format(name), 2)
+    end
+    local code = [[
+      local threads, refused = {}, 0
+      for name, group in pairs(app.groups) do
+        threads[#threads + 1] = ngx.thread.spawn(function()
+          for i = 1, 100 do
+            if not group:send_message(("%04d"):format(i) .. ("x"):rep(120000)) then refused = refused + 1 end
+          end
+          assert(group:send_message "last")
+        end)
+      end
+      for _, thread in ipairs(threads) do assert(ngx.thread.wait(thread)) end
+      return refused
+    ]] -- 48 MB
+    assert.equal("0", run(code))
+    app:says("^%d+ %a+ message last$", 8)
+    assert.equal(800, #app:find "^%d+ %a+ message 120004 %x+$")
+    assert.same({}, app:find "^%d+ %a+ disconnected.*")
+  end)
+
   it("sends for thousands of light threads of one worker at once, in bounded memory", function()
     start_and_join(2)
     local code = [[

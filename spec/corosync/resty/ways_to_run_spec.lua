@@ -52,7 +52,7 @@ describe("a group in an nginx #slow", function()
     app:says "^%d+ message %S+ polled$"
   end)
 
-  it("of a user whom Corosync does not allow says so, and joins when it does", function()
+  it("of a user whom Corosync does not allow says so, and joins when it does, as do groups of nodes", function()
     if #ordinary.prefix == 0 then return end -- there is no other user here
     start({ SPEC_DIRECTORY = "/tmp" }, "user nobody nogroup;")
     app:says "^%d+ disconnected .*uidgid"
@@ -61,6 +61,16 @@ describe("a group in an nginx #slow", function()
     app:says "^%d+ config"
     assert.equal("sent", app:request "8090/send?text=allowed")
     app:says "^%d+ message %S+ allowed$"
+
+    nginx.clean()
+    app = nginx.start(cluster, 1, uv.cwd() .. "/spec/helpers/nginx", "node.conf", { SPEC_DIRECTORY = "/tmp" },
+      "user nobody nogroup; worker_processes 2;")
+    nginx.node_joined(app, 2)
+    app:signal "HUP"
+    nginx.node_joined(app, 4)
+    assert.equal("sent", app:request "8090/send?text=node")
+    app:says("^%d+ message %S+ node$", 2)
+    assert.same({}, app:find "^%d+ disconnected.*")
   end)
 
   it("that is upgraded is a member in the new worker as well, then in that alone", function()

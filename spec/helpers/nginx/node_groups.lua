@@ -46,6 +46,9 @@ else
   assert(make "spec")
   assert(make "other")
 end
+for name in (os.getenv "SPEC_GROUPS" or ""):gmatch "%a+" do
+  assert(make(name))
+end
 
 function app.run()
   ngx.req.read_body()
