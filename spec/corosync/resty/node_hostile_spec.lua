@@ -158,6 +158,23 @@ describe("a group of nodes in nginx #slow", function()
     app:wait_for("nginx to end", function() return cluster:command(1, { "test", "-e", "/run/nginx.pid" }) == 1 end)
   end)
 
+  it("keeps nothing in its memory of workers that have ended or were killed", function()
+    start_and_join(2)
+    local count = [[
+      local members = 0
+      for _, key in ipairs(ngx.shared.corosync:get_keys(0)) do
+        members = members + (key:find ":member:" and 1 or 0)
+      end
+      return members
+    ]]
+    assert.equal("4", run(count)) -- two of each group
+    for _, pid in ipairs(app:children()) do app:signal("KILL", pid) end
+    app:says("^%d+ other config 1 0 1$", 4)
+    app:signal "HUP"
+    app:says("^%d+ other config 1 0 1$", 6)
+    app:wait_for("the members that have ended to be forgotten", function() return run(count) == "4" end)
+  end)
+
   it("fails when its memory is full", function()
     start(1, { SPEC_FILL = "yes" })
     app:says "made cannot join group 'spec': lua_shared_dict 'corosync' has no room for %d+ bytes: make it larger"

@@ -99,6 +99,7 @@ local function left_group(self, members, own)
     self.writer:note("down", false)
   end
   self.is_member, self.is_holder = false, false
+  self.store.dict:delete(key(self, own.pid))
 end
 
 -- ---- the group's handlers ----

@@ -12,18 +12,29 @@ local function name_of(of, number)
   return ("%s.%s.%d"):format(of:id(), ngx.md5(of.prefix), number)
 end
 
+-- A worker that was killed has left what others knew of it as a member.
+local function clear(of, key)
+  local pid = of.dict:get(key)
+  if pid then
+    of.dict:delete(of:key("member", pid))
+  end
+end
+
 -- A seat that is free; nil when there is none.
 local function take(of)
   for number = 1, COUNT do
     local lock = core.bell(name_of(of, number))
     if lock then
-      of.dict:safe_set(of:key("seat", number), ngx.worker.pid())
-      return setmetatable({ lock = lock }, Seat)
+      local key = of:key("seat", number)
+      clear(of, key)
+      of.dict:safe_set(key, ngx.worker.pid())
+      return setmetatable({ lock = lock, store = of, key = key }, Seat)
     end
   end
 end
 
 function Seat:free()
+  self.store.dict:delete(self.key)
   self.lock:close()
 end
 
