@@ -6,11 +6,11 @@ local cpg = core.cpg
 
 after_each(handles.close_all)
 
--- All events that handle:receive(bytes) returns until so many messages have come: each a list.
+-- All events that handle:receive_run returns until so many messages have come: each a list.
 local function receive_runs(handle, bytes, count)
   local events, messages = {}, 0
   while messages < count do
-    local event = { handle:receive(bytes) }
+    local event = { handle:receive_run(bytes) }
     if event[1] then
       events[#events + 1] = event
       messages = messages + (event[1] == "messages" and event[3] or 0)
@@ -36,7 +36,7 @@ local function joined()
   assert(handles.join(handle, handles.group_name()))
   repeat
     handle:wait(1)
-  until handle:receive(100) == "config"
+  until handle:receive_run(100) == "config"
   return handle
 end
 
@@ -55,7 +55,7 @@ describe("messages in a row", function()
       end
     end
     assert.same(sent, got)
-    repeat until handle:receive(65536) == "config" or not handle:wait(1)
+    repeat until handle:receive_run(65536) == "config" or not handle:wait(1)
   end)
 
   it("fit into so many bytes, unless one is longer", function()
@@ -87,6 +87,8 @@ describe("messages in a row", function()
       assert.error_matches(function() cpg.unpack(last, offset) end, "bad argument")
     end
     assert.error_matches(function() cpg.skip(last, 0, 2) end, "bad argument")
-    assert.error_matches(function() handle:receive(-1) end, "bytes must not be negative")
+    for _, bytes in ipairs { -1, 0 } do
+      assert.error_matches(function() handle:receive_run(bytes) end, "no run of events is possible")
+    end
   end)
 end)

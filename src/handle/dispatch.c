@@ -346,29 +346,10 @@ static int finish_receive(lua_State *L, const receive_run *run, int status)
 	return status == 0 ? lua_gettop(L) - 1 : lua_error(L);
 }
 
-/* For corosync.resty: with this argument, cpg's receive returns "messages", a string of several, and their number. */
-static size_t check_bytes(lua_State *L, int index, const handle *h)
+/* With the handle at index 1. `bytes`: of events that may be gathered. */
+static int receive(lua_State *L, handle *h, size_t bytes)
 {
-	lua_Integer bytes = luaL_optinteger(L, index, 0);
-
-	luaL_argcheck(L, bytes >= 0, index, "bytes must not be negative");
-	return h->class->gather != NULL ? (size_t)bytes : 0;
-}
-
-/***
-Returns the oldest waiting event, or nothing, without blocking: for coroutines, whose handlers may yield.
-@function handle:receive
-@treturn[1] string the event's name: of cpg "message", "config" or "ring", with a reader "lagged", and with `pack`
-"error" for members that send no frames; of cmap "change"; of quorum "quorum" or
-"nodelist"; of votequorum "quorum", "nodelist" or "expected_votes"; of cfg "shutdown"
-@treturn[1] any ... the arguments of the event's handler
-@treturn[2] nil nothing when no event waits
-@error nil, message, code, as for dispatch
-*/
-static int method_receive(lua_State *L)
-{
-	handle *h = handle_check(L);
-	receive_run run = {.handle = h, .bytes = check_bytes(L, 2, h)};
+	receive_run run = {.handle = h, .bytes = bytes};
 	const failure *why;
 	bool drained;
 
@@ -395,6 +376,30 @@ static int method_receive(lua_State *L)
 	}
 	h->busy = HANDLE_CONVERTING;
 	return finish_receive(L, &run, lua_pcall(L, 2, LUA_MULTRET, 0));
+}
+
+/***
+Returns the oldest waiting event, or nothing, without blocking: for coroutines, whose handlers may yield.
+@function handle:receive
+@treturn[1] string the event's name: of cpg "message", "config" or "ring", with a reader "lagged", and with `pack`
+"error" for members that send no frames; of cmap "change"; of quorum "quorum" or
+"nodelist"; of votequorum "quorum", "nodelist" or "expected_votes"; of cfg "shutdown"
+@treturn[1] any ... the arguments of the event's handler
+@treturn[2] nil nothing when no event waits
+@error nil, message, code, as for dispatch
+*/
+static int method_receive(lua_State *L)
+{
+	return receive(L, handle_check(L), 0);
+}
+
+int dispatch_receive_run(lua_State *L)
+{
+	handle *h = handle_check(L);
+	lua_Integer bytes = luaL_checkinteger(L, 2);
+
+	luaL_argcheck(L, bytes > 0 && h->class->gather != NULL, 2, "no run of events is possible");
+	return receive(L, h, (size_t)bytes);
 }
 
 /***

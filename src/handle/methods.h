@@ -13,6 +13,12 @@ void methods_push_module(lua_State *L, const handle_class *class, const luaL_Reg
 /* Methods of all handles: those that loops call, in wait.c, and events from the queue into Lua, in dispatch.c. */
 extern const luaL_Reg wait_methods[], dispatch_methods[];
 
+/*
+ * (handle, bytes): as handle:receive, but events that the class can gather come together: the name that `gather` pushes, one
+ * value of about that many bytes at most, and the number of events.
+ */
+int dispatch_receive_run(lua_State *L);
+
 /* Puts functions for dispatching into the metatable on top of the stack, so that no dispatch allocates. [-0, +0, m] */
 void dispatch_keep(lua_State *L, const handle_class *class);
 

@@ -195,6 +195,13 @@ local function deliver(record, event, ...)
   return true
 end
 
+local function next_event(record)
+  if record.run_bytes then
+    return record.handle:receive_run(record.run_bytes)
+  end
+  return record.handle:receive()
+end
+
 local function receive(record, event, ...)
   if event then
     return deliver(record, event, ...)
@@ -228,7 +235,7 @@ function dispatch.step(record)
   elseif record.state == "left" then
     return step_after_leave(record)
   end
-  local some, message, code = receive(record, record.handle:receive(record.run_bytes))
+  local some, message, code = receive(record, next_event(record))
   pollfd.show_hidden(record)
   if some == nil then
     return nil, message, code

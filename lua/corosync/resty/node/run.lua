@@ -1,4 +1,4 @@
--- Messages in a row, as one string that a handle's `receive(bytes)` returns.
+-- Messages in a row, as one string that `handle:receive_run` returns.
 local core = require "corosync.binding"
 
 local run = { next = core.cpg.unpack }
