@@ -99,6 +99,8 @@ function hooks.activate(record)
   return thread.start(record)
 end
 
+local EXITED = "its worker is exiting and has left it"
+
 -- Called repeatedly in an exiting worker until it returns true.
 function hooks.may_leave()
   return true
@@ -114,7 +116,7 @@ function hooks.wait_for(record, predicate, seconds, action)
   elseif waiting.until_true(record, predicate, now() + seconds) then
     return true
   elseif waiting.is_over(record) then
-    return failure(action, record.object, "its worker is exiting and has left it", "not_joined")
+    return failure(action, record.object, EXITED, "not_joined")
   end
   local problem = thread.problem(record)
   return failure(action, record.object, ("not within %g s%s"):format(seconds, problem and ": " .. problem or ""),
@@ -189,6 +191,8 @@ function Group:send_message(message, guarantee)
     return nil, why, code
   elseif is_away(record) then
     return failure("send to", self, record.lost, "not_connected")
+  elseif waiting.is_over(record) then
+    return failure("send to", self, EXITED, "not_joined")
   end
   return base.send_message(self, message, guarantee) -- not the one in C: a coroutine cannot yield across it
 end

@@ -182,7 +182,7 @@ function Session:join(name, founds, seconds)
   if not ok then
     return nil, session.failed(message, code)
   elseif not self:wait_until(function() return self:is_ready() end, deadline - core.now()) then
-    log.error("replica %s is not ready after %g s: %s", errors.quote(name), seconds, why_not_ready(self))
+    log.error("replica %s is not ready after %.3g s: %s", errors.quote(name), seconds, why_not_ready(self))
     return nil, session.TIMEOUT
   end
   return true

@@ -68,6 +68,7 @@ describe("a group in an nginx #slow", function()
     nginx.node_joined(app, 2)
     app:signal "HUP"
     nginx.node_joined(app, 4)
+    app:wait_for("the old workers to end", function() return #app:children() == 2 end) -- until then they serve requests
     assert.equal("sent", app:request "8090/send?text=node")
     app:says("^%d+ message %S+ node$", 2)
     assert.same({}, app:find "^%d+ disconnected.*")
