@@ -31,5 +31,7 @@ build = {
     BINDIR = "$(BINDIR)",
     LUADIR = "$(LUADIR)",
     MANDIR = "$(PREFIX)/man",
+    UNITDIR = "$(PREFIX)/systemd",
+    SYSUSERSDIR = "$(PREFIX)/systemd",
   },
 }
