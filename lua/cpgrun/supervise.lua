@@ -125,12 +125,12 @@ function supervise.run(chosen, facts)
   local self = { program = facts.program, running = {}, count = 0, status = 0 }
   local function stop(name)
     log.info("stopping on %s", name)
-    children.stopping()
-    signal_all(self, "sigterm")
     signals.first(STOPPING, facts, function(_, number)
       self.status = 128 + number
       signal_all(self, "sigkill")
     end)
+    children.stopping()
+    signal_all(self, "sigterm")
   end
   signals.first(STOPPING, facts, stop)
   signals.hangup(facts, function()

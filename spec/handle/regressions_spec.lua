@@ -13,7 +13,11 @@ local function member(given)
   return handle
 end
 
-after_each(handles.close_all)
+after_each(function()
+  collectgarbage("setpause", 200)
+  collectgarbage("setstepmul", 100)
+  handles.close_all()
+end)
 
 -- Lua 5.1 and LuaJIT finalize no tables. As text, for programs of their own, too.
 local FINALIZED = [[
@@ -95,8 +99,6 @@ describe("regression: a finalizer that uses the handle during receive", function
       end
     end
     acting = false
-    collectgarbage("setpause", 200)
-    collectgarbage("setstepmul", 100)
     return seen
   end
 

@@ -5,7 +5,11 @@ local json = {}
 
 local function dkjson()
   local ok, found = pcall(guards.require, "dkjson")
-  return ok and found or error("JSON needs dkjson (Debian: lua-dkjson)", 0)
+  if ok then
+    return found
+  end
+  local is_missing = tostring(found):find("module 'dkjson' not found", 1, true) -- else memory has run out, for instance
+  error(is_missing and "JSON needs dkjson (Debian: lua-dkjson)" or found, 0)
 end
 
 -- dkjson writes numbers with tostring, which gives 14 digits in some versions of Lua. Tokens of locks and indices have
