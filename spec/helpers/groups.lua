@@ -7,7 +7,7 @@ local wait = require "corosync.lab.wait"
 
 local groups = { interpreter = os.getenv("LUA"):match "%S+$" }
 
-local DEADLINE = 10
+local DEADLINE = 60
 local made, programs, count = {}, {}, 0
 
 function groups.name()

@@ -31,7 +31,7 @@ end
 
 -- Joins, once Corosync's queue has room after the spec before.
 function handles.join(handle, name)
-  local deadline = os.time() + 30
+  local deadline = os.time() + 60
   local ok, message, code
   repeat
     ok, message, code = handle:join(name)
@@ -62,7 +62,7 @@ end
 
 -- Dispatches until the predicate holds; a real daemon on this machine needs no longer than this.
 function handles.dispatch_until(handle, predicate)
-  local deadline = os.time() + 30
+  local deadline = os.time() + 60
   while not predicate() do
     assert(os.time() < deadline, "timed out")
     local handled, more = assert(handle:dispatch())
@@ -74,7 +74,7 @@ end
 
 -- The next event.
 function handles.receive(handle)
-  local deadline = os.time() + 30
+  local deadline = os.time() + 60
   while os.time() < deadline do
     local event = { handle:receive() }
     if event[1] or event[3] then
@@ -153,7 +153,7 @@ end
 -- Sends as soon as Corosync takes it.
 function handles.send(handle, message)
   local ok, why, code = handle:send(message)
-  local deadline = os.time() + 30
+  local deadline = os.time() + 60
   while code == "try_again" and os.time() < deadline do
     handle:wait(0.01)
     handle:fetch()

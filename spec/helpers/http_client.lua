@@ -34,7 +34,7 @@ end
 
 -- Waits for the end. Returns the status, the body and the head; nil if there was no response.
 function Connection:finish(seconds)
-  assert(wait.until_true(function() return self.is_over end, seconds or 20), "the server has not closed the connection")
+  assert(wait.until_true(function() return self.is_over end, seconds or 60), "the server has not closed the connection")
   self:close()
   local head, body = table.concat(self.pieces):match "^(.-\r\n)\r\n(.*)$"
   return head and tonumber(head:match "^HTTP/1%.1 (%d%d%d) "), body, head

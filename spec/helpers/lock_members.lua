@@ -5,7 +5,7 @@ local lab = require "corosync.lab"
 
 local lock_members = {}
 
-local DEADLINE = 30
+local DEADLINE = 60
 
 local Members = {}
 Members.__index = Members

@@ -6,7 +6,7 @@ local uv = require "luv"
 
 local new = groups.new
 
-local DEADLINE = 10000 -- milliseconds
+local DEADLINE = 60000 -- milliseconds
 
 -- For use in callbacks of luv, which reports errors that are not strings, such as busted's, as "(null)".
 local function must(holds, message)

@@ -18,7 +18,7 @@ end
 
 -- Sends in a loop of its own: handles events when the window is full.
 function packing.send(handle, message)
-  local deadline = os.time() + 20
+  local deadline = os.time() + 60
   local ok, why, code = handle:send(message)
   while code == "try_again" or code == "backlog" do
     assert(os.time() < deadline, why)

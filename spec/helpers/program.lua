@@ -16,7 +16,7 @@ local function await(it, list, pattern, seconds)
     end
     return found or it.exited
   end
-  wait.until_true(look, seconds or 10)
+  wait.until_true(look, seconds or 60)
   look()
   if not found then
     error(("no line like '%s' in:\n%s\n%s"):format(pattern, table.concat(it.lines, "\n"),
@@ -122,7 +122,7 @@ program.NOTHING_BUT_UP = "function config_change() end function started() print 
 
 -- Waits until it ends with that code.
 function program.ended(it, code, seconds)
-  local status, signal = assert(it:wait(seconds or 15))
+  local status, signal = assert(it:wait(seconds or 60))
   assert.same({ code, 0 }, { status, signal }, table.concat(it.errors, "\n"))
 end
 

@@ -9,7 +9,7 @@ local unpack = table.unpack or unpack -- luacheck: ignore 113
 
 local replicas = {}
 
-local DEADLINE = 20
+local DEADLINE = 60
 local made, count = {}, 0
 
 -- A name that no replica has had on this Corosync: else the first member would wait for those that may have a state.

@@ -89,7 +89,7 @@ local function states(pid)
 end
 
 function Nginx:wait_for(what, predicate, seconds)
-  local ok, message = self.cluster:wait_for(predicate, seconds or 15, what)
+  local ok, message = self.cluster:wait_for(predicate, seconds or 60, what)
   if not ok then
     local lines = table.concat(self.lines, "\n", math.max(1, #self.lines - 40))
     error(("%s\n%s\n%s"):format(message, lines, states(self.process.outer_pid)), 2)
