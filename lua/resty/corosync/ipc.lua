@@ -39,12 +39,19 @@ local function drop_from_shm(options, channel, key)
   end)
 end
 
+-- Caches of the same name share their channels, but each may have a table of its own.
+local function call(handlers, channel, data)
+  for _, handler in ipairs(handlers[channel] or {}) do
+    handler(data)
+  end
+end
+
 -- Both levels: the dictionaries, and each cache's own table.
 local function empty(options, handlers)
   each_shm(options, function(shm) shm:flush_all() end)
-  for channel, handler in pairs(handlers) do
+  for channel in pairs(handlers) do
     if not channel:find(INVALIDATES) then
-      handler ""
+      call(handlers, channel, "")
     end
   end
 end
@@ -71,7 +78,7 @@ end
 -- @function new
 local function new(name, options)
   check(options)
-  local handlers, watched = {}, nil -- by channel
+  local handlers, watched = {}, nil -- lists by channel
 
   local function receive(address, message)
     local length, rest = message:match "^(%d+) (.*)$"
@@ -80,8 +87,8 @@ local function new(name, options)
     if address.node ~= own.node then
       drop_from_shm(options, channel, data)
     end
-    if address ~= own and handlers[channel] then
-      handlers[channel](data)
+    if address ~= own then
+      call(handlers, channel, data)
     end
   end
 
@@ -97,7 +104,8 @@ local function new(name, options)
   return {
     register_listeners = function(events)
       for _, event in pairs(events) do
-        handlers[event.channel] = event.handler
+        handlers[event.channel] = handlers[event.channel] or {}
+        table.insert(handlers[event.channel], event.handler)
       end
       return true
     end,

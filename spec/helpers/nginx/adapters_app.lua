@@ -18,6 +18,9 @@ assert(ipc.register_listeners {
   invalidation = { channel = "mlcache:invalidations:users", handler = function(key) tell("invalidated", key) end },
   purge = { channel = "mlcache:purge:users", handler = function() tell "purged" end },
 })
+assert(ipc.register_listeners { -- by another cache of that name
+  invalidation = { channel = "mlcache:invalidations:users", handler = function(key) tell("also invalidated", key) end },
+})
 
 function commands.store(args)
   second_level:set("users" .. args.key, "value")

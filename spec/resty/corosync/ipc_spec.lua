@@ -24,8 +24,14 @@ describe("the ipc for mlcache #slow", function()
     assert.equal("true", servers[1]:request "8090/delete?key=tea")
     wait_until_gone(2, "tea")
     assert.is_true(has(2, "oil") and has(1, "oil"))
-    servers[2]:says("invalidated tea", 2)
-    servers[1]:says("invalidated tea", 1) -- by the worker that did not delete it
+    servers[2]:says("%d invalidated tea", 2)
+    servers[1]:says("%d invalidated tea", 1) -- by the worker that did not delete it
+  end)
+
+  it("tells all caches of the same name", function()
+    assert.equal("true", servers[1]:request "8090/broadcast?key=salt")
+    servers[2]:says("%d invalidated salt", 2)
+    servers[2]:says("also invalidated salt", 2)
   end)
 
   it("keeps the second level of the node that has set a value", function()
