@@ -27,50 +27,45 @@ local semaphore = require "ngx.semaphore"
 
 local EXPTIME, TIMEOUT = 30, 5 -- seconds, as lua-resty-lock's
 local SWEEP = 1 -- seconds between checks for expired locks
+local LATE = 5 -- seconds by which `acquire` may return late
 
 local OPTIONS = { exptime = "number", timeout = "number", step = "number", ratio = "number", max_step = "number" }
 
 local Lock = {}
 Lock.__index = Lock
 
--- The replica's lock belongs to the process, so its requests take turns. By replica and key: a semaphore, and how many
--- requests use it.
+-- The replica's lock belongs to the process, so its requests take turns: semaphores by replica and key.
 local gates = setmetatable({}, { __mode = "k" })
-local holding = {} -- this worker's objects that hold a lock
+local pending = {} -- this worker's objects that have passed a gate
 
 local function enter(app, key, seconds)
   gates[app] = gates[app] or {}
-  local gate = gates[app][key] or { semaphore = semaphore.new(1), users = 0 }
-  gates[app][key], gate.users = gate, gate.users + 1
-  return gate.semaphore:wait(seconds)
+  gates[app][key] = gates[app][key] or semaphore.new(1)
+  return gates[app][key]:wait(seconds)
 end
 
-local function count_out(app, key)
+local function leave(app, key)
   local gate = gates[app][key]
-  gate.users = gate.users - 1
-  if gate.users == 0 then
+  gate:post()
+  if gate:count() > 0 then -- no other request waits
     gates[app][key] = nil
   end
 end
 
-local function leave(app, key)
-  gates[app][key].semaphore:post()
-  count_out(app, key)
-end
-
--- The object no longer holds its lock.
+-- The object no longer holds its lock, nor waits for it.
 local function drop(self)
-  holding[self], self.held = nil, nil
+  pending[self], self.held = nil, nil
   leave(self.app, self.key)
 end
 
 local timer
 
--- A request may have ended without unlocking.
+-- A request may have ended without unlocking, or its light thread was killed while it waited.
 local function sweep()
-  for lock in pairs(holding) do
+  for lock in pairs(pending) do
     if now() >= lock.expires_at then
-      lock:unlock()
+      lock.app:lock(lock.key):release()
+      drop(lock)
     end
   end
 end
@@ -102,31 +97,10 @@ function Lock:new(app, opts) -- luacheck: ignore 212
   return setmetatable({ app = app, exptime = opts.exptime or EXPTIME, timeout = opts.timeout or TIMEOUT }, Lock)
 end
 
---- Waits until this object holds the lock of a key.
--- @tparam string|number key at most 128 bytes
--- @treturn number the seconds that it waited
--- @error nil, message, code: the message is "timeout" if another request holds it, "locked" if this object holds a
--- lock, "nil key"; else those of `acquire` of @{corosync.replica.lock}, for instance "not_ready" without a majority
-function Lock:lock(key)
-  if key == nil then
-    return nil, "nil key", "nil_key"
-  elseif self.held then
-    return nil, "locked", "locked"
-  end
-  local ok, message = start_sweeping()
-  if not ok then
-    return nil, "cannot start the timer that releases expired locks: " .. message, "no_resources"
-  end
-  local from, code
-  key, from = tostring(key), now()
-  if not enter(self.app, key, self.timeout) then
-    count_out(self.app, key)
-    return nil, "timeout", "timeout"
-  end
-  self.key = key
+local function acquire(self, seconds)
   local is_lost = false
-  self.held, message, code = self.app:lock(key):acquire {
-    timeout = math.max(0, self.timeout - (now() - from)),
+  local held, message, code = self.app:lock(self.key):acquire {
+    timeout = seconds,
     lost = function()
       is_lost = true
       if self.held then
@@ -135,14 +109,41 @@ function Lock:lock(key)
     end,
   }
   if is_lost then
-    message, code = "the lock was lost as soon as it was granted", "not_holding"
+    return nil, "the lock was lost as soon as it was granted", "not_holding"
+  elseif held and not pending[self] then -- too late: another request has passed the gate
+    held:release()
+    return nil, "timeout", "timeout"
   end
-  if not self.held or is_lost then
-    self.held = nil
-    leave(self.app, key)
+  return held, message, code
+end
+
+--- Waits until this object holds the lock of a key.
+-- @tparam string|number key at most 128 bytes
+-- @treturn number the seconds that it waited
+-- @error nil, message, code: the message is "timeout" if another request holds it, "locked" if this object holds a
+-- lock, "nil key"; else those of `acquire` of @{corosync.replica.lock}, for instance "not_ready" without a majority
+function Lock:lock(key)
+  if key == nil then
+    return nil, "nil key", "nil_key"
+  elseif pending[self] then
+    return nil, "locked", "locked"
+  end
+  local ok, message = start_sweeping()
+  if not ok then
+    return nil, "cannot start the timer that releases expired locks: " .. message, "no_resources"
+  end
+  local from, held, code
+  key, from = tostring(key), now()
+  if not enter(self.app, key, self.timeout) then
+    return nil, "timeout", "timeout"
+  end
+  self.key, self.expires_at, pending[self] = key, now() + self.timeout + math.max(self.exptime, LATE), true
+  held, message, code = acquire(self, math.max(0, self.timeout - (now() - from)))
+  if not held then
+    if pending[self] then drop(self) end
     return nil, code == "timeout" and "timeout" or message, code
   end
-  self.token, self.expires_at, holding[self] = self.held.token, now() + self.exptime, true
+  self.held, self.token, self.expires_at = held, held.token, now() + self.exptime
   return now() - from
 end
 

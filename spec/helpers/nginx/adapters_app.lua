@@ -102,6 +102,11 @@ function commands.locked_and_forgotten(args)
   ngx.say(("%.0f"):format(lock.token))
 end
 
+function commands.locked_by_killed_thread(args)
+  local thread = ngx.thread.spawn(function() new_lock:new(locks, { timeout = 1, exptime = 1 }):lock(args.key) end)
+  ngx.say(ngx.thread.kill(thread) and "killed")
+end
+
 function commands.unlock_twice(args)
   local lock = new_lock:new(locks)
   assert(lock:lock(args.key))

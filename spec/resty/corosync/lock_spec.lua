@@ -32,6 +32,11 @@ describe("a lock in nginx #slow", function()
     assert.is_true(tonumber(second:match "^locked (%d+)$" or 0) > first, second)
   end)
 
+  it("is released when the thread that waited for it was killed", function()
+    assert.equal("killed", servers[1]:request "8090/locked_by_killed_thread?key=thread")
+    assert.matches("^locked %d+$", servers[2]:request "8090/lock?key=thread&timeout=15")
+  end)
+
   it("is released when its worker is killed", function()
     local token = tonumber((servers[1]:request "8090/locked_and_forgotten?key=killed&exptime=600"))
     for _, pid in ipairs(servers[1]:children()) do servers[1]:signal("KILL", pid) end
