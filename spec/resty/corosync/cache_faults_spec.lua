@@ -8,7 +8,7 @@ local SEED = tonumber(os.getenv "SEED") or os.time()
 local KEYS = 3 -- node n changes key n - 1
 
 -- Seconds for which a node that is cut off may not have noticed it while the others go on already.
-local UNNOTICED = tonumber(os.getenv "UNNOTICED") or 1
+local UNNOTICED = tonumber(os.getenv "UNNOTICED") or 5
 
 local cluster, servers
 
