@@ -42,7 +42,8 @@ end
 
 -- A new coroutine's stack grows within receive, where the collector then finds it has work to do: finalizers strike
 -- between the look at the queue and the making of the values, if anything can.
-describe("regression: a finalizer that uses the handle during receive", function()
+-- Slow: each allocation is a full collection, of all that the specs before have left.
+describe("regression: a finalizer that uses the handle during receive #slow", function()
   local acting, busy
 
   local function litter(act)
