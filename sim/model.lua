@@ -58,7 +58,8 @@ function World:members(component)
   return found
 end
 
--- The processes of a node that receive what is ordered now: kept in `receivers` until `changed` is called.
+-- Returns the processes of a node that receive a message that is ordered now. `receivers` keeps them until `changed` is
+-- called.
 local function receivers(node)
   local found = {}
   for _, process in ipairs(node.processes) do

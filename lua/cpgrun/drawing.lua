@@ -1,6 +1,6 @@
 -- Draws traces and histories as one page for a browser.
 local data = require "cpgrun.drawing.data"
-local json = require "cpgrun.commands.json"
+local json = require "cpgrun.json"
 local page = require "cpgrun.drawing.page"
 local reader = require "cpgrun.drawing.reader"
 

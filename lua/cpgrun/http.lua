@@ -1,6 +1,6 @@
 -- A small HTTP server: GET and HEAD, one request per connection. Size and time of requests are limited. So is the
 -- number of connections: when there are too many, the oldest one is closed.
-local listener = require "cpgrun.http.listener"
+local listener = require "cpgrun.listener"
 local log = require "cpgrun.log"
 local own = require "corosync.own_handles"
 local request = require "cpgrun.http.request"

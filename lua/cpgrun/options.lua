@@ -2,7 +2,7 @@
 local argparse = require "argparse"
 local config = require "cpgrun.config"
 local commands = require "cpgrun.commands.options"
-local listener = require "cpgrun.http.listener"
+local listener = require "cpgrun.listener"
 local log = require "cpgrun.log"
 
 local options = {}

@@ -9,7 +9,8 @@
 local connection = require "cpgrun.socket.connection"
 local errors = require "corosync.errors"
 local folder = require "cpgrun.socket.folder"
-local listener = require "cpgrun.http.listener"
+local json = require "cpgrun.json"
+local listener = require "cpgrun.listener"
 local log = require "cpgrun.log"
 local own = require "corosync.own_handles"
 local status = require "cpgrun.status"
@@ -120,7 +121,7 @@ end
 function socket.prepare(chosen, facts)
   if chosen.socket == "none" or chosen.check then
     return nil
-  elseif not pcall(require, "dkjson") then
+  elseif not json.is_installed() then
     log.debug "no control socket: the Lua module dkjson is missing (Debian: lua-dkjson)"
     return nil
   end

@@ -19,6 +19,7 @@ function status.begin(state, facts)
   host = { state = state, facts = facts, started = os.time(), began = core.now() }
 end
 
+-- Without the field `reason`, which belongs to the last change.
 local function plain_addresses(members)
   local found = {}
   for i, address in ipairs(members or {}) do
@@ -65,21 +66,24 @@ end
 local function replicas()
   local found, handover = {}, package.loaded["corosync.replica.handover"]
   for _, owner in pairs(handover and handover.members() or {}) do
-    found[#found + 1] = require("corosync.replica.inspection").describe(owner)
+    local each = require("corosync.replica.inspection").describe(owner)
+    each.full, each.learners = plain_addresses(each.full), plain_addresses(each.learners)
+    found[#found + 1] = each
   end
   table.sort(found, function(one, other) return one.name < other.name end)
   return found
 end
 
-local SERVING = { ready = true, observing = true }
-
-local function is_ready(found)
+--- Returns whether all replicas of a snapshot serve.
+-- @tparam table found
+-- @treturn boolean
+function status.replicas_serve(found)
   for _, replica in ipairs(found.replicas) do
-    if not SERVING[replica.state] then
+    if not replica.serving then
       return false
     end
   end
-  return found.group.state == "joined"
+  return true
 end
 
 --- Returns the host's current status: strings, numbers, booleans and tables of these. The size is bounded, except for
@@ -106,7 +110,7 @@ function status.snapshot()
     handler_errors = log.raised_count(),
     memory = { lua = math.floor(1024 * collectgarbage "count"), rss = uv.resident_set_memory() },
   }
-  found.ready = is_ready(found)
+  found.ready = found.group.state == "joined" and status.replicas_serve(found)
   return found
 end
 

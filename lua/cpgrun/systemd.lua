@@ -1,5 +1,5 @@
 -- Notifies systemd of the script: ready, status, watchdog, reloading, stopping.
-local bytes_as_text = require "cpgrun.drawing.text"
+local bytes_as_text = require "cpgrun.bytes_as_text"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local log = require "cpgrun.log"
@@ -11,7 +11,6 @@ local uv = require "luv"
 local systemd = {}
 
 local FIRST, LONGEST = 0.1, 5 -- seconds between two checks, before the script is ready and after
-local SERVING = { ready = true, observing = true }
 
 local state, timer -- of the host; nil without a service manager
 local is_ready, text = false, nil -- as sent to systemd last
@@ -57,7 +56,7 @@ end
 local function describe(found)
   local parts = { describe_group(found) }
   for _, replica in ipairs(found.replicas) do
-    if not SERVING[replica.state] then
+    if not replica.serving then
       parts[#parts + 1] = ("replica %s is not ready: %s"):format(errors.quote(replica.name), replica.why)
     end
   end
@@ -68,12 +67,7 @@ end
 
 -- A group that was joined once counts, even if the script has left it or it is disconnected now.
 local function has_begun(found)
-  for _, replica in ipairs(found.replicas) do
-    if not SERVING[replica.state] then
-      return false
-    end
-  end
-  return state.greeted or false
+  return state.greeted and status.replicas_serve(found)
 end
 
 local function look()
@@ -106,7 +100,7 @@ end
 --- Tells systemd that the script is being reloaded. Does nothing if the script is not ready yet.
 function systemd.reloading()
   if is_ready then
-    notify.send("RELOADING=1", ("MONOTONIC_USEC=%.0f"):format(1e6 * core.now()))
+    notify.reloading()
   end
 end
 

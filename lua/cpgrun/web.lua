@@ -3,7 +3,7 @@
 local client = require "cpgrun.socket.client"
 local guard = require "cpgrun.web.guard"
 local http = require "cpgrun.http"
-local json = require "cpgrun.commands.json"
+local json = require "cpgrun.json"
 local log = require "cpgrun.log"
 local page = require "cpgrun.web.page"
 local signals = require "cpgrun.signals"

@@ -55,6 +55,7 @@ describe("messages in a row", function()
       end
     end
     assert.same(sent, got)
+    assert.same({ #sent, #table.concat(sent) }, { handle:counters().received, handle:counters().received_bytes })
     repeat until handle:receive_run(65536) == "config" or not handle:wait(1)
   end)
 

@@ -1,6 +1,6 @@
 local client = require "spec.helpers.http_client"
 local http = require "cpgrun.http"
-local listener = require "cpgrun.http.listener"
+local listener = require "cpgrun.listener"
 local wait = require "corosync.lab.wait"
 
 describe("The HTTP server of cpgrun", function()

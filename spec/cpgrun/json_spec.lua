@@ -1,4 +1,4 @@
-local json = require "cpgrun.commands.json"
+local json = require "cpgrun.json"
 
 describe("JSON of cpgrun", function()
   it("writes all digits of tokens and indices", function()

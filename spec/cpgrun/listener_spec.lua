@@ -1,4 +1,4 @@
-local listener = require "cpgrun.http.listener"
+local listener = require "cpgrun.listener"
 
 describe("An address to listen on", function()
   for text, expected in pairs {

@@ -2,7 +2,7 @@
 local client = require "spec.helpers.http_client"
 local guard = require "cpgrun.web.guard"
 local json = require "dkjson"
-local listener = require "cpgrun.http.listener"
+local listener = require "cpgrun.listener"
 local program = require "spec.helpers.program"
 local script = require "cpgrun.web.script"
 local uv = require "luv"

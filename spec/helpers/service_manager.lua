@@ -9,7 +9,7 @@ local function new(path)
   return setmetatable({ path = path, fd = process.datagrams(path), lines = {} }, Manager)
 end
 
--- Takes what has been sent.
+-- Reads the notifications that have arrived.
 function Manager:receive()
   local text = process.datagram(self.fd)
   while text do

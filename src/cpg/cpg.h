@@ -150,7 +150,7 @@ int cpg_counters_method_counters(lua_State *L);
 /* ---- messages in a row as one string: run.c ---- */
 
 /* The `gather` of the class. */
-size_t run_gather(lua_State *L, const handle *h, size_t bytes);
+size_t run_gather(lua_State *L, handle *h, size_t bytes);
 
 int run_skip(lua_State *L);
 int run_unpack(lua_State *L);

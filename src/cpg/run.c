@@ -27,20 +27,29 @@ static char *put(char *to, const event *ev)
 	return to + sizeof before + message->length;
 }
 
-size_t run_gather(lua_State *L, const handle *h, size_t bytes)
+/* The bytes of the oldest messages, with their heads, that fit into `bytes`, and at least those of one. */
+static size_t measure(const handle *h, size_t bytes, size_t *count)
 {
 	const event *ev = queue_head(&h->queue);
-	size_t i, count = 0, size = 0;
+	size_t size = 0;
+
+	*count = 0;
+	while (ev != NULL && is_message(ev) && (*count == 0 || size + size_of(ev) <= bytes)) {
+		size += size_of(ev);
+		(*count)++;
+		ev = queue_next(&h->queue, ev);
+	}
+	return size;
+}
+
+size_t run_gather(lua_State *L, handle *h, size_t bytes)
+{
+	cpg *c = (cpg *)h;
+	const event *ev;
+	size_t i, count, size = measure(h, bytes, &count);
 	char *buffer, *end;
 
-	if (((const cpg *)h)->astray) {
-		return 0;
-	}
-	for (; ev != NULL && is_message(ev) && (count == 0 || size + size_of(ev) <= bytes); ev = queue_next(&h->queue, ev)) {
-		size += size_of(ev);
-		count++;
-	}
-	if (count == 0) {
+	if (c->astray || count == 0) {
 		return 0;
 	}
 	lua_pushliteral(L, "messages");
@@ -53,6 +62,8 @@ size_t run_gather(lua_State *L, const handle *h, size_t bytes)
 	lua_pushlstring(L, buffer, size);
 	lua_replace(L, -2);
 	compat_pushuint64(L, count);
+	c->received.messages += count;
+	c->received.bytes += size - count * sizeof(head);
 	return count;
 }
 

@@ -56,7 +56,7 @@ static const luaL_Reg functions[] = {
 /* A table with program (a path), version, lua and corosync (versions), and the functions. [-0, +1, m] */
 static void push_facts(lua_State *L)
 {
-	lua_createtable(L, 0, 13);
+	lua_createtable(L, 0, 15);
 	lua_getfield(L, LUA_REGISTRYINDEX, "cpgrun.program");
 	lua_setfield(L, -2, "program");
 	lua_pushliteral(L, COROSYNC_LUA_VERSION);

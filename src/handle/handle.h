@@ -73,7 +73,7 @@ typedef struct handle_class {
 	 * number, which it returns. Pushes nothing and returns 0 if the oldest must be received alone. NULL if all must.
 	 * [-0, +3|0, m]
 	 */
-	size_t (*gather)(lua_State *L, const handle *h, size_t bytes);
+	size_t (*gather)(lua_State *L, handle *h, size_t bytes);
 } handle_class;
 
 typedef enum handle_state {

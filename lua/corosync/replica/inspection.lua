@@ -1,5 +1,4 @@
--- Describes a member of a replica and its maps, locks and tasks as plain values, for people and monitoring. Sends
--- nothing.
+-- Describes a member of a replica and its maps, locks and tasks, for people and monitoring. Sends nothing.
 local entries = require "corosync.replica.lock.entries"
 local parts = require "corosync.replica.parts"
 local tick = require "corosync.replica.every.part"
@@ -27,13 +26,11 @@ function inspection.status(owner)
     addresses_of(owner, active and active.full or {}), addresses_of(owner, active and active.learners or {}), why
 end
 
--- Without the field `reason`, which belongs to the last change.
-local function plain_addresses(members)
-  local found = {}
-  for i, address in ipairs(members) do
-    found[i] = { node = address.node, pid = address.pid }
-  end
-  return found
+local SERVING = { ready = true, observing = true }
+
+-- Whether a member of this state, as of `status`, has the state of the replica.
+function inspection.serves(state)
+  return SERVING[state] or false
 end
 
 local function by_name(one, other)
@@ -115,11 +112,12 @@ end
 
 -- ---- the member ----
 
+-- The addresses in `full` and `learners` are those of the group.
 function inspection.describe(owner)
   local all = parts.states(owner)
   local state, generation, index, full, learners, why = inspection.status(owner)
-  local found = { name = owner.name, state = state, generation = generation, index = index,
-    full = plain_addresses(full), learners = plain_addresses(learners), why = why, waiting = owner.callers.count }
+  local found = { name = owner.name, state = state, serving = inspection.serves(state), generation = generation,
+    index = index, full = full, learners = learners, why = why, waiting = owner.callers.count }
   found.locks, found.elections, found.lock_count = locks(owner, all)
   found.maps, found.map_count = maps(all)
   found.tasks = tasks(owner, all)

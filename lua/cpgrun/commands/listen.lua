@@ -1,6 +1,6 @@
 -- `cpgrun listen`: prints the messages of a group.
 local group = require "cpgrun.commands.group"
-local json = require "cpgrun.commands.json"
+local json = require "cpgrun.json"
 local session = require "cpgrun.commands.session"
 
 local function print_message(chosen, address, message)

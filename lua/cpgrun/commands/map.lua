@@ -1,5 +1,5 @@
 -- `cpgrun map`
-local json = require "cpgrun.commands.json"
+local json = require "cpgrun.json"
 local session = require "cpgrun.commands.session"
 
 local actions = {}

@@ -1,6 +1,6 @@
 -- `cpgrun members`: lists the members of a group without joining it.
 local errors = require "corosync.errors"
-local json = require "cpgrun.commands.json"
+local json = require "cpgrun.json"
 local log = require "cpgrun.log"
 local session = require "cpgrun.commands.session"
 

@@ -1,7 +1,7 @@
 -- The command lines of the commands for a shell: cpgrun map, lock, members, send, listen, draw, status
 -- and attach.
 local argparse = require "argparse"
-local listener = require "cpgrun.http.listener"
+local listener = require "cpgrun.listener"
 local log = require "cpgrun.log"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113
@@ -193,7 +193,7 @@ local VALUES = { set = { 2 }, replace = { 2, 3 } }
 
 local function decode_values(p, parsed)
   for _, i in ipairs(parsed.json and VALUES[parsed.action] or {}) do
-    local value, message = require("cpgrun.commands.json").decode(parsed.words[i])
+    local value, message = require("cpgrun.json").decode(parsed.words[i])
     if value == nil then
       p:error(("'%s' is not JSON: %s"):format(parsed.words[i], message))
     end

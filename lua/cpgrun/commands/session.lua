@@ -23,7 +23,6 @@ local PATIENCE = 3 -- seconds before a wait is logged, and before a command has 
 local LOOK = 20 -- milliseconds
 
 local SIGNALS = { sighup = 1, sigint = 2, sigpipe = 13, sigterm = 15 }
-local SERVING = { ready = true, observing = true }
 
 local Session = {}
 Session.__index = Session
@@ -97,7 +96,7 @@ function session.members(group)
 end
 
 function Session:is_ready()
-  return SERVING[(self.app:status())] or false
+  return require("corosync.replica.inspection").serves((self.app:status()))
 end
 
 local function why_not_ready(self)

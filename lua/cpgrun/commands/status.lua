@@ -1,7 +1,7 @@
 -- `cpgrun status`: shows the running scripts of this user.
-local bytes_as_text = require "cpgrun.drawing.text"
+local bytes_as_text = require "cpgrun.bytes_as_text"
 local client = require "cpgrun.socket.client"
-local json = require "cpgrun.commands.json"
+local json = require "cpgrun.json"
 local log = require "cpgrun.log"
 local report = require "cpgrun.commands.status_report"
 

@@ -63,7 +63,7 @@ local LEFT = { true, false, true }
 -- The worst state of the group and the replicas.
 local function state_of(found)
   for _, replica in ipairs(found.replicas) do
-    if found.group.state == "joined" and replica.state ~= "ready" and replica.state ~= "observing" then
+    if found.group.state == "joined" and not replica.serving then
       return replica.state
     end
   end

@@ -3,7 +3,7 @@ local bands = require "cpgrun.drawing.bands"
 local lanes = require "cpgrun.drawing.lanes"
 local messages = require "cpgrun.drawing.messages"
 local order = require "cpgrun.drawing.order"
-local text = require "cpgrun.drawing.text"
+local text = require "cpgrun.bytes_as_text"
 
 local data = {}
 

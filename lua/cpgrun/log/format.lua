@@ -1,5 +1,6 @@
 -- The formats of the log's lines: text, JSON, and lines with the priority prefixes of sd-daemon(3).
-local bytes_as_text = require "cpgrun.drawing.text"
+local bytes_as_text = require "cpgrun.bytes_as_text"
+local json = require "cpgrun.json"
 local uv = require "luv"
 
 local format = { names = { "text", "json", "journal" } }
@@ -37,7 +38,7 @@ end
 
 function formats.json(level, message, source)
   local first, traceback = message:match "^(.-)\nstack traceback:\n(.*)$"
-  return require("dkjson").encode({
+  return json.encode({
     time = time(),
     level = level,
     script = text(source.script),
@@ -70,7 +71,7 @@ end
 -- @treturn boolean true
 -- @error nil, message
 function format.set(name)
-  if name == "json" and not pcall(require, "dkjson") then
+  if name == "json" and not json.is_installed() then
     return nil, "--log-format json needs the Lua module dkjson (Debian: lua-dkjson)"
   elseif name then
     uv.os_setenv(VARIABLE, name)

@@ -10,8 +10,7 @@ local FIRST, PERIOD = 1000, 15000 -- milliseconds; by the first the group has pr
 local MODE = tonumber("644", 8) -- regardless of the umask, because the collector runs as another user
 
 -- Returns true, or nil and a message. The collector reads names that end in ".prom", so the name of the new file must
--- not. Others may write to the folder, so links there are removed and not
--- followed.
+-- not. Others may write to the folder, so links there are removed and not followed.
 local function write(path, page)
   local new = path .. ".tmp"
   uv.fs_unlink(new)

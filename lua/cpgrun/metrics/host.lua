@@ -119,7 +119,7 @@ end
 
 local function set_replica(replica)
   local labels = { replica = replica.name }
-  set("replica_serving", replica.state == "ready" or replica.state == "observing", labels)
+  set("replica_serving", replica.serving, labels)
   set("replica_index", replica.index, labels)
   set("replica_full_members", #replica.full, labels)
   set("replica_learners", #replica.learners, labels)

@@ -1,5 +1,5 @@
 -- Prometheus' text format 0.0.4.
-local valid = require "cpgrun.drawing.text" -- Prometheus refuses a page with invalid UTF-8
+local valid = require "cpgrun.bytes_as_text" -- Prometheus refuses a page with invalid UTF-8
 
 local text = {}
 

@@ -84,7 +84,7 @@ local lazy_metrics = {
 
 -- Sets the globals, which the script may replace.
 function conveniences.define()
-  local json = require "cpgrun.commands.json"
+  local json = require "cpgrun.json"
   rawset(_G, "after", after)
   rawset(_G, "periodically", periodically)
   rawset(_G, "sleep", sleep)

@@ -1,6 +1,6 @@
 -- The client of the control socket: finds the hosts of this user, and sends requests to one.
 local folder = require "cpgrun.socket.folder"
-local json = require "cpgrun.commands.json"
+local json = require "cpgrun.json"
 local uv = require "luv"
 
 local client = {}

@@ -1,6 +1,6 @@
 -- A connection to the control socket, with one request: a line of JSON. The reply is lines of JSON. The connection is
 -- closed if the client is slow or silent, or sends anything else.
-local json = require "cpgrun.commands.json"
+local json = require "cpgrun.json"
 local own = require "corosync.own_handles"
 local uv = require "luv"
 

@@ -1,6 +1,6 @@
 -- Runs an operator's code in the script's Lua state, as a coroutine, so that it can wait.
 local guards = require "corosync.handlers"
-local json = require "cpgrun.commands.json"
+local json = require "cpgrun.json"
 local limit = require "cpgrun.socket.limit"
 local own = require "corosync.own_handles"
 local shortened = require "cpgrun.log.traceback"

@@ -1,8 +1,7 @@
 -- Notifies systemd for several scripts (--also): ready when all of them are, alive while all of them are. Each script
--- writes its notifications (cpgrun.notify) into a pipe. Scripts that have ended are ignored, because the others
+-- writes its notifications into a pipe (notify.lua). Scripts that have ended are ignored, because the others
 -- continue.
-local bytes_as_text = require "cpgrun.drawing.text"
-local core = require "corosync.binding"
+local bytes_as_text = require "cpgrun.bytes_as_text"
 local notify = require "cpgrun.systemd.notify"
 local uv = require "luv"
 
@@ -47,7 +46,7 @@ end
 local function reloading()
   if is_ready then
     is_ready = false
-    notify.send("RELOADING=1", ("MONOTONIC_USEC=%.0f"):format(1e6 * core.now()))
+    notify.reloading()
   end
 end
 
@@ -115,7 +114,7 @@ function children.ended(child, status)
   end
 end
 
---- All scripts are told to reload. Each sends READY=1 again.
+--- To be called when all scripts reload. Each sends READY=1 again.
 function children.reloading()
   for _, child in ipairs(all) do
     child.is_ready = false
@@ -123,7 +122,7 @@ function children.reloading()
   reloading()
 end
 
---- All scripts are told to stop.
+--- To be called when all scripts stop.
 function children.stopping()
   if notify.is_active() then
     notify.send "STOPPING=1"

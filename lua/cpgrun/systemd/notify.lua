@@ -1,5 +1,6 @@
 -- Sends notifications to the service manager, by the protocol of sd_notify(3). A script below a supervisor (--also)
 -- sends them to the supervisor.
+local core = require "corosync.binding"
 local log = require "cpgrun.log"
 local own = require "corosync.own_handles"
 local uv = require "luv"
@@ -65,6 +66,11 @@ function notify.send(...)
     log.warning("%s", message)
   end
   return ok and true or false
+end
+
+--- Tells the service manager that a reload begins. READY=1 ends it.
+function notify.reloading()
+  notify.send("RELOADING=1", ("MONOTONIC_USEC=%.0f"):format(1e6 * core.now()))
 end
 
 return notify

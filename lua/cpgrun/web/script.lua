@@ -139,7 +139,7 @@ function lockRows(locks) {
 }
 
 function replicaOf(replica) {
-  const serves = replica.state === "ready" || replica.state === "observing";
+  const serves = replica.serving;
   const every = task => typeof task.every === "number" ? `${task.every} s` : `day at ${task.every}`;
   return [
     element("h3", "", `replica ${replica.name} `, element("span", serves ? "good" : "bad", replica.state)),

@@ -2,7 +2,7 @@
 local dkjson = require "dkjson"
 local drawing = require "cpgrun.drawing"
 local histories = require "spec.helpers.histories"
-local text = require "cpgrun.drawing.text"
+local text = require "cpgrun.bytes_as_text"
 local uv = require "luv"
 
 describe("a drawing", function()

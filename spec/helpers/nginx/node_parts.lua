@@ -41,7 +41,7 @@ function parts.writer(of, pid)
 end
 
 -- The holder finds out that it has left when it sends a message of the list, and another worker is the holder. Returns
--- how many messages are in the list after that, and what was rung.
+-- the number of messages that remain in the list, and the name of the bell that was rung.
 function parts.put_back(next_holder)
   local of, rung, bell = store.new "put back", {}, core.bell()
   local watched = setmetatable({}, { __index = function(_, method)

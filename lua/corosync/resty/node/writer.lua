@@ -121,8 +121,8 @@ local function add(self, batch)
   return ok, why
 end
 
--- The log has no room for a batch: the workers are told that they have missed something, and begin anew with the state
--- after it.
+-- The log has no room for a batch, so workers miss it. Marks the gap, and appends the state with which they begin
+-- again.
 local function lose_batch(self, why)
   ngx.log(ngx.ERR, "corosync: ", why)
   self.index = self.log:skip(self.index + 1)

@@ -3,6 +3,12 @@ local guards = require "corosync.handlers"
 
 local json = {}
 
+--- Returns whether dkjson is installed.
+-- @treturn boolean
+function json.is_installed()
+  return (pcall(guards.require, "dkjson"))
+end
+
 local function dkjson()
   local ok, found = pcall(guards.require, "dkjson")
   if ok then
@@ -39,8 +45,9 @@ local function exact(value, open)
   return copy
 end
 
-function json.encode(value)
-  return dkjson().encode(LOSES_DIGITS and exact(value, {}) or value)
+-- `options`: dkjson's, such as `keyorder`.
+function json.encode(value, options)
+  return dkjson().encode(LOSES_DIGITS and exact(value, {}) or value, options)
 end
 
 -- The value, or nil and a message.
