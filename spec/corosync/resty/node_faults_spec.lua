@@ -83,8 +83,8 @@ describe("a group of nodes in nginx #slow", function()
     end
     assert.equal("sent", app:request "8090/send?text=last")
     app:says("^%d+ message %S+ last$", 3)
-    assert.equal(18, #app:find "^%d+ message %S+ long$")
     assert.same({}, app:find "^%d+ disconnected.*")
+    assert.equal(18, #app:find "^%d+ message %S+ long$")
   end)
 
   it("disconnects no worker when its holder is killed after many events, although they are slow", function()

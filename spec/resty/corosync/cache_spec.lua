@@ -32,9 +32,12 @@ local function reload(node)
   restarts(servers[node], 2, function() servers[node]:signal "HUP" end)
 end
 
+-- Not while old workers of a reload remain, which may end by themselves.
 local function kill_workers(node)
-  restarts(servers[node], 2, function()
-    for _, pid in ipairs(servers[node]:children()) do servers[node]:signal("KILL", pid) end
+  local server = servers[node]
+  server:wait_for("the old workers to end", function() return #server:children() == 2 end)
+  restarts(server, 2, function()
+    for _, pid in ipairs(server:children()) do server:signal("KILL", pid) end
   end)
 end
 

@@ -54,6 +54,9 @@ function Pace:must_wait(position, room)
     fastest = look(self, position)
   end
   local waits_for_all = is_patient(self, "all_since", position - fastest > room / 2)
+  if waits_for_all then
+    self.moved_at = core.now() -- a standstill counts only while others go on
+  end
   local waits_for_one = is_patient(self, "one_since", position - self.slowest > room / 2)
   return waits_for_all or waits_for_one and core.now() - self.moved_at < STANDSTILL
 end
