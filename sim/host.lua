@@ -129,21 +129,26 @@ local function note_doubt(self)
   end
 end
 
--- Does what the replica has asked for. The process may die before or after each effect.
-function Host:drain()
-  local replica = self.replica
-  replica:flush()
-  note_doubt(self)
-  local out = replica.out
-  if #out == 0 then
-    return
-  end
-  replica.out = {}
+local function do_effects(self)
+  local out = self.replica.out
+  self.replica.out = {}
   for _, effect in ipairs(out) do
     if self.world:burn(self) then
       return
     end
     effects[effect[1]](self, effect[2], effect[3], effect[4])
+  end
+end
+
+-- Does what the replica has asked for. The process may die before or after each effect.
+function Host:drain()
+  self.replica:flush()
+  note_doubt(self)
+  do_effects(self)
+  if self.process.alive then
+    self.replica:apply()
+    self.replica:flush()
+    do_effects(self)
   end
 end
 

@@ -1,7 +1,9 @@
 #include "corosync-lua.h"
 
+#include <float.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cfg/cfg.h"
 #include "cmap/cmap.h"
@@ -60,11 +62,48 @@ static int core_complain(lua_State *L)
 	return 0;
 }
 
+/* The number's bytes, lowest first. Numbers that the Luas, or MessagePack in some of them, do not keep apart are one:
+   -0 and those closer to 0 than 2^-1022 are 0, and all NaNs are equal. */
+static void number_bytes(lua_Number number, char bytes[8])
+{
+	uint64_t bits;
+	size_t i;
+
+	if (number > -DBL_MIN && number < DBL_MIN)
+		number = 0;
+	memcpy(&bits, &number, sizeof(bits));
+	if (number != number)
+		bits = UINT64_MAX;
+	for (i = 0; i < 8; i++)
+		bytes[i] = (char)(bits >> 8 * i & 255);
+}
+
+static const char *digested_bytes(lua_State *L, int i, char number[8], size_t *length)
+{
+	const char *text;
+
+	switch (lua_type(L, i)) {
+	case LUA_TSTRING:
+		return lua_tolstring(L, i, length);
+	case LUA_TNUMBER:
+		*length = 8;
+		number_bytes(lua_tonumber(L, i), number);
+		return number;
+	case LUA_TBOOLEAN:
+		text = lua_toboolean(L, i) ? "true" : "false";
+		break;
+	default:
+		text = luaL_typename(L, i);
+	}
+	*length = strlen(text);
+	return text;
+}
+
 /***
-A digest of strings, and of an earlier digest: the same on all machines and in all versions of Lua.
+A digest of plain values, and of an earlier digest: the same on all machines and in all versions of Lua.
 @function core.digest
 @tparam number seed an earlier digest, or a whole number below 2^53
-@tparam string ... the strings; their division matters
+@tparam any ... the values; of tables, functions and the like only the type counts. The division of strings matters
 @treturn number a whole number below 2^53
 */
 static int core_digest(lua_State *L)
@@ -77,7 +116,8 @@ static int core_digest(lua_State *L)
 	hash = digest_mix((uint64_t)seed ^ UINT64_C(0xcbf29ce484222325));
 	for (i = 2; i <= count; i++) {
 		size_t length;
-		const char *bytes = luaL_checklstring(L, i, &length);
+		char number[8];
+		const char *bytes = digested_bytes(L, i, number, &length);
 
 		hash = digest_mix(digest_add(hash, bytes, length) + length);
 	}

@@ -21,8 +21,6 @@ local handover = require "corosync.replica.handover"
 local inspection = require "corosync.replica.inspection"
 local leader = require "corosync.replica.leader"
 local lock = require "corosync.replica.lock"
-local machine = require "corosync.replica.machine"
-local machines = require "corosync.replica.machines"
 local map = require "corosync.replica.map"
 local member = require "corosync.replica.member"
 local own_handle = require "corosync.own_handles"
@@ -119,20 +117,17 @@ local function check_callback(callback, position, name)
   end
 end
 
-local function encode(methods, command)
-  if type(command) == "string" then
-    return machine.body(methods, command)
-  end
-  local problem = methods.is_plain and plain.check(command)
+local function encode(machine, command)
+  local problem = type(command) == "table" and machine.methods.is_plain and plain.check(command)
   if problem then
     errors.raise("bad argument #1 'command' to 'submit' (%s: only strings, numbers, booleans and tables of these "
       .. "can be sent)", problem)
   end
-  local ok, body = pcall(machine.body, methods, command)
+  local ok, data = pcall(machine.encode, machine, command)
   if not ok then
-    errors.raise("bad argument #1 'command' to 'submit' (the machine's codec cannot encode it: %s)", tostring(body))
+    errors.raise("bad argument #1 'command' to 'submit' (the machine's codec cannot encode it: %s)", tostring(data))
   end
-  return body
+  return data
 end
 
 --- Lets all members apply a command. Without a callback it waits for the result: a coroutine yields, other code handles
@@ -153,8 +148,7 @@ function Machine:submit(command, callback)
   end
   check_callback(callback, 2, "submit")
   local owner = self[MEMBER]
-  local methods = owner.machines.by_name[self.name].methods
-  return waiting.submit(owner, self[WHAT], machines.data(self.name, encode(methods, command)), callback)
+  return waiting.submit(owner, self[WHAT], encode(owner.machines.by_name[self.name], command), callback)
 end
 
 --- A member of a replica, made by `replica(name, options)`.

@@ -42,6 +42,8 @@ end
 function Bus:take(member)
   local replica = member.replica
   replica:flush()
+  replica:apply()
+  replica:flush()
   for _, effect in ipairs(replica.out) do
     if effect[1] == "send" then
       table.insert(self.queue, { from = member.address, message = effect[2] })

@@ -44,14 +44,29 @@ end
 -- `tell(result, message, code)` is called once. Returns the command's id.
 function Callers:add(what, tell, deadline, operation)
   self.last, self.count = self.last + 1, self.count + 1
-  self.by_id[self.last] = { what = what, tell = tell, deadline = deadline, operation = operation,
-    since = callers.timed and core.now() }
+  local caller = { what = what, tell = tell, deadline = deadline }
+  if operation then
+    caller.operation = operation
+  end
+  if callers.timed then
+    caller.since = core.now()
+  end
+  self.by_id[self.last] = caller
   return self.last
 end
 
 -- The command will not be sent, and its caller is not told.
 function Callers:forget(id)
   self.by_id[id], self.count = nil, self.count - 1
+end
+
+local function note_result(self, caller, result, code, index)
+  if caller.operation then
+    recording.finish(caller.operation, result, code, index)
+  end
+  if caller.since and not code then
+    callers.timed(self.name, core.now() - caller.since)
+  end
 end
 
 -- The protocol's reply.
@@ -61,18 +76,17 @@ function Callers:reply(id, result, code, index)
     return
   end
   self:forget(id)
-  recording.finish(caller.operation, result, code, index)
+  note_result(self, caller, result, code, index)
   local failed, problem = machines.failure(result)
-  if caller.since and not code then
-    callers.timed(self.name, core.now() - caller.since)
-  end
   if failed then
     self:count_failure "raised"
     self.call(caller.tell, nil, tostring(problem), "raised")
   elseif code then
     self.call(caller.tell, self:failure(caller.what, code))
+  elseif result == nil then
+    self.call(caller.tell, true)
   else
-    self.call(caller.tell, result == nil and true or result)
+    self.call(caller.tell, result)
   end
 end
 

@@ -47,7 +47,7 @@ end
 -- Returns true if the digests are equal, false if they differ, nil if that is unknown; and the index.
 local function compare(self, name, theirs)
   local machine = self.machines.by_name[name]
-  local own = machine and machine.digests[theirs[1]]
+  local own = machine and machine.chain.at[theirs[1]]
   local whole = self.own and self.own[name]
   if not own then
     return nil

@@ -127,21 +127,44 @@ local function do_all(self, out)
   return true
 end
 
--- All effects wait while a base is written. Callers that get their results submit the next commands: these are sent
--- together, with the acknowledgement of those that have come.
-local function do_effects(self)
+local function send_all(self)
+  self.writer:flush()
+  outbox.pump(self)
+end
+
+-- Returns false if some must wait.
+local function do_until_none(self)
   local protocol_state = self.protocol
-  if self.keeper and self.keeper:is_writing() then
-    return
-  end
   repeat
     while #protocol_state.out > 0 do
       if not do_all(self, protocol_state.out) then
-        return
+        return false
       end
     end
     protocol_state:flush()
   until #protocol_state.out == 0
+  return true
+end
+
+-- A member without commands under way sends its acknowledgement before it applies those of others, who wait for it. If
+-- it has any, callers that get their results submit the next ones, and these are sent together with it.
+local function send_before_applying(self)
+  local handle = self.record.handle
+  if handle and self.protocol:waiting() == 0 then
+    send_all(self)
+    handle:flush()
+  end
+end
+
+-- All effects wait while a base is written.
+local function do_effects(self)
+  if self.keeper and self.keeper:is_writing() then
+    return
+  end
+  while do_until_none(self) and self.protocol:has_confirmed() do
+    send_before_applying(self)
+    self.protocol:apply()
+  end
 end
 
 -- Does what the protocol has asked for. After the end of a closed replica, events may still come until it has left.
@@ -155,8 +178,7 @@ function effects.drain(self)
     self.has_work = work_on_storage(self)
     do_effects(self)
   end
-  self.writer:flush()
-  outbox.pump(self)
+  send_all(self)
   if self.has_work and self.record.loop then
     self.record.loop.wake(self.record)
   end

@@ -5,7 +5,7 @@
 --
 -- A small state is copied now and then as the new base. Copying a large one would block the loop, so its base follows
 -- by applying the oldest commands a second time.
-local core = require "corosync.binding"
+local chain = require "corosync.replica.chain"
 local errors = require "corosync.errors"
 local flat = require "corosync.replica.flat"
 local plain = require "corosync.replica.plain"
@@ -17,7 +17,6 @@ local COPIED_ENTRIES = 10000 -- entries of tables, at most
 local DIGESTED_ENTRIES = 2000 -- at most: it takes some milliseconds
 local KEPT_COMMANDS, KEPT_BYTES = 20000, 4000000 -- beyond, the base of a large state follows
 local DEEPEST = 2000 -- tables inside each other, of a state that is checked
-local HISTORY = 10000 -- batches whose digests are remembered
 local PART = 32768 -- bytes of a snapshot that is a string
 local STRING = ("s"):byte() -- first byte of the body of a command that is a string
 
@@ -26,16 +25,9 @@ Machine.__index = Machine
 
 -- `methods`: the script's functions; nil if the script has no machine of this name, so that its commands are kept.
 function machine.new(name, methods)
-  local self = setmetatable({ name = name, prefix = name .. "\0", body = #name + 2 }, Machine)
-  self:forget_history()
+  local self = setmetatable({ name = name, prefix = name .. "\0", body = #name + 2, chain = chain.new() }, Machine)
   self:define(methods)
   return self
-end
-
-function Machine:forget_history()
-  self.chain = 0 -- a digest of all results so far
-  self.last = nil -- the index of the last command
-  self.digests, self.indices, self.noted = {}, {}, 0 -- `chain` by index; a ring of indices; the newest's place
 end
 
 local function keep(self, base)
@@ -86,7 +78,7 @@ local function state_of(self, base)
 end
 
 function Machine:reset()
-  self:forget_history()
+  self.chain = chain.new()
   self.pieces = nil
   if self.methods then
     self.state = initial_state(self)
@@ -147,14 +139,16 @@ local function is_copy_due(self, count)
   return is_worth_it and not was_tried
 end
 
-local function follow(self)
+-- Applies commands to the base, and forgets them.
+local function follow(self, values)
   local list, first = self.since, self.first
-  replay(self, self.base, list, first, math.min(first + 3, #list))
-  for i = first, math.min(first + 3, #list) do
-    self.bytes = self.bytes - (type(list[i]) == "string" and #list[i] or 0)
-    list[i] = false
+  local last = math.min(first + values - 1, #list)
+  replay(self, self.base, list, first, last)
+  for i = first, last, 2 do
+    self.bytes = self.bytes - #list[i]
+    list[i], list[i + 1] = false, false
   end
-  self.first = first + 4
+  self.first = last + 1
   if self.first > #list / 2 then -- the part in front is no longer needed
     self.since = {}
     for i = self.first, #list do
@@ -164,83 +158,67 @@ local function follow(self)
   end
 end
 
-local function renew_base(self, values)
-  local count = (values - self.first + 1) / 2
+-- `added`: how many values were added to `since`.
+local function renew_base(self, added)
+  local count = (#self.since - self.first + 1) / 2
   if count < COPIED_AFTER and self.bytes <= KEPT_BYTES then
     return
   end
   if is_copy_due(self, count) then
     renew(self)
   elseif self.is_large and not self.sent and (count > KEPT_COMMANDS or self.bytes > KEPT_BYTES) then
-    follow(self)
+    follow(self, 2 * added)
   end
 end
 
 -- ---- commands ----
 
--- Results and errors differ if states do. The text of an error may contain a local path.
-function machine.text_of(ok, result)
-  local kind = type(result)
-  if ok and result == nil then
-    return "nil"
-  elseif not ok then
-    return "raised"
-  elseif kind == "table" then
-    return not plain.check(result) and tostring(plain.digest(result)) or kind
-  elseif kind == "number" then
-    return plain.number_text(result)
+local function store(self, list, from, to, index)
+  local since, bytes = self.since, 0
+  local n = #since
+  for i = from, to do
+    local data = list[i]
+    since[n + 1], since[n + 2] = data, index + i
+    n, bytes = n + 2, bytes + #data
   end
-  return (kind == "string" or kind == "boolean") and tostring(result) or kind
+  self.bytes = self.bytes + bytes
 end
 
-local function note(self, text, index)
-  self.chain, self.last = core.digest(self.chain, text), index
-end
-
--- Keeps the digest of the last command of a batch. Members compare only those.
-function Machine:end_batch()
-  local index = self.last
-  if not self.methods or not index or self.digests[index] then
-    return
+-- Commands that were applied.
+local function succeeded(self, list, from, to, index, results)
+  if from <= to then
+    store(self, list, from, to, index)
+    self.chain:add(results, from, to, index + to)
   end
-  self.digests[index] = self.chain
-  self.noted = self.noted % HISTORY + 1
-  local oldest = self.indices[self.noted]
-  if oldest then
-    self.digests[oldest] = nil
+end
+
+-- Raises the script's error; then `at` is the command's place.
+local function apply_until_error(self, list, from, to, index, results)
+  local apply, state = self.methods.apply, self.state
+  for i = from, to do
+    self.at = i
+    local command = command_of(self, list[i])
+    results[i], self.command = apply(state, command, index + i), command
   end
-  self.indices[self.noted] = index
 end
 
--- Returns how many values there are then.
-local function store(self, data, index)
-  local since = self.since
-  local count = #since
-  since[count + 1], since[count + 2] = data, index
-  self.bytes = self.bytes + #data
-  return count + 2
-end
-
--- Raises the script's error. Returns the result and the command.
-local function decode_and_apply(self, data, index)
-  local command = command_of(self, data)
-  return self.methods.apply(self.state, command, index), command
-end
-
--- Applies a command. Returns whether it succeeded, its result or error, and the command.
-function Machine:apply(data, index)
+-- Applies commands of this machine, those of a list from `from` to `to`, until one raises an error. The list's first
+-- one has the index `index` + 1. Their results get the same places. Returns how many were applied, and the error.
+function Machine:apply(list, from, to, index, results)
   if not self.methods then
-    store(self, data, index)
-    return true
+    store(self, list, from, to, index)
+    return to - from + 1
   end
-  local ok, result, command = pcall(decode_and_apply, self, data, index)
-  if ok then
-    renew_base(self, store(self, data, index))
-  else
+  local ok, problem = pcall(apply_until_error, self, list, from, to, index, results)
+  local last = ok and to or self.at - 1
+  succeeded(self, list, from, last, index, results)
+  if not ok then
     undo(self)
+    self.chain:add_error(index + self.at)
+    return last - from + 1, problem
   end
-  note(self, machine.text_of(ok, result), index)
-  return ok, result, command
+  renew_base(self, 2 * (to - from + 1))
+  return to - from + 1
 end
 
 -- A digest of the state, unless it is large, not plain or the script's own.
@@ -311,7 +289,7 @@ end
 function Machine:snapshot()
   renew_base_to_send(self)
   local stages = {
-    { "machine", items_of { { self.name, self.chain, self.last or false, self.methods ~= nil } } },
+    { "machine", items_of { { self.name, self.chain.digest, self.chain.last or false, self.methods ~= nil } } },
     { "base", base_pieces(self) },
     { "since", command_pieces(self.since, self.first, #self.since) },
   }
@@ -350,8 +328,8 @@ end
 function takes.since(self, piece)
   for i = 1, #piece, 2 do
     local data, index = piece[i], piece[i + 1]
-    if not self.methods or index <= (self.last or -1) then
-      store(self, data, index)
+    if not self.methods or index <= (self.chain.last or -1) then
+      store(self, { data }, 1, 1, index - 1)
     else
       table.insert(self.rest, { data, index })
     end
@@ -359,12 +337,8 @@ function takes.since(self, piece)
 end
 
 -- Begins to take the chunks of a snapshot.
-function Machine:begin_restore(chain, last)
-  self:forget_history()
-  self.chain, self.last = chain, last or nil
-  if last then
-    self.digests[last], self.indices[1], self.noted = chain, last, 1
-  end
+function Machine:begin_restore(digest, last)
+  self.chain = chain.new(digest, last or nil)
   keep(self, nil)
   self.pieces, self.parts, self.rest, self.has_base = {}, {}, {}, false
   self.builder = self.methods and not self.methods.snapshot and flat.builder(2) or nil
@@ -393,9 +367,9 @@ function Machine:finish_restore()
     build(self)
     replay(self, self.state, self.since, self.first, #self.since)
     for _, each in ipairs(self.rest) do
-      self:apply(each[1], each[2])
+      self:apply({ each[1] }, 1, 1, each[2] - 1, {})
     end
-    self:end_batch()
+    self.chain:remember()
     self.pieces = nil
   end
   self.builder, self.parts, self.rest = nil, nil, nil
@@ -410,7 +384,7 @@ function Machine:define(methods)
   elseif not since then
     return self:reset()
   end
-  self:begin_restore(self.chain, self.last)
+  self:begin_restore(self.chain.digest, self.chain.last)
   for _, piece in ipairs(pieces or {}) do
     takes.base(self, piece)
   end
@@ -418,12 +392,12 @@ function Machine:define(methods)
   self:finish_restore()
 end
 
--- Encodes a command as the body of a protocol's command.
-function machine.body(methods, command)
+-- Encodes a command of this machine for the group.
+function Machine:encode(command)
   if type(command) == "string" then
-    return "s" .. command
+    return self.prefix .. "s" .. command
   end
-  return "t" .. methods.codec.encode(command)
+  return self.prefix .. "t" .. self.methods.codec.encode(command)
 end
 
 return machine

@@ -99,7 +99,7 @@ end
 
 function Machines:replace(made)
   find(self, made.name)
-  self.by_name[made.name], self.present = made, nil
+  self.by_name[made.name] = made
 end
 
 -- Tells what a machine has found out about its state, once.
@@ -114,24 +114,23 @@ end
 
 -- ---- the protocol's machine ----
 
--- A command's data: the machine's name, a zero byte, and the command's body. A command without a name does nothing;
--- only its place in the order matters.
-function machines.data(name, body)
-  return name .. "\0" .. body
+-- A command's data: the machine's name, a zero byte, and the command. A command without a name does nothing; only its
+-- place in the order matters.
+machines.NOTHING = "\0"
+
+-- The machine of a command, or nil.
+local function machine_of(self, data)
+  local stop = data:find("\0", 1, true)
+  return stop and stop > 1 and find(self, data:sub(1, stop - 1)) or nil
 end
 
--- The machine of a command, or nil. In a batch it is often that of the command before.
-local function machine_of(self, data)
-  local present = self.present
-  if present and data:sub(1, #present.prefix) == present.prefix then
-    return present
+-- The place of the last command of those that follow the one at `from` and are of its machine.
+local function end_of_run(each, list, from)
+  local prefix, last = each.prefix, from
+  while last < #list and list[last + 1]:sub(1, #prefix) == prefix do
+    last = last + 1
   end
-  local stop = data:find("\0", 1, true)
-  if present then
-    present:end_batch()
-  end
-  self.present = stop and stop > 1 and find(self, data:sub(1, stop - 1)) or nil
-  return self.present
+  return last
 end
 
 local function look_whether_overfull(self, each)
@@ -140,36 +139,48 @@ local function look_whether_overfull(self, each)
   end
 end
 
--- Raises an error if the machine could not undo the command.
-local function apply(self, data, index)
-  local each = machine_of(self, data)
-  if not each then
-    return true
-  end
-  self.applied[each.name] = (self.applied[each.name] or 0) + 1
-  self.is_applying = true -- the script's functions must do nothing but their part
-  local ok, result, command = each:apply(data, index)
+local function apply_some(self, each, list, from, to, index, results)
+  self.applying, self.is_applying = each, true -- the script's functions must do nothing but their part
+  local count, problem = each:apply(list, from, to, index, results)
   self.is_applying = false
-  if not ok then
-    return setmetatable({ problem = result }, Failure)
+  if problem ~= nil then
+    results[from + count] = setmetatable({ problem = problem }, Failure)
+    count = count + 1
   elseif not each.methods then
     look_whether_overfull(self, each)
   elseif each.methods.changed then
-    self.hooks.applied(each, command, result, index)
+    self.hooks.applied(each, each.command, results[to], index + to)
   end
   if each.problem then
     tell_problem(self, each)
   end
-  return result
+  return count
 end
 
-local function apply_all(self, list, first, results)
-  self.present = nil -- another one may have taken its place
-  for i, data in ipairs(list) do
-    results[i] = apply(self, data, first + i - 1)
+-- Applies the commands of one machine, those of a list from `from` to `to`. A machine's `changed` sees the state after
+-- each command.
+local function apply_run(self, each, list, from, to, index, results)
+  local name = each.name
+  self.applied[name] = (self.applied[name] or 0) + to - from + 1
+  while from <= to do
+    each = self.by_name[name] -- `changed` may put another one in its place
+    local last = each.methods and each.methods.changed and from or to
+    from = from + apply_some(self, each, list, from, last, index, results)
   end
-  if self.present then
-    self.present:end_batch()
+  self.by_name[name].chain:remember()
+end
+
+local function apply_all(self, list, index, results)
+  local from = 1
+  while from <= #list do
+    local each, last = machine_of(self, list[from]), from
+    if each then
+      last = end_of_run(each, list, from)
+      apply_run(self, each, list, from, last, index, results)
+    else
+      results[from] = true
+    end
+    from = last + 1
   end
 end
 
@@ -179,10 +190,10 @@ function Machines:apply(list, first)
   if self.damage then
     return results
   end
-  local ok, problem = pcall(apply_all, self, list, first, results)
+  local ok, problem = pcall(apply_all, self, list, first - 1, results)
   if not ok then
     self.damage, self.is_applying = true, false
-    self.hooks.damaged(self.present, problem)
+    self.hooks.damaged(self.applying, problem)
   end
   return results
 end
@@ -293,8 +304,8 @@ function Machines:digests(whole)
   local found = {}
   for _, name in ipairs(self.names) do
     local each = self.by_name[name]
-    if each.methods and each.last then
-      found[name] = { each.last, each.chain, whole and each:digest() or nil }
+    if each.methods and each.chain.last then
+      found[name] = { each.chain.last, each.chain.digest, whole and each:digest() or nil }
       tell_problem(self, each)
     end
   end

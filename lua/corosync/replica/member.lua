@@ -225,8 +225,8 @@ end
 
 -- Commands that are uncertain must be kept, so they count, too.
 local function is_full(self)
-  local waiting = self.protocol and self.protocol:waiting() or 0
-  return math.max(self.callers.count, waiting) >= self.options.window
+  local window = self.options.window
+  return self.callers.count >= window or self.protocol ~= nil and self.protocol:waiting() >= window
 end
 
 -- The commands that were submitted while there was no protocol, or a new script was loaded.

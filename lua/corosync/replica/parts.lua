@@ -12,7 +12,6 @@
 --   left(owner, reason)                          optional: called when the member leaves its group: "closed",
 --                                                "disconnected", "rejoined", "storage"
 -- `owner` is the member (member.lua); what a part needs to keep on it is in owner.parts[name].
-local machine = require "corosync.replica.machine"
 local machines = require "corosync.replica.machines"
 local waiting = require "corosync.replica.waiting"
 
@@ -95,19 +94,18 @@ end
 
 -- The index of the last command in the states; 0 for none.
 function parts.index(owner)
-  return owner.machines.by_name[NAME].last or 0
+  return owner.machines.by_name[NAME].chain.last or 0
 end
 
 -- Submits a command, a table of plain values. Without `callback` it waits. As Machine:submit. `is_own`: the part's own
 -- command, not one of the script.
 function parts.submit(owner, what, command, callback, is_own)
-  local methods = owner.machines.by_name[NAME].methods
-  return waiting.submit(owner, what, machines.data(NAME, machine.body(methods, command)), callback, is_own)
+  return waiting.submit(owner, what, owner.machines.by_name[NAME]:encode(command), callback, is_own)
 end
 
 -- Waits for all commands that were confirmed anywhere before. As Replica:barrier.
 function parts.barrier(owner, what, callback, is_own)
-  return waiting.submit(owner, what, machines.data("", ""), callback, is_own)
+  return waiting.submit(owner, what, machines.NOTHING, callback, is_own)
 end
 
 return parts

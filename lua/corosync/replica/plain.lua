@@ -86,31 +86,20 @@ function plain.copy(value, entries)
   end
 end
 
-local LEAST = 2.2250738585072014e-308 -- 2^-1022
-
--- Numbers that the Luas, or MessagePack in some of them, do not keep apart have the same text: -0, numbers that are
--- closer to 0 than 2^-1022, and the NaNs.
-function plain.number_text(number)
-  if number ~= number then
-    return "nan"
-  elseif number > -LEAST and number < LEAST then
-    return "0"
-  end
-  return ("%.17g"):format(number)
-end
-
-local function text_of(value)
-  if type(value) == "number" then
-    return plain.number_text(value)
-  end
-  return tostring(value)
-end
-
 local HALF = 4503599627370496 -- 2^52: the sum of two smaller numbers is exact
 
-local function digest(value, room)
+local digest
+
+local function digest_entry(key, item, room)
+  if type(item) == "table" then
+    return core.digest(digest(item, room), type(key), key, "table")
+  end
+  return core.digest(0, type(key), key, type(item), item)
+end
+
+function digest(value, room)
   if type(value) ~= "table" then
-    return core.digest(0, type(value), text_of(value))
+    return core.digest(0, type(value), value)
   end
   local sum = 1
   for key, item in pairs(value) do
@@ -118,9 +107,7 @@ local function digest(value, room)
     if room.left < 0 then
       return 0
     end
-    local of_item = type(item) == "table" and digest(item, room) or 0
-    sum = (sum + core.digest(of_item, type(key), text_of(key), type(item), of_item == 0 and text_of(item) or "") % HALF)
-      % HALF
+    sum = (sum + digest_entry(key, item, room) % HALF) % HALF
   end
   return sum
 end

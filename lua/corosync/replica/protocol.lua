@@ -132,8 +132,18 @@ local function process(self, from, message)
   end
 end
 
+-- Commands are applied when `apply` is called, and before anything happens but more commands and acknowledgements.
+local MAY_WAIT = { ack = true, commands = true }
+
+local function apply_before(self, kind)
+  if not MAY_WAIT[kind] then
+    confirming.confirm(self)
+  end
+end
+
 -- Processes an event after a snapshot that was cut before it.
 function Protocol:replay(event)
+  apply_before(self, event.message and event.message.kind)
   if event.left then
     leave(self, event.left)
   else
@@ -145,6 +155,7 @@ end
 
 -- The group's members have changed. `breaks`: nodes have come or gone, or this member has just joined.
 function Protocol:config(members, left, breaks)
+  confirming.confirm(self)
   self.members = members
   claiming.listen(self)
   if breaks then
@@ -166,6 +177,7 @@ function Protocol:config(members, left, breaks)
 end
 
 function Protocol:ring_change(ring)
+  confirming.confirm(self)
   if not claiming.same_ring(self.ring, ring) then
     self.ring, self.view, self.untold_since = ring, nil, nil
     claiming.block(self)
@@ -176,6 +188,7 @@ end
 -- `noted`: the greatest text that a process of the node has noted, if any. The ring may be one of which the group has
 -- not told: a process that was stopped may never be told, so it must join anew.
 function Protocol:settled(view)
+  confirming.confirm(self)
   self.view = view
   standing.on_note(self, view.noted)
   self.untold_since = not claiming.same_ring(view.ring, self.ring) and self.now or nil
@@ -195,6 +208,7 @@ function Protocol:nodes_changed(nodes)
 end
 
 function Protocol:message(from, message)
+  apply_before(self, message.kind)
   if not self.ring then
     return
   elseif message.kind == "ready" then
@@ -224,6 +238,15 @@ end
 function Protocol:flush()
   confirming.send_ack(self)
   commands.send_new(self)
+end
+
+function Protocol:has_confirmed()
+  return confirming.has_confirmed(self)
+end
+
+-- Applies the commands that are confirmed. To be called after `flush`: the others need not wait for it then.
+function Protocol:apply()
+  confirming.confirm(self)
 end
 
 -- A learner says again that it has followed; if nobody makes it full, it claims.
@@ -261,6 +284,7 @@ end
 
 -- Time has passed. `now` is in seconds, by any clock that does not go back. To be called several times a second.
 function Protocol:time(now)
+  confirming.confirm(self)
   if not self.has_clock then
     begin_clock(self, now)
   end

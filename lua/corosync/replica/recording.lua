@@ -3,7 +3,6 @@
 local codec = require "corosync.replica.codec"
 local digest = require "corosync.history.digest"
 local handlers = require "corosync.handlers"
-local machine = require "corosync.replica.machine"
 local machines = require "corosync.replica.machines"
 local plain = require "corosync.replica.plain"
 local state = require "corosync.replica.map.state"
@@ -24,6 +23,19 @@ local function recorded(value)
     return '"' .. (#value <= LONGEST and value or digest(value)) .. '"'
   end
   return value
+end
+
+-- Also of a result that is not plain. The text of an error may contain a local path.
+local function text_of(result)
+  local kind = type(result)
+  if machines.failure(result) then
+    return "raised"
+  elseif kind == "table" then
+    return not plain.check(result) and tostring(plain.digest(result)) or kind
+  elseif kind == "number" then
+    return ("%.17g"):format(result)
+  end
+  return (kind == "string" or kind == "boolean" or kind == "nil") and tostring(result) or kind
 end
 
 local calls = {}
@@ -70,12 +82,10 @@ end
 
 function recording.finish(operation, result, code, index)
   local refusal = not code and state.refusal(result)
-  if not operation then
-    return
-  elseif refusal and refusal ~= "not_equal" or SURELY_NOT[code] then
+  if refusal and refusal ~= "not_equal" or SURELY_NOT[code] then
     operation:failed(refusal or code)
   elseif not code then
-    operation:ok(not refusal and machine.text_of(not machines.failure(result), result), index)
+    operation:ok(not refusal and text_of(result), index)
   else
     operation:unknown(code)
   end

@@ -46,7 +46,7 @@ describe("a tick on its way", function()
     local owner = {
       address = "1:2",
       parts = { every = {} },
-      machines = { by_name = { corosync = { methods = { codec = { encode = tostring } } } } },
+      machines = { by_name = { corosync = { encode = tostring } } },
       submit = function(_, _, _, tell) confirm = tell return true end,
       spawn = function(f, ...) f(...) end,
     }

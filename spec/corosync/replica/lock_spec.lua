@@ -70,11 +70,12 @@ describe("the state of locks", function()
     local submitted = {}
     local owner = { address = "1:1", parts = { lock = {} }, options = { patience = 5 },
       protocol = { active = { tag = "1" } },
-      machines = { by_name = { corosync = { state = all, last = index, methods = { codec = codec } } } } }
+      machines = { by_name = { corosync = { state = all, chain = { last = index } } } } }
+    function owner.machines.by_name.corosync.encode(_, command) return codec.encode(command) end
     function owner.session() return "1:1#b" end
     function owner.is_present() return true end
     function owner.submit(_, _, data)
-      submitted[#submitted + 1] = codec.decode(data:match "^corosync%zt(.*)$")
+      submitted[#submitted + 1] = codec.decode(data)
       return true
     end
     part.look(owner, all)

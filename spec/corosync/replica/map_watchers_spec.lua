@@ -6,7 +6,7 @@ describe("watchers of a map", function()
 
   -- The member gets a state with these values of map "m".
   local function take_state(values, last)
-    machine.state, machine.last = { map = part.initial() }, last
+    machine.state, machine.chain = { map = part.initial() }, { last = last }
     for key, value in pairs(values or {}) do
       part.apply(machine.state, { "map", "set", "m", key, value }, 1)
     end
@@ -18,7 +18,7 @@ describe("watchers of a map", function()
   end
 
   local function apply(key, value, at)
-    machine.last = at
+    machine.chain.last = at
     local command = { "map", "set", "m", key, value }
     part.changed(owner, machine.state, command, part.apply(machine.state, command, at), at)
   end
@@ -31,7 +31,7 @@ describe("watchers of a map", function()
 
   before_each(function()
     told, log = {}, { applied = 0, index = 0 }
-    machine = { state = { map = part.initial() } }
+    machine = { state = { map = part.initial() }, chain = {} }
     owner = { address = "1:1", record = {}, parts = { map = {} }, protocol = { active = { full = {} }, log = log },
       machines = { by_name = { [parts.NAME] = machine } } }
   end)

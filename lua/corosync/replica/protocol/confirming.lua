@@ -14,15 +14,28 @@ function confirming.is_full(self)
   return self.active ~= nil and self.active.full[self.address] == true
 end
 
--- Applies the confirmed commands. With storage, this member's own acknowledgement must have come back: only then what
--- it has is durable, too.
-function confirming.confirm(self)
+-- The index up to which commands are confirmed, or 0 if all were applied. With storage, this member's own
+-- acknowledgement must have come back: only then what it has is durable, too.
+local function confirmed(self)
   local active = self.active
-  local has_news = active ~= nil and self.log.applied < self.log.index
+  local has_news = self.log.applied < self.log.index
   if not has_news or not active:is_established() or not active:has_enough() then
+    return 0
+  end
+  return active:confirmed(not self.durable and self.address, self.log.index)
+end
+
+-- Whether commands are confirmed and not yet applied.
+function confirming.has_confirmed(self)
+  return self.active ~= nil and self.log.applied < confirmed(self)
+end
+
+-- Applies the confirmed commands.
+function confirming.confirm(self)
+  if not self.active then
     return
   end
-  local last = active:confirmed(not self.durable and self.address, self.log.index)
+  local last = confirmed(self)
   local batch, index = self.log:next(last)
   while batch do
     commands.applied(self, batch, self.machine.apply(batch.list, index), index)
@@ -61,7 +74,6 @@ function confirming.on_commands(self, _, message)
     else
       self.ack_due = true
     end
-    confirming.confirm(self)
   else
     commands.refused(self, message)
   end
@@ -76,9 +88,11 @@ function confirming.on_ack(self, from, message)
   if is_same and self.log:agrees(message.index, message.digest) then
     active:ack(from, message.index, message.is_established)
     look_whether_established(self)
-    confirming.confirm(self)
-  elseif confirming.is_full(self) then
-    -- One of the two has missed something. All claim anew, and one of them learns from the other.
+    return
+  end
+  -- One of the two has missed something. All claim anew, and one of them learns from the other.
+  confirming.confirm(self)
+  if confirming.is_full(self) then
     confirming.send_restart(self)
   else
     self:restart()

@@ -22,6 +22,8 @@ local function new_bus(nodes)
   function bus:take(member)
     member.stored, member.sent = member.stored or { entries = {} }, member.sent or {}
     member.replica:flush()
+    member.replica:apply()
+    member.replica:flush()
     for _, effect in ipairs(member.replica.out) do
       if effect[1] == "store" then
         store(member, effect)

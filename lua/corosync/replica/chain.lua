@@ -1,0 +1,56 @@
+-- The digest of all results of a machine so far, and what it was after earlier batches. Members with equal states get
+-- equal results, so they compare it.
+local core = require "corosync.binding"
+local plain = require "corosync.replica.plain"
+
+local chain = {}
+
+local HISTORY = 10000 -- batches that are remembered
+
+local Chain = {}
+Chain.__index = Chain
+
+-- `digest`, `last`: after the command with the index `last`, if any.
+function chain.new(digest, last)
+  local self = setmetatable({ digest = digest or 0, last = last, at = {}, indices = {}, newest = 0 }, Chain)
+  self:remember()
+  return self
+end
+
+local function digestible(result)
+  if type(result) == "table" and not plain.check(result) then
+    return plain.digest(result)
+  end
+  return result
+end
+
+-- Adds the results of commands that follow each other.
+function Chain:add(results, from, to, index)
+  local digest = self.digest
+  for i = from, to do
+    digest = core.digest(digest, digestible(results[i]))
+  end
+  self.digest, self.last = digest, index
+end
+
+-- The text of an error may contain a local path.
+function Chain:add_error(index)
+  self.digest, self.last = core.digest(self.digest, "raised"), index
+end
+
+-- Remembers the digest of now. Members compare only those after whole batches.
+function Chain:remember()
+  local index = self.last
+  if not index or self.at[index] then
+    return
+  end
+  self.at[index] = self.digest
+  self.newest = self.newest % HISTORY + 1
+  local oldest = self.indices[self.newest]
+  if oldest then
+    self.at[oldest] = nil
+  end
+  self.indices[self.newest] = index
+end
+
+return chain
