@@ -117,8 +117,8 @@ local function check_callback(callback, position, name)
   end
 end
 
-local function encode(machine, command)
-  local problem = type(command) == "table" and machine.methods.is_plain and plain.check(command)
+local function encode_table(machine, command)
+  local problem = machine.methods.is_plain and plain.check(command)
   if problem then
     errors.raise("bad argument #1 'command' to 'submit' (%s: only strings, numbers, booleans and tables of these "
       .. "can be sent)", problem)
@@ -143,12 +143,15 @@ end
 -- or may be applied later. "applied": it was applied, but its result is not known here
 -- @raise for a command that cannot be encoded
 function Machine:submit(command, callback)
-  if type(command) ~= "string" and type(command) ~= "table" then
-    errors.raise("bad argument #1 'command' to 'submit' (string or table expected, got %s)", type(command))
+  local kind = type(command)
+  if kind ~= "string" and kind ~= "table" then
+    errors.raise("bad argument #1 'command' to 'submit' (string or table expected, got %s)", kind)
   end
   check_callback(callback, 2, "submit")
   local owner = self[MEMBER]
-  return waiting.submit(owner, self[WHAT], encode(owner.machines.by_name[self.name], command), callback)
+  local machine = owner.machines.by_name[self.name]
+  local data = kind == "table" and encode_table(machine, command) or machine:encode(command)
+  return waiting.submit(owner, self[WHAT], data, callback)
 end
 
 --- A member of a replica, made by `replica(name, options)`.

@@ -75,19 +75,19 @@ function Callers:reply(id, result, code, index)
   if not caller then
     return
   end
-  self:forget(id)
-  note_result(self, caller, result, code, index)
+  self.by_id[id], self.count = nil, self.count - 1
+  if caller.operation or caller.since then
+    note_result(self, caller, result, code, index)
+  end
+  if code then
+    return self.call(caller.tell, self:failure(caller.what, code))
+  end
   local failed, problem = machines.failure(result)
   if failed then
     self:count_failure "raised"
-    self.call(caller.tell, nil, tostring(problem), "raised")
-  elseif code then
-    self.call(caller.tell, self:failure(caller.what, code))
-  elseif result == nil then
-    self.call(caller.tell, true)
-  else
-    self.call(caller.tell, result)
+    return self.call(caller.tell, nil, tostring(problem), "raised")
   end
+  return self.call(caller.tell, result == nil and true or result)
 end
 
 -- The ids of the callers whose deadline has passed, in order.

@@ -119,16 +119,20 @@ function Member:state()
   return "blocked", protocol_state.reason or self.reason or "the members are agreeing on the state to go on from"
 end
 
+-- Returns whether it had to be told.
 function Member:tell_status()
   local status, why = self:state()
   local is_serving = SERVING[status] or false
-  if is_serving and not self.was_serving then
-    self.was_serving = true
+  if is_serving == self.was_serving then
+    return false
+  end
+  self.was_serving = is_serving
+  if is_serving then
     call(self, "ready")
-  elseif not is_serving and self.was_serving then
-    self.was_serving = false
+  else
     call(self, "suspended", why)
   end
+  return true
 end
 
 -- Whether a member is in the group and has not been excluded as silent. `address`: "node:pid".
@@ -142,7 +146,7 @@ function Member:session()
   return self.protocol and ("%s#%s"):format(self.address, self.protocol.incarnation)
 end
 
--- Tells the ready-made objects about members that have come or gone.
+-- Tells the ready-made objects about members that have come or gone. Returns whether it had to.
 local function look(self)
   local active = self.was_serving and self.protocol.active
   local has_changed = active and (self.members ~= self.seen_members or active.tag ~= self.seen_tag
@@ -152,6 +156,7 @@ local function look(self)
     parts.look(self)
     self.ended = {}
   end
+  return has_changed
 end
 
 -- Ends the callers of a closed replica.
@@ -179,9 +184,10 @@ end
 -- After events were handled, or time has passed.
 local function settle(self)
   effects.drain(self)
-  self:tell_status()
-  look(self)
-  effects.drain(self)
+  local was_told = self:tell_status()
+  if look(self) or was_told then
+    effects.drain(self)
+  end
   if self.is_closed then
     end_callers(self)
   elseif self.is_rejoining then
@@ -462,6 +468,7 @@ function member.new(name, options, derive)
     ended = {}, -- by address: members whose processes have left or died, since the ready-made objects looked last
     neighbours = {}, -- those that were reported
     next_tick = 0,
+    was_serving = false,
     largest = 67108864 - 4096, -- bytes: of a packed message, less the protocol's fields
     note_key = note_key_of(name),
   }, Member)
