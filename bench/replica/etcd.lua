@@ -1,5 +1,5 @@
--- Three etcd servers on the nodes of a lab, with their data in memory, and wrk that puts 64 bytes at a time through
--- their JSON gateway.
+-- Three etcd servers on the nodes of a lab, with their data in memory or, as replicas with storage, in the folder
+-- STORAGE, and wrk that puts 64 bytes at a time through their JSON gateway.
 local etcd = {}
 
 local SCRIPT = "bench/replica/put.lua"
@@ -13,11 +13,13 @@ local function url(node, port)
 end
 
 local function argv_of(node, nodes)
+  local folder = os.getenv "STORAGE"
+  local data = folder and ("%s/etcd.%d"):format(folder, node) or "/run/etcd"
   local members = {}
   for i = 1, nodes do
     members[i] = ("n%d=%s"):format(i, url(i, 2380))
   end
-  return { "etcd", "--name", "n" .. node, "--data-dir", "/run/etcd", "--log-level", "error",
+  return { "etcd", "--name", "n" .. node, "--data-dir", data, "--log-level", "error",
     "--listen-peer-urls", url(node, 2380), "--initial-advertise-peer-urls", url(node, 2380),
     "--listen-client-urls", url(node, 2379), "--advertise-client-urls", url(node, 2379),
     "--initial-cluster", table.concat(members, ",") }

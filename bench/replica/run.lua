@@ -8,7 +8,8 @@ local figures = dofile "bench/figures.lua"
 local lab = require "corosync.lab"
 
 local PAIRS = tonumber(os.getenv "PAIRS") or 5
-local PARTS = os.getenv "PARTS" or "rates changes snapshots"
+local STORAGE = os.getenv "STORAGE"
+local PARTS = STORAGE and "rates" or os.getenv "PARTS" or "rates changes snapshots"
 local NODES = 3
 local SIZE = 64
 local SECONDS = 0.7 -- the approximate time of a run
@@ -21,7 +22,7 @@ local LUAS = {
   { name = "LuaJIT", command = "luajit", env = JIT_ENV },
 }
 
--- The least that a replica should reach: a ratio to raw messages, or a rate.
+-- The least that a replica should reach: a ratio to raw messages, or a rate; and a ratio to etcd's rate.
 local LOADS = {
   { writers = 1, window = 1, field = "p50", most = 4, peer = 1 },
   { writers = 1, window = 64, field = "rate", least = 1.2, peer = 5 },
@@ -33,7 +34,7 @@ local LOADS = {
 local run_count = 0
 
 local function start(cluster, node, lua, program, arguments, take)
-  local env = { NODE = tostring(node), STORAGE = os.getenv "STORAGE" }
+  local env = { NODE = tostring(node), STORAGE = STORAGE }
   for key, value in pairs(lua.env) do
     env[key] = value
   end
@@ -131,6 +132,11 @@ local function verdict(load, ratio, rate)
   return ("%s: %s"):format(target, is_met and "met" or "missed")
 end
 
+-- Raw messages are not stored, so with storage they are only shown.
+local function verdict_to_raw(load, ratio, rate)
+  return STORAGE and "" or verdict(load, ratio, rate)
+end
+
 local function print_rates(lua, load, found)
   local function median(kind, field)
     return figures.each_pair(found, function(pair) return pair[kind][field] end)[1]
@@ -139,7 +145,7 @@ local function print_rates(lua, load, found)
   local rate = median("replica", "rate")
   print(("| %s | %d | %d | %.0f | %.0f | %.0f | %.0f | %s of %s | %s |"):format(lua.name, load.writers, load.window,
     median("raw", "rate"), median("raw", "p50") * 1e6, rate, median("replica", "p50") * 1e6, figures.with_spread(ratio),
-    load.field, verdict(load, ratio[1], rate)))
+    load.field, verdict_to_raw(load, ratio[1], rate)))
 end
 
 local function bench_rates(cluster)
@@ -159,6 +165,24 @@ local function bench_rates(cluster)
   print ""
 end
 
+-- ---- storage ----
+
+-- What one fsync costs, without anything else.
+local function print_sync()
+  local path, seconds = STORAGE .. "/sync", {}
+  local file = assert(uv.fs_open(path, "w", 384))
+  for i = 1, 200 do
+    assert(uv.fs_write(file, ("x"):rep(SIZE), -1))
+    local began = uv.hrtime()
+    assert(uv.fs_fsync(file))
+    seconds[i] = (uv.hrtime() - began) / 1e9
+  end
+  assert(uv.fs_close(file))
+  assert(uv.fs_unlink(path))
+  local it = figures.spread(seconds)
+  print(("One fsync of %d B takes %.0f µs (%.0f to %.0f).\n"):format(SIZE, it[1] * 1e6, it[2] * 1e6, it[3] * 1e6))
+end
+
 -- ---- etcd ----
 
 local function bench_peer(cluster)
@@ -168,7 +192,8 @@ local function bench_peer(cluster)
   end
   etcd.start(cluster)
   local lua = LUAS[1]
-  print "**Beside three etcd servers, puts of 64 B through the JSON gateway**\n"
+  print(("**Beside three etcd servers, puts of 64 B through the JSON gateway%s**\n"):format(
+    STORAGE and ", data of both on the same disk" or ""))
   print "| in flight | etcd, /s | p50, µs | replica, /s | p50, µs | replica to etcd, rate | target |"
   print "| --- | --- | --- | --- | --- | --- | --- |"
   for _, load in ipairs { LOADS[1], LOADS[2] } do
@@ -186,7 +211,7 @@ local function bench_peer(cluster)
     print(("| %d | %.0f | %.0f | %.0f | %.0f | %s | %s |"):format(load.window, median("etcd", "rate"),
       median("etcd", "p50") * 1e6, median("replica", "rate"), median("replica", "p50") * 1e6,
       figures.with_spread(ratio),
-      verdict({ least = load.peer }, ratio[1])))
+      verdict({ least = STORAGE and 1 or load.peer }, ratio[1])))
   end
   print ""
 end
@@ -362,6 +387,9 @@ end
 
 io.stdout:setvbuf "line"
 figures.print_head(("medians of %d pairs of runs, lowest and highest in brackets"):format(PAIRS))
+if STORAGE then
+  print_sync()
+end
 local cluster = assert(lab.start(NODES))
 if PARTS:find "rates" then
   bench_rates(cluster)
