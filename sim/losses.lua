@@ -4,10 +4,11 @@ local losses = {}
 -- Whether a process of the node may claim as if the node had never had a state.
 local function seems_new(self, id)
   local node = self.world.nodes[id]
-  if node.noted or node.disk and node.disk:has_state() then
+  if node.noted then
     return false
   end
-  local has_state = false
+  local disk = node.disk
+  local has_state = disk ~= nil and not disk.user and disk:has_state()
   for _, each in ipairs(self:living()) do
     if each.process.node == id and not each.replica.observer then
       has_state = each.replica.generation ~= nil
