@@ -16,6 +16,7 @@ local BATCH = 20 -- steps in a turn at the end
 
 local Schedule = {}
 Schedule.__index = Schedule
+schedule.class = Schedule
 
 local function generator(seed)
   local state = (seed * 7919 + 13) % 2147483647 + 1

@@ -1,0 +1,141 @@
+-- Schedules by hand: faults happen where a spec wants them, and nothing is random.
+local actions = require "sim.actions"
+local checks = require "sim.checks"
+local disk = require "sim.disk"
+local model = require "sim.model"
+local plant = require "sim.plant"
+local schedule = require "sim.schedule"
+
+local directed = {}
+
+local Directed = setmetatable({}, { __index = schedule.class })
+Directed.__index = Directed
+
+-- Returns a schedule in which all of `count` nodes have a full member. `has_storage`: whether these have storage.
+function directed.new(protocol, count, has_storage)
+  local self = setmetatable({ protocol = protocol, hosts = {}, by_address = {}, removed = 0, storage = 0 }, Directed)
+  function self.random()
+    return 1
+  end
+  self.checks = checks.new(2, self.by_address)
+  self.world = model.new(count, self.random, {
+    lost = 0, cut = 1, one_by_one = 0, untold = 0, settling = 1,
+    floor = function(world) return math.floor(world.now * 1000) end,
+  })
+  for id = 1, count do
+    self.world.nodes[id].disk = has_storage and disk.new(self.random) or nil
+    self:add(id)
+  end
+  self:wait(2)
+  assert(self:is_whole(), "not all members are full")
+  return self
+end
+
+-- Calls act(schedule, ...) on a schedule of `directed.new`, and makes all whole. Returns the guarantee that does not
+-- hold, or nil. `fault`: planted into the protocol, if given (sim/faults.lua).
+function directed.violation(fault, count, has_storage, act, ...)
+  local ok, raised = pcall(function(...)
+    local self = directed.new(plant(fault), count, has_storage)
+    act(self, ...)
+    self:finish()
+  end, ...)
+  if not ok and not (type(raised) == "table" and raised.problem) then
+    error(raised, 0)
+  end
+  return not ok and raised.problem or nil
+end
+
+-- Starts a process of a node. Returns it.
+function Directed:add(id)
+  self:start(id)
+  return self.hosts[#self.hosts]
+end
+
+-- All that waits happens, again and again for so many seconds.
+function Directed:wait(seconds)
+  for _ = 1, 5 * seconds do
+    actions.calm(self, 20)
+    actions.advance(self, 0.2)
+  end
+end
+
+-- The same, until something is so.
+function Directed:wait_until(is_so)
+  for _ = 1, 1000 do
+    actions.calm(self, 20)
+    if is_so() then
+      return
+    end
+    actions.advance(self, 0.2)
+  end
+  error "it does not happen"
+end
+
+function Directed:wait_for_reply(operation)
+  self:wait_until(function() return operation.code == "ok" end)
+end
+
+-- Without time passing, all that waits on the nodes happens, and what waits for these processes.
+function Directed:run(processes)
+  for _ = 1, 20 do
+    for id in ipairs(self.world.nodes) do
+      repeat
+        local did_any = self.world:order(id)
+      until not self.world:hand_over(id) and not did_any
+    end
+    for _, each in ipairs(processes) do
+      each:deliver(1000)
+    end
+  end
+end
+
+-- Messages wait from now on if is_held(message) is true, until `release` is called with the returned list of them.
+function Directed:hold(is_held)
+  local held = {}
+  function self.world.send(world, process, message)
+    if is_held(message) then
+      held[#held + 1] = { process, message }
+    else
+      getmetatable(world).send(world, process, message)
+    end
+  end
+  return held
+end
+
+function Directed:release(held)
+  self.world.send = nil
+  for _, each in ipairs(held) do
+    self.world:send(each[1], each[2])
+  end
+end
+
+-- Rings of these lists of nodes.
+function Directed:form(...)
+  local components = {}
+  for i, ids in ipairs { ... } do
+    components[i] = {}
+    for _, id in ipairs(ids) do
+      components[i][id] = true
+    end
+  end
+  self.world:form(components)
+end
+
+-- These nodes read nodelists that have so many nodes.
+function Directed:reload(count, ids)
+  for _, id in ipairs(ids) do
+    self.world.nodes[id].listed = count
+  end
+end
+
+-- Power fails on these nodes, and they forget the numbers of their rings.
+function Directed:lose_power(ids)
+  local failing = {}
+  for _, id in ipairs(ids) do
+    self.world.nodes[id].seq, failing[id] = 0, true
+  end
+  self.world:lose_power(failing)
+  self.alive = nil
+end
+
+return directed
