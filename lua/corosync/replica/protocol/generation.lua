@@ -103,9 +103,15 @@ function Generation:promote(address)
   begin_epoch(self, "+" .. address)
 end
 
--- The greatest number of nodes that a full member has in its nodelist.
+-- Whether every majority of the nodes has a full member.
+local function is_in_each_majority(self)
+  return nodes_of(self.full) > self.nodes - claims.majority(self.nodes)
+end
+
+-- The number of nodes that counts: the greatest that a full member has in its nodelist. Fewer than before count only if
+-- the other nodes, whose nodelists may be longer, are no majority by these.
 local function listed_nodes(self)
-  local nodes = 0
+  local nodes = is_in_each_majority(self) and 0 or self.nodes
   for address in pairs(self.full) do
     nodes = math.max(nodes, (self.announced[address] or self).nodes)
   end
@@ -118,20 +124,29 @@ function Generation:drop(address)
   self.full[address], self.learners[address] = nil, nil
   self.absent[address], self.announced[address] = nil, nil
   if was_full then
-    self.nodes = next(self.full) and listed_nodes(self) or self.nodes
+    self.nodes = listed_nodes(self)
     begin_epoch(self, "-" .. address)
   end
   return was_full
+end
+
+-- The same for `copies`.
+local function wanted_copies(self)
+  local copies = 0
+  if not is_in_each_majority(self) then
+    copies = self.copies
+  end
+  for address in pairs(self.full) do
+    copies = claims.more_copies(copies, (self.announced[address] or self).copies)
+  end
+  return copies
 end
 
 -- A full member has other `nodes` or `copies`. More count at once, fewer when all full members say so: else a majority
 -- of the fewer could be here, and one of the more elsewhere. Returns whether the generation's have changed.
 function Generation:announce(address, numbers)
   self.announced[address] = { nodes = numbers.nodes, copies = numbers.copies }
-  local nodes, copies = listed_nodes(self), 0
-  for full in pairs(self.full) do
-    copies = claims.more_copies(copies, (self.announced[full] or self).copies)
-  end
+  local nodes, copies = listed_nodes(self), wanted_copies(self)
   if nodes == self.nodes and copies == self.copies then
     return false
   end
