@@ -226,6 +226,8 @@ function Protocol:message(from, message)
       claiming.on_claim(self, from, message)
     elseif message.kind == "restart" then
       claiming.on_restart(self)
+    elseif message.kind == "ack" then
+      claiming.on_ack(self, from)
     end
   end
   if self.active then

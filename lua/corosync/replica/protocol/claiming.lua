@@ -177,9 +177,10 @@ local function all_ready(self, list, digest)
   return true
 end
 
--- Says that the claims are here; of its own, the last one that it has made.
+-- Says that the claims are here; of its own, the last one that it has made, if that is still true.
 local function say_ready(self, digest, decision)
-  local is_latest = self.claimed_at ~= nil and self.claims[self.address].nonce == own_nonce(self)
+  local own = self.claims[self.address]
+  local is_latest = self.claimed_at ~= nil and own.nonce == own_nonce(self) and own.standing == self.standing
   if self.told ~= digest and is_latest and not self.observer then
     self.told = digest
     self.promised = decision.generation
@@ -250,12 +251,29 @@ function claiming.on_claim(self, from, message)
   end
 end
 
+-- A member that takes part in a generation leaves it if others may begin the next one without it. Else it could go on
+-- with other processes of their nodes.
 function claiming.on_ready(self, from, message)
-  if self.status == "blocked" then
-    standing.on_ready(self, from, message.digest)
-    if claiming.same_ring(message.ring, self.ring) then
+  local is_same_ring = claiming.same_ring(message.ring, self.ring)
+  local is_in = message.digest:find(self.address .. "=", 1, true) ~= nil
+  if self.active and is_same_ring and not is_in then
+    claiming.restart(self)
+  elseif self.status == "blocked" then
+    standing.on_ready(self, from, is_in)
+    if is_same_ring then
       self.ready[from] = message.digest
       claiming.check(self)
+    end
+  end
+end
+
+-- A member that a claim reports as silent takes part in a generation: the claims may lack what is confirmed there.
+function claiming.on_ack(self, from)
+  if self.status == "blocked" and not self.claims[from] and is_reported_silent(self, from) then
+    claiming.void(self)
+    self.heard[from] = self.now
+    if claiming.may_claim(self) then
+      claiming.claim(self)
     end
   end
 end

@@ -33,9 +33,9 @@ function standing.on_message(self, from, message)
   end
 end
 
--- A generation is about to begin with another process of the node and without this one.
-function standing.on_ready(self, from, digest)
-  if is_other_process(self, from) and not digest:find(self.address .. "=", 1, true) then
+-- A generation is about to begin with another process of the node. `is_in`: with this one, too.
+function standing.on_ready(self, from, is_in)
+  if is_other_process(self, from) and not is_in then
     self.standing = false
   end
 end
