@@ -23,7 +23,7 @@
 -- Fields that the other files of this folder use:
 --   status      "blocked", "learning", "ready" (full) or "observing" (an observer that follows)
 --   active      the generation that it takes part in (generation.lua), or nil
---   generation  { seq, round, epoch } of the state that it has, or nil
+--   generation  { start, seq, round, epoch } of the state that it has, or nil (claims.lua)
 --   partial     whether it may lack commands of that generation
 --   nodes       the number of nodes that this state was confirmed with
 --   standing    whether it speaks for its node (standing.lua)

@@ -173,7 +173,7 @@ describe("replica protocol", function()
       bus:remove(address)
     end
     local one = bus:add "1:11"
-    one.noted = "8.1.0"
+    one.noted = "0.8.1.0"
     bus:add "2:21"
     bus:run()
     bus:wait(20)
@@ -187,7 +187,7 @@ describe("replica protocol", function()
 
   it("does not let an old process speak for its node when the node has noted a newer state", function()
     local bus, one = three_members()
-    one.noted = "8.1.7"
+    one.noted = "0.8.1.7"
     bus:change_ring()
     bus:settle(one)
     assert.is_false(one.replica.standing)
@@ -195,7 +195,7 @@ describe("replica protocol", function()
 
   it("notes its state before it acknowledges", function()
     local _, one = three_members()
-    assert.equal("8.1.0", one.effects.note)
+    assert.equal("0.8.1.0", one.effects.note)
   end)
 
   it("joins again on a ring that the group was not told of", function()

@@ -135,8 +135,8 @@ describe("a replica's storage", function()
       is_foreign(storages.owner, "is an SQLite database of another program")
       assert(os.remove(storages.path()))
       sample()
-      write "PRAGMA user_version = 2"
-      is_foreign(storages.owner, "has format 2, of another version of lua-corosync; this version has format 1")
+      write "PRAGMA user_version = 1"
+      is_foreign(storages.owner, "has format 1, of another version of lua-corosync; this version has format 2")
     end)
   end)
 

@@ -70,7 +70,6 @@ function claiming.claim(self)
     attempt = self.nonce,
     generation = self.generation,
     promised = self.promised,
-    origin = state and state.origin or nil,
     index = state and state.index or nil,
     applied = state and state.applied or nil,
     digest = state and state.digest or nil,

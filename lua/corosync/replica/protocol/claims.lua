@@ -2,9 +2,8 @@
 --
 -- A claim is what a member says of itself while it is blocked:
 --   from        its address
---   generation  { seq, round, epoch } of the state that it holds; nil if it holds none
+--   generation  { start, seq, round, epoch } of the state that it holds; nil if it holds none
 --   promised    the generation that it was ready for last, if any: some member may have begun it
---   origin      the index of the fresh start that this state comes from
 --   index       of the last command of that state
 --   applied     the index of the last one that it has applied
 --   digest      of its commands
@@ -44,30 +43,44 @@ function claims.more_copies(one, other)
   return one and other and math.max(one, other)
 end
 
+-- `start` is the index that the last fresh or doubtful start began above. Who made it may not have known the numbers of
+-- all earlier generations, so it comes first: it follows the clock.
+local function compare_beginnings(a, b)
+  if a.start ~= b.start then
+    return a.start - b.start
+  elseif a.seq ~= b.seq then
+    return a.seq - b.seq
+  end
+  return a.round - b.round
+end
+
 -- A number above 0 if the first generation is newer, below if the second one is, or 0.
 function claims.compare_generations(a, b)
-  if a.seq ~= b.seq then
-    return a.seq - b.seq
-  elseif a.round ~= b.round then
-    return a.round - b.round
-  end
-  return a.epoch - b.epoch
+  local difference = compare_beginnings(a, b)
+  return difference ~= 0 and difference or a.epoch - b.epoch
+end
+
+-- A generation as a text that a node keeps.
+function claims.generation_text(number)
+  return ("%.0f.%.0f.%.0f.%.0f"):format(number.start, number.seq, number.round, number.epoch)
+end
+
+-- Returns the generation of such a text, or nil.
+function claims.parse_generation(text)
+  local start, seq, round, epoch = tostring(text):match "^(%d+)%.(%d+)%.(%d+)%.(%d+)$"
+  return start and { start = tonumber(start), seq = tonumber(seq), round = tonumber(round), epoch = tonumber(epoch) }
 end
 
 -- Whether a member has promised to begin a later generation than this one. It must not take part in this one any more:
 -- another member may have begun the later one.
 function claims.has_promised_later(promised, generation)
-  return promised ~= nil
-    and (promised.seq > generation.seq or promised.seq == generation.seq and promised.round > generation.round)
+  return promised ~= nil and compare_beginnings(promised, generation) > 0
 end
 
--- Whether the first state is newer: of a later fresh start, then of a later generation. Of equal ones the lower address
--- wins, for all members alike.
+-- Whether the first state is newer. Of equal ones the lower address wins, for all members alike.
 local function is_newer(one, other)
   local difference = claims.compare_generations(one.generation, other.generation)
-  if one.origin ~= other.origin then
-    return one.origin > other.origin
-  elseif difference ~= 0 then
+  if difference ~= 0 then
     return difference > 0
   elseif one.partial ~= other.partial then
     return not one.partial
@@ -137,18 +150,26 @@ local function unknown_nodes(list, voters)
   return unknown
 end
 
+-- The generations that the claims mention.
+local function known_generations(list)
+  local known = {}
+  for _, claim in ipairs(list) do
+    known[#known + 1] = claim.generation
+    known[#known + 1] = claim.promised
+  end
+  return known
+end
+
 -- Later than all known ones. A ring can have a lower seq than those before it, if Corosync has lost the number.
 local function next_generation(list, ring)
-  local last = { seq = ring.seq, round = 0, epoch = 0 }
-  for _, claim in ipairs(list) do
-    for _, name in ipairs { "generation", "promised" } do
-      local known = claim[name]
-      if known and claims.compare_generations(known, last) > 0 then
-        last = known
-      end
+  local start, last = 0, { seq = ring.seq, round = 0 }
+  for _, known in ipairs(known_generations(list)) do
+    start = math.max(start, known.start)
+    if known.seq > last.seq or known.seq == last.seq and known.round > last.round then
+      last = known
     end
   end
-  return { seq = last.seq, round = last.round + 1, epoch = 0 }
+  return { start = start, seq = last.seq, round = last.round + 1, epoch = 0 }
 end
 
 local function split(list, is_full)
@@ -216,6 +237,9 @@ function claims.decide(list, ring)
     made.is_fresh, made.index = true, greatest(voters, "floor")
   else
     return nil, any and "too few nodes have a state" or "too few nodes are here"
+  end
+  if made.is_fresh or made.is_doubtful then
+    made.generation.start = math.max(made.generation.start, made.index)
   end
   made.full, made.learners = split(list, function(claim)
     return not claim.observer and (made.is_fresh or is_equal(claim, best))

@@ -20,6 +20,7 @@ function generation.new(decision, ring)
   local number = decision.generation
   return setmetatable({
     tag = ("%s.%s.%d"):format(tostring(ring.node), tostring(number.seq), number.round),
+    start = number.start,
     seq = number.seq,
     round = number.round,
     epoch = number.epoch,
@@ -38,7 +39,7 @@ function generation.new(decision, ring)
   }, Generation)
 end
 
-local SIMPLE = { "tag", "seq", "round", "epoch", "changes", "established", "nodes", "copies", "is_doubtful" }
+local SIMPLE = { "tag", "start", "seq", "round", "epoch", "changes", "established", "nodes", "copies", "is_doubtful" }
 local SETS = { "full", "learners", "present", "acked", "announced" }
 
 -- Plain tables that generation.restore makes an equal generation of.
@@ -50,9 +51,9 @@ function generation.restore(snapshot)
   return fields.take(snapshot, setmetatable({ lagging = {}, absent = {} }, Generation), SIMPLE, SETS)
 end
 
--- { seq, round, epoch }: what orders states. The epoch is the last established one.
+-- { start, seq, round, epoch }: what orders states. The epoch is the last established one.
 function Generation:number()
-  return { seq = self.seq, round = self.round, epoch = self.established }
+  return { start = self.start, seq = self.seq, round = self.round, epoch = self.established }
 end
 
 function Generation:is_established()

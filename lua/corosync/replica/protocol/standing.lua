@@ -41,10 +41,9 @@ function standing.on_ready(self, from, is_in)
 end
 
 -- What a full process of the node has noted last, maybe while this one was not connected.
-function standing.on_note(self, noted)
-  local seq, round, epoch = tostring(noted):match "^(%d+)%.(%d+)%.(%d+)$"
-  if self.generation and seq then
-    local newest = { seq = tonumber(seq), round = tonumber(round), epoch = tonumber(epoch) }
+function standing.on_note(self, text)
+  local newest = claims.parse_generation(text)
+  if self.generation and newest then
     self.standing = self.standing and claims.compare_generations(newest, self.generation) <= 0
   end
 end

@@ -7,7 +7,7 @@ local rows = require "corosync.replica.storage.rows"
 local file = {}
 
 local APPLICATION = 0x636f726f -- "coro" in the file's header, where file(1) and others look
-local FORMAT = 1
+local FORMAT = 2
 
 local function describe(owner)
   return ("replica %s on node %s of cluster %s"):format(errors.quote(tostring(owner.replica)), tostring(owner.node),

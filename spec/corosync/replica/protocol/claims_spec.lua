@@ -3,12 +3,12 @@ local claims = require "corosync.replica.protocol.claims"
 local RING = { node = 1, seq = 40 }
 local ALL = { "1:10", "2:20", "3:30" }
 
--- A claim of a member of three nodes. `state`: seq, round, epoch, index; nil for none.
+-- A claim of a member of three nodes. `state`: seq, round, epoch, index; nil for none. `more.start`: its start.
 local function claim(from, state, more)
-  local made = { from = from, nonce = from .. "!", nodes = 3, floor = 0, standing = true, partial = false, origin = 0 }
+  local made = { from = from, nonce = from .. "!", nodes = 3, floor = 0, standing = true, partial = false }
   made.members = ALL
   if state then
-    made.generation = { seq = state[1], round = state[2], epoch = state[3] }
+    made.generation = { start = more and more.start or 0, seq = state[1], round = state[2], epoch = state[3] }
     made.index, made.digest = state[4], state[5] or state[4]
   end
   for key, value in pairs(more or {}) do
@@ -25,7 +25,7 @@ describe("replica claims", function()
   it("start afresh when a majority of nodes is here and none has ever had a state", function()
     local made = decide(claim("1:10", nil, { floor = 7 }), claim("2:20", nil, { members = { "1:10", "2:20" } }))
     assert.is_true(made.is_fresh)
-    assert.same({ seq = 40, round = 1, epoch = 0 }, made.generation)
+    assert.same({ start = 7, seq = 40, round = 1, epoch = 0 }, made.generation)
     assert.equal(7, made.index)
     assert.same({ ["1:10"] = true, ["2:20"] = true }, made.full)
   end)
@@ -37,14 +37,14 @@ describe("replica claims", function()
   end)
 
   it("do not start afresh without all nodes when a node has had a state", function()
-    assert.is_nil((decide(claim("1:10", nil, { noted = "8.1.0" }), claim("2:20"))))
-    local made = decide(claim("1:10", nil, { noted = "8.1.0" }), claim("2:20"), claim("3:30"))
+    assert.is_nil((decide(claim("1:10", nil, { noted = "0.8.1.0" }), claim("2:20"))))
+    local made = decide(claim("1:10", nil, { noted = "0.8.1.0" }), claim("2:20"), claim("3:30"))
     assert.is_true(made.is_fresh)
     assert.is_true(made.is_last_resort)
   end)
 
   it("do not count a node that has a silent member", function()
-    local made = decide(claim("1:10", nil, { noted = "8.1.0" }), claim("2:20"),
+    local made = decide(claim("1:10", nil, { noted = "0.8.1.0" }), claim("2:20"),
       claim("3:30", nil, { members = { "1:10", "2:20", "3:30", "3:31" } }))
     assert.is_nil(made)
   end)
@@ -53,9 +53,9 @@ describe("replica claims", function()
     local old, new = claim("1:10", { 8, 2, 9, 90 }), claim("2:20", { 12, 1, 0, 10 })
     assert.same({ ["2:20"] = true }, decide(old, new).full)
     assert.same({ ["1:10"] = "1:10!" }, decide(old, new).learners)
-    old.generation = { seq = 12, round = 1, epoch = 1 }
+    old.generation = { start = 0, seq = 12, round = 1, epoch = 1 }
     assert.same({ ["1:10"] = true }, decide(old, new).full)
-    new.generation = { seq = 12, round = 1, epoch = 1 }
+    new.generation = { start = 0, seq = 12, round = 1, epoch = 1 }
     assert.same({ ["1:10"] = true }, decide(old, new).full)
   end)
 
@@ -96,20 +96,35 @@ describe("replica claims", function()
 
   it("count rounds on the same ring", function()
     local made = decide(claim("1:10", { 40, 3, 2, 5 }), claim("2:20", { 40, 2, 0, 5 }))
-    assert.same({ seq = 40, round = 4, epoch = 0 }, made.generation)
+    assert.same({ start = 0, seq = 40, round = 4, epoch = 0 }, made.generation)
   end)
 
   it("begin a later generation than all claimed ones on a ring with a lower number", function()
     local made = decide(claim("1:10", { 80, 2, 1, 5 }), claim("2:20", { 80, 2, 0, 5 }))
-    assert.same({ seq = 80, round = 3, epoch = 0 }, made.generation)
-    made = decide(claim("1:10", { 80, 2, 1, 5 }), claim("2:20", nil, { promised = { seq = 84, round = 1, epoch = 0 } }),
+    assert.same({ start = 0, seq = 80, round = 3, epoch = 0 }, made.generation)
+    local promised = { start = 0, seq = 84, round = 1, epoch = 0 }
+    made = decide(claim("1:10", { 80, 2, 1, 5 }), claim("2:20", nil, { promised = promised }),
       claim("3:30", { 80, 2, 1, 5 }))
-    assert.same({ seq = 84, round = 2, epoch = 0 }, made.generation)
+    assert.same({ start = 0, seq = 84, round = 2, epoch = 0 }, made.generation)
   end)
 
   it("choose the state of the later fresh start, also if its generation is lower", function()
-    local old, new = claim("1:10", { 80, 2, 1, 5 }, { origin = 3 }), claim("2:20", { 8, 1, 0, 70 }, { origin = 70 })
+    local old, new = claim("1:10", { 80, 2, 1, 5 }, { start = 3 }), claim("2:20", { 8, 1, 0, 70 }, { start = 70 })
     assert.same({ ["2:20"] = true }, decide(old, new).full)
+  end)
+
+  it("begin a doubtful generation that is later than one which nobody here knows", function()
+    local lost = claim("1:11", { 8, 1, 0, 70 }, { start = 70 })
+    local made = decide(claim("1:10", { 80, 2, 1, 5 }, { floor = 90 }), claim("2:20"), claim("3:30"))
+    assert.same({ start = 90, seq = 80, round = 3, epoch = 0 }, made.generation)
+    local on, learned = claim("1:10", { 80, 3, 0, 95 }, { start = 90 }), claim("2:20", { 80, 3, 0, 95 }, { start = 90 })
+    assert.same({ ["1:10"] = true, ["2:20"] = true }, decide(on, learned, lost).full)
+  end)
+
+  it("begin a generation with a start as late as one that was promised", function()
+    local promised = { start = 90, seq = 80, round = 3, epoch = 0 }
+    local made = decide(claim("1:10", { 80, 2, 1, 5 }), claim("2:20", { 80, 2, 1, 5 }, { promised = promised }))
+    assert.same({ start = 90, seq = 80, round = 4, epoch = 0 }, made.generation)
   end)
 
   it("decide the same in any order", function()

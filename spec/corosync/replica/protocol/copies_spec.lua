@@ -14,7 +14,7 @@ local function claim(from, state, more)
   local made = { from = from, nonce = from .. "!", nodes = 3, floor = 0, standing = true, partial = false, copies = 1 }
   made.members = { from }
   if state then
-    made.generation, made.index, made.digest = { seq = 8, round = 1, epoch = 0 }, state, state
+    made.generation, made.index, made.digest = { start = 0, seq = 8, round = 1, epoch = 0 }, state, state
   end
   for key, value in pairs(more or {}) do
     made[key] = value

@@ -141,9 +141,9 @@ describe("a replica's observer", function()
       end
       return made
     end
-    local state = { generation = { seq = 8, round = 1, epoch = 0 }, index = 5, digest = 5, partial = false }
-    local observer = claim("3:30", { observer = true, nodes = 9, floor = 99, noted = "8.1.0", members = { "2:99" },
-      generation = { seq = 12, round = 1, epoch = 0 }, index = 9, digest = 9, partial = false })
+    local state = { generation = { start = 0, seq = 8, round = 1, epoch = 0 }, index = 5, digest = 5, partial = false }
+    local observer = claim("3:30", { observer = true, nodes = 9, floor = 99, noted = "0.8.1.0", members = { "2:99" },
+      generation = { start = 0, seq = 12, round = 1, epoch = 0 }, index = 9, digest = 9, partial = false })
     for _, others in ipairs { { claim("1:10", {}), claim("2:20", {}) }, { claim("1:10", state), claim("2:20", {}) },
       { claim("1:10", state), claim("2:20", state) } } do
       local expected, why = claims.decide(others, ring)

@@ -86,7 +86,7 @@ describe("a replica with storage", function()
     bus:change_ring()
     bus:each(function(each) bus:settle(each) end)
     bus:run_to "ready"
-    assert.same({ seq = 12, round = 1, epoch = 0 }, last_sent(list[2], "ready").promised)
+    assert.same({ start = 0, seq = 12, round = 1, epoch = 0 }, last_sent(list[2], "ready").promised)
   end)
 
   it("does not confirm a command before its own acknowledgement is back", function()
