@@ -145,21 +145,12 @@ function actions.reconnect_fenced(self)
   end
 end
 
-local function has_process(self, id)
-  for _, each in ipairs(self:living()) do
-    if each.process.node == id and not each.replica.observer then
-      return true
-    end
-  end
-  return false
-end
-
 -- Of the processes of a node with storage only one has a state.
 function actions.start(self)
   local id = self.random(#self.world.nodes)
   local disk = self.world.nodes[id].disk
   local is_observer = self.has_observers and self.random(2) == 1
-  local may_start = is_observer or not (disk and disk.user or self.is_single and has_process(self, id))
+  local may_start = is_observer or not (disk and disk.user)
   if #self:living() < self.most and may_start then
     self:start(id, is_observer)
     losses.look(self)

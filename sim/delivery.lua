@@ -100,7 +100,8 @@ function delivery.view(self, process)
   if node.ring ~= settling.ring or not is_quorate(self, node.component) then
     return nil
   end
-  return { ring = settling.ring, nodes = node.listed, floor = self.options.floor(self), noted = node.noted }
+  return { ring = settling.ring, nodes = node.listed, floor = self.options.floor(self), noted = node.noted,
+    newest = node.newest }
 end
 
 return delivery

@@ -70,6 +70,12 @@ return {
     { "claims", "claim.generation and claim.standing", "claim.generation" },
   },
   {
+    name = "a node's note of its newest generation is lost with its Corosync",
+    first = 12561,
+    steps = 30,
+    { "protocol", "  standing.on_note(self, view.newest)\n", "" },
+  },
+  {
     name = "a fresh start repeats indices",
     { "claims", "made.is_fresh, made.index = true, greatest(voters, \"floor\")",
       "made.is_fresh, made.index = true, 0" },

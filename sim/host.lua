@@ -102,7 +102,6 @@ function effects.rejoin(self)
   self.world:rejoin(self.process)
 end
 
--- The node keeps the greatest.
 function effects.note(self, text)
   self.world:note(self.process.node, text)
 end

@@ -353,6 +353,7 @@ end
 -- Nodes lose power: their processes and Corosyncs die.
 function World:lose_power(ids)
   for _, id in ipairs(sets.sorted_keys(ids)) do
+    self.nodes[id].newest = nil
     for _, process in ipairs(self.nodes[id].processes) do
       if process.alive then
         die(process)
@@ -404,21 +405,22 @@ local function numbers_of(text)
   return numbers
 end
 
--- Keeps the greatest text, a list of numbers, that processes of a node have noted.
-function World:note(id, text)
-  local node = self.nodes[id]
-  if text == node.noted then
-    return
-  end
-  local old, new = numbers_of(node.noted), numbers_of(text)
+local function is_greater(text, other)
+  local old, new = numbers_of(other), numbers_of(text)
   for i, number in ipairs(new) do
     if number ~= old[i] then
-      if number > (old[i] or -1) then
-        node.noted = text
-      end
-      return
+      return number > (old[i] or -1)
     end
   end
+  return false
+end
+
+-- Keeps a text, a list of numbers, that a process of a node has noted: the last one until Corosync ends, the greatest
+-- one as long as the node has power.
+function World:note(id, text)
+  local node = self.nodes[id]
+  node.noted = text
+  node.newest = is_greater(text, node.newest) and text or node.newest
 end
 
 -- ---- delivery ----

@@ -91,8 +91,7 @@ end
 local WEIGHTS = { traffic = 40, submit = 15, advance = 10, settle = 5, calm = 5, give_up = 1 }
 local FAULTS = { partition = 1, move = 2, heal = 1, kill = 1, start = 2, stop = 2, reconnect = 2, forget = 1,
   die = 1, lose_power = 0.5 }
--- Each in every third or fourth schedule only: they excuse losses, and would hide faults that the others find. Where
--- Corosync restarts, a node has one process: an old one may have missed what another knew, and the note of it is lost.
+-- Each in every third or fourth schedule only: they excuse losses, and would hide faults that the others find.
 local MORE_FAULTS = { { restart_corosync = 0.5 }, { resize = 2, reload = 2 } }
 -- Where a minority of the nodes may confirm, nodes are fenced.
 local FENCED_FAULTS = { fence = 6, stop = 1, reconnect_fenced = 2 }
@@ -295,7 +294,6 @@ local function new(protocol, seed, options)
   for i, more in ipairs(self.copies and {} or MORE_FAULTS) do
     table.insert(self.more_faults, seed % (i + 2) == 0 and more or nil)
   end
-  self.is_single = seed % 3 == 0 -- Corosync restarts
   self.has_observers = random(6) == 1
   if self.has_observers then
     self:start(random(count), true)

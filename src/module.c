@@ -13,6 +13,7 @@
 #include "support/userdata.h"
 #include "support/clock.h"
 #include "support/digest.h"
+#include "support/file.h"
 #include "support/libqb_lock.h"
 #include "support/poll.h"
 #include "nginx/bell.h"
@@ -128,7 +129,9 @@ static int core_digest(lua_State *L)
 static const luaL_Reg functions[] = {
 	{"bell", bell_open},
 	{"complain", core_complain},
+	{"create_file", file_create},
 	{"digest", core_digest},
+	{"list_files", file_list},
 	{"now", core_now},
 	{"pollset", pollset_open},
 	{"time", core_time},
@@ -143,7 +146,7 @@ __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 {
 	libqb_lock_setup();
 	cleanup_setup(L);
-	lua_createtable(L, 0, 12);
+	lua_createtable(L, 0, 14);
 	cpg_push_module(L);
 	lua_setfield(L, -2, "cpg");
 	cmap_push_module(L);

@@ -71,7 +71,8 @@ function Bus:each(act)
 end
 
 function Bus:settle(member)
-  member.replica:settled { ring = self.ring, nodes = self.nodes, floor = 0, noted = member.noted }
+  member.replica:settled { ring = self.ring, nodes = self.nodes, floor = 0, noted = member.noted,
+    newest = member.newest }
   self:take(member)
 end
 

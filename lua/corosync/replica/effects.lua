@@ -4,6 +4,7 @@ local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local list = require "corosync.list"
 local membership = require "corosync.replica.membership"
+local notes = require "corosync.replica.notes"
 local outbox = require "corosync.replica.outbox"
 local parts = require "corosync.replica.parts"
 local protocol = require "corosync.replica.protocol"
@@ -42,17 +43,9 @@ function effect_of.rejoin(self)
   self.is_rejoining = true
 end
 
--- Corosync's map keeps the greatest note of all processes of the node.
-function effect_of.note(self, text)
-  local ok, message = cluster.cmap_set(self.note_key, text)
-  if not ok then
-    self:report(message)
-  end
-end
+-- ---- storage and notes ----
 
--- ---- storage ----
-
--- When storage fails, the member leaves until it works again. The others go on without it.
+-- When storage or a note fails, the member leaves until it works again. The others go on without it.
 local function stand_aside(self, problem)
   if not self.storage_problem then
     self.storage_problem = problem
@@ -75,6 +68,29 @@ local function store_before(self, message)
   return ok
 end
 
+local function keep_note(self, text)
+  local ok, problem = self:note_prefix()
+  if ok then
+    ok, problem = notes.keep(ok, text, self.protocol.incarnation)
+  end
+  self.unkept_note = not ok and text or nil
+  return ok, problem
+end
+
+-- Messages that follow may confirm commands, so without the note they must wait. Returns false then.
+local function note(self, text)
+  local ok, problem = keep_note(self, text)
+  if not ok then
+    stand_aside(self, problem)
+    return false
+  end
+  ok, problem = cluster.cmap_set(self.note_key, text)
+  if not ok then
+    self:report(problem)
+  end
+  return true
+end
+
 local function work_on_storage(self)
   local more, problem = self.keeper:work(self.protocol, self.machines)
   if more == nil then
@@ -86,8 +102,11 @@ local function work_on_storage(self)
 end
 
 local function is_storage_working(self)
-  local ok = self.keeper:commit()
-  if ok and self.keeper:is_writing() then
+  local ok = not self.unkept_note or keep_note(self, self.unkept_note)
+  if ok and self.keeper then
+    ok = self.keeper:commit()
+  end
+  if ok and self.keeper and self.keeper:is_writing() then
     ok = self.keeper:work(self.protocol, self.machines) ~= nil
   end
   return ok
@@ -110,6 +129,8 @@ end
 local function do_effect(self, effect)
   if self.keeper and self.keeper:is_writing() or effect[1] == "send" and not store_before(self, effect[2]) then
     return false
+  elseif effect[1] == "note" then
+    return note(self, effect[2])
   end
   effect_of[effect[1]](self, effect[2], effect[3], effect[4], effect[5])
   return true

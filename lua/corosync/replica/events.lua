@@ -3,6 +3,7 @@ local claims = require "corosync.replica.protocol.claims"
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
+local notes = require "corosync.replica.notes"
 local outbox = require "corosync.replica.outbox"
 local parts = require "corosync.replica.parts"
 local protocol = require "corosync.replica.protocol"
@@ -242,6 +243,15 @@ end
 
 -- ---- views ----
 
+-- A text, or false if there is none; or nil, message.
+local function newest_note(self)
+  local prefix, message = self:note_prefix()
+  if not prefix then
+    return nil, message
+  end
+  return notes.newest(prefix)
+end
+
 function events.view_change(self, view)
   local nodes, message = cluster.node_count()
   if not nodes then
@@ -251,12 +261,19 @@ function events.view_change(self, view)
     self.reason = view.reason and NO_PROVIDER or "this side of the cluster has no quorum"
     return
   end
+  local newest
+  newest, message = newest_note(self)
+  if newest == nil then
+    self.reason = message
+    return self:report(message)
+  end
   self.reason = nil
   self.view = {
     ring = view.ring,
     nodes = nodes,
     floor = math.floor(core.time() * FLOOR_STEP),
     noted = cluster.cmap_get(self.note_key) or nil,
+    newest = newest or nil,
   }
   self.protocol:settled(self.view)
 end

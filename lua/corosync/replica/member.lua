@@ -1,6 +1,7 @@
 -- One member of a replica: connects the protocol with the group, the clock, the callers and the script's functions.
 local KEY = require "corosync.private"
 local callers = require "corosync.replica.callers"
+local claims = require "corosync.replica.protocol.claims"
 local clock = require "corosync.replica.clock"
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
@@ -14,6 +15,7 @@ local keeper = require "corosync.replica.keeper"
 local list = require "corosync.list"
 local machines = require "corosync.replica.machines"
 local membership = require "corosync.replica.membership"
+local notes = require "corosync.replica.notes"
 local outbox = require "corosync.replica.outbox"
 local parts = require "corosync.replica.parts"
 local pollfd = require "corosync.group.pollfd"
@@ -450,6 +452,18 @@ function Member:open_storage(path)
     return nil, message, code
   end
   return true
+end
+
+-- What the names of its notes begin with; or nil, message.
+function Member:note_prefix()
+  if not self.known_prefix then
+    local name, message = name_of_cluster()
+    if not name then
+      return nil, message
+    end
+    self.known_prefix = notes.prefix(name, claims.node_of(self.address), self.name)
+  end
+  return self.known_prefix
 end
 
 -- A key of Corosync's map, which has at most 255 bytes and few characters.

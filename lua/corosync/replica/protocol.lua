@@ -6,8 +6,8 @@
 --                                      an id is false if its command has had its reply
 --   { "reply", ids, nil, code }        or why there are none
 --   { "rejoin" }                       leave the group and join it again
---   { "note", text }                   remember this, as long as the node's Corosync runs, for all its processes:
---                                      before any message that follows is sent
+--   { "note", text }                   remember this generation for all processes of the node, before any message that
+--                                      follows is sent: one note until Corosync ends, one as long as the node runs
 --   { "store", ... }                   keep this on disk: see storing.lua
 --
 -- The state is behind `machine`: apply(list, index) applies commands, the first one at `index`, and returns a table of
@@ -185,12 +185,14 @@ function Protocol:ring_change(ring)
 end
 
 -- Members, ring and quorum agree, and the ring is quorate. `nodes`: of the nodelist; `floor`: see claims.lua;
--- `noted`: the greatest text that a process of the node has noted, if any. The ring may be one of which the group has
--- not told: a process that was stopped may never be told, so it must join anew.
+-- `noted`: the last generation that a process of the node has noted since its Corosync started, if any; `newest`: the
+-- newest one noted since the node started, unless the note was deleted. The ring may be one of which the group has not
+-- told: a process that was stopped may never be told, so it must join anew.
 function Protocol:settled(view)
   confirming.confirm(self)
   self.view = view
   standing.on_note(self, view.noted)
+  standing.on_note(self, view.newest)
   self.untold_since = not claiming.same_ring(view.ring, self.ring) and self.now or nil
   if claiming.may_claim(self) and self.status == "blocked" then
     claiming.claim(self)

@@ -185,13 +185,15 @@ describe("replica protocol", function()
     assert.equal("ready ready ready", bus:statuses())
   end)
 
-  it("does not let an old process speak for its node when the node has noted a newer state", function()
-    local bus, one = three_members()
-    one.noted = "0.8.1.7"
-    bus:change_ring()
-    bus:settle(one)
-    assert.is_false(one.replica.standing)
-  end)
+  for _, note in ipairs { "noted", "newest" } do
+    it("does not let an old process speak for its node when a newer state is " .. note, function()
+      local bus, one = three_members()
+      one[note] = "0.8.1.7"
+      bus:change_ring()
+      bus:settle(one)
+      assert.is_false(one.replica.standing)
+    end)
+  end
 
   it("notes its state before it acknowledges", function()
     local _, one = three_members()

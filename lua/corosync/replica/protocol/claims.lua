@@ -15,7 +15,8 @@
 --   nodes       the number of nodes in its nodelist
 --   copies      how many nodes must have what is confirmed; nil for a majority
 --   floor       an index that no state has reached before
---   noted       whether its node has had a state since its Corosync started
+--   noted       a generation that its node has had since its Corosync started, as a text; nil if none
+--   newest      the newest one that its node has had since it started, unless that was forgotten
 --   members     the addresses of all members, as it knows them
 --
 -- States in storage come back with their processes, and count. Corosync's memory (`noted`) is gone after a loss of
@@ -156,6 +157,8 @@ local function known_generations(list)
   for _, claim in ipairs(list) do
     known[#known + 1] = claim.generation
     known[#known + 1] = claim.promised
+    known[#known + 1] = claims.parse_generation(claim.noted)
+    known[#known + 1] = claims.parse_generation(claim.newest)
   end
   return known
 end

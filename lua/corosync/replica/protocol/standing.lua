@@ -40,7 +40,7 @@ function standing.on_ready(self, from, is_in)
   end
 end
 
--- What a full process of the node has noted last, maybe while this one was not connected.
+-- The newest generation that a process of the node has noted, maybe while this one was not connected.
 function standing.on_note(self, text)
   local newest = claims.parse_generation(text)
   if self.generation and newest then

@@ -127,6 +127,11 @@ describe("replica claims", function()
     assert.same({ start = 90, seq = 80, round = 4, epoch = 0 }, made.generation)
   end)
 
+  it("begin a later generation than those that nodes have noted", function()
+    local made = decide(claim("1:10", { 40, 2, 1, 5 }, { newest = "7.80.3.9" }), claim("2:20", { 40, 2, 1, 5 }))
+    assert.same({ start = 7, seq = 80, round = 4, epoch = 0 }, made.generation)
+  end)
+
   it("decide the same in any order", function()
     local list = { claim("1:10", { 8, 1, 0, 5 }), claim("2:20", { 8, 1, 0, 5, 6 }), claim("3:30", { 8, 1, 0, 4 }) }
     local first = decide(list[1], list[2], list[3])

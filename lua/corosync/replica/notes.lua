@@ -1,0 +1,111 @@
+-- The newest generation that a process of this node has held, noted for all its processes as long as the node runs. A
+-- process cannot find out by itself that another one has held a newer state, if it was stopped or away meanwhile and
+-- Corosync has restarted since: events that it had not read, and Corosync's map, are gone.
+--
+-- A note is the name of an empty file in /dev/shm. All processes that use a Corosync share its /dev/shm, also those in
+-- containers, because libqb's connections are files there. When the node restarts the notes are gone, and so are the
+-- processes that had older states. Making a file takes no lock, which a stopped process might hold, and no space.
+--
+-- All users can make files there. A note counts only if Corosync lets its owner connect, so that no other user can
+-- keep a node's state from counting.
+local claims = require "corosync.replica.protocol.claims"
+local cluster = require "corosync.cluster"
+local core = require "corosync.binding"
+
+local FOLDER = "/dev/shm"
+local OWNERS = { uid = { "uidgid.uid.", "uidgid.config.uid." }, gid = { "uidgid.gid.", "uidgid.config.gid." } }
+
+local remove = os.remove
+
+local notes = {}
+
+-- What the names of a replica's notes begin with. Several Corosyncs may share a /dev/shm.
+function notes.prefix(cluster_name, node, replica)
+  return ("lua-corosync.%.0f."):format(core.digest(0, cluster_name, tostring(node), replica))
+end
+
+-- As Corosync decides: cs_ipcs_connection_accept in its main.c. A failure to ask it counts as permission, because to
+-- miss a note can lose commands.
+local function is_permitted(file)
+  for field, keys in pairs(OWNERS) do
+    for _, key in ipairs(keys) do
+      local value, _, code = cluster.cmap_get(key .. ("%.0f"):format(file[field]))
+      if value == 1 or value == nil and code ~= "not_exist" then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+local function counts(file)
+  return file.is_own or file.uid == 0 or file.gid == 0 or is_permitted(file)
+end
+
+local function generation_of(file, prefix)
+  return claims.parse_generation(file.name:sub(#prefix + 1):match "^(%d+%.%d+%.%d+%.%d+)%.")
+end
+
+-- Returns a list of all notes, each with `file` and `generation`, and the newest generation of those that count; or
+-- nil, message.
+local function read(prefix)
+  local files, message = core.list_files(FOLDER, prefix)
+  if not files then
+    return nil, message
+  end
+  local all, newest = {}, nil
+  for _, file in ipairs(files) do
+    local generation = generation_of(file, prefix)
+    if generation then
+      all[#all + 1] = { file = file, generation = generation }
+      if (not newest or claims.compare_generations(generation, newest) > 0) and counts(file) then
+        newest = generation
+      end
+    end
+  end
+  return all, newest
+end
+
+-- The newest generation that was noted, as a text; false if there is none; or nil, message. A folder that changes while
+-- it is read may hide both the old note and the new one, so it is read until it is the same twice.
+function notes.newest(prefix)
+  local before, text
+  repeat
+    before = text
+    local all, newest = read(prefix)
+    if not all then
+      return nil, newest
+    end
+    text = newest and claims.generation_text(newest) or false
+  until text == before
+  return text
+end
+
+local function remove_older(prefix, generation)
+  for _, each in ipairs(read(prefix) or {}) do
+    if claims.compare_generations(each.generation, generation) < 0 then
+      remove(FOLDER .. "/" .. each.file.name) -- fails for another user's, which that user's next note removes
+    end
+  end
+end
+
+-- Notes a generation, unless it or a newer one is noted. `own`: a word that no other process has. Returns true, or nil,
+-- message.
+function notes.keep(prefix, text, own)
+  local generation = claims.parse_generation(text)
+  local newest, message = notes.newest(prefix)
+  if newest == nil then
+    return nil, message
+  elseif newest and claims.compare_generations(claims.parse_generation(newest), generation) >= 0 then
+    return true
+  end
+  local ok
+  ok, message = core.create_file(("%s/%s%s.%s"):format(FOLDER, prefix, text, own))
+  if not ok then
+    return nil, message
+  end
+  remove_older(prefix, generation)
+  return true
+end
+
+return notes

@@ -1,0 +1,185 @@
+-- What one process of a node has noted, others must know, also after a restart of Corosync.
+local cmap = require "corosync.cmap"
+local core = require "corosync.binding"
+local lab = require "corosync.lab"
+local notes = require "corosync.replica.notes"
+local ordinary = require "spec.helpers.ordinary_user"
+local replicas = require "spec.helpers.replicas"
+local uv = require "luv"
+
+local hears, run = replicas.hears, replicas.run
+
+describe("the notes of a node", function()
+  local prefix
+
+  before_each(function() prefix = notes.prefix("spec", 1, replicas.name()) end)
+  after_each(function() os.execute("rm -rf /dev/shm/" .. prefix .. "*") end)
+
+  local function names()
+    local found = {}
+    for i, file in ipairs(core.list_files("/dev/shm", prefix)) do
+      found[i] = file.name:sub(#prefix + 1)
+    end
+    table.sort(found)
+    return found
+  end
+
+  it("are none at first", function() assert.is_false(notes.newest(prefix)) end)
+
+  it("keep the newest generation, whoever notes it last", function()
+    assert.is_true(notes.keep(prefix, "7.8.1.9", "a"))
+    assert.is_true(notes.keep(prefix, "7.8.1.10", "b"))
+    assert.is_true(notes.keep(prefix, "7.8.1.9", "c"))
+    assert.equal("7.8.1.10", notes.newest(prefix))
+    assert.same({ "7.8.1.10.b" }, names())
+    assert.is_true(notes.keep(prefix, "8.4.1.0", "c"))
+    assert.equal("8.4.1.0", notes.newest(prefix))
+  end)
+
+  it("differ by cluster, node and replica", function()
+    local all = { { "spec", 1, "a" }, { "other", 1, "a" }, { "spec", 2, "a" }, { "spec", 1, "b" } }
+    local seen = {}
+    for _, each in ipairs(all) do
+      local one = notes.prefix(each[1], each[2], each[3])
+      assert.is_nil(seen[one])
+      seen[one] = true
+    end
+  end)
+
+  it("ignore links, folders and names that say nothing", function()
+    local path = "/dev/shm/" .. prefix
+    os.execute(("ln -s /dev/null %s9.9.9.9.a; mkdir %s9.9.9.8.a; touch %sx"):format(path, path, path))
+    assert.is_false(notes.newest(prefix))
+  end)
+
+  it("are not written through a link", function()
+    local target = os.tmpname()
+    assert(os.remove(target))
+    os.execute(("ln -s %s /dev/shm/%s7.8.1.9.a"):format(target, prefix))
+    local ok, message, code = core.create_file("/dev/shm/" .. prefix .. "7.8.1.9.a")
+    assert.same({ nil, "io_error" }, { ok, code })
+    assert.matches("^cannot create /dev/shm/.*: File exists$", message)
+    assert.is_nil(io.open(target))
+  end)
+
+  if #ordinary.prefix > 0 then
+    it("count only if Corosync permits their owner", function()
+      assert.is_true(notes.keep(prefix, "7.8.1.9", "a"))
+      local path = ("/dev/shm/%s9.9.9.9.a"):format(prefix)
+      assert.is_true(core.create_file(path))
+      assert(uv.fs_chown(path, ordinary.uid, ordinary.uid))
+      assert.equal("7.8.1.9", notes.newest(prefix))
+      for _, key in ipairs { "uidgid.uid.", "uidgid.gid." } do
+        local map = assert(cmap.open())
+        assert(map:set(key .. ordinary.uid, 1, "u8"))
+        assert.equal("9.9.9.9", notes.newest(prefix))
+        assert(map:delete(key .. ordinary.uid))
+        map:close()
+      end
+      assert.equal("7.8.1.9", notes.newest(prefix))
+    end)
+  end
+
+  it("cannot be read without the folder", function()
+    local list, message, code = core.list_files("/dev/shm/nothing", "a")
+    assert.same({ nil, "cannot list /dev/shm/nothing: No such file or directory", "io_error" }, { list, message, code })
+  end)
+end)
+
+describe("a member that cannot note what it holds", function()
+  local create = core.create_file
+
+  after_each(function()
+    core.create_file = create
+    replicas.clean()
+  end)
+
+  it("confirms nothing until it can", function()
+    local problems = {}
+    core.create_file = function() return nil, "cannot create it: No space left on device", "io_error" end
+    local app = replicas.new { error = function(message) problems[#problems + 1] = message end }
+    local list, result = replicas.list(app), nil
+    assert.is_true(list:submit("a", function(count) result = count end))
+    local function has_left() return select(6, app:status()) == "cannot create it: No space left on device" end
+    assert(replicas.eventually(has_left))
+    core.create_file = create
+    assert(replicas.eventually(function() return result end))
+    assert.equal(1, result)
+    assert.equal(2, #problems)
+    assert.matches("leaves its group until its storage works again: cannot create it: No space", problems[1])
+    assert.matches("the storage of replica .* works again", problems[2])
+  end)
+end)
+
+-- Node 1 has an old process and a new one. Node 2 has the newest state, and node 3 misses it.
+describe("an old process of a node whose Corosync has restarted #slow", function()
+  local SOURCE = [[
+options.patience, options.timeout = 1, 60
+---
+list = list()
+function wait_for(text)
+  local timer = require "luv".new_timer()
+  timer:start(0, 10, function()
+    local status, _, _, _, _, why = app:status()
+    if status == "ready" or tostring(why):find(text, 1, true) then
+      timer:close()
+      print("is", status)
+    end
+  end)
+end
+]]
+  local cluster, name, programs
+
+  setup(function() cluster = assert(lab.start { nodes = 3, token = 500 }) end)
+  teardown(function() assert(cluster:stop()) end)
+
+  before_each(function() name, programs = replicas.name(), {} end)
+  after_each(function()
+    for _, program in ipairs(programs) do
+      if not program.exited then
+        program:kill "sigkill"
+        assert(program:wait(10))
+      end
+    end
+    replicas.clean()
+  end)
+
+  local function start(node)
+    local program = assert(cluster:run(node, replicas.argv(name, SOURCE)))
+    programs[#programs + 1] = program
+    return program
+  end
+
+  local function submit(program, command)
+    run(program, ("print('result', list:submit '%s')"):format(command))
+    return hears(program, "^result\t(%S+)")
+  end
+
+  it("does not speak for the node", function()
+    local old, two, three = start(1), start(2), start(3)
+    for _, program in ipairs(programs) do hears(program, "^ready$") end
+    assert.equal("1", submit(two, "a"))
+    local new = start(1)
+    hears(new, "^ready$")
+    old:kill "sigstop"
+    assert(cluster:partition({ 1, 2 }, { 3 }))
+    assert(cluster:wait_members({ 1, 2 }, 30))
+    assert.equal("2", submit(new, "b"))
+    new:kill "sigkill"
+    assert(new:wait(10))
+    assert(cluster:kill(1))
+    assert(cluster:partition({ 1, 3 }, { 2 }))
+    assert(cluster:restart(1))
+    assert(cluster:wait_members({ 1, 3 }, 30))
+    old:kill "sigcont"
+    for _, program in ipairs { old, three } do
+      run(program, "wait_for 'too few nodes have a state'")
+      assert.equal("blocked", hears(program, "^is\t(.*)$"))
+    end
+    assert(cluster:heal())
+    for _, program in ipairs { old, two, three } do
+      run(program, "app:barrier() show(list.state)")
+      assert.equal("a b", hears(program, "^state\t(.*)$"))
+    end
+  end)
+end)

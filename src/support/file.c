@@ -1,0 +1,95 @@
+#include "support/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/failure.h"
+#include "support/userdata.h"
+
+static int push_errno(lua_State *L, const char *attempt, const char *path, int error)
+{
+	lua_pushnil(L);
+	lua_pushfstring(L, "cannot %s %s: %s", attempt, path, strerror(error));
+	lua_pushliteral(L, "io_error");
+	return 3;
+}
+
+int file_create(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IRGRP | S_IROTH);
+
+	if (fd < 0) {
+		return push_errno(L, "create", path, errno);
+	}
+	(void)close(fd);
+	return success_push(L);
+}
+
+static void push_entry(lua_State *L, const char *name, const struct stat *found)
+{
+	lua_createtable(L, 0, 4);
+	lua_pushstring(L, name);
+	lua_setfield(L, -2, "name");
+	lua_pushnumber(L, (lua_Number)found->st_uid);
+	lua_setfield(L, -2, "uid");
+	lua_pushnumber(L, (lua_Number)found->st_gid);
+	lua_setfield(L, -2, "gid");
+	lua_pushboolean(L, found->st_uid == geteuid());
+	lua_setfield(L, -2, "is_own");
+}
+
+/* Arguments: the folder's stream as light userdata, its path, the prefix. */
+static int build_list(lua_State *L)
+{
+	DIR *folder = lua_touserdata(L, 1);
+	const char *path = lua_tostring(L, 2);
+	size_t length;
+	const char *prefix = lua_tolstring(L, 3, &length);
+	const struct dirent *entry;
+	struct stat found;
+	int count = 0;
+
+	lua_newtable(L);
+	errno = 0;
+	while ((entry = readdir(folder)) != NULL) {
+		bool is_listed = strncmp(entry->d_name, prefix, length) == 0
+			&& fstatat(dirfd(folder), entry->d_name, &found, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(found.st_mode);
+
+		if (is_listed) {
+			push_entry(L, entry->d_name, &found);
+			lua_rawseti(L, -2, ++count);
+		}
+		errno = 0;
+	}
+	return errno == 0 ? 1 : push_errno(L, "list", path, errno);
+}
+
+static void release(void *folder)
+{
+	(void)closedir(folder);
+}
+
+int file_list(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	DIR *folder;
+
+	luaL_checkstring(L, 2);
+	lua_settop(L, 2);
+	lua_pushcfunction(L, build_list);
+	lua_insert(L, 1);
+	luaL_checkstack(L, 2, NULL);
+	folder = opendir(path);
+	if (folder == NULL) {
+		return push_errno(L, "list", path, errno);
+	}
+	lua_pushlightuserdata(L, folder);
+	lua_insert(L, 2);
+	userdata_build(L, 3, LUA_MULTRET, release, folder);
+	return lua_gettop(L);
+}
