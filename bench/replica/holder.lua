@@ -1,6 +1,7 @@
 -- A member with a large state, for run.lua. It submits a command every 2 ms, and measures the longest time between two
 -- confirmations and the longest turn of its loop. On SIGUSR1 it prints both and begins again. Turns are measured in CPU
--- time, because other processes need the processors, too.
+-- time, because other processes need the processors, too. Each change of its status is printed as
+-- "status STATUS FULL REASON", where FULL is the number of full members.
 --
 --   holder.lua NAME MEGABYTES
 local core = require "corosync.core"
@@ -42,7 +43,6 @@ local app = assert(corosync.replica(name, {
     confirmed_at = nil
     print(("ready %.6f"):format(now() - viewed_at))
   end,
-  suspended = function() print "suspended" end,
   error = function(message) io.stderr:write(message, "\n") end,
 }))
 local machine = app:machine("state", {
@@ -65,11 +65,25 @@ local function submit()
   end)
 end
 
+local printed
+
+local function print_status(status, full, why)
+  local line = ("status %s %d %s"):format(status, #full, why or "")
+  if line ~= printed then
+    printed = line
+    print(line)
+  end
+end
+
 local timer, ticks = uv.new_timer(), 0
 timer:start(1, 1, function()
   longest_turn, turned_at, ticks = math.max(longest_turn, os.clock() - turned_at), os.clock(), ticks + 1
-  if ticks % 2 == 0 and not is_waiting and app:status() == "ready" then
-    submit()
+  if ticks % 2 == 0 then
+    local status, _, _, full, _, why = app:status()
+    print_status(status, full, why)
+    if not is_waiting and status == "ready" then
+      submit()
+    end
   end
 end)
 

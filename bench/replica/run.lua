@@ -220,11 +220,13 @@ end
 
 -- Starts members. Their last lines are in their fields.
 local function start_holder(cluster, node, lua, name, megabytes)
-  local holder = { node = node, readies = 0 }
+  local holder = { node = node, status = "none yet" }
   holder.process = start(cluster, node, lua, "bench/replica/holder.lua", { name, megabytes }, function(line)
     local kind, first, second = line:match "^(%a+) ?(%S*) ?(%S*)"
     if kind == "ready" then
-      holder.readies, holder.ready_after = holder.readies + 1, tonumber(first)
+      holder.ready_after = tonumber(first)
+    elseif kind == "status" then
+      holder.status, holder.full = line, first == "ready" and tonumber(second)
     elseif kind == "donor" then
       holder.is_donor = true
     elseif kind == "longest" then
@@ -234,15 +236,34 @@ local function start_holder(cluster, node, lua, name, megabytes)
   return holder
 end
 
-local function wait_ready(cluster, holders, count)
-  assert(cluster:wait_for(function()
+local function describe(holders)
+  local lines = {}
+  for i, holder in ipairs(holders) do
+    lines[i] = ("node %d: %s"):format(holder.node, holder.status)
+  end
+  return table.concat(lines, "\n")
+end
+
+-- Waits until all of these are ready with so many full members. One change may make a member ready more than once.
+local function wait_ready(cluster, holders, full)
+  local ok, message = cluster:wait_for(function()
     for _, holder in ipairs(holders) do
-      if holder.readies < count then
+      if not holder.ready_after or holder.full ~= full then
         return false
       end
     end
     return true
-  end, LIMIT, "members to be ready"))
+  end, LIMIT, ("members to be ready, with %d full ones"):format(full))
+  if not ok then
+    error(("%s\n%s"):format(message, describe(holders)))
+  end
+end
+
+-- For a change that makes them ready again.
+local function forget_ready(holders)
+  for _, holder in ipairs(holders) do
+    holder.ready_after = nil
+  end
 end
 
 -- The longest pause and turn of each since the last call.
@@ -274,7 +295,7 @@ local function start_holders(cluster, nodes, lua, megabytes)
   for node = 1, nodes do
     holders[node] = start_holder(cluster, node, lua, name, megabytes)
   end
-  wait_ready(cluster, holders, 1)
+  wait_ready(cluster, holders, nodes)
   return holders, name
 end
 
@@ -297,12 +318,13 @@ local function bench_changes(cluster)
     local cut, back = {}, {}
     local holders = start_holders(cluster, NODES, lua, 0)
     for pair = 1, PAIRS do
+      forget_ready(holders)
       assert(cluster:partition { 1, 2 })
-      wait_ready(cluster, { holders[1], holders[2] }, 2 * pair)
+      wait_ready(cluster, { holders[1], holders[2] }, 2)
       cut[pair] = math.max(holders[1].ready_after, holders[2].ready_after)
+      forget_ready(holders)
       assert(cluster:heal())
-      wait_ready(cluster, { holders[1], holders[2] }, 2 * pair + 1)
-      wait_ready(cluster, { holders[3] }, pair + 1)
+      wait_ready(cluster, holders, 3)
       back[pair] = math.max(holders[1].ready_after, holders[2].ready_after)
     end
     end_holders(holders)
@@ -337,9 +359,9 @@ local function pause_with_kill(cluster, lua)
   local learner = start_holder(cluster, 5, lua, name, 20)
   local donor = donor_of(cluster, holders)
   uv.sleep(20)
-  local was_early = learner.readies == 0
+  local was_early = learner.ready_after == nil
   donor.process:kill "sigkill"
-  wait_ready(cluster, { learner }, 1)
+  wait_ready(cluster, { learner }, 4)
   local others = { learner }
   for _, holder in ipairs(holders) do
     others[#others + 1] = holder ~= donor and holder or nil
@@ -359,7 +381,7 @@ local function turns(cluster, lua)
   ask(cluster, holders)
   local learner = start_holder(cluster, 3, lua, name, 100)
   local donor = donor_of(cluster, holders)
-  wait_ready(cluster, { learner }, 1)
+  wait_ready(cluster, { learner }, 3)
   ask(cluster, { donor, learner })
   end_holders { holders[1], holders[2], learner }
   return donor.turn, learner.turn
