@@ -3,6 +3,7 @@ local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
 local effects = require "corosync.replica.effects"
 local errors = require "corosync.errors"
+local events = require "corosync.replica.events"
 local list = require "corosync.list"
 local parts = require "corosync.replica.parts"
 
@@ -81,6 +82,9 @@ function clock.tick(self)
   parts.tick(self)
   if self.protocol then
     self.protocol:time(now())
+    if self.unread_view then
+      events.take_view(self)
+    end
     look_for_untold_ring(self)
     look_for_nodes(self)
     look_for_divergence(self)

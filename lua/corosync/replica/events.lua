@@ -106,6 +106,7 @@ local function includes(addresses, own)
 end
 
 function events.config_change(self, members, left, joined)
+  self.unread_view = nil
   local own = self.address or text(self.group:address())
   self.members, self.present = members, {}
   for _, address in ipairs(members) do
@@ -134,7 +135,7 @@ end
 
 -- This comes before the protocol begins if the member joins later.
 function events.ring_change(self, ring)
-  self.ring = ring
+  self.ring, self.unread_view = ring, nil
   if self.protocol then
     self.protocol:ring_change(ring)
   end
@@ -252,33 +253,48 @@ local function newest_note(self)
   return notes.newest(prefix)
 end
 
-function events.view_change(self, view)
+-- What Corosync's map and the node's notes say, for a view of a ring; or nil, message.
+local function read_map(self, ring)
   local nodes, message = cluster.node_count()
-  if not nodes then
-    self.reason = message
-    return self:report(message)
-  elseif not view.quorate then
-    self.reason = view.reason and NO_PROVIDER or "this side of the cluster has no quorum"
-    return
+  local noted, newest, code
+  if nodes then
+    noted, message, code = cluster.cmap_get(self.note_key)
   end
-  local newest
+  if not nodes or not noted and code ~= "not_exist" then
+    return nil, message
+  end
   newest, message = newest_note(self)
   if newest == nil then
-    self.reason = message
-    return self:report(message)
+    return nil, message
   end
-  self.reason = nil
-  self.view = {
-    ring = view.ring,
-    nodes = nodes,
-    floor = math.floor(core.time() * FLOOR_STEP),
-    noted = cluster.cmap_get(self.note_key) or nil,
-    newest = newest or nil,
-  }
-  self.protocol:settled(self.view)
+  return { ring = ring, nodes = nodes, floor = math.floor(core.time() * FLOOR_STEP), noted = noted,
+    newest = newest or nil }
+end
+
+-- Takes the last view. If these cannot be read, the next tick tries again, because no other view may follow.
+function events.take_view(self)
+  local found, message = read_map(self, self.unread_view.ring)
+  if found then
+    self.reason, self.unread_view, self.view = nil, nil, found
+    self.protocol:settled(found)
+  elseif message ~= self.reason then
+    self.reason = message
+    self:report(message)
+  end
+end
+
+function events.view_change(self, view)
+  if view.quorate then
+    self.unread_view = view
+    events.take_view(self)
+  else
+    self.unread_view = nil
+    self.reason = view.reason and NO_PROVIDER or "this side of the cluster has no quorum"
+  end
 end
 
 function events.disconnected(self)
+  self.unread_view = nil
   outbox.forget(self)
   self.divergence:forget_all()
   if self.calls then
