@@ -16,15 +16,24 @@ function membership.without_waiting(self, f, ...)
   return return_from(self, timeout, f(...))
 end
 
--- Joining fails while the cluster's membership is changing, and is tried again later.
+-- Leaving fails while the cluster's membership is changing, and is tried again later. If Corosync has gone, the group
+-- joins again when Corosync is back.
 function membership.rejoin(self)
+  local record = self.record
   parts.left(self, "rejoined")
+  self.is_rejoining = false
+  if record.state == "reconnecting" then
+    return
+  end
   local ok, message, code = membership.without_waiting(self, Group.deactivate, self.group)
   if ok then
     ok, message, code = membership.without_waiting(self, Group.activate, self.group)
   end
-  self.is_rejoining = code == "timeout"
-  if not ok and not self.is_rejoining then
+  if code == "timeout" then
+    self.is_rejoining = true
+  elseif not ok and record.state == "idle" then
+    record.hooks.reconnect(record, message)
+  elseif not ok then
     self:report(message)
   end
 end

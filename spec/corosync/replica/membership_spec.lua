@@ -1,0 +1,50 @@
+-- Members that leave the group and join it again.
+local lab = require "corosync.lab"
+local replicas = require "spec.helpers.replicas"
+
+local hears, run = replicas.hears, replicas.run
+
+local SAME = "list = list()"
+
+-- Its state differs after "b". It stops itself when it is told that, just before it joins again.
+local DIFFERENT = [[
+local uv = require "luv"
+options.error = function(message)
+  print "problem"
+  uv.kill(uv.os_getpid(), "sigstop")
+end
+---
+list = list { apply = function(state, command)
+  state[#state + 1] = command == "b" and "own" or command
+  return #state
+end }
+]]
+
+describe("a member that must join again #slow", function()
+  local cluster
+
+  setup(function() cluster = assert(lab.start(2)) end)
+  teardown(function() assert(cluster:stop()) end)
+
+  it("is ready again if its Corosync is killed at that moment", function()
+    local name = replicas.name()
+    local function start(node, source)
+      return assert(cluster:run(node, replicas.argv(name, source)))
+    end
+    local others, different = { start(1, SAME), start(1, SAME) }, start(2, DIFFERENT)
+    for _, program in ipairs { others[1], others[2], different } do
+      hears(program, "^(ready)$")
+    end
+    run(others[1], "list:submit 'b'")
+    hears(different, "^(problem)$")
+    assert(cluster:kill(2))
+    different:kill "sigcont"
+    hears(different, "^(suspended)")
+    assert(cluster:restart(2))
+    hears(different, "^(ready)$")
+    for _, program in ipairs { others[1], others[2], different } do
+      program:kill "sigkill"
+      assert(program:wait(10))
+    end
+  end)
+end)
