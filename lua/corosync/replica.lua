@@ -384,7 +384,7 @@ end
 -- Waits until an earlier replica of that name, which was closed, has left its group: a process is in a group once.
 local function await_leave(name)
   local earlier = leaving[name]
-  if earlier then
+  if earlier and earlier.is_closed then -- else it could not leave, and still is a member
     earlier:handle_until(function() return earlier.record.state == "idle" end)
   end
 end

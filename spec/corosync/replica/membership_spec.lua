@@ -48,3 +48,22 @@ describe("a member that must join again #slow", function()
     end
   end)
 end)
+
+describe("a replica that could not be closed", function()
+  after_each(replicas.clean)
+
+  local REFUSED = [[
+local membership = require "corosync.group.membership"
+local leave = membership.leave
+membership.leave = function() return nil, "the membership is changing", "timeout" end
+print("closed", select(3, app:close()))
+membership.leave = leave
+print("made", select(3, require "corosync.replica"(app.name)))
+]]
+
+  it("makes a second one of its name fail, not wait", function()
+    local program = replicas.spawn(replicas.name(), REFUSED)
+    assert.equal("timeout", hears(program, "^closed\t(.*)$"))
+    assert.equal("exist", hears(program, "^made\t(.*)$"))
+  end)
+end)
