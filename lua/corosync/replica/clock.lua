@@ -5,6 +5,7 @@ local effects = require "corosync.replica.effects"
 local errors = require "corosync.errors"
 local events = require "corosync.replica.events"
 local list = require "corosync.list"
+local membership = require "corosync.replica.membership"
 local parts = require "corosync.replica.parts"
 
 local clock = { TICK = 0.25 } -- seconds
@@ -76,7 +77,9 @@ function clock.tick(self)
     self.calls:tick(now())
   end
   self.next_tick = now() + clock.TICK
-  if self.storage_problem then
+  if self.gives_up then
+    membership.give_up(self)
+  elseif self.storage_problem then
     effects.try_storage(self)
   end
   parts.tick(self)

@@ -3,6 +3,7 @@ local claims = require "corosync.replica.protocol.claims"
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
+local membership = require "corosync.replica.membership"
 local notes = require "corosync.replica.notes"
 local outbox = require "corosync.replica.outbox"
 local parts = require "corosync.replica.parts"
@@ -147,7 +148,7 @@ end
 function events.give_up_membership(self, what, problem)
   self:report(("%s: %s. Replica %s is closed here: mend the script and start it again"):format(what, tostring(problem),
     errors.quote(self.name)))
-  self:close()
+  membership.give_up(self)
 end
 
 -- Storage keeps its promise only if the node confirms nothing without it: see claims.lua.

@@ -10,6 +10,7 @@
 local entries = require "corosync.replica.lock.entries"
 local errors = require "corosync.errors"
 local map = require "corosync.replica.map.part"
+local membership = require "corosync.replica.membership"
 local parts = require "corosync.replica.parts"
 
 local handover = {}
@@ -170,7 +171,7 @@ function handover.commit()
     local is_adopted = owner.handover.is_adopted
     commit(owner)
     if not is_adopted then
-      owner:close()
+      membership.give_up(owner)
     end
   end
 end
@@ -192,7 +193,7 @@ function handover.rollback()
   end
   for _, owner in pairs(made) do
     if not before[owner] then
-      owner:close()
+      membership.give_up(owner)
     end
   end
 end

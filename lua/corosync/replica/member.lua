@@ -417,7 +417,7 @@ local function machine_hooks(self)
     overfull = function(machine)
       self:report(("replica %s has too many commands for machine %s, which this script does not have: it is closed, "
         .. "run a script that has it"):format(errors.quote(self.name), errors.quote(machine.name)))
-      self:close()
+      membership.give_up(self)
     end,
     damaged = function(machine, problem)
       events.give_up_membership(self, ("cannot undo a command of machine %s whose apply has raised"):format(

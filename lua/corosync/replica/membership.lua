@@ -46,6 +46,12 @@ function membership.leave(self)
   end
 end
 
+-- Leaves for good, as soon as Corosync lets it: each tick tries again.
+function membership.give_up(self)
+  self.gives_up = true
+  membership.without_waiting(self, self.close, self)
+end
+
 -- Returns whether the join could begin.
 function membership.join(self)
   return membership.without_waiting(self, Group.activate, self.group)

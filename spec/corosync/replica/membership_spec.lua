@@ -67,3 +67,40 @@ print("made", select(3, require "corosync.replica"(app.name)))
     assert.equal("exist", hears(program, "^made\t(.*)$"))
   end)
 end)
+
+describe("a member that must not go on", function()
+  after_each(replicas.clean)
+
+  -- It cannot restore the state, and its first attempts to leave fail.
+  local BROKEN = [[
+options.patience = 1000
+---
+local membership = require "corosync.group.membership"
+local leave, failures = membership.leave, 0
+membership.leave = function(...)
+  failures = failures + 1
+  if failures <= 9 then
+    return nil, "the membership is changing", "timeout"
+  end
+  return leave(...)
+end
+app:machine("sum", {
+  apply = function() end,
+  snapshot = function() return "" end,
+  restore = function() error "wrong version" end,
+})
+]]
+
+  it("leaves even if its first attempts fail", function()
+    local app = replicas.new()
+    local sum = app:machine("sum", {
+      apply = function() end,
+      snapshot = function() return "" end,
+      restore = function() return {} end,
+    })
+    assert(sum:submit "a")
+    local program = replicas.spawn(app.name, BROKEN)
+    assert.matches("wrong version", hears(program, "^problem\t(.*)$"))
+    assert(replicas.eventually(function() return #select(5, app:status()) == 0 end))
+  end)
+end)
