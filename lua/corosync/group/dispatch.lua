@@ -62,7 +62,9 @@ end
 
 -- ---- a group that has left ----
 
-local RETRIED = { not_connected = true, timeout = true, try_again = true }
+-- Reasons not to join that may pass.
+local RETRIED = { exist = true, no_memory = true, no_resources = true, no_space = true, not_connected = true,
+  timeout = true, try_again = true }
 
 -- The group has left, and its script was notified. It joins again if it was activated meanwhile.
 local function finish_leaving(record)

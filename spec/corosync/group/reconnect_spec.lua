@@ -144,6 +144,20 @@ describe("a group that is disconnected", function()
     assert(groups.eventually(function() return seen.joins == 2 end))
   end)
 
+  it("reconnects if it was to join again after its leave and there were no descriptors", function()
+    local group, seen = lasting()
+    assert(group:deactivate())
+    assert(group:activate())
+    local open = core.cpg.open
+    finally(function() core.cpg.open = open end)
+    core.cpg.open = function()
+      core.cpg.open = open
+      return nil, "no more handles", "no_resources"
+    end
+    assert(groups.eventually(function() return seen.joins == 2 end))
+    assert.equal(1, seen.losses)
+  end)
+
   it("reconnects when only the quorum connection is lost", function()
     local told = {}
     local group = lasting { view_change = function(view)
