@@ -2,7 +2,6 @@
 local core = require "corosync.binding"
 local counters = require "corosync.group.counters"
 local handlers = require "corosync.handlers"
-local list = require "corosync.list"
 local pollfd = require "corosync.group.pollfd"
 local state = require "corosync.group.state"
 local view = require "corosync.group.view"
@@ -12,6 +11,23 @@ local connection = {
   STALE = { not_connected = true, wrong_process = true },
 }
 
+-- This member's entry in a list of members, if it is there.
+local function find(addresses, own)
+  for _, address in ipairs(addresses) do
+    if address == own then
+      return address
+    end
+  end
+end
+
+-- A member may be told that it has left without having asked to. A process that joins again at once may be told of its
+-- earlier membership: Corosync had not delivered that join and its end yet. It must then join again.
+local function leave(record, reason)
+  record.is_expelled = state.is_member(record) and reason ~= "leave"
+  record.rejoin = record.rejoin or record.is_expelled
+  state.change(record, "left")
+end
+
 -- Called before the script's handlers of the same names, so that those may for instance send.
 local before = {}
 
@@ -19,10 +35,11 @@ function before.config_change(record, members, left, joined)
   local own = record.handle:address()
   counters.note(record, "config_changes")
   record.views:config(members, left, joined)
-  if record.state == "joining" and list.set(joined)[own] then
+  local departed = find(left, own)
+  if record.state == "joining" and find(joined, own) then
     state.change(record, "joined")
-  elseif list.set(left)[own] then
-    state.change(record, "left")
+  elseif departed and record.state ~= "left" then
+    leave(record, departed.reason)
   end
 end
 

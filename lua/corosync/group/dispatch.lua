@@ -66,8 +66,13 @@ end
 local RETRIED = { exist = true, no_memory = true, no_resources = true, no_space = true, not_connected = true,
   timeout = true, try_again = true }
 
+local EXPELLED = "Corosync removed this process from the group: the group joins again"
+
 -- The group has left, and its script was notified. It joins again if it was activated meanwhile.
 local function finish_leaving(record)
+  if record.is_expelled and record.rejoin then
+    return loss.lose(record, EXPELLED, "not_connected")
+  end
   connection.close(record)
   if not record.rejoin then
     connection.release_timer(record)
