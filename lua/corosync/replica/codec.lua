@@ -1,13 +1,25 @@
 -- MessagePack, from the package lua-messagepack, for all that a replica sends.
 local errors = require "corosync.errors"
 
+local NAME = "MessagePack"
+
+-- Loads the module for replicas only: a program may change the settings of its own copy, such as `set_number`, and
+-- members with other settings would send other values.
+local function require_anew()
+  local present = package.loaded[NAME]
+  package.loaded[NAME] = nil
+  local ok, module = pcall(require, NAME)
+  package.loaded[NAME] = present
+  return ok and module
+end
+
 -- Debian has no file for Lua 5.4; the one for 5.3 works.
 local function load_messagepack()
-  local ok, module = pcall(require, "MessagePack")
-  if ok then
+  local module = require_anew()
+  if module then
     return module
   end
-  local path = package.searchpath and package.searchpath("MessagePack", (package.path:gsub("5%.4", "5.3")))
+  local path = package.searchpath and package.searchpath(NAME, (package.path:gsub("5%.4", "5.3")))
   if path then
     return dofile(path)
   end
@@ -15,5 +27,22 @@ local function load_messagepack()
 end
 
 local messagepack = load_messagepack()
+local packers = messagepack.packers
+
+-- The module's own function loses { [0.5] = "a", [2] = "b" }: it looks only whether the greatest key is the number of
+-- keys.
+function packers.table(buffer, value)
+  local is_array, greatest, count = true, 0, 0
+  for key in pairs(value) do
+    count = count + 1
+    if type(key) ~= "number" or key < 1 or key % 1 ~= 0 then
+      is_array = false
+    elseif key > greatest then
+      greatest = key
+    end
+  end
+  local pack = is_array and greatest == count and packers.array or packers.map
+  pack(buffer, value, count)
+end
 
 return { encode = messagepack.pack, decode = messagepack.unpack }

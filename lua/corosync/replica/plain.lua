@@ -24,7 +24,7 @@ local function check_value(value, path, depth)
   end
 end
 
--- NaN cannot be a table's key. Infinite and fractional keys may not come back unchanged.
+-- NaN cannot be a key of a table.
 local function check_key(key, path)
   local kind = type(key)
   if kind ~= "string" and kind ~= "number" then
