@@ -6,10 +6,36 @@ local waiting = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
--- The running coroutine if it may yield, else nil. Not every Lua knows that a function called from C cannot.
+local getinfo = debug and debug.getinfo -- a sandbox may have no debug library
+
+-- The functions in C across which Lua 5.2 can yield; Lua 5.1 can yield across none. They raise an error otherwise.
+local YIELDS = {}
+if coroutine.wrap(function() return pcall(coroutine.yield) end)() == nil then
+  YIELDS[pcall], YIELDS[xpcall] = true, true
+end
+
+local can_yield = coroutine.isyieldable
+local looks_at_stack = not can_yield and getinfo
+
+-- For Lua 5.1 and 5.2. Metamethods and iterators, across which Lua 5.1 cannot yield either, do not show on the stack.
+local function has_only_yielding()
+  local level, info = 2, getinfo(2, "Sf")
+  while info do
+    if info.what == "C" and not YIELDS[info.func] then
+      return false
+    end
+    level = level + 1
+    info = getinfo(level, "Sf")
+  end
+  return true
+end
+
+can_yield = can_yield or looks_at_stack and has_only_yielding or function() return true end
+
+-- The running coroutine if it may yield, else nil.
 function waiting.yieldable(member)
   local routine, is_main = coroutine.running()
-  if not routine or is_main or coroutine.isyieldable and not coroutine.isyieldable() or member:runs_in(routine) then
+  if not routine or is_main or member:runs_in(routine) or not can_yield() then
     return nil
   end
   return routine
@@ -35,10 +61,22 @@ local function by_condition(start)
   return outcome
 end
 
-local function by_yield(routine, start)
+-- Whether a coroutine is suspended in a function. Lua 5.1 may have raised an error instead.
+local function is_suspended_in(f, routine)
+  local level, info = 0, looks_at_stack and getinfo(routine, 0, "f")
+  while info and info.func ~= f do
+    level = level + 1
+    info = getinfo(routine, level, "f")
+  end
+  return coroutine.status(routine) == "suspended" and (info ~= nil or not looks_at_stack)
+end
+
+local by_yield
+
+function by_yield(routine, start)
   local is_waiting = false
   local outcome, tell = taker(function()
-    if is_waiting then
+    if is_waiting and is_suspended_in(by_yield, routine) then
       assert(handlers.limited(coroutine.resume, routine))
     end
   end)

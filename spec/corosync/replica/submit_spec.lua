@@ -70,6 +70,36 @@ describe("submit to a replica in corosync.loop", function()
     assert.equal(3, #order)
   end)
 
+  it("waits in a coroutine under pcall, and in a function that C calls", function()
+    local list = replicas.listed()
+    local got = {}
+    coroutine.wrap(function() got[1] = select(2, pcall(list.submit, list, "a")) end)()
+    assert(replicas.eventually(function() return got[1] end))
+    coroutine.wrap(function()
+      pcall(table.sort, { 1, 2 }, function() got[2] = got[2] or list:submit "b" end)
+    end)()
+    assert(replicas.eventually(function() return got[2] end))
+    assert.same({ 1, 2 }, got)
+  end)
+
+  it("resumes no coroutine that waits for something else", function()
+    local list = replicas.listed()
+    local resumed = 0
+    local routine = coroutine.create(function()
+      pcall(function() return setmetatable({}, { __index = function() return list:submit "a" end }).field end)
+      repeat
+        coroutine.yield "for something else"
+        resumed = resumed + 1
+      until false
+    end)
+    local _, reached = coroutine.resume(routine)
+    assert(replicas.eventually(function()
+      return #list.state == 1 and (reached or coroutine.status(routine) == "suspended")
+    end))
+    assert(list:submit "b")
+    assert.equal(0, resumed)
+  end)
+
   it("waits in a timer's callback without a coroutine", function()
     local list = replicas.listed()
     local got
