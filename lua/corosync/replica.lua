@@ -14,6 +14,7 @@
 local calls = require "corosync.replica.calls"
 local base = require "corosync.group"
 local defaults = require "corosync.replica.defaults"
+local error_text = require "corosync.error_text"
 local errors = require "corosync.errors"
 local every = require "corosync.replica.every"
 local guards = require "corosync.handlers"
@@ -125,7 +126,7 @@ local function encode_table(machine, command)
   end
   local ok, data = pcall(machine.encode, machine, command)
   if not ok then
-    errors.raise("bad argument #1 'command' to 'submit' (the machine's codec cannot encode it: %s)", tostring(data))
+    errors.raise("bad argument #1 'command' to 'submit' (the machine's codec cannot encode it: %s)", error_text(data))
   end
   return data
 end

@@ -1,5 +1,6 @@
 -- Callers that wait for the results of their commands, and the messages for those that fail.
 local core = require "corosync.binding"
+local error_text = require "corosync.error_text"
 local errors = require "corosync.errors"
 local machines = require "corosync.replica.machines"
 local recording = require "corosync.replica.recording"
@@ -85,7 +86,7 @@ function Callers:reply(id, result, code, index)
   local failed, problem = machines.failure(result)
   if failed then
     self:count_failure "raised"
-    return self.call(caller.tell, nil, tostring(problem), "raised")
+    return self.call(caller.tell, nil, error_text(problem), "raised")
   end
   return self.call(caller.tell, result == nil and true or result)
 end

@@ -2,6 +2,7 @@
 local claims = require "corosync.replica.protocol.claims"
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
+local error_text = require "corosync.error_text"
 local errors = require "corosync.errors"
 local membership = require "corosync.replica.membership"
 local notes = require "corosync.replica.notes"
@@ -146,8 +147,8 @@ end
 
 -- Without the right state the member must not take part.
 function events.give_up_membership(self, what, problem)
-  self:report(("%s: %s. Replica %s is closed here: mend the script and start it again"):format(what, tostring(problem),
-    errors.quote(self.name)))
+  self:report(("%s: %s. Replica %s is closed here: mend the script and start it again"):format(what,
+    error_text(problem), errors.quote(self.name)))
   membership.give_up(self)
 end
 

@@ -4,6 +4,7 @@
 -- Otherwise a new base is written between commits, when there are many entries.
 local codec = require "corosync.replica.codec"
 local core = require "corosync.binding"
+local error_text = require "corosync.error_text"
 local errors = require "corosync.errors"
 local storage = require "corosync.replica.storage"
 
@@ -68,7 +69,7 @@ function Keeper:load(machines)
   if base and base.log then
     local ok, problem = restoring:build()
     if not ok then
-      return nil, ("storage %s: cannot restore the state: %s"):format(errors.quote(self.path), tostring(problem)),
+      return nil, ("storage %s: cannot restore the state: %s"):format(errors.quote(self.path), error_text(problem)),
         "damaged"
     end
     machines:restore(restoring)

@@ -6,6 +6,7 @@
 -- A small state is copied now and then as the new base. Copying a large one would block the loop, so its base follows
 -- by applying the oldest commands a second time.
 local chain = require "corosync.replica.chain"
+local error_text = require "corosync.error_text"
 local errors = require "corosync.errors"
 local flat = require "corosync.replica.flat"
 local plain = require "corosync.replica.plain"
@@ -120,7 +121,7 @@ end
 local function renew(self)
   local ok, copy = pcall(copy_state, self)
   if not ok then
-    self.problem = tostring(copy)
+    self.problem = error_text(copy)
     self.tried_at = #self.since
   elseif copy then
     keep(self, copy)
@@ -397,7 +398,11 @@ function Machine:encode(command)
   if type(command) == "string" then
     return self.prefix .. "s" .. command
   end
-  return self.prefix .. "t" .. self.methods.codec.encode(command)
+  local text = self.methods.codec.encode(command)
+  if type(text) ~= "string" then
+    error(("encode returned a %s, and a string is expected"):format(type(text)), 0)
+  end
+  return self.prefix .. "t" .. text
 end
 
 return machine

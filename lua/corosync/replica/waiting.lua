@@ -1,5 +1,6 @@
 -- How a caller without a callback waits for its result: a coroutine yields until then; other code handles the events
 -- meanwhile. And how functions of the script are called that may wait.
+local error_text = require "corosync.error_text"
 local handlers = require "corosync.handlers"
 
 local waiting = {}
@@ -152,7 +153,7 @@ local function spawn_in_cqueues(member, f, ...)
   require("cqueues").running():wrap(function()
     local ok, problem = require("cqueues.auxlib").resume(coroutine.create(table.remove(member.spawned, 1)))
     if not ok then
-      handlers.report(member.record, tostring(problem))
+      handlers.report(member.record, error_text(problem))
     end
   end)
 end

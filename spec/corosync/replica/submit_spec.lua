@@ -246,11 +246,13 @@ describe("submit to a replica in corosync.loop", function()
       state[#state + 1] = command
       if command == "bad" then error "not this one" end
       if command == "thrown" then error { reason = "a table" } end
+      if command == "odd" then error(setmetatable({}, { __tostring = error })) end
       return #state
     end, changed = function() changes = changes + 1 end })
     assert.equal(1, list:submit "a")
     refused("raised", "submit_spec.lua", list:submit "bad")
     refused("raised", "table", list:submit "thrown")
+    refused("raised", "(error object is a table value)", list:submit "odd")
     assert.equal(2, list:submit "b")
     assert.same({ "a", "b" }, list.state)
     assert.equal(2, changes)
@@ -276,6 +278,22 @@ describe("submit to a replica in corosync.loop", function()
     assert.matches("#2 'callback' to 'submit' %(function expected, got string%)",
       (select(2, pcall(list.submit, list, "x", "y"))))
     assert.equal(1, list:submit "first")
+  end)
+
+  it("raises for a codec's encode that raises or returns no string", function()
+    local encoded
+    local list = replicas.listed({}, { codec = { encode = function() return encoded() end, decode = tostring } })
+    local function problem(encode)
+      encoded = encode
+      return select(2, pcall(list.submit, list, {}))
+    end
+    for value, text in pairs { [5] = "a number", [false] = "a boolean" } do
+      assert.matches("#1 'command' to 'submit' %(the machine's codec cannot encode it: encode returned " .. text,
+        problem(function() return value end))
+    end
+    assert.matches("cannot encode it: %(error object is a table value%)", problem(function() error {} end))
+    encoded = function() return "" end
+    assert.equal(1, list:submit {})
   end)
 end)
 
