@@ -90,11 +90,14 @@ function by_yield(routine, start)
   return outcome
 end
 
--- Handles events until there is a result.
+-- Handles events until there is a result. If the command was refused at once, it handles those that wait: otherwise a
+-- program that only submits, again and again, never reconnects, and its window stays full.
 local function by_handling(member, start)
   local outcome, tell = taker(function() end)
   start(tell)
-  if not outcome.n then
+  if outcome.n then
+    member:dispatch(100)
+  else
     local ok, message, code = member:handle_until(function() return outcome.n end)
     if not outcome.n then
       tell(ok, message, code)

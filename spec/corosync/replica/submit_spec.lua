@@ -240,6 +240,18 @@ describe("submit to a replica in corosync.loop", function()
     assert.equal(3, list:submit "3")
   end)
 
+  it("handles events in plain code that submits again and again, although it is refused", function()
+    local list, app = replicas.listed { window = 1 }
+    replicas.ready(app)
+    for _ = 1, 3 do
+      list:submit("x", function() end)
+      local code
+      repeat code = select(3, list:submit "y") until code ~= "full"
+      assert.is_nil(code)
+    end
+    assert.equal(6, #list.state)
+  end)
+
   it("returns the error of apply to the submitter, and leaves the state unchanged", function()
     local changes = 0
     local list = replicas.listed({}, { apply = function(state, command)
