@@ -64,20 +64,21 @@ function errors.check_fields(given, known, position, argument, call, required)
   end
 end
 
-local function method(name, f, key)
+local function method(name, f, key, object)
   return function(self, ...)
     if type(self) ~= "table" or not self[key] then
-      errors.raise("%s is a method: call it with a colon, as group:%s(...)", name, name)
+      errors.raise("%s is a method: call it with a colon, as %s:%s(...)", name, object, name)
     end
     return f(self, ...)
   end
 end
 
--- Makes the methods of a group raise a clear error when they are called without the group. `key`: of its record.
-function errors.guard_methods(methods, key)
+-- Makes methods raise a clear error when they are called without their object, as is easy with a dot for a colon.
+-- `key`: of something that each object has; `object`: its name in the message.
+function errors.guard_methods(methods, key, object)
   for name, f in pairs(methods) do
     if type(f) == "function" then
-      methods[name] = method(name, f, key)
+      methods[name] = method(name, f, key, object)
     end
   end
 end

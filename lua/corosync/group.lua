@@ -463,7 +463,7 @@ function Group:cmap_get(key)
   return cluster.cmap_get(key, handlers.option(self[KEY], "daemon_user"))
 end
 
-errors.guard_methods(Group, KEY)
+errors.guard_methods(Group, KEY, "group")
 Group.send_message = core.cpg.sender(KEY, send_message)
 
 local function to_string(group)

@@ -73,15 +73,24 @@ local function check_name(name, longest, call)
   end
 end
 
-local POSITIVE = { "copies", "patience", "timeout", "window" }
+local POSITIVE = { copies = "an integer", patience = "a number", timeout = "a number", window = "an integer" }
+
+local function check_numbers(given)
+  for field, kind in pairs(POSITIVE) do
+    local value = given[field]
+    if value and not (value > 0 and (kind == "a number" or value % 1 == 0)) then
+      errors.raise("bad argument #2 'options' to 'replica' (field '%s': %s above 0 expected, got %g)", field, kind,
+        value)
+    end
+  end
+end
 
 local function options_of(given)
   errors.check_fields(given, OPTIONS, 2, "options", "replica")
-  for _, field in ipairs(POSITIVE) do
-    if given[field] and (given[field] <= 0 or given[field] ~= given[field]) then
-      errors.raise("bad argument #2 'options' to 'replica' (field '%s': a number above 0 expected, got %g)", field,
-        given[field])
-    end
+  check_numbers(given)
+  if given.storage and (given.storage == "" or given.storage:find("\0", 1, true)) then
+    errors.raise("bad argument #2 'options' to 'replica' (field 'storage': the path of a file expected, got %s)",
+      errors.quote(given.storage))
   end
   local options = {}
   for field in pairs(OPTIONS) do
@@ -104,6 +113,12 @@ local Machine = {}
 
 -- The fields of a machine's object: `state`, and the methods.
 local machine_metatable = {
+  __newindex = function(self, key, value)
+    if key == "state" then
+      errors.raise "the state of a machine cannot be set: only its apply may change it"
+    end
+    rawset(self, key, value)
+  end,
   __index = function(self, key)
     if key == "state" then
       return self[MEMBER].machines.by_name[self.name].state
@@ -327,6 +342,9 @@ end
 -- @treturn boolean whether more wait
 -- @error nil, message, code: "not_joined" (it is closed), "dispatching"
 function Replica:dispatch(budget)
+  if budget ~= nil and not (type(budget) == "number" and budget >= 0) then
+    errors.raise("bad argument #1 'budget' to 'dispatch' (a number of at least 0 expected, got %s)", tostring(budget))
+  end
   return self[MEMBER]:dispatch(budget)
 end
 
@@ -360,6 +378,9 @@ function Replica:timeout()
   local owner = self[MEMBER]
   return owner.has_work and 0 or math.max(0, owner.next_tick - require("corosync.binding").now())
 end
+
+errors.guard_methods(Machine, MEMBER, "machine")
+errors.guard_methods(Replica, MEMBER, "app")
 
 function Replica:__tostring()
   local owner = self[MEMBER]
@@ -477,6 +498,10 @@ local function new(name, given)
   local present = type(name) == "string" and handover.find(name)
   if present then
     return adopt(present, options_of(given or {}))
+  end
+  if type(name) == "string" and handover.members()[name] then
+    return nil, ("cannot make replica %s: this process is a member of it already, perhaps by a global of cpgrun, such "
+      .. "as 'map': use that one or close it first"):format(errors.quote(name)), "exist"
   end
   local made, message, code = derive(name, given, IN_LOOP)
   if made then

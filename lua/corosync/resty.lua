@@ -239,7 +239,7 @@ end
 
 Group.dispatch = Group.step
 
-errors.guard_methods(Group, KEY)
+errors.guard_methods(Group, KEY, "group")
 
 local OPTIONS = { directory = "string", per = "string", poll = "number" }
 local PER = { node = true, worker = true }

@@ -301,6 +301,8 @@ function Calls:any(name, ...)
   return result(last)
 end
 
+errors.guard_methods(Calls, "owner", "calls")
+
 function calls.new(owner, functions)
   for name, f in pairs(functions) do
     if type(name) ~= "string" or type(f) ~= "function" then

@@ -64,6 +64,8 @@ local function check_handlers(given)
   end
 end
 
+errors.guard_methods(Leader, OWNER, "leader")
+
 -- Without handlers, returns the existing candidacy, if any.
 local function new(owner, name, given)
   owner.leaders = owner.leaders or {}

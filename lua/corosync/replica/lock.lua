@@ -153,6 +153,8 @@ function Lock:holder()
   return address_of(owner, lock.holder), lock.token, lock.since, waiters
 end
 
+errors.guard_methods(Lock, OWNER, "lock")
+
 local function new(owner, name)
   return setmetatable({ name = name, [OWNER] = owner, [ENTRY] = entries.get(owner, name) }, metatable)
 end

@@ -40,7 +40,10 @@ end
 -- ---- states ----
 
 local function check_state(self, state)
-  local problem = not self.methods.snapshot and plain.check(state, DEEPEST)
+  if self.methods.snapshot then
+    return
+  end
+  local problem = type(state) ~= "table" and "it is a " .. type(state) or plain.check(state, DEEPEST)
   if problem then
     error(("the state of machine %s is no plain table: %s"):format(errors.quote(self.name), problem), 0)
   end

@@ -225,6 +225,8 @@ function Map:watch(prefix, changed, restarted)
   return part.watch(self[MEMBER], self.name, prefix, changed, restarted)
 end
 
+errors.guard_methods(Map, MEMBER, "map")
+
 function map.new(owner, name)
   local what = "%s a key of map " .. errors.quote(name):gsub("%%", "%%%%") .. " of"
   return setmetatable({ name = name, [MEMBER] = owner, [WHAT] = what }, Map)

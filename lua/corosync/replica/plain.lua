@@ -5,43 +5,50 @@ local core = require "corosync.binding"
 local plain = {}
 
 local DEEPEST = 100 -- tables inside each other
+local LONGEST_PATH = 60 -- bytes of it that a message shows
 local KILOBYTE = 1024
 
 local SCALAR = { string = true, number = true, boolean = true }
 
 local function describe(path, problem)
-  return ("%s is %s"):format(path == "" and "it" or "field " .. path, problem)
+  local shown = #path > LONGEST_PATH and path:sub(1, LONGEST_PATH) .. "..." or path
+  return ("%s is %s"):format(path == "" and "it" or "field " .. shown, problem)
+end
+
+-- NaN cannot be a key of a table.
+local function check_key(key)
+  local kind = type(key)
+  if kind ~= "string" and kind ~= "number" then
+    return "a table with a " .. kind .. " as a key"
+  end
 end
 
 local check_table
 
-local function check_value(value, path, depth)
+local function check_value(value, depth)
   local kind = type(value)
   if kind == "table" then
-    return check_table(value, path, depth - 1)
+    return check_table(value, depth - 1)
   elseif not SCALAR[kind] then
-    return describe(path, "a " .. kind)
+    return "a " .. kind, ""
   end
 end
 
--- NaN cannot be a key of a table.
-local function check_key(key, path)
-  local kind = type(key)
-  if kind ~= "string" and kind ~= "number" then
-    return ("a key of %s is a %s"):format(path == "" and "it" or path, kind)
-  end
-end
-
-function check_table(value, path, depth)
+-- Returns what is wrong with a part of the value, and that part's path.
+function check_table(value, depth)
   if depth < 0 then
-    return describe(path, "a table inside too many others, or in itself")
+    return "a table inside too many others, or in itself", ""
   elseif getmetatable(value) ~= nil then
-    return describe(path, "a table with a metatable")
+    return "a table with a metatable", ""
   end
   for key, item in pairs(value) do
-    local problem = check_key(key, path) or check_value(item, path .. "." .. tostring(key), depth)
+    local of_key = check_key(key)
+    if of_key then
+      return of_key, ""
+    end
+    local problem, path = check_value(item, depth)
     if problem then
-      return problem
+      return problem, "." .. tostring(key) .. path
     end
   end
 end
@@ -54,12 +61,14 @@ function plain.entry(key, item)
   elseif kind ~= "table" and not SCALAR[kind] then
     return describe("." .. tostring(key), "a " .. kind)
   end
-  return check_key(key, "")
+  local problem = check_key(key)
+  return problem and describe("", problem)
 end
 
 -- Nil if the value is plain, else why it is not. `deepest`: how many tables may be inside each other.
 function plain.check(value, deepest)
-  return check_value(value, "", deepest or DEEPEST)
+  local problem, path = check_value(value, deepest or DEEPEST)
+  return problem and describe(path, problem)
 end
 
 local function copy(value, room)

@@ -1,6 +1,5 @@
 local corosync_loop = require "corosync.loop"
 local loops = require "spec.helpers.loops"
-local replica = require "corosync.replica"
 local replicas = require "spec.helpers.replicas"
 
 local must = loops.must
@@ -286,7 +285,10 @@ describe("submit to a replica in corosync.loop", function()
     assert.matches("submit_spec.lua:%d+: bad argument #1 'command' to 'submit' %(string or table expected, got nil%)",
       submit(nil))
     assert.matches("got number", submit(1))
-    assert.matches("field .f is a function", submit { f = print })
+    assert.matches("field .a.b.f is a function", submit { a = { b = { f = print } } })
+    assert.matches("field .a is a table with a boolean as a key", submit { a = { [true] = 1 } })
+    assert.matches("field .cycle.cycle%S*%.%.%. is a table inside too many others, or in itself", submit(cycle))
+    assert.is_true(#submit(cycle) < 400)
     assert.matches("#2 'callback' to 'submit' %(function expected, got string%)",
       (select(2, pcall(list.submit, list, "x", "y"))))
     assert.equal(1, list:submit "first")
@@ -306,43 +308,5 @@ describe("submit to a replica in corosync.loop", function()
     assert.matches("cannot encode it: %(error object is a table value%)", problem(function() error {} end))
     encoded = function() return "" end
     assert.equal(1, list:submit {})
-  end)
-end)
-
-describe("a replica's arguments", function()
-  after_each(replicas.clean)
-
-  local function problem(f, ...)
-    local ok, message = pcall(f, ...)
-    assert.is_false(ok)
-    return message
-  end
-
-  it("raise with their names when they are wrong", function()
-    assert.matches("#1 'name' to 'replica' %(string expected, got nil%)", problem(replica))
-    assert.matches("#1 'name' to 'replica' %(1 to 120 bytes", problem(replica, ("x"):rep(121)))
-    assert.matches("#1 'name' to 'replica'", problem(replica, ""))
-    assert.matches("#2 'options' to 'replica' %(table expected, got number%)", problem(replica, "x", 1))
-    assert.matches("unknown field 'timeot'", problem(replica, "x", { timeot = 1 }))
-    assert.matches("field 'timeout': number expected, got string", problem(replica, "x", { timeout = "1" }))
-    for _, field in ipairs { "timeout", "patience", "window", "copies" } do
-      for _, value in ipairs { 0, -1, 0 / 0 } do
-        assert.matches("field '" .. field .. "': a number above 0", problem(replica, "x", { [field] = value }))
-      end
-    end
-  end)
-
-  it("of machine raise with their names when they are wrong", function()
-    local app = replicas.new()
-    local function make(...) return problem(app.machine, app, ...) end
-    local function apply() end
-    assert.matches("#1 'name' to 'machine'", make(nil, {}))
-    assert.matches("#2 'methods' to 'machine' %(table expected, got nil%)", make "x")
-    assert.matches("field 'apply': function expected, got nil", make("x", {}))
-    assert.matches("unknown field 'aply'", make("x", { aply = apply }))
-    assert.matches("'snapshot' and 'restore': both or neither", make("x", { apply = apply, snapshot = apply }))
-    assert.matches("field 'codec': functions 'encode' and 'decode'", make("x", { apply = apply, codec = {} }))
-    app:machine("x", { apply = apply })
-    assert.matches("there is a machine 'x' already", make("x", { apply = apply }))
   end)
 end)

@@ -43,6 +43,8 @@ function Held:__close()
   self:release()
 end
 
+errors.guard_methods(Held, OWNER, "held")
+
 return function(owner, name, token)
   return setmetatable({ name = name, token = token, [OWNER] = owner }, Held)
 end
