@@ -52,16 +52,6 @@ local function taker(wake)
   return outcome, tell
 end
 
-local function by_condition(start)
-  local condition = require("cqueues.condition").new()
-  local outcome, tell = taker(function() condition:signal() end)
-  start(tell)
-  while not outcome.n do
-    condition:wait()
-  end
-  return outcome
-end
-
 -- Whether a coroutine is suspended in a function. Lua 5.1 may have raised an error instead.
 local function is_suspended_in(f, routine)
   local level, info = 0, looks_at_stack and getinfo(routine, 0, "f")
@@ -72,22 +62,36 @@ local function is_suspended_in(f, routine)
   return coroutine.status(routine) == "suspended" and (info ~= nil or not looks_at_stack)
 end
 
-local by_yield
+local by_yielding
 
-function by_yield(routine, start)
+-- `wait()` yields; `wake()` returns whether anything else resumes the coroutine.
+function by_yielding(routine, start, wait, wake)
   local is_waiting = false
   local outcome, tell = taker(function()
-    if is_waiting and is_suspended_in(by_yield, routine) then
+    if is_waiting and not wake() and is_suspended_in(by_yielding, routine) then
       assert(handlers.limited(coroutine.resume, routine))
     end
   end)
   start(tell)
   is_waiting = true
   while not outcome.n do
-    coroutine.yield()
+    wait()
   end
   is_waiting = false
   return outcome
+end
+
+local function never() return false end
+
+local function by_yield(routine, start)
+  return by_yielding(routine, start, coroutine.yield, never)
+end
+
+-- In cqueues. If no thread of a controller waits for the condition, this is a coroutine inside one, such as that of
+-- coroutine.wrap.
+local function by_condition(routine, start)
+  local condition = require("cqueues.condition").new()
+  return by_yielding(routine, start, function() condition:wait() end, function() return condition:signal() > 0 end)
 end
 
 -- Handles events until there is a result. If the command was refused at once, it handles those that wait: otherwise a
@@ -118,7 +122,7 @@ function waiting.result(member, start, refuse, seconds)
   if member.wait then -- of a loop of another kind
     return member.wait(taker, start, refuse, seconds)
   elseif routine and in_cqueues() then
-    return by_condition(start)
+    return by_condition(routine, start)
   elseif routine then
     return by_yield(routine, start)
   elseif member.runner then

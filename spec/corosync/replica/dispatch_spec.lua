@@ -122,6 +122,31 @@ describe("a replica in a cqueues controller", function()
     assert.same({ "x", "later" }, list.state)
   end)
 
+  it("waits in coroutines inside those of the controller, too", function()
+    local list, app
+    local results, problems = {}, {}
+    local function submit(command)
+      table.insert(results, (list:submit(command)))
+      table.insert(results, (list:submit(command)))
+    end
+    list, app = replicas.listed({ loop = false, error = function(problem) table.insert(problems, problem) end },
+      { changed = function(_, command)
+        if command == "x" then
+          coroutine.wrap(submit) "in changed"
+        end
+      end })
+    controllers.run(function() serve(app) end, function()
+      assert.equal(1, list:submit "x")
+      while #results < 2 do cqueues.sleep(0.01) end
+      coroutine.wrap(submit) "in coroutine.wrap"
+      while #results < 4 do cqueues.sleep(0.01) end
+      require("cqueues.auxlib").wrap(submit) "in auxlib.wrap"
+      assert(app:close())
+    end)
+    assert.same({ 2, 3, 4, 5, 6, 7 }, results)
+    assert.same({}, problems)
+  end)
+
   it("starts functions that may wait in their order, as coroutines of the controller", function()
     local list, app = replicas.listed { loop = false }
     local events, ended, ticks = {}, 0, 0
