@@ -55,7 +55,7 @@ local function initial_state(self)
     state = self.methods.initial()
   end
   check_state(self, state)
-  return state
+  return self.methods.snapshot and state or plain.copy(state) -- `initial` may return the same table again
 end
 
 local function encoded(self, state)
