@@ -219,7 +219,7 @@ function Machine:apply(list, from, to, index, results)
   if not ok then
     undo(self)
     self.chain:add_error(index + self.at)
-    return last - from + 1, problem
+    return last - from + 1, problem == nil and "nil" or problem
   end
   renew_base(self, 2 * (to - from + 1))
   return to - from + 1
