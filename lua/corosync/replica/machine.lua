@@ -231,8 +231,11 @@ function Machine:digest()
     return nil
   end
   local made = plain.digest(self.state, DIGESTED_ENTRIES)
+  if not made then
+    return nil
+  end
   local ok, problem = pcall(check_state, self, self.state)
-  if made and not ok then
+  if not ok then
     self.problem = problem
     return nil
   end

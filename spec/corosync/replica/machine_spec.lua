@@ -1,0 +1,35 @@
+-- One machine of a replica, without a cluster.
+local machine = require "corosync.replica.machine"
+local plain = require "corosync.replica.plain"
+
+-- A state with that many entries.
+local function state_with(entries)
+  local state = {}
+  for i = 1, entries do state[i] = "x" end
+  return state
+end
+
+local function machine_with(entries)
+  return machine.new("box", { apply = function() end, initial = function() return state_with(entries) end })
+end
+
+describe("the digest of a machine's state", function()
+  local check = plain.check
+
+  after_each(function() plain.check = check end)
+
+  it("does not go through a large state", function()
+    local box, checks = machine_with(20000), 0
+    plain.check = function() checks = checks + 1 end
+    assert.is_nil(box:digest())
+    assert.equal(0, checks)
+  end)
+
+  it("is refused for a small state that is not plain", function()
+    local box = machine_with(10)
+    assert.is_number(box:digest())
+    box.state.odd = print
+    assert.is_nil(box:digest())
+    assert.matches("field .odd is a function", box.problem)
+  end)
+end)
