@@ -331,30 +331,6 @@ function takes.base(self, piece)
   end
 end
 
--- A member without the machine has kept commands whose result it does not know: those after the last digest.
-function takes.since(self, piece)
-  for i = 1, #piece, 2 do
-    local data, index = piece[i], piece[i + 1]
-    if not self.methods or index <= (self.chain.last or -1) then
-      store(self, { data }, 1, 1, index - 1)
-    else
-      table.insert(self.rest, { data, index })
-    end
-  end
-end
-
--- Begins to take the chunks of a snapshot.
-function Machine:begin_restore(digest, last)
-  self.chain = chain.new(digest, last or nil)
-  keep(self, nil)
-  self.pieces, self.parts, self.rest, self.has_base = {}, {}, {}, false
-  self.builder = self.methods and not self.methods.snapshot and flat.builder(2) or nil
-end
-
-function Machine:take(kind, piece)
-  takes[kind](self, piece)
-end
-
 local function build(self)
   if not self.has_base then -- the sender has commands for this machine, and not the machine
     self.state = initial_state(self)
@@ -366,20 +342,52 @@ local function build(self)
     local values = self.builder:finish()
     self.base, self.state = values[1], values[2]
   end
+  self.builder, self.parts = nil, nil
 end
 
--- Makes the state. May raise: the script's functions do it.
-function Machine:finish_restore()
+-- A member without the machine has kept commands whose result it does not know: those after the last digest.
+local function take_command(self, data, index)
+  if self.methods and index > self.known then
+    self:apply({ data }, 1, 1, index - 1, {})
+    return
+  end
+  store(self, { data }, 1, 1, index - 1)
   if self.methods then
+    self.methods.apply(self.state, command_of(self, data), index)
+  end
+end
+
+-- The base is whole. Commands are applied as they come, because all at once would block the loop.
+function takes.since(self, piece)
+  if self.methods and not self.is_built then
+    self.is_built = true
     build(self)
-    replay(self, self.state, self.since, self.first, #self.since)
-    for _, each in ipairs(self.rest) do
-      self:apply({ each[1] }, 1, 1, each[2] - 1, {})
-    end
+  end
+  for i = 1, #piece, 2 do
+    take_command(self, piece[i], piece[i + 1])
+  end
+end
+
+-- Begins to take the chunks of a snapshot.
+function Machine:begin_restore(digest, last)
+  self.chain, self.known = chain.new(digest, last or nil), last or -1
+  keep(self, nil)
+  self.pieces, self.parts, self.has_base, self.is_built = {}, {}, false, false
+  self.builder = self.methods and not self.methods.snapshot and flat.builder(2) or nil
+end
+
+-- May raise: the script's functions make the state.
+function Machine:take(kind, piece)
+  takes[kind](self, piece)
+end
+
+-- To be called after the last chunk. May raise.
+function Machine:finish_restore()
+  takes.since(self, {})
+  if self.methods then
     self.chain:remember()
     self.pieces = nil
   end
-  self.builder, self.parts, self.rest = nil, nil, nil
 end
 
 -- The script now has the machine: the commands kept for it become its state.

@@ -250,7 +250,7 @@ function Machines:begin_restore()
   return setmetatable({ all = self, taken = {} }, Restoring)
 end
 
-function Restoring:add(chunk)
+local function take(self, chunk)
   local kind, piece = chunk[1], chunk[2]
   if kind == "machine" then
     local each = machine.new(piece[1], false)
@@ -263,18 +263,33 @@ function Restoring:add(chunk)
   end
 end
 
-local function build_all(self)
+local function finish_all(self)
   for _, each in ipairs(self.taken) do
     each:finish_restore()
   end
 end
 
--- Builds the states. Returns true, or false and the error of the script's functions.
-function Restoring:build()
+-- Calls a function that may call the script's functions, unless one of them has failed before.
+local function try(self, f, ...)
+  if self.has_failed then
+    return
+  end
   self.all.is_applying = true
-  local ok, problem = pcall(build_all, self)
+  local ok, problem = pcall(f, self, ...)
   self.all.is_applying = false
-  return ok, problem
+  if not ok then
+    self.has_failed, self.problem = true, problem
+  end
+end
+
+function Restoring:add(chunk)
+  try(self, take, chunk)
+end
+
+-- Finishes the states. Returns true, or false and the first error of the script's functions.
+function Restoring:build()
+  try(self, finish_all)
+  return not self.has_failed, self.problem
 end
 
 -- Adopts states that were built.

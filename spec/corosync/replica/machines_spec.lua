@@ -18,4 +18,51 @@ describe("the machines of a replica", function()
     assert.same({ true, true, true }, all:apply({ "", "x", "\0x" }, 1))
     assert.same({}, all.names)
   end)
+
+  local function list_machines(apply)
+    local all = machines.new { damaged = function(_, problem) error(problem, 0) end, restored = function() end }
+    all:define("list", { apply = apply or function(state, command) state[#state + 1] = command end })
+    return all
+  end
+
+  local function commands(count)
+    local list = {}
+    for i = 1, count do list[i] = "list\0s" .. i end
+    return list
+  end
+
+  -- Machines with commands since the base, and the chunks of their snapshot.
+  local function snapshot_of(count)
+    local all, chunks = list_machines(), {}
+    all.by_name.list.is_large = true -- else a snapshot has a new base, and no commands
+    all:apply(commands(count), 1)
+    for chunk in all.by_name.list:snapshot() do chunks[#chunks + 1] = chunk end
+    return chunks
+  end
+
+  it("apply the commands of a snapshot as its chunks come, because all at once would block the loop", function()
+    local learner, most, before = list_machines(), 0, 0
+    local restoring = learner:begin_restore()
+    for _, chunk in ipairs(snapshot_of(5000)) do
+      restoring:add(chunk)
+      local count = #(restoring.taken[1].state or {})
+      most, before = math.max(most, count - before), count
+    end
+    assert.equal(5000, before)
+    assert.is_true(most <= 500)
+    assert.is_true(restoring:build())
+    learner:restore(restoring)
+    assert.equal("5000", learner.by_name.list.state[5000])
+  end)
+
+  it("tell the first error of the script's functions when a snapshot is complete", function()
+    local calls = 0
+    local restoring = list_machines(function()
+      calls = calls + 1
+      error("not this one", 0)
+    end):begin_restore()
+    for _, chunk in ipairs(snapshot_of(2000)) do restoring:add(chunk) end
+    assert.same({ false, "not this one" }, { restoring:build() })
+    assert.equal(1, calls)
+  end)
 end)
