@@ -6,6 +6,7 @@
 -- A small state is copied now and then as the new base. Copying a large one would block the loop, so its base follows
 -- by applying the oldest commands a second time.
 local chain = require "corosync.replica.chain"
+local collector = require "corosync.replica.collector"
 local error_text = require "corosync.error_text"
 local errors = require "corosync.errors"
 local flat = require "corosync.replica.flat"
@@ -19,6 +20,7 @@ local DIGESTED_ENTRIES = 2000 -- at most: it takes some milliseconds
 local KEPT_COMMANDS, KEPT_BYTES = 20000, 4000000 -- beyond, the base of a large state follows
 local DEEPEST = 2000 -- tables inside each other, of a state that is checked
 local PART = 32768 -- bytes of a snapshot that is a string
+local LARGE = 50 -- pieces of a snapshot: about a megabyte, or 10 000 entries
 local STRING = ("s"):byte() -- first byte of the body of a command that is a string
 
 local Machine = {}
@@ -130,6 +132,7 @@ local function renew(self)
     keep(self, copy)
   else
     self.is_large = true
+    collector.divide()
   end
 end
 
@@ -322,6 +325,10 @@ local takes = {}
 
 function takes.base(self, piece)
   self.has_base = true
+  self.count = self.count + 1
+  if self.count == LARGE then
+    collector.divide()
+  end
   if not self.methods then
     self.pieces[#self.pieces + 1] = piece
   elseif self.methods.snapshot then
@@ -372,7 +379,7 @@ end
 function Machine:begin_restore(digest, last)
   self.chain, self.known = chain.new(digest, last or nil), last or -1
   keep(self, nil)
-  self.pieces, self.parts, self.has_base, self.is_built = {}, {}, false, false
+  self.pieces, self.parts, self.count, self.has_base, self.is_built = {}, {}, 0, false, false
   self.builder = self.methods and not self.methods.snapshot and flat.builder(2) or nil
 end
 
