@@ -1,7 +1,8 @@
 -- A member with a large state, for run.lua. It submits a command every 2 ms, and measures the longest time between two
 -- confirmations and the longest turn of its loop. On SIGUSR1 it prints both and begins again. Turns are measured in CPU
--- time, because other processes need the processors, too. Each change of its status is printed as
--- "status STATUS FULL REASON", where FULL is the number of full members.
+-- time, because other processes need the processors, too. A learner begins with 0 MB: its own state would only be
+-- dropped, and building it is no turn of the loop. Each change of its status is printed as "status STATUS FULL REASON",
+-- where FULL is the number of full members.
 --
 --   holder.lua NAME MEGABYTES
 local core = require "corosync.core"
@@ -11,7 +12,7 @@ local uv = require "luv"
 
 local name, megabytes = arg[1], tonumber(arg[2])
 local now = core.now
-local viewed_at, confirmed_at, turned_at = now(), nil, os.clock()
+local viewed_at, confirmed_at, turned_at = now(), nil, nil
 local longest_pause, longest_turn = 0, 0
 
 io.stdout:setvbuf "line"
@@ -33,7 +34,7 @@ end
 local function initial()
   local state = { commands = 0, entries = {} }
   for i = 1, megabytes * 1000 do
-    state.entries[i] = ("%09d"):format(i) .. ("x"):rep(991)
+    state.entries[i] = ("%010d"):format(i):rep(100) -- Lua 5.1 and LuaJIT hash only some bytes of a string
   end
   return state
 end
@@ -92,4 +93,5 @@ signal:start("sigusr1", function()
   print(("longest %.6f %.6f"):format(longest_pause, longest_turn))
   longest_pause, longest_turn, confirmed_at, turned_at = 0, 0, nil, os.clock()
 end)
+turned_at = os.clock()
 corosync.loop.run()
