@@ -194,6 +194,7 @@ function takes.chunk(self, from, message)
   local cut = self.protocol.cut
   if message.to == self.address and cut and self.incoming:chunk(from, message, cut.nonce) then
     self.protocol:progress(now())
+    self:end_long_turn()
   end
 end
 

@@ -23,6 +23,7 @@ local recording = require "corosync.replica.recording"
 local transfers = require "corosync.replica.transfers"
 local wire = require "corosync.replica.wire"
 
+local TURN = 0.005 -- seconds that a turn of the loop takes chunks of a snapshot
 local SUFFIX = ".replica" -- of the group's name, so that a plain group of the replica's name can exist beside it
 
 local now = core.now
@@ -284,7 +285,15 @@ end
 
 -- ---- running ----
 
+-- Chunks of a snapshot take long, so those that have piled up must not be taken in one turn of the loop.
+function Member:end_long_turn()
+  if self.turn_began and now() - self.turn_began > TURN then
+    self.group:stop()
+  end
+end
+
 local function dispatch_all(self, budget)
+  self.turn_began = now()
   local handled, more, code = dispatch.dispatch(self.record, budget)
   look_around(self)
   return handled, more, code

@@ -1,5 +1,8 @@
 -- Snapshots in transit: in chunks, with a few in flight, so that other messages get through in between. The sender
 -- sends the next chunk when one of its own has come back. The learner keeps the contents of the chunks and counts them.
+-- All members receive chunks, so their contents are encoded as a string, which only the learner decodes.
+local codec = require "corosync.replica.codec"
+
 local transfers = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113
@@ -35,7 +38,8 @@ local function send_next(self, each)
     self.failed(problem)
   elseif chunk then
     each.sent = each.sent + 1
-    self.send { kind = "chunk", to = each.message.to, nonce = each.message.nonce, number = each.sent, chunk = chunk }
+    self.send { kind = "chunk", to = each.message.to, nonce = each.message.nonce, number = each.sent,
+      content = codec.encode(chunk) }
   else
     self.by_member[each.message.to] = nil
     each.message.chunks, each.message.state = each.sent, nil
@@ -99,11 +103,12 @@ function Incoming:chunk(from, message, nonce)
     return false
   end
   self.count = message.number
-  if message.chunk[1] == "tail" then
-    local index, entry = unpack(message.chunk[2])
+  local chunk = codec.decode(message.content)
+  if chunk[1] == "tail" then
+    local index, entry = unpack(chunk[2])
     self.tail[index] = entry
   else
-    self.restoring:add(message.chunk)
+    self.restoring:add(chunk)
   end
   return true
 end
