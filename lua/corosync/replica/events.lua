@@ -194,8 +194,8 @@ function takes.chunk(self, from, message)
   local cut = self.protocol.cut
   if message.to == self.address and cut and self.incoming:chunk(from, message, cut.nonce) then
     self.protocol:progress(now())
-    self:end_long_turn()
   end
+  self:end_long_turn()
 end
 
 function takes.snapshot(self, from, message)

@@ -39,6 +39,11 @@ local function keep(self, base)
   self.tried_at = nil
 end
 
+local function note_large(self)
+  self.is_large = true
+  collector.divide()
+end
+
 -- ---- states ----
 
 local function check_state(self, state)
@@ -90,6 +95,9 @@ function Machine:reset()
     self.state = initial_state(self)
   end
   keep(self, self.methods and base_of(self, self.state))
+  if self.methods and not self.methods.snapshot and not plain.copy(self.state, COPIED_ENTRIES) then
+    note_large(self)
+  end
 end
 
 local function command_of(self, data)
@@ -131,8 +139,7 @@ local function renew(self)
   elseif copy then
     keep(self, copy)
   else
-    self.is_large = true
-    collector.divide()
+    note_large(self)
   end
 end
 

@@ -19,7 +19,7 @@ describe("the digest of a machine's state", function()
   after_each(function() plain.check = check end)
 
   it("does not go through a large state", function()
-    local box, checks = machine_with(20000), 0
+    local box, checks = machine_with(5000), 0
     plain.check = function() checks = checks + 1 end
     assert.is_nil(box:digest())
     assert.equal(0, checks)
