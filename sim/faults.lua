@@ -48,7 +48,13 @@ return {
   {
     name = "a snapshot is not of the place of the learner's claim",
     -- The digests of logs would cover it.
-    { "learning", "replay(self, cut.queue)", "replay(self, {})" },
+    { "learning", "queue = cut.queue", "queue = {}" },
+    { "log", "return index <= self.applied or self.digests[index] == digest", "return index == index or digest" },
+  },
+  {
+    name = "a learner takes events before those that it still replays",
+    { "protocol", "  elseif self.replaying then\n    learning.keep_for_replay(self, { from = from, message = message })",
+      "" },
     { "log", "return index <= self.applied or self.digests[index] == digest", "return index == index or digest" },
   },
   {

@@ -76,6 +76,7 @@ function host.new(protocol, world, process, number, checks, options)
     durable = process.disk ~= nil,
     stored = stored,
     copies = options.copies,
+    replayed_at_once = 3,
   }
   self.machine = machine
   return self

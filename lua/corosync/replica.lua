@@ -375,8 +375,7 @@ end
 --- The longest time to wait on the descriptor before the next `dispatch`, for cqueues and other loops.
 -- @treturn number seconds
 function Replica:timeout()
-  local owner = self[MEMBER]
-  return owner.has_work and 0 or math.max(0, owner.next_tick - require("corosync.binding").now())
+  return self[MEMBER]:timeout()
 end
 
 errors.guard_methods(Machine, MEMBER, "machine")

@@ -163,7 +163,7 @@ local function do_until_none(self)
       end
     end
     protocol_state:flush()
-  until #protocol_state.out == 0
+  until #protocol_state.out == 0 or protocol_state.replaying
   return true
 end
 
@@ -182,9 +182,28 @@ local function do_effects(self)
   if self.keeper and self.keeper:is_writing() then
     return
   end
-  while do_until_none(self) and self.protocol:has_confirmed() do
+  local protocol_state = self.protocol
+  while do_until_none(self) and protocol_state:has_confirmed() do
     send_before_applying(self)
-    self.protocol:apply()
+    protocol_state:apply()
+    if protocol_state.replaying then -- the next part in the next turn of the loop
+      return
+    end
+  end
+end
+
+-- Whether there is more to do, although no event may come.
+function effects.has_work(self)
+  local waits = self.keeper and self.keeper:is_writing()
+  local replays = self.protocol and self.protocol.replaying and not waits
+  return not self.has_ended and (self.stores_more or replays) and true or false
+end
+
+local function wake(self)
+  if self.record.loop then
+    self.record.loop.wake(self.record)
+  elseif self.nudge then
+    self.nudge()
   end
 end
 
@@ -196,12 +215,12 @@ function effects.drain(self)
     do_effects(self)
   end
   if self.keeper and self.protocol and not self.storage_problem then
-    self.has_work = work_on_storage(self)
+    self.stores_more = work_on_storage(self)
     do_effects(self)
   end
   send_all(self)
-  if self.has_work and self.record.loop then
-    self.record.loop.wake(self.record)
+  if effects.has_work(self) then
+    wake(self)
   end
 end
 

@@ -308,6 +308,11 @@ function Member:dispatch(budget)
   return run(self, dispatch_all, budget)
 end
 
+-- The seconds until there is something to do, if no event comes.
+function Member:timeout()
+  return effects.has_work(self) and 0 or math.max(self.next_tick - now(), 0)
+end
+
 -- Handles events until a condition holds, for callers outside coroutines.
 function Member:handle_until(is_over)
   if self.loop and self.loop.run_until(is_over) then
@@ -321,7 +326,7 @@ function Member:handle_until(is_over)
     if not handled then
       return nil, more, code
     elseif handled == 0 and not is_over() then
-      pollfd.source(self.record):wait(math.max(self.next_tick - now(), 0))
+      pollfd.source(self.record):wait(self:timeout())
     end
   end
   if self.record.loop then

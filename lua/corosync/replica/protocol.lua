@@ -28,6 +28,7 @@
 --   nodes       the number of nodes that this state was confirmed with
 --   standing    whether it speaks for its node (standing.lua)
 --   cut         while it waits for a snapshot: the nonce of its claim, and what came after it
+--   replaying   while it has a snapshot and replays what came after it: the nonce, and the events
 --   following   while it has the state and is not full: the nonce that it says so with, and since when
 local claiming = require "corosync.replica.protocol.claiming"
 local commands = require "corosync.replica.protocol.commands"
@@ -42,13 +43,14 @@ protocol.stored_before = storing.before -- the kinds of messages before which al
 
 local PATIENCE = 5 -- seconds
 local REPEAT = 1 -- seconds
+local REPLAYED_AT_ONCE = 200 -- events and commands; a turn of the loop has some flushes
 
 local Protocol = {}
 Protocol.__index = Protocol
 
 -- `observer`: it never has a say; `durable`: it has storage; `stored`: what that has, if anything; `copies`: how many
 -- nodes must have a command before it is confirmed, if fewer than a majority (then a minority alone may go on, so nodes
--- that are cut off must be fenced).
+-- that are cut off must be fenced). `replayed_at_once`: for tests.
 function protocol.new(options)
   local self = setmetatable({
     address = options.address,
@@ -59,6 +61,7 @@ function protocol.new(options)
     copies = options.copies,
     patience = options.patience or PATIENCE,
     durable = options.durable or false,
+    replayed_at_once = options.replayed_at_once or REPLAYED_AT_ONCE,
     stored_meta = {},
     now = 0,
     nonce = 0,
@@ -161,6 +164,8 @@ function Protocol:config(members, left, breaks)
   if breaks then
     claiming.block(self)
     self.view = nil
+  elseif self.replaying then
+    learning.keep_for_replay(self, { left = left })
   elseif self.active then
     leave(self, left)
   else
@@ -217,6 +222,8 @@ function Protocol:message(from, message)
     claiming.on_ready(self, from, message)
   elseif message.kind == "snapshot" then
     learning.on_snapshot(self, from, message)
+  elseif self.replaying then
+    learning.keep_for_replay(self, { from = from, message = message })
   elseif self.active then
     process(self, from, message)
   else
@@ -238,10 +245,15 @@ function Protocol:message(from, message)
 end
 
 -- To be called when waiting events were processed, or commands submitted: sends one acknowledgement for all commands
--- that have come, and this member's new ones.
+-- that have come, and this member's new ones. A learner that replays events must call it again soon.
 function Protocol:flush()
-  confirming.send_ack(self)
-  commands.send_new(self)
+  if self.replaying then
+    learning.replay_some(self)
+  end
+  if not self.replaying then
+    confirming.send_ack(self)
+    commands.send_new(self)
+  end
 end
 
 function Protocol:has_confirmed()
@@ -297,7 +309,9 @@ function Protocol:time(now)
     self.untold_since = nil
     self:emit "rejoin"
   end
-  if confirming.is_full(self) then
+  if self.replaying then -- it does not know yet what the others have done
+    return
+  elseif confirming.is_full(self) then
     confirming.look_after(self)
   elseif self.following then
     follow_on(self)

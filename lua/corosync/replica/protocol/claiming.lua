@@ -28,7 +28,7 @@ end
 -- Nothing is appended, acknowledged or applied until the next generation.
 function claiming.block(self)
   self.status, self.active = "blocked", nil
-  self.cut, self.following = nil, nil
+  self.cut, self.replaying, self.following = nil, nil, nil
   self.claimed_at, self.retry = nil, RETRY
   self.heard = {}
   claiming.listen(self)

@@ -114,14 +114,47 @@ function learning.keep(self, event)
   end
 end
 
-local function replay(self, queue)
-  for _, event in ipairs(queue) do
-    if not self.active then
-      return false
-    end
-    self:replay(event)
+local function cost_of(event)
+  local message = event.message
+  return 1 + (message and message.kind == "commands" and #message.list or 0)
+end
+
+-- Keeps an event while earlier ones are replayed. The next part is twice as large as what has come meanwhile, so that
+-- the replay ends.
+function learning.keep_for_replay(self, event)
+  local work = self.replaying
+  work.queue[#work.queue + 1] = event
+  work.due = work.due + 2 * cost_of(event)
+end
+
+local function finish_replay(self, nonce)
+  self.replaying = nil
+  standing.update(self)
+  confirming.confirm(self)
+  commands.send_again(self)
+  if not confirming.is_full(self) and not self.following then
+    learning.follow(self, nonce)
   end
-  return self.active ~= nil
+end
+
+-- Replays some of the events that came after the snapshot was cut: all at once would take long.
+function learning.replay_some(self)
+  local work = self.replaying
+  local left = math.max(self.replayed_at_once, work.due)
+  work.due = 0
+  while left > 0 and work.first <= #work.queue do
+    local event = work.queue[work.first]
+    work.queue[work.first] = false
+    work.first = work.first + 1
+    left = left - cost_of(event)
+    self:replay(event)
+    if self.replaying ~= work then -- the generation has ended
+      return
+    end
+  end
+  if work.first > #work.queue then
+    finish_replay(self, work.nonce)
+  end
 end
 
 -- Its former state is gone. Until an epoch is established in which it is full, what it has does not count as the
@@ -144,14 +177,8 @@ function learning.on_snapshot(self, _, message)
   end
   self.cut = nil
   restore(self, message)
-  if replay(self, cut.queue) then
-    standing.update(self)
-    confirming.confirm(self)
-    commands.send_again(self)
-    if not confirming.is_full(self) and not self.following then
-      learning.follow(self, message.nonce)
-    end
-  end
+  self.replaying = { nonce = message.nonce, queue = cut.queue, first = 1, due = 0 }
+  learning.replay_some(self)
 end
 
 return learning
