@@ -1,8 +1,8 @@
 -- A script's handlers: plain functions in a table, or the methods of a class.
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
+local script_calls = require "corosync.script_calls"
 local suggest = require "corosync.suggest"
-local traceback = require "corosync.traceback"
 
 local handlers = {}
 
@@ -110,64 +110,8 @@ function handlers.find(record, name)
   end
   local group = record.object
   local method = group[name]
-  return method and function(...) return handlers.limited(method, group, ...) end
+  return method and function(...) return script_calls.limited(method, group, ...) end
 end
-
--- Lua 5.1's own xpcall passes no arguments.
-local passes_arguments = select(2, xpcall(function(given) return given end, error, true))
-local unpack = table.unpack or unpack -- luacheck: ignore 113
-
--- A host may set `guard`, which calls each function of a script, as xpcall with a traceback; and `limits_time`: whether
--- `guard` limits the function's time.
-handlers.guard, handlers.limits_time = nil, false
-
--- Set by a host that limits the memory of a script's functions. Functions of this package have no limit, because they
--- must not be interrupted by an error. `guard` calls them without the limit, so they call the script's functions with
--- `limited`. `limit_memory(true)` applies the limit, `limit_memory(false)` does not, and `limit_memory(f)` does if f
--- is the script's. It returns whether the limit applied before.
-handlers.limit_memory = nil
-
-local function leave(before, ...)
-  handlers.limit_memory(before)
-  return ...
-end
-
--- Calls a function, with the limit if it is the script's. After an error the enclosing guard restores the limit.
-function handlers.limited(f, ...)
-  if handlers.limit_memory then
-    return leave(handlers.limit_memory(f), f(...))
-  end
-  return f(...)
-end
-
--- As pcall. A function of this package that the script may call is not interrupted.
-function handlers.pcall(f, ...)
-  if handlers.limit_memory then
-    return leave(handlers.limit_memory(f), pcall(f, ...))
-  end
-  return pcall(f, ...)
-end
-
--- Takes the results of pcall: raises the error, or returns the function's own results.
-function handlers.unwrap(ok, ...)
-  if not ok then
-    error((...), 0)
-  end
-  return ...
-end
-
--- Returns a function that calls one of this package with `handlers.pcall`, and passes on its errors.
-function handlers.whole(f)
-  return function(...)
-    if handlers.limit_memory then
-      return handlers.unwrap(handlers.pcall(f, ...))
-    end
-    return f(...)
-  end
-end
-
--- For code that is loaded when the script first uses it: a module that is cut short may stay half loaded.
-handlers.require = handlers.whole(function(name) return require(name) end)
 
 -- Set by a recorder: functions by the names of events, which are called with the group's record and the event's values.
 handlers.observers = nil
@@ -183,17 +127,6 @@ function handlers.observe(record, name, ...)
   end
 end
 
--- Calls a function of the script: true, or false and the error's text with a traceback.
-function handlers.try(handler, ...)
-  if handlers.guard then
-    return handlers.guard(handler, ...)
-  elseif passes_arguments then
-    return xpcall(handler, traceback, ...)
-  end
-  local count, arguments = select("#", ...), { ... }
-  return xpcall(function() handler(unpack(arguments, 1, count)) end, traceback)
-end
-
 -- Calls the script's error handler. Without one, or when that raises, the message is logged.
 function handlers.report(record, message)
   handlers.observe(record, "error", message)
@@ -202,7 +135,7 @@ function handlers.report(record, message)
     record.hooks.log(("corosync: group %s: %s"):format(errors.quote(record.object.name), message))
     return
   end
-  local ok, second = handlers.try(report, message)
+  local ok, second = script_calls.try(report, message)
   if not ok then
     record.hooks.log(("corosync: error in the error handler: %s, after: %s"):format(second, message))
   end
@@ -210,7 +143,7 @@ end
 
 -- Calls a function of the script; its error is reported.
 function handlers.call(record, handler, ...)
-  local ok, problem = handlers.try(handler, ...)
+  local ok, problem = script_calls.try(handler, ...)
   if not ok then
     handlers.report(record, problem)
   end
@@ -267,7 +200,7 @@ local function rare(record, name, before)
     end
     local handler = handlers.find(record, name)
     if handler then
-      return handlers.limited(handler, ...)
+      return script_calls.limited(handler, ...)
     end
   end
 end
@@ -276,8 +209,8 @@ local function void() end
 
 -- Without `...`, and without a look at the limit, which cost at each message.
 local function method_received(group)
-  if handlers.limit_memory then
-    return function(...) return handlers.limited(group.message_received or void, group, ...) end
+  if script_calls.limit_memory then
+    return function(...) return script_calls.limited(group.message_received or void, group, ...) end
   end
   return function(address, message)
     local method = group.message_received
@@ -304,7 +237,7 @@ function handlers.for_handle(record, before)
     record.lookup = { __index = record.hooks.globals and record.hooks.globals() or record.handlers }
     setmetatable(own, record.lookup)
   end
-  local outer = (handlers.guard or handlers.observers) and wrapped(record, own) or own
+  local outer = (script_calls.guard or handlers.observers) and wrapped(record, own) or own
   return handlers.timed and timed(outer, handlers.timed(record)) or outer
 end
 

@@ -5,7 +5,7 @@
 
 local core = require "corosync.binding"
 local group = require "corosync.group"
-local handlers = require "corosync.handlers"
+local script_calls = require "corosync.script_calls"
 
 local corosync = {
   _VERSION = core._VERSION,
@@ -54,7 +54,7 @@ local corosync = {
 return setmetatable(corosync, {
   __index = function(self, key)
     if key == "loop" or key == "replica" then
-      self[key] = handlers.require("corosync." .. key)
+      self[key] = script_calls.require("corosync." .. key)
       return self[key]
     end
   end,

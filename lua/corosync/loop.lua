@@ -5,9 +5,9 @@
 local KEY = require "corosync.private"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
-local handlers = require "corosync.handlers"
 local own = require "corosync.own_handles"
 local reconnect = require "corosync.reconnect"
+local script_calls = require "corosync.script_calls"
 local uv = require "luv"
 
 local loop = {}
@@ -116,7 +116,7 @@ local function follow_up(entry, handled, more, code)
     -- "dispatching": its handler waits in a nested loop at this moment, and it gets its turn later.
     if code ~= "dispatching" then
       watcher.remove(entry.target)
-      handlers.limited(entry.disconnected, more)
+      script_calls.limited(entry.disconnected, more)
     end
   elseif more then
     run_soon(entry)
@@ -130,7 +130,7 @@ end
 -- Where a host limits the time of each function of a script: groups and services do that themselves, and the handlers
 -- of a handle share the time of a turn.
 local function budget_of(entry)
-  return entry.is_handle and handlers.guard and 1 or BUDGET
+  return entry.is_handle and script_calls.guard and 1 or BUDGET
 end
 
 local function turn(entry)
@@ -140,7 +140,7 @@ local function turn(entry)
   end
   local outer = dispatching
   dispatching = entry
-  local ok, handled, more, code = handlers.pcall(entry.dispatch, entry.target, budget_of(entry))
+  local ok, handled, more, code = script_calls.pcall(entry.dispatch, entry.target, budget_of(entry))
   dispatching = outer
   local is_watched = watched[entry.target] == entry
   if not ok then

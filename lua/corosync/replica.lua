@@ -17,7 +17,6 @@ local defaults = require "corosync.replica.defaults"
 local error_text = require "corosync.error_text"
 local errors = require "corosync.errors"
 local every = require "corosync.replica.every"
-local guards = require "corosync.handlers"
 local handover = require "corosync.replica.handover"
 local inspection = require "corosync.replica.inspection"
 local leader = require "corosync.replica.leader"
@@ -27,6 +26,7 @@ local member = require "corosync.replica.member"
 local own_handle = require "corosync.own_handles"
 local parts = require "corosync.replica.parts"
 local plain = require "corosync.replica.plain"
+local script_calls = require "corosync.script_calls"
 local waiting = require "corosync.replica.waiting"
 
 local LONGEST_NAME = 128 - #member.SUFFIX
@@ -432,7 +432,7 @@ function IN_LOOP.start(owner)
   return ok, message, code
 end
 
-local make = guards.whole(function(name, options, kind)
+local make = script_calls.whole(function(name, options, kind)
   local owner, message, code = member.new(name, options, kind.derive)
   if not owner then
     return nil, message, code

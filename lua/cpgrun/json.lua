@@ -1,16 +1,16 @@
 -- JSON, by dkjson, which is needed only for it.
-local guards = require "corosync.handlers"
+local script_calls = require "corosync.script_calls"
 
 local json = {}
 
 --- Returns whether dkjson is installed.
 -- @treturn boolean
 function json.is_installed()
-  return (pcall(guards.require, "dkjson"))
+  return (pcall(script_calls.require, "dkjson"))
 end
 
 local function dkjson()
-  local ok, found = pcall(guards.require, "dkjson")
+  local ok, found = pcall(script_calls.require, "dkjson")
   if ok then
     return found
   end

@@ -1,7 +1,7 @@
 -- --handler-timeout and --memory-limit.
-local guards = require "corosync.handlers"
 local log = require "cpgrun.log"
 local script = require "cpgrun.script"
+local script_calls = require "corosync.script_calls"
 
 local limits = {}
 
@@ -12,9 +12,9 @@ function limits.set(chosen, facts)
     require "cpgrun.limits.jit_off"
   end
   if chosen.handler_timeout or chosen.memory_limit then
-    guards.guard, guards.limit_memory = facts.limit(OWN_LUA, chosen.handler_timeout, chosen.memory_limit)
-    guards.limits_time = chosen.handler_timeout ~= nil
-    script.protected = guards.guard
+    script_calls.guard, script_calls.limit_memory = facts.limit(OWN_LUA, chosen.handler_timeout, chosen.memory_limit)
+    script_calls.limits_time = chosen.handler_timeout ~= nil
+    script.protected = script_calls.guard
   end
   log.memory_limit = chosen.memory_limit
 end

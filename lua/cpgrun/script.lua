@@ -136,9 +136,9 @@
 --- The script's arguments.
 -- @tfield string[] arg
 local core = require "corosync.binding"
-local guards = require "corosync.handlers"
 local is_near = require("corosync.suggest").is_near
 local log = require "cpgrun.log"
+local script_calls = require "corosync.script_calls"
 local traceback = require "corosync.traceback"
 
 local script = {}
@@ -165,7 +165,7 @@ function script.load(path, arguments)
   for i, argument in ipairs(arguments) do
     _G.arg[i] = argument
   end
-  return script.protected(function() return guards.limited(chunk, unpack(arguments)) end)
+  return script.protected(function() return script_calls.limited(chunk, unpack(arguments)) end)
 end
 
 local function check_function(path, name)
@@ -271,7 +271,7 @@ function script.call(name, argument)
   if not handler then
     return true
   end
-  return script.protected(function() return guards.limited(handler, argument) end)
+  return script.protected(function() return script_calls.limited(handler, argument) end)
 end
 
 return script

@@ -5,6 +5,7 @@ local errors = require "corosync.errors"
 local handlers = require "corosync.handlers"
 local loss = require "corosync.group.loss"
 local pollfd = require "corosync.group.pollfd"
+local script_calls = require "corosync.script_calls"
 
 local DEFAULT_BUDGET = 1000 -- events
 local VIEW_EVERY = 100 -- events: under load, too, view_change is called
@@ -28,7 +29,7 @@ local runners = setmetatable({}, { __mode = "kv" }) -- by record: the coroutine 
 -- Calls a handler, and reports its error before another handler may run; raises when the report does.
 local function call(record, handler, ...)
   runners[record] = coroutine.running() or true
-  local ok, problem = handlers.try(handler, ...)
+  local ok, problem = script_calls.try(handler, ...)
   local reported, second = true, nil
   if not ok then
     reported, second = pcall(handlers.report, record, problem)

@@ -2,8 +2,8 @@
 -- their way, or the messages that the group has sent wait for its handlers.
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
-local handlers = require "corosync.handlers"
 local pollfd = require "corosync.group.pollfd"
+local script_calls = require "corosync.script_calls"
 local state = require "corosync.group.state"
 
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1 -- seconds between tries
@@ -34,7 +34,7 @@ local function make_room(record, seconds)
   end
   record.loop.wake(record) -- for events that are fetched here and not handled
   state.set_send_waits(record, true)
-  local ok, handled, message, code = handlers.pcall(record.hooks.dispatch, record, 1)
+  local ok, handled, message, code = script_calls.pcall(record.hooks.dispatch, record, 1)
   state.set_send_waits(record, false)
   if not ok then
     error(handled, 0)

@@ -7,8 +7,8 @@
 -- @module corosync.replica.calls
 
 local errors = require "corosync.errors"
-local handlers = require "corosync.handlers"
 local plain = require "corosync.replica.plain"
+local script_calls = require "corosync.script_calls"
 local traceback = require "corosync.traceback"
 local waiting = require "corosync.replica.waiting"
 
@@ -41,7 +41,7 @@ local function run(f, count, arguments)
   return { true, value }
 end
 
-Calls.reply = handlers.whole(function(self, from, message, reply)
+Calls.reply = script_calls.whole(function(self, from, message, reply)
   local ok = self.owner:multicast { kind = "reply", to = from, id = message.id, ok = reply[1], value = reply[2],
     code = reply[3] }
   if not ok then

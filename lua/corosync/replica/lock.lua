@@ -14,10 +14,10 @@
 
 local entries = require "corosync.replica.lock.entries"
 local errors = require "corosync.errors"
-local handlers = require "corosync.handlers"
 local new_held = require "corosync.replica.lock.held"
 local now = require("corosync.binding").now
 local parts = require "corosync.replica.parts"
+local script_calls = require "corosync.script_calls"
 local waiting = require "corosync.replica.waiting"
 
 parts.add("lock", require "corosync.replica.lock.part")
@@ -50,7 +50,7 @@ end
 
 -- Calls `tell(held)` once this process holds the lock, or `tell(nil, message, code)`. Returns the entry's request, or
 -- nil if it was refused.
-local request = handlers.whole(function(self, options, tell)
+local request = script_calls.whole(function(self, options, tell)
   local owner, entry = self[OWNER], self[ENTRY]
   local own
   local function refuse(code, why)

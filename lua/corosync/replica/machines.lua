@@ -1,8 +1,8 @@
 -- All machines of a replica, as the one state that the protocol replicates.
 local codec = require "corosync.replica.codec"
 local errors = require "corosync.errors"
-local handlers = require "corosync.handlers"
 local machine = require "corosync.replica.machine"
+local script_calls = require "corosync.script_calls"
 
 local machines = {}
 
@@ -49,7 +49,7 @@ end
 
 -- A host's time limit applies to each call of a script's function.
 local function limited(f)
-  return f and handlers.guard and function(...) return pass_on(handlers.guard(f, ...)) end or f
+  return f and script_calls.guard and function(...) return pass_on(script_calls.guard(f, ...)) end or f
 end
 
 local function complete(methods)

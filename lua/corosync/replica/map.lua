@@ -26,11 +26,11 @@
 
 local arguments = require "corosync.replica.map.arguments"
 local errors = require "corosync.errors"
-local handlers = require "corosync.handlers"
 local part = require "corosync.replica.map.part"
 local parts = require "corosync.replica.parts"
 local plain = require "corosync.replica.plain"
 local recording = require "corosync.replica.recording"
+local script_calls = require "corosync.script_calls"
 local state = require "corosync.replica.map.state"
 
 local map = {}
@@ -73,7 +73,7 @@ local function submit(self, operation, key, value, options, callback)
   end
   local command = { "map", operation, self.name, key, value, options }
   if callback then
-    return parts.submit(owner, what, command, function(...) handlers.limited(callback, outcome(...)) end)
+    return parts.submit(owner, what, command, function(...) script_calls.limited(callback, outcome(...)) end)
   end
   return outcome(parts.submit(owner, what, command))
 end
@@ -177,7 +177,7 @@ function Map:get(key, options, callback)
     return plain.copy(value)
   end
   if callback then
-    return parts.barrier(owner, what, function(...) handlers.limited(callback, read(...)) end)
+    return parts.barrier(owner, what, function(...) script_calls.limited(callback, read(...)) end)
   end
   return read(parts.barrier(owner, what))
 end

@@ -20,6 +20,7 @@ local outbox = require "corosync.replica.outbox"
 local parts = require "corosync.replica.parts"
 local pollfd = require "corosync.group.pollfd"
 local recording = require "corosync.replica.recording"
+local script_calls = require "corosync.script_calls"
 local transfers = require "corosync.replica.transfers"
 local wire = require "corosync.replica.wire"
 
@@ -63,7 +64,7 @@ end
 -- returned.
 local function run(self, f, ...)
   self.runner = coroutine.running() or "main"
-  return finish(self, handlers.pcall(f, self, ...))
+  return finish(self, script_calls.pcall(f, self, ...))
 end
 
 -- Whether a coroutine is calling the script's functions.
@@ -248,7 +249,7 @@ function Member:submit_early()
 end
 
 -- To be called as a whole: a command that only its caller knows would be lost.
-local start = handlers.whole(function(self, what, data, tell)
+local start = script_calls.whole(function(self, what, data, tell)
   local id = self.callers:add(what, tell, now() + self.options.timeout, recording.begin(self.record, self.name, data))
   if self.protocol and not self.handover then -- else it is sent once the new script has been loaded
     self.protocol:submit(id, data, #data)

@@ -2,6 +2,7 @@
 -- meanwhile. And how functions of the script are called that may wait.
 local error_text = require "corosync.error_text"
 local handlers = require "corosync.handlers"
+local script_calls = require "corosync.script_calls"
 
 local waiting = {}
 
@@ -69,7 +70,7 @@ function by_yielding(routine, start, wait, wake)
   local is_waiting = false
   local outcome, tell = taker(function()
     if is_waiting and not wake() and is_suspended_in(by_yielding, routine) then
-      assert(handlers.limited(coroutine.resume, routine))
+      assert(script_calls.limited(coroutine.resume, routine))
     end
   end)
   start(tell)

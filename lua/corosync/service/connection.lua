@@ -1,8 +1,8 @@
 -- A service's connection is opened, lost and opened anew. The script is notified in order: the events of a lost
 -- connection, the loss, the new connection, its events.
 local core = require "corosync.binding"
-local handlers = require "corosync.handlers"
 local reconnect = require "corosync.reconnect"
+local script_calls = require "corosync.script_calls"
 
 local connection = {}
 
@@ -10,7 +10,10 @@ local NOTIFIED = { connected = true, disconnected = true } -- handlers that are 
 
 -- A function of the script, called under the host's guard if there is one.
 function connection.guarded(handler)
-  return handlers.guard and function(...) return handlers.unwrap(handlers.guard(handler, ...)) end or handler
+  if not script_calls.guard then
+    return handler
+  end
+  return function(...) return script_calls.unwrap(script_calls.guard(handler, ...)) end
 end
 
 -- The handle's handlers, looked up in the given table at each event, so that they can be replaced.
@@ -20,7 +23,7 @@ local function handle_handlers(given)
     if not NOTIFIED[name] then
       own[name] = type(value) == "function" and connection.guarded(function(...)
         if given[name] then
-          return handlers.limited(given[name], ...)
+          return script_calls.limited(given[name], ...)
         end
       end) or value
     end
@@ -102,7 +105,7 @@ local function report(record, message)
   local handler = record.handlers.error
   local ok, second = true, nil
   if handler then
-    ok, second = handlers.try(handler, message)
+    ok, second = script_calls.try(handler, message)
   end
   if not handler or not ok then
     core.complain("corosync: " .. (second and second .. ", after: " or "") .. message)
@@ -118,7 +121,7 @@ function connection.notify(record)
     local handler = record.handlers[event.name]
     local ok, problem = true, nil
     if handler then
-      ok, problem = handlers.try(handler, event.message)
+      ok, problem = script_calls.try(handler, event.message)
     end
     if not ok then
       report(record, problem)

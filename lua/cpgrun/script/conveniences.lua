@@ -1,7 +1,7 @@
 -- Globals for scripts: after, periodically, sleep, log, metrics and json.
 local errors = require "corosync.errors"
-local guards = require "corosync.handlers"
 local log = require "cpgrun.log"
+local script_calls = require "corosync.script_calls"
 local uv = require "luv"
 
 local conveniences = {}
@@ -27,7 +27,9 @@ end
 
 local function resume(routine)
   local ended_well, problem
-  local ok, stopped = guards.try(function() ended_well, problem = guards.limited(coroutine.resume, routine) end)
+  local ok, stopped = script_calls.try(function()
+    ended_well, problem = script_calls.limited(coroutine.resume, routine)
+  end)
   if not ok then
     log.raised(stopped)
   elseif not ended_well then
@@ -78,7 +80,7 @@ end
 
 -- Loaded when first used, because most scripts have no metrics.
 local lazy_metrics = {
-  __index = function(_, name) return guards.require("cpgrun.metrics.script").global[name] end,
+  __index = function(_, name) return script_calls.require("cpgrun.metrics.script").global[name] end,
   __metatable = "locked",
 }
 

@@ -1,5 +1,5 @@
 -- The script's handlers are globals.
-local limited = require("corosync.handlers").limited
+local limited = require("corosync.script_calls").limited
 
 local globals = {}
 

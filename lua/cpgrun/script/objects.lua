@@ -1,9 +1,9 @@
 -- The globals map, lock, leader, every and calls: methods of a replica with the group's name. The replica is made when
 -- one of them is first called, because it costs a connection and memory.
 local errors = require "corosync.errors"
-local guards = require "corosync.handlers"
 local log = require "cpgrun.log"
 local script = require "cpgrun.script"
+local script_calls = require "corosync.script_calls"
 
 local objects = {}
 
@@ -16,7 +16,7 @@ local earlier -- that of the script that is being replaced
 local function make(options)
   local name, message = script.name(options.script, options.group)
   if name then
-    app, message = guards.require "corosync.replica"(name, { error = log.raised })
+    app, message = script_calls.require "corosync.replica"(name, { error = log.raised })
   end
   if not app then
     error(message, 0)

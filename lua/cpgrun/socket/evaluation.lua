@@ -1,8 +1,8 @@
 -- Runs an operator's code in the script's Lua state, as a coroutine, so that it can wait.
-local guards = require "corosync.handlers"
 local json = require "cpgrun.json"
 local limit = require "cpgrun.socket.limit"
 local own = require "corosync.own_handles"
+local script_calls = require "corosync.script_calls"
 local shortened = require "cpgrun.log.traceback"
 local traceback = require "corosync.traceback"
 local uv = require "luv"
@@ -140,9 +140,11 @@ end
 local function start(self, chunk)
   local routine = coroutine.create(function() body(self, chunk) end)
   unfinished[self] = true
-  self.limit = limit.new(routine, not guards.limits_time and LIMIT or nil)
+  self.limit = limit.new(routine, not script_calls.limits_time and LIMIT or nil)
   local ended_well, problem
-  local ok, stopped = guards.try(function() ended_well, problem = guards.limited(coroutine.resume, routine) end)
+  local ok, stopped = script_calls.try(function()
+    ended_well, problem = script_calls.limited(coroutine.resume, routine)
+  end)
   self.limit:note_wait()
   if not ok then
     finish(self, false, stopped)

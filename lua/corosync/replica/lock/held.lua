@@ -6,14 +6,14 @@
 
 local entries = require "corosync.replica.lock.entries"
 local errors = require "corosync.errors"
-local handlers = require "corosync.handlers"
+local script_calls = require "corosync.script_calls"
 
 local OWNER = {} -- the key of an object's member
 
 local Held = {}
 Held.__index = Held
 
-local release = handlers.whole(function(self)
+local release = script_calls.whole(function(self)
   local owner = self[OWNER]
   local entry = entries.get(owner, self.name)
   if not entry.held or entry.held.token ~= self.token then

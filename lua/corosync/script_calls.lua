@@ -1,0 +1,73 @@
+-- Calls of a script's functions: with a traceback, and under the limits of time and memory that a host may set.
+local traceback = require "corosync.traceback"
+
+local script_calls = {}
+
+-- Lua 5.1's own xpcall passes no arguments.
+local passes_arguments = select(2, xpcall(function(given) return given end, error, true))
+local unpack = table.unpack or unpack -- luacheck: ignore 113
+
+-- A host may set `guard`, which calls each function of a script, as xpcall with a traceback; and `limits_time`: whether
+-- `guard` limits the function's time.
+script_calls.guard, script_calls.limits_time = nil, false
+
+-- Set by a host that limits the memory of a script's functions. Functions of this package have no limit, because they
+-- must not be interrupted by an error. `guard` calls them without the limit, so they call the script's functions with
+-- `limited`. `limit_memory(true)` applies the limit, `limit_memory(false)` does not, and `limit_memory(f)` does if f
+-- is the script's. It returns whether the limit applied before.
+script_calls.limit_memory = nil
+
+local function leave(before, ...)
+  script_calls.limit_memory(before)
+  return ...
+end
+
+-- Calls a function, with the limit if it is the script's. After an error the enclosing guard restores the limit.
+function script_calls.limited(f, ...)
+  if script_calls.limit_memory then
+    return leave(script_calls.limit_memory(f), f(...))
+  end
+  return f(...)
+end
+
+-- As pcall. A function of this package that the script may call is not interrupted.
+function script_calls.pcall(f, ...)
+  if script_calls.limit_memory then
+    return leave(script_calls.limit_memory(f), pcall(f, ...))
+  end
+  return pcall(f, ...)
+end
+
+-- Takes the results of pcall: raises the error, or returns the function's own results.
+function script_calls.unwrap(ok, ...)
+  if not ok then
+    error((...), 0)
+  end
+  return ...
+end
+
+-- Returns a function that calls one of this package with `script_calls.pcall`, and passes on its errors.
+function script_calls.whole(f)
+  return function(...)
+    if script_calls.limit_memory then
+      return script_calls.unwrap(script_calls.pcall(f, ...))
+    end
+    return f(...)
+  end
+end
+
+-- For code that is loaded when the script first uses it: a module that is cut short may stay half loaded.
+script_calls.require = script_calls.whole(function(name) return require(name) end)
+
+-- Calls a function of the script: true, or false and the error's text with a traceback.
+function script_calls.try(handler, ...)
+  if script_calls.guard then
+    return script_calls.guard(handler, ...)
+  elseif passes_arguments then
+    return xpcall(handler, traceback, ...)
+  end
+  local count, arguments = select("#", ...), { ... }
+  return xpcall(function() handler(unpack(arguments, 1, count)) end, traceback)
+end
+
+return script_calls
