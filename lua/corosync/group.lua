@@ -33,18 +33,17 @@
 -- @module corosync.group
 
 local KEY = require "corosync.private"
+local activation = require "corosync.group.activation"
+local arguments = require "corosync.group.arguments"
 local cluster = require "corosync.cluster"
-local connection = require "corosync.group.connection"
 local core = require "corosync.binding"
-local counters = require "corosync.group.counters"
 local dispatch = require "corosync.group.dispatch"
 local errors = require "corosync.errors"
-local handlers = require "corosync.handlers"
-local loss = require "corosync.group.loss"
-local membership = require "corosync.group.membership"
+local object = require "corosync.group.object"
 local pollfd = require "corosync.group.pollfd"
-local retry = require "corosync.group.retry"
-local state = require "corosync.group.state"
+local query = require "corosync.group.query"
+local send = require "corosync.group.send"
+local wait_for = require "corosync.group.wait_for"
 
 --- A settled view: the argument of `view_change`.
 -- @table view
@@ -60,10 +59,6 @@ local state = require "corosync.group.state"
 -- @tfield corosync.cpg.address[][]|nil merged when rings met again, the members that were on this member's side and
 -- those that came from other sides; else nil
 
-local DEFAULT_TIMEOUT = 10 -- seconds
-local LONGEST_NAME = 128 -- bytes
-local AWAY = "Corosync on this node is away: the group reconnects when Corosync is back"
-
 --- @type Group
 local Group = { settle = 0 }
 
@@ -76,39 +71,6 @@ local Group = { settle = 0 }
 --- How many seconds without a change pass before `view_change` is called; 0 at first.
 -- @tfield number settle
 
-local failure = errors.failure
-local now = core.now
-
-local function check_name(name)
-  if type(name) ~= "string" then
-    errors.raise("bad argument #1 'name' to 'group' (string expected, got %s)", type(name))
-  elseif name == "" or #name > LONGEST_NAME then
-    errors.raise("bad argument #1 'name' to 'group' (1 to 128 bytes expected, got %d)", #name)
-  end
-end
-
-local function is_active(record)
-  return state.is_member(record) or record.state == "reconnecting" or record.rejoin
-end
-
-local function activate(record)
-  local ok, message, code = record.hooks.before_activate(record)
-  if not ok then
-    return nil, message, code
-  end
-  handlers.observe(record, "activate")
-  if record.state == "leaving" or record.state == "left" then
-    record.rejoin = true
-  elseif record.state == "idle" then
-    ok, message, code = membership.join(record)
-  end
-  if not ok then
-    handlers.observe(record, "not_activated", code)
-    return nil, message, code
-  end
-  return true
-end
-
 --- Joins the group. The join is complete when `config_change` lists oneself in `joined`; `send_message` waits for it.
 -- A group that is still leaving joins again once it has left. Waits up to `timeout` seconds while the cluster's
 -- membership is changing.
@@ -116,7 +78,7 @@ end
 -- @error nil, message, code: "exist" (a member with this pid is in that group), "timeout", "no_stack", and those of
 -- `cpg.open`: "not_connected", "access", "try_again", "no_memory", "no_space", "no_resources"
 function Group:activate()
-  return activate(self[KEY])
+  return activation.activate(self[KEY])
 end
 
 --- Leaves the group. Complete when `config_change` lists oneself in `left`; the group is then removed from its loop,
@@ -125,20 +87,7 @@ end
 -- @error nil, message, code: "timeout" while the cluster's membership is changing, "no_stack", "wrong_process" (in a
 -- fork)
 function Group:deactivate()
-  local record = self[KEY]
-  record.rejoin = false
-  local ok, message, code = true, nil, nil
-  if record.state == "reconnecting" then
-    connection.close(record)
-    connection.release_timer(record)
-  elseif state.is_member(record) then
-    ok, message, code = membership.leave(record)
-  end
-  if not ok then
-    return nil, message, code
-  end
-  handlers.observe(record, "deactivate")
-  return true
+  return activation.deactivate(self[KEY])
 end
 
 --- Calls the handlers of the events that wait, without blocking. Loops call it.
@@ -161,19 +110,12 @@ function Group:step()
   return dispatch.step(self[KEY])
 end
 
-local function fd(record)
-  if record.state == "idle" then
-    return failure("wait for", record.object, "it is not active: activate it first", "not_joined")
-  end
-  return pollfd.source(record):fd()
-end
-
 --- The descriptor to wait for; it changes with each activation, and when the connection is lost and comes back. See the
 -- handle's `fd`, and `pollfd` for one that stays.
 -- @treturn integer
 -- @error nil, message, code: "not_joined"
 function Group:fd()
-  return fd(self[KEY])
+  return pollfd.fd(self[KEY])
 end
 
 --- The descriptor for controllers of [cqueues](https://github.com/wahern/cqueues): `cqueues.poll(group)` waits until
@@ -198,37 +140,9 @@ function Group:events() -- luacheck: ignore 212
   return "r"
 end
 
-local function stop(record)
-  record.stopped = true
-  if record.handle then
-    record.handle:stop()
-  end
-end
-
 --- Ends the running dispatch after the handler that calls this; without one it does nothing.
 function Group:stop()
-  stop(self[KEY])
-end
-
-local function wait_for(record, predicate, seconds, action)
-  local deadline = now() + seconds
-  if record.loop then
-    record.loop.wake(record) -- for events that are fetched here and not handled
-  end
-  while not predicate() do
-    local handled, more, code = dispatch.dispatch(record, 1)
-    if not handled then
-      return nil, more, code
-    end
-    local left = deadline - now()
-    if (left <= 0 or left ~= left) and not predicate() then
-      local why = record.retry and " (the connection was lost, and has not come back)" or ""
-      return failure(action, record.object, ("not within %g s%s"):format(seconds, why), "timeout")
-    elseif left > 0 and handled == 0 and record.state ~= "idle" and not predicate() then
-      pollfd.source(record):wait(left)
-    end
-  end
-  return true
+  dispatch.stop(self[KEY])
 end
 
 --- Handles this group's events until something holds. Not for use inside this group's own handlers.
@@ -245,85 +159,6 @@ function Group:wait_for(predicate, seconds, action)
     errors.raise("bad argument #2 to 'wait_for' (number expected, got %s)", type(seconds))
   end
   return wait_for(self[KEY], predicate, seconds, action or "wait for")
-end
-
--- The record of a group that is not joined, once it can send; or nil, message, code.
-local function wait_until_joined(record)
-  if record.hooks.activates_to_send and not is_active(record) then
-    local ok, message, code = activate(record)
-    if not ok then
-      return nil, message, code
-    end
-  end
-  if state.is_joining(record) then
-    local function is_over() return not state.is_joining(record) end
-    local ok, message, code = record.hooks.wait_for(record, is_over, record.object.timeout, "complete the join of")
-    if not ok then
-      return nil, message, code
-    end
-  end
-  if record.state == "reconnecting" then
-    return failure("send to", record.object, AWAY, "not_connected")
-  elseif record.state ~= "joined" then
-    return failure("send to", record.object, "it is not active: activate it first", "not_joined")
-  end
-  return true
-end
-
--- After a send that has failed. True, or nil, message, code.
-local function send_again(record, message, guarantee, why, code)
-  if retry.may_help(record, code) then
-    return retry.again(record, "send to", why, code, "send", message, guarantee)
-  end
-  return nil, why, code
-end
-
-local function send(record, message, guarantee)
-  local ok, why, code = true, nil, nil
-  if record.state ~= "joined" then
-    ok, why, code = wait_until_joined(record)
-  end
-  if not ok then
-    return nil, why, code
-  elseif record.send_waits then
-    return failure("send to", record.object, "an earlier send waits for room: send this one later", "backlog")
-  end
-  ok, why, code = errors.call("send_message", -1, record.handle.send, record.handle, message, guarantee)
-  if ok then
-    return true
-  end
-  return send_again(record, message, guarantee, why, code)
-end
-
-local function send_observed(record, message, guarantee)
-  local number = handlers.observe(record, "send", message)
-  local ok, why, code = send(record, message, guarantee)
-  if number then
-    handlers.observe(record, "sent", number, ok, code)
-  end
-  if ok then
-    return true
-  end
-  return nil, why, code
-end
-
-local function count_failure(record, ok, why, code)
-  if ok then
-    return true
-  end
-  counters.note_failure(record, code)
-  return nil, why, code
-end
-
--- Called for each send that the handle has not accepted at once. `why` and `code` are set if the handle refused it.
-local function send_message(group, message, guarantee, why, code)
-  local record = type(group) == "table" and group[KEY]
-  if why then
-    return count_failure(record, send_again(record, message, guarantee, why, code))
-  elseif not record then
-    errors.raise "send_message is a method: call it with a colon, as group:send_message(message)"
-  end
-  return count_failure(record, (record.is_observed and send_observed or send)(record, message, guarantee))
 end
 
 --- Sends a message to all members, oneself included. Waits until the group has joined (`config_change` is called before
@@ -347,17 +182,6 @@ end
 -- one of its handlers, before it has joined), "no_stack", "wrong_process" (in a fork); raises for anything but strings
 -- @function Group:send_message
 
-local function flush(record)
-  local ok, message, code = true, nil, nil
-  if state.is_member(record) then
-    ok, message, code = retry.call(record, "flush", "flush")
-  end
-  if ok then
-    return true
-  end
-  return nil, message, code
-end
-
 --- Sends all messages that `send_message` has accepted and packed, without waiting for more, see
 -- [Packing](../topics/packing.md.html). Without this call they are sent when the loop's turn ends, and a lone message
 -- at once. Waits while Corosync cannot take more, for at most `timeout` seconds.
@@ -365,18 +189,14 @@ end
 -- @error nil, message, code: "timeout" (the rest is sent later), "not_connected", "no_stack", "wrong_process" (in a
 -- fork)
 function Group:flush()
-  return flush(self[KEY])
+  return send.flush(self[KEY])
 end
 
 --- This process's address as members see it, whether or not the group is active.
 -- @treturn corosync.cpg.address
 -- @error nil, message, code, of a group that is not active, as `cpg.open`
 function Group:address()
-  local record = self[KEY]
-  if record.state == "reconnecting" then
-    return record.address
-  end
-  return connection.ask(record, "address")
+  return query.address(self[KEY])
 end
 
 --- The group's members. Of a group that has joined, those that `config_change` was last called with, without a request.
@@ -385,30 +205,7 @@ end
 -- @treturn corosync.cpg.address[] the caller's own table; empty when the group has no members
 -- @error nil, message, code: "not_connected", "no_memory", and of a group that is not active those of `cpg.open`
 function Group:members()
-  local record = self[KEY]
-  if record.state == "reconnecting" then
-    return failure("list the members of", self, AWAY, "not_connected")
-  end
-  local told = record.views and record.views:members()
-  if told then
-    return told
-  end
-  return connection.ask(record, "members", self.name)
-end
-
--- Without view_change dispatch makes no views, so they are made here. True, or nil, message, code.
-local function look_for_view(record, settle, timeout)
-  local views, loop = record.views, record.loop
-  local ok, message, code = views:fetch(loop and loop.longest_wait or timeout)
-  if not ok and loop then
-    loop.wake(record) -- so that dispatch meets the loss, too
-  end
-  if not ok then
-    return nil, message, code
-  elseif (views:due(settle) or 1) <= 0 then
-    views:make()
-  end
-  return true
+  return query.members(self[KEY])
 end
 
 --- The group's settled view, as `view_change` is called with it: its members, their ring, and whether that very ring is
@@ -417,31 +214,14 @@ end
 -- @treturn view
 -- @error nil, message, code: "try_again" while the cluster is changing, "not_joined", and those of `quorum.open`
 function Group:view()
-  local record = self[KEY]
-  if record.state == "reconnecting" then
-    return failure("give the view of", self, AWAY, "not_connected")
-  elseif record.state ~= "joined" then
-    return failure("give the view of", self, "it has not joined", "not_joined")
-  end
-  local ok, message, code = record.views:open()
-  if ok and not record.pollset then
-    ok, message, code = look_for_view(record, self.settle, self.timeout)
-  end
-  if not ok then
-    return nil, message, code
-  end
-  local present = record.views:present()
-  if not present then
-    return failure("give the view of", self, "the cluster is changing: try again shortly", "try_again")
-  end
-  return present
+  return query.view(self[KEY])
 end
 
 --- Whether the group is active: it has joined, or is joining, or joins again as soon as it has left, or as Corosync is
 -- back.
 -- @treturn boolean
 function Group:is_active()
-  return is_active(self[KEY])
+  return activation.is_active(self[KEY])
 end
 
 --- Whether this node's side of the cluster has quorum, as far as Corosync has noticed: after a cut the losing side
@@ -450,7 +230,7 @@ end
 -- @error nil, message, code: "no_quorum_provider" (corosync.conf names none, so no side counts as quorate),
 -- "not_connected"
 function Group:is_quorate()
-  return cluster.is_quorate(handlers.option(self[KEY], "daemon_user"))
+  return cluster.is_quorate(arguments.option(self[KEY].handlers, "daemon_user"))
 end
 
 --- The value of a key of Corosync's configuration map.
@@ -460,72 +240,11 @@ end
 -- @error nil, message, code: "not_exist" when there is no such key, "invalid_param" and "name_too_long" for an
 -- impossible key, "out_of_range" when this Lua has no number for it, "not_connected", "access"
 function Group:cmap_get(key)
-  return cluster.cmap_get(key, handlers.option(self[KEY], "daemon_user"))
+  return cluster.cmap_get(key, arguments.option(self[KEY].handlers, "daemon_user"))
 end
 
 errors.guard_methods(Group, KEY, "group")
-Group.send_message = core.cpg.sender(KEY, send_message)
-
-local function to_string(group)
-  return ("corosync.group %s (%s)"):format(errors.quote(group.name), group[KEY].state)
-end
-
-local function metatable_of(given, base)
-  if not handlers.is_class(given) then
-    return { __index = base, __tostring = to_string }
-  end
-  return {
-    __index = function(_, key)
-      local value = given[key]
-      if value == nil then
-        value = base[key]
-      end
-      return value
-    end,
-    __tostring = to_string,
-  }
-end
-
--- Functions of a group that a host or a loop of another kind may replace; all are called with the group's record.
-local HOOKS = {
-  activate = activate,
-  before_activate = function() return true end, -- or nil, message, code
-  dispatch = dispatch.dispatch,
-  fd = fd,
-  flush = function(record) return record.handle and record.handle:flush() end, -- does not wait
-  packs = function(record) return handlers.option(record, "pack") end,
-  open = function(own) return core.cpg.open(own) end, -- the handle; `own`: its handlers
-  open_quorum = function(own) return core.quorum.open(own) end, -- the same for views
-  on_lost = function() end, -- (record, message, code): called first
-  reconnect = loss.reconnect, -- (record, message): called after a loss
-  report = handlers.report,
-  stop = stop,
-  wait_for = wait_for,
-  log = function(line) core.complain(line) end, -- a host may replace it
-  -- activates_to_send: whether a send activates the group
-  -- globals (): the table in which message_received is looked up
-}
-
-local DEFAULTS = { __index = HOOKS }
-
--- A group with the methods of `base`, the hooks that are given, and a loop's functions if it is not for corosync.loop.
-local function derive(base, name, handlers_or_class, hooks, loop)
-  check_name(name)
-  handlers.check(handlers_or_class)
-  local is_class = handlers.is_class(handlers_or_class)
-  local group = { name = name, settle = not is_class and handlers_or_class.settle or nil, timeout = DEFAULT_TIMEOUT }
-  group[KEY] = {
-    object = group,
-    class = is_class,
-    handlers = handlers_or_class,
-    hooks = setmetatable(hooks or {}, DEFAULTS),
-    loop = loop,
-    rejoin = false,
-    state = state.FIRST,
-    steps = 0,
-  }
-  return setmetatable(group, metatable_of(handlers_or_class, base))
-end
+Group.send_message = core.cpg.sender(KEY, send.message)
 
 --- The functions of the module.
 -- @section functions
@@ -559,7 +278,7 @@ end
 -- @raise for a bad name, for a field that it does not know, and for a class with a method that is probably a misspelt
 -- handler, as `config_changed`
 local function new(name, handlers_or_class)
-  return derive(Group, name, handlers_or_class)
+  return object.new(Group, name, handlers_or_class)
 end
 
-return { Group = Group, new = new, derive = derive, send_message = send_message }
+return { Group = Group, new = new }

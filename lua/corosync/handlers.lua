@@ -1,107 +1,12 @@
 -- A script's handlers: plain functions in a table, or the methods of a class.
+local arguments = require "corosync.group.arguments"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local script_calls = require "corosync.script_calls"
-local suggest = require "corosync.suggest"
 
 local handlers = {}
 
 local now = core.now
-
-local KNOWN = {
-  config_change = "function",
-  daemon_user = "number",
-  disconnected = "function",
-  error = "function",
-  lagged = "function",
-  message_received = "function",
-  pack = "boolean or table",
-  reader = "boolean or table",
-  ring_change = "function",
-  settle = "number",
-  split = "boolean",
-  view_change = "function",
-  window = "number",
-}
-
--- Fields that are options of cpg.open.
-local OPTIONS = { "daemon_user", "pack", "reader", "split", "window" }
-
--- A class is a table with `__index`, of its own or behind its metatable.
-function handlers.is_class(given)
-  local metatable = getmetatable(given)
-  return rawget(given, "__index") ~= nil or (type(metatable) == "table" and metatable.__index ~= nil)
-end
-
-local function refuse(problem, ...)
-  errors.raise("bad argument #2 'handlers' to 'group' (" .. problem .. ")", ...)
-end
-
-local CALLED = { "config_change", "disconnected", "message_received", "ring_change", "view_change" }
-
--- A class may have any method. One that is probably a misspelt handler, if the class has no handler of that name.
-local function misspelt(class)
-  for name, value in pairs(class) do
-    for _, meant in ipairs(type(name) == "string" and type(value) == "function" and CALLED or {}) do
-      if class[meant] == nil and suggest.is_near(name, meant) then
-        return name, meant
-      end
-    end
-  end
-end
-
-local function check_class(class)
-  if class.settle ~= nil and type(class.settle) ~= "number" then
-    refuse("field 'settle': number expected, got %s", type(class.settle))
-  end
-  local name, meant = misspelt(class)
-  if name then
-    refuse("method '%s': did you mean '%s'?", name, meant)
-  end
-end
-
-local function check_fields(given)
-  for name, value in pairs(given) do
-    if not KNOWN[name] then
-      refuse("unknown field '%s'%s", tostring(name), suggest.guess(KNOWN, tostring(name)))
-    elseif not KNOWN[name]:find(type(value), 1, true) then
-      refuse("field '%s': %s expected, got %s", name, KNOWN[name], type(value))
-    end
-  end
-end
-
--- The value of an option, or nil: a class may have a method of that name.
-local function option(given, name)
-  local value = given[name]
-  return KNOWN[name]:find(type(value), 1, true) and value or nil
-end
-
--- Checks the options' values now, because the group may be activated much later.
-local function check_options(given)
-  local options = {}
-  for _, name in ipairs(OPTIONS) do
-    options[name] = option(given, name)
-  end
-  local ok, problem = pcall(core.cpg.check, options)
-  local why = not ok and tostring(problem):match "^bad argument .-%((.*)%)$"
-  if why then
-    refuse("%s", why)
-  elseif not ok then
-    error(problem, 0)
-  end
-end
-
--- Raises for wrong arguments of corosync.group.
-function handlers.check(given)
-  if type(given) ~= "table" then
-    refuse("table expected, got %s", type(given))
-  elseif handlers.is_class(given) then
-    check_class(given)
-  else
-    check_fields(given)
-  end
-  check_options(given)
-end
 
 -- The script's function of that name, to be called without the group; or nil.
 function handlers.find(record, name)
@@ -154,7 +59,7 @@ local WRAPPED = { "config_change", "lagged", "message_received", "ring_change" }
 -- A table for the handle, on top of another one.
 local function layer(own)
   local outer = setmetatable({}, { __index = own })
-  for _, name in ipairs(OPTIONS) do
+  for _, name in ipairs(arguments.OPTIONS) do
     outer[name] = rawget(own, name)
   end
   return outer
@@ -186,10 +91,6 @@ local function timed(own, note)
     end
   end
   return outer
-end
-
-function handlers.option(record, name)
-  return option(record.handlers, name)
 end
 
 -- Handlers of rare events: `before` is called first, with the record; then the script's handler of that moment.
@@ -225,8 +126,8 @@ end
 -- replaced: by the metatable, because a function that looks it up costs at each message.
 function handlers.for_handle(record, before)
   local own = { lagged = rare(record, "lagged") }
-  for _, name in ipairs(OPTIONS) do
-    own[name] = handlers.option(record, name)
+  for _, name in ipairs(arguments.OPTIONS) do
+    own[name] = arguments.option(record.handlers, name)
   end
   for name, f in pairs(before) do
     own[name] = rare(record, name, f)

@@ -11,8 +11,8 @@
 --
 -- @module corosync.replica
 
+local Group = require("corosync.group").Group
 local calls = require "corosync.replica.calls"
-local base = require "corosync.group"
 local defaults = require "corosync.replica.defaults"
 local error_text = require "corosync.error_text"
 local errors = require "corosync.errors"
@@ -23,6 +23,7 @@ local leader = require "corosync.replica.leader"
 local lock = require "corosync.replica.lock"
 local map = require "corosync.replica.map"
 local member = require "corosync.replica.member"
+local new_group = require("corosync.group.object").new
 local own_handle = require "corosync.own_handles"
 local parts = require "corosync.replica.parts"
 local plain = require "corosync.replica.plain"
@@ -399,7 +400,7 @@ end
 local IN_LOOP = {}
 
 function IN_LOOP.derive(...)
-  return base.derive(base.Group, ...)
+  return new_group(Group, ...)
 end
 
 -- Waits until an earlier replica of that name, which was closed, has left its group: a process is in a group once.

@@ -47,7 +47,9 @@ local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local loss = require "corosync.group.loss"
 local node = require "corosync.resty.node"
+local object = require "corosync.group.object"
 local reconnect = require "corosync.reconnect"
+local send = require "corosync.group.send"
 local thread = require "corosync.resty.thread"
 local waiting = require "corosync.resty.waiting"
 
@@ -194,7 +196,7 @@ function Group:send_message(message, guarantee)
   elseif waiting.is_over(record) then
     return failure("send to", self, EXITED, "not_joined")
   end
-  return base.send_message(self, message, guarantee) -- not the one in C: a coroutine cannot yield across it
+  return send.message(self, message, guarantee) -- not the one in C: a coroutine cannot yield across it
 end
 
 --- This node's address in the group, as `config_change` gives it: the one of all its workers. With `per = "worker"`,
@@ -291,7 +293,7 @@ local function new(name, handlers_or_class, options, own_hooks)
       all[field] = f
     end
   end
-  local group = base.derive(Group, name, handlers_or_class, all, waiting.loop)
+  local group = object.new(Group, name, handlers_or_class, all, waiting.loop)
   local record = group[KEY]
   record.tries = reconnect.new(ngx.worker.pid())
   waiting.prepare(record, options.directory or "/tmp", options.poll)

@@ -7,11 +7,11 @@ local core = require "corosync.binding"
 local corosync = require "corosync"
 local dry_run = require "cpgrun.dry_run"
 local group_events = require "cpgrun.script.group_events"
-local groups = require "corosync.group"
 local invariants = require "cpgrun.script.invariants"
 local limits = require "cpgrun.limits"
 local log = require "cpgrun.log"
 local membership = require "cpgrun.membership"
+local new_group = require("corosync.group.object").new
 local objects = require "cpgrun.script.objects"
 local outlets = require "cpgrun.outlets"
 local privileges = require "cpgrun.privileges"
@@ -55,7 +55,7 @@ end
 -- The script may overwrite these globals.
 local function make_group(state)
   local chosen, group_handlers = state.chosen, group_events.handlers(state)
-  state.group = groups.derive(corosync.Group, chosen.group or "unnamed", group_handlers,
+  state.group = new_group(corosync.Group, chosen.group or "unnamed", group_handlers,
     membership.hooks(chosen, group_handlers))
   _G.group, _G.check = state.group, invariants(state.group)
 end

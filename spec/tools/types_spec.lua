@@ -8,7 +8,6 @@ local service = require "corosync.service"
 local INTERNAL = {
   ["corosync.cpg"] = { new_address = true, repack = true, sender = true, skip = true, unpack = true },
   ["corosync.cpg.handle"] = { receive_run = true },
-  ["corosync.group"] = { derive = true, send_message = true },
   ["corosync.group.Group"] = { settle = true },
   ["corosync.lab"] = { check = true },
   ["corosync.loop"] = { wake = true, watch = true },

@@ -1,4 +1,5 @@
 -- A group's connection: opened to join or to ask, closed when the group has left or the connection is lost.
+local arguments = require "corosync.group.arguments"
 local core = require "corosync.binding"
 local counters = require "corosync.group.counters"
 local handlers = require "corosync.handlers"
@@ -7,6 +8,8 @@ local state = require "corosync.group.state"
 local view = require "corosync.group.view"
 
 local connection = {
+  -- Why a call fails while the group reconnects.
+  AWAY = "Corosync on this node is away: the group reconnects when Corosync is back",
   -- The connection is from before the daemon's restart, or belongs to the parent of this fork.
   STALE = { not_connected = true, wrong_process = true },
 }
@@ -95,7 +98,7 @@ function connection.close(record)
 end
 
 local function new_views(record)
-  return view.new(handlers.option(record, "daemon_user"), record.hooks.open_quorum)
+  return view.new(arguments.option(record.handlers, "daemon_user"), record.hooks.open_quorum)
 end
 
 -- The connection to quorum, without which there are no views. True, or nil, message, code.

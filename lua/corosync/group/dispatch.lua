@@ -178,6 +178,14 @@ function dispatch.dispatch(record, budget)
   return handled + views, more
 end
 
+-- Ends the running dispatch after the present handler.
+function dispatch.stop(record)
+  record.stopped = true
+  if record.handle then
+    record.handle:stop()
+  end
+end
+
 -- ---- step ----
 
 local function look_for_view(record)

@@ -2,6 +2,7 @@
 -- and stays the same through all activations: a pollset that follows the present connection, with a timer that makes it
 -- readable for events that the connection's descriptor does not show.
 local core = require "corosync.binding"
+local errors = require "corosync.errors"
 
 local pollfd = {}
 
@@ -21,6 +22,14 @@ end
 -- pollset, or the timer for the next try to reconnect.
 function pollfd.source(record)
   return record.retry and record.timer or record.pollset or record.handle
+end
+
+-- Its descriptor, or nil, message, code.
+function pollfd.fd(record)
+  if record.state == "idle" then
+    return errors.failure("wait for", record.object, "it is not active: activate it first", "not_joined")
+  end
+  return pollfd.source(record):fd()
 end
 
 -- Call it when there is a connection. True, or nil, message, code.

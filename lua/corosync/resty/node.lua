@@ -1,10 +1,10 @@
 -- A group of which a node is a member once, for all its nginx workers: two workers are members, and all read the events
 -- in a log in shared memory.
 local KEY = require "corosync.private"
+local arguments = require "corosync.group.arguments"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local handle = require "corosync.resty.node.handle"
-local handlers = require "corosync.handlers"
 local member = require "corosync.resty.node.member"
 local messages = require "corosync.resty.node.messages"
 local pace = require "corosync.resty.node.pace"
@@ -169,7 +169,7 @@ local function new(given, handlers_or_class)
   self.holder_key = self.store:key "holder"
   self.options = {}
   for _, name in ipairs(MEMBERS_OPTIONS) do
-    self.options[name] = handlers.option({ handlers = handlers_or_class }, name)
+    self.options[name] = arguments.option(handlers_or_class, name)
   end
   return self
 end
