@@ -1,4 +1,4 @@
--- The control socket of a running host, for `cpgrun status` and `cpgrun attach`. Internal: version 1 of the protocol.
+-- The control socket of a running host, for `cpgrun status` and `cpgrun attach`. Internal.
 --
 -- A connection carries one request, a line of JSON such as {"version":1,"command":…}, and its reply: lines of JSON, the
 -- last of which has "ok". Commands:

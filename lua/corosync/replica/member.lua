@@ -506,7 +506,7 @@ function member.new(name, options, derive)
   self.machines = machines.new(machine_hooks(self))
   self.divergence = divergence.new(self.machines)
   self.writer = wire.writer(function(bytes) outbox.put(self, bytes) end)
-  self.outgoing = transfers.outgoing(function(message) self.writer:add(message) end,
+  self.outgoing = transfers.outgoing(function(message) return self.writer:add(message) end,
     function(problem) report_unsendable(self, problem) end)
   self.incoming = transfers.incoming(self.machines)
   self.outbox = { first = 1, last = 0 }

@@ -14,9 +14,14 @@ local IN_FLIGHT = 4
 local Outgoing = {}
 Outgoing.__index = Outgoing
 
--- `send(message)` sends to all members; `failed(problem)` is called when a state cannot be sent.
+-- `send(message)` sends to all members, and returns how many bytes that takes; `failed(problem)` is called when a state
+-- cannot be sent. The fields `snapshots` and `snapshot_bytes` count what was sent.
 function transfers.outgoing(send, failed)
-  return setmetatable({ send = send, failed = failed, by_member = {} }, Outgoing)
+  return setmetatable({ send = send, failed = failed, by_member = {}, snapshots = 0, snapshot_bytes = 0 }, Outgoing)
+end
+
+local function send_counted(self, message)
+  self.snapshot_bytes = self.snapshot_bytes + self.send(message)
 end
 
 -- Commands that are not confirmed yet, as chunks: together they may be too large for one message.
@@ -38,12 +43,13 @@ local function send_next(self, each)
     self.failed(problem)
   elseif chunk then
     each.sent = each.sent + 1
-    self.send { kind = "chunk", to = each.message.to, nonce = each.message.nonce, number = each.sent,
-      content = codec.encode(chunk) }
+      send_counted(self, { kind = "chunk", to = each.message.to, nonce = each.message.nonce, number = each.sent,
+        content = codec.encode(chunk) })
   else
     self.by_member[each.message.to] = nil
     each.message.chunks, each.message.state = each.sent, nil
-    self.send(each.message)
+    self.snapshots = self.snapshots + 1
+    send_counted(self, each.message)
   end
   return chunk ~= nil
 end

@@ -43,31 +43,27 @@ Writer.__index = Writer
 
 -- `put(bytes)` is called with the encoded messages, in order.
 function wire.writer(put)
-  return setmetatable({ put = put, snapshots = 0, snapshot_bytes = 0 }, Writer)
+  return setmetatable({ put = put }, Writer)
 end
 
--- Counts snapshots, which are "chunk" messages and a "snapshot" at the end.
-function Writer:put_other(message)
-  local bytes = wire.encode(message)
-  if message.kind == "chunk" or message.kind == "snapshot" then
-    self.snapshots = self.snapshots + (message.kind == "snapshot" and 1 or 0)
-    self.snapshot_bytes = self.snapshot_bytes + #bytes
-  end
-  self.put(bytes)
-end
-
+-- Returns the length of the encoded message.
 function Writer:add(message)
+  local bytes
   if message.kind == "commands" then
     local ack = self.ack or ""
-    self.ack = nil
-    return self.put(ack .. encode_commands(message))
+    self.ack, bytes = nil, encode_commands(message)
+    self.put(ack .. bytes)
+    return #bytes
   end
   self:flush()
   if message.kind == "ack" then
-    self.ack = encode_ack(message)
+    bytes = encode_ack(message)
+    self.ack = bytes
   else
-    self:put_other(message)
+    bytes = wire.encode(message)
+    self.put(bytes)
   end
+  return #bytes
 end
 
 -- Puts an acknowledgement that waits for a batch.

@@ -134,8 +134,8 @@ end
 
 local function set_counted(owner)
   local labels = { replica = owner.name }
-  set("replica_snapshots_sent_total", owner.writer.snapshots, labels)
-  set("replica_snapshot_sent_bytes_total", owner.writer.snapshot_bytes, labels)
+  set("replica_snapshots_sent_total", owner.outgoing.snapshots, labels)
+  set("replica_snapshot_sent_bytes_total", owner.outgoing.snapshot_bytes, labels)
   for machine, count in pairs(owner.machines.applied) do
     set("replica_commands_applied_total", count, { replica = owner.name, machine = machine })
   end

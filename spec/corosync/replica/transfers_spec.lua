@@ -10,7 +10,10 @@ end
 describe("a snapshot", function()
   it("has each batch that is not confirmed in a chunk of its own, because all may be too large together", function()
     local sent, added = {}, {}
-    local outgoing = transfers.outgoing(function(message) sent[#sent + 1] = message end, error)
+    local outgoing = transfers.outgoing(function(message)
+      sent[#sent + 1] = message
+      return 100
+    end, error)
     local tail = {}
     for i = 1, 10 do tail[i] = { client = "a", seq = i, list = { "x" } } end
     local copy = {}
@@ -32,5 +35,7 @@ describe("a snapshot", function()
     assert.equal(11, last.chunks)
     assert.same(tail, incoming:complete("1:1", last).log.tail)
     assert.same({ { "machine", {} } }, added)
+    assert.equal(1, outgoing.snapshots)
+    assert.equal(1200, outgoing.snapshot_bytes)
   end)
 end)
