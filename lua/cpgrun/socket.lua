@@ -1,11 +1,4 @@
--- The control socket of a running host, for `cpgrun status` and `cpgrun attach`. Internal.
---
--- A connection carries one request, a line of JSON such as {"version":1,"command":…}, and its reply: lines of JSON, the
--- last of which has "ok". Commands:
---   status                     "status": as cpgrun.status describes the host
---   evaluate  text             any number of lines with "output"; after an error, "error", and "incomplete" if the text
---                              can be continued
---   complete  text             "words"
+-- The control socket of a running host, for `cpgrun status` and `cpgrun attach`.
 local connection = require "cpgrun.socket.connection"
 local errors = require "corosync.errors"
 local folder = require "cpgrun.socket.folder"
@@ -13,10 +6,11 @@ local json = require "cpgrun.json"
 local listener = require "cpgrun.listener"
 local log = require "cpgrun.log"
 local own = require "corosync.own_handles"
+local protocol = require "cpgrun.socket.protocol"
 local status = require "cpgrun.status"
 local uv = require "luv"
 
-local socket = { VERSION = 1 }
+local socket = {}
 
 local MOST_CONNECTIONS = 8
 
@@ -44,9 +38,9 @@ local TAKES_TEXT = { evaluate = true, complete = true }
 
 local function handle(client, request)
   local command = request.command
-  if request.version ~= socket.VERSION then
+  if request.version ~= protocol.VERSION then
     client:finish { ok = false, error = ("the script's cpgrun has version %d of the protocol: use the cpgrun that runs "
-      .. "the script"):format(socket.VERSION) }
+      .. "the script"):format(protocol.VERSION) }
   elseif type(command) ~= "string" or not commands[command] then
     client:finish { ok = false, error = "there is no such command" }
   elseif TAKES_TEXT[command] and type(request.text) ~= "string" then

@@ -1,11 +1,11 @@
 -- The client of the control socket: finds the hosts of this user, and sends requests to one.
 local folder = require "cpgrun.socket.folder"
 local json = require "cpgrun.json"
+local protocol = require "cpgrun.socket.protocol"
 local uv = require "luv"
 
 local client = {}
 
-local VERSION = 1
 local LONGEST_LINE = 16777216 -- bytes of a reply
 local PREFIX = "the control socket of %s (pid %d) "
 
@@ -99,7 +99,7 @@ function client.ask(host, facts, request, seconds, output)
       fail(self, "timeout", "did not reply within %g s", seconds)
     end)
   end
-  request.version = VERSION
+  request.version = protocol.VERSION
   self.pipe:connect(host.path, function(problem) connected(self, facts, request, problem) end)
   while not self.result do
     uv.run "once"
