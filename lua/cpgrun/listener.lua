@@ -1,4 +1,5 @@
 -- Addresses to listen on, as in an option: ADDRESS:PORT, [ADDRESS]:PORT for IPv6, PORT for the loopback, or unix:PATH.
+local absolute = require "cpgrun.absolute"
 local own = require "corosync.own_handles"
 local uv = require "luv"
 
@@ -102,12 +103,13 @@ function listener.open(where, connected)
     return nil, ("cannot listen on %s: %s"):format(where.text, reason(problem))
   end
   socket:unref()
+  local path = where.path and absolute(where.path)
   return {
     url = url_of(socket, where),
     close = function()
       socket:close()
-      if where.path then
-        uv.fs_unlink(where.path)
+      if path then
+        uv.fs_unlink(path)
       end
     end,
   }

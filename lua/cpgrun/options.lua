@@ -1,4 +1,5 @@
 -- The command line.
+local absolute = require "cpgrun.absolute"
 local argparse = require "argparse"
 local config = require "cpgrun.config"
 local commands = require "cpgrun.commands.options"
@@ -80,7 +81,22 @@ local function metrics_file(text)
     return nil, ("--metrics-file takes a file name that ends in .prom, because the collector reads no others, not '%s'")
       :format(text)
   end
-  return text
+  return absolute(text)
+end
+
+local function absolute_path(what, option)
+  local checked = name_of(what, option)
+  return function(text)
+    local path, message = checked(text)
+    return path and absolute(path), message
+  end
+end
+
+local function socket_folder(text)
+  if text == "none" then
+    return text
+  end
+  return absolute_path("folder", "--socket")(text)
 end
 
 local function file_name(text)
@@ -129,10 +145,10 @@ local function parser(version)
   p:option("--user", "Switch to this user after connecting to Corosync, before loading the script."):argname("NAME")
   p:option("--storage", "Keep the state of replicas in files in this folder, such as /var/lib/cpgrun (default: in "
     .. "memory), unless the script names the file.")
-    :argname("DIR"):convert(name_of("folder", "--storage"))
+    :argname("DIR"):convert(absolute_path("folder", "--storage"))
   p:option("--trace", "Append the script's messages, configurations and locks to this file, for cpgrun draw. At 16 MiB "
     .. "it becomes FILE.1.")
-    :argname("FILE"):convert(name_of("file", "--trace"))
+    :argname("FILE"):convert(absolute_path("file", "--trace"))
   p:option("--metrics", "Serve metrics for Prometheus at this address, such as 9190 (on the loopback), "
     .. "127.0.0.1:9190, [::1]:9190 or unix:/run/shop.sock.")
     :argname("ADDRESS"):convert(listener.parse)
@@ -142,7 +158,7 @@ local function parser(version)
   p:option("--also", "Run this script as well, in a process of its own, without arguments. May be repeated.")
     :argname("FILE"):count("*")
   p:option("--socket", "The folder for the script's control socket, which cpgrun status and attach use; or none.")
-    :argname("DIR"):convert(name_of("folder", "--socket"))
+    :argname("DIR"):convert(socket_folder)
   p:option("--config", "Read options, the script and its arguments from this file; the command line takes precedence.")
     :argname("FILE")
   p:flag("--watch", "Reload the script when its file, or that of a module in its folder, has changed.")
