@@ -69,8 +69,10 @@ function program.file(name, text)
 end
 
 function program.remove()
-  os.execute("rm -rf " .. folder)
-  folder = nil
+  if folder then -- a spec has made a file
+    os.execute("rm -rf " .. folder)
+    folder = nil
+  end
 end
 
 -- Starts cpgrun with options and a script of that name and text.
