@@ -29,6 +29,9 @@ local WORDS = {
   watch = { 0, 1 },
 }
 
+local ACTIONS = "get KEY, set KEY VALUE, replace KEY OLD NEW, delete KEY, increment KEY [BY], list [PREFIX] or "
+  .. "watch [PREFIX]"
+
 local function seconds(text)
   local number = tonumber(text)
   if not number or not (number >= 0 and number < 1e9) then
@@ -62,10 +65,11 @@ local function part_of_replica(text)
   return { replica = replica, name = name }
 end
 
-local function begin(command, description)
+-- `explain`, if given, returns a better message for one of argparse.
+local function begin(command, description, explain)
   local p = argparse("cpgrun " .. command, description)
   function p:error(message)
-    io.stderr:write(("%s\n\nError: %s\n"):format(self:get_usage(), message))
+    io.stderr:write(("%s\n\nError: %s\n"):format(self:get_usage(), explain and explain(message) or message))
     os.exit(FAILED, true)
   end
   return p:epilog("Exit status: " .. (command == "lock" and "" or "0; ") .. CODES[command] .. COMMON)
@@ -81,12 +85,22 @@ end
 
 local parsers = {}
 
+-- argparse would name the actions without their words, or none if the action is missing.
+local function explain_action(message)
+  if message:find("'action' must be one of", 1, true) then
+    return "there is no such action: the actions are " .. ACTIONS
+  elseif message == "missing argument 'action'" then
+    return "the action is missing: " .. ACTIONS
+  end
+  return message
+end
+
 function parsers.map()
-  local p = begin("map", "Reads and changes a map of a replica, such as one that a script makes with its global map.")
+  local p = begin("map", "Reads and changes a map of a replica, such as one that a script makes with its global map.",
+    explain_action)
   p:argument("REPLICA.MAP", "The names of the replica (a script's group) and the map, with a dot between them.")
     :argname("REPLICA.MAP"):target("target"):convert(part_of_replica)
-  p:argument("action", "get KEY, set KEY VALUE, replace KEY OLD NEW, delete KEY, increment KEY [BY], list [PREFIX] or "
-    .. "watch [PREFIX]."):choices { "get", "set", "replace", "delete", "increment", "list", "watch" }
+  p:argument("action", ACTIONS .. "."):choices { "get", "set", "replace", "delete", "increment", "list", "watch" }
   p:argument("words", "The action's words. Values are strings, or JSON with --json."):args("*")
   add_json(p)
   p:option("--ttl", "The value is deleted after so many seconds."):argname("SECONDS"):convert(seconds)
