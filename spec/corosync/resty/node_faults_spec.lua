@@ -14,12 +14,11 @@ local function start(env)
 end
 
 local function start_member()
-  member = assert(cluster:run(2, groups.member_argv "spec"))
-  app:wait_for("the member to join", function() return member.lines[2] end)
+  member = nginx.member(app, 2)
 end
 
 local function member_says(line)
-  app:wait_for("the member to say '" .. line .. "'", function() return groups.has_line(member, line) end)
+  nginx.member_says(app, member, line)
 end
 
 -- The worker that sends for the node sends nothing any more.
@@ -47,10 +46,6 @@ teardown(function() assert(cluster:stop()) end)
 
 after_each(function()
   nginx.clean()
-  if member and not member.exited then
-    member:kill "sigkill"
-    assert(member:wait(5))
-  end
   app, member = nil, nil
 end)
 

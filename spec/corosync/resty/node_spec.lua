@@ -1,5 +1,4 @@
 -- Groups of which a node is a member once, for all its nginx workers.
-local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
 
@@ -12,8 +11,7 @@ local function start(node, env, count)
 end
 
 local function start_member()
-  member = assert(cluster:run(3, groups.member_argv "spec"))
-  app:wait_for("the member to join", function() return member.lines[2] end)
+  member = nginx.member(app, 3)
 end
 
 local function load(server)
@@ -78,10 +76,6 @@ teardown(function() assert(cluster:stop()) end)
 
 after_each(function()
   nginx.clean()
-  if member and not member.exited then
-    member:kill "sigkill"
-    assert(member:wait(5))
-  end
   app, other, member = nil, nil, nil
 end)
 

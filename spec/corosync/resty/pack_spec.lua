@@ -1,5 +1,4 @@
 -- Groups with the option pack in nginx.
-local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
 
@@ -15,10 +14,7 @@ end
 
 -- On a node without nginx.
 local function start_member()
-  local argv = groups.member_argv "spec"
-  argv[#argv + 1] = "pack"
-  member = assert(cluster:run(3, argv))
-  app:wait_for("the member to join", function() return member.lines[2] end)
+  member = nginx.member(app, 3, "pack")
 end
 
 local function member_hears(text)
@@ -42,10 +38,6 @@ teardown(function() assert(cluster:stop()) end)
 
 after_each(function()
   nginx.clean()
-  if member and not member.exited then
-    member:kill "sigkill"
-    assert(member:wait(5))
-  end
   app, other, member = nil, nil, nil
 end)
 

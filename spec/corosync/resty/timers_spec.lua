@@ -1,12 +1,11 @@
 -- Groups whose nginx runs no more timers, and handlers that end their light thread.
-local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
 local uv = require "luv"
 
 local FOLDER = uv.cwd() .. "/spec/helpers/nginx"
 
-local cluster, app, member
+local cluster, app
 
 local function start(hogs, pack)
   app = nginx.start(cluster, 1, FOLDER, "few_timers.conf", { SPEC_HOGS = tostring(hogs), SPEC_PACK = pack })
@@ -28,11 +27,7 @@ teardown(function() assert(cluster:stop()) end)
 
 after_each(function()
   nginx.clean()
-  if member then
-    member:kill "sigkill"
-    assert(member:wait(5))
-  end
-  app, member = nil, nil
+  app = nil
 end)
 
 describe("a group without a free timer #slow", function()
@@ -71,12 +66,10 @@ describe("a group without a free timer #slow", function()
     it("leaves, and its worker ends, after SIG" .. signal, function()
       start(0)
       local pid = nginx.joined(app, 1)[1]
-      member = assert(cluster:run(1, groups.member_argv "spec"))
-      app:wait_for("the member to join", function() return member.lines[2] end)
+      local member = nginx.member(app, 1)
       hog_timers()
       app:signal(signal)
-      local line = ("left 1:%s=leave"):format(pid)
-      app:wait_for("the member to say " .. line, function() return groups.has_line(member, line) end, 30)
+      nginx.member_says(app, member, ("left 1:%s=leave"):format(pid))
       app:says("worker process " .. pid .. " exited with code 0")
     end)
   end

@@ -1,5 +1,4 @@
 -- nginx run in other ways than by a master process as root.
-local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
 local ordinary = require "spec.helpers.ordinary_user"
@@ -12,12 +11,11 @@ local function start(env, directives)
 end
 
 local function start_member()
-  member = assert(cluster:run(1, groups.member_argv "spec"))
-  app:wait_for("the member to join", function() return member.lines[2] end)
+  member = nginx.member(app, 1)
 end
 
 local function member_says(line)
-  app:wait_for("the member to say '" .. line .. "'", function() return groups.has_line(member, line) end)
+  nginx.member_says(app, member, line)
 end
 
 setup(function() cluster = assert(lab.start(1)) end)
@@ -25,10 +23,6 @@ teardown(function() assert(cluster:stop()) end)
 
 after_each(function()
   nginx.clean()
-  if member then
-    member:kill "sigkill"
-    assert(member:wait(5))
-  end
   app, member = nil, nil
 end)
 

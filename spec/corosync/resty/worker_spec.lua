@@ -1,4 +1,3 @@
-local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
 
@@ -11,12 +10,11 @@ local function wait_for(what, predicate, seconds)
 end
 
 local function start_member()
-  member = assert(cluster:run(3, groups.member_argv "spec"))
-  wait_for("the member to join", function() return member.lines[2] end)
+  member = nginx.member(app, 3)
 end
 
 local function member_says(line)
-  wait_for("the member to say '" .. line .. "'", function() return groups.has_line(member, line) end)
+  nginx.member_says(app, member, line)
 end
 
 local function start(node, env)
@@ -40,10 +38,6 @@ teardown(function() assert(cluster:stop()) end)
 
 after_each(function()
   nginx.clean()
-  if member and not member.exited then
-    member:kill "sigkill"
-    assert(member:wait(5))
-  end
   app, other, member = nil, nil, nil
 end)
 

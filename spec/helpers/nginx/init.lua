@@ -1,5 +1,6 @@
 -- nginx in a lab's nodes, with the modules of this checkout.
 local assert = require "luassert"
+local groups = require "spec.helpers.groups"
 local procfs = require "corosync.lab.procfs"
 local uv = require "luv"
 
@@ -15,7 +16,7 @@ local environment = {
 
 local PROGRAM = "/usr/sbin/nginx" -- a path, because nginx starts it again when it is upgraded
 
-local started = {}
+local started, members = {}, {}
 
 local Nginx = {}
 Nginx.__index = Nginx
@@ -57,6 +58,13 @@ end
 function nginx.clean()
   for i = #started, 1, -1 do
     table.remove(started, i):stop()
+  end
+  for i = #members, 1, -1 do
+    local member = table.remove(members, i)
+    if not member.exited then
+      member:kill "sigkill"
+      assert(member:wait(5))
+    end
   end
 end
 
@@ -172,6 +180,21 @@ function nginx.joined(server, count)
     return #pids == (count or 2)
   end)
   return server:children()
+end
+
+--- Starts a member without nginx on a node of a server's cluster, and waits until it has joined. `...`: more arguments
+-- of spec/helpers/clients/member.lua.
+function nginx.member(server, node, ...)
+  local argv = groups.member_argv "spec"
+  for _, word in ipairs { ... } do argv[#argv + 1] = word end
+  local member = assert(server.cluster:run(node, argv))
+  members[#members + 1] = member
+  server:wait_for("the member to join", function() return member.lines[2] end)
+  return member
+end
+
+function nginx.member_says(server, member, line)
+  server:wait_for("the member to say '" .. line .. "'", function() return groups.has_line(member, line) end)
 end
 
 -- Sends a last message, waits until these workers have received it, and returns the messages of each.
