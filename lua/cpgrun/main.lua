@@ -31,7 +31,9 @@ end
 -- Unloads the parser afterwards: each collector cycle traverses all loaded code, and long messages cause many cycles.
 local function parse(argv, version)
   local chosen = require("cpgrun.options").parse(argv, version)
-  package.loaded["cpgrun.options"], package.loaded["cpgrun.commands.options"], package.loaded.argparse = nil, nil, nil
+  for _, name in ipairs { "argparse", "cpgrun.commands.options", "cpgrun.converters", "cpgrun.options" } do
+    package.loaded[name] = nil
+  end
   return chosen
 end
 

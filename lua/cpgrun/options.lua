@@ -1,8 +1,8 @@
 -- The command line.
-local absolute = require "cpgrun.absolute"
 local argparse = require "argparse"
 local config = require "cpgrun.config"
 local commands = require "cpgrun.commands.options"
+local converters = require "cpgrun.converters"
 local listener = require "cpgrun.listener"
 local log = require "cpgrun.log"
 
@@ -19,93 +19,6 @@ local TAKES_VALUE = {
   ["--socket"] = true, ["--config"] = true, ["--init"] = true, ["--completion"] = true, ["--memory-limit"] = true,
 }
 
-local function node_count(text)
-  if not text:match "^[1-8]$" then
-    return nil, "--lab takes a whole number of nodes from 1 to 8, not '" .. text .. "'"
-  end
-  return tonumber(text)
-end
-
-local MOST_BYTES = 2 ^ 50
-local MULTIPLES = { k = 2 ^ 10, K = 2 ^ 10, M = 2 ^ 20, G = 2 ^ 30 }
-
-local function bytes(option, least)
-  return function(text)
-    local number, multiple = text:match "^(%d+)([kKMG]?)$"
-    if not number then
-      return nil, ("%s takes a number of bytes such as 1000, 500k, 64M or 1G, not '%s'"):format(option, text)
-    end
-    local all = tonumber(number) * (MULTIPLES[multiple] or 1)
-    if all < least or all > MOST_BYTES then
-      return nil, ("%s takes from %d bytes to %dG, not '%s'"):format(option, least, MOST_BYTES / MULTIPLES.G, text)
-    end
-    return all
-  end
-end
-
-local function seconds(option, lowest)
-  return function(text)
-    local number = tonumber(text)
-    if not number or number ~= number or number == math.huge or number < lowest then
-      return nil, ("%s takes a number of seconds, at least %g, not '%s'"):format(option, lowest, text)
-    end
-    return number
-  end
-end
-
-local function watchdog(text)
-  if tonumber(text) == 0 then
-    return 0
-  end
-  return seconds("--watchdog", 0.001)(text)
-end
-
-local function group_name(text)
-  if text == "" or #text > 128 then
-    return nil, ("a group's name is 1 to 128 bytes, not %d"):format(#text)
-  end
-  return text
-end
-
-local function name_of(what, option)
-  return function(text)
-    if text == "" then
-      return nil, ("%s takes the name of a %s, not ''"):format(option, what)
-    end
-    return text
-  end
-end
-
-local function metrics_file(text)
-  if not text:find "[^/]%.prom$" then
-    return nil, ("--metrics-file takes a file name that ends in .prom, because the collector reads no others, not '%s'")
-      :format(text)
-  end
-  return absolute(text)
-end
-
-local function absolute_path(what, option)
-  local checked = name_of(what, option)
-  return function(text)
-    local path, message = checked(text)
-    return path and absolute(path), message
-  end
-end
-
-local function socket_folder(text)
-  if text == "none" then
-    return text
-  end
-  return absolute_path("folder", "--socket")(text)
-end
-
-local function file_name(text)
-  if not text:match "^[%w_][%w_.-]*$" then
-    return nil, ("--init takes a name of letters, digits, '_', '.' and '-', not '%s'"):format(text)
-  end
-  return text
-end
-
 local command_parsers
 
 local function parser(version)
@@ -115,56 +28,56 @@ local function parser(version)
   p:argument("arguments", "The script's arguments, in its global table arg."):args("*")
   p:option("-g --group",
     "The group to join (default: the script's global group_name, else its file name without .lua).")
-    :argname("NAME"):convert(group_name)
+    :argname("NAME"):convert(converters.group_name)
   p:option("--log-level", "The least severe messages to log on stderr: error, warning, info or debug."):argname("LEVEL")
     :choices(log.levels):default("info")
   p:option("--log-format", "The format of the messages: text, json or journal (default: journal if stderr is connected "
     .. "to systemd's journal, otherwise text; labs always use text).")
     :argname("FORMAT"):choices(log.formats)
   p:option("--lab", "Run the script on a private cluster of N (1 to 8) Corosync daemons on this machine.")
-    :argname("N"):convert(node_count)
+    :argname("N"):convert(converters.node_count)
   p:flag("--no-quorum", "With --lab: configure no quorum provider, so that no partition is quorate.")
   p:option("--lab-script", "With --lab: run a Lua file that makes faults; the lab ends when the file returns.")
     :argname("FILE")
   p:option("--lab-trace", "With --lab: write a page that draws the messages and configurations of all nodes.")
-    :argname("FILE"):convert(name_of("file", "--lab-trace"))
+    :argname("FILE"):convert(converters.name_of("file", "--lab-trace"))
   p:option("--handler-timeout", "Stop a function of the script that runs for longer than this many seconds.")
-    :argname("SECONDS"):convert(seconds("--handler-timeout", 0.001))
+    :argname("SECONDS"):convert(converters.seconds("--handler-timeout", 0.001))
   p:option("--memory-limit", "Limit the memory of the Lua state (k, M, G): functions of the script that would exceed "
     .. "it fail with \"not enough memory\".")
-    :argname("BYTES"):convert(bytes("--memory-limit", 1))
+    :argname("BYTES"):convert(converters.bytes("--memory-limit", 1))
   p:option("--reader-limit", "How many bytes to queue while handlers are slow (k, M, G); with 0 they stay in Corosync.")
-    :argname("BYTES"):convert(bytes("--reader-limit", 0)):default("64M")
+    :argname("BYTES"):convert(converters.bytes("--reader-limit", 0)):default("64M")
   p:option("--reader-full", "At that limit, leave the group or stop reading from Corosync.")
     :argname("WAY"):choices({ "leave", "stop" }):default("leave")
   p:flag("--pack", "Put many messages into one Corosync message, as the script's global pack = true does: in "
     .. "all members or none.")
   p:option("--watchdog", "Log each call to Corosync that has not returned for this many seconds, and handlers that "
     .. "lag by as many; 0 disables it.")
-    :argname("SECONDS"):convert(watchdog):default("1")
+    :argname("SECONDS"):convert(converters.watchdog):default("1")
   p:option("--user", "Switch to this user after connecting to Corosync, before loading the script."):argname("NAME")
   p:option("--storage", "Keep the state of replicas in files in this folder, such as /var/lib/cpgrun (default: in "
     .. "memory), unless the script names the file.")
-    :argname("DIR"):convert(absolute_path("folder", "--storage"))
+    :argname("DIR"):convert(converters.absolute_path("folder", "--storage"))
   p:option("--trace", "Append the script's messages, configurations and locks to this file, for cpgrun draw. At 16 MiB "
     .. "it becomes FILE.1.")
-    :argname("FILE"):convert(absolute_path("file", "--trace"))
+    :argname("FILE"):convert(converters.absolute_path("file", "--trace"))
   p:option("--metrics", "Serve metrics for Prometheus at this address, such as 9190 (on the loopback), "
     .. "127.0.0.1:9190, [::1]:9190 or unix:/run/shop.sock.")
     :argname("ADDRESS"):convert(listener.parse)
   p:option("--metrics-file", "Write the metrics to this file every 15 s, for node_exporter's textfile collector. Its "
     .. "name must end in .prom.")
-    :argname("FILE"):convert(metrics_file)
+    :argname("FILE"):convert(converters.metrics_file)
   p:option("--also", "Run this script as well, in a process of its own, without arguments. May be repeated.")
     :argname("FILE"):count("*")
   p:option("--socket", "The folder for the script's control socket, which cpgrun status and attach use; or none.")
-    :argname("DIR"):convert(socket_folder)
+    :argname("DIR"):convert(converters.socket_folder)
   p:option("--config", "Read options, the script and its arguments from this file; the command line takes precedence.")
     :argname("FILE")
   p:flag("--watch", "Reload the script when its file, or that of a module in its folder, has changed.")
   p:flag("--check", "Load the script and report whether it would run; needs no Corosync.")
   p:option("--init", "Write a commented script NAME.lua, its configuration NAME.conf and a unit NAME.service to begin "
-    .. "with."):argname("NAME"):convert(file_name):action(function(_, _, name)
+    .. "with."):argname("NAME"):convert(converters.file_name):action(function(_, _, name)
       os.exit(require "cpgrun.new_script"(name), true)
     end)
   p:option("--completion", "Print the completion of commands and options for a shell: bash, fish or zsh.")
@@ -212,16 +125,6 @@ local function mark_end_of_options(argv, takes_value)
   return marked
 end
 
-local function whole(option, lowest, highest)
-  return function(text)
-    local number = text:match "^%d+$" and tonumber(text)
-    if not number or number < lowest or number > highest then
-      return nil, ("%s takes a whole number from %d to %d, not '%s'"):format(option, lowest, highest, text)
-    end
-    return number
-  end
-end
-
 local CHECK_TAKES_VALUE = { ["--seed"] = true, ["--seconds"] = true, ["--nodes"] = true }
 
 local function check_parser()
@@ -230,10 +133,11 @@ local function check_parser()
   p:argument("script", "The script, as for cpgrun.")
   p:argument("arguments", "The script's arguments, in its global table arg."):args("*")
   p:option("--seed", "The seed of the random faults (default: from the time)."):argname("N")
-    :convert(whole("--seed", 0, 2 ^ 31 - 2))
-  p:option("--seconds", "How long to run."):argname("SECONDS"):convert(seconds("--seconds", 1)):default("60")
+    :convert(converters.whole("--seed", 0, 2 ^ 31 - 2))
+  p:option("--seconds", "How long to run."):argname("SECONDS"):convert(converters.seconds("--seconds", 1)):default("60")
   p:flag("--no-quorum", "Configure no quorum provider, so that no partition is quorate.")
-  p:option("--nodes", "The number of nodes, 2 to 8."):argname("N"):convert(whole("--nodes", 2, 8)):default("3")
+  p:option("--nodes", "The number of nodes, 2 to 8.")
+    :argname("N"):convert(converters.whole("--nodes", 2, 8)):default("3")
   return p
 end
 

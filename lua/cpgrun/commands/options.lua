@@ -1,6 +1,7 @@
 -- The command lines of the commands for a shell: cpgrun map, lock, members, send, listen, draw, status
 -- and attach.
 local argparse = require "argparse"
+local converters = require "cpgrun.converters"
 local listener = require "cpgrun.listener"
 local log = require "cpgrun.log"
 
@@ -46,13 +47,6 @@ local function whole(text)
     return nil, ("--count takes a whole number from 1, not '%s'"):format(text)
   end
   return number
-end
-
-local function group_name(text)
-  if text == "" or #text > 128 then
-    return nil, ("a group's name is 1 to 128 bytes, not %d"):format(#text)
-  end
-  return text
 end
 
 -- "REPLICA.NAME": up to the first dot.
@@ -123,7 +117,7 @@ function parsers.lock()
 end
 
 local function add_group(p)
-  p:argument("GROUP", "The group's name."):argname("GROUP"):target("group"):convert(group_name)
+  p:argument("GROUP", "The group's name."):argname("GROUP"):target("group"):convert(converters.group_name)
 end
 
 function parsers.members()
