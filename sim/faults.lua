@@ -53,8 +53,8 @@ return {
   },
   {
     name = "a learner takes events before those that it still replays",
-    { "protocol", "  elseif self.replaying then\n    learning.keep_for_replay(self, { from = from, message = message })",
-      "" },
+    { "protocol",
+      "  elseif self.replaying then\n    learning.keep_for_replay(self, { from = from, message = message })", "" },
     { "log", "return index <= self.applied or self.digests[index] == digest", "return index == index or digest" },
   },
   {

@@ -43,8 +43,8 @@ local function send_next(self, each)
     self.failed(problem)
   elseif chunk then
     each.sent = each.sent + 1
-      send_counted(self, { kind = "chunk", to = each.message.to, nonce = each.message.nonce, number = each.sent,
-        content = codec.encode(chunk) })
+    send_counted(self, { kind = "chunk", to = each.message.to, nonce = each.message.nonce, number = each.sent,
+      content = codec.encode(chunk) })
   else
     self.by_member[each.message.to] = nil
     each.message.chunks, each.message.state = each.sent, nil
