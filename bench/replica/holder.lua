@@ -19,16 +19,14 @@ io.stdout:setvbuf "line"
 
 -- Says when it begins to send a snapshot.
 local make_outgoing = transfers.outgoing
-function transfers.outgoing(send)
-  local outgoing = make_outgoing(send)
-  return setmetatable({
-    start = function(_, message)
-      print "donor"
-      outgoing:start(message)
-    end,
-  }, { __index = function(_, method)
-    return function(_, ...) return outgoing[method](outgoing, ...) end
-  end })
+function transfers.outgoing(...)
+  local outgoing = make_outgoing(...)
+  local start = outgoing.start
+  function outgoing.start(...)
+    print "donor"
+    return start(...)
+  end
+  return outgoing
 end
 
 local function initial()

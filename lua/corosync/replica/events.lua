@@ -230,7 +230,8 @@ local function report_stranger(self, from, why)
 end
 
 function events.message_received(self, address, bytes)
-  local from = text(address)
+  local from, outgoing = text(address), self.outgoing
+  outgoing.received = outgoing.received + #bytes
   local message, second = wire.read(bytes)
   local take = message and takes[message.kind]
   if take then

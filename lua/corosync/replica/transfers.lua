@@ -7,7 +7,9 @@ local transfers = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
-local IN_FLIGHT = 4
+local IN_FLIGHT = 4 -- at least; more if their bytes are less than
+local SHARE = 0.25 -- of what came between a chunk's sending and its return: else a snapshot never ends beside much load
+local AT_ONCE = 2 -- chunks when one has come back, so that their number grows and no turn of the loop is long
 
 -- ---- the sender ----
 
@@ -15,13 +17,18 @@ local Outgoing = {}
 Outgoing.__index = Outgoing
 
 -- `send(message)` sends to all members, and returns how many bytes that takes; `failed(problem)` is called when a state
--- cannot be sent. The fields `snapshots` and `snapshot_bytes` count what was sent.
+-- cannot be sent. The fields `snapshots` and `snapshot_bytes` count what was sent. The owner adds to `received` the
+-- bytes of each message that comes, of whatever member.
 function transfers.outgoing(send, failed)
-  return setmetatable({ send = send, failed = failed, by_member = {}, snapshots = 0, snapshot_bytes = 0 }, Outgoing)
+  return setmetatable({ send = send, failed = failed, by_member = {}, snapshots = 0, snapshot_bytes = 0, received = 0 },
+    Outgoing)
 end
 
+-- Returns how many bytes it has sent.
 local function send_counted(self, message)
-  self.snapshot_bytes = self.snapshot_bytes + self.send(message)
+  local bytes = self.send(message)
+  self.snapshot_bytes = self.snapshot_bytes + bytes
+  return bytes
 end
 
 -- Commands that are not confirmed yet, as chunks: together they may be too large for one message.
@@ -43,8 +50,9 @@ local function send_next(self, each)
     self.failed(problem)
   elseif chunk then
     each.sent = each.sent + 1
-    send_counted(self, { kind = "chunk", to = each.message.to, nonce = each.message.nonce, number = each.sent,
-      content = codec.encode(chunk) })
+    local bytes = send_counted(self, { kind = "chunk", to = each.message.to, nonce = each.message.nonce,
+      number = each.sent, content = codec.encode(chunk) })
+    each.bytes, each.flying[each.sent] = each.bytes + bytes, { bytes = bytes, received = self.received }
   else
     self.by_member[each.message.to] = nil
     each.message.chunks, each.message.state = each.sent, nil
@@ -57,7 +65,7 @@ end
 -- `message`: of kind "snapshot", with a snapshot of machines as its state.
 function Outgoing:start(message)
   self:cancel(message.to)
-  local each = { message = message, snapshot = message.state, sent = 0 }
+  local each = { message = message, snapshot = message.state, sent = 0, flying = {}, bytes = 0 }
   self.by_member[message.to] = each
   for _ = 1, IN_FLIGHT do
     if not send_next(self, each) then
@@ -69,8 +77,18 @@ end
 -- One of this member's chunks has come back.
 function Outgoing:echoed(message)
   local each = self.by_member[message.to]
-  if each and each.message.nonce == message.nonce then
-    send_next(self, each)
+  if not each or each.message.nonce ~= message.nonce then
+    return
+  end
+  local number = message.number
+  local chunk = each.flying[number]
+  each.flying[number], each.bytes = nil, each.bytes - chunk.bytes
+  local room = SHARE * (self.received - chunk.received)
+  for _ = 1, AT_ONCE do
+    local is_due = each.sent - number < IN_FLIGHT or each.bytes < room
+    if not is_due or not send_next(self, each) then
+      break
+    end
   end
 end
 

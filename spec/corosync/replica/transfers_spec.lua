@@ -1,9 +1,10 @@
 -- Snapshots on their way.
 local transfers = require "corosync.replica.transfers"
 
--- A snapshot of one chunk.
-local function snapshot()
-  local chunks = { { "machine", {} } }
+-- A snapshot of some chunks.
+local function snapshot(count)
+  local chunks = {}
+  for i = 1, count or 1 do chunks[i] = { "machine", {} } end
   return { next = function() return table.remove(chunks) end, release = function() end }
 end
 
@@ -37,5 +38,39 @@ describe("a snapshot", function()
     assert.same({ { "machine", {} } }, added)
     assert.equal(1, outgoing.snapshots)
     assert.equal(1200, outgoing.snapshot_bytes)
+  end)
+
+  local function outgoing_of(count)
+    local sent = {}
+    local outgoing = transfers.outgoing(function(message)
+      sent[#sent + 1] = message
+      return #(message.content or "")
+    end, error)
+    outgoing:start { kind = "snapshot", to = "2:2", nonce = "n", state = snapshot(count), log = { tail = {} } }
+    return outgoing, sent
+  end
+
+  it("has four chunks in flight while nothing else is sent", function()
+    local outgoing, sent = outgoing_of(50)
+    for i = 1, 20 do
+      assert.equal(3 + i, #sent)
+      outgoing.received = outgoing.received + #sent[i].content
+      outgoing:echoed(sent[i])
+    end
+  end)
+
+  it("has more chunks in flight beside much load, else it would never end", function()
+    local outgoing, sent = outgoing_of(500)
+    for i = 1, 100 do
+      outgoing.received = outgoing.received + 100000
+      outgoing:echoed(sent[i])
+      assert.is_true(#sent <= 4 + 2 * i)
+    end
+    assert.is_true(#sent > 150)
+  end)
+
+  it("is decoded by the learner only", function()
+    local _, sent = outgoing_of(1)
+    assert.is_string(sent[1].content)
   end)
 end)
