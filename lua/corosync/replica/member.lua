@@ -505,11 +505,11 @@ function member.new(name, options, derive)
     function() return (select(2, self:state())) end)
   self.machines = machines.new(machine_hooks(self))
   self.divergence = divergence.new(self.machines)
-  self.writer = wire.writer(function(bytes) outbox.put(self, bytes) end)
+  self.writer = wire.writer(function(...) outbox.put(self, ...) end)
   self.outgoing = transfers.outgoing(function(message) return self.writer:add(message) end,
     function(problem) report_unsendable(self, problem) end)
   self.incoming = transfers.incoming(self.machines)
-  self.outbox = { first = 1, last = 0 }
+  self.outbox = outbox.new()
   local message, code
   self.group, message, code = derive(name .. SUFFIX, group_handlers(self), group_hooks(self))
   if not self.group then

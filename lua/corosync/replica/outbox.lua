@@ -3,30 +3,42 @@ local membership = require "corosync.replica.membership"
 
 local outbox = {}
 
-function outbox.put(self, bytes)
-  local box = self.outbox
-  box.last = box.last + 1
-  box[box.last] = bytes
+-- Two queues. What a learner needs does not depend on the commands that wait, so it is sent before them.
+function outbox.new()
+  return { for_learner = { first = 1, last = 0 }, others = { first = 1, last = 0 } }
+end
+
+function outbox.put(self, bytes, is_for_learner)
+  local queue = is_for_learner and self.outbox.for_learner or self.outbox.others
+  queue.last = queue.last + 1
+  queue[queue.last] = bytes
+end
+
+-- Returns whether all were sent.
+local function pump(self, queue)
+  while queue.first <= queue.last and self.record.state == "joined" do
+    local ok, message, code = membership.without_waiting(self, self.group.send_message, self.group, queue[queue.first])
+    if not ok and code ~= "too_big" then
+      return false
+    elseif not ok then
+      self:report(message)
+    end
+    queue[queue.first] = nil
+    queue.first = queue.first + 1
+  end
+  return true
 end
 
 -- Sends what waits, in order, as far as Corosync takes it now.
 function outbox.pump(self)
-  local box = self.outbox
-  while box.first <= box.last and self.record.state == "joined" do
-    local ok, message, code = membership.without_waiting(self, self.group.send_message, self.group, box[box.first])
-    if not ok and code ~= "too_big" then
-      return
-    elseif not ok then
-      self:report(message)
-    end
-    box[box.first] = nil
-    box.first = box.first + 1
+  if pump(self, self.outbox.for_learner) then
+    pump(self, self.outbox.others)
   end
 end
 
 -- Messages of an earlier membership no longer mean anything.
 function outbox.forget(self)
-  self.outbox = { first = 1, last = 0 }
+  self.outbox = outbox.new()
   self.writer.ack = nil
   self.outgoing:cancel_all()
   local out = {}

@@ -16,6 +16,7 @@ local ACK_PATTERN = "^a(%d+) (%S+) (%d+) (%d+) ([01]) (%d+) (%d+)\n()"
 local COMMANDS = "c" .. VERSION .. " %s %s %.0f "
 local COMMANDS_PATTERN = "^c(%d+) (%S+) (%S+) (%d+) ([%d ]+)\n()"
 local ACK_BYTE, COMMANDS_BYTE = ("ac"):byte(1, 2)
+local FOR_LEARNER = { chunk = true, promote = true, snapshot = true }
 local MOST = 1000 -- commands in a batch: each becomes an argument of one call, and Lua 5.1 and LuaJIT allow 8000
 
 local function encode_ack(message)
@@ -41,7 +42,7 @@ end
 local Writer = {}
 Writer.__index = Writer
 
--- `put(bytes)` is called with the encoded messages, in order.
+-- `put(bytes, is_for_learner)` is called with the encoded messages, in order.
 function wire.writer(put)
   return setmetatable({ put = put }, Writer)
 end
@@ -61,7 +62,7 @@ function Writer:add(message)
     self.ack = bytes
   else
     bytes = wire.encode(message)
-    self.put(bytes)
+    self.put(bytes, FOR_LEARNER[message.kind])
   end
   return #bytes
 end
