@@ -27,7 +27,8 @@
 --   partial     whether it may lack commands of that generation
 --   nodes       the number of nodes that this state was confirmed with
 --   standing    whether it speaks for its node (standing.lua)
---   cut         while it waits for a snapshot: the nonce of its claim, and what came after it
+--   cut         while it waits for a snapshot: the nonce of its claim, what came after it, and `is_taught`: whether the
+--               others have a generation
 --   replaying   while it has a snapshot and replays what came after it: the nonce, and the events
 --   following   while it has the state and is not full: the nonce that it says so with, and since when
 local claiming = require "corosync.replica.protocol.claiming"
@@ -63,6 +64,7 @@ function protocol.new(options)
     durable = options.durable or false,
     replayed_at_once = options.replayed_at_once or REPLAYED_AT_ONCE,
     stored_meta = {},
+    lesson_pause = options.patience or PATIENCE, -- how long a learner waits for the others
     now = 0,
     nonce = 0,
     members = {},
@@ -185,6 +187,7 @@ function Protocol:ring_change(ring)
   confirming.confirm(self)
   if not claiming.same_ring(self.ring, ring) then
     self.ring, self.view, self.untold_since = ring, nil, nil
+    self.lesson_pause = self.patience
     claiming.block(self)
   end
 end
@@ -236,7 +239,7 @@ function Protocol:message(from, message)
     elseif message.kind == "restart" then
       claiming.on_restart(self)
     elseif message.kind == "ack" then
-      claiming.on_ack(self, from)
+      claiming.on_ack(self, from, message)
     end
   end
   if self.active then
@@ -268,7 +271,8 @@ end
 -- A learner says again that it has followed; if nobody makes it full, it claims.
 local function follow_on(self)
   local following = self.following
-  if self.now - following.since > self.patience then
+  if self.now - following.since > self.lesson_pause then
+    claiming.lengthen_pause(self)
     claiming.restart(self)
   elseif self.now - following.said_at > REPEAT then
     learning.say(self)

@@ -12,10 +12,16 @@ local storing = require "corosync.replica.protocol.storing"
 
 local claiming = {}
 
+local LONGEST = 16 -- times `patience`: the longest wait for a snapshot
 local RETRY = 0.5 -- seconds to the second claim; then twice as long each time, but less than the patience of others
 
 function claiming.same_ring(one, other)
   return one ~= nil and other ~= nil and one.node == other.node and one.seq == other.seq
+end
+
+-- Whether a generation, by its tag, has begun on the present ring.
+local function is_of_ring(self, tag)
+  return tag:find(("%s.%s."):format(tostring(self.ring.node), tostring(self.ring.seq)), 1, true) == 1
 end
 
 -- The configuration has changed: earlier claims no longer count.
@@ -138,7 +144,7 @@ local function begin_state(self, decision)
 end
 
 local function begin_full(self, decision)
-  self.status = "ready"
+  self.status, self.lesson_pause = "ready", self.patience
   begin_state(self, decision)
   confirming.holds_generation(self)
   self.ack_due = true
@@ -267,8 +273,19 @@ function claiming.on_ready(self, from, message)
   end
 end
 
+-- Notes that the others have a generation, and will teach this member.
+local function note_generation(self, from)
+  self.heard[from] = self.now -- it is not silent
+  if self.cut then
+    self.cut.is_taught = true
+  end
+end
+
 -- A member that a claim reports as silent takes part in a generation: the claims may lack what is confirmed there.
-function claiming.on_ack(self, from)
+function claiming.on_ack(self, from, message)
+  if is_of_ring(self, message.tag) then
+    note_generation(self, from)
+  end
   if self.status == "blocked" and not self.claims[from] and is_reported_silent(self, from) then
     claiming.void(self)
     self.heard[from] = self.now
@@ -293,6 +310,16 @@ function claiming.restart(self)
   end
 end
 
+-- A learner waits longer each time, for a snapshot and then to be made full, because a new claim voids what may be on
+-- its way behind many other messages.
+function claiming.lengthen_pause(self)
+  self.lesson_pause = math.min(2 * self.lesson_pause, LONGEST * self.patience)
+end
+
+local function waits_for_lesson(self)
+  return self.status == "learning" or self.cut ~= nil and self.cut.is_taught == true
+end
+
 -- Claims again when there is no generation after a while: something was lost, or a member is silent. A learner claims
 -- again when no snapshot comes; the others may have begun no generation.
 function claiming.time(self)
@@ -300,10 +327,13 @@ function claiming.time(self)
   if not claiming.may_claim(self) then
     return
   end
-  local pause = self.status == "learning" and self.patience or self.retry
+  local is_taught = waits_for_lesson(self)
   if not self.claimed_at then
     claiming.claim(self)
-  elseif self.now - self.claimed_at > pause then
+  elseif self.now - self.claimed_at > (is_taught and self.lesson_pause or self.retry) then
+    if is_taught then
+      claiming.lengthen_pause(self)
+    end
     self.status = "blocked"
     self.retry = math.min(2 * self.retry, self.patience / 2)
     claiming.claim(self)

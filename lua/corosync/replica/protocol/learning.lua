@@ -47,7 +47,7 @@ function learning.on_promote(self, _, message)
   end
   active:promote(message.who)
   if message.who == self.address then
-    self.status, self.following = "ready", nil
+    self.status, self.following, self.lesson_pause = "ready", nil, self.patience
     confirming.announce_nodes(self)
   end
   confirming.epoch_changed(self)

@@ -49,4 +49,41 @@ describe("a learner", function()
     assert.same(one.state, new.state)
     assert.is_truthy(two)
   end)
+
+  -- How many claims it has sent after that time without a snapshot.
+  local function claims_after(seconds)
+    local count = 0
+    for _ = 1, seconds * 2 do
+      bus.now = bus.now + 0.5
+      new.replica:time(bus.now)
+      new.replica:flush()
+      for _, effect in ipairs(new.replica.out) do
+        count = count + (effect[1] == "send" and effect[2].kind == "claim" and 1 or 0)
+        new.replica:message(new.address, effect[2])
+      end
+      new.replica.out = {}
+      new.replica:message(one.address, { kind = "ack", tag = one.replica.active.tag, epoch = 0, changes = 0, index = 0,
+        digest = 0 })
+    end
+    return count
+  end
+
+  it("claims ever more rarely while the others go on, because a claim voids the snapshot on its way", function()
+    bus, one = replica_bus.three_members()
+    bus:remove "3:30"
+    new = bus:add "3:31"
+    bus:run_to "claim"
+    new.replica:message(one.address, { kind = "ack", tag = one.replica.active.tag, epoch = 0, changes = 0, index = 0,
+      digest = 0 })
+    assert.equal(0, claims_after(5))
+    assert.equal(1, claims_after(10))
+    assert.equal(1, claims_after(20))
+  end)
+
+  it("claims soon again while the others have no generation", function()
+    bus = replica_bus.new(3)
+    new = bus:add "3:31"
+    one = { address = "1:10", replica = { active = { tag = "1.4.0" } } } -- of an earlier ring
+    assert.is_true(claims_after(5) >= 2)
+  end)
 end)
