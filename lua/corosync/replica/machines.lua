@@ -6,6 +6,10 @@ local script_calls = require "corosync.script_calls"
 
 local machines = {}
 
+-- Whether a function of the script is running that may use only the state and the command: it must not submit to any
+-- replica.
+machines.is_applying = false
+
 local KEPT_BYTES = 64 * 1024 * 1024 -- of commands for a machine that the script does not have
 
 local Machines = {}
@@ -140,9 +144,9 @@ local function look_whether_overfull(self, each)
 end
 
 local function apply_some(self, each, list, from, to, index, results)
-  self.applying, self.is_applying = each, true -- the script's functions must do nothing but their part
+  self.applying, machines.is_applying = each, true
   local count, problem = each:apply(list, from, to, index, results)
-  self.is_applying = false
+  machines.is_applying = false
   if problem ~= nil then
     results[from + count] = setmetatable({ problem = problem }, Failure)
     count = count + 1
@@ -192,7 +196,7 @@ function Machines:apply(list, first)
   end
   local ok, problem = pcall(apply_all, self, list, first - 1, results)
   if not ok then
-    self.damage, self.is_applying = true, false
+    self.damage, machines.is_applying = true, false
     self.hooks.damaged(self.applying, problem)
   end
   return results
@@ -274,9 +278,9 @@ local function try(self, f, ...)
   if self.has_failed then
     return
   end
-  self.all.is_applying = true
+  machines.is_applying = true
   local ok, problem = pcall(f, self, ...)
-  self.all.is_applying = false
+  machines.is_applying = false
   if not ok then
     self.has_failed, self.problem = true, problem
   end

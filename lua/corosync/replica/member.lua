@@ -264,7 +264,7 @@ end)
 function Member:submit(what, data, tell, is_own)
   if self.is_closed then
     return self.callers:failure(what, "closed")
-  elseif self.machines.is_applying then
+  elseif machines.is_applying then
     return self.callers:failure(what, "dispatching", "apply must not submit: it may use only the state and the command")
   elseif is_away(self) then
     return self.callers:failure(what, "not_connected")
@@ -302,7 +302,7 @@ end
 
 -- Handles events that wait. Returns as the group's dispatch.
 function Member:dispatch(budget)
-  if self.runner then
+  if self.runner or machines.is_applying then
     return self.callers:failure("handle events of", "dispatching",
       "one of its functions is running: return from it first")
   end

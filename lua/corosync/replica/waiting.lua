@@ -2,6 +2,7 @@
 -- meanwhile. And how functions of the script are called that may wait.
 local error_text = require "corosync.error_text"
 local handlers = require "corosync.handlers"
+local machines = require "corosync.replica.machines"
 local script_calls = require "corosync.script_calls"
 
 local waiting = {}
@@ -120,7 +121,9 @@ end
 -- code where nothing can wait; then nothing is started. `seconds`: after which `tell` is called in any case.
 function waiting.result(member, start, refuse, seconds)
   local routine = waiting.yieldable(member)
-  if member.wait then -- of a loop of another kind
+  if machines.is_applying then
+    return { refuse() }
+  elseif member.wait then -- of a loop of another kind
     return member.wait(taker, start, refuse, seconds)
   elseif routine and in_cqueues() then
     return by_condition(routine, start)
@@ -137,7 +140,7 @@ local CANNOT_WAIT = "the replica is calling a function of the script, so it cann
 
 -- Submits, and returns the result, message and code; with a callback true. `is_own`: as for Member:submit.
 function waiting.submit(member, what, data, callback, is_own)
-  if callback or member.machines.is_applying then
+  if callback or machines.is_applying then
     return member:submit(what, data, callback, is_own)
   end
   local function start(tell)

@@ -133,6 +133,24 @@ describe("submit to a replica in corosync.loop", function()
     end
   end)
 
+  it("fails inside apply of another replica, as all that waits does", function()
+    local inner, other, of_other = {}, replicas.listed()
+    replicas.ready(of_other)
+    local list = replicas.listed({}, { apply = function(state)
+      inner = { { other:submit "inner" }, { other:submit("inner", print) }, { of_other:barrier() },
+        { of_other:lock "l":acquire() }, { of_other:dispatch() } }
+      state.n = (state.n or 0) + 1
+      return state.n
+    end })
+    assert.equal(1, list:submit "outer")
+    for i = 1, 5 do
+      assert.is_nil(inner[i][1])
+      assert.equal("dispatching", inner[i][3])
+    end
+    assert.same({}, other.state)
+    assert.equal(1, other:submit "later")
+  end)
+
   it("fails before it sends where nothing can wait: in changed and in callbacks", function()
     local list
     local inner = {}
