@@ -64,6 +64,14 @@ local function is_suspended_in(f, routine)
   return coroutine.status(routine) == "suspended" and (info ~= nil or not looks_at_stack)
 end
 
+local function resume(routine)
+  local ok, problem = script_calls.limited(coroutine.resume, routine)
+  if not ok then
+    local text = error_text(problem)
+    error(debug and debug.traceback(routine, text) or text, 0)
+  end
+end
+
 local by_yielding
 
 -- `wait()` yields; `wake()` returns whether anything else resumes the coroutine.
@@ -71,7 +79,7 @@ function by_yielding(routine, start, wait, wake)
   local is_waiting = false
   local outcome, tell = taker(function()
     if is_waiting and not wake() and is_suspended_in(by_yielding, routine) then
-      assert(script_calls.limited(coroutine.resume, routine))
+      resume(routine)
     end
   end)
   start(tell)

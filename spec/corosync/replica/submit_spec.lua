@@ -201,12 +201,16 @@ describe("submit to a replica in corosync.loop", function()
   it("reports an error after a yield as an error of the script", function()
     local problems = {}
     local list = replicas.listed { error = function(message) problems[#problems + 1] = message end }
+    local function fails() error "after the result" end
     coroutine.wrap(function()
       list:submit "x"
-      error "after the result"
+      fails()
     end)()
     assert(replicas.eventually(function() return #problems > 0 end))
-    assert.matches("after the result", problems[1])
+    local first, rest = problems[1]:match "^([^\n]*)\nstack traceback:\n(.*)$"
+    assert.matches("submit_spec.lua:%d+: after the result$", first)
+    assert.not_matches("waiting.lua", first)
+    assert.matches("^[^\n]*error.-\n[^\n]*submit_spec.lua:%d+", rest)
     assert.equal(2, list:submit "goes on")
   end)
 
