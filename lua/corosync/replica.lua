@@ -342,6 +342,7 @@ end
 -- @treturn integer how many were handled
 -- @treturn boolean whether more wait
 -- @error nil, message, code: "not_joined" (it is closed), "dispatching"
+-- @raise for a wrong budget
 function Replica:dispatch(budget)
   if budget ~= nil and not (type(budget) == "number" and budget >= 0) then
     errors.raise("bad argument #1 'budget' to 'dispatch' (a number of at least 0 expected, got %s)", tostring(budget))
@@ -488,7 +489,8 @@ end
 -- towards a majority
 -- @tparam[opt=true] boolean options.loop false leaves `dispatch` to the caller
 -- @treturn Replica
--- @error nil, message, code, as for a group's `activate`, and those of the storage
+-- @error nil, message, code: "exist" (this process is a member of that replica already), those of a group's `activate`,
+-- and those of the storage
 -- @function new
 -- @raise for wrong arguments
 local function new(name, given)
