@@ -44,10 +44,21 @@ function Views:members()
   return self._members and copy(self._members)
 end
 
--- Called by the group: it is on a new ring.
+local function same_nodes(some, others)
+  local set = set_of(others)
+  for _, node in ipairs(some) do
+    if not set[node] then
+      return false
+    end
+  end
+  return #some == #others
+end
+
+-- Called by the group: it is on a ring. A process that joins while a ring is forming may be told of it twice, at first
+-- with the nodes of the ring before.
 function Views:ring(ring, nodes)
   self._expects_ring = false
-  if not self._ring or not same_ring(self._ring, ring) then
+  if not self._ring or not same_ring(self._ring, ring) or not same_nodes(self._nodes, nodes) then
     self._ring, self._nodes = ring, nodes
     touch(self)
   end

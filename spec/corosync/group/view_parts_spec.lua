@@ -50,6 +50,18 @@ describe("the parts of a view #slow", function()
     end
   end)
 
+  it("make a view when the same ring is told again, with all its nodes", function()
+    parts:ring(NEW, { 1 })
+    config({ A, B }, {}, { A }, "join")
+    quorum(true, NEW)
+    assert.is_false(is_due()) -- node 2 is not on the ring
+    parts:ring(NEW, { 2, 1 })
+    assert.is_true(is_due())
+    assert.same({ 2, 1 }, parts:make().nodes)
+    parts:ring(NEW, { 1, 2 })
+    assert.is_false(is_due())
+  end)
+
   it("make a view at once when a process joins or leaves", function()
     begin()
     config({ A, B, C }, {}, { C }, "join")
