@@ -145,7 +145,7 @@ function Host:drain()
   self.replica:flush()
   note_doubt(self)
   do_effects(self)
-  if self.process.alive then
+  if self.process.alive and self.replica:has_confirmed() then
     self.replica:apply()
     self.replica:flush()
     do_effects(self)
