@@ -47,6 +47,11 @@ function actions.kill(self)
   end
 end
 
+-- Often a process ends when it has just promised to begin a generation.
+local function moment(self)
+  return self.random(3) == 1 and "ready" or nil
+end
+
 -- The process that has the next effects but a few dies, between two of them.
 function actions.die(self)
   self.world:light(self.random(20), function(victim)
@@ -54,7 +59,7 @@ function actions.die(self)
     self.world:kill(victim.process)
     self.alive = nil
     losses.look(self)
-  end)
+  end, moment(self))
 end
 
 -- Some or all nodes, as a set.
@@ -76,8 +81,22 @@ local function lose_seqs(self, ids)
   end
 end
 
+-- What nodes have not sent yet reaches all others.
+local function send_all(self)
+  for id in ipairs(self.world.nodes) do
+    while self.world:order(id) do end -- luacheck: ignore 542
+  end
+  for id in ipairs(self.world.nodes) do
+    while self.world:hand_over(id) do end -- luacheck: ignore 542
+  end
+end
+
+-- Returns the nodes that fail, as a set.
 local function fail(self)
   local failing = some_nodes(self)
+  if self.random(2) == 1 then
+    send_all(self)
+  end
   self.checks:note("power fails on nodes %s", table.concat(sets.sorted_keys(failing), " "))
   lose_seqs(self, failing)
   self.world:lose_power(failing)
@@ -90,17 +109,27 @@ local function fail(self)
     end
   end
   losses.look(self)
+  return failing
+end
+
+-- All nodes meet, or these, or none.
+local function meet(self, ids)
+  local fate = self.random(3)
+  if fate == 1 then
+    self.world:heal()
+  elseif fate == 2 then
+    self.world:form { ids }
+  end
+  return fate < 3
 end
 
 -- Power fails soon, between two effects of a process.
 function actions.lose_power(self)
   self.world:light(self.random(60), function()
-    fail(self)
-    if self.random(2) == 1 then
-      self.world:heal()
+    if meet(self, fail(self)) then
       self:start_missing()
     end
-  end)
+  end, moment(self))
 end
 
 -- The Corosyncs of nodes restart; their processes go on. Then all nodes meet, or those that have restarted, or none.
@@ -110,12 +139,7 @@ function actions.restart_corosync(self)
   lose_seqs(self, ids)
   self.world:lose_corosync(ids)
   losses.look(self)
-  local fate = self.random(3)
-  if fate == 1 then
-    self.world:heal()
-  elseif fate == 2 then
-    self.world:form { ids }
-  end
+  meet(self, ids)
   for _, each in ipairs(self:living()) do
     if ids[each.process.node] and self.random(4) > 1 then
       self.world:join(each.process)
@@ -279,6 +303,29 @@ function actions.rest(self)
   for _ = 1, 2 + self.random(3) do
     actions.calm(self, 10)
     actions.advance(self, self.random(8) / 10)
+  end
+end
+
+-- Some are stopped while all others leave and come back, so that these may agree without them.
+function actions.outrun(self)
+  if not self:is_whole() then
+    return
+  end
+  self.checks:note "some are stopped, the others join again"
+  for _, each in ipairs(self:living()) do
+    if self.random(2) == 1 then
+      each.process.stopped = true
+    else
+      self.world:rejoin(each.process)
+    end
+  end
+  for _ = 1, self.random(4) do
+    actions.rest(self)
+    actions.submit(self)
+  end
+  self.checks:note "nothing is stopped"
+  for _, each in ipairs(self:living()) do
+    each.process.stopped = false
   end
 end
 

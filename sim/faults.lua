@@ -33,7 +33,8 @@ return {
     name = "messages carry no generation",
     first = 1001,
     steps = 30,
-    -- The epochs and digests of acknowledgements would cover it.
+    -- Would cover it: that members leave a generation in time, the epochs and digests of acknowledgements.
+    { "claiming", "self.active and is_same_ring and not is_in", "false" },
     { "protocol", "message.tag == self.active.tag", "true" },
     { "confirming", "or message.epoch < active.epoch", "" },
     { "confirming", "if is_same and", "if" },
@@ -59,6 +60,7 @@ return {
   },
   {
     name = "acknowledgements count in later epochs",
+    first = 201,
     { "confirming", "or message.epoch < active.epoch", "" },
     { "confirming", "if is_same and", "if" },
     { "generation", "return self.established == self.epoch", "return true" },
@@ -77,8 +79,7 @@ return {
   },
   {
     name = "a node's note of its newest generation is lost with its Corosync",
-    first = 12561,
-    steps = 30,
+    first = 22501,
     { "protocol", "  standing.on_note(self, view.newest)\n", "" },
   },
   {
@@ -88,12 +89,16 @@ return {
   },
   {
     name = "a majority without a state starts afresh",
+    first = 1601,
+    steps = 30,
     { "claims", "known >= majority and not noted", "known >= majority" },
   },
   {
     name = "a member takes part in an earlier generation than it has promised",
-    first = 3201,
+    first = 1601,
     steps = 30,
+    -- That others leave that generation would cover it.
+    { "claiming", "self.active and is_same_ring and not is_in", "false" },
     { "claims", "return promised ~= nil and", "return false and" },
   },
   {
@@ -110,9 +115,35 @@ return {
   },
   {
     name = "generations begin anew with the number of the ring",
-    first = 4001,
+    first = 3801,
     steps = 30,
     { "claims", "seq = last.seq, round = last.round + 1",
       "seq = ring.seq, round = (last.seq == ring.seq and last.round or 0) + 1" },
+  },
+  {
+    name = "fewer nodes count as soon as one member says so",
+    first = 8661,
+    { "generation", "nodes = math.max(nodes, (self.announced[address] or self).nodes)",
+      "nodes = math.min(self.nodes, nodes > 0 and nodes or 99, (self.announced[address] or self).nodes)" },
+  },
+  {
+    name = "fewer nodes count when the others can be a majority of the more",
+    first = 28901,
+    { "generation", "is_in_each_majority(self) and 0 or self.nodes", "0" },
+  },
+  {
+    name = "a claim lacks the number of nodes that its state was confirmed with",
+    first = 6501,
+    { "claiming", "state and self.nodes or 0", "0" },
+  },
+  {
+    name = "a promise is not stored",
+    first = 1701,
+    { "storing", ", ready = true", "" },
+  },
+  {
+    name = "a member stays in a generation when others begin the next one",
+    first = 1601,
+    { "claiming", "self.active and is_same_ring and not is_in", "false" },
   },
 }

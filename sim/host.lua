@@ -89,6 +89,7 @@ function effects.send(self, message)
     self.process.disk:sync()
   end
   self.world:send(self.process, message)
+  self.last_sent = message.kind
 end
 
 function effects.reply(self, ids, results, code)

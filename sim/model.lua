@@ -363,18 +363,19 @@ function World:lose_power(ids)
   self:lose_corosync(ids)
 end
 
--- After `effects` more effects of processes, `blow(host)` is called instead of the next one.
-function World:light(effects, blow)
-  self.fuse = { left = effects, blow = blow }
+-- After `effects` more effects of processes, `blow(host)` is called instead of the next one; with `kind`, of the next
+-- one of a process whose last message was of this kind.
+function World:light(effects, blow, kind)
+  self.fuse = { left = effects, blow = blow, kind = kind }
 end
 
 -- An effect of a process is next. Returns whether the process is dead.
 function World:burn(host)
   local fuse = self.fuse
-  if fuse and fuse.left == 0 then
+  if fuse and fuse.left == 0 and (not fuse.kind or fuse.kind == host.last_sent) then
     self.fuse = nil
     fuse.blow(host)
-  elseif fuse then
+  elseif fuse and fuse.left > 0 then
     fuse.left = fuse.left - 1
   end
   return not host.process.alive

@@ -1,4 +1,5 @@
 -- Nodes are added and removed: for a while their nodelists differ.
+local actions = require "sim.actions"
 local losses = require "sim.losses"
 local sets = require "sim.sets"
 
@@ -60,7 +61,7 @@ end
 -- since the last change, but only so few that the others are a majority.
 function resizing.resize(self)
   local count = #self.world.nodes
-  local target = count + ({ -2, -1, 1, 2 })[self.random(4)]
+  local target = count + ({ -2, -2, -1, 1, 2 })[self.random(5)]
   local is_resized_now = not self.unread and is_resized(self)
   self.is_resized = self.is_resized or is_resized_now
   local is_wanted = target >= 2 and 2 * target > count and target <= MOST_NODES
@@ -82,6 +83,52 @@ function resizing.reload(self)
     add_nodes(self, self.target)
   end
   losses.look(self)
+end
+
+-- Members of nodes in or outside a set.
+local function members_of(self, nodes, is_in)
+  local found = {}
+  for _, each in ipairs(self:living()) do
+    if each.process.connected and (nodes[each.process.node] ~= nil) == is_in then
+      found[#found + 1] = each
+    end
+  end
+  return found
+end
+
+local function go_on(self, members)
+  for _ = 1, 1 + self.random(3) do
+    actions.rest(self)
+    local each = self:one_of(members)
+    if each and each.process.alive then
+      self.checks:submit(each)
+    end
+  end
+end
+
+-- Nodes that have not read the nodelist are cut off from the others. Sometimes their members leave first. Each part
+-- goes on if it can.
+function resizing.part(self)
+  local readers, others = {}, {}
+  for id, node in ipairs(self.world.nodes) do
+    (node.listed == self.target and readers or others)[id] = true
+  end
+  if not self.unread or not next(readers) or not next(others) then
+    return
+  end
+  self.checks:note("nodes %s part", table.concat(sets.sorted_keys(readers), " "))
+  local leavers = self.random(2) == 1 and members_of(self, readers, false) or {}
+  for _, each in ipairs(leavers) do
+    self.world:leave(each.process)
+  end
+  go_on(self, members_of(self, readers, true))
+  self.world:form { readers, others }
+  for _, each in ipairs(leavers) do
+    if each.process.alive and not each.process.connected then
+      self.world:join(each.process)
+    end
+  end
+  go_on(self, self:living())
 end
 
 -- Lets all nodes read the same nodelist. If the others wait for removed nodes, because they lost members meanwhile, the

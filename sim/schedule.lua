@@ -10,7 +10,7 @@ local sets = require "sim.sets"
 local schedule = {}
 
 local NODES = { 2, 3, 3, 3, 3, 3, 3, 3, 4, 5 }
-local RESIZED = { 3, 5 } -- where nodelists change
+local RESIZED = { 3, 5, 5 } -- where nodelists change
 local PATIENCE = 3
 local BATCH = 20 -- steps in a turn at the end
 
@@ -98,7 +98,11 @@ local FENCED_FAULTS = { fence = 6, stop = 1, reconnect_fenced = 2 }
 -- Every fifth schedule has time between its faults, so that there are new states and old ones of several ages.
 local STEADY_WEIGHTS = { traffic = 5, submit = 30, rest = 30 }
 local STEADY_FAULTS = { move = 8, reconnect = 8, partition = 3, kill = 3, start = 4 }
-local STEADY_MORE = { { restart_corosync = 3 }, { resize = 12, reload = 6 }, {} } -- one of them
+local STEADY_MORE = { -- one of them
+  { restart_corosync = 3, lose_power = 3 },
+  { resize = 30, reload = 8, part = 20 },
+  { outrun = 20, start = 12, die = 3 },
+}
 local STEADY_FACTORS = { 0.5, 1, 1, 2 }
 local FAULT_FACTORS = { 0, 0, 0, 0.5, 1, 2, 6 }
 local FACTORS = { 0.2, 1, 1, 2, 4 }
