@@ -4,6 +4,7 @@ local actions = require "sim.actions"
 local directed = require "sim.directed"
 
 local RESTARTS = { { "claiming", "self.active and is_same_ring and not is_in", "false" } }
+local PROMISES = { RESTARTS[1], { "claims", "return promised ~= nil and", "return false and" } }
 local ACKNOWLEDGED = { { "protocol", "claiming.on_ack(self, from, message)", "" } }
 local STILL_TRUE = { { "claiming", " and own.standing == self.standing", "" } }
 local STORED = { { "storing", ", ready = true", "" } }
@@ -137,6 +138,8 @@ describe("generations that overlap", function()
     assert.is_nil(directed.violation(nil, 3, false, end_after_promise))
     assert.is_string(directed.violation(RESTARTS, 3, false, end_after_promise))
     assert.is_nil(directed.violation(nil, 3, true, end_after_promise))
+    assert.is_nil(directed.violation(RESTARTS, 3, true, end_after_promise))
+    assert.is_string(directed.violation(PROMISES, 3, true, end_after_promise))
   end)
 
   it("have different numbers when a promise is in storage and the rings' numbers are lost", function()
