@@ -1,0 +1,79 @@
+-- A process comes back with an old state. Random schedules seldom meet these.
+local directed = require "sim.directed"
+
+local LOST_NOTE = { { "protocol", "  standing.on_note(self, view.newest)\n", "" } }
+local NO_NOTE = { LOST_NOTE[1], { "protocol", "  standing.on_note(self, view.noted)\n", "" } }
+-- Generations follow those that are noted, which would cover an old start.
+local NOT_FOLLOWED = {
+  { "claims", "    known[#known + 1] = claims.parse_generation(claim.noted)\n", "" },
+  { "claims", "    known[#known + 1] = claims.parse_generation(claim.newest)\n", "" },
+}
+local OLD_START = {
+  NOT_FOLLOWED[1], NOT_FOLLOWED[2], { "claims", "if made.is_fresh or made.is_doubtful then", "if made.is_fresh then" },
+}
+
+local function confirm(run, host)
+  run:wait_for_reply(run.checks:submit(host))
+end
+
+local function kill(run, host)
+  run.world:kill(host.process)
+  run.alive = nil
+end
+
+-- Another process of node 1 confirms commands with node 2 and ends, while the old one is stopped and node 3 is cut off.
+-- Then nodes 1 and 3 meet without node 2.
+local function go_on_without_newest(run, restarts_corosync)
+  local old, new = run.hosts[1], run:add(1)
+  run:wait(3)
+  assert(run:is_whole())
+  old.process.stopped = true
+  run:form({ 1, 2 }, { 3 })
+  confirm(run, new)
+  kill(run, new)
+  if restarts_corosync then
+    run.world:lose_corosync { true }
+  end
+  old.process.stopped = false
+  run.world:rejoin(old.process)
+  run:form({ 1, 3 }, { 2 })
+  run.checks:submit(run.hosts[3])
+  run:wait(20)
+end
+
+-- The members leave, and others start afresh. One of the first comes back when only one of the others is left, and
+-- that one is away: it goes on with an empty process. Then the one that was away comes back.
+local function start_twice(run)
+  local first, second = run.hosts[1], run.hosts[2]
+  run.world:leave(first.process)
+  run.world:leave(second.process)
+  local third, fourth = run:add(1), run:add(2)
+  confirm(run, third)
+  kill(run, third)
+  run.world:leave(fourth.process)
+  run.world:join(second.process)
+  run:add(1)
+  confirm(run, second)
+  run.world:join(fourth.process)
+  run:form({ 1 }, { 2 })
+  run:form { 1, 2 }
+  run:wait(20)
+end
+
+describe("an old process", function()
+  it("does not speak for its node when a later one has ended", function()
+    assert.is_nil(directed.violation(nil, 3, false, go_on_without_newest, false))
+    assert.is_string(directed.violation(NO_NOTE, 3, false, go_on_without_newest, false))
+  end)
+
+  it("does not speak for its node when Corosync has restarted, too", function()
+    assert.is_nil(directed.violation(nil, 3, false, go_on_without_newest, true))
+    assert.is_string(directed.violation(LOST_NOTE, 3, false, go_on_without_newest, true))
+  end)
+
+  it("with a state of a later fresh start does not undo what was confirmed after a doubtful one", function()
+    assert.is_nil(directed.violation(nil, 2, false, start_twice))
+    assert.is_nil(directed.violation(NOT_FOLLOWED, 2, false, start_twice))
+    assert.is_string(directed.violation(OLD_START, 2, false, start_twice))
+  end)
+end)
