@@ -135,7 +135,7 @@ function Cluster:kill(nodes)
   end
 end
 
--- The power fails on nodes, which then have it again.
+-- The power fails on nodes, which then have it again. What was in memory is lost, also files in /dev/shm.
 function Cluster:fail_power(nodes)
   for _, node in ipairs(nodes) do
     local daemon = self.lab.daemons[node]
@@ -147,6 +147,7 @@ function Cluster:fail_power(nodes)
     self.lab.hosts[node] = nil
   end
   for _, node in ipairs(nodes) do
+    assert.equal(0, (self.lab:command(node, { "sh", "-c", "rm -rf /dev/shm/*" }, 10)))
     assert(self.lab:restart(node))
   end
 end
