@@ -1,0 +1,36 @@
+-- Lua 5.4's collector beside a large state.
+local function fresh_collector()
+  package.loaded["corosync.replica.collector"] = nil
+  return require "corosync.replica.collector"
+end
+
+-- Returns the mode, and keeps it.
+local function mode()
+  local found = collectgarbage "incremental"
+  collectgarbage(found)
+  return found
+end
+
+describe("the collector beside a large state", function()
+  if _VERSION ~= "Lua 5.4" then
+    it("is left alone, because it divides collections by default", function() fresh_collector().divide() end)
+    return
+  end
+
+  local before
+  before_each(function() before = collectgarbage "generational" end)
+  after_each(function() collectgarbage(before) end)
+
+  it("divides collections, which the generational mode does not", function()
+    fresh_collector().divide()
+    assert.equal("incremental", mode())
+  end)
+
+  it("is set once, so that a program can choose another mode", function()
+    local collector = fresh_collector()
+    collector.divide()
+    collectgarbage "generational"
+    collector.divide()
+    assert.equal("generational", mode())
+  end)
+end)

@@ -1,0 +1,34 @@
+-- How much of a snapshot a member takes in one turn of the loop.
+local codec = require "corosync.replica.codec"
+local events = require "corosync.replica.events"
+local now = require("corosync.binding").now
+local replicas = require "spec.helpers.replicas"
+local wire = require "corosync.replica.wire"
+
+-- The private record behind a replica.
+local function member_of(app)
+  for key, value in pairs(app) do
+    if type(key) == "table" then
+      return value
+    end
+  end
+end
+
+describe("a turn of the loop", function()
+  after_each(replicas.clean)
+
+  it("ends when it has taken chunks of a snapshot for long, although more have come", function()
+    local app, stops = replicas.new(), 0
+    assert(replicas.eventually(function() return replicas.is_ready(app) end))
+    local member = member_of(app)
+    local content = codec.encode { "base", {} }
+    local bytes = wire.encode { kind = "chunk", to = "9:9", nonce = "n", number = 1, content = content }
+    function member.group.stop() stops = stops + 1 end
+    member.turn_began = now() + 3600
+    events.message_received(member, member.group:address(), bytes)
+    assert.equal(0, stops)
+    member.turn_began = now() - 1
+    events.message_received(member, member.group:address(), bytes)
+    assert.equal(1, stops)
+  end)
+end)
