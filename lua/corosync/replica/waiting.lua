@@ -11,11 +11,9 @@ local unpack = table.unpack or unpack -- luacheck: ignore 113
 
 local getinfo = debug and debug.getinfo -- a sandbox may have no debug library
 
--- The functions in C across which Lua 5.2 can yield; Lua 5.1 can yield across none. They raise an error otherwise.
-local YIELDS = {}
-if coroutine.wrap(function() return pcall(coroutine.yield) end)() == nil then
-  YIELDS[pcall], YIELDS[xpcall] = true, true
-end
+-- The functions in C across which Lua 5.2 and LuaJIT can yield; Lua 5.1 can yield across none. They raise an error
+-- otherwise.
+local YIELDS = (jit or _VERSION == "Lua 5.2") and { [pcall] = true, [xpcall] = true } or {}
 
 local can_yield = coroutine.isyieldable
 local looks_at_stack = not can_yield and getinfo
