@@ -7,7 +7,7 @@
 --   holder.lua NAME MEGABYTES
 local core = require "corosync.core"
 local corosync = require "corosync"
-local transfers = require "corosync.replica.transfers"
+local transfers = require "corosync.replica.member.transfers"
 local uv = require "luv"
 
 local name, megabytes = arg[1], tonumber(arg[2])

@@ -26,7 +26,7 @@ local member = require "corosync.replica.member"
 local new_group = require("corosync.group.object").new
 local own_handle = require "corosync.own_handles"
 local parts = require "corosync.replica.parts"
-local plain = require "corosync.replica.plain"
+local plain = require "corosync.replica.machines.plain"
 local script_calls = require "corosync.script_calls"
 local waiting = require "corosync.replica.waiting"
 

@@ -7,7 +7,7 @@
 -- @module corosync.replica.calls
 
 local errors = require "corosync.errors"
-local plain = require "corosync.replica.plain"
+local plain = require "corosync.replica.machines.plain"
 local script_calls = require "corosync.script_calls"
 local traceback = require "corosync.traceback"
 local waiting = require "corosync.replica.waiting"

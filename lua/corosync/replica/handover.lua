@@ -10,7 +10,7 @@
 local entries = require "corosync.replica.lock.entries"
 local errors = require "corosync.errors"
 local map = require "corosync.replica.map.part"
-local membership = require "corosync.replica.membership"
+local membership = require "corosync.replica.member.membership"
 local parts = require "corosync.replica.parts"
 
 local handover = {}

@@ -1,7 +1,7 @@
 -- All machines of a replica, as the one state that the protocol replicates.
 local codec = require "corosync.replica.codec"
 local errors = require "corosync.errors"
-local machine = require "corosync.replica.machine"
+local machine = require "corosync.replica.machines.machine"
 local script_calls = require "corosync.script_calls"
 
 local machines = {}

@@ -4,7 +4,7 @@ local codec = require "corosync.replica.codec"
 local digest = require "corosync.history.digest"
 local handlers = require "corosync.handlers"
 local machines = require "corosync.replica.machines"
-local plain = require "corosync.replica.plain"
+local plain = require "corosync.replica.machines.plain"
 local state = require "corosync.replica.map.state"
 
 local recording = {}

@@ -1,7 +1,7 @@
 -- The metrics of cpgrun. Most values are read from the host's status when a page is requested. Only the durations of
 -- handlers and commands are measured when they occur, and only with --metrics or --metrics-file.
 local KEY = require "corosync.private"
-local callers = require "corosync.replica.callers"
+local callers = require "corosync.replica.member.callers"
 local counters = require "corosync.group.counters"
 local family = require "cpgrun.metrics.family"
 local handlers = require "corosync.handlers"

@@ -1,9 +1,9 @@
 -- How much of a snapshot a member takes in one turn of the loop.
 local codec = require "corosync.replica.codec"
-local events = require "corosync.replica.events"
+local events = require "corosync.replica.member.events"
 local now = require("corosync.binding").now
 local replicas = require "spec.helpers.replicas"
-local wire = require "corosync.replica.wire"
+local wire = require "corosync.replica.member.wire"
 
 -- The private record behind a replica.
 local function member_of(app)

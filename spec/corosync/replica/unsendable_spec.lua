@@ -1,5 +1,5 @@
 -- States that cannot be sent to members that join.
-local flat = require "corosync.replica.flat"
+local flat = require "corosync.replica.machines.flat"
 local replicas = require "spec.helpers.replicas"
 
 describe("a state that is no plain table", function()

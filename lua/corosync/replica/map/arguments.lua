@@ -1,7 +1,7 @@
 -- Checks of the arguments of a map's methods. Wrong ones are raised with their names.
 local codec = require "corosync.replica.codec"
 local errors = require "corosync.errors"
-local plain = require "corosync.replica.plain"
+local plain = require "corosync.replica.machines.plain"
 
 local arguments = {}
 

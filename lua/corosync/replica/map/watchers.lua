@@ -2,7 +2,7 @@
 -- after the state was replaced it reports exactly the differences.
 local handlers = require "corosync.handlers"
 local list = require "corosync.list"
-local plain = require "corosync.replica.plain"
+local plain = require "corosync.replica.machines.plain"
 local same = require("corosync.replica.map.state").equal
 
 local watchers = {}

@@ -1,5 +1,5 @@
 -- Messages that wait until Corosync takes them.
-local outbox = require "corosync.replica.outbox"
+local outbox = require "corosync.replica.member.outbox"
 
 describe("the outbox of a replica", function()
   it("sends chunks of snapshots before commands that wait, and both in order", function()

@@ -1,5 +1,5 @@
 -- Plain values.
-local plain = require "corosync.replica.plain"
+local plain = require "corosync.replica.machines.plain"
 
 -- A table with the entries 1 to 1000, in another order for each seed.
 local function table_with(seed)

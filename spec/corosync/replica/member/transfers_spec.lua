@@ -1,5 +1,5 @@
 -- Snapshots on their way.
-local transfers = require "corosync.replica.transfers"
+local transfers = require "corosync.replica.member.transfers"
 
 -- A snapshot of some chunks.
 local function snapshot(count)

@@ -5,12 +5,12 @@
 --
 -- A small state is copied now and then as the new base. Copying a large one would block the loop, so its base follows
 -- by applying the oldest commands a second time.
-local chain = require "corosync.replica.chain"
-local collector = require "corosync.replica.collector"
+local chain = require "corosync.replica.machines.chain"
+local collector = require "corosync.replica.machines.collector"
 local error_text = require "corosync.error_text"
 local errors = require "corosync.errors"
-local flat = require "corosync.replica.flat"
-local plain = require "corosync.replica.plain"
+local flat = require "corosync.replica.machines.flat"
+local plain = require "corosync.replica.machines.plain"
 
 local machine = {}
 

@@ -1,6 +1,6 @@
 -- The protocol's messages as bytes.
 local codec = require "corosync.replica.codec"
-local wire = require "corosync.replica.wire"
+local wire = require "corosync.replica.member.wire"
 
 local function write(...)
   local found = {}

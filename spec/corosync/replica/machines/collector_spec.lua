@@ -1,7 +1,7 @@
 -- Lua 5.4's collector beside a large state.
 local function fresh_collector()
-  package.loaded["corosync.replica.collector"] = nil
-  return require "corosync.replica.collector"
+  package.loaded["corosync.replica.machines.collector"] = nil
+  return require "corosync.replica.machines.collector"
 end
 
 -- Returns the mode, and keeps it.

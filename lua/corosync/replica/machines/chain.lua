@@ -1,7 +1,7 @@
 -- The digest of all results of a machine so far, and what it was after earlier batches. Members with equal states get
 -- equal results, so they compare it.
 local core = require "corosync.binding"
-local plain = require "corosync.replica.plain"
+local plain = require "corosync.replica.machines.plain"
 
 local chain = {}
 

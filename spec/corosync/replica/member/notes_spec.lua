@@ -2,7 +2,7 @@
 local cmap = require "corosync.cmap"
 local core = require "corosync.binding"
 local lab = require "corosync.lab"
-local notes = require "corosync.replica.notes"
+local notes = require "corosync.replica.member.notes"
 local ordinary = require "spec.helpers.ordinary_user"
 local replicas = require "spec.helpers.replicas"
 local uv = require "luv"

@@ -1,11 +1,11 @@
 -- A member's periodic work, a few times a second.
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
-local effects = require "corosync.replica.effects"
+local effects = require "corosync.replica.member.effects"
 local errors = require "corosync.errors"
-local events = require "corosync.replica.events"
+local events = require "corosync.replica.member.events"
 local list = require "corosync.list"
-local membership = require "corosync.replica.membership"
+local membership = require "corosync.replica.member.membership"
 local parts = require "corosync.replica.parts"
 
 local clock = { TICK = 0.25 } -- seconds

@@ -1,6 +1,6 @@
 -- One machine of a replica, without a cluster.
-local machine = require "corosync.replica.machine"
-local plain = require "corosync.replica.plain"
+local machine = require "corosync.replica.machines.machine"
+local plain = require "corosync.replica.machines.plain"
 
 -- A state with that many entries.
 local function state_with(entries)

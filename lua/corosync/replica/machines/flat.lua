@@ -1,7 +1,7 @@
 -- A plain value as a list of pieces, so that a large state is encoded, sent and restored in small parts.
 --
 -- A piece is an array of keys and values; OPEN as a value begins a table, CLOSE as a key ends it.
-local plain = require "corosync.replica.plain"
+local plain = require "corosync.replica.machines.plain"
 
 local flat = {}
 

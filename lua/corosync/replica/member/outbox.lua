@@ -1,5 +1,5 @@
 -- Messages to the group, kept in order until Corosync takes them.
-local membership = require "corosync.replica.membership"
+local membership = require "corosync.replica.member.membership"
 
 local outbox = {}
 
