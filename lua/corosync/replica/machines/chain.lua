@@ -6,6 +6,7 @@ local plain = require "corosync.replica.machines.plain"
 local chain = {}
 
 local HISTORY = 10000 -- batches that are remembered
+local DIGESTED_ENTRIES = 2000 -- of a result: of larger ones it only counts that they are tables
 
 local Chain = {}
 Chain.__index = Chain
@@ -18,10 +19,7 @@ function chain.new(digest, last)
 end
 
 local function digestible(result)
-  if type(result) == "table" and not plain.check(result) then
-    return plain.digest(result)
-  end
-  return result
+  return type(result) == "table" and plain.digest(result, DIGESTED_ENTRIES) or result
 end
 
 -- Adds the results of commands that follow each other.

@@ -50,7 +50,7 @@ local function check_state(self, state)
   if self.methods.snapshot then
     return
   end
-  local problem = type(state) ~= "table" and "it is a " .. type(state) or plain.check(state, DEEPEST)
+  local problem = type(state) ~= "table" and "it is a " .. type(state) or plain.check(state, DEEPEST, math.huge)
   if problem then
     error(("the state of machine %s is no plain table: %s"):format(errors.quote(self.name), problem), 0)
   end

@@ -5,6 +5,7 @@ local core = require "corosync.binding"
 local plain = {}
 
 local DEEPEST = 100 -- tables inside each other
+local MOST = 16777216 -- entries, each time that a table is reached: what can be sent at once has fewer
 local LONGEST_PATH = 60 -- bytes of it that a message shows
 local KILOBYTE = 1024
 
@@ -25,28 +26,29 @@ end
 
 local check_table
 
-local function check_value(value, depth)
+local function check_value(value, depth, room)
   local kind = type(value)
   if kind == "table" then
-    return check_table(value, depth - 1)
+    return check_table(value, depth - 1, room)
   elseif not SCALAR[kind] then
     return "a " .. kind, ""
   end
 end
 
 -- Returns what is wrong with a part of the value, and that part's path.
-function check_table(value, depth)
+function check_table(value, depth, room)
   if depth < 0 then
     return "a table inside too many others, or in itself", ""
   elseif getmetatable(value) ~= nil then
     return "a table with a metatable", ""
   end
   for key, item in pairs(value) do
-    local of_key = check_key(key)
+    room.left = room.left - 1
+    local of_key = check_key(key) or room.left < 0 and "a table with too many entries"
     if of_key then
       return of_key, ""
     end
-    local problem, path = check_value(item, depth)
+    local problem, path = check_value(item, depth, room)
     if problem then
       return problem, "." .. tostring(key) .. path
     end
@@ -65,9 +67,10 @@ function plain.entry(key, item)
   return problem and describe("", problem)
 end
 
--- Nil if the value is plain, else why it is not. `deepest`: how many tables may be inside each other.
-function plain.check(value, deepest)
-  local problem, path = check_value(value, deepest or DEEPEST)
+-- Nil if the value is plain, else why it is not. `deepest`: how many tables may be inside each other; `most`: how many
+-- entries these may have.
+function plain.check(value, deepest, most)
+  local problem, path = check_value(value, deepest or DEEPEST, { left = most or MOST })
   return problem and describe(path, problem)
 end
 
@@ -111,7 +114,7 @@ function digest(value, room)
     return core.digest(0, type(value), value)
   end
   local sum = 1
-  for key, item in pairs(value) do
+  for key, item in next, value do
     room.left = room.left - 1 - (type(item) == "string" and #item / KILOBYTE or 0)
     if room.left < 0 then
       return 0

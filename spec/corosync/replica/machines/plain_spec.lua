@@ -1,4 +1,4 @@
--- Plain values.
+-- Plain values: what they may have, and their digests.
 local plain = require "corosync.replica.machines.plain"
 
 -- A table with the entries 1 to 1000, in another order for each seed.
@@ -46,5 +46,25 @@ describe("a digest of a plain value", function()
     assert.is_nil(plain.digest({ 1, 2, { 3 } }, 3))
     assert.is_number(plain.digest({ ("x"):rep(2048) }, 3))
     assert.is_nil(plain.digest({ ("x"):rep(4096) }, 3))
+  end)
+end)
+
+describe("a plain value", function()
+  it("has a limit of entries, also if it has one table many times", function()
+    local value = {}
+    for _ = 1, 60 do
+      value = { value, value }
+    end
+    assert.matches("a table with too many entries", plain.check(value, nil, 1000))
+    assert.is_nil(plain.check({ { 1 }, { 2 } }, nil, 4))
+  end)
+
+  it("has no functions, metatables, tables in themselves or odd keys", function()
+    local own = {}
+    own.x = own
+    assert.matches("in itself", plain.check(own))
+    assert.equal("field .a.b is a function", plain.check { a = { b = print } })
+    assert.matches("metatable", plain.check { setmetatable({}, {}) })
+    assert.matches("boolean as a key", plain.check { [true] = 1 })
   end)
 end)
