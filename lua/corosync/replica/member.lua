@@ -44,14 +44,13 @@ local function finish(self, ok, ...)
   return ...
 end
 
--- Sends a message to all members, besides those of the protocol. Returns false if it is too long.
+-- Sends a call of a function, or its reply, to all members. Returns false if it is too long.
 function Member:multicast(message)
   local bytes = wire.encode(message)
   if #bytes > self.largest then
     return false
   end
-  self.writer:flush()
-  outbox.put(self, bytes)
+  outbox.put_call(self, bytes)
   outbox.pump(self)
   return true
 end

@@ -1,37 +1,77 @@
--- Messages to the group, kept in order until Corosync takes them.
+-- Messages to the group, kept until Corosync takes them. Commands and calls of functions wait in a queue of their own:
+-- there may be many megabytes of them. Behind these, acknowledgements would be so late that the others exclude the member
+-- as silent, and a learner would never get its state.
 local membership = require "corosync.replica.member.membership"
 
 local outbox = {}
 
--- Two queues. What a learner needs does not depend on the commands that wait, so it is sent before them.
+local function new_queue()
+  return { first = 1, last = 0 }
+end
+
 function outbox.new()
-  return { for_learner = { first = 1, last = 0 }, others = { first = 1, last = 0 } }
+  return { urgent = new_queue(), others = new_queue() }
 end
 
-function outbox.put(self, bytes, is_for_learner)
-  local queue = is_for_learner and self.outbox.for_learner or self.outbox.others
+local function add(queue, bytes, tag)
   queue.last = queue.last + 1
-  queue[queue.last] = bytes
+  queue[queue.last] = { bytes = bytes, tag = tag }
 end
 
--- Returns whether all were sent.
+local function is_empty(queue)
+  return queue.first > queue.last
+end
+
+-- `message`: what the bytes are; `ack`: the bytes of an acknowledgement that may share a message with commands.
+function outbox.put(self, bytes, message, ack)
+  local box = self.outbox
+  if message.kind ~= "commands" then
+    add(box.urgent, bytes)
+  elseif ack and is_empty(box.others) then
+    add(box.others, ack .. bytes, message.tag)
+  else
+    if ack then
+      add(box.urgent, ack)
+    end
+    add(box.others, bytes, message.tag)
+  end
+end
+
+-- A call of a function, or its reply.
+function outbox.put_call(self, bytes)
+  add(self.outbox.others, bytes)
+end
+
+-- Whether a message is of a generation that has ended. Its commands are sent again in the next one.
+local function is_outdated(self, item)
+  local active = self.protocol and self.protocol.active
+  return item.tag ~= nil and item.tag ~= (active and active.tag)
+end
+
+-- Returns whether Corosync has taken it, or never will.
+local function send(self, bytes)
+  local ok, message, code = membership.without_waiting(self, self.group.send_message, self.group, bytes)
+  if not ok and code == "too_big" then
+    self:report(message)
+  end
+  return ok or code == "too_big"
+end
+
 local function pump(self, queue)
-  while queue.first <= queue.last and self.record.state == "joined" do
-    local ok, message, code = membership.without_waiting(self, self.group.send_message, self.group, queue[queue.first])
-    if not ok and code ~= "too_big" then
-      return false
-    elseif not ok then
-      self:report(message)
+  while not is_empty(queue) and self.record.state == "joined" do
+    local item = queue[queue.first]
+    if not is_outdated(self, item) and not send(self, item.bytes) then
+      return
     end
     queue[queue.first] = nil
     queue.first = queue.first + 1
   end
-  return true
 end
 
--- Sends what waits, in order, as far as Corosync takes it now.
+-- Sends what waits, each queue in order, as far as Corosync takes it now.
 function outbox.pump(self)
-  if pump(self, self.outbox.for_learner) then
+  pump(self, self.outbox.urgent)
+  if is_empty(self.outbox.urgent) then
     pump(self, self.outbox.others)
   end
 end

@@ -16,7 +16,6 @@ local ACK_PATTERN = "^a(%d+) (%S+) (%d+) (%d+) ([01]) (%d+) (%d+)\n()"
 local COMMANDS = "c" .. VERSION .. " %s %s %.0f "
 local COMMANDS_PATTERN = "^c(%d+) (%S+) (%S+) (%d+) ([%d ]+)\n()"
 local ACK_BYTE, COMMANDS_BYTE = ("ac"):byte(1, 2)
-local FOR_LEARNER = { chunk = true, promote = true, snapshot = true }
 local MOST = 1000 -- commands in a batch: each becomes an argument of one call, and Lua 5.1 and LuaJIT allow 8000
 
 local function encode_ack(message)
@@ -42,37 +41,38 @@ end
 local Writer = {}
 Writer.__index = Writer
 
--- `put(bytes, is_for_learner)` is called with the encoded messages, in order.
+-- `put(bytes, message, ack)` is called with each encoded message, in order; `ack`: the bytes of an acknowledgement that
+-- may go in front.
 function wire.writer(put)
   return setmetatable({ put = put }, Writer)
 end
 
 -- Returns the length of the encoded message.
 function Writer:add(message)
-  local bytes
   if message.kind == "commands" then
-    local ack = self.ack or ""
-    self.ack, bytes = nil, encode_commands(message)
-    self.put(ack .. bytes)
+    local ack, bytes = self.ack, encode_commands(message)
+    self.ack = nil
+    self.put(bytes, message, ack)
     return #bytes
   end
   self:flush()
   if message.kind == "ack" then
-    bytes = encode_ack(message)
-    self.ack = bytes
-  else
-    bytes = wire.encode(message)
-    self.put(bytes, FOR_LEARNER[message.kind])
+    self.ack = encode_ack(message)
+    return #self.ack
   end
+  local bytes = wire.encode(message)
+  self.put(bytes, message)
   return #bytes
 end
+
+local ACKNOWLEDGEMENT = { kind = "ack" }
 
 -- Puts an acknowledgement that waits for a batch.
 function Writer:flush()
   local ack = self.ack
   if ack then
     self.ack = nil
-    self.put(ack)
+    self.put(ack, ACKNOWLEDGEMENT)
   end
 end
 

@@ -4,7 +4,7 @@ local wire = require "corosync.replica.member.wire"
 
 local function write(...)
   local found = {}
-  local writer = wire.writer(function(bytes) found[#found + 1] = bytes end)
+  local writer = wire.writer(function(bytes, _, ack) found[#found + 1] = (ack or "") .. bytes end)
   for _, message in ipairs { ... } do
     writer:add(message)
   end
