@@ -54,7 +54,8 @@ bench-resty-node: all nginx-binding
 	@BUILD_JIT=build/jit $(RUN_LUA) bench/resty_node.lua
 
 ## bench-replica: replicas beside raw messages and, if it is installed, etcd (10 minutes on a quiet machine)
-# It needs LuaJIT's build, too. STORAGE=FOLDER measures rates with storage, of etcd, too. The tables in docs/speed.md are what it prints.
+# It needs LuaJIT's build, too. STORAGE=FOLDER measures only rates, with the data of replicas and etcd in that folder.
+# The tables in docs/speed.md are what it prints.
 bench-replica: binding
 	@+$(MAKE) --no-print-directory binding LUA_VERSION=jit
 	@$(BENCH_ENVIRONMENT) $(LUA) bench/replica/run.lua

@@ -47,7 +47,7 @@ function actions.kill(self)
   end
 end
 
--- Often a process ends when it has just promised to begin a generation.
+-- A process often dies when it has just promised to begin a generation.
 local function moment(self)
   return self.random(3) == 1 and "ready" or nil
 end
@@ -81,7 +81,7 @@ local function lose_seqs(self, ids)
   end
 end
 
--- What nodes have not sent yet reaches all others.
+-- Delivers what nodes have not sent yet to all others.
 local function send_all(self)
   for id in ipairs(self.world.nodes) do
     while self.world:order(id) do end -- luacheck: ignore 542
@@ -112,7 +112,7 @@ local function fail(self)
   return failing
 end
 
--- All nodes meet, or these, or none.
+-- Forms a ring of all nodes, or of these, or none. Returns whether it did.
 local function meet(self, ids)
   local fate = self.random(3)
   if fate == 1 then
@@ -306,7 +306,7 @@ function actions.rest(self)
   end
 end
 
--- Some are stopped while all others leave and come back, so that these may agree without them.
+-- Stops some members while all others leave and come back, so that these may agree without the stopped ones.
 function actions.outrun(self)
   if not self:is_whole() then
     return

@@ -1,4 +1,4 @@
--- Schedules by hand: faults happen where a spec wants them, and nothing is random.
+-- Hand-written schedules: faults happen where a spec wants them, and nothing is random.
 local actions = require "sim.actions"
 local checks = require "sim.checks"
 local disk = require "sim.disk"
@@ -11,7 +11,7 @@ local directed = {}
 local Directed = setmetatable({}, { __index = schedule.class })
 Directed.__index = Directed
 
--- Returns a schedule in which all of `count` nodes have a full member. `has_storage`: whether these have storage.
+-- Returns a schedule of `count` nodes, each with a full member. `has_storage`: whether the nodes have storage.
 function directed.new(protocol, count, has_storage)
   local self = setmetatable({ protocol = protocol, hosts = {}, by_address = {}, removed = 0, storage = 0 }, Directed)
   function self.random()
@@ -31,8 +31,8 @@ function directed.new(protocol, count, has_storage)
   return self
 end
 
--- Calls act(schedule, ...) on a schedule of `directed.new`, and makes all whole. Returns the guarantee that does not
--- hold, or nil. `fault`: planted into the protocol, if given (sim/faults.lua).
+-- Calls act(schedule, ...) on a new schedule, and repairs everything. Returns the guarantee that was violated, or nil.
+-- `fault`: a fault like those of sim/faults.lua to plant into the protocol, or nil.
 function directed.violation(fault, count, has_storage, act, ...)
   local ok, raised = pcall(function(...)
     local self = directed.new(plant(fault), count, has_storage)
@@ -45,13 +45,13 @@ function directed.violation(fault, count, has_storage, act, ...)
   return not ok and raised.problem or nil
 end
 
--- Starts a process of a node. Returns it.
+-- Starts a process on a node, and returns it.
 function Directed:add(id)
   self:start(id)
   return self.hosts[#self.hosts]
 end
 
--- All that waits happens, again and again for so many seconds.
+-- Handles all that waits, until so many seconds have passed.
 function Directed:wait(seconds)
   for _ = 1, 5 * seconds do
     actions.calm(self, 20)
@@ -59,7 +59,7 @@ function Directed:wait(seconds)
   end
 end
 
--- The same, until something is so.
+-- Handles all that waits, until is_so() returns true.
 function Directed:wait_until(is_so)
   for _ = 1, 1000 do
     actions.calm(self, 20)
@@ -68,14 +68,14 @@ function Directed:wait_until(is_so)
     end
     actions.advance(self, 0.2)
   end
-  error "it does not happen"
+  error "the condition has not become true"
 end
 
 function Directed:wait_for_reply(operation)
   self:wait_until(function() return operation.code == "ok" end)
 end
 
--- Without time passing, all that waits on the nodes happens, and what waits for these processes.
+-- Handles what waits on all nodes and for these processes. No time passes.
 function Directed:run(processes)
   for _ = 1, 20 do
     for id in ipairs(self.world.nodes) do
@@ -89,7 +89,7 @@ function Directed:run(processes)
   end
 end
 
--- Messages wait from now on if is_held(message) is true, until `release` is called with the returned list of them.
+-- Holds back all further messages for which is_held(message) is true. Returns the list of them, for `release`.
 function Directed:hold(is_held)
   local held = {}
   function self.world.send(world, process, message)
@@ -109,7 +109,7 @@ function Directed:release(held)
   end
 end
 
--- Rings of these lists of nodes.
+-- Forms a ring of each list of nodes.
 function Directed:form(...)
   local components = {}
   for i, ids in ipairs { ... } do
@@ -121,7 +121,7 @@ function Directed:form(...)
   self.world:form(components)
 end
 
--- These nodes read nodelists that have so many nodes.
+-- Lets these nodes read a nodelist of `count` nodes.
 function Directed:reload(count, ids)
   for _, id in ipairs(ids) do
     self.world.nodes[id].listed = count

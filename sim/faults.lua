@@ -33,7 +33,7 @@ return {
     name = "messages carry no generation",
     first = 1001,
     steps = 30,
-    -- Would cover it: that members leave a generation in time, the epochs and digests of acknowledgements.
+    -- Leaving a generation in time, and the epochs and digests of acknowledgements, would cover it.
     { "claiming", "self.active and is_same_ring and not is_in", "false" },
     { "protocol", "message.tag == self.active.tag", "true" },
     { "confirming", "or message.epoch < active.epoch", "" },
@@ -97,7 +97,7 @@ return {
     name = "a member takes part in an earlier generation than it has promised",
     first = 1601,
     steps = 30,
-    -- That others leave that generation would cover it.
+    -- The leaving of that generation by others would cover it.
     { "claiming", "self.active and is_same_ring and not is_in", "false" },
     { "claims", "return promised ~= nil and", "return false and" },
   },
@@ -121,13 +121,13 @@ return {
       "seq = ring.seq, round = (last.seq == ring.seq and last.round or 0) + 1" },
   },
   {
-    name = "fewer nodes count as soon as one member says so",
+    name = "a smaller number of nodes counts as soon as one member says so",
     first = 8661,
     { "generation", "nodes = math.max(nodes, (self.announced[address] or self).nodes)",
       "nodes = math.min(self.nodes, nodes > 0 and nodes or 99, (self.announced[address] or self).nodes)" },
   },
   {
-    name = "fewer nodes count when the others can be a majority of the more",
+    name = "a smaller number of nodes counts when the others can be a majority of the greater one",
     first = 28901,
     { "generation", "is_in_each_majority(self) and 0 or self.nodes", "0" },
   },

@@ -363,8 +363,8 @@ function World:lose_power(ids)
   self:lose_corosync(ids)
 end
 
--- After `effects` more effects of processes, `blow(host)` is called instead of the next one; with `kind`, of the next
--- one of a process whose last message was of this kind.
+-- After `effects` more effects of processes, `blow(host)` is called instead of the next one. With `kind`, only an
+-- effect of a process whose last message was of this kind counts as the next one.
 function World:light(effects, blow, kind)
   self.fuse = { left = effects, blow = blow, kind = kind }
 end
@@ -417,7 +417,7 @@ local function is_greater(text, other)
 end
 
 -- Keeps a text, a list of numbers, that a process of a node has noted: the last one until Corosync ends, the greatest
--- one as long as the node has power.
+-- one until the node loses power.
 function World:note(id, text)
   local node = self.nodes[id]
   node.noted = text

@@ -106,8 +106,8 @@ local function go_on(self, members)
   end
 end
 
--- Nodes that have not read the nodelist are cut off from the others. Sometimes their members leave first. Each part
--- goes on if it can.
+-- Cuts nodes that have not read the nodelist off from the others. Sometimes their members leave first. Each part goes
+-- on if it can.
 function resizing.part(self)
   local readers, others = {}, {}
   for id, node in ipairs(self.world.nodes) do

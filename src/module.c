@@ -63,8 +63,8 @@ static int core_complain(lua_State *L)
 	return 0;
 }
 
-/* The number's bytes, lowest first. Numbers that the Luas, or MessagePack in some of them, do not keep apart are one:
-   -0 and those closer to 0 than 2^-1022 are 0, and all NaNs are equal. */
+/* The number's bytes, lowest first. Some versions of Lua, or their MessagePack, do not distinguish -0 and numbers
+   closer to 0 than 2^-1022 from 0, or NaNs from each other, so these get the same bytes. */
 static void number_bytes(lua_Number number, char bytes[8])
 {
 	uint64_t bits;
@@ -104,7 +104,7 @@ static const char *digested_bytes(lua_State *L, int i, char number[8], size_t *l
 A digest of plain values, and of an earlier digest: the same on all machines and in all versions of Lua.
 @function core.digest
 @tparam number seed an earlier digest, or a whole number below 2^53
-@tparam any ... the values; of tables, functions and the like only the type counts. The division of strings matters
+@tparam any ... the values. Of tables, functions and the like only the type counts. "ab", "c" and "a", "bc" differ
 @treturn number a whole number below 2^53
 */
 static int core_digest(lua_State *L)

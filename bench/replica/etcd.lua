@@ -1,5 +1,5 @@
--- Three etcd servers on the nodes of a lab, with their data in memory or, as replicas with storage, in the folder
--- STORAGE, and wrk that puts 64 bytes at a time through their JSON gateway.
+-- Three etcd servers on the nodes of a lab, and wrk that puts 64 bytes at a time through their JSON gateway. Their data
+-- is in memory, or in the folder that the environment variable STORAGE names.
 local etcd = {}
 
 local SCRIPT = "bench/replica/put.lua"

@@ -1,7 +1,7 @@
 -- A member with a large state, for run.lua. It submits a command every 2 ms, and measures the longest time between two
 -- confirmations and the longest turn of its loop. On SIGUSR1 it prints both and begins again. Turns are measured in CPU
--- time, because other processes need the processors, too. A learner begins with 0 MB: its own state would only be
--- dropped, and building it is no turn of the loop. Each change of its status is printed as "status STATUS FULL REASON",
+-- time, because other processes need the processors, too. Start a learner with 0 MB: it would drop a state of its own,
+-- and building that is not a turn of the loop. Each change of the status is printed as "status STATUS FULL REASON",
 -- where FULL is the number of full members.
 --
 --   holder.lua NAME MEGABYTES
@@ -17,7 +17,7 @@ local longest_pause, longest_turn = 0, 0
 
 io.stdout:setvbuf "line"
 
--- Says when it begins to send a snapshot.
+-- Prints "donor" when it begins to send a snapshot.
 local make_outgoing = transfers.outgoing
 function transfers.outgoing(...)
   local outgoing = make_outgoing(...)

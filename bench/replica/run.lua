@@ -22,7 +22,7 @@ local LUAS = {
   { name = "LuaJIT", command = "luajit", env = JIT_ENV },
 }
 
--- The least that a replica should reach: a ratio to raw messages, or a rate; and a ratio to etcd's rate.
+-- The targets of a replica: a ratio to raw messages, or a rate; and a ratio to etcd's rate.
 local LOADS = {
   { writers = 1, window = 1, field = "p50", most = 4, peer = 1 },
   { writers = 1, window = 64, field = "rate", least = 1.2, peer = 5 },
@@ -132,7 +132,7 @@ local function verdict(load, ratio, rate)
   return ("%s: %s"):format(target, is_met and "met" or "missed")
 end
 
--- Raw messages are not stored, so with storage they are only shown.
+-- Raw messages are not stored, so with storage there is no target for the ratio to them.
 local function verdict_to_raw(load, ratio, rate)
   return STORAGE and "" or verdict(load, ratio, rate)
 end
@@ -167,7 +167,7 @@ end
 
 -- ---- storage ----
 
--- What one fsync costs, without anything else.
+-- Prints the time of an fsync alone.
 local function print_sync()
   local path, seconds = STORAGE .. "/sync", {}
   local file = assert(uv.fs_open(path, "w", 384))
@@ -244,7 +244,7 @@ local function describe(holders)
   return table.concat(lines, "\n")
 end
 
--- Waits until all of these are ready with so many full members. One change may make a member ready more than once.
+-- Waits until all these members are ready with `full` full members. One change may make a member ready more than once.
 local function wait_ready(cluster, holders, full)
   local ok, message = cluster:wait_for(function()
     for _, holder in ipairs(holders) do
@@ -259,7 +259,7 @@ local function wait_ready(cluster, holders, full)
   end
 end
 
--- For a change that makes them ready again.
+-- Call it before a change after which `wait_ready` must wait for them again.
 local function forget_ready(holders)
   for _, holder in ipairs(holders) do
     holder.ready_after = nil

@@ -1,4 +1,4 @@
--- The text of any error value. It never raises, even when the script has removed globals.
+-- Returns the text of any error value. It never raises, even if the script has removed globals.
 local getmetatable, pcall, tostring, type = getmetatable, pcall, tostring, type
 
 return function(problem)

@@ -73,8 +73,8 @@ local function method(name, f, key, object)
   end
 end
 
--- Makes methods raise a clear error when they are called without their object, as is easy with a dot for a colon.
--- `key`: of something that each object has; `object`: its name in the message.
+-- Makes methods raise a clear error if they are called with a dot instead of a colon. `key`: a field that each object
+-- has; `object`: the object's name in the message.
 function errors.guard_methods(methods, key, object)
   for name, f in pairs(methods) do
     if type(f) == "function" then

@@ -407,7 +407,7 @@ end
 -- Waits until an earlier replica of that name, which was closed, has left its group: a process is in a group once.
 local function await_leave(name)
   local earlier = leaving[name]
-  if earlier and earlier.is_closed then -- else it could not leave, and still is a member
+  if earlier and earlier.is_closed then -- otherwise it could not leave, and is still a member
     earlier:handle_until(function() return earlier.record.state == "idle" end)
   end
 end
@@ -489,7 +489,7 @@ end
 -- towards a majority
 -- @tparam[opt=true] boolean options.loop false leaves `dispatch` to the caller
 -- @treturn Replica
--- @error nil, message, code: "exist" (this process is a member of that replica already), those of a group's `activate`,
+-- @error nil, message, code: "exist" (this process is already a member of that replica), those of a group's `activate`,
 -- and those of the storage
 -- @function new
 -- @raise for wrong arguments
@@ -502,8 +502,8 @@ local function new(name, given)
     return adopt(present, options_of(given or {}))
   end
   if type(name) == "string" and handover.members()[name] then
-    return nil, ("cannot make replica %s: this process is a member of it already, perhaps by a global of cpgrun, such "
-      .. "as 'map': use that one or close it first"):format(errors.quote(name)), "exist"
+    return nil, ("cannot make replica %s: this process is already a member of it, perhaps through a global of cpgrun "
+      .. "such as 'map': use that replica or close it first"):format(errors.quote(name)), "exist"
   end
   local made, message, code = derive(name, given, IN_LOOP)
   if made then

@@ -56,7 +56,8 @@ function script_calls.whole(f)
   end
 end
 
--- For code that is loaded when the script first uses it: a module that is cut short may stay half loaded.
+-- As require, for modules that are loaded when the script first uses them: a module whose loading is interrupted may
+-- stay half loaded.
 script_calls.require = script_calls.whole(function(name) return require(name) end)
 
 -- Calls a function of the script: true, or false and the error's text with a traceback.

@@ -1,5 +1,5 @@
--- Values of options from their words, for argparse: each function returns a value, or nil and a message. Some take the
--- option's name, and return such a function.
+-- Converters for argparse: each returns the value of an option's text, or nil and a message. Some functions take the
+-- option's name and return a converter.
 local absolute = require "cpgrun.absolute"
 
 local converters = {}

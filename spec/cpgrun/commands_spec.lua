@@ -208,7 +208,7 @@ describe("cpgrun for a shell #slow:", function()
   local COMMAND = "the command is missing: write it after --"
   for _, each in ipairs {
     { "map shop get k", "'shop' is not a replica's name" },
-    { "map a.b take k", "there is no such action: the actions are get KEY, set KEY VALUE, " },
+    { "map a.b take k", "unknown action: the actions are get KEY, set KEY VALUE, " },
     { "map a.b", "the action is missing: get KEY, set KEY VALUE, " },
     { "map a.b get", "get takes 1 word, not 0" }, { "map a.b set k", "set takes 2 words, not 1" },
     { "map a.b increment", "increment takes 1 to 2 words, not 0" },

@@ -135,7 +135,7 @@ function Cluster:kill(nodes)
   end
 end
 
--- The power fails on nodes, which then have it again. What was in memory is lost, also files in /dev/shm.
+-- Power fails on nodes and comes back. What was in memory is lost, also files in /dev/shm.
 function Cluster:fail_power(nodes)
   for _, node in ipairs(nodes) do
     local daemon = self.lab.daemons[node]

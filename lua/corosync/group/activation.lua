@@ -1,4 +1,4 @@
--- A group is activated and deactivated by its user; it joins and leaves (membership.lua).
+-- `activate` and `deactivate` of a group. membership.lua joins and leaves.
 local connection = require "corosync.group.connection"
 local handlers = require "corosync.handlers"
 local membership = require "corosync.group.membership"

@@ -38,7 +38,8 @@ end
 
 local CALLED = { "config_change", "disconnected", "message_received", "ring_change", "view_change" }
 
--- A class may have any method. One that is probably a misspelt handler, if the class has no handler of that name.
+-- A class may have any method. Returns the name of one that is probably a misspelt handler, and the right name. Returns
+-- nothing if there is none, or the class has that handler, too.
 local function misspelt(class)
   for name, value in pairs(class) do
     for _, meant in ipairs(type(name) == "string" and type(value) == "function" and CALLED or {}) do

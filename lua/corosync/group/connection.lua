@@ -23,8 +23,8 @@ local function find(addresses, own)
   end
 end
 
--- A member may be told that it has left without having asked to. A process that joins again at once may be told of its
--- earlier membership: Corosync had not delivered that join and its end yet. It must then join again.
+-- Corosync may report a leave that was not asked for: a process that rejoins at once may be told of the end of its
+-- earlier membership, if Corosync had not delivered that before. The group must then join again.
 local function leave(record, reason)
   record.is_expelled = state.is_member(record) and reason ~= "leave"
   record.rejoin = record.rejoin or record.is_expelled

@@ -31,7 +31,8 @@ end
 
 local DEFAULTS = { __index = default_hooks }
 
--- A group with the methods of `base`, the hooks that are given, and a loop's functions if it is not for corosync.loop.
+-- Returns a group with the methods of `base`. `hooks`: those that replace the defaults of hooks.lua; `loop`: the
+-- functions of a loop, unless it is corosync.loop.
 function object.new(base, name, handlers_or_class, hooks, loop)
   arguments.check(name, handlers_or_class)
   local is_class = arguments.is_class(handlers_or_class)

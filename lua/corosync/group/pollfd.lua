@@ -24,7 +24,7 @@ function pollfd.source(record)
   return record.retry and record.timer or record.pollset or record.handle
 end
 
--- Its descriptor, or nil, message, code.
+-- Returns the descriptor of this object, or nil, message, code.
 function pollfd.fd(record)
   if record.state == "idle" then
     return errors.failure("wait for", record.object, "it is not active: activate it first", "not_joined")

@@ -54,8 +54,8 @@ local function same_nodes(some, others)
   return #some == #others
 end
 
--- Called by the group: it is on a ring. A process that joins while a ring is forming may be told of it twice, at first
--- with the nodes of the ring before.
+-- Called by the group when it is on a ring. A process that joins while a ring is forming may be told of it twice, first
+-- with the nodes of the previous ring.
 function Views:ring(ring, nodes)
   self._expects_ring = false
   if not self._ring or not same_ring(self._ring, ring) or not same_nodes(self._nodes, nodes) then

@@ -3,8 +3,8 @@ local errors = require "corosync.errors"
 
 local NAME = "MessagePack"
 
--- Loads the module for replicas only: a program may change the settings of its own copy, such as `set_number`, and
--- members with other settings would send other values.
+-- Loads a copy of the module for replicas only: a program may change the settings of its own copy with functions such
+-- as `set_number`, and members with different settings would send different values.
 local function require_anew()
   local present = package.loaded[NAME]
   package.loaded[NAME] = nil
@@ -29,8 +29,8 @@ end
 local messagepack = load_messagepack()
 local packers = messagepack.packers
 
--- The module's own function loses { [0.5] = "a", [2] = "b" }: it looks only whether the greatest key is the number of
--- keys.
+-- The module's own function encodes { [0.5] = "a", [2] = "b" } as an array: it checks only whether the greatest key
+-- equals the number of keys.
 function packers.table(buffer, value)
   local is_array, greatest, count = true, 0, 0
   for key in pairs(value) do

@@ -6,8 +6,8 @@ local script_calls = require "corosync.script_calls"
 
 local machines = {}
 
--- Whether a function of the script is running that may use only the state and the command: it must not submit to any
--- replica.
+-- Whether a function of the script that may use only the state and the command is running, such as `apply`. It must not
+-- submit to any replica.
 machines.is_applying = false
 
 local KEPT_BYTES = 64 * 1024 * 1024 -- of commands for a machine that the script does not have
@@ -128,7 +128,7 @@ local function machine_of(self, data)
   return stop and stop > 1 and find(self, data:sub(1, stop - 1)) or nil
 end
 
--- The place of the last command of those that follow the one at `from` and are of its machine.
+-- Returns the place of the last command in the run that begins at `from`. All commands of a run are of one machine.
 local function end_of_run(each, list, from)
   local prefix, last = each.prefix, from
   while last < #list and list[last + 1]:sub(1, #prefix) == prefix do
@@ -161,8 +161,8 @@ local function apply_some(self, each, list, from, to, index, results)
   return count
 end
 
--- Applies the commands of one machine, those of a list from `from` to `to`. A machine's `changed` sees the state after
--- each command.
+-- Applies the commands `from` to `to` of a list, which are of one machine. If the machine has `changed`, they are
+-- applied one by one, because it must see the state after each command.
 local function apply_run(self, each, list, from, to, index, results)
   local name = each.name
   self.applied[name] = (self.applied[name] or 0) + to - from + 1
@@ -273,7 +273,7 @@ local function finish_all(self)
   end
 end
 
--- Calls a function that may call the script's functions, unless one of them has failed before.
+-- Calls a function that may call the script's functions, unless one of these has already failed.
 local function try(self, f, ...)
   if self.has_failed then
     return

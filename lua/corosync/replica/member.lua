@@ -122,7 +122,7 @@ function Member:state()
   return "blocked", protocol_state.reason or self.reason or "the members are agreeing on the state to go on from"
 end
 
--- Returns whether it had to be told.
+-- Calls `ready` or `suspended` if the status has changed. Returns whether it has.
 function Member:tell_status()
   local status, why = self:state()
   local is_serving = SERVING[status] or false
@@ -149,7 +149,7 @@ function Member:session()
   return self.protocol and ("%s#%s"):format(self.address, self.protocol.incarnation)
 end
 
--- Tells the ready-made objects about members that have come or gone. Returns whether it had to.
+-- Tells the ready-made objects about members that have come or gone. Returns whether any have.
 local function look(self)
   local active = self.was_serving and self.protocol.active
   local has_changed = active and (self.members ~= self.seen_members or active.tag ~= self.seen_tag
@@ -285,7 +285,7 @@ end
 
 -- ---- running ----
 
--- Chunks of a snapshot take long, so those that have piled up must not be taken in one turn of the loop.
+-- Chunks of a snapshot take long, so one turn of the loop must not take all that have piled up.
 function Member:end_long_turn()
   if self.turn_began and now() - self.turn_began > TURN then
     self.group:stop()
@@ -308,7 +308,7 @@ function Member:dispatch(budget)
   return run(self, dispatch_all, budget)
 end
 
--- The seconds until there is something to do, if no event comes.
+-- Returns the seconds until there is something to do without an event.
 function Member:timeout()
   return effects.has_work(self) and 0 or math.max(self.next_tick - now(), 0)
 end
@@ -468,7 +468,7 @@ function Member:open_storage(path)
   return true
 end
 
--- What the names of its notes begin with; or nil, message.
+-- Returns the prefix of the names of its notes, or nil, message.
 function Member:note_prefix()
   if not self.known_prefix then
     local name, message = name_of_cluster()

@@ -6,8 +6,8 @@
 --                                      an id is false if its command has had its reply
 --   { "reply", ids, nil, code }        or why there are none
 --   { "rejoin" }                       leave the group and join it again
---   { "note", text }                   remember this generation for all processes of the node, before any message that
---                                      follows is sent: one note until Corosync ends, one as long as the node runs
+--   { "note", text }                   note this generation for all processes of the node, before any later message is
+--                                      sent: once until Corosync ends, and once until the node restarts
 --   { "store", ... }                   keep this on disk: see storing.lua
 --
 -- The state is behind `machine`: apply(list, index) applies commands, the first one at `index`, and returns a table of
@@ -44,7 +44,7 @@ protocol.stored_before = storing.before -- the kinds of messages before which al
 
 local PATIENCE = 5 -- seconds
 local REPEAT = 1 -- seconds
-local REPLAYED_AT_ONCE = 200 -- events and commands; a turn of the loop has some flushes
+local REPLAYED_AT_ONCE = 200 -- events and commands at each flush; a turn of the loop has several flushes
 
 local Protocol = {}
 Protocol.__index = Protocol
@@ -137,7 +137,7 @@ local function process(self, from, message)
   end
 end
 
--- Commands are applied when `apply` is called, and before anything happens but more commands and acknowledgements.
+-- Confirmed commands are applied when `apply` is called, and before any event other than these messages.
 local MAY_WAIT = { ack = true, commands = true }
 
 local function apply_before(self, kind)
@@ -248,7 +248,7 @@ function Protocol:message(from, message)
 end
 
 -- To be called when waiting events were processed, or commands submitted: sends one acknowledgement for all commands
--- that have come, and this member's new ones. A learner that replays events must call it again soon.
+-- that have come, and this member's new ones. While `replaying` is set, it must be called again soon.
 function Protocol:flush()
   if self.replaying then
     learning.replay_some(self)
@@ -263,7 +263,7 @@ function Protocol:has_confirmed()
   return confirming.has_confirmed(self)
 end
 
--- Applies the commands that are confirmed. To be called after `flush`: the others need not wait for it then.
+-- Applies the confirmed commands. To be called after `flush`, so that the others need not wait for it.
 function Protocol:apply()
   confirming.confirm(self)
 end

@@ -25,7 +25,8 @@ local function recorded(value)
   return value
 end
 
--- Also of a result that is not plain. The text of an error may contain a local path.
+-- Returns the text of any result, even if it is not plain. Of an error it says only that there was one, because an
+-- error's text may contain a local path.
 local function text_of(result)
   local kind = type(result)
   if machines.failure(result) then

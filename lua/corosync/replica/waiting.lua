@@ -11,8 +11,8 @@ local unpack = table.unpack or unpack -- luacheck: ignore 113
 
 local getinfo = debug and debug.getinfo -- a sandbox may have no debug library
 
--- The functions in C across which Lua 5.2 and LuaJIT can yield; Lua 5.1 can yield across none. They raise an error
--- otherwise.
+-- The C functions across which Lua 5.2 and LuaJIT can yield. Lua 5.1 can yield across none. A yield across another one
+-- raises an error.
 local YIELDS = (jit or _VERSION == "Lua 5.2") and { [pcall] = true, [xpcall] = true } or {}
 
 local can_yield = coroutine.isyieldable
@@ -95,15 +95,15 @@ local function by_yield(routine, start)
   return by_yielding(routine, start, coroutine.yield, never)
 end
 
--- In cqueues. If no thread of a controller waits for the condition, this is a coroutine inside one, such as that of
--- coroutine.wrap.
+-- In cqueues. If no thread of the controller waits for the condition, the caller is a coroutine inside a thread, such
+-- as one of coroutine.wrap.
 local function by_condition(routine, start)
   local condition = require("cqueues.condition").new()
   return by_yielding(routine, start, function() condition:wait() end, function() return condition:signal() > 0 end)
 end
 
--- Handles events until there is a result. If the command was refused at once, it handles those that wait: otherwise a
--- program that only submits, again and again, never reconnects, and its window stays full.
+-- Handles events until there is a result. If the command was refused at once, it handles the events that wait:
+-- otherwise a program that does nothing but submit would never reconnect, and its window would stay full.
 local function by_handling(member, start)
   local outcome, tell = taker(function() end)
   start(tell)

@@ -79,10 +79,10 @@ end
 
 local parsers = {}
 
--- argparse would name the actions without their words, or none if the action is missing.
+-- argparse would list the actions without their arguments, or not at all if the action is missing.
 local function explain_action(message)
   if message:find("'action' must be one of", 1, true) then
-    return "there is no such action: the actions are " .. ACTIONS
+    return "unknown action: the actions are " .. ACTIONS
   elseif message == "missing argument 'action'" then
     return "the action is missing: " .. ACTIONS
   end

@@ -1,4 +1,4 @@
--- A process joins a group while Corosync still has to deliver its earlier join and its end to the group.
+-- A process joins a group before Corosync has delivered its earlier join and the end of that to the group.
 local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 local replicas = require "spec.helpers.replicas"

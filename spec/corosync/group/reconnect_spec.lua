@@ -144,7 +144,7 @@ describe("a group that is disconnected", function()
     assert(groups.eventually(function() return seen.joins == 2 end))
   end)
 
-  it("reconnects if it was to join again after its leave and there were no descriptors", function()
+  it("reconnects if there was no free descriptor when it should join again after its leave", function()
     local group, seen = lasting()
     assert(group:deactivate())
     assert(group:activate())

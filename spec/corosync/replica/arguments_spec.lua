@@ -2,7 +2,7 @@
 local replica = require "corosync.replica"
 local replicas = require "spec.helpers.replicas"
 
-describe("a replica's arguments", function()
+describe("wrong arguments", function()
   after_each(replicas.clean)
 
   local function problem(f, ...)
@@ -11,7 +11,7 @@ describe("a replica's arguments", function()
     return message
   end
 
-  it("raise with their names when they are wrong", function()
+  it("of replica raise an error that names the argument", function()
     assert.matches("#1 'name' to 'replica' %(string expected, got nil%)", problem(replica))
     assert.matches("#1 'name' to 'replica' %(1 to 120 bytes", problem(replica, ("x"):rep(121)))
     assert.matches("#1 'name' to 'replica'", problem(replica, ""))
@@ -29,7 +29,7 @@ describe("a replica's arguments", function()
     end
   end)
 
-  it("of dispatch raise with their names when they are wrong", function()
+  it("of dispatch raise an error that names the argument", function()
     local app = replicas.new()
     for _, budget in ipairs { -1, "1", false, 0 / 0 } do
       assert.matches("arguments_spec.lua:%d+: bad argument #1 'budget' to 'dispatch'",
@@ -37,7 +37,7 @@ describe("a replica's arguments", function()
     end
   end)
 
-  it("of machine raise with their names when they are wrong", function()
+  it("of machine raise an error that names the argument", function()
     local app = replicas.new()
     local function make(...) return problem(app.machine, app, ...) end
     local function apply() end
@@ -55,7 +55,7 @@ describe("a replica's arguments", function()
     end
   end)
 
-  it("raise when a method is called with a dot", function()
+  it("raise an error when a method is called with a dot", function()
     local app = replicas.new()
     local objects = { app = app, machine = replicas.list(app), map = app:map "m", lock = app:lock "l",
       leader = app:leader("e", { elected = function() end }), calls = app:calls {},
@@ -79,12 +79,12 @@ end)
 describe("a replica", function()
   after_each(replicas.clean)
 
-  it("is not made twice in a process", function()
+  it("cannot be made twice in a process", function()
     local app = replicas.new()
     local second, message, code = replica(app.name)
     assert.is_nil(second)
     assert.equal("exist", code)
-    assert.matches("cannot make replica '" .. app.name:gsub("%-", "%%-") .. "': this process is a member of it already",
+    assert.matches("cannot make replica '" .. app.name:gsub("%-", "%%-") .. "': this process is already a member of it",
       message)
   end)
 

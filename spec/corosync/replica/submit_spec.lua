@@ -133,7 +133,7 @@ describe("submit to a replica in corosync.loop", function()
     end
   end)
 
-  it("fails inside apply of another replica, as all that waits does", function()
+  it("fails inside apply of another replica, like everything that waits", function()
     local inner, other, of_other = {}, replicas.listed()
     replicas.ready(of_other)
     local list = replicas.listed({}, { apply = function(state)
@@ -261,7 +261,7 @@ describe("submit to a replica in corosync.loop", function()
     assert.equal(3, list:submit "3")
   end)
 
-  it("handles events in plain code that submits again and again, although it is refused", function()
+  it("handles events in plain code that submits again and again, although each submit is refused", function()
     local list, app = replicas.listed { window = 1 }
     replicas.ready(app)
     for _ = 1, 3 do

@@ -17,7 +17,7 @@ end
 describe("a turn of the loop", function()
   after_each(replicas.clean)
 
-  it("ends when it has taken chunks of a snapshot for long, although more have come", function()
+  it("ends when chunks of a snapshot have taken long, although more have come", function()
     local app, stops = replicas.new(), 0
     assert(replicas.eventually(function() return replicas.is_ready(app) end))
     local member = member_of(app)

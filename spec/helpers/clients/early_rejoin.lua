@@ -1,5 +1,5 @@
--- Joins the group "early" twice when a line comes: first by a handle that it closes at once. Prints what the group is
--- told.
+-- Joins the group "early" twice when it reads a line: first with a handle that it closes at once. Prints what the group
+-- is told.
 local corosync = require "corosync"
 local cpg = require "corosync.cpg"
 

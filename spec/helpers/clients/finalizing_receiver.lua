@@ -1,7 +1,6 @@
 -- Receives messages while finalizers call the method of the handle that the argument names, or raise. It is a program
--- of its own, because each allocation is a whole collection. A new coroutine's stack grows within receive, where the
--- collector then finds it has work to do: finalizers strike between the look at the queue and the making of the values,
--- if anything can.
+-- of its own, because each allocation runs a whole collection. A new coroutine's stack grows within receive, so that
+-- finalizers run there, between the look at the queue and the making of the values.
 local cpg = require "corosync.cpg"
 
 local MESSAGES, FINALIZERS = 1000, 10
@@ -42,7 +41,7 @@ local function litter(act)
   end)
 end
 
--- Each message counts by itself: an end of a list would move when a finalizer strikes here, too.
+-- Each message has its own count, because a finalizer can also run here, and would move the end of a list.
 local seen, count = {}, 0
 local function see(message)
   local number = tonumber(message:sub(1, 4))
@@ -87,7 +86,7 @@ local function use(act)
     collectgarbage("setpause", 0)
     collectgarbage("setstepmul", 1000)
     if _VERSION == "Lua 5.2" then
-      collectgarbage "generational" -- its incremental collector pauses even so
+      collectgarbage "generational" -- the incremental collector would pause nevertheless
     end
     acting = true
     for _ = 1, FINALIZERS do
@@ -119,7 +118,7 @@ function programs.raise()
       error("a finalizer's", 0)
     end
   end
-  -- Not the handle's function itself: pcall of Lua 5.1 may run finalizers when a C function has returned.
+  -- A Lua function, because pcall of Lua 5.1 may run finalizers when a C function has returned.
   local function look()
     armed = true
     local kind, from, message = handle:receive()

@@ -1,17 +1,17 @@
--- The digest of all results of a machine so far, and what it was after earlier batches. Members with equal states get
--- equal results, so they compare it.
+-- The digest of all results of a machine so far, and the digests after earlier batches. Members with equal states get
+-- equal results, so members compare these digests.
 local core = require "corosync.binding"
 local plain = require "corosync.replica.machines.plain"
 
 local chain = {}
 
 local HISTORY = 10000 -- batches that are remembered
-local DIGESTED_ENTRIES = 2000 -- of a result: of larger ones it only counts that they are tables
+local DIGESTED_ENTRIES = 2000 -- of a result; only the type of a larger one is digested
 
 local Chain = {}
 Chain.__index = Chain
 
--- `digest`, `last`: after the command with the index `last`, if any.
+-- `digest`: the digest after the command with the index `last`. Both are nil if there was no command.
 function chain.new(digest, last)
   local self = setmetatable({ digest = digest or 0, last = last, at = {}, indices = {}, newest = 0 }, Chain)
   self:remember()
@@ -22,7 +22,7 @@ local function digestible(result)
   return type(result) == "table" and plain.digest(result, DIGESTED_ENTRIES) or result
 end
 
--- Adds the results of commands that follow each other.
+-- Adds the results `from` to `to` of a list. `index`: of the last command.
 function Chain:add(results, from, to, index)
   local digest = self.digest
   for i = from, to do
@@ -31,12 +31,12 @@ function Chain:add(results, from, to, index)
   self.digest, self.last = digest, index
 end
 
--- The text of an error may contain a local path.
+-- Adds an error without its text, which may contain a local path.
 function Chain:add_error(index)
   self.digest, self.last = core.digest(self.digest, "raised"), index
 end
 
--- Remembers the digest of now. Members compare only those after whole batches.
+-- Remembers the present digest. Members compare only digests after whole batches.
 function Chain:remember()
   local index = self.last
   if not index or self.at[index] then

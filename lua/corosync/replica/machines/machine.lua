@@ -198,7 +198,7 @@ local function store(self, list, from, to, index)
   self.bytes = self.bytes + bytes
 end
 
--- Commands that were applied.
+-- Notes commands that were applied without an error.
 local function succeeded(self, list, from, to, index, results)
   if from <= to then
     store(self, list, from, to, index)
@@ -216,8 +216,8 @@ local function apply_until_error(self, list, from, to, index, results)
   end
 end
 
--- Applies commands of this machine, those of a list from `from` to `to`, until one raises an error. The list's first
--- one has the index `index` + 1. Their results get the same places. Returns how many were applied, and the error.
+-- Applies the commands `from` to `to` of a list until one raises an error. The first command of the list has the index
+-- `index` + 1. Each result gets the place of its command in `results`. Returns how many were applied, and the error.
 function Machine:apply(list, from, to, index, results)
   if not self.methods then
     store(self, list, from, to, index)
@@ -359,7 +359,7 @@ local function build(self)
   self.builder, self.parts = nil, nil
 end
 
--- A member without the machine has kept commands whose result it does not know: those after the last digest.
+-- A sender without the machine has kept commands whose results are not in its digest: those after `known`.
 local function take_command(self, data, index)
   if self.methods and index > self.known then
     self:apply({ data }, 1, 1, index - 1, {})
@@ -371,7 +371,7 @@ local function take_command(self, data, index)
   end
 end
 
--- The base is whole. Commands are applied as they come, because all at once would block the loop.
+-- The base is complete. Commands are applied as they come, because applying all at once would block the loop.
 function takes.since(self, piece)
   if self.methods and not self.is_built then
     self.is_built = true

@@ -5,8 +5,8 @@ local core = require "corosync.binding"
 local plain = {}
 
 local DEEPEST = 100 -- tables inside each other
-local MOST = 16777216 -- entries, each time that a table is reached: what can be sent at once has fewer
-local LONGEST_PATH = 60 -- bytes of it that a message shows
+local MOST = 16777216 -- entries, counted each time a table is reached: what can be sent at once has fewer
+local LONGEST_PATH = 60 -- bytes of a path that a message shows
 local KILOBYTE = 1024
 
 local SCALAR = { string = true, number = true, boolean = true }
@@ -16,7 +16,7 @@ local function describe(path, problem)
   return ("%s is %s"):format(path == "" and "it" or "field " .. shown, problem)
 end
 
--- NaN cannot be a key of a table.
+-- NaN needs no check, because it cannot be a key.
 local function check_key(key)
   local kind = type(key)
   if kind ~= "string" and kind ~= "number" then
@@ -35,7 +35,7 @@ local function check_value(value, depth, room)
   end
 end
 
--- Returns what is wrong with a part of the value, and that part's path.
+-- Returns the problem of a part of the value, and that part's path.
 function check_table(value, depth, room)
   if depth < 0 then
     return "a table inside too many others, or in itself", ""

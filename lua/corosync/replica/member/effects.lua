@@ -77,7 +77,7 @@ local function keep_note(self, text)
   return ok, problem
 end
 
--- Messages that follow may confirm commands, so without the note they must wait. Returns false then.
+-- Later messages may confirm commands, so they must wait until the note is kept. Returns whether it is.
 local function note(self, text)
   local ok, problem = keep_note(self, text)
   if not ok then
@@ -136,7 +136,7 @@ local function do_effect(self, effect)
   return true
 end
 
--- Returns false if some must wait.
+-- Returns false if some effects must wait.
 local function do_all(self, out)
   self.protocol.out = {}
   for i, effect in ipairs(out) do
@@ -153,7 +153,7 @@ local function send_all(self)
   outbox.pump(self)
 end
 
--- Returns false if some must wait.
+-- Returns false if some effects must wait.
 local function do_until_none(self)
   local protocol_state = self.protocol
   repeat
@@ -167,8 +167,9 @@ local function do_until_none(self)
   return true
 end
 
--- A member without commands under way sends its acknowledgement before it applies those of others, who wait for it. If
--- it has any, callers that get their results submit the next ones, and these are sent together with it.
+-- A member without commands of its own in flight sends its acknowledgement before it applies commands of others, who
+-- wait for it. With commands in flight it sends the acknowledgement later, together with those that callers submit when
+-- they get their results.
 local function send_before_applying(self)
   local handle = self.record.handle
   if handle and self.protocol:waiting() == 0 then
@@ -192,7 +193,7 @@ local function do_effects(self)
   end
 end
 
--- Whether there is more to do, although no event may come.
+-- Whether there is more to do without an event.
 function effects.has_work(self)
   local waits = self.keeper and self.keeper:is_writing()
   local replays = self.protocol and self.protocol.replaying and not waits

@@ -248,7 +248,7 @@ end
 
 -- ---- views ----
 
--- A text, or false if there is none; or nil, message.
+-- Returns the newest note as a text, or false if there is none; or nil, message.
 local function newest_note(self)
   local prefix, message = self:note_prefix()
   if not prefix then
@@ -257,7 +257,7 @@ local function newest_note(self)
   return notes.newest(prefix)
 end
 
--- What Corosync's map and the node's notes say, for a view of a ring; or nil, message.
+-- Returns the protocol's view of a ring, from Corosync's map and the node's notes; or nil, message.
 local function read_map(self, ring)
   local nodes, message = cluster.node_count()
   local noted, newest, code
@@ -275,7 +275,8 @@ local function read_map(self, ring)
     newest = newest or nil }
 end
 
--- Takes the last view. If these cannot be read, the next tick tries again, because no other view may follow.
+-- Passes the last view to the protocol. If the map or the notes cannot be read, the next tick tries again, because no
+-- other view may follow.
 function events.take_view(self)
   local found, message = read_map(self, self.unread_view.ring)
   if found then

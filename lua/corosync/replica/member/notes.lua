@@ -1,10 +1,11 @@
--- The newest generation that a process of this node has held, noted for all its processes as long as the node runs. A
--- process cannot find out by itself that another one has held a newer state, if it was stopped or away meanwhile and
--- Corosync has restarted since: events that it had not read, and Corosync's map, are gone.
+-- The newest generation that a process of this node has held, noted for all processes of the node until it restarts.
+-- Without a note, a process that was stopped or disconnected could not learn that another one has held a newer state,
+-- if Corosync has restarted since: the events that it had not read, and Corosync's map, are gone.
 --
 -- A note is the name of an empty file in /dev/shm. All processes that use a Corosync share its /dev/shm, also those in
 -- containers, because libqb's connections are files there. When the node restarts the notes are gone, and so are the
--- processes that had older states. Making a file takes no lock, which a stopped process might hold, and no space.
+-- processes that had older states. Creating an empty file needs no space, and no lock that a stopped process might
+-- hold.
 --
 -- All users can make files there. A note counts only if Corosync lets its owner connect, so that no other user can
 -- keep a node's state from counting.
@@ -19,13 +20,13 @@ local remove = os.remove
 
 local notes = {}
 
--- What the names of a replica's notes begin with. Several Corosyncs may share a /dev/shm.
+-- Returns the prefix of the names of a replica's notes. Several Corosyncs may share a /dev/shm.
 function notes.prefix(cluster_name, node, replica)
   return ("lua-corosync.%.0f."):format(core.digest(0, cluster_name, tostring(node), replica))
 end
 
--- As Corosync decides: cs_ipcs_connection_accept in its main.c. A failure to ask it counts as permission, because to
--- miss a note can lose commands.
+-- The same rules as in Corosync's main.c (cs_ipcs_connection_accept). If Corosync's map cannot be read, the note
+-- counts, because ignoring a note can lose commands.
 local function is_permitted(file)
   for field, keys in pairs(OWNERS) do
     for _, key in ipairs(keys) do
@@ -66,8 +67,8 @@ local function read(prefix)
   return all, newest
 end
 
--- The newest generation that was noted, as a text; false if there is none; or nil, message. A folder that changes while
--- it is read may hide both the old note and the new one, so it is read until it is the same twice.
+-- Returns the newest generation that was noted, as a text; false if there is none; or nil, message. A folder that
+-- changes while it is read may show neither the old note nor the new one, so it is read until two results are equal.
 function notes.newest(prefix)
   local before, text
   repeat
@@ -84,7 +85,7 @@ end
 local function remove_older(prefix, generation)
   for _, each in ipairs(read(prefix) or {}) do
     if claims.compare_generations(each.generation, generation) < 0 then
-      remove(FOLDER .. "/" .. each.file.name) -- fails for another user's, which that user's next note removes
+      remove(FOLDER .. "/" .. each.file.name) -- fails for another user's file, which that user's next note removes
     end
   end
 end

@@ -7,24 +7,26 @@ local transfers = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
-local IN_FLIGHT = 4 -- at least; more if their bytes are less than
-local SHARE = 0.25 -- of what came between a chunk's sending and its return: else a snapshot never ends beside much load
-local AT_ONCE = 2 -- chunks when one has come back, so that their number grows and no turn of the loop is long
+-- IN_FLIGHT chunks are in flight, and more while these have fewer bytes than SHARE of the bytes that came between the
+-- last returned chunk's sending and its return. With a fixed number a snapshot would never end under heavy load.
+local IN_FLIGHT = 4
+local SHARE = 0.25
+local AT_ONCE = 2 -- chunks sent when one has come back: their number can grow, and no turn of the loop is long
 
 -- ---- the sender ----
 
 local Outgoing = {}
 Outgoing.__index = Outgoing
 
--- `send(message)` sends to all members, and returns how many bytes that takes; `failed(problem)` is called when a state
--- cannot be sent. The fields `snapshots` and `snapshot_bytes` count what was sent. The owner adds to `received` the
--- bytes of each message that comes, of whatever member.
+-- `send(message)` sends to all members and returns the number of bytes; `failed(problem)` is called when a state cannot
+-- be sent. The fields `snapshots` and `snapshot_bytes` count what was sent. The owner must add the bytes of each
+-- message that it receives, from any member, to `received`.
 function transfers.outgoing(send, failed)
   return setmetatable({ send = send, failed = failed, by_member = {}, snapshots = 0, snapshot_bytes = 0, received = 0 },
     Outgoing)
 end
 
--- Returns how many bytes it has sent.
+-- Returns the number of bytes.
 local function send_counted(self, message)
   local bytes = self.send(message)
   self.snapshot_bytes = self.snapshot_bytes + bytes

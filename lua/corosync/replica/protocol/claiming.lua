@@ -19,7 +19,7 @@ function claiming.same_ring(one, other)
   return one ~= nil and other ~= nil and one.node == other.node and one.seq == other.seq
 end
 
--- Whether a generation, by its tag, has begun on the present ring.
+-- Whether the generation with this tag began on the present ring.
 local function is_of_ring(self, tag)
   return tag:find(("%s.%s."):format(tostring(self.ring.node), tostring(self.ring.seq)), 1, true) == 1
 end
@@ -183,7 +183,7 @@ local function all_ready(self, list, digest)
   return true
 end
 
--- Says that the claims are here; of its own, the last one that it has made, if that is still true.
+-- Says that all claims have come, if this member's claim among them is its latest one and still true.
 local function say_ready(self, digest, decision)
   local own = self.claims[self.address]
   local is_latest = self.claimed_at ~= nil and own.nonce == own_nonce(self) and own.standing == self.standing
@@ -257,8 +257,8 @@ function claiming.on_claim(self, from, message)
   end
 end
 
--- A member that takes part in a generation leaves it if others may begin the next one without it. Else it could go on
--- with other processes of their nodes.
+-- A member that takes part in a generation leaves it if others may begin the next one without it. Otherwise it could go
+-- on in the earlier one with other processes of the same nodes.
 function claiming.on_ready(self, from, message)
   local is_same_ring = claiming.same_ring(message.ring, self.ring)
   local is_in = message.digest:find(self.address .. "=", 1, true) ~= nil
@@ -273,7 +273,7 @@ function claiming.on_ready(self, from, message)
   end
 end
 
--- Notes that the others have a generation, and will teach this member.
+-- Notes that the others have a generation, so this member will get a snapshot.
 local function note_generation(self, from)
   self.heard[from] = self.now -- it is not silent
   if self.cut then
@@ -281,7 +281,8 @@ local function note_generation(self, from)
   end
 end
 
--- A member that a claim reports as silent takes part in a generation: the claims may lack what is confirmed there.
+-- If a member that a claim reports as silent takes part in a generation, the claims may lack what is confirmed there,
+-- so they no longer count.
 function claiming.on_ack(self, from, message)
   if is_of_ring(self, message.tag) then
     note_generation(self, from)
@@ -310,8 +311,8 @@ function claiming.restart(self)
   end
 end
 
--- A learner waits longer each time, for a snapshot and then to be made full, because a new claim voids what may be on
--- its way behind many other messages.
+-- A learner waits longer each time for a snapshot, and then for its promotion, because a new claim voids a snapshot
+-- that may be on its way behind many other messages.
 function claiming.lengthen_pause(self)
   self.lesson_pause = math.min(2 * self.lesson_pause, LONGEST * self.patience)
 end

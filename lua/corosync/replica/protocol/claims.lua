@@ -16,7 +16,7 @@
 --   copies      how many nodes must have what is confirmed; nil for a majority
 --   floor       an index that no state has reached before
 --   noted       a generation that its node has had since its Corosync started, as a text; nil if none
---   newest      the newest one that its node has had since it started, unless that was forgotten
+--   newest      the newest one that its node has had since the node started, unless the note was deleted
 --   members     the addresses of all members, as it knows them
 --
 -- States in storage come back with their processes, and count. Corosync's memory (`noted`) is gone after a loss of
@@ -44,8 +44,8 @@ function claims.more_copies(one, other)
   return one and other and math.max(one, other)
 end
 
--- `start` is the index that the last fresh or doubtful start began above. Who made it may not have known the numbers of
--- all earlier generations, so it comes first: it follows the clock.
+-- `start` is the index above which the last fresh or doubtful start began. It follows the clock, and is compared first,
+-- because the members that made that start may not have known all earlier generations.
 local function compare_beginnings(a, b)
   if a.start ~= b.start then
     return a.start - b.start
@@ -61,12 +61,12 @@ function claims.compare_generations(a, b)
   return difference ~= 0 and difference or a.epoch - b.epoch
 end
 
--- A generation as a text that a node keeps.
+-- Returns a generation as the text of a note.
 function claims.generation_text(number)
   return ("%.0f.%.0f.%.0f.%.0f"):format(number.start, number.seq, number.round, number.epoch)
 end
 
--- Returns the generation of such a text, or nil.
+-- Returns the generation of a note's text, or nil.
 function claims.parse_generation(text)
   local start, seq, round, epoch = tostring(text):match "^(%d+)%.(%d+)%.(%d+)%.(%d+)$"
   return start and { start = tonumber(start), seq = tonumber(seq), round = tonumber(round), epoch = tonumber(epoch) }
@@ -78,7 +78,7 @@ function claims.has_promised_later(promised, generation)
   return promised ~= nil and compare_beginnings(promised, generation) > 0
 end
 
--- Whether the first state is newer. Of equal ones the lower address wins, for all members alike.
+-- Whether the first state is newer. Of equal ones the lower address wins, on all members.
 local function is_newer(one, other)
   local difference = claims.compare_generations(one.generation, other.generation)
   if difference ~= 0 then

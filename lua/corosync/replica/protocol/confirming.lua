@@ -15,8 +15,8 @@ function confirming.is_full(self)
   return self.active ~= nil and self.active.full[self.address] == true
 end
 
--- The index up to which commands are confirmed, or 0 if all were applied. With storage, this member's own
--- acknowledgement must have come back: only then what it has is durable, too.
+-- Returns the index up to which commands are confirmed, or 0 if all were applied. With storage, this member's own
+-- acknowledgement must have come back: only then are its own commands durable, too.
 local function confirmed(self)
   local active = self.active
   local has_news = self.log.applied < self.log.index

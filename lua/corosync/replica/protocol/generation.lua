@@ -109,8 +109,8 @@ local function is_in_each_majority(self)
   return nodes_of(self.full) > self.nodes - claims.majority(self.nodes)
 end
 
--- The number of nodes that counts: the greatest that a full member has in its nodelist. Fewer than before count only if
--- the other nodes, whose nodelists may be longer, are no majority by these.
+-- The number of nodes that counts: the greatest in the nodelists of full members. A smaller number than before counts
+-- only if the other nodes, whose nodelists may be longer, cannot be a majority by their nodelists.
 local function listed_nodes(self)
   local nodes = is_in_each_majority(self) and 0 or self.nodes
   for address in pairs(self.full) do
@@ -131,7 +131,7 @@ function Generation:drop(address)
   return was_full
 end
 
--- The same for `copies`.
+-- The number of copies that counts, by the same rule.
 local function wanted_copies(self)
   local copies = 0
   if not is_in_each_majority(self) then

@@ -137,7 +137,7 @@ local function finish_replay(self, nonce)
   end
 end
 
--- Replays some of the events that came after the snapshot was cut: all at once would take long.
+-- Replays some of the events that came after the snapshot was cut. Replaying all at once would take long.
 function learning.replay_some(self)
   local work = self.replaying
   local left = math.max(self.replayed_at_once, work.due)

@@ -33,7 +33,7 @@ function standing.on_message(self, from, message)
   end
 end
 
--- A generation is about to begin with another process of the node. `is_in`: with this one, too.
+-- A generation is about to begin with another process of the node. `is_in`: whether this process takes part, too.
 function standing.on_ready(self, from, is_in)
   if is_other_process(self, from) and not is_in then
     self.standing = false

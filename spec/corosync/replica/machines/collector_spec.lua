@@ -1,4 +1,4 @@
--- Lua 5.4's collector beside a large state.
+-- Lua 5.4's garbage collector with a large state.
 local function fresh_collector()
   package.loaded["corosync.replica.machines.collector"] = nil
   return require "corosync.replica.machines.collector"
@@ -11,7 +11,7 @@ local function mode()
   return found
 end
 
-describe("the collector beside a large state", function()
+describe("the garbage collector with a large state", function()
   if _VERSION ~= "Lua 5.4" then
     it("is left alone, because it divides collections by default", function() fresh_collector().divide() end)
     return

@@ -50,7 +50,7 @@ describe("a digest of a plain value", function()
 end)
 
 describe("a plain value", function()
-  it("has a limit of entries, also if it has one table many times", function()
+  it("has a limited number of entries, also if it contains one table many times", function()
     local value = {}
     for _ = 1, 60 do
       value = { value, value }
@@ -59,7 +59,7 @@ describe("a plain value", function()
     assert.is_nil(plain.check({ { 1 }, { 2 } }, nil, 4))
   end)
 
-  it("has no functions, metatables, tables in themselves or odd keys", function()
+  it("has no functions, metatables, cycles or keys of other types", function()
     local own = {}
     own.x = own
     assert.matches("in itself", plain.check(own))

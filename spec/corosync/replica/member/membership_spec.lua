@@ -61,7 +61,7 @@ membership.leave = leave
 print("made", select(3, require "corosync.replica"(app.name)))
 ]]
 
-  it("makes a second one of its name fail, not wait", function()
+  it("makes a second one of its name fail at once", function()
     local program = replicas.spawn(replicas.name(), REFUSED)
     assert.equal("timeout", hears(program, "^closed\t(.*)$"))
     assert.equal("exist", hears(program, "^made\t(.*)$"))

@@ -1,4 +1,4 @@
--- What one process of a node has noted, others must know, also after a restart of Corosync.
+-- Other processes of a node must know what one of them has noted, also after a restart of Corosync.
 local cmap = require "corosync.cmap"
 local core = require "corosync.binding"
 local lab = require "corosync.lab"
@@ -24,7 +24,7 @@ describe("the notes of a node", function()
     return found
   end
 
-  it("are none at first", function() assert.is_false(notes.newest(prefix)) end)
+  it("do not exist at first", function() assert.is_false(notes.newest(prefix)) end)
 
   it("keep the newest generation, whoever notes it last", function()
     assert.is_true(notes.keep(prefix, "7.8.1.9", "a"))
@@ -46,7 +46,7 @@ describe("the notes of a node", function()
     end
   end)
 
-  it("ignore links, folders and names that say nothing", function()
+  it("ignore links, folders and names without a generation", function()
     local path = "/dev/shm/" .. prefix
     os.execute(("ln -s /dev/null %s9.9.9.9.a; mkdir %s9.9.9.8.a; touch %sx"):format(path, path, path))
     assert.is_false(notes.newest(prefix))

@@ -1,4 +1,4 @@
--- Snapshots on their way.
+-- Snapshots in transit.
 local transfers = require "corosync.replica.member.transfers"
 
 -- A snapshot of some chunks.
@@ -59,7 +59,7 @@ describe("a snapshot", function()
     end
   end)
 
-  it("has more chunks in flight beside much load, else it would never end", function()
+  it("has more chunks in flight under heavy load, because it would never end otherwise", function()
     local outgoing, sent = outgoing_of(500)
     for i = 1, 100 do
       outgoing.received = outgoing.received + 100000

@@ -113,7 +113,7 @@ describe("replica claims", function()
     assert.same({ ["2:20"] = true }, decide(old, new).full)
   end)
 
-  it("begin a doubtful generation that is later than one which nobody here knows", function()
+  it("begin a doubtful generation that is later than one that no claim mentions", function()
     local lost = claim("1:11", { 8, 1, 0, 70 }, { start = 70 })
     local made = decide(claim("1:10", { 80, 2, 1, 5 }, { floor = 90 }), claim("2:20"), claim("3:30"))
     assert.same({ start = 90, seq = 80, round = 3, epoch = 0 }, made.generation)

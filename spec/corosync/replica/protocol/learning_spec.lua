@@ -68,7 +68,7 @@ describe("a learner", function()
     return count
   end
 
-  it("claims ever more rarely while the others go on, because a claim voids the snapshot on its way", function()
+  it("waits longer before each claim while the others go on, because a claim voids the snapshot in transit", function()
     bus, one = replica_bus.three_members()
     bus:remove "3:30"
     new = bus:add "3:31"

@@ -1,9 +1,9 @@
--- A process comes back with an old state. Random schedules seldom meet these.
+-- A process comes back with an old state. Random schedules seldom contain these cases.
 local directed = require "sim.directed"
 
 local LOST_NOTE = { { "protocol", "  standing.on_note(self, view.newest)\n", "" } }
 local NO_NOTE = { LOST_NOTE[1], { "protocol", "  standing.on_note(self, view.noted)\n", "" } }
--- Generations follow those that are noted, which would cover an old start.
+-- A new generation follows those that are noted, which would cover an old start.
 local NOT_FOLLOWED = {
   { "claims", "    known[#known + 1] = claims.parse_generation(claim.noted)\n", "" },
   { "claims", "    known[#known + 1] = claims.parse_generation(claim.newest)\n", "" },

@@ -1,5 +1,5 @@
--- Some members begin a generation while others, which were stopped, still take part in the one before. Random schedules
--- hardly ever meet these.
+-- Some members begin a generation while others, which were stopped, still take part in the previous one. Random
+-- schedules hardly ever contain these cases.
 local actions = require "sim.actions"
 local directed = require "sim.directed"
 
@@ -28,7 +28,7 @@ local function rejoin(run, processes)
   end
 end
 
--- Two members are about to begin a generation. Returns what they have sent last.
+-- Two members are about to begin a generation. Returns their last messages, which are held back.
 local function hold_ready(run)
   local held = run:hold(function(message) return message.kind == "ready" end)
   run:wait_until(function()
@@ -39,7 +39,7 @@ local function hold_ready(run)
 end
 
 -- The members of nodes 1 and 2 claim while that of node 3 and another process of node 2 are stopped. All four were
--- full. `act` gets them as two pairs.
+-- full. They are passed to `act` as two pairs.
 local function with_two_processes(run, act)
   local first, second = { run.hosts[1], run.hosts[2] }, { run.hosts[3], run:add(2) }
   run:wait(3)

@@ -1,4 +1,4 @@
--- Nodelists become shorter on some nodes only. Random schedules hardly ever meet these.
+-- Nodelists become shorter on some nodes only. Random schedules hardly ever contain these cases.
 local directed = require "sim.directed"
 
 -- Nodes 1 and 2 of five read a nodelist of three nodes, and go on alone if they can. Then so do the others.
@@ -49,7 +49,7 @@ describe("with nodelists that differ", function()
     assert.is_string(directed.violation(WITHOUT_MAJORITY, 5, false, shorten, leave_and_read))
   end)
 
-  it("a state goes by the one with which it was confirmed", function()
+  it("a state counts by the one with which it was confirmed", function()
     assert.is_nil(directed.violation(nil, 5, false, shorten, read))
     assert.is_string(directed.violation(OF_OWN_LIST, 5, false, shorten, read))
   end)
