@@ -4,7 +4,7 @@ local function fresh_collector()
   return require "corosync.replica.machines.collector"
 end
 
--- Returns the mode, and keeps it.
+-- Returns the mode without changing it.
 local function mode()
   local found = collectgarbage "incremental"
   collectgarbage(found)

@@ -6,7 +6,7 @@ local hears, run = replicas.hears, replicas.run
 
 local SAME = "list = list()"
 
--- Its state differs after "b". It stops itself when it is told that, just before it joins again.
+-- Its state differs after "b". It stops itself when that is reported, just before it joins again.
 local DIFFERENT = [[
 local uv = require "luv"
 options.error = function(message)

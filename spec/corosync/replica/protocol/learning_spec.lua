@@ -50,7 +50,7 @@ describe("a learner", function()
     assert.is_truthy(two)
   end)
 
-  -- How many claims it has sent after that time without a snapshot.
+  -- Returns how many claims it sends within so many seconds without a snapshot.
   local function claims_after(seconds)
     local count = 0
     for _ = 1, seconds * 2 do

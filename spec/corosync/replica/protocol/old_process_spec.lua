@@ -41,8 +41,8 @@ local function go_on_without_newest(run, restarts_corosync)
   run:wait(20)
 end
 
--- The members leave, and others start afresh. One of the first comes back when only one of the others is left, and
--- that one is away: it goes on with an empty process. Then the one that was away comes back.
+-- The first two members leave, and two others start afresh. One of these dies, and the other one leaves. A first member
+-- comes back with its state, and goes on with an empty process. Then the member with the later start comes back.
 local function start_twice(run)
   local first, second = run.hosts[1], run.hosts[2]
   run.world:leave(first.process)
