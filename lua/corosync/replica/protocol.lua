@@ -7,7 +7,7 @@
 --   { "reply", ids, nil, code }        or why there are none
 --   { "rejoin" }                       leave the group and join it again
 --   { "note", text }                   note this generation for all processes of the node, before any later message is
---                                      sent: once until Corosync ends, and once until the node restarts
+--                                      sent. One note lasts until Corosync ends, one until the node restarts
 --   { "store", ... }                   keep this on disk: see storing.lua
 --
 -- The state is behind `machine`: apply(list, index) applies commands, the first one at `index`, and returns a table of

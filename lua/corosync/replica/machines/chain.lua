@@ -11,7 +11,7 @@ local DIGESTED_ENTRIES = 2000 -- of a result; only the type of a larger one is d
 local Chain = {}
 Chain.__index = Chain
 
--- `digest`: the digest after the command with the index `last`. Both are nil if there was no command.
+-- `digest`: the digest after the command with the index `last`, which is nil if there was no command.
 function chain.new(digest, last)
   local self = setmetatable({ digest = digest or 0, last = last, at = {}, indices = {}, newest = 0 }, Chain)
   self:remember()

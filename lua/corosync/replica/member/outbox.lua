@@ -1,6 +1,6 @@
--- Messages to the group, kept until Corosync takes them. Commands and calls of functions wait in a queue of their own:
--- there may be many megabytes of them. Behind these, acknowledgements would be so late that the others exclude the member
--- as silent, and a learner would never get its state.
+-- Messages to the group, kept until Corosync takes them. Commands and calls of functions wait in a queue of their own,
+-- because there may be many megabytes of them. Behind them, acknowledgements would be so late that the others exclude
+-- the member as silent, and a learner would never get its state.
 local membership = require "corosync.replica.member.membership"
 
 local outbox = {}
@@ -22,7 +22,7 @@ local function is_empty(queue)
   return queue.first > queue.last
 end
 
--- `message`: what the bytes are; `ack`: the bytes of an acknowledgement that may share a message with commands.
+-- `message`: what the bytes encode; `ack`: the bytes of an acknowledgement that may share a message with commands.
 function outbox.put(self, bytes, message, ack)
   local box = self.outbox
   if message.kind ~= "commands" then
@@ -37,7 +37,7 @@ function outbox.put(self, bytes, message, ack)
   end
 end
 
--- A call of a function, or its reply.
+-- Puts a call of a function, or its reply.
 function outbox.put_call(self, bytes)
   add(self.outbox.others, bytes)
 end
@@ -48,7 +48,7 @@ local function is_outdated(self, item)
   return item.tag ~= nil and item.tag ~= (active and active.tag)
 end
 
--- Returns whether Corosync has taken it, or never will.
+-- Returns whether Corosync has taken the message, or never will.
 local function send(self, bytes)
   local ok, message, code = membership.without_waiting(self, self.group.send_message, self.group, bytes)
   if not ok and code == "too_big" then

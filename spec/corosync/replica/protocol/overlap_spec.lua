@@ -101,8 +101,8 @@ local function end_after_promise(run)
   run:run { three, new }
 end
 
--- Nodes 2 and 3 lose power and the numbers of their rings after the member of node 2 has promised to begin a generation.
--- Node 1 begins it.
+-- Nodes 2 and 3 lose power and the numbers of their rings after the member of node 2 has promised to begin a
+-- generation. Node 1 begins it.
 local function lose_power_after_promise(run)
   local one = run.hosts[1]
   run:form({ 1, 2 }, { 3 })
