@@ -1,4 +1,4 @@
--- The newest generation that a process of this node has held, noted for all processes of the node until it restarts.
+-- The newest generation that a process of this node has held, noted for all its processes until the node restarts.
 -- Without a note, a process that was stopped or disconnected could not learn that another one has held a newer state,
 -- if Corosync has restarted since: the events that it had not read, and Corosync's map, are gone.
 --

@@ -16,7 +16,7 @@ function confirming.is_full(self)
 end
 
 -- Returns the index up to which commands are confirmed, or 0 if all were applied. With storage, this member's own
--- acknowledgement must have come back: only then are its own commands durable, too.
+-- acknowledgement must have come back: only then are the commands durable here, too.
 local function confirmed(self)
   local active = self.active
   local has_news = self.log.applied < self.log.index
