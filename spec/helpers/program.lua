@@ -40,7 +40,7 @@ end
 function program.run(...)
   local it = program.start(...)
   it:close_stdin()
-  local code, signal = assert(it:wait(15))
+  local code, signal = assert(it:wait(60))
   assert(signal == 0, "killed by signal " .. signal)
   return code, table.concat(it.lines, "\n"), table.concat(it.errors, "\n")
 end

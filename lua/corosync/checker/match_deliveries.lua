@@ -112,7 +112,8 @@ local function count_equal(session, sender, block)
   local counts = session.member.counts
   for _, delivery in ipairs(block) do
     local sent = sender.equal[delivery.digest]
-    if sent and #sent > 1 then
+    delivery.has_equals = sent ~= nil and #sent > 1
+    if delivery.has_equals then
       local key = sender.number .. " " .. delivery.digest
       counts[key] = (counts[key] or 0) + 1
       if counts[key] == #sent + 1 then
@@ -153,7 +154,7 @@ local function match_configuration(session, configuration, members)
 end
 
 --- Gives deliveries the `position` of the message among those of its sender, and an `id` that is the same for all
--- members.
+-- members. A delivery of a message that its sender sent repeatedly (`has_equals`) may lack both.
 local function match_deliveries(trace)
   for number, member in ipairs(trace.members) do
     member.number = number

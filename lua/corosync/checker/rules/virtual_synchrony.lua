@@ -125,7 +125,7 @@ local function find_lost_later(one, other)
       local delivery = each.delivery
       if ids[delivery.id] then
         has_earlier = true
-      elseif has_earlier and each.is_here and not transitions.is_in_pieces(delivery)
+      elseif has_earlier and each.is_here and not delivery.has_equals and not transitions.is_in_pieces(delivery)
         and not transitions.goes_for_both(one, other, delivery.sender) then
         return delivery
       end

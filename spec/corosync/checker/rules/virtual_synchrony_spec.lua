@@ -135,6 +135,18 @@ describe("rule virtual_synchrony", function()
     passes(go_on(both[1], "1:10"), go_on(both[2], "2:20"))
   end)
 
+  it("does not take one of several identical messages for a missing one when another was cut", function()
+    local function member(own, sends)
+      return ("group g\nconfig %s 1:10,2:20 - %s=join\nring 1:4\n%smessage 2:20 1:01\n"
+        .. "config %s 1:10,2:20,3:30 - 3:30=join\n%smessage 2:20 1:0a\n%s"
+        .. "config %s 1:10,2:20 3:30=nodedown -\nring 1:8\nmessage 2:20 1:0a\n"):format(own, own, sends[1], own,
+        sends[2], sends[3], own)
+    end
+    passes(member("1:10", { "", "", "" }),
+      member("2:20", { "send 1 1:01\nanswer 1 true\n", "send 2 1:0a\nanswer 2 true\n",
+        "send 3 1:0a\nanswer 3 true\n" }))
+  end)
+
   it("distinguishes identical ring changes by the messages delivered before them", function()
     local again = "config %s 1:10 2:20=leave -\n%sconfig %s 1:10,2:20,3:30 - 2:20=join\n"
     local first = go_on(FIRST, "1:10") .. "message 2:20 1:1e\n" .. again:format("1:10", "", "1:10")
