@@ -229,10 +229,10 @@ function Machine:apply(list, from, to, index, results)
   if not ok then
     undo(self)
     self.chain:add_error(index + self.at)
-    return last - from + 1, problem == nil and "nil" or problem
+    problem = problem == nil and "nil" or problem
   end
-  renew_base(self, 2 * (to - from + 1))
-  return to - from + 1
+  renew_base(self, 2 * (last - from + 1)) -- also if each run ends in an error
+  return last - from + 1, problem
 end
 
 -- A digest of the state, unless it is large, not plain or the script's own.

@@ -33,3 +33,14 @@ describe("the digest of a machine's state", function()
     assert.matches("field .odd is a function", box.problem)
   end)
 end)
+
+describe("the commands that a machine keeps to undo another one", function()
+  it("are bounded, although each batch ends in an error", function()
+    local box = machine.new("box", { apply = function(_, command) assert(command == "good", "no") end, codec = {} })
+    local batch = { "box\0sgood", "box\0sbad" }
+    for i = 1, 1500 do
+      assert.equal(1, (box:apply(batch, 1, 2, 2 * i, {})))
+    end
+    assert.is_true(#box.since <= 2000)
+  end)
+end)
