@@ -12,7 +12,6 @@ local errors = require "corosync.errors"
 local events = require "corosync.replica.member.events"
 local handlers = require "corosync.handlers"
 local keeper = require "corosync.replica.member.keeper"
-local list = require "corosync.list"
 local machines = require "corosync.replica.machines"
 local membership = require "corosync.replica.member.membership"
 local notes = require "corosync.replica.member.notes"
@@ -166,12 +165,11 @@ end
 local function end_callers(self)
   effects.drain(self)
   parts.left(self, "closed")
-  if self.protocol then
-    self.protocol:give_up(list.set(self.callers:all()))
+  for _, command in ipairs(self.early) do
+    self.callers:reply(command.id, nil, "closed")
   end
-  effects.drain(self)
-  for _, id in ipairs(self.callers:all()) do
-    self.callers:reply(id, nil, "closed")
+  if self.protocol then
+    effects.give_up(self, self.callers:all())
   end
   self.outgoing:cancel_all()
   if self.calls then

@@ -4,7 +4,6 @@ local core = require "corosync.binding"
 local effects = require "corosync.replica.member.effects"
 local errors = require "corosync.errors"
 local events = require "corosync.replica.member.events"
-local list = require "corosync.list"
 local membership = require "corosync.replica.member.membership"
 local parts = require "corosync.replica.parts"
 
@@ -65,7 +64,7 @@ end
 local function end_overdue(self)
   local ids = self.callers:overdue(now())
   if #ids > 0 and self.protocol then
-    return self.protocol:give_up(list.set(ids))
+    return effects.give_up(self, ids)
   end
   for _, id in ipairs(ids) do
     give_up_early(self, id)

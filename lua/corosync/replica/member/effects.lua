@@ -43,6 +43,10 @@ function effect_of.rejoin(self)
   self.is_rejoining = true
 end
 
+local function do_now(self, effect)
+  effect_of[effect[1]](self, effect[2], effect[3], effect[4], effect[5])
+end
+
 -- ---- storage and notes ----
 
 -- When storage or a note fails, the member leaves until it works again. The others go on without it.
@@ -132,7 +136,7 @@ local function do_effect(self, effect)
   elseif effect[1] == "note" then
     return note(self, effect[2])
   end
-  effect_of[effect[1]](self, effect[2], effect[3], effect[4], effect[5])
+  do_now(self, effect)
   return true
 end
 
@@ -222,6 +226,22 @@ function effects.drain(self)
   send_all(self)
   if effects.has_work(self) then
     wake(self)
+  end
+end
+
+-- Ends the callers of commands. They must not wait for storage, as the effects of the protocol do.
+function effects.give_up(self, ids)
+  effects.drain(self)
+  local kept = self.protocol.out
+  self.protocol.out = {}
+  self.protocol:give_up(list.set(ids))
+  local replies = self.protocol.out
+  self.protocol.out = kept
+  for _, effect in ipairs(replies) do
+    do_now(self, effect)
+  end
+  for _, id in ipairs(ids) do -- those whose results wait for storage
+    self.callers:reply(id, nil, "uncertain")
   end
 end
 

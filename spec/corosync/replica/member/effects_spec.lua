@@ -1,0 +1,51 @@
+-- Callers of a member whose storage has failed, so that its effects wait.
+local replicas = require "spec.helpers.replicas"
+local storages = require "spec.helpers.storages"
+
+-- The private record behind a replica.
+local function member_of(app)
+  for key, value in pairs(app) do
+    if type(key) == "table" then
+      return value
+    end
+  end
+end
+
+describe("a command of a member whose storage has failed", function()
+  local app, list, code
+
+  before_each(function()
+    app = replicas.new { storage = storages.path(), timeout = 1, error = function() end }
+    list, code = replicas.list(app), nil
+    replicas.ready(app)
+    member_of(app).keeper.commit = function() return nil, "no space" end
+    assert.is_true(list:submit("a", function(_, _, why) code = why end))
+    assert(replicas.eventually(function() return select(6, app:status()) == "no space" end))
+  end)
+
+  after_each(function()
+    replicas.clean()
+    storages.remove()
+  end)
+
+  local function ends() return code ~= nil end
+
+  it("is uncertain after its timeout, although the storage still fails", function()
+    assert(replicas.eventually(ends))
+    assert.equal("uncertain", code)
+  end)
+
+  it("was surely not applied if it was submitted after that", function()
+    assert(replicas.eventually(ends))
+    code = nil
+    assert.is_true(list:submit("b", function(_, _, why) code = why end))
+    assert(replicas.eventually(ends))
+    assert.equal("not_ready", code)
+  end)
+
+  it("is uncertain when the replica is closed", function()
+    assert.is_true(app:close())
+    assert(replicas.eventually(ends))
+    assert.equal("uncertain", code)
+  end)
+end)
