@@ -43,6 +43,15 @@ static void push_entry(lua_State *L, const char *name, const struct stat *found)
 	lua_setfield(L, -2, "is_own");
 }
 
+/*
+ * Whether a file can be one of create_file. A user can link another user's file here if he may write to it (unless
+ * fs.protected_hardlinks is 0), and that user then seems to have made it.
+ */
+static bool is_made_here(const struct stat *found)
+{
+	return S_ISREG(found->st_mode) && (found->st_mode & (S_IWUSR | S_IWGRP | S_IWOTH)) == 0;
+}
+
 /* Arguments: the folder's stream as light userdata, its path, the prefix. */
 static int build_list(lua_State *L)
 {
@@ -58,7 +67,7 @@ static int build_list(lua_State *L)
 	errno = 0;
 	while ((entry = readdir(folder)) != NULL) {
 		bool is_listed = strncmp(entry->d_name, prefix, length) == 0
-			&& fstatat(dirfd(folder), entry->d_name, &found, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(found.st_mode);
+			&& fstatat(dirfd(folder), entry->d_name, &found, AT_SYMLINK_NOFOLLOW) == 0 && is_made_here(&found);
 
 		if (is_listed) {
 			push_entry(L, entry->d_name, &found);

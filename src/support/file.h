@@ -11,9 +11,9 @@
 int file_create(lua_State *L);
 
 /*
- * Lua: list_files(folder, prefix) returns a table for each regular file whose name begins with the prefix: `name`, `uid`
- * and `gid` of its owner, and `is_own`: whether that is this process's user. Links are not followed. Or nil, message,
- * "io_error".
+ * Lua: list_files(folder, prefix) returns a table for each file whose name begins with the prefix: `name`, `uid` and
+ * `gid` of its owner, and `is_own`: whether that is this process's user. Only files like those of create_file are
+ * listed: regular ones that nobody may write to. Links are not followed. Or nil, message, "io_error".
  */
 int file_list(lua_State *L);
 

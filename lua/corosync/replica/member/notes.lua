@@ -39,27 +39,39 @@ local function is_permitted(file)
   return false
 end
 
-local function counts(file)
-  return file.is_own or file.uid == 0 or file.gid == 0 or is_permitted(file)
+-- Returns a function that says whether a file counts. A user can make a great many files, so Corosync is asked once for
+-- each owner.
+local function judge()
+  local known = {}
+  return function(file)
+    if file.is_own or file.uid == 0 or file.gid == 0 then
+      return true
+    end
+    local owner = ("%.0f.%.0f"):format(file.uid, file.gid)
+    if known[owner] == nil then
+      known[owner] = is_permitted(file)
+    end
+    return known[owner]
+  end
 end
 
 local function generation_of(file, prefix)
   return claims.parse_generation(file.name:sub(#prefix + 1):match "^(%d+%.%d+%.%d+%.%d+)%.")
 end
 
--- Returns a list of all notes, each with `file` and `generation`, and the newest generation of those that count; or
--- nil, message.
+-- Returns a list of the notes that count, each with `file` and `generation`, and the newest generation, if any; or nil,
+-- message.
 local function read(prefix)
   local files, message = core.list_files(FOLDER, prefix)
   if not files then
     return nil, message
   end
-  local all, newest = {}, nil
+  local all, newest, counts = {}, nil, judge()
   for _, file in ipairs(files) do
-    local generation = generation_of(file, prefix)
+    local generation = counts(file) and generation_of(file, prefix)
     if generation then
       all[#all + 1] = { file = file, generation = generation }
-      if (not newest or claims.compare_generations(generation, newest) > 0) and counts(file) then
+      if not newest or claims.compare_generations(generation, newest) > 0 then
         newest = generation
       end
     end

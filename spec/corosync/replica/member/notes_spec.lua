@@ -1,4 +1,5 @@
 -- Other processes of a node must know what one of them has noted, also after a restart of Corosync.
+local cluster_of_spec = require "corosync.cluster"
 local cmap = require "corosync.cmap"
 local core = require "corosync.binding"
 local lab = require "corosync.lab"
@@ -50,6 +51,32 @@ describe("the notes of a node", function()
     local path = "/dev/shm/" .. prefix
     os.execute(("ln -s /dev/null %s9.9.9.9.a; mkdir %s9.9.9.8.a; touch %sx"):format(path, path, path))
     assert.is_false(notes.newest(prefix))
+  end)
+
+  it("ignore files that another user may have linked", function()
+    local path = "/dev/shm/" .. prefix
+    os.execute(("touch %s9.9.9.9.a"):format(path)) -- its owner may write
+    assert.is_false(notes.newest(prefix))
+    os.execute(("chmod 444 %s9.9.9.9.a"):format(path))
+    assert.equal("9.9.9.9", notes.newest(prefix))
+  end)
+
+  it("cost one question for each owner, however many files there are", function()
+    local ask, list, asked = cluster_of_spec.cmap_get, core.list_files, 0
+    finally(function() cluster_of_spec.cmap_get, core.list_files = ask, list end)
+    function cluster_of_spec.cmap_get()
+      asked = asked + 1
+      return nil, "it is not there", "not_exist"
+    end
+    function core.list_files()
+      local files = {}
+      for i = 1, 100 do
+        files[i] = { name = ("%s%d.1.1.1.a"):format(prefix, i), uid = 65534, gid = 65534, is_own = false }
+      end
+      return files
+    end
+    assert.is_false(notes.newest(prefix))
+    assert.equal(8, asked) -- four keys, and the folder is read twice
   end)
 
   it("are not written through a link", function()
