@@ -131,6 +131,15 @@ function Bus:run_to(kind)
   until self:step().kind == kind
 end
 
+-- Removes the messages of a kind that wait.
+function Bus:lose(kind)
+  for i = #self.queue, 1, -1 do
+    if self.queue[i].message.kind == kind then
+      table.remove(self.queue, i)
+    end
+  end
+end
+
 function Bus:wait(seconds)
   for _ = 1, seconds * 2 do
     self.now = self.now + 0.5

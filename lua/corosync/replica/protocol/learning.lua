@@ -82,7 +82,7 @@ end
 -- It has the state, and says so until it is full. An observer just follows.
 function learning.follow(self, nonce)
   if self.observer then
-    self.status = "observing"
+    self.status, self.lesson_pause = "observing", self.patience
     return
   end
   self.status = "learning"

@@ -80,6 +80,19 @@ describe("a replica's observer", function()
     assert.is_nil(one.replica.active.full["1:11"])
   end)
 
+  it("waits no longer for the next snapshot once it has the state, although one was lost", function()
+    local bus, one = replica_bus.three_members()
+    local observer = bus:add("1:11", OBSERVER)
+    bus:run_to "claim"
+    bus:lose "snapshot"
+    bus:submit(one, "a")
+    bus:run()
+    assert.not_equal("observing", observer.replica.status)
+    bus:wait(10)
+    assert.equal("observing", observer.replica.status)
+    assert.equal(observer.replica.patience, observer.replica.lesson_pause)
+  end)
+
   it("claims again when its donor leaves", function()
     local bus, one, _, three = replica_bus.three_members()
     bus:submit(one, "a")
@@ -87,11 +100,7 @@ describe("a replica's observer", function()
     local observer = bus:add("1:11", OBSERVER)
     bus:run_to "claim"
     local donor = one.replica.active:donor(observer.replica.nonce)
-    for i = #bus.queue, 1, -1 do
-      if bus.queue[i].message.kind == "snapshot" then
-        table.remove(bus.queue, i)
-      end
-    end
+    bus:lose "snapshot"
     bus:remove(donor)
     bus:run()
     bus:wait(10)
