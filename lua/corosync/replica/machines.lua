@@ -76,6 +76,18 @@ function Machines:define(name, methods)
   end
 end
 
+local function take_all(made, next_chunk)
+  for chunk in next_chunk do
+    local kind, piece = chunk[1], chunk[2]
+    if kind == "machine" then
+      made:begin_restore(piece[2], piece[3])
+    else
+      made:take(kind, piece)
+    end
+  end
+  made:finish_restore()
+end
+
 -- Makes a machine with the present state for another script's functions, or for none; `replace` then puts it in place.
 -- Raises if those functions do, and if the present ones cannot encode the state.
 function Machines:converted(name, methods)
@@ -88,16 +100,12 @@ function Machines:converted(name, methods)
     made:reset()
     return made
   end
-  for chunk in present:snapshot() do
-    local kind, piece = chunk[1], chunk[2]
-    if kind == "machine" then
-      made:begin_restore(piece[2], piece[3])
-    else
-      made:take(kind, piece)
-    end
-  end
+  local next_chunk = present:snapshot()
+  local ok, problem = pcall(take_all, made, next_chunk)
   present:release()
-  made:finish_restore()
+  if not ok then
+    error(problem, 0)
+  end
   return made
 end
 

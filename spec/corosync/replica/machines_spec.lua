@@ -55,6 +55,18 @@ describe("the machines of a replica", function()
     assert.equal("5000", learner.by_name.list.state[5000])
   end)
 
+  it("keep no more commands than before when another script cannot take the state", function()
+    local all = list_machines(function() end)
+    all.by_name.list.is_large = true
+    all:apply(commands(1), 1)
+    assert.error(function() all:converted("list", { apply = function() error "not this" end }) end)
+    for i = 0, 29 do
+      all:apply(commands(1000), 1000 * i + 2)
+    end
+    local list = all.by_name.list
+    assert.is_true(#list.since - list.first < 2 * 22000)
+  end)
+
   it("tell the first error of the script's functions when a snapshot is complete", function()
     local calls = 0
     local restoring = list_machines(function()
