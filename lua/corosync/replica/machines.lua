@@ -65,17 +65,6 @@ local function complete(methods)
   methods.codec = own and { encode = own.encode, decode = limited(own.decode) } or codec
 end
 
--- The script's functions for a machine.
-function Machines:define(name, methods)
-  complete(methods)
-  local each = find(self, name)
-  local ok, problem = pcall(each.define, each, methods)
-  if not ok then
-    each:define(nil)
-    error(problem, 0)
-  end
-end
-
 local function take_all(made, next_chunk)
   for chunk in next_chunk do
     local kind, piece = chunk[1], chunk[2]
@@ -112,6 +101,12 @@ end
 function Machines:replace(made)
   find(self, made.name)
   self.by_name[made.name] = made
+end
+
+-- The script now has a machine: the commands that were kept for it become its state. Raises as `converted`; they are
+-- kept then.
+function Machines:define(name, methods)
+  self:replace(self:converted(name, methods))
 end
 
 -- Tells what a machine has found out about its state, once.
@@ -265,7 +260,7 @@ end
 local function take(self, chunk)
   local kind, piece = chunk[1], chunk[2]
   if kind == "machine" then
-    local each = machine.new(piece[1], false)
+    local each = machine.new(piece[1])
     local known = self.all.by_name[piece[1]]
     each.methods = known and known.methods
     each:begin_restore(piece[2], piece[3])

@@ -55,6 +55,14 @@ describe("the machines of a replica", function()
     assert.equal("5000", learner.by_name.list.state[5000])
   end)
 
+  it("keep the commands for a machine whose definition has failed", function()
+    local all = machines.new {}
+    all:apply(commands(2), 1)
+    assert.error(function() all:define("list", { apply = print, initial = function() error "no" end }) end)
+    all:define("list", { apply = function(state, command) state[#state + 1] = command end })
+    assert.same({ "1", "2" }, all.by_name.list.state)
+  end)
+
   it("keep no more commands than before when another script cannot take the state", function()
     local all = list_machines(function() end)
     all.by_name.list.is_large = true

@@ -26,17 +26,17 @@ local STRING = ("s"):byte() -- first byte of the body of a command that is a str
 local Machine = {}
 Machine.__index = Machine
 
--- `methods`: the script's functions; nil if the script has no machine of this name, so that its commands are kept.
-function machine.new(name, methods)
-  local self = setmetatable({ name = name, prefix = name .. "\0", body = #name + 2, chain = chain.new() }, Machine)
-  self:define(methods)
-  return self
-end
-
 local function keep(self, base)
   self.base, self.is_large = base, false
   self.since, self.first, self.bytes = {}, 1, 0
   self.tried_at = nil
+end
+
+-- Without the script's functions, as if the script had no machine of this name: its commands are kept.
+function machine.new(name)
+  local self = setmetatable({ name = name, prefix = name .. "\0", body = #name + 2, chain = chain.new() }, Machine)
+  keep(self, nil)
+  return self
 end
 
 local function note_large(self)
@@ -402,23 +402,6 @@ function Machine:finish_restore()
     self.chain:remember()
     self.pieces = nil
   end
-end
-
--- The script now has the machine: the commands kept for it become its state.
-function Machine:define(methods)
-  self.methods = methods
-  local pieces, since = self.pieces, self.since
-  if not methods then
-    return keep(self, nil)
-  elseif not since then
-    return self:reset()
-  end
-  self:begin_restore(self.chain.digest, self.chain.last)
-  for _, piece in ipairs(pieces or {}) do
-    takes.base(self, piece)
-  end
-  takes.since(self, since)
-  self:finish_restore()
 end
 
 -- Encodes a command of this machine for the group.

@@ -9,8 +9,15 @@ local function state_with(entries)
   return state
 end
 
+local function new_machine(methods)
+  local box = machine.new "box"
+  box.methods = methods
+  box:reset()
+  return box
+end
+
 local function machine_with(entries)
-  return machine.new("box", { apply = function() end, initial = function() return state_with(entries) end })
+  return new_machine { apply = function() end, initial = function() return state_with(entries) end }
 end
 
 describe("the digest of a machine's state", function()
@@ -36,7 +43,7 @@ end)
 
 describe("the commands that a machine keeps to undo another one", function()
   it("are bounded, although each batch ends in an error", function()
-    local box = machine.new("box", { apply = function(_, command) assert(command == "good", "no") end, codec = {} })
+    local box = new_machine { apply = function(_, command) assert(command == "good", "no") end }
     local batch = { "box\0sgood", "box\0sbad" }
     for i = 1, 1500 do
       assert.equal(1, (box:apply(batch, 1, 2, 2 * i, {})))
