@@ -108,7 +108,7 @@ function Lock:acquire(options)
     entry.request = nil
     entries.follow(owner, entry)
   end
-  return result[1], result[2], result[3]
+  return waiting.returned(result)
 end
 
 --- Releases the lock, if this process holds it.

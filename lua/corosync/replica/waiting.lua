@@ -141,8 +141,16 @@ function waiting.result(member, start, refuse, seconds)
   return by_handling(member, start)
 end
 
+-- Returns a result alone: nils after it would be further arguments in `table.insert(list, map:increment("n", 1))`.
+function waiting.returned(outcome)
+  if outcome[1] == nil then
+    return nil, outcome[2], outcome[3]
+  end
+  return outcome[1]
+end
+
 local CANNOT_WAIT = "the replica is calling a function of the script, so it cannot wait for the result here: "
-  .. "pass a callback, or submit in a coroutine"
+  .. "pass a callback, or call this method in a coroutine"
 
 -- Submits, and returns the result, message and code; with a callback true. `is_own`: as for Member:submit.
 function waiting.submit(member, what, data, callback, is_own)
@@ -155,10 +163,9 @@ function waiting.submit(member, what, data, callback, is_own)
       tell(nil, message, code)
     end
   end
-  local result = waiting.result(member, start, function(code, why)
+  return waiting.returned(waiting.result(member, start, function(code, why)
     return member.callers:failure(what, code or "dispatching", why or CANNOT_WAIT)
-  end, member.options.timeout)
-  return result[1], result[2], result[3]
+  end, member.options.timeout))
 end
 
 -- cqueues starts its newest coroutine first, but calls must start in their order. auxlib's `resume` lets the function

@@ -32,6 +32,18 @@ describe("submit to a replica in corosync.loop", function()
     assert.is_true(echo:submit "none")
   end)
 
+  it("returns a result alone, without nils after it", function()
+    local list, app = replicas.listed()
+    assert.equal(1, select("#", list:submit "one"))
+    assert.equal(1, select("#", app:barrier()))
+    assert.equal(1, select("#", app:map "m":increment "n"))
+    assert.equal(1, select("#", app:lock "l":acquire()))
+    local count
+    coroutine.wrap(function() count = select("#", list:submit "two") end)()
+    assert(app:barrier())
+    assert.equal(1, count)
+  end)
+
   it("carries any bytes, empty strings and empty tables", function()
     local list = replicas.listed()
     for _, command in ipairs { "", "\0", "a\0\255", {}, { "" }, { [""] = {} }, { a = { b = { false, 1.25 } } } } do
@@ -163,7 +175,7 @@ describe("submit to a replica in corosync.loop", function()
     assert(replicas.eventually(function() return ended end))
     assert.equal(2, #inner)
     for i = 1, 2 do
-      refused("dispatching", "pass a callback, or submit in a coroutine",
+      refused("dispatching", "pass a callback, or call this method in a coroutine",
         (table.unpack or unpack)(inner[i], 1, 3)) -- luacheck: ignore 113
     end
     list:submit("last", function() end)
