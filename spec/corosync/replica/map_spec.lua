@@ -354,6 +354,8 @@ describe("a replica's map", function()
       raises("#3 'options' to 'set' %(unknown field 'tll'%)", "set", "a", 1, { tll = 3 })
       raises("#3 'options' to 'set' %(field 'ttl': a number of seconds above 0 expected, got 0%)", "set", "a", 1,
         { ttl = 0 })
+      raises("#3 'options' to 'set' %(field 'ttl': a number of seconds above 0 expected, got string%)", "set", "a", 1,
+        { ttl = "3" })
       raises("#3 'options' to 'set' %(field 'holding': what a lock's acquire has returned expected", "set", "a", 1,
         { holding = {} })
       raises("#2 'options' to 'delete' %(unknown field 'ttl'%)", "delete", "a", { ttl = 1 })

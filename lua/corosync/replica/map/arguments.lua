@@ -88,7 +88,8 @@ function arguments.options(position, call, known, options, callback)
     end
     local ok, expected = checks[name](value)
     if not ok then
-      refuse(position, "options", call, "field '%s': %s expected, got %s", name, expected, tostring(value))
+      refuse(position, "options", call, "field '%s': %s expected, got %s", name, expected,
+        type(value) == "number" and value or type(value))
     end
   end
   return options or NONE, callback
