@@ -46,14 +46,13 @@ end
 
 -- ---- states ----
 
-local function check_state(self, state)
+-- Why a state cannot be copied and sent; nil if it can.
+local function state_problem(self, state)
   if self.methods.snapshot then
-    return
+    return nil
   end
   local problem = type(state) ~= "table" and "it is a " .. type(state) or plain.check(state, DEEPEST, math.huge)
-  if problem then
-    error(("the state of machine %s is no plain table: %s"):format(errors.quote(self.name), problem), 0)
-  end
+  return problem and ("the state of machine %s is no plain table: %s"):format(errors.quote(self.name), problem)
 end
 
 local function initial_state(self)
@@ -61,7 +60,10 @@ local function initial_state(self)
   if self.methods.initial then
     state = self.methods.initial()
   end
-  check_state(self, state)
+  local problem = state_problem(self, state)
+  if problem then
+    errors.raise("%s", problem)
+  end
   return self.methods.snapshot and state or plain.copy(state) -- `initial` may return the same table again
 end
 
@@ -244,8 +246,8 @@ function Machine:digest()
   if not made then
     return nil
   end
-  local ok, problem = pcall(check_state, self, self.state)
-  if not ok then
+  local problem = state_problem(self, self.state)
+  if problem then
     self.problem = problem
     return nil
   end
