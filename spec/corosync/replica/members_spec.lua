@@ -111,8 +111,9 @@ describe("members of a replica", function()
       snapshot = function(state) return table.concat(state) end,
       restore = function() error "no way back" end,
     }
-    local _, _, code = list:submit "bad"
+    local _, message, code = list:submit "bad"
     assert.equal("applied", code)
+    assert.matches("or was closed because of an error$", message)
     assert.matches("cannot undo a command of machine 'list'.*no way back", problems[1])
     assert.equal("closed", select(3, list:submit "b"))
   end)

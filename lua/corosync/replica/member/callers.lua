@@ -13,7 +13,8 @@ callers.timed = nil
 
 -- Why there is no result, by code.
 local TEXTS = {
-  applied = "the command was applied, but its result is not known here: this member got the state from another one",
+  applied = "the command was applied, but its result is not known here: this member got the state from another one, or "
+    .. "was closed because of an error",
   closed = "the replica was closed: make a new one",
   not_connected = "Corosync on this node is away: send the command again when the replica is ready",
   not_ready = "it was not ready in time, so the command was not sent",
