@@ -69,11 +69,11 @@ describe("a replica's storage", function()
     it("says that another process holds it, until that ends", function()
       local holder = program.start(groups.interpreter, "spec/helpers/clients/storage_holder.lua", storages.path())
       program.line(holder, "^open")
-      fails("in_use", "is used by another process: of a node's processes only one can have it")
+      fails("in_use", "in use, by another process or another replica of this one: of a node's processes only one can")
       holder:kill "sigkill"
       assert(holder:wait(10))
       assert(storages.open())
-      fails("in_use", "is used by another process") -- this one, and its lock stays
+      fails("in_use", "is in use") -- this one, and its lock stays
       assert.equal("in_use", as_user(storages.path()))
     end)
 

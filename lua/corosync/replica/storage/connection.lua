@@ -14,7 +14,8 @@ local CAUSES = {
   { "database or disk is full", "no_space", "the disk is full" },
   { "attempt to write a readonly database", "read_only", "the file is read-only, or its file system is" },
   { "database is locked", "in_use",
-    "the file is used by another process: of a node's processes only one can have it, the others must be observers" },
+    "the file is in use, by another process or another replica of this one: "
+      .. "of a node's processes only one can have it, the others must be observers" },
   { "file is not a database", "damaged", "the file is damaged: it is not an SQLite database; " .. REMEDY },
   { "malformed", "damaged", "the file is damaged: SQLite calls it malformed; " .. REMEDY },
   { "no such table", "damaged", "the file is damaged: it lacks a table; " .. REMEDY },
