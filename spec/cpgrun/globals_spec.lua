@@ -47,7 +47,7 @@ describe("the globals of a script for cpgrun", function()
       end]])
     line(it, "^members\t1$")
     line(it, "^view\t1$")
-    line(it, "^set\ttrue\tnil\tnil$")
+    line(it, "^set\ttrue$")
     line(it, "^message\thi\tv$")
   end)
 
@@ -58,7 +58,7 @@ describe("the globals of a script for cpgrun", function()
     local other = cpgrun("other", [[
       local app = assert(require "corosync.replica" "shared-group")
       print("set", app:map "m":set("k", 1))]])
-    line(other, "^set\ttrue\tnil\tnil$")
+    line(other, "^set\ttrue$")
     line(one, "^told\tk\t1$")
   end)
 
