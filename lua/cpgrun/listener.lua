@@ -1,11 +1,13 @@
 -- Addresses to listen on, as in an option: ADDRESS:PORT, [ADDRESS]:PORT for IPv6, PORT for the loopback, or unix:PATH.
 local absolute = require "cpgrun.absolute"
+local log = require "cpgrun.log"
 local own = require "corosync.own_handles"
 local uv = require "luv"
 
 local listener = {}
 
 local BACKLOG = 64
+local RETRY = 1000 -- milliseconds
 local LONGEST_PATH = 107 -- bytes, Linux' limit
 
 local function split(text)
@@ -80,34 +82,83 @@ local function url_of(socket, where)
   return (name.family == "inet6" and "http://[%s]:%d" or "http://%s:%d"):format(name.ip, name.port)
 end
 
+local function accept(self)
+  local client = own(self.where.path and uv.new_pipe(false) or uv.new_tcp())
+  if self.socket:accept(client) then
+    client:unref()
+    self.connected(client)
+  else
+    client:close()
+  end
+end
+
+local pause
+
+local function listen(self)
+  local where = self.where
+  local socket, problem = (where.path and bind_path or bind_port)(where.path or where)
+  if not socket then
+    return nil, problem
+  end
+  local ok
+  ok, problem = socket:listen(BACKLOG, function(failed)
+    if failed then
+      pause(self, failed)
+    else
+      accept(self)
+    end
+  end)
+  if ok and where.opened then
+    ok, problem = where.opened()
+  end
+  if not ok then
+    socket:close()
+    return nil, problem
+  end
+  socket:unref()
+  self.socket = socket
+  return true
+end
+
+-- Without free descriptors libuv 1.44 tries to accept for ever, and never returns to its loop, unless the socket is
+-- closed.
+function pause(self, problem)
+  self.socket:close()
+  self.socket = nil
+  log.warning("cannot accept connections on %s: %s; trying again", self.where.text,
+    problem == "EMFILE" and "this process has too many files open" or problem)
+  self.timer = self.timer or own(uv.new_timer())
+  self.timer:start(RETRY, RETRY, function()
+    if listen(self) then
+      self.timer:stop()
+    end
+  end)
+  self.timer:unref()
+end
+
 --- Opens a listening socket. It does not keep the loop running.
--- @tparam table where from `listener.parse`
+-- @tparam table where from `listener.parse`. Its field `opened` may be a function, which is called each time after the
+-- socket was opened: it returns true, or nil and a message
 -- @tparam fun(client:userdata) connected called with the stream of each connection
 -- @treturn table with `url`, and `close()`
 -- @error nil, message
 function listener.open(where, connected)
-  local socket, problem = (where.path and bind_path or bind_port)(where.path or where)
-  local ok = socket
-  if ok then
-    ok, problem = socket:listen(BACKLOG, function(failed)
-      local client = not failed and own(where.path and uv.new_pipe(false) or uv.new_tcp())
-      if client and socket:accept(client) then
-        client:unref()
-        connected(client)
-      elseif client then
-        client:close()
-      end
-    end)
-  end
+  local self = { where = where, connected = connected }
+  local ok, problem = listen(self)
   if not ok then
     return nil, ("cannot listen on %s: %s"):format(where.text, reason(problem))
   end
-  socket:unref()
-  local path = where.path and absolute(where.path)
+  local path, url = where.path and absolute(where.path), url_of(self.socket, where)
+  where.port = not path and self.socket:getsockname().port or nil
   return {
-    url = url_of(socket, where),
+    url = url,
     close = function()
-      socket:close()
+      if self.timer then
+        self.timer:close()
+      end
+      if self.socket then
+        self.socket:close()
+      end
       if path then
         uv.fs_unlink(path)
       end

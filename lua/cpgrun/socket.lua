@@ -73,17 +73,17 @@ end
 -- Listens under another name first, so that no process takes the socket for a stale one.
 local function listen(facts, path, pid)
   local hidden = path:gsub("sock$", "new")
-  local server, problem = listener.open({ path = hidden, text = hidden }, function(pipe) accept(facts, pipe) end)
+  local function opened()
+    local ok, problem = uv.fs_chmod(hidden, folder.PRIVATE_FILE)
+    if ok then
+      ok, problem = uv.fs_rename(hidden, path)
+    end
+    return ok, problem
+  end
+  local server, problem = listener.open({ path = hidden, text = path, opened = opened }, function(pipe)
+    accept(facts, pipe)
+  end)
   if not server then
-    return nil, problem
-  end
-  local ok
-  ok, problem = uv.fs_chmod(hidden, folder.PRIVATE_FILE)
-  if ok then
-    ok, problem = uv.fs_rename(hidden, path)
-  end
-  if not ok then
-    server.close()
     return nil, problem
   end
   open = { listener = server, path = path, pid = pid, connections = {}, count = 0 }
@@ -95,19 +95,25 @@ local function warn(path, problem)
     .. "select another folder with --socket, or use --socket none", errors.quote(path), problem)
 end
 
+local function remove_if_stale(path)
+  local pipe = own(uv.new_pipe(false))
+  pipe:connect(path, function(problem)
+    if problem and problem:find "ECONNREFUSED" then
+      uv.fs_unlink(path)
+    end
+    if not pipe:is_closing() then -- the program may end meanwhile
+      pipe:close()
+    end
+  end)
+  pipe:unref()
+end
+
 -- Processes that were killed leave their sockets behind.
-local function remove_stale(path)
+local function remove_stale(path, own_path)
   for _, each in ipairs(folder.list(path)) do
-    local pipe = own(uv.new_pipe(false))
-    pipe:connect(each.path, function(problem)
-      if problem and problem:find "ECONNREFUSED" then
-        uv.fs_unlink(each.path)
-      end
-      if not pipe:is_closing() then -- the program may end meanwhile
-        pipe:close()
-      end
-    end)
-    pipe:unref()
+    if each.path ~= own_path then
+      remove_if_stale(each.path)
+    end
   end
 end
 
@@ -142,7 +148,7 @@ function socket.open(path, facts)
     return warn(path, problem)
   end
   log.debug("control socket: %s", name)
-  remove_stale(path)
+  remove_stale(path, name)
 end
 
 --- Closes and removes the socket, except in a forked child.

@@ -3,6 +3,7 @@ local core = require "corosync.core"
 local handles = require "spec.helpers.handles"
 local lab = require "corosync.lab"
 local program = require "spec.helpers.program"
+local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
 local complaint, line = program.complaint, program.line
@@ -51,6 +52,36 @@ describe("cpgrun without free memory #slow", function()
     limit(it, "as", "unlimited")
     complaint(it, "info: events of corosync.group 'shortage' .* are handled again, after %d+%.%d s$", 20)
     line(it, "^kept\t9$")
+  end)
+end)
+
+describe("cpgrun without free descriptors #slow", function()
+  after_each(program.clean)
+  teardown(program.remove)
+
+  it("does not accept connections to its control socket, goes on, and accepts them when there are some", function()
+    local folder = program.file("folder", "") .. ".d"
+    assert(uv.fs_mkdir(folder, 448))
+    finally(function() os.execute("rm -r " .. folder) end)
+    local it = program.start("cpgrun", "--group", "shortage", "--socket", folder, program.file("ticking.lua", [[
+      function config_change(members) print("members", #members) end
+      require("luv").new_timer():start(0, 20, function() print "tick" end)]]))
+    line(it, "^members\t1$")
+    limit(it, "nofile", "4")
+    local refused = program.start("cpgrun", "status", "--socket", folder)
+    complaint(it, "warning: cannot accept connections on .*%.sock: this process has too many files open; trying again$")
+    local before = #it.lines
+    wait.until_true(function() return #it.lines > before + 10 end, 60)
+    assert.is_true(#it.lines > before + 10)
+    limit(it, "nofile", "256")
+    assert(refused:wait(60))
+    local reply
+    wait.until_true(function()
+      local code, out = program.run("cpgrun", "status", "--socket", folder)
+      reply = out
+      return code == 0 and out:find "ticking"
+    end, 60)
+    assert.matches("ticking", reply)
   end)
 end)
 
