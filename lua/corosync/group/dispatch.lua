@@ -82,7 +82,7 @@ local function finish_leaving(record)
   record.rejoin = false
   local ok, message, code = record.hooks.activate(record)
   if not ok and RETRIED[code] then
-    record.hooks.reconnect(record, message)
+    loss.follow_failed_join(record, message, code)
   elseif not ok then
     handlers.report(record, message)
   end

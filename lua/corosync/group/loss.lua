@@ -61,6 +61,13 @@ function loss.reconnect(record, message)
   loss.notify(record, ok and message or ("%s; and the group cannot reconnect: %s"):format(message, problem))
 end
 
+-- For a group that leaves and joins again, and could not join: reconnects as after a loss, also in the group's history.
+function loss.follow_failed_join(record, message, code)
+  handlers.observe(record, "activate")
+  handlers.observe(record, "lost", code)
+  record.hooks.reconnect(record, message)
+end
+
 -- Closes a lost connection. The group reconnects, unless it was leaving or has overflowed: it would overflow again.
 function loss.lose(record, message, code)
   handlers.observe(record, "lost", code)

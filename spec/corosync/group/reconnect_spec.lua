@@ -2,6 +2,7 @@ local KEY = require "corosync.private"
 local core = require "corosync.core"
 local corosync = require "corosync"
 local groups = require "spec.helpers.groups"
+local guards = require "corosync.handlers"
 local handles = require "spec.helpers.handles"
 local process = require "spec_process"
 local uv = require "luv"
@@ -146,16 +147,21 @@ describe("a group that is disconnected", function()
 
   it("reconnects if there was no free descriptor when it should join again after its leave", function()
     local group, seen = lasting()
+    local recorded = {}
+    local function observe(name) return function() recorded[#recorded + 1] = name end end
+    guards.observers = { activate = observe "activate", deactivate = observe "deactivate", lost = observe "lost",
+      not_activated = observe "deactivate" }
     assert(group:deactivate())
     assert(group:activate())
     local open = core.cpg.open
-    finally(function() core.cpg.open = open end)
+    finally(function() core.cpg.open, guards.observers = open, nil end)
     core.cpg.open = function()
       core.cpg.open = open
       return nil, "no more handles", "no_resources"
     end
     assert(groups.eventually(function() return seen.joins == 2 end))
     assert.equal(1, seen.losses)
+    assert.same({ "deactivate", "activate", "activate", "deactivate", "activate", "lost" }, recorded)
   end)
 
   it("reconnects when only the quorum connection is lost", function()

@@ -1,5 +1,6 @@
 -- Leaving the group and joining it again. Nothing here waits for Corosync.
 local Group = require("corosync.group").Group
+local loss = require "corosync.group.loss"
 local parts = require "corosync.replica.parts"
 
 local membership = {}
@@ -32,7 +33,7 @@ function membership.rejoin(self)
   if code == "timeout" then
     self.is_rejoining = true
   elseif not ok and record.state == "idle" then
-    record.hooks.reconnect(record, message)
+    loss.follow_failed_join(record, message, code)
   elseif not ok then
     self:report(message)
   end
