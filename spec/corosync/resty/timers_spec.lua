@@ -59,7 +59,7 @@ describe("a group without a free timer #slow", function()
     local heard = nginx.sequences(app, "last", { { app, app:children()[1] } })
     assert.equal(18001, #heard[1])
     nginx.assert_same_order(heard)
-    assert.is_true(tonumber((app:request "8090/threads")) > 1)
+    app:wait_for("another light thread", function() return tonumber((app:request "8090/threads")) > 1 end)
   end)
 
   for _, signal in ipairs { "QUIT", "HUP" } do
