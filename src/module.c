@@ -70,13 +70,16 @@ static void number_bytes(lua_Number number, char bytes[8])
 	uint64_t bits;
 	size_t i;
 
-	if (number > -DBL_MIN && number < DBL_MIN)
+	if (number > -DBL_MIN && number < DBL_MIN) {
 		number = 0;
+	}
 	memcpy(&bits, &number, sizeof(bits));
-	if (number != number)
+	if (number != number) {
 		bits = UINT64_MAX;
-	for (i = 0; i < 8; i++)
+	}
+	for (i = 0; i < 8; i++) {
 		bytes[i] = (char)(bits >> 8 * i & 255);
+	}
 }
 
 static const char *digested_bytes(lua_State *L, int i, char number[8], size_t *length)

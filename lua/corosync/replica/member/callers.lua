@@ -77,10 +77,8 @@ function Callers:reply(id, result, code, index)
   if not caller then
     return
   end
-  self.by_id[id], self.count = nil, self.count - 1
-  if caller.operation or caller.since then
-    note_result(self, caller, result, code, index)
-  end
+  self:forget(id)
+  note_result(self, caller, result, code, index)
   if code then
     return self.call(caller.tell, self:failure(caller.what, code))
   end

@@ -68,7 +68,7 @@ local function pump(self, queue)
   end
 end
 
--- Sends what waits, each queue in order, as far as Corosync takes it now.
+-- Sends the waiting messages, each queue in order, until Corosync takes no more.
 function outbox.pump(self)
   pump(self, self.outbox.urgent)
   if is_empty(self.outbox.urgent) then
