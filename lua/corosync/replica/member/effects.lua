@@ -49,12 +49,14 @@ end
 
 -- ---- storage and notes ----
 
+local STORAGE = { wanted = "its storage works again", regained = "the storage of replica %s works again" }
+local NOTE = { wanted = "it can write its note", regained = "replica %s can write its note again" }
+
 -- When storage or a note fails, the member leaves until it works again. The others go on without it.
-local function stand_aside(self, problem)
+local function stand_aside(self, outage, problem)
   if not self.storage_problem then
-    self.storage_problem = problem
-    self:report(("replica %s leaves its group until its storage works again: %s"):format(errors.quote(self.name),
-      problem))
+    self.storage_problem, self.outage = problem, outage
+    self:report(("replica %s leaves its group until %s: %s"):format(errors.quote(self.name), outage.wanted, problem))
     parts.left(self, "storage")
     membership.leave(self)
   end
@@ -67,7 +69,7 @@ local function store_before(self, message)
   end
   local ok, problem = self.keeper:commit()
   if not ok then
-    stand_aside(self, problem)
+    stand_aside(self, STORAGE, problem)
   end
   return ok
 end
@@ -85,7 +87,7 @@ end
 local function note(self, text)
   local ok, problem = keep_note(self, text)
   if not ok then
-    stand_aside(self, problem)
+    stand_aside(self, NOTE, problem)
     return false
   end
   ok, problem = cluster.cmap_set(self.note_key, text)
@@ -98,7 +100,7 @@ end
 local function work_on_storage(self)
   local more, problem = self.keeper:work(self.protocol, self.machines)
   if more == nil then
-    stand_aside(self, problem)
+    stand_aside(self, STORAGE, problem)
   elseif more and self.keeper:is_writing() then
     self.protocol:progress(now())
   end
@@ -123,7 +125,7 @@ function effects.try_storage(self)
   elseif self.record.state == "idle" and is_storage_working(self)
     and membership.join(self) then
     self.storage_problem = nil
-    self:report(("the storage of replica %s works again"):format(errors.quote(self.name)))
+    self:report(self.outage.regained:format(errors.quote(self.name)))
   end
 end
 
