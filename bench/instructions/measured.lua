@@ -15,8 +15,12 @@ local function take_group()
   group_name = "instructions-" .. groups
 end
 
+-- Without the garbage collector, whose work depends on the size of the whole heap and on when a cycle begins.
 local function measure(kind, count, f)
+  collectgarbage()
+  collectgarbage "stop"
   callgrind.measure(("%s %d"):format(kind, count), f)
+  collectgarbage "restart"
 end
 
 -- Runs the feeder in the group. When it has ended, all its events wait in this node's daemon.

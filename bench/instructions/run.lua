@@ -1,6 +1,6 @@
 -- The cost of a message in our code and in Lua, in instructions, which do not depend on the machine's load. Corosync's
--- libraries and libc are not counted. Compares the result with bench/instructions/kept.txt for the same compiler and
--- Lua, and fails when a count has grown by more than LIMIT; with KEEP=yes it writes that file.
+-- libraries, libc and the garbage collector are not counted. Compares the result with bench/instructions/kept.txt for
+-- the same compiler and Lua, and fails when a count has grown by more than LIMIT; with KEEP=yes it writes that file.
 --
 --   make bench-instructions [KEEP=yes]
 local lab = require "corosync.lab"
