@@ -49,12 +49,12 @@ function storages.write_file(path, bytes)
   assert(file:close())
 end
 
--- A folder with a file system in memory of so many kilobytes.
-function storages.mount(kilobytes)
+-- A folder with a file system in memory of 24 MB.
+function storages.mount()
   local path = storages.path "disk"
   assert(uv.fs_mkdir(path, tonumber("700", 8)))
   storages.mounted = path
-  assert.truthy(os.execute(("mount -n -t tmpfs -o size=%dk tmpfs '%s'"):format(kilobytes, path)))
+  assert.truthy(os.execute(("mount -n -t tmpfs -o size=24m tmpfs '%s'"):format(path)))
   return path
 end
 

@@ -20,6 +20,7 @@ local storage = {}
 
 local LARGEST = 64 * 1024 * 1024 -- bytes of an entry
 local LAST_INDEX = 2 ^ 53
+local LOG_SIZE = 1000 * 4096 -- bytes: when the -wal file has these many pages, SQLite begins it anew (its default)
 
 local Store = {}
 Store.__index = Store
@@ -84,6 +85,19 @@ local function clean(conn, state)
   end)
 end
 
+-- Syncing a file that grows takes about twice as long, so the -wal file gets its usual size now. A small cache makes
+-- SQLite write pages before the commit, and what is rolled back leaves the file large. A disk without this room is
+-- reported when a commit needs it.
+local function enlarge_log(conn)
+  conn:execute_all {
+    "PRAGMA cache_size = 16",
+    "BEGIN",
+    ("INSERT INTO chunks VALUES (0, 0, 0, 0, zeroblob(%d))"):format(LOG_SIZE),
+  }
+  conn.handle:execute "ROLLBACK" -- fails if SQLite has already done it
+  conn:execute "PRAGMA cache_size = -2000" -- SQLite's default
+end
+
 local function prepare(conn, owner)
   local done, message, code = claim(conn, owner)
   local state
@@ -99,6 +113,9 @@ local function prepare(conn, owner)
   end
   if done then
     done, message, code = clean(conn, state)
+  end
+  if done then
+    enlarge_log(conn)
   end
   return done and state, message, code
 end

@@ -95,7 +95,7 @@ describe("a replica whose storage cannot be used", function()
   end)
 
   it("because its file system is read-only is not made", function()
-    local path = storages.mount(1024) .. "/shop.db"
+    local path = storages.mount() .. "/shop.db"
     made_by {}
     assert.truthy(os.execute(("mount -n -o remount,bind,ro '%s'"):format(storages.mounted)))
     is_refused("read_only", "read%-only", path)

@@ -99,7 +99,7 @@ describe("a replica's storage", function()
     end)
 
     it("says that the file system is read-only", function()
-      local path = storages.mount(1024) .. "/shop.db"
+      local path = storages.mount() .. "/shop.db"
       sample(path)
       assert.truthy(os.execute(("mount -n -o remount,bind,ro '%s'"):format(storages.mounted)))
       fails("read_only", "read%-only", path)

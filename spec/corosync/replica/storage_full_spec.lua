@@ -1,10 +1,11 @@
 local storages = require "spec.helpers.storages"
 
 describe("a replica's storage on a full disk", function()
+  local LARGE = ("x"):rep(5000000) -- more than the -wal file has room for when the disk is full
   local path
 
   before_each(function()
-    path = storages.mount(1024) .. "/shop.db"
+    path = storages.mount() .. "/shop.db"
   end)
 
   after_each(storages.remove)
@@ -37,6 +38,16 @@ describe("a replica's storage on a full disk", function()
     assert.is_nil(store:load())
   end)
 
+  it("goes on until the room is used up that its -wal file has from the beginning", function()
+    local store = assert(storages.open(path))
+    storages.fill()
+    for index = 1, 100 do
+      store:append(index, ("x"):rep(1000))
+      assert.is_true(store:commit())
+    end
+    assert.equal(100, #reopened(store).entries)
+  end)
+
   it("stores nothing of a failed commit, and all of it when there is room", function()
     local store = assert(storages.open(path))
     store:append(1, "one")
@@ -44,7 +55,7 @@ describe("a replica's storage on a full disk", function()
     assert(store:commit())
     local make_room = storages.fill()
     store:append(2, "two")
-    store:append(3, ("x"):rep(300000))
+    store:append(3, LARGE)
     store:set_meta "second"
     local first = { meta = "first", chunks = {}, entries = { { 1, "one" } } }
     for _ = 1, 3 do
@@ -53,7 +64,7 @@ describe("a replica's storage on a full disk", function()
     end
     make_room()
     assert.is_true(store:commit())
-    local second = { meta = "second", chunks = {}, entries = { { 1, "one" }, { 2, "two" }, { 3, ("x"):rep(300000) } } }
+    local second = { meta = "second", chunks = {}, entries = { { 1, "one" }, { 2, "two" }, { 3, LARGE } } }
     assert.same(second, storages.content(store))
     assert.same(second, reopened(store))
   end)
@@ -102,12 +113,12 @@ describe("a replica's storage on a full disk", function()
     assert(store:commit())
     local writer = assert(store:write_base("meta", "base", 1))
     local make_room = storages.fill()
-    store:append(2, ("x"):rep(200000)) -- finish commits it
+    store:append(2, LARGE) -- finish commits it
     assert.equal("no_space", select(3, writer:finish()))
     assert.same({ chunks = {}, entries = { { 1, "one" } } }, storages.content(store))
     make_room()
     assert(writer:finish())
-    assert.same({ meta = "meta", base = "base", chunks = {}, entries = { { 2, ("x"):rep(200000) } } },
+    assert.same({ meta = "meta", base = "base", chunks = {}, entries = { { 2, LARGE } } },
       reopened(store))
   end)
 end)

@@ -117,6 +117,16 @@ function Connection:execute(statement)
   return true
 end
 
+function Connection:execute_all(statements)
+  for _, statement in ipairs(statements) do
+    local done, message, code = self:execute(statement)
+    if not done then
+      return nil, message, code
+    end
+  end
+  return true
+end
+
 -- Returns a function for the next row's values: it returns nothing after the last row.
 function Connection:rows(statement)
   local cursor, problem = self.handle:execute(statement)

@@ -35,7 +35,7 @@ end
 local EMPTY = { first_entry = 1, last_entry = 0, first_chunk = 1, last_chunk = 0 }
 
 local function create(conn, owner)
-  local statements = {
+  local done, message, code = conn:execute_all {
     ("PRAGMA application_id = %d"):format(APPLICATION),
     ("PRAGMA user_version = %d"):format(FORMAT),
     "CREATE TABLE owner (replica BLOB NOT NULL, node INTEGER NOT NULL, cluster BLOB NOT NULL)",
@@ -44,13 +44,9 @@ local function create(conn, owner)
     "CREATE TABLE state (id INTEGER PRIMARY KEY, digest INTEGER NOT NULL, first_entry INTEGER NOT NULL,"
       .. " last_entry INTEGER NOT NULL, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL, meta BLOB)",
   }
-  for _, statement in ipairs(statements) do
-    local done, message, code = conn:execute(statement)
-    if not done then
-      return nil, message, code
-    end
+  if done then
+    done, message, code = rows.create(conn, "entries")
   end
-  local done, message, code = rows.create(conn, "entries")
   if done then
     done, message, code = rows.create(conn, "chunks")
   end
