@@ -7,7 +7,7 @@ local BUILD = ("build/%s/spec/"):format(os.getenv "LUA_VERSION")
 local OUTPUT = [[
 bad argument #1 'name' to 'group' (1 to 128 bytes expected, got 0)
 bad argument #2 'handlers' to 'group' (unknown field 'mesage_received': did you mean 'message_received'?)
-bad argument #1 to 'cmap' (invalid option '1')
+bad argument #1 to 'cmap' (invalid option '1': icmap or stats expected)
 raise table last
 spec/helpers/embedded/sandbox.lua:NN: raised by a handler
 (error object is a table value)

@@ -6,6 +6,7 @@
 
 #include "handle/call.h"
 #include "handle/fetch.h"
+#include "support/field.h"
 #include "support/poll.h"
 
 /***
@@ -239,7 +240,7 @@ int cfg_method_try_shutdown(lua_State *L)
 	static const corosync_cfg_shutdown_flags_t flags[] = {COROSYNC_CFG_SHUTDOWN_FLAG_REQUEST,
 		COROSYNC_CFG_SHUTDOWN_FLAG_REGARDLESS, COROSYNC_CFG_SHUTDOWN_FLAG_IMMEDIATE};
 	cfg *c = handle_check(L);
-	int kind = compat_checkoption(L, 2, "request", names);
+	int kind = check_option(L, 2, "request", names);
 	const failure *why = handle_unusable(&c->handle);
 
 	if (why == NULL) {

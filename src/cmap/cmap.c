@@ -82,7 +82,7 @@ not permitted, or another user's program has taken the socket's name), "try_agai
 static int module_open(lua_State *L)
 {
 	static const char *const names[] = {"icmap", "stats", NULL};
-	bool counters = compat_checkoption(L, 1, "icmap", names) == 1;
+	bool counters = check_option(L, 1, "icmap", names) == 1;
 	cmap *m;
 
 	if (lua_gettop(L) > 0) {

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "support/field.h"
+
 static const failure failure_key = {"invalid_param", "a key is 3 to 255 letters, digits and any of ._-/:"};
 static const failure failure_key_too_long = {"name_too_long", "a key is 3 to 255 letters, digits and any of ._-/:"};
 static const failure failure_value_nul = {"invalid_param", "a string cannot hold a zero byte: use the type \"binary\""};
@@ -25,7 +27,7 @@ const char *cmap_value_type_name(cmap_value_types_t type)
 
 cmap_value_types_t cmap_value_check_type(lua_State *L, int index)
 {
-	return (cmap_value_types_t)((unsigned)luaL_checkoption(L, index, NULL, type_names) + first_type);
+	return (cmap_value_types_t)((unsigned)check_option(L, index, NULL, type_names) + first_type);
 }
 
 /* ---- keys ---- */

@@ -4,6 +4,7 @@
 
 #include "handle/call.h"
 #include "handle/reader.h"
+#include "support/field.h"
 
 /***
 @module corosync.cpg
@@ -81,7 +82,7 @@ static cpg_guarantee_t check_guarantee(lua_State *L, int index)
 	if (lua_isnoneornil(L, index)) {
 		return CPG_TYPE_AGREED;
 	}
-	return guarantees[compat_checkoption(L, index, "agreed", names)];
+	return guarantees[check_option(L, index, "agreed", names)];
 }
 
 static size_t length_of(const struct iovec *vector, unsigned int count)

@@ -126,13 +126,6 @@ static inline bool compat_touint64(lua_State *L, int index, uint64_t *value)
 	return strspn(digits, "0123456789") == COMPAT_DIGITS && errno == 0;
 }
 
-/* luaL_checkoption with a default; LuaJIT's own uses the default for any value that is no string. [-0, +0, v] */
-static inline int compat_checkoption(lua_State *L, int index, const char *fallback, const char *const names[])
-{
-	(void)luaL_optstring(L, index, fallback);
-	return luaL_checkoption(L, index, fallback, names);
-}
-
 /* A message handler: converts the error at index 1 to a string with a traceback. [-0, +1, m] */
 int compat_traceback(lua_State *L);
 

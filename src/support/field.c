@@ -13,6 +13,24 @@ uint32_t check_uint32(lua_State *L, int index, const char *name)
 	return (uint32_t)number;
 }
 
+int check_option(lua_State *L, int index, const char *fallback, const char *const names[])
+{
+	const char *given = fallback != NULL ? luaL_optstring(L, index, fallback) : luaL_checkstring(L, index);
+	int i;
+
+	for (i = 0; names[i] != NULL; i++) {
+		if (strcmp(names[i], given) == 0) {
+			return i;
+		}
+	}
+	(void)lua_pushfstring(L, "invalid option '%s': %s", given, names[0]);
+	for (i = 1; names[i] != NULL; i++) {
+		(void)lua_pushfstring(L, names[i + 1] != NULL ? "%s, %s" : "%s or %s expected", lua_tostring(L, -1), names[i]);
+		lua_remove(L, -2);
+	}
+	return luaL_argerror(L, index, lua_tostring(L, -1));
+}
+
 void field_refuse(lua_State *L, int index, const char *name, const char *expected)
 {
 	luaL_argerror(

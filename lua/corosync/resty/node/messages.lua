@@ -52,7 +52,8 @@ local function check(message, guarantee)
       type(message))
   end
   if guarantee ~= nil and not GUARANTEES[guarantee] then
-    errors.raise("bad argument #2 to 'send_message' (invalid option '%s')", tostring(guarantee))
+    errors.raise("bad argument #2 to 'send_message' (invalid option '%s': agreed or fifo expected)",
+      tostring(guarantee))
   end
 end
 
