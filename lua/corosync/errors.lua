@@ -1,4 +1,6 @@
 -- Errors at a call of the library: raised at the caller's line, or returned as nil, message, code.
+local suggest = require "corosync.suggest"
+
 local getinfo = debug and debug.getinfo -- a sandbox may have no debug library
 local ROOT = getinfo and getinfo(1, "S").source:match "^(.*[/\\])corosync[/\\]" or "@"
 
@@ -52,7 +54,7 @@ function errors.check_fields(given, known, position, argument, call, required)
   end
   for field, value in pairs(given) do
     if not known[field] then
-      errors.raise("%s (unknown field '%s')", where, tostring(field))
+      errors.raise("%s (%s)", where, suggest.unknown_field(known, field))
     elseif type(value) ~= known[field] then
       errors.raise("%s (field '%s': %s expected, got %s)", where, field, known[field], type(value))
     end

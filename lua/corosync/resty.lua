@@ -252,15 +252,7 @@ local function is_pause(seconds)
 end
 
 local function check_options(options)
-  if type(options) ~= "table" then
-    errors.raise("bad argument #3 'options' to 'group' (table expected, got %s)", type(options))
-  end
-  for name, value in pairs(options) do
-    if type(value) ~= OPTIONS[name] then
-      errors.raise("bad argument #3 'options' to 'group' (field '%s': %s)", tostring(name),
-        OPTIONS[name] and OPTIONS[name] .. " expected, got " .. type(value) or "unknown")
-    end
-  end
+  errors.check_fields(options, OPTIONS, 3, "options", "group")
   if options.poll and not is_pause(options.poll) then
     errors.raise("bad argument #3 'options' to 'group' (field 'poll': 0.001 to %d seconds expected, got %g)",
       waiting.DAY, options.poll)

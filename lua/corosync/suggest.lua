@@ -41,4 +41,9 @@ function suggest.guess(known, name)
   return ""
 end
 
+-- A message about a field that a table may not have.
+function suggest.unknown_field(known, field)
+  return ("unknown field '%s'%s"):format(tostring(field), suggest.guess(known, tostring(field)))
+end
+
 return suggest

@@ -63,7 +63,7 @@ end
 local function check_fields(given)
   for name, value in pairs(given) do
     if not KNOWN[name] then
-      refuse("unknown field '%s'%s", tostring(name), suggest.guess(KNOWN, tostring(name)))
+      refuse("%s", suggest.unknown_field(KNOWN, name))
     elseif not KNOWN[name]:find(type(value), 1, true) then
       refuse("field '%s': %s expected, got %s", name, KNOWN[name], type(value))
     end

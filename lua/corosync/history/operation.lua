@@ -1,6 +1,7 @@
 -- Records operations on shared objects: each call with its times and its outcome.
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
+local suggest = require "corosync.suggest"
 local word = require "corosync.history.word"
 local writer = require "corosync.history.writer"
 
@@ -34,7 +35,7 @@ end
 local function check_names(fields)
   for name in pairs(fields) do
     if not FIELDS[name] then
-      refuse("unknown field '%s'", tostring(name))
+      refuse("%s", suggest.unknown_field(FIELDS, name))
     end
   end
 end

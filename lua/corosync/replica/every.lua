@@ -3,11 +3,13 @@
 local errors = require "corosync.errors"
 local part = require "corosync.replica.every.part"
 local parts = require "corosync.replica.parts"
+local suggest = require "corosync.suggest"
 
 parts.add("every", part)
 
 local every = {}
 
+local FIELDS = { at = true }
 local LEAST = 1 -- second: due ticks are checked a few times a second
 
 -- Days since 1970-01-01 of a date.
@@ -35,8 +37,8 @@ end
 -- The minute of the day of "HH:MM".
 local function minutes_of(spec)
   for field in pairs(spec) do
-    if field ~= "at" then
-      refuse("unknown field '%s'", tostring(field))
+    if not FIELDS[field] then
+      refuse("%s", suggest.unknown_field(FIELDS, field))
     end
   end
   local hours, minutes = tostring(spec.at):match "^(%d%d):(%d%d)$"

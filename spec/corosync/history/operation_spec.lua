@@ -101,7 +101,7 @@ describe("an operation", function()
     local group = groups.new {}
     for problem, fields in pairs {
       ["table expected, got nil"] = false,
-      ["unknown field 'calls'"] = { object = "stock", calls = "get" },
+      ["unknown field 'calls': did you mean 'call'?"] = { object = "stock", calls = "get" },
       ["field 'object': string expected, got nil"] = { call = "get" },
       ["field 'key': string, number, boolean or nil expected, got table"] = { object = "stock", key = {} },
       ["field 'read': boolean expected, got string"] = { object = "stock", call = "get", read = "yes" },

@@ -211,6 +211,7 @@ describe("a periodic task of a replica on one node", function()
       assert.matches("field 'at': a time as \"02:30\" expected, got " .. text, problem("x", { at = text }, print))
     end
     assert.matches("unknown field 'on'", problem("x", { at = "02:30", on = 1 }, print))
+    assert.matches("unknown field 'At': did you mean 'at'%?", problem("x", { At = "02:30" }, print))
     assert.matches("#3 'f' to 'every' %(function expected, got nil%)", problem("x", 1))
     app:every("x", 1, function() end)
     assert.matches("#1 'name' to 'every' %(there is one 'x' already%)", problem("x", 1, print))

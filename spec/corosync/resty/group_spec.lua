@@ -203,7 +203,8 @@ describe("a group in nginx #slow", function()
     assert.equal("dispatching", lines[3])
     assert.matches("app.lua:%d+: bad argument #2 'handlers' to 'group' %(unknown field 'message_recieved'",
       lines[4])
-    assert.matches("app.lua:%d+: bad argument #3 'options' to 'group' %(field 'pol': unknown%)", lines[5])
+    assert.matches("app.lua:%d+: bad argument #3 'options' to 'group' %(unknown field 'pol': did you mean 'poll'%?%)",
+      lines[5])
     assert.matches("app.lua:%d+: bad argument #1 'name' to 'group'", lines[6])
     assert.equal("timeout", lines[7])
     assert.matches("field 'poll': 0.001 to 86400 seconds expected, got 0", lines[8])

@@ -2,6 +2,7 @@
 local codec = require "corosync.replica.codec"
 local errors = require "corosync.errors"
 local plain = require "corosync.replica.machines.plain"
+local suggest = require "corosync.suggest"
 
 local arguments = {}
 
@@ -84,7 +85,7 @@ function arguments.options(position, call, known, options, callback)
   end
   for name, value in pairs(options or NONE) do
     if not known[name] then
-      refuse(position, "options", call, "unknown field '%s'", tostring(name))
+      refuse(position, "options", call, "%s", suggest.unknown_field(known, name))
     end
     local ok, expected = checks[name](value)
     if not ok then
