@@ -52,7 +52,7 @@ local function check_node(self, node, method)
 end
 
 local function check_nodes(self, list, name, method)
-  argcheck.check(type(list) == "table" and #list > 0, name, method, "expected an array of nodes")
+  argcheck.check(type(list) == "table" and #list > 0, name, method, "expected an array of nodes, such as {1}")
   for _, node in ipairs(list) do
     argcheck.check(argcheck.is_whole(node, 1, self.nodes), name, method,
       ("%s is not a node: the nodes are 1 to %d"):format(tostring(node), self.nodes))
