@@ -214,7 +214,8 @@ function finish.map(p, parsed)
   local limits, count = WORDS[parsed.action], #parsed.words
   if count < limits[1] or count > limits[2] then
     local wanted = limits[1] == limits[2] and log.count(limits[1], "word") or ("%d to %d words"):format(unpack(limits))
-    p:error(("%s takes %s, not %d"):format(parsed.action, wanted, count))
+    local form = ACTIONS:match(parsed.action .. "[A-Z %[%]]*[A-Z%]]")
+    p:error(("%s takes %s, not %d: %s"):format(parsed.action, wanted, count, form))
   elseif parsed.action == "increment" and parsed.words[2] and not tonumber(parsed.words[2]) then
     p:error(("increment takes a number, not '%s'"):format(parsed.words[2]))
   elseif parsed.ttl == 0 then
