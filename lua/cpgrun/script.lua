@@ -200,8 +200,8 @@ local function check_handlers(path)
   end
   if not has_handler() and not has_replica() then
     return nil, ("%s:1: the script defines no handler: it must define config_change(members, left, joined), "
-      .. "message_received(address, message) or another one, before it sends anything, or make a replica, as map, "
-      .. "lock, leader, every and calls do")
+      .. "message_received(address, message), view_change, ring_change or quorum_change, before it sends anything, or "
+      .. "make a replica, as map, lock, leader, every and calls do")
       :format(path)
   end
   return true
