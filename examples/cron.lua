@@ -1,6 +1,6 @@
 -- Jobs that run on one node at a time, whichever nodes are there.
 --
---   cpgrun examples/cron.lua "logrotate /etc/logrotate.conf"     on each node
+--   cpgrun examples/cron.lua "logrotate /etc/logrotate.conf"     on each node: one of them runs it at 02:30
 --   cpgrun --lab 3 examples/cron.lua          then type:  kill_host(1)   partition({1,2},{3})   and later:  heal()
 --
 -- A tick runs at most once: it does not run if the node that was to run it fails. A job that must not be skipped should
