@@ -27,6 +27,14 @@ teardown(function() assert(cluster:stop()) end)
 after_each(nginx.clean)
 
 describe("a group of nodes in nginx #slow", function()
+  it("raises for wrong arguments of a send, naming them", function()
+    start_and_join(1)
+    assert.matches("#1 to 'send_message' %(message is a boolean, and", run [[
+      return select(2, pcall(app.groups.spec.send_message, app.groups.spec, true)) ]])
+    assert.matches("#2 to 'send_message' %(invalid option 'safe': agreed or fifo expected%)", run [[
+      return select(2, pcall(app.groups.spec.send_message, app.groups.spec, "x", "safe")) ]])
+  end)
+
   it("shares its memory with other groups, and takes any bytes", function()
     start_and_join(3)
     run [[ app.groups.other:send_message "for the other" return app.groups.spec:send_message "a\0b" ]]

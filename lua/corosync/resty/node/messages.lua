@@ -27,19 +27,19 @@ local function results_key(self, name)
   return self.store:key("results", name)
 end
 
--- ---- arguments, as in C ----
+-- ---- arguments, as in C: numbered from the handle ----
 
 local GUARANTEES = { agreed = true, fifo = true }
 
 local function check_array(message)
   for i = 1, #message do
     if type(message[i]) ~= "string" then
-      errors.raise("bad argument #1 to 'send_message' (message[%d] is a %s, and a string is expected)", i,
+      errors.raise("bad argument #2 to 'send' (message[%d] is a %s, and a string is expected)", i,
         type(message[i]))
     end
   end
   if #message == 0 and next(message) ~= nil then
-    errors.raise("bad argument #1 to 'send_message' (message is a table without message[1], and a string or an array "
+    errors.raise("bad argument #2 to 'send' (message is a table without message[1], and a string or an array "
       .. "of strings is expected)")
   end
 end
@@ -48,11 +48,11 @@ local function check(message, guarantee)
   if type(message) == "table" then
     check_array(message)
   elseif type(message) ~= "string" and type(message) ~= "number" then
-    errors.raise("bad argument #1 to 'send_message' (message is a %s, and a string or an array of strings is expected)",
+    errors.raise("bad argument #2 to 'send' (message is a %s, and a string or an array of strings is expected)",
       type(message))
   end
   if guarantee ~= nil and not GUARANTEES[guarantee] then
-    errors.raise("bad argument #2 to 'send_message' (invalid option '%s': agreed or fifo expected)",
+    errors.raise("bad argument #3 to 'send' (invalid option '%s': agreed or fifo expected)",
       tostring(guarantee))
   end
 end
