@@ -42,15 +42,22 @@ local function reason(problem)
   return (tostring(problem):gsub("^%u+: ", ""):gsub("^bind: ", ""))
 end
 
--- Whether a process listens on a socket. A killed process leaves its socket behind.
-local function is_in_use(path)
-  local probe, outcome = own(uv.new_pipe(false)), nil
-  probe:connect(path, function(problem) outcome = problem or "connected" end)
-  while not outcome do
-    uv.run "once"
-  end
-  probe:close()
-  return not tostring(outcome):find "^ECONNREFUSED"
+--- Removes a socket on which no process listens: a killed process leaves its socket behind.
+-- @tparam string path
+-- @tparam fun() done called then, or when there is none; not before the next turn of the loop
+function listener.remove_stale(path, done)
+  local probe = own(uv.new_pipe(false))
+  probe:connect(path, function(problem)
+    local status = problem and problem:find "^ECONNREFUSED" and uv.fs_lstat(path)
+    if status and status.type == "socket" then
+      uv.fs_unlink(path)
+    end
+    if not probe:is_closing() then -- the program may end meanwhile
+      probe:close()
+    end
+    done()
+  end)
+  probe:unref()
 end
 
 local function bind_path(path)
@@ -59,10 +66,6 @@ local function bind_path(path)
     return nil, "there is no folder " .. folder -- luv would report "permission denied"
   end
   local socket = own(uv.new_pipe(false))
-  local status = uv.fs_lstat(path)
-  if status and status.type == "socket" and not is_in_use(path) then
-    uv.fs_unlink(path)
-  end
   local ok, problem = socket:bind(path)
   return ok and socket, problem
 end
@@ -92,7 +95,7 @@ local function accept(self)
   end
 end
 
-local pause
+local pause, retry
 
 local function listen(self)
   local where = self.where
@@ -128,15 +131,36 @@ function pause(self, problem)
   log.warning("cannot accept connections on %s: %s; trying again", self.where.text,
     problem == "EMFILE" and "this process has too many files open" or problem)
   self.timer = self.timer or own(uv.new_timer())
-  self.timer:start(RETRY, RETRY, function()
-    if listen(self) then
-      self.timer:stop()
+  retry(self)
+end
+
+local function listen_again(self)
+  if not self.timer:is_closing() and not listen(self) then
+    retry(self)
+  end
+end
+
+-- In a callback, where luv's loop cannot be run.
+function retry(self)
+  self.timer:start(RETRY, 0, function()
+    if self.where.path then
+      listener.remove_stale(self.where.path, function() listen_again(self) end)
+    else
+      listen_again(self)
     end
   end)
   self.timer:unref()
 end
 
---- Opens a listening socket. It does not keep the loop running.
+local function remove_stale_at_once(path)
+  local is_over = false
+  listener.remove_stale(path, function() is_over = true end)
+  while not is_over do
+    uv.run "once"
+  end
+end
+
+--- Opens a listening socket. It does not keep the loop running. Not to be called in a callback of luv.
 -- @tparam table where from `listener.parse`. Its field `opened` may be a function, which is called each time after the
 -- socket was opened: it returns true, or nil and a message
 -- @tparam fun(client:userdata) connected called with the stream of each connection
@@ -144,6 +168,9 @@ end
 -- @error nil, message
 function listener.open(where, connected)
   local self = { where = where, connected = connected }
+  if where.path then
+    remove_stale_at_once(where.path)
+  end
   local ok, problem = listen(self)
   if not ok then
     return nil, ("cannot listen on %s: %s"):format(where.text, reason(problem))
@@ -159,7 +186,7 @@ function listener.open(where, connected)
       if self.socket then
         self.socket:close()
       end
-      if path then
+      if self.socket and path then -- otherwise another process may have taken the path
         uv.fs_unlink(path)
       end
     end,

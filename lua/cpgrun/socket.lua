@@ -5,7 +5,6 @@ local folder = require "cpgrun.socket.folder"
 local json = require "cpgrun.json"
 local listener = require "cpgrun.listener"
 local log = require "cpgrun.log"
-local own = require "corosync.own_handles"
 local protocol = require "cpgrun.socket.protocol"
 local status = require "cpgrun.status"
 local uv = require "luv"
@@ -95,24 +94,11 @@ local function warn(path, problem)
     .. "select another folder with --socket, or use --socket none", errors.quote(path), problem)
 end
 
-local function remove_if_stale(path)
-  local pipe = own(uv.new_pipe(false))
-  pipe:connect(path, function(problem)
-    if problem and problem:find "ECONNREFUSED" then
-      uv.fs_unlink(path)
-    end
-    if not pipe:is_closing() then -- the program may end meanwhile
-      pipe:close()
-    end
-  end)
-  pipe:unref()
-end
-
 -- Processes that were killed leave their sockets behind.
 local function remove_stale(path, own_path)
   for _, each in ipairs(folder.list(path)) do
     if each.path ~= own_path then
-      remove_if_stale(each.path)
+      listener.remove_stale(each.path, function() end)
     end
   end
 end

@@ -1,4 +1,6 @@
 local listener = require "cpgrun.listener"
+local log = require "cpgrun.log"
+local uv = require "luv"
 
 describe("An address to listen on", function()
   for text, expected in pairs {
@@ -42,4 +44,85 @@ describe("An address to listen on", function()
       assert.equal(message, why)
     end)
   end
+end)
+
+describe("A socket that was closed because there were no descriptors", function()
+  local methods = getmetatable(uv.new_pipe(false)).__index
+  local listen, run, warning = methods.listen, uv.run, log.warning
+  local folder, path, opened
+
+  before_each(function()
+    folder = assert(uv.fs_mkdtemp "/tmp/cpgrun-XXXXXX")
+    path = folder .. "/socket"
+    local fail
+    function methods.listen(pipe, backlog, f)
+      fail = f
+      return listen(pipe, backlog, f)
+    end
+    opened = assert(listener.open(listener.parse("unix:" .. path), function(client) client:close() end))
+    methods.listen, log.warning = listen, function() end
+    uv.run = function() error "this is a callback of luv" end
+    fail "EMFILE"
+  end)
+
+  after_each(function()
+    uv.run, log.warning = run, warning
+    opened.close()
+    run "nowait"
+    os.execute("rm -r " .. folder)
+  end)
+
+  local function other_server()
+    local other = uv.new_pipe(false)
+    assert(other:bind(path))
+    assert(listen(other, 1, function() end))
+    return other
+  end
+
+  -- Whether connections reach the socket within some seconds; only its own server closes them.
+  local function is_served(seconds)
+    local client, result
+    local timer = uv.new_timer()
+    timer:start(100, 100, function()
+      if client and not client:is_closing() then client:close() end
+      client = uv.new_pipe(false)
+      client:connect(path, function(problem)
+        if not problem then client:read_start(function() result = true end) end
+      end)
+    end)
+    local began = uv.now()
+    while not result and uv.now() - began < 1000 * seconds do run "once" end
+    timer:close()
+    client:close()
+    return result or false
+  end
+
+  it("opens again in the loop", function()
+    assert.is_nil(uv.fs_stat(path))
+    assert.is_true(is_served(5))
+  end)
+
+  it("opens again after another process has left a socket there", function()
+    local other = other_server()
+    assert(uv.fs_rename(path, path .. ".kept"))
+    other:close()
+    run "nowait"
+    assert(uv.fs_rename(path .. ".kept", path))
+    assert.is_true(is_served(5))
+  end)
+
+  it("leaves another process's socket alone, and opens when that has ended", function()
+    local other = other_server()
+    assert.is_false(is_served(2.5))
+    other:close()
+    assert.is_true(is_served(5))
+  end)
+
+  it("does not remove another process's socket when it is closed", function()
+    local other = other_server()
+    opened.close()
+    assert.truthy(uv.fs_stat(path))
+    other:close()
+    opened = { close = function() end }
+  end)
 end)
