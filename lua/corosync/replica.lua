@@ -157,7 +157,8 @@ end
 -- @error nil, message, code. Not applied: "not_ready" (not within `timeout`), "full" (`window` commands of this member
 -- wait), "too_big", "not_connected", "closed", "dispatching" (inside `apply`, or where nothing can wait). "raised":
 -- `apply` raised this error on all members, and the state is unchanged. "uncertain": the command may have been applied,
--- or may be applied later. "applied": it was applied, but its result is not known here
+-- or may be applied later, also if `apply` ran out of time or memory here. "applied": it was applied, but its result is
+-- not known here
 -- @raise for a command that cannot be encoded
 function Machine:submit(command, callback)
   local kind = type(command)

@@ -12,7 +12,8 @@ function limits.set(chosen, facts)
     require "cpgrun.limits.jit_off"
   end
   if chosen.handler_timeout or chosen.memory_limit then
-    script_calls.guard, script_calls.limit_memory = facts.limit(OWN_LUA, chosen.handler_timeout, chosen.memory_limit)
+    script_calls.guard, script_calls.limit_memory, script_calls.pcall_without = facts.limit(OWN_LUA,
+      chosen.handler_timeout, chosen.memory_limit)
     script_calls.limits_time = chosen.handler_timeout ~= nil
     script.protected = script_calls.guard
   end

@@ -104,6 +104,20 @@ static int call(lua_State *L)
 	return lua_gettop(L);
 }
 
+static int pcall_without(lua_State *L)
+{
+	bool outer;
+	int status;
+
+	luaL_checkany(L, 1);
+	outer = memory_apply_limit(L, false);
+	status = limit_pcall_without(L, lua_gettop(L) - 1, LUA_MULTRET);
+	(void)memory_apply_limit(L, outer);
+	lua_pushboolean(L, status == 0);
+	lua_insert(L, 1);
+	return lua_gettop(L);
+}
+
 static int limit_memory(lua_State *L)
 {
 	lua_pushboolean(L, memory_apply_limit(L, lua_isboolean(L, 1) ? lua_toboolean(L, 1) : !is_own(L, 1)));
@@ -126,7 +140,8 @@ int callback_limit(lua_State *L)
 	luv_set_callback(L, call_back_limited);
 	lua_pushcfunction(L, call);
 	lua_pushcfunction(L, limit_memory);
-	return 2;
+	lua_pushcfunction(L, pcall_without);
+	return 3;
 }
 
 int callback_set_report(lua_State *L)

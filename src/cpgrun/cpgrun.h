@@ -16,13 +16,14 @@ void callback_open(lua_State *L);
 int callback_set_report(lua_State *L);
 
 /*
- * Lua: limit(libraries, seconds, bytes) -> call, limit_memory. From now on, functions of the script and luv's callbacks
+ * Lua: limit(libraries, seconds, bytes) -> call, limit_memory, pcall_without. From now on, functions of the script and luv's callbacks
  * have a time limit (limit.c), a memory limit (memory.c), or both; nil for none. The names of our own Lua's sources start
  * with `libraries`, followed by corosync/ or cpgrun/.
  *
  *   call(function, ...)   as xpcall with a traceback as its handler: true and results, or false and the message
  *   limit_memory(applies or function) -> applied   applies the memory limit, removes it, or applies it if the function is
  *                         not our own; until the next call, or until the function that call or luv has called ends
+ *   pcall_without(function, ...)   as pcall, without the limits
  */
 int callback_limit(lua_State *L);
 
@@ -67,6 +68,9 @@ void limit_open(lua_State *L, double seconds, const char *libraries);
  * [-(arguments + 1), +(results|1), -]
  */
 int limit_pcall(lua_State *L, int arguments, int results, int handler);
+
+/* As lua_pcall, without the limit, and without an outer one. [-(arguments + 1), +(results|1), -] */
+int limit_pcall_without(lua_State *L, int arguments, int results);
 
 /* Whether a source's name is that of our own Lua. */
 bool limit_is_own(const char *source, const char *libraries);

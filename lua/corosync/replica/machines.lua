@@ -24,12 +24,13 @@ function machines.new(hooks)
   return setmetatable({ hooks = hooks, by_name = {}, names = {}, applied = {} }, Machines)
 end
 
--- Returns the error if a result is one.
+-- Returns an error's text if a result is one, and its code. Another member may have had more time or memory.
 function machines.failure(result)
   if type(result) == "table" and getmetatable(result) == Failure then
-    return true, result.problem
+    local problem = result.problem
+    local is_at_limit = problem:find "not enough memory[%a ]*$" or problem:find("(--handler-timeout)", 1, true)
+    return problem, is_at_limit and "uncertain" or "raised"
   end
-  return false
 end
 
 local function find(self, name)
@@ -51,9 +52,17 @@ local function pass_on(ok, ...)
   return ...
 end
 
--- A host's time limit applies to each call of a script's function.
+-- A host's limits apply to each call of a script's function.
 local function limited(f)
-  return f and script_calls.guard and function(...) return pass_on(script_calls.guard(f, ...)) end or f
+  if not f or not script_calls.guard then
+    return f
+  end
+  return function(...)
+    if not script_calls.guard then -- see without_limits
+      return f(...)
+    end
+    return pass_on(script_calls.guard(f, ...))
+  end
 end
 
 local function complete(methods)

@@ -291,13 +291,17 @@ describe("submit to a replica in corosync.loop", function()
       state[#state + 1] = command
       if command == "bad" then error "not this one" end
       if command == "thrown" then error { reason = "a table" } end
+      if command == "object" then error(setmetatable({}, { __tostring = function() return "an object" end })) end
+      if command == "memory" then error("not enough memory", 0) end
       if command == "odd" then error(setmetatable({}, { __tostring = error })) end
       if command == "nil" then error(nil) end
       return #state
     end, changed = function() changes = changes + 1 end })
     assert.equal(1, list:submit "a")
     refused("raised", "submit_spec.lua", list:submit "bad")
-    refused("raised", "table", list:submit "thrown")
+    refused("raised", "(error object is a table value)", list:submit "thrown")
+    refused("raised", "an object", list:submit "object")
+    refused("uncertain", "not enough memory", list:submit "memory")
     refused("raised", "(error object is a table value)", list:submit "odd")
     refused("raised", "nil", list:submit "nil")
     assert.equal(2, list:submit "b")

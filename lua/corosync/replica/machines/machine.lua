@@ -11,6 +11,7 @@ local error_text = require "corosync.error_text"
 local errors = require "corosync.errors"
 local flat = require "corosync.replica.machines.flat"
 local plain = require "corosync.replica.machines.plain"
+local script_calls = require "corosync.script_calls"
 
 local machine = {}
 
@@ -90,7 +91,7 @@ local function state_of(self, base)
   return plain.copy(base)
 end
 
-function Machine:reset()
+local function reset(self)
   self.chain = chain.new()
   self.pieces = nil
   if self.methods then
@@ -100,6 +101,10 @@ function Machine:reset()
   if self.methods and not self.methods.snapshot and not plain.copy(self.state, COPIED_ENTRIES) then
     note_large(self)
   end
+end
+
+function Machine:reset()
+  script_calls.without_limits(reset, self)
 end
 
 local function command_of(self, data)
@@ -183,7 +188,7 @@ local function renew_base(self, added)
   if is_copy_due(self, count) then
     renew(self)
   elseif self.is_large and not self.sent and (count > KEPT_COMMANDS or self.bytes > KEPT_BYTES) then
-    follow(self, 2 * added)
+    script_calls.without_limits(follow, self, 2 * added)
   end
 end
 
@@ -229,9 +234,9 @@ function Machine:apply(list, from, to, index, results)
   local last = ok and to or self.at - 1
   succeeded(self, list, from, last, index, results)
   if not ok then
-    undo(self)
+    script_calls.without_limits(undo, self)
     self.chain:add_error(index + self.at)
-    problem = problem == nil and "nil" or problem
+    problem = error_text(problem)
   end
   renew_base(self, 2 * (last - from + 1)) -- also if each run ends in an error
   return last - from + 1, problem
@@ -369,7 +374,7 @@ local function take_command(self, data, index)
   end
   store(self, { data }, 1, 1, index - 1)
   if self.methods then
-    self.methods.apply(self.state, command_of(self, data), index)
+    script_calls.without_limits(replay, self, self.state, { data, index }, 1, 2)
   end
 end
 

@@ -1,6 +1,5 @@
 -- Callers that wait for the results of their commands, and the messages for those that fail.
 local core = require "corosync.binding"
-local error_text = require "corosync.error_text"
 local errors = require "corosync.errors"
 local machines = require "corosync.replica.machines"
 local recording = require "corosync.replica.recording"
@@ -82,10 +81,10 @@ function Callers:reply(id, result, code, index)
   if code then
     return self.call(caller.tell, self:failure(caller.what, code))
   end
-  local failed, problem = machines.failure(result)
-  if failed then
-    self:count_failure "raised"
-    return self.call(caller.tell, nil, error_text(problem), "raised")
+  local problem, failed = machines.failure(result)
+  if problem then
+    self:count_failure(failed)
+    return self.call(caller.tell, nil, problem, failed)
   end
   return self.call(caller.tell, result == nil and true or result)
 end

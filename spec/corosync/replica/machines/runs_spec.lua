@@ -41,10 +41,10 @@ describe("commands of a batch", function()
     assert.same({ "x11", "y12", "z14", "u19" }, all.by_name.a.state)
     assert.same({ "x15", "table18" }, all.by_name.b.state)
     for i, expected in ipairs { "x", "y", false, "z", "x", false, false, "table", "u" } do
-      local failed, problem = machines.failure(results[i])
-      assert.equal(not expected, failed)
+      local problem, code = machines.failure(results[i])
       assert.equal(not expected and "no" or nil, problem)
-      assert.is_true(failed or expected == "table" or results[i] == expected)
+      assert.equal(not expected and "raised" or nil, code)
+      assert.truthy(problem or expected == "table" or results[i] == expected)
     end
     assert.equal(7, all.applied.a)
     assert.equal(2, all.applied.b)
