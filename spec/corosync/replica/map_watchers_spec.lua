@@ -102,4 +102,17 @@ describe("watchers of a map", function()
     apply("a", 2, 6)
     assert.same({}, told)
   end)
+
+  it("may watch other maps when they start anew", function()
+    for i = 1, 5 do
+      part.watch(owner, "m" .. i, "", function() end, function()
+        told[#told + 1] = i
+        for j = 1, 20 do part.watch(owner, ("n%d.%d"):format(i, j), "", function() end) end
+      end)
+    end
+    take_state({}, 5)
+    look()
+    table.sort(told)
+    assert.same({ 1, 2, 3, 4, 5 }, told)
+  end)
 end)

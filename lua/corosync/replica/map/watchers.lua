@@ -109,9 +109,13 @@ end
 
 -- The state was replaced; the last command in it is that of `index`.
 function Watchers:restored(maps, index)
+  local all = {} -- because watchers may add others, also of other maps
   for name, those in pairs(self.by_name) do
-    for _, watcher in ipairs(those) do
-      begin_anew(self, watcher, select_from(maps, name, watcher.prefix), index)
+    all[#all + 1] = { name = name, watchers = those }
+  end
+  for _, each in ipairs(all) do
+    for _, watcher in ipairs(each.watchers) do
+      begin_anew(self, watcher, select_from(maps, each.name, watcher.prefix), index)
     end
   end
 end
