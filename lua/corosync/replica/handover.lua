@@ -177,7 +177,7 @@ function handover.commit()
 end
 
 function handover.finish()
-  for _, owner in pairs(made) do
+  for _, owner in pairs(handover.members()) do -- a copy, because the script's functions may make replicas
     if not owner.is_closed then
       owner:turn(release_inherited)
     end
@@ -191,7 +191,7 @@ function handover.rollback()
   for owner in pairs(before) do
     rollback(owner)
   end
-  for _, owner in pairs(made) do
+  for _, owner in pairs(handover.members()) do
     if not before[owner] then
       membership.give_up(owner)
     end
