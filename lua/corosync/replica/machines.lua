@@ -18,8 +18,8 @@ Machines.__index = Machines
 -- What `apply` returns in place of an error's result.
 local Failure = {}
 
--- `hooks`: applied(machine, command, result, index), restored(machine), overfull(machine), damaged(machine, problem),
--- unsendable(problem): the state cannot be sent to others.
+-- `hooks`: applied(machine, command, result, index), restored(machine), overfull(machine), unsendable(problem): the
+-- state cannot be sent to others, damaged(what, machine, problem): `what` could not be done.
 function machines.new(hooks)
   return setmetatable({ hooks = hooks, by_name = {}, names = {}, applied = {} }, Machines)
 end
@@ -209,16 +209,25 @@ function Machines:apply(list, first)
   local ok, problem = pcall(apply_all, self, list, first - 1, results)
   if not ok then
     self.damage, machines.is_applying = true, false
-    self.hooks.damaged(self.applying, problem)
+    self.hooks.damaged("undo a command, whose apply has raised, of", self.applying, problem)
   end
   return results
+end
+
+-- Returns whether the script's functions have made the initial state.
+local function reset(self, each)
+  local ok, problem = pcall(each.reset, each)
+  if not ok then
+    self.damage = true
+    self.hooks.damaged("make the initial state of", each, problem)
+  end
+  return ok
 end
 
 function Machines:reset()
   for _, name in ipairs(self.names) do
     local each = self.by_name[name]
-    each:reset()
-    if each.methods then
+    if reset(self, each) and each.methods then
       self.hooks.restored(each)
     end
   end
@@ -316,7 +325,7 @@ function Machines:restore(restoring)
   end
   for _, name in ipairs(self.names) do
     if not taken[name] then
-      self.by_name[name]:reset()
+      reset(self, self.by_name[name])
     end
   end
   for name, each in pairs(taken) do

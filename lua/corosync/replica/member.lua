@@ -431,9 +431,8 @@ local function machine_hooks(self)
         .. "run a script that has it"):format(errors.quote(self.name), errors.quote(machine.name)))
       membership.give_up(self)
     end,
-    damaged = function(machine, problem)
-      events.give_up_membership(self, ("cannot undo a command of machine %s whose apply has raised"):format(
-        errors.quote(machine.name)), problem)
+    damaged = function(what, machine, problem)
+      events.give_up_membership(self, ("cannot %s machine %s"):format(what, errors.quote(machine.name)), problem)
     end,
   }
 end

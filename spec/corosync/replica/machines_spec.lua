@@ -13,14 +13,27 @@ describe("the machines of a replica", function()
     assert.same({ list = {} }, all.by_name.m.state)
   end)
 
+  it("tell that the initial state cannot be made again, and then apply nothing", function()
+    local told, is_broken = {}, false
+    local all = machines.new { damaged = function(what, machine, problem) told = { what, machine.name, problem } end }
+    all:define("m", { apply = function() error "applied" end, initial = function()
+      if is_broken then error("no", 0) end
+      return {}
+    end })
+    is_broken = true
+    all:reset()
+    assert.same({ "make the initial state of", "m", "no" }, told)
+    assert.same({}, all:apply({ all.by_name.m:encode "a" }, 1))
+  end)
+
   it("ignore commands that name no machine", function()
-    local all = machines.new { damaged = function(_, problem) error(problem, 0) end }
+    local all = machines.new { damaged = function(_, _, problem) error(problem, 0) end }
     assert.same({ true, true, true }, all:apply({ "", "x", "\0x" }, 1))
     assert.same({}, all.names)
   end)
 
   local function list_machines(apply)
-    local all = machines.new { damaged = function(_, problem) error(problem, 0) end, restored = function() end }
+    local all = machines.new { damaged = function(_, _, problem) error(problem, 0) end, restored = function() end }
     all:define("list", { apply = apply or function(state, command) state[#state + 1] = command end })
     return all
   end

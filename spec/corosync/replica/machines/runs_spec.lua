@@ -3,7 +3,7 @@ local machines = require "corosync.replica.machines"
 
 -- The machines "a" and "b": each appends a command to its list, "bad" raises after it has changed the state.
 local function new_machines(more)
-  local all = machines.new { damaged = function(_, problem) error(problem, 0) end, restored = function() end,
+  local all = machines.new { damaged = function(_, _, problem) error(problem, 0) end, restored = function() end,
     applied = more and more.applied }
   for _, name in ipairs { "a", "b" } do
     all:define(name, {
