@@ -1,5 +1,7 @@
 -- Locks that a process has used and uses no more.
 local entries = require "corosync.replica.lock.entries"
+local part = require "corosync.replica.lock.part"
+local parts = require "corosync.replica.parts"
 local replicas = require "spec.helpers.replicas"
 
 describe("a lock that is no longer used", function()
@@ -47,5 +49,23 @@ describe("a lock that is no longer used", function()
     end))
     assert(replicas.eventually(function() return is_held end))
     assert(replicas.eventually(function() return app:lock("late"):holder() == nil end))
+  end)
+
+  it("is requested again if it was granted while the member was away, because it may be reported as gone", function()
+    local OTHER, held, granted = "9:9#other", nil, nil
+    owner.is_present = function() return true end
+    assert(entries.submit(owner, "acquire", OTHER, "x", nil, function() end))
+    local lock = app:lock "x"
+    assert(replicas.eventually(function() return lock:holder() ~= nil end))
+    coroutine.wrap(function() held = assert(lock:acquire()) end)()
+    assert(replicas.eventually(function() return #select(4, lock:holder()) == 1 end))
+    local submitted = entries.submit(owner, "release", OTHER, "x", select(2, lock:holder()), function()
+      granted = select(2, lock:holder())
+    end)
+    assert(submitted)
+    part.restored(owner, parts.states(owner))
+    assert(replicas.eventually(function() return held end))
+    assert.is_true(held.token > granted)
+    assert.equal(held.token, select(2, lock:holder()))
   end)
 end)

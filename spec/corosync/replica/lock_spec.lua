@@ -69,7 +69,7 @@ describe("the state of locks", function()
     apply("acquire", "2:1#a", "x")
     local submitted = {}
     local owner = { address = "1:1", parts = { lock = {} }, options = { patience = 5 },
-      protocol = { active = { tag = "1" } },
+      protocol = { active = { tag = "1" }, log = { index = index } },
       machines = { by_name = { corosync = { state = all, chain = { last = index } } } } }
     function owner.machines.by_name.corosync.encode(_, command) return codec.encode(command) end
     function owner.session() return "1:1#b" end

@@ -26,6 +26,8 @@ function entries.of(owner)
     own.by_name = setmetatable({}, { __mode = "v" })
     own.active = {} -- by name: those that are not idle
     own.greatest = 0 -- token whose grant is over
+    own.floor = 0 -- grants up to this token that were not taken are over, see part.look
+    own.is_new = false -- the state was replaced, and look has not been called since
     own.reported = {} -- by session: those that this member is reporting as gone
     own.absent = {} -- by session: since when this member has seen that it is gone
     own.lease = lease.new(owner, function() entries.follow_all(owner) end)
@@ -127,15 +129,21 @@ local function step(entry, token, waits)
   return waits and "withdraw" or nil
 end
 
+-- Whether this member may have been away, and look has not been called since.
+local function was_away(owner, own)
+  local active = owner.protocol.active
+  return own.is_new or not active or active.tag ~= own.tag
+end
+
 local function follow(owner, entry)
-  local session = owner:session()
+  local session, own = owner:session(), entries.of(owner)
   local token, waits = state.place(parts.states(owner), entry.name, session)
   if entry.held and entry.held.token ~= token then
     entries.lose(owner, entry, "taken")
     return follow(owner, entry)
-  elseif not owner.was_serving then
+  elseif not owner.was_serving or was_away(owner, own) then
     return
-  elseif token and entry.request and token > math.max(entry.ended, entry.floor) then
+  elseif token and entry.request and (entry.held or token > math.max(entry.ended, entry.floor, own.floor)) then
     return take(owner, entry, token)
   end
   local operation = not entry.is_busy and step(entry, token, waits)

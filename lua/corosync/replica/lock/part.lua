@@ -7,6 +7,7 @@ local state = require "corosync.replica.lock.state"
 local part = { initial = state.initial, apply = state.apply }
 
 function part.restored(owner, all)
+  entries.of(owner).is_new = true
   entries.follow_all(owner)
   entries.adopt(owner, all)
 end
@@ -80,11 +81,17 @@ local function report(owner, own, session)
   end)
 end
 
+-- After this member was away, a command that reports it as gone may still be on its way. That command ends the grants
+-- that it got meanwhile, so it must not take them, and requests the lock again.
+local function begin_anew(owner, own)
+  own.tag, own.is_new, own.floor = owner.protocol.active.tag, false, owner.protocol.log.index
+  own.lease:measure()
+end
+
 function part.look(owner, all)
   local own = entries.of(owner)
-  if own.tag ~= owner.protocol.active.tag then
-    own.tag = owner.protocol.active.tag
-    own.lease:measure()
+  if own.is_new or own.tag ~= owner.protocol.active.tag then
+    begin_anew(owner, own)
   end
   local absent = own.absent
   own.absent = {}
