@@ -409,15 +409,15 @@ end
 local function await_leave(name)
   local earlier = leaving[name]
   if earlier and earlier.is_closed then -- otherwise it could not leave, and is still a member
-    earlier:handle_until(function() return earlier.record.state == "idle" end)
+    return earlier:handle_until(function() return earlier.record.state == "idle" end)
   end
+  return true
 end
 
 function IN_LOOP.start(owner)
-  await_leave(owner.name)
   local uses_loop = owner.options.loop ~= false
-  local ok, message, code = true, nil, nil
-  local path = defaults.storage_path(owner.name, owner.options)
+  local ok, message, code = await_leave(owner.name)
+  local path = ok and defaults.storage_path(owner.name, owner.options)
   if path then
     ok, message, code = owner:open_storage(path)
   end
@@ -490,8 +490,9 @@ end
 -- towards a majority
 -- @tparam[opt=true] boolean options.loop false leaves `dispatch` to the caller
 -- @treturn Replica
--- @error nil, message, code: "exist" (this process is already a member of that replica), those of a group's `activate`,
--- and those of the storage
+-- @error nil, message, code: "exist" (this process is already a member of that replica), "dispatching" (in a function
+-- that an earlier replica of that name, which was closed, is calling), those of a group's `activate`, and those of the
+-- storage
 -- @function new
 -- @raise for wrong arguments
 local function new(name, given)

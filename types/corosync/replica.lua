@@ -158,7 +158,7 @@ module.Replica = nil
 ---@param options? corosync.replica.new.options
 ---@return corosync.replica.Replica|nil
 ---@return string|nil # why it failed
----@return string|nil # "exist" (this process is already a member of that replica), those of a group's `activate`, and those of the storage
+---@return string|nil # "exist" (this process is already a member of that replica), "dispatching" (in a function that an earlier replica of that name, which was closed, is calling), those of a group's `activate`, and those of the storage
 function module.new(name, options) end
 
 return module

@@ -297,11 +297,15 @@ local function dispatch_all(self, budget)
   return handled, more, code
 end
 
+local function cannot_handle(self)
+  return self.callers:failure("handle events of", "dispatching",
+    "one of its functions is running: return from it first")
+end
+
 -- Handles events that wait. Returns as the group's dispatch.
 function Member:dispatch(budget)
   if self.runner or machines.is_applying then
-    return self.callers:failure("handle events of", "dispatching",
-      "one of its functions is running: return from it first")
+    return cannot_handle(self)
   end
   return run(self, dispatch_all, budget)
 end
@@ -313,7 +317,9 @@ end
 
 -- Handles events until a condition holds, for callers outside coroutines.
 function Member:handle_until(is_over)
-  if self.loop and self.loop.run_until(is_over) then
+  if self.runner and not is_over() then
+    return cannot_handle(self)
+  elseif self.loop and self.loop.run_until(is_over) then
     if is_over() then
       return true
     end

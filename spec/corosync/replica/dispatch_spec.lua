@@ -2,6 +2,7 @@
 local cqueues = require "cqueues"
 local controllers = require "spec.helpers.controllers"
 local core = require "corosync.binding"
+local replica = require "corosync.replica"
 local replicas = require "spec.helpers.replicas"
 
 describe("a replica with loop = false", function()
@@ -15,6 +16,22 @@ describe("a replica with loop = false", function()
       assert(app:close())
     end
   end)
+
+  for _, has_loop in ipairs { false, true } do
+    it("cannot be made anew in its own callback, with loop = " .. tostring(has_loop), function()
+      local name = replicas.name()
+      local app, again = replicas.new({ loop = has_loop }, name), nil
+      assert(app:barrier(function()
+        assert(app:close())
+        again = { replica(name, { loop = has_loop }) }
+      end))
+      assert(replicas.eventually(function() return again end))
+      assert.is_nil(again[1])
+      assert.equal("dispatching", again[3])
+      assert.matches("one of its functions is running: return from it first", again[2])
+      assert(replicas.new({ loop = has_loop }, name))
+    end)
+  end
 
   -- A tick of a game: it has little time, and nothing in it waits.
   it("works by dispatch(budget) in each tick of a game", function()
