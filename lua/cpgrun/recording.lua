@@ -1,6 +1,6 @@
 -- Records the script's groups: for `cpgrun check`, which sets CPGRUN_HISTORY, or into the file of --trace.
 local KEY = require "corosync.private"
-local handlers = require "corosync.handlers"
+local handlers = require "corosync.group.handlers"
 
 local recording = {}
 

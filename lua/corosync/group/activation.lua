@@ -1,6 +1,6 @@
 -- `activate` and `deactivate` of a group. membership.lua joins and leaves.
 local connection = require "corosync.group.connection"
-local handlers = require "corosync.handlers"
+local handlers = require "corosync.group.handlers"
 local membership = require "corosync.group.membership"
 local state = require "corosync.group.state"
 

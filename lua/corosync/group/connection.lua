@@ -2,7 +2,7 @@
 local arguments = require "corosync.group.arguments"
 local core = require "corosync.binding"
 local counters = require "corosync.group.counters"
-local handlers = require "corosync.handlers"
+local handlers = require "corosync.group.handlers"
 local pollfd = require "corosync.group.pollfd"
 local state = require "corosync.group.state"
 local view = require "corosync.group.view"

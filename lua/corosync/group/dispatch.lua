@@ -2,7 +2,7 @@
 local connection = require "corosync.group.connection"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
-local handlers = require "corosync.handlers"
+local handlers = require "corosync.group.handlers"
 local loss = require "corosync.group.loss"
 local pollfd = require "corosync.group.pollfd"
 local script_calls = require "corosync.script_calls"

@@ -1,7 +1,7 @@
 -- A lost connection: the script is notified, and the group reconnects.
 local connection = require "corosync.group.connection"
 local counters = require "corosync.group.counters"
-local handlers = require "corosync.handlers"
+local handlers = require "corosync.group.handlers"
 local membership = require "corosync.group.membership"
 local reconnect = require "corosync.reconnect"
 local state = require "corosync.group.state"

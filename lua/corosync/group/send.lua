@@ -4,7 +4,7 @@ local activation = require "corosync.group.activation"
 local connection = require "corosync.group.connection"
 local counters = require "corosync.group.counters"
 local errors = require "corosync.errors"
-local handlers = require "corosync.handlers"
+local handlers = require "corosync.group.handlers"
 local retry = require "corosync.group.retry"
 local state = require "corosync.group.state"
 

@@ -2,7 +2,7 @@
 -- Those of maps are operations on a register for each key, so that the rule checks their results, too.
 local codec = require "corosync.replica.codec"
 local digest = require "corosync.history.digest"
-local handlers = require "corosync.handlers"
+local handlers = require "corosync.group.handlers"
 local machines = require "corosync.replica.machines"
 local plain = require "corosync.replica.machines.plain"
 local state = require "corosync.replica.map.state"

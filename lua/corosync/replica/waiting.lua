@@ -1,7 +1,7 @@
 -- How a caller without a callback waits for its result: a coroutine yields until then; other code handles the events
 -- meanwhile. And how functions of the script are called that may wait.
 local error_text = require "corosync.error_text"
-local handlers = require "corosync.handlers"
+local handlers = require "corosync.group.handlers"
 local machines = require "corosync.replica.machines"
 local script_calls = require "corosync.script_calls"
 

@@ -1,7 +1,7 @@
 -- A replica in nginx: its group's light thread handles events and calls the script's functions; requests wait for
 -- results by semaphores.
 local errors = require "corosync.errors"
-local handlers = require "corosync.handlers"
+local handlers = require "corosync.group.handlers"
 local member = require "corosync.replica.member"
 local replica = require "corosync.replica"
 local semaphore = require "ngx.semaphore"

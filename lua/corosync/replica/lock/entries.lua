@@ -10,7 +10,7 @@
 -- An entry is idle when there is nothing to bring together. The process may use many locks, each for a moment; so idle
 -- entries are not looked at, and go when no object of the script needs them any more.
 local core = require "corosync.binding"
-local handlers = require "corosync.handlers"
+local handlers = require "corosync.group.handlers"
 local lease = require "corosync.replica.lock.lease"
 local parts = require "corosync.replica.parts"
 local state = require "corosync.replica.lock.state"

@@ -1,6 +1,6 @@
 -- Functions of the script that are called for each change of a map. A watcher keeps the values that it has reported, so
 -- after the state was replaced it reports exactly the differences.
-local handlers = require "corosync.handlers"
+local handlers = require "corosync.group.handlers"
 local list = require "corosync.list"
 local plain = require "corosync.replica.machines.plain"
 local same = require("corosync.replica.map.state").equal
