@@ -45,6 +45,15 @@ function replicas.listed(options, methods)
   return replicas.list(app, "list", methods), app
 end
 
+-- The private record behind a replica.
+function replicas.member(app)
+  for key, value in pairs(app) do
+    if type(key) == "table" then
+      return value
+    end
+  end
+end
+
 -- Waits for something while the events of all replicas are handled: those without a loop, too.
 function replicas.eventually(condition, seconds)
   return wait.until_true(function()

@@ -2,15 +2,6 @@
 local replicas = require "spec.helpers.replicas"
 local storages = require "spec.helpers.storages"
 
--- The private record behind a replica.
-local function member_of(app)
-  for key, value in pairs(app) do
-    if type(key) == "table" then
-      return value
-    end
-  end
-end
-
 describe("a command of a member whose storage has failed", function()
   local app, list, code
 
@@ -18,7 +9,7 @@ describe("a command of a member whose storage has failed", function()
     app = replicas.new { storage = storages.path(), timeout = 1, error = function() end }
     list, code = replicas.list(app), nil
     replicas.ready(app)
-    member_of(app).keeper.commit = function() return nil, "no space" end
+    replicas.member(app).keeper.commit = function() return nil, "no space" end
     assert.is_true(list:submit("a", function(_, _, why) code = why end))
     assert(replicas.eventually(function() return select(6, app:status()) == "no space" end))
   end)

@@ -5,22 +5,13 @@ local now = require("corosync.binding").now
 local replicas = require "spec.helpers.replicas"
 local wire = require "corosync.replica.member.wire"
 
--- The private record behind a replica.
-local function member_of(app)
-  for key, value in pairs(app) do
-    if type(key) == "table" then
-      return value
-    end
-  end
-end
-
 describe("a turn of the loop", function()
   after_each(replicas.clean)
 
   it("ends when chunks of a snapshot have taken long, although more have come", function()
     local app, stops = replicas.new(), 0
     assert(replicas.eventually(function() return replicas.is_ready(app) end))
-    local member = member_of(app)
+    local member = replicas.member(app)
     local content = codec.encode { "base", {} }
     local bytes = wire.encode { kind = "chunk", to = "9:9", nonce = "n", number = 1, content = content }
     function member.group.stop() stops = stops + 1 end
