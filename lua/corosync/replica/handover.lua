@@ -12,6 +12,7 @@ local errors = require "corosync.errors"
 local map = require "corosync.replica.map.part"
 local membership = require "corosync.replica.member.membership"
 local parts = require "corosync.replica.parts"
+local submitting = require "corosync.replica.member.submitting"
 
 local handover = {}
 
@@ -55,13 +56,6 @@ local function set_options(owner, options)
   owner.options, owner.record.handlers.error = options, options.error
 end
 
--- Commands of a script that was not loaded are not sent.
-local function drop_early(owner, kept)
-  for i = #owner.early, kept + 1, -1 do
-    owner.callers:forget(table.remove(owner.early, i).id)
-  end
-end
-
 local function rollback(owner)
   local kept = owner.handover
   owner.has_functions, owner.leaders, owner.objects = kept.has_functions, kept.leaders, kept.objects
@@ -71,7 +65,7 @@ local function rollback(owner)
   for _, entry in ipairs(entries.all(owner)) do
     entry.request, entry.is_inherited = kept.requests[entry], nil
   end
-  drop_early(owner, kept.early)
+  submitting.drop_early(owner, kept.early)
   owner.runner, owner.handover = nil, nil
 end
 
@@ -110,7 +104,7 @@ local function commit(owner)
   owner:turn(function()
     map.tell_all(owner)
     if owner.protocol then
-      owner:submit_early()
+      submitting.submit_early(owner)
       entries.follow_all(owner)
     end
   end)

@@ -1,6 +1,7 @@
 -- Describes a member of a replica and its maps, locks and tasks, for people and monitoring. Sends nothing.
 local entries = require "corosync.replica.lock.entries"
 local parts = require "corosync.replica.parts"
+local status = require "corosync.replica.member.status"
 local tick = require "corosync.replica.every.part"
 
 local inspection = {}
@@ -24,13 +25,6 @@ function inspection.status(owner)
   local active = protocol and protocol.active
   return state, active and active.tag or nil, protocol and protocol.log and protocol.log.applied or nil,
     addresses_of(owner, active and active.full or {}), addresses_of(owner, active and active.learners or {}), why
-end
-
-local SERVING = { ready = true, observing = true }
-
--- Whether a member of this state, as of `status`, has the state of the replica.
-function inspection.serves(state)
-  return SERVING[state] or false
 end
 
 local function by_name(one, other)
@@ -116,7 +110,7 @@ end
 function inspection.describe(owner)
   local all = parts.states(owner)
   local state, generation, index, full, learners, why = inspection.status(owner)
-  local found = { name = owner.name, state = state, serving = inspection.serves(state), generation = generation,
+  local found = { name = owner.name, state = state, serving = status.serves(state), generation = generation,
     index = index, full = full, learners = learners, why = why, waiting = owner.callers.count }
   found.locks, found.elections, found.lock_count = locks(owner, all)
   found.maps, found.map_count = maps(all)

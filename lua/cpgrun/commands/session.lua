@@ -96,7 +96,7 @@ function session.members(group)
 end
 
 function Session:is_ready()
-  return require("corosync.replica.inspection").serves((self.app:status()))
+  return require("corosync.replica.member.status").serves((self.app:status()))
 end
 
 local function why_not_ready(self)

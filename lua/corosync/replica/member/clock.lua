@@ -1,11 +1,12 @@
 -- A member's periodic work, a few times a second.
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
-local effects = require "corosync.replica.member.effects"
 local errors = require "corosync.errors"
 local events = require "corosync.replica.member.events"
 local membership = require "corosync.replica.member.membership"
 local parts = require "corosync.replica.parts"
+local persistence = require "corosync.replica.member.persistence"
+local submitting = require "corosync.replica.member.submitting"
 
 local clock = { TICK = 0.25 } -- seconds
 
@@ -50,27 +51,6 @@ local function look_for_divergence(self)
   end
 end
 
--- Ends a command that the protocol does not know yet.
-local function give_up_early(self, id)
-  for i, command in ipairs(self.early) do
-    if command.id == id then
-      table.remove(self.early, i)
-      break
-    end
-  end
-  self.callers:reply(id, nil, "not_ready")
-end
-
-local function end_overdue(self)
-  local ids = self.callers:overdue(now())
-  if #ids > 0 and self.protocol then
-    return effects.give_up(self, ids)
-  end
-  for _, id in ipairs(ids) do
-    give_up_early(self, id)
-  end
-end
-
 function clock.tick(self)
   if self.calls then
     self.calls:tick(now())
@@ -79,7 +59,7 @@ function clock.tick(self)
   if self.gives_up then
     membership.give_up(self)
   elseif self.storage_problem then
-    effects.try_storage(self)
+    persistence.try_again(self)
   end
   parts.tick(self)
   if self.protocol then
@@ -92,7 +72,7 @@ function clock.tick(self)
     look_for_divergence(self)
     self.seen_members = nil -- the ready-made objects also depend on the clock
   end
-  end_overdue(self)
+  submitting.end_overdue(self)
 end
 
 return clock

@@ -1,15 +1,7 @@
 -- The protocol's effects: sends, replies, and stores, which come before messages that others rely on.
-local cluster = require "corosync.cluster"
-local core = require "corosync.binding"
-local errors = require "corosync.errors"
 local list = require "corosync.list"
-local membership = require "corosync.replica.member.membership"
-local notes = require "corosync.replica.member.notes"
 local outbox = require "corosync.replica.member.outbox"
-local parts = require "corosync.replica.parts"
-local protocol = require "corosync.replica.protocol"
-
-local now = core.now
+local persistence = require "corosync.replica.member.persistence"
 
 local effects = {}
 
@@ -47,96 +39,12 @@ local function do_now(self, effect)
   effect_of[effect[1]](self, effect[2], effect[3], effect[4], effect[5])
 end
 
--- ---- storage and notes ----
-
-local STORAGE = { wanted = "its storage works again", regained = "the storage of replica %s works again" }
-local NOTE = { wanted = "it can write its note", regained = "replica %s can write its note again" }
-
--- When storage or a note fails, the member leaves until it works again. The others go on without it.
-local function stand_aside(self, outage, problem)
-  if not self.storage_problem then
-    self.storage_problem, self.outage = problem, outage
-    self:report(("replica %s leaves its group until %s: %s"):format(errors.quote(self.name), outage.wanted, problem))
-    parts.left(self, "storage")
-    membership.leave(self)
-  end
-end
-
--- Before a message that others rely on, everything it says must be on disk. Returns false if it is not.
-local function store_before(self, message)
-  if not self.keeper or not protocol.stored_before[message.kind] then
-    return true
-  end
-  local ok, problem = self.keeper:commit()
-  if not ok then
-    stand_aside(self, STORAGE, problem)
-  end
-  return ok
-end
-
-local function keep_note(self, text)
-  local ok, problem = self:note_prefix()
-  if ok then
-    ok, problem = notes.keep(ok, text, self.protocol.incarnation)
-  end
-  self.unkept_note = not ok and text or nil
-  return ok, problem
-end
-
--- Later messages may confirm commands, so they must wait until the note is kept. Returns whether it is.
-local function note(self, text)
-  local ok, problem = keep_note(self, text)
-  if not ok then
-    stand_aside(self, NOTE, problem)
-    return false
-  end
-  ok, problem = cluster.cmap_set(self.note_key, text)
-  if not ok then
-    self:report(problem)
-  end
-  return true
-end
-
-local function work_on_storage(self)
-  local more, problem = self.keeper:work(self.protocol, self.machines)
-  if more == nil then
-    stand_aside(self, STORAGE, problem)
-  elseif more and self.keeper:is_writing() then
-    self.protocol:progress(now())
-  end
-  return more
-end
-
-local function is_storage_working(self)
-  local ok = not self.unkept_note or keep_note(self, self.unkept_note)
-  if ok and self.keeper then
-    ok = self.keeper:commit()
-  end
-  if ok and self.keeper and self.keeper:is_writing() then
-    ok = self.keeper:work(self.protocol, self.machines) ~= nil
-  end
-  return ok
-end
-
--- Called while storage fails.
-function effects.try_storage(self)
-  if self.record.state == "joined" then
-    return membership.leave(self)
-  elseif self.record.state == "idle" and is_storage_working(self)
-    and membership.join(self) then
-    self.storage_problem = nil
-    self:report(self.outage.regained:format(errors.quote(self.name)))
-  end
-end
-
--- ---- all effects ----
-
 -- Returns false if this effect and all later ones must wait.
 local function do_effect(self, effect)
-  if self.keeper and self.keeper:is_writing() or effect[1] == "send" and not store_before(self, effect[2]) then
+  if persistence.is_writing(self) or effect[1] == "send" and not persistence.store_before(self, effect[2]) then
     return false
   elseif effect[1] == "note" then
-    return note(self, effect[2])
+    return persistence.note(self, effect[2])
   end
   do_now(self, effect)
   return true
@@ -186,7 +94,7 @@ end
 
 -- All effects wait while a base is written.
 local function do_effects(self)
-  if self.keeper and self.keeper:is_writing() then
+  if persistence.is_writing(self) then
     return
   end
   local protocol_state = self.protocol
@@ -201,8 +109,7 @@ end
 
 -- Whether there is more to do without an event.
 function effects.has_work(self)
-  local waits = self.keeper and self.keeper:is_writing()
-  local replays = self.protocol and self.protocol.replaying and not waits
+  local replays = self.protocol and self.protocol.replaying and not persistence.is_writing(self)
   return not self.has_ended and (self.stores_more or replays) and true or false
 end
 
@@ -222,7 +129,7 @@ function effects.drain(self)
     do_effects(self)
   end
   if self.keeper and self.protocol and not self.storage_problem then
-    self.stores_more = work_on_storage(self)
+    self.stores_more = persistence.work(self)
     do_effects(self)
   end
   send_all(self)

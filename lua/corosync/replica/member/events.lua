@@ -5,15 +5,18 @@ local core = require "corosync.binding"
 local error_text = require "corosync.error_text"
 local errors = require "corosync.errors"
 local membership = require "corosync.replica.member.membership"
-local notes = require "corosync.replica.member.notes"
 local outbox = require "corosync.replica.member.outbox"
 local parts = require "corosync.replica.parts"
+local persistence = require "corosync.replica.member.persistence"
 local protocol = require "corosync.replica.protocol"
+local status = require "corosync.replica.member.status"
+local submitting = require "corosync.replica.member.submitting"
 local wire = require "corosync.replica.member.wire"
 
 local NO_PROVIDER = "Corosync on this node has no quorum provider: set quorum { provider: corosync_votequorum } in "
   .. "corosync.conf on all nodes and restart Corosync"
 
+local TURN = 0.005 -- seconds that a turn of the loop takes chunks of a snapshot
 local FLOOR_STEP = 1048576 -- indices per second: more than any replica confirms on average
 
 local now = core.now
@@ -93,7 +96,7 @@ local function begin_protocol(self, own)
   if self.ring then
     self.protocol:ring_change(self.ring)
   end
-  self:submit_early()
+  submitting.submit_early(self)
 end
 
 -- ---- members and rings ----
@@ -187,6 +190,13 @@ function takes.reply(self, from, message)
   end
 end
 
+-- Chunks of a snapshot take long, so one turn of the loop must not take all that have piled up.
+local function end_long_turn(self)
+  if self.turn_began and now() - self.turn_began > TURN then
+    self.group:stop()
+  end
+end
+
 function takes.chunk(self, from, message)
   if from == self.address then
     self.outgoing:echoed(message)
@@ -195,7 +205,7 @@ function takes.chunk(self, from, message)
   if message.to == self.address and cut and self.incoming:chunk(from, message, cut.nonce) then
     self.protocol:progress(now())
   end
-  self:end_long_turn()
+  end_long_turn(self)
 end
 
 function takes.snapshot(self, from, message)
@@ -248,37 +258,24 @@ end
 
 -- ---- views ----
 
--- Returns the newest note as a text, or false if there is none; or nil, message.
-local function newest_note(self)
-  local prefix, message = self:note_prefix()
-  if not prefix then
-    return nil, message
-  end
-  return notes.newest(prefix)
-end
-
 -- Returns the protocol's view of a ring, from Corosync's map and the node's notes; or nil, message.
-local function read_map(self, ring)
+local function read_view(self, ring)
   local nodes, message = cluster.node_count()
-  local noted, newest, code
+  local found
   if nodes then
-    noted, message, code = cluster.cmap_get(self.note_key)
+    found, message = persistence.read_notes(self)
   end
-  if not nodes or not noted and code ~= "not_exist" then
+  if not found then
     return nil, message
   end
-  newest, message = newest_note(self)
-  if newest == nil then
-    return nil, message
-  end
-  return { ring = ring, nodes = nodes, floor = math.floor(core.time() * FLOOR_STEP), noted = noted,
-    newest = newest or nil }
+  return { ring = ring, nodes = nodes, floor = math.floor(core.time() * FLOOR_STEP), noted = found.noted,
+    newest = found.newest }
 end
 
 -- Passes the last view to the protocol. If the map or the notes cannot be read, the next tick tries again, because no
 -- other view may follow.
 function events.take_view(self)
-  local found, message = read_map(self, self.unread_view.ring)
+  local found, message = read_view(self, self.unread_view.ring)
   if found then
     self.reason, self.unread_view, self.view = nil, nil, found
     self.protocol:settled(found)
@@ -309,7 +306,7 @@ function events.disconnected(self)
     self.protocol:restart()
   end
   parts.left(self, "disconnected")
-  self:tell_status()
+  status.tell(self)
 end
 
 return events

@@ -1,0 +1,169 @@
+-- What outlives the process: a member's storage, if it has one, and the notes of its node. A member that cannot write
+-- them stands aside.
+local claims = require "corosync.replica.protocol.claims"
+local cluster = require "corosync.cluster"
+local core = require "corosync.binding"
+local errors = require "corosync.errors"
+local keeper = require "corosync.replica.member.keeper"
+local membership = require "corosync.replica.member.membership"
+local notes = require "corosync.replica.member.notes"
+local parts = require "corosync.replica.parts"
+local protocol = require "corosync.replica.protocol"
+
+local persistence = {}
+
+-- Empty if it has none.
+local function name_of_cluster()
+  local name, message, code = cluster.cmap_get "totem.cluster_name"
+  return name or code == "not_exist" and "" or nil, message, code
+end
+
+-- Opens the storage, and reads it. True, or nil, message, code.
+function persistence.open_storage(self, path)
+  local own, message, code = self.group:address()
+  local cluster_name
+  if own then
+    cluster_name, message, code = name_of_cluster()
+  end
+  if cluster_name then
+    self.keeper, message, code = keeper.open(path, { replica = self.name, node = own.node, cluster = cluster_name },
+      function(problem) self:report_unsendable(problem) end)
+  end
+  if not self.keeper then
+    return nil, message, code
+  end
+  self.stored, message, code = self.keeper:load(self.machines)
+  if not self.stored and message then
+    self.keeper:close()
+    return nil, message, code
+  end
+  return true
+end
+
+-- ---- notes ----
+
+-- A key of Corosync's map, which has at most 255 bytes and few characters.
+function persistence.note_key(name)
+  local plain = name:gsub("[^%w]", function(c) return ("_%02x"):format(c:byte()) end)
+  return "lua_corosync.replica." .. (#plain <= 200 and plain or ("%.0f"):format(core.digest(0, name)))
+end
+
+-- Returns the prefix of the names of its notes, or nil, message.
+local function note_prefix(self)
+  if not self.known_prefix then
+    local name, message = name_of_cluster()
+    if not name then
+      return nil, message
+    end
+    self.known_prefix = notes.prefix(name, claims.node_of(self.address), self.name)
+  end
+  return self.known_prefix
+end
+
+-- Returns what the notes in Corosync's map (`noted`) and in files (`newest`) say, nil for none; or nil, message.
+function persistence.read_notes(self)
+  local noted, message, code = cluster.cmap_get(self.note_key)
+  if not noted and code ~= "not_exist" then
+    return nil, message
+  end
+  local prefix, newest
+  prefix, message = note_prefix(self)
+  if prefix then
+    newest, message = notes.newest(prefix)
+  end
+  if newest == nil then
+    return nil, message
+  end
+  return { noted = noted, newest = newest or nil }
+end
+
+local function keep_note(self, text)
+  local ok, problem = note_prefix(self)
+  if ok then
+    ok, problem = notes.keep(ok, text, self.protocol.incarnation)
+  end
+  self.unkept_note = not ok and text or nil
+  return ok, problem
+end
+
+-- ---- standing aside ----
+
+local STORAGE = { wanted = "its storage works again", regained = "the storage of replica %s works again" }
+local NOTE = { wanted = "it can write its note", regained = "replica %s can write its note again" }
+
+-- When storage or a note fails, the member leaves until it works again. The others go on without it.
+local function stand_aside(self, outage, problem)
+  if not self.storage_problem then
+    self.storage_problem, self.outage = problem, outage
+    self:report(("replica %s leaves its group until %s: %s"):format(errors.quote(self.name), outage.wanted, problem))
+    parts.left(self, "storage")
+    membership.leave(self)
+  end
+end
+
+local function is_working(self)
+  local ok = not self.unkept_note or keep_note(self, self.unkept_note)
+  if ok and self.keeper then
+    ok = self.keeper:commit()
+  end
+  if ok and persistence.is_writing(self) then
+    ok = self.keeper:work(self.protocol, self.machines) ~= nil
+  end
+  return ok
+end
+
+-- Called while storage or a note fails.
+function persistence.try_again(self)
+  if self.record.state == "joined" then
+    return membership.leave(self)
+  elseif self.record.state == "idle" and is_working(self) and membership.join(self) then
+    self.storage_problem = nil
+    self:report(self.outage.regained:format(errors.quote(self.name)))
+  end
+end
+
+-- ---- writing ----
+
+-- Whether effects must wait for a base.
+function persistence.is_writing(self)
+  return self.keeper ~= nil and self.keeper:is_writing()
+end
+
+-- Before a message that others rely on, everything it says must be on disk. Returns false if it is not.
+function persistence.store_before(self, message)
+  if not self.keeper or not protocol.stored_before[message.kind] then
+    return true
+  end
+  local ok, problem = self.keeper:commit()
+  if not ok then
+    stand_aside(self, STORAGE, problem)
+  end
+  return ok
+end
+
+-- Later messages may confirm commands, so they must wait until the note is kept. Returns whether it is.
+function persistence.note(self, text)
+  local ok, problem = keep_note(self, text)
+  if not ok then
+    stand_aside(self, NOTE, problem)
+    return false
+  end
+  ok, problem = cluster.cmap_set(self.note_key, text)
+  if not ok then
+    self:report(problem)
+  end
+  return true
+end
+
+-- Goes on with a base. Returns whether there is more to do; or nil.
+function persistence.work(self)
+  local more, problem = self.keeper:work(self.protocol, self.machines)
+  if more == nil then
+    stand_aside(self, STORAGE, problem)
+  elseif more and self.keeper:is_writing() then
+    self.protocol:progress(core.now())
+  end
+  return more
+end
+
+return persistence

@@ -1,0 +1,21 @@
+-- Runs what may call the script's functions. Commands that these submit are sent when they have returned.
+local script_calls = require "corosync.script_calls"
+
+local running = {}
+
+local function finish(self, ...)
+  self.runner = nil
+  return script_calls.unwrap(...)
+end
+
+function running.run(self, f, ...)
+  self.runner = coroutine.running() or "main"
+  return finish(self, script_calls.pcall(f, self, ...))
+end
+
+-- Whether a coroutine is calling the script's functions.
+function running.runs_in(self, routine)
+  return self.runner ~= nil and self.runner == routine
+end
+
+return running

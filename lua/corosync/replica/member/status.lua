@@ -1,0 +1,72 @@
+-- A member's status, and the script's functions `ready` and `suspended`, which are called when it changes.
+local handlers = require "corosync.group.handlers"
+
+local status = {}
+
+local SERVING = { ready = true, observing = true }
+
+-- Whether a member of this state has the state of the replica.
+function status.serves(state)
+  return SERVING[state] or false
+end
+
+-- Whether Corosync is away. (In nginx the group is idle then.)
+function status.is_away(self)
+  local record = self.record
+  return record.state == "reconnecting" or record.lost ~= nil and record.state == "idle"
+end
+
+-- After a start with storage, the state is older than when the last process ended, until the commands since then are
+-- confirmed again.
+local function is_behind_storage(self)
+  local log = self.protocol.log
+  return self.stored_index ~= nil and log ~= nil and log.applied < self.stored_index
+end
+
+-- "blocked", "learning", "ready", or "observing"; and why it is not ready.
+function status.state(self)
+  local protocol_state = self.protocol
+  if self.is_closed then
+    return "blocked", "it is closed"
+  elseif self.storage_problem then
+    return "blocked", self.storage_problem
+  elseif status.is_away(self) then
+    return "blocked", "Corosync on this node is away"
+  elseif not protocol_state or self.record.state ~= "joined" then
+    return "blocked", "it has not joined its group yet"
+  elseif SERVING[protocol_state.status] and not protocol_state.active:has_enough() then
+    return "blocked", "fewer nodes than a majority have the state"
+  elseif SERVING[protocol_state.status] and is_behind_storage(self) then
+    return "learning", "the commands that it has stored must be confirmed again"
+  elseif SERVING[protocol_state.status] then
+    return protocol_state.status
+  elseif protocol_state.status == "learning" then
+    return "learning", "it is getting the state from another member"
+  end
+  return "blocked", protocol_state.reason or self.reason or "the members are agreeing on the state to go on from"
+end
+
+local function call(self, name, ...)
+  local handler = self.options[name]
+  if handler then
+    handlers.call(self.record, handler, ...)
+  end
+end
+
+-- Calls `ready` or `suspended` if the status has changed. Returns whether it has.
+function status.tell(self)
+  local state, why = status.state(self)
+  local is_serving = status.serves(state)
+  if is_serving == self.was_serving then
+    return false
+  end
+  self.was_serving = is_serving
+  if is_serving then
+    call(self, "ready")
+  else
+    call(self, "suspended", why)
+  end
+  return true
+end
+
+return status

@@ -1,0 +1,104 @@
+-- Commands from their caller to the protocol.
+local core = require "corosync.binding"
+local effects = require "corosync.replica.member.effects"
+local machines = require "corosync.replica.machines"
+local recording = require "corosync.replica.recording"
+local running = require "corosync.replica.member.running"
+local script_calls = require "corosync.script_calls"
+local status = require "corosync.replica.member.status"
+
+local now = core.now
+
+local submitting = {}
+
+-- Commands that are uncertain must be kept, so they count, too.
+local function is_full(self)
+  local window = self.options.window
+  return self.callers.count >= window or self.protocol ~= nil and self.protocol:waiting() >= window
+end
+
+-- To be called as a whole: a command that only its caller knows would be lost.
+local start = script_calls.whole(function(self, what, data, tell)
+  local id = self.callers:add(what, tell, now() + self.options.timeout, recording.begin(self.record, self.name, data))
+  if self.protocol and not self.handover then -- else it is sent once the new script has been loaded
+    self.protocol:submit(id, data, #data)
+  else
+    table.insert(self.early, { id = id, data = data })
+  end
+end)
+
+-- Sends a command; `tell(result, message, code)` is called later. `is_own`: the ready-made objects' own command, as to
+-- keep a lock. These are few, and a script that always fills the window must not hold them up. Returns true, or nil,
+-- message, code.
+function submitting.submit(self, what, data, tell, is_own)
+  if self.is_closed then
+    return self.callers:failure(what, "closed")
+  elseif machines.is_applying then
+    return self.callers:failure(what, "dispatching", "apply must not submit: it may use only the state and the command")
+  elseif status.is_away(self) then
+    return self.callers:failure(what, "not_connected")
+  elseif not is_own and is_full(self) then
+    return self.callers:failure(what, "full", ("%d commands of this member wait for their results: submit this one "
+      .. "later"):format(self.options.window))
+  elseif #data > self.largest then
+    return self.callers:failure(what, "too_big", ("the command has %d bytes, and at most %d can be sent"):format(#data,
+      self.largest))
+  end
+  start(self, what, data, tell)
+  if self.nudge then
+    self.nudge()
+  elseif not self.runner and not self.defers then
+    running.run(self, effects.drain)
+  end
+  return true
+end
+
+-- ---- commands that the protocol does not know yet: it had not begun, or a new script was being loaded ----
+
+function submitting.submit_early(self)
+  local early = self.early
+  self.early = {}
+  for _, command in ipairs(early) do
+    self.protocol:submit(command.id, command.data, #command.data)
+  end
+end
+
+-- Those after the first `kept` are not sent: the new script was not loaded.
+function submitting.drop_early(self, kept)
+  for i = #self.early, kept + 1, -1 do
+    self.callers:forget(table.remove(self.early, i).id)
+  end
+end
+
+local function give_up_early(self, id)
+  for i, command in ipairs(self.early) do
+    if command.id == id then
+      table.remove(self.early, i)
+      break
+    end
+  end
+  self.callers:reply(id, nil, "not_ready")
+end
+
+-- Ends the callers whose time is over.
+function submitting.end_overdue(self)
+  local ids = self.callers:overdue(now())
+  if #ids > 0 and self.protocol then
+    return effects.give_up(self, ids)
+  end
+  for _, id in ipairs(ids) do
+    give_up_early(self, id)
+  end
+end
+
+-- Ends all callers of a closed replica.
+function submitting.end_all(self)
+  for _, command in ipairs(self.early) do
+    self.callers:reply(command.id, nil, "closed")
+  end
+  if self.protocol then
+    effects.give_up(self, self.callers:all())
+  end
+end
+
+return submitting

@@ -1,0 +1,170 @@
+-- A member's turns: events are handled or time passes, then the effects are done and the script is told.
+local clock = require "corosync.replica.member.clock"
+local core = require "corosync.binding"
+local dispatch = require "corosync.group.dispatch"
+local effects = require "corosync.replica.member.effects"
+local events = require "corosync.replica.member.events"
+local machines = require "corosync.replica.machines"
+local membership = require "corosync.replica.member.membership"
+local parts = require "corosync.replica.parts"
+local pollfd = require "corosync.group.pollfd"
+local running = require "corosync.replica.member.running"
+local status = require "corosync.replica.member.status"
+local submitting = require "corosync.replica.member.submitting"
+
+local now, run = core.now, running.run
+
+local turns = {}
+
+-- ---- the end of a turn ----
+
+-- Tells the ready-made objects about members that have come or gone. Returns whether any have.
+local function look(self)
+  local active = self.was_serving and self.protocol.active
+  local has_changed = active and (self.members ~= self.seen_members or active.tag ~= self.seen_tag
+    or active.epoch ~= self.seen_epoch)
+  if has_changed then
+    self.seen_members, self.seen_tag, self.seen_epoch = self.members, active.tag, active.epoch
+    parts.look(self)
+    self.ended = {}
+  end
+  return has_changed
+end
+
+-- The replica is closed.
+local function finish(self)
+  effects.drain(self)
+  parts.left(self, "closed")
+  submitting.end_all(self)
+  self.outgoing:cancel_all()
+  if self.calls then
+    self.calls:lost("the replica was closed", "closed")
+  end
+  if self.keeper then
+    self.keeper:close()
+  end
+  self.timer = self.timer and self.timer.close() or nil
+  self.has_ended = true
+end
+
+local function settle(self)
+  effects.drain(self)
+  local was_told = status.tell(self)
+  if look(self) or was_told then
+    effects.drain(self)
+  end
+  if self.is_closed then
+    finish(self)
+  elseif self.is_rejoining then
+    membership.rejoin(self)
+  end
+end
+
+function turns.settle(self)
+  run(self, settle)
+end
+
+-- Calls a function that may call the script's functions.
+function turns.turn(self, f)
+  run(self, function()
+    settle(self)
+    f(self)
+    settle(self)
+  end)
+end
+
+-- ---- time ----
+
+local function tick(self)
+  clock.tick(self)
+  settle(self)
+end
+
+-- Called a few times a second by a loop's clock.
+function turns.tick(self)
+  if not self.runner and not self.is_closed then
+    run(self, tick)
+  end
+end
+
+-- Returns the seconds until there is something to do without an event.
+function turns.timeout(self)
+  return effects.has_work(self) and 0 or math.max(self.next_tick - now(), 0)
+end
+
+-- ---- events ----
+
+-- Called when no more events wait, and now and then before.
+local function look_around(self)
+  if now() >= self.next_tick and not self.is_closed then
+    tick(self)
+  else
+    settle(self)
+  end
+end
+
+local function dispatch_all(self, budget)
+  self.turn_began = now()
+  local handled, more, code = dispatch.dispatch(self.record, budget)
+  look_around(self)
+  return handled, more, code
+end
+
+local function cannot_handle(self)
+  return self.callers:failure("handle events of", "dispatching",
+    "one of its functions is running: return from it first")
+end
+
+-- Handles events that wait. Returns as the group's dispatch.
+function turns.dispatch(self, budget)
+  if self.runner or machines.is_applying then
+    return cannot_handle(self)
+  end
+  return run(self, dispatch_all, budget)
+end
+
+-- Handles events until a condition holds, for callers outside coroutines.
+function turns.handle_until(self, is_over)
+  if self.runner and not is_over() then
+    return cannot_handle(self)
+  elseif self.loop and self.loop.run_until(is_over) then
+    if is_over() then
+      return true
+    end
+    return self.callers:failure("wait for", "uncertain", "the loop was stopped meanwhile")
+  end
+  while not is_over() do
+    local handled, more, code = self:dispatch(100)
+    if not handled then
+      return nil, more, code
+    elseif handled == 0 and not is_over() then
+      pollfd.source(self.record):wait(self:timeout())
+    end
+  end
+  if self.record.loop then
+    self.record.loop.wake(self.record) -- for events that were fetched and not handled
+  end
+  return true
+end
+
+-- ---- in a light thread of nginx, which handles one event at a time ----
+
+-- Returns as the group's step.
+function turns.step(self)
+  return run(self, function() return dispatch.step(self.record) end)
+end
+
+-- To be called when no more events wait, and now and then before.
+function turns.look_around(self)
+  self.is_closed = self.is_closed or not self.record.wanted -- the worker exits
+  run(self, look_around)
+end
+
+-- nginx has ended the light thread inside a function of the script, which may have left anything half done.
+function turns.interrupted(self)
+  self.runner = nil
+  events.give_up_membership(self, "a function of the script ended its light thread, as ngx.exit does",
+    "the rest of that function did not run")
+end
+
+return turns
