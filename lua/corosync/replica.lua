@@ -11,22 +11,21 @@
 --
 -- @module corosync.replica
 
-local Group = require("corosync.group").Group
+local arguments = require "corosync.replica.arguments"
 local calls = require "corosync.replica.calls"
-local defaults = require "corosync.replica.defaults"
 local error_text = require "corosync.error_text"
 local errors = require "corosync.errors"
 local every = require "corosync.replica.every"
 local handover = require "corosync.replica.handover"
+local in_loop = require "corosync.replica.in_loop"
 local inspection = require "corosync.replica.inspection"
 local leader = require "corosync.replica.leader"
 local lock = require "corosync.replica.lock"
 local map = require "corosync.replica.map"
 local member = require "corosync.replica.member"
-local new_group = require("corosync.group.object").new
-local own_handle = require "corosync.own_handles"
 local parts = require "corosync.replica.parts"
 local plain = require "corosync.replica.machines.plain"
+local registry = require "corosync.replica.registry"
 local script_calls = require "corosync.script_calls"
 local waiting = require "corosync.replica.waiting"
 
@@ -34,72 +33,6 @@ local LONGEST_NAME = 128 - #member.SUFFIX
 
 local MEMBER = {} -- the key of an object's member
 local WHAT = {} -- and of the words for a machine's submit in messages
-
-local leaving = setmetatable({}, { __mode = "v" }) -- by name: the last member that was closed
-
--- ---- arguments ----
-
-local OPTIONS = {
-  copies = "number",
-  error = "function",
-  loop = "boolean",
-  observer = "boolean",
-  patience = "number",
-  ready = "function",
-  storage = "string",
-  suspended = "function",
-  timeout = "number",
-  window = "number",
-}
-
-local METHODS = {
-  apply = "function",
-  changed = "function",
-  codec = "table",
-  initial = "function",
-  restore = "function",
-  restored = "function",
-  snapshot = "function",
-}
-
-local function has_functions(given, one, other)
-  return type(given[one]) == "function" and type(given[other]) == "function"
-end
-
-local function check_name(name, longest, call)
-  if type(name) ~= "string" then
-    errors.raise("bad argument #1 'name' to '%s' (string expected, got %s)", call, type(name))
-  elseif name == "" or #name > longest or name:find("\0", 1, true) then
-    errors.raise("bad argument #1 'name' to '%s' (1 to %d bytes without zeros expected, got %d)", call, longest, #name)
-  end
-end
-
-local POSITIVE = { copies = "an integer", patience = "a number", timeout = "a number", window = "an integer" }
-
-local function check_numbers(given)
-  for field, kind in pairs(POSITIVE) do
-    local value = given[field]
-    if value and not (value > 0 and (kind == "a number" or value % 1 == 0)) then
-      errors.raise("bad argument #2 'options' to 'replica' (field '%s': %s above 0 expected, got %g)", field, kind,
-        value)
-    end
-  end
-end
-
-local function options_of(given)
-  errors.check_fields(given, OPTIONS, 2, "options", "replica")
-  check_numbers(given)
-  if given.storage and (given.storage == "" or given.storage:find("\0", 1, true)) then
-    errors.raise("bad argument #2 'options' to 'replica' (field 'storage': the path of a file expected, got %s)",
-      errors.quote(given.storage))
-  end
-  local options = {}
-  for field in pairs(OPTIONS) do
-    local value = given[field]
-    options[field] = value == nil and defaults[field] or value
-  end
-  return options
-end
 
 --- A replicated state machine, made by a replica's `machine`.
 -- @type Machine
@@ -127,12 +60,6 @@ local machine_metatable = {
     return Machine[key]
   end,
 }
-
-local function check_callback(callback, position, name)
-  if callback ~= nil and type(callback) ~= "function" then
-    errors.raise("bad argument #%d 'callback' to '%s' (function expected, got %s)", position, name, type(callback))
-  end
-end
 
 local function encode_table(machine, command)
   local problem = machine.methods.is_plain and plain.check(command)
@@ -165,7 +92,7 @@ function Machine:submit(command, callback)
   if kind ~= "string" and kind ~= "table" then
     errors.raise("bad argument #1 'command' to 'submit' (string or table expected, got %s)", kind)
   end
-  check_callback(callback, 2, "submit")
+  arguments.callback(callback, 2, "submit")
   local owner = self[MEMBER]
   local machine = owner.machines.by_name[self.name]
   local data = kind == "table" and encode_table(machine, command) or machine:encode(command)
@@ -182,7 +109,7 @@ Replica.__index = Replica
 -- @treturn corosync.replica.map
 -- @raise for a wrong name
 function Replica:map(name)
-  check_name(name, 64, "map")
+  arguments.name(name, 64, "map")
   return map.new(self[MEMBER], name)
 end
 
@@ -204,19 +131,13 @@ end
 -- @treturn Machine
 -- @raise for wrong arguments, and for a name that the replica has already
 function Replica:machine(name, methods)
-  check_name(name, 64, "machine")
+  arguments.name(name, 64, "machine")
   if name == parts.NAME then
     errors.raise("bad argument #1 'name' to 'machine' ('%s' is the library's own)", name)
   end
-  errors.check_fields(methods, METHODS, 2, "methods", "machine")
+  arguments.methods(methods)
   local owner = self[MEMBER]
-  if not methods.apply then
-    errors.raise "bad argument #2 'methods' to 'machine' (field 'apply': function expected, got nil)"
-  elseif (methods.snapshot == nil) ~= (methods.restore == nil) then
-    errors.raise "bad argument #2 'methods' to 'machine' (fields 'snapshot' and 'restore': both or neither expected)"
-  elseif methods.codec and not has_functions(methods.codec, "encode", "decode") then
-    errors.raise "bad argument #2 'methods' to 'machine' (field 'codec': functions 'encode' and 'decode' expected)"
-  elseif owner.objects[name] then
+  if owner.objects[name] then
     errors.raise("bad argument #1 'name' to 'machine' (there is a machine '%s' already)", name)
   end
   local own = {}
@@ -245,7 +166,7 @@ end
 -- storage:write(data, held.token)
 -- held:release()
 function Replica:lock(name)
-  check_name(name, 128, "lock")
+  arguments.name(name, 128, "lock")
   return lock.new(self[MEMBER], name)
 end
 
@@ -259,7 +180,7 @@ end
 -- @treturn corosync.replica.leader
 -- @raise for wrong arguments, and if `handlers` were given before
 function Replica:leader(name, handlers)
-  check_name(name, 120, "leader")
+  arguments.name(name, 120, "leader")
   return leader.new(self[MEMBER], name, handlers)
 end
 
@@ -279,7 +200,7 @@ end
 -- is greater than those of earlier ticks, and how many ticks were missed since the last one that ran
 -- @raise for wrong arguments
 function Replica:every(name, spec, f)
-  check_name(name, 64, "every")
+  arguments.name(name, 64, "every")
   every.add(self[MEMBER], name, spec, f)
 end
 
@@ -289,7 +210,7 @@ end
 -- @treturn boolean true
 -- @error nil, message, code, as for `submit`
 function Replica:barrier(callback)
-  check_callback(callback, 1, "barrier")
+  arguments.callback(callback, 1, "barrier")
   return parts.barrier(self[MEMBER], "make a barrier in", callback)
 end
 
@@ -332,9 +253,7 @@ end
 -- @treturn boolean true
 -- @error nil, message, code, as for a group's `deactivate`
 function Replica:close()
-  local owner = self[MEMBER]
-  leaving[owner.name] = owner
-  return owner:close()
+  return self[MEMBER]:close()
 end
 
 --- With `loop = false`: handles waiting events, without blocking. Call it when `fd` is readable, and at least once in
@@ -389,50 +308,8 @@ function Replica:__tostring()
   return ("corosync.replica %s (%s)"):format(errors.quote(owner.name), (owner:state()))
 end
 
--- The loop's clock for a member.
-local function start_timer(owner)
-  local uv = require "luv"
-  local timer = own_handle(uv.new_timer())
-  timer:start(1000 * member.TICK, 1000 * member.TICK, function() owner:tick() end)
-  timer:unref()
-  owner.timer = { close = function() timer:close() end }
-end
-
--- How a member's group is made, and what then starts it: true, or nil, message, code.
-local IN_LOOP = {}
-
-function IN_LOOP.derive(...)
-  return new_group(Group, ...)
-end
-
--- Waits until an earlier replica of that name, which was closed, has left its group: a process is in a group once.
-local function await_leave(name)
-  local earlier = leaving[name]
-  if earlier and earlier.is_closed then -- otherwise it could not leave, and is still a member
-    return earlier:handle_until(function() return earlier.record.state == "idle" end)
-  end
-  return true
-end
-
-function IN_LOOP.start(owner)
-  local uses_loop = owner.options.loop ~= false
-  local ok, message, code = await_leave(owner.name)
-  local path = ok and defaults.storage_path(owner.name, owner.options)
-  if path then
-    ok, message, code = owner:open_storage(path)
-  end
-  if not ok then
-    return nil, message, code
-  elseif not uses_loop then
-    return owner.group:activate()
-  end
-  local loop = require "corosync.loop"
-  ok, message, code = loop.add(owner.group)
-  if ok then
-    owner.loop, owner.defers = loop, true
-    start_timer(owner)
-  end
-  return ok, message, code
+local function object_of(owner)
+  return setmetatable({ name = owner.name, [MEMBER] = owner }, Replica)
 end
 
 local make = script_calls.whole(function(name, options, kind)
@@ -448,13 +325,13 @@ local make = script_calls.whole(function(name, options, kind)
     owner:abandon()
     return nil, message, code
   end
-  return setmetatable({ name = name, [MEMBER] = owner }, Replica)
+  return object_of(owner)
 end)
 
 -- A replica whose group is made and started by the functions `derive` and `start` of `kind`.
 local function derive(name, given, kind)
-  check_name(name, LONGEST_NAME, "replica")
-  return make(name, options_of(given or {}), kind)
+  arguments.name(name, LONGEST_NAME, "replica")
+  return make(name, arguments.options(given), kind)
 end
 
 -- The replica of an earlier script, for the script that replaces it.
@@ -463,7 +340,7 @@ local function adopt(owner, options)
   if not ok then
     return nil, message, code
   end
-  return setmetatable({ name = owner.name, [MEMBER] = owner }, Replica)
+  return object_of(owner)
 end
 
 --- The functions of the module.
@@ -501,13 +378,13 @@ local function new(name, given)
   end
   local present = type(name) == "string" and handover.find(name)
   if present then
-    return adopt(present, options_of(given or {}))
+    return adopt(present, arguments.options(given))
   end
-  if type(name) == "string" and handover.members()[name] then
+  if type(name) == "string" and registry.members()[name] then
     return nil, ("cannot make replica %s: this process is already a member of it, perhaps through a global of cpgrun "
       .. "such as 'map': use that replica or close it first"):format(errors.quote(name)), "exist"
   end
-  local made, message, code = derive(name, given, IN_LOOP)
+  local made, message, code = derive(name, given, in_loop)
   if made then
     handover.add(made[MEMBER])
   end

@@ -76,11 +76,11 @@ describe("the status of a script", function()
       function message_received() end
       function started()
         require("cpgrun.status").snapshot()
-        for _, name in ipairs { "corosync.replica.handover", "cpgrun.metrics.host", "cpgrun.systemd.children" } do
+        for _, name in ipairs { "corosync.replica.registry", "cpgrun.metrics.host", "cpgrun.systemd.children" } do
           print(name, package.loaded[name])
         end
       end]])
-    for _, name in ipairs { "corosync.replica.handover", "cpgrun.metrics.host", "cpgrun.systemd.children" } do
+    for _, name in ipairs { "corosync.replica.registry", "cpgrun.metrics.host", "cpgrun.systemd.children" } do
       line(it, ("^%s\tnil$"):format(name))
     end
   end)

@@ -12,25 +12,17 @@ local errors = require "corosync.errors"
 local map = require "corosync.replica.map.part"
 local membership = require "corosync.replica.member.membership"
 local parts = require "corosync.replica.parts"
+local registry = require "corosync.replica.registry"
 local submitting = require "corosync.replica.member.submitting"
 
 local handover = {}
 
-local made = setmetatable({}, { __mode = "v" }) -- by name: the replicas of this process
 local count = 0 -- of the replicas that the newest script has made, or taken over
 local present -- while a script is loaded: the set of the replicas that were there before
 
 function handover.add(owner)
-  made[owner.name], count = owner, count + 1
-end
-
--- The members of this process, by the names of their replicas.
-function handover.members()
-  local open = {}
-  for name, owner in pairs(made) do
-    open[name] = not owner.is_closed and owner or nil
-  end
-  return open
+  registry.add(owner)
+  count = count + 1
 end
 
 -- ---- one replica ----
@@ -123,17 +115,15 @@ end
 
 function handover.begin()
   present, count = {}, 0
-  for _, owner in pairs(made) do
-    if not owner.is_closed then
-      present[owner] = true
-      begin(owner)
-    end
+  for _, owner in pairs(registry.members()) do
+    present[owner] = true
+    begin(owner)
   end
 end
 
 -- The replica of that name that the earlier script has and the new one has not made yet.
 function handover.find(name)
-  local owner = made[name]
+  local owner = registry.last(name)
   return present and present[owner] and not owner.handover.is_adopted and owner or nil
 end
 
@@ -171,8 +161,8 @@ function handover.commit()
 end
 
 function handover.finish()
-  for _, owner in pairs(handover.members()) do -- a copy, because the script's functions may make replicas
-    if not owner.is_closed then
+  for _, owner in pairs(registry.members()) do -- a copy, because the script's functions may make replicas
+    if not owner.is_closed then -- by the script's functions for another one's locks
       owner:turn(release_inherited)
     end
   end
@@ -185,7 +175,7 @@ function handover.rollback()
   for owner in pairs(before) do
     rollback(owner)
   end
-  for _, owner in pairs(handover.members()) do
+  for _, owner in pairs(registry.members()) do
     if not before[owner] then
       membership.give_up(owner)
     end
@@ -195,16 +185,6 @@ end
 -- Whether the script has made a replica: the new one, while it is loaded.
 function handover.has_replica()
   return count > 0
-end
-
--- Whether a group is a replica's.
-function handover.owns(group)
-  for _, owner in pairs(made) do
-    if owner.group == group then
-      return true
-    end
-  end
-  return false
 end
 
 return handover

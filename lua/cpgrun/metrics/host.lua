@@ -5,7 +5,7 @@ local callers = require "corosync.replica.member.callers"
 local counters = require "corosync.group.counters"
 local family = require "cpgrun.metrics.family"
 local handlers = require "corosync.group.handlers"
-local handover = require "corosync.replica.handover"
+local registry = require "corosync.replica.registry"
 local log = require "cpgrun.log"
 local loop = require "corosync.loop"
 local status = require "cpgrun.status"
@@ -170,7 +170,7 @@ function host.read(group)
   for _, replica in ipairs(found.replicas) do
     set_replica(replica)
   end
-  for _, owner in pairs(handover.members()) do
+  for _, owner in pairs(registry.members()) do
     set_counted(owner)
   end
   return families

@@ -2,7 +2,7 @@
 -- lists them; `close` closes those of a list that are not in another.
 local KEY = require "corosync.private"
 local Group = require("corosync").Group
-local handover = require "corosync.replica.handover"
+local registry = require "corosync.replica.registry"
 local log = require "cpgrun.log"
 local loop = require "corosync.loop"
 local own_handles = require "corosync.own_handles"
@@ -50,7 +50,7 @@ end
 local function objects(found, state)
   local kept = { [state.group] = true, [state.cmap] = true, [state.quorum] = true }
   for object in pairs(loop.objects()) do
-    if not kept[object] and not handover.owns(object) then
+    if not kept[object] and not registry.owns(object) then
       found[object] = function() remove(object) end
     end
   end

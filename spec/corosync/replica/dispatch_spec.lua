@@ -33,6 +33,17 @@ describe("a replica with loop = false", function()
     end)
   end
 
+  it("can be made anew right after it was closed because of an error", function()
+    local name = replicas.name()
+    local list = replicas.list(replicas.new({ loop = false, error = function() end }, name), "list", {
+      apply = function() error "refused" end,
+      snapshot = function() return "" end,
+      restore = function() error "no way back" end,
+    })
+    assert.equal("applied", select(3, list:submit "a"))
+    assert.is_true(replicas.new({ loop = false }, name):barrier())
+  end)
+
   -- A tick of a game: it has little time, and nothing in it waits.
   it("works by dispatch(budget) in each tick of a game", function()
     local list, app = replicas.listed { loop = false }

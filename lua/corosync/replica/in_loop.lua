@@ -1,0 +1,54 @@
+-- How a member's group is made and started on corosync.loop, or for a loop of the caller's own.
+local Group = require("corosync.group").Group
+local defaults = require "corosync.replica.defaults"
+local member = require "corosync.replica.member"
+local new_group = require("corosync.group.object").new
+local own_handle = require "corosync.own_handles"
+local registry = require "corosync.replica.registry"
+
+local in_loop = {}
+
+function in_loop.derive(...)
+  return new_group(Group, ...)
+end
+
+-- The loop's clock for a member.
+local function start_timer(owner)
+  local uv = require "luv"
+  local timer = own_handle(uv.new_timer())
+  timer:start(1000 * member.TICK, 1000 * member.TICK, function() owner:tick() end)
+  timer:unref()
+  owner.timer = { close = function() timer:close() end }
+end
+
+-- Waits until an earlier replica of that name, which was closed, has left its group: a process is in a group once.
+local function await_leave(name)
+  local earlier = registry.last(name)
+  if earlier and earlier.is_closed then -- otherwise it could not leave, and is still a member
+    return earlier:handle_until(function() return earlier.record.state == "idle" end)
+  end
+  return true
+end
+
+-- Returns true, or nil, message, code.
+function in_loop.start(owner)
+  local ok, message, code = await_leave(owner.name)
+  local path = ok and defaults.storage_path(owner.name, owner.options)
+  if path then
+    ok, message, code = owner:open_storage(path)
+  end
+  if not ok then
+    return nil, message, code
+  elseif owner.options.loop == false then
+    return owner.group:activate()
+  end
+  local loop = require "corosync.loop"
+  ok, message, code = loop.add(owner.group)
+  if ok then
+    owner.loop, owner.defers = loop, true
+    start_timer(owner)
+  end
+  return ok, message, code
+end
+
+return in_loop
