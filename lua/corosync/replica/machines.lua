@@ -1,14 +1,12 @@
 -- All machines of a replica, as the one state that the protocol replicates.
+local applying = require "corosync.replica.machines.applying"
 local codec = require "corosync.replica.codec"
-local errors = require "corosync.errors"
 local machine = require "corosync.replica.machines.machine"
+local restoring = require "corosync.replica.machines.restoring"
 local script_calls = require "corosync.script_calls"
+local snapshot = require "corosync.replica.machines.snapshot"
 
 local machines = {}
-
--- Whether a function of the script that may use only the state and the command is running, such as `apply`. It must not
--- submit to any replica.
-machines.is_applying = false
 
 local KEPT_BYTES = 64 * 1024 * 1024 -- of commands for a machine that the script does not have
 
@@ -156,9 +154,9 @@ local function look_whether_overfull(self, each)
 end
 
 local function apply_some(self, each, list, from, to, index, results)
-  self.applying, machines.is_applying = each, true
+  self.applying, applying.is_running = each, true
   local count, problem = each:apply(list, from, to, index, results)
-  machines.is_applying = false
+  applying.is_running = false
   if problem ~= nil then
     results[from + count] = setmetatable({ problem = problem }, Failure)
     count = count + 1
@@ -208,7 +206,7 @@ function Machines:apply(list, first)
   end
   local ok, problem = pcall(apply_all, self, list, first - 1, results)
   if not ok then
-    self.damage, machines.is_applying = true, false
+    self.damage, applying.is_running = true, false
     self.hooks.damaged("undo a command, whose apply has raised, of", self.applying, problem)
   end
   return results
@@ -233,94 +231,19 @@ function Machines:reset()
   end
 end
 
--- Bases do not change while snapshots are being sent.
-local Snapshot = {}
-Snapshot.__index = Snapshot
-
 function Machines:snapshot()
-  local made = setmetatable({ machines = {}, readers = {} }, Snapshot)
-  for i, name in ipairs(self.names) do
-    made.machines[i] = self.by_name[name]
-    made.readers[i] = self.by_name[name]:snapshot()
-  end
-  return made
+  return snapshot.new(self)
 end
 
--- The next chunk, a plain value; nil at the end. Nil and why if the state cannot be sent.
-function Snapshot:next()
-  while self.readers[1] do
-    local ok, chunk = pcall(self.readers[1])
-    if not ok then
-      return nil, ("the state of machine %s is no plain table: %s"):format(errors.quote(self.machines[1].name), chunk)
-    elseif chunk then
-      return chunk
-    end
-    table.remove(self.readers, 1)
-    table.remove(self.machines, 1):release()
-  end
-end
-
-function Snapshot:release()
-  for _, each in ipairs(self.machines) do
-    each:release()
-  end
-  self.machines, self.readers = {}, {}
-end
-
--- Takes the chunks of a snapshot as they come.
-local Restoring = {}
-Restoring.__index = Restoring
-
+-- Returns an object that takes the chunks of a snapshot.
 function Machines:begin_restore()
-  return setmetatable({ all = self, taken = {} }, Restoring)
-end
-
-local function take(self, chunk)
-  local kind, piece = chunk[1], chunk[2]
-  if kind == "machine" then
-    local each = machine.new(piece[1])
-    local known = self.all.by_name[piece[1]]
-    each.methods = known and known.methods
-    each:begin_restore(piece[2], piece[3])
-    table.insert(self.taken, each)
-  else
-    self.taken[#self.taken]:take(kind, piece)
-  end
-end
-
-local function finish_all(self)
-  for _, each in ipairs(self.taken) do
-    each:finish_restore()
-  end
-end
-
--- Calls a function that may call the script's functions, unless one of these has already failed.
-local function try(self, f, ...)
-  if self.has_failed then
-    return
-  end
-  machines.is_applying = true
-  local ok, problem = pcall(f, self, ...)
-  machines.is_applying = false
-  if not ok then
-    self.has_failed, self.problem = true, problem
-  end
-end
-
-function Restoring:add(chunk)
-  try(self, take, chunk)
-end
-
--- Finishes the states. Returns true, or false and the first error of the script's functions.
-function Restoring:build()
-  try(self, finish_all)
-  return not self.has_failed, self.problem
+  return restoring.new(self)
 end
 
 -- Adopts states that were built.
-function Machines:restore(restoring)
+function Machines:restore(restored)
   local taken = {}
-  for _, each in ipairs(restoring.taken) do
+  for _, each in ipairs(restored.taken) do
     taken[each.name] = each
   end
   for _, name in ipairs(self.names) do

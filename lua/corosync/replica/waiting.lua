@@ -1,8 +1,8 @@
 -- How a caller without a callback waits for its result: a coroutine yields until then; other code handles the events
 -- meanwhile. And how functions of the script are called that may wait.
+local applying = require "corosync.replica.machines.applying"
 local error_text = require "corosync.error_text"
 local handlers = require "corosync.group.handlers"
-local machines = require "corosync.replica.machines"
 local script_calls = require "corosync.script_calls"
 
 local waiting = {}
@@ -127,7 +127,7 @@ end
 -- code where nothing can wait; then nothing is started. `seconds`: after which `tell` is called in any case.
 function waiting.result(member, start, refuse, seconds)
   local routine = waiting.yieldable(member)
-  if machines.is_applying then
+  if applying.is_running then
     return { refuse() }
   elseif member.wait then -- of a loop of another kind
     return member.wait(taker, start, refuse, seconds)
@@ -154,7 +154,7 @@ local CANNOT_WAIT = "the replica is calling a function of the script, so it cann
 
 -- Submits, and returns the result, message and code; with a callback true. `is_own`: as for Member:submit.
 function waiting.submit(member, what, data, callback, is_own)
-  if callback or machines.is_applying then
+  if callback or applying.is_running then
     return member:submit(what, data, callback, is_own)
   end
   local function start(tell)

@@ -1,7 +1,7 @@
 -- Commands from their caller to the protocol.
+local applying = require "corosync.replica.machines.applying"
 local core = require "corosync.binding"
 local effects = require "corosync.replica.member.effects"
-local machines = require "corosync.replica.machines"
 local recording = require "corosync.replica.recording"
 local running = require "corosync.replica.member.running"
 local script_calls = require "corosync.script_calls"
@@ -33,7 +33,7 @@ end)
 function submitting.submit(self, what, data, tell, is_own)
   if self.is_closed then
     return self.callers:failure(what, "closed")
-  elseif machines.is_applying then
+  elseif applying.is_running then
     return self.callers:failure(what, "dispatching", "apply must not submit: it may use only the state and the command")
   elseif status.is_away(self) then
     return self.callers:failure(what, "not_connected")

@@ -1,10 +1,10 @@
 -- A member's turns: events are handled or time passes, then the effects are done and the script is told.
+local applying = require "corosync.replica.machines.applying"
 local clock = require "corosync.replica.member.clock"
 local core = require "corosync.binding"
 local dispatch = require "corosync.group.dispatch"
 local effects = require "corosync.replica.member.effects"
 local events = require "corosync.replica.member.events"
-local machines = require "corosync.replica.machines"
 local membership = require "corosync.replica.member.membership"
 local parts = require "corosync.replica.parts"
 local pollfd = require "corosync.group.pollfd"
@@ -117,7 +117,7 @@ end
 
 -- Handles events that wait. Returns as the group's dispatch.
 function turns.dispatch(self, budget)
-  if self.runner or machines.is_applying then
+  if self.runner or applying.is_running then
     return cannot_handle(self)
   end
   return run(self, dispatch_all, budget)

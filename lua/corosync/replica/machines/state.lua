@@ -1,0 +1,64 @@
+-- A machine's state, as the script's functions make it: the first state, and copies of a state. A copy is a table, or
+-- the string that the script's `snapshot` returns. All may raise.
+local errors = require "corosync.errors"
+local plain = require "corosync.replica.machines.plain"
+
+local state = {}
+
+local COPIED_ENTRIES = 10000 -- entries of tables, at most
+local DEEPEST = 2000 -- tables inside each other, of a state that is checked
+
+-- Why a state cannot be copied and sent; nil if it can.
+function state.problem(self, value)
+  if self.methods.snapshot then
+    return nil
+  end
+  local problem = type(value) ~= "table" and "it is a " .. type(value) or plain.check(value, DEEPEST, math.huge)
+  return problem and ("the state of machine %s is no plain table: %s"):format(errors.quote(self.name), problem)
+end
+
+function state.initial(self)
+  local value = {}
+  if self.methods.initial then
+    value = self.methods.initial()
+  end
+  local problem = state.problem(self, value)
+  if problem then
+    errors.raise("%s", problem)
+  end
+  return self.methods.snapshot and value or plain.copy(value) -- `initial` may return the same table again
+end
+
+local function encoded(self, value)
+  local text = self.methods.snapshot(value)
+  if type(text) ~= "string" then
+    error(("snapshot of machine %s returned a %s, and a string is expected"):format(errors.quote(self.name),
+      type(text)), 0)
+  end
+  return text
+end
+
+function state.copy(self, value)
+  if self.methods.snapshot then
+    return encoded(self, value)
+  end
+  return plain.copy(value)
+end
+
+-- Returns nil for a state that is too large to be copied at once.
+function state.copy_small(self, value)
+  if self.methods.snapshot then
+    return encoded(self, value)
+  end
+  return plain.copy(value, COPIED_ENTRIES)
+end
+
+-- Returns the state of a copy, which stays as it is.
+function state.of_copy(self, copy)
+  if self.methods.snapshot then
+    return self.methods.restore(copy)
+  end
+  return plain.copy(copy)
+end
+
+return state
