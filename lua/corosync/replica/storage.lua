@@ -11,46 +11,24 @@
 --
 -- Limit: SQLite takes damage in the -wal file for the end of the log. If a bit flips there, or the file is lost, an
 -- earlier state comes back without an error.
+local arguments = require "corosync.replica.storage.arguments"
+local base = require "corosync.replica.storage.base"
+local batch = require "corosync.replica.storage.batch"
 local connection = require "corosync.replica.storage.connection"
-local errors = require "corosync.errors"
 local file = require "corosync.replica.storage.file"
 local rows = require "corosync.replica.storage.rows"
 
 local storage = {}
 
 local LARGEST = 64 * 1024 * 1024 -- bytes of an entry
-local LAST_INDEX = 2 ^ 53
 local LOG_SIZE = 1000 * 4096 -- bytes: when the -wal file has these many pages, SQLite begins it anew (its default)
+
+local check = arguments.check
 
 local Store = {}
 Store.__index = Store
 
-local Writer = {}
-Writer.__index = Writer
-
-local function check(right, name, method, problem, ...)
-  if not right then
-    errors.raise("bad argument '%s' to '%s' (" .. problem .. ")", name, method, ...)
-  end
-end
-
-local function check_blob(blob, name, method)
-  check(type(blob) == "string", name, method, "string expected, got %s", type(blob))
-end
-
-local function is_whole(number)
-  return type(number) == "number" and number >= 0 and number <= LAST_INDEX and number % 1 == 0
-end
-
 -- ---- opening ----
-
-local function check_owner(owner)
-  check(type(owner) == "table", "owner", "open", "table expected, got %s", type(owner))
-  for _, name in ipairs { "replica", "cluster" } do
-    check(type(owner[name]) == "string", "owner." .. name, "open", "string expected, got %s", type(owner[name]))
-  end
-  check(is_whole(owner.node), "owner.node", "open", "whole number expected, got %s", tostring(owner.node))
-end
 
 local function run(conn, statements)
   for _, statement in ipairs(statements) do
@@ -126,7 +104,7 @@ end
 function storage.open(path, owner)
   check(type(path) == "string" and #path > 0 and not path:find "%z", "path", "open",
     "the name of a file expected, got %s", type(path))
-  check_owner(owner)
+  arguments.owner(owner)
   local conn, message, code = connection.open(path)
   if not conn then
     return nil, message, code
@@ -149,8 +127,15 @@ end
 
 -- ---- reading ----
 
-local function closed(self)
-  return nil, ("storage %s is closed"):format(errors.quote(self.path)), "closed"
+-- Without the places.
+local function blobs_of(read)
+  return function()
+    local place, blob, code = read()
+    if place then
+      return blob
+    end
+    return nil, blob, code
+  end
 end
 
 -- Returns nil when nothing is stored, or { meta, base, chunks, entries }: `chunks()` returns the next chunk,
@@ -158,13 +143,13 @@ end
 -- fails: what was read is not all then. Read them before the next write.
 function Store:load()
   if not self.conn then
-    return closed(self)
+    return connection.closed(self.path)
   end
   local state = self.state
   if not state.meta and state.last_chunk < state.first_chunk and state.last_entry < state.first_entry then
     return nil
   end
-  local chunks, entries, message, code
+  local chunks, entries, base_blob, message, code
   chunks, message, code = rows.reader(self.conn, "chunks", state.first_chunk, state.last_chunk)
   if chunks then
     entries, message, code = rows.reader(self.conn, "entries", state.first_entry, state.last_entry)
@@ -172,37 +157,20 @@ function Store:load()
   if not entries then
     return nil, message, code
   end
-  local base
-  base, message, code = chunks()
-  if not base and message then
+  chunks = blobs_of(chunks)
+  base_blob, message, code = chunks()
+  if not base_blob and message then
     return nil, message, code
   end
-  return {
-    meta = state.meta,
-    base = base,
-    chunks = function()
-      local blob, why, kind = chunks()
-      if blob then
-        return blob
-      end
-      return nil, why, kind
-    end,
-    entries = function()
-      local blob, place, kind = entries()
-      if blob then
-        return place, blob
-      end
-      return nil, place, kind
-    end,
-  }
+  return { meta = state.meta, base = base_blob, chunks = chunks, entries = entries }
 end
 
 -- ---- the batch ----
 
 -- Adds an entry to the batch. Indices grow; they may jump.
 function Store:append(index, blob)
-  check(is_whole(index), "index", "append", "whole number expected, got %s", tostring(index))
-  check_blob(blob, "blob", "append")
+  check(arguments.is_whole(index), "index", "append", "whole number expected, got %s", tostring(index))
+  arguments.blob(blob, "blob", "append")
   check(#blob <= LARGEST, "blob", "append", "at most %d bytes expected, got %d", LARGEST, #blob)
   local last = self.batch[#self.batch]
   local last_index = last and last.index or self.state.last_index
@@ -213,159 +181,42 @@ end
 
 -- Replaces the meta blob, with the next commit.
 function Store:set_meta(blob)
-  check_blob(blob, "blob", "set_meta")
+  arguments.blob(blob, "blob", "set_meta")
   self.meta = blob
   if self.writer then
     self.writer.meta = nil
   end
 end
 
-local function copy(state)
-  local result = {}
-  for name, value in pairs(state) do
-    result[name] = value
-  end
-  return result
-end
-
-local function write_batch(self, state)
-  local written = 0
-  state.meta = self.meta or state.meta
-  for _, entry in ipairs(self.batch) do
-    local last, message, code = rows.insert(self.conn, "entries", state.last_entry, entry.index, entry.blob)
-    if not last then
-      return nil, message, code
-    end
-    state.last_entry, state.last_index = last, entry.index
-    written = written + rows.size(entry.blob)
-  end
-  return rows.sweep(self.conn, "entries", self.oldest_entry, state.first_entry - 1, written)
-end
-
--- Writes the batch and what `change` does to the state, in one synced transaction.
-local function commit(self, change)
-  local state, oldest = copy(self.state), nil
-  local done, message, code = self.conn:transaction(function()
-    local fine, why, kind
-    oldest, why, kind = write_batch(self, state)
-    fine = oldest
-    if fine and change then
-      fine, why, kind = change(state)
-    end
-    if fine then
-      fine, why, kind = file.write_state(self.conn, state)
-    end
-    return fine, why, kind
-  end)
-  if not done then
-    return nil, message, code
-  end
-  self.state, self.oldest_entry, self.batch, self.meta = state, oldest, {}, nil
-  return true
-end
-
 -- Writes everything since the last commit to the disk, all or nothing. After a failure (nil, message, code) nothing of
 -- it is stored; it is kept, and the next commit tries it again.
 function Store:commit()
   if not self.conn then
-    return closed(self)
+    return connection.closed(self.path)
   elseif #self.batch == 0 and not self.meta then
     return true
   end
-  return commit(self)
+  return batch.commit(self)
 end
 
 -- ---- a new base ----
 
 -- Begins a new base beside the present one. It replaces a writer that has not finished.
-function Store:write_base(meta, base, last_index)
-  check_blob(meta, "meta", "write_base")
-  check_blob(base, "base", "write_base")
-  check(last_index == math.huge or is_whole(last_index), "last_index", "write_base",
+function Store:write_base(meta, blob, last_index)
+  arguments.blob(meta, "meta", "write_base")
+  arguments.blob(blob, "base", "write_base")
+  check(last_index == math.huge or arguments.is_whole(last_index), "last_index", "write_base",
     "whole number or math.huge expected, got %s", tostring(last_index))
   if not self.conn then
-    return closed(self)
+    return connection.closed(self.path)
   end
-  local writer = setmetatable({ store = self, meta = meta, last_index = last_index, last = self.state.last_chunk },
-    Writer)
-  self.writer = writer
-  local done, message, code = writer:chunk(base)
+  self.writer = base.writer(self, meta, last_index)
+  local done, message, code = self.writer:chunk(blob)
   if not done then
     self.writer = nil
     return nil, message, code
   end
-  return writer
-end
-
-local function replaced(self)
-  if not self.store.conn then
-    return closed(self.store)
-  end
-  return nil, ("storage %s: this base is finished, or another was begun"):format(errors.quote(self.store.path)),
-    "closed"
-end
-
-local function write_chunk(self, blob)
-  local store = self.store
-  local last, message, code = rows.insert(store.conn, "chunks", self.last, 0, blob)
-  local oldest
-  if last then
-    oldest, message, code = rows.sweep(store.conn, "chunks", store.oldest_chunk, store.state.first_chunk - 1,
-      rows.size(blob))
-  end
-  return oldest, message, code, last
-end
-
--- Writes the next chunk, without waiting for the disk. After a failure (nil, message, code) the same chunk can be
--- written again.
-function Writer:chunk(blob)
-  check_blob(blob, "blob", "chunk")
-  local store = self.store
-  if store.writer ~= self or not store.conn then
-    return replaced(self)
-  end
-  local oldest, last
-  local done, message, code = store.conn:execute "PRAGMA synchronous = NORMAL"
-  if done then
-    done, message, code = store.conn:transaction(function()
-      local why, kind
-      oldest, why, kind, last = write_chunk(self, blob)
-      return oldest, why, kind
-    end)
-  end
-  store.conn:execute "PRAGMA synchronous = FULL"
-  if not done then
-    return nil, message, code
-  end
-  self.last, store.oldest_chunk = last, oldest
-  return true
-end
-
-local function switch(self, state)
-  local first, message, code = rows.find_beyond(self.store.conn, "entries", state.first_entry, state.last_entry,
-    self.last_index)
-  if not first then
-    return nil, message, code
-  end
-  state.first_entry = first
-  state.last_index = first <= state.last_entry and state.last_index or nil
-  state.first_chunk, state.last_chunk = state.last_chunk + 1, self.last
-  state.meta = self.meta or state.meta
-  return true
-end
-
--- Commits the batch, and makes this base and its meta blob those that count (unless a later meta blob was set), without
--- the entries up to `last_index`. After a failure (nil, message, code) the old base counts, and it can be tried again.
-function Writer:finish()
-  local store = self.store
-  if store.writer ~= self or not store.conn then
-    return replaced(self)
-  end
-  local done, message, code = commit(store, function(state) return switch(self, state) end)
-  if done then
-    store.writer = nil
-  end
-  return done, message, code
+  return self.writer
 end
 
 -- Closes the file. What was not committed is not stored.

@@ -83,6 +83,11 @@ function connection.damaged(path, why)
   return nil, ("storage %s: the file is damaged: %s; %s"):format(errors.quote(path), why, REMEDY), "damaged"
 end
 
+-- Nil, message, "closed".
+function connection.closed(path)
+  return nil, ("storage %s is closed"):format(errors.quote(path)), "closed"
+end
+
 local function load_driver(path)
   local ok, driver = pcall(require, "luasql.sqlite3")
   if ok then

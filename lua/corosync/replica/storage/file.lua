@@ -107,13 +107,13 @@ local function check_rows(conn, name, first, last)
   if not read then
     return nil, message, code
   end
-  local blob, place, last_place
+  local place, blob, last_place
   repeat
     last_place = place
-    blob, place, code = read()
-  until not blob
-  if place then
-    return nil, place, code
+    place, blob, code = read()
+  until not place
+  if blob then
+    return nil, blob, code
   end
   return true, last_place
 end

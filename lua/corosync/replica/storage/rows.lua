@@ -79,7 +79,7 @@ local function pieces_of(conn, name, first, last)
   end, message, code
 end
 
--- Returns a function that returns the next blob of a range of rows and its place; nothing after the last. A failure of
+-- Returns a function that returns the next place of a range of rows and its blob; nothing after the last. A failure of
 -- it is nil, message, code.
 function rows.reader(conn, name, first, last)
   local next_piece, message, code = pieces_of(conn, name, first, last)
@@ -92,7 +92,7 @@ function rows.reader(conn, name, first, last)
       end
       pieces[#pieces + 1] = data
       if more == 0 then
-        return table.concat(pieces), place
+        return place, table.concat(pieces)
       end
     until false
   end, message, code
