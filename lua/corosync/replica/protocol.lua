@@ -137,6 +137,21 @@ local function process(self, from, message)
   end
 end
 
+-- Processes a message while this member has no generation.
+local function process_outside(self, from, message)
+  standing.on_message(self, from, message)
+  if self.cut and not (message.kind == "claim" and from == self.address) then
+    learning.keep(self, { from = from, message = message })
+  end
+  if message.kind == "claim" then
+    claiming.on_claim(self, from, message)
+  elseif message.kind == "restart" then
+    claiming.on_restart(self)
+  elseif message.kind == "ack" then
+    claiming.on_ack(self, from, message)
+  end
+end
+
 -- Confirmed commands are applied when `apply` is called, and before any event other than these messages.
 local MAY_WAIT = { ack = true, commands = true }
 
@@ -230,17 +245,7 @@ function Protocol:message(from, message)
   elseif self.active then
     process(self, from, message)
   else
-    standing.on_message(self, from, message)
-    if self.cut and not (message.kind == "claim" and from == self.address) then
-      learning.keep(self, { from = from, message = message })
-    end
-    if message.kind == "claim" then
-      claiming.on_claim(self, from, message)
-    elseif message.kind == "restart" then
-      claiming.on_restart(self)
-    elseif message.kind == "ack" then
-      claiming.on_ack(self, from, message)
-    end
+    process_outside(self, from, message)
   end
   if self.active then
     self.last_tag, self.last_epoch = self.active.tag, self.active.epoch

@@ -1,14 +1,11 @@
 -- From a change of nodes to the next generation. Each member claims what it has. When it has all claims, it says so
 -- with their nonces ("ready"). The generation begins when all have said so of the same claims: so no member begins
 -- with a claim of a member that has not seen its own.
+local beginning = require "corosync.replica.protocol.beginning"
 local claims = require "corosync.replica.protocol.claims"
-local commands = require "corosync.replica.protocol.commands"
 local confirming = require "corosync.replica.protocol.confirming"
-local generation = require "corosync.replica.protocol.generation"
 local learning = require "corosync.replica.protocol.learning"
-local log = require "corosync.replica.protocol.log"
 local standing = require "corosync.replica.protocol.standing"
-local storing = require "corosync.replica.protocol.storing"
 
 local claiming = {}
 
@@ -130,47 +127,10 @@ local function digest_of(list)
   return table.concat(words, " ")
 end
 
--- The state that the generation begins with, at a member that has it.
-local function begin_state(self, decision)
-  if decision.is_fresh then
-    self.machine.reset()
-    self.log = log.new(decision.index, self.hash)
-  elseif decision.is_doubtful then
-    self.log:move(decision.applied, decision.index)
-  else
-    return
-  end
-  storing.replaced(self)
-end
-
-local function begin_full(self, decision)
-  self.status, self.lesson_pause = "ready", self.patience
-  begin_state(self, decision)
-  confirming.holds_generation(self)
-  self.ack_due = true
-  standing.update(self)
-  confirming.announce_nodes(self)
-  for _, address in ipairs(self.members) do
-    local nonce = decision.learners[address]
-    if nonce then
-      learning.teach(self, address, nonce, 0)
-    end
-  end
-  confirming.confirm(self)
-  commands.send_again(self)
-end
-
 local function install(self, decision)
   local nonce = self.claims[self.address].nonce
-  local active = generation.new(decision, self.ring)
   claiming.void(self)
-  if decision.full[self.address] then
-    self.active, self.cut = active, nil
-    begin_full(self, decision)
-  else
-    standing.begin_behind(self, active)
-    learning.wait_for_snapshot(self, nonce)
-  end
+  beginning.begin(self, decision, nonce)
 end
 
 -- Whether all members whose claims count have said that they have these claims. Observers need not.
