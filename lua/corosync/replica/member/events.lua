@@ -110,6 +110,15 @@ local function includes(addresses, own)
   return false
 end
 
+local function take_leave(self, address, reason)
+  self.ended[address] = reason ~= "nodedown" or nil
+  self.outgoing:cancel(address)
+  self.divergence:forget(address)
+  if self.calls then
+    self.calls:left(address)
+  end
+end
+
 function events.config_change(self, members, left, joined)
   self.unread_view = nil
   local own = self.address or text(self.group:address())
@@ -127,12 +136,7 @@ function events.config_change(self, members, left, joined)
     outbox.forget(self)
   end
   for _, address in ipairs(left) do
-    self.ended[text(address)] = address.reason ~= "nodedown" or nil
-    self.outgoing:cancel(text(address))
-    self.divergence:forget(text(address))
-    if self.calls then
-      self.calls:left(text(address))
-    end
+    take_leave(self, text(address), address.reason)
   end
   self.protocol:config(texts(members), texts(left),
     has_joined or has_reason(left, "nodedown") or has_reason(joined, "nodeup"))
