@@ -15,88 +15,17 @@ local arguments = require "corosync.replica.storage.arguments"
 local base = require "corosync.replica.storage.base"
 local batch = require "corosync.replica.storage.batch"
 local connection = require "corosync.replica.storage.connection"
-local file = require "corosync.replica.storage.file"
+local opening = require "corosync.replica.storage.opening"
 local rows = require "corosync.replica.storage.rows"
 
 local storage = {}
 
 local LARGEST = 64 * 1024 * 1024 -- bytes of an entry
-local LOG_SIZE = 1000 * 4096 -- bytes: when the -wal file has these many pages, SQLite begins it anew (its default)
 
 local check = arguments.check
 
 local Store = {}
 Store.__index = Store
-
--- ---- opening ----
-
-local function run(conn, statements)
-  for _, statement in ipairs(statements) do
-    local done, message, code = conn:first(statement)
-    if not done then
-      return nil, message, code
-    end
-  end
-  return true
-end
-
--- The file is changed only if it is new.
-local function claim(conn, owner)
-  local done, message, code = conn:lock()
-  if done then
-    done, message, code = file.claim(conn, owner)
-  end
-  if done then
-    done, message, code = conn:execute "COMMIT"
-  end
-  return done, message, code
-end
-
--- What no range has: an old base, a base that was not finished, or entries that a base has replaced.
-local function clean(conn, state)
-  return conn:transaction(function()
-    local done, message, code = rows.keep(conn, "entries", state.first_entry, state.last_entry)
-    if done then
-      done, message, code = rows.keep(conn, "chunks", state.first_chunk, state.last_chunk)
-    end
-    return done, message, code
-  end)
-end
-
--- Syncing a file that grows takes about twice as long, so the -wal file gets its usual size now. A small cache makes
--- SQLite write pages before the commit, and what is rolled back leaves the file large. A disk without this room is
--- reported when a commit needs it.
-local function enlarge_log(conn)
-  conn:execute_all {
-    "PRAGMA cache_size = 16",
-    "BEGIN",
-    ("INSERT INTO chunks VALUES (0, 0, 0, 0, zeroblob(%d))"):format(LOG_SIZE),
-  }
-  conn.handle:execute "ROLLBACK" -- fails if SQLite has already done it
-  conn:execute "PRAGMA cache_size = -2000" -- SQLite's default
-end
-
-local function prepare(conn, owner)
-  local done, message, code = claim(conn, owner)
-  local state
-  if done then
-    state, message, code = file.check(conn)
-  end
-  if not state then
-    return nil, message, code
-  end
-  done, message, code = run(conn, { "PRAGMA journal_mode = WAL", "PRAGMA journal_size_limit = 8388608" })
-  if done then
-    done, message, code = conn:execute "PRAGMA synchronous = FULL"
-  end
-  if done then
-    done, message, code = clean(conn, state)
-  end
-  if done then
-    enlarge_log(conn)
-  end
-  return done and state, message, code
-end
 
 -- Opens the storage at `path`, or makes it. `owner`: { replica, node, cluster }. Reads and checks all of it. Returns
 -- the store, or nil, message, code: "in_use", "foreign", "damaged", "read_only", "access", "no_folder", "not_a_file",
@@ -110,7 +39,7 @@ function storage.open(path, owner)
     return nil, message, code
   end
   local state
-  state, message, code = prepare(conn, owner)
+  state, message, code = opening.prepare(conn, owner)
   if not state then
     conn:close()
     return nil, message, code
