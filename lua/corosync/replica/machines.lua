@@ -207,7 +207,7 @@ function Machines:apply(list, first)
   local ok, problem = pcall(apply_all, self, list, first - 1, results)
   if not ok then
     self.damage, applying.is_running = true, false
-    self.hooks.damaged("undo a command, whose apply has raised, of", self.applying, problem)
+    self.hooks.damaged("undo a command whose apply has raised", self.applying, problem)
   end
   return results
 end
@@ -217,7 +217,7 @@ local function reset(self, each)
   local ok, problem = pcall(each.reset, each)
   if not ok then
     self.damage = true
-    self.hooks.damaged("make the initial state of", each, problem)
+    self.hooks.damaged("make the initial state", each, problem)
   end
   return ok
 end

@@ -156,7 +156,7 @@ local function machine_hooks(self)
       membership.give_up(self)
     end,
     damaged = function(what, machine, problem)
-      events.give_up_membership(self, ("cannot %s machine %s"):format(what, errors.quote(machine.name)), problem)
+      events.give_up_membership(self, ("machine %s: cannot %s"):format(errors.quote(machine.name), what), problem)
     end,
   }
 end

@@ -22,7 +22,7 @@ describe("the machines of a replica", function()
     end })
     is_broken = true
     all:reset()
-    assert.same({ "make the initial state of", "m", "no" }, told)
+    assert.same({ "make the initial state", "m", "no" }, told)
     assert.same({}, all:apply({ all.by_name.m:encode "a" }, 1))
   end)
 
