@@ -1,5 +1,6 @@
 -- A replicated state machine over totally ordered messages: a pure state machine itself, without input, output or
--- clock. Its functions are called for each event, in the order of the group; what must be done is appended to `out`:
+-- clock. Its functions are called for each event, in the order of the group. They append to `out` the *effects* that
+-- the caller must carry out, in order:
 --
 --   { "send", message }                to all members
 --   { "reply", ids, results, nil, index } the results of commands that follow each other in the log, from `index` on;
@@ -12,13 +13,14 @@
 --
 -- The state is behind `machine`: apply(list, index) applies commands, the first one at `index`, and returns a table of
 -- their results; snapshot() returns a value that restore(value) takes; reset() makes the initial state.
--- `hash(digest, batch)` returns a number that depends on all commands so far: members with equal digests are taken to
--- have equal commands, so it must be a good one. A batch is the commands that a member sends in one message: they are
--- appended, acknowledged, stored and applied together.
+-- `hash(digest, batch)` returns a number that depends on all commands so far. Members with equal digests are assumed to
+-- have equal commands, so equal digests of different commands must be very unlikely. A batch is the commands that a
+-- member sends in one message: they are appended, acknowledged, stored and applied together.
 --
--- Names. The *generation* is what members have agreed to continue from. A *full* member has its state and all its
--- commands. A *learner* receives the state. An *observer* learns and follows, and never becomes full. A member is
--- *blocked* from a change of nodes until the next generation.
+-- Terms. A *generation* is an agreement of the members on the state to continue from, and lasts until the next
+-- agreement. A *full* member has the generation's state and all its commands. A *learner* receives the state. A member
+-- *follows* when it has the state and receives all commands, but is not full. An *observer* learns and follows, and
+-- never becomes full. A member is *blocked* from a change of nodes until the next generation.
 --
 -- Fields that the other files of this folder use:
 --   status      "blocked", "learning", "ready" (full) or "observing" (an observer that follows)
@@ -27,10 +29,10 @@
 --   partial     whether it may lack commands of that generation
 --   nodes       the number of nodes that this state was confirmed with
 --   standing    whether it speaks for its node (standing.lua)
---   cut         while it waits for a snapshot: the nonce of its claim, what came after it, and `is_taught`: whether the
---               others have a generation
---   replaying   while it has a snapshot and replays what came after it: the nonce, and the events
---   following   while it has the state and is not full: the nonce that it says so with, and since when
+--   cut         while it waits for a snapshot: the nonce of its claim, the events since then, and `is_taught`: whether
+--               others take part in a generation, so that a snapshot will come
+--   replaying   while it replays the events that came after its snapshot was cut: the nonce, and the events
+--   following   while it follows, and is no observer: the nonce of its "learned" messages, and since when
 local claiming = require "corosync.replica.protocol.claiming"
 local commands = require "corosync.replica.protocol.commands"
 local confirming = require "corosync.replica.protocol.confirming"
@@ -49,9 +51,9 @@ local REPLAYED_AT_ONCE = 200 -- events and commands at each flush; a turn of the
 local Protocol = {}
 Protocol.__index = Protocol
 
--- `observer`: it never has a say; `durable`: it has storage; `stored`: what that has, if anything; `copies`: how many
--- nodes must have a command before it is confirmed, if fewer than a majority (then a minority alone may go on, so nodes
--- that are cut off must be fenced). `replayed_at_once`: for tests.
+-- `observer`: it never becomes full; `durable`: it has storage; `stored`: the contents of its storage, if any;
+-- `copies`: how many nodes must have a command before it is confirmed, if fewer than a majority (then a minority alone
+-- may go on, so nodes that are cut off must be fenced). `replayed_at_once`: for tests.
 function protocol.new(options)
   local self = setmetatable({
     address = options.address,
@@ -64,7 +66,7 @@ function protocol.new(options)
     durable = options.durable or false,
     replayed_at_once = options.replayed_at_once or REPLAYED_AT_ONCE,
     stored_meta = {},
-    lesson_pause = options.patience or PATIENCE, -- how long a learner waits for the others
+    lesson_pause = options.patience or PATIENCE, -- how long a learner waits before it claims again
     now = 0,
     nonce = 0,
     members = {},
@@ -80,7 +82,7 @@ function protocol.new(options)
   return self
 end
 
--- What storage must have of this moment, besides a snapshot of the machine.
+-- Returns what storage must keep of the present moment, besides a snapshot of the machine.
 function Protocol:stored_base()
   return storing.base(self)
 end
@@ -125,7 +127,7 @@ local function leave(self, left)
   end
 end
 
--- Processes a message of a generation.
+-- Processes a message while this member takes part in a generation.
 local function process(self, from, message)
   local handler = handlers[message.kind]
   if handler and message.tag == self.active.tag then
@@ -137,7 +139,7 @@ local function process(self, from, message)
   end
 end
 
--- Processes a message while this member has no generation.
+-- Processes a message while this member takes part in no generation.
 local function process_outside(self, from, message)
   standing.on_message(self, from, message)
   if self.cut and not (message.kind == "claim" and from == self.address) then
@@ -152,7 +154,7 @@ local function process_outside(self, from, message)
   end
 end
 
--- Confirmed commands are applied when `apply` is called, and before any event other than these messages.
+-- Confirmed commands are applied when `apply` is called, and before any event is processed other than these messages.
 local MAY_WAIT = { ack = true, commands = true }
 
 local function apply_before(self, kind)
@@ -186,7 +188,7 @@ function Protocol:config(members, left, breaks)
   elseif self.active then
     leave(self, left)
   else
-    -- Claims were made for other members. What a donor sends is still good.
+    -- The claims so far were made for another list of members. A snapshot that a donor sends is still good.
     if self.cut then
       learning.keep(self, { left = left })
     end
@@ -207,10 +209,10 @@ function Protocol:ring_change(ring)
   end
 end
 
--- Members, ring and quorum agree, and the ring is quorate. `nodes`: of the nodelist; `floor`: see claims.lua;
--- `noted`: the last generation that a process of the node has noted since its Corosync started, if any; `newest`: the
--- newest one noted since the node started, unless the note was deleted. The ring may be one of which the group has not
--- told: a process that was stopped may never be told, so it must join anew.
+-- Members, ring and quorum agree, and the ring is quorate. Fields of the view: `nodes`: the number in the nodelist;
+-- `floor`: see claims.lua; `noted`: the last generation that a process of the node has noted since its Corosync
+-- started, if any; `newest`: the newest one noted since the node started, unless the note was deleted. The group may
+-- not have reported this ring to a process that was stopped, and may never do so; then the process must join again.
 function Protocol:settled(view)
   confirming.confirm(self)
   self.view = view
@@ -252,8 +254,8 @@ function Protocol:message(from, message)
   end
 end
 
--- To be called when waiting events were processed, or commands submitted: sends one acknowledgement for all commands
--- that have come, and this member's new ones. While `replaying` is set, it must be called again soon.
+-- To be called when the waiting events have been processed, or commands submitted. Sends one acknowledgement of all
+-- commands that have arrived, and this member's new commands. While `replaying` is set, it must be called again soon.
 function Protocol:flush()
   if self.replaying then
     learning.replay_some(self)
@@ -273,7 +275,8 @@ function Protocol:apply()
   confirming.confirm(self)
 end
 
--- A learner says again that it has followed; if nobody makes it full, it claims.
+-- A learner that follows repeats that it has learned, in case the message was lost; if nobody makes it full, it claims
+-- again.
 local function follow_on(self)
   local following = self.following
   if self.now - following.since > self.lesson_pause then
@@ -331,7 +334,7 @@ function Protocol:time(now)
   end
 end
 
--- A part of a snapshot for this member has come, or was stored or restored, so it need not claim again yet.
+-- A part of a snapshot for this member has arrived, or was stored or restored, so it need not claim again yet.
 function Protocol:progress(now)
   self.now = math.max(now or self.now, self.now)
   if self.cut then
@@ -342,8 +345,8 @@ function Protocol:progress(now)
 end
 
 -- This member's state differs from the others', so it drops the state, joins again and learns. As it leaves the group
--- first, the others go on without it. What it has sent of it is as if it had ended then. Not to be called while a
--- command is applied.
+-- first, the others go on without it. For them it is as if the process had ended. Not to be called while a command is
+-- applied.
 function Protocol:forget()
   self:emit "rejoin"
   claiming.block(self)
@@ -359,7 +362,7 @@ function Protocol:submit(id, data, size)
   commands.submit(self, id, data, size)
 end
 
--- How many of this member's commands wait, with those whose callers were told that they are uncertain.
+-- Returns how many of this member's commands wait, including those whose callers were told that they are uncertain.
 function Protocol:waiting()
   return self.waiting_count
 end

@@ -1,4 +1,4 @@
--- The beginning of a generation, as the claims have decided it.
+-- Begins a generation as the members have decided from the claims.
 local commands = require "corosync.replica.protocol.commands"
 local confirming = require "corosync.replica.protocol.confirming"
 local generation = require "corosync.replica.protocol.generation"
@@ -9,7 +9,8 @@ local storing = require "corosync.replica.protocol.storing"
 
 local beginning = {}
 
--- The state that the generation begins with, at a member that has it.
+-- Prepares log and machine of a member that is full from the start. They stay as they are unless the start is fresh or
+-- doubtful.
 local function begin_state(self, decision)
   if decision.is_fresh then
     self.machine.reset()

@@ -1,6 +1,6 @@
--- From a change of nodes to the next generation. Each member claims what it has. When it has all claims, it says so
--- with their nonces ("ready"). The generation begins when all have said so of the same claims: so no member begins
--- with a claim of a member that has not seen its own.
+-- How members get from a change of nodes to the next generation. Each member multicasts a claim, which describes its
+-- state. A member that has received all claims sends "ready" with a digest of them. The generation begins when all have
+-- sent the same digest, so no member begins it with the claim of a member that has not received this member's own.
 local beginning = require "corosync.replica.protocol.beginning"
 local claims = require "corosync.replica.protocol.claims"
 local confirming = require "corosync.replica.protocol.confirming"
@@ -9,8 +9,8 @@ local standing = require "corosync.replica.protocol.standing"
 
 local claiming = {}
 
-local LONGEST = 16 -- times `patience`: the longest wait for a snapshot
-local RETRY = 0.5 -- seconds to the second claim; then twice as long each time, but less than the patience of others
+local LONGEST = 16 -- times `patience`: the longest pause between a learner's claims
+local RETRY = 0.5 -- seconds until the second claim; then twice as long each time, but less than the patience of others
 
 function claiming.same_ring(one, other)
   return one ~= nil and other ~= nil and one.node == other.node and one.seq == other.seq
@@ -143,7 +143,7 @@ local function all_ready(self, list, digest)
   return true
 end
 
--- Says that all claims have come, if this member's claim among them is its latest one and still true.
+-- Sends "ready" if this member's claim among those received is its latest one and still true.
 local function say_ready(self, digest, decision)
   local own = self.claims[self.address]
   local is_latest = self.claimed_at ~= nil and own.nonce == own_nonce(self) and own.standing == self.standing
@@ -154,7 +154,7 @@ local function say_ready(self, digest, decision)
   end
 end
 
--- What follows from the claims, or nil while one is missing. Kept until a claim changes.
+-- Returns the decision that follows from the claims, or nil while one is missing. It is kept until a claim changes.
 local function decide(self)
   local list = not self.decided and all_claims(self)
   if list then
@@ -177,17 +177,17 @@ function claiming.check(self)
   elseif all_ready(self, decided.list, digest) then
     return install(self, decision)
   end
-  -- A process that has just left may come back with what would be lost.
+  -- With a decision of last resort, commands may be lost that a process which has just left could bring back.
   if not decision.is_last_resort or self.now - self.changed_at > self.patience then
     say_ready(self, digest, decision)
   end
 end
 
--- While a generation lasts, whoever claims becomes a learner. A full member may have claimed before it knew that it
--- is one; then an acknowledgement follows.
+-- While a generation lasts, a member that claims becomes a learner. A full member may have claimed before it knew of
+-- the generation; then its acknowledgement will follow.
 local function claim_in_generation(self, from, message)
   if not claiming.same_ring(message.ring, self.ring) then
-    -- If it is of a later ring, this member was not told that it was away.
+    -- A claim of a later ring shows that this member was away without being told.
     return message.ring.seq > self.ring.seq and claiming.restart(self)
   elseif claims.has_promised_later(message.promised, self.active) then
     return confirming.is_full(self) and confirming.send_restart(self)
@@ -217,8 +217,8 @@ function claiming.on_claim(self, from, message)
   end
 end
 
--- A member that takes part in a generation leaves it if others may begin the next one without it. Otherwise it could go
--- on in the earlier one with other processes of the same nodes.
+-- A member that takes part in a generation leaves it if others may begin the next one without it. Otherwise two
+-- generations could go on at once, each with processes of the same nodes.
 function claiming.on_ready(self, from, message)
   local is_same_ring = claiming.same_ring(message.ring, self.ring)
   local is_in = message.digest:find(self.address .. "=", 1, true) ~= nil
@@ -233,7 +233,7 @@ function claiming.on_ready(self, from, message)
   end
 end
 
--- Notes that the others have a generation, so this member will get a snapshot.
+-- Notes that the sender takes part in a generation, so this member will get a snapshot.
 local function note_generation(self, from)
   self.heard[from] = self.now -- it is not silent
   if self.cut then
@@ -241,8 +241,8 @@ local function note_generation(self, from)
   end
 end
 
--- If a member that a claim reports as silent takes part in a generation, the claims may lack what is confirmed there,
--- so they no longer count.
+-- An acknowledgement shows that its sender takes part in a generation. If a claim reports the sender as silent, the
+-- claims may lack commands that are confirmed in that generation, so they no longer count.
 function claiming.on_ack(self, from, message)
   if is_of_ring(self, message.tag) then
     note_generation(self, from)
@@ -256,7 +256,7 @@ function claiming.on_ack(self, from, message)
   end
 end
 
--- Others end a generation and claim anew: they need a new claim of this member, too.
+-- Other members end a generation and claim again. They also need a new claim from this member.
 function claiming.on_restart(self)
   if self.status == "blocked" and claiming.may_claim(self) then
     claiming.claim(self)
@@ -271,8 +271,8 @@ function claiming.restart(self)
   end
 end
 
--- A learner waits longer each time for a snapshot, and then for its promotion, because a new claim voids a snapshot
--- that may be on its way behind many other messages.
+-- A learner waits twice as long before each further claim, because a claim voids the snapshot for the previous one,
+-- which may still be on its way behind many other messages.
 function claiming.lengthen_pause(self)
   self.lesson_pause = math.min(2 * self.lesson_pause, LONGEST * self.patience)
 end
@@ -281,8 +281,8 @@ local function waits_for_lesson(self)
   return self.status == "learning" or self.cut ~= nil and self.cut.is_taught == true
 end
 
--- Claims again when there is no generation after a while: something was lost, or a member is silent. A learner claims
--- again when no snapshot comes; the others may have begun no generation.
+-- Claims again when no generation has begun after a while, because a message was lost or a member is silent. A learner
+-- claims again when no snapshot comes: perhaps the others have not begun a generation after all.
 function claiming.time(self)
   claiming.check(self)
   if not claiming.may_claim(self) then

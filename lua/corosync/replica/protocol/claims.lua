@@ -1,17 +1,18 @@
--- Which state a new generation begins with. A pure function of the claims, so that all members decide alike.
+-- Decides which state a new generation begins with. The decision is a pure function of the claims, so that all members
+-- decide alike.
 --
 -- A claim is what a member says of itself while it is blocked:
 --   from        its address
 --   generation  { start, seq, round, epoch } of the state that it holds; nil if it holds none
---   promised    the generation that it was ready for last, if any: some member may have begun it
+--   promised    the generation that it last sent "ready" for, if any: another member may have begun it
 --   index       of the last command of that state
 --   applied     the index of the last one that it has applied
 --   digest      of its commands
---   partial     whether it was still following as a learner: it has what was confirmed before that generation's epoch,
---               and may lack commands of the epoch
+--   partial     whether it was not yet full in an established epoch: it has what was confirmed before the epoch in
+--               `generation`, and may lack commands of that epoch
 --   standing    whether it speaks for its node: another process of the node may have, or have had, a newer state
---   observer    whether it is one: then it has no part in the decision
---   durable     whether it has storage, maybe an empty one
+--   observer    whether it is an observer: then the decision does not depend on its claim
+--   durable     whether it has storage, which may be empty
 --   nodes       the number of nodes in its nodelist
 --   copies      how many nodes must have what is confirmed; nil for a majority
 --   floor       an index that no state has reached before
@@ -21,9 +22,9 @@
 --
 -- States in storage come back with their processes, and count. Corosync's memory (`noted`) is gone after a loss of
 -- power, so claims of a majority without a state then begin afresh. This is assumed not to lose anything: a node that
--- has stored a state claims with it, unless the storage is lost. So of a node with storage only one process may have
--- the state, the one that has the storage open. A confirmed command survives a loss of power of all nodes if storage
--- with a state is left on a majority of them.
+-- has stored a state claims with it, unless the storage is lost. So on a node with storage, only the process that has
+-- the storage open may have the state. A confirmed command survives a loss of power of all nodes if storage with a
+-- state is left on a majority of them.
 local claims = {}
 
 function claims.node_of(address)
@@ -34,7 +35,8 @@ function claims.majority(nodes)
   return math.floor(nodes / 2) + 1
 end
 
--- How many nodes must have what is confirmed. `copies`: if fewer than a majority.
+-- Returns how many nodes must have a command before it is confirmed. `copies`: the wanted number, if fewer than a
+-- majority.
 function claims.needed(nodes, copies)
   return math.min(copies or nodes, claims.majority(nodes))
 end
@@ -44,8 +46,8 @@ function claims.more_copies(one, other)
   return one and other and math.max(one, other)
 end
 
--- `start` is the index above which the last fresh or doubtful start began. It follows the clock, and is compared first,
--- because the members that made that start may not have known all earlier generations.
+-- `start` is the index above which the last fresh or doubtful start began (see `decide`). It follows the clock, and is
+-- compared first, because the members that made that start may not have known all earlier generations.
 local function compare_beginnings(a, b)
   if a.start ~= b.start then
     return a.start - b.start
@@ -134,8 +136,8 @@ local function greatest_copies(list)
   return copies
 end
 
--- The nodes of members that have not claimed: what these hold is not known. Some claimants may know more members than
--- others.
+-- The nodes of members that have not claimed, so that their states are unknown. Some claimants may know more members
+-- than others.
 local function unknown_nodes(list, voters)
   local claimed, unknown = {}, {}
   for _, claim in ipairs(list) do
@@ -163,7 +165,8 @@ local function known_generations(list)
   return known
 end
 
--- Later than all known ones. A ring can have a lower seq than those before it, if Corosync has lost the number.
+-- Returns a generation later than all known ones. A ring can have a lower seq than earlier rings, if Corosync has lost
+-- the number.
 local function next_generation(list, ring)
   local start, last = 0, { seq = ring.seq, round = 0 }
   for _, known in ipairs(known_generations(list)) do
@@ -187,9 +190,10 @@ local function split(list, is_full)
   return full, learners
 end
 
--- The newest state, if enough nodes have states. Whatever was confirmed is in it: a majority of nodes has acknowledged
--- that in some epoch, so one of them is here, and its state is of this epoch or a later one. Learners acknowledge
--- nothing. With fewer `copies` than a majority, who has confirmed it is here, or was fenced.
+-- Returns the newest state, if enough nodes have states. It contains all confirmed commands: each was acknowledged by a
+-- majority of nodes in some epoch, so one of these nodes is here, and its state is of this epoch or a later one.
+-- Learners acknowledge nothing. With fewer `copies` than a majority, the members that confirmed a command are here, or
+-- were fenced.
 local function vouched_state(list, needed)
   local holding = count_nodes(list, function(claim) return claim.generation and claim.standing end)
   return holding >= needed and newest(list) or nil
@@ -205,10 +209,10 @@ local function without_observers(list)
   return voters
 end
 
--- Decides from the claims of all members but the silent ones. Returns the new generation, or nil and why there is
--- none: `generation`, `nodes`, `copies`, `index`, `full`, `learners` (nonces by address), `is_fresh`: with the initial
--- state; `is_doubtful`: the state may lack what was confirmed; `is_last_resort`: what is lost by it may come back, if
--- all wait a little.
+-- Decides from the claims of all members but the silent ones. Returns the new generation, or nil and why there is none:
+-- `generation`, `nodes`, `copies`, `index`, `full`, `learners` (nonces by address), `is_fresh`: it begins with the
+-- initial state; `is_doubtful`: its state may lack confirmed commands; `is_last_resort`: commands may be lost that a
+-- process could still bring back, so members wait a little before they accept it.
 function claims.decide(list, ring)
   local voters = without_observers(list)
   if #voters == 0 then
@@ -229,12 +233,14 @@ function claims.decide(list, ring)
   if best then
     made.index = best.index
   elseif any and known >= nodes then
-    -- It goes on above any index that a lost state can have had: commands that wait in it may have lost ones' indices.
+    -- It goes on above any index that a lost state can have had, because commands that wait in it may have the same
+    -- indices as lost ones.
     best, made.is_doubtful, made.is_last_resort = any, true, true
     made.applied = greatest(voters, "applied")
     made.index = math.max(any.index, greatest(voters, "floor"))
   elseif not any and (known >= nodes or known >= majority and not noted) then
-    -- No node of a majority has ever had a state, so nothing was confirmed; or all nodes are here, and it is lost.
+    -- Either no node of a majority has ever had a state, so nothing was confirmed; or all nodes are here, and the state
+    -- is lost.
     local durable = count_nodes(voters, function(claim) return claim.durable end) > 0
     made.is_last_resort = noted or durable and known < nodes
     made.is_fresh, made.index = true, greatest(voters, "floor")

@@ -1,14 +1,15 @@
 -- A member's own commands, from submit to the reply. Those that were submitted since the last flush are sent together,
 -- as a batch. A batch that is sent again has the same number and the same commands.
 --
--- Batches stay in `pending`, in order, until their place in the log is known: a later one cannot be appended before
--- them. It is a queue, from the index `oldest` to `newest`: those that were sent (they have a `seq`), then the others.
+-- Batches stay in `pending` until they were applied. It is a queue, from the index `oldest` to `newest`: first the
+-- batches that were sent (they have a `seq`), then the others. Batches whose commands were all given up also stay,
+-- because the log appends no later one before them.
 local commands = {}
 
 local BATCH = 256 -- commands
 local BATCH_BYTES = 16384
 
--- A client id is new for each process, and for each time that the log has forgotten the process.
+-- Each process has a client id of its own, and a new one whenever the log has forgotten it.
 local function client_of(self)
   return ("%s#%s#%d"):format(self.address, self.incarnation, self.resets)
 end
@@ -32,7 +33,7 @@ local function send(self, batch)
   self:send { kind = "commands", tag = self.active.tag, client = self.client, seq = batch.seq, list = batch.list }
 end
 
--- Sends the commands that were not sent yet. Only a member that knows the log may do so.
+-- Sends the commands that were not sent yet. A member without a generation does not know the log, so it must wait.
 function commands.send_new(self)
   if not self.active then
     return
@@ -55,7 +56,7 @@ function commands.are_in_flight(self)
   return newest ~= nil and newest.seq ~= nil
 end
 
--- Most often it is the oldest one.
+-- Most often the batch is the oldest one, and nothing needs to move.
 local function remove(self, i)
   local pending = self.pending
   self.waiting_count = self.waiting_count - #pending[i].list
@@ -66,7 +67,7 @@ local function remove(self, i)
   self.oldest = self.oldest + 1
 end
 
--- A batch was applied. If it is an own one, its callers get the results.
+-- A batch was applied. If it is this member's own, its callers get the results.
 function commands.applied(self, applied, results, index)
   if applied.client ~= self.client then
     return
@@ -80,8 +81,9 @@ function commands.applied(self, applied, results, index)
   end
 end
 
--- Whether the log is one in which the next batch can follow: it knows the client, or it is the log that the first
--- batch was sent to and has forgotten no client since. And no batch that had its results is missing, as after a loss.
+-- Whether this client's next batch can follow in the log. The log must know the client, or be the log that the first
+-- batch was sent to and have forgotten no client since. And no batch whose results were returned may be missing, as
+-- after a loss of the state.
 local function can_go_on(self, last)
   local first = self.pending[self.oldest]
   local next_seq = first and first.seq or self.sent + 1
@@ -89,7 +91,7 @@ local function can_go_on(self, last)
   return is_known and next_seq <= (last or 0) + 1
 end
 
--- Commands that were sent end as "uncertain", the others will be sent.
+-- Commands that were sent end as "uncertain"; the others will be sent under the new id.
 function commands.begin_as_new_client(self)
   local kept = {}
   for i = self.oldest, self.newest do
@@ -105,7 +107,8 @@ function commands.begin_as_new_client(self)
   self.client = client_of(self)
 end
 
--- Removes batches that were applied before this member got the state: their results are not known here.
+-- Ends as "applied" the commands that were applied before this member got the state, because their results are not
+-- known here.
 local function drop_applied(self, last)
   local kept, waiting = {}, self.log:waiting(self.client)
   for i = self.oldest, self.newest do
@@ -119,8 +122,8 @@ local function drop_applied(self, last)
   set_pending(self, kept)
 end
 
--- At the begin of a generation, and with a state from another member: batches that are not in the log are sent again,
--- with the same numbers.
+-- Called when a generation begins, and after this member has got the state of another one. Batches that are not in the
+-- log are sent again, with the same numbers.
 function commands.send_again(self)
   local last = self.log.last[self.client]
   if self.sent > 0 and not can_go_on(self, last) then
@@ -137,8 +140,9 @@ function commands.send_again(self)
   end
 end
 
--- The log has refused an own batch because it has forgotten the client: then it has none of those that follow, either.
--- (If it has forgotten none, this member has missed a batch, and will claim anew.)
+-- The log has refused a batch. If it is this member's own, and the log has forgotten this client, the log will refuse
+-- the batches that follow, too, so they are sent under a new id. (If the log has forgotten no client, this member has
+-- missed a batch, and will claim again.)
 function commands.refused(self, refused)
   local has_forgotten = not self.log.last[self.client] and self.log.forgotten ~= self.log_forgotten
   if refused.client ~= self.client or not has_forgotten then
@@ -169,7 +173,8 @@ function commands.submit(self, id, data, size)
   self.waiting_count = self.waiting_count + 1
 end
 
--- The commands of a batch that were sent stay in it without their ids. Returns these.
+-- Commands that were sent must stay in their batch, but lose their ids, so that their callers get no second reply.
+-- Returns the ids.
 local function disown(batch, ids)
   local found = {}
   for i, id in ipairs(batch.ids) do
@@ -194,7 +199,7 @@ local function withdraw(batch, ids)
   return found
 end
 
--- `ids`: a set.
+-- Ends the commands whose ids are in a set.
 function commands.give_up(self, ids)
   local kept = {}
   for i = self.oldest, self.newest do

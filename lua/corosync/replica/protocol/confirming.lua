@@ -44,8 +44,8 @@ function confirming.confirm(self)
   end
 end
 
--- The member has a state of the present epoch. Its node keeps that in mind: another process of it, with an older
--- state, must not speak for the node.
+-- This member has a state of the present epoch. Its node keeps a note of that, because another process of the node,
+-- with an older state, must not speak for the node.
 function confirming.holds_generation(self)
   local number = self.active:number()
   self.generation, self.partial, self.nodes = number, false, self.active.nodes
@@ -59,7 +59,7 @@ local function look_whether_established(self)
   end
 end
 
--- The full members have changed. The remaining ones acknowledge anew.
+-- The full members have changed, so those that remain must acknowledge again.
 function confirming.epoch_changed(self)
   self.ack_due = confirming.is_full(self)
   standing.update(self)
@@ -91,7 +91,7 @@ function confirming.on_ack(self, from, message)
     look_whether_established(self)
     return
   end
-  -- One of the two has missed something. All claim anew, and one of them learns from the other.
+  -- This member or the sender has missed something. All members claim again, and one of the two learns from the other.
   confirming.confirm(self)
   if confirming.is_full(self) then
     confirming.send_restart(self)
@@ -105,7 +105,7 @@ function confirming.send_restart(self)
   self:send { kind = "restart", tag = self.active.tag }
 end
 
--- The number of nodes in its nodelist, and its `copies`, if they are others than the generation's.
+-- Announces the number of nodes in this member's nodelist and its `copies`, if they differ from the generation's.
 function confirming.announce_nodes(self)
   local active, nodes = self.active, self.view and self.view.nodes
   if not confirming.is_full(self) or not nodes then
@@ -124,9 +124,9 @@ function confirming.on_nodes(self, from, message)
   confirming.announce_nodes(self)
 end
 
--- Acknowledges what has come, after events or when time has passed. Its own commands can wait, because others need that
--- acknowledgement only to apply them: it goes with the next commands, or when no command is in flight. With storage it
--- is sent at once, because this member needs it, too.
+-- Acknowledges the commands that have arrived, after events or when time has passed. The acknowledgement of this
+-- member's own commands can wait, because others need it only to apply them: it goes with the next commands, or when no
+-- command is in flight. With storage it is sent at once, because this member needs it, too.
 function confirming.send_ack(self)
   if self.own_ack_due and not commands.are_in_flight(self) then
     self.ack_due = true
@@ -147,8 +147,8 @@ function confirming.send_ack(self)
   self.ack_due = false
 end
 
--- Proposes to exclude full members for which the others have waited too long. It must not happen twice for one
--- silence, so it is for this epoch only.
+-- Proposes to exclude full members for which the others have waited too long. Several members may propose the same, so
+-- a proposal is valid only in the present epoch, which the first one ends.
 function confirming.look_after(self)
   local active = self.active
   self.ack_due = self.ack_due or self.own_ack_due

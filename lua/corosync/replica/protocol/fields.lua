@@ -1,4 +1,4 @@
--- Snapshots of objects: some of their fields in plain tables.
+-- Copies fields of objects to plain tables and back, for snapshots.
 local fields = {}
 
 function fields.copy(from)

@@ -1,10 +1,11 @@
 -- The generation that a member takes part in: which members are full, and what they have acknowledged.
 --
--- An *epoch* is the time between two changes of the full members. It is *established* when all full members have said
--- in it that they know of the change, and they are enough: a majority of the nodes, or `copies`. Only then commands are
--- acknowledged in it, and states count as of this epoch. When a ring ends, a member may alone know of a change, or have
--- missed one; what it makes of it is never established. Of two established epochs, the full members of the later one
--- have all that was confirmed in the earlier one. The first epoch is established by the claims.
+-- An *epoch* is the time between two changes of the full members, of `nodes` or of `copies`. It is *established* when
+-- all full members have sent an acknowledgement in it, which shows that they know of the change, and are on enough
+-- nodes: a majority, or `copies`. Only then can commands be confirmed in it, and does a state count as of this epoch.
+-- When a ring ends, one member may be the only one that knows of a change, or that has missed it; the epoch that it is
+-- in then is never established. Of two established epochs, the full members of the later one have all that was
+-- confirmed in the earlier one. The first epoch is established by the claims.
 local claims = require "corosync.replica.protocol.claims"
 local fields = require "corosync.replica.protocol.fields"
 
@@ -15,7 +16,7 @@ local UNKNOWN = 1 -- seconds
 local Generation = {}
 Generation.__index = Generation
 
--- `decision`: of claims.decide.
+-- `decision`: a result of claims.decide.
 function generation.new(decision, ring)
   local number = decision.generation
   return setmetatable({
@@ -26,23 +27,23 @@ function generation.new(decision, ring)
     epoch = number.epoch,
     changes = 0, -- a digest of the changes of the full members
     nodes = decision.nodes, -- in the nodelist
-    copies = decision.copies, -- how many nodes must have what is confirmed; nil for a majority
-    announced = {}, -- by address: `nodes` and `copies` of it now, if they differ
+    copies = decision.copies, -- how many nodes must have a command before it is confirmed; nil for a majority
+    announced = {}, -- by address: the `nodes` and `copies` that a member has announced since
     is_doubtful = decision.is_doubtful,
     full = fields.copy(decision.full),
     learners = fields.copy(decision.learners), -- nonces by address
     established = number.epoch, -- the last epoch that was established
     present = {}, -- by address: members that have acknowledged anything in this epoch
-    acked = {}, -- by address: the index
+    acked = {}, -- by address: the index up to which it has acknowledged
     lagging = {}, -- by address: since when others wait for it
-    absent = {}, -- by address: since when they seem to be in no or another generation
+    absent = {}, -- by address: since when a member seems not to take part in this generation
   }, Generation)
 end
 
 local SIMPLE = { "tag", "start", "seq", "round", "epoch", "changes", "established", "nodes", "copies", "is_doubtful" }
 local SETS = { "full", "learners", "present", "acked", "announced" }
 
--- Plain tables that generation.restore makes an equal generation of.
+-- Returns plain tables, from which generation.restore makes an equal generation.
 function Generation:snapshot()
   return fields.take(self, {}, SIMPLE, SETS)
 end
@@ -51,7 +52,8 @@ function generation.restore(snapshot)
   return fields.take(snapshot, setmetatable({ lagging = {}, absent = {} }, Generation), SIMPLE, SETS)
 end
 
--- { start, seq, round, epoch }: what orders states. The epoch is the last established one.
+-- Returns { start, seq, round, epoch }, by which states are ordered (claims.lua). The epoch is the last established
+-- one.
 function Generation:number()
   return { start = self.start, seq = self.seq, round = self.round, epoch = self.established }
 end
@@ -69,7 +71,7 @@ local function nodes_of(set)
   return count, found
 end
 
--- Whether the full members are of enough nodes to confirm commands.
+-- Whether the full members are on enough nodes to confirm commands.
 function Generation:has_enough()
   if self.is_enough == nil then
     self.is_enough = nodes_of(self.full) >= claims.needed(self.nodes, self.copies)
@@ -89,7 +91,7 @@ function Generation:stands_behind(address)
   return not self.full[address] and select(2, nodes_of(self.full))[claims.node_of(address)] == true
 end
 
--- Members of the same epoch have made the same changes.
+-- Members in the same epoch must have made the same changes, so their acknowledgements carry the digest `changes`.
 local function begin_epoch(self, change)
   self.epoch, self.is_enough = self.epoch + 1, nil
   self.present, self.acked, self.lagging = {}, {}, {}
@@ -109,8 +111,8 @@ local function is_in_each_majority(self)
   return nodes_of(self.full) > self.nodes - claims.majority(self.nodes)
 end
 
--- The number of nodes that counts: the greatest in the nodelists of full members. A smaller number than before counts
--- only if the other nodes, whose nodelists may be longer, cannot be a majority by their nodelists.
+-- Returns the number of nodes that applies: the greatest in the nodelists of full members. A smaller number than before
+-- applies only if the other nodes, whose nodelists may still be longer, cannot be a majority by these.
 local function listed_nodes(self)
   local nodes = is_in_each_majority(self) and 0 or self.nodes
   for address in pairs(self.full) do
@@ -131,7 +133,7 @@ function Generation:drop(address)
   return was_full
 end
 
--- The number of copies that counts, by the same rule.
+-- Returns the number of copies that applies, by the same rule.
 local function wanted_copies(self)
   local copies = 0
   if not is_in_each_majority(self) then
@@ -143,8 +145,9 @@ local function wanted_copies(self)
   return copies
 end
 
--- A full member has other `nodes` or `copies`. More count at once, fewer when all full members say so: else a majority
--- of the fewer could be here, and one of the more elsewhere. Returns whether the generation's have changed.
+-- A full member announces its `nodes` and `copies`. Greater numbers apply at once, smaller ones when all full members
+-- have announced them: otherwise a majority by the smaller number could be here, and one by the greater number
+-- elsewhere. Returns whether the generation's numbers have changed.
 function Generation:announce(address, numbers)
   self.announced[address] = { nodes = numbers.nodes, copies = numbers.copies }
   local nodes, copies = listed_nodes(self), wanted_copies(self)
@@ -156,8 +159,8 @@ function Generation:announce(address, numbers)
   return true
 end
 
--- The full member that sends a learner its snapshot, the same one for all. Another one at each attempt: one may be
--- stopped.
+-- Returns the full member that sends a learner its snapshot; all members choose the same one. Each attempt has another
+-- donor, because one may be stopped.
 function Generation:donor(attempt)
   local addresses = {}
   for address in pairs(self.full) do
@@ -167,7 +170,8 @@ function Generation:donor(attempt)
   return addresses[attempt % #addresses + 1]
 end
 
--- A full member has the log up to an index. If the epoch is established for it, it acknowledges that.
+-- A full member has the log up to an index. This counts as acknowledged only if the epoch is established for that
+-- member.
 function Generation:ack(address, index, is_established)
   self.lagging[address], self.absent[address] = nil, nil
   self.present[address] = true
@@ -202,10 +206,10 @@ function Generation:confirmed(address, index)
   return least
 end
 
--- A member has claimed, or acknowledged something of another generation. It may have done so before it knew of this
--- one; then an acknowledgement follows.
+-- A member has claimed, or has acknowledged commands of another generation. It may have done so before it knew of this
+-- one; then an acknowledgement in this generation will follow.
 function Generation:note_absence(address, now)
-  -- With enough members it does not matter what others do.
+  -- If the full members are enough, it does not matter what other members do.
   if self.full[address] or not self:has_enough() then
     self.absent[address] = self.absent[address] or now
   end
@@ -215,7 +219,7 @@ function Generation:add_learner(address, nonce)
   self.learners[address], self.absent[address] = nonce, nil
 end
 
--- Whether a member has seemed to be absent for long: it does not know of the generation.
+-- Whether a member has seemed absent for so long that it cannot know of this generation.
 function Generation:is_unknown_to_some(now)
   for _, since in pairs(self.absent) do
     if now - since > UNKNOWN then
@@ -225,7 +229,7 @@ function Generation:is_unknown_to_some(now)
   return false
 end
 
--- Full members that others have waited for longer than `patience`, each once in that time.
+-- Returns the full members for which others have waited longer than `patience`; each is returned once in that time.
 function Generation:lagging_members(address, index, now, patience)
   local found = {}
   for other in pairs(self.full) do

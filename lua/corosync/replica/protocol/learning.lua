@@ -1,6 +1,7 @@
--- How a member without the state gets it. A full member, the donor, cuts a snapshot at the place of the learner's
--- claim in the order, or at the start of the generation. The learner keeps later events, restores the snapshot,
--- follows, and says that it has ("learned"). A full member then makes it full for all ("promote").
+-- How a member without the state gets it. A full member, the donor, cuts a snapshot at the point in the order where it
+-- receives the learner's claim, or at the start of the generation. The learner keeps later events, restores the
+-- snapshot, replays the events, and sends "learned". A full member then sends "promote", and all members count the
+-- learner as full from that point on.
 local claims = require "corosync.replica.protocol.claims"
 local commands = require "corosync.replica.protocol.commands"
 local confirming = require "corosync.replica.protocol.confirming"
@@ -11,11 +12,11 @@ local storing = require "corosync.replica.protocol.storing"
 
 local learning = {}
 
-local QUEUE_LIMIT = 200000 -- events that a learner keeps; beyond, it claims again
+local QUEUE_LIMIT = 200000 -- events that a learner keeps; if there are more, it claims again
 
 -- ---- full members ----
 
--- Sends a learner its snapshot, if this member is to.
+-- Sends a learner its snapshot, if this member is its donor.
 function learning.teach(self, address, nonce, attempt)
   local active = self.active
   if active:donor(attempt) == self.address then
@@ -31,7 +32,8 @@ function learning.add(self, address, nonce, attempt)
   end
 end
 
--- A learner has followed. All make it full at the same point in the order, that of the promotion.
+-- A learner has replayed all events. The message "promote" lets all members make it full at the same point in the
+-- order.
 function learning.on_learned(self, from, message)
   local active = self.active
   local is_known = active.learners[from] == message.nonce and self.log:agrees(message.index, message.digest)
@@ -53,8 +55,8 @@ function learning.on_promote(self, _, message)
   confirming.epoch_changed(self)
 end
 
--- A full member that does not acknowledge must not block the others. It still follows, so it is full again as soon as
--- it says so.
+-- A full member that does not acknowledge must not block the others. It still follows, so it becomes full again as soon
+-- as it sends "learned".
 function learning.on_exclude(self, from, message)
   local active, who = self.active, message.who
   local is_valid = message.epoch == active.epoch and message.changes == active.changes and active.full[from]
@@ -73,13 +75,13 @@ end
 
 -- ---- the learner ----
 
--- It keeps the events that follow its claim.
+-- From its claim on, a learner keeps all events, to replay them after the snapshot.
 function learning.wait_for_snapshot(self, nonce, status)
   self.status = status or "learning"
   self.cut = { nonce = nonce, queue = {} }
 end
 
--- It has the state, and says so until it is full. An observer just follows.
+-- A learner that has the state sends "learned" until it is full. An observer only follows.
 function learning.follow(self, nonce)
   if self.observer then
     self.status, self.lesson_pause = "observing", self.patience
@@ -97,7 +99,7 @@ function learning.say(self)
     digest = self.log.digest, attempt = following.times }
 end
 
--- A claim of its own that comes after its snapshot: the others take it for a new one.
+-- This member's own claim has come back after the snapshot for an earlier one. The others regard it as a new claim.
 function learning.claim_again(self, nonce)
   if not confirming.is_full(self) then
     self.active.learners[self.address] = nonce
@@ -105,7 +107,7 @@ function learning.claim_again(self, nonce)
   end
 end
 
--- Keeps an event for after the snapshot.
+-- Keeps an event, to be replayed after the snapshot.
 function learning.keep(self, event)
   local queue = self.cut.queue
   queue[#queue + 1] = event
@@ -119,8 +121,8 @@ local function cost_of(event)
   return 1 + (message and message.kind == "commands" and #message.list or 0)
 end
 
--- Keeps an event while earlier ones are replayed. The next part is twice as large as what has come meanwhile, so that
--- the replay ends.
+-- Keeps an event that arrives while earlier ones are replayed. For each new event, two more are replayed at the next
+-- flush, so the replay catches up even if events keep coming.
 function learning.keep_for_replay(self, event)
   local work = self.replaying
   work.queue[#work.queue + 1] = event
@@ -137,7 +139,7 @@ local function finish_replay(self, nonce)
   end
 end
 
--- Replays some of the events that came after the snapshot was cut. Replaying all at once would take long.
+-- Replays some of the events that came after the snapshot was cut. Replaying all of them at once would block the loop.
 function learning.replay_some(self)
   local work = self.replaying
   local left = math.max(self.replayed_at_once, work.due)
@@ -157,8 +159,8 @@ function learning.replay_some(self)
   end
 end
 
--- Its former state is gone. Until an epoch is established in which it is full, what it has does not count as the
--- generation's: it may lack commands.
+-- Replaces this member's state. Until an epoch is established in which it is full, the state does not count as the
+-- generation's, because it may lack commands.
 local function restore(self, message)
   self.active = generation.restore(message.active)
   self.machine.restore(message.state)

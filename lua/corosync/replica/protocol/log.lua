@@ -6,7 +6,7 @@ local fields = require "corosync.replica.protocol.fields"
 
 local log = {}
 
-local REMEMBERED = 4096 -- clients: beyond, the one whose last command is the oldest is forgotten
+local REMEMBERED = 4096 -- clients; if there are more, the one whose last command is the oldest is forgotten
 
 local Log = {}
 Log.__index = Log
@@ -22,7 +22,7 @@ function log.new(index, hash, remembered)
     index = index, -- of the last command appended
     applied = index, -- of the last one applied
     tail = {}, -- by index of the first command: the batches in between
-    jumps = {}, -- by index of a command: a greater one that the next command follows
+    jumps = {}, -- by index of a command: the greater index that the next command follows
     last = {}, -- by client: the number of its last batch
     used = {}, -- by client: the index of its last command
     clients = 0,
@@ -101,8 +101,9 @@ local function jump_from(self, index, to)
   self.jumps[index] = to
 end
 
--- Commands after an index get new ones, from the one after `floor` on; so does the next command. `index`: of the last
--- command of a batch, and nobody has applied any command after it; `floor`: at least the index of the last command.
+-- Gives the commands after `index` new indices, from `floor` + 1 on; the next command to be appended follows them.
+-- `index` must be that of a batch's last command, after which no member has applied anything; `floor` must be at least
+-- the index of the log's last command.
 function Log:move(index, floor)
   local moved = take_after(self, index)
   local last = end_of_tail(self)
@@ -122,7 +123,7 @@ function Log:move(index, floor)
   end
 end
 
--- Goes over indices that have no command.
+-- Skips indices that have no command.
 local function follow_jump(self)
   local to = self.jumps[self.applied]
   if to then
@@ -147,13 +148,13 @@ function Log:next(last)
   return batch, first
 end
 
--- Whether another member's log, up to an index, has the same commands as this one. What was applied here all have
--- confirmed.
+-- Whether another member's log has the same commands as this one, up to an index. Commands that were applied here need
+-- no check, because all full members have acknowledged them.
 function Log:agrees(index, digest)
   return index <= self.applied or self.digests[index] == digest
 end
 
--- The numbers of a client's batches that were appended and not yet applied, as a set.
+-- Returns the numbers of a client's batches that were appended and not yet applied, as a set.
 function Log:waiting(client)
   local found = {}
   for _, batch in pairs(self.tail) do
@@ -167,7 +168,7 @@ end
 local NUMBERS = { "origin", "index", "applied", "digest", "clients", "forgotten" }
 local TABLES = { "digests", "tail", "jumps", "last", "used" }
 
--- Plain tables that log.restore makes an equal log of.
+-- Returns plain tables, from which log.restore makes an equal log.
 function Log:snapshot()
   return fields.take(self, {}, NUMBERS, TABLES)
 end

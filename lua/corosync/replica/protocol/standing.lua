@@ -1,7 +1,7 @@
--- Whether a member speaks for its node when states are counted (claims.lua). Of several processes of a node, one may
--- have an old state when another is full, or was until it ended: the node was then part of the majority that
--- confirmed commands which the old state lacks. So a process stops speaking for its node when it learns of such
--- another process, until it is full itself.
+-- Whether a member speaks for its node when states are counted (claims.lua). If a node has several processes, one may
+-- have an old state while another is full, or was until it ended. Then the node was part of the majority that confirmed
+-- commands which the old state lacks. So a process stops speaking for its node when it learns of such a process, until
+-- it is full itself.
 local claims = require "corosync.replica.protocol.claims"
 
 local standing = {}
@@ -10,7 +10,7 @@ local function is_other_process(self, address)
   return address ~= self.address and claims.node_of(address) == claims.node_of(self.address)
 end
 
--- The generation that it takes part in has changed.
+-- The full members of this member's generation have changed.
 function standing.update(self)
   if self.active.full[self.address] then
     self.standing = true
@@ -19,12 +19,13 @@ function standing.update(self)
   end
 end
 
--- A generation begins, and it is a learner.
+-- A generation begins in which this member is a learner.
 function standing.begin_behind(self, active)
   self.standing = self.standing and not active:stands_behind(self.address)
 end
 
--- A message of a generation that it does not take part in: another process of the node is full in a later epoch.
+-- A message of a generation in which this member takes no part may show that another process of the node is full in a
+-- later epoch.
 function standing.on_message(self, from, message)
   local is_newer = message.tag ~= self.last_tag or message.epoch ~= self.last_epoch
   local who = message.kind == "promote" and message.who or message.kind == "ack" and from
@@ -40,7 +41,7 @@ function standing.on_ready(self, from, is_in)
   end
 end
 
--- The newest generation that a process of the node has noted, maybe while this one was not connected.
+-- `text`: the newest generation that a process of the node has noted, perhaps while this one was not connected.
 function standing.on_note(self, text)
   local newest = claims.parse_generation(text)
   if self.generation and newest then

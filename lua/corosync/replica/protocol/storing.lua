@@ -3,12 +3,12 @@
 --
 --   { "store", "entry", index, entry }   commands were appended, the last one at `index`: `entry` has client, seq, list
 --   { "store", "meta", meta }            small facts have changed: a plain table
---   { "store", "replaced" }              state and log are others, or commands have got other indices: what was
---                                        stored gives way, at once, to a new base
+--   { "store", "replaced" }              state and log were replaced, or commands have got other indices: a new base
+--                                        must replace at once what was stored
 --
--- A *base* is what Protocol:stored_base returns, with a snapshot of the machine of the same moment. It may have more
--- than the effects before it; the effects that follow then repeat what it has. A member that never had a state stores
--- meta without a base.
+-- A *base* is what Protocol:stored_base returns, with a snapshot of the machine at the same moment. It may contain more
+-- than the effects before it; then later effects repeat some of it. A member that never had a state stores meta without
+-- a base.
 --
 -- All effects before a "send" of the kinds in `storing.before` must be durable before that message is sent, because
 -- others rely on it. A loss of power may keep some effects that are not yet durable, but none without all earlier ones.
@@ -61,8 +61,8 @@ function storing.base(self)
   return { meta = meta_of(self), log = self.log and self.log:snapshot() }
 end
 
--- A new process has what was stored. `stored`: meta, log (of the base; nil if there is none) and entries, a list of
--- { index, entry }. The machine has been restored already.
+-- Takes what an earlier process of the node has stored. `stored`: meta, log (of the base; nil if there is none) and
+-- entries, a list of { index, entry }. The machine has been restored already.
 function storing.restore(self, stored)
   for _, name in ipairs(FIELDS) do
     self[name] = stored.meta[name]
