@@ -19,7 +19,7 @@ local transfers = require "corosync.replica.member.transfers"
 local turns = require "corosync.replica.member.turns"
 local wire = require "corosync.replica.member.wire"
 
-local SUFFIX = ".replica" -- of the group's name, so that a plain group of the replica's name can exist beside it
+local SUFFIX = ".replica" -- of the group's name, so that a plain group can have the replica's name
 
 local member = { SUFFIX = SUFFIX, TICK = clock.TICK }
 
@@ -47,13 +47,14 @@ function Member:has_joined()
   return self.protocol ~= nil and self.record.state == "joined"
 end
 
--- Whether a member is in the group and has not been excluded as silent. `address`: "node:pid".
+-- Whether a member is in the group and has not been excluded as silent. `address`: text, "node:pid".
 function Member:is_present(address)
   local nonce = self.protocol.active and self.protocol.active.learners[address]
   return self.present[address] == true and not (nonce and nonce:find("^excluded%.") ~= nil)
 end
 
--- This process in the group, different for each start of a process: "node:pid#incarnation". Nil before it has joined.
+-- Returns a text that identifies this process, even if a later one has the same address: "node:pid#incarnation". Nil
+-- before it has joined.
 function Member:session()
   return self.protocol and ("%s#%s"):format(self.address, self.protocol.incarnation)
 end
@@ -85,7 +86,7 @@ end
 
 -- ---- the end ----
 
--- Gives up a member that could not be started: another one can open its storage.
+-- Gives up a member that could not be started, so that another one can open its storage.
 function Member:abandon()
   self.is_closed = true
   if self.keeper then
@@ -93,7 +94,8 @@ function Member:abandon()
   end
 end
 
--- Leaves for good. Callers are told at once, or after the script's function that calls this has returned.
+-- Leaves for good. Callers get their failures at once or, if a function of the script calls this, after that has
+-- returned.
 function Member:close()
   if self.is_closed then
     return true
@@ -168,8 +170,8 @@ function member.new(name, options, derive)
     options = options,
     early = {}, -- commands that were submitted before the protocol began
     strangers = {},
-    ended = {}, -- by address: members whose processes have left or died, since the ready-made objects looked last
-    neighbours = {}, -- those that were reported
+    ended = {}, -- by address: members that have left or died since the ready-made objects last looked
+    neighbours = {}, -- by address: processes of this node that were reported
     next_tick = 0,
     was_serving = false,
     largest = 67108864 - 4096, -- bytes: of a packed message, less the protocol's fields

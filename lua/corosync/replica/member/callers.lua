@@ -23,7 +23,7 @@ local TEXTS = {
 local Callers = {}
 Callers.__index = Callers
 
--- `call(tell, ...)` calls a caller's function; `why_not_ready()` returns a text, or nil when the replica is ready.
+-- `call(tell, ...)` calls the function of a caller; `why_not_ready()` returns a text, or nil when the replica is ready.
 function callers.new(name, call, why_not_ready)
   return setmetatable({ name = name, call = call, why_not_ready = why_not_ready, by_id = {}, last = 0, first = 1,
     count = 0, failures = {} }, Callers)
@@ -33,7 +33,7 @@ function Callers:count_failure(code)
   self.failures[code] = (self.failures[code] or 0) + 1
 end
 
--- Nil, message, code for a command that has no result.
+-- Returns nil, message, code for a command that has no result.
 function Callers:failure(what, code, why)
   self:count_failure(code)
   local text = why or TEXTS[code] or code
@@ -42,7 +42,7 @@ function Callers:failure(what, code, why)
     reason and text .. ": " .. reason or text), code
 end
 
--- `tell(result, message, code)` is called once. Returns the command's id.
+-- Adds a caller, whose `tell(result, message, code)` will be called once. Returns the command's id.
 function Callers:add(what, tell, deadline, operation)
   self.last, self.count = self.last + 1, self.count + 1
   local caller = { what = what, tell = tell, deadline = deadline }
@@ -56,7 +56,7 @@ function Callers:add(what, tell, deadline, operation)
   return self.last
 end
 
--- The command will not be sent, and its caller is not told.
+-- Removes a command that will not be sent, without calling its caller.
 function Callers:forget(id)
   self.by_id[id], self.count = nil, self.count - 1
 end
@@ -70,7 +70,7 @@ local function note_result(self, caller, result, code, index)
   end
 end
 
--- The protocol's reply.
+-- Passes the protocol's reply to the caller.
 function Callers:reply(id, result, code, index)
   local caller = self.by_id[id]
   if not caller then
@@ -89,7 +89,7 @@ function Callers:reply(id, result, code, index)
   return self.call(caller.tell, result == nil and true or result)
 end
 
--- The ids of the callers whose deadline has passed, in order.
+-- Returns the ids of the callers whose deadline has passed, in order.
 function Callers:overdue(now)
   local found = {}
   while self.first <= self.last do
@@ -104,7 +104,7 @@ function Callers:overdue(now)
   return found
 end
 
--- The ids of all waiting callers, in order.
+-- Returns the ids of all waiting callers, in order.
 function Callers:all()
   local found = {}
   for id = self.first, self.last do

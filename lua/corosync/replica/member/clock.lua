@@ -12,7 +12,7 @@ local clock = { TICK = 0.25 } -- seconds
 
 local now = core.now
 
--- The quorate ring may be one that the group was never told of.
+-- The group may never report the present ring to a process that was stopped, but quorum's events name it.
 local function look_for_untold_ring(self)
   local views = self.record.views
   local ring = views and self.record.state == "joined" and views:quorate_ring()
@@ -70,7 +70,7 @@ function clock.tick(self)
     look_for_untold_ring(self)
     look_for_nodes(self)
     look_for_divergence(self)
-    self.seen_members = nil -- the ready-made objects also depend on the clock
+    self.seen_members = nil -- so that the ready-made objects look at each tick, because they depend on the clock
   end
   submitting.end_overdue(self)
 end

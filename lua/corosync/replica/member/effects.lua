@@ -1,4 +1,5 @@
--- The protocol's effects: sends, replies, and stores, which come before messages that others rely on.
+-- Carries out the protocol's effects in order: sends, replies, writes to storage. What a message says must be stored
+-- before the message is sent.
 local list = require "corosync.list"
 local outbox = require "corosync.replica.member.outbox"
 local persistence = require "corosync.replica.member.persistence"
@@ -39,7 +40,7 @@ local function do_now(self, effect)
   effect_of[effect[1]](self, effect[2], effect[3], effect[4], effect[5])
 end
 
--- Returns false if this effect and all later ones must wait.
+-- Carries out an effect. Returns false if it and all later ones must wait.
 local function do_effect(self, effect)
   if persistence.is_writing(self) or effect[1] == "send" and not persistence.store_before(self, effect[2]) then
     return false
@@ -81,9 +82,9 @@ local function do_until_none(self)
   return true
 end
 
--- A member without commands of its own in flight sends its acknowledgement before it applies commands of others, who
--- wait for it. With commands in flight it sends the acknowledgement later, together with those that callers submit when
--- they get their results.
+-- Other members wait for this member's acknowledgement. If it has no commands of its own in flight, it sends the
+-- acknowledgement before it applies commands. Otherwise it sends the acknowledgement later, in one message with the
+-- commands that callers submit when they get their results.
 local function send_before_applying(self)
   local handle = self.record.handle
   if handle and self.protocol:waiting() == 0 then
@@ -107,7 +108,7 @@ local function do_effects(self)
   end
 end
 
--- Whether there is more to do without an event.
+-- Whether there is more to do even if no event arrives.
 function effects.has_work(self)
   local replays = self.protocol and self.protocol.replaying and not persistence.is_writing(self)
   return not self.has_ended and (self.stores_more or replays) and true or false
@@ -121,7 +122,8 @@ local function wake(self)
   end
 end
 
--- Does what the protocol has asked for. After the end of a closed replica, events may still come until it has left.
+-- Carries out the waiting effects. After a replica was closed, events may still arrive until it has left, and have no
+-- effects.
 function effects.drain(self)
   if self.has_ended then
     return
@@ -138,7 +140,7 @@ function effects.drain(self)
   end
 end
 
--- Ends the callers of commands. They must not wait for storage, as the effects of the protocol do.
+-- Ends the waiting of callers. Unlike the protocol's effects, this must not wait for storage.
 function effects.give_up(self, ids)
   effects.drain(self)
   local kept = self.protocol.out
@@ -149,7 +151,7 @@ function effects.give_up(self, ids)
   for _, effect in ipairs(replies) do
     do_now(self, effect)
   end
-  for _, id in ipairs(ids) do -- those whose results wait for storage
+  for _, id in ipairs(ids) do -- callers whose replies still wait for storage
     self.callers:reply(id, nil, "uncertain")
   end
 end

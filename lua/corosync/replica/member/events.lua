@@ -1,4 +1,4 @@
--- The events of a member's group, and the messages of other members.
+-- Passes the events of a member's group, and the messages of other members, to the protocol.
 local claims = require "corosync.replica.protocol.claims"
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
@@ -16,7 +16,7 @@ local wire = require "corosync.replica.member.wire"
 local NO_PROVIDER = "Corosync on this node has no quorum provider: set quorum { provider: corosync_votequorum } in "
   .. "corosync.conf on all nodes and restart Corosync"
 
-local TURN = 0.005 -- seconds that a turn of the loop takes chunks of a snapshot
+local TURN = 0.005 -- seconds that a turn of the loop may spend on chunks of a snapshot
 local FLOOR_STEP = 1048576 -- indices per second: more than any replica confirms on average
 
 local now = core.now
@@ -56,7 +56,7 @@ end
 
 -- ---- the protocol ----
 
--- Differs for each start of a process.
+-- Returns a text that differs for each start of a process.
 local function new_incarnation()
   return ("%x.%x"):format(os.time(), math.floor(now() * 1000000) % 4294967296)
 end
@@ -142,7 +142,7 @@ function events.config_change(self, members, left, joined)
     has_joined or has_reason(left, "nodedown") or has_reason(joined, "nodeup"))
 end
 
--- This comes before the protocol begins if the member joins later.
+-- A ring may be reported before this member's join, with which the protocol begins.
 function events.ring_change(self, ring)
   self.ring, self.unread_view = ring, nil
   if self.protocol then
@@ -152,14 +152,15 @@ end
 
 -- ---- messages ----
 
--- Without the right state the member must not take part.
+-- Closes the replica: without the right state the member must not take part.
 function events.give_up_membership(self, what, problem)
   self:report(("%s: %s. Replica %s is closed here: mend the script and start it again"):format(what,
     error_text(problem), errors.quote(self.name)))
   membership.give_up(self)
 end
 
--- Storage keeps its promise only if the node confirms nothing without it: see claims.lua.
+-- Confirmed commands survive a loss of power only if a node with storage confirms nothing without storing it
+-- (claims.lua).
 local function warn_of_neighbour(self, from, claim)
   local has_storage = self.keeper or claim.durable
   local may_be_full = not self.options.observer and not claim.observer
@@ -194,7 +195,7 @@ function takes.reply(self, from, message)
   end
 end
 
--- Chunks of a snapshot take long, so one turn of the loop must not take all that have piled up.
+-- Each chunk of a snapshot takes long to process, so one turn of the loop must not process all that have piled up.
 local function end_long_turn(self)
   if self.turn_began and now() - self.turn_began > TURN then
     self.group:stop()
@@ -276,8 +277,8 @@ local function read_view(self, ring)
     newest = found.newest }
 end
 
--- Passes the last view to the protocol. If the map or the notes cannot be read, the next tick tries again, because no
--- other view may follow.
+-- Passes the last view to the protocol. If the map or the notes cannot be read, the next tick tries again, because
+-- perhaps no other view follows.
 function events.take_view(self)
   local found, message = read_view(self, self.unread_view.ring)
   if found then

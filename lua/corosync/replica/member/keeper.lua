@@ -1,7 +1,7 @@
 -- A member's storage: the protocol's entries, and the bases (snapshots) that they follow.
 --
--- A base is written some chunks at a time. When state and log are replaced, later effects wait for the new base.
--- Otherwise a new base is written between commits, when there are many entries.
+-- A base is written a few chunks at a time. When state and log were replaced, later effects wait until the new base is
+-- complete. Otherwise a new base is written between commits, once the present one is followed by many entries.
 local codec = require "corosync.replica.codec"
 local core = require "corosync.binding"
 local error_text = require "corosync.error_text"
@@ -91,7 +91,7 @@ function Keeper:meta(meta)
   self.store:set_meta(codec.encode(meta))
 end
 
--- State and log were replaced: `is_writing` until the new base is there.
+-- State and log were replaced: `is_writing` returns true until the new base is stored.
 function Keeper:replaced()
   self.is_due, self.must_replace = true, true
 end
@@ -123,7 +123,7 @@ local function begin_base(self, protocol, machines)
   return true
 end
 
--- The state cannot be stored. If the present base is still good, entries go on to follow it.
+-- The state cannot be stored. If the present base is still good, further entries follow it.
 local function give_up_base(self, problem)
   self.snapshot:release()
   self.writer, self.snapshot = nil, nil
@@ -166,8 +166,8 @@ local function finish_base(self)
   return ok, message, code
 end
 
--- Goes on with a base, if one is due or begun. To be called when all that the protocol has emitted was passed on, or
--- when what follows waits. Returns whether there is more to do; or nil, message, code.
+-- Writes the next chunks of a base, if one is due or begun. To be called when all effects that the protocol has emitted
+-- were carried out, or must wait for this base. Returns whether there is more to do; or nil, message, code.
 function Keeper:work(protocol, machines)
   local is_large = self.entries > FULL_BYTES and self.entries > self.base
   if self.is_due or is_large and not self.writer then

@@ -47,7 +47,7 @@ function membership.leave(self)
   end
 end
 
--- Leaves for good. If Corosync does not let it leave, each tick tries again.
+-- Leaves for good. If Corosync does not let the member leave now, each tick tries again.
 function membership.give_up(self)
   self.gives_up = true
   membership.without_waiting(self, self.close, self)

@@ -39,8 +39,8 @@ local function is_permitted(file)
   return false
 end
 
--- Returns a function that says whether a file counts. A user can make a great many files, so Corosync is asked once for
--- each owner.
+-- Returns a function that says whether a file counts. A user can create very many files, so Corosync is asked only once
+-- for each owner.
 local function judge()
   local known = {}
   return function(file)
@@ -79,8 +79,9 @@ local function read(prefix)
   return all, newest
 end
 
--- Returns the newest generation that was noted, as a text; false if there is none; or nil, message. A folder that
--- changes while it is read may show neither the old note nor the new one, so it is read until two results are equal.
+-- Returns the newest generation that was noted, as a text; false if there is none; or nil, message. While a process
+-- replaces its note, a listing of the folder may show neither the old note nor the new one, so the folder is read until
+-- two results are equal.
 function notes.newest(prefix)
   local before, text
   repeat

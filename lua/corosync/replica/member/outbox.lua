@@ -1,6 +1,6 @@
 -- Messages to the group, kept until Corosync takes them. Commands and calls of functions wait in a queue of their own,
--- because there may be many megabytes of them. Behind them, acknowledgements would be so late that the others exclude
--- the member as silent, and a learner would never get its state.
+-- because there may be many megabytes of them. If acknowledgements and snapshots waited behind them, the others would
+-- exclude this member as silent, and a learner would never get its state.
 local membership = require "corosync.replica.member.membership"
 
 local outbox = {}
@@ -76,7 +76,7 @@ function outbox.pump(self)
   end
 end
 
--- Messages of an earlier membership no longer mean anything.
+-- Drops all messages: those of an earlier membership no longer have a meaning.
 function outbox.forget(self)
   self.outbox = outbox.new()
   self.writer.ack = nil

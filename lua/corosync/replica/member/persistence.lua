@@ -1,5 +1,5 @@
--- What outlives the process: a member's storage, if it has one, and the notes of its node. A member that cannot write
--- them stands aside.
+-- What outlives the process: a member's storage, if it has any, and the notes of its node. A member that cannot write
+-- these leaves the group until it can.
 local claims = require "corosync.replica.protocol.claims"
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
@@ -12,13 +12,13 @@ local protocol = require "corosync.replica.protocol"
 
 local persistence = {}
 
--- Empty if it has none.
+-- Returns an empty text if the cluster has no name.
 local function name_of_cluster()
   local name, message, code = cluster.cmap_get "totem.cluster_name"
   return name or code == "not_exist" and "" or nil, message, code
 end
 
--- Opens the storage, and reads it. True, or nil, message, code.
+-- Opens the storage, and reads it. Returns true, or nil, message, code.
 function persistence.open_storage(self, path)
   local own, message, code = self.group:address()
   local cluster_name
@@ -42,13 +42,13 @@ end
 
 -- ---- notes ----
 
--- A key of Corosync's map, which has at most 255 bytes and few characters.
+-- Returns the key of a replica's note in Corosync's map. Keys have at most 255 bytes, of few characters.
 function persistence.note_key(name)
   local plain = name:gsub("[^%w]", function(c) return ("_%02x"):format(c:byte()) end)
   return "lua_corosync.replica." .. (#plain <= 200 and plain or ("%.0f"):format(core.digest(0, name)))
 end
 
--- Returns the prefix of the names of its notes, or nil, message.
+-- Returns the prefix of the file names of the replica's notes, or nil, message.
 local function note_prefix(self)
   if not self.known_prefix then
     local name, message = name_of_cluster()
@@ -129,7 +129,8 @@ function persistence.is_writing(self)
   return self.keeper ~= nil and self.keeper:is_writing()
 end
 
--- Before a message that others rely on, everything it says must be on disk. Returns false if it is not.
+-- Called before a message is sent. If others rely on it, everything that it says must be on disk; returns false if that
+-- fails.
 function persistence.store_before(self, message)
   if not self.keeper or not protocol.stored_before[message.kind] then
     return true
@@ -141,7 +142,7 @@ function persistence.store_before(self, message)
   return ok
 end
 
--- Later messages may confirm commands, so they must wait until the note is kept. Returns whether it is.
+-- Writes a note. Later messages may confirm commands, so they must wait until it is written. Returns whether it is.
 function persistence.note(self, text)
   local ok, problem = keep_note(self, text)
   if not ok then
@@ -155,7 +156,7 @@ function persistence.note(self, text)
   return true
 end
 
--- Goes on with a base. Returns whether there is more to do; or nil.
+-- Writes the next part of a base. Returns whether there is more to do; or nil if storage has failed.
 function persistence.work(self)
   local more, problem = self.keeper:work(self.protocol, self.machines)
   if more == nil then

@@ -1,4 +1,5 @@
--- Runs what may call the script's functions. Commands that these submit are sent when they have returned.
+-- Runs code that may call the script's functions. Commands that these functions submit are sent when they have
+-- returned.
 local script_calls = require "corosync.script_calls"
 
 local running = {}
@@ -13,7 +14,7 @@ function running.run(self, f, ...)
   return finish(self, script_calls.pcall(f, self, ...))
 end
 
--- Whether a coroutine is calling the script's functions.
+-- Whether such code is running in this coroutine.
 function running.runs_in(self, routine)
   return self.runner ~= nil and self.runner == routine
 end

@@ -5,7 +5,7 @@ local status = {}
 
 local SERVING = { ready = true, observing = true }
 
--- Whether a member of this state has the state of the replica.
+-- Whether a member with this status has the replica's state.
 function status.serves(state)
   return SERVING[state] or false
 end
@@ -23,7 +23,7 @@ local function is_behind_storage(self)
   return self.stored_index ~= nil and log ~= nil and log.applied < self.stored_index
 end
 
--- "blocked", "learning", "ready", or "observing"; and why it is not ready.
+-- Returns "blocked", "learning", "ready", or "observing", and why the member is not ready.
 function status.state(self)
   local protocol_state = self.protocol
   if self.is_closed then

@@ -1,4 +1,4 @@
--- Commands from their caller to the protocol.
+-- Passes commands from their callers to the protocol.
 local applying = require "corosync.replica.machines.applying"
 local core = require "corosync.binding"
 local effects = require "corosync.replica.member.effects"
@@ -11,13 +11,14 @@ local now = core.now
 
 local submitting = {}
 
--- Commands that are uncertain must be kept, so they count, too.
+-- Whether `window` commands wait. Uncertain ones count, too, because they must be kept.
 local function is_full(self)
   local window = self.options.window
   return self.callers.count >= window or self.protocol ~= nil and self.protocol:waiting() >= window
 end
 
--- To be called as a whole: a command that only its caller knows would be lost.
+-- No limit of a host may interrupt this in between: a command that has a caller, but that the protocol does not know,
+-- would never be sent.
 local start = script_calls.whole(function(self, what, data, tell)
   local id = self.callers:add(what, tell, now() + self.options.timeout, recording.begin(self.record, self.name, data))
   if self.protocol and not self.handover then -- else it is sent once the new script has been loaded
@@ -27,9 +28,9 @@ local start = script_calls.whole(function(self, what, data, tell)
   end
 end)
 
--- Sends a command; `tell(result, message, code)` is called later. `is_own`: the ready-made objects' own command, as to
--- keep a lock. These are few, and a script that always fills the window must not hold them up. Returns true, or nil,
--- message, code.
+-- Sends a command; `tell(result, message, code)` is called later. `is_own`: it is a command of the ready-made objects
+-- themselves, such as one that keeps a lock. These are few, and are not subject to the window, so that a script that
+-- always fills it does not hold them up. Returns true, or nil, message, code.
 function submitting.submit(self, what, data, tell, is_own)
   if self.is_closed then
     return self.callers:failure(what, "closed")
@@ -63,7 +64,7 @@ function submitting.submit_early(self)
   end
 end
 
--- Those after the first `kept` are not sent: the new script was not loaded.
+-- The new script could not be loaded, so its commands, those after the first `kept`, are not sent.
 function submitting.drop_early(self, kept)
   for i = #self.early, kept + 1, -1 do
     self.callers:forget(table.remove(self.early, i).id)
@@ -80,7 +81,7 @@ local function give_up_early(self, id)
   self.callers:reply(id, nil, "not_ready")
 end
 
--- Ends the callers whose time is over.
+-- Ends the waiting of callers whose deadline has passed.
 function submitting.end_overdue(self)
   local ids = self.callers:overdue(now())
   if #ids > 0 and self.protocol then
@@ -91,7 +92,7 @@ function submitting.end_overdue(self)
   end
 end
 
--- Ends all callers of a closed replica.
+-- Ends the waiting of all callers, because the replica was closed.
 function submitting.end_all(self)
   for _, command in ipairs(self.early) do
     self.callers:reply(command.id, nil, "closed")

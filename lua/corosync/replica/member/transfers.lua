@@ -1,17 +1,19 @@
--- Snapshots in transit: in chunks, with a few in flight, so that other messages get through in between. The sender
--- sends the next chunk when one of its own has come back. The learner keeps the contents of the chunks and counts them.
--- All members receive chunks, so their contents are encoded as a string, which only the learner decodes.
+-- Sends and receives snapshots in chunks. Only a few chunks are in flight, so that other messages get through in
+-- between: the sender sends the next one when one of its own has come back. The learner passes the chunks to its
+-- machines, and counts them to notice a missing one. All members receive the chunks, so the contents are encoded as a
+-- string, which only the learner decodes.
 local codec = require "corosync.replica.codec"
 
 local transfers = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
--- IN_FLIGHT chunks are in flight, and more while these have fewer bytes than SHARE of the bytes that came between the
--- last returned chunk's sending and its return. With a fixed number a snapshot would never end under heavy load.
+-- At least IN_FLIGHT chunks are in flight. There may be more, as long as they have together fewer bytes than SHARE of
+-- all that arrived while the last returned chunk was in flight. With a fixed number a snapshot would never end under
+-- heavy load.
 local IN_FLIGHT = 4
 local SHARE = 0.25
-local AT_ONCE = 2 -- chunks sent when one has come back: their number can grow, and no turn of the loop is long
+local AT_ONCE = 2 -- chunks to send when one has come back: more can then be in flight, but no turn of the loop is long
 
 -- ---- the sender ----
 
@@ -19,21 +21,21 @@ local Outgoing = {}
 Outgoing.__index = Outgoing
 
 -- `send(message)` sends to all members and returns the number of bytes; `failed(problem)` is called when a state cannot
--- be sent. The fields `snapshots` and `snapshot_bytes` count what was sent. The owner must add the bytes of each
--- message that it receives, from any member, to `received`.
+-- be sent. The fields `snapshots` and `snapshot_bytes` are counters for metrics. The caller must add the size of every
+-- message that the member receives, whoever sent it, to the field `received`: it shows how busy the group is.
 function transfers.outgoing(send, failed)
   return setmetatable({ send = send, failed = failed, by_member = {}, snapshots = 0, snapshot_bytes = 0, received = 0 },
     Outgoing)
 end
 
--- Returns the number of bytes.
+-- Sends a message and counts its bytes. Returns their number.
 local function send_counted(self, message)
   local bytes = self.send(message)
   self.snapshot_bytes = self.snapshot_bytes + bytes
   return bytes
 end
 
--- Commands that are not confirmed yet, as chunks: together they may be too large for one message.
+-- Returns the next batch that is not confirmed yet as a chunk: all of them together may be too large for one message.
 local function take_tail(tail)
   local index, entry = next(tail)
   if index then
@@ -64,7 +66,7 @@ local function send_next(self, each)
   return chunk ~= nil
 end
 
--- `message`: of kind "snapshot", with a snapshot of machines as its state.
+-- Begins to send a snapshot. `message`: of kind "snapshot"; its state is a snapshot object of the machines.
 function Outgoing:start(message)
   self:cancel(message.to)
   local each = { message = message, snapshot = message.state, sent = 0, flying = {}, bytes = 0 }
@@ -113,12 +115,13 @@ end
 local Incoming = {}
 Incoming.__index = Incoming
 
--- `machines`: what takes the chunks.
+-- `machines`: they restore the chunks.
 function transfers.incoming(machines)
   return setmetatable({ machines = machines }, Incoming)
 end
 
--- A chunk for this member, which waits for a snapshot with that nonce. Returns whether it is one.
+-- Takes a chunk for this member, which waits for a snapshot with the given nonce. Returns whether it is the next chunk
+-- of that snapshot.
 function Incoming:chunk(from, message, nonce)
   if message.nonce ~= nonce then
     return false
@@ -139,7 +142,7 @@ function Incoming:chunk(from, message, nonce)
   return true
 end
 
--- The end of a snapshot. Returns it with its state, or nil if chunks are missing.
+-- Takes the message that ends a snapshot. Returns it with the state, or nil if chunks are missing.
 function Incoming:complete(from, message)
   local is_empty = message.chunks == 0
   local is_whole = from == self.from and message.nonce == self.nonce and message.chunks == self.count

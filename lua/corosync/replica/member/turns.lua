@@ -1,4 +1,5 @@
--- A member's turns: events are handled or time passes, then the effects are done and the script is told.
+-- A member's turns. In each, events are handled or time passes; then the protocol's effects are carried out, and the
+-- script's functions are called.
 local applying = require "corosync.replica.machines.applying"
 local clock = require "corosync.replica.member.clock"
 local core = require "corosync.binding"
@@ -87,14 +88,14 @@ function turns.tick(self)
   end
 end
 
--- Returns the seconds until there is something to do without an event.
+-- Returns the seconds until there is something to do even if no event arrives.
 function turns.timeout(self)
   return effects.has_work(self) and 0 or math.max(self.next_tick - now(), 0)
 end
 
 -- ---- events ----
 
--- Called when no more events wait, and now and then before.
+-- Called after each dispatch, whether or not more events wait.
 local function look_around(self)
   if now() >= self.next_tick and not self.is_closed then
     tick(self)
@@ -154,13 +155,13 @@ function turns.step(self)
   return run(self, function() return dispatch.step(self.record) end)
 end
 
--- To be called when no more events wait, and now and then before.
+-- To be called when no more events wait, and at times before that.
 function turns.look_around(self)
   self.is_closed = self.is_closed or not self.record.wanted -- the worker exits
   run(self, look_around)
 end
 
--- nginx has ended the light thread inside a function of the script, which may have left anything half done.
+-- nginx has ended the light thread inside a function of the script, which may have left its work half done.
 function turns.interrupted(self)
   self.runner = nil
   events.give_up_membership(self, "a function of the script ended its light thread, as ngx.exit does",

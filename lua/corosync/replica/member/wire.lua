@@ -1,11 +1,12 @@
--- Messages of the protocol as bytes. Commands and acknowledgements are a line of text each, because each turn of the
--- loop has some, and MessagePack in Lua takes several times as long; the others are MessagePack.
+-- Encodes and decodes messages of the protocol. A batch of commands or an acknowledgement is a line of text, because
+-- each turn of the loop has some, and MessagePack in Lua takes several times as long. All other messages are
+-- MessagePack.
 --
 --   a1 TAG EPOCH CHANGES ESTABLISHED INDEX DIGEST     an acknowledgement
 --   c1 TAG CLIENT SEQ LENGTH...                       a batch; its commands follow the line without separators
 --
--- An acknowledgement shares a message with the batch that follows it. No MessagePack of an array begins with the first
--- letters.
+-- An acknowledgement shares a message with the batch that follows it. An array in MessagePack never begins with "a" or
+-- "c", so the first byte tells the kinds apart.
 local codec = require "corosync.replica.codec"
 
 local wire = {}
@@ -32,12 +33,12 @@ local function encode_commands(message)
     .. table.concat(message.list)
 end
 
--- A message that is no batch of commands and no acknowledgement.
+-- Encodes a message that is neither a batch of commands nor an acknowledgement.
 function wire.encode(message)
   return codec.encode { VERSION, message }
 end
 
--- Encodes messages.
+-- Encodes messages of any kind, and puts an acknowledgement in front of the batch that follows it.
 local Writer = {}
 Writer.__index = Writer
 
@@ -99,7 +100,7 @@ local function read_ack(bytes)
     is_established = is_established == "1", index = tonumber(index), digest = tonumber(digest) }, rest
 end
 
--- The commands from a place on; nil if the lengths are not theirs, or if they are too many.
+-- Returns the commands from position `first` on; nil if the lengths do not match, or if there are too many.
 local function split(bytes, first, lengths)
   local list, n = {}, 0
   for length in lengths:gmatch "%d+" do
