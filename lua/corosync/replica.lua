@@ -32,7 +32,7 @@ local waiting = require "corosync.replica.waiting"
 local LONGEST_NAME = 128 - #member.SUFFIX
 
 local MEMBER = {} -- the key of an object's member
-local WHAT = {} -- and of the words for a machine's submit in messages
+local WHAT = {} -- the key of the words for a machine's `submit` in error messages
 
 --- A replicated state machine, made by a replica's `machine`.
 -- @type Machine
@@ -45,7 +45,7 @@ local Machine = {}
 -- already (see `barrier`). Only `apply` may change the state.
 -- @tfield any state
 
--- The fields of a machine's object: `state`, and the methods.
+-- The metatable of a machine's object, which has the field `state` and the methods.
 local machine_metatable = {
   __newindex = function(self, key, value)
     if key == "state" then
@@ -240,7 +240,7 @@ end
 --- The member's status.
 -- @treturn string "blocked" (the members have not agreed on a state to go on from), "learning" (it is getting the
 -- state, or what it has stored must be confirmed again), "ready", or "observing" (an observer that has the state)
--- @treturn string|nil the generation: what the members agreed on last
+-- @treturn string|nil the generation: a text that names the members' latest agreement on a state
 -- @treturn integer|nil the index of the last command that this member has applied
 -- @treturn corosync.cpg.address[] the members that have the state and confirm commands ("full")
 -- @treturn corosync.cpg.address[] the members that are getting the state, and the observers ("learners")
@@ -328,13 +328,13 @@ local make = script_calls.whole(function(name, options, kind)
   return object_of(owner)
 end)
 
--- A replica whose group is made and started by the functions `derive` and `start` of `kind`.
+-- Makes a replica. `kind` has the functions `derive` and `start`, which make and start its group.
 local function derive(name, given, kind)
   arguments.name(name, LONGEST_NAME, "replica")
   return make(name, arguments.options(given), kind)
 end
 
--- The replica of an earlier script, for the script that replaces it.
+-- Passes the replica of an earlier script to the script that replaces it.
 local function adopt(owner, options)
   local ok, message, code = handover.adopt(owner, options)
   if not ok then
@@ -355,7 +355,8 @@ end
 -- @tparam[opt] table options
 -- @tparam[opt] fun() options.ready called when the member becomes "ready" or "observing"
 -- @tparam[opt] fun(reason:string) options.suspended called when it no longer is
--- @tparam[opt] fun(message:string) options.error called with problems, such as errors in the script's functions
+-- @tparam[opt] fun(message:string) options.error called with each problem, such as an error in one of the script's
+-- functions
 -- @tparam[opt=10] number options.timeout seconds after which a submit ends
 -- @tparam[opt=5] number options.patience seconds after which a silent member no longer holds up the others
 -- @tparam[opt=8192] integer options.window how many commands of this member may wait for their results
@@ -367,8 +368,8 @@ end
 -- towards a majority
 -- @tparam[opt=true] boolean options.loop false leaves `dispatch` to the caller
 -- @treturn Replica
--- @error nil, message, code: "exist" (this process is already a member of that replica), "dispatching" (in a function
--- that an earlier replica of that name, which was closed, is calling), those of a group's `activate`, and those of the
+-- @error nil, message, code: "exist" (this process is already a member of that replica), "dispatching" (called from a
+-- callback of an earlier replica of that name, which was closed), those of a group's `activate`, and those of the
 -- storage
 -- @function new
 -- @raise for wrong arguments

@@ -1,4 +1,4 @@
--- Checks of the arguments of a replica's methods. Wrong ones are raised with their names.
+-- Checks the arguments of a replica's methods. Errors name the wrong argument.
 local defaults = require "corosync.replica.defaults"
 local errors = require "corosync.errors"
 
@@ -45,7 +45,7 @@ local function check_numbers(given)
   end
 end
 
--- Returns all options, with defaults.
+-- Checks the options that were given, and returns all options, with defaults.
 function arguments.options(given)
   given = given or {}
   errors.check_fields(given, OPTIONS, 2, "options", "replica")

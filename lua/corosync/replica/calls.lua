@@ -1,5 +1,5 @@
 --- Calls of functions on other members of a replica, made by a replica's `calls`. A call has a place in the order of
--- the group's messages. It needs no state, so it works as soon as a member has joined.
+-- the group's messages. It does not depend on the replica's state, so it works as soon as a member has joined.
 --
 --    local rpc = app:calls { sum = function(a, b) return a + b end }
 --    for member, ok, value in rpc:all("sum", 1, 2) do print(member, ok, value) end
@@ -49,7 +49,7 @@ Calls.reply = script_calls.whole(function(self, from, message, reply)
   end
 end)
 
--- Goes on with the calls of earlier ones, whose replies are still to come.
+-- Takes over the calls of an earlier script that still wait for replies.
 function Calls:continue(earlier)
   for id, call in pairs(earlier.pending) do
     self.pending[id] = call
@@ -89,7 +89,7 @@ local function note(self, id, address, ok, value, code)
   end
 end
 
--- This member's own call has arrived: it waits for the members at this point in the order.
+-- This member's own call has come back: it waits for replies of those that are members at this point in the order.
 function Calls:is_placed(id)
   local call = self.pending[id]
   if not call then
@@ -128,7 +128,7 @@ function Calls:left(address)
   end
 end
 
--- The remaining members of a call did not reply.
+-- Ends a call whose remaining members did not reply.
 local function give_up(self, id, why, code)
   local call = self.pending[id]
   for address in pairs(call.missing or {}) do
@@ -182,7 +182,7 @@ local function check_arguments(method, first, count, arguments)
   end
 end
 
--- The outcome of a call that was not sent.
+-- Returns the outcome of a call that was not sent.
 local function no_call(why, code)
   return { replies = {}, why = why, code = code }
 end
@@ -310,7 +310,8 @@ function calls.new(owner, functions)
         tostring(name))
     end
   end
-  -- An reply to a former process with the same address must not be taken for one to this process.
+  -- A reply to a former process with the same address must not be taken for one to this process, so ids begin with the
+  -- time.
   local first = math.floor(owner.now() * 1000000)
   return setmetatable({ owner = owner, functions = functions, pending = {}, last = first }, Calls)
 end

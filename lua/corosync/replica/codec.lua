@@ -1,4 +1,4 @@
--- MessagePack, from the package lua-messagepack, for all that a replica sends.
+-- Encodes all that a replica sends in MessagePack, with the package lua-messagepack.
 local errors = require "corosync.errors"
 
 local NAME = "MessagePack"

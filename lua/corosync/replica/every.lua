@@ -1,5 +1,5 @@
--- When the ticks of `Replica:every` are due. Members must compute the same numbers, so these depend on the clock alone.
--- every/part.lua runs the ticks.
+-- Computes when the ticks of `Replica:every` are due. All members must get the same numbers of ticks, so the numbers
+-- depend on the clock alone. every/part.lua runs the ticks.
 local errors = require "corosync.errors"
 local part = require "corosync.replica.every.part"
 local parts = require "corosync.replica.parts"
@@ -12,7 +12,7 @@ local every = {}
 local FIELDS = { at = true }
 local LEAST = 1 -- second: due ticks are checked a few times a second
 
--- Days since 1970-01-01 of a date.
+-- Returns the number of days from 1970-01-01 to a date.
 local function days(date)
   local year = date.month <= 2 and date.year - 1 or date.year
   local of_year = math.floor((153 * ((date.month + 9) % 12) + 2) / 5) + date.day
@@ -34,7 +34,7 @@ local function refuse(problem, ...)
   errors.raise("bad argument #2 'spec' to 'every' (" .. problem .. ")", ...)
 end
 
--- The minute of the day of "HH:MM".
+-- Returns the minute of the day for "HH:MM".
 local function minutes_of(spec)
   for field in pairs(spec) do
     if not FIELDS[field] then
@@ -60,7 +60,7 @@ function every.schedule(spec)
   return by_period(spec), ("%.17g"):format(spec)
 end
 
--- With another schedule the numbers mean something else, so the schedule is part of the key.
+-- Adds a task. Its key contains the schedule, because numbers of another schedule have another meaning.
 function every.add(owner, name, spec, f)
   local number_of, kind = every.schedule(spec)
   local key = name .. "\0" .. kind

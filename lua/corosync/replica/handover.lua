@@ -1,5 +1,5 @@
--- Passes the replicas of this process from a script to another one that is loaded in its place. While that one loads,
--- what it registers is kept beside what the present script has registered, and no events are handled:
+-- Passes the replicas of this process from a script to the one that replaces it. While the new script is loaded, its
+-- registrations are kept beside those of the present one, and no events are handled:
 --   begin()             once, before it is loaded
 --   prepare()           raises if the states cannot be passed on
 --   commit()            the new script's machines, watchers, elections, ticks and calls take the place of the earlier
@@ -17,7 +17,7 @@ local submitting = require "corosync.replica.member.submitting"
 
 local handover = {}
 
-local count = 0 -- of the replicas that the newest script has made, or taken over
+local count = 0 -- replicas that the newest script has made or taken over
 local present -- while a script is loaded: the set of the replicas that were there before
 
 function handover.add(owner)
@@ -40,7 +40,7 @@ local function begin(owner)
     kept.requests[entry] = entry.request
     entry.request, entry.is_inherited = nil, entry.held ~= nil
   end
-  -- While the new script loads it cannot wait, and its commands are sent later.
+  -- While the new script is loaded, it cannot wait, and its commands are kept until later.
   owner.runner, owner.handover = handover, kept
 end
 
@@ -61,7 +61,8 @@ local function rollback(owner)
   owner.runner, owner.handover = nil, nil
 end
 
--- All machines that the new script or the earlier one has.
+-- Makes the machines that `commit` puts in place: those of both scripts, with the present states and the new script's
+-- functions.
 local function convert(owner)
   local kept = owner.handover
   kept.converted = {}
@@ -121,13 +122,13 @@ function handover.begin()
   end
 end
 
--- The replica of that name that the earlier script has and the new one has not made yet.
+-- Returns the earlier script's replica of a name, unless the new script has made it again already.
 function handover.find(name)
   local owner = registry.last(name)
   return present and present[owner] and not owner.handover.is_adopted and owner or nil
 end
 
-local FIXED = { "copies", "loop", "observer", "patience", "storage" } -- options that a replica keeps
+local FIXED = { "copies", "loop", "observer", "patience", "storage" } -- options that cannot change
 
 -- Returns true, or nil, message, code.
 function handover.adopt(owner, options)
@@ -168,7 +169,7 @@ function handover.finish()
   end
 end
 
--- Replicas that the new script has made are closed.
+-- Restores the earlier script, and closes replicas that only the new script has made.
 function handover.rollback()
   local before = present
   present = nil
@@ -182,7 +183,7 @@ function handover.rollback()
   end
 end
 
--- Whether the script has made a replica: the new one, while it is loaded.
+-- Whether the script has made a replica. While a new script is loaded, this is the new one.
 function handover.has_replica()
   return count > 0
 end

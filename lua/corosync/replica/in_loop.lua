@@ -1,4 +1,4 @@
--- How a member's group is made and started on corosync.loop, or for a loop of the caller's own.
+-- Makes and starts a member's group, on corosync.loop or for a loop of the caller's own.
 local Group = require("corosync.group").Group
 local defaults = require "corosync.replica.defaults"
 local member = require "corosync.replica.member"
@@ -12,7 +12,7 @@ function in_loop.derive(...)
   return new_group(Group, ...)
 end
 
--- The loop's clock for a member.
+-- Starts the timer for a member's periodic work.
 local function start_timer(owner)
   local uv = require "luv"
   local timer = own_handle(uv.new_timer())
@@ -21,7 +21,8 @@ local function start_timer(owner)
   owner.timer = { close = function() timer:close() end }
 end
 
--- Waits until an earlier replica of that name, which was closed, has left its group: a process is in a group once.
+-- Waits until an earlier replica of that name, which was closed, has left its group, because a process can be in a
+-- group only once.
 local function await_leave(name)
   local earlier = registry.last(name)
   if earlier and earlier.is_closed then -- otherwise it could not leave, and is still a member

@@ -6,7 +6,7 @@ local tick = require "corosync.replica.every.part"
 
 local inspection = {}
 
-local MOST = 100 -- maps, and locks
+local MOST = 100 -- maps, and as many locks
 
 local function addresses_of(owner, set)
   local found = {}
@@ -18,7 +18,7 @@ local function addresses_of(owner, set)
   return found
 end
 
--- As Replica:status.
+-- Returns what Replica:status returns.
 function inspection.status(owner)
   local state, why = owner:state()
   local protocol = owner.protocol
@@ -49,7 +49,7 @@ local function describe_lock(owner, all, name)
   }
 end
 
--- The names of at most MOST locks, those that this process uses first; and how many locks are held.
+-- Returns the names of at most MOST locks, first those that this process uses, and how many locks are held.
 local function lock_names(owner, all)
   local names, count, is_listed = {}, 0, {}
   local function add(name)
@@ -67,7 +67,7 @@ local function lock_names(owner, all)
   return names, count
 end
 
--- Locks, elections (with names of their own), and the number of both that are held.
+-- Returns the locks, the elections by their own names, and how many of both are held.
 local function locks(owner, all)
   local plain, elections = {}, {}
   local names, count = lock_names(owner, all)
@@ -106,7 +106,7 @@ end
 
 -- ---- the member ----
 
--- The addresses in `full` and `learners` are those of the group.
+-- Returns the description. The addresses in `full` and `learners` are objects of the group.
 function inspection.describe(owner)
   local all = parts.states(owner)
   local state, generation, index, full, learners, why = inspection.status(owner)

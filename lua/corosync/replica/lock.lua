@@ -23,7 +23,7 @@ local waiting = require "corosync.replica.waiting"
 parts.add("lock", require "corosync.replica.lock.part")
 
 local OWNER = {} -- the key of an object's member
-local ENTRY = {} -- and of the lock's entry, which is kept as long as the object
+local ENTRY = {} -- and of its lock's entry, which exists as long as the object
 
 local Lock = {}
 
@@ -104,7 +104,7 @@ function Lock:acquire(options)
     return owner.callers:failure(("acquire lock %s of"):format(errors.quote(self.name)), code or "dispatching",
       why or "the replica is calling a function of the script, so it cannot wait here: acquire it in a coroutine")
   end, options.timeout or math.huge)
-  if own and own == entry.request then -- what waited has ended without a result
+  if own and own == entry.request then -- the wait has ended without a result
     entry.request = nil
     entries.follow(owner, entry)
   end
@@ -123,7 +123,7 @@ function Lock:release()
   return entries.release(owner, entry)
 end
 
--- A member that is no longer there has no address in the group's list.
+-- Returns the address of a session's process, even if that is no longer in the group.
 local function address_of(owner, session)
   local text = session:match "^[^#]+"
   for _, address in ipairs(owner.members or {}) do

@@ -13,16 +13,18 @@ local KEPT_BYTES = 64 * 1024 * 1024 -- of commands for a machine that the script
 local Machines = {}
 Machines.__index = Machines
 
--- What `apply` returns in place of an error's result.
+-- The metatable of the results that Machines:apply returns for commands that raised an error.
 local Failure = {}
 
--- `hooks`: applied(machine, command, result, index), restored(machine), overfull(machine), unsendable(problem): the
--- state cannot be sent to others, damaged(what, machine, problem): `what` could not be done.
+-- `hooks`: applied(machine, command, result, index); restored(machine); overfull(machine): the script lacks the
+-- machine, and too many commands are kept for it; unsendable(problem): the state cannot be sent to others;
+-- damaged(what, machine, problem): `what` could not be done.
 function machines.new(hooks)
   return setmetatable({ hooks = hooks, by_name = {}, names = {}, applied = {} }, Machines)
 end
 
--- Returns an error's text if a result is one, and its code. Another member may have had more time or memory.
+-- Returns the text and the code of a result that stands for an error. The code is "uncertain" for a limit of the host,
+-- because another member may have had more time or memory.
 function machines.failure(result)
   if type(result) == "table" and getmetatable(result) == Failure then
     local problem = result.problem
@@ -50,7 +52,7 @@ local function pass_on(ok, ...)
   return ...
 end
 
--- A host's limits apply to each call of a script's function.
+-- Puts each call of a script's function under the limits of the host.
 local function limited(f)
   if not f or not script_calls.guard then
     return f
@@ -110,13 +112,13 @@ function Machines:replace(made)
   self.by_name[made.name] = made
 end
 
--- The script now has a machine: the commands that were kept for it become its state. Raises as `converted`; they are
--- kept then.
+-- The script defines a machine: the commands that were kept for it are applied. Raises as `converted` does; then the
+-- commands are still kept.
 function Machines:define(name, methods)
   self:replace(self:converted(name, methods))
 end
 
--- Tells what a machine has found out about its state, once.
+-- Reports a problem that a machine has found with its state, once.
 local function tell_problem(self, each)
   local problem = each.problem
   each.problem = nil
@@ -132,13 +134,14 @@ end
 -- place in the order matters.
 machines.NOTHING = "\0"
 
--- The machine of a command, or nil.
+-- Returns the machine of a command, or nil.
 local function machine_of(self, data)
   local stop = data:find("\0", 1, true)
   return stop and stop > 1 and find(self, data:sub(1, stop - 1)) or nil
 end
 
--- Returns the place of the last command in the run that begins at `from`. All commands of a run are of one machine.
+-- Commands that follow each other in a list and are for the same machine are a *run*. Returns the position of the last
+-- command in the run that begins at `from`.
 local function end_of_run(each, list, from)
   local prefix, last = each.prefix, from
   while last < #list and list[last + 1]:sub(1, #prefix) == prefix do
@@ -171,8 +174,8 @@ local function apply_some(self, each, list, from, to, index, results)
   return count
 end
 
--- Applies the commands `from` to `to` of a list, which are of one machine. If the machine has `changed`, they are
--- applied one by one, because it must see the state after each command.
+-- Applies a run, the commands `from` to `to` of a list. If the machine has `changed`, they are applied one by one,
+-- because it must see the state after each command.
 local function apply_run(self, each, list, from, to, index, results)
   local name = each.name
   self.applied[name] = (self.applied[name] or 0) + to - from + 1
@@ -212,7 +215,7 @@ function Machines:apply(list, first)
   return results
 end
 
--- Returns whether the script's functions have made the initial state.
+-- Sets a machine to its initial state. Returns whether the script's functions could make that state.
 local function reset(self, each)
   local ok, problem = pcall(each.reset, each)
   if not ok then
@@ -240,7 +243,7 @@ function Machines:begin_restore()
   return restoring.new(self)
 end
 
--- Adopts states that were built.
+-- Replaces all states by those that were restored from a snapshot.
 function Machines:restore(restored)
   local taken = {}
   for _, each in ipairs(restored.taken) do
@@ -262,7 +265,8 @@ function Machines:restore(restored)
   end
 end
 
--- By name: the index and the digest of the last command, and the state's digest if `whole`.
+-- Returns by name of each machine the index of its last command, the digest of its results, and the state's digest if
+-- `whole`.
 function Machines:digests(whole)
   local found = {}
   for _, name in ipairs(self.names) do

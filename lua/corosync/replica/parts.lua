@@ -2,16 +2,12 @@
 -- can use several of them. For instance, a map checks who holds a lock.
 --
 -- A command is an array: the part's name, and the part's own values. A part is a table with
---   initial()                                    its own state at first
---   apply(all, command, at)                      `all`: the parts' states by name
---   changed(owner, all, command, result, at)     optional: called on each member after apply
---   restored(owner, all)                         optional: called when the states were replaced
---   look(owner, all)                             optional: called on each member that serves, when members have come,
---                                                gone or been excluded, and a few times a second: it may submit
---   tick(owner)                                  optional: called a few times a second, also where look is not
---   left(owner, reason)                          optional: called when the member leaves its group: "closed",
---                                                "disconnected", "rejoined", "storage"
--- `owner` is the member (member.lua); what a part needs to keep on it is in owner.parts[name].
+--   initial() its own state at first apply(all, command, at) `all`: the parts' states by name changed(owner, all,
+--   command, result, at) optional: called on each member after apply restored(owner, all) optional: called when the
+--   states were replaced look(owner, all) optional: called on each member that serves, when members have come, gone or
+--   been excluded, and a few times a second: it may submit tick(owner) optional: called a few times a second, also
+--   where look is not left(owner, reason) optional: called when the member leaves its group: "closed", "disconnected",
+--   "rejoined", "storage" `owner` is the member (member.lua). A part keeps what it needs there in owner.parts[name].
 local machines = require "corosync.replica.machines"
 local waiting = require "corosync.replica.waiting"
 
@@ -21,7 +17,7 @@ local parts = { NAME = NAME }
 
 local PARTS = {}
 
--- Adds a part; before the first member is made.
+-- Adds a part. To be called before the first member is made.
 function parts.add(name, part)
   PARTS[name] = part
 end
@@ -67,7 +63,7 @@ function parts.define(owner)
   })
 end
 
--- The parts' states on this member.
+-- Returns the parts' states on this member.
 function parts.states(owner)
   return owner.machines.by_name[NAME].state
 end
@@ -92,18 +88,18 @@ function parts.left(owner, reason)
   call_all(owner, "left", reason)
 end
 
--- The index of the last command in the states; 0 for none.
+-- Returns the index of the last command in the states; 0 for none.
 function parts.index(owner)
   return owner.machines.by_name[NAME].chain.last or 0
 end
 
--- Submits a command, a table of plain values. Without `callback` it waits. As Machine:submit. `is_own`: the part's own
--- command, not one of the script.
+-- Submits a command, a table of plain values, as Machine:submit does: without `callback` it waits. `is_own`: it is the
+-- part's own command, not one of the script.
 function parts.submit(owner, what, command, callback, is_own)
   return waiting.submit(owner, what, owner.machines.by_name[NAME]:encode(command), callback, is_own)
 end
 
--- Waits for all commands that were confirmed anywhere before. As Replica:barrier.
+-- Waits for all commands that were confirmed anywhere before, as Replica:barrier does.
 function parts.barrier(owner, what, callback, is_own)
   return waiting.submit(owner, what, machines.NOTHING, callback, is_own)
 end

@@ -1,5 +1,5 @@
--- Commands in the group's history, if it is recorded. The checker's rule `linearizable` checks them by their indices.
--- Those of maps are operations on a register for each key, so that the rule checks their results, too.
+-- Records commands in the group's history, if there is one. The checker's rule `linearizable` checks them by their
+-- indices. Each key of a map is recorded as a register, so the rule checks the results of its commands, too.
 local codec = require "corosync.replica.codec"
 local digest = require "corosync.history.digest"
 local handlers = require "corosync.group.handlers"
@@ -15,7 +15,7 @@ local OBJECTS = "corosync" -- the machine of maps, locks and so on (parts.lua)
 local SURELY_NOT = { closed = true, not_connected = true, not_ready = true }
 local LONGEST = 40 -- bytes of a string that is recorded as it is
 
--- Texts of different values of a map differ.
+-- Returns the text of a map's value. Different values have different texts.
 local function recorded(value)
   if type(value) == "table" then
     return ("{%.0f}"):format(plain.digest(value))
@@ -25,7 +25,7 @@ local function recorded(value)
   return value
 end
 
--- Returns the text of any result, even if it is not plain. Of an error it says only that there was one, because an
+-- Returns the text of any result, even if it is not plain. For an error it shows only that there was one, because an
 -- error's text may contain a local path.
 local function text_of(result)
   local kind = type(result)
@@ -59,7 +59,7 @@ end
 
 local function map_operation(name, operation, map, key, value, options)
   local call = calls[operation](value, options)
-  if options and options.ttl then -- not a register's: the value changes by itself
+  if options and options.ttl then -- the value changes by itself, which a register's does not
     call[1] = call[1] .. "_ttl"
   end
   return { object = name .. "." .. map, key = key, call = call }
@@ -74,7 +74,7 @@ local function operation_of(name, data)
   return { object = name, call = { of == "" and "barrier" or of, digest(data) } }
 end
 
--- Returns an operation for `finish`, or nil if nothing is recorded.
+-- Begins to record a command. Returns an operation for `finish`, or nil if nothing is recorded.
 function recording.begin(record, name, data)
   if handlers.observers then
     return handlers.observe(record, "operation", operation_of(name, data))
@@ -92,7 +92,7 @@ function recording.finish(operation, result, code, index)
   end
 end
 
--- The same for a read of a map's key.
+-- Does the same for a read of a map's key.
 function recording.begin_read(record, name, map, key)
   if handlers.observers then
     return handlers.observe(record, "operation", { object = name .. "." .. map, key = key, call = { "read" },

@@ -11,7 +11,7 @@ function registry.last(name)
   return made[name]
 end
 
--- The members that are not closed, by the names of their replicas.
+-- Returns the members that are not closed, by the names of their replicas.
 function registry.members()
   local open = {}
   for name, owner in pairs(made) do
@@ -20,7 +20,7 @@ function registry.members()
   return open
 end
 
--- Whether a group is a replica's.
+-- Whether a group belongs to a replica.
 function registry.owns(group)
   for _, owner in pairs(made) do
     if owner.group == group then

@@ -1,5 +1,5 @@
--- What one member of a replica keeps on disk: a base (a snapshot in chunks), the entries after it, and a meta blob, all
--- of which are strings here. An SQLite file holds them, through LuaSQL.
+-- What one member of a replica keeps on disk: a base (a snapshot in chunks), the entries after it, and one *meta* value
+-- with a few facts. Here all of them are *blobs*: strings of any bytes. LuaSQL writes them to an SQLite file.
 --
 -- The file is in WAL mode. There a commit costs one sync. Small transactions can go without a sync and still leave the
 -- file valid after a loss of power, so chunks are written while commits go on. With a rollback journal a commit costs
@@ -27,9 +27,9 @@ local check = arguments.check
 local Store = {}
 Store.__index = Store
 
--- Opens the storage at `path`, or makes it. `owner`: { replica, node, cluster }. Reads and checks all of it. Returns
--- the store, or nil, message, code: "in_use", "foreign", "damaged", "read_only", "access", "no_folder", "not_a_file",
--- "no_space", "not_installed", "io_error", ...
+-- Opens the storage at `path`, or creates it. `owner`: { replica, node, cluster }. Reads and checks the whole file.
+-- Returns the store, or nil, message, code: "in_use", "foreign", "damaged", "read_only", "access", "no_folder",
+-- "not_a_file", "no_space", "not_installed", "io_error", ...
 function storage.open(path, owner)
   check(type(path) == "string" and #path > 0 and not path:find "%z", "path", "open",
     "the name of a file expected, got %s", type(path))
@@ -56,7 +56,7 @@ end
 
 -- ---- reading ----
 
--- Without the places.
+-- Returns a function that returns the next blob of a reader, without its place.
 local function blobs_of(read)
   return function()
     local place, blob, code = read()
@@ -69,7 +69,7 @@ end
 
 -- Returns nil when nothing is stored, or { meta, base, chunks, entries }: `chunks()` returns the next chunk,
 -- `entries()` the next entry's index and blob. They return nil after the last, and nil, message, code when the disk
--- fails: what was read is not all then. Read them before the next write.
+-- fails; what was read before is then incomplete. Read everything before the next write.
 function Store:load()
   if not self.conn then
     return connection.closed(self.path)
@@ -117,8 +117,8 @@ function Store:set_meta(blob)
   end
 end
 
--- Writes everything since the last commit to the disk, all or nothing. After a failure (nil, message, code) nothing of
--- it is stored; it is kept, and the next commit tries it again.
+-- Writes everything since the last commit to the disk, or nothing of it. After a failure (nil, message, code) all of it
+-- is kept in memory, and the next commit tries again.
 function Store:commit()
   if not self.conn then
     return connection.closed(self.path)
@@ -148,7 +148,7 @@ function Store:write_base(meta, blob, last_index)
   return self.writer
 end
 
--- Closes the file. What was not committed is not stored.
+-- Closes the file, without a commit.
 function Store:close()
   if self.conn then
     self.conn:close()

@@ -1,5 +1,5 @@
--- How a caller without a callback waits for its result: a coroutine yields until then; other code handles the events
--- meanwhile. And how functions of the script are called that may wait.
+-- How a caller without a callback waits for its result: a coroutine yields, other code handles events until then. Also
+-- calls functions of the script that may wait.
 local applying = require "corosync.replica.machines.applying"
 local error_text = require "corosync.error_text"
 local handlers = require "corosync.group.handlers"
@@ -11,14 +11,15 @@ local unpack = table.unpack or unpack -- luacheck: ignore 113
 
 local getinfo = debug and debug.getinfo -- a sandbox may have no debug library
 
--- The C functions across which Lua 5.2 and LuaJIT can yield. Lua 5.1 can yield across none. A yield across another one
--- raises an error.
+-- The C functions across which Lua 5.2 and LuaJIT can yield; Lua 5.1 can yield across none. A yield across any other C
+-- function raises an error.
 local YIELDS = (jit or _VERSION == "Lua 5.2") and { [pcall] = true, [xpcall] = true } or {}
 
 local can_yield = coroutine.isyieldable
 local looks_at_stack = not can_yield and getinfo
 
--- For Lua 5.1 and 5.2. Metamethods and iterators, across which Lua 5.1 cannot yield either, do not show on the stack.
+-- Whether only such C functions are on the stack, for Lua 5.1 and 5.2. Metamethods and iterators, across which Lua 5.1
+-- cannot yield either, do not show there.
 local function has_only_yielding()
   local level, info = 2, getinfo(2, "Sf")
   while info do
@@ -33,7 +34,7 @@ end
 
 can_yield = can_yield or looks_at_stack and has_only_yielding or function() return true end
 
--- The running coroutine if it may yield, else nil.
+-- Returns the running coroutine if it may yield, else nil.
 function waiting.yieldable(member)
   local routine, is_main = coroutine.running()
   if not routine or is_main or member:runs_in(routine) or not can_yield() then
@@ -43,7 +44,7 @@ function waiting.yieldable(member)
 end
 
 local function taker(wake)
-  -- So that `tell` allocates nothing: without memory the caller would wait forever.
+  -- Made now, so that `tell` allocates nothing: if it failed for lack of memory, the caller would wait forever.
   local outcome = { n = false, false, false, false }
   local function tell(...)
     outcome.n, outcome[1], outcome[2], outcome[3] = select("#", ...), ...
@@ -72,7 +73,7 @@ end
 
 local by_yielding
 
--- `wait()` yields; `wake()` returns whether anything else resumes the coroutine.
+-- Waits in a coroutine. `wait()` yields; `wake()` returns whether anything else resumes the coroutine.
 function by_yielding(routine, start, wait, wake)
   local is_waiting = false
   local outcome, tell = taker(function()
@@ -95,15 +96,15 @@ local function by_yield(routine, start)
   return by_yielding(routine, start, coroutine.yield, never)
 end
 
--- In cqueues. If no thread of the controller waits for the condition, the caller is a coroutine inside a thread, such
--- as one of coroutine.wrap.
+-- Waits in a coroutine of cqueues, on a condition. If no thread of the controller waits for the condition, the caller
+-- is a coroutine inside a thread, such as one of coroutine.wrap.
 local function by_condition(routine, start)
   local condition = require("cqueues.condition").new()
   return by_yielding(routine, start, function() condition:wait() end, function() return condition:signal() > 0 end)
 end
 
--- Handles events until there is a result. If the command was refused at once, it handles the events that wait:
--- otherwise a program that does nothing but submit would never reconnect, and its window would stay full.
+-- Handles events until there is a result. If the command was refused at once, it handles the events that wait already:
+-- otherwise a program that only submits would never reconnect, and its window would stay full.
 local function by_handling(member, start)
   local outcome, tell = taker(function() end)
   start(tell)
@@ -123,8 +124,9 @@ local function in_cqueues()
   return cqueues and cqueues.running() ~= nil
 end
 
--- Calls `start(tell)`, and returns what `tell` is called with, as a table. `refuse(code, why)` returns nil, message,
--- code where nothing can wait; then nothing is started. `seconds`: after which `tell` is called in any case.
+-- Calls `start(tell)`, and returns the arguments of `tell` as a table. Where nothing can wait, `start` is not called,
+-- and the result is that of `refuse(code, why)`: nil, message, code. `seconds`: the time after which `tell` is called
+-- in any case.
 function waiting.result(member, start, refuse, seconds)
   local routine = waiting.yieldable(member)
   if applying.is_running then
@@ -141,7 +143,8 @@ function waiting.result(member, start, refuse, seconds)
   return by_handling(member, start)
 end
 
--- Returns a result alone: nils after it would be further arguments in `table.insert(list, map:increment("n", 1))`.
+-- Returns a successful result without the nils after it, which would be further arguments in
+-- `table.insert(list, map:increment("n", 1))`.
 function waiting.returned(outcome)
   if outcome[1] == nil then
     return nil, outcome[2], outcome[3]
@@ -152,7 +155,7 @@ end
 local CANNOT_WAIT = "the replica is calling a function of the script, so it cannot wait for the result here: "
   .. "pass a callback, or call this method in a coroutine"
 
--- Submits, and returns the result, message and code; with a callback true. `is_own`: as for Member:submit.
+-- Submits a command. Returns the result, or nil, message, code; with a callback true. `is_own`: as for Member:submit.
 function waiting.submit(member, what, data, callback, is_own)
   if callback or applying.is_running then
     return member:submit(what, data, callback, is_own)

@@ -1,22 +1,21 @@
 -- Ticks as a part of the replica's machine. The state is, for each name, which tick numbers have run:
---   all.every[key] = { { first, last }, … }      ascending
--- A command is { "every", "tick", key, number, address }. The first one in the order with a number runs that tick. All
--- numbers are kept, not only the greatest, so a member whose clock is far ahead uses up the ticks that it runs and few
--- others. But a tick does not run after one of the next few has counted it as missed, so a clock that is a little
--- behind does no harm.
+--   all.every[key] = { { first, last }, … } ascending A command is { "every", "tick", key, number, address }. The first
+-- command with a number runs that tick. All numbers are kept, not only the greatest, so a member whose clock is far
+-- ahead uses up only the ticks that it runs, and few others. But a tick does not run after one of the next few ticks
+-- has counted it as missed, so a clock that is a little behind does no harm.
 local parts = require "corosync.replica.parts"
 local waiting = require "corosync.replica.waiting"
 
 local part = {}
 
 local NEAR = 10 -- numbers
-local MOST_RANGES = 100 -- beyond, the two oldest are merged: ticks that were missed long ago can no longer run
+local MOST_RANGES = 100 -- if there are more, the two oldest are merged: old missed ticks cannot run any more
 
 function part.initial()
   return {}
 end
 
--- The place of the last range that begins at or before the number; 0 if there is none.
+-- Returns the position of the last range that begins at or before a number; 0 if there is none.
 local function place(ranges, number)
   for i = #ranges, 1, -1 do
     if ranges[i][1] <= number then
@@ -74,7 +73,7 @@ function part.add(owner, each)
   owner.parts.every[each.key] = each
 end
 
--- The number of the last tick that any member has run, or nil.
+-- Returns the number of the last tick that any member has run, or nil.
 function part.last(all, each)
   local ranges = all.every[each.key]
   return ranges and ranges[#ranges] and ranges[#ranges][2]
@@ -89,7 +88,7 @@ local function submit(owner, each, number)
   local command = { "every", "tick", each.key, number, owner.address }
   each.is_busy = parts.submit(owner, "run a tick of", command, function(result)
     each.is_busy = false
-    local present = owner.parts.every[each.key] -- of the script that has taken over meanwhile
+    local present = owner.parts.every[each.key] -- from the script that may have taken over meanwhile
     if present and type(result) == "table" then
       waiting.spawn(owner, present.run, number, result[1], result[2])
     end

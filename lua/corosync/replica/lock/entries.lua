@@ -1,14 +1,12 @@
 -- The locks that this process uses. Each has an entry with the process's request and its grant. `follow` compares the
 -- entry with the state, and submits the one command that is missing. So it does not matter which commands were lost,
 -- late or uncertain.
---   entry.request   what waits for the lock: new(token), tell(held or nil, message, code), lost, deadline, is_try
---   entry.held      the present grant: token, lost
---   entry.ended     the token of the last grant that is over here, whatever the state still says
---   entry.is_busy   a command is on its way
---   entry.is_inherited  `held` is from the script before this one, see replica/handover.lua
---   entry.floor     grants up to this token are older than the entry
--- An entry is idle when there is nothing to bring together. The process may use many locks, each for a moment; so idle
--- entries are not looked at, and go when no object of the script needs them any more.
+--   entry.request what waits for the lock: new(token), tell(held or nil, message, code), lost, deadline, is_try
+--   entry.held the present grant: token, lost entry.ended the token of the last grant that is over here, whatever the
+--   state still says entry.is_busy a command is on its way entry.is_inherited `held` is from the script before this
+--   one, see replica/handover.lua entry.floor grants up to this token are older than the entry An entry is idle when
+--   process and state agree that there is no request and no grant. A process may use many locks, each for a moment. So
+--   idle entries are not looked at, and are collected when no object of the script needs them any more.
 local core = require "corosync.binding"
 local handlers = require "corosync.group.handlers"
 local lease = require "corosync.replica.lock.lease"
@@ -19,17 +17,17 @@ local entries = {}
 
 local now = core.now
 
--- What the member keeps for its locks.
+-- Returns what the member keeps for its locks.
 function entries.of(owner)
   local own = owner.parts.lock
   if not own.by_name then
     own.by_name = setmetatable({}, { __mode = "v" })
     own.active = {} -- by name: those that are not idle
-    own.greatest = 0 -- token whose grant is over
+    own.greatest = 0 -- the greatest token whose grant is over
     own.floor = 0 -- grants up to this token that were not taken are over, see part.look
     own.is_new = false -- the state was replaced, and look has not been called since
     own.reported = {} -- by session: those that this member is reporting as gone
-    own.absent = {} -- by session: since when this member has seen that it is gone
+    own.absent = {} -- by session: when this member first saw that it was gone
     own.lease = lease.new(owner, function() entries.follow_all(owner) end)
   end
   return own
@@ -50,7 +48,7 @@ function entries.submit(owner, operation, session, name, token, tell)
   return parts.submit(owner, operation .. " a lock of", command, tell, true)
 end
 
--- Entries that are not idle. A copy, because the script's functions may add some meanwhile.
+-- Returns the entries that are not idle, as a copy, because the script's functions may add some meanwhile.
 function entries.all(owner)
   local found = {}
   for _, entry in pairs(entries.of(owner).active) do
@@ -59,7 +57,7 @@ function entries.all(owner)
   return found
 end
 
--- Looks at the entry from now on.
+-- Treats an entry as not idle from now on.
 function entries.keep(owner, entry)
   entries.of(owner).active[entry.name] = entry
 end
@@ -96,14 +94,15 @@ function entries.look_at_lease(owner)
       entries.follow(owner, entry)
     end
   end
-  for _, entry in ipairs(all) do -- those who wait, too: a silent holder is noticed when it does not acknowledge
+  for _, entry in ipairs(all) do -- waiters renew it, too: a silent holder is noticed because it acknowledges nothing
     if entry.held or entry.request and owner.was_serving then
       return own.lease:renew_if_due()
     end
   end
 end
 
--- The state may be old, and the grant in it too: only a valid lease shows that this member still holds the lock.
+-- The state shows a grant to this process. But the state may be old, so only a valid lease proves that the process
+-- still holds the lock.
 local function take(owner, entry, token)
   local own = entries.of(owner)
   if not own.lease:is_valid() then
@@ -117,9 +116,9 @@ local function take(owner, entry, token)
   entries.finish_request(owner, entry, held)
 end
 
--- ---- bringing state and wishes together ----
+-- ---- what the process wants, compared with the state ----
 
--- The operation that is needed.
+-- Returns the operation that is missing, or nil.
 local function step(entry, token, waits)
   if token then
     return not entry.held and "release" or nil
@@ -172,7 +171,7 @@ function entries.follow(owner, entry)
   end
 end
 
--- What this process has by the state, although its entry was idle: by a command that was late.
+-- In the state, this process may have a lock or wait for it although its entry was idle, because a command was late.
 function entries.adopt(owner, all)
   for name in pairs(all.lock) do
     local token, waits = state.place(all, name, owner:session())
@@ -188,7 +187,7 @@ function entries.follow_all(owner)
   end
 end
 
--- Gives up the lock on this side at once, and in the state by a command.
+-- Gives up a lock: for this process at once, and in the state by a command.
 function entries.release(owner, entry)
   entries.finish(owner, entry)
   entries.follow(owner, entry)

@@ -8,11 +8,12 @@ local parts = require "corosync.replica.parts"
 
 local lease = {}
 
--- Of the time after which others may get a lock. If a node fails just while Corosync forms another ring, the others go
--- on after the consensus timeout alone; with Corosync's default (1.2 times the token's) this covers that, too.
+-- The part of the time after which others may get a lock. If a node fails just while Corosync forms another ring, the
+-- others go on after the consensus timeout alone. With Corosync's default for this timeout (1.2 times the token's),
+-- this part covers that case, too.
 local PART = 0.75
-local RENEWALS = 4 -- in the time of a lease
-local LEAST = 1 -- seconds of the grace: a member looks at its lease four times a second
+local RENEWALS = 4 -- per lease
+local LEAST = 1 -- seconds of the grace, because a member looks at its lease only four times a second
 
 local now = core.now
 
@@ -25,7 +26,7 @@ function lease.new(owner, changed)
     submitted = -math.huge }, Lease)
 end
 
--- Not while Corosync may be stopped, because this process would hang with it.
+-- Reads Corosync's timeouts. Not to be called while Corosync may be stopped, because this process would hang with it.
 function Lease:measure()
   local token = cluster.cmap_get "runtime.config.totem.token"
   local consensus = cluster.cmap_get "runtime.config.totem.consensus"
@@ -38,12 +39,12 @@ function Lease:is_valid()
   return now() - self.confirmed < self.seconds
 end
 
--- A command that was submitted at this time has been confirmed.
+-- A command that was submitted at the given time has been confirmed.
 function Lease:note(submitted)
   self.confirmed = math.max(self.confirmed, submitted)
 end
 
--- Submits a command that does nothing, unless one is under way.
+-- Renews the lease by a command that changes nothing, unless one is under way.
 function Lease:renew()
   if self.is_renewing then
     return

@@ -37,7 +37,7 @@ local function give_up(owner, entry)
   end
 end
 
--- With a timeout of 0, the first command must tell whether the lock is free.
+-- A request with a timeout of 0 waits for its first command, whose result shows whether the lock is free.
 local function is_overdue(entry)
   local request = entry.request
   return request and request.deadline and now() >= request.deadline and not (request.is_try and entry.is_busy)
@@ -55,7 +55,8 @@ end
 
 -- ---- members that are gone ----
 
--- An earlier process may have had this member's address.
+-- Whether a session has ended, left or been excluded. A session with this member's address may be that of an earlier
+-- process.
 local function is_gone(owner, session)
   local address = session:match "^[^#]+"
   if address == owner.address then
@@ -64,8 +65,8 @@ local function is_gone(owner, session)
   return not owner:is_present(address)
 end
 
--- Whether a session that is gone cannot believe any more that it holds a lock: its process has ended, or its lease.
--- `since`: when this member first saw that it was gone.
+-- Whether a session that is gone can no longer believe that it holds a lock, because its process has ended or its lease
+-- has expired. `since`: when this member first saw that it was gone.
 local function is_over(owner, own, session, since)
   local address = session:match "^[^#]+"
   if address == owner.address or owner.ended[address] then
@@ -81,8 +82,8 @@ local function report(owner, own, session)
   end)
 end
 
--- After this member was away, a command that reports it as gone may still be on its way. That command ends the grants
--- that it got meanwhile, so it must not take them, and requests the lock again.
+-- After this member was away, a command that reports it as gone may still be on its way, and will end grants that this
+-- member gets before it arrives. So the member must not take these grants, and requests the locks again.
 local function begin_anew(owner, own)
   own.tag, own.is_new, own.floor = owner.protocol.active.tag, false, owner.protocol.log.index
   own.lease:measure()

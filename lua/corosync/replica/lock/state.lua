@@ -60,8 +60,8 @@ function operations.withdraw(locks, session, time, at, name)
   end
 end
 
--- When `seen` was the last command, the process had ended or left, or the others went on without it. It may have come
--- back since and got a lock later, which it keeps.
+-- When the command with the index `seen` was the last one, the session had ended or left, or the others went on without
+-- it. It may have come back and got a lock since then, which it keeps.
 function operations.gone(locks, session, time, at, _, seen)
   for name, lock in pairs(locks) do
     if lock.holder ~= session or lock.token <= seen then
@@ -76,7 +76,7 @@ function state.apply(all, command, at)
   return true
 end
 
--- This session's place: the token if it holds the lock, or nil and whether it waits for it.
+-- Returns the token if the session holds the lock, else nil and whether it waits for the lock.
 function state.place(all, name, session)
   local lock = all.lock[name]
   if lock and lock.holder == session then

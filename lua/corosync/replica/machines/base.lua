@@ -12,9 +12,9 @@ local state = require "corosync.replica.machines.state"
 local base = {}
 
 local COPIED_AFTER = 1000 -- commands
-local KEPT_COMMANDS, KEPT_BYTES = 20000, 4000000 -- beyond, the base of a large state follows
+local KEPT_COMMANDS, KEPT_BYTES = 20000, 4000000 -- if more are kept, the base of a large state follows
 
--- Begins with a copy of the state.
+-- Makes a copy of the state the base; the commands so far are no longer needed.
 function base.keep(self, copy)
   self.base, self.is_large = copy, false
   self.since, self.first, self.bytes = {}, 1, 0
@@ -46,7 +46,7 @@ function base.replay(self, value, list, first, last)
   return value
 end
 
--- Returns the state anew.
+-- Rebuilds the state from the base and the commands since, and returns it.
 function base.rebuild(self)
   return base.replay(self, state.of_copy(self, self.base), self.since, self.first, #self.since)
 end
@@ -65,7 +65,7 @@ local function renew(self)
   end
 end
 
--- Copying must not cost more than the commands did.
+-- A copy is due only after many commands, so that copying costs no more than they did.
 local function is_copy_due(self, count)
   if self.is_large or count < COPIED_AFTER then
     return false
@@ -94,7 +94,7 @@ local function follow(self, values)
   end
 end
 
--- To be called after commands. `added`: how many values were added to `since`.
+-- To be called after commands were applied. `added`: how many values were added to `since`, two for each command.
 function base.renew_if_due(self, added)
   local count = (#self.since - self.first + 1) / 2
   if count < COPIED_AFTER and self.bytes <= KEPT_BYTES then
@@ -107,7 +107,8 @@ function base.renew_if_due(self, added)
   end
 end
 
--- A learner that applies the commands again may get another state if `apply` is not deterministic.
+-- Makes a new base before it is sent, if the state is small: a learner that had to apply commands again could get
+-- another state if `apply` is not deterministic.
 function base.renew_to_send(self)
   if self.methods and not self.is_large then
     renew(self)

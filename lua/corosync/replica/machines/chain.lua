@@ -5,13 +5,13 @@ local plain = require "corosync.replica.machines.plain"
 
 local chain = {}
 
-local HISTORY = 10000 -- batches that are remembered
+local HISTORY = 10000 -- batches after which the digest is remembered
 local DIGESTED_ENTRIES = 2000 -- of a result; only the type of a larger one is digested
 
 local Chain = {}
 Chain.__index = Chain
 
--- `digest`: the digest after the command with the index `last`, which is nil if there was no command.
+-- `digest`: the digest after the command with the index `last`; nil if there was no command.
 function chain.new(digest, last)
   local self = setmetatable({ digest = digest or 0, last = last, at = {}, indices = {}, newest = 0 }, Chain)
   self:remember()

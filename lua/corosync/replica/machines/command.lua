@@ -1,5 +1,5 @@
 -- The bytes of a machine's commands: its name, a zero byte, a letter, and the command. The machine's codec encodes
--- commands that are no strings.
+-- commands that are tables.
 local command = {}
 
 local STRING = ("s"):byte()
@@ -15,7 +15,7 @@ function command.encode(self, value)
   return self.prefix .. "t" .. text
 end
 
--- `self.body`: the place of the letter.
+-- Returns the command in `data`. `self.body` is the position of the letter.
 function command.decode(self, data)
   local rest = data:sub(self.body + 1)
   if data:byte(self.body) == STRING then

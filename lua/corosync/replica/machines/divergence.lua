@@ -1,5 +1,5 @@
--- Members with the same commands have the same state, unless a script's `apply` depends on anything else. Members send
--- each other digests of their results and states, and compare them.
+-- Detects diverged states. Members with the same commands have the same state, unless a script's `apply` depends on
+-- anything else, so members send each other digests of their results and states, and compare them.
 local divergence = {}
 
 local Divergence = {}
@@ -17,13 +17,13 @@ function Divergence:forget_all()
   self.told, self.sent = {}, nil
 end
 
--- Another member's digests, by the machines' names.
+-- Takes the digests of another member, by names of machines.
 function Divergence:take(from, digests)
   self.told[from] = digests
 end
 
--- The digests to send to the others, or nil when nothing has changed. States are digested only when no command has come
--- since the last call.
+-- Returns the digests to send to the others, or nil if nothing has changed. States are digested only when no command
+-- has come since the last call.
 function Divergence:news()
   local digests = self.machines:digests(false)
   local is_same, is_new = true, false
@@ -59,7 +59,7 @@ local function compare(self, name, theirs)
   return true
 end
 
--- The first machine in which a member differs, and the index; or nil.
+-- Returns the name of the first machine in which a member differs, and the index; or nil.
 local function difference(self, digests)
   for _, name in ipairs(self.machines.names) do
     if digests[name] then
@@ -72,7 +72,8 @@ local function difference(self, digests)
 end
 
 -- Compares with the digests of all members. Returns nil if nothing differs; else { machine, index, members }, and
--- whether this member must take the others' state: the smaller part must, or the one without the lowest address.
+-- whether this member must take the others' state. The minority must; of two equal parts, the one without the lowest
+-- address.
 function Divergence:look(own_address, full)
   local equal, differing, found = { full[own_address] and own_address }, {}, nil
   for address, digests in pairs(self.told) do

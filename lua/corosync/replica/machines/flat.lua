@@ -13,7 +13,7 @@ local function size_of(value)
   return type(value) == "string" and #value or 0
 end
 
--- What cannot be sent would be missing, or be something else, in the copy.
+-- Raises for an entry that cannot be sent: in the copy it would be missing or different.
 local function check(key, item, open)
   local problem = plain.entry(key, item)
   if not problem and open[item] then
@@ -66,7 +66,7 @@ function flat.pieces(value)
   end
 end
 
--- Builds the value from pieces, `copies` times, each with tables of its own.
+-- Builds `copies` copies of the value from its pieces, each with tables of its own.
 local Builder = {}
 Builder.__index = Builder
 
@@ -101,7 +101,7 @@ function Builder:add(piece)
   end
 end
 
--- The values.
+-- Returns the copies.
 function Builder:finish()
   local values = {}
   for i, stack in ipairs(self.stacks) do

@@ -1,4 +1,4 @@
--- A named machine of a replica: its state, and the means to undo a command and to send the state to others.
+-- A named machine of a replica: its state, and what is needed to undo a command and to send the state to others.
 local base = require "corosync.replica.machines.base"
 local chain = require "corosync.replica.machines.chain"
 local collector = require "corosync.replica.machines.collector"
@@ -20,7 +20,7 @@ local decode = command.decode
 local Machine = { encode = command.encode }
 Machine.__index = Machine
 
--- Without the script's functions, as if the script had no machine of this name: its commands are kept.
+-- Returns a machine without functions, as for a name that the script does not define: its commands are kept.
 function machine.new(name)
   local self = setmetatable({ name = name, prefix = name .. "\0", body = #name + 2, chain = chain.new() }, Machine)
   base.keep(self, nil)
@@ -45,7 +45,7 @@ end
 
 -- ---- commands ----
 
--- Notes commands that were applied without an error.
+-- Adds commands that were applied without an error, and their results, to base and chain.
 local function succeeded(self, list, from, to, index, results)
   if from <= to then
     base.store(self, list, from, to, index)
@@ -53,7 +53,7 @@ local function succeeded(self, list, from, to, index, results)
   end
 end
 
--- Raises the script's error; then `at` is the command's place.
+-- Raises the script's error; `self.at` is then the position of the failed command.
 local function apply_until_error(self, list, from, to, index, results)
   local apply, value = self.methods.apply, self.state
   for i = from, to do
@@ -78,7 +78,7 @@ function Machine:apply(list, from, to, index, results)
     self.chain:add_error(index + self.at)
     problem = error_text(problem)
   end
-  base.renew_if_due(self, 2 * (last - from + 1)) -- also if each run ends in an error
+  base.renew_if_due(self, 2 * (last - from + 1)) -- even if each run ends in an error
   return last - from + 1, problem
 end
 
@@ -128,7 +128,7 @@ local function base_pieces(self)
   return flat.pieces(self.base)
 end
 
--- The commands from `first` to `last`, some at a time.
+-- Returns a function that returns the commands from `first` to `last`, some at a time.
 local function command_pieces(list, first, last)
   return function()
     local piece, bytes = {}, 0
@@ -141,8 +141,8 @@ local function command_pieces(list, first, last)
   end
 end
 
--- Returns a function that returns the chunks of the present state one by one, then nil. Until the end, or `release`,
--- the base is kept as it is.
+-- Returns a function that returns the chunks of the present state one by one, then nil. The base does not change until
+-- the last chunk was returned, or `release` was called.
 function Machine:snapshot()
   base.renew_to_send(self)
   local stages = {
@@ -186,7 +186,7 @@ function takes.base(self, piece)
 end
 
 local function build(self)
-  if not self.has_base then -- the sender has commands for this machine, and not the machine
+  if not self.has_base then -- the sender's script lacks this machine, and has kept commands for it
     self.state = state.initial(self)
     self.base = state.copy(self, self.state)
   elseif self.methods.snapshot then
@@ -199,7 +199,8 @@ local function build(self)
   self.builder, self.parts = nil, nil
 end
 
--- A sender without the machine has kept commands whose results are not in its digest: those after `known`.
+-- If the sender's script lacks the machine, the sender has kept commands whose results are not in its digest: those
+-- with an index above `known`.
 local function take_command(self, data, index)
   if self.methods and index > self.known then
     self:apply({ data }, 1, 1, index - 1, {})
@@ -211,7 +212,8 @@ local function take_command(self, data, index)
   end
 end
 
--- The base is complete. Commands are applied as they come, because applying all at once would block the loop.
+-- The first chunk of commands shows that the base is complete. Commands are applied as their chunks come, because
+-- applying all at once would block the loop.
 function takes.since(self, piece)
   if self.methods and not self.is_built then
     self.is_built = true
@@ -230,7 +232,7 @@ function Machine:begin_restore(digest, last)
   self.builder = self.methods and not self.methods.snapshot and flat.builder(2) or nil
 end
 
--- May raise: the script's functions make the state.
+-- Takes a piece. May raise, because the script's functions make the state.
 function Machine:take(kind, piece)
   takes[kind](self, piece)
 end

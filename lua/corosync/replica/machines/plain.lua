@@ -4,8 +4,8 @@ local core = require "corosync.binding"
 
 local plain = {}
 
-local DEEPEST = 100 -- tables inside each other
-local MOST = 16777216 -- entries, counted each time a table is reached: what can be sent at once has fewer
+local DEEPEST = 100 -- nested tables
+local MOST = 16777216 -- entries; those of a table count each time it is reached. A command that can be sent has fewer
 local LONGEST_PATH = 60 -- bytes of a path that a message shows
 local KILOBYTE = 1024
 
@@ -35,7 +35,7 @@ local function check_value(value, depth, room)
   end
 end
 
--- Returns the problem of a part of the value, and that part's path.
+-- Returns why a part of the value is not plain, and that part's path.
 function check_table(value, depth, room)
   if depth < 0 then
     return "a table inside too many others, or in itself", ""
@@ -55,7 +55,7 @@ function check_table(value, depth, room)
   end
 end
 
--- Nil if a table may have this entry, whatever is in a table's own entries; else why not.
+-- Returns nil if a table may have this entry, else why not. The entries of an item that is a table are not checked.
 function plain.entry(key, item)
   local kind = type(item)
   if kind == "table" and getmetatable(item) ~= nil then
@@ -67,8 +67,8 @@ function plain.entry(key, item)
   return problem and describe("", problem)
 end
 
--- Nil if the value is plain, else why it is not. `deepest`: how many tables may be inside each other; `most`: how many
--- entries these may have.
+-- Returns nil if the value is plain, else why it is not. `deepest`: how many tables may be nested; `most`: how many
+-- entries they may have.
 function plain.check(value, deepest, most)
   local problem, path = check_value(value, deepest or DEEPEST, { left = most or MOST })
   return problem and describe(path, problem)
@@ -89,7 +89,7 @@ local function copy(value, room)
   return to
 end
 
--- A deep copy; nil if it would have more than so many entries.
+-- Returns a deep copy; nil if it would have more than `entries` entries.
 function plain.copy(value, entries)
   local room = { left = entries or math.huge }
   local made = copy(value, room)
@@ -124,8 +124,8 @@ function digest(value, room)
   return sum
 end
 
--- A digest of a plain value, in which the order of a table's keys does not matter. The numbers 3 and 3.0 are equal.
--- Nil if the value has more than so many entries; each kB of strings counts as one, too.
+-- Returns a digest of a plain value. The order of a table's keys does not matter, and the numbers 3 and 3.0 are equal.
+-- Returns nil if the value has more than `entries` entries; each kB of strings counts as one, too.
 function plain.digest(value, entries)
   local room = { left = entries or math.huge }
   local made = digest(value, room)

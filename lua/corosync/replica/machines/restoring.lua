@@ -45,7 +45,7 @@ function Restoring:add(chunk)
   try(self, take, chunk)
 end
 
--- Finishes the states. Returns true, or false and the first error of the script's functions.
+-- Completes the machines. Returns true, or false and the first error of the script's functions.
 function Restoring:build()
   try(self, finish_all)
   return not self.has_failed, self.problem

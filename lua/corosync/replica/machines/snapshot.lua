@@ -15,7 +15,7 @@ function snapshot.new(all)
   return made
 end
 
--- The next chunk, a plain value; nil at the end. Nil and why if the state cannot be sent.
+-- Returns the next chunk, a plain value; nil at the end; nil and a message if the state cannot be sent.
 function Snapshot:next()
   while self.readers[1] do
     local ok, chunk = pcall(self.readers[1])

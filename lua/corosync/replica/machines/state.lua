@@ -1,14 +1,14 @@
--- A machine's state, as the script's functions make it: the first state, and copies of a state. A copy is a table, or
--- the string that the script's `snapshot` returns. All may raise.
+-- Makes a machine's initial state, and copies of a state. A copy is a table, or the string that the script's `snapshot`
+-- returns. All functions may raise, because they call the script's.
 local errors = require "corosync.errors"
 local plain = require "corosync.replica.machines.plain"
 
 local state = {}
 
 local COPIED_ENTRIES = 10000 -- entries of tables, at most
-local DEEPEST = 2000 -- tables inside each other, of a state that is checked
+local DEEPEST = 2000 -- nested tables of a state that is checked
 
--- Why a state cannot be copied and sent; nil if it can.
+-- Returns why a state cannot be copied and sent; nil if it can.
 function state.problem(self, value)
   if self.methods.snapshot then
     return nil
@@ -53,7 +53,7 @@ function state.copy_small(self, value)
   return plain.copy(value, COPIED_ENTRIES)
 end
 
--- Returns the state of a copy, which stays as it is.
+-- Returns a state made from a copy, which does not change.
 function state.of_copy(self, copy)
   if self.methods.snapshot then
     return self.methods.restore(copy)

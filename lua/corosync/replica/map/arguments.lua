@@ -1,4 +1,4 @@
--- Checks of the arguments of a map's methods. Wrong ones are raised with their names.
+-- Checks the arguments of a map's methods. Errors name the wrong argument.
 local codec = require "corosync.replica.codec"
 local errors = require "corosync.errors"
 local plain = require "corosync.replica.machines.plain"
@@ -73,7 +73,8 @@ function checks.holding(value)
     "what a lock's acquire has returned"
 end
 
--- `position`: of the options, before the callback; `known`: their names as a set. Returns both.
+-- Returns options and callback. `position`: of the options among the arguments; the callback follows them. `known`: the
+-- names of options that the method has, as a set.
 function arguments.options(position, call, known, options, callback)
   if type(options) == "function" and callback == nil then
     options, callback = nil, options

@@ -1,5 +1,5 @@
--- When values expire, by this member's clock. They are in buckets of a short time, so that a check is cheap even with
--- many values.
+-- When values expire, by this member's clock. Deadlines are grouped into short spans of time (buckets), so that a check
+-- is cheap even with many values.
 local deadlines = {}
 
 local WIDTH = 0.25 -- seconds of a bucket
@@ -38,7 +38,7 @@ function Deadlines:set(name, key, at, time)
   bucket.count = bucket.count + 1
 end
 
--- At most so many expired values, as { name, key, at }. They stay until they are removed.
+-- Returns at most `most` expired values, as { name, key, at }. They are returned again until they are removed.
 function Deadlines:due(now, most)
   local found = {}
   for number = self.first, math.floor(now / WIDTH) do

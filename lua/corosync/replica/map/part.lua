@@ -1,7 +1,8 @@
 -- Maps as a part of the replica's machine: their state, the watchers of this member, and the expiry of values.
 --
--- Each member counts the time of values by its own clock, from when it applied the command. The first of the full
--- members submits their deletion. A member that got the state from another one relies on the clocks of the nodes.
+-- Each member counts the time of a value by its own clock, from when it applied the command. The first of the full
+-- members submits the deletion. A member that got the state from another one relies on the clocks of the nodes to
+-- agree.
 local deadlines = require "corosync.replica.map.deadlines"
 local now = require("corosync.binding").now
 local parts = require "corosync.replica.parts"
@@ -14,10 +15,10 @@ local part = { initial = state.initial, apply = state.apply }
 
 local function begin(mine, owner)
   mine.watchers, mine.deadlines = watchers.new(owner.record), deadlines.new(now())
-  mine.told = 0 -- the index of the last command of which watchers know
+  mine.told = 0 -- the index of the last command that was reported to watchers
 end
 
--- What this member keeps.
+-- Returns what this member keeps for its maps.
 local function own(owner)
   local mine = owner.parts.map
   if not mine.watchers then
@@ -26,7 +27,7 @@ local function own(owner)
   return mine
 end
 
--- A dropped state is no change for watchers, so they are called only when the member has a state again.
+-- A state that was dropped is not reported to watchers as a change; they are called when the member has a state again.
 local function catch_up(owner, mine, all)
   if mine.is_restored then
     mine.is_restored = false
@@ -69,8 +70,8 @@ function changes.expire(mine, _, result, at)
   end
 end
 
--- The state of another member may be older than what watchers know, if the commands since follow it: a member that has
--- begun with its storage has such a state. What watchers know is not told again.
+-- The state of another member may be older than what watchers have been told, because a member that has just started
+-- with its storage applies the last commands again. These are not reported a second time.
 function part.changed(owner, all, command, result, at)
   local mine = own(owner)
   if at > mine.told then
@@ -107,7 +108,7 @@ end
 
 local expire
 
--- If this is not confirmed, the values are still due at the next check.
+-- Submits the deletion of values. If it is not confirmed, they are still due at the next check.
 local function submit(owner, mine, due)
   local ok = parts.submit(owner, "expire values of", { "map", "expire", due }, function(result)
     mine.is_expiring = false
@@ -128,7 +129,8 @@ function expire(owner, mine)
   end
 end
 
--- Whether the commands that lead to what watchers know are there, to be applied when they are confirmed.
+-- Whether all commands up to the last one that watchers were told of are in the log, and will be applied once they are
+-- confirmed.
 local function is_coming(owner, told)
   local log = owner.protocol.log
   return log.applied < told and told <= log.index
@@ -142,7 +144,7 @@ function part.look(owner, all)
   expire(owner, mine)
 end
 
--- As Watchers:add.
+-- Adds a watcher, as Watchers:add does.
 function part.watch(owner, name, prefix, changed, restarted)
   local mine = own(owner)
   return mine.watchers:add(parts.states(owner).map, parts.index(owner), name, prefix, changed, restarted)

@@ -10,7 +10,7 @@
 -- value), `ttl`, `deadline`, `lock`, `token`. Expiring is { "map", "expire", { { map, key, at }, ... } }.
 --
 -- The result is true, the new number of an increment, the list of what has expired, or { false, code } for a command
--- that was refused: after an error the state would be made anew, which takes long if it is large.
+-- that was refused. It raises no error, because the state would then be rebuilt, which takes long if it is large.
 local state = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113
@@ -21,7 +21,7 @@ function state.initial()
   return {}
 end
 
--- Whether two values are equal, tables by what is in them.
+-- Whether two values are equal; tables are compared by their contents.
 function state.equal(one, other)
   if type(one) ~= "table" or type(other) ~= "table" then
     return one == other
@@ -116,7 +116,7 @@ function operations.increment(maps, command, at)
   return value + command[5]
 end
 
--- A value that was set anew since stays.
+-- Deletes expired values. A value that has been set again since then stays.
 local function expire(maps, entries)
   local removed = {}
   for _, entry in ipairs(entries) do
@@ -146,7 +146,7 @@ function state.apply(all, command, at)
   return operations[command[2]](all.map, command, at)
 end
 
--- The code if a command was refused.
+-- Returns the code of a command that was refused, else nil.
 function state.refusal(result)
   return type(result) == "table" and result[1] == false and result[2] or nil
 end

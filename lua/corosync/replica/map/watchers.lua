@@ -19,7 +19,7 @@ local function has_prefix(key, prefix)
   return key:sub(1, #prefix) == prefix
 end
 
--- The values with that prefix.
+-- Returns the values of the keys with a prefix.
 local function select_from(maps, name, prefix)
   local found = {}
   for key, value in pairs(maps[name] and maps[name].values or {}) do
@@ -30,7 +30,7 @@ local function select_from(maps, name, prefix)
   return found
 end
 
--- `index`: of the last command in this state. Returns a function that ends it.
+-- Adds a watcher. `index`: of the last command in this state. Returns a function that ends the watch.
 function Watchers:add(maps, index, name, prefix, changed, restarted)
   local watcher = { prefix = prefix, changed = changed, restarted = restarted, index = index }
   watcher.seen = select_from(maps, name, prefix)
@@ -51,7 +51,7 @@ local function call(self, watcher, f, ...)
   end
 end
 
--- The script may change its own copy only.
+-- The script gets copies, so that it cannot change the map's values.
 local function tell(self, watcher, key, new, at)
   local old = watcher.seen[key]
   if new == nil and old == nil then
@@ -86,7 +86,7 @@ local function differing_keys(before, after)
   return keys
 end
 
--- A watcher that already began with this state has missed nothing.
+-- A watcher that began with this very state has missed nothing, so it is skipped.
 local function begin_anew(self, watcher, after, index)
   local keys = differing_keys(watcher.seen, after)
   if index ~= watcher.index or #keys > 0 then
@@ -98,7 +98,7 @@ local function begin_anew(self, watcher, after, index)
   end
 end
 
--- The next report is of the whole state.
+-- Makes the next report one of the whole state.
 function Watchers:forget()
   for _, those in pairs(self.by_name) do
     for _, watcher in ipairs(those) do
@@ -109,7 +109,7 @@ end
 
 -- The state was replaced; the last command in it is that of `index`.
 function Watchers:restored(maps, index)
-  local all = {} -- because watchers may add others, also of other maps
+  local all = {} -- a copy, because watchers may add others, even of other maps
   for name, those in pairs(self.by_name) do
     all[#all + 1] = { name = name, watchers = those }
   end

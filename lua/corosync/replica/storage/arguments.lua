@@ -1,4 +1,4 @@
--- Checks of the arguments of a storage's functions. Wrong ones are raised with their names.
+-- Checks the arguments of a storage's functions. Errors name the wrong argument.
 local errors = require "corosync.errors"
 
 local arguments = {}

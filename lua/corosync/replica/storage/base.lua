@@ -10,7 +10,7 @@ local base = {}
 local Writer = {}
 Writer.__index = Writer
 
--- `last_index`: of the entries that the base replaces.
+-- `last_index`: the index of the last entry that the base replaces.
 function base.writer(store, meta, last_index)
   return setmetatable({ store = store, meta = meta, last_index = last_index, last = store.state.last_chunk }, Writer)
 end
@@ -73,7 +73,8 @@ local function switch(self, state)
 end
 
 -- Commits the batch, and makes this base and its meta blob those that count (unless a later meta blob was set), without
--- the entries up to `last_index`. After a failure (nil, message, code) the old base counts, and it can be tried again.
+-- the entries up to `last_index`. After a failure (nil, message, code) the old base still counts, and `finish` can be
+-- called again.
 function Writer:finish()
   local store = self.store
   if store.writer ~= self or not store.conn then

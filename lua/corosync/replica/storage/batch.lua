@@ -26,8 +26,8 @@ local function write(self, state)
   return rows.sweep(self.conn, "entries", self.oldest_entry, state.first_entry - 1, written)
 end
 
--- Writes the batch and what `change` does to the state, in one synced transaction. After a failure (nil, message, code)
--- the batch is kept.
+-- Writes the batch, and the state after `change` was applied to it, in one synced transaction. After a failure (nil,
+-- message, code) the batch is kept.
 function batch.commit(self, change)
   local state, oldest = copy(self.state), nil
   local done, message, code = self.conn:transaction(function()

@@ -9,7 +9,7 @@ Connection.__index = Connection
 -- The file is left unchanged, so the operator must act.
 local REMEDY = "move the file away, with its -wal file: this member then gets the state from the other members"
 
--- By SQLite's text, which is all that LuaSQL passes on. The first match counts.
+-- Codes and causes by patterns of SQLite's message, which is all that LuaSQL passes on. The first match counts.
 local CAUSES = {
   { "database or disk is full", "no_space", "the disk is full" },
   { "attempt to write a readonly database", "read_only", "the file is read-only, or its file system is" },
@@ -24,7 +24,7 @@ local CAUSES = {
   { "out of memory", "no_memory", "memory is exhausted" },
 }
 
--- By Linux's number for the reason why a file cannot be opened.
+-- Codes and causes by Linux's error number (errno) of opening a file.
 local OPENING = {
   [1] = { "access", "the system forbids writing to it (see lsattr)" }, -- EPERM
   [2] = { "no_folder", "its folder does not exist" }, -- ENOENT
@@ -46,8 +46,8 @@ local function cause(text)
   return text, "failed"
 end
 
--- Why the file cannot be opened for writing, or nil if it can. Only while it is not open here: closing a file drops all
--- locks that a process has on it.
+-- Returns why the file cannot be opened for writing, or nil if it can. To be called only while the file is not open in
+-- this process, because closing a file drops all locks that the process has on it.
 local function why_not_opened(path)
   local file, problem, number = io.open(path, "a")
   if file then
@@ -63,7 +63,7 @@ local function failure(path, problem)
   return nil, ("storage %s: %s"):format(errors.quote(path), why), code
 end
 
--- SQLite has the same few texts for all these reasons.
+-- SQLite's few messages do not tell these reasons apart, so the file is opened once more to learn the cause.
 local function opening_failure(path, problem)
   if not problem:find "unable to open" and not problem:find "readonly" and not problem:find "disk I/O error" then
     return failure(path, problem)
@@ -78,12 +78,12 @@ local function opening_failure(path, problem)
     :format(errors.quote(path)), "access"
 end
 
--- Nil, message, "damaged".
+-- Returns nil, message, "damaged".
 function connection.damaged(path, why)
   return nil, ("storage %s: the file is damaged: %s; %s"):format(errors.quote(path), why, REMEDY), "damaged"
 end
 
--- Nil, message, "closed".
+-- Returns nil, message, "closed".
 function connection.closed(path)
   return nil, ("storage %s is closed"):format(errors.quote(path)), "closed"
 end
@@ -156,7 +156,7 @@ function Connection:rows(statement)
   end
 end
 
--- The first row, of a statement that has one: an array of its values.
+-- Returns the first row of a statement that has one, as an array of its values.
 function Connection:first(statement)
   local cursor, problem = self.handle:execute(statement)
   if not cursor then
@@ -195,7 +195,7 @@ function Connection:transaction(action)
     done, message, code = self:execute "COMMIT"
   end
   if not done then
-    self.handle:execute "ROLLBACK" -- fails if SQLite has already done it
+    self.handle:execute "ROLLBACK" -- fails if SQLite has already rolled back
     return nil, message, code
   end
   return true

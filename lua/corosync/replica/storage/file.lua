@@ -1,4 +1,4 @@
--- The tables of a storage file: who it belongs to, and which rows count.
+-- The tables of a storage file that say whose it is, and which rows count.
 local connection = require "corosync.replica.storage.connection"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
@@ -31,7 +31,7 @@ function file.write_state(conn, state)
     state.meta and rows.literal(state.meta) or "NULL"))
 end
 
--- The numbers of the rows that count: there is none if the last is before the first.
+-- The numbers of the rows that count. If the last is less than the first, no row counts.
 local EMPTY = { first_entry = 1, last_entry = 0, first_chunk = 1, last_chunk = 0 }
 
 local function create(conn, owner)
@@ -68,7 +68,7 @@ local function check_owner(conn, owner)
   return true
 end
 
--- Makes the tables if the file is new, or checks whose they are.
+-- Creates the tables if the file is new, else checks that the file belongs to `owner`.
 function file.claim(conn, owner)
   local row, message, code = conn:first
     "SELECT count(*), application_id, user_version FROM sqlite_master, pragma_application_id, pragma_user_version"
@@ -118,7 +118,7 @@ local function check_rows(conn, name, first, last)
   return true, last_place
 end
 
--- Reads everything once. Returns the state, with the index of the last entry.
+-- Reads and checks everything once. Returns the state, with the index of the last entry.
 function file.check(conn)
   local row, message, code = conn:first "PRAGMA quick_check(1)"
   if not row then

@@ -1,4 +1,4 @@
--- Makes a file ready for its store: locks it, checks all of it, and removes what no longer counts.
+-- Prepares a file for its store: locks it, checks all of it, and removes rows that no longer count.
 local file = require "corosync.replica.storage.file"
 local rows = require "corosync.replica.storage.rows"
 
@@ -16,7 +16,7 @@ local function run(conn, statements)
   return true
 end
 
--- The file is changed only if it is new.
+-- Locks the file, and changes it only if it is new.
 local function claim(conn, owner)
   local done, message, code = conn:lock()
   if done then
@@ -28,7 +28,8 @@ local function claim(conn, owner)
   return done, message, code
 end
 
--- What no range has: an old base, a base that was not finished, or entries that a base has replaced.
+-- Deletes rows that no longer count: of an old base, of a base that was not finished, and entries that a base has
+-- replaced.
 local function clean(conn, state)
   return conn:transaction(function()
     local done, message, code = rows.keep(conn, "entries", state.first_entry, state.last_entry)
@@ -40,15 +41,15 @@ local function clean(conn, state)
 end
 
 -- Syncing a file that grows takes about twice as long, so the -wal file gets its usual size now. A small cache makes
--- SQLite write pages before the commit, and what is rolled back leaves the file large. A disk without this room is
--- reported when a commit needs it.
+-- SQLite write pages before the commit, and a rollback leaves the file large. If the disk has no room for it, this is
+-- reported when a commit needs the room.
 local function enlarge_log(conn)
   conn:execute_all {
     "PRAGMA cache_size = 16",
     "BEGIN",
     ("INSERT INTO chunks VALUES (0, 0, 0, 0, zeroblob(%d))"):format(LOG_SIZE),
   }
-  conn.handle:execute "ROLLBACK" -- fails if SQLite has already done it
+  conn.handle:execute "ROLLBACK" -- fails if SQLite has already rolled back
   conn:execute "PRAGMA cache_size = -2000" -- SQLite's default
 end
 

@@ -1,5 +1,6 @@
--- Blobs in the rows of a table, which are numbered without gaps: pieces of a blob have a row each, so that a large one
--- needs little memory beside its own.
+-- Stores blobs in the rows of a table, which are numbered without gaps. Each blob has a *place*, which grows: an
+-- entry's index, or a chunk's number. A large blob is divided into pieces of a row each, so that it needs little
+-- additional memory.
 local connection = require "corosync.replica.storage.connection"
 local core = require "corosync.binding"
 
@@ -14,7 +15,8 @@ for byte = 0, 255 do
   HEX[string.char(byte)] = ("%02x"):format(byte)
 end
 
--- A blob as an SQL literal: LuaSQL passes no values beside the statement, and statements end at a zero byte.
+-- Returns a blob as a hexadecimal SQL literal: LuaSQL cannot bind values to a statement, and statements end at a zero
+-- byte.
 function rows.literal(blob)
   return "x'" .. blob:gsub(".", HEX) .. "'"
 end
@@ -28,7 +30,8 @@ local function row_digest(number, place, more, data)
   return core.digest(number, ("%d %d"):format(place, more), data)
 end
 
--- Adds a blob behind the row `last`. Returns the new last row. What an abandoned snapshot left is overwritten.
+-- Adds a blob after the row `last`, and returns the new last row. Rows that an abandoned base has left there are
+-- overwritten.
 function rows.insert(conn, name, last, place, blob)
   local from = 1
   repeat
@@ -55,7 +58,8 @@ local function is_intact(number, place, more, stored, data)
     and row_digest(number, place, more, data) == stored
 end
 
--- Returns a function for the pieces of a range of rows: it returns a piece, its blob's place, and 1 if that has more.
+-- Returns a function for the pieces of a range of rows: it returns a piece, its blob's place, and 1 if the blob has
+-- more pieces.
 local function pieces_of(conn, name, first, last)
   local fetch, message, code = conn:rows(
     ("SELECT number, place, more, digest, data FROM %s WHERE number BETWEEN %d AND %d ORDER BY number"):format(name,
@@ -63,7 +67,7 @@ local function pieces_of(conn, name, first, last)
   local expected = first
   return fetch and function()
     if expected > last then
-      fetch() -- meets the end, which closes the cursor: an open one would keep the -wal file growing
+      fetch() -- reads the end, which closes the cursor: an open one would keep the -wal file growing
       return
     end
     local number, place, more, stored, data = fetch()
@@ -79,8 +83,8 @@ local function pieces_of(conn, name, first, last)
   end, message, code
 end
 
--- Returns a function that returns the next place of a range of rows and its blob; nothing after the last. A failure of
--- it is nil, message, code.
+-- Returns a function that returns the next place of a range of rows and its blob; nothing after the last, and nil,
+-- message, code if it fails.
 function rows.reader(conn, name, first, last)
   local next_piece, message, code = pieces_of(conn, name, first, last)
   return next_piece and function()
@@ -98,7 +102,8 @@ function rows.reader(conn, name, first, last)
   end, message, code
 end
 
--- The number of the first row whose place is beyond `place`; `last` + 1 if there is none. Places grow with numbers.
+-- Returns the number of the first row whose place is greater than `place`; `last` + 1 if there is none. Places grow
+-- with numbers.
 function rows.find_beyond(conn, name, first, last, place)
   local low, high = first, last + 1
   while low < high do
@@ -115,12 +120,12 @@ function rows.find_beyond(conn, name, first, last, place)
   return low
 end
 
--- What a blob takes in the file, roughly.
+-- Returns roughly how many bytes a blob takes in the file.
 function rows.size(blob)
   return #blob + ROW
 end
 
--- The number behind those of the rows from `first` to `last` that take up to `bytes`; behind `first` at least.
+-- Returns the number of the first row after those that take up to `bytes`, from `first` on; at least `first` + 1.
 local function find_end(conn, name, first, last, bytes)
   local next_length, message, code = conn:rows(
     ("SELECT length(data) FROM %s WHERE number BETWEEN %d AND %d ORDER BY number LIMIT %d"):format(name, first, last,
@@ -139,8 +144,8 @@ local function find_end(conn, name, first, last, bytes)
   return not message and beyond or nil, message, code
 end
 
--- Deletes some of the rows from `first` to `last`, twice as much as was written beside them: so the rest ends, and no
--- call takes long. Returns the first row that is left.
+-- Deletes some of the rows from `first` to `last`: twice as many bytes as were written meanwhile, so that all are
+-- deleted in the end, and no call takes long. Returns the first row that is left.
 function rows.sweep(conn, name, first, last, written)
   if first > last or written == 0 then
     return first
@@ -154,7 +159,7 @@ function rows.sweep(conn, name, first, last, written)
   return done and beyond or nil, message, code
 end
 
--- Deletes the rows that no range has: `first` to `last` stay.
+-- Deletes all rows except those from `first` to `last`.
 function rows.keep(conn, name, first, last)
   return conn:execute(("DELETE FROM %s WHERE number < %d"):format(name, first))
     and conn:execute(("DELETE FROM %s WHERE number > %d"):format(name, last))
