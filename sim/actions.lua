@@ -1,4 +1,5 @@
--- The actions of a schedule: faults of networks, nodes and processes, and turns of waiting work.
+-- The actions of a schedule: faults of networks, nodes and processes, and turns in which waiting messages and events
+-- are processed.
 local delivery = require "sim.delivery"
 local losses = require "sim.losses"
 local sets = require "sim.sets"
@@ -21,8 +22,8 @@ function actions.heal(self)
   self.world:heal()
 end
 
--- What a node has stored may be lost only if the node has been full since its Corosync started: else it would look as
--- if it had never had a state.
+-- Whether a process's storage may be lost. It may be only if the node has noted a generation since its Corosync
+-- started; otherwise the node would seem never to have had a state.
 local function may_lose(self, process)
   return process.disk == nil or self.world.nodes[process.node].noted ~= nil
 end
@@ -47,12 +48,13 @@ function actions.kill(self)
   end
 end
 
--- A process often dies when it has just promised to begin a generation.
+-- Returns the kind of message after which a process dies: often "ready", with which it has promised to begin a
+-- generation; nil for any.
 local function moment(self)
   return self.random(3) == 1 and "ready" or nil
 end
 
--- The process that has the next effects but a few dies, between two of them.
+-- A process dies soon, between two of its effects.
 function actions.die(self)
   self.world:light(self.random(20), function(victim)
     self.checks:note("%s dies", victim)
@@ -62,7 +64,7 @@ function actions.die(self)
   end, moment(self))
 end
 
--- Some or all nodes, as a set.
+-- Returns some or all nodes, as a set.
 local function some_nodes(self)
   local some, takes_all = {}, self.random(2) == 1
   for id in ipairs(self.world.nodes) do
@@ -71,7 +73,7 @@ local function some_nodes(self)
   return some
 end
 
--- Nodes forget the numbers of their rings.
+-- Sometimes lets nodes forget the numbers of their rings.
 local function lose_seqs(self, ids)
   if self.random(3) == 1 then
     self.checks:note "the numbers of their rings are lost"
@@ -81,7 +83,7 @@ local function lose_seqs(self, ids)
   end
 end
 
--- Delivers what nodes have not sent yet to all others.
+-- Delivers to all members what nodes have not sent yet.
 local function send_all(self)
   for id in ipairs(self.world.nodes) do
     while self.world:order(id) do end -- luacheck: ignore 542
@@ -112,7 +114,7 @@ local function fail(self)
   return failing
 end
 
--- Forms a ring of all nodes, or of these, or none. Returns whether it did.
+-- Forms a ring of all nodes, or of the given ones, or none. Returns whether it did.
 local function meet(self, ids)
   local fate = self.random(3)
   if fate == 1 then
@@ -132,7 +134,8 @@ function actions.lose_power(self)
   end, moment(self))
 end
 
--- The Corosyncs of nodes restart; their processes go on. Then all nodes meet, or those that have restarted, or none.
+-- The Corosyncs of some nodes restart while the processes go on. Then a ring forms of all nodes, of those that have
+-- restarted, or not at all.
 function actions.restart_corosync(self)
   local ids = some_nodes(self)
   self.checks:note("Corosync restarts on nodes %s", table.concat(sets.sorted_keys(ids), " "))
@@ -161,7 +164,7 @@ function actions.fence(self)
   end
 end
 
--- A member without which another is full loses its connection, or one comes back.
+-- A member loses its connection while all members are full, or comes back.
 function actions.reconnect_fenced(self)
   local each = self:one_of(self:living())
   if each and (not each.process.connected or not self.dead and self:is_whole()) then
@@ -169,7 +172,7 @@ function actions.reconnect_fenced(self)
   end
 end
 
--- Of the processes of a node with storage only one has a state.
+-- Starts a process. On a node with storage only one process has a state, so others are observers.
 function actions.start(self)
   local id = self.random(#self.world.nodes)
   local disk = self.world.nodes[id].disk
@@ -204,7 +207,8 @@ function actions.reconnect(self, each)
   end
 end
 
--- A member drops its state, but only one node's at a time: what is confirmed is kept by the others.
+-- A member drops its state. Only members of one node at a time do so, because the others must keep the confirmed
+-- commands.
 function actions.forget(self)
   local without = {}
   for _, each in ipairs(self:living()) do
@@ -252,12 +256,12 @@ function actions.advance(self, seconds)
   end
 end
 
--- A node that is slow takes part in one of a few turns only.
+-- A slow node takes part only in some turns.
 local function is_idle(self, id)
   return id == self.slow and self.random(self.slowness) > 1
 end
 
--- Each does up to `most` things that wait. Returns whether more may wait.
+-- Each node and each process handles up to `most` waiting items. Returns whether more may wait.
 local function take_turns(self, most)
   local has_more = self.slow ~= nil
   for id in ipairs(self.world.nodes) do
@@ -280,7 +284,7 @@ local function take_turns(self, most)
   return has_more
 end
 
--- Work that waits is done, in turns.
+-- Handles all that waits, in turns.
 function actions.calm(self, most)
   most = most or self.phase.batch
   for _ = 1, 12 do
@@ -290,7 +294,7 @@ function actions.calm(self, most)
   end
 end
 
--- Time for a new generation, for exclusions, for transfers.
+-- Lets enough time pass for a new generation, exclusions or transfers.
 function actions.settle(self)
   for _ = 1, self.random(20) do
     actions.calm(self)
@@ -298,7 +302,7 @@ function actions.settle(self)
   end
 end
 
--- Time for a new generation.
+-- Lets enough time pass for a new generation.
 function actions.rest(self)
   for _ = 1, 2 + self.random(3) do
     actions.calm(self, 10)
@@ -347,7 +351,7 @@ function traffic.deliver(self, id)
   end
 end
 
--- Some of the work that waits is done, in any order.
+-- Handles some of what waits, in any order.
 function actions.traffic(self)
   for _ = 1, self.random(self.phase.burst) do
     local id = self.random(#self.world.nodes)

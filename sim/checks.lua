@@ -1,4 +1,5 @@
--- The guarantees of replicas. `operations` has one item for each command ever submitted; its number is the command.
+-- Checks the guarantees of replicas. `operations` has one item for each command ever submitted; the item's number is
+-- the command.
 local sets = require "sim.sets"
 
 local checks = {}
@@ -8,8 +9,9 @@ local unpack = table.unpack or unpack -- luacheck: ignore
 local Checks = {}
 Checks.__index = Checks
 
--- `needed`: how many nodes must have what is confirmed; `hosts`: all that ever were, by address; `log(line)` is called
--- for what happens, if given. `keeps_all`: nothing confirmed may be lost in any case.
+-- `needed`: how many nodes must have a command before it is confirmed; `hosts`: all hosts that ever existed, by
+-- address; `log(line)`, if given, is called for each thing that happens; `keeps_all`: no confirmed command may be lost
+-- in any case.
 function checks.new(needed, hosts, log, keeps_all)
   return setmetatable({
     needed = needed, keeps_all = keeps_all, hosts = hosts, log = log,
@@ -61,7 +63,7 @@ function Checks:submit(host)
   return self.operations[id]
 end
 
--- At an index all members apply the same command to the same state.
+-- All members apply the same command to the same state at an index.
 function Checks:applied(host, id, index)
   local known = self.at[index]
   if known and known ~= id then
@@ -76,8 +78,8 @@ function Checks:applied(host, id, index)
   end
 end
 
--- A command that was confirmed after another was submitted has the greater index: so the order of the indices is one
--- in which the commands can have been executed at one place.
+-- If a command was submitted after another one was confirmed, it must have the greater index. Then commands take effect
+-- in the order of their indices, as if executed in one place.
 local function check_result(self, id, operation, result)
   if self.at[result] ~= id then
     fail("command %d was confirmed at index %d, which has %s", id, result, tostring(self.at[result]))
@@ -103,13 +105,13 @@ local function has_command(host, id, index)
   return false
 end
 
--- What a process keeps a command with: its connection, and its storage if it has one, which may be lost already.
+-- Returns what a process keeps a command with: its connection (`life`), and its storage, if it has any.
 local function keeper_of(process)
   return { process = process, life = process.life, disk = process.disk, wipes = process.wipes }
 end
 
--- The full members of enough nodes have a confirmed command: those at the point in the order where it was confirmed.
--- Returns them as a list.
+-- All members that were full at the point in the order where a command was confirmed must have it, and must be on
+-- enough nodes. Returns them as a list.
 local function check_keepers(self, id, index, full)
   local keepers, nodes, count = {}, {}, 0
   for _, address in ipairs(full) do
@@ -148,12 +150,12 @@ function Checks:replied(host, id, result, code)
   end
 end
 
--- A doubtful generation begins, and goes on above this index.
+-- A doubtful generation begins, whose indices are above this one.
 function Checks:doubts(index)
   self.doubt = math.max(self.doubt, index)
 end
 
--- What was confirmed until now may be lost, and also what acknowledgements under way will confirm.
+-- Commands that were confirmed until now may be lost, and so may those that acknowledgements under way will confirm.
 function Checks:lost()
   self.forfeited = #self.operations
   for _, operation in ipairs(self.operations) do
@@ -161,14 +163,14 @@ function Checks:lost()
   end
 end
 
--- Without storage, a process must have been connected all the time: if all processes of a majority are gone at once, it
--- does not matter whether they have ended.
+-- Without storage, a process keeps a command only if it has been connected all the time: when all processes of a
+-- majority are gone at once, it does not matter whether they have ended or lost their connections.
 local function still_keeps(keeper)
   local process, disk = keeper.process, keeper.disk
   return disk and disk.wipes == keeper.wipes or not disk and process.alive and process.life == keeper.life
 end
 
--- Confirmed commands that a process or storage has acknowledged and still keeps.
+-- Returns the confirmed commands that a process or a storage has acknowledged and still keeps.
 local function kept_commands(self)
   local kept = {}
   for id, operation in ipairs(self.operations) do
@@ -193,7 +195,7 @@ local function indices_of(self, host)
   return has
 end
 
--- At the end all living members are full.
+-- Compares all living members at the end, when they are full.
 function Checks:compare(hosts)
   local kept = kept_commands(self)
   for _, host in ipairs(hosts) do

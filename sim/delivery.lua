@@ -1,4 +1,4 @@
--- The events that a process receives, and their order: from its node's backlog to its inbox, and from there.
+-- Turns the items of a node's backlog into events in the inboxes of its processes, and takes them from there in order.
 local sets = require "sim.sets"
 
 local delivery = {}
@@ -16,7 +16,7 @@ local function settle_later(self, process, ring)
   push(process, { kind = "settle", ring = ring, delay = self.random(self.options.settling) / 10 })
 end
 
--- By kind of item: puts the events of an item that is no message into a process's inbox.
+-- Functions by kind of item, for all items but messages: each puts the item's events into a process's inbox.
 local handing = {}
 
 function handing.join(self, process, item)
@@ -36,7 +36,7 @@ function handing.leave(self, process, item)
   end
 end
 
--- Those that have gone come first, then those that come: at once or node by node.
+-- Members that have gone are reported first, then those that have come: all at once, or node by node.
 function handing.nodes(self, process, item)
   local gone = sets.difference(process.listed, item.members)
   local come = sets.difference(item.members, process.listed)
@@ -58,13 +58,14 @@ function delivery.hand_over(self, process, item)
   handing[item.kind](self, process, item)
 end
 
--- Whether a process may have an event or a view.
+-- Whether an event or a view may wait for a process.
 function delivery.has_event(self, process)
   local settling = process.settling
   return not process.stopped and (process.inbox[1] ~= nil or settling ~= nil and settling.after <= self.now)
 end
 
--- The next event of a process, or nil. Views come on another connection: late, and only while they still hold.
+-- Returns the next event of a process, or nil. Views come on another connection: late, and only while they are still
+-- true.
 function delivery.next_event(self, process)
   local event = process.inbox[1]
   if not event or process.stopped then
@@ -80,7 +81,7 @@ function delivery.next_event(self, process)
   return event
 end
 
--- Corosync counts with the longest nodelist of a ring.
+-- Whether a ring is quorate. Corosync goes by the longest nodelist of its nodes.
 local function is_quorate(self, component)
   local count, listed = 0, 0
   for id in pairs(component) do
@@ -89,7 +90,7 @@ local function is_quorate(self, component)
   return count >= (self.options.quorum or math.floor(listed / 2) + 1)
 end
 
--- The view that a process settles on now, or nil if the ring is not quorate.
+-- Returns the view of a process's present ring, or nil if the ring is not quorate.
 function delivery.view(self, process)
   local settling = process.settling
   if not settling or settling.after > self.now or process.stopped then

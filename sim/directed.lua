@@ -1,4 +1,4 @@
--- Hand-written schedules: faults happen where a spec wants them, and nothing is random.
+-- For hand-written schedules: a spec says which faults happen and when, and nothing is random.
 local actions = require "sim.actions"
 local checks = require "sim.checks"
 local disk = require "sim.disk"
@@ -31,8 +31,8 @@ function directed.new(protocol, count, has_storage)
   return self
 end
 
--- Calls act(schedule, ...) on a new schedule, and repairs everything. Returns the guarantee that was violated, or nil.
--- `fault`: a fault like those of sim/faults.lua to plant into the protocol, or nil.
+-- Calls act(schedule, ...) with a new schedule, then repairs all faults. Returns the guarantee that was violated, or
+-- nil. `fault`: a fault like those of sim/faults.lua to plant into the protocol, or nil.
 function directed.violation(fault, count, has_storage, act, ...)
   local ok, raised = pcall(function(...)
     local self = directed.new(plant(fault), count, has_storage)
@@ -51,7 +51,7 @@ function Directed:add(id)
   return self.hosts[#self.hosts]
 end
 
--- Handles all that waits, until so many seconds have passed.
+-- Lets seconds of the model pass. All waiting messages and events are handled.
 function Directed:wait(seconds)
   for _ = 1, 5 * seconds do
     actions.calm(self, 20)
@@ -59,7 +59,7 @@ function Directed:wait(seconds)
   end
 end
 
--- Handles all that waits, until is_so() returns true.
+-- Lets time pass until is_so() returns true. All waiting messages and events are handled.
 function Directed:wait_until(is_so)
   for _ = 1, 1000 do
     actions.calm(self, 20)
@@ -75,7 +75,8 @@ function Directed:wait_for_reply(operation)
   self:wait_until(function() return operation.code == "ok" end)
 end
 
--- Handles what waits on all nodes and for these processes. No time passes.
+-- Sends all waiting messages, and lets only the given processes handle theirs; events of other processes keep waiting.
+-- No time passes.
 function Directed:run(processes)
   for _ = 1, 20 do
     for id in ipairs(self.world.nodes) do
@@ -89,7 +90,8 @@ function Directed:run(processes)
   end
 end
 
--- Holds back all further messages for which is_held(message) is true. Returns the list of them, for `release`.
+-- From now on holds back the messages for which is_held(message) is true. Returns the list to which they are added, for
+-- `release`.
 function Directed:hold(is_held)
   local held = {}
   function self.world.send(world, process, message)
@@ -121,14 +123,14 @@ function Directed:form(...)
   self.world:form(components)
 end
 
--- Lets these nodes read a nodelist of `count` nodes.
+-- Lets nodes read a nodelist of `count` nodes.
 function Directed:reload(count, ids)
   for _, id in ipairs(ids) do
     self.world.nodes[id].listed = count
   end
 end
 
--- Power fails on these nodes, and they forget the numbers of their rings.
+-- Nodes lose power, and forget the numbers of their rings.
 function Directed:lose_power(ids)
   local failing = {}
   for _, id in ipairs(ids) do

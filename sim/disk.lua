@@ -50,7 +50,7 @@ function Disk:wipe()
   self:forget()
 end
 
--- Its contents count as lost from now on. Returns how often that has happened.
+-- Counts the contents as lost from now on. Returns how often that has happened.
 function Disk:forget()
   self.wipes = self.wipes + 1
   return self.wipes
@@ -60,14 +60,14 @@ function Disk:has_state()
   return self.kept.log ~= nil
 end
 
--- Whether the command at an index is safe.
+-- Whether the command at an index is on the disk and synced.
 function Disk:has(index)
   local kept = self.kept
   local last = kept.entries[#kept.entries]
   return kept.log ~= nil and (kept.log.index >= index or last ~= nil and last[1] >= index)
 end
 
--- Returns what protocol.new takes and the machine's snapshot, if there is any.
+-- Returns the option `stored` of protocol.new, and the machine's snapshot, if there is one.
 function Disk:load()
   local kept = self.kept
   return kept.meta and { meta = kept.meta, log = kept.log, entries = kept.entries }, kept.machine

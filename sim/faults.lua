@@ -1,6 +1,6 @@
 -- Faults that the simulator must find. Each is a list of changes to the protocol's source: a file, a text and its
--- replacement. Where another mechanism would hide a fault, that is removed, too. `first`: a seed from which the fault
--- is soon found.
+-- replacement. Where another mechanism would hide a fault, the fault removes that mechanism, too. `first`: a seed from
+-- which the fault is soon found.
 return {
   {
     name = "claims are not voided by a change",
@@ -97,7 +97,7 @@ return {
     name = "a member takes part in an earlier generation than it has promised",
     first = 1601,
     steps = 30,
-    -- The leaving of that generation by others would cover it.
+    -- Members that leave that generation would cover it.
     { "claiming", "self.active and is_same_ring and not is_in", "false" },
     { "claims", "return promised ~= nil and", "return false and" },
   },

@@ -1,4 +1,5 @@
--- A process of the model with a replica in it: passes events to it, does its effects, and lets the checks see both.
+-- A process of the model with a replica: passes events to the replica, carries out its effects, and shows both to the
+-- checks.
 local delivery = require "sim.delivery"
 
 local host = {}
@@ -53,7 +54,7 @@ local function new_machine(self)
   return machine
 end
 
--- `number`: different for each process that ever was; `options`: of the protocol.
+-- `number`: different for each process that ever existed; `options`: for the protocol.
 function host.new(protocol, world, process, number, checks, options)
   local self = setmetatable({
     world = world, process = process, checks = checks, stored_before = protocol.stored_before,
@@ -141,7 +142,7 @@ local function do_effects(self)
   end
 end
 
--- Does what the replica has asked for. The process may die before or after each effect.
+-- Carries out the replica's effects. The process may die before or after each of them.
 function Host:drain()
   self.replica:flush()
   note_doubt(self)
@@ -224,7 +225,7 @@ local function next_event(self)
   return view ~= nil
 end
 
--- Gives the replica up to `most` events, and then does what it has asked for. Returns whether there was one.
+-- Gives the replica up to `most` events, and then carries out its effects. Returns whether there was an event.
 function Host:deliver(most)
   if not self.process.alive or not next_event(self) then
     return false

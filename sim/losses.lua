@@ -1,4 +1,4 @@
--- Whether what was confirmed may be lost, as when a majority of nodes loses all that it knows at once.
+-- Finds out whether confirmed commands may be lost, as when a majority of nodes loses all that it knows at once.
 local losses = {}
 
 -- Whether a process of the node may claim as if the node had never had a state.
@@ -20,7 +20,8 @@ local function seems_new(self, id)
   return not has_state
 end
 
--- A majority of nodes that seem new begins afresh, by the longest of their nodelists: what was confirmed is lost.
+-- If nodes that seem new are a majority by the longest of their nodelists, they begin with the initial state, and
+-- confirmed commands are lost.
 function losses.look(self)
   local nodes, new = self.world.nodes, {}
   for id in ipairs(nodes) do

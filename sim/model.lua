@@ -1,4 +1,4 @@
--- A model of Corosync's groups with the anomalies that docs/testing.md describes. Everything random comes from one
+-- A model of Corosync's groups with the anomalies that docs/testing.md describes. All random choices come from one
 -- function, so a seed repeats a run.
 --
 -- A message waits in its node's `outgoing` until `order` gives it a place on the node's ring. Then it waits in the
@@ -12,8 +12,8 @@ local model = {}
 local World = {}
 World.__index = World
 
--- `random(n)` returns an integer from 1 to n. `options`: percentages of the anomalies, how many messages are cut, the
--- seconds that a view takes, and how many nodes make a quorum (default: a majority).
+-- `random(n)` returns an integer from 1 to n. `options`: the percentages of the anomalies, how many messages are cut
+-- when rings meet, the seconds until a view comes, and how many nodes make a quorum (default: a majority).
 function model.new(node_count, random, options)
   local self = setmetatable({
     random = random, options = options, nodes = {}, processes = {}, now = 1000,
@@ -33,7 +33,7 @@ function World:add_node(listed)
   return self.nodes[id]
 end
 
--- The last node ends, and is in no nodelist any more. What it has stored is lost.
+-- Removes the last node, which is then in no nodelist any more. What it has stored is lost.
 function World:remove_node()
   self:lose_power { [#self.nodes] = true }
   local node = table.remove(self.nodes)
@@ -46,7 +46,7 @@ function World:chance(percent)
   return self.random(100) <= percent
 end
 
--- The processes of a component that are members, as living ones or as ghosts.
+-- Returns the processes of a component (the nodes of one ring) that are members, living ones or ghosts.
 function World:members(component)
   local found = {}
   for _, process in ipairs(self.processes) do
@@ -84,7 +84,7 @@ end
 
 -- ---- messages ----
 
--- What a process sends without a connection is lost.
+-- Sends a message. Without a connection it is lost.
 function World:send(process, message)
   if not process.connected then
     return
@@ -144,8 +144,9 @@ local function lose_last_messages(self, node, component)
   node.backlog = kept
 end
 
--- Nodes of other rings, and how many messages they miss: what this node was sending when the rings met, and what
--- follows until a frame begins with a message, at the latest when nothing waits.
+-- Returns the nodes that come from other rings, and how many of this node's messages each of them misses: the one that
+-- this node was sending when the rings met, and those that follow until a frame begins with a message, at most all that
+-- wait.
 local function strangers_of(self, node, component)
   local strangers
   for _, id in ipairs(sets.sorted_keys(component)) do
@@ -208,7 +209,7 @@ function World:partition()
   self:form(components)
 end
 
--- The components as they are, each once.
+-- Returns the present components, each once.
 local function components_of(self)
   local seen, found = {}, {}
   for _, node in ipairs(self.nodes) do
@@ -247,7 +248,7 @@ end
 
 -- ---- processes ----
 
--- That a process has joined or left is a message of its node, too.
+-- Sends a node's message that one of its processes has joined or left.
 local function announce_process(self, process, kind)
   table.insert(self.nodes[process.node].outgoing, { kind = kind, who = process, life = process.life })
 end
@@ -283,7 +284,7 @@ function World:join(process)
   announce_process(self, process, "join")
 end
 
--- An observer uses no storage.
+-- Starts a process on a node. An observer uses no storage.
 function World:start(id, is_observer)
   local process = { node = id, address = id .. ":" .. (100 + #self.processes), inbox = {}, alive = true }
   self.processes[#self.processes + 1] = process
@@ -318,7 +319,7 @@ local function die(process)
   end
 end
 
--- A process dies; its messages that are not yet in the order may still come. As a ghost it stays listed.
+-- A process dies. Its messages that have no place in the order yet may still arrive. A ghost remains a member.
 function World:kill(process, is_ghost)
   die(process)
   changed(self, process.node)
@@ -327,7 +328,7 @@ function World:kill(process, is_ghost)
   end
 end
 
--- The Corosyncs of nodes die, and nothing that they had not sent ever comes. Each is then alone on its ring.
+-- The Corosyncs of nodes die, and what they had not sent is lost. Each of these nodes is then alone on its ring.
 function World:lose_corosync(ids)
   local components = {}
   for _, component in ipairs(components_of(self)) do
@@ -363,13 +364,13 @@ function World:lose_power(ids)
   self:lose_corosync(ids)
 end
 
--- After `effects` more effects of processes, `blow(host)` is called instead of the next one. With `kind`, only an
--- effect of a process whose last message was of this kind counts as the next one.
+-- Plans a fault between two effects: after `effects` more effects of processes, `blow(host)` is called before the next
+-- one. With `kind`, it waits for an effect of a process whose last message was of this kind.
 function World:light(effects, blow, kind)
   self.fuse = { left = effects, blow = blow, kind = kind }
 end
 
--- An effect of a process is next. Returns whether the process is dead.
+-- Called before each effect of a process. Returns whether the process has died.
 function World:burn(host)
   local fuse = self.fuse
   if fuse and fuse.left == 0 and (not fuse.kind or fuse.kind == host.last_sent) then
@@ -381,7 +382,7 @@ function World:burn(host)
   return not host.process.alive
 end
 
--- Ghosts leave the lists with the next change of nodes, and no process becomes one after it.
+-- From the next change of nodes on, no ghost is a member, and no dead process becomes a ghost.
 function World:forget_ghosts()
   for _, process in ipairs(self.processes) do
     process.joined = process.joined and process.alive
@@ -416,8 +417,8 @@ local function is_greater(text, other)
   return false
 end
 
--- Keeps a text, a list of numbers, that a process of a node has noted: the last one until Corosync ends, the greatest
--- one until the node loses power.
+-- Keeps a note of a process of a node, which is a text of numbers: the last note until Corosync ends, the greatest
+-- until the node loses power.
 function World:note(id, text)
   local node = self.nodes[id]
   node.noted = text

@@ -19,7 +19,7 @@ local function change(text, old, new)
   return text:sub(1, first - 1) .. new .. text:sub(last + 1)
 end
 
--- Modules of the replica are loaded anew, each with the changes for it.
+-- Loads the modules of the protocol again, each with the fault's changes to it.
 return function(fault)
   local loaded = {}
   local function load_module(name)

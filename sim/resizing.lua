@@ -1,4 +1,4 @@
--- Nodes are added and removed: for a while their nodelists differ.
+-- Adds and removes nodes, whose nodelists differ for a while.
 local actions = require "sim.actions"
 local losses = require "sim.losses"
 local sets = require "sim.sets"
@@ -7,7 +7,7 @@ local resizing = {}
 
 local MOST_NODES = 6
 
--- Whether all nodes have full members that go by the present number of nodes.
+-- Whether each node has a full member that counts with the present number of nodes.
 local function is_resized(self)
   local has = {}
   for _, each in ipairs(self:living()) do
@@ -39,8 +39,8 @@ local function add_nodes(self, target)
   end
 end
 
--- Removed nodes end before the others read their nodelists, or afterwards. A single new node starts before, several
--- start afterwards.
+-- Changes the number of nodes. Removed nodes end before the others read the new nodelist, or afterwards. A single new
+-- node starts before that, several start afterwards.
 local function resize(self, target)
   local count = #self.world.nodes
   self.checks:note("there will be %s nodes", target)
@@ -85,7 +85,7 @@ function resizing.reload(self)
   losses.look(self)
 end
 
--- Members of nodes in or outside a set.
+-- Returns the members whose nodes are in a set, or those whose nodes are not.
 local function members_of(self, nodes, is_in)
   local found = {}
   for _, each in ipairs(self:living()) do

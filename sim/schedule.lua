@@ -1,4 +1,5 @@
--- One random schedule: replicas on the model, in phases with weights of their own, and then without faults.
+-- One random schedule for replicas on the model. It has phases, in each of which actions have other probabilities
+-- (weights), and ends without faults.
 local actions = require "sim.actions"
 local checks = require "sim.checks"
 local disk = require "sim.disk"
@@ -12,7 +13,7 @@ local schedule = {}
 local NODES = { 2, 3, 3, 3, 3, 3, 3, 3, 4, 5 }
 local RESIZED = { 3, 5, 5 } -- where nodelists change
 local PATIENCE = 3
-local BATCH = 20 -- steps in a turn at the end
+local BATCH = 20 -- items that each handles in a turn at the end
 
 local Schedule = {}
 Schedule.__index = Schedule
@@ -42,7 +43,7 @@ function Schedule:living()
   return self.alive
 end
 
--- Nil if there is none.
+-- Returns a random item; nil if the list is empty.
 function Schedule:one_of(list)
   return #list > 0 and list[self.random(#list)] or nil
 end
@@ -57,7 +58,7 @@ function Schedule:start(id, is_observer)
   self.by_address[process.address] = self.hosts[number]
 end
 
--- On nodes that have no process.
+-- Starts a process on each node that has none.
 function Schedule:start_missing()
   local present = {}
   for _, each in ipairs(self:living()) do
@@ -70,7 +71,7 @@ function Schedule:start_missing()
   end
 end
 
--- Whether all members are full, in the same epoch: any of them has all that is confirmed.
+-- Whether all members are full in the same epoch, so that each has all confirmed commands.
 function Schedule:is_whole()
   local first
   for _, each in ipairs(self:living()) do
@@ -91,11 +92,12 @@ end
 local WEIGHTS = { traffic = 40, submit = 15, advance = 10, settle = 5, calm = 5, give_up = 1 }
 local FAULTS = { partition = 1, move = 2, heal = 1, kill = 1, start = 2, stop = 2, reconnect = 2, forget = 1,
   die = 1, lose_power = 0.5 }
--- Each in every third or fourth schedule only: they excuse losses, and would hide faults that the others find.
+-- Each of these is in every third or fourth schedule only, because they excuse losses, and would hide faults that other
+-- actions reveal.
 local MORE_FAULTS = { { restart_corosync = 0.5 }, { resize = 2, reload = 2 } }
 -- Where a minority of the nodes may confirm, nodes are fenced.
 local FENCED_FAULTS = { fence = 6, stop = 1, reconnect_fenced = 2 }
--- Every fifth schedule has time between its faults, so that there are new states and old ones of several ages.
+-- Every fifth schedule leaves time between its faults, so that members have states of several ages.
 local STEADY_WEIGHTS = { traffic = 5, submit = 30, rest = 30 }
 local STEADY_FAULTS = { move = 8, reconnect = 8, partition = 3, kill = 3, start = 4 }
 local STEADY_MORE = { -- one of them
@@ -126,7 +128,7 @@ local function draw(self, weights, factors, into)
   end
 end
 
--- Weights are drawn anew for each phase: some have many faults, others long quiet times, others slow nodes.
+-- Begins a phase with new random weights: some phases have many faults, others long quiet times or slow nodes.
 local function begin_phase(self)
   self.phase = {
     total = 0,
@@ -195,8 +197,8 @@ local function is_settled(each)
   return each.replica.status == (each.replica.observer and "observing" or "ready")
 end
 
--- Whether each member is settled and has a confirmed command. A command that came before its member had the state may
--- have another reply; then the member sends one more.
+-- Whether each member is settled and has had a command confirmed. A command that was submitted before its member had
+-- the state may fail; then the member submits one more.
 local function is_done(self, last)
   local done = true
   for _, each in ipairs(self:living()) do
@@ -230,7 +232,8 @@ local function has_applied_all(self)
   return true
 end
 
--- When everything is whole again, within a minute a command of each member is confirmed and all members are full.
+-- Repairs all faults. Within a minute after that, a command of each member must be confirmed, and all members must be
+-- full.
 function Schedule:finish()
   self.checks:note "all is made whole"
   make_whole(self)
@@ -261,7 +264,7 @@ local function percentage(random)
   return ({ 0, 10, 40, 80 })[random(4)]
 end
 
--- A node may have storage.
+-- Gives a node storage, or none.
 function Schedule:add_storage(id)
   self.world.nodes[id].disk = self.world:chance(self.storage) and disk.new(self.random) or nil
 end
@@ -305,8 +308,8 @@ local function new(protocol, seed, options)
   return self
 end
 
--- Runs a schedule: of `steps` steps; with `copies` a minority may confirm, and nodes die one at a time. Returns its
--- operations, or nil and the problem.
+-- Runs a schedule of `options.steps` steps. With `options.copies` a minority may confirm commands, and nodes die one at
+-- a time. Returns the schedule's operations, or nil and the problem.
 function schedule.run(protocol, seed, options)
   local self
   local function go()
@@ -329,7 +332,7 @@ function schedule.run(protocol, seed, options)
   return self.checks.operations
 end
 
--- The least number of steps of a failing schedule with which it still fails, so far as halving finds it.
+-- Returns the least number of steps with which a failing schedule still fails, as far as halving finds it.
 function schedule.shrink(protocol, seed, options)
   local least, problem = options.steps, nil
   local step = options.steps

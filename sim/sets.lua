@@ -10,7 +10,7 @@ function sets.sorted_keys(set)
   return keys
 end
 
--- The items of the first list that are not in the second.
+-- Returns the items of the first list that are not in the second.
 function sets.difference(one, other)
   local has, found = {}, {}
   for _, item in ipairs(other) do

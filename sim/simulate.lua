@@ -1,5 +1,6 @@
--- Runs random schedules: simulate.lua [SCHEDULES [FIRST_SEED [STEPS]]]. With VERBOSE=1 a schedule's events are
--- printed; NODES=5 fixes the number of nodes; COPIES=1 lets so many confirm; FAULT=2 plants a fault of sim/faults.lua.
+-- Runs random schedules: simulate.lua [SCHEDULES [FIRST_SEED [STEPS]]]. With VERBOSE=1 a schedule's events are printed;
+-- NODES=5 fixes the number of nodes; COPIES=1 lets one node confirm commands; FAULT=2 plants the second fault of
+-- sim/faults.lua.
 package.path = "lua/?.lua;?.lua;" .. package.path
 local faults = require "sim.faults"
 local plant = require "sim.plant"
