@@ -21,14 +21,15 @@
 -- changed for `settle` seconds. It needs a connection of its own (15 ms, 3 MB of /dev/shm).
 --
 -- After a network cut the losing side stays quorate until Corosync notices, 3.4 to 3.7 s with a token of 1000 ms on
--- three nodes. `settle` makes the winner wait after it has noticed, for the slowest loser to notice as well. It delays
--- every view by that much, and does not cover a loser that is stopped: actions that must not happen twice need fencing.
+-- three nodes. With `settle`, the winning side waits after it has noticed the cut, so that the losing side can notice
+-- it, too. This delays every view, and does not help against a losing process that is stopped: actions that must not
+-- happen twice need fencing.
 --
--- When Corosync goes, `disconnected(reason)` is called, and the group reconnects as soon as Corosync is back, with
--- pauses of at most 5 s between tries: it joins again, and its addresses stay the same tables. Until then sends fail
--- with "not_connected". Reconnecting needs a loop, or calls of `dispatch`; and a Corosync that is stopped, not gone,
--- blocks the call that connects. A group whose handlers lag beyond its reader's limit has left (code "overflow"), and
--- does not reconnect: `disconnected` may activate it.
+-- When the connection to Corosync is lost, `disconnected(reason)` is called. The group reconnects and joins again as
+-- soon as Corosync is back, with pauses of at most 5 s between tries; its addresses stay the same tables. Until then
+-- sends fail with "not_connected". Reconnecting needs a loop, or calls of `dispatch`. A Corosync that is stopped rather
+-- than gone blocks the call that connects. A group whose handlers lag beyond its reader's limit leaves (code
+-- "overflow"), and does not reconnect by itself; `disconnected` may activate it.
 --
 -- @module corosync.group
 
@@ -50,8 +51,8 @@ local wait_for = require "corosync.group.wait_for"
 -- @tfield corosync.cpg.address[] members all of them on nodes of the ring
 -- @tfield corosync.cpg.ring ring
 -- @tfield integer[] nodes the ids of the nodes on the ring
--- @tfield boolean|nil quorate whether that very ring has quorum; nil where Corosync has no quorum provider: it calls
--- both sides of a cut quorate then, and a view is made as soon as members and ring agree
+-- @tfield boolean|nil quorate whether that very ring has quorum; nil if Corosync has no quorum provider. Corosync then
+-- calls both sides of a cut quorate, and a view is made as soon as members and ring agree
 -- @tfield string|nil reason why `quorate` is nil: "no_quorum_provider"
 -- @tfield corosync.cpg.address[] left members of the last view that have left after it
 -- @tfield corosync.cpg.address[] joined members that have joined after the last view; one that left and came back is in
@@ -81,8 +82,8 @@ function Group:activate()
   return activation.activate(self[KEY])
 end
 
---- Leaves the group. Complete when `config_change` lists oneself in `left`; the group is then removed from its loop,
--- and can be activated again. On a group that is not active it does nothing.
+--- Leaves the group. The leave is complete when `config_change` lists oneself in `left`; the group is then removed from
+-- its loop, and can be activated again. On a group that is not active it does nothing.
 -- @treturn boolean true
 -- @error nil, message, code: "timeout" while the cluster's membership is changing, "no_stack", "wrong_process" (in a
 -- fork)
@@ -100,9 +101,9 @@ function Group:dispatch(budget)
   return dispatch.dispatch(self[KEY], budget)
 end
 
---- Calls the handler of the oldest event that waits, in the running coroutine, without blocking: where Lua allows it
--- (not in Lua 5.1), the handler may yield. Until it returns no other event is handled. Instead of `dispatch`. With
--- `pack`, call `flush` for messages that are sent while a handler waits.
+--- Calls the handler of the oldest event that waits, in the running coroutine, without blocking. Use it instead of
+-- `dispatch` if handlers are to yield, which Lua 5.1 does not allow. No other event is handled until the handler
+-- returns. With `pack`, call `flush` for messages that are sent while a handler waits.
 -- @treturn boolean whether there was one
 -- @error nil, message, code: "not_joined", "dispatching" (while one of its handlers has not returned), "no_stack",
 -- "wrong_process" (in a fork)
@@ -120,7 +121,8 @@ end
 
 --- The descriptor for controllers of [cqueues](https://github.com/wahern/cqueues): `cqueues.poll(group)` waits until
 -- `dispatch` has something to do. It stays the same, and open, until the group object is collected, through all
--- activations: nothing needs `cqueues.cancel`. It is readable while the group is not active, so that dispatch says so.
+-- activations: nothing needs `cqueues.cancel`. It is readable while the group is not active, so that `dispatch` is
+-- called and fails.
 --
 -- cqueues takes the field `timeout` as well: a poll ends after so many seconds at the latest, which does no harm unless
 -- the field is near 0. A call that waits, as `send_message` may, holds up all coroutines.
@@ -145,10 +147,10 @@ function Group:stop()
   dispatch.stop(self[KEY])
 end
 
---- Handles this group's events until something holds. Not for use inside this group's own handlers.
+--- Handles this group's events until the predicate returns true. Not for use inside this group's own handlers.
 -- @tparam fun():any predicate
 -- @tparam[opt] number seconds the longest to wait; the field `timeout` when absent
--- @tparam[opt] string action is waited for, for the message
+-- @tparam[opt] string action what is waited for, for the error message
 -- @treturn boolean true
 -- @error nil, message, code: "timeout", "dispatching", "not_joined", "no_stack", "wrong_process" (in a fork)
 function Group:wait_for(predicate, seconds, action)

@@ -95,7 +95,7 @@ function Replica:calls(functions) end
 
 --- The member's status.
 ---@return string # "blocked" (the members have not agreed on a state to go on from), "learning" (it is getting the state, or what it has stored must be confirmed again), "ready", or "observing" (an observer that has the state)
----@return string|nil # the generation: what the members agreed on last
+---@return string|nil # the generation: a text that names the members' latest agreement on a state
 ---@return integer|nil # the index of the last command that this member has applied
 ---@return corosync.cpg.address[] # the members that have the state and confirm commands ("full")
 ---@return corosync.cpg.address[] # the members that are getting the state, and the observers ("learners")
@@ -143,7 +143,7 @@ module.Replica = nil
 ---@class corosync.replica.new.options
 ---@field ready? fun() called when the member becomes "ready" or "observing"
 ---@field suspended? fun(reason:string) called when it no longer is
----@field error? fun(message:string) called with problems, such as errors in the script's functions
+---@field error? fun(message:string) called with each problem, such as an error in one of the script's functions
 ---@field timeout? number seconds after which a submit ends (default: 10)
 ---@field patience? number seconds after which a silent member no longer holds up the others (default: 5)
 ---@field window? integer how many commands of this member may wait for their results (default: 8192)
@@ -158,7 +158,7 @@ module.Replica = nil
 ---@param options? corosync.replica.new.options
 ---@return corosync.replica.Replica|nil
 ---@return string|nil # why it failed
----@return string|nil # "exist" (this process is already a member of that replica), "dispatching" (in a function that an earlier replica of that name, which was closed, is calling), those of a group's `activate`, and those of the storage
+---@return string|nil # "exist" (this process is already a member of that replica), "dispatching" (called from a callback of an earlier replica of that name, which was closed), those of a group's `activate`, and those of the storage
 function module.new(name, options) end
 
 return module

@@ -8,13 +8,13 @@ local state = require "corosync.group.state"
 local view = require "corosync.group.view"
 
 local connection = {
-  -- Why a call fails while the group reconnects.
+  -- The message of calls that fail while the group reconnects.
   AWAY = "Corosync on this node is away: the group reconnects when Corosync is back",
-  -- The connection is from before the daemon's restart, or belongs to the parent of this fork.
+  -- Codes of a connection that is from before the daemon's restart, or belongs to the parent of this fork.
   STALE = { not_connected = true, wrong_process = true },
 }
 
--- This member's entry in a list of members, if it is there.
+-- Returns this member's entry in a list of members, if it is there.
 local function find(addresses, own)
   for _, address in ipairs(addresses) do
     if address == own then
@@ -31,7 +31,8 @@ local function leave(record, reason)
   state.change(record, "left")
 end
 
--- Called before the script's handlers of the same names, so that those may for instance send.
+-- Called before the script's handlers of the same names, so that these see the group's new state and may, for instance,
+-- send.
 local before = {}
 
 function before.config_change(record, members, left, joined)
@@ -50,7 +51,8 @@ function before.ring_change(record, ring, nodes)
   record.views:ring(ring, nodes)
 end
 
--- The connection, opened at first need. A handle that has left cannot join again, so each activation has a new one.
+-- Returns the connection, and opens it if there is none. A handle that has left cannot join again, so each activation
+-- has a new one.
 function connection.open(record)
   if record.handle then
     return record.handle
@@ -62,7 +64,7 @@ function connection.open(record)
   record.own = own
   own.previous = record.previous
   local handle, message, code = record.hooks.open(own)
-  own.previous = nil -- or all the earlier handles would stay
+  own.previous = nil -- or all earlier handles would be kept
   record.handle = handle
   record.address = handle and handle:address() or record.address
   return handle, message, code
@@ -124,8 +126,8 @@ function connection.prepare_views(record)
   return record.pollset and true, message, code
 end
 
--- The timer for tries to reconnect, opened before it is needed, because there may be no descriptors then. A loop that
--- waits in its own way needs none. True, or nil, message, code.
+-- Opens the timer for tries to reconnect before it is needed, because descriptors may be used up by then. A loop that
+-- waits in its own way needs none. Returns true, or nil, message, code.
 function connection.prepare_timer(record)
   if record.timer or record.loop and record.loop.pause then
     return true
@@ -135,7 +137,7 @@ function connection.prepare_timer(record)
   return record.timer and true, message, code
 end
 
--- The group will not reconnect.
+-- Closes the timer, because the group will not reconnect.
 function connection.release_timer(record)
   if record.timer then
     record.timer:close()

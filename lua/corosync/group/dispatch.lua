@@ -1,4 +1,4 @@
--- How a group's events reach its handlers: many in one call of C, or one at a time in the running coroutine.
+-- Passes a group's events to its handlers: many in one call of C, or one at a time in the running coroutine.
 local connection = require "corosync.group.connection"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
@@ -26,7 +26,7 @@ local dispatch = {}
 
 local runners = setmetatable({}, { __mode = "kv" }) -- by record: the coroutine that its handler runs in, or true
 
--- Calls a handler, and reports its error before another handler may run; raises when the report does.
+-- Calls a handler, and reports its error before another handler may run. Raises if the report raises.
 local function call(record, handler, ...)
   runners[record] = coroutine.running() or true
   local ok, problem = script_calls.try(handler, ...)
@@ -46,14 +46,14 @@ local function is_busy(record)
   return runner == true or runner ~= nil and coroutine.status(runner) ~= "dead"
 end
 
--- Lets no handler of the group be called, as while one runs, until the function that it returns is called.
+-- Prevents calls of the group's handlers, as a running handler does, until the returned function is called.
 function dispatch.hold(record)
   local runner = runners[record]
   runners[record] = true
   return function() runners[record] = runner end
 end
 
--- Why no event may be handled now: nil, message, code.
+-- Returns nil, message, code if no event may be handled now.
 local function refuse(record, action)
   if record.state == "idle" then
     return errors.failure(action, record.object, "it is not active: activate it first", "not_joined")
@@ -63,7 +63,7 @@ end
 
 -- ---- a group that has left ----
 
--- Reasons not to join that may pass.
+-- Codes of joins that failed for a reason that may pass.
 local RETRIED = { exist = true, no_memory = true, no_resources = true, no_space = true, not_connected = true,
   timeout = true, try_again = true }
 
@@ -140,7 +140,8 @@ end
 
 -- ---- dispatch ----
 
--- After the handle's dispatch has succeeded. Returns how many views were delivered, and whether more events wait.
+-- Called after the handle's dispatch has succeeded. Returns how many views were delivered, and whether more events
+-- wait.
 local function follow_up(record, handled, budget, more)
   if record.state == "left" then
     finish_leaving(record)
@@ -162,7 +163,7 @@ function dispatch.dispatch(record, budget)
   end
   record.stopped = false
   budget = budget or DEFAULT_BUDGET
-  -- Events that never end must not keep a view waiting for ever.
+  -- A stream of events that does not end must not delay a view forever.
   local handled, more, code = record.handle:dispatch(record.overdue and budget >= 1 and budget - 1 or budget)
   local views = 0
   if handled then
@@ -232,7 +233,7 @@ local function receive(record, event, ...)
   return nil, message, code
 end
 
--- The group has left, in a handler that has not returned (then the handle refuses) or has yielded for ever.
+-- The group has left in a handler that has not returned (then the handle refuses) or has yielded forever.
 local function step_after_leave(record)
   local handled, message, code = record.handle:dispatch(0)
   if not handled and code == "dispatching" then

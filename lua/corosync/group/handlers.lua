@@ -8,7 +8,7 @@ local handlers = {}
 
 local now = core.now
 
--- The script's function of that name, to be called without the group; or nil.
+-- Returns the script's function of a name, to be called without the group; or nil.
 function handlers.find(record, name)
   if not record.class then
     return record.handlers[name]
@@ -56,7 +56,7 @@ end
 
 local WRAPPED = { "config_change", "lagged", "message_received", "ring_change" }
 
--- A table for the handle, on top of another one.
+-- Returns a table for the handle that inherits from another one.
 local function layer(own)
   local outer = setmetatable({}, { __index = own })
   for _, name in ipairs(arguments.OPTIONS) do
@@ -65,7 +65,7 @@ local function layer(own)
   return outer
 end
 
--- Its functions call the observers, and call those of the given table under the guard.
+-- Returns a table whose functions call the observers, and then those of the given table under the guard of the host.
 local function wrapped(record, own)
   local outer = layer(own)
   for _, name in ipairs(WRAPPED) do
@@ -93,7 +93,8 @@ local function timed(own, note)
   return outer
 end
 
--- Handlers of rare events: `before` is called first, with the record; then the script's handler of that moment.
+-- Returns a handler for rare events. It calls `before` with the record, and then the handler that the script has at
+-- that moment.
 local function rare(record, name, before)
   return function(...)
     if before then
@@ -108,7 +109,7 @@ end
 
 local function void() end
 
--- Without `...`, and without a look at the limit, which cost at each message.
+-- For speed, it takes no `...`, and checks once whether there is a limit, not at each message.
 local function method_received(group)
   if script_calls.limit_memory then
     return function(...) return script_calls.limited(group.message_received or void, group, ...) end
@@ -123,7 +124,7 @@ end
 
 -- The table for a handle. The functions in `before`, config_change and ring_change, are called with the record and the
 -- event before the script's own. The script's message_received is looked up at each message, so that it can be
--- replaced: by the metatable, because a function that looks it up costs at each message.
+-- replaced. The metatable does this, because a Lua function would cost more at each message.
 function handlers.for_handle(record, before)
   local own = { lagged = rare(record, "lagged") }
   for _, name in ipairs(arguments.OPTIONS) do

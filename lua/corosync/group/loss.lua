@@ -44,7 +44,7 @@ function loss.try(record)
   if joined then
     return counters.note(record, "reconnects")
   end
-  connection.close(record) -- a try that raised did not
+  connection.close(record) -- a try that raised has not closed it
   local ok, problem = wait(record, retry)
   if not ok then
     loss.notify(record, problem)
@@ -53,7 +53,7 @@ function loss.try(record)
   end
 end
 
--- Reconnects from now on; the script is notified, also when that is impossible.
+-- Begins to reconnect. The script is notified, even if that is impossible.
 function loss.reconnect(record, message)
   local retry = reconnect.new(record.address.pid)
   reconnect.schedule(retry)
@@ -61,14 +61,15 @@ function loss.reconnect(record, message)
   loss.notify(record, ok and message or ("%s; and the group cannot reconnect: %s"):format(message, problem))
 end
 
--- For a group that leaves and joins again, and could not join: reconnects as after a loss, also in the group's history.
+-- For a group that was to leave and join again, but could not join: it reconnects as after a loss, and its history
+-- shows that.
 function loss.follow_failed_join(record, message, code)
   handlers.observe(record, "activate")
   handlers.observe(record, "lost", code)
   record.hooks.reconnect(record, message)
 end
 
--- Closes a lost connection. The group reconnects, unless it was leaving or has overflowed: it would overflow again.
+-- Closes a lost connection. The group reconnects, unless it was leaving, or has overflowed and would do so again.
 function loss.lose(record, message, code)
   handlers.observe(record, "lost", code)
   record.hooks.on_lost(record, message, code)

@@ -37,7 +37,7 @@ local function join_once(record)
   return record.handle:join(record.object.name)
 end
 
--- Waits while the cluster's membership is changing.
+-- Joins. Waits while the cluster's membership is changing.
 function membership.join(record)
   local kept = record.handle ~= nil
   local ok, message, code = try_to_join(record, join_with_retries)
@@ -51,12 +51,12 @@ function membership.join(record)
   return nil, message, code
 end
 
--- Does not wait.
+-- Joins, or fails if this is not possible at once.
 function membership.join_now(record)
   return try_to_join(record, join_once)
 end
 
--- Returns true, or nil, message, code.
+-- Leaves. Returns true, or nil, message, code.
 function membership.leave(record)
   local ok, message, code = retry.call(record, "leave", "leave")
   -- With "not_joined" the reader may have left at its limit. The events that it kept are handled before the reason.

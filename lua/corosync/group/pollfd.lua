@@ -1,6 +1,6 @@
--- The descriptor of a group for controllers that keep the descriptors that they poll. It belongs to the group object
--- and stays the same through all activations: a pollset that follows the present connection, with a timer that makes it
--- readable for events that the connection's descriptor does not show.
+-- The descriptor of a group for controllers such as cqueues's, which remember the descriptors that they poll. It
+-- belongs to the group object and stays the same through all activations: a pollset that follows the present
+-- connection, with a timer that makes it readable for events that the connection's descriptor does not show.
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
 
@@ -49,7 +49,7 @@ function pollfd.forget(record)
   end
 end
 
--- The descriptor, opened when it is first asked for; or nil, message, code.
+-- Returns the descriptor, and opens it at the first call; or nil, message, code.
 function pollfd.get(record)
   if not record.pollfd then
     local message, code

@@ -1,5 +1,5 @@
--- A group's address, members and view: those that its handlers were told last, or Corosync's reply. Each returns nil,
--- message, code if it fails.
+-- Returns a group's address, members and view: those that its handlers were last called with, or Corosync's reply. Each
+-- function returns nil, message, code if it fails.
 local connection = require "corosync.group.connection"
 local errors = require "corosync.errors"
 

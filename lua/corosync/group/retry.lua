@@ -1,5 +1,5 @@
--- Calls of Corosync that are repeated for a while: because the cluster's membership is changing, many messages are on
--- their way, or the messages that the group has sent wait for its handlers.
+-- Repeats calls of Corosync for a while, if they fail because the cluster's membership is changing, because many
+-- messages are on their way, or because messages that the group has sent wait for its handlers.
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local pollfd = require "corosync.group.pollfd"
@@ -12,8 +12,8 @@ local now = core.now
 
 local retry = {}
 
--- Waits for the next try, and takes events from Corosync without calling handlers. Nil, message, code when that fails.
--- A loop whose users must not block waits in its own way; nil alone when it cannot.
+-- Waits for the next try, and takes events from Corosync without calling handlers. Returns nil, message, code if that
+-- fails. A loop whose users must not block waits in its own way; the result is nil alone if it cannot.
 local function pause(record, seconds)
   if record.loop and record.loop.pause then
     return record.loop.pause(record, seconds)
@@ -26,8 +26,8 @@ local function pause(record, seconds)
   return queued, message, code
 end
 
--- Calls a handler, so that fewer events wait. Nil, message, code when that fails; nil alone inside one of the group's
--- handlers.
+-- Calls a handler, so that fewer events wait. Returns nil, message, code if that fails; nil alone inside one of the
+-- group's handlers.
 local function make_room(record, seconds)
   if record.loop.make_room then
     return record.loop.make_room(record, seconds)
@@ -46,7 +46,7 @@ end
 
 local WAITING = { backlog = make_room, try_again = pause }
 
--- The handle's message begins like the group's: that part is not repeated.
+-- Returns the failure after the timeout. The handle's message begins like the group's, so that part is removed.
 local function time_out(record, action, message)
   local group = record.object
   local attempt = ("cannot %s group %s: "):format(action, errors.quote(group.name))
@@ -67,7 +67,7 @@ function retry.may_help(record, code)
 end
 
 -- Calls a method of the handle again until it returns something else than "try_again" or "backlog", for at most
--- `timeout` seconds. Message and code are those of the call before.
+-- `timeout` seconds. `message` and `code` are those of the previous call.
 function retry.again(record, action, message, code, method, ...)
   local timeout, handle = record.object.timeout, record.handle
   local deadline, wait = now() + timeout, FIRST_PAUSE

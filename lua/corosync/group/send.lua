@@ -33,7 +33,7 @@ local function wait_until_joined(record)
   return true
 end
 
--- After a send that has failed. True, or nil, message, code.
+-- Called after a send that has failed. Returns true, or nil, message, code.
 local function send_again(record, message, guarantee, why, code)
   if retry.may_help(record, code) then
     return retry.again(record, "send to", why, code, "send", message, guarantee)

@@ -18,7 +18,8 @@ local TRANSITIONS = {
 
 local state = { TRANSITIONS = TRANSITIONS, FIRST = "idle" }
 
--- For most sends: the handle of a joined group whose sends no recorder observes. None while a send waits for room.
+-- Sets the handle that sends use directly: that of a joined group whose sends no recorder observes, and none while a
+-- send waits for room.
 local function set_sender(record)
   local is_free = record.state == "joined" and not record.is_observed and not record.send_waits
   record.sender = is_free and record.handle or nil
@@ -43,7 +44,7 @@ function state.is_member(record)
   return record.state == "joining" or record.state == "joined"
 end
 
--- Whether it joins: now, or as soon as it has left.
+-- Whether the group is joining, or will join as soon as it has left.
 function state.is_joining(record)
   return record.state == "joining" or record.rejoin
 end

@@ -1,5 +1,5 @@
--- One settled view of a group. Its members, the ring that they are on and that ring's quorum come at different times
--- and on two connections: a view is made when they belong together.
+-- Makes settled views of a group. The members, the ring that they are on, and that ring's quorum are reported at
+-- different times and on two connections. A view is made when all three belong together.
 --
 -- Without a quorum provider there is one quorum event, with nil and without a ring: then members and ring make a view.
 --
@@ -72,8 +72,8 @@ local function on_quorum(self, quorate, ring)
   end
 end
 
--- Returns the ring and its nodes, the quorum that this connection was last told, and the view unless something has
--- changed since, without asking Corosync. Each may be nil.
+-- Returns the ring, its nodes, the last quorum event, and the view unless something has changed since then. Does not
+-- ask Corosync. Each may be nil.
 function Views:known()
   return self._ring, self._nodes, self._quorum, self:present()
 end
@@ -116,7 +116,7 @@ function Views:fetch(seconds)
   return handled and true, more, code
 end
 
--- The ring that quorum was told of last, if that is quorate.
+-- Returns the ring of the last quorum event, if that ring is quorate.
 function Views:quorate_ring()
   return self._quorum and self._quorum.quorate and self._quorum.ring or nil
 end
@@ -136,7 +136,8 @@ local function belongs_together(self)
     and (self._quorum.quorate == nil or same_ring(self._quorum.ring, self._ring)) and all_on_ring(self)
 end
 
--- Members of the last view that have left, even if they came back; and members that are new, or left in between.
+-- Returns the members of the last view that have left, even if they came back, and the members that are new or came
+-- back.
 local function differences(self)
   local left, joined, present = {}, {}, set_of(self._members)
   for _, address in ipairs(self._last) do
@@ -152,7 +153,8 @@ local function differences(self)
   return left, joined
 end
 
--- The side that we were on, and those that came with their nodes; nil when none came so.
+-- Returns the members on this member's former side, and those that came together with their nodes; nil if there are no
+-- such.
 local function sides(self)
   local ours, theirs, first = {}, {}, self._view == nil
   for _, address in ipairs(self._members) do
@@ -166,7 +168,7 @@ local function sides(self)
   return theirs[1] and { ours, theirs }
 end
 
--- The next view, once it is due.
+-- Returns the next view, once it is due.
 function Views:make()
   local left, joined = differences(self)
   local view = {
@@ -184,12 +186,13 @@ function Views:make()
   return view
 end
 
--- The seconds until there is a new view if nothing else changes, 0 or less when it can be made; nil when there is none.
+-- Returns the seconds until a new view is due if nothing else changes, 0 or less if it can be made now; nil if no new
+-- view is to come.
 function Views:due(settle)
   return self._changed and belongs_together(self) and self._changed + settle - now() or nil
 end
 
--- The last view, unless something has changed.
+-- Returns the last view, unless something has changed since.
 function Views:present()
   return not self._changed and self._view or nil
 end

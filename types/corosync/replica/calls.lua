@@ -2,7 +2,7 @@
 -- Written by `make types` from the doc comments.
 
 --- Calls of functions on other members of a replica, made by a replica's `calls`. A call has a place in the order of
---- the group's messages. It needs no state, so it works as soon as a member has joined.
+--- the group's messages. It does not depend on the replica's state, so it works as soon as a member has joined.
 ---
 ---    local rpc = app:calls { sum = function(a, b) return a + b end }
 ---    for member, ok, value in rpc:all("sum", 1, 2) do print(member, ok, value) end
