@@ -1,4 +1,4 @@
--- Wrong arguments of replicas and their objects.
+-- Wrong arguments to functions of replicas and their objects.
 local replica = require "corosync.replica"
 local replicas = require "spec.helpers.replicas"
 

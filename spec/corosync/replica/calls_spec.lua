@@ -1,4 +1,4 @@
--- Calls of functions on other members: several processes of one node.
+-- Calls of functions on other members, which are processes of one node.
 local corosync_loop = require "corosync.loop"
 local replicas = require "spec.helpers.replicas"
 
@@ -39,7 +39,7 @@ local function refused(code, pattern, ok, message, got)
   assert.matches(pattern, message)
 end
 
--- Lua 5.1 cannot wait in a called function.
+-- In Lua 5.1 a called function cannot wait.
 local can_wait = _VERSION ~= "Lua 5.1" or jit ~= nil
 local it_waits = can_wait and it or function() end
 
@@ -231,7 +231,7 @@ describe("calls of a replica", function()
       begin()
       local got
       coroutine.wrap(function() got = { rpc:one(address, "silent", { timeout = 600 }) } end)()
-      assert.equal(5, rpc:one(address, "sum", 2, 3)) -- the call has its place
+      assert.equal(5, rpc:one(address, "sum", 2, 3)) -- the call has its place in the order now
       assert(app:close())
       assert(replicas.eventually(function() return got end))
       return got

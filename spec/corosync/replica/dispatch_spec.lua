@@ -44,7 +44,7 @@ describe("a replica with loop = false", function()
     assert.is_true(replicas.new({ loop = false }, name):barrier())
   end)
 
-  -- A tick of a game: it has little time, and nothing in it waits.
+  -- A tick of a game has little time, and must not wait.
   it("works by dispatch(budget) in each tick of a game", function()
     local list, app = replicas.listed { loop = false }
     local results, ticks = {}, 0

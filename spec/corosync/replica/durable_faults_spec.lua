@@ -1,4 +1,4 @@
--- Storage that is lost, old, not to be used, or full, of members on real daemons.
+-- Members on real daemons whose storage is lost, old or unusable.
 local cluster_of_spec = require "corosync.cluster"
 local durable = require "spec.helpers.durable"
 local groups = require "spec.helpers.groups"
@@ -38,7 +38,7 @@ describe("a replica whose storage cannot be used", function()
     storages.remove()
   end)
 
-  -- It is not made, and the process can go on with another storage.
+  -- The replica is not made, and the process can make it with another storage.
   local function is_refused(expected, pattern, path)
     local app, message, code = replica(name, { storage = path or storages.path() })
     assert.same({ nil, expected }, { app, code }, message)
@@ -46,7 +46,7 @@ describe("a replica whose storage cannot be used", function()
     assert.equal(1, replicas.list(replicas.new({ storage = storages.path "other.db" }, name)):submit "a")
   end
 
-  -- Makes the file as another member's.
+  -- Makes a storage file that belongs to another member.
   local function made_by(fields)
     local owner = { replica = name, node = assert(groups.new({}):address()).node,
       cluster = assert(cluster_of_spec.cmap_get "totem.cluster_name") }
@@ -149,13 +149,13 @@ describe("a replica with storage on three nodes, one of which has lost it, #slow
     assert.truthy(os.execute(text:format(...)), text)
   end
 
-  it("learns when it comes back without", function()
+  it("learns the state when it comes back without storage", function()
     members:kill { 2 }
     shell("rm %s*", members:path(2))
     members:start(2)
     members:hears(2, "^(ready)$")
     members:confirms(50)
-    -- What it has stored now is as good as what it had.
+    -- After learning, the member's storage must be as good as before.
     members:kill { 1, 2, 3 }
     members:start(2)
     members:start(3)
@@ -165,7 +165,7 @@ describe("a replica with storage on three nodes, one of which has lost it, #slow
     members:check(ALL)
   end)
 
-  it("learns when it comes back with an old copy", function()
+  it("learns the state when it comes back with an old copy of its storage", function()
     members:kill { 2 }
     shell("cd %s && mkdir old && cp node2.db* old", members.folder)
     members:start(2)
@@ -180,7 +180,7 @@ describe("a replica with storage on three nodes, one of which has lost it, #slow
     members:check(ALL)
   end)
 
-  it("takes the newer state of another one after a loss of power of all", function()
+  it("takes the newer state of another member after all nodes have lost power", function()
     members:kill { 2 }
     shell("cd %s && mkdir old && cp node2.db* old", members.folder)
     members:start(2)

@@ -31,7 +31,7 @@ describe("a replica with storage on three nodes #slow", function()
     assert(code == 0, errors)
   end
 
-  -- A disk of a node's own, of so many megabytes. The path of a storage on it.
+  -- Mounts a disk of `size` megabytes on a node. Returns the path of a storage on it.
   local function mount(node, size)
     local path = members.folder .. "/disk"
     command(node, "mkdir %s && mount -n -t tmpfs -o size=%dm tmpfs %s", path, size, path)
@@ -50,7 +50,7 @@ describe("a replica with storage on three nodes #slow", function()
     members:hears(node, "^(filled)$")
   end
 
-  it("a member whose disk is full leaves, and comes back by itself when there is room", function()
+  it("lets a member whose disk is full leave, and come back by itself when there is room", function()
     local path = mount(3, 40)
     members:start(1)
     members:start(2)
@@ -75,7 +75,7 @@ describe("a replica with storage on three nodes #slow", function()
     unmount(3)
   end)
 
-  it("a learner without room for the state leaves, and comes back when there is room", function()
+  it("lets a learner without room for the state leave, and come back when there is room", function()
     members:start(1)
     members:start(2)
     members:hears(1, "^(ready)$")
@@ -92,7 +92,7 @@ describe("a replica with storage on three nodes #slow", function()
     unmount(3)
   end)
 
-  it("a learner gets a large state, and has it after a loss of power", function()
+  it("gives a learner a large state, which it still has after a loss of power", function()
     members:start(1)
     members:start(2)
     members:hears(1, "^(ready)$")
@@ -120,7 +120,7 @@ describe("a replica with storage on three nodes #slow", function()
     members:confirms(500)
     local first = members:check(ALL)
     members:kill(ALL)
-    -- The file has a base and not all commands.
+    -- The file must have a base and only some of the commands.
     local store = assert(storage.open(members:path(1), { replica = members.name, node = 1, cluster = "lab" }))
     local content, entries = store:load(), 0
     for _ in content.entries do

@@ -1,4 +1,5 @@
--- Members with storage on three nodes, killed and without power. What was confirmed is read from their output.
+-- Members with storage on three nodes, which are killed or lose power. Their output shows which commands were
+-- confirmed.
 local durable = require "spec.helpers.durable"
 local lab = require "corosync.lab"
 
@@ -24,8 +25,8 @@ describe("a replica with storage on three nodes #slow", function()
     assert(cluster:wait_members(ALL, 30))
   end)
 
-  -- One member begins later than the others, which are a majority. All have the state at the end: else the next
-  -- majority might wait for it.
+  -- One member starts later than the others, which are a majority. In the end all must have the state, because
+  -- otherwise the next majority might wait for a member that has it.
   local function start_in_turn()
     local last = math.random(3)
     for node = 1, 3 do
@@ -39,7 +40,7 @@ describe("a replica with storage on three nodes #slow", function()
     members:confirms(math.random(1, 400))
   end
 
-  -- Lets all end at random points several times. `fail` ends all members.
+  -- Ends all members several times at random moments. `fail` ends all members.
   local function end_often(rounds, fail)
     for _ = 1, rounds do
       start_in_turn()
@@ -77,7 +78,7 @@ describe("a replica with storage on three nodes #slow", function()
     members:check(ALL)
   end)
 
-  it("keeps maps, and tokens of locks grow, when all have ended", function()
+  it("keeps its maps, and lets tokens of locks grow, after all processes have ended", function()
     local last = 0
     for round = 1, 3 do
       members:start_all { writers = 0 }

@@ -39,8 +39,8 @@ describe("the number of a tick", function()
   end)
 end)
 
-describe("a tick on its way", function()
-  -- A member whose command is confirmed when `confirm` is called. `take_over` puts another script in place meanwhile.
+describe("a tick whose command is under way", function()
+  -- Runs a tick on a member whose command is confirmed only after `take_over` has replaced the script.
   local function ran_after(take_over)
     local ran, confirm
     local owner = {
@@ -72,7 +72,7 @@ describe("a tick on its way", function()
 end)
 
 describe("a daily tick", function()
-  -- When ticks run, if each minute of these days is looked at, where daylight saving time is from 31 March to 27
+  -- Returns when ticks run if they are checked at each minute of some days. Daylight saving time is from 31 March to 27
   -- October.
   local function runs(month, day)
     local number_of, all, found = at "02:30", { every = part.initial() }, {}
@@ -226,7 +226,7 @@ describe("a periodic task of a replica on three nodes #slow", function()
   before_each(function() members:start_all() end)
   after_each(function() members:end_all() end)
 
-  -- Notes the ticks that a member has run since the last call; asserts that nobody had run them.
+  -- Collects the ticks that a member has run since the last call, and asserts that no member had run them before.
   local function collect(ran, node)
     local program = members.programs[node]
     for i = (program.collected or 0) + 1, #program.lines do

@@ -4,7 +4,7 @@ local replicas = require "spec.helpers.replicas"
 
 local hears, run = replicas.hears, replicas.run
 
--- Each member writes numbered commands one after another, and prints what became of them.
+-- Each member submits numbered commands one after another, and prints the outcome of each.
 local SOURCE = [[
 options.timeout, options.patience = 2, 1
 ---
@@ -97,8 +97,8 @@ describe("a replica on three nodes #slow", function()
     return text
   end
 
-  -- Stops all writers, and judges what they have written: whatever was confirmed is there once, and what surely failed
-  -- is not.
+  -- Stops all writers, and checks the state: each confirmed command must be in it once, and no command that was
+  -- reported as not applied.
   local function judge(programs)
     for _, program in ipairs(programs) do
       run(program, "if is_writing then is_writing = false else print 'stopped' end")
@@ -140,7 +140,7 @@ describe("a replica on three nodes #slow", function()
     assert.is_true(judge(members) > 100)
   end)
 
-  it("loses nothing when a daemon is killed, whose member comes back by itself", function()
+  it("loses nothing when a daemon is killed, and its member comes back by itself", function()
     for node = 1, 3 do
       write(node)
       confirms(node, 5)

@@ -1,7 +1,7 @@
 local handover = require "corosync.replica.handover"
 
 describe("the end of a reload", function()
-  it("comes once to each replica, although their functions make others", function()
+  it("reaches each replica once, although their functions make others", function()
     local all, turns = {}, {}
     local function add(name, turn)
       all[#all + 1] = { name = name, is_closed = false, turn = turn }

@@ -1,4 +1,4 @@
--- Locks that a process has used and uses no more.
+-- Locks that a process has used and no longer uses.
 local entries = require "corosync.replica.lock.entries"
 local part = require "corosync.replica.lock.part"
 local parts = require "corosync.replica.parts"

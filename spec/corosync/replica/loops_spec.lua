@@ -10,7 +10,7 @@ local NGINX, CQUEUES, LUV = 1, 2, 3
 describe("the objects of a replica in nginx and cqueues #slow", function()
   local members
 
-  -- An nginx, as a program that reads lines.
+  -- Returns an nginx that takes commands as the other members' programs do.
   local function start_nginx()
     local server = nginx.start(members.cluster, NGINX, FOLDER, "objects.conf", { SPEC_NAME = members.name })
     return { lines = server.lines, errors = {}, seen = 0, write = function(_, line)
@@ -34,7 +34,7 @@ describe("the objects of a replica in nginx and cqueues #slow", function()
     assert(members.cluster:stop())
   end)
 
-  it("lock: requests and coroutines wait for their turn", function()
+  it("include locks, for which requests and coroutines wait in turn", function()
     members:acquire(LUV, "turns")
     members:tell(NGINX, "acquire turns")
     members:waiting(NGINX, "turns", 1)
@@ -47,14 +47,14 @@ describe("the objects of a replica in nginx and cqueues #slow", function()
     members:tell(CQUEUES, "release turns")
   end)
 
-  it("lock: a request waits longer than a submit may take", function()
+  it("include locks, for which a request may wait longer than for a submit", function()
     members:acquire(LUV, "long")
     members:tell(NGINX, "acquire long 3.5")
     assert.equal("timeout", members:await(NGINX, "^failed long (%S+)"))
     members:tell(LUV, "release long")
   end)
 
-  it("lock: a holder that is cut off is told before another one gets it", function()
+  it("include locks, whose holder learns of a cut before another one gets them", function()
     for _, node in ipairs { NGINX, CQUEUES } do
       local name = "cut" .. node
       local token = members:acquire(node, name)
@@ -71,7 +71,7 @@ describe("the objects of a replica in nginx and cqueues #slow", function()
     end
   end)
 
-  it("leader: its functions may wait", function()
+  it("include elections, whose functions may wait", function()
     for node = 1, 3 do members:tell(node, (node == LUV and "lead" or "lead_slowly") .. " cron") end
     local last = 0
     for _ = 1, 2 do
@@ -92,7 +92,7 @@ describe("the objects of a replica in nginx and cqueues #slow", function()
     end
   end)
 
-  it("every: ticks, and its function may wait", function()
+  it("include periodic tasks, whose function may wait", function()
     for node = 1, 3 do members:tell(node, ("every_slowly task%d 1"):format(node)) end
     for node = 1, 3 do
       members:await(node, "^ticked task%d 1 ")
@@ -100,7 +100,7 @@ describe("the objects of a replica in nginx and cqueues #slow", function()
     end
   end)
 
-  it("map: watchers are called on all", function()
+  it("include maps, whose watchers are called on all members", function()
     for node = 1, 3 do
       members:tell(node, "watch seen")
       members:await(node, "^watching seen")
@@ -111,7 +111,7 @@ describe("the objects of a replica in nginx and cqueues #slow", function()
     end
   end)
 
-  it("calls: functions may wait, and callers do", function()
+  it("include calls, whose functions may wait as callers do", function()
     for node = 1, 3 do
       members:tell(node, "serve all")
       members:await(node, "^serving all")

@@ -13,7 +13,7 @@ describe("the machines of a replica", function()
     assert.same({ list = {} }, all.by_name.m.state)
   end)
 
-  it("tell that the initial state cannot be made again, and then apply nothing", function()
+  it("report that the initial state cannot be made again, and then apply nothing", function()
     local told, is_broken = {}, false
     local all = machines.new { damaged = function(what, machine, problem) told = { what, machine.name, problem } end }
     all:define("m", { apply = function() error "applied" end, initial = function()
@@ -44,7 +44,7 @@ describe("the machines of a replica", function()
     return list
   end
 
-  -- Machines with commands since the base, and the chunks of their snapshot.
+  -- Returns machines with commands since the base, and the chunks of their snapshot.
   local function snapshot_of(count)
     local all, chunks = list_machines(), {}
     all.by_name.list.is_large = true -- else a snapshot has a new base, and no commands
@@ -88,7 +88,7 @@ describe("the machines of a replica", function()
     assert.is_true(#list.since - list.first < 2 * 22000)
   end)
 
-  it("tell the first error of the script's functions when a snapshot is complete", function()
+  it("return the first error of the script's functions when a snapshot is complete", function()
     local calls = 0
     local restoring = list_machines(function()
       calls = calls + 1

@@ -19,7 +19,7 @@ describe("a replica's map", function()
     return found
   end
 
-  -- A watcher, and what it was told.
+  -- Adds a watcher, and returns a list of its calls.
   local function watched(prefix)
     local told = {}
     local stop = map:watch(prefix or "", function(key, new, old, index)
@@ -132,7 +132,7 @@ describe("a replica's map", function()
     end)
   end)
 
-  it("each returns the keys with a prefix in order, as they were at the call", function()
+  it("returns the keys with a prefix in order from each, as they were at the call", function()
     for _, key in ipairs { "tea", "te", "coffee", "test", "ten" } do
       assert(map:set(key, #key))
     end
@@ -147,7 +147,7 @@ describe("a replica's map", function()
     assert.same({ "te2", "tea3", "ten3", "test4" }, seen)
   end)
 
-  it("a confirmed get sees what was set before", function()
+  it("returns what was set before from a confirmed get", function()
     local got
     assert(map:set("tea", 1, function() end))
     assert.equal(1, map:get("tea", { confirmed = true }))
@@ -159,7 +159,7 @@ describe("a replica's map", function()
     assert.same({ nil, "closed" }, { value, code })
   end)
 
-  it("changes return at once with a callback, which gets the result", function()
+  it("returns at once from a change with a callback, which gets the result", function()
     local results = {}
     local function note(...) results[#results + 1] = { ... } end
     assert.is_true(map:set("tea", 1, note))
@@ -173,7 +173,7 @@ describe("a replica's map", function()
     refused("not_equal", results[4][1], results[4][2], results[4][3])
   end)
 
-  it("changes yield in a coroutine", function()
+  it("yields in a coroutine until a change is confirmed", function()
     local results = {}
     coroutine.wrap(function()
       results[1] = map:increment "visits"
@@ -268,7 +268,7 @@ describe("a replica's map", function()
       assert.equal(5, #told)
     end)
 
-    -- The time of `last` is over after that of all others, had they not been taken back.
+    -- `last` expires after all other values would have, had their times not been cancelled.
     it("is cancelled when the value is set again", function()
       for _, key in ipairs { "set", "longer", "deleted", "replaced", "counted" } do
         assert(map:set(key, 1, { ttl = 0.5 }))
@@ -307,7 +307,7 @@ describe("a replica's map", function()
     end)
   end)
 
-  it("changes with a lock fail with not_holding once it was released or passed on", function()
+  it("refuses changes with not_holding once their lock was released or passed on", function()
     local lock = app:lock "backup"
     local held = assert(lock:acquire { timeout = 5 })
     assert.is_true(map:set("tea", 1, { holding = held }))

@@ -9,7 +9,7 @@ describe("a replica's map on three nodes #slow", function()
     return table.concat(program.lines, "\n") .. "\n" .. table.concat(program.errors, "\n")
   end
 
-  -- The captures of the lines that match, from a line on.
+  -- Returns the captures of a node's lines that match, from a line on.
   local function lines(node, pattern, from)
     local found = {}
     for i = from or 1, #all[node].lines do
@@ -33,7 +33,7 @@ describe("a replica's map on three nodes #slow", function()
     assert(all[node]:write(text:format(...) .. "\n"))
   end
 
-  -- Runs a command on a node; the result.
+  -- Runs a command on a node, and returns the result.
   local function run(node, text)
     local from = #all[node].lines + 1
     write(node, "%s", text)
@@ -102,7 +102,7 @@ describe("a replica's map on three nodes #slow", function()
     assert(cluster:wait_members({ 1, 2, 3 }, 30))
   end)
 
-  it("a watcher misses and repeats nothing when its node is cut off", function()
+  it("tells a watcher each change once although its node is cut off", function()
     assert.equal("true nil", run(3, "set kept 1"))
     assert.equal("true nil", run(3, "set gone 1"))
     assert.equal("true nil", run(3, "set changed 1"))
@@ -124,7 +124,7 @@ describe("a replica's map on three nodes #slow", function()
     assert.same({ 0, 1 }, { #lines(1, "^restarted$", first), #lines(3, "^restarted$", from) })
   end)
 
-  it("a watcher misses and repeats nothing when its Corosync is killed", function()
+  it("tells a watcher each change once although its Corosync is killed", function()
     assert.equal("true nil", run(3, "set a 1"))
     local from = #all[3].lines + 1
     assert(cluster:kill(3))
@@ -138,7 +138,7 @@ describe("a replica's map on three nodes #slow", function()
     assert.same({ 2, 1 }, { calls(3, "a"), calls(3, "b") })
   end)
 
-  it("values expire at the same point in the order when the first member dies", function()
+  it("lets values expire at the same point in the order although the first member dies", function()
     assert.equal("true nil", run(1, "set a 1 2"))
     assert.equal("true nil", run(1, "set b 1"))
     assert(cluster:kill_host(1))
@@ -147,7 +147,7 @@ describe("a replica's map on three nodes #slow", function()
     lists_of(2, "b=1")
   end)
 
-  it("a new first member deletes expired values that it knows from the state", function()
+  it("lets a new first member delete expired values that it knows from the state", function()
     assert(cluster:kill_host(1))
     assert.equal("true nil", run(2, "set a 1 4"))
     assert.equal("true nil", run(2, "set anew 1 4"))
@@ -160,7 +160,7 @@ describe("a replica's map on three nodes #slow", function()
     end
   end)
 
-  it("counters lose no confirmed increment through cuts", function()
+  it("loses no confirmed increment of a counter through cuts", function()
     for node = 1, 3 do
       write(node, "count")
       wait_for(node, "^told visits")

@@ -4,7 +4,7 @@ local parts = require "corosync.replica.parts"
 describe("watchers of a map", function()
   local owner, machine, told, log
 
-  -- The member gets a state with these values of map "m".
+  -- Gives the member a state in which map "m" has these values.
   local function take_state(values, last)
     machine.state, machine.chain = { map = part.initial() }, { last = last }
     for key, value in pairs(values or {}) do

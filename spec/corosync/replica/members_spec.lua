@@ -22,7 +22,7 @@ describe("members of a replica", function()
     return (hears(program, "^result\t(.*)$"))
   end
 
-  it("on one node all have the state, and all submit", function()
+  it("all have the state and can submit, although they share a node", function()
     begin()
     local others = {}
     for i = 1, 2 do
@@ -41,7 +41,7 @@ describe("members of a replica", function()
     assert(replicas.eventually(function() return #select(4, app:status()) == 1 end))
   end)
 
-  it("get the error of apply where it was submitted, and go on with equal states", function()
+  it("return an error of apply to the submitter, and go on with equal states", function()
     begin { apply = function(state, command)
       state[#state + 1] = command
       if command == "bad" then error "a bad one" end
@@ -172,7 +172,7 @@ describe("members of a replica", function()
     assert.is_nil(table.concat(same.lines, "\n"):match "problem")
   end)
 
-  it("fail with full while uncertain commands wait for a silent member", function()
+  it("refuse a submit with full while uncertain commands wait for a silent member", function()
     problems = {}
     app = replicas.new { window = 2, timeout = 0.3, patience = 1000 }
     list = replicas.list(app)

@@ -1,4 +1,4 @@
--- Of the processes of a node with storage, one may be full.
+-- On a node with storage, only one process may become full.
 local replicas = require "spec.helpers.replicas"
 local storages = require "spec.helpers.storages"
 
@@ -34,7 +34,7 @@ describe("a replica with storage beside another process of its node", function()
     assert.matches(PATTERN, problems[1])
   end)
 
-  it("lets the member without storage report it", function()
+  it("is reported by the member without storage, too", function()
     local app = begin {}
     spawn(app, ("options.storage = '%s'"):format(storages.path()))
     assert(replicas.eventually(function() return #problems > 0 end))

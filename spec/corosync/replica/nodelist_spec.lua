@@ -1,4 +1,4 @@
--- Nodes are added to corosync.conf and removed from it while a replica goes on, on the same ring.
+-- Nodes are added to corosync.conf and removed from it while a replica keeps running on the same ring.
 local lab = require "corosync.lab"
 local replicas = require "spec.helpers.replicas"
 

@@ -2,7 +2,7 @@ local replica_bus = require "spec.helpers.replica_bus"
 
 local new_bus, three_members = replica_bus.new, replica_bus.three_members
 
-describe("replica protocol", function()
+describe("the protocol of replicas", function()
   it("begins with a majority of nodes", function()
     local bus = new_bus(3)
     bus:add "1:10"
@@ -31,7 +31,7 @@ describe("replica protocol", function()
     assert.same({}, one.state)
   end)
 
-  it("excludes a full member that does not acknowledge, and takes it back when it follows", function()
+  it("excludes a full member that does not acknowledge, and makes it full again when it follows", function()
     local bus, one, _, three = three_members()
     local missed, step = {}, bus.step
     three.stopped = true
@@ -145,7 +145,7 @@ describe("replica protocol", function()
     local bus, one, two = three_members()
     bus:submit(one, "a")
     bus:run_to "commands"
-    -- Two acknowledges, then three leaves: what two has said does not count for the full members that are left.
+    -- `two` acknowledges, then `three` leaves: the acknowledgement does not count for the full members that are left.
     two.stopped = true
     bus:remove "3:30"
     bus:run()
@@ -237,7 +237,7 @@ describe("replica protocol", function()
     assert.equal("ready", one.replica.status)
   end)
 
-  it("begins again when a member does not know of the generation", function()
+  it("begins a new generation when a member does not know of the present one", function()
     local bus, one, _, three = three_members()
     bus:change_ring()
     bus:each(function(each) bus:settle(each) end)
@@ -334,7 +334,7 @@ describe("replica protocol", function()
     assert.equal("uncertain", one.replies.a)
   end)
 
-  it("counts with more nodes as soon as one member does", function()
+  it("counts with more nodes as soon as one member's nodelist has them", function()
     local bus, one, two = three_members()
     bus.nodes = 7
     bus:settle(one)
@@ -345,7 +345,7 @@ describe("replica protocol", function()
     assert.is_nil(one.replies.a)
   end)
 
-  it("counts with fewer nodes when all full members do", function()
+  it("counts with fewer nodes when the nodelists of all full members have fewer", function()
     local bus = new_bus(4)
     local one, two = bus:add "1:10", bus:add "2:20"
     local three = bus:add "3:30"
@@ -363,7 +363,7 @@ describe("replica protocol", function()
     assert.equal("ok", one.replies.a)
   end)
 
-  -- The nodelist of each of three members, which had four nodes, now has three.
+  -- Returns three members whose nodelists had four nodes and now have three.
   local function with_shorter_nodelists()
     local bus = new_bus(4)
     local members = { bus:add "1:10", bus:add "2:20", bus:add "3:30" }
@@ -377,7 +377,7 @@ describe("replica protocol", function()
     bus:take(member)
   end
 
-  it("counts with fewer nodes when the last full member that did not has left", function()
+  it("counts with fewer nodes when the last full member with a longer nodelist has left", function()
     local bus, members = with_shorter_nodelists()
     read_nodelist(bus, members[1])
     read_nodelist(bus, members[2])
@@ -391,7 +391,7 @@ describe("replica protocol", function()
     assert.equal("ok", members[1].replies.a)
   end)
 
-  it("counts with the nodelist that a member has read last", function()
+  it("counts with the nodelist that a member has last read", function()
     local bus, members = with_shorter_nodelists()
     read_nodelist(bus, members[1], 3)
     read_nodelist(bus, members[1], 4)

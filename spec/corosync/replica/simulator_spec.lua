@@ -6,8 +6,8 @@ local SCHEDULES = tonumber(os.getenv "SCHEDULES" or 100000)
 local SECONDS = jit and 300 or 20 -- of processor time
 local SHORT = 30 -- steps
 
--- Runs schedules until one fails. `more`: options of schedule.run. Returns its seed and problem, or nil and how many
--- there were.
+-- Runs schedules until one fails. `more`: options of schedule.run. Returns the seed and the problem of the failing
+-- schedule, or nil and how many were run.
 local function first_failure(protocol, first, count, steps, seconds, more)
   local began = os.clock()
   for seed = first, first + count - 1 do
@@ -22,7 +22,7 @@ local function first_failure(protocol, first, count, steps, seconds, more)
   return nil, count
 end
 
-describe("replica simulator #slow #jit", function()
+describe("the simulator of replicas #slow #jit", function()
   -- As sim/simulate.lua does, for speed.
   setup(function()
     collectgarbage("setpause", 400)

@@ -17,7 +17,7 @@ describe("a replica's storage", function()
     assert.matches(pattern, message)
   end
 
-  -- A file with a base, entries and a meta blob; its bytes and what is in it.
+  -- Makes a file with a base, entries and a meta blob. Returns its bytes and its content.
   local function sample(path)
     local store = assert(storages.open(path))
     assert(assert(store:write_base("meta", "base", 0)):finish())
@@ -48,7 +48,7 @@ describe("a replica's storage", function()
   end)
 
   describe("that cannot be opened", function()
-    -- Also as root, who without capabilities is subject to permissions like others.
+    -- Drops capabilities, so that permissions apply to root, too.
     local function as_user(path)
       local it = program.start("setpriv", "--inh-caps=-all", "--bounding-set=-all", groups.interpreter,
         "spec/helpers/clients/storage_holder.lua", path)
@@ -183,7 +183,7 @@ describe("a replica's storage", function()
       change("ALTER TABLE entries RENAME COLUMN place TO other", "a table lacks a column")
     end)
 
-    -- Some bits of the file mean nothing.
+    -- Some bits of the file have no meaning, so a flipped one may go unnoticed.
     it("never has another content after a flipped bit", function()
       local bytes, content = sample()
       local damaged, tried = 0, 0

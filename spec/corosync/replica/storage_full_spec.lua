@@ -10,7 +10,7 @@ describe("a replica's storage on a full disk", function()
 
   after_each(storages.remove)
 
-  -- Calls an action that needs room until the disk is full, with how often it was called.
+  -- Calls `action`, which needs room, until the disk is full. Its argument is the number of the call.
   local function until_full(action)
     local count = 0
     local done, message, code
@@ -38,7 +38,7 @@ describe("a replica's storage on a full disk", function()
     assert.is_nil(store:load())
   end)
 
-  it("goes on until the room is used up that its -wal file has from the beginning", function()
+  it("accepts commits until the room is used up that its -wal file has from the beginning", function()
     local store = assert(storages.open(path))
     storages.fill()
     for index = 1, 100 do

@@ -9,7 +9,7 @@ describe("a replica's storage whose process is killed", function()
     program.clean()
   end)
 
-  -- The numbers that the process printed last behind each word.
+  -- Returns the last number that the process printed after each word.
   local function reported(it)
     local numbers = { committed = 0, based = 0 }
     for _, line in ipairs(it.lines) do
@@ -25,7 +25,8 @@ describe("a replica's storage whose process is killed", function()
     return blob == (number .. " "):rep(#blob / #(number .. " "))
   end
 
-  -- The base is whole, and each index after it has its entry, up to what was reported at least.
+  -- Checks that the base is whole, and that each index after it has its entry, at least up to the last one that was
+  -- reported.
   local function check(content, numbers)
     if not content then
       return assert.same({ committed = 0, based = 0 }, numbers)
@@ -47,7 +48,7 @@ describe("a replica's storage whose process is killed", function()
     assert.equal(last, tonumber(content.meta))
   end
 
-  -- Kills the writer so many milliseconds after it has begun.
+  -- Kills the writer the given number of milliseconds after it has begun.
   local function kill_after(it, milliseconds)
     program.line(it, "^writing")
     local timer = uv.new_timer()

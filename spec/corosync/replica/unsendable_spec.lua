@@ -68,7 +68,7 @@ app:machine("box", { apply = function() end })]])
     read { shared, shared, { shared } }
   end)
 
-  it("is not one with long strings, each of which has a piece of its own", function()
+  it("is told from one with long strings, each of which has a piece of its own", function()
     local long = ("x"):rep(100000)
     local state, builder = { "a", { long, "b" }, long, { long } }, flat.builder(1)
     for piece in flat.pieces(state) do

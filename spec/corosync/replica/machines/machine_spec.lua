@@ -2,7 +2,7 @@
 local machine = require "corosync.replica.machines.machine"
 local plain = require "corosync.replica.machines.plain"
 
--- Returns a state with so many entries.
+-- Returns a state with the given number of entries.
 local function state_with(entries)
   local state = {}
   for i = 1, entries do state[i] = "x" end

@@ -1,7 +1,7 @@
 -- Plain values: what they may have, and their digests.
 local plain = require "corosync.replica.machines.plain"
 
--- A table with the entries 1 to 1000, in another order for each seed.
+-- Returns a table with the entries 1 to 1000, which were added in an order that depends on the seed.
 local function table_with(seed)
   local made = {}
   for i = 1, 1008 do

@@ -1,7 +1,7 @@
 -- Commands that follow each other in a batch are applied together if they are of one machine.
 local machines = require "corosync.replica.machines"
 
--- The machines "a" and "b": each appends a command to its list, "bad" raises after it has changed the state.
+-- Returns the machines "a" and "b". Each appends commands to a list; "bad" raises after it has changed the state.
 local function new_machines(more)
   local all = machines.new { damaged = function(_, _, problem) error(problem, 0) end, restored = function() end,
     applied = more and more.applied }
@@ -35,7 +35,7 @@ local function digests(all)
 end
 
 describe("commands of a batch", function()
-  it("each have their result, and leave no trace if they raise", function()
+  it("each get their own result, and leave no trace in the state if they raise", function()
     local all = new_machines()
     local results = all:apply(encoded(COMMANDS), 11)
     assert.same({ "x11", "y12", "z14", "u19" }, all.by_name.a.state)
@@ -50,7 +50,7 @@ describe("commands of a batch", function()
     assert.equal(2, all.applied.b)
   end)
 
-  it("have the same digest on a member that is told of each change", function()
+  it("lead to the same digest on a member that has `changed`", function()
     local one, seen = new_machines(), {}
     local other = new_machines {
       changed = function() end,
@@ -65,7 +65,7 @@ describe("commands of a batch", function()
       "a u string 19 4" }, seen)
   end)
 
-  it("have the same digest however they are divided", function()
+  it("lead to the same digest however they are divided", function()
     local one, other = new_machines(), new_machines()
     local list = encoded(COMMANDS)
     one:apply(list, 1)
@@ -75,7 +75,7 @@ describe("commands of a batch", function()
     assert.same(digests(one), digests(other))
   end)
 
-  it("have another digest if a result differs", function()
+  it("lead to another digest if a result differs", function()
     local one, other = new_machines(), new_machines()
     one:apply(encoded "a:x a:y", 1)
     other:apply(encoded "a:x a:bad", 1)

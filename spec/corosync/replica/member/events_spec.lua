@@ -1,8 +1,9 @@
--- What a member reads from Corosync's map when it is told of a view.
+-- A view needs values of Corosync's map. If they cannot be read, the member must try again, because no other view may
+-- follow.
 local cluster = require "corosync.cluster"
 local replicas = require "spec.helpers.replicas"
 
-describe("a replica whose Corosync cannot be asked for a moment", function()
+describe("a replica whose first requests to Corosync fail", function()
   local node_count, cmap_get = cluster.node_count, cluster.cmap_get
   local problems
 
@@ -17,7 +18,7 @@ describe("a replica whose Corosync cannot be asked for a moment", function()
     return replicas.new { error = function(message) problems[#problems + 1] = message end }
   end
 
-  -- Fails twice.
+  -- Returns a function that fails twice, and then calls `f`.
   local function failing(f)
     local count = 0
     return function(...)
@@ -29,13 +30,13 @@ describe("a replica whose Corosync cannot be asked for a moment", function()
     end
   end
 
-  it("becomes ready when the number of nodes is known", function()
+  it("becomes ready once it can read the number of nodes", function()
     cluster.node_count = failing(node_count)
     replicas.ready(begin())
     assert.same({ "cannot ask: too many open files" }, problems)
   end)
 
-  it("becomes ready when it is known whether its node has had a state", function()
+  it("becomes ready once it can read whether its node has had a state", function()
     cluster.cmap_get = failing(cmap_get)
     replicas.ready(begin())
     assert.same({ "cannot ask: too many open files" }, problems)

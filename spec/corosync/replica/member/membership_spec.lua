@@ -6,7 +6,7 @@ local hears, run = replicas.hears, replicas.run
 
 local SAME = "list = list()"
 
--- Its state differs after "b". It stops itself when that is reported, just before it joins again.
+-- The state of this member differs after "b". It stops itself when that is reported, just before it joins again.
 local DIFFERENT = [[
 local uv = require "luv"
 options.error = function(message)
@@ -71,7 +71,7 @@ end)
 describe("a member that must not go on", function()
   after_each(replicas.clean)
 
-  -- It cannot restore the state, and its first attempts to leave fail.
+  -- This member cannot restore the state, and its first attempts to leave fail.
   local BROKEN = [[
 options.patience = 1000
 ---

@@ -1,4 +1,4 @@
--- Other processes of a node must know what one of them has noted, also after a restart of Corosync.
+-- Other processes of a node must learn what one of them has noted, even after a restart of Corosync.
 local cluster_of_spec = require "corosync.cluster"
 local cmap = require "corosync.cmap"
 local core = require "corosync.binding"
@@ -61,7 +61,7 @@ describe("the notes of a node", function()
     assert.equal("9.9.9.9", notes.newest(prefix))
   end)
 
-  it("cost one question for each owner, however many files there are", function()
+  it("cost one request to Corosync for each owner, however many files there are", function()
     local ask, list, asked = cluster_of_spec.cmap_get, core.list_files, 0
     finally(function() cluster_of_spec.cmap_get, core.list_files = ask, list end)
     function cluster_of_spec.cmap_get()
@@ -90,7 +90,7 @@ describe("the notes of a node", function()
   end)
 
   if #ordinary.prefix > 0 then
-    it("count only if Corosync permits their owner", function()
+    it("count only if Corosync lets their owner connect", function()
       assert.is_true(notes.keep(prefix, "7.8.1.9", "a"))
       local path = ("/dev/shm/%s9.9.9.9.a"):format(prefix)
       assert.is_true(core.create_file(path))

@@ -1,4 +1,4 @@
--- Messages that wait until Corosync takes them.
+-- The order in which messages wait until Corosync takes them.
 local outbox = require "corosync.replica.member.outbox"
 
 describe("the outbox of a replica", function()
@@ -36,7 +36,7 @@ describe("the outbox of a replica", function()
     assert.same({ "chunk", "claim", "command 1", "call", "command 2" }, pump())
   end)
 
-  it("sends an acknowledgement with commands only if no others wait", function()
+  it("sends an acknowledgement in one message with commands only if no other commands wait", function()
     outbox.put(member, "command 1", COMMANDS, "ack 1 ")
     outbox.put(member, "command 2", COMMANDS, "ack 2 ")
     outbox.put(member, "ack 3 ", ACK)

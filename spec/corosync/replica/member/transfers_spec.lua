@@ -1,7 +1,7 @@
 -- Snapshots in transit.
 local transfers = require "corosync.replica.member.transfers"
 
--- A snapshot of some chunks.
+-- Returns a snapshot of `count` chunks.
 local function snapshot(count)
   local chunks = {}
   for i = 1, count or 1 do chunks[i] = { "machine", {} } end

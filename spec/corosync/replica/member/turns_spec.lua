@@ -1,4 +1,4 @@
--- How much of a snapshot a member takes in one turn of the loop.
+-- A member processes only some of a snapshot in one turn of the loop.
 local codec = require "corosync.replica.codec"
 local events = require "corosync.replica.member.events"
 local now = require("corosync.binding").now
@@ -8,7 +8,7 @@ local wire = require "corosync.replica.member.wire"
 describe("a turn of the loop", function()
   after_each(replicas.clean)
 
-  it("ends when chunks of a snapshot have taken long, although more have come", function()
+  it("ends when the chunks of a snapshot have taken long, even if more are waiting", function()
     local app, stops = replicas.new(), 0
     assert(replicas.eventually(function() return replicas.is_ready(app) end))
     local member = replicas.member(app)

@@ -29,14 +29,14 @@ end
 local ACK = { kind = "ack", tag = "1.29888.12", epoch = 3, changes = 1000000006, is_established = true,
   index = 1793288392192123, digest = 9007199254740991 }
 
-describe("the wire of replicas", function()
-  it("carries acknowledgements with exact numbers", function()
+describe("the encoding of a replica's messages", function()
+  it("keeps the numbers of acknowledgements exact", function()
     assert.same({ ACK }, read(write(ACK)))
     local other = { kind = "ack", tag = "1.8.0", epoch = 0, changes = 0, is_established = false, index = 0, digest = 0 }
     assert.same({ other, ACK }, read(write(other, ACK)))
   end)
 
-  it("carries commands of any bytes and length", function()
+  it("keeps commands of any bytes and length", function()
     local list = { commands("1:10#a.b#0", 1, "x\0\255", "", "1 2\n3"),
       commands("b", 9007199254740991, ("x"):rep(20000)), commands("b", 3, "") }
     local bytes = write(list[1], list[2], list[3])
@@ -45,7 +45,7 @@ describe("the wire of replicas", function()
     assert.same(list, read(bytes))
   end)
 
-  it("carries an acknowledgement with the commands that follow it", function()
+  it("puts an acknowledgement into one message with the commands that follow it", function()
     local batch = commands("a", 1, "x", "y")
     local bytes = write(ACK, batch)
     assert.equal(1, #bytes)

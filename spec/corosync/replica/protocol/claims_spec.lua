@@ -3,7 +3,8 @@ local claims = require "corosync.replica.protocol.claims"
 local RING = { node = 1, seq = 40 }
 local ALL = { "1:10", "2:20", "3:30" }
 
--- A claim of a member of three nodes. `state`: seq, round, epoch, index; nil for none. `more.start`: its start.
+-- Returns the claim of a member in a cluster of three nodes. `state`: seq, round, epoch, index; nil for none. `more`:
+-- other fields; `start` is that of the state.
 local function claim(from, state, more)
   local made = { from = from, nonce = from .. "!", nodes = 3, floor = 0, standing = true, partial = false }
   made.members = ALL
@@ -21,7 +22,7 @@ local function decide(...)
   return claims.decide({ ... }, RING)
 end
 
-describe("replica claims", function()
+describe("the claims of a replica's members", function()
   it("start afresh when a majority of nodes is here and none has ever had a state", function()
     local made = decide(claim("1:10", nil, { floor = 7 }), claim("2:20", nil, { members = { "1:10", "2:20" } }))
     assert.is_true(made.is_fresh)

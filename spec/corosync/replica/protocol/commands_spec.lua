@@ -1,6 +1,6 @@
 local replica_bus = require "spec.helpers.replica_bus"
 
--- Submits commands together. Returns the messages that a member sends then.
+-- Submits commands together. Returns the messages that the member then sends.
 local function submit(bus, member, list, size)
   for _, data in ipairs(list) do
     member.replica:submit(data, data, size or #data)
@@ -13,7 +13,7 @@ local function submit(bus, member, list, size)
   return sent
 end
 
--- How many acknowledgements of a member are among the messages that wait.
+-- Returns how many acknowledgements of a member are among the waiting messages.
 local function acks_of(bus, member)
   local count = 0
   for _, item in ipairs(bus.queue) do
@@ -35,7 +35,7 @@ describe("a member's commands", function()
 
   before_each(function() bus, one, two = replica_bus.three_members() end)
 
-  it("go in one message if they were submitted together, each with its own result", function()
+  it("are sent in one message if they were submitted together, and each gets its own result", function()
     local sent = submit(bus, one, { "a", "b", "c" })
     assert.equal(1, #sent)
     assert.same({ "a", "b", "c" }, sent[1].list)
@@ -45,7 +45,7 @@ describe("a member's commands", function()
     assert.equal(3, two.replica.log.applied - two.replica.log.origin)
   end)
 
-  it("go in more messages if there are many, or long ones", function()
+  it("are sent in several messages if there are many, or long ones", function()
     assert.equal(2, #submit(bus, one, numbers(257)))
     bus:run()
     assert.equal(257, #two.state)
@@ -72,7 +72,7 @@ describe("a member's commands", function()
     assert.same({ "a", "b" }, two.state)
   end)
 
-  it("are acknowledged by their member at once with those of others that come in between", function()
+  it("are acknowledged by their member at once if commands of others come in between", function()
     submit(bus, one, { "a" })
     submit(bus, two, { "b" })
     bus:run_to "commands"

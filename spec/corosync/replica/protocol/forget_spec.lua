@@ -1,6 +1,6 @@
 local replica_bus = require "spec.helpers.replica_bus"
 
--- Three members, the last one of which has a wrong state, and a function that lets it leave and join again.
+-- Returns three members, the last of which has a wrong state, and a function that lets it leave and join again.
 local function with_wrong_state()
   local bus, one, two, three = replica_bus.three_members()
   bus:submit(one, "a")

@@ -1,10 +1,10 @@
--- A learner that has a snapshot, and replays what came after it was cut.
+-- A learner that has a snapshot, and replays the events that came after the snapshot was cut.
 local replica_bus = require "spec.helpers.replica_bus"
 
 describe("a learner", function()
   local bus, one, two, new
 
-  -- It has the snapshot, and some of the commands that followed it.
+  -- Lets the learner restore the snapshot, and replay some of the commands that followed.
   local function begin_replay()
     bus, one, two = replica_bus.three_members()
     bus:remove "3:30"
@@ -50,7 +50,7 @@ describe("a learner", function()
     assert.is_truthy(two)
   end)
 
-  -- Returns how many claims it sends within so many seconds without a snapshot.
+  -- Returns how many claims the learner sends within `seconds` without a snapshot.
   local function claims_after(seconds)
     local count = 0
     for _ = 1, seconds * 2 do

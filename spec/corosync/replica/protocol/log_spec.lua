@@ -7,12 +7,12 @@ local function hash(digest, each)
   return digest
 end
 
--- A batch of the commands that follow, or of one.
+-- Returns a batch of the given commands, or of one.
 local function batch(client, seq, ...)
   return { client = client, seq = seq, list = ... and { ... } or { 0 } }
 end
 
--- What the log applies up to an index: { data, index } each.
+-- Lets the log apply commands up to an index. Returns { data, index } for each.
 local function apply(made, last)
   local applied = {}
   local each, index = made:next(last)
@@ -25,7 +25,7 @@ local function apply(made, last)
   return applied
 end
 
-describe("replica log", function()
+describe("the log of a replica", function()
   it("gives commands ascending indices and applies them in their order", function()
     local made = log.new(100, hash)
     assert.is_true(made:append(batch("a", 1, 7)))

@@ -10,7 +10,7 @@ local function with_observer()
   return bus, observer, one, two, three
 end
 
--- How often a member has sent a message of a kind, from now on.
+-- Returns a function for how often a member has sent a message of a kind since now.
 local function count_sent(bus, from, kind)
   local count, step = 0, bus.step
   function bus:step()

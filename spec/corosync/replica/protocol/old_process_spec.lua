@@ -3,7 +3,7 @@ local directed = require "sim.directed"
 
 local LOST_NOTE = { { "protocol", "  standing.on_note(self, view.newest)\n", "" } }
 local NO_NOTE = { LOST_NOTE[1], { "protocol", "  standing.on_note(self, view.noted)\n", "" } }
--- A new generation follows those that are noted, which would cover an old start.
+-- A new generation is later than all noted ones. This would hide the fault, so it is removed, too.
 local NOT_FOLLOWED = {
   { "claims", "    known[#known + 1] = claims.parse_generation(claim.noted)\n", "" },
   { "claims", "    known[#known + 1] = claims.parse_generation(claim.newest)\n", "" },
@@ -21,8 +21,8 @@ local function kill(run, host)
   run.alive = nil
 end
 
--- Another process of node 1 confirms commands with node 2 and ends, while the old one is stopped and node 3 is cut off.
--- Then nodes 1 and 3 meet without node 2.
+-- While the old process of node 1 is stopped and node 3 is cut off, another process of node 1 confirms commands with
+-- node 2, and ends. Then nodes 1 and 3 meet without node 2.
 local function go_on_without_newest(run, restarts_corosync)
   local old, new = run.hosts[1], run:add(1)
   run:wait(3)
@@ -41,8 +41,9 @@ local function go_on_without_newest(run, restarts_corosync)
   run:wait(20)
 end
 
--- The first two members leave, and two others start afresh. One of these dies, and the other one leaves. A first member
--- comes back with its state, and goes on with an empty process. Then the member with the later start comes back.
+-- The first two members leave, and two others start afresh. One of these dies, and the other one leaves. One of the
+-- first members comes back with its state, and continues from it together with an empty process. Then the member that
+-- has the later start comes back.
 local function start_twice(run)
   local first, second = run.hosts[1], run.hosts[2]
   run.world:leave(first.process)

@@ -28,7 +28,7 @@ local function rejoin(run, processes)
   end
 end
 
--- Two members are about to begin a generation. Returns their last messages, which are held back.
+-- Waits until two members are about to begin a generation. Returns their last messages ("ready"), which are held back.
 local function hold_ready(run)
   local held = run:hold(function(message) return message.kind == "ready" end)
   run:wait_until(function()
@@ -38,8 +38,8 @@ local function hold_ready(run)
   return held
 end
 
--- The members of nodes 1 and 2 claim while that of node 3 and another process of node 2 are stopped. All four were
--- full. They are passed to `act` as two pairs.
+-- Four full members: one each on nodes 1 and 3, two on node 2. The member of node 3 and one of node 2 are stopped, and
+-- the other two claim. Calls `act` with the pair that claims and the pair that is stopped.
 local function with_two_processes(run, act)
   local first, second = { run.hosts[1], run.hosts[2] }, { run.hosts[3], run:add(2) }
   run:wait(3)
@@ -85,7 +85,7 @@ local function claim_late(run, first, second)
   run:run(first)
 end
 
--- A member ends when it has promised to begin a generation, and its node's next process joins.
+-- A member ends just after it has promised to begin a generation, and another process of its node joins.
 local function end_after_promise(run)
   local one, two, three = run.hosts[1], run.hosts[2], run.hosts[3]
   stop { three }
@@ -124,7 +124,7 @@ describe("generations that overlap", function()
     assert.is_string(directed.violation(RESTARTS, 3, false, with_two_processes, begin))
   end)
 
-  it("do not begin without what was confirmed when all were ready", function()
+  it("do not begin without commands that were confirmed after all members were ready", function()
     assert.is_nil(directed.violation(nil, 3, false, with_two_processes, begin_late))
     assert.is_string(directed.violation(ACKNOWLEDGED, 3, false, with_two_processes, begin_late))
   end)

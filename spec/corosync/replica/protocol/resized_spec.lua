@@ -1,7 +1,8 @@
--- Nodelists become shorter on some nodes only. Random schedules hardly ever contain these cases.
+-- The nodelist becomes shorter on some nodes only. Random schedules hardly ever contain these cases.
 local directed = require "sim.directed"
 
--- Nodes 1 and 2 of five read a nodelist of three nodes, and go on alone if they can. Then so do the others.
+-- Nodes 1 and 2 of five read a nodelist of three nodes, and confirm commands alone if they can. Then the other nodes
+-- try the same.
 local function shorten(run, act)
   local one, three, four = run.hosts[1], run.hosts[3], run.hosts[4]
   run:form({ 1, 2, 3 }, { 4, 5 })
@@ -44,12 +45,12 @@ describe("with nodelists that differ", function()
     assert.is_string(directed.violation(WITHOUT_MAJORITY, 5, false, shorten, read_and_leave))
   end)
 
-  it("members may read the shorter one after others have left", function()
+  it("members may read the shorter one after another member has left", function()
     assert.is_nil(directed.violation(nil, 5, false, shorten, leave_and_read))
     assert.is_string(directed.violation(WITHOUT_MAJORITY, 5, false, shorten, leave_and_read))
   end)
 
-  it("a state counts by the one with which it was confirmed", function()
+  it("a state is judged by the nodelist with which it was confirmed", function()
     assert.is_nil(directed.violation(nil, 5, false, shorten, read))
     assert.is_string(directed.violation(OF_OWN_LIST, 5, false, shorten, read))
   end)

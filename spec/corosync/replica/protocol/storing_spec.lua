@@ -57,7 +57,7 @@ local function last_sent(member, kind)
   end
 end
 
--- New processes with what the members of another bus have stored, on a later ring.
+-- Starts new processes with what the members of another bus have stored, on a later ring.
 local function restart(list, count)
   local bus, members = new_bus(3), {}
   bus.ring = { node = 1, seq = 12 }
