@@ -133,12 +133,12 @@ end
 function Replica:machine(name, methods)
   arguments.name(name, 64, "machine")
   if name == parts.NAME then
-    errors.raise("bad argument #1 'name' to 'machine' ('%s' is the library's own)", name)
+    errors.raise("bad argument #1 'name' to 'machine' ('%s' is reserved for the library)", name)
   end
   arguments.methods(methods)
   local owner = self[MEMBER]
   if owner.objects[name] then
-    errors.raise("bad argument #1 'name' to 'machine' (there is a machine '%s' already)", name)
+    errors.raise("bad argument #1 'name' to 'machine' (machine '%s' is defined already)", name)
   end
   local own = {}
   for field, value in pairs(methods) do
@@ -225,7 +225,7 @@ function Replica:calls(functions)
   if type(functions) ~= "table" then
     errors.raise("bad argument #1 'functions' to 'calls' (table expected, got %s)", type(functions))
   elseif owner.has_functions then
-    errors.raise "bad call of 'calls': the replica has its functions already"
+    errors.raise "bad call of 'calls': it was called before on this replica"
   end
   local own = calls.new(owner, functions)
   owner.has_functions = true

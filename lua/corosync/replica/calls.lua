@@ -230,7 +230,7 @@ local function failure(self, name, call)
     return nil, call.failure, call.code
   end
   return nil, ("cannot call %s on a member of replica %s: %s"):format(errors.quote(name), errors.quote(self.owner.name),
-    call.why or "it is no member"), call.code or "gone"
+    call.why or "it is not a member"), call.code or "gone"
 end
 
 --- Calls a function on all members that the group has at the call's place in the order, including this one.

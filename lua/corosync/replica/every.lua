@@ -65,7 +65,7 @@ function every.add(owner, name, spec, f)
   local number_of, kind = every.schedule(spec)
   local key = name .. "\0" .. kind
   if owner.parts.every[key] then
-    errors.raise("bad argument #1 'name' to 'every' (there is one '%s' already)", name)
+    errors.raise("bad argument #1 'name' to 'every' (task '%s' exists already)", name)
   elseif type(f) ~= "function" then
     errors.raise("bad argument #3 'f' to 'every' (function expected, got %s)", type(f))
   end

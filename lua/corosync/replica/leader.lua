@@ -71,7 +71,7 @@ local function new(owner, name, given)
   owner.leaders = owner.leaders or {}
   local known = owner.leaders[name]
   if known and given ~= nil then
-    errors.raise("bad argument #1 'name' to 'leader' (this process stands for '%s' already)", name)
+    errors.raise("bad argument #1 'name' to 'leader' (this process stands for election '%s' already)", name)
   elseif known then
     return known
   end

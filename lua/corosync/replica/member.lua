@@ -80,7 +80,7 @@ end
 function Member:report_unsendable(problem)
   if self.unsendable ~= problem then
     self.unsendable = problem
-    self:report(("members of replica %s that join cannot get the state: %s"):format(errors.quote(self.name), problem))
+    self:report(("members that join replica %s cannot get the state: %s"):format(errors.quote(self.name), problem))
   end
 end
 
@@ -153,8 +153,8 @@ local function machine_hooks(self)
       end
     end,
     overfull = function(machine)
-      self:report(("replica %s has too many commands for machine %s, which this script does not have: it is closed, "
-        .. "run a script that has it"):format(errors.quote(self.name), errors.quote(machine.name)))
+      self:report(("replica %s is closed: it keeps too many commands for machine %s, which this script lacks. Run a "
+        .. "script that defines it"):format(errors.quote(self.name), errors.quote(machine.name)))
       membership.give_up(self)
     end,
     damaged = function(what, machine, problem)

@@ -17,7 +17,7 @@ local function split(options)
   local own, of_group = {}, {}
   for field, value in pairs(options) do
     if REFUSED[field] then
-      errors.raise("bad argument #2 'options' to 'replica' (field '%s': not in nginx)", field)
+      errors.raise("bad argument #2 'options' to 'replica' (field '%s': it cannot be used in nginx)", field)
     end
     (GROUP_OPTIONS[field] and of_group or own)[field] = value
   end

@@ -48,9 +48,9 @@ describe("wrong arguments", function()
     assert.matches("'snapshot' and 'restore': both or neither", make("x", { apply = apply, snapshot = apply }))
     assert.matches("field 'codec': functions 'encode' and 'decode'", make("x", { apply = apply, codec = {} }))
     app:machine("x", { apply = apply })
-    assert.matches("there is a machine 'x' already", make("x", { apply = apply }))
+    assert.matches("machine 'x' is defined already", make("x", { apply = apply }))
     for _, state in ipairs { 0, "", false } do
-      assert.matches("arguments_spec.lua:%d+: the state of machine 'y' is no plain table: it is a " .. type(state),
+      assert.matches("arguments_spec.lua:%d+: the state of machine 'y' is not a plain table: it is a " .. type(state),
         make("y", { apply = apply, initial = function() return state end }))
     end
   end)

@@ -132,7 +132,8 @@ describe("calls of a replica", function()
     it("fails with gone when the member ends or leaves before it replies", function()
       begin()
       refused("gone", "^member %d+:%d+ has gone$", rpc:one(address, "die"))
-      refused("gone", "cannot call 'sum' on a member of replica '.*': it is no member$", rpc:one(address, "sum", 1, 2))
+      refused("gone", "cannot call 'sum' on a member of replica '.*': it is not a member$",
+        rpc:one(address, "sum", 1, 2))
     end)
 
     it("calls functions of this process, too", function()
@@ -282,7 +283,7 @@ describe("calls of a replica", function()
       ["a member that is none"] = { "bad argument #1 'member' to 'one' %(address expected, got number%)", function()
         rpc:one(1, "x")
       end },
-      ["a second definition"] = { "the replica has its functions already", function() app:calls {} end },
+      ["a second definition"] = { "it was called before on this replica", function() app:calls {} end },
       ["functions that are none"] = { "bad argument #1 'functions' to 'calls' %(table expected, got nil%)", function()
         replicas.new():calls()
       end },

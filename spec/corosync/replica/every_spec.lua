@@ -214,7 +214,7 @@ describe("a periodic task of a replica on one node", function()
     assert.matches("unknown field 'At': did you mean 'at'%?", problem("x", { At = "02:30" }, print))
     assert.matches("#3 'f' to 'every' %(function expected, got nil%)", problem("x", 1))
     app:every("x", 1, function() end)
-    assert.matches("#1 'name' to 'every' %(there is one 'x' already%)", problem("x", 1, print))
+    assert.matches("#1 'name' to 'every' %(task 'x' exists already%)", problem("x", 1, print))
   end)
 end)
 

@@ -62,7 +62,7 @@ describe("an election of a replica on one node", function()
     assert.matches("field 'elected': function expected, got string", problem("x", { elected = "x" }))
     assert.matches("field 'elected': function expected, got nil", problem("x", { deposed = print }))
     app:leader("x", { elected = function() end })
-    assert.matches("#1 'name' to 'leader' %(this process stands for 'x' already%)",
+    assert.matches("#1 'name' to 'leader' %(this process stands for election 'x' already%)",
       problem("x", { elected = function() end }))
   end)
 end)

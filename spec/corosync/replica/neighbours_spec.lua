@@ -24,7 +24,7 @@ describe("a replica with storage beside another process of its node", function()
     return other
   end
 
-  local PATTERN = "is a member of replica .*, too, and a node with storage may have one only"
+  local PATTERN = "is also a member of replica .*all processes but one that has storage must be observers"
 
   it("reports that one of the two must be an observer", function()
     local app = begin { storage = storages.path() }

@@ -69,7 +69,7 @@ describe("a replica's storage", function()
     it("says that another process holds it, until that ends", function()
       local holder = program.start(groups.interpreter, "spec/helpers/clients/storage_holder.lua", storages.path())
       program.line(holder, "^open")
-      fails("in_use", "in use, by another process or another replica of this one: of a node's processes only one can")
+      fails("in_use", "in use, by another process or another replica of this one: only one process of a node can use")
       holder:kill "sigkill"
       assert(holder:wait(10))
       assert(storages.open())

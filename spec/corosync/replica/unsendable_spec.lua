@@ -2,7 +2,7 @@
 local flat = require "corosync.replica.machines.flat"
 local replicas = require "spec.helpers.replicas"
 
-describe("a state that is no plain table", function()
+describe("a state that is not a plain table", function()
   after_each(replicas.clean)
 
   local app, box, problems
@@ -29,7 +29,7 @@ describe("a state that is no plain table", function()
   it("is reported, and its members go on when others join", function()
     begin()
     assert.equal(1, box:submit "odd")
-    is_reported "cannot get the state: the state of machine 'box' is no plain table: field .odd is a function"
+    is_reported "cannot get the state: the state of machine 'box' is not a plain table: field .odd is a function"
     local other = replicas.spawn(app.name, [[options.patience = 1
 ---
 app:machine("box", { apply = function() end })]])
@@ -47,9 +47,9 @@ app:machine("box", { apply = function() end })]])
     end
     local circle = {}
     circle.circle = circle
-    assert.error_matches(function() define { f = print } end, "'other' is no plain table: field .f is a function")
-    assert.error_matches(function() define(circle) end, "'other' is no plain table: .*in itself")
-    assert.error_matches(function() define(nil) end, "'other' is no plain table: it is a nil")
+    assert.error_matches(function() define { f = print } end, "'other' is not a plain table: field .f is a function")
+    assert.error_matches(function() define(circle) end, "'other' is not a plain table: .*contains itself")
+    assert.error_matches(function() define(nil) end, "'other' is not a plain table: it is a nil")
     define {}
     assert.equal(1, box:submit "even")
   end)
@@ -60,7 +60,7 @@ app:machine("box", { apply = function() end })]])
     end
     local circle = { { { "x" } } }
     circle[1][1][2] = circle
-    assert.error_matches(function() read(circle) end, "in itself")
+    assert.error_matches(function() read(circle) end, "contains itself")
     assert.error_matches(function() read { [false] = 1 } end, "a boolean")
     assert.error_matches(function() read { a = { b = print } } end, "field .b is a function")
     assert.error_matches(function() read { a = setmetatable({}, {}) } end, "a metatable")

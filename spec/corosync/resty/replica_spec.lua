@@ -91,7 +91,7 @@ describe("a replica in nginx #slow", function()
   it("refuses wrong arguments", function()
     local servers = start_all()
     local said = servers[1]:request "8090/refusals"
-    assert.matches("field 'storage': not in nginx\n?", said)
+    assert.matches("field 'storage': it cannot be used in nginx\n?", said)
     assert.matches("unknown field 'timeot'", said)
     assert.matches("#1 'name' to 'replica' %(string expected, got number%)", said)
     assert.matches("in nginx make a replica with corosync.resty", said)

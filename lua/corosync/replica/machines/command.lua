@@ -10,7 +10,7 @@ function command.encode(self, value)
   end
   local text = self.methods.codec.encode(value)
   if type(text) ~= "string" then
-    error(("encode returned a %s, and a string is expected"):format(type(text)), 0)
+    error(("encode returned a %s, but must return a string"):format(type(text)), 0)
   end
   return self.prefix .. "t" .. text
 end

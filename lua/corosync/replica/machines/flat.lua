@@ -17,7 +17,7 @@ end
 local function check(key, item, open)
   local problem = plain.entry(key, item)
   if not problem and open[item] then
-    problem = ("field %s is a table in itself"):format(tostring(key))
+    problem = ("field %s is a table that contains itself"):format(tostring(key))
   end
   if problem then
     error(problem, 0)

@@ -38,7 +38,7 @@ end
 -- Returns why a part of the value is not plain, and that part's path.
 function check_table(value, depth, room)
   if depth < 0 then
-    return "a table inside too many others, or in itself", ""
+    return "a table that is nested too deeply, or contains itself", ""
   elseif getmetatable(value) ~= nil then
     return "a table with a metatable", ""
   end

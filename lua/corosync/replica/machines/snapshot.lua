@@ -20,7 +20,8 @@ function Snapshot:next()
   while self.readers[1] do
     local ok, chunk = pcall(self.readers[1])
     if not ok then
-      return nil, ("the state of machine %s is no plain table: %s"):format(errors.quote(self.machines[1].name), chunk)
+      return nil, ("the state of machine %s is not a plain table: %s"):format(errors.quote(self.machines[1].name),
+        chunk)
     elseif chunk then
       return chunk
     end

@@ -14,7 +14,7 @@ function state.problem(self, value)
     return nil
   end
   local problem = type(value) ~= "table" and "it is a " .. type(value) or plain.check(value, DEEPEST, math.huge)
-  return problem and ("the state of machine %s is no plain table: %s"):format(errors.quote(self.name), problem)
+  return problem and ("the state of machine %s is not a plain table: %s"):format(errors.quote(self.name), problem)
 end
 
 function state.initial(self)
@@ -32,7 +32,7 @@ end
 local function encoded(self, value)
   local text = self.methods.snapshot(value)
   if type(text) ~= "string" then
-    error(("snapshot of machine %s returned a %s, and a string is expected"):format(errors.quote(self.name),
+    error(("snapshot of machine %s returned a %s, but must return a string"):format(errors.quote(self.name),
       type(text)), 0)
   end
   return text

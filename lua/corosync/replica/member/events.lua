@@ -154,7 +154,7 @@ end
 
 -- Closes the replica: without the right state the member must not take part.
 function events.give_up_membership(self, what, problem)
-  self:report(("%s: %s. Replica %s is closed here: mend the script and start it again"):format(what,
+  self:report(("%s: %s. Replica %s is closed here: fix the script and start it again"):format(what,
     error_text(problem), errors.quote(self.name)))
   membership.give_up(self)
 end
@@ -167,9 +167,9 @@ local function warn_of_neighbour(self, from, claim)
   local is_neighbour = from ~= self.address and claims.node_of(from) == claims.node_of(self.address)
   if has_storage and may_be_full and is_neighbour and not self.neighbours[from] then
     self.neighbours[from] = true
-    self:report(("process %s on this node is a member of replica %s, too, and a node with storage may have one only: "
-      .. "let all processes without it, and all but one with it, be observers, else confirmed commands can be lost "
-      .. "when the power fails"):format(from, errors.quote(self.name)))
+    self:report(("process %s on this node is also a member of replica %s. On a node with storage, all processes "
+      .. "but one that has storage must be observers (observer = true), or confirmed commands can be lost when the "
+      .. "power fails"):format(from, errors.quote(self.name)))
   end
 end
 

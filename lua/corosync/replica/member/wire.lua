@@ -85,7 +85,7 @@ local function check_version(version)
   if not version then
     return nil, STRANGE
   elseif tonumber(version) ~= VERSION then
-    return nil, ("of version %s, and this is version %d"):format(tostring(version), VERSION)
+    return nil, ("of version %s of the protocol, not %d"):format(tostring(version), VERSION)
   end
   return true
 end

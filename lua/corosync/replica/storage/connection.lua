@@ -15,7 +15,7 @@ local CAUSES = {
   { "attempt to write a readonly database", "read_only", "the file is read-only, or its file system is" },
   { "database is locked", "in_use",
     "the file is in use, by another process or another replica of this one: "
-      .. "of a node's processes only one can have it, the others must be observers" },
+      .. "only one process of a node can use it, and the others must be observers" },
   { "file is not a database", "damaged", "the file is damaged: it is not an SQLite database; " .. REMEDY },
   { "malformed", "damaged", "the file is damaged: SQLite calls it malformed; " .. REMEDY },
   { "no such table", "damaged", "the file is damaged: it lacks a table; " .. REMEDY },
@@ -74,7 +74,7 @@ local function opening_failure(path, problem)
   elseif problem:find "disk I/O error" then
     return failure(path, problem)
   end
-  return nil, ("storage %s: SQLite cannot make its files beside it: this user must be able to write to the folder")
+  return nil, ("storage %s: SQLite cannot create its files next to it: this user must be able to write to the folder")
     :format(errors.quote(path)), "access"
 end
 

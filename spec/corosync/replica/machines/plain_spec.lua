@@ -62,7 +62,7 @@ describe("a plain value", function()
   it("has no functions, metatables, cycles or keys of other types", function()
     local own = {}
     own.x = own
-    assert.matches("in itself", plain.check(own))
+    assert.matches("contains itself", plain.check(own))
     assert.equal("field .a.b is a function", plain.check { a = { b = print } })
     assert.matches("metatable", plain.check { setmetatable({}, {}) })
     assert.matches("boolean as a key", plain.check { [true] = 1 })

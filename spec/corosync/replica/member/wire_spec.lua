@@ -65,7 +65,7 @@ describe("the encoding of a replica's messages", function()
       return why
     end
     local batch, both = write(commands("a", 1, "xy", "z"))[1], write(ACK, commands("a", 1, "xy", "z"))[1]
-    local other = "of version 7, and this is version 1"
+    local other = "of version 7 of the protocol, not 1"
     assert.equal(other, refusal((write(ACK)[1]:gsub("^a1", "a7"))))
     assert.equal(other, refusal((batch:gsub("^c1", "c7"))))
     assert.equal(other, refusal((both:gsub("\nc1", "\nc7"))))
