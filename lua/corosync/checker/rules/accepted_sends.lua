@@ -1,7 +1,7 @@
 local accepted_sends = {
   name = "accepted_sends",
-  guarantee = "A message whose send returned true is delivered to its sender, unless its membership ended otherwise "
-    .. "than by a leave.",
+  guarantee = "A message whose send returned true is delivered to its sender, unless the sender's membership ended "
+    .. "other than by a leave.",
   messages = {
     lost = "%s: send of message %s returned true, but the message was never delivered to its sender",
     not_member = "send of message %s returned true, but the sender was not a member and had not called `activate()`",

@@ -1,6 +1,7 @@
 local convergence = {
   name = "convergence",
-  guarantee = "When the cluster has settled, all that should be members are, and all see these members on one ring.",
+  guarantee = "When the cluster has settled, each process that should be a member is one, and all members see "
+    .. "exactly these members, on one ring.",
   messages = {
     never = "when the cluster had settled, this process had never joined",
     not_joined = "when the cluster had settled, %s was not a member; the members should have been %s",

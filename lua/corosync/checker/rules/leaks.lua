@@ -1,7 +1,7 @@
 local leaks = {
   name = "leaks",
-  guarantee = "A script that notes its usage never has more descriptors open than at first, nor more than twice the "
-    .. "memory and 2000 kB.",
+  guarantee = "A script that notes its usage never has more descriptors open than at first, nor more memory than "
+    .. "twice the first value plus 2000 kB.",
   messages = {
     descriptors = "%s descriptors are open, after %s at first",
     memory = "%s kB of memory are used, after %s kB at first",

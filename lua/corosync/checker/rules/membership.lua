@@ -3,7 +3,7 @@ local list = require "corosync.list"
 
 local membership = {
   name = "membership",
-  guarantee = "The members are those before, less those in `left`, plus those in `joined`, each for a reason that "
+  guarantee = "The members are those before, less those in `left`, plus those in `joined`, each with a reason that "
     .. "Corosync has for it.",
   messages = {
     foreign = "the history is of %s, but has a configuration that was delivered to %s",
