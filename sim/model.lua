@@ -25,7 +25,7 @@ function model.new(node_count, random, options)
   return self
 end
 
--- Returns a new node whose nodelist has so many nodes. It has no ring yet.
+-- Adds a node whose nodelist has `listed` nodes, and returns it. It has no ring yet.
 function World:add_node(listed)
   local id = #self.nodes + 1
   self.nodes[id] = { id = id, listed = listed, seq = 0, component = { [id] = true }, outgoing = {}, backlog = {},

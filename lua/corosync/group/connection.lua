@@ -103,13 +103,14 @@ local function new_views(record)
   return view.new(arguments.option(record.handlers, "daemon_user"), record.hooks.open_quorum)
 end
 
--- The connection to quorum, without which there are no views. True, or nil, message, code.
+-- Opens the connection to quorum, without which there are no views. Returns true, or nil, message, code.
 function connection.open_views(record)
   record.views = record.views or new_views(record)
   return record.views:open()
 end
 
--- For a group with a view_change handler: the connection to quorum, and one descriptor for both.
+-- For a group with a view_change handler, opens the connection to quorum, and makes one descriptor for both
+-- connections.
 function connection.prepare_views(record)
   record.views = record.views or new_views(record)
   if not handlers.find(record, "view_change") then
@@ -145,7 +146,7 @@ function connection.release_timer(record)
   end
 end
 
--- Lets the loop and the pollfd wait for the present descriptor. True, or nil, message, code.
+-- Lets the loop and the pollfd wait for the present descriptor. Returns true, or nil, message, code.
 function connection.watch(record)
   local ok, message, code = pollfd.follow(record)
   if ok and record.loop then

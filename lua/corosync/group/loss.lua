@@ -8,7 +8,8 @@ local state = require "corosync.group.state"
 
 local loss = {}
 
--- Waits for the next try, on a descriptor that becomes readable when it is due. True, or nil, message, code.
+-- Lets the loop wait for the next try, on a descriptor that becomes readable when the try is due. Returns true, or nil,
+-- message, code.
 local function wait(record, retry)
   local ok, message, code = connection.prepare_timer(record)
   if not ok then

@@ -6,7 +6,7 @@ local errors = require "corosync.errors"
 
 local pollfd = {}
 
--- Call it after events may have moved out of the connection's descriptor, or back.
+-- Must be called after events may have moved out of the connection's descriptor, or back.
 function pollfd.show_hidden(record)
   if not record.pollfd then
     return
@@ -32,7 +32,7 @@ function pollfd.fd(record)
   return pollfd.source(record):fd()
 end
 
--- Call it when there is a connection. True, or nil, message, code.
+-- Must be called when a connection was opened. Returns true, or nil, message, code.
 function pollfd.follow(record)
   local ok, message, code = true, nil, nil
   if record.pollfd and record.state ~= "idle" then
@@ -42,7 +42,7 @@ function pollfd.follow(record)
   return ok, message, code
 end
 
--- Call it before the connection is closed.
+-- Must be called before the connection is closed.
 function pollfd.forget(record)
   if record.pollfd then
     record.pollfd:follow()

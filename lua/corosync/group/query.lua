@@ -23,7 +23,7 @@ function query.members(record)
   return connection.ask(record, "members", record.object.name)
 end
 
--- Without view_change dispatch makes no views, so they are made here. True, or nil, message, code.
+-- Without a view_change handler dispatch makes no views, so they are made here. Returns true, or nil, message, code.
 local function look_for_view(record, settle, timeout)
   local views, loop = record.views, record.loop
   local ok, message, code = views:fetch(loop and loop.longest_wait or timeout)

@@ -10,7 +10,7 @@ local state = require "corosync.group.state"
 
 local send = {}
 
--- Activates and joins a group that has not joined. True once it can send, or nil, message, code.
+-- Activates the group if need be, and waits until it has joined. Returns true once it can send, or nil, message, code.
 local function wait_until_joined(record)
   if record.hooks.activates_to_send and not activation.is_active(record) then
     local ok, message, code = activation.activate(record)

@@ -78,7 +78,7 @@ function Views:known()
   return self._ring, self._nodes, self._quorum, self:present()
 end
 
--- Opens the connection to quorum, at first need. True, or nil, message, code.
+-- Opens the connection to quorum unless it is open. Returns true, or nil, message, code.
 function Views:open()
   if self._handle then
     return true
@@ -102,7 +102,8 @@ function Views:fd()
   return self._handle:fd()
 end
 
--- Fetches the events of quorum; with a number, waits so many seconds for the first. True, or nil, message, code.
+-- Fetches the events of quorum. With `seconds`, waits up to that long for the first one. Returns true, or nil, message,
+-- code.
 function Views:fetch(seconds)
   if not self._handle then
     return true

@@ -35,7 +35,7 @@ local state = require "corosync.replica.map.state"
 
 local map = {}
 
-local MEMBER, WHAT = {}, {} -- the keys of an object's member, and of a format that says what it does
+local MEMBER, WHAT = {}, {} -- the keys of an object's member, and of the format for its actions in error messages
 
 local Map = {}
 Map.__index = Map
@@ -205,11 +205,11 @@ end
 
 --- Calls a function for each later change of a key with a prefix, on this member, in the order of the changes. This
 -- includes setting a key to the value that it already has. No change is missed or reported twice, except when the watch
--- starts anew.
+-- restarts.
 --
--- A member that starts, or comes back after a cut, may get the whole state from another one. Then the watch starts
--- anew: `restarted` is called, and after it `changed` once for each key whose value differs from the last one
--- reported. So the latest value of each key is reported, but not the values that it had in between.
+-- A member that starts, or comes back after a cut, may get the whole state from another one. Then the watch restarts:
+-- `restarted` is called, and after it `changed` once for each key whose value differs from the last one reported. So
+-- the latest value of each key is reported, but not the values that it had in between.
 -- @tparam string prefix "" for all keys
 -- @tparam fun(key:string,new:any,old:any,index:integer) changed `new` is nil if the key was deleted or has expired,
 -- `old` if it had no value. `index` is that of the command; after `restarted`, of the last command in the state

@@ -2,12 +2,16 @@
 -- can use several of them. For instance, a map checks who holds a lock.
 --
 -- A command is an array: the part's name, and the part's own values. A part is a table with
---   initial() its own state at first apply(all, command, at) `all`: the parts' states by name changed(owner, all,
---   command, result, at) optional: called on each member after apply restored(owner, all) optional: called when the
---   states were replaced look(owner, all) optional: called on each member that serves, when members have come, gone or
---   been excluded, and a few times a second: it may submit tick(owner) optional: called a few times a second, also
---   where look is not left(owner, reason) optional: called when the member leaves its group: "closed", "disconnected",
---   "rejoined", "storage" `owner` is the member (member.lua). A part keeps what it needs there in owner.parts[name].
+--   initial()                                    returns its initial state
+--   apply(all, command, at)                      `all`: the parts' states by name
+--   changed(owner, all, command, result, at)     optional: called on each member after apply
+--   restored(owner, all)                         optional: called when the states were replaced
+--   look(owner, all)                             optional: called on each member that has the state, when members have
+--                                                come, gone or been excluded, and a few times a second; may submit
+--   tick(owner)                                  optional: called a few times a second on every member
+--   left(owner, reason)                          optional: called when the member leaves its group: "closed",
+--                                                "disconnected", "rejoined", "storage"
+-- `owner` is the member (member.lua). A part keeps what it needs there in owner.parts[name].
 local machines = require "corosync.replica.machines"
 local waiting = require "corosync.replica.waiting"
 

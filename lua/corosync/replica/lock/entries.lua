@@ -1,12 +1,15 @@
 -- The locks that this process uses. Each has an entry with the process's request and its grant. `follow` compares the
 -- entry with the state, and submits the one command that is missing. So it does not matter which commands were lost,
 -- late or uncertain.
---   entry.request what waits for the lock: new(token), tell(held or nil, message, code), lost, deadline, is_try
---   entry.held the present grant: token, lost entry.ended the token of the last grant that is over here, whatever the
---   state still says entry.is_busy a command is on its way entry.is_inherited `held` is from the script before this
---   one, see replica/handover.lua entry.floor grants up to this token are older than the entry An entry is idle when
---   process and state agree that there is no request and no grant. A process may use many locks, each for a moment. So
---   idle entries are not looked at, and are collected when no object of the script needs them any more.
+--   entry.request   what waits for the lock: new(token), tell(held or nil, message, code), lost, deadline, is_try
+--   entry.held      the present grant: token, lost
+--   entry.ended     the token of the last grant that has ended for this process, even if the state still shows it
+--   entry.is_busy   a command is on its way
+--   entry.is_inherited  `held` is from the script before this one, see replica/handover.lua
+--   entry.floor     grants up to this token are older than the entry
+-- An entry is idle when process and state agree that there is no request and no grant. A process may use many locks,
+-- each for a moment. So idle entries are not looked at, and are collected when no object of the script needs them any
+-- more.
 local core = require "corosync.binding"
 local handlers = require "corosync.group.handlers"
 local lease = require "corosync.replica.lock.lease"
