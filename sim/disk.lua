@@ -60,7 +60,7 @@ function Disk:has_state()
   return self.kept.log ~= nil
 end
 
--- Whether the command at an index is on the disk and synced.
+-- Whether the command at an index survives a loss of power.
 function Disk:has(index)
   local kept = self.kept
   local last = kept.entries[#kept.entries]

@@ -1,6 +1,5 @@
--- Stores blobs in the rows of a table, which are numbered without gaps. Each blob has a *place*, which grows: an
--- entry's index, or a chunk's number. A large blob is divided into pieces of a row each, so that it needs little
--- additional memory.
+-- Stores blobs in the rows of a table, which are numbered without gaps. Each blob has a *place*: the index of an entry,
+-- or 0 for a chunk. A large blob is divided into pieces of a row each, so that it needs little additional memory.
 local connection = require "corosync.replica.storage.connection"
 local core = require "corosync.binding"
 
@@ -102,8 +101,8 @@ function rows.reader(conn, name, first, last)
   end, message, code
 end
 
--- Returns the number of the first row whose place is greater than `place`; `last` + 1 if there is none. Places grow
--- with numbers.
+-- Returns the number of the first row whose place is greater than `place`; `last` + 1 if there is none. The places of
+-- entries grow with the numbers of their rows.
 function rows.find_beyond(conn, name, first, last, place)
   local low, high = first, last + 1
   while low < high do
