@@ -157,7 +157,7 @@ describe("a reload of a script with a replica #slow", function()
     line(it, "^fourth\tsum\t13$")
   end)
 
-  it("fails when the new script has another patience, which locks rely on", function()
+  it("fails when the new script has another patience", function()
     local head = unique()
     local text = [[
       function config_change() end

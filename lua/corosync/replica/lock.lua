@@ -81,8 +81,8 @@ end)
 --
 -- A holder that ends, leaves, or is cut off from a majority of the nodes loses the lock. `lost` is called before
 -- another process can get it, unless the holder is stopped or hangs: then only the token protects. A command of the
--- holder must be confirmed within 1.5 times Corosync's token and consensus timeouts (0.75 times the sum of these and
--- `patience`, if that is less). When another node fails, Corosync goes on without it earlier than that.
+-- holder must be confirmed within 1.5 times Corosync's token and consensus timeouts. When another node fails, Corosync
+-- goes on without it earlier than that.
 -- @tparam[opt] table options
 -- @tparam[opt] number options.timeout the most seconds to wait; 0 to get the lock only if it is free (default: forever)
 -- @tparam[opt] fun(reason:string) options.lost called once when the lock is lost: "expired" (nothing was confirmed for

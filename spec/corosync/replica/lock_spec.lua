@@ -1,9 +1,12 @@
 local codec = require "corosync.replica.codec"
+local core = require "corosync.binding"
+local lease = require "corosync.replica.lock.lease"
 local lock_members = require "spec.helpers.lock_members"
 local part = require "corosync.replica.lock.part"
 local program = require "spec.helpers.program"
 local replicas = require "spec.helpers.replicas"
 local state = require "corosync.replica.lock.state"
+local uv = require "luv"
 
 local function refused(code, text, ok, message, got)
   assert.is_nil(ok)
@@ -64,11 +67,10 @@ describe("the state of locks", function()
     assert.same({}, all.lock)
   end)
 
-  it("is freed when a later process takes an earlier one's address", function()
-    apply("acquire", "1:1#a", "x")
-    apply("acquire", "2:1#a", "x")
+  -- A member "1:1#b", and the list of the commands that it submits.
+  local function member()
     local submitted = {}
-    local owner = { address = "1:1", parts = { lock = {} }, options = { patience = 5 },
+    local owner = { address = "1:1", parts = { lock = {} }, present = {}, ended = {},
       protocol = { active = { tag = "1" }, log = { index = index } },
       machines = { by_name = { corosync = { state = all, chain = { last = index } } } } }
     function owner.machines.by_name.corosync.encode(_, command) return codec.encode(command) end
@@ -78,6 +80,31 @@ describe("the state of locks", function()
       submitted[#submitted + 1] = codec.decode(data)
       return true
     end
+    return owner, submitted
+  end
+
+  it("are kept for as long as a silent holder may rely on them, even if it was excluded at once", function()
+    apply("acquire", "2:1#a", "x")
+    local owner, submitted = member()
+    owner.options = { patience = 0.001 }
+    owner.present["2:1"] = true
+    function owner.is_present() return false end
+    local holders = lease.new({ options = { patience = 60 } }, function() end)
+    holders:measure()
+    holders:note(core.now())
+    part.look(owner, all)
+    while #submitted == 0 do
+      uv.sleep(20)
+      part.look(owner, all)
+    end
+    assert.is_false(holders:is_valid())
+    assert.same({ "lock", "gone", "2:1#a" }, { submitted[1][1], submitted[1][2], submitted[1][3] })
+  end)
+
+  it("is freed when a later process takes an earlier one's address", function()
+    apply("acquire", "1:1#a", "x")
+    apply("acquire", "2:1#a", "x")
+    local owner, submitted = member()
     part.look(owner, all)
     assert.equal(1, #submitted)
     assert.same({ "lock", "gone", "1:1#a" }, { submitted[1][1], submitted[1][2], submitted[1][3] })

@@ -15,8 +15,8 @@ local Lock = {}
 ---
 --- A holder that ends, leaves, or is cut off from a majority of the nodes loses the lock. `lost` is called before
 --- another process can get it, unless the holder is stopped or hangs: then only the token protects. A command of the
---- holder must be confirmed within 1.5 times Corosync's token and consensus timeouts (0.75 times the sum of these and
---- `patience`, if that is less). When another node fails, Corosync goes on without it earlier than that.
+--- holder must be confirmed within 1.5 times Corosync's token and consensus timeouts. When another node fails, Corosync
+--- goes on without it earlier than that.
 ---@param options? corosync.replica.lock.Lock.acquire.options
 ---@return corosync.replica.held|nil
 ---@return string|nil # why it failed

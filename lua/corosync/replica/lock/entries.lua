@@ -30,7 +30,7 @@ function entries.of(owner)
     own.floor = 0 -- grants up to this token that were not taken are over, see part.look
     own.is_new = false -- the state was replaced, and look has not been called since
     own.reported = {} -- by session: those that this member is reporting as gone
-    own.absent = {} -- by session: when this member first saw that it was gone
+    own.absent = {} -- by session: when the lease of one that is gone has expired
     own.lease = lease.new(owner, function() entries.follow_all(owner) end)
   end
   return own

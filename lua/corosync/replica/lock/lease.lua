@@ -32,7 +32,7 @@ function Lease:measure()
   local consensus = cluster.cmap_get "runtime.config.totem.consensus"
   local noticed = token and consensus and (token + consensus) / 1000 or LEAST
   self.grace = math.max(noticed, LEAST)
-  self.seconds = PART * (math.min(noticed, self.owner.options.patience) + self.grace)
+  self.seconds = PART * (noticed + self.grace)
 end
 
 function Lease:is_valid()

@@ -66,14 +66,17 @@ local function is_gone(owner, session)
 end
 
 -- Whether a session that is gone can no longer believe that it holds a lock, because its process has ended or its lease
--- has expired. `since`: when this member first saw that it was gone.
-local function is_over(owner, own, session, since)
+-- has expired. A member that was excluded and is still in the group may have been silent only briefly, because
+-- `patience` can be short. `over_at`: what this member computed when it first saw that the session was gone.
+local function is_over(owner, own, session, over_at)
   local address = session:match "^[^#]+"
   if address == owner.address or owner.ended[address] then
-    since = -math.huge
+    over_at = -math.huge
+  elseif not over_at then
+    over_at = now() + (owner.present[address] and own.lease.seconds or own.lease.grace)
   end
-  own.absent[session] = since
-  return now() - since >= own.lease.grace
+  own.absent[session] = over_at
+  return now() >= over_at
 end
 
 local function report(owner, own, session)
@@ -97,7 +100,7 @@ function part.look(owner, all)
   local absent = own.absent
   own.absent = {}
   state.each_session(all, function(session)
-    local is_free = is_gone(owner, session) and is_over(owner, own, session, absent[session] or now())
+    local is_free = is_gone(owner, session) and is_over(owner, own, session, absent[session])
     if is_free and not own.reported[session] then
       report(owner, own, session)
     end
