@@ -39,7 +39,7 @@ function stand(self)
     elseif code ~= "closed" then -- the script uses the election's lock itself
       self[OWNER]:report(message)
     end
-  end)
+  end, function() return true end)
 end
 
 --- Stops leading: the next member in the queue is elected, and this one goes to the end of the queue.

@@ -48,9 +48,9 @@ local function check_options(options)
   end
 end
 
--- Calls `tell(held)` once this process holds the lock, or `tell(nil, message, code)`. Returns the entry's request, or
--- nil if it was refused.
-local request = script_calls.whole(function(self, options, tell)
+-- Calls `tell(held)` once this process holds the lock, or `tell(nil, message, code)`. The request is over when
+-- `is_there()` returns false. Returns the entry's request, or nil if it was refused.
+local request = script_calls.whole(function(self, options, tell, is_there)
   local owner, entry = self[OWNER], self[ENTRY]
   local own
   local function refuse(code, why)
@@ -60,10 +60,10 @@ local request = script_calls.whole(function(self, options, tell)
     refuse "closed"
   elseif entry.held and not entry.is_inherited then
     refuse("held", "this process holds it already")
-  elseif entry.request then
+  elseif entries.wants(entry) then
     refuse("acquiring", "this process waits for it already")
   else
-    entry.request = { tell = tell, lost = options.lost, is_try = options.timeout == 0,
+    entry.request = { tell = tell, is_there = is_there, lost = options.lost, is_try = options.timeout == 0,
       deadline = options.timeout and now() + options.timeout,
       new = function(token) return new_held(owner, self.name, token) end }
     own = entry.request
@@ -98,8 +98,8 @@ function Lock:acquire(options)
   check_options(options)
   local owner, entry = self[OWNER], self[ENTRY]
   local own
-  local result = waiting.result(owner, function(tell)
-    own = request(self, options, tell)
+  local result = waiting.result(owner, function(tell, is_there)
+    own = request(self, options, tell, is_there)
   end, function(code, why)
     return owner.callers:failure(("acquire lock %s of"):format(errors.quote(self.name)), code or "dispatching",
       why or "the replica is calling a function of the script, so it cannot wait here: acquire it in a coroutine")

@@ -76,12 +76,15 @@ local by_yielding
 -- Waits in a coroutine. `wait()` yields; `wake()` returns whether anything else resumes the coroutine.
 function by_yielding(routine, start, wait, wake)
   local is_waiting = false
+  local function is_there()
+    return not is_waiting or is_suspended_in(by_yielding, routine)
+  end
   local outcome, tell = taker(function()
     if is_waiting and not wake() and is_suspended_in(by_yielding, routine) then
       resume(routine)
     end
   end)
-  start(tell)
+  start(tell, is_there)
   is_waiting = true
   while not outcome.n do
     wait()
@@ -91,6 +94,7 @@ function by_yielding(routine, start, wait, wake)
 end
 
 local function never() return false end
+local function always() return true end
 
 local function by_yield(routine, start)
   return by_yielding(routine, start, coroutine.yield, never)
@@ -107,7 +111,7 @@ end
 -- otherwise a program that only submits would never reconnect, and its window would stay full.
 local function by_handling(member, start)
   local outcome, tell = taker(function() end)
-  start(tell)
+  start(tell, always)
   if outcome.n then
     member:dispatch(100)
   else
@@ -124,9 +128,9 @@ local function in_cqueues()
   return cqueues and cqueues.running() ~= nil
 end
 
--- Calls `start(tell)`, and returns the arguments of `tell` as a table. Where nothing can wait, `start` is not called,
--- and the result is that of `refuse(code, why)`: nil, message, code. `seconds`: the time after which `tell` is called
--- in any case.
+-- Calls `start(tell, is_there)`, and returns the arguments of `tell` as a table. `is_there()` returns whether the
+-- caller still waits: its coroutine may have been closed. Where nothing can wait, `start` is not called, and the result
+-- is that of `refuse(code, why)`: nil, message, code. `seconds`: the time after which `tell` is called in any case.
 function waiting.result(member, start, refuse, seconds)
   local routine = waiting.yieldable(member)
   if applying.is_running then

@@ -31,9 +31,10 @@ local function waiter(owner)
     elseif not waiting.is_allowed() then
       return { refuse("wrong_phase", ("nothing can wait in the phase '%s': pass a callback"):format(ngx.get_phase())) }
     end
-    local own = semaphore.new()
+    local own, is_waiting = semaphore.new(), false
     local outcome, tell = taker(function() own:post() end)
-    start(tell)
+    start(tell, function() return not is_waiting or own:count() < 0 end) -- nginx may have ended the light thread
+    is_waiting = true
     local deadline = owner.now() + seconds + GRACE
     while not outcome.n and owner.now() < deadline do
       own:wait(math.min(deadline - owner.now(), waiting.DAY))

@@ -223,6 +223,38 @@ describe("a lock of a replica on one node", function()
     assert.same({ "a closed", "b closed" }, lost)
   end)
 
+  -- Begins to acquire a lock in a coroutine that ends before it has the lock.
+  local function begin_and_end(acquire)
+    local routine
+    if coroutine.close then
+      routine = coroutine.create(acquire)
+      assert(coroutine.resume(routine))
+      assert.is_true(coroutine.close(routine))
+    else -- Lua 5.1 cannot yield in a metamethod
+      local object = setmetatable({}, { __index = acquire })
+      routine = coroutine.create(function() return object.field end)
+      assert.is_false(coroutine.resume(routine))
+    end
+  end
+
+  if coroutine.close or _VERSION == "Lua 5.1" and not jit then
+    it("is free, and can be acquired again at once, when the coroutine that waits for it has ended", function()
+      local app = replicas.new()
+      local lock = app:lock "x"
+      replicas.ready(app)
+      local got
+      begin_and_end(function() got = lock:acquire() end)
+      assert.is_true(assert(lock:acquire { timeout = 5 }):release())
+      begin_and_end(function() got = lock:acquire() end)
+      assert(app:barrier())
+      assert(replicas.eventually(function() return lock:holder() == nil end))
+      begin_and_end(function() got = app:barrier() end)
+      assert(app:barrier())
+      assert.is_nil(got)
+      refused("not_holding", "", lock:release())
+    end)
+  end
+
   if _VERSION >= "Lua 5.4" then
     it("is released when its variable goes out of scope", function()
       local app = replicas.new()

@@ -82,6 +82,11 @@ describe("a replica in nginx #slow", function()
     assert.matches("^%d+$", servers[2]:request(path("submit", "after")))
   end)
 
+  it("has locks that are free when the light thread that waits for one is ended", function()
+    local servers = start_all()
+    for node = 1, 3 do assert.equal("1\ntrue", servers[node]:request "8090/lock") end
+  end)
+
   it("works by polling, too", function()
     local servers = start_all { SPEC_POLL = "0.01" }
     assert.matches("^%d+$", servers[1]:request(path("submit", "polled")))

@@ -55,6 +55,15 @@ function commands.status()
   ngx.say((replica:status()))
 end
 
+-- The light thread that waits for the lock is ended before it has it.
+function commands.lock()
+  local lock = replica:lock "x"
+  local thread = ngx.thread.spawn(function() lock:acquire() end)
+  ngx.say(ngx.thread.kill(thread))
+  local held, message = lock:acquire { timeout = 2 }
+  ngx.say(message or held:release())
+end
+
 function commands.close()
   ngx.say(tostring(replica:close()))
   ngx.say(select(3, list:submit "x"))

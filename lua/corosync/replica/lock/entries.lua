@@ -1,7 +1,8 @@
 -- The locks that this process uses. Each has an entry with the process's request and its grant. `follow` compares the
 -- entry with the state, and submits the one command that is missing. So it does not matter which commands were lost,
 -- late or uncertain.
---   entry.request   what waits for the lock: new(token), tell(held or nil, message, code), lost, deadline, is_try
+--   entry.request   what waits for the lock: new(token), tell(held or nil, message, code), is_there(), lost, deadline,
+--                   is_try
 --   entry.held      the present grant: token, lost
 --   entry.ended     the token of the last grant that has ended for this process, even if the state still shows it
 --   entry.is_busy   a command is on its way
@@ -121,11 +122,19 @@ end
 
 -- ---- what the process wants, compared with the state ----
 
+-- Whether this process waits for the lock. A coroutine that waited may have been closed: nobody would release the lock.
+function entries.wants(entry)
+  if entry.request and not entry.request.is_there() then
+    entry.request = nil
+  end
+  return entry.request ~= nil
+end
+
 -- Returns the operation that is missing, or nil.
 local function step(entry, token, waits)
   if token then
     return not entry.held and "release" or nil
-  elseif entry.request then
+  elseif entries.wants(entry) then
     return not waits and "acquire" or nil
   end
   return waits and "withdraw" or nil
@@ -145,7 +154,7 @@ local function follow(owner, entry)
     return follow(owner, entry)
   elseif not owner.was_serving or was_away(owner, own) then
     return
-  elseif token and entry.request and (entry.held or token > math.max(entry.ended, entry.floor, own.floor)) then
+  elseif token and entries.wants(entry) and (entry.held or token > math.max(entry.ended, entry.floor, own.floor)) then
     return take(owner, entry, token)
   end
   local operation = not entry.is_busy and step(entry, token, waits)
