@@ -75,6 +75,23 @@ describe("a replica with loop = false", function()
     assert.same({ 1 }, result)
   end)
 
+  it("has a timeout that lets a loop wait while it leaves, and after that", function()
+    local _, app = replicas.listed { loop = false }
+    replicas.ready(app)
+    assert(app:close())
+    local turns, fd = 0, app:fd()
+    while fd do
+      turns = turns + 1
+      cqueues.poll({ pollfd = fd, events = "r", timeout = app:timeout() }, app:timeout())
+      app:dispatch()
+      fd = app:fd()
+    end
+    assert.is_true(turns < 20, turns)
+    assert.is_true(app:timeout() > 0)
+    cqueues.sleep(0.3) -- longer than a tick
+    assert.is_true(app:timeout() > 0)
+  end)
+
   it("waits in plain code, too", function()
     local list, app = replicas.listed { loop = false }
     assert.equal(1, list:submit "x")

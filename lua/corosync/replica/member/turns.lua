@@ -88,9 +88,12 @@ function turns.tick(self)
   end
 end
 
--- Returns the seconds until there is something to do even if no event arrives.
+-- Returns the seconds until there is something to do even if no event arrives. A closed replica has no ticks.
 function turns.timeout(self)
-  return effects.has_work(self) and 0 or math.max(self.next_tick - now(), 0)
+  if effects.has_work(self) then
+    return 0
+  end
+  return self.is_closed and clock.TICK or math.max(self.next_tick - now(), 0)
 end
 
 -- ---- events ----
