@@ -31,7 +31,8 @@ local waiting = require "corosync.replica.waiting"
 
 local LONGEST_NAME = 128 - #member.SUFFIX
 
-local MEMBER = {} -- the key of an object's member
+local MEMBER = {} -- the key of a replica's member
+local OWNER = {} -- the key of a machine's member
 local WHAT = {} -- the key of the words for a machine's `submit` in error messages
 
 --- A replicated state machine, made by a replica's `machine`.
@@ -55,7 +56,7 @@ local machine_metatable = {
   end,
   __index = function(self, key)
     if key == "state" then
-      return self[MEMBER].machines.by_name[self.name].state
+      return self[OWNER].machines.by_name[self.name].state
     end
     return Machine[key]
   end,
@@ -93,7 +94,7 @@ function Machine:submit(command, callback)
     errors.raise("bad argument #1 'command' to 'submit' (string or table expected, got %s)", kind)
   end
   arguments.callback(callback, 2, "submit")
-  local owner = self[MEMBER]
+  local owner = self[OWNER]
   local machine = owner.machines.by_name[self.name]
   local data = kind == "table" and encode_table(machine, command) or machine:encode(command)
   return waiting.submit(owner, self[WHAT], data, callback)
@@ -151,7 +152,7 @@ function Replica:machine(name, methods)
   end
   owner.objects[name] = setmetatable({
     name = name,
-    [MEMBER] = owner,
+    [OWNER] = owner,
     [WHAT] = ("submit to machine %s of"):format(errors.quote(name)),
   }, machine_metatable)
   return owner.objects[name]
@@ -300,7 +301,7 @@ function Replica:timeout()
   return self[MEMBER]:timeout()
 end
 
-errors.guard_methods(Machine, MEMBER, "machine")
+errors.guard_methods(Machine, OWNER, "machine")
 errors.guard_methods(Replica, MEMBER, "app")
 
 function Replica:__tostring()

@@ -55,7 +55,7 @@ describe("wrong arguments", function()
     end
   end)
 
-  it("raise an error when a method is called with a dot", function()
+  it("raise an error when a method is called with a dot, or for an object of another kind", function()
     local app = replicas.new()
     local objects = { app = app, machine = replicas.list(app), map = app:map "m", lock = app:lock "l",
       leader = app:leader("e", { elected = function() end }), calls = app:calls {},
@@ -68,8 +68,13 @@ describe("wrong arguments", function()
       map = { "set", "replace", "delete", "increment", "get", "each", "watch" }, calls = { "one", "all", "any" },
     } do
       for _, name in ipairs(methods) do
-        for _, first in ipairs { "x", { "x" } } do
-          assert.matches(text:format(name, object, name), problem(function() objects[object][name](first) end))
+        local function raises(self)
+          assert.matches(text:format(name, object, name), problem(function() objects[object][name](self) end))
+        end
+        raises "x"
+        raises { "x" }
+        for kind, other in pairs(objects) do
+          if kind ~= object then raises(other) end
         end
       end
     end
