@@ -25,7 +25,7 @@ end
 -- group only once.
 local function await_leave(name)
   local earlier = registry.last(name)
-  if earlier and earlier.is_closed then -- otherwise it could not leave, and is still a member
+  if earlier then
     return earlier:handle_until(function() return earlier.record.state == "idle" end)
   end
   return true

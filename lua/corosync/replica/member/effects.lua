@@ -42,7 +42,7 @@ end
 
 -- Carries out an effect. Returns false if it and all later ones must wait.
 local function do_effect(self, effect)
-  if persistence.is_writing(self) or effect[1] == "send" and not persistence.store_before(self, effect[2]) then
+  if self.keeper and not persistence.allows(self, effect) then
     return false
   elseif effect[1] == "note" then
     return persistence.note(self, effect[2])

@@ -129,10 +129,12 @@ function persistence.is_writing(self)
   return self.keeper ~= nil and self.keeper:is_writing()
 end
 
--- Called before a message is sent. If others rely on it, everything that it says must be on disk; returns false if that
--- fails.
-function persistence.store_before(self, message)
-  if not self.keeper or not protocol.stored_before[message.kind] then
+-- Whether a member with storage may do an effect now. Before a message that others rely on is sent, everything that it
+-- says must be on disk.
+function persistence.allows(self, effect)
+  if self.keeper:is_writing() then
+    return false
+  elseif effect[1] ~= "send" or not protocol.stored_before[effect[2].kind] then
     return true
   end
   local ok, problem = self.keeper:commit()

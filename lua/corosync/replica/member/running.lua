@@ -4,9 +4,13 @@ local script_calls = require "corosync.script_calls"
 
 local running = {}
 
-local function finish(self, ...)
+-- Without script_calls.unwrap, because this runs for each command.
+local function finish(self, ok, ...)
   self.runner = nil
-  return script_calls.unwrap(...)
+  if not ok then
+    error((...), 0)
+  end
+  return ...
 end
 
 function running.run(self, f, ...)
