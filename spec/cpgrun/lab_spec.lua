@@ -205,7 +205,9 @@ describe("cpgrun --lab #slow", function()
     complaint(it, "error: Partition %({1}%): did you mean partition%(")
     line(it, "^1| from 1\thello%(1%)$")
     line(it, "^1| from 1\tkil%(1%)$")
-    it:write "?\nquit\nexit()\nkill 1\nkill-host\nkill-host 1\nkill-host(1)\n"
+    it:write "heal\nstop\n?\nquit\nexit()\nkill 1\nkill-host\nkill-host 1\nkill-host(1)\n"
+    complaint(it, "error: heal: did you mean heal%(%)%?")
+    complaint(it, "error: stop: did you mean stop%(%)%?")
     complaint(it, "error: %?: did you mean help%?")
     complaint(it, "error: quit: did you mean stop%(%)%?")
     complaint(it, "error: exit%(%): did you mean stop%(%)%?")

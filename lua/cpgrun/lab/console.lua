@@ -43,6 +43,8 @@ end
 -- The words of other programs for this one's commands.
 local OTHER_WORDS = { ["?"] = "help", exit = "stop()", quit = "stop()" }
 
+local WITHOUT_ARGUMENTS = { heal = true, stop = true }
+
 -- The command of this or nearly this name, or nil. A word of letters alone may be meant for the script, so it must be
 -- the name.
 local function command_near(name, env, is_alone)
@@ -65,7 +67,7 @@ local function meant_command(line, env)
   if OTHER_WORDS[bare or called] then
     return OTHER_WORDS[bare or called]
   end
-  return meant and ("%s(%s)"):format(meant, node or "...")
+  return meant and ("%s(%s)"):format(meant, WITHOUT_ARGUMENTS[meant] and "" or node or "...")
 end
 
 local function write_to_script(session, line, env)
