@@ -278,7 +278,8 @@ describe("a service that is disconnected", function()
     assert.error_matches(function() service.quorum "x" end, "bad argument #1 'handlers' to 'quorum'")
     local map = open "cmap"
     for message, action in pairs {
-      ["#1 to 'quorum' %(unknown field 'quorum_chang'%)"] = function() service.quorum { quorum_chang = print } end,
+      ["#1 to 'quorum' %(unknown field 'quorum_chang': did you mean 'quorum_change'%?%)"] =
+        function() service.quorum { quorum_chang = print } end,
       ["#3 to 'set' %(invalid option 'uint32': i8, u8, .*, string or binary expected%)"] =
         function() map:set("spec.x", 1, "uint32") end,
       ["#2 to 'track' %(function expected, got string%)"] = function() map:track("spec.", "x") end,

@@ -8,9 +8,14 @@ local fails = handles.fails
 after_each(handles.close_all)
 
 describe("cpg.open", function()
-  it("raises for unknown fields, naming them", function()
-    assert.error_matches(function() cpg.open { mesage_received = print } end, "unknown field 'mesage_received'")
-    assert.error_matches(function() cpg.open { print } end, "unknown field")
+  it("raises for unknown fields, naming them and what was probably meant", function()
+    for field, meant in pairs { mesage_received = "message_received", pak = "pack", Pack = "pack", packs = "pack",
+      configchange = "config_change", widnow = "window" } do
+      assert.error_matches(function() cpg.open { [field] = print } end,
+        ("unknown field '%s': did you mean '%s'%%?"):format(field, meant))
+    end
+    assert.error_matches(function() cpg.open { sending = print } end, "unknown field 'sending'%)")
+    assert.error_matches(function() cpg.open { print } end, "unknown field 'number'%)")
   end)
 
   it("raises for fields of the wrong type, naming them", function()

@@ -1,6 +1,10 @@
 #include "support/field.h"
 
+#include <ctype.h>
+#include <limits.h>
 #include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 uint32_t check_uint32(lua_State *L, int index, const char *name)
@@ -61,16 +65,40 @@ void field_check_user(lua_State *L, int index, const char *name)
 	}
 }
 
+/* Whether a name is probably a misspelling: with one letter too many or too few, or other capitals or underscores. */
+static bool is_near(const char *name, const char *meant)
+{
+	int counts[UCHAR_MAX + 1] = {0}, differences = 0, i;
+
+	for (; *name != '\0'; name++) {
+		counts[tolower((unsigned char)*name)]++;
+	}
+	for (; *meant != '\0'; meant++) {
+		counts[tolower((unsigned char)*meant)]--;
+	}
+	counts['_'] = 0;
+	for (i = 0; i <= UCHAR_MAX; i++) {
+		differences += abs(counts[i]);
+	}
+	return differences <= 1;
+}
+
 /* Checks the field whose key and value are on top of the stack. [-0, +0, v] */
 static void check_one(lua_State *L, const field *fields)
 {
 	size_t length = 0;
 	const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : luaL_typename(L, -2);
+	const field *each;
 
-	for (; fields->name != NULL; fields++) {
-		if (length == strlen(fields->name) && strcmp(name, fields->name) == 0) {
-			fields->check(L, lua_gettop(L), name);
+	for (each = fields; each->name != NULL; each++) {
+		if (length == strlen(each->name) && strcmp(name, each->name) == 0) {
+			each->check(L, lua_gettop(L), name);
 			return;
+		}
+	}
+	for (each = fields; each->name != NULL; each++) {
+		if (length > 0 && is_near(name, each->name)) {
+			luaL_argerror(L, 1, lua_pushfstring(L, "unknown field '%s': did you mean '%s'?", name, each->name));
 		}
 	}
 	luaL_argerror(L, 1, lua_pushfstring(L, "unknown field '%s'", name));
