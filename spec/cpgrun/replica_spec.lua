@@ -12,6 +12,16 @@ local PLAIN = [[
   })
 ]]
 
+-- With a state that is too large to be copied at once.
+local LARGE = [[
+  local app = assert(require "corosync.replica"(NAME, { ready = function() print "ready" end }))
+  local function large_state()
+    local state = { count = 0 }
+    for i = 1, 200000 do state[i] = i end
+    return state
+  end
+]]
+
 local function script(text)
   return ("local NAME = 'spec-%.0f' "):format(uv.hrtime()) .. text
 end
@@ -96,6 +106,14 @@ describe("cpgrun --handler-timeout with a replica", function()
     line(it, "^last\tlast$")
   end)
 
+  it("stops the function that makes the first state of a new machine", function()
+    local it = limited("initial", PLAIN .. [[
+      function started()
+        app:machine("endless", { apply = print, initial = function() while true do end end })
+      end]])
+    complaint(it, STOPPED)
+  end)
+
   it("does not stop an apply that has succeeded and is repeated to undo another one", function()
     local it = limited("repeated", PLAIN .. [[
       local calls = 0
@@ -118,6 +136,61 @@ describe("cpgrun --handler-timeout with a replica", function()
     assert.not_matches("error", table.concat(it.errors, "\n"))
   end)
 
+  it("does not stop an apply that a member repeats to get the state", function()
+    local path = program.file("learner.lua", script(LARGE .. [[
+      local large = app:machine("large", { initial = large_state, apply = function(state, command)
+        local began = os.clock()
+        while arg[1] == "learner" and os.clock() - began < 1.5 do end
+        state.count = state.count + 1
+        return state.count
+      end, restored = function(state)
+        print("restored", state.count)
+      end })
+      if arg[1] == "donor" then
+        large:submit("a", print)
+      end
+    ]]))
+    line(program.start("cpgrun", "--handler-timeout", "0.9", "--group", "donor", path, "donor"), "^1$")
+    local learner = program.start("cpgrun", "--handler-timeout", "0.9", "--group", "learner", path, "learner")
+    line(learner, "^restored\t1$")
+    line(learner, "^ready$")
+    assert.not_matches("error", table.concat(learner.errors, "\n"))
+  end)
+
+  it("does not stop an apply that is repeated for the base of a large state", function()
+    local it = limited("follows", LARGE .. [[
+      local seen = {}
+      local large = app:machine("large", { initial = large_state, apply = function(state, command)
+        local name, began = command:sub(1, 1), os.clock()
+        while seen[name] and os.clock() - began < 1.5 do end
+        seen[name] = name == "1"
+        state.count = state.count + 1
+        return state.count
+      end })
+      function started()
+        for i = 1, 6 do
+          large:submit(i .. ("x"):rep(1000000), print)
+        end
+      end]])
+    line(it, "^6$")
+    assert.not_matches("error", table.concat(it.errors, "\n"))
+  end)
+
+  it("does not stop the reload of a large state", function()
+    local text = script(LARGE .. [[
+      local large = app:machine("large", { initial = large_state, apply = function(state)
+        state.count = state.count + 1
+        return state.count
+      end })
+      app:barrier(function() large:submit("x", print) end)
+    ]])
+    local it = cpgrun("reloads", text, "--handler-timeout", "0.4")
+    line(it, "^1$")
+    it:kill "sighup"
+    line(it, "^2$")
+    assert.not_matches("error", table.concat(it.errors, "\n"))
+  end)
+
   it("stops changed and callbacks, and goes on", function()
     local it = limited("callbacks", PLAIN .. [[
       local list = app:machine("list", { apply = function(_, command) return command end, changed = function(_, command)
@@ -136,8 +209,13 @@ describe("cpgrun --handler-timeout with a replica", function()
   it("lets a member whose apply was stopped alone take the state of the others", function()
     local TEXT = script [[
       local app = assert(require "corosync.replica"(NAME, { ready = function() print "ready" end }))
-      local is_slow = arg[1] == "slow"
-      local list = app:machine("list", { apply = function(state, command)
+      local is_slow, resets = arg[1] == "slow", 0
+      local list = app:machine("list", { initial = function()
+        local began = os.clock()
+        resets = resets + 1
+        while resets > 1 and arg[1] == "slow" and os.clock() - began < 1.5 do end
+        return {}
+      end, apply = function(state, command)
         if is_slow and command == "b" then
           is_slow = false
           while true do end
