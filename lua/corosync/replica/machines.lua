@@ -215,9 +215,10 @@ function Machines:apply(list, first)
   return results
 end
 
--- Sets a machine to its initial state. Returns whether the script's functions could make that state.
+-- Sets a machine to its initial state. Returns whether the script's functions could make that state, as they could when
+-- the machine was defined.
 local function reset(self, each)
-  local ok, problem = pcall(each.reset, each)
+  local ok, problem = pcall(script_calls.without_limits, each.reset, each)
   if not ok then
     self.damage = true
     self.hooks.damaged("make the initial state", each, problem)

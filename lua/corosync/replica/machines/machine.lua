@@ -27,7 +27,8 @@ function machine.new(name)
   return self
 end
 
-local function reset(self)
+-- Raises if the script's functions do.
+function Machine:reset()
   self.chain = chain.new()
   self.pieces = nil
   if self.methods then
@@ -37,10 +38,6 @@ local function reset(self)
   if self.methods and not self.methods.snapshot and not state.copy_small(self, self.state) then
     base.note_large(self)
   end
-end
-
-function Machine:reset()
-  script_calls.without_limits(reset, self)
 end
 
 -- ---- commands ----
