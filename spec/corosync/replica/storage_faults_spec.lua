@@ -157,6 +157,17 @@ describe("a replica's storage", function()
       is_damaged(bytes:sub(1, 1000), "the file is damaged")
     end)
 
+    it("is refused with the reason when old rows cannot be deleted", function()
+      sample()
+      local environment = require("luasql.sqlite3").sqlite3()
+      local connection = assert(environment:connect(storages.path()))
+      assert(connection:execute "UPDATE entries SET number = -1 WHERE number = 1")
+      assert(connection:execute [[CREATE TRIGGER kept BEFORE DELETE ON entries
+        BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END]])
+      connection:close()
+      fails("no_space", "the disk is full")
+    end)
+
     it("is refused when a row is missing or not in its place", function()
       local environment = require("luasql.sqlite3").sqlite3()
       local bytes = sample()

@@ -160,8 +160,10 @@ end
 
 -- Deletes all rows except those from `first` to `last`.
 function rows.keep(conn, name, first, last)
-  return conn:execute(("DELETE FROM %s WHERE number < %d"):format(name, first))
-    and conn:execute(("DELETE FROM %s WHERE number > %d"):format(name, last))
+  return conn:execute_all {
+    ("DELETE FROM %s WHERE number < %d"):format(name, first),
+    ("DELETE FROM %s WHERE number > %d"):format(name, last),
+  }
 end
 
 return rows
