@@ -152,8 +152,12 @@ function retry(self)
   self.timer:unref()
 end
 
+-- Runs the loop only if there is a socket: events that come before the script is loaded would be lost.
 local function remove_stale_at_once(path)
-  local is_over = false
+  local status, is_over = uv.fs_lstat(path), false
+  if not status or status.type ~= "socket" then
+    return
+  end
   listener.remove_stale(path, function() is_over = true end)
   while not is_over do
     uv.run "once"
