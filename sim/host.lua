@@ -169,7 +169,7 @@ end
 
 -- Whether it has dropped its state and has not become full again.
 function Host:is_without_state()
-  return self.has_forgotten and not self.replica.generation
+  return self.has_forgotten and (not self.replica.generation or self.replica.partial)
 end
 
 function Host:forget()
