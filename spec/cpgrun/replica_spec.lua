@@ -17,7 +17,7 @@ local LARGE = [[
   local app = assert(require "corosync.replica"(NAME, { ready = function() print "ready" end }))
   local function large_state()
     local state = { count = 0 }
-    for i = 1, 200000 do state[i] = i end
+    for i = 1, 50000 do state[i] = i end
     return state
   end
 ]]
@@ -178,13 +178,18 @@ describe("cpgrun --handler-timeout with a replica", function()
 
   it("does not stop the reload of a large state", function()
     local text = script(LARGE .. [[
-      local large = app:machine("large", { initial = large_state, apply = function(state)
+      local uv = require "luv"
+      local is_reloaded = uv.os_getenv "RELOADED"
+      uv.os_setenv("RELOADED", "yes")
+      local large = app:machine("large", { initial = large_state, apply = function(state, command)
+        local began = os.clock()
+        while is_reloaded and command == "first" and os.clock() - began < 1.5 do end
         state.count = state.count + 1
         return state.count
       end })
-      app:barrier(function() large:submit("x", print) end)
+      app:barrier(function() large:submit(is_reloaded and "second" or "first", print) end)
     ]])
-    local it = cpgrun("reloads", text, "--handler-timeout", "0.4")
+    local it = cpgrun("reloads", text, "--handler-timeout", "0.9")
     line(it, "^1$")
     it:kill "sighup"
     line(it, "^2$")
