@@ -38,7 +38,10 @@ describe("a member that must join again #slow", function()
     run(others[1], "list:submit 'b'")
     hears(different, "^(problem)$")
     assert(cluster:kill(2))
-    different:kill "sigcont"
+    replicas.eventually(function()
+      different:kill "sigcont" -- again and again, because it may not have stopped itself yet
+      return #different.lines > different.found
+    end)
     hears(different, "^(suspended)")
     assert(cluster:restart(2))
     hears(different, "^(ready)$")
