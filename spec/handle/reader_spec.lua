@@ -199,9 +199,13 @@ describe("a reader", function()
 
   it("reports the lag for fetched events as well, and again as it grows", function()
     local handle, seen = member(false)
+    local witness, witnessed = member(false)
     local idle = core.pollset()
     for round = 1, 40 do
       assert.equal(50, send_numbers(handle, 50))
+      assert(witness:send "behind these")
+      -- All have come now. A lag ends with the last event that waited at its beginning.
+      dispatch_until(witness, function() return #witnessed.messages == round end)
       assert.is_true(handle:fetch(1))
       assert(handle:dispatch(1))
       idle:wait(0.01)
