@@ -89,6 +89,16 @@ static int call_back_limited(lua_State *L, int arguments, int results, int flags
 	return called_back(L, function, results, pcall_limited(L, arguments, results, function, !is_own(L, function + 1)));
 }
 
+/* The value at index 1 is true, because the results of a successful call may fill the stack. Returns their number. */
+static int note_status(lua_State *L, int status)
+{
+	if (status != 0) {
+		lua_pushboolean(L, false);
+		lua_replace(L, 1);
+	}
+	return lua_gettop(L);
+}
+
 static int call(lua_State *L)
 {
 	bool limits_memory;
@@ -96,12 +106,13 @@ static int call(lua_State *L)
 
 	luaL_checkany(L, 1);
 	limits_memory = !is_own(L, 1);
-	lua_pushcfunction(L, compat_traceback);
+	lua_pushboolean(L, true);
 	lua_insert(L, 1);
-	status = pcall_limited(L, lua_gettop(L) - 2, LUA_MULTRET, 1, limits_memory);
-	lua_pushboolean(L, status == 0);
-	lua_replace(L, 1);
-	return lua_gettop(L);
+	lua_pushcfunction(L, compat_traceback);
+	lua_insert(L, 2);
+	status = pcall_limited(L, lua_gettop(L) - 3, LUA_MULTRET, 2, limits_memory);
+	lua_remove(L, 2);
+	return note_status(L, status);
 }
 
 static int pcall_without(lua_State *L)
@@ -110,12 +121,12 @@ static int pcall_without(lua_State *L)
 	int status;
 
 	luaL_checkany(L, 1);
-	outer = memory_apply_limit(L, false);
-	status = limit_pcall_without(L, lua_gettop(L) - 1, LUA_MULTRET);
-	(void)memory_apply_limit(L, outer);
-	lua_pushboolean(L, status == 0);
+	lua_pushboolean(L, true);
 	lua_insert(L, 1);
-	return lua_gettop(L);
+	outer = memory_apply_limit(L, false);
+	status = limit_pcall_without(L, lua_gettop(L) - 2, LUA_MULTRET);
+	(void)memory_apply_limit(L, outer);
+	return note_status(L, status);
 }
 
 static int limit_memory(lua_State *L)

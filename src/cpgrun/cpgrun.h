@@ -16,9 +16,9 @@ void callback_open(lua_State *L);
 int callback_set_report(lua_State *L);
 
 /*
- * Lua: limit(libraries, seconds, bytes) -> call, limit_memory, pcall_without. From now on, functions of the script and luv's callbacks
- * have a time limit (limit.c), a memory limit (memory.c), or both; nil for none. The names of our own Lua's sources start
- * with `libraries`, followed by corosync/ or cpgrun/.
+ * Lua: limit(libraries, seconds, bytes) -> call, limit_memory, pcall_without. From now on, functions of the script and
+ * luv's callbacks have a time limit (limit.c), a memory limit (memory.c), or both; nil for none. The names of our own
+ * Lua's sources start with `libraries`, followed by corosync/ or cpgrun/.
  *
  *   call(function, ...)   as xpcall with a traceback as its handler: true and results, or false and the message
  *   limit_memory(applies or function) -> applied   applies the memory limit, removes it, or applies it if the function is
