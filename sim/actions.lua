@@ -351,7 +351,7 @@ function traffic.deliver(self, id)
   end
 end
 
--- Handles some of what waits, in any order.
+-- Handles some of the waiting events, in any order.
 function actions.traffic(self)
   for _ = 1, self.random(self.phase.burst) do
     local id = self.random(#self.world.nodes)

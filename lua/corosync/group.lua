@@ -150,7 +150,7 @@ end
 --- Handles this group's events until the predicate returns true. Not for use inside this group's own handlers.
 -- @tparam fun():any predicate
 -- @tparam[opt] number seconds the longest to wait; the field `timeout` when absent
--- @tparam[opt] string action what is waited for, for the error message
+-- @tparam[opt] string action names what the caller waits for in the error message
 -- @treturn boolean true
 -- @error nil, message, code: "timeout", "dispatching", "not_joined", "no_stack", "wrong_process" (in a fork)
 function Group:wait_for(predicate, seconds, action)

@@ -189,9 +189,9 @@ function listener.open(where, connected)
       end
       if self.socket then
         self.socket:close()
-      end
-      if self.socket and path then -- otherwise another process may have taken the path
-        uv.fs_unlink(path)
+        if path then -- without the socket, another process may have taken it
+          uv.fs_unlink(path)
+        end
       end
     end,
   }

@@ -112,7 +112,7 @@ function Group:stop() end
 --- Handles this group's events until the predicate returns true. Not for use inside this group's own handlers.
 ---@param predicate fun():any
 ---@param seconds? number the longest to wait; the field `timeout` when absent
----@param action? string what is waited for, for the error message
+---@param action? string names what the caller waits for in the error message
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
 ---@return string|nil # "timeout", "dispatching", "not_joined", "no_stack", "wrong_process" (in a fork)

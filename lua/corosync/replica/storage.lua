@@ -69,7 +69,7 @@ end
 
 -- Returns nil when nothing is stored, or { meta, base, chunks, entries }: `chunks()` returns the next chunk,
 -- `entries()` the next entry's index and blob. They return nil after the last, and nil, message, code when the disk
--- fails; what was read before is then incomplete. Read everything before the next write.
+-- fails: then the data read so far is incomplete. Read everything before the next write.
 function Store:load()
   if not self.conn then
     return connection.closed(self.path)

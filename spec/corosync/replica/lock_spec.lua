@@ -6,7 +6,6 @@ local part = require "corosync.replica.lock.part"
 local program = require "spec.helpers.program"
 local replicas = require "spec.helpers.replicas"
 local state = require "corosync.replica.lock.state"
-local uv = require "luv"
 
 local function refused(code, text, ok, message, got)
   assert.is_nil(ok)
@@ -92,11 +91,10 @@ describe("the state of locks", function()
     local holders = lease.new({ options = { patience = 60 } }, function() end)
     holders:measure()
     holders:note(core.now())
-    part.look(owner, all)
-    while #submitted == 0 do
-      uv.sleep(20)
+    assert(replicas.eventually(function()
       part.look(owner, all)
-    end
+      return #submitted > 0
+    end))
     assert.is_false(holders:is_valid())
     assert.same({ "lock", "gone", "2:1#a" }, { submitted[1][1], submitted[1][2], submitted[1][3] })
   end)

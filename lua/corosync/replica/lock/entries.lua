@@ -1,7 +1,7 @@
 -- The locks that this process uses. Each has an entry with the process's request and its grant. `follow` compares the
 -- entry with the state, and submits the one command that is missing. So it does not matter which commands were lost,
 -- late or uncertain.
---   entry.request   what waits for the lock: new(token), tell(held or nil, message, code), is_there(), lost, deadline,
+--   entry.request   the request for the lock: new(token), tell(held or nil, message, code), is_there(), lost, deadline,
 --                   is_try
 --   entry.held      the present grant: token, lost
 --   entry.ended     the token of the last grant that has ended for this process, even if the state still shows it

@@ -1,4 +1,4 @@
--- A named machine of a replica: its state, and what is needed to undo a command and to send the state to others.
+-- A named machine of a replica: it holds the state, can undo a command, and can send the state to others.
 local base = require "corosync.replica.machines.base"
 local chain = require "corosync.replica.machines.chain"
 local collector = require "corosync.replica.machines.collector"

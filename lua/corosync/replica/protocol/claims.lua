@@ -8,7 +8,7 @@
 --   index       of the last command of that state
 --   applied     the index of the last one that it has applied
 --   digest      of its commands
---   partial     whether it was not yet full in an established epoch: it has what was confirmed before the epoch in
+--   partial     whether it has not been full in an established epoch yet: it has all confirmed before the epoch in
 --               `generation`, and may lack commands of that epoch
 --   standing    whether it speaks for its node: another process of the node may have, or have had, a newer state
 --   observer    whether it is an observer: then the decision does not depend on its claim

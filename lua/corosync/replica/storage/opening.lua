@@ -6,16 +6,6 @@ local opening = {}
 
 local LOG_SIZE = 1000 * 4096 -- bytes: when the -wal file has these many pages, SQLite begins it anew (its default)
 
-local function run(conn, statements)
-  for _, statement in ipairs(statements) do
-    local done, message, code = conn:first(statement)
-    if not done then
-      return nil, message, code
-    end
-  end
-  return true
-end
-
 -- Locks the file, and changes it only if it is new.
 local function claim(conn, owner)
   local done, message, code = conn:lock()
@@ -63,7 +53,10 @@ function opening.prepare(conn, owner)
   if not state then
     return nil, message, code
   end
-  done, message, code = run(conn, { "PRAGMA journal_mode = WAL", "PRAGMA journal_size_limit = 8388608" })
+  done, message, code = conn:first "PRAGMA journal_mode = WAL"
+  if done then
+    done, message, code = conn:first "PRAGMA journal_size_limit = 8388608"
+  end
   if done then
     done, message, code = conn:execute "PRAGMA synchronous = FULL"
   end
