@@ -9,16 +9,7 @@
 #define COROSYNC_LUA_HANDLE_READER_H
 
 #include "handle/handle.h"
-
-/* The defaults. */
-#define READER_AFTER 0.02 /* seconds */
-#define READER_LIMIT ((size_t)64 * 1024 * 1024)
-
-typedef struct reader_options {
-	double after; /* seconds that events wait before it takes them */
-	size_t limit; /* bytes that may wait for Lua, in all */
-	bool stops;   /* at the limit it only stops taking; otherwise it calls the class's give_up */
-} reader_options;
+#include "handle/reader_options.h"
 
 /* Starts the thread of an open handle. Returns 0 or an errno. */
 int reader_start(handle *h, const reader_options *options);
@@ -76,13 +67,5 @@ bool reader_holds(reader *r);
 /* Around requests: see call.h. */
 void reader_lock_requests(reader *r);
 void reader_unlock_requests(reader *r);
-
-/* ---- the field `reader` of open's table, true or a table with `after`, `limit` and `full`: reader_options.c ---- */
-
-/* The check of that field. Raises for anything else. [-0, +0, v] */
-void reader_options_check(lua_State *L, int index, const char *name);
-
-/* Reads the value at that index, a boolean, table or nil; false for no reader. [-0, +0, v] */
-bool reader_options_get(lua_State *L, int index, reader_options *options);
 
 #endif

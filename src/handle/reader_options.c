@@ -1,4 +1,4 @@
-#include "handle/reader.h"
+#include "handle/reader_options.h"
 
 #include <string.h>
 
