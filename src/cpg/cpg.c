@@ -395,7 +395,7 @@ static const luaL_Reg methods[] = {
 	{"leave", cpg_membership_method_leave},
 	{"max_message_size", method_max_message_size},
 	{"members", cpg_membership_method_members},
-	{"receive_run", dispatch_receive_run},
+	{"receive_run", receive_method_receive_run},
 	{"send", cpg_send_method_send},
 	{NULL, NULL},
 };

@@ -5,12 +5,10 @@
 #include <stdio.h>
 
 #include "handle/connection.h"
-#include "handle/fetch.h"
+#include "handle/delivery.h"
 #include "handle/lag.h"
-#include "handle/reader.h"
 #include "handle/refill.h"
 #include "support/pid.h"
-#include "support/thread.h"
 
 /***
 Handling events: methods that the handles of all Corosync libraries share.
@@ -24,35 +22,6 @@ The size of a stack that a program has made itself, as for a fiber, cannot be ch
 */
 
 #define DEFAULT_BUDGET 1000
-
-/* In the metatable's array. */
-enum { KEPT_DELIVER = 1, KEPT_TRACEBACK, KEPT_ERROR, KEPT_SERVICE, KEPT_CONVERT };
-
-/* In a method: pushes a value that dispatch_keep has put there. [-0, +1, -] */
-static void push_kept(lua_State *L, int index)
-{
-	lua_rawgeti(L, lua_upvalueindex(UPVALUE_METATABLE), index);
-}
-
-/* ---- calling handlers ---- */
-
-static const event_kind *kind_of(const handle *h, const event *ev)
-{
-	return &h->class->kinds[ev->kind];
-}
-
-/* Takes the oldest event off the queue, after it has become Lua values. */
-static void take(handle *h)
-{
-	const event *ev = queue_oldest(&h->queue);
-
-	if (kind_of(h, ev)->is_own) {
-		atomic_fetch_sub_explicit(&h->own, ev->size, memory_order_relaxed);
-	}
-	lag_pass(h);
-	queue_pop(&h->queue);
-	reader_note_queued(h);
-}
 
 typedef struct dispatch_run {
 	handle *handle;
@@ -117,10 +86,10 @@ static int deliver(lua_State *L)
 
 	luaL_checkstack(L, LUA_MINSTACK, NULL);
 	for (ev = next_event(run); ev != NULL; ev = next_event(run)) {
-		kind = kind_of(run->handle, ev);
+		kind = delivery_kind_of(run->handle, ev);
 		run->handle->busy = HANDLE_CONVERTING;
 		count = kind->push(L, run->handle, ev, 2);
-		take(run->handle);
+		delivery_take(run->handle);
 		run->handle->busy = HANDLE_DELIVERING;
 		run->handled++;
 		if (count != EVENT_DROPPED) {
@@ -145,18 +114,6 @@ static int call_error_handler(lua_State *L)
 	return 0;
 }
 
-/* The next call finds the handle usable. */
-static void end_dispatch(handle *h, bool drained)
-{
-	h->busy = HANDLE_IDLE;
-	h->stop = false;
-	if (h->state == HANDLE_CLOSED) {
-		queue_free(&h->queue);
-	} else if (drained) {
-		queue_trim(&h->queue);
-	}
-}
-
 static bool more_waits(const dispatch_run *run)
 {
 	const handle *h = run->handle;
@@ -171,16 +128,6 @@ static bool more_waits(const dispatch_run *run)
 	return !run->drained && poll(&descriptor, 1, 0) > 0;
 }
 
-static const failure *undispatchable(const handle *h)
-{
-	const failure *why = connection_exhausted(h);
-
-	if (why == NULL && h->busy != HANDLE_IDLE) {
-		return &FAILURE_DISPATCHING;
-	}
-	return why == NULL && !stack_suffices() ? &FAILURE_NO_STACK : why;
-}
-
 /* Stack of a dispatch. After the first event nothing may be allocated. */
 enum { AT_SELF = 1, AT_VALUES, AT_HANDLERS, AT_TRACEBACK };
 
@@ -189,7 +136,7 @@ static void push_dispatch_stack(lua_State *L)
 	lua_settop(L, AT_SELF);
 	compat_getuservalue(L, AT_SELF);
 	lua_rawgeti(L, AT_VALUES, VALUE_HANDLERS);
-	push_kept(L, KEPT_TRACEBACK);
+	delivery_push_kept(L, KEPT_TRACEBACK);
 }
 
 /* Gives the error message on top of the stack to the error handler, or to stderr. [-1, +0, -] */
@@ -197,10 +144,10 @@ static void report(lua_State *L)
 {
 	int message = lua_gettop(L);
 
-	push_kept(L, KEPT_ERROR);
+	delivery_push_kept(L, KEPT_ERROR);
 	lua_pushvalue(L, message);
 	lua_pushvalue(L, AT_HANDLERS);
-	push_kept(L, KEPT_SERVICE);
+	delivery_push_kept(L, KEPT_SERVICE);
 	if (lua_pcall(L, 3, 0, 0) != 0) {
 		const char *second = lua_tostring(L, -1);
 		(void)fprintf(stderr, "corosync: error in the error handler: %s, after: %s\n",
@@ -228,21 +175,21 @@ static void deliver_all(lua_State *L, dispatch_run *run)
 	h->busy = HANDLE_DELIVERING;
 	do {
 		before = run->handled;
-		push_kept(L, KEPT_DELIVER);
+		delivery_push_kept(L, KEPT_DELIVER);
 		lua_pushlightuserdata(L, run);
 		lua_pushvalue(L, AT_VALUES);
 		lua_pushvalue(L, AT_HANDLERS);
 		status = lua_pcall(L, 3, 0, AT_TRACEBACK);
 		if (status != 0 && (run->handled == before || h->busy == HANDLE_CONVERTING)) {
 			/* Not a handler's error but Lua's, of memory or stack: the event stays queued, and the caller gets the error. */
-			end_dispatch(h, false);
+			delivery_end(h, false);
 			(void)lua_error(L);
 		}
 		if (status != 0) {
 			report(L);
 		}
 	} while (status != 0);
-	end_dispatch(h, run->drained && queue_head(&h->queue) == NULL);
+	delivery_end(h, run->drained && queue_head(&h->queue) == NULL);
 }
 
 /***
@@ -264,7 +211,7 @@ static int method_dispatch(lua_State *L)
 	dispatch_run run = {.handle = h, .budget = check_budget(L, 2)};
 	const failure *why;
 
-	why = undispatchable(h);
+	why = delivery_refusal(h);
 	if (why != NULL) {
 		return handle_fail(L, h, "dispatch", why);
 	}
@@ -280,126 +227,6 @@ static int method_dispatch(lua_State *L)
 	lua_pushinteger(L, run.handled);
 	lua_pushboolean(L, more_waits(&run));
 	return 2;
-}
-
-typedef struct receive_run {
-	handle *handle;
-	size_t bytes; /* of events that may be gathered; 0 for none */
-	size_t taken; /* events that were converted */
-} receive_run;
-
-/*
- * Pushes the name and values of the oldest event that still has a receiver, or of several, or nothing. They stay queued.
- * Arguments: the run, the user value.
- */
-static int convert(lua_State *L)
-{
-	receive_run *run = lua_touserdata(L, 1);
-	handle *h = run->handle;
-	const event *ev;
-
-	for (ev = queue_head(&h->queue); ev != NULL; ev = queue_head(&h->queue)) {
-		const event_kind *kind = kind_of(h, ev);
-		int count;
-
-		run->taken = run->bytes > 0 ? h->class->gather(L, h, run->bytes) : 0;
-		if (run->taken > 0) {
-			return 3;
-		}
-		count = kind->push(L, h, ev, 2);
-		if (count != EVENT_DROPPED) {
-			run->taken = 1;
-			lua_pushstring(L, kind->name);
-			if (kind->handler == NULL) {
-				lua_replace(L, 3);
-				return count;
-			}
-			lua_insert(L, 3);
-			return 1 + count;
-		}
-		take(h);
-	}
-	return 0;
-}
-
-/* Events that may be gathered are also fetched together. Returns whether no more wait at the daemon. */
-static bool refill_run(const receive_run *run)
-{
-	handle *h = run->handle;
-
-	if (run->bytes > 0 && queue_head(&h->queue) == NULL) {
-		(void)refill(h, FETCH_EVENTS);
-	}
-	return refill_one(h);
-}
-
-/* After events were converted, or an error has left them in the queue. Returns receive's results. */
-static int finish_receive(lua_State *L, const receive_run *run, int status)
-{
-	size_t i;
-
-	/* Not earlier: during the call the collector may have raised a finalizer's error. */
-	for (i = 0; status == 0 && i < run->taken; i++) {
-		take(run->handle);
-	}
-	end_dispatch(run->handle, false);
-	return status == 0 ? lua_gettop(L) - 1 : lua_error(L);
-}
-
-/* With the handle at index 1. `bytes`: of events that may be gathered. */
-static int receive(lua_State *L, handle *h, size_t bytes)
-{
-	receive_run run = {.handle = h, .bytes = bytes};
-	const failure *why;
-	bool drained;
-
-	/* Whatever may run the collector comes before the look at the queue: a finalizer may empty it. */
-	lua_settop(L, 1);
-	push_kept(L, KEPT_CONVERT);
-	lua_pushlightuserdata(L, &run);
-	compat_getuservalue(L, 1);
-	why = undispatchable(h);
-	if (why != NULL) {
-		return handle_fail(L, h, "receive from", why);
-	}
-	/* Without a reader, the caller of receive has not asked for this event. */
-	if (h->reader != NULL) {
-		lag_tell(h);
-	}
-	if (queue_head(&h->queue) == NULL) {
-		handle_flush(h);
-	}
-	drained = refill_run(&run);
-	if (queue_head(&h->queue) == NULL) {
-		end_dispatch(h, drained);
-		return h->state == HANDLE_LOST ? handle_fail(L, h, "receive from", h->reason) : 0;
-	}
-	h->busy = HANDLE_CONVERTING;
-	return finish_receive(L, &run, lua_pcall(L, 2, LUA_MULTRET, 0));
-}
-
-/***
-Returns the oldest waiting event, or nothing, without blocking: for coroutines, whose handlers may yield.
-@function handle:receive
-@treturn[1] string the event's name: of cpg "message", "config" or "ring", with a reader "lagged", and with `pack`
-"error" for members that send no frames; of cmap "change"; of quorum "quorum" or
-"nodelist"; of votequorum "quorum", "nodelist" or "expected_votes"; of cfg "shutdown"
-@treturn[1] any ... the arguments of the event's handler
-@treturn[2] nil nothing when no event waits
-@error nil, message, code, as for dispatch
-*/
-static int method_receive(lua_State *L)
-{
-	return receive(L, handle_check(L), 0);
-}
-
-int dispatch_receive_run(lua_State *L)
-{
-	handle *h = handle_check(L);
-	lua_Integer bytes = luaL_checkinteger(L, 2);
-
-	luaL_argcheck(L, bytes > 0 && h->class->gather != NULL, 2, "no run of events is possible");
-	return receive(L, h, (size_t)bytes);
 }
 
 /***
@@ -424,13 +251,10 @@ void dispatch_keep(lua_State *L, const handle_class *class)
 	lua_rawseti(L, -2, KEPT_ERROR);
 	lua_pushstring(L, class->service);
 	lua_rawseti(L, -2, KEPT_SERVICE);
-	lua_pushcfunction(L, convert);
-	lua_rawseti(L, -2, KEPT_CONVERT);
 }
 
 const luaL_Reg dispatch_methods[] = {
 	{"dispatch", method_dispatch},
-	{"receive", method_receive},
 	{"stop", method_stop},
 	{NULL, NULL},
 };

@@ -86,10 +86,12 @@ void methods_push_module(lua_State *L, const handle_class *class, const luaL_Reg
 	lua_pushstring(L, class->type);
 	lua_setfield(L, metatable, "__name");
 	dispatch_keep(L, class);
+	receive_keep(L);
 	lua_newtable(L);
 	set(L, metatable, class, own_methods);
 	set(L, metatable, class, wait_methods);
 	set(L, metatable, class, dispatch_methods);
+	set(L, metatable, class, receive_methods);
 	set(L, metatable, class, refill_methods);
 	if (class->trackstart != NULL) {
 		set(L, metatable, class, track_methods);

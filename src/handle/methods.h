@@ -10,17 +10,18 @@
  */
 void methods_push_module(lua_State *L, const handle_class *class, const luaL_Reg *methods, lua_CFunction open);
 
-/* Methods of all handles: those that loops call, in wait.c, and events from the queue into Lua, in dispatch.c. */
-extern const luaL_Reg wait_methods[], dispatch_methods[];
+/* Methods of all handles: those that loops call, in wait.c, and events from the queue into Lua: dispatch.c, receive.c. */
+extern const luaL_Reg wait_methods[], dispatch_methods[], receive_methods[];
 
 /*
- * (handle, bytes): as handle:receive, but events that the class can gather come together: the name that `gather` pushes, one
- * value of about that many bytes at most, and the number of events.
+ * (handle, bytes): as handle:receive, but events that the class can gather come together: the name that `gather` pushes,
+ * one value of about that many bytes at most, and the number of events.
  */
-int dispatch_receive_run(lua_State *L);
+int receive_method_receive_run(lua_State *L);
 
-/* Puts functions for dispatching into the metatable on top of the stack, so that no dispatch allocates. [-0, +0, m] */
+/* Put functions into the metatable on top of the stack, so that no dispatch or receive allocates. [-0, +0, m] */
 void dispatch_keep(lua_State *L, const handle_class *class);
+void receive_keep(lua_State *L);
 
 /* ---- tracking, for the services that notify of changes as a whole: track.c ---- */
 

@@ -14,14 +14,14 @@ local handle = {}
 ---@return string|nil # "dispatching", "not_connected" (after all events that had arrived were handled), "closed", "wrong_process", "no_memory", "overflow" (its reader has left the group), "no_stack" (this thread's stack is too small, see above)
 function handle:dispatch(budget) end
 
+--- Ends the running dispatch after the handler that calls this; outside of a handler it does nothing.
+function handle:stop() end
+
 --- Returns the oldest waiting event, or nothing, without blocking: for coroutines, whose handlers may yield.
 ---@return string|nil # nothing when no event waits; or the event's name: of cpg "message", "config" or "ring", with a reader "lagged", and with `pack` "error" for members that send no frames; of cmap "change"; of quorum "quorum" or "nodelist"; of votequorum "quorum", "nodelist" or "expected_votes"; of cfg "shutdown"
 ---@return any ... the arguments of the event's handler; or why it failed
 ---@return string|nil # as for dispatch
 function handle:receive() end
-
---- Ends the running dispatch after the handler that calls this; outside of a handler it does nothing.
-function handle:stop() end
 
 --- Moves events that wait at the daemon into this handle's queue without calling handlers: for code that must wait inside a
 --- handler. With a reader it takes no more than the reader's limit allows.
