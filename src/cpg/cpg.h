@@ -14,6 +14,9 @@
 /* Pushes the module's table. [-0, +1, m] */
 void cpg_push_module(lua_State *L);
 
+/* The class of its handles. */
+extern const handle_class cpg_class;
+
 /* ---- a handle and its group: group.c ---- */
 
 typedef enum membership {
@@ -72,6 +75,17 @@ int cpg_group_fail(lua_State *L, const cpg *c, const char *verb, const failure *
 
 /* Pushes true if `why` is NULL, else the same; returns the number of values. [-0, +1|3, m] */
 int cpg_group_return(lua_State *L, const cpg *c, const char *verb, const failure *why);
+
+/* ---- the module's functions that open handles, or check what would be opened: open.c ---- */
+
+int cpg_open_module_open(lua_State *L);
+int cpg_open_module_check(lua_State *L);
+
+/*
+ * For cpgrun, which connects before it knows whether its script packs: (handle, pack) sets the option of a handle that packs
+ * and has not joined.
+ */
+int cpg_open_module_repack(lua_State *L);
 
 /* ---- joining and leaving groups, and listing their members: membership.c ---- */
 

@@ -31,6 +31,28 @@ local module = {}
 ---@field node integer the id of the node that formed it
 ---@field seq integer|string its number. A seq that no number of this Lua represents exactly (from 2^63 on, before Lua 5.3 beyond 2^53) is a string of 20 digits with leading zeros: such strings compare and order as the integers do, and come after any number
 
+---@class corosync.cpg.handle: corosync.handle, corosync.events
+local handle = {}
+
+--- This process's own address, as members see it.
+---@return corosync.cpg.address|nil
+---@return string|nil # why it failed
+---@return string|nil # "closed", "wrong_process"
+function handle:address() end
+
+--- The longest message that Corosync delivers as one; with `pack`, the handle's `limit`. Calls `cpg_max_atomic_msgsize_get`.
+---@return integer|nil # bytes
+---@return string|nil # why it failed
+---@return string|nil # "closed", "wrong_process", "not_connected"
+function handle:max_message_size() end
+
+--- Corosync's flow control state. It is always false, because Corosync 3 never sets it, and means nothing: with a full
+--- queue send fails with "try_again". Calls `cpg_flow_control_state_get`.
+---@return boolean|nil # whether flow control is on
+---@return string|nil # why it failed
+---@return string|nil # "closed", "wrong_process", "not_connected"
+function handle:flow_control() end
+
 ---@class corosync.cpg.open.handlers
 ---@field message_received? fun(address:corosync.cpg.address,message:string) called for each message
 ---@field config_change? fun(members:corosync.cpg.address[],left:corosync.cpg.address[],joined:corosync.cpg.address[]) called when the membership has changed. The lists are right at any size, although libcpg lists at most 128 members: where its lists do not suffice, the handle reads Corosync's own list, which blocks while Corosync is stopped. More than 128 members of a group on nodes that leave or join at once make Corosync's daemon abort.
@@ -56,28 +78,6 @@ function module.open(handlers) end
 --- Raises if `open` would refuse the table, and opens nothing.
 ---@param handlers corosync.cpg.open.handlers
 function module.check(handlers) end
-
----@class corosync.cpg.handle: corosync.handle, corosync.events
-local handle = {}
-
---- This process's own address, as members see it.
----@return corosync.cpg.address|nil
----@return string|nil # why it failed
----@return string|nil # "closed", "wrong_process"
-function handle:address() end
-
---- The longest message that Corosync delivers as one; with `pack`, the handle's `limit`. Calls `cpg_max_atomic_msgsize_get`.
----@return integer|nil # bytes
----@return string|nil # why it failed
----@return string|nil # "closed", "wrong_process", "not_connected"
-function handle:max_message_size() end
-
---- Corosync's flow control state. It is always false, because Corosync 3 never sets it, and means nothing: with a full
---- queue send fails with "try_again". Calls `cpg_flow_control_state_get`.
----@return boolean|nil # whether flow control is on
----@return string|nil # why it failed
----@return string|nil # "closed", "wrong_process", "not_connected"
-function handle:flow_control() end
 
 --- Returns the numbers of messages that the handle has sent and received since it was opened, and of events that wait for its
 --- handlers. Makes no calls to Corosync.
