@@ -14,7 +14,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 TYPESDIR ?= $(PREFIX)/share/lua-corosync/types
 PKGCONFIGDIR ?= $(ARCHIVEDIR)/pkgconfig
 
-LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua)
+LUA_LAB := lua/corosync/lab.lua $(wildcard lua/corosync/lab/*.lua lua/corosync/lab/*/*.lua)
 LUA_BINDING := $(filter-out $(LUA_LAB),$(wildcard lua/corosync/*.lua lua/corosync/*/*.lua lua/corosync/*/*/*.lua))
 TYPES := $(wildcard types/*.lua types/*/*.lua types/*/*/*.lua)
 LUA_RESTY := $(wildcard lua/resty/corosync/*.lua)

@@ -39,6 +39,21 @@ function module.start(options) end
 ---@field id string The value of COROSYNC_LAB in the environment of all processes in the lab.
 local Cluster = {}
 
+--- Waits until a condition holds. It is checked after each event of the loop and at least every 20 ms.
+---@param predicate fun():any called without arguments; it may wait, as `command` does
+---@param seconds number the longest wait
+---@param what? string the condition's name, for the message (default: "condition")
+---@return boolean|nil # true
+---@return string|nil # why it failed
+---@return string|nil # "timeout"
+function Cluster:wait_for(predicate, seconds, what) end
+
+--- Ends all processes of the lab and waits for their exit. Further calls do nothing.
+---@return boolean|nil # true
+---@return string|nil # why it failed
+---@return string|nil # "timeout" (after 5 s)
+function Cluster:stop() end
+
 --- Splits the network. The links stay up.
 ---@param ... integer[] the groups: arrays of nodes. The nodes that are not named form one more group.
 ---@return boolean|nil # true
@@ -67,14 +82,6 @@ function Cluster:disturb(node, discipline) end
 ---@return string|nil # why it failed
 ---@return string|nil # "not_running" or "timeout" (after 5 s)
 function Cluster:kill(node) end
-
---- Kills a node's host by SIGKILL and waits for its exit. The host is the last program run there with the option
---- `host`.
----@param node integer
----@return boolean|nil # true
----@return string|nil # why it failed
----@return string|nil # "not_running" or "timeout" (after 5 s)
-function Cluster:kill_host(node) end
 
 --- Stops a node's daemon by SIGTERM and waits for its exit. A paused one is resumed first.
 ---@param node integer
@@ -105,14 +112,26 @@ function Cluster:resume(node) end
 ---@return string|nil # "not_running" (the new daemon has ended, the message quotes its log), "timeout" (after 30 s) or "spawn"
 function Cluster:restart(node) end
 
---- Waits until a condition holds. It is checked after each event of the loop and at least every 20 ms.
----@param predicate fun():any called without arguments; it may wait, as `command` does
+--- The nodes in the membership of a node's daemon. They are read from its log, so for a paused daemon they are the last
+--- ones it logged.
+---@param node integer
+---@return integer[]|nil # their ids, sorted
+---@return string|nil # why it failed
+---@return string|nil # "not_running"
+function Cluster:members(node) end
+
+--- Waits until the membership of each node in a list is exactly that list.
+---@param node_list integer[]
 ---@param seconds number the longest wait
----@param what? string the condition's name, for the message (default: "condition")
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
 ---@return string|nil # "timeout"
-function Cluster:wait_for(predicate, seconds, what) end
+function Cluster:wait_members(node_list, seconds) end
+
+--- The log of a node's daemon, before and after restarts.
+---@param node integer
+---@return string # lines, each with its newline
+function Cluster:log(node) end
 
 ---@class corosync.lab.Cluster.run.options
 ---@field env? table<string,string> values by name, added to the environment
@@ -139,31 +158,12 @@ function Cluster:run(node, argv, options) end
 ---@return string # its standard error; or "timeout", "signal" (something killed it) or "spawn"
 function Cluster:command(node, argv, seconds) end
 
---- The nodes in the membership of a node's daemon. They are read from its log, so for a paused daemon they are the last
---- ones it logged.
+--- Kills a node's host by SIGKILL and waits for its exit. The host is the last program run there with the option
+--- `host`.
 ---@param node integer
----@return integer[]|nil # their ids, sorted
----@return string|nil # why it failed
----@return string|nil # "not_running"
-function Cluster:members(node) end
-
---- Waits until the membership of each node in a list is exactly that list.
----@param node_list integer[]
----@param seconds number the longest wait
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil # "timeout"
-function Cluster:wait_members(node_list, seconds) end
-
---- The log of a node's daemon, before and after restarts.
----@param node integer
----@return string # lines, each with its newline
-function Cluster:log(node) end
-
---- Ends all processes of the lab and waits for their exit. Further calls do nothing.
----@return boolean|nil # true
----@return string|nil # why it failed
----@return string|nil # "timeout" (after 5 s)
-function Cluster:stop() end
+---@return string|nil # "not_running" or "timeout" (after 5 s)
+function Cluster:kill_host(node) end
 
 return module
