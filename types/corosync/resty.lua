@@ -39,6 +39,44 @@
 ---@class corosync.resty
 local module = {}
 
+---@class corosync.resty.group.options
+---@field per? string "node", or "worker": each worker is a member (default: "node")
+---@field directory? string where the socket to the helper thread is made for a moment (default: "/tmp")
+---@field poll? number seconds between polls for events, instead of using a helper thread; 0.01 where there are no threads
+
+--- Makes this node a member of a group, for all workers that call it: in `init_worker_by_lua`. The group joins in the
+--- background.
+---@param name string 1 to 128 bytes, any bytes
+---@param handlers_or_class corosync.group.new.handlers_or_class|table as for `corosync.group`
+---@param options? corosync.resty.group.options
+---@return corosync.resty.Group|nil
+---@return string|nil # why it failed
+---@return string|nil # "wrong_phase" in `init_by_lua`, whose master process has no workers yet, and in requests, each of which would make a group; "exist" when this worker has a group of that name; "no_resources"; "closed" when the worker exits; "no_dict" when nginx.conf lacks the shared memory, "no_memory" when that is full. Raises for wrong arguments.
+function module.group(name, handlers_or_class, options) end
+
+--- Makes this worker a member of a replica (see `corosync.replica`): call it in `init_worker_by_lua`. Each worker is a
+--- member with a copy of the state; all workers of a node count as one.
+---
+---    init_worker_by_lua_block {
+---      local app = assert(require("corosync.resty").replica "shop")
+---      stock = app:machine("stock", { apply = function(state, item) state[item] = (state[item] or 0) + 1 end })
+---    }
+---
+--- and in any request `stock:submit "tea"`, whose light thread waits for the result. In a phase that cannot wait (such
+--- as `log_by_lua`) it fails with "wrong_phase" unless it gets a callback. All functions of the script are called in the
+--- light thread of the replica, one after another. One that waits blocks the others, and inside them `submit` without a
+--- callback fails with "dispatching". A worker that exits leaves the replica.
+---@param name string 1 to 120 bytes
+---@param options? table as for `corosync.replica`, without `loop` and `storage`; and as for `group`
+---@return corosync.replica.Replica|nil
+---@return string|nil # why it failed
+---@return string|nil # as `group`. Raises for wrong arguments.
+function module.replica(name, options) end
+
+--- Leaves all groups of this worker, at once and for good: for `exit_worker_by_lua_block`. It may take up to 5 s
+--- for each group whose Corosync cannot take the request.
+function module.leave() end
+
 ---@class corosync.resty.Group: corosync.group.Group
 local Group = {}
 
@@ -96,43 +134,5 @@ function Group:members() end
 ---@return string|nil # why it failed
 ---@return string|nil # "try_again", "not_joined", "not_connected"
 function Group:view() end
-
----@class corosync.resty.group.options
----@field per? string "node", or "worker": each worker is a member (default: "node")
----@field directory? string where the socket to the helper thread is made for a moment (default: "/tmp")
----@field poll? number seconds between polls for events, instead of using a helper thread; 0.01 where there are no threads
-
---- Makes this node a member of a group, for all workers that call it: in `init_worker_by_lua`. The group joins in the
---- background.
----@param name string 1 to 128 bytes, any bytes
----@param handlers_or_class corosync.group.new.handlers_or_class|table as for `corosync.group`
----@param options? corosync.resty.group.options
----@return corosync.resty.Group|nil
----@return string|nil # why it failed
----@return string|nil # "wrong_phase" in `init_by_lua`, whose master process has no workers yet, and in requests, each of which would make a group; "exist" when this worker has a group of that name; "no_resources"; "closed" when the worker exits; "no_dict" when nginx.conf lacks the shared memory, "no_memory" when that is full. Raises for wrong arguments.
-function module.group(name, handlers_or_class, options) end
-
---- Makes this worker a member of a replica (see `corosync.replica`): call it in `init_worker_by_lua`. Each worker is a
---- member with a copy of the state; all workers of a node count as one.
----
----    init_worker_by_lua_block {
----      local app = assert(require("corosync.resty").replica "shop")
----      stock = app:machine("stock", { apply = function(state, item) state[item] = (state[item] or 0) + 1 end })
----    }
----
---- and in any request `stock:submit "tea"`, whose light thread waits for the result. In a phase that cannot wait (such
---- as `log_by_lua`) it fails with "wrong_phase" unless it gets a callback. All functions of the script are called in the
---- light thread of the replica, one after another. One that waits blocks the others, and inside them `submit` without a
---- callback fails with "dispatching". A worker that exits leaves the replica.
----@param name string 1 to 120 bytes
----@param options? table as for `corosync.replica`, without `loop` and `storage`; and as for `group`
----@return corosync.replica.Replica|nil
----@return string|nil # why it failed
----@return string|nil # as `group`. Raises for wrong arguments.
-function module.replica(name, options) end
-
---- Leaves all groups of this worker, at once and for good: for `exit_worker_by_lua_block`. It may take up to 5 s
---- for each group whose Corosync cannot take the request.
-function module.leave() end
 
 return module

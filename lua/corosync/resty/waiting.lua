@@ -14,7 +14,7 @@ local MAY_WAIT = { rewrite = true, access = true, content = true, timer = true, 
 
 local now = core.now
 
-local waiting = { DAY = DAY }
+local waiting = { DAY = DAY, OVER = "its worker is exiting and has left it" }
 
 function waiting.prepare(record, directory, poll)
   record.directory, record.poll = directory, poll
