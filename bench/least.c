@@ -1,7 +1,7 @@
 /*
- * The least that Lua costs on libcpg: a message becomes a string in libcpg's own callback, which calls a Lua function, and
- * nothing is protected. Module `least`, for one group in one state. No binding can be built so: an error, or a handler that
- * closes the group, would jump across libcpg's frame.
+ * The least that Lua costs on libcpg: a message becomes a string in libcpg's own callback, which calls a Lua function,
+ * and nothing is protected. Module `least`, for one group in one state. No binding can be built so: an error, or a
+ * handler that closes the group, would jump across libcpg's frame.
  */
 #include <poll.h>
 #include <stdint.h>

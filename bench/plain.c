@@ -1,6 +1,6 @@
 /*
- * The floor: plain C on libcpg, one thread, poll and dispatch. Joins a group, sends so many messages of so many bytes with
- * at most so many on their way, each that is handled making room for the next, and prints what it cost, as
+ * The floor: plain C on libcpg, one thread, poll and dispatch. Joins a group, sends so many messages of so many bytes
+ * with at most so many on their way, each that is handled making room for the next, and prints what it cost, as
  * bench/binding.lua does.
  *
  *   plain GROUP COUNT SIZE WINDOW [latency]

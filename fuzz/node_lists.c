@@ -1,6 +1,6 @@
 /*
- * Events of libvotequorum and libquorum: any lists of nodes, states, votes and rings, through the callbacks into the queue
- * and from there into Lua values, which must be equal.
+ * Events of libvotequorum and libquorum: any lists of nodes, states, votes and rings, through the callbacks into the
+ * queue and from there into Lua values, which must be equal.
  */
 #include <stdint.h>
 #include <string.h>

@@ -15,7 +15,7 @@ SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/sp
 .PHONY: lint format check-bindings specs spec-programs coverage valgrind sanitize tsan analyze fuzz soak soak-locks \
 	simulate show-frames show-freed show-leavers show-storm show-unreported
 
-## lint: luacheck, clang's warnings, includes, Corosync's calls, doc comments and editor types
+## lint: luacheck, clang's warnings, includes, long lines, Corosync's calls, doc comments and editor types
 lint: docs
 	@$(call WRITE_TYPES,build/types)
 	@diff -r types build/types || { echo "types/ is not what the doc comments say: run make types" >&2; exit 1; }
@@ -23,6 +23,8 @@ lint: docs
 	@! command -v clang >/dev/null || clang -fsyntax-only -Werror $(WARNINGS) $(ANALYZE_FLAGS) $(ANALYZED)
 	@$(LUA) tools/check-calls.lua $(COROSYNC_HEADERS) $(CORE_SOURCES)
 	@tools/check-includes src
+	@awk '{ line = $$0; gsub(/\t/, "    ", line) } length(line) > 120 { print FILENAME ":" FNR ": over 120 columns"; bad = 1 } \
+		END { exit bad }' $(shell find bench examples fuzz soak spec src -name '*.[ch]')
 
 ## format: lay out the C sources with clang-format
 format:

@@ -1,6 +1,6 @@
 /*
- * A member in plain C on libcpg that sends long messages without end, and prints its events: to show how Corosync itself
- * handles a message that is in flight while rings merge. See soak/frames.lua.
+ * A member in plain C on libcpg that sends long messages without end, and prints its events: to show how Corosync
+ * itself handles a message that is in flight while rings merge. See soak/frames.lua.
  *
  *   frames SIZE
  *

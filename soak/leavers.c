@@ -1,10 +1,10 @@
 /*
- * Members in plain C on libcpg, each a process in its own group, that are killed one after another; and a watcher of all
- * these groups: to show the events that Corosync itself reports of members that end while rings merge. See
+ * Members in plain C on libcpg, each a process in its own group, that are killed one after another; and a watcher of
+ * all these groups: to show the events that Corosync itself reports of members that end while rings merge. See
  * soak/leavers.lua.
  *
- *   leavers watch COUNT    prints "unknown GROUP NODE PID" for the leave of a process that was not a member; and for each
- *                          input line, "remains GROUP NODE PID" for each member but itself, and "counted"
+ *   leavers watch COUNT    prints "unknown GROUP NODE PID" for the leave of a process that was not a member; and for
+ *                          each input line, "remains GROUP NODE PID" for each member but itself, and "counted"
  *   leavers leave COUNT    kills its members after an input line
  *
  * Both print "ready" when all are members.

@@ -16,8 +16,8 @@ struct lua_State;
 
 /*
  * The C half, for package.preload["corosync.core"]. With this and the Lua half, scripts can require "corosync",
- * "corosync.cpg" and all other modules. Any number of Lua states may load it, each in its thread; a handle belongs to its
- * state. A thread that dispatches handles needs 2 MiB of stack.
+ * "corosync.cpg" and all other modules. Any number of Lua states may load it, each in its thread; a handle belongs to
+ * its state. A thread that dispatches handles needs 2 MiB of stack.
  *
  * Leaves the module on the Lua stack and returns 1; raises a Lua error when there is no memory. [-0, +1, m]
  */

@@ -23,10 +23,10 @@ Administration of Corosync: the userdata over libcfg. It also has the methods th
 
 *Shutdown requests.* A program that wants to end a node's Corosync sends it a request (`corosync-cfgtool -H`, or
 `try_shutdown`), and Corosync sends it to its trackers: the handles opened with the handler `shutdown_request`, or that
-called `track`. Corosync ends when all have replied and all allowed it. A tracker that is closed, or stops tracking, allows
-it. A tracker that does not reply delays each request by `cfg.shutdown_timeout` (a key of the configuration map, in
-milliseconds; 5000 without it) and then refuses it, so track only if the script replies. `receive` returns "shutdown" and
-the kind; the script then calls `reply_shutdown`.
+called `track`. Corosync ends when all have replied and all allowed it. A tracker that is closed, or stops tracking,
+allows it. A tracker that does not reply delays each request by `cfg.shutdown_timeout` (a key of the configuration map,
+in milliseconds; 5000 without it) and then refuses it, so track only if the script replies. `receive` returns "shutdown"
+and the kind; the script then calls `reply_shutdown`.
 
 A reply to a request that is over does nothing. A handle that tracks and has itself called `try_shutdown` gets one more
 request after a request was refused by a missing reply, and needs no reply to it: libcfg hides the difference.
@@ -40,8 +40,8 @@ _Node ids_ are whole numbers from 0 to 4294967295; others raise.
 One of this node's interfaces, as `ring_status` returns them.
 @table interface
 @tfield string interface the link's number and this node's address on it, as "0 10.9.0.1"
-@tfield string status "OK" with the transports udp and udpu. With knet it has one character for each node, in the order of
-their ids: "n" for this one, "?" for unknown, else the sum of 1 (enabled), 2 (connected) and 4 (dynamically
+@tfield string status "OK" with the transports udp and udpu. With knet it has one character for each node, in the order
+of their ids: "n" for this one, "?" for unknown, else the sum of 1 (enabled), 2 (connected) and 4 (dynamically
 connected), so "3" is a working link
 */
 
@@ -134,8 +134,9 @@ static int cfg_method_local_node(lua_State *L)
 }
 
 /***
-This node's interfaces. Calls `corosync_cfg_ring_status_get`, which does not check whether Corosync accepted its request:
-if it did not, libcfg reads invalid memory. So another request is sent first; only the moment between the two remains.
+This node's interfaces. Calls `corosync_cfg_ring_status_get`, which does not check whether Corosync accepted its
+request: if it did not, libcfg reads invalid memory. So another request is sent first; only the moment between the two
+remains.
 @function handle:ring_status
 @treturn interface[]
 @error nil, message, code: "try_again", "no_memory", "not_connected", "closed", "wrong_process"
@@ -238,9 +239,9 @@ static int cfg_method_node_addresses(lua_State *L)
 }
 
 /***
-A node and the links to it, as this node sees them. Only the transport knet has all fields. With udp and udpu there is one
-link, whose source is that node's address and which has no destination, the onwire fields are 0, and a node that does not
-exist is unreachable and has no links. Calls `corosync_cfg_node_status_get`.
+A node and the links to it, as this node sees them. Only the transport knet has all fields. With udp and udpu there is
+one link, whose source is that node's address and which has no destination, the onwire fields are 0, and a node that
+does not exist is unreachable and has no links. Calls `corosync_cfg_node_status_get`.
 @function handle:node_status
 @tparam integer node a node's id
 @treturn status

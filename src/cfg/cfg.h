@@ -39,7 +39,7 @@ cs_error_t cfg_status_push_addresses(lua_State *L, handle *h, uint32_t node);
 /* The same for the table of a node's status. [-0, +1|0, m] */
 cs_error_t cfg_status_push_node(lua_State *L, handle *h, uint32_t node);
 
-/* The same for the array of this node's interfaces. Valid only right after cfg_probe has returned CS_OK. [-0, +1|0, m] */
+/* The same for the array of this node's interfaces, right after cfg_probe has returned CS_OK. [-0, +1|0, m] */
 cs_error_t cfg_status_push_rings(lua_State *L, handle *h);
 
 #endif

@@ -157,8 +157,8 @@ static void close_if_left(int fd, const struct stat *before)
 /*
  * corosync_cfg_replyto_shutdown leaks the reference that it takes of libcfg's handle, so that finalizing does not
  * disconnect. The tracker left behind would get each shutdown request and refuse it by not replying. With "qb_ipc_type:
- * socket" the daemon does not watch the socket that is closed here, so tracking is stopped first, and two more of libqb's
- * sockets stay open until the process ends.
+ * socket" the daemon does not watch the socket that is closed here, so tracking is stopped first, and two more of
+ * libqb's sockets stay open until the process ends.
  */
 static cs_error_t disconnect(handle *h)
 {
@@ -202,8 +202,8 @@ because `corosync_cfg_replyto_shutdown` never releases it: reply with one handle
 @function handle:reply_shutdown
 @tparam boolean allow
 @treturn boolean true
-@error nil, message, code: "access" (no request waits for this handle's reply), "try_again" (the membership is changing; the
-request still waits), "not_connected", "closed", "wrong_process"
+@error nil, message, code: "access" (no request waits for this handle's reply), "try_again" (the membership is changing;
+the request still waits), "not_connected", "closed", "wrong_process"
 */
 int cfg_method_reply_shutdown(lua_State *L)
 {
@@ -224,8 +224,8 @@ static const failure *shutdown_failure(cfg *c, cs_error_t error)
 }
 
 /***
-Requests that this node's Corosync ends, and with it its connections. It blocks until all trackers have replied or the time
-for that is over, so none of them may be waiting for this same thread. The calling handle gets no request itself.
+Requests that this node's Corosync ends, and with it its connections. It blocks until all trackers have replied or the
+time for that is over, so none of them may be waiting for this same thread. The calling handle gets no request itself.
 Calls `corosync_cfg_try_shutdown`.
 @function handle:try_shutdown
 @tparam[opt="request"] string kind "request": every tracker may refuse; "regardless": trackers get a request, but cannot

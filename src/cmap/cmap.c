@@ -21,10 +21,10 @@ Corosync's configuration map: the userdata over libcmap. It also has the methods
 
 _Keys_ are 3 to 255 letters, digits and any of `._-/:`. _Values_ have a type: "i8", "u8", "i16", "u16", "i32", "u32",
 "i64", "u64", "float", "double", "string" (without zero bytes) and "binary"; they have at most 16384 bytes, of which a
-string needs one for its end. Integers are exact. A "u64" that no number of this Lua represents exactly (from 2^63 on, before
-Lua 5.3 beyond 2^53) is a string of 20 digits with leading zeros, which `set` takes as well: such strings compare and order
-as the integers do. Such an "i64", before Lua 5.3, is an error, or nil where several values are returned: in `each` and in a
-tracker's handler. The map is local to each node, lost when Corosync stops.
+string needs one for its end. Integers are exact. A "u64" that no number of this Lua represents exactly (from 2^63 on,
+before Lua 5.3 beyond 2^53) is a string of 20 digits with leading zeros, which `set` takes as well: such strings compare
+and order as the integers do. Such an "i64", before Lua 5.3, is an error, or nil where several values are returned: in
+`each` and in a tracker's handler. The map is local to each node, lost when Corosync stops.
 @module corosync.cmap
 @extends corosync.handle, corosync.events
 */
@@ -72,8 +72,8 @@ Connects to a map of the local Corosync. Calls `cmap_initialize_map`; takes abou
 @function cmap.open
 @tparam[opt="icmap"] string map "icmap", the configuration, or "stats", Corosync's counters
 @tparam[opt] table handlers
-@tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a tracker's handler;
-without it they go to stderr
+@tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a tracker's
+handler; without it they go to stderr
 @treturn map
 @error nil, message, code: "not_connected" (Corosync is not running, or has another /dev/shm), "access" (the user is
 not permitted, or another user's program has taken the socket's name), "try_again", "no_space" (/dev/shm is full),
@@ -229,8 +229,8 @@ Deletes a key. Calls `cmap_delete`.
 @function map:delete
 @tparam string key
 @treturn boolean true
-@error nil, message, code: "not_exist", "access" (read-only), "invalid_param", "name_too_long", "not_connected", "closed",
-"wrong_process"
+@error nil, message, code: "not_exist", "access" (read-only), "invalid_param", "name_too_long", "not_connected",
+"closed", "wrong_process"
 */
 static int cmap_method_delete(lua_State *L)
 {
@@ -328,16 +328,16 @@ static int cmap_metamethod_pairs(lua_State *L)
 }
 
 /***
-Calls a handler on each change of a key and of the keys below it: "shop" is for `shop` and for `shop.stock`, "shop." only
-for the keys below it, "" for all keys. `dispatch` calls the handler, also when the script keeps no reference to the
-tracker, until the tracker is cancelled or the map closed. Calls `cmap_track_add`.
+Calls a handler on each change of a key and of the keys below it: "shop" is for `shop` and for `shop.stock`, "shop."
+only for the keys below it, "" for all keys. `dispatch` calls the handler, also when the script keeps no reference to
+the tracker, until the tracker is cancelled or the map closed. Calls `cmap_track_add`.
 
 In the map "stats", a tracker of one counter sees its modifications, up to 1.5 s later; a tracker of a prefix only sees
 which counters are added and deleted. Old values are not known.
 @function map:track
 @tparam string name a key, or a prefix that ends in "."
-@tparam[opt] fun(event:string,key:string,new:any,old:any,new_type:string,old_type:string) handler called with event ("add",
-"delete" or "modify"), key, the new value (nil when deleted), the
+@tparam[opt] fun(event:string,key:string,new:any,old:any,new_type:string,old_type:string) handler called with event
+("add", "delete" or "modify"), key, the new value (nil when deleted), the
 old value (nil when added), the new value's type and the old value's; `receive` needs no handler
 @treturn tracker
 @error nil, message, code: "invalid_param", "name_too_long", "not_connected", "closed", "wrong_process"

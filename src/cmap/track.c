@@ -125,7 +125,7 @@ static void push_value(lua_State *L, cmap_value_types_t type, const char *bytes,
 	}
 }
 
-/* Pushes the handler of the tracker with that number, nil if it has none; false and nothing if it is cancelled. [-0, +1|0, m] */
+/* Pushes the handler of that tracker, nil if it has none; false and nothing if it is cancelled. [-0, +1|0, m] */
 static bool push_handler(lua_State *L, int values, uint64_t number)
 {
 	int top = lua_gettop(L);
@@ -200,8 +200,8 @@ static void set_tracker(lua_State *L, int map, const tracker *t)
 }
 
 /*
- * The changes to track. Only a tracker of a counter's own key sees modifications, not one of a prefix; and for a counter
- * that is a string Corosync 3.1.7 would write past its end.
+ * The changes to track. Only a tracker of a counter's own key sees modifications, not one of a prefix; and for a
+ * counter that is a string Corosync 3.1.7 would write past its end.
  */
 static int32_t changes_of(const cmap *map, const char *name)
 {

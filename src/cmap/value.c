@@ -151,7 +151,7 @@ static const failure *take_integer(lua_State *L, int index, cmap_value *v)
 	return NULL;
 }
 
-/* Fractions are rounded, whole numbers are not: a float may have fewer digits, and a double fewer than Lua's integers. */
+/* Fractions are rounded, whole numbers are not: a float may have fewer digits, and a double fewer than an integer. */
 static bool is_kept(lua_State *L, int index, double kept)
 {
 	double number = (double)lua_tonumber(L, index);

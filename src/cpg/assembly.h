@@ -1,10 +1,10 @@
 /*
  * Long messages that arrive in pieces, at most one per sender at a time. Bytes only: no handle and no Lua.
  *
- * All members must deliver the same messages, including members that have joined meanwhile. So this state depends only on
- * the order of pieces and changes, which is the same everywhere. A new member and a change of ring drop all incomplete
- * messages: a new member has none of their pieces, and now the others have none either. The senders see the same change and
- * begin again.
+ * All members must deliver the same messages, including members that have joined meanwhile. So this state depends only
+ * on the order of pieces and changes, which is the same everywhere. A new member and a change of ring drop all
+ * incomplete messages: a new member has none of their pieces, and now the others have none either. The senders see the
+ * same change and begin again.
  */
 #ifndef COROSYNC_LUA_CPG_ASSEMBLY_H
 #define COROSYNC_LUA_CPG_ASSEMBLY_H

@@ -46,7 +46,7 @@ static void release(void *source)
 	cpg_resolve_release(source);
 }
 
-/* Pushes the change of the queue's oldest event; returns false and pushes nothing if Corosync's call fails. [-0, +1|0, m] */
+/* Pushes the change of the queue's oldest event; returns false and pushes nothing if Corosync fails. [-0, +1|0, m] */
 static bool push_resolved(lua_State *L, cpg *c, const config_change *last)
 {
 	resolution r = {0};

@@ -20,8 +20,8 @@ static void set_count(lua_State *L, const char *messages, const char *bytes, con
 }
 
 /***
-Returns the numbers of messages that the handle has sent and received since it was opened, and of events that wait for its
-handlers. Makes no calls to Corosync.
+Returns the numbers of messages that the handle has sent and received since it was opened, and of events that wait for
+its handlers. Makes no calls to Corosync.
 @function handle:counters
 @treturn counters
 @error nil, message, code: "closed"

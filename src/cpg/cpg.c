@@ -23,13 +23,13 @@ A thread that dispatches needs 2 MiB of stack, see @{corosync.events}.
 */
 
 /***
-A member. The same member is the same table in every handler, so it can be a key; `==` compares across handles, `<` orders
-by node and pid, and `tostring` returns "node:pid".
+A member. The same member is the same table in every handler, so it can be a key; `==` compares across handles, `<`
+orders by node and pid, and `tostring` returns "node:pid".
 @table address
 @tfield integer node the node's id
 @tfield integer pid
-@tfield string|nil reason why the member last joined or left: "join", "leave", "nodedown", "nodeup" or "procdown"; nil for
-a member that had joined before this handle
+@tfield string|nil reason why the member last joined or left: "join", "leave", "nodedown", "nodeup" or "procdown"; nil
+for a member that had joined before this handle
 */
 
 /***
@@ -37,8 +37,8 @@ A ring's id. The two sides of a partition have different ones.
 @table ring
 @tfield integer node the id of the node that formed it
 @tfield integer|string seq its number. A seq that no number of this Lua represents exactly (from 2^63 on, before Lua 5.3
-beyond 2^53) is a string of 20 digits with leading zeros: such strings compare and order as the integers do, and come after
-any number
+beyond 2^53) is a string of 20 digits with leading zeros: such strings compare and order as the integers do, and come
+after any number
 */
 
 static cs_error_t initialize(handle *h)
@@ -88,8 +88,8 @@ const handle_class cpg_class = {
 };
 
 /*
- * (key, otherwise): returns the method send_message for groups, see cpg_send_by_group. It is in C because each Lua function
- * would add its cost to each message.
+ * (key, otherwise): returns the method send_message for groups, see cpg_send_by_group. It is in C because each Lua
+ * function would add its cost to each message.
  */
 static int module_sender(lua_State *L)
 {
@@ -134,7 +134,8 @@ static int method_address(lua_State *L)
 }
 
 /***
-The longest message that Corosync delivers as one; with `pack`, the handle's `limit`. Calls `cpg_max_atomic_msgsize_get`.
+The longest message that Corosync delivers as one; with `pack`, the handle's `limit`. Calls
+`cpg_max_atomic_msgsize_get`.
 @function handle:max_message_size
 @treturn integer bytes
 @error nil, message, code: "closed", "wrong_process", "not_connected"

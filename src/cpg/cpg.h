@@ -82,8 +82,8 @@ int cpg_open_module_open(lua_State *L);
 int cpg_open_module_check(lua_State *L);
 
 /*
- * For cpgrun, which connects before it knows whether its script packs: (handle, pack) sets the option of a handle that packs
- * and has not joined.
+ * For cpgrun, which connects before it knows whether its script packs: (handle, pack) sets the option of a handle that
+ * packs and has not joined.
  */
 int cpg_open_module_repack(lua_State *L);
 
@@ -133,8 +133,9 @@ int cpg_send_method_send(lua_State *L);
 enum { UPVALUE_KEY = UPVALUE_CLASS + 1, UPVALUE_OTHERWISE, UPVALUE_SENDER };
 
 /*
- * (group, message, guarantee): sends on the handle group[key].sender. If there is no handle or the send fails, calls the
- * function with the same arguments and returns its results. After a failed send it also gets the failure's message and code.
+ * (group, message, guarantee): sends on the handle group[key].sender. If there is no handle or the send fails, calls
+ * the function with the same arguments and returns its results. After a failed send it also gets the failure's message
+ * and code.
  */
 int cpg_send_by_group(lua_State *L);
 
@@ -222,8 +223,8 @@ bool cpg_resolve_is_join(uint32_t reason);
 bool cpg_resolve_is_leave(uint32_t reason);
 
 /*
- * Works out the oldest event of the handle's queue, where `last` is the change before it, or NULL. It may call Corosync,
- * which blocks, and then takes all that waits at the daemon: the event's address changes.
+ * Works out the oldest event of the handle's queue, where `last` is the change before it, or NULL. It may call
+ * Corosync, which blocks, and then takes all that waits at the daemon: the event's address changes.
  */
 cs_error_t cpg_resolve(cpg *c, const config_change *last, resolution *to);
 
@@ -242,8 +243,8 @@ struct cpg_iovec {
 };
 
 /*
- * Collects the message at index 2, which must stay there while `v` is used. Returns NULL, or why the message is refused:
- * `too_big` if it has more than `most` bytes. Raises for anything but strings. [-0, +0, v]
+ * Collects the message at index 2, which must stay there while `v` is used. Returns NULL, or why the message is
+ * refused: `too_big` if it has more than `most` bytes. Raises for anything but strings. [-0, +0, v]
  */
 const failure *cpg_iovec_collect(lua_State *L, cpg_iovec *v, size_t most, const failure *too_big);
 

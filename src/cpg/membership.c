@@ -74,8 +74,8 @@ A handle joins one group, once: after leaving, close it and open another. Calls 
 @tparam string name 1 to 128 bytes, any bytes
 @treturn boolean true
 @error nil, message, code: "invalid_param" (an empty name), "name_too_long", "exist" (this handle is in a group,
-another handle of this Lua state is in the group, or a process of the same pid in another PID namespace), "left", "try_again" (the membership is changing), "not_connected", "closed",
-"wrong_process"
+another handle of this Lua state is in the group, or a process of the same pid in another PID namespace), "left",
+"try_again" (the membership is changing), "not_connected", "closed", "wrong_process"
 */
 int cpg_membership_method_join(lua_State *L)
 {
@@ -189,8 +189,8 @@ more than 128 members.
 @function handle:members
 @tparam[opt] string name a group's name; the joined group when absent
 @treturn address[] empty when the group has no members
-@error nil, message, code: "not_joined" (and no name given), "invalid_param", "name_too_long", "no_memory", "not_connected",
-"closed", "wrong_process"
+@error nil, message, code: "not_joined" (and no name given), "invalid_param", "name_too_long", "no_memory",
+"not_connected", "closed", "wrong_process"
 */
 int cpg_membership_method_members(lua_State *L)
 {
@@ -212,8 +212,8 @@ int cpg_membership_method_members(lua_State *L)
 /***
 Iterates over every group in the cluster: `for name, members in assert(handle:groups()) do … end`.
 The list is read at the call, so the loop may be left early. Names are bytes: some programs' names end in NUL.
-Corosync sends ring changes to every handle, also to one that has not joined: dispatch a handle opened only for this, too.
-Costs a request for each member of each group, as `members` does.
+Corosync sends ring changes to every handle, also to one that has not joined: dispatch a handle opened only for this,
+too. Costs a request for each member of each group, as `members` does.
 Calls `cpg_iteration_initialize` and its companions.
 @function handle:groups
 @treturn fun():(string,address[]) an iterator that returns a group's name and its members

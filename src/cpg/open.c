@@ -121,36 +121,38 @@ Calls `cpg_model_initialize` with model v1; takes about 15 ms and 3 MB of /dev/s
 @tparam[opt] fun(address:address,message:string) handlers.message_received called for each message
 @tparam[opt] fun(members:address[],left:address[],joined:address[]) handlers.config_change called when the membership
 has changed. The lists are right at any size, although libcpg lists at most 128 members: where its lists do not suffice,
-the handle reads Corosync's own list, which blocks while Corosync is stopped. More than 128 members of a group on nodes that
-leave or join at once make Corosync's daemon abort.
+the handle reads Corosync's own list, which blocks while Corosync is stopped. More than 128 members of a group on nodes
+that leave or join at once make Corosync's daemon abort.
 @tparam[opt] fun(ring:ring,nodes:integer[]) handlers.ring_change called with the new ring and the ids of its nodes
 @tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler;
 without it they go to stderr
-@tparam[opt=false] boolean|table handlers.pack put many small messages into one Corosync message and cut long messages into
-pieces: see [Packing](../topics/packing.md.html). It is true, or a table with `bytes`, the size of a full frame (16000; with
-datagram sockets at most that), and `limit`, the longest message (64 MiB). All members of a group must pack, or none: messages
-from members that do not are dropped and reported through `error`. With `pack`, `send` returns once the message is in the
-frame, the default of `window` is 8192, and the handle uses two more descriptors.
+@tparam[opt=false] boolean|table handlers.pack put many small messages into one Corosync message and cut long messages
+into pieces: see [Packing](../topics/packing.md.html). It is true, or a table with `bytes`, the size of a full frame
+(16000; with datagram sockets at most that), and `limit`, the longest message (64 MiB). All members of a group must
+pack, or none: messages from members that do not are dropped and reported through `error`. With `pack`, `send` returns
+once the message is in the frame, the default of `window` is 8192, and the handle uses two more descriptors.
 @tparam[opt=false] boolean handlers.split let libcpg cut messages longer than max_message_size() into pieces. Such
 a message is not atomic: members that join meanwhile may miss one delivered in their own configuration, a change of the
 configuration makes the send fail with "interrupt" (nothing was delivered, and the script must send it again), and the
-send blocks for up to 1 s a piece while Corosync's queue is full. Use it only for long messages to C programs that do not
-know frames; otherwise use `pack`.
+send blocks for up to 1 s a piece while Corosync's queue is full. Use it only for long messages to C programs that do
+not know frames; otherwise use `pack`.
 @tparam[opt=256] integer handlers.window the most of the handle's own messages that may be in flight; their bytes are
-limited as well (see `reader`). Beyond it, send fails with "try_again" until some have come back: `dispatch`, `receive` or
-`fetch` take them from the daemon. The window keeps libcpg from spinning: while a daemon is stopped, the 279th send would.
+limited as well (see `reader`). Beyond it, send fails with "try_again" until some have come back: `dispatch`, `receive`
+or `fetch` take them from the daemon. The window keeps libcpg from spinning: while a daemon is stopped, the 279th send
+would.
 @tparam[opt=false] boolean|table handlers.reader true or a table for a stand-by thread. The daemon stores events that no
-member takes without bound, so the thread takes events that have waited there for `after` seconds (0.02). It stores up to
-`limit` bytes (64 MiB) for the next dispatch. At the limit the handle leaves its group and drops later events; dispatch
-fails with "overflow" after the stored ones. With `full = "stop"` the thread only stops taking events; the
-default is "leave". At most a quarter of the limit (of 64 MiB without a reader) may be the handle's own messages that wait
-to be handled: beyond it, send fails with "backlog" until some have been handled, so that no sender fills its own queue.
-Other members' messages do not count, nor does a single message of any size.
-@tparam[opt] fun(seconds:number,events:integer,bytes:integer) handlers.lagged called before the next event when events have
-waited for `after` seconds, again each time after twice as long, and each time that the reader took some: with about how
-long the oldest has waited, and the number and bytes of all that wait
+member takes without bound, so the thread takes events that have waited there for `after` seconds (0.02). It stores up
+to `limit` bytes (64 MiB) for the next dispatch. At the limit the handle leaves its group and drops later events;
+dispatch fails with "overflow" after the stored ones. With `full = "stop"` the thread only stops taking events; the
+default is "leave". At most a quarter of the limit (of 64 MiB without a reader) may be the handle's own messages that
+wait to be handled: beyond it, send fails with "backlog" until some have been handled, so that no sender fills its own
+queue. Other members' messages do not count, nor does a single message of any size.
+@tparam[opt] fun(seconds:number,events:integer,bytes:integer) handlers.lagged called before the next event when events
+have waited for `after` seconds, again each time after twice as long, and each time that the reader took some: with
+about how long the oldest has waited, and the number and bytes of all that wait
 @tparam[opt] integer handlers.daemon_user the id of the user that the daemon must run as, else open fails with "access";
-without it root and this process's user are trusted. Any program can take the names of Corosync's sockets while it is down.
+without it root and this process's user are trusted. Any program can take the names of Corosync's sockets while it is
+down.
 @tparam[opt] handle handlers.previous an earlier handle, closed or not, whose addresses this one reuses: the same
 member is then the same table in both
 @treturn handle

@@ -18,7 +18,7 @@
 #define MOST_FRAME ((size_t)1000000)
 #define LONGEST ((size_t)64 * 1024 * 1024)
 
-/* Nanoseconds until the timer sends a frame, if nothing else does: many times the latency of a message on an idle ring. */
+/* Nanoseconds until the timer sends a frame, if nothing else does: many times a message's latency on an idle ring. */
 #define FLUSH_AFTER 2000000
 
 const failure PACK_NO_MEMORY = {"no_memory",
@@ -254,9 +254,9 @@ static bool is_temporary(const failure *why)
 }
 
 /*
- * Whether the frame must be sent now. It is due when it is full. It is also due when no own message is in flight, unless
- * own messages with more bytes than the frame wait to be handled. So a lone message is sent at once. And if a handler
- * replies to each message of a frame, there are soon two frames: one is in flight while the other is handled.
+ * Whether the frame must be sent now. It is due when it is full. It is also due when no own message is in flight,
+ * unless own messages with more bytes than the frame wait to be handled. So a lone message is sent at once. And if a
+ * handler replies to each message of a frame, there are soon two frames: one is in flight while the other is handled.
  */
 static bool is_due(const cpg *c)
 {

@@ -1,9 +1,9 @@
 /*
  * Packing: a handle sends many small messages in one frame, and a long message in pieces.
  *
- * A frame is sent when it is full, after a dispatch and before a wait. It is sent at once when no own message is in flight,
- * because a lone message must not wait for others. If no dispatch follows, a timer makes the handle's descriptor readable,
- * so that the loop calls dispatch.
+ * A frame is sent when it is full, after a dispatch and before a wait. It is sent at once when no own message is in
+ * flight, because a lone message must not wait for others. If no dispatch follows, a timer makes the handle's
+ * descriptor readable, so that the loop calls dispatch.
  */
 #ifndef COROSYNC_LUA_CPG_PACKING_H
 #define COROSYNC_LUA_CPG_PACKING_H
@@ -112,8 +112,8 @@ const failure *transfer_continue(cpg *c);
 bool transfer_needs_timer(cpg *c);
 
 /*
- * For the callbacks: notes the result of an own piece; that all members have dropped the own message; and that the ring has
- * changed, so that they may not have its first piece.
+ * For the callbacks: notes the result of an own piece; that all members have dropped the own message; and that the ring
+ * has changed, so that they may not have its first piece.
  */
 void transfer_note(cpg *c, uint32_t number, assembly_result result);
 void transfer_note_drop(cpg *c);

@@ -202,7 +202,7 @@ static bool has_node(const struct cpg_address *items, size_t count, uint32_t nod
 	return i < count;
 }
 
-/* For members that libcpg does not list: the reason of those that it lists, because an event has one reason, else a guess. */
+/* For members that libcpg does not list: the reason of those that it lists (an event has one), or a guess. */
 static uint32_t joins_for(const config_record *ev, const config_change *last, const struct cpg_address *member)
 {
 	changes listed = changes_of(ev, last->members);

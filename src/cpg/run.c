@@ -79,8 +79,8 @@ static head check_head(lua_State *L, const char *run, size_t length, size_t offs
 }
 
 /*
- * (run, offset): returns node and pid of the sender of the message at that offset (0 for the first one), the message, and
- * the offset of the next one, or the string's length.
+ * (run, offset): returns node and pid of the sender of the message at that offset (0 for the first one), the message,
+ * and the offset of the next one, or the string's length.
  */
 int run_unpack(lua_State *L)
 {

@@ -166,15 +166,15 @@ static int send_from_lua(lua_State *L, cpg *c, cpg_guarantee_t guarantee)
 
 /***
 Sends a message to all members, oneself included. "agreed" is Corosync's total order; "fifo" is the same today.
-The sender's own delivery does not prove that another member got the message: a sender that is cut off at that moment may
-deliver its own message in a configuration of its own. Calls `cpg_mcast_joined`.
+The sender's own delivery does not prove that another member got the message: a sender that is cut off at that moment
+may deliver its own message in a configuration of its own. Calls `cpg_mcast_joined`.
 @function handle:send
 @tparam string|string[] message 0 to max_message_size() bytes, or an array of at most 63 strings, sent as one message
 @tparam[opt="agreed"] string guarantee "agreed" or "fifo"
 @treturn boolean true: Corosync has accepted it; with `pack`, it is in a frame that will be sent
-@error nil, message, code: "not_joined", "too_big", "too_many" (strings), "try_again" (nothing was sent: Corosync's queue or
-the handle's window is full, or the membership is changing), "backlog" (nothing was sent: too many bytes of the handle's own
-messages wait to be handled), "interrupt" (split messages: nothing was delivered),
+@error nil, message, code: "not_joined", "too_big", "too_many" (strings), "try_again" (nothing was sent: Corosync's
+queue or the handle's window is full, or the membership is changing), "backlog" (nothing was sent: too many bytes of the
+handle's own messages wait to be handled), "interrupt" (split messages: nothing was delivered),
 "not_connected", "closed", "wrong_process"; raises for anything but strings
 */
 int cpg_send_method_send(lua_State *L)

@@ -78,7 +78,7 @@ static const failure *begin(cpg *c)
 	transfer *t = &c->pack->transfer;
 	const failure *why;
 
-	/* Under the lock, because an earlier first piece may come back now; and before the send, which may come back at once. */
+	/* Under the lock: an earlier first piece may come back now. Before the send: this one may come back at once. */
 	reader_lock(c->handle.reader);
 	t->number++;
 	t->sent = 0;
@@ -188,7 +188,7 @@ void transfer_note_drop(cpg *c)
 	pack_set_timer(c->pack);
 }
 
-/* A first piece that was sent before the change may come back, although nodes that were not on both rings do not get it. */
+/* A first piece sent before the change may come back, although nodes that were not on both rings do not get it. */
 void transfer_note_ring(cpg *c)
 {
 	if (c->pack->transfer.state == TRANSFER_OFFERED) {

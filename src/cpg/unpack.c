@@ -130,8 +130,8 @@ static void drop_all(cpg *c)
 }
 
 /*
- * A member that joins lacks the first pieces of incomplete messages, so all members drop these. With more than 128 members,
- * libcpg does not tell whether a member has joined.
+ * A member that joins lacks the first pieces of incomplete messages, so all members drop these. With more than 128
+ * members, libcpg does not tell whether a member has joined.
  */
 void unpack_config(cpg *c, size_t members, const struct cpg_address *left, size_t left_count, size_t joined)
 {
@@ -147,8 +147,8 @@ void unpack_config(cpg *c, size_t members, const struct cpg_address *left, size_
 }
 
 /*
- * Members may lack pieces that others have: Corosync does not tell the members on a node that was stopped that the others
- * took it for lost. All members of the new ring learn of it at the same place in the order.
+ * Members may lack pieces that others have: Corosync does not tell the members on a node that was stopped that the
+ * others took it for lost. All members of the new ring learn of it at the same place in the order.
  */
 void unpack_ring(cpg *c)
 {

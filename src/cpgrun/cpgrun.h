@@ -21,8 +21,8 @@ int callback_set_report(lua_State *L);
  * Lua's sources start with `libraries`, followed by corosync/ or cpgrun/.
  *
  *   call(function, ...)   as xpcall with a traceback as its handler: true and results, or false and the message
- *   limit_memory(applies or function) -> applied   applies the memory limit, removes it, or applies it if the function is
- *                         not our own; until the next call, or until the function that call or luv has called ends
+ *   limit_memory(applies or function) -> applied   applies the memory limit, removes it, or applies it if the function
+ *                         is not our own; until the next call, or until the function that call or luv has called ends
  *   pcall_without(function, ...)   as pcall, without the limits
  */
 int callback_limit(lua_State *L);
@@ -36,8 +36,8 @@ int callback_limit(lua_State *L);
  */
 
 /*
- * Lua: guard(is_supervised) installs handlers before those of luv, and marks the script as not loaded. Below a supervisor
- * (--also), a second signal does not end the process: luv's handlers decide.
+ * Lua: guard(is_supervised) installs handlers before those of luv, and marks the script as not loaded. Below a
+ * supervisor (--also), a second signal does not end the process: luv's handlers decide.
  */
 int interrupt_guard(lua_State *L);
 
@@ -55,12 +55,12 @@ bool interrupt_is_stopping(void);
 /*
  * A limit to the run time of the script's functions. A count hook checks the clock, and raises an error when
  * the time is over; and again at the script's next instruction, until the error has left the script, even if the script
- * catches it. Our own Lua is never interrupted: the error is raised when it has returned to the script. C functions that
- * do not return, finalizers, message handlers of xpcall, and __close of a stopped coroutine's variables have no limit,
- * because Lua calls no hook there.
+ * catches it. Our own Lua is never interrupted: the error is raised when it has returned to the script. C functions
+ * that do not return, finalizers, message handlers of xpcall, and __close of a stopped coroutine's variables have no
+ * limit, because Lua calls no hook there.
  */
 
-/* Limits functions to so many seconds, also in coroutines made from now on. `libraries`: see callback_limit. [-0, +0, m] */
+/* Limits functions to so many seconds, also in coroutines made later. `libraries`: see callback_limit. [-0, +0, m] */
 void limit_open(lua_State *L, double seconds, const char *libraries);
 
 /*
@@ -78,11 +78,11 @@ bool limit_is_own(const char *source, const char *libraries);
 /* ---- memory.c ---- */
 
 /*
- * Limits the memory of the Lua state. An allocation beyond the limit fails only while a function of the script runs, which
- * then gets Lua's error "not enough memory". Our own Lua code shares the state and has no limit, because it would lose
- * events if its allocations could fail anywhere. So the state of replicas, or a message, may exceed the limit; then each
- * allocation of the script fails. Our functions that the script calls are limited, unless they handle events or change a
- * replica.
+ * Limits the memory of the Lua state. An allocation beyond the limit fails only while a function of the script runs,
+ * which then gets Lua's error "not enough memory". Our own Lua code shares the state and has no limit, because it would
+ * lose events if its allocations could fail anywhere. So the state of replicas, or a message, may exceed the limit;
+ * then each allocation of the script fails. Our functions that the script calls are limited, unless they handle events
+ * or change a replica.
  */
 
 /* Sets the limit in bytes. [-0, +0, v] */
@@ -107,7 +107,7 @@ int notify_close_on_exec(lua_State *L);
 
 /* ---- parent.c ---- */
 
-/* Lua: end_with_parent(pid) lets this process get a SIGTERM when its parent ends; returns false if that is not `pid`. */
+/* Lua: end_with_parent(pid): this process gets a SIGTERM when its parent ends; returns false if that is not `pid`. */
 int parent_end_with(lua_State *L);
 
 /* ---- peer.c ---- */
@@ -137,7 +137,10 @@ void stdfds_catch_hangups(void);
 /* Lua: has_hung_up() returns whether standard output's reader has hung up. */
 int stdfds_has_hung_up(lua_State *L);
 
-/* At exit: if output cannot be written, as on a full disk, prints an error and exits with 1. Returns 0, or not without memory. */
+/*
+ * At exit: if output cannot be written, as on a full disk, prints an error and exits with 1. Returns 0 unless memory is
+ * lacking.
+ */
 int stdfds_check_at_exit(void);
 
 /* ---- user.c: giving up root ---- */

@@ -44,8 +44,10 @@ static void end(int number)
 	_exit(128 + number);
 }
 
-/* A SIGHUP without a closed terminal reloads the script. A closed terminal can send several, and systemd sends one after
-its SIGTERM: so only a second SIGINT or SIGTERM ends the process. */
+/*
+ * A SIGHUP without a closed terminal reloads the script. A closed terminal can send several, and systemd sends one
+ * after its SIGTERM: so only a second SIGINT or SIGTERM ends the process.
+ */
 static void handle(int number, siginfo_t *info, void *context)
 {
 	int kept = errno;

@@ -8,8 +8,10 @@
 #include "support/clock.h"
 #include "support/compat.h"
 
-/* Instructions between two checks of the clock: few at first and after a wait, because a function that mostly waits runs
-few; then more, because a check costs as much as a hundred. */
+/*
+ * Instructions between two checks of the clock: few at first and after a wait, because a function that mostly waits
+ * runs few; then more, because a check costs as much as a hundred.
+ */
 #define FEWEST 16
 #define MOST 256
 #define WAIT 0.001 /* seconds: MOST instructions take less */
@@ -47,7 +49,7 @@ bool limit_is_own(const char *source, const char *libraries)
 		(strncmp(name, "corosync/", strlen("corosync/")) == 0 || strncmp(name, "cpgrun/", strlen("cpgrun/")) == 0);
 }
 
-/* Whether a function of our own Lua was interrupted. It returns soon, and must not be cut short: the script relies on it. */
+/* Whether a function of our own Lua was interrupted. It returns soon and must end: the script relies on it. */
 static bool is_library(lua_State *L, lua_Debug *activation, const limit *l)
 {
 	return lua_getinfo(L, "S", activation) != 0 && limit_is_own(activation->source, l->libraries);

@@ -79,7 +79,7 @@ static int run(lua_State *L)
 	const command_line *line = lua_touserdata(L, 1);
 
 #if LUA_VERSION_NUM >= 504
-	/* As lua itself does: messages become garbage soon, and a full cycle over all loaded code costs more than they do. */
+	/* As lua itself does: messages become garbage soon, and a full cycle over all loaded code costs more. */
 	(void)lua_gc(L, LUA_GCGEN, 0, 0);
 #endif
 	state_open(L);

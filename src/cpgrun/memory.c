@@ -61,8 +61,8 @@ static void try_to_collect(lua_State *L)
 
 /*
  * Garbage makes allocations fail: in Lua 5.1 and LuaJIT all of them, in others those of lauxlib's buffers, as for
- * string.rep. So it is collected when half of the memory that was free after the last collection is used, or a sixteenth of
- * the limit if that is more.
+ * string.rep. So it is collected when half of the memory that was free after the last collection is used, or a
+ * sixteenth of the limit if that is more.
  */
 static void collect_early(lua_State *L, memory *m)
 {

@@ -1,6 +1,6 @@
 /*
- * Around each call into a Corosync library that may block: the reader sends nothing on the same handle meanwhile, and the
- * watchdog knows the call in progress. tools/check-calls.lua fails if a method may block outside of such a call.
+ * Around each call into a Corosync library that may block: the reader sends nothing on the same handle meanwhile, and
+ * the watchdog knows the call in progress. tools/check-calls.lua fails if a method may block outside of such a call.
  */
 #ifndef COROSYNC_LUA_HANDLE_CALL_H
 #define COROSYNC_LUA_HANDLE_CALL_H

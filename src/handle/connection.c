@@ -188,8 +188,8 @@ static bool is_datagram(int fd)
 }
 
 /*
- * With "qb_ipc_type: socket", libqb's descriptor is a datagram socket, which shows neither a hang-up nor its peer. So the
- * stream to the listener is kept. The listener is still there, so it owned the socket's name when libqb connected.
+ * With "qb_ipc_type: socket", libqb's descriptor is a datagram socket, which shows neither a hang-up nor its peer. So
+ * the stream to the listener is kept. The listener is still there, so it owned the socket's name when libqb connected.
  */
 static const failure *keep_peer(handle *h)
 {
@@ -345,7 +345,7 @@ int connection_show(handle *h, int fd)
 		return errno;
 	}
 	h->shown = epoll;
-	/* Not `awaited`: the kernel nests at most 5, and the others are the reader's, a view's, a group's and the loop's. */
+	/* Not `awaited`: the kernel nests at most 5; the others are the reader's, a view's, a group's and the loop's. */
 	return poll_add(epoll, h->fd) && (h->peer == h->fd || poll_add(epoll, h->peer)) && poll_add(epoll, fd) ? 0 : errno;
 }
 

@@ -1,4 +1,4 @@
-/* An event's way from the queue into Lua, as far as dispatch and receive share it. Inline, because this runs for each event. */
+/* From the queue into Lua: what dispatch and receive share. Inline, because it runs for each event. */
 #ifndef COROSYNC_LUA_HANDLE_DELIVERY_H
 #define COROSYNC_LUA_HANDLE_DELIVERY_H
 
@@ -46,7 +46,7 @@ static inline const failure *delivery_refusal(const handle *h)
 	return why == NULL && !stack_suffices() ? &FAILURE_NO_STACK : why;
 }
 
-/* Ends a dispatch or receive: the next call finds the handle usable. `drained`: no event waits, here or at the daemon. */
+/* Ends a dispatch or receive: the next call finds the handle usable. `drained`: no event waits anywhere. */
 static inline void delivery_end(handle *h, bool drained)
 {
 	h->busy = HANDLE_IDLE;

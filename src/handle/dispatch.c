@@ -75,7 +75,8 @@ static void call_handler(lua_State *L, handle *h, const event_kind *kind)
 
 /*
  * Calls handlers until the budget is used up or no event waits. A handler's error ends it; the caller then calls it
- * again. Runs under one lua_pcall for many events, because each costs. Arguments: the run, the user value, the handlers.
+ * again. Runs under one lua_pcall for many events, because each costs. Arguments: the run, the user value, the
+ * handlers.
  */
 static int deliver(lua_State *L)
 {
@@ -181,7 +182,7 @@ static void deliver_all(lua_State *L, dispatch_run *run)
 		lua_pushvalue(L, AT_HANDLERS);
 		status = lua_pcall(L, 3, 0, AT_TRACEBACK);
 		if (status != 0 && (run->handled == before || h->busy == HANDLE_CONVERTING)) {
-			/* Not a handler's error but Lua's, of memory or stack: the event stays queued, and the caller gets the error. */
+			/* Lua's own error, of memory or stack: the event stays queued, and the caller gets the error. */
 			delivery_end(h, false);
 			(void)lua_error(L);
 		}

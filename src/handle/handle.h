@@ -1,9 +1,9 @@
 /*
  * The state that the handles of all Corosync libraries share.
  *
- * A handle is a userdata whose first member is `handle`. Corosync's callbacks copy events into its queue and never touch
- * Lua; events leave the queue after Corosync's dispatch has returned. So a handler may raise, close its own handle or
- * collect garbage, and no Lua error crosses a Corosync frame.
+ * A handle is a userdata whose first member is `handle`. Corosync's callbacks copy events into its queue and never
+ * touch Lua; events leave the queue after Corosync's dispatch has returned. So a handler may raise, close its own
+ * handle or collect garbage, and no Lua error crosses a Corosync frame.
  */
 #ifndef COROSYNC_LUA_HANDLE_H
 #define COROSYNC_LUA_HANDLE_H
@@ -52,7 +52,7 @@ typedef struct handle_class {
 	const char *service; /* the service's name in messages */
 	const char *noun;    /* the kind of thing that its calls name, as "group"; NULL where they name nothing */
 	const event_kind *kinds;
-	/* Why Corosync runs without this service; NULL if it only starts or stops it. NULL where it always has the service. */
+	/* Why Corosync runs without this service; NULL if it only starts or stops it. NULL where it always has it. */
 	const failure *(*absent)(const handle *h);
 	cs_error_t (*initialize)(handle *h); /* sets the handle's id */
 	cs_error_t (*fd_get)(uint64_t id, int *fd);
@@ -69,9 +69,9 @@ typedef struct handle_class {
 	cs_error_t (*give_up)(handle *h);
 	void (*tell_lag)(handle *h, double seconds, size_t events, size_t bytes);
 	/*
-	 * Pushes a name for receive(), then the queue's oldest events as one value of about `bytes` bytes at most, then their
-	 * number, which it returns. Pushes nothing and returns 0 if the oldest must be received alone. NULL if all must.
-	 * [-0, +3|0, m]
+	 * Pushes a name for receive(), then the queue's oldest events as one value of about `bytes` bytes at most, then
+	 * their number, which it returns. Pushes nothing and returns 0 if the oldest must be received alone. NULL if all
+	 * must. [-0, +3|0, m]
 	 */
 	size_t (*gather)(lua_State *L, handle *h, size_t bytes);
 } handle_class;

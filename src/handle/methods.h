@@ -1,21 +1,21 @@
-/* The metatable of a class of handles, and the methods in it: methods.c is the only file of this folder that has all. */
+/* The metatable of a class of handles, and its methods: methods.c is the only file of this folder that has all. */
 #ifndef COROSYNC_LUA_HANDLE_METHODS_H
 #define COROSYNC_LUA_HANDLE_METHODS_H
 
 #include "handle/handle.h"
 
 /*
- * Makes the metatable of a class, with the methods that all handles share and those in `methods`, and pushes the library's
- * module: a table with the function `open`. [-0, +1, m]
+ * Makes the metatable of a class, with the methods that all handles share and those in `methods`, and pushes the
+ * library's module: a table with the function `open`. [-0, +1, m]
  */
 void methods_push_module(lua_State *L, const handle_class *class, const luaL_Reg *methods, lua_CFunction open);
 
-/* Methods of all handles: those that loops call, in wait.c, and events from the queue into Lua: dispatch.c, receive.c. */
+/* Methods of all handles: for loops, in wait.c; events from the queue into Lua, in dispatch.c and receive.c. */
 extern const luaL_Reg wait_methods[], dispatch_methods[], receive_methods[];
 
 /*
- * (handle, bytes): as handle:receive, but events that the class can gather come together: the name that `gather` pushes,
- * one value of about that many bytes at most, and the number of events.
+ * (handle, bytes): as handle:receive, but events that the class can gather come together: the name that `gather`
+ * pushes, one value of about that many bytes at most, and the number of events.
  */
 int receive_method_receive_run(lua_State *L);
 

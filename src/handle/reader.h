@@ -2,8 +2,8 @@
  * The stand-by reader of a handle: a thread that takes events from the daemon after they have waited there for a while,
  * because a daemon stores events that a member does not take without bound. It touches no Lua and handles no signals.
  *
- * Its events wait in a queue of its own, which the thread that runs Lua takes over as a whole. The thread that dispatches
- * holds one lock, the thread that sends requests another (see call.h).
+ * Its events wait in a queue of its own, which the thread that runs Lua takes over as a whole. The thread that
+ * dispatches holds one lock, the thread that sends requests another (see call.h).
  */
 #ifndef COROSYNC_LUA_HANDLE_READER_H
 #define COROSYNC_LUA_HANDLE_READER_H
@@ -58,7 +58,7 @@ double reader_waiting_since(reader *r);
 /* The seconds that events wait before a reader takes them, also for a handle without one. */
 double reader_after(const reader *r);
 
-/* The most bytes of the handle's own messages that may wait: a part of the limit, so that its own sends do not reach it. */
+/* The most bytes of the handle's own messages that may wait: a part of the limit, so that its sends do not reach it. */
 size_t reader_own_bound(const reader *r);
 
 /* Whether the reader has events for the handle. */

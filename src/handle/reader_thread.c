@@ -34,7 +34,7 @@ typedef enum duty {
 	ENDED, /* the connection is lost */
 } duty;
 
-/* On stderr, because Lua handles no event before the handler has returned. Only for events that Lua has not taken over. */
+/* On stderr, because Lua handles no event before the handler returns. Only for events that Lua has not taken over. */
 static void warn(reader *r)
 {
 	double now = clock_seconds();

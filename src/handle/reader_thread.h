@@ -1,6 +1,6 @@
 /*
- * The reader's own thread, and the state that it shares with the thread that runs Lua. Only reader.c and reader_thread.c
- * include this.
+ * The reader's own thread, and the state that it shares with the thread that runs Lua. Only reader.c and
+ * reader_thread.c include this.
  */
 #ifndef COROSYNC_LUA_HANDLE_READER_THREAD_H
 #define COROSYNC_LUA_HANDLE_READER_THREAD_H

@@ -16,8 +16,8 @@ typedef struct receive_run {
 } receive_run;
 
 /*
- * Pushes the name and values of the oldest event that still has a receiver, or of several, or nothing. They stay queued.
- * Arguments: the run, the user value.
+ * Pushes the name and values of the oldest event that still has a receiver, or of several, or nothing. They stay
+ * queued. Arguments: the run, the user value.
  */
 static int convert(lua_State *L)
 {

@@ -98,8 +98,8 @@ static int fetched_descriptor(handle *h)
 Moves events that wait at the daemon into this handle's queue without calling handlers: for code that must wait inside a
 handler. With a reader it takes no more than the reader's limit allows.
 @function handle:fetch
-@tparam[opt=0] number seconds the longest wait for an event from the daemon, whether or not events are queued; while some
-are, events that a reader takes meanwhile do not end the wait
+@tparam[opt=0] number seconds the longest wait for an event from the daemon, whether or not events are queued; while
+some are, events that a reader takes meanwhile do not end the wait
 @treturn boolean whether events are now queued
 @error nil, message, code: "not_connected", "closed", "wrong_process", "dispatching", "no_stack"
 */

@@ -36,7 +36,8 @@ such an event already tracks; this method is for `receive`. Tracking twice is al
 Calls `quorum_trackstart`, `votequorum_trackstart`, `corosync_cfg_trackstart`.
 @function handle:track
 @treturn boolean true
-@error nil, message, code: "try_again" (cfg only, while the membership is changing), "not_connected", "closed", "wrong_process"
+@error nil, message, code: "try_again" (cfg only, while the membership is changing), "not_connected", "closed",
+"wrong_process"
 */
 static int method_track(lua_State *L)
 {
@@ -54,7 +55,8 @@ Stops tracking. Events that have arrived are still delivered. It does nothing on
 Calls `quorum_trackstop`, `votequorum_trackstop`, `corosync_cfg_trackstop`.
 @function handle:untrack
 @treturn boolean true
-@error nil, message, code: "try_again" (cfg only, while the membership is changing), "not_connected", "closed", "wrong_process"
+@error nil, message, code: "try_again" (cfg only, while the membership is changing), "not_connected", "closed",
+"wrong_process"
 */
 static int method_untrack(lua_State *L)
 {

@@ -1,7 +1,8 @@
 /*
- * Bells, by which processes on this machine wake each other: a datagram socket with an abstract name, which the kernel frees
- * when its process ends, however it ends. So a name is also a lock, and ringing a bell shows whether its owner is alive. A
- * bell carries no data. Other users' programs can ring it, too: whoever is rung looks for work, and may find none.
+ * Bells, by which processes on this machine wake each other: a datagram socket with an abstract name, which the kernel
+ * frees when its process ends, however it ends. So a name is also a lock, and ringing a bell shows whether its owner is
+ * alive. A bell carries no data. Other users' programs can ring it, too: whoever is rung looks for work, and may find
+ * none.
  */
 #ifndef COROSYNC_LUA_NGINX_BELL_H
 #define COROSYNC_LUA_NGINX_BELL_H

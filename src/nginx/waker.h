@@ -1,6 +1,6 @@
 /*
- * A thread that waits for descriptors on behalf of a program that cannot, such as nginx's Lua: it rings a wake_socket when
- * one is readable. It touches neither Lua nor Corosync, and handles no signals.
+ * A thread that waits for descriptors on behalf of a program that cannot, such as nginx's Lua: it rings a wake_socket
+ * when one is readable. It touches neither Lua nor Corosync, and handles no signals.
  */
 #ifndef COROSYNC_LUA_NGINX_WAKER_H
 #define COROSYNC_LUA_NGINX_WAKER_H
@@ -36,8 +36,8 @@ int waker_open(lua_State *L);
 
 /*
  * Wakes code of this process that can only wait on a socket connected by a path, as nginx's light threads: a listening
- * unix socket in a directory of its own, which only this process may connect to, once. Then the path is removed. Nothing
- * here blocks.
+ * unix socket in a directory of its own, which only this process may connect to, once. Then the path is removed.
+ * Nothing here blocks.
  */
 typedef struct wake_socket {
 	int listener, connection; /* -1 when there is none */
@@ -48,7 +48,9 @@ typedef struct wake_socket {
 /* Makes it a closed one. */
 void wake_socket_init(wake_socket *s);
 
-/* Makes the socket, in a new directory within the given one. On failure returns false with errno set, and leaves no files. */
+/*
+ * Makes the socket, in a new directory within the given one. On failure returns false with errno and leaves no files.
+ */
 bool wake_socket_open(wake_socket *s, const char *directory);
 
 /* To be called when the listener is readable: accepts a connection of this process, and then removes the path. */

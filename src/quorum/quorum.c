@@ -24,8 +24,9 @@ After a change of the ring the list of nodes comes first, the quorum up to some 
 together if their rings are equal.
 
 Without a quorum provider (`quorum { provider: corosync_votequorum }` in corosync.conf) Corosync reports once that it is
-quorate, without a ring and on both sides of a partition. The binding treats no side as quorate then: `quorate` fails with
-"no_quorum_provider", and `quorum_change` gets nil. Corosync reads the provider when it starts; a reload does not change it.
+quorate, without a ring and on both sides of a partition. The binding treats no side as quorate then: `quorate` fails
+with "no_quorum_provider", and `quorum_change` gets nil. Corosync reads the provider when it starts; a reload does not
+change it.
 @module corosync.quorum
 @extends corosync.handle, corosync.events, corosync.tracking
 */
@@ -189,14 +190,15 @@ state first, then each change; a handle without one gets no events until it call
 Calls `quorum_model_initialize` and `quorum_trackstart`; takes about 15 ms and 3 MB of /dev/shm.
 @function quorum.open
 @tparam[opt] table handlers
-@tparam[opt] fun(quorate:boolean|nil,members:integer[],ring:corosync.cpg.ring) handlers.quorum_change called with node ids
-and the ring that they belong to. Without a quorum provider it is called once, with nil, an empty array, and a ring of seq 0
-@tparam[opt] fun(members:integer[],left:integer[],joined:integer[],ring:corosync.cpg.ring) handlers.nodelist_change called
-with node ids
+@tparam[opt] fun(quorate:boolean|nil,members:integer[],ring:corosync.cpg.ring) handlers.quorum_change called with node
+ids and the ring that they belong to. Without a quorum provider it is called once, with nil, an empty array, and a ring
+of seq 0
+@tparam[opt] fun(members:integer[],left:integer[],joined:integer[],ring:corosync.cpg.ring) handlers.nodelist_change
+called with node ids
 @tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler;
 without it they go to stderr
-@tparam[opt=1] integer handlers.model 1, or 0 for Corosync's older model, which has no lists of nodes, and only the seq of
-the ring; chosen by itself where Corosync has no other
+@tparam[opt=1] integer handlers.model 1, or 0 for Corosync's older model, which has no lists of nodes, and only the seq
+of the ring; chosen by itself where Corosync has no other
 @treturn handle
 @error nil, message, code: "not_connected" (Corosync is not running, or has another /dev/shm), "access" (the user is
 not permitted, or another user's program has taken the socket's name), "try_again", "no_space" (/dev/shm is full),

@@ -72,8 +72,8 @@ static inline bool compat_pushint64(lua_State *L, int64_t value)
 #define COMPAT_DIGITS 20 /* of UINT64_MAX */
 
 /*
- * Pushes an unsigned integer: a number if one of this Lua represents it exactly, else a string of 20 digits with leading
- * zeros. Such strings compare and order as the integers do. [-0, +1, m]
+ * Pushes an unsigned integer: a number if one of this Lua represents it exactly, else a string of 20 digits with
+ * leading zeros. Such strings compare and order as the integers do. [-0, +1, m]
  */
 static inline void compat_pushuint64(lua_State *L, uint64_t value)
 {

@@ -53,8 +53,8 @@ int failure_push_system(lua_State *L, const char *attempt, int error);
 void failure_show_byte(char to[FAILURE_SHOWN], char byte);
 
 /*
- * Pushes "<verb> <noun> '<name>'", the attempt for failure_push, with unprintable bytes of the name as \ddd. A name that is
- * too long is cut. [-0, +1, m]
+ * Pushes "<verb> <noun> '<name>'", the attempt for failure_push, with unprintable bytes of the name as \ddd. A name
+ * that is too long is cut. [-0, +1, m]
  */
 void failure_push_attempt(lua_State *L, const char *verb, const char *noun, const char *name, size_t length);
 

@@ -8,8 +8,8 @@
 uint32_t check_uint32(lua_State *L, int index, const char *name);
 
 /*
- * The place among the names of the string at that index; raises with the names if it is none of them. Without a fallback
- * the argument must be there. [-0, +0, v]
+ * The place among the names of the string at that index; raises with the names if it is none of them. Without a
+ * fallback the argument must be there. [-0, +0, v]
  */
 int check_option(lua_State *L, int index, const char *fallback, const char *const names[]);
 
@@ -39,8 +39,8 @@ void fields_check_optional(lua_State *L, const field *fields);
 void field_push(lua_State *L, const char *name);
 
 /*
- * Pushes the value of a field of the table at that index, nil or one that passes the field's check: a finalizer may have
- * replaced the value after fields_check. [-0, +1, v]
+ * Pushes the value of a field of the table at that index, nil or one that passes the field's check: a finalizer may
+ * have replaced the value after fields_check. [-0, +1, v]
  */
 void field_push_at(lua_State *L, int index, const field *f);
 

@@ -1,7 +1,7 @@
 /*
  * Checks which user's program listens at the socket of a Corosync service. libqb opens and truncates the files that its
- * peer names before it checks the peer, and any program can take the socket's name while Corosync is down. So this check
- * uses a connection of its own, before libqb makes one.
+ * peer names before it checks the peer, and any program can take the socket's name while Corosync is down. So this
+ * check uses a connection of its own, before libqb makes one.
  */
 #ifndef COROSYNC_LUA_SUPPORT_PEER_H
 #define COROSYNC_LUA_SUPPORT_PEER_H

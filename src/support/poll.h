@@ -12,7 +12,7 @@
  */
 bool poll_readable(lua_State *L, int fd, bool forever, double seconds);
 
-/* Adds a descriptor to an epoll descriptor, which is then readable when that one is. False with errno set on failure. */
+/* Adds a descriptor to an epoll descriptor, which is then readable when that one is. False with errno on failure. */
 bool poll_add(int epoll, int fd);
 
 /* ---- one over several, readable when one of them is, or at a set time: pollset.c ---- */
@@ -21,9 +21,9 @@ bool poll_add(int epoll, int fd);
 void pollset_setup(lua_State *L);
 
 /*
- * Lua: pollset(descriptors...) returns a userdata with fd(), wait(seconds), arm(seconds), follow(descriptor) and close();
- * or nil, message, "no_resources". It does not own the descriptors: before one is closed, close the pollset or call
- * follow().
+ * Lua: pollset(descriptors...) returns a userdata with fd(), wait(seconds), arm(seconds), follow(descriptor) and
+ * close(); or nil, message, "no_resources". It does not own the descriptors: before one is closed, close the pollset or
+ * call follow().
  */
 int pollset_open(lua_State *L);
 

@@ -26,9 +26,9 @@ void userdata_close_fd(int *fd);
 /* ---- cleanup.c ---- */
 
 /*
- * Userdata with threads, connections or descriptors must end before the memory of their Lua state is freed. Lua does not
- * finalize userdata that a finalizer makes while the state closes. So they are in a list of the state's, which ends those
- * that are left, and then refuses new ones.
+ * Userdata with threads, connections or descriptors must end before the memory of their Lua state is freed. Lua does
+ * not finalize userdata that a finalizer makes while the state closes. So they are in a list of the state's, which ends
+ * those that are left, and then refuses new ones.
  */
 
 /* Part of a userdata; all zeros before its first use. */

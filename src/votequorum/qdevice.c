@@ -33,7 +33,7 @@ static const failure *check_name(const char *name, size_t length)
 	return length == 0 || memchr(name, '\0', length) != NULL ? &failure_qdevice_name : NULL;
 }
 
-/* The handle at index 1 and the name at index 2; `why` is NULL if both can be used. Raises for other types. [-0, +0, v] */
+/* The handle at index 1, the name at index 2; `why` is NULL if both are usable. Raises for other types. [-0, +0, v] */
 static handle *check(lua_State *L, const char **name, const failure **why)
 {
 	handle *h = handle_check(L);
@@ -82,14 +82,14 @@ static int return_result(lua_State *L, const char *verb, const failure *why)
 }
 
 /***
-Registers a quorum device on this node, which adds the device's votes to the node's as long as it polls. After the handle is
-closed it stays registered, without its votes, until it is unregistered or Corosync ends; registering it again is
-allowed. The call blocks while the cluster's membership is changing. Calls `votequorum_qdevice_register`.
+Registers a quorum device on this node, which adds the device's votes to the node's as long as it polls. After the
+handle is closed it stays registered, without its votes, until it is unregistered or Corosync ends; registering it again
+is allowed. The call blocks while the cluster's membership is changing. Calls `votequorum_qdevice_register`.
 @function handle:qdevice_register
 @tparam string name 1 to 254 bytes, none of them zero; the same on all nodes
 @treturn boolean true
-@error nil, message, code: "exist" (a device with another name is registered), "access" (corosync.conf has an option that
-excludes devices, as two_node), "try_again" (another program is registering one), "name_too_long", "invalid_param",
+@error nil, message, code: "exist" (a device with another name is registered), "access" (corosync.conf has an option
+that excludes devices, as two_node), "try_again" (another program is registering one), "name_too_long", "invalid_param",
 "not_connected", "closed", "wrong_process"
 */
 int votequorum_qdevice_method_register(lua_State *L)
@@ -105,13 +105,13 @@ int votequorum_qdevice_method_register(lua_State *L)
 }
 
 /***
-Ends the registration of this node's quorum device; its name is forgotten once no member of the cluster has one registered.
-Calls `votequorum_qdevice_unregister`.
+Ends the registration of this node's quorum device; its name is forgotten once no member of the cluster has one
+registered. Calls `votequorum_qdevice_unregister`.
 @function handle:qdevice_unregister
 @tparam string name
 @treturn boolean true
-@error nil, message, code: "not_exist" (no device is registered), "invalid_param" (the registered one has another name; or
-the name is not valid), "name_too_long", "not_connected", "closed", "wrong_process"
+@error nil, message, code: "not_exist" (no device is registered), "invalid_param" (the registered one has another name;
+or the name is not valid), "name_too_long", "not_connected", "closed", "wrong_process"
 */
 int votequorum_qdevice_method_unregister(lua_State *L)
 {
@@ -126,14 +126,14 @@ int votequorum_qdevice_method_unregister(lua_State *L)
 }
 
 /***
-Gives the registered quorum device another name, on all nodes. It has the new name once the nodes have agreed on it, some
-milliseconds after the call: see `info`. Calls `votequorum_qdevice_update`.
+Gives the registered quorum device another name, on all nodes. It has the new name once the nodes have agreed on it,
+some milliseconds after the call: see `info`. Calls `votequorum_qdevice_update`.
 @function handle:qdevice_update
 @tparam string old_name
 @tparam string new_name
 @treturn boolean true
-@error nil, message, code: "not_exist" (no device is registered), "invalid_param" (the registered one has another name than the
-old; or a name is not valid), "name_too_long", "not_connected", "closed", "wrong_process"
+@error nil, message, code: "not_exist" (no device is registered), "invalid_param" (the registered one has another name
+than the old; or a name is not valid), "name_too_long", "not_connected", "closed", "wrong_process"
 */
 int votequorum_qdevice_method_update(lua_State *L)
 {
@@ -184,8 +184,8 @@ quorum.device.sync_timeout (30 s): poll at once in `nodelist_change`. Calls `vot
 @tparam corosync.cpg.ring ring the present one, as the last `nodelist_change` has passed it
 @treturn boolean true
 @error nil, message, code: "message_error" (the ring is not the present one), "not_exist" (no device is registered),
-"invalid_param" (the registered one has another name; or the name is not valid), "access", "name_too_long", "not_connected",
-"closed", "wrong_process"; raises for another ring than such a table
+"invalid_param" (the registered one has another name; or the name is not valid), "access", "name_too_long",
+"not_connected", "closed", "wrong_process"; raises for another ring than such a table
 */
 int votequorum_qdevice_method_poll(lua_State *L)
 {
@@ -211,8 +211,8 @@ Unregistering the device does not change it. Calls `votequorum_qdevice_master_wi
 @tparam string name
 @tparam boolean allow
 @treturn boolean true
-@error nil, message, code: "not_exist" (no device is registered), "invalid_param" (the registered one has another name; or
-the name is not valid), "access", "name_too_long", "not_connected", "closed", "wrong_process"
+@error nil, message, code: "not_exist" (no device is registered), "invalid_param" (the registered one has another name;
+or the name is not valid), "access", "name_too_long", "not_connected", "closed", "wrong_process"
 */
 int votequorum_qdevice_method_master_wins(lua_State *L)
 {

@@ -25,11 +25,12 @@ the methods that all handles share, see @{corosync.handle}, @{corosync.events} a
       assert(handle:dispatch())
     end
 
-`receive` names the events "quorum", "nodelist" and "expected_votes"; their values are the handlers' arguments. There is no
-event for the expected votes at the start, only for their changes: call `info`.
+`receive` names the events "quorum", "nodelist" and "expected_votes"; their values are the handlers' arguments. There is
+no event for the expected votes at the start, only for their changes: call `info`.
 
-Corosync keeps the quorum in eight bits: with 510 votes it is 0, and every part of a divided cluster is quorate. So one node's
-votes and the expected votes can be at most 509 here; the script must keep the sum of all nodes' votes below that.
+Corosync keeps the quorum in eight bits: with 510 votes it is 0, and every part of a divided cluster is quorate. So one
+node's votes and the expected votes can be at most 509 here; the script must keep the sum of all nodes' votes below
+that.
 @module corosync.votequorum
 @extends corosync.handle, corosync.events, corosync.tracking
 */
@@ -51,8 +52,9 @@ The result of `info`.
 @tfield integer highest_expected of the cluster
 @tfield integer total_votes of the cluster
 @tfield integer quorum the least votes that are quorate
-@tfield table<string,boolean> flags of the cluster: two_node, quorate, wait_for_all, last_man_standing, auto_tie_breaker,
-allow_downscale; of the node: qdevice_registered, qdevice_alive, qdevice_cast_vote, qdevice_master_wins
+@tfield table<string,boolean> flags of the cluster: two_node, quorate, wait_for_all, last_man_standing,
+auto_tie_breaker, allow_downscale; of the node: qdevice_registered, qdevice_alive, qdevice_cast_vote,
+qdevice_master_wins
 @tfield integer|nil qdevice_votes nil without a quorum device
 @tfield string|nil qdevice_name nil without a quorum device
 */
@@ -142,8 +144,8 @@ Calls `votequorum_initialize` and `votequorum_trackstart`; takes about 15 ms and
 @tparam[opt] table handlers
 @tparam[opt] fun(quorate:boolean,nodes:node[]) handlers.quorum_change called with the nodes. Where a quorum device is
 registered it is the last of them, node 0, and has no state
-@tparam[opt] fun(members:integer[],ring:corosync.cpg.ring) handlers.nodelist_change called with node ids. After a change of
-the ring it comes before `quorum_change`
+@tparam[opt] fun(members:integer[],ring:corosync.cpg.ring) handlers.nodelist_change called with node ids. After a change
+of the ring it comes before `quorum_change`
 @tparam[opt] fun(votes:integer) handlers.expected_votes_change called with the number of votes
 @tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler;
 without it they go to stderr
@@ -223,14 +225,14 @@ static const failure *set_expected(handle *h, uint32_t votes)
 }
 
 /***
-Sets how many votes the cluster expects, on all nodes, until the next change or until Corosync restarts. The members have
-agreed on it when `expected_votes_change` is called. Calls `votequorum_setexpected`.
+Sets how many votes the cluster expects, on all nodes, until the next change or until Corosync restarts. The members
+have agreed on it when `expected_votes_change` is called. Calls `votequorum_setexpected`.
 @function handle:set_expected
 @tparam integer votes
 @treturn boolean true
-@error nil, message, code: "invalid_param" (fewer than the present votes, or so many that a quorate cluster would lose its
-quorum), "out_of_range" (more than 509), "no_resources", "not_connected", "closed", "wrong_process"; raises for anything but a
-whole number from 0 to 4294967295
+@error nil, message, code: "invalid_param" (fewer than the present votes, or so many that a quorate cluster would lose
+its quorum), "out_of_range" (more than 509), "no_resources", "not_connected", "closed", "wrong_process"; raises for
+anything but a whole number from 0 to 4294967295
 */
 static int votequorum_method_set_expected(lua_State *L)
 {
@@ -276,8 +278,8 @@ expected votes, these grow with them. Calls `votequorum_setvotes`, for the local
 @tparam[opt] integer node its id; the local node when absent, and 0 for the quorum device
 @treturn boolean true
 @error nil, message, code: "not_exist" (unknown node id, not seen since Corosync started here), "invalid_param" (the
-cluster would lose its quorum), "out_of_range" (more than 509), "no_resources", "not_connected", "closed", "wrong_process";
-raises for anything but a whole number from 0 to 4294967295
+cluster would lose its quorum), "out_of_range" (more than 509), "no_resources", "not_connected", "closed",
+"wrong_process"; raises for anything but a whole number from 0 to 4294967295
 */
 static int votequorum_method_set_votes(lua_State *L)
 {

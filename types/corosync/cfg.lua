@@ -14,10 +14,10 @@
 ---    end
 --- Shutdown requests.* A program that wants to end a node's Corosync sends it a request (`corosync-cfgtool -H`, or
 --- `try_shutdown`), and Corosync sends it to its trackers: the handles opened with the handler `shutdown_request`, or that
---- called `track`. Corosync ends when all have replied and all allowed it. A tracker that is closed, or stops tracking, allows
---- it. A tracker that does not reply delays each request by `cfg.shutdown_timeout` (a key of the configuration map, in
---- milliseconds; 5000 without it) and then refuses it, so track only if the script replies. `receive` returns "shutdown" and
---- the kind; the script then calls `reply_shutdown`.
+--- called `track`. Corosync ends when all have replied and all allowed it. A tracker that is closed, or stops tracking,
+--- allows it. A tracker that does not reply delays each request by `cfg.shutdown_timeout` (a key of the configuration map,
+--- in milliseconds; 5000 without it) and then refuses it, so track only if the script replies. `receive` returns "shutdown"
+--- and the kind; the script then calls `reply_shutdown`.
 ---
 --- A reply to a request that is over does nothing. A handle that tracks and has itself called `try_shutdown` gets one more
 --- request after a request was refused by a missing reply, and needs no reply to it: libcfg hides the difference.
@@ -74,8 +74,9 @@ local handle = {}
 ---@return string|nil # "not_connected", "closed", "wrong_process"
 function handle:local_node() end
 
---- This node's interfaces. Calls `corosync_cfg_ring_status_get`, which does not check whether Corosync accepted its request:
---- if it did not, libcfg reads invalid memory. So another request is sent first; only the moment between the two remains.
+--- This node's interfaces. Calls `corosync_cfg_ring_status_get`, which does not check whether Corosync accepted its
+--- request: if it did not, libcfg reads invalid memory. So another request is sent first; only the moment between the two
+--- remains.
 ---@return corosync.cfg.interface[]|nil
 ---@return string|nil # why it failed
 ---@return string|nil # "try_again", "no_memory", "not_connected", "closed", "wrong_process"
@@ -102,9 +103,9 @@ function handle:reopen_logs() end
 ---@return string|nil # "not_exist" (no such node in the list of nodes), "not_connected", "closed", "wrong_process", "no_stack" (see `corosync.events`); raises for an invalid node id
 function handle:node_addresses(node) end
 
---- A node and the links to it, as this node sees them. Only the transport knet has all fields. With udp and udpu there is one
---- link, whose source is that node's address and which has no destination, the onwire fields are 0, and a node that does not
---- exist is unreachable and has no links. Calls `corosync_cfg_node_status_get`.
+--- A node and the links to it, as this node sees them. Only the transport knet has all fields. With udp and udpu there is
+--- one link, whose source is that node's address and which has no destination, the onwire fields are 0, and a node that
+--- does not exist is unreachable and has no links. Calls `corosync_cfg_node_status_get`.
 ---@param node integer a node's id
 ---@return corosync.cfg.status|nil
 ---@return string|nil # why it failed
@@ -128,8 +129,8 @@ function handle:kill_node(node, reason) end
 ---@return string|nil # "access" (no request waits for this handle's reply), "try_again" (the membership is changing; the request still waits), "not_connected", "closed", "wrong_process"
 function handle:reply_shutdown(allow) end
 
---- Requests that this node's Corosync ends, and with it its connections. It blocks until all trackers have replied or the time
---- for that is over, so none of them may be waiting for this same thread. The calling handle gets no request itself.
+--- Requests that this node's Corosync ends, and with it its connections. It blocks until all trackers have replied or the
+--- time for that is over, so none of them may be waiting for this same thread. The calling handle gets no request itself.
 --- Calls `corosync_cfg_try_shutdown`.
 ---@param kind? string "request": every tracker may refuse; "regardless": trackers get a request, but cannot refuse; "immediate": they get none (default: "request")
 ---@return boolean|nil # true: Corosync is ending

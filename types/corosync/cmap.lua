@@ -16,10 +16,10 @@
 ---
 --- _Keys_ are 3 to 255 letters, digits and any of `._-/:`. _Values_ have a type: "i8", "u8", "i16", "u16", "i32", "u32",
 --- "i64", "u64", "float", "double", "string" (without zero bytes) and "binary"; they have at most 16384 bytes, of which a
---- string needs one for its end. Integers are exact. A "u64" that no number of this Lua represents exactly (from 2^63 on, before
---- Lua 5.3 beyond 2^53) is a string of 20 digits with leading zeros, which `set` takes as well: such strings compare and order
---- as the integers do. Such an "i64", before Lua 5.3, is an error, or nil where several values are returned: in `each` and in a
---- tracker's handler. The map is local to each node, lost when Corosync stops.
+--- string needs one for its end. Integers are exact. A "u64" that no number of this Lua represents exactly (from 2^63 on,
+--- before Lua 5.3 beyond 2^53) is a string of 20 digits with leading zeros, which `set` takes as well: such strings compare
+--- and order as the integers do. Such an "i64", before Lua 5.3, is an error, or nil where several values are returned: in
+--- `each` and in a tracker's handler. The map is local to each node, lost when Corosync stops.
 ---@class corosync.cmap
 local module = {}
 
@@ -86,9 +86,9 @@ function map:decrement(key) end
 ---@return string|nil # "invalid_param" and "name_too_long" (no key can begin so), "no_memory", "not_connected", "closed", "wrong_process"
 function map:each(prefix) end
 
---- Calls a handler on each change of a key and of the keys below it: "shop" is for `shop` and for `shop.stock`, "shop." only
---- for the keys below it, "" for all keys. `dispatch` calls the handler, also when the script keeps no reference to the
---- tracker, until the tracker is cancelled or the map closed. Calls `cmap_track_add`.
+--- Calls a handler on each change of a key and of the keys below it: "shop" is for `shop` and for `shop.stock`, "shop."
+--- only for the keys below it, "" for all keys. `dispatch` calls the handler, also when the script keeps no reference to
+--- the tracker, until the tracker is cancelled or the map closed. Calls `cmap_track_add`.
 ---
 --- In the map "stats", a tracker of one counter sees its modifications, up to 1.5 s later; a tracker of a prefix only sees
 --- which counters are added and deleted. Old values are not known.

@@ -19,8 +19,8 @@
 ---@class corosync.cpg
 local module = {}
 
---- A member. The same member is the same table in every handler, so it can be a key; `==` compares across handles, `<` orders
---- by node and pid, and `tostring` returns "node:pid".
+--- A member. The same member is the same table in every handler, so it can be a key; `==` compares across handles, `<`
+--- orders by node and pid, and `tostring` returns "node:pid".
 ---@class corosync.cpg.address
 ---@field node integer the node's id
 ---@field pid integer
@@ -40,7 +40,8 @@ local handle = {}
 ---@return string|nil # "closed", "wrong_process"
 function handle:address() end
 
---- The longest message that Corosync delivers as one; with `pack`, the handle's `limit`. Calls `cpg_max_atomic_msgsize_get`.
+--- The longest message that Corosync delivers as one; with `pack`, the handle's `limit`. Calls
+--- `cpg_max_atomic_msgsize_get`.
 ---@return integer|nil # bytes
 ---@return string|nil # why it failed
 ---@return string|nil # "closed", "wrong_process", "not_connected"
@@ -79,8 +80,8 @@ function module.open(handlers) end
 ---@param handlers corosync.cpg.open.handlers
 function module.check(handlers) end
 
---- Returns the numbers of messages that the handle has sent and received since it was opened, and of events that wait for its
---- handlers. Makes no calls to Corosync.
+--- Returns the numbers of messages that the handle has sent and received since it was opened, and of events that wait for
+--- its handlers. Makes no calls to Corosync.
 ---@return corosync.cpg.counters|nil
 ---@return string|nil # why it failed
 ---@return string|nil # "closed"
@@ -125,8 +126,8 @@ function handle:members(name) end
 
 --- Iterates over every group in the cluster: `for name, members in assert(handle:groups()) do … end`.
 --- The list is read at the call, so the loop may be left early. Names are bytes: some programs' names end in NUL.
---- Corosync sends ring changes to every handle, also to one that has not joined: dispatch a handle opened only for this, too.
---- Costs a request for each member of each group, as `members` does.
+--- Corosync sends ring changes to every handle, also to one that has not joined: dispatch a handle opened only for this,
+--- too. Costs a request for each member of each group, as `members` does.
 --- Calls `cpg_iteration_initialize` and its companions.
 ---@return fun():(string,corosync.cpg.address[])|nil # an iterator that returns a group's name and its members
 ---@return string|nil # why it failed
@@ -140,8 +141,8 @@ function handle:groups() end
 function handle:flush() end
 
 --- Sends a message to all members, oneself included. "agreed" is Corosync's total order; "fifo" is the same today.
---- The sender's own delivery does not prove that another member got the message: a sender that is cut off at that moment may
---- deliver its own message in a configuration of its own. Calls `cpg_mcast_joined`.
+--- The sender's own delivery does not prove that another member got the message: a sender that is cut off at that moment
+--- may deliver its own message in a configuration of its own. Calls `cpg_mcast_joined`.
 ---@param message string|string[] 0 to max_message_size() bytes, or an array of at most 63 strings, sent as one message
 ---@param guarantee? string "agreed" or "fifo" (default: "agreed")
 ---@return boolean|nil # true: Corosync has accepted it; with `pack`, it is in a frame that will be sent

@@ -16,8 +16,9 @@
 --- together if their rings are equal.
 ---
 --- Without a quorum provider (`quorum { provider: corosync_votequorum }` in corosync.conf) Corosync reports once that it is
---- quorate, without a ring and on both sides of a partition. The binding treats no side as quorate then: `quorate` fails with
---- "no_quorum_provider", and `quorum_change` gets nil. Corosync reads the provider when it starts; a reload does not change it.
+--- quorate, without a ring and on both sides of a partition. The binding treats no side as quorate then: `quorate` fails
+--- with "no_quorum_provider", and `quorum_change` gets nil. Corosync reads the provider when it starts; a reload does not
+--- change it.
 ---@class corosync.quorum
 local module = {}
 

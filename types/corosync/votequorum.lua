@@ -15,11 +15,12 @@
 ---      assert(handle:dispatch())
 ---    end
 ---
---- `receive` names the events "quorum", "nodelist" and "expected_votes"; their values are the handlers' arguments. There is no
---- event for the expected votes at the start, only for their changes: call `info`.
+--- `receive` names the events "quorum", "nodelist" and "expected_votes"; their values are the handlers' arguments. There is
+--- no event for the expected votes at the start, only for their changes: call `info`.
 ---
---- Corosync keeps the quorum in eight bits: with 510 votes it is 0, and every part of a divided cluster is quorate. So one node's
---- votes and the expected votes can be at most 509 here; the script must keep the sum of all nodes' votes below that.
+--- Corosync keeps the quorum in eight bits: with 510 votes it is 0, and every part of a divided cluster is quorate. So one
+--- node's votes and the expected votes can be at most 509 here; the script must keep the sum of all nodes' votes below
+--- that.
 ---@class corosync.votequorum
 local module = {}
 
@@ -66,8 +67,8 @@ local handle = {}
 ---@return string|nil # "not_exist" (unknown node id, not seen since Corosync started here; or 0, the quorum device's), "not_connected", "closed", "wrong_process"; raises for anything but a whole number from 0 to 4294967295
 function handle:info(node) end
 
---- Sets how many votes the cluster expects, on all nodes, until the next change or until Corosync restarts. The members have
---- agreed on it when `expected_votes_change` is called. Calls `votequorum_setexpected`.
+--- Sets how many votes the cluster expects, on all nodes, until the next change or until Corosync restarts. The members
+--- have agreed on it when `expected_votes_change` is called. Calls `votequorum_setexpected`.
 ---@param votes integer
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
@@ -83,25 +84,25 @@ function handle:set_expected(votes) end
 ---@return string|nil # "not_exist" (unknown node id, not seen since Corosync started here), "invalid_param" (the cluster would lose its quorum), "out_of_range" (more than 509), "no_resources", "not_connected", "closed", "wrong_process"; raises for anything but a whole number from 0 to 4294967295
 function handle:set_votes(votes, node) end
 
---- Registers a quorum device on this node, which adds the device's votes to the node's as long as it polls. After the handle is
---- closed it stays registered, without its votes, until it is unregistered or Corosync ends; registering it again is
---- allowed. The call blocks while the cluster's membership is changing. Calls `votequorum_qdevice_register`.
+--- Registers a quorum device on this node, which adds the device's votes to the node's as long as it polls. After the
+--- handle is closed it stays registered, without its votes, until it is unregistered or Corosync ends; registering it again
+--- is allowed. The call blocks while the cluster's membership is changing. Calls `votequorum_qdevice_register`.
 ---@param name string 1 to 254 bytes, none of them zero; the same on all nodes
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
 ---@return string|nil # "exist" (a device with another name is registered), "access" (corosync.conf has an option that excludes devices, as two_node), "try_again" (another program is registering one), "name_too_long", "invalid_param", "not_connected", "closed", "wrong_process"
 function handle:qdevice_register(name) end
 
---- Ends the registration of this node's quorum device; its name is forgotten once no member of the cluster has one registered.
---- Calls `votequorum_qdevice_unregister`.
+--- Ends the registration of this node's quorum device; its name is forgotten once no member of the cluster has one
+--- registered. Calls `votequorum_qdevice_unregister`.
 ---@param name string
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
 ---@return string|nil # "not_exist" (no device is registered), "invalid_param" (the registered one has another name; or the name is not valid), "name_too_long", "not_connected", "closed", "wrong_process"
 function handle:qdevice_unregister(name) end
 
---- Gives the registered quorum device another name, on all nodes. It has the new name once the nodes have agreed on it, some
---- milliseconds after the call: see `info`. Calls `votequorum_qdevice_update`.
+--- Gives the registered quorum device another name, on all nodes. It has the new name once the nodes have agreed on it,
+--- some milliseconds after the call: see `info`. Calls `votequorum_qdevice_update`.
 ---@param old_name string
 ---@param new_name string
 ---@return boolean|nil # true

@@ -1,6 +1,7 @@
 /*
- * impostor <path>: holds the names of Corosync's sockets while Corosync is down, as any program can, and offers each client
- * that asks for a connection the files <path>-header and <path>-data. Says "ready", and "asked" for each such client.
+ * impostor <path>: holds the names of Corosync's sockets while Corosync is down, as any program can, and offers each
+ * client that asks for a connection the files <path>-header and <path>-data. Says "ready", and "asked" for each such
+ * client.
  */
 #include <limits.h>
 #include <poll.h>

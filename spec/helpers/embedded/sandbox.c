@@ -1,7 +1,7 @@
 /*
  * sandbox <folder of the Lua files> <script>: runs a script in a Lua state as of a game server, with the
- * libraries base, string, table, math and coroutine, and with `require` for what was put there for it. Built as C, and as
- * C++ for a Lua whose errors are exceptions. Ends with 0 if the script has not raised.
+ * libraries base, string, table, math and coroutine, and with `require` for what was put there for it. Built as C, and
+ * as C++ for a Lua whose errors are exceptions. Ends with 0 if the script has not raised.
  */
 #include <stdio.h>
 
