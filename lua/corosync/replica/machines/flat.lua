@@ -24,45 +24,57 @@ local function check(key, item, open)
   end
 end
 
+local function add(walk, item)
+  walk.items[#walk.items + 1] = item
+  walk.bytes = walk.bytes + size_of(item)
+end
+
+local function enter(walk, item)
+  local depth = #walk.tables + 1
+  walk.tables[depth], walk.keys[depth], walk.open[item] = item, nil, true
+end
+
+local function leave(walk)
+  local depth = #walk.tables
+  walk.open[walk.tables[depth]] = nil
+  walk.tables[depth] = nil
+  if depth > 1 then
+    add(walk, CLOSE)
+  end
+end
+
+-- Adds the next entry of the innermost table, or ends that. Returns false if the piece has no room for the entry.
+local function step(walk)
+  local depth = #walk.tables
+  local key, item = next(walk.tables[depth], walk.keys[depth])
+  if #walk.items > 0 and walk.bytes + size_of(key) + size_of(item) > BYTES then
+    return false
+  end
+  walk.keys[depth] = key
+  if key == nil then
+    leave(walk)
+    return true
+  end
+  check(key, item, walk.open)
+  add(walk, key)
+  add(walk, type(item) == "table" and OPEN or item)
+  if type(item) == "table" then
+    enter(walk, item)
+  end
+  return true
+end
+
 -- Returns a function that returns the next piece, or nil at the end. The value must not change meanwhile. The function
 -- raises an error for a value that is not plain.
 function flat.pieces(value)
-  local tables, keys, open, items, bytes = { { value } }, {}, {}, nil, nil
-
-  local function add(item)
-    items[#items + 1] = item
-    bytes = bytes + size_of(item)
-  end
-
-  local function step(depth)
-    local key, item = next(tables[depth], keys[depth])
-    local is_over = #items > 0 and bytes + size_of(key) + size_of(item) > BYTES
-    if is_over then
-      return false
-    end
-    keys[depth] = key
-    if key == nil then
-      open[tables[depth]] = nil
-      tables[depth] = nil
-      if depth > 1 then add(CLOSE) end
-      return true
-    end
-    check(key, item, open)
-    add(key)
-    add(type(item) == "table" and OPEN or item)
-    if type(item) == "table" then
-      open[item] = true
-      tables[depth + 1], keys[depth + 1] = item, nil
-    end
-    return true
-  end
-
+  -- The tables on the way to the present entry, outermost first, with the present key of each; and as a set.
+  local walk = { tables = { { value } }, keys = {}, open = {} }
   return function()
-    items, bytes = {}, 0
+    walk.items, walk.bytes = {}, 0
     repeat
-      local goes_on = #tables > 0 and #items < ITEMS and step(#tables)
+      local goes_on = #walk.tables > 0 and #walk.items < ITEMS and step(walk)
     until not goes_on
-    return #items > 0 and items or nil
+    return #walk.items > 0 and walk.items or nil
   end
 end
 

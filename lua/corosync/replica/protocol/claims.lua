@@ -209,6 +209,47 @@ local function without_observers(list)
   return voters
 end
 
+-- How many nodes there are, and of how many no member is silent; and how many must have a state to vouch for it.
+local function count_known(list, voters, copies)
+  local nodes, unknown = greatest(voters, "nodes"), unknown_nodes(list, voters)
+  local needed = claims.needed(nodes, copies)
+  if next(unknown) then
+    -- The silent members may be those that confirmed commands as `copies`.
+    needed = math.max(claims.majority(nodes), nodes - needed + 1)
+  end
+  local known = count_nodes(voters, function(claim) return not unknown[claims.node_of(claim.from)] end)
+  return nodes, known, needed
+end
+
+-- It goes on above any index that a lost state can have had, because commands that wait in it may have the same indices
+-- as lost ones.
+local function doubtful_start(voters, state)
+  return { is_doubtful = true, is_last_resort = true, applied = greatest(voters, "applied"),
+    index = math.max(state.index, greatest(voters, "floor")) }
+end
+
+-- Either no node of a majority has ever had a state, so nothing was confirmed; or all nodes are here, and the state is
+-- lost.
+local function fresh_start(voters, noted, are_all_known)
+  local durable = count_nodes(voters, function(claim) return claim.durable end) > 0
+  return { is_fresh = true, is_last_resort = noted or durable and not are_all_known, index = greatest(voters, "floor") }
+end
+
+-- Returns what the generation begins with, and the claim that has its state, if any; or nil and why there is none.
+local function choose_start(list, voters, copies)
+  local nodes, known, needed = count_known(list, voters, copies)
+  local noted = count_nodes(voters, function(claim) return claim.noted end) > 0
+  local vouched, any, are_all_known = vouched_state(voters, needed), newest(voters), known >= nodes
+  if vouched then
+    return { index = vouched.index }, vouched
+  elseif any and are_all_known then
+    return doubtful_start(voters, any), any
+  elseif not any and (are_all_known or known >= claims.majority(nodes) and not noted) then
+    return fresh_start(voters, noted, are_all_known)
+  end
+  return nil, any and "too few nodes have a state" or "too few nodes are here"
+end
+
 -- Decides from the claims of all members but the silent ones. Returns the new generation, or nil and why there is none:
 -- `generation`, `nodes`, `copies`, `index`, `full`, `learners` (nonces by address), `is_fresh`: it begins with the
 -- initial state; `is_doubtful`: its state may lack confirmed commands; `is_last_resort`: commands may be lost that a
@@ -218,35 +259,12 @@ function claims.decide(list, ring)
   if #voters == 0 then
     return nil, "only observers are here"
   end
-  local nodes, copies = greatest(voters, "nodes"), greatest_copies(voters)
-  local majority = claims.majority(nodes)
-  local unknown = unknown_nodes(list, voters)
-  local known = count_nodes(voters, function(claim) return not unknown[claims.node_of(claim.from)] end)
-  local noted = count_nodes(voters, function(claim) return claim.noted end) > 0
-  local made = { generation = next_generation(voters, ring), nodes = nodes, copies = copies }
-  local needed = claims.needed(nodes, copies)
-  if next(unknown) then
-    -- The silent members may be those that confirmed commands as `copies`.
-    needed = math.max(majority, nodes - needed + 1)
+  local copies = greatest_copies(voters)
+  local made, best = choose_start(list, voters, copies)
+  if not made then
+    return nil, best
   end
-  local best, any = vouched_state(voters, needed), newest(voters)
-  if best then
-    made.index = best.index
-  elseif any and known >= nodes then
-    -- It goes on above any index that a lost state can have had, because commands that wait in it may have the same
-    -- indices as lost ones.
-    best, made.is_doubtful, made.is_last_resort = any, true, true
-    made.applied = greatest(voters, "applied")
-    made.index = math.max(any.index, greatest(voters, "floor"))
-  elseif not any and (known >= nodes or known >= majority and not noted) then
-    -- Either no node of a majority has ever had a state, so nothing was confirmed; or all nodes are here, and the state
-    -- is lost.
-    local durable = count_nodes(voters, function(claim) return claim.durable end) > 0
-    made.is_last_resort = noted or durable and known < nodes
-    made.is_fresh, made.index = true, greatest(voters, "floor")
-  else
-    return nil, any and "too few nodes have a state" or "too few nodes are here"
-  end
+  made.generation, made.nodes, made.copies = next_generation(voters, ring), greatest(voters, "nodes"), copies
   if made.is_fresh or made.is_doubtful then
     made.generation.start = math.max(made.generation.start, made.index)
   end
