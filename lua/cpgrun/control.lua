@@ -55,6 +55,12 @@ function control.begin(state, facts)
   end
   signals.hangup(facts, function() reload(state) end, stop)
   facts.guard(is_supervised)
+  if state.chosen.watch then
+    local ok, message = require "cpgrun.watch"(state.chosen.script, function() reload(state) end)
+    if not ok then
+      log.error(message)
+    end
+  end
 end
 
 -- The script has been loaded: it can be reloaded from now on.
@@ -63,12 +69,6 @@ function control.loaded(state)
   state.loaded = true
   if state.wants_reload then
     reload(state)
-  end
-  if state.chosen.watch then
-    local ok, message = require "cpgrun.watch"(state.chosen.script, function() reload(state) end)
-    if not ok then
-      log.error(message)
-    end
   end
 end
 

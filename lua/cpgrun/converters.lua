@@ -62,15 +62,6 @@ function converters.group_name(text)
   return text
 end
 
-function converters.name_of(what, option)
-  return function(text)
-    if text == "" then
-      return nil, ("%s takes the name of a %s, not ''"):format(option, what)
-    end
-    return text
-  end
-end
-
 function converters.metrics_file(text)
   if not text:find "[^/]%.prom$" then
     return nil, ("--metrics-file takes a file name that ends in .prom, because the collector reads no others, not '%s'")
@@ -80,10 +71,11 @@ function converters.metrics_file(text)
 end
 
 function converters.absolute_path(what, option)
-  local checked = converters.name_of(what, option)
   return function(text)
-    local path, message = checked(text)
-    return path and absolute(path), message
+    if text == "" then
+      return nil, ("%s takes the name of a %s, not ''"):format(option, what)
+    end
+    return absolute(text)
   end
 end
 

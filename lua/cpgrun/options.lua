@@ -40,7 +40,7 @@ local function parser(version)
   p:option("--lab-script", "With --lab: run a Lua file that makes faults; the lab ends when the file returns.")
     :argname("FILE")
   p:option("--lab-trace", "With --lab: write a page that draws the messages and configurations of all nodes.")
-    :argname("FILE"):convert(converters.name_of("file", "--lab-trace"))
+    :argname("FILE"):convert(converters.absolute_path("file", "--lab-trace"))
   p:option("--handler-timeout", "Stop a function of the script that runs for longer than this many seconds.")
     :argname("SECONDS"):convert(converters.seconds("--handler-timeout", 0.001))
   p:option("--memory-limit", "Limit the memory of the Lua state (k, M, G): functions of the script that would exceed "

@@ -7,14 +7,15 @@ local world = require "cpgrun.reload.world"
 
 local QUIET = 100 -- milliseconds
 
+-- Returns the folder of a file, and its name there.
 local function split(path)
   local folder, name = path:match "^(.*/)([^/]*)$"
-  return folder or "./", name or path
+  folder = folder or "./"
+  return uv.fs_realpath(folder) or folder, name or path
 end
 
 -- The set of the names in that folder: of the script and the modules that it has loaded from there.
-local function watched_names(script)
-  local folder, own_name = split(script)
+local function watched_names(folder, own_name)
   local names = { [own_name] = true }
   for _, path in pairs(world.files()) do
     local place, name = split(path)
@@ -23,14 +24,15 @@ local function watched_names(script)
   return names
 end
 
--- Calls a function after the file of the script, or of a module in its folder, has changed.
+-- Calls a function after the file of the script, or of a module in its folder, has changed. To be called before the
+-- script is loaded, because that may change the working folder.
 return function(script, changed)
-  local folder = split(script)
+  local folder, own_name = split(script)
   local timer, event = own(uv.new_timer()), own(uv.new_fs_event())
   local ok, message = event:start(folder, {}, function(problem, name)
     if problem then
       log.error("cannot watch the folder %s: %s", folder, problem)
-    elseif not name or watched_names(script)[name] then
+    elseif not name or watched_names(folder, own_name)[name] then
       timer:start(QUIET, 0, changed)
     end
   end)

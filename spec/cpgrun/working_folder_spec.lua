@@ -1,6 +1,7 @@
 -- Options with relative paths, and a script that changes the working folder.
 local program = require "spec.helpers.program"
 local uv = require "luv"
+local wait = require "corosync.lab.wait"
 
 local SCRIPT = [[
 function message_received() end
@@ -66,5 +67,50 @@ describe("a script that changes the working folder", function()
     local it = start("--storage", "states", "--socket", "none")
     stop(it)
     assert.equal(1, #names_in(folder .. "/states"))
+  end)
+
+  it("is reloaded from where cpgrun was started, with its modules", function()
+    program.file("here/scripts.lua", "") -- of the same name as the folder
+    assert(uv.fs_mkdir(folder .. "/scripts", tonumber("700", 8)))
+    program.file("here/scripts/module.lua", "return 'one'")
+    local text = [[
+      assert(require "luv".chdir "elsewhere")
+      print("%s", require "module", require "luv".cwd():match "[^/]*$")
+      function config_change() end
+      function after_reload() require "module" end]]
+    local path = program.file("here/scripts/moved.lua", text:format "old")
+    local it = program.start("sh", "-c", [[cd "$0" && exec cpgrun --watch --socket none scripts/moved.lua]], folder)
+    program.line(it, "^old\tone\telsewhere$")
+    program.complaint(it, "joined")
+    program.file("here/scripts/module.lua", "return 'two'")
+    program.line(it, "^old\ttwo\telsewhere$")
+    program.file("here/scripts/moved.lua", "broken =")
+    program.complaint(it, "was not reloaded: the running script goes on$")
+    program.file("here/scripts/new.lua", text:format "new")
+    assert(uv.fs_rename(folder .. "/scripts/new.lua", path))
+    program.line(it, "^new\ttwo\telsewhere$")
+    stop(it)
+  end)
+
+  it("keeps its folder when a reload fails", function()
+    program.file("here/script.lua", SCRIPT .. [[
+      require "luv".new_timer():start(10, 10, function() print("now in", require "luv".cwd():match "[^/]*$") end)]])
+    local it = start("--socket", "none")
+    program.file("here/script.lua", "error 'broken'")
+    it:kill "sighup"
+    program.complaint(it, "was not reloaded: the running script goes on$")
+    local count = #it.lines
+    wait.until_true(function() return #it.lines > count + 3 end, 30)
+    assert.equal("now in\telsewhere", it.lines[#it.lines])
+    stop(it)
+  end)
+
+  it("writes the page of --lab-trace where cpgrun was started", function()
+    program.file("here/faults.lua", [[assert(require "luv".chdir "elsewhere")]])
+    program.file("here/script.lua", "function message_received() end")
+    local it = program.start("sh", "-c",
+      [[cd "$0" && exec cpgrun --lab 1 --lab-script faults.lua --lab-trace page.html script.lua]], folder)
+    program.ended(it, 0)
+    assert.same({ "elsewhere", "faults.lua", "page.html", "script.lua" }, names_in(folder))
   end)
 end)

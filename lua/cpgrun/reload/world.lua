@@ -1,8 +1,11 @@
--- What a script can change in its Lua state: the globals, their metatable, the modules in Lua that it has loaded,
--- package.path, and the times of its group. This package's modules stay loaded, and so do those in C, which cannot be
+-- What a script can change: the globals, their metatable, the modules in Lua that it has loaded, package.path, the
+-- working folder, and the times of its group. This package's modules stay loaded, and so do those in C, which cannot be
 -- loaded twice.
+local uv = require "luv"
+
 local getmetatable, setmetatable = debug.getmetatable, debug.setmetatable
 local next, rawset, type, open, package = next, rawset, type, io.open, package
+local chdir, cwd = uv.chdir, uv.cwd
 
 local world = {}
 
@@ -59,7 +62,7 @@ local group
 
 local function present_content()
   return { globals = copy(_G), metatable = getmetatable(_G), path = package.path, cpath = package.cpath, modules = {},
-    timeout = group.timeout, settle = rawget(group, "settle") }
+    folder = cwd(), timeout = group.timeout, settle = rawget(group, "settle") }
 end
 
 -- To be called before the first script is loaded, with its group.
@@ -74,6 +77,9 @@ local function put(content)
   fill(_G, content.globals)
   setmetatable(_G, content.metatable)
   package.path, package.cpath = content.path, content.cpath
+  if content.folder then -- unless it was removed
+    chdir(content.folder)
+  end
   group.timeout, group.settle = content.timeout, content.settle
 end
 
