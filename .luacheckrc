@@ -11,7 +11,9 @@ files["examples"] = {
     fields = { settle = { read_only = false }, timeout = { read_only = false } } } },
 }
 files["soak/packed.lua"] = { globals = { "group", "message_received", "pack" } }
-files["bench/host.lua"], files["soak/member.lua"] = files["examples"], files["examples"]
+for _, path in ipairs { "bench/host.lua", "soak/member.lua", "soak/replica.lua" } do
+  files[path] = files["examples"]
+end
 -- In nginx.
 for _, path in ipairs { "lua/corosync/resty.lua", "lua/corosync/resty", "lua/resty", "examples/nginx",
   "spec/helpers/nginx", "bench/resty/worker.lua" } do

@@ -98,6 +98,7 @@ local sending = uv.new_idle()
 
 local function settle()
   settling = true
+  print "settling"
   sending:stop()
   as_soon_as(function() return back >= sent and has_connections() end, function()
     usage()

@@ -36,8 +36,8 @@ local function compare_states(session)
     local state = host:state()
     texts[#texts + 1] = state and ("node %d reported '%s'"):format(node, state)
       or ("node %d did not reply"):format(node)
-    states[#states + 1] = state or false
-    differ = differ or states[#states] ~= states[1]
+    states[#states + 1] = state
+    differ = differ or not state or state ~= states[1]
   end
   session.compared = session.compared + 1
   if differ then
@@ -68,12 +68,17 @@ end
 
 -- Scripts that read their input learn that all faults have ended, and may reply with their state.
 local function ask_to_settle(session)
-  local hosts = session.hosts
+  local hosts, replies = session.hosts, false
   for _, host in hosts:each() do
     host.process:write "settle\n"
   end
-  wait.until_true(function() return count_states(hosts) > 0 end, SILENT)
-  if count_states(hosts) > 0 then
+  wait.until_true(function()
+    for _, host in hosts:each() do
+      replies = replies or host:replies()
+    end
+    return replies
+  end, SILENT)
+  if replies then
     wait.until_true(function() return count_states(hosts) == hosts.cluster.nodes end, REPLIES)
     compare_states(session)
   end

@@ -39,7 +39,7 @@ describe("cpgrun check #slow", function()
     assert.matches("The script raised an error %(%d+ times?%): [^\n]*raises.lua:1: not today\n", out)
     assert.matches("The script did not reply to 'settle', so its states were not compared.\n", out)
     assert.matches("No ordering violations, but the script raised errors.\n", out)
-    local folder = assert(out:match "logs are in (/tmp/%S+)")
+    local folder = assert(out:match "logs are in (/%S+)")
     local log = assert(io.open(folder .. "/node2.corosync.txt"))
     assert.matches("Corosync Cluster Engine", log:read "*a")
     log:close()
@@ -64,7 +64,7 @@ describe("cpgrun check #slow", function()
     assert.equal(1, code, out)
     assert.matches("The script raised an error %(%d+ times?%): diverged: the state of machine 'pid' of replica "
       .. "'diverges' differs\n", out)
-    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/tmp/%S+)"))))
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/%S+)"))))
   end)
 
   it("compares the states that members report at the end", function()
@@ -80,7 +80,47 @@ describe("cpgrun check #slow", function()
     local one, other = out:match "node 1 reported '(%d+)', node 2 reported '(%d+)'\n"
     assert.is_true(one ~= other, out)
     assert.matches("No ordering violations, but its members settled with different states.\n", out)
-    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/tmp/%S+)"))))
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/%S+)"))))
+  end)
+
+  it("fails when members have begun to settle, and report no state", function()
+    local path = program.file("silent.lua", [[
+      function config_change() end
+      function line_received(line) if line == "settle" then print "settling" end end]])
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)
+    assert.equal(1, code, out)
+    assert.matches("\nstates after settling: node 1 did not reply, node 2 did not reply\n", out)
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/%S+)"))))
+  end)
+
+  -- Runs soak/replica.lua, with `sum` as the sum that a member reports.
+  local function check_replica(sum)
+    local source = assert(io.open "soak/replica.lua")
+    local text, changes = source:read "*a":gsub('%("%%.0f at %%.0f"%):format%(state%.sum,', function(found)
+      return found:gsub("state%.sum", sum)
+    end)
+    source:close()
+    assert.equal(1, changes)
+    return check(120, "--nodes", "3", "--seconds", "5", program.file("replica.lua", text))
+  end
+
+  it("compares the states of a replica at one index", function()
+    local code, _, out = check_replica "state.sum"
+    assert.equal(0, code, out)
+    assert.matches("\nThe states that the script reported after 'settle' were compared 1 time.\n", out)
+    assert.is_true(tonumber(out:match "(%d+) operations on shared objects") > 0, out)
+  end)
+
+  it("finds a difference between the states of a replica", function()
+    local code, _, out = check_replica "state.sum + uv.os_getpid()"
+    assert.equal(1, code, out)
+    local sums, indices = {}, {}
+    for sum, index in out:gmatch "node %d reported '(%d+) at (%d+)'" do
+      sums[#sums + 1], indices[#indices + 1] = sum, index
+    end
+    assert.same({ indices[1], indices[1], indices[1] }, indices)
+    assert.is_true(sums[1] ~= sums[2] and sums[2] ~= sums[3] and sums[1] ~= sums[3], out)
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/%S+)"))))
   end)
 
   it("exits with 1 and names the rule that a history violates", function()
@@ -91,10 +131,10 @@ describe("cpgrun check #slow", function()
       end]])
     local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)
     assert.equal(1, code, out)
-    assert.matches("\nmembers_only: %d:%d+ delivered message 1:0a of 9:9, which was not a member %(/tmp/%S+:%d+%)\n",
+    assert.matches("\nmembers_only: %d:%d+ delivered message 1:0a of 9:9, which was not a member %(/%S+:%d+%)\n",
       out)
     assert.matches("\nFAIL: ordering guarantees were violated.\n", out)
-    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/tmp/%S+)"))))
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/%S+)"))))
   end)
 
   it("reports a script's notes separately from the order of messages", function()
@@ -107,9 +147,9 @@ describe("cpgrun check #slow", function()
       end]])
     local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)
     assert.equal(1, code, out)
-    assert.matches("\nreported_errors: the error 'e1' was raised, but not reported %(/tmp/%S+:%d+%)\n", out)
+    assert.matches("\nreported_errors: the error 'e1' was raised, but not reported %(/%S+:%d+%)\n", out)
     assert.matches("\nNo ordering violations, but the script broke a rule of its notes.\n", out)
-    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/tmp/%S+)"))))
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/%S+)"))))
   end)
 
   it("checks nothing when the histories cannot be stored", function()
@@ -123,7 +163,7 @@ describe("cpgrun check #slow", function()
     assert.equal(2, code, out)
     assert.matches("The run failed [^\n]*: cannot record group 'check%-5' any more: File too large\n", out)
     assert.not_matches("ordering violations", out)
-    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/tmp/%S+)"))))
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/%S+)"))))
   end)
 
   it("reports a script that exits abnormally", function()
@@ -132,7 +172,7 @@ describe("cpgrun check #slow", function()
     assert.equal(1, code, out)
     assert.matches("the script on node 1 exited with status 3: no error was logged\n", out)
     assert.matches("No ordering violations, but it did not exit cleanly.\n", out)
-    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/tmp/%S+)"))))
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/%S+)"))))
   end)
 
   it("finds descriptors that a script leaves open", function()
@@ -146,7 +186,7 @@ describe("cpgrun check #slow", function()
     assert.matches("the script on node %d has %d+ descriptors open after settling, and had at most %d+",
       out)
     assert.matches("No ordering violations, but it leaks descriptors.\n", out)
-    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/tmp/%S+)"))))
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/%S+)"))))
   end)
 
   it("reports at once that a script does not start", function()
@@ -195,7 +235,7 @@ describe("cpgrun check #slow", function()
       program.line(it, "^ *%d+%.%d s  ", 60) -- the first fault
       it:kill(name)
       assert.equal(status, (assert(it:wait(10))))
-      local folder = program.line(it, "^Stopped by " .. name:upper() .. "%. The histories so far are in (/tmp/%S+)$")
+      local folder = program.line(it, "^Stopped by " .. name:upper() .. "%. The histories so far are in (/%S+)$")
       assert.equal(0, (program.run("rm", "-r", folder)))
     end
   end)

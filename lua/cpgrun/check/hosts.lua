@@ -27,6 +27,11 @@ function Host:state()
   return matches(self.process.lines, "^settled$") or matches(self.process.lines, "^settled (.*)$")
 end
 
+-- Whether the script has shown that it reports its state.
+function Host:replies()
+  return matches(self.process.lines, "^settling$") or self:state()
+end
+
 function Host:has_joined()
   return matches(self.process.errors, LINE .. "info: joined ") ~= nil
 end
