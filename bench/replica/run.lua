@@ -29,6 +29,10 @@ local LOADS = {
   { writers = 3, window = 64, field = "rate", least = 1.5, enough = 100000 },
 }
 
+local function print_title(title)
+  print(("**%s%s**\n"):format(title, STORAGE and ", with storage" or ""))
+end
+
 -- ---- processes ----
 
 local run_count = 0
@@ -149,7 +153,7 @@ local function print_rates(lua, load, found)
 end
 
 local function bench_rates(cluster)
-  print(("**Commands of %d B to results, beside raw messages from one node to its own echo**\n"):format(SIZE))
+  print_title "Commands, beside raw messages"
   print "| | writers | in flight | raw, /s | p50, µs | replica, /s | p50, µs | replica to raw | target |"
   print "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
   for _, lua in ipairs(LUAS) do
@@ -192,8 +196,7 @@ local function bench_peer(cluster)
   end
   etcd.start(cluster)
   local lua = LUAS[1]
-  print(("**Beside three etcd servers, puts of 64 B through the JSON gateway%s**\n"):format(
-    STORAGE and ", data of both on the same disk" or ""))
+  print_title "Commands, beside puts to three etcd servers"
   print "| in flight | etcd, /s | p50, µs | replica, /s | p50, µs | replica to etcd, rate | target |"
   print "| --- | --- | --- | --- | --- | --- | --- |"
   for _, load in ipairs { LOADS[1], LOADS[2] } do
@@ -306,7 +309,7 @@ local function print_time(what, values, limit)
 end
 
 local function print_time_head(title)
-  print(("**%s**\n"):format(title))
+  print_title(title)
   print "| | ms | target |"
   print "| --- | --- | --- |"
 end

@@ -1,0 +1,24 @@
+-- docs/speed.md has the tables that bench/replica/run.lua prints, with the same titles and heads.
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+describe("docs/speed.md", function()
+  it("has the titles, heads and rows of make bench-replica", function()
+    local program, page, count = read "bench/replica/run.lua", read "docs/speed.md", 0
+    local function has(pattern, line)
+      for found in program:gmatch(pattern) do
+        count = count + 1
+        assert.truthy(page:find(line:format(found), 1, true), found)
+      end
+    end
+    has('print_title "(.-)"\n', "\n**%s**\n\n")
+    has('print_time_head "(.-)"\n', "\n**%s**\n\n")
+    has('print "(| [^\n]- |)"\n', "\n%s\n")
+    has('print_time%(lua.name .. "(, .-)"', "\n| Lua 5.4%s | ")
+    assert.equal(16, count)
+  end)
+end)
