@@ -64,6 +64,11 @@ function script_calls.without_limits(f, ...)
   return unwrap_under(guard, script_calls.pcall_without(f, ...))
 end
 
+-- Whether an error's text is that of a limit. Another process may have had more time or memory.
+function script_calls.is_limit(problem)
+  return (problem:find "not enough memory[%a ]*$" or problem:find("(--handler-timeout)", 1, true)) ~= nil
+end
+
 -- Returns a function that calls one of this package with `script_calls.pcall`, and passes on its errors.
 function script_calls.whole(f)
   return function(...)

@@ -157,6 +157,61 @@ describe("a reload of a script with a replica #slow", function()
     line(it, "^fourth\tsum\t13$")
   end)
 
+  -- A state that is too large to be copied at once is passed on as an older one with the commands since.
+  local LARGE = [[
+    local replica = require "corosync.replica"
+    local app = assert(replica(group_name .. "-own", { ready = function() print(NAME, "ready") end }))
+    local sum = app:machine("sum", {
+      initial = function()
+        local entries = {}
+        for i = 1, 20000 do entries[i] = i end
+        return { n = 0, entries = entries }
+      end,
+      apply = function(state, n)
+        while ENDLESS do end
+        state.n = state.n + tonumber(n)
+        return state.n
+      end })
+    require("luv").new_signal():start("sigusr1", function()
+      sum:submit("1", function(n) print(NAME, "sum", n) end)
+    end) ]]
+
+  it("fails when the new script exceeds the limit of time with an older command", function()
+    local head = unique()
+    local it = cpgrun("large", head .. "NAME = 'first' " .. LARGE, "--handler-timeout", "1")
+    line(it, "^first\tready$")
+    it:kill "sigusr1"
+    line(it, "^first\tsum\t1$")
+    reload(it, "large", head .. "NAME, ENDLESS = 'endless', true " .. LARGE)
+    complaint(it, "error: machine 'sum' cannot take over its state: [^\n]*stopped because it has run for more than 1")
+    complaint(it, "large.lua was not reloaded: the running script goes on$")
+    it:kill "sigusr1"
+    line(it, "^first\tsum\t2$")
+    reload(it, "large", head .. "NAME = 'second' " .. LARGE)
+    line(it, "^second\tready$")
+    it:kill "sigusr1"
+    line(it, "^second\tsum\t3$")
+  end)
+
+  it("fails when the new script exceeds the limit of time with a command for a machine that it adds", function()
+    local head = unique()
+    local it = cpgrun("added", head .. [[
+      local app = require "corosync.replica"(group_name .. "-own", { ready = function() print "bare" end })
+      require("luv").new_signal():start("sigusr1", function()
+        app:barrier(function(ok) print("barrier", ok) end)
+      end)]], "--handler-timeout", "1")
+    line(it, "^bare$")
+    local other = cpgrun("other", head .. "NAME = 'other' " .. LARGE)
+    line(other, "^other\tready$")
+    other:kill "sigusr1"
+    line(other, "^other\tsum\t1$")
+    it:kill "sigusr1"
+    line(it, "^barrier\ttrue$")
+    reload(it, "added", head .. "NAME, ENDLESS = 'endless', true " .. LARGE)
+    complaint(it, "error: machine 'sum' cannot take over its state: [^\n]*stopped because it has run for more than 1")
+    complaint(it, "added.lua was not reloaded: the running script goes on$")
+  end)
+
   it("fails when the new script has another patience", function()
     local head = unique()
     local text = [[

@@ -68,12 +68,12 @@ local function convert(owner)
   kept.converted = {}
   for _, name in ipairs(owner.machines.names) do
     if name ~= parts.NAME then
-      table.insert(kept.converted, owner.machines:converted(name, kept.machines[name]))
+      table.insert(kept.converted, owner.machines:converted(name, kept.machines[name], true))
     end
   end
   for name, methods in pairs(kept.machines) do
     if not owner.machines.by_name[name] then
-      table.insert(kept.converted, owner.machines:converted(name, methods))
+      table.insert(kept.converted, owner.machines:converted(name, methods, true))
     end
   end
 end

@@ -1,6 +1,8 @@
 -- All machines of a replica, as the one state that the protocol replicates.
 local applying = require "corosync.replica.machines.applying"
 local codec = require "corosync.replica.codec"
+local error_text = require "corosync.error_text"
+local errors = require "corosync.errors"
 local machine = require "corosync.replica.machines.machine"
 local restoring = require "corosync.replica.machines.restoring"
 local script_calls = require "corosync.script_calls"
@@ -28,8 +30,7 @@ end
 function machines.failure(result)
   if type(result) == "table" and getmetatable(result) == Failure then
     local problem = result.problem
-    local is_at_limit = problem:find "not enough memory[%a ]*$" or problem:find("(--handler-timeout)", 1, true)
-    return problem, is_at_limit and "uncertain" or "raised"
+    return problem, script_calls.is_limit(problem) and "uncertain" or "raised"
   end
 end
 
@@ -87,9 +88,10 @@ local function take_all(made, next_chunk)
 end
 
 -- Makes a machine with the present state for another script's functions, or for none; `replace` then puts it in place.
--- Raises if those functions do, and if the present ones cannot encode the state.
-function Machines:converted(name, methods)
-  local present, made = self.by_name[name], machine.new(name)
+-- Raises if those functions do, and if the present ones cannot encode the state. `is_limited`: also if one of them
+-- exceeds a limit of the host.
+function Machines:converted(name, methods, is_limited)
+  local present, made = self.by_name[name], machine.new(name, is_limited)
   if methods then
     complete(methods)
   end
@@ -102,7 +104,7 @@ function Machines:converted(name, methods)
   local ok, problem = pcall(take_all, made, next_chunk)
   present:release()
   if not ok then
-    error(problem, 0)
+    error(("machine %s cannot take over its state: %s"):format(errors.quote(name), error_text(problem)), 0)
   end
   return made
 end

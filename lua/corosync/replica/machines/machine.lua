@@ -21,8 +21,10 @@ local Machine = { encode = command.encode }
 Machine.__index = Machine
 
 -- Returns a machine without functions, as for a name that the script does not define: its commands are kept.
-function machine.new(name)
-  local self = setmetatable({ name = name, prefix = name .. "\0", body = #name + 2, chain = chain.new() }, Machine)
+-- `is_limited`: restoring a state fails if one of its functions exceeds a limit of the host.
+function machine.new(name, is_limited)
+  local self = setmetatable({ name = name, prefix = name .. "\0", body = #name + 2, chain = chain.new(),
+    is_limited = is_limited }, Machine)
   base.keep(self, nil)
   return self
 end
@@ -200,11 +202,16 @@ end
 -- with an index above `known`.
 local function take_command(self, data, index)
   if self.methods and index > self.known then
-    self:apply({ data }, 1, 1, index - 1, {})
+    local _, problem = self:apply({ data }, 1, 1, index - 1, {})
+    if self.is_limited and problem and script_calls.is_limit(problem) then
+      error(problem, 0)
+    end
     return
   end
   base.store(self, { data }, 1, 1, index - 1)
-  if self.methods then
+  if self.methods and self.is_limited then
+    base.replay(self, self.state, { data, index }, 1, 2)
+  elseif self.methods then
     script_calls.without_limits(base.replay, self, self.state, { data, index }, 1, 2)
   end
 end
