@@ -240,7 +240,8 @@ local function refuse_wrong_combinations(p, parsed)
   elseif parsed.also and parsed.trace then
     p:error("--also and --trace exclude each other: a trace has one writer")
   elseif (parsed.metrics or parsed.metrics_file) and parsed.lab then
-    p:error("--metrics and --metrics-file are for one node: they cannot be used with --lab")
+    p:error("--metrics and --metrics-file cannot be used with --lab: start cpgrun with them on a real node, or on each "
+      .. "node of a lab by examples/in_lab.lua (see docs/monitoring.md)")
   elseif (parsed.metrics or parsed.metrics_file) and parsed.also then
     p:error("--metrics and --metrics-file cannot be used with --also: start a cpgrun for each script, each with its "
       .. "own address or file")

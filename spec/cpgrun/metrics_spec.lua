@@ -136,9 +136,9 @@ describe("cpgrun --metrics", function()
     ["--metrics 99999"] = "'99999' is not an address to listen on",
     ["--metrics ::1:9100"] = "'::1:9100' is not an address to listen on",
     ["--metrics 127.0.0.1:70000"] = "is not an address to listen on",
-    ["--metrics 127.0.0.1:1 --also b.lua"] = "cannot be used with --also",
+    ["--metrics 127.0.0.1:1 --also b.lua"] = "cannot be used with --also: start a cpgrun for each script, each",
     ["--metrics-file x"] = "--metrics-file takes a file name that ends in .prom",
-    ["--metrics-file x.prom --lab 2"] = "cannot be used with --lab",
+    ["--metrics-file x.prom --lab 2"] = "cannot be used with --lab: start cpgrun with them on a real node, or on each",
   } do
     it("refuses " .. words, function()
       local code, _, errors = program.run("sh", "-c", "cpgrun " .. words .. " a.lua")
