@@ -14,12 +14,12 @@ local signals = require "cpgrun.signals"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
-local EPOCH = 20 -- seconds of faults: then they all end, and the histories are checked
+local TRIAL = 20 -- seconds of faults: then they all end, and the histories are checked
 local RING, VIEWS, REPLIES = 60, 30, 20 -- seconds for the daemons, the views and the replies to "settle"
 local SILENT = 3 -- seconds to wait for the first reply
-local SPARE = 20 -- descriptors that a script may open after the middle of an epoch
+local SPARE = 20 -- descriptors that a script may open after the middle of a trial
 
--- ---- an epoch ----
+-- ---- a trial ----
 
 local function count_states(hosts)
   local count = 0
@@ -45,7 +45,7 @@ local function compare_states(session)
   end
 end
 
--- The highest count in the middle of an epoch, when the scripts have opened their files; nil before any has joined.
+-- The highest count in the middle of a trial, when the scripts have opened their files; nil before any has joined.
 local function count_descriptors(session)
   session.descriptors = nil
   for _, host in session.hosts:each() do
@@ -61,7 +61,7 @@ local function note_leaks(session)
     local count = host:count_descriptors()
     if session.descriptors and count > session.descriptors + SPARE then
       table.insert(session.leaks, ("the script on node %d has %d descriptors open after settling, and had at most %d "
-        .. "in the middle of the epoch"):format(node, count, session.descriptors))
+        .. "in the middle of the trial"):format(node, count, session.descriptors))
     end
   end
 end
@@ -225,7 +225,7 @@ local function start_all(session, hosts)
     hosts:start(node)
   end
   wait.until_true(function() return session.follower:agree() or hosts:failed_start() end, VIEWS)
-  session.unable = session.epochs == 0 and hosts:failed_start() or nil
+  session.unable = session.trials == 0 and hosts:failed_start() or nil
   return not session.unable
 end
 
@@ -236,7 +236,7 @@ local function make_faults(session, seconds)
   end
 end
 
-local function run_epoch(session, seconds)
+local function run_trial(session, seconds)
   local hosts = new_hosts(session.cluster, session.argv, session.folder, session.next_seed)
   session.hosts, session.faults.hosts, session.follower = hosts, hosts, follower.new(hosts)
   if not start_all(session, hosts) then
@@ -248,7 +248,7 @@ local function run_epoch(session, seconds)
   settle(session)
   stop_hosts(session)
   check_histories(session)
-  session.epochs = session.epochs + 1
+  session.trials = session.trials + 1
   if report.is_clean(session) then
     remove_files(session)
   else
@@ -267,7 +267,7 @@ local function run(session, chosen)
   local ending = core.now() + chosen.seconds
   local ok, _, problem = wait.call(function()
     repeat
-      run_epoch(session, math.min(EPOCH, math.max(ending - core.now(), 1)))
+      run_trial(session, math.min(TRIAL, math.max(ending - core.now(), 1)))
     until session.unable or not report.is_clean(session) or core.now() >= ending
   end)
   if not ok then
@@ -314,7 +314,7 @@ local function new_session(cluster, folder, chosen, facts)
     cluster = cluster, folder = folder, argv = host_argv(chosen, facts), clock = clock,
     violations = {}, invariants = {}, operations = {}, undecided = {}, notes = {}, differences = {}, ends = {},
     leaks = {}, marks = {},
-    raised = {}, figures = {}, exempted = {}, epochs = 0, compared = 0, next_seed = seeds_from(chosen.seed),
+    raised = {}, figures = {}, exempted = {}, trials = 0, compared = 0, next_seed = seeds_from(chosen.seed),
     faults = random_faults(cluster, chosen.seed, clock, print),
   }
 end

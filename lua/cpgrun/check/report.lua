@@ -59,7 +59,7 @@ end
 
 local function print_figures(session, seed)
   local figures = session.figures
-  say("%s, %s, %s, %s, %s sent, %d delivered; seed %d", count(session.epochs, "epoch"),
+  say("%s, %s, %s, %s, %s sent, %d delivered; seed %d", count(session.trials, "trial"),
     count(session.faults.count, "fault"), count(figures.lives or 0, "member"),
     count(figures.configurations or 0, "configuration"), count(figures.messages or 0, "message"),
     figures.deliveries or 0, seed)
@@ -77,7 +77,7 @@ local function print_figures(session, seed)
   if session.faults.storms > 0 then
     print_known_fault("daemons that form no ring", session.faults.storms)
   end
-  if session.epochs > 0 and (figures.messages or 0) == 0 then
+  if session.trials > 0 and (figures.messages or 0) == 0 then
     print "The script sent nothing, so no order of messages was checked."
   end
 end
