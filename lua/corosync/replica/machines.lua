@@ -203,9 +203,10 @@ local function apply_all(self, list, index, results)
   end
 end
 
--- Applies commands with indices from `first` on. Returns their results.
-function Machines:apply(list, first)
-  local results = {}
+-- Applies commands with indices from `first` on. Returns their results. Those for callers of this member are copies: a
+-- result may be a part of the state, which later commands change before the caller sees it.
+function Machines:apply(list, first, is_for_callers)
+  local results = { is_for_callers = is_for_callers }
   if self.damage then
     return results
   end

@@ -11,8 +11,8 @@
 --                                      sent. One note lasts until Corosync ends, one until the node restarts
 --   { "store", ... }                   keep this on disk: see storing.lua
 --
--- The state is behind `machine`: apply(list, index) applies commands, the first one at `index`, and returns a table of
--- their results; snapshot() returns a value that restore(value) takes; reset() makes the initial state.
+-- The state is behind `machine`: apply(list, index, is_own) applies commands, the first one at `index`, and returns a
+-- table of their results; snapshot() returns a value that restore(value) takes; reset() makes the initial state.
 -- `hash(digest, batch)` returns a number that depends on all commands so far. Members with equal digests are assumed to
 -- have equal commands, so equal digests of different commands must be very unlikely. A batch is the commands that a
 -- member sends in one message: they are appended, acknowledged, stored and applied together.

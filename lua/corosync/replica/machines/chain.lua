@@ -22,13 +22,10 @@ local function digestible(result)
   return type(result) == "table" and plain.digest(result, DIGESTED_ENTRIES) or result
 end
 
--- Adds the results `from` to `to` of a list. `index`: of the last command.
-function Chain:add(results, from, to, index)
-  local digest = self.digest
-  for i = from, to do
-    digest = core.digest(digest, digestible(results[i]))
-  end
-  self.digest, self.last = digest, index
+-- Adds the result of the command with this index. To be called before the next command is applied, which may change
+-- the result: it may be a part of the state.
+function Chain:add(result, index)
+  self.digest, self.last = core.digest(self.digest, digestible(result)), index
 end
 
 -- Adds an error without its text, which may contain a local path.

@@ -44,21 +44,18 @@ end
 
 -- ---- commands ----
 
--- Adds commands that were applied without an error, and their results, to base and chain.
-local function succeeded(self, list, from, to, index, results)
-  if from <= to then
-    base.store(self, list, from, to, index)
-    self.chain:add(results, from, to, index + to)
-  end
-end
-
 -- Raises the script's error; `self.at` is then the position of the failed command.
 local function apply_until_error(self, list, from, to, index, results)
-  local apply, value = self.methods.apply, self.state
+  local apply, value, digests = self.methods.apply, self.state, self.chain
   for i = from, to do
     self.at = i
     local given = decode(self, list[i])
-    results[i], self.command = apply(value, given, index + i), given
+    local result = apply(value, given, index + i)
+    digests:add(result, index + i)
+    results[i], self.command = result, given
+    if results.is_for_callers and type(result) == "table" then
+      results[i] = plain.detached(result)
+    end
   end
 end
 
@@ -71,7 +68,7 @@ function Machine:apply(list, from, to, index, results)
   end
   local ok, problem = pcall(apply_until_error, self, list, from, to, index, results)
   local last = ok and to or self.at - 1
-  succeeded(self, list, from, last, index, results)
+  base.store(self, list, from, last, index)
   if not ok then
     self.state = script_calls.without_limits(base.rebuild, self)
     self.chain:add_error(index + self.at)

@@ -98,6 +98,25 @@ function plain.copy(value, entries)
   end
 end
 
+local function detached(value, deepest, made)
+  if type(value) ~= "table" or getmetatable(value) ~= nil or deepest == 0 then
+    return value
+  elseif not made[value] then
+    local to = {}
+    made[value] = to
+    for key, item in pairs(value) do
+      to[key] = detached(item, deepest - 1, made)
+    end
+  end
+  return made[value]
+end
+
+-- Returns a deep copy of the tables in any value. Objects of the script's own and tables that are nested too deeply are
+-- not copied.
+function plain.detached(value)
+  return detached(value, DEEPEST, {})
+end
+
 local HALF = 4503599627370496 -- 2^52: the sum of two smaller numbers is exact
 
 local digest

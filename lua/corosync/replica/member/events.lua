@@ -68,7 +68,7 @@ end
 local function protocol_machine(self)
   local all = self.machines
   return {
-    apply = function(list, index) return all:apply(list, index) end,
+    apply = function(...) return all:apply(...) end,
     reset = function() all:reset() end,
     restore = function(state)
       self.stored_index = nil -- the state is another member's

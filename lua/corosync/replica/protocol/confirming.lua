@@ -39,7 +39,8 @@ function confirming.confirm(self)
   local last = confirmed(self)
   local batch, index = self.log:next(last)
   while batch do
-    commands.applied(self, batch, self.machine.apply(batch.list, index), index)
+    local results = self.machine.apply(batch.list, index, batch.client == self.client)
+    commands.applied(self, batch, results, index)
     batch, index = self.log:next(last)
   end
 end

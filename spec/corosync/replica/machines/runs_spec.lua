@@ -75,6 +75,41 @@ describe("commands of a batch", function()
     assert.same(digests(one), digests(other))
   end)
 
+  -- Returns machines with one whose results are its state.
+  local function returning_state(changed)
+    local all = machines.new { applied = function() end }
+    all:define("a", { changed = changed, apply = function(state, command)
+      state.list = state.list or {}
+      table.insert(state.list, command)
+      return state
+    end })
+    return all
+  end
+
+  it("lead to the same digest on a member that has `changed` if each result is the state", function()
+    local one, other = returning_state(), returning_state(function() end)
+    one:apply(encoded "a:x a:y", 1)
+    other:apply(encoded "a:x a:y", 1)
+    assert.equal(one.by_name.a.chain.digest, other.by_name.a.chain.digest)
+  end)
+
+  it("return to callers what `apply` has returned, although later commands change that", function()
+    local all = returning_state()
+    local results = all:apply(encoded "a:x a:y", 1, true)
+    assert.same({ list = { "x" } }, results[1])
+    results[2].list[1] = "changed by a caller"
+    assert.same({ list = { "x", "y" } }, all.by_name.a.state)
+  end)
+
+  it("return to callers objects and tables that contain themselves", function()
+    local all, object, circle = machines.new {}, setmetatable({}, {}), {}
+    circle.circle = circle
+    all:define("a", { apply = function(_, command) return command == "x" and { object } or circle end })
+    local results = all:apply(encoded "a:x a:y", 1, true)
+    assert.equal(object, results[1][1])
+    assert.equal(results[2], results[2].circle)
+  end)
+
   it("lead to another digest if a result differs", function()
     local one, other = new_machines(), new_machines()
     one:apply(encoded "a:x a:y", 1)
