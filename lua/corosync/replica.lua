@@ -83,7 +83,8 @@ end
 -- @treturn any the result of `apply`, or true if it returned nothing; with a callback true. When there is a result, a
 -- majority of the nodes has the command, and it will not be undone
 -- @error nil, message, code. Not applied: "not_ready" (not within `timeout`), "full" (`window` commands of this member
--- wait), "too_big", "not_connected", "closed", "dispatching" (inside `apply`, or where nothing can wait). "raised":
+-- wait), "too_big", "not_connected", "closed", "dispatching" (inside `apply`,
+-- `initial`, `snapshot` or `restore`, or where nothing can wait). "raised":
 -- `apply` raised this error on all members, and the state is unchanged. "uncertain": the command may have been applied,
 -- or may be applied later, also if `apply` ran out of time or memory here. "applied": it was applied, but its result is
 -- not known here

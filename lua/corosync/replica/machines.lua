@@ -96,13 +96,11 @@ function Machines:converted(name, methods, is_limited)
     complete(methods)
   end
   made.methods = methods
-  if not present then
-    made:reset()
-    return made
+  local next_chunk = present and present:snapshot()
+  local ok, problem = applying.pcall(present and take_all or made.reset, made, next_chunk)
+  if present then
+    present:release()
   end
-  local next_chunk = present:snapshot()
-  local ok, problem = pcall(take_all, made, next_chunk)
-  present:release()
   if not ok then
     error(("machine %s cannot take over its state: %s"):format(errors.quote(name), error_text(problem)), 0)
   end
@@ -221,7 +219,7 @@ end
 -- Sets a machine to its initial state. Returns whether the script's functions could make that state, as they could when
 -- the machine was defined.
 local function reset(self, each)
-  local ok, problem = pcall(script_calls.without_limits, each.reset, each)
+  local ok, problem = applying.pcall(script_calls.without_limits, each.reset, each)
   if not ok then
     self.damage = true
     self.hooks.damaged("make the initial state", each, problem)

@@ -3,6 +3,7 @@
 --
 -- A small state is copied now and then as the new base. Copying a large one would block the loop, so its base follows
 -- by applying the oldest commands a second time.
+local applying = require "corosync.replica.machines.applying"
 local collector = require "corosync.replica.machines.collector"
 local command = require "corosync.replica.machines.command"
 local error_text = require "corosync.error_text"
@@ -54,7 +55,7 @@ end
 -- Makes a new base, unless the state is too large to copy it at once. If the script's `snapshot` raises, the present
 -- base is still good.
 local function renew(self)
-  local ok, copy = pcall(state.copy_small, self, self.state)
+  local ok, copy = applying.pcall(state.copy_small, self, self.state)
   if not ok then
     self.problem = error_text(copy)
     self.tried_at = #self.since
