@@ -47,6 +47,17 @@ describe("a replica's storage", function()
     end)
   end)
 
+  it("is a file, also under a name that has a meaning to SQLite", function()
+    local before = assert(uv.cwd())
+    storages.path()
+    assert(uv.chdir((storages.path "":gsub("/$", ""))))
+    local store, message = storages.open "file:x?mode=memory"
+    local found = uv.fs_stat "file:x?mode=memory"
+    assert(uv.chdir(before))
+    assert(store, message):close()
+    assert.truthy(found)
+  end)
+
   describe("that cannot be opened", function()
     -- Drops capabilities, so that permissions apply to root, too.
     local function as_user(path)
@@ -64,6 +75,15 @@ describe("a replica's storage", function()
     it("says that it is a folder", function()
       assert(uv.fs_mkdir(storages.path "folder", tonumber("700", 8)))
       fails("not_a_file", "it is a folder", storages.path "folder")
+    end)
+
+    it("says that it would be in memory only", function()
+      fails("not_a_file", "in memory only", storages.path ":memory:")
+    end)
+
+    it("fails at once for a pipe that nobody reads", function()
+      assert.truthy(os.execute(("mkfifo '%s'"):format(storages.path "pipe")))
+      fails("io_error", "the disk failed to read or write", storages.path "pipe")
     end)
 
     it("says that another process holds it, until that ends", function()

@@ -49,7 +49,10 @@ end
 -- Returns why the file cannot be opened for writing, or nil if it can. To be called only while the file is not open in
 -- this process, because closing a file drops all locks that the process has on it.
 local function why_not_opened(path)
-  local file, problem, number = io.open(path, "a")
+  local file, problem, number = io.open(path, "r+") -- unlike "a", this does not wait for the reader of a pipe
+  if number == 2 then -- ENOENT
+    file, problem, number = io.open(path, "a")
+  end
   if file then
     file:close()
     return nil
@@ -100,12 +103,17 @@ local function load_driver(path)
 end
 
 function connection.open(path)
+  if path:find(":memory:", 1, true) then
+    return nil, ("storage %s: LuaSQL keeps files with ':memory:' in their path in memory only: choose another path")
+      :format(errors.quote(path)), "not_a_file"
+  end
   local driver, message, code = load_driver(path)
   if not driver then
     return nil, message, code
   end
   local environment = driver.sqlite3()
-  local handle, problem = environment:connect(path)
+  -- SQLite gives a meaning to names such as "file:x?mode=memory", but not after "./".
+  local handle, problem = environment:connect(path:find "^/" and path or "./" .. path)
   if not handle then
     environment:close()
     return opening_failure(path, problem)
