@@ -4,6 +4,7 @@ local chain = require "corosync.replica.machines.chain"
 local collector = require "corosync.replica.machines.collector"
 local command = require "corosync.replica.machines.command"
 local error_text = require "corosync.error_text"
+local errors = require "corosync.errors"
 local flat = require "corosync.replica.machines.flat"
 local plain = require "corosync.replica.machines.plain"
 local script_calls = require "corosync.script_calls"
@@ -166,7 +167,19 @@ end
 
 local takes = {}
 
+-- Raises if the sender's script has `snapshot` and `restore` and this one has not, or the other way round.
+local function check_kind(self, piece)
+  local is_encoded, can_decode = type(piece) == "string", self.methods.restore ~= nil
+  if is_encoded ~= can_decode then
+    error(("machine %s has no snapshot and restore in %s script"):format(errors.quote(self.name),
+      is_encoded and "this" or "the sender's"), 0)
+  end
+end
+
 function takes.base(self, piece)
+  if self.methods then
+    check_kind(self, piece)
+  end
   self.has_base = true
   self.count = self.count + 1
   if self.count == LARGE then
@@ -187,7 +200,7 @@ local function build(self)
     self.base = state.copy(self, self.state)
   elseif self.methods.snapshot then
     self.base = table.concat(self.parts)
-    self.state = self.methods.restore(self.base)
+    self.state = state.decoded(self, self.base)
   else
     local values = self.builder:finish()
     self.base, self.state = values[1], values[2]

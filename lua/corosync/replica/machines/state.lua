@@ -11,7 +11,7 @@ local DEEPEST = 2000 -- nested tables of a state that is checked
 -- Returns why a state cannot be copied and sent; nil if it can.
 function state.problem(self, value)
   if self.methods.snapshot then
-    return nil
+    return value == nil and ("the state of machine %s is nil"):format(errors.quote(self.name)) or nil
   end
   local problem = type(value) ~= "table" and "it is a " .. type(value) or plain.check(value, DEEPEST, math.huge)
   return problem and ("the state of machine %s is not a plain table: %s"):format(errors.quote(self.name), problem)
@@ -53,10 +53,19 @@ function state.copy_small(self, value)
   return plain.copy(value, COPIED_ENTRIES)
 end
 
+-- Returns the state that the script's `restore` makes.
+function state.decoded(self, text)
+  local value = self.methods.restore(text)
+  if value == nil then
+    error(("restore of machine %s returned nil, but must return the state"):format(errors.quote(self.name)), 0)
+  end
+  return value
+end
+
 -- Returns a state made from a copy, which does not change.
 function state.of_copy(self, copy)
   if self.methods.snapshot then
-    return self.methods.restore(copy)
+    return state.decoded(self, copy)
   end
   return plain.copy(copy)
 end

@@ -51,3 +51,41 @@ describe("the commands that a machine keeps to undo another one", function()
     assert.is_true(#box.since <= 2000)
   end)
 end)
+
+describe("a machine that takes a snapshot", function()
+  local function snapshot_of(methods)
+    local box, chunks = new_machine(methods), {}
+    for chunk in box:snapshot() do chunks[#chunks + 1] = chunk end
+    return chunks
+  end
+
+  local function restore(methods, chunks)
+    local box = machine.new "box"
+    box.methods = methods
+    box:begin_restore(chunks[1][2][2], chunks[1][2][3])
+    for i = 2, #chunks do
+      box:take(chunks[i][1], chunks[i][2])
+    end
+    box:finish_restore()
+  end
+
+  local encoding = { apply = function() end, snapshot = function() return "x" end, restore = function() return {} end }
+  local plain_state = { apply = function() end }
+
+  it("says which script cannot encode the state", function()
+    restore(encoding, snapshot_of(encoding))
+    restore(plain_state, snapshot_of(plain_state))
+    assert.error_matches(function() restore(plain_state, snapshot_of(encoding)) end,
+      "machine 'box' has no snapshot and restore in this script")
+    assert.error_matches(function() restore(encoding, snapshot_of(plain_state)) end,
+      "machine 'box' has no snapshot and restore in the sender's script")
+  end)
+
+  it("refuses a state that is nil, because a function has forgotten to return it", function()
+    local forgetful = { apply = function() end, snapshot = function() return "x" end, restore = function() end }
+    assert.error_matches(function() restore(forgetful, snapshot_of(encoding)) end,
+      "restore of machine 'box' returned nil, but must return the state")
+    forgetful.initial = function() end
+    assert.error_matches(function() new_machine(forgetful) end, "the state of machine 'box' is nil")
+  end)
+end)
