@@ -166,7 +166,7 @@ end
 
 -- nginx has ended the light thread inside a function of the script, which may have left its work half done.
 function turns.interrupted(self)
-  self.runner = nil
+  self.runner, applying.is_running = nil, false
   events.give_up_membership(self, "a function of the script ended its light thread, as ngx.exit does",
     "the rest of that function did not run")
 end

@@ -1,4 +1,5 @@
--- A member processes only some of a snapshot in one turn of the loop.
+-- A member's turns: how long they are, and what is left of one that did not end.
+local applying = require "corosync.replica.machines.applying"
 local codec = require "corosync.replica.codec"
 local events = require "corosync.replica.member.events"
 local now = require("corosync.binding").now
@@ -21,5 +22,16 @@ describe("a turn of the loop", function()
     member.turn_began = now() - 1
     events.message_received(member, member.group:address(), bytes)
     assert.equal(1, stops)
+  end)
+
+  it("that nginx has ended in apply does not block other replicas", function()
+    local problem
+    local app = replicas.new { error = function(message) problem = message end }
+    assert(replicas.eventually(function() return replicas.is_ready(app) end))
+    local list = replicas.listed()
+    applying.is_running = true -- as apply leaves it
+    replicas.member(app):interrupted()
+    assert.matches("ended its light thread", problem)
+    assert.equal(1, list:submit "x")
   end)
 end)
