@@ -194,6 +194,10 @@ local function make(self, method, first, fields, name, ...)
     errors.raise("bad argument #%d 'name' to '%s' (string expected, got %s)", first - 1, method, type(name))
   end
   local count, timeout = split_arguments(select("#", ...), arguments)
+  if timeout and (timeout < 0 or timeout ~= timeout) then
+    errors.raise("bad argument #%d to '%s' (field 'timeout': at least 0 expected, got %g)", first + count, method,
+      timeout)
+  end
   check_arguments(method, first, count, arguments)
   if owner.is_closed then
     return no_call("the replica was closed", "closed")

@@ -277,6 +277,9 @@ describe("calls of a replica", function()
       ["the same to one"] = { "bad argument #3 to 'one' .*only strings, numbers", function()
         rpc:one({ node = 1, pid = 1 }, "x", function() end)
       end },
+      ["a timeout that never comes"] = { "bad argument #4 to 'one' %(field 'timeout': at least 0 expected", function()
+        rpc:one(address, "sum", 1, { timeout = 0 / 0 })
+      end },
       ["a name that is none"] = { "bad argument #1 'name' to 'any' %(string expected, got nil%)", function()
         rpc:any()
       end },
