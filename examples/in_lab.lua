@@ -1,6 +1,6 @@
 -- Runs a program on each node of a private cluster: a Lua file that uses the binding without cpgrun, or any executable.
 --
---   lua5.4 examples/in_lab.lua 3 program.lua     then type, for example:  kill(2)  restart(2)  pause(1)  resume(1)
+--   lua5.4 examples/in_lab.lua 3 program.lua     then type, for example:  kill(2)  restart(2)  partition({1,2},{3})
 --                                                or a shell command for a node:  2: ip addr
 --
 -- In a clone it needs `make` only. The rock cpgrun has corosync.lab, too.
@@ -23,7 +23,9 @@ io.stdout:setvbuf "line"
 local cluster = assert(lab.start(tonumber(arg[1])))
 local running, worst = cluster.nodes, 0
 
-local argv = { (table.unpack or unpack)(arg, 2) }
+local unpack = table.unpack or unpack -- luacheck: ignore 113
+
+local argv = { unpack(arg, 2) }
 if argv[1]:match "%.lua$" then
   table.insert(argv, 1, arg[-1])
 end
@@ -34,6 +36,7 @@ end
 
 for node = 1, cluster.nodes do
   assert(cluster:run(node, argv, {
+    host = true,
     env = { NODE = tostring(node), LUA_PATH = package.path, LUA_CPATH = package.cpath },
     output = printer(node),
     exit = function(code)
@@ -47,8 +50,36 @@ local signal = uv.new_signal()
 signal:start("sigint", function() os.exit(130) end)
 signal:unref()
 
-local FAULTS = { kill = true, restart = true, pause = true, resume = true }
-local HINT = ": type  kill(2)  restart(2)  pause(2)  resume(2)  or for a shell command  2: ip addr  (Ctrl-C ends)"
+local HINT = [[: type
+  kill(2)               kills node 2's corosync   restart(2)  starts it, and the program if that has ended
+  kill_host(2)          kills node 2's program    pause(2)    stops its corosync; resume(2) continues it
+  partition({1,2},{3})  splits the network        heal()      reconnects it
+  2: ip addr            runs a shell command on node 2        Ctrl-C ends the lab]]
+
+local function numbers(text)
+  local found = {}
+  for number in text:gmatch "%d+" do found[#found + 1] = tonumber(number) end
+  return found
+end
+
+local function one_node(text) return tonumber(text:match "^%(%s*(%d+)%s*%)$") end
+
+local function sides(text)
+  local found = {}
+  for side in text:gmatch "{(.-)}" do found[#found + 1] = numbers(side) end
+  return unpack(found)
+end
+
+-- How the arguments of each fault are read.
+local FAULTS = { kill = one_node, kill_host = one_node, restart = one_node, pause = one_node, resume = one_node,
+  partition = sides, heal = sides }
+
+local function make_fault(fault, arguments)
+  if not FAULTS[fault] then error("there is no fault " .. fault .. HINT, 0) end
+  local _, started = assert(cluster[fault](cluster, FAULTS[fault](arguments)))
+  running = running + (fault == "restart" and started and 1 or 0)
+  print(fault .. arguments)
+end
 
 local function handle_line(line)
   local node, command = line:match "^%s*(%d+)%s*:%s*(.*)"
@@ -57,10 +88,8 @@ local function handle_line(line)
     return assert(cluster:run(node, { "sh", "-c", command }, { output = printer(node) }))
   end
   local is_known = false
-  for fault, of in line:gmatch "(%l[%l_]*)%((%d+)%)" do
-    if not FAULTS[fault] then error("there is no " .. fault .. HINT, 0) end
-    assert(cluster[fault](cluster, tonumber(of)))
-    print(fault, of)
+  for fault, arguments in line:gmatch "(%l[%l_]*)(%b())" do
+    make_fault(fault, arguments)
     is_known = true
   end
   if not is_known then error("not understood" .. HINT, 0) end

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Runs the cache on a node of a lab, and the origin on node 1. Build with `make` and `make LUA_VERSION=jit binding`, then
+# Runs nginx on a node of a lab: the cache, with its origin on node 1, or a configuration of your own. Build with `make`
+# and `make LUA_VERSION=jit binding`, then
 #
-#   lua5.4 examples/in_lab.lua 3 examples/nginx/in_lab.sh
+#   lua5.4 examples/in_lab.lua 3 examples/nginx/in_lab.sh [/path/to/nginx.conf]
 #
 # and type, for example:  1: curl -sX PUT -d new localhost:8080/key    2: curl -si localhost:8080/key    kill(2)
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -16,7 +17,7 @@ start() {
 	exec $as nginx -e stderr -p "$top/examples/nginx" -c "$1" -g "$user daemon off; error_log stderr notice;"
 }
 
-if [ "$NODE" = 1 ]; then
+if [ $# = 0 ] && [ "$NODE" = 1 ]; then
 	(start origin.conf) &
 fi
-start nginx.conf
+start "${1:-nginx.conf}"

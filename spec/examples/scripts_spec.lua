@@ -71,13 +71,18 @@ describe("cpgrun --lab #slow", function()
       assert.are_not.equal(second, (elected(it, greater)))
     end)
 
-    it("in_lab runs a program that uses the binding and makes faults", function()
+    it("in_lab runs a program that uses the binding, and makes faults", function()
       local script = file("alone.lua", [[
         io.stdout:setvbuf "line"
         local corosync = require "corosync"
+        local mark = arg[0] .. os.getenv "NODE"
+        local title = io.open(mark) and "restarted" or "members"
+        io.open(mark, "w"):close()
         local group
         group = corosync.group("alone", {
-          config_change = function(members) print("members", #members) end,
+          config_change = function(members, left, joined)
+            print(title, #members, (joined[1] or left[1]).reason)
+          end,
           disconnected = function()
             print "lost"
             corosync.loop.stop()
@@ -87,10 +92,20 @@ describe("cpgrun --lab #slow", function()
         corosync.loop.run()
       ]])
       local it = program.start(os.getenv("LUA"):match "%S+$", "examples/in_lab.lua", "2", script)
-      line(it, "^1| members\t2$", 20)
-      line(it, "^2| members\t2$")
+      line(it, "^1| members\t2\tjoin$", 20)
+      line(it, "^2| members\t2\tjoin$")
       it:write "2: echo $COROSYNC_LAB is here\n"
       line(it, "^2| %S+ is here$")
+      it:write "partition({1},{2})\n"
+      for node = 1, 2 do line(it, ("^%d| members\t1\tnodedown$"):format(node), 20) end
+      it:write "heal()\n"
+      for node = 1, 2 do line(it, ("^%d| members\t2\tnodeup$"):format(node), 20) end
+      it:write "kill_host(2)\n"
+      line(it, "^1| members\t1\tprocdown$", 20)
+      it:write "restart(2)\n"
+      line(it, "^2| restarted\t2\t%l+$", 20)
+      it:write "fall(1)\n"
+      line(it, "^there is no fault fall: type$")
       it:write "kill(1) kill(2)\n"
       for node = 1, 2 do line(it, ("^%d| lost$"):format(node)) end
       assert.same({ 0, 0 }, { assert(it:wait(15)) }, table.concat(it.errors, "\n"))
