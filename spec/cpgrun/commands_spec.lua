@@ -65,7 +65,7 @@ describe("cpgrun for a shell #slow:", function()
       local m = holder() .. ".m"
       local code, _, errors = run("cpgrun", "map", m, "replace", "up", "no", "yes")
       assert.equal(1, code)
-      assert.matches("error: cannot replace a key of map 'm' .*: the value is not the expected one", errors)
+      assert.matches("error: cannot replace key '.-' of map 'm' .*: the value is not the expected one", errors)
       assert.equal(1, (run("cpgrun", "map", m, "increment", "up")))
     end)
 

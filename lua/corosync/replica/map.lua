@@ -35,7 +35,7 @@ local state = require "corosync.replica.map.state"
 
 local map = {}
 
-local MEMBER, WHAT = {}, {} -- the keys of an object's member, and of the format for its actions in error messages
+local MEMBER = {} -- the key of an object's member
 
 local Map = {}
 Map.__index = Map
@@ -61,9 +61,16 @@ local function command_options(options)
   return made
 end
 
+-- An action as a text of error messages. It is a function because only failures need it.
+local function action(self, operation, key)
+  return function()
+    return ("%s key %s of map %s of"):format(operation, errors.quote(key), errors.quote(self.name))
+  end
+end
+
 local function submit(self, operation, key, value, options, callback)
   local owner = self[MEMBER]
-  local what = self[WHAT]:format(operation)
+  local what = action(self, operation, key)
   local function outcome(result, ...)
     local code = state.refusal(result)
     if code then
@@ -166,7 +173,7 @@ function Map:get(key, options, callback)
   if not options.confirmed then
     return plain.copy(values(self)[key])
   end
-  local owner, what = self[MEMBER], self[WHAT]:format "get"
+  local owner, what = self[MEMBER], action(self, "get", key)
   local operation = recording.begin_read(owner.record, owner.name, self.name, key)
   local function read(ok, ...)
     local value = ok and values(self)[key]
@@ -228,8 +235,7 @@ end
 errors.guard_methods(Map, MEMBER, "map")
 
 function map.new(owner, name)
-  local what = "%s a key of map " .. errors.quote(name):gsub("%%", "%%%%") .. " of"
-  return setmetatable({ name = name, [MEMBER] = owner, [WHAT] = what }, Map)
+  return setmetatable({ name = name, [MEMBER] = owner }, Map)
 end
 
 return map

@@ -32,7 +32,8 @@ describe("a replica's map", function()
   local function refused(code, ok, message, got)
     assert.is_nil(ok)
     assert.equal(code, got)
-    assert.matches("of map 'prices' of replica '" .. app.name:gsub("%-", "%%-") .. "': ", message)
+    local replica = "replica '" .. app.name:gsub("%-", "%%-") .. "': "
+    assert.matches("^cannot %l+ key '[^']+' of map 'prices' of " .. replica, message)
   end
 
   describe("keeps", function()
@@ -358,7 +359,7 @@ describe("a replica's map", function()
         { ttl = 0 })
       raises("#3 'options' to 'set' %(field 'ttl': a number of seconds above 0 expected, got string%)", "set", "a", 1,
         { ttl = "3" })
-      raises("#3 'options' to 'set' %(field 'holding': what a lock's acquire has returned expected", "set", "a", 1,
+      raises("#3 'options' to 'set' %(field 'holding': the result of a lock's acquire expected", "set", "a", 1,
         { holding = {} })
       raises("#2 'options' to 'delete' %(unknown field 'ttl'%)", "delete", "a", { ttl = 1 })
       raises("#2 'options' to 'get' %(unknown field 'holding'%)", "get", "a", { holding = {} })

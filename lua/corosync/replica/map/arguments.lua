@@ -70,7 +70,7 @@ end
 
 function checks.holding(value)
   return type(value) == "table" and type(value.name) == "string" and type(value.token) == "number",
-    "what a lock's acquire has returned"
+    "the result of a lock's acquire"
 end
 
 -- Returns options and callback. `position`: of the options among the arguments; the callback follows them. `known`: the

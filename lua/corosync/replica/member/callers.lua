@@ -33,9 +33,11 @@ function Callers:count_failure(code)
   self.failures[code] = (self.failures[code] or 0) + 1
 end
 
--- Returns nil, message, code for a command that has no result.
+-- Returns nil, message, code for a command that has no result. `what`: the action, or a function that returns it, so
+-- that commands that succeed need no text of their own.
 function Callers:failure(what, code, why)
   self:count_failure(code)
+  what = type(what) == "function" and what() or what
   local text = why or TEXTS[code] or code
   local reason = not why and code == "not_ready" and self.why_not_ready()
   return nil, ("cannot %s replica %s: %s"):format(what, errors.quote(self.name),
