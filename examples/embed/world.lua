@@ -3,7 +3,6 @@
 --
 -- A move is a command. All members apply it at the same point in the order, once a majority of the nodes has it.
 -- A member that joins or was cut off gets the world from another one; a minority waits.
-local cluster = require "corosync.cluster"
 local replica = require "corosync.replica"
 
 local SIZE = 8 -- of the board: small, so that pawns block each other
@@ -61,7 +60,7 @@ machine = app:machine("world", {
   end,
 })
 
-local node = assert(cluster.cmap_get "runtime.votequorum.this_node_id")
+local node = assert(app:address()).node
 
 local function done() end -- a move that fails is not made up for
 

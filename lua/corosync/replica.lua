@@ -251,6 +251,13 @@ function Replica:status()
   return inspection.status(self[MEMBER])
 end
 
+--- This member's own address, to compare with those of other methods, such as a lock's `holder`.
+-- @treturn corosync.cpg.address
+-- @error nil, message, code, of a closed replica, as `cpg.open`
+function Replica:address()
+  return self[MEMBER].group:address()
+end
+
 --- Leaves the replica for good. Waiting commands end with "closed" if they were not sent, else with "uncertain".
 -- @treturn boolean true
 -- @error nil, message, code, as for a group's `deactivate`

@@ -102,6 +102,12 @@ function Replica:calls(functions) end
 ---@return string|nil # why the member is not ready
 function Replica:status() end
 
+--- This member's own address, to compare with those of other methods, such as a lock's `holder`.
+---@return corosync.cpg.address|nil
+---@return string|nil # why it failed
+---@return string|nil # of a closed replica, as `cpg.open`
+function Replica:address() end
+
 --- Leaves the replica for good. Waiting commands end with "closed" if they were not sent, else with "uncertain".
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
