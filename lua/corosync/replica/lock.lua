@@ -35,6 +35,9 @@ local metatable = {
     end
     return Lock[key]
   end,
+  __tostring = function(self)
+    return "corosync.replica.lock " .. errors.quote(self.name)
+  end,
 }
 
 -- The options of `acquire`.

@@ -234,6 +234,16 @@ end
 
 errors.guard_methods(Map, MEMBER, "map")
 
+-- An assignment would change nothing on other members.
+function Map:__newindex(key)
+  errors.raise("map %s has no field %s: its values are changed by set, as map:set(key, value)",
+    errors.quote(self.name), errors.quote(tostring(key)))
+end
+
+function Map:__tostring()
+  return "corosync.replica.map " .. errors.quote(self.name)
+end
+
 function map.new(owner, name)
   return setmetatable({ name = name, [MEMBER] = owner }, Map)
 end

@@ -36,6 +36,11 @@ describe("a replica's map", function()
     assert.matches("^cannot %l+ key '[^']+' of map 'prices' of " .. replica, message)
   end
 
+  it("is shown with its name", function()
+    assert.equal("corosync.replica.map 'prices'", tostring(map))
+    assert.equal("corosync.replica.lock 'till'", tostring(app:lock "till"))
+  end)
+
   describe("keeps", function()
     it("strings, numbers, booleans and tables", function()
       for i, value in ipairs { "3", "", 3, -0.5, true, false, { a = { 1, 2 }, [7] = "b" }, {} } do
@@ -368,6 +373,11 @@ describe("a replica's map", function()
       raises("#1 'prefix' to 'each' %(string expected, got number%)", "each", 1)
       raises("#2 'changed' to 'watch' %(function expected, got nil%)", "watch", "a")
       raises("#3 'restarted' to 'watch' %(function expected, got number%)", "watch", "a", print, 1)
+    end)
+
+    it("an assignment to a field, which would change nothing on other members", function()
+      assert.error_matches(function() map.tea = 3 end,
+        "map 'prices' has no field 'tea': its values are changed by set")
     end)
 
     it("wrong names", function()
