@@ -16,9 +16,9 @@
 --    function Chat:message_received(address, message) self:send_message("got " .. message) end
 --    local chat = corosync.group("chat", Chat)
 --
--- `config_change` is called for each change, at its point in the order of messages. Members, ring and quorum change one
--- after another, the quorum even on another connection. `view_change(view)` is called once they agree and nothing has
--- changed for `settle` seconds. It needs a connection of its own (15 ms, 3 MB of /dev/shm).
+-- `config_change` is called for each change, at its point in the order of messages. New members, the ring and its
+-- quorum are reported one after another, quorum even on another connection. `view_change(view)` is called once they
+-- agree and nothing has changed for `settle` seconds. It needs a connection of its own (15 ms, 3 MB of /dev/shm).
 --
 -- After a network cut the losing side stays quorate until Corosync notices, 3.4 to 3.7 s with a token of 1000 ms on
 -- three nodes. With `settle`, the winning side waits after it has noticed the cut, so that the losing side can notice
@@ -72,8 +72,8 @@ local Group = { settle = 0 }
 --- How many seconds without a change pass before `view_change` is called; 0 at first.
 -- @tfield number settle
 
---- Joins the group. The join is complete when `config_change` lists oneself in `joined`; `send_message` waits for it.
--- A group that is still leaving joins again once it has left. Waits up to `timeout` seconds while the cluster's
+--- Joins the group. The join is complete when `config_change` lists this process in `joined`; `send_message` waits for
+-- it. A group that is still leaving joins again once it has left. Waits up to `timeout` seconds while the cluster's
 -- membership is changing.
 -- @treturn boolean true
 -- @error nil, message, code: "exist" (a member with this pid is in that group), "timeout", "no_stack", and those of
@@ -82,8 +82,8 @@ function Group:activate()
   return activation.activate(self[KEY])
 end
 
---- Leaves the group. The leave is complete when `config_change` lists oneself in `left`; the group is then removed from
--- its loop, and can be activated again. On a group that is not active it does nothing.
+--- Leaves the group. The leave is complete when `config_change` lists this process in `left`; the group is then removed
+-- from its loop, and can be activated again. On a group that is not active it does nothing.
 -- @treturn boolean true
 -- @error nil, message, code: "timeout" while the cluster's membership is changing, "no_stack", "wrong_process" (in a
 -- fork)
@@ -124,8 +124,8 @@ end
 -- activations: nothing needs `cqueues.cancel`. It is readable while the group is not active, so that `dispatch` is
 -- called and fails.
 --
--- cqueues takes the field `timeout` as well: a poll ends after so many seconds at the latest, which does no harm unless
--- the field is near 0. A call that waits, as `send_message` may, holds up all coroutines.
+-- cqueues also reads the field `timeout`: a poll ends after at most that many seconds, which does no harm unless the
+-- field is near 0. A call that waits, as `send_message` may, blocks all coroutines.
 -- @treturn integer
 -- @error nil, message, code: "no_resources"
 -- @usage
@@ -163,17 +163,18 @@ function Group:wait_for(predicate, seconds, action)
   return wait_for(self[KEY], predicate, seconds, action or "wait for")
 end
 
---- Sends a message to all members, oneself included. Waits until the group has joined (`config_change` is called before
--- it returns) and while Corosync cannot take more, together at most `timeout` seconds each. True means sent, not
--- delivered: if the node fails the message may be lost. Receiving one's own message gives it a place in the order, and
--- is no acknowledgement: a member that was cut off can receive a message of its own that no other member gets.
+--- Sends a message to all members, including this one. Waits until the group has joined (`config_change` is called
+-- before it returns), and then while Corosync cannot take more, each for at most `timeout` seconds. True means sent,
+-- not delivered: if the node fails the message may be lost. The message has a place in the order when this member
+-- receives it, which is no acknowledgement: a member that was cut off can receive a message of its own that no other
+-- member gets.
 --
 -- Messages that a group has sent and its handlers have not handled wait in memory: at most a quarter of the reader's
 -- limit (of 64 MiB without a reader), or a single message. Beyond that, a send of a group in @{corosync.loop} calls
 -- handlers of this group until there is room, for at most `timeout` seconds. Sends inside these handlers fail at once
 -- with "backlog", of any size, so that the waiting send gets the room. Beyond the limit a send also fails with
--- "backlog" inside any other handler of this group, and without a loop: send the rest later, after more of one's own
--- messages are handled.
+-- "backlog" inside any other handler of this group, and without a loop: send the rest later, when more of this member's
+-- messages have been handled.
 -- @tparam string|string[] message up to 1047552 bytes (with `pack`, 64 MiB), or an array of at most 63 strings, sent as
 -- one message
 -- @tparam[opt="agreed"] string guarantee "agreed" or "fifo"

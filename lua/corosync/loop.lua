@@ -249,8 +249,7 @@ end
 -- must be removed before it is closed. Adding twice is allowed.
 -- @tparam table|userdata object
 -- @tparam[opt] fun(reason:string) disconnected called with the reason when a handle's connection is lost: the handle is
--- then
--- removed. Without it the reason goes to stderr. A group has its own.
+-- then removed. Without it the reason goes to stderr. A group has its own.
 -- @treturn boolean true
 -- @error nil, message, code, as the group's `activate` or the handle's `fd`
 function loop.add(object, disconnected)
@@ -335,8 +334,8 @@ local function close_stale()
   watch_anew()
 end
 
---- Runs until something holds, which is looked at in each round. Also ends at `stop`, and when nothing is left to wait
--- for.
+--- Runs until a function returns true; it is called in each round. Also ends at `stop`, and when nothing is left to
+-- wait for.
 -- @tparam fun():any is_over
 -- @treturn boolean false if the loop is running already, or nothing is left to wait for
 function loop.run_until(is_over)
@@ -371,8 +370,8 @@ end
 
 --- Ends `run` after the handler that calls this. Groups stay members: deactivate them to leave, or run again.
 --
--- For a program's end rather than `os.exit(code, true)` in a handler: luv 1.44, which Debian 12 has, crashes when a
--- state is closed in the round in which a handle was, as the group's is when `disconnected` is called.
+-- To end the program, call this instead of `os.exit(code, true)` in a handler: luv 1.44, which Debian 12 has, crashes
+-- if a Lua state is closed in the same round as one of luv's handles, such as a group's when `disconnected` is called.
 function loop.stop()
   if dispatching then
     dispatching.methods.stop(dispatching.target)

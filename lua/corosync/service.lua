@@ -88,7 +88,7 @@ local function received(record, handle, event, ...)
 end
 
 --- Returns the oldest event that waits, as the handle's `receive` does, and reconnects when it is time to. The handlers
--- `disconnected` and `connected` are called as by `dispatch`. Instead of `dispatch`.
+-- `disconnected` and `connected` are called as by `dispatch`. Use it instead of `dispatch`.
 -- @treturn[1] string the event's name
 -- @treturn[1] any ... the values that the event's handler would be called with
 -- @treturn[2] nil nothing when no event waits
@@ -170,7 +170,7 @@ function Service:timeout()
   return has_events(self[KEY]) and 0 or nil
 end
 
---- Whether there is a connection now.
+--- Whether the service is connected.
 -- @treturn boolean
 function Service:is_connected()
   return self[KEY].handle ~= nil
@@ -194,7 +194,7 @@ local function close(record)
   end
 end
 
---- Ends it for good, and takes it out of its loop.
+--- Closes the service, and removes it from its loop.
 -- @treturn boolean true
 function Service:close()
   if not self[KEY].closed then
@@ -203,12 +203,12 @@ function Service:close()
   return true
 end
 
---- A tracker of a service's; it stays when the connection comes back.
+--- A tracker of a service. It remains when the connection comes back.
 -- @type Tracker
 local Tracker = {}
 Tracker.__index = Tracker
 
---- Ends it, also while Corosync is away.
+--- Ends the tracker, also while Corosync is away.
 -- @treturn boolean true
 -- @error nil, message, code, as the map's tracker
 function Tracker:cancel()
@@ -262,7 +262,7 @@ end
 
 --- @type Service
 
---- Tracks: of the map a key, and returns a tracker, as its handle's method does; of the others their changes.
+--- Begins to report changes, as the handle's method does: of a map those of a key, by a tracker that it returns.
 -- @param ... as for the handle
 -- @treturn Tracker|boolean
 -- @error nil, message, code, as the handle's
@@ -376,13 +376,13 @@ end
 -- @treturn Service|corosync.quorum.handle
 -- @error nil, message, code, as `quorum.open`
 
---- Votequorum, likewise.
+--- Votequorum. Its handlers are called with the present state when the connection comes back.
 -- @function service.votequorum
 -- @tparam[opt] corosync.votequorum.open.handlers|handlers handlers those of `votequorum.open` as well
 -- @treturn Service|corosync.votequorum.handle
 -- @error nil, message, code, as `votequorum.open`
 
---- Cfg, likewise.
+--- Cfg.
 -- @function service.cfg
 -- @tparam[opt] corosync.cfg.open.handlers|handlers handlers those of `cfg.open` as well
 -- @treturn Service|corosync.cfg.handle

@@ -30,8 +30,8 @@ function module.objects() end
 ---@param object table|userdata one that was added; a group stays unreferenced when it reconnects
 function module.unref(object) end
 
---- Runs until something holds, which is looked at in each round. Also ends at `stop`, and when nothing is left to wait
---- for.
+--- Runs until a function returns true; it is called in each round. Also ends at `stop`, and when nothing is left to
+--- wait for.
 ---@param is_over fun():any
 ---@return boolean # false if the loop is running already, or nothing is left to wait for
 function module.run_until(is_over) end
@@ -42,8 +42,8 @@ function module.run() end
 
 --- Ends `run` after the handler that calls this. Groups stay members: deactivate them to leave, or run again.
 ---
---- For a program's end rather than `os.exit(code, true)` in a handler: luv 1.44, which Debian 12 has, crashes when a
---- state is closed in the round in which a handle was, as the group's is when `disconnected` is called.
+--- To end the program, call this instead of `os.exit(code, true)` in a handler: luv 1.44, which Debian 12 has, crashes
+--- if a Lua state is closed in the same round as one of luv's handles, such as a group's when `disconnected` is called.
 function module.stop() end
 
 return module

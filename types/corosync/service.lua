@@ -32,7 +32,7 @@ local Service = {}
 function Service:dispatch(budget) end
 
 --- Returns the oldest event that waits, as the handle's `receive` does, and reconnects when it is time to. The handlers
---- `disconnected` and `connected` are called as by `dispatch`. Instead of `dispatch`.
+--- `disconnected` and `connected` are called as by `dispatch`. Use it instead of `dispatch`.
 ---@return string|nil # nothing when no event waits; or the event's name
 ---@return any ... the values that the event's handler would be called with; or why it failed
 ---@return string|nil # as for dispatch
@@ -66,24 +66,24 @@ function Service:events() end
 ---@return integer|nil # 0 seconds when there is something to do that the descriptor does not show; else nil, for ever
 function Service:timeout() end
 
---- Whether there is a connection now.
+--- Whether the service is connected.
 ---@return boolean
 function Service:is_connected() end
 
---- Ends it for good, and takes it out of its loop.
+--- Closes the service, and removes it from its loop.
 ---@return boolean # true
 function Service:close() end
 
 ---@class corosync.service.Tracker
 local Tracker = {}
 
---- Ends it, also while Corosync is away.
+--- Ends the tracker, also while Corosync is away.
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
 ---@return string|nil # as the map's tracker
 function Tracker:cancel() end
 
---- Tracks: of the map a key, and returns a tracker, as its handle's method does; of the others their changes.
+--- Begins to report changes, as the handle's method does: of a map those of a key, by a tracker that it returns.
 ---@param ... any as for the handle
 ---@return corosync.service.Tracker|boolean|nil
 ---@return string|nil # why it failed
@@ -111,14 +111,14 @@ function module.cmap(map, given) end
 ---@return string|nil # as `quorum.open`
 function module.quorum(handlers) end
 
---- Votequorum, likewise.
+--- Votequorum. Its handlers are called with the present state when the connection comes back.
 ---@param handlers? corosync.votequorum.open.handlers|corosync.service.handlers those of `votequorum.open` as well
 ---@return corosync.service.Service|corosync.votequorum.handle|nil
 ---@return string|nil # why it failed
 ---@return string|nil # as `votequorum.open`
 function module.votequorum(handlers) end
 
---- Cfg, likewise.
+--- Cfg.
 ---@param handlers? corosync.cfg.open.handlers|corosync.service.handlers those of `cfg.open` as well
 ---@return corosync.service.Service|corosync.cfg.handle|nil
 ---@return string|nil # why it failed
