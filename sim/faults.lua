@@ -103,11 +103,11 @@ return {
   },
   {
     name = "a member acknowledges before its storage is synced",
-    { "storing", "ack = true, ", "" },
+    { "storing", 'self:emit("sync", self.mark, self.log.index)', "self.mark.index = self.log.index" },
   },
   {
     name = "a member counts itself before its storage is synced",
-    { "confirming", "not self.durable and self.address", "self.address" },
+    { "storing", "self.durable and self.mark.index or", "" },
   },
   {
     name = "stored commands are not replayed",

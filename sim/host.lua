@@ -123,6 +123,11 @@ function effects.store(self, what, ...)
   end
 end
 
+function effects.sync(self, mark, index)
+  self.process.disk:sync()
+  mark.index = index
+end
+
 local function note_doubt(self)
   local active = self.replica.active
   if active and active.is_doubtful and active.tag ~= self.doubtful then

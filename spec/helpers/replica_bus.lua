@@ -39,25 +39,35 @@ function replica_bus.new(nodes)
   return setmetatable({ nodes = nodes, members = {}, list = {}, queue = {}, now = 0, ring = RING }, Bus)
 end
 
-function Bus:take(member)
-  local replica = member.replica
-  replica:flush()
-  replica:apply()
-  replica:flush()
-  for _, effect in ipairs(replica.out) do
-    if effect[1] == "send" then
-      table.insert(self.queue, { from = member.address, message = effect[2] })
-    elseif effect[1] == "reply" then
-      for _, id in ipairs(effect[2]) do
-        if id then
-          member.replies[id] = effect[4] or "ok"
-        end
+function Bus:carry_out(member, effect)
+  if effect[1] == "send" then
+    table.insert(self.queue, { from = member.address, message = effect[2] })
+  elseif effect[1] == "reply" then
+    for _, id in ipairs(effect[2]) do
+      if id then
+        member.replies[id] = effect[4] or "ok"
       end
-    else
-      member.effects[effect[1]] = effect[2] or true
     end
+  elseif effect[1] == "sync" then
+    effect[2].index = effect[3]
+  else
+    member.effects[effect[1]] = effect[2] or true
   end
-  replica.out = {}
+end
+
+local function flush(self, member)
+  member.replica:flush()
+  local out = member.replica.out
+  member.replica.out = {}
+  for _, effect in ipairs(out) do
+    self:carry_out(member, effect)
+  end
+end
+
+function Bus:take(member)
+  flush(self, member)
+  member.replica:apply()
+  flush(self, member)
 end
 
 function Bus:each(act)

@@ -9,7 +9,7 @@
 --   { "rejoin" }                       leave the group and join it again
 --   { "note", text }                   note this generation for all processes of the node, before any later message is
 --                                      sent. One note lasts until Corosync ends, one until the node restarts
---   { "store", ... }                   keep this on disk: see storing.lua
+--   { "store", ... }, { "sync", ... }  keep this on disk: see storing.lua
 --
 -- The state is behind `machine`: apply(list, index, is_own) applies commands, the first one at `index`, and returns a
 -- table of their results; snapshot() returns a value that restore(value) takes; reset() makes the initial state.
@@ -66,6 +66,7 @@ function protocol.new(options)
     durable = options.durable or false,
     replayed_at_once = options.replayed_at_once or REPLAYED_AT_ONCE,
     stored_meta = {},
+    mark = { index = 0 }, -- see storing.lua
     lesson_pause = options.patience or PATIENCE, -- how long a learner waits before it claims again
     now = 0,
     nonce = 0,
@@ -261,7 +262,7 @@ function Protocol:flush()
     learning.replay_some(self)
   end
   if not self.replaying then
-    confirming.send_ack(self)
+    confirming.acknowledge(self)
     commands.send_new(self)
   end
 end

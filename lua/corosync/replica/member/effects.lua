@@ -32,6 +32,10 @@ function effect_of.store(self, kind, ...)
   self.keeper[kind](self.keeper, ...)
 end
 
+function effect_of.sync(_, mark, index)
+  mark.index = index
+end
+
 function effect_of.rejoin(self)
   self.is_rejoining = true
 end

@@ -129,12 +129,16 @@ function persistence.is_writing(self)
   return self.keeper ~= nil and self.keeper:is_writing()
 end
 
+local function needs_commit(effect)
+  return effect[1] == "sync" or effect[1] == "send" and protocol.stored_before[effect[2].kind]
+end
+
 -- Whether a member with storage may do an effect now. Before a message that others rely on is sent, everything that it
 -- says must be on disk.
 function persistence.allows(self, effect)
   if self.keeper:is_writing() then
     return false
-  elseif effect[1] ~= "send" or not protocol.stored_before[effect[2].kind] then
+  elseif not needs_commit(effect) then
     return true
   end
   local ok, problem = self.keeper:commit()

@@ -15,15 +15,15 @@ function confirming.is_full(self)
   return self.active ~= nil and self.active.full[self.address] == true
 end
 
--- Returns the index up to which commands are confirmed, or 0 if all were applied. With storage, this member's own
--- acknowledgement must have come back: only then are the commands durable here, too.
+-- Returns the index up to which commands are confirmed, or 0 if all were applied. A full member counts as having
+-- acknowledged what it has, or has synced, without waiting for the echo of its acknowledgement.
 local function confirmed(self)
   local active = self.active
   local has_news = self.log.applied < self.log.index
   if not has_news or not active:is_established() or not active:has_enough() then
     return 0
   end
-  return active:confirmed(not self.durable and self.address, self.log.index)
+  return active:confirmed(self.address, confirming.is_full(self) and storing.own_index(self) or self.log.index)
 end
 
 -- Whether commands are confirmed and not yet applied.
@@ -50,6 +50,7 @@ end
 function confirming.holds_generation(self)
   local number = self.active:number()
   self.generation, self.partial, self.nodes = number, false, self.active.nodes
+  storing.unsynced(self)
   self:emit("note", claims.generation_text(number))
 end
 
@@ -71,7 +72,7 @@ end
 function confirming.on_commands(self, _, message)
   if self.log:append(message) then
     storing.entry(self, message)
-    if message.client == self.client and not self.durable then
+    if message.client == self.client then
       self.own_ack_due = true
     else
       self.ack_due = true
@@ -125,25 +126,29 @@ function confirming.on_nodes(self, from, message)
   confirming.announce_nodes(self)
 end
 
+local function send_ack(self)
+  local active = self.active
+  self.own_ack_due = false
+  self:send {
+    kind = "ack",
+    tag = active.tag,
+    epoch = active.epoch,
+    changes = active.changes,
+    is_established = active:is_established(),
+    index = self.log.index,
+    digest = self.log.digest,
+  }
+end
+
 -- Acknowledges the commands that have arrived, after events or when time has passed. The acknowledgement of this
 -- member's own commands can wait, because others need it only to apply them: it goes with the next commands, or when no
--- command is in flight. With storage it is sent at once, because this member needs it, too.
-function confirming.send_ack(self)
-  if self.own_ack_due and not commands.are_in_flight(self) then
-    self.ack_due = true
-  end
-  if self.ack_due and confirming.is_full(self) then
-    local active = self.active
-    self.own_ack_due = false
-    self:send {
-      kind = "ack",
-      tag = active.tag,
-      epoch = active.epoch,
-      changes = active.changes,
-      is_established = active:is_established(),
-      index = self.log.index,
-      digest = self.log.digest,
-    }
+-- command is in flight. They are synced at once, because this member needs that to apply them.
+function confirming.acknowledge(self)
+  if confirming.is_full(self) then
+    storing.sync(self)
+    if self.ack_due or self.own_ack_due and not commands.are_in_flight(self) then
+      send_ack(self)
+    end
   end
   self.ack_due = false
 end

@@ -194,8 +194,8 @@ function Generation:establish(address)
   return true
 end
 
--- The index up to which all full members have acknowledged in this epoch, seen from a member that is at `index`.
--- `address`: a member whose acknowledgement is not needed, or false.
+-- The index up to which all full members have acknowledged in this epoch, seen from the member `address`, whose own
+-- acknowledgement is `index`.
 function Generation:confirmed(address, index)
   local least = index
   for other in pairs(self.full) do
