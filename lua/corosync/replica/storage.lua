@@ -9,8 +9,8 @@
 -- Rows that no longer count (of an old base, and entries before the present one) are deleted a few at a time, whenever
 -- others are written: deleting a large base at once takes long.
 --
--- Limit: SQLite takes damage in the -wal file for the end of the log. If a bit flips there, or the file is lost, an
--- earlier state comes back without an error.
+-- Limit: SQLite takes damage in the -wal file for the end of the log. If a bit flips there, or the file is lost, or the
+-- disk drops a write that it has confirmed, an earlier state may come back without an error.
 local arguments = require "corosync.replica.storage.arguments"
 local base = require "corosync.replica.storage.base"
 local batch = require "corosync.replica.storage.batch"

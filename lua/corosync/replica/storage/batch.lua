@@ -37,7 +37,7 @@ function batch.commit(self, change)
     if fine and change then
       fine, why, kind = change(state)
     end
-    if fine then
+    if fine and (self.meta or change) then
       fine, why, kind = file.write_state(self.conn, state)
     end
     return fine, why, kind

@@ -7,7 +7,7 @@ local rows = require "corosync.replica.storage.rows"
 local file = {}
 
 local APPLICATION = 0x636f726f -- "coro" in the file's header, where file(1) and others look
-local FORMAT = 2
+local FORMAT = 3
 
 local function describe(owner)
   return ("replica %s on node %s of cluster %s"):format(errors.quote(tostring(owner.replica)), tostring(owner.node),
@@ -20,19 +20,19 @@ local function foreign(path, why)
 end
 
 local function state_digest(state)
-  return core.digest(state.meta and 1 or 0, state.meta or "", ("%d %d %d %d"):format(state.first_entry,
-    state.last_entry, state.first_chunk, state.last_chunk))
+  return core.digest(state.meta and 1 or 0, state.meta or "", ("%d %d %d"):format(state.first_entry,
+    state.first_chunk, state.last_chunk))
 end
 
--- Writes which rows count, and the meta blob.
+-- Writes which rows count, and the meta blob. All entries from the first one on count, so that appending an entry
+-- changes no other row, and writes no other page.
 function file.write_state(conn, state)
-  return conn:execute(("INSERT OR REPLACE INTO state VALUES (1, %d, %d, %d, %d, %d, %s)"):format(state_digest(state),
-    state.first_entry, state.last_entry, state.first_chunk, state.last_chunk,
-    state.meta and rows.literal(state.meta) or "NULL"))
+  return conn:execute(("INSERT OR REPLACE INTO state VALUES (1, %d, %d, %d, %d, %s)"):format(state_digest(state),
+    state.first_entry, state.first_chunk, state.last_chunk, state.meta and rows.literal(state.meta) or "NULL"))
 end
 
 -- The numbers of the rows that count. If the last is less than the first, no row counts.
-local EMPTY = { first_entry = 1, last_entry = 0, first_chunk = 1, last_chunk = 0 }
+local EMPTY = { first_entry = 1, first_chunk = 1, last_chunk = 0 }
 
 local function create(conn, owner)
   local done, message, code = conn:execute_all {
@@ -42,7 +42,7 @@ local function create(conn, owner)
     ("INSERT INTO owner VALUES (%s, %d, %s)"):format(rows.literal(owner.replica), owner.node,
       rows.literal(owner.cluster)),
     "CREATE TABLE state (id INTEGER PRIMARY KEY, digest INTEGER NOT NULL, first_entry INTEGER NOT NULL,"
-      .. " last_entry INTEGER NOT NULL, first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL, meta BLOB)",
+      .. " first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL, meta BLOB)",
   }
   if done then
     done, message, code = rows.create(conn, "entries")
@@ -89,16 +89,17 @@ end
 
 function file.read_state(conn)
   local row, message, code = conn:first
-    "SELECT digest, first_entry, last_entry, first_chunk, last_chunk, meta FROM state"
+    "SELECT digest, first_entry, first_chunk, last_chunk, meta FROM state"
   if not row then
     return nil, message, code
   end
-  local state = { first_entry = row[2], last_entry = row[3], first_chunk = row[4], last_chunk = row[5], meta = row[6] }
+  local state = { first_entry = row[2], first_chunk = row[3], last_chunk = row[4], meta = row[5] }
   local ok, hash = pcall(state_digest, state) -- a flipped bit may change a column's type
   if not ok or hash ~= row[1] then
     return connection.damaged(conn.path, "the table state is not as it was written")
   end
-  return state
+  state.last_entry, message, code = rows.last(conn, "entries", state.first_entry)
+  return state.last_entry and state, message, code
 end
 
 -- Reads all rows of a range. Returns true and the last one's place, or nil, message, code.

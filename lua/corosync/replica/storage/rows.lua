@@ -158,6 +158,13 @@ function rows.sweep(conn, name, first, last, written)
   return done and beyond or nil, message, code
 end
 
+-- Returns the number of the last row; `first` - 1 if there is none from `first` on.
+function rows.last(conn, name, first)
+  local row, message, code = conn:first(
+    ("SELECT max(ifnull(max(number), 0), %d) FROM %s"):format(first - 1, name))
+  return row and row[1], message, code
+end
+
 -- Deletes all rows except those from `first` to `last`.
 function rows.keep(conn, name, first, last)
   return conn:execute_all {
