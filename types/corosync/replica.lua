@@ -25,7 +25,7 @@ local Machine = {}
 ---@param callback? fun(result:any,message:string|nil,code:string|nil) called later with the result or the failure
 ---@return any # the result of `apply`, or true if it returned nothing; with a callback true. When there is a result, a majority of the nodes has the command, and it will not be undone
 ---@return string|nil # why it failed
----@return string|nil # . Not applied: "not_ready" (not within `timeout`), "full" (`window` commands of this member wait), "too_big", "not_connected", "closed", "dispatching" (inside `apply`, or where nothing can wait). "raised": `apply` raised this error on all members, and the state is unchanged. "uncertain": the command may have been applied, or may be applied later, also if `apply` ran out of time or memory here. "applied": it was applied, but its result is not known here
+---@return string|nil # . Not applied: "not_ready" (not within `timeout`), "full" (`window` commands of this member wait), "too_big", "not_connected", "closed", "dispatching" (inside `apply`, `initial`, `snapshot` or `restore`, or where nothing can wait). "raised": `apply` raised this error on all members, and the state is unchanged. "uncertain": the command may have been applied, or may be applied later, also if `apply` ran out of time or memory here. "applied": it was applied, but its result is not known here
 function Machine:submit(command, callback) end
 
 ---@class corosync.replica.Replica
