@@ -63,6 +63,7 @@ local function new_session(cluster, chosen, facts)
   return {
     cluster = cluster,
     argv = host_argv(chosen, facts),
+    folder = uv.cwd(), -- of the scripts, also of those that are started after a --lab-script file has changed its own
     storage = chosen.storage,
     hosts = {}, -- by node
     taken = {}, -- by node: true while a fault has ended its script or its Corosync
@@ -110,6 +111,7 @@ end
 local function host_options(session, node)
   return {
     host = true,
+    cwd = session.folder,
     output = function(line, stream)
       if stream == "out" then
         table.insert(session.lines[node], line)

@@ -105,9 +105,15 @@ describe("a script that changes the working folder", function()
     stop(it)
   end)
 
-  it("writes the page of --lab-trace where cpgrun was started", function()
-    program.file("here/faults.lua", [[assert(require "luv".chdir "elsewhere")]])
-    program.file("here/script.lua", "function message_received() end")
+  it("may be of --lab-script: scripts and the page of --lab-trace stay where cpgrun was started", function()
+    program.file("here/faults.lua", [[
+      assert(require "luv".chdir "elsewhere")
+      wait_for(function() return #output(1) == 1 end, 60, "the script")
+      kill_host(1)
+      restart(1)
+      wait_for(function() return #output(1) == 2 end, 60, "the script")
+    ]])
+    program.file("here/script.lua", "function message_received() end function started() print 'up' end")
     local it = program.start("sh", "-c",
       [[cd "$0" && exec cpgrun --lab 1 --lab-script faults.lua --lab-trace page.html script.lua]], folder)
     program.ended(it, 0)
