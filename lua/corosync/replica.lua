@@ -253,7 +253,7 @@ end
 
 --- This member's own address, to compare with those of other methods, such as a lock's `holder`.
 -- @treturn corosync.cpg.address
--- @error nil, message, code, of a closed replica, as `cpg.open`
+-- @error nil, message, code, of a closed replica, as `cpg.open`; in nginx "not_connected" before the first connection
 function Replica:address()
   return self[MEMBER].group:address()
 end

@@ -218,8 +218,8 @@ static const failure *unaskable(const cfg *c)
 }
 
 /***
-A node's addresses in the configuration, one for each link. Corosync reads all as the first one's family, so
-if links have different families, the others' addresses are wrong. Calls `corosync_cfg_get_node_addrs`.
+A node's addresses in the configuration, one for each link. Corosync takes all of them for addresses of the first one's
+family, so if links have different families, the other addresses are wrong. Calls `corosync_cfg_get_node_addrs`.
 @function handle:node_addresses
 @tparam integer node a node's id; 0 is this node
 @treturn string[]

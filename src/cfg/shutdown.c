@@ -224,8 +224,8 @@ static const failure *shutdown_failure(cfg *c, cs_error_t error)
 }
 
 /***
-Requests that this node's Corosync ends, and with it its connections. It blocks until all trackers have replied or the
-time for that is over, so none of them may be waiting for this same thread. The calling handle gets no request itself.
+Asks this node's Corosync to end, which also ends its connections. The call blocks until all trackers have replied or
+the time for that is over, so no tracker may depend on this thread to reply. The calling handle gets no request itself.
 Calls `corosync_cfg_try_shutdown`.
 @function handle:try_shutdown
 @tparam[opt="request"] string kind "request": every tracker may refuse; "regardless": trackers get a request, but cannot

@@ -95,8 +95,8 @@ function handle:reload() end
 ---@return string|nil # "not_supported", "not_connected", "closed", "wrong_process"
 function handle:reopen_logs() end
 
---- A node's addresses in the configuration, one for each link. Corosync reads all as the first one's family, so
---- if links have different families, the others' addresses are wrong. Calls `corosync_cfg_get_node_addrs`.
+--- A node's addresses in the configuration, one for each link. Corosync takes all of them for addresses of the first one's
+--- family, so if links have different families, the other addresses are wrong. Calls `corosync_cfg_get_node_addrs`.
 ---@param node integer a node's id; 0 is this node
 ---@return string[]|nil
 ---@return string|nil # why it failed
@@ -129,8 +129,8 @@ function handle:kill_node(node, reason) end
 ---@return string|nil # "access" (no request waits for this handle's reply), "try_again" (the membership is changing; the request still waits), "not_connected", "closed", "wrong_process"
 function handle:reply_shutdown(allow) end
 
---- Requests that this node's Corosync ends, and with it its connections. It blocks until all trackers have replied or the
---- time for that is over, so none of them may be waiting for this same thread. The calling handle gets no request itself.
+--- Asks this node's Corosync to end, which also ends its connections. The call blocks until all trackers have replied or the
+--- time for that is over, so no tracker may depend on this thread to reply. The calling handle gets no request itself.
 --- Calls `corosync_cfg_try_shutdown`.
 ---@param kind? string "request": every tracker may refuse; "regardless": trackers get a request, but cannot refuse; "immediate": they get none (default: "request")
 ---@return boolean|nil # true: Corosync is ending

@@ -105,7 +105,7 @@ function Replica:status() end
 --- This member's own address, to compare with those of other methods, such as a lock's `holder`.
 ---@return corosync.cpg.address|nil
 ---@return string|nil # why it failed
----@return string|nil # of a closed replica, as `cpg.open`
+---@return string|nil # of a closed replica, as `cpg.open`; in nginx "not_connected" before the first connection
 function Replica:address() end
 
 --- Leaves the replica for good. Waiting commands end with "closed" if they were not sent, else with "uncertain".
