@@ -153,8 +153,8 @@ static int method_max_message_size(lua_State *L)
 }
 
 /***
-Corosync's flow control state. It is always false, because Corosync 3 never sets it, and means nothing: with a full
-queue send fails with "try_again". Calls `cpg_flow_control_state_get`.
+Corosync's flow control state. It means nothing: Corosync 3 never sets it, so it is always false. With a full queue
+send fails with "try_again". Calls `cpg_flow_control_state_get`.
 @function handle:flow_control
 @treturn boolean whether flow control is on
 @error nil, message, code: "closed", "wrong_process", "not_connected"

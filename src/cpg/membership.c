@@ -68,7 +68,7 @@ static const failure *find_other(lua_State *L, const cpg *c)
 }
 
 /***
-Joins a group. The join is complete once config_change lists oneself in `joined`; sends are accepted at once.
+Joins a group. The join is complete once config_change lists this process in `joined`; sends are accepted at once.
 A handle joins one group, once: after leaving, close it and open another. Calls `cpg_join`.
 @function handle:join
 @tparam string name 1 to 128 bytes, any bytes
@@ -121,8 +121,8 @@ cs_error_t cpg_membership_give_up(handle *h)
 }
 
 /***
-Leaves the group. The leave is complete once config_change lists oneself in `left`. Blocks while the membership is
-changing. With `pack`, sends all accepted messages first, and fails with "try_again" if it cannot. Calls `cpg_leave`,
+Leaves the group. The leave is complete once config_change lists this process in `left`. Blocks while the membership
+is changing. With `pack`, sends all accepted messages first, and fails with "try_again" if it cannot. Calls `cpg_leave`,
 with the joined name only.
 @function handle:leave
 @treturn boolean true

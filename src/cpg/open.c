@@ -148,7 +148,7 @@ default is "leave". At most a quarter of the limit (of 64 MiB without a reader) 
 wait to be handled: beyond it, send fails with "backlog" until some have been handled, so that no sender fills its own
 queue. Other members' messages do not count, nor does a single message of any size.
 @tparam[opt] fun(seconds:number,events:integer,bytes:integer) handlers.lagged called before the next event when events
-have waited for `after` seconds, again each time after twice as long, and each time that the reader took some: with
+have waited for `after` seconds, again whenever that time has doubled, and whenever the reader has taken some: with
 about how long the oldest has waited, and the number and bytes of all that wait
 @tparam[opt] integer handlers.daemon_user the id of the user that the daemon must run as, else open fails with "access";
 without it root and this process's user are trusted. Any program can take the names of Corosync's sockets while it is

@@ -165,7 +165,7 @@ static int send_from_lua(lua_State *L, cpg *c, cpg_guarantee_t guarantee)
 }
 
 /***
-Sends a message to all members, oneself included. "agreed" is Corosync's total order; "fifo" is the same today.
+Sends a message to all members, including this one. "agreed" is Corosync's total order; "fifo" is the same today.
 The sender's own delivery does not prove that another member got the message: a sender that is cut off at that moment
 may deliver its own message in a configuration of its own. Calls `cpg_mcast_joined`.
 @function handle:send

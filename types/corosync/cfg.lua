@@ -129,8 +129,8 @@ function handle:kill_node(node, reason) end
 ---@return string|nil # "access" (no request waits for this handle's reply), "try_again" (the membership is changing; the request still waits), "not_connected", "closed", "wrong_process"
 function handle:reply_shutdown(allow) end
 
---- Asks this node's Corosync to end, which also ends its connections. The call blocks until all trackers have replied or the
---- time for that is over, so no tracker may depend on this thread to reply. The calling handle gets no request itself.
+--- Asks this node's Corosync to end, which also ends its connections. The call blocks until all trackers have replied or
+--- the time for that is over, so no tracker may depend on this thread to reply. The calling handle gets no request itself.
 --- Calls `corosync_cfg_try_shutdown`.
 ---@param kind? string "request": every tracker may refuse; "regardless": trackers get a request, but cannot refuse; "immediate": they get none (default: "request")
 ---@return boolean|nil # true: Corosync is ending

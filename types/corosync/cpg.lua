@@ -47,8 +47,8 @@ function handle:address() end
 ---@return string|nil # "closed", "wrong_process", "not_connected"
 function handle:max_message_size() end
 
---- Corosync's flow control state. It is always false, because Corosync 3 never sets it, and means nothing: with a full
---- queue send fails with "try_again". Calls `cpg_flow_control_state_get`.
+--- Corosync's flow control state. It means nothing: Corosync 3 never sets it, so it is always false. With a full queue
+--- send fails with "try_again". Calls `cpg_flow_control_state_get`.
 ---@return boolean|nil # whether flow control is on
 ---@return string|nil # why it failed
 ---@return string|nil # "closed", "wrong_process", "not_connected"
@@ -63,7 +63,7 @@ function handle:flow_control() end
 ---@field split? boolean let libcpg cut messages longer than max_message_size() into pieces. Such a message is not atomic: members that join meanwhile may miss one delivered in their own configuration, a change of the configuration makes the send fail with "interrupt" (nothing was delivered, and the script must send it again), and the send blocks for up to 1 s a piece while Corosync's queue is full. Use it only for long messages to C programs that do not know frames; otherwise use `pack`. (default: false)
 ---@field window? integer the most of the handle's own messages that may be in flight; their bytes are limited as well (see `reader`). Beyond it, send fails with "try_again" until some have come back: `dispatch`, `receive` or `fetch` take them from the daemon. The window keeps libcpg from spinning: while a daemon is stopped, the 279th send would. (default: 256)
 ---@field reader? boolean|table true or a table for a stand-by thread. The daemon stores events that no member takes without bound, so the thread takes events that have waited there for `after` seconds (0.02). It stores up to `limit` bytes (64 MiB) for the next dispatch. At the limit the handle leaves its group and drops later events; dispatch fails with "overflow" after the stored ones. With `full = "stop"` the thread only stops taking events; the default is "leave". At most a quarter of the limit (of 64 MiB without a reader) may be the handle's own messages that wait to be handled: beyond it, send fails with "backlog" until some have been handled, so that no sender fills its own queue. Other members' messages do not count, nor does a single message of any size. (default: false)
----@field lagged? fun(seconds:number,events:integer,bytes:integer) called before the next event when events have waited for `after` seconds, again each time after twice as long, and each time that the reader took some: with about how long the oldest has waited, and the number and bytes of all that wait
+---@field lagged? fun(seconds:number,events:integer,bytes:integer) called before the next event when events have waited for `after` seconds, again whenever that time has doubled, and whenever the reader has taken some: with about how long the oldest has waited, and the number and bytes of all that wait
 ---@field daemon_user? integer the id of the user that the daemon must run as, else open fails with "access"; without it root and this process's user are trusted. Any program can take the names of Corosync's sockets while it is down.
 ---@field previous? corosync.cpg.handle an earlier handle, closed or not, whose addresses this one reuses: the same member is then the same table in both
 
@@ -98,7 +98,7 @@ function handle:counters() end
 ---@field backlog integer bytes of the handle's own messages that wait for handlers: part of `waiting_bytes`
 ---@field lag number seconds that the oldest waiting event has waited, at least
 
---- Joins a group. The join is complete once config_change lists oneself in `joined`; sends are accepted at once.
+--- Joins a group. The join is complete once config_change lists this process in `joined`; sends are accepted at once.
 --- A handle joins one group, once: after leaving, close it and open another. Calls `cpg_join`.
 ---@param name string 1 to 128 bytes, any bytes
 ---@return boolean|nil # true
@@ -106,8 +106,8 @@ function handle:counters() end
 ---@return string|nil # "invalid_param" (an empty name), "name_too_long", "exist" (this handle is in a group, another handle of this Lua state is in the group, or a process of the same pid in another PID namespace), "left", "try_again" (the membership is changing), "not_connected", "closed", "wrong_process"
 function handle:join(name) end
 
---- Leaves the group. The leave is complete once config_change lists oneself in `left`. Blocks while the membership is
---- changing. With `pack`, sends all accepted messages first, and fails with "try_again" if it cannot. Calls `cpg_leave`,
+--- Leaves the group. The leave is complete once config_change lists this process in `left`. Blocks while the membership
+--- is changing. With `pack`, sends all accepted messages first, and fails with "try_again" if it cannot. Calls `cpg_leave`,
 --- with the joined name only.
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
@@ -140,7 +140,7 @@ function handle:groups() end
 ---@return string|nil # "try_again" (some messages are still waiting and will be sent later: Corosync's queue or the handle's window is full, the membership is changing, or a long message is on its way), "not_joined", "not_connected", "closed", "wrong_process"
 function handle:flush() end
 
---- Sends a message to all members, oneself included. "agreed" is Corosync's total order; "fifo" is the same today.
+--- Sends a message to all members, including this one. "agreed" is Corosync's total order; "fifo" is the same today.
 --- The sender's own delivery does not prove that another member got the message: a sender that is cut off at that moment
 --- may deliver its own message in a configuration of its own. Calls `cpg_mcast_joined`.
 ---@param message string|string[] 0 to max_message_size() bytes, or an array of at most 63 strings, sent as one message
