@@ -24,8 +24,8 @@
 -- of its own.
 --
 -- A group connects, and reconnects after Corosync has gone, by itself: `disconnected(reason)` is called once, when the
--- connection is lost, and `config_change` with oneself in `joined` when the group has joined (again). Messages sent
--- in between were missed. A new worker, after a reload or a crash, begins in the same way.
+-- connection is lost, and `config_change`, with this member in `joined`, when the group has joined (again). Messages
+-- sent in between are missed. A new worker, after a reload or a crash, begins in the same way.
 --
 -- A worker that exits gracefully (`nginx -s quit`, `nginx -s reload`) leaves its groups at once. For a fast exit
 -- (`nginx -s stop`) call `corosync_resty.leave()` in `exit_worker_by_lua_block`, else the others see "procdown".
@@ -178,9 +178,9 @@ end
 --    }
 --
 -- and in any request `stock:submit "tea"`, whose light thread waits for the result. In a phase that cannot wait (such
--- as `log_by_lua`) it fails with "wrong_phase" unless it gets a callback. All functions of the script are called in the
--- light thread of the replica, one after another. One that waits blocks the others, and inside them `submit` without a
--- callback fails with "dispatching". A worker that exits leaves the replica.
+-- as `log_by_lua`) it fails with "wrong_phase" unless it gets a callback. `apply`, `changed`, watchers and callbacks
+-- are called in the light thread of the replica, one after another. One that waits blocks the others, and inside them
+-- `submit` without a callback fails with "dispatching". A worker that exits leaves the replica.
 -- @tparam string name 1 to 120 bytes
 -- @tparam[opt] table options as for @{corosync.replica}, without `loop` and `storage`; and as for `group`
 -- @treturn corosync.replica.Replica

@@ -27,8 +27,8 @@
 --- of its own.
 ---
 --- A group connects, and reconnects after Corosync has gone, by itself: `disconnected(reason)` is called once, when the
---- connection is lost, and `config_change` with oneself in `joined` when the group has joined (again). Messages sent
---- in between were missed. A new worker, after a reload or a crash, begins in the same way.
+--- connection is lost, and `config_change`, with this member in `joined`, when the group has joined (again). Messages
+--- sent in between are missed. A new worker, after a reload or a crash, begins in the same way.
 ---
 --- A worker that exits gracefully (`nginx -s quit`, `nginx -s reload`) leaves its groups at once. For a fast exit
 --- (`nginx -s stop`) call `corosync_resty.leave()` in `exit_worker_by_lua_block`, else the others see "procdown".
@@ -63,9 +63,9 @@ function module.group(name, handlers_or_class, options) end
 ---    }
 ---
 --- and in any request `stock:submit "tea"`, whose light thread waits for the result. In a phase that cannot wait (such
---- as `log_by_lua`) it fails with "wrong_phase" unless it gets a callback. All functions of the script are called in the
---- light thread of the replica, one after another. One that waits blocks the others, and inside them `submit` without a
---- callback fails with "dispatching". A worker that exits leaves the replica.
+--- as `log_by_lua`) it fails with "wrong_phase" unless it gets a callback. `apply`, `changed`, watchers and callbacks
+--- are called in the light thread of the replica, one after another. One that waits blocks the others, and inside them
+--- `submit` without a callback fails with "dispatching". A worker that exits leaves the replica.
 ---@param name string 1 to 120 bytes
 ---@param options? table as for `corosync.replica`, without `loop` and `storage`; and as for `group`
 ---@return corosync.replica.Replica|nil
@@ -86,7 +86,7 @@ local Group = {}
 ---@return string|nil # "no_resources" when nginx has no timer left, "closed" when the worker exits
 function Group:activate() end
 
---- Leaves, in the background: complete when `config_change` lists oneself in `left`.
+--- Leaves, in the background. The leave is complete when `config_change` lists this member in `left`.
 ---@return boolean # true
 function Group:deactivate() end
 
@@ -104,11 +104,11 @@ function Group:is_active() end
 ---@return string|nil # "timeout", "dispatching", "wrong_phase" where light threads cannot wait, "not_joined" when the worker exits and has left the group
 function Group:wait_for(predicate, seconds, action) end
 
---- Sends a message to all members, oneself included. Waits, without holding up the worker, until the group has
---- joined, and while Corosync cannot take more, at most `timeout` seconds each. It does not wait while Corosync is away.
---- In a phase where nothing can wait (`log_by_lua`, for instance) it returns at once.
---- It also waits while the group has sent as much as may wait for its handlers (see `corosync.group`). Then it fails at
---- once inside a handler of the group, and inside another group's handler if this group's handler waits for that group.
+--- Sends a message to all members, including this one. Waits, without blocking the worker, until the group has joined,
+--- and while Corosync cannot take more, at most `timeout` seconds each. It does not wait while Corosync is away. In a
+--- phase where nothing can wait (`log_by_lua`, for instance) it returns at once. It also waits while the group has sent
+--- as much as may wait for its handlers (see `corosync.group`). Then it fails at once inside a handler of the group,
+--- and inside another group's handler if this group's handler waits for that group.
 ---@param message string|string[] up to 1047552 bytes, or an array of at most 63 strings, sent as one message
 ---@param guarantee? string "agreed" or "fifo" (default: "agreed")
 ---@return boolean|nil # true: Corosync has taken it

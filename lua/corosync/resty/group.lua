@@ -21,7 +21,7 @@ function Group:activate()
   return hooks.activate(self[KEY])
 end
 
---- Leaves, in the background: complete when `config_change` lists oneself in `left`.
+--- Leaves, in the background. The leave is complete when `config_change` lists this member in `left`.
 -- @treturn boolean true
 function Group:deactivate()
   local record = self[KEY]
@@ -61,11 +61,11 @@ local function is_settled(record)
   return record.state == "joined" or record.lost or not record.wanted
 end
 
---- Sends a message to all members, oneself included. Waits, without holding up the worker, until the group has
--- joined, and while Corosync cannot take more, at most `timeout` seconds each. It does not wait while Corosync is away.
--- In a phase where nothing can wait (`log_by_lua`, for instance) it returns at once.
--- It also waits while the group has sent as much as may wait for its handlers (see @{corosync.group}). Then it fails at
--- once inside a handler of the group, and inside another group's handler if this group's handler waits for that group.
+--- Sends a message to all members, including this one. Waits, without blocking the worker, until the group has joined,
+-- and while Corosync cannot take more, at most `timeout` seconds each. It does not wait while Corosync is away. In a
+-- phase where nothing can wait (`log_by_lua`, for instance) it returns at once. It also waits while the group has sent
+-- as much as may wait for its handlers (see @{corosync.group}). Then it fails at once inside a handler of the group,
+-- and inside another group's handler if this group's handler waits for that group.
 -- @tparam string|string[] message up to 1047552 bytes, or an array of at most 63 strings, sent as one message
 -- @tparam[opt="agreed"] string guarantee "agreed" or "fifo"
 -- @treturn boolean true: Corosync has taken it
