@@ -36,7 +36,7 @@ local checker = {}
 -- @tparam string text
 -- @tparam string name for messages
 -- @treturn table the history: `name`, and `events`
--- @error nil, message, code: "invalid", with the line that is no event
+-- @error nil, message, code: "invalid", with the number of the invalid line
 checker.parse = parser.parse
 
 -- A function that calls the hooks of that name.
@@ -118,7 +118,7 @@ end
 --   print(("%s: %s (%s:%d)"):format(violation.rule, violation.text, violation.history, violation.line))
 -- end
 -- @treturn report
--- @error nil, message, code: "unreadable", a file; "invalid", a line that is no event; "not_exist", there are no files;
+-- @error nil, message, code: "unreadable" for a file; "invalid" for a line; "not_exist" when there are no files;
 -- "not_supported" without Lua's library io
 function checker.check_files(paths)
   if #paths == 0 then

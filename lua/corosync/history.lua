@@ -12,7 +12,7 @@ local history = {}
 
 --- Records all groups of this process that are activated after this call, except those that are already connected (by
 -- `address` or `members`, for example). When a file cannot be written, this is reported once, like an error without an
--- error handler, and the group works on without it.
+-- error handler, and the group continues without it.
 -- @function history.record
 -- @tparam string folder an existing folder for the files
 -- @usage

@@ -293,7 +293,7 @@ function loop.objects()
   return found
 end
 
---- Lets `run` end although a handle is still there, as luv's unref does for its handles.
+--- Lets `run` end although an object is still in the loop, as luv's unref does for its handles.
 -- Does nothing for an object that is not in the loop.
 -- @tparam table|userdata object one that was added; a group stays unreferenced when it reconnects
 function loop.unref(object)

@@ -31,7 +31,7 @@ local module = {}
 ---@param name string for messages
 ---@return table|nil # the history: `name`, and `events`
 ---@return string|nil # why it failed
----@return string|nil # "invalid", with the line that is no event
+---@return string|nil # "invalid", with the number of the invalid line
 function module.parse(text, name) end
 
 --- Checks histories that belong together: those of all processes that were members.
@@ -43,7 +43,7 @@ function module.check(histories) end
 ---@param paths string[]
 ---@return corosync.checker.report|nil
 ---@return string|nil # why it failed
----@return string|nil # "unreadable", a file; "invalid", a line that is no event; "not_exist", there are no files; "not_supported" without Lua's library io
+---@return string|nil # "unreadable" for a file; "invalid" for a line; "not_exist" when there are no files; "not_supported" without Lua's library io
 function module.check_files(paths) end
 
 return module

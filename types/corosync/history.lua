@@ -10,7 +10,7 @@ local module = {}
 
 --- Records all groups of this process that are activated after this call, except those that are already connected (by
 --- `address` or `members`, for example). When a file cannot be written, this is reported once, like an error without an
---- error handler, and the group works on without it.
+--- error handler, and the group continues without it.
 ---@param folder string an existing folder for the files
 ---@return boolean|nil # true
 ---@return string|nil # why it failed

@@ -25,7 +25,7 @@ function module.remove(object) end
 ---@return table # a set: true by object
 function module.objects() end
 
---- Lets `run` end although a handle is still there, as luv's unref does for its handles.
+--- Lets `run` end although an object is still in the loop, as luv's unref does for its handles.
 --- Does nothing for an object that is not in the loop.
 ---@param object table|userdata one that was added; a group stays unreferenced when it reconnects
 function module.unref(object) end
