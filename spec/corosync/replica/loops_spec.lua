@@ -111,7 +111,9 @@ describe("the objects of a replica in nginx and cqueues #slow", function()
     end
   end)
 
-  it("include calls, whose functions may wait as callers do", function()
+  local it_waits = (jit or _VERSION ~= "Lua 5.1") and it or function() end -- its coroutines cannot yield within pcall
+
+  it_waits("include calls, whose functions may wait as callers do", function()
     for node = 1, 3 do
       members:tell(node, "serve all")
       members:await(node, "^serving all")

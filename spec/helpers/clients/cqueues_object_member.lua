@@ -24,8 +24,11 @@ controller:wrap(function()
   while app:dispatch() do cqueues.poll(app) end
 end)
 controller:wrap(function()
-  for line in socket.fdopen(0):lines() do
+  local input = socket.fdopen(0)
+  local line = input:read "*l"
+  while line do -- not a for loop, because Lua 5.1 cannot yield in its iterator
     controller:wrap(run, line)
+    line = input:read "*l"
   end
 end)
 assert(controller:loop())
