@@ -131,7 +131,7 @@ local function group_hooks(self)
     return self:dispatch(budget)
   end
   function hooks.flush(record) -- at the end of a loop's turn
-    if not self.runner then
+    if self.has_new and not self.runner then
       running.run(self, effects.drain)
     end
     return record.handle and record.handle:flush()

@@ -129,6 +129,7 @@ end
 -- Carries out the waiting effects. After a replica was closed, events may still arrive until it has left, and have no
 -- effects.
 function effects.drain(self)
+  self.has_new = false
   if self.has_ended then
     return
   elseif self.protocol then

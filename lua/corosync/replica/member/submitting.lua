@@ -28,6 +28,15 @@ local start = script_calls.whole(function(self, what, data, tell)
   end
 end)
 
+-- In a loop, the commands of a turn are sent together at its end.
+local function send(self)
+  if self.defers then
+    self.has_new = true
+  else
+    running.run(self, effects.drain)
+  end
+end
+
 -- Sends a command; `tell(result, message, code)` is called later. `is_own`: it is a command of the ready-made objects
 -- themselves, such as one that keeps a lock. These are few, and are not subject to the window, so that a script that
 -- always fills it does not hold them up. Returns true, or nil, message, code.
@@ -49,8 +58,8 @@ function submitting.submit(self, what, data, tell, is_own)
   start(self, what, data, tell)
   if self.nudge then
     self.nudge()
-  elseif not self.runner and not self.defers then
-    running.run(self, effects.drain)
+  elseif not self.runner then
+    send(self)
   end
   return true
 end
