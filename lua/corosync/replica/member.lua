@@ -177,8 +177,6 @@ function member.new(name, options, derive)
     largest = 67108864 - 4096, -- bytes: of a packed message, less the protocol's fields
     note_key = persistence.note_key(name),
   }, Member)
-  self.callers = callers.new(name, function(tell, ...) handlers.call(self.record, tell, ...) end,
-    function() return (select(2, self:state())) end)
   self.machines = machines.new(machine_hooks(self))
   self.divergence = divergence.new(self.machines)
   self.writer = wire.writer(function(...) outbox.put(self, ...) end)
@@ -192,6 +190,7 @@ function member.new(name, options, derive)
     return nil, message, code
   end
   self.record = self.group[KEY]
+  self.callers = callers.new(name, self.record, function() return (select(2, self:state())) end)
   return self
 end
 

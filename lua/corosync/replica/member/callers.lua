@@ -1,6 +1,7 @@
 -- Callers that wait for the results of their commands, and the messages for those that fail.
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
+local handlers = require "corosync.group.handlers"
 local machines = require "corosync.replica.machines"
 local recording = require "corosync.replica.recording"
 
@@ -23,10 +24,14 @@ local TEXTS = {
 local Callers = {}
 Callers.__index = Callers
 
--- `call(tell, ...)` calls the function of a caller; `why_not_ready()` returns a text, or nil when the replica is ready.
-function callers.new(name, call, why_not_ready)
-  return setmetatable({ name = name, call = call, why_not_ready = why_not_ready, by_id = {}, last = 0, first = 1,
-    count = 0, failures = {} }, Callers)
+-- `record`: the group's; `why_not_ready()` returns a text, or nil when the replica is ready.
+-- The callers that wait are linked from the oldest, `ring.after`, to the newest, `ring.before`. In a table by number,
+-- of which the front is removed, Lua would look for room among all numbers at nearly each command.
+function callers.new(name, record, why_not_ready)
+  local ring = {}
+  ring.after, ring.before = ring, ring
+  return setmetatable({ name = name, record = record, why_not_ready = why_not_ready, ring = ring, count = 0,
+    failures = {} }, Callers)
 end
 
 function Callers:count_failure(code)
@@ -44,23 +49,22 @@ function Callers:failure(what, code, why)
     reason and text .. ": " .. reason or text), code
 end
 
--- Adds a caller, whose `tell(result, message, code)` will be called once. Returns the command's id.
+-- Adds a caller, whose `tell(result, message, code)` will be called once. Returns it; it is also its command's id.
 function Callers:add(what, tell, deadline, operation)
-  self.last, self.count = self.last + 1, self.count + 1
-  local caller = { what = what, tell = tell, deadline = deadline }
-  if operation then
-    caller.operation = operation
-  end
-  if callers.timed then
-    caller.since = core.now()
-  end
-  self.by_id[self.last] = caller
-  return self.last
+  local ring = self.ring
+  local newest = ring.before
+  local caller = { what = what, tell = tell, deadline = deadline, operation = operation,
+    since = callers.timed and core.now(), before = newest, after = ring }
+  newest.after, ring.before = caller, caller
+  self.count = self.count + 1
+  return caller
 end
 
--- Removes a command that will not be sent, without calling its caller.
-function Callers:forget(id)
-  self.by_id[id], self.count = nil, self.count - 1
+-- Removes a caller that waits, without calling it.
+function Callers:forget(caller)
+  local before, after = caller.before, caller.after
+  before.after, after.before, caller.after = after, before, nil
+  self.count = self.count - 1
 end
 
 local function note_result(self, caller, result, code, index)
@@ -72,49 +76,37 @@ local function note_result(self, caller, result, code, index)
   end
 end
 
--- Passes the protocol's reply to the caller.
-function Callers:reply(id, result, code, index)
-  local caller = self.by_id[id]
-  if not caller then
+-- Passes the protocol's reply to a caller, unless it has had one.
+function Callers:reply(caller, result, code, index)
+  if not caller.after then
     return
   end
-  self:forget(id)
+  self:forget(caller)
   note_result(self, caller, result, code, index)
   if code then
-    return self.call(caller.tell, self:failure(caller.what, code))
+    return handlers.call(self.record, caller.tell, self:failure(caller.what, code))
   end
   local problem, failed = machines.failure(result)
   if problem then
     self:count_failure(failed)
-    return self.call(caller.tell, nil, problem, failed)
+    return handlers.call(self.record, caller.tell, nil, problem, failed)
   end
-  return self.call(caller.tell, result == nil and true or result)
+  return handlers.call(self.record, caller.tell, result == nil and true or result)
 end
 
--- Returns the ids of the callers whose deadline has passed, in order.
+-- Returns the callers whose deadline has passed, in order.
 function Callers:overdue(now)
-  local found = {}
-  while self.first <= self.last do
-    local caller = self.by_id[self.first]
-    if caller and caller.deadline > now then
-      break
-    elseif caller then
-      found[#found + 1] = self.first
-    end
-    self.first = self.first + 1
+  local found, caller = {}, self.ring.after
+  while caller ~= self.ring and caller.deadline <= now do
+    found[#found + 1] = caller
+    caller = caller.after
   end
   return found
 end
 
--- Returns the ids of all waiting callers, in order.
+-- Returns all waiting callers, in order.
 function Callers:all()
-  local found = {}
-  for id = self.first, self.last do
-    if self.by_id[id] then
-      found[#found + 1] = id
-    end
-  end
-  return found
+  return self:overdue(math.huge)
 end
 
 return callers
