@@ -15,6 +15,7 @@
 #include "support/digest.h"
 #include "support/file.h"
 #include "support/libqb_lock.h"
+#include "support/pieces.h"
 #include "support/poll.h"
 #include "nginx/bell.h"
 #include "votequorum/votequorum.h"
@@ -134,9 +135,11 @@ static const luaL_Reg functions[] = {
 	{"complain", core_complain},
 	{"create_file", file_create},
 	{"digest", core_digest},
+	{"join_pieces", pieces_join},
 	{"list_files", file_list},
 	{"now", core_now},
 	{"pollset", pollset_open},
+	{"split_pieces", pieces_split},
 	{"time", core_time},
 	{"watchdog", watchdog_open},
 #ifndef COROSYNC_LUA_NO_THREADS
@@ -149,7 +152,7 @@ __attribute__((visibility("default"))) int luaopen_corosync_core(lua_State *L)
 {
 	libqb_lock_setup();
 	cleanup_setup(L);
-	lua_createtable(L, 0, 14);
+	lua_createtable(L, 0, 16);
 	cpg_push_module(L);
 	lua_setfield(L, -2, "cpg");
 	cmap_push_module(L);

@@ -8,6 +8,7 @@
 -- An acknowledgement shares a message with the batch that follows it. An array in MessagePack never begins with "a" or
 -- "c", so the first byte tells the kinds apart.
 local codec = require "corosync.replica.codec"
+local core = require "corosync.binding"
 
 local wire = {}
 
@@ -15,7 +16,7 @@ local VERSION = 1 -- members with different versions do not understand each othe
 local ACK = "a" .. VERSION .. " %s %.0f %.0f %d %.0f %.0f\n"
 local ACK_PATTERN = "^a(%d+) (%S+) (%d+) (%d+) ([01]) (%d+) (%d+)\n()"
 local COMMANDS = "c" .. VERSION .. " %s %s %.0f "
-local COMMANDS_PATTERN = "^c(%d+) (%S+) (%S+) (%d+) ([%d ]+)\n()"
+local COMMANDS_PATTERN = "^c(%d+) (%S+) (%S+) (%d+) ()"
 local ACK_BYTE, COMMANDS_BYTE = ("ac"):byte(1, 2)
 local MOST = 1000 -- commands in a batch: each becomes an argument of one call, and Lua 5.1 and LuaJIT allow 8000
 
@@ -25,12 +26,7 @@ local function encode_ack(message)
 end
 
 local function encode_commands(message)
-  local lengths = {}
-  for i, data in ipairs(message.list) do
-    lengths[i] = #data
-  end
-  return COMMANDS:format(message.tag, message.client, message.seq) .. table.concat(lengths, " ") .. "\n"
-    .. table.concat(message.list)
+  return COMMANDS:format(message.tag, message.client, message.seq) .. core.join_pieces(message.list)
 end
 
 -- Encodes a message that is neither a batch of commands nor an acknowledgement.
@@ -100,28 +96,13 @@ local function read_ack(bytes)
     is_established = is_established == "1", index = tonumber(index), digest = tonumber(digest) }, rest
 end
 
--- Returns the commands from position `first` on; nil if the lengths do not match, or if there are too many.
-local function split(bytes, first, lengths)
-  local list, n = {}, 0
-  for length in lengths:gmatch "%d+" do
-    local stop = first + length
-    n = n + 1
-    if n > MOST or stop > #bytes + 1 then
-      return nil
-    end
-    list[n] = bytes:sub(first, stop - 1)
-    first = stop
-  end
-  return n > 0 and first == #bytes + 1 and list or nil
-end
-
 local function read_commands(bytes, from)
-  local version, tag, client, seq, lengths, first = bytes:match(COMMANDS_PATTERN, from)
+  local version, tag, client, seq, first = bytes:match(COMMANDS_PATTERN, from)
   local ok, why = check_version(version)
   if not ok then
     return nil, why
   end
-  local list = split(bytes, first, lengths)
+  local list = core.split_pieces(bytes, first, MOST)
   if not list then
     return nil, STRANGE
   end

@@ -1,0 +1,16 @@
+/* Strings in one string: their lengths in decimal, with a space between each two, a newline, and their bytes. */
+#ifndef COROSYNC_LUA_SUPPORT_PIECES_H
+#define COROSYNC_LUA_SUPPORT_PIECES_H
+
+#include "support/compat.h"
+
+/* Lua: join_pieces(list) returns the strings of a list in one. */
+int pieces_join(lua_State *L);
+
+/*
+ * Lua: split_pieces(bytes, first, most) returns the list that was joined, from the position `first` to the end of
+ * `bytes`; nothing if these bytes are no such list, or if it has more than `most` strings.
+ */
+int pieces_split(lua_State *L);
+
+#endif
