@@ -117,7 +117,7 @@ local function group_handlers(self)
   return {
     pack = true,
     config_change = function(...) events.config_change(self, ...) end,
-    message_received = function(...) events.message_received(self, ...) end,
+    message_received = function(address, bytes) events.message_received(self, address, bytes) end,
     ring_change = function(ring) events.ring_change(self, ring) end,
     view_change = function(view) events.view_change(self, view) end,
     disconnected = function() events.disconnected(self) end,

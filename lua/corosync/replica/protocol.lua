@@ -236,12 +236,13 @@ function Protocol:nodes_changed(nodes)
 end
 
 function Protocol:message(from, message)
-  apply_before(self, message.kind)
+  local kind = message.kind
+  apply_before(self, kind)
   if not self.ring then
     return
-  elseif message.kind == "ready" then
+  elseif kind == "ready" then
     claiming.on_ready(self, from, message)
-  elseif message.kind == "snapshot" then
+  elseif kind == "snapshot" then
     learning.on_snapshot(self, from, message)
   elseif self.replaying then
     learning.keep_for_replay(self, { from = from, message = message })
@@ -250,8 +251,9 @@ function Protocol:message(from, message)
   else
     process_outside(self, from, message)
   end
-  if self.active then
-    self.last_tag, self.last_epoch = self.active.tag, self.active.epoch
+  local active = self.active
+  if active then
+    self.last_tag, self.last_epoch = active.tag, active.epoch
   end
 end
 

@@ -57,22 +57,24 @@ local function send(self, bytes)
   return ok or code == "too_big"
 end
 
+-- Returns whether the queue is empty now.
 local function pump(self, queue)
-  while not is_empty(queue) and self.record.state == "joined" do
+  while queue.first <= queue.last do
     local item = queue[queue.first]
-    if not is_outdated(self, item) and not send(self, item.bytes) then
-      return
+    if self.record.state ~= "joined" or not is_outdated(self, item) and not send(self, item.bytes) then
+      return false
     end
     queue[queue.first] = nil
     queue.first = queue.first + 1
   end
+  return true
 end
 
 -- Sends the waiting messages, each queue in order, until Corosync takes no more.
 function outbox.pump(self)
-  pump(self, self.outbox.urgent)
-  if is_empty(self.outbox.urgent) then
-    pump(self, self.outbox.others)
+  local box = self.outbox
+  if pump(self, box.urgent) then
+    pump(self, box.others)
   end
 end
 

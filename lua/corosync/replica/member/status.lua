@@ -20,7 +20,17 @@ end
 -- confirmed again.
 local function is_behind_storage(self)
   local log = self.protocol.log
-  return self.stored_index ~= nil and log ~= nil and log.applied < self.stored_index
+  return log ~= nil and log.applied < self.stored_index
+end
+
+-- Returns the same as `state`, for a member of which the protocol says that it has the state.
+local function serving_state(self)
+  if not self.protocol.active:has_enough() then
+    return "blocked", "fewer nodes than a majority have the state"
+  elseif self.stored_index and is_behind_storage(self) then
+    return "learning", "the commands that it has stored must be confirmed again"
+  end
+  return self.protocol.status
 end
 
 -- Returns "blocked", "learning", "ready", or "observing", and why the member is not ready.
@@ -34,12 +44,8 @@ function status.state(self)
     return "blocked", "Corosync on this node is away"
   elseif not protocol_state or self.record.state ~= "joined" then
     return "blocked", "it has not joined its group yet"
-  elseif SERVING[protocol_state.status] and not protocol_state.active:has_enough() then
-    return "blocked", "fewer nodes than a majority have the state"
-  elseif SERVING[protocol_state.status] and is_behind_storage(self) then
-    return "learning", "the commands that it has stored must be confirmed again"
   elseif SERVING[protocol_state.status] then
-    return protocol_state.status
+    return serving_state(self)
   elseif protocol_state.status == "learning" then
     return "learning", "it is getting the state from another member"
   end

@@ -55,7 +55,8 @@ function confirming.holds_generation(self)
 end
 
 local function look_whether_established(self)
-  if self.active:establish(self.address) and confirming.is_full(self) then
+  local active = self.active
+  if not active:is_established() and active:establish(self.address) and confirming.is_full(self) then
     confirming.holds_generation(self)
     self.ack_due = true
   end

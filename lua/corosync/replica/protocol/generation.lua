@@ -175,14 +175,14 @@ end
 function Generation:ack(address, index, is_established)
   self.lagging[address], self.absent[address] = nil, nil
   self.present[address] = true
-  if is_established then
-    self.acked[address] = math.max(self.acked[address] or 0, index)
+  if is_established and index > (self.acked[address] or 0) then
+    self.acked[address] = index
   end
 end
 
--- Whether the epoch becomes established now, as seen from a member.
+-- Whether the epoch, which was not established, is so now, as seen from a member.
 function Generation:establish(address)
-  if self:is_established() or not self:has_enough() then
+  if not self:has_enough() then
     return false
   end
   for other in pairs(self.full) do
@@ -197,10 +197,10 @@ end
 -- The index up to which all full members have acknowledged in this epoch, seen from the member `address`, whose own
 -- acknowledgement is `index`.
 function Generation:confirmed(address, index)
-  local least = index
+  local acked, least = self.acked, index
   for other in pairs(self.full) do
-    if other ~= address then
-      least = math.min(least, self.acked[other] or 0)
+    if other ~= address and (acked[other] or 0) < least then
+      least = acked[other] or 0
     end
   end
   return least
