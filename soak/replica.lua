@@ -1,10 +1,13 @@
 -- A replicated counter under load, for `cpgrun check`. Each member submits every 20 ms, and sometimes waits for a
 -- barrier. The rule linearizable checks the replica's records. At the end, the members report the state that they had
--- at one index: that of the first command that a member has submitted after "settle".
+-- at one index: that of the first command that a member has submitted after "settle". With the variable STORAGE, a
+-- folder, members keep their state on disk, and have it again after they were killed.
 local replica = require "corosync.replica"
 local uv = require "luv"
 
-local app = assert(replica("soak", { patience = 3, timeout = 8 }))
+local folder = os.getenv "STORAGE"
+local storage = folder and ("%s/node%d.db"):format(folder, assert(cmap:get "runtime.votequorum.this_node_id"))
+local app = assert(replica("soak", { patience = 3, timeout = 8, storage = storage }))
 local counter = app:machine("counter", {
   initial = function() return { sum = 0, last = 0 } end,
   apply = function(state, command, at)
