@@ -45,7 +45,7 @@ function Bus:carry_out(member, effect)
   elseif effect[1] == "reply" then
     for _, id in ipairs(effect[2]) do
       if id then
-        member.replies[id] = effect[4] or "ok"
+        member.replies[id], member.causes[id] = effect[4] or "ok", effect[6]
       end
     end
   elseif effect[1] == "sync" then
@@ -88,7 +88,7 @@ end
 
 -- A member joins, with options of the protocol; the others are told, and claims are made anew.
 function Bus:add(address, options)
-  local member = { address = address, replies = {}, effects = {}, state = {} }
+  local member = { address = address, replies = {}, causes = {}, effects = {}, state = {} }
   local more = { address = address, incarnation = address, machine = new_machine(member), hash = hash, patience = 5 }
   for name, value in pairs(options or {}) do
     more[name] = value

@@ -152,12 +152,19 @@ local function send(self, id, call)
   end
 end
 
+local function overdue_text(call)
+  if not call.is_sent then
+    return "it was not sent, because this member had not joined the group in time: app:status() tells why"
+  end
+  return call.missing and "no reply in time" or "it was sent, but did not come back from the group in time"
+end
+
 -- Called a few times a second.
 function Calls:tick(now)
   for _, id in ipairs(pending_ids(self)) do
     local call = self.pending[id]
     if now >= call.deadline then
-      give_up(self, id, "no reply in time", "timeout")
+      give_up(self, id, overdue_text(call), "timeout")
     elseif not call.is_sent and self.owner:has_joined() then
       send(self, id, call)
     end

@@ -5,7 +5,7 @@
 --   { "send", message }                to all members
 --   { "reply", ids, results, nil, index } the results of commands that follow each other in the log, from `index` on;
 --                                      an id is false if its command has had its reply
---   { "reply", ids, nil, code }        or why there are none
+--   { "reply", ids, nil, code, nil, cause } or why there are none; `cause`: that of "uncertain" (commands.lua), or nil
 --   { "rejoin" }                       leave the group and join it again
 --   { "note", text }                   note this generation for all processes of the node, before any later message is
 --                                      sent. One note lasts until Corosync ends, one until the node restarts
@@ -356,7 +356,7 @@ function Protocol:forget()
   self.view, self.generation, self.log, self.partial = nil, nil, nil, false
   self.machine.reset()
   storing.replaced(self)
-  commands.begin_as_new_client(self)
+  commands.begin_as_new_client(self, "differed")
 end
 
 -- Submits a command of this member, for the next flush. A reply with this id follows. `size`: in bytes. May be called

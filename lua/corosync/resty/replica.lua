@@ -9,6 +9,9 @@ local waiting = require "corosync.resty.waiting"
 
 local GRACE = 1 -- second: a result may come late, if the light thread waits in a function of the script
 
+local LATE = "no result came in time, because a function of the script holds up the replica's light thread: the "
+  .. "command may have been applied, or may be applied later"
+
 local GROUP_OPTIONS = { directory = true, poll = true }
 local REFUSED = { loop = true, storage = true }
 
@@ -39,7 +42,7 @@ local function waiter(owner)
     while not outcome.n and owner.now() < deadline do
       own:wait(math.min(deadline - owner.now(), waiting.DAY))
     end
-    return outcome.n and outcome or { refuse "uncertain" }
+    return outcome.n and outcome or { refuse("uncertain", LATE) }
   end
 end
 

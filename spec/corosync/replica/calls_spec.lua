@@ -240,7 +240,7 @@ describe("calls of a replica", function()
 
     it_waits("with closed: those that wait", function()
       local got = closing()
-      refused("closed", "the replica was closed", got[1], got[2], got[3])
+      refused("closed", "the replica was closed before the reply", got[1], got[2], got[3])
     end)
 
     it_waits("with closed: those that are made later, in coroutines and in plain code", function()
@@ -254,6 +254,12 @@ describe("calls of a replica", function()
       assert.is_nil(each())
       refused("closed", "the replica was closed", nil, message, code)
     end)
+  end)
+
+  it("end with timeout before this member has joined, and were not sent", function()
+    app = replicas.new()
+    rpc = app:calls {}
+    refused("timeout", "not sent, because this member had not joined the group in time", rpc:any("x", { timeout = 0 }))
   end)
 
   it_waits("end when the loop is stopped meanwhile", function()

@@ -2,6 +2,15 @@ local replica_bus = require "spec.helpers.replica_bus"
 
 local new_bus, three_members = replica_bus.new, replica_bus.three_members
 
+-- Sends a command of each of so many clients that the log forgets all others.
+local function send_from_many(bus)
+  local tag = bus.members["2:20"].replica.active.tag
+  for i = 1, 4096 do
+    local message = { kind = "commands", tag = tag, client = "x" .. i, seq = 1, list = { "-" } }
+    table.insert(bus.queue, { from = "2:20", message = message })
+  end
+end
+
 describe("the protocol of replicas", function()
   it("begins with a majority of nodes", function()
     local bus = new_bus(3)
@@ -255,17 +264,25 @@ describe("the protocol of replicas", function()
     local bus, one, two = three_members()
     bus:submit(one, "a")
     bus:run()
-    local tag = one.replica.active.tag
-    for i = 1, 4096 do
-      local message = { kind = "commands", tag = tag, client = "x" .. i, seq = 1, list = { "-" } }
-      table.insert(bus.queue, { from = "2:20", message = message })
-    end
+    send_from_many(bus)
     bus:submit(one, "b")
     bus:submit(one, "c")
     bus:run()
     assert.same({ "ok", "ok", "ok" }, { one.replies.a, one.replies.b, one.replies.c })
     local others = table.concat(two.state, " "):gsub("%- ", "")
     assert.equal("a b c", others)
+  end)
+
+  it("gives up a command as uncertain that the log may have when it has forgotten its member", function()
+    local bus, one, _, three = three_members()
+    three.stopped = true
+    bus:submit(one, "a")
+    bus:run()
+    send_from_many(bus)
+    bus:submit(one, "b")
+    bus:run()
+    assert.same({ a = "uncertain" }, one.replies)
+    assert.equal("forgotten", one.causes.a)
   end)
 
   it("keeps its commands while it joins again, and applies them once", function()
@@ -295,7 +312,7 @@ describe("the protocol of replicas", function()
     bus:change_ring()
     bus:each(function(each) bus:settle(each) end)
     bus:run()
-    assert.equal("uncertain", one.replies.c)
+    assert.same({ "uncertain", "replaced" }, { one.replies.c, one.causes.c })
     bus:submit(one, "d")
     bus:run()
     assert.equal("ok", one.replies.d)

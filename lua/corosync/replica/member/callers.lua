@@ -11,15 +11,30 @@ local callers = {}
 -- result.
 callers.timed = nil
 
--- Why there is no result, by code.
+-- Why there is no result, by cause. The most frequent cause of a code has its name.
 local TEXTS = {
-  applied = "the command was applied, but its result is not known here: this member got the state from another one, or "
-    .. "was closed because of an error",
+  applied = "the command was applied, but its result is not known here: this member got the state from another one",
   closed = "the replica was closed: make a new one",
+  closed_early = "the command was sent, but the replica was closed before it was confirmed",
+  damaged = "the command was applied, but its result is not known here: the replica was closed because of an error",
+  differed = "the command was sent, but this member has dropped its state, which differed from that of the others",
+  forgotten = "the command was sent, but so many other processes have sent commands since that the replica no longer "
+    .. "knows whether it has this one",
   not_connected = "Corosync on this node is away: send the command again when the replica is ready",
   not_ready = "it was not ready in time, so the command was not sent",
-  uncertain = "the command was sent but not confirmed in time: it may have been applied, or may be applied later",
+  replaced = "the command was sent, but the members have gone on from a state without earlier commands of this one",
+  uncertain = "the command was sent but not confirmed in time",
+  unstored = "the command was sent, but its result still waits for this member's storage",
 }
+
+-- The causes that the member's status explains.
+local WAITS = { not_ready = true, uncertain = true, unstored = true }
+local MAYBE = "; it may have been applied, or may be applied later"
+
+local function text_of(self, cause)
+  local reason = WAITS[cause] and self.why_not_ready()
+  return (TEXTS[cause] or cause) .. (reason and ": " .. reason or "")
+end
 
 local Callers = {}
 Callers.__index = Callers
@@ -39,14 +54,12 @@ function Callers:count_failure(code)
 end
 
 -- Returns nil, message, code for a command that has no result. `what`: the action, or a function that returns it, so
--- that commands that succeed need no text of their own.
-function Callers:failure(what, code, why)
+-- that commands that succeed need no text of their own. `why`: a text, if the code does not tell; `cause`: of TEXTS.
+function Callers:failure(what, code, why, cause)
   self:count_failure(code)
   what = type(what) == "function" and what() or what
-  local text = why or TEXTS[code] or code
-  local reason = not why and code == "not_ready" and self.why_not_ready()
-  return nil, ("cannot %s replica %s: %s"):format(what, errors.quote(self.name),
-    reason and text .. ": " .. reason or text), code
+  why = why or text_of(self, cause or code) .. (code == "uncertain" and MAYBE or "")
+  return nil, ("cannot %s replica %s: %s"):format(what, errors.quote(self.name), why), code
 end
 
 -- Adds a caller, whose `tell(result, message, code)` will be called once. Returns it; it is also its command's id.
@@ -77,14 +90,14 @@ local function note_result(self, caller, result, code, index)
 end
 
 -- Passes the protocol's reply to a caller, unless it has had one.
-function Callers:reply(caller, result, code, index)
+function Callers:reply(caller, result, code, index, cause)
   if not caller.after then
     return
   end
   self:forget(caller)
   note_result(self, caller, result, code, index)
   if code then
-    return handlers.call(self.record, caller.tell, self:failure(caller.what, code))
+    return handlers.call(self.record, caller.tell, self:failure(caller.what, code, nil, cause))
   end
   local problem, failed = machines.failure(result)
   if problem then

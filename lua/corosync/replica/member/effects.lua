@@ -16,14 +16,23 @@ function effect_of.send(self, message)
   end
 end
 
-function effect_of.reply(self, ids, results, code, index)
-  if code == "not_ready" and self.is_closed then
-    code = "closed"
+-- Returns the code and cause that callers get.
+local function outcome(self, code, cause)
+  if not code and self.machines.damage then
+    return "applied", "damaged"
+  elseif self.is_closed and code == "not_ready" then
+    return "closed"
+  elseif self.is_closed and code == "uncertain" then
+    return code, cause or "closed_early"
   end
-  code = code or self.machines.damage and "applied"
+  return code, cause
+end
+
+function effect_of.reply(self, ids, results, code, index, cause)
+  code, cause = outcome(self, code, cause)
   for i, id in ipairs(ids) do
     if id then
-      self.callers:reply(id, results and results[i], code, index and index + i - 1)
+      self.callers:reply(id, results and results[i], code, index and index + i - 1, cause)
     end
   end
 end
@@ -41,7 +50,7 @@ function effect_of.rejoin(self)
 end
 
 local function do_now(self, effect)
-  effect_of[effect[1]](self, effect[2], effect[3], effect[4], effect[5])
+  effect_of[effect[1]](self, effect[2], effect[3], effect[4], effect[5], effect[6])
 end
 
 -- Carries out an effect. Returns false if it and all later ones must wait.
@@ -156,9 +165,7 @@ function effects.give_up(self, ids)
   for _, effect in ipairs(replies) do
     do_now(self, effect)
   end
-  for _, id in ipairs(ids) do -- callers whose replies still wait for storage
-    self.callers:reply(id, nil, "uncertain")
-  end
+  effect_of.reply(self, ids, nil, "uncertain", nil, "unstored") -- those whose replies still wait for storage
 end
 
 return effects

@@ -39,7 +39,7 @@ local function finish(self)
   submitting.end_all(self)
   self.outgoing:cancel_all()
   if self.calls then
-    self.calls:lost("the replica was closed", "closed")
+    self.calls:lost("the replica was closed before the reply", "closed")
   end
   if self.keeper then
     self.keeper:close()

@@ -81,23 +81,27 @@ function commands.applied(self, applied, results, index)
   end
 end
 
--- Whether this client's next batch can follow in the log. The log must know the client, or be the log that the first
--- batch was sent to and have forgotten no client since. And no batch whose results were returned may be missing, as
--- after a loss of the state.
-local function can_go_on(self, last)
+-- Returns why this client's next batch cannot follow in the log, or nil if it can. The log must know the client, or be
+-- the log that the first batch was sent to and have forgotten no client since. And no batch whose results were returned
+-- may be missing, as after a loss of the state.
+local function obstacle(self, last)
   local first = self.pending[self.oldest]
   local next_seq = first and first.seq or self.sent + 1
-  local is_known = last or self.log_origin == self.log.origin and self.log_forgotten == self.log.forgotten
-  return is_known and next_seq <= (last or 0) + 1
+  if not last and self.log_origin == self.log.origin and self.log_forgotten ~= self.log.forgotten then
+    return "forgotten"
+  elseif not last and self.log_origin ~= self.log.origin or next_seq > (last or 0) + 1 then
+    return "replaced"
+  end
 end
 
--- Commands that were sent end as "uncertain"; the others will be sent under the new id.
-function commands.begin_as_new_client(self)
+-- Commands that were sent end as "uncertain"; the others will be sent under the new id. `cause`: "differed" (this
+-- member has dropped its state), "forgotten" (the log has forgotten the client), "replaced" (the log is another one).
+function commands.begin_as_new_client(self, cause)
   local kept = {}
   for i = self.oldest, self.newest do
     local batch = self.pending[i]
     if batch.seq then
-      self:emit("reply", batch.ids, nil, "uncertain")
+      self:emit("reply", batch.ids, nil, "uncertain", nil, cause)
     else
       kept[#kept + 1] = batch
     end
@@ -126,8 +130,9 @@ end
 -- log are sent again, with the same numbers.
 function commands.send_again(self)
   local last = self.log.last[self.client]
-  if self.sent > 0 and not can_go_on(self, last) then
-    commands.begin_as_new_client(self)
+  local cause = self.sent > 0 and obstacle(self, last)
+  if cause then
+    commands.begin_as_new_client(self, cause)
     last = nil
   end
   self.log_origin, self.log_forgotten = self.log.origin, self.log.forgotten
@@ -154,7 +159,7 @@ function commands.refused(self, refused)
       batch.seq = nil
     end
   end
-  commands.begin_as_new_client(self)
+  commands.begin_as_new_client(self, "forgotten")
 end
 
 local function has_room(batch, size)
