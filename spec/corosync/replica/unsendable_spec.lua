@@ -40,6 +40,22 @@ app:machine("box", { apply = function() end })]])
     assert.equal(1, #problems)
   end)
 
+  it("is named by members that wait for it", function()
+    begin()
+    assert.equal(1, box:submit "even")
+    local machine = replicas.member(app).machines.by_name.box
+    machine.base, machine.is_large = { odd = print }, true -- as the base of a large state that follows it
+    local other = replicas.spawn(app.name, [[options.patience = 1
+---
+app:machine("box", { apply = function() end })
+timer = require("luv").new_timer()
+timer:start(0, 50, function() print("why", (select(6, app:status()))) end)]])
+    replicas.hears(other, "^why\tmember %d+:%d+ cannot send it the state: the state of machine 'box' is not a plain")
+    is_reported "cannot get the state: the state of machine 'box' is not a plain table"
+    machine.base = { count = 1 }
+    replicas.hears(other, "^ready$")
+  end)
+
   it("is refused as the first one", function()
     begin()
     local function define(state)

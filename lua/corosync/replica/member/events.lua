@@ -230,6 +230,14 @@ function takes.snapshot(self, from, message)
   end
 end
 
+-- The sender cannot send this member the state. Another one may, when this member claims again.
+function takes.refusal(self, from, message)
+  if message.to == self.address then
+    self.refusal = { nonce = message.nonce, text = ("member %s cannot send it the state: %s"):format(from,
+      message.problem) }
+  end
+end
+
 function takes.digests(self, from, message)
   if from ~= self.address then
     self.divergence:take(from, message.digests)

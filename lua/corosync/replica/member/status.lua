@@ -33,6 +33,12 @@ local function serving_state(self)
   return self.protocol.status
 end
 
+-- Returns why a member that waits for the state of others does not get it, if one of them has said so.
+local function refusal_of(self)
+  local cut, refusal = self.protocol.cut, self.refusal
+  return cut and refusal and refusal.nonce == cut.nonce and refusal.text
+end
+
 -- Returns "blocked", "learning", "ready", or "observing", and why the member is not ready.
 function status.state(self)
   local protocol_state = self.protocol
@@ -46,10 +52,13 @@ function status.state(self)
     return "blocked", "it has not joined its group yet"
   elseif SERVING[protocol_state.status] then
     return serving_state(self)
-  elseif protocol_state.status == "learning" then
-    return "learning", "it is getting the state from another member"
   end
-  return "blocked", protocol_state.reason or self.reason or "the members are agreeing on the state to go on from"
+  local refusal = refusal_of(self)
+  if protocol_state.status == "learning" then
+    return "learning", refusal or "it is getting the state from another member"
+  end
+  return "blocked", refusal or protocol_state.reason or self.reason
+    or "the members are agreeing on the state to go on from"
 end
 
 local function call(self, name, ...)

@@ -1,7 +1,7 @@
 -- Sends and receives snapshots in chunks. Only a few chunks are in flight, so that other messages get through in
 -- between: the sender sends the next one when one of its own has come back. The learner passes the chunks to its
--- machines, and counts them to notice a missing one. All members receive the chunks, so the contents are encoded as a
--- string, which only the learner decodes.
+-- machines, and counts them to notice a missing one. A sender that cannot go on sends a refusal with the reason. All
+-- members receive the chunks, so the contents are encoded as a string, which only the learner decodes.
 local codec = require "corosync.replica.codec"
 
 local transfers = {}
@@ -51,6 +51,7 @@ local function send_next(self, each)
   end
   if problem then
     self:cancel(each.message.to)
+    self.send { kind = "refusal", to = each.message.to, nonce = each.message.nonce, problem = problem }
     self.failed(problem)
   elseif chunk then
     each.sent = each.sent + 1
