@@ -32,6 +32,11 @@ function recorded.run(code)
   assert.equal(0, (assert(program:wait(10))), table.concat(program.errors, "\n"))
 end
 
+-- The paths of the histories, one for each group.
+function recorded.files()
+  return follower.files_in(folder)
+end
+
 -- The lines of the history, one by one.
 function recorded.lines()
   return io.lines((follower.files_in(folder))[1])

@@ -76,13 +76,16 @@ end
 
 -- Begins to record a command. Returns an operation for `finish`, or nil if nothing is recorded.
 function recording.begin(record, name, data)
-  if handlers.observers then
-    return handlers.observe(record, "operation", operation_of(name, data))
+  local operation = handlers.observers and handlers.observe(record, "operation", operation_of(name, data))
+  if operation then
+    operation.is_of_objects = data:find(OBJECTS .. "\0", 1, true) == 1
   end
+  return operation
 end
 
+-- Only the results of the ready-made objects can be refusals: a machine of the script may return any table.
 function recording.finish(operation, result, code, index)
-  local refusal = not code and state.refusal(result)
+  local refusal = operation.is_of_objects and not code and state.refusal(result)
   if refusal and refusal ~= "not_equal" or SURELY_NOT[code] then
     operation:failed(refusal or code)
   elseif not code then
