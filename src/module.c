@@ -15,6 +15,7 @@
 #include "support/digest.h"
 #include "support/file.h"
 #include "support/libqb_lock.h"
+#include "support/path.h"
 #include "support/pieces.h"
 #include "support/poll.h"
 #include "nginx/bell.h"
@@ -131,6 +132,7 @@ static int core_digest(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
+	{"absolute_path", path_absolute},
 	{"bell", bell_open},
 	{"complain", core_complain},
 	{"create_file", file_create},

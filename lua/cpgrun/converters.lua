@@ -1,6 +1,6 @@
 -- Converters for argparse: each returns the value of an option's text, or nil and a message. Some functions take the
 -- option's name and return a converter.
-local absolute = require "cpgrun.absolute"
+local absolute = require("corosync.binding").absolute_path
 
 local converters = {}
 

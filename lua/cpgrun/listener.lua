@@ -1,5 +1,5 @@
 -- Addresses to listen on, as in an option: ADDRESS:PORT, [ADDRESS]:PORT for IPv6, PORT for the loopback, or unix:PATH.
-local absolute = require "cpgrun.absolute"
+local absolute = require("corosync.binding").absolute_path
 local log = require "cpgrun.log"
 local own = require "corosync.own_handles"
 local uv = require "luv"

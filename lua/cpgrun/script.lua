@@ -135,7 +135,6 @@
 
 --- The script's arguments.
 -- @tfield string[] arg
-local absolute = require "cpgrun.absolute"
 local core = require "corosync.binding"
 local is_near = require("corosync.suggest").is_near
 local log = require "cpgrun.log"
@@ -161,7 +160,7 @@ function script.load(path, arguments)
     return nil, message
   end
   -- The modules in the script's folder, after all others.
-  package.path = package.path .. ";" .. absolute(path):match "^(.*/)" .. "?.lua"
+  package.path = package.path .. ";" .. core.absolute_path(path):match "^(.*/)" .. "?.lua"
   _G.arg = { [0] = path }
   for i, argument in ipairs(arguments) do
     _G.arg[i] = argument

@@ -1,5 +1,6 @@
 -- Records the sends and events of this process's groups.
 local KEY = require "corosync.private"
+local core = require "corosync.binding"
 local digest = require "corosync.history.digest"
 local errors = require "corosync.errors"
 local folder = require "corosync.history.folder"
@@ -146,8 +147,12 @@ function observers.operation(record, fields)
   return writer.is_recorded(record) and operation.begin(record, fields) or nil
 end
 
-local function start(into, path)
-  local ok, message, code = writer.start(into, path)
+-- The script may change its working folder before the next file is opened.
+local function start(into, path, name)
+  if type(path) ~= "string" then
+    errors.raise("bad argument #1 to '%s' (string expected, got %s)", name, type(path))
+  end
+  local ok, message, code = writer.start(into, core.absolute_path(path))
   if ok then
     handlers.observers = observers
   end
@@ -155,11 +160,11 @@ local function start(into, path)
 end
 
 function recorder.start(path)
-  return start(folder, path)
+  return start(folder, path, "record")
 end
 
 function recorder.trace(path)
-  return start(trace, path)
+  return start(trace, path, "trace")
 end
 
 local function record_of(group, name)

@@ -163,4 +163,30 @@ describe("a recorded history", function()
     assert.equal(1, #program.errors)
     assert.matches("^corosync: cannot record group 'kept' any more: /nonexistent/.*No such file", program.errors[1])
   end)
+
+  it("stays in its folder when the working folder changes", function()
+    run(([[
+      local corosync, history, uv = require "corosync", require "corosync.history", require "luv"
+      uv.chdir %q
+      assert(history.record ".")
+      uv.chdir "/"
+      assert(corosync.group("moved", {}):activate())]]):format(folder))
+    assert.equal(1, #files())
+  end)
+
+  it("in a trace stays there, too, when the trace is full", function()
+    run(([[
+      local history, trace, uv = require "corosync.history", require "corosync.history.trace", require "luv"
+      uv.chdir %q
+      assert(history.trace "trace")
+      uv.chdir "/"
+      for _ = 1, 17 do assert(trace.write("a", ("x"):rep(2 ^ 20))) end]]):format(folder))
+    assert(os.remove(folder .. "/trace") and os.remove(folder .. "/trace.1"))
+  end)
+
+  it("needs a path", function()
+    for _, name in ipairs { "record", "trace" } do
+      assert.error_matches(function() history[name]() end, ("bad argument #1 to '%s' %%(string expected"):format(name))
+    end
+  end)
 end)
