@@ -2,11 +2,15 @@
 -- anything else, so members send each other digests of their results and states, and compare them.
 local divergence = {}
 
+-- Comparing thousands of machines takes long, so it is done at every tick only until nothing has changed for some.
+local SETTLED = 3 -- ticks
+local RARELY = 20 -- ticks: how often it is done after that
+
 local Divergence = {}
 Divergence.__index = Divergence
 
 function divergence.new(machines)
-  return setmetatable({ machines = machines, told = {} }, Divergence)
+  return setmetatable({ machines = machines, told = {}, quiet = 0 }, Divergence)
 end
 
 function Divergence:forget(member)
@@ -19,7 +23,14 @@ end
 
 -- Takes the digests of another member, by names of machines.
 function Divergence:take(from, digests)
-  self.told[from] = digests
+  self.told[from], self.quiet = digests, 0
+end
+
+-- Called at each tick, with the index of the last command that was applied. Returns whether to look for differences.
+function Divergence:is_due(index)
+  self.quiet = index == self.index and self.quiet + 1 or 0
+  self.index = index
+  return self.quiet < SETTLED or self.quiet % RARELY == 0
 end
 
 -- Returns the digests to send to the others, or nil if nothing has changed. States are digested only when no command

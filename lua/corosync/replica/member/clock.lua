@@ -34,7 +34,7 @@ end
 
 local function look_for_divergence(self)
   local active = self.protocol.active
-  if not active then
+  if not active or not self.divergence:is_due(self.protocol.log.applied) then
     return
   end
   local digests = self.divergence:news()
