@@ -1,8 +1,9 @@
 -- Suggestions for misspelt names.
 local suggest = {}
 
+-- The letters that are compared. Doubled letters count once, so "tll" is near "ttl".
 local function letters(name)
-  return (name:lower():gsub("[_-]", ""))
+  return (name:lower():gsub("[_-]", ""):gsub("(.)%1", "%1"))
 end
 
 local function sorted(text)
@@ -24,8 +25,8 @@ local function lacks_one(one, other)
   return false
 end
 
--- Whether a name is probably a misspelling of another: letters that changed places, one too many or too few, capitals,
--- underscores, hyphens.
+-- Whether a name is probably a misspelling of another: letters that changed places, one too many or too few, the wrong
+-- one doubled, capitals, underscores, hyphens.
 function suggest.is_near(name, meant)
   local one, other = letters(name), letters(meant)
   return name ~= meant and (sorted(one) == sorted(other) or lacks_one(one, other) or lacks_one(other, one))

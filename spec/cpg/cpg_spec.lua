@@ -10,7 +10,7 @@ after_each(handles.close_all)
 describe("cpg.open", function()
   it("raises for unknown fields, naming them and what was probably meant", function()
     for field, meant in pairs { mesage_received = "message_received", pak = "pack", Pack = "pack", packs = "pack",
-      configchange = "config_change", widnow = "window" } do
+      configchange = "config_change", widnow = "window", mesage_recceived = "message_received" } do
       assert.error_matches(function() cpg.open { [field] = print } end,
         ("unknown field '%s': did you mean '%s'%%?"):format(field, meant))
     end

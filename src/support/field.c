@@ -65,16 +65,19 @@ void field_check_user(lua_State *L, int index, const char *name)
 	}
 }
 
-/* Whether a name is probably a misspelling: with one letter too many or too few, or other capitals or underscores. */
+/*
+ * Whether a name is probably a misspelling: with letters that changed places, one too many or too few, the wrong one
+ * doubled, or other capitals or underscores.
+ */
 static bool is_near(const char *name, const char *meant)
 {
 	int counts[UCHAR_MAX + 1] = {0}, differences = 0, i;
 
 	for (; *name != '\0'; name++) {
-		counts[tolower((unsigned char)*name)]++;
+		counts[tolower((unsigned char)*name)] += name[0] != name[1];
 	}
 	for (; *meant != '\0'; meant++) {
-		counts[tolower((unsigned char)*meant)]--;
+		counts[tolower((unsigned char)*meant)] -= meant[0] != meant[1];
 	}
 	counts['_'] = 0;
 	for (i = 0; i <= UCHAR_MAX; i++) {

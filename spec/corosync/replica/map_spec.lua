@@ -357,7 +357,8 @@ describe("a replica's map", function()
     end)
 
     it("wrong options and callbacks", function()
-      raises("#3 'options' to 'set' %(unknown field 'tll'%)", "set", "a", 1, { tll = 3 })
+      raises("#3 'options' to 'set' %(unknown field 'tll': did you mean 'ttl'%?%)", "set", "a", 1, { tll = 3 })
+      raises("#3 'options' to 'set' %(unknown field 'life'%)", "set", "a", 1, { life = 3 })
       raises("#3 'options' to 'set' %(unknown field 'hodling': did you mean 'holding'%?%)", "set", "a", 1,
         { hodling = {} })
       raises("#3 'options' to 'set' %(field 'ttl': a number of seconds above 0 expected, got 0%)", "set", "a", 1,
