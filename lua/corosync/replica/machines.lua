@@ -103,9 +103,10 @@ function Machines:converted(name, methods, is_limited)
   local ok, problem = applying.pcall(present and take_all or made.reset, made, next_chunk)
   if present then
     present:release()
+    problem = not ok and ("machine %s cannot take over its state: %s"):format(errors.quote(name), error_text(problem))
   end
   if not ok then
-    error(("machine %s cannot take over its state: %s"):format(errors.quote(name), error_text(problem)), 0)
+    error(problem, 0)
   end
   return made
 end

@@ -68,6 +68,17 @@ describe("the machines of a replica", function()
     assert.equal("5000", learner.by_name.list.state[5000])
   end)
 
+  it("raise the error of `initial` as it is when they are defined: there is no state to take over", function()
+    local all, problem = machines.new {}, {}
+    local ok, raised = pcall(all.define, all, "m", { apply = print, initial = function() error(problem) end })
+    assert.is_false(ok)
+    assert.equal(problem, raised)
+    all:apply({ "m\0x" }, 1)
+    assert.error_matches(function()
+      all:define("m", { apply = print, initial = function() error("no", 0) end })
+    end, "^machine 'm' cannot take over its state: no$")
+  end)
+
   it("keep the commands for a machine whose definition has failed", function()
     local all = machines.new {}
     all:apply(commands(2), 1)
