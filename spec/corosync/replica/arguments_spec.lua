@@ -50,7 +50,8 @@ describe("wrong arguments", function()
     app:machine("x", { apply = apply })
     assert.matches("machine 'x' is defined already", make("x", { apply = apply }))
     for _, state in ipairs { 0, "", false } do
-      assert.matches("^[^:]*arguments_spec.lua:%d+: the state of machine 'y' is not a plain table: it is a " .. type(state),
+      local message = "^[^:]*arguments_spec.lua:%d+: the state of machine 'y' is not a plain table: it is a "
+      assert.matches(message .. type(state),
         make("y", { apply = apply, initial = function() return state end }))
     end
   end)
