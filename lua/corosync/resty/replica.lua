@@ -40,7 +40,7 @@ local function waiter(owner)
     is_waiting = true
     local deadline = owner.now() + seconds + GRACE
     while not outcome.n and owner.now() < deadline do
-      own:wait(math.min(deadline - owner.now(), waiting.DAY))
+      own:wait(math.min(math.max(deadline - owner.now(), 0), waiting.DAY)) -- the clock goes on between the two calls
     end
     return outcome.n and outcome or { refuse("uncertain", LATE) }
   end

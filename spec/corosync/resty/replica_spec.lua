@@ -72,6 +72,12 @@ describe("a replica in nginx #slow", function()
     for _ = 1, 3 do assert.matches("^%d+$", servers[1]:request(path("submit", "next"))) end
   end)
 
+  it("ends a request whose result is held up by a function of the script, and tells so", function()
+    local servers = start_all()
+    assert.matches("^uncertain: .*: no result came in time, because a function of the script holds up the replica's",
+      servers[1]:request(path("submit", "long%20sleep")))
+  end)
+
   it("is closed and reports it when nginx ends a function of the script", function()
     local servers = start_all()
     local ended = servers[1]:children()[1]

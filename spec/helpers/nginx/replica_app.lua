@@ -29,6 +29,8 @@ list = replica:machine("list", {
       list:submit("by callback", function(result) tell("callback", result and "result") end)
     elseif command == "sleep" then
       ngx.sleep(0.2)
+    elseif command == "long sleep" then
+      ngx.sleep(6) -- longer than the timeout
     elseif command == "exit " .. ngx.worker.pid() then
       ngx.exit(ngx.ERROR)
     end
