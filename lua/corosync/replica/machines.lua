@@ -161,9 +161,10 @@ local function look_whether_overfull(self, each)
 end
 
 local function apply_some(self, each, list, from, to, index, results)
-  self.applying, applying.is_running = each, true
+  self.applying = each
+  local before = applying.begin()
   local count, problem = each:apply(list, from, to, index, results)
-  applying.is_running = false
+  applying.finish(before)
   if problem ~= nil then
     results[from + count] = setmetatable({ problem = problem }, Failure)
     count = count + 1
@@ -214,7 +215,8 @@ function Machines:apply(list, first, is_for_callers)
   end
   local ok, problem = pcall(apply_all, self, list, first - 1, results)
   if not ok then
-    self.damage, applying.is_running = true, false
+    self.damage = true
+    applying.finish()
     self.hooks.damaged("undo a command whose apply has raised", self.applying, problem)
   end
   return results

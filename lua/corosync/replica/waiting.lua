@@ -133,7 +133,7 @@ end
 -- is that of `refuse(code, why)`: nil, message, code. `seconds`: the time after which `tell` is called in any case.
 function waiting.result(member, start, refuse, seconds)
   local routine = waiting.yieldable(member)
-  if applying.is_running then
+  if applying.is_running() then
     return { refuse() }
   elseif member.wait then -- of a loop of another kind
     return member.wait(taker, start, refuse, seconds)
@@ -161,7 +161,7 @@ local CANNOT_WAIT = "the replica is calling a function of the script, so it cann
 
 -- Submits a command. Returns the result, or nil, message, code; with a callback true. `is_own`: as for Member:submit.
 function waiting.submit(member, what, data, callback, is_own)
-  if callback or applying.is_running then
+  if callback or applying.is_running() then
     return member:submit(what, data, callback, is_own)
   end
   local function start(tell)

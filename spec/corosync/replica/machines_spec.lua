@@ -1,4 +1,5 @@
 -- The machines of a replica, without a cluster.
+local applying = require "corosync.replica.machines.applying"
 local machines = require "corosync.replica.machines"
 
 describe("the machines of a replica", function()
@@ -77,6 +78,20 @@ describe("the machines of a replica", function()
     assert.error_matches(function()
       all:define("m", { apply = print, initial = function() error("no", 0) end })
     end, "^machine 'm' cannot take over its state: no$")
+  end)
+
+  it("block no replica after an initial has yielded in a coroutine that was dropped", function()
+    local all, was_running = machines.new {}, false
+    pcall(coroutine.wrap(function() -- an error in Lua 5.1, which cannot yield there
+      all:define("m", { apply = print, initial = function()
+        was_running = applying.is_running()
+        coroutine.yield()
+      end })
+    end))
+    collectgarbage()
+    collectgarbage()
+    assert.is_true(was_running)
+    assert.is_false(applying.is_running())
   end)
 
   it("keep the commands for a machine whose definition has failed", function()

@@ -121,7 +121,7 @@ end
 
 -- Handles events that wait. Returns as the group's dispatch.
 function turns.dispatch(self, budget)
-  if self.runner or applying.is_running then
+  if self.runner or applying.is_running() then
     return cannot_handle(self)
   end
   return run(self, dispatch_all, budget)
@@ -166,7 +166,8 @@ end
 
 -- nginx has ended the light thread inside a function of the script, which may have left its work half done.
 function turns.interrupted(self)
-  self.runner, applying.is_running = nil, false
+  self.runner = nil
+  applying.finish()
   events.give_up_membership(self, "a function of the script ended its light thread, as ngx.exit does",
     "the rest of that function did not run")
 end

@@ -29,7 +29,7 @@ describe("a turn of the loop", function()
     local app = replicas.new { error = function(message) problem = message end }
     assert(replicas.eventually(function() return replicas.is_ready(app) end))
     local list = replicas.listed()
-    applying.is_running = true -- as apply leaves it
+    applying.begin() -- as apply leaves it
     replicas.member(app):interrupted()
     assert.matches("ended its light thread", problem)
     assert.equal(1, list:submit "x")
