@@ -108,7 +108,7 @@ valgrind: all $(BUILD)/spec/spec_process.so $(BUILD)/spec/hostile
 
 SECONDS ?= 600
 SCRIPT ?= soak/member.lua
-## soak: five nodes, all sending, random faults, for SECONDS (600); SEED repeats one; SCRIPT=soak/replica.lua for replicas
+## soak: five nodes, all sending, random faults, for SECONDS (600); SEED repeats one; SCRIPT=soak/replica.lua for replicas, STORAGE=FOLDER with storage
 soak: all
 	@$(CPGRUN) check --nodes 5 --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(SCRIPT)
 
