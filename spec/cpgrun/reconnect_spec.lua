@@ -113,6 +113,8 @@ describe("cpgrun #slow", function()
     end)
 
     it("completes the leave that the script asked for when its daemon is killed meanwhile", function()
+      assert(cluster:stop())
+      cluster = assert(lab.start { nodes = 2, token = 15000 }) -- the second kill must come before the ring is whole
       local it = assert(cluster:run(1, { "cpgrun", file("leaver.lua", NOTHING .. [[
         function started() print "up" end
         local input = require("luv").new_pipe(false)
