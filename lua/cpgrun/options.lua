@@ -23,8 +23,8 @@ local command_parsers
 
 local function parser(version)
   local p = argparse("cpgrun", "Runs a Lua script as a member of a Corosync closed process group.")
-  p:argument("script", "The script, unless --config names it. It defines config_change(members, left, joined), "
-    .. "message_received(address, message), or another handler.")
+  p:argument("script", "The script, unless --config names it. It makes a replica, or defines handlers such as "
+    .. "config_change(members, left, joined) and message_received(address, message).")
   p:argument("arguments", "The script's arguments, in its global table arg."):args("*")
   p:option("-g --group",
     "The group to join (default: the script's global group_name, else its file name without .lua).")
@@ -37,7 +37,7 @@ local function parser(version)
   p:option("--lab", "Run the script on a private cluster of N (1 to 8) Corosync daemons on this machine.")
     :argname("N"):convert(converters.node_count)
   p:flag("--no-quorum", "With --lab: configure no quorum provider, so that no partition is quorate.")
-  p:option("--lab-script", "With --lab: run a Lua file that makes faults; the lab ends when the file returns.")
+  p:option("--lab-script", "With --lab: run a Lua file that causes faults; the lab ends when the file returns.")
     :argname("FILE")
   p:option("--lab-trace", "With --lab: write a page that draws the messages and configurations of all nodes.")
     :argname("FILE"):convert(converters.absolute_path("file", "--lab-trace"))
@@ -46,18 +46,19 @@ local function parser(version)
   p:option("--memory-limit", "Limit the memory of the Lua state (k, M, G): functions of the script that would exceed "
     .. "it fail with \"not enough memory\".")
     :argname("BYTES"):convert(converters.bytes("--memory-limit", 1))
-  p:option("--reader-limit", "How many bytes to queue while handlers are slow (k, M, G); with 0 they stay in Corosync.")
+  p:option("--reader-limit", "How many bytes of events to queue while handlers are slow (k, M, G); with 0 events "
+    .. "stay in Corosync.")
     :argname("BYTES"):convert(converters.bytes("--reader-limit", 0)):default("64M")
-  p:option("--reader-full", "At that limit, leave the group or stop reading from Corosync.")
+  p:option("--reader-full", "At the limit of --reader-limit, leave the group or stop reading from Corosync.")
     :argname("WAY"):choices({ "leave", "stop" }):default("leave")
-  p:flag("--pack", "Put many messages into one Corosync message, as the script's global pack = true does: in "
-    .. "all members or none.")
+  p:flag("--pack", "Put many messages into one Corosync message, as the script's global pack = true does. All "
+    .. "members of the group must pack, or none.")
   p:option("--watchdog", "Log each call to Corosync that has not returned for this many seconds, and handlers that "
-    .. "lag by as many; 0 disables it.")
+    .. "lag by as much; 0 disables it.")
     :argname("SECONDS"):convert(converters.watchdog):default("1")
   p:option("--user", "Switch to this user after connecting to Corosync, before loading the script."):argname("NAME")
-  p:option("--storage", "Keep the state of replicas in files in this folder, such as /var/lib/cpgrun (default: in "
-    .. "memory), unless the script names the file.")
+  p:option("--storage", "Keep the state of replicas for which the script names no file in this folder, such as "
+    .. "/var/lib/cpgrun (default: in memory).")
     :argname("DIR"):convert(converters.absolute_path("folder", "--storage"))
   p:option("--trace", "Append the script's messages, configurations and locks to this file, for cpgrun draw. At 16 MiB "
     .. "it becomes FILE.1.")
@@ -90,8 +91,9 @@ local function parser(version)
     os.exit(0, true)
   end)
   p:epilog("cpgrun check runs a script under random faults. cpgrun status shows running scripts, cpgrun attach opens a "
-    .. "prompt in one. cpgrun draw draws traces. cpgrun map, lock, members, send and listen are commands for shells. "
-    .. "Each command has its own --help. To run a script that is named like a command, write ./check.")
+    .. "prompt in one. cpgrun draw draws traces. cpgrun map, lock, members, send and listen use the maps, locks and "
+    .. "groups of scripts from a shell. Each command has its own --help. To run a script that is named like a command, "
+    .. "write ./check.")
   return p
 end
 

@@ -90,16 +90,16 @@ local function explain_action(message)
 end
 
 function parsers.map()
-  local p = begin("map", "Reads and changes a map of a replica, such as one that a script makes with its global map.",
+  local p = begin("map", "Reads or changes a map of a replica, such as one that a script makes with its global map.",
     explain_action)
   p:argument("REPLICA.MAP", "The names of the replica (a script's group) and the map, with a dot between them.")
     :argname("REPLICA.MAP"):target("target"):convert(part_of_replica)
   p:argument("action", ACTIONS .. "."):choices { "get", "set", "replace", "delete", "increment", "list", "watch" }
   p:argument("words", "The action's words. Values are strings, or JSON with --json."):args("*")
   add_json(p)
-  p:option("--ttl", "The value is deleted after so many seconds."):argname("SECONDS"):convert(seconds)
-  add_timeout(p, "How long to wait for the replica and the result (default: 10). A watch ends after it, if it is "
-    .. "given.")
+  p:option("--ttl", "Delete the value after this many seconds."):argname("SECONDS"):convert(seconds)
+  add_timeout(p, "How long to wait for the replica and the result (default: 10), or how long to watch (default: "
+    .. "forever).")
   return p
 end
 
@@ -146,14 +146,14 @@ function parsers.listen()
   add_group(p)
   add_json(p)
   add_pack(p)
-  p:option("--count", "End after so many messages."):argname("N"):convert(whole)
-  add_timeout(p, "End after so many seconds.")
+  p:option("--count", "End after this many messages."):argname("N"):convert(whole)
+  add_timeout(p, "End after this many seconds.")
   return p
 end
 
 function parsers.draw()
-  local p = begin("draw", "Draws traces of several nodes, made by cpgrun --trace, as one page for a browser. FILE.1 is "
-    .. "read before FILE.")
+  local p = begin("draw", "Draws traces of several nodes, written by cpgrun --trace, as one page for a browser. If "
+    .. "there is a FILE.1, it is read before FILE.")
   p:argument("FILE", "The traces, one per node."):argname("FILE"):target("files"):args("+")
   p:option("-o --output", "The page to write."):argname("FILE"):default("trace.html")
   return p
@@ -173,7 +173,7 @@ end
 
 function parsers.status()
   local p = begin_for_hosts("status",
-    "Lists the running scripts of this user (as root: of all users), or shows all about one.")
+    "Lists the running scripts of this user (as root: of all users), or shows one in detail.")
   add_json(p)
   add_timeout(p, "How long to wait for each script's reply.", "2")
   p:option("--web", "Serve a page that shows the status in a browser and updates it every second, at an address "
