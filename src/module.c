@@ -105,6 +105,35 @@ static const char *digested_bytes(lua_State *L, int i, char number[8], size_t *l
 	return text;
 }
 
+/* The digest after the value at stack index `i`. [-0, +0, m] */
+static uint64_t digest_after(lua_State *L, uint64_t hash, int i)
+{
+	size_t length;
+	char number[8];
+	const char *bytes = digested_bytes(L, i, number, &length);
+
+	return digest_mix(digest_add(hash, bytes, length) + length);
+}
+
+static uint64_t first_digest(lua_Number seed)
+{
+	return digest_mix((uint64_t)seed ^ UINT64_C(0xcbf29ce484222325));
+}
+
+/* The upper bits, which are a whole number in all versions of Lua. */
+static lua_Number digest_number(uint64_t hash)
+{
+	return (lua_Number)(hash >> 11);
+}
+
+static lua_Number check_seed(lua_State *L)
+{
+	lua_Number seed = luaL_checknumber(L, 1);
+
+	luaL_argcheck(L, seed >= 0 && seed < 9007199254740992.0, 1, "whole number below 2^53 expected");
+	return seed;
+}
+
 /***
 A digest of plain values, and of an earlier digest: the same on all machines and in all versions of Lua.
 @function core.digest
@@ -114,20 +143,37 @@ A digest of plain values, and of an earlier digest: the same on all machines and
 */
 static int core_digest(lua_State *L)
 {
-	lua_Number seed = luaL_checknumber(L, 1);
+	uint64_t hash = first_digest(check_seed(L));
 	int i, count = lua_gettop(L);
-	uint64_t hash;
 
-	luaL_argcheck(L, seed >= 0 && seed < 9007199254740992.0, 1, "whole number below 2^53 expected");
-	hash = digest_mix((uint64_t)seed ^ UINT64_C(0xcbf29ce484222325));
 	for (i = 2; i <= count; i++) {
-		size_t length;
-		char number[8];
-		const char *bytes = digested_bytes(L, i, number, &length);
-
-		hash = digest_mix(digest_add(hash, bytes, length) + length);
+		hash = digest_after(L, hash, i);
 	}
-	lua_pushnumber(L, (lua_Number)(hash >> 11));
+	lua_pushnumber(L, digest_number(hash));
+	return 1;
+}
+
+/***
+Adds the values of a list to a digest one by one, as `digest(digest(seed, list[first]), list[first + 1])` and so on.
+@function core.digest_each
+@tparam number seed as for `digest`
+@tparam table list may have nils
+@tparam integer first
+@tparam integer last
+@treturn number as for `digest`
+*/
+static int core_digest_each(lua_State *L)
+{
+	lua_Number digest = check_seed(L);
+	lua_Integer i = luaL_checkinteger(L, 3), last = luaL_checkinteger(L, 4);
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	for (; i <= last; i++) {
+		lua_rawgeti(L, 2, (int)i);
+		digest = digest_number(digest_after(L, first_digest(digest), -1));
+		lua_pop(L, 1);
+	}
+	lua_pushnumber(L, digest);
 	return 1;
 }
 
@@ -137,11 +183,13 @@ static const luaL_Reg functions[] = {
 	{"complain", core_complain},
 	{"create_file", file_create},
 	{"digest", core_digest},
+	{"digest_each", core_digest_each},
 	{"join_pieces", pieces_join},
 	{"list_files", file_list},
 	{"now", core_now},
 	{"pollset", pollset_open},
 	{"split_pieces", pieces_split},
+	{"strip_prefix", pieces_strip_prefix},
 	{"time", core_time},
 	{"watchdog", watchdog_open},
 #ifndef COROSYNC_LUA_NO_THREADS

@@ -1,5 +1,24 @@
 local core = require "corosync.core"
 
+describe("strings with a prefix that follow each other in a list", function()
+  it("are returned without it, in their places", function()
+    local list = { "b1", "a\0", "a\0\255", "a\0" .. ("x"):rep(1000), "b1", "a\0y" }
+    local rests, last = core.strip_prefix(list, 2, "a\0")
+    assert.same({ nil, "", "\255", ("x"):rep(1000) }, rests)
+    assert.equal(4, last)
+    assert.same({ { [6] = "" }, 6 }, { core.strip_prefix(list, 6, "a\0y") })
+    assert.same({ { "b1" }, 1 }, { core.strip_prefix({ "b1" }, 1, "") })
+  end)
+
+  it("may be none", function()
+    for _, list in ipairs { {}, { "a" }, { "ba" }, { 1 } } do
+      assert.same({ {}, 0 }, { core.strip_prefix(list, 1, "ab") })
+    end
+    assert.error_matches(core.strip_prefix, "string expected")
+    assert.error_matches(function() core.strip_prefix(nil, 1, "") end, "table expected")
+  end)
+end)
+
 describe("strings in one string", function()
   it("are split as they were joined, whatever their bytes", function()
     for _, list in ipairs { { "" }, { "x\0\255", "", "1 2\n3" }, { "", ("x"):rep(100000), "y" } } do

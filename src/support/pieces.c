@@ -97,3 +97,30 @@ int pieces_split(lua_State *L)
 	}
 	return next == '\n' && piece == end ? 1 : 0;
 }
+
+int pieces_strip_prefix(lua_State *L)
+{
+	size_t skipped;
+	const char *prefix = luaL_checklstring(L, 3, &skipped);
+	lua_Integer i = luaL_checkinteger(L, 2);
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 3);
+	lua_newtable(L);
+	for (;; i++) {
+		size_t length;
+		const char *bytes;
+
+		lua_rawgeti(L, 1, (int)i);
+		bytes = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
+		if (bytes == NULL || length < skipped || memcmp(bytes, prefix, skipped) != 0) {
+			break;
+		}
+		lua_pushlstring(L, bytes + skipped, length - skipped);
+		lua_rawseti(L, 4, (int)i);
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+	lua_pushinteger(L, i - 1);
+	return 2;
+}

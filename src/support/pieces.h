@@ -1,4 +1,5 @@
-/* Strings in one string: their lengths in decimal, with a space between each two, a newline, and their bytes. */
+/* Lists of strings. In one string, they are their lengths in decimal, with a space between each two, a newline, and
+   their bytes. */
 #ifndef COROSYNC_LUA_SUPPORT_PIECES_H
 #define COROSYNC_LUA_SUPPORT_PIECES_H
 
@@ -12,5 +13,12 @@ int pieces_join(lua_State *L);
  * `bytes`; nothing if these bytes are no such list, or if it has more than `most` strings.
  */
 int pieces_split(lua_State *L);
+
+/*
+ * Lua: strip_prefix(list, first, prefix) takes the strings of a list, from the position `first` to the last one before
+ * any that does not begin with `prefix`. Returns a table with the rest of each at its position in the list, and the
+ * last position (`first` - 1 if there is none).
+ */
+int pieces_strip_prefix(lua_State *L);
 
 #endif

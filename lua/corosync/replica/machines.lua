@@ -1,10 +1,12 @@
 -- All machines of a replica, as the one state that the protocol replicates.
 local applying = require "corosync.replica.machines.applying"
 local codec = require "corosync.replica.codec"
+local command = require "corosync.replica.machines.command"
 local error_text = require "corosync.error_text"
 local errors = require "corosync.errors"
 local machine = require "corosync.replica.machines.machine"
 local restoring = require "corosync.replica.machines.restoring"
+local results = require "corosync.replica.machines.results"
 local script_calls = require "corosync.script_calls"
 local snapshot = require "corosync.replica.machines.snapshot"
 
@@ -134,25 +136,8 @@ end
 
 -- ---- the protocol's machine ----
 
--- A command's data: the machine's name, a zero byte, and the command. A command without a name does nothing; only its
--- place in the order matters.
+-- A command for no machine (command.lua) does nothing; only its place in the order matters.
 machines.NOTHING = "\0"
-
--- Returns the machine of a command, or nil.
-local function machine_of(self, data)
-  local stop = data:find("\0", 1, true)
-  return stop and stop > 1 and find(self, data:sub(1, stop - 1)) or nil
-end
-
--- Commands that follow each other in a list and are for the same machine are a *run*. Returns the position of the last
--- command in the run that begins at `from`.
-local function end_of_run(each, list, from)
-  local prefix, last = each.prefix, from
-  while last < #list and list[last + 1]:sub(1, #prefix) == prefix do
-    last = last + 1
-  end
-  return last
-end
 
 local function look_whether_overfull(self, each)
   if each.bytes > KEPT_BYTES then
@@ -160,18 +145,18 @@ local function look_whether_overfull(self, each)
   end
 end
 
-local function apply_some(self, each, list, from, to, index, results)
+local function apply_some(self, each, run, from, to, index, found)
   self.applying = each
   local before = applying.begin()
-  local count, problem = each:apply(list, from, to, index, results)
+  local count, problem = each:apply(run, from, to, index, found)
   applying.finish(before)
   if problem ~= nil then
-    results[from + count] = setmetatable({ problem = problem }, Failure)
+    found[from + count] = setmetatable({ problem = problem }, Failure)
     count = count + 1
   elseif not each.methods then
     look_whether_overfull(self, each)
   elseif each.methods.changed then
-    self.hooks.applied(each, each.command, results[to], index + to)
+    self.hooks.applied(each, each.command, found[to], index + to)
   end
   if each.problem then
     tell_problem(self, each)
@@ -179,47 +164,47 @@ local function apply_some(self, each, list, from, to, index, results)
   return count
 end
 
--- Applies a run, the commands `from` to `to` of a list. If the machine has `changed`, they are applied one by one,
--- because it must see the state after each command.
-local function apply_run(self, each, list, from, to, index, results)
-  local name = each.name
-  self.applied[name] = (self.applied[name] or 0) + to - from + 1
-  while from <= to do
-    each = self.by_name[name] -- `changed` may put another one in its place
-    local last = each.methods and each.methods.changed and from or to
-    from = from + apply_some(self, each, list, from, last, index, results)
+-- Applies a run from the position `from` on. If the machine has `changed`, commands are applied one by one, because it
+-- must see the state after each.
+local function apply_run(self, name, run, from, index, found)
+  self.applied[name] = (self.applied[name] or 0) + run.last - from + 1
+  while from <= run.last do
+    local each = find(self, name) -- `changed` may put another one in its place
+    local last = each.methods and each.methods.changed and from or run.last
+    from = from + apply_some(self, each, run, from, last, index, found)
   end
   self.by_name[name].chain:remember()
 end
 
-local function apply_all(self, list, index, results)
+local function apply_all(self, list, index, found)
   local from = 1
   while from <= #list do
-    local each, last = machine_of(self, list[from]), from
-    if each then
-      last = end_of_run(each, list, from)
-      apply_run(self, each, list, from, last, index, results)
+    local name, prefix = command.address(list[from])
+    if name then
+      local run = command.run(list, from, prefix)
+      apply_run(self, name, run, from, index, found)
+      from = run.last + 1
     else
-      results[from] = true
+      found[from] = true
+      from = from + 1
     end
-    from = last + 1
   end
 end
 
 -- Applies commands with indices from `first` on. Returns their results. Those for callers of this member are copies: a
 -- result may be a part of the state, which later commands change before the caller sees it.
 function Machines:apply(list, first, is_for_callers)
-  local results = { is_for_callers = is_for_callers }
+  local found = results.new(is_for_callers)
   if self.damage then
-    return results
+    return found
   end
-  local ok, problem = pcall(apply_all, self, list, first - 1, results)
+  local ok, problem = pcall(apply_all, self, list, first - 1, found)
   if not ok then
     self.damage = true
     applying.finish()
     self.hooks.damaged("undo a command whose apply has raised", self.applying, problem)
   end
-  return results
+  return found
 end
 
 -- Sets a machine to its initial state. Returns whether the script's functions could make that state, as they could when

@@ -1,12 +1,10 @@
 -- The digest of all results of a machine so far, and the digests after earlier batches. Members with equal states get
 -- equal results, so members compare these digests.
 local core = require "corosync.binding"
-local plain = require "corosync.replica.machines.plain"
 
 local chain = {}
 
 local HISTORY = 10000 -- batches after which the digest is remembered
-local DIGESTED_ENTRIES = 2000 -- of a result; only the type of a larger one is digested
 
 local Chain = {}
 Chain.__index = Chain
@@ -18,14 +16,12 @@ function chain.new(digest, last)
   return self
 end
 
-local function digestible(result)
-  return type(result) == "table" and plain.digest(result, DIGESTED_ENTRIES) or result
-end
-
--- Adds the result of the command with this index. To be called before the next command is applied, which may change
--- the result: it may be a part of the state.
-function Chain:add(result, index)
-  self.digest, self.last = core.digest(self.digest, digestible(result)), index
+-- Adds the values from `from` to `to` of a table, for the results of commands: of the one at `from` + `index`, and so
+-- on. Values that are added together or one by one give the same digest.
+function Chain:add(values, from, to, index)
+  if to >= from then
+    self.digest, self.last = core.digest_each(self.digest, values, from, to), index + to
+  end
 end
 
 -- Adds an error without its text, which may contain a local path.

@@ -7,6 +7,7 @@ local error_text = require "corosync.error_text"
 local errors = require "corosync.errors"
 local flat = require "corosync.replica.machines.flat"
 local plain = require "corosync.replica.machines.plain"
+local results = require "corosync.replica.machines.results"
 local script_calls = require "corosync.script_calls"
 local state = require "corosync.replica.machines.state"
 
@@ -15,8 +16,6 @@ local machine = {}
 local DIGESTED_ENTRIES = 2000 -- at most: it takes some milliseconds
 local PART = 32768 -- bytes of a snapshot that is a string
 local LARGE = 50 -- pieces of a snapshot: about a megabyte, or 10 000 entries
-
-local decode = command.decode
 
 local Machine = { encode = command.encode }
 Machine.__index = Machine
@@ -46,30 +45,34 @@ end
 -- ---- commands ----
 
 -- Raises the script's error; `self.at` is then the position of the failed command.
-local function apply_until_error(self, list, from, to, index, results)
-  local apply, value, digests = self.methods.apply, self.state, self.chain
+local function apply_until_error(self, run, from, to, index, found)
+  local apply, value, commands = self.methods.apply, self.state, run.commands
+  local decode = run.is_encoded and self.methods.codec.decode
   for i = from, to do
     self.at = i
-    local given = decode(self, list[i])
+    local given = commands[i]
+    if decode then
+      given = decode(given)
+    end
     local result = apply(value, given, index + i)
-    digests:add(result, index + i)
-    results[i], self.command = result, given
-    if results.is_for_callers and type(result) == "table" then
-      results[i] = plain.detached(result)
+    found[i], self.command = result, given
+    if type(result) == "table" then
+      results.keep_table(found, i)
     end
   end
 end
 
--- Applies the commands `from` to `to` of a list until one raises an error. The first command of the list has the index
--- `index` + 1. Each result gets the place of its command in `results`. Returns how many were applied, and the error.
-function Machine:apply(list, from, to, index, results)
+-- Applies the commands `from` to `to` of a run until one raises an error. The first command of the run's list has the
+-- index `index` + 1. `found` gets the results (results.lua). Returns how many were applied, and the error.
+function Machine:apply(run, from, to, index, found)
   if not self.methods then
-    base.store(self, list, from, to, index)
+    base.store(self, run.list, from, to, index)
     return to - from + 1
   end
-  local ok, problem = pcall(apply_until_error, self, list, from, to, index, results)
+  local ok, problem = pcall(apply_until_error, self, run, from, to, index, found)
   local last = ok and to or self.at - 1
-  base.store(self, list, from, last, index)
+  self.chain:add(results.digestible(found, from, last), from, last, index)
+  base.store(self, run.list, from, last, index)
   if not ok then
     self.state = script_calls.without_limits(base.rebuild, self)
     self.chain:add_error(index + self.at)
@@ -212,7 +215,8 @@ end
 -- with an index above `known`.
 local function take_command(self, data, index)
   if self.methods and index > self.known then
-    local _, problem = self:apply({ data }, 1, 1, index - 1, {})
+    local run = command.run({ data }, 1, select(2, command.address(data)))
+    local _, problem = self:apply(run, 1, 1, index - 1, results.new(false))
     if self.is_limited and problem and script_calls.is_limit(problem) then
       error(problem, 0)
     end

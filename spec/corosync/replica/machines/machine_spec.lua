@@ -1,6 +1,8 @@
 -- One machine of a replica, without a cluster.
+local command = require "corosync.replica.machines.command"
 local machine = require "corosync.replica.machines.machine"
 local plain = require "corosync.replica.machines.plain"
+local results = require "corosync.replica.machines.results"
 
 -- Returns a state with the given number of entries.
 local function state_with(entries)
@@ -43,10 +45,10 @@ end)
 
 describe("the commands that a machine keeps to undo another one", function()
   it("are bounded, although each batch ends in an error", function()
-    local box = new_machine { apply = function(_, command) assert(command == "good", "no") end }
-    local batch = { "box\0sgood", "box\0sbad" }
+    local box = new_machine { apply = function(_, given) assert(given == "good", "no") end }
+    local run = command.run({ "box\0sgood", "box\0sbad" }, 1, "box\0s")
     for i = 1, 1500 do
-      assert.equal(1, (box:apply(batch, 1, 2, 2 * i, {})))
+      assert.equal(1, (box:apply(run, 1, 2, 2 * i, results.new(false))))
     end
     assert.is_true(#box.since <= 2000)
   end)

@@ -1,4 +1,5 @@
 -- Plain values: what they may have, and their digests.
+local core = require "corosync.core"
 local plain = require "corosync.replica.machines.plain"
 
 -- Returns a table with the entries 1 to 1000, which were added in an order that depends on the seed.
@@ -46,6 +47,19 @@ describe("a digest of a plain value", function()
     assert.is_nil(plain.digest({ 1, 2, { 3 } }, 3))
     assert.is_number(plain.digest({ ("x"):rep(2048) }, 3))
     assert.is_nil(plain.digest({ ("x"):rep(4096) }, 3))
+  end)
+end)
+
+describe("the values of a list", function()
+  it("have the same digest together as one by one", function()
+    local list = { "ab", nil, 3, true, {}, "ab" }
+    local expected = 5
+    for i = 1, 6 do
+      expected = core.digest(expected, list[i])
+    end
+    assert.equal(expected, core.digest_each(5, list, 1, 6))
+    assert.equal(expected, core.digest_each(core.digest_each(5, list, 1, 2), list, 3, 6))
+    assert.equal(5, core.digest_each(5, list, 3, 2))
   end)
 end)
 
