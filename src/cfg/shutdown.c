@@ -76,7 +76,7 @@ cs_error_t cfg_probe(cfg *c)
 /* The daemon counts any reply for the present request: one for an older request would count as another tracker's. */
 static bool newer_request_waits(const handle *h)
 {
-	return queue_head(&h->queue) != NULL || poll_readable(NULL, h->fd, false, 0);
+	return queue_head(&h->queue) != NULL || poll_readable(NULL, h->libqb_fd, false, 0);
 }
 
 static const failure *send_reply(cfg *c, bool allow)
@@ -165,14 +165,14 @@ static cs_error_t disconnect(handle *h)
 	struct stat before;
 	cs_error_t error;
 
-	if (!((const cfg *)h)->replied || fstat(h->fd, &before) != 0) {
+	if (!((const cfg *)h)->replied || fstat(h->libqb_fd, &before) != 0) {
 		return corosync_cfg_finalize(h->id);
 	}
 	if (h->tracking) {
 		(void)corosync_cfg_trackstop(h->id);
 	}
 	error = corosync_cfg_finalize(h->id);
-	close_if_left(h->fd, &before);
+	close_if_left(h->libqb_fd, &before);
 	return error;
 }
 

@@ -96,14 +96,14 @@ int pack_start(cpg *c, const pack_options *options)
 	p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	c->pack = p;
 	pack_set_options(c, options);
-	return p->timer < 0 ? errno : connection_show(&c->handle, p->timer);
+	return p->timer < 0 ? errno : connection_add_to_loop(&c->handle, p->timer);
 }
 
 void pack_set_options(cpg *c, const pack_options *options)
 {
 	c->pack->options = *options;
 	/* One that does not fit in a datagram would never be sent, and is known only when it is full. */
-	if (c->handle.peer != c->handle.fd && options->bytes > FRAME_BYTES) {
+	if (handle_has_datagram_socket(&c->handle) && options->bytes > FRAME_BYTES) {
 		c->pack->options.bytes = FRAME_BYTES;
 	}
 	c->pack->assembly.limit = options->limit;

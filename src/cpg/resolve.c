@@ -157,7 +157,7 @@ static cs_error_t rewind_to_head(cpg *c, const cpg_address_list *present, cpg_ad
 
 static bool more_comes(const handle *h)
 {
-	struct pollfd descriptor = {.fd = h->fd, .events = POLLIN};
+	struct pollfd descriptor = {.fd = h->libqb_fd, .events = POLLIN};
 
 	return h->state == HANDLE_OPEN && poll(&descriptor, 1, LATER_MILLISECONDS) > 0;
 }

@@ -72,7 +72,7 @@ void *connection_new(lua_State *L, const handle_class *class, size_t size, int h
 	memset(h, 0, size);
 	h->class = class;
 	h->state = HANDLE_CLOSED;
-	h->fd = h->peer = h->awaited = h->shown = -1;
+	h->libqb_fd = h->hang_up_fd = h->events_fd = h->loop_fd = -1;
 	h->owner = pid_get();
 	h->daemon_user = daemon_user(L, handlers);
 	h->watchdog = watchdog_of(L);
@@ -109,14 +109,14 @@ static void close_connection(handle *h)
 /* The handle's descriptors beside libqb's. */
 static void close_companions(handle *h)
 {
-	if (h->shown != h->awaited) {
-		userdata_close_fd(&h->shown);
+	if (h->loop_fd != h->events_fd) {
+		userdata_close_fd(&h->loop_fd);
 	}
-	if (h->awaited != h->fd) {
-		userdata_close_fd(&h->awaited);
+	if (h->events_fd != h->libqb_fd) {
+		userdata_close_fd(&h->events_fd);
 	}
-	if (h->peer != h->fd) {
-		peer_disconnect(&h->peer);
+	if (h->hang_up_fd != h->libqb_fd) {
+		peer_disconnect(&h->hang_up_fd);
 	}
 }
 
@@ -131,7 +131,7 @@ void connection_finalize(handle *h)
 		close_companions(h);
 	}
 	h->state = HANDLE_CLOSED;
-	h->fd = h->peer = h->awaited = h->shown = -1;
+	h->libqb_fd = h->hang_up_fd = h->events_fd = h->loop_fd = -1;
 	if (h->busy == HANDLE_IDLE) {
 		queue_free(&h->queue);
 	}
@@ -152,7 +152,7 @@ const handle *connection_find(lua_State *L, bool (*matches)(const handle *h, con
 
 int connection_descriptor(const handle *h)
 {
-	return h->reader == NULL ? h->shown : reader_descriptor(h->reader);
+	return h->reader == NULL ? h->loop_fd : reader_descriptor(h->reader);
 }
 
 const failure *connection_exhausted(const handle *h)
@@ -170,7 +170,7 @@ const failure *connection_exhausted(const handle *h)
 
 static const failure *connect_peer(handle *h)
 {
-	const failure *why = peer_connect(&h->peer, h->class->service, h->daemon_user);
+	const failure *why = peer_connect(&h->hang_up_fd, h->class->service, h->daemon_user);
 
 	if (why != &PEER_NOT_RUNNING || !peer_is_running()) {
 		return why;
@@ -196,8 +196,8 @@ static const failure *keep_peer(handle *h)
 	if (handle_hung_up(h)) {
 		return &failure_ended;
 	}
-	h->awaited = epoll_create1(EPOLL_CLOEXEC);
-	if (h->awaited < 0 || !poll_add(h->awaited, h->fd) || !poll_add(h->awaited, h->peer)) {
+	h->events_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (h->events_fd < 0 || !poll_add(h->events_fd, h->libqb_fd) || !poll_add(h->events_fd, h->hang_up_fd)) {
 		return failure_of_system(errno);
 	}
 	return NULL;
@@ -206,11 +206,11 @@ static const failure *keep_peer(handle *h)
 /* Corosync may have ended meanwhile and another program have taken the name: do not trust that one. */
 static const failure *drop_peer(handle *h)
 {
-	const failure *why = peer_check(h->fd, h->daemon_user);
+	const failure *why = peer_check(h->libqb_fd, h->daemon_user);
 
 	if (why == NULL) {
-		peer_disconnect(&h->peer);
-		h->peer = h->awaited = h->fd;
+		peer_disconnect(&h->hang_up_fd);
+		h->hang_up_fd = h->events_fd = h->libqb_fd;
 	}
 	return why;
 }
@@ -218,16 +218,16 @@ static const failure *drop_peer(handle *h)
 /* Takes over the connection just made. */
 static cs_error_t take(handle *h)
 {
-	cs_error_t error = h->class->fd_get(h->id, &h->fd);
+	cs_error_t error = h->class->fd_get(h->id, &h->libqb_fd);
 
 	if (error == CS_OK) {
-		h->reason = is_datagram(h->fd) ? keep_peer(h) : drop_peer(h);
+		h->reason = is_datagram(h->libqb_fd) ? keep_peer(h) : drop_peer(h);
 	}
 	if (error != CS_OK || h->reason != NULL) {
-		h->fd = -1;
+		h->libqb_fd = -1;
 		return error == CS_OK ? CS_ERR_ACCESS : error;
 	}
-	h->shown = h->awaited;
+	h->loop_fd = h->events_fd;
 	h->state = HANDLE_OPEN;
 	return CS_OK;
 }
@@ -296,7 +296,7 @@ static bool has_address_space(void)
 static const failure *find_shortage(const handle *h, int system_error)
 {
 	switch (system_error) {
-	case EMFILE: return has_descriptors(h->peer, DESCRIPTORS) ? &failure_daemon_files : &FAILURE_OPEN_FILES;
+	case EMFILE: return has_descriptors(h->hang_up_fd, DESCRIPTORS) ? &failure_daemon_files : &FAILURE_OPEN_FILES;
 	case ENFILE: return &FAILURE_OPEN_FILES_SYSTEM;
 	case ENOMEM:
 	case ENOBUFS: return has_address_space() ? &FAILURE_SHORT_OF_MEMORY : &failure_address_space;
@@ -337,16 +337,21 @@ static int fail(lua_State *L, handle *h, cs_error_t error)
 	return failure_push(L, why);
 }
 
-int connection_show(handle *h, int fd)
+int connection_add_to_loop(handle *h, int fd)
 {
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	bool added;
 
 	if (epoll < 0) {
 		return errno;
 	}
-	h->shown = epoll;
-	/* Not `awaited`: the kernel nests at most 5; the others are the reader's, a view's, a group's and the loop's. */
-	return poll_add(epoll, h->fd) && (h->peer == h->fd || poll_add(epoll, h->peer)) && poll_add(epoll, fd) ? 0 : errno;
+	h->loop_fd = epoll;
+	/* Not `events_fd`: the kernel nests at most 5; the others are the reader's, a view's, a group's and the loop's. */
+	added = poll_add(epoll, h->libqb_fd) && poll_add(epoll, fd);
+	if (added && handle_has_datagram_socket(h)) {
+		added = poll_add(epoll, h->hang_up_fd);
+	}
+	return added ? 0 : errno;
 }
 
 int connection_open(lua_State *L, handle *h, cs_error_t (*start)(handle *h))

@@ -15,8 +15,8 @@ void *connection_new(lua_State *L, const handle_class *class, size_t size, int h
  */
 int connection_open(lua_State *L, handle *h, cs_error_t (*start)(handle *h));
 
-/* Makes an open handle's descriptor readable when `fd` is. Returns 0 or an errno. connection_finalize undoes it. */
-int connection_show(handle *h, int fd);
+/* Makes an open handle's `loop_fd` readable also when `fd` is. Returns 0 or an errno. connection_finalize undoes it. */
+int connection_add_to_loop(handle *h, int fd);
 
 /* Closes the connection if this process owns it. Closing twice is allowed. */
 void connection_finalize(handle *h);

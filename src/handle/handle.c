@@ -52,7 +52,7 @@ void handle_lose(handle *h, const failure *reason)
 
 static bool hangs_up_within(const handle *h, int milliseconds)
 {
-	struct pollfd descriptor = {.fd = h->peer, .events = POLLIN};
+	struct pollfd descriptor = {.fd = h->hang_up_fd, .events = POLLIN};
 
 	return poll(&descriptor, 1, milliseconds) > 0 && (descriptor.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
 }
@@ -78,7 +78,7 @@ int handle_return(lua_State *L, const handle *h, const char *verb, const failure
 const failure *handle_diagnose(const handle *h, cs_error_t error)
 {
 	/* An ending daemon closes its sockets one by one: the call's may close before the one watched here. */
-	int grace = error == CS_ERR_LIBRARY && h->peer != h->fd ? HANG_UP_GRACE : 0;
+	int grace = error == CS_ERR_LIBRARY && handle_has_datagram_socket(h) ? HANG_UP_GRACE : 0;
 	/* A daemon that dies under load leaves its flow control on: libqb then returns TRY_AGAIN for ever. */
 	bool suspicious = error == CS_ERR_LIBRARY || error == CS_ERR_TRY_AGAIN;
 	bool is_lost = (suspicious && hangs_up_within(h, grace)) || error == CS_ERR_BAD_HANDLE;

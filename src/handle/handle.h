@@ -91,11 +91,12 @@ typedef enum handle_busy {
 struct handle {
 	const handle_class *class;
 	cleanup cleanup;
-	uint64_t id;       /* Corosync's handle */
-	int fd;            /* libqb's; -1 when there is none */
-	int peer;          /* hangs up when the daemon ends: libqb's own, or one more beside a datagram socket */
-	int awaited;       /* readable when events wait or the daemon has ended: libqb's own, or an epoll over both */
-	int shown;         /* for the loops: `awaited`, or an epoll over it and the timer that makes `flush` due */
+	uint64_t id; /* Corosync's handle */
+	/* Descriptors, -1 when there is none. The last three are libqb's own where that suffices. */
+	int libqb_fd;
+	int hang_up_fd;    /* hangs up when the daemon ends; of its own where libqb's is a datagram socket */
+	int events_fd;     /* readable when events wait or the daemon has ended: may be an epoll over the first two */
+	int loop_fd;       /* for loops: readable also when `flush` is due */
 	uid_t daemon_user; /* the user that the daemon must run as; NO_USER: root or this process's */
 	pid_t owner;       /* a fork must neither use nor close Corosync's connections */
 	handle_state state;
@@ -132,6 +133,12 @@ int handle_return(lua_State *L, const handle *h, const char *verb, const failure
 
 /* NULL if Corosync may be called on the handle now, else why not. */
 const failure *handle_unusable(const handle *h);
+
+/* Of an open handle: with "qb_ipc_type: socket" libqb's descriptor is a datagram socket, which shows no hang-up. */
+static inline bool handle_has_datagram_socket(const handle *h)
+{
+	return h->hang_up_fd != h->libqb_fd;
+}
 
 /* Whether the daemon has ended. */
 bool handle_hung_up(const handle *h);

@@ -25,7 +25,7 @@ static int start(reader *r)
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	r->bell = thread_bell();
 	r->nudge = thread_bell();
-	if (r->epoll < 0 || r->bell < 0 || r->nudge < 0 || !poll_add(r->epoll, r->handle->shown) ||
+	if (r->epoll < 0 || r->bell < 0 || r->nudge < 0 || !poll_add(r->epoll, r->handle->loop_fd) ||
 		!poll_add(r->epoll, r->bell)) {
 		return errno;
 	}

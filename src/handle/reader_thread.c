@@ -165,7 +165,7 @@ static int longest_wait(const reader *r, duty present)
 /* True when the daemon has events. */
 static bool wait_for_events(const reader *r, duty present)
 {
-	struct pollfd descriptors[] = {{.fd = r->nudge, .events = POLLIN}, {.fd = r->handle->awaited, .events = POLLIN}};
+	struct pollfd descriptors[] = {{.fd = r->nudge, .events = POLLIN}, {.fd = r->handle->events_fd, .events = POLLIN}};
 	bool has_room = present != STOPPED;
 
 	(void)poll(descriptors, has_room ? 2 : 1, longest_wait(r, present));

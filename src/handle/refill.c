@@ -91,7 +91,7 @@ static int fetched_descriptor(handle *h)
 	has_room = reader_has_room(h);
 	reader_unlock(h->reader, false);
 	/* While events are queued, the reader keeps its later ones. */
-	return !has_room ? -1 : queue_head(&h->queue) != NULL ? h->shown : connection_descriptor(h);
+	return !has_room ? -1 : queue_head(&h->queue) != NULL ? h->loop_fd : connection_descriptor(h);
 }
 
 /***
