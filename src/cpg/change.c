@@ -110,7 +110,7 @@ static const config_change *work_out(lua_State *L, cpg *c, const config_record *
 	if (is_as_told(ev, last)) {
 		push_as_told(L, ev);
 	} else if (!push_resolved(L, c, last)) {
-		c->astray = true;
+		c->members_unknown = true;
 		return NULL;
 	}
 	lua_rawseti(L, values, VALUE_CHANGE);
@@ -165,7 +165,7 @@ static void push_changes(lua_State *L, int cache, const struct cpg_address *addr
 int cpg_change_push(lua_State *L, handle *h, const event *ev, int values)
 {
 	cpg *c = (cpg *)h;
-	const config_change *change = c->astray ? NULL : work_out(L, c, (const config_record *)ev, values);
+	const config_change *change = c->members_unknown ? NULL : work_out(L, c, (const config_record *)ev, values);
 	const struct cpg_address *left;
 	int cache;
 

@@ -53,7 +53,7 @@ int cpg_counters_method_counters(lua_State *L)
 	set_count(L, "received", "received_bytes", &c->received);
 	set(L, "waiting", events);
 	set(L, "waiting_bytes", bytes);
-	set(L, "backlog", atomic_load_explicit(&c->handle.own, memory_order_relaxed));
+	set(L, "backlog", atomic_load_explicit(&c->handle.own_waiting_bytes, memory_order_relaxed));
 	lua_pushnumber(L, lag_seconds(&c->handle));
 	lua_setfield(L, -2, "lag");
 	return 1;

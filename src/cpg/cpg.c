@@ -148,7 +148,7 @@ static int method_max_message_size(lua_State *L)
 	if (why != NULL) {
 		return cpg_group_fail(L, c, "get the limit of", why);
 	}
-	compat_pushuint64(L, c->pack != NULL ? pack_limit(c) : c->limit);
+	compat_pushuint64(L, c->pack != NULL ? pack_limit(c) : c->max_atomic_size);
 	return 1;
 }
 

@@ -39,18 +39,21 @@ static inline void cpg_count_add(cpg_count *count, size_t bytes)
 struct cpg {
 	handle handle;
 	_Atomic(membership) membership; /* a reader changes it too, between call_begin and call_end */
-	bool split;
-	bool was_told_left; /* under the lock of the thread that dispatches, */
-	uint64_t changes;   /* and the number of member changes queued so far */
-	bool astray;        /* the members are no longer known: no later event is valid */
-	uint32_t node, limit;
-	uint32_t window;         /* most own messages that may be in flight */
-	atomic_size_t in_flight; /* own messages that were sent and are not yet back in the queue */
-	atomic_size_t flying;    /* bytes that these will take in the queue */
-	cpg_pack *pack;          /* NULL without packing, see packing.h */
-	size_t pending;          /* messages in the frame, accepted and not yet sent */
-	size_t pending_bytes;    /* bytes that these will take in the queue */
 	struct cpg_name group;
+	uint32_t node;                 /* this node's id */
+	uint32_t max_atomic_size;      /* bytes of the longest message that Corosync delivers as one */
+	bool split;                    /* libcpg cuts longer ones */
+	bool members_unknown;          /* after a change: no later event is valid */
+	uint32_t window;               /* most own messages that may be in flight */
+	atomic_size_t in_flight;       /* own messages that were sent and are not yet back in the queue */
+	atomic_size_t in_flight_bytes; /* bytes that these will take in the queue */
+	cpg_pack *pack;                /* NULL without packing, see packing.h */
+	size_t pending;                /* messages in the frame, accepted and not yet sent */
+	size_t pending_bytes;          /* bytes that these will take in the queue */
+	/* used by the thread that dispatches, under its lock */
+	bool was_told_left;   /* the event that this process has left is queued */
+	uint64_t last_serial; /* of the change of members queued last */
+	/* used by the thread that runs Lua */
 	cpg_count received; /* messages that became Lua values */
 	cpg_count sent;     /* messages that were accepted */
 };
@@ -112,7 +115,7 @@ const failure *cpg_send_refusal(cpg *c, size_t size);
 static inline void cpg_send_enter(cpg *c, size_t messages, size_t bytes)
 {
 	atomic_fetch_add_explicit(&c->in_flight, messages, memory_order_relaxed);
-	atomic_fetch_add_explicit(&c->flying, bytes, memory_order_relaxed);
+	atomic_fetch_add_explicit(&c->in_flight_bytes, bytes, memory_order_relaxed);
 }
 
 /* Called when own messages have come back or were not sent. The callbacks call it, too. */

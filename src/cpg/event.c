@@ -28,7 +28,7 @@ void cpg_event_append_message(cpg *c, bool is_own, const struct cpg_address *sen
 		memcpy(ev->bytes, bytes, length);
 	}
 	if (is_own) {
-		atomic_fetch_add_explicit(&c->handle.own, ev->event.size, memory_order_relaxed);
+		atomic_fetch_add_explicit(&c->handle.own_waiting_bytes, ev->event.size, memory_order_relaxed);
 	}
 }
 
@@ -97,7 +97,7 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	if (ev == NULL) {
 		return;
 	}
-	ev->serial = ++c->changes;
+	ev->serial = ++c->last_serial;
 	ev->count = members_count;
 	ev->members = listed;
 	ev->left = left_listed;
@@ -126,7 +126,7 @@ static int push_message(lua_State *L, handle *h, const event *ev, int values)
 	const message_record *message = (const message_record *)ev;
 	cpg *c = (cpg *)h;
 
-	if (c->astray) {
+	if (c->members_unknown) {
 		return EVENT_DROPPED;
 	}
 	lua_rawgeti(L, values, VALUE_ADDRESSES);
@@ -142,7 +142,7 @@ static int push_ring(lua_State *L, handle *h, const event *ev, int values)
 	const node_list_event *ring = (const node_list_event *)ev;
 
 	(void)values;
-	if (((const cpg *)h)->astray) {
+	if (((const cpg *)h)->members_unknown) {
 		return EVENT_DROPPED;
 	}
 	node_list_push_ring(L, ring);

@@ -84,7 +84,7 @@ static cs_error_t read_constants(handle *h)
 	cpg *c = (cpg *)h;
 	cs_error_t error = cpg_local_get(h->id, &c->node);
 
-	return error == CS_OK ? cpg_max_atomic_msgsize_get(h->id, &c->limit) : error;
+	return error == CS_OK ? cpg_max_atomic_msgsize_get(h->id, &c->max_atomic_size) : error;
 }
 
 /* Closes the open handle on top of the stack, because a part of it could not be started. [-0, +n, m] */

@@ -232,15 +232,15 @@ const failure *pack_send_vector(cpg *c, const struct iovec *vector, unsigned int
 	cpg_pack *p = c->pack;
 	const failure *why;
 
-	if (atomic_load_explicit(&p->frames, memory_order_relaxed) >= CPG_SEND_WINDOW) {
+	if (atomic_load_explicit(&p->frames_in_flight, memory_order_relaxed) >= CPG_SEND_WINDOW) {
 		return &CPG_SEND_WINDOW_FULL;
 	}
 	/* Before the send, because the frame may come back before the call returns. */
-	atomic_fetch_add_explicit(&p->frames, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&p->frames_in_flight, 1, memory_order_relaxed);
 	cpg_send_enter(c, messages, bytes);
 	why = cpg_send_vector(c, CPG_TYPE_AGREED, vector, count);
 	if (why != NULL) {
-		cpg_send_subtract(&p->frames, 1);
+		cpg_send_subtract(&p->frames_in_flight, 1);
 		cpg_send_came_back(c, messages, bytes);
 	}
 	return why;
@@ -261,7 +261,7 @@ static bool is_temporary(const failure *why)
 static bool is_due(const cpg *c)
 {
 	bool flies = atomic_load_explicit(&c->in_flight, memory_order_relaxed) > 0;
-	size_t waiting = atomic_load_explicit(&c->handle.own, memory_order_relaxed);
+	size_t waiting = atomic_load_explicit(&c->handle.own_waiting_bytes, memory_order_relaxed);
 
 	return c->pack->length >= c->pack->options.bytes || (!flies && c->pending_bytes >= waiting);
 }

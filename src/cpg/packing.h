@@ -44,7 +44,7 @@ typedef struct cpg_pack {
 	/* the frame that is being filled with the handle's pending messages */
 	unsigned char *frame;
 	size_t length, capacity;
-	atomic_size_t frames; /* in flight */
+	atomic_size_t frames_in_flight;
 	transfer transfer;
 	int timer;            /* readable when a frame or pieces must be sent */
 	atomic_bool is_timed; /* the timer is set; the thread that takes events sets it, too */

@@ -49,7 +49,7 @@ size_t run_gather(lua_State *L, handle *h, size_t bytes)
 	size_t i, count, size = measure(h, bytes, &count);
 	char *buffer, *end;
 
-	if (c->astray || count == 0) {
+	if (c->members_unknown || count == 0) {
 		return 0;
 	}
 	lua_pushliteral(L, "messages");

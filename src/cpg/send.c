@@ -44,8 +44,8 @@ static const failure *unless_lost(cpg *c, const failure *why)
 
 const failure *cpg_send_refusal(cpg *c, size_t size)
 {
-	size_t waiting = atomic_load_explicit(&c->handle.own, memory_order_relaxed);
-	size_t flying = atomic_load_explicit(&c->flying, memory_order_relaxed) + c->pending_bytes;
+	size_t waiting = atomic_load_explicit(&c->handle.own_waiting_bytes, memory_order_relaxed);
+	size_t flying = atomic_load_explicit(&c->in_flight_bytes, memory_order_relaxed) + c->pending_bytes;
 
 	if (is_beyond(c, waiting, size)) {
 		return unless_lost(c, &failure_backlog);
@@ -69,7 +69,7 @@ void cpg_send_subtract(atomic_size_t *from, size_t amount)
 void cpg_send_came_back(cpg *c, size_t messages, size_t bytes)
 {
 	cpg_send_subtract(&c->in_flight, messages);
-	cpg_send_subtract(&c->flying, bytes);
+	cpg_send_subtract(&c->in_flight_bytes, bytes);
 }
 
 /* ---- the method ---- */
@@ -100,7 +100,7 @@ static cs_error_t multicast(cpg *c, cpg_guarantee_t guarantee, const struct iove
 {
 	cs_error_t error = cpg_mcast_joined(c->handle.id, guarantee, vector, count);
 
-	return c->split && length_of(vector, count) > c->limit ? handle_verify(&c->handle, error) : error;
+	return c->split && length_of(vector, count) > c->max_atomic_size ? handle_verify(&c->handle, error) : error;
 }
 
 const failure *cpg_send_vector(cpg *c, cpg_guarantee_t guarantee, const struct iovec *vector, unsigned int count)
@@ -142,7 +142,7 @@ static const failure *collect(lua_State *L, const cpg *c, cpg_iovec *message)
 	if (c->pack != NULL) {
 		return cpg_iovec_collect(L, message, pack_limit(c), &failure_beyond_limit);
 	}
-	return cpg_iovec_collect(L, message, c->split ? LONGEST_SPLIT : c->limit, &failure_too_big);
+	return cpg_iovec_collect(L, message, c->split ? LONGEST_SPLIT : c->max_atomic_size, &failure_too_big);
 }
 
 /* Sends the message at index 2; pushes true, or nil, message and code, and returns their number. [-0, +1|3, v] */

@@ -17,7 +17,7 @@ static const failure failure_no_room = {"try_again",
 
 size_t transfer_longest_whole(const cpg *c)
 {
-	return c->limit - FRAME_HEADER - FRAME_PREFIX;
+	return c->max_atomic_size - FRAME_HEADER - FRAME_PREFIX;
 }
 
 /* ---- the message ---- */
@@ -105,7 +105,7 @@ static bool may_send_piece(cpg *c)
 {
 	const transfer *t = &c->pack->transfer;
 
-	return t->state == TRANSFER_GRANTED && t->sent < t->total && c->pack->frames < MOST_PIECES;
+	return t->state == TRANSFER_GRANTED && t->sent < t->total && c->pack->frames_in_flight < MOST_PIECES;
 }
 
 const failure *transfer_continue(cpg *c)
@@ -135,7 +135,7 @@ bool transfer_needs_timer(cpg *c)
 {
 	const transfer *t = &c->pack->transfer;
 
-	return t->state == TRANSFER_BEGINS || (may_send_piece(c) && c->pack->frames == 0);
+	return t->state == TRANSFER_BEGINS || (may_send_piece(c) && c->pack->frames_in_flight == 0);
 }
 
 const failure *transfer_start(cpg *c, const cpg_iovec *message)

@@ -106,7 +106,7 @@ void unpack_message(cpg *c, bool is_own, const struct cpg_address *sender, const
 	frame_kind kind = frame_inspect(bytes, length, &piece);
 
 	if (is_own) {
-		cpg_send_subtract(&c->pack->frames, 1);
+		cpg_send_subtract(&c->pack->frames_in_flight, 1);
 	}
 	if (kind == FRAME_MESSAGES) {
 		unpack(c, is_own, sender, bytes, length);

@@ -28,7 +28,7 @@ static inline void delivery_take(handle *h)
 	const event *ev = queue_oldest(&h->queue);
 
 	if (delivery_kind_of(h, ev)->is_own) {
-		atomic_fetch_sub_explicit(&h->own, ev->size, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&h->own_waiting_bytes, ev->size, memory_order_relaxed);
 	}
 	lag_pass(h);
 	queue_pop(&h->queue);

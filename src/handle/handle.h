@@ -102,12 +102,12 @@ struct handle {
 	handle_state state;
 	handle_busy busy;
 	bool tracking;
-	bool stop;             /* the running dispatch ends after the present handler */
-	const failure *reason; /* why the connection is lost; NULL while it is not */
-	queue queue;           /* of the thread that runs Lua, which takes its events from there */
-	queue *sink;           /* where callbacks append: the same, or the reader's; NULL to drop events */
-	const failure *missed; /* why a callback could not append */
-	atomic_size_t own;     /* bytes of own messages that wait to be handled, in either queue */
+	bool stop;                       /* the running dispatch ends after the present handler */
+	const failure *reason;           /* why the connection is lost; NULL while it is not */
+	queue queue;                     /* of the thread that runs Lua, which takes its events from there */
+	queue *sink;                     /* where callbacks append: the same, or the reader's; NULL to drop events */
+	const failure *missed;           /* why a callback could not append */
+	atomic_size_t own_waiting_bytes; /* of own messages that wait for handlers, in either queue */
 	handle_lag lag;
 	reader *reader;     /* NULL without a reader */
 	watchdog *watchdog; /* NULL without a watchdog */
