@@ -83,7 +83,7 @@ const handle_class cpg_class = {
 	.subject = subject,
 	.flush = pack_flush_later,
 	.give_up = cpg_membership_give_up,
-	.tell_lag = cpg_event_lag,
+	.queue_lag = cpg_event_queue_lag,
 	.gather = run_gather,
 };
 

@@ -159,7 +159,7 @@ event *cpg_event_append(uint64_t kind, size_t payload);
 void cpg_event_append_message(cpg *c, bool is_own, const struct cpg_address *sender, const void *bytes, size_t length);
 
 /* Puts the event that handlers lag, and how far, before the others in the handle's queue, if there is memory. */
-void cpg_event_lag(handle *h, double seconds, size_t events, size_t bytes);
+void cpg_event_queue_lag(handle *h, double seconds, size_t events, size_t bytes);
 
 /* ---- counters.c ---- */
 

@@ -150,7 +150,7 @@ static int push_ring(lua_State *L, handle *h, const event *ev, int values)
 	return 2;
 }
 
-void cpg_event_lag(handle *h, double seconds, size_t events, size_t bytes)
+void cpg_event_queue_lag(handle *h, double seconds, size_t events, size_t bytes)
 {
 	lag_record *ev = (lag_record *)queue_prepend(&h->queue, KIND_LAG, RECORD_PAYLOAD(lag_record));
 

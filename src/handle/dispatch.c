@@ -42,7 +42,7 @@ static const event *next_event(dispatch_run *run)
 		run->drained = refill(h, (size_t)(run->budget - run->handled));
 	}
 	/* Before each event: the handler of the last one may have been slow. */
-	lag_tell(h);
+	lag_queue_event(h);
 	return queue_head(&h->queue);
 }
 

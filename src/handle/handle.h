@@ -21,9 +21,9 @@
 
 /* How long the queued events have waited, see lag.h. */
 typedef struct handle_lag {
-	double since; /* the oldest event has waited at least since then */
-	double next;  /* the wait in seconds at which the next lag event is due */
-	size_t left;  /* events until this note expires; 0 when there is none */
+	double oldest_since; /* the oldest event has waited at least since then */
+	double next_wait;    /* the wait in seconds at which the next lag event is due */
+	size_t events_left;  /* until this note expires; 0 when there is none */
 } handle_lag;
 
 typedef struct handle handle;
@@ -65,9 +65,10 @@ typedef struct handle_class {
 	cs_error_t (*trackstop)(handle *h);
 	/* Sends pending messages: called after each dispatch and before each wait. NULL if the class keeps none. */
 	void (*flush)(handle *h);
-	/* Where a reader is possible: stops the events, in the reader's thread; and queues the event that handlers lag. */
+	/* Makes the daemon send no more events, from the reader's thread. NULL where no reader is possible. */
 	cs_error_t (*give_up)(handle *h);
-	void (*tell_lag)(handle *h, double seconds, size_t events, size_t bytes);
+	/* Queues the event that handlers lag before all others. NULL where no reader is possible. */
+	void (*queue_lag)(handle *h, double seconds, size_t events, size_t bytes);
 	/*
 	 * Pushes a name for receive(), then the queue's oldest events as one value of about `bytes` bytes at most, then
 	 * their number, which it returns. Pushes nothing and returns 0 if the oldest must be received alone. NULL if all

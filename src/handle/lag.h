@@ -12,7 +12,7 @@
 void lag_note(handle *h, double since);
 
 /* Queues the event that handlers lag before the others, if it is due: each time after twice as long a wait. */
-void lag_tell(handle *h);
+void lag_queue_event(handle *h);
 
 /* Returns for how many seconds the oldest event has waited, at least; 0 if none waits. */
 double lag_seconds(const handle *h);
@@ -20,7 +20,7 @@ double lag_seconds(const handle *h);
 /* The oldest event leaves the queue. */
 static inline void lag_pass(handle *h)
 {
-	h->lag.left -= h->lag.left > 0;
+	h->lag.events_left -= h->lag.events_left > 0;
 }
 
 #endif

@@ -23,10 +23,10 @@ static int start(reader *r)
 	int error;
 
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
-	r->bell = thread_bell();
-	r->nudge = thread_bell();
-	if (r->epoll < 0 || r->bell < 0 || r->nudge < 0 || !poll_add(r->epoll, r->handle->loop_fd) ||
-		!poll_add(r->epoll, r->bell)) {
+	r->loop_bell = thread_bell();
+	r->reader_bell = thread_bell();
+	if (r->epoll < 0 || r->loop_bell < 0 || r->reader_bell < 0 || !poll_add(r->epoll, r->handle->loop_fd) ||
+		!poll_add(r->epoll, r->loop_bell)) {
 		return errno;
 	}
 	error = thread_start(&r->thread, STACK_SIZE, "corosync-reader", reader_thread_run, r);
@@ -63,12 +63,12 @@ void reader_end(handle *h)
 	}
 	if (r->started) {
 		atomic_store(&r->stopping, true);
-		thread_ring(r->nudge);
+		thread_ring(r->reader_bell);
 		(void)pthread_join(r->thread, NULL);
 	}
 	userdata_close_fd(&r->epoll);
-	userdata_close_fd(&r->bell);
-	userdata_close_fd(&r->nudge);
+	userdata_close_fd(&r->loop_bell);
+	userdata_close_fd(&r->reader_bell);
 	queue_free(&r->queue);
 	(void)pthread_mutex_destroy(&r->requests);
 	(void)pthread_mutex_destroy(&r->lock);
@@ -93,7 +93,7 @@ void reader_lock(reader *r)
 void reader_unlock(reader *r, bool kept_up)
 {
 	if (r != NULL) {
-		r->turns += kept_up;
+		r->dispatches += kept_up;
 		(void)pthread_mutex_unlock(&r->lock);
 	}
 }
@@ -104,19 +104,19 @@ static void exchange_queues(handle *h, reader *r)
 
 	h->queue = r->queue;
 	r->queue = emptied;
-	r->told = r->limit_told = false;
+	r->lag_queued = r->limit_warned = false;
 	reader_note_queued(h);
-	if (r->ended == NULL) {
-		thread_silence(r->bell);
+	if (r->end_reason == NULL) {
+		thread_silence(r->loop_bell);
 	}
 }
 
 /* There is room again, also when the handle's own queue had taken it all. */
 static void wake(reader *r)
 {
-	if (r->full) {
-		r->full = false;
-		thread_ring(r->nudge);
+	if (r->awaits_room) {
+		r->awaits_room = false;
+		thread_ring(r->reader_bell);
 	}
 }
 
@@ -129,14 +129,14 @@ bool reader_hand_over(handle *h)
 	}
 	wake(r);
 	if (queue_length(&r->queue) == 0) {
-		if (r->ended != NULL && h->state == HANDLE_OPEN) {
-			handle_lose(h, r->ended);
+		if (r->end_reason != NULL && h->state == HANDLE_OPEN) {
+			handle_lose(h, r->end_reason);
 		}
 		return false;
 	}
-	if (!r->told) {
-		r->told = true;
-		h->class->tell_lag(h, clock_seconds() - r->since, r->queue.count, queue_length(&r->queue));
+	if (!r->lag_queued) {
+		r->lag_queued = true;
+		h->class->queue_lag(h, clock_seconds() - r->oldest_since, r->queue.count, queue_length(&r->queue));
 	}
 	/* The lag event comes first, if there was memory for it. */
 	if (queue_length(&h->queue) == 0) {
@@ -152,12 +152,12 @@ queue *reader_sink(handle *h)
 	if (r == NULL) {
 		return &h->queue;
 	}
-	return r->ended != NULL ? NULL : queue_length(&r->queue) > 0 ? &r->queue : &h->queue;
+	return r->end_reason != NULL ? NULL : queue_length(&r->queue) > 0 ? &r->queue : &h->queue;
 }
 
-double reader_since(const reader *r)
+double reader_handed_since(const reader *r)
 {
-	return r->since;
+	return r->oldest_since;
 }
 
 const queue *reader_queue(const reader *r)
@@ -181,8 +181,8 @@ bool reader_has_room(handle *h)
 void reader_note_queued(handle *h)
 {
 	if (h->reader != NULL) {
-		atomic_store_explicit(&h->reader->handed, queue_length(&h->queue), memory_order_relaxed);
-		atomic_store_explicit(&h->reader->handed_events, h->queue.count, memory_order_relaxed);
+		atomic_store_explicit(&h->reader->handle_queue_bytes, queue_length(&h->queue), memory_order_relaxed);
+		atomic_store_explicit(&h->reader->handle_queue_events, h->queue.count, memory_order_relaxed);
 	}
 }
 
@@ -206,7 +206,7 @@ double reader_waiting_since(reader *r)
 
 	if (r != NULL) {
 		(void)pthread_mutex_lock(&r->lock);
-		since = queue_length(&r->queue) > 0 ? r->since : 0;
+		since = queue_length(&r->queue) > 0 ? r->oldest_since : 0;
 		(void)pthread_mutex_unlock(&r->lock);
 	}
 	return since;

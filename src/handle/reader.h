@@ -31,7 +31,7 @@ void reader_unlock(reader *r, bool kept_up);
 bool reader_hand_over(handle *h);
 
 /* When the reader's oldest event came, about, or the oldest of those that it handed over last. */
-double reader_since(const reader *r);
+double reader_handed_since(const reader *r);
 
 /* Under the lock: the queue for the events that the daemon sends now; NULL if they are invalid. */
 queue *reader_sink(handle *h);

@@ -14,7 +14,7 @@
 #define RETRY_MILLISECONDS 100
 
 /* Between two warnings that handlers lag; and between checks whether they do, when no more events come. */
-#define TELL_PAUSE 10.0 /* seconds */
+#define WARN_PAUSE 10.0 /* seconds */
 #define LAG_MILLISECONDS 500
 
 /* The number of checks for the other thread before it takes over, at most one a millisecond. */
@@ -38,55 +38,56 @@ typedef enum duty {
 static void warn(reader *r)
 {
 	double now = clock_seconds();
-	size_t bytes = queue_length(&r->queue) + atomic_load_explicit(&r->handed, memory_order_relaxed);
-	size_t events = r->queue.count + atomic_load_explicit(&r->handed_events, memory_order_relaxed);
-	watchdog_lag lag = {now - r->since, events, bytes, reader_thread_room(r) == 0};
-	bool is_news = now >= r->warn_at || (lag.is_full && !r->limit_told);
+	size_t bytes = queue_length(&r->queue) + atomic_load_explicit(&r->handle_queue_bytes, memory_order_relaxed);
+	size_t events = r->queue.count + atomic_load_explicit(&r->handle_queue_events, memory_order_relaxed);
+	watchdog_lag lag = {now - r->oldest_since, events, bytes, reader_thread_room(r) == 0};
+	bool is_news = now >= r->warn_at || (lag.is_full && !r->limit_warned);
 
-	if (r->queue.count > 0 && is_news && watchdog_tell_lag(r->handle->watchdog, r->handle, &lag)) {
-		r->warn_at = now + TELL_PAUSE;
-		r->limit_told = lag.is_full;
+	if (r->queue.count > 0 && is_news && watchdog_warn_of_lag(r->handle->watchdog, r->handle, &lag)) {
+		r->warn_at = now + WARN_PAUSE;
+		r->limit_warned = lag.is_full;
 	}
 }
 
-static duty meet_limit(reader *r)
+static duty stop_at_limit(reader *r)
 {
 	if (r->options.stops) {
-		r->full = true;
+		r->awaits_room = true;
 		return STOPPED;
 	}
-	r->ended = &failure_overflow;
+	r->end_reason = &failure_overflow;
 	return GIVING_UP;
 }
 
 /* Takes a round of events, and keeps them unless no later one is valid. */
 static duty take(reader *r, duty present)
 {
-	bool drained, is_first = queue_length(&r->queue) == 0 && r->ended == NULL;
+	bool drained, is_first = queue_length(&r->queue) == 0 && r->end_reason == NULL;
 	size_t bytes = queue_length(&r->queue) + reader_thread_room(r);
-	const failure *why = fetch_events(r->handle, r->ended == NULL ? &r->queue : NULL, FETCH_EVENTS, bytes, &drained);
+	const failure *why =
+		fetch_events(r->handle, r->end_reason == NULL ? &r->queue : NULL, FETCH_EVENTS, bytes, &drained);
 
 	if (is_first) {
-		r->since = clock_seconds() - r->options.after;
+		r->oldest_since = clock_seconds() - r->options.after;
 	}
 	if (why != NULL) {
 		reader_thread_lose(r, why);
 		present = ENDED;
-	} else if (r->ended == NULL) {
+	} else if (r->end_reason == NULL) {
 		warn(r);
-		present = reader_thread_room(r) == 0 ? meet_limit(r) : TAKING;
+		present = reader_thread_room(r) == 0 ? stop_at_limit(r) : TAKING;
 	}
-	if (is_first && (queue_length(&r->queue) > 0 || r->ended != NULL)) {
-		thread_ring(r->bell);
+	if (is_first && (queue_length(&r->queue) > 0 || r->end_reason != NULL)) {
+		thread_ring(r->loop_bell);
 	}
 	return present;
 }
 
 static bool other_has_dispatched(reader *r)
 {
-	bool has_dispatched = r->turns != r->seen;
+	bool has_dispatched = r->dispatches != r->dispatches_seen;
 
-	r->seen = r->turns;
+	r->dispatches_seen = r->dispatches;
 	return has_dispatched;
 }
 
@@ -95,7 +96,7 @@ static bool is_attended(reader *r)
 	bool attended;
 
 	(void)pthread_mutex_lock(&r->lock);
-	attended = other_has_dispatched(r) && r->ended == NULL;
+	attended = other_has_dispatched(r) && r->end_reason == NULL;
 	(void)pthread_mutex_unlock(&r->lock);
 	return attended;
 }
@@ -107,14 +108,14 @@ static bool stand_by(reader *r)
 	bool attended = false;
 
 	for (waited = 0; waited < r->options.after && !attended; waited += step) {
-		(void)poll_readable(NULL, r->nudge, false, step);
+		(void)poll_readable(NULL, r->reader_bell, false, step);
 		attended = is_attended(r);
 	}
 	return attended;
 }
 
 /* Something waits at the daemon. */
-static duty look(reader *r, duty present)
+static duty take_if_unattended(reader *r, duty present)
 {
 	if (is_attended(r)) {
 		return STANDING_BY;
@@ -122,17 +123,17 @@ static duty look(reader *r, duty present)
 	/* libqb's tables must not move while this thread uses them: the other one may open a handle now. */
 	libqb_lock();
 	(void)pthread_mutex_lock(&r->lock);
-	present = other_has_dispatched(r) && r->ended == NULL ? STANDING_BY : take(r, present);
+	present = other_has_dispatched(r) && r->end_reason == NULL ? STANDING_BY : take(r, present);
 	(void)pthread_mutex_unlock(&r->lock);
 	libqb_unlock();
 	return present;
 }
 
 /* No more events have come, or none are taken. */
-static duty look_at_lag(reader *r, duty present)
+static duty check_lag(reader *r, duty present)
 {
 	(void)pthread_mutex_lock(&r->lock);
-	if (present == STOPPED ? r->full : queue_length(&r->queue) > 0) {
+	if (present == STOPPED ? r->awaits_room : queue_length(&r->queue) > 0) {
 		warn(r);
 	} else {
 		present = STANDING_BY;
@@ -165,12 +166,13 @@ static int longest_wait(const reader *r, duty present)
 /* True when the daemon has events. */
 static bool wait_for_events(const reader *r, duty present)
 {
-	struct pollfd descriptors[] = {{.fd = r->nudge, .events = POLLIN}, {.fd = r->handle->events_fd, .events = POLLIN}};
+	struct pollfd descriptors[] = {
+		{.fd = r->reader_bell, .events = POLLIN}, {.fd = r->handle->events_fd, .events = POLLIN}};
 	bool has_room = present != STOPPED;
 
 	(void)poll(descriptors, has_room ? 2 : 1, longest_wait(r, present));
 	if (descriptors[0].revents != 0) {
-		thread_silence(r->nudge);
+		thread_silence(r->reader_bell);
 	}
 	return has_room && descriptors[1].revents != 0;
 }
@@ -192,9 +194,9 @@ void *reader_thread_run(void *argument)
 			break;
 		}
 		if (waits && !attended) {
-			present = look(r, present);
+			present = take_if_unattended(r, present);
 		} else if (!waits && (present == TAKING || present == STOPPED)) {
-			present = look_at_lag(r, present);
+			present = check_lag(r, present);
 		}
 		if (present == GIVING_UP) {
 			present = give_up(r);

@@ -91,7 +91,7 @@ static int receive(lua_State *L, handle *h, size_t bytes)
 	}
 	/* Without a reader, the caller of receive has not asked for this event. */
 	if (h->reader != NULL) {
-		lag_tell(h);
+		lag_queue_event(h);
 	}
 	if (queue_head(&h->queue) == NULL) {
 		handle_flush(h);

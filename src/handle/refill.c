@@ -23,7 +23,7 @@ static bool take(handle *h, size_t events, size_t bytes)
 	bool drained = false;
 
 	if (queue_head(&h->queue) == NULL && reader_hand_over(h)) {
-		lag_note(h, reader_since(h->reader));
+		lag_note(h, reader_handed_since(h->reader));
 	} else if (h->state == HANDLE_OPEN) {
 		why = fetch_events(h, reader_sink(h), events, bytes, &drained);
 	}

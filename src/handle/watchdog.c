@@ -152,7 +152,7 @@ void watchdog_leave(watchdog *w)
 
 /* ---- for the threads of readers ---- */
 
-bool watchdog_tell_lag(const watchdog *w, const handle *h, const watchdog_lag *lag)
+bool watchdog_warn_of_lag(const watchdog *w, const handle *h, const watchdog_lag *lag)
 {
 	char text[sizeof(sight) + 128];
 	size_t length = 0, used;

@@ -40,6 +40,6 @@ typedef struct watchdog_lag {
  * From any thread, while the handle's connection is open: warns how far its handlers lag, if they lag by the watchdog's
  * seconds or the reader is full. Returns whether it did.
  */
-bool watchdog_tell_lag(const watchdog *w, const handle *h, const watchdog_lag *lag);
+bool watchdog_warn_of_lag(const watchdog *w, const handle *h, const watchdog_lag *lag);
 
 #endif
