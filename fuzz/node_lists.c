@@ -8,6 +8,7 @@
 #include <lualib.h>
 
 #include "handle/fetch.h"
+#include "handle/node_list.h"
 #include "votequorum/votequorum.h"
 #include "input.h"
 #include "must.h"

@@ -6,7 +6,7 @@
 #include "handle/connection.h"
 #include "handle/methods.h"
 #include "support/field.h"
-#include "support/thread.h"
+#include "support/stack.h"
 
 /***
 Administration of Corosync: the userdata over libcfg. It also has the methods that all handles share, see

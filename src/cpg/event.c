@@ -4,6 +4,7 @@
 #include <sys/param.h>
 
 #include "handle/fetch.h"
+#include "handle/node_list.h"
 
 /* Corosync still sends events to a process that has left, until its connection is closed: they are dropped. */
 event *cpg_event_append(uint64_t kind, size_t payload)

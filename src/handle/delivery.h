@@ -6,7 +6,7 @@
 #include "handle/handle.h"
 #include "handle/lag.h"
 #include "handle/reader.h"
-#include "support/thread.h"
+#include "support/stack.h"
 
 /* Values in the metatable's array: functions and strings that a dispatch or receive pushes without allocating. */
 enum { KEPT_DELIVER = 1, KEPT_TRACEBACK, KEPT_ERROR, KEPT_SERVICE, KEPT_CONVERT };

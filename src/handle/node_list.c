@@ -1,6 +1,8 @@
-#include "handle/fetch.h"
+#include "handle/node_list.h"
 
 #include <string.h>
+
+#include "handle/fetch.h"
 
 #define PAYLOAD (sizeof(node_list_event) - sizeof(event))
 

@@ -7,7 +7,7 @@
 #include "support/clock.h"
 #include "support/pid.h"
 #include "support/poll.h"
-#include "support/thread.h"
+#include "support/stack.h"
 
 /***
 @module corosync.events

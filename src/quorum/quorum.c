@@ -5,7 +5,7 @@
 #include "handle/call.h"
 #include "handle/connection.h"
 #include "handle/methods.h"
-#include "handle/fetch.h"
+#include "handle/node_list.h"
 #include "support/field.h"
 
 /***

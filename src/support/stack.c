@@ -1,4 +1,4 @@
-#include "support/thread.h"
+#include "support/stack.h"
 
 #include <pthread.h>
 #include <stdint.h>

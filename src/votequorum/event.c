@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "handle/fetch.h"
+#include "handle/node_list.h"
 
 enum { KIND_QUORUM, KIND_NODELIST, KIND_EXPECTED_VOTES };
 
