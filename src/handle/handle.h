@@ -58,7 +58,7 @@ typedef struct handle_class {
 	cs_error_t (*fd_get)(uint64_t id, int *fd);
 	cs_error_t (*dispatch)(uint64_t id, cs_dispatch_flags_t flags);
 	cs_error_t (*finalize)(uint64_t id);
-	cs_error_t (*disconnect)(handle *h); /* called in place of finalize where that does not suffice; else NULL */
+	cs_error_t (*disconnect)(handle *h); /* called instead of finalize, where that does not suffice; else NULL */
 	/* The name that the watchdog shows for the handle, as its group's; NULL for none. */
 	const char *(*subject)(const handle *h, size_t *length);
 	cs_error_t (*trackstart)(handle *h); /* NULL where there is no tracking */
