@@ -1,4 +1,4 @@
-#include "nginx/waker.h"
+#include "nginx/wake_socket.h"
 
 #include <errno.h>
 #include <stdint.h>
