@@ -6,83 +6,16 @@
 #include <unistd.h>
 
 #include "handle/connection.h"
-#include "support/field.h"
 
 /***
 @module corosync.cpg
 */
-
-/* Longer frames are not measurably faster. Shorter frames cost messages of 1 000 bytes a fifth of their rate. */
-#define FRAME_BYTES ((size_t)16000)
-#define LEAST_FRAME ((size_t)64)
-#define MOST_FRAME ((size_t)1000000)
-#define LONGEST ((size_t)64 * 1024 * 1024)
 
 /* Nanoseconds until the timer sends a frame, if nothing else does: many times a message's latency on an idle ring. */
 #define FLUSH_AFTER 2000000
 
 const failure PACK_NO_MEMORY = {"no_memory",
 	"there is not enough memory to pack the message, and it was not sent: free some memory and send it again"};
-
-/* ---- the option ---- */
-
-static void check_size(lua_State *L, int index, const char *name, size_t least, size_t most)
-{
-	int64_t size;
-
-	if (lua_type(L, index) != LUA_TNUMBER || !compat_toint64(L, index, &size) || size < (int64_t)least ||
-		(uint64_t)size > most) {
-		luaL_argerror(
-			L, 1, lua_pushfstring(L, "field '%s' must be a whole number from %d to %d", name, (int)least, (int)most));
-	}
-}
-
-static void check_bytes(lua_State *L, int index, const char *name)
-{
-	check_size(L, index, name, LEAST_FRAME, MOST_FRAME);
-}
-
-static void check_limit(lua_State *L, int index, const char *name)
-{
-	check_size(L, index, name, 1, INT32_MAX);
-}
-
-enum { BYTES_FIELD, LIMIT_FIELD };
-
-static const field fields[] = {
-	[BYTES_FIELD] = {"bytes", check_bytes},
-	[LIMIT_FIELD] = {"limit", check_limit},
-	{NULL, NULL},
-};
-
-void pack_options_check(lua_State *L, int index, const char *name)
-{
-	if (lua_istable(L, index)) {
-		fields_check_at(L, index, fields);
-	} else if (!lua_isboolean(L, index)) {
-		field_refuse(L, index, name, "boolean or table");
-	}
-}
-
-static void get_size(lua_State *L, int index, const field *f, size_t *size)
-{
-	field_push_at(L, index, f);
-	if (!lua_isnil(L, -1)) {
-		*size = (size_t)lua_tonumber(L, -1);
-	}
-	lua_pop(L, 1);
-}
-
-bool pack_options_get(lua_State *L, int index, pack_options *options)
-{
-	*options = (pack_options){.bytes = FRAME_BYTES, .limit = LONGEST};
-	if (!lua_istable(L, index)) {
-		return lua_toboolean(L, index);
-	}
-	get_size(L, index, &fields[BYTES_FIELD], &options->bytes);
-	get_size(L, index, &fields[LIMIT_FIELD], &options->limit);
-	return true;
-}
 
 /* ---- start and end ---- */
 
@@ -103,8 +36,8 @@ void pack_set_options(cpg *c, const pack_options *options)
 {
 	c->pack->options = *options;
 	/* One that does not fit in a datagram would never be sent, and is known only when it is full. */
-	if (handle_has_datagram_socket(&c->handle) && options->bytes > FRAME_BYTES) {
-		c->pack->options.bytes = FRAME_BYTES;
+	if (handle_has_datagram_socket(&c->handle) && options->bytes > PACK_FRAME_BYTES) {
+		c->pack->options.bytes = PACK_FRAME_BYTES;
 	}
 	c->pack->assembly.limit = options->limit;
 }

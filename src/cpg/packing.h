@@ -12,15 +12,11 @@
 
 #include "cpg/address_list.h"
 #include "cpg/assembly.h"
+#include "cpg/pack_options.h"
 #include "handle/handle.h"
 
 typedef struct cpg cpg;
 typedef struct cpg_iovec cpg_iovec;
-
-typedef struct pack_options {
-	size_t bytes; /* a frame of this size is full */
-	size_t limit; /* the longest message */
-} pack_options;
 
 /* The state of the one long message that is being sent. The thread that takes events changes it, too. */
 typedef enum transfer_state {
@@ -55,12 +51,6 @@ typedef struct cpg_pack {
 
 /* The default window, in messages. Frames and bytes have limits of their own. */
 #define PACK_WINDOW 8192
-
-/* For open's field `pack`: true or a table. */
-void pack_options_check(lua_State *L, int index, const char *name);
-
-/* Reads the checked field at that index. Returns false without packing. [-0, +0, v] */
-bool pack_options_get(lua_State *L, int index, pack_options *options);
 
 /* Starts packing on an open handle. Returns 0 or an errno. */
 int pack_start(cpg *c, const pack_options *options);

@@ -19,14 +19,8 @@
 static uid_t daemon_user(lua_State *L, int handlers)
 {
 	static const field f = {"daemon_user", field_check_user};
-	uid_t user = NO_USER;
 
-	field_push_at(L, handlers, &f);
-	if (!lua_isnil(L, -1)) {
-		user = (uid_t)lua_tonumber(L, -1);
-	}
-	lua_pop(L, 1);
-	return user;
+	return (uid_t)field_get_number(L, handlers, &f, (lua_Number)NO_USER);
 }
 
 static void end(cleanup *c)

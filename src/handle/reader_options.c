@@ -44,11 +44,7 @@ static const field fields[] = {
 
 void reader_options_check(lua_State *L, int index, const char *name)
 {
-	if (lua_istable(L, index)) {
-		fields_check_at(L, index, fields);
-	} else if (!lua_isboolean(L, index)) {
-		field_refuse(L, index, name, "boolean or table");
-	}
+	field_check_boolean_or_table(L, index, name, fields);
 }
 
 bool reader_options_get(lua_State *L, int index, reader_options *options)
@@ -57,16 +53,10 @@ bool reader_options_get(lua_State *L, int index, reader_options *options)
 	if (!lua_istable(L, index)) {
 		return lua_toboolean(L, index);
 	}
-	field_push_at(L, index, &fields[AFTER_FIELD]);
-	if (!lua_isnil(L, -1)) {
-		options->after = (double)lua_tonumber(L, -1);
-	}
-	field_push_at(L, index, &fields[LIMIT_FIELD]);
-	if (!lua_isnil(L, -1)) {
-		options->limit = (size_t)lua_tonumber(L, -1);
-	}
+	options->after = (double)field_get_number(L, index, &fields[AFTER_FIELD], READER_AFTER);
+	options->limit = (size_t)field_get_number(L, index, &fields[LIMIT_FIELD], (lua_Number)READER_LIMIT);
 	field_push_at(L, index, &fields[FULL_FIELD]);
 	options->stops = !lua_isnil(L, -1) && strcmp(lua_tostring(L, -1), "stop") == 0;
-	lua_pop(L, 3);
+	lua_pop(L, 1);
 	return true;
 }

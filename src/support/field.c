@@ -55,6 +55,15 @@ void field_check_boolean(lua_State *L, int index, const char *name)
 	}
 }
 
+void field_check_boolean_or_table(lua_State *L, int index, const char *name, const field *fields)
+{
+	if (lua_istable(L, index)) {
+		fields_check_at(L, index, fields);
+	} else if (!lua_isboolean(L, index)) {
+		field_refuse(L, index, name, "boolean or table");
+	}
+}
+
 /* A user's id, as in `id -u`. */
 void field_check_user(lua_State *L, int index, const char *name)
 {
@@ -146,4 +155,14 @@ void field_push_at(lua_State *L, int index, const field *f)
 	if (!lua_isnil(L, -1)) {
 		f->check(L, lua_gettop(L), f->name);
 	}
+}
+
+lua_Number field_get_number(lua_State *L, int index, const field *f, lua_Number absent)
+{
+	lua_Number number;
+
+	field_push_at(L, index, f);
+	number = lua_isnil(L, -1) ? absent : lua_tonumber(L, -1);
+	lua_pop(L, 1);
+	return number;
 }

@@ -23,6 +23,9 @@ void field_check_function(lua_State *L, int index, const char *name);
 void field_check_boolean(lua_State *L, int index, const char *name);
 void field_check_user(lua_State *L, int index, const char *name);
 
+/* The value is a boolean, or a table with these fields. */
+void field_check_boolean_or_table(lua_State *L, int index, const char *name, const field *fields);
+
 /* Raises: the field's value at that index is not a(n) `expected`. [-0, +0, v] */
 void field_refuse(lua_State *L, int index, const char *name, const char *expected);
 
@@ -43,5 +46,8 @@ void field_push(lua_State *L, const char *name);
  * have replaced the value after fields_check. [-0, +1, v]
  */
 void field_push_at(lua_State *L, int index, const field *f);
+
+/* As field_push_at, for the field of a number: returns it, or `absent` for nil. [-0, +0, v] */
+lua_Number field_get_number(lua_State *L, int index, const field *f, lua_Number absent);
 
 #endif
