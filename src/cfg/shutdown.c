@@ -29,10 +29,9 @@ typedef struct request_event {
 
 static void on_shutdown(corosync_cfg_handle_t id, corosync_cfg_shutdown_flags_t flags)
 {
-	request_event *ev;
+	request_event *ev = (request_event *)fetch_append(0, EVENT_PAYLOAD(request_event));
 
 	(void)id;
-	ev = (request_event *)fetch_append(0, sizeof *ev - sizeof ev->event);
 	if (ev != NULL) {
 		ev->regardless = flags == COROSYNC_CFG_SHUTDOWN_FLAG_REGARDLESS;
 	}

@@ -17,7 +17,7 @@ typedef struct entry {
 static cs_error_t keep(queue *entries, const char *key, const cmap_value *v)
 {
 	size_t key_length = strlen(key);
-	entry *e = (entry *)queue_append(entries, 0, sizeof(entry) - sizeof(event) + key_length + v->length);
+	entry *e = (entry *)queue_append(entries, 0, EVENT_PAYLOAD(entry) + key_length + v->length);
 
 	if (e == NULL) {
 		return CS_ERR_NO_MEMORY;

@@ -34,8 +34,6 @@ typedef struct change_event {
 	char bytes[]; /* the key, the new value, the old value */
 } change_event;
 
-#define PAYLOAD (sizeof(change_event) - sizeof(event))
-
 /* ---- from libcmap into the queue ---- */
 
 /* Corosync matches by prefix. A name that does not end in "." covers the keys below it, but not its siblings. */
@@ -89,7 +87,7 @@ static void on_change(cmap_handle_t id, cmap_track_handle_t track, int32_t kind,
 	remove_false_values(t->map, kind, &new_value, &old_value);
 	new_length = length_of(&new_value);
 	old_length = length_of(&old_value);
-	ev = (change_event *)fetch_append(0, PAYLOAD + key_length + new_length + old_length);
+	ev = (change_event *)fetch_append(0, EVENT_PAYLOAD(change_event) + key_length + new_length + old_length);
 	if (ev == NULL) {
 		return;
 	}

@@ -258,9 +258,6 @@ void cpg_iovec_copy(const cpg_iovec *v, void *to);
 
 enum { KIND_MESSAGE, KIND_OWN_MESSAGE, KIND_CONFIG, KIND_RING, KIND_LAG, KIND_COMPLAINT };
 
-/* The size of a record's own part. */
-#define RECORD_PAYLOAD(type) (sizeof(type) - sizeof(event))
-
 typedef struct message_record {
 	event event;
 	uint32_t node, pid;
@@ -286,7 +283,7 @@ typedef struct lag_record {
 /* The bytes that a message of that length takes in the queue. */
 static inline size_t cpg_record_message_size(size_t length)
 {
-	return queue_event_size(RECORD_PAYLOAD(message_record) + length);
+	return queue_event_size(EVENT_PAYLOAD(message_record) + length);
 }
 
 #endif

@@ -17,7 +17,7 @@ event *cpg_event_append(uint64_t kind, size_t payload)
 void cpg_event_append_message(cpg *c, bool is_own, const struct cpg_address *sender, const void *bytes, size_t length)
 {
 	message_record *ev = (message_record *)cpg_event_append(
-		is_own ? KIND_OWN_MESSAGE : KIND_MESSAGE, RECORD_PAYLOAD(message_record) + length);
+		is_own ? KIND_OWN_MESSAGE : KIND_MESSAGE, EVENT_PAYLOAD(message_record) + length);
 
 	if (ev == NULL) {
 		return;
@@ -87,7 +87,7 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	size_t left_listed = MIN(left_count, CPG_MEMBERS_MAX), joined_listed = MIN(joined_count, CPG_MEMBERS_MAX);
 	size_t count = listed + left_listed + joined_listed;
 	config_record *ev = (config_record *)cpg_event_append(
-		KIND_CONFIG, RECORD_PAYLOAD(config_record) + count * sizeof(struct cpg_address));
+		KIND_CONFIG, EVENT_PAYLOAD(config_record) + count * sizeof(struct cpg_address));
 	struct cpg_address *to;
 
 	(void)id;
@@ -153,7 +153,7 @@ static int push_ring(lua_State *L, handle *h, const event *ev, int values)
 
 void cpg_event_queue_lag(handle *h, double seconds, size_t events, size_t bytes)
 {
-	lag_record *ev = (lag_record *)queue_prepend(&h->queue, KIND_LAG, RECORD_PAYLOAD(lag_record));
+	lag_record *ev = (lag_record *)queue_prepend(&h->queue, KIND_LAG, EVENT_PAYLOAD(lag_record));
 
 	if (ev != NULL) {
 		ev->seconds = seconds;

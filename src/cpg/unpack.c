@@ -32,7 +32,7 @@ static void complain(cpg *c, const struct cpg_address *sender, frame_kind kind)
 		!cpg_address_list_add(reported, sender)) {
 		return;
 	}
-	ev = (complaint_record *)cpg_event_append(KIND_COMPLAINT, RECORD_PAYLOAD(complaint_record));
+	ev = (complaint_record *)cpg_event_append(KIND_COMPLAINT, EVENT_PAYLOAD(complaint_record));
 	if (ev != NULL) {
 		ev->node = sender->nodeid;
 		ev->pid = sender->pid;

@@ -4,8 +4,6 @@
 
 #include "handle/fetch.h"
 
-#define PAYLOAD (sizeof(node_list_event) - sizeof(event))
-
 node_list_event *node_list_append(uint64_t kind, uint32_t node, uint64_t seq, const node_list *lists, size_t count)
 {
 	node_list_event *ev;
@@ -14,11 +12,11 @@ node_list_event *node_list_append(uint64_t kind, uint32_t node, uint64_t seq, co
 	for (i = 0; i < count; i++) {
 		total += lists[i].count;
 	}
-	ev = (node_list_event *)fetch_append(kind, PAYLOAD + total * sizeof *ev->nodes);
+	ev = (node_list_event *)fetch_append(kind, EVENT_PAYLOAD(node_list_event) + total * sizeof *ev->nodes);
 	if (ev == NULL) {
 		return NULL;
 	}
-	memset((char *)ev + sizeof(event), 0, PAYLOAD);
+	memset((char *)ev + sizeof(event), 0, EVENT_PAYLOAD(node_list_event));
 	ev->node = node;
 	ev->seq = seq;
 	total = 0;

@@ -12,6 +12,9 @@ typedef struct event {
 	uint64_t kind; /* index into the kinds of the handle's class */
 } event;
 
+/* The payload of an event, for a struct that begins with an `event`, without its flexible array. */
+#define EVENT_PAYLOAD(type) (sizeof(type) - sizeof(event))
+
 typedef struct queue {
 	unsigned char *data;
 	size_t capacity, head, tail; /* bytes */

@@ -19,13 +19,11 @@ typedef struct votes_event {
 	uint32_t votes;
 } votes_event;
 
-#define PAYLOAD(type) (sizeof(type) - sizeof(event))
-
 void votequorum_event_quorum(
 	votequorum_handle_t id, uint64_t context, uint32_t quorate, uint32_t count, votequorum_node_t *nodes)
 {
 	size_t size = count * sizeof *nodes;
-	quorum_event *ev = (quorum_event *)fetch_append(KIND_QUORUM, PAYLOAD(quorum_event) + size);
+	quorum_event *ev = (quorum_event *)fetch_append(KIND_QUORUM, EVENT_PAYLOAD(quorum_event) + size);
 
 	(void)id;
 	(void)context;
@@ -51,7 +49,7 @@ void votequorum_event_nodelist(
 
 void votequorum_event_expected_votes(votequorum_handle_t id, uint64_t context, uint32_t votes)
 {
-	votes_event *ev = (votes_event *)fetch_append(KIND_EXPECTED_VOTES, PAYLOAD(votes_event));
+	votes_event *ev = (votes_event *)fetch_append(KIND_EXPECTED_VOTES, EVENT_PAYLOAD(votes_event));
 
 	(void)id;
 	(void)context;
