@@ -69,16 +69,16 @@ static bool push_resolved(lua_State *L, cpg *c, const config_change *last)
 	return false;
 }
 
-/* Whether a record's lists are right. Up to 128 members they always are, whatever the change before. */
-static bool is_as_told(const config_record *ev, const config_change *last)
+/* Whether an event's lists are right. Up to 128 members they always are, whatever the change before. */
+static bool is_as_told(const config_event *ev, const config_change *last)
 {
 	size_t before = last == NULL ? 0 : last->members;
 
-	return ev->is_whole && (before <= CPG_MEMBERS_MAX || before + ev->joined == ev->count + ev->left);
+	return ev->is_whole && (before <= CPG_MEMBERS_MAX || before + ev->joined == ev->members_after + ev->left);
 }
 
 /* [-0, +1, m] */
-static void push_as_told(lua_State *L, const config_record *ev)
+static void push_as_told(lua_State *L, const config_event *ev)
 {
 	config_change *change = push_change(L, ev->serial, ev->members, ev->left, ev->joined);
 	size_t count = ev->members + ev->left + ev->joined;
@@ -98,8 +98,8 @@ static const config_change *last_change(lua_State *L, int values)
 	return change;
 }
 
-/* The change of a record, kept in the user value; NULL if it cannot be worked out. [-0, +0, m] */
-static const config_change *work_out(lua_State *L, cpg *c, const config_record *ev, int values)
+/* The change of an event, kept in the user value; NULL if it cannot be worked out. [-0, +0, m] */
+static const config_change *work_out(lua_State *L, cpg *c, const config_event *ev, int values)
 {
 	const config_change *last = last_change(L, values);
 
@@ -165,7 +165,7 @@ static void push_changes(lua_State *L, int cache, const struct cpg_address *addr
 int cpg_change_push(lua_State *L, handle *h, const event *ev, int values)
 {
 	cpg *c = (cpg *)h;
-	const config_change *change = c->members_unknown ? NULL : work_out(L, c, (const config_record *)ev, values);
+	const config_change *change = c->members_unknown ? NULL : work_out(L, c, (const config_event *)ev, values);
 	const struct cpg_address *left;
 	int cache;
 

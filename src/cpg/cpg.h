@@ -144,6 +144,37 @@ int cpg_send_by_group(lua_State *L);
 
 /* ---- events, from the callbacks into the queue and on into Lua: event.c ---- */
 
+/* As they wait in the queue. */
+enum { KIND_MESSAGE, KIND_OWN_MESSAGE, KIND_CONFIG, KIND_RING, KIND_LAG, KIND_COMPLAINT };
+
+typedef struct message_event {
+	event event;
+	uint32_t node, pid; /* the sender */
+	size_t length;
+	char bytes[];
+} message_event;
+
+typedef struct config_event {
+	event event;
+	uint64_t serial;
+	size_t members_after;           /* the number of members after the change, listed or not */
+	size_t members, left, joined;   /* addresses in the lists; of members all or, when they are too many, none */
+	bool is_whole;                  /* the lists have all addresses that libcpg counts */
+	struct cpg_address addresses[]; /* members, then left, then joined */
+} config_event;
+
+typedef struct lag_event {
+	event event;
+	double seconds;
+	size_t events, bytes;
+} lag_event;
+
+/* The bytes that a message of that length takes in the queue. */
+static inline size_t cpg_event_message_size(size_t length)
+{
+	return queue_event_size(EVENT_PAYLOAD(message_event) + length);
+}
+
 extern const event_kind cpg_event_kinds[];
 
 /* The callbacks for cpg_model_initialize. */
@@ -161,6 +192,38 @@ void cpg_event_append_message(cpg *c, bool is_own, const struct cpg_address *sen
 /* Puts the event that handlers lag, and how far, before the others in the handle's queue, if there is memory. */
 void cpg_event_queue_lag(handle *h, double seconds, size_t events, size_t bytes);
 
+/* ---- changes of a group's members, as Lua values: change.c ---- */
+
+/* A change with its lists. Lua keeps the last one: the next is worked out from it. */
+typedef struct config_change {
+	uint64_t serial;                /* the event's */
+	size_t members, left, joined;   /* addresses in the lists */
+	bool is_told;                   /* false when it turned out to change nothing */
+	struct cpg_address addresses[]; /* members, then left, then joined */
+} config_change;
+
+/* The `push` of the kind of event. */
+int cpg_change_push(lua_State *L, handle *h, const event *ev, int values);
+
+/* ---- changes of large groups, whose members libcpg does not list; no Lua: resolve.c ---- */
+
+typedef struct resolution {
+	uint64_t serial;
+	cpg_address_list members, left, joined;
+} resolution;
+
+/* Whether the reason is one of a member that has joined, or has left: libcpg's lists may contain neither. */
+bool cpg_resolve_is_join(uint32_t reason);
+bool cpg_resolve_is_leave(uint32_t reason);
+
+/*
+ * Works out the change of the oldest event in the handle's queue, where `last` is the change before it, or NULL. It may
+ * call Corosync, which blocks, and then takes all that waits at the daemon: the event's address changes.
+ */
+cs_error_t cpg_resolve(cpg *c, const config_change *last, resolution *to);
+
+void cpg_resolve_release(resolution *r);
+
 /* ---- counters.c ---- */
 
 int cpg_counters_method_counters(lua_State *L);
@@ -172,11 +235,6 @@ size_t run_gather(lua_State *L, handle *h, size_t bytes);
 
 int run_skip(lua_State *L);
 int run_unpack(lua_State *L);
-
-/* ---- changes of a group's members as Lua values: change.c ---- */
-
-/* The `push` of the kind of event. */
-int cpg_change_push(lua_State *L, handle *h, const event *ev, int values);
 
 /* ---- members' addresses, tables with node, pid and reason; a cache has one table for each member: address.c ---- */
 
@@ -206,33 +264,6 @@ cs_error_t cpg_iteration_push_members(lua_State *L, cpg *c, const struct cpg_nam
 /* Adds the members of the handle's group to a list, without Lua. */
 cs_error_t cpg_iteration_list_members(cpg *c, cpg_address_list *to);
 
-/* ---- lists of a change whose record does not have them: libcpg lists at most 128 members; no Lua: resolve.c ---- */
-
-/* A change with its lists. Lua keeps the last one: the next is worked out from it. */
-typedef struct config_change {
-	uint64_t serial; /* the record's */
-	size_t members, left, joined;
-	bool is_told;                   /* false when it turned out to change nothing */
-	struct cpg_address addresses[]; /* as in the record */
-} config_change;
-
-typedef struct resolution {
-	uint64_t serial;
-	cpg_address_list members, left, joined;
-} resolution;
-
-/* Whether the reason is one of a member that has joined, or has left: libcpg's lists may contain neither. */
-bool cpg_resolve_is_join(uint32_t reason);
-bool cpg_resolve_is_leave(uint32_t reason);
-
-/*
- * Works out the oldest event of the handle's queue, where `last` is the change before it, or NULL. It may call
- * Corosync, which blocks, and then takes all that waits at the daemon: the event's address changes.
- */
-cs_error_t cpg_resolve(cpg *c, const config_change *last, resolution *to);
-
-void cpg_resolve_release(resolution *r);
-
 /* ---- a message to send, a string or an array of strings sent as one without concatenation: iovec.c ---- */
 
 /* lib/cpg.c copies the caller's iovecs behind one of its own, into an array of 64, without checking their number. */
@@ -253,37 +284,5 @@ const failure *cpg_iovec_collect(lua_State *L, cpg_iovec *v, size_t most, const 
 
 /* Copies the `length` bytes of the message. */
 void cpg_iovec_copy(const cpg_iovec *v, void *to);
-
-/* ---- the events of libcpg as they wait in the queue ---- */
-
-enum { KIND_MESSAGE, KIND_OWN_MESSAGE, KIND_CONFIG, KIND_RING, KIND_LAG, KIND_COMPLAINT };
-
-typedef struct message_record {
-	event event;
-	uint32_t node, pid;
-	size_t length;
-	char bytes[];
-} message_record;
-
-typedef struct config_record {
-	event event;
-	uint64_t serial;
-	size_t count;                   /* members after the change; the list has all of them or, when too many, none */
-	size_t members, left, joined;   /* addresses in the lists */
-	bool is_whole;                  /* the lists have all addresses that libcpg counts */
-	struct cpg_address addresses[]; /* members, then left, then joined */
-} config_record;
-
-typedef struct lag_record {
-	event event;
-	double seconds;
-	size_t events, bytes;
-} lag_record;
-
-/* The bytes that a message of that length takes in the queue. */
-static inline size_t cpg_record_message_size(size_t length)
-{
-	return queue_event_size(EVENT_PAYLOAD(message_record) + length);
-}
 
 #endif

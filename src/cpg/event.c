@@ -16,8 +16,8 @@ event *cpg_event_append(uint64_t kind, size_t payload)
 
 void cpg_event_append_message(cpg *c, bool is_own, const struct cpg_address *sender, const void *bytes, size_t length)
 {
-	message_record *ev = (message_record *)cpg_event_append(
-		is_own ? KIND_OWN_MESSAGE : KIND_MESSAGE, EVENT_PAYLOAD(message_record) + length);
+	message_event *ev = (message_event *)cpg_event_append(
+		is_own ? KIND_OWN_MESSAGE : KIND_MESSAGE, EVENT_PAYLOAD(message_event) + length);
 
 	if (ev == NULL) {
 		return;
@@ -48,7 +48,7 @@ void cpg_event_message(
 	}
 	cpg_event_append_message(c, is_own, &sender, bytes, length);
 	if (is_own) {
-		cpg_send_came_back(c, 1, cpg_record_message_size(length));
+		cpg_send_came_back(c, 1, cpg_event_message_size(length));
 	}
 }
 
@@ -61,7 +61,7 @@ static struct cpg_address *put_addresses(struct cpg_address *to, const struct cp
 }
 
 /* In a large group libcpg may list it as the first that joined. */
-static void note_own_leave(cpg *c, const config_record *ev)
+static void note_own_leave(cpg *c, const config_event *ev)
 {
 	const struct cpg_address *left = ev->addresses + ev->members;
 	size_t i;
@@ -86,8 +86,8 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	size_t listed = members_count <= CPG_MEMBERS_MAX ? members_count : 0;
 	size_t left_listed = MIN(left_count, CPG_MEMBERS_MAX), joined_listed = MIN(joined_count, CPG_MEMBERS_MAX);
 	size_t count = listed + left_listed + joined_listed;
-	config_record *ev = (config_record *)cpg_event_append(
-		KIND_CONFIG, EVENT_PAYLOAD(config_record) + count * sizeof(struct cpg_address));
+	config_event *ev =
+		(config_event *)cpg_event_append(KIND_CONFIG, EVENT_PAYLOAD(config_event) + count * sizeof(struct cpg_address));
 	struct cpg_address *to;
 
 	(void)id;
@@ -99,7 +99,7 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 		return;
 	}
 	ev->serial = ++c->last_serial;
-	ev->count = members_count;
+	ev->members_after = members_count;
 	ev->members = listed;
 	ev->left = left_listed;
 	ev->joined = joined_listed;
@@ -124,7 +124,7 @@ void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, co
 
 static int push_message(lua_State *L, handle *h, const event *ev, int values)
 {
-	const message_record *message = (const message_record *)ev;
+	const message_event *message = (const message_event *)ev;
 	cpg *c = (cpg *)h;
 
 	if (c->members_unknown) {
@@ -153,7 +153,7 @@ static int push_ring(lua_State *L, handle *h, const event *ev, int values)
 
 void cpg_event_queue_lag(handle *h, double seconds, size_t events, size_t bytes)
 {
-	lag_record *ev = (lag_record *)queue_prepend(&h->queue, KIND_LAG, EVENT_PAYLOAD(lag_record));
+	lag_event *ev = (lag_event *)queue_prepend(&h->queue, KIND_LAG, EVENT_PAYLOAD(lag_event));
 
 	if (ev != NULL) {
 		ev->seconds = seconds;
@@ -164,7 +164,7 @@ void cpg_event_queue_lag(handle *h, double seconds, size_t events, size_t bytes)
 
 static int push_lag(lua_State *L, handle *h, const event *ev, int values)
 {
-	const lag_record *lag = (const lag_record *)ev;
+	const lag_event *lag = (const lag_event *)ev;
 
 	(void)h;
 	(void)values;

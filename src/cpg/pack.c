@@ -133,7 +133,7 @@ static bool add_to_frame(cpg *c, const cpg_iovec *message)
 	cpg_iovec_copy(message, p->frame + start + FRAME_PREFIX);
 	p->length = start + FRAME_PREFIX + message->length;
 	c->pending++;
-	c->pending_bytes += cpg_record_message_size(message->length);
+	c->pending_bytes += cpg_event_message_size(message->length);
 	return true;
 }
 
@@ -141,7 +141,7 @@ static void take_back(cpg *c, const cpg_iovec *message)
 {
 	c->pack->length -= FRAME_PREFIX + message->length;
 	c->pending--;
-	c->pending_bytes -= cpg_record_message_size(message->length);
+	c->pending_bytes -= cpg_event_message_size(message->length);
 	if (c->pending == 0) {
 		empty_frame(c);
 	}
@@ -253,7 +253,7 @@ const failure *pack_send(cpg *c, const cpg_iovec *message)
 {
 	bool is_long = message->length > transfer_longest_whole(c);
 	size_t length = c->pack->length + FRAME_PREFIX + message->length;
-	const failure *why = cpg_send_refusal(c, cpg_record_message_size(message->length));
+	const failure *why = cpg_send_refusal(c, cpg_event_message_size(message->length));
 
 	if (why == NULL && (is_long || (c->pending > 0 && length > c->pack->options.bytes))) {
 		why = pack_flush(c);

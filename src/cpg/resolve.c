@@ -25,13 +25,13 @@ bool cpg_resolve_is_leave(uint32_t reason)
 	return reason == CPG_REASON_LEAVE || reason == CPG_REASON_NODEDOWN || reason == CPG_REASON_PROCDOWN;
 }
 
-static const config_record *head_of(const cpg *c)
+static const config_event *head_of(const cpg *c)
 {
-	return (const config_record *)queue_oldest(&c->handle.queue);
+	return (const config_event *)queue_oldest(&c->handle.queue);
 }
 
 /*
- * The changes that a record lists. Above 398 members libcpg reads the counts of its lists from a member's fields, and
+ * The changes that an event lists. Above 398 members libcpg reads the counts of its lists from a member's fields, and
  * its list of joined members starts with those that left, followed by stale bytes. So at most as many are valid as the
  * counts of members differ by, and the reason says whether they joined or left.
  */
@@ -40,9 +40,9 @@ typedef struct changes {
 	size_t count, expected;
 } changes;
 
-static changes changes_of(const config_record *ev, size_t before)
+static changes changes_of(const config_event *ev, size_t before)
 {
-	size_t expected = ev->count > before ? ev->count - before : before - ev->count;
+	size_t expected = ev->members_after > before ? ev->members_after - before : before - ev->members_after;
 	size_t listed = ev->left + ev->joined;
 
 	return (changes){ev->addresses + ev->members, listed < expected ? listed : expected, expected};
@@ -67,7 +67,7 @@ static cs_error_t apply(resolution *r, const struct cpg_address *change, bool jo
 	return added && cpg_address_list_add(joins ? &r->joined : &r->left, change) ? CS_OK : CS_ERR_NO_MEMORY;
 }
 
-static cs_error_t take_lists(const config_record *ev, const config_change *last, resolution *r)
+static cs_error_t take_lists(const config_event *ev, const config_change *last, resolution *r)
 {
 	changes listed = changes_of(ev, last->members);
 	cs_error_t error = CS_OK;
@@ -80,7 +80,7 @@ static cs_error_t take_lists(const config_record *ev, const config_change *last,
 		return CS_ERR_NO_MEMORY;
 	}
 	for (i = 0; i < listed.count && error == CS_OK; i++) {
-		error = apply(r, &listed.first[i], ev->count > last->members);
+		error = apply(r, &listed.first[i], ev->members_after > last->members);
 	}
 	return error;
 }
@@ -113,7 +113,7 @@ static bool rewind_one(rewinding *r, const struct cpg_address *change)
 
 static bool rewind_event(rewinding *r, const event *ev)
 {
-	const config_record *config = (const config_record *)ev;
+	const config_event *config = (const config_event *)ev;
 	changes listed;
 	size_t i;
 
@@ -121,7 +121,7 @@ static bool rewind_event(rewinding *r, const event *ev)
 		return true;
 	}
 	listed = changes_of(config, r->count);
-	r->count = config->count;
+	r->count = config->members_after;
 	for (i = 0; i < listed.count; i++) {
 		if (!rewind_one(r, &listed.first[i])) {
 			return false;
@@ -142,7 +142,7 @@ static bool rewind_queue(rewinding *r, const queue *q, const event *ev)
 static cs_error_t rewind_to_head(cpg *c, const cpg_address_list *present, cpg_address_list *members)
 {
 	handle *h = &c->handle;
-	rewinding r = {.members = members, .count = head_of(c)->count};
+	rewinding r = {.members = members, .count = head_of(c)->members_after};
 	bool done = cpg_address_list_copy(members, present->items, present->count);
 	const queue *held;
 
@@ -183,7 +183,7 @@ static cs_error_t ask(cpg *c, cpg_address_list *members)
 	while (error == CS_OK) {
 		refill_all(&c->handle);
 		error = rewind_to_head(c, &present, members);
-		if (members->count == head_of(c)->count || ++rounds == MOST_ROUNDS || !more_comes(&c->handle)) {
+		if (members->count == head_of(c)->members_after || ++rounds == MOST_ROUNDS || !more_comes(&c->handle)) {
 			break;
 		}
 	}
@@ -203,7 +203,7 @@ static bool has_node(const struct cpg_address *items, size_t count, uint32_t nod
 }
 
 /* For members that libcpg does not list: the reason of those that it lists (an event has one), or a guess. */
-static uint32_t joins_for(const config_record *ev, const config_change *last, const struct cpg_address *member)
+static uint32_t joins_for(const config_event *ev, const config_change *last, const struct cpg_address *member)
 {
 	changes listed = changes_of(ev, last->members);
 
@@ -214,7 +214,7 @@ static uint32_t joins_for(const config_record *ev, const config_change *last, co
 }
 
 static uint32_t leaves_for(
-	const config_record *ev, const config_change *last, const resolution *r, const struct cpg_address *member)
+	const config_event *ev, const config_change *last, const resolution *r, const struct cpg_address *member)
 {
 	changes listed = changes_of(ev, last->members);
 
@@ -224,7 +224,7 @@ static uint32_t leaves_for(
 	return has_node(r->members.items, r->members.count, member->nodeid) ? CPG_REASON_PROCDOWN : CPG_REASON_NODEDOWN;
 }
 
-static bool compare(const config_record *ev, const config_change *last, resolution *r)
+static bool compare(const config_event *ev, const config_change *last, resolution *r)
 {
 	bool done = true;
 	size_t i;
@@ -256,10 +256,10 @@ static bool compare_first(const cpg *c, resolution *r)
 
 static cs_error_t work_out(cpg *c, const config_change *last, resolution *r)
 {
-	const config_record *ev = head_of(c);
+	const config_event *ev = head_of(c);
 	cs_error_t error = CS_OK;
 
-	if (ev->members < ev->count) {
+	if (ev->members < ev->members_after) {
 		error = ask(c, &r->members);
 	} else if (!cpg_address_list_copy(&r->members, ev->addresses, ev->members)) {
 		error = CS_ERR_NO_MEMORY;

@@ -14,12 +14,12 @@ static bool is_message(const event *ev)
 
 static size_t size_of(const event *ev)
 {
-	return sizeof(head) + ((const message_record *)(const void *)ev)->length;
+	return sizeof(head) + ((const message_event *)(const void *)ev)->length;
 }
 
 static char *put(char *to, const event *ev)
 {
-	const message_record *message = (const message_record *)(const void *)ev;
+	const message_event *message = (const message_event *)(const void *)ev;
 	head before = {message->node, message->pid, (uint32_t)message->length};
 
 	memcpy(to, &before, sizeof before);

@@ -122,7 +122,7 @@ const failure *cpg_send_vector(cpg *c, cpg_guarantee_t guarantee, const struct i
 
 static const failure *send_alone(cpg *c, cpg_guarantee_t guarantee, const cpg_iovec *message)
 {
-	size_t size = cpg_record_message_size(message->length);
+	size_t size = cpg_event_message_size(message->length);
 	const failure *why = cpg_send_refusal(c, size);
 
 	if (why != NULL) {

@@ -141,7 +141,7 @@ bool transfer_needs_timer(cpg *c)
 const failure *transfer_start(cpg *c, const cpg_iovec *message)
 {
 	transfer *t = &c->pack->transfer;
-	size_t size = cpg_record_message_size(message->length);
+	size_t size = cpg_event_message_size(message->length);
 	const failure *why;
 
 	if (!copy(t, message)) {

@@ -14,11 +14,11 @@ static const char *const problems[] = {
 		"sends a message longer than this member's limit: set the same 'pack.limit' in all members of a group",
 };
 
-typedef struct complaint_record {
+typedef struct complaint_event {
 	event event;
 	uint32_t node, pid;
 	frame_kind kind;
-} complaint_record;
+} complaint_event;
 
 /* ---- messages that are not delivered ---- */
 
@@ -26,13 +26,13 @@ typedef struct complaint_record {
 static void complain(cpg *c, const struct cpg_address *sender, frame_kind kind)
 {
 	cpg_address_list *reported = &c->pack->reported;
-	complaint_record *ev;
+	complaint_event *ev;
 
 	if (cpg_address_list_find(reported->items, reported->count, sender) != NULL || reported->count >= MOST_REPORTED ||
 		!cpg_address_list_add(reported, sender)) {
 		return;
 	}
-	ev = (complaint_record *)cpg_event_append(KIND_COMPLAINT, EVENT_PAYLOAD(complaint_record));
+	ev = (complaint_event *)cpg_event_append(KIND_COMPLAINT, EVENT_PAYLOAD(complaint_event));
 	if (ev != NULL) {
 		ev->node = sender->nodeid;
 		ev->pid = sender->pid;
@@ -42,7 +42,7 @@ static void complain(cpg *c, const struct cpg_address *sender, frame_kind kind)
 
 int unpack_push_complaint(lua_State *L, handle *h, const event *ev, int values)
 {
-	const complaint_record *complaint = (const complaint_record *)ev;
+	const complaint_event *complaint = (const complaint_event *)ev;
 	const cpg *c = (const cpg *)h;
 	char member[sizeof "4294967295:4294967295"];
 
@@ -64,7 +64,7 @@ static void unpack(cpg *c, bool is_own, const struct cpg_address *sender, const 
 
 	while (frame_next(&cursor, &message, &message_length)) {
 		cpg_event_append_message(c, is_own, sender, message, message_length);
-		size += cpg_record_message_size(message_length);
+		size += cpg_event_message_size(message_length);
 		messages++;
 	}
 	if (is_own) {
@@ -81,7 +81,7 @@ static void deliver_whole(cpg *c, bool is_own, const struct cpg_address *sender)
 	cpg_event_append_message(c, is_own, sender, part->bytes, length);
 	assembly_drop(a, sender->nodeid, sender->pid);
 	if (is_own) {
-		cpg_send_came_back(c, 1, cpg_record_message_size(length));
+		cpg_send_came_back(c, 1, cpg_event_message_size(length));
 	}
 }
 
