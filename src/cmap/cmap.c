@@ -37,7 +37,7 @@ static const failure failure_type_needed = {"not_exist", "there is no such key: 
 
 static cs_error_t initialize(handle *h)
 {
-	return cmap_initialize_map(&h->id, ((cmap *)h)->counters ? CMAP_MAP_STATS : CMAP_MAP_ICMAP);
+	return cmap_initialize_map(&h->id, ((cmap *)h)->is_stats ? CMAP_MAP_STATS : CMAP_MAP_ICMAP);
 }
 
 static cs_error_t dispatch(uint64_t id, cs_dispatch_flags_t flags)
@@ -82,7 +82,7 @@ not permitted, or another user's program has taken the socket's name), "try_agai
 static int module_open(lua_State *L)
 {
 	static const char *const names[] = {"icmap", "stats", NULL};
-	bool counters = check_option(L, 1, "icmap", names) == 1;
+	bool is_stats = check_option(L, 1, "icmap", names) == 1;
 	cmap *m;
 
 	if (lua_gettop(L) > 0) {
@@ -90,7 +90,7 @@ static int module_open(lua_State *L)
 	}
 	fields_check_optional(L, open_fields);
 	m = connection_new(L, &cmap_class, sizeof *m, 1);
-	m->counters = counters;
+	m->is_stats = is_stats;
 	compat_getuservalue(L, -1);
 	lua_newtable(L);
 	lua_rawseti(L, -2, VALUE_TRACKERS);
@@ -285,48 +285,6 @@ static int cmap_method_decrement(lua_State *L)
 	return step(L, "decrement", false);
 }
 
-/* ---- many keys ---- */
-
-/***
-Iterates over the keys that begin with a prefix: `for key, value, type in assert(map:each "totem.") do … end`.
-They are read at the call, so the loop may be left early, and may change the map.
-`pairs(map)` iterates over all keys, in Lua 5.2 and later, and raises where this returns an error.
-Calls `cmap_iter_init`, `cmap_iter_next` and `cmap_get`.
-@function map:each
-@tparam[opt=""] string prefix
-@treturn fun():(string,number|string,string) an iterator that returns key, value and type
-@error nil, message, code: "invalid_param" and "name_too_long" (no key can begin so), "no_memory", "not_connected",
-"closed", "wrong_process"
-*/
-static int cmap_method_each(lua_State *L)
-{
-	cmap *m = handle_check(L);
-	size_t length;
-	const char *prefix = luaL_optlstring(L, 2, "", &length);
-	const failure *why = handle_unusable(&m->handle);
-
-	why = why == NULL ? cmap_prefix_check(prefix, length) : why;
-	if (why == NULL) {
-		why = handle_failure(&m->handle, cmap_keys_push(L, &m->handle, prefix));
-	}
-	if (why == NULL) {
-		return 1;
-	}
-	failure_push_attempt(L, "list the cmap keys", "that begin with", prefix, length);
-	return failure_push(L, why);
-}
-
-/* For pairs, which could not tell a returned error from an iterator. */
-static int cmap_metamethod_pairs(lua_State *L)
-{
-	lua_settop(L, 1);
-	if (cmap_method_each(L) == 1) {
-		return 1;
-	}
-	lua_pop(L, 1);
-	return lua_error(L);
-}
-
 /***
 Calls a handler on each change of a key and of the keys below it: "shop" is for `shop` and for `shop.stock`, "shop."
 only for the keys below it, "" for all keys. `dispatch` calls the handler, also when the script keeps no reference to
@@ -359,10 +317,10 @@ static int cmap_method_track(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-	{"__pairs", cmap_metamethod_pairs},
+	{"__pairs", cmap_keys_metamethod_pairs},
 	{"decrement", cmap_method_decrement},
 	{"delete", cmap_method_delete},
-	{"each", cmap_method_each},
+	{"each", cmap_keys_method_each},
 	{"get", cmap_method_get},
 	{"increment", cmap_method_increment},
 	{"set", cmap_method_set},

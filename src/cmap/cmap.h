@@ -9,7 +9,16 @@
 /* Pushes the module's table. [-0, +1, m] */
 void cmap_push_module(lua_State *L);
 
-/* ---- typed values, from and to Lua, and names of keys: value.c ---- */
+typedef struct cmap {
+	handle handle;
+	bool is_stats;         /* the map "stats", of Corosync's counters, and not "icmap" */
+	uint64_t last_tracker; /* the number of the tracker made last */
+} cmap;
+
+/* Fields of the map's user value. */
+enum { VALUE_TRACKERS = VALUE_OF_CLASS };
+
+/* ---- typed values, from and to Lua: value.c ---- */
 
 /* exec/icmap.c refuses longer values. */
 #define CMAP_LONGEST_VALUE 16384
@@ -29,8 +38,8 @@ typedef struct cmap_value {
 		uint32_t u32;
 		int64_t i64;
 		uint64_t u64;
-		float real;
-		double wide;
+		float f32;
+		double f64;
 		char bytes[CMAP_LONGEST_STORED];
 	} as;
 } cmap_value;
@@ -56,27 +65,18 @@ const char *cmap_value_type_name(cmap_value_types_t type);
 /* The type whose name is the string at that index. Raises if there is none. [-0, +0, v] */
 cmap_value_types_t cmap_value_check_type(lua_State *L, int index);
 
+/* ---- keys: which are valid, and iteration over them: keys.c ---- */
+
 /* NULL for a valid key, or why not: Corosync itself would return "not_exist". */
 const failure *cmap_key_check(const char *key, size_t length);
 
 /* The same for a prefix of keys, which may be empty. */
 const failure *cmap_prefix_check(const char *prefix, size_t length);
 
-/* ---- iteration: keys.c ---- */
-
-/* Pushes an iterator over the keys with that prefix, as the map is now: key, value, the type's name. [-0, +1|0, m] */
-cs_error_t cmap_keys_push(lua_State *L, handle *h, const char *prefix);
+int cmap_keys_metamethod_pairs(lua_State *L);
+int cmap_keys_method_each(lua_State *L);
 
 /* ---- trackers, from libcmap's callback through the queue to a handler: track.c ---- */
-
-typedef struct cmap {
-	handle handle;
-	bool counters;         /* this is the stats map */
-	uint64_t last_tracker; /* the number of the tracker made last */
-} cmap;
-
-/* Fields of the map's user value. */
-enum { VALUE_TRACKERS = VALUE_OF_CLASS };
 
 extern const event_kind cmap_track_kinds[];
 

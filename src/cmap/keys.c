@@ -6,6 +6,30 @@
 #include "support/queue.h"
 #include "support/userdata.h"
 
+/***
+@module corosync.cmap
+*/
+
+static const failure failure_key = {"invalid_param", "a key is 3 to 255 letters, digits and any of ._-/:"};
+static const failure failure_key_too_long = {"name_too_long", "a key is 3 to 255 letters, digits and any of ._-/:"};
+
+const failure *cmap_prefix_check(const char *prefix, size_t length)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:";
+
+	if (length > CMAP_KEYNAME_MAXLEN) {
+		return &failure_key_too_long;
+	}
+	return strspn(prefix, letters) != length ? &failure_key : NULL;
+}
+
+const failure *cmap_key_check(const char *key, size_t length)
+{
+	return length < CMAP_KEYNAME_MINLEN ? &failure_key : cmap_prefix_check(key, length);
+}
+
+/* ---- iteration ---- */
+
 /* The keys read are kept as events in a queue of their own. */
 typedef struct entry {
 	event event;
@@ -116,7 +140,8 @@ static void release(void *entries)
 	queue_free(entries);
 }
 
-cs_error_t cmap_keys_push(lua_State *L, handle *h, const char *prefix)
+/* Pushes an iterator over the keys with that prefix, as the map is now; on an error pushes nothing. [-0, +1|0, m] */
+static cs_error_t push_iterator(lua_State *L, handle *h, const char *prefix)
 {
 	queue entries = {0};
 	cs_error_t error;
@@ -131,4 +156,44 @@ cs_error_t cmap_keys_push(lua_State *L, handle *h, const char *prefix)
 	}
 	userdata_build(L, 1, 1, release, &entries);
 	return CS_OK;
+}
+
+/***
+Iterates over the keys that begin with a prefix: `for key, value, type in assert(map:each "totem.") do … end`.
+They are read at the call, so the loop may be left early, and may change the map.
+`pairs(map)` iterates over all keys, in Lua 5.2 and later, and raises where this returns an error.
+Calls `cmap_iter_init`, `cmap_iter_next` and `cmap_get`.
+@function map:each
+@tparam[opt=""] string prefix
+@treturn fun():(string,number|string,string) an iterator that returns key, value and type
+@error nil, message, code: "invalid_param" and "name_too_long" (no key can begin so), "no_memory", "not_connected",
+"closed", "wrong_process"
+*/
+int cmap_keys_method_each(lua_State *L)
+{
+	cmap *m = handle_check(L);
+	size_t length;
+	const char *prefix = luaL_optlstring(L, 2, "", &length);
+	const failure *why = handle_unusable(&m->handle);
+
+	why = why == NULL ? cmap_prefix_check(prefix, length) : why;
+	if (why == NULL) {
+		why = handle_failure(&m->handle, push_iterator(L, &m->handle, prefix));
+	}
+	if (why == NULL) {
+		return 1;
+	}
+	failure_push_attempt(L, "list the cmap keys", "that begin with", prefix, length);
+	return failure_push(L, why);
+}
+
+/* For pairs, which could not tell a returned error from an iterator. */
+int cmap_keys_metamethod_pairs(lua_State *L)
+{
+	lua_settop(L, 1);
+	if (cmap_keys_method_each(L) == 1) {
+		return 1;
+	}
+	lua_pop(L, 1);
+	return lua_error(L);
 }

@@ -63,10 +63,10 @@ static char *put(char *to, const void *bytes, size_t length)
 static void remove_false_values(
 	const cmap *map, int32_t kind, struct cmap_notify_value *new_value, struct cmap_notify_value *old_value)
 {
-	if (map->counters) {
+	if (map->is_stats) {
 		old_value->type = 0;
 	}
-	if (map->counters && kind == CMAP_TRACK_DELETE) {
+	if (map->is_stats && kind == CMAP_TRACK_DELETE) {
 		new_value->type = 0;
 	}
 }
@@ -205,7 +205,7 @@ static int32_t changes_of(const cmap *map, const char *name)
 {
 	const int32_t changes = CMAP_TRACK_ADD | CMAP_TRACK_DELETE | CMAP_TRACK_MODIFY;
 	cmap_value v;
-	bool number = map->counters && cmap_value_get(map->handle.id, name, &v) == CS_OK && v.type != CMAP_VALUETYPE_STRING;
+	bool number = map->is_stats && cmap_value_get(map->handle.id, name, &v) == CS_OK && v.type != CMAP_VALUETYPE_STRING;
 
 	return number ? changes : changes | CMAP_TRACK_PREFIX;
 }

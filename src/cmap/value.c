@@ -6,8 +6,6 @@
 
 #include "support/field.h"
 
-static const failure failure_key = {"invalid_param", "a key is 3 to 255 letters, digits and any of ._-/:"};
-static const failure failure_key_too_long = {"name_too_long", "a key is 3 to 255 letters, digits and any of ._-/:"};
 static const failure failure_value_nul = {"invalid_param", "a string cannot hold a zero byte: use the type \"binary\""};
 static const failure failure_value_range = {"out_of_range", "the key's type cannot hold the value exactly"};
 static const failure failure_value_too_big = {
@@ -28,23 +26,6 @@ const char *cmap_value_type_name(cmap_value_types_t type)
 cmap_value_types_t cmap_value_check_type(lua_State *L, int index)
 {
 	return (cmap_value_types_t)((unsigned)check_option(L, index, NULL, type_names) + first_type);
-}
-
-/* ---- keys ---- */
-
-const failure *cmap_prefix_check(const char *prefix, size_t length)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:";
-
-	if (length > CMAP_KEYNAME_MAXLEN) {
-		return &failure_key_too_long;
-	}
-	return strspn(prefix, letters) != length ? &failure_key : NULL;
-}
-
-const failure *cmap_key_check(const char *key, size_t length)
-{
-	return length < CMAP_KEYNAME_MINLEN ? &failure_key : cmap_prefix_check(key, length);
 }
 
 /* ---- from Corosync ---- */
@@ -87,8 +68,8 @@ bool cmap_value_push(lua_State *L, const cmap_value *v)
 	case CMAP_VALUETYPE_UINT32: return compat_pushint64(L, v->as.u32);
 	case CMAP_VALUETYPE_INT64: return compat_pushint64(L, v->as.i64);
 	case CMAP_VALUETYPE_UINT64: return push_u64(L, v->as.u64);
-	case CMAP_VALUETYPE_FLOAT: return push_number(L, (double)v->as.real);
-	case CMAP_VALUETYPE_DOUBLE: return push_number(L, v->as.wide);
+	case CMAP_VALUETYPE_FLOAT: return push_number(L, (double)v->as.f32);
+	case CMAP_VALUETYPE_DOUBLE: return push_number(L, v->as.f64);
 	case CMAP_VALUETYPE_STRING: return push_string(L, v);
 	case CMAP_VALUETYPE_BINARY: break;
 	}
@@ -171,15 +152,15 @@ static const failure *take_number(lua_State *L, int index, cmap_value *v)
 		return &failure_value_type;
 	}
 	if (v->type == CMAP_VALUETYPE_DOUBLE) {
-		v->as.wide = number;
-		v->length = sizeof v->as.wide;
+		v->as.f64 = number;
+		v->length = sizeof v->as.f64;
 	} else {
 		if (!isinf(number) && fabs(number) > (double)FLT_MAX) {
 			return &failure_value_range;
 		}
-		v->as.real = (float)number;
-		v->length = sizeof v->as.real;
-		kept = (double)v->as.real;
+		v->as.f32 = (float)number;
+		v->length = sizeof v->as.f32;
+		kept = (double)v->as.f32;
 	}
 	return is_kept(L, index, kept) ? NULL : &failure_value_range;
 }
