@@ -1,12 +1,13 @@
 #include "cfg/cfg.h"
 
-#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "handle/call.h"
 #include "handle/connection.h"
 #include "handle/methods.h"
 #include "support/field.h"
-#include "support/stack.h"
 
 /***
 Administration of Corosync: the userdata over libcfg. It also has the methods that all handles share, see
@@ -36,44 +37,78 @@ _Node ids_ are whole numbers from 0 to 4294967295; others raise.
 @extends corosync.handle, corosync.events, corosync.tracking
 */
 
-/***
-One of this node's interfaces, as `ring_status` returns them.
-@table interface
-@tfield string interface the link's number and this node's address on it, as "0 10.9.0.1"
-@tfield string status "OK" with the transports udp and udpu. With knet it has one character for each node, in the order
-of their ids: "n" for this one, "?" for unknown, else the sum of 1 (enabled), 2 (connected) and 4 (dynamically
-connected), so "3" is a working link
-*/
-
-/***
-A node as this one sees it: the result of `node_status`.
-@table status
-@tfield integer node its id
-@tfield boolean reachable
-@tfield boolean remote
-@tfield boolean external
-@tfield integer onwire_min the oldest version of knet's protocol that the node speaks; 0 with an older knet
-@tfield integer onwire_max the newest one
-@tfield integer onwire_version the one in use
-@tfield link[] links the enabled ones
-*/
-
-/***
-A link to a node.
-@table link
-@tfield integer link its number, from 0
-@tfield boolean enabled
-@tfield boolean connected
-@tfield boolean dynconnected
-@tfield integer mtu bytes
-@tfield string|nil source an address, nil when unknown
-@tfield string|nil destination an address, nil when unknown
-*/
-
 static const failure failure_configuration = {"invalid_param", "corosync.conf has an error: see Corosync's log"};
-static const failure failure_node_unknown = {"not_exist", "there is no such node, or it is not in the cluster now"};
 
-#define LONGEST_REASON 255
+/* ---- the class ---- */
+
+static cs_error_t initialize(handle *h)
+{
+	static const corosync_cfg_callbacks_t callbacks = {.corosync_cfg_shutdown_callback = cfg_shutdown_event};
+
+	return corosync_cfg_initialize(&h->id, &callbacks);
+}
+
+static cs_error_t trackstart(handle *h)
+{
+	return corosync_cfg_trackstart(h->id, 0);
+}
+
+static cs_error_t trackstop(handle *h)
+{
+	cs_error_t error = corosync_cfg_trackstop(h->id);
+
+	if (error == CS_OK) {
+		/* For the daemon this allowed the request. A reply now would count as another tracker's. */
+		((cfg *)h)->reply_due = false;
+	}
+	return error;
+}
+
+/* Closes the descriptor if libcfg did not: otherwise the daemon keeps its side open. */
+static void close_if_left(int fd, const struct stat *before)
+{
+	struct stat now;
+
+	if (fstat(fd, &now) == 0 && now.st_dev == before->st_dev && now.st_ino == before->st_ino) {
+		/* Closing alone does not end the connection while a fork has the descriptor, too. */
+		(void)shutdown(fd, SHUT_RDWR);
+		(void)close(fd);
+	}
+}
+
+/*
+ * corosync_cfg_replyto_shutdown leaks the reference that it takes of libcfg's handle, so that finalizing does not
+ * disconnect. The tracker left behind would get each shutdown request and refuse it by not replying. With "qb_ipc_type:
+ * socket" the daemon does not watch the socket that is closed here, so tracking is stopped first, and two more of
+ * libqb's sockets stay open until the process ends.
+ */
+static cs_error_t disconnect(handle *h)
+{
+	struct stat before;
+	cs_error_t error;
+
+	if (!((const cfg *)h)->has_replied || fstat(h->libqb_fd, &before) != 0) {
+		return corosync_cfg_finalize(h->id);
+	}
+	if (h->tracking) {
+		(void)corosync_cfg_trackstop(h->id);
+	}
+	error = corosync_cfg_finalize(h->id);
+	close_if_left(h->libqb_fd, &before);
+	return error;
+}
+
+static const handle_class cfg_class = {
+	.type = "corosync.cfg",
+	.service = "cfg",
+	.kinds = cfg_shutdown_kinds,
+	.initialize = initialize,
+	.fd_get = corosync_cfg_fd_get,
+	.dispatch = corosync_cfg_dispatch,
+	.disconnect = disconnect,
+	.trackstart = trackstart,
+	.trackstop = trackstop,
+};
 
 /* ---- opening ---- */
 
@@ -105,11 +140,26 @@ static int module_open(lua_State *L)
 	bool track;
 
 	fields_check_optional(L, open_fields);
-	track = track_wanted(L, cfg_class.kinds, 1);
+	track = track_wanted(L, cfg_shutdown_kinds, 1);
 	return connection_open(L, connection_new(L, &cfg_class, sizeof(cfg), 1), track ? track_start : NULL);
 }
 
-/* ---- this node ---- */
+/* ---- methods ---- */
+
+int cfg_return(lua_State *L, const char *verb, const failure *why)
+{
+	return why == NULL ? success_push(L) : failure_push_text(L, verb, why);
+}
+
+/* A repeated start, and a stop without a start, change nothing. */
+cs_error_t cfg_probe(cfg *c)
+{
+	handle *h = &c->handle;
+	cs_error_t error =
+		CALL(h, "track or untrack", h->tracking ? corosync_cfg_trackstart(h->id, 0) : corosync_cfg_trackstop(h->id));
+
+	return handle_verify(h, error);
+}
 
 /***
 This node's id. Calls `corosync_cfg_local_get`.
@@ -117,7 +167,7 @@ This node's id. Calls `corosync_cfg_local_get`.
 @treturn integer
 @error nil, message, code: "not_connected", "closed", "wrong_process"
 */
-static int cfg_method_local_node(lua_State *L)
+static int method_local_node(lua_State *L)
 {
 	cfg *c = handle_check(L);
 	const failure *why = handle_unusable(&c->handle);
@@ -134,28 +184,6 @@ static int cfg_method_local_node(lua_State *L)
 }
 
 /***
-This node's interfaces. Calls `corosync_cfg_ring_status_get`, which does not check whether Corosync accepted its
-request: if it did not, libcfg reads invalid memory. So another request is sent first; only the moment between the two
-remains.
-@function handle:ring_status
-@treturn interface[]
-@error nil, message, code: "try_again", "no_memory", "not_connected", "closed", "wrong_process"
-*/
-static int cfg_method_ring_status(lua_State *L)
-{
-	cfg *c = handle_check(L);
-	const failure *why = handle_unusable(&c->handle);
-
-	if (why == NULL) {
-		why = handle_failure(&c->handle, cfg_probe(c));
-	}
-	if (why == NULL) {
-		why = handle_failure(&c->handle, cfg_status_push_rings(L, &c->handle));
-	}
-	return why == NULL ? 1 : cfg_return(L, "get the status of the rings", why);
-}
-
-/***
 Makes all nodes of the cluster read their corosync.conf again; the result is this node's. To follow reloads, track
 `config.` in the configuration map, see @{corosync.cmap}. Calls `corosync_cfg_reload_config`.
 @function handle:reload
@@ -163,7 +191,7 @@ Makes all nodes of the cluster read their corosync.conf again; the result is thi
 @error nil, message, code: "invalid_param" (this node's file is not valid), "try_again", "not_connected", "closed",
 "wrong_process"
 */
-static int cfg_method_reload(lua_State *L)
+static int method_reload(lua_State *L)
 {
 	cfg *c = handle_check(L);
 	const failure *why = handle_unusable(&c->handle);
@@ -181,7 +209,7 @@ Makes this node's Corosync reopen its log files, after they were moved. Calls `c
 @treturn boolean true
 @error nil, message, code: "not_supported", "not_connected", "closed", "wrong_process"
 */
-static int cfg_method_reopen_logs(lua_State *L)
+static int method_reopen_logs(lua_State *L)
 {
 	cfg *c = handle_check(L);
 	const failure *why = handle_unusable(&c->handle);
@@ -192,112 +220,16 @@ static int cfg_method_reopen_logs(lua_State *L)
 	return cfg_return(L, "reopen the log files", why);
 }
 
-/* ---- any node ---- */
-
-/* Pushes nil, "cannot <verb> node <node>: …", code; returns 3. [-0, +3, m] */
-static int fail_node(lua_State *L, const char *verb, uint32_t node, const failure *why)
-{
-	lua_pushfstring(L, "%s node ", verb);
-	compat_pushuint32(L, node);
-	lua_concat(L, 2);
-	return failure_push(L, why);
-}
-
-/* The failure of a call about a node, or NULL. */
-static const failure *node_failure(cfg *c, cs_error_t error)
-{
-	return error == CS_ERR_NOT_EXIST ? &failure_node_unknown : handle_failure(&c->handle, error);
-}
-
-/* NULL if a call about a node is possible: libcfg puts Corosync's reply on the stack. */
-static const failure *unaskable(const cfg *c)
-{
-	const failure *why = handle_unusable(&c->handle);
-
-	return why == NULL && !stack_suffices() ? &FAILURE_NO_STACK : why;
-}
-
-/***
-A node's addresses in the configuration, one for each link. Corosync takes all of them for addresses of the first one's
-family, so if links have different families, the other addresses are wrong. Calls `corosync_cfg_get_node_addrs`.
-@function handle:node_addresses
-@tparam integer node a node's id; 0 is this node
-@treturn string[]
-@error nil, message, code: "not_exist" (no such node in the list of nodes), "not_connected", "closed",
-"wrong_process", "no_stack" (see @{corosync.events}); raises for an invalid node id
-*/
-static int cfg_method_node_addresses(lua_State *L)
-{
-	cfg *c = handle_check(L);
-	uint32_t node = check_uint32(L, 2, "node");
-	const failure *why = unaskable(c);
-
-	if (why == NULL) {
-		why = node_failure(c, cfg_status_push_addresses(L, &c->handle, node));
-	}
-	return why == NULL ? 1 : fail_node(L, "get the addresses of", node, why);
-}
-
-/***
-A node and the links to it, as this node sees them. Only the transport knet has all fields. With udp and udpu there is
-one link, whose source is that node's address and which has no destination, the onwire fields are 0, and a node that
-does not exist is unreachable and has no links. Calls `corosync_cfg_node_status_get`.
-@function handle:node_status
-@tparam integer node a node's id
-@treturn status
-@error nil, message, code: "not_exist" (knet does not know the node), "not_connected", "closed", "wrong_process",
-"no_stack" (see @{corosync.events}); raises for an invalid node id
-*/
-static int cfg_method_node_status(lua_State *L)
-{
-	cfg *c = handle_check(L);
-	uint32_t node = check_uint32(L, 2, "node");
-	const failure *why = unaskable(c);
-
-	if (why == NULL) {
-		why = node_failure(c, cfg_status_push_node(L, &c->handle, node));
-	}
-	return why == NULL ? 1 : fail_node(L, "get the status of", node, why);
-}
-
-/***
-Ends Corosync on a node of the cluster at once, without shutdown requests. Calls `corosync_cfg_kill_node`.
-@function handle:kill_node
-@tparam integer node the id of a node in the present membership; this node is allowed
-@tparam[opt="no reason given"] string reason for that node's log: up to 255 bytes, none of them zero
-@treturn boolean true: the order was sent
-@error nil, message, code: "not_exist" (no such node in the membership), "try_again", "not_connected", "closed",
-"wrong_process"; raises for an invalid node id or reason
-*/
-static int cfg_method_kill_node(lua_State *L)
-{
-	cfg *c = handle_check(L);
-	uint32_t node = check_uint32(L, 2, "node");
-	size_t length;
-	const char *reason = luaL_optlstring(L, 3, "no reason given", &length);
-	const failure *why = handle_unusable(&c->handle);
-	cs_error_t error;
-
-	luaL_argcheck(L, length <= LONGEST_REASON, 3, "reason must not be longer than 255 bytes");
-	luaL_argcheck(L, strlen(reason) == length, 3, "reason must not have zero bytes");
-	if (why == NULL) {
-		error = CALL(&c->handle, "kill_node", corosync_cfg_kill_node(c->handle.id, node, reason));
-		/* Without a daemon libcfg returns uninitialized memory. */
-		why = node_failure(c, handle_verify(&c->handle, error));
-	}
-	return why == NULL ? success_push(L) : fail_node(L, "kill", node, why);
-}
-
 static const luaL_Reg methods[] = {
-	{"kill_node", cfg_method_kill_node},
-	{"local_node", cfg_method_local_node},
-	{"node_addresses", cfg_method_node_addresses},
-	{"node_status", cfg_method_node_status},
-	{"reload", cfg_method_reload},
-	{"reopen_logs", cfg_method_reopen_logs},
-	{"reply_shutdown", cfg_method_reply_shutdown},
-	{"ring_status", cfg_method_ring_status},
-	{"try_shutdown", cfg_method_try_shutdown},
+	{"kill_node", cfg_nodes_method_kill},
+	{"local_node", method_local_node},
+	{"node_addresses", cfg_nodes_method_addresses},
+	{"node_status", cfg_nodes_method_status},
+	{"reload", method_reload},
+	{"reopen_logs", method_reopen_logs},
+	{"reply_shutdown", cfg_shutdown_method_reply},
+	{"ring_status", cfg_rings_method_status},
+	{"try_shutdown", cfg_shutdown_method_try},
 	{NULL, NULL},
 };
 

@@ -6,21 +6,14 @@
 
 #include "handle/handle.h"
 
-/* Pushes the module's table. [-0, +1, m] */
-void cfg_push_module(lua_State *L);
-
-/* ---- shutdown requests: shutdown.c, which also has the class ---- */
-
 typedef struct cfg {
 	handle handle;
-	bool asked;   /* the script has received a request that it has not replied to */
-	bool replied; /* ever: libcfg then no longer closes the connection */
+	bool reply_due;   /* the script has received a shutdown request that it has not replied to */
+	bool has_replied; /* ever: libcfg then no longer closes the connection */
 } cfg;
 
-extern const handle_class cfg_class;
-
-int cfg_method_reply_shutdown(lua_State *L);
-int cfg_method_try_shutdown(lua_State *L);
+/* Pushes the module's table. [-0, +1, m] */
+void cfg_push_module(lua_State *L);
 
 /*
  * CS_OK if the daemon accepts requests now, CS_ERR_TRY_AGAIN if it does not: while the membership changes or its queue
@@ -31,15 +24,24 @@ cs_error_t cfg_probe(cfg *c);
 /* Pushes true if `why` is NULL, else nil, "cannot <verb>: …", code; returns the number of values. [-0, +1|3, m] */
 int cfg_return(lua_State *L, const char *verb, const failure *why);
 
-/* ---- nodes and links as Lua tables: status.c ---- */
+/* ---- shutdown requests: shutdown.c ---- */
 
-/* Pushes the array of a node's addresses; on an error pushes nothing. [-0, +1|0, m] */
-cs_error_t cfg_status_push_addresses(lua_State *L, handle *h, uint32_t node);
+extern const event_kind cfg_shutdown_kinds[];
 
-/* The same for the table of a node's status. [-0, +1|0, m] */
-cs_error_t cfg_status_push_node(lua_State *L, handle *h, uint32_t node);
+/* The callback for corosync_cfg_initialize. */
+void cfg_shutdown_event(corosync_cfg_handle_t id, corosync_cfg_shutdown_flags_t flags);
 
-/* The same for the array of this node's interfaces, right after cfg_probe has returned CS_OK. [-0, +1|0, m] */
-cs_error_t cfg_status_push_rings(lua_State *L, handle *h);
+int cfg_shutdown_method_reply(lua_State *L);
+int cfg_shutdown_method_try(lua_State *L);
+
+/* ---- any node, and the links to it: nodes.c ---- */
+
+int cfg_nodes_method_addresses(lua_State *L);
+int cfg_nodes_method_kill(lua_State *L);
+int cfg_nodes_method_status(lua_State *L);
+
+/* ---- this node's interfaces: rings.c ---- */
+
+int cfg_rings_method_status(lua_State *L);
 
 #endif

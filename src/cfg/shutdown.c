@@ -1,9 +1,5 @@
 #include "cfg/cfg.h"
 
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "handle/call.h"
 #include "handle/fetch.h"
 #include "support/field.h"
@@ -27,7 +23,7 @@ typedef struct request_event {
 
 /* ---- from libcfg into the queue ---- */
 
-static void on_shutdown(corosync_cfg_handle_t id, corosync_cfg_shutdown_flags_t flags)
+void cfg_shutdown_event(corosync_cfg_handle_t id, corosync_cfg_shutdown_flags_t flags)
 {
 	request_event *ev = (request_event *)fetch_append(0, EVENT_PAYLOAD(request_event));
 
@@ -37,40 +33,7 @@ static void on_shutdown(corosync_cfg_handle_t id, corosync_cfg_shutdown_flags_t 
 	}
 }
 
-static cs_error_t initialize(handle *h)
-{
-	static const corosync_cfg_callbacks_t callbacks = {.corosync_cfg_shutdown_callback = on_shutdown};
-
-	return corosync_cfg_initialize(&h->id, &callbacks);
-}
-
-static cs_error_t trackstart(handle *h)
-{
-	return corosync_cfg_trackstart(h->id, 0);
-}
-
-static cs_error_t trackstop(handle *h)
-{
-	cs_error_t error = corosync_cfg_trackstop(h->id);
-
-	if (error == CS_OK) {
-		/* For the daemon this allowed the request. A reply now would count as another tracker's. */
-		((cfg *)h)->asked = false;
-	}
-	return error;
-}
-
 /* ---- the reply ---- */
-
-/* A repeated start, and a stop without a start, change nothing. */
-cs_error_t cfg_probe(cfg *c)
-{
-	handle *h = &c->handle;
-	cs_error_t error =
-		CALL(h, "track or untrack", h->tracking ? corosync_cfg_trackstart(h->id, 0) : corosync_cfg_trackstop(h->id));
-
-	return handle_verify(h, error);
-}
 
 /* The daemon counts any reply for the present request: one for an older request would count as another tracker's. */
 static bool newer_request_waits(const handle *h)
@@ -84,8 +47,8 @@ static const failure *send_reply(cfg *c, bool allow)
 	corosync_cfg_shutdown_reply_flags_t flag = allow ? COROSYNC_CFG_SHUTDOWN_FLAG_YES : COROSYNC_CFG_SHUTDOWN_FLAG_NO;
 	cs_error_t error = CALL(h, "reply_shutdown", corosync_cfg_replyto_shutdown(h->id, flag));
 
-	c->replied = true;
-	c->asked = error == CS_ERR_TRY_AGAIN;
+	c->has_replied = true;
+	c->reply_due = error == CS_ERR_TRY_AGAIN;
 	return error == CS_ERR_ACCESS ? &failure_not_asked : handle_failure(h, error);
 }
 
@@ -97,7 +60,7 @@ static const failure *reply(cfg *c, bool allow)
 	if (why != NULL) {
 		return why;
 	}
-	if (!c->asked) {
+	if (!c->reply_due) {
 		return &failure_not_asked;
 	}
 	why = handle_failure(h, cfg_probe(c));
@@ -105,7 +68,7 @@ static const failure *reply(cfg *c, bool allow)
 		return why;
 	}
 	if (newer_request_waits(h)) {
-		c->asked = false;
+		c->reply_due = false;
 		return &failure_not_asked;
 	}
 	return send_reply(c, allow);
@@ -117,7 +80,7 @@ static int push_request(lua_State *L, handle *h, const event *ev, int values)
 {
 	(void)values;
 	lua_pushstring(L, ((const request_event *)ev)->regardless ? "regardless" : "request");
-	((cfg *)h)->asked = true;
+	((cfg *)h)->reply_due = true;
 	return 1;
 }
 
@@ -135,64 +98,11 @@ static void on_result(lua_State *L, handle *h)
 	}
 }
 
-static const event_kind kinds[] = {
+const event_kind cfg_shutdown_kinds[] = {
 	{.handler = "shutdown_request", .name = "shutdown", .push = push_request, .on_result = on_result},
 };
 
-/* ---- the end ---- */
-
-/* Closes the descriptor if libcfg did not: otherwise the daemon keeps its side open. */
-static void close_if_left(int fd, const struct stat *before)
-{
-	struct stat now;
-
-	if (fstat(fd, &now) == 0 && now.st_dev == before->st_dev && now.st_ino == before->st_ino) {
-		/* Closing alone does not end the connection while a fork has the descriptor, too. */
-		(void)shutdown(fd, SHUT_RDWR);
-		(void)close(fd);
-	}
-}
-
-/*
- * corosync_cfg_replyto_shutdown leaks the reference that it takes of libcfg's handle, so that finalizing does not
- * disconnect. The tracker left behind would get each shutdown request and refuse it by not replying. With "qb_ipc_type:
- * socket" the daemon does not watch the socket that is closed here, so tracking is stopped first, and two more of
- * libqb's sockets stay open until the process ends.
- */
-static cs_error_t disconnect(handle *h)
-{
-	struct stat before;
-	cs_error_t error;
-
-	if (!((const cfg *)h)->replied || fstat(h->libqb_fd, &before) != 0) {
-		return corosync_cfg_finalize(h->id);
-	}
-	if (h->tracking) {
-		(void)corosync_cfg_trackstop(h->id);
-	}
-	error = corosync_cfg_finalize(h->id);
-	close_if_left(h->libqb_fd, &before);
-	return error;
-}
-
-const handle_class cfg_class = {
-	.type = "corosync.cfg",
-	.service = "cfg",
-	.kinds = kinds,
-	.initialize = initialize,
-	.fd_get = corosync_cfg_fd_get,
-	.dispatch = corosync_cfg_dispatch,
-	.disconnect = disconnect,
-	.trackstart = trackstart,
-	.trackstop = trackstop,
-};
-
 /* ---- methods ---- */
-
-int cfg_return(lua_State *L, const char *verb, const failure *why)
-{
-	return why == NULL ? success_push(L) : failure_push_text(L, verb, why);
-}
 
 /***
 Replies to the last shutdown request, once, and as long as this handle tracks. True means that the
@@ -204,7 +114,7 @@ because `corosync_cfg_replyto_shutdown` never releases it: reply with one handle
 @error nil, message, code: "access" (no request waits for this handle's reply), "try_again" (the membership is changing;
 the request still waits), "not_connected", "closed", "wrong_process"
 */
-int cfg_method_reply_shutdown(lua_State *L)
+int cfg_shutdown_method_reply(lua_State *L)
 {
 	cfg *c = handle_check(L);
 
@@ -233,7 +143,7 @@ refuse; "immediate": they get none
 @error nil, message, code: "busy" (it was refused), "exist" (another program has requested it), "try_again",
 "not_connected", "closed", "wrong_process"
 */
-int cfg_method_try_shutdown(lua_State *L)
+int cfg_shutdown_method_try(lua_State *L)
 {
 	static const char *const names[] = {"request", "regardless", "immediate", NULL};
 	static const corosync_cfg_shutdown_flags_t flags[] = {COROSYNC_CFG_SHUTDOWN_FLAG_REQUEST,

@@ -26,32 +26,6 @@
 ---@class corosync.cfg
 local module = {}
 
---- One of this node's interfaces, as `ring_status` returns them.
----@class corosync.cfg.interface
----@field interface string the link's number and this node's address on it, as "0 10.9.0.1"
----@field status string "OK" with the transports udp and udpu. With knet it has one character for each node, in the order of their ids: "n" for this one, "?" for unknown, else the sum of 1 (enabled), 2 (connected) and 4 (dynamically connected), so "3" is a working link
-
---- A node as this one sees it: the result of `node_status`.
----@class corosync.cfg.status
----@field node integer its id
----@field reachable boolean
----@field remote boolean
----@field external boolean
----@field onwire_min integer the oldest version of knet's protocol that the node speaks; 0 with an older knet
----@field onwire_max integer the newest one
----@field onwire_version integer the one in use
----@field links corosync.cfg.link[] the enabled ones
-
---- A link to a node.
----@class corosync.cfg.link
----@field link integer its number, from 0
----@field enabled boolean
----@field connected boolean
----@field dynconnected boolean
----@field mtu integer bytes
----@field source string|nil an address, nil when unknown
----@field destination string|nil an address, nil when unknown
-
 ---@class corosync.cfg.open.handlers
 ---@field shutdown_request? fun(kind:string):(boolean|nil) called with "request", or with "regardless" when Corosync ends whatever the reply. Its result is the reply: true allows the shutdown, false refuses it, and with anything else, nil for example, the script replies later by `reply_shutdown`. A handler that raises sends no reply
 ---@field error? fun(message:string) called with the message and traceback of an error in a handler, and of a reply that could not be sent; without it they go to stderr
@@ -74,14 +48,6 @@ local handle = {}
 ---@return string|nil # "not_connected", "closed", "wrong_process"
 function handle:local_node() end
 
---- This node's interfaces. Calls `corosync_cfg_ring_status_get`, which does not check whether Corosync accepted its
---- request: if it did not, libcfg reads invalid memory. So another request is sent first; only the moment between the two
---- remains.
----@return corosync.cfg.interface[]|nil
----@return string|nil # why it failed
----@return string|nil # "try_again", "no_memory", "not_connected", "closed", "wrong_process"
-function handle:ring_status() end
-
 --- Makes all nodes of the cluster read their corosync.conf again; the result is this node's. To follow reloads, track
 --- `config.` in the configuration map, see `corosync.cmap`. Calls `corosync_cfg_reload_config`.
 ---@return boolean|nil # true
@@ -94,6 +60,27 @@ function handle:reload() end
 ---@return string|nil # why it failed
 ---@return string|nil # "not_supported", "not_connected", "closed", "wrong_process"
 function handle:reopen_logs() end
+
+--- A node as this one sees it: the result of `node_status`.
+---@class corosync.cfg.status
+---@field node integer its id
+---@field reachable boolean
+---@field remote boolean
+---@field external boolean
+---@field onwire_min integer the oldest version of knet's protocol that the node speaks; 0 with an older knet
+---@field onwire_max integer the newest one
+---@field onwire_version integer the one in use
+---@field links corosync.cfg.link[] the enabled ones
+
+--- A link to a node.
+---@class corosync.cfg.link
+---@field link integer its number, from 0
+---@field enabled boolean
+---@field connected boolean
+---@field dynconnected boolean
+---@field mtu integer bytes
+---@field source string|nil an address, nil when unknown
+---@field destination string|nil an address, nil when unknown
 
 --- A node's addresses in the configuration, one for each link. Corosync takes all of them for addresses of the first one's
 --- family, so if links have different families, the other addresses are wrong. Calls `corosync_cfg_get_node_addrs`.
@@ -119,6 +106,19 @@ function handle:node_status(node) end
 ---@return string|nil # why it failed
 ---@return string|nil # "not_exist" (no such node in the membership), "try_again", "not_connected", "closed", "wrong_process"; raises for an invalid node id or reason
 function handle:kill_node(node, reason) end
+
+--- One of this node's interfaces, as `ring_status` returns them.
+---@class corosync.cfg.interface
+---@field interface string the link's number and this node's address on it, as "0 10.9.0.1"
+---@field status string "OK" with the transports udp and udpu. With knet it has one character for each node, in the order of their ids: "n" for this one, "?" for unknown, else the sum of 1 (enabled), 2 (connected) and 4 (dynamically connected), so "3" is a working link
+
+--- This node's interfaces. Calls `corosync_cfg_ring_status_get`, which does not check whether Corosync accepted its
+--- request: if it did not, libcfg reads invalid memory. So another request is sent first; only the moment between the two
+--- remains.
+---@return corosync.cfg.interface[]|nil
+---@return string|nil # why it failed
+---@return string|nil # "try_again", "no_memory", "not_connected", "closed", "wrong_process"
+function handle:ring_status() end
 
 --- Replies to the last shutdown request, once, and as long as this handle tracks. True means that the
 --- reply was sent, not that it was in time. Each handle that has replied leaks 3 MB of this process's address space,
