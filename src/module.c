@@ -1,16 +1,13 @@
 #include "corosync-lua.h"
 
-#include <float.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cfg/cfg.h"
 #include "cmap/cmap.h"
 #include "cpg/cpg.h"
 #include "handle/watchdog.h"
+#include "nginx/bell.h"
 #include "quorum/quorum.h"
-#include "support/userdata.h"
 #include "support/clock.h"
 #include "support/digest.h"
 #include "support/file.h"
@@ -18,7 +15,7 @@
 #include "support/path.h"
 #include "support/pieces.h"
 #include "support/poll.h"
-#include "nginx/bell.h"
+#include "support/userdata.h"
 #include "votequorum/votequorum.h"
 #ifndef COROSYNC_LUA_NO_THREADS
 #include "nginx/waker.h"
@@ -65,125 +62,13 @@ static int core_complain(lua_State *L)
 	return 0;
 }
 
-/* The number's bytes, lowest first. Some versions of Lua, or their MessagePack, do not distinguish -0 and numbers
-   closer to 0 than 2^-1022 from 0, or NaNs from each other, so these get the same bytes. */
-static void number_bytes(lua_Number number, char bytes[8])
-{
-	uint64_t bits;
-	size_t i;
-
-	if (number > -DBL_MIN && number < DBL_MIN) {
-		number = 0;
-	}
-	memcpy(&bits, &number, sizeof(bits));
-	if (number != number) {
-		bits = UINT64_MAX;
-	}
-	for (i = 0; i < 8; i++) {
-		bytes[i] = (char)(bits >> 8 * i & 255);
-	}
-}
-
-static const char *digested_bytes(lua_State *L, int i, char number[8], size_t *length)
-{
-	const char *text;
-
-	switch (lua_type(L, i)) {
-	case LUA_TSTRING:
-		return lua_tolstring(L, i, length);
-	case LUA_TNUMBER:
-		*length = 8;
-		number_bytes(lua_tonumber(L, i), number);
-		return number;
-	case LUA_TBOOLEAN:
-		text = lua_toboolean(L, i) ? "true" : "false";
-		break;
-	default:
-		text = luaL_typename(L, i);
-	}
-	*length = strlen(text);
-	return text;
-}
-
-/* The digest after the value at stack index `i`. [-0, +0, m] */
-static uint64_t digest_after(lua_State *L, uint64_t hash, int i)
-{
-	size_t length;
-	char number[8];
-	const char *bytes = digested_bytes(L, i, number, &length);
-
-	return digest_mix(digest_add(hash, bytes, length) + length);
-}
-
-static uint64_t first_digest(lua_Number seed)
-{
-	return digest_mix((uint64_t)seed ^ UINT64_C(0xcbf29ce484222325));
-}
-
-/* The upper bits, which are a whole number in all versions of Lua. */
-static lua_Number digest_number(uint64_t hash)
-{
-	return (lua_Number)(hash >> 11);
-}
-
-static lua_Number check_seed(lua_State *L)
-{
-	lua_Number seed = luaL_checknumber(L, 1);
-
-	luaL_argcheck(L, seed >= 0 && seed < 9007199254740992.0, 1, "whole number below 2^53 expected");
-	return seed;
-}
-
-/***
-A digest of plain values, and of an earlier digest: the same on all machines and in all versions of Lua.
-@function core.digest
-@tparam number seed an earlier digest, or a whole number below 2^53
-@tparam any ... the values. Of tables, functions and the like only the type counts. "ab", "c" and "a", "bc" differ
-@treturn number a whole number below 2^53
-*/
-static int core_digest(lua_State *L)
-{
-	uint64_t hash = first_digest(check_seed(L));
-	int i, count = lua_gettop(L);
-
-	for (i = 2; i <= count; i++) {
-		hash = digest_after(L, hash, i);
-	}
-	lua_pushnumber(L, digest_number(hash));
-	return 1;
-}
-
-/***
-Adds the values of a list to a digest one by one, as `digest(digest(seed, list[first]), list[first + 1])` and so on.
-@function core.digest_each
-@tparam number seed as for `digest`
-@tparam table list may have nils
-@tparam integer first
-@tparam integer last
-@treturn number as for `digest`
-*/
-static int core_digest_each(lua_State *L)
-{
-	lua_Number digest = check_seed(L);
-	lua_Integer i = luaL_checkinteger(L, 3), last = luaL_checkinteger(L, 4);
-
-	luaL_checktype(L, 2, LUA_TTABLE);
-	for (; i <= last; i++) {
-		lua_rawgeti(L, 2, (int)i);
-		digest = digest_number(digest_after(L, first_digest(digest), -1));
-		lua_pop(L, 1);
-	}
-	lua_pushnumber(L, digest);
-	return 1;
-}
-
 static const luaL_Reg functions[] = {
 	{"absolute_path", path_absolute},
 	{"bell", bell_open},
 	{"complain", core_complain},
 	{"create_file", file_create},
-	{"digest", core_digest},
-	{"digest_each", core_digest_each},
+	{"digest", digest_values},
+	{"digest_each", digest_each},
 	{"join_pieces", pieces_join},
 	{"list_files", file_list},
 	{"now", core_now},

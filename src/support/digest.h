@@ -1,30 +1,19 @@
-/* Digests of bytes that members of a group compare: equal on all machines. Not against an attacker. */
+/* Digests that members compare: the same on all machines and in all versions of Lua. Not against an attacker. */
 #ifndef COROSYNC_LUA_SUPPORT_DIGEST_H
 #define COROSYNC_LUA_SUPPORT_DIGEST_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "support/compat.h"
 
-/* FNV-1a. */
-static inline uint64_t digest_add(uint64_t hash, const char *bytes, size_t length)
-{
-	size_t i;
+/*
+ * Lua: digest(seed, ...) returns a digest of plain values and of an earlier digest, a whole number below 2^53. The seed
+ * is such a number, too. Of tables, functions and the like only the type counts. "ab", "c" and "a", "bc" differ.
+ */
+int digest_values(lua_State *L);
 
-	for (i = 0; i < length; i++) {
-		hash ^= (unsigned char)bytes[i];
-		hash *= UINT64_C(0x100000001b3);
-	}
-	return hash;
-}
-
-/* FNV's last bytes reach only some bits. This is the end of MurmurHash3. */
-static inline uint64_t digest_mix(uint64_t hash)
-{
-	hash ^= hash >> 33;
-	hash *= UINT64_C(0xff51afd7ed558ccd);
-	hash ^= hash >> 33;
-	hash *= UINT64_C(0xc4ceb9fe1a85ec53);
-	return hash ^ hash >> 33;
-}
+/*
+ * Lua: digest_each(seed, list, first, last) adds the values of a list, which may have nils, one by one: returns the same
+ * as digest(digest(seed, list[first]), list[first + 1]) and so on.
+ */
+int digest_each(lua_State *L);
 
 #endif
