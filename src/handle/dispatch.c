@@ -46,11 +46,14 @@ static const event *next_event(dispatch_run *run)
 	return queue_head(&h->queue);
 }
 
+/* Stack of `deliver`: its arguments, and for each event the handler and its arguments. */
+enum { DELIVER_RUN = 1, DELIVER_VALUES, DELIVER_HANDLERS, DELIVER_HANDLER };
+
 /* Puts the handler of an event under its values, unless push has done so. [-0, +1|0, e] */
 static void insert_handler(lua_State *L, const event_kind *kind, int count)
 {
 	if (kind->handler != NULL) {
-		lua_getfield(L, 3, kind->handler);
+		lua_getfield(L, DELIVER_HANDLERS, kind->handler);
 		lua_insert(L, -1 - count);
 	}
 }
@@ -58,16 +61,16 @@ static void insert_handler(lua_State *L, const event_kind *kind, int count)
 /* Calls the handler of an event on top of the stack with its values, if there is one. [-n, +0, e] */
 static void call_handler(lua_State *L, handle *h, const event_kind *kind)
 {
-	bool has_result = kind->on_result != NULL;
+	bool has_result = kind->on_result != NULL, has_handler = !lua_isnil(L, DELIVER_HANDLER);
 
-	if (kind->is_report && lua_isnil(L, 4)) {
-		(void)fprintf(stderr, "corosync: %s\n", lua_tostring(L, 5));
+	if (kind->is_report && !has_handler) {
+		(void)fprintf(stderr, "corosync: %s\n", lua_tostring(L, DELIVER_HANDLER + 1));
 	}
 	/* A finalizer may have closed the handle meanwhile. */
-	if (lua_isnil(L, 4) || h->state == HANDLE_CLOSED) {
+	if (!has_handler || h->state == HANDLE_CLOSED) {
 		return;
 	}
-	lua_call(L, lua_gettop(L) - 4, has_result ? 1 : 0);
+	lua_call(L, lua_gettop(L) - DELIVER_HANDLER, has_result ? 1 : 0);
 	if (has_result) {
 		kind->on_result(L, h);
 	}
@@ -75,12 +78,11 @@ static void call_handler(lua_State *L, handle *h, const event_kind *kind)
 
 /*
  * Calls handlers until the budget is used up or no event waits. A handler's error ends it; the caller then calls it
- * again. Runs under one lua_pcall for many events, because each costs. Arguments: the run, the user value, the
- * handlers.
+ * again. Runs under one lua_pcall for many events, because each lua_pcall costs.
  */
 static int deliver(lua_State *L)
 {
-	dispatch_run *run = lua_touserdata(L, 1);
+	dispatch_run *run = lua_touserdata(L, DELIVER_RUN);
 	const event_kind *kind;
 	const event *ev;
 	int count;
@@ -89,7 +91,7 @@ static int deliver(lua_State *L)
 	for (ev = next_event(run); ev != NULL; ev = next_event(run)) {
 		kind = delivery_kind_of(run->handle, ev);
 		run->handle->busy = HANDLE_CONVERTING;
-		count = kind->push(L, run->handle, ev, 2);
+		count = kind->push(L, run->handle, ev, DELIVER_VALUES);
 		delivery_take(run->handle);
 		run->handle->busy = HANDLE_DELIVERING;
 		run->handled++;
@@ -97,7 +99,7 @@ static int deliver(lua_State *L)
 			insert_handler(L, kind, count);
 			call_handler(L, run->handle, kind);
 		}
-		lua_settop(L, 3);
+		lua_settop(L, DELIVER_HANDLERS);
 	}
 	return 0;
 }
@@ -129,7 +131,7 @@ static bool more_waits(const dispatch_run *run)
 	return !run->drained && poll(&descriptor, 1, 0) > 0;
 }
 
-/* Stack of a dispatch. After the first event nothing may be allocated. */
+/* Stack of `method_dispatch`. After the first event nothing may be allocated. */
 enum { AT_SELF = 1, AT_VALUES, AT_HANDLERS, AT_TRACEBACK };
 
 static void push_dispatch_stack(lua_State *L)

@@ -15,13 +15,16 @@ typedef struct receive_run {
 	size_t taken; /* events that were converted */
 } receive_run;
 
+/* Stack of `convert`: its arguments and its results. */
+enum { CONVERT_RUN = 1, CONVERT_VALUES, CONVERT_NAME };
+
 /*
  * Pushes the name and values of the oldest event that still has a receiver, or of several, or nothing. They stay
- * queued. Arguments: the run, the user value.
+ * queued.
  */
 static int convert(lua_State *L)
 {
-	receive_run *run = lua_touserdata(L, 1);
+	receive_run *run = lua_touserdata(L, CONVERT_RUN);
 	handle *h = run->handle;
 	const event *ev;
 
@@ -33,15 +36,16 @@ static int convert(lua_State *L)
 		if (run->taken > 0) {
 			return 3;
 		}
-		count = kind->push(L, h, ev, 2);
+		count = kind->push(L, h, ev, CONVERT_VALUES);
 		if (count != EVENT_DROPPED) {
 			run->taken = 1;
 			lua_pushstring(L, kind->name);
+			/* Instead of the handler, where push has pushed it. */
 			if (kind->handler == NULL) {
-				lua_replace(L, 3);
+				lua_replace(L, CONVERT_NAME);
 				return count;
 			}
-			lua_insert(L, 3);
+			lua_insert(L, CONVERT_NAME);
 			return 1 + count;
 		}
 		delivery_take(h);
