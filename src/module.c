@@ -8,6 +8,7 @@
 #include "handle/watchdog.h"
 #include "nginx/bell.h"
 #include "quorum/quorum.h"
+#include "support/cleanup.h"
 #include "support/clock.h"
 #include "support/digest.h"
 #include "support/file.h"
@@ -15,7 +16,6 @@
 #include "support/path.h"
 #include "support/pieces.h"
 #include "support/poll.h"
-#include "support/userdata.h"
 #include "votequorum/votequorum.h"
 #ifndef COROSYNC_LUA_NO_THREADS
 #include "nginx/waker.h"

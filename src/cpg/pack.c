@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "handle/connection.h"
+#include "support/descriptor.h"
 
 /***
 @module corosync.cpg
@@ -49,7 +50,7 @@ void pack_end(cpg *c)
 	if (p == NULL) {
 		return;
 	}
-	userdata_close_fd(&p->timer);
+	descriptor_close(&p->timer);
 	assembly_free(&p->assembly);
 	cpg_address_list_free(&p->reported);
 	free(p->transfer.bytes);

@@ -6,11 +6,11 @@
 
 #include "handle/reader.h"
 #include "handle/watchdog.h"
+#include "support/descriptor.h"
 #include "support/field.h"
 #include "support/libqb_lock.h"
 #include "support/pid.h"
 #include "support/poll.h"
-#include "support/userdata.h"
 
 /* The size of a user value's array: the handlers and the most fields of any class, so that no event grows it. */
 #define VALUE_FIELDS 4
@@ -75,10 +75,10 @@ static void close_connection(handle *h)
 static void close_companions(handle *h)
 {
 	if (h->loop_fd != h->events_fd) {
-		userdata_close_fd(&h->loop_fd);
+		descriptor_close(&h->loop_fd);
 	}
 	if (h->events_fd != h->libqb_fd) {
-		userdata_close_fd(&h->events_fd);
+		descriptor_close(&h->events_fd);
 	}
 	if (h->hang_up_fd != h->libqb_fd) {
 		peer_disconnect(&h->hang_up_fd);

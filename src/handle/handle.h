@@ -13,8 +13,8 @@
 
 #include <corosync/corotypes.h>
 
+#include "support/cleanup.h"
 #include "support/compat.h"
-#include "support/userdata.h"
 #include "support/failure.h"
 #include "support/peer.h"
 #include "support/queue.h"

@@ -6,9 +6,9 @@
 
 #include "handle/reader_thread.h"
 #include "support/clock.h"
+#include "support/descriptor.h"
 #include "support/poll.h"
 #include "support/thread.h"
-#include "support/userdata.h"
 
 /* Corosync's libraries put a buffer of 1 MiB on the stack of the thread that dispatches. */
 #define STACK_SIZE ((size_t)2 * 1024 * 1024)
@@ -66,9 +66,9 @@ void reader_end(handle *h)
 		thread_ring(r->reader_bell);
 		(void)pthread_join(r->thread, NULL);
 	}
-	userdata_close_fd(&r->epoll);
-	userdata_close_fd(&r->loop_bell);
-	userdata_close_fd(&r->reader_bell);
+	descriptor_close(&r->epoll);
+	descriptor_close(&r->loop_bell);
+	descriptor_close(&r->reader_bell);
 	queue_free(&r->queue);
 	(void)pthread_mutex_destroy(&r->requests);
 	(void)pthread_mutex_destroy(&r->lock);

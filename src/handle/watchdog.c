@@ -8,14 +8,16 @@
 
 #include <corosync/cmap.h>
 
-#include "support/userdata.h"
+#include "support/cleanup.h"
 #include "support/clock.h"
+#include "support/descriptor.h"
 #include "support/failure.h"
 #include "support/field.h"
 #include "support/log_line.h"
 #include "support/pid.h"
 #include "support/poll.h"
 #include "support/thread.h"
+#include "support/userdata.h"
 
 #define WATCHDOG "corosync.watchdog"
 #define PRESENT WATCHDOG ".present" /* the field of the registry with the Lua state's own */
@@ -201,7 +203,7 @@ static void finalize(watchdog *w)
 		(void)pthread_join(w->thread, NULL);
 		w->running = false;
 	}
-	userdata_close_fd(&w->stop);
+	descriptor_close(&w->stop);
 }
 
 static void end(cleanup *c)

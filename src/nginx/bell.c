@@ -8,8 +8,9 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
+#include "support/cleanup.h"
+#include "support/descriptor.h"
 #include "support/userdata.h"
 
 #define BELL "corosync.bell"
@@ -33,7 +34,7 @@ static bell *check(lua_State *L)
 static void finalize(bell *b)
 {
 	cleanup_forget(&b->cleanup);
-	userdata_close_fd(&b->socket);
+	descriptor_close(&b->socket);
 }
 
 static void end(cleanup *c)

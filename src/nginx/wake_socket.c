@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "support/userdata.h"
+#include "support/descriptor.h"
+
 
 #define NAME "/wake"
 
@@ -24,7 +25,7 @@ static void stop_listening(wake_socket *s)
 {
 	char *path = s->address.sun_path;
 
-	userdata_close_fd(&s->listener);
+	descriptor_close(&s->listener);
 	if (path[0] != '\0') {
 		(void)unlink(path);
 		path[strlen(path) - strlen(NAME)] = '\0';
@@ -36,7 +37,7 @@ static void stop_listening(wake_socket *s)
 void wake_socket_close(wake_socket *s)
 {
 	stop_listening(s);
-	userdata_close_fd(&s->connection);
+	descriptor_close(&s->connection);
 }
 
 /* mkdir is as exclusive as mkdtemp, and sets the mode at once. */
@@ -124,6 +125,6 @@ void wake_socket_ring(wake_socket *s)
 	s->rung = s->connection < 0;
 	/* With a full buffer the connection is readable anyway. After any other error its peer has gone. */
 	if (!s->rung && send(s->connection, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN) {
-		userdata_close_fd(&s->connection);
+		descriptor_close(&s->connection);
 	}
 }

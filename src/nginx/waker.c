@@ -5,6 +5,7 @@
 
 #include "nginx/waker_thread.h"
 #include "support/pid.h"
+#include "support/userdata.h"
 
 #define WAKER "corosync.waker"
 #define WATCH "corosync.waker.watch"

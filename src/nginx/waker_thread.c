@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include "support/clock.h"
+#include "support/descriptor.h"
 #include "support/thread.h"
 
 #define EVENTS_AT_ONCE 16
@@ -151,8 +152,8 @@ void waker_thread_end(waker *w)
 		detach(each);
 	}
 	w->watches = NULL;
-	userdata_close_fd(&w->stop);
-	userdata_close_fd(&w->epoll);
+	descriptor_close(&w->stop);
+	descriptor_close(&w->epoll);
 	(void)pthread_mutex_destroy(&w->lock);
 }
 

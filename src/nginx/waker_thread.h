@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #include "nginx/wake_socket.h"
-#include "support/userdata.h"
+#include "support/cleanup.h"
 
 #define WAKER_LONGEST_PERIOD 86400 /* seconds */
 

@@ -1,4 +1,4 @@
-#include "support/userdata.h"
+#include "support/cleanup.h"
 
 #define CLEANUP "corosync.cleanup"
 #define PRESENT CLEANUP ".present" /* the field of the registry with the list */

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "support/userdata.h"
+#include "support/descriptor.h"
 
 /* If this file exists libqb's sockets are files, in a directory compiled into libqb. */
 #define FORCE_FILE "/etc/libqb/force-filesystem-sockets"
@@ -96,7 +96,7 @@ bool peer_is_running(void)
 	int fd;
 	bool is_running = connect_to(&fd, "cmap");
 
-	userdata_close_fd(&fd);
+	descriptor_close(&fd);
 	return is_running;
 }
 
@@ -106,5 +106,5 @@ void peer_disconnect(int *fd)
 	if (*fd >= 0) {
 		(void)shutdown(*fd, SHUT_RDWR);
 	}
-	userdata_close_fd(fd);
+	descriptor_close(fd);
 }

@@ -4,10 +4,11 @@
 #include <math.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#include <unistd.h>
 
-#include "support/userdata.h"
+#include "support/cleanup.h"
+#include "support/descriptor.h"
 #include "support/pid.h"
+#include "support/userdata.h"
 
 #define POLLSET "corosync.pollset"
 
@@ -27,8 +28,8 @@ static pollset *check(lua_State *L)
 static void finalize(pollset *p)
 {
 	cleanup_forget(&p->cleanup);
-	userdata_close_fd(&p->timer);
-	userdata_close_fd(&p->epoll);
+	descriptor_close(&p->timer);
+	descriptor_close(&p->epoll);
 }
 
 static void end(cleanup *c)

@@ -1,7 +1,6 @@
 #include "support/userdata.h"
 
 #include <string.h>
-#include <unistd.h>
 
 bool userdata_is_metamethod(const char *name)
 {
@@ -31,13 +30,5 @@ void userdata_build(lua_State *L, int arguments, int results, void (*release)(vo
 	release(source);
 	if (status != 0) {
 		(void)lua_error(L);
-	}
-}
-
-void userdata_close_fd(int *fd)
-{
-	if (*fd >= 0) {
-		(void)close(*fd);
-		*fd = -1;
 	}
 }
