@@ -110,11 +110,6 @@ int notify_close_on_exec(lua_State *L);
 /* Lua: end_with_parent(pid): this process gets a SIGTERM when its parent ends; returns false if that is not `pid`. */
 int parent_end_with(lua_State *L);
 
-/* ---- peer.c ---- */
-
-/* Lua: peer_user(fd) returns the id of the user of a unix socket's other end; or nil and a message. */
-int peer_user(lua_State *L);
-
 /* ---- state.c ---- */
 
 /* Opens Lua's libraries, and lets require find this program's modules, luv and the binding. [-0, +0, e] */
@@ -143,12 +138,15 @@ int stdfds_has_hung_up(lua_State *L);
  */
 int stdfds_check_at_exit(void);
 
-/* ---- user.c: giving up root ---- */
+/* ---- user.c: giving up root, and ids of users ---- */
 
 /* Lua: become(name) gives up root for that user, for good. Returns true, or nil and a message. */
 int user_become(lua_State *L);
 
 /* Lua: user_id(name) returns the user's id; nil if there is none. */
 int user_id(lua_State *L);
+
+/* Lua: peer_user(fd) returns the id of the user of a unix socket's other end; or nil and a message. */
+int user_of_peer(lua_State *L);
 
 #endif

@@ -47,7 +47,7 @@ static const luaL_Reg functions[] = {
 	{"limit", callback_limit},
 	{"loaded", interrupt_loaded},
 	{"notify", notify_send},
-	{"peer_user", peer_user},
+	{"peer_user", user_of_peer},
 	{"set_report", callback_set_report},
 	{"user_id", user_id},
 	{NULL, NULL},

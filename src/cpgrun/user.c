@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <lauxlib.h>
@@ -65,5 +66,20 @@ int user_id(lua_State *L)
 	} else {
 		lua_pushinteger(L, (lua_Integer)user->pw_uid);
 	}
+	return 1;
+}
+
+int user_of_peer(lua_State *L)
+{
+	int fd = (int)luaL_checkinteger(L, 1);
+	struct ucred peer;
+	socklen_t length = sizeof peer;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) {
+		lua_pushnil(L);
+		lua_pushstring(L, strerror(errno));
+		return 2;
+	}
+	lua_pushinteger(L, (lua_Integer)peer.uid);
 	return 1;
 }
