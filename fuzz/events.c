@@ -189,10 +189,10 @@ static void check_event(lua_State *L, handle *h, const event *ev, const given_ev
 
 static void push_values(lua_State *L)
 {
-	address_setup(L);
+	cpg_address_setup(L);
 	lua_settop(L, 0);
 	lua_newtable(L);
-	address_push_cache(L);
+	cpg_address_push_cache(L);
 	lua_rawseti(L, 1, VALUE_ADDRESSES);
 }
 

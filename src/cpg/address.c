@@ -56,7 +56,7 @@ static const luaL_Reg metamethods[] = {
 	{NULL, NULL},
 };
 
-void address_setup(lua_State *L)
+void cpg_address_setup(lua_State *L)
 {
 	/* Filled also when it exists: an earlier call may have run out of memory half-way. */
 	(void)luaL_newmetatable(L, ADDRESS);
@@ -66,7 +66,7 @@ void address_setup(lua_State *L)
 	lua_pop(L, 1);
 }
 
-void address_push_cache(lua_State *L)
+void cpg_address_push_cache(lua_State *L)
 {
 	lua_newtable(L);
 	lua_createtable(L, 0, 1);
@@ -89,7 +89,7 @@ static void push_key(lua_State *L, uint32_t node, uint32_t pid)
 #endif
 }
 
-void address_push_new(lua_State *L, uint32_t node, uint32_t pid)
+void cpg_address_push_new(lua_State *L, uint32_t node, uint32_t pid)
 {
 	lua_createtable(L, 0, 3);
 	compat_setuint32(L, "node", node);
@@ -109,13 +109,13 @@ static bool push_known(lua_State *L, int cache, uint32_t node, uint32_t pid)
 	return true;
 }
 
-void address_push(lua_State *L, int cache, uint32_t node, uint32_t pid)
+void cpg_address_push(lua_State *L, int cache, uint32_t node, uint32_t pid)
 {
 	cache = lua_absindex(L, cache);
 	if (push_known(L, cache, node, pid)) {
 		return;
 	}
-	address_push_new(L, node, pid);
+	cpg_address_push_new(L, node, pid);
 	/* Making it may have run a finalizer that made it, too. */
 	if (push_known(L, cache, node, pid)) {
 		lua_remove(L, -2);

@@ -139,7 +139,7 @@ static void push_addresses(lua_State *L, int cache, const struct cpg_address *ad
 
 	lua_createtable(L, (int)count, 0);
 	for (i = 0; i < count; i++) {
-		address_push(L, cache, addresses[i].nodeid, addresses[i].pid);
+		cpg_address_push(L, cache, addresses[i].nodeid, addresses[i].pid);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 }

@@ -84,7 +84,7 @@ const handle_class cpg_class = {
 	.flush = pack_flush_later,
 	.give_up = cpg_membership_give_up,
 	.queue_lag = cpg_event_queue_lag,
-	.gather = run_gather,
+	.gather = cpg_run_gather,
 };
 
 /*
@@ -103,10 +103,10 @@ static int module_sender(lua_State *L)
 	return 1;
 }
 
-/* For code that learns of members by other ways than a handle; see address_push, whose cache the caller replaces. */
+/* For code that learns of members in other ways than from a handle, and keeps its own cache of addresses. */
 static int module_new_address(lua_State *L)
 {
-	address_push_new(L, (uint32_t)luaL_checkinteger(L, 1), (uint32_t)luaL_checkinteger(L, 2));
+	cpg_address_push_new(L, (uint32_t)luaL_checkinteger(L, 1), (uint32_t)luaL_checkinteger(L, 2));
 	return 1;
 }
 
@@ -129,7 +129,7 @@ static int method_address(lua_State *L)
 	}
 	compat_getuservalue(L, 1);
 	lua_rawgeti(L, -1, VALUE_ADDRESSES);
-	address_push(L, -1, c->node, (uint32_t)c->handle.owner);
+	cpg_address_push(L, -1, c->node, (uint32_t)c->handle.owner);
 	return 1;
 }
 
@@ -192,7 +192,7 @@ static const luaL_Reg methods[] = {
 
 void cpg_push_module(lua_State *L)
 {
-	address_setup(L);
+	cpg_address_setup(L);
 	methods_push_module(L, &cpg_class, methods, cpg_open_module_open);
 	lua_pushcfunction(L, cpg_open_module_check);
 	lua_setfield(L, -2, "check");
@@ -202,8 +202,8 @@ void cpg_push_module(lua_State *L)
 	lua_setfield(L, -2, "repack");
 	lua_pushcfunction(L, module_sender);
 	lua_setfield(L, -2, "sender");
-	lua_pushcfunction(L, run_skip);
+	lua_pushcfunction(L, cpg_run_skip);
 	lua_setfield(L, -2, "skip");
-	lua_pushcfunction(L, run_unpack);
+	lua_pushcfunction(L, cpg_run_unpack);
 	lua_setfield(L, -2, "unpack");
 }

@@ -231,24 +231,24 @@ int cpg_counters_method_counters(lua_State *L);
 /* ---- messages in a row as one string: run.c ---- */
 
 /* The `gather` of the class. */
-size_t run_gather(lua_State *L, handle *h, size_t bytes);
+size_t cpg_run_gather(lua_State *L, handle *h, size_t bytes);
 
-int run_skip(lua_State *L);
-int run_unpack(lua_State *L);
+int cpg_run_skip(lua_State *L);
+int cpg_run_unpack(lua_State *L);
 
 /* ---- members' addresses, tables with node, pid and reason; a cache has one table for each member: address.c ---- */
 
 /* Makes the metatable that all addresses of a Lua state share. [-0, +0, m] */
-void address_setup(lua_State *L);
+void cpg_address_setup(lua_State *L);
 
 /* Pushes an empty cache. It holds its addresses weakly. [-0, +1, m] */
-void address_push_cache(lua_State *L);
+void cpg_address_push_cache(lua_State *L);
 
 /* Pushes the address of a member from the cache at that index, and makes it on first use. [-0, +1, m] */
-void address_push(lua_State *L, int cache, uint32_t node, uint32_t pid);
+void cpg_address_push(lua_State *L, int cache, uint32_t node, uint32_t pid);
 
 /* The same, of no cache. [-0, +1, m] */
-void address_push_new(lua_State *L, uint32_t node, uint32_t pid);
+void cpg_address_push_new(lua_State *L, uint32_t node, uint32_t pid);
 
 /* ---- the groups and their members as the local Corosync sees them now, by cpg_iteration_*: iteration.c ---- */
 

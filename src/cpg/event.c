@@ -131,7 +131,7 @@ static int push_message(lua_State *L, handle *h, const event *ev, int values)
 		return EVENT_DROPPED;
 	}
 	lua_rawgeti(L, values, VALUE_ADDRESSES);
-	address_push(L, -1, message->node, message->pid);
+	cpg_address_push(L, -1, message->node, message->pid);
 	lua_replace(L, -2);
 	lua_pushlstring(L, message->bytes, message->length);
 	cpg_count_add(&c->received, message->length);

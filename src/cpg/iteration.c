@@ -96,7 +96,7 @@ static int build_groups(lua_State *L)
 		const struct cpg_iteration_description_t *entry = &list->entries[i];
 		lua_pushlstring(L, entry->group.value, entry->group.length);
 		push_group(L, 3, 4);
-		address_push(L, 2, entry->nodeid, entry->pid);
+		cpg_address_push(L, 2, entry->nodeid, entry->pid);
 		lua_rawseti(L, -2, (int)compat_rawlen(L, -2) + 1);
 		lua_pop(L, 1);
 	}
@@ -127,7 +127,7 @@ static int build_members(lua_State *L)
 
 	lua_createtable(L, (int)list->count, 0);
 	for (i = 0; i < list->count; i++) {
-		address_push(L, 2, list->entries[i].nodeid, list->entries[i].pid);
+		cpg_address_push(L, 2, list->entries[i].nodeid, list->entries[i].pid);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	return 1;

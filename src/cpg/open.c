@@ -66,7 +66,7 @@ static void set_addresses(lua_State *L, int from, int to)
 {
 	compat_getuservalue(L, to);
 	if (lua_isnil(L, from)) {
-		address_push_cache(L);
+		cpg_address_push_cache(L);
 		lua_rawseti(L, -2, VALUE_ADDRESSES);
 		lua_pop(L, 1);
 		return;

@@ -42,7 +42,7 @@ static size_t measure(const handle *h, size_t bytes, size_t *count)
 	return size;
 }
 
-size_t run_gather(lua_State *L, handle *h, size_t bytes)
+size_t cpg_run_gather(lua_State *L, handle *h, size_t bytes)
 {
 	cpg *c = (cpg *)h;
 	const event *ev;
@@ -82,7 +82,7 @@ static head check_head(lua_State *L, const char *run, size_t length, size_t offs
  * (run, offset): returns node and pid of the sender of the message at that offset (0 for the first one), the message,
  * and the offset of the next one, or the string's length.
  */
-int run_unpack(lua_State *L)
+int cpg_run_unpack(lua_State *L)
 {
 	size_t length;
 	const char *run = luaL_checklstring(L, 1, &length);
@@ -97,7 +97,7 @@ int run_unpack(lua_State *L)
 }
 
 /* (run, offset, count): returns the offset after so many messages. */
-int run_skip(lua_State *L)
+int cpg_run_skip(lua_State *L)
 {
 	size_t length;
 	const char *run = luaL_checklstring(L, 1, &length);

@@ -23,23 +23,23 @@ The size of a stack that a program has made itself, as for a fiber, cannot be ch
 
 #define DEFAULT_BUDGET 1000
 
-typedef struct dispatch_run {
+typedef struct dispatch_call {
 	handle *handle;
 	lua_Integer budget, handled;
 	bool drained; /* no event waited at the daemon after the last fetch */
-} dispatch_run;
+} dispatch_call;
 
 /* The event to deliver next, the queue's oldest, or NULL. */
-static const event *next_event(dispatch_run *run)
+static const event *next_event(dispatch_call *call)
 {
-	handle *h = run->handle;
+	handle *h = call->handle;
 
 	/* A handler may close, stop, or fork: the parent handles these events. */
-	if (h->state == HANDLE_CLOSED || h->stop || run->handled >= run->budget || h->owner != pid_get()) {
+	if (h->state == HANDLE_CLOSED || h->stop || call->handled >= call->budget || h->owner != pid_get()) {
 		return NULL;
 	}
-	if (queue_head(&h->queue) == NULL && !run->drained) {
-		run->drained = refill(h, (size_t)(run->budget - run->handled));
+	if (queue_head(&h->queue) == NULL && !call->drained) {
+		call->drained = refill(h, (size_t)(call->budget - call->handled));
 	}
 	/* Before each event: the handler of the last one may have been slow. */
 	lag_queue_event(h);
@@ -47,7 +47,7 @@ static const event *next_event(dispatch_run *run)
 }
 
 /* Stack of `deliver`: its arguments, and for each event the handler and its arguments. */
-enum { DELIVER_RUN = 1, DELIVER_VALUES, DELIVER_HANDLERS, DELIVER_HANDLER };
+enum { DELIVER_CALL = 1, DELIVER_VALUES, DELIVER_HANDLERS, DELIVER_HANDLER };
 
 /* Puts the handler of an event under its values, unless push has done so. [-0, +1|0, e] */
 static void insert_handler(lua_State *L, const event_kind *kind, int count)
@@ -82,22 +82,22 @@ static void call_handler(lua_State *L, handle *h, const event_kind *kind)
  */
 static int deliver(lua_State *L)
 {
-	dispatch_run *run = lua_touserdata(L, DELIVER_RUN);
+	dispatch_call *call = lua_touserdata(L, DELIVER_CALL);
 	const event_kind *kind;
 	const event *ev;
 	int count;
 
 	luaL_checkstack(L, LUA_MINSTACK, NULL);
-	for (ev = next_event(run); ev != NULL; ev = next_event(run)) {
-		kind = delivery_kind_of(run->handle, ev);
-		run->handle->busy = HANDLE_CONVERTING;
-		count = kind->push(L, run->handle, ev, DELIVER_VALUES);
-		delivery_take(run->handle);
-		run->handle->busy = HANDLE_DELIVERING;
-		run->handled++;
+	for (ev = next_event(call); ev != NULL; ev = next_event(call)) {
+		kind = delivery_kind_of(call->handle, ev);
+		call->handle->busy = HANDLE_CONVERTING;
+		count = kind->push(L, call->handle, ev, DELIVER_VALUES);
+		delivery_take(call->handle);
+		call->handle->busy = HANDLE_DELIVERING;
+		call->handled++;
 		if (count != EVENT_DROPPED) {
 			insert_handler(L, kind, count);
-			call_handler(L, run->handle, kind);
+			call_handler(L, call->handle, kind);
 		}
 		lua_settop(L, DELIVER_HANDLERS);
 	}
@@ -117,9 +117,9 @@ static int call_error_handler(lua_State *L)
 	return 0;
 }
 
-static bool more_waits(const dispatch_run *run)
+static bool more_waits(const dispatch_call *call)
 {
-	const handle *h = run->handle;
+	const handle *h = call->handle;
 	struct pollfd descriptor = {.fd = connection_descriptor(h), .events = POLLIN};
 
 	if (h->state == HANDLE_CLOSED) {
@@ -128,7 +128,7 @@ static bool more_waits(const dispatch_run *run)
 	if (queue_head(&h->queue) != NULL || h->state == HANDLE_LOST) {
 		return true;
 	}
-	return !run->drained && poll(&descriptor, 1, 0) > 0;
+	return !call->drained && poll(&descriptor, 1, 0) > 0;
 }
 
 /* Stack of `method_dispatch`. After the first event nothing may be allocated. */
@@ -169,21 +169,21 @@ static lua_Integer check_budget(lua_State *L, int index)
 }
 
 /* Calls handlers until the budget is used up or no event waits, and goes on after handlers that raise. */
-static void deliver_all(lua_State *L, dispatch_run *run)
+static void deliver_all(lua_State *L, dispatch_call *call)
 {
-	handle *h = run->handle;
+	handle *h = call->handle;
 	lua_Integer before;
 	int status;
 
 	h->busy = HANDLE_DELIVERING;
 	do {
-		before = run->handled;
+		before = call->handled;
 		delivery_push_kept(L, KEPT_DELIVER);
-		lua_pushlightuserdata(L, run);
+		lua_pushlightuserdata(L, call);
 		lua_pushvalue(L, AT_VALUES);
 		lua_pushvalue(L, AT_HANDLERS);
 		status = lua_pcall(L, 3, 0, AT_TRACEBACK);
-		if (status != 0 && (run->handled == before || h->busy == HANDLE_CONVERTING)) {
+		if (status != 0 && (call->handled == before || h->busy == HANDLE_CONVERTING)) {
 			/* Lua's own error, of memory or stack: the event stays queued, and the caller gets the error. */
 			delivery_end(h, false);
 			(void)lua_error(L);
@@ -192,7 +192,7 @@ static void deliver_all(lua_State *L, dispatch_run *run)
 			report(L);
 		}
 	} while (status != 0);
-	delivery_end(h, run->drained && queue_head(&h->queue) == NULL);
+	delivery_end(h, call->drained && queue_head(&h->queue) == NULL);
 }
 
 /***
@@ -211,7 +211,7 @@ see above)
 static int method_dispatch(lua_State *L)
 {
 	handle *h = handle_check(L);
-	dispatch_run run = {.handle = h, .budget = check_budget(L, 2)};
+	dispatch_call call = {.handle = h, .budget = check_budget(L, 2)};
 	const failure *why;
 
 	why = delivery_refusal(h);
@@ -219,16 +219,16 @@ static int method_dispatch(lua_State *L)
 		return handle_fail(L, h, "dispatch", why);
 	}
 	push_dispatch_stack(L);
-	deliver_all(L, &run);
+	deliver_all(L, &call);
 	if (h->owner != pid_get()) {
 		return handle_fail(L, h, "dispatch", &FAILURE_WRONG_PROCESS);
 	}
 	handle_flush(h);
-	if (run.handled == 0 && h->state == HANDLE_LOST && connection_exhausted(h) != NULL) {
+	if (call.handled == 0 && h->state == HANDLE_LOST && connection_exhausted(h) != NULL) {
 		return handle_fail(L, h, "dispatch", h->reason);
 	}
-	lua_pushinteger(L, run.handled);
-	lua_pushboolean(L, more_waits(&run));
+	lua_pushinteger(L, call.handled);
+	lua_pushboolean(L, more_waits(&call));
 	return 2;
 }
 

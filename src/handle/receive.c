@@ -9,14 +9,14 @@
 @module corosync.events
 */
 
-typedef struct receive_run {
+typedef struct receive_call {
 	handle *handle;
 	size_t bytes; /* of events that may be gathered; 0 for none */
 	size_t taken; /* events that were converted */
-} receive_run;
+} receive_call;
 
 /* Stack of `convert`: its arguments and its results. */
-enum { CONVERT_RUN = 1, CONVERT_VALUES, CONVERT_NAME };
+enum { CONVERT_CALL = 1, CONVERT_VALUES, CONVERT_NAME };
 
 /*
  * Pushes the name and values of the oldest event that still has a receiver, or of several, or nothing. They stay
@@ -24,21 +24,21 @@ enum { CONVERT_RUN = 1, CONVERT_VALUES, CONVERT_NAME };
  */
 static int convert(lua_State *L)
 {
-	receive_run *run = lua_touserdata(L, CONVERT_RUN);
-	handle *h = run->handle;
+	receive_call *call = lua_touserdata(L, CONVERT_CALL);
+	handle *h = call->handle;
 	const event *ev;
 
 	for (ev = queue_head(&h->queue); ev != NULL; ev = queue_head(&h->queue)) {
 		const event_kind *kind = delivery_kind_of(h, ev);
 		int count;
 
-		run->taken = run->bytes > 0 ? h->class->gather(L, h, run->bytes) : 0;
-		if (run->taken > 0) {
+		call->taken = call->bytes > 0 ? h->class->gather(L, h, call->bytes) : 0;
+		if (call->taken > 0) {
 			return 3;
 		}
 		count = kind->push(L, h, ev, CONVERT_VALUES);
 		if (count != EVENT_DROPPED) {
-			run->taken = 1;
+			call->taken = 1;
 			lua_pushstring(L, kind->name);
 			/* Instead of the handler, where push has pushed it. */
 			if (kind->handler == NULL) {
@@ -54,40 +54,40 @@ static int convert(lua_State *L)
 }
 
 /* Events that may be gathered are also fetched together. Returns whether no more wait at the daemon. */
-static bool refill_run(const receive_run *run)
+static bool refill_run(const receive_call *call)
 {
-	handle *h = run->handle;
+	handle *h = call->handle;
 
-	if (run->bytes > 0 && queue_head(&h->queue) == NULL) {
+	if (call->bytes > 0 && queue_head(&h->queue) == NULL) {
 		(void)refill(h, FETCH_EVENTS);
 	}
 	return refill_one(h);
 }
 
 /* After events were converted, or an error has left them in the queue. Returns receive's results. */
-static int finish_receive(lua_State *L, const receive_run *run, int status)
+static int finish_receive(lua_State *L, const receive_call *call, int status)
 {
 	size_t i;
 
 	/* Not earlier: during the call the collector may have raised a finalizer's error. */
-	for (i = 0; status == 0 && i < run->taken; i++) {
-		delivery_take(run->handle);
+	for (i = 0; status == 0 && i < call->taken; i++) {
+		delivery_take(call->handle);
 	}
-	delivery_end(run->handle, false);
+	delivery_end(call->handle, false);
 	return status == 0 ? lua_gettop(L) - 1 : lua_error(L);
 }
 
 /* With the handle at index 1. `bytes`: of events that may be gathered. */
 static int receive(lua_State *L, handle *h, size_t bytes)
 {
-	receive_run run = {.handle = h, .bytes = bytes};
+	receive_call call = {.handle = h, .bytes = bytes};
 	const failure *why;
 	bool drained;
 
 	/* Whatever may run the collector comes before the look at the queue: a finalizer may empty it. */
 	lua_settop(L, 1);
 	delivery_push_kept(L, KEPT_CONVERT);
-	lua_pushlightuserdata(L, &run);
+	lua_pushlightuserdata(L, &call);
 	compat_getuservalue(L, 1);
 	why = delivery_refusal(h);
 	if (why != NULL) {
@@ -100,13 +100,13 @@ static int receive(lua_State *L, handle *h, size_t bytes)
 	if (queue_head(&h->queue) == NULL) {
 		handle_flush(h);
 	}
-	drained = refill_run(&run);
+	drained = refill_run(&call);
 	if (queue_head(&h->queue) == NULL) {
 		delivery_end(h, drained);
 		return h->state == HANDLE_LOST ? handle_fail(L, h, "receive from", h->reason) : 0;
 	}
 	h->busy = HANDLE_CONVERTING;
-	return finish_receive(L, &run, lua_pcall(L, 2, LUA_MULTRET, 0));
+	return finish_receive(L, &call, lua_pcall(L, 2, LUA_MULTRET, 0));
 }
 
 /***
