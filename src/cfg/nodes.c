@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "handle/call.h"
-#include "support/field.h"
+#include "support/argument.h"
 #include "support/stack.h"
 
 /***
@@ -223,7 +223,7 @@ family, so if links have different families, the other addresses are wrong. Call
 int cfg_nodes_method_addresses(lua_State *L)
 {
 	cfg *c = handle_check(L);
-	uint32_t node = check_uint32(L, 2, "node");
+	uint32_t node = argument_check_uint32(L, 2, "node");
 	const failure *why = unaskable(c);
 
 	if (why == NULL) {
@@ -245,7 +245,7 @@ does not exist is unreachable and has no links. Calls `corosync_cfg_node_status_
 int cfg_nodes_method_status(lua_State *L)
 {
 	cfg *c = handle_check(L);
-	uint32_t node = check_uint32(L, 2, "node");
+	uint32_t node = argument_check_uint32(L, 2, "node");
 	const failure *why = unaskable(c);
 
 	if (why == NULL) {
@@ -266,7 +266,7 @@ Ends Corosync on a node of the cluster at once, without shutdown requests. Calls
 int cfg_nodes_method_kill(lua_State *L)
 {
 	cfg *c = handle_check(L);
-	uint32_t node = check_uint32(L, 2, "node");
+	uint32_t node = argument_check_uint32(L, 2, "node");
 	size_t length;
 	const char *reason = luaL_optlstring(L, 3, "no reason given", &length);
 	const failure *why = handle_unusable(&c->handle);

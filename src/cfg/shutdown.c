@@ -2,7 +2,7 @@
 
 #include "handle/call.h"
 #include "handle/fetch.h"
-#include "support/field.h"
+#include "support/argument.h"
 #include "support/poll.h"
 
 /***
@@ -149,7 +149,7 @@ int cfg_shutdown_method_try(lua_State *L)
 	static const corosync_cfg_shutdown_flags_t flags[] = {COROSYNC_CFG_SHUTDOWN_FLAG_REQUEST,
 		COROSYNC_CFG_SHUTDOWN_FLAG_REGARDLESS, COROSYNC_CFG_SHUTDOWN_FLAG_IMMEDIATE};
 	cfg *c = handle_check(L);
-	int kind = check_option(L, 2, "request", names);
+	int kind = argument_check_option(L, 2, "request", names);
 	const failure *why = handle_unusable(&c->handle);
 
 	if (why == NULL) {

@@ -3,6 +3,7 @@
 #include "handle/call.h"
 #include "handle/connection.h"
 #include "handle/methods.h"
+#include "support/argument.h"
 #include "support/field.h"
 
 /***
@@ -82,7 +83,7 @@ not permitted, or another user's program has taken the socket's name), "try_agai
 static int module_open(lua_State *L)
 {
 	static const char *const names[] = {"icmap", "stats", NULL};
-	bool is_stats = check_option(L, 1, "icmap", names) == 1;
+	bool is_stats = argument_check_option(L, 1, "icmap", names) == 1;
 	cmap *m;
 
 	if (lua_gettop(L) > 0) {

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "support/field.h"
+#include "support/argument.h"
 
 static const failure failure_value_nul = {"invalid_param", "a string cannot hold a zero byte: use the type \"binary\""};
 static const failure failure_value_range = {"out_of_range", "the key's type cannot hold the value exactly"};
@@ -25,7 +25,7 @@ const char *cmap_value_type_name(cmap_value_types_t type)
 
 cmap_value_types_t cmap_value_check_type(lua_State *L, int index)
 {
-	return (cmap_value_types_t)((unsigned)check_option(L, index, NULL, type_names) + first_type);
+	return (cmap_value_types_t)((unsigned)argument_check_option(L, index, NULL, type_names) + first_type);
 }
 
 /* ---- from Corosync ---- */

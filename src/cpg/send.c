@@ -4,7 +4,7 @@
 
 #include "handle/call.h"
 #include "handle/reader.h"
-#include "support/field.h"
+#include "support/argument.h"
 
 /***
 @module corosync.cpg
@@ -82,7 +82,7 @@ static cpg_guarantee_t check_guarantee(lua_State *L, int index)
 	if (lua_isnoneornil(L, index)) {
 		return CPG_TYPE_AGREED;
 	}
-	return guarantees[check_option(L, index, "agreed", names)];
+	return guarantees[argument_check_option(L, index, "agreed", names)];
 }
 
 static size_t length_of(const struct iovec *vector, unsigned int count)

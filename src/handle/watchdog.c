@@ -12,7 +12,7 @@
 #include "support/clock.h"
 #include "support/descriptor.h"
 #include "support/failure.h"
-#include "support/field.h"
+#include "support/argument.h"
 #include "support/log_line.h"
 #include "support/pid.h"
 #include "support/poll.h"
@@ -232,7 +232,7 @@ int watchdog_open(lua_State *L)
 {
 	static const char *const formats[] = LOG_FORMATS;
 	double seconds = (double)luaL_checknumber(L, 1);
-	log_format format = (log_format)check_option(L, 2, "text", formats);
+	log_format format = (log_format)argument_check_option(L, 2, "text", formats);
 	watchdog *w;
 	int error;
 

@@ -13,7 +13,6 @@ const failure FAILURE_DISPATCHING = {"dispatching",
 	"a handler of this handle is running, and events must be handled in order: return from the handler first"};
 const failure FAILURE_NO_MEMORY = {"no_memory",
 	"there was not enough memory to store an event, so one is missing: close the handle and open a new one"};
-const failure FAILURE_NO_NODE = {"not_exist", "unknown node id (not seen since Corosync started here)"};
 const failure FAILURE_NO_PROVIDER = {"no_quorum_provider",
 	"Corosync on this node has no quorum provider, so no side of the cluster is quorate: set "
 	"quorum { provider: corosync_votequorum } in corosync.conf on all nodes and restart Corosync"};

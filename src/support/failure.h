@@ -16,7 +16,6 @@ typedef struct failure {
 extern const failure FAILURE_CLOSED;
 extern const failure FAILURE_DISPATCHING;
 extern const failure FAILURE_NO_MEMORY;
-extern const failure FAILURE_NO_NODE;
 extern const failure FAILURE_NO_PROVIDER;
 extern const failure FAILURE_NO_STACK;
 extern const failure FAILURE_NOT_CONNECTED;

@@ -1,17 +1,8 @@
-/* Arguments: whole numbers, and the table of handlers and options that open functions take: a misspelt field raises. */
+/* The table of handlers and options that open functions take: a misspelt field raises. */
 #ifndef COROSYNC_LUA_SUPPORT_FIELD_H
 #define COROSYNC_LUA_SUPPORT_FIELD_H
 
 #include "support/compat.h"
-
-/* The argument at that index; raises with its name unless it is a whole number from 0 to 2^32-1. [-0, +0, v] */
-uint32_t check_uint32(lua_State *L, int index, const char *name);
-
-/*
- * The place among the names of the string at that index; raises with the names if it is none of them. Without a
- * fallback the argument must be there. [-0, +0, v]
- */
-int check_option(lua_State *L, int index, const char *fallback, const char *const names[]);
 
 typedef struct field {
 	const char *name;

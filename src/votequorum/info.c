@@ -2,6 +2,8 @@
 
 #include "handle/call.h"
 
+const failure VOTEQUORUM_UNKNOWN_NODE = {"not_exist", "unknown node id (not seen since Corosync started here)"};
+
 /*
  * For a node that it does not know, the daemon returns a quorum device's name from uninitialized memory.
  * libvotequorum copies that up to the next zero byte, which may be past the end of the struct.
@@ -19,7 +21,7 @@ const failure *votequorum_info_get(handle *h, uint32_t node, struct votequorum_i
 	if (error == CS_OK) {
 		*info = roomy.info;
 	}
-	return error == CS_ERR_NOT_EXIST ? &FAILURE_NO_NODE : handle_failure(h, error);
+	return error == CS_ERR_NOT_EXIST ? &VOTEQUORUM_UNKNOWN_NODE : handle_failure(h, error);
 }
 
 const char *votequorum_info_state_name(uint32_t state)

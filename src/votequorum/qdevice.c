@@ -5,7 +5,7 @@
 #include <corosync/votequorum.h>
 
 #include "handle/call.h"
-#include "support/field.h"
+#include "support/argument.h"
 
 /***
 @module corosync.votequorum
@@ -170,7 +170,7 @@ static votequorum_ring_id_t check_ring(lua_State *L, int index)
 	lua_getfield(L, index, "node");
 	/* In the place of the ring, so that an error names the argument by its number. */
 	lua_replace(L, index);
-	return (votequorum_ring_id_t){.nodeid = check_uint32(L, index, "ring.node"), .seq = seq};
+	return (votequorum_ring_id_t){.nodeid = argument_check_uint32(L, index, "ring.node"), .seq = seq};
 }
 
 /***

@@ -8,6 +8,7 @@
 #include "handle/call.h"
 #include "handle/connection.h"
 #include "handle/methods.h"
+#include "support/argument.h"
 #include "support/field.h"
 
 /***
@@ -196,7 +197,7 @@ static int votequorum_method_info(lua_State *L)
 {
 	handle *h = handle_check(L);
 	bool local = lua_isnoneornil(L, 2);
-	uint32_t node = local ? LOCAL_NODE : check_uint32(L, 2, "node");
+	uint32_t node = local ? LOCAL_NODE : argument_check_uint32(L, 2, "node");
 	struct votequorum_info info;
 	const failure *why = handle_unusable(h);
 
@@ -237,7 +238,7 @@ anything but a whole number from 0 to 4294967295
 static int votequorum_method_set_expected(lua_State *L)
 {
 	handle *h = handle_check(L);
-	uint32_t votes = check_uint32(L, 2, "votes");
+	uint32_t votes = argument_check_uint32(L, 2, "votes");
 	const failure *why = handle_unusable(h);
 
 	if (why == NULL) {
@@ -256,7 +257,7 @@ static const failure *set_votes_of(handle *h, uint32_t node, uint32_t votes)
 	error = CALL(h, "set_votes", votequorum_setvotes(h->id, node, votes));
 	switch (error) {
 	case CS_ERR_INVALID_PARAM: return &failure_votes;
-	case CS_ERR_NAME_NOT_FOUND: return &FAILURE_NO_NODE;
+	case CS_ERR_NAME_NOT_FOUND: return &VOTEQUORUM_UNKNOWN_NODE;
 	default: return handle_failure(h, error);
 	}
 }
@@ -284,9 +285,9 @@ cluster would lose its quorum), "out_of_range" (more than 509), "no_resources", 
 static int votequorum_method_set_votes(lua_State *L)
 {
 	handle *h = handle_check(L);
-	uint32_t votes = check_uint32(L, 2, "votes");
+	uint32_t votes = argument_check_uint32(L, 2, "votes");
 	bool local = lua_isnoneornil(L, 3);
-	uint32_t node = local ? 0 : check_uint32(L, 3, "node");
+	uint32_t node = local ? 0 : argument_check_uint32(L, 3, "node");
 	const failure *why = handle_unusable(h);
 
 	if (why == NULL) {

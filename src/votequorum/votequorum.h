@@ -27,6 +27,9 @@ void votequorum_event_expected_votes(votequorum_handle_t id, uint64_t context, u
 /* The local node. In other calls the same id is the quorum device's, which has no information of its own. */
 #define LOCAL_NODE VOTEQUORUM_QDEVICE_NODEID
 
+/* Corosync does not know the node. */
+extern const failure VOTEQUORUM_UNKNOWN_NODE;
+
 /* Fills `info` and returns NULL, or why not. The handle must be usable. */
 const failure *votequorum_info_get(handle *h, uint32_t node, struct votequorum_info *info);
 
