@@ -18,11 +18,11 @@
 
 typedef struct limit {
 	double seconds;
-	double deadline;   /* 0 when no function of the script runs */
-	double checked;    /* the time of the last check */
-	lua_State *runner; /* the state or coroutine that called the function, while one runs */
-	bool struck;
-	char place[LUA_IDSIZE + 32]; /* where it was struck first: later places are in the script's error handling */
+	double deadline;             /* 0 when no function of the script runs */
+	double checked;              /* the time of the last check */
+	lua_State *runner;           /* the state or coroutine that called the function, while one runs */
+	bool is_over;                /* the error has been raised for the running function */
+	char place[LUA_IDSIZE + 32]; /* where it was raised first: later places are in the script's error handling */
 	char libraries[];            /* the prefix of the sources' names of our own Lua */
 } limit;
 
@@ -72,10 +72,10 @@ static void push_message(lua_State *L, const limit *l, const char *place)
 	lua_concat(L, 2);
 }
 
-static int strike(lua_State *L, limit *l)
+static int raise_limit(lua_State *L, limit *l)
 {
-	if (!l->struck) {
-		l->struck = true;
+	if (!l->is_over) {
+		l->is_over = true;
 		luaL_where(L, 0);
 		(void)snprintf(l->place, sizeof l->place, "%s", lua_tostring(L, -1));
 	}
@@ -97,41 +97,43 @@ static void check_clock(lua_State *L, lua_Debug *activation)
 	if (l->deadline != 0 && now > l->deadline) {
 		check_after(L, 1);
 		if (!is_library(L, activation, l)) {
-			(void)strike(L, l);
+			(void)raise_limit(L, l);
 		}
 	} else {
 		check_after(L, has_waited ? FEWEST : count < MOST / 2 ? 2 * count : MOST);
 	}
 }
 
-typedef struct frame {
-	double began, outer;
-	lua_State *runner;
-} frame;
+/* A function with a limit, and the one that it interrupts. */
+typedef struct limited_call {
+	double began;
+	double outer_deadline;
+	lua_State *outer_runner;
+} limited_call;
 
 static void set_deadline(limit *l, double deadline, double now)
 {
 	l->deadline = deadline;
 	l->checked = now;
-	l->struck = false;
+	l->is_over = false;
 }
 
-static void enter(lua_State *L, limit *l, frame *f)
+static void enter(lua_State *L, limit *l, limited_call *call)
 {
-	f->began = clock_seconds();
-	f->outer = l->deadline;
-	f->runner = l->runner;
+	call->began = clock_seconds();
+	call->outer_deadline = l->deadline;
+	call->outer_runner = l->runner;
 	l->runner = L;
-	set_deadline(l, f->began + l->seconds, f->began);
+	set_deadline(l, call->began + l->seconds, call->began);
 	check_after(L, FEWEST);
 }
 
-static void leave(lua_State *L, limit *l, const frame *f)
+static void leave(lua_State *L, limit *l, const limited_call *call)
 {
 	double now = clock_seconds();
 
-	l->runner = f->runner;
-	set_deadline(l, f->outer == 0 ? 0 : f->outer + now - f->began, now);
+	l->runner = call->outer_runner;
+	set_deadline(l, call->outer_deadline == 0 ? 0 : call->outer_deadline + now - call->began, now);
 	/* Otherwise a function that calls many short ones might never be checked itself. */
 	check_after(L, l->deadline != 0 && now > l->deadline ? 1 : FEWEST);
 }
@@ -141,19 +143,19 @@ int limit_pcall(lua_State *L, int arguments, int results, int handler)
 	limit *l = find(L);
 	int function = lua_gettop(L) - arguments, status;
 	char place[sizeof l->place];
-	bool struck;
-	frame f;
+	bool is_over;
+	limited_call call;
 
 	if (l == NULL) {
 		return lua_pcall(L, arguments, results, handler);
 	}
-	enter(L, l, &f);
+	enter(L, l, &call);
 	status = lua_pcall(L, arguments, results, handler);
-	struck = l->struck;
+	is_over = l->is_over;
 	memcpy(place, l->place, sizeof place);
-	leave(L, l, &f);
-	/* The coroutine that was struck may have ended without passing the error on. */
-	if (status == 0 && struck) {
+	leave(L, l, &call);
+	/* The coroutine in which the error was raised may have ended without passing the error on. */
+	if (status == 0 && is_over) {
 		(void)memory_apply_limit(L, false); /* for the message: nobody would catch its error */
 		lua_settop(L, function - 1);
 		push_message(L, l, place);
