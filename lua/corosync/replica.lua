@@ -22,17 +22,17 @@ local inspection = require "corosync.replica.inspection"
 local leader = require "corosync.replica.leader"
 local lock = require "corosync.replica.lock"
 local map = require "corosync.replica.map"
-local member = require "corosync.replica.member"
+local members = require "corosync.replica.member"
 local parts = require "corosync.replica.parts"
 local plain = require "corosync.replica.machines.plain"
 local registry = require "corosync.replica.registry"
 local script_calls = require "corosync.script_calls"
 local waiting = require "corosync.replica.waiting"
 
-local LONGEST_NAME = 128 - #member.SUFFIX
+local LONGEST_NAME = 128 - #members.SUFFIX
 
 local MEMBER = {} -- the key of a replica's member
-local OWNER = {} -- the key of a machine's member
+local MACHINE_MEMBER = {} -- the key of a machine's member
 local WHAT = {} -- the key of the words for a machine's `submit` in error messages
 
 --- A replicated state machine, made by a replica's `machine`.
@@ -56,7 +56,7 @@ local machine_metatable = {
   end,
   __index = function(self, key)
     if key == "state" then
-      return self[OWNER].machines.by_name[self.name].state
+      return self[MACHINE_MEMBER].machines.by_name[self.name].state
     end
     return Machine[key]
   end,
@@ -95,10 +95,10 @@ function Machine:submit(command, callback)
     errors.raise("bad argument #1 'command' to 'submit' (string or table expected, got %s)", kind)
   end
   arguments.callback(callback, 2, "submit")
-  local owner = self[OWNER]
-  local machine = owner.machines.by_name[self.name]
+  local member = self[MACHINE_MEMBER]
+  local machine = member.machines.by_name[self.name]
   local data = kind == "table" and encode_table(machine, command) or machine:encode(command)
-  return waiting.submit(owner, self[WHAT], data, callback)
+  return waiting.submit(member, self[WHAT], data, callback)
 end
 
 --- A member of a replica, made by `replica(name, options)`.
@@ -138,25 +138,25 @@ function Replica:machine(name, methods)
     errors.raise("bad argument #1 'name' to 'machine' ('%s' is reserved for the library)", name)
   end
   arguments.methods(methods)
-  local owner = self[MEMBER]
-  if owner.objects[name] then
+  local member = self[MEMBER]
+  if member.objects[name] then
     errors.raise("bad argument #1 'name' to 'machine' (machine '%s' is defined already)", name)
   end
   local own = {}
   for field, value in pairs(methods) do
     own[field] = value
   end
-  if owner.handover then
-    owner.handover.machines[name] = own
+  if member.handover then
+    member.handover.machines[name] = own
   else
-    owner.machines:define(name, own)
+    member.machines:define(name, own)
   end
-  owner.objects[name] = setmetatable({
+  member.objects[name] = setmetatable({
     name = name,
-    [OWNER] = owner,
+    [MACHINE_MEMBER] = member,
     [WHAT] = ("submit to machine %s of"):format(errors.quote(name)),
   }, machine_metatable)
-  return owner.objects[name]
+  return member.objects[name]
 end
 
 --- Returns the lock of a name, which at most one process in the replica holds. This does not acquire it.
@@ -223,18 +223,18 @@ end
 -- @treturn corosync.replica.calls.Calls
 -- @raise for wrong arguments, and at a second call
 function Replica:calls(functions)
-  local owner = self[MEMBER]
+  local member = self[MEMBER]
   if type(functions) ~= "table" then
     errors.raise("bad argument #1 'functions' to 'calls' (table expected, got %s)", type(functions))
-  elseif owner.has_functions then
+  elseif member.has_functions then
     errors.raise "bad call of 'calls': it was called before on this replica"
   end
-  local own = calls.new(owner, functions)
-  owner.has_functions = true
-  if owner.handover then
-    owner.handover.calls = own
+  local own = calls.new(member, functions)
+  member.has_functions = true
+  if member.handover then
+    member.handover.calls = own
   else
-    owner.calls = own
+    member.calls = own
   end
   return own
 end
@@ -309,32 +309,32 @@ function Replica:timeout()
   return self[MEMBER]:timeout()
 end
 
-errors.guard_methods(Machine, OWNER, "machine")
+errors.guard_methods(Machine, MACHINE_MEMBER, "machine")
 errors.guard_methods(Replica, MEMBER, "app")
 
 function Replica:__tostring()
-  local owner = self[MEMBER]
-  return ("corosync.replica %s (%s)"):format(errors.quote(owner.name), (owner:state()))
+  local member = self[MEMBER]
+  return ("corosync.replica %s (%s)"):format(errors.quote(member.name), (member:state()))
 end
 
-local function object_of(owner)
-  return setmetatable({ name = owner.name, [MEMBER] = owner }, Replica)
+local function object_of(member)
+  return setmetatable({ name = member.name, [MEMBER] = member }, Replica)
 end
 
 local make = script_calls.whole(function(name, options, kind)
-  local owner, message, code = member.new(name, options, kind.derive)
-  if not owner then
+  local member, message, code = members.new(name, options, kind.derive)
+  if not member then
     return nil, message, code
   end
-  owner.objects = {}
-  parts.define(owner)
+  member.objects = {}
+  parts.define(member)
   local ok
-  ok, message, code = kind.start(owner)
+  ok, message, code = kind.start(member)
   if not ok then
-    owner:abandon()
+    member:abandon()
     return nil, message, code
   end
-  return object_of(owner)
+  return object_of(member)
 end)
 
 -- Makes a replica. `kind` has the functions `derive` and `start`, which make and start its group.
@@ -344,12 +344,12 @@ local function derive(name, given, kind)
 end
 
 -- Passes the replica of an earlier script to the script that replaces it.
-local function adopt(owner, options)
-  local ok, message, code = handover.adopt(owner, options)
+local function adopt(member, options)
+  local ok, message, code = handover.adopt(member, options)
   if not ok then
     return nil, message, code
   end
-  return object_of(owner)
+  return object_of(member)
 end
 
 --- The functions of the module.

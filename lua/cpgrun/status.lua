@@ -65,8 +65,8 @@ end
 -- Their code is loaded with the first replica: it takes time at the start, and each collector cycle traverses it.
 local function replicas()
   local found, registry = {}, package.loaded["corosync.replica.registry"]
-  for _, owner in pairs(registry and registry.members() or {}) do
-    local each = require("corosync.replica.inspection").describe(owner)
+  for _, member in pairs(registry and registry.members() or {}) do
+    local each = require("corosync.replica.inspection").describe(member)
     each.full, each.learners = plain_addresses(each.full), plain_addresses(each.learners)
     found[#found + 1] = each
   end

@@ -42,7 +42,7 @@ local function run(f, count, arguments)
 end
 
 Calls.reply = script_calls.whole(function(self, from, message, reply)
-  local ok = self.owner:multicast { kind = "reply", to = from, id = message.id, ok = reply[1], value = reply[2],
+  local ok = self.member:multicast { kind = "reply", to = from, id = message.id, ok = reply[1], value = reply[2],
     code = reply[3] }
   if not ok then
     self:reply(from, message, { false, "the result is too long to be sent", "too_big" })
@@ -58,13 +58,13 @@ function Calls:continue(earlier)
 end
 
 function Calls:received(from, message)
-  if from == self.owner.address then
+  if from == self.member.address then
     self:is_placed(message.id)
   end
-  if message.to and message.to ~= self.owner.address then
+  if message.to and message.to ~= self.member.address then
     return
   end
-  waiting.spawn(self.owner, function()
+  waiting.spawn(self.member, function()
     self:reply(from, message, run(self.functions[message.name], message.count, message.arguments))
   end)
 end
@@ -96,7 +96,7 @@ function Calls:is_placed(id)
     return
   end
   call.members, call.missing = {}, {}
-  for _, address in ipairs(self.owner.members) do
+  for _, address in ipairs(self.member.members) do
     if not call.to or call.to == text(address) then
       table.insert(call.members, address)
       call.missing[text(address)] = true
@@ -108,7 +108,7 @@ function Calls:is_placed(id)
 end
 
 function Calls:replied(from, message)
-  if message.to == self.owner.address then
+  if message.to == self.member.address then
     note(self, message.id, from, message.ok, message.value, message.code)
   end
 end
@@ -147,7 +147,7 @@ end
 
 local function send(self, id, call)
   call.is_sent = true
-  if not self.owner:multicast(call.message) then
+  if not self.member:multicast(call.message) then
     give_up(self, id, "the arguments are too long to be sent", "too_big")
   end
 end
@@ -165,7 +165,7 @@ function Calls:tick(now)
     local call = self.pending[id]
     if now >= call.deadline then
       give_up(self, id, overdue_text(call), "timeout")
-    elseif not call.is_sent and self.owner:has_joined() then
+    elseif not call.is_sent and self.member:has_joined() then
       send(self, id, call)
     end
   end
@@ -196,7 +196,7 @@ end
 
 -- Calls, and waits until the call ends. Returns the call.
 local function make(self, method, first, fields, name, ...)
-  local owner, arguments = self.owner, { ... }
+  local member, arguments = self.member, { ... }
   if type(name) ~= "string" then
     errors.raise("bad argument #%d 'name' to '%s' (string expected, got %s)", first - 1, method, type(name))
   end
@@ -206,7 +206,7 @@ local function make(self, method, first, fields, name, ...)
       timeout)
   end
   check_arguments(method, first, count, arguments)
-  if owner.is_closed then
+  if member.is_closed then
     return no_call("the replica was closed", "closed")
   end
   for i = count + 1, #arguments do
@@ -214,17 +214,17 @@ local function make(self, method, first, fields, name, ...)
   end
   self.last = self.last + 1
   local id = self.last
-  fields.replies, fields.deadline = {}, owner.now() + (timeout or owner.options.timeout)
+  fields.replies, fields.deadline = {}, member.now() + (timeout or member.options.timeout)
   fields.message = { kind = "call", to = fields.to, id = id, name = name, count = count, arguments = arguments }
-  local outcome = waiting.result(owner, function(tell)
+  local outcome = waiting.result(member, function(tell)
     fields.tell = tell
     self.pending[id] = fields
-    if owner:has_joined() then
+    if member:has_joined() then
       send(self, id, fields)
     end
   end, function(code, why)
     return no_call(why or code or "nothing can wait here: call in a coroutine", code or "dispatching")
-  end, fields.deadline - owner.now())
+  end, fields.deadline - member.now())
   self.pending[id] = nil
   return outcome[1] or { replies = {}, failure = outcome[2], code = outcome[3] }
 end
@@ -240,8 +240,8 @@ local function failure(self, name, call)
   if call.failure then
     return nil, call.failure, call.code
   end
-  return nil, ("cannot call %s on a member of replica %s: %s"):format(errors.quote(name), errors.quote(self.owner.name),
-    call.why or "it is not a member"), call.code or "gone"
+  return nil, ("cannot call %s on a member of replica %s: %s"):format(errors.quote(name),
+    errors.quote(self.member.name), call.why or "it is not a member"), call.code or "gone"
 end
 
 --- Calls a function on all members that the group has at the call's place in the order, including this one.
@@ -312,9 +312,9 @@ function Calls:any(name, ...)
   return result(last)
 end
 
-errors.guard_methods(Calls, "owner", "calls")
+errors.guard_methods(Calls, "member", "calls")
 
-function calls.new(owner, functions)
+function calls.new(member, functions)
   for name, f in pairs(functions) do
     if type(name) ~= "string" or type(f) ~= "function" then
       errors.raise("bad argument #1 'functions' to 'calls' (functions by name expected, got a %s at %s)", type(f),
@@ -323,8 +323,8 @@ function calls.new(owner, functions)
   end
   -- A reply to a former process with the same address must not be taken for one to this process, so ids begin with the
   -- time.
-  local first = math.floor(owner.now() * 1000000)
-  return setmetatable({ owner = owner, functions = functions, pending = {}, last = first }, Calls)
+  local first = math.floor(member.now() * 1000000)
+  return setmetatable({ member = member, functions = functions, pending = {}, last = first }, Calls)
 end
 
 return calls

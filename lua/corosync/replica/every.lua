@@ -61,15 +61,15 @@ function every.schedule(spec)
 end
 
 -- Adds a task. Its key contains the schedule, because numbers of another schedule have another meaning.
-function every.add(owner, name, spec, f)
+function every.add(member, name, spec, f)
   local number_of, kind = every.schedule(spec)
   local key = name .. "\0" .. kind
-  if owner.parts.every[key] then
+  if member.parts.every[key] then
     errors.raise("bad argument #1 'name' to 'every' (task '%s' exists already)", name)
   elseif type(f) ~= "function" then
     errors.raise("bad argument #3 'f' to 'every' (function expected, got %s)", type(f))
   end
-  part.add(owner, { key = key, name = name, number_of = number_of, run = f,
+  part.add(member, { key = key, name = name, number_of = number_of, run = f,
     spec = type(spec) == "table" and spec.at or spec })
 end
 

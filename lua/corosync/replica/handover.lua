@@ -20,8 +20,8 @@ local handover = {}
 local count = 0 -- replicas that the newest script has made or taken over
 local present -- while a script is loaded: the set of the replicas that were there before
 
-function handover.add(owner)
-  registry.add(owner)
+function handover.add(member)
+  registry.add(member)
   count = count + 1
 end
 
@@ -29,85 +29,85 @@ end
 
 local REGISTERED = { "has_functions", "leaders", "objects", "options" }
 
-local function begin(owner)
-  local kept = { machines = {}, requests = {}, early = #owner.early, every = owner.parts.every }
+local function begin(member)
+  local kept = { machines = {}, requests = {}, early = #member.early, every = member.parts.every }
   for _, field in ipairs(REGISTERED) do
-    kept[field] = owner[field]
+    kept[field] = member[field]
   end
-  kept.watchers = map.replace_watchers(owner)
-  owner.has_functions, owner.leaders, owner.objects, owner.parts.every = nil, nil, {}, {}
-  for _, entry in ipairs(entries.all(owner)) do
+  kept.watchers = map.replace_watchers(member)
+  member.has_functions, member.leaders, member.objects, member.parts.every = nil, nil, {}, {}
+  for _, entry in ipairs(entries.all(member)) do
     kept.requests[entry] = entry.request
     entry.request, entry.is_inherited = nil, entry.held ~= nil
   end
   -- While the new script is loaded, it cannot wait, and its commands are kept until later.
-  owner.runner, owner.handover = handover, kept
+  member.runner, member.handover = handover, kept
 end
 
-local function set_options(owner, options)
-  owner.options, owner.record.handlers.error = options, options.error
+local function set_options(member, options)
+  member.options, member.record.handlers.error = options, options.error
 end
 
-local function rollback(owner)
-  local kept = owner.handover
-  owner.has_functions, owner.leaders, owner.objects = kept.has_functions, kept.leaders, kept.objects
-  owner.parts.every = kept.every
-  set_options(owner, kept.options)
-  map.replace_watchers(owner, kept.watchers)
-  for _, entry in ipairs(entries.all(owner)) do
+local function rollback(member)
+  local kept = member.handover
+  member.has_functions, member.leaders, member.objects = kept.has_functions, kept.leaders, kept.objects
+  member.parts.every = kept.every
+  set_options(member, kept.options)
+  map.replace_watchers(member, kept.watchers)
+  for _, entry in ipairs(entries.all(member)) do
     entry.request, entry.is_inherited = kept.requests[entry], nil
   end
-  submitting.drop_early(owner, kept.early)
-  owner.runner, owner.handover = nil, nil
+  submitting.drop_early(member, kept.early)
+  member.runner, member.handover = nil, nil
 end
 
 -- Makes the machines that `commit` puts in place: those of both scripts, with the present states and the new script's
 -- functions.
-local function convert(owner)
-  local kept = owner.handover
+local function convert(member)
+  local kept = member.handover
   kept.converted = {}
-  for _, name in ipairs(owner.machines.names) do
+  for _, name in ipairs(member.machines.names) do
     if name ~= parts.NAME then
-      table.insert(kept.converted, owner.machines:converted(name, kept.machines[name], true))
+      table.insert(kept.converted, member.machines:converted(name, kept.machines[name], true))
     end
   end
   for name, methods in pairs(kept.machines) do
-    if not owner.machines.by_name[name] then
-      table.insert(kept.converted, owner.machines:converted(name, methods, true))
+    if not member.machines.by_name[name] then
+      table.insert(kept.converted, member.machines:converted(name, methods, true))
     end
   end
 end
 
-local function take_calls(owner, own)
-  if own and owner.calls then
-    own:continue(owner.calls)
-  elseif owner.calls then
-    owner.calls.functions = {}
+local function take_calls(member, own)
+  if own and member.calls then
+    own:continue(member.calls)
+  elseif member.calls then
+    member.calls.functions = {}
   end
-  owner.calls = own or owner.calls
+  member.calls = own or member.calls
 end
 
-local function commit(owner)
-  local kept = owner.handover
+local function commit(member)
+  local kept = member.handover
   for _, each in ipairs(kept.converted) do
-    owner.machines:replace(each)
+    member.machines:replace(each)
   end
-  take_calls(owner, kept.calls)
-  owner.runner, owner.handover, owner.was_serving = nil, nil, false -- so that `ready` is called
-  owner:turn(function()
-    map.tell_all(owner)
-    if owner.protocol then
-      submitting.submit_early(owner)
-      entries.follow_all(owner)
+  take_calls(member, kept.calls)
+  member.runner, member.handover, member.was_serving = nil, nil, false -- so that `ready` is called
+  member:turn(function()
+    map.tell_all(member)
+    if member.protocol then
+      submitting.submit_early(member)
+      entries.follow_all(member)
     end
   end)
 end
 
-local function release_inherited(owner)
-  for _, entry in ipairs(entries.all(owner)) do
+local function release_inherited(member)
+  for _, entry in ipairs(entries.all(member)) do
     if entry.is_inherited and entry.held then
-      entries.lose(owner, entry, "reloaded")
-      entries.follow(owner, entry)
+      entries.lose(member, entry, "reloaded")
+      entries.follow(member, entry)
     end
   end
 end
@@ -116,55 +116,55 @@ end
 
 function handover.begin()
   present, count = {}, 0
-  for _, owner in pairs(registry.members()) do
-    present[owner] = true
-    begin(owner)
+  for _, member in pairs(registry.members()) do
+    present[member] = true
+    begin(member)
   end
 end
 
 -- Returns the earlier script's replica of a name, unless the new script has made it again already.
 function handover.find(name)
-  local owner = registry.last(name)
-  return present and present[owner] and not owner.handover.is_adopted and owner or nil
+  local member = registry.last(name)
+  return present and present[member] and not member.handover.is_adopted and member or nil
 end
 
 local FIXED = { "copies", "loop", "observer", "patience", "storage" } -- options that cannot change
 
 -- Returns true, or nil, message, code.
-function handover.adopt(owner, options)
+function handover.adopt(member, options)
   for _, field in ipairs(FIXED) do
-    if options[field] ~= owner.options[field] then
+    if options[field] ~= member.options[field] then
       return nil, ("cannot change the option '%s' of replica %s while it is open: restart the script"):format(field,
-        errors.quote(owner.name)), "exist"
+        errors.quote(member.name)), "exist"
     end
   end
-  owner.handover.is_adopted, count = true, count + 1
-  set_options(owner, options)
+  member.handover.is_adopted, count = true, count + 1
+  set_options(member, options)
   return true
 end
 
 function handover.prepare()
-  for owner in pairs(present) do
-    convert(owner)
+  for member in pairs(present) do
+    convert(member)
   end
 end
 
 function handover.commit()
   local before = present
   present = nil
-  for owner in pairs(before) do
-    local is_adopted = owner.handover.is_adopted
-    commit(owner)
+  for member in pairs(before) do
+    local is_adopted = member.handover.is_adopted
+    commit(member)
     if not is_adopted then
-      membership.give_up(owner)
+      membership.give_up(member)
     end
   end
 end
 
 function handover.finish()
-  for _, owner in pairs(registry.members()) do -- a copy, because the script's functions may make replicas
-    if not owner.is_closed then -- by the script's functions for another one's locks
-      owner:turn(release_inherited)
+  for _, member in pairs(registry.members()) do -- a copy, because the script's functions may make replicas
+    if not member.is_closed then -- by the script's functions for another one's locks
+      member:turn(release_inherited)
     end
   end
 end
@@ -173,12 +173,12 @@ end
 function handover.rollback()
   local before = present
   present = nil
-  for owner in pairs(before) do
-    rollback(owner)
+  for member in pairs(before) do
+    rollback(member)
   end
-  for _, owner in pairs(registry.members()) do
-    if not before[owner] then
-      membership.give_up(owner)
+  for _, member in pairs(registry.members()) do
+    if not before[member] then
+      membership.give_up(member)
     end
   end
 end

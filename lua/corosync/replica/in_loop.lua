@@ -1,7 +1,7 @@
 -- Makes and starts a member's group, on corosync.loop or for a loop of the caller's own.
 local Group = require("corosync.group").Group
 local defaults = require "corosync.replica.defaults"
-local member = require "corosync.replica.member"
+local members = require "corosync.replica.member"
 local new_group = require("corosync.group.object").new
 local own_handle = require "corosync.own_handles"
 local registry = require "corosync.replica.registry"
@@ -13,12 +13,12 @@ function in_loop.derive(...)
 end
 
 -- Starts the timer for a member's periodic work.
-local function start_timer(owner)
+local function start_timer(member)
   local uv = require "luv"
   local timer = own_handle(uv.new_timer())
-  timer:start(1000 * member.TICK, 1000 * member.TICK, function() owner:tick() end)
+  timer:start(1000 * members.TICK, 1000 * members.TICK, function() member:tick() end)
   timer:unref()
-  owner.timer = { close = function() timer:close() end }
+  member.timer = { close = function() timer:close() end }
 end
 
 -- Waits until an earlier replica of that name, which was closed, has left its group, because a process can be in a
@@ -32,22 +32,22 @@ local function await_leave(name)
 end
 
 -- Returns true, or nil, message, code.
-function in_loop.start(owner)
-  local ok, message, code = await_leave(owner.name)
-  local path = ok and defaults.storage_path(owner.name, owner.options)
+function in_loop.start(member)
+  local ok, message, code = await_leave(member.name)
+  local path = ok and defaults.storage_path(member.name, member.options)
   if path then
-    ok, message, code = owner:open_storage(path)
+    ok, message, code = member:open_storage(path)
   end
   if not ok then
     return nil, message, code
-  elseif owner.options.loop == false then
-    return owner.group:activate()
+  elseif member.options.loop == false then
+    return member.group:activate()
   end
   local loop = require "corosync.loop"
-  ok, message, code = loop.add(owner.group)
+  ok, message, code = loop.add(member.group)
   if ok then
-    owner.loop, owner.defers = loop, true
-    start_timer(owner)
+    member.loop, member.defers = loop, true
+    start_timer(member)
   end
   return ok, message, code
 end

@@ -8,9 +8,9 @@ local inspection = {}
 
 local MOST = 100 -- maps, and as many locks
 
-local function addresses_of(owner, set)
+local function addresses_of(member, set)
   local found = {}
-  for _, address in ipairs(owner.members or {}) do
+  for _, address in ipairs(member.members or {}) do
     if set[tostring(address)] then
       found[#found + 1] = address
     end
@@ -19,12 +19,12 @@ local function addresses_of(owner, set)
 end
 
 -- Returns what Replica:status returns.
-function inspection.status(owner)
-  local state, why = owner:state()
-  local protocol = owner.protocol
+function inspection.status(member)
+  local state, why = member:state()
+  local protocol = member.protocol
   local active = protocol and protocol.active
   return state, active and active.tag or nil, protocol and protocol.log and protocol.log.applied or nil,
-    addresses_of(owner, active and active.full or {}), addresses_of(owner, active and active.learners or {}), why
+    addresses_of(member, active and active.full or {}), addresses_of(member, active and active.learners or {}), why
 end
 
 local function by_name(one, other)
@@ -35,8 +35,8 @@ end
 
 local ELECTION = "^leader/(.+)$"
 
-local function describe_lock(owner, all, name)
-  local lock, entry = all.lock[name], entries.of(owner).active[name]
+local function describe_lock(member, all, name)
+  local lock, entry = all.lock[name], entries.of(member).active[name]
   local holder = lock and lock.holder
   return {
     name = name,
@@ -50,14 +50,14 @@ local function describe_lock(owner, all, name)
 end
 
 -- Returns the names of at most MOST locks, first those that this process uses, and how many locks are held.
-local function lock_names(owner, all)
+local function lock_names(member, all)
   local names, count, is_listed = {}, 0, {}
   local function add(name)
     if #names < MOST and not is_listed[name] then
       names[#names + 1], is_listed[name] = name, true
     end
   end
-  for name in pairs(entries.of(owner).active) do
+  for name in pairs(entries.of(member).active) do
     add(name)
   end
   for name in pairs(all.lock) do
@@ -68,11 +68,11 @@ local function lock_names(owner, all)
 end
 
 -- Returns the locks, the elections by their own names, and how many of both are held.
-local function locks(owner, all)
+local function locks(member, all)
   local plain, elections = {}, {}
-  local names, count = lock_names(owner, all)
+  local names, count = lock_names(member, all)
   for _, name in ipairs(names) do
-    local each, election = describe_lock(owner, all, name), name:match(ELECTION)
+    local each, election = describe_lock(member, all, name), name:match(ELECTION)
     each.name = election or name
     table.insert(election and elections or plain, each)
   end
@@ -95,9 +95,9 @@ local function maps(all)
   return found, count
 end
 
-local function tasks(owner, all)
+local function tasks(member, all)
   local found = {}
-  for _, each in pairs(owner.parts.every) do
+  for _, each in pairs(member.parts.every) do
     found[#found + 1] = { name = each.name, every = each.spec, last = tick.last(all, each) }
   end
   table.sort(found, by_name)
@@ -107,14 +107,14 @@ end
 -- ---- the member ----
 
 -- Returns the description. The addresses in `full` and `learners` are objects of the group.
-function inspection.describe(owner)
-  local all = parts.states(owner)
-  local state, generation, index, full, learners, why = inspection.status(owner)
-  local found = { name = owner.name, state = state, serving = status.serves(state), generation = generation,
-    index = index, full = full, learners = learners, why = why, waiting = owner.callers.count }
-  found.locks, found.elections, found.lock_count = locks(owner, all)
+function inspection.describe(member)
+  local all = parts.states(member)
+  local state, generation, index, full, learners, why = inspection.status(member)
+  local found = { name = member.name, state = state, serving = status.serves(state), generation = generation,
+    index = index, full = full, learners = learners, why = why, waiting = member.callers.count }
+  found.locks, found.elections, found.lock_count = locks(member, all)
   found.maps, found.map_count = maps(all)
-  found.tasks = tasks(owner, all)
+  found.tasks = tasks(member, all)
   return found
 end
 

@@ -8,7 +8,7 @@ local errors = require "corosync.errors"
 local lock = require "corosync.replica.lock"
 local waiting = require "corosync.replica.waiting"
 
-local OWNER = {} -- the key of an object's member
+local MEMBER = {} -- the key of an object's member
 
 local Leader = {}
 Leader.__index = Leader
@@ -16,7 +16,7 @@ Leader.__index = Leader
 local function call(self, name, ...)
   local handler = self.handlers[name]
   if handler then
-    waiting.spawn(self[OWNER], handler, ...)
+    waiting.spawn(self[MEMBER], handler, ...)
   end
 end
 
@@ -25,8 +25,8 @@ local stand
 local function depose(self, reason)
   self.held = nil
   call(self, "deposed", reason)
-  local owner = self[OWNER]
-  if not owner.is_closed and owner.leaders and owner.leaders[self.name] == self then -- else another script stands
+  local member = self[MEMBER]
+  if not member.is_closed and member.leaders and member.leaders[self.name] == self then -- else another script stands
     stand(self)
   end
 end
@@ -37,7 +37,7 @@ function stand(self)
       self.held = held
       call(self, "elected", held.token)
     elseif code ~= "closed" then -- the script uses the election's lock itself
-      self[OWNER]:report(message)
+      self[MEMBER]:report(message)
     end
   end, function() return true end)
 end
@@ -47,7 +47,7 @@ end
 -- @error nil, message, code: "not_holding" (it does not lead)
 function Leader:resign()
   if not self.held then
-    return self[OWNER].callers:failure(("resign from %s of"):format(errors.quote(self.name)), "not_holding",
+    return self[MEMBER].callers:failure(("resign from %s of"):format(errors.quote(self.name)), "not_holding",
       "this process does not lead")
   end
   self.held:release()
@@ -64,21 +64,21 @@ local function check_handlers(given)
   end
 end
 
-errors.guard_methods(Leader, OWNER, "leader")
+errors.guard_methods(Leader, MEMBER, "leader")
 
 -- Without handlers, returns the existing candidacy, if any.
-local function new(owner, name, given)
-  owner.leaders = owner.leaders or {}
-  local known = owner.leaders[name]
+local function new(member, name, given)
+  member.leaders = member.leaders or {}
+  local known = member.leaders[name]
   if known and given ~= nil then
     errors.raise("bad argument #1 'name' to 'leader' (this process stands for election '%s' already)", name)
   elseif known then
     return known
   end
   check_handlers(given)
-  local self = setmetatable({ name = name, [OWNER] = owner, lock = lock.new(owner, "leader/" .. name),
+  local self = setmetatable({ name = name, [MEMBER] = member, lock = lock.new(member, "leader/" .. name),
     handlers = { elected = given.elected, deposed = given.deposed } }, Leader)
-  owner.leaders[name] = self
+  member.leaders[name] = self
   stand(self)
   return self
 end

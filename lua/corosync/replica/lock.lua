@@ -22,7 +22,7 @@ local waiting = require "corosync.replica.waiting"
 
 parts.add("lock", require "corosync.replica.lock.part")
 
-local OWNER = {} -- the key of an object's member
+local MEMBER = {} -- the key of an object's member
 local ENTRY = {} -- and of its lock's entry, which exists as long as the object
 
 local Lock = {}
@@ -54,12 +54,12 @@ end
 -- Calls `tell(held)` once this process holds the lock, or `tell(nil, message, code)`. The request is over when
 -- `is_there()` returns false. Returns the entry's request, or nil if it was refused.
 local request = script_calls.whole(function(self, options, tell, is_there)
-  local owner, entry = self[OWNER], self[ENTRY]
+  local member, entry = self[MEMBER], self[ENTRY]
   local own
   local function refuse(code, why)
-    tell(owner.callers:failure(("acquire lock %s of"):format(errors.quote(self.name)), code, why))
+    tell(member.callers:failure(("acquire lock %s of"):format(errors.quote(self.name)), code, why))
   end
-  if owner.is_closed then
+  if member.is_closed then
     refuse "closed"
   elseif entry.held and not entry.is_inherited then
     refuse("held", "this process holds it already")
@@ -68,12 +68,12 @@ local request = script_calls.whole(function(self, options, tell, is_there)
   else
     entry.request = { tell = tell, is_there = is_there, lost = options.lost, is_try = options.timeout == 0,
       deadline = options.timeout and now() + options.timeout,
-      new = function(token) return new_held(owner, self.name, token) end }
+      new = function(token) return new_held(member, self.name, token) end }
     own = entry.request
-    if owner.handover then
-      entries.keep(owner, entry)
+    if member.handover then
+      entries.keep(member, entry)
     else
-      entries.follow(owner, entry)
+      entries.follow(member, entry)
     end
   end
   return own
@@ -99,17 +99,17 @@ end)
 function Lock:acquire(options)
   options = options or {}
   check_options(options)
-  local owner, entry = self[OWNER], self[ENTRY]
+  local member, entry = self[MEMBER], self[ENTRY]
   local own
-  local result = waiting.result(owner, function(tell, is_there)
+  local result = waiting.result(member, function(tell, is_there)
     own = request(self, options, tell, is_there)
   end, function(code, why)
-    return owner.callers:failure(("acquire lock %s of"):format(errors.quote(self.name)), code or "dispatching",
+    return member.callers:failure(("acquire lock %s of"):format(errors.quote(self.name)), code or "dispatching",
       why or "the replica is calling a function of the script, so it cannot wait here: acquire it in a coroutine")
   end, options.timeout or math.huge)
   if own and own == entry.request then -- the wait has ended without a result
     entry.request = nil
-    entries.follow(owner, entry)
+    entries.follow(member, entry)
   end
   return waiting.returned(result)
 end
@@ -118,18 +118,18 @@ end
 -- @treturn boolean true
 -- @error nil, message, code: "not_holding"
 function Lock:release()
-  local owner, entry = self[OWNER], self[ENTRY]
+  local member, entry = self[MEMBER], self[ENTRY]
   if not entry.held then
-    return owner.callers:failure(("release lock %s of"):format(errors.quote(self.name)), "not_holding",
+    return member.callers:failure(("release lock %s of"):format(errors.quote(self.name)), "not_holding",
       "this process does not hold it")
   end
-  return entries.release(owner, entry)
+  return entries.release(member, entry)
 end
 
 -- Returns the address of a session's process, even if that is no longer in the group.
-local function address_of(owner, session)
+local function address_of(member, session)
   local text = session:match "^[^#]+"
-  for _, address in ipairs(owner.members or {}) do
+  for _, address in ipairs(member.members or {}) do
     if tostring(address) == text then
       return address
     end
@@ -144,22 +144,22 @@ end
 -- @treturn integer|nil the time of the grant: seconds since 1970 by the clock of the member whose command granted it
 -- @treturn corosync.cpg.address[]|nil the waiters, in order
 function Lock:holder()
-  local owner = self[OWNER]
-  local lock = parts.states(owner).lock[self.name]
+  local member = self[MEMBER]
+  local lock = parts.states(member).lock[self.name]
   if not lock then
     return nil
   end
   local waiters = {}
   for i, session in ipairs(lock.waiters) do
-    waiters[i] = address_of(owner, session)
+    waiters[i] = address_of(member, session)
   end
-  return address_of(owner, lock.holder), lock.token, lock.since, waiters
+  return address_of(member, lock.holder), lock.token, lock.since, waiters
 end
 
-errors.guard_methods(Lock, OWNER, "lock")
+errors.guard_methods(Lock, MEMBER, "lock")
 
-local function new(owner, name)
-  return setmetatable({ name = name, [OWNER] = owner, [ENTRY] = entries.get(owner, name) }, metatable)
+local function new(member, name)
+  return setmetatable({ name = name, [MEMBER] = member, [ENTRY] = entries.get(member, name) }, metatable)
 end
 
 return { new = new, request = request }

@@ -69,20 +69,20 @@ local function action(self, operation, key)
 end
 
 local function submit(self, operation, key, value, options, callback)
-  local owner = self[MEMBER]
+  local member = self[MEMBER]
   local what = action(self, operation, key)
   local function outcome(result, ...)
     local code = state.refusal(result)
     if code then
-      return owner.callers:failure(what, code, REFUSALS[code])
+      return member.callers:failure(what, code, REFUSALS[code])
     end
     return result, ...
   end
   local command = { "map", operation, self.name, key, value, options }
   if callback then
-    return parts.submit(owner, what, command, function(...) script_calls.limited(callback, outcome(...)) end)
+    return parts.submit(member, what, command, function(...) script_calls.limited(callback, outcome(...)) end)
   end
-  return outcome(parts.submit(owner, what, command))
+  return outcome(parts.submit(member, what, command))
 end
 
 local function values(self)
@@ -173,20 +173,21 @@ function Map:get(key, options, callback)
   if not options.confirmed then
     return plain.copy(values(self)[key])
   end
-  local owner, what = self[MEMBER], action(self, "get", key)
-  local operation = recording.begin_read(owner.record, owner.name, self.name, key)
+  local member, what = self[MEMBER], action(self, "get", key)
+  local operation = recording.begin_read(member.record, member.name, self.name, key)
   local function read(ok, ...)
     local value = ok and values(self)[key]
-    recording.finish_read(operation, value, ok and owner.protocol and owner.protocol.log and owner.protocol.log.applied)
+    local log = ok and member.protocol and member.protocol.log
+    recording.finish_read(operation, value, log and log.applied)
     if not ok then
       return nil, ...
     end
     return plain.copy(value)
   end
   if callback then
-    return parts.barrier(owner, what, function(...) script_calls.limited(callback, read(...)) end)
+    return parts.barrier(member, what, function(...) script_calls.limited(callback, read(...)) end)
   end
-  return read(parts.barrier(owner, what))
+  return read(parts.barrier(member, what))
 end
 
 --- Iterates over the keys with a prefix, in the order of the keys, as they are at this call. Later changes do not show.
@@ -244,8 +245,8 @@ function Map:__tostring()
   return "corosync.replica.map " .. errors.quote(self.name)
 end
 
-function map.new(owner, name)
-  return setmetatable({ name = name, [MEMBER] = owner }, Map)
+function map.new(member, name)
+  return setmetatable({ name = name, [MEMBER] = member }, Map)
 end
 
 return map

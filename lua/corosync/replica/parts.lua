@@ -4,14 +4,14 @@
 -- A command is an array: the part's name, and the part's own values. A part is a table with
 --   initial()                                    returns its initial state
 --   apply(all, command, at)                      `all`: the parts' states by name
---   changed(owner, all, command, result, at)     optional: called on each member after apply
---   restored(owner, all)                         optional: called when the states were replaced
---   look(owner, all)                             optional: called on each member that has the state, when members have
+--   changed(member, all, command, result, at)     optional: called on each member after apply
+--   restored(member, all)                         optional: called when the states were replaced
+--   look(member, all)                             optional: called on each member that has the state, when members have
 --                                                come, gone or been excluded, and a few times a second; may submit
---   tick(owner)                                  optional: called a few times a second on every member
---   left(owner, reason)                          optional: called when the member leaves its group: "closed",
+--   tick(member)                                  optional: called a few times a second on every member
+--   left(member, reason)                          optional: called when the member leaves its group: "closed",
 --                                                "disconnected", "rejoined", "storage"
--- `owner` is the member (member.lua). A part keeps what it needs there in owner.parts[name].
+-- `member`: of member.lua. A part keeps what it needs there in member.parts[name].
 local machines = require "corosync.replica.machines"
 local waiting = require "corosync.replica.waiting"
 
@@ -38,74 +38,74 @@ local function apply(all, command, at)
   return PARTS[command[1]].apply(all, command, at)
 end
 
-local function changed(owner, all, command, result, at)
+local function changed(member, all, command, result, at)
   local part = PARTS[command[1]]
   if part.changed then
-    part.changed(owner, all, command, result, at)
+    part.changed(member, all, command, result, at)
   end
 end
 
-local function restored(owner, all)
+local function restored(member, all)
   for _, part in pairs(PARTS) do
     if part.restored then
-      part.restored(owner, all)
+      part.restored(member, all)
     end
   end
 end
 
 -- Defines the machine of a new member.
-function parts.define(owner)
-  owner.parts = {}
+function parts.define(member)
+  member.parts = {}
   for name in pairs(PARTS) do
-    owner.parts[name] = {}
+    member.parts[name] = {}
   end
-  owner.machines:define(NAME, {
+  member.machines:define(NAME, {
     initial = initial,
     apply = apply,
-    changed = function(...) changed(owner, ...) end,
-    restored = function(...) restored(owner, ...) end,
+    changed = function(...) changed(member, ...) end,
+    restored = function(...) restored(member, ...) end,
   })
 end
 
 -- Returns the parts' states on this member.
-function parts.states(owner)
-  return owner.machines.by_name[NAME].state
+function parts.states(member)
+  return member.machines.by_name[NAME].state
 end
 
-local function call_all(owner, name, ...)
+local function call_all(member, name, ...)
   for _, part in pairs(PARTS) do
     if part[name] then
-      part[name](owner, ...)
+      part[name](member, ...)
     end
   end
 end
 
-function parts.look(owner)
-  call_all(owner, "look", parts.states(owner))
+function parts.look(member)
+  call_all(member, "look", parts.states(member))
 end
 
-function parts.tick(owner)
-  call_all(owner, "tick")
+function parts.tick(member)
+  call_all(member, "tick")
 end
 
-function parts.left(owner, reason)
-  call_all(owner, "left", reason)
+function parts.left(member, reason)
+  call_all(member, "left", reason)
 end
 
 -- Returns the index of the last command in the states; 0 for none.
-function parts.index(owner)
-  return owner.machines.by_name[NAME].chain.last or 0
+function parts.index(member)
+  return member.machines.by_name[NAME].chain.last or 0
 end
 
 -- Submits a command, a table of plain values, as Machine:submit does: without `callback` it waits. `is_own`: it is the
 -- part's own command, not one of the script.
-function parts.submit(owner, what, command, callback, is_own)
-  return waiting.submit(owner, what, owner.machines.by_name[NAME]:encode(command), callback, is_own)
+function parts.submit(member, what, command, callback, is_own)
+  return waiting.submit(member, what, member.machines.by_name[NAME]:encode(command), callback, is_own)
 end
 
 -- Waits for all commands that were confirmed anywhere before, as Replica:barrier does.
-function parts.barrier(owner, what, callback, is_own)
-  return waiting.submit(owner, what, machines.NOTHING, callback, is_own)
+function parts.barrier(member, what, callback, is_own)
+  return waiting.submit(member, what, machines.NOTHING, callback, is_own)
 end
 
 return parts

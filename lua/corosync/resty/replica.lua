@@ -2,7 +2,7 @@
 -- results by semaphores.
 local errors = require "corosync.errors"
 local handlers = require "corosync.group.handlers"
-local member = require "corosync.replica.member"
+local members = require "corosync.replica.member"
 local replica = require "corosync.replica"
 local semaphore = require "ngx.semaphore"
 local waiting = require "corosync.resty.waiting"
@@ -27,9 +27,9 @@ local function split(options)
   return own, of_group
 end
 
-local function waiter(owner)
+local function waiter(member)
   return function(taker, start, refuse, seconds)
-    if owner:runs_in(coroutine.running()) then
+    if member:runs_in(coroutine.running()) then
       return { refuse() }
     elseif not waiting.is_allowed() then
       return { refuse("wrong_phase", ("nothing can wait in the phase '%s': pass a callback"):format(ngx.get_phase())) }
@@ -38,9 +38,9 @@ local function waiter(owner)
     local outcome, tell = taker(function() own:post() end)
     start(tell, function() return not is_waiting or own:count() < 0 end) -- nginx may have ended the light thread
     is_waiting = true
-    local deadline = owner.now() + seconds + GRACE
-    while not outcome.n and owner.now() < deadline do
-      own:wait(math.min(math.max(deadline - owner.now(), 0), waiting.DAY)) -- the clock goes on between the two calls
+    local deadline = member.now() + seconds + GRACE
+    while not outcome.n and member.now() < deadline do
+      own:wait(math.min(math.max(deadline - member.now(), 0), waiting.DAY)) -- the clock goes on between the two calls
     end
     return outcome.n and outcome or { refuse("uncertain", LATE) }
   end
@@ -48,12 +48,12 @@ end
 
 -- Calls functions in light threads of the group's timer, because its own light thread must not wait for them. A light
 -- thread of a request would end with it, so the group's light thread starts those that requests ask for.
-local function spawner(owner)
+local function spawner(member)
   local asked = {}
   local function run(f, ...)
-    handlers.call(owner.record, f, ...)
+    handlers.call(member.record, f, ...)
   end
-  function owner.start_spawned()
+  function member.start_spawned()
     while asked[1] do
       local call = table.remove(asked, 1)
       ngx.thread.spawn(run, unpack(call, 1, call.n))
@@ -64,16 +64,16 @@ local function spawner(owner)
       ngx.thread.spawn(run, f, ...)
     else
       asked[#asked + 1] = { n = select("#", ...) + 1, f, ... }
-      owner.nudge()
+      member.nudge()
     end
   end
 end
 
-local function start(owner)
-  local record = owner.record
-  owner.wait, owner.spawn = waiter(owner), spawner(owner)
-  owner.nudge = function() waiting.nudge(record) end
-  record.replica, record.look_every = owner, member.TICK
+local function start(member)
+  local record = member.record
+  member.wait, member.spawn = waiter(member), spawner(member)
+  member.nudge = function() waiting.nudge(record) end
+  record.replica, record.look_every = member, members.TICK
   return true
 end
 

@@ -132,15 +132,15 @@ local function set_replica(replica)
   end
 end
 
-local function set_counted(owner)
-  local labels = { replica = owner.name }
-  set("replica_snapshots_sent_total", owner.outgoing.snapshots, labels)
-  set("replica_snapshot_sent_bytes_total", owner.outgoing.snapshot_bytes, labels)
-  for machine, count in pairs(owner.machines.applied) do
-    set("replica_commands_applied_total", count, { replica = owner.name, machine = machine })
+local function set_counted(member)
+  local labels = { replica = member.name }
+  set("replica_snapshots_sent_total", member.outgoing.snapshots, labels)
+  set("replica_snapshot_sent_bytes_total", member.outgoing.snapshot_bytes, labels)
+  for machine, count in pairs(member.machines.applied) do
+    set("replica_commands_applied_total", count, { replica = member.name, machine = machine })
   end
-  for code, count in pairs(owner.callers.failures) do
-    set("replica_failures_total", count, { replica = owner.name, code = code })
+  for code, count in pairs(member.callers.failures) do
+    set("replica_failures_total", count, { replica = member.name, code = code })
   end
 end
 
@@ -170,8 +170,8 @@ function host.read(group)
   for _, replica in ipairs(found.replicas) do
     set_replica(replica)
   end
-  for _, owner in pairs(registry.members()) do
-    set_counted(owner)
+  for _, member in pairs(registry.members()) do
+    set_counted(member)
   end
   return families
 end

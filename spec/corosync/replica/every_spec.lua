@@ -43,7 +43,7 @@ describe("a tick whose command is under way", function()
   -- Runs a tick on a member whose command is confirmed only after `take_over` has replaced the script.
   local function ran_after(take_over)
     local ran, confirm
-    local owner = {
+    local member = {
       address = "1:2",
       parts = { every = {} },
       machines = { by_name = { corosync = { encode = tostring } } },
@@ -52,11 +52,11 @@ describe("a tick whose command is under way", function()
     }
     local function add(script)
       local function run(...) ran = { script, ... } end
-      part.add(owner, { key = "x", name = "x", number_of = function() return 6 end, run = run })
+      part.add(member, { key = "x", name = "x", number_of = function() return 6 end, run = run })
     end
     add "old"
-    part.look(owner, { every = { x = { { 4, 5 } } } })
-    take_over(owner, add)
+    part.look(member, { every = { x = { { 4, 5 } } } })
+    take_over(member, add)
     confirm { 70, 0 }
     return ran
   end
@@ -67,7 +67,7 @@ describe("a tick whose command is under way", function()
 
   it("runs the function of the script that has taken over, if it has one", function()
     assert.same({ "new", 6, 70, 0 }, ran_after(function(_, add) add "new" end))
-    assert.is_nil(ran_after(function(owner) owner.parts.every = {} end))
+    assert.is_nil(ran_after(function(member) member.parts.every = {} end))
   end)
 end)
 
@@ -183,13 +183,13 @@ describe("a periodic task of a replica on one node", function()
     local problems = {}
     local app = replicas.new { error = function(message) problems[#problems + 1] = message end }
     app:every("x", 3600, function() end)
-    local owner = { parts = { every = { x = { name = "x", number_of = function() return 10 end } } },
+    local member = { parts = { every = { x = { name = "x", number_of = function() return 10 end } } },
       report = function(_, message) problems[#problems + 1] = message end }
-    part.changed(owner, {}, { "every", "tick", "x", 11, "1:2" }, { 1, 0 })
-    part.changed(owner, {}, { "every", "tick", "x", 12, "1:2" }, false)
+    part.changed(member, {}, { "every", "tick", "x", 11, "1:2" }, { 1, 0 })
+    part.changed(member, {}, { "every", "tick", "x", 12, "1:2" }, false)
     assert.same({}, problems)
     for number = 12, 13 do
-      part.changed(owner, {}, { "every", "tick", "x", number, "1:2" }, { 1, 0 })
+      part.changed(member, {}, { "every", "tick", "x", number, "1:2" }, { 1, 0 })
     end
     assert.equal(1, #problems)
     assert.matches("member 1:2 runs tick 12 of 'x', which is not due by the clock of this node", problems[1])

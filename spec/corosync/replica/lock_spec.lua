@@ -67,32 +67,32 @@ describe("the state of locks", function()
   end)
 
   -- A member "1:1#b", and the list of the commands that it submits.
-  local function member()
+  local function new_member()
     local submitted = {}
-    local owner = { address = "1:1", parts = { lock = {} }, present = {}, ended = {},
+    local member = { address = "1:1", parts = { lock = {} }, present = {}, ended = {},
       protocol = { active = { tag = "1" }, log = { index = index } },
       machines = { by_name = { corosync = { state = all, chain = { last = index } } } } }
-    function owner.machines.by_name.corosync.encode(_, command) return codec.encode(command) end
-    function owner.session() return "1:1#b" end
-    function owner.is_present() return true end
-    function owner.submit(_, _, data)
+    function member.machines.by_name.corosync.encode(_, command) return codec.encode(command) end
+    function member.session() return "1:1#b" end
+    function member.is_present() return true end
+    function member.submit(_, _, data)
       submitted[#submitted + 1] = codec.decode(data)
       return true
     end
-    return owner, submitted
+    return member, submitted
   end
 
   it("are kept for as long as a silent holder may rely on them, even if it was excluded at once", function()
     apply("acquire", "2:1#a", "x")
-    local owner, submitted = member()
-    owner.options = { patience = 0.001 }
-    owner.present["2:1"] = true
-    function owner.is_present() return false end
+    local member, submitted = new_member()
+    member.options = { patience = 0.001 }
+    member.present["2:1"] = true
+    function member.is_present() return false end
     local holders = lease.new({ options = { patience = 60 } }, function() end)
     holders:measure()
     holders:note(core.now())
     assert(replicas.eventually(function()
-      part.look(owner, all)
+      part.look(member, all)
       return #submitted > 0
     end))
     assert.is_false(holders:is_valid())
@@ -102,13 +102,13 @@ describe("the state of locks", function()
   it("is freed when a later process takes an earlier one's address", function()
     apply("acquire", "1:1#a", "x")
     apply("acquire", "2:1#a", "x")
-    local owner, submitted = member()
-    part.look(owner, all)
+    local member, submitted = new_member()
+    part.look(member, all)
     assert.equal(1, #submitted)
     assert.same({ "lock", "gone", "1:1#a" }, { submitted[1][1], submitted[1][2], submitted[1][3] })
-    function owner.session() return "1:1#a" end
-    owner.parts.lock = {}
-    part.look(owner, all)
+    function member.session() return "1:1#a" end
+    member.parts.lock = {}
+    part.look(member, all)
     assert.equal(1, #submitted)
   end)
 end)

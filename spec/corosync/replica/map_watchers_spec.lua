@@ -2,7 +2,7 @@ local part = require "corosync.replica.map.part"
 local parts = require "corosync.replica.parts"
 
 describe("watchers of a map", function()
-  local owner, machine, told, log
+  local member, machine, told, log
 
   -- Gives the member a state in which map "m" has these values.
   local function take_state(values, last)
@@ -10,21 +10,21 @@ describe("watchers of a map", function()
     for key, value in pairs(values or {}) do
       part.apply(machine.state, { "map", "set", "m", key, value }, 1)
     end
-    part.restored(owner, machine.state)
+    part.restored(member, machine.state)
   end
 
   local function look()
-    part.look(owner, machine.state)
+    part.look(member, machine.state)
   end
 
   local function apply(key, value, at)
     machine.chain.last = at
     local command = { "map", "set", "m", key, value }
-    part.changed(owner, machine.state, command, part.apply(machine.state, command, at), at)
+    part.changed(member, machine.state, command, part.apply(machine.state, command, at), at)
   end
 
   local function watch(prefix)
-    return part.watch(owner, "m", prefix, function(key, new, old, index)
+    return part.watch(member, "m", prefix, function(key, new, old, index)
       told[#told + 1] = ("%s %s %s %d"):format(key, tostring(new), tostring(old), index)
     end, function(index) told[#told + 1] = "restarted " .. index end)
   end
@@ -32,7 +32,7 @@ describe("watchers of a map", function()
   before_each(function()
     told, log = {}, { applied = 0, index = 0 }
     machine = { state = { map = part.initial() }, chain = {} }
-    owner = { address = "1:1", record = {}, parts = { map = {} }, protocol = { active = { full = {} }, log = log },
+    member = { address = "1:1", record = {}, parts = { map = {} }, protocol = { active = { full = {} }, log = log },
       machines = { by_name = { [parts.NAME] = machine } } }
   end)
 
@@ -105,9 +105,9 @@ describe("watchers of a map", function()
 
   it("may watch other maps when they start anew", function()
     for i = 1, 5 do
-      part.watch(owner, "m" .. i, "", function() end, function()
+      part.watch(member, "m" .. i, "", function() end, function()
         told[#told + 1] = i
-        for j = 1, 20 do part.watch(owner, ("n%d.%d"):format(i, j), "", function() end) end
+        for j = 1, 20 do part.watch(member, ("n%d.%d"):format(i, j), "", function() end) end
       end)
     end
     take_state({}, 5)

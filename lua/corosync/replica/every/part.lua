@@ -69,9 +69,9 @@ end
 
 -- `each`: key, name, spec, number_of(time), run(number, token, missed). Ticks that were due before this call do not
 -- run, unless other members began the task earlier.
-function part.add(owner, each)
+function part.add(member, each)
   each.first = each.number_of(os.time())
-  owner.parts.every[each.key] = each
+  member.parts.every[each.key] = each
 end
 
 -- Returns the number of the last tick that any member has run, or nil.
@@ -85,32 +85,32 @@ local function is_due(each, ranges, number)
   return has_begun and not is_over(ranges, number)
 end
 
-local function submit(owner, each, number)
-  local command = { "every", "tick", each.key, number, owner.address }
-  each.is_busy = parts.submit(owner, "run a tick of", command, function(result)
+local function submit(member, each, number)
+  local command = { "every", "tick", each.key, number, member.address }
+  each.is_busy = parts.submit(member, "run a tick of", command, function(result)
     each.is_busy = false
-    local present = owner.parts.every[each.key] -- from the script that may have taken over meanwhile
+    local present = member.parts.every[each.key] -- from the script that may have taken over meanwhile
     if present and type(result) == "table" then
-      waiting.spawn(owner, present.run, number, result[1], result[2])
+      waiting.spawn(member, present.run, number, result[1], result[2])
     end
   end, true) == true
 end
 
-function part.look(owner, all)
-  for _, each in pairs(owner.parts.every) do
+function part.look(member, all)
+  for _, each in pairs(member.parts.every) do
     local number = each.number_of(os.time())
     if not each.is_busy and is_due(each, all.every[each.key] or {}, number) then
-      submit(owner, each, number)
+      submit(member, each, number)
     end
   end
 end
 
 -- Reports a member that runs a tick which is not due here.
-function part.changed(owner, _, command, result)
-  local each, number = owner.parts.every[command[3]], command[4]
+function part.changed(member, _, command, result)
+  local each, number = member.parts.every[command[3]], command[4]
   if result and each and not each.has_reported and number > each.number_of(os.time()) + 1 then
     each.has_reported = true
-    owner:report(("member %s runs tick %.0f of '%s', which is not due by the clock of this node: the clocks differ")
+    member:report(("member %s runs tick %.0f of '%s', which is not due by the clock of this node: the clocks differ")
       :format(command[5], number, each.name))
   end
 end

@@ -22,8 +22,8 @@ local entries = {}
 local now = core.now
 
 -- Returns what the member keeps for its locks.
-function entries.of(owner)
-  local own = owner.parts.lock
+function entries.of(member)
+  local own = member.parts.lock
   if not own.by_name then
     own.by_name = setmetatable({}, { __mode = "v" })
     own.active = {} -- by name: those that are not idle
@@ -32,13 +32,13 @@ function entries.of(owner)
     own.is_new = false -- the state was replaced, and look has not been called since
     own.reported = {} -- by session: those that this member is reporting as gone
     own.absent = {} -- by session: when the lease of one that is gone has expired
-    own.lease = lease.new(owner, function() entries.follow_all(owner) end)
+    own.lease = lease.new(member, function() entries.follow_all(member) end)
   end
   return own
 end
 
-function entries.get(owner, name)
-  local own = entries.of(owner)
+function entries.get(member, name)
+  local own = entries.of(member)
   local entry = own.by_name[name]
   if not entry then
     entry = { name = name, ended = 0, floor = own.greatest }
@@ -47,59 +47,59 @@ function entries.get(owner, name)
   return entry
 end
 
-function entries.submit(owner, operation, session, name, token, tell)
+function entries.submit(member, operation, session, name, token, tell)
   local command = { "lock", operation, session, os.time(), name, token }
-  return parts.submit(owner, operation .. " a lock of", command, tell, true)
+  return parts.submit(member, operation .. " a lock of", command, tell, true)
 end
 
 -- Returns the entries that are not idle, as a copy, because the script's functions may add some meanwhile.
-function entries.all(owner)
+function entries.all(member)
   local found = {}
-  for _, entry in pairs(entries.of(owner).active) do
+  for _, entry in pairs(entries.of(member).active) do
     found[#found + 1] = entry
   end
   return found
 end
 
 -- Treats an entry as not idle from now on.
-function entries.keep(owner, entry)
-  entries.of(owner).active[entry.name] = entry
+function entries.keep(member, entry)
+  entries.of(member).active[entry.name] = entry
 end
 
 -- ---- grants and their ends ----
 
 -- Ends a grant on this side. Returns it.
-function entries.finish(owner, entry)
+function entries.finish(member, entry)
   local held = entry.held
-  local own = entries.of(owner)
+  local own = entries.of(member)
   entry.held, entry.is_inherited, entry.ended, own.greatest = nil, nil, held.token, math.max(own.greatest, held.token)
-  handlers.observe(owner.record, "unlocked", entry.name)
+  handlers.observe(member.record, "unlocked", entry.name)
   return held
 end
 
-function entries.lose(owner, entry, reason)
-  local held = entries.finish(owner, entry)
+function entries.lose(member, entry, reason)
+  local held = entries.finish(member, entry)
   if held.lost then
-    handlers.call(owner.record, held.lost, reason)
+    handlers.call(member.record, held.lost, reason)
   end
 end
 
-function entries.finish_request(owner, entry, ...)
+function entries.finish_request(member, entry, ...)
   local request = entry.request
   entry.request = nil
-  handlers.call(owner.record, request.tell, ...)
+  handlers.call(member.record, request.tell, ...)
 end
 
-function entries.look_at_lease(owner)
-  local own, all = entries.of(owner), entries.all(owner)
+function entries.look_at_lease(member)
+  local own, all = entries.of(member), entries.all(member)
   for _, entry in ipairs(all) do
     if entry.held and not own.lease:is_valid() then
-      entries.lose(owner, entry, "expired")
-      entries.follow(owner, entry)
+      entries.lose(member, entry, "expired")
+      entries.follow(member, entry)
     end
   end
   for _, entry in ipairs(all) do -- waiters renew it, too: a silent holder is noticed because it acknowledges nothing
-    if entry.held or entry.request and owner.was_serving then
+    if entry.held or entry.request and member.was_serving then
       return own.lease:renew_if_due()
     end
   end
@@ -107,17 +107,17 @@ end
 
 -- The state shows a grant to this process. But the state may be old, so only a valid lease proves that the process
 -- still holds the lock.
-local function take(owner, entry, token)
-  local own = entries.of(owner)
+local function take(member, entry, token)
+  local own = entries.of(member)
   if not own.lease:is_valid() then
     return own.lease:renew()
   end
   local held = entry.request.new(token)
   if not entry.is_inherited then
-    handlers.observe(owner.record, "locked", entry.name, token)
+    handlers.observe(member.record, "locked", entry.name, token)
   end
   entry.held, entry.is_inherited = { token = token, lost = entry.request.lost }, nil
-  entries.finish_request(owner, entry, held)
+  entries.finish_request(member, entry, held)
 end
 
 -- ---- what the process wants, compared with the state ----
@@ -141,68 +141,68 @@ local function step(entry, token, waits)
 end
 
 -- Whether this member may have been away, and look has not been called since.
-local function was_away(owner, own)
-  local active = owner.protocol.active
+local function was_away(member, own)
+  local active = member.protocol.active
   return own.is_new or not active or active.tag ~= own.tag
 end
 
-local function follow(owner, entry)
-  local session, own = owner:session(), entries.of(owner)
-  local token, waits = state.place(parts.states(owner), entry.name, session)
+local function follow(member, entry)
+  local session, own = member:session(), entries.of(member)
+  local token, waits = state.place(parts.states(member), entry.name, session)
   if entry.held and entry.held.token ~= token then
-    entries.lose(owner, entry, "taken")
-    return follow(owner, entry)
-  elseif not owner.was_serving or was_away(owner, own) then
+    entries.lose(member, entry, "taken")
+    return follow(member, entry)
+  elseif not member.was_serving or was_away(member, own) then
     return
   elseif token and entries.wants(entry) and (entry.held or token > math.max(entry.ended, entry.floor, own.floor)) then
-    return take(owner, entry, token)
+    return take(member, entry, token)
   end
   local operation = not entry.is_busy and step(entry, token, waits)
   if operation then
     local submitted = now()
-    entry.is_busy = entries.submit(owner, operation, session, entry.name, token, function(_, _, code)
+    entry.is_busy = entries.submit(member, operation, session, entry.name, token, function(_, _, code)
       entry.is_busy = false
       if not code then
-        entries.of(owner).lease:note(submitted)
-        entries.follow(owner, entry)
+        entries.of(member).lease:note(submitted)
+        entries.follow(member, entry)
       end
     end) == true
   end
 end
 
-local function is_idle(owner, entry)
-  local token, waits = state.place(parts.states(owner), entry.name, owner:session())
+local function is_idle(member, entry)
+  local token, waits = state.place(parts.states(member), entry.name, member:session())
   return not (entry.held or entry.request or entry.is_busy or token or waits)
 end
 
-function entries.follow(owner, entry)
-  entries.keep(owner, entry)
-  follow(owner, entry)
-  if is_idle(owner, entry) then
-    entries.of(owner).active[entry.name] = nil
+function entries.follow(member, entry)
+  entries.keep(member, entry)
+  follow(member, entry)
+  if is_idle(member, entry) then
+    entries.of(member).active[entry.name] = nil
   end
 end
 
 -- In the state, this process may have a lock or wait for it although its entry was idle, because a command was late.
-function entries.adopt(owner, all)
+function entries.adopt(member, all)
   for name in pairs(all.lock) do
-    local token, waits = state.place(all, name, owner:session())
+    local token, waits = state.place(all, name, member:session())
     if token or waits then
-      entries.follow(owner, entries.get(owner, name))
+      entries.follow(member, entries.get(member, name))
     end
   end
 end
 
-function entries.follow_all(owner)
-  for _, entry in ipairs(entries.all(owner)) do
-    entries.follow(owner, entry)
+function entries.follow_all(member)
+  for _, entry in ipairs(entries.all(member)) do
+    entries.follow(member, entry)
   end
 end
 
 -- Gives up a lock: for this process at once, and in the state by a command.
-function entries.release(owner, entry)
-  entries.finish(owner, entry)
-  entries.follow(owner, entry)
+function entries.release(member, entry)
+  entries.finish(member, entry)
+  entries.follow(member, entry)
   return true
 end
 

@@ -8,19 +8,19 @@ local entries = require "corosync.replica.lock.entries"
 local errors = require "corosync.errors"
 local script_calls = require "corosync.script_calls"
 
-local OWNER = {} -- the key of an object's member
+local MEMBER = {} -- the key of an object's member
 
 local Held = {}
 Held.__index = Held
 
 local release = script_calls.whole(function(self)
-  local owner = self[OWNER]
-  local entry = entries.get(owner, self.name)
+  local member = self[MEMBER]
+  local entry = entries.get(member, self.name)
   if not entry.held or entry.held.token ~= self.token then
-    return owner.callers:failure(("release lock %s of"):format(errors.quote(self.name)), "not_holding",
+    return member.callers:failure(("release lock %s of"):format(errors.quote(self.name)), "not_holding",
       ("token %.0f is over: it was released, or lost"):format(self.token))
   end
-  return entries.release(owner, entry)
+  return entries.release(member, entry)
 end)
 
 --- The lock's name.
@@ -43,8 +43,8 @@ function Held:__close()
   self:release()
 end
 
-errors.guard_methods(Held, OWNER, "held")
+errors.guard_methods(Held, MEMBER, "held")
 
-return function(owner, name, token)
-  return setmetatable({ name = name, token = token, [OWNER] = owner }, Held)
+return function(member, name, token)
+  return setmetatable({ name = name, token = token, [MEMBER] = member }, Held)
 end

@@ -21,8 +21,8 @@ local Lease = {}
 Lease.__index = Lease
 
 -- `changed()` is called after a renewal.
-function lease.new(owner, changed)
-  return setmetatable({ owner = owner, changed = changed, seconds = LEAST, grace = LEAST, confirmed = -math.huge,
+function lease.new(member, changed)
+  return setmetatable({ member = member, changed = changed, seconds = LEAST, grace = LEAST, confirmed = -math.huge,
     submitted = -math.huge }, Lease)
 end
 
@@ -51,7 +51,7 @@ function Lease:renew()
   end
   local submitted = now()
   self.is_renewing, self.submitted = true, submitted
-  local ok = parts.barrier(self.owner, "keep the locks of", function(_, _, code)
+  local ok = parts.barrier(self.member, "keep the locks of", function(_, _, code)
     self.is_renewing = false
     if not code then
       self:note(submitted)

@@ -13,25 +13,25 @@ local MOST = 2000 -- values that one command deletes
 
 local part = { initial = state.initial, apply = state.apply }
 
-local function begin(mine, owner)
-  mine.watchers, mine.deadlines = watchers.new(owner.record), deadlines.new(now())
+local function begin(mine, member)
+  mine.watchers, mine.deadlines = watchers.new(member.record), deadlines.new(now())
   mine.told = 0 -- the index of the last command that was reported to watchers
 end
 
 -- Returns what this member keeps for its maps.
-local function own(owner)
-  local mine = owner.parts.map
+local function own(member)
+  local mine = member.parts.map
   if not mine.watchers then
-    begin(mine, owner)
+    begin(mine, member)
   end
   return mine
 end
 
 -- A state that was dropped is not reported to watchers as a change; they are called when the member has a state again.
-local function catch_up(owner, mine, all)
+local function catch_up(member, mine, all)
   if mine.is_restored then
     mine.is_restored = false
-    mine.told = parts.index(owner)
+    mine.told = parts.index(member)
     mine.watchers:restored(all.map, mine.told)
   end
 end
@@ -72,10 +72,10 @@ end
 
 -- The state of another member may be older than what watchers have been told, because a member that has just started
 -- with its storage applies the last commands again. These are not reported a second time.
-function part.changed(owner, all, command, result, at)
-  local mine = own(owner)
+function part.changed(member, all, command, result, at)
+  local mine = own(member)
   if at > mine.told then
-    catch_up(owner, mine, all)
+    catch_up(member, mine, all)
     mine.told = at
   end
   if not state.refusal(result) then
@@ -83,8 +83,8 @@ function part.changed(owner, all, command, result, at)
   end
 end
 
-function part.restored(owner, all)
-  local mine = own(owner)
+function part.restored(member, all)
+  local mine = own(member)
   mine.is_restored = true
   mine.deadlines = deadlines.new(now())
   for name, map in pairs(all.map) do
@@ -96,73 +96,73 @@ function part.restored(owner, all)
 end
 
 -- Whether this member is the first of the full ones.
-local function is_first(owner)
-  local full = owner.protocol.active.full
+local function is_first(member)
+  local full = member.protocol.active.full
   for address in pairs(full) do
-    if address < owner.address then
+    if address < member.address then
       return false
     end
   end
-  return full[owner.address] == true
+  return full[member.address] == true
 end
 
 local expire
 
 -- Submits the deletion of values. If it is not confirmed, they are still due at the next check.
-local function submit(owner, mine, due)
-  local ok = parts.submit(owner, "expire values of", { "map", "expire", due }, function(result)
+local function submit(member, mine, due)
+  local ok = parts.submit(member, "expire values of", { "map", "expire", due }, function(result)
     mine.is_expiring = false
     if result and #due == MOST then
-      expire(owner, mine)
+      expire(member, mine)
     end
   end, true)
   mine.is_expiring = ok == true
 end
 
-function expire(owner, mine)
-  if mine.is_expiring or not owner.protocol.active or not is_first(owner) then
+function expire(member, mine)
+  if mine.is_expiring or not member.protocol.active or not is_first(member) then
     return
   end
   local due = mine.deadlines:due(now(), MOST)
   if #due > 0 then
-    submit(owner, mine, due)
+    submit(member, mine, due)
   end
 end
 
 -- Whether all commands up to the last one that watchers were told of are in the log, and will be applied once they are
 -- confirmed.
-local function is_coming(owner, told)
-  local log = owner.protocol.log
+local function is_coming(member, told)
+  local log = member.protocol.log
   return log.applied < told and told <= log.index
 end
 
-function part.look(owner, all)
-  local mine = own(owner)
-  if not is_coming(owner, mine.told) then
-    catch_up(owner, mine, all)
+function part.look(member, all)
+  local mine = own(member)
+  if not is_coming(member, mine.told) then
+    catch_up(member, mine, all)
   end
-  expire(owner, mine)
+  expire(member, mine)
 end
 
 -- Adds a watcher, as Watchers:add does.
-function part.watch(owner, name, prefix, changed, restarted)
-  local mine = own(owner)
-  return mine.watchers:add(parts.states(owner).map, parts.index(owner), name, prefix, changed, restarted)
+function part.watch(member, name, prefix, changed, restarted)
+  local mine = own(member)
+  return mine.watchers:add(parts.states(member).map, parts.index(member), name, prefix, changed, restarted)
 end
 
 -- Gives a new script a set of watchers of its own. Returns those of the earlier script.
-function part.replace_watchers(owner, given)
-  local mine = own(owner)
+function part.replace_watchers(member, given)
+  local mine = own(member)
   local earlier = mine.watchers
-  mine.watchers = given or watchers.new(owner.record)
+  mine.watchers = given or watchers.new(member.record)
   return earlier
 end
 
-function part.tell_all(owner)
-  local mine = own(owner)
+function part.tell_all(member)
+  local mine = own(member)
   mine.watchers:forget()
-  if owner.was_serving and not mine.is_restored then
-    mine.watchers:restored(parts.states(owner).map, mine.told)
+  if member.was_serving and not mine.is_restored then
+    mine.watchers:restored(parts.states(member).map, mine.told)
   end
 end
 
