@@ -95,7 +95,7 @@ function supervised.ensure(self)
   self.workers:keep(self.bell, self.messages.bell)
   become_member(self)
   if self.member then
-    self.member:look_again()
+    self.member:wake()
   end
 end
 

@@ -73,7 +73,7 @@ local function start(member)
   local record = member.record
   member.wait, member.spawn = waiter(member), spawner(member)
   member.nudge = function() waiting.nudge(record) end
-  record.replica, record.look_every = member, members.TICK
+  record.member, record.look_every = member, members.TICK
   return true
 end
 

@@ -1,4 +1,10 @@
 -- The light thread of a group in nginx, which connects the group and handles its events in order.
+--
+-- The group of a replica, and one of which a node is a member once, have `record.member`, which handles their events:
+--   step()            handles an event; returns as the group's step
+--   after_events()    called when no more events wait, and at times before that
+--   start_spawned()   starts the functions that need light threads of their own
+--   interrupted()     called after nginx has ended the light thread inside a function of the script
 local Group = require("corosync.group").Group
 local connection = require "corosync.group.connection"
 local core = require "corosync.binding"
@@ -72,11 +78,11 @@ local function leave_if_wanted(record)
   end
 end
 
--- A replica has more to do when no events are left, and after some time.
-local function look_around(record)
-  if record.replica then
-    record.replica:look_around()
-    record.replica.start_spawned()
+-- No more events wait, or the time of a turn is over.
+local function after_events(record)
+  if record.member then
+    record.member:after_events()
+    record.member.start_spawned()
   end
 end
 
@@ -84,8 +90,8 @@ local function step(record)
   flusher.expect(record)
   record.stepping = true
   local some
-  if record.replica then
-    some = record.replica:step()
+  if record.member then
+    some = record.member:step()
   else
     some = dispatch.step(record)
   end
@@ -101,13 +107,13 @@ end
 local function serve(record)
   local some = step(record)
   if some == false and record.state ~= "idle" then
-    look_around(record)
+    after_events(record)
     waiting.for_event(record)
     begin_turn(record)
   elseif some then
     waiting.wake_waiters(record)
     if now() >= record.turn_ends then
-      look_around(record)
+      after_events(record)
       waiting.let_others_run(record)
       begin_turn(record)
     end
@@ -136,7 +142,7 @@ local function run(record)
       if record.wanted then
         connect(record)
       end
-      look_around(record)
+      after_events(record)
     end
     if record.rounds % RENEW == 0 then
       ask(record)
@@ -176,14 +182,14 @@ local function take_over(record)
 end
 
 -- Reports what happened before this light thread began: nginx did not run its timer, or ended the earlier light thread.
--- A handler that was ended may have left anything half done, so a replica cannot go on.
+-- A handler that was ended may have left anything half done, so a member that shares a state cannot go on.
 local function report_past(record, was_ended, silent_since)
   local seconds = silent_since and now() - silent_since or 0
   if seconds >= LATE then
     handlers.report(record, ("it handled no events for %.0f s, because %s"):format(seconds, NOT_RUN))
   end
-  if was_ended and record.replica then
-    record.replica:interrupted()
+  if was_ended and record.member then
+    record.member:interrupted()
   elseif was_ended then
     handlers.report(record, "a handler ended the group's light thread, as ngx.exit does, and the rest of the handler "
       .. "did not run: return from handlers instead")

@@ -54,7 +54,7 @@ function parts.put_back(next_holder)
     holder_key = of:key "holder" }
   local function fail() is_member = false return nil, "it has left", "not_joined" end
   sender.member = { can_send = function() return is_member end, send_now = fail, send = fail,
-    look_again = function() end, has_ended = function() return not is_member end }
+    wake = function() end, has_ended = function() return not is_member end }
   of.dict:rpush(of:key "messages", store.encode { "another", 1, "text", false, core.now() + 10 })
   of.dict:safe_set(of:key "holder", next_holder)
   sender.known_holder = next_holder

@@ -99,7 +99,7 @@ end
 -- ---- events ----
 
 -- Called after each dispatch, whether or not more events wait.
-local function look_around(self)
+local function after_events(self)
   if now() >= self.next_tick and not self.is_closed then
     tick(self)
   else
@@ -110,7 +110,7 @@ end
 local function dispatch_all(self, budget)
   self.turn_began = now()
   local handled, more, code = dispatch.dispatch(self.record, budget)
-  look_around(self)
+  after_events(self)
   return handled, more, code
 end
 
@@ -151,17 +151,16 @@ function turns.handle_until(self, is_over)
   return true
 end
 
--- ---- in a light thread of nginx, which handles one event at a time ----
+-- ---- what a light thread of nginx calls, see resty/thread.lua ----
 
 -- Returns as the group's step.
 function turns.step(self)
   return run(self, function() return dispatch.step(self.record) end)
 end
 
--- To be called when no more events wait, and at times before that.
-function turns.look_around(self)
+function turns.after_events(self)
   self.is_closed = self.is_closed or not self.record.wanted -- the worker exits
-  run(self, look_around)
+  run(self, after_events)
 end
 
 -- nginx has ended the light thread inside a function of the script, which may have left its work half done.

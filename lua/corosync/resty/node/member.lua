@@ -121,7 +121,7 @@ local function messages_received(self, run, count)
     self.writer:push("messages", run, count)
     self.recent = self.recent + count
     if self.is_holder and (count <= MANY or self.writer:is_full()) then
-      self:look_around()
+      self:after_events()
     end
   end
 end
@@ -207,7 +207,7 @@ function hooks.open_quorum(self, own)
   return core.quorum.open(own)
 end
 
--- ---- what its light thread calls ----
+-- ---- what its light thread calls, see resty/thread.lua ----
 
 -- Waits for more events after a wake-up, because a wake-up costs much more than an event. A stand-by has time; a holder
 -- waits only while many events arrive.
@@ -241,8 +241,7 @@ local function bring_in(self)
   return self.writer:follow()
 end
 
--- No more events wait, or many were handled.
-function Member:look_around()
+function Member:after_events()
   if self.is_member and not bring_in(self) then
     rejoin(self)
   elseif self.leave_by and self.record.wanted and self:retire() then
@@ -274,8 +273,8 @@ function Member:can_send()
   return self.is_holder and self.record.state == "joined"
 end
 
--- Workers have come or gone, or time has passed: its light thread looks around.
-function Member:look_again()
+-- Workers have come or gone, or time has passed: its light thread may have something to do.
+function Member:wake()
   if not self.is_holder or self.leave_by then
     waiting.nudge(self.record)
   end
@@ -365,7 +364,7 @@ local function new(given)
     may_leave = function() return self:retire() end,
   })
   self.record = self.group[KEY]
-  self.record.replica, self.record.run_bytes = self, self.writer.log.largest
+  self.record.member, self.record.run_bytes = self, self.writer.log.largest
   return self
 end
 

@@ -259,7 +259,7 @@ local function look(self)
   probe(self)
   if self.member then
     serve_all(self)
-    self.member:look_again()
+    self.member:wake()
   end
 end
 
