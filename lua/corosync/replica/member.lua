@@ -1,4 +1,25 @@
 -- One member of a replica: connects the protocol with the group, the clock, the callers and the script's functions.
+--
+-- Besides those that `new` sets, a member has these fields, by the file that sets them:
+--   events       protocol, address (its own, as text): from its first join on
+--                members, present (a set of texts), ring: as the group last reported them
+--                view: the last one that the protocol got; unread_view: a later one, which could not be passed on yet
+--                reason: why there is no view; refusal: why another member cannot send it the state
+--                stored_index: of the last stored command, while the state is the stored one
+--   clock        untold_seq: of the ring that the group did not report
+--   turns        turn_began; seen_members, seen_tag, seen_epoch: what parts.look last saw; has_ended: after the close
+--   running      runner: the coroutine, or "main", that runs what may call the script's functions; while another script
+--                is loaded, a value that equals neither
+--   submitting   has_new: commands wait for the end of the loop's turn
+--   effects      is_rejoining: it must leave and join again; stores_more: a base is being written
+--   membership   gives_up: it must leave for good. is_closed: it has been told to leave (`close` below)
+--   persistence  keeper; stored: until the protocol has it; known_prefix, unkept_note: of the node's notes
+--                storage_problem, outage: while storage or a note fails, for which it has left the group
+-- and these that other folders set:
+--   in_loop, resty/replica    loop, timer; defers: commands are sent at the end of the loop's turn; wait, spawn: how
+--                             callers wait and functions run in nginx; nudge: wakes the light thread there
+--   replica, leader, parts    objects (machines by name), calls, has_functions; leaders; parts
+--   handover                  handover: while another script is loaded, what it registers, and the earlier one had
 local KEY = require "corosync.private"
 local callers = require "corosync.replica.member.callers"
 local clock = require "corosync.replica.member.clock"
@@ -168,18 +189,18 @@ function member.new(name, options, derive)
   local self = setmetatable({
     name = name,
     options = options,
-    early = {}, -- commands that were submitted before the protocol began
-    strangers = {},
+    early = {}, -- commands that the protocol does not know yet, see submitting.lua
+    strangers = {}, -- by address: members of the group that were reported as no members of the replica
     ended = {}, -- by address: members that have left or died since the ready-made objects last looked
     neighbours = {}, -- by address: processes of this node that were reported
     next_tick = 0,
-    was_serving = false,
+    was_serving = false, -- what the script was told last
     largest = 67108864 - 4096, -- bytes: of a packed message, less the protocol's fields
     note_key = persistence.note_key(name),
   }, Member)
   self.machines = machines.new(machine_hooks(self))
   self.divergence = divergence.new(self.machines)
-  self.writer = wire.writer(function(...) outbox.put(self, ...) end)
+  self.writer = wire.writer(function(...) outbox.put(self, ...) end) -- encodes messages to the group
   self.outgoing = transfers.outgoing(function(message) return self.writer:add(message) end,
     function(problem) self:report_unsendable(problem) end)
   self.incoming = transfers.incoming(self.machines)
