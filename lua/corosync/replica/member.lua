@@ -4,8 +4,9 @@
 --   events       protocol, address (its own, as text): from its first join on
 --                members, present (a set of texts), ring: as the group last reported them
 --                view: the last one that the protocol got; unread_view: a later one, which could not be passed on yet
---                reason: why there is no view; refusal: why another member cannot send it the state
+--                reason: why there is no view
 --                stored_index: of the last stored command, while the state is the stored one
+--   messages     refusal: why another member cannot send it the state
 --   clock        untold_seq: of the ring that the group did not report
 --   turns        turn_began; seen_members, seen_tag, seen_epoch: what parts.look last saw; has_ended: after the close
 --   running      runner: the coroutine, or "main", that runs what may call the script's functions; while another script
@@ -31,6 +32,7 @@ local events = require "corosync.replica.member.events"
 local handlers = require "corosync.group.handlers"
 local machines = require "corosync.replica.machines"
 local membership = require "corosync.replica.member.membership"
+local messages = require "corosync.replica.member.messages"
 local outbox = require "corosync.replica.member.outbox"
 local persistence = require "corosync.replica.member.persistence"
 local running = require "corosync.replica.member.running"
@@ -138,7 +140,7 @@ local function group_handlers(self)
   return {
     pack = true,
     config_change = function(...) events.config_change(self, ...) end,
-    message_received = function(address, bytes) events.message_received(self, address, bytes) end,
+    message_received = function(address, bytes) messages.received(self, address, bytes) end,
     ring_change = function(ring) events.ring_change(self, ring) end,
     view_change = function(view) events.view_change(self, view) end,
     disconnected = function() events.disconnected(self) end,
@@ -179,7 +181,7 @@ local function machine_hooks(self)
       membership.give_up(self)
     end,
     damaged = function(what, machine, problem)
-      events.give_up_membership(self, ("machine %s: cannot %s"):format(errors.quote(machine.name), what), problem)
+      membership.give_up_for(self, ("machine %s: cannot %s"):format(errors.quote(machine.name), what), problem)
     end,
   }
 end

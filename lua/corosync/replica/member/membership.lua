@@ -1,5 +1,7 @@
 -- Leaving the group and joining it again. Nothing here waits for Corosync.
 local Group = require("corosync.group").Group
+local error_text = require "corosync.error_text"
+local errors = require "corosync.errors"
 local loss = require "corosync.group.loss"
 local parts = require "corosync.replica.parts"
 
@@ -51,6 +53,13 @@ end
 function membership.give_up(self)
   self.gives_up = true
   membership.without_waiting(self, self.close, self)
+end
+
+-- Closes the replica because of a problem: without the right state the member must not take part.
+function membership.give_up_for(self, what, problem)
+  self:report(("%s: %s. Replica %s is closed here: fix the script and start it again"):format(what,
+    error_text(problem), errors.quote(self.name)))
+  membership.give_up(self)
 end
 
 -- Returns whether the join could begin.

@@ -5,7 +5,6 @@ local clock = require "corosync.replica.member.clock"
 local core = require "corosync.binding"
 local dispatch = require "corosync.group.dispatch"
 local effects = require "corosync.replica.member.effects"
-local events = require "corosync.replica.member.events"
 local membership = require "corosync.replica.member.membership"
 local parts = require "corosync.replica.parts"
 local pollfd = require "corosync.group.pollfd"
@@ -167,7 +166,7 @@ end
 function turns.interrupted(self)
   self.runner = nil
   applying.finish()
-  events.give_up_membership(self, "a function of the script ended its light thread, as ngx.exit does",
+  membership.give_up_for(self, "a function of the script ended its light thread, as ngx.exit does",
     "the rest of that function did not run")
 end
 

@@ -1,7 +1,7 @@
 -- A member's turns: how long they are, and what is left of one that did not end.
 local applying = require "corosync.replica.machines.applying"
 local codec = require "corosync.replica.codec"
-local events = require "corosync.replica.member.events"
+local messages = require "corosync.replica.member.messages"
 local now = require("corosync.binding").now
 local replicas = require "spec.helpers.replicas"
 local wire = require "corosync.replica.member.wire"
@@ -17,10 +17,10 @@ describe("a turn of the loop", function()
     local bytes = wire.encode { kind = "chunk", to = "9:9", nonce = "n", number = 1, content = content }
     function member.group.stop() stops = stops + 1 end
     member.turn_began = now() + 3600
-    events.message_received(member, member.group:address(), bytes)
+    messages.received(member, member.group:address(), bytes)
     assert.equal(0, stops)
     member.turn_began = now() - 1
-    events.message_received(member, member.group:address(), bytes)
+    messages.received(member, member.group:address(), bytes)
     assert.equal(1, stops)
   end)
 
