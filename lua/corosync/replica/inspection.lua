@@ -1,5 +1,6 @@
 -- Describes a member of a replica and its maps, locks and tasks, for people and monitoring. Sends nothing.
 local entries = require "corosync.replica.lock.entries"
+local lock_state = require "corosync.replica.lock.state"
 local parts = require "corosync.replica.parts"
 local status = require "corosync.replica.member.status"
 local tick = require "corosync.replica.every.part"
@@ -40,7 +41,7 @@ local function describe_lock(member, all, name)
   local holder = lock and lock.holder
   return {
     name = name,
-    holder = holder and holder:match "^[^#]+",
+    holder = holder and lock_state.address_of(holder),
     token = lock and lock.token,
     since = lock and lock.since,
     waiting = lock and #lock.waiters or 0,

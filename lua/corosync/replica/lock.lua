@@ -18,6 +18,7 @@ local new_held = require "corosync.replica.lock.held"
 local now = require("corosync.binding").now
 local parts = require "corosync.replica.parts"
 local script_calls = require "corosync.script_calls"
+local state = require "corosync.replica.lock.state"
 local waiting = require "corosync.replica.waiting"
 
 parts.add("lock", require "corosync.replica.lock.part")
@@ -128,7 +129,7 @@ end
 
 -- Returns the address of a session's process, even if that is no longer in the group.
 local function address_of(member, session)
-  local text = session:match "^[^#]+"
+  local text = state.address_of(session)
   for _, address in ipairs(member.members or {}) do
     if tostring(address) == text then
       return address

@@ -4,6 +4,7 @@ local codec = require "corosync.replica.codec"
 local digest = require "corosync.history.digest"
 local handlers = require "corosync.group.handlers"
 local machines = require "corosync.replica.machines"
+local parts = require "corosync.replica.parts"
 local plain = require "corosync.replica.machines.plain"
 local state = require "corosync.replica.map.state"
 
@@ -11,7 +12,6 @@ local recording = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
-local OBJECTS = "corosync" -- the machine of maps, locks and so on (parts.lua)
 local SURELY_NOT = { closed = true, not_connected = true, not_ready = true }
 local LONGEST = 40 -- bytes of a string that is recorded as it is
 
@@ -67,7 +67,7 @@ end
 
 local function operation_of(name, data)
   local of, body = data:match "^([^%z]*)%z?(.*)$"
-  local command = of == OBJECTS and codec.decode(body:sub(2)) or {}
+  local command = of == parts.NAME and codec.decode(body:sub(2)) or {}
   if command[1] == "map" and calls[command[2]] then
     return map_operation(name, unpack(command, 2, 6))
   end
@@ -78,7 +78,7 @@ end
 function recording.begin(record, name, data)
   local operation = handlers.observers and handlers.observe(record, "operation", operation_of(name, data))
   if operation then
-    operation.is_of_objects = data:find(OBJECTS .. "\0", 1, true) == 1
+    operation.is_of_objects = data:find(parts.NAME .. "\0", 1, true) == 1
   end
   return operation
 end

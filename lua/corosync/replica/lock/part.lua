@@ -33,7 +33,7 @@ local function give_up(member, entry)
     entries.finish_request(member, entry, member.callers:failure(what, "not_ready", "it was not confirmed in time"))
   else
     entries.finish_request(member, entry, member.callers:failure(what, "timeout",
-      ("member %s holds it"):format(lock.holder:match "^[^#]+")))
+      ("member %s holds it"):format(state.address_of(lock.holder))))
   end
 end
 
@@ -58,7 +58,7 @@ end
 -- Whether a session has ended, left or been excluded. A session with this member's address may be that of an earlier
 -- process.
 local function is_gone(member, session)
-  local address = session:match "^[^#]+"
+  local address = state.address_of(session)
   if address == member.address then
     return session ~= member:session()
   end
@@ -69,7 +69,7 @@ end
 -- has expired. A member that was excluded and is still in the group may have been silent only briefly, because
 -- `patience` can be short. `over_at`: what this member computed when it first saw that the session was gone.
 local function is_over(member, own, session, over_at)
-  local address = session:match "^[^#]+"
+  local address = state.address_of(session)
   if address == member.address or member.ended[address] then
     over_at = -math.huge
   elseif not over_at then

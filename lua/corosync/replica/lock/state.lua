@@ -5,6 +5,11 @@
 -- A command is { "lock", operation, session, wall-clock second, name, token or index }.
 local state = {}
 
+-- Returns the address of a session's process, as text.
+function state.address_of(session)
+  return session:match "^[^#]+"
+end
+
 function state.initial()
   return {}
 end
