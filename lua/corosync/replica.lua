@@ -229,12 +229,12 @@ function Replica:calls(functions)
   elseif member.has_functions then
     errors.raise "bad call of 'calls': it was called before on this replica"
   end
-  local own = calls.new(member, functions)
+  local own, exchange = calls.new(member, functions)
   member.has_functions = true
   if member.handover then
-    member.handover.calls = own
+    member.handover.calls = exchange
   else
-    member.calls = own
+    member.calls = exchange
   end
   return own
 end

@@ -197,6 +197,16 @@ describe("calls of a replica", function()
     end)
   end)
 
+  it("are the only methods of their object", function()
+    rpc = replicas.new():calls {}
+    local found = {}
+    for name in pairs(getmetatable(rpc).__index) do
+      found[name] = true
+    end
+    assert.same({ __index = true, all = true, any = true, one = true }, found)
+    assert.is_nil(next(rpc, next(rpc))) -- but for its private field
+  end)
+
   it("wait for the join when they are made before", function()
     app = replicas.new()
     rpc = app:calls { sum = function(a, b) return a + b end }
