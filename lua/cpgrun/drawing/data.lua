@@ -7,7 +7,7 @@ local text = require "cpgrun.bytes_as_text"
 
 local data = {}
 
--- The page's JavaScript (picture.lua) has the same numbers.
+-- The page's JavaScript (view.lua) has the same numbers.
 local KINDS = {
   send = 0, message = 1, config = 2, ring = 3, lost = 4, quorum = 5, locked = 6, unlocked = 7, holds = 8, released = 9,
   error = 10,

@@ -1,6 +1,7 @@
 -- The HTML around the data. It loads nothing, so that the page works as one file without a network.
 local panel = require "cpgrun.drawing.panel"
 local picture = require "cpgrun.drawing.picture"
+local view = require "cpgrun.drawing.view"
 
 local page = {}
 
@@ -70,6 +71,6 @@ page.before = [==[
 </main>
 <script type="application/json" id="data">]==]
 
-page.after = "</script>\n<script>\n" .. picture .. panel .. "</script>\n</body>\n</html>\n"
+page.after = "</script>\n<script>\n" .. view .. picture .. panel .. "</script>\n</body>\n</html>\n"
 
 return page

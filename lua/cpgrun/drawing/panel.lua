@@ -1,4 +1,4 @@
--- The second half of the page's JavaScript: the panel with details and search, the keys and the mouse, and the view in
+-- The last part of the page's JavaScript: the panel with details and search, the keys and the mouse, and the view in
 -- the page's address.
 return [==[
 
