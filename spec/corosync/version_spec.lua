@@ -1,4 +1,5 @@
 -- The Lua half and the C half refuse to work together unless they are of one version, which all files name alike.
+local files = require "spec.helpers.files"
 local program = require "spec.helpers.program"
 local uv = require "luv"
 
@@ -18,14 +19,7 @@ local PROGRAM = [[
     print(name, ok or problem)
   end]]
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local VERSION = assert(read("lua/corosync/binding.lua"):match '\nlocal VERSION = "(%d+%.%d+%.%d+)"')
+local VERSION = assert(files.read("lua/corosync/binding.lua"):match '\nlocal VERSION = "(%d+%.%d+%.%d+)"')
 
 local function outcomes(before)
   local code, out, errors = program.run(INTERPRETER, "-e", before .. PROGRAM)
@@ -39,9 +33,9 @@ local function outcomes(before)
 end
 
 local function message(version, place)
-  local files = ("%s/build/%s/share/lua/%s/corosync/"):format(uv.cwd(), TREE, ABI)
+  local folder = ("%s/build/%s/share/lua/%s/corosync/"):format(uv.cwd(), TREE, ABI)
   return ("lua-corosync %s (Lua files in %s) found the C half %s in %s: install both from one version"):format(
-    VERSION, files, version, place)
+    VERSION, folder, version, place)
 end
 
 local function all_refuse(before, expected)
@@ -84,30 +78,30 @@ describe("the project's version", function()
   it("is the same in all files", function()
     assert.equal(VERSION, require("corosync.core")._VERSION)
     assert.equal(VERSION, require("corosync")._VERSION)
-    assert.equal(VERSION, read("CHANGELOG.md"):match "\n## (%S-),? ")
+    assert.equal(VERSION, files.read("CHANGELOG.md"):match "\n## (%S-),? ")
     for _, page in ipairs { "cpgrun.1", "cpgrun.conf.5", "lua-corosync.3" } do
-      assert.equal(VERSION, read("docs/" .. page):match '"lua%-corosync (%S+)"')
+      assert.equal(VERSION, files.read("docs/" .. page):match '"lua%-corosync (%S+)"')
     end
     local names = {}
-    for name in read("README.md"):gmatch "rockspec/(%S+)" do names[#names + 1] = name end
+    for name in files.read("README.md"):gmatch "rockspec/(%S+)" do names[#names + 1] = name end
     assert.same({ ("lua-corosync-%s-1.rockspec"):format(VERSION), ("cpgrun-%s-1.rockspec"):format(VERSION) }, names)
     names[3] = ("lua-resty-corosync-%s-1.rockspec"):format(VERSION)
     for _, name in ipairs(names) do
-      local rockspec = read("rockspec/" .. name)
+      local rockspec = files.read("rockspec/" .. name)
       assert.equal(VERSION .. "-1", rockspec:match '\nversion = "(.-)"', name)
       assert.equal("v" .. VERSION, rockspec:match '\n  tag = "(.-)"', name)
     end
     for i = 2, 3 do
-      assert.equal(VERSION, read("rockspec/" .. names[i]):match '"lua%-corosync == (.-)"')
+      assert.equal(VERSION, files.read("rockspec/" .. names[i]):match '"lua%-corosync == (.-)"')
     end
-    assert.equal(VERSION, read("dist.ini"):match "\nversion = (%S+)")
+    assert.equal(VERSION, files.read("dist.ini"):match "\nversion = (%S+)")
   end)
 
   it("is checked wherever the C half is loaded", function()
     local directory = assert(uv.fs_scandir "lua/corosync")
     local loading = {}
     for name, kind in function() return uv.fs_scandir_next(directory) end do
-      if kind == "file" and read("lua/corosync/" .. name):find("corosync.core", 1, true) then
+      if kind == "file" and files.read("lua/corosync/" .. name):find("corosync.core", 1, true) then
         loading[#loading + 1] = name
       end
     end

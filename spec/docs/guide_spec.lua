@@ -1,4 +1,5 @@
 -- The code in README and in the guide to scripts is the code of examples, which other specs run.
+local files = require "spec.helpers.files"
 local guide = require "spec.helpers.guide"
 local program = require "spec.helpers.program"
 
@@ -7,7 +8,7 @@ local EXAMPLES = { "feature_flags", "lock", "leader", "service_address" }
 local function sources()
   local texts = {}
   for i, name in ipairs(EXAMPLES) do
-    texts[i] = guide.read(("examples/%s.lua"):format(name))
+    texts[i] = files.read(("examples/%s.lua"):format(name))
   end
   return table.concat(texts, "\n")
 end

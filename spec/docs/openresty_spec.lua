@@ -1,5 +1,5 @@
 -- The first nginx.conf of docs/openresty.md, and its replica in one worker, run as the page has them.
-local guide = require "spec.helpers.guide"
+local files = require "spec.helpers.files"
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
 local program = require "spec.helpers.program"
@@ -32,7 +32,7 @@ describe("a map in one worker's replica #slow", function()
   after_each(nginx.clean)
 
   it("is read by all workers, also after that worker has crashed", function()
-    local block = guide.read "docs/openresty.md":match "```nginx\n(lua_shared_dict flags.-)```"
+    local block = files.read "docs/openresty.md":match "```nginx\n(lua_shared_dict flags.-)```"
     local folder, name = program.file("nginx.conf", AROUND:format(block)):match "^(.*)/(.*)$"
     local app = nginx.start(cluster, 1, folder, name)
     app:says "start worker process "
@@ -73,7 +73,7 @@ describe("the smallest nginx.conf #slow", function()
   end)
 
   it("keeps the latest message of all nodes on each node", function()
-    local block = guide.read "docs/openresty.md":match "```nginx\n(.-)```"
+    local block = files.read "docs/openresty.md":match "```nginx\n(.-)```"
     local folder, name = program.file("nginx.conf", block):match "^(.*)/(.*)$"
     local first, second = nginx.start(cluster, 1, folder, name), nginx.start(cluster, 2, folder, name)
     for _, each in ipairs { first, second } do

@@ -1,9 +1,10 @@
 -- The code in the guide to replicas runs as it is written.
+local files = require "spec.helpers.files"
 local guide = require "spec.helpers.guide"
 
 describe("the guide to replicas", function()
   it("begins with the example unchanged", function()
-    local source = guide.read "examples/counter.lua"
+    local source = files.read "examples/counter.lua"
     assert(source:find(guide.blocks("docs/replica.md")[1], 1, true), "no longer in the example")
   end)
 

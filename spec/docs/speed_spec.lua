@@ -1,14 +1,9 @@
 -- docs/speed.md has the tables that bench/replica/run.lua prints, with the same titles and heads.
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
+local files = require "spec.helpers.files"
 
 describe("docs/speed.md", function()
   it("has the titles, heads and rows of make bench-replica", function()
-    local program, page, count = read "bench/replica/run.lua", read "docs/speed.md", 0
+    local program, page, count = files.read "bench/replica/run.lua", files.read "docs/speed.md", 0
     local function has(pattern, line)
       for found in program:gmatch(pattern) do
         count = count + 1

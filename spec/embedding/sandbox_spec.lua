@@ -1,5 +1,6 @@
 -- The binding in a Lua without the libraries debug, io and os, by a program that embeds the static library
 -- (spec/helpers/embedded/sandbox.c): with this Lua, and with the same compiled as C++, whose errors are exceptions.
+local files = require "spec.helpers.files"
 local program = require "spec.helpers.program"
 
 local BUILD = ("build/%s/spec/"):format(os.getenv "LUA_VERSION")
@@ -24,20 +25,12 @@ local COMPLAINTS = {
     .. "spec/helpers/embedded/sandbox%.lua:%d+: in a tracker$",
 }
 
-local function exists(path)
-  local file = io.open(path)
-  if file then
-    file:close()
-  end
-  return file ~= nil
-end
-
 describe("groups, services and handles in a sandbox work and report errors", function()
   after_each(program.clean)
 
   for kind, name in pairs { C = "sandbox", ["C++"] = "sandbox-c++" } do
     it("with a Lua compiled as " .. kind, function()
-      if not exists(BUILD .. name) then
+      if not files.exists(BUILD .. name) then
         pending "there is no such Lua here"
         return
       end

@@ -1,18 +1,11 @@
 -- A program (spec/helpers/embedded/threads.c) embeds the static library in several threads, each with its Lua state:
 -- under ThreadSanitizer where there is one, and on stacks of all sizes.
+local files = require "spec.helpers.files"
 local program = require "spec.helpers.program"
 
 local BUILD = ("build/%s/spec/"):format(os.getenv "LUA_VERSION")
 local THREADS, THREADS_TSAN = BUILD .. "threads", BUILD .. "threads-tsan"
 local WORK, STACK = "spec/helpers/embedded/thread.lua", "spec/helpers/embedded/stack.lua"
-
-local function exists(path)
-  local file = io.open(path)
-  if file then
-    file:close()
-  end
-  return file ~= nil
-end
 
 -- The code with which a program ends; anything that it complains of fails.
 local function run(...)
@@ -31,7 +24,7 @@ describe("Lua states in threads of one process", function()
   end)
 
   it("have no data race under ThreadSanitizer", function()
-    if not exists(THREADS_TSAN) then
+    if not files.exists(THREADS_TSAN) then
       pending "ThreadSanitizer does not work here"
       return
     end

@@ -1,18 +1,12 @@
 -- examples/embed: the game, built against an installation with pkg-config, on a cluster of its own, without the build
 -- tree; and its guide, whose code is the game's.
+local files = require "spec.helpers.files"
 local lab = require "corosync.lab"
 local program = require "spec.helpers.program"
 local uv = require "luv"
 
 local VERSION = os.getenv "LUA_VERSION"
 local FRAMES = 60
-
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
 
 local function run(...)
   local code, output, errors = program.run(...)
@@ -212,12 +206,12 @@ end)
 describe("docs/embedding.md #slow #jit", function()
   it("contains the game's code unchanged", function()
     local sources = {
-      c = read "examples/embed/game.c" .. read "src/corosync-lua.h",
-      lua = read "examples/embed/world.lua",
-      make = read "examples/embed/Makefile",
+      c = files.read "examples/embed/game.c" .. files.read "src/corosync-lua.h",
+      lua = files.read "examples/embed/world.lua",
+      make = files.read "examples/embed/Makefile",
     }
     local shown = 0
-    for language, code in read("docs/embedding.md"):gmatch "\n```(%a+)\n(.-)```\n" do
+    for language, code in files.read("docs/embedding.md"):gmatch "\n```(%a+)\n(.-)```\n" do
       if language ~= "sh" then
         assert.matches("%S", code)
         assert(sources[language]:find(code, 1, true), "no longer in the example:\n" .. code)

@@ -1,17 +1,11 @@
 -- examples/packed_member.c: a C program, without the binding, in a group whose Lua members pack.
+local files = require "spec.helpers.files"
 local handles = require "spec.helpers.handles"
 local program = require "spec.helpers.program"
 
 local BUILT = ("build/%s/spec/packed_member"):format(os.getenv "LUA_VERSION")
 local MESSAGES = "\147LCP\1\0\0\0" -- a frame's header
 local PIECE = "\147LCP\1\1\0\0"
-
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
 
 local function u32(number)
   return string.char(number % 256, math.floor(number / 256) % 256, math.floor(number / 65536) % 256,
@@ -105,7 +99,7 @@ describe("examples/packed_member.c", function()
   end)
 
   it("prints nothing of damaged frames, and survives them", function()
-    local command = read("examples/packed_member.c"):match "%* +cc (.-)\n"
+    local command = files.read("examples/packed_member.c"):match "%* +cc (.-)\n"
     local path = program.file "packed_member"
     local code, _, errors = program.run("sh", "-c", "exec cc -g -Werror -Wall -Wextra -fsanitize=address,undefined "
       .. "-fno-sanitize-recover=all " .. command:gsub("%-o packed_member", "-o " .. path))

@@ -1,22 +1,16 @@
 -- The pieces of Lua in a page of the documentation: together they are a program that makes a replica `app`.
 local assert = require "luassert"
 local corosync_loop = require "corosync.loop"
+local files = require "spec.helpers.files"
 
 local compile = loadstring or load -- luacheck: ignore 113
 
 local guide = {}
 
-function guide.read(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 -- The pieces, in their order.
 function guide.blocks(path)
   local found = {}
-  for code in guide.read(path):gmatch "\n```lua\n(.-)```\n" do
+  for code in files.read(path):gmatch "\n```lua\n(.-)```\n" do
     found[#found + 1] = code
   end
   return found

@@ -36,19 +36,6 @@ function storages.content(store)
   return content
 end
 
-function storages.read_file(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read "*a"
-  file:close()
-  return bytes
-end
-
-function storages.write_file(path, bytes)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(bytes))
-  assert(file:close())
-end
-
 -- A folder with a file system in memory of 24 MB.
 function storages.mount()
   local path = storages.path "disk"

@@ -1,4 +1,5 @@
 -- The check that each public function of Corosync is bound or left out for a reason passes, and can fail.
+local files = require "spec.helpers.files"
 local program = require "spec.helpers.program"
 
 local CORE = ("build/%s/lib/lua/%s/corosync/core.so"):format(os.getenv "LUA_VERSION", os.getenv "LUA_ABI")
@@ -25,13 +26,6 @@ struct cpg_table { cs_error_t (*cpg_in_a_struct) (void); };
 static inline cs_error_t cpg_inline (void) { return cpg_called (); }
 ]]
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 describe("tools/check-bindings.lua", function()
   local folder, headers
 
@@ -44,7 +38,7 @@ describe("tools/check-bindings.lua", function()
   before_each(function()
     headers = {}
     for _, name in ipairs(NAMES) do
-      headers[name] = read(folder .. name)
+      headers[name] = files.read(folder .. name)
     end
   end)
 
@@ -108,12 +102,12 @@ describe("tools/check-bindings.lua", function()
   end
 
   it("fails for a list that names a bound function", function()
-    local list = program.file("stale.md", read(LIST) .. "- `cpg_new`, `cpg_join`: was forgotten here.\n")
+    local list = program.file("stale.md", files.read(LIST) .. "- `cpg_new`, `cpg_join`: was forgotten here.\n")
     fails("^[^\n]+stale%.md: cpg_join is bound: take it off the list$", nil, list)
   end)
 
   it("fails for a list without a reason", function()
-    local list = program.file("bare.md", read(LIST) .. "- `cpg_new`:\n")
+    local list = program.file("bare.md", files.read(LIST) .. "- `cpg_new`:\n")
     fails("^[^\n]+bare%.md: not of the form [^\n]+`cpg_new`:$", nil, list)
   end)
 

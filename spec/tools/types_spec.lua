@@ -1,5 +1,6 @@
 -- The annotations for editors name each public function and method that there is, and no other.
 local corosync = require "corosync"
+local files = require "spec.helpers.files"
 local handles = require "spec.helpers.handles"
 local lab = require "corosync.lab"
 local service = require "corosync.service"
@@ -16,14 +17,7 @@ local INTERNAL = {
 local MODULES = { "corosync", "corosync.cfg", "corosync.cluster", "corosync.cmap", "corosync.cpg", "corosync.group",
   "corosync.history", "corosync.lab", "corosync.loop", "corosync.quorum", "corosync.service", "corosync.votequorum" }
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local function files()
+local function annotation_files()
   local pipe = io.popen "find types -name '*.lua' | sort"
   local paths = {}
   for path in pipe:lines() do
@@ -36,7 +30,7 @@ end
 -- By class, a module's included: the classes that it extends, and the set of its functions.
 local function annotations()
   local classes = {}
-  for _, path in ipairs(files()) do
+  for _, path in ipairs(annotation_files()) do
     local class, of = nil, {} -- the class of each local variable of this file
     for line in io.lines(path) do
       local name, extends = line:match "^%-%-%-@class ([%w_.]+):? ?(.*)$"
@@ -123,7 +117,7 @@ end
 describe("the annotations for editors", function()
   after_each(handles.close_all)
 
-  for _, path in ipairs(files()) do
+  for _, path in ipairs(annotation_files()) do
     it("are valid Lua: " .. path, function() assert.truthy(loadfile(path)) end)
   end
 
@@ -170,7 +164,7 @@ describe("the annotations for editors", function()
     end
     chunk()
     for path, file in pairs { ["examples"] = "cpgrun", ["examples/demo/story.lua"] = "cpgrun/lab/commands" } do
-      local text = read("types/" .. file .. ".lua")
+      local text = files.read("types/" .. file .. ".lua")
       for _, names in ipairs { known.files[path].globals or {}, known.files[path].read_globals } do
         for key, value in pairs(names) do
           local name = type(key) == "string" and key or value
@@ -182,7 +176,7 @@ describe("the annotations for editors", function()
   end)
 
   it("describe handler arguments, optional values and return values", function()
-    local cpg, group = read "types/corosync/cpg.lua", read "types/corosync/group.lua"
+    local cpg, group = files.read "types/corosync/cpg.lua", files.read "types/corosync/group.lua"
     for _, line in ipairs {
       "---@field message_received? fun(address:corosync.cpg.address,message:string)",
       "---@field window? integer",

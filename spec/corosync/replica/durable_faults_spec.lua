@@ -1,6 +1,7 @@
 -- Members on real daemons whose storage is lost, old or unusable.
 local cluster_of_spec = require "corosync.cluster"
 local durable = require "spec.helpers.durable"
+local files = require "spec.helpers.files"
 local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 local replica = require "corosync.replica"
@@ -69,7 +70,7 @@ describe("a replica whose storage cannot be used", function()
   end)
 
   it("because it is damaged is not made", function()
-    storages.write_file(storages.path(), ("no database "):rep(1000))
+    files.write(storages.path(), ("no database "):rep(1000))
     is_refused("damaged", "the file is damaged")
   end)
 

@@ -1,4 +1,5 @@
 local assert = require "luassert"
+local files = require "spec.helpers.files"
 local groups = require "spec.helpers.groups"
 local program = require "spec.helpers.program"
 local storage = require "corosync.replica.storage"
@@ -30,7 +31,7 @@ describe("a replica's storage", function()
     assert(writer:finish())
     local content = storages.content(store)
     store:close()
-    return storages.read_file(path or storages.path()), content
+    return files.read(path or storages.path()), content
   end
 
   describe("without LuaSQL", function()
@@ -68,7 +69,7 @@ describe("a replica's storage", function()
 
     it("says that the folder is missing", function()
       fails("no_folder", "its folder does not exist", storages.path "missing" .. "/shop.db")
-      storages.write_file(storages.path "file", "")
+      files.write(storages.path "file", "")
       fails("no_folder", "its folder is not a folder", storages.path "file" .. "/shop.db")
     end)
 
@@ -105,7 +106,7 @@ describe("a replica's storage", function()
       local code, said = as_user(storages.path())
       assert.equal("access", code)
       assert.matches("this user may not write to it", said)
-      assert.equal(bytes, storages.read_file(storages.path()))
+      assert.equal(bytes, files.read(storages.path()))
     end)
 
     it("says that this user may not write to the folder", function()
@@ -129,11 +130,11 @@ describe("a replica's storage", function()
 
   describe("of another member", function()
     local function is_foreign(owner, pattern)
-      local bytes = storages.read_file(storages.path())
+      local bytes = files.read(storages.path())
       local store, message, code = storage.open(storages.path(), owner)
       assert.same({ nil, "foreign" }, { store, code }, message)
       assert.matches(pattern, message, 1, true)
-      assert.equal(bytes, storages.read_file(storages.path()))
+      assert.equal(bytes, files.read(storages.path()))
     end
 
     it("is refused and left unchanged", function()
@@ -162,10 +163,10 @@ describe("a replica's storage", function()
 
   describe("that is damaged", function()
     local function is_damaged(bytes, pattern)
-      storages.write_file(storages.path(), bytes)
+      files.write(storages.path(), bytes)
       fails("damaged", pattern)
       fails("damaged", "move the file away")
-      assert.equal(bytes, storages.read_file(storages.path()))
+      assert.equal(bytes, files.read(storages.path()))
     end
 
     it("is refused and left unchanged when it is no database, or was truncated", function()
@@ -192,11 +193,11 @@ describe("a replica's storage", function()
       local environment = require("luasql.sqlite3").sqlite3()
       local bytes = sample()
       local function change(statement, pattern)
-        storages.write_file(storages.path(), bytes)
+        files.write(storages.path(), bytes)
         local connection = assert(environment:connect(storages.path()))
         assert(connection:execute(statement))
         connection:close()
-        is_damaged(storages.read_file(storages.path()), pattern)
+        is_damaged(files.read(storages.path()), pattern)
       end
       change("DELETE FROM entries WHERE number = 6", "row 6 of entries is missing")
       change("DELETE FROM entries WHERE number = 10", "row 10 of entries is missing")
@@ -221,7 +222,7 @@ describe("a replica's storage", function()
         local bit = 2 ^ (at % 7)
         local byte = bytes:byte(at)
         local flipped = math.floor(byte / bit) % 2 == 1 and byte - bit or byte + bit
-        storages.write_file(storages.path(), bytes:sub(1, at - 1) .. string.char(flipped) .. bytes:sub(at + 1))
+        files.write(storages.path(), bytes:sub(1, at - 1) .. string.char(flipped) .. bytes:sub(at + 1))
         local store, message, code = storages.open()
         tried = tried + 1
         if store then

@@ -1,3 +1,4 @@
+local files = require "spec.helpers.files"
 local storage = require "corosync.replica.storage"
 local storages = require "spec.helpers.storages"
 
@@ -137,7 +138,7 @@ describe("a replica's storage", function()
       end
       assert(writer:finish())
       store = reopen(store)
-      sizes[round] = #storages.read_file(storages.path())
+      sizes[round] = #files.read(storages.path())
     end
     assert.is_true(sizes[12] < 1.5 * sizes[4], sizes[4] .. " bytes, then " .. sizes[12])
   end)

@@ -2,7 +2,7 @@ local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
 local uv = require "luv"
 
-local joined, sequences, assert_same_order = nginx.joined, nginx.sequences, nginx.assert_same_order
+local sequences, assert_same_order = nginx.sequences, nginx.assert_same_order
 
 local cluster, app, other, member
 
@@ -17,8 +17,6 @@ end
 local function start(node, env)
   local server = nginx.app(cluster, node, env)
   app = app or server
-  server:says("^%d+ config", 2)
-  joined(server)
   return server
 end
 
@@ -52,11 +50,7 @@ describe("a group in nginx #slow", function()
       assert.equal(0, (assert(client:wait(10))))
       assert.same({ "sent" }, client.lines)
     end
-    local workers = {}
-    for _, server in ipairs { app, other } do
-      for _, pid in ipairs(server:children()) do workers[#workers + 1] = { server, pid } end
-    end
-    local heard = sequences(app, "last", workers)
+    local heard = sequences(app, "last", nginx.workers(app, other))
     assert.equal(241, #heard[1])
     assert_same_order(heard)
     assert.equal("482", app:request "8090/count")

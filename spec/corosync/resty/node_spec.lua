@@ -30,12 +30,6 @@ local function let_pass(server, count)
   server:says("^%d+ message", #server:find "^%d+ message" + count)
 end
 
-local function workers(server)
-  local list = {}
-  for _, pid in ipairs(server:children()) do list[#list + 1] = { server, pid } end
-  return list
-end
-
 -- Each worker that ever ran has received a part of `all` without a gap, from its last start on. Returns how many
 -- workers there were.
 local function assert_no_gaps(server, all)
@@ -94,9 +88,7 @@ describe("a group of nodes in nginx #slow", function()
       assert.equal(0, (assert(client:wait(20))))
       assert.same({ "sent" }, client.lines)
     end
-    local all = workers(app)
-    for _, each in ipairs(workers(other)) do all[#all + 1] = each end
-    local heard = nginx.sequences(app, "last", all)
+    local heard = nginx.sequences(app, "last", nginx.workers(app, other))
     assert.equal(241, #heard[1])
     nginx.assert_same_order(heard)
     for _, address in ipairs { presence(app), presence(other) } do
@@ -122,7 +114,7 @@ describe("a group of nodes in nginx #slow", function()
     end
     let_pass(app, 100)
     assert.matches("^%d+ $", unload(other, client))
-    local heard = nginx.sequences(other, "last", workers(other))
+    local heard = nginx.sequences(other, "last", nginx.workers(other))
     nginx.assert_same_order(heard)
     app:says("^%d+ message %S+ last$", 3)
     assert.equal(6, assert_no_gaps(app, heard[1]))
@@ -156,7 +148,7 @@ describe("a group of nodes in nginx #slow", function()
     for _, line in ipairs(own.lines) do -- one that is leaving says so
       assert.is_true(line == "sent" or line:match "^not_joined: " ~= nil, line)
     end
-    local heard = nginx.sequences(other, "last", workers(other))
+    local heard = nginx.sequences(other, "last", nginx.workers(other))
     app:says("^%d+ message %S+ last$", 8)
     assert.equal(16, assert_no_gaps(app, heard[1]))
     assert.same({}, app:find "^%d+ disconnected.*")

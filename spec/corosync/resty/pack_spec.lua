@@ -7,8 +7,6 @@ local cluster, app, other, member
 local function start(node)
   local server = nginx.app(cluster, node, { SPEC_PACK = "yes" })
   app = app or server
-  server:says("^%d+ config", 2)
-  nginx.joined(server)
   return server
 end
 
@@ -23,14 +21,6 @@ local function member_hears(text)
       if line:match "^message %S+ (.*)$" == text then return true end
     end
   end)
-end
-
-local function workers(...)
-  local list = {}
-  for _, server in ipairs { ... } do
-    for _, pid in ipairs(server:children()) do list[#list + 1] = { server, pid } end
-  end
-  return list
 end
 
 setup(function() cluster = assert(lab.start(3)) end)
@@ -55,7 +45,7 @@ describe("a packed group in nginx #slow", function()
       assert.equal(0, (assert(client:wait(20))))
       assert.same({ "sent" }, client.lines)
     end
-    local heard = nginx.sequences(app, "last", workers(app, other))
+    local heard = nginx.sequences(app, "last", nginx.workers(app, other))
     assert.equal(12001, #heard[1])
     nginx.assert_same_order(heard)
     local numbers = {}

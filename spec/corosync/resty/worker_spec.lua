@@ -20,8 +20,6 @@ end
 local function start(node, env)
   local server = nginx.app(cluster, node, env)
   app = app or server
-  server:says("^%d+ config", 2)
-  joined(server)
   return server
 end
 
@@ -115,7 +113,7 @@ describe("an nginx worker #slow", function()
 
   it("waits for Corosync when nginx starts first", function()
     assert(cluster:kill(1))
-    app = nginx.app(cluster, 1)
+    app = nginx.start_app(cluster, 1)
     app:says("^%d+ disconnected .*Corosync is not running: start it", 2)
     assert(cluster:restart(1))
     app:says("^%d+ config", 2)

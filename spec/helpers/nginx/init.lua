@@ -68,7 +68,7 @@ function nginx.clean()
   end
 end
 
-function nginx.app(cluster, node, env)
+function nginx.start_app(cluster, node, env)
   return nginx.start(cluster, node, FOLDER, "app.conf", env)
 end
 
@@ -182,6 +182,14 @@ function nginx.joined(server, count)
   return server:children()
 end
 
+--- With two workers, both of which are members.
+function nginx.app(cluster, node, env)
+  local server = nginx.start_app(cluster, node, env)
+  server:says("^%d+ config", 2)
+  nginx.joined(server)
+  return server
+end
+
 --- Starts a member without nginx on a node of a server's cluster, and waits until it has joined. `...`: more arguments
 -- of spec/helpers/clients/member.lua.
 function nginx.member(server, node, ...)
@@ -195,6 +203,15 @@ end
 
 function nginx.member_says(server, member, line)
   server:wait_for("the member to say '" .. line .. "'", function() return groups.has_line(member, line) end)
+end
+
+--- The workers of some servers, as `sequences` takes them.
+function nginx.workers(...)
+  local list = {}
+  for _, server in ipairs { ... } do
+    for _, pid in ipairs(server:children()) do list[#list + 1] = { server, pid } end
+  end
+  return list
 end
 
 -- Sends a last message, waits until these workers have received it, and returns the messages of each.
