@@ -13,12 +13,12 @@ local wait = require "corosync.lab.wait"
 
 local TRIAL = 20 -- seconds of faults: then they all end, and the histories are checked
 
-local function host_argv(chosen, facts)
-  return append({ facts.program, ("--group=check-%d"):format(chosen.seed), "--", chosen.script }, chosen.arguments)
+local function host_argv(options, native)
+  return append({ native.program, ("--group=check-%d"):format(options.seed), "--", options.script }, options.arguments)
 end
 
-local function run(session, chosen)
-  local ending = core.now() + chosen.seconds
+local function run(session, options)
+  local ending = core.now() + options.seconds
   local ok, _, problem = wait.call(function()
     repeat
       trial.run(session, math.min(TRIAL, math.max(ending - core.now(), 1)))
@@ -40,8 +40,8 @@ local function seeds_from(seed)
 end
 
 -- The private cluster ends with the process.
-local function stop_on_signals(session, facts)
-  local handles = signals.first({ "sighup", "sigint", "sigpipe", "sigterm" }, facts, function(name, number)
+local function stop_on_signals(session, native)
+  local handles = signals.first({ "sighup", "sigint", "sigpipe", "sigterm" }, native, function(name, number)
     report.say("Stopped by %s. The histories so far are in %s", name, session.folder)
     os.exit(128 + number)
   end)
@@ -61,16 +61,16 @@ local function make_folder()
   return folder
 end
 
-local function new_session(cluster, folder, chosen, facts)
+local function new_session(cluster, folder, options, native)
   local began = core.now()
   local function clock() return core.now() - began end
   return {
     cluster = cluster,
     folder = folder, -- of the histories
-    argv = host_argv(chosen, facts),
+    argv = host_argv(options, native),
     clock = clock,
-    next_seed = seeds_from(chosen.seed),
-    faults = random_faults(cluster, chosen.seed, clock, print),
+    next_seed = seeds_from(options.seed),
+    faults = random_faults(cluster, options.seed, clock, print),
     trials = 0, -- that were completed; the running one has `hosts` and `follower`
     compared = 0, -- how often the states of all scripts were compared
     -- Problems as texts: of rules that were violated,
@@ -83,27 +83,27 @@ local function new_session(cluster, folder, chosen, facts)
   }
 end
 
-return function(chosen, facts)
-  local _, problem = loadfile(chosen.script)
+return function(options, native)
+  local _, problem = loadfile(options.script)
   if problem then
     log.error(problem)
     return 2
   end
-  report.say("seed %d, %d nodes, %g seconds", chosen.seed, chosen.nodes, chosen.seconds)
+  report.say("seed %d, %d nodes, %g seconds", options.seed, options.nodes, options.seconds)
   local folder, message = make_folder()
   local cluster
   if folder then
-    cluster, message = lab.start { nodes = chosen.nodes, quorum = not chosen.no_quorum }
+    cluster, message = lab.start { nodes = options.nodes, quorum = not options.no_quorum }
   end
   if not cluster then
     log.error(message)
     uv.fs_rmdir(folder or "")
     return 2
   end
-  local session = new_session(cluster, folder, chosen, facts)
-  stop_on_signals(session, facts)
-  run(session, chosen)
-  local status = report.print(session, chosen.seed)
+  local session = new_session(cluster, folder, options, native)
+  stop_on_signals(session, native)
+  run(session, options)
+  local status = report.print(session, options.seed)
   if status == 0 or session.unable then
     uv.fs_rmdir(folder)
   end

@@ -48,15 +48,15 @@ end
 
 -- The first SIGINT or SIGTERM stops the loop. A second one, during the leave or while a handler does not return, ends
 -- the process, and so does the first while the script loads; below a supervisor that is for the supervisor to decide.
-function control.begin(state, facts)
+function control.begin(state, native)
   local is_supervised = supervise.is_child()
-  for _, handle in pairs(signals.first({ "sigint", "sigterm" }, facts, stop, is_supervised)) do
+  for _, handle in pairs(signals.first({ "sigint", "sigterm" }, native, stop, is_supervised)) do
     handle:unref()
   end
-  signals.hangup(facts, function() reload(state) end, stop)
-  facts.guard(is_supervised)
-  if state.chosen.watch then
-    local ok, message = require "cpgrun.watch"(state.chosen.script, function() reload(state) end)
+  signals.hangup(native, function() reload(state) end, stop)
+  native.guard(is_supervised)
+  if state.options.watch then
+    local ok, message = require "cpgrun.watch"(state.options.script, function() reload(state) end)
     if not ok then
       log.error(message)
     end

@@ -45,17 +45,17 @@ function dry_run.prepare()
 end
 
 -- Prints the result after the script has loaded, and returns the exit status.
-function dry_run.report(chosen)
-  local name, message = script.group_name(chosen.script, chosen.group)
+function dry_run.report(options)
+  local name, message = script.group_name(options.script, options.group)
   local pack = nil
   if name then
-    pack, message = script.pack(chosen.script, chosen.pack)
+    pack, message = script.pack(options.script, options.pack)
   end
   if pack == nil then
     log.error(message)
     return 1
   end
-  print(("%s would run in group %s"):format(chosen.script, errors.quote(name)))
+  print(("%s would run in group %s"):format(options.script, errors.quote(name)))
   return 0
 end
 

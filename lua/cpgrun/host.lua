@@ -42,38 +42,38 @@ local function check_exists(path)
   return ok
 end
 
-local function set_options(chosen, facts)
-  limits.set(chosen, facts)
-  if chosen.storage and not chosen.check then
-    require("corosync.replica.defaults").storage_folder = chosen.storage
+local function set_options(options, native)
+  limits.set(options, native)
+  if options.storage and not options.check then
+    require("corosync.replica.defaults").storage_folder = options.storage
   end
-  if chosen.watchdog > 0 and not chosen.check then
-    core.watchdog(chosen.watchdog, chosen.log_format)
+  if options.watchdog > 0 and not options.check then
+    core.watchdog(options.watchdog, options.log_format)
   end
 end
 
 -- The script may overwrite these globals.
 local function make_group(state)
-  local chosen, group_handlers = state.chosen, group_events.handlers(state)
-  state.group = new_group(corosync.Group, chosen.group or "unnamed", group_handlers,
-    membership.hooks(chosen, group_handlers))
+  local options, group_handlers = state.options, group_events.handlers(state)
+  state.group = new_group(corosync.Group, options.group or "unnamed", group_handlers,
+    membership.hooks(options, group_handlers))
   _G.group, _G.check = state.group, invariants(state.group)
 end
 
 -- Connects to Corosync, and gives up root. Returns true, or nil and a message.
-local function connect(state, facts)
+local function connect(state, native)
   local ok, message = true, nil
-  if state.chosen.check then
+  if state.options.check then
     dry_run.prepare()
   else
     ok, message = services.open(state.group)
   end
   state.cmap, state.quorum = _G.cmap, _G.quorum
   if ok then
-    ok, message = privileges.drop(state.group, state.chosen, facts)
+    ok, message = privileges.drop(state.group, state.options, native)
   end
   if ok then
-    ok, message = supervise.end_with_parent(facts), "the supervisor of this script has ended"
+    ok, message = supervise.end_with_parent(native), "the supervisor of this script has ended"
   end
   return ok, message
 end
@@ -89,18 +89,18 @@ local function exit_plainly()
 end
 
 -- True, or nil and a message.
-local function load_script(state, facts)
-  local chosen = state.chosen
-  control.begin(state, facts)
+local function load_script(state, native)
+  local options = state.options
+  control.begin(state, native)
   exit_plainly()
-  outlets.open(facts)
-  objects.define(chosen)
+  outlets.open(native)
+  objects.define(options)
   conveniences.define()
   world.note(state.group)
-  local ok, message = limits.fit(chosen)
+  local ok, message = limits.fit(options)
   if ok then
-    ok, message = script.load(chosen.script, chosen.arguments)
-    facts.loaded()
+    ok, message = script.load(options.script, options.arguments)
+    native.loaded()
   end
   return ok, message
 end
@@ -124,10 +124,10 @@ local function run(state)
   return state.status ~= 0 and state.status or left
 end
 
-local function load_and_run(state, facts)
-  local ok, message = connect(state, facts)
+local function load_and_run(state, native)
+  local ok, message = connect(state, native)
   if ok then
-    ok, message = load_script(state, facts)
+    ok, message = load_script(state, native)
   end
   if not ok then
     log.raised(message)
@@ -135,29 +135,29 @@ local function load_and_run(state, facts)
     return 1
   end
   script.warn_of_misspelt()
-  if state.chosen.check then
-    return dry_run.report(state.chosen)
+  if state.options.check then
+    return dry_run.report(state.options)
   end
   return run(state)
 end
 
-return function(chosen, facts)
-  if not check_exists(chosen.script) then
+return function(options, native)
+  if not check_exists(options.script) then
     return 1
   end
-  log.counts_repeats, log.script = true, log.name or supervise.name_of(chosen.script)
-  local state = { status = 0, chosen = chosen, call = call }
-  local ok, message = recording.start(chosen)
+  log.counts_repeats, log.script = true, log.name or supervise.name_of(options.script)
+  local state = { status = 0, options = options, call = call }
+  local ok, message = recording.start(options)
   if ok then
-    ok, message = outlets.prepare(state, facts)
+    ok, message = outlets.prepare(state, native)
   end
   if not ok then
     log.error(message)
     return 1
   end
-  set_options(chosen, facts)
+  set_options(options, native)
   make_group(state)
-  local code = load_and_run(state, facts)
+  local code = load_and_run(state, native)
   outlets.close()
   return code
 end

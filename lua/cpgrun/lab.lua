@@ -13,10 +13,10 @@ local PASSED_ON = { "group", "handler_timeout", "log_level", "memory_limit", "pa
   "socket", "user", "watch", "watchdog" }
 
 -- The command for one node: this program without the lab's options. The script's name may look like an option.
-local function host_argv(chosen, facts)
-  local argv = { facts.program }
+local function host_argv(options, native)
+  local argv = { native.program }
   for _, name in ipairs(PASSED_ON) do
-    local value = chosen[name]
+    local value = options[name]
     if value == true then
       argv[#argv + 1] = "--" .. name
     elseif value then
@@ -24,7 +24,7 @@ local function host_argv(chosen, facts)
       argv[#argv + 1] = ("--%s=%s"):format(name:gsub("_", "-"), word)
     end
   end
-  return list.append(list.append(argv, { "--", chosen.script }), chosen.arguments)
+  return list.append(list.append(argv, { "--", options.script }), options.arguments)
 end
 
 -- Ends the lab, by default with the status of the scripts. Callbacks and coroutines call this; the main program waits.
@@ -59,19 +59,19 @@ local function print_line(session, node, stream, line)
   end
 end
 
-local function new_session(cluster, chosen, facts)
+local function new_session(cluster, options, native)
   return {
     cluster = cluster,
-    argv = host_argv(chosen, facts),
+    argv = host_argv(options, native),
     folder = uv.cwd(), -- of the scripts, also of those that are started after a --lab-script file has changed its own
-    storage = chosen.storage,
+    storage = options.storage,
     hosts = {}, -- by node
     taken = {}, -- by node: true while a fault has ended its script or its Corosync
     lines = {}, -- by node: its script's standard output, before and after restarts
     in_error = {}, -- by node: whether the last line of its log was part of an error
     worst = 0, -- the highest status of a script that no fault has ended; 1 for a logged error
     status = nil, -- set when the lab must end
-    facts = facts,
+    native = native,
     finish = finish,
   }
 end
@@ -166,12 +166,12 @@ end
 
 -- The handles stay referenced: without one the loop would not wait, and would see no signals.
 local function stop_on_signals(session)
-  signals.first({ "sighup", "sigint", "sigpipe", "sigterm" }, session.facts, function() finish(session) end)
+  signals.first({ "sighup", "sigint", "sigpipe", "sigterm" }, session.native, function() finish(session) end)
 end
 
 -- Errors in callbacks and coroutines of a --lab-script file, or of typed lines, count for the exit status, too.
 local function count_errors(session)
-  session.facts.set_report(function(text)
+  session.native.set_report(function(text)
     log.raised(text)
     note_status(session, 1)
   end)
@@ -187,7 +187,7 @@ local function start_hosts(session)
   return true
 end
 
-local function run(session, chosen, env, chunk)
+local function run(session, options, env, chunk)
   session.scripted = chunk ~= nil
   session.held = session.scripted and {} or nil
   count_errors(session)
@@ -203,7 +203,7 @@ local function run(session, chosen, env, chunk)
   if chunk then
     run_script(session, chunk)
   else
-    log.info("every node runs %s; type help for a list of commands", chosen.script)
+    log.info("every node runs %s; type help for a list of commands", options.script)
     console(session, env)
   end
   while not session.status do
@@ -230,26 +230,26 @@ end
 
 -- Finds errors that every node would log, so that they are logged once. Returns the function of the --lab-script file,
 -- or nil and the problem. That file is read once, because it may be a pipe.
-local function prepare(chosen, env)
-  local _, problem = loadfile(chosen.script)
-  problem = problem or chosen.storage and folder_problem(chosen.storage)
-  if problem or not chosen.lab_script then
+local function prepare(options, env)
+  local _, problem = loadfile(options.script)
+  problem = problem or options.storage and folder_problem(options.storage)
+  if problem or not options.lab_script then
     return nil, problem
   end
-  return commands.set_environment(env, loadfile(chosen.lab_script, "t", env))
+  return commands.set_environment(env, loadfile(options.lab_script, "t", env))
 end
 
 -- Returns the cluster and, with --lab-trace, the traces; or nil, nil and a message.
-local function start(chosen)
+local function start(options)
   local traces, cluster, message
-  if chosen.lab_trace then
-    traces, message = lab_traces(chosen.lab_trace)
+  if options.lab_trace then
+    traces, message = lab_traces(options.lab_trace)
     if not traces then
       return nil, nil, message
     end
   end
-  log.info("starting a private cluster, nodes: %d", chosen.lab)
-  cluster, message = lab.start { nodes = chosen.lab, quorum = not chosen.no_quorum }
+  log.info("starting a private cluster, nodes: %d", options.lab)
+  cluster, message = lab.start { nodes = options.lab, quorum = not options.no_quorum }
   if not cluster and traces then
     traces:remove()
   end
@@ -266,21 +266,21 @@ local function draw(session)
   return ok
 end
 
-return function(chosen, facts)
+return function(options, native)
   local env = {}
-  local chunk, problem = prepare(chosen, env)
+  local chunk, problem = prepare(options, env)
   if problem then
     log.error(problem)
     return 1
   end
-  local cluster, traces, message = start(chosen)
+  local cluster, traces, message = start(options)
   if not cluster then
     log.error(message)
     return 1
   end
-  local session = new_session(cluster, chosen, facts)
+  local session = new_session(cluster, options, native)
   session.traces = traces
-  local status = run(session, chosen, env, chunk)
+  local status = run(session, options, env, chunk)
   stop_hosts(session)
   if traces and not draw(session) then
     status = math.max(status, 1)

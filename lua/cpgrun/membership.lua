@@ -32,13 +32,13 @@ end
 
 -- The script's group name and handlers are known only after it has run. When it sends while it runs, the group is
 -- activated with those that are defined by then.
-function membership.hooks(chosen, group_handlers)
+function membership.hooks(options, group_handlers)
   local hooks = { activates_to_send = true, globals = globals.lookup }
   function hooks.before_activate(record)
-    local name, message = script.group_name(chosen.script, chosen.group)
+    local name, message = script.group_name(options.script, options.group)
     local pack
     if name then
-      pack, message = script.pack(chosen.script, chosen.pack)
+      pack, message = script.pack(options.script, options.pack)
     end
     if pack == nil then
       return nil, message, "invalid_script"
@@ -63,8 +63,8 @@ function membership.join(group)
 end
 
 -- The option of a joined group does not change.
-local function warn_of_late_pack(group, chosen)
-  if script.pack(chosen.script, chosen.pack) ~= (group[KEY].handlers.pack or false) then
+local function warn_of_late_pack(group, options)
+  if script.pack(options.script, options.pack) ~= (group[KEY].handlers.pack or false) then
     log.warning("the global 'pack' was set after group %s had been joined, so it has no effect: set it before the "
       .. "script sends or its file ends", errors.quote(group.name))
   end
@@ -74,7 +74,7 @@ local function greet(group, state)
   state.greeted = true
   log.info("joined group %s as %s", errors.quote(group.name), tostring(Group.address(group)))
   state.call "started"
-  warn_of_late_pack(group, state.chosen)
+  warn_of_late_pack(group, state.options)
   objects.warn_of_late_name(group.name)
 end
 

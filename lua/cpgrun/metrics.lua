@@ -52,9 +52,9 @@ end
 -- @treturn table with `begin()`, which starts writing the file of --metrics-file, and `close()`
 -- @error nil, message
 function metrics.open(state)
-  local chosen, open, pid = state.chosen, {}, uv.os_getpid() -- a forked child must not remove socket and file
-  if chosen.metrics then
-    local server, message = http.serve(chosen.metrics, function(request) return respond(state, request) end)
+  local options, open, pid = state.options, {}, uv.os_getpid() -- a forked child must not remove socket and file
+  if options.metrics then
+    local server, message = http.serve(options.metrics, function(request) return respond(state, request) end)
     if not server then
       return nil, message
     end
@@ -64,8 +64,8 @@ function metrics.open(state)
   host.measure()
   return {
     begin = function()
-      if chosen.metrics_file then
-        open[#open + 1] = file.begin(chosen.metrics_file, function() return page(state, false) end)
+      if options.metrics_file then
+        open[#open + 1] = file.begin(options.metrics_file, function() return page(state, false) end)
       end
     end,
     close = function()

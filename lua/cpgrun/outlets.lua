@@ -9,8 +9,8 @@ local metrics, socket_folder -- nil if not used
 
 -- The code is loaded only if it is used, because each collector cycle traverses it.
 local function open_metrics(state)
-  local chosen = state.chosen
-  if chosen.check or not chosen.metrics and not chosen.metrics_file then
+  local options = state.options
+  if options.check or not options.metrics and not options.metrics_file then
     return true
   end
   local message
@@ -21,17 +21,17 @@ end
 --- To be called before the group connects, because its handlers are measured, and before root is given up, because the
 -- port and the socket's folder may need root.
 -- @treturn boolean true, or false and a message
-function outlets.prepare(state, facts)
-  status.begin(state, facts)
+function outlets.prepare(state, native)
+  status.begin(state, native)
   local ok, message = open_metrics(state)
-  socket_folder = ok and control_socket.prepare(state.chosen, facts) or nil
+  socket_folder = ok and control_socket.prepare(state.options, native) or nil
   return ok, message
 end
 
 --- Opens the control socket. To be called after root was given up, before the script is loaded.
-function outlets.open(facts)
+function outlets.open(native)
   if socket_folder then
-    control_socket.open(socket_folder, facts)
+    control_socket.open(socket_folder, native)
   end
 end
 

@@ -18,13 +18,13 @@ local function connect_all(group)
 end
 
 -- True, or nil and a message.
-function privileges.drop(group, chosen, facts)
-  if not chosen.user or chosen.check then
+function privileges.drop(group, options, native)
+  if not options.user or options.check then
     return true
   end
   local ok, message = connect_all(group)
   if ok then
-    ok, message = facts.become(chosen.user)
+    ok, message = native.become(options.user)
   end
   return ok, message
 end

@@ -5,12 +5,12 @@ local handlers = require "corosync.group.handlers"
 local recording = {}
 
 -- Loads the recorder only when it is needed. Returns true, or nil and a message.
-function recording.start(chosen)
+function recording.start(options)
   local folder = os.getenv "CPGRUN_HISTORY"
-  if chosen.check then
+  if options.check then
     return true
-  elseif chosen.trace then
-    return require("corosync.history").trace(chosen.trace)
+  elseif options.trace then
+    return require("corosync.history").trace(options.trace)
   end
   return not folder or require("corosync.history").record(folder)
 end

@@ -24,8 +24,8 @@ end
 
 -- A member keeps its group and its way of packing. (One that has not been activated yet takes them later.)
 local function check(state)
-  local chosen, group = state.chosen, state.group
-  local name, message = script.group_name(chosen.script, chosen.group)
+  local options, group = state.options, state.group
+  local name, message = script.group_name(options.script, options.group)
   if not name then
     return nil, message
   elseif not Group.is_active(group) then
@@ -34,7 +34,7 @@ local function check(state)
     return nil, ("the group of the script is now %s, and the running one is a member of %s: restart it"):format(
       errors.quote(name), errors.quote(group.name))
   end
-  local pack, problem = script.pack(chosen.script, chosen.pack)
+  local pack, problem = script.pack(options.script, options.pack)
   if problem then
     return nil, problem
   elseif not packs_equally(pack, group[KEY].handlers.pack) then
@@ -72,10 +72,10 @@ end
 local METRICS = "cpgrun.metrics.script"
 
 local function load_new(state)
-  local chosen = state.chosen
+  local options = state.options
   objects.forget()
   tell(METRICS, "forget")
-  local ok, message = script.load(chosen.script, chosen.arguments)
+  local ok, message = script.load(options.script, options.arguments)
   if ok then
     ok, message = check(state)
   end
@@ -111,7 +111,7 @@ local function take_over(state, earlier, before, release)
   release()
   handover.commit()
   tell(METRICS, "commit")
-  log.info("reloaded %s", state.chosen.script)
+  log.info("reloaded %s", state.options.script)
   script.warn_of_misspelt()
   if rawget(_G, "after_reload") then
     state.call("after_reload", passed)
@@ -129,13 +129,13 @@ local function give_up(state, earlier, before, release, message)
   objects.restore()
   world.restore(earlier)
   log.raised(message)
-  log.error("%s was not reloaded: the running script goes on", state.chosen.script)
+  log.error("%s was not reloaded: the running script goes on", state.options.script)
 end
 
--- `state`: chosen, greeted, call(name, argument), and the script's group, cmap and quorum.
+-- `state`: options, greeted, call(name, argument), and the script's group, cmap and quorum.
 function reload.run(state)
   local before, release = leftovers.open(state), dispatch.hold(state.group[KEY])
-  log.info("reloading %s", state.chosen.script)
+  log.info("reloading %s", state.options.script)
   handover.begin()
   local earlier = world.clear()
   local ok, message = load_new(state)

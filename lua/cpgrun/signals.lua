@@ -20,14 +20,14 @@ end
 -- does not, because a closing terminal can send several. An ignored SIGHUP stays ignored. Below a supervisor a second
 -- SIGTERM does nothing either: a service manager signals all processes of a service, and the supervisor passes it on.
 -- @tparam table names "sighup", "sigint", "sigterm", and "sigpipe" for a closed standard output
--- @tparam table facts from cpgrun's C half
+-- @tparam table native see main.lua
 -- @tparam function action called with the signal's name in capitals, and its number
 -- @tparam boolean|nil is_supervised
 -- @treturn table the handles, which keep the loop running
-function signals.first(names, facts, action, is_supervised)
+function signals.first(names, native, action, is_supervised)
   local handles, has_come = {}, false
   local function come(name)
-    if has_come or name == "sigpipe" and not facts.has_hung_up() then
+    if has_come or name == "sigpipe" and not native.has_hung_up() then
       return
     end
     has_come = true
@@ -48,16 +48,16 @@ function signals.first(names, facts, action, is_supervised)
 end
 
 --- Calls a function at each SIGHUP, unless it is ignored: `stop` when the terminal has hung up, else `reload`.
--- @tparam table facts from cpgrun's C half
+-- @tparam table native see main.lua
 -- @tparam function reload
 -- @tparam function stop called with the signal's name in capitals
-function signals.hangup(facts, reload, stop)
+function signals.hangup(native, reload, stop)
   if ignores_hangup() then
     return
   end
   local handle = own(uv.new_signal())
   handle:start("sighup", function()
-    if facts.has_lost_terminal() then
+    if native.has_lost_terminal() then
       stop "SIGHUP"
     else
       reload()

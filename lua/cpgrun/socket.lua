@@ -52,14 +52,14 @@ end
 local open -- the server: listener, path, pid, connections and their number
 
 -- Only this user and root may connect.
-local function may_connect(facts, pipe)
-  local user = facts.peer_user(pipe:fileno())
+local function may_connect(native, pipe)
+  local user = native.peer_user(pipe:fileno())
   return user == uv.getuid() or user == 0
 end
 
-local function accept(facts, pipe)
+local function accept(native, pipe)
   local client, server = nil, open
-  if not server or server.count >= MOST_CONNECTIONS or not may_connect(facts, pipe) then
+  if not server or server.count >= MOST_CONNECTIONS or not may_connect(native, pipe) then
     return pipe:close()
   end
   server.count = server.count + 1
@@ -70,7 +70,7 @@ local function accept(facts, pipe)
 end
 
 -- Listens under another name first, so that no process takes the socket for a stale one.
-local function listen(facts, path, pid)
+local function listen(native, path, pid)
   local hidden = path:gsub("sock$", "new")
   local function opened()
     local ok, problem = uv.fs_chmod(hidden, folder.PRIVATE_FILE)
@@ -80,7 +80,7 @@ local function listen(facts, path, pid)
     return ok, problem
   end
   local server, problem = listener.open({ path = hidden, text = path, opened = opened }, function(pipe)
-    accept(facts, pipe)
+    accept(native, pipe)
   end)
   if not server then
     return nil, problem
@@ -104,15 +104,15 @@ local function remove_stale(path, own_path)
 end
 
 --- Prepares the folder, before the change of user. Returns its path, or nil if there will be no socket.
-function socket.prepare(chosen, facts)
-  if chosen.socket == "none" or chosen.check then
+function socket.prepare(options, native)
+  if options.socket == "none" or options.check then
     return nil
   elseif not json.is_installed() then
     log.debug "no control socket: the Lua module dkjson is missing (Debian: lua-dkjson)"
     return nil
   end
-  local user = chosen.user and facts.user_id(chosen.user) or uv.getuid()
-  local path, problem = folder.prepare(chosen.socket, user)
+  local user = options.user and native.user_id(options.user) or uv.getuid()
+  local path, problem = folder.prepare(options.socket, user)
   if problem then
     warn(path, problem)
     return nil
@@ -123,12 +123,12 @@ function socket.prepare(chosen, facts)
 end
 
 --- Opens the socket in the folder. To be called after the change of user.
-function socket.open(path, facts)
+function socket.open(path, native)
   local pid = math.floor(uv.os_getpid())
   local name, problem = folder.socket(path, log.script, pid)
   local ok = name
   if ok then
-    ok, problem = listen(facts, name, pid)
+    ok, problem = listen(native, name, pid)
   end
   if not ok then
     return warn(path, problem)

@@ -10,13 +10,13 @@ local uv = require "luv"
 
 local status = {}
 
-local host -- state and facts of the host, and when it started
+local host -- its state, `native`, and when it started
 
 --- To be called once, when the host has its group.
 -- @tparam table state the host's
--- @tparam table facts of the C half
-function status.begin(state, facts)
-  host = { state = state, facts = facts, started = os.time(), began = core.now() }
+-- @tparam table native see main.lua
+function status.begin(state, native)
+  host = { state = state, native = native, started = os.time(), began = core.now() }
 end
 
 -- Without the field `reason`, which belongs to the last change.
@@ -94,14 +94,14 @@ end
 -- reconnects, and what a handle's `counters` returns; quorum: known, quorate, reason, nodes; replicas, each as
 -- `corosync.replica.inspection` describes it
 function status.snapshot()
-  local state, facts = host.state, host.facts
+  local state, native = host.state, host.native
   local found = {
     version = 1,
     name = log.script,
-    script = state.chosen.script,
+    script = state.options.script,
     pid = math.floor(uv.os_getpid()), -- luv returns a float
     user = uv.getuid(),
-    versions = { cpgrun = facts.version, lua = facts.lua, corosync = facts.corosync },
+    versions = { cpgrun = native.version, lua = native.lua, corosync = native.corosync },
     started = host.started,
     uptime = core.now() - host.began,
     group = describe_group(state.group),

@@ -34,8 +34,8 @@ end
 
 -- A child does not outlive its supervisor. To be called after the change of user, which would undo it. False if the
 -- supervisor has ended already.
-function supervise.end_with_parent(facts)
-  return not parent or facts.end_with_parent(parent)
+function supervise.end_with_parent(native)
+  return not parent or native.end_with_parent(parent)
 end
 
 -- ---- the supervisor ----
@@ -109,37 +109,37 @@ local function signal_all(self, signal)
   end
 end
 
-local function start_all(self, chosen)
-  local scripts = list.append({ chosen.script }, chosen.also)
+local function start_all(self, options)
+  local scripts = list.append({ options.script }, options.also)
   for i, name in ipairs(names_of(scripts)) do
-    local words = list.append(list.copy(chosen.option_words), { "--", scripts[i] })
-    if not start(self, name, list.append(words, i == 1 and chosen.arguments or {})) then
+    local words = list.append(list.copy(options.option_words), { "--", scripts[i] })
+    if not start(self, name, list.append(words, i == 1 and options.arguments or {})) then
       return signal_all(self, "sigterm")
     end
   end
 end
 
 -- Returns the status of the first script that has failed, or 0.
-function supervise.run(chosen, facts)
+function supervise.run(options, native)
   children, log.counts_repeats = require "cpgrun.systemd.children", true
-  local self = { program = facts.program, running = {}, count = 0, status = 0 }
+  local self = { program = native.program, running = {}, count = 0, status = 0 }
   local function stop(name)
     log.info("stopping on %s", name)
-    signals.first(STOPPING, facts, function(_, number)
+    signals.first(STOPPING, native, function(_, number)
       self.status = 128 + number
       signal_all(self, "sigkill")
     end)
     children.stopping()
     signal_all(self, "sigterm")
   end
-  signals.first(STOPPING, facts, stop)
-  signals.hangup(facts, function()
+  signals.first(STOPPING, native, stop)
+  signals.hangup(native, function()
     children.reloading()
     signal_all(self, "sighup")
   end, stop)
-  facts.guard(true)
-  start_all(self, chosen)
-  facts.loaded()
+  native.guard(true)
+  start_all(self, options)
+  native.loaded()
   if self.count > 0 then
     loop.run()
   end

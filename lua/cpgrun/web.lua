@@ -16,8 +16,8 @@ local FAILED = 1
 -- Marked as an array, because dkjson would write an empty table as an object.
 local function poll(self)
   local found = setmetatable({}, { __jsontype = "array" })
-  for _, host in ipairs(client.find(self.chosen.host, self.chosen.socket, self.facts, self.chosen.timeout)) do
-    found[#found + 1] = self.ask(host, self.chosen, self.facts)
+  for _, host in ipairs(client.find(self.options.host, self.options.socket, self.native, self.options.timeout)) do
+    found[#found + 1] = self.ask(host, self.options, self.native)
   end
   self.text = json.encode { node = uv.os_gethostname(), time = os.time(), hosts = found }
 end
@@ -60,18 +60,18 @@ local function run(self)
   end
 end
 
--- `ask(host, chosen, facts)` returns the status of a host, or nil if it has ended.
-return function(chosen, facts, ask)
-  local self = { chosen = chosen, facts = facts, ask = ask, is_allowed = guard(chosen.web), text = "null",
+-- `ask(host, options, native)` returns the status of a host, or nil if it has ended.
+return function(options, native, ask)
+  local self = { options = options, native = native, ask = ask, is_allowed = guard(options.web), text = "null",
     timer = uv.new_timer() }
-  local server, message = http.serve(chosen.web, function(request) return respond(self, request) end)
+  local server, message = http.serve(options.web, function(request) return respond(self, request) end)
   if not server then
     log.error(message)
     return FAILED
   end
   log.info("the status page is at %s/", server.url)
-  signals.first({ "sigint", "sigterm" }, facts, function() self.is_over = true end)
-  facts.loaded()
+  signals.first({ "sigint", "sigterm" }, native, function() self.is_over = true end)
+  native.loaded()
   run(self)
   server.close()
   return 0

@@ -14,12 +14,12 @@ local function put(text)
 end
 
 -- Returns the reply; or nil after a message.
-local function evaluate(host, facts, text)
+local function evaluate(host, native, text)
   if #text > MOST_TEXT then
     log.error("the code has %d bytes, but at most %d can be sent", #text, MOST_TEXT)
     return nil
   end
-  local reply, message = client.ask(host, facts, { command = "evaluate", text = text }, nil, put)
+  local reply, message = client.ask(host, native, { command = "evaluate", text = text }, nil, put)
   if not reply then
     log.error("%s", message)
   end
@@ -31,8 +31,8 @@ local function complain(reply)
 end
 
 -- Evaluates all of the text at once.
-local function evaluate_all(host, facts, text)
-  local reply = evaluate(host, facts, text)
+local function evaluate_all(host, native, text)
+  local reply = evaluate(host, native, text)
   if reply and not reply.ok then
     complain(reply)
   end
@@ -41,10 +41,10 @@ end
 
 -- ---- the prompt ----
 
-local function completer(readline, host, facts)
+local function completer(readline, host, native)
   return function(line, from, to)
     readline.set_completion_append_character "" -- each time, because readline forgets it
-    local reply = client.ask(host, facts, { command = "complete", text = line:sub(from, to) }, COMPLETING)
+    local reply = client.ask(host, native, { command = "complete", text = line:sub(from, to) }, COMPLETING)
     return reply and reply.words or {}
   end
 end
@@ -62,7 +62,7 @@ end
 
 -- Returns a function that reads a line after a prompt, with lua-readline if it is installed; and a function to call at
 -- the end.
-local function line_reader(host, facts)
+local function line_reader(host, native)
   local ok, readline = pcall(require, "readline")
   if not ok then
     return function(prompt)
@@ -72,20 +72,20 @@ local function line_reader(host, facts)
   end
   readline.set_options { histfile = history_file() }
   readline.set_readline_name "cpgrun"
-  readline.set_complete_function(completer(readline, host, facts))
+  readline.set_complete_function(completer(readline, host, native))
   return readline.readline, readline.save_history
 end
 
 local END = { exit = true, quit = true }
 
 -- Reads more lines while the text is incomplete. Returns nil at the end of the input.
-local function converse(read, host, facts)
+local function converse(read, host, native)
   local text = read(host.name .. "> ")
   if END[text] then
     return nil
   end
   while text do
-    local reply = evaluate(host, facts, text)
+    local reply = evaluate(host, native, text)
     if not reply or reply.ok then
       return true
     elseif not reply.incomplete then
@@ -98,22 +98,22 @@ local function converse(read, host, facts)
   put "\n"
 end
 
-local function prompt(host, facts)
-  local read, save = line_reader(host, facts)
+local function prompt(host, native)
+  local read, save = line_reader(host, native)
   put(("attached to %s (pid %d); exit or Ctrl-D ends the prompt\n"):format(host.name, host.pid))
-  repeat until not converse(read, host, facts)
+  repeat until not converse(read, host, native)
   save()
   return OK
 end
 
 -- ---- ----
 
-local function choose(chosen, facts)
-  local found, all = client.find(chosen.host, chosen.socket, facts, COMPLETING)
+local function choose(options, native)
+  local found, all = client.find(options.host, options.socket, native, COMPLETING)
   if #found == 1 then
     return found[1]
   elseif #found == 0 then
-    log.error(client.why_none(chosen.host, all))
+    log.error(client.why_none(options.host, all))
   else
     local words = {}
     for i, host in ipairs(found) do
@@ -123,14 +123,14 @@ local function choose(chosen, facts)
   end
 end
 
-return function(chosen, facts)
-  local host = choose(chosen, facts)
+return function(options, native)
+  local host = choose(options, native)
   if not host then
     return FAILED
-  elseif chosen.execute then
-    return evaluate_all(host, facts, chosen.execute)
+  elseif options.execute then
+    return evaluate_all(host, native, options.execute)
   elseif uv.guess_handle(0) ~= "tty" then
-    return evaluate_all(host, facts, io.stdin:read "*a" or "")
+    return evaluate_all(host, native, io.stdin:read "*a" or "")
   end
-  return prompt(host, facts)
+  return prompt(host, native)
 end

@@ -6,14 +6,14 @@ local session = require "cpgrun.commands.session"
 local group = {}
 
 -- Joins with handlers. Returns the group, or nil and the exit status.
-function group.join(self, chosen, handlers)
-  handlers.pack = chosen.pack or nil
+function group.join(self, options, handlers)
+  handlers.pack = options.pack or nil
   handlers.error = function(problem)
     log.raised(problem)
     self:finish(session.FAILED)
   end
   handlers.disconnected = function(reason) self:finish(session.failed(reason)) end
-  local own = corosync.group(chosen.group, handlers)
+  local own = corosync.group(options.group, handlers)
   local ok, message, code = corosync.loop.add(own)
   if not ok then
     return nil, session.failed(message, code)

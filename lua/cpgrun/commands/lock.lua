@@ -48,9 +48,9 @@ local function kill(child, grace)
 end
 
 -- Runs the command to its end. Returns the exit status.
-local function run(self, chosen, held)
+local function run(self, options, held)
   local code, signal
-  local child, status = start(chosen.command_words, held.token, function(...) code, signal = ... end)
+  local child, status = start(options.command_words, held.token, function(...) code, signal = ... end)
   if not child then
     return status
   end
@@ -70,44 +70,44 @@ local function run(self, chosen, held)
   return signal ~= 0 and 128 + signal or code
 end
 
-local function lose(self, chosen, reason)
+local function lose(self, options, reason)
   self.lost = reason
-  log.error("lock %s was lost (%s): ending the command", errors.quote(chosen.name), reason)
+  log.error("lock %s was lost (%s): ending the command", errors.quote(options.name), reason)
   if self.child then
-    kill(self.child, chosen.grace)
+    kill(self.child, options.grace)
   end
 end
 
 -- Returns what holds the lock, or nil and the exit status.
-local function acquire(self, chosen)
-  local deadline = chosen.timeout and core.now() + chosen.timeout
+local function acquire(self, options)
+  local deadline = options.timeout and core.now() + options.timeout
   local function left()
     return deadline and math.max(0, deadline - core.now())
   end
   local held, message, code
   repeat
     self:leave()
-    local ok, status = self:join(chosen.replica, true, left())
+    local ok, status = self:join(options.replica, true, left())
     if not ok then
       return nil, status
     end
     self.is_waiting = true
-    held, message, code = self.app:lock(chosen.name):acquire {
-      timeout = chosen.nonblock and 0 or left(),
-      lost = function(reason) lose(self, chosen, reason) end,
+    held, message, code = self.app:lock(options.name):acquire {
+      timeout = options.nonblock and 0 or left(),
+      lost = function(reason) lose(self, options, reason) end,
     }
     self.is_waiting = false
   until code ~= "closed"
   return held, not held and session.failed(message, code) or nil
 end
 
-return function(chosen, facts)
-  return session.run(facts, function(self)
-    local held, status = acquire(self, chosen)
+return function(options, native)
+  return session.run(native, function(self)
+    local held, status = acquire(self, options)
     if not held then
       return status
     end
-    status = run(self, chosen, held)
+    status = run(self, options, held)
     self.on_signal = nil
     held:release()
     return status

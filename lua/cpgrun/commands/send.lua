@@ -3,11 +3,11 @@ local group = require "cpgrun.commands.group"
 local log = require "cpgrun.log"
 local session = require "cpgrun.commands.session"
 
-return function(chosen, facts)
-  return session.run(facts, function(self)
-    local text = chosen.message == "-" and io.read "*a" or chosen.message
+return function(options, native)
+  return session.run(native, function(self)
+    local text = options.message == "-" and io.read "*a" or options.message
     local own, is_there, is_member, status
-    own, status = group.join(self, chosen, {
+    own, status = group.join(self, options, {
       config_change = function(_, _, joined)
         for _, address in ipairs(joined) do
           is_member = is_member or address == own:address()
@@ -19,15 +19,15 @@ return function(chosen, facts)
     })
     if not own then
       return status
-    elseif not self:wait_until(function() return is_member end, chosen.timeout) then
-      log.error("group '%s' was not joined within %g s", chosen.group, chosen.timeout)
+    elseif not self:wait_until(function() return is_member end, options.timeout) then
+      log.error("group '%s' was not joined within %g s", options.group, options.timeout)
       return session.TIMEOUT
     end
     local ok, message, code = own:send_message(text)
     if not ok then
       return session.failed(message, code)
-    elseif not self:wait_until(function() return is_there end, chosen.timeout) then
-      log.error("the message to group '%s' was sent, but did not come back within %g s", chosen.group, chosen.timeout)
+    elseif not self:wait_until(function() return is_there end, options.timeout) then
+      log.error("the message to group '%s' was sent, but did not come back within %g s", options.group, options.timeout)
       return session.UNCERTAIN
     end
     own:deactivate()

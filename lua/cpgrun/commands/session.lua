@@ -64,7 +64,7 @@ end
 -- ---- signals ----
 
 local function come(self, name, number)
-  if name == "sigpipe" and not self.facts.has_hung_up() then
+  if name == "sigpipe" and not self.native.has_hung_up() then
     return
   elseif self.status then
     os.exit(128 + number)
@@ -197,8 +197,8 @@ local function run(self, body)
 end
 
 -- Runs `body(session)`, which returns the exit status, in a coroutine.
-function session.run(facts, body)
-  local self = setmetatable({ facts = facts }, Session)
+function session.run(native, body)
+  local self = setmetatable({ native = native }, Session)
   local alive = uv.new_timer() -- keeps the loop running
   alive:start(1000000, 1000000, function() end)
   watch_signals(self)

@@ -22,8 +22,8 @@ local function as_text(value)
 end
 
 -- The host may have another version, and for root another user.
-local function ask(host, chosen, facts)
-  local reply, message, code = client.ask(host, facts, { command = "status" }, chosen.timeout)
+local function ask(host, options, native)
+  local reply, message, code = client.ask(host, native, { command = "status" }, options.timeout)
   if reply and reply.ok and report.can_show(reply.status) then
     return as_text(reply.status)
   elseif code == "stale" then
@@ -34,30 +34,30 @@ local function ask(host, chosen, facts)
   return as_text { name = host.name, pid = host.pid, ready = false, error = message, silent = code == "timeout" or nil }
 end
 
-local function print_all(found, chosen)
-  for _, each in ipairs(chosen.json and found or {}) do
+local function print_all(found, options)
+  for _, each in ipairs(options.json and found or {}) do
     print(json.encode(each))
   end
-  if not chosen.json then
-    io.stdout:write(chosen.host and report.details(found) or report.list(found))
+  if not options.json then
+    io.stdout:write(options.host and report.details(found) or report.list(found))
   end
 end
 
-return function(chosen, facts)
-  if chosen.web then
-    return require "cpgrun.web"(chosen, facts, ask)
+return function(options, native)
+  if options.web then
+    return require "cpgrun.web"(options, native, ask)
   end
-  local hosts, all = client.find(chosen.host, chosen.socket, facts, chosen.timeout)
+  local hosts, all = client.find(options.host, options.socket, native, options.timeout)
   local found, status = {}, OK
   for _, host in ipairs(hosts) do
-    local each = ask(host, chosen, facts)
+    local each = ask(host, options, native)
     found[#found + 1] = each
     status = each and not each.ready and NOT_ALL or status
   end
   if #found == 0 then
-    log.error(client.why_none(chosen.host, all))
+    log.error(client.why_none(options.host, all))
     return NOT_ALL
   end
-  print_all(found, chosen)
+  print_all(found, options)
   return status
 end

@@ -129,7 +129,7 @@ end
 return function(session, env)
   show_prompt()
   stdin_lines(line_queue(session, env), function(kind)
-    if kind == "tty" and session.facts.has_hung_up() then
+    if kind == "tty" and session.native.has_hung_up() then
       session:finish()
     end
   end)

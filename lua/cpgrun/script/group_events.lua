@@ -58,17 +58,17 @@ local function lagged(state)
   end
 end
 
-local function reader(chosen)
-  return chosen.reader_limit > 0 and { limit = chosen.reader_limit, full = chosen.reader_full } or nil
+local function reader(options)
+  return options.reader_limit > 0 and { limit = options.reader_limit, full = options.reader_full } or nil
 end
 
--- `state`: chosen, group, call.
+-- `state`: options, group, call.
 function group_events.handlers(state)
-  local chosen = state.chosen
+  local options = state.options
   return {
     lagged = lagged(state),
-    pack = chosen.pack or chosen.user ~= nil, -- see set_pack of host.lua
-    reader = reader(chosen),
+    pack = options.pack or options.user ~= nil, -- see set_pack of membership.lua
+    reader = reader(options),
     config_change = config_change(state),
     ring_change = globals.caller "ring_change",
     error = log.raised,

@@ -10,11 +10,11 @@ local LONGEST_LINE = 16777216 -- bytes of a reply
 local PREFIX = "the control socket of %s (pid %d) "
 
 --- Returns the sockets of all hosts of this user (as root: of all users), sorted by name and process.
--- @tparam string|nil chosen a folder instead of the default ones
+-- @tparam string|nil given a folder instead of the default ones
 -- @treturn table[] each with path, name, pid, user
-function client.hosts(chosen)
+function client.hosts(given)
   local found = {}
-  for _, path in ipairs(folder.all(chosen)) do
+  for _, path in ipairs(folder.all(given)) do
     for _, each in ipairs(folder.list(path)) do
       found[#found + 1] = each
     end
@@ -63,12 +63,12 @@ local function receive(self, problem, data)
 end
 
 -- Another program might have created the socket.
-local function is_trusted(self, facts)
-  local user = facts.peer_user(self.pipe:fileno())
+local function is_trusted(self, native)
+  local user = native.peer_user(self.pipe:fileno())
   return user == self.host.user
 end
 
-local function connected(self, facts, request, problem)
+local function connected(self, native, request, problem)
   if problem and problem:find "ECONNREFUSED" then
     if self.host.user == uv.getuid() then -- root deletes nothing in folders of others, which may contain links
       uv.fs_unlink(self.host.path)
@@ -76,7 +76,7 @@ local function connected(self, facts, request, problem)
     return fail(self, "stale", "was left behind by a process that was killed")
   elseif problem then
     return fail(self, "access", "refused the connection: %s", problem)
-  elseif not is_trusted(self, facts) then
+  elseif not is_trusted(self, native) then
     return fail(self, "access", "belongs to a program of another user")
   end
   self.pipe:read_start(function(...) receive(self, ...) end)
@@ -85,13 +85,13 @@ end
 
 --- Sends a request, and waits for the reply.
 -- @tparam table host of `hosts`
--- @tparam table facts of the C half
+-- @tparam table native see main.lua
 -- @tparam table request
 -- @tparam number|nil seconds the longest wait; nil for no limit
 -- @tparam[opt] fun(text:string) output called with the output of an evaluation
 -- @treturn table the reply
 -- @error nil, message, code: "timeout", "stale" (the socket was removed), "access", "closed", "protocol"
-function client.ask(host, facts, request, seconds, output)
+function client.ask(host, native, request, seconds, output)
   local self = { host = host, pipe = uv.new_pipe(false), rest = "", output = output or function() end }
   local timer = uv.new_timer()
   if seconds then
@@ -100,7 +100,7 @@ function client.ask(host, facts, request, seconds, output)
     end)
   end
   request.version = protocol.VERSION
-  self.pipe:connect(host.path, function(problem) connected(self, facts, request, problem) end)
+  self.pipe:connect(host.path, function(problem) connected(self, native, request, problem) end)
   while not self.result do
     uv.run "once"
   end
@@ -113,15 +113,15 @@ end
 -- Finds hosts by the name of the script, the name of its group, or a process id. Without a word, returns all hosts.
 -- @treturn table[] the hosts
 -- @treturn integer the number of all hosts
-function client.find(word, chosen, facts, seconds)
-  local all, found = client.hosts(chosen), {}
+function client.find(word, given, native, seconds)
+  local all, found = client.hosts(given), {}
   for _, host in ipairs(all) do
     if not word or host.name == word or tostring(host.pid) == word then
       found[#found + 1] = host
     end
   end
   for _, host in ipairs(word and #found == 0 and all or {}) do
-    local reply = client.ask(host, facts, { command = "status" }, seconds)
+    local reply = client.ask(host, native, { command = "status" }, seconds)
     local status = reply and reply.status
     if status and (status.group.name == word or status.name == word) then
       found[#found + 1] = host

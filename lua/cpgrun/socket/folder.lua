@@ -74,11 +74,11 @@ local function of_session()
   return path and path ~= "" and path .. "/cpgrun" or nil
 end
 
--- Prepares the folder for the sockets of a user's processes. `chosen` is a folder, or nil for the default one.
+-- Prepares the folder for the sockets of a user's processes. `given`: a folder, or nil for the default one.
 -- @treturn string|nil its path; nil if there is no default one
 -- @treturn string|nil why it cannot be used
-function folder.prepare(chosen, user)
-  local path, ok, problem = chosen, true, nil
+function folder.prepare(given, user)
+  local path, ok, problem = given, true, nil
   if not path and uv.getuid() == 0 then
     path = ("%s/%d"):format(SHARED, user)
     ok, problem = make_shared()
@@ -129,10 +129,11 @@ local function add_each(paths, parent, child)
   end
 end
 
--- Returns the folders that may contain sockets. Only root can read the folders of other users.
-function folder.all(chosen)
-  if chosen then
-    return { chosen }
+-- Returns the folders that may contain sockets: `given`, or else the default ones. Only root can read the folders of
+-- other users.
+function folder.all(given)
+  if given then
+    return { given }
   end
   local paths, session = {}, of_session()
   add_each(paths, SHARED, "")

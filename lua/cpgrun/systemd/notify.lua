@@ -21,22 +21,22 @@ local function take(name)
   return value
 end
 
-local function open_pipe(facts)
+local function open_pipe(native)
   local pipe = own(uv.new_pipe(false))
-  facts.close_on_exec(PIPE)
+  native.close_on_exec(PIPE)
   pipe:open(PIPE)
   return function(lines) return pipe:write(lines) end
 end
 
 --- Reads the service manager's variables, and removes them from the environment. To be called once.
--- @tparam table facts from cpgrun's C half
-function notify.begin(facts)
+-- @tparam table native see main.lua
+function notify.begin(native)
   local socket = take "NOTIFY_SOCKET"
   local microseconds, pid = tonumber(take "WATCHDOG_USEC"), take "WATCHDOG_PID"
   if not socket or socket == "" then
     return
   end
-  send = socket == SUPERVISOR and open_pipe(facts) or function(lines) return facts.notify(socket, lines) end
+  send = socket == SUPERVISOR and open_pipe(native) or function(lines) return native.notify(socket, lines) end
   if microseconds and microseconds > 0 and (not pid or tonumber(pid) == uv.os_getpid()) then
     notify.interval = microseconds / 2e6
   end
