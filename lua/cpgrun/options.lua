@@ -21,19 +21,26 @@ local TAKES_VALUE = {
 
 local command_parsers
 
-local function parser(version)
-  local p = argparse("cpgrun", "Runs a Lua script as a member of a Corosync closed process group.")
+-- ---- the options of cpgrun itself, in the order of its help ----
+
+local function add_script(p)
   p:argument("script", "The script, unless --config names it. It makes a replica, or defines handlers such as "
     .. "config_change(members, left, joined) and message_received(address, message).")
   p:argument("arguments", "The script's arguments, in its global table arg."):args("*")
   p:option("-g --group",
     "The group to join (default: the script's global group_name, else its file name without .lua).")
     :argname("NAME"):convert(converters.group_name)
+end
+
+local function add_log(p)
   p:option("--log-level", "The least severe messages to log on stderr: error, warning, info or debug."):argname("LEVEL")
     :choices(log.levels):default("info")
   p:option("--log-format", "The format of the messages: text, json or journal (default: journal if stderr is connected "
     .. "to systemd's journal, otherwise text; labs always use text).")
     :argname("FORMAT"):choices(log.formats)
+end
+
+local function add_lab(p)
   p:option("--lab", "Run the script on a private cluster of N (1 to 8) Corosync daemons on this machine.")
     :argname("N"):convert(converters.node_count)
   p:flag("--no-quorum", "With --lab: configure no quorum provider, so that no partition is quorate.")
@@ -41,6 +48,10 @@ local function parser(version)
     :argname("FILE")
   p:option("--lab-trace", "With --lab: write a page that draws the messages and configurations of all nodes.")
     :argname("FILE"):convert(converters.absolute_path("file", "--lab-trace"))
+end
+
+-- Limits of functions, queues and calls to Corosync; and packing.
+local function add_limits(p)
   p:option("--handler-timeout", "Stop a function of the script that runs for longer than this many seconds.")
     :argname("SECONDS"):convert(converters.seconds("--handler-timeout", 0.001))
   p:option("--memory-limit", "Limit the memory of the Lua state (k, M, G): functions of the script that would exceed "
@@ -56,6 +67,10 @@ local function parser(version)
   p:option("--watchdog", "Log each call to Corosync that has not returned for this many seconds, and handlers that "
     .. "lag by as much; 0 disables it.")
     :argname("SECONDS"):convert(converters.watchdog):default("1")
+end
+
+-- What is kept, recorded and measured, and by which user.
+local function add_files(p)
   p:option("--user", "Switch to this user after connecting to Corosync, before loading the script."):argname("NAME")
   p:option("--storage", "Keep the state of replicas for which the script names no file in this folder, such as "
     .. "/var/lib/cpgrun (default: in memory).")
@@ -69,6 +84,9 @@ local function parser(version)
   p:option("--metrics-file", "Write the metrics to this file every 15 s, for node_exporter's textfile collector. Its "
     .. "name must end in .prom.")
     :argname("FILE"):convert(converters.metrics_file)
+end
+
+local function add_host(p)
   p:option("--also", "Run this script as well, in a process of its own, without arguments. May be repeated.")
     :argname("FILE"):count("*")
   p:option("--socket", "The folder for the script's control socket, which cpgrun status and attach use; or none.")
@@ -76,6 +94,10 @@ local function parser(version)
   p:option("--config", "Read options, the script and its arguments from this file; the command line takes precedence.")
     :argname("FILE")
   p:flag("--watch", "Reload the script when its file, or that of a module in its folder, has changed.")
+end
+
+-- What is done instead of running the script.
+local function add_actions(p, version)
   p:flag("--check", "Load the script and report whether it would run; needs no Corosync.")
   p:option("--init", "Write a commented script NAME.lua, its configuration NAME.conf and a unit NAME.service to begin "
     .. "with."):argname("NAME"):convert(converters.file_name):action(function(_, _, name)
@@ -90,12 +112,25 @@ local function parser(version)
     print(version)
     os.exit(0, true)
   end)
+end
+
+local function parser(version)
+  local p = argparse("cpgrun", "Runs a Lua script as a member of a Corosync closed process group.")
+  add_script(p)
+  add_log(p)
+  add_lab(p)
+  add_limits(p)
+  add_files(p)
+  add_host(p)
+  add_actions(p, version)
   p:epilog("cpgrun check runs a script under random faults. cpgrun status shows running scripts, cpgrun attach opens a "
     .. "prompt in one. cpgrun draw draws traces. cpgrun map, lock, members, send and listen use the maps, locks and "
     .. "groups of scripts from a shell. Each command has its own --help. To run a script that is named like a command, "
     .. "write ./check.")
   return p
 end
+
+-- ---- words of the command line ----
 
 -- Warns of options after the script that were surely meant for cpgrun.
 local function warn_of_misplaced(words, takes_value)
