@@ -1,7 +1,7 @@
--- Sorted arrays of numbers, which are copied instead of changed.
-local sorted = {}
+-- Sets of places, as sorted arrays of numbers. They are copied instead of changed.
+local places = {}
 
-function sorted.with(numbers, number)
+function places.with(numbers, number)
   local all, is_in = {}, false
   for _, other in ipairs(numbers) do
     if other > number and not is_in then
@@ -13,7 +13,7 @@ function sorted.with(numbers, number)
   return all
 end
 
-function sorted.without_first(numbers)
+function places.without_first(numbers)
   local all = {}
   for i = 2, #numbers do
     all[i - 1] = numbers[i]
@@ -21,7 +21,7 @@ function sorted.without_first(numbers)
   return all
 end
 
-function sorted.has(numbers, number)
+function places.has(numbers, number)
   for _, other in ipairs(numbers) do
     if other == number then
       return true
@@ -30,4 +30,4 @@ function sorted.has(numbers, number)
   return false
 end
 
-return sorted
+return places
