@@ -1,10 +1,13 @@
 -- Messages of a node's workers, which the holder sends. A worker puts a message into a list in shared memory and rings
--- the holder; the holder sends the messages of the list in order, and puts each result into a list of the sender's.
+-- the holder; the holder sends the messages of the list in order (holder.lua), and puts each result into a list of the
+-- sender's.
 --
 -- A holder that ends may have taken a message and not have put its result. So a worker that notices another holder puts
 -- a request without a message into the list: when that has a result, no earlier message of this worker is in the list.
+local arguments = require "corosync.resty.node.arguments"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
+local holder = require "corosync.resty.node.holder"
 local semaphore = require "ngx.semaphore"
 local store = require "corosync.resty.node.store"
 local wake_socket = require "corosync.resty.socket"
@@ -13,73 +16,16 @@ local waiting = require "corosync.resty.waiting"
 
 local GRACE = 1 -- second that a result may come after the message's deadline
 local MOST = 10000 -- messages in the list
-local RETRIED = { backlog = true, not_joined = true, try_again = true }
 local LOOK = 1 -- second: the longest time without a look
 local POLL = 0.01 -- seconds between looks where there is no helper thread
 local RENEW = 4000 -- rounds of one light thread, because its memory is freed only when it ends
 
 local now = core.now
 
-local Messages = {}
+local Messages = { refuse_all = holder.refuse_all }
 Messages.__index = Messages
 
-local function results_key(self, name)
-  return self.store:key("results", name)
-end
-
--- ---- arguments, as in C: numbered from the handle ----
-
-local GUARANTEES = { agreed = true, fifo = true }
-
-local function check_array(message)
-  for i = 1, #message do
-    if type(message[i]) ~= "string" then
-      errors.raise("bad argument #2 to 'send' (message[%d] is a %s, and a string is expected)", i,
-        type(message[i]))
-    end
-  end
-  if #message == 0 and next(message) ~= nil then
-    errors.raise("bad argument #2 to 'send' (message is a table without message[1], and a string or an array "
-      .. "of strings is expected)")
-  end
-end
-
-local function check(message, guarantee)
-  if type(message) == "table" then
-    check_array(message)
-  elseif type(message) ~= "string" and type(message) ~= "number" then
-    errors.raise("bad argument #2 to 'send' (message is a %s, and a string or an array of strings is expected)",
-      type(message))
-  end
-  if guarantee ~= nil and not GUARANTEES[guarantee] then
-    errors.raise("bad argument #3 to 'send' (invalid option '%s': agreed or fifo expected)",
-      tostring(guarantee))
-  end
-end
-
-local function length(message)
-  if type(message) ~= "table" then
-    return #tostring(message)
-  end
-  local sum = 0
-  for _, each in ipairs(message) do
-    sum = sum + #each
-  end
-  return sum
-end
-
 -- ---- the worker that sends ----
-
-local function holder(self)
-  return self.store.dict:get(self.holder_key)
-end
-
-local function ring_holder(self)
-  local name = holder(self)
-  if name then
-    self.bell:ring(name)
-  end
-end
 
 -- Puts a request into the list, and rings the holder if the list was empty: otherwise the holder is reading it. Returns
 -- the request's number, or nil, message, bytes.
@@ -91,7 +37,7 @@ local function put(self, message, guarantee, deadline)
   if not count then
     return nil, problem, #request
   elseif count == 1 then
-    ring_holder(self)
+    holder.ring(self)
   end
   self.number = self.number + 1
   return self.number
@@ -123,7 +69,7 @@ end
 
 -- True, or nil, message, code.
 function Messages:send(message, guarantee)
-  check(message, guarantee)
+  arguments.check(message, guarantee)
   local timeout = self.group.timeout
   if not waiting.is_allowed() then
     local why = "nothing can wait for the result in the phase '%s': send in a timer"
@@ -132,12 +78,12 @@ function Messages:send(message, guarantee)
     local why = ("%d messages of this node's workers wait already"):format(MOST)
     return errors.failure("send to", self.group, why, "backlog")
   end
-  local size = length(message)
+  local size = arguments.length(message)
   if size > self.store:free() then
     return store.failure("send to", self.group, size, "no memory")
   end
   local ok, why, code = send_directly(self, message, guarantee)
-  if ok or code and not RETRIED[code] then
+  if ok or code and not holder.RETRIED[code] then
     return ok, why, code
   end
   local number, problem, bytes = put(self, message, guarantee, now() + timeout)
@@ -172,83 +118,11 @@ end
 
 -- An earlier holder may have taken messages without sending them.
 local function probe(self)
-  local present = holder(self)
+  local present = holder.name(self)
   if present ~= self.known_holder and (not next(self.waiting) or put(self)) then
     self.known_holder = present
-    ring_holder(self)
+    holder.ring(self)
   end
-end
-
--- ---- the holder ----
-
-local function put_result(self, name, number, ok, message, code)
-  self.store.dict:rpush(results_key(self, name), store.encode { number, ok or false, message or false, code or false })
-  self.unrung[name] = true
-end
-
--- Wakes the workers that have results.
-local function ring_senders(self)
-  for name in pairs(self.unrung) do
-    if not self.bell:ring(name) then
-      self.store.dict:delete(results_key(self, name))
-    end
-  end
-  self.unrung = {}
-end
-
--- If this message must wait, the senders of earlier messages get their results first.
-local function send(self, message, guarantee, seconds)
-  local ok, problem, code = self.member:send_now(message, guarantee)
-  if ok or not RETRIED[code] then
-    return ok, problem, code
-  end
-  ring_senders(self)
-  return self.member:send(message, guarantee, seconds)
-end
-
--- Sends a message of the list. False when this worker is leaving: the next holder does.
-local function serve(self, data)
-  local name, number, message, guarantee, deadline = unpack(store.decode(data))
-  local left = deadline and deadline - now()
-  if not message then
-    put_result(self, name, number, true)
-  elseif left <= 0 then
-    put_result(self, name, number, errors.failure("send to", self.group, "it waited too long for its turn", "timeout"))
-  else
-    local ok, problem, code = send(self, message, guarantee or nil, left)
-    if not ok and code == "not_joined" then
-      self.store.dict:lpush(self.list_key, data)
-      ring_holder(self)
-      return false
-    end
-    put_result(self, name, number, ok, problem, code)
-  end
-  return true
-end
-
-local function next_message(self)
-  return self.member:can_send() and self.store.dict:lpop(self.list_key)
-end
-
-local function serve_all(self)
-  local data = next_message(self)
-  while data do
-    self.is_serving = true
-    data = serve(self, data) and next_message(self)
-  end
-  self.is_serving = false
-  ring_senders(self)
-end
-
--- This node has no connection, so none of the messages was sent.
-function Messages:refuse_all(reason)
-  local data = self.store.dict:lpop(self.list_key)
-  while data do
-    local name, number = unpack(store.decode(data))
-    put_result(self, name, number, errors.failure("send to", self.group, reason, "not_connected"))
-    data = self.store.dict:lpop(self.list_key)
-  end
-  ring_senders(self)
 end
 
 -- ---- the light thread ----
@@ -258,7 +132,7 @@ local function look(self)
   take_results(self)
   probe(self)
   if self.member then
-    serve_all(self)
+    holder.serve(self)
     self.member:wake()
   end
 end
@@ -355,7 +229,7 @@ end
 local function new(given)
   local self = setmetatable(given, Messages)
   self.number, self.finished, self.waiting, self.unrung = 0, 0, {}, {}
-  self.list_key, self.own_results_key = self.store:key "messages", results_key(self, self.bell:name())
+  self.list_key, self.own_results_key = self.store:key "messages", holder.results_key(self, self.bell:name())
   return self
 end
 
