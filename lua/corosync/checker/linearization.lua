@@ -3,9 +3,9 @@
 -- effect as late as possible: when it ends, or when another one that ends needs it. So the search goes from end to end.
 --
 -- At each end a configuration (here a term of these authors, not the members of a group) is the state, the operations
--- under way that have taken effect, and how many unknown ones have. The search is depth-first from end to end, and breadth-first within an end, so that as few operations as
--- possible take effect early. It visits no configuration twice. Comments below say which other orders need not be
--- tried.
+-- under way that have taken effect, and how many unknown ones have. The search is depth-first from end to end, and
+-- breadth-first within an end, so that as few operations as possible take effect early. It visits no configuration
+-- twice. Comments below say which other orders need not be tried.
 local blocks = require "corosync.checker.blocks"
 local list = require "corosync.list"
 local places = require "corosync.checker.places"
