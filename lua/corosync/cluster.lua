@@ -93,7 +93,7 @@ local function known_count(key)
   return kept and node_counts[kept] and kept:dispatch() and node_counts[kept] or nil
 end
 
--- True, or nil, message, code.
+-- Returns true, or nil, message, code.
 local function track_nodelist(key, user)
   if services[key] and tracks[services[key]] then
     return true

@@ -90,7 +90,7 @@ function errors.quote(name)
   return (("%q"):format(name):gsub("\\\n", "\\n"):gsub('^"(.*)"$', "'%1'"))
 end
 
--- Nil, message, code: a group failed to do something.
+-- Returns nil, message, code: a group failed to do something.
 function errors.failure(action, group, why, code)
   return nil, ("cannot %s group %s: %s"):format(action, errors.quote(group.name), why), code
 end

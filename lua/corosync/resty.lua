@@ -120,7 +120,7 @@ local function new_of_node(name, handlers_or_class, options)
   return group
 end
 
--- True, or nil, message, code.
+-- Returns true, or nil, message, code.
 local function attach_node(group, handlers_or_class, options)
   local of_node, message, code = node.new({
     group = group,

@@ -76,7 +76,7 @@ local function is_of(kind, value)
   return type(value) == kind or kind == "string" and type(value) == "number"
 end
 
--- Nil, or a message about a wrong name or a value of a wrong type.
+-- Returns nil, or a message about a wrong name or a value of a wrong type.
 local function check(values, keys, path)
   for name, value in pairs(values) do
     local each = keys[name]

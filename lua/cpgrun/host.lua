@@ -88,7 +88,7 @@ local function exit_plainly()
   end
 end
 
--- True, or nil and a message.
+-- Returns true, or nil and a message.
 local function load_script(state, native)
   local options = state.options
   control.begin(state, native)

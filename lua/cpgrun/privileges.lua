@@ -17,7 +17,7 @@ local function connect_all(group)
   return ok ~= nil or code == "not_exist", message
 end
 
--- True, or nil and a message.
+-- Returns true, or nil and a message.
 function privileges.drop(group, options, native)
   if not options.user or options.check then
     return true

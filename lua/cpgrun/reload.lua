@@ -43,7 +43,8 @@ local function check(state)
   return true
 end
 
--- Views cost a connection, so a member whose script had no view_change opens it now. True, or nil and a message.
+-- Views cost a connection, so a member whose script had no view_change opens it now. Returns true, or nil and a
+-- message.
 local function open_views(record)
   if record.handlers.view_change or not rawget(_G, "view_change") then
     return true

@@ -32,8 +32,8 @@ function supervise.is_child()
   return parent ~= nil
 end
 
--- A child does not outlive its supervisor. To be called after the change of user, which would undo it. False if the
--- supervisor has ended already.
+-- A child does not outlive its supervisor. To be called after the change of user, which would undo it. Returns false if
+-- the supervisor has ended already.
 function supervise.end_with_parent(native)
   return not parent or native.end_with_parent(parent)
 end

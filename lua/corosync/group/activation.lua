@@ -10,7 +10,7 @@ function activation.is_active(record)
   return state.is_member(record) or record.state == "reconnecting" or record.rejoin
 end
 
--- True, or nil, message, code.
+-- Returns true, or nil, message, code.
 function activation.activate(record)
   local ok, message, code = record.hooks.before_activate(record)
   if not ok then
@@ -29,7 +29,7 @@ function activation.activate(record)
   return true
 end
 
--- True, or nil, message, code.
+-- Returns true, or nil, message, code.
 function activation.deactivate(record)
   record.rejoin = false
   local ok, message, code = true, nil, nil

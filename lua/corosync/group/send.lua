@@ -89,7 +89,7 @@ function send.message(group, message, guarantee, why, code)
   return count_failure(record, (record.is_observed and send_observed or send_now)(record, message, guarantee))
 end
 
--- True, or nil, message, code.
+-- Returns true, or nil, message, code.
 function send.flush(record)
   local ok, message, code = true, nil, nil
   if state.is_member(record) then

@@ -122,7 +122,7 @@ local function begin(self)
   return true
 end
 
--- True, or nil, message, code.
+-- Returns true, or nil, message, code.
 function Node:start()
   if self.is_active then
     return true
@@ -135,7 +135,7 @@ function Node:start()
   return begin(self)
 end
 
--- The worker does not want the group any more. True.
+-- The worker does not want the group any more. Returns true.
 function Node:stop()
   if self.is_active then
     self.is_active = false
@@ -157,8 +157,8 @@ function Node:leave(end_now)
   end
 end
 
--- `given`: group, directory, tries (of its record), new_group(name, handlers, hooks) of corosync.resty. Or nil,
--- message, code.
+-- `given`: group, directory, tries (of its record), new_group(name, handlers, hooks) of corosync.resty. Returns the
+-- object, or nil, message, code.
 local function new(given, handlers_or_class)
   local why, code = store.problem()
   if why then

@@ -19,7 +19,8 @@ local function start_waker()
   return waker, message or "it was built without threads"
 end
 
--- Waits until the descriptor is readable, or the socket is woken or shut, or the period is over. True, or nil, message.
+-- Waits until the descriptor is readable, or the socket is woken or shut, or the period is over. Returns true, or nil,
+-- message.
 function Socket:wait()
   local ok, message = self._watch:arm()
   if ok then

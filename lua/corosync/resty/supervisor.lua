@@ -17,7 +17,8 @@ local function look(is_exiting)
   end
 end
 
--- `functions`: `ensure(record)` makes sure that the light thread runs; `leave_at_exit(record)`. True, or nil, message.
+-- `functions`: `ensure(record)` makes sure that the light thread runs; `leave_at_exit(record)`. Returns true, or nil,
+-- message.
 function supervisor.add(record, functions)
   local message
   if not has_started then

@@ -144,7 +144,7 @@ local function poll_from_now(record, why)
   record.socket_at = core.waker and now() + reconnect.pause(record.polls, ngx.worker.pid()) or math.huge
 end
 
--- True, or nil, message. A socket just opened may have missed a nudge, so it does not wait yet.
+-- Returns true, or nil, message. A socket just opened may have missed a nudge, so it does not wait yet.
 local function wait_for_socket(record)
   if not has_socket(record) then
     local message

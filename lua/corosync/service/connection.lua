@@ -55,7 +55,7 @@ local function add_tracker(record, tracker, new)
   table.insert(tracker.trackers, new)
 end
 
--- Tracks with this handle as with the last one. True, or nil, message, code.
+-- Tracks with this handle as with the last one. Returns true, or nil, message, code.
 local function restore(record, handle)
   for tracker in pairs(record.trackers) do
     local new, message, code = handle:track(tracker.key, tracker.handler)
@@ -70,7 +70,7 @@ local function restore(record, handle)
   return true
 end
 
--- True, or nil, message, code.
+-- Returns true, or nil, message, code.
 function connection.open(record)
   local handle, message, code = open_handle(record)
   if not handle then
@@ -138,7 +138,7 @@ function connection.lose(record, message)
   reconnect.schedule(record.retry)
 end
 
--- True, or nil, message, code.
+-- Returns true, or nil, message, code.
 function connection.reopen(record)
   local ok, message, code = connection.open(record)
   if ok then

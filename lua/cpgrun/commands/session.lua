@@ -83,7 +83,7 @@ end
 
 -- ---- replicas ----
 
--- The members of a group, whoever they are. Or nil, message, code.
+-- Returns the members of a group, or nil, message, code.
 function session.members(group)
   local handle, message, code = core.cpg.open {}
   if not handle then
@@ -146,7 +146,7 @@ function Session:leave()
 end
 
 -- A command that may found the replica is not ready at once. An observer whose replica stays blocked takes part in it.
--- True, or nil, message, code.
+-- Returns true, or nil, message, code.
 local function wait_to_found(self, name, is_observer, seconds)
   if self:wait_until(function() return self:is_ready() end, math.min(PATIENCE, seconds or PATIENCE)) then
     return true
@@ -162,7 +162,8 @@ local function wait_to_found(self, name, is_observer, seconds)
 end
 
 -- Makes self.app a member of a replica, that is ready. It observes, so that nobody waits for it; only if it may found
--- the replica, and there are too few whose state it could follow, it takes part. True, or nil and the exit status.
+-- the replica, and there are too few whose state it could follow, it takes part. Returns true, or nil and the exit
+-- status.
 function Session:join(name, founds, seconds)
   local others, message, code = session.members(name .. ".replica")
   if not others then

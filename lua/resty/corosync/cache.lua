@@ -154,7 +154,7 @@ local function wait_until_in_use(self)
 end
 
 -- Waits until this worker has received its own announcement. A member that does not receive it sees a new ring, and
--- stores nothing. True, or nil, message, code.
+-- stores nothing. Returns true, or nil, message, code.
 local function begin(self, id, key)
   local state = self[KEY]
   local ok, message, code = announce(state, BEGINS, id, key)

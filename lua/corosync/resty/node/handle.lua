@@ -92,7 +92,7 @@ local function own_leave(self)
   return "config", rest, { own }, {}
 end
 
--- The next batch becomes the present one. False when there is none yet; nil, message, code.
+-- Goes to the next batch. Returns true; false if there is none yet; or nil, message, code.
 local function read_on(self)
   self.bell:silence() -- before looking, so that no ring is lost
   self.pace:note(self.log.position)
@@ -269,8 +269,8 @@ function Handle:open_quorum(own)
   return setmetatable({ handle = self, own = own, never = never }, Quorum)
 end
 
--- `given`: log, bell, pace, send_message(message, guarantee), on_vacancy(). Or nil, message, "not_connected", while the
--- node has no connection.
+-- `given`: log, bell, pace, send_message(message, guarantee), on_vacancy(). Returns the handle; or nil, message,
+-- "not_connected" while the node has no connection.
 local function open(given, group)
   local self = setmetatable(given, Handle)
   self.events, self.place = {}, 1

@@ -53,7 +53,7 @@ local function send(self, message, guarantee, seconds)
   return self.member:send(message, guarantee, seconds)
 end
 
--- Sends a message of the list. False when this worker is leaving: the next holder does.
+-- Sends a message of the list. Returns false if this worker is leaving: the next holder does.
 local function send_next(self, data)
   local name, number, message, guarantee, deadline = unpack(store.decode(data))
   local left = deadline and deadline - now()

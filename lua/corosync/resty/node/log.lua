@@ -39,9 +39,9 @@ local function start(self)
   return self.store.dict:get(self.start_key) or 0
 end
 
--- A batch: a table with `number` (of counted events up to its end), `state` (encoded), `events` (flat: kind and
--- three values each), `position` (bytes of all earlier batches). Nil when it does not exist yet; nil, "removed" when it
--- does not exist any more; nil, "skipped" when it had no room.
+-- Returns a batch: a table with `number` (of counted events up to its end), `state` (encoded), `events` (flat: kind and
+-- three values each), `position` (bytes of all earlier batches); or nil if it does not exist yet; nil, "removed"
+-- if it does not exist any more; nil, "skipped" if it had no room.
 function Log:read(index)
   local data = self.store.dict:get(key(self, index))
   local may_exist = first(self) <= index
@@ -79,8 +79,8 @@ function Log:room()
   return math.min(capacity / SHARE, capacity / OF_ALL / (dict:get(LOGS) or 1))
 end
 
--- Adds a batch under that number, which must follow the last one's. True; or nil and "exists", or nil and why there is
--- no room.
+-- Adds a batch under that number, which must follow the last one's. Returns true; or nil and "exists", or nil and why
+-- there is no room.
 function Log:append(index, batch)
   batch.position = self.position
   local dict, data = self.store.dict, store.encode(batch)

@@ -233,7 +233,7 @@ function Member:step()
   return some
 end
 
--- False when this member's events are not the log's.
+-- Returns false if this member's events are not the log's.
 local function bring_in(self)
   if self.is_holder or self.writer:is_late() then
     return self.writer:append()
@@ -258,7 +258,7 @@ end
 
 -- ---- for the worker ----
 
--- Sends for any worker; waits. True, or nil, message, code.
+-- Sends for any worker; waits. Returns true, or nil, message, code.
 function Member:send(message, guarantee, timeout)
   self.group.timeout = timeout
   return self.group:send_message(message, guarantee)
@@ -334,7 +334,7 @@ function Member:remains()
   return self.leave_by == nil
 end
 
--- The worker wants the group again. False when it is too late: the member leaves.
+-- The worker wants the group again. Returns false if it is too late: the member leaves.
 function Member:stay(free_seat)
   if not self.record.wanted then
     return false
@@ -348,7 +348,7 @@ function Member:has_ended()
   return self.leave_by ~= nil and self.record.state == "idle" and not self.record.wanted
 end
 
--- True, or nil, message, code.
+-- Returns true, or nil, message, code.
 function Member:start()
   return self.record.hooks.activate(self.record)
 end

@@ -67,7 +67,7 @@ local function send_directly(self, message, guarantee)
   end
 end
 
--- True, or nil, message, code.
+-- Returns true, or nil, message, code.
 function Messages:send(message, guarantee)
   arguments.check(message, guarantee)
   local timeout = self.group.timeout
@@ -203,7 +203,7 @@ function Messages:has_ended()
   return self.is_closed
 end
 
--- Also after it was stopped, until it has ended. True, or nil, message.
+-- Also after it was stopped, until it has ended. Returns true, or nil, message.
 function Messages:start()
   self.is_stopping = false
   local ok, message = supervisor.add(self, supervised)

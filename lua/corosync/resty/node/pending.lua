@@ -57,7 +57,7 @@ function Pending:each()
   end
 end
 
--- The kind of the counted event of that number; with a message its bytes. Nil when it is not there.
+-- Returns the kind of the counted event of that number, and a message's bytes; nil if it is not there.
 function Pending:find(number)
   for event in self:each() do
     local before = event.number - (event.kind == "messages" and event.b or 1)

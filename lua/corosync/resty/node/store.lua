@@ -68,7 +68,7 @@ function store.full(bytes)
   return ("lua_shared_dict '%s' has no room for %d bytes: make it larger"):format(DICT, bytes)
 end
 
--- Nil, message, code: shared memory has refused something.
+-- Returns nil, message, code: shared memory has refused something.
 function store.failure(action, group, bytes, message)
   if message == "no memory" then
     return errors.failure(action, group, store.full(bytes), "no_memory")

@@ -7,7 +7,7 @@ local function key(self, place)
   return self.store:key("worker", place)
 end
 
--- Takes a place. True, or nil, message.
+-- Takes a place. Returns true, or nil, message.
 function Workers:add(handlers_bell, messages_bell)
   local dict, place = self.store.dict, 0
   local ok, message

@@ -77,7 +77,7 @@ local function skip(self)
   return self.is_synchronized
 end
 
--- Reads the log to its end. False when this member can no longer tell which of its events the log has.
+-- Reads the log to its end. Returns false if this member can no longer tell which of its events the log has.
 function Writer:follow()
   local is_right = true
   repeat
@@ -112,7 +112,7 @@ local function make_batch(self)
   return { number = self.state.number, state = store.encode(self.state), events = events }, count
 end
 
--- True, or nil and "exists", or nil and why there is no room.
+-- Returns true, or nil and "exists", or nil and why there is no room.
 local function add(self, batch)
   local ok, why = self.log:append(self.index + 1, batch)
   if ok then
@@ -129,7 +129,8 @@ local function lose_batch(self, why)
   add(self, { number = self.state.number, state = store.encode(self.state), events = {} })
 end
 
--- Appends all pending events, unless it must wait for the workers. False when another member has appended other events.
+-- Appends all pending events, unless it must wait for the workers. Returns false if another member has appended other
+-- events.
 function Writer:append()
   local is_right, some = true, false
   while self.pending:peek() and is_right and not self.pace:must_wait(self.log.position, self.log:room()) do
