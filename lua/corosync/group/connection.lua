@@ -61,7 +61,7 @@ function connection.open(record)
   handlers.observe(record, "open")
   local own = handlers.for_handle(record, before)
   function own.error(message) handlers.report(record, message) end
-  record.own = own
+  record.handle_handlers = own
   own.previous = record.previous
   local handle, message, code = record.hooks.open(own)
   own.previous = nil -- or all earlier handles would be kept

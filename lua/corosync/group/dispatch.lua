@@ -199,7 +199,7 @@ local function look_for_view(record)
 end
 
 local function deliver(record, event, ...)
-  local handler = record.own[FIELDS[event]]
+  local handler = record.handle_handlers[FIELDS[event]]
   if handler then
     call(record, handler, ...)
   end

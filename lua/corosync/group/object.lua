@@ -1,4 +1,22 @@
--- Makes the objects of groups.
+-- Makes the objects of groups, each with a private record. Besides those that `new` sets, the record has these fields,
+-- by the file that sets them:
+--   state         sender: the handle, while sends may use it directly; send_waits: a send waits for room
+--   connection    handle: the present connection; previous: the last one, which passes its addresses on
+--                 address: this member's, also after the connection was closed
+--                 handle_handlers: the functions that the handle calls
+--                 views: of view.lua; pollset: one descriptor for the handle and views, if there is a view_change
+--                 timer: for tries to reconnect, opened when the group joins
+--                 is_observed: a recorder was there when the connection was opened
+--                 is_expelled: Corosync has reported a leave that was not asked for
+--   loss          retry: while the group reconnects, when the next try is due; ended_by: the code of a loss after which
+--                 it does not reconnect
+--   dispatch      stopped: the running dispatch must end; steps: events that `step` has handled
+--                 overdue: a view is due, but the budget was used up by events
+--                 given_up_at: when a group whose connection to quorum is lost is given up
+--   pollfd        pollfd, shows_hidden
+--   counters      counters
+--   handlers      lookup: the metatable that finds message_received
+-- `rejoin` (the group must join again once it has left) is set by several. resty/thread.lua lists the fields of nginx.
 local KEY = require "corosync.private"
 local arguments = require "corosync.group.arguments"
 local default_hooks = require "corosync.group.hooks"

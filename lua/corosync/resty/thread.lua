@@ -5,6 +5,19 @@
 --   after_events()    called when no more events wait, and at times before that
 --   start_spawned()   starts the functions that need light threads of their own
 --   interrupted()     called after nginx has ended the light thread inside a function of the script
+--
+-- Fields of a group's record that only nginx's groups have, by the file that sets them:
+--   hooks      wanted: the group is to be a member; lost: why it has no connection, nil when it has one
+--   resty      tries: when the next try to connect is due; node: of node.lua, if a node is a member once
+--   thread     thread: the light thread; rounds, turn_ends, stepping (it handles an event now)
+--              asked: a table that only the last timer for a light thread has; silent_since: when one was first set
+--              successor: a semaphore for the light thread that waits for the end of this one
+--              leave_by: when an exiting worker no longer waits for the end of its leave
+--   waiting    directory, poll (options); nudge: a semaphore that wakes the light thread where it has no socket
+--              look_every: the longest wait without an event; waiting: the semaphores of those that wait for the group
+--              socket; polls, socket_at: how often it could not be opened, and when it is tried again
+--   life       life; flusher: flusher
+--   replica, node/member    member: see above; run_bytes: `step` passes runs of messages of at most so many bytes
 local Group = require("corosync.group").Group
 local connection = require "corosync.group.connection"
 local core = require "corosync.binding"
