@@ -1,4 +1,11 @@
--- Runs the script as a member of its group on the local Corosync.
+-- Runs the script as a member of its group on the local Corosync. The files that take part share `state`:
+--   options, call(name, argument)   the command line; calls a global function of the script and logs its error
+--   group, cmap, quorum             as the globals of these names were before the script could change them
+--   status                          the exit status, unless the leave fails
+--   loaded, wants_reload            whether the script can be reloaded now; whether that was requested (control.lua)
+--   greeted                         whether `started` was called (membership.lua)
+--   away                            { since, next } while the group is not joined, for warnings (absence.lua)
+--   lost, next_lag                  whether to log the next join; when to log a lag again (script/group_events.lua)
 local KEY = require "corosync.private"
 local absence = require "cpgrun.absence"
 local control = require "cpgrun.control"
