@@ -8,28 +8,22 @@ local KEY = require "corosync.private"
 local core = require "corosync.binding"
 local dispatch = require "corosync.group.dispatch"
 local list = require "corosync.list"
+local presence = require "corosync.resty.node.presence"
 local reload = require "corosync.resty.node.reload"
-local seat = require "corosync.resty.node.seat"
 local store = require "corosync.resty.node.store"
+local successors = require "corosync.resty.node.successors"
 local waiting = require "corosync.resty.waiting"
 local Group = require("corosync.group").Group
 
 local GAP = "the workers that received for this node have ended, and no other was ready to continue"
-local ALONE = 2 -- seconds that it waits for a worker to begin if it cannot tell whether nginx is being reloaded
-local LEAVES = "leaves" -- of a member in shared memory, instead of its configuration
 local TICK = 0.001 -- seconds: nginx's shortest sleep
 local REST = 0.01 -- seconds that a stand-by waits for more events
 local MANY = 20 -- messages at once; after so many in the last tick the holder waits for more
-local LEAVING = 10 -- seconds that a member which is no longer wanted waits for a successor
 
 local now = core.now
 
 local Member = {}
 Member.__index = Member
-
-local function key(self, pid)
-  return self.store:key("member", pid)
-end
 
 local function flatten(addresses, with_reason)
   local flat = {}
@@ -46,7 +40,7 @@ end
 local function others(self, members, own)
   local pids = {}
   for _, each in ipairs(members) do
-    if each.node == own.node and each.pid ~= own.pid and self.store.dict:get(key(self, each.pid)) then
+    if each.node == own.node and each.pid ~= own.pid and presence.get(self.store, each.pid) then
       pids[each.pid] = true
     end
   end
@@ -99,7 +93,7 @@ local function left_group(self, members, own)
     self.writer:note("down", false)
   end
   self.is_member, self.is_holder = false, false
-  self.store.dict:delete(key(self, own.pid))
+  presence.clear(self.store, own.pid)
 end
 
 -- ---- the group's handlers ----
@@ -137,7 +131,7 @@ end
 -- Whether another worker that can become the holder has a connection.
 local function has_partner(self)
   for _, pid in ipairs(self.seat:others(self.store)) do
-    if self.store.dict:get(key(self, pid)) then
+    if presence.get(self.store, pid) then
       return true
     end
   end
@@ -149,7 +143,7 @@ local function disconnected(self, reason)
     self.writer:append()
   end
   self.is_member, self.is_holder, self.facts = false, false, {}
-  self.store.dict:delete(key(self, ngx.worker.pid()))
+  presence.clear(self.store, ngx.worker.pid())
   if self.leave_by then
     return
   elseif not has_partner(self) then
@@ -183,7 +177,7 @@ function hooks.open(self, own)
   if not handle then
     return nil, message, code
   end
-  local ok, problem = self.store.dict:safe_set(key(self, ngx.worker.pid()), reload.CONFIGURATION)
+  local ok, problem = presence.set(self.store, ngx.worker.pid(), reload.CONFIGURATION)
   if not ok then
     handle:close()
     return store.failure("join", self.group, #reload.CONFIGURATION, problem)
@@ -280,53 +274,17 @@ function Member:wake()
   end
 end
 
--- How many other workers want the group, or will when they have begun.
-local function expected(self)
-  local workers = self.workers:count() -- without this one, which does not want it any more
-  if not ngx.worker.exiting() then
-    return workers
-  elseif workers == 0 and now() < self.leave_by - LEAVING + ALONE then
-    return reload.workers() or 1
-  end
-  return reload.workers() or workers
-end
-
--- Whether it is a member that stays. All workers of one configuration exit together, but not at the same moment.
-local function stays(self, pid)
-  local what = self.store.dict:get(key(self, pid))
-  return what and what ~= LEAVES and not (ngx.worker.exiting() and what == reload.CONFIGURATION)
-end
-
--- Whether the group can do without this member: others have joined that stay, or no worker wants the group. The member
--- with the lowest pid leaves last, so that other nodes see the address of this node change only once.
-local function may_leave(self)
-  local workers, stay, own = expected(self), 0, self.record.address
-  if not self.is_member or workers == 0 then
-    return true
-  end
-  local members = self.writer.state.members
-  for i = 1, #members, 2 do
-    local pid = members[i + 1]
-    if members[i] == own.node and stays(self, pid) then
-      stay = stay + 1
-    elseif members[i] == own.node and pid > own.pid and self.store.dict:get(key(self, pid)) then
-      return false
-    end
-  end
-  return stay >= math.min(workers, seat.COUNT)
-end
-
 -- From now on it leaves as soon as it may; returns whether it may.
 function Member:retire()
   if not self.leave_by then
-    self.leave_by = now() + LEAVING
-    self.store.dict:safe_set(key(self, ngx.worker.pid()), LEAVES)
+    self.leave_by = now() + successors.PATIENCE
+    presence.set(self.store, ngx.worker.pid(), presence.LEAVES)
     self.seat:free()
     if self.is_member then
       self.writer:note "vacancy"
     end
   end
-  return now() >= self.leave_by or may_leave(self)
+  return now() >= self.leave_by or successors.are_ready(self)
 end
 
 -- Whether it has no reason to leave.
@@ -340,7 +298,7 @@ function Member:stay(free_seat)
     return false
   end
   self.leave_by, self.seat = nil, free_seat
-  self.store.dict:safe_set(key(self, ngx.worker.pid()), reload.CONFIGURATION)
+  presence.set(self.store, ngx.worker.pid(), reload.CONFIGURATION)
   return true
 end
 

@@ -1,6 +1,7 @@
 -- Places for a node's members: two workers of a node may be members, the others only read the log. The kernel frees the
 -- place of a worker that has ended, because it is the name of a socket.
 local core = require "corosync.binding"
+local presence = require "corosync.resty.node.presence"
 
 local COUNT = 2
 
@@ -16,7 +17,7 @@ end
 local function clear(of, key)
   local pid = of.dict:get(key)
   if pid then
-    of.dict:delete(of:key("member", pid))
+    presence.clear(of, pid)
   end
 end
 
