@@ -322,7 +322,7 @@ local function object_of(member)
 end
 
 local make = script_calls.whole(function(name, options, kind)
-  local member, message, code = members.new(name, options, kind.derive)
+  local member, message, code = members.new(name, options, kind.new_group)
   if not member then
     return nil, message, code
   end
@@ -337,8 +337,9 @@ local make = script_calls.whole(function(name, options, kind)
   return object_of(member)
 end)
 
--- Makes a replica. `kind` has the functions `derive` and `start`, which make and start its group.
-local function derive(name, given, kind)
+-- Makes a replica. `kind` (in_loop.lua, resty/replica.lua) has the functions `new_group(name, handlers, hooks)`, which
+-- makes its group, and `start(member)`.
+local function new_of_kind(name, given, kind)
   arguments.name(name, LONGEST_NAME, "replica")
   return make(name, arguments.options(given), kind)
 end
@@ -394,12 +395,12 @@ local function new(name, given)
     return nil, ("cannot make replica %s: this process is already a member of it, perhaps through a global of cpgrun "
       .. "such as 'map': use that replica or close it first"):format(errors.quote(name)), "exist"
   end
-  local made, message, code = derive(name, given, in_loop)
+  local made, message, code = new_of_kind(name, given, in_loop)
   if made then
     handover.add(made[MEMBER])
   end
   return made, message, code
 end
 
-return setmetatable({ Replica = Replica, new = new, derive = derive },
+return setmetatable({ Replica = Replica, new = new, new_of_kind = new_of_kind },
   { __call = function(_, ...) return new(...) end })

@@ -11,8 +11,8 @@ local absence = {}
 
 local LONGEST_SILENCE = 60 -- seconds, at first
 
--- Each time after twice as long. A join takes long while the ring
--- keeps breaking, because groups receive nothing then.
+-- Warns each time after twice as long. A join takes long while the ring keeps breaking, because groups receive nothing
+-- then.
 local function complain_of_absence(group, state, first)
   local away = state.away or { since = core.now() }
   local seconds = core.now() - away.since

@@ -8,7 +8,7 @@ local registry = require "corosync.replica.registry"
 
 local in_loop = {}
 
-function in_loop.derive(...)
+function in_loop.new_group(...)
   return new_group(Group, ...)
 end
 

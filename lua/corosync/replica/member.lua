@@ -186,8 +186,8 @@ local function machine_hooks(self)
   }
 end
 
--- `options`: with all defaults. `derive(name, handlers, hooks)` makes the group, which need not be active yet.
-function member.new(name, options, derive)
+-- `options`: with all defaults. `new_group(name, handlers, hooks)` makes the group, which need not be active yet.
+function member.new(name, options, new_group)
   local self = setmetatable({
     name = name,
     options = options,
@@ -208,7 +208,7 @@ function member.new(name, options, derive)
   self.incoming = transfers.incoming(self.machines)
   self.outbox = outbox.new()
   local message, code
-  self.group, message, code = derive(name .. SUFFIX, group_handlers(self), group_hooks(self))
+  self.group, message, code = new_group(name .. SUFFIX, group_handlers(self), group_hooks(self))
   if not self.group then
     return nil, message, code
   end

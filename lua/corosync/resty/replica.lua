@@ -77,15 +77,15 @@ local function start(member)
   return true
 end
 
--- `new_group`: corosync.resty's function group.
-return function(name, options, new_group)
+-- `group`: corosync.resty's function of that name.
+return function(name, options, group)
   if options ~= nil and type(options) ~= "table" then
     errors.raise("bad argument #2 'options' to 'replica' (table expected, got %s)", type(options))
   end
   local own, of_group = split(options or {})
   of_group.per = "worker"
-  return replica.derive(name, own, {
-    derive = function(group_name, group_handlers) return new_group(group_name, group_handlers, of_group) end,
+  return replica.new_of_kind(name, own, {
+    new_group = function(group_name, group_handlers) return group(group_name, group_handlers, of_group) end,
     start = start,
   })
 end
