@@ -24,7 +24,7 @@ Returns the numbers of messages that the handle has sent and received since it w
 its handlers. Makes no calls to Corosync.
 @function handle:counters
 @treturn counters
-@error nil, message, code: "closed"
+@error nil, message, code: "closed", "wrong_process"
 */
 
 /***
@@ -42,10 +42,12 @@ The result of `counters`.
 int cpg_counters_method_counters(lua_State *L)
 {
 	cpg *c = handle_check(L);
+	const failure *why = handle_unusable(&c->handle);
 	size_t events, bytes;
 
-	if (c->handle.state == HANDLE_CLOSED) {
-		return cpg_group_fail(L, c, "count the messages of", &FAILURE_CLOSED);
+	/* A lost connection keeps its counts. In a fork, no thread would release the reader's lock. */
+	if (why != NULL && why != c->handle.reason) {
+		return cpg_group_fail(L, c, "count the messages of", why);
 	}
 	reader_count_queued(&c->handle, &events, &bytes);
 	lua_createtable(L, 0, 8);

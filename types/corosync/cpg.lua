@@ -84,7 +84,7 @@ function module.check(handlers) end
 --- its handlers. Makes no calls to Corosync.
 ---@return corosync.cpg.counters|nil
 ---@return string|nil # why it failed
----@return string|nil # "closed"
+---@return string|nil # "closed", "wrong_process"
 function handle:counters() end
 
 --- The result of `counters`.
