@@ -242,6 +242,39 @@ describe("a waker", function()
     assert.matches("^cannot watch a connection: ", message)
   end)
 
+  -- A program of its own, in which one step of the collector is a whole collection.
+  it("refuses a watch when a finalizer closes it meanwhile", function()
+    local program = [[
+      local core = require "corosync.core"
+      local function finalized(finalizer)
+        if newproxy then -- Lua 5.1 and LuaJIT finalize no tables
+          getmetatable(newproxy(true)).__gc = finalizer
+        else
+          setmetatable({}, { __gc = finalizer })
+        end
+      end
+      collectgarbage("setpause", 0)
+      collectgarbage("setstepmul", newproxy and 0 or 1000)
+      if _VERSION == "Lua 5.4" then collectgarbage("incremental", 0, 1000, 30) end
+      local deadline, watching, struck, _, message, code = core.now() + 60
+      repeat
+        local waker = assert(core.waker())
+        local watch = waker.watch
+        collectgarbage()
+        collectgarbage "stop"
+        finalized(function() struck = watching waker:close() end)
+        collectgarbage "restart"
+        watching = true
+        _, message, code = watch(waker, 0, "/tmp", 1)
+        watching = false
+      until struck or core.now() > deadline
+      print(struck, message, code)
+    ]]
+    local pipe = assert(io.popen(("exec %s -e '%s' 2>&1"):format(os.getenv("LUA"):match "%S+$", program)))
+    assert.equal("true\tcannot watch a connection: the handle is closed\tclosed\n", (pipe:read "*a"))
+    pipe:close()
+  end)
+
   it("is collected in any order with its watches", function()
     for _ = 1, 30 do
       local waker = assert(core.waker())

@@ -82,10 +82,11 @@ static int method_watch(lua_State *L)
 	int error;
 
 	luaL_argcheck(L, period > 0 && period <= WAKER_LONGEST_PERIOD, 4, "up to 86400 seconds expected");
+	each = new_watch(L, w, fd, period);
+	/* Not before: making the watch may have run a finalizer that closed the waker. */
 	if (w->epoll < 0 || w->owner != pid_get()) {
 		return failure_push_text(L, "watch a connection", w->epoll < 0 ? &FAILURE_CLOSED : &FAILURE_WRONG_PROCESS);
 	}
-	each = new_watch(L, w, fd, period);
 	if (!wake_socket_open(&each->socket, directory)) {
 		error = errno;
 		lua_pushfstring(L, "make a socket in %s", directory);
