@@ -11,8 +11,8 @@
 int digest_values(lua_State *L);
 
 /*
- * Lua: digest_each(seed, list, first, last) adds the values of a list, which may have nils, one by one: returns the same
- * as digest(digest(seed, list[first]), list[first + 1]) and so on.
+ * Lua: digest_each(seed, list, first, last) adds the values of a list, which may have nils, one by one: returns the
+ * same as digest(digest(seed, list[first]), list[first + 1]) and so on.
  */
 int digest_each(lua_State *L);
 
