@@ -1,11 +1,13 @@
 -- A program (spec/helpers/embedded/threads.c) embeds the static library in several threads, each with its Lua state:
 -- under ThreadSanitizer where there is one, and on stacks of all sizes.
+local lab = require "corosync.lab"
 local files = require "spec.helpers.files"
 local program = require "spec.helpers.program"
 
 local BUILD = ("build/%s/spec/"):format(os.getenv "LUA_VERSION")
 local THREADS, THREADS_TSAN = BUILD .. "threads", BUILD .. "threads-tsan"
 local WORK, STACK = "spec/helpers/embedded/thread.lua", "spec/helpers/embedded/stack.lua"
+local REPACK = "spec/helpers/embedded/repack.lua"
 
 -- The code with which a program ends; anything that it complains of fails.
 local function run(...)
@@ -29,6 +31,27 @@ describe("Lua states in threads of one process", function()
       return
     end
     assert.equal(0, (run("env", "TSAN_OPTIONS=", THREADS_TSAN, "8192", WORK, WORK, WORK)))
+  end)
+end)
+
+describe("cpg.repack", function()
+  local cluster
+
+  teardown(function() assert(cluster == nil or cluster:stop()) end)
+
+  it("has no data race with a reader that has taken a change of the ring", function()
+    if not files.exists(THREADS_TSAN) then
+      pending "ThreadSanitizer does not work here"
+      return
+    end
+    cluster = assert(lab.start(2))
+    local it = assert(cluster:run(1, { "env", "TSAN_OPTIONS=", THREADS_TSAN, "8192", REPACK }))
+    assert(cluster:wait_for(function() return it.exited or it.lines[1] end, 60, "its first line"))
+    assert(cluster:kill(2))
+    assert(cluster:wait_members({ 1 }, 60))
+    assert(cluster:restart(2))
+    local code, signal = assert(it:wait(120))
+    assert.same({ 0, 0, "" }, { code, signal, table.concat(it.errors, "\n") })
   end)
 end)
 

@@ -3,6 +3,7 @@
 #include "handle/connection.h"
 #include "handle/reader.h"
 #include "support/field.h"
+#include "support/pid.h"
 
 /***
 @module corosync.cpg
@@ -206,15 +207,24 @@ int cpg_open_module_repack(lua_State *L)
 {
 	cpg *c = luaL_checkudata(L, 1, cpg_class.type);
 	pack_options options;
+	bool packs;
 
 	lua_settop(L, 2);
 	pack_options_check(L, 2, "pack");
 	luaL_argcheck(L, c->pack != NULL && c->membership == MEMBERSHIP_NONE, 1, "it does not pack, or has joined");
-	if (pack_options_get(L, 2, &options)) {
+	packs = pack_options_get(L, 2, &options);
+	/* A fork cannot join with it, and no thread would release the lock there. */
+	if (c->handle.owner != pid_get()) {
+		return 0;
+	}
+	/* Corosync sends changes of the ring also to a handle that has not joined, and the reader may take one now. */
+	reader_lock(c->handle.reader);
+	if (packs) {
 		pack_set_options(c, &options);
 	} else {
 		pack_end(c);
 		c->window = CPG_SEND_WINDOW;
 	}
+	reader_unlock(c->handle.reader, false);
 	return 0;
 }
