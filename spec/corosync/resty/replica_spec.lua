@@ -72,6 +72,11 @@ describe("a replica in nginx #slow", function()
     for _ = 1, 3 do assert.matches("^%d+$", servers[1]:request(path("submit", "next"))) end
   end)
 
+  it("lets requests submit while the apply functions of several replicas wait", function()
+    local servers = start_all()
+    for _ = 1, 2 do assert.equal("submitted\nsubmitted", servers[1]:request "8090/overlap") end
+  end)
+
   it("ends a request whose result is held up by a function of the script, and tells so", function()
     local servers = start_all()
     assert.matches("^uncertain: .*: no result came in time, because a function of the script holds up the replica's",

@@ -17,9 +17,19 @@ local replica = assert(corosync_resty.replica(os.getenv "SPEC_NAME", {
   error = function(message) tell("problem", (message:gsub("\n.*", ""))) end,
 }))
 
+local function slow_apply(state, command)
+  local seconds = command:match "^apply for (%S+) s$"
+  if seconds then ngx.sleep(tonumber(seconds)) end
+  state[#state + 1] = command
+  return #state
+end
+
+local second = assert(corosync_resty.replica(os.getenv "SPEC_NAME" .. "-second", { directory = "/run" }))
+local other = second:machine("list", { apply = slow_apply })
+
 list = replica:machine("list", {
   apply = function(state, command)
-    state[#state + 1] = command
+    slow_apply(state, command)
     if command == "bad" then error "a bad one" end
     return #state
   end,
@@ -46,6 +56,18 @@ function commands.submit(args)
     if not args.count then ngx.say(result) end
   end
   if args.count then ngx.say "submitted" end
+end
+
+-- Two replicas apply at the same time; the first of them is the first to end.
+function commands.overlap()
+  local threads = {
+    ngx.thread.spawn(list.submit, list, "apply for 0.3 s"),
+    ngx.thread.spawn(other.submit, other, "apply for 0.5 s"),
+  }
+  ngx.sleep(0.1)
+  ngx.say((select(2, list:submit "during")) or "submitted")
+  for _, thread in ipairs(threads) do ngx.thread.wait(thread) end
+  ngx.say((select(2, list:submit "after")) or "submitted")
 end
 
 function commands.state()

@@ -1,27 +1,48 @@
--- Whether a function of the script that may use only the state and the command is running: `apply`, `initial`,
+-- Whether the caller is in a function of the script that may use only the state and the command: `apply`, `initial`,
 -- `snapshot` or `restore`. It must not submit to any replica. If it handled events while it waits, commands would be
 -- applied to a state that is about to be replaced.
 local applying = {}
 
--- Its coroutine, or true outside of coroutines. Weak, because a function that has yielded never returns if its
--- coroutine was dropped.
-local present = setmetatable({}, { __mode = "v" })
+-- The coroutines that run such functions, true for each. There can be several, because the functions may wait in nginx
+-- and cqueues. Weak, because a function that has yielded never returns if its coroutine was dropped.
+local runners = setmetatable({}, { __mode = "k" })
+
+local function current()
+  return coroutine.running() or "main"
+end
+
+-- Whether the caller runs in a coroutine, or in one that it has resumed. In nginx a waiting light thread is "running".
+local function contains(runner)
+  return runner == current() or runner == "main" or coroutine.status(runner) == "normal"
+end
 
 function applying.is_running()
-  local runner = present.runner
-  return runner == true or runner ~= nil and coroutine.status(runner) ~= "dead"
+  for runner in pairs(runners) do
+    if contains(runner) then
+      return true
+    end
+  end
+  return false
 end
 
 -- To be called around such a function. `begin` returns what `finish` takes.
 function applying.begin()
-  local before = present.runner
-  present.runner = coroutine.running() or true
+  local runner = current()
+  local before = runners[runner]
+  runners[runner] = true
   return before
 end
 
--- Without `before`, no such function is running any more.
+-- Without `before`, this coroutine runs no such function any more.
 function applying.finish(before)
-  present.runner = before
+  runners[current()] = before
+end
+
+-- nginx has ended a light thread, and uses its coroutine for others.
+function applying.forget(runner)
+  if runner then
+    runners[runner] = nil
+  end
 end
 
 -- Calls such a function. Returns true and its result, or false and the error.

@@ -164,8 +164,8 @@ end
 
 -- nginx has ended the light thread inside a function of the script, which may have left its work half done.
 function turns.interrupted(self)
+  applying.forget(self.runner)
   self.runner = nil
-  applying.finish()
   membership.give_up_for(self, "a function of the script ended its light thread, as ngx.exit does",
     "the rest of that function did not run")
 end

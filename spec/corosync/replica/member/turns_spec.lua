@@ -28,10 +28,16 @@ describe("a turn of the loop", function()
     local problem
     local app = replicas.new { error = function(message) problem = message end }
     assert(replicas.eventually(function() return replicas.is_ready(app) end))
-    local list = replicas.listed()
-    applying.begin() -- as apply leaves it
-    replicas.member(app):interrupted()
+    local list, ended = replicas.listed(), replicas.member(app)
+    local reuse = coroutine.wrap(function()
+      ended.runner = coroutine.running()
+      applying.begin() -- as apply leaves it
+      coroutine.yield()
+      return list:submit("x", function() end) -- nginx runs other light threads in the same coroutine
+    end)
+    reuse()
+    ended:interrupted()
     assert.matches("ended its light thread", problem)
-    assert.equal(1, list:submit "x")
+    assert.is_true(reuse())
   end)
 end)
