@@ -79,7 +79,8 @@ end
 -- events until then. It always ends within the replica's `timeout`.
 -- @tparam string|table command a string, or a table of strings, numbers, booleans and such tables; at most 64 MiB
 -- encoded
--- @tparam[opt] fun(result:any,message:string|nil,code:string|nil) callback called later with the result or the failure
+-- @tparam[opt] fun(result:any,message:string|nil,code:string|nil) callback called later with the result or the failure,
+-- but not if this call fails
 -- @treturn any the result of `apply`, or true if it returned nothing; with a callback true. When there is a result, a
 -- majority of the nodes has the command, and it will not be undone
 -- @error nil, message, code. Not applied: "not_ready" (not within `timeout`), "full" (`window` commands of this member
@@ -208,7 +209,7 @@ end
 
 --- Waits for all commands that were confirmed anywhere before this call: reads of `state` after it are linearizable.
 -- @tparam[opt] fun(result:boolean|nil,message:string|nil,code:string|nil) callback called later with the result or the
--- failure
+-- failure, but not if this call fails
 -- @treturn boolean true
 -- @error nil, message, code, as for `submit`
 function Replica:barrier(callback)
@@ -283,7 +284,7 @@ end
 -- @treturn integer
 -- @error nil, message, code: "not_joined"
 function Replica:fd()
-  return self[MEMBER].group:fd()
+  return self[MEMBER]:fd()
 end
 
 --- The descriptor for controllers of cqueues: `cqueues.poll(app)` waits until `dispatch` has something to do.

@@ -22,7 +22,7 @@ local Machine = {}
 --- Lets all members apply a command. Without a callback it waits for the result: a coroutine yields, other code handles
 --- events until then. It always ends within the replica's `timeout`.
 ---@param command string|table a string, or a table of strings, numbers, booleans and such tables; at most 64 MiB encoded
----@param callback? fun(result:any,message:string|nil,code:string|nil) called later with the result or the failure
+---@param callback? fun(result:any,message:string|nil,code:string|nil) called later with the result or the failure, but not if this call fails
 ---@return any # the result of `apply`, or true if it returned nothing; with a callback true. When there is a result, a majority of the nodes has the command, and it will not be undone
 ---@return string|nil # why it failed
 ---@return string|nil # . Not applied: "not_ready" (not within `timeout`), "full" (`window` commands of this member wait), "too_big", "not_connected", "closed", "dispatching" (inside `apply`, `initial`, `snapshot` or `restore`, or where nothing can wait). "raised": `apply` raised this error on all members, and the state is unchanged. "uncertain": the command may have been applied, or may be applied later, also if `apply` ran out of time or memory here. "applied": it was applied, but its result is not known here
@@ -82,7 +82,7 @@ function Replica:leader(name, handlers) end
 function Replica:every(name, spec, f) end
 
 --- Waits for all commands that were confirmed anywhere before this call: reads of `state` after it are linearizable.
----@param callback? fun(result:boolean|nil,message:string|nil,code:string|nil) called later with the result or the failure
+---@param callback? fun(result:boolean|nil,message:string|nil,code:string|nil) called later with the result or the failure, but not if this call fails
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
 ---@return string|nil # as for `submit`

@@ -6,12 +6,18 @@ local errors = require "corosync.errors"
 
 local pollfd = {}
 
+-- Whether the group has left to join again later, as a replica does whose storage fails.
+function pollfd.is_paused(record)
+  return record.is_paused and record.state == "idle"
+end
+
 -- Must be called after events may have moved out of the connection's descriptor, or back.
 function pollfd.show_hidden(record)
   if not record.pollfd then
     return
   end
-  local hidden = record.state == "idle" or record.handle ~= nil and record.handle:timeout() == 0
+  local is_over = record.state == "idle" and not record.is_paused
+  local hidden = is_over or record.handle ~= nil and record.handle:timeout() == 0
   if hidden ~= record.shows_hidden then
     record.pollfd:arm(hidden and 0 or nil)
     record.shows_hidden = hidden
@@ -19,14 +25,16 @@ function pollfd.show_hidden(record)
 end
 
 -- The object whose descriptor is readable when dispatch has something to do: the connection, several connections in a
--- pollset, or the timer for the next try to reconnect.
+-- pollset, or the timer for the next try to reconnect. Of a paused group, the descriptor for controllers.
 function pollfd.source(record)
-  return record.retry and record.timer or record.pollset or record.handle
+  return record.retry and record.timer or record.pollset or record.handle or record.pollfd
 end
 
 -- Returns the descriptor of this object, or nil, message, code.
 function pollfd.fd(record)
-  if record.state == "idle" then
+  if pollfd.is_paused(record) then
+    return pollfd.get(record)
+  elseif record.state == "idle" then
     return errors.failure("wait for", record.object, "it is not active: activate it first", "not_joined")
   end
   return pollfd.source(record):fd()

@@ -18,7 +18,11 @@ local function start_timer(member)
   local timer = own_handle(uv.new_timer())
   timer:start(1000 * members.TICK, 1000 * members.TICK, function() member:tick() end)
   timer:unref()
-  member.timer = { close = function() timer:close() end }
+  member.timer = {
+    close = function() timer:close() end,
+    -- Whether the loop runs on although the group has left it.
+    keep_loop = function(is_needed) timer[is_needed and "ref" or "unref"](timer) end,
+  }
 end
 
 -- Waits until an earlier replica of that name, which was closed, has left its group, because a process can be in a

@@ -50,6 +50,7 @@ local member = { SUFFIX = SUFFIX, TICK = clock.TICK }
 local Member = {
   now = core.now,
   dispatch = turns.dispatch,
+  fd = turns.fd,
   handle_until = turns.handle_until,
   interrupted = turns.interrupted,
   after_events = turns.after_events,
@@ -127,7 +128,7 @@ function Member:close()
   if not ok then
     return nil, message, code
   end
-  self.is_closed = true
+  self.is_closed, self.record.is_paused = true, false
   if not self.runner and not self.nudge then
     turns.settle(self)
   end

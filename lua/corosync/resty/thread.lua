@@ -151,6 +151,9 @@ local function run(record)
     leave_if_wanted(record)
     if record.state ~= "idle" then
       serve(record)
+    elseif record.is_paused then -- until its replica joins again
+      after_events(record)
+      waiting.nap(record, record.look_every)
     else
       if record.wanted then
         connect(record)

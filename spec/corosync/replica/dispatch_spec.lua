@@ -110,12 +110,16 @@ describe("a replica with loop = false", function()
     local list, app = replicas.listed { loop = false }
     assert.equal(1, list:submit "x")
     assert.is_true(app:close())
-    local code
+    local message, code
     assert(replicas.eventually(function()
-      code = select(3, app:dispatch())
+      message, code = select(2, app:dispatch())
       return code ~= nil
     end))
     assert.equal("not_joined", code)
+    assert.matches("^cannot handle events of replica '.*': it was closed: make a new one$", message)
+    message, code = select(2, app:fd())
+    assert.equal("not_joined", code)
+    assert.matches("^cannot wait for replica '.*': it was closed: make a new one$", message)
   end)
 end)
 

@@ -12,13 +12,13 @@ local function start(node, env)
   return nginx.start(cluster, node, FOLDER, "replica.conf", env)
 end
 
--- Starts an nginx on each node, and waits until all workers are ready.
-local function start_all(env)
+-- Starts an nginx on each node, and waits until all workers are ready, from a node on.
+local function start_all(env, from)
   local servers = {}
   count, env = count + 1, env or {}
   env.SPEC_NAME = "spec-" .. count
   for node = 1, 3 do servers[node] = start(node, env) end
-  for node = 1, 3 do servers[node]:says("^%d+ ready$", 2) end
+  for node = from or 1, 3 do servers[node]:says("^%d+ ready$", 2) end
   return servers
 end
 
@@ -91,6 +91,17 @@ describe("a replica in nginx #slow", function()
     servers[1]:says("^" .. ended .. " problem a function of the script ended its light thread, as ngx.exit does: .*"
       .. "Replica 'spec%-%d+' is closed here")
     assert.matches("^%d+$", servers[2]:request(path("submit", "after")))
+  end)
+
+  it("leaves while the node's notes cannot be written, and comes back", function()
+    assert.equal(0, (cluster:command(1, { "touch", "/run/no-notes" })))
+    local servers = start_all({}, 2)
+    servers[1]:says("^%d+ problem .* leaves its group until it can write its note", 2)
+    assert.matches("^not_ready", servers[1]:request(path("submit", "early")))
+    assert.equal(0, (cluster:command(1, { "rm", "/run/no-notes" })))
+    servers[1]:says("^%d+ problem .* can write its note again$", 2)
+    servers[1]:says("^%d+ ready$", 2)
+    assert.matches("^%d+$", servers[1]:request(path("submit", "late")))
   end)
 
   it("has locks that are free when the light thread that waits for one is ended", function()

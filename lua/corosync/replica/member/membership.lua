@@ -41,8 +41,17 @@ function membership.rejoin(self)
   end
 end
 
--- Leaves the group as soon as Corosync lets it.
+-- While the group is paused, the member has left it, and joins it again by itself.
+local function pause(self, is_paused)
+  self.record.is_paused = is_paused
+  if self.timer then
+    self.timer.keep_loop(is_paused)
+  end
+end
+
+-- Leaves the group as soon as Corosync lets it, until `join`.
 function membership.leave(self)
+  pause(self, true)
   local ok, message, code = membership.without_waiting(self, Group.deactivate, self.group)
   if not ok and code ~= "timeout" then
     self:report(message)
@@ -64,7 +73,9 @@ end
 
 -- Returns whether the join could begin.
 function membership.join(self)
-  return membership.without_waiting(self, Group.activate, self.group)
+  local ok = membership.without_waiting(self, Group.activate, self.group)
+  pause(self, not ok)
+  return ok
 end
 
 return membership

@@ -108,7 +108,10 @@ end
 
 local function dispatch_all(self, budget)
   self.turn_began = now()
-  local handled, more, code = dispatch.dispatch(self.record, budget)
+  local handled, more, code = 0, false, nil
+  if not pollfd.is_paused(self.record) then
+    handled, more, code = dispatch.dispatch(self.record, budget)
+  end
   after_events(self)
   return handled, more, code
 end
@@ -118,12 +121,37 @@ local function cannot_handle(self)
     "one of its functions is running: return from it first")
 end
 
+-- Whether there will be no more events.
+local function has_left(self)
+  return self.is_closed and self.record.state == "idle"
+end
+
+local function closed(self, what)
+  return self.callers:failure(what, "not_joined", "it was closed: make a new one")
+end
+
 -- Handles events that wait. Returns as the group's dispatch.
 function turns.dispatch(self, budget)
   if self.runner or applying.is_running() then
     return cannot_handle(self)
+  elseif has_left(self) then
+    return closed(self, "handle events of")
   end
   return run(self, dispatch_all, budget)
+end
+
+function turns.fd(self)
+  if has_left(self) then
+    return closed(self, "wait for")
+  end
+  return self.group:fd()
+end
+
+-- Waits until there is something to do.
+local function wait(self)
+  if pollfd.fd(self.record) then
+    pollfd.source(self.record):wait(self:timeout())
+  end
 end
 
 -- Handles events until a condition holds, for callers outside coroutines.
@@ -141,7 +169,7 @@ function turns.handle_until(self, is_over)
     if not handled then
       return nil, more, code
     elseif handled == 0 and not is_over() then
-      pollfd.source(self.record):wait(self:timeout())
+      wait(self)
     end
   end
   if self.record.loop then
