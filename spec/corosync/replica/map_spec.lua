@@ -232,6 +232,33 @@ describe("a replica's map", function()
       assert.same({ "a", "again b" }, told)
     end)
 
+    it("reports what was stored when the member starts again", function()
+      local folder, name = assert(uv.fs_mkdtemp "/tmp/map-XXXXXX"), replicas.name()
+      local function start()
+        local seen = {}
+        app = replicas.new({ storage = folder .. "/map.db" }, name)
+        map = app:map "prices"
+        map:watch("", function(key, new) seen[key] = new end)
+        replicas.ready(app)
+        return seen
+      end
+      start()
+      assert(map:set("a", 1))
+      for _ = 1, 8 do
+        assert(map:set("long", ("x"):rep(1000000))) -- together so much that a snapshot is written
+      end
+      assert(map:set("b", 2))
+      for _ = 1, 2 do
+        replicas.clean()
+        local seen = start()
+        assert(app:barrier())
+        assert.equal(1, seen.a)
+        assert.equal(2, seen.b)
+      end
+      replicas.clean()
+      os.execute("rm -r " .. folder)
+    end)
+
     it("goes on after an error in a watcher", function()
       local problems = {}
       replicas.clean()

@@ -37,6 +37,7 @@ describe("watchers of a map", function()
   end)
 
   it("report each difference of a new state once, in the order of the keys", function()
+    look()
     take_state({ ta = 1, tb = { 2 }, tc = 3, x = 1 }, 5)
     watch "t"
     look()
@@ -92,6 +93,26 @@ describe("watchers of a map", function()
     look()
     apply("a", 3, 7)
     assert.same({ "a 1 nil 5", "a 2 1 6", "restarted 5", "a 1 2 5", "a 3 1 7" }, told)
+  end)
+
+  it("report the whole state, also what was stored, if they began before the member was ready", function()
+    for key, value in pairs { a = 1, b = 2 } do
+      part.apply(machine.state, { "map", "set", "m", key, value }, 1)
+    end
+    machine.chain.last = 5
+    watch ""
+    apply("a", 3, 6)
+    look()
+    assert.same({ "restarted 6", "a 3 nil 6", "b 2 nil 6" }, told)
+  end)
+
+  it("report only changes if they began when the member was ready", function()
+    take_state({ a = 1 }, 5)
+    owner.was_serving = true
+    watch ""
+    look()
+    apply("a", 2, 6)
+    assert.same({ "a 2 1 6" }, told)
   end)
 
   it("report nothing after they have ended", function()

@@ -70,6 +70,9 @@ function Map:each(prefix) end
 --- A member that starts, or comes back after a cut, may get the whole state from another one. Then the watch restarts:
 --- `restarted` is called, and after it `changed` once for each key whose value differs from the last one reported. So
 --- the latest value of each key is reported, but not the values that it had in between.
+---
+--- The same happens to a watch that begins before this member is ready, also with the values from its storage. One that
+--- begins later gets only changes: call `each` just before it for the present values.
 ---@param prefix string "" for all keys
 ---@param changed fun(key:string,new:any,old:any,index:integer) `new` is nil if the key was deleted or has expired, `old` if it had no value. `index` is that of the command; after `restarted`, of the last command in the state
 ---@param restarted? fun(index:integer)

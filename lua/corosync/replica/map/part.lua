@@ -138,16 +138,21 @@ end
 
 function part.look(member, all)
   local mine = own(member)
+  mine.has_begun = true
   if not is_coming(member, mine.told) then
     catch_up(member, mine, all)
   end
   expire(member, mine)
 end
 
--- Adds a watcher, as Watchers:add does.
+-- Adds a watcher, as Watchers:add does. One that is added before this member has ever been ready gets the whole state
+-- then, also the part that comes from this member's storage.
 function part.watch(member, name, prefix, changed, restarted)
-  local mine = own(member)
-  return mine.watchers:add(parts.states(member).map, parts.index(member), name, prefix, changed, restarted)
+  local mine, maps = own(member), parts.states(member).map
+  if not mine.has_begun and not member.was_serving and maps[name] then
+    maps, mine.is_restored = {}, true
+  end
+  return mine.watchers:add(maps, parts.index(member), name, prefix, changed, restarted)
 end
 
 -- Gives a new script a set of watchers of its own. Returns those of the earlier script.
