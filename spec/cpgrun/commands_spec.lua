@@ -1,6 +1,8 @@
 -- The commands for a shell: cpgrun map, lock, members, send and listen.
+local json = require "dkjson"
 local program = require "spec.helpers.program"
 local uv = require "luv"
+local wait = require "corosync.lab.wait"
 
 local complaint, cpgrun, line, run, start = program.complaint, program.cpgrun, program.line, program.run, program.start
 
@@ -11,6 +13,14 @@ local count = 0
 local function outcome(...)
   local code, out = run("cpgrun", ...)
   return { code, out }
+end
+
+local function decoded(lines)
+  local values = {}
+  for text in lines:gmatch "[^\n]+" do
+    values[#values + 1] = json.decode(text)
+  end
+  return values
 end
 
 -- No other script on this Corosync has that name.
@@ -44,7 +54,8 @@ describe("cpgrun for a shell #slow:", function()
       assert.same({ 0, "3" }, outcome("map", m, "get", "tea"))
       assert.equal(0, (run("cpgrun", "map", m, "replace", "tea", "3", "4")))
       assert.same({ 0, "7" }, outcome("map", m, "increment", "n", "7"))
-      assert.same({ 0, "8" }, outcome("map", m, "increment", "n"))
+      assert.same({ 0, "9" }, outcome("map", m, "increment", "n", "2"))
+      assert.same({ 0, "8" }, outcome("map", m, "increment", "n", "--", "-1"))
       assert.same({ 0, "n\t8\ntea\t4\nup\ttrue" }, outcome("map", m, "list"))
       assert.same({ 0, "tea\t4" }, outcome("map", m, "list", "te"))
       assert.equal(0, (run("cpgrun", "map", m, "delete", "tea")))
@@ -59,6 +70,45 @@ describe("cpgrun for a shell #slow:", function()
       local code, _, errors = run("cpgrun", "map", "--json", m, "set", "k", "{")
       assert.equal(125, code)
       assert.matches("Error: '{' is not JSON: ", errors)
+    end)
+
+    it("loads what list has printed", function()
+      local m, other = holder() .. ".m", holder() .. ".m"
+      for key, value in pairs { ["a\tb\n"] = '{"a":[1,2.5,"x"],"b":{"c":false}}', number = "-3", text = '"\\u00e9"' } do
+        assert.equal(0, (run("cpgrun", "map", "--json", m, "set", "--", key, value)))
+      end
+      local _, backup = run("cpgrun", "map", "--json", m, "list")
+      local loader = start("cpgrun", "map", other, "load")
+      assert(loader:write(backup))
+      loader:close_stdin()
+      program.ended(loader, 0)
+      assert.same(decoded(backup), decoded((select(2, run("cpgrun", "map", "--json", other, "list")))))
+    end)
+
+    it("loads thousands of keys", function()
+      local m, lines = holder() .. ".m", {}
+      for i = 1, 3000 do
+        lines[i] = ('{"key":"key%d","value":%d}\n'):format(i, i)
+      end
+      local loader = start("cpgrun", "map", m, "load")
+      assert(loader:write(table.concat(lines)))
+      loader:close_stdin()
+      program.ended(loader, 0)
+      local _, keys = run("cpgrun", "map", m, "list", "key")
+      assert.equal(3000, select(2, keys:gsub("key(%d+)\t%1", "")))
+    end)
+
+    it("loads nothing from damaged input, and says which line is wrong", function()
+      local m = holder() .. ".m"
+      for text, problem in pairs { ['{"key":"k",'] = "unterminated", ['{"key":"k"}'] = "no key and value",
+        ["k\tv"] = "no valid JSON value" } do
+        local loader = start("cpgrun", "map", m, "load")
+        assert(loader:write('{"key":"first","value":1}\n' .. text .. "\n"))
+        loader:close_stdin()
+        program.ended(loader, 125)
+        program.complaint(loader, "line 2 of standard input is not like .*: " .. problem .. ".*; nothing was changed")
+      end
+      assert.equal(1, (run("cpgrun", "map", m, "get", "first")))
     end)
 
     it("exits with 1 where a change is refused", function()
@@ -78,15 +128,15 @@ describe("cpgrun for a shell #slow:", function()
     it("watches, from the state that is there", function()
       local m = holder() .. ".m"
       local watcher = start("cpgrun", "map", m, "watch")
-      local json = start("cpgrun", "map", "--json", m, "watch", "k")
+      local as_json = start("cpgrun", "map", "--json", m, "watch", "k")
       repeat -- until both are watching
         assert.equal(0, (run("cpgrun", "map", m, "increment", "k")))
-      until #watcher.lines > 0 and #json.lines > 0
+      until #watcher.lines > 0 and #as_json.lines > 0
       assert.equal(0, (run("cpgrun", "map", m, "set", "k", "v")))
       assert.equal(0, (run("cpgrun", "map", m, "delete", "k")))
       line(watcher, "^set\tk\tv$")
       line(watcher, "^delete\tk$")
-      assert.matches('"value":"v"', line(json, '^({.*"value":"v".*})$'))
+      assert.matches('"value":"v"', line(as_json, '^({.*"value":"v".*})$'))
       watcher:kill "sigint"
       program.ended(watcher, 130)
     end)
@@ -205,6 +255,16 @@ describe("cpgrun for a shell #slow:", function()
     assert.equal(0, (run("cpgrun", "listen", name, "--timeout", "0.5")))
   end)
 
+  it("send and load end on a signal while they wait for standard input", function()
+    for _, words in ipairs { { "send", "nobodys", "-" }, { "map", "nobodys.m", "load" } } do
+      local it = start("cpgrun", unpack(words))
+      assert(it:write(("x"):rep(4000000)))
+      assert(wait.until_true(function() return it.stdin:get_write_queue_size() == 0 end, 60)) -- so it reads
+      it:kill "sigint"
+      assert.same({ 0, 2 }, { assert(it:wait(60)) })
+    end
+  end)
+
   local COMMAND = "the command is missing: write it after --"
   for _, each in ipairs {
     { "map shop get k", "'shop' is not a replica's name" },
@@ -213,6 +273,9 @@ describe("cpgrun for a shell #slow:", function()
     { "map a.b get", "get takes 1 word, not 0: get KEY" },
     { "map a.b set k", "set takes 2 words, not 1: set KEY VALUE" },
     { "map a.b increment", "increment takes 1 to 2 words, not 0: increment KEY [BY]" },
+    { "map a.b load k", "load takes 0 words, not 1: load" },
+    { "map a.b increment k -1", "unknown option '-1'\nDid you mean '-h'?\nWrite -- before a word that begins with - " },
+    { "send a -x", "unknown option '-x'\nDid you mean '-h'?\nWrite -- before a word that begins with - " },
     { "map a.b increment k x", "increment takes a number, not 'x'" }, { "map", "missing argument 'REPLICA.MAP'" },
     { "lock a.b --", COMMAND }, { "lock a.b true", COMMAND }, { "lock a.b ls -l", COMMAND },
     { "send a", "missing argument 'MESSAGE'" }, { "members", "missing argument 'GROUP'" },

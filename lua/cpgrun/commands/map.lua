@@ -1,5 +1,7 @@
 -- `cpgrun map`
 local json = require "cpgrun.json"
+local load = require "cpgrun.commands.load"
+local log = require "cpgrun.log"
 local session = require "cpgrun.commands.session"
 
 local actions = {}
@@ -74,17 +76,31 @@ function actions.watch(map, options, prefix, self)
   return 0
 end
 
+function actions.load(map, options, entries, self)
+  return load.set(self, map, entries, { ttl = options.ttl })
+end
+
+local function run(self, options, entries)
+  local ok, status = self:join(options.replica, false, options.timeout)
+  if not ok then
+    return status
+  end
+  local words = options.words
+  local action, map = actions[options.action], self.app:map(options.name)
+  if options.action == "list" or options.action == "watch" or options.action == "load" then
+    return action(map, options, entries or words[1], self)
+  end
+  return action(map, options, words[1], words[2], words[3])
+end
+
 return function(options, native)
-  return session.run(native, function(self)
-    local ok, status = self:join(options.replica, false, options.timeout)
-    if not ok then
-      return status
+  local entries, problem
+  if options.action == "load" then
+    entries, problem = load.read()
+    if not entries then
+      log.error("%s", problem)
+      return session.FAILED
     end
-    local words = options.words
-    local action, map = actions[options.action], self.app:map(options.name)
-    if options.action == "list" or options.action == "watch" then
-      return action(map, options, words[1], self)
-    end
-    return action(map, options, words[1], words[2], words[3])
-  end)
+  end
+  return session.run(native, function(self) return run(self, options, entries) end)
 end

@@ -27,11 +27,11 @@ local CODES = {
 -- The number of words after each action of a map: least and most.
 local WORDS = {
   get = { 1, 1 }, set = { 2, 2 }, replace = { 3, 3 }, delete = { 1, 1 }, increment = { 1, 2 }, list = { 0, 1 },
-  watch = { 0, 1 },
+  watch = { 0, 1 }, load = { 0, 0 },
 }
 
-local ACTIONS = "get KEY, set KEY VALUE, replace KEY OLD NEW, delete KEY, increment KEY [BY], list [PREFIX] or "
-  .. "watch [PREFIX]"
+local ACTIONS = "get KEY, set KEY VALUE, replace KEY OLD NEW, delete KEY, increment KEY [BY], list [PREFIX], "
+  .. "watch [PREFIX] or load"
 
 local function seconds(text)
   local number = tonumber(text)
@@ -79,6 +79,11 @@ end
 
 local parsers = {}
 
+local function explain_option(message)
+  return message:find "^unknown option" and message .. "\nWrite -- before a word that begins with - and is no option."
+    or message
+end
+
 -- argparse would list the actions without their arguments, or not at all if the action is missing.
 local function explain_action(message)
   if message:find("'action' must be one of", 1, true) then
@@ -86,7 +91,7 @@ local function explain_action(message)
   elseif message == "missing argument 'action'" then
     return "the action is missing: " .. ACTIONS
   end
-  return message
+  return explain_option(message)
 end
 
 function parsers.map()
@@ -94,8 +99,10 @@ function parsers.map()
     explain_action)
   p:argument("REPLICA.MAP", "The names of the replica (a script's group) and the map, with a dot between them.")
     :argname("REPLICA.MAP"):target("target"):convert(part_of_replica)
-  p:argument("action", ACTIONS .. "."):choices { "get", "set", "replace", "delete", "increment", "list", "watch" }
-  p:argument("words", "The action's words. Values are strings, or JSON with --json."):args("*")
+  p:argument("action", ACTIONS .. ".")
+    :choices { "get", "set", "replace", "delete", "increment", "list", "watch", "load" }
+  p:argument("words", "The action's words. Values are strings, or JSON with --json. load reads standard input: what "
+    .. "list --json has printed."):args("*")
   add_json(p)
   p:option("--ttl", "Delete the value after this many seconds."):argname("SECONDS"):convert(seconds)
   add_timeout(p, "How long to wait for the replica and the result (default: 10), or how long to watch (default: "
@@ -133,7 +140,7 @@ end
 
 function parsers.send()
   local p = begin("send", "Joins a group, sends a message to all members, waits until it is delivered here, and "
-    .. "leaves.")
+    .. "leaves.", explain_option)
   add_group(p)
   p:argument("MESSAGE", "The message; - reads it from standard input."):argname("MESSAGE"):target("message")
   add_pack(p)
@@ -214,7 +221,7 @@ function finish.map(p, parsed)
   local limits, count = WORDS[parsed.action], #parsed.words
   if count < limits[1] or count > limits[2] then
     local wanted = limits[1] == limits[2] and log.count(limits[1], "word") or ("%d to %d words"):format(unpack(limits))
-    local form = ACTIONS:match(parsed.action .. "[A-Z %[%]]*[A-Z%]]")
+    local form = ACTIONS:match(parsed.action .. "[A-Z %[%]]*[A-Z%]]") or parsed.action
     p:error(("%s takes %s, not %d: %s"):format(parsed.action, wanted, count, form))
   elseif parsed.action == "increment" and parsed.words[2] and not tonumber(parsed.words[2]) then
     p:error(("increment takes a number, not '%s'"):format(parsed.words[2]))

@@ -4,8 +4,8 @@ local log = require "cpgrun.log"
 local session = require "cpgrun.commands.session"
 
 return function(options, native)
+  local text = options.message == "-" and io.read "*a" or options.message -- outside the session, which handles signals
   return session.run(native, function(self)
-    local text = options.message == "-" and io.read "*a" or options.message
     local own, is_there, is_member, status
     own, status = group.join(self, options, {
       config_change = function(_, _, joined)
