@@ -58,24 +58,69 @@ describe("a replica with storage on three nodes #slow", function()
     end_often(3, function() members:fail_power(ALL) end)
   end)
 
+  -- Starts the first member after a loss of power, and waits until it waits for others.
+  local function start_alone(node, options)
+    members:start(node, options)
+    members:hears(node, "^(up)$")
+    local status, why
+    assert(cluster:wait_for(function()
+      members:run(node, "print('status', (app:status()), (select(6, app:status())))")
+      status, why = members:hears(node, "^status\t(%S+)\t(.*)$")
+      return why:find "too few"
+    end, 30))
+    assert.same({ "blocked", "too few nodes have a state" }, { status, why })
+  end
+
   it("waits for a majority, and goes on with it", function()
     members:start_all()
     members:confirms(100)
     members:fail_power(ALL)
-    members:start(1)
-    members:hears(1, "^(up)$")
-    local status, why
-    assert(cluster:wait_for(function()
-      members:run(1, "print('status', (app:status()), (select(6, app:status())))")
-      status, why = members:hears(1, "^status\t(%S+)\t(.*)$")
-      return why:find "too few"
-    end, 30))
-    assert.same({ "blocked", "too few nodes have a state" }, { status, why })
+    start_alone(1)
     members:start(3)
     members:confirms(50)
     members:start(2)
     members:hears(2, "^(ready)$")
     members:check(ALL)
+  end)
+
+  -- As docs/replica.md describes it. Power fails, so that nothing but the backup shows which tokens there were.
+  it("is restored from a backup of one node, and tokens grow", function()
+    local function begin()
+      members:start_all { writers = 0 }
+      for _, node in ipairs(ALL) do
+        members:hears(node, "^(ready)$")
+      end
+    end
+    local function token()
+      members:run(2, "print('token', ('%.0f'):format(assert(app:lock 'l':acquire()).token))")
+      return tonumber((members:hears(2, "^token\t(%d+)")))
+    end
+    local function sets(value)
+      members:run(1, ("print('set', app:map 'm':set('k', %d))"):format(value))
+      assert.equal("true", (members:hears(1, "^set\t(%S+)")))
+    end
+    local function shell(command)
+      assert.equal(0, (cluster:command(1, { "sh", "-ec", "cd " .. members.folder .. "; " .. command }, 10)))
+    end
+    begin()
+    sets(1)
+    members:kill { 1 }
+    shell "mkdir backup; cp node1.db* backup"
+    members:kill { 2, 3 }
+    begin()
+    sets(2)
+    local last = token()
+    members:fail_power(ALL)
+    shell "rm node*.db*; cp backup/* ."
+    start_alone(1, { writers = 0 })
+    members:start(2, { writers = 0 })
+    members:start(3, { writers = 0 })
+    for _, node in ipairs(ALL) do
+      members:hears(node, "^(ready)$")
+      members:run(node, "print('has', app:map 'm':get('k', { confirmed = true }))")
+      assert.equal("1", (members:hears(node, "^has\t(%S+)")))
+    end
+    assert.is_true(token() > last)
   end)
 
   it("keeps its maps, and lets tokens of locks grow, after all processes have ended", function()
