@@ -98,7 +98,7 @@ describe("calls of a replica", function()
 
     it("fails with not_exist for an unknown function, and on members without functions", function()
       begin()
-      refused("not_exist", "^this member has no such function$", rpc:one(address, "unknown"))
+      refused("not_exist", "^member 1:%d+ has no function 'unknown'$", rpc:one(address, "unknown"))
       local bare = spawn(app.name, "")
       hears(bare, "^ready$")
       local _, order = all(rpc:all "sum")
@@ -106,6 +106,9 @@ describe("calls of a replica", function()
       local codes = {}
       for _, answer in pairs((all(rpc:all("sum", 1, 2)))) do
         codes[#codes + 1] = answer[3] or tostring(answer[2])
+        if answer[3] then
+          assert.matches("^member 1:%d+ has no function", answer[2])
+        end
       end
       table.sort(codes)
       assert.same({ "3", "not_exist", "not_exist" }, codes)
@@ -176,7 +179,7 @@ describe("calls of a replica", function()
     it("fails with a member's code if none succeeds", function()
       begin { fail = function() error "nor here" end }
       refused("raised", "no luck", rpc:any "fail")
-      refused("not_exist", "no such function", rpc:any "unknown")
+      refused("not_exist", "^member 1:%d+ has no function 'unknown'$", rpc:any "unknown")
     end)
   end)
 

@@ -7,6 +7,7 @@
 --   replies            by address: { true, value }, or { false, message, code }
 --   why, code          why it ended without all replies; failure: the whole message, if its wait failed
 --   tell(call)         called once, when it ends
+local errors = require "corosync.errors"
 local plain = require "corosync.replica.machines.plain"
 local script_calls = require "corosync.script_calls"
 local traceback = require "corosync.traceback"
@@ -167,11 +168,13 @@ end
 
 -- ---- the member that is called ----
 
-local function run(f, count, arguments)
+local function run(self, message)
+  local f = self.functions[message.name]
   if not f then
-    return { false, "this member has no such function", "not_exist" }
+    local name = errors.quote(tostring(message.name))
+    return { false, ("member %s has no function %s"):format(self.member.address, name), "not_exist" }
   end
-  local ok, value = xpcall(function() return f(unpack(arguments, 1, count)) end, traceback)
+  local ok, value = xpcall(function() return f(unpack(message.arguments, 1, message.count)) end, traceback)
   local problem = ok and value ~= nil and plain.check(value)
   if not ok then
     return { false, tostring(value), "raised" }
@@ -199,7 +202,7 @@ function Exchange:received(from, message)
     return
   end
   waiting.spawn(self.member, function()
-    reply_to(self, from, message, run(self.functions[message.name], message.count, message.arguments))
+    reply_to(self, from, message, run(self, message))
   end)
 end
 

@@ -38,7 +38,7 @@ function on.call(self, from, message)
     self.calls:received(from, message)
   elseif not message.to or message.to == self.address then
     self:multicast { kind = "reply", to = from, id = message.id, ok = false, code = "not_exist",
-      value = "this member has no functions to call" }
+      value = ("member %s has no functions to call"):format(self.address) }
   end
 end
 
