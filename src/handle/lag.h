@@ -17,7 +17,7 @@ void lag_queue_event(handle *h);
 /* Returns for how many seconds the oldest event has waited, at least; 0 if none waits. */
 double lag_seconds(const handle *h);
 
-/* The oldest event leaves the queue. */
+/* To be called when the oldest event leaves the queue. */
 static inline void lag_pass(handle *h)
 {
 	h->lag.events_left -= h->lag.events_left > 0;

@@ -30,7 +30,7 @@ void reader_unlock(reader *r, bool kept_up);
  */
 bool reader_hand_over(handle *h);
 
-/* When the reader's oldest event came, about, or the oldest of those that it handed over last. */
+/* About when the oldest event arrived that the reader has, or of those that it handed over last. */
 double reader_handed_since(const reader *r);
 
 /* Under the lock: the queue for the events that the daemon sends now; NULL if they are invalid. */
@@ -39,14 +39,14 @@ queue *reader_sink(handle *h);
 /* Under the lock: the reader's events, all later than the handle's own queue; NULL without a reader. */
 const queue *reader_queue(const reader *r);
 
-/* Under the lock: the most bytes that this queue may hold, and whether it may hold more than it does. */
+/* Under the lock: the most bytes that reader_sink's queue may hold, and whether it has room for any. */
 size_t reader_bound(handle *h);
 bool reader_has_room(handle *h);
 
 /* Under the lock: no later event is valid. */
 void reader_lose(reader *r, const failure *why);
 
-/* To be called when the handle's own queue has changed, which counts against the limit, too. */
+/* To be called when the handle's own queue has changed: its bytes count against the limit, too. */
 void reader_note_queued(handle *h);
 
 /* The events that wait for handlers, in the handle's own queue and in the reader's. */

@@ -34,7 +34,7 @@ typedef enum duty {
 	ENDED, /* the connection is lost */
 } duty;
 
-/* On stderr, because Lua handles no event before the handler returns. Only for events that Lua has not taken over. */
+/* On stderr, because Lua handles no event before the handler returns. Only while the reader itself has events. */
 static void warn(reader *r)
 {
 	double now = clock_seconds();
@@ -59,7 +59,7 @@ static duty stop_at_limit(reader *r)
 	return GIVING_UP;
 }
 
-/* Takes a round of events, and keeps them unless no later one is valid. */
+/* Takes a round of events from the daemon; drops them once the reader has an end_reason. */
 static duty take(reader *r, duty present)
 {
 	bool drained, is_first = queue_length(&r->queue) == 0 && r->end_reason == NULL;

@@ -51,13 +51,13 @@ static inline const event *queue_oldest(const queue *q)
 	return (const event *)(const void *)(q->data + q->head);
 }
 
-/* The oldest event, or NULL. Valid as long. */
+/* The oldest event, or NULL. Valid until the next call on the queue. */
 static inline const event *queue_head(const queue *q)
 {
 	return queue_length(q) == 0 ? NULL : queue_oldest(q);
 }
 
-/* The event after that one, or NULL. Valid as long. */
+/* The event after that one, or NULL. Valid until the next call on the queue. */
 static inline const event *queue_next(const queue *q, const event *ev)
 {
 	const unsigned char *next = (const unsigned char *)ev + ev->size;
