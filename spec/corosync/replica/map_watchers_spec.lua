@@ -108,7 +108,7 @@ describe("watchers of a map", function()
 
   it("report only changes if they began when the member was ready", function()
     take_state({ a = 1 }, 5)
-    owner.was_serving = true
+    member.was_serving = true
     watch ""
     look()
     apply("a", 2, 6)
