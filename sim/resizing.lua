@@ -7,12 +7,13 @@ local resizing = {}
 
 local MOST_NODES = 6
 
--- Whether each node has a full member that counts with the present number of nodes.
+-- Whether each node has a full member whose state counts as one of the present number of nodes.
 local function is_resized(self)
   local has = {}
   for _, each in ipairs(self:living()) do
     local active = each.replica.active
     has[each.process.node] = active ~= nil and active.nodes == #self.world.nodes and active:has_enough()
+      and active:is_established()
   end
   for id in ipairs(self.world.nodes) do
     if not has[id] then
