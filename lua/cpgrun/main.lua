@@ -3,7 +3,7 @@
 --   program, version, lua, corosync   the program's path; the versions of cpgrun, Lua and Corosync
 --   and functions of src/cpgrun/      set_report and limit (callback.c), guard, loaded and has_lost_terminal
 --                                     (interrupt.c), notify and close_on_exec (notify.c), has_hung_up (stdfds.c),
---                                     end_with_parent (parent.c), peer_user (peer.c), become and user_id (user.c)
+--                                     end_with_parent (parent.c), become, user_id and peer_user (user.c)
 local log = require "cpgrun.log"
 local notify = require "cpgrun.systemd.notify"
 local supervise = require "cpgrun.supervise"

@@ -10,12 +10,13 @@
 --                 is_expelled: Corosync has reported a leave that was not asked for
 --   loss          retry: while the group reconnects, when the next try is due; ended_by: the code of a loss after which
 --                 it does not reconnect
---   dispatch      stopped: the running dispatch must end; steps: events that `step` has handled
+--   dispatch      stopped: the running dispatch must end
 --                 overdue: a view is due, but the budget was used up by events
 --                 given_up_at: when a group whose connection to quorum is lost is given up
 --   pollfd        pollfd, shows_hidden
 --   counters      counters
 --   handlers      lookup: the metatable that finds message_received
+--   replica/member/membership     is_paused: its member has left for a while, and joins again by itself
 -- `rejoin` (the group must join again once it has left) is set by several. resty/thread.lua lists the fields of nginx.
 local KEY = require "corosync.private"
 local arguments = require "corosync.group.arguments"
