@@ -45,7 +45,8 @@ local function look_for_divergence(self)
   if found and is_wrong then
     self.divergence:forget_all()
     self:report(("diverged: the state of machine %s of replica %s differs from that of %s at index %.0f; its apply "
-      .. "depends on more than the state and the command. This member takes the state of the others")
+      .. "depends on more than the state and the command, or members run different versions of the script. This member "
+      .. "takes the state of the others")
       :format(errors.quote(found.machine), errors.quote(self.name), table.concat(found.members, ", "), found.index))
     self.protocol:forget()
   end
