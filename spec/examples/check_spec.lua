@@ -9,9 +9,9 @@ describe("cpgrun check #slow", function()
   local SEED = "11"
 
   -- Returns how many notes and operations were checked; both are right.
-  local function passes(name)
+  local function passes(name, ...)
     local it = program.start("cpgrun", "check", "--seconds", "15", "--nodes", "3", "--seed", SEED,
-      ("examples/%s.lua"):format(name))
+      ("examples/%s.lua"):format(name), ...)
     local code, signal = assert(it:wait(200))
     local out = table.concat(it.lines, "\n") .. table.concat(it.errors, "\n")
     assert.same({ 0, 0 }, { code, signal }, out)
@@ -27,6 +27,10 @@ describe("cpgrun check #slow", function()
 
   it("finds that examples/cron runs no tick twice", function()
     assert.is_true(passes "cron" > 0)
+  end)
+
+  it("finds that examples/jobs runs no job twice", function()
+    assert.is_true(passes("jobs", "0.2") > 5)
   end)
 
   it("finds that examples/leader has one leader at a time, with growing tokens", function()
