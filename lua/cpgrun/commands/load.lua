@@ -45,7 +45,10 @@ function load.set(self, map, entries, options)
       break
     end
     under_way = under_way + 1
-    map:set(entry.key, entry.value, options, outcome)
+    local ok, message, why = map:set(entry.key, entry.value, options, outcome)
+    if not ok then
+      outcome(nil, message, why) -- the call itself has failed, so set does not call this
+    end
   end
   self:wait_until(function() return under_way == 0 end)
   if failure then
