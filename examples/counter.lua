@@ -14,8 +14,9 @@ local counter = app:machine("counter", {
 })
 
 uv.new_timer():start(1000, 1000, function()
-  counter:submit({ add = 1 }, function(sum, message)
+  coroutine.wrap(function()
+    local sum, message = counter:submit { add = 1 }
     if sum then check.unique("sum", sum) end -- a sum that comes twice has lost an addition
     print(sum or message)
-  end)
+  end)()
 end)

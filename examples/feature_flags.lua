@@ -17,8 +17,9 @@ local input = uv.new_pipe(false)
 assert(input:open(0))
 input:read_start(function(_, text)
   for flag, state in (text or ""):gmatch "(%S+) (%S+)" do
-    flags:set(flag, state == "on", function(ok, problem)
+    coroutine.wrap(function()
+      local ok, problem = flags:set(flag, state == "on")
       if not ok then print(problem) end
-    end)
+    end)()
   end
 end)

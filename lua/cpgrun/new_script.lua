@@ -18,9 +18,8 @@ state:watch("", function(key, new) print("changed", key, new) end)
 leader("@NAME@", {
   elected = function(token)
     print(("leading with token %.0f"):format(token))
-    state:set("leader", group:address().node, function(ok, problem)
-      if not ok then print("cannot note the leader: " .. problem) end
-    end)
+    local ok, problem = state:set("leader", group:address().node)
+    if not ok then print("cannot note the leader: " .. problem) end
   end,
   deposed = function(reason) print("no longer leading: " .. reason) end,
 })

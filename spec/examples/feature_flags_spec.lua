@@ -28,4 +28,13 @@ describe("cpgrun --lab #slow", function()
     end
     assert.same({ "dark_mode is on", "beta is on", "dark_mode is off" }, told)
   end)
+
+  it("examples/feature_flags says why a flag is not set where Corosync has gone", function()
+    local it = program.start("cpgrun", "--lab", "3", "examples/feature_flags.lua")
+    program.complaint(it, "^1| .*joined", 20)
+    it:write "kill(1)\n"
+    program.complaint(it, "^1| .*reconnecting$", 20)
+    it:write "1: dark_mode on\n"
+    line(it, "^1| cannot set key 'dark_mode' of map 'flags' of replica 'feature_flags': ", 20)
+  end)
 end)
