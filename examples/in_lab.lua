@@ -30,6 +30,9 @@ if argv[1]:match "%.lua$" then
   table.insert(argv, 1, arg[-1])
 end
 
+-- A program with another Lua, such as one that embeds LuaJIT, must not get the paths of this one.
+local suffix = version == "5.1" and "" or "_" .. version:gsub("%.", "_")
+
 local function printer(node)
   return function(line) print(("%d| %s"):format(node, line)) end
 end
@@ -37,7 +40,7 @@ end
 for node = 1, cluster.nodes do
   assert(cluster:run(node, argv, {
     host = true,
-    env = { NODE = tostring(node), LUA_PATH = package.path, LUA_CPATH = package.cpath },
+    env = { NODE = tostring(node), ["LUA_PATH" .. suffix] = package.path, ["LUA_CPATH" .. suffix] = package.cpath },
     output = printer(node),
     exit = function(code)
       running, worst = running - 1, math.max(worst, code)

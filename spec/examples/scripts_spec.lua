@@ -111,6 +111,13 @@ describe("cpgrun --lab #slow", function()
       assert.same({ 0, 0 }, { assert(it:wait(15)) }, table.concat(it.errors, "\n"))
     end)
 
+    it("in_lab lets a program with another Lua find the modules of its own", function()
+      local it = program.start("env", "-u", "LUA_PATH", "-u", "LUA_CPATH", os.getenv("LUA"):match "%S+$",
+        "examples/in_lab.lua", "1", "luajit", "-e", "print(package.path:match 'lua/5.[2-5]' or 'its own')")
+      line(it, "^1| its own$", 20)
+      ended(it, 0)
+    end)
+
     it("counter gives each sum to one member, during a partition and after kills", function()
       local it = program.start("cpgrun", "--lab", "3", "examples/counter.lua")
       local function counts_on(node, after)
