@@ -202,9 +202,7 @@ describe("handle:flush", function()
     assert(handle:send "first" and handle:send "second")
     packing.flood(name, 1000, 1000)
     fails("not_joined", handle:flush())
-    local code
-    repeat code = select(3, handle:dispatch()) until code
-    assert.equal("overflow", code)
+    assert.equal("overflow", select(2, handles.dispatch_until_failure(handle)))
     assert.same({}, record.errors)
     assert(handle:close())
     fails("closed", handle:flush())

@@ -72,6 +72,17 @@ function handles.dispatch_until(handle, predicate)
   end
 end
 
+-- Dispatches until that fails; returns the message and the code.
+function handles.dispatch_until_failure(handle)
+  local deadline = os.time() + 60
+  local handled, message, code
+  repeat
+    assert(os.time() < deadline, "timed out")
+    handled, message, code = handle:dispatch()
+  until not handled
+  return message, code
+end
+
 -- The next event.
 function handles.receive(handle)
   local deadline = os.time() + 60
