@@ -13,7 +13,9 @@ end
 describe("a session without memory, at any request, ends with an error and leaves nothing: #slow #jit", function()
   after_each(program.clean)
 
-  for part, least in pairs { cpg = 50, receive = 40, cmap = 20, quorum = 20, votequorum = 10, cfg = 10 } do
+  for part, least in pairs {
+    cpg = 50, failing = 50, receive = 40, cmap = 20, quorum = 20, votequorum = 10, cfg = 10,
+  } do
     it(part, function()
       if jit then
         pending "LuaJIT's own blocks do not add up"

@@ -152,9 +152,10 @@ static void report(lua_State *L)
 	lua_pushvalue(L, AT_HANDLERS);
 	delivery_push_kept(L, KEPT_SERVICE);
 	if (lua_pcall(L, 3, 0, 0) != 0) {
-		const char *second = lua_tostring(L, -1);
-		(void)fprintf(stderr, "corosync: error in the error handler: %s, after: %s\n",
-			second == NULL ? "(no message)" : second, lua_tostring(L, message));
+		/* Making a string of a number may raise, and the handle would stay busy. */
+		const char *second = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "(no message)";
+		(void)fprintf(
+			stderr, "corosync: error in the error handler: %s, after: %s\n", second, lua_tostring(L, message));
 	}
 	lua_settop(L, message - 1);
 }

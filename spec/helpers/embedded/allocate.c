@@ -1,6 +1,6 @@
 /*
  * Runs a short session again and again while the n-th request for memory and all after it are refused, for every n
- * until the session ends without: each time there is an error or an answer, the same Lua state then goes through the
+ * until no request is refused: each time there is an error or an answer, the same Lua state then goes through the
  * session with all memory that it wants, and nothing is left over. Embeds the static library.
  *
  *   allocate SCRIPT PART         refuses Lua's requests (Lua itself collects and asks again)
@@ -20,8 +20,9 @@
 #include "corosync-lua.h"
 
 typedef struct meter {
-	atomic_long left; /* requests until they are refused; negative when none is */
-	atomic_long used; /* bytes of Lua's, blocks of the core's */
+	atomic_long left;    /* requests until they are refused; negative when none is */
+	atomic_bool refused; /* one was */
+	atomic_long used;    /* bytes of Lua's, blocks of the core's */
 } meter;
 
 /* The linker sends the core's calls here, without an argument that could tell a session. */
@@ -41,6 +42,9 @@ static bool refuses(meter *m)
 	long left = atomic_load(&m->left);
 
 	while (left > 0 && !atomic_compare_exchange_weak(&m->left, &left, left - 1)) {
+	}
+	if (left == 0) {
+		atomic_store(&m->refused, true);
 	}
 	return left == 0;
 }
@@ -108,6 +112,11 @@ static int run(lua_State *L)
 
 	luaL_openlibs(L);
 	lua_getglobal(L, "package");
+	/* Lua 5.1 loads no module again whose loading has failed. */
+	lua_getfield(L, -1, "loaded");
+	lua_pushnil(L);
+	lua_setfield(L, -2, "corosync.core");
+	lua_pop(L, 1);
 	lua_getfield(L, -1, "preload");
 	lua_pushcfunction(L, luaopen_corosync_core);
 	lua_setfield(L, -2, "corosync.core");
@@ -128,6 +137,7 @@ static bool attempt(lua_State *L, trial *t, long refused)
 	bool ended;
 
 	atomic_store(&t->meter->left, -1);
+	atomic_store(&t->meter->refused, false);
 	t->refused = refused;
 	lua_settop(L, 0);
 	(void)lua_gc(L, LUA_GCCOLLECT, 0);
@@ -138,21 +148,26 @@ static bool attempt(lua_State *L, trial *t, long refused)
 	return ended;
 }
 
-/* 1 when the session came to its end, 0 when it met the refusal, -1 when that has left something over or broken. */
+/*
+ * 1 when the session came to its end without a refusal, 0 when it met one, -1 when that has left something over or
+ * broken.
+ */
 static int session(lua_State *L, trial *t)
 {
-	bool ended, recovered;
+	bool ended, refused, recovered;
 
 	if (L == NULL) {
 		return -1;
 	}
 	ended = attempt(L, t, t->refused);
-	recovered = ended || attempt(L, t, -1);
+	refused = atomic_load(&t->meter->refused);
+	recovered = (ended && !refused) || attempt(L, t, -1);
 	if (!recovered) {
 		(void)printf("with all memory: %s\n", lua_tostring(L, -1));
 	}
 	lua_close(L);
-	return !recovered || atomic_load(&t->meter->used) != 0 ? -1 : ended;
+	/* The core frees lists that libcfg has made, too. */
+	return !recovered || atomic_load(&t->meter->used) != 0 || atomic_load(&core.used) > 0 ? -1 : !refused;
 }
 
 static int session_of_lua(char **words, long refused)

@@ -85,6 +85,24 @@ function parts.receive()
   must(handle:close())
 end
 
+-- The handler and the error handler raise.
+function parts.failing()
+  local seen = 0
+  local handle = must(core.cpg.open {
+    message_received = function() seen = seen + 1 error {} end,
+    error = function() error(0.1) end, -- as a string it takes memory
+  })
+  join(handle)
+  must(handle:send "one")
+  local deadline = core.now() + 10
+  while seen == 0 do
+    must(handle:wait(1))
+    must(handle:dispatch())
+    must(core.now() < deadline or nil, "late")
+  end
+  must(handle:close())
+end
+
 function parts.cmap()
   local map = must(core.cmap.open())
   must(map:get "totem.version")
