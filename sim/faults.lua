@@ -133,7 +133,7 @@ return {
   },
   {
     name = "a claim lacks the number of nodes that its state was confirmed with",
-    first = 8001,
+    first = 1401,
     { "claiming", "state and self.nodes or 0", "0" },
   },
   {
