@@ -25,11 +25,14 @@ local stopping = false -- from `stop` to the end of `run`: luv ends its round fi
 
 local packed = {} -- by entry: the function that sends its target's packed messages
 local prepare -- luv's handle that calls these functions before the loop waits
+local flushing = false -- while it does
 
 local function flush_packed()
+  flushing = true
   for entry, flush in pairs(packed) do
     pcall(flush, entry.target) -- it raises without memory; the descriptor then calls for another one
   end
+  flushing = false
 end
 
 local function note_packed(entry)
@@ -241,6 +244,14 @@ end
 function watcher.wake(record)
   if watched[record] then
     run_soon(watched[record])
+  end
+end
+
+-- Called when there is something to flush. While others are flushed, this record may have had its turn already, so it
+-- gets another one in the next round.
+function watcher.expect_flush(record)
+  if flushing then
+    watcher.wake(record)
   end
 end
 

@@ -30,10 +30,11 @@ end)
 
 -- In a loop, the commands of a turn are sent together at its end.
 local function send(self)
-  if self.defers then
-    self.has_new = true
-  else
+  if not self.defers then
     running.run(self, effects.drain)
+  elseif not self.has_new then
+    self.has_new = true
+    self.record.loop.expect_flush(self.record)
   end
 end
 
