@@ -149,15 +149,16 @@ tsan: all $(SPEC_PROGRAMS)
 # AddressSanitizer and UndefinedBehaviorSanitizer under the core's specs, the groups' and the host's; lost memory is
 # valgrind's. Then ThreadSanitizer, where it works, and what the analyzers say.
 SANITIZE := -fsanitize=address,undefined
+SANITIZED := build/sanitize-$(LUA_VERSION)
 SANITIZED_SPECS ?= $(CORE_SPECS) $(addprefix spec/corosync/,group loop service_spec.lua history/recorder_spec.lua) \
 	$(filter-out %/shortage_spec.lua %/systemd_spec.lua,$(wildcard spec/cpgrun/*_spec.lua))
 ## sanitize: analyzers, then specs under AddressSanitizer and UndefinedBehaviorSanitizer, and tsan
 sanitize: analyze $(BUILD)/spec/hostile
-	@$(MAKE) --no-print-directory -s BUILD=build/sanitize CFLAGS="-O1 -g $(SANITIZE) -fno-omit-frame-pointer" LDFLAGS="$(SANITIZE)" \
-		all build/sanitize/spec/spec_process.so
-	@$(COMPILE) -fvisibility=default -shared -o build/sanitize/spec/sanitizer.so spec/helpers/sanitizer.c
-	@TREE=build/sanitize $(RUN_SPECS) LUA="env \
-		LD_PRELOAD=$(CURDIR)/build/sanitize/spec/sanitizer.so:$$($(CC) -print-file-name=libasan.so) UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 $(LUA)" tools/run-specs $(SANITIZED_SPECS)
+	@$(MAKE) --no-print-directory -s BUILD=$(SANITIZED) CFLAGS="-O1 -g $(SANITIZE) -fno-omit-frame-pointer" LDFLAGS="$(SANITIZE)" \
+		all $(SANITIZED)/spec/spec_process.so
+	@$(COMPILE) -fvisibility=default -shared -o $(SANITIZED)/spec/sanitizer.so spec/helpers/sanitizer.c
+	@TREE=$(SANITIZED) $(RUN_SPECS) LUA="env \
+		LD_PRELOAD=$(CURDIR)/$(SANITIZED)/spec/sanitizer.so:$$($(CC) -print-file-name=libasan.so) UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 $(LUA)" tools/run-specs $(SANITIZED_SPECS)
 	@if tools/has-tsan $(CC); then $(MAKE) --no-print-directory -s tsan; else echo "ThreadSanitizer does not work here"; fi
 
 # Lines of the core, of cpgrun and of lua/ that specs run, by file and in all. Without specs that are for another build, that
