@@ -373,8 +373,8 @@ end
 -- @tparam[opt=8192] integer options.window how many commands of this member may wait for their results
 -- @tparam[opt] string options.storage path of an SQLite file that keeps the state; without it the state is in memory,
 -- or in the folder of `cpgrun --storage`
--- @tparam[opt] integer options.copies how many nodes must have a command before it is confirmed, instead of a majority.
--- With fewer, confirmed commands can be lost
+-- @tparam[opt] integer options.copies how many nodes must have a command before it is confirmed, if fewer than a
+-- majority. Then confirmed commands can be lost
 -- @tparam[opt=false] boolean options.observer whether the member only follows the state and submits, and never counts
 -- towards a majority
 -- @tparam[opt=true] boolean options.loop false leaves `dispatch` to the caller

@@ -154,7 +154,7 @@ module.Replica = nil
 ---@field patience? number seconds after which a silent member no longer holds up the others (default: 5)
 ---@field window? integer how many commands of this member may wait for their results (default: 8192)
 ---@field storage? string path of an SQLite file that keeps the state; without it the state is in memory, or in the folder of `cpgrun --storage`
----@field copies? integer how many nodes must have a command before it is confirmed, instead of a majority. With fewer, confirmed commands can be lost
+---@field copies? integer how many nodes must have a command before it is confirmed, if fewer than a majority. Then confirmed commands can be lost
 ---@field observer? boolean whether the member only follows the state and submits, and never counts towards a majority (default: false)
 ---@field loop? boolean false leaves `dispatch` to the caller (default: true)
 
