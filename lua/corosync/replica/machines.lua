@@ -24,7 +24,7 @@ local Failure = {}
 -- machine, and too many commands are kept for it; unsendable(problem): the state cannot be sent to others;
 -- damaged(what, machine, problem): `what` could not be done.
 function machines.new(hooks)
-  return setmetatable({ hooks = hooks, by_name = {}, names = {}, applied = {} }, Machines)
+  return setmetatable({ hooks = hooks, by_name = {}, names = {}, applied = {}, changes = 0 }, Machines)
 end
 
 -- Returns the text and the code of a result that stands for an error. The code is "uncertain" for a limit of the host,
@@ -118,10 +118,16 @@ function Machines:replace(made)
   self.by_name[made.name] = made
 end
 
--- The script defines a machine: the commands that were kept for it are applied. Raises as `converted` does; then the
--- commands are still kept.
+-- The script defines a machine: the commands that were kept for it are applied. Raises as `converted` does, and if the
+-- state has changed while one of the script's functions waited; then the commands are still kept.
 function Machines:define(name, methods)
-  self:replace(self:converted(name, methods))
+  local changes = self.changes
+  local made = self:converted(name, methods)
+  if self.changes ~= changes then
+    errors.raise("cannot define machine %s: one of its functions waited, and the state has changed meanwhile",
+      errors.quote(name))
+  end
+  self:replace(made)
 end
 
 -- Reports a problem that a machine has found with its state, once.
@@ -195,6 +201,7 @@ end
 -- result may be a part of the state, which later commands change before the caller sees it.
 function Machines:apply(list, first, is_for_callers)
   local found = results.new(is_for_callers)
+  self.changes = self.changes + 1
   if self.damage then
     return found
   end
@@ -219,6 +226,7 @@ local function reset(self, each)
 end
 
 function Machines:reset()
+  self.changes = self.changes + 1
   for _, name in ipairs(self.names) do
     local each = self.by_name[name]
     if reset(self, each) and each.methods then
@@ -238,6 +246,7 @@ end
 
 -- Replaces all states by those that were restored from a snapshot.
 function Machines:restore(restored)
+  self.changes = self.changes + 1
   local taken = {}
   for _, each in ipairs(restored.taken) do
     taken[each.name] = each

@@ -92,6 +92,25 @@ describe("the machines of a replica", function()
     assert.is_false(applying.is_running())
   end)
 
+  it("keep the commands that come while a function of a machine's definition waits", function()
+    local all = machines.new {}
+    local define = coroutine.wrap(function()
+      return pcall(all.define, all, "list", { apply = print, initial = function()
+        coroutine.yield "waits" -- an error in Lua 5.1, which cannot yield there
+        return {}
+      end })
+    end)
+    local first = define()
+    all:apply(commands(2), 1)
+    if first == "waits" then
+      local ok, problem = define()
+      assert.is_false(ok)
+      assert.matches("cannot define machine 'list': one of its functions waited, and the state has changed", problem)
+    end
+    all:define("list", { apply = function(state, command) state[#state + 1] = command end })
+    assert.same({ "1", "2" }, all.by_name.list.state)
+  end)
+
   it("keep the commands for a machine whose definition has failed", function()
     local all = machines.new {}
     all:apply(commands(2), 1)
