@@ -180,7 +180,8 @@ end
 -- and in any request `stock:submit "tea"`, whose light thread waits for the result. In a phase that cannot wait (such
 -- as `log_by_lua`) it fails with "wrong_phase" unless it gets a callback. `apply`, `changed`, watchers and callbacks
 -- are called in the light thread of the replica, one after another. One that waits blocks the others, and inside them
--- `submit` without a callback fails with "dispatching". A worker that exits leaves the replica.
+-- `submit` without a callback fails with "dispatching". A worker that exits leaves the replica;
+-- at a reload, when a new worker of its node has the state.
 -- @tparam string name 1 to 120 bytes
 -- @tparam[opt] table options as for @{corosync.replica}, without `loop` and `storage`; and as for `group`
 -- @treturn corosync.replica.Replica

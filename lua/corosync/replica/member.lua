@@ -77,6 +77,17 @@ function Member:is_present(address)
   return self.present[address] == true and not (nonce and nonce:find("^excluded%.") ~= nil)
 end
 
+-- Whether this member has a state, which may be that of an earlier generation.
+function Member:has_state()
+  return not self.options.observer and self.protocol ~= nil and self.protocol.log ~= nil
+end
+
+-- Whether a process of this node has the state of the present generation, and confirms commands.
+function Member:is_full(pid)
+  local active = self.protocol.active
+  return active ~= nil and active.full[self.address:match "^(.*:)" .. pid] ~= nil
+end
+
 -- Returns a text that identifies this process, even if a later one has the same address: "node:pid#incarnation". Nil
 -- before it has joined.
 function Member:session()

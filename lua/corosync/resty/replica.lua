@@ -3,10 +3,12 @@
 local errors = require "corosync.errors"
 local handlers = require "corosync.group.handlers"
 local members = require "corosync.replica.member"
+local reload = require "corosync.resty.node.reload"
 local replica = require "corosync.replica"
 local semaphore = require "ngx.semaphore"
 local waiting = require "corosync.resty.waiting"
 
+local HANDOVER = 10 -- seconds that an exiting worker keeps the state until another one has it
 local GRACE = 1 -- second: a result may come late, if the light thread waits in a function of the script
 
 local LATE = "no result came in time, because a function of the script holds up the replica's light thread: the "
@@ -69,8 +71,22 @@ local function spawner(member)
   end
 end
 
+-- Whether the node can do without an exiting worker's state: a worker that stays has it, or none does.
+local function may_leave(member)
+  member.leave_by = member.leave_by or member.now() + HANDOVER
+  local must_stay = member:has_state() and member.now() < member.leave_by
+  local pids = must_stay and reload.pids() or {}
+  for _, pid in ipairs(pids) do
+    if member:is_full(pid) then
+      return true
+    end
+  end
+  return #pids == 0
+end
+
 local function start(member)
   local record = member.record
+  record.hooks.may_leave = function() return may_leave(member) end
   member.wait, member.spawn = waiter(member), spawner(member)
   member.nudge = function() waiting.nudge(record) end
   record.member, record.look_every = member, members.TICK

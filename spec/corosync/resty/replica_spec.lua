@@ -93,6 +93,15 @@ describe("a replica in nginx #slow", function()
     assert.matches("^%d+$", servers[2]:request(path("submit", "after")))
   end)
 
+  it("keeps its state when nginx is reloaded on all nodes at once", function()
+    local servers = start_all()
+    for i = 1, 5 do assert.equal(tostring(i), servers[i % 3 + 1]:request(path("submit", "x"))) end
+    for node = 1, 3 do servers[node]:signal "HUP" end
+    for node = 1, 3 do servers[node]:says("exited with code 0$", 2) end
+    for node = 1, 3 do servers[node]:says("^%d+ ready$", 4) end
+    assert.equal("6", servers[1]:request(path("submit", "x")))
+  end)
+
   it("leaves while the node's notes cannot be written, and comes back", function()
     assert.equal(0, (cluster:command(1, { "touch", "/run/no-notes" })))
     local servers = start_all({}, 2)

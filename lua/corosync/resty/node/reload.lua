@@ -20,22 +20,30 @@ local function children(pid)
   return read(pid, "/task/", pid, "/children")
 end
 
--- How many workers of a master do not exit; nil when the kernel does not tell. A new worker has its master's name until
--- it has run init_worker_by_lua. So has a new master (an upgrade), which has workers of its own.
-local function count_workers(master)
-  local pids, count = children(master), 0
+-- The process ids of a master's workers that do not exit, as texts; nil when the kernel does not tell. A new worker
+-- has its master's name until it has run init_worker_by_lua. So has a new master (an upgrade), which has workers of its
+-- own.
+local function workers_of(master)
+  local pids, found = children(master), {}
   for pid in (pids or ""):gmatch "%d+" do
     local name = read(pid, "/cmdline") or ""
-    if name:find "^nginx: worker process%z*$" or name:find "^nginx: master process" and count_workers(pid) == 0 then
-      count = count + 1
+    local own = name:find "^nginx: master process" and workers_of(pid)
+    if name:find "^nginx: worker process%z*$" or own and #own == 0 then
+      found[#found + 1] = pid
     end
   end
-  return pids and count
+  return pids and found
 end
 
--- Of this nginx, as count_workers.
+-- Of this nginx, as workers_of.
+function reload.pids()
+  return workers_of(process.get_master_pid())
+end
+
+-- How many these are.
 function reload.workers()
-  return count_workers(process.get_master_pid())
+  local pids = reload.pids()
+  return pids and #pids
 end
 
 return reload
