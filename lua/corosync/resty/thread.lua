@@ -152,8 +152,8 @@ local function run(record)
     if record.state ~= "idle" then
       serve(record)
     elseif record.is_paused then -- until its replica joins again
-      after_events(record)
       waiting.nap(record, record.look_every)
+      after_events(record)
     else
       if record.wanted then
         connect(record)

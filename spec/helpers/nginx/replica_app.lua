@@ -106,6 +106,12 @@ function commands.close()
   ngx.say(select(3, list:submit "x"))
 end
 
+function commands.close_while_waiting()
+  local thread = ngx.thread.spawn(function() return (select(3, list:submit "waiting")) end)
+  replica:close()
+  ngx.say((select(2, ngx.thread.wait(thread))))
+end
+
 function commands.refusals()
   local function raises(...)
     return select(2, pcall(corosync_resty.replica, ...))
