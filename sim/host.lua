@@ -105,8 +105,8 @@ function effects.rejoin(self)
   self.world:rejoin(self.process)
 end
 
-function effects.note(self, text)
-  self.world:note(self.process.node, text)
+function effects.note(self, kind, text)
+  self.world:note(self.process.node, kind, text)
 end
 
 local COMPACTION = 40 -- entries, on average

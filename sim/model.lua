@@ -354,7 +354,7 @@ end
 -- Nodes lose power: their processes and Corosyncs die.
 function World:lose_power(ids)
   for _, id in ipairs(sets.sorted_keys(ids)) do
-    self.nodes[id].newest = nil
+    self.nodes[id].newest, self.nodes[id].promised = nil, nil
     for _, process in ipairs(self.nodes[id].processes) do
       if process.alive then
         die(process)
@@ -417,12 +417,12 @@ local function is_greater(text, other)
   return false
 end
 
--- Keeps a note of a process of a node, which is a text of numbers: the last note until Corosync ends, the greatest
--- until the node loses power.
-function World:note(id, text)
-  local node = self.nodes[id]
-  node.noted = text
-  node.newest = is_greater(text, node.newest) and text or node.newest
+-- Keeps a note of a process of a node, which is a text of numbers: the last one of a held generation until Corosync
+-- ends, the greatest one of each kind until the node loses power.
+function World:note(id, kind, text)
+  local node, field = self.nodes[id], kind == "held" and "newest" or "promised"
+  node.noted = kind == "held" and text or node.noted
+  node[field] = is_greater(text, node[field]) and text or node[field]
 end
 
 -- ---- delivery ----

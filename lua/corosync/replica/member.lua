@@ -14,7 +14,7 @@
 --   submitting   has_new: commands wait for the end of the loop's turn
 --   effects      is_rejoining: it must leave and join again; stores_more: a base is being written
 --   membership   gives_up: it must leave for good. is_closed: it has been told to leave (`close` below)
---   persistence  keeper; stored: until the protocol has it; known_prefix, unkept_note: of the node's notes
+--   persistence  keeper; stored: until the protocol has it; note_prefixes, unkept_note: of the node's notes
 --                storage_problem, outage: while storage or a note fails, for which it has left the group
 -- and these that other folders set:
 --   in_loop, resty/replica    loop, timer; defers: commands are sent at the end of the loop's turn; wait, spawn: how
@@ -211,6 +211,7 @@ function member.new(name, options, new_group)
     was_serving = false, -- what the script was told last
     largest = 67108864 - 4096, -- bytes: of a packed message, less the protocol's fields
     note_key = persistence.note_key(name),
+    note_prefixes = {},
   }, Member)
   self.machines = machines.new(machine_hooks(self))
   self.divergence = divergence.new(self.machines)

@@ -7,8 +7,9 @@
 --                                      an id is false if its command has had its reply
 --   { "reply", ids, nil, code, nil, cause } or why there are none; `cause`: that of "uncertain" (commands.lua), or nil
 --   { "rejoin" }                       leave the group and join it again
---   { "note", text }                   note this generation for all processes of the node, before any later message is
---                                      sent. One note lasts until Corosync ends, one until the node restarts
+--   { "note", kind, text }             note for all processes of the node, before any later message is sent, that this
+--                                      one holds ("held") or has promised ("promised") a generation. The notes last
+--                                      until the node restarts; another one of "held" lasts until Corosync ends
 --   { "store", ... }, { "sync", ... }  keep this on disk: see storing.lua
 --
 -- The state is behind `machine`: apply(list, index, is_own) applies commands, the first one at `index`, and returns a
@@ -212,8 +213,9 @@ end
 
 -- Members, ring and quorum agree, and the ring is quorate. Fields of the view: `nodes`: the number in the nodelist;
 -- `floor`: see claims.lua; `noted`: the last generation that a process of the node has noted since its Corosync
--- started, if any; `newest`: the newest one noted since the node started, unless the note was deleted. The group may
--- not have reported this ring to a process that was stopped, and may never do so; then the process must join again.
+-- started, if any; `newest`: the newest one noted since the node started, unless the note was deleted; `promised`: the
+-- same of the promised ones. The group may not have reported this ring to a process that was stopped, and may never do
+-- so; then the process must join again.
 function Protocol:settled(view)
   confirming.confirm(self)
   self.view = view

@@ -58,7 +58,7 @@ local function do_effect(self, effect)
   if self.keeper and not persistence.allows(self, effect) then
     return false
   elseif effect[1] == "note" then
-    return persistence.note(self, effect[2])
+    return persistence.note(self, effect[2], effect[3])
   end
   do_now(self, effect)
   return true

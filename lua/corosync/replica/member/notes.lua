@@ -1,6 +1,7 @@
--- The newest generation that a process of this node has held, noted for all its processes until the node restarts.
--- Without a note, a process that was stopped or disconnected could not learn that another one has held a newer state,
--- if Corosync has restarted since: the events that it had not read, and Corosync's map, are gone.
+-- The newest generations that processes of this node have held and promised, noted for all its processes until the node
+-- restarts. Without a note, a process that was stopped or disconnected could not learn that another one has held a
+-- newer state, or has promised a later generation, if Corosync has restarted since: the events that it had not read,
+-- and Corosync's map, are gone.
 --
 -- A note is the name of an empty file in /dev/shm. All processes that use a Corosync share its /dev/shm, also those in
 -- containers, because libqb's connections are files there. When the node restarts the notes are gone, and so are the
@@ -20,9 +21,10 @@ local remove = os.remove
 
 local notes = {}
 
--- Returns the prefix of the names of a replica's notes. Several Corosyncs may share a /dev/shm.
-function notes.prefix(cluster_name, node, replica)
-  return ("lua-corosync.%.0f."):format(core.digest(0, cluster_name, tostring(node), replica))
+-- Returns the prefix of the names of a replica's notes. Several Corosyncs may share a /dev/shm. `kind`: "held" or
+-- "promised".
+function notes.prefix(cluster_name, node, replica, kind)
+  return ("lua-corosync.%.0f."):format(core.digest(0, cluster_name, tostring(node), replica, kind))
 end
 
 -- The same rules as in Corosync's main.c (cs_ipcs_connection_accept). If Corosync's map cannot be read, the note

@@ -48,41 +48,51 @@ function persistence.note_key(name)
   return "lua_corosync.replica." .. (#plain <= 200 and plain or ("%.0f"):format(core.digest(0, name)))
 end
 
--- Returns the prefix of the file names of the replica's notes, or nil, message.
-local function note_prefix(self)
-  if not self.known_prefix then
+-- Returns the prefix of the file names of the replica's notes of a kind, or nil, message.
+local function note_prefix(self, kind)
+  if not self.note_prefixes[kind] then
     local name, message = name_of_cluster()
     if not name then
       return nil, message
     end
-    self.known_prefix = notes.prefix(name, claims.node_of(self.address), self.name)
+    self.note_prefixes[kind] = notes.prefix(name, claims.node_of(self.address), self.name, kind)
   end
-  return self.known_prefix
+  return self.note_prefixes[kind]
 end
 
--- Returns what the notes in Corosync's map (`noted`) and in files (`newest`) say, nil for none; or nil, message.
+-- Returns the newest generation of a kind that is noted in files, false if there is none; or nil, message.
+local function newest_note(self, kind)
+  local prefix, message = note_prefix(self, kind)
+  if not prefix then
+    return nil, message
+  end
+  return notes.newest(prefix)
+end
+
+-- Returns what the notes in Corosync's map (`noted`) and in files (`newest`, `promised`) say, nil for none; or nil,
+-- message.
 function persistence.read_notes(self)
   local noted, message, code = cluster.cmap_get(self.note_key)
   if not noted and code ~= "not_exist" then
     return nil, message
   end
-  local prefix, newest
-  prefix, message = note_prefix(self)
-  if prefix then
-    newest, message = notes.newest(prefix)
+  local newest, promised
+  newest, message = newest_note(self, "held")
+  if newest ~= nil then
+    promised, message = newest_note(self, "promised")
   end
-  if newest == nil then
+  if promised == nil then
     return nil, message
   end
-  return { noted = noted, newest = newest or nil }
+  return { noted = noted, newest = newest or nil, promised = promised or nil }
 end
 
-local function keep_note(self, text)
-  local ok, problem = note_prefix(self)
+local function keep_note(self, kind, text)
+  local ok, problem = note_prefix(self, kind)
   if ok then
     ok, problem = notes.keep(ok, text, self.protocol.incarnation)
   end
-  self.unkept_note = not ok and text or nil
+  self.unkept_note = not ok and { kind = kind, text = text } or nil
   return ok, problem
 end
 
@@ -102,7 +112,8 @@ local function stand_aside(self, outage, problem)
 end
 
 local function is_working(self)
-  local ok = not self.unkept_note or keep_note(self, self.unkept_note)
+  local unkept = self.unkept_note
+  local ok = not unkept or keep_note(self, unkept.kind, unkept.text)
   if ok and self.keeper then
     ok = self.keeper:commit()
   end
@@ -149,15 +160,16 @@ function persistence.allows(self, effect)
 end
 
 -- Writes a note. Later messages may confirm commands, so they must wait until it is written. Returns whether it is.
-function persistence.note(self, text)
-  local ok, problem = keep_note(self, text)
+function persistence.note(self, kind, text)
+  local ok, problem = keep_note(self, kind, text)
   if not ok then
     stand_aside(self, NOTE, problem)
     return false
-  end
-  ok, problem = cluster.cmap_set(self.note_key, text)
-  if not ok then
-    self:report(problem)
+  elseif kind == "held" then
+    ok, problem = cluster.cmap_set(self.note_key, text)
+    if not ok then
+      self:report(problem)
+    end
   end
   return true
 end

@@ -62,6 +62,13 @@ local function own_nonce(self)
   return self.incarnation .. "." .. self.nonce
 end
 
+-- A promise of another process of the node counts, too: it stands for the node in another majority.
+local function latest_promise(self)
+  local of_node = claims.parse_generation(self.view.promised)
+  local is_later = of_node and (not self.promised or claims.has_promised_later(of_node, self.promised))
+  return is_later and of_node or self.promised
+end
+
 function claiming.claim(self)
   self.nonce, self.claimed_at = self.nonce + 1, self.now
   local state = self.generation and self.log
@@ -72,7 +79,7 @@ function claiming.claim(self)
     nonce = own_nonce(self),
     attempt = self.nonce,
     generation = self.generation,
-    promised = self.promised,
+    promised = latest_promise(self),
     index = state and state.index or nil,
     applied = state and state.applied or nil,
     digest = state and state.digest or nil,
@@ -150,6 +157,7 @@ local function say_ready(self, digest, decision)
   if self.told ~= digest and is_latest and not self.observer then
     self.told = digest
     self.promised = decision.generation
+    self:emit("note", "promised", claims.generation_text(decision.generation))
     self:send { kind = "ready", ring = self.ring, digest = digest }
   end
 end

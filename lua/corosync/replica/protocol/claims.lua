@@ -4,7 +4,8 @@
 -- A claim is what a member says of itself while it is blocked:
 --   from        its address
 --   generation  { start, seq, round, epoch } of the state that it holds; nil if it holds none
---   promised    the generation that it last sent "ready" for, if any: another member may have begun it
+--   promised    the latest generation that a process of its node has sent "ready" for since the node started, or that
+--               this one has, if any: another member may have begun it
 --   index       of the last command of that state
 --   applied     the index of the last one that it has applied
 --   digest      of its commands

@@ -51,7 +51,7 @@ function confirming.holds_generation(self)
   local number = self.active:number()
   self.generation, self.partial, self.nodes = number, false, self.active.nodes
   storing.unsynced(self)
-  self:emit("note", claims.generation_text(number))
+  self:emit("note", "held", claims.generation_text(number))
 end
 
 local function look_whether_established(self)

@@ -5,6 +5,7 @@ local core = require "corosync.binding"
 local lab = require "corosync.lab"
 local notes = require "corosync.replica.member.notes"
 local ordinary = require "spec.helpers.ordinary_user"
+local persistence = require "corosync.replica.member.persistence"
 local replicas = require "spec.helpers.replicas"
 local uv = require "luv"
 
@@ -13,7 +14,7 @@ local hears, run = replicas.hears, replicas.run
 describe("the notes of a node", function()
   local prefix
 
-  before_each(function() prefix = notes.prefix("spec", 1, replicas.name()) end)
+  before_each(function() prefix = notes.prefix("spec", 1, replicas.name(), "held") end)
   after_each(function() os.execute("rm -rf /dev/shm/" .. prefix .. "*") end)
 
   local function names()
@@ -37,11 +38,12 @@ describe("the notes of a node", function()
     assert.equal("8.4.1.0", notes.newest(prefix))
   end)
 
-  it("differ by cluster, node and replica", function()
-    local all = { { "spec", 1, "a" }, { "other", 1, "a" }, { "spec", 2, "a" }, { "spec", 1, "b" } }
+  it("differ by cluster, node, replica and kind", function()
+    local all = { { "spec", 1, "a", "held" }, { "other", 1, "a", "held" }, { "spec", 2, "a", "held" },
+      { "spec", 1, "b", "held" }, { "spec", 1, "a", "promised" } }
     local seen = {}
     for _, each in ipairs(all) do
-      local one = notes.prefix(each[1], each[2], each[3])
+      local one = notes.prefix(each[1], each[2], each[3], each[4])
       assert.is_nil(seen[one])
       seen[one] = true
     end
@@ -110,6 +112,19 @@ describe("the notes of a node", function()
   it("cannot be read without the folder", function()
     local list, message, code = core.list_files("/dev/shm/nothing", "a")
     assert.same({ nil, "cannot list /dev/shm/nothing: No such file or directory", "io_error" }, { list, message, code })
+  end)
+end)
+
+describe("a member that has begun a generation", function()
+  after_each(replicas.clean)
+
+  it("has noted that it holds the generation, and that it had promised it", function()
+    local app = replicas.new()
+    replicas.ready(app)
+    local found = assert(persistence.read_notes(replicas.member(app)))
+    assert.equal(found.noted, found.newest)
+    assert.matches("^%d+%.%d+%.%d+%.0$", found.promised)
+    assert.equal(found.newest, found.promised)
   end)
 end)
 

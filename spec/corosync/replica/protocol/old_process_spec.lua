@@ -3,13 +3,16 @@ local directed = require "sim.directed"
 
 local LOST_NOTE = { { "protocol", "  standing.on_note(self, view.newest)\n", "" } }
 local NO_NOTE = { LOST_NOTE[1], { "protocol", "  standing.on_note(self, view.noted)\n", "" } }
+-- What other processes of the node have promised does not count.
+local OWN_PROMISE = { { "claiming", "promised = latest_promise(self)", "promised = self.promised" } }
 -- A new generation is later than all noted ones. This would hide the fault, so it is removed, too.
 local NOT_FOLLOWED = {
   { "claims", "    known[#known + 1] = claims.parse_generation(claim.noted)\n", "" },
   { "claims", "    known[#known + 1] = claims.parse_generation(claim.newest)\n", "" },
 }
 local OLD_START = {
-  NOT_FOLLOWED[1], NOT_FOLLOWED[2], { "claims", "if made.is_fresh or made.is_doubtful then", "if made.is_fresh then" },
+  NOT_FOLLOWED[1], NOT_FOLLOWED[2], OWN_PROMISE[1],
+  { "claims", "if made.is_fresh or made.is_doubtful then", "if made.is_fresh then" },
 }
 
 local function confirm(run, host)
@@ -61,6 +64,32 @@ local function start_twice(run)
   run:wait(20)
 end
 
+-- Nodes 1 and 3 have the newest state. Then node 1 begins a generation with a process of node 2, which gets no state.
+-- All Corosyncs restart with low ring numbers, and another process of node 2 confirms commands with node 3.
+local function promise_and_go(run)
+  local first, third, other = run.hosts[1], run.hosts[3], run:add(2)
+  run:wait(3)
+  assert(run:is_whole())
+  run.world:leave(other.process)
+  run:form({ 1, 3 }, { 2 })
+  confirm(run, first)
+  run:hold(function(message) return message.kind == "snapshot" end)
+  run:form({ 1, 2 }, { 3 })
+  run:wait_until(function() return first.replica.status == "ready" end)
+  run.checks:submit(first)
+  run:wait(1)
+  run.world:leave(run.hosts[2].process)
+  for id = 1, 3 do
+    run.world.nodes[id].seq = 0
+  end
+  run.world:lose_corosync { true, true, true }
+  run:release {}
+  run.world:join(third.process)
+  run.world:join(other.process)
+  run:form({ 1 }, { 2, 3 })
+  confirm(run, third)
+end
+
 describe("an old process", function()
   it("does not speak for its node when a later one has ended", function()
     assert.is_nil(directed.violation(nil, 3, false, go_on_without_newest, false))
@@ -70,6 +99,11 @@ describe("an old process", function()
   it("does not speak for its node when Corosync has restarted, too", function()
     assert.is_nil(directed.violation(nil, 3, false, go_on_without_newest, true))
     assert.is_string(directed.violation(LOST_NOTE, 3, false, go_on_without_newest, true))
+  end)
+
+  it("continues from a later generation than another process of its node has promised", function()
+    assert.is_nil(directed.violation(nil, 3, false, promise_and_go))
+    assert.is_string(directed.violation(OWN_PROMISE, 3, false, promise_and_go))
   end)
 
   it("with a state of a later fresh start does not undo what was confirmed after a doubtful one", function()

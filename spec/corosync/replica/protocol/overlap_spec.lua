@@ -135,11 +135,11 @@ describe("generations that overlap", function()
   end)
 
   it("do not both go on when a member ends that has promised to begin one", function()
-    assert.is_nil(directed.violation(nil, 3, false, end_after_promise))
-    assert.is_string(directed.violation(RESTARTS, 3, false, end_after_promise))
-    assert.is_nil(directed.violation(nil, 3, true, end_after_promise))
-    assert.is_nil(directed.violation(RESTARTS, 3, true, end_after_promise))
-    assert.is_string(directed.violation(PROMISES, 3, true, end_after_promise))
+    for _, has_storage in ipairs { false, true } do
+      assert.is_nil(directed.violation(nil, 3, has_storage, end_after_promise))
+      assert.is_nil(directed.violation(RESTARTS, 3, has_storage, end_after_promise))
+      assert.is_string(directed.violation(PROMISES, 3, has_storage, end_after_promise))
+    end
   end)
 
   it("have different numbers when a promise is in storage and the rings' numbers are lost", function()
