@@ -52,9 +52,13 @@ end
 
 -- The value, or nil and a message.
 function json.decode(text)
-  local value, _, problem = dkjson().decode(text, 1, nil, nil) -- the last nil: without metatables
+  local value, rest, problem = dkjson().decode(text, 1, nil, nil) -- the last nil: without metatables
   if value == nil then
     return nil, problem or "null is no value"
+  end
+  local more = string.find(text, "%S", rest) -- the text may be a number
+  if more then
+    return nil, ("more text after the value, from byte %d on"):format(more)
   end
   return value
 end

@@ -9,6 +9,13 @@ describe("JSON of cpgrun", function()
     assert.same(value, json.decode(text))
   end)
 
+  it("refuses text after a value", function()
+    for text, place in pairs { ["1 2"] = 3, ['{"a":1}}'] = 8, ['"x" // y'] = 5 } do
+      assert.same({ nil, ("more text after the value, from byte %d on"):format(place) }, { json.decode(text) })
+    end
+    assert.same({ 3, 4 }, { (json.decode " 3 \r\n"), (json.decode(4)) })
+  end)
+
   it("refuses a table that contains itself", function()
     local value = {}
     value[1] = value

@@ -1,4 +1,5 @@
 -- `cpgrun map ... load`: sets the keys that `cpgrun map --json ... list` has printed.
+local arguments = require "corosync.replica.map.arguments"
 local json = require "cpgrun.json"
 local session = require "cpgrun.commands.session"
 
@@ -6,12 +7,22 @@ local load = {}
 
 local MOST = 1000 -- changes under way
 
+-- Raises for what Map:set would refuse.
+local function check(entry)
+  arguments.key(entry.key, "set")
+  arguments.value(entry.value, 2, "value", "set")
+end
+
 local function entry_of(line)
   local entry, problem = json.decode(line)
-  if type(entry) == "table" and type(entry.key) == "string" and entry.value ~= nil then
-    return entry
+  if type(entry) ~= "table" then
+    return nil, problem or "no object"
+  elseif type(entry.key) ~= "string" or entry.value == nil then
+    return nil, "no key and value"
   end
-  return nil, type(entry) == "table" and "no key and value" or problem or "no object"
+  local ok
+  ok, problem = pcall(check, entry)
+  return ok and entry, problem
 end
 
 -- Returns the keys and values from standard input; or nil and a message, so that a damaged file changes nothing.
