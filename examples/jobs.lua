@@ -12,7 +12,7 @@ local is_busy, added = false, 0
 -- The name is never used again, and the oldest job comes first.
 local function add(text)
   added = added + 1
-  local id = ("%d %s %d"):format(os.time(), tostring(group:address()), added)
+  local id = ("%d %s %06d"):format(os.time(), tostring(group:address()), added)
   local ok, problem = jobs:set(id, { text = text })
   if not ok then print(("cannot add '%s': %s"):format(text, problem)) end
 end
