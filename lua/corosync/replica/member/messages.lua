@@ -48,7 +48,7 @@ function on.reply(self, from, message)
   end
 end
 
--- Each chunk of a snapshot on long to process, so one turn of the loop must not process all that have piled up.
+-- Each chunk of a snapshot takes long to process, so one turn of the loop must not process all that have piled up.
 local function end_long_turn(self)
   if self.turn_began and now() - self.turn_began > TURN then
     self.group:stop()
