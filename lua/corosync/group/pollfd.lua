@@ -25,9 +25,13 @@ function pollfd.show_hidden(record)
 end
 
 -- The object whose descriptor is readable when dispatch has something to do: the connection, several connections in a
--- pollset, or the timer for the next try to reconnect. Of a paused group, the descriptor for controllers.
+-- pollset, or the timer for the next try to reconnect. Of a paused group, the descriptor for controllers: nothing
+-- handles the events of a connection that it has opened to ask.
 function pollfd.source(record)
-  return record.retry and record.timer or record.pollset or record.handle or record.pollfd
+  if pollfd.is_paused(record) then
+    return record.pollfd
+  end
+  return record.retry and record.timer or record.pollset or record.handle
 end
 
 -- Returns the descriptor of this object, or nil, message, code.

@@ -3,6 +3,8 @@ local controllers = require "spec.helpers.controllers"
 local core = require "corosync.binding"
 local corosync_loop = require "corosync.loop"
 local cqueues = require "cqueues"
+local groups = require "spec.helpers.groups"
+local lab = require "corosync.lab"
 local replicas = require "spec.helpers.replicas"
 
 describe("a replica that has left its group for a while", function()
@@ -80,5 +82,21 @@ describe("a replica that has left its group for a while", function()
       assert(app:close())
     end)
     assert.equal(1, result)
+  end)
+
+  it("sleeps although the ring changes after it was asked for its address #slow", function()
+    local cluster = assert(lab.start { nodes = 2, token = 500 })
+    finally(function() assert(cluster:stop()) end)
+    local clients = {}
+    for node = 1, 2 do
+      clients[node] = assert(cluster:run(node, { groups.interpreter, "spec/helpers/clients/paused_replica.lua", "x" },
+        { host = true }))
+    end
+    assert(cluster:wait_for(function() return clients[1].lines[1] and clients[2].lines[1] end, 60, "both have left"))
+    assert(cluster:kill(2))
+    assert(clients[1]:wait(60))
+    local code, rounds = (clients[1].lines[2] or ""):match "^(%S+)%s+(%d+)$"
+    assert.equal("not_ready", code, table.concat(clients[1].errors, "\n"))
+    assert.is_true(tonumber(rounds) < 200) -- 2 s
   end)
 end)
