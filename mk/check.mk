@@ -113,7 +113,7 @@ soak: all
 	@$(CPGRUN) check --nodes 5 --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(SCRIPT)
 
 ROUNDS ?= 1000
-## soak-locks: holders of a lock are cut off, stopped and killed for ROUNDS (1000); SEED repeats one
+## soak-locks: holders of a lock are cut off, paused and killed for ROUNDS (1000); SEED repeats one
 soak-locks: all
 	@$(RUN_LUA) soak/locks.lua $(LUA) $(ROUNDS) $(SEED)
 

@@ -190,7 +190,7 @@ function actions.stop(self)
     return
   end
   each.process.stopped = not each.process.stopped
-  self.checks:note("%s is stopped: %s", each, each.process.stopped)
+  self.checks:note("%s is paused: %s", each, each.process.stopped)
 end
 
 -- A connection is lost, or comes back.
@@ -310,12 +310,12 @@ function actions.rest(self)
   end
 end
 
--- Stops some members while all others leave and come back, so that these may agree without the stopped ones.
+-- Pauses some members while all others leave and come back, so that these may agree without the paused ones.
 function actions.outrun(self)
   if not self:is_whole() then
     return
   end
-  self.checks:note "some are stopped, the others join again"
+  self.checks:note "some are paused, the others join again"
   for _, each in ipairs(self:living()) do
     if self.random(2) == 1 then
       each.process.stopped = true
@@ -327,7 +327,7 @@ function actions.outrun(self)
     actions.rest(self)
     actions.submit(self)
   end
-  self.checks:note "nothing is stopped"
+  self.checks:note "nothing is paused"
   for _, each in ipairs(self:living()) do
     each.process.stopped = false
   end

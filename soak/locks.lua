@@ -3,9 +3,9 @@
 --   locks.lua INTERPRETER [ROUNDS] [SEED]
 --
 -- Members on three nodes take turns with a lock, and write to the store, which is this program. In each round the
--- holder or its Corosync, or another node's, is cut off, stopped or killed. It is an error if
+-- holder or its Corosync, or another node's, is cut off, paused or killed. It is an error if
 -- - two processes get the same token, or a later holder a smaller one
--- - a holder that was not stopped is told that it has lost the lock only after another has it
+-- - a holder that was not paused is told that it has lost the lock only after another has it
 -- - the store accepts a write of a holder after one of its successor
 -- - nobody gets the lock
 local lab = require "corosync.lab"
@@ -66,7 +66,7 @@ function takes.held(process, token, at)
   judge(newest)
 end
 
--- A process cannot be told while it is stopped.
+-- A process cannot be told while it is paused.
 local function ended(token, at, was_lost)
   local grant = grants[token]
   local process = grant.process

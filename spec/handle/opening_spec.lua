@@ -107,7 +107,7 @@ describe("a connection #slow", function()
     end)
   end)
 
-  it("fails without waiting when a stopped daemon's backlog is full", function()
+  it("fails without waiting when a paused daemon's backlog is full", function()
     assert(cluster:pause(1))
     finally(function() assert(cluster:resume(1)) end)
     local holder = assert(cluster:run(1, { interpreter, "-e", [[

@@ -455,7 +455,7 @@ describe("a group that packs, when its daemon is killed,", function()
       assert(corosync.loop.add(group))
       local input = uv.new_pipe(false)
       input:open(0)
-      -- The daemon is stopped, so these stay in frames and in its queue.
+      -- The daemon is paused, so these stay in frames and in its queue.
       input:read_start(function(_, data)
         if not data or input:is_closing() then return end
         input:close()

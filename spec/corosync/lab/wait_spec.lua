@@ -47,7 +47,7 @@ describe("wait.until_true", function()
   end)
 
   for name, call in pairs { ["plain code"] = function(action) action() end, ["a coroutine"] = in_coroutine } do
-    it("does not count time in which the process was stopped, in " .. name, function()
+    it("does not count time in which the process was paused, in " .. name, function()
       call(function()
         local child = assert(process.spawn({ "sh", "-c",
           "kill -s STOP $PPID; sleep 2.5; kill -s CONT $PPID; sleep 0.5" }, {}))

@@ -174,7 +174,7 @@ describe("a replica on three nodes #slow", function()
     judge(members)
   end)
 
-  it("is blocked by a stopped process no longer than its patience", function()
+  it("is blocked by a paused process no longer than its patience", function()
     for node = 1, 2 do
       write(node)
       confirms(node, 5)

@@ -394,7 +394,7 @@ describe("a lock of a replica on three nodes #slow #jit", function()
     end
   end)
 
-  it("is lost by a stopped holder when it continues, with an old token", function()
+  it("is lost by a paused holder when it continues, with an old token", function()
     local first = members:acquire(1, "x")
     members:tell(2, "acquire x")
     members:waiting(3, "x", 1)

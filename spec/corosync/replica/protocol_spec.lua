@@ -76,7 +76,7 @@ describe("the protocol of replicas", function()
     assert.is_truthy(three)
   end)
 
-  it("makes a learner full although the full member that is first is stopped", function()
+  it("makes a learner full although the first full member is paused", function()
     local bus, one, _, three = three_members()
     bus:remove "2:20"
     bus:run()

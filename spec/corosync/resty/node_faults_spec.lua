@@ -144,7 +144,7 @@ describe("a group of nodes in nginx #slow", function()
     app:says("^%d+ message %S+ anew$", 3)
   end)
 
-  it("delivers messages while its holder is stopped, and says that sending is uncertain", function()
+  it("delivers messages while its holder is paused, and says that sending is uncertain", function()
     start()
     local pid = app:request "8090/address":match ":(%d+)"
     app:signal("STOP", pid)

@@ -1,4 +1,4 @@
--- The log of a group of nodes when its writers are stopped or killed at the worst moment: each check runs in a worker.
+-- The log of a group of nodes when its writers are paused or killed at the worst moment: each check runs in a worker.
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
 local uv = require "luv"

@@ -1,4 +1,4 @@
--- A member that packs, begins to send a long message and stops itself (SIGSTOP) before most of it has been sent.
+-- A member that packs, begins to send a long message and pauses itself (SIGSTOP) before most of it has been sent.
 --
 --   lua spec/helpers/clients/long_paused.lua GROUP BYTES
 local cpg = require "corosync.cpg"

@@ -6,7 +6,7 @@ local hears, run = replicas.hears, replicas.run
 
 local SAME = "list = list()"
 
--- The state of this member differs after "b". It stops itself when that is reported, just before it joins again.
+-- The state of this member differs after "b". It pauses itself when that is reported, just before it joins again.
 local DIFFERENT = [[
 local uv = require "luv"
 options.error = function(message)
@@ -39,7 +39,7 @@ describe("a member that must join again #slow", function()
     hears(different, "^(problem)$")
     assert(cluster:kill(2))
     replicas.eventually(function()
-      different:kill "sigcont" -- again and again, because it may not have stopped itself yet
+      different:kill "sigcont" -- again and again, because it may not have paused itself yet
       return #different.lines > different.found
     end)
     hears(different, "^(suspended)")

@@ -52,7 +52,7 @@ describe("a replica's observer", function()
     assert.is_nil(one.replica.active.full["1:11"])
   end)
 
-  it("is not waited for when it is stopped", function()
+  it("is not waited for when it is paused", function()
     local bus, observer, one = with_observer()
     observer.stopped = true
     bus:submit(one, "a")

@@ -24,7 +24,7 @@ local function kill(run, host)
   run.alive = nil
 end
 
--- While the old process of node 1 is stopped and node 3 is cut off, another process of node 1 confirms commands with
+-- While the old process of node 1 is paused and node 3 is cut off, another process of node 1 confirms commands with
 -- node 2, and ends. Then nodes 1 and 3 meet without node 2.
 local function go_on_without_newest(run, restarts_corosync)
   local old, new = run.hosts[1], run:add(1)

@@ -1,4 +1,4 @@
--- Some members begin a generation while others, which were stopped, still take part in the previous one. Random
+-- Some members begin a generation while others, which were paused, still take part in the previous one. Random
 -- schedules hardly ever contain these cases.
 local actions = require "sim.actions"
 local directed = require "sim.directed"
@@ -38,8 +38,8 @@ local function hold_ready(run)
   return held
 end
 
--- Four full members: one each on nodes 1 and 3, two on node 2. The member of node 3 and one of node 2 are stopped, and
--- the other two claim. Calls `act` with the pair that claims and the pair that is stopped.
+-- Four full members: one each on nodes 1 and 3, two on node 2. The member of node 3 and one of node 2 are paused, and
+-- the other two claim. Calls `act` with the pair that claims and the pair that is paused.
 local function with_two_processes(run, act)
   local first, second = { run.hosts[1], run.hosts[2] }, { run.hosts[3], run:add(2) }
   run:wait(3)

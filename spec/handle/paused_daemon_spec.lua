@@ -1,10 +1,10 @@
--- Stopped daemons and handlers: which events wait, how long, and where.
+-- A daemon that is paused, and a handler that sleeps: which events wait, how long, and where.
 local lab = require "corosync.lab"
 
 local interpreter = os.getenv("LUA"):match "%S+$"
 local MESSAGES, SIZE, RATE = 500000, 400, 50000
 
-describe("a stopped program or daemon #slow", function()
+describe("a handler or daemon that hangs #slow", function()
   local cluster
 
   setup(function() cluster = assert(lab.start(1)) end)
