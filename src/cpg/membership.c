@@ -183,7 +183,7 @@ static int fail_members(lua_State *L, const cpg *c, const failure *why)
 
 /***
 The members of a group as the local Corosync sees them now, which may be ahead of the events still to be handled.
-Costs a request for each member, 30 µs or more, behind all other requests to Corosync, and blocks while it is stopped.
+Costs a request for each member, 30 µs or more, behind all other requests to Corosync, and blocks while it is paused.
 Calls `cpg_iteration_initialize` for one group: `cpg_membership_get` overruns its caller's array when a group has
 more than 128 members.
 @function handle:members

@@ -122,7 +122,7 @@ Calls `cpg_model_initialize` with model v1; takes about 15 ms and 3 MB of /dev/s
 @tparam[opt] fun(address:address,message:string) handlers.message_received called for each message
 @tparam[opt] fun(members:address[],left:address[],joined:address[]) handlers.config_change called when the membership
 has changed. The lists are right at any size, although libcpg lists at most 128 members: where its lists do not suffice,
-the handle reads Corosync's own list, which blocks while Corosync is stopped. More than 128 members of a group on nodes
+the handle reads Corosync's own list, which blocks while Corosync is paused. More than 128 members of a group on nodes
 that leave or join at once make Corosync's daemon abort.
 @tparam[opt] fun(ring:ring,nodes:integer[]) handlers.ring_change called with the new ring and the ids of its nodes
 @tparam[opt] fun(message:string) handlers.error called with the message and traceback of an error in a handler;
@@ -139,7 +139,7 @@ send blocks for up to 1 s a piece while Corosync's queue is full. Use it only fo
 not know frames; otherwise use `pack`.
 @tparam[opt=256] integer handlers.window the most of the handle's own messages that may be in flight; their bytes are
 limited as well (see `reader`). Beyond it, send fails with "try_again" until some have come back: `dispatch`, `receive`
-or `fetch` take them from the daemon. The window keeps libcpg from spinning: while a daemon is stopped, the 279th send
+or `fetch` take them from the daemon. The window keeps libcpg from spinning: while a daemon is paused, the 279th send
 would.
 @tparam[opt=false] boolean|table handlers.reader true or a table for a stand-by thread. The daemon stores events that no
 member takes without bound, so the thread takes events that have waited there for `after` seconds (0.02). It stores up

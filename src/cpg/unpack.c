@@ -147,7 +147,7 @@ void unpack_config(cpg *c, size_t members, const struct cpg_address *left, size_
 }
 
 /*
- * Members may lack pieces that others have: Corosync does not tell the members on a node that was stopped that the
+ * Members may lack pieces that others have: Corosync does not tell the members on a node that was paused that the
  * others took it for lost. All members of the new ring learn of it at the same place in the order.
  */
 void unpack_ring(cpg *c)

@@ -12,7 +12,7 @@ Run-time failures return nil, a message for people, and a code for programs; wro
 __Threads.__ A handle belongs to its Lua state, and a process may have many states, each in its thread. They share
 only a lock, which opening and closing a handle or a tracker take; so an open (15 ms) waits for another. A fork
 waits for the lock as well: otherwise the child would inherit it locked, without the thread that unlocks it. So while
-Corosync is stopped, and an open or a reader's leave waits for it, a fork waits too. C code of the same program that
+Corosync is paused, and an open or a reader's leave waits for it, a fork waits too. C code of the same program that
 opens or closes Corosync handles itself does not know the lock: it must do so while no other thread does. libqb keeps
 one table of handles for each library, and one of trackers. It moves a table that grows to 48 entries, and after that
 every 32: a process that has so many open at once must open them before more than one of its threads dispatches.

@@ -109,7 +109,7 @@ static void check_call(watchdog *w, sight *last)
 	if (is_blocked && now - last->since >= 2 * last->told) {
 		last->told = now - last->since;
 		say_of_call(w, last->text, "has not returned for", last->told,
-			": is corosync stopped, or its ring re-forming? see its log");
+			": is corosync paused, or its ring re-forming? see its log");
 	}
 }
 

@@ -1,6 +1,6 @@
 /*
  * A thread that warns on stderr of a call into a Corosync library that does not return. While a node's daemon is
- * stopped, or its ring does not form, some calls block, and no program can limit them. Readers also use it to warn that
+ * paused, or its ring does not form, some calls block, and no program can limit them. Readers also use it to warn that
  * handlers lag, because Lua can do so only after the handler has returned.
  */
 #ifndef COROSYNC_LUA_HANDLE_WATCHDOG_H

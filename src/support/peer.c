@@ -17,7 +17,7 @@
 const failure PEER_NOT_RUNNING = {"not_connected",
 	"Corosync is not running: start it (in a container, give this program Corosync's network namespace)"};
 static const failure failure_backlog = {
-	"try_again", "too many connections wait for Corosync, because it is stopped or overloaded: try again"};
+	"try_again", "too many connections wait for Corosync, because it is paused or overloaded: try again"};
 static const failure failure_forbidden = {"access",
 	"the system does not let this process connect to Corosync's socket: look for SELinux or AppArmor denials in the "
 	"audit log"};
