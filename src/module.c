@@ -1,3 +1,4 @@
+/* Opens the C half, `corosync.core`: a table with all libraries, and functions that belong to none of them. */
 #include "corosync-lua.h"
 
 #include <stdio.h>

@@ -102,7 +102,7 @@ int cpg_membership_method_members(lua_State *L);
 
 /* ---- sending to a group, and the limit of messages in flight: send.c ---- */
 
-/* The default window, in messages: libcpg spins in the send after the 278th that a stopped daemon has not read. */
+/* The default window, in messages: libcpg spins in the send after the 278th that a paused daemon has not read. */
 #define CPG_SEND_WINDOW 256
 
 /* The window is full. Own messages that come back make room. */
@@ -224,7 +224,7 @@ cs_error_t cpg_resolve(cpg *c, const config_change *last, resolution *to);
 
 void cpg_resolve_release(resolution *r);
 
-/* ---- counters.c ---- */
+/* ---- how many messages a handle has sent and received: counters.c ---- */
 
 int cpg_counters_method_counters(lua_State *L);
 

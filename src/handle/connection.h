@@ -25,7 +25,7 @@ int connection_descriptor(const handle *h);
 /* NULL if there may be events to handle: on a lost handle those that are queued. Else why not. */
 const failure *connection_exhausted(const handle *h);
 
-/* ---- opening.c ---- */
+/* ---- connecting a new handle, and why that fails: opening.c ---- */
 
 /*
  * Connects the new handle on top of the stack, then calls `start` on it unless that is NULL. Returns 1; or closes the

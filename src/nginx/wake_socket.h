@@ -1,7 +1,7 @@
 /*
- * Wakes code of this process that can only wait on a socket connected by a path, as nginx's light threads: a listening
- * unix socket in a directory of its own, which only this process may connect to, once. Then the path is removed.
- * Nothing here blocks.
+ * Wakes code of this process that can only wait on a socket connected by a path, such as nginx's light threads: a
+ * listening unix socket in a directory of its own, which only this process may connect to, once. Then the path is
+ * removed. Nothing here blocks.
  */
 #ifndef COROSYNC_LUA_NGINX_WAKE_SOCKET_H
 #define COROSYNC_LUA_NGINX_WAKE_SOCKET_H

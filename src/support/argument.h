@@ -8,8 +8,8 @@
 uint32_t argument_check_uint32(lua_State *L, int index, const char *name);
 
 /*
- * The place among the names of the string at that index; raises with the names if it is none of them. Without a
- * fallback the argument must be there. [-0, +0, v]
+ * Returns the position in `names` of the string at that index, or of the fallback if the argument is missing; raises,
+ * with the names, if it is none of them. Without a fallback (NULL) a missing argument raises. [-0, +0, v]
  */
 int argument_check_option(lua_State *L, int index, const char *fallback, const char *const names[]);
 

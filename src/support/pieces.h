@@ -1,5 +1,7 @@
-/* Lists of strings. In one string, they are their lengths in decimal, with a space between each two, a newline, and
-   their bytes. */
+/*
+ * Lists of strings, joined to one string: the lengths in decimal with a space between each two, a newline, and all
+ * bytes.
+ */
 #ifndef COROSYNC_LUA_SUPPORT_PIECES_H
 #define COROSYNC_LUA_SUPPORT_PIECES_H
 

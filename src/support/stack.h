@@ -5,9 +5,9 @@
 #include <stdbool.h>
 
 /*
- * To be checked before a call that dispatches, or that gets a node's addresses or status from libcfg: these put a
+ * Check it before a call that dispatches, or that gets a node's addresses or status from libcfg: these put a
  * buffer of 1 MiB on the stack. Costs nanoseconds, except for a thread's first call. True on a stack other than the
- * thread's own, as a fiber's, whose size is unknown.
+ * thread's own, such as a fiber's, whose size is unknown.
  */
 bool stack_suffices(void);
 

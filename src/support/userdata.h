@@ -4,7 +4,7 @@
 
 #include "support/compat.h"
 
-/* Whether a function of that name belongs into the metatable itself, not behind its __index. */
+/* Whether a function of that name belongs in the metatable itself, not behind its __index. */
 bool userdata_is_metamethod(const char *name);
 
 /* Makes a locked metatable with metamethods, and methods behind its __index. [-0, +0, m] */
