@@ -16,7 +16,7 @@ local counter = app:machine("counter", {
 uv.new_timer():start(1000, 1000, function()
   coroutine.wrap(function()
     local sum, message = counter:submit { add = 1 }
-    if sum then check.unique("sum", sum) end -- a sum that comes twice has lost an addition
+    if sum then check.unique("sum", sum) end -- two equal sums: an addition was lost
     print(sum or message)
   end)()
 end)

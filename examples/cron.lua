@@ -1,10 +1,10 @@
--- Jobs that run on one node at a time, whichever nodes are there.
+-- Periodic jobs: each run is on one node, as long as a majority of the nodes is there.
 --
 --   cpgrun examples/cron.lua "logrotate /etc/logrotate.conf"     on each node: one of them runs it at 02:30
 --   cpgrun --lab 3 examples/cron.lua          then type:  kill_host(1)   partition({1,2},{3})   and later:  heal()
 --
--- A tick runs at most once: it does not run if the node that was to run it fails. A job that must not be skipped should
--- check `missed`, or keep in a map what it has done.
+-- A tick runs at most once, and not at all if the node that is to run it fails first. A job that must not be skipped
+-- should check `missed`, or keep in a map what it has done.
 local app = assert(require "corosync.replica" "cron")
 
 app:every("heartbeat", 1, function(tick, _, missed)

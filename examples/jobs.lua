@@ -4,12 +4,12 @@
 --   cpgrun check examples/jobs.lua 0.2       each node adds a job every 0.2 s, under random faults
 --
 -- A worker takes a job by `replace`, which succeeds for one worker only. If a worker ends before its job does, the job
--- stays in the map with the worker's address, because it may have run: `cpgrun map jobs.jobs list` shows it. A queue
--- whose jobs may run twice can put it back.
+-- stays in the map with the worker's address, because it may have run: `cpgrun map jobs.jobs list` shows it. If jobs
+-- may run twice, put it back.
 local jobs = map "jobs"
 local is_busy, added = false, 0
 
--- The name is never used again, and the oldest job comes first.
+-- The key is never used again. It begins with the time, so the oldest job comes first.
 local function add(text)
   added = added + 1
   local id = ("%d %s %06d"):format(os.time(), tostring(group:address()), added)
