@@ -4,7 +4,7 @@
 --   cpgrun examples/backup.lua /srv/shared /mnt/backups           on each node
 --   cpgrun --lab 3 examples/backup.lua examples /tmp
 --
--- When the lock is lost, tar is killed. A member that was stopped cannot be told in time, and may go on beside the next
+-- When the lock is lost, tar is killed. A member that was paused cannot be told in time, and may go on beside the next
 -- one for a moment. They never write to the same file, because its name has the lock's token. The newest backup has the
 -- greatest token.
 local app = assert(require "corosync.replica" "backup")

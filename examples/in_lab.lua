@@ -55,7 +55,7 @@ signal:unref()
 
 local HINT = [[: type
   kill(2)               kills node 2's corosync   restart(2)  (re)starts it, and the program if that has ended
-  kill_host(2)          kills node 2's program    pause(2)    stops its corosync; resume(2) continues it
+  kill_host(2)          kills node 2's program    pause(2)    pauses its corosync; resume(2) continues it
   partition({1,2},{3})  splits the network        heal()      reconnects it
   2: ip addr            runs a shell command on node 2        Ctrl-C ends the lab]]
 

@@ -18,7 +18,7 @@
 -- A group has the methods of @{corosync.group}, with these differences.
 --
 -- A worker waits for Corosync only in short calls on this machine: opening a connection takes 15 ms, and leaving waits
--- while Corosync is stopped or its membership changes. There is no polling: one helper thread per worker waits for the
+-- while Corosync is paused or its membership changes. There is no polling: one helper thread per worker waits for the
 -- connections of its groups and wakes their light threads. While a handler runs, later events wait in shared memory. A
 -- worker that is too slow for them is disconnected, and others are not: long work belongs in a timer or a light thread
 -- of its own.

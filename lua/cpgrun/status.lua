@@ -1,5 +1,5 @@
 -- The status of this host as plain values, for `cpgrun status`, metrics and systemd. It makes no calls to Corosync,
--- which may be stopped.
+-- which may be paused.
 local KEY = require "corosync.private"
 local Group = require("corosync").Group
 local core = require "corosync.binding"

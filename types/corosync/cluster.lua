@@ -3,7 +3,7 @@
 
 --- Questions about the cluster that need no group: whether it is quorate, and values of its configuration map.
 --- A connection is opened at the first question and kept, because each costs 3 MB of shared memory and 15 ms. A question
---- is a request: 30 µs or more, behind all requests that Corosync has queued, and it blocks while Corosync is stopped.
+--- is a request: 30 µs or more, behind all requests that Corosync has queued, and it blocks while Corosync is paused.
 ---@class corosync.cluster
 local module = {}
 

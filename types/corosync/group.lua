@@ -25,12 +25,12 @@
 ---
 --- After a network cut the losing side stays quorate until Corosync notices, 3.4 to 3.7 s with a token of 1000 ms on
 --- three nodes. With `settle`, the winning side waits after it has noticed the cut, so that the losing side can notice
---- it, too. This delays every view, and does not help against a losing process that is stopped: actions that must not
+--- it, too. This delays every view, and does not help against a losing process that is paused: actions that must not
 --- happen twice need fencing.
 ---
 --- When the connection to Corosync is lost, `disconnected(reason)` is called. The group reconnects and joins again as
 --- soon as Corosync is back, with pauses of at most 5 s between tries; its addresses stay the same tables. Until then
---- sends fail with "not_connected". Reconnecting needs a loop, or calls of `dispatch`. A Corosync that is stopped rather
+--- sends fail with "not_connected". Reconnecting needs a loop, or calls of `dispatch`. A Corosync that is paused rather
 --- than gone blocks the call that connects. A group whose handlers lag beyond its reader's limit leaves (code
 --- "overflow"), and does not reconnect by itself; `disconnected` may activate it.
 ---@class corosync.group
@@ -153,7 +153,7 @@ function Group:address() end
 
 --- The group's members. Of a group that has joined, those that `config_change` was last called with, without a request.
 --- Before that, and when the group is not active, the local Corosync is asked for the present ones: a request for each
---- member, 30 µs or more, behind all requests that Corosync has queued; it blocks while Corosync is stopped.
+--- member, 30 µs or more, behind all requests that Corosync has queued; it blocks while Corosync is paused.
 ---@return corosync.cpg.address[]|nil # the caller's own table; empty when the group has no members
 ---@return string|nil # why it failed
 ---@return string|nil # "not_connected", "no_memory", and of a group that is not active those of `cpg.open`

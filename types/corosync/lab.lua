@@ -90,7 +90,7 @@ function Cluster:kill(node) end
 ---@return string|nil # "not_running" or "timeout" (after 15 s)
 function Cluster:stop_daemon(node) end
 
---- Pauses a node's daemon by SIGSTOP and waits until it is stopped. Calls of its clients hang.
+--- Pauses a node's daemon by SIGSTOP and waits until it has taken effect. Calls of its clients hang.
 ---@param node integer
 ---@return boolean|nil # true
 ---@return string|nil # why it failed

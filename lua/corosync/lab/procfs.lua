@@ -1,4 +1,4 @@
---- Facts about processes from /procfs.
+--- Facts about processes from /proc.
 -- @module corosync.lab.procfs
 
 local uv = require "luv"
@@ -48,7 +48,7 @@ function procfs.inner_pid(pid)
   return status and tonumber(status:match("\nNSpid:[^\n]-(%d+)\n"))
 end
 
---- Whether a process is stopped by a signal.
+--- Whether a process is paused by a signal; the kernel calls it stopped.
 -- @tparam number pid
 -- @treturn boolean
 function procfs.is_stopped(pid)

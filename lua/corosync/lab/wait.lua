@@ -70,7 +70,7 @@ end
 
 --- Waits until a condition holds.
 -- It is checked after each event of the loop and at least every 20 ms. It may itself wait. Time in which the machine or
--- this process stood still (stopped, suspended, or in one callback for over a second) does not count, because nothing
+-- this process stood still (paused, suspended, or in one callback for over a second) does not count, because nothing
 -- else may have progressed either; but in all the wait is at most twice as long.
 -- @tparam function condition called without arguments
 -- @tparam[opt] number seconds the longest wait; without it there is no limit

@@ -84,7 +84,7 @@ end)
 -- the order of their requests.
 --
 -- A holder that ends, leaves, or is cut off from a majority of the nodes loses the lock. `lost` is called before
--- another process can get it, unless the holder is stopped or hangs: then only the token protects. A command of the
+-- another process can get it, unless the holder is paused or hangs: then only the token protects. A command of the
 -- holder must be confirmed within 1.5 times Corosync's token and consensus timeouts. When another node fails, Corosync
 -- goes on without it earlier than that.
 -- @tparam[opt] table options

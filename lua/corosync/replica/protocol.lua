@@ -214,7 +214,7 @@ end
 -- Members, ring and quorum agree, and the ring is quorate. Fields of the view: `nodes`: the number in the nodelist;
 -- `floor`: see claims.lua; `noted`: the last generation that a process of the node has noted since its Corosync
 -- started, if any; `newest`: the newest one noted since the node started, unless the note was deleted; `promised`: the
--- same of the promised ones. The group may not have reported this ring to a process that was stopped, and may never do
+-- same of the promised ones. The group may not have reported this ring to a process that was paused, and may never do
 -- so; then the process must join again.
 function Protocol:settled(view)
   confirming.confirm(self)

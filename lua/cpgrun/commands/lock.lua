@@ -39,7 +39,7 @@ end
 -- SIGTERM, then SIGKILL.
 local function kill(child, grace)
   signal_all(child, "sigterm")
-  signal_all(child, "sigcont") -- a stopped process would not end
+  signal_all(child, "sigcont") -- a paused process would not end
   local timer = uv.new_timer()
   timer:start(math.floor(1000 * grace), 0, function()
     timer:close()

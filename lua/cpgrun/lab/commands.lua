@@ -22,7 +22,7 @@
 -- @function kill_host
 -- @tparam integer node
 
---- Stops a node's Corosync by SIGSTOP.
+--- Pauses a node's Corosync by SIGSTOP.
 -- @function pause
 -- @tparam integer node
 

@@ -13,7 +13,7 @@ local HELP = [[
   hello                    sends it to the node of the last such line (at first node 1)
   partition({1,2},{3})     splits the network        heal()       reconnects it
   kill(2)                  kills node 2's corosync   restart(2)   (re)starts it, and the script if that has ended
-  kill_host(2)             kills node 2's script     pause(2)     stops its corosync; resume(2) continues it
+  kill_host(2)             kills node 2's script     pause(2)     pauses its corosync; resume(2) continues it
   disturb(2, "tbf rate 1mbit burst 10kb latency 50ms")     puts a tc discipline on node 2's link; disturb(2) removes it
   sleep(2)                 waits 2 s                 stop()       ends the lab, like Ctrl-C
   help                     shows this; the lab continues after the end of input, until stop() or Ctrl-C

@@ -14,7 +14,7 @@
 -- A worker stores nothing for `longest` + 2 seconds after it has joined, and after nodes have come or gone, because it
 -- may not know of all changes that are under way. Without quorum it neither uses the cache nor changes values.
 --
--- A writer that was stopped or cut off may change the origin later than that. Only the origin can prevent this, with a
+-- A writer that was paused or cut off may change the origin later than that. Only the origin can prevent this, with a
 -- token that it checks, such as that of a @{corosync.replica.lock}.
 -- @module resty.corosync.cache
 
@@ -182,7 +182,7 @@ local function finish(state, id, key, result, ...)
 end
 
 --- Changes a value at the origin. When this returns, no worker uses the old value, except on nodes that are cut off or
--- stopped and have not noticed it, or that have yet to handle the announcement. Waits at most 10 s until this worker
+-- paused and have not noticed it, or that have yet to handle the announcement. Waits at most 10 s until this worker
 -- may change values.
 -- @tparam string key
 -- @tparam fun(key:string,...):any change changes the value at the origin within `longest` seconds. It returns something

@@ -13,7 +13,7 @@
 --    end
 --
 -- Instead of a dictionary's name, `new` takes a replica; @{corosync.replica.lock} describes its locks. A lock is also
--- lost when this node is cut off, and a request that is stopped or slow may not notice. So pass on `token`, which grows
+-- lost when this node is cut off, and a request that is paused or slow may not notice. So pass on `token`, which grows
 -- with each holder of the key, and let the storage refuse a token that is less than the greatest it has seen.
 -- @classmod resty.corosync.lock
 

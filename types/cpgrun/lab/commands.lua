@@ -21,7 +21,7 @@ function kill(node) end
 ---@param node integer
 function kill_host(node) end
 
---- Stops a node's Corosync by SIGSTOP.
+--- Pauses a node's Corosync by SIGSTOP.
 ---@param node integer
 function pause(node) end
 

@@ -17,7 +17,7 @@
 --- A worker stores nothing for `longest` + 2 seconds after it has joined, and after nodes have come or gone, because it
 --- may not know of all changes that are under way. Without quorum it neither uses the cache nor changes values.
 ---
---- A writer that was stopped or cut off may change the origin later than that. Only the origin can prevent this, with a
+--- A writer that was paused or cut off may change the origin later than that. Only the origin can prevent this, with a
 --- token that it checks, such as that of a `corosync.replica.lock`.
 ---@class resty.corosync.cache
 local module = {}
@@ -40,7 +40,7 @@ function Cache:is_in_use() end
 function Cache:get(key, fetch, ...) end
 
 --- Changes a value at the origin. When this returns, no worker uses the old value, except on nodes that are cut off or
---- stopped and have not noticed it, or that have yet to handle the announcement. Waits at most 10 s until this worker
+--- paused and have not noticed it, or that have yet to handle the announcement. Waits at most 10 s until this worker
 --- may change values.
 ---@param key string
 ---@param change fun(key:string,...):any changes the value at the origin within `longest` seconds. It returns something true; or nil, message, code if it failed or may have failed. It may wait, and must not call `ngx.exit`.

@@ -43,7 +43,7 @@ function Cluster:stop_daemon(node)
   return children.kill(daemon.process, "sigterm", SHUTDOWN, ("stop_daemon: the daemon of node %d"):format(node))
 end
 
---- Pauses a node's daemon by SIGSTOP and waits until it is stopped. Calls of its clients hang.
+--- Pauses a node's daemon by SIGSTOP and waits until it has taken effect. Calls of its clients hang.
 -- @tparam integer node
 -- @treturn boolean true
 -- @error nil, message, code: "not_running" or "timeout" (after 5 s)

@@ -26,7 +26,7 @@ end)
 --- The lock's name.
 -- @tfield string name
 
---- The fencing token, greater than those of all earlier holders of this lock. A process that was stopped, or whose
+--- The fencing token, greater than those of all earlier holders of this lock. A process that was paused, or whose
 -- machine was, cannot be told in time that another process holds the lock. So the protected resource must refuse a
 -- token that is less than the greatest it has seen.
 -- @tfield integer token

@@ -26,7 +26,7 @@ function lease.new(member, changed)
     submitted = -math.huge }, Lease)
 end
 
--- Reads Corosync's timeouts. Not to be called while Corosync may be stopped, because this process would hang with it.
+-- Reads Corosync's timeouts. Not to be called while Corosync may be paused, because this process would hang with it.
 function Lease:measure()
   local token = cluster.cmap_get "runtime.config.totem.token"
   local consensus = cluster.cmap_get "runtime.config.totem.consensus"

@@ -12,7 +12,7 @@ local clock = { TICK = 0.25 } -- seconds
 
 local now = core.now
 
--- The group may never report the present ring to a process that was stopped, but quorum's events name it.
+-- The group may never report the present ring to a process that was paused, but quorum's events name it.
 local function look_for_untold_ring(self)
   local views = self.record.views
   local ring = views and self.record.state == "joined" and views:quorate_ring()

@@ -1,11 +1,11 @@
 -- The newest generations that processes of this node have held and promised, noted for all its processes until the node
--- restarts. Without a note, a process that was stopped or disconnected could not learn that another one has held a
+-- restarts. Without a note, a process that was paused or disconnected could not learn that another one has held a
 -- newer state, or has promised a later generation, if Corosync has restarted since: the events that it had not read,
 -- and Corosync's map, are gone.
 --
 -- A note is the name of an empty file in /dev/shm. All processes that use a Corosync share its /dev/shm, also those in
 -- containers, because libqb's connections are files there. When the node restarts the notes are gone, and so are the
--- processes that had older states. Creating an empty file needs no space, and no lock that a stopped process might
+-- processes that had older states. Creating an empty file needs no space, and no lock that a paused process might
 -- hold.
 --
 -- All users can make files there. A note counts only if Corosync lets its owner connect, so that no other user can

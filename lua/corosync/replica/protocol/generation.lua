@@ -160,7 +160,7 @@ function Generation:announce(address, numbers)
 end
 
 -- Returns the full member that sends a learner its snapshot; all members choose the same one. Each attempt has another
--- donor, because one may be stopped.
+-- donor, because one may be paused.
 function Generation:donor(attempt)
   local addresses = {}
   for address in pairs(self.full) do

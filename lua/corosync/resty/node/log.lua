@@ -3,7 +3,7 @@
 -- holds up no other.
 --
 -- Any worker may append: a batch has the number that follows the last one's, and only one can be added under a number.
--- The number of a batch that was removed is free again. So a worker that was stopped meanwhile may add one there, and
+-- The number of a batch that was removed is free again. So a worker that was paused meanwhile may add one there, and
 -- notices only then: all numbers below the first one's count as removed.
 local store = require "corosync.resty.node.store"
 
