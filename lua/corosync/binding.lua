@@ -1,8 +1,9 @@
--- The C half, after a check of its version: the interface of the two halves changes without notice.
+-- Loads the C half, and raises an error if its version is another one, because the interface of the two halves changes
+-- without notice. All other files get the C half from here.
 
 local core = require "corosync.core"
 
-local VERSION = "0.1.0" -- the one place of it: the Makefile reads this line
+local VERSION = "0.1.0" -- the only copy: the Makefile reads this line
 
 local NAME = "corosync.core"
 

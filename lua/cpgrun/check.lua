@@ -73,10 +73,10 @@ local function new_session(cluster, folder, options, native)
     faults = random_faults(cluster, options.seed, clock, print),
     trials = 0, -- that were completed; the running one has `hosts` and `follower`
     compared = 0, -- how often the states of all scripts were compared
-    -- Problems as texts: of rules that were violated,
-    violations = {}, invariants = {}, operations = {}, notes = {},
-    undecided = {}, -- that could not be decided,
-    differences = {}, ends = {}, leaks = {}, -- and of states, exits and descriptors
+    -- Problems, as texts:
+    violations = {}, invariants = {}, operations = {}, notes = {}, -- of rules that were violated
+    undecided = {}, -- of rules that could not be decided
+    differences = {}, ends = {}, leaks = {}, -- of states, exits and descriptors
     raised = {}, -- by text: how often the scripts have logged this error
     marks = {}, -- violated rules for the drawing
     figures = {}, exempted = {}, -- of the checker, added up over all trials

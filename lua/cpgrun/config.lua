@@ -1,5 +1,5 @@
--- --config: a file of Lua assignments, named as the options. It becomes words of the command line, so that the options'
--- own checks apply. The file sees no globals, so it cannot call functions.
+-- --config: a file of Lua assignments to the names of options. It becomes words of the command line, so that the
+-- options' own checks apply. The file sees no globals, so it cannot call functions.
 local guess = require("corosync.suggest").guess
 
 local config = {}

@@ -1,4 +1,4 @@
--- The command line.
+-- The command line of cpgrun: defines the options, and parses them or those of a command such as `cpgrun map`.
 local argparse = require "argparse"
 local config = require "cpgrun.config"
 local commands = require "cpgrun.commands.options"

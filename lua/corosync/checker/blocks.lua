@@ -1,6 +1,6 @@
--- Where each value of a register is written once, and all operations are reads and writes, any order of them consists
--- of blocks: a write and all reads of its value. A whole block may go before any write that overlaps all its
--- operations, because nothing else notices it.
+-- Blocks of operations on a register: a write and all reads of its value. If each value is written once, and all
+-- operations are reads and writes, any order of them consists of blocks. A whole block may go before any write that
+-- overlaps all its operations, because nothing else notices it. So the search has fewer orders to try.
 local list = require "corosync.list"
 
 local blocks = {}

@@ -1,4 +1,4 @@
--- Checks operations by their index, their place in the log of their group: it is the order in which they took effect.
+-- Checks operations by their index: the place in their group's log, and so the order in which they took effect.
 -- A read has the index of the last change that it saw. Hooks are called with pairs of operations that contradict.
 local index_order = {}
 

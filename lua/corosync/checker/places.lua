@@ -1,4 +1,4 @@
--- Sets of places, as sorted arrays of numbers. They are copied instead of changed.
+-- Sets of operations, given by their places: sorted arrays of numbers, which are copied instead of changed.
 local places = {}
 
 function places.with(numbers, number)

@@ -1,4 +1,4 @@
--- Values as words of a line.
+-- Values as words of a history's line, which are separated by spaces.
 local word = {}
 
 -- The types of values that can be written.

@@ -69,8 +69,7 @@ local function add(to, numbers)
   end
 end
 
--- The lists for violations of rules that are not about deliveries: about the script's own notes and
--- operations.
+-- The lists for violations of rules that are not about deliveries, but about the script's own notes and operations.
 local LISTS = { leaks = "notes", reported_errors = "notes", linearizable = "operations",
   unique = "invariants", exclusive = "invariants" }
 

@@ -1,4 +1,4 @@
--- `cpgrun map ... load`: sets the keys that `cpgrun map --json ... list` has printed.
+-- `cpgrun map ... load`: reads what `cpgrun map --json ... list` has printed, and sets these keys.
 local arguments = require "corosync.replica.map.arguments"
 local json = require "cpgrun.json"
 local session = require "cpgrun.commands.session"
@@ -16,9 +16,9 @@ end
 local function entry_of(line)
   local entry, problem = json.decode(line)
   if type(entry) ~= "table" then
-    return nil, problem or "no object"
+    return nil, problem or "not an object"
   elseif type(entry.key) ~= "string" or entry.value == nil then
-    return nil, "no key and value"
+    return nil, "a key or value is missing"
   end
   local ok
   ok, problem = pcall(check, entry)

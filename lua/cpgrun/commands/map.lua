@@ -1,4 +1,4 @@
--- `cpgrun map`
+-- `cpgrun map`: reads, changes and watches a map of a replica.
 local json = require "cpgrun.json"
 local load = require "cpgrun.commands.load"
 local log = require "cpgrun.log"

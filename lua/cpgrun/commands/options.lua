@@ -1,5 +1,5 @@
--- The command lines of the commands for a shell: cpgrun map, lock, members, send, listen, draw, status
--- and attach.
+-- The command lines of the commands for a shell: cpgrun map, lock, members, send, listen, draw, status and
+-- attach.
 local argparse = require "argparse"
 local converters = require "cpgrun.converters"
 local listener = require "cpgrun.listener"
@@ -80,7 +80,8 @@ end
 local parsers = {}
 
 local function explain_option(message)
-  return message:find "^unknown option" and message .. "\nWrite -- before a word that begins with - and is no option."
+  return message:find "^unknown option"
+    and message .. "\nWrite -- before a word that begins with - and is not an option."
     or message
 end
 

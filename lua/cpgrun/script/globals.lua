@@ -1,4 +1,4 @@
--- The script's handlers are globals.
+-- Finds the script's handlers, which are globals.
 local limited = require("corosync.script_calls").limited
 
 local globals = {}

@@ -1,5 +1,5 @@
--- Completion of names at the prompt: globals, fields and methods. It calls no functions of
--- the script, because they would run without limits.
+-- Completion of names at the prompt: globals, fields and methods. It calls no functions of the
+-- script, because they would run without limits.
 local MOST = 200
 local DEEPEST = 10 -- tables behind a table, by their metatables
 

@@ -1,6 +1,5 @@
 -- Notifies systemd for several scripts (--also): ready when all of them are, alive while all of them are. Each script
--- writes its notifications into a pipe (notify.lua). Scripts that have ended are ignored, because the others
--- continue.
+-- writes its notifications into a pipe (notify.lua). Scripts that have ended are ignored, because the others continue.
 local bytes_as_text = require "cpgrun.bytes_as_text"
 local notify = require "cpgrun.systemd.notify"
 local uv = require "luv"

@@ -10,8 +10,7 @@
 --    ev:publish("all", "config", "changed", { version = 7 })
 --
 -- There is no broker: no `listening` socket, and no `run`. Callbacks run one after another, for "all" in the same order
--- in all workers. Events are lost while Corosync is down, and may be lost when nodes come or
--- go.
+-- in all workers. Events are lost while Corosync is down, and may be lost when nodes come or go.
 -- @module resty.corosync.events
 
 local KEY = require "corosync.private"

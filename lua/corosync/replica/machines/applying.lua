@@ -1,6 +1,6 @@
 -- Whether the caller is in a function of the script that may use only the state and the command: `apply`, `initial`,
--- `snapshot` or `restore`. It must not submit to any replica. If it handled events while it waits, commands would be
--- applied to a state that is about to be replaced.
+-- `snapshot` or `restore`. Such a function must not submit to any replica: if the submit handled events while it waits,
+-- commands would be applied to a state that is about to be replaced.
 local applying = {}
 
 -- The coroutines that run such functions, true for each. There can be several, because the functions may wait in nginx

@@ -1,5 +1,5 @@
--- The arguments of a send by the workers of a node. The texts are those of the C half, which numbers arguments from the
--- handle.
+-- Checks the arguments of `send` where a worker is no member itself. The errors read like the C half's, which count the
+-- handle as the first argument.
 local errors = require "corosync.errors"
 
 local arguments = {}

@@ -1,5 +1,5 @@
 -- A member's events that are not in the log yet, in order, each with its number. Messages in a row are one event with
--- the number of the last one. An event that is not counted has the number of the counted one before it, and a half.
+-- the number of the last one. An event that is not counted has the number of the counted one before it, plus a half.
 local run = require "corosync.resty.node.run"
 
 local Pending = {}

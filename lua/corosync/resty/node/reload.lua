@@ -1,5 +1,5 @@
--- Which workers follow when this one exits: at a reload nginx's master has workers that do not exit, or have not begun
--- yet. The kernel tells by the names that nginx gives its processes.
+-- Whether other workers follow when this one exits: at a reload, nginx's master also has workers that do not exit, or
+-- that have not begun yet. The names that nginx gives its processes tell.
 local process = require "ngx.process"
 
 local reload = {}

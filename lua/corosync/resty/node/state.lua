@@ -1,5 +1,5 @@
--- What the events of a group amount to: all that a worker must know to begin after an event of the node's log. Members
--- are flat arrays of node and pid, in order; changes are flat arrays of node, pid and reason.
+-- The state of a group after an event of the node's log: all that a worker must know to begin there. Members are flat
+-- arrays of node and pid, in order; changes are flat arrays of node, pid and reason.
 local state = {}
 
 local COUNTED = { change = true, start = true }
