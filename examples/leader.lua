@@ -9,6 +9,6 @@ leader("example", {
   end,
   deposed = function(reason)
     check.released "leader"
-    print("I lead no more: " .. reason)
+    print("I no longer lead: " .. reason)
   end,
 })

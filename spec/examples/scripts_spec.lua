@@ -64,7 +64,7 @@ describe("cpgrun --lab #slow", function()
       end
       local first, token = elected(it, 0)
       it:write(("kill(%s)\n"):format(first))
-      line(it, ("^%s| I lead no more: disconnected$"):format(first), 20)
+      line(it, ("^%s| I no longer lead: disconnected$"):format(first), 20)
       it:write(("restart(%s)\n"):format(first)) -- another may not have had the state yet
       local second, greater = elected(it, token)
       it:write(("kill_host(%s)\n"):format(second))
