@@ -25,7 +25,7 @@ _Keys_ are 3 to 255 letters, digits and any of `._-/:`. _Values_ have a type: "i
 string needs one for its end. Integers are exact. A "u64" that no number of this Lua represents exactly (from 2^63 on,
 before Lua 5.3 beyond 2^53) is a string of 20 digits with leading zeros, which `set` takes as well: such strings compare
 and order as the integers do. Such an "i64", before Lua 5.3, is an error, or nil where several values are returned: in
-`each` and in a tracker's handler. The map is local to each node, lost when Corosync stops.
+`each` and in a tracker's handler. The map is local to each node, and lost when Corosync ends.
 @module corosync.cmap
 @extends corosync.handle, corosync.events
 */

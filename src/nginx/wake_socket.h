@@ -15,7 +15,7 @@ typedef struct wake_socket {
 	struct sockaddr_un address;
 } wake_socket;
 
-/* Makes it a closed one. */
+/* Initializes a socket as closed. */
 void wake_socket_init(wake_socket *s);
 
 /*

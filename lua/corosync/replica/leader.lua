@@ -26,7 +26,8 @@ local function depose(self, reason)
   self.held = nil
   call(self, "deposed", reason)
   local member = self[MEMBER]
-  if not member.is_closed and member.leaders and member.leaders[self.name] == self then -- else another script stands
+  -- After a reload, the new script's object may be the candidate.
+  if not member.is_closed and member.leaders and member.leaders[self.name] == self then
     stand(self)
   end
 end

@@ -42,7 +42,7 @@ function settling.count_descriptors(session)
   end
 end
 
--- A leak is one with each message, or with each connection.
+-- A script that leaks loses a descriptor with each message or connection, so a few more than before are no leak.
 local function note_leaks(session)
   for node, host in session.hosts:each() do
     local count = host:count_descriptors()

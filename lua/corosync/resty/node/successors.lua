@@ -1,4 +1,4 @@
--- When a member (member.lua) may leave that its worker no longer wants: it waits until other members have joined.
+-- When a member (member.lua) that its worker no longer wants may leave: once other members have joined.
 local core = require "corosync.binding"
 local presence = require "corosync.resty.node.presence"
 local reload = require "corosync.resty.node.reload"
