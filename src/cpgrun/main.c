@@ -36,8 +36,8 @@ static void push_arguments(lua_State *L, int argc, char **argv)
 	}
 }
 
-/* Functions that need C. */
-static const luaL_Reg functions[] = {
+/* See lua/cpgrun/main.lua. */
+static const luaL_Reg native_functions[] = {
 	{"become", user_become},
 	{"close_on_exec", notify_close_on_exec},
 	{"end_with_parent", parent_end_with},
@@ -53,10 +53,10 @@ static const luaL_Reg functions[] = {
 	{NULL, NULL},
 };
 
-/* A table with program (a path), version, lua and corosync (versions), and the functions. [-0, +1, m] */
-static void push_facts(lua_State *L)
+/* The table `native` of lua/cpgrun/main.lua. [-0, +1, m] */
+static void push_native(lua_State *L)
 {
-	lua_createtable(L, 0, 15);
+	lua_newtable(L);
 	lua_getfield(L, LUA_REGISTRYINDEX, "cpgrun.program");
 	lua_setfield(L, -2, "program");
 	lua_pushliteral(L, COROSYNC_LUA_VERSION);
@@ -65,7 +65,7 @@ static void push_facts(lua_State *L)
 	lua_setfield(L, -2, "lua");
 	lua_pushliteral(L, COROSYNC_VERSION);
 	lua_setfield(L, -2, "corosync");
-	compat_setfuncs(L, functions);
+	compat_setfuncs(L, native_functions);
 }
 
 typedef struct command_line {
@@ -88,7 +88,7 @@ static int run(lua_State *L)
 	lua_pushliteral(L, "cpgrun.main");
 	lua_call(L, 1, 1);
 	push_arguments(L, line->argc, line->argv);
-	push_facts(L);
+	push_native(L);
 	lua_call(L, 2, 1);
 	return 1;
 }
