@@ -68,10 +68,14 @@ end
 -- @error nil, message, code: "tools", "namespaces" or "network" (this machine lacks them), "not_running" (a daemon has
 --   ended, the message quotes its log), "timeout"
 function lab.start(options)
-  if type(options) ~= "table" then options = { nodes = options } end
+  if type(options) ~= "table" then
+    options = { nodes = options }
+  end
   check_start(options)
   local fine, message, code = requirements.check()
-  if not fine then return nil, message, code end
+  if not fine then
+    return nil, message, code
+  end
   return cluster.start(options, options.mtu or MTU, options.timeout or START)
 end
 

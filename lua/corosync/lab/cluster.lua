@@ -15,7 +15,9 @@ local Cluster = {}
 Cluster.__index = Cluster
 
 for _, part in ipairs { "network", "daemons", "programs" } do
-  for name, method in pairs(require("corosync.lab.cluster." .. part)) do Cluster[name] = method end
+  for name, method in pairs(require("corosync.lab.cluster." .. part)) do
+    Cluster[name] = method
+  end
 end
 
 --- A running lab. Its fields are read-only. A lab ends when it is collected, or in Lua 5.4 when its to-be-closed
@@ -38,7 +40,9 @@ function Cluster:wait_for(predicate, seconds, what) -- luacheck: ignore 212
   argcheck.check(type(predicate) == "function", "predicate", "wait_for", "expected a function")
   argcheck.seconds(seconds, "wait_for")
   argcheck.check(what == nil or type(what) == "string", "what", "wait_for", "expected a string")
-  if wait.until_true(predicate, seconds) then return true end
+  if wait.until_true(predicate, seconds) then
+    return true
+  end
   return nil, ("%s: timed out after %g s"):format(what or "condition", seconds), "timeout"
 end
 
@@ -48,14 +52,20 @@ end
 function Cluster:stop()
   self.is_stopped = true
   local fine, message, code = self.namespaces:stop(KILL)
-  if not fine then return nil, message, code end
-  if wait.until_true(function() return children.are_gone(self) end, KILL) then return true end
+  if not fine then
+    return nil, message, code
+  end
+  if wait.until_true(function() return children.are_gone(self) end, KILL) then
+    return true
+  end
   return nil, ("stop: a program did not exit within %d s"):format(KILL), "timeout"
 end
 
 -- A finalizer cannot wait, and must not end the lab of a parent process after a fork.
 function Cluster:__gc()
-  if not self.is_stopped and self.namespaces and self.owner == uv.os_getpid() then self.namespaces:kill() end
+  if not self.is_stopped and self.namespaces and self.owner == uv.os_getpid() then
+    self.namespaces:kill()
+  end
 end
 
 Cluster.__close = Cluster.stop
@@ -63,7 +73,9 @@ Cluster.__close = Cluster.stop
 -- Lua 5.1 and LuaJIT do not finalize tables.
 local function finalize(self)
   local newproxy = rawget(_G, "newproxy")
-  if not newproxy then return end
+  if not newproxy then
+    return
+  end
   self.proxy = newproxy(true)
   getmetatable(self.proxy).__gc = function() Cluster.__gc(self) end
 end
@@ -77,16 +89,22 @@ local function new(options)
   local id = ("%d.%d.%x"):format(owner, labs, uv.hrtime() % 2 ^ 32)
   local self = { nodes = options.nodes, id = id, owner = owner, output = options.output,
     daemons = {}, hosts = {}, children = {} }
-  for node = 1, options.nodes do self.daemons[node] = Daemon.new(node, options.output) end
+  for node = 1, options.nodes do
+    self.daemons[node] = Daemon.new(node, options.output)
+  end
   return setmetatable(self, Cluster)
 end
 
 local function start_all(self, seconds)
   local fine, message, code = self:heal()
   for node = 1, self.nodes do
-    if fine then fine, message, code = children.start_daemon(self, node) end
+    if fine then
+      fine, message, code = children.start_daemon(self, node)
+    end
   end
-  if not fine then return nil, message, code end
+  if not fine then
+    return nil, message, code
+  end
   local function sees_all(daemon) return #daemon.members == self.nodes end
   return Daemon.wait_ready(self.daemons, seconds, sees_all, "start")
 end
@@ -96,12 +114,16 @@ local function start(options, mtu, seconds)
   local self = new(options)
   local namespaces, message, code = Namespaces.new(self.nodes, mtu, Daemon.configuration(options),
     children.environment(self), seconds)
-  if not namespaces then return nil, message, code end
+  if not namespaces then
+    return nil, message, code
+  end
   self.namespaces = namespaces
   finalize(self)
   local fine
   fine, message, code = start_all(self, seconds)
-  if fine then return self end
+  if fine then
+    return self
+  end
   self:stop()
   return nil, message, code
 end

@@ -73,8 +73,12 @@ Daemon.__index = Daemon
 -- @treturn string
 function Daemon.configuration(options)
   local list, totem = {}, {}
-  for i = 1, options.nodes do list[i] = NODE:format(i, i, i) end
-  for name, value in pairs(options.totem or {}) do totem[#totem + 1] = ("  %s: %d\n"):format(name, value) end
+  for i = 1, options.nodes do
+    list[i] = NODE:format(i, i, i)
+  end
+  for name, value in pairs(options.totem or {}) do
+    totem[#totem + 1] = ("  %s: %d\n"):format(name, value)
+  end
   return CONFIGURATION:format(options.transport or "udpu", options.token or 1000, table.concat(totem),
     options.quorum == false and "" or QUORUM, table.concat(list))
 end
@@ -93,7 +97,9 @@ local function read_log(self, line)
   local list = line:match("%[QUORUM%] Members%[%d+%]:([%d ]*)") or line:match("%[QUORUM%] Sync members%[%d+%]:([%d ]*)")
   if list then
     self.next_members = {}
-    for id in list:gmatch("%d+") do self.next_members[#self.next_members + 1] = tonumber(id) end
+    for id in list:gmatch("%d+") do
+      self.next_members[#self.next_members + 1] = tonumber(id)
+    end
     table.sort(self.next_members)
   elseif line:find("Completed service synchronization", 1, true) then
     -- The daemon serves clients in this membership from now on.
@@ -114,10 +120,14 @@ function Daemon:start(namespaces, env)
     cwd = "/run",
     output = function(line)
       read_log(self, line)
-      if self.output then self.output(self.node, "log", line) end
+      if self.output then
+        self.output(self.node, "log", line)
+      end
     end,
   })
-  if not process then return nil, message, code end
+  if not process then
+    return nil, message, code
+  end
   self.process = process
   return process
 end
@@ -143,7 +153,9 @@ function Daemon:why_not_ready(seconds)
     reason = ("does not serve clients after %g s"):format(seconds)
   end
   for _, each in ipairs(CAUSES) do
-    if log:find(each[1]) then return reason .. " (" .. each[2] .. ")" end
+    if log:find(each[1]) then
+      return reason .. " (" .. each[2] .. ")"
+    end
   end
   return reason
 end
@@ -168,7 +180,9 @@ function Daemon.wait_ready(daemons, seconds, is_right, what)
     end
     return not failing
   end, seconds)
-  if not failing then return true end
+  if not failing then
+    return true
+  end
   local reason = failing:why_not_ready(seconds)
   return nil, ("%s: the daemon of node %d %s:\n%s"):format(what, failing.node, reason, failing:last_lines()),
     failing.process.exited and "not_running" or "timeout"
@@ -181,8 +195,12 @@ end
 function Daemon:set_stopped(stop, seconds)
   local process = self.process
   local fine, message, code = process:kill(stop and "sigstop" or "sigcont")
-  if not fine then return nil, message, code end
-  if wait.until_true(function() return procfs.is_stopped(process.pid) == stop end, seconds) then return true end
+  if not fine then
+    return nil, message, code
+  end
+  if wait.until_true(function() return procfs.is_stopped(process.pid) == stop end, seconds) then
+    return true
+  end
   return nil, ("%s: the daemon of node %d did not %s within %g s"):format(stop and "pause" or "resume", self.node,
     stop and "stop" or "continue", seconds), "timeout"
 end

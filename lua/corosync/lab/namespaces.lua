@@ -63,9 +63,13 @@ local Namespaces = {}
 Namespaces.__index = Namespaces
 
 local function failed(init)
-  if init.exited then return true end
+  if init.exited then
+    return true
+  end
   for _, line in ipairs(init.lines) do
-    if line == "failed" then return true end
+    if line == "failed" then
+      return true
+    end
   end
 end
 
@@ -83,15 +87,21 @@ end
 
 local function find_holders(self)
   self.init_pid = procfs.children(self.init.pid)[1]
-  if not self.init_pid then return false end
+  if not self.init_pid then
+    return false
+  end
   local outer = {}
   for _, pid in ipairs(procfs.children(self.init_pid)) do
     local inner = procfs.inner_pid(pid)
-    if inner then outer[inner] = pid end
+    if inner then
+      outer[inner] = pid
+    end
   end
   for _, line in ipairs(self.init.lines) do
     local node, inner = line:match("^holder (%d+) (%d+)$")
-    if node then self.holders[tonumber(node)] = outer[tonumber(inner)] end
+    if node then
+      self.holders[tonumber(node)] = outer[tonumber(inner)]
+    end
   end
   return #self.holders == self.nodes
 end
@@ -107,15 +117,20 @@ function Namespaces.new(nodes, mtu, configuration, env, seconds)
   local argv = tools.unshare(INIT)
   append(argv, { ("%d"):format(nodes), configuration, HOLDER, ("%d"):format(mtu) })
   local init, message, code = process.spawn(argv, { env = env })
-  if not init then return nil, message, code end
+  if not init then
+    return nil, message, code
+  end
   local self = setmetatable({ init = init, nodes = nodes, holders = {} }, Namespaces)
   -- Decided now, because the program may change its capabilities later.
   self.has_user_namespace = not procfs.is_privileged()
   wait.until_true(function() return failed(init) or #init.lines >= nodes end, seconds)
   local has_failed, are_made = failed(init), #init.lines >= nodes
-  if not has_failed and find_holders(self) then return self end
+  if not has_failed and find_holders(self) then
+    return self
+  end
   self:stop(5)
-  if has_failed then message, code = why_failed(init), "namespaces"
+  if has_failed then
+    message, code = why_failed(init), "namespaces"
   elseif are_made then
     message, code = "their processes are not visible in /proc (is it mounted with hidepid?)", "namespaces"
   else
@@ -127,8 +142,12 @@ end
 
 local function enter(self, pid, flags)
   local argv = { tools.find("nsenter"), "-t", tostring(pid) }
-  if self.has_user_namespace then append(argv, { "-U", "--preserve-credentials" }) end
-  for flag in flags:gmatch("%S+") do argv[#argv + 1] = flag end
+  if self.has_user_namespace then
+    append(argv, { "-U", "--preserve-credentials" })
+  end
+  for flag in flags:gmatch("%S+") do
+    argv[#argv + 1] = flag
+  end
   argv[#argv + 1] = "--"
   return argv
 end
@@ -146,9 +165,13 @@ function Namespaces:spawn(node, argv, options)
   append(command, { options.cwd or "", options.home or "/" })
   options.greeting = true
   local child, message, code = process.spawn(append(command, argv), options)
-  if not child then return nil, message, code end
+  if not child then
+    return nil, message, code
+  end
   wait.until_true(function() return child.pid or child.exited end, 10)
-  if child.pid then return child end
+  if child.pid then
+    return child
+  end
   local why = table.concat(child.errors, "; ")
   if not child.exited then
     child:kill("sigkill")
@@ -164,11 +187,15 @@ end
 -- Runs a tool in the network namespace of a process. Returns true, or nil, message, "network".
 local function configure(self, pid, argv, input)
   local tool, message, code = process.spawn(append(enter(self, pid, "-n"), argv), { env = tools.environment() })
-  if not tool then return nil, message, code end
+  if not tool then
+    return nil, message, code
+  end
   tool:write(input)
   tool:close_stdin()
   local status = tool:wait(10)
-  if status == 0 then return true end
+  if status == 0 then
+    return true
+  end
   local said = table.concat(tool.errors, "; "):gsub("; Command failed %-:%d+$", "")
   if not status then
     said = OVERLOADED
@@ -199,7 +226,9 @@ function Namespaces:queue(node, discipline)
   local command = "qdisc replace dev %s root %s\n"
   local argv = { tools.find("tc"), "-batch", "-" }
   local fine, message, code = configure(self, self.init_pid, argv, command:format(("v%d"):format(node), discipline))
-  if not fine then return nil, message, code end
+  if not fine then
+    return nil, message, code
+  end
   return configure(self, self.holders[node], argv, command:format("eth0", discipline))
 end
 
@@ -214,7 +243,9 @@ end
 function Namespaces:stop(seconds)
   -- Not by a signal, because the outermost process would exit before those in its namespaces.
   self.init:close_stdin()
-  if wait.until_true(function() return self.init.exited end, seconds) then return true end
+  if wait.until_true(function() return self.init.exited end, seconds) then
+    return true
+  end
   self:kill()
   return nil, ("stop: the nodes' processes did not exit within %g s"):format(seconds), "timeout"
 end

@@ -56,7 +56,9 @@ local function splitter(deliver)
   end
   return function(data)
     if not data then
-      if #parts > 0 then flush() end
+      if #parts > 0 then
+        flush()
+      end
       return
     end
     local from = 1
@@ -65,22 +67,32 @@ local function splitter(deliver)
       from = after
       flush()
     end
-    if from <= #data then parts[#parts + 1] = data:sub(from) end
+    if from <= #data then
+      parts[#parts + 1] = data:sub(from)
+    end
   end
 end
 
 local function end_process(self)
-  if self.exited then return end
+  if self.exited then
+    return
+  end
   self.exited, self.code, self.signal = true, self.ended.code, self.ended.signal
-  if self.grace then self.grace:close() end
+  if self.grace then
+    self.grace:close()
+  end
   self:close_stdin()
-  if self.on_exit then self.on_exit(self.code, self.signal) end
+  if self.on_exit then
+    self.on_exit(self.code, self.signal)
+  end
 end
 
 local function on_exit(self, code, signal)
   self.ended = { code = code, signal = signal }
   self.handle:close()
-  if self.streams == 0 then return end_process(self) end
+  if self.streams == 0 then
+    return end_process(self)
+  end
   self.grace = uv.new_timer()
   self.grace:start(GRACE, 0, function() end_process(self) end)
 end
@@ -88,7 +100,9 @@ end
 local function read_stream(self, pipe, kept, name)
   local split = splitter(function(line)
     kept[#kept + 1] = line
-    if self.output then self.output(line, name) end
+    if self.output then
+      self.output(line, name)
+    end
   end)
   self.streams = self.streams + 1
   pipe:read_start(function(problem, data)
@@ -100,7 +114,9 @@ local function read_stream(self, pipe, kept, name)
       self.raw[name][#self.raw[name] + 1] = data
     end
     split(data)
-    if ended and self.ended and self.streams == 0 then end_process(self) end
+    if ended and self.ended and self.streams == 0 then
+      end_process(self)
+    end
   end)
   pipe:unref()
 end
@@ -108,7 +124,9 @@ end
 -- The child writes to the pipe when it runs and waits for the reply: it cannot exit before its pid is read.
 local function greet(self, pipe)
   pipe:read_start(function(_, data)
-    if not data then return pipe:close() end
+    if not data then
+      return pipe:close()
+    end
     self.pid = procfs.children(self.outer_pid)[1]
     pipe:read_stop()
     pipe:write("\n", function() pipe:close() end)
@@ -128,7 +146,9 @@ local function spawn(argv, options)
   self.stdin = uv.new_pipe(false)
   local out, err, greeting = uv.new_pipe(false), uv.new_pipe(false), options.greeting and uv.new_pipe(false)
   local args = {}
-  for i = 2, #argv do args[i - 1] = argv[i] end
+  for i = 2, #argv do
+    args[i - 1] = argv[i]
+  end
   local handle, problem, name = uv.spawn(argv[1], {
     args = args,
     env = options.env,
@@ -137,7 +157,9 @@ local function spawn(argv, options)
     detached = true,
   }, function(code, signal) on_exit(self, code, signal) end)
   if not handle then
-    for _, pipe in ipairs { self.stdin, out, err, greeting or nil } do pipe:close() end
+    for _, pipe in ipairs { self.stdin, out, err, greeting or nil } do
+      pipe:close()
+    end
     local remedy = REMEDIES[name] and " (" .. REMEDIES[name] .. ")" or ""
     return nil, ("cannot start %s: %s%s"):format(argv[1], problem, remedy), "spawn"
   end
@@ -146,7 +168,11 @@ local function spawn(argv, options)
   self.stdin:unref()
   read_stream(self, out, self.lines, "out")
   read_stream(self, err, self.errors, "err")
-  if greeting then greet(self, greeting) else self.pid = self.outer_pid end
+  if greeting then
+    greet(self, greeting)
+  else
+    self.pid = self.outer_pid
+  end
   return self
 end
 
@@ -156,9 +182,13 @@ end
 -- @error nil, message, code: "not_running"
 function Process:write(text)
   argcheck.check(type(text) == "string", "text", "write", "expected a string")
-  if self.ended or not self.stdin then return nil, "write: the process's standard input is closed", "not_running" end
+  if self.ended or not self.stdin then
+    return nil, "write: the process's standard input is closed", "not_running"
+  end
   local request, problem = self.stdin:write(text)
-  if not request then return nil, "write: " .. problem, "not_running" end
+  if not request then
+    return nil, "write: " .. problem, "not_running"
+  end
   return true
 end
 
@@ -167,9 +197,17 @@ end
 function Process:close_stdin()
   local stdin = self.stdin
   self.stdin = nil
-  if not stdin then return true end
-  local function close() if not stdin:is_closing() then stdin:close() end end
-  if self.ended or not stdin:shutdown(close) then close() end
+  if not stdin then
+    return true
+  end
+  local function close()
+    if not stdin:is_closing() then
+      stdin:close()
+    end
+  end
+  if self.ended or not stdin:shutdown(close) then
+    close()
+  end
   return true
 end
 
@@ -179,9 +217,13 @@ end
 -- @error nil, message, code: "not_running"
 function Process:kill(signal)
   local number = argcheck.signal(signal or "sigterm", "kill")
-  if self.ended or not self.pid then return nil, "kill: the process is not running", "not_running" end
+  if self.ended or not self.pid then
+    return nil, "kill: the process is not running", "not_running"
+  end
   local sent, problem = uv.kill(self.pid, number)
-  if not sent then return nil, "kill: " .. problem, "not_running" end
+  if not sent then
+    return nil, "kill: " .. problem, "not_running"
+  end
   return true
 end
 

@@ -10,7 +10,9 @@ local procfs = {}
 -- @treturn string its content, or nil when it cannot be read
 function procfs.read(path)
   local file = io.open(path)
-  if not file then return nil end
+  if not file then
+    return nil
+  end
   local text = file:read("*a")
   file:close()
   return text
@@ -22,7 +24,9 @@ local function scan_for_children(pid)
   local name = directory and uv.fs_scandir_next(directory)
   while name do
     local status = name:match("^%d+$") and procfs.read("/proc/" .. name .. "/status")
-    if status and tonumber(status:match("\nPPid:%s*(%d+)")) == pid then found[#found + 1] = tonumber(name) end
+    if status and tonumber(status:match("\nPPid:%s*(%d+)")) == pid then
+      found[#found + 1] = tonumber(name)
+    end
     name = uv.fs_scandir_next(directory)
   end
   return found
@@ -34,9 +38,13 @@ end
 function procfs.children(pid)
   -- Kernels without CONFIG_PROC_CHILDREN lack the file.
   local list = procfs.read(("/proc/%d/task/%d/children"):format(pid, pid))
-  if not list then return scan_for_children(pid) end
+  if not list then
+    return scan_for_children(pid)
+  end
   local found = {}
-  for child in list:gmatch("%d+") do found[#found + 1] = tonumber(child) end
+  for child in list:gmatch("%d+") do
+    found[#found + 1] = tonumber(child)
+  end
   return found
 end
 

@@ -59,10 +59,14 @@ function requirements.diagnose(privileged, root, read)
   local reasons = {}
   local function look(file, bad, reason, remedy)
     local value = tonumber(read("/proc/sys/" .. file) or "")
-    if value == bad then reasons[#reasons + 1] = ("%s (as root: %s)"):format(reason, remedy) end
+    if value == bad then
+      reasons[#reasons + 1] = ("%s (as root: %s)"):format(reason, remedy)
+    end
   end
   if not privileged then
-    for _, switch in ipairs(SWITCHES) do look((table.unpack or unpack)(switch)) end -- luacheck: globals unpack
+    for _, switch in ipairs(SWITCHES) do
+      look((table.unpack or unpack)(switch)) -- luacheck: globals unpack
+    end
   end
   for _, kind in ipairs(LIMITS) do
     local name = ("max_%s_namespaces"):format(kind)
@@ -92,7 +96,9 @@ end
 -- @treturn string
 function requirements.cause(said)
   for _, each in ipairs(CAUSES) do
-    if said:find(each[1], 1, true) then return each[2] end
+    if said:find(each[1], 1, true) then
+      return each[2]
+    end
   end
   return "for an unknown reason (try: unshare -Urnmpf --mount-proc true)"
 end
@@ -100,7 +106,9 @@ end
 local function explain(probe)
   local said = table.concat(probe.errors, "; ")
   local step = STEPS[probe.lines[#probe.lines]]
-  if step then return nil, step:format(said), "network" end
+  if step then
+    return nil, step:format(said), "network"
+  end
   if probe.signal ~= 0 then
     return nil, ("namespaces cannot be created: unshare was killed by signal %d"):format(probe.signal), "namespaces"
   end
@@ -114,15 +122,21 @@ end
 -- @treturn boolean true; or nil, a message with the missing part and its remedy, and "tools", "namespaces" or "network"
 function requirements.check()
   local missing = missing_tools()
-  if missing then return nil, "missing programs: " .. missing, "tools" end
+  if missing then
+    return nil, "missing programs: " .. missing, "tools"
+  end
   local probe, message, code = process.spawn(tools.unshare(PROBE), { env = tools.environment() })
-  if not probe then return nil, message, code end
+  if not probe then
+    return nil, message, code
+  end
   if not wait.until_true(function() return probe.exited end, 10) then
     probe:kill("sigkill")
     return nil, ("namespaces cannot be created: unshare did not exit within 10 s (last step: %s; is the machine"
       .. " overloaded?)"):format(probe.lines[#probe.lines] or "unshare"), "namespaces"
   end
-  if probe.code == 0 then return true end
+  if probe.code == 0 then
+    return true
+  end
   return explain(probe)
 end
 

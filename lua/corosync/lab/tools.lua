@@ -22,9 +22,13 @@ end
 function tools.environment(extra)
   local variables = uv.os_environ()
   variables.PATH = tools.path()
-  for name, value in pairs(extra or {}) do variables[name] = value end
+  for name, value in pairs(extra or {}) do
+    variables[name] = value
+  end
   local list = {}
-  for name, value in pairs(variables) do list[#list + 1] = name .. "=" .. value end
+  for name, value in pairs(variables) do
+    list[#list + 1] = name .. "=" .. value
+  end
   return list
 end
 
@@ -34,7 +38,9 @@ end
 function tools.find(name)
   for folder in tools.path():gmatch("[^:]+") do
     local path = folder .. "/" .. name
-    if uv.fs_access(path, "X") then return path end
+    if uv.fs_access(path, "X") then
+      return path
+    end
   end
 end
 

@@ -40,13 +40,19 @@ local function park(routine, milliseconds)
   local timer, check = uv.new_timer(), uv.new_check()
   local parked = true
   local function wake()
-    if not parked then return end
+    if not parked then
+      return
+    end
     parked = false
     timer:close()
     check:close()
     local fine, problem = coroutine.resume(routine)
-    if fine then return end
-    if not catchers[routine] then error(with_traceback(routine, problem), 0) end
+    if fine then
+      return
+    end
+    if not catchers[routine] then
+      error(with_traceback(routine, problem), 0)
+    end
     catchers[routine](problem)
   end
   timer:start(milliseconds, 0, wake)
@@ -57,13 +63,19 @@ end
 
 local function current_coroutine()
   local routine, is_main = coroutine.running()
-  if not is_main then return routine end
+  if not is_main then
+    return routine
+  end
 end
 
 -- One turn, for plain code or a coroutine. Returns how many nanoseconds the machine or this process stood still.
 local function take_turn(milliseconds)
   local ends, routine = uv.hrtime() + milliseconds * 1e6, current_coroutine()
-  if routine then park(routine, milliseconds) else turn(milliseconds) end
+  if routine then
+    park(routine, milliseconds)
+  else
+    turn(milliseconds)
+  end
   local over = uv.hrtime() - ends
   return over > STANDSTILL and over or 0
 end
@@ -82,7 +94,9 @@ function wait.until_true(condition, seconds)
   local latest = deadline + longest
   while not condition() do
     local left = math.ceil((deadline - uv.hrtime()) / 1e6)
-    if left <= 0 then return false end
+    if left <= 0 then
+      return false
+    end
     deadline = math.min(deadline + take_turn(math.min(INTERVAL, left)), latest)
   end
   return true
@@ -109,7 +123,9 @@ function wait.call(action)
   end)
   catchers[routine] = function(problem) outcome = { false, problem, with_traceback(routine, problem) } end
   local fine, problem = coroutine.resume(routine)
-  if not fine then catchers[routine](problem) end
+  if not fine then
+    catchers[routine](problem)
+  end
   wait.until_true(function() return outcome end)
   return outcome[1], outcome[2], outcome[3]
 end

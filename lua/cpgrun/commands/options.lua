@@ -255,7 +255,9 @@ end
 
 local function asks_for_help(words)
   for _, word in ipairs(words) do
-    if word == "-h" or word == "--help" then return true end
+    if word == "-h" or word == "--help" then
+      return true
+    end
   end
   return false
 end

@@ -140,7 +140,9 @@ function Lock:lock(key)
   self.key, self.expires_at, pending[self] = key, now() + self.timeout + math.max(self.exptime, LATE), true
   held, message, code = acquire(self, math.max(0, self.timeout - (now() - from)))
   if not held then
-    if pending[self] then drop(self) end
+    if pending[self] then
+      drop(self)
+    end
     return nil, code == "timeout" and "timeout" or message, code
   end
   self.held, self.token, self.expires_at = held, held.token, now() + self.exptime

@@ -16,9 +16,13 @@ local Cluster = {}
 
 local function running_daemon(self, node, method)
   checks.node(self, node, method)
-  if self.is_stopped then return checks.stopped(method) end
+  if self.is_stopped then
+    return checks.stopped(method)
+  end
   local daemon = self.daemons[node]
-  if daemon:is_alive() then return daemon end
+  if daemon:is_alive() then
+    return daemon
+  end
   return nil, ("%s: the daemon of node %d is not running"):format(method, node), "not_running"
 end
 
@@ -28,7 +32,9 @@ end
 -- @error nil, message, code: "not_running" or "timeout" (after 5 s)
 function Cluster:kill(node)
   local daemon, message, code = running_daemon(self, node, "kill")
-  if not daemon then return nil, message, code end
+  if not daemon then
+    return nil, message, code
+  end
   return children.kill(daemon.process, "sigkill", KILL, ("kill: the daemon of node %d"):format(node))
 end
 
@@ -38,7 +44,9 @@ end
 -- @error nil, message, code: "not_running" or "timeout" (after 15 s)
 function Cluster:stop_daemon(node)
   local daemon, message, code = running_daemon(self, node, "stop_daemon")
-  if not daemon then return nil, message, code end
+  if not daemon then
+    return nil, message, code
+  end
   daemon.process:kill("sigcont")
   return children.kill(daemon.process, "sigterm", SHUTDOWN, ("stop_daemon: the daemon of node %d"):format(node))
 end
@@ -49,7 +57,9 @@ end
 -- @error nil, message, code: "not_running" or "timeout" (after 5 s)
 function Cluster:pause(node)
   local daemon, message, code = running_daemon(self, node, "pause")
-  if not daemon then return nil, message, code end
+  if not daemon then
+    return nil, message, code
+  end
   return daemon:set_stopped(true, KILL)
 end
 
@@ -59,15 +69,21 @@ end
 -- @error nil, message, code: "not_running" or "timeout" (after 5 s)
 function Cluster:resume(node)
   local daemon, message, code = running_daemon(self, node, "resume")
-  if not daemon then return nil, message, code end
+  if not daemon then
+    return nil, message, code
+  end
   return daemon:set_stopped(false, KILL)
 end
 
 local function restart_host(self, node)
   local host = self.hosts[node]
-  if not host or children.is_alive(host.process) then return true end
+  if not host or children.is_alive(host.process) then
+    return true
+  end
   local process, message, code = self:run(node, host.argv, host.options)
-  if not process then return nil, message, code end
+  if not process then
+    return nil, message, code
+  end
   return true, process
 end
 
@@ -82,12 +98,22 @@ local function always() return true end
 --   30 s) or "spawn"
 function Cluster:restart(node)
   checks.node(self, node, "restart")
-  if self.is_stopped then return checks.stopped("restart") end
+  if self.is_stopped then
+    return checks.stopped("restart")
+  end
   local fine, message, code = true, nil, nil
-  if self.daemons[node]:is_alive() then fine, message, code = self:kill(node) end
-  if fine then fine, message, code = children.start_daemon(self, node) end
-  if fine then fine, message, code = Daemon.wait_ready({ self.daemons[node] }, START, always, "restart") end
-  if not fine then return nil, message, code end
+  if self.daemons[node]:is_alive() then
+    fine, message, code = self:kill(node)
+  end
+  if fine then
+    fine, message, code = children.start_daemon(self, node)
+  end
+  if fine then
+    fine, message, code = Daemon.wait_ready({ self.daemons[node] }, START, always, "restart")
+  end
+  if not fine then
+    return nil, message, code
+  end
   return restart_host(self, node)
 end
 
@@ -98,7 +124,9 @@ end
 -- @error nil, message, code: "not_running"
 function Cluster:members(node)
   local daemon, message, code = running_daemon(self, node, "members")
-  if not daemon then return nil, message, code end
+  if not daemon then
+    return nil, message, code
+  end
   return copy(daemon.members)
 end
 
@@ -116,13 +144,17 @@ end
 function Cluster:wait_members(node_list, seconds)
   checks.nodes(self, node_list, "node_list", "wait_members")
   argcheck.seconds(seconds, "wait_members")
-  if self.is_stopped then return checks.stopped("wait_members") end
+  if self.is_stopped then
+    return checks.stopped("wait_members")
+  end
   local wanted = copy(node_list)
   table.sort(wanted)
   local text = table.concat(wanted, " ")
   local ok, message, code = self:wait_for(function()
     for _, node in ipairs(wanted) do
-      if sees(self, node) ~= text then return false end
+      if sees(self, node) ~= text then
+        return false
+      end
     end
     return true
   end, seconds, ("members %s of each other"):format(text))

@@ -23,8 +23,12 @@ function Cluster:partition(...)
       bridge_of[node] = number
     end
   end
-  if self.is_stopped then return checks.stopped("partition") end
-  for node = 1, self.nodes do bridge_of[node] = bridge_of[node] or #groups + 1 end
+  if self.is_stopped then
+    return checks.stopped("partition")
+  end
+  for node = 1, self.nodes do
+    bridge_of[node] = bridge_of[node] or #groups + 1
+  end
   return self.namespaces:connect(bridge_of)
 end
 
@@ -32,9 +36,13 @@ end
 -- @treturn boolean true
 -- @error nil, message, code: "network"
 function Cluster:heal()
-  if self.is_stopped then return checks.stopped("heal") end
+  if self.is_stopped then
+    return checks.stopped("heal")
+  end
   local bridge_of = {}
-  for node = 1, self.nodes do bridge_of[node] = 0 end
+  for node = 1, self.nodes do
+    bridge_of[node] = 0
+  end
   return self.namespaces:connect(bridge_of)
 end
 
@@ -50,7 +58,9 @@ function Cluster:disturb(node, discipline)
   checks.node(self, node, "disturb")
   argcheck.check(discipline == nil or type(discipline) == "string" and discipline:find "^[^\n]*%S[^\n]*$",
     "discipline", "disturb", "expected one line for tc")
-  if self.is_stopped then return checks.stopped("disturb") end
+  if self.is_stopped then
+    return checks.stopped("disturb")
+  end
   return self.namespaces:queue(node, discipline or "noqueue")
 end
 

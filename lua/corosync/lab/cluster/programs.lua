@@ -34,14 +34,20 @@ function Cluster:run(node, argv, options)
     argcheck.check(type(name) == "string" and type(value) == "string", "options.env", "run",
       "expected a table of strings by name")
   end
-  if self.is_stopped then return checks.stopped("run") end
+  if self.is_stopped then
+    return checks.stopped("run")
+  end
   local all = self.output
   local child, message, code = children.start_program(self, node, argv, {
     env = children.environment(self, options.env), cwd = options.cwd, home = uv.cwd(), exit = options.exit,
     output = options.output or all and function(line, stream) all(node, stream, line) end,
   })
-  if not child then return nil, message, code end
-  if options.host then self.hosts[node] = { process = child, argv = argv, options = options } end
+  if not child then
+    return nil, message, code
+  end
+  if options.host then
+    self.hosts[node] = { process = child, argv = argv, options = options }
+  end
   return child
 end
 
@@ -58,10 +64,14 @@ function Cluster:command(node, argv, seconds)
   argcheck.argv(argv, "command")
   seconds = seconds or COMMAND
   argcheck.seconds(seconds, "command")
-  if self.is_stopped then return checks.stopped("command") end
+  if self.is_stopped then
+    return checks.stopped("command")
+  end
   local child, message, code = children.start_program(self, node, argv,
     { env = children.environment(self), home = uv.cwd(), raw = true })
-  if not child then return nil, message, code end
+  if not child then
+    return nil, message, code
+  end
   child:close_stdin()
   if not child:wait(seconds) then
     child:kill("sigkill")
@@ -80,7 +90,9 @@ end
 -- @error nil, message, code: "not_running" or "timeout" (after 5 s)
 function Cluster:kill_host(node)
   checks.node(self, node, "kill_host")
-  if self.is_stopped then return checks.stopped("kill_host") end
+  if self.is_stopped then
+    return checks.stopped("kill_host")
+  end
   local host = self.hosts[node]
   if host and children.is_alive(host.process) then
     return children.kill(host.process, "sigkill", KILL, ("kill_host: the host of node %d"):format(node))
