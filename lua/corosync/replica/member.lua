@@ -8,7 +8,7 @@
 --                stored_index: of the last stored command, while the state is the stored one
 --   messages     refusal: why another member cannot send it the state
 --   clock        untold_seq: of the ring that the group did not report
---   turns        turn_began; seen_members, seen_tag, seen_epoch: what parts.look last saw; has_ended: after the close
+--   turns        turn_began; seen_members, seen_tag, seen_epoch: at the last parts.maintain; has_ended: after the close
 --   running      runner: the coroutine, or "main", that runs what may call the script's functions; while another script
 --                is loaded, a value that equals neither
 --   submitting   has_new: commands wait for the end of the loop's turn
@@ -205,7 +205,7 @@ function member.new(name, options, new_group)
     options = options,
     early = {}, -- commands that the protocol does not know yet, see submitting.lua
     strangers = {}, -- by address: members of the group that were reported as no members of the replica
-    ended = {}, -- by address: members that have left or died since the ready-made objects last looked
+    ended = {}, -- by address: members that have left or died since parts.maintain was last called
     neighbours = {}, -- by address: processes of this node that were reported
     next_tick = 0,
     was_serving = false, -- what the script was told last

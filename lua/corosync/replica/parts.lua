@@ -6,7 +6,7 @@
 --   apply(all, command, at)                      `all`: the parts' states by name
 --   changed(member, all, command, result, at)     optional: called on each member after apply
 --   restored(member, all)                         optional: called when the states were replaced
---   look(member, all)                             optional: called on each member that has the state, when members have
+--   maintain(member, all)                         optional: called on each member that has the state, when members have
 --                                                come, gone or been excluded, and a few times a second; may submit
 --   tick(member)                                  optional: called a few times a second on every member
 --   left(member, reason)                          optional: called when the member leaves its group: "closed",
@@ -80,8 +80,8 @@ local function call_all(member, name, ...)
   end
 end
 
-function parts.look(member)
-  call_all(member, "look", parts.states(member))
+function parts.maintain(member)
+  call_all(member, "maintain", parts.states(member))
 end
 
 function parts.tick(member)

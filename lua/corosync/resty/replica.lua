@@ -89,7 +89,7 @@ local function start(member)
   record.hooks.may_leave = function() return may_leave(member) end
   member.wait, member.spawn = waiter(member), spawner(member)
   member.nudge = function() waiting.nudge(record) end
-  record.member, record.look_every = member, members.TICK
+  record.member, record.longest_nap = member, members.TICK
   return true
 end
 

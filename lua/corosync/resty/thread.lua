@@ -14,7 +14,7 @@
 --              successor: a semaphore for the light thread that waits for the end of this one
 --              leave_by: when an exiting worker no longer waits for the end of its leave
 --   waiting    directory, poll (options); nudge: a semaphore that wakes the light thread where it has no socket
---              look_every: the longest wait without an event; waiting: the semaphores of those that wait for the group
+--              longest_nap: the longest wait without an event; waiting: the semaphores of those that wait for the group
 --              socket; polls, socket_at: how often it could not be opened, and when it is tried again
 --   life       life; flusher: flusher
 --   replica, node/member    member: see above; run_bytes: `step` passes runs of messages of at most so many bytes
@@ -152,7 +152,7 @@ local function run(record)
     if record.state ~= "idle" then
       serve(record)
     elseif record.is_paused then -- until its replica joins again
-      waiting.nap(record, record.look_every)
+      waiting.nap(record, record.longest_nap)
       after_events(record)
     else
       if record.wanted then

@@ -18,7 +18,7 @@ local waiting = { DAY = DAY, OVER = "its worker is exiting and has left it" }
 
 function waiting.prepare(record, directory, poll)
   record.directory, record.poll = directory, poll
-  record.nudge, record.look_every = semaphore.new(), LOOK
+  record.nudge, record.longest_nap = semaphore.new(), LOOK
   record.waiting = setmetatable({}, { __mode = "k" }) -- nginx may end one that waits
 end
 
@@ -149,8 +149,7 @@ local function wait_for_socket(record)
   if not has_socket(record) then
     local message
     waiting.close_socket(record)
-    record.socket, message = wake_socket.open(record.hooks.fd(record), record.directory,
-      record.look_every)
+    record.socket, message = wake_socket.open(record.hooks.fd(record), record.directory, record.longest_nap)
     if record.socket and record.polls then
       record.polls = nil
       ngx.log(ngx.WARN, ("corosync: group %s no longer polls for events"):format(errors.quote(record.object.name)))
@@ -163,7 +162,7 @@ end
 -- Waits until there may be an event, or until a nudge.
 function waiting.for_event(record)
   if record.poll or record.polls and now() < record.socket_at then
-    return waiting.nap(record, math.min(record.poll or POLL, record.look_every))
+    return waiting.nap(record, math.min(record.poll or POLL, record.longest_nap))
   end
   local ok, message = wait_for_socket(record)
   if not ok then

@@ -55,7 +55,7 @@ describe("a tick whose command is under way", function()
       part.add(member, { key = "x", name = "x", number_of = function() return 6 end, run = run })
     end
     add "old"
-    part.look(member, { every = { x = { { 4, 5 } } } })
+    part.maintain(member, { every = { x = { { 4, 5 } } } })
     take_over(member, add)
     confirm { 70, 0 }
     return ran

@@ -96,7 +96,7 @@ local function submit(member, each, number)
   end, true) == true
 end
 
-function part.look(member, all)
+function part.maintain(member, all)
   for _, each in pairs(member.parts.every) do
     local number = each.number_of(os.time())
     if not each.is_busy and is_due(each, all.every[each.key] or {}, number) then

@@ -28,8 +28,8 @@ function entries.of(member)
     own.by_name = setmetatable({}, { __mode = "v" })
     own.active = {} -- by name: those that are not idle
     own.greatest = 0 -- the greatest token whose grant is over
-    own.floor = 0 -- grants up to this token that were not taken are over, see part.look
-    own.is_new = false -- the state was replaced, and look has not been called since
+    own.floor = 0 -- grants up to this token that were not taken are over, see part.maintain
+    own.is_new = false -- the state was replaced, and maintain has not been called since
     own.reported = {} -- by session: those that this member is reporting as gone
     own.absent = {} -- by session: when the lease of one that is gone has expired
     own.lease = lease.new(member, function() entries.follow_all(member) end)
@@ -90,7 +90,7 @@ function entries.finish_request(member, entry, ...)
   handlers.call(member.record, request.tell, ...)
 end
 
-function entries.look_at_lease(member)
+function entries.check_lease(member)
   local own, all = entries.of(member), entries.all(member)
   for _, entry in ipairs(all) do
     if entry.held and not own.lease:is_valid() then
@@ -140,7 +140,7 @@ local function step(entry, token, waits)
   return waits and "withdraw" or nil
 end
 
--- Whether this member may have been away, and look has not been called since.
+-- Whether this member may have been away, and maintain has not been called since.
 local function was_away(member, own)
   local active = member.protocol.active
   return own.is_new or not active or active.tag ~= own.tag

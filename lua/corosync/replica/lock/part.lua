@@ -44,7 +44,7 @@ local function is_overdue(entry)
 end
 
 function part.tick(member)
-  entries.look_at_lease(member)
+  entries.check_lease(member)
   for _, entry in ipairs(entries.all(member)) do
     if is_overdue(entry) then
       give_up(member, entry)
@@ -92,7 +92,7 @@ local function begin_anew(member, own)
   own.lease:measure()
 end
 
-function part.look(member, all)
+function part.maintain(member, all)
   local own = entries.of(member)
   if own.is_new or own.tag ~= member.protocol.active.tag then
     begin_anew(member, own)

@@ -85,7 +85,7 @@ end
 -- Compares with the digests of all members. Returns nil if nothing differs; else { machine, index, members }, and
 -- whether this member must take the others' state. The minority must; of two equal parts, the one without the lowest
 -- address.
-function Divergence:look(own_address, full)
+function Divergence:find(own_address, full)
   local equal, differing, found = { full[own_address] and own_address }, {}, nil
   for address, digests in pairs(self.told) do
     if full[address] then

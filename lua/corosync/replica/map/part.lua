@@ -136,7 +136,7 @@ local function is_coming(member, told)
   return log.applied < told and told <= log.index
 end
 
-function part.look(member, all)
+function part.maintain(member, all)
   local mine = own(member)
   mine.has_begun = true
   if not is_coming(member, mine.told) then

@@ -41,7 +41,7 @@ local function look_for_divergence(self)
   if digests and active.full[self.address] then
     self.writer:add { kind = "digests", digests = digests }
   end
-  local found, is_wrong = self.divergence:look(self.address, active.full)
+  local found, is_wrong = self.divergence:find(self.address, active.full)
   if found and is_wrong then
     self.divergence:forget_all()
     self:report(("diverged: the state of machine %s of replica %s differs from that of %s at index %.0f; its apply "
@@ -71,7 +71,7 @@ function clock.tick(self)
     look_for_untold_ring(self)
     look_for_nodes(self)
     look_for_divergence(self)
-    self.seen_members = nil -- so that the ready-made objects look at each tick, because they depend on the clock
+    self.seen_members = nil -- so that the ready-made objects are maintained at each tick: they depend on the clock
   end
   submitting.end_overdue(self)
 end

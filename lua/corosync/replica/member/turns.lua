@@ -18,14 +18,14 @@ local turns = {}
 
 -- ---- the end of a turn ----
 
--- Tells the ready-made objects about members that have come or gone. Returns whether any have.
-local function look(self)
+-- Lets the ready-made objects act on members that have come or gone. Returns whether any have.
+local function maintain(self)
   local active = self.was_serving and self.protocol.active
   local has_changed = active and (self.members ~= self.seen_members or active.tag ~= self.seen_tag
     or active.epoch ~= self.seen_epoch)
   if has_changed then
     self.seen_members, self.seen_tag, self.seen_epoch = self.members, active.tag, active.epoch
-    parts.look(self)
+    parts.maintain(self)
     self.ended = {}
   end
   return has_changed
@@ -50,7 +50,7 @@ end
 local function settle(self)
   effects.drain(self)
   local was_told = status.tell(self)
-  if look(self) or was_told then
+  if maintain(self) or was_told then
     effects.drain(self)
   end
   if self.is_closed then

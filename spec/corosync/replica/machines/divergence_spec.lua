@@ -23,7 +23,7 @@ local function ticks(made, count, index)
     found[i] = false
     if made.divergence:is_due(index) then
       made.divergence:news()
-      found[i] = made.divergence:look("1:1", FULL) and true or false
+      found[i] = made.divergence:find("1:1", FULL) and true or false
     end
   end
   return found
