@@ -19,58 +19,58 @@ function reconnect.pause(tries, seed)
   return math.min(FIRST * 2 ^ tries, LONGEST) * (0.5 + scatter(seed, tries) / 2)
 end
 
--- The tries of one connection. The first is due after `schedule`.
+-- When one connection is tried again. The first try is due after `schedule`.
 function reconnect.new(seed)
   return { seed = seed, tries = 0, due = 0 }
 end
 
 -- Sets the time of the next try; returns the seconds until then.
-function reconnect.schedule(retry)
-  local seconds = reconnect.pause(retry.tries, retry.seed)
-  retry.tries, retry.due = retry.tries + 1, now() + seconds
+function reconnect.schedule(backoff)
+  local seconds = reconnect.pause(backoff.tries, backoff.seed)
+  backoff.tries, backoff.due = backoff.tries + 1, now() + seconds
   return seconds
 end
 
-function reconnect.left(retry)
-  return math.max(0, retry.due - now())
+function reconnect.left(backoff)
+  return math.max(0, backoff.due - now())
 end
 
-function reconnect.succeeded(retry)
-  retry.tries, retry.cause = 0, nil
+function reconnect.succeeded(backoff)
+  backoff.tries, backoff.cause = 0, nil
 end
 
 -- Whether to report: a failure other than Corosync's absence, once for each cause and then as a reminder. A lack of
 -- descriptors fails with the same code in many places, so the code is the cause. This makes no strings, because memory
 -- may be short.
-local function is_news(retry, message, code)
+local function is_news(backoff, message, code)
   local cause = code or message
-  if EXPECTED[code] or cause == retry.cause and now() < retry.remind then
+  if EXPECTED[code] or cause == backoff.cause and now() < backoff.remind then
     return false
   end
-  retry.cause, retry.remind = cause, now() + REMINDER
+  backoff.cause, backoff.remind = cause, now() + REMINDER
   return true
 end
 
 -- Schedules the next try. Returns nil, message, code, and whether to report the failure.
-function reconnect.failed(retry, message, code)
-  reconnect.schedule(retry)
-  return nil, message, code, is_news(retry, message, code)
+function reconnect.failed(backoff, message, code)
+  reconnect.schedule(backoff)
+  return nil, message, code, is_news(backoff, message, code)
 end
 
-local function finish(retry, ok, connected, message, code)
+local function finish(backoff, ok, connected, message, code)
   if not ok then
-    return reconnect.failed(retry, connected)
+    return reconnect.failed(backoff, connected)
   elseif not connected then
-    return reconnect.failed(retry, message, code)
+    return reconnect.failed(backoff, message, code)
   end
-  reconnect.succeeded(retry)
+  reconnect.succeeded(backoff)
   return true
 end
 
 -- Calls a function that returns true, or nil, message, code. It may raise, when memory is refused or in a finalizer;
 -- that must not be the last try. Returns true, or as `failed`.
-function reconnect.try(retry, connect, ...)
-  return finish(retry, pcall(connect, ...))
+function reconnect.try(backoff, connect, ...)
+  return finish(backoff, pcall(connect, ...))
 end
 
 return reconnect

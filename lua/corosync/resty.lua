@@ -103,7 +103,7 @@ local function new(name, handlers_or_class, options, own_hooks)
   end
   local group = object.new(Group, name, handlers_or_class, all, waiting.loop)
   local record = group[KEY]
-  record.tries = reconnect.new(ngx.worker.pid())
+  record.backoff = reconnect.new(ngx.worker.pid())
   waiting.prepare(record, options.directory or "/tmp", options.poll)
   return group
 end
@@ -125,7 +125,7 @@ local function attach_node(group, handlers_or_class, options)
   local of_node, message, code = node.new({
     group = group,
     directory = options.directory or "/tmp",
-    tries = group[KEY].tries,
+    backoff = group[KEY].backoff,
     new_group = function(name, own, own_hooks) return new(name, own, options, own_hooks) end,
   }, handlers_or_class)
   group[KEY].node = of_node

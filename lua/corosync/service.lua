@@ -321,7 +321,7 @@ local function new(name, given, opener, pollset)
     hooks = HOOKS,
     pollset = pollset,
     open = opener,
-    retry = reconnect.new(core.now() * 1e6 % 1e6),
+    backoff = reconnect.new(core.now() * 1e6 % 1e6),
     stopped = false,
     tracks = nil, -- true after `track`, false after `untrack`
     trackers = {},

@@ -80,7 +80,7 @@ end
 
 function connection.close(record)
   unwatch(record)
-  if record.retry and record.timer then
+  if record.state == "reconnecting" and record.timer then
     record.timer:arm()
   end
   if record.pollset then
@@ -94,7 +94,7 @@ function connection.close(record)
     record.handle:close()
     record.previous = record.handle
   end
-  record.retry, record.pollset, record.views, record.given_up_at, record.handle = nil, nil, nil, nil, nil
+  record.pollset, record.views, record.given_up_at, record.handle = nil, nil, nil, nil
   state.change(record, "disconnect")
   pollfd.show_hidden(record)
 end

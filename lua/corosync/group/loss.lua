@@ -10,13 +10,13 @@ local loss = {}
 
 -- Lets the loop wait for the next try, on a descriptor that becomes readable when the try is due. Returns true, or nil,
 -- message, code.
-local function wait(record, retry)
+local function wait(record, backoff)
   local ok, message, code = connection.prepare_timer(record)
   if not ok then
     return nil, message, code
   end
-  record.timer:arm(reconnect.left(retry))
-  record.retry = retry
+  record.timer:arm(reconnect.left(backoff))
+  record.backoff = backoff
   state.change(record, "wait")
   ok, message, code = connection.watch(record)
   if not ok then
@@ -36,17 +36,17 @@ end
 
 -- Tries to reconnect once, if it is time: dispatch must not wait.
 function loss.try(record)
-  local retry = record.retry
-  if reconnect.left(retry) > 0 then
+  local backoff = record.backoff
+  if reconnect.left(backoff) > 0 then
     return
   end
   connection.close(record)
-  local joined, message, _, is_news = reconnect.try(retry, membership.join_now, record)
+  local joined, message, _, is_news = reconnect.try(backoff, membership.join_now, record)
   if joined then
     return counters.note(record, "reconnects")
   end
   connection.close(record) -- a try that raised has not closed it
-  local ok, problem = wait(record, retry)
+  local ok, problem = wait(record, backoff)
   if not ok then
     loss.notify(record, problem)
   elseif is_news then
@@ -56,9 +56,9 @@ end
 
 -- Begins to reconnect. The script is notified, even if that is impossible.
 function loss.reconnect(record, message)
-  local retry = reconnect.new(record.address.pid)
-  reconnect.schedule(retry)
-  local ok, problem = wait(record, retry)
+  local backoff = reconnect.new(record.address.pid)
+  reconnect.schedule(backoff)
+  local ok, problem = wait(record, backoff)
   loss.notify(record, ok and message or ("%s; and the group cannot reconnect: %s"):format(message, problem))
 end
 

@@ -8,8 +8,8 @@
 --                 timer: for tries to reconnect, opened when the group joins
 --                 is_observed: a recorder was there when the connection was opened
 --                 is_expelled: Corosync has reported a leave that was not asked for
---   loss          retry: while the group reconnects, when the next try is due; ended_by: the code of a loss after which
---                 it does not reconnect
+--   loss          backoff: when the next try to reconnect is due; ended_by: the code of a loss after which it does not
+--                 reconnect
 --   dispatch      stopped: the running dispatch must end
 --                 overdue: a view is due, but the budget was used up by events
 --                 given_up_at: when a group whose connection to quorum is lost is given up

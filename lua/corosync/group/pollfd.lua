@@ -31,7 +31,7 @@ function pollfd.source(record)
   if pollfd.is_paused(record) then
     return record.pollfd
   end
-  return record.retry and record.timer or record.pollset or record.handle
+  return record.state == "reconnecting" and record.timer or record.pollset or record.handle
 end
 
 -- Returns the descriptor of this object, or nil, message, code.

@@ -55,7 +55,7 @@ local function time_out(record, action, message)
 end
 
 local function ended_meanwhile(record, action)
-  if record.retry or record.lost or record.ended_by then
+  if record.state == "reconnecting" or record.lost or record.ended_by then
     return errors.failure(action, record.object, "the connection was lost meanwhile", "not_connected")
   end
   return errors.failure(action, record.object, "a handler has left the group meanwhile", "not_joined")

@@ -16,7 +16,7 @@ return function(record, predicate, seconds, action)
     end
     local left = deadline - core.now()
     if (left <= 0 or left ~= left) and not predicate() then
-      local why = record.retry and " (the connection was lost, and has not come back)" or ""
+      local why = record.state == "reconnecting" and " (the connection was lost, and has not come back)" or ""
       return errors.failure(action, record.object, ("not within %g s%s"):format(seconds, why), "timeout")
     elseif left > 0 and handled == 0 and record.state ~= "idle" and not predicate() then
       pollfd.source(record):wait(left)

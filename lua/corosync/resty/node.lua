@@ -56,7 +56,7 @@ end
 
 -- Every attempt pauses as briefly as the first one: unlike a connection to Corosync, it costs little.
 function Node:open()
-  self.tries.tries = 0
+  self.backoff.tries = 0
   self.handle = nil
   local opened, message, code = handle.open({
     log = log.new(self.store), bell = self.bell, pace = pace.new(self.store, self.workers),
@@ -157,7 +157,7 @@ function Node:leave(end_now)
   end
 end
 
--- `given`: group, directory, tries (of its record), new_group(name, handlers, hooks) of corosync.resty. Returns the
+-- `given`: group, directory, backoff (of its record), new_group(name, handlers, hooks) of corosync.resty. Returns the
 -- object, or nil, message, code.
 local function new(given, handlers_or_class)
   local why, code = store.problem()

@@ -8,7 +8,7 @@
 --
 -- Fields of a group's record that only nginx's groups have, by the file that sets them:
 --   hooks      wanted: the group is to be a member; lost: why it has no connection, nil when it has one
---   resty      tries: when the next try to connect is due; node: of node.lua, if a node is a member once
+--   resty      backoff: when the next try to connect is due; node: of node.lua, if a node is a member once
 --   thread     thread: the light thread; rounds, turn_ends, stepping (it handles an event now)
 --              asked: a table that only the last timer for a light thread has; silent_since: when one was first set
 --              successor: a semaphore for the light thread that waits for the end of this one
@@ -47,11 +47,11 @@ local now = core.now
 local thread = {}
 
 local function nap_until_due(record)
-  waiting.nap(record, reconnect.left(record.tries))
+  waiting.nap(record, reconnect.left(record.backoff))
 end
 
 local function connect(record)
-  local ok, message = reconnect.try(record.tries, Group.activate, record.object)
+  local ok, message = reconnect.try(record.backoff, Group.activate, record.object)
   if ok then
     record.lost = nil
     return
@@ -168,7 +168,7 @@ end
 
 -- An error that is not a handler's. Without a light thread the group would be a member that handles nothing.
 local function recover(record, problem)
-  local _, _, _, is_news = reconnect.failed(record.tries, problem, problem:match "^[^\n]*")
+  local _, _, _, is_news = reconnect.failed(record.backoff, problem, problem:match "^[^\n]*")
   if is_news then
     loss.lose(record, problem)
   else

@@ -86,7 +86,7 @@ function connection.open(record)
     return nil, message, code
   end
   record.handle, record.last = handle, handle
-  reconnect.succeeded(record.retry)
+  reconnect.succeeded(record.backoff)
   return true
 end
 
@@ -97,7 +97,7 @@ function connection.arm(record)
   elseif record.handle then
     record.pollset:arm()
   else
-    record.pollset:arm(reconnect.left(record.retry))
+    record.pollset:arm(reconnect.left(record.backoff))
   end
 end
 
@@ -135,7 +135,7 @@ function connection.lose(record, message)
   table.insert(record.pending, { handle = record.handle })
   table.insert(record.pending, { name = "disconnected", message = message })
   record.handle = nil
-  reconnect.schedule(record.retry)
+  reconnect.schedule(record.backoff)
 end
 
 -- Returns true, or nil, message, code.
@@ -149,10 +149,10 @@ end
 
 -- Tries to reconnect if it is time.
 function connection.try(record)
-  if reconnect.left(record.retry) > 0 then
+  if reconnect.left(record.backoff) > 0 then
     return
   end
-  local ok, message, _, is_news = reconnect.try(record.retry, connection.reopen, record)
+  local ok, message, _, is_news = reconnect.try(record.backoff, connection.reopen, record)
   if not ok and is_news then
     report(record, message)
   end

@@ -237,7 +237,7 @@ describe("a group that is disconnected", function()
       assert(group:dispatch() == 0)
       turns = turns + 1
       group[KEY].timer:wait(10)
-    until group[KEY].retry.due <= core.now()
+    until group[KEY].backoff.due <= core.now()
     assert.is_true(turns < 5)
     assert(groups.reaches(group, "joined"))
   end)
