@@ -18,8 +18,8 @@ local function add_index(member)
   end
 end
 
-local function is_at(sender, block, offset)
-  for i, delivery in ipairs(block) do
+local function is_at(sender, batch, offset)
+  for i, delivery in ipairs(batch) do
     if sender.sent[offset + i] ~= delivery.digest then
       return false
     end
@@ -27,30 +27,30 @@ local function is_at(sender, block, offset)
   return true
 end
 
--- Returns after how many of the sender's messages the block begins: one's own follows the last; others' is found by a
+-- Returns after how many of the sender's messages the batch begins: one's own follows the last; others' is found by a
 -- message that was sent once. Nil if that cannot be known because equal messages were sent.
-local function offset_of(sender, block, last, is_own)
-  if is_own and is_at(sender, block, last) then
+local function offset_of(sender, batch, last, is_own)
+  if is_own and is_at(sender, batch, last) then
     return last
   end
   local before = 0
-  for _, delivery in ipairs(block) do
+  for _, delivery in ipairs(batch) do
     local position = sender.positions[delivery.digest]
     if position then
       return math.max(position - before - 1, 0)
     end
     before = position == nil and before or before + 1
   end
-  local equal = sender.equal[block[1].digest] or {}
+  local equal = sender.equal[batch[1].digest] or {}
   for i = 1, math.min(#equal, MOST_TRIES) do
-    if is_at(sender, block, equal[i] - 1) then
+    if is_at(sender, batch, equal[i] - 1) then
       return nil
     end
   end
   return #equal <= MOST_TRIES and last or nil
 end
 
--- ---- a block: what a session delivered of one sender in one configuration ----
+-- ---- a batch: what a session delivered of one sender in one configuration ----
 
 -- The hook for a delivery that is not of the `expected` message.
 local function hook_of(session, sender, delivery, position, expected)
@@ -73,7 +73,7 @@ local function mismatch(session, sender, delivery, expected)
 end
 
 -- A process that was killed may not have made some of the sends that had not returned: these are skipped. (Cut
--- messages are missing at a block's front, where its offset skips them.)
+-- messages are missing at a batch's front, where its offset skips them.)
 local function skip_unsent(sender, digest, position)
   for i = position, #sender.sent do
     if sender.sent[i] == digest then
@@ -83,16 +83,16 @@ local function skip_unsent(sender, digest, position)
   return position
 end
 
-local function match_block(session, sender, block, last)
-  local offset = offset_of(sender, block, last, sender.address == session.address)
+local function match_batch(session, sender, batch, last)
+  local offset = offset_of(sender, batch, last, sender.address == session.address)
   if not offset then
     return last
   end
   local expected = offset + 1
-  if expected <= last and sender.sent[expected] == block[1].digest then
-    mismatch(session, sender, block[1], last + 1)
+  if expected <= last and sender.sent[expected] == batch[1].digest then
+    mismatch(session, sender, batch[1], last + 1)
   end
-  for _, delivery in ipairs(block) do
+  for _, delivery in ipairs(batch) do
     if expected > sender.certain then
       expected = skip_unsent(sender, delivery.digest, expected)
     end
@@ -108,9 +108,9 @@ local function match_block(session, sender, block, last)
 end
 
 -- Equal messages may have no positions, but none is delivered more often than it was sent.
-local function count_equal(session, sender, block)
+local function count_equal(session, sender, batch)
   local counts = session.member.counts
-  for _, delivery in ipairs(block) do
+  for _, delivery in ipairs(batch) do
     local sent = sender.equal[delivery.digest]
     delivery.has_equals = sent ~= nil and #sent > 1
     if delivery.has_equals then
@@ -125,30 +125,30 @@ end
 
 -- ---- a session ----
 
-local function blocks_of(configuration)
-  local blocks, senders = {}, {}
+local function batches_of(configuration)
+  local batches, senders = {}, {}
   for _, delivery in ipairs(configuration.deliveries) do
-    local block = blocks[delivery.sender]
-    if not block then
-      block = {}
-      blocks[delivery.sender] = block
+    local batch = batches[delivery.sender]
+    if not batch then
+      batch = {}
+      batches[delivery.sender] = batch
       senders[#senders + 1] = delivery.sender
     end
-    block[#block + 1] = delivery
+    batch[#batch + 1] = delivery
   end
-  return blocks, senders
+  return batches, senders
 end
 
 local function match_configuration(session, configuration, members)
-  local blocks, senders = blocks_of(configuration)
+  local batches, senders = batches_of(configuration)
   local last = session.member.last
   for _, address in ipairs(senders) do
-    local sender, block = members[address], blocks[address]
+    local sender, batch = members[address], batches[address]
     if sender then
-      count_equal(session, sender, block)
-      last[address] = match_block(session, sender, block, last[address] or 0)
+      count_equal(session, sender, batch)
+      last[address] = match_batch(session, sender, batch, last[address] or 0)
     else
-      session.member.notify("on_unknown_sender", session, block[1])
+      session.member.notify("on_unknown_sender", session, batch[1])
     end
   end
 end
