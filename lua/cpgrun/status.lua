@@ -47,7 +47,7 @@ local function describe_group(group)
   local found, address = counters.read(record), record.address
   found.name, found.state, found.active = group.name, record.state, Group.is_active(group)
   found.address = address and { node = address.node, pid = address.pid }
-  found.members = plain_addresses(record.views and record.views:members())
+  found.members = plain_addresses(record.views and record.views:copy_members())
   found.view = describe_view(record.views)
   return found
 end

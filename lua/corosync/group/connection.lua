@@ -38,7 +38,7 @@ local before = {}
 function before.config_change(record, members, left, joined)
   local own = record.handle:address()
   counters.note(record, "config_changes")
-  record.views:config(members, left, joined)
+  record.views:config_change(members, left, joined)
   local departed = find(left, own)
   if record.state == "joining" and find(joined, own) then
     state.change(record, "joined")
@@ -48,7 +48,7 @@ function before.config_change(record, members, left, joined)
 end
 
 function before.ring_change(record, ring, nodes)
-  record.views:ring(ring, nodes)
+  record.views:ring_change(ring, nodes)
 end
 
 -- Returns the connection, and opens it if there is none. A handle that has left cannot join again, so each activation

@@ -16,7 +16,7 @@ function query.members(record)
   if record.state == "reconnecting" then
     return errors.failure("list the members of", record.object, connection.AWAY, "not_connected")
   end
-  local told = record.views and record.views:members()
+  local told = record.views and record.views:copy_members()
   if told then
     return told
   end

@@ -82,7 +82,7 @@ local FROM_COUNTERS = {
 local function set_group(record)
   local labels, counted = { group = record.object.name }, counters.read(record)
   set("group_joined", record.state == "joined", labels)
-  set("group_members", record.views and #(record.views:members() or {}) or 0, labels)
+  set("group_members", record.views and #(record.views:copy_members() or {}) or 0, labels)
   for name, field in pairs(FROM_COUNTERS) do
     set(name, counted[field], labels)
   end

@@ -17,7 +17,7 @@ describe("the parts of a view #slow", function()
     for _, list in ipairs { left, came } do
       for _, address in ipairs(list) do address.reason = reason end
     end
-    parts:config(members, left, came)
+    parts:config_change(members, left, came)
   end
 
   local function is_due()
@@ -28,7 +28,7 @@ describe("the parts of a view #slow", function()
   -- A first view of A and B.
   local function begin()
     config({ A, B }, {}, { A }, "join")
-    parts:ring(OLD, { 1, 2 })
+    parts:ring_change(OLD, { 1, 2 })
     quorum(true, OLD)
     return parts:make()
   end
@@ -36,11 +36,11 @@ describe("the parts of a view #slow", function()
   it("can arrive in any order", function()
     local steps = {
       function() config({ A }, {}, { A }, "join") end,
-      function() parts:ring(OLD, { 1 }) end,
+      function() parts:ring_change(OLD, { 1 }) end,
       function() quorum(true, OLD) end,
     }
     for _, order in ipairs { { 1, 2, 3 }, { 1, 3, 2 }, { 2, 1, 3 }, { 2, 3, 1 }, { 3, 1, 2 }, { 3, 2, 1 } } do
-      parts._members, parts._ring, parts._quorum = nil, nil, nil
+      parts.members, parts.ring, parts.quorum = nil, nil, nil
       for i, step in ipairs(order) do
         assert.is_false(is_due())
         steps[step]()
@@ -51,14 +51,14 @@ describe("the parts of a view #slow", function()
   end)
 
   it("make a view when the same ring is told again, with all its nodes", function()
-    parts:ring(NEW, { 1 })
+    parts:ring_change(NEW, { 1 })
     config({ A, B }, {}, { A }, "join")
     quorum(true, NEW)
     assert.is_false(is_due()) -- node 2 is not on the ring
-    parts:ring(NEW, { 2, 1 })
+    parts:ring_change(NEW, { 2, 1 })
     assert.is_true(is_due())
     assert.same({ 2, 1 }, parts:make().nodes)
-    parts:ring(NEW, { 1, 2 })
+    parts:ring_change(NEW, { 1, 2 })
     assert.is_false(is_due())
   end)
 
@@ -78,7 +78,7 @@ describe("the parts of a view #slow", function()
     begin()
     config({ A }, { B }, {}, "nodedown")
     assert.is_false(is_due())
-    parts:ring(NEW, { 1 })
+    parts:ring_change(NEW, { 1 })
     assert.is_false(is_due())
     quorum(false, NEW)
     assert.is_true(is_due())
@@ -97,7 +97,7 @@ describe("the parts of a view #slow", function()
     local D = { node = 3, pid = 31 }
     config({ A, B, C, D }, {}, { D }, "nodeup")
     assert.is_false(is_due())
-    parts:ring(NEW, { 1, 2, 3 })
+    parts:ring_change(NEW, { 1, 2, 3 })
     assert.is_true(is_due())
     local made = parts:make()
     assert.same({ { C, D }, { { A, B }, { C, D } } }, { made.joined, made.merged })
@@ -107,7 +107,7 @@ describe("the parts of a view #slow", function()
   it("show the sides of a merge that happens before the first view", function()
     config({ A }, {}, { A }, "join")
     config({ A, C }, {}, { C }, "nodeup")
-    parts:ring(NEW, { 1, 3 })
+    parts:ring_change(NEW, { 1, 3 })
     quorum(true, NEW)
     assert.same({ { A }, { C } }, parts:make().merged)
   end)
@@ -115,7 +115,7 @@ describe("the parts of a view #slow", function()
   it("list a process that joined since on neither side", function()
     begin()
     config({ A, B, C }, {}, { C }, "nodeup")
-    parts:ring(NEW, { 1, 2, 3 })
+    parts:ring_change(NEW, { 1, 2, 3 })
     local D = { node = 2, pid = 21 }
     config({ A, B, C, D }, {}, { D }, "join")
     quorum(true, NEW)
@@ -125,7 +125,7 @@ describe("the parts of a view #slow", function()
 
   it("match a ring only if both its node and its seq are equal", function()
     begin()
-    parts:ring({ node = 2, seq = 4 }, { 1, 2 })
+    parts:ring_change({ node = 2, seq = 4 }, { 1, 2 })
     assert.is_false(is_due())
     quorum(true, { node = 2, seq = 4 })
     assert.is_true(is_due())
@@ -135,7 +135,7 @@ describe("the parts of a view #slow", function()
 
   it("match a ring by its seq alone when quorum reports no node", function()
     config({ A }, {}, { A }, "join")
-    parts:ring(OLD, { 1 })
+    parts:ring_change(OLD, { 1 })
     quorum(true, { seq = 8 })
     assert.is_false(is_due())
     quorum(true, { seq = 4 })
@@ -147,20 +147,20 @@ describe("the parts of a view #slow", function()
     quorum(nil, { seq = 0 })
     config({ A, B }, {}, { A }, "join")
     assert.is_false(is_due())
-    parts:ring(OLD, { 1, 2 })
+    parts:ring_change(OLD, { 1, 2 })
     assert.is_true(is_due())
     local made = parts:make()
     assert.same({ OLD, nil, "no_quorum_provider" }, { made.ring, made.quorate, made.reason })
     config({ A }, { B }, {}, "nodedown")
     assert.is_false(is_due())
-    parts:ring(NEW, { 1 })
+    parts:ring_change(NEW, { 1 })
     assert.is_true(is_due())
     assert.same({ B }, parts:make().left)
   end)
 
   it("make no view when nothing has changed", function()
     local first = begin()
-    parts:ring({ node = 1, seq = 4 }, { 1, 2 })
+    parts:ring_change({ node = 1, seq = 4 }, { 1, 2 })
     quorum(true, { node = 1, seq = 4 })
     assert.is_false(is_due())
     assert.is_true(rawequal(first, parts:present()))
