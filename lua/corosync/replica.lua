@@ -13,7 +13,6 @@
 
 local arguments = require "corosync.replica.arguments"
 local calls = require "corosync.replica.calls"
-local error_text = require "corosync.error_text"
 local errors = require "corosync.errors"
 local every = require "corosync.replica.every"
 local handover = require "corosync.replica.handover"
@@ -23,84 +22,14 @@ local leader = require "corosync.replica.leader"
 local lock = require "corosync.replica.lock"
 local map = require "corosync.replica.map"
 local members = require "corosync.replica.member"
+local new_machine = require "corosync.replica.machine"
 local parts = require "corosync.replica.parts"
-local plain = require "corosync.replica.machines.plain"
 local registry = require "corosync.replica.registry"
 local script_calls = require "corosync.script_calls"
-local waiting = require "corosync.replica.waiting"
 
 local LONGEST_NAME = 128 - #members.SUFFIX
 
 local MEMBER = {} -- the key of a replica's member
-local MACHINE_MEMBER = {} -- the key of a machine's member
-local WHAT = {} -- the key of the words for a machine's `submit` in error messages
-
---- A replicated state machine, made by a replica's `machine`.
--- @type Machine
-local Machine = {}
-
---- The machine's name.
--- @tfield string name
-
---- The state on this member, with all commands that this member knows to be confirmed. Later ones may be confirmed
--- already (see `barrier`). Only `apply` may change the state.
--- @tfield any state
-
--- The metatable of a machine's object, which has the field `state` and the methods.
-local machine_metatable = {
-  __newindex = function(self, key, value)
-    if key == "state" then
-      errors.raise "the state of a machine cannot be set: only its apply may change it"
-    end
-    rawset(self, key, value)
-  end,
-  __index = function(self, key)
-    if key == "state" then
-      return self[MACHINE_MEMBER].machines.by_name[self.name].state
-    end
-    return Machine[key]
-  end,
-}
-
-local function encode_table(machine, command)
-  local problem = machine.methods.is_plain and plain.check(command)
-  if problem then
-    errors.raise("bad argument #1 'command' to 'submit' (%s: only strings, numbers, booleans and tables of these "
-      .. "can be sent)", problem)
-  end
-  local ok, data = pcall(machine.encode, machine, command)
-  if not ok then
-    errors.raise("bad argument #1 'command' to 'submit' (the machine's codec cannot encode it: %s)", error_text(data))
-  end
-  return data
-end
-
---- Lets all members apply a command. Without a callback it waits for the result: a coroutine yields, other code handles
--- events until then. It always ends within the replica's `timeout`.
--- @tparam string|table command a string, or a table of strings, numbers, booleans and such tables; at most 64 MiB
--- encoded
--- @tparam[opt] fun(result:any,message:string|nil,code:string|nil) callback called later with the result or the failure,
--- but not if this call fails
--- @treturn any the result of `apply`, or true if it returned nothing; with a callback true. When there is a result, a
--- majority of the nodes has the command, and it will not be undone
--- @error nil, message, code. Not applied: "not_ready" (not within `timeout`), "full" (`window` commands of this member
--- wait), "too_big", "not_connected", "closed", "dispatching" (inside `apply`,
--- `initial`, `snapshot` or `restore`, or where nothing can wait). "raised":
--- `apply` raised this error on all members, and the state is unchanged. "uncertain": the command may have been applied,
--- or may be applied later, also if `apply` ran out of time or memory here. "applied": it was applied, but its result is
--- not known here
--- @raise for a command that cannot be encoded
-function Machine:submit(command, callback)
-  local kind = type(command)
-  if kind ~= "string" and kind ~= "table" then
-    errors.raise("bad argument #1 'command' to 'submit' (string or table expected, got %s)", kind)
-  end
-  arguments.callback(callback, 2, "submit")
-  local member = self[MACHINE_MEMBER]
-  local machine = member.machines.by_name[self.name]
-  local data = kind == "table" and encode_table(machine, command) or machine:encode(command)
-  return waiting.submit(member, self[WHAT], data, callback)
-end
 
 --- A member of a replica, made by `replica(name, options)`.
 -- @type Replica
@@ -152,11 +81,7 @@ function Replica:machine(name, methods)
   else
     member.machines:define(name, own)
   end
-  member.objects[name] = setmetatable({
-    name = name,
-    [MACHINE_MEMBER] = member,
-    [WHAT] = ("submit to machine %s of"):format(errors.quote(name)),
-  }, machine_metatable)
+  member.objects[name] = new_machine(member, name)
   return member.objects[name]
 end
 
@@ -310,7 +235,6 @@ function Replica:timeout()
   return self[MEMBER]:timeout()
 end
 
-errors.guard_methods(Machine, MACHINE_MEMBER, "machine")
 errors.guard_methods(Replica, MEMBER, "app")
 
 function Replica:__tostring()

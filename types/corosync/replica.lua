@@ -14,20 +14,6 @@
 ---@class corosync.replica
 local module = {}
 
----@class corosync.replica.Machine
----@field name string The machine's name.
----@field state any The state on this member, with all commands that this member knows to be confirmed.
-local Machine = {}
-
---- Lets all members apply a command. Without a callback it waits for the result: a coroutine yields, other code handles
---- events until then. It always ends within the replica's `timeout`.
----@param command string|table a string, or a table of strings, numbers, booleans and such tables; at most 64 MiB encoded
----@param callback? fun(result:any,message:string|nil,code:string|nil) called later with the result or the failure, but not if this call fails
----@return any # the result of `apply`, or true if it returned nothing; with a callback true. When there is a result, a majority of the nodes has the command, and it will not be undone
----@return string|nil # why it failed
----@return string|nil # . Not applied: "not_ready" (not within `timeout`), "full" (`window` commands of this member wait), "too_big", "not_connected", "closed", "dispatching" (inside `apply`, `initial`, `snapshot` or `restore`, or where nothing can wait). "raised": `apply` raised this error on all members, and the state is unchanged. "uncertain": the command may have been applied, or may be applied later, also if `apply` ran out of time or memory here. "applied": it was applied, but its result is not known here
-function Machine:submit(command, callback) end
-
 ---@class corosync.replica.Replica
 local Replica = {}
 
@@ -166,5 +152,19 @@ module.Replica = nil
 ---@return string|nil # why it failed
 ---@return string|nil # "exist" (this process is already a member of that replica), "dispatching" (called from a callback of an earlier replica of that name, which was closed), those of a group's `activate`, and those of the storage
 function module.new(name, options) end
+
+---@class corosync.replica.Machine
+---@field name string The machine's name.
+---@field state any The state on this member, with all commands that this member knows to be confirmed.
+local Machine = {}
+
+--- Lets all members apply a command. Without a callback it waits for the result: a coroutine yields, other code handles
+--- events until then. It always ends within the replica's `timeout`.
+---@param command string|table a string, or a table of strings, numbers, booleans and such tables; at most 64 MiB encoded
+---@param callback? fun(result:any,message:string|nil,code:string|nil) called later with the result or the failure, but not if this call fails
+---@return any # the result of `apply`, or true if it returned nothing; with a callback true. When there is a result, a majority of the nodes has the command, and it will not be undone
+---@return string|nil # why it failed
+---@return string|nil # . Not applied: "not_ready" (not within `timeout`), "full" (`window` commands of this member wait), "too_big", "not_connected", "closed", "dispatching" (inside `apply`, `initial`, `snapshot` or `restore`, or where nothing can wait). "raised": `apply` raised this error on all members, and the state is unchanged. "uncertain": the command may have been applied, or may be applied later, also if `apply` ran out of time or memory here. "applied": it was applied, but its result is not known here
+function Machine:submit(command, callback) end
 
 return module
