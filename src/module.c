@@ -12,11 +12,11 @@
 #include "support/cleanup.h"
 #include "support/clock.h"
 #include "support/digest.h"
-#include "support/file.h"
 #include "support/libqb_lock.h"
 #include "support/path.h"
-#include "support/pieces.h"
 #include "support/poll.h"
+#include "support/shared_folder.h"
+#include "support/string_list.h"
 #include "votequorum/votequorum.h"
 #ifndef COROSYNC_LUA_NO_THREADS
 #include "nginx/waker.h"
@@ -67,15 +67,15 @@ static const luaL_Reg functions[] = {
 	{"absolute_path", path_absolute},
 	{"bell", bell_open},
 	{"complain", core_complain},
-	{"create_file", file_create},
+	{"create_file", shared_folder_create_file},
 	{"digest", digest_values},
 	{"digest_each", digest_each},
-	{"join_pieces", pieces_join},
-	{"list_files", file_list},
+	{"join_strings", string_list_join},
+	{"list_files", shared_folder_list_files},
 	{"now", core_now},
 	{"pollset", pollset_open},
-	{"split_pieces", pieces_split},
-	{"strip_prefix", pieces_strip_prefix},
+	{"split_strings", string_list_split},
+	{"strip_prefix", string_list_strip_prefix},
 	{"time", core_time},
 	{"watchdog", watchdog_open},
 #ifndef COROSYNC_LUA_NO_THREADS

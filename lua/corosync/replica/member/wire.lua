@@ -26,7 +26,7 @@ local function encode_ack(message)
 end
 
 local function encode_commands(message)
-  return COMMANDS:format(message.tag, message.client, message.seq) .. core.join_pieces(message.list)
+  return COMMANDS:format(message.tag, message.client, message.seq) .. core.join_strings(message.list)
 end
 
 -- Encodes a message that is neither a batch of commands nor an acknowledgement.
@@ -102,7 +102,7 @@ local function read_commands(bytes, from)
   if not ok then
     return nil, why
   end
-  local list = core.split_pieces(bytes, first, MOST)
+  local list = core.split_strings(bytes, first, MOST)
   if not list then
     return nil, STRANGE
   end

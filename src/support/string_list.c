@@ -1,4 +1,4 @@
-#include "support/pieces.h"
+#include "support/string_list.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,15 +20,15 @@ static void add_length(luaL_Buffer *joined, size_t length)
 }
 
 /* Pushes a string of the list. [-0, +1, e] */
-static void push_piece(lua_State *L, size_t i)
+static void push_string(lua_State *L, size_t i)
 {
 	lua_rawgeti(L, 1, (int)i);
 	if (lua_type(L, -1) != LUA_TSTRING) {
-		(void)luaL_error(L, "bad argument #1 to 'join_pieces' (a list of strings expected)");
+		(void)luaL_error(L, "bad argument #1 to 'join_strings' (a list of strings expected)");
 	}
 }
 
-int pieces_join(lua_State *L)
+int string_list_join(lua_State *L)
 {
 	luaL_Buffer joined;
 	size_t i, count;
@@ -39,14 +39,14 @@ int pieces_join(lua_State *L)
 	for (i = 1; i <= count; i++) {
 		size_t length;
 
-		push_piece(L, i);
+		push_string(L, i);
 		length = compat_rawlen(L, -1);
 		lua_pop(L, 1);
 		add_length(&joined, length);
 		luaL_addchar(&joined, i < count ? ' ' : '\n');
 	}
 	for (i = 1; i <= count; i++) {
-		push_piece(L, i);
+		push_string(L, i);
 		luaL_addvalue(&joined);
 	}
 	luaL_pushresult(&joined);
@@ -72,33 +72,33 @@ static bool read_length(const char **at, size_t most, size_t *length, char *next
 	return true;
 }
 
-int pieces_split(lua_State *L)
+int string_list_split(lua_State *L)
 {
 	size_t size, length;
-	const char *bytes = luaL_checklstring(L, 1, &size), *end = bytes + size, *at, *piece;
+	const char *bytes = luaL_checklstring(L, 1, &size), *end = bytes + size, *at, *string;
 	lua_Integer first = luaL_checkinteger(L, 2), most = luaL_checkinteger(L, 3), count = 0;
 	char next = ' ';
 
 	luaL_argcheck(L, first >= 1 && (size_t)first <= size + 1, 2, "position in the bytes expected");
 	at = bytes + first - 1;
-	piece = memchr(at, '\n', (size_t)(end - at));
-	if (piece == NULL) {
+	string = memchr(at, '\n', (size_t)(end - at));
+	if (string == NULL) {
 		return 0;
 	}
-	piece++;
+	string++;
 	lua_newtable(L);
 	while (next == ' ') {
-		if (++count > most || !read_length(&at, (size_t)(end - piece), &length, &next)) {
+		if (++count > most || !read_length(&at, (size_t)(end - string), &length, &next)) {
 			return 0;
 		}
-		lua_pushlstring(L, piece, length);
+		lua_pushlstring(L, string, length);
 		lua_rawseti(L, -2, (int)count);
-		piece += length;
+		string += length;
 	}
-	return next == '\n' && piece == end ? 1 : 0;
+	return next == '\n' && string == end ? 1 : 0;
 }
 
-int pieces_strip_prefix(lua_State *L)
+int string_list_strip_prefix(lua_State *L)
 {
 	size_t skipped;
 	const char *prefix = luaL_checklstring(L, 3, &skipped);

@@ -1,4 +1,4 @@
-#include "support/file.h"
+#include "support/shared_folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +18,7 @@ static int push_errno(lua_State *L, const char *attempt, const char *path, int e
 	return 3;
 }
 
-int file_create(lua_State *L)
+int shared_folder_create_file(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1);
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IRGRP | S_IROTH);
@@ -83,7 +83,7 @@ static void release(void *folder)
 	(void)closedir(folder);
 }
 
-int file_list(lua_State *L)
+int shared_folder_list_files(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1);
 	DIR *folder;
