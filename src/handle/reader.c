@@ -23,10 +23,10 @@ static int start(reader *r)
 	int error;
 
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
-	r->loop_bell = thread_bell();
-	r->reader_bell = thread_bell();
-	if (r->epoll < 0 || r->loop_bell < 0 || r->reader_bell < 0 || !poll_add(r->epoll, r->handle->loop_fd) ||
-		!poll_add(r->epoll, r->loop_bell)) {
+	r->loop_eventfd = thread_eventfd();
+	r->reader_eventfd = thread_eventfd();
+	if (r->epoll < 0 || r->loop_eventfd < 0 || r->reader_eventfd < 0 || !poll_add(r->epoll, r->handle->loop_fd) ||
+		!poll_add(r->epoll, r->loop_eventfd)) {
 		return errno;
 	}
 	error = thread_start(&r->thread, STACK_SIZE, "corosync-reader", reader_thread_run, r);
@@ -63,12 +63,12 @@ void reader_end(handle *h)
 	}
 	if (r->started) {
 		atomic_store(&r->stopping, true);
-		thread_ring(r->reader_bell);
+		thread_eventfd_set(r->reader_eventfd);
 		(void)pthread_join(r->thread, NULL);
 	}
 	descriptor_close(&r->epoll);
-	descriptor_close(&r->loop_bell);
-	descriptor_close(&r->reader_bell);
+	descriptor_close(&r->loop_eventfd);
+	descriptor_close(&r->reader_eventfd);
 	queue_free(&r->queue);
 	(void)pthread_mutex_destroy(&r->requests);
 	(void)pthread_mutex_destroy(&r->lock);
@@ -107,7 +107,7 @@ static void exchange_queues(handle *h, reader *r)
 	r->lag_queued = r->limit_warned = false;
 	reader_note_queued(h);
 	if (r->end_reason == NULL) {
-		thread_silence(r->loop_bell);
+		thread_eventfd_clear(r->loop_eventfd);
 	}
 }
 
@@ -116,7 +116,7 @@ static void wake(reader *r)
 {
 	if (r->awaits_room) {
 		r->awaits_room = false;
-		thread_ring(r->reader_bell);
+		thread_eventfd_set(r->reader_eventfd);
 	}
 }
 

@@ -78,7 +78,7 @@ static duty take(reader *r, duty present)
 		present = reader_thread_room(r) == 0 ? stop_at_limit(r) : TAKING;
 	}
 	if (is_first && (queue_length(&r->queue) > 0 || r->end_reason != NULL)) {
-		thread_ring(r->loop_bell);
+		thread_eventfd_set(r->loop_eventfd);
 	}
 	return present;
 }
@@ -108,7 +108,7 @@ static bool stand_by(reader *r)
 	bool attended = false;
 
 	for (waited = 0; waited < r->options.after && !attended; waited += step) {
-		(void)poll_readable(NULL, r->reader_bell, false, step);
+		(void)poll_readable(NULL, r->reader_eventfd, false, step);
 		attended = is_attended(r);
 	}
 	return attended;
@@ -167,12 +167,12 @@ static int longest_wait(const reader *r, duty present)
 static bool wait_for_events(const reader *r, duty present)
 {
 	struct pollfd descriptors[] = {
-		{.fd = r->reader_bell, .events = POLLIN}, {.fd = r->handle->events_fd, .events = POLLIN}};
+		{.fd = r->reader_eventfd, .events = POLLIN}, {.fd = r->handle->events_fd, .events = POLLIN}};
 	bool has_room = present != STOPPED;
 
 	(void)poll(descriptors, has_room ? 2 : 1, longest_wait(r, present));
 	if (descriptors[0].revents != 0) {
-		thread_silence(r->reader_bell);
+		thread_eventfd_clear(r->reader_eventfd);
 	}
 	return has_room && descriptors[1].revents != 0;
 }

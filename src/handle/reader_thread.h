@@ -17,9 +17,9 @@ struct reader {
 	bool started;
 	reader_options options;
 	/* Descriptors, -1 when there is none. */
-	int epoll;       /* for loops: readable when the daemon or the reader has events */
-	int loop_bell;   /* in `epoll`: readable while the reader has events or has ended */
-	int reader_bell; /* wakes the reader's thread */
+	int epoll;          /* for loops: readable when the daemon or the reader has events */
+	int loop_eventfd;   /* in `epoll`: readable while the reader has events or has ended */
+	int reader_eventfd; /* wakes the reader's thread */
 	atomic_bool stopping;
 	atomic_size_t handle_queue_bytes, handle_queue_events; /* of the handle's own queue */
 

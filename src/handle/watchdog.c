@@ -184,7 +184,7 @@ static int start(watchdog *w)
 {
 	int error;
 
-	w->stop = thread_bell();
+	w->stop = thread_eventfd();
 	if (w->stop < 0) {
 		return errno;
 	}
@@ -199,7 +199,7 @@ static void finalize(watchdog *w)
 	cleanup_forget(&w->cleanup);
 	atomic_store(&w->closed, true);
 	if (w->running && w->owner == pid_get()) {
-		thread_ring(w->stop);
+		thread_eventfd_set(w->stop);
 		(void)pthread_join(w->thread, NULL);
 		w->running = false;
 	}

@@ -117,7 +117,7 @@ int waker_thread_start(waker *w)
 	if (w->epoll < 0) {
 		return errno;
 	}
-	w->stop = thread_bell();
+	w->stop = thread_eventfd();
 	if (w->stop < 0 || !add_to_epoll(w, w->stop, EPOLLIN, TAG_STOP)) {
 		return errno;
 	}
@@ -129,7 +129,7 @@ int waker_thread_start(waker *w)
 static void stop_thread(waker *w)
 {
 	if (w->running) {
-		thread_ring(w->stop);
+		thread_eventfd_set(w->stop);
 		(void)pthread_join(w->thread, NULL);
 		w->running = false;
 	}

@@ -28,23 +28,23 @@ int thread_start(pthread_t *thread, size_t stack, const char *name, void *(*run)
 	return error;
 }
 
-int thread_bell(void)
+int thread_eventfd(void)
 {
 	return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
-void thread_ring(int bell)
+void thread_eventfd_set(int fd)
 {
 	const uint64_t one = 1;
 
-	while (write(bell, &one, sizeof one) < 0 && errno == EINTR) {
+	while (write(fd, &one, sizeof one) < 0 && errno == EINTR) {
 	}
 }
 
-void thread_silence(int bell)
+void thread_eventfd_clear(int fd)
 {
-	uint64_t rung;
+	uint64_t count;
 
-	while (read(bell, &rung, sizeof rung) < 0 && errno == EINTR) {
+	while (read(fd, &count, sizeof count) < 0 && errno == EINTR) {
 	}
 }

@@ -12,10 +12,10 @@
 int thread_start(pthread_t *thread, size_t stack, const char *name, void *(*run)(void *), void *argument);
 
 /* Returns an eventfd, or -1 with errno set. */
-int thread_bell(void);
+int thread_eventfd(void);
 
 /* Makes it readable; makes it not readable. */
-void thread_ring(int bell);
-void thread_silence(int bell);
+void thread_eventfd_set(int fd);
+void thread_eventfd_clear(int fd);
 
 #endif
