@@ -1,6 +1,7 @@
 -- Members with storage on the nodes of a lab, and what they have confirmed.
 local assert = require "luassert"
 local groups = require "spec.helpers.groups"
+local lab = require "corosync.lab"
 local uv = require "luv"
 
 local durable = {}
@@ -12,11 +13,17 @@ Cluster.__index = Cluster
 
 local count = 0
 
--- `lab`: a lab's cluster. Each has a replica's name and a folder of its own, until `remove`.
-function durable.new(lab)
+-- Returns a lab of three nodes.
+function durable.start_lab()
+  math.randomseed(os.time())
+  return assert(lab.start { nodes = 3, token = 500 })
+end
+
+-- `cluster`: a lab's. Each has a replica's name and a folder of its own, until `remove`.
+function durable.new(cluster)
   count = count + 1
   return setmetatable({
-    lab = lab,
+    lab = cluster,
     name = ("durable-%d"):format(count),
     folder = assert(uv.fs_mkdtemp "/var/tmp/durable-XXXXXX"),
     members = {}, -- by node: the running program
@@ -186,6 +193,7 @@ function Cluster:check(nodes)
   return first
 end
 
+-- Ends all members, and waits until the nodes are together.
 function Cluster:remove()
   for _, member in pairs(self.members) do
     if not member.program.exited then
@@ -194,6 +202,11 @@ function Cluster:remove()
     end
   end
   os.execute(("rm -rf '%s'"):format(self.folder))
+  local nodes = {}
+  for node = 1, self.lab.nodes do
+    nodes[node] = node
+  end
+  assert(self.lab:wait_members(nodes, 30))
 end
 
 return durable

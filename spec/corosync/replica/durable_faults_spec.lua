@@ -3,7 +3,6 @@ local cluster_of_spec = require "corosync.cluster"
 local durable = require "spec.helpers.durable"
 local files = require "spec.helpers.files"
 local groups = require "spec.helpers.groups"
-local lab = require "corosync.lab"
 local replica = require "corosync.replica"
 local replicas = require "spec.helpers.replicas"
 local storage = require "corosync.replica.storage"
@@ -126,14 +125,9 @@ describe("a replica with storage on three nodes, one of which has lost it, #slow
   local cluster, members
   local ALL = { 1, 2, 3 }
 
-  setup(function()
-    cluster = assert(lab.start { nodes = 3, token = 500 })
-    math.randomseed(os.time())
-  end)
+  setup(function() cluster = durable.start_lab() end)
 
-  teardown(function()
-    cluster:stop()
-  end)
+  teardown(function() cluster:stop() end)
 
   before_each(function()
     members = durable.new(cluster)
@@ -141,10 +135,7 @@ describe("a replica with storage on three nodes, one of which has lost it, #slow
     members:confirms(100)
   end)
 
-  after_each(function()
-    members:remove()
-    assert(cluster:wait_members(ALL, 30))
-  end)
+  after_each(function() members:remove() end)
 
   local function shell(text, ...)
     assert.truthy(os.execute(text:format(...)), text)

@@ -1,6 +1,5 @@
 -- Members with storage whose disk is full, and large states and many new bases.
 local durable = require "spec.helpers.durable"
-local lab = require "corosync.lab"
 local storage = require "corosync.replica.storage"
 
 describe("a replica with storage on three nodes #slow", function()
@@ -8,23 +7,13 @@ describe("a replica with storage on three nodes #slow", function()
   local ALL = { 1, 2, 3 }
   local COUNT = "app:barrier() local n = 0 for _ in app:map 'bulk':each() do n = n + 1 end print('values', n)"
 
-  setup(function()
-    cluster = assert(lab.start { nodes = 3, token = 500 })
-    math.randomseed(os.time())
-  end)
+  setup(function() cluster = durable.start_lab() end)
 
-  teardown(function()
-    cluster:stop()
-  end)
+  teardown(function() cluster:stop() end)
 
-  before_each(function()
-    members = durable.new(cluster)
-  end)
+  before_each(function() members = durable.new(cluster) end)
 
-  after_each(function()
-    members:remove()
-    assert(cluster:wait_members(ALL, 30))
-  end)
+  after_each(function() members:remove() end)
 
   local function command(node, text, ...)
     local code, _, errors = cluster:command(node, { "sh", "-c", text:format(...) })

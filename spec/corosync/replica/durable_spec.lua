@@ -1,29 +1,18 @@
 -- Members with storage on three nodes, which are killed or lose power. Their output shows which commands were
 -- confirmed.
 local durable = require "spec.helpers.durable"
-local lab = require "corosync.lab"
 
 describe("a replica with storage on three nodes #slow", function()
   local cluster, members
   local ALL = { 1, 2, 3 }
 
-  setup(function()
-    cluster = assert(lab.start { nodes = 3, token = 500 })
-    math.randomseed(os.time())
-  end)
+  setup(function() cluster = durable.start_lab() end)
 
-  teardown(function()
-    cluster:stop()
-  end)
+  teardown(function() cluster:stop() end)
 
-  before_each(function()
-    members = durable.new(cluster)
-  end)
+  before_each(function() members = durable.new(cluster) end)
 
-  after_each(function()
-    members:remove()
-    assert(cluster:wait_members(ALL, 30))
-  end)
+  after_each(function() members:remove() end)
 
   -- One member starts later than the others, which are a majority. In the end all must have the state, because
   -- otherwise the next majority might wait for a member that has it.
