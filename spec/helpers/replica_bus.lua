@@ -50,6 +50,8 @@ function Bus:carry_out(member, effect)
     end
   elseif effect[1] == "sync" then
     effect[2].index = effect[3]
+  elseif effect[1] == "note" then
+    member.notes[#member.notes + 1] = effect[2] .. " " .. effect[3]
   else
     member.effects[effect[1]] = effect[2] or true
   end
@@ -88,7 +90,8 @@ end
 
 -- A member joins, with options of the protocol; the others are told, and claims are made anew.
 function Bus:add(address, options)
-  local member = { address = address, replies = {}, causes = {}, effects = {}, state = {} }
+  local member = { address = address, replies = {}, causes = {}, effects = {}, notes = {},
+    state = {} }
   local more = { address = address, incarnation = address, machine = new_machine(member), hash = hash, patience = 5 }
   for name, value in pairs(options or {}) do
     more[name] = value

@@ -204,9 +204,9 @@ describe("the protocol of replicas", function()
     end)
   end
 
-  it("notes its state before it acknowledges", function()
+  it("notes a generation before it says that it is ready to begin it, and before it acknowledges", function()
     local _, one = three_members()
-    assert.equal("0.8.1.0", one.effects.note)
+    assert.same({ "promised 0.8.1.0", "held 0.8.1.0" }, one.notes)
   end)
 
   it("joins again on a ring that the group was not told of", function()
