@@ -161,7 +161,7 @@ local CANNOT_WAIT = "the replica is calling a function of the script, so it cann
 
 -- Submits a command. Returns the result, or nil, message, code; with a callback true. `is_own`: as for Member:submit.
 function waiting.submit(member, what, data, callback, is_own)
-  if callback or applying.is_running() then
+  if callback or member.is_closed or applying.is_running() then
     return member:submit(what, data, callback, is_own)
   end
   local function start(tell)

@@ -269,6 +269,17 @@ describe("submit to a replica in corosync.loop", function()
     assert.equal("it is closed", (select(6, app:status())))
   end)
 
+  it("fails with closed, without waiting, in a callback that has closed the replica", function()
+    local list, app = replicas.listed()
+    local outcome
+    list:submit("x", function()
+      app:close()
+      outcome = { list:submit "y" }
+    end)
+    assert(replicas.eventually(function() return outcome end))
+    refused("closed", "the replica was closed", outcome[1], outcome[2], outcome[3])
+  end)
+
   it("ends with closed when the replica is closed before it has joined", function()
     local list, app = replicas.listed()
     local code
