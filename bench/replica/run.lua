@@ -1,4 +1,4 @@
--- Compares replicas on three nodes with raw Corosync messages that are not packed, and with etcd if it is installed.
+-- Compares replicas on three nodes with messages of plain groups that are not packed, and with etcd if it is installed.
 -- Measures how a snapshot slows down writers. Prints the tables of docs/speed.md.
 --
 --   make bench-replica [PAIRS=5] [PARTS="rates changes snapshots"] [STORAGE=/folder]
@@ -12,7 +12,7 @@ local STORAGE = os.getenv "STORAGE"
 local PARTS = STORAGE and "rates" or os.getenv "PARTS" or "rates changes snapshots"
 local NODES = 3
 local SIZE = 64
-local SECONDS = 0.7 -- the approximate time of a run
+local SECONDS = 1.5 -- the approximate time of a run
 local LIMIT = 120 -- seconds
 
 local LUA_ENV = { LUA_PATH = os.getenv "LUA_PATH", LUA_CPATH = os.getenv "LUA_CPATH" }
@@ -70,20 +70,14 @@ end
 
 -- ---- rates ----
 
-local function raw(cluster, lua, count, window, latency)
-  local argv = { "env", "LUA_PATH=" .. lua.env.LUA_PATH, "LUA_CPATH=" .. lua.env.LUA_CPATH, lua.command,
-    "bench/binding.lua", "raw", tostring(count), tostring(SIZE), tostring(window), latency }
-  local code, out, err = cluster:command(1, argv, LIMIT)
-  assert(code == 0, err)
-  return { rate = tonumber(out:match "rate (%S+)"), p50 = tonumber(out:match "latency (%S+)") }
-end
+local REPLICA, RAW = "bench/replica/member.lua", "bench/replica/sender.lua"
 
 -- The rate is that of all writers together, the latency the first one's.
-local function replica(cluster, lua, load, count, latency)
+local function run(cluster, lua, program, load, count, latency)
   local processes, times, p50 = {}, {}, nil
   local name = new_name()
   for node = 1, NODES do
-    processes[node] = start(cluster, node, lua, "bench/replica/member.lua",
+    processes[node] = start(cluster, node, lua, program,
       { name, NODES, load.writers, count, SIZE, load.window, latency }, function(line)
         local began, ended = line:match "times (%S+) (%S+)"
         times[#times + 1] = began and { tonumber(began), tonumber(ended) }
@@ -99,31 +93,29 @@ local function replica(cluster, lua, load, count, latency)
   return { rate = load.writers * count / (ended - began), p50 = p50 }
 end
 
-local function measure_raw(cluster, lua, load)
-  local found = raw(cluster, lua, load.raw_count, load.window)
-  found.p50 = raw(cluster, lua, math.ceil(load.raw_count / 2), load.window, "latency").p50
-  return found
-end
-
-local function measure_replica(cluster, lua, load)
-  local found = replica(cluster, lua, load, load.count)
-  found.p50 = replica(cluster, lua, load, math.ceil(load.count / 2), "latency").p50
+local function measure(cluster, lua, program, load)
+  local count = load.counts[program]
+  local found = run(cluster, lua, program, load, count)
+  found.p50 = run(cluster, lua, program, load, math.ceil(count / 2), "latency").p50
   return found
 end
 
 -- Each is first in half of the pairs.
 local function both(cluster, lua, load, pair)
   if pair % 2 == 0 then
-    local first = measure_raw(cluster, lua, load)
-    return { raw = first, replica = measure_replica(cluster, lua, load) }
+    local first = measure(cluster, lua, RAW, load)
+    return { raw = first, replica = measure(cluster, lua, REPLICA, load) }
   end
-  local first = measure_replica(cluster, lua, load)
-  return { raw = measure_raw(cluster, lua, load), replica = first }
+  local first = measure(cluster, lua, REPLICA, load)
+  return { raw = measure(cluster, lua, RAW, load), replica = first }
 end
 
 local function calibrate(cluster, lua, load)
-  load.raw_count = math.max(100, math.floor(raw(cluster, lua, 1000, load.window).rate * SECONDS))
-  load.count = math.max(100, math.floor(replica(cluster, lua, load, 1000).rate * SECONDS / load.writers))
+  load.counts = {}
+  for _, program in ipairs { RAW, REPLICA } do
+    local rate = run(cluster, lua, program, load, 1000).rate
+    load.counts[program] = math.max(100, math.floor(rate * SECONDS / load.writers))
+  end
 end
 
 local function verdict(load, ratio, rate)
@@ -153,7 +145,7 @@ local function print_rates(lua, load, found)
 end
 
 local function bench_rates(cluster)
-  print_title "Commands, beside raw messages"
+  print_title "Commands, beside messages of a group"
   print "| | writers | in flight | raw, /s | p50, µs | replica, /s | p50, µs | replica to raw | target |"
   print "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
   for _, lua in ipairs(LUAS) do
@@ -205,7 +197,7 @@ local function bench_peer(cluster)
     for pair = 1, PAIRS do
       local rate, p50 = etcd.put(cluster, load.window, 1)
       assert(rate, p50)
-      found[pair] = { etcd = { rate = rate, p50 = p50 }, replica = measure_replica(cluster, lua, load) }
+      found[pair] = { etcd = { rate = rate, p50 = p50 }, replica = measure(cluster, lua, REPLICA, load) }
     end
     local function median(kind, field)
       return figures.each_pair(found, function(pair) return pair[kind][field] end)[1]
