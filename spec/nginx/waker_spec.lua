@@ -254,7 +254,7 @@ describe("a waker", function()
         end
       end
       collectgarbage("setpause", 0)
-      collectgarbage("setstepmul", newproxy and 0 or 1000)
+      collectgarbage("setstepmul", newproxy and 0 or 1000000)
       if _VERSION == "Lua 5.4" then collectgarbage("incremental", 0, 1000, 30) end
       local deadline, watching, struck, _, message, code = core.now() + 60
       repeat

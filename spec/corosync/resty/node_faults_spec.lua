@@ -128,16 +128,16 @@ describe("a group of nodes in nginx #slow", function()
     local pids = start()
     app:says("^%d+ config")
     start_member()
-    local members = {}
-    for pid in table.concat(member.lines, "\n"):gmatch "1:(%d+)" do members[pid] = true end
-    local kill = { "sh", "-c", 'kill -s KILL "$@"', "sh" } -- all at once, so that no other worker takes a place
-    for pid in pairs(members) do kill[#kill + 1] = pid end
-    assert.equal(0, (assert(cluster:command(1, kill))))
-    for _, pid in ipairs(pids) do
-      if not members[pid] then
-        app:says("^" .. pid .. " disconnected the workers that received for this node have ended", 1)
-        app:says("^" .. pid .. " config %d+ left  joined 1:%d+=join$", 2)
-      end
+    local is_member, members, others = {}, {}, {}
+    for pid in table.concat(member.lines, "\n"):gmatch "1:(%d+)" do is_member[pid] = true end
+    for _, pid in ipairs(pids) do table.insert(is_member[pid] and members or others, pid) end
+    local function signal(name, list) return ("kill -s %s %s"):format(name, table.concat(list, " ")) end
+    -- All are paused meanwhile, so that no other worker takes the place of one that is killed first.
+    local script = table.concat({ signal("STOP", pids), signal("KILL", members), signal("CONT", others) }, " && ")
+    assert.equal(0, (assert(cluster:command(1, { "sh", "-c", script }))))
+    for _, pid in ipairs(others) do
+      app:says("^" .. pid .. " disconnected the workers that received for this node have ended", 1)
+      app:says("^" .. pid .. " config %d+ left  joined 1:%d+=join$", 2)
     end
     app:wait_for("three workers to know a member that lives", function() return #knowing_workers() == 3 end)
     assert.equal("sent", app:request "8090/send?text=anew")
