@@ -134,11 +134,12 @@ function handles.member(name, more)
   return handle, record, handlers
 end
 
--- A member that has been notified of its own join, and its events since.
+-- A member that has been notified of its own join and the ring, and its events since.
 function handles.reading_member(reader, more)
   local seen = { messages = {}, lags = {} }
   local handlers = {
     config_change = function() seen.joined = true end,
+    ring_change = function() seen.ring = true end,
     message_received = function(_, message) table.insert(seen.messages, message) end,
     lagged = function(...) table.insert(seen.lags, { #seen.messages, ... }) end,
     reader = reader,
@@ -149,8 +150,8 @@ function handles.reading_member(reader, more)
   local handle = handles.open(handlers)
   local name = handles.group_name()
   assert(handles.join(handle, name))
-  handles.dispatch_until(handle, function() return seen.joined end)
-  seen.lags = {} -- it may have taken that, too
+  handles.dispatch_until(handle, function() return seen.joined and seen.ring end)
+  seen.lags = {} -- it may have taken these, too
   return handle, seen, name
 end
 
