@@ -134,14 +134,7 @@ describe("handles", function()
   it("can be opened and used by finalizers while the state closes, and leave nothing", function()
     assert.equal("end\n0 threads, 0 sockets, closed\n0\n", output_of [[
       local core
-      local function finalized(action)
-        if newproxy then
-          local proxy = newproxy(true)
-          getmetatable(proxy).__gc = action
-          return proxy
-        end
-        return setmetatable({}, { __gc = action })
-      end
+      local finalized = require "spec.helpers.finalized"
       local function count_links(folder, pattern)
         local pipe, count = io.popen("ls -l /proc/$PPID/" .. folder), 0
         for line in pipe:lines() do

@@ -183,13 +183,7 @@ end)
 -- In a program of its own: the collector is in haste, and here it would have much to go through each time.
 describe("regression: a finalizer that changes the table while open reads it", function()
   local PROGRAM = [[
-    local function finalized(finalizer)
-      if newproxy then -- Lua 5.1 and LuaJIT finalize no tables
-        getmetatable(newproxy(true)).__gc = finalizer
-      else
-        setmetatable({}, { __gc = finalizer })
-      end
-    end
+    local finalized = require "spec.helpers.finalized"
     local cpg = require "corosync.cpg"
     local given, left
     local function litter()

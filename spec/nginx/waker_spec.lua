@@ -246,13 +246,7 @@ describe("a waker", function()
   it("refuses a watch when a finalizer closes it meanwhile", function()
     local program = [[
       local core = require "corosync.core"
-      local function finalized(finalizer)
-        if newproxy then -- Lua 5.1 and LuaJIT finalize no tables
-          getmetatable(newproxy(true)).__gc = finalizer
-        else
-          setmetatable({}, { __gc = finalizer })
-        end
-      end
+      local finalized = require "spec.helpers.finalized"
       collectgarbage("setpause", 0)
       collectgarbage("setstepmul", newproxy and 0 or 1000000)
       if _VERSION == "Lua 5.4" then collectgarbage("incremental", 0, 1000, 30) end

@@ -2,17 +2,9 @@
 -- of its own, because each allocation runs a whole collection. A new coroutine's stack grows within receive, so that
 -- finalizers run there, between the look at the queue and the making of the values.
 local cpg = require "corosync.cpg"
+local finalized = require "spec.helpers.finalized"
 
 local MESSAGES, MOST, FINALIZERS = 1000, 9000, 10
-
--- Lua 5.1 and LuaJIT finalize no tables.
-local function finalized(finalizer)
-  if newproxy then -- luacheck: ignore 113
-    getmetatable(newproxy(true)).__gc = finalizer -- luacheck: ignore 113
-  else
-    setmetatable({}, { __gc = finalizer })
-  end
-end
 
 local function join(given)
   local handle = assert(cpg.open(given))
