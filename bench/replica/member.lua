@@ -4,17 +4,14 @@
 --   member.lua NAME NODES WRITERS COUNT SIZE WINDOW [latency]
 local core = require "corosync.core"
 local loop = require "corosync.loop"
-local print_figures = dofile "bench/print_figures.lua"
 local replica = require "corosync.replica"
 local uv = require "luv"
+local writing = dofile "bench/replica/writing.lua"
 
-local name, nodes, writers = arg[1], tonumber(arg[2]), tonumber(arg[3])
-local count, size, window = tonumber(arg[4]), tonumber(arg[5]), tonumber(arg[6])
-local is_writer = tonumber(os.getenv "NODE") <= writers
+local name, count, latencies = writing.name, writing.count, writing.latencies
 local now = core.now
-local command = ("x"):rep(size)
-local submitted, confirmed, begun, began, cpu = 0, 0, 0, nil, nil
-local latencies = arg[7] and {}
+local command = ("x"):rep(writing.size)
+local submitted, confirmed, begun = 0, 0, 0
 
 local folder = os.getenv "STORAGE"
 local storage = folder and ("%s/%s.%s"):format(folder, name, os.getenv "NODE") or nil
@@ -35,10 +32,7 @@ local function submit()
       latencies[confirmed] = now() - at
     end
     if confirmed == count then
-      local ended = now()
-      print_figures(count, ended - began, os.clock() - cpu, latencies)
-      print(("times %.9f %.9f"):format(began, ended))
-      io.stdout:flush()
+      writing.finish()
     elseif submitted < count then
       submit()
     end
@@ -46,8 +40,8 @@ local function submit()
 end
 
 local function begin()
-  began, cpu = now(), os.clock()
-  for _ = 1, window do
+  writing.begin()
+  for _ = 1, writing.window do
     submit()
   end
 end
@@ -57,7 +51,7 @@ local start = app:machine("start", {
   apply = function() end,
   changed = function()
     begun = begun + 1
-    if begun == writers and is_writer then
+    if begun == writing.writers and writing.is_writer then
       begin()
     end
   end,
@@ -65,9 +59,9 @@ local start = app:machine("start", {
 
 local timer = uv.new_timer()
 timer:start(10, 10, function()
-  if #select(4, app:status()) == nodes then
+  if #select(4, app:status()) == writing.nodes then
     timer:close()
-    if is_writer then
+    if writing.is_writer then
       assert(start:submit("", function(...) assert(...) end))
     end
   end

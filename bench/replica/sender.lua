@@ -4,16 +4,13 @@
 --   sender.lua NAME NODES WRITERS COUNT SIZE WINDOW [latency]
 local core = require "corosync.core"
 local corosync = require "corosync"
-local print_figures = dofile "bench/print_figures.lua"
+local writing = dofile "bench/replica/writing.lua"
 
-local name, nodes, writers = arg[1], tonumber(arg[2]), tonumber(arg[3])
-local count, size, window = tonumber(arg[4]), tonumber(arg[5]), tonumber(arg[6])
-local is_writer = tonumber(os.getenv "NODE") <= writers
+local count, window, latencies = writing.count, writing.window, writing.latencies
 local now = core.now
-local message = ("x"):rep(size)
-local sent, received, own, began, cpu = 0, 0, nil, nil, nil
-local sent_at, latencies = {}, arg[7] and {}
-local group
+local message = ("x"):rep(writing.size)
+local sent, received, sent_at = 0, 0, {}
+local group, own
 
 local function send()
   if latencies then
@@ -24,15 +21,16 @@ local function send()
 end
 
 local function begin()
-  own, began, cpu = group:address(), now(), os.clock()
+  own = group:address()
+  writing.begin()
   for _ = 1, window do
     send()
   end
 end
 
-group = corosync.group(name, {
+group = corosync.group(writing.name, {
   config_change = function(members)
-    if #members == nodes and is_writer then
+    if #members == writing.nodes and writing.is_writer then
       begin()
     end
   end,
@@ -45,10 +43,7 @@ group = corosync.group(name, {
     end
     received = received + 1
     if received == count then
-      local ended = now()
-      print_figures(count, ended - began, os.clock() - cpu, latencies)
-      print(("times %.9f %.9f"):format(began, ended))
-      io.stdout:flush()
+      writing.finish()
     elseif sent < count then
       send()
     end
