@@ -3,7 +3,7 @@
 local errors = require "corosync.errors"
 local handlers = require "corosync.group.handlers"
 local members = require "corosync.replica.member"
-local reload = require "corosync.resty.node.reload"
+local reload = require "corosync.resty.reload"
 local replica = require "corosync.replica"
 local semaphore = require "ngx.semaphore"
 local waiting = require "corosync.resty.waiting"

@@ -1,7 +1,7 @@
 -- When a member (member.lua) that its worker no longer wants may leave: once other members have joined.
 local core = require "corosync.binding"
 local presence = require "corosync.resty.node.presence"
-local reload = require "corosync.resty.node.reload"
+local reload = require "corosync.resty.reload"
 local seat = require "corosync.resty.node.seat"
 
 local successors = { PATIENCE = 10 } -- seconds that it waits for them
