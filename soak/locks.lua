@@ -5,7 +5,7 @@
 -- Members on three nodes take turns with a lock, and write to the store, which is this program. In each round the
 -- holder or its Corosync, or another node's, is cut off, paused or killed. It is an error if
 -- - two processes get the same token, or a later holder a smaller one
--- - a holder that was not paused is told that it has lost the lock only after another has it
+-- - a holder that was not paused hears of its loss only after another member has got the lock
 -- - the store accepts a write of a holder after one of its successor
 -- - nobody gets the lock
 local lab = require "corosync.lab"

@@ -69,7 +69,7 @@ local function add_limits(p)
     :argname("SECONDS"):convert(converters.watchdog):default("1")
 end
 
--- What is kept, recorded and measured, and by which user.
+-- The user that the script runs as, and the files for its state, traces and metrics.
 local function add_files(p)
   p:option("--user", "Switch to this user after connecting to Corosync, before loading the script."):argname("NAME")
   p:option("--storage", "Keep the state of replicas for which the script names no file in this folder, such as "
@@ -96,7 +96,7 @@ local function add_host(p)
   p:flag("--watch", "Reload the script when its file, or that of a module in its folder, has changed.")
 end
 
--- What is done instead of running the script.
+-- Options that do something other than run the script.
 local function add_actions(p, version)
   p:flag("--check", "Load the script and report whether it would run; needs no Corosync.")
   p:option("--init", "Write a commented script NAME.lua, its configuration NAME.conf and a unit NAME.service to begin "

@@ -18,7 +18,8 @@
 --                storage_problem, outage: while storage or a note fails, for which it has left the group
 -- and these that other folders set:
 --   in_loop, resty/replica    loop, timer; defers: commands are sent at the end of the loop's turn; wait, spawn: how
---                             callers wait and functions run in nginx; nudge: wakes the light thread there
+--                             callers wait and functions run in nginx; nudge: wakes the light thread there, which
+--                             calls start_spawned; leave_by: when an exiting worker leaves in any case
 --   replica, leader, parts    objects (machines by name), calls, has_functions; leaders; parts
 --   handover                  handover: while another script is loaded, what it registers, and the earlier one had
 local KEY = require "corosync.private"

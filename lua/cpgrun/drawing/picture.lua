@@ -1,5 +1,5 @@
--- The second part of the page's JavaScript: draws what is in the view on the canvas. Zoomed out it draws the rate of
--- messages, zoomed in each message.
+-- The second part of the page's JavaScript: draws the visible part of the run on the canvas. At a small scale it draws
+-- the rate of messages, at a large one each message.
 return [==[
 
 // ---- drawing ----

@@ -1,7 +1,7 @@
 /*
- * Runs a short session again and again while the n-th request for memory and all after it are refused, for every n
- * until no request is refused: each time there is an error or an answer, the same Lua state then goes through the
- * session with all memory that it wants, and nothing is left over. Embeds the static library.
+ * Runs a short session again and again. Each time it refuses the n-th request for memory and all later ones, for each n
+ * until no request is refused. Each run must end with an error or an answer. Then the same Lua state must complete the
+ * session with enough memory, and nothing may be left over. Embeds the static library.
  *
  *   allocate SCRIPT PART         refuses Lua's requests (Lua itself collects and asks again)
  *   allocate SCRIPT PART core    refuses the core's own, of any thread; linked with --wrap for malloc's functions

@@ -3,7 +3,7 @@
 --   message            as it is sent; `to`: the address of the only member that is called, as text, or nil for all
 --   any                whether the first success ends it
 --   deadline, is_sent
---   members, missing   since its own message has come back: those that are called, and, by address, who has not replied
+--   members, missing   set when this member's own message comes back: whom it calls; by address, who has not replied
 --   replies            by address: { true, value }, or { false, message, code }
 --   why, code          why it ended without all replies; failure: the whole message, if its wait failed
 --   tell(call)         called once, when it ends

@@ -149,7 +149,7 @@ end
 
 -- Waits until there is something to do.
 local function wait(self)
-  if pollfd.fd(self.record) then
+  if pollfd.fd(self.record) then -- a paused group has no descriptor to wait for until it is asked for one
     pollfd.source(self.record):wait(self:timeout())
   end
 end

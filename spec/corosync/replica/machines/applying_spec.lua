@@ -1,4 +1,4 @@
--- Code inside of a function that may use only the state and the command is told from other code that runs meanwhile.
+-- `apply` and the like must not submit. Other code that runs while one of them waits may.
 local applying = require "corosync.replica.machines.applying"
 
 -- Returns a function that runs such a function in a coroutine: the first call up to its wait, the second to its end.
