@@ -22,8 +22,8 @@ function actions.heal(self)
   self.world:heal()
 end
 
--- Whether a process's storage may be lost. It may be only if the node has noted a generation since its Corosync
--- started; otherwise the node would seem never to have had a state.
+-- Whether a process's storage may be lost. It may be only if the node has noted a generation; otherwise the node would
+-- seem never to have had a state.
 local function may_lose(self, process)
   return process.disk == nil or self.world.nodes[process.node].noted ~= nil
 end

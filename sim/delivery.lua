@@ -102,7 +102,7 @@ function delivery.view(self, process)
     return nil
   end
   return { ring = settling.ring, nodes = node.listed, floor = self.options.floor(self), noted = node.noted,
-    newest = node.newest, promised = node.promised }
+    promised = node.promised }
 end
 
 return delivery

@@ -78,9 +78,9 @@ return {
     { "claims", "claim.generation and claim.standing", "claim.generation" },
   },
   {
-    name = "a node's note of its newest generation is lost with its Corosync",
+    name = "a node's note of its newest generation does not count",
     first = 22501,
-    { "protocol", "  standing.on_note(self, view.newest)\n", "" },
+    { "protocol", "  standing.on_note(self, view.noted)\n", "" },
   },
   {
     name = "a fresh start repeats indices",

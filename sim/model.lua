@@ -344,7 +344,7 @@ function World:lose_corosync(ids)
       process.connected, process.joined, process.inbox, process.life = false, false, {}, process.life + 1
       process.settling = nil
     end
-    node.outgoing, node.backlog, node.noted = {}, {}, nil
+    node.outgoing, node.backlog = {}, {}
     changed(self, id)
     components[#components + 1] = { [id] = true }
   end
@@ -354,7 +354,7 @@ end
 -- Nodes lose power: their processes and Corosyncs die.
 function World:lose_power(ids)
   for _, id in ipairs(sets.sorted_keys(ids)) do
-    self.nodes[id].newest, self.nodes[id].promised = nil, nil
+    self.nodes[id].noted, self.nodes[id].promised = nil, nil
     for _, process in ipairs(self.nodes[id].processes) do
       if process.alive then
         die(process)
@@ -417,11 +417,10 @@ local function is_greater(text, other)
   return false
 end
 
--- Keeps a note of a process of a node, which is a text of numbers: the last one of a held generation until Corosync
--- ends, the greatest one of each kind until the node loses power.
+-- Keeps a note of a process of a node, which is a text of numbers: the greatest one of each kind until the node loses
+-- power.
 function World:note(id, kind, text)
-  local node, field = self.nodes[id], kind == "held" and "newest" or "promised"
-  node.noted = kind == "held" and text or node.noted
+  local node, field = self.nodes[id], kind == "held" and "noted" or "promised"
   node[field] = is_greater(text, node[field]) and text or node[field]
 end
 

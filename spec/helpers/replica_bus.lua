@@ -84,7 +84,7 @@ end
 
 function Bus:settle(member)
   member.replica:settled { ring = self.ring, nodes = self.nodes, floor = 0, noted = member.noted,
-    newest = member.newest, promised = member.promised }
+    promised = member.promised }
   self:take(member)
 end
 

@@ -212,15 +212,13 @@ function Protocol:ring_change(ring)
 end
 
 -- Members, ring and quorum agree, and the ring is quorate. Fields of the view: `nodes`: the number in the nodelist;
--- `floor`: see claims.lua; `noted`: the last generation that a process of the node has noted since its Corosync
--- started, if any; `newest`: the newest one noted since the node started, unless the note was deleted; `promised`: the
--- same of the promised ones. The group may not have reported this ring to a process that was paused, and may never do
--- so; then the process must join again.
+-- `floor`: see claims.lua; `noted`: the newest generation that a process of the node has held since the node started,
+-- if any; `promised`: the same of the promised ones. The group may not have reported this ring to a process that was
+-- paused, and may never do so; then the process must join again.
 function Protocol:settled(view)
   confirming.confirm(self)
   self.view = view
   standing.on_note(self, view.noted)
-  standing.on_note(self, view.newest)
   self.untold_since = not claiming.same_ring(view.ring, self.ring) and self.now or nil
   if claiming.may_claim(self) and self.status == "blocked" then
     claiming.claim(self)

@@ -119,7 +119,7 @@ local function read_view(self, ring)
     return nil, message
   end
   return { ring = ring, nodes = nodes, floor = math.floor(core.time() * FLOOR_STEP), noted = found.noted,
-    newest = found.newest, promised = found.promised }
+    promised = found.promised }
 end
 
 -- Passes the last view to the protocol. If the map or the notes cannot be read, the next tick tries again, because

@@ -69,22 +69,28 @@ local function newest_note(self, kind)
   return notes.newest(prefix)
 end
 
--- Returns what the notes in Corosync's map (`noted`) and in files (`newest`, `promised`) say, nil for none; or nil,
--- message.
+-- The note in Corosync's map is there if the file was deleted, and the file if Corosync has restarted.
+local function later(one, other)
+  local a, b = claims.parse_generation(one), claims.parse_generation(other)
+  return a and not (b and claims.compare_generations(b, a) > 0) and one or b and other or nil
+end
+
+-- Returns the newest generations that the node's notes say it has held (`noted`) and promised (`promised`), nil for
+-- none; or nil, message.
 function persistence.read_notes(self)
-  local noted, message, code = cluster.cmap_get(self.note_key)
-  if not noted and code ~= "not_exist" then
+  local in_map, message, code = cluster.cmap_get(self.note_key)
+  if not in_map and code ~= "not_exist" then
     return nil, message
   end
-  local newest, promised
-  newest, message = newest_note(self, "held")
-  if newest ~= nil then
+  local in_files, promised
+  in_files, message = newest_note(self, "held")
+  if in_files ~= nil then
     promised, message = newest_note(self, "promised")
   end
   if promised == nil then
     return nil, message
   end
-  return { noted = noted, newest = newest or nil, promised = promised or nil }
+  return { noted = later(in_map, in_files), promised = promised or nil }
 end
 
 local function keep_note(self, kind, text)

@@ -91,7 +91,6 @@ function claiming.claim(self)
     copies = self.copies,
     floor = self.view.floor,
     noted = self.view.noted,
-    newest = self.view.newest,
     silent = self.observer and {} or silent_members(self),
   }
 end

@@ -17,11 +17,10 @@
 --   nodes       the number of nodes in its nodelist
 --   copies      how many nodes must have what is confirmed; nil for a majority
 --   floor       an index that no state has reached before
---   noted       a generation that its node has had since its Corosync started, as a text; nil if none
---   newest      the newest one that its node has had since the node started, unless the note was deleted
+--   noted       the newest generation that its node has had since it started, as a text; nil if none
 --   members     the addresses of all members, as it knows them
 --
--- States in storage come back with their processes, and count. Corosync's memory (`noted`) is gone after a loss of
+-- States in storage come back with their processes, and count. The notes of a node (`noted`) are gone after a loss of
 -- power, so claims of a majority without a state then begin afresh. This is assumed not to lose anything: a node that
 -- has stored a state claims with it, unless the storage is lost. So on a node with storage, only the process that has
 -- the storage open may have the state. A confirmed command survives a loss of power of all nodes if storage with a
@@ -161,7 +160,6 @@ local function known_generations(list)
     known[#known + 1] = claim.generation
     known[#known + 1] = claim.promised
     known[#known + 1] = claims.parse_generation(claim.noted)
-    known[#known + 1] = claims.parse_generation(claim.newest)
   end
   return known
 end

@@ -129,7 +129,7 @@ describe("the claims of a replica's members", function()
   end)
 
   it("begin a later generation than those that nodes have noted", function()
-    local made = decide(claim("1:10", { 40, 2, 1, 5 }, { newest = "7.80.3.9" }), claim("2:20", { 40, 2, 1, 5 }))
+    local made = decide(claim("1:10", { 40, 2, 1, 5 }, { noted = "7.80.3.9" }), claim("2:20", { 40, 2, 1, 5 }))
     assert.same({ start = 7, seq = 80, round = 4, epoch = 0 }, made.generation)
   end)
 
