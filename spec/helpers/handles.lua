@@ -72,6 +72,17 @@ function handles.dispatch_until(handle, predicate)
   end
 end
 
+-- Waits until a group has no members, as when a reader has left it on its own.
+function handles.wait_until_empty(name)
+  local observer = handles.open()
+  local deadline = os.time() + 60
+  while #assert(observer:members(name)) > 0 do
+    assert(os.time() < deadline, "still a member")
+    observer:wait(0.01)
+  end
+  assert(observer:close())
+end
+
 -- Dispatches until that fails; returns the message and the code.
 function handles.dispatch_until_failure(handle)
   local deadline = os.time() + 60
