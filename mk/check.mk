@@ -110,7 +110,7 @@ SECONDS ?= 600
 SCRIPT ?= soak/member.lua
 ## soak: five nodes, all sending, random faults, for SECONDS (600); SEED repeats one; SCRIPT=soak/replica.lua for replicas, STORAGE=FOLDER with storage
 soak: all
-	@$(CPGRUN) check --nodes 5 --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(SCRIPT)
+	@$(CPGRUN) check --kill-all --nodes 5 --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(SCRIPT)
 
 ROUNDS ?= 1000
 ## soak-locks: holders of a lock are cut off, paused and killed for ROUNDS (1000); SEED repeats one

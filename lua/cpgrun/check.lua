@@ -68,6 +68,7 @@ local function new_session(cluster, folder, options, native)
     cluster = cluster,
     folder = folder, -- of the histories
     argv = host_argv(options, native),
+    kill_all = options.kill_all,
     clock = clock,
     next_seed = seeds_from(options.seed),
     faults = random_faults(cluster, options.seed, clock, print),

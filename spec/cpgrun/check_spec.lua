@@ -54,6 +54,16 @@ describe("cpgrun check #slow", function()
     assert.matches("No ordering violations.$", out)
   end)
 
+  it("kills a script without which a majority lacks a replica's state only with --kill-all", function()
+    local path = program.file("mapped.lua", "local values = map 'values'")
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "2", "--seed", "7", path)
+    assert.equal(0, code, out)
+    assert.not_matches("kill_host", out)
+    code, _, out = check(120, "--kill-all", "--nodes", "2", "--seconds", "2", "--seed", "7", path)
+    assert.equal(0, code, out)
+    assert.matches("kill_host", out)
+  end)
+
   it("fails when members of a replica have diverged", function()
     local path = program.file("diverges.lua", [[
       local uv = require "luv"

@@ -27,12 +27,15 @@ local FIELDS = {
   unique = { "%S+", "%S+" },
   holds = { "%d+%.%d+", "%S+", "%d+" },
   released = { "%d+%.%d+", "%S+" },
-  -- Not judged. The time of the next event, in seconds since 1970; a lock of a replica and its token.
+  -- Not judged. The time of the next event, in seconds since 1970; a lock of a replica and its token; whether a replica
+  -- has its state, or why not.
   time = { "%d+%.%d+" },
   start = {},
   quorum = { "%l+" },
   locked = { "%S+", "%d+" },
   unlocked = { "%S+" },
+  ready = {},
+  suspended = { ".+" },
 }
 
 

@@ -142,6 +142,15 @@ function observers.unlocked(record, name)
   write(record, "unlocked", word.of(name))
 end
 
+-- Of the group of a replica.
+function observers.ready(record)
+  write(record, "ready")
+end
+
+function observers.suspended(record, why)
+  write(record, "suspended", writer.escaped(why))
+end
+
 -- Returns an operation to be ended, or nil if it is not recorded.
 function observers.operation(record, fields)
   return writer.is_recorded(record) and operation.begin(record, fields) or nil

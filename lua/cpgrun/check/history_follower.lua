@@ -1,5 +1,6 @@
--- Reads the histories of running scripts while they are written: whether the members of each group agree, and which
--- groups have settled.
+-- Reads the histories of running scripts while they are written: whether the members of each group agree, which groups
+-- have settled, and on which nodes replicas have their states.
+local SUFFIX = require("corosync.replica.member").SUFFIX
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
@@ -38,6 +39,11 @@ function on_word.lost(history)
   history.members, history.ring = nil, nil
 end
 
+-- It stays true: a member that is suspended still has a state.
+function on_word.ready(history)
+  history.has_state = true
+end
+
 function on_word.activate(history)
   history.is_active = true
 end
@@ -61,15 +67,23 @@ local function read_on(history)
   end
 end
 
+-- Returns an array of the histories of a running script.
+function Follower:_read_host(host)
+  local all = {}
+  for i, path in ipairs(follower.files_in(host.folder)) do
+    all[i] = self.by_path[path] or { path = path, position = 0, changes = 0 }
+    self.by_path[path] = all[i]
+    read_on(all[i])
+  end
+  return all
+end
+
 -- Returns an array of the histories of all running scripts, and whether each script has been a member.
 function Follower:_read()
   local all, have_joined = {}, true
   for _, host in self.hosts:each() do
     local has_joined = false
-    for _, path in ipairs(follower.files_in(host.folder)) do
-      local history = self.by_path[path] or { path = path, position = 0, changes = 0 }
-      self.by_path[path] = history
-      read_on(history)
+    for _, history in ipairs(self:_read_host(host)) do
       has_joined = has_joined or history.has_joined
       all[#all + 1] = history
     end
@@ -121,6 +135,31 @@ function Follower:mark_settled()
       file:close()
     end
   end
+end
+
+-- Returns the number of a script's replicas, and whether each has had its state.
+local function replicas_of(histories)
+  local count, have_state = 0, true
+  for _, history in ipairs(histories) do
+    if history.group and history.group:sub(-#SUFFIX) == SUFFIX then
+      count, have_state = count + 1, have_state and history.has_state
+    end
+  end
+  return count, have_state
+end
+
+-- Whether the replicas keep their states if the script of this node is killed: the scripts of a majority of the other
+-- nodes have them. A script that has just started has no replicas yet.
+function Follower:can_lose(node)
+  local have_replicas, keepers = false, 0
+  for other, host in self.hosts:each() do
+    local count, have_state = replicas_of(self:_read_host(host))
+    have_replicas = have_replicas or count > 0
+    if other ~= node and count > 0 and have_state then
+      keepers = keepers + 1
+    end
+  end
+  return not have_replicas or 2 * keepers > self.hosts.cluster.nodes
 end
 
 function follower.new(hosts)

@@ -141,7 +141,7 @@ local function in_set(field)
 end
 
 local function with_host(self)
-  return self:_choose(function(node) return self.hosts:is_running(node) end)
+  return self:_choose(function(node) return self.hosts:is_running(node) and self.may_kill(node) end)
 end
 
 local function without_host(self)
@@ -239,8 +239,9 @@ local function has_netem(cluster)
   return cluster:disturb(1, "netem delay 1ms") ~= nil and must(cluster:disturb(1))
 end
 
--- Faults on a lab's cluster, and on the field `hosts`, which the caller sets: an object with is_running(node),
--- kill(node) and start(node). `write` is called with a line for each fault.
+-- Faults on a lab's cluster, and on two fields that the caller sets: `hosts`, an object with is_running(node),
+-- kill(node) and start(node); and `may_kill`, a function that says whether the script of a node may be killed. `write`
+-- is called with a line for each fault.
 return function(cluster, seed, clock, write)
   return setmetatable({
     cluster = cluster, nodes = cluster.nodes, count = 0, storms = 0,

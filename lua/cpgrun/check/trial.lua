@@ -104,6 +104,7 @@ end
 function trial.run(session, seconds)
   local hosts = new_hosts(session.cluster, session.argv, session.folder, session.next_seed)
   session.hosts, session.faults.hosts, session.follower = hosts, hosts, follower.new(hosts)
+  session.faults.may_kill = function(node) return session.kill_all or session.follower:can_lose(node) end
   if not start_all(session, hosts) then
     return files.remove(session)
   end

@@ -10,7 +10,7 @@ local data = {}
 -- The page's JavaScript (view.lua) has the same numbers.
 local KINDS = {
   send = 0, message = 1, config = 2, ring = 3, lost = 4, quorum = 5, locked = 6, unlocked = 7, holds = 8, released = 9,
-  error = 10,
+  error = 10, ready = 11, suspended = 12,
 }
 
 local function is_drawn(event)
@@ -28,6 +28,8 @@ local describe = {
   holds = function(event) return ("holds %s, token %s"):format(event[3], event[4]) end,
   released = function(event) return "released " .. event[3] end,
   error = function(event) return event[2] end,
+  ready = function() return "the replica is ready" end,
+  suspended = function(event) return "the replica is suspended: " .. event[2] end,
 }
 
 -- Most texts occur many times, so each is stored once.

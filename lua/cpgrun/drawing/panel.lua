@@ -59,7 +59,7 @@ function describe() {
       "The colored band is a configuration: its nodes and ring are written below it. Nodes with the same "
         + "color are in the same one.",
       "Red above the band: no quorum. Yellow below: a lock and its token.",
-      "A diamond is another event: brown for quorum and locks, red for a lost connection or an error.",
+      "A diamond is another event: brown for quorum, locks and replicas, red for a lost connection or an error.",
       "Wheel: zoom. Drag: move. Shift+wheel: scroll up and down. Click: details. Keys: ← → + − 0, Esc.",
       "Zoomed out, bars show the number of messages: sends in color, deliveries in gray."])
       element(panel, "p", line, "hint");

@@ -1,4 +1,4 @@
--- What a replica's commands are recorded as.
+-- What a replica and its commands are recorded as.
 local recorded = require "spec.helpers.recorded"
 local replicas = require "spec.helpers.replicas"
 
@@ -36,5 +36,26 @@ describe("a recorded command", function()
       assert(map:set("word", "x"))
       assert(not map:increment "word")
     ]])
+  end)
+end)
+
+describe("a recorded replica", function()
+  before_each(recorded.begin)
+  after_each(recorded.clean)
+
+  it("notes when it is ready and when it no longer is", function()
+    recorded.run(([[
+      local loop = require "corosync.loop"
+      local app = assert(require "corosync.replica"(%q, { ready = function() loop.stop() end }))
+      loop.run()
+      assert(app:close())]]):format(replicas.name()))
+    local found = {}
+    for _, path in ipairs(recorded.files()) do
+      for line in io.lines(path) do
+        found[#found + 1] = line:match "^ready$" or line:match "^suspended .+$"
+      end
+    end
+    assert.same({ "ready", "suspended it is closed" }, found)
+    assert.is_true(recorded.check().ok)
   end)
 end)

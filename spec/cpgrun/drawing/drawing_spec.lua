@@ -136,6 +136,17 @@ describe("a drawing", function()
       "app lock cron #1 2" }, seen)
   end)
 
+  it("shows when a replica is ready and why it no longer is", function()
+    file("first", "group app.replica\nconfig 1:10 1:10 - 1:10=join\nready\nsuspended it is away\n")
+    local it = data()
+    local texts = {}
+    for i, ref in ipairs(it.events.ref) do
+      texts[i] = it.texts[ref + 1]
+    end
+    assert.same({ "members 1:10, left -, joined 1:10=join", "the replica is ready",
+      "the replica is suspended: it is away" }, texts)
+  end)
+
   it("draws successive processes of a node on one line", function()
     file("trace", "start\ngroup g\nconfig 1:10 1:10 - 1:10=join\nsend 1 1:0a\nmes")
     os.rename(folder .. "/trace", folder .. "/trace.1")

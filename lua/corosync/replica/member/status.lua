@@ -61,7 +61,8 @@ function status.state(self)
     or "the members are agreeing on the state to go on from"
 end
 
-local function call(self, name, ...)
+local function tell(self, name, ...)
+  handlers.observe(self.record, name, ...)
   local handler = self.options[name]
   if handler then
     handlers.call(self.record, handler, ...)
@@ -77,9 +78,9 @@ function status.tell(self)
   end
   self.was_serving = is_serving
   if is_serving then
-    call(self, "ready")
+    tell(self, "ready")
   else
-    call(self, "suspended", why)
+    tell(self, "suspended", why)
   end
   return true
 end

@@ -1,0 +1,69 @@
+local files = require "spec.helpers.files"
+local follower = require "cpgrun.check.history_follower"
+local uv = require "luv"
+
+describe("what may be killed while a check follows the histories", function()
+  local root, scripts
+
+  before_each(function() root, scripts = assert(uv.fs_mkdtemp "/tmp/spec-follower-XXXXXX"), {} end)
+  after_each(function() os.execute("rm -r " .. root) end)
+
+  -- Scripts that run on the given nodes of a cluster.
+  local function follow(nodes, running)
+    for _, node in ipairs(running) do
+      scripts[node] = { folder = ("%s/%d"):format(root, node) }
+      assert(uv.fs_mkdir(scripts[node].folder, tonumber("700", 8)))
+    end
+    local hosts = { cluster = { nodes = nodes } }
+    function hosts.each()
+      local node = 0
+      return function()
+        repeat node = node + 1 until node > nodes or scripts[node]
+        return node <= nodes and node or nil, scripts[node]
+      end
+    end
+    return follower.new(hosts)
+  end
+
+  local function write(node, group, more)
+    files.write(("%s/%d/%s"):format(root, node, group), ("group %s\nactivate\n%s"):format(group, more or ""))
+  end
+
+  it("is any script without replicas", function()
+    local it = follow(2, { 1, 2 })
+    write(1, "duty")
+    write(2, "duty")
+    assert.is_true(it:can_lose(1))
+  end)
+
+  it("is a script that leaves a majority with the replica's state, also if that is suspended", function()
+    local it = follow(3, { 1, 2, 3 })
+    write(1, "duty.replica")
+    write(2, "duty.replica", "ready\n")
+    write(3, "duty.replica", "ready\nsuspended because\n")
+    assert.is_true(it:can_lose(1))
+    assert.is_false(it:can_lose(2))
+    write(1, "duty.replica", "suspended because\nready\n")
+    assert.is_true(it:can_lose(2))
+  end)
+
+  it("is not a script on which a majority depends, because another one does not run or has just started", function()
+    local it = follow(3, { 1, 2 })
+    write(1, "duty.replica", "ready\n")
+    write(2, "duty.replica", "ready\n")
+    assert.is_false(it:can_lose(1))
+    follow(3, { 3 })
+    assert.is_false(it:can_lose(1))
+    write(3, "other.replica")
+    write(3, "duty.replica", "ready\n")
+    assert.is_false(it:can_lose(1))
+  end)
+
+  it("is no script with a replica on two nodes", function()
+    local it = follow(2, { 1, 2 })
+    write(1, "duty.replica", "ready\n")
+    write(2, "duty.replica", "ready\n")
+    assert.is_false(it:can_lose(1))
+    assert.is_false(it:can_lose(2))
+  end)
+end)
