@@ -68,11 +68,12 @@ describe("cpgrun check #slow", function()
     local path = program.file("diverges.lua", [[
       local uv = require "luv"
       local app = assert(require "corosync.replica" "diverges")
-      local machine = app:machine("pid", { apply = function() return uv.os_getpid() end })
+      local node = assert(cmap:get "runtime.votequorum.this_node_id")
+      local machine = app:machine("node", { apply = function() return node end })
       uv.new_timer():start(100, 100, function() machine:submit("x", function() end) end)]])
     local code, _, out = check(120, "--nodes", "3", "--seconds", "5", path)
     assert.equal(1, code, out)
-    assert.matches("The script raised an error %(%d+ times?%): diverged: the state of machine 'pid' of replica "
+    assert.matches("The script raised an error %(%d+ times?%): diverged: the state of machine 'node' of replica "
       .. "'diverges' differs\n", out)
     assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/%S+)"))))
   end)
@@ -103,11 +104,11 @@ describe("cpgrun check #slow", function()
     assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/%S+)"))))
   end)
 
-  -- Runs soak/replica.lua, with `sum` as the sum that a member reports.
-  local function check_replica(sum)
+  -- Runs soak/replica.lua, which reports this as its settled state.
+  local function check_replica(report)
     local source = assert(io.open "soak/replica.lua")
-    local text, changes = source:read "*a":gsub('%("%%.0f at %%.0f"%):format%(state%.sum,', function(found)
-      return found:gsub("state%.sum", sum)
+    local text, changes = source:read "*a":gsub('(print%("settled " %.%. )counter%.state%.settled', function(print)
+      return print .. report
     end)
     source:close()
     assert.equal(1, changes)
@@ -115,21 +116,21 @@ describe("cpgrun check #slow", function()
   end
 
   it("compares the states of a replica at one index", function()
-    local code, _, out = check_replica "state.sum"
+    local code, _, out = check_replica "counter.state.settled"
     assert.equal(0, code, out)
     assert.matches("\nThe states that the script reported after 'settle' were compared 1 time.\n", out)
     assert.is_true(tonumber(out:match "(%d+) operations on shared objects") > 0, out)
   end)
 
   it("finds a difference between the states of a replica", function()
-    local code, _, out = check_replica "state.sum + uv.os_getpid()"
+    local code, _, out = check_replica "counter.state.settled .. ' by ' .. group:address().node"
     assert.equal(1, code, out)
-    local sums, indices = {}, {}
-    for sum, index in out:gmatch "node %d reported '(%d+) at (%d+)'" do
-      sums[#sums + 1], indices[#indices + 1] = sum, index
+    local settled, by_node = {}, {}
+    for node, state, by in out:gmatch "node (%d) reported '(%d+ at %d+) by (%d)'" do
+      settled[#settled + 1], by_node[#by_node + 1] = state, node == by
     end
-    assert.same({ indices[1], indices[1], indices[1] }, indices)
-    assert.is_true(sums[1] ~= sums[2] and sums[2] ~= sums[3] and sums[1] ~= sums[3], out)
+    assert.same({ settled[1], settled[1], settled[1] }, settled)
+    assert.same({ true, true, true }, by_node)
     assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/%S+)"))))
   end)
 
