@@ -273,3 +273,15 @@ it("a pollset for which a descriptor is missing keeps none", function()
     print(process.descriptors() - before)]])
   assert.equal("true\n0\n", out)
 end)
+
+-- Its eventfd stayed open until the collector came. Without address space no thread can start.
+it("a watchdog that cannot start its thread keeps no descriptor", function()
+  local out = run_with_descriptors(40, [[
+    local core, process = require "corosync.core", require "spec_process"
+    collectgarbage "stop"
+    local before = process.descriptors()
+    os.execute "prlimit --as=1: --pid $PPID"
+    print(select(3, core.watchdog(1)))
+    print(process.descriptors() - before)]])
+  assert.equal("no_resources\n0\n", out)
+end)

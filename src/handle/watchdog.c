@@ -253,6 +253,7 @@ int watchdog_open(lua_State *L)
 	}
 	error = start(w);
 	if (error != 0) {
+		finalize(w);
 		return failure_push_system(L, "start a watchdog", error);
 	}
 	/* It outlives every handle that it watches. */
