@@ -10,6 +10,8 @@ local OPEN = {
   votequorum = function() return core.votequorum.open {} end,
   cfg = function() return core.cfg.open {} end,
   pollset = function() return core.pollset() end,
+  bell = function() return core.bell() end,
+  waker = function() return core.waker() end,
 }
 
 local function open(name)

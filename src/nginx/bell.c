@@ -117,7 +117,12 @@ static int method_close(lua_State *L)
 
 static int method_fd(lua_State *L)
 {
-	lua_pushinteger(L, check(L)->socket);
+	const bell *b = check(L);
+
+	if (b->socket < 0) {
+		return failure_push_text(L, "get a bell's descriptor", &FAILURE_CLOSED);
+	}
+	lua_pushinteger(L, b->socket);
 	return 1;
 }
 
@@ -148,6 +153,9 @@ static int method_ring(lua_State *L)
 	struct sockaddr_un address;
 	socklen_t size = fill_address(&address, name, length);
 
+	if (b->socket < 0) {
+		return failure_push_text(L, "ring a bell", &FAILURE_CLOSED);
+	}
 	lua_pushboolean(L, sendto(b->socket, "", 1, MSG_NOSIGNAL, (const struct sockaddr *)&address, size) == 1 ||
 		(errno != ECONNREFUSED && errno != ENOENT));
 	return 1;

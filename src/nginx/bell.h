@@ -20,7 +20,7 @@ void bell_setup(lua_State *L);
  *   bell:fd()         returns the descriptor, readable once the bell was rung
  *   bell:silence()    makes it not readable
  *   bell:ring(name)   rings the bell of that name; returns whether there is one
- *   bell:close()      frees the name
+ *   bell:close()      frees the name; then fd and ring return nil, message, "closed"
  */
 int bell_open(lua_State *L);
 

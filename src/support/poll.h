@@ -23,7 +23,7 @@ void pollset_setup(lua_State *L);
 /*
  * Lua: pollset(descriptors...) returns a userdata with fd(), wait(seconds), arm(seconds), follow(descriptor) and
  * close(); or nil, message, "no_resources". It does not own the descriptors: before one is closed, close the pollset or
- * call follow().
+ * call follow(). Closed, it fails with "closed", except that arm() does nothing.
  */
 int pollset_open(lua_State *L);
 

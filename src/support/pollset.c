@@ -43,9 +43,19 @@ static int method_close(lua_State *L)
 	return 0;
 }
 
+static int fail_closed(lua_State *L)
+{
+	return failure_push_text(L, "wait for several connections", &FAILURE_CLOSED);
+}
+
 static int method_fd(lua_State *L)
 {
-	lua_pushinteger(L, check(L)->epoll);
+	const pollset *p = check(L);
+
+	if (p->epoll < 0) {
+		return fail_closed(L);
+	}
+	lua_pushinteger(L, p->epoll);
 	return 1;
 }
 
@@ -59,7 +69,7 @@ static int method_wait(lua_State *L)
 	luaL_argcheck(L, seconds >= 0, 2, "seconds must not be negative");
 	/* Without a descriptor poll would wait for the whole time. */
 	if (p->epoll < 0) {
-		return failure_push_text(L, "wait for several connections", &FAILURE_CLOSED);
+		return fail_closed(L);
 	}
 	lua_pushboolean(L, poll_readable(L, p->epoll, false, seconds));
 	return 1;
@@ -100,6 +110,9 @@ static int method_follow(lua_State *L)
 	pollset *p = check(L);
 	int fd = (int)luaL_optinteger(L, 2, -1);
 
+	if (p->epoll < 0) {
+		return fail_closed(L);
+	}
 	if (p->owner == pid_get()) {
 		/* Closing the old one does not remove it while a fork holds it. */
 		(void)epoll_ctl(p->epoll, EPOLL_CTL_DEL, p->followed, NULL);

@@ -36,7 +36,7 @@ end
 -- Wakes the workers that have results.
 local function ring_senders(self)
   for name in pairs(self.unrung) do
-    if not self.bell:ring(name) then
+    if self.bell:ring(name) == false then -- not nil: this bell is closed
       self.store.dict:delete(holder.results_key(self, name))
     end
   end

@@ -62,7 +62,7 @@ function Workers:ring(bell, which)
   for place, names in pairs(self.known) do
     if place == self.place and which == "handlers" then
       self.wake_own()
-    elseif not bell:ring(names[which]) then
+    elseif bell:ring(names[which]) == false then -- not nil: this worker's own bell is closed
       self.known[place] = nil
       self.store.dict:delete(key(self, place))
     end
