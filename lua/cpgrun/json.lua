@@ -52,8 +52,12 @@ end
 
 -- The value, or nil and a message.
 function json.decode(text)
-  local value, rest, problem = dkjson().decode(text, 1, nil, nil) -- the last nil: without metatables
-  if value == nil then
+  local ok, value, rest, problem = pcall(dkjson().decode, text, 1, nil, nil) -- the last nil: without metatables
+  if not ok and tostring(value):find("stack overflow", 1, true) then
+    return nil, "it is nested too deeply"
+  elseif not ok then
+    error(value, 0)
+  elseif value == nil then
     return nil, problem or "null is no value"
   end
   local more = string.find(text, "%S", rest) -- the text may be a number
@@ -64,6 +68,7 @@ function json.decode(text)
 end
 
 local LONGEST_LINE = 80
+local DEEPEST = 100 -- nested tables
 
 -- The __tostring of a C library's metatable may raise an error for other values.
 local function text_of(value)
@@ -71,19 +76,19 @@ local function text_of(value)
   return ok and text or type(value)
 end
 
--- Returns a copy in which keys other than strings and numbers, and tables that contain themselves, are written with
--- tostring.
-local function with_plain_keys(value, open)
+-- Returns a copy in which keys other than strings and numbers, and tables that contain themselves or are nested too
+-- deeply, are written with tostring.
+local function with_plain_keys(value, open, deepest)
   if type(value) ~= "table" then
     return value
-  elseif open[value] then
+  elseif open[value] or deepest == 0 then
     return text_of(value)
   end
   open[value] = true
   local copy = {}
   for key, item in pairs(value) do
     local is_plain = type(key) == "string" or type(key) == "number"
-    copy[is_plain and key or text_of(key)] = with_plain_keys(item, open)
+    copy[is_plain and key or text_of(key)] = with_plain_keys(item, open, deepest - 1)
   end
   open[value] = nil
   return copy
@@ -91,7 +96,7 @@ end
 
 -- For people: values that JSON cannot represent are written with tostring.
 function json.describe(given)
-  local value = with_plain_keys(given, {})
+  local value = with_plain_keys(given, {}, DEEPEST)
   local function describe_other(_, other)
     return dkjson().quotestring(text_of(other))
   end

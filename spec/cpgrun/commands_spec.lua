@@ -101,7 +101,8 @@ describe("cpgrun for a shell #slow:", function()
     it("loads nothing from damaged input, and says which line is wrong", function()
       local m = holder() .. ".m"
       for text, problem in pairs { ['{"key":"k",'] = "unterminated", ['{"key":"k"}'] = "a key or value is missing",
-        ["k\tv"] = "no valid JSON value", ['{"key":"k","value":1}{"key":"l","value":2}'] = "more text after the value",
+        ["k\tv"] = "no valid JSON value", [("["):rep(100000)] = "it is nested too deeply",
+        ['{"key":"k","value":1}{"key":"l","value":2}'] = "more text after the value",
         ['{"key":"","value":1}'] = "bad argument #1 'key' to 'set' %(1 to 1024 bytes expected, got 0%)" } do
         local loader = start("cpgrun", "map", m, "load")
         assert(loader:write('{"key":"first","value":1}\n' .. text .. "\n"))

@@ -22,4 +22,19 @@ describe("JSON of cpgrun", function()
     local ok, text = pcall(json.encode, value)
     assert.is_false(ok and text ~= nil)
   end)
+
+  it("refuses a text that is nested too deeply", function()
+    assert.same({ nil, "it is nested too deeply" }, { json.decode(("["):rep(200000)) })
+    assert.same({ nil, "it is nested too deeply" }, { json.decode(('{"a":'):rep(200000)) })
+  end)
+
+  it("raises other errors of dkjson", function()
+    assert.error_matches(function() json.decode {} end, "string expected, got table")
+  end)
+
+  it("describes tables that are nested too deeply by tostring", function()
+    local value = {}
+    for _ = 1, 200000 do value = { value } end
+    assert.matches('%[%s*%[%s*"table: [^"]+"%s*%]%s*%]', json.describe(value))
+  end)
 end)

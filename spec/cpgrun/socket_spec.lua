@@ -98,8 +98,8 @@ describe("the control socket #slow", function()
       assert.is_true(#reply(connect(path, changed)) > 0)
     end
     for text, expected in pairs {
-      ["1\n"] = "the request is not a JSON object",
-      [("["):rep(100000) .. "\n"] = "the request is not a JSON object",
+      ["1\n"] = "the request is not a JSON object: number",
+      [("["):rep(100000) .. "\n"] = "the request is not a JSON object: it is nested too deeply",
       ["{}\n"] = "the script's cpgrun has version 1 of the protocol",
       ['{"version":1}\n'] = "there is no such command",
       ['{"version":1,"command":"evaluate","text":1}\n'] = "the field 'text' is missing",

@@ -35,7 +35,7 @@ end
 local function take(self, line)
   local reply, problem = json.decode(line)
   if type(reply) ~= "table" then
-    fail(self, "protocol", "sent a reply that is not JSON: %s", problem)
+    fail(self, "protocol", "sent a reply that is not a JSON object: %s", problem or type(reply))
   elseif reply.output then
     self.output(tostring(reply.output))
   else

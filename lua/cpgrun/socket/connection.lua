@@ -59,7 +59,7 @@ end
 local function decode(line)
   local ok, request, problem = pcall(json.decode, line)
   if not ok or type(request) ~= "table" then
-    return nil, "the request is not a JSON object: " .. tostring(ok and problem or "it is nested too deeply")
+    return nil, "the request is not a JSON object: " .. tostring(not ok and request or problem or type(request))
   end
   return request
 end
