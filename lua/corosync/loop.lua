@@ -23,14 +23,18 @@ local stale = {} -- stopped handles to close in the next run: luv 1.44 crashes a
 local running = false
 local stopping = false -- from `stop` to the end of `run`: luv ends its round first
 
-local packed = {} -- by entry: the function that sends its target's packed messages
-local prepare -- luv's handle that calls these functions before the loop waits
+local packed = {} -- a list of the entries whose targets pack messages
+local prepare -- luv's handle that flushes them before the loop waits
 local flushing = false -- while it does
 
+-- A flush may call functions that add or remove objects: from the end on, none that stays is missed.
 local function flush_packed()
   flushing = true
-  for entry, flush in pairs(packed) do
-    pcall(flush, entry.target) -- it raises without memory; the descriptor then calls for another one
+  for i = #packed, 1, -1 do
+    local entry = packed[i]
+    if entry then
+      pcall(entry.methods.flush, entry.target) -- it raises without memory; the descriptor then calls for another one
+    end
   end
   flushing = false
 end
@@ -38,7 +42,7 @@ end
 local function note_packed(entry)
   local methods = entry.methods
   if methods.flush and (entry.is_handle or methods.packs(entry.target)) then
-    packed[entry] = methods.flush
+    packed[#packed + 1] = entry
     prepare = prepare or own(uv.new_prepare())
     prepare:start(flush_packed)
     prepare:unref()
@@ -46,8 +50,13 @@ local function note_packed(entry)
 end
 
 local function forget_packed(entry)
-  packed[entry] = nil
-  if prepare and not next(packed) then
+  for i, each in ipairs(packed) do
+    if each == entry then
+      table.remove(packed, i)
+      break
+    end
+  end
+  if prepare and #packed == 0 then
     prepare:stop()
   end
 end

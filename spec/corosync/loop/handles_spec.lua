@@ -1,3 +1,4 @@
+local core = require "corosync.core"
 local corosync = require "corosync"
 local groups = require "spec.helpers.groups"
 local handles = require "spec.helpers.handles"
@@ -13,9 +14,12 @@ local new = groups.new
 
 describe("handles in the loop", function()
   local KEY = "spec.loop.key"
+  local added = {} -- objects that are no handles
 
   -- Removes each handle from the loop before it is closed.
   after_each(function()
+    for _, object in ipairs(added) do loop.remove(object) end
+    added = {}
     for _, handle in ipairs(handles.made) do loop.remove(handle) end
     handles.close_all()
     groups.clean()
@@ -282,5 +286,29 @@ describe("handles in the loop", function()
     after(250, loop.stop)
     run()
     assert.is_true(os.clock() - before < 0.1)
+  end)
+
+  it("can be added while others are flushed, each of which is flushed once in a round", function()
+    local counts, has_added, of_round = {}, false, {}
+    local function add(flush)
+      local pollset = keep(assert(core.pollset()))
+      local object = { fd = function() return pollset:fd() end, dispatch = function() return 0, false end }
+      object.flush = flush
+      table.insert(added, object)
+      assert(loop.add(object))
+    end
+    for i = 1, 40 do
+      counts[i] = 0
+      add(function()
+        counts[i] = counts[i] + 1
+        for _ = 1, has_added and 0 or 100 do add(function() end) end
+        has_added = true
+      end)
+    end
+    loop.run_until(function()
+      of_round = has_added and table.concat(counts, " ")
+      return has_added
+    end)
+    assert.equal(("1 "):rep(39) .. "1", of_round)
   end)
 end)
