@@ -7,12 +7,16 @@ local supervisor = {}
 local supervised = {} -- by record: its functions
 local has_started = false
 
+-- The functions may add records and remove others.
 local function look(is_exiting)
-  for record, functions in pairs(supervised) do
-    if is_exiting then
-      functions.leave_at_exit(record)
-    else
-      functions.ensure(record)
+  local records = {}
+  for record in pairs(supervised) do
+    records[#records + 1] = record
+  end
+  for _, record in ipairs(records) do
+    local functions = supervised[record]
+    if functions then
+      functions[is_exiting and "leave_at_exit" or "ensure"](record)
     end
   end
 end
