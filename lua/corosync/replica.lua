@@ -78,6 +78,7 @@ function Replica:machine(name, methods)
   end
   if member.handover then
     member.handover.machines[name] = own
+    table.insert(member.handover.names, name)
   else
     member.machines:define(name, own)
   end

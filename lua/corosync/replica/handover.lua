@@ -30,7 +30,7 @@ end
 local REGISTERED = { "has_functions", "leaders", "objects", "options" }
 
 local function begin(member)
-  local kept = { machines = {}, requests = {}, early = #member.early, every = member.parts.every }
+  local kept = { machines = {}, names = {}, requests = {}, early = #member.early, every = member.parts.every }
   for _, field in ipairs(REGISTERED) do
     kept[field] = member[field]
   end
@@ -66,14 +66,12 @@ end
 local function convert(member)
   local kept = member.handover
   kept.converted = {}
-  for _, name in ipairs(member.machines.names) do
-    if name ~= parts.NAME then
-      table.insert(kept.converted, member.machines:converted(name, kept.machines[name], true))
-    end
+  for _, name in ipairs(kept.names) do -- the script's functions may define more
+    table.insert(kept.converted, member.machines:converted(name, kept.machines[name], true))
   end
-  for name, methods in pairs(kept.machines) do
-    if not member.machines.by_name[name] then
-      table.insert(kept.converted, member.machines:converted(name, methods, true))
+  for _, name in ipairs(member.machines.names) do
+    if name ~= parts.NAME and not kept.machines[name] then
+      table.insert(kept.converted, member.machines:converted(name, nil, true))
     end
   end
 end

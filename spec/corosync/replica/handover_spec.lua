@@ -1,4 +1,33 @@
 local handover = require "corosync.replica.handover"
+local replicas = require "spec.helpers.replicas"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 113
+
+describe("a reload", function()
+  after_each(replicas.clean)
+
+  it("takes over machines that another one's functions define", function()
+    local _, app = replicas.listed()
+    local member, names = replicas.member(app), {}
+    replicas.ready(app)
+    handover.begin()
+    member.handover.is_adopted = true
+    replicas.list(app, "defining", { initial = function()
+      for i = 1, 30 do
+        names[i] = "defined " .. i
+        replicas.list(app, names[i])
+      end
+      replicas.list(app) -- defined by the earlier script, too
+      return {}
+    end })
+    handover.prepare()
+    handover.commit()
+    handover.finish()
+    for _, name in ipairs { "defining", "list", unpack(names) } do
+      assert.is_table(member.machines.by_name[name].methods, name)
+    end
+  end)
+end)
 
 describe("the end of a reload", function()
   it("reaches each replica once, although their functions make others", function()
