@@ -22,7 +22,8 @@ end
 local passed, failed = 0, 0
 local noise = {}
 local function print_log(_, _, line) io.stdout:write(line, "\n") end
-local cluster = assert(lab.start { nodes = 1, output = os.getenv "DAEMON_LOG" and print_log or nil })
+-- On a busy machine the daemon may get no CPU for seconds. With this token timeout it keeps its ring meanwhile.
+local cluster = assert(lab.start { nodes = 1, token = 10000, output = os.getenv "DAEMON_LOG" and print_log or nil })
 local busted = assert(cluster:run(1, command, {
   output = function(line, stream)
     local p, f = line:match "^(%d+) passed, (%d+) failed$"
