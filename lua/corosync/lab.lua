@@ -19,7 +19,7 @@ local requirements = require "corosync.lab.requirements"
 
 local MOST_NODES = 8
 local MTU, LEAST_MTU, MOST_MTU = 1500, 576, 65535 -- the least size that IPv4 hosts must accept, and veth's limit
-local START = 30 -- seconds, which a healthy machine does not take
+local START = 60 -- seconds, which a healthy machine does not take
 
 local START_OPTIONS = { nodes = "number", token = "number", transport = "string", totem = "table", mtu = "number",
   quorum = "boolean", output = "function", timeout = "number" }
@@ -61,7 +61,7 @@ end
 -- `{ netmtu = 8900, window_size = 300 }`: see corosync.conf(5)
 -- @tparam[opt=1500] integer options.mtu the largest packet of the nodes' links in bytes; 9000 for jumbo frames
 -- @tparam[opt=true] boolean options.quorum false for a Corosync without a quorum provider: no partition is quorate
--- @tparam[opt=30] number options.timeout the longest wait in seconds
+-- @tparam[opt=60] number options.timeout the longest wait in seconds
 -- @tparam[opt] fun(node:integer,stream:string,line:string) options.output called for each line of a daemon's log
 -- (stream "log") and of each program that has no `output` of its own ("out", "err")
 -- @treturn Cluster

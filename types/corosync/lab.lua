@@ -24,7 +24,7 @@ local module = {}
 ---@field totem? table<string,integer> further numeric settings of corosync.conf's section totem, such as `{ netmtu = 8900, window_size = 300 }`: see corosync.conf(5)
 ---@field mtu? integer the largest packet of the nodes' links in bytes; 9000 for jumbo frames (default: 1500)
 ---@field quorum? boolean false for a Corosync without a quorum provider: no partition is quorate (default: true)
----@field timeout? number the longest wait in seconds (default: 30)
+---@field timeout? number the longest wait in seconds (default: 60)
 ---@field output? fun(node:integer,stream:string,line:string) called for each line of a daemon's log (stream "log") and of each program that has no `output` of its own ("out", "err")
 
 --- Starts a cluster and waits until all its daemons see each other.
@@ -51,7 +51,7 @@ function Cluster:wait_for(predicate, seconds, what) end
 --- Ends all processes of the lab and waits for their exit. Further calls do nothing.
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil # "timeout" (after 5 s)
+---@return string|nil # "timeout" (after 30 s)
 function Cluster:stop() end
 
 --- Splits the network. The links stay up.
@@ -80,28 +80,28 @@ function Cluster:disturb(node, discipline) end
 ---@param node integer
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil # "not_running" or "timeout" (after 5 s)
+---@return string|nil # "not_running" or "timeout" (after 30 s)
 function Cluster:kill(node) end
 
 --- Stops a node's daemon by SIGTERM and waits for its exit. A paused one is resumed first.
 ---@param node integer
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil # "not_running" or "timeout" (after 15 s)
+---@return string|nil # "not_running" or "timeout" (after 60 s)
 function Cluster:stop_daemon(node) end
 
 --- Pauses a node's daemon by SIGSTOP and waits until it has taken effect. Calls of its clients hang.
 ---@param node integer
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil # "not_running" or "timeout" (after 5 s)
+---@return string|nil # "not_running" or "timeout" (after 30 s)
 function Cluster:pause(node) end
 
 --- Continues a paused daemon by SIGCONT.
 ---@param node integer
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil # "not_running" or "timeout" (after 5 s)
+---@return string|nil # "not_running" or "timeout" (after 30 s)
 function Cluster:resume(node) end
 
 --- Starts a node's daemon, after killing a running one, and waits until it serves clients. Then starts the node's host
@@ -109,7 +109,7 @@ function Cluster:resume(node) end
 ---@param node integer
 ---@return boolean|nil # true
 ---@return corosync.lab.process|nil|string # the host's process if one was started; or why it failed
----@return string|nil # "not_running" (the new daemon has ended, the message quotes its log), "timeout" (after 30 s) or "spawn"
+---@return string|nil # "not_running" (the new daemon has ended, the message quotes its log), "timeout" (after 60 s) or "spawn"
 function Cluster:restart(node) end
 
 --- The nodes in the membership of a node's daemon. They are read from its log, so for a paused daemon they are the last
@@ -152,7 +152,7 @@ function Cluster:run(node, argv, options) end
 --- Runs a program in a node to its end.
 ---@param node integer
 ---@param argv string[] as for `run`
----@param seconds? number the time after which it is killed (default: 10)
+---@param seconds? number the time after which it is killed (default: 60)
 ---@return integer|nil # its exit code
 ---@return string # its standard output; or why it failed
 ---@return string # its standard error; or "timeout", "signal" (something killed it) or "spawn"
@@ -163,7 +163,7 @@ function Cluster:command(node, argv, seconds) end
 ---@param node integer
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
----@return string|nil # "not_running" or "timeout" (after 5 s)
+---@return string|nil # "not_running" or "timeout" (after 30 s)
 function Cluster:kill_host(node) end
 
 return module

@@ -9,7 +9,7 @@ local Daemon = require "corosync.lab.daemon"
 local Namespaces = require "corosync.lab.namespaces"
 local wait = require "corosync.lab.wait"
 
-local KILL = 5 -- seconds, which a healthy machine does not take
+local KILL = 30 -- seconds, which a healthy machine does not take
 
 local Cluster = {}
 Cluster.__index = Cluster
@@ -48,7 +48,7 @@ end
 
 --- Ends all processes of the lab and waits for their exit. Further calls do nothing.
 -- @treturn boolean true
--- @error nil, message, code: "timeout" (after 5 s)
+-- @error nil, message, code: "timeout" (after 30 s)
 function Cluster:stop()
   self.is_stopped = true
   local fine, message, code = self.namespaces:stop(KILL)

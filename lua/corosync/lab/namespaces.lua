@@ -56,7 +56,8 @@ shift 2
 exec "$@" 3>&-
 ]]
 
-local OVERLOADED = "timed out after 10 s (is the machine overloaded?)"
+local TOOL = 60 -- seconds, which a healthy machine does not take
+local OVERLOADED = ("timed out after %d s (is the machine overloaded?)"):format(TOOL)
 local GONE = "the lab's namespaces are gone (was its first process killed?)"
 
 local Namespaces = {}
@@ -128,7 +129,7 @@ function Namespaces.new(nodes, mtu, configuration, env, seconds)
   if not has_failed and find_holders(self) then
     return self
   end
-  self:stop(5)
+  self:stop(TOOL)
   if has_failed then
     message, code = why_failed(init), "namespaces"
   elseif are_made then
@@ -168,7 +169,7 @@ function Namespaces:spawn(node, argv, options)
   if not child then
     return nil, message, code
   end
-  wait.until_true(function() return child.pid or child.exited end, 10)
+  wait.until_true(function() return child.pid or child.exited end, TOOL)
   if child.pid then
     return child
   end
@@ -192,7 +193,7 @@ local function configure(self, pid, argv, input)
   end
   tool:write(input)
   tool:close_stdin()
-  local status = tool:wait(10)
+  local status = tool:wait(TOOL)
   if status == 0 then
     return true
   end

@@ -129,9 +129,9 @@ function requirements.check()
   if not probe then
     return nil, message, code
   end
-  if not wait.until_true(function() return probe.exited end, 10) then
+  if not wait.until_true(function() return probe.exited end, 60) then
     probe:kill("sigkill")
-    return nil, ("namespaces cannot be created: unshare did not exit within 10 s (last step: %s; is the machine"
+    return nil, ("namespaces cannot be created: unshare did not exit within 60 s (last step: %s; is the machine"
       .. " overloaded?)"):format(probe.lines[#probe.lines] or "unshare"), "namespaces"
   end
   if probe.code == 0 then

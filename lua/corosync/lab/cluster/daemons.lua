@@ -9,7 +9,7 @@ local copy = require("corosync.list").copy
 local Daemon = require "corosync.lab.daemon"
 
 -- Time limits in seconds, which a healthy machine does not reach.
-local START, KILL, SHUTDOWN = 30, 5, 15
+local START, KILL, SHUTDOWN = 60, 30, 60
 
 --- @type Cluster
 local Cluster = {}
@@ -29,7 +29,7 @@ end
 --- Kills a node's daemon by SIGKILL and waits for its exit.
 -- @tparam integer node
 -- @treturn boolean true
--- @error nil, message, code: "not_running" or "timeout" (after 5 s)
+-- @error nil, message, code: "not_running" or "timeout" (after 30 s)
 function Cluster:kill(node)
   local daemon, message, code = running_daemon(self, node, "kill")
   if not daemon then
@@ -41,7 +41,7 @@ end
 --- Stops a node's daemon by SIGTERM and waits for its exit. A paused one is resumed first.
 -- @tparam integer node
 -- @treturn boolean true
--- @error nil, message, code: "not_running" or "timeout" (after 15 s)
+-- @error nil, message, code: "not_running" or "timeout" (after 60 s)
 function Cluster:stop_daemon(node)
   local daemon, message, code = running_daemon(self, node, "stop_daemon")
   if not daemon then
@@ -54,7 +54,7 @@ end
 --- Pauses a node's daemon by SIGSTOP and waits until it has taken effect. Calls of its clients hang.
 -- @tparam integer node
 -- @treturn boolean true
--- @error nil, message, code: "not_running" or "timeout" (after 5 s)
+-- @error nil, message, code: "not_running" or "timeout" (after 30 s)
 function Cluster:pause(node)
   local daemon, message, code = running_daemon(self, node, "pause")
   if not daemon then
@@ -66,7 +66,7 @@ end
 --- Continues a paused daemon by SIGCONT.
 -- @tparam integer node
 -- @treturn boolean true
--- @error nil, message, code: "not_running" or "timeout" (after 5 s)
+-- @error nil, message, code: "not_running" or "timeout" (after 30 s)
 function Cluster:resume(node)
   local daemon, message, code = running_daemon(self, node, "resume")
   if not daemon then
@@ -95,7 +95,7 @@ local function always() return true end
 -- @treturn boolean true
 -- @treturn corosync.lab.process|nil the host's process if one was started
 -- @error nil, message, code: "not_running" (the new daemon has ended, the message quotes its log), "timeout" (after
---   30 s) or "spawn"
+--   60 s) or "spawn"
 function Cluster:restart(node)
   checks.node(self, node, "restart")
   if self.is_stopped then

@@ -7,7 +7,7 @@ local argcheck = require "corosync.lab.argcheck"
 local checks = require "corosync.lab.cluster.checks"
 local children = require "corosync.lab.cluster.children"
 
-local KILL, COMMAND = 5, 10 -- time limits in seconds
+local KILL, COMMAND = 30, 60 -- time limits in seconds
 local RUN_OPTIONS = { env = "table", cwd = "string", output = "function", exit = "function", host = "boolean" }
 
 --- @type Cluster
@@ -54,7 +54,7 @@ end
 --- Runs a program in a node to its end.
 -- @tparam integer node
 -- @tparam string[] argv as for `run`
--- @tparam[opt=10] number seconds the time after which it is killed
+-- @tparam[opt=60] number seconds the time after which it is killed
 -- @treturn integer its exit code
 -- @treturn string its standard output
 -- @treturn string its standard error
@@ -87,7 +87,7 @@ end
 -- `host`.
 -- @tparam integer node
 -- @treturn boolean true
--- @error nil, message, code: "not_running" or "timeout" (after 5 s)
+-- @error nil, message, code: "not_running" or "timeout" (after 30 s)
 function Cluster:kill_host(node)
   checks.node(self, node, "kill_host")
   if self.is_stopped then
