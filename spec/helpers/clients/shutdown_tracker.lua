@@ -1,16 +1,18 @@
--- A tracker of shutdown requests. Its arguments are its replies, one for each request: "true" or "false", "twice" for
--- two replies of its own that allow it, "nothing". Prints each request.
+-- A tracker of shutdown requests. Its arguments are its replies, one for each request: "true" or "false", "late" for
+-- "false" after a line on stdin, "twice" for two replies of its own that allow it. Prints each request.
 local cfg = require "corosync.cfg"
 io.stdout:setvbuf "line"
 
-local ANSWERS = { ["true"] = true, ["false"] = false }
+local ANSWERS = { ["true"] = true, ["false"] = false, late = false }
 local asked = 0
 local handle
 handle = assert(cfg.open {
   shutdown_request = function(kind)
     asked = asked + 1
     print(kind)
-    if arg[asked] == "twice" then
+    if arg[asked] == "late" then
+      io.read "*l"
+    elseif arg[asked] == "twice" then
       print(handle:reply_shutdown(true), (select(3, handle:reply_shutdown(true))))
     end
     return ANSWERS[arg[asked]]
