@@ -113,7 +113,7 @@ describe("a map in a forked child", function()
     -- It has the map, too.
     track = nil -- luacheck: ignore 311
     assert(map:set(key, 1, "u8"))
-    assert(map:fetch(5))
+    assert(map:fetch(60))
     local status = process.fork(function()
       local count = 0
       for _, code in pairs(all_codes(map, key)) do

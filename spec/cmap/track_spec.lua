@@ -168,7 +168,7 @@ describe("map:track", function()
     local key = new_key()
     local tracker = track(key, "cancelled")
     assert(map:set(key, 1, "u8"))
-    assert.is_true(map:fetch(5))
+    assert.is_true(map:fetch(60))
     assert.is_true(tracker:cancel())
     dispatch_to_end(map)
     assert.same({}, record)
@@ -200,7 +200,7 @@ describe("map:track", function()
     local key = new_key()
     local cancelled = assert(map:track(key))
     assert(map:set(key, 1, "u8"))
-    assert(map:fetch(5))
+    assert(map:fetch(60))
     assert(map:set(key, 2))
     assert(cancelled:cancel())
     assert(map:track(key))
@@ -221,7 +221,7 @@ describe("map:track", function()
     end))
     assert(map:set(key, 1, "u8"))
     assert(map:set(key, 2))
-    assert(map:fetch(5))
+    assert(map:fetch(60))
     assert(map:set(key, 3))
     dispatch_to_end(map)
     assert.equal(1, calls)
@@ -280,7 +280,7 @@ describe("map:track", function()
       collectgarbage()
     end
     assert.is_nil(next(weak))
-    local deadline = os.time() + 10
+    local deadline = os.time() + 60
     while stats:get "stats.ipcs.global.closed" == before do
       assert(os.time() < deadline, "the connection is still there")
     end
@@ -313,7 +313,7 @@ describe("map:track", function()
     for i = 1, 3 do
       assert(map:set(key, i, "u8"))
     end
-    local deadline = os.time() + 10
+    local deadline = os.time() + 60
     while calls == 0 and os.time() < deadline do
       map:wait(1)
       assert(map:dispatch())
@@ -362,7 +362,7 @@ describe("map:track", function()
     for i = 1, 5 do
       assert(map:set(key, i, "u8"))
     end
-    assert.is_true(map:wait(5))
+    assert.is_true(map:wait(60))
     assert.same({ 2, true }, { map:dispatch(2) })
     assert.equal(2, #record)
     dispatch_until(map, function() return #record == 5 end)
