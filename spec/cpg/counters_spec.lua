@@ -37,9 +37,9 @@ describe("handle:counters", function()
     handles.dispatch_until(handle, function() return #record.rings > 0 end)
     send(handle, "one")
     send(handle, "two")
-    local deadline = os.time() + 30
+    local deadline = os.time() + 60
     repeat
-      assert(handle:fetch(1))
+      handle:fetch(1)
     until handle:counters().waiting == 2 or os.time() > deadline
     local counted = handle:counters()
     assert.equal(2, counted.waiting)

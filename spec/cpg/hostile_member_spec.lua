@@ -164,7 +164,7 @@ for _, reader in ipairs { false, true } do
       handles.dispatch_until(handle, function() return heard > 0 end)
       local pipe = start(group, "send", table.concat(sizes, " "))
       handles.dispatch_until(handle, function() return heard > 10 end)
-      assert(handle:leave())
+      handles.leave(handle)
       handles.dispatch_until(handle, function() return left end)
       pipe:close()
       while select(2, assert(handle:dispatch())) do end

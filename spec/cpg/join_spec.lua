@@ -23,7 +23,7 @@ describe("handle:join", function()
     local handle = open()
     fails("invalid_param", handle:join(""))
     fails("name_too_long", handle:join(("x"):rep(129)))
-    assert.is_true(handle:join(("x"):rep(128)))
+    assert.is_true(handles.join(handle, ("x"):rep(128)))
   end)
 
   it("accepts names with any bytes", function()
@@ -61,7 +61,9 @@ describe("handle:join", function()
   it("fails for a process of the same pid in another PID namespace, with the reason", function()
     local join = [[
       local handle = assert(require("corosync.cpg").open {})
-      print((select(2, handle:join "same pid"))) ]]
+      local _, message, code
+      repeat _, message, code = handle:join "same pid" until code ~= "try_again"
+      print(message) ]]
     local path = os.tmpname()
     finally(function() os.remove(path) end)
     local file = assert(io.open(path, "w"))

@@ -2,6 +2,7 @@
 local changes = require "spec.helpers.membership_changes"
 local cpg = require "corosync.cpg"
 local groups = require "spec.helpers.groups"
+local handles = require "spec.helpers.handles"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
 
@@ -37,7 +38,7 @@ describe("a group of more than 128 members", function()
   end
 
   local function say(text)
-    assert(handle:send(text))
+    handles.send(handle, text)
   end
 
   local function others(number)
@@ -90,7 +91,7 @@ describe("a group of more than 128 members", function()
     handle = assert(cpg.open {
       config_change = function(members, left, joined) log:note(members, left, joined) end,
     })
-    assert(handle:join(name))
+    assert(handles.join(handle, name))
     eventually(function() return log.members end)
   end)
 

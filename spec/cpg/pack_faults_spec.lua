@@ -16,7 +16,7 @@ local LONG = ("x"):rep(3000000)
 local function loop(handle, turn)
   local waiter = handles.keep(assert(core.pollset(handle:fd())))
   repeat
-    assert(waiter:wait(10), "the descriptor did not become readable")
+    assert(waiter:wait(60), "the descriptor did not become readable")
   until turn()
 end
 
@@ -56,7 +56,7 @@ describe("a group that packs in corosync.loop", function()
     if pid ~= 0 then
       return pid
     end
-    process.expire(20)
+    process.expire(300)
     local received = 0
     local handle = cpg.open { pack = true, message_received = function() received = received + 1 end }
     local joined = handles.join(handle, name)
@@ -95,7 +95,7 @@ describe("with datagram sockets #slow", function()
     local cluster = transports.start(transports[1])
     finally(function() cluster:stop() end)
     local interpreter = os.getenv("LUA"):match "%S+$"
-    local code, _, problems = cluster:command(1, { interpreter, "spec/helpers/clients/packing_member.lua" }, 60)
+    local code, _, problems = cluster:command(1, { interpreter, "spec/helpers/clients/packing_member.lua" }, 300)
     assert.equal(0, code, problems)
   end)
 end)

@@ -65,11 +65,11 @@ describe("a frame", function()
     local handle, _, it = observed()
     assert(handle:send(("a"):rep(1000)))
     -- While it waits to be handled, a shorter one stays in its frame; and nothing else is to be read.
-    assert.is_true(handle:fetch(10))
+    assert.is_true(handle:fetch(60))
     assert(handle:send "second")
     local poll, is_readable = uv.new_poll(handle:fd()), false
     poll:start("r", function() is_readable = true end)
-    local became = wait.until_true(function() return is_readable end, 10)
+    local became = wait.until_true(function() return is_readable end, 60)
     poll:close()
     assert.is_true(became)
     assert(handle:dispatch(0))

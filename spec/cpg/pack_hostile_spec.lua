@@ -287,7 +287,7 @@ describe("a cpg handle that packs", function()
         message_received = function(_, message) done = message == "done" end })
       while not handle:join "%s" do handle:wait(0.01) end
       while not done do
-        assert(handle:wait(20))
+        assert(handle:wait(60))
         assert(handle:dispatch())
       end]]):format(name))
     program.line(it, "^members 1$")
@@ -295,7 +295,7 @@ describe("a cpg handle that packs", function()
     inject(other, "raw")
     inject(other, "raw")
     inject(other, frame "done")
-    assert.equal(0, (it:wait(10)), table.concat(it.errors, "\n"))
+    assert.equal(0, (it:wait(60)), table.concat(it.errors, "\n"))
     assert.equal(1, #it.errors)
     assert.matches("^corosync: member " .. other.address .. " of group '" .. name .. "' " .. FOREIGN, it.errors[1])
   end)
@@ -334,8 +334,8 @@ describe("a cpg handle that packs", function()
         while not handle:send(math.random(50) == 1 and bytes(40) or head .. body) do handle:fetch(0.01) end
       end
       while not handle:leave() do handle:wait(0.01) end
-      repeat assert(handle:wait(10) and handle:dispatch()) until left]]):format(name))
-    assert.equal(0, (it:wait(30)), table.concat(it.errors, "\n"))
+      repeat assert(handle:wait(60) and handle:dispatch()) until left]]):format(name))
+    assert.equal(0, (it:wait(120)), table.concat(it.errors, "\n"))
     let_all_arrive(handle, record, others)
     assert.is_true(#record.errors <= 1)
   end)

@@ -14,7 +14,7 @@ local function is_readable(handle)
   local found, is_over = false, false
   local poll, timer = uv.new_poll(assert(handle:fd())), uv.new_timer()
   poll:start("r", function() found = true end)
-  timer:start(10000, 0, function() is_over = true end)
+  timer:start(60000, 0, function() is_over = true end)
   repeat
     uv.run "once"
   until found or is_over
@@ -260,6 +260,8 @@ describe("long messages #slow", function()
     local crowd = assert(cluster:run(1, { groups.interpreter, "spec/helpers/clients/long_churn.lua", "long", "130",
       "4000", "60000" }))
     all_send(15, first, second)
+    -- The crowd takes its own time to join.
+    while #crowd.lines < 60 do all_send(1, first, second) end
     local seen = finish(first, second)
     local expected, count = expected_of_crowd(seen)
     assert.is_true(count > 30)

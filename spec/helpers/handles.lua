@@ -45,7 +45,7 @@ end
 -- Another process joins the group and sends it so many numbered messages of so many bytes, while this one does nothing.
 function handles.flood(name, count, size)
   assert.equal(0, process.fork(function()
-    process.expire(30)
+    process.expire(300)
     local came_back, sent = 0, 0
     local handle = assert(cpg.open { message_received = function() came_back = came_back + 1 end })
     assert(handles.join(handle, name))
@@ -70,6 +70,27 @@ function handles.dispatch_until(handle, predicate)
       handle:wait(1)
     end
   end
+end
+
+-- Leaves, once Corosync's queue has room.
+function handles.leave(handle)
+  handles.dispatch_until(handle, function()
+    local ok, message, code = handle:leave()
+    assert(ok or code == "try_again", message)
+    return ok
+  end)
+end
+
+-- Waits until the daemon knows no group: it notices later that the handles of earlier specs were closed, and with the
+-- next change of any group it notifies each new handle of the ring.
+function handles.wait_until_no_groups()
+  local observer = handles.open()
+  local deadline = os.time() + 60
+  while assert(observer:groups())() do
+    assert(os.time() < deadline, "there are still members")
+    observer:wait(0.01)
+  end
+  assert(observer:close())
 end
 
 -- Waits until a group has no members, as when a reader has left it on its own.

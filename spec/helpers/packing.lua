@@ -49,7 +49,7 @@ end
 function packing.fork(action)
   local child = process.fork_here()
   if child == 0 then
-    process.expire(60)
+    process.expire(300)
     local ok, result = pcall(action)
     process.become(ok and result == true)
   end
@@ -99,7 +99,7 @@ function packing.inject(observer, bytes, filling)
 end
 
 function packing.wait_for_lines(observer, text, count)
-  assert(wait.until_true(function() return packing.count(observer, text) >= count end, 10),
+  assert(wait.until_true(function() return packing.count(observer, text) >= count end, 60),
     ("no %d lines '%s' in:\n%s\n%s"):format(count, text, table.concat(observer.lines, "\n"),
       table.concat(observer.errors, "\n")))
 end

@@ -48,7 +48,7 @@ end
 function program.clean()
   for _, it in ipairs(started) do
     it:kill "sigkill"
-    assert(it:wait(10))
+    assert(it:wait(60))
   end
   started = {}
 end
@@ -85,7 +85,7 @@ end
 -- The same, to its end: its exit code, and its standard output and standard error.
 function program.run_script(name, text, ...)
   local it = program.cpgrun(name, text, ...)
-  local code, signal = assert(it:wait(10))
+  local code, signal = assert(it:wait(60))
   assert.equal(0, signal)
   return code, table.concat(it.lines, "\n"), table.concat(it.errors, "\n")
 end

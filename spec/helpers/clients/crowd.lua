@@ -18,6 +18,16 @@ io.stdout:setvbuf "line"
 local handle, is_over
 local log = changes.new()
 
+-- So many at once meet a full queue of Corosync's.
+local function persist(try)
+  local result, message, code = try()
+  while code == "try_again" do
+    uv.sleep(10)
+    result, message, code = try()
+  end
+  return assert(result, message)
+end
+
 local function own() return tostring(handle:address()) end
 
 local function is_named(text)
@@ -33,7 +43,7 @@ end
 
 function commands.leave(who)
   if is_named(who) then
-    assert(handle:leave())
+    persist(function() return handle:leave() end)
   end
 end
 
@@ -53,16 +63,6 @@ end
 local function on_message(_, message)
   local command, argument = message:match "^(%a+)%d* ?(.*)$"
   commands[command](argument)
-end
-
--- So many at once meet a full queue of Corosync's.
-local function persist(try)
-  local result, message, code = try()
-  while code == "try_again" do
-    uv.sleep(10)
-    result, message, code = try()
-  end
-  return assert(result, message)
 end
 
 local function open()
