@@ -22,7 +22,7 @@ local EXPECTED = {
 local LUA = os.getenv("LUA"):match "%S+$"
 
 local function expect(cluster, client, line)
-  assert(cluster:wait_for(function() return client.lines[#client.lines] == line or client.exited end, 20, line))
+  assert(cluster:wait_for(function() return client.lines[#client.lines] == line or client.exited end, 60, line))
   assert.equal(line, client.lines[#client.lines], table.concat(client.errors, "\n"))
 end
 
@@ -36,7 +36,7 @@ it("regression: a leaving group that was activated again did not rejoin when its
   expect(cluster, client, "disconnected")
   assert(cluster:restart(1))
   expect(cluster, client, "joined")
-  assert.equal(0, (assert(client:wait(10))))
+  assert.equal(0, (assert(client:wait(60))))
 end)
 
 it("regression: a group with views reported the disconnect before queued events #slow", function()
@@ -47,7 +47,7 @@ it("regression: a group with views reported the disconnect before queued events 
   assert(cluster:kill(1))
   client:write "\n"
   expect(cluster, client, "disconnected\ttrue")
-  assert.equal(0, (assert(client:wait(10))))
+  assert.equal(0, (assert(client:wait(60))))
 end)
 
 describe("a cpg client whose daemon is killed #slow", function()
@@ -66,7 +66,7 @@ describe("a cpg client whose daemon is killed #slow", function()
     assert(cluster:restart(1))
     client:write "\n"
     expect(cluster, client, "back")
-    assert.equal(0, client:wait(5))
+    assert.equal(0, client:wait(60))
     assert.same(EXPECTED, client.lines)
   end
 
@@ -76,9 +76,9 @@ describe("a cpg client whose daemon is killed #slow", function()
 
   it("fails in send alone although flow control was on", function()
     local sender = assert(cluster:run(1, { LUA, "spec/helpers/clients/sender.lua" }))
-    assert(cluster:wait_for(function() return sender.lines[1] == "sending" end, 10))
+    assert(cluster:wait_for(function() return sender.lines[1] == "sending" end, 60))
     assert(cluster:kill(1))
-    assert.equal(0, sender:wait(10))
+    assert.equal(0, sender:wait(60))
     assert.equal("not_connected", sender.lines[2])
     assert(cluster:restart(1))
   end)

@@ -123,10 +123,11 @@ describe("handle:dispatch", function()
   end)
 
   it("handles the events that fetch waited for", function()
+    handles.wait_until_no_groups()
     local handle = open()
     assert.is_false(handle:fetch(0.01))
     assert(handles.join(handle, group_name()))
-    assert.is_true(handle:fetch(5))
+    assert.is_true(handle:fetch(60))
     assert.error_matches(function() handle:fetch(-1) end, "seconds")
   end)
 
@@ -222,7 +223,7 @@ describe("handle:receive", function()
       end
     end)
     local yields = 0
-    local deadline = os.time() + 10
+    local deadline = os.time() + 60
     while coroutine.status(consumer) ~= "dead" and os.time() < deadline do
       local _, what = assert(coroutine.resume(consumer))
       if what == "in a handler" then

@@ -16,7 +16,8 @@ end]]
 describe("a connection #slow", function()
   local cluster
 
-  setup(function() cluster = assert(lab.start(1)) end)
+  -- With a short token timeout a busy daemon would write warnings to its log.
+  setup(function() cluster = assert(lab.start { nodes = 1, token = 10000 }) end)
 
   teardown(function() assert(cluster:stop()) end)
 
@@ -59,7 +60,8 @@ describe("a connection #slow", function()
     local log, before = cluster:log(1), descriptors()
     for _ = 1, 5 do open() end
     assert.equal(log, cluster:log(1))
-    assert(cluster:wait_for(function() return descriptors() == before end, 10))
+    -- Perhaps the daemon had not noticed before that the first ones were closed.
+    assert(cluster:wait_for(function() return tonumber(descriptors()) <= tonumber(before) end, 60))
   end)
 
   it("is one descriptor with shared memory by default", function()
@@ -101,7 +103,7 @@ describe("a connection #slow", function()
       local argv = { (table.unpack or unpack)(ordinary.prefix) } -- luacheck: ignore 113
       argv[#argv + 1] = tree .. "/bin/cpgrun"
       argv[#argv + 1] = "/dev/null"
-      local code, _, errors = cluster:command(1, argv)
+      local code, _, errors = cluster:command(1, argv, 60)
       assert.equal(1, code)
       assert.matches("cannot reach Corosync's cpg service: Corosync does not permit this user: ", errors, 1, true)
     end)
@@ -114,13 +116,13 @@ describe("a connection #slow", function()
       print(require("spec_process").fill_backlog "cpg")
       io.stdout:flush()
       io.read "*l"]] }))
-    assert(cluster:wait_for(function() return holder.lines[1] or holder.exited end, 10))
+    assert(cluster:wait_for(function() return holder.lines[1] or holder.exited end, 60))
     assert.equal("true", holder.lines[1], table.concat(holder.errors, "\n"))
     local out = command(interpreter, "-e", [[
       local _, message, code = require("corosync.cpg").open {}
       print(code, message)]])
     assert(holder:write "\n")
-    assert.equal(0, holder:wait(10))
+    assert.equal(0, holder:wait(60))
     assert.matches("^try_again\tcannot reach Corosync's cpg service: too many connections wait for Corosync", out)
   end)
 
@@ -135,7 +137,7 @@ describe("a connection #slow", function()
     assert(cluster:kill(1))
     local impostor
     finally(function()
-      assert(not impostor or impostor:kill "sigkill" and impostor:wait(5))
+      assert(not impostor or impostor:kill "sigkill" and impostor:wait(60))
       assert(cluster:restart(1))
     end)
     command("sh", "-c", [[
@@ -148,7 +150,7 @@ describe("a connection #slow", function()
     argv[#argv + 1] = "/run/impostor"
     argv[#argv + 1] = "/run/offered/file"
     impostor = assert(cluster:run(1, argv))
-    assert(cluster:wait_for(function() return impostor.lines[1] or impostor.exited end, 10))
+    assert(cluster:wait_for(function() return impostor.lines[1] or impostor.exited end, 60))
     assert.equal("ready", impostor.lines[1], table.concat(impostor.errors, "\n"))
     open()
     assert.equal("65536\n", command("sh", "-c", "wc -c </run/victim"))

@@ -44,19 +44,19 @@ describe("a ring's seq #slow", function()
       assert.equal(("1\t%s\n"):format(case.text):rep(3), out)
       local viewer = assert(cluster:run(1, { LUA, "spec/helpers/clients/viewer.lua", "seq" }))
       viewer:write "join\n"
-      assert(cluster:wait_for(function() return viewer.lines[2] or viewer.exited end, 10, "a view"))
+      assert(cluster:wait_for(function() return viewer.lines[2] or viewer.exited end, 60, "a view"))
       assert.matches("^view ring=1:" .. case.text .. " nodes=1 quorate=true ", viewer.lines[2],
         1, table.concat(viewer.errors, "\n"))
       viewer:kill "sigkill"
-      assert(viewer:wait(5))
+      assert(viewer:wait(60))
       local host = assert(cluster:run(1, { "env", "CPGRUN_HISTORY=/run", "cpgrun", "examples/status.lua" }))
       local shown = case.text:find "^%d" and (#case.text < 20 and case.hex or case.text:gsub("^0+", ""))
       assert(cluster:wait_for(function()
         return table.concat(host.lines, "\n"):find("totem: ring 1." .. shown, 1, true) or host.exited
-      end, 10, "the status"))
+      end, 60, "the status"))
       assert.is_nil(host.exited or nil, table.concat(host.errors, "\n"))
       host:kill "sigkill"
-      assert(host:wait(5))
+      assert(host:wait(60))
       _, out = cluster:command(1, { "sh", "-c", "grep -h ^ring /run/*.history; rm /run/*.history" })
       assert.equal(("ring 1:%s\n"):format((case.text:gsub("^0+", ""))), out)
     end)

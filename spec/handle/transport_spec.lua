@@ -29,7 +29,7 @@ for _, transport in ipairs(transports) do
           if not next(missing) then return true end
         end
         return program.exited
-      end, 30))
+      end, 120))
       assert.is_nil(next(missing), table.concat(program.lines, "\n") .. table.concat(program.errors, "\n"))
     end
 
@@ -47,7 +47,7 @@ for _, transport in ipairs(transports) do
       assert(program:write "third\n")
       expect(program, "message\tthird", "add\tcarried.key\tthird")
       program:close_stdin()
-      assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
+      assert.equal(0, program:wait(60), table.concat(program.errors, "\n"))
     end)
 
     it("a reader takes messages while a handler sleeps, and the disconnect is reported after them", function()
@@ -59,7 +59,7 @@ for _, transport in ipairs(transports) do
       assert(sleeper:write "\n")
       expect(sleeper, "seen\t" .. MESSAGES)
       assert.is_true(tonumber(table.concat(sleeper.lines, "\n"):match "lagged\t(%d+)") > MESSAGES / 2)
-      assert.equal(0, sleeper:wait(10))
+      assert.equal(0, sleeper:wait(60))
     end)
 
     it("every call of a handle fails after the daemon is killed", function()
@@ -72,7 +72,7 @@ for _, transport in ipairs(transports) do
       assert(cluster:restart(1))
       assert(survivor:write "\n")
       expect(survivor, "back")
-      assert.equal(0, survivor:wait(10))
+      assert.equal(0, survivor:wait(60))
     end)
 
     it("a waker wakes its poller when the daemon is killed", function()
@@ -81,7 +81,7 @@ for _, transport in ipairs(transports) do
       assert(cluster:kill(1))
       expect(program, "rung\tnot_connected")
       assert(cluster:restart(1))
-      assert.equal(0, program:wait(10))
+      assert.equal(0, program:wait(60))
     end)
 
     it("closed handles leave neither descriptors nor files", function()

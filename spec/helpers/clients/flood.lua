@@ -20,7 +20,7 @@ for i = 1, count do
   end
 end
 while came_back < count do
-  assert(handle:wait(10), "it does not come back")
+  assert(handle:wait(60), "it does not come back")
   assert(handle:dispatch())
 end
 print "done"

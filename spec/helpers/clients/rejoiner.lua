@@ -21,5 +21,5 @@ assert(group:wait_for(is_joined))
 assert(group:deactivate())
 assert(group:activate())
 assert(group:wait_for(function() return group[KEY].state == "reconnecting" end))
-assert(group:wait_for(is_joined, 20))
+assert(group:wait_for(is_joined, 60))
 print "joined"

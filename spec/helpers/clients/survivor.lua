@@ -13,7 +13,7 @@ local function open()
   })
   assert(handle:join "survivors")
   while #seen == 0 do
-    assert(handle:wait(10), "no configuration")
+    assert(handle:wait(60), "no configuration")
     assert(handle:dispatch())
   end
   return handle
@@ -21,10 +21,10 @@ end
 
 local handle = open()
 assert(handle:send "queued")
-assert(handle:fetch(10))
+assert(handle:fetch(60))
 print "ready"
 io.read "*l" -- the daemon is dead
-assert(handle:wait(10))
+assert(handle:wait(60))
 -- Notices the disconnect without handling the events before it.
 repeat
   local _, _, lost = handle:fetch()
@@ -53,7 +53,7 @@ seen = {}
 handle = open()
 assert(handle:send "back")
 while seen[#seen] ~= "message back" do
-  assert(handle:wait(10), "no message")
+  assert(handle:wait(60), "no message")
   assert(handle:dispatch())
 end
 print "back"
