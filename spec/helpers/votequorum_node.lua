@@ -49,7 +49,7 @@ local function raises(pattern, action, ...)
 end
 
 local function receive(handle)
-  local deadline = core.now() + 10
+  local deadline = core.now() + 60
   while core.now() < deadline do
     local event = { handle:receive() }
     if event[1] or event[3] then

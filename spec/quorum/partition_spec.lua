@@ -29,7 +29,7 @@ describe("quorum on three nodes #slow", function()
       end
       return program.exited
     end
-    cluster:wait_for(found, 15, wanted)
+    cluster:wait_for(found, 60, wanted)
     assert.is_table(words, ("%s: no line '%s' in:\n%s\n%s"):format(tostring(program.pid), wanted,
       table.concat(program.lines, "\n"), table.concat(program.errors, "\n")))
     return words
@@ -50,12 +50,12 @@ describe("quorum on three nodes #slow", function()
     assert(cluster:wait_for(function()
       return last_ring(program, "quorum") == ring and last_ring(program, "nodelist") == ring
         and last_ring(program, "ring") == ring
-    end, 10, "the same ring " .. ring))
+    end, 60, "the same ring " .. ring))
   end
 
   local function end_watcher(program)
     assert(program:kill "sigkill")
-    assert(program:wait(5))
+    assert(program:wait(60))
   end
 
   it("is lost by the smaller side, kept by the larger one, and regained after the merge", function()
@@ -82,7 +82,7 @@ describe("quorum on three nodes #slow", function()
     agree(watchers[2], greater)
 
     assert(cluster:heal())
-    assert(cluster:wait_members({ 1, 2, 3 }, 10))
+    assert(cluster:wait_members({ 1, 2, 3 }, 60))
     local whole = expect(watchers[1], "nodelist", "1,2,3", "-", "3")[5]
     assert.equal(whole, expect(watchers[1], "quorum", "true", "1,2,3")[4])
     assert.equal(whole, expect(watchers[2], "nodelist", "1,2,3", "-", "3")[5])
@@ -100,7 +100,7 @@ describe("quorum on three nodes #slow", function()
     expect(killed, "quorum", "true", "1,2,3")
     assert(cluster:kill(3))
     assert(cluster:restart(3))
-    assert(cluster:wait_members({ 1, 2, 3 }, 10))
+    assert(cluster:wait_members({ 1, 2, 3 }, 60))
     -- Either in one notice or in two: the node has left, and has joined.
     local left, joined = {}, {}
     assert(cluster:wait_for(function()
@@ -109,11 +109,11 @@ describe("quorum on three nodes #slow", function()
         left[gone or "?"], joined[came or "?"] = true, true
       end
       return left["3"] and joined["3"]
-    end, 10, "node 3 in left and in joined"))
+    end, 60, "node 3 in left and in joined"))
     assert(cluster:wait_for(function()
       local after = last_ring(watcher, "quorum")
       return after ~= before and after == last_ring(watcher, "nodelist")
-    end, 10, "the last ring"))
+    end, 60, "the last ring"))
     assert.is_nil((table.concat(watcher.lines, "\n"):match "quorum\tfalse"))
     end_watcher(watcher)
   end)
@@ -124,7 +124,7 @@ describe("quorum on three nodes #slow", function()
     agree(watcher, last_ring(watcher, "quorum"))
     assert(cluster:kill(2))
     expect(watcher, "lost", "not_connected")
-    assert.equal(0, watcher:wait(10), table.concat(watcher.errors, "\n"))
+    assert.equal(0, watcher:wait(60), table.concat(watcher.errors, "\n"))
     local after = {}
     for i = watcher.read + 1, #watcher.lines do
       after[#after + 1] = watcher.lines[i]
@@ -145,7 +145,7 @@ describe("quorum on three nodes #slow", function()
       "end\ttrue\ttrue",
     }, after)
     assert(cluster:restart(2))
-    assert(cluster:wait_members({ 1, 2, 3 }, 10))
+    assert(cluster:wait_members({ 1, 2, 3 }, 60))
     local again = watch(2)
     expect(again, "quorum", "true", "1,2,3")
     end_watcher(again)

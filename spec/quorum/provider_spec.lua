@@ -13,7 +13,7 @@ for _, model in ipairs { 1, 0 } do
     show("told", quorate, #members, ring.node, ring.seq)
   end })
   show("quorate", handle:quorate())
-  assert(handle:wait(10))
+  assert(handle:wait(60))
   assert(handle:dispatch())
   assert(handle:close())
 end
@@ -21,7 +21,7 @@ local handle = assert(corosync.quorum.open())
 assert(handle:track())
 local event
 repeat
-  assert(handle:wait(10))
+  assert(handle:wait(60))
   event = { handle:receive() }
 until event[1] == "quorum"
 show("received", event[2], #event[3], event[4].seq)
@@ -31,12 +31,12 @@ local group = corosync.group("asking", {})
 show("group", group:is_quorate())
 show("service", require("corosync.service").quorum():quorate())
 assert(group:activate())
-assert(group:wait_for(function() return tostring(group):find "joined" end, 10))
+assert(group:wait_for(function() return tostring(group):find "joined" end, 60))
 local view, message
 assert(group:wait_for(function()
   view, message = group:view()
   return view
-end, 10), message)
+end, 60), message)
 show("view", #view.members, view.quorate, view.reason)
 ]]
 
@@ -113,7 +113,7 @@ describe("without a quorum provider #slow", function()
       return table.concat(it.lines, "\n", before + 1):find("view\t1\tnil\tno_quorum_provider", 1, true)
     end)
     host:kill "sigkill"
-    assert(cluster:wait_members({ 1, 2, 3 }, 20))
+    assert(cluster:wait_members({ 1, 2, 3 }, 60))
   end)
 
   it("cpgrun warns at its start and can still change to another user", function()
@@ -121,13 +121,14 @@ describe("without a quorum provider #slow", function()
     local host = run(1, "cpgrun", "--user=nobody", script)
     saw(host, "a view", function(it) return has(it.lines, "view\t1\tnil\tno_quorum_provider") end)
     saw(host, "the quorum", function(it) return has(it.lines, "quorum\tnil\t0") end)
+    saw(host, "the warning", function(it) return has(it.errors, "warning: cannot read quorum: ") end)
     local warnings = 0
     for _, line in ipairs(host.errors) do
       warnings = warnings + (has({ line }, "warning: cannot read quorum: " .. WHY) and 1 or 0)
     end
     assert.equal(1, warnings)
     host:kill "sigterm"
-    assert.equal(0, (host:wait(10)))
+    assert.equal(0, (host:wait(60)))
   end)
 
   it("both sides of a partition get views without quorum, and one view after the merge", function()

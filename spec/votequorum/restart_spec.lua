@@ -21,15 +21,15 @@ describe("votequorum.open #slow", function()
     finally(function() assert(cluster:stop()) end)
     local opener = assert(cluster:run(1, { LUA, "-e", OPEN }))
     local function opens()
-      assert(cluster:wait_for(function() return opener.exited or opener.lines[#opener.lines] == "open" end, 30))
+      assert(cluster:wait_for(function() return opener.exited or opener.lines[#opener.lines] == "open" end, 60))
       assert.is_false(opener.exited, table.concat(opener.errors, "\n"))
     end
     for _ = 1, 3 do
       opens()
       local before = #opener.lines
       assert.equal(0, (cluster:command(1, { "sh", "-c", "kill -s TERM $(pidof corosync)" })))
-      assert(cluster:wait_for(function() return #opener.lines > before end, 30))
-      assert(cluster:wait_for(function() return cluster:command(1, { "pidof", "corosync" }) ~= 0 end, 30))
+      assert(cluster:wait_for(function() return #opener.lines > before end, 60))
+      assert(cluster:wait_for(function() return cluster:command(1, { "pidof", "corosync" }) ~= 0 end, 60))
       assert(cluster:restart(1))
     end
     opens()
