@@ -68,7 +68,7 @@ describe("the version check of each Lua module", function()
     local core = ("%s/lib/lua/%s/corosync/core.so"):format(build, ABI)
     local make = program.start("env", "-u", "MAKEFLAGS", "make", "-j2", "LUA_VERSION=" .. TREE, "VERSION=" .. OTHER,
       "BUILD=" .. build, "CFLAGS=-O0", core)
-    assert.equal(0, make:wait(120), table.concat(make.errors, "\n"))
+    assert.equal(0, make:wait(600), table.concat(make.errors, "\n"))
     all_refuse(("package.cpath = %q .. package.cpath\n"):format(core:gsub("corosync/core", "?") .. ";"),
       message(OTHER, core))
   end)

@@ -5,7 +5,7 @@ local PROGRAM = ("build/%s/spec/allocate"):format(os.getenv "LUA_VERSION")
 
 local function ends(least, ...)
   local it = program.start(PROGRAM, "spec/helpers/embedded/session.lua", ...)
-  local code, signal = assert(it:wait(250))
+  local code, signal = assert(it:wait(900))
   assert.same({ 0, 0 }, { code, signal }, table.concat(it.lines, "\n"))
   assert.is_true(tonumber(it.lines[1]:match "^ended after (%d+) refusals$") >= least)
 end

@@ -8,7 +8,7 @@ local lists = 0
 local quorum = assert(core.quorum.open { nodelist_change = function() lists = lists + 1 end })
 io.stdout:write "open\n"
 io.stdout:flush()
-local deadline = core.now() + 60
+local deadline = core.now() + 500
 while lists < 3 do -- the present list is the first
   assert(core.now() < deadline, "timed out")
   quorum:wait(1)

@@ -72,7 +72,7 @@ local function change(map)
   assert(map:set("sandbox.key", 1, "u8"))
   assert(map:delete "sandbox.key")
   repeat
-    assert(map:wait(10))
+    assert(map:wait(60))
     assert(map:dispatch())
   until changed
   map:close()
@@ -85,7 +85,7 @@ local co = coroutine.wrap(function()
   assert(handle:join "coroutine")
   repeat
     local event = handle:receive()
-    if not event then coroutine.yield(handle:wait(10)) end
+    if not event then coroutine.yield(handle:wait(60)) end
   until event == "config"
   handle:close()
 end)

@@ -13,7 +13,7 @@ end
 local PASSING = { exist = true, try_again = true }
 
 local function join(handle)
-  local deadline = core.now() + 10
+  local deadline = core.now() + 60
   local ok, message, code = handle:join "session"
   while PASSING[code] and core.now() < deadline do
     ok, message, code = handle:join "session"
@@ -34,7 +34,7 @@ function parts.cpg()
   join(handle)
   must(handle:send "one")
   must(handle:send { "t", "wo" })
-  local deadline = core.now() + 10
+  local deadline = core.now() + 60
   while seen < 6 do
     must(handle:wait(1))
     must(handle:dispatch())
@@ -56,7 +56,7 @@ function parts.packed()
   local long = ("x"):rep(1100000) -- goes out in pieces
   must(handle:send "one")
   must(handle:send { "t", "wo" })
-  local deadline = core.now() + 10
+  local deadline = core.now() + 60
   local ok, message, code = handle:send(long)
   while seen < 6 + #long do
     must(ok or code == "try_again" or nil, message)
@@ -94,7 +94,7 @@ function parts.failing()
   })
   join(handle)
   must(handle:send "one")
-  local deadline = core.now() + 10
+  local deadline = core.now() + 60
   while seen == 0 do
     must(handle:wait(1))
     must(handle:dispatch())

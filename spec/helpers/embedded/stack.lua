@@ -32,7 +32,7 @@ if not code then
   local longest = ("x"):rep(member:max_message_size())
   insist("send", longest)
   repeat
-    assert(member:wait(10))
+    assert(member:wait(60))
     local name, _, message = member:receive()
   until name == "message" and message == longest
 end

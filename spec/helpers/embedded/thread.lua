@@ -6,7 +6,7 @@ local number = ...
 local ROUNDS = tonumber(os.getenv "THREAD_ROUNDS" or 5)
 local GROUPS, MESSAGES, TRACKERS = 2, 300, 3
 local LONG = 2000000 -- bytes of a message that goes out in pieces
-local DEADLINE = core.now() + 240
+local DEADLINE = core.now() + 500
 
 local function expect(what, expected, actual)
   if expected ~= actual then
