@@ -18,6 +18,19 @@ typedef struct cmap {
 /* Fields of the map's user value. */
 enum { VALUE_TRACKERS = VALUE_OF_CLASS };
 
+/* What track returns. The map keeps it alive. */
+typedef struct cmap_tracker {
+	cmap *map;
+	cmap_track_handle_t id; /* libcmap's */
+	uint64_t number;        /* its key in the map's table of trackers */
+	bool tracking;
+	size_t length;
+	char name[CMAP_KEYNAME_MAXLEN + 1];
+} cmap_tracker;
+
+/* Fields of a tracker's user value, a table. */
+enum { TRACKER_MAP = 1, TRACKER_HANDLER };
+
 /* ---- typed values, from and to Lua: value.c ---- */
 
 /* exec/icmap.c refuses longer values. */
@@ -73,20 +86,33 @@ const failure *cmap_key_check(const char *key, size_t length);
 /* The same for a prefix of keys, which may be empty. */
 const failure *cmap_prefix_check(const char *prefix, size_t length);
 
+/* Pushes nil, "cannot <verb> cmap key '<the string at index 2>': …", code; returns 3. [-0, +3, m] */
+int cmap_key_fail(lua_State *L, const char *verb, const failure *why);
+
 int cmap_keys_metamethod_pairs(lua_State *L);
 int cmap_keys_method_each(lua_State *L);
 
-/* ---- trackers, from libcmap's callback through the queue to a handler: track.c ---- */
+/* ---- reading and changing single keys: access.c ---- */
 
-extern const event_kind cmap_track_kinds[];
+int cmap_access_method_decrement(lua_State *L);
+int cmap_access_method_delete(lua_State *L);
+int cmap_access_method_get(lua_State *L);
+int cmap_access_method_increment(lua_State *L);
+int cmap_access_method_set(lua_State *L);
+
+/* ---- events, from libcmap's callback into the queue and on into Lua: event.c ---- */
+
+extern const event_kind cmap_event_kinds[];
+
+/* The callback for cmap_track_add; user_data is the tracker. */
+void cmap_event_change(cmap_handle_t id, cmap_track_handle_t track, int32_t kind, const char *key,
+	struct cmap_notify_value new_value, struct cmap_notify_value old_value, void *user_data);
+
+/* ---- trackers: track.c ---- */
 
 /* Makes the metatable of trackers. [-0, +0, m] */
 void cmap_track_setup(lua_State *L);
 
-/*
- * Pushes a new tracker of the name at index 2, with the handler at index 3, for the map at index 1. Returns NULL, or
- * why not, and then pushes nothing. [-0, +1|0, m]
- */
-const failure *cmap_track_add_push(lua_State *L, cmap *map);
+int cmap_track_method_track(lua_State *L);
 
 #endif

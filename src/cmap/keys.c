@@ -28,6 +28,15 @@ const failure *cmap_key_check(const char *key, size_t length)
 	return length < CMAP_KEYNAME_MINLEN ? &failure_key : cmap_prefix_check(key, length);
 }
 
+int cmap_key_fail(lua_State *L, const char *verb, const failure *why)
+{
+	size_t length;
+	const char *key = lua_tolstring(L, 2, &length);
+
+	failure_push_attempt(L, verb, "cmap key", key, length);
+	return failure_push(L, why);
+}
+
 /* ---- iteration ---- */
 
 /* The keys read are kept as events in a queue of their own. */

@@ -76,6 +76,16 @@ function map:increment(key) end
 ---@return string|nil # as increment
 function map:decrement(key) end
 
+--- Iterates over the keys that begin with a prefix: `for key, value, type in assert(map:each "totem.") do … end`.
+--- They are read at the call, so the loop may be left early, and may change the map.
+--- `pairs(map)` iterates over all keys, in Lua 5.2 and later, and raises where this returns an error.
+--- Calls `cmap_iter_init`, `cmap_iter_next` and `cmap_get`.
+---@param prefix? string  (default: "")
+---@return fun():(string,number|string,string)|nil # an iterator that returns key, value and type
+---@return string|nil # why it failed
+---@return string|nil # "invalid_param" and "name_too_long" (no key can begin so), "no_memory", "not_connected", "closed", "wrong_process"
+function map:each(prefix) end
+
 --- Calls a handler on each change of a key and of the keys below it: "shop" is for `shop` and for `shop.stock`, "shop."
 --- only for the keys below it, "" for all keys. `dispatch` calls the handler, also when the script keeps no reference to
 --- the tracker, until the tracker is cancelled or the map closed. Calls `cmap_track_add`.
@@ -88,16 +98,6 @@ function map:decrement(key) end
 ---@return string|nil # why it failed
 ---@return string|nil # "invalid_param", "name_too_long", "not_connected", "closed", "wrong_process"
 function map:track(name, handler) end
-
---- Iterates over the keys that begin with a prefix: `for key, value, type in assert(map:each "totem.") do … end`.
---- They are read at the call, so the loop may be left early, and may change the map.
---- `pairs(map)` iterates over all keys, in Lua 5.2 and later, and raises where this returns an error.
---- Calls `cmap_iter_init`, `cmap_iter_next` and `cmap_get`.
----@param prefix? string  (default: "")
----@return fun():(string,number|string,string)|nil # an iterator that returns key, value and type
----@return string|nil # why it failed
----@return string|nil # "invalid_param" and "name_too_long" (no key can begin so), "no_memory", "not_connected", "closed", "wrong_process"
-function map:each(prefix) end
 
 ---@class corosync.cmap.tracker
 local tracker = {}
