@@ -8,9 +8,17 @@ local uv = require "luv"
 
 local run, numbers, calm = controllers.run, controllers.numbers, controllers.calm
 
-local new, state = groups.new, groups.state
+local state = groups.state
 
-local SOON = 5 -- seconds, the longest poll for events that are there
+local function new(...)
+  return controllers.patient(groups.new(...))
+end
+
+local function joined_group()
+  return controllers.patient(groups.joined())
+end
+
+local SOON = 30 -- seconds, the longest poll for events that are there
 
 local function serve(group)
   while group:dispatch() do
@@ -52,7 +60,7 @@ describe("a group in a cqueues controller", function()
   end)
 
   it("uses no CPU while idle", function()
-    local group = groups.joined()
+    local group = joined_group()
     local before, outcome
     run(function()
       calm(group)
@@ -99,7 +107,7 @@ describe("a group in a cqueues controller", function()
   end)
 
   it("ends a poll when another coroutine deactivates the group", function()
-    local group = groups.joined()
+    local group = joined_group()
     local ended
     run(function()
       serve(group)
@@ -112,7 +120,7 @@ describe("a group in a cqueues controller", function()
   end)
 
   it("ends a poll when another coroutine dispatches the group's leave", function()
-    local group = groups.joined()
+    local group = joined_group()
     local ended
     run(function()
       serve(group)
@@ -229,7 +237,7 @@ describe("a group in a cqueues controller", function()
   end)
 
   it("notices its own disconnect while a forked child still holds the connection", function()
-    local group = groups.joined()
+    local group = joined_group()
     group:pollfd()
     local child = process.fork_here()
     if child == 0 then process.stay() end
@@ -257,7 +265,7 @@ describe("daemon loss in a cqueues controller", function()
 
   local function start(...)
     local program = assert(cluster:run(1, { groups.interpreter, ... }))
-    assert(cluster:wait_for(function() return program.lines[1] or program.exited end, 10))
+    assert(cluster:wait_for(function() return program.lines[1] or program.exited end, 60))
     assert.equal("ready", program.lines[1], table.concat(program.errors, "\n"))
     assert(cluster:kill(1))
     return program
@@ -265,9 +273,9 @@ describe("daemon loss in a cqueues controller", function()
 
   it("is reported, and the group reconnects", function()
     local program = start "spec/helpers/clients/cqueues_member.lua"
-    assert(cluster:wait_for(function() return #program.lines == 3 end, 10))
+    assert(cluster:wait_for(function() return #program.lines == 3 end, 60))
     assert(cluster:restart(1))
-    assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
+    assert.equal(0, program:wait(60), table.concat(program.errors, "\n"))
     table.sort(program.lines)
     assert.same({ "dispatch\tnot_joined", "end", "group\thas gone", "group\tis back", "ready",
       "receive\tnot_connected\ttrue\t0" }, program.lines)
@@ -290,9 +298,9 @@ describe("daemon loss in a cqueues controller", function()
         io.read()
         print(group:deactivate())
       end)
-      print(controller:loop(5), controller:count()) ]])
+      print(controller:loop(60), controller:count()) ]])
     assert(program:write "\n")
-    assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
+    assert.equal(0, program:wait(60), table.concat(program.errors, "\n"))
     assert.same({ "ready", "true", "end", "true\t0" }, program.lines)
   end)
 end)

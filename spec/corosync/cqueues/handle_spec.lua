@@ -9,7 +9,7 @@ local run, numbers, calm = controllers.run, controllers.numbers, controllers.cal
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
-local SOON = 5 -- seconds, the longest poll for events that are there
+local SOON = 30 -- seconds, the longest poll for events that are there
 local SERVICES = { "cpg", "cmap", "quorum", "votequorum", "cfg" }
 
 local function joined_handle()

@@ -32,7 +32,7 @@ local function collector(at, more)
     seen[#seen + 1] = message
     if at[message] then at[message](group) end
   end
-  group = new(handlers)
+  group = controllers.patient(new(handlers))
   return group, seen
 end
 
@@ -85,7 +85,7 @@ describe("a group that packs", function()
       end
       return "done"
     end)
-    local sent, deadline = 0, os.time() + 20
+    local sent, deadline = 0, os.time() + 60
     local ended
     repeat
       if state(group) == "joined" then
@@ -239,7 +239,7 @@ describe("a group that packs", function()
       assert(wait.until_true(function()
         group[turn](group)
         return heard == "good"
-      end, 10))
+      end, 60))
       assert.equal(1, #problems)
       assert.matches("^member " .. other.address .. " of group 'spec%-%d+' sends messages that are not packed: ",
         problems[1])
@@ -294,9 +294,9 @@ describe("a group that packs", function()
       sent = sent + 1
       assert(group:send_message("own " .. sent))
       return second.lines[1] and packing.count(first, "other 1000") == 2
-    end, 20))
+    end, 60))
     assert(group:send_message "leave")
-    assert(eventually(function() return first.exited and second.exited and events[#events] == "members 1" end, 20))
+    assert(eventually(function() return first.exited and second.exited and events[#events] == "members 1" end, 60))
     for _, other in ipairs { first, second } do
       local at
       for i, event in ipairs(events) do
@@ -347,7 +347,7 @@ describe("group:flush", function()
     assert(group:activate() and group:send_message(LONG))
     group.timeout = 0
     groups.refused("timeout", group:flush())
-    group.timeout = 10
+    group.timeout = 60
     assert.is_true(group:flush())
     assert(eventually(function() return #seen == 1 end))
   end)
@@ -467,7 +467,7 @@ describe("a group that packs, when its daemon is killed,", function()
       end)
       corosync.loop.run() ]] }))
     local function shows(text)
-      return assert(cluster:wait_for(function() return groups.has_line(it, text) or it.exited end, 20))
+      return assert(cluster:wait_for(function() return groups.has_line(it, text) or it.exited end, 60))
         and groups.has_line(it, text)
     end
     assert(shows "joined\t1", table.concat(it.errors, "\n"))
@@ -475,9 +475,9 @@ describe("a group that packs, when its daemon is killed,", function()
     assert(it:write "go\n")
     assert(shows "sent\ttrue", table.concat(it.errors, "\n"))
     assert(cluster:kill(1))
-    assert(cluster:wait_for(function() return it.lines[3] or it.exited end, 10))
+    assert(cluster:wait_for(function() return it.lines[3] or it.exited end, 60))
     assert(cluster:restart(1))
-    assert.equal(0, it:wait(20), table.concat(it.errors, "\n"))
+    assert.equal(0, it:wait(60), table.concat(it.errors, "\n"))
     assert.same({ "joined\t1", "sent\ttrue", "lost\tnot_connected\ttrue", "joined\t2", "end\ttrue\ttrue" }, it.lines)
   end)
 end)
