@@ -152,7 +152,7 @@ end
 function views.expect_votes(count)
   local tool = tools.find "corosync-cmapctl"
   local program = groups.spawn { tool, "-s", "quorum.expected_votes", "u32", tostring(count) }
-  assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
+  assert.equal(0, program:wait(60), table.concat(program.errors, "\n"))
 end
 
 function views.descriptors()

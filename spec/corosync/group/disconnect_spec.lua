@@ -15,14 +15,14 @@ describe("a group after its daemon is killed", function()
     local program = assert(cluster:run(1, { groups.interpreter, "-e", [[
       io.stdout:setvbuf "line"
       local corosync = require "corosync" ]] .. body }))
-    assert(cluster:wait_for(function() return program.lines[1] or program.exited end, 10))
+    assert(cluster:wait_for(function() return program.lines[1] or program.exited end, 60))
     assert.equal("ready", program.lines[1], table.concat(program.errors, "\n"))
     return program
   end
 
   local function finish(program)
     assert(program:write "\n")
-    assert.equal(0, assert(program:wait(10)), table.concat(program.errors, "\n"))
+    assert.equal(0, assert(program:wait(60)), table.concat(program.errors, "\n"))
     return program.lines
   end
 
@@ -36,6 +36,7 @@ describe("a group after its daemon is killed", function()
       io.read()
       local function code(ok, _, what) return tostring(ok) .. " " .. tostring(what) end
       print("send", code(group:send_message "y"))
+      assert(group:wait_for(function() return reason end, 60))
       print("wait", code(group:wait_for(function() end, 0.5)))
       print("reason", type(reason))
       print("active", group:is_active())
@@ -71,36 +72,49 @@ describe("a group after its daemon is killed", function()
     local program = start [[
       local Class = {}
       Class.__index = Class
-      function Class:disconnected(reason) print(self.name, type(reason)) end
+      function Class:disconnected(reason)
+        self.reason = reason
+        print(self.name, type(reason))
+      end
       local group = corosync.group("spec", Class)
       assert(group:activate() and group:send_message "x")
       print "ready"
       io.read()
-      group:wait_for(function() end, 0.5) ]]
+      group:wait_for(function() return group.reason end, 60) ]]
     assert(cluster:kill(1))
     assert.same({ "ready", "spec\tstring" }, finish(program))
   end)
 
   it("reports the disconnect as an error when there is no handler", function()
     local program = start [[
-      local group = corosync.group("spec", { error = function(message) print("error", type(message)) end })
+      local reported
+      local group = corosync.group("spec", { error = function(message)
+        reported = true
+        print("error", type(message))
+      end })
       assert(group:activate() and group:send_message "x")
       print "ready"
       io.read()
-      group:wait_for(function() end, 0.5) ]]
+      group:wait_for(function() return reported end, 60) ]]
     assert(cluster:kill(1))
     assert.same({ "ready", "error\tstring" }, finish(program))
   end)
 
   it("survives disconnected handlers that raise", function()
     local program = start [[
+      local reported
       local group = corosync.group("spec", {
         disconnected = function() error "mine" end,
-        error = function(message) print(message:match "mine\nstack traceback") error "again" end,
+        error = function(message)
+          reported = true
+          print(message:match "mine\nstack traceback")
+          error "again"
+        end,
       })
       assert(group:activate() and group:send_message "x")
       print "ready"
       io.read()
+      assert(group:wait_for(function() return reported end, 60))
       print(select(3, group:wait_for(function() end, 0.5)))
       print(group) ]]
     assert(cluster:kill(1))
@@ -124,12 +138,12 @@ describe("a group after its daemon is killed", function()
       print(select(3, group:is_quorate()), select(3, group:cmap_get "totem.version"))
       io.read()
       print(assert(group:is_quorate()) and group:cmap_get "totem.version")
-      print(group:wait_for(function() return joins == 2 end, 10))
+      print(group:wait_for(function() return joins == 2 end, 60))
       assert(group:send_message "back")
-      print(group:wait_for(function() return received == "back" end, 5)) ]]
+      print(group:wait_for(function() return received == "back" end, 60)) ]]
     assert(cluster:kill(1))
     assert(program:write "\n")
-    assert(cluster:wait_for(function() return program.lines[2] or program.exited end, 10))
+    assert(cluster:wait_for(function() return program.lines[2] or program.exited end, 60))
     assert(cluster:restart(1))
     assert.same({ "ready", "not_connected\tnot_connected", "2", "true", "true" },
       finish(program))
@@ -137,7 +151,7 @@ describe("a group after its daemon is killed", function()
 end)
 
 describe("a group on a broken ring", function()
-  local TOKEN = 2500
+  local TOKEN = 5000
   local cluster
 
   setup(function()
@@ -163,7 +177,7 @@ describe("a group on a broken ring", function()
         local from = now()
         local ok, message, code = action(...)
         local took = now() - from
-        print(what, ok, code, took >= 0.4 and took < 1.2 or took)
+        print(what, ok, code, took >= 0.4 and took < 2 or took)
         return message
       end
       print((timed("join", late.send_message, late, "x"):gsub("^.*:", "")))
@@ -175,12 +189,12 @@ describe("a group on a broken ring", function()
       end
       print((timed("send", flood):gsub("^.-: ", ""):gsub(":.*", "")))
       print("joined", joined, late:is_active())
-      late.timeout = 15
+      late.timeout = 60
       print(late:send_message "x", joined) ]] }))
-    assert(cluster:wait_for(function() return program.lines[1] or program.exited end, 10))
+    assert(cluster:wait_for(function() return program.lines[1] or program.exited end, 60))
     assert(cluster:kill(2))
     assert(program:write "\n")
-    assert.equal(0, assert(program:wait(30)), table.concat(program.errors, "\n"))
+    assert.equal(0, assert(program:wait(120)), table.concat(program.errors, "\n"))
     assert.same({ "ready", "join\tnil\ttimeout\ttrue", " not within 0.4 s", "send\tnil\ttimeout\ttrue", "after 0.4 s",
       "joined\t0\ttrue", "true\t1" }, program.lines)
   end)

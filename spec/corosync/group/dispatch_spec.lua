@@ -57,7 +57,7 @@ describe("group:dispatch and group:wait_for", function()
       assert(group:activate() and group:send_message "a" and group:send_message "b")
       assert(group:wait_for(function() return received == 2 end))
       print "both" ]] }
-    assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
+    assert.equal(0, program:wait(60), table.concat(program.errors, "\n"))
     assert.same({ "both" }, program.lines)
     assert.matches("second.*first", table.concat(program.errors, "\n"))
   end)
@@ -66,7 +66,7 @@ describe("group:dispatch and group:wait_for", function()
     local handlers, seen = recorder()
     local group = joined(handlers)
     assert(group:send_message "x")
-    assert.is_true(group:wait_for(function() return #seen.messages == 1 end, 5))
+    assert.is_true(group:wait_for(function() return #seen.messages == 1 end, 60))
     local from = uv.hrtime()
     local message = refused("timeout", group:wait_for(function() return false end, 0.1, "find the moon in"))
     assert.is_true((uv.hrtime() - from) / 1e9 >= 0.1)
@@ -74,17 +74,17 @@ describe("group:dispatch and group:wait_for", function()
   end)
 
   it("time out while messages keep arriving", function()
-    local pause = 0.001
+    local pause, handled = 0.001, 0
     local group = joined {
       message_received = function()
+        handled = handled + 1
         local from = uv.hrtime()
         repeat until uv.hrtime() - from >= pause * 1e9
       end,
     }
     for _ = 1, 2000 do assert(group:send_message "more") end
-    local from = uv.hrtime()
     refused("timeout", group:wait_for(function() return false end, 0 / 0))
-    refused("timeout", group:wait_for(function() return (uv.hrtime() - from) / 1e9 > 1.5 end, 0.2))
+    refused("timeout", group:wait_for(function() return handled == 2000 end, 0.2))
     pause = 0
   end)
 

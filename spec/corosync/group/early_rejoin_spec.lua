@@ -22,6 +22,6 @@ describe("a group of a process whose earlier membership has not ended yet #slow"
     replicas.hears(program, "^change\t1\t%-\t(join)$")
     assert.is_false(program.exited)
     program:kill "sigkill"
-    assert(program:wait(10))
+    assert(program:wait(60))
   end)
 end)

@@ -33,7 +33,7 @@ describe("group:members and addresses", function()
     for _ = 1, 2 do
       groups.spawn(groups.member_argv(group.name))
     end
-    assert(wait.until_true(function() return #assert(group[KEY].handle:members()) == 3 end, 10))
+    assert(wait.until_true(function() return #assert(group[KEY].handle:members()) == 3 end, 60))
     assert(eventually(function() return #told == 3 end))
     assert.same(told, listed)
     assert.same({ 1, 2, 3 }, { #listed[1], #listed[2], #listed[3] })
@@ -78,7 +78,7 @@ describe("group:members and addresses", function()
     assert.equal("leave", seen.configs[3].left[1].reason)
     assert.equal(dying_address, tostring(seen.configs[5].left[1].address))
     assert.equal("procdown", seen.configs[5].left[1].reason)
-    assert(polite:wait(5))
+    assert(polite:wait(60))
     assert.equal("end", polite.lines[#polite.lines])
   end)
 

@@ -69,7 +69,7 @@ local function eventually(condition, turn)
   assert(wait.until_true(function()
     turn(group)
     return condition()
-  end, 10))
+  end, 60))
 end
 
 local function is_idle() return group[KEY].state == "idle" end
@@ -97,7 +97,7 @@ describe("a class with methods of all names that the library uses", function()
   after_each(function()
     if group and not is_idle() then
       Group.deactivate(group)
-      wait.until_true(function() return is_idle() or not Group.dispatch(group) end, 10)
+      wait.until_true(function() return is_idle() or not Group.dispatch(group) end, 60)
     end
     group = nil
     program.clean()

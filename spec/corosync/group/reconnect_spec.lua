@@ -82,7 +82,13 @@ describe("a group that is disconnected", function()
       local used, before = memory(), belongings()
       for i = 6, CYCLES do cycle(group, seen, i) end
       assert.is_true(memory() - used < 50)
-      assert.same(before, belongings())
+      -- Those of a lost connection may be there for a while, at either time.
+      assert(groups.eventually(function()
+        for what, count in pairs(belongings()) do
+          if count > before[what] then return false end
+        end
+        return true
+      end), "more is left")
       assert.equal(own, group:address())
     end)
   end
@@ -111,7 +117,7 @@ describe("a group that is disconnected", function()
     assert(wait.until_true(function()
       group:step()
       return seen.losses == 1 and seen.joins == 2
-    end, 10))
+    end, 60))
   end)
 
   it("reconnects after an attempt raised, and reports the error", function()
@@ -187,9 +193,9 @@ describe("a group that is disconnected", function()
     assert(wait.until_true(function()
       group:dispatch(1)
       return group[KEY].overdue
-    end, 10))
+    end, 60))
     for _ = 1, 3 do assert(group:send_message "before") end
-    assert(group[KEY].handle:wait(10))
+    assert(group[KEY].handle:wait(60))
     assert(process.shutdown(group[KEY].views:fd()))
     local rounds = 0
     assert(group:wait_for(function()
@@ -255,7 +261,7 @@ describe("a group that is disconnected", function()
       code = select(3, group:view())
     end)
     local late = uv.new_timer()
-    late:start(10000, 0, function()
+    late:start(60000, 0, function()
       seen = "late"
       corosync.loop.stop()
     end)
@@ -276,14 +282,14 @@ describe("a group that is disconnected", function()
     assert(corosync.loop.add(group))
     corosync.loop.unref(group)
     local late = uv.new_timer()
-    late:start(10000, 0, corosync.loop.stop)
+    late:start(60000, 0, corosync.loop.stop)
     late:unref()
     corosync.loop.run()
     late:close()
     assert.equal(1, joins)
     lose(group)
     local keep = uv.new_timer()
-    keep:start(10000, 0, function() end)
+    keep:start(60000, 0, function() end)
     corosync.loop.run()
     keep:close()
     assert.equal(2, joins)
@@ -313,7 +319,7 @@ describe("a group that is disconnected", function()
       message_received = function(_, message)
         if message == "go" then
           handles.flood(group.name, 200, 1000)
-          local deadline = os.time() + 20
+          local deadline = os.time() + 60
           repeat
             local ok, why, code = group:send_message "x"
             answers = ok and {} or { why, code }

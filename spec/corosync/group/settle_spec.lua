@@ -31,9 +31,10 @@ describe("group.settle #slow", function()
     return group, configs, seen
   end
 
+  -- However long after: nobody knows when this process and the daemon get CPU.
   local function check_times(configs, seen)
     local pause = seen[#seen].at - configs[#configs]
-    assert.is_true(pause > SETTLE - 0.01 and pause < SETTLE + 0.3, "told after " .. pause)
+    assert.is_true(pause > SETTLE - 0.01, "told after " .. pause)
   end
 
   it("raises for invalid values", function()
@@ -53,11 +54,13 @@ describe("group.settle #slow", function()
   end)
 
   it("delays a view when only wait_for is used", function()
-    local group, configs, seen = timed(SETTLE)
+    local group, configs, seen = timed(1000)
     assert(group:activate())
+    assert(group:wait_for(function() return #configs > 0 end))
     refused("timeout", group:wait_for(function() return #seen > 0 end, SETTLE / 2))
     assert.equal(1, #configs)
     refused("try_again", group:view())
+    group.settle = SETTLE
     assert(group:wait_for(function() return #seen > 0 end))
     check_times(configs, seen)
     assert.is_false(group[KEY].pollset:wait(0))
@@ -68,7 +71,7 @@ describe("group.settle #slow", function()
     assert(group:activate())
     local fd = assert(group:fd())
     local poll, rounds, limit = uv.new_poll(fd), 0, uv.new_timer()
-    limit:start(5000, 0, function() poll:stop() end)
+    limit:start(60000, 0, function() poll:stop() end)
     limit:unref()
     poll:start("r", function()
       rounds = rounds + 1
@@ -114,13 +117,21 @@ describe("group.settle #slow", function()
     local middle = now() + SETTLE / 2
     assert(group:wait_for(function() return now() > middle end, SETTLE * 0.6) or now() > middle)
     assert(programs[3]:write "join\n")
-    assert(group:wait_for(function() return #configs == 4 end))
-    assert.equal(1, #seen)
-    assert(group:wait_for(function() return #seen == 2 end))
+    assert(group:wait_for(function() return #configs == 4 and #seen[#seen].view.members == 4 end))
     check_times(configs, seen)
+    -- As many views more as changes that came too late for the one before.
+    local most = 2
+    for i = 3, 4 do
+      most = most + (configs[i] - configs[i - 1] > SETTLE - 0.01 and 1 or 0)
+    end
+    assert.is_true(#seen <= most, #seen .. " views")
+    local found = {}
+    for i = 2, #seen do
+      for _, text in ipairs(texts(seen[i].view.joined)) do found[#found + 1] = text end
+    end
     table.sort(addresses)
-    assert.same(addresses, texts(seen[2].view.joined))
-    assert.equal(4, #seen[2].view.members)
+    table.sort(found)
+    assert.same(addresses, found)
   end)
 
   it("hides members that came and left, and shows members that left and came back", function()
@@ -130,14 +141,18 @@ describe("group.settle #slow", function()
     assert(group:activate())
     assert(eventually(function() return #seen > 0 and #seen[#seen].view.members == 2 end))
     local told, before = #seen, #configs
+    group.settle = 1000
     assert(visitor:write "join\n")
     assert(eventually(function() return #configs == before + 1 end))
     assert(visitor:write "leave\n")
     assert(staying:write "leave\n")
     assert(eventually(function() return groups.has_line(staying, "left") end))
     assert(staying:write "join\n")
+    assert(eventually(function() return #configs == before + 4 end))
+    assert.equal(told, #seen)
+    group.settle = SETTLE
     assert(eventually(function() return #seen == told + 1 end))
-    assert.equal(before + 4, #configs)
+    check_times(configs, seen)
     local view = seen[#seen].view
     assert.same({ { staying_address }, { staying_address } }, { texts(view.left), texts(view.joined) })
     assert.equal(2, #view.members)
@@ -171,11 +186,11 @@ describe("group.settle #slow", function()
     assert(eventually(function() return group.seen end))
     check_times(group.configs, group.seen)
     assert.is_true(rawequal(group:view(), group.seen[1].view))
+    Class.settle = 1000
     group.settle = 0
     group.seen = nil
     joined_viewer(group.name)
     assert(eventually(function() return group.seen end))
-    assert.is_true(group.seen[1].at - group.configs[1] < SETTLE / 2)
-    assert.equal(SETTLE, Class.settle)
+    assert.equal(1000, Class.settle)
   end)
 end)

@@ -9,7 +9,7 @@ local may_yield = select("#", coroutine.wrap(function() return pcall(coroutine.y
 
 -- Steps until something holds; not with `groups.eventually`, which dispatches.
 local function step_until(group, predicate)
-  local deadline = core.now() + 10
+  local deadline = core.now() + 60
   while not predicate() do
     assert(core.now() < deadline, "timed out")
     if not group:step() and groups.state(group) ~= "idle" then

@@ -20,7 +20,7 @@ describe("a group on three nodes", function()
 
   local function all_see(nodes, text, seconds)
     for _, node in ipairs(nodes) do
-      assert(cluster:wait_for(function() return saw(node, text) end, seconds or 10,
+      assert(cluster:wait_for(function() return saw(node, text) end, seconds or 60,
         ("'%s' on node %d, which has written:\n%s"):format(text, node, table.concat(members[node].lines, "\n"))))
     end
   end
@@ -39,7 +39,7 @@ describe("a group on three nodes", function()
   end
 
   setup(function()
-    cluster = assert(lab.start { nodes = 3, token = 500 })
+    cluster = assert(lab.start { nodes = 3, token = 1000 })
     members, addresses = {}, {}
     for node = 1, 3 do start(node) end
     all_see({ 1, 2, 3 }, "members " .. list(1, 2, 3))
@@ -52,7 +52,7 @@ describe("a group on three nodes", function()
       if not cluster:members(node) then assert(cluster:restart(node)) end
       if members[node].exited then start(node) end
     end
-    assert(cluster:wait_members({ 1, 2, 3 }, 10))
+    assert(cluster:wait_members({ 1, 2, 3 }, 60))
     assert(cluster:wait_for(function()
       for node = 1, 3 do
         local last
@@ -60,7 +60,7 @@ describe("a group on three nodes", function()
         if last ~= "members " .. list(1, 2, 3) then return false end
       end
       return true
-    end, 10, "three members"))
+    end, 60, "three members"))
     forget()
   end)
 
@@ -76,7 +76,7 @@ describe("a group on three nodes", function()
     end
     assert(cluster:wait_for(function()
       return #messages(1) == 3 * COUNT and #messages(2) == 3 * COUNT and #messages(3) == 3 * COUNT
-    end, 10, "all messages"))
+    end, 60, "all messages"))
     assert.same(messages(1), messages(2))
     assert.same(messages(1), messages(3))
     local next_of = { 1, 1, 1 }
@@ -93,7 +93,7 @@ describe("a group on three nodes", function()
     assert(members[3]:write "leave\n")
     all_see({ 1, 2, 3 }, "left " .. addresses[3] .. "=leave")
     all_see({ 1, 2 }, "members " .. list(1, 2))
-    assert.equal(0, members[3]:wait(5))
+    assert.equal(0, members[3]:wait(60))
     all_see({ 3 }, "end")
   end)
 
@@ -116,7 +116,7 @@ describe("a group on three nodes", function()
     assert(cluster:wait_for(function()
       assert(members[3]:write "ask\n")
       return saw(3, "quorate false nil")
-    end, 10, "no quorum"))
+    end, 60, "no quorum"))
     forget()
     assert(cluster:heal())
     all_see({ 1, 2 }, "came " .. addresses[3] .. "=nodeup")
@@ -127,7 +127,7 @@ describe("a group on three nodes", function()
     assert(cluster:kill(3))
     assert(cluster:wait_for(function()
       return (members[3].lines[#members[3].lines] or ""):match "^disconnected .*Corosync on this node has gone"
-    end, 5, "its being told"))
+    end, 60, "its being told"))
     assert(members[3]:write "try\n")
     all_see({ 3 }, "try nil not_connected")
     all_see({ 1, 2 }, "left " .. addresses[3] .. "=nodedown")

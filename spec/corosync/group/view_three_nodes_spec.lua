@@ -3,14 +3,14 @@ local lab = require "corosync.lab"
 local views = require "spec.helpers.views"
 
 describe("views on three nodes #slow", function()
-  local NAME, SLOW, SETTLE = "views", "slow-views", 3
+  local NAME, SLOW, SETTLE = "views", "slow-views", 8
   local cluster, fast, slow, all, addresses
 
   local function start(node, name, settle)
     local program = assert(cluster:run(node, { groups.interpreter, "spec/helpers/clients/viewer.lua", name, settle },
       { host = name == NAME }))
     all[#all + 1] = program
-    assert(cluster:wait_for(function() return views.address(program) or program.exited end, 10))
+    assert(cluster:wait_for(function() return views.address(program) or program.exited end, 60))
     assert(program:write "join\n")
     return program
   end
@@ -50,7 +50,7 @@ describe("views on three nodes #slow", function()
         end
       end
       return true
-    end, 15, "one view")
+    end, 60, "one view")
     for _, node in ipairs(ok and {} or who) do
       message = ("%s; node %d has told:\n%s"):format(message, node, written(fast[node]))
     end
@@ -76,7 +76,7 @@ describe("views on three nodes #slow", function()
   end
 
   setup(function()
-    cluster = assert(lab.start { nodes = 3, token = 500 })
+    cluster = assert(lab.start { nodes = 3, token = 1000 })
     fast, slow, all, addresses = {}, {}, {}, {}
     for node = 1, 3 do
       start_fast(node)
@@ -103,7 +103,7 @@ describe("views on three nodes #slow", function()
       assert(cluster:wait_for(function()
         local view = views.last(slow[node])
         return view and #view.members == 3
-      end, 10, "the slow members' first view"))
+      end, 60, "the slow members' first view"))
     end
     local slow_before = {}
     for node = 1, 3 do slow_before[node] = #views.of(slow[node]) end
@@ -131,7 +131,7 @@ describe("views on three nodes #slow", function()
 
     -- A member with a longer settle has one view of all this: the others have left and come back.
     for node = 1, 3 do
-      assert(cluster:wait_for(function() return #views.of(slow[node]) > slow_before[node] end, 10))
+      assert(cluster:wait_for(function() return #views.of(slow[node]) > slow_before[node] end, 60))
       local told = views.of(slow[node])
       assert.equal(slow_before[node] + 1, #told)
       local last = told[#told]
@@ -157,7 +157,7 @@ describe("views on three nodes #slow", function()
     local counts, gone = count_views(), list(3)
     local lost = fast[3]
     assert(cluster:restart(3))
-    assert.is_true(lost.exited)
+    assert(cluster:wait_for(function() return lost.exited end, 60))
     assert.equal("disconnected", lost.lines[#lost.lines])
     all_see({ 1, 2 }, { 1, 2 }, { "1", "2", "3" })
     assert.same(gone, since(counts, 1)[1].left)
@@ -200,12 +200,12 @@ describe("views on three nodes #slow", function()
       print(select(3, group:wait_for(function() return group:view() end, 1)))
       used = os.clock() - used
       print(used < 0.2 or used)
-      print(group:wait_for(function() return view end, 10))
+      print(group:wait_for(function() return view end, 60))
       print(#view.nodes) ]] }))
-    assert(cluster:wait_for(function() return program.lines[1] or program.exited end, 10))
+    assert(cluster:wait_for(function() return program.lines[1] or program.exited end, 60))
     assert(cluster:pause(3))
     assert(program:write "\n")
-    assert.equal(0, assert(program:wait(20)), written(program))
+    assert.equal(0, assert(program:wait(60)), written(program))
     assert.same({ "ready", "timeout", "true", "true", "2" }, program.lines)
     assert(cluster:resume(3))
   end)
@@ -229,7 +229,7 @@ describe("regression: a group with views, activated after a restart of the daemo
       print((group:activate()))
       print(group:wait_for(function() return view end)) ]] }))
     local function has(text)
-      assert(cluster:wait_for(function() return groups.has_line(program, text) or program.exited end, 10))
+      assert(cluster:wait_for(function() return groups.has_line(program, text) or program.exited end, 60))
     end
     has "ready"
     assert(cluster:kill(1))
@@ -237,7 +237,7 @@ describe("regression: a group with views, activated after a restart of the daemo
     has "gone"
     assert(cluster:restart(1))
     assert(program:write "\n")
-    assert.equal(0, assert(program:wait(10)), table.concat(program.errors, "\n"))
+    assert.equal(0, assert(program:wait(60)), table.concat(program.errors, "\n"))
     assert.same({ "ready", "not_connected", "gone", "true", "true" }, program.lines)
   end)
 end)
