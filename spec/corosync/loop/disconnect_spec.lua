@@ -26,13 +26,13 @@ describe("a handle in the loop whose daemon is killed", function()
       assert(corosync.loop.add(cpg, ]] .. third .. [[))
       corosync.loop.run()
       print "end" ]] }))
-    assert(cluster:wait_for(function() return program.lines[1] or program.exited end, 10))
+    assert(cluster:wait_for(function() return program.lines[1] or program.exited end, 60))
     assert.equal("ready", program.lines[1], table.concat(program.errors, "\n"))
     return program
   end
 
   local function finish(program)
-    assert.equal(0, assert(program:wait(10)), table.concat(program.errors, "\n"))
+    assert.equal(0, assert(program:wait(60)), table.concat(program.errors, "\n"))
     local lines = { (table.unpack or unpack)(program.lines, 2, #program.lines - 1) } -- luacheck: globals unpack
     table.sort(lines)
     assert.equal("end", program.lines[#program.lines])

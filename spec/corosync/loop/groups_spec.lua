@@ -237,7 +237,7 @@ describe("loop.run with groups", function()
     local group = collector {
       ["1"] = function(self)
         leave(other)
-        outcome = other:wait_for(function() return state(other) == "idle" end, 5)
+        outcome = other:wait_for(function() return state(other) == "idle" end, 60)
         leave(self)
       end,
     }
@@ -367,7 +367,7 @@ describe("loop.run with groups", function()
       assert(corosync.loop.add(group) and group:send_message "x")
       corosync.loop.run()
       print "end" ]] }
-    assert.same({ 0, 0 }, { program:wait(10) })
+    assert.same({ 0, 0 }, { program:wait(60) })
     assert.same({ "end" }, program.lines)
     assert.same({}, program.errors)
   end)
@@ -380,7 +380,7 @@ describe("loop.run with groups", function()
       end
       assert(require("corosync").loop.run())
       print(type(package.loaded.luv)) ]] }
-    assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
+    assert.equal(0, program:wait(60), table.concat(program.errors, "\n"))
     assert.same({ "corosync.cpg\tnil", "corosync.cmap\tnil", "corosync.quorum\tnil", "corosync.group\tnil",
       "corosync\tnil", "table" }, program.lines)
   end)

@@ -49,7 +49,7 @@ describe("handles in the loop", function()
 
   local function cmapctl(...)
     local program = groups.spawn { tools.find "corosync-cmapctl", ... }
-    assert.equal(0, program:wait(10), table.concat(program.errors, "\n"))
+    assert.equal(0, program:wait(60), table.concat(program.errors, "\n"))
   end
 
   it("deliver a map's changes made by another program", function()
@@ -63,7 +63,7 @@ describe("handles in the loop", function()
       tools.find "corosync-cmapctl", KEY }
     assert.is_true(run())
     assert.same({ { "add", KEY, 1 }, { "modify", KEY, 2, 1 }, { "delete", KEY, nil, 2 } }, seen)
-    assert.equal(0, program:wait(10))
+    assert.equal(0, program:wait(60))
   end)
 
   it("deliver quorum changes", function()

@@ -40,7 +40,7 @@ describe("send_message in corosync.loop", function()
   end
 
   it("gets the room that its handlers make, although they send too", function()
-    group.timeout = 1
+    group.timeout = 20
     in_timer(function()
       for _ = 1, 20 do send_big() end
     end)

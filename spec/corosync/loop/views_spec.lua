@@ -73,7 +73,7 @@ describe("a group with views in the loop #slow", function()
       view_change = function()
         assert(group:send_message "x")
         -- Does the same as a send when Corosync's queue is full.
-        assert(group[KEY].handle:fetch(5))
+        assert(group[KEY].handle:fetch(60))
         group[KEY].loop.wake(group[KEY])
       end,
       message_received = function(_, message)
@@ -92,7 +92,7 @@ describe("a group with views in the loop #slow", function()
       view_change = function()
         told = true
         assert(group:send_message "x")
-        assert(group[KEY].handle:fetch(5))
+        assert(group[KEY].handle:fetch(60))
       end,
     }
     assert(group:activate())
