@@ -29,7 +29,7 @@ function recorded.run(code)
     local group = corosync.group("recorded", {})
     assert(group:activate())
     %s]]):format(folder, code) }
-  assert.equal(0, (assert(program:wait(10))), table.concat(program.errors, "\n"))
+  assert.equal(0, (assert(program:wait(60))), table.concat(program.errors, "\n"))
 end
 
 -- The paths of the histories, one for each group.

@@ -22,7 +22,7 @@ describe("a recorded history", function()
 
   local function run(script)
     local program = groups.spawn { groups.interpreter, "-e", script }
-    assert.equal(0, (assert(program:wait(10))), table.concat(program.errors, "\n"))
+    assert.equal(0, (assert(program:wait(60))), table.concat(program.errors, "\n"))
     return program
   end
 

@@ -17,9 +17,16 @@ local function files_in(folder)
   return names
 end
 
+-- Files of earlier clients may go meanwhile.
+local function assert_nothing_new(before, after)
+  local known = {}
+  for _, name in ipairs(before) do known[name] = true end
+  for _, name in ipairs(after) do assert(known[name], name) end
+end
+
 describe("the lab of a program #slow", function()
   local function is_gone(id)
-    return wait.until_true(function() return #processes_of(id) == 0 end, 5)
+    return wait.until_true(function() return #processes_of(id) == 0 end, 60)
   end
 
   it("leaves nothing when the program is killed, not even paused programs", function()
@@ -32,17 +39,18 @@ describe("the lab of a program #slow", function()
       print(cluster.id)
       uv.new_timer():start(60000, 0, print)
       uv.run()]]
-    assert.is_true(wait.until_true(function() return child.lines[1] or child.exited end, 20))
+    assert.is_true(wait.until_true(function() return child.lines[1] or child.exited end, 60))
     local id = child.lines[1] or error(table.concat(child.errors, "\n"))
     assert.is_true(#processes_of(id) >= 8)
     assert.is_true(child:kill("sigkill"))
     assert.is_true(is_gone(id))
-    assert.same({ shm, run }, { files_in("/dev/shm"), files_in("/run") })
+    assert_nothing_new(shm, files_in "/dev/shm")
+    assert_nothing_new(run, files_in "/run")
   end)
 
   it("leaves nothing when the program ends without stop", function()
     local child = start_script "print(assert(lab.start(1)).id)"
-    assert.equal(0, child:wait(20))
+    assert.equal(0, child:wait(60))
     assert.is_true(is_gone(child.lines[1]))
   end)
 
@@ -54,7 +62,7 @@ describe("the lab of a program #slow", function()
         print(uv.getuid(), cluster:command(2, { "corosync-cmapctl", "-g", "nodelist.node.1.nodeid" }))
         assert(cluster:stop())
         print(cluster.id)]], ordinary.prefix, tree .. "/share/lua/" .. os.getenv "LUA_ABI")
-      assert.equal(0, child:wait(30), table.concat(child.errors, "\n"))
+      assert.equal(0, child:wait(60), table.concat(child.errors, "\n"))
       assert.matches(("^%d\t0\tnodelist"):format(ordinary.uid), child.lines[1])
       assert.same({}, processes_of(child.lines[#child.lines]))
     end)

@@ -12,7 +12,7 @@ describe("the lab's machine check #slow", function()
   it("names the setting that forbids namespaces and how to change it", function()
     local child = start_script("print(select(2, lab.check()))", { "unshare", "-Ur", "sh", "-c",
       'echo 0 >/proc/sys/user/max_net_namespaces; exec "$@"', "sh" })
-    assert.equal(0, child:wait(20))
+    assert.equal(0, child:wait(60))
     assert.matches("^namespaces cannot be created: unshare: .*no net namespaces are allowed "
       .. "%(as root: sysctl user.max_net_namespaces=10000%)", child.lines[1])
   end)
@@ -20,7 +20,7 @@ describe("the lab's machine check #slow", function()
   it("reports the error when no setting explains it", function()
     local function why(...)
       local child = start_script("print(select(2, lab.check()))", { ... })
-      assert.equal(0, child:wait(20))
+      assert.equal(0, child:wait(60))
       return child.lines[1]
     end
     assert.matches("^cannot start .*: too many open files %(this process has too many descriptors open: raise ulimit "
@@ -55,7 +55,7 @@ describe("the lab's machine check #slow", function()
     local child = start_script [[
       require("corosync.lab.tools").find = function(name) return name ~= "corosync" and name or nil end
       print(select(2, lab.check()))]]
-    assert.equal(0, child:wait(20))
+    assert.equal(0, child:wait(60))
     assert.equal("missing programs: corosync (install corosync)\ttools", child.lines[1])
   end)
 end)

@@ -8,7 +8,7 @@ local function later()
     timer:close()
     over = true
   end)
-  assert(wait.until_true(function() return over end, 10))
+  assert(wait.until_true(function() return over end, 60))
 end
 
 local function in_coroutine(action)
@@ -17,7 +17,7 @@ local function in_coroutine(action)
     action()
     ended = true
   end)()
-  assert.is_true(wait.until_true(function() return ended end, 10))
+  assert.is_true(wait.until_true(function() return ended end, 60))
 end
 
 describe("wait.until_true", function()
@@ -31,11 +31,11 @@ describe("wait.until_true", function()
   it("times out although its condition is slow and the loop is idle", function()
     local signal = uv.new_signal()
     signal:start("sigusr2", function() end)
-    local watch = assert(process.spawn({ "sh", "-c", "sleep 5; kill -s USR2 $PPID" }, {}))
+    local watch = assert(process.spawn({ "sh", "-c", "sleep 60; kill -s USR2 $PPID" }, {}))
     assert.is_false(wait.until_true(long_and_false, 0.2))
     assert.is_false(watch.exited)
     watch:kill "sigkill"
-    assert(watch:wait(5))
+    assert(watch:wait(60))
     signal:close()
   end)
 
@@ -50,8 +50,8 @@ describe("wait.until_true", function()
     it("does not count time in which the process was paused, in " .. name, function()
       call(function()
         local child = assert(process.spawn({ "sh", "-c",
-          "kill -s STOP $PPID; sleep 2.5; kill -s CONT $PPID; sleep 0.5" }, {}))
-        assert.equal(0, (assert(child:wait(2))))
+          "kill -s STOP $PPID; sleep 4.5; kill -s CONT $PPID; sleep 0.5" }, {}))
+        assert.equal(0, (assert(child:wait(4))))
       end)
     end)
   end
