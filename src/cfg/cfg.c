@@ -224,7 +224,7 @@ static const luaL_Reg methods[] = {
 	{"kill_node", cfg_nodes_method_kill},
 	{"local_node", method_local_node},
 	{"node_addresses", cfg_nodes_method_addresses},
-	{"node_status", cfg_nodes_method_status},
+	{"node_status", cfg_node_status_method_get},
 	{"reload", method_reload},
 	{"reopen_logs", method_reopen_logs},
 	{"reply_shutdown", cfg_shutdown_method_reply},

@@ -34,11 +34,26 @@ void cfg_shutdown_event(corosync_cfg_handle_t id, corosync_cfg_shutdown_flags_t 
 int cfg_shutdown_method_reply(lua_State *L);
 int cfg_shutdown_method_try(lua_State *L);
 
-/* ---- any node, and the links to it: nodes.c ---- */
+/* ---- the addresses of any node, ending one, and what calls about a node share: nodes.c ---- */
+
+/* NULL if a call about a node is possible: libcfg puts Corosync's reply on the stack. */
+const failure *cfg_nodes_unaskable(const cfg *c);
+
+/* CS_OK if the node is in the configuration's list of nodes. */
+cs_error_t cfg_nodes_check(handle *h, uint32_t node);
+
+/* The failure of a call about a node, or NULL. */
+const failure *cfg_nodes_failure(cfg *c, cs_error_t error);
+
+/* Pushes nil, "cannot <verb> node <node>: …", code; returns 3. [-0, +3, m] */
+int cfg_nodes_fail(lua_State *L, const char *verb, uint32_t node, const failure *why);
 
 int cfg_nodes_method_addresses(lua_State *L);
 int cfg_nodes_method_kill(lua_State *L);
-int cfg_nodes_method_status(lua_State *L);
+
+/* ---- a node and the links to it, as this node sees them: node_status.c ---- */
+
+int cfg_node_status_method_get(lua_State *L);
 
 /* ---- this node's interfaces: rings.c ---- */
 

@@ -5,10 +5,8 @@
 #include <corosync/cmap.h>
 #include <corosync/votequorum.h>
 
-#include "handle/call.h"
 #include "handle/connection.h"
 #include "handle/methods.h"
-#include "support/argument.h"
 #include "support/field.h"
 
 /***
@@ -42,31 +40,6 @@ A node, as passed to the handler `quorum_change`.
 @tfield integer node its id
 @tfield string|nil state "member", "dead" or "leaving"
 */
-
-/***
-The result of `info`.
-@table info
-@tfield integer node the node's id
-@tfield string state of the node: "member", "dead" or "leaving"
-@tfield integer votes of the node
-@tfield integer expected_votes of the node
-@tfield integer highest_expected of the cluster
-@tfield integer total_votes of the cluster
-@tfield integer quorum the least votes that are quorate
-@tfield table<string,boolean> flags of the cluster: two_node, quorate, wait_for_all, last_man_standing,
-auto_tie_breaker, allow_downscale; of the node: qdevice_registered, qdevice_alive, qdevice_cast_vote,
-qdevice_master_wins
-@tfield integer|nil qdevice_votes nil without a quorum device
-@tfield string|nil qdevice_name nil without a quorum device
-*/
-
-static const failure failure_expected_votes = {
-	"invalid_param", "that is fewer than the present votes, or so many that the cluster would lose its quorum"};
-static const failure failure_qdevice_node = {
-	"not_exist", "the id is the quorum device's, which has no information of its own: see a node's"};
-static const failure failure_too_many_votes = {
-	"out_of_range", "Corosync's quorum overflows above 255, the quorum of 509 votes, without an error"};
-static const failure failure_votes = {"invalid_param", "with these votes the cluster would lose its quorum"};
 
 /*
  * A missing socket does not mean that corosync.conf names no provider: Corosync opens votequorum's after cmap's when it
@@ -165,146 +138,15 @@ static int module_open(lua_State *L)
 	return connection_open(L, connection_new(L, &votequorum_class, sizeof(handle), 1), track ? track_start : NULL);
 }
 
-/* ---- methods ---- */
-
-/* With more the quorum, just over half of the votes, wraps around in the daemon's eight bits. */
-#define MOST_VOTES 509
-
-/* Fails for the node whose id is at that index, or for the local one. [-0, +3, m] */
-static int fail_with_node(lua_State *L, const char *verb, int index, const failure *why)
-{
-	if (lua_isnoneornil(L, index)) {
-		lua_pushfstring(L, "%s the local node in votequorum", verb);
-	} else {
-		/* lua_pushfstring has no format for numbers above the range of int. */
-		lua_pushfstring(L, "%s node ", verb);
-		lua_pushvalue(L, index);
-		lua_pushliteral(L, " in votequorum");
-		lua_concat(L, 3);
-	}
-	return failure_push(L, why);
-}
-
-/***
-A node's state and votes, and the cluster's votes as this node counts them. Calls `votequorum_getinfo`.
-@function handle:info
-@tparam[opt] integer node its id; the local node when absent
-@treturn info
-@error nil, message, code: "not_exist" (unknown node id, not seen since Corosync started here; or 0, the quorum
-device's), "not_connected", "closed", "wrong_process"; raises for anything but a whole number from 0 to 4294967295
-*/
-static int votequorum_method_info(lua_State *L)
-{
-	handle *h = handle_check(L);
-	bool local = lua_isnoneornil(L, 2);
-	uint32_t node = local ? LOCAL_NODE : argument_check_uint32(L, 2, "node");
-	struct votequorum_info info;
-	const failure *why = handle_unusable(h);
-
-	if (why == NULL && !local && node == VOTEQUORUM_QDEVICE_NODEID) {
-		why = &failure_qdevice_node;
-	}
-	if (why == NULL) {
-		why = votequorum_info_get(h, node, &info);
-	}
-	if (why != NULL) {
-		return fail_with_node(L, "get the information on", 2, why);
-	}
-	votequorum_info_push(L, &info);
-	return 1;
-}
-
-static const failure *set_expected(handle *h, uint32_t votes)
-{
-	cs_error_t error;
-
-	if (votes > MOST_VOTES) {
-		return &failure_too_many_votes;
-	}
-	error = CALL(h, "set_expected", votequorum_setexpected(h->id, votes));
-	return error == CS_ERR_INVALID_PARAM ? &failure_expected_votes : handle_failure(h, error);
-}
-
-/***
-Sets how many votes the cluster expects, on all nodes, until the next change or until Corosync restarts. The members
-have agreed on it when `expected_votes_change` is called. Calls `votequorum_setexpected`.
-@function handle:set_expected
-@tparam integer votes
-@treturn boolean true
-@error nil, message, code: "invalid_param" (fewer than the present votes, or so many that a quorate cluster would lose
-its quorum), "out_of_range" (more than 509), "no_resources", "not_connected", "closed", "wrong_process"; raises for
-anything but a whole number from 0 to 4294967295
-*/
-static int votequorum_method_set_expected(lua_State *L)
-{
-	handle *h = handle_check(L);
-	uint32_t votes = argument_check_uint32(L, 2, "votes");
-	const failure *why = handle_unusable(h);
-
-	if (why == NULL) {
-		why = set_expected(h, votes);
-	}
-	return handle_return(L, h, "set the expected votes of", why);
-}
-
-static const failure *set_votes_of(handle *h, uint32_t node, uint32_t votes)
-{
-	cs_error_t error;
-
-	if (votes > MOST_VOTES) {
-		return &failure_too_many_votes;
-	}
-	error = CALL(h, "set_votes", votequorum_setvotes(h->id, node, votes));
-	switch (error) {
-	case CS_ERR_INVALID_PARAM: return &failure_votes;
-	case CS_ERR_NAME_NOT_FOUND: return &VOTEQUORUM_UNKNOWN_NODE;
-	default: return handle_failure(h, error);
-	}
-}
-
-/* votequorum_setvotes has no id for the local node: 0 is the quorum device. */
-static const failure *set_local_votes(handle *h, uint32_t votes)
-{
-	struct votequorum_info info;
-	const failure *why = votequorum_info_get(h, LOCAL_NODE, &info);
-
-	return why == NULL ? set_votes_of(h, info.node_id, votes) : why;
-}
-
-/***
-Sets how many votes a node has, until the next change or until Corosync restarts. If the votes of all nodes exceed the
-expected votes, these grow with them. Calls `votequorum_setvotes`, for the local node also `votequorum_getinfo`.
-@function handle:set_votes
-@tparam integer votes
-@tparam[opt] integer node its id; the local node when absent, and 0 for the quorum device
-@treturn boolean true
-@error nil, message, code: "not_exist" (unknown node id, not seen since Corosync started here), "invalid_param" (the
-cluster would lose its quorum), "out_of_range" (more than 509), "no_resources", "not_connected", "closed",
-"wrong_process"; raises for anything but a whole number from 0 to 4294967295
-*/
-static int votequorum_method_set_votes(lua_State *L)
-{
-	handle *h = handle_check(L);
-	uint32_t votes = argument_check_uint32(L, 2, "votes");
-	bool local = lua_isnoneornil(L, 3);
-	uint32_t node = local ? 0 : argument_check_uint32(L, 3, "node");
-	const failure *why = handle_unusable(h);
-
-	if (why == NULL) {
-		why = local ? set_local_votes(h, votes) : set_votes_of(h, node, votes);
-	}
-	return why == NULL ? success_push(L) : fail_with_node(L, "set the votes of", 3, why);
-}
-
 static const luaL_Reg methods[] = {
-	{"info", votequorum_method_info},
+	{"info", votequorum_info_method_info},
 	{"qdevice_master_wins", votequorum_qdevice_method_master_wins},
 	{"qdevice_poll", votequorum_qdevice_method_poll},
 	{"qdevice_register", votequorum_qdevice_method_register},
 	{"qdevice_unregister", votequorum_qdevice_method_unregister},
 	{"qdevice_update", votequorum_qdevice_method_update},
-	{"set_expected", votequorum_method_set_expected},
-	{"set_votes", votequorum_method_set_votes},
+	{"set_expected", votequorum_votes_method_set_expected},
+	{"set_votes", votequorum_votes_method_set_votes},
 	{NULL, NULL},
 };
 

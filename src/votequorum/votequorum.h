@@ -22,7 +22,7 @@ void votequorum_event_nodelist(
 	votequorum_handle_t id, uint64_t context, votequorum_ring_id_t ring, uint32_t count, uint32_t *members);
 void votequorum_event_expected_votes(votequorum_handle_t id, uint64_t context, uint32_t votes);
 
-/* ---- the information on a node and on the votes: info.c ---- */
+/* ---- the information on a node and on the votes, and failures for a node: info.c ---- */
 
 /* The local node. In other calls the same id is the quorum device's, which has no information of its own. */
 #define LOCAL_NODE VOTEQUORUM_QDEVICE_NODEID
@@ -33,11 +33,21 @@ extern const failure VOTEQUORUM_UNKNOWN_NODE;
 /* Fills `info` and returns NULL, or why not. The handle must be usable. */
 const failure *votequorum_info_get(handle *h, uint32_t node, struct votequorum_info *info);
 
-/* Pushes a table. [-0, +1, m] */
-void votequorum_info_push(lua_State *L, const struct votequorum_info *info);
-
 /* The name of a node's state; NULL for the quorum device, which has none. */
 const char *votequorum_info_state_name(uint32_t state);
+
+/*
+ * Pushes nil, "cannot <verb> node <id> in votequorum: …", code; returns 3. The node's id is at that index; nil or
+ * none is the local node. [-0, +3, m]
+ */
+int votequorum_fail_with_node(lua_State *L, const char *verb, int index, const failure *why);
+
+int votequorum_info_method_info(lua_State *L);
+
+/* ---- setting votes and expected votes: votes.c ---- */
+
+int votequorum_votes_method_set_expected(lua_State *L);
+int votequorum_votes_method_set_votes(lua_State *L);
 
 /* ---- methods for a program that is a quorum device: qdevice.c ---- */
 

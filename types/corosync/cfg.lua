@@ -61,6 +61,22 @@ function handle:reload() end
 ---@return string|nil # "not_supported", "not_connected", "closed", "wrong_process"
 function handle:reopen_logs() end
 
+--- A node's addresses in the configuration, one for each link. Corosync takes all of them for addresses of the first one's
+--- family, so if links have different families, the other addresses are wrong. Calls `corosync_cfg_get_node_addrs`.
+---@param node integer a node's id; 0 is this node
+---@return string[]|nil
+---@return string|nil # why it failed
+---@return string|nil # "not_exist" (no such node in the list of nodes), "not_connected", "closed", "wrong_process", "no_stack" (see `corosync.events`); raises for an invalid node id
+function handle:node_addresses(node) end
+
+--- Ends Corosync on a node of the cluster at once, without shutdown requests. Calls `corosync_cfg_kill_node`.
+---@param node integer the id of a node in the present membership; this node is allowed
+---@param reason? string for that node's log: up to 255 bytes, none of them zero (default: "no reason given")
+---@return boolean|nil # true: the order was sent
+---@return string|nil # why it failed
+---@return string|nil # "not_exist" (no such node in the membership), "try_again", "not_connected", "closed", "wrong_process"; raises for an invalid node id or reason
+function handle:kill_node(node, reason) end
+
 --- A node as this one sees it: the result of `node_status`.
 ---@class corosync.cfg.status
 ---@field node integer its id
@@ -82,14 +98,6 @@ function handle:reopen_logs() end
 ---@field source string|nil an address, nil when unknown
 ---@field destination string|nil an address, nil when unknown
 
---- A node's addresses in the configuration, one for each link. Corosync takes all of them for addresses of the first one's
---- family, so if links have different families, the other addresses are wrong. Calls `corosync_cfg_get_node_addrs`.
----@param node integer a node's id; 0 is this node
----@return string[]|nil
----@return string|nil # why it failed
----@return string|nil # "not_exist" (no such node in the list of nodes), "not_connected", "closed", "wrong_process", "no_stack" (see `corosync.events`); raises for an invalid node id
-function handle:node_addresses(node) end
-
 --- A node and the links to it, as this node sees them. Only the transport knet has all fields. With udp and udpu there is
 --- one link, whose source is that node's address and which has no destination, the onwire fields are 0, and a node that
 --- does not exist is unreachable and has no links. Calls `corosync_cfg_node_status_get`.
@@ -98,14 +106,6 @@ function handle:node_addresses(node) end
 ---@return string|nil # why it failed
 ---@return string|nil # "not_exist" (knet does not know the node), "not_connected", "closed", "wrong_process", "no_stack" (see `corosync.events`); raises for an invalid node id
 function handle:node_status(node) end
-
---- Ends Corosync on a node of the cluster at once, without shutdown requests. Calls `corosync_cfg_kill_node`.
----@param node integer the id of a node in the present membership; this node is allowed
----@param reason? string for that node's log: up to 255 bytes, none of them zero (default: "no reason given")
----@return boolean|nil # true: the order was sent
----@return string|nil # why it failed
----@return string|nil # "not_exist" (no such node in the membership), "try_again", "not_connected", "closed", "wrong_process"; raises for an invalid node id or reason
-function handle:kill_node(node, reason) end
 
 --- One of this node's interfaces, as `ring_status` returns them.
 ---@class corosync.cfg.interface

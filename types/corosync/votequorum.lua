@@ -29,19 +29,6 @@ local module = {}
 ---@field node integer its id
 ---@field state string|nil "member", "dead" or "leaving"
 
---- The result of `info`.
----@class corosync.votequorum.info
----@field node integer the node's id
----@field state string of the node: "member", "dead" or "leaving"
----@field votes integer of the node
----@field expected_votes integer of the node
----@field highest_expected integer of the cluster
----@field total_votes integer of the cluster
----@field quorum integer the least votes that are quorate
----@field flags table<string,boolean> of the cluster: two_node, quorate, wait_for_all, last_man_standing, auto_tie_breaker, allow_downscale; of the node: qdevice_registered, qdevice_alive, qdevice_cast_vote, qdevice_master_wins
----@field qdevice_votes integer|nil nil without a quorum device
----@field qdevice_name string|nil nil without a quorum device
-
 ---@class corosync.votequorum.open.handlers
 ---@field quorum_change? fun(quorate:boolean,nodes:corosync.votequorum.node[]) called with the nodes. Where a quorum device is registered it is the last of them, node 0, and has no state
 ---@field nodelist_change? fun(members:integer[],ring:corosync.cpg.ring) called with node ids. After a change of the ring it comes before `quorum_change`
@@ -56,6 +43,19 @@ local module = {}
 ---@return string|nil # why it failed
 ---@return string|nil # "not_connected" (Corosync is not running, or has another /dev/shm), "access" (the user is not permitted, or another user's program has taken the socket's name), "try_again", "no_space" (/dev/shm is full), "no_memory", "no_resources" (open files), "no_quorum_provider" (votequorum is not configured); raises for an unknown field or one of the wrong type
 function module.open(handlers) end
+
+--- The result of `info`.
+---@class corosync.votequorum.info
+---@field node integer the node's id
+---@field state string of the node: "member", "dead" or "leaving"
+---@field votes integer of the node
+---@field expected_votes integer of the node
+---@field highest_expected integer of the cluster
+---@field total_votes integer of the cluster
+---@field quorum integer the least votes that are quorate
+---@field flags table<string,boolean> of the cluster: two_node, quorate, wait_for_all, last_man_standing, auto_tie_breaker, allow_downscale; of the node: qdevice_registered, qdevice_alive, qdevice_cast_vote, qdevice_master_wins
+---@field qdevice_votes integer|nil nil without a quorum device
+---@field qdevice_name string|nil nil without a quorum device
 
 ---@class corosync.votequorum.handle: corosync.handle, corosync.events, corosync.tracking
 local handle = {}
