@@ -1,8 +1,8 @@
--- The events of a group that still hold: its configuration, ring and quorum, and what the member holds. A trace that
--- continues in another file begins with them.
+-- The events of a group that still hold: its configuration, ring and quorum, whether its replica is ready, and what the
+-- member holds. A trace that continues in another file begins with them.
 local standing = {}
 
-local FIRST = { "config", "ring", "quorum" }
+local FIRST = { "config", "ring", "quorum", "replica" }
 
 local note = {}
 
@@ -11,11 +11,16 @@ function note.config(self, line)
   local own, members, left = line:match "^config (%S+) (%S+) (%S+)"
   local has_left = ("," .. left):find("," .. own .. "=", 1, true)
   self.config = not has_left and ("config %s %s - -"):format(own, members) or nil
+  self.replica = not has_left and self.replica or nil
 end
 
 function note.ring(self, line) self.ring = line end
 
 function note.quorum(self, line) self.quorum = line end
+
+function note.ready(self, line) self.replica = line end
+
+note.observing, note.suspended = note.ready, note.ready
 
 function note.lost(self) self.config, self.ring, self.quorum = nil, nil, nil end
 

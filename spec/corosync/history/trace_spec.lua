@@ -53,7 +53,7 @@ describe("a trace", function()
     local it = trace()
     assert(it.start(path))
     for _, line in ipairs { "config 1:10 1:10,2:20 - 2:20=join", "ring 1:4", "quorum yes", "locked duty 5",
-      "locked other 6", "unlocked other" } do
+      "locked other 6", "unlocked other", "suspended it is away", "ready" } do
       assert(it.write("a", line))
     end
     assert(it.write("b", "config 1:10 1:10 1:10=leave -"))
@@ -62,7 +62,7 @@ describe("a trace", function()
       assert(it.write("a", long))
     end
     assert(it.write("a", "lost"))
-    assert.same({ "group a", "config 1:10 1:10,2:20 - -", "ring 1:4", "quorum yes", "locked duty 5", "lost" },
+    assert.same({ "group a", "config 1:10 1:10,2:20 - -", "ring 1:4", "quorum yes", "ready", "locked duty 5", "lost" },
       lines(path))
     local size = uv.fs_stat(path .. ".1").size
     assert.is_true(size >= 2 ^ 24 and size < 2 ^ 24 + 2 ^ 21)
@@ -80,10 +80,11 @@ describe("a trace", function()
 
   it("keeps notes of holders until they are released, and nothing after a leave", function()
     local kept = standing.new()
-    for _, line in ipairs { "holds 1.5 a 1", "holds 2.5 b 2", "released 3.5 a", "config 1:10 1:10 - 1:10=join" } do
+    for _, line in ipairs { "holds 1.5 a 1", "holds 2.5 b 2", "released 3.5 a", "config 1:10 1:10 - 1:10=join",
+      "observing", "suspended it is closed" } do
       standing.note(kept, line)
     end
-    assert.same({ "config 1:10 1:10 - -", "holds 2.5 b 2" }, standing.lines(kept))
+    assert.same({ "config 1:10 1:10 - -", "suspended it is closed", "holds 2.5 b 2" }, standing.lines(kept))
     standing.note(kept, "config 1:10 - 1:10=leave -")
     assert.same({ "holds 2.5 b 2" }, standing.lines(kept))
   end)
