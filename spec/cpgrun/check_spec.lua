@@ -64,6 +64,16 @@ describe("cpgrun check #slow", function()
     assert.matches("kill_host", out)
   end)
 
+  it("makes no fault before replicas have begun that their nodes remember from an earlier trial", function()
+    local path = program.file("remembered.lua", [[
+      assert(cmap:set("lua_corosync.replica.remembered", "1.1.1.0", "string"))
+      require "corosync.replica"("remembered", { patience = 4 })]])
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "1", path)
+    assert.equal(0, code, out)
+    local first_fault = out:match "\n *(%d+%.%d) s  "
+    assert.is_true(tonumber(first_fault) > 4, out)
+  end)
+
   it("fails when members of a replica have diverged", function()
     local path = program.file("diverges.lua", [[
       local uv = require "luv"

@@ -35,6 +35,7 @@ local FIELDS = {
   locked = { "%S+", "%d+" },
   unlocked = { "%S+" },
   ready = {},
+  observing = {},
   suspended = { ".+" },
 }
 

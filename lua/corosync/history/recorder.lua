@@ -147,6 +147,10 @@ function observers.ready(record)
   write(record, "ready")
 end
 
+function observers.observing(record)
+  write(record, "observing")
+end
+
 function observers.suspended(record, why)
   write(record, "suspended", writer.escaped(why))
 end

@@ -19,6 +19,8 @@ function follower.files_in(folder)
   return paths
 end
 
+local IS_OF_REPLICA = { ready = true, observing = true }
+
 local on_word = {}
 
 function on_word.group(history, rest)
@@ -39,9 +41,14 @@ function on_word.lost(history)
   history.members, history.ring = nil, nil
 end
 
--- It stays true: a member that is suspended still has a state.
+-- It stays true while the member is suspended.
 function on_word.ready(history)
   history.has_state = true
+end
+
+-- Its state does not count.
+function on_word.observing(history)
+  history.is_observer = true
 end
 
 function on_word.activate(history)
@@ -49,10 +56,10 @@ function on_word.activate(history)
 end
 
 function on_word.deactivate(history)
-  history.is_active = false
+  history.is_active, history.has_state = false, nil
 end
 
--- Reads the lines that are new, and counts the events that are neither messages nor sends.
+-- Reads the lines that are new, and counts the changes of the group's members.
 local function read_on(history)
   local file = assert(io.open(history.path))
   file:seek("set", history.position)
@@ -62,7 +69,7 @@ local function read_on(history)
   for word, rest in text:gmatch "(%l+) ?([^\n]*)\n" do
     if on_word[word] then
       on_word[word](history, rest)
-      history.changes = history.changes + 1
+      history.changes = history.changes + (IS_OF_REPLICA[word] and 0 or 1)
     end
   end
 end
@@ -137,29 +144,38 @@ function Follower:mark_settled()
   end
 end
 
--- Returns the number of a script's replicas, and whether each has had its state.
-local function replicas_of(histories)
-  local count, have_state = 0, true
-  for _, history in ipairs(histories) do
-    if history.group and history.group:sub(-#SUFFIX) == SUFFIX then
-      count, have_state = count + 1, have_state and history.has_state
+-- Calls act(node, history) for each replica that a running script is a member of.
+function Follower:_each_replica(act)
+  for node, host in self.hosts:each() do
+    for _, history in ipairs(self:_read_host(host)) do
+      if history.is_active and history.group:sub(-#SUFFIX) == SUFFIX then
+        act(node, history)
+      end
     end
   end
-  return count, have_state
 end
 
--- Whether the replicas keep their states if the script of this node is killed: the scripts of a majority of the other
--- nodes have them. A script that has just started has no replicas yet.
+-- Whether all members of replicas have had their states.
+function Follower:have_states()
+  local all = true
+  self:_each_replica(function(_, history) all = all and (history.has_state or history.is_observer) or false end)
+  return all
+end
+
+-- Whether each replica keeps its state if the script of this node is killed: the scripts of a majority of the other
+-- nodes have it.
 function Follower:can_lose(node)
-  local have_replicas, keepers = false, 0
-  for other, host in self.hosts:each() do
-    local count, have_state = replicas_of(self:_read_host(host))
-    have_replicas = have_replicas or count > 0
-    if other ~= node and count > 0 and have_state then
-      keepers = keepers + 1
+  local keepers = {} -- their number, by replica
+  self:_each_replica(function(other, history)
+    local keeps = other ~= node and history.has_state
+    keepers[history.group] = (keepers[history.group] or 0) + (keeps and 1 or 0)
+  end)
+  for _, count in pairs(keepers) do
+    if 2 * count <= self.hosts.cluster.nodes then
+      return false
     end
   end
-  return not have_replicas or 2 * keepers > self.hosts.cluster.nodes
+  return true
 end
 
 function follower.new(hosts)

@@ -9,7 +9,7 @@ local report = require "cpgrun.check.report"
 local settling = require "cpgrun.check.settling"
 local wait = require "corosync.lab.wait"
 
-local START = 30 -- seconds until the members must have the same view
+local START = 30 -- seconds for the members to have the same view, and replicas their states
 
 local trial = {}
 
@@ -19,7 +19,10 @@ local function start_all(session, hosts)
   for node = 1, session.cluster.nodes do
     hosts:start(node)
   end
-  wait.until_true(function() return session.follower:agree() or hosts:failed_start() end, START)
+  -- Nodes remember the replicas of earlier trials, so a replica that fails to begin before the faults may never begin.
+  wait.until_true(function()
+    return session.follower:agree() and session.follower:have_states() or hosts:failed_start()
+  end, START)
   session.unable = session.trials == 0 and hosts:failed_start() or nil
   return not session.unable
 end

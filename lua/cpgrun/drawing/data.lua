@@ -10,7 +10,7 @@ local data = {}
 -- The page's JavaScript (view.lua) has the same numbers.
 local KINDS = {
   send = 0, message = 1, config = 2, ring = 3, lost = 4, quorum = 5, locked = 6, unlocked = 7, holds = 8, released = 9,
-  error = 10, ready = 11, suspended = 12,
+  error = 10, ready = 11, suspended = 12, observing = 13,
 }
 
 local function is_drawn(event)
@@ -29,6 +29,7 @@ local describe = {
   released = function(event) return "released " .. event[3] end,
   error = function(event) return event[2] end,
   ready = function() return "the replica is ready" end,
+  observing = function() return "the observer has the replica's state" end,
   suspended = function(event) return "the replica is suspended: " .. event[2] end,
 }
 

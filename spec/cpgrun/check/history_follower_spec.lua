@@ -2,7 +2,7 @@ local files = require "spec.helpers.files"
 local follower = require "cpgrun.check.history_follower"
 local uv = require "luv"
 
-describe("what may be killed while a check follows the histories", function()
+describe("what a check learns from histories that are being written", function()
   local root, scripts
 
   before_each(function() root, scripts = assert(uv.fs_mkdtemp "/tmp/spec-follower-XXXXXX"), {} end)
@@ -29,14 +29,14 @@ describe("what may be killed while a check follows the histories", function()
     files.write(("%s/%d/%s"):format(root, node, group), ("group %s\nactivate\n%s"):format(group, more or ""))
   end
 
-  it("is any script without replicas", function()
+  it("lets any script without replicas be killed", function()
     local it = follow(2, { 1, 2 })
     write(1, "duty")
     write(2, "duty")
     assert.is_true(it:can_lose(1))
   end)
 
-  it("is a script that leaves a majority with the replica's state, also if that is suspended", function()
+  it("lets a script be killed if a majority keeps the replica's state, also if that is suspended", function()
     local it = follow(3, { 1, 2, 3 })
     write(1, "duty.replica")
     write(2, "duty.replica", "ready\n")
@@ -47,7 +47,7 @@ describe("what may be killed while a check follows the histories", function()
     assert.is_true(it:can_lose(2))
   end)
 
-  it("is not a script on which a majority depends, because another one does not run or has just started", function()
+  it("keeps a script on which a majority depends because another one does not run or has just started", function()
     local it = follow(3, { 1, 2 })
     write(1, "duty.replica", "ready\n")
     write(2, "duty.replica", "ready\n")
@@ -59,7 +59,45 @@ describe("what may be killed while a check follows the histories", function()
     assert.is_false(it:can_lose(1))
   end)
 
-  it("is no script with a replica on two nodes", function()
+  it("lets a script be killed only if a majority keeps the state of each replica", function()
+    local it = follow(3, { 1, 2, 3 })
+    for node = 1, 3 do
+      write(node, "duty.replica", "ready\n")
+    end
+    write(1, "other.replica", "ready\n")
+    write(2, "other.replica", "ready\n")
+    assert.is_false(it:can_lose(1))
+    assert.is_true(it:can_lose(3))
+    write(3, "other.replica", "ready\n")
+    assert.is_true(it:can_lose(1))
+  end)
+
+  it("counts no state that an observer has, or that a closed replica had", function()
+    local it = follow(3, { 1, 2, 3 })
+    write(1, "duty.replica", "ready\n")
+    write(2, "duty.replica", "ready\n")
+    write(3, "duty.replica", "observing\n")
+    assert.is_false(it:can_lose(1))
+    assert.is_true(it:can_lose(3))
+    for node = 1, 3 do
+      write(node, "closed.replica", "ready\ndeactivate\n")
+    end
+    assert.is_true(it:can_lose(3))
+    write(1, "closed.replica", "ready\ndeactivate\nactivate\n")
+    assert.is_false(it:can_lose(3))
+  end)
+
+  it("tells when the members of all replicas have had their states", function()
+    local it = follow(2, { 1, 2 })
+    assert.is_true(it:have_states())
+    write(1, "duty.replica", "ready\n")
+    write(2, "duty.replica")
+    assert.is_false(it:have_states())
+    write(2, "duty.replica", "observing\n")
+    assert.is_true(it:have_states())
+  end)
+
+  it("keeps a script with a replica on two nodes", function()
     local it = follow(2, { 1, 2 })
     write(1, "duty.replica", "ready\n")
     write(2, "duty.replica", "ready\n")

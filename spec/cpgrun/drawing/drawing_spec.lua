@@ -137,14 +137,14 @@ describe("a drawing", function()
   end)
 
   it("shows when a replica is ready and why it no longer is", function()
-    file("first", "group app.replica\nconfig 1:10 1:10 - 1:10=join\nready\nsuspended it is away\n")
+    file("first", "group app.replica\nconfig 1:10 1:10 - 1:10=join\nready\nsuspended it is away\nobserving\n")
     local it = data()
     local texts = {}
     for i, ref in ipairs(it.events.ref) do
       texts[i] = it.texts[ref + 1]
     end
     assert.same({ "members 1:10, left -, joined 1:10=join", "the replica is ready",
-      "the replica is suspended: it is away" }, texts)
+      "the replica is suspended: it is away", "the observer has the replica's state" }, texts)
   end)
 
   it("draws successive processes of a node on one line", function()

@@ -62,7 +62,6 @@ function status.state(self)
 end
 
 local function tell(self, name, ...)
-  handlers.observe(self.record, name, ...)
   local handler = self.options[name]
   if handler then
     handlers.call(self.record, handler, ...)
@@ -78,8 +77,10 @@ function status.tell(self)
   end
   self.was_serving = is_serving
   if is_serving then
+    handlers.observe(self.record, state)
     tell(self, "ready")
   else
+    handlers.observe(self.record, "suspended", why)
     tell(self, "suspended", why)
   end
   return true
