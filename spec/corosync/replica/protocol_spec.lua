@@ -194,15 +194,13 @@ describe("the protocol of replicas", function()
     assert.equal("ready ready ready", bus:statuses())
   end)
 
-  for _, note in ipairs { "noted", "newest" } do
-    it("does not let an old process speak for its node when a newer state is " .. note, function()
-      local bus, one = three_members()
-      one[note] = "0.8.1.7"
-      bus:change_ring()
-      bus:settle(one)
-      assert.is_false(one.replica.standing)
-    end)
-  end
+  it("does not let an old process speak for its node when a newer state is noted", function()
+    local bus, one = three_members()
+    one.noted = "0.8.1.7"
+    bus:change_ring()
+    bus:settle(one)
+    assert.is_false(one.replica.standing)
+  end)
 
   it("notes a generation before it says that it is ready to begin it, and before it acknowledges", function()
     local _, one = three_members()
