@@ -151,9 +151,7 @@ local function wait_to_found(self, name, is_observer, seconds)
   if self:wait_until(function() return self:is_ready() end, math.min(PATIENCE, seconds or PATIENCE)) then
     return true
   end
-  log.warning("replica %s is not ready: %s; waiting%s", errors.quote(name), why_not_ready(self),
-    #select(4, self.app:status()) > 0 and ""
-    or " (nobody holds it: it begins when processes on a majority of the cluster's nodes take part)")
+  log.warning("replica %s is not ready: %s; waiting", errors.quote(name), why_not_ready(self))
   if is_observer and self.app:status() == "blocked" then
     self:leave()
     return open(self, name, false, seconds)

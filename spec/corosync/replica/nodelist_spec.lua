@@ -17,6 +17,9 @@ cp /run/corosync.conf /run/before.conf
 sed '$d' /run/before.conf >/run/corosync.conf
 printf 'node {\nring0_addr: 10.9.0.4\nnodeid: 4\nname: node4\n}\n}\n' >>/run/corosync.conf]]
 local REMOVE = "mv /run/before.conf /run/corosync.conf"
+local REMOVE_LAST = [[
+awk '/^ *node {/ { n++ } n < 3 { print } END { print "}" }' /run/corosync.conf >/run/after.conf
+mv /run/after.conf /run/corosync.conf]]
 
 describe("a replica whose nodelist changes #slow", function()
   local cluster, name
@@ -31,8 +34,8 @@ describe("a replica whose nodelist changes #slow", function()
     return assert(cluster:run(node, replicas.argv(name, SOURCE)))
   end
 
-  local function change_nodelists(change)
-    for node = 1, 3 do
+  local function change_nodelists(change, nodes)
+    for node = 1, nodes or 3 do
       assert.equal(0, (cluster:command(node, { "sh", "-c", change })))
     end
     local code, out, err = cluster:command(1, { "corosync-cfgtool", "-R" })
@@ -56,5 +59,28 @@ describe("a replica whose nodelist changes #slow", function()
       members[node]:kill "sigkill"
       assert(members[node]:wait(10))
     end
+  end)
+
+  -- Nodes 1 and 2 lose their processes and Corosyncs, and node 3 does not come back.
+  it("begins anew without a node that failed for good when that is no longer listed", function()
+    local members = {}
+    for node = 1, 3 do members[node] = start(node) end
+    for node = 1, 3 do hears(members[node], "^(ready)$") end
+    for node = 1, 3 do
+      members[node]:kill "sigkill"
+      assert(members[node]:wait(10))
+      assert(cluster:kill(node))
+    end
+    for node = 1, 2 do
+      assert(cluster:restart(node))
+      members[node] = start(node)
+    end
+    for node = 1, 2 do
+      run(members[node], "wait_for 'they have lost the state, so members on all nodes are needed'")
+      assert.equal("blocked", hears(members[node], "^is\t(.*)$"))
+    end
+    change_nodelists(REMOVE_LAST, 2)
+    run(members[1], "submit()")
+    hears(members[1], "^result\t(1)$")
   end)
 end)

@@ -23,6 +23,15 @@ describe("the protocol of replicas", function()
     assert.equal("ready ready ready", bus:statuses())
   end)
 
+  it("no longer says why it waits once the members have changed", function()
+    local bus = new_bus(3)
+    local one = bus:add "1:10"
+    bus:run()
+    assert.matches("^too few nodes are here: ", one.replica.reason)
+    bus:change_ring()
+    assert.is_nil(one.replica.reason)
+  end)
+
   it("applies a command everywhere and replies to its caller", function()
     local bus, one, two, three = three_members()
     bus:submit(one, "a")

@@ -24,7 +24,7 @@ end
 -- The configuration has changed: earlier claims no longer count.
 function claiming.void(self)
   self.claims, self.ready, self.told = {}, {}, nil
-  self.decided = nil
+  self.decided, self.reason = nil, nil
   self.changed_at = self.now
 end
 

@@ -234,6 +234,16 @@ local function fresh_start(voters, noted, are_all_known)
   return { is_fresh = true, is_last_resort = noted or durable and not are_all_known, index = greatest(voters, "floor") }
 end
 
+-- Why no generation can begin, and what is needed.
+local function why_not(any, noted)
+  if any then
+    return "too few nodes have a state: more of them, or members on all nodes, are needed"
+  elseif noted then
+    return "too few nodes are here: they have lost the state, so members on all nodes are needed"
+  end
+  return "too few nodes are here: members on a majority of the nodes are needed"
+end
+
 -- Returns what the generation begins with, and the claim that has its state, if any; or nil and why there is none.
 local function choose_start(list, voters, copies)
   local nodes, known, needed = count_known(list, voters, copies)
@@ -246,7 +256,7 @@ local function choose_start(list, voters, copies)
   elseif not any and (are_all_known or known >= claims.majority(nodes) and not noted) then
     return fresh_start(voters, noted, are_all_known)
   end
-  return nil, any and "too few nodes have a state" or "too few nodes are here"
+  return nil, why_not(any, noted)
 end
 
 -- Decides from the claims of all members but the silent ones. Returns the new generation, or nil and why there is none:

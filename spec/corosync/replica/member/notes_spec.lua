@@ -172,16 +172,6 @@ describe("an old process of a node whose Corosync has restarted #slow", function
 options.patience, options.timeout = 1, 60
 ---
 list = list()
-function wait_for(text)
-  local timer = require "luv".new_timer()
-  timer:start(0, 10, function()
-    local status, _, _, _, _, why = app:status()
-    if status == "ready" or tostring(why):find(text, 1, true) then
-      timer:close()
-      print("is", status)
-    end
-  end)
-end
 ]]
   local cluster, name, programs
 
