@@ -194,11 +194,11 @@ function handles.assert_numbers(messages, count)
   end
 end
 
--- Sends as soon as Corosync takes it.
+-- Sends as soon as Corosync takes it. A split message can also be interrupted, by members of earlier specs that go.
 function handles.send(handle, message)
   local ok, why, code = handle:send(message)
   local deadline = os.time() + 60
-  while code == "try_again" and os.time() < deadline do
+  while (code == "try_again" or code == "interrupt") and os.time() < deadline do
     handle:wait(0.01)
     handle:fetch()
     ok, why, code = handle:send(message)

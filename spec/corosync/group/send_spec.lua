@@ -158,7 +158,11 @@ describe("a group with split = true", function()
     local seen
     handlers.message_received = function(...) seen = select(select("#", ...), ...) end
     local group = groups.joined(handlers)
-    assert(group:send_message(long))
+    local ok, message, code
+    repeat -- again, while members of earlier specs go
+      ok, message, code = group:send_message(long)
+    until code ~= "interrupt"
+    assert(ok, message)
     assert(groups.eventually(function() return seen ~= nil end))
     assert.is_true(seen == long)
   end
