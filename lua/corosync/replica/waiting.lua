@@ -171,7 +171,7 @@ function waiting.submit(member, what, data, callback, is_own)
     end
   end
   return waiting.returned(waiting.result(member, start, function(code, why)
-    return member.callers:failure(what, code or "dispatching", why or CANNOT_WAIT)
+    return member.callers:refuse(what, why or CANNOT_WAIT, code)
   end, member.options.timeout))
 end
 

@@ -197,7 +197,7 @@ describe("a lock of a replica on one node", function()
   end)
 
   it("can be waited for in a function that the replica calls only in a coroutine", function()
-    local app = replicas.new()
+    local app = replicas.new { error = function() end }
     local result, held
     local machine = app:machine("m", { apply = function() end, changed = function()
       result = { app:lock("x"):acquire() }

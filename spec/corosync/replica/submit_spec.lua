@@ -4,6 +4,8 @@ local replicas = require "spec.helpers.replicas"
 
 local must = loops.must
 
+local SILENT = { error = function() end }
+
 local function refused(code, text, ok, message, got)
   assert.is_nil(ok)
   assert.equal(code, got, message)
@@ -133,7 +135,7 @@ describe("submit to a replica in corosync.loop", function()
   it("fails inside apply, without an effect on the outer command's result", function()
     local inner = {}
     local list
-    list = replicas.listed({}, { apply = function(state)
+    list = replicas.listed(SILENT, { apply = function(state)
       state.n = (state.n or 0) + 1
       inner[#inner + 1] = { list:submit "inner" }
       inner[#inner + 1] = { list:submit("inner", print) }
@@ -146,7 +148,7 @@ describe("submit to a replica in corosync.loop", function()
   end)
 
   it("fails inside initial and snapshot, which would else miss the commands that come meanwhile", function()
-    local list, app = replicas.listed()
+    local list, app = replicas.listed(SILENT)
     local inner = {}
     local function note()
       table.insert(inner, { list:submit "inner" })
@@ -168,7 +170,7 @@ describe("submit to a replica in corosync.loop", function()
   end)
 
   it("fails inside apply of another replica, like everything that waits", function()
-    local inner, other, of_other = {}, replicas.listed()
+    local inner, other, of_other = {}, replicas.listed(SILENT)
     replicas.ready(of_other)
     local list = replicas.listed({}, { apply = function(state)
       inner = { { other:submit "inner" }, { other:submit("inner", print) }, { of_other:barrier() },
@@ -188,7 +190,7 @@ describe("submit to a replica in corosync.loop", function()
   it("fails before it sends where nothing can wait: in changed and in callbacks", function()
     local list
     local inner = {}
-    list = replicas.listed({}, { changed = function() inner[#inner + 1] = { list:submit "never" } end })
+    list = replicas.listed(SILENT, { changed = function() inner[#inner + 1] = { list:submit "never" } end })
     local ended = false
     list:submit("first", function()
       inner[#inner + 1] = { list:submit "never" }
@@ -203,6 +205,37 @@ describe("submit to a replica in corosync.loop", function()
     list:submit("last", function() end)
     assert(replicas.eventually(function() return list.state[#list.state] == "last" end))
     assert.same({ "first", "last" }, list.state)
+  end)
+
+  local REFUSED = {
+    ["submit to machine 'list'"] = function(_, list) list:submit "never" end,
+    ["set key 'a' of map 'm'"] = function(app) app:map("m"):set("a", 1) end,
+    ["acquire lock 'l'"] = function(app) app:lock("l"):acquire() end,
+    ["call 'f' on a member"] = function(_, _, rpc) rpc:any "f" end,
+  }
+
+  for what, f in pairs(REFUSED) do
+    it("is reported once where nothing can wait, for scripts that ignore results: " .. what, function()
+      local problems = {}
+      local app = replicas.new { error = function(message) table.insert(problems, message) end }
+      local rpc, list = app:calls { f = print }, nil
+      list = replicas.list(app, "list", { changed = function() f(app, list, rpc) end })
+      assert(list:submit "one")
+      assert(list:submit "two")
+      assert.equal(1, #problems)
+      assert.matches("cannot " .. what .. ".*in a coroutine\nstack traceback:.*submit_spec", problems[1])
+    end)
+  end
+
+  it("is reported once inside apply", function()
+    local problems, list = {}, nil
+    list = replicas.listed({ error = function(message) table.insert(problems, message) end }, {
+      apply = function() list:submit("never", print) end,
+    })
+    assert(list:submit "one")
+    assert(list:submit "two")
+    assert.equal(1, #problems)
+    assert.matches("apply, initial, snapshot and restore must not submit.*\nstack traceback:.*submit_spec", problems[1])
   end)
 
   it("works with callbacks and in coroutines in changed, callbacks and ready", function()

@@ -155,7 +155,9 @@ function Exchange:call(call, seconds)
       send(self, id, call)
     end
   end, function(code, why)
-    return exchange.unsent(why or code or "nothing can wait here: call in a coroutine", code or "dispatching")
+    local what = ("call %s on a member of"):format(errors.quote(call.message.name))
+    local _, message, refusal = member.callers:refuse(what, why or "nothing can wait here: call in a coroutine", code)
+    return { replies = {}, failure = message, code = refusal }
   end, call.deadline - member.now())
   self.pending[id] = nil
   return outcome[1] or { replies = {}, failure = outcome[2], code = outcome[3] }

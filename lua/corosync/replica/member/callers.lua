@@ -4,6 +4,7 @@ local errors = require "corosync.errors"
 local handlers = require "corosync.group.handlers"
 local machines = require "corosync.replica.machines"
 local recording = require "corosync.replica.recording"
+local traceback = require "corosync.traceback"
 
 local callers = {}
 
@@ -60,6 +61,18 @@ function Callers:failure(what, code, why, cause)
   what = type(what) == "function" and what() or what
   why = why or text_of(self, cause or code) .. (code == "uncertain" and MAYBE or "")
   return nil, ("cannot %s replica %s: %s"):format(what, errors.quote(self.name), why), code
+end
+
+-- As `failure`, for a call at a place where the script cannot make it. The first one is also reported: a script that
+-- ignores results would not notice that its call did nothing.
+function Callers:refuse(what, why, code)
+  local _, message
+  _, message, code = self:failure(what, code or "dispatching", why)
+  if not self.has_reported then
+    self.has_reported = true
+    handlers.report(self.record, traceback(message))
+  end
+  return nil, message, code
 end
 
 -- Adds a caller, whose `tell(result, message, code)` will be called once. Returns it; it is also its command's id.
