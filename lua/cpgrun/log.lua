@@ -49,12 +49,8 @@ end
 -- ---- formats ----
 
 local lay_out
-local complain = core.complain -- writes errors that no handler receives, as text without time and level
 
-local function use(name)
-  lay_out = format.by_name[name]
-  core.complain = name == "text" and complain or function(line) log.error("%s", line) end
-end
+local function use(name) lay_out = format.by_name[name] end
 
 use(format.chosen())
 
@@ -123,6 +119,9 @@ function log.raised(text)
     write("error", explain(log.level == "debug" and text or shortened(text)))
   end
 end
+
+-- Errors that no handler receives, such as those of a replica that the script makes itself.
+core.complain = log.raised
 
 --- Returns how many errors scripts have raised.
 -- @treturn integer

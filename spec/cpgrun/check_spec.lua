@@ -74,6 +74,22 @@ describe("cpgrun check #slow", function()
     assert.is_true(tonumber(first_fault) > 4, out)
   end)
 
+  it("finds errors in functions of a replica that the script itself makes, and no losses of Corosync", function()
+    local path = program.file("own.lua", [[
+      local corosync = require "corosync"
+      assert(corosync.loop.add(corosync.group("other", {})))
+      local map = assert(require "corosync.replica" "own"):map "m"
+      map:watch("", function() if arg[1] then error "not today" end end)
+      periodically(0.1, function() map:increment("n", 1) end)]])
+    local code, _, out = check(120, "--nodes", "2", "--seconds", "10", "--seed", "5", path)
+    assert.equal(0, code, out)
+    assert.matches(" kill%(", out)
+    code, _, out = check(120, "--nodes", "2", "--seconds", "1", path, "raise")
+    assert.equal(1, code, out)
+    assert.matches("The script raised an error %(%d+ times%): [^\n]*own.lua:4: not today\n", out)
+    assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/%S+)"))))
+  end)
+
   it("fails when members of a replica have diverged", function()
     local path = program.file("diverges.lua", [[
       local uv = require "luv"

@@ -74,8 +74,11 @@ describe("a script of cpgrun with a replica", function()
     local it = cpgrun("raises", script(PLAIN .. [[
       local other = app:machine("other", { apply = function() end, changed = function() error "not today" end })
       other:submit("x", function() error "nor tomorrow" end)]]))
-    complaint(it, "replica': .*raises.lua:%d+: not today$")
-    complaint(it, "replica': .*raises.lua:%d+: nor tomorrow$")
+    complaint(it, "^%d+%-%d%d%-%d%dT%d%d:%d%d:%d%d error: .*replica': .*raises.lua:%d+: not today$")
+    complaint(it, "error: .*replica': .*raises.lua:%d+: nor tomorrow$")
+    it:kill "sigterm"
+    program.ended(it, 0)
+    assert.not_matches("corosync/replica/", table.concat(it.errors, "\n"))
   end)
 end)
 

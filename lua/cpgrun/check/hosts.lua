@@ -47,7 +47,7 @@ end
 
 -- The message of a failed recording, or nil.
 function Host:recording_error()
-  return matches(self.process.errors, "^corosync: (cannot record .*)")
+  return matches(self.process.errors, LINE .. "error: corosync: (cannot record .*)")
 end
 
 -- Returns 0 when this user may not read them.

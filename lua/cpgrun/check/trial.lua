@@ -37,15 +37,22 @@ end
 -- ---- the end ----
 
 -- A replica's report, without the members and the index.
-local DIVERGED = "^corosync: group .-: (diverged: the state of machine .- differs) from "
+local DIVERGED = "diverged: the state of machine .- differs"
+
+-- Whether a logged text is about the script. Objects without an error handler log losses of Corosync in the same way.
+local function is_of_script(text, next_line)
+  return not text:match "^corosync: " or next_line == "stack traceback:"
+end
 
 -- Counts each logged error by its text. A script names the errors that it raises on purpose "raised e1", "raised e2".
 local function note_errors(session, host)
-  for _, line in ipairs(host.process.errors) do
-    local text = line:match(log.LINE .. "error: (.*)") or line:match(DIVERGED)
-    local times, repeated = (text or ""):match "^same error again, (%d+) times?: (.*)$"
+  local lines = host.process.errors
+  for i, line in ipairs(lines) do
+    local text = line:match(log.LINE .. "error: (.*)") or ""
+    local times, repeated = text:match "^same error again, (%d+) times?: (.*)$"
     text = repeated or text
-    if text and not text:match "raised e%d+" then
+    text = text:match(DIVERGED) or text
+    if text ~= "" and not text:match "raised e%d+" and (session.raised[text] or is_of_script(text, lines[i + 1])) then
       session.raised[text] = (session.raised[text] or 0) + (tonumber(times) or 1)
     end
   end
