@@ -14,6 +14,7 @@ local core = require "corosync.binding"
 local corosync = require "corosync"
 local dry_run = require "cpgrun.dry_run"
 local group_events = require "cpgrun.script.group_events"
+local guess = require("corosync.suggest").guess
 local invariants = require "cpgrun.script.invariants"
 local limits = require "cpgrun.limits"
 local log = require "cpgrun.log"
@@ -44,7 +45,10 @@ end
 local function check_exists(path)
   local ok, message = uv.fs_stat(path)
   if not ok then
-    log.error("cannot open the script %s: %s", path, (message:gsub("^%u+: (.-): .*$", "%1")))
+    local commands = require("cpgrun.commands.options").parsers()
+    commands.check = true
+    message = message:gsub("^%u+: (.-): .*$", "%1")
+    log.error("cannot open the script %s: %s%s", path, message, guess(commands, path))
   end
   return ok
 end

@@ -17,6 +17,14 @@ describe("cpgrun", function()
       assert.matches("error: cannot open the script /nonexistent.lua: no such file or directory$", errors)
     end)
 
+    it("suggests a command for a misspelt one", function()
+      for wrong, meant in pairs { stauts = "status", chek = "check" } do
+        local code, _, errors = program.run("unshare", "-n", "cpgrun", wrong)
+        assert.equal(1, code)
+        assert.matches(("cannot open the script %s: .*: did you mean '%s'%%?$"):format(wrong, meant), errors)
+      end
+    end)
+
     it("explains a method called as a function", function()
       local it = cpgrun("colons", NOTHING .. [[
         function started()
@@ -64,7 +72,8 @@ describe("cpgrun", function()
   it("explains what to do without a daemon", function()
     local code, _, errors = program.run("unshare", "-n", "cpgrun", file("alone.lua", NOTHING))
     assert.equal(1, code)
-    assert.matches("error: cannot reach Corosync's cpg service: Corosync is not running: start it", errors)
+    assert.matches("error: cannot reach Corosync's cpg service: Corosync is not running: start it.*; cpgrun %-%-lab 3",
+      errors)
     assert.not_matches("traceback", errors)
   end)
 

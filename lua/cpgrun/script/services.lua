@@ -47,8 +47,10 @@ end
 
 -- Sets the globals. The group connects first: its error message is the most useful.
 function services.open(group)
-  local ok, message = Group.address(group)
-  if ok then
+  local ok, message, code = Group.address(group)
+  if code == "not_connected" then
+    return nil, message .. "; cpgrun --lab 3 runs a script on a private cluster"
+  elseif ok then
     ok, message = serve("cmap", service.cmap("icmap", { error = log.raised }))
   end
   if ok then
