@@ -193,10 +193,10 @@ end
 -- Light threads cannot wait in this phase, so this waits in Corosync's functions.
 local function leave_now(record)
   local deadline, handle = now() + LAST_TRIES, record.handle
-  local ok, message, code = handle:leave()
+  local ok, message, code = handle:leave(LAST_TRIES)
   while code == "try_again" and now() < deadline do
     handle:fetch(PAUSE)
-    ok, message, code = handle:leave()
+    ok, message, code = handle:leave(LAST_TRIES)
   end
   if not ok then
     ngx.log(ngx.ERR, ("corosync: group %s: others will see \"procdown\": %s"):format(errors.quote(record.object.name),

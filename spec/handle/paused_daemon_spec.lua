@@ -65,6 +65,32 @@ describe("a handler or daemon that hangs #slow", function()
     assert.equal(0, blocked:wait(60))
   end)
 
+  it("(the daemon) ends a leave or close within a time", function()
+    local watching = start("spec/helpers/clients/closing_member.lua", "watch")
+    expect(watching, "^joined$")
+    local results = { handle_leave = "not_connected", handle_close = "true", group_deactivate = "true",
+      replica_close = "true" }
+    local members = {}
+    for way in pairs(results) do
+      members[way] = start("spec/helpers/clients/closing_member.lua", way)
+      expect(members[way], "^joined$")
+    end
+    finally(function() assert(cluster:resume(1)) end)
+    assert(cluster:pause(1))
+    for way, result in pairs(results) do
+      assert(members[way]:write "\n")
+      assert.equal(result, expect(members[way], "^done\t(.*)$"), way)
+    end
+    assert(cluster:resume(1))
+    for way in pairs(results) do
+      assert(members[way]:write "\n")
+      assert.equal(0, members[way]:wait(10), way)
+    end
+    assert(cluster:wait_for(function() return #watching.lines == 4 end, 60, "three members to leave"))
+    assert.same({ "joined", "left\tprocdown", "left\tprocdown", "left\tprocdown" }, watching.lines)
+    watching:kill "sigkill"
+  end)
+
   it("(the daemon) makes the watchdog name each call of each service", function()
     local asking = start "spec/helpers/clients/watchdog_calls.lua"
     finally(function() assert(cluster:resume(1)) end)

@@ -1,10 +1,12 @@
 #include "cpg/cpg.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "handle/call.h"
 #include "handle/connection.h"
 #include "handle/reader.h"
+#include "handle/time_limit.h"
 
 /***
 @module corosync.cpg
@@ -21,6 +23,8 @@ static const failure failure_same_pid = {"exist",
 	"the group already has a member with this node and pid, which is no handle of this Lua state: a handle closed just "
 	"now (try again), another Lua state in this process, or a process with the same pid in another PID namespace "
 	"(restart one of the two to get another pid)"};
+static const failure failure_unanswered = {"not_connected",
+	"Corosync did not reply in time, so the connection was ended: others see \"procdown\" as soon as Corosync goes on"};
 static const failure failure_name_empty = {"invalid_param", "a group's name is 1 to 128 bytes, and this one is empty"};
 static const failure failure_name_too_long = {"name_too_long", "a group's name is 1 to 128 bytes"};
 
@@ -120,31 +124,49 @@ cs_error_t cpg_membership_give_up(handle *h)
 	return c->membership == MEMBERSHIP_JOINED ? leave(c, MEMBERSHIP_GIVEN_UP) : CS_OK;
 }
 
+/* Asks to leave for at most so many seconds; then the connection is lost. */
+static const failure *leave_within(cpg *c, double seconds)
+{
+	const failure *why;
+	time_limit limit;
+
+	time_limit_begin(&limit, &c->handle, seconds);
+	cpg_group_call_begin(c, "leave");
+	why = cpg_group_not_member(c);
+	if (why == NULL) {
+		why = handle_failure(&c->handle, leave(c, MEMBERSHIP_LEFT));
+	}
+	call_end(&c->handle);
+	if (time_limit_end(&limit) && why == &FAILURE_NOT_CONNECTED) {
+		c->handle.reason = why = &failure_unanswered;
+	}
+	return why;
+}
+
 /***
 Leaves the group. The leave is complete once config_change lists this process in `left`. Blocks while the membership
-is changing. With `pack`, sends all accepted messages first, and fails with "try_again" if it cannot. Calls `cpg_leave`,
-with the joined name only.
+is changing, or Corosync is paused. With `pack`, sends all accepted messages first, and fails with "try_again" if it
+cannot. Calls `cpg_leave`, with the joined name only.
 @function handle:leave
+@tparam[opt] number seconds after which it ends the connection, and fails with "not_connected", at most 2 s later: the
+others see "procdown". Without it, or with `qb_ipc_type: socket`, there is no limit.
 @treturn boolean true
 @error nil, message, code: "not_joined", "try_again", "not_connected", "closed", "wrong_process"
 */
 int cpg_membership_method_leave(lua_State *L)
 {
 	cpg *c = handle_check(L);
+	double seconds = (double)luaL_optnumber(L, 2, HUGE_VAL);
 	const failure *why = cpg_group_not_member(c);
 
+	luaL_argcheck(L, seconds >= 0, 2, "seconds must not be negative");
 	/* Accepted messages must be sent before the leave. */
 	if (why == NULL && c->pack != NULL) {
 		why = pack_flush(c);
 	}
 	/* Checked before taking the locks, too: in a fork, no thread would release them. */
 	if (why == NULL) {
-		cpg_group_call_begin(c, "leave");
-		why = cpg_group_not_member(c);
-		if (why == NULL) {
-			why = handle_failure(&c->handle, leave(c, MEMBERSHIP_LEFT));
-		}
-		call_end(&c->handle);
+		why = leave_within(c, seconds);
 	}
 	return cpg_group_return(L, c, "leave", why);
 }

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include "handle/reader.h"
+#include "handle/time_limit.h"
 #include "handle/watchdog.h"
 #include "support/descriptor.h"
 #include "support/field.h"
@@ -14,6 +15,8 @@
 
 /* The size of a user value's array: the handlers and the most fields of any class, so that no event grows it. */
 #define VALUE_FIELDS 4
+
+#define CLOSE_SECONDS 3
 
 /* The user that the daemon must run as. [-0, +0, v] */
 static uid_t daemon_user(lua_State *L, int handlers)
@@ -57,18 +60,21 @@ void connection_disconnect(handle *h)
 	(void)(h->class->disconnect == NULL ? h->class->finalize(h->id) : h->class->disconnect(h));
 }
 
-/* Waits for the reader to end, which may be in a call. */
+/* Waits for the reader to end, which may be in a call. A daemon that does not reply in time sees a hang-up instead. */
 static void close_connection(handle *h)
 {
 	size_t length = 0;
 	const char *subject = h->class->subject != NULL ? h->class->subject(h, &length) : NULL;
+	time_limit limit;
 
+	time_limit_begin(&limit, h, CLOSE_SECONDS);
 	watchdog_enter(h->watchdog, h->class, "close", subject, length);
 	reader_end(h);
 	libqb_lock();
 	connection_disconnect(h);
 	libqb_unlock();
 	watchdog_leave(h->watchdog);
+	(void)time_limit_end(&limit);
 }
 
 /* The handle's descriptors beside libqb's. */

@@ -107,12 +107,13 @@ function handle:counters() end
 function handle:join(name) end
 
 --- Leaves the group. The leave is complete once config_change lists this process in `left`. Blocks while the membership
---- is changing. With `pack`, sends all accepted messages first, and fails with "try_again" if it cannot. Calls `cpg_leave`,
---- with the joined name only.
+--- is changing, or Corosync is paused. With `pack`, sends all accepted messages first, and fails with "try_again" if it
+--- cannot. Calls `cpg_leave`, with the joined name only.
+---@param seconds? number after which it ends the connection, and fails with "not_connected", at most 2 s later: the others see "procdown". Without it, or with `qb_ipc_type: socket`, there is no limit.
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
 ---@return string|nil # "not_joined", "try_again", "not_connected", "closed", "wrong_process"
-function handle:leave() end
+function handle:leave(seconds) end
 
 --- The members of a group as the local Corosync sees them now, which may be ahead of the events still to be handled.
 --- Costs a request for each member, 30 µs or more, behind all other requests to Corosync, and blocks while it is paused.

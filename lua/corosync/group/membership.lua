@@ -3,6 +3,8 @@ local connection = require "corosync.group.connection"
 local retry = require "corosync.group.retry"
 local state = require "corosync.group.state"
 
+local LEAST = 5 -- seconds that Corosync has to reply to a leave: callers that must not wait set a timeout of 0
+
 local membership = {}
 
 -- Connects and asks to join, once. Returns true; or nil, message, code, and the group is idle.
@@ -56,9 +58,9 @@ function membership.join_now(record)
   return try_to_join(record, join_once)
 end
 
--- Leaves. Returns true, or nil, message, code.
+-- Leaves. If Corosync does not reply, the connection is closed. Returns true, or nil, message, code.
 function membership.leave(record)
-  local ok, message, code = retry.call(record, "leave", "leave")
+  local ok, message, code = retry.call(record, "leave", "leave", math.max(record.object.timeout, LEAST))
   -- With "not_joined" the reader may have left at its limit. The events that it kept are handled before the reason.
   if ok or code == "not_joined" then
     if state.is_member(record) then

@@ -7,6 +7,6 @@ local handle = assert(core.cpg.open {})
 assert(handle:join(arg[1]))
 print "joined"
 io.read "*l"
-assert(handle:leave())
+assert(handle:leave(600)) -- longer than the pause
 print "left"
 io.read "*l"
