@@ -29,21 +29,21 @@ static void *copy(const uint8_t *data, size_t size)
 /* The messages and their lengths are all of the frame, one after the other. */
 static void check_messages(const char *bytes, size_t size)
 {
-	frame_cursor cursor = frame_messages(bytes, size);
+	frame_cursor cursor = cpg_frame_messages(bytes, size);
 	const char *message, *end = bytes + FRAME_HEADER;
 	size_t length;
 
-	while (frame_next(&cursor, &message, &length)) {
+	while (cpg_frame_next(&cursor, &message, &length)) {
 		must(message == end + FRAME_PREFIX && length <= (size_t)(bytes + size - message));
 		end = message + length;
 	}
-	must(end == bytes + size && !frame_next(&cursor, &message, &length));
+	must(end == bytes + size && !cpg_frame_next(&cursor, &message, &length));
 }
 
 static void check_frame(const uint8_t *data, size_t size, frame_piece *piece)
 {
 	char *bytes = copy(data, size);
-	frame_kind kind = frame_inspect(bytes, size, piece);
+	frame_kind kind = cpg_frame_inspect(bytes, size, piece);
 
 	if (kind == FRAME_MESSAGES) {
 		check_messages(bytes, size);
@@ -61,13 +61,13 @@ static void check_body(const uint8_t *data, size_t size)
 	frame_piece piece = {0};
 
 	size = size > sizeof frame - FRAME_HEADER ? sizeof frame - FRAME_HEADER : size;
-	frame_put_header(frame);
+	cpg_frame_put_header(frame);
 	if (size > 0) {
 		memcpy(frame + FRAME_HEADER, data, size);
 	}
 	check_frame(frame, FRAME_HEADER + size, &piece);
 	if (size >= FRAME_PIECE_HEADER) {
-		frame_put_piece_header(frame, &piece);
+		cpg_frame_put_piece_header(frame, &piece);
 		memcpy(frame + FRAME_HEADER, data, size);
 		check_frame(frame, FRAME_HEADER + size, &piece);
 	}
@@ -101,7 +101,7 @@ static void join(group *g)
 	size_t i;
 
 	for (i = 0; i < g->count; i++) {
-		assembly_drop_all(&g->members[i]);
+		cpg_assembly_drop_all(&g->members[i]);
 		must(g->members[i].taken == 0);
 	}
 	if (g->count < MEMBERS) {
@@ -114,8 +114,8 @@ static void leave(group *g, uint32_t sender)
 	size_t i;
 
 	for (i = 0; i < g->count; i++) {
-		assembly_drop(&g->members[i], sender, sender);
-		must(assembly_find(&g->members[i], sender, sender) == NULL);
+		cpg_assembly_drop(&g->members[i], sender, sender);
+		must(cpg_assembly_find(&g->members[i], sender, sender) == NULL);
 	}
 }
 
@@ -126,9 +126,9 @@ static void take_piece(group *g, uint32_t sender, const frame_piece *piece)
 	size_t i;
 
 	for (i = 0; i < g->count; i++) {
-		assembly_result result = assembly_take(&g->members[i], sender, sender, piece);
+		assembly_result result = cpg_assembly_take(&g->members[i], sender, sender, piece);
 		must(result != ASSEMBLY_NO_MEMORY);
-		whole = result == ASSEMBLY_WHOLE ? assembly_find(&g->members[i], sender, sender) : NULL;
+		whole = result == ASSEMBLY_WHOLE ? cpg_assembly_find(&g->members[i], sender, sender) : NULL;
 		must(i == 0 || (whole != NULL) == (first != NULL));
 		first = i == 0 ? whole : first;
 		must(whole == NULL ||
@@ -137,7 +137,7 @@ static void take_piece(group *g, uint32_t sender, const frame_piece *piece)
 		must(g->members[i].taken == g->members[0].taken || whole != NULL || first != NULL);
 	}
 	for (i = 0; i < g->count && first != NULL; i++) {
-		assembly_drop(&g->members[i], sender, sender);
+		cpg_assembly_drop(&g->members[i], sender, sender);
 	}
 	for (i = 0; i < g->count; i++) {
 		check_memory(&g->members[i]);
@@ -147,7 +147,7 @@ static void take_piece(group *g, uint32_t sender, const frame_piece *piece)
 /* Mostly the piece that comes next; its bytes are the input's. */
 static void send_piece(group *g, uint32_t sender, input *in)
 {
-	const assembly_part *part = g->count == 0 ? NULL : assembly_find(&g->members[0], sender, sender);
+	const assembly_part *part = g->count == 0 ? NULL : cpg_assembly_find(&g->members[0], sender, sender);
 	frame_piece piece = {.transfer = 1, .total = 1 + take(in, 2) % (LIMIT + 2)};
 	uint64_t choice = take(in, 1);
 
@@ -183,7 +183,7 @@ static void check_members(input in)
 		}
 	}
 	for (i = 0; i < g.count; i++) {
-		assembly_free(&g.members[i]);
+		cpg_assembly_free(&g.members[i]);
 		must(g.members[i].taken == 0);
 	}
 }

@@ -5,7 +5,7 @@
 
 #define FIRST_PARTS ((size_t)8)
 
-assembly_part *assembly_find(const assembly *a, uint32_t node, uint32_t pid)
+assembly_part *cpg_assembly_find(const assembly *a, uint32_t node, uint32_t pid)
 {
 	size_t i;
 
@@ -24,25 +24,25 @@ static void drop(assembly *a, assembly_part *part)
 	*part = a->parts[--a->count];
 }
 
-void assembly_drop(assembly *a, uint32_t node, uint32_t pid)
+void cpg_assembly_drop(assembly *a, uint32_t node, uint32_t pid)
 {
-	assembly_part *part = assembly_find(a, node, pid);
+	assembly_part *part = cpg_assembly_find(a, node, pid);
 
 	if (part != NULL) {
 		drop(a, part);
 	}
 }
 
-void assembly_drop_all(assembly *a)
+void cpg_assembly_drop_all(assembly *a)
 {
 	while (a->count > 0) {
 		drop(a, &a->parts[a->count - 1]);
 	}
 }
 
-void assembly_free(assembly *a)
+void cpg_assembly_free(assembly *a)
 {
-	assembly_drop_all(a);
+	cpg_assembly_drop_all(a);
 	free(a->parts);
 	a->parts = NULL;
 	a->capacity = 0;
@@ -97,7 +97,7 @@ static assembly_result begin(assembly *a, uint32_t node, uint32_t pid, const fra
 	if (piece->total > a->limit) {
 		return ASSEMBLY_TOO_LONG;
 	}
-	if (!assembly_has_room(a, piece->total)) {
+	if (!cpg_assembly_has_room(a, piece->total)) {
 		return ASSEMBLY_FULL;
 	}
 	if (!grow_list(a)) {
@@ -113,9 +113,9 @@ static bool continues(const assembly_part *part, const frame_piece *piece)
 	return part->transfer == piece->transfer && part->total == piece->total && part->received == piece->offset;
 }
 
-assembly_result assembly_take(assembly *a, uint32_t node, uint32_t pid, const frame_piece *piece)
+assembly_result cpg_assembly_take(assembly *a, uint32_t node, uint32_t pid, const frame_piece *piece)
 {
-	assembly_part *part = assembly_find(a, node, pid);
+	assembly_part *part = cpg_assembly_find(a, node, pid);
 
 	if (part != NULL && piece->offset > 0 && continues(part, piece)) {
 		return append(part, piece);

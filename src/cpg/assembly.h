@@ -28,27 +28,27 @@ typedef struct assembly {
 
 typedef enum assembly_result {
 	ASSEMBLY_MORE,     /* pieces are missing */
-	ASSEMBLY_WHOLE,    /* the message is complete: get it with assembly_find, then call assembly_drop */
+	ASSEMBLY_WHOLE,    /* the message is complete: get it with cpg_assembly_find, then call cpg_assembly_drop */
 	ASSEMBLY_STALE,    /* a piece of a message that was dropped or refused */
 	ASSEMBLY_FULL,     /* a first piece, but there is no room until other messages are complete */
 	ASSEMBLY_TOO_LONG, /* the message is longer than the limit */
 	ASSEMBLY_NO_MEMORY,
 } assembly_result;
 
-assembly_result assembly_take(assembly *a, uint32_t node, uint32_t pid, const frame_piece *piece);
+assembly_result cpg_assembly_take(assembly *a, uint32_t node, uint32_t pid, const frame_piece *piece);
 
 /* Returns a sender's incomplete message, or NULL. Valid until the next call. */
-assembly_part *assembly_find(const assembly *a, uint32_t node, uint32_t pid);
+assembly_part *cpg_assembly_find(const assembly *a, uint32_t node, uint32_t pid);
 
 /* Drops a sender's message, if it has one. */
-void assembly_drop(assembly *a, uint32_t node, uint32_t pid);
-void assembly_drop_all(assembly *a);
+void cpg_assembly_drop(assembly *a, uint32_t node, uint32_t pid);
+void cpg_assembly_drop_all(assembly *a);
 
-static inline bool assembly_has_room(const assembly *a, uint64_t total)
+static inline bool cpg_assembly_has_room(const assembly *a, uint64_t total)
 {
 	return total <= a->limit - a->taken;
 }
 
-void assembly_free(assembly *a);
+void cpg_assembly_free(assembly *a);
 
 #endif

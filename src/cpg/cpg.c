@@ -66,7 +66,7 @@ static cs_error_t disconnect(handle *h)
 {
 	cs_error_t error = cpg_finalize(h->id);
 
-	pack_end((cpg *)h);
+	cpg_pack_end((cpg *)h);
 	return error;
 }
 
@@ -81,7 +81,7 @@ const handle_class cpg_class = {
 	.disconnect = disconnect,
 	.noun = "group",
 	.subject = subject,
-	.flush = pack_flush_later,
+	.flush = cpg_pack_flush_later,
 	.give_up = cpg_membership_give_up,
 	.queue_lag = cpg_event_queue_lag,
 	.gather = cpg_run_gather,
@@ -148,7 +148,7 @@ static int method_max_message_size(lua_State *L)
 	if (why != NULL) {
 		return cpg_group_fail(L, c, "get the limit of", why);
 	}
-	compat_pushuint64(L, c->pack != NULL ? pack_limit(c) : c->max_atomic_size);
+	compat_pushuint64(L, c->pack != NULL ? cpg_pack_limit(c) : c->max_atomic_size);
 	return 1;
 }
 
@@ -179,7 +179,7 @@ static const luaL_Reg methods[] = {
 	{"address", method_address},
 	{"counters", cpg_counters_method_counters},
 	{"flow_control", method_flow_control},
-	{"flush", pack_method_flush},
+	{"flush", cpg_pack_method_flush},
 	{"groups", cpg_membership_method_groups},
 	{"join", cpg_membership_method_join},
 	{"leave", cpg_membership_method_leave},

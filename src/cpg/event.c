@@ -43,7 +43,7 @@ void cpg_event_message(
 	(void)id;
 	(void)group;
 	if (c->pack != NULL) {
-		unpack_message(c, is_own, &sender, bytes, length);
+		cpg_unpack_message(c, is_own, &sender, bytes, length);
 		return;
 	}
 	cpg_event_append_message(c, is_own, &sender, bytes, length);
@@ -93,7 +93,7 @@ void cpg_event_config(cpg_handle_t id, const struct cpg_name *group, const struc
 	(void)id;
 	(void)group;
 	if (c->pack != NULL) {
-		unpack_config(c, members_count, left, left_listed, joined_count);
+		cpg_unpack_config(c, members_count, left, left_listed, joined_count);
 	}
 	if (ev == NULL) {
 		return;
@@ -117,7 +117,7 @@ void cpg_event_ring(cpg_handle_t id, struct cpg_ring_id ring, uint32_t count, co
 
 	(void)id;
 	if (c->pack != NULL) {
-		unpack_ring(c);
+		cpg_unpack_ring(c);
 	}
 	(void)node_list_append(KIND_RING, ring.nodeid, ring.seq, &list, 1);
 }
@@ -179,6 +179,6 @@ const event_kind cpg_event_kinds[] = {
 	[KIND_OWN_MESSAGE] = {.handler = "message_received", .name = "message", .push = push_message, .is_own = true},
 	[KIND_CONFIG] = {.handler = "config_change", .name = "config", .push = cpg_change_push},
 	[KIND_RING] = {.handler = "ring_change", .name = "ring", .push = push_ring},
-	[KIND_COMPLAINT] = {.handler = "error", .name = "error", .push = unpack_push_complaint, .is_report = true},
+	[KIND_COMPLAINT] = {.handler = "error", .name = "error", .push = cpg_unpack_push_complaint, .is_report = true},
 	[KIND_LAG] = {.handler = "lagged", .name = "lagged", .push = push_lag},
 };

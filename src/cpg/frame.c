@@ -42,17 +42,17 @@ static void put_header(unsigned char *to, unsigned char flags)
 	to[AT_FLAGS] = flags;
 }
 
-void frame_put_header(unsigned char *to)
+void cpg_frame_put_header(unsigned char *to)
 {
 	put_header(to, 0);
 }
 
-void frame_put_prefix(unsigned char *to, uint32_t length)
+void cpg_frame_put_prefix(unsigned char *to, uint32_t length)
 {
 	put(to, length, FRAME_PREFIX);
 }
 
-void frame_put_piece_header(unsigned char *to, const frame_piece *piece)
+void cpg_frame_put_piece_header(unsigned char *to, const frame_piece *piece)
 {
 	put_header(to, FLAG_PIECE);
 	put(to + AT_TOTAL, piece->total, sizeof piece->total);
@@ -62,7 +62,7 @@ void frame_put_piece_header(unsigned char *to, const frame_piece *piece)
 
 /* ---- reading ---- */
 
-bool frame_next(frame_cursor *cursor, const char **message, size_t *length)
+bool cpg_frame_next(frame_cursor *cursor, const char **message, size_t *length)
 {
 	if (cursor->left < FRAME_PREFIX) {
 		return false;
@@ -79,11 +79,11 @@ bool frame_next(frame_cursor *cursor, const char **message, size_t *length)
 
 static bool are_whole(const void *bytes, size_t length)
 {
-	frame_cursor cursor = frame_messages(bytes, length);
+	frame_cursor cursor = cpg_frame_messages(bytes, length);
 	const char *message;
 	size_t size;
 
-	while (frame_next(&cursor, &message, &size)) {
+	while (cpg_frame_next(&cursor, &message, &size)) {
 	}
 	return cursor.left == 0;
 }
@@ -101,7 +101,7 @@ static bool get_piece(const unsigned char *bytes, size_t length, frame_piece *pi
 	return piece->offset < piece->total && piece->length <= piece->total - piece->offset;
 }
 
-frame_kind frame_inspect(const void *bytes, size_t length, frame_piece *piece)
+frame_kind cpg_frame_inspect(const void *bytes, size_t length, frame_piece *piece)
 {
 	const unsigned char *b = bytes;
 

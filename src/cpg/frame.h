@@ -29,29 +29,29 @@ typedef struct frame_piece {
 } frame_piece;
 
 /* Writes the header of a frame of messages. */
-void frame_put_header(unsigned char *to);
+void cpg_frame_put_header(unsigned char *to);
 
 /* Writes the length that comes before a message. */
-void frame_put_prefix(unsigned char *to, uint32_t length);
+void cpg_frame_put_prefix(unsigned char *to, uint32_t length);
 
 /* Writes the header of a frame with a piece. The piece's bytes follow it. */
-void frame_put_piece_header(unsigned char *to, const frame_piece *piece);
+void cpg_frame_put_piece_header(unsigned char *to, const frame_piece *piece);
 
-/* Checks a whole frame, so that frame_next finds only whole messages. Fills `piece` if it returns FRAME_PIECE. */
-frame_kind frame_inspect(const void *bytes, size_t length, frame_piece *piece);
+/* Checks a whole frame, so that cpg_frame_next finds only whole messages. Fills `piece` if it returns FRAME_PIECE. */
+frame_kind cpg_frame_inspect(const void *bytes, size_t length, frame_piece *piece);
 
-/* Iterates over a frame for which frame_inspect returned FRAME_MESSAGES. */
+/* Iterates over a frame for which cpg_frame_inspect returned FRAME_MESSAGES. */
 typedef struct frame_cursor {
 	const unsigned char *next;
 	size_t left;
 } frame_cursor;
 
-static inline frame_cursor frame_messages(const void *bytes, size_t length)
+static inline frame_cursor cpg_frame_messages(const void *bytes, size_t length)
 {
 	return (frame_cursor){(const unsigned char *)bytes + FRAME_HEADER, length - FRAME_HEADER};
 }
 
 /* Gets the next message. Returns false at the end. */
-bool frame_next(frame_cursor *cursor, const char **message, size_t *length);
+bool cpg_frame_next(frame_cursor *cursor, const char **message, size_t *length);
 
 #endif

@@ -162,7 +162,7 @@ int cpg_membership_method_leave(lua_State *L)
 	luaL_argcheck(L, seconds >= 0, 2, "seconds must not be negative");
 	/* Accepted messages must be sent before the leave. */
 	if (why == NULL && c->pack != NULL) {
-		why = pack_flush(c);
+		why = cpg_pack_flush(c);
 	}
 	/* Checked before taking the locks, too: in a fork, no thread would release them. */
 	if (why == NULL) {

@@ -39,7 +39,7 @@ static const field open_fields[] = {
 	{"error", field_check_function},
 	{"lagged", field_check_function},
 	{"message_received", field_check_function},
-	{"pack", pack_options_check},
+	{"pack", cpg_pack_options_check},
 	{"previous", check_previous},
 	{"reader", reader_options_check},
 	{"ring_change", field_check_function},
@@ -104,7 +104,7 @@ typedef struct open_options {
 /* Starts packing and the reader, if chosen; returns the number of open's results. [-0, +n, m] */
 static int start_options(lua_State *L, cpg *c, const open_options *options)
 {
-	int error = options->packs ? pack_start(c, &options->pack) : 0;
+	int error = options->packs ? cpg_pack_start(c, &options->pack) : 0;
 
 	if (error != 0) {
 		return give_up_open(L, c, "pack the messages of a cpg handle", error);
@@ -169,7 +169,7 @@ int cpg_open_module_open(lua_State *L)
 		{"previous", check_previous},
 		{"reader", reader_options_check},
 		{"window", check_window},
-		{"pack", pack_options_check},
+		{"pack", cpg_pack_options_check},
 	};
 	open_options chosen;
 	cpg *c;
@@ -182,7 +182,7 @@ int cpg_open_module_open(lua_State *L)
 		field_push_at(L, 1, &options[i]);
 	}
 	chosen.stands_by = reader_options_get(L, AT_READER, &chosen.reader);
-	chosen.packs = pack_options_get(L, AT_PACK, &chosen.pack);
+	chosen.packs = cpg_pack_options_get(L, AT_PACK, &chosen.pack);
 	c = connection_new(L, &cpg_class, sizeof *c, 1);
 	c->split = lua_toboolean(L, AT_SPLIT);
 	c->window =
@@ -210,9 +210,9 @@ int cpg_open_module_repack(lua_State *L)
 	bool packs;
 
 	lua_settop(L, 2);
-	pack_options_check(L, 2, "pack");
+	cpg_pack_options_check(L, 2, "pack");
 	luaL_argcheck(L, c->pack != NULL && c->membership == MEMBERSHIP_NONE, 1, "it does not pack, or has joined");
-	packs = pack_options_get(L, 2, &options);
+	packs = cpg_pack_options_get(L, 2, &options);
 	/* A fork cannot join with it, and no thread would release the lock there. */
 	if (c->handle.owner != pid_get()) {
 		return 0;
@@ -220,9 +220,9 @@ int cpg_open_module_repack(lua_State *L)
 	/* Corosync sends changes of the ring also to a handle that has not joined, and the reader may take one now. */
 	reader_lock(c->handle.reader);
 	if (packs) {
-		pack_set_options(c, &options);
+		cpg_pack_set_options(c, &options);
 	} else {
-		pack_end(c);
+		cpg_pack_end(c);
 		c->window = CPG_SEND_WINDOW;
 	}
 	reader_unlock(c->handle.reader, false);

@@ -15,12 +15,12 @@
 /* Nanoseconds until the timer sends a frame, if nothing else does: many times a message's latency on an idle ring. */
 #define FLUSH_AFTER 2000000
 
-const failure PACK_NO_MEMORY = {"no_memory",
+const failure CPG_PACK_NO_MEMORY = {"no_memory",
 	"there is not enough memory to pack the message, and it was not sent: free some memory and send it again"};
 
 /* ---- start and end ---- */
 
-int pack_start(cpg *c, const pack_options *options)
+int cpg_pack_start(cpg *c, const pack_options *options)
 {
 	cpg_pack *p = calloc(1, sizeof *p);
 
@@ -29,11 +29,11 @@ int pack_start(cpg *c, const pack_options *options)
 	}
 	p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	c->pack = p;
-	pack_set_options(c, options);
+	cpg_pack_set_options(c, options);
 	return p->timer < 0 ? errno : connection_add_to_loop(&c->handle, p->timer);
 }
 
-void pack_set_options(cpg *c, const pack_options *options)
+void cpg_pack_set_options(cpg *c, const pack_options *options)
 {
 	c->pack->options = *options;
 	/* One that does not fit in a datagram would never be sent, and is known only when it is full. */
@@ -43,7 +43,7 @@ void pack_set_options(cpg *c, const pack_options *options)
 	c->pack->assembly.limit = options->limit;
 }
 
-void pack_end(cpg *c)
+void cpg_pack_end(cpg *c)
 {
 	cpg_pack *p = c->pack;
 
@@ -51,7 +51,7 @@ void pack_end(cpg *c)
 		return;
 	}
 	descriptor_close(&p->timer);
-	assembly_free(&p->assembly);
+	cpg_assembly_free(&p->assembly);
 	cpg_address_list_free(&p->reported);
 	free(p->transfer.bytes);
 	free(p->frame);
@@ -59,7 +59,7 @@ void pack_end(cpg *c)
 	c->pack = NULL;
 }
 
-size_t pack_limit(const cpg *c)
+size_t cpg_pack_limit(const cpg *c)
 {
 	return c->pack->options.limit;
 }
@@ -67,7 +67,7 @@ size_t pack_limit(const cpg *c)
 /* ---- the timer ---- */
 
 /* At most once in FLUSH_AFTER: setting it costs a system call. */
-void pack_set_timer(cpg_pack *p)
+void cpg_pack_set_timer(cpg_pack *p)
 {
 	struct itimerspec time = {.it_value = {.tv_nsec = FLUSH_AFTER}};
 
@@ -128,9 +128,9 @@ static bool add_to_frame(cpg *c, const cpg_iovec *message)
 		return false;
 	}
 	if (p->length == 0) {
-		frame_put_header(p->frame);
+		cpg_frame_put_header(p->frame);
 	}
-	frame_put_prefix(p->frame + start, (uint32_t)message->length);
+	cpg_frame_put_prefix(p->frame + start, (uint32_t)message->length);
 	cpg_iovec_copy(message, p->frame + start + FRAME_PREFIX);
 	p->length = start + FRAME_PREFIX + message->length;
 	c->pending++;
@@ -153,7 +153,7 @@ static const failure *send_frame(cpg *c)
 {
 	cpg_pack *p = c->pack;
 	struct iovec vector = {.iov_base = p->frame, .iov_len = p->length};
-	const failure *why = pack_send_vector(c, &vector, 1, c->pending, c->pending_bytes);
+	const failure *why = cpg_pack_send_vector(c, &vector, 1, c->pending, c->pending_bytes);
 
 	if (why == NULL) {
 		empty_frame(c);
@@ -161,7 +161,8 @@ static const failure *send_frame(cpg *c)
 	return why;
 }
 
-const failure *pack_send_vector(cpg *c, const struct iovec *vector, unsigned int count, size_t messages, size_t bytes)
+const failure *cpg_pack_send_vector(
+	cpg *c, const struct iovec *vector, unsigned int count, size_t messages, size_t bytes)
 {
 	cpg_pack *p = c->pack;
 	const failure *why;
@@ -200,13 +201,13 @@ static bool is_due(const cpg *c)
 	return c->pack->length >= c->pack->options.bytes || (!flies && c->pending_bytes >= waiting);
 }
 
-const failure *pack_flush(cpg *c)
+const failure *cpg_pack_flush(cpg *c)
 {
 	const failure *why = NULL;
 
-	if (c->pending > 0 || transfer_is_active(c)) {
+	if (c->pending > 0 || cpg_transfer_is_active(c)) {
 		why = cpg_group_not_member(c);
-		why = why == NULL ? transfer_continue(c) : why;
+		why = why == NULL ? cpg_transfer_continue(c) : why;
 	}
 	return why == NULL && c->pending > 0 ? send_frame(c) : why;
 }
@@ -214,10 +215,10 @@ const failure *pack_flush(cpg *c)
 /* Behind a long message, frames wait for what becomes of its pieces. */
 static bool needs_timer(cpg *c)
 {
-	return transfer_is_active(c) ? transfer_needs_timer(c) : c->pending > 0;
+	return cpg_transfer_is_active(c) ? cpg_transfer_needs_timer(c) : c->pending > 0;
 }
 
-void pack_flush_later(handle *h)
+void cpg_pack_flush_later(handle *h)
 {
 	cpg *c = (cpg *)h;
 
@@ -225,8 +226,8 @@ void pack_flush_later(handle *h)
 		return;
 	}
 	clear_timer(c->pack);
-	if (pack_flush(c) != NULL && cpg_group_not_member(c) == NULL && needs_timer(c)) {
-		pack_set_timer(c->pack);
+	if (cpg_pack_flush(c) != NULL && cpg_group_not_member(c) == NULL && needs_timer(c)) {
+		cpg_pack_set_timer(c->pack);
 	}
 }
 
@@ -236,12 +237,12 @@ static const failure *flush_due(cpg *c, const cpg_iovec *message)
 	const failure *why;
 
 	if (!is_due(c)) {
-		pack_set_timer(c->pack);
+		cpg_pack_set_timer(c->pack);
 		return NULL;
 	}
-	why = pack_flush(c);
+	why = cpg_pack_flush(c);
 	if (why != NULL && c->pending > 1 && is_temporary(why)) {
-		pack_set_timer(c->pack);
+		cpg_pack_set_timer(c->pack);
 		return NULL;
 	}
 	if (why != NULL) {
@@ -250,22 +251,22 @@ static const failure *flush_due(cpg *c, const cpg_iovec *message)
 	return why;
 }
 
-const failure *pack_send(cpg *c, const cpg_iovec *message)
+const failure *cpg_pack_send(cpg *c, const cpg_iovec *message)
 {
-	bool is_long = message->length > transfer_longest_whole(c);
+	bool is_long = message->length > cpg_transfer_longest_whole(c);
 	size_t length = c->pack->length + FRAME_PREFIX + message->length;
 	const failure *why = cpg_send_refusal(c, cpg_event_message_size(message->length));
 
 	if (why == NULL && (is_long || (c->pending > 0 && length > c->pack->options.bytes))) {
-		why = pack_flush(c);
+		why = cpg_pack_flush(c);
 	}
 	if (why != NULL) {
 		return why;
 	}
 	if (is_long) {
-		return transfer_start(c, message);
+		return cpg_transfer_start(c, message);
 	}
-	return add_to_frame(c, message) ? flush_due(c, message) : &PACK_NO_MEMORY;
+	return add_to_frame(c, message) ? flush_due(c, message) : &CPG_PACK_NO_MEMORY;
 }
 
 /***
@@ -276,13 +277,13 @@ Sends all messages that `send` has accepted and packed, without waiting for more
 handle's window is full, the membership is changing, or a long message is on its way), "not_joined", "not_connected",
 "closed", "wrong_process"
 */
-int pack_method_flush(lua_State *L)
+int cpg_pack_method_flush(lua_State *L)
 {
 	cpg *c = handle_check(L);
 	const failure *why = handle_unusable(&c->handle);
 
 	if (why == NULL && c->pack != NULL) {
-		why = pack_flush(c);
+		why = cpg_pack_flush(c);
 	}
 	return cpg_group_return(L, c, "flush", why);
 }

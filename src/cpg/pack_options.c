@@ -35,12 +35,12 @@ static const field fields[] = {
 	{NULL, NULL},
 };
 
-void pack_options_check(lua_State *L, int index, const char *name)
+void cpg_pack_options_check(lua_State *L, int index, const char *name)
 {
 	field_check_boolean_or_table(L, index, name, fields);
 }
 
-bool pack_options_get(lua_State *L, int index, pack_options *options)
+bool cpg_pack_options_get(lua_State *L, int index, pack_options *options)
 {
 	*options = (pack_options){.bytes = PACK_FRAME_BYTES, .limit = DEFAULT_LIMIT};
 	if (!lua_istable(L, index)) {

@@ -16,9 +16,9 @@ typedef struct pack_options {
 } pack_options;
 
 /* Raises unless the value at that index is valid. [-0, +0, v] */
-void pack_options_check(lua_State *L, int index, const char *name);
+void cpg_pack_options_check(lua_State *L, int index, const char *name);
 
 /* Reads the value at that index, a boolean, table or nil; false for no packing. [-0, +0, v] */
-bool pack_options_get(lua_State *L, int index, pack_options *options);
+bool cpg_pack_options_get(lua_State *L, int index, pack_options *options);
 
 #endif

@@ -53,71 +53,72 @@ typedef struct cpg_pack {
 #define PACK_WINDOW 8192
 
 /* Starts packing on an open handle. Returns 0 or an errno. */
-int pack_start(cpg *c, const pack_options *options);
+int cpg_pack_start(cpg *c, const pack_options *options);
 
 /* Changes the options of a handle that has not joined. */
-void pack_set_options(cpg *c, const pack_options *options);
+void cpg_pack_set_options(cpg *c, const pack_options *options);
 
-/* Undoes pack_start. Without packing it does nothing. */
-void pack_end(cpg *c);
+/* Undoes cpg_pack_start. Without packing it does nothing. */
+void cpg_pack_end(cpg *c);
 
 /* The longest message that a packing handle accepts. */
-size_t pack_limit(const cpg *c);
+size_t cpg_pack_limit(const cpg *c);
 
 /* There is no memory to keep a message until it is sent. */
-extern const failure PACK_NO_MEMORY;
+extern const failure CPG_PACK_NO_MEMORY;
 
 /* Accepts a message to send; the handle must be a member. Returns NULL, or why it is refused. */
-const failure *pack_send(cpg *c, const cpg_iovec *message);
+const failure *cpg_pack_send(cpg *c, const cpg_iovec *message);
 
 /* Sends a frame with `messages`, which will take `bytes` in the queue. Returns NULL, or why it was not sent. */
-const failure *pack_send_vector(cpg *c, const struct iovec *vector, unsigned int count, size_t messages, size_t bytes);
+const failure *cpg_pack_send_vector(
+	cpg *c, const struct iovec *vector, unsigned int count, size_t messages, size_t bytes);
 
 /* Sends all pending messages. Returns NULL, or why some are still pending. */
-const failure *pack_flush(cpg *c);
+const failure *cpg_pack_flush(cpg *c);
 
 /* The class's `flush`: sets the timer if some messages cannot be sent now. */
-void pack_flush_later(handle *h);
+void cpg_pack_flush_later(handle *h);
 
 /* Makes the handle's descriptor readable soon, so that somebody flushes; for the callbacks, too. */
-void pack_set_timer(cpg_pack *p);
+void cpg_pack_set_timer(cpg_pack *p);
 
-int pack_method_flush(lua_State *L);
+int cpg_pack_method_flush(lua_State *L);
 
 /* ---- the long message that is being sent: transfer.c ---- */
 
 /* The longest message that is sent whole, alone in its frame. */
-size_t transfer_longest_whole(const cpg *c);
+size_t cpg_transfer_longest_whole(const cpg *c);
 
 /* Whether pieces wait to be sent, or to come back. */
-bool transfer_is_active(cpg *c);
+bool cpg_transfer_is_active(cpg *c);
 
 /* Begins to send a copy of a message. Returns NULL, or why it is refused. */
-const failure *transfer_start(cpg *c, const cpg_iovec *message);
+const failure *cpg_transfer_start(cpg *c, const cpg_iovec *message);
 
 /* Sends the next pieces. Returns NULL if no long message is left, else why one is. */
-const failure *transfer_continue(cpg *c);
+const failure *cpg_transfer_continue(cpg *c);
 
 /* Whether the next attempt needs the timer: pieces can be sent, but nothing in flight will come back. */
-bool transfer_needs_timer(cpg *c);
+bool cpg_transfer_needs_timer(cpg *c);
 
 /*
  * For the callbacks: notes the result of an own piece; that all members have dropped the own message; and that the ring
  * has changed, so that they may not have its first piece.
  */
-void transfer_note(cpg *c, uint32_t number, assembly_result result);
-void transfer_note_drop(cpg *c);
-void transfer_note_ring(cpg *c);
+void cpg_transfer_note(cpg *c, uint32_t number, assembly_result result);
+void cpg_transfer_note_drop(cpg *c);
+void cpg_transfer_note_ring(cpg *c);
 
 /* ---- frames that have arrived, for the callbacks: unpack.c ---- */
 
-void unpack_message(cpg *c, bool is_own, const struct cpg_address *sender, const void *bytes, size_t length);
+void cpg_unpack_message(cpg *c, bool is_own, const struct cpg_address *sender, const void *bytes, size_t length);
 
 /* Called for each change of members, and of the ring. */
-void unpack_config(cpg *c, size_t members, const struct cpg_address *left, size_t left_count, size_t joined);
-void unpack_ring(cpg *c);
+void cpg_unpack_config(cpg *c, size_t members, const struct cpg_address *left, size_t left_count, size_t joined);
+void cpg_unpack_ring(cpg *c);
 
 /* Pushes the error message about a member whose messages are not delivered. */
-int unpack_push_complaint(lua_State *L, handle *h, const event *ev, int values);
+int cpg_unpack_push_complaint(lua_State *L, handle *h, const event *ev, int values);
 
 #endif

@@ -140,7 +140,7 @@ static const failure *send_alone(cpg *c, cpg_guarantee_t guarantee, const cpg_io
 static const failure *collect(lua_State *L, const cpg *c, cpg_iovec *message)
 {
 	if (c->pack != NULL) {
-		return cpg_iovec_collect(L, message, pack_limit(c), &failure_beyond_limit);
+		return cpg_iovec_collect(L, message, cpg_pack_limit(c), &failure_beyond_limit);
 	}
 	return cpg_iovec_collect(L, message, c->split ? LONGEST_SPLIT : c->max_atomic_size, &failure_too_big);
 }
@@ -156,7 +156,7 @@ static int send_from_lua(lua_State *L, cpg *c, cpg_guarantee_t guarantee)
 		why = cpg_group_not_member(c);
 	}
 	if (why == NULL) {
-		why = c->pack != NULL ? pack_send(c, &message) : send_alone(c, guarantee, &message);
+		why = c->pack != NULL ? cpg_pack_send(c, &message) : send_alone(c, guarantee, &message);
 	}
 	if (why == NULL) {
 		cpg_count_add(&c->sent, message.length);

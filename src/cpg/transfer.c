@@ -15,7 +15,7 @@ static const failure failure_no_room = {"try_again",
 	"the long messages that members are sending now reach the limit (pack.limit): handle events (dispatch, receive or "
 	"fetch), and try again"};
 
-size_t transfer_longest_whole(const cpg *c)
+size_t cpg_transfer_longest_whole(const cpg *c)
 {
 	return c->max_atomic_size - FRAME_HEADER - FRAME_PREFIX;
 }
@@ -29,7 +29,7 @@ static void end(transfer *t)
 	t->state = TRANSFER_NONE;
 }
 
-bool transfer_is_active(cpg *c)
+bool cpg_transfer_is_active(cpg *c)
 {
 	transfer *t = &c->pack->transfer;
 
@@ -64,8 +64,8 @@ static const failure *send_piece(cpg *c)
 		{.iov_base = header, .iov_len = sizeof header}, {.iov_base = t->bytes + t->sent, .iov_len = length}};
 	const failure *why;
 
-	frame_put_piece_header(header, &piece);
-	why = pack_send_vector(c, vector, 2, 0, 0);
+	cpg_frame_put_piece_header(header, &piece);
+	why = cpg_pack_send_vector(c, vector, 2, 0, 0);
 	if (why == NULL) {
 		t->sent += length;
 	}
@@ -96,7 +96,7 @@ static bool has_room(cpg *c)
 	bool has;
 
 	reader_lock(c->handle.reader);
-	has = assembly_has_room(&c->pack->assembly, c->pack->transfer.total);
+	has = cpg_assembly_has_room(&c->pack->assembly, c->pack->transfer.total);
 	reader_unlock(c->handle.reader, false);
 	return has;
 }
@@ -108,12 +108,12 @@ static bool may_send_piece(cpg *c)
 	return t->state == TRANSFER_GRANTED && t->sent < t->total && c->pack->frames_in_flight < MOST_PIECES;
 }
 
-const failure *transfer_continue(cpg *c)
+const failure *cpg_transfer_continue(cpg *c)
 {
 	transfer *t = &c->pack->transfer;
 	const failure *why = NULL;
 
-	if (!transfer_is_active(c)) {
+	if (!cpg_transfer_is_active(c)) {
 		return NULL;
 	}
 	if (t->state == TRANSFER_REFUSED && has_room(c)) {
@@ -131,21 +131,21 @@ const failure *transfer_continue(cpg *c)
 	return why;
 }
 
-bool transfer_needs_timer(cpg *c)
+bool cpg_transfer_needs_timer(cpg *c)
 {
 	const transfer *t = &c->pack->transfer;
 
 	return t->state == TRANSFER_BEGINS || (may_send_piece(c) && c->pack->frames_in_flight == 0);
 }
 
-const failure *transfer_start(cpg *c, const cpg_iovec *message)
+const failure *cpg_transfer_start(cpg *c, const cpg_iovec *message)
 {
 	transfer *t = &c->pack->transfer;
 	size_t size = cpg_event_message_size(message->length);
 	const failure *why;
 
 	if (!copy(t, message)) {
-		return &PACK_NO_MEMORY;
+		return &CPG_PACK_NO_MEMORY;
 	}
 	cpg_send_enter(c, 1, size);
 	why = begin(c);
@@ -166,7 +166,7 @@ static void note_first(transfer *t, transfer_state state)
 	}
 }
 
-void transfer_note(cpg *c, uint32_t number, assembly_result result)
+void cpg_transfer_note(cpg *c, uint32_t number, assembly_result result)
 {
 	transfer *t = &c->pack->transfer;
 
@@ -179,19 +179,19 @@ void transfer_note(cpg *c, uint32_t number, assembly_result result)
 	case ASSEMBLY_FULL: note_first(t, TRANSFER_REFUSED); break;
 	default: break;
 	}
-	pack_set_timer(c->pack);
+	cpg_pack_set_timer(c->pack);
 }
 
-void transfer_note_drop(cpg *c)
+void cpg_transfer_note_drop(cpg *c)
 {
 	c->pack->transfer.state = TRANSFER_BEGINS;
-	pack_set_timer(c->pack);
+	cpg_pack_set_timer(c->pack);
 }
 
 /* A first piece sent before the change may come back, although nodes that were not on both rings do not get it. */
-void transfer_note_ring(cpg *c)
+void cpg_transfer_note_ring(cpg *c)
 {
 	if (c->pack->transfer.state == TRANSFER_OFFERED) {
-		transfer_note_drop(c);
+		cpg_transfer_note_drop(c);
 	}
 }

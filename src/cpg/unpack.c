@@ -40,7 +40,7 @@ static void complain(cpg *c, const struct cpg_address *sender, frame_kind kind)
 	}
 }
 
-int unpack_push_complaint(lua_State *L, handle *h, const event *ev, int values)
+int cpg_unpack_push_complaint(lua_State *L, handle *h, const event *ev, int values)
 {
 	const complaint_event *complaint = (const complaint_event *)ev;
 	const cpg *c = (const cpg *)h;
@@ -58,11 +58,11 @@ int unpack_push_complaint(lua_State *L, handle *h, const event *ev, int values)
 
 static void unpack(cpg *c, bool is_own, const struct cpg_address *sender, const void *bytes, size_t length)
 {
-	frame_cursor cursor = frame_messages(bytes, length);
+	frame_cursor cursor = cpg_frame_messages(bytes, length);
 	size_t messages = 0, size = 0, message_length;
 	const char *message;
 
-	while (frame_next(&cursor, &message, &message_length)) {
+	while (cpg_frame_next(&cursor, &message, &message_length)) {
 		cpg_event_append_message(c, is_own, sender, message, message_length);
 		size += cpg_event_message_size(message_length);
 		messages++;
@@ -75,11 +75,11 @@ static void unpack(cpg *c, bool is_own, const struct cpg_address *sender, const 
 static void deliver_whole(cpg *c, bool is_own, const struct cpg_address *sender)
 {
 	assembly *a = &c->pack->assembly;
-	const assembly_part *part = assembly_find(a, sender->nodeid, sender->pid);
+	const assembly_part *part = cpg_assembly_find(a, sender->nodeid, sender->pid);
 	size_t length = (size_t)part->total;
 
 	cpg_event_append_message(c, is_own, sender, part->bytes, length);
-	assembly_drop(a, sender->nodeid, sender->pid);
+	cpg_assembly_drop(a, sender->nodeid, sender->pid);
 	if (is_own) {
 		cpg_send_came_back(c, 1, cpg_event_message_size(length));
 	}
@@ -87,7 +87,7 @@ static void deliver_whole(cpg *c, bool is_own, const struct cpg_address *sender)
 
 static void take_piece(cpg *c, bool is_own, const struct cpg_address *sender, const frame_piece *piece)
 {
-	assembly_result result = assembly_take(&c->pack->assembly, sender->nodeid, sender->pid, piece);
+	assembly_result result = cpg_assembly_take(&c->pack->assembly, sender->nodeid, sender->pid, piece);
 
 	switch (result) {
 	case ASSEMBLY_WHOLE: deliver_whole(c, is_own, sender); break;
@@ -96,14 +96,14 @@ static void take_piece(cpg *c, bool is_own, const struct cpg_address *sender, co
 	default: break;
 	}
 	if (is_own) {
-		transfer_note(c, piece->transfer, result);
+		cpg_transfer_note(c, piece->transfer, result);
 	}
 }
 
-void unpack_message(cpg *c, bool is_own, const struct cpg_address *sender, const void *bytes, size_t length)
+void cpg_unpack_message(cpg *c, bool is_own, const struct cpg_address *sender, const void *bytes, size_t length)
 {
 	frame_piece piece;
-	frame_kind kind = frame_inspect(bytes, length, &piece);
+	frame_kind kind = cpg_frame_inspect(bytes, length, &piece);
 
 	if (is_own) {
 		cpg_send_subtract(&c->pack->frames_in_flight, 1);
@@ -123,17 +123,17 @@ static void drop_all(cpg *c)
 {
 	assembly *a = &c->pack->assembly;
 
-	if (assembly_find(a, c->node, (uint32_t)c->handle.owner) != NULL) {
-		transfer_note_drop(c);
+	if (cpg_assembly_find(a, c->node, (uint32_t)c->handle.owner) != NULL) {
+		cpg_transfer_note_drop(c);
 	}
-	assembly_drop_all(a);
+	cpg_assembly_drop_all(a);
 }
 
 /*
  * A member that joins lacks the first pieces of incomplete messages, so all members drop these. With more than 128
  * members, libcpg does not tell whether a member has joined.
  */
-void unpack_config(cpg *c, size_t members, const struct cpg_address *left, size_t left_count, size_t joined)
+void cpg_unpack_config(cpg *c, size_t members, const struct cpg_address *left, size_t left_count, size_t joined)
 {
 	size_t i;
 
@@ -141,7 +141,7 @@ void unpack_config(cpg *c, size_t members, const struct cpg_address *left, size_
 		drop_all(c);
 	}
 	for (i = 0; i < left_count && members <= CPG_MEMBERS_MAX; i++) {
-		assembly_drop(&c->pack->assembly, left[i].nodeid, left[i].pid);
+		cpg_assembly_drop(&c->pack->assembly, left[i].nodeid, left[i].pid);
 		cpg_address_list_remove(&c->pack->reported, &left[i]);
 	}
 }
@@ -150,8 +150,8 @@ void unpack_config(cpg *c, size_t members, const struct cpg_address *left, size_
  * Members may lack pieces that others have: Corosync does not tell the members on a node that was paused that the
  * others took it for lost. All members of the new ring learn of it at the same place in the order.
  */
-void unpack_ring(cpg *c)
+void cpg_unpack_ring(cpg *c)
 {
 	drop_all(c);
-	transfer_note_ring(c);
+	cpg_transfer_note_ring(c);
 }
