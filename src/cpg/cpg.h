@@ -205,16 +205,39 @@ typedef struct config_change {
 /* The `push` of the kind of event. */
 int cpg_change_push(lua_State *L, handle *h, const event *ev, int values);
 
+/* ---- the members that libcpg lists as left or joined: listed.c ---- */
+
+/* Whether the reason is one of a member that has joined, or has left: libcpg's lists may contain neither. */
+bool cpg_listed_is_join(uint32_t reason);
+bool cpg_listed_is_leave(uint32_t reason);
+
+/*
+ * The changes that an event lists. Above 398 members libcpg reads the counts of its lists from a member's fields, and
+ * its list of joined members starts with those that left, followed by stale bytes. So at most as many are valid as the
+ * counts of members differ by, and the reason says whether they joined or left.
+ */
+typedef struct listed_changes {
+	const struct cpg_address *first;
+	size_t count, expected;
+} listed_changes;
+
+/* The changes that an event lists, if there were so many members before it. */
+listed_changes cpg_listed_changes(const config_event *ev, size_t before);
+
+/* ---- a large group's members after a change, from Corosync's present list of them; no Lua: rewind.c ---- */
+
+/*
+ * For the oldest event in the handle's queue: undoes later changes in Corosync's present list. It calls Corosync, which
+ * blocks, and takes all that waits at the daemon: the event's address changes.
+ */
+cs_error_t cpg_rewind_members(cpg *c, cpg_address_list *members);
+
 /* ---- changes of large groups, whose members libcpg does not list; no Lua: resolve.c ---- */
 
 typedef struct resolution {
 	uint64_t serial;
 	cpg_address_list members, left, joined;
 } resolution;
-
-/* Whether the reason is one of a member that has joined, or has left: libcpg's lists may contain neither. */
-bool cpg_resolve_is_join(uint32_t reason);
-bool cpg_resolve_is_leave(uint32_t reason);
 
 /*
  * Works out the change of the oldest event in the handle's queue, where `last` is the change before it, or NULL. It may

@@ -69,7 +69,7 @@ static void note_own_leave(cpg *c, const config_event *ev)
 	for (i = 0; i < ev->left; i++) {
 		c->was_told_left = c->was_told_left || cpg_is_own(c, &left[i]);
 	}
-	if (ev->left == 0 && ev->joined > 0 && cpg_resolve_is_leave(left->reason) && cpg_is_own(c, left)) {
+	if (ev->left == 0 && ev->joined > 0 && cpg_listed_is_leave(left->reason) && cpg_is_own(c, left)) {
 		c->was_told_left = true;
 	}
 }
