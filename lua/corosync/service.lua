@@ -20,49 +20,13 @@
 local KEY = require "corosync.private"
 local connection = require "corosync.service.connection"
 local core = require "corosync.binding"
+local dispatch = require "corosync.service.dispatch"
 local errors = require "corosync.errors"
-local reconnect = require "corosync.reconnect"
-
-local unpack = table.unpack or unpack -- luacheck: ignore 113
-local pack = table.pack or function(...) return { n = select("#", ...), ... } end
+local object = require "corosync.service.object"
+local request = require "corosync.service.request"
 
 --- @type Service
 local Service = {}
-
-local function refuse(record, action)
-  return nil, ("cannot %s %s: it is closed"):format(action, record.name), "closed"
-end
-
-local FATAL = { not_connected = true, no_memory = true }
-
-local function dispatch(record, budget)
-  if record.closed then
-    return refuse(record, "dispatch")
-  end
-  record.stopped = false
-  connection.notify(record)
-  if record.stopped and not record.closed then
-    connection.arm(record)
-    return 0, true
-  end
-  local handle, handled, more, code = connection.oldest(record), 0, false, nil
-  if handle then
-    handled, more, code = handle:dispatch(budget)
-  elseif not record.closed then
-    connection.try(record)
-  end
-  if FATAL[code] then
-    connection.finish(record, handle, more)
-    handled, more = 0, record.handle ~= nil
-  end
-  if not record.closed then
-    connection.arm(record)
-  end
-  if not handled then
-    return nil, more, code
-  end
-  return handled, more
-end
 
 --- Calls the handlers of the events that wait, and reconnects when it is time to. Loops call it.
 -- @tparam[opt=1000] integer budget the most events to handle
@@ -70,21 +34,7 @@ end
 -- @treturn boolean whether more wait
 -- @error nil, message, code: "closed", "dispatching", "wrong_process", "no_stack"
 function Service:dispatch(budget)
-  return dispatch(self[KEY], budget)
-end
-
-local function received(record, handle, event, ...)
-  local message, code = ...
-  local is_lost = event == nil and FATAL[code]
-  if is_lost then
-    connection.finish(record, handle, message)
-  end
-  if not record.closed then
-    connection.arm(record)
-  end
-  if not is_lost then
-    return event, ...
-  end
+  return dispatch.dispatch(self[KEY], budget)
 end
 
 --- Returns the oldest event that waits, as the handle's `receive` does, and reconnects when it is time to. The handlers
@@ -94,50 +44,19 @@ end
 -- @treturn[2] nil nothing when no event waits
 -- @error nil, message, code, as for dispatch
 function Service:receive()
-  local record = self[KEY]
-  if record.closed then
-    return refuse(record, "receive from")
-  end
-  record.stopped = false
-  connection.notify(record)
-  local handle = connection.oldest(record)
-  if handle then
-    return received(record, handle, handle:receive())
-  elseif not record.closed then
-    connection.try(record)
-    connection.arm(record)
-  end
-end
-
-local function stop(record)
-  record.stopped = true
-  local handle = connection.oldest(record)
-  if handle then
-    handle:stop()
-  end
+  return dispatch.receive(self[KEY])
 end
 
 --- Ends the running dispatch after the handler that calls this; without one it does nothing.
 function Service:stop()
-  stop(self[KEY])
-end
-
-local function fd(record)
-  if record.closed then
-    return refuse(record, "wait for")
-  end
-  return record.pollset:fd()
+  dispatch.stop(self[KEY])
 end
 
 --- The descriptor to wait for: the same as long as the service is open.
 -- @treturn integer
 -- @error nil, message, "closed"
 function Service:fd()
-  return fd(self[KEY])
-end
-
-local function has_events(record)
-  return record.closed or record.pending[1] ~= nil or record.handle ~= nil and record.handle:timeout() == 0
+  return dispatch.fd(self[KEY])
 end
 
 --- Waits until dispatch may have something to do.
@@ -147,15 +66,15 @@ end
 function Service:wait(seconds)
   local record = self[KEY]
   if record.closed then
-    return refuse(record, "wait for")
+    return connection.refuse(record, "wait for")
   end
-  return has_events(record) or record.pollset:wait(seconds or math.huge)
+  return dispatch.has_events(record) or record.pollset:wait(seconds or math.huge)
 end
 
 --- The descriptor for controllers of [cqueues](https://github.com/wahern/cqueues), as of @{corosync.handle}.
 -- @treturn integer the descriptor; -1, which cqueues ignores, when it is closed
 function Service:pollfd()
-  return fd(self[KEY]) or -1
+  return dispatch.fd(self[KEY]) or -1
 end
 
 --- The events to wait for on the descriptor, for cqueues.
@@ -167,7 +86,7 @@ end
 --- How long to wait for the descriptor, for cqueues.
 -- @treturn integer|nil 0 seconds when there is something to do that the descriptor does not show; else nil, for ever
 function Service:timeout()
-  return has_events(self[KEY]) and 0 or nil
+  return dispatch.has_events(self[KEY]) and 0 or nil
 end
 
 --- Whether the service is connected.
@@ -176,29 +95,11 @@ function Service:is_connected()
   return self[KEY].handle ~= nil
 end
 
-local function close(record)
-  record.closed = true
-  if record.loop then
-    record.loop.remove(record)
-  end
-  record.pollset:close()
-  for _, each in ipairs(record.pending) do
-    if each.handle then
-      each.handle:close()
-    end
-  end
-  record.pending = {}
-  if record.handle then
-    record.handle:close()
-    record.handle = nil
-  end
-end
-
 --- Closes the service, and removes it from its loop.
 -- @treturn boolean true
 function Service:close()
   if not self[KEY].closed then
-    close(self[KEY])
+    connection.close(self[KEY])
   end
   return true
 end
@@ -223,35 +124,11 @@ function Tracker:cancel()
   return true
 end
 
-local function ask_anew(record, name, ...)
-  local ok, message, code = connection.reopen(record)
-  connection.arm(record)
-  if not ok then
-    return nil, message, code
-  end
-  return errors.call(name, -1, record.handle[name], record.handle, ...)
-end
-
--- Calls the handle's method. If the connection is lost, reconnects at once and asks again.
-local function ask(record, name, ...)
-  if record.closed then
-    return refuse(record, "ask")
-  elseif not record.handle then
-    return ask_anew(record, name, ...)
-  end
-  local results = pack(errors.call(name, -1, record.handle[name], record.handle, ...))
-  if results[1] == nil and results[3] == "not_connected" then
-    connection.lose(record, results[2])
-    return ask_anew(record, name, ...)
-  end
-  return unpack(results, 1, results.n)
-end
-
 local function track_key(record, key, handler)
   if type(handler) == "function" then
     handler = connection.guarded(handler)
   end
-  local new, message, code = ask(record, "track", key, handler)
+  local new, message, code = request.ask(record, "track", key, handler)
   if not new then
     return nil, message, code
   end
@@ -271,7 +148,7 @@ function Service:track(...)
   if record.name == "cmap" then
     return track_key(record, ...)
   end
-  local ok, message, code = ask(record, "track")
+  local ok, message, code = request.ask(record, "track")
   if not ok then
     return nil, message, code
   end
@@ -284,67 +161,7 @@ end
 -- @error nil, message, code
 function Service:untrack()
   self[KEY].tracks = false
-  return ask(self[KEY], "untrack")
-end
-
--- Every other method is the handle's.
-local function forwarded(name)
-  return function(self, ...)
-    if type(self) ~= "table" then
-      errors.raise("%s is a method: call it with a colon, as cmap:%s(...)", name, name)
-    end
-    return ask(self[KEY], name, ...)
-  end
-end
-
-local METATABLE = {
-  __index = function(self, name)
-    local last = rawget(self, KEY).last
-    return Service[name] or last and last[name] and forwarded(name) or nil
-  end,
-  __tostring = function(self)
-    local record = self[KEY]
-    return ("corosync.service %s (%s)"):format(record.name, record.handle and "open" or record.closed and "closed"
-      or "not connected")
-  end,
-}
-
--- Called by loops, with the record.
-local HOOKS = { dispatch = dispatch, fd = fd, stop = stop }
-
-local function new(name, given, opener, pollset)
-  local object = setmetatable({}, METATABLE)
-  object[KEY] = {
-    object = object,
-    name = name,
-    handlers = given,
-    hooks = HOOKS,
-    pollset = pollset,
-    open = opener,
-    backoff = reconnect.new(core.now() * 1e6 % 1e6),
-    stopped = false,
-    tracks = nil, -- true after `track`, false after `untrack`
-    trackers = {},
-    -- Delivered before the present connection's events, in order: handles that are lost and have events, and the names
-    -- of the handlers `disconnected` and `connected`.
-    pending = {},
-  }
-  return object
-end
-
-local function open(name, given, opener)
-  local pollset, message, code = core.pollset()
-  if not pollset then
-    return nil, message, code
-  end
-  local object = new(name, given, opener, pollset)
-  local ok
-  ok, message, code = errors.call(name, 0, connection.open, object[KEY])
-  if not ok then
-    pollset:close()
-    return nil, message, code
-  end
-  return object
+  return request.ask(self[KEY], "untrack")
 end
 
 local function check_handlers(index, given, name)
@@ -367,7 +184,7 @@ local service = {}
 -- @error nil, message, code, as `cmap.open`
 function service.cmap(map, given)
   given = check_handlers(2, given, "cmap")
-  return open("cmap", given, function(own) return core.cmap.open(map or "icmap", own) end)
+  return object.open(Service, "cmap", given, function(own) return core.cmap.open(map or "icmap", own) end)
 end
 
 --- Quorum. Its handlers are called with the present state when the connection comes back.
@@ -390,7 +207,7 @@ end
 for _, name in ipairs { "quorum", "votequorum", "cfg" } do
   service[name] = function(given)
     given = check_handlers(1, given, name)
-    return open(name, given, core[name].open)
+    return object.open(Service, name, given, core[name].open)
   end
 end
 

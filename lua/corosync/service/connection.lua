@@ -174,4 +174,27 @@ function connection.finish(record, handle, message)
   connection.notify(record)
 end
 
+function connection.close(record)
+  record.closed = true
+  if record.loop then
+    record.loop.remove(record)
+  end
+  record.pollset:close()
+  for _, each in ipairs(record.pending) do
+    if each.handle then
+      each.handle:close()
+    end
+  end
+  record.pending = {}
+  if record.handle then
+    record.handle:close()
+    record.handle = nil
+  end
+end
+
+-- Returns nil, message, code: the service is closed.
+function connection.refuse(record, action)
+  return nil, ("cannot %s %s: it is closed"):format(action, record.name), "closed"
+end
+
 return connection
