@@ -35,9 +35,11 @@
 --   replaying   while it replays the events that came after its snapshot was cut: the nonce, and the events
 --   following   while it follows, and is no observer: the nonce of its "learned" messages, and since when
 local claiming = require "corosync.replica.protocol.claiming"
+local clock = require "corosync.replica.protocol.clock"
 local commands = require "corosync.replica.protocol.commands"
 local confirming = require "corosync.replica.protocol.confirming"
 local learning = require "corosync.replica.protocol.learning"
+local messages = require "corosync.replica.protocol.messages"
 local standing = require "corosync.replica.protocol.standing"
 local storing = require "corosync.replica.protocol.storing"
 
@@ -46,7 +48,6 @@ local protocol = {}
 protocol.stored_before = storing.before -- the kinds of messages before which all effects must be durable
 
 local PATIENCE = 5 -- seconds
-local REPEAT = 1 -- seconds
 local REPLAYED_AT_ONCE = 200 -- events and commands at each flush; a turn of the loop has several flushes
 
 local Protocol = {}
@@ -102,77 +103,8 @@ function Protocol:restart()
   claiming.restart(self)
 end
 
--- ---- events of a generation ----
-
-local handlers = {
-  commands = confirming.on_commands,
-  ack = confirming.on_ack,
-  exclude = learning.on_exclude,
-  learned = learning.on_learned,
-  promote = learning.on_promote,
-  nodes = confirming.on_nodes,
-}
-
-function handlers.restart(self)
-  claiming.restart(self)
-end
-
-local function leave(self, left)
-  local has_changed = false
-  for _, address in ipairs(left) do
-    has_changed = self.active:drop(address) or has_changed
-  end
-  if next(self.active.full) == nil then
-    claiming.restart(self)
-  elseif has_changed then
-    confirming.epoch_changed(self)
-  end
-end
-
--- Processes a message while this member takes part in a generation.
-local function process(self, from, message)
-  local handler = handlers[message.kind]
-  if handler and message.tag == self.active.tag then
-    handler(self, from, message)
-  elseif message.kind == "claim" then
-    claiming.on_claim(self, from, message)
-  elseif message.kind == "ack" then
-    self.active:note_absence(from, self.now)
-  end
-end
-
--- Processes a message while this member takes part in no generation.
-local function process_outside(self, from, message)
-  standing.on_message(self, from, message)
-  if self.cut and not (message.kind == "claim" and from == self.address) then
-    learning.keep(self, { from = from, message = message })
-  end
-  if message.kind == "claim" then
-    claiming.on_claim(self, from, message)
-  elseif message.kind == "restart" then
-    claiming.on_restart(self)
-  elseif message.kind == "ack" then
-    claiming.on_ack(self, from, message)
-  end
-end
-
--- Confirmed commands are applied when `apply` is called, and before any event is processed other than these messages.
-local MAY_WAIT = { ack = true, commands = true }
-
-local function apply_before(self, kind)
-  if not MAY_WAIT[kind] then
-    confirming.confirm(self)
-  end
-end
-
--- Processes an event after a snapshot that was cut before it.
 function Protocol:replay(event)
-  apply_before(self, event.message and event.message.kind)
-  if event.left then
-    leave(self, event.left)
-  else
-    process(self, event.from, event.message)
-  end
+  messages.replay(self, event)
 end
 
 -- ---- events ----
@@ -188,7 +120,7 @@ function Protocol:config(members, left, breaks)
   elseif self.replaying then
     learning.keep_for_replay(self, { left = left })
   elseif self.active then
-    leave(self, left)
+    messages.leave(self, left)
   else
     -- The claims so far were made for another list of members. A snapshot that a donor sends is still good.
     if self.cut then
@@ -236,25 +168,7 @@ function Protocol:nodes_changed(nodes)
 end
 
 function Protocol:message(from, message)
-  local kind = message.kind
-  apply_before(self, kind)
-  if not self.ring then
-    return
-  elseif kind == "ready" then
-    claiming.on_ready(self, from, message)
-  elseif kind == "snapshot" then
-    learning.on_snapshot(self, from, message)
-  elseif self.replaying then
-    learning.keep_for_replay(self, { from = from, message = message })
-  elseif self.active then
-    process(self, from, message)
-  else
-    process_outside(self, from, message)
-  end
-  local active = self.active
-  if active then
-    self.last_tag, self.last_epoch = active.tag, active.epoch
-  end
+  messages.receive(self, from, message)
 end
 
 -- To be called when the waiting events have been processed, or commands submitted. Sends one acknowledgement of all
@@ -278,73 +192,14 @@ function Protocol:apply()
   confirming.confirm(self)
 end
 
--- A learner that follows repeats that it has learned, in case the message was lost; if nobody makes it full, it claims
--- again.
-local function follow_on(self)
-  local following = self.following
-  if self.now - following.since > self.lesson_pause then
-    claiming.lengthen_pause(self)
-    claiming.restart(self)
-  elseif self.now - following.said_at > REPEAT then
-    learning.say(self)
-  end
-end
-
--- Nobody waits for an observer, so it must find out itself that the others have begun another generation.
-local function observe_on(self)
-  if self.active:is_unknown_to_some(self.now) then
-    claiming.restart(self)
-  end
-end
-
--- The clock may begin anywhere: earlier events count as if they happened at the first time.
-local function begin_clock(self, now)
-  self.now, self.has_clock = now, true
-  self.changed_at = now
-  for address in pairs(self.heard) do
-    self.heard[address] = now
-  end
-  self.claimed_at, self.untold_since = self.claimed_at and now, self.untold_since and now
-  if self.following then
-    self.following.since, self.following.said_at = now, now
-  end
-  for address in pairs(self.active and self.active.absent or {}) do
-    self.active.absent[address] = now
-  end
-end
-
 -- Time has passed. `now` is in seconds, by any clock that does not go back. To be called several times a second.
 function Protocol:time(now)
-  confirming.confirm(self)
-  if not self.has_clock then
-    begin_clock(self, now)
-  end
-  self.now = math.max(now, self.now)
-  if self.untold_since and self.now - self.untold_since > self.patience then
-    self.untold_since = nil
-    self:emit "rejoin"
-  end
-  if self.replaying then -- it does not know yet what the others have done
-    return
-  elseif confirming.is_full(self) then
-    confirming.look_after(self)
-  elseif self.following then
-    follow_on(self)
-  elseif not self.active then
-    claiming.time(self)
-  else
-    observe_on(self)
-  end
+  clock.time(self, now)
 end
 
 -- A part of a snapshot for this member has arrived, or was stored or restored, so it need not claim again yet.
 function Protocol:progress(now)
-  self.now = math.max(now or self.now, self.now)
-  if self.cut then
-    self.claimed_at = self.now
-  elseif self.following then
-    self.following.since = self.now
-  end
+  clock.progress(self, now)
 end
 
 -- This member's state differs from the others', so it drops the state, joins again and learns. As it leaves the group
