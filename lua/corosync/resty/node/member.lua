@@ -7,15 +7,13 @@
 local KEY = require "corosync.private"
 local core = require "corosync.binding"
 local dispatch = require "corosync.group.dispatch"
-local list = require "corosync.list"
+local group_events = require "corosync.resty.node.group_events"
 local presence = require "corosync.resty.node.presence"
 local reload = require "corosync.resty.reload"
-local store = require "corosync.resty.node.store"
+local roles = require "corosync.resty.node.roles"
 local successors = require "corosync.resty.node.successors"
 local waiting = require "corosync.resty.waiting"
-local Group = require("corosync.group").Group
 
-local GAP = "the workers that received for this node have ended, and no other was ready to continue"
 local TICK = 0.001 -- seconds: nginx's shortest sleep
 local REST = 0.01 -- seconds that a stand-by waits for more events
 local MANY = 20 -- messages at once; after so many in the last tick the holder waits for more
@@ -24,182 +22,6 @@ local now = core.now
 
 local Member = {}
 Member.__index = Member
-
-local function flatten(addresses, with_reason)
-  local flat = {}
-  for _, each in ipairs(addresses) do
-    flat[#flat + 1], flat[#flat + 2] = each.node, each.pid
-    flat[#flat + 1] = with_reason and each.reason or nil
-  end
-  return flat
-end
-
--- ---- roles ----
-
--- The pids of this nginx's other members.
-local function others(self, members, own)
-  local pids = {}
-  for _, each in ipairs(members) do
-    if each.node == own.node and each.pid ~= own.pid and presence.get(self.store, each.pid) then
-      pids[each.pid] = true
-    end
-  end
-  return pids
-end
-
--- Leaves, and joins again: it cannot tell which of its events the log has.
-local function rejoin(self)
-  ngx.log(ngx.WARN, "corosync: group ", self.name, ": this worker's events differ from the node's: it joins again")
-  self.is_member, self.is_holder = false, false
-  Group.deactivate(self.record.object)
-end
-
-local function hold(self, members)
-  local is_right = self.writer:follow() and self.writer.is_synchronized
-  self.is_holder = true
-  if not is_right then
-    self.writer:begin(flatten(members), GAP)
-  end
-  self.store.dict:safe_set(self.holder_key, self.messages.bell:name())
-  for kind, values in pairs(self.facts) do
-    self.writer:push(kind, values[1], values[2], values[3])
-  end
-  self.workers:ring(self.messages.bell, "messages")
-end
-
-local function joined(self, members, own)
-  self.is_member = true
-  self.writer:joined(own)
-  self.elders = others(self, members, own) -- those that have joined before
-  if not next(self.elders) then
-    hold(self, members)
-  end
-end
-
-local function changed(self, members, left, new)
-  self.writer:push("change", flatten(left, true), flatten(new, true))
-  for _, each in ipairs(left) do
-    if each.node == self.writer.own.node then
-      self.elders[each.pid] = nil
-    end
-  end
-  if not self.is_holder and not next(self.elders) then
-    hold(self, members)
-  end
-end
-
-local function left_group(self, members, own)
-  if self.is_holder and not next(others(self, members, own)) then
-    self.writer:note("down", false)
-  end
-  self.is_member, self.is_holder = false, false
-  presence.clear(self.store, own.pid)
-end
-
--- ---- the group's handlers ----
-
-local function config_change(self, members, left, new)
-  local own = self.record.address
-  if list.set(left)[own] then
-    left_group(self, members, own)
-  elseif list.set(new)[own] then
-    joined(self, members, own)
-  elseif self.is_member then
-    changed(self, members, left, new)
-  end
-end
-
--- If there were only a few messages, no more are waiting, and they are appended at once.
-local function messages_received(self, run, count)
-  if self.is_member then
-    self.writer:push("messages", run, count)
-    self.recent = self.recent + count
-    if self.is_holder and (count <= MANY or self.writer:is_full()) then
-      self:after_events()
-    end
-  end
-end
-
--- What each member is told by itself: kept for the time when it is the holder.
-local function note_fact(self, kind, ...)
-  self.facts[kind] = { ... }
-  if self.is_member and self.is_holder then
-    self.writer:push(kind, ...)
-  end
-end
-
--- Whether another worker that can become the holder has a connection.
-local function has_partner(self)
-  for _, pid in ipairs(self.seat:others(self.store)) do
-    if presence.get(self.store, pid) then
-      return true
-    end
-  end
-  return false
-end
-
-local function disconnected(self, reason)
-  if self.is_holder then
-    self.writer:append()
-  end
-  self.is_member, self.is_holder, self.facts = false, false, {}
-  presence.clear(self.store, ngx.worker.pid())
-  if self.leave_by then
-    return
-  elseif not has_partner(self) then
-    self.writer:note("down", reason)
-    self.messages:refuse_all(reason)
-  end
-  if not self.record.wanted then
-    self.record.hooks.activate(self.record) -- it has overflowed
-  end
-end
-
-local function handlers(self, options)
-  local own = {
-    config_change = function(...) config_change(self, ...) end,
-    ring_change = function(ring, nodes) note_fact(self, "ring", ring.node, ring.seq, nodes) end,
-    view_change = function() end, -- without it there is no connection to quorum
-    disconnected = function(reason) disconnected(self, reason) end,
-  }
-  for name, value in pairs(options) do
-    own[name] = value
-  end
-  return own
-end
-
--- ---- its connections ----
-
-local hooks = {}
-
-function hooks.open(self, own)
-  local handle, message, code = core.cpg.open(own)
-  if not handle then
-    return nil, message, code
-  end
-  local ok, problem = presence.set(self.store, ngx.worker.pid(), reload.CONFIGURATION)
-  if not ok then
-    handle:close()
-    return store.failure("join", self.group, #reload.CONFIGURATION, problem)
-  end
-  self.is_member, self.is_holder = false, false
-  function own.messages_received(...) messages_received(self, ...) end -- not one of the handle's handlers
-  self.writer:reset()
-  return handle
-end
-
-function hooks.open_quorum(self, own)
-  local quorum_change = own.quorum_change
-  function own.quorum_change(quorate, members, ring)
-    local known = quorate
-    if known == nil then
-      known = "unknown"
-    end
-    note_fact(self, "quorum", known, ring.node, ring.seq)
-    quorum_change(quorate, members, ring)
-  end
-  return core.quorum.open(own)
-end
 
 -- ---- what its light thread calls, see resty/thread.lua ----
 
@@ -237,9 +59,20 @@ end
 
 function Member:after_events()
   if self.is_member and not bring_in(self) then
-    rejoin(self)
+    roles.rejoin(self)
   elseif self.leave_by and self.record.wanted and self:retire() then
     self.record.wanted = false -- its light thread leaves
+  end
+end
+
+-- If there were only a few messages, no more are waiting, and they are appended at once.
+function Member:messages_received(run, count)
+  if self.is_member then
+    self.writer:push("messages", run, count)
+    self.recent = self.recent + count
+    if self.is_holder and (count <= MANY or self.writer:is_full()) then
+      self:after_events()
+    end
   end
 end
 
@@ -247,7 +80,7 @@ end
 function Member.start_spawned() end
 
 function Member:interrupted()
-  rejoin(self)
+  roles.rejoin(self)
 end
 
 -- ---- for the worker ----
@@ -316,9 +149,9 @@ end
 local function new(given)
   local self = setmetatable(given, Member)
   self.facts, self.elders, self.recent, self.woken_at = {}, {}, 0, 0
-  self.group = self.new_group(self.name, handlers(self, self.options), {
-    open = function(own) return hooks.open(self, own) end,
-    open_quorum = function(own) return hooks.open_quorum(self, own) end,
+  self.group = self.new_group(self.name, group_events.handlers(self, self.options), {
+    open = function(own) return group_events.open(self, own) end,
+    open_quorum = function(own) return group_events.open_quorum(self, own) end,
     may_leave = function() return self:retire() end,
   })
   self.record = self.group[KEY]
