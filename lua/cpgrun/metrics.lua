@@ -4,7 +4,7 @@ local host = require "cpgrun.metrics.host"
 local http = require "cpgrun.http"
 local log = require "cpgrun.log"
 local process = require "cpgrun.metrics.process"
-local script_metrics = require "cpgrun.metrics.script"
+local registry = require "cpgrun.metrics.registry"
 local status = require "cpgrun.status"
 local text = require "cpgrun.metrics.text"
 local uv = require "luv"
@@ -27,7 +27,7 @@ local function page(state, with_process)
   for _, each in ipairs(host.read(state.group)) do
     each:write(lines, common)
   end
-  for _, each in ipairs(script_metrics.all()) do
+  for _, each in ipairs(registry.all()) do
     each:write(lines, common)
   end
   if with_process then

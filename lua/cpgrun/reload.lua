@@ -70,7 +70,7 @@ local function tell(module, name)
   end
 end
 
-local METRICS = "cpgrun.metrics.script"
+local METRICS = "cpgrun.metrics.registry"
 
 local function load_new(state)
   local options = state.options

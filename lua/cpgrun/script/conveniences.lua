@@ -80,7 +80,7 @@ end
 
 -- Loaded when first used, because most scripts have no metrics.
 local lazy_metrics = {
-  __index = function(_, name) return script_calls.require("cpgrun.metrics.script").global[name] end,
+  __index = function(_, name) return script_calls.require("cpgrun.metrics.script")[name] end,
   __metatable = "locked",
 }
 

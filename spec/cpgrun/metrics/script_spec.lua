@@ -1,13 +1,12 @@
 local exposition = require "spec.helpers.exposition"
 local log = require "cpgrun.log"
-local script_metrics = require "cpgrun.metrics.script"
-
-local metrics = script_metrics.global
+local metrics = require "cpgrun.metrics.script"
+local registry = require "cpgrun.metrics.registry"
 
 -- The metrics as Prometheus sees them.
 local function page()
   local lines = {}
-  for _, each in ipairs(script_metrics.all()) do
+  for _, each in ipairs(registry.all()) do
     each:write(lines, 'script="s"')
   end
   return exposition.parse(table.concat(lines, "\n") .. "\n")
@@ -19,8 +18,8 @@ end
 
 describe("The metrics of a script", function()
   before_each(function()
-    script_metrics.forget()
-    script_metrics.commit()
+    registry.forget()
+    registry.commit()
   end)
 
   it("count, with and without labels", function()
@@ -81,9 +80,9 @@ describe("The metrics of a script", function()
     metrics.gauge("gone", "G."):set(1)
     metrics.counter("again_total", "A.", { "a" }):inc(1, { a = 1 })
     assert.equal(2, value("again_total", { a = "1" }))
-    script_metrics.forget()
+    registry.forget()
     metrics.counter("again_total", "B.", { "a" }):inc(1, { a = 1 })
-    script_metrics.commit()
+    registry.commit()
     assert.equal(3, value("again_total", { a = "1" }))
     assert.equal("B.", page().again_total.help)
     assert.is_nil(page().gone)
@@ -91,10 +90,10 @@ describe("The metrics of a script", function()
 
   it("start again with other labels after a reload, and keep their values if the reload fails", function()
     metrics.counter("other_total", "A.", { "a" }):inc(1, { a = 1 })
-    script_metrics.forget()
+    registry.forget()
     metrics.counter("other_total", "A.")
     assert.equal(0, value "other_total")
-    script_metrics.restore()
+    registry.restore()
     assert.equal(1, value("other_total", { a = "1" }))
   end)
 
@@ -145,7 +144,7 @@ describe("The metrics of a script", function()
       refused("bad argument #4 'buckets' to 'histogram' %(finite numbers", histogram, "x", "h", nil, buckets)
     end
     refused("bad argument #4 'buckets' to 'histogram' %(an array of 1 to 50", histogram, "x", "h", nil, {})
-    assert.same({}, script_metrics.all())
+    assert.same({}, registry.all())
   end)
 
   it("refuse a different metric of the same name", function()
