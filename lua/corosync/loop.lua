@@ -3,171 +3,22 @@
 -- @module corosync.loop
 
 local KEY = require "corosync.private"
-local core = require "corosync.binding"
+local entries = require "corosync.loop.entry"
 local errors = require "corosync.errors"
+local flushing = require "corosync.loop.flushing"
 local own = require "corosync.own_handles"
-local reconnect = require "corosync.reconnect"
-local script_calls = require "corosync.script_calls"
 local uv = require "luv"
 
 local loop = {}
 
-local NO_MEMORY = "not enough memory" -- as Lua says it
-local BUDGET = 128 -- events handled before other users of the loop get their turn
--- A target is the record of a group or a service, or a handle. By target: its poll handle; its idle handle when events
--- wait that the descriptor does not show; a timer after errors.
-local watched = {}
+-- A target is the record of a group or a service, or a handle.
+local watched = {} -- entries by target
 local unreferenced = setmetatable({}, { __mode = "k" }) -- targets that do not keep `run` from ending
-local dispatching -- the entry whose handlers run
 local stale = {} -- stopped handles to close in the next run: luv 1.44 crashes at exit on a close that no run completed
 local running = false
-local stopping = false -- from `stop` to the end of `run`: luv ends its round first
-
-local packed = {} -- a list of the entries whose targets pack messages
-local prepare -- luv's handle that flushes them before the loop waits
-local flushing = false -- while it does
-
--- A flush may call functions that add or remove objects: from the end on, none that stays is missed.
-local function flush_packed()
-  flushing = true
-  for i = #packed, 1, -1 do
-    local entry = packed[i]
-    if entry then
-      pcall(entry.methods.flush, entry.target) -- it raises without memory; the descriptor then calls for another one
-    end
-  end
-  flushing = false
-end
-
-local function note_packed(entry)
-  local methods = entry.methods
-  if methods.flush and (entry.is_handle or methods.packs(entry.target)) then
-    packed[#packed + 1] = entry
-    prepare = prepare or own(uv.new_prepare())
-    prepare:start(flush_packed)
-    prepare:unref()
-  end
-end
-
-local function forget_packed(entry)
-  for i, each in ipairs(packed) do
-    if each == entry then
-      table.remove(packed, i)
-      break
-    end
-  end
-  if prepare and #packed == 0 then
-    prepare:stop()
-  end
-end
-
-local function stop_idle(entry)
-  if entry.idle then
-    entry.idle:stop()
-  end
-end
-
-local function watch_descriptor(entry)
-  entry.poll:start("r", entry.turn)
-end
-
--- Calls turn in the next round, which then does not block.
-local function run_soon(entry)
-  entry.idle = entry.idle or own(uv.new_idle())
-  entry.idle:start(entry.turn)
-end
-
--- After an error that is not a handler's. The descriptor stays readable, so the poll stops. Nothing is allocated here,
--- because memory may be short.
-local function run_later(entry)
-  entry.failed = (entry.failed or 0) + 1
-  entry.since = entry.since or core.now()
-  entry.timer:start(math.ceil(1000 * reconnect.pause(entry.failed - 1, uv.os_getpid())), 0, entry.turn)
-  entry.poll:stop()
-  stop_idle(entry)
-end
-
--- Reports why an object's events cannot be handled: once, as long as it is the same problem.
-local function report(entry, problem)
-  if problem == entry.reported then
-    return
-  end
-  entry.reported = problem
-  if problem == NO_MEMORY and entry.methods.report then
-    entry.methods.report(entry.target,
-      "cannot handle events: this process has not enough memory; trying again, with pauses")
-  else
-    error(problem, 0)
-  end
-end
-
-local function recover(entry)
-  local seconds = core.now() - entry.since
-  entry.failed, entry.since, entry.reported = nil, nil, nil
-  entry.timer:stop()
-  watch_descriptor(entry)
-  if loop.recovered then
-    loop.recovered(entry.is_handle and entry.target or entry.target.object, seconds)
-  end
-end
-
--- Set by a host: called with an object and seconds, when its events are handled again after errors that were not a
--- handler's.
-loop.recovered = nil
-
-local function to_stderr(message)
-  core.complain("corosync: " .. message)
-end
 
 -- The functions that groups and services call with their record.
 local watcher = {}
-
--- After a dispatch: schedules the next one, or removes the object.
-local function follow_up(entry, handled, more, code)
-  if not handled then
-    -- "dispatching": its handler waits in a nested loop at this moment, and it gets its turn later.
-    if code ~= "dispatching" then
-      watcher.remove(entry.target)
-      script_calls.limited(entry.disconnected, more)
-    end
-  elseif more then
-    run_soon(entry)
-  elseif entry.is_handle and not entry.methods.fd(entry.target) then
-    watcher.remove(entry.target) -- closed by its handler
-  else
-    stop_idle(entry)
-  end
-end
-
--- Where a host limits the time of each function of a script: groups and services do that themselves, and the handlers
--- of a handle share the time of a turn.
-local function budget_of(entry)
-  return entry.is_handle and script_calls.guard and 1 or BUDGET
-end
-
-local function turn(entry)
-  if stopping then
-    run_soon(entry) -- in the next run
-    return
-  end
-  local outer = dispatching
-  dispatching = entry
-  local ok, handled, more, code = script_calls.pcall(entry.dispatch, entry.target, budget_of(entry))
-  dispatching = outer
-  local is_watched = watched[entry.target] == entry
-  if not ok then
-    -- No memory, or an error in a finalizer: events that were fetched do not show on the descriptor.
-    if is_watched then
-      run_later(entry)
-    end
-    report(entry, handled)
-  elseif is_watched then
-    if entry.failed then
-      recover(entry)
-    end
-    follow_up(entry, handled, more, code)
-  end
-end
 
 local function is_handle(object)
   return (type(object) == "userdata" or type(object) == "table") and type(object.dispatch) == "function"
@@ -184,20 +35,6 @@ local function target_of(object)
   end
 end
 
-local function new_entry(target, methods, poll, disconnected)
-  local entry = {
-    target = target,
-    methods = methods,
-    dispatch = methods.dispatch,
-    is_handle = methods == target,
-    poll = poll,
-    timer = own(uv.new_timer()), -- for tries after errors
-    disconnected = disconnected or to_stderr,
-  }
-  function entry.turn() turn(entry) end
-  return entry
-end
-
 local function watch(target, methods, disconnected)
   if watched[target] then
     return true
@@ -211,14 +48,14 @@ local function watch(target, methods, disconnected)
     return nil, ("cannot watch descriptor %d: %s"):format(fd, problem), "exist"
   end
   own(poll)
-  local entry = new_entry(target, methods, poll, disconnected)
+  local entry = entries.new(target, methods, poll, disconnected, watcher.remove)
   watched[target] = entry
-  note_packed(entry)
-  watch_descriptor(entry)
+  flushing.add(entry)
+  entry:watch_descriptor()
   if unreferenced[target] then
     poll:unref()
   end
-  run_soon(entry) -- for events that the descriptor does not show, fetched before this
+  entry:run_soon() -- for events that the descriptor does not show, fetched before this
   return true
 end
 
@@ -240,7 +77,8 @@ function watcher.remove(target)
   local entry = watched[target]
   watched[target] = nil
   if entry then
-    forget_packed(entry)
+    entry.is_removed = true
+    flushing.remove(entry)
     dispose(entry.poll)
     dispose(entry.timer)
     if entry.idle then
@@ -252,14 +90,14 @@ end
 -- Called when events may have moved out of the descriptor.
 function watcher.wake(record)
   if watched[record] then
-    run_soon(watched[record])
+    watched[record]:run_soon()
   end
 end
 
 -- Called when there is something to flush. While others are flushed, this record may have had its turn already, so it
 -- gets another one in the next round.
 function watcher.expect_flush(record)
-  if flushing then
+  if flushing.is_running() then
     watcher.wake(record)
   end
 end
@@ -332,7 +170,7 @@ local function watch_anew()
     local fd, message = entry.methods.fd(target)
     if fd then
       entry.poll:stop()
-      watch_descriptor(entry)
+      entry:watch_descriptor()
     else
       closed[entry] = message
     end
@@ -365,11 +203,11 @@ function loop.run_until(is_over)
   running = true
   close_stale()
   local is_alive = true
-  while is_alive and not stopping and not is_over() do
+  while is_alive and not entries.is_stopping and not is_over() do
     is_alive = uv.run "once"
   end
-  running, stopping = false, false
-  flush_packed()
+  running, entries.is_stopping = false, false
+  flushing.run()
   return is_alive or is_over()
 end
 
@@ -383,8 +221,8 @@ function loop.run()
   running = true
   close_stale()
   uv.run()
-  running, stopping = false, false
-  flush_packed() -- a `stop` in the callback of a descriptor ends the round before the loop does
+  running, entries.is_stopping = false, false
+  flushing.run() -- a `stop` in the callback of a descriptor ends the round before the loop does
   return true
 end
 
@@ -393,10 +231,8 @@ end
 -- To end the program, call this instead of `os.exit(code, true)` in a handler: luv 1.44, which Debian 12 has, crashes
 -- if a Lua state is closed in the same round as one of luv's handles, such as a group's when `disconnected` is called.
 function loop.stop()
-  if dispatching then
-    dispatching.methods.stop(dispatching.target)
-  end
-  stopping = running
+  entries.stop_dispatch()
+  entries.is_stopping = running
   uv.stop()
 end
 

@@ -13,6 +13,7 @@ local conveniences = require "cpgrun.script.conveniences"
 local core = require "corosync.binding"
 local corosync = require "corosync"
 local dry_run = require "cpgrun.dry_run"
+local entries = require "corosync.loop.entry"
 local group_events = require "cpgrun.script.group_events"
 local guess = require("corosync.suggest").guess
 local invariants = require "cpgrun.script.invariants"
@@ -37,7 +38,7 @@ local function call(name, argument)
   end
 end
 
-function corosync.loop.recovered(object, seconds)
+function entries.recovered(object, seconds)
   log.info("events of %s are handled again, after %.1f s", tostring(object), seconds)
 end
 
