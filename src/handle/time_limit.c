@@ -1,5 +1,6 @@
 #include "handle/time_limit.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <sys/socket.h>
 
@@ -22,8 +23,13 @@ static void *run(void *argument)
 
 void time_limit_begin(time_limit *t, const handle *h, double seconds)
 {
-	*t = (time_limit){.fd = h->libqb_fd, .stop = isfinite(seconds) ? thread_eventfd() : -1, .seconds = seconds};
-	t->running = t->stop >= 0 && thread_start(&t->thread, STACK_SIZE, "corosync-limit", run, t) == 0;
+	*t = (time_limit){.fd = -1, .stop = -1, .seconds = seconds};
+	if (isfinite(seconds)) {
+		/* A copy, because the number may be another file's as soon as the connection is closed. */
+		t->fd = fcntl(h->libqb_fd, F_DUPFD_CLOEXEC, 0);
+		t->stop = thread_eventfd();
+	}
+	t->running = t->fd >= 0 && t->stop >= 0 && thread_start(&t->thread, STACK_SIZE, "corosync-limit", run, t) == 0;
 }
 
 bool time_limit_end(time_limit *t)
@@ -32,6 +38,7 @@ bool time_limit_end(time_limit *t)
 		thread_eventfd_set(t->stop);
 		(void)pthread_join(t->thread, NULL);
 	}
+	descriptor_close(&t->fd);
 	descriptor_close(&t->stop);
 	return t->expired;
 }
