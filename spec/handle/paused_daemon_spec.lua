@@ -84,7 +84,7 @@ describe("a handler or daemon that hangs #slow", function()
     assert(cluster:resume(1))
     for way in pairs(results) do
       assert(members[way]:write "\n")
-      assert.equal(0, members[way]:wait(10), way)
+      assert.equal(0, members[way]:wait(60), way)
     end
     assert(cluster:wait_for(function() return #watching.lines == 4 end, 60, "three members to leave"))
     assert.same({ "joined", "left\tprocdown", "left\tprocdown", "left\tprocdown" }, watching.lines)
