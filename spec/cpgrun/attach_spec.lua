@@ -142,7 +142,7 @@ describe("cpgrun attach", function()
     local it = start((table.unpack or unpack)(attach)) -- luacheck: ignore 113
     assert(it:write "local tea = stock.tea\nfor i = 1, 2 do\n  print(i)\nend\nreturn tea\n")
     it:close_stdin()
-    assert.same({ 0, 0 }, { it:wait(10) })
+    assert.same({ 0, 0 }, { it:wait(60) })
     assert.same({ "1", "2", "3" }, it.lines)
   end)
 
@@ -160,7 +160,7 @@ describe("cpgrun attach", function()
     assert(it:write "fail()\n")
     line(it, "shop%.lua:3: no tea")
     assert(it:write "exit\n")
-    assert.same({ 0, 0 }, { it:wait(10) })
+    assert.same({ 0, 0 }, { it:wait(60) })
     local history = home .. "/.cpgrun_history"
     assert.equal(tonumber("600", 8), uv.fs_stat(history).mode % 512)
     assert.matches("^1 %+ 1\n", assert(io.open(history)):read "*a")

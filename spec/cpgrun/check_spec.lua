@@ -271,7 +271,7 @@ describe("cpgrun check #slow", function()
         program.file("idle.lua", "function config_change() end"))
       program.line(it, "^ *%d+%.%d s  ", 60) -- the first fault
       it:kill(name)
-      assert.equal(status, (assert(it:wait(10))))
+      assert.equal(status, (assert(it:wait(60))))
       local folder = program.line(it, "^Stopped by " .. name:upper() .. "%. The histories so far are in (/%S+)$")
       assert.equal(0, (program.run("rm", "-r", folder)))
     end

@@ -124,7 +124,7 @@ describe("cpgrun for a shell #slow:", function()
     it("lets a value expire", function()
       local name, it = holder()
       assert.equal(0, (run("cpgrun", "map", "--ttl", "1", name .. ".m", "set", "brief", "1")))
-      line(it, "^told\tbrief\tnil\t1", 20)
+      line(it, "^told\tbrief\tnil\t1")
     end)
 
     it("watches, from the state that is there", function()
@@ -194,7 +194,7 @@ describe("cpgrun for a shell #slow:", function()
         "trap 'echo asked; exit 0' TERM; echo up; sleep 600 & wait")
       line(held, "^up$")
       it:kill "sigstop" -- it confirms nothing more
-      line(held, "^asked$", 20)
+      line(held, "^asked$")
       complaint(held, "error: lock 'l' was lost %(expired%): ending the command")
       it:kill "sigcont"
       program.ended(held, 123)
@@ -206,7 +206,7 @@ describe("cpgrun for a shell #slow:", function()
         "trap '' TERM; echo up; while :; do sleep 600; done")
       line(held, "^up$")
       it:kill "sigstop"
-      complaint(held, "error: lock 'l' was lost", 20)
+      complaint(held, "error: lock 'l' was lost")
       it:kill "sigcont"
       program.ended(held, 123)
     end)

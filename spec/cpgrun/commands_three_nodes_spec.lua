@@ -22,13 +22,13 @@ describe("cpgrun for a shell on three nodes #slow:", function()
         found = found or line:match(pattern)
       end
       return found
-    end, 40, pattern)
+    end, 60, pattern)
     assert(ok, pattern .. "\n" .. table.concat(it.lines, "\n") .. table.concat(it.errors, "\n"))
     return found
   end
 
   local function ends(it, code)
-    assert.same({ code, 0 }, { assert(it:wait(40)) }, table.concat(it.errors, "\n"))
+    assert.same({ code, 0 }, { assert(it:wait(60)) }, table.concat(it.errors, "\n"))
   end
 
   local function token_until_input(lock)
@@ -43,7 +43,7 @@ describe("cpgrun for a shell on three nodes #slow:", function()
         first = first or it.lines[1] and i
       end
       return first
-    end, 40, "a line"))
+    end, 60, "a line"))
     return table.remove(list, first)
   end
 
@@ -60,7 +60,7 @@ describe("cpgrun for a shell on three nodes #slow:", function()
     for _, it in ipairs(started) do
       if not it.exited then
         it:kill "sigkill"
-        assert(it:wait(10))
+        assert(it:wait(60))
       end
     end
     started = {}
@@ -141,6 +141,6 @@ describe("cpgrun for a shell on three nodes #slow:", function()
     hears(holder, "errors", "error: lock 'l' was lost %(expired%): ending the command")
     ends(holder, 123)
     assert(cluster:heal())
-    assert(cluster:wait_members({ 1, 2, 3 }, 30))
+    assert(cluster:wait_members({ 1, 2, 3 }, 60))
   end)
 end)

@@ -10,7 +10,7 @@ describe("a file of faults", function()
       mine = nodes
       assert(not rawget(_G, "mine") and not rawget(_G, "nodes"))
       local round = 0
-      wait_for(function() round = round + 1 return round == 3 end, 10)
+      wait_for(function() round = round + 1 return round == 3 end, 60)
       print("waited", mine, round)
       error "in the end"]])
     local code, out, errors = program.run("cpgrun", "--lab", "1", "--lab-script", faults, script)

@@ -22,13 +22,13 @@ describe("cpgrun #slow", function()
             for _, each in ipairs(output(node)) do if each == text then return true end end
           end
         end
-        for node = 1, nodes do wait_for(shows(node, "members\t2"), 20) wait_for(shows(node, "up"), 5) end
+        for node = 1, nodes do wait_for(shows(node, "members\t2"), 60) wait_for(shows(node, "up"), 60) end
         write(1, "hi")
-        wait_for(shows(2, "from 1\thi"), 5)
+        wait_for(shows(2, "from 1\thi"), 60)
         partition({1}, {2})
-        wait_for(shows(2, "members\t1"), 10)
+        wait_for(shows(2, "members\t1"), 60)
         stop(3)]], file("lab.lua", ECHO))
-      ended(it, 3, 40)
+      ended(it, 3, 120)
     end)
 
     it("handles events during sleep", function()
@@ -48,7 +48,7 @@ describe("cpgrun #slow", function()
     it("shows errors of the nodes' scripts although quiet, and exits with 1", function()
       local it = ruled(2, [[
         quiet(true)
-        wait_for(function() return output(1)[1] and output(2)[1] end, 20)
+        wait_for(function() return output(1)[1] and output(2)[1] end, 60)
         print "over"]], file("wrong.lua", [[
         function config_change() error "wrong" end
         function started()

@@ -186,7 +186,7 @@ describe("cpgrun --memory-limit", function()
       all[#all + 1] = program.start("cpgrun", "--memory-limit", limit .. "k", "--group", "tight" .. limit, path)
     end
     for _, it in ipairs(all) do
-      local code, signal = assert(it:wait(30))
+      local code, signal = assert(it:wait(60))
       assert.equal(0, signal)
       assert.is_true(code <= 1)
       assert.not_matches("cpgrun: ", table.concat(it.errors, "\n"))

@@ -97,7 +97,7 @@ describe("packing in cpgrun", function()
         return
       end
       local it = cpgrun("packs", case[1] .. MANY .. "started = send", "--user", "nobody", case[3])
-      assert.same({ 0, 0 }, { it:wait(10) }, table.concat(it.errors, "\n"))
+      assert.same({ 0, 0 }, { it:wait(60) }, table.concat(it.errors, "\n"))
       assert.same({ case[2] }, it.lines)
     end)
   end
@@ -132,7 +132,7 @@ describe("packing in cpgrun", function()
     program.complaint(other, "error: member %d+:%d+ of group '.*' sends messages that are not packed: "
       .. "use the option 'pack' in all members of a group, or in none$")
     other:kill "sigterm"
-    assert.equal(0, (other:wait(10)))
+    assert.equal(0, (other:wait(60)))
     assert.equal(1, select(2, table.concat(other.errors, "\n"):gsub("not packed", "")))
   end)
 
@@ -214,7 +214,7 @@ describe("packing in cpgrun's lab #slow", function()
         if total == 3000 then print("all", group[KEY].handle:max_message_size() > 2000000) end
       end]], "--lab", "3", ...)
     for node = 1, 3 do
-      line(it, ("^%d| all\ttrue$"):format(node), 30)
+      line(it, ("^%d| all\ttrue$"):format(node))
     end
     it:write "stop()\n"
     program.ended(it, 0)

@@ -47,7 +47,7 @@ describe("a reload #slow", function()
     line(it, "^old 500$")
     reload(it, "switch", "VERSION = 'new'" .. text)
     line(it, "^state\tnew\told$")
-    line(it, "^new 3000$", 30)
+    line(it, "^new 3000$")
     program.ended(sender, 0)
     line(it, "^change\t1\t1\t0$")
     local expected, changes = 1, 0
@@ -250,10 +250,10 @@ describe("a reload #slow", function()
       return opened and opened:close() and found or ""
     end
     local wait = require "corosync.lab.wait"
-    wait.until_true(function() return text():find "\n" end, 15)
+    wait.until_true(function() return text():find "\n" end, 60)
     assert.matches("^%d+\n$", text())
     it:kill "sigkill"
-    wait.until_true(function() return text():find "stopping" end, 15)
+    wait.until_true(function() return text():find "stopping" end, 60)
     assert.matches("^%d+\nstopping\n$", text())
   end)
 end)

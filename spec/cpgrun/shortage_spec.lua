@@ -44,13 +44,13 @@ describe("cpgrun without free memory #slow", function()
     line(it, "^kept\t1$")
     limit(it, "as", ("%d"):format(size_of(it) + 8e6))
     handles.flood("shortage", 20, 900000)
-    complaint(it, "error: cannot handle events: this process has not enough memory; trying again, with pauses$", 20)
+    complaint(it, "error: cannot handle events: this process has not enough memory; trying again, with pauses$")
     local before = core.now()
-    wait.until_true(function() return core.now() - before >= 1 end, 10) -- in which it would say so a thousand times
+    wait.until_true(function() return core.now() - before >= 1 end, 60) -- in which it would say so a thousand times
     assert.equal(1, count(it.errors, "not enough memory; trying again"))
     assert.is_true(count(it.errors, "memory") <= 4, table.concat(it.errors, "\n"))
     limit(it, "as", "unlimited")
-    complaint(it, "info: events of corosync.group 'shortage' .* are handled again, after %d+%.%d s$", 20)
+    complaint(it, "info: events of corosync.group 'shortage' .* are handled again, after %d+%.%d s$")
     line(it, "^kept\t9$")
   end)
 end)
@@ -102,9 +102,9 @@ describe("cpgrun without free descriptors while Corosync restarts #slow", functi
           local map, quorum = ask()
           if group:is_active() and map and quorum then print "all" else print "some" end
         end)]]) }))
-      finally(function() it:kill "sigkill" assert(it:wait(10)) end)
+      finally(function() it:kill "sigkill" assert(it:wait(60)) end)
       local function says(list, pattern)
-        assert(cluster:wait_for(function() return count(list, pattern) > 0 or it.exited end, 30, pattern))
+        assert(cluster:wait_for(function() return count(list, pattern) > 0 or it.exited end, 60, pattern))
         assert.is_false(it.exited, table.concat(it.errors, "\n"))
       end
       says(it.lines, "^member")
@@ -115,7 +115,7 @@ describe("cpgrun without free descriptors while Corosync restarts #slow", functi
       assert(cluster:restart(1))
       says(it.errors, "open files")
       local before = #it.lines
-      assert(cluster:wait_for(function() return #it.lines > before + 40 or it.exited end, 30, "turns"))
+      assert(cluster:wait_for(function() return #it.lines > before + 40 or it.exited end, 60, "turns"))
       assert.is_false(it.exited, table.concat(it.errors, "\n"))
       local texts = table.concat(it.errors, "\n")
       assert.is_true(count(it.errors, "cpg.*open files") <= 1, texts)
@@ -124,7 +124,7 @@ describe("cpgrun without free descriptors while Corosync restarts #slow", functi
       before = #it.lines
       assert(cluster:wait_for(function()
         return it.exited or count({ (table.unpack or unpack)(it.lines, before + 1) }, "^all$") > 0 -- luacheck: ignore
-      end, 30, "all to be back"))
+      end, 60, "all to be back"))
       assert.is_false(it.exited, table.concat(it.errors, "\n"))
       says(it.errors, "rejoined group 'shortage'")
     end)

@@ -39,7 +39,7 @@ describe("slow handlers in cpgrun #slow", function()
   local function flooded(...)
     local slow = cpgrun("slow", SLOW, "--group", "slow", ...)
     complaint(slow, "info: joined")
-    assert.same({ 0, 0 }, { cpgrun("flood", FLOOD, "--group", "slow"):wait(20) })
+    assert.same({ 0, 0 }, { cpgrun("flood", FLOOD, "--group", "slow"):wait(60) })
     return slow
   end
 
@@ -47,7 +47,7 @@ describe("slow handlers in cpgrun #slow", function()
     local slow = flooded()
     complaint(slow, "warning: handlers of group 'slow' lag: %d+ events %(%d+%.%d [kM]B%) wait, the oldest for 1%.%d s$")
     assert.same({ "asleep" }, slow.lines)
-    assert.same({ 0, 0 }, { slow:wait(20) })
+    assert.same({ 0, 0 }, { slow:wait(60) })
   end)
 
   for _, way in ipairs { "leave", "stop" } do
@@ -55,13 +55,13 @@ describe("slow handlers in cpgrun #slow", function()
       local slow = flooded("--reader-limit", "100k", "--reader-full", way)
       complaint(slow, "warning: handlers of group 'slow' lag: %d+ events %(%d+%.%d kB%) wait, .* the reader's limit$")
       assert.same({ "asleep" }, slow.lines)
-      assert.same({ way == "leave" and 1 or 0, 0 }, { slow:wait(20) })
+      assert.same({ way == "leave" and 1 or 0, 0 }, { slow:wait(60) })
     end)
   end
 
   it("are reported, and no message is lost", function()
     local slow = flooded()
-    assert.same({ 0, 0 }, { slow:wait(20) })
+    assert.same({ 0, 0 }, { slow:wait(60) })
     line(slow, "^lagged\ttrue\ttrue$")
     line(slow, "^seen\t1001$")
     complaint(slow, "warning: handlers of group 'slow' lag: %d+ events %(%d+%.%d [kM]B%) wait, the oldest for [%d.]+ s")
@@ -69,7 +69,7 @@ describe("slow handlers in cpgrun #slow", function()
 
   it("end cpgrun at the limit", function()
     local slow = flooded("--reader-limit", "100k")
-    assert.same({ 1, 0 }, { slow:wait(20) })
+    assert.same({ 1, 0 }, { slow:wait(60) })
     line(slow, "^disconnected\tits handlers lag$")
     complaint(slow, "error: cannot dispatch cpg: its handlers lag")
     assert.not_matches("seen", table.concat(slow.lines, "\n"))
@@ -78,7 +78,7 @@ describe("slow handlers in cpgrun #slow", function()
   for _, options in ipairs { { "--reader-limit", "100k", "--reader-full", "stop" }, { "--reader-limit", "0" } } do
     it("lose no message with " .. table.concat(options, " "), function()
       local slow = flooded((table.unpack or unpack)(options))
-      assert.same({ 0, 0 }, { slow:wait(20) })
+      assert.same({ 0, 0 }, { slow:wait(60) })
       line(slow, "^seen\t1001$")
     end)
   end
@@ -140,7 +140,7 @@ describe("slow handlers in cpgrun #slow", function()
         end
       end
       function started() assert(group:send_message "go") end]], "--reader-limit", "1M")
-    assert.same({ 0, 0 }, { it:wait(30) }, table.concat(it.errors, "\n"))
+    assert.same({ 0, 0 }, { it:wait(60) }, table.concat(it.errors, "\n"))
     line(it, "^backlog\ttrue\ttrue\tcannot send to group 'overdone': .*wait to be handled have reached ")
     line(it, "^last\ttrue$")
   end)

@@ -56,7 +56,7 @@ describe("the control socket #slow", function()
   end
 
   local function reply(client)
-    wait.until_true(function() return client.is_over end, 30)
+    wait.until_true(function() return client.is_over end, 60)
     assert.is_truthy(client.is_over)
     return table.concat(client.data)
   end
@@ -67,7 +67,7 @@ describe("the control socket #slow", function()
 
   -- The script handles events, replies and has logged no error.
   local function is_well(it, folder)
-    wait.until_true(function() return replies(folder) end, 30)
+    wait.until_true(function() return replies(folder) end, 60)
     assert.is_true(replies(folder))
     assert.equal(0, (run("cpgrun", "attach", "--socket", folder, "-e", "group:send_message 'hello'")))
     line(it, "^got hello")
@@ -123,7 +123,7 @@ describe("the control socket #slow", function()
     local it, folder, path = script()
     for i = 1, SLOTS do
       connect(path, '{"version":1,"command":"evaluate","text":"print(1) sleep(1e6)"}\n')
-      wait.until_true(function() return #clients[i].data > 0 end, 10)
+      wait.until_true(function() return #clients[i].data > 0 end, 60)
     end
     assert.equal("", reply(connect(path, STATUS)))
     for i = 1, SLOTS do
@@ -145,7 +145,7 @@ describe("the control socket #slow", function()
       end
       return open <= SLOTS
     end
-    wait.until_true(are_over, 30)
+    wait.until_true(are_over, 60)
     assert.is_true(are_over())
     is_well(it, folder)
   end)
@@ -155,7 +155,7 @@ describe("the control socket #slow", function()
     for _ = 1, SLOTS do
       connect(path, FLOOD, true)
     end
-    wait.until_true(function() return clients[SLOTS].is_connected end, 10)
+    wait.until_true(function() return clients[SLOTS].is_connected end, 60)
     is_well(it, folder)
   end)
 
@@ -163,7 +163,7 @@ describe("the control socket #slow", function()
     local it, folder, path = script()
     local client = connect(path,
       '{"version":1,"command":"evaluate","text":"print(1) sleep(0.1) print(2) group:send_message [[done]] return 3"}\n')
-    wait.until_true(function() return #client.data > 0 end, 10)
+    wait.until_true(function() return #client.data > 0 end, 60)
     client.pipe:shutdown()
     line(it, "^got done")
     is_well(it, folder)
@@ -209,7 +209,7 @@ describe("the control socket #slow", function()
     assert.same({ 0, "2" }, { code, out })
     assert.equal(0, (run_as_other("status", ("%d"):format(it.pid))))
     it:kill "sigterm"
-    assert.same({ 0, 0 }, { it:wait(10) })
+    assert.same({ 0, 0 }, { it:wait(60) })
     assert.is_nil(uv.fs_stat(path))
   end)
 end)

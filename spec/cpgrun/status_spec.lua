@@ -225,7 +225,7 @@ describe("the control socket", function()
     assert.equal(tonumber("700", 8), uv.fs_stat(folder).mode % 512)
     assert.equal(tonumber("600", 8), uv.fs_stat(path).mode % 512)
     it:kill "sigterm"
-    assert.same({ 0, 0 }, { it:wait(10) })
+    assert.same({ 0, 0 }, { it:wait(60) })
     assert.same({}, sockets(folder))
   end)
 
@@ -240,7 +240,7 @@ describe("the control socket", function()
     local folder = new_folder()
     local it = ready("killed", folder)
     it:kill "sigkill"
-    it:wait(10)
+    it:wait(60)
     assert.equal(1, #sockets(folder))
     local next_one = ready("killed", folder)
     assert.equal(0, (run("cpgrun", "status", "--socket", folder)))

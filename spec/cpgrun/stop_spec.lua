@@ -29,7 +29,7 @@ describe("cpgrun", function()
         local other, it = watcher(), cpgrun("ending", TELL)
         line(it, "^up$")
         it:kill(signal)
-        assert.same({ 0, 0 }, { it:wait(10) })
+        assert.same({ 0, 0 }, { it:wait(60) })
         assert.equal("true", it.lines[2])
         assert.equal("leave", line(other, "^left\t%d+\t(.*)$"))
       end)
@@ -46,7 +46,7 @@ describe("cpgrun", function()
       line(it, "^stopping$")
       it:kill "sighup"
       it:write "\n"
-      assert.same({ 0, 0 }, { it:wait(10) })
+      assert.same({ 0, 0 }, { it:wait(60) })
     end)
 
     it("not by SIGHUP when that is ignored, as by nohup", function()
@@ -54,7 +54,7 @@ describe("cpgrun", function()
       line(it, "^up$")
       it:kill "sighup"
       it:kill "sigterm"
-      assert.same({ 0, 0 }, { it:wait(10) })
+      assert.same({ 0, 0 }, { it:wait(60) })
       complaint(it, "info: stopping on SIGTERM$")
     end)
 
@@ -151,7 +151,7 @@ describe("cpgrun", function()
         local peer = uv.new_tcp()
         peer:connect("127.0.0.1", server:getsockname().port, function() peer:close() end)
       end]])
-    assert.same({ 0, 0 }, { it:wait(10) })
+    assert.same({ 0, 0 }, { it:wait(60) })
     assert.matches("^E%u+$", it.lines[1])
   end)
 

@@ -51,7 +51,7 @@ describe("cpgrun", function()
     local page = file("lab.html", "")
     local faults = file("faults.lua", [[
       local function deliveries() return #output(1) + #output(2) end
-      wait_for(function() return deliveries() == 3 end, 40)]])
+      wait_for(function() return deliveries() == 3 end, 60)]])
     local script = file("both.lua", [[
       local once = lock "once"
       function started()
@@ -68,7 +68,7 @@ describe("cpgrun", function()
         if all == 1 and group:address().node == 1 then print "delivered" end
       end]])
     local it = program.start("cpgrun", "--lab", "2", "--lab-trace", page, "--lab-script", faults, script)
-    program.ended(it, 0, 60)
+    program.ended(it, 0, 120)
     local data = data_of(page)
     local own = {}
     for _, text in ipairs(messages_of(data)) do

@@ -22,7 +22,7 @@ describe("cpgrun --user", function()
       return
     end
     local it = cpgrun("who", WHO, "--user", "nobody")
-    assert.same({ 0, 0 }, { it:wait(10) }, table.concat(it.errors, "\n"))
+    assert.same({ 0, 0 }, { it:wait(60) }, table.concat(it.errors, "\n"))
     assert.same({ "/nonexistent\tnobody\ttrue", "loaded as\t65534\t65534", "started as\t65534" }, it.lines)
   end)
 
@@ -36,7 +36,7 @@ describe("cpgrun --user", function()
         print(#view.members, view.quorate, group:is_quorate(), (group:cmap_get "totem.version"))
         require("corosync").loop.stop()
       end]], "--user", "nobody")
-    assert.same({ 0, 0 }, { it:wait(10) }, table.concat(it.errors, "\n"))
+    assert.same({ 0, 0 }, { it:wait(60) }, table.concat(it.errors, "\n"))
     assert.same({ "1\ttrue\ttrue\t2" }, it.lines)
     it = cpgrun("asks_late", [[
       function config_change() end
@@ -49,17 +49,17 @@ describe("cpgrun --user", function()
           end
         end)
       end]], "--user", "nobody")
-    assert.same({ 0, 0 }, { it:wait(10) }, table.concat(it.errors, "\n"))
+    assert.same({ 0, 0 }, { it:wait(60) }, table.concat(it.errors, "\n"))
     assert.same({ "1" }, it.lines)
   end)
 
   it("fails for an unknown user or without root", function()
     local it = cpgrun("nowho", WHO, "--user", "no such user")
-    assert.same({ 1, 0 }, { it:wait(10) })
+    assert.same({ 1, 0 }, { it:wait(60) })
     complaint(it, "error: cannot become the user 'no such user': there is no such user")
     it = program.start("setpriv", "--bounding-set=-setuid,-setgid", "--inh-caps=-setuid,-setgid", "cpgrun", "--user",
       "nobody", file("nowho.lua", WHO))
-    assert.same({ 1, 0 }, { it:wait(10) })
+    assert.same({ 1, 0 }, { it:wait(60) })
     complaint(it, "error: cannot become the user 'nobody': only root may do that")
     assert.same({}, it.lines)
   end)

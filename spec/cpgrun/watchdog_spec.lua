@@ -25,11 +25,11 @@ describe("cpgrun --watchdog", function()
     assert(cluster:pause(1))
     for it, pattern in pairs(hosts) do
       it:kill "sigterm"
-      complaint(it, pattern, 20)
+      complaint(it, pattern)
     end
     assert(cluster:resume(1))
     for it in pairs(hosts) do
-      assert.same({ 0, 0 }, { it:wait(20) })
+      assert.same({ 0, 0 }, { it:wait(60) })
     end
   end)
 
@@ -60,10 +60,10 @@ describe("cpgrun --watchdog", function()
       assert(it:write "\n")
       complaint(it, "warning: " .. call .. " has not returned for")
       assert(cluster:resume(1))
-      assert(cluster:wait_for(function() return #it.lines == i + 1 end, 10))
+      assert(cluster:wait_for(function() return #it.lines == i + 1 end, 60))
       assert.equal("done\ttrue", it.lines[i + 1])
     end
     it:kill "sigterm"
-    assert.same({ 0, 0 }, { it:wait(20) })
+    assert.same({ 0, 0 }, { it:wait(60) })
   end)
 end)

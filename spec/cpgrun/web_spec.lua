@@ -37,7 +37,7 @@ describe("cpgrun status --web", function()
       end
       return true
     end
-    local deadline = uv.hrtime() + 20e9
+    local deadline = uv.hrtime() + 60e9
     while not look() do
       assert(uv.hrtime() < deadline, "not all scripts are shown")
       wait.pass(0.1)

@@ -100,7 +100,7 @@ describe("a script that changes the working folder", function()
     it:kill "sighup"
     program.complaint(it, "was not reloaded: the running script goes on$")
     local count = #it.lines
-    wait.until_true(function() return #it.lines > count + 3 end, 30)
+    wait.until_true(function() return #it.lines > count + 3 end, 60)
     assert.equal("now in\telsewhere", it.lines[#it.lines])
     stop(it)
   end)

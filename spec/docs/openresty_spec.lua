@@ -40,16 +40,16 @@ describe("a map in one worker's replica #slow", function()
     local function set(value)
       local it = assert(cluster:run(1, { "cpgrun", "map", "--json", "feature_flags.flags", "set", "dark", value },
         { host = true }))
-      assert.same({ 0, 0 }, { assert(it:wait(40)) }, table.concat(it.errors, "\n"))
+      assert.same({ 0, 0 }, { assert(it:wait(60)) }, table.concat(it.errors, "\n"))
     end
 
     local function is_read(value)
-      app:wait_for("a request to read " .. value, function() return app:request "8090/" == value end, 40)
+      app:wait_for("a request to read " .. value, function() return app:request "8090/" == value end)
     end
 
     -- Another member, which keeps the state meanwhile.
     local other = assert(cluster:run(1, { "cpgrun", "examples/feature_flags.lua" }, { host = true }))
-    app:wait_for("the other member", function() return #other.errors > 0 end, 40)
+    app:wait_for("the other member", function() return #other.errors > 0 end)
     set "true"
     is_read "true"
     local first = app:children()[1]

@@ -43,7 +43,7 @@ describe("examples/service_address.lua #slow", function()
   end
 
   local function wait_for(what, predicate)
-    assert(cluster:wait_for(predicate, 20, what))
+    assert(cluster:wait_for(predicate, 60, what))
   end
 
   local function is_on(nodes)
@@ -133,7 +133,7 @@ describe("examples/service_address.lua #slow", function()
     assert(cluster:partition({ alone }, { one, other }))
     owner = is_on_one_of(one, other)
     assert(cluster:heal())
-    assert(cluster:wait_members({ 1, 2, 3 }, 20))
+    assert(cluster:wait_members({ 1, 2, 3 }, 60))
     assert.equal(owner, is_on_one_of(1, 2, 3))
   end)
 
@@ -142,7 +142,7 @@ describe("examples/service_address.lua #slow", function()
     assert(cluster:kill(killed))
     owner = is_on_one_of(others(killed))
     assert(cluster:restart(killed))
-    assert(cluster:wait_members({ 1, 2, 3 }, 20))
+    assert(cluster:wait_members({ 1, 2, 3 }, 60))
   end)
 
   it("removes the address without a majority and adds it on one node with one", function()
@@ -154,7 +154,7 @@ describe("examples/service_address.lua #slow", function()
 
   it("removes the address before it ends", function()
     hosts[owner]:kill "sigterm"
-    assert.equal(0, (assert(hosts[owner]:wait(5))))
+    assert.equal(0, (assert(hosts[owner]:wait(60))))
     assert.equal("10.9.0.50/24 is not here", hosts[owner].lines[#hosts[owner].lines])
     is_on_one_of(others(owner))
   end)

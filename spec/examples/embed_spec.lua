@@ -52,7 +52,7 @@ describe("examples/embed #slow #jit", function()
   end
 
   local function wait_for(what, predicate)
-    local ok, message = cluster:wait_for(predicate, 20, what)
+    local ok, message = cluster:wait_for(predicate, 60, what)
     assert(ok, message and message .. "\n" .. said())
   end
 
@@ -185,7 +185,7 @@ describe("examples/embed #slow #jit", function()
   it("ends on request", function()
     for node = 1, 3 do
       hosts[node]:kill "sigterm"
-      assert.equal(0, (assert(hosts[node]:wait(5))))
+      assert.equal(0, (assert(hosts[node]:wait(60))))
       assert.same({}, hosts[node].errors)
     end
   end)

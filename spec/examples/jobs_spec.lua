@@ -6,11 +6,11 @@ describe("cpgrun --lab #slow", function()
 
   it("examples/jobs runs the jobs of a worker in the order in which they were added", function()
     local it = program.start("cpgrun", "--lab", "1", "examples/jobs.lua")
-    program.complaint(it, "^1| .*joined", 20)
+    program.complaint(it, "^1| .*joined")
     for i = 1, 12 do
       it:write(("1: job %d\n"):format(i))
     end
-    program.line(it, "^1| ends   job 12$", 30)
+    program.line(it, "^1| ends   job 12$")
     local begun = {}
     for _, line in ipairs(it.lines) do
       begun[#begun + 1] = tonumber(line:match "begins job (%d+)")

@@ -24,7 +24,7 @@ describe("cpgrun --lab #slow", function()
     local function start()
       run = program.start("cpgrun", "--lab", "3", "examples/lock.lua")
       for node = 1, 3 do
-        line(run, ("^%d| on duty since"):format(node), 30)
+        line(run, ("^%d| on duty since"):format(node))
       end
       return holder()
     end
@@ -43,7 +43,7 @@ describe("cpgrun --lab #slow", function()
     it("tells a holder that is cut off, and passes to another member", function()
       local node, token = start()
       run:write(("partition({%s})\n"):format(node))
-      line(run, ("^%s| off duty: expired$"):format(node), 30)
+      line(run, ("^%s| off duty: expired$"):format(node))
       passes_on(node, token)
     end)
   end)
@@ -52,11 +52,11 @@ describe("cpgrun --lab #slow", function()
     local folder = program.file("folder", "what is saved"):match "^(.*)/"
     local it = program.start("cpgrun", "--lab", "3", "examples/backup.lua", folder .. "/folder", folder)
     for _ = 1, 3 do
-      line(it, "^%d| begins ", 30)
+      line(it, "^%d| begins ")
     end
     assert(wait.until_true(function()
       return select(2, table.concat(it.lines, "\n"):gsub("| ends ", "")) == 3
-    end, 30), table.concat(it.lines, "\n"))
+    end, 60), table.concat(it.lines, "\n"))
     local running, last = nil, ""
     for _, text in ipairs(it.lines) do
       local began, ended = text:match "| begins (.*)$", text:match "| ends +(.*): code 0, signal 0$"

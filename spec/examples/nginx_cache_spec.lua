@@ -82,11 +82,11 @@ describe("examples/nginx #slow", function()
     end
     values[9] = 0
     for node = 1, 3 do
-      assert.equal(0, (assert(clients[node]:wait(20))))
+      assert.equal(0, (assert(clients[node]:wait(60))))
       assert.equal(("changed\n"):rep(each), table.concat(clients[node].lines, "\n") .. "\n")
     end
     for _, wrk in ipairs(loads) do
-      assert.equal(0, (assert(wrk:wait(15))))
+      assert.equal(0, (assert(wrk:wait(60))))
       assert.is_nil(table.concat(wrk.lines, "\n"):match "Non%-2xx")
     end
     assert_fresh(values)

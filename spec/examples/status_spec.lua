@@ -15,7 +15,7 @@ local function text(it)
 end
 
 local function ended(it, code)
-  assert.same({ code, 0 }, { assert(it:wait(15)) }, table.concat(it.errors, "\n"))
+  assert.same({ code, 0 }, { assert(it:wait(60)) }, table.concat(it.errors, "\n"))
 end
 
 -- No topic is printed twice in a row with the same text.
@@ -70,12 +70,12 @@ describe("examples/status.lua #slow", function()
     it("prints a partition and its merge", function()
       local it = program.start("cpgrun", "--lab", "3", "examples/status.lua")
       for node = 1, 3 do
-        line(it, ("^%d| .* group status: node1:%%d+ node2:%%d+ node3:%%d+$"):format(node), 20)
+        line(it, ("^%d| .* group status: node1:%%d+ node2:%%d+ node3:%%d+$"):format(node))
         line(it, ("^%d| .* cluster: quorate, 3 of 3 votes, 2 needed$"):format(node))
         line(it, ("^%d| .* totem: ring 1%%.%%x+, 3 nodes$"):format(node))
       end
       it:write "partition({1,2},{3})\n"
-      line(it, "^1| .* cluster: quorate, 2 of 3 votes, 2 needed$", 20)
+      line(it, "^1| .* cluster: quorate, 2 of 3 votes, 2 needed$")
       line(it, "^1| .* node3: ABSENT, link 0 DOWN$")
       line(it, "^1| .* totem: ring 1%.%x+, 2 nodes$")
       line(it, "^1| .* group status: node1:%d+ node2:%d+$")
@@ -87,7 +87,7 @@ describe("examples/status.lua #slow", function()
       local function is_whole()
         return table.concat(it.lines, "\n", before):match "\n3| [^\n]* cluster: quorate, 3 of 3 votes"
       end
-      assert.is_true(wait.until_true(is_whole, 20), text(it))
+      assert.is_true(wait.until_true(is_whole, 60), text(it))
     end)
   end)
 
@@ -120,7 +120,7 @@ describe("examples/status.lua #slow", function()
           found = found or each:match "\27%[J" and each:match(pattern) and each
         end
         return found
-      end, 10), ("no picture like '%s' in:\n%s\n%s"):format(pattern, text(it), table.concat(it.errors, "\n")))
+      end, 60), ("no picture like '%s' in:\n%s\n%s"):format(pattern, text(it), table.concat(it.errors, "\n")))
       return found
     end
 
@@ -155,13 +155,13 @@ describe("examples/status.lua #slow", function()
       local other = visitor "visitors"
       picture(it, ("visitors +1 +node1:%d"):format(other.pid))
       other:kill "sigterm"
-      assert(other:wait(10))
+      assert(other:wait(60))
       local seen = #pictures(it)
       picture(it, "per second +[%d.]+")
       assert(wait.until_true(function()
         local list = pictures(it)
         return #list > seen + 1 and not list[#list - 1]:match "visitors"
-      end, 10))
+      end, 60))
       it:write "\3" -- Ctrl-C
       ended(it, 0)
       assert_restored(it)
@@ -182,12 +182,12 @@ describe("examples/status.lua #slow", function()
         return function() return procfs.read(("/proc/%d/stat"):format(process)):match "%) T" end
       end
       it:write "\26"
-      assert(wait.until_true(is_stopped(pid), 10))
-      assert(wait.until_true(is_stopped(it.pid), 10)) -- script stops with its child, and later goes on with it
+      assert(wait.until_true(is_stopped(pid), 60))
+      assert(wait.until_true(is_stopped(it.pid), 60)) -- script stops with its child, and later goes on with it
       it:kill "sigcont"
       assert(wait.until_true(function()
         return text(it):match "\27%[%?25l.*\27%[%?25h.*\27%[%?25l"
-      end, 10))
+      end, 60))
       it:write "\3"
       ended(it, 0)
       assert_restored(it)
@@ -226,11 +226,11 @@ describe("examples/status.lua #slow", function()
       local it = assert(cluster:run(1, { "script", "-qefc", TERMINAL:format(80, 24, "", ""), "/dev/null" }))
       picture(it, "status")
       assert(cluster:kill(1))
-      assert(cluster:wait_for(function() return text(it):match "reconnecting" end, 10))
+      assert(cluster:wait_for(function() return text(it):match "reconnecting" end, 60))
       assert_restored(it)
       assert.matches("warning: .*Corosync on this node has gone", text(it):match ".*\27%[H(.*)")
       assert(cluster:restart(1))
-      assert(cluster:wait_for(function() return text(it):match "rejoined group 'status'.*\27%[H" end, 20))
+      assert(cluster:wait_for(function() return text(it):match "rejoined group 'status'.*\27%[H" end, 60))
     end)
   end)
 end)

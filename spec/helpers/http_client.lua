@@ -12,7 +12,7 @@ function client.connect(port)
   local self = setmetatable({ socket = uv.new_tcp(), pieces = {} }, Connection)
   local connected
   self.socket:connect("127.0.0.1", port, function(problem) connected = problem or true end)
-  assert(wait.until_true(function() return connected end, 20))
+  assert(wait.until_true(function() return connected end, 60))
   assert(connected == true, connected)
   self:listen()
   return self
@@ -28,7 +28,7 @@ end
 function Connection:write(text)
   local written
   self.socket:write(text, function(problem) written = problem or true end)
-  assert(wait.until_true(function() return written end, 20))
+  assert(wait.until_true(function() return written end, 60))
   return written == true
 end
 

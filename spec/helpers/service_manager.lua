@@ -37,7 +37,7 @@ end
 
 -- Waits for a line; `count`: for so many.
 function Manager:wait_for(pattern, count)
-  local came = wait.until_true(function() return self:count(pattern) >= (count or 1) end, 20)
+  local came = wait.until_true(function() return self:count(pattern) >= (count or 1) end, 60)
   assert(came, ("no line like '%s' in:\n%s"):format(pattern, table.concat(self.lines, "\n")))
 end
 

@@ -63,7 +63,7 @@ function nginx.clean()
     local member = table.remove(members, i)
     if not member.exited then
       member:kill "sigkill"
-      assert(member:wait(5))
+      assert(member:wait(60))
     end
   end
 end
@@ -145,8 +145,8 @@ end
 
 --- The response to a request. Each uses a new connection: the kernel chooses the worker.
 function Nginx:request(path, ...)
-  local code, out, errors = assert(self.cluster:command(self.node, { "curl", "-sS", "--max-time", "20",
-    "http://127.0.0.1:" .. path, ... }, 30))
+  local code, out, errors = assert(self.cluster:command(self.node, { "curl", "-sS", "--max-time", "60",
+    "http://127.0.0.1:" .. path, ... }, 90))
   assert(code == 0, errors)
   return (out:gsub("\n$", ""))
 end
@@ -164,7 +164,7 @@ function Nginx:stop()
   end)
   if not self.process.exited then
     self.process:kill "sigterm" -- fails if it has just ended by itself
-    self:wait_for(("the nginx of node %d to end"):format(self.node), function() return self.process.exited end, 10)
+    self:wait_for(("the nginx of node %d to end"):format(self.node), function() return self.process.exited end)
   end
 end
 

@@ -66,13 +66,13 @@ describe("a cache in nginx under random faults #slow", function()
     for _ = 1, FAULTS do
       faults[math.random(#faults)](math.random(3))
       local before = #clients[1].lines
-      cluster:wait_for(function() return has_hit_since(clients[1], before) end, 30, "a hit")
+      cluster:wait_for(function() return has_hit_since(clients[1], before) end, 60, "a hit")
     end
     assert(cluster:wait_for(function() return count(clients, "hit$") > 100 and count(clients, "^PUT .* 200 ") > 50 end,
       120, "hits and changes"))
     for _, client in ipairs(clients) do
       client:close_stdin()
-      assert(client:wait(20))
+      assert(client:wait(60))
     end
     local hits, changes, stale = caches.judge(clients, UNNOTICED)
     local figures = ("seed %d: %d hits, %d changes"):format(SEED, hits, changes)
