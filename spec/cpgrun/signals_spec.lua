@@ -1,8 +1,15 @@
+local procfs = require "corosync.lab.procfs"
 local program = require "spec.helpers.program"
+local wait = require "corosync.lab.wait"
 
 local cpgrun, script = program.cpgrun, program.script
 
 local line, complaint = program.line, program.complaint
+
+-- Signals that are pending at the same time are one.
+local function takes_signals(it)
+  return function() return procfs.read(("/proc/%d/status"):format(it.pid)):find "\nShdPnd:\t0+\n" end
+end
 
 describe("a signal to cpgrun", function()
   after_each(program.clean)
@@ -13,6 +20,7 @@ describe("a signal to cpgrun", function()
       local it = cpgrun("stuck", script { "function() while true do end end" })
       line(it, "^begin\t1$")
       it:kill(name)
+      assert(wait.until_true(takes_signals(it), 60))
       assert.is_nil((it:wait(0.3)))
       it:kill(name)
       assert.same({ 128 + number, 0 }, { it:wait(60) })
