@@ -1,6 +1,7 @@
 -- What becomes of maps, locks, elections and machines when a script is replaced while it runs.
 local program = require "spec.helpers.program"
 local uv = require "luv"
+local wait = require "corosync.lab.wait"
 
 local complaint, cpgrun, file, line = program.complaint, program.cpgrun, program.file, program.line
 
@@ -231,7 +232,8 @@ describe("a reload of a script with a replica #slow", function()
     line(it, "^up$")
     reload(it, "gone", head .. "function config_change() end function started() print 'new' end")
     line(it, "^new$")
-    local code, out = program.run("cpgrun", "members", "gone-of-reload.replica")
-    assert.equal("", out, code)
+    assert(wait.until_true(function()
+      return select(2, program.run("cpgrun", "members", "gone-of-reload.replica")) == ""
+    end, 60))
   end)
 end)
