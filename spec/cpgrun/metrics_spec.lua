@@ -22,7 +22,9 @@ local SHOP = [[
   local orders = metrics.counter("shop_orders_total", "Orders.", { "kind" })
   local map, lock = map "goods", lock "door"
   function config_change() end
+  local received = 0
   function message_received(_, kind)
+    received = received + 1
     orders:inc(1, { kind = kind })
     if kind == "bad" then error "no such goods" end
   end
@@ -33,6 +35,8 @@ local SHOP = [[
       assert(map:set("book", 1))
       assert(lock:acquire())
       assert(not lock:acquire())
+      local status = require "cpgrun.status"
+      repeat sleep(0.01) until received == 4 and status.snapshot().quorum.known
       print "ready"
     end)
   end]]
