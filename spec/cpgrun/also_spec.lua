@@ -1,6 +1,7 @@
 -- Several scripts below one cpgrun.
 local program = require "spec.helpers.program"
 local uv = require "luv"
+local wait = require "corosync.lab.wait"
 
 local complaint, file, line = program.complaint, program.file, program.line
 
@@ -114,7 +115,11 @@ describe("cpgrun --also", function()
   it("leaves no script behind when it is killed", function()
     local it = start("--also", script "two", script("one", GROUP), "argument")
     it:kill "sigkill"
-    both(it, "stops$")
+    local function have_stopped() -- after it has ended
+      local text = table.concat(it.lines, "\n")
+      return text:find "one stops" and text:find "two stops"
+    end
+    assert(wait.until_true(have_stopped, 60))
   end)
 
   it("refuses one group for all, a lab, and one trace", function()
