@@ -13,20 +13,25 @@ describe("cpgrun", function()
   describe("stops", function()
     local TELL = NOTHING .. "function started() print 'up' end\nfunction stopping() print(group:is_active()) end\n"
 
-    -- Another member, which sees how cpgrun leaves.
+    local count = 0
+
+    -- Another member, which sees how cpgrun leaves, and the option for their group.
     local function watcher()
-      local it = program.start("cpgrun", "--group", "ending", file("watcher.lua", [[
+      count = count + 1
+      local option = "--group=ending" .. count
+      local it = program.start("cpgrun", option, file("watcher.lua", [[
         function config_change(_, left)
           for _, address in ipairs(left) do print("left", address.pid, address.reason) end
         end
         function started() print "up" end]]))
       line(it, "^up$")
-      return it
+      return it, option
     end
 
     for _, signal in ipairs { "sigint", "sigterm" } do
       it("cleanly by " .. signal, function()
-        local other, it = watcher(), cpgrun("ending", TELL)
+        local other, option = watcher()
+        local it = cpgrun("ending", TELL, option)
         line(it, "^up$")
         it:kill(signal)
         assert.same({ 0, 0 }, { it:wait(60) })
@@ -68,10 +73,10 @@ describe("cpgrun", function()
     end)
 
     it("cleanly by loop.stop in a handler", function()
-      local other = watcher()
+      local other, option = watcher()
       local code, out = run_script("ending", TELL .. [[
         function message_received() require("corosync").loop.stop() end
-        function started() assert(group:send_message "x") end]])
+        function started() assert(group:send_message "x") end]], option)
       assert.equal(0, code)
       assert.equal("true", out)
       assert.equal("leave", line(other, "^left\t%d+\t(.*)$"))
