@@ -14,9 +14,12 @@ describe("cpgrun --lab #slow", function()
     for node = 1, 3 do
       line(it, ("^%d| dark_mode is on$"):format(node))
     end
-    it:write "partition({1,2},{3})\n1: beta on\n2: dark_mode off\n"
+    it:write "partition({1,2},{3})\n1: beta on\n"
     for node = 1, 2 do
       line(it, ("^%d| beta is on$"):format(node))
+    end
+    it:write "2: dark_mode off\n"
+    for node = 1, 2 do
       line(it, ("^%d| dark_mode is off$"):format(node))
     end
     it:write "heal()\n"
