@@ -31,7 +31,12 @@ end
 
 local faults = {
   function(node) servers[node]:signal "HUP" end,
-  function(node) servers[node]:signal("KILL", servers[node]:children()[1]) end,
+  function(node)
+    local server = servers[node]
+    -- The old workers of a reload may end by themselves.
+    server:wait_for("the old workers to end", function() return #server:children() == 2 end)
+    server:signal("KILL", server:children()[1])
+  end,
   function(node)
     local others = {}
     for other = 1, 3 do others[#others + 1] = other ~= node and other or nil end

@@ -26,21 +26,22 @@ describe("a lock in nginx #slow", function()
   end)
 
   it("times out while another request holds it, and is released when its time is over", function()
-    local first = tonumber((servers[1]:request "8090/locked_and_forgotten?key=forgotten&exptime=5"))
-    assert.equal("timeout", servers[2]:request "8090/lock?key=forgotten&timeout=0")
-    local second = servers[2]:request "8090/lock?key=forgotten&timeout=30"
+    servers[1]:request "8090/locked_and_forgotten?key=kept&exptime=600"
+    assert.equal("timeout", servers[2]:request "8090/lock?key=kept&timeout=0")
+    local first = tonumber((servers[1]:request "8090/locked_and_forgotten?key=forgotten&exptime=1"))
+    local second = servers[2]:request "8090/lock?key=forgotten&timeout=45"
     assert.is_true(tonumber(second:match "^locked (%d+)$" or 0) > first, second)
   end)
 
   it("is released when the thread that waited for it was killed", function()
     assert.equal("killed", servers[1]:request "8090/locked_by_killed_thread?key=thread")
-    assert.matches("^locked %d+$", servers[2]:request "8090/lock?key=thread&timeout=15")
+    assert.matches("^locked %d+$", servers[2]:request "8090/lock?key=thread&timeout=45")
   end)
 
   it("is released when its worker is killed", function()
     local token = tonumber((servers[1]:request "8090/locked_and_forgotten?key=killed&exptime=600"))
     for _, pid in ipairs(servers[1]:children()) do servers[1]:signal("KILL", pid) end
-    local other = servers[2]:request "8090/lock?key=killed&timeout=15"
+    local other = servers[2]:request "8090/lock?key=killed&timeout=45"
     assert.is_true(tonumber(other:match "^locked (%d+)$" or 0) > token, other)
   end)
 
