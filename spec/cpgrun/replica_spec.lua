@@ -5,7 +5,7 @@ local uv = require "luv"
 local complaint, cpgrun, line = program.complaint, program.cpgrun, program.line
 
 local PLAIN = [[
-  local app = assert(require "corosync.replica"(NAME, { ready = function() print "ready" end }))
+  local app = assert(require "corosync.replica"(NAME, { timeout = 60, ready = function() print "ready" end }))
   local counter = app:machine("counter", {
     initial = function() return { n = 0 } end,
     apply = function(state, by) state.n = state.n + tonumber(by) return state.n end,
@@ -14,7 +14,7 @@ local PLAIN = [[
 
 -- With a state that is too large to be copied at once.
 local LARGE = [[
-  local app = assert(require "corosync.replica"(NAME, { ready = function() print "ready" end }))
+  local app = assert(require "corosync.replica"(NAME, { timeout = 60, ready = function() print "ready" end }))
   local function large_state()
     local state = { count = 0 }
     for i = 1, 50000 do state[i] = i end
@@ -218,7 +218,7 @@ describe("cpgrun --handler-timeout with a replica", function()
 
   it("lets a member whose apply was stopped alone take the state of the others", function()
     local TEXT = script [[
-      local app = assert(require "corosync.replica"(NAME, { ready = function() print "ready" end }))
+      local app = assert(require "corosync.replica"(NAME, { timeout = 60, ready = function() print "ready" end }))
       local is_slow, resets = arg[1] == "slow", 0
       local list = app:machine("list", { initial = function()
         local began = os.clock()
