@@ -35,9 +35,11 @@ describe("a script for cpgrun", function()
 
   it("handles the next messages while a coroutine of an earlier one sleeps", function()
     local it = cpgrun("order", NOTHING .. [[
+      local has_come = {}
       function message_received(_, text)
+        has_come[text] = true
         coroutine.wrap(function()
-          if text == "1" then sleep(0.1) end
+          while text == "1" and not has_come["2"] do sleep(0.01) end
           print(text)
         end)()
       end
