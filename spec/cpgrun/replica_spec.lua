@@ -86,10 +86,10 @@ describe("cpgrun --handler-timeout with a replica", function()
   after_each(program.clean)
   teardown(program.remove)
 
-  local STOPPED = "stopped because it has run for more than 0.9 s"
+  local STOPPED = "stopped because it has run for more than 1.5 s"
 
   local function limited(name, text)
-    return cpgrun(name, script(text), "--handler-timeout", "0.9")
+    return cpgrun(name, script(text), "--handler-timeout", "1.5")
   end
 
   it("stops an apply: its submitter gets the error, and cannot know whether other members stopped it", function()
@@ -124,7 +124,7 @@ describe("cpgrun --handler-timeout with a replica", function()
         state[#state + 1] = command
         calls = calls + 1
         local began = os.clock()
-        while calls > 2 and command == "slow" and os.clock() - began < 1.5 do end
+        while calls > 2 and command == "slow" and os.clock() - began < 2 do end
         if command == "bad" then error("not today", 0) end
         return table.concat(state, " ")
       end })
@@ -143,7 +143,7 @@ describe("cpgrun --handler-timeout with a replica", function()
     local path = program.file("learner.lua", script(LARGE .. [[
       local large = app:machine("large", { initial = large_state, apply = function(state, command)
         local began = os.clock()
-        while arg[1] == "learner" and os.clock() - began < 1.5 do end
+        while arg[1] == "learner" and os.clock() - began < 2 do end
         state.count = state.count + 1
         return state.count
       end, restored = function(state)
@@ -153,8 +153,8 @@ describe("cpgrun --handler-timeout with a replica", function()
         large:submit("a", print)
       end
     ]]))
-    line(program.start("cpgrun", "--handler-timeout", "0.9", "--group", "donor", path, "donor"), "^1$")
-    local learner = program.start("cpgrun", "--handler-timeout", "0.9", "--group", "learner", path, "learner")
+    line(program.start("cpgrun", "--handler-timeout", "1.5", "--group", "donor", path, "donor"), "^1$")
+    local learner = program.start("cpgrun", "--handler-timeout", "1.5", "--group", "learner", path, "learner")
     line(learner, "^restored\t1$")
     line(learner, "^ready$")
     assert.not_matches("error", table.concat(learner.errors, "\n"))
@@ -165,7 +165,7 @@ describe("cpgrun --handler-timeout with a replica", function()
       local seen = {}
       local large = app:machine("large", { initial = large_state, apply = function(state, command)
         local name, began = command:sub(1, 1), os.clock()
-        while seen[name] and os.clock() - began < 1.5 do end
+        while seen[name] and os.clock() - began < 2 do end
         seen[name] = name == "1"
         state.count = state.count + 1
         return state.count
@@ -223,7 +223,7 @@ describe("cpgrun --handler-timeout with a replica", function()
       local list = app:machine("list", { initial = function()
         local began = os.clock()
         resets = resets + 1
-        while resets > 1 and arg[1] == "slow" and os.clock() - began < 1.5 do end
+        while resets > 1 and arg[1] == "slow" and os.clock() - began < 2 do end
         return {}
       end, apply = function(state, command)
         if is_slow and command == "b" then
@@ -248,7 +248,7 @@ describe("cpgrun --handler-timeout with a replica", function()
     ]]
     local path = program.file("alone.lua", TEXT)
     local function member(role)
-      local it = program.start("cpgrun", "--handler-timeout", "0.9", "--group", role, path, role)
+      local it = program.start("cpgrun", "--handler-timeout", "1.5", "--group", role, path, role)
       line(it, "^ready$")
       return it
     end
