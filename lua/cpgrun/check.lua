@@ -68,7 +68,8 @@ local function new_session(cluster, folder, options, native)
     cluster = cluster,
     folder = folder, -- of the histories
     argv = host_argv(options, native),
-    kill_all = options.kill_all,
+    no_quorum = options.no_quorum, -- then no replica has a state
+    kill_all = options.kill_all or options.no_quorum,
     clock = clock,
     next_seed = seeds_from(options.seed),
     faults = random_faults(cluster, options.seed, clock, print),

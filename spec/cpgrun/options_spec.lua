@@ -16,21 +16,39 @@ describe("cpgrun", function()
       assert.matches("^cpgrun %d+%.%d+%.%d+\n" .. lua .. "[^\n]*\nCorosync %d+%.%d+", out)
     end)
 
-    it("has the same options in --help and in the man page", function()
-      local code, help = program.run("cpgrun", "--help")
+    local function options(text)
+      local found = {}
+      for option in text:gmatch "%-%-[%a-]+" do
+        found[option] = true
+      end
+      return found
+    end
+
+    local function options_in_help(...)
+      local words = { ... }
+      words[#words + 1] = "--help"
+      local code, help = program.run("cpgrun", (table.unpack or unpack)(words))
       assert.equal(0, code)
+      return options(help)
+    end
+
+    local function man_page()
       local handle = assert(io.open "docs/cpgrun.1")
       local page = handle:read "*a":gsub("\\%-", "-")
       handle:close()
-      local function options(text)
-        local found = {}
-        for option in text:gmatch "%-%-[%a-]+" do
-          found[option] = true
-        end
-        return found
-      end
-      assert.is_true(options(help)["--lab-script"])
-      assert.same(options(help), options(page:match "\n%.SH OPTIONS\n(.-)\n%.SH "))
+      return page
+    end
+
+    it("has the same options in --help and in the man page", function()
+      local help = options_in_help()
+      assert.is_true(help["--lab-script"])
+      assert.same(help, options(man_page():match "\n%.SH OPTIONS\n(.-)\n%.SH "))
+    end)
+
+    it("has the options of cpgrun check in the man page", function()
+      local help = options_in_help "check"
+      help["--help"] = nil
+      assert.same(help, options(man_page():match "\n%.SH CHECK\n(.-)\n%.SH "))
     end)
 
     for what, words in pairs {

@@ -21,7 +21,7 @@ local function start_all(session, hosts)
   end
   -- Nodes remember the replicas of earlier trials, so a replica that fails to begin before the faults may never begin.
   wait.until_true(function()
-    return session.follower:agree() and session.follower:have_states() or hosts:failed_start()
+    return session.follower:agree() and (session.no_quorum or session.follower:have_states()) or hosts:failed_start()
   end, START)
   session.unable = session.trials == 0 and hosts:failed_start() or nil
   return not session.unable
