@@ -32,9 +32,8 @@ local function compare_states(session)
   end
 end
 
--- The highest count in the middle of a trial, when the scripts have opened their files; nil before any has joined.
+-- Notes the highest count so far. A script has fewer while its Corosync is away.
 function settling.count_descriptors(session)
-  session.descriptors = nil
   for _, host in session.hosts:each() do
     if host:has_joined() then
       session.descriptors = math.max(session.descriptors or 0, host:count_descriptors())
@@ -42,13 +41,14 @@ function settling.count_descriptors(session)
   end
 end
 
--- A script that leaks loses a descriptor with each message or connection, so a few more than before are no leak.
+-- A script that leaks loses a descriptor with each message or connection, so a few more than before are no leak. The
+-- number is not known if none had joined before.
 local function note_leaks(session)
   for node, host in session.hosts:each() do
     local count = host:count_descriptors()
     if session.descriptors and count > session.descriptors + SPARE then
       table.insert(session.leaks, ("the script on node %d has %d descriptors open after settling, and had at most %d "
-        .. "in the middle of the trial"):format(node, count, session.descriptors))
+        .. "in the first half of the trial"):format(node, count, session.descriptors))
     end
   end
 end

@@ -27,10 +27,12 @@ local function start_all(session, hosts)
   return not session.unable
 end
 
-local function make_faults(session, seconds)
+-- Calls after_each(session) after each fault.
+local function make_faults(session, seconds, after_each)
   local ending = core.now() + seconds
   while core.now() < ending do
     session.faults:step()
+    after_each(session)
   end
 end
 
@@ -118,9 +120,9 @@ function trial.run(session, seconds)
   if not start_all(session, hosts) then
     return files.remove(session)
   end
-  make_faults(session, seconds / 2)
-  settling.count_descriptors(session)
-  make_faults(session, seconds / 2)
+  session.descriptors = nil
+  make_faults(session, seconds / 2, settling.count_descriptors)
+  make_faults(session, seconds / 2, function() end)
   settling.settle(session)
   stop_hosts(session)
   check_histories(session)
