@@ -22,6 +22,7 @@ local KEY = require "corosync.private"
 local errors = require "corosync.errors"
 local members = require "resty.corosync.members"
 local now = require("corosync.binding").now
+local shared_dict = require "resty.corosync.shared_dict"
 
 -- Seconds: a writer gives up if its announcement has not come back after this time. So a change ends at most `longest`
 -- plus this time after any worker has received the announcement.
@@ -209,13 +210,6 @@ end
 --- The functions of the module.
 -- @section functions
 
-local function check(options)
-  errors.check_fields(options, OPTIONS, 2, "options", "new", { "store", "longest" })
-  if not ngx.shared[options.store] then
-    errors.raise("bad argument #2 'options' to 'new' (field 'store': there is no lua_shared_dict '%s')", options.store)
-  end
-end
-
 --- Makes this worker a member of the cache: call it in `init_worker_by_lua`, once for each cache.
 -- @tparam string name of the group: 1 to 128 bytes
 -- @tparam table options
@@ -230,9 +224,9 @@ end
 -- @raise for wrong arguments
 -- @function new
 local function new(name, options)
-  check(options)
+  errors.check_fields(options, OPTIONS, 2, "options", "new", { "store", "longest" })
   local state = {
-    store = ngx.shared[options.store],
+    store = shared_dict.of(options, "store"),
     hold = options.longest + ANNOUNCING,
     ttl = options.ttl,
     changing = {}, -- by key and announcement: when the change is surely over

@@ -26,6 +26,7 @@ local KEY = require "corosync.private"
 local codec = require "corosync.replica.codec"
 local corosync_resty = require "corosync.resty"
 local errors = require "corosync.errors"
+local shared_dict = require "resty.corosync.shared_dict"
 
 local INTERVAL = 0.1 -- seconds
 local PART = 500 -- counts in a message
@@ -198,13 +199,6 @@ end
 --- The functions of the module.
 -- @section functions
 
-local function check(options)
-  errors.check_fields(options, OPTIONS, 2, "options", "new", { "store", "window" })
-  if not ngx.shared[options.store] then
-    errors.raise("bad argument #2 'options' to 'new' (field 'store': there is no lua_shared_dict '%s')", options.store)
-  end
-end
-
 -- The name of this nginx, the same for all its workers.
 local function source_of(store)
   local file = assert(io.open "/dev/urandom")
@@ -224,8 +218,8 @@ end
 -- @raise for wrong arguments
 -- @function new
 local function new(name, options)
-  check(options)
-  local store = ngx.shared[options.store]
+  errors.check_fields(options, OPTIONS, 2, "options", "new", { "store", "window" })
+  local store = shared_dict.of(options, "store")
   local state = { store = store, window = options.window, source = source_of(store), sources = {}, counted = {} }
   state.sources[state.source] = math.huge
   local message, code

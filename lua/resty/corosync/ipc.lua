@@ -16,6 +16,7 @@
 
 local errors = require "corosync.errors"
 local members = require "resty.corosync.members"
+local shared_dict = require "resty.corosync.shared_dict"
 
 local OPTIONS = { shm = "string", shm_miss = "string" }
 local INVALIDATES = "^mlcache:invalidations:(.*)$" -- a channel, and the name of its cache
@@ -58,10 +59,8 @@ end
 
 local function check(options)
   errors.check_fields(options, OPTIONS, 2, "options", "new", { "shm" })
-  for field, name in pairs(options) do
-    if not ngx.shared[name] then
-      errors.raise("bad argument #2 'options' to 'new' (field '%s': there is no lua_shared_dict '%s')", field, name)
-    end
+  for field in pairs(options) do
+    shared_dict.of(options, field)
   end
 end
 
