@@ -100,29 +100,31 @@ int cpg_membership_method_join(lua_State *L);
 int cpg_membership_method_leave(lua_State *L);
 int cpg_membership_method_members(lua_State *L);
 
-/* ---- sending to a group, and the limit of messages in flight: send.c ---- */
+/* ---- the limit of messages in flight and of those that wait to be handled: window.c ---- */
 
 /* The default window, in messages: libcpg spins in the send after the 278th that a paused daemon has not read. */
-#define CPG_SEND_WINDOW 256
+#define CPG_WINDOW 256
 
 /* The window is full. Own messages that come back make room. */
-extern const failure CPG_SEND_WINDOW_FULL;
+extern const failure CPG_WINDOW_FULL;
 
 /* Returns NULL, or why a message of `size` bytes in the queue cannot be accepted now. */
-const failure *cpg_send_refusal(cpg *c, size_t size);
+const failure *cpg_window_refusal(cpg *c, size_t size);
 
 /* Counts messages as in flight, before they are sent. */
-static inline void cpg_send_enter(cpg *c, size_t messages, size_t bytes)
+static inline void cpg_window_enter(cpg *c, size_t messages, size_t bytes)
 {
 	atomic_fetch_add_explicit(&c->in_flight, messages, memory_order_relaxed);
 	atomic_fetch_add_explicit(&c->in_flight_bytes, bytes, memory_order_relaxed);
 }
 
 /* Called when own messages have come back or were not sent. The callbacks call it, too. */
-void cpg_send_came_back(cpg *c, size_t messages, size_t bytes);
+void cpg_window_leave(cpg *c, size_t messages, size_t bytes);
 
 /* Subtracts, but never below 0: a count that wraps would close the window for ever. */
-void cpg_send_subtract(atomic_size_t *from, size_t amount);
+void cpg_window_subtract(atomic_size_t *from, size_t amount);
+
+/* ---- sending to a group: send.c ---- */
 
 /* Calls Corosync. Returns NULL if it has accepted the message, else why not. */
 const failure *cpg_send_vector(cpg *c, cpg_guarantee_t guarantee, const struct iovec *vector, unsigned int count);

@@ -48,7 +48,7 @@ void cpg_event_message(
 	}
 	cpg_event_append_message(c, is_own, &sender, bytes, length);
 	if (is_own) {
-		cpg_send_came_back(c, 1, cpg_event_message_size(length));
+		cpg_window_leave(c, 1, cpg_event_message_size(length));
 	}
 }
 

@@ -186,7 +186,7 @@ int cpg_open_module_open(lua_State *L)
 	c = connection_new(L, &cpg_class, sizeof *c, 1);
 	c->split = lua_toboolean(L, AT_SPLIT);
 	c->window =
-		lua_isnil(L, AT_WINDOW) ? (chosen.packs ? PACK_WINDOW : CPG_SEND_WINDOW) : (uint32_t)lua_tonumber(L, AT_WINDOW);
+		lua_isnil(L, AT_WINDOW) ? (chosen.packs ? PACK_WINDOW : CPG_WINDOW) : (uint32_t)lua_tonumber(L, AT_WINDOW);
 	set_addresses(L, AT_PREVIOUS, AT_HANDLE);
 	results = connection_open(L, &c->handle, read_constants);
 	return results == 1 ? start_options(L, c, &chosen) : results;
@@ -223,7 +223,7 @@ int cpg_open_module_repack(lua_State *L)
 		cpg_pack_set_options(c, &options);
 	} else {
 		cpg_pack_end(c);
-		c->window = CPG_SEND_WINDOW;
+		c->window = CPG_WINDOW;
 	}
 	reader_unlock(c->handle.reader, false);
 	return 0;

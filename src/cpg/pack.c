@@ -167,16 +167,16 @@ const failure *cpg_pack_send_vector(
 	cpg_pack *p = c->pack;
 	const failure *why;
 
-	if (atomic_load_explicit(&p->frames_in_flight, memory_order_relaxed) >= CPG_SEND_WINDOW) {
-		return &CPG_SEND_WINDOW_FULL;
+	if (atomic_load_explicit(&p->frames_in_flight, memory_order_relaxed) >= CPG_WINDOW) {
+		return &CPG_WINDOW_FULL;
 	}
 	/* Before the send, because the frame may come back before the call returns. */
 	atomic_fetch_add_explicit(&p->frames_in_flight, 1, memory_order_relaxed);
-	cpg_send_enter(c, messages, bytes);
+	cpg_window_enter(c, messages, bytes);
 	why = cpg_send_vector(c, CPG_TYPE_AGREED, vector, count);
 	if (why != NULL) {
-		cpg_send_subtract(&p->frames_in_flight, 1);
-		cpg_send_came_back(c, messages, bytes);
+		cpg_window_subtract(&p->frames_in_flight, 1);
+		cpg_window_leave(c, messages, bytes);
 	}
 	return why;
 }
@@ -255,7 +255,7 @@ const failure *cpg_pack_send(cpg *c, const cpg_iovec *message)
 {
 	bool is_long = message->length > cpg_transfer_longest_whole(c);
 	size_t length = c->pack->length + FRAME_PREFIX + message->length;
-	const failure *why = cpg_send_refusal(c, cpg_event_message_size(message->length));
+	const failure *why = cpg_window_refusal(c, cpg_event_message_size(message->length));
 
 	if (why == NULL && (is_long || (c->pending > 0 && length > c->pack->options.bytes))) {
 		why = cpg_pack_flush(c);

@@ -3,16 +3,12 @@
 #include <limits.h>
 
 #include "handle/call.h"
-#include "handle/reader.h"
 #include "support/argument.h"
 
 /***
 @module corosync.cpg
 */
 
-const failure CPG_SEND_WINDOW_FULL = {"try_again",
-	"the handle's window is full: its own messages, or as many bytes of them as may wait, have not come back yet; "
-	"handle events (dispatch, receive or fetch), and try again"};
 static const failure failure_too_big = {"too_big",
 	"a message is at most 1047552 bytes: send it in parts, or use the option 'pack' in all members of the group"};
 static const failure failure_beyond_limit = {"too_big",
@@ -21,56 +17,8 @@ static const failure failure_beyond_limit = {"too_big",
 static const failure failure_datagram = {"too_big",
 	"with 'qb_ipc_type: socket' a message must fit in a datagram, and this one does not: raise net.core.wmem_max and "
 	"restart Corosync and this program"};
-static const failure failure_backlog = {"backlog",
-	"the handle's own messages that wait to be handled have reached a quarter of the reader's limit (of 64 MiB "
-	"without a reader): handle events (dispatch, receive, or return from the handler that sends) and send again"};
-
 /* A message's length travels as 32 bits, and libqb counts in int. */
 #define LONGEST_SPLIT ((size_t)INT_MAX - 1024 * 1024)
-
-/* ---- the window ---- */
-
-/* Whether so many more bytes are too many; the first message never is, whatever its size. */
-static bool is_beyond(const cpg *c, size_t waiting, size_t size)
-{
-	return waiting > 0 && waiting + size > reader_own_bound(c->handle.reader);
-}
-
-/* For a full queue or window. */
-static const failure *unless_lost(cpg *c, const failure *why)
-{
-	return handle_failure(&c->handle, CS_ERR_TRY_AGAIN) == &FAILURE_NOT_CONNECTED ? &FAILURE_NOT_CONNECTED : why;
-}
-
-const failure *cpg_send_refusal(cpg *c, size_t size)
-{
-	size_t waiting = atomic_load_explicit(&c->handle.own_waiting_bytes, memory_order_relaxed);
-	size_t flying = atomic_load_explicit(&c->in_flight_bytes, memory_order_relaxed) + c->pending_bytes;
-
-	if (is_beyond(c, waiting, size)) {
-		return unless_lost(c, &failure_backlog);
-	}
-	if (atomic_load_explicit(&c->in_flight, memory_order_relaxed) + c->pending >= c->window ||
-		is_beyond(c, waiting + flying, size)) {
-		return unless_lost(c, &CPG_SEND_WINDOW_FULL);
-	}
-	return NULL;
-}
-
-void cpg_send_subtract(atomic_size_t *from, size_t amount)
-{
-	size_t count = atomic_load_explicit(from, memory_order_relaxed);
-
-	while (!atomic_compare_exchange_weak_explicit(
-		from, &count, count < amount ? 0 : count - amount, memory_order_relaxed, memory_order_relaxed)) {
-	}
-}
-
-void cpg_send_came_back(cpg *c, size_t messages, size_t bytes)
-{
-	cpg_send_subtract(&c->in_flight, messages);
-	cpg_send_subtract(&c->in_flight_bytes, bytes);
-}
 
 /* ---- the method ---- */
 
@@ -123,16 +71,16 @@ const failure *cpg_send_vector(cpg *c, cpg_guarantee_t guarantee, const struct i
 static const failure *send_alone(cpg *c, cpg_guarantee_t guarantee, const cpg_iovec *message)
 {
 	size_t size = cpg_event_message_size(message->length);
-	const failure *why = cpg_send_refusal(c, size);
+	const failure *why = cpg_window_refusal(c, size);
 
 	if (why != NULL) {
 		return why;
 	}
 	/* Before the send, because the message may come back before it returns. */
-	cpg_send_enter(c, 1, size);
+	cpg_window_enter(c, 1, size);
 	why = cpg_send_vector(c, guarantee, message->vector, message->count);
 	if (why != NULL) {
-		cpg_send_came_back(c, 1, size);
+		cpg_window_leave(c, 1, size);
 	}
 	return why;
 }

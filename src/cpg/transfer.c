@@ -147,11 +147,11 @@ const failure *cpg_transfer_start(cpg *c, const cpg_iovec *message)
 	if (!copy(t, message)) {
 		return &CPG_PACK_NO_MEMORY;
 	}
-	cpg_send_enter(c, 1, size);
+	cpg_window_enter(c, 1, size);
 	why = begin(c);
 	if (why != NULL) {
 		end(t);
-		cpg_send_came_back(c, 1, size);
+		cpg_window_leave(c, 1, size);
 	}
 	return why;
 }

@@ -68,7 +68,7 @@ static void unpack(cpg *c, bool is_own, const struct cpg_address *sender, const 
 		messages++;
 	}
 	if (is_own) {
-		cpg_send_came_back(c, messages, size);
+		cpg_window_leave(c, messages, size);
 	}
 }
 
@@ -81,7 +81,7 @@ static void deliver_whole(cpg *c, bool is_own, const struct cpg_address *sender)
 	cpg_event_append_message(c, is_own, sender, part->bytes, length);
 	cpg_assembly_drop(a, sender->nodeid, sender->pid);
 	if (is_own) {
-		cpg_send_came_back(c, 1, cpg_event_message_size(length));
+		cpg_window_leave(c, 1, cpg_event_message_size(length));
 	}
 }
 
@@ -106,7 +106,7 @@ void cpg_unpack_message(cpg *c, bool is_own, const struct cpg_address *sender, c
 	frame_kind kind = cpg_frame_inspect(bytes, length, &piece);
 
 	if (is_own) {
-		cpg_send_subtract(&c->pack->frames_in_flight, 1);
+		cpg_window_subtract(&c->pack->frames_in_flight, 1);
 	}
 	if (kind == FRAME_MESSAGES) {
 		unpack(c, is_own, sender, bytes, length);
