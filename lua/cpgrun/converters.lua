@@ -90,7 +90,7 @@ function converters.file_name(text)
   if not text:match "^[%w_][%w_.-]*$" then
     return nil, ("--init takes a name of letters, digits, '_', '.' and '-', not '%s'"):format(text)
   end
-  return text
+  return (text:gsub("%.lua$", ""))
 end
 
 return converters

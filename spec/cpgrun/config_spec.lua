@@ -70,7 +70,8 @@ describe("cpgrun", function()
     assert.same({ 0, "./shop.lua would run in group 'shop'", "" },
       { run "cpgrun --config shop.conf --check ./shop.lua" })
     for command, problem in pairs {
-      ["rm shop.lua && cpgrun --init shop"] = "shop.conf exists already, so nothing was written$",
+      ["rm -f shop.lua && cpgrun --init shop"] = "shop.conf exists already, so nothing was written$",
+      ["rm -f shop.lua && cpgrun --init shop.lua"] = "shop.conf exists already, so nothing was written$",
       ["cpgrun --init ../shop"] = "%-%-init takes a name of letters",
     } do
       local code, out, errors = run(command)
