@@ -21,8 +21,8 @@ static const failure failure_not_ready = {
 static const failure failure_starting = {
 	"try_again", "Corosync is running, but not this service: it is starting or stopping; try again shortly"};
 static const failure failure_not_permitted = {"access",
-	"Corosync does not permit this user: name the user or its group in a file in /etc/corosync/uidgid.d (see "
-	"corosync.conf(5); in a user namespace, the user outside of it)"};
+	"Corosync does not permit this user: name the user or its group in a file in /etc/corosync/uidgid.d and run "
+	"corosync-cfgtool -R (see corosync.conf(5); in a user namespace, name the user outside of it)"};
 static const failure failure_no_files = {"not_connected",
 	"Corosync is running, but the files that it made for the connection are not in this /dev/shm: give this container "
 	"the /dev/shm of Corosync (docker run --ipc=host)"};
