@@ -35,7 +35,7 @@ return {
     steps = 30,
     -- Leaving a generation in time, and the epochs and digests of acknowledgements, would cover it.
     { "claiming", "self.active and is_same_ring and not is_in", "false" },
-    { "protocol", "message.tag == self.active.tag", "true" },
+    { "messages", "message.tag == self.active.tag", "true" },
     { "confirming", "or message.epoch < active.epoch", "" },
     { "confirming", "if is_same and", "if" },
     { "log", "return index <= self.applied or self.digests[index] == digest", "return index == index or digest" },
@@ -54,7 +54,7 @@ return {
   },
   {
     name = "a learner takes events before those that it still replays",
-    { "protocol",
+    { "messages",
       "  elseif self.replaying then\n    learning.keep_for_replay(self, { from = from, message = message })", "" },
     { "log", "return index <= self.applied or self.digests[index] == digest", "return index == index or digest" },
   },

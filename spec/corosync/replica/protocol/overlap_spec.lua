@@ -5,7 +5,7 @@ local directed = require "sim.directed"
 
 local RESTARTS = { { "claiming", "self.active and is_same_ring and not is_in", "false" } }
 local PROMISES = { RESTARTS[1], { "claims", "return promised ~= nil and", "return false and" } }
-local ACKNOWLEDGED = { { "protocol", "claiming.on_ack(self, from, message)", "" } }
+local ACKNOWLEDGED = { { "messages", "claiming.on_ack(self, from, message)", "" } }
 local STILL_TRUE = { { "claiming", " and own.standing == self.standing", "" } }
 local STORED = { { "storing", ", ready = true", "" } }
 
