@@ -203,6 +203,32 @@ describe("the protocol of replicas", function()
     assert.equal("ready ready ready", bus:statuses())
   end)
 
+  it("begins afresh with all nodes while observers come and go", function()
+    local bus = new_bus(1)
+    bus:add("1:10").noted = "0.8.1.0"
+    for i = 11, 20 do
+      bus:add("1:" .. i, { observer = true })
+      bus:run()
+      bus:wait(2)
+      bus:remove("1:" .. i)
+    end
+    assert.equal("ready", bus:statuses())
+  end)
+
+  it("waits a little for a process that has left before it begins afresh", function()
+    local bus = new_bus(1)
+    bus:add("1:10").noted = "0.8.1.0"
+    bus:add "1:11"
+    bus:run()
+    bus:wait(4)
+    bus:remove "1:11"
+    bus:run()
+    bus:wait(4)
+    assert.equal("blocked", bus:statuses())
+    bus:wait(2)
+    assert.equal("ready", bus:statuses())
+  end)
+
   it("does not let an old process speak for its node when a newer state is noted", function()
     local bus, one = three_members()
     one.noted = "0.8.1.7"

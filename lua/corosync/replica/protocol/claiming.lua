@@ -25,7 +25,7 @@ end
 function claiming.void(self)
   self.claims, self.ready, self.told = {}, {}, nil
   self.decided, self.reason = nil, nil
-  self.changed_at = self.now
+  self.voided_at = self.now
 end
 
 -- Nothing is appended, acknowledged or applied until the next generation.
@@ -33,7 +33,7 @@ function claiming.block(self)
   self.status, self.active = "blocked", nil
   self.cut, self.replaying, self.following = nil, nil, nil
   self.claimed_at, self.retry = nil, RETRY
-  self.heard = {}
+  self.heard, self.voters = {}, nil
   claiming.listen(self)
   claiming.void(self)
 end
@@ -161,10 +161,23 @@ local function say_ready(self, digest, decision)
   end
 end
 
+-- Sets the time of the last change, other than of observers.
+local function note_voters(self, list)
+  local voters = {}
+  for _, made in ipairs(list) do
+    voters[#voters + 1] = not made.observer and made.from or nil
+  end
+  local text = table.concat(voters, " ")
+  if text ~= self.voters then
+    self.voters, self.changed_at = text, self.voided_at
+  end
+end
+
 -- Returns the decision that follows from the claims, or nil while one is missing. It is kept until a claim changes.
 local function decide(self)
   local list = not self.decided and all_claims(self)
   if list then
+    note_voters(self, list)
     local decision, why = claims.decide(list, self.ring)
     self.decided = { list = list, digest = digest_of(list), decision = decision, why = why }
   end

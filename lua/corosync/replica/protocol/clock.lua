@@ -29,7 +29,7 @@ end
 -- The clock may begin anywhere: earlier events count as if they happened at the first time.
 local function begin_clock(self, now)
   self.now, self.has_clock = now, true
-  self.changed_at = now
+  self.voided_at, self.changed_at = now, now
   for address in pairs(self.heard) do
     self.heard[address] = now
   end
