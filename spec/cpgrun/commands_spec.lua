@@ -1,5 +1,6 @@
 -- The commands for a shell: cpgrun map, lock, members, send and listen.
 local json = require "dkjson"
+local lab = require "corosync.lab"
 local program = require "spec.helpers.program"
 local uv = require "luv"
 local wait = require "corosync.lab.wait"
@@ -188,27 +189,33 @@ describe("cpgrun for a shell #slow:", function()
       program.ended(second, 0)
     end)
 
-    it("ends the command and its children when the lock is lost", function()
-      local name, it = holder()
-      local held = start("cpgrun", "lock", "--grace", "60", name .. ".l", "--", "sh", "-c",
-        "trap 'echo asked; exit 0' TERM; echo up; sleep 600 & wait")
-      line(held, "^up$")
-      it:kill "sigstop" -- it confirms nothing more
-      line(held, "^asked$")
-      complaint(held, "error: lock 'l' was lost %(expired%): ending the command")
-      it:kill "sigcont"
-      program.ended(held, 123)
-    end)
+    describe("that is lost", function()
+      local cluster -- whose token is lost sooner than that of the specs' own
 
-    it("kills a command that does not end", function()
-      local name, it = holder()
-      local held = start("cpgrun", "lock", "--grace", "0.1", name .. ".l", "--", "sh", "-c",
-        "trap '' TERM; echo up; while :; do sleep 600; done")
-      line(held, "^up$")
-      it:kill "sigstop"
-      complaint(held, "error: lock 'l' was lost")
-      it:kill "sigcont"
-      program.ended(held, 123)
+      setup(function() cluster = assert(lab.start(1)) end)
+      teardown(function() assert(cluster:stop()) end)
+
+      -- Starts a command with a lock, and pauses a member of the replica, which confirms nothing more.
+      local function lose(grace, command)
+        local it = assert(cluster:run(1, { "cpgrun", "--group", "lost", program.file("member.lua", "map 'm'") }))
+        complaint(it, "info: joined group")
+        local held = assert(cluster:run(1, { "cpgrun", "lock", "--grace", grace, "lost.l", "--", "sh", "-c", command }))
+        line(held, "^up$")
+        it:kill "sigstop"
+        complaint(held, "error: lock 'l' was lost %(expired%): ending the command")
+        it:kill "sigkill"
+        return held
+      end
+
+      it("ends the command and its children", function()
+        local held = lose("60", "trap 'echo asked; exit 0' TERM; echo up; sleep 600 & wait")
+        line(held, "^asked$")
+        program.ended(held, 123)
+      end)
+
+      it("kills a command that does not end", function()
+        program.ended(lose("0.1", "trap '' TERM; echo up; while :; do sleep 600; done"), 123)
+      end)
     end)
 
     it("passes signals to the command, and exits as it does", function()
