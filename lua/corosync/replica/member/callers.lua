@@ -96,23 +96,27 @@ end
 local function note_result(self, caller, result, code, index)
   if caller.operation then
     recording.finish(caller.operation, result, code, index)
+    caller.operation = nil
   end
   if caller.since and not code then
     callers.timed(self.name, core.now() - caller.since)
   end
 end
 
--- Passes the protocol's reply to a caller, unless it has had one.
+-- Passes the protocol's reply to a caller, unless it has had one. Until it gets it, memory may run out: then this must
+-- be called again.
 function Callers:reply(caller, result, code, index, cause)
   if not caller.after then
     return
   end
-  self:forget(caller)
   note_result(self, caller, result, code, index)
   if code then
-    return handlers.call(self.record, caller.tell, self:failure(caller.what, code, nil, cause))
+    local _, message = self:failure(caller.what, code, nil, cause)
+    self:forget(caller)
+    return handlers.call(self.record, caller.tell, nil, message, code)
   end
   local problem, failed = machines.failure(result)
+  self:forget(caller)
   if problem then
     self:count_failure(failed)
     return handlers.call(self.record, caller.tell, nil, problem, failed)

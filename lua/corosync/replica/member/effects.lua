@@ -64,14 +64,19 @@ local function do_effect(self, effect)
   return true
 end
 
--- Returns false if some effects must wait.
-local function do_all(self, out)
-  self.protocol.out = {}
+-- Carries out all effects, also those that are emitted meanwhile. One that was carried out becomes false, so that the
+-- next turn goes on with the others if memory runs out. Returns false if some effects must wait.
+local function do_all(self)
+  local out = self.protocol.out
   for i, effect in ipairs(out) do
-    if not do_effect(self, effect) then
-      self.protocol.out = list.append(list.from(out, i), self.protocol.out)
+    if effect and not do_effect(self, effect) then
+      self.protocol.out = list.from(out, i)
       return false
     end
+    out[i] = false
+  end
+  if out[1] ~= nil then
+    self.protocol.out = {}
   end
   return true
 end
@@ -85,10 +90,8 @@ end
 local function do_until_none(self)
   local protocol_state = self.protocol
   repeat
-    while #protocol_state.out > 0 do
-      if not do_all(self, protocol_state.out) then
-        return false
-      end
+    if not do_all(self) then
+      return false
     end
     protocol_state:flush()
   until #protocol_state.out == 0 or protocol_state.replaying
@@ -157,13 +160,12 @@ end
 -- Ends the waiting of callers. Unlike the protocol's effects, this must not wait for storage.
 function effects.give_up(self, ids)
   effects.drain(self)
-  local kept = self.protocol.out
-  self.protocol.out = {}
+  local out = self.protocol.out
+  local first = #out + 1
   self.protocol:give_up(list.set(ids))
-  local replies = self.protocol.out
-  self.protocol.out = kept
-  for _, effect in ipairs(replies) do
-    do_now(self, effect)
+  for i = first, #out do
+    do_now(self, out[i])
+    out[i] = false
   end
   effect_of.reply(self, ids, nil, "uncertain", nil, "unstored") -- those whose replies still wait for storage
 end

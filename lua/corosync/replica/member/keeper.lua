@@ -82,8 +82,8 @@ end
 function Keeper:entry(index, entry)
   if index > self.base_index then
     local blob = codec.encode(entry)
-    self.entries = self.entries + #blob
     self.store:append(index, blob)
+    self.entries = self.entries + #blob
   end
 end
 

@@ -14,8 +14,9 @@ function outbox.new()
 end
 
 local function add(queue, bytes, tag)
-  queue.last = queue.last + 1
-  queue[queue.last] = { bytes = bytes, tag = tag }
+  local last = queue.last + 1
+  queue[last] = { bytes = bytes, tag = tag } -- memory may run out here
+  queue.last = last
 end
 
 local function is_empty(queue)
@@ -83,12 +84,9 @@ function outbox.forget(self)
   self.outbox = outbox.new()
   self.writer.ack = nil
   self.outgoing:cancel_all()
-  local out = {}
-  for _, effect in ipairs(self.protocol and self.protocol.out or {}) do
-    out[#out + 1] = effect[1] ~= "send" and effect or nil
-  end
-  if self.protocol then
-    self.protocol.out = out
+  local out = self.protocol and self.protocol.out or {}
+  for i, effect in ipairs(out) do
+    out[i] = effect and effect[1] ~= "send" and effect
   end
 end
 

@@ -50,8 +50,8 @@ local function send_next(self, each)
     chunk = take_tail(each.message.log.tail)
   end
   if problem then
-    self:cancel(each.message.to)
     self.send { kind = "refusal", to = each.message.to, nonce = each.message.nonce, problem = problem }
+    self:cancel(each.message.to)
     self.failed(problem)
   elseif chunk then
     each.sent = each.sent + 1
@@ -59,16 +59,21 @@ local function send_next(self, each)
       number = each.sent, content = codec.encode(chunk) })
     each.bytes, each.flying[each.sent] = each.bytes + bytes, { bytes = bytes, received = self.received }
   else
-    self.by_member[each.message.to] = nil
     each.message.chunks, each.message.state = each.sent, nil
-    self.snapshots = self.snapshots + 1
     send_counted(self, each.message)
+    self.by_member[each.message.to] = nil
+    self.snapshots = self.snapshots + 1
   end
   return chunk ~= nil
 end
 
--- Begins to send a snapshot. `message`: of kind "snapshot"; its state is a snapshot object of the machines.
+-- Begins to send a snapshot. `message`: of kind "snapshot"; its state is a snapshot object of the machines. If it has
+-- begun already, before memory ran out, this does nothing: the learner notices a missing chunk.
 function Outgoing:start(message)
+  local present = self.by_member[message.to]
+  if present and present.message == message then
+    return
+  end
   self:cancel(message.to)
   local each = { message = message, snapshot = message.state, sent = 0, flying = {}, bytes = 0 }
   self.by_member[message.to] = each

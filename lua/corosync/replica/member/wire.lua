@@ -47,9 +47,9 @@ end
 -- Returns the length of the encoded message.
 function Writer:add(message)
   if message.kind == "commands" then
-    local ack, bytes = self.ack, encode_commands(message)
+    local bytes = encode_commands(message)
+    self.put(bytes, message, self.ack)
     self.ack = nil
-    self.put(bytes, message, ack)
     return #bytes
   end
   self:flush()
@@ -66,10 +66,9 @@ local ACKNOWLEDGEMENT = { kind = "ack" }
 
 -- Puts an acknowledgement that waits for a batch.
 function Writer:flush()
-  local ack = self.ack
-  if ack then
+  if self.ack then
+    self.put(self.ack, ACKNOWLEDGEMENT)
     self.ack = nil
-    self.put(ack, ACKNOWLEDGEMENT)
   end
 end
 

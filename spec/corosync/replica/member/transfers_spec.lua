@@ -73,4 +73,26 @@ describe("a snapshot", function()
     local _, sent = outgoing_of(1)
     assert.is_string(sent[1].content)
   end)
+
+  it("begins once, although memory runs out", function()
+    local sent, released = {}, 0
+    local state = snapshot(3)
+    function state.release() released = released + 1 end
+    local message = { kind = "snapshot", to = "2:2", nonce = "n", state = state, log = { tail = {} } }
+    local outgoing = transfers.outgoing(function(each)
+      if #sent == 1 then error("not enough memory", 0) end
+      sent[#sent + 1] = each
+      return 1
+    end, error)
+    assert.error(function() outgoing:start(message) end, "not enough memory")
+    outgoing:start(message)
+    assert.equal(1, #sent)
+    assert.equal(0, released)
+    outgoing.send = function(each)
+      sent[#sent + 1] = each
+      return 1
+    end
+    outgoing:echoed(sent[1])
+    assert.equal("snapshot", sent[#sent].kind)
+  end)
 end)
