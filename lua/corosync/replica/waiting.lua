@@ -73,11 +73,12 @@ end
 
 local by_yielding
 
--- Waits in a coroutine. `wait()` yields; `wake()` returns whether anything else resumes the coroutine.
-function by_yielding(routine, start, wait, wake)
+-- Waits in a coroutine. `wait()` yields; `wake()` returns whether this must not resume the coroutine; `can_wake()`
+-- returns whether anything can.
+function by_yielding(routine, start, wait, wake, can_wake)
   local is_waiting = false
   local function is_there()
-    return not is_waiting or is_suspended_in(by_yielding, routine)
+    return not is_waiting or can_wake() and is_suspended_in(by_yielding, routine)
   end
   local outcome, tell = taker(function()
     if is_waiting and not wake() and is_suspended_in(by_yielding, routine) then
@@ -97,14 +98,27 @@ local function never() return false end
 local function always() return true end
 
 local function by_yield(routine, start)
-  return by_yielding(routine, start, coroutine.yield, never)
+  return by_yielding(routine, start, coroutine.yield, never, always)
 end
 
--- Waits in a coroutine of cqueues, on a condition. If no thread of the controller waits for the condition, the caller
--- is a coroutine inside a thread, such as one of coroutine.wrap.
+local WEAK = { __mode = "v" }
+
+-- Returns a weak reference to the running controller, and whether the running coroutine is one of its threads.
+local function find_owner()
+  local controller, is_thread = require("cqueues").running()
+  return setmetatable({ controller }, WEAK), is_thread
+end
+
+-- Waits in a coroutine of cqueues, on a condition. A coroutine inside a thread, such as one of coroutine.wrap, must be
+-- resumed; only its controller may resume a thread, and never does once it was closed or collected.
 local function by_condition(routine, start)
   local condition = require("cqueues.condition").new()
-  return by_yielding(routine, start, function() condition:wait() end, function() return condition:signal() > 0 end)
+  local owner, is_thread = find_owner()
+  return by_yielding(routine, start, function() condition:wait() end, function()
+    return condition:signal() > 0 or is_thread
+  end, function()
+    return not is_thread or owner[1] ~= nil and (pcall(owner[1].count, owner[1]))
+  end)
 end
 
 -- Handles events until there is a result. If the command was refused at once, it handles the events that wait already:

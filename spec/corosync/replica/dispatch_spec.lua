@@ -196,6 +196,31 @@ describe("a replica in a cqueues controller", function()
     assert.same({}, problems)
   end)
 
+  for how, drop in pairs { closed = function(controller) controller:close() end, collected = function() end } do
+    it("does not wake threads of a controller that was " .. how .. ", and gives them no lock", function()
+      local list, app = replicas.listed { loop = false }
+      local woken = {}
+      local function drop_threads()
+        local controller = cqueues.new()
+        controller:wrap(function() list:submit "x" woken[1] = "submit" end)
+        controller:wrap(function() app:lock "x":acquire() woken[2] = "acquire" end)
+        assert(controller:step(0))
+        drop(controller)
+      end
+      replicas.ready(app)
+      drop_threads()
+      collectgarbage()
+      collectgarbage()
+      controllers.run(function() serve(app) end, function()
+        assert.is_truthy(app:lock("x"):acquire { timeout = 30 })
+        assert.is_true(app:barrier())
+        assert.same({ "x" }, list.state)
+        assert(app:close())
+      end)
+      assert.same({}, woken)
+    end)
+  end
+
   it("starts functions that may wait in their order, as coroutines of the controller", function()
     local list, app = replicas.listed { loop = false }
     local events, ended, ticks = {}, 0, 0
