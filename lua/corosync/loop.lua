@@ -64,7 +64,8 @@ function watcher.watch(record)
   return watch(record, record.hooks)
 end
 
-local function dispose(handle)
+-- Closes one of luv's handles.
+function watcher.dispose(handle)
   if running then
     handle:close()
   else
@@ -79,10 +80,10 @@ function watcher.remove(target)
   if entry then
     entry.is_removed = true
     flushing.remove(entry)
-    dispose(entry.poll)
-    dispose(entry.timer)
+    watcher.dispose(entry.poll)
+    watcher.dispose(entry.timer)
     if entry.idle then
-      dispose(entry.idle)
+      watcher.dispose(entry.idle)
     end
   end
 end

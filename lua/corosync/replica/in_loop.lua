@@ -19,7 +19,7 @@ local function start_timer(member)
   timer:start(1000 * members.TICK, 1000 * members.TICK, function() member:tick() end)
   timer:unref()
   member.timer = {
-    close = function() timer:close() end,
+    close = function() member.record.loop.dispose(timer) end,
     -- Whether the loop runs on although the group has left it.
     keep_loop = function(is_needed) timer[is_needed and "ref" or "unref"](timer) end,
   }

@@ -2,6 +2,7 @@
 local cqueues = require "cqueues"
 local controllers = require "spec.helpers.controllers"
 local core = require "corosync.binding"
+local groups = require "spec.helpers.groups"
 local replica = require "corosync.replica"
 local replicas = require "spec.helpers.replicas"
 
@@ -121,6 +122,17 @@ describe("a replica with loop = false", function()
     assert.equal("not_joined", code)
     assert.matches("^cannot wait for replica '.*': it was closed: make a new one$", message)
   end)
+end)
+
+-- luv crashed, because its loop had not completed the close of a timer.
+it("a program that closes a replica outside of the loop can end", function()
+  local program = groups.spawn { groups.interpreter, "-e", ([[
+    local loop, replica = require "corosync.loop", require "corosync.replica"
+    local app = assert(replica(%q))
+    loop.run_until(function() return app:status() == "ready" end)
+    print(app:close())]]):format(replicas.name()) }
+  assert.equal(0, (assert(program:wait(60))))
+  assert.same({ "true" }, program.lines)
 end)
 
 describe("a replica in a cqueues controller", function()
