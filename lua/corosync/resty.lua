@@ -213,7 +213,7 @@ local function end_now(record)
 end
 
 --- Leaves all groups of this worker, at once and for good: for `exit_worker_by_lua_block`. It may take up to 5 s
--- for each group whose Corosync cannot take the request.
+-- for each group whose Corosync cannot take the request, and 7 s more if Corosync is paused.
 function resty.leave()
   for _, record in pairs(records) do
     end_now(record)

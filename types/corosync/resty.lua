@@ -75,7 +75,7 @@ function module.group(name, handlers_or_class, options) end
 function module.replica(name, options) end
 
 --- Leaves all groups of this worker, at once and for good: for `exit_worker_by_lua_block`. It may take up to 5 s
---- for each group whose Corosync cannot take the request.
+--- for each group whose Corosync cannot take the request, and 7 s more if Corosync is paused.
 function module.leave() end
 
 ---@class corosync.resty.Group: corosync.group.Group

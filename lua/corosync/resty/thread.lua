@@ -71,7 +71,7 @@ local function leave_at_exit(record)
     return
   end
   record.wanted, record.leave_by = false, now() + LEAVING
-  if record.state == "joined" and record.handle:leave() then
+  if record.state == "joined" and record.handle:leave(LEAVING) then
     state.change(record, "leave")
   end
   waiting.nudge(record)

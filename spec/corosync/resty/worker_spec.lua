@@ -129,6 +129,14 @@ describe("an nginx worker #slow", function()
     assert.equal(0, (assert(app.process:wait(10))))
     assert(cluster:restart(1))
   end)
+
+  it("ends with nginx although Corosync is paused", function()
+    app = start(1)
+    finally(function() assert(cluster:resume(1)) end)
+    assert(cluster:pause(1))
+    app:signal "QUIT"
+    assert.equal(0, (assert(app.process:wait(60))))
+  end)
 end)
 
 describe("a group without a helper thread #slow", function()
