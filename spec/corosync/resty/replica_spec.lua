@@ -84,6 +84,8 @@ describe("a replica in nginx #slow", function()
     local servers = start_all()
     assert.matches("^uncertain: .*: no result came in time, because a function of the script holds up the replica's",
       servers[1]:request(path("submit", "long%20sleep")))
+    -- Unlike a call at a place where the script cannot make it, this one is not reported.
+    assert.same({}, servers[1]:find "^%d+ problem .*")
   end)
 
   it("is closed and reports it when nginx ends a function of the script", function()

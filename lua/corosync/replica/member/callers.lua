@@ -63,12 +63,14 @@ function Callers:failure(what, code, why, cause)
   return nil, ("cannot %s replica %s: %s"):format(what, errors.quote(self.name), why), code
 end
 
--- As `failure`, for a call at a place where the script cannot make it. The first one is also reported: a script that
--- ignores results would not notice that its call did nothing.
+local MISPLACED = { dispatching = true, wrong_phase = true }
+
+-- As `failure`, for a call that could not wait, or not long enough. The first one at a place where the script cannot
+-- make it is also reported: a script that ignores results would not notice that its call did nothing.
 function Callers:refuse(what, why, code)
   local _, message
   _, message, code = self:failure(what, code or "dispatching", why)
-  if not self.has_reported then
+  if MISPLACED[code] and not self.has_reported then
     self.has_reported = true
     handlers.report(self.record, traceback(message))
   end
