@@ -60,7 +60,8 @@ end
 
 -- Leaves. If Corosync does not reply, the connection is closed. Returns true, or nil, message, code.
 function membership.leave(record)
-  local ok, message, code = retry.call(record, "leave", "leave", math.max(record.object.timeout, LEAST))
+  local timeout = record.object.timeout
+  local ok, message, code = retry.call(record, "leave", "leave", timeout > LEAST and timeout or LEAST) -- NaN: LEAST
   -- With "not_joined" the reader may have left at its limit. The events that it kept are handled before the reason.
   if ok or code == "not_joined" then
     if state.is_member(record) then

@@ -73,6 +73,14 @@ describe("group:activate and group:deactivate", function()
     refused("not_joined", group:fd())
   end)
 
+  it("leave whatever the group's timeout is", function()
+    for _, timeout in ipairs { 0, -1, 0 / 0, math.huge } do
+      local group = joined((recorder()))
+      group.timeout = timeout
+      assert(group:deactivate())
+    end
+  end)
+
   it("have no effect when called twice", function()
     local handlers, seen = recorder()
     local group = new(handlers)
