@@ -28,6 +28,8 @@ local request = require "corosync.service.request"
 --- @type Service
 local Service = {}
 
+local METATABLE = object.metatable(Service)
+
 --- Calls the handlers of the events that wait, and reconnects when it is time to. Loops call it.
 -- @tparam[opt=1000] integer budget the most events to handle
 -- @treturn integer how many were handled
@@ -184,7 +186,7 @@ local service = {}
 -- @error nil, message, code, as `cmap.open`
 function service.cmap(map, given)
   given = check_handlers(2, given, "cmap")
-  return object.open(Service, "cmap", given, function(own) return core.cmap.open(map or "icmap", own) end)
+  return object.open(METATABLE, "cmap", given, function(own) return core.cmap.open(map or "icmap", own) end)
 end
 
 --- Quorum. Its handlers are called with the present state when the connection comes back.
@@ -207,7 +209,7 @@ end
 for _, name in ipairs { "quorum", "votequorum", "cfg" } do
   service[name] = function(given)
     given = check_handlers(1, given, name)
-    return object.open(Service, name, given, core[name].open)
+    return object.open(METATABLE, name, given, core[name].open)
   end
 end
 

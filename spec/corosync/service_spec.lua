@@ -256,6 +256,10 @@ describe("a service that is disconnected", function()
     assert.is_true(it:quorate())
   end)
 
+  it("shares its metatable with the others", function()
+    assert.equal(getmetatable(open "cmap"), getmetatable(open "quorum"))
+  end)
+
   it("has its handle's methods only and is not a group", function()
     local it = open "votequorum"
     assert.equal("table", type(assert(it:info())))

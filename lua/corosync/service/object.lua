@@ -25,7 +25,8 @@ local function to_string(service)
     or "not connected")
 end
 
-local function metatable_of(base)
+-- Returns the metatable of services that have the methods of `base`.
+function object.metatable(base)
   return {
     __index = function(self, name)
       local last = rawget(self, KEY).last
@@ -38,8 +39,8 @@ end
 -- Called by loops, with the record.
 local HOOKS = { dispatch = dispatch.dispatch, fd = dispatch.fd, stop = dispatch.stop }
 
-local function new(base, name, given, opener, pollset)
-  local service = setmetatable({}, metatable_of(base))
+local function new(metatable, name, given, opener, pollset)
+  local service = setmetatable({}, metatable)
   service[KEY] = {
     object = service,
     name = name,
@@ -58,13 +59,13 @@ local function new(base, name, given, opener, pollset)
   return service
 end
 
--- Returns a service with the methods of `base`. `opener` opens its handle, with the handlers in its argument.
-function object.open(base, name, given, opener)
+-- Returns a service with this metatable. `opener` opens its handle, with the handlers in its argument.
+function object.open(metatable, name, given, opener)
   local pollset, message, code = core.pollset()
   if not pollset then
     return nil, message, code
   end
-  local service = new(base, name, given, opener, pollset)
+  local service = new(metatable, name, given, opener, pollset)
   local ok
   ok, message, code = errors.call(name, 0, connection.open, service[KEY])
   if not ok then
