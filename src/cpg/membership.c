@@ -24,7 +24,7 @@ static const failure failure_same_pid = {"exist",
 	"now (try again), another Lua state in this process, or a process with the same pid in another PID namespace "
 	"(restart one of the two to get another pid)"};
 static const failure failure_unanswered = {"not_connected",
-	"Corosync did not reply in time, so the connection was ended: others see \"procdown\" as soon as Corosync goes on"};
+	"Corosync did not reply in time, so the connection was closed: others see \"procdown\" when Corosync continues"};
 static const failure failure_name_empty = {"invalid_param", "a group's name is 1 to 128 bytes, and this one is empty"};
 static const failure failure_name_too_long = {"name_too_long", "a group's name is 1 to 128 bytes"};
 
@@ -124,7 +124,7 @@ cs_error_t cpg_membership_give_up(handle *h)
 	return c->membership == MEMBERSHIP_JOINED ? leave(c, MEMBERSHIP_GIVEN_UP) : CS_OK;
 }
 
-/* Asks to leave for at most so many seconds; then the connection is lost. */
+/* Leaves. If Corosync does not reply within so many seconds, the connection is lost. */
 static const failure *leave_within(cpg *c, double seconds)
 {
 	const failure *why;
@@ -148,8 +148,9 @@ Leaves the group. The leave is complete once config_change lists this process in
 is changing, or Corosync is paused. With `pack`, sends all accepted messages first, and fails with "try_again" if it
 cannot. Calls `cpg_leave`, with the joined name only.
 @function handle:leave
-@tparam[opt] number seconds after which it ends the connection, and fails with "not_connected", at most 2 s later: the
-others see "procdown". Without it, or with `qb_ipc_type: socket`, there is no limit.
+@tparam[opt] number seconds how long to wait for Corosync's reply. Then it closes the connection, and fails with
+"not_connected" within 2 s; the others see "procdown" when Corosync continues. Without it, or with
+`qb_ipc_type: socket`, there is no limit.
 @treturn boolean true
 @error nil, message, code: "not_joined", "try_again", "not_connected", "closed", "wrong_process"
 */

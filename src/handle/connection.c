@@ -60,7 +60,7 @@ void connection_disconnect(handle *h)
 	(void)(h->class->disconnect == NULL ? h->class->finalize(h->id) : h->class->disconnect(h));
 }
 
-/* Waits for the reader to end, which may be in a call. A daemon that does not reply in time sees a hang-up instead. */
+/* Waits for the reader's end, which may be in a call. A daemon that does not reply in time sees a hang-up instead. */
 static void close_connection(handle *h)
 {
 	size_t length = 0;

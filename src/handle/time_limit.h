@@ -1,6 +1,6 @@
 /*
- * A limit on a call that waits for Corosync's daemon. libqb waits as long as the connection is there, which a paused
- * daemon never ends; it looks every 2 s. So a thread shuts the connection down when the time is over.
+ * A limit on a call that waits for Corosync's daemon. libqb waits as long as the connection exists, which it checks
+ * every 2 s, and a paused daemon never closes it. So a thread shuts the connection down when the time is over.
  */
 #ifndef COROSYNC_LUA_HANDLE_TIME_LIMIT_H
 #define COROSYNC_LUA_HANDLE_TIME_LIMIT_H
@@ -18,8 +18,8 @@ typedef struct time_limit {
 } time_limit;
 
 /*
- * Infinite seconds are no limit. There is none either without a free descriptor or thread, and with
- * "qb_ipc_type: socket": libqb waits for another socket than the known one.
+ * There is no limit if the seconds are infinite, if no descriptor or thread is free, or with "qb_ipc_type: socket",
+ * where libqb waits for a socket that its API does not show.
  */
 void time_limit_begin(time_limit *t, const handle *h, double seconds);
 

@@ -109,7 +109,7 @@ function handle:join(name) end
 --- Leaves the group. The leave is complete once config_change lists this process in `left`. Blocks while the membership
 --- is changing, or Corosync is paused. With `pack`, sends all accepted messages first, and fails with "try_again" if it
 --- cannot. Calls `cpg_leave`, with the joined name only.
----@param seconds? number after which it ends the connection, and fails with "not_connected", at most 2 s later: the others see "procdown". Without it, or with `qb_ipc_type: socket`, there is no limit.
+---@param seconds? number how long to wait for Corosync's reply. Then it closes the connection, and fails with "not_connected" within 2 s; the others see "procdown" when Corosync continues. Without it, or with `qb_ipc_type: socket`, there is no limit.
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
 ---@return string|nil # "not_joined", "try_again", "not_connected", "closed", "wrong_process"

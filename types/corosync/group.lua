@@ -63,8 +63,8 @@ function Group:activate() end
 
 --- Leaves the group. The leave is complete when `config_change` lists this process in `left`; the group is then removed
 --- from its loop, and can be activated again. On a group that is not active it does nothing. If Corosync does not reply
---- within `timeout` seconds, but at least 5, as while it is paused, the group closes its connection: the other members
---- see "procdown" when Corosync goes on.
+--- within `timeout` seconds (at least 5), for example because it is paused, the group closes its connection, and the
+--- other members see "procdown" when Corosync continues.
 ---@return boolean|nil # true
 ---@return string|nil # why it failed
 ---@return string|nil # "timeout" while the cluster's membership is changing, "no_stack", "wrong_process" (in a fork)

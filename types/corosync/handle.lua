@@ -5,8 +5,8 @@
 local self = {}
 
 --- Closes the connection and drops queued events. Other members see a member that closes without leaving as "procdown".
---- If Corosync does not reply within 3 s, as while it is paused, it sees the end of the connection later, and this returns,
---- at most 2 s later; with `qb_ipc_type: socket` there is no limit.
+--- If Corosync does not reply within 3 s, for example because it is paused, this returns within another 2 s, and Corosync
+--- sees the end of the connection when it continues. With `qb_ipc_type: socket` there is no limit.
 --- Closing twice is allowed. In a forked child it fails and leaves the parent's connection open.
 --- Calls `cpg_finalize` and the like.
 ---@return boolean|nil # true

@@ -3,7 +3,7 @@ local connection = require "corosync.group.connection"
 local retry = require "corosync.group.retry"
 local state = require "corosync.group.state"
 
-local LEAST = 5 -- seconds that Corosync has to reply to a leave: callers that must not wait set a timeout of 0
+local LEAST = 5 -- seconds that a leave waits for Corosync's reply, also if the group's timeout is shorter, such as 0
 
 local membership = {}
 
