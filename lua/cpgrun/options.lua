@@ -173,8 +173,8 @@ local function check_parser()
     :convert(converters.whole("--seed", 0, 2 ^ 31 - 2))
   p:option("--seconds", "How long to run."):argname("SECONDS"):convert(converters.seconds("--seconds", 1)):default("60")
   p:flag("--no-quorum", "Configure no quorum provider, so that no partition is quorate.")
-  p:flag("--kill-all", "Kill scripts even if a majority of the nodes then has lost the state of a replica. Such a "
-    .. "replica keeps its state only with storage.")
+  p:flag("--kill-all", "Kill scripts even if only a minority of the nodes then has a replica's state. Use this if "
+    .. "the replicas have storage.")
   p:option("--nodes", "The number of nodes, 2 to 8.")
     :argname("N"):convert(converters.whole("--nodes", 2, 8)):default("3")
   return p

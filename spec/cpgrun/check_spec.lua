@@ -54,7 +54,7 @@ describe("cpgrun check #slow", function()
     assert.matches("No ordering violations.$", out)
   end)
 
-  it("kills a script without which a majority lacks a replica's state only with --kill-all", function()
+  it("kills a script that a majority needs for a replica's state only with --kill-all", function()
     local path = program.file("mapped.lua", "local values = map 'values'")
     local code, _, out = check(120, "--nodes", "2", "--seconds", "2", "--seed", "7", path)
     assert.equal(0, code, out)
@@ -64,7 +64,7 @@ describe("cpgrun check #slow", function()
     assert.matches("kill_host", out)
   end)
 
-  it("makes no fault before replicas have begun that their nodes remember from an earlier trial", function()
+  it("waits with the first fault for replicas that their nodes remember from an earlier trial", function()
     local path = program.file("remembered.lua", [[
       assert(cmap:set("lua_corosync.replica.remembered", "1.1.1.0", "string"))
       require "corosync.replica"("remembered", { patience = 4 })]])
@@ -74,7 +74,7 @@ describe("cpgrun check #slow", function()
     assert.is_true(tonumber(first_fault) > 4, out)
   end)
 
-  it("finds errors in functions of a replica that the script itself makes, and no losses of Corosync", function()
+  it("reports errors in functions of a replica that the script itself makes, but no lost connections", function()
     local path = program.file("own.lua", [[
       local corosync = require "corosync"
       assert(corosync.loop.add(corosync.group("other", {})))

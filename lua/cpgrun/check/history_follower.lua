@@ -41,12 +41,12 @@ function on_word.lost(history)
   history.members, history.ring = nil, nil
 end
 
--- It stays true while the member is suspended.
+-- A suspended member keeps its state.
 function on_word.ready(history)
   history.has_state = true
 end
 
--- Its state does not count.
+-- The state of an observer does not count.
 function on_word.observing(history)
   history.is_observer = true
 end
@@ -59,7 +59,7 @@ function on_word.deactivate(history)
   history.is_active, history.has_state = false, nil
 end
 
--- Reads the lines that are new, and counts the changes of the group's members.
+-- Reads the new lines, and counts the changes of the group's members.
 local function read_on(history)
   local file = assert(io.open(history.path))
   file:seek("set", history.position)
@@ -155,15 +155,14 @@ function Follower:_each_replica(act)
   end
 end
 
--- Whether all members of replicas have had their states.
+-- Whether each member of a replica has had its state; observers need not.
 function Follower:have_states()
   local all = true
   self:_each_replica(function(_, history) all = all and (history.has_state or history.is_observer) or false end)
   return all
 end
 
--- Whether each replica keeps its state if the script of this node is killed: the scripts of a majority of the other
--- nodes have it.
+-- Whether a majority of all nodes keeps the state of each replica if the script of this node is killed.
 function Follower:can_lose(node)
   local keepers = {} -- their number, by replica
   self:_each_replica(function(other, history)

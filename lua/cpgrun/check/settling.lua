@@ -41,8 +41,8 @@ function settling.count_descriptors(session)
   end
 end
 
--- A script that leaks loses a descriptor with each message or connection, so a few more than before are no leak. The
--- number is not known if none had joined before.
+-- A script that leaks loses a descriptor with each message or connection, so a few more than before are no leak. There
+-- is nothing to compare with if no script had joined before.
 local function note_leaks(session)
   for node, host in session.hosts:each() do
     local count = host:count_descriptors()

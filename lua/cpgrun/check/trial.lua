@@ -19,7 +19,7 @@ local function start_all(session, hosts)
   for node = 1, session.cluster.nodes do
     hosts:start(node)
   end
-  -- Nodes remember the replicas of earlier trials, so a replica that fails to begin before the faults may never begin.
+  -- Nodes remember the replicas of earlier trials, so a replica that has not begun before the faults may never begin.
   wait.until_true(function()
     return session.follower:agree() and (session.no_quorum or session.follower:have_states()) or hosts:failed_start()
   end, START)
@@ -41,7 +41,8 @@ end
 -- A replica's report, without the members and the index.
 local DIVERGED = "diverged: the state of machine .- differs"
 
--- Whether a logged text is about the script. Objects without an error handler log losses of Corosync in the same way.
+-- Whether a logged error is the script's. Objects without the handler `error` also log a lost Corosync, without a
+-- traceback.
 local function is_of_script(text, next_line)
   return not text:match "^corosync: " or next_line == "stack traceback:"
 end

@@ -2,7 +2,7 @@ local files = require "spec.helpers.files"
 local follower = require "cpgrun.check.history_follower"
 local uv = require "luv"
 
-describe("what a check learns from histories that are being written", function()
+describe("the follower of histories that are being written", function()
   local root, scripts
 
   before_each(function() root, scripts = assert(uv.fs_mkdtemp "/tmp/spec-follower-XXXXXX"), {} end)
@@ -36,7 +36,7 @@ describe("what a check learns from histories that are being written", function()
     assert.is_true(it:can_lose(1))
   end)
 
-  it("lets a script be killed if a majority keeps the replica's state, also if that is suspended", function()
+  it("lets a script be killed if a majority keeps the replica's state, even if a member is suspended", function()
     local it = follow(3, { 1, 2, 3 })
     write(1, "duty.replica")
     write(2, "duty.replica", "ready\n")
@@ -47,7 +47,7 @@ describe("what a check learns from histories that are being written", function()
     assert.is_true(it:can_lose(2))
   end)
 
-  it("keeps a script on which a majority depends because another one does not run or has just started", function()
+  it("lets no script be killed that is needed for a majority while another one is down or has just started", function()
     local it = follow(3, { 1, 2 })
     write(1, "duty.replica", "ready\n")
     write(2, "duty.replica", "ready\n")
@@ -72,7 +72,7 @@ describe("what a check learns from histories that are being written", function()
     assert.is_true(it:can_lose(1))
   end)
 
-  it("counts no state that an observer has, or that a closed replica had", function()
+  it("does not count the states of observers and of closed replicas", function()
     local it = follow(3, { 1, 2, 3 })
     write(1, "duty.replica", "ready\n")
     write(2, "duty.replica", "ready\n")
@@ -87,7 +87,7 @@ describe("what a check learns from histories that are being written", function()
     assert.is_false(it:can_lose(3))
   end)
 
-  it("tells when the members of all replicas have had their states", function()
+  it("reports when each member of a replica has had its state", function()
     local it = follow(2, { 1, 2 })
     assert.is_true(it:have_states())
     write(1, "duty.replica", "ready\n")
@@ -97,7 +97,7 @@ describe("what a check learns from histories that are being written", function()
     assert.is_true(it:have_states())
   end)
 
-  it("keeps a script with a replica on two nodes", function()
+  it("lets no script with a replica be killed on two nodes", function()
     local it = follow(2, { 1, 2 })
     write(1, "duty.replica", "ready\n")
     write(2, "duty.replica", "ready\n")

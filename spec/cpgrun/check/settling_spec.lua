@@ -1,6 +1,6 @@
 local settling = require "cpgrun.check.settling"
 
-describe("the number of descriptors to compare at the end of a trial", function()
+describe("the number of descriptors that the end of a trial is compared with", function()
   -- The scripts' numbers, by node; a script without one has not joined.
   local function count(session, numbers)
     local hosts = {}
@@ -18,7 +18,7 @@ describe("the number of descriptors to compare at the end of a trial", function(
     return session.descriptors
   end
 
-  it("is the highest so far, because a script has fewer while its Corosync is away", function()
+  it("is the highest so far, even if scripts have fewer while Corosync is away", function()
     local session = {}
     assert.is_nil(count(session, { 0, 0 }))
     assert.equal(40, count(session, { 30, 40 }))
