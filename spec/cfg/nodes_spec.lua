@@ -18,7 +18,7 @@ local function is_dead(cluster, node)
   return cluster:wait_for(function() return select(3, cluster:members(node)) == "not_running" end, 60, "its end")
 end
 
--- A line may be read after others have noticed its effect.
+-- A log line may be read after its effect has been noticed elsewhere.
 local function has_logged(cluster, node, text)
   return cluster:wait_for(function() return cluster:log(node):find(text, 1, true) end, 60, text)
 end
@@ -34,7 +34,7 @@ describe("a cfg shutdown request #slow", function()
       -- New connections are refused requests while the membership changes.
       assert(cluster:wait_members({ 1, 2 }, 60))
     end
-    -- A reply must not come too late.
+    -- So long that no reply comes too late.
     assert.equal(0, (cluster:command(1, { "corosync-cmapctl", "-s", "cfg.shutdown_timeout", "u32", "300000" })))
   end)
 

@@ -30,7 +30,7 @@ local function connections()
   return count
 end
 
--- Waits until the daemon has no more connections of this process: it notices later that one was closed.
+-- Waits until the daemon has so many connections of this process: it notices late that one was closed.
 local function wait_for_connections(number)
   local deadline = now() + 60
   while connections() ~= number do
@@ -38,7 +38,7 @@ local function wait_for_connections(number)
   end
 end
 
--- Expects that the request is refused by a reply.
+-- Expects that a reply refuses the request.
 local function is_refused(asker)
   local code, seconds = result(asker)
   assert.equal("busy", code)

@@ -10,7 +10,7 @@ describe("slow handlers in cpgrun #slow", function()
 
   local GO = "slow.lua.go"
 
-  -- The handler of the first message takes until the file is there.
+  -- The handler of the first message returns when the file exists.
   local SLOW = [[
     local sleep, seen = require("luv").sleep, 0
     group = "the script's own" -- which is nothing to the host

@@ -15,7 +15,7 @@ describe("cpgrun", function()
 
     local count = 0
 
-    -- Another member, which sees how cpgrun leaves, and the option for their group.
+    -- Starts another member, which sees how cpgrun leaves. Returns it, and the option that names their group.
     local function watcher()
       count = count + 1
       local option = "--group=ending" .. count

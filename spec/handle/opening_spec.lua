@@ -60,7 +60,7 @@ describe("a connection #slow", function()
     local log, before = cluster:log(1), descriptors()
     for _ = 1, 5 do open() end
     assert.equal(log, cluster:log(1))
-    -- Perhaps the daemon had not noticed before that the first ones were closed.
+    -- The daemon may have noticed only now that the first ones were closed: then there are fewer.
     assert(cluster:wait_for(function() return tonumber(descriptors()) <= tonumber(before) end, 60))
   end)
 

@@ -65,7 +65,7 @@ describe("a handler or daemon that hangs #slow", function()
     assert.equal(0, blocked:wait(60))
   end)
 
-  it("(the daemon) ends a leave or close within a time", function()
+  it("(the daemon) does not block a leave with a limit, or a close, for ever", function()
     local watching = start("spec/helpers/clients/closing_member.lua", "watch")
     expect(watching, "^joined$")
     local results = { handle_leave = "not_connected", handle_close = "true", group_deactivate = "true",

@@ -269,7 +269,7 @@ it("a pollset for which a descriptor is missing keeps none", function()
   assert.equal("true\n0\n", out)
 end)
 
--- Its eventfd stayed open until the collector came. Without address space no thread can start.
+-- Its eventfd stayed open until it was collected. Without address space no thread can start.
 it("a watchdog that cannot start its thread keeps no descriptor", function()
   local out = run_with_descriptors(40, [[
     local core, process = require "corosync.core", require "spec_process"

@@ -45,7 +45,7 @@ local function turn_loop()
   uv.run "nowait"
 end
 
--- Takes the events of the own join.
+-- Receives the events of its own join.
 local function settle(handle)
   local events = {}
   repeat events[handles.receive(handle)] = true until events.config and events.ring

@@ -28,7 +28,7 @@ local FIELDS = {
   holds = { "%d+%.%d+", "%S+", "%d+" },
   released = { "%d+%.%d+", "%S+" },
   -- Not judged. The time of the next event, in seconds since 1970; a lock of a replica and its token; whether a replica
-  -- has its state, or why not.
+  -- is ready, and why not.
   time = { "%d+%.%d+" },
   start = {},
   quorum = { "%l+" },

@@ -6,15 +6,15 @@ local flushing = {}
 
 local packed = {} -- a list of the entries whose targets pack messages
 local prepare -- luv's handle that flushes them before the loop waits
-local running = false -- while it does
+local running = false -- whether `run` is running
 
--- A flush may call functions that add or remove objects: from the end on, none that stays is missed.
+-- A flush may call functions that add or remove objects. Going backwards misses none of those that stay.
 function flushing.run()
   running = true
   for i = #packed, 1, -1 do
     local entry = packed[i]
     if entry then
-      pcall(entry.methods.flush, entry.target) -- it raises without memory; the descriptor then calls for another one
+      pcall(entry.methods.flush, entry.target) -- raises without memory; the descriptor then causes another one
     end
   end
   running = false

@@ -1,4 +1,4 @@
--- Calls a method of a service's handle. If the connection is lost, reconnects at once.
+-- Calls methods of a service's handle. If the connection is lost, it reconnects at once.
 local connection = require "corosync.service.connection"
 local errors = require "corosync.errors"
 

@@ -82,7 +82,7 @@ describe("a group that is disconnected", function()
       local used, before = memory(), belongings()
       for i = 6, CYCLES do cycle(group, seen, i) end
       assert.is_true(memory() - used < 50)
-      -- Those of a lost connection may be there for a while, at either time.
+      -- At either time, what belongs to a lost connection may still be there for a while.
       assert(groups.eventually(function()
         for what, count in pairs(belongings()) do
           if count > before[what] then return false end

@@ -31,7 +31,7 @@ describe("group.settle #slow", function()
     return group, configs, seen
   end
 
-  -- However long after: nobody knows when this process and the daemon get CPU.
+  -- No upper limit: this process or the daemon may get no CPU for a while.
   local function check_times(configs, seen)
     local pause = seen[#seen].at - configs[#configs]
     assert.is_true(pause > SETTLE - 0.01, "told after " .. pause)
@@ -119,7 +119,7 @@ describe("group.settle #slow", function()
     assert(programs[3]:write "join\n")
     assert(group:wait_for(function() return #configs == 4 and #seen[#seen].view.members == 4 end))
     check_times(configs, seen)
-    -- As many views more as changes that came too late for the one before.
+    -- One more view for each change that came after the view before it was settled.
     local most = 2
     for i = 3, 4 do
       most = most + (configs[i] - configs[i - 1] > SETTLE - 0.01 and 1 or 0)

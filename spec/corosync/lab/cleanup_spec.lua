@@ -17,7 +17,7 @@ local function files_in(folder)
   return names
 end
 
--- Files of earlier clients may go meanwhile.
+-- Files of earlier clients may disappear meanwhile.
 local function assert_nothing_new(before, after)
   local known = {}
   for _, name in ipairs(before) do known[name] = true end

@@ -16,7 +16,7 @@ describe("the supervisor", function()
     rawset(_G, "ngx", before)
   end)
 
-  it("looks once after each record, even if others are added meanwhile", function()
+  it("checks each record once, even if others are added meanwhile", function()
     local counts, has_added = {}, false
     for i = 1, 40 do
       counts[i] = 0
@@ -30,7 +30,7 @@ describe("the supervisor", function()
     assert.equal(("1 "):rep(39) .. "1", table.concat(counts, " "))
   end)
 
-  it("leaves out a record that another has removed", function()
+  it("skips a record that another one has removed", function()
     local records, seen = { {}, {} }, 0
     for i, record in ipairs(records) do
       supervisor.add(record, { leave_at_exit = function()

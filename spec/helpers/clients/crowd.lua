@@ -18,7 +18,7 @@ io.stdout:setvbuf "line"
 local handle, is_over
 local log = changes.new()
 
--- So many at once meet a full queue of Corosync's.
+-- So many members at once fill Corosync's queue.
 local function persist(try)
   local result, message, code = try()
   while code == "try_again" do
@@ -74,7 +74,7 @@ local function be_member()
   handle = persist(open)
   persist(function() return handle:join(name) end)
   while not is_over do
-    assert(handle:wait(DEADLINE), "nothing has come for long")
+    assert(handle:wait(DEADLINE), "no event for too long")
     assert(handle:dispatch(1))
   end
   handle:close()

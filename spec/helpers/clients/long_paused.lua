@@ -8,7 +8,7 @@ local joined = false
 local handle = assert(cpg.open { pack = true, config_change = function() joined = true end })
 
 local function turn()
-  assert(handle:wait(60), "nothing has come for long")
+  assert(handle:wait(60), "no event for too long")
   assert(handle:dispatch())
 end
 

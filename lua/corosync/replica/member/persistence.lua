@@ -69,7 +69,7 @@ local function newest_note(self, kind)
   return notes.newest(prefix)
 end
 
--- The note in Corosync's map is there if the file was deleted, and the file if Corosync has restarted.
+-- The later of two notes: the one in Corosync's map remains when the file is deleted, the file when Corosync restarts.
 local function later(one, other)
   local a, b = claims.parse_generation(one), claims.parse_generation(other)
   return a and not (b and claims.compare_generations(b, a) > 0) and one or b and other or nil
