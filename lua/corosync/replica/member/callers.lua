@@ -105,8 +105,8 @@ local function note_result(self, caller, result, code, index)
   end
 end
 
--- Passes the protocol's reply to a caller, unless it has had one. If memory runs out before the caller gets it, this must
--- be called again.
+-- Passes the protocol's reply to a caller, unless it has had one. If memory runs out before the caller gets it, this
+-- must be called again.
 function Callers:reply(caller, result, code, index, cause)
   if not caller.after then
     return
