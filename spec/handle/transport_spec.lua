@@ -84,6 +84,24 @@ for _, transport in ipairs(transports) do
       assert.equal(0, program:wait(60))
     end)
 
+    if transport.has_datagrams then
+      it("a leave beyond its limit still succeeds, and is reported", function()
+        local code, out, errors = cluster:command(1, { interpreter, "-e", [[
+          for _ = 1, 20 do -- one leave may be faster than the thread that limits it
+            local left
+            local handle = assert(require("corosync.cpg").open { config_change = function(_, gone) left = gone[1] end })
+            assert(handle:join "late")
+            assert(handle:leave(0))
+            while not left do
+              assert(handle:wait(60), "the leave was not reported")
+              assert(handle:dispatch())
+            end
+            assert(handle:close())
+          end]] })
+        assert.equal(0, code, errors .. out)
+      end)
+    end
+
     it("closed handles leave neither descriptors nor files", function()
       local code, out, errors = cluster:command(1, { interpreter, "-e", [[
         local process = require "spec_process"

@@ -13,9 +13,10 @@ mount -n --bind /run/etc /etc
 mount -n --bind /run/tmp /tmp]]
 
 local transports = {
-  { name = "datagram sockets", prepare = { SOCKET }, has_files = false },
+  { name = "datagram sockets", prepare = { SOCKET }, has_files = false, has_datagrams = true },
   { name = "shared memory and sockets with file names", prepare = { FILES }, has_files = true },
-  { name = "datagram sockets with file names", prepare = { SOCKET, FILES }, has_files = true },
+  { name = "datagram sockets with file names", prepare = { SOCKET, FILES }, has_files = true,
+    has_datagrams = true },
 }
 
 function transports.start(transport)

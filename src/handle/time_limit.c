@@ -24,7 +24,7 @@ static void *run(void *argument)
 void time_limit_begin(time_limit *t, const handle *h, double seconds)
 {
 	*t = (time_limit){.fd = -1, .stop = -1, .seconds = seconds};
-	if (isfinite(seconds)) {
+	if (isfinite(seconds) && !handle_has_datagram_socket(h)) {
 		/* A copy, because the number may be another file's as soon as the connection is closed. */
 		t->fd = fcntl(h->libqb_fd, F_DUPFD_CLOEXEC, 0);
 		t->stop = thread_eventfd();

@@ -19,7 +19,7 @@ typedef struct time_limit {
 
 /*
  * There is no limit if the seconds are infinite, if no descriptor or thread is free, or with "qb_ipc_type: socket",
- * where libqb waits for a socket that its API does not show.
+ * where libqb waits for a socket that its API does not show: the one that it shows only carries events.
  */
 void time_limit_begin(time_limit *t, const handle *h, double seconds);
 
