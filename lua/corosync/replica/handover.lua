@@ -36,6 +36,7 @@ local function begin(member)
   end
   kept.watchers = map.replace_watchers(member)
   member.has_functions, member.leaders, member.objects, member.parts.every = nil, nil, {}, {}
+  member.callers.has_reported = nil
   for _, entry in ipairs(entries.all(member)) do
     kept.requests[entry] = entry.request
     entry.request, entry.is_inherited = nil, entry.held ~= nil

@@ -27,6 +27,28 @@ describe("a reload", function()
       assert.is_table(member.machines.by_name[name].methods, name)
     end
   end)
+
+  it("reports the new script's first call that cannot wait, too", function()
+    local problems = {}
+    local app = replicas.new { error = function(message) table.insert(problems, message) end }
+    local function define()
+      local list
+      list = replicas.list(app, "list", { changed = function() list:submit "never" end })
+      return list
+    end
+    local list = define()
+    for _ = 1, 2 do assert(list:submit "of the earlier one") end
+    assert.equal(1, #problems)
+    handover.begin()
+    replicas.member(app).handover.is_adopted = true
+    list = define()
+    handover.prepare()
+    handover.commit()
+    handover.finish()
+    for _ = 1, 2 do assert(list:submit "of the new one") end
+    assert.equal(2, #problems)
+    assert.matches("^cannot submit to machine 'list' .*in a coroutine", problems[2])
+  end)
 end)
 
 describe("the end of a reload", function()
