@@ -56,8 +56,8 @@ shift 2
 exec "$@" 3>&-
 ]]
 
-local TOOL = 60 -- seconds, which a healthy machine does not take
-local OVERLOADED = ("timed out after %d s (is the machine overloaded?)"):format(TOOL)
+local LIMIT = 60 -- seconds, which a healthy machine does not take
+local OVERLOADED = ("timed out after %d s (is the machine overloaded?)"):format(LIMIT)
 local GONE = "the lab's namespaces are gone (was its first process killed?)"
 
 local Namespaces = {}
@@ -129,7 +129,7 @@ function Namespaces.new(nodes, mtu, configuration, env, seconds)
   if not has_failed and find_holders(self) then
     return self
   end
-  self:stop(TOOL)
+  self:stop(LIMIT)
   if has_failed then
     message, code = why_failed(init), "namespaces"
   elseif are_made then
@@ -169,7 +169,7 @@ function Namespaces:spawn(node, argv, options)
   if not child then
     return nil, message, code
   end
-  wait.until_true(function() return child.pid or child.exited end, TOOL)
+  wait.until_true(function() return child.pid or child.exited end, LIMIT)
   if child.pid then
     return child
   end
@@ -193,7 +193,7 @@ local function configure(self, pid, argv, input)
   end
   tool:write(input)
   tool:close_stdin()
-  local status = tool:wait(TOOL)
+  local status = tool:wait(LIMIT)
   if status == 0 then
     return true
   end

@@ -7,6 +7,8 @@ local procfs = require "corosync.lab.procfs"
 local tools = require "corosync.lab.tools"
 local wait = require "corosync.lab.wait"
 
+local LIMIT = 60 -- seconds, which a healthy machine does not take
+
 local PACKAGES = {
   unshare = "util-linux", nsenter = "util-linux", mount = "mount", ip = "iproute2", tc = "iproute2",
   corosync = "corosync", timeout = "coreutils",
@@ -129,10 +131,10 @@ function requirements.check()
   if not probe then
     return nil, message, code
   end
-  if not wait.until_true(function() return probe.exited end, 60) then
+  if not wait.until_true(function() return probe.exited end, LIMIT) then
     probe:kill("sigkill")
-    return nil, ("namespaces cannot be created: unshare did not exit within 60 s (last step: %s; is the machine"
-      .. " overloaded?)"):format(probe.lines[#probe.lines] or "unshare"), "namespaces"
+    return nil, ("namespaces cannot be created: unshare did not exit within %d s (last step: %s; is the machine"
+      .. " overloaded?)"):format(LIMIT, probe.lines[#probe.lines] or "unshare"), "namespaces"
   end
   if probe.code == 0 then
     return true

@@ -7,7 +7,7 @@
 --   remove        removes a target from the loop; is_removed: whether this entry was
 --   poll, timer   luv's handles: for the descriptor, and for tries after errors
 --   idle          the one for events that the descriptor does not show, from its first use on
---   failed, since, reported   after errors: how many, since when, and the problem that was reported last
+--   failed, since, reported   after errors: their number, the time of the first, and the last problem reported
 local core = require "corosync.binding"
 local own = require "corosync.own_handles"
 local reconnect = require "corosync.reconnect"

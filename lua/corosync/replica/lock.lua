@@ -105,8 +105,8 @@ function Lock:acquire(options)
   local result = waiting.result(member, function(tell, is_there)
     own = request(self, options, tell, is_there)
   end, function(code, why)
-    return member.callers:refuse(("acquire lock %s of"):format(errors.quote(self.name)),
-      why or "the replica is calling a function of the script, so it cannot wait here: acquire it in a coroutine", code)
+    return member.callers:refuse(("acquire lock %s of"):format(errors.quote(self.name)), code or "dispatching",
+      why or "the replica is calling a function of the script, so it cannot wait here: acquire it in a coroutine")
   end, options.timeout or math.huge)
   if own and own == entry.request then -- the wait has ended without a result
     entry.request = nil

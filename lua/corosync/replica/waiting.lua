@@ -185,7 +185,7 @@ function waiting.submit(member, what, data, callback, is_own)
     end
   end
   return waiting.returned(waiting.result(member, start, function(code, why)
-    return member.callers:refuse(what, why or CANNOT_WAIT, code)
+    return member.callers:refuse(what, code or "dispatching", why or CANNOT_WAIT)
   end, member.options.timeout))
 end
 

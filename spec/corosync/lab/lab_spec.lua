@@ -147,7 +147,11 @@ describe("corosync.lab #slow", function()
   it("fails when it writes to a program that has ended", function()
     local it = assert(cluster:run(1, { "sleep", "100" }))
     it:kill "sigkill"
-    uv.sleep(100) -- not in the loop, which would tell of its end
+    repeat -- not in the loop, which would tell of its end
+      local stat = io.open(("/proc/%d/stat"):format(it.pid))
+      local has_ended = not stat or stat:read "*a":match "%) ([XZ])" ~= nil
+      if stat then stat:close() end
+    until has_ended
     it:write "x\n"
     assert(it:wait(60))
     assert.equal("not_running", select(3, it:write "x\n"))

@@ -1,3 +1,4 @@
+local KEY = require "corosync.private"
 local corosync = require "corosync"
 local groups = require "spec.helpers.groups"
 local handles = require "spec.helpers.handles"
@@ -287,7 +288,7 @@ describe("loop.run with groups", function()
     -- Not in the first round, which looks at the group anyway.
     after(50, function()
       send_numbers(group, 20)
-      uv.sleep(200) -- long enough for the reader
+      repeat uv.sleep(1) until group[KEY].handle:counters().waiting >= 20 -- the reader has taken them
       must(group:wait_for(function() return seen >= 3 end))
       left = 20 - seen
     end)

@@ -3,7 +3,7 @@
 --   message            as it is sent; `to`: the address of the only member that is called, as text, or nil for all
 --   any                whether the first success ends it
 --   deadline, is_sent
---   members, missing   set when this member's own message comes back: whom it calls; by address, who has not replied
+--   members, missing   set when the message comes back: the members called, and by address those still to reply
 --   replies            by address: { true, value }, or { false, message, code }
 --   why, code          why it ended without all replies; failure: the whole message, if its wait failed
 --   tell(call)         called once, when it ends
@@ -156,7 +156,8 @@ function Exchange:call(call, seconds)
     end
   end, function(code, why)
     local what = ("call %s on a member of"):format(errors.quote(call.message.name))
-    local _, message, refusal = member.callers:refuse(what, why or "nothing can wait here: call in a coroutine", code)
+    local _, message, refusal = member.callers:refuse(what, code or "dispatching",
+      why or "nothing can wait here: call in a coroutine")
     return { replies = {}, failure = message, code = refusal }
   end, call.deadline - member.now())
   self.pending[id] = nil

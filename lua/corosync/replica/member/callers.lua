@@ -67,9 +67,8 @@ local MISPLACED = { dispatching = true, wrong_phase = true }
 
 -- As `failure`, for a call that could not wait, or not long enough. The first one at a place where the script cannot
 -- make it is also reported: a script that ignores results would not notice that its call did nothing.
-function Callers:refuse(what, why, code)
-  local _, message
-  _, message, code = self:failure(what, code or "dispatching", why)
+function Callers:refuse(what, code, why)
+  local _, message = self:failure(what, code, why)
   if MISPLACED[code] and not self.has_reported then
     self.has_reported = true
     handlers.report(self.record, traceback(message))

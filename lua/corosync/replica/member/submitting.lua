@@ -45,8 +45,8 @@ function submitting.submit(self, what, data, tell, is_own)
   if self.is_closed then
     return self.callers:failure(what, "closed")
   elseif applying.is_running() then
-    return self.callers:refuse(what, "apply, initial, snapshot and restore must not submit: they may use only their "
-      .. "arguments")
+    return self.callers:refuse(what, "dispatching", "apply, initial, snapshot and restore must not submit: they may "
+      .. "use only their arguments")
   elseif status.is_away(self) then
     return self.callers:failure(what, "not_connected")
   elseif not is_own and is_full(self) then

@@ -234,7 +234,7 @@ local function fresh_start(voters, noted, are_all_known)
   return { is_fresh = true, is_last_resort = noted or durable and not are_all_known, index = greatest(voters, "floor") }
 end
 
--- Why no generation can begin, and what is needed.
+-- Returns why no generation can begin, and which members are needed.
 local function why_not(any, noted)
   if any then
     return "too few nodes have a state: more of them, or members on all nodes, are needed"

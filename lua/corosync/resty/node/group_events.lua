@@ -8,7 +8,7 @@ local store = require "corosync.resty.node.store"
 
 local group_events = {}
 
--- What each member is told by itself: kept for the time when it is the holder.
+-- Something that each member's own connection reports. The member keeps it in case it becomes the holder.
 local function note_fact(self, kind, ...)
   self.facts[kind] = { ... }
   if self.is_member and self.is_holder then
