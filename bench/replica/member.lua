@@ -1,17 +1,16 @@
 -- A member of the replica that run.lua measures. It waits for the others. If it is a writer, it submits commands with a
 -- number of them in flight. It ends when it is killed. With STORAGE in the environment, its storage is in that folder.
 --
---   member.lua NAME NODES WRITERS COUNT SIZE WINDOW [latency]
+--   member.lua NAME NODES WRITERS SIZE WINDOW
 local core = require "corosync.core"
 local loop = require "corosync.loop"
 local replica = require "corosync.replica"
 local uv = require "luv"
 local writing = dofile "bench/replica/writing.lua"
 
-local name, count, latencies = writing.name, writing.count, writing.latencies
-local now = core.now
+local name, now = writing.name, core.now
 local command = ("x"):rep(writing.size)
-local submitted, confirmed, begun = 0, 0, 0
+local begun = 0
 
 local folder = os.getenv "STORAGE"
 local storage = folder and ("%s/%s.%s"):format(folder, name, os.getenv "NODE") or nil
@@ -23,19 +22,11 @@ local log = app:machine("log", {
 })
 
 local function submit()
-  local at = latencies and now()
-  submitted = submitted + 1
+  local sent_at = now()
   assert(log:submit(command, function(result, message)
     assert(result, message)
-    confirmed = confirmed + 1
-    if latencies then
-      latencies[confirmed] = now() - at
-    end
-    if confirmed == count then
-      writing.finish()
-    elseif submitted < count then
-      submit()
-    end
+    writing.count(sent_at)
+    submit()
   end))
 end
 

@@ -12,7 +12,6 @@ local STORAGE = os.getenv "STORAGE"
 local PARTS = STORAGE and "rates" or os.getenv "PARTS" or "rates changes snapshots"
 local NODES = 3
 local SIZE = 64
-local SECONDS = 1.5 -- the approximate time of a run
 local LIMIT = 120 -- seconds
 
 local LUA_ENV = { LUA_PATH = os.getenv "LUA_PATH", LUA_CPATH = os.getenv "LUA_CPATH" }
@@ -73,31 +72,22 @@ end
 local REPLICA, RAW = "bench/replica/member.lua", "bench/replica/sender.lua"
 
 -- The rate is that of all writers together, the latency the first one's.
-local function run(cluster, lua, program, load, count, latency)
-  local processes, times, p50 = {}, {}, nil
+local function measure(cluster, lua, program, load)
+  local processes, reports = {}, 0
+  local rate, p50 = 0, nil
   local name = new_name()
   for node = 1, NODES do
     processes[node] = start(cluster, node, lua, program,
-      { name, NODES, load.writers, count, SIZE, load.window, latency }, function(line)
-        local began, ended = line:match "times (%S+) (%S+)"
-        times[#times + 1] = began and { tonumber(began), tonumber(ended) }
-        p50 = node == 1 and tonumber(line:match "latency (%S+)") or p50
+      { name, NODES, load.writers, SIZE, load.window }, function(line)
+        rate = rate + (tonumber(line:match "^rate (%S+)") or 0)
+        local latency = tonumber(line:match "^latency (%S+)")
+        reports = reports + (latency and 1 or 0)
+        p50 = node == 1 and latency or p50
       end)
   end
-  assert(cluster:wait_for(function() return #times == load.writers end, LIMIT, "the writers"))
+  assert(cluster:wait_for(function() return reports == load.writers end, LIMIT, "the writers"))
   end_all(processes)
-  local began, ended = math.huge, 0
-  for _, each in ipairs(times) do
-    began, ended = math.min(began, each[1]), math.max(ended, each[2])
-  end
-  return { rate = load.writers * count / (ended - began), p50 = p50 }
-end
-
-local function measure(cluster, lua, program, load)
-  local count = load.counts[program]
-  local found = run(cluster, lua, program, load, count)
-  found.p50 = run(cluster, lua, program, load, math.ceil(count / 2), "latency").p50
-  return found
+  return { rate = rate, p50 = p50 }
 end
 
 -- Each is first in half of the pairs.
@@ -108,14 +98,6 @@ local function both(cluster, lua, load, pair)
   end
   local first = measure(cluster, lua, REPLICA, load)
   return { raw = measure(cluster, lua, RAW, load), replica = first }
-end
-
-local function calibrate(cluster, lua, load)
-  load.counts = {}
-  for _, program in ipairs { RAW, REPLICA } do
-    local rate = run(cluster, lua, program, load, 1000).rate
-    load.counts[program] = math.max(100, math.floor(rate * SECONDS / load.writers))
-  end
 end
 
 local function verdict(load, ratio, rate)
@@ -150,7 +132,6 @@ local function bench_rates(cluster)
   print "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
   for _, lua in ipairs(LUAS) do
     for _, load in ipairs(LOADS) do
-      calibrate(cluster, lua, load)
       local found = {}
       for pair = 1, PAIRS do
         found[pair] = both(cluster, lua, load, pair)
@@ -192,7 +173,6 @@ local function bench_peer(cluster)
   print "| in flight | etcd, /s | p50, µs | replica, /s | p50, µs | replica to etcd, rate | target |"
   print "| --- | --- | --- | --- | --- | --- | --- |"
   for _, load in ipairs { LOADS[1], LOADS[2] } do
-    calibrate(cluster, lua, load)
     local found = {}
     for pair = 1, PAIRS do
       local rate, p50 = etcd.put(cluster, load.window, 1)

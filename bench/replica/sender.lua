@@ -1,21 +1,18 @@
 -- A member of a plain group, which run.lua compares with a replica's. It waits for the others. If it is a writer, it
 -- sends messages with a number of them in flight: until they have come back. It ends when it is killed.
 --
---   sender.lua NAME NODES WRITERS COUNT SIZE WINDOW [latency]
+--   sender.lua NAME NODES WRITERS SIZE WINDOW
 local core = require "corosync.core"
 local corosync = require "corosync"
 local writing = dofile "bench/replica/writing.lua"
 
-local count, window, latencies = writing.count, writing.window, writing.latencies
-local now = core.now
+local window, now = writing.window, core.now
 local message = ("x"):rep(writing.size)
 local sent, received, sent_at = 0, 0, {}
 local group, own
 
 local function send()
-  if latencies then
-    sent_at[sent % window] = now()
-  end
+  sent_at[sent % window] = now()
   sent = sent + 1
   assert(group:send_message(message))
 end
@@ -38,15 +35,9 @@ group = corosync.group(writing.name, {
     if address ~= own then
       return
     end
-    if latencies then
-      latencies[received + 1] = now() - sent_at[received % window]
-    end
+    writing.count(sent_at[received % window])
     received = received + 1
-    if received == count then
-      writing.finish()
-    elseif sent < count then
-      send()
-    end
+    send()
   end,
 })
 assert(corosync.loop.add(group))
