@@ -90,6 +90,14 @@ local function is_quorate(self, component)
   return count >= (self.options.quorum or math.floor(listed / 2) + 1)
 end
 
+local function on_ring(node)
+  local ids = sets.sorted_keys(node.component)
+  for i, id in ipairs(ids) do
+    ids[i] = tostring(id)
+  end
+  return ids
+end
+
 -- Returns the view of a process's present ring, or nil if the ring is not quorate.
 function delivery.view(self, process)
   local settling = process.settling
@@ -101,8 +109,8 @@ function delivery.view(self, process)
   if node.ring ~= settling.ring or not is_quorate(self, node.component) then
     return nil
   end
-  return { ring = settling.ring, nodes = node.listed, floor = self.options.floor(self), noted = node.noted,
-    promised = node.promised }
+  return { ring = settling.ring, nodes = node.listed, on_ring = on_ring(node), floor = self.options.floor(self),
+    noted = node.noted, promised = node.promised }
 end
 
 return delivery

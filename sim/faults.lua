@@ -90,7 +90,7 @@ return {
     name = "a majority without a state starts afresh",
     first = 1601,
     steps = 30,
-    { "claims", "known >= claims.majority(nodes) and not noted", "known >= claims.majority(nodes)" },
+    { "claims", "(are_all_known or not noted)", "true" },
   },
   {
     name = "a member takes part in an earlier generation than it has promised",
@@ -145,5 +145,20 @@ return {
     name = "a member stays in a generation when others begin the next one",
     first = 1601,
     { "claiming", "self.active and is_same_ring and not is_in", "false" },
+  },
+  {
+    name = "a node on the ring counts as empty although a member of it is silent",
+    first = 201,
+    { "claims", "and not claimed[node] and not unknown[node]", "and not claimed[node]" },
+  },
+  {
+    name = "a node without members counts as empty although it may have a stored state",
+    first = 1701,
+    { "claims", "(is_stored and 0 or count_empty(voters, unknown))", "count_empty(voters, unknown)" },
+  },
+  {
+    name = "members forget that others had storage",
+    first = 4801,
+    { "claims", "    if generation.stored then\n", "    if false then\n" },
   },
 }

@@ -34,9 +34,9 @@ local function new_machine(member)
   return machine
 end
 
--- `nodes`: in the nodelist.
+-- `nodes`: in the nodelist. No node without members is on the ring unless `on_ring` is set.
 function replica_bus.new(nodes)
-  return setmetatable({ nodes = nodes, members = {}, list = {}, queue = {}, now = 0, ring = RING }, Bus)
+  return setmetatable({ nodes = nodes, on_ring = {}, members = {}, list = {}, queue = {}, now = 0, ring = RING }, Bus)
 end
 
 function Bus:carry_out(member, effect)
@@ -83,8 +83,8 @@ function Bus:each(act)
 end
 
 function Bus:settle(member)
-  member.replica:settled { ring = self.ring, nodes = self.nodes, floor = 0, noted = member.noted,
-    promised = member.promised }
+  member.replica:settled { ring = self.ring, nodes = self.nodes, on_ring = self.on_ring, floor = 0,
+    noted = member.noted, promised = member.promised }
   self:take(member)
 end
 

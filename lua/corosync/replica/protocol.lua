@@ -26,7 +26,7 @@
 -- Fields that the other files of this folder use:
 --   status      "blocked", "learning", "ready" (full) or "observing" (an observer that follows)
 --   active      the generation that it takes part in (generation.lua), or nil
---   generation  { start, seq, round, epoch } of the state that it has, or nil (claims.lua)
+--   generation  { start, seq, round, epoch, stored } of the state that it has, or nil (claims.lua)
 --   partial     whether it may lack commands of that generation
 --   nodes       the number of nodes that this state was confirmed with
 --   standing    whether it speaks for its node (standing.lua)
@@ -144,9 +144,9 @@ function Protocol:ring_change(ring)
 end
 
 -- Members, ring and quorum agree, and the ring is quorate. Fields of the view: `nodes`: the number in the nodelist;
--- `floor`: see claims.lua; `noted`: the newest generation that a process of the node has held since the node started,
--- if any; `promised`: the same of the promised ones. The group may not have reported this ring to a process that was
--- paused, and may never do so; then the process must join again.
+-- `on_ring` and `floor`: see claims.lua; `noted`: the newest generation that a process of the node has held since the
+-- node started, if any; `promised`: the same of the promised ones. The group may not have reported this ring to a
+-- process that was paused, and may never do so; then the process must join again.
 function Protocol:settled(view)
   confirming.confirm(self)
   self.view = view

@@ -108,8 +108,16 @@ end
 
 -- ---- views ----
 
--- Returns the protocol's view of a ring, from Corosync's map and the node's notes; or nil, message.
-local function read_view(self, ring)
+local function as_texts(nodes)
+  local texts = {}
+  for i, node in ipairs(nodes) do
+    texts[i] = ("%.0f"):format(node)
+  end
+  return texts
+end
+
+-- Returns what the protocol must know of a view, also from Corosync's map and the node's notes; or nil, message.
+local function complete(self, view)
   local nodes, message = cluster.node_count()
   local found
   if nodes then
@@ -118,14 +126,14 @@ local function read_view(self, ring)
   if not found then
     return nil, message
   end
-  return { ring = ring, nodes = nodes, floor = math.floor(core.time() * FLOOR_STEP), noted = found.noted,
-    promised = found.promised }
+  return { ring = view.ring, nodes = nodes, on_ring = as_texts(view.nodes),
+    floor = math.floor(core.time() * FLOOR_STEP), noted = found.noted, promised = found.promised }
 end
 
 -- Passes the last view to the protocol. If the map or the notes cannot be read, the next tick tries again, because
 -- perhaps no other view follows.
 function events.take_view(self)
-  local found, message = read_view(self, self.unread_view.ring)
+  local found, message = complete(self, self.unread_view)
   if found then
     self.reason, self.unread_view, self.view = nil, nil, found
     self.protocol:settled(found)

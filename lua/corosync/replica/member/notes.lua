@@ -58,7 +58,7 @@ local function judge()
 end
 
 local function generation_of(file, prefix)
-  return claims.parse_generation(file.name:sub(#prefix + 1):match "^(%d+%.%d+%.%d+%.%d+)%.")
+  return claims.parse_generation(file.name:sub(#prefix + 1):match "^(%d+%.%d+%.%d+%.%d+s?)%.")
 end
 
 -- Returns a list of the notes that count, each with `file` and `generation`, and the newest generation, if any; or nil,

@@ -2,8 +2,8 @@
 -- each turn of the loop has some, and MessagePack in Lua takes several times as long. All other messages are
 -- MessagePack.
 --
---   a1 TAG EPOCH CHANGES ESTABLISHED INDEX DIGEST     an acknowledgement
---   c1 TAG CLIENT SEQ LENGTH...                       a batch; its commands follow the line without separators
+--   a2 TAG EPOCH CHANGES ESTABLISHED INDEX DIGEST     an acknowledgement
+--   c2 TAG CLIENT SEQ LENGTH...                       a batch; its commands follow the line without separators
 --
 -- An acknowledgement shares a message with the batch that follows it. An array in MessagePack never begins with "a" or
 -- "c", so the first byte tells the kinds apart.
@@ -12,7 +12,7 @@ local core = require "corosync.binding"
 
 local wire = {}
 
-local VERSION = 1 -- members with different versions do not understand each other
+local VERSION = 2 -- members with different versions do not understand each other
 local ACK = "a" .. VERSION .. " %s %.0f %.0f %d %.0f %.0f\n"
 local ACK_PATTERN = "^a(%d+) (%S+) (%d+) (%d+) ([01]) (%d+) (%d+)\n()"
 local COMMANDS = "c" .. VERSION .. " %s %s %.0f "

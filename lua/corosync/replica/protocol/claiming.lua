@@ -91,6 +91,7 @@ function claiming.claim(self)
     copies = self.copies,
     floor = self.view.floor,
     noted = self.view.noted,
+    on_ring = self.view.on_ring,
     silent = self.observer and {} or silent_members(self),
   }
 end
@@ -214,7 +215,7 @@ local function claim_in_generation(self, from, message)
   elseif from == self.address then
     learning.claim_again(self, message.nonce)
   elseif not self.active.full[from] then
-    learning.add(self, from, message.nonce, message.attempt)
+    learning.add(self, from, message.nonce, message.attempt, message.durable)
   else
     self.active:note_absence(from, self.now)
   end

@@ -3,7 +3,8 @@
 --
 -- A claim is what a member says of itself while it is blocked:
 --   from        its address
---   generation  { start, seq, round, epoch } of the state that it holds; nil if it holds none
+--   generation  { start, seq, round, epoch, stored } of the state that it holds; nil if it holds none. `stored`: true
+--               if a member with storage has taken part in it or in an earlier one
 --   promised    the latest generation that a process of its node has sent "ready" for since the node started, or that
 --               this one has, if any: another member may have begun it
 --   index       of the last command of that state
@@ -19,6 +20,11 @@
 --   floor       an index that no state has reached before
 --   noted       the newest generation that its node has had since it started, as a text; nil if none
 --   members     the addresses of all members, as it knows them
+--   on_ring     the ids of the nodes of the ring, as texts
+--
+-- A node of the ring that has no member has no state in memory: a process that is not connected has missed messages, so
+-- its state does not count. Its storage may have one. So if any member has storage, or had it in an earlier generation,
+-- only members can say that their nodes have no state.
 --
 -- States in storage come back with their processes, and count. The notes of a node (`noted`) are gone after a loss of
 -- power, so claims of a majority without a state then begin afresh. This is assumed not to lose anything: a node that
@@ -65,13 +71,15 @@ end
 
 -- Returns a generation as the text of a note.
 function claims.generation_text(number)
-  return ("%.0f.%.0f.%.0f.%.0f"):format(number.start, number.seq, number.round, number.epoch)
+  return ("%.0f.%.0f.%.0f.%.0f%s"):format(number.start, number.seq, number.round, number.epoch,
+    number.stored and "s" or "")
 end
 
 -- Returns the generation of a note's text, or nil.
 function claims.parse_generation(text)
-  local start, seq, round, epoch = tostring(text):match "^(%d+)%.(%d+)%.(%d+)%.(%d+)$"
-  return start and { start = tonumber(start), seq = tonumber(seq), round = tonumber(round), epoch = tonumber(epoch) }
+  local start, seq, round, epoch, stored = tostring(text):match "^(%d+)%.(%d+)%.(%d+)%.(%d+)(s?)$"
+  return start and { start = tonumber(start), seq = tonumber(seq), round = tonumber(round), epoch = tonumber(epoch),
+    stored = stored == "s" or nil }
 end
 
 -- Whether a member has promised to begin a later generation than this one. It must not take part in this one any more:
@@ -136,8 +144,8 @@ local function greatest_copies(list)
   return copies
 end
 
--- The nodes of members that have not claimed, so that their states are unknown. Some claimants may know more members
--- than others.
+-- The nodes of members that have not claimed, so that their states are unknown, with the lowest address of such a
+-- member. Some claimants may know more members than others.
 local function unknown_nodes(list, voters)
   local claimed, unknown = {}, {}
   for _, claim in ipairs(list) do
@@ -145,8 +153,9 @@ local function unknown_nodes(list, voters)
   end
   for _, claim in ipairs(voters) do
     for _, address in ipairs(claim.members) do
-      if not claimed[address] then
-        unknown[claims.node_of(address)] = true
+      local node = claims.node_of(address)
+      if not claimed[address] and (not unknown[node] or address < unknown[node]) then
+        unknown[node] = address
       end
     end
   end
@@ -164,6 +173,21 @@ local function known_generations(list)
   return known
 end
 
+-- Whether nodes without members may have a stored state.
+local function may_be_stored(voters)
+  for _, claim in ipairs(voters) do
+    if claim.durable then
+      return true
+    end
+  end
+  for _, generation in ipairs(known_generations(voters)) do
+    if generation.stored then
+      return true
+    end
+  end
+  return false
+end
+
 -- Returns a generation later than all known ones. A ring can have a lower seq than earlier rings, if Corosync has lost
 -- the number.
 local function next_generation(list, ring)
@@ -174,7 +198,8 @@ local function next_generation(list, ring)
       last = known
     end
   end
-  return { start = start, seq = last.seq, round = last.round + 1, epoch = 0 }
+  return { start = start, seq = last.seq, round = last.round + 1, epoch = 0,
+    stored = may_be_stored(list) or nil }
 end
 
 local function split(list, is_full)
@@ -208,7 +233,33 @@ local function without_observers(list)
   return voters
 end
 
--- How many nodes there are, and of how many no member is silent; and how many must have a state to vouch for it.
+-- How many nodes are on the ring, as all claimants know it, without claims and without silent members.
+local function count_empty(voters, unknown)
+  local times, claimed = {}, {}
+  for _, claim in ipairs(voters) do
+    claimed[claims.node_of(claim.from)] = true
+    for _, node in ipairs(claim.on_ring) do
+      times[node] = (times[node] or 0) + 1
+    end
+  end
+  local count = 0
+  for node, number in pairs(times) do
+    count = count + (number == #voters and not claimed[node] and not unknown[node] and 1 or 0)
+  end
+  return count
+end
+
+local function lowest(set)
+  local found
+  for _, value in pairs(set) do
+    found = (not found or value < found) and value or found
+  end
+  return found
+end
+
+-- Returns what is known of the nodes: `nodes`, how many there are; `claimed`, of how many all members have claimed;
+-- `known`, how many have these or no state in any case; `needed`, how many must have a state to vouch for it;
+-- `is_stored`, whether nodes without members may have a state; `silent`, a member that has not claimed.
 local function count_known(list, voters, copies)
   local nodes, unknown = greatest(voters, "nodes"), unknown_nodes(list, voters)
   local needed = claims.needed(nodes, copies)
@@ -216,8 +267,10 @@ local function count_known(list, voters, copies)
     -- The silent members may be those that confirmed commands as `copies`.
     needed = math.max(claims.majority(nodes), nodes - needed + 1)
   end
-  local known = count_nodes(voters, function(claim) return not unknown[claims.node_of(claim.from)] end)
-  return nodes, known, needed
+  local claimed = count_nodes(voters, function(claim) return not unknown[claims.node_of(claim.from)] end)
+  local is_stored = may_be_stored(voters)
+  return { nodes = nodes, claimed = claimed, needed = needed, is_stored = is_stored, silent = lowest(unknown),
+    known = claimed + (is_stored and 0 or count_empty(voters, unknown)) }
 end
 
 -- It goes on above any index that a lost state can have had, because commands that wait in it may have the same indices
@@ -227,36 +280,45 @@ local function doubtful_start(voters, state)
     index = math.max(state.index, greatest(voters, "floor")) }
 end
 
--- Either no node of a majority has ever had a state, so nothing was confirmed; or all nodes are here, and the state is
--- lost.
+-- Either no node of a majority has ever had a state, so nothing was confirmed; or no node has one any more.
 local function fresh_start(voters, noted, are_all_known)
   local durable = count_nodes(voters, function(claim) return claim.durable end) > 0
   return { is_fresh = true, is_last_resort = noted or durable and not are_all_known, index = greatest(voters, "floor") }
 end
 
--- Returns why no generation can begin, and which members are needed.
-local function why_not(any, noted)
-  if any then
-    return "too few nodes have a state: more of them, or members on all nodes, are needed"
-  elseif noted then
-    return "too few nodes are here: they have lost the state, so members on all nodes are needed"
+-- Returns what is needed to know that no other node has a state.
+local function what_is_unknown(counts)
+  if counts.silent then
+    return ("the silent member %s must answer or end"):format(counts.silent)
   end
-  return "too few nodes are here: members on a majority of the nodes are needed"
+  return counts.is_stored and "members on all nodes are needed" or "Corosync on all nodes is needed"
+end
+
+-- Returns why no generation can begin, and what is needed.
+local function why_not(counts, any)
+  if counts.claimed < claims.majority(counts.nodes) then
+    return any and "too few nodes have a state: members on more nodes are needed"
+      or "too few nodes are here: members on a majority of the nodes are needed"
+  elseif any then
+    return "too few nodes have a state: more of them are needed, or " .. what_is_unknown(counts)
+  end
+  return "too few nodes are here: they have lost the state, so " .. what_is_unknown(counts)
 end
 
 -- Returns what the generation begins with, and the claim that has its state, if any; or nil and why there is none.
 local function choose_start(list, voters, copies)
-  local nodes, known, needed = count_known(list, voters, copies)
+  local counts = count_known(list, voters, copies)
   local noted = count_nodes(voters, function(claim) return claim.noted end) > 0
-  local vouched, any, are_all_known = vouched_state(voters, needed), newest(voters), known >= nodes
+  local vouched, any = vouched_state(voters, counts.needed), newest(voters)
+  local has_majority, are_all_known = counts.claimed >= claims.majority(counts.nodes), counts.known >= counts.nodes
   if vouched then
     return { index = vouched.index }, vouched
-  elseif any and are_all_known then
+  elseif any and has_majority and are_all_known then
     return doubtful_start(voters, any), any
-  elseif not any and (are_all_known or known >= claims.majority(nodes) and not noted) then
+  elseif not any and has_majority and (are_all_known or not noted) then
     return fresh_start(voters, noted, are_all_known)
   end
-  return nil, why_not(any, noted)
+  return nil, why_not(counts, any)
 end
 
 -- Decides from the claims of all members but the silent ones. Returns the new generation, or nil and why there is none:

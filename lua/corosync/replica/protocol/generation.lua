@@ -25,6 +25,7 @@ function generation.new(decision, ring)
     seq = number.seq,
     round = number.round,
     epoch = number.epoch,
+    stored = number.stored, -- whether a member with storage has taken part in it or in an earlier one
     changes = 0, -- a digest of the changes of the full members
     nodes = decision.nodes, -- in the nodelist
     copies = decision.copies, -- how many nodes must have a command before it is confirmed; nil for a majority
@@ -40,7 +41,8 @@ function generation.new(decision, ring)
   }, Generation)
 end
 
-local SIMPLE = { "tag", "start", "seq", "round", "epoch", "changes", "established", "nodes", "copies", "is_doubtful" }
+local SIMPLE = { "tag", "start", "seq", "round", "epoch", "changes", "established", "nodes", "copies", "is_doubtful",
+  "stored" }
 local SETS = { "full", "learners", "present", "acked", "announced" }
 
 -- Returns plain tables, from which generation.restore makes an equal generation.
@@ -52,10 +54,10 @@ function generation.restore(snapshot)
   return fields.take(snapshot, setmetatable({ lagging = {}, absent = {} }, Generation), SIMPLE, SETS)
 end
 
--- Returns { start, seq, round, epoch }, by which states are ordered (claims.lua). The epoch is the last established
--- one.
+-- Returns { start, seq, round, epoch, stored }, by which states are ordered (claims.lua). The epoch is the last
+-- established one.
 function Generation:number()
-  return { start = self.start, seq = self.seq, round = self.round, epoch = self.established }
+  return { start = self.start, seq = self.seq, round = self.round, epoch = self.established, stored = self.stored }
 end
 
 function Generation:is_established()
@@ -215,8 +217,10 @@ function Generation:note_absence(address, now)
   end
 end
 
-function Generation:add_learner(address, nonce)
+-- `durable`: whether the learner has storage.
+function Generation:add_learner(address, nonce, durable)
   self.learners[address], self.absent[address] = nonce, nil
+  self.stored = self.stored or durable
 end
 
 -- Whether a member has seemed absent for so long that it cannot know of this generation.

@@ -25,8 +25,8 @@ function learning.teach(self, address, nonce, attempt)
   end
 end
 
-function learning.add(self, address, nonce, attempt)
-  self.active:add_learner(address, nonce)
+function learning.add(self, address, nonce, attempt, durable)
+  self.active:add_learner(address, nonce, durable)
   if confirming.is_full(self) then
     learning.teach(self, address, nonce, attempt)
   end

@@ -65,15 +65,15 @@ describe("the encoding of a replica's messages", function()
       return why
     end
     local batch, both = write(commands("a", 1, "xy", "z"))[1], write(ACK, commands("a", 1, "xy", "z"))[1]
-    local other = "of version 7 of the protocol, not 1"
-    assert.equal(other, refusal((write(ACK)[1]:gsub("^a1", "a7"))))
-    assert.equal(other, refusal((batch:gsub("^c1", "c7"))))
-    assert.equal(other, refusal((both:gsub("\nc1", "\nc7"))))
+    local other = "of version 7 of the protocol, not 2"
+    assert.equal(other, refusal((write(ACK)[1]:gsub("^a2", "a7"))))
+    assert.equal(other, refusal((batch:gsub("^c2", "c7"))))
+    assert.equal(other, refusal((both:gsub("\nc2", "\nc7"))))
     assert.equal(other, refusal(codec.encode { 7, { kind = "restart" } }))
     local strange = { "", "a", "abc", "c", "\193", write(ACK)[1] .. "x", batch .. "x", batch:sub(1, -2),
       both:sub(1, -2), (batch:gsub(" 2 1\n", "\n")), (batch:gsub(" 2 1\n", " \n")),
-      (batch:gsub(" 2 1\n", " 99999999999999999999\n")), codec.encode { 1, ACK },
-      codec.encode { 1, commands("a", 1, "x") } }
+      (batch:gsub(" 2 1\n", " 99999999999999999999\n")), codec.encode { 2, ACK },
+      codec.encode { 2, commands("a", 1, "x") } }
     local many = {}
     for i = 1, 10000 do -- more than Lua 5.1 takes as arguments
       many[i] = "x"
@@ -82,7 +82,7 @@ describe("the encoding of a replica's messages", function()
     for _, bytes in ipairs(strange) do
       assert.equal("not a replica's message", refusal(bytes))
     end
-    for _, value in ipairs { {}, { 1 }, { 1, 5 }, { 1, "x" }, { 1, {} } } do
+    for _, value in ipairs { {}, { 2 }, { 2, 5 }, { 2, "x" }, { 2, {} } } do
       assert.equal("not a replica's message", refusal(codec.encode(value)))
     end
   end)

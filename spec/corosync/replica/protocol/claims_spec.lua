@@ -7,7 +7,7 @@ local ALL = { "1:10", "2:20", "3:30" }
 -- other fields; `start` is that of the state.
 local function claim(from, state, more)
   local made = { from = from, nonce = from .. "!", nodes = 3, floor = 0, standing = true, partial = false }
-  made.members = ALL
+  made.members, made.on_ring = ALL, {}
   if state then
     made.generation = { start = more and more.start or 0, seq = state[1], round = state[2], epoch = state[3] }
     made.index, made.digest = state[4], state[5] or state[4]
@@ -38,12 +38,59 @@ describe("the claims of a replica's members", function()
   end)
 
   it("do not start afresh without all nodes when a node has had a state", function()
-    local made, why = decide(claim("1:10", nil, { noted = "0.8.1.0" }), claim("2:20"))
+    local here = { noted = "0.8.1.0", members = { "1:10", "2:20" } }
+    local made, why = decide(claim("1:10", nil, here), claim("2:20", nil, here))
     assert.is_nil(made)
-    assert.equal("too few nodes are here: they have lost the state, so members on all nodes are needed", why)
+    assert.equal("too few nodes are here: they have lost the state, so Corosync on all nodes is needed", why)
     made = decide(claim("1:10", nil, { noted = "0.8.1.0" }), claim("2:20"), claim("3:30"))
     assert.is_true(made.is_fresh)
     assert.is_true(made.is_last_resort)
+  end)
+
+  local ON_RING = { members = { "1:10", "2:20" }, on_ring = { "1", "2", "3" } }
+
+  local function of_two(more, other)
+    local function with(fields)
+      local all = { noted = "0.8.1.0" }
+      for _, each in ipairs { ON_RING, more, fields or {} } do
+        for key, value in pairs(each) do
+          all[key] = value
+        end
+      end
+      return all
+    end
+    return decide(claim("1:10", nil, with()), claim("2:20", nil, with(other)))
+  end
+
+  it("start afresh after a loss when the nodes without members are on the ring", function()
+    local made = of_two {}
+    assert.is_true(made.is_fresh)
+    assert.is_true(made.is_last_resort)
+    assert.same({ ["1:10"] = true, ["2:20"] = true }, made.full)
+    assert.is_nil((of_two({}, { on_ring = { "1", "2" } })))
+    assert.is_nil((decide(claim("1:10", nil, { noted = "0.8.1.0", members = { "1:10" }, on_ring = ON_RING.on_ring }))))
+  end)
+
+  it("take the newest state when the nodes without members are on the ring", function()
+    local made = decide(claim("1:10", { 8, 1, 0, 5 }, ON_RING), claim("2:20", nil, ON_RING))
+    assert.is_true(made.is_doubtful)
+    assert.same({ ["1:10"] = true }, made.full)
+  end)
+
+  it("wait for members on all nodes if a node may have stored a state", function()
+    local why = "too few nodes are here: they have lost the state, so members on all nodes are needed"
+    for _, more in ipairs { { noted = "0.8.1.0s" }, { durable = true } } do
+      assert.same({ nil, why }, { of_two(more) })
+    end
+    local made = decide(claim("1:10", nil, { noted = "0.8.1.0s" }), claim("2:20"), claim("3:30"))
+    assert.is_true(made.generation.stored)
+    assert.is_nil(decide(claim("1:10"), claim("2:20")).generation.stored)
+  end)
+
+  it("wait for a silent member of a node on the ring", function()
+    local made, why = of_two { members = ALL }
+    assert.is_nil(made)
+    assert.equal("too few nodes are here: they have lost the state, so the silent member 3:30 must answer or end", why)
   end)
 
   it("do not count a node that has a silent member", function()
@@ -72,7 +119,8 @@ describe("the claims of a replica's members", function()
   it("need states on a majority of nodes, not of processes", function()
     local made, why = decide(claim("1:10", { 8, 1, 0, 5 }), claim("1:11", { 8, 1, 0, 5 }), claim("2:20"))
     assert.is_nil(made)
-    assert.equal("too few nodes have a state: more of them, or members on all nodes, are needed", why)
+    assert.equal("too few nodes have a state: more of them are needed, or the silent member 3:30 must answer or end",
+      why)
   end)
 
   it("do not count a process that does not speak for its node", function()

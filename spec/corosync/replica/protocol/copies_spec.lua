@@ -12,7 +12,7 @@ end
 
 local function claim(from, state, more)
   local made = { from = from, nonce = from .. "!", nodes = 3, floor = 0, standing = true, partial = false, copies = 1 }
-  made.members = { from }
+  made.members, made.on_ring = { from }, {}
   if state then
     made.generation, made.index, made.digest = { start = 0, seq = 8, round = 1, epoch = 0 }, state, state
   end

@@ -144,7 +144,8 @@ describe("a replica's observer", function()
   it("does not change a decision", function()
     local ring = { node = 1, seq = 40 }
     local function claim(from, more)
-      local made = { from = from, nonce = from .. "!", nodes = 3, floor = 0, standing = true, members = { from } }
+      local made = { from = from, nonce = from .. "!", nodes = 3, floor = 0, standing = true, members = { from },
+        on_ring = {} }
       for key, value in pairs(more) do
         made[key] = value
       end

@@ -81,7 +81,7 @@ describe("a replica with storage", function()
     bus:change_ring()
     bus:each(function(each) bus:settle(each) end)
     bus:run_to "ready"
-    assert.same({ start = 0, seq = 12, round = 1, epoch = 0 }, last_sent(list[2], "ready").promised)
+    assert.same({ start = 0, seq = 12, round = 1, epoch = 0, stored = true }, last_sent(list[2], "ready").promised)
   end)
 
   -- A bus with one member, whose syncs end when the spec calls the function.
