@@ -12,7 +12,7 @@ return {
   },
   {
     name = "a generation begins with one holder and a quorate ring",
-    { "claims", "return holding >= needed and newest(list) or nil", "return newest(list)" },
+    { "claims", "return best and vouching >= counts.needed and best or nil", "return best" },
   },
   {
     name = "a command is confirmed when it comes back",
@@ -75,7 +75,7 @@ return {
   {
     name = "an old process speaks for its node",
     first = 401,
-    { "claims", "claim.generation and claim.standing", "claim.generation" },
+    { "claims", "claim.generation and claim.standing\n", "claim.generation\n" },
   },
   {
     name = "a node's note of its newest generation does not count",
@@ -160,5 +160,14 @@ return {
     name = "members forget that others had storage",
     first = 4801,
     { "claims", "    if generation.stored then\n", "    if false then\n" },
+  },
+  {
+    name = "a node vouches for a state although it has noted a later generation",
+    { "claims", "noted ~= nil and (difference < 0 or difference == 0 and not best.partial)", "noted ~= nil" },
+  },
+  {
+    name = "a node with a silent member vouches for a state by its note",
+    first = 4501,
+    { "claims", "not unknown[claims.node_of(claim.from)] and has_noted", "has_noted" },
   },
 }

@@ -170,6 +170,23 @@ describe("the protocol of replicas", function()
     assert.is_nil(one.replies.a)
   end)
 
+  it("goes on from the state of one node if the note of another one is not newer", function()
+    local bus, one = three_members()
+    bus:submit(one, "a")
+    bus:run()
+    bus:remove "2:20"
+    bus:remove "3:30"
+    bus:change_ring()
+    bus:each(function(each) bus:settle(each) end)
+    bus:add("2:21").noted = "0.8.1.0"
+    bus:each(function(each) bus:settle(each) end)
+    bus:run()
+    bus:submit(one, "b")
+    bus:run()
+    assert.equal("ok", one.replies.b)
+    assert.same({ "a", "b" }, bus.members["2:21"].state)
+  end)
+
   it("keeps the state while one full member is left, and confirms again with a majority", function()
     local bus, one = three_members()
     bus:submit(one, "a")
@@ -211,6 +228,19 @@ describe("the protocol of replicas", function()
       bus:run()
       bus:wait(2)
       bus:remove("1:" .. i)
+    end
+    assert.equal("ready", bus:statuses())
+  end)
+
+  it("begins afresh in the end while processes come and go", function()
+    local bus = new_bus(1)
+    bus:add("1:10").noted = "0.8.1.0"
+    for i = 11, 25 do
+      bus:add("1:" .. i)
+      bus:run()
+      bus:wait(1)
+      bus:remove("1:" .. i)
+      bus:wait(1)
     end
     assert.equal("ready", bus:statuses())
   end)

@@ -10,6 +10,7 @@ local standing = require "corosync.replica.protocol.standing"
 local claiming = {}
 
 local LONGEST = 16 -- times `patience`: the longest pause between a learner's claims
+local LAST_RESORT = 4 -- times `patience`: how long processes that come and go can postpone a decision of last resort
 local RETRY = 0.5 -- seconds until the second claim; then twice as long each time, but less than the patience of others
 
 function claiming.same_ring(one, other)
@@ -33,7 +34,7 @@ function claiming.block(self)
   self.status, self.active = "blocked", nil
   self.cut, self.replaying, self.following = nil, nil, nil
   self.claimed_at, self.retry = nil, RETRY
-  self.heard, self.voters = {}, nil
+  self.heard, self.voters, self.last_resort_at = {}, nil, nil
   claiming.listen(self)
   claiming.void(self)
 end
@@ -185,6 +186,16 @@ local function decide(self)
   return self.decided
 end
 
+-- Whether a decision is due. With one of last resort, commands may be lost that a process which has just left could
+-- bring back.
+local function is_due(self, decision)
+  if not decision.is_last_resort then
+    return true
+  end
+  self.last_resort_at = self.last_resort_at or self.now
+  return self.now - self.changed_at > self.patience or self.now - self.last_resort_at > LAST_RESORT * self.patience
+end
+
 -- Acts on the claims received so far, if possible.
 function claiming.check(self)
   local decided = not self.active and self.status == "blocked" and self.claims[self.address] and decide(self)
@@ -197,9 +208,7 @@ function claiming.check(self)
     return
   elseif all_ready(self, decided.list, digest) then
     return install(self, decision)
-  end
-  -- With a decision of last resort, commands may be lost that a process which has just left could bring back.
-  if not decision.is_last_resort or self.now - self.changed_at > self.patience then
+  elseif is_due(self, decision) then
     say_ready(self, digest, decision)
   end
 end

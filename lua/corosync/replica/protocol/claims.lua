@@ -214,13 +214,27 @@ local function split(list, is_full)
   return full, learners
 end
 
--- Returns the newest state, if enough nodes have states. It contains all confirmed commands: each was acknowledged by a
--- majority of nodes in some epoch, so one of these nodes is here, and its state is of this epoch or a later one.
--- Learners acknowledge nothing. With fewer `copies` than a majority, the members that confirmed a command are here, or
--- were fenced.
-local function vouched_state(list, needed)
-  local holding = count_nodes(list, function(claim) return claim.generation and claim.standing end)
-  return holding >= needed and newest(list) or nil
+-- Whether the claimant's node cannot have acknowledged a command that the state of `best` lacks, by the node's note: the
+-- node noted each epoch before it acknowledged anything in it, and that state has all that was confirmed until its
+-- epoch, if partial without this epoch.
+local function has_noted_no_later(claim, best)
+  local noted = claims.parse_generation(claim.noted)
+  local difference = noted and claims.compare_generations(noted, best.generation)
+  return noted ~= nil and (difference < 0 or difference == 0 and not best.partial)
+end
+
+-- Returns the newest state, if enough nodes vouch for it. It contains all confirmed commands: each was acknowledged by a
+-- majority of nodes in some epoch, so one of these nodes is here, and its state or its note is of this epoch or a later
+-- one. Learners acknowledge nothing. With fewer `copies` than a majority, the members that confirmed a command are here,
+-- or were fenced.
+local function vouched_state(voters, counts, unknown)
+  local best = newest(voters)
+  local by_notes = counts.needed >= claims.majority(counts.nodes)
+  local vouching = best and count_nodes(voters, function(claim)
+    return claim.generation and claim.standing
+      or by_notes and not unknown[claims.node_of(claim.from)] and has_noted_no_later(claim, best)
+  end)
+  return best and vouching >= counts.needed and best or nil
 end
 
 local function without_observers(list)
@@ -260,8 +274,8 @@ end
 -- Returns what is known of the nodes: `nodes`, how many there are; `claimed`, of how many all members have claimed;
 -- `known`, how many have these or no state in any case; `needed`, how many must have a state to vouch for it;
 -- `is_stored`, whether nodes without members may have a state; `silent`, a member that has not claimed.
-local function count_known(list, voters, copies)
-  local nodes, unknown = greatest(voters, "nodes"), unknown_nodes(list, voters)
+local function count_known(voters, unknown, copies)
+  local nodes = greatest(voters, "nodes")
   local needed = claims.needed(nodes, copies)
   if next(unknown) then
     -- The silent members may be those that confirmed commands as `copies`.
@@ -307,9 +321,10 @@ end
 
 -- Returns what the generation begins with, and the claim that has its state, if any; or nil and why there is none.
 local function choose_start(list, voters, copies)
-  local counts = count_known(list, voters, copies)
+  local unknown = unknown_nodes(list, voters)
+  local counts = count_known(voters, unknown, copies)
   local noted = count_nodes(voters, function(claim) return claim.noted end) > 0
-  local vouched, any = vouched_state(voters, counts.needed), newest(voters)
+  local vouched, any = vouched_state(voters, counts, unknown), newest(voters)
   local has_majority, are_all_known = counts.claimed >= claims.majority(counts.nodes), counts.known >= counts.nodes
   if vouched then
     return { index = vouched.index }, vouched

@@ -123,6 +123,27 @@ describe("the claims of a replica's members", function()
       why)
   end)
 
+  it("take the state of one node for the newest when a majority has noted no later generation", function()
+    local state = claim("1:10", { 8, 1, 2, 5 })
+    local function with(noted, more)
+      local all = { noted = noted, members = { "1:10", "2:20" } }
+      for key, value in pairs(more or {}) do
+        all[key] = value
+      end
+      return (decide(state, claim("2:20", nil, all)))
+    end
+    local made = with "0.8.1.2"
+    assert.is_nil(made.is_doubtful)
+    assert.same({ ["1:10"] = true }, made.full)
+    assert.is_table(with "0.8.1.1")
+    assert.is_nil(with "0.8.1.3")
+    assert.is_nil(with())
+    assert.is_nil(with("0.8.1.2", { members = { "1:10", "2:20", "2:21" } }))
+    state.partial = true
+    assert.is_nil(with "0.8.1.2")
+    assert.is_table(with "0.8.1.1")
+  end)
+
   it("do not count a process that does not speak for its node", function()
     assert.is_nil((decide(claim("1:10", { 8, 1, 0, 5 }), claim("2:20", { 8, 1, 0, 5 }, { standing = false }))))
   end)
