@@ -57,7 +57,7 @@ describe("a replica whose members have lost their states #slow", function()
     assert.is_true(index_now > index)
   end)
 
-  it("goes on with the state of one node when another one has restarted its member, and a third one is cut off", function()
+  it("goes on with the state of one node while another one is new, and a third one is cut off", function()
     start(1)
     start(2)
     submit(1, "a")

@@ -214,19 +214,19 @@ local function split(list, is_full)
   return full, learners
 end
 
--- Whether the claimant's node cannot have acknowledged a command that the state of `best` lacks, by the node's note: the
--- node noted each epoch before it acknowledged anything in it, and that state has all that was confirmed until its
--- epoch, if partial without this epoch.
+-- Whether the note of the claimant's node shows that the state of `best` has all that this node has helped to confirm.
+-- The node noted each epoch before it acknowledged anything in it. The state has all that was confirmed in its epoch
+-- and before; a partial one only what was confirmed before.
 local function has_noted_no_later(claim, best)
   local noted = claims.parse_generation(claim.noted)
   local difference = noted and claims.compare_generations(noted, best.generation)
   return noted ~= nil and (difference < 0 or difference == 0 and not best.partial)
 end
 
--- Returns the newest state, if enough nodes vouch for it. It contains all confirmed commands: each was acknowledged by a
--- majority of nodes in some epoch, so one of these nodes is here, and its state or its note is of this epoch or a later
--- one. Learners acknowledge nothing. With fewer `copies` than a majority, the members that confirmed a command are here,
--- or were fenced.
+-- Returns the newest state, if enough nodes vouch for it. It contains all confirmed commands: each was acknowledged by
+-- a majority of nodes in some epoch, so one of these nodes is here, and its state or its note is of this epoch or a
+-- later one. Learners acknowledge nothing. With fewer `copies` than a majority, the members that confirmed a command
+-- are here, or were fenced.
 local function vouched_state(voters, counts, unknown)
   local best = newest(voters)
   local by_notes = counts.needed >= claims.majority(counts.nodes)
