@@ -73,7 +73,7 @@ function delivery.next_event(self, process)
   end
   table.remove(process.inbox, 1)
   if event.kind == "settle" then
-    process.settling = { ring = event.ring, after = self.now + event.delay }
+    process.settling = { ring = event.ring, after = self.now + event.delay + (process.view_delay or 0) }
     return nil
   elseif event.kind ~= "message" then
     process.settling = nil

@@ -109,14 +109,14 @@ end
 
 -- ---- events ----
 
--- The group's members have changed. `breaks`: nodes have come or gone, or this member has just joined.
+-- The group's members have changed. `breaks`: nodes have come or gone, or this member has just joined. A new view
+-- follows. Until then this member must not claim, because a process of its node may have noted a generation and gone.
 function Protocol:config(members, left, breaks)
   confirming.confirm(self)
-  self.members = members
+  self.members, self.view = members, nil
   claiming.listen(self)
   if breaks then
     claiming.block(self)
-    self.view = nil
   elseif self.replaying then
     learning.keep_for_replay(self, { left = left })
   elseif self.active then
@@ -127,7 +127,6 @@ function Protocol:config(members, left, breaks)
       learning.keep(self, { left = left })
     end
     claiming.void(self)
-    self.view = nil
     if self.status == "blocked" then
       self.claimed_at = nil
     end
