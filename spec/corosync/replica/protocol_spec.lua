@@ -259,6 +259,19 @@ describe("the protocol of replicas", function()
     assert.equal("ready", bus:statuses())
   end)
 
+  it("waits a little for a silent process that has left before it begins afresh", function()
+    local bus = new_bus(1)
+    bus:add("1:10").noted = "0.8.1.0"
+    bus:add("1:11").stopped = true
+    bus.queue = {}
+    bus:wait(60)
+    bus:remove "1:11"
+    bus:wait(4)
+    assert.equal("blocked", bus:statuses())
+    bus:wait(2)
+    assert.equal("ready", bus:statuses())
+  end)
+
   it("does not let an old process speak for its node when a newer state is noted", function()
     local bus, one = three_members()
     one.noted = "0.8.1.7"

@@ -181,6 +181,9 @@ local function decide(self)
   if list then
     note_voters(self, list)
     local decision, why = claims.decide(list, self.ring)
+    if not decision then
+      self.voters, self.last_resort_at = nil, nil -- a silent member may have the state, and leave
+    end
     self.decided = { list = list, digest = digest_of(list), decision = decision, why = why }
   end
   return self.decided
