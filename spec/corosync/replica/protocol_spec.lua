@@ -245,19 +245,20 @@ describe("the protocol of replicas", function()
     assert.equal("ready", bus:statuses())
   end)
 
-  it("waits a little for a process that has left before it begins afresh", function()
-    local bus = new_bus(1)
-    bus:add("1:10").noted = "0.8.1.0"
-    bus:add "1:11"
-    bus:run()
-    bus:wait(4)
-    bus:remove "1:11"
-    bus:run()
-    bus:wait(4)
-    assert.equal("blocked", bus:statuses())
-    bus:wait(2)
-    assert.equal("ready", bus:statuses())
-  end)
+  for _, patience in ipairs { 1, 5 } do
+    it("waits for a process that has left before it begins afresh, with a patience of " .. patience, function()
+      local bus = new_bus(1)
+      bus:add("1:10", { patience = patience }).noted = "0.8.1.0"
+      bus:add "1:11"
+      bus:run()
+      bus:wait(4)
+      bus:remove "1:11"
+      bus:wait(5)
+      assert.equal("blocked", bus:statuses())
+      bus:wait(1)
+      assert.equal("ready", bus:statuses())
+    end)
+  end
 
   it("waits a little for a silent process that has left before it begins afresh", function()
     local bus = new_bus(1)
@@ -266,9 +267,9 @@ describe("the protocol of replicas", function()
     bus.queue = {}
     bus:wait(60)
     bus:remove "1:11"
-    bus:wait(4)
+    bus:wait(5)
     assert.equal("blocked", bus:statuses())
-    bus:wait(2)
+    bus:wait(1)
     assert.equal("ready", bus:statuses())
   end)
 

@@ -10,7 +10,8 @@ local standing = require "corosync.replica.protocol.standing"
 local claiming = {}
 
 local LONGEST = 16 -- times `patience`: the longest pause between a learner's claims
-local LAST_RESORT = 4 -- times `patience`: how long processes that come and go can postpone a decision of last resort
+local RECONNECT = 5.5 -- seconds: a process whose Corosync was away is back in this time (corosync/reconnect.lua)
+local LAST_RESORT = 4 -- times the wait for processes before a decision of last resort, if they come and go
 local RETRY = 0.5 -- seconds until the second claim; then twice as long each time, but less than the patience of others
 
 function claiming.same_ring(one, other)
@@ -189,14 +190,15 @@ local function decide(self)
   return self.decided
 end
 
--- Whether a decision is due. With one of last resort, commands may be lost that a process which has just left could
--- bring back.
+-- Whether a decision is due. With one of last resort, commands may be lost that a process could bring back which has
+-- just left, or whose Corosync has restarted.
 local function is_due(self, decision)
   if not decision.is_last_resort then
     return true
   end
   self.last_resort_at = self.last_resort_at or self.now
-  return self.now - self.changed_at > self.patience or self.now - self.last_resort_at > LAST_RESORT * self.patience
+  local wait = math.max(self.patience, RECONNECT)
+  return self.now - self.changed_at > wait or self.now - self.last_resort_at > LAST_RESORT * wait
 end
 
 -- Acts on the claims received so far, if possible.
