@@ -172,7 +172,8 @@ function persistence.note(self, kind, text)
     stand_aside(self, NOTE, problem)
     return false
   elseif kind == "held" then
-    ok, problem = cluster.cmap_set(self.note_key, text)
+    -- Another process of the node may be ahead of this one.
+    ok, problem = cluster.cmap_set(self.note_key, later((cluster.cmap_get(self.note_key)), text))
     if not ok then
       self:report(problem)
     end

@@ -126,6 +126,18 @@ describe("a member that has begun a generation", function()
     assert.equal(found.noted, found.promised)
   end)
 
+  it("leaves a newer note of another process in Corosync's map", function()
+    local app = replicas.new()
+    replicas.ready(app)
+    local member, newer = replicas.member(app), "9007199254740991.8.1.0"
+    local noted = assert(persistence.read_notes(member)).noted
+    local map = assert(cmap.open())
+    assert(map:set(member.note_key, newer, "string"))
+    assert.is_true(persistence.note(member, "held", noted))
+    assert.equal(newer, map:get(member.note_key))
+    assert(map:close())
+  end)
+
   it("finds its note when Corosync's map or the folder no longer has it", function()
     local app = replicas.new()
     replicas.ready(app)
