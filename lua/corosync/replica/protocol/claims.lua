@@ -311,8 +311,9 @@ end
 -- Returns why no generation can begin, and what is needed.
 local function why_not(counts, any)
   if counts.claimed < claims.majority(counts.nodes) then
-    return any and "too few nodes have a state: members on more nodes are needed"
+    local why = any and "too few nodes have a state: members on more nodes are needed"
       or "too few nodes are here: members on a majority of the nodes are needed"
+    return counts.silent and ("%s, and %s"):format(why, what_is_unknown(counts)) or why
   elseif any then
     return "too few nodes have a state: more of them are needed, or " .. what_is_unknown(counts)
   end

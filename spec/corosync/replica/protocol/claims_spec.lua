@@ -32,8 +32,11 @@ describe("the claims of a replica's members", function()
   end)
 
   it("do not start afresh with fewer nodes than a majority", function()
-    local made, why = decide(claim("1:10"))
+    local made, why = decide(claim("1:10", nil, { members = { "1:10" } }))
     assert.same({ nil, "too few nodes are here: members on a majority of the nodes are needed" }, { made, why })
+    made, why = decide(claim("1:10"))
+    assert.same({ nil, "too few nodes are here: members on a majority of the nodes are needed, and the silent member "
+      .. "2:20 must answer or end" }, { made, why })
     assert.is_nil((decide(claim("1:10"), claim("1:11"))))
   end)
 
