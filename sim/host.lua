@@ -72,6 +72,7 @@ function host.new(protocol, world, process, number, checks, options)
     incarnation = tostring(number),
     machine = machine,
     hash = hash,
+    now = world.now,
     patience = options.patience,
     observer = options.observer,
     durable = process.disk ~= nil,

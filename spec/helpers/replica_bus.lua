@@ -92,7 +92,8 @@ end
 function Bus:add(address, options)
   local member = { address = address, replies = {}, causes = {}, effects = {}, notes = {},
     state = {} }
-  local more = { address = address, incarnation = address, machine = new_machine(member), hash = hash, patience = 5 }
+  local more = { address = address, incarnation = address, machine = new_machine(member), hash = hash, now = self.now,
+    patience = 5 }
   for name, value in pairs(options or {}) do
     more[name] = value
   end

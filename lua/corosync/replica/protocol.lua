@@ -53,9 +53,9 @@ local REPLAYED_AT_ONCE = 200 -- events and commands at each flush; a turn of the
 local Protocol = {}
 Protocol.__index = Protocol
 
--- `observer`: it never becomes full; `durable`: it has storage; `stored`: the contents of its storage, if any;
--- `copies`: how many nodes must have a command before it is confirmed, if fewer than a majority (then a minority alone
--- may go on, so nodes that are cut off must be fenced). `replayed_at_once`: for tests.
+-- `now`: the time (see `time`); `observer`: it never becomes full; `durable`: it has storage; `stored`: the contents of
+-- its storage, if any; `copies`: how many nodes must have a command before it is confirmed, if fewer than a majority
+-- (then a minority alone may go on, so nodes that are cut off must be fenced). `replayed_at_once`: for tests.
 function protocol.new(options)
   local self = setmetatable({
     address = options.address,
@@ -70,7 +70,7 @@ function protocol.new(options)
     stored_meta = {},
     mark = { index = 0 }, -- see storing.lua
     lesson_pause = options.patience or PATIENCE, -- how long a learner waits before it claims again
-    now = 0,
+    now = options.now,
     nonce = 0,
     members = {},
     standing = true,

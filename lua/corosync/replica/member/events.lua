@@ -50,6 +50,7 @@ local function begin_protocol(self, own)
     incarnation = new_incarnation(),
     machine = protocol_machine(self),
     hash = digest,
+    now = now(),
     patience = self.options.patience,
     observer = self.options.observer,
     copies = self.options.copies,

@@ -26,27 +26,8 @@ local function observe_on(self)
   end
 end
 
--- The clock may begin anywhere: earlier events count as if they happened at the first time.
-local function begin_clock(self, now)
-  self.now, self.has_clock = now, true
-  self.voided_at, self.changed_at = now, now
-  for address in pairs(self.heard) do
-    self.heard[address] = now
-  end
-  self.claimed_at, self.untold_since = self.claimed_at and now, self.untold_since and now
-  if self.following then
-    self.following.since, self.following.said_at = now, now
-  end
-  for address in pairs(self.active and self.active.absent or {}) do
-    self.active.absent[address] = now
-  end
-end
-
 function clock.time(self, now)
   confirming.confirm(self)
-  if not self.has_clock then
-    begin_clock(self, now)
-  end
   self.now = math.max(now, self.now)
   if self.untold_since and self.now - self.untold_since > self.patience then
     self.untold_since = nil

@@ -176,8 +176,8 @@ describe("a replica with storage", function()
     local log = require("corosync.replica.protocol.log").new(4, hash)
     log:append(first)
     local second = { client = "a", seq = 2, list = { "b", "c" } }
-    local made = protocol.new { address = "1:10", incarnation = "x", machine = machine, hash = hash, durable = true,
-      stored = { meta = {}, log = log:snapshot(), entries = { { 5, first }, { 7, second } } } }
+    local made = protocol.new { address = "1:10", incarnation = "x", machine = machine, hash = hash, now = 0,
+      durable = true, stored = { meta = {}, log = log:snapshot(), entries = { { 5, first }, { 7, second } } } }
     assert.equal(7, made.log.index)
   end)
 end)
