@@ -16,6 +16,7 @@
 --   membership   gives_up: it must leave for good. is_closed: it has been told to leave (`close` below)
 --   persistence  keeper; stored: until the protocol has it; note_prefixes, unkept_note: of the node's notes
 --                storage_problem, outage: while storage or a note fails, for which it has left the group
+--                returned: when it last came back; returns_at: when it may, return_wait seconds after a failure
 -- and these that other folders set:
 --   in_loop, resty/replica    loop, timer; defers: commands are sent at the end of the loop's turn; wait, spawn: how
 --                             callers wait and functions run in nginx; nudge: wakes the light thread there, which

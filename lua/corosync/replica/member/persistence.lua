@@ -12,6 +12,8 @@ local protocol = require "corosync.replica.protocol"
 
 local persistence = {}
 
+local now = core.now
+
 -- Returns an empty text if the cluster has no name.
 local function name_of_cluster()
   local name, message, code = cluster.cmap_get "totem.cluster_name"
@@ -107,9 +109,21 @@ end
 local STORAGE = { wanted = "its storage works again", regained = "the storage of replica %s works again" }
 local NOTE = { wanted = "it can write its note", regained = "replica %s can write its note again" }
 
+-- A disk may have room for a test, but not for the state that the member then gets. So a member that fails again soon
+-- after its return waits before the next one, each time twice as long.
+local STEADY = 60 -- seconds
+local LONGEST_WAIT = 30 -- seconds
+
+local function wait_before_return(self)
+  local is_soon = self.returned ~= nil and now() < self.returned + STEADY
+  self.return_wait = is_soon and math.min(math.max(2 * self.return_wait, 1), LONGEST_WAIT) or 0
+  self.returns_at = now() + self.return_wait
+end
+
 -- When storage or a note fails, the member leaves until it works again. The others go on without it.
 local function stand_aside(self, outage, problem)
   if not self.storage_problem then
+    wait_before_return(self)
     self.storage_problem, self.outage = problem, outage
     self:report(("replica %s leaves its group until %s: %s"):format(errors.quote(self.name), outage.wanted, problem))
     parts.left(self, "storage")
@@ -133,8 +147,8 @@ end
 function persistence.try_again(self)
   if self.record.state == "joined" then
     return membership.leave(self)
-  elseif self.record.state == "idle" and is_working(self) and membership.join(self) then
-    self.storage_problem = nil
+  elseif self.record.state == "idle" and now() >= self.returns_at and is_working(self) and membership.join(self) then
+    self.storage_problem, self.returned = nil, now()
     self:report(self.outage.regained:format(errors.quote(self.name)))
   end
 end
@@ -187,7 +201,7 @@ function persistence.work(self)
   if more == nil then
     stand_aside(self, STORAGE, problem)
   elseif more and self.keeper:is_writing() then
-    self.protocol:progress(core.now())
+    self.protocol:progress(now())
   end
   return more
 end

@@ -40,6 +40,25 @@ describe("a replica that has left its group for a while", function()
     end)
   end
 
+  it("waits before each return, longer and longer, if it fails again soon after", function()
+    local calls, returned = 0, {}
+    core.create_file = function(...)
+      calls = calls + 1
+      if calls % 2 == 1 then -- when it has joined; the test before the next return succeeds
+        return nil, "cannot create it: No space left on device", "io_error"
+      end
+      return create(...)
+    end
+    list, app = replicas.listed { error = function(message)
+      if message:find "again$" then table.insert(returned, core.now()) end
+    end }
+    assert.is_true(replicas.eventually(function() return #returned == 3 end))
+    assert.is_true(returned[2] - returned[1] >= 1)
+    assert.is_true(returned[3] - returned[2] >= 2)
+    back()
+    assert.is_true(replicas.eventually(function() return replicas.is_ready(app) end))
+  end)
+
   it("keeps corosync.loop running until it is back", function()
     away {}
     local ticks = 0
