@@ -23,7 +23,7 @@ local function read(path)
     file:close()
   end
   if not text then
-    return nil, message or ("%s: it cannot be read"):format(path)
+    return nil, message or ("%s cannot be read"):format(path)
   elseif text:byte() == 27 then
     return nil, ("%s: it is compiled Lua, and must be text"):format(path)
   end

@@ -58,7 +58,7 @@ function json.decode(text)
   elseif not ok then
     error(value, 0)
   elseif value == nil then
-    return nil, problem or "null is no value"
+    return nil, problem or "null is not a value"
   end
   local more = string.find(text, "%S", rest) -- the text may be a number
   if more then

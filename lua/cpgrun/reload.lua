@@ -31,14 +31,14 @@ local function check(state)
   elseif not Group.is_active(group) then
     return true
   elseif name ~= group.name then
-    return nil, ("the group of the script is now %s, and the running one is a member of %s: restart it"):format(
+    return nil, ("the script's group is now %s, but the running script is a member of %s: restart it"):format(
       errors.quote(name), errors.quote(group.name))
   end
   local pack, problem = script.pack(options.script, options.pack)
   if problem then
     return nil, problem
   elseif not packs_equally(pack, group[KEY].handlers.pack) then
-    return nil, "the global 'pack' has changed, and a member keeps its way of packing: restart the script"
+    return nil, "the global 'pack' has changed, but a member cannot change how it packs: restart the script"
   end
   return true
 end

@@ -185,7 +185,7 @@ describe("cpgrun check #slow", function()
     local code, _, out = check(120, "--nodes", "2", "--seconds", "1", "--seed", "5", path)
     assert.equal(1, code, out)
     assert.matches("\nreported_errors: the error 'e1' was raised, but not reported %(/%S+:%d+%)\n", out)
-    assert.matches("\nNo ordering violations, but the script broke a rule of its notes.\n", out)
+    assert.matches("\nNo ordering violations, but the script's notes of errors or usage violate a rule.\n", out)
     assert.equal(0, (program.run("rm", "-r", assert(out:match "logs are in (/%S+)"))))
   end)
 

@@ -118,8 +118,8 @@ function Machines:replace(made)
   self.by_name[made.name] = made
 end
 
--- The script defines a machine: the commands that were kept for it are applied. Raises as `converted` does, and if the
--- state has changed while one of the script's functions waited; then the commands are still kept.
+-- Defines a machine of the script, and applies the commands that were kept for it. Raises as `converted` does, and if
+-- the state has changed while one of the script's functions waited; then the commands are still kept.
 function Machines:define(name, methods)
   local changes = self.changes
   local made = self:converted(name, methods)
@@ -209,7 +209,7 @@ function Machines:apply(list, first, is_for_callers)
   if not ok then
     self.damage = true
     applying.finish()
-    self.hooks.damaged("undo a command whose apply has raised", self.applying, problem)
+    self.hooks.damaged("undo a command whose apply raised an error", self.applying, problem)
   end
   return found
 end

@@ -45,7 +45,7 @@ local function verdict(session)
   end
   local found = {}
   found[#found + 1] = session.undecided[1] and "whether all operations were linearizable is undecided" or nil
-  found[#found + 1] = session.notes[1] and "the script broke a rule of its notes" or nil
+  found[#found + 1] = session.notes[1] and "the script's notes of errors or usage violate a rule" or nil
   found[#found + 1] = next(session.raised) and "the script raised errors" or nil
   found[#found + 1] = session.differences[1] and "its members settled with different states" or nil
   found[#found + 1] = session.ends[1] and "it did not exit cleanly" or nil

@@ -114,7 +114,7 @@ describe("members of a replica", function()
     local _, message, code = list:submit "bad"
     assert.equal("applied", code)
     assert.matches("not known here: the replica was closed because of an error$", message)
-    assert.matches("machine 'list': cannot undo a command whose apply has raised: .*no way back", problems[1])
+    assert.matches("machine 'list': cannot undo a command whose apply raised an error: .*no way back", problems[1])
     assert.equal("closed", select(3, list:submit "b"))
   end)
 

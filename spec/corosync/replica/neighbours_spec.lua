@@ -24,7 +24,7 @@ describe("a replica with storage beside another process of its node", function()
     return other
   end
 
-  local PATTERN = "is also a member of replica .*all processes but one that has storage must be observers"
+  local PATTERN = "is also a member of replica .*all others on that node must be observers"
 
   it("reports that one of the two must be an observer", function()
     local app = begin { storage = storages.path() }

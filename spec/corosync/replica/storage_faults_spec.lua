@@ -70,7 +70,7 @@ describe("a replica's storage", function()
     it("says that the folder is missing", function()
       fails("no_folder", "its folder does not exist", storages.path "missing" .. "/shop.db")
       files.write(storages.path "file", "")
-      fails("no_folder", "its folder is not a folder", storages.path "file" .. "/shop.db")
+      fails("no_folder", "a part of its path is not a folder", storages.path "file" .. "/shop.db")
     end)
 
     it("says that it is a folder", function()

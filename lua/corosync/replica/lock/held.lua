@@ -18,7 +18,7 @@ local release = script_calls.whole(function(self)
   local entry = entries.get(member, self.name)
   if not entry.held or entry.held.token ~= self.token then
     return member.callers:failure(("release lock %s of"):format(errors.quote(self.name)), "not_holding",
-      ("token %.0f is over: it was released, or lost"):format(self.token))
+      ("it is no longer held with token %.0f: it was released or lost"):format(self.token))
   end
   return entries.release(member, entry)
 end)

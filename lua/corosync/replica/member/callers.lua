@@ -20,10 +20,11 @@ local TEXTS = {
   damaged = "the command was applied, but its result is not known here: the replica was closed because of an error",
   differed = "the command was sent, but this member has dropped its state, which differed from that of the others",
   forgotten = "the command was sent, but so many other processes have sent commands since that the replica no longer "
-    .. "knows whether it has this one",
+    .. "knows whether this command was applied",
   not_connected = "Corosync on this node is away: send the command again when the replica is ready",
   not_ready = "it was not ready in time, so the command was not sent",
-  replaced = "the command was sent, but the members have gone on from a state without earlier commands of this one",
+  replaced = "the command was sent, but the members have gone on from a state that lacks earlier commands of this "
+    .. "member",
   uncertain = "the command was sent but not confirmed in time",
   unstored = "the command was sent, but its result still waits for this member's storage",
 }
@@ -41,8 +42,8 @@ local Callers = {}
 Callers.__index = Callers
 
 -- `record`: the group's; `why_not_ready()` returns a text, or nil when the replica is ready.
--- The callers that wait are linked from the oldest, `ring.after`, to the newest, `ring.before`. In a table by number,
--- of which the front is removed, Lua would look for room among all numbers at nearly each command.
+-- The waiting callers are a linked list, from the oldest, `ring.after`, to the newest, `ring.before`. In an array whose
+-- front is removed, Lua would rehash the table at nearly each command.
 function callers.new(name, record, why_not_ready)
   local ring = {}
   ring.after, ring.before = ring, ring
@@ -65,8 +66,8 @@ end
 
 local MISPLACED = { dispatching = true, wrong_phase = true }
 
--- As `failure`, for a call that could not wait, or not long enough. The first one at a place where the script cannot
--- make it is also reported: a script that ignores results would not notice that its call did nothing.
+-- As `failure`, for a call that could not wait for its result, or not long enough. The first call in a place where
+-- nothing can wait is also reported: a script that ignores results would not notice that its call did nothing.
 function Callers:refuse(what, code, why)
   local _, message = self:failure(what, code, why)
   if MISPLACED[code] and not self.has_reported then

@@ -20,9 +20,9 @@ local function warn_of_neighbour(self, from, claim)
   local is_neighbour = from ~= self.address and claims.node_of(from) == claims.node_of(self.address)
   if has_storage and may_be_full and is_neighbour and not self.neighbours[from] then
     self.neighbours[from] = true
-    self:report(("process %s on this node is also a member of replica %s. On a node with storage, all processes "
-      .. "but one that has storage must be observers (observer = true), or confirmed commands can be lost when the "
-      .. "power fails"):format(from, errors.quote(self.name)))
+    self:report(("process %s on this node is also a member of replica %s. If a process of a node has "
+      .. "storage, all others on that node must be observers (observer = true), or confirmed commands can be lost when "
+      .. "the power fails"):format(from, errors.quote(self.name)))
   end
 end
 
