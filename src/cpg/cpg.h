@@ -223,14 +223,14 @@ typedef struct listed_changes {
 	size_t count, expected;
 } listed_changes;
 
-/* The changes that an event lists, if there were so many members before it. */
+/* The changes that an event lists, if there were `before` members before it. */
 listed_changes cpg_listed_changes(const config_event *ev, size_t before);
 
 /* ---- a large group's members after a change, from Corosync's present list of them; no Lua: rewind.c ---- */
 
 /*
- * For the oldest event in the handle's queue: undoes later changes in Corosync's present list. It calls Corosync, which
- * blocks, and takes all that waits at the daemon: the event's address changes.
+ * Gets the members after the oldest event in the handle's queue: undoes later changes in Corosync's present list. The
+ * call to Corosync blocks. It fetches all events that wait at the daemon, so the oldest event's address changes.
  */
 cs_error_t cpg_rewind_members(cpg *c, cpg_address_list *members);
 
@@ -243,7 +243,7 @@ typedef struct resolution {
 
 /*
  * Works out the change of the oldest event in the handle's queue, where `last` is the change before it, or NULL. It may
- * call Corosync, which blocks, and then takes all that waits at the daemon: the event's address changes.
+ * call Corosync, as cpg_rewind_members does.
  */
 cs_error_t cpg_resolve(cpg *c, const config_change *last, resolution *to);
 

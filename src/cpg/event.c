@@ -60,7 +60,7 @@ static struct cpg_address *put_addresses(struct cpg_address *to, const struct cp
 	return to + count;
 }
 
-/* In a large group libcpg may list it as the first that joined. */
+/* In a large group libcpg may list this process's own leave as the first member that joined. */
 static void note_own_leave(cpg *c, const config_event *ev)
 {
 	const struct cpg_address *left = ev->addresses + ev->members;

@@ -36,7 +36,7 @@ int cpg_pack_start(cpg *c, const pack_options *options)
 void cpg_pack_set_options(cpg *c, const pack_options *options)
 {
 	c->pack->options = *options;
-	/* One that does not fit in a datagram would never be sent, and is known only when it is full. */
+	/* A frame that does not fit in a datagram could never be sent, and this would show only when it is full. */
 	if (handle_has_datagram_socket(&c->handle) && options->bytes > PACK_FRAME_BYTES) {
 		c->pack->options.bytes = PACK_FRAME_BYTES;
 	}

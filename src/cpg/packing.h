@@ -103,8 +103,8 @@ const failure *cpg_transfer_continue(cpg *c);
 bool cpg_transfer_needs_timer(cpg *c);
 
 /*
- * For the callbacks: notes the result of an own piece; that all members have dropped the own message; and that the ring
- * has changed, so that they may not have its first piece.
+ * For the callbacks. They note that a piece of this handle's message came back, with the result; that all members have
+ * dropped the message; that the ring has changed, so that some members may lack the first piece.
  */
 void cpg_transfer_note(cpg *c, uint32_t number, assembly_result result);
 void cpg_transfer_note_drop(cpg *c);

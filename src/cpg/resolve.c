@@ -1,6 +1,6 @@
 #include "cpg/cpg.h"
 
-/* Not an error: the lists do not fit the counts. */
+/* Not an error of Corosync: the lists do not fit the counts. */
 #define UNFIT CS_ERR_NOT_EXIST
 
 static const config_event *head_of(const cpg *c)

@@ -5,11 +5,11 @@
 #include "handle/reader.h"
 #include "handle/refill.h"
 
-/* How long and how often it waits for the events of changes that Corosync's list already has. */
+/* How long and how often to wait for the events of changes that Corosync's list already has. */
 #define LATER_MILLISECONDS 100
 #define MOST_ROUNDS 64
 
-/* Between requests while the membership forms: no event says when Corosync accepts them. */
+/* Between attempts while the membership forms: no event says when Corosync accepts requests again. */
 #define RETRY_MILLISECONDS 10
 
 typedef struct rewinding {
@@ -69,7 +69,7 @@ static size_t members_after(const cpg *c)
 	return ((const config_event *)queue_oldest(&c->handle.queue))->members_after;
 }
 
-/* Corosync's list is the present one, and later changes wait: undoes them. */
+/* Undoes the changes that wait behind the oldest event, in a copy of Corosync's present list. */
 static cs_error_t rewind_to_head(cpg *c, const cpg_address_list *present, cpg_address_list *members)
 {
 	handle *h = &c->handle;
@@ -93,7 +93,7 @@ static bool more_comes(const handle *h)
 	return h->state == HANDLE_OPEN && poll(&descriptor, 1, LATER_MILLISECONDS) > 0;
 }
 
-/* Corosync refuses requests while the membership forms; a dead one does so for ever. */
+/* Corosync refuses requests while the membership forms; if it is dead, the error is the same, for ever. */
 static cs_error_t list(cpg *c, cpg_address_list *present)
 {
 	cs_error_t error = cpg_iteration_list_members(c, present);

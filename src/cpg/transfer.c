@@ -156,7 +156,7 @@ const failure *cpg_transfer_start(cpg *c, const cpg_iovec *message)
 	return why;
 }
 
-/* ---- for the callbacks: a piece is no event, so nothing else may call for the next ones ---- */
+/* ---- for the callbacks: a piece makes no event, so these set the timer for the next pieces ---- */
 
 /* After a change of ring the first piece does not count, although it comes back. */
 static void note_first(transfer *t, transfer_state state)

@@ -127,7 +127,7 @@ function Lock:release()
   return entries.release(member, entry)
 end
 
--- Returns the address of a session's process, even if that is no longer in the group.
+-- Returns the address of a session's process, even if the process is no longer in the group.
 local function address_of(member, session)
   local text = state.address_of(session)
   for _, address in ipairs(member.members or {}) do

@@ -61,7 +61,7 @@ local function command_options(options)
   return made
 end
 
--- An action as a text of error messages. It is a function because only failures need it.
+-- Returns a function that makes an action's text for error messages, because only failures need it.
 local function action(self, operation, key)
   return function()
     return ("%s key %s of map %s of"):format(operation, errors.quote(key), errors.quote(self.name))

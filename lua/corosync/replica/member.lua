@@ -131,8 +131,8 @@ function Member:abandon()
   end
 end
 
--- Leaves for good. Callers get their failures at once or, if a function of the script calls this, after that has
--- returned.
+-- Leaves for good. Callers get their failures at once or, if a function of the script calls this, when that function
+-- has returned.
 function Member:close()
   if self.is_closed then
     return true

@@ -73,8 +73,8 @@ end
 
 local by_yielding
 
--- Waits in a coroutine. `wait()` yields; `wake()` returns whether this must not resume the coroutine; `can_wake()`
--- returns whether anything can.
+-- Waits in a coroutine. `wait()` yields. `wake()` returns true if something else resumes the coroutine, so that this
+-- function must not. `can_wake()` returns whether the coroutine can still be resumed.
 function by_yielding(routine, start, wait, wake, can_wake)
   local is_waiting = false
   local function is_there()

@@ -143,7 +143,7 @@ function Exchange:continue(earlier)
   self.last = math.max(self.last, earlier.last)
 end
 
--- Makes a call, and waits for at most so many seconds until it ends. Returns it.
+-- Makes a call, and waits until it ends, for at most `seconds`. Returns the call.
 function Exchange:call(call, seconds)
   local member, id = self.member, self.last + 1
   self.last = id

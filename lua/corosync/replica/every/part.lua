@@ -1,9 +1,9 @@
 -- Ticks as a part of the replica's machine. The state is, for each name, which tick numbers have run:
 --   all.every[key] = { { first, last }, … }      ascending
 -- A command is { "every", "tick", key, number, address }. The first command with a number runs that tick. All numbers
--- are kept, not only the greatest, so a member whose clock is far ahead uses up only the ticks that it runs, and few
--- others. But a tick does not run after one of the next few ticks has counted it as missed, so a clock that is a little
--- behind does no harm.
+-- are kept, not only the greatest, so a member whose clock is far ahead uses up only the ticks that it runs and the
+-- NEAR ticks before each. The latter were counted as missed, so a member whose clock is a little behind must not run
+-- them.
 local parts = require "corosync.replica.parts"
 local waiting = require "corosync.replica.waiting"
 

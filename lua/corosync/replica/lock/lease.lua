@@ -1,7 +1,7 @@
 -- How long a holder may rely on its locks. Others get them only when Corosync has noticed that this node is lost, which
--- takes its token and consensus timeouts, and after a `grace` of the same length. So a confirmed command of this member
--- proves that the locks were its own, and remain so until some time after the command was *submitted*. The grace lets
--- holders keep their locks when another node fails, because nothing is confirmed until Corosync has noticed that.
+-- takes Corosync's token and consensus timeouts, and a `grace` of the same length has passed. So when a command of this
+-- member is confirmed, the locks are its own until some time after the command was *submitted*. The grace lets holders
+-- keep their locks when another node fails: nothing is confirmed until Corosync has noticed that.
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
 local parts = require "corosync.replica.parts"

@@ -65,8 +65,8 @@ function operations.withdraw(locks, session, time, at, name)
   end
 end
 
--- When the command with the index `seen` was the last one, the session had ended or left, or the others went on without
--- it. It may have come back and got a lock since then, which it keeps.
+-- At the index `seen` the session had ended or left, or the others had gone on without it. If it has come back and got
+-- a lock since then, it keeps that lock.
 function operations.gone(locks, session, time, at, _, seen)
   for name, lock in pairs(locks) do
     if lock.holder ~= session or lock.token <= seen then

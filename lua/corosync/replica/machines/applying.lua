@@ -33,7 +33,7 @@ function applying.begin()
   return before
 end
 
--- Without `before`, this coroutine runs no such function any more.
+-- If `before` is nil, this coroutine runs no such function any more.
 function applying.finish(before)
   runners[current()] = before
 end

@@ -16,8 +16,8 @@ function chain.new(digest, last)
   return self
 end
 
--- Adds the values from `from` to `to` of a table, for the results of commands: of the one at `from` + `index`, and so
--- on. Values that are added together or one by one give the same digest.
+-- Adds the results `from` to `to` of a table; result i is that of the command with the index `index` + i. Results that
+-- are added together or one by one give the same digest.
 function Chain:add(values, from, to, index)
   if to >= from then
     self.digest, self.last = core.digest_each(self.digest, values, from, to), index + to

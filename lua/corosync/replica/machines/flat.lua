@@ -43,7 +43,7 @@ local function leave(walk)
   end
 end
 
--- Adds the next entry of the innermost table, or ends that. Returns false if the piece has no room for the entry.
+-- Adds the next entry of the innermost table, or ends the table. Returns false if the piece has no room for the entry.
 local function step(walk)
   local depth = #walk.tables
   local key, item = next(walk.tables[depth], walk.keys[depth])

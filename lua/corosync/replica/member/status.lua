@@ -23,7 +23,7 @@ local function is_behind_storage(self)
   return log ~= nil and log.applied < self.stored_index
 end
 
--- Returns the same as `state`, for a member of which the protocol says that it has the state.
+-- As `state`, for a member that has the state according to the protocol.
 local function serving_state(self)
   if not self.protocol.active:has_enough() then
     return "blocked", "fewer nodes than a majority have the state"

@@ -164,7 +164,7 @@ local function say_ready(self, digest, decision)
   end
 end
 
--- Sets the time of the last change, other than of observers.
+-- Notes the time of the last change of members that are not observers.
 local function note_voters(self, list)
   local voters = {}
   for _, made in ipairs(list) do
@@ -190,8 +190,8 @@ local function decide(self)
   return self.decided
 end
 
--- Whether a decision is due. With one of last resort, commands may be lost that a process could bring back which has
--- just left, or whose Corosync has restarted.
+-- Whether a decision is due. One of last resort may lose commands that a process could bring back which has just left,
+-- or whose Corosync has restarted.
 local function is_due(self, decision)
   if not decision.is_last_resort then
     return true

@@ -15,8 +15,8 @@ function confirming.is_full(self)
   return self.active ~= nil and self.active.full[self.address] == true
 end
 
--- Returns the index up to which commands are confirmed, or 0 if all were applied. A full member counts as having
--- acknowledged what it has, or has synced, without waiting for the echo of its acknowledgement.
+-- Returns the index up to which commands are confirmed, or 0 if all were applied. A full member counts the commands
+-- that it has (with storage: has synced) as acknowledged by itself, before its acknowledgement comes back.
 local function confirmed(self)
   local active = self.active
   local has_news = self.log.applied < self.log.index

@@ -182,7 +182,7 @@ function Generation:ack(address, index, is_established)
   end
 end
 
--- Whether the epoch, which was not established, is so now, as seen from a member.
+-- Whether the epoch has now become established, as seen from a member.
 function Generation:establish(address)
   if not self:has_enough() then
     return false
