@@ -20,9 +20,9 @@ static const failure failure_other_joined = {
 static const failure failure_other_left = {
 	"exist", "another handle of this Lua state has left that group and is still open: close it first"};
 static const failure failure_same_pid = {"exist",
-	"the group already has a member with this node and pid, which is no handle of this Lua state: a handle closed just "
-	"now (try again), another Lua state in this process, or a process with the same pid in another PID namespace "
-	"(restart one of the two to get another pid)"};
+	"the group already has a member with this node and pid: a handle that was closed just now (try again), a handle of "
+	"another Lua state in this process, or a process with the same pid in another PID namespace (restart one of the "
+	"two to get another pid)"};
 static const failure failure_unanswered = {"not_connected",
 	"Corosync did not reply in time, so the connection was closed: others see \"procdown\" when Corosync continues"};
 static const failure failure_name_empty = {"invalid_param", "a group's name is 1 to 128 bytes, and this one is empty"};

@@ -3,13 +3,13 @@
 #include "handle/reader.h"
 
 const failure CPG_WINDOW_FULL = {"try_again",
-	"the handle's window is full: its own messages, or as many bytes of them as may wait, have not come back yet; "
+	"the handle's window is full: too many of its own messages, or too many bytes of them, have not come back yet; "
 	"handle events (dispatch, receive or fetch), and try again"};
 static const failure failure_backlog = {"backlog",
 	"the handle's own messages that wait to be handled have reached a quarter of the reader's limit (of 64 MiB "
 	"without a reader): handle events (dispatch, receive, or return from the handler that sends) and send again"};
 
-/* Whether so many more bytes are too many; the first message never is, whatever its size. */
+/* Whether `size` more bytes are too many. A single message never is, whatever its size. */
 static bool is_beyond(const cpg *c, size_t waiting, size_t size)
 {
 	return waiting > 0 && waiting + size > reader_own_bound(c->handle.reader);

@@ -103,8 +103,8 @@ local function why_not_ready(self)
   return select(6, self.app:status()) or "it is joining"
 end
 
--- Those whose state an observer follows may have ended, and its turn would never come. Closing makes what waits fail
--- with "closed"; the next `join` takes part.
+-- The members with the state may have ended, and an observer would wait for them forever. So it closes the replica:
+-- calls that wait fail with "closed", and the next `join` takes part.
 local function take_part_later(self)
   local app, timer = self.app, uv.new_timer()
   timer:start(1000 * PATIENCE, 0, function()
@@ -145,8 +145,8 @@ function Session:leave()
   end
 end
 
--- A command that may found the replica is not ready at once. An observer whose replica stays blocked takes part in it.
--- Returns true, or nil, message, code.
+-- Waits until the replica is ready. An observer whose replica stays blocked joins it again as a full member. Returns
+-- true, or nil, message, code.
 local function wait_to_found(self, name, is_observer, seconds)
   if self:wait_until(function() return self:is_ready() end, math.min(PATIENCE, seconds or PATIENCE)) then
     return true
@@ -159,9 +159,8 @@ local function wait_to_found(self, name, is_observer, seconds)
   return true
 end
 
--- Makes self.app a member of a replica, that is ready. It observes, so that nobody waits for it; only if it may found
--- the replica, and there are too few whose state it could follow, it takes part. Returns true, or nil and the exit
--- status.
+-- Joins a replica as self.app, and waits until it is ready. It observes, so that nobody waits for it. Only if `founds`
+-- is set, and too few members have a state, it takes part. Returns true, or nil and the exit status.
 function Session:join(name, founds, seconds)
   local others, message, code = session.members(name .. ".replica")
   if not others then
