@@ -328,7 +328,8 @@ function World:kill(process, is_ghost)
   end
 end
 
--- The Corosyncs of nodes die, and what they had not sent is lost. Each of these nodes is then alone on its ring.
+-- The Corosyncs of nodes die, and what they had not sent is lost. Each of these nodes is then alone on its ring. A
+-- process that `reads_ahead` handles later what Corosync had sent to it.
 function World:lose_corosync(ids)
   local components = {}
   for _, component in ipairs(components_of(self)) do
@@ -341,8 +342,8 @@ function World:lose_corosync(ids)
   for _, id in ipairs(sets.sorted_keys(ids)) do
     local node = self.nodes[id]
     for _, process in ipairs(node.processes) do
-      process.connected, process.joined, process.inbox, process.life = false, false, {}, process.life + 1
-      process.settling = nil
+      process.connected, process.joined, process.life = false, false, process.life + 1
+      process.inbox, process.settling = process.reads_ahead and process.inbox or {}, nil
     end
     node.outgoing, node.backlog = {}, {}
     changed(self, id)

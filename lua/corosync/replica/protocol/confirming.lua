@@ -16,14 +16,18 @@ function confirming.is_full(self)
 end
 
 -- Returns the index up to which commands are confirmed, or 0 if all were applied. A full member counts the commands
--- that it has (with storage: has synced) as acknowledged by itself, before its acknowledgement comes back.
+-- that it has (with storage: has synced) as acknowledged by itself, before its acknowledgement comes back. Only its
+-- first one of the epoch must have come back. That shows that its node noted the epoch before Corosync could end.
+-- Otherwise another process of the node may not know of the epoch, while this one still handles events that it got
+-- before.
 local function confirmed(self)
-  local active = self.active
+  local active, is_full = self.active, confirming.is_full(self)
   local has_news = self.log.applied < self.log.index
-  if not has_news or not active:is_established() or not active:has_enough() then
+  if not has_news or not active:is_established() or not active:has_enough()
+    or is_full and not active.acked[self.address] then
     return 0
   end
-  return active:confirmed(self.address, confirming.is_full(self) and storing.own_index(self) or self.log.index)
+  return active:confirmed(self.address, is_full and storing.own_index(self) or self.log.index)
 end
 
 -- Whether commands are confirmed and not yet applied.

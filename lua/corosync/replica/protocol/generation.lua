@@ -177,8 +177,8 @@ end
 function Generation:ack(address, index, is_established)
   self.lagging[address], self.absent[address] = nil, nil
   self.present[address] = true
-  if is_established and index > (self.acked[address] or 0) then
-    self.acked[address] = index
+  if is_established then
+    self.acked[address] = math.max(self.acked[address] or 0, index)
   end
 end
 
