@@ -33,8 +33,7 @@ describe("a map in one worker's replica #slow", function()
 
   it("is read by all workers, also after that worker has crashed", function()
     local block = files.read "docs/openresty.md":match "```nginx\n(lua_shared_dict flags.-)```"
-    local folder, name = program.file("nginx.conf", AROUND:format(block)):match "^(.*)/(.*)$"
-    local app = nginx.start(cluster, 1, folder, name)
+    local app = nginx.start(cluster, 1, program.file("nginx.conf", AROUND:format(block)))
     app:says "start worker process "
 
     local function set(value)
@@ -74,8 +73,8 @@ describe("the smallest nginx.conf #slow", function()
 
   it("keeps the latest message of all nodes on each node", function()
     local block = files.read "docs/openresty.md":match "```nginx\n(.-)```"
-    local folder, name = program.file("nginx.conf", block):match "^(.*)/(.*)$"
-    local first, second = nginx.start(cluster, 1, folder, name), nginx.start(cluster, 2, folder, name)
+    local file = program.file("nginx.conf", block)
+    local first, second = nginx.start(cluster, 1, file), nginx.start(cluster, 2, file)
     for _, each in ipairs { first, second } do
       each:wait_for("a sent message", function()
         local code, out = assert(cluster:command(each.node,

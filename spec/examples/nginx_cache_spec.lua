@@ -38,14 +38,14 @@ describe("examples/nginx #slow", function()
   end
 
   local function start_cache(node)
-    local server = nginx.start(cluster, node, uv.cwd() .. "/examples/nginx", "nginx.conf")
+    local server = nginx.start(cluster, node, uv.cwd() .. "/examples/nginx/nginx.conf")
     servers[node] = server
     server:says("'cache': in use", 2)
   end
 
   setup(function()
     servers, keep = {}, true
-    local origin = nginx.start(cluster, 1, uv.cwd() .. "/examples/nginx", "origin.conf")
+    local origin = nginx.start(cluster, 1, uv.cwd() .. "/examples/nginx/origin.conf")
     origin:says "start worker process"
     for node = 1, 3 do start_cache(node) end
   end)
@@ -115,8 +115,8 @@ describe("examples/nginx without a quorum provider #slow", function()
       nginx.clean()
       assert(unprovided:stop())
     end)
-    nginx.start(unprovided, 1, uv.cwd() .. "/examples/nginx", "origin.conf"):says "start worker process"
-    local server = nginx.start(unprovided, 1, uv.cwd() .. "/examples/nginx", "nginx.conf")
+    nginx.start(unprovided, 1, uv.cwd() .. "/examples/nginx/origin.conf"):says "start worker process"
+    local server = nginx.start(unprovided, 1, uv.cwd() .. "/examples/nginx/nginx.conf")
     server:says("bypassed: Corosync has no quorum provider", 2)
     assert.matches("Corosync has no quorum provider", server:request("8080/key0", "-X", "PUT", "--data", "x"), 1, true)
     assert.same({}, server:find ": in use")

@@ -2,9 +2,6 @@
 local groups = require "spec.helpers.groups"
 local lock_members = require "spec.helpers.lock_members"
 local nginx = require "spec.helpers.nginx"
-local uv = require "luv"
-
-local FOLDER = uv.cwd() .. "/spec/helpers/nginx"
 local NGINX, CQUEUES, LUV = 1, 2, 3
 
 describe("the objects of a replica in nginx and cqueues #slow", function()
@@ -12,7 +9,7 @@ describe("the objects of a replica in nginx and cqueues #slow", function()
 
   -- Returns an nginx that takes commands as the other members' programs do.
   local function start_nginx()
-    local server = nginx.start(members.cluster, NGINX, FOLDER, "objects.conf", { SPEC_NAME = members.name })
+    local server = nginx.start(members.cluster, NGINX, "objects.conf", { SPEC_NAME = members.name })
     return { lines = server.lines, errors = {}, seen = 0, write = function(_, line)
       return members.cluster:run(NGINX, { "curl", "-sS", "http://127.0.0.1:8090/?" .. line:gsub("%s+$", "")
         :gsub(" ", "+") })

@@ -1,23 +1,12 @@
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
-local uv = require "luv"
 
 local sequences, assert_same_order = nginx.sequences, nginx.assert_same_order
 
-local cluster, app, other, member
-
-local function start_member()
-  member = nginx.member(app, 3)
-end
-
-local function member_says(line)
-  nginx.member_says(app, member, line)
-end
+local cluster
 
 local function start(node, env)
-  local server = nginx.app(cluster, node, env)
-  app = app or server
-  return server
+  return nginx.app(cluster, node, env)
 end
 
 -- Clock ticks that a process has used.
@@ -29,27 +18,13 @@ end
 
 setup(function() cluster = assert(lab.start(3)) end)
 teardown(function() assert(cluster:stop()) end)
-
-after_each(function()
-  nginx.clean()
-  app, other, member = nil, nil, nil
-end)
+after_each(nginx.clean)
 
 describe("a group in nginx #slow", function()
   it("delivers one order to all workers of all nodes, also when handlers yield", function()
-    app = start(1, { SPEC_HANDLERS = "sleep socket dict" })
-    other = start(2, { SPEC_HANDLERS = "socket sleep dict" })
-    local clients = {}
-    for _, server in ipairs { app, other } do
-      for i = 1, 3 do
-        clients[#clients + 1] = assert(cluster:run(server.node, { "curl", "-sS",
-          ("http://127.0.0.1:8090/send?count=40&text=%d-%d-"):format(server.node, i) }))
-      end
-    end
-    for _, client in ipairs(clients) do
-      assert.equal(0, (assert(client:wait(10))))
-      assert.same({ "sent" }, client.lines)
-    end
+    local app = start(1, { SPEC_HANDLERS = "sleep socket dict" })
+    local other = start(2, { SPEC_HANDLERS = "socket sleep dict" })
+    nginx.request_at_once({ app, other }, "8090/send?count=40", "sent")
     local heard = sequences(app, "last", nginx.workers(app, other))
     assert.equal(241, #heard[1])
     assert_same_order(heard)
@@ -57,7 +32,7 @@ describe("a group in nginx #slow", function()
   end)
 
   it("continues in new light threads under load", function()
-    app = start(1)
+    local app = start(1)
     for part = 1, 3 do
       assert.equal("sent", app:request(("8090/send?count=3000&text=%d-"):format(part)))
     end
@@ -74,7 +49,7 @@ describe("a group in nginx #slow", function()
   end)
 
   it("has one light thread at a time, even if it is activated while another takes over", function()
-    app = start(1, { SPEC_ACTIVATES = "yes", SPEC_PACK = "yes" })
+    local app = start(1, { SPEC_ACTIVATES = "yes", SPEC_PACK = "yes" })
     assert.equal("sent", app:request "8090/send?count=9000&text=m")
     app:says("^%d+ message %S+ m9000$", 2) -- the mark may be sent by the other worker
     local pids = app:children()
@@ -85,8 +60,8 @@ describe("a group in nginx #slow", function()
   end)
 
   it("sends more than Corosync accepts at once without blocking its worker", function()
-    app = start(1)
-    local flood = assert(cluster:run(1, { "curl", "-sS", "http://127.0.0.1:8090/flood?count=40" }))
+    local app = start(1)
+    local flood = app:begin_request "8090/flood?count=40"
     repeat until app:request "8090/ping" == "pong" and #app:find "^%d+ message" > 0
     assert.equal(0, (assert(flood:wait(20))))
     assert.same({ "sent" }, flood.lines)
@@ -98,7 +73,7 @@ describe("a group in nginx #slow", function()
 
   for how, env in pairs { ["a helper thread"] = {}, ["looks at times"] = { SPEC_POLL = "0.01" } } do
     it("lets handlers send more than its window, with " .. how, function()
-      app = start(1, env)
+      local app = start(1, env)
       local pids = app:children()
       assert.equal("sent", app:request "8090/send?text=do%20burst") -- both workers do
       for _, pid in ipairs(pids) do app:says("^" .. pid .. " message %S+ burst 600$", 2) end
@@ -110,7 +85,7 @@ describe("a group in nginx #slow", function()
   end
 
   it("lets requests send more than its window while a handler waits", function()
-    app = start(1)
+    local app = start(1)
     assert.equal("sent", app:request "8090/send?text=do%20rest")
     assert.equal("sent", app:request "8090/send?count=600&text=meanwhile")
     assert.same({}, app:find "message %S+ do rest")
@@ -121,7 +96,7 @@ describe("a group in nginx #slow", function()
   end)
 
   it("lets requests send more than may wait for its handlers, which run meanwhile", function()
-    app = start(1, { SPEC_READER_LIMIT = "4000000" })
+    local app = start(1, { SPEC_READER_LIMIT = "4000000" })
     assert.equal("sent", app:request "8090/overfill?count=6000")
     local pids = app:children()
     local heard = sequences(app, "last", { { app, pids[1] }, { app, pids[2] } })
@@ -130,7 +105,7 @@ describe("a group in nginx #slow", function()
   end)
 
   it("fails with backlog when a handler sends more than that, and stays a member", function()
-    app = start(1, { SPEC_READER_LIMIT = "4000000" })
+    local app = start(1, { SPEC_READER_LIMIT = "4000000" })
     assert.equal("sent", app:request "8090/send?text=do%20overdo") -- both workers do
     app:says("^%d+ overdone backlog$", 2)
     local pids = app:children()
@@ -139,13 +114,13 @@ describe("a group in nginx #slow", function()
   end)
 
   it("fails with backlog instead of waiting for a group whose handler waits for it", function()
-    app = nginx.start(cluster, 1, uv.cwd() .. "/spec/helpers/nginx", "mutual.conf")
+    local app = nginx.start(cluster, 1, "mutual.conf")
     app:says "^handled 50$"
     assert.same({}, app:find "^failed.*")
   end)
 
   it("lets nginx handle other events after half a millisecond", function()
-    app = start(1, { SPEC_HANDLERS = "work" }) -- for a millisecond at each message
+    local app = start(1, { SPEC_HANDLERS = "work" }) -- for a millisecond at each message
     assert.equal("sent", app:request "8090/send?count=200&text=x")
     app:says("^%d+ message %S+ x200$", 2)
     local rows = app:find "^%d+ row (%d+)$"
@@ -154,7 +129,7 @@ describe("a group in nginx #slow", function()
   end)
 
   it("uses no CPU while idle", function()
-    app = start(1)
+    local app = start(1)
     local pids, before = app:children(), {}
     for _, pid in ipairs(pids) do before[pid] = ticks(app, pid) end
     cluster:wait_for(function() return false end, 1)
@@ -167,7 +142,7 @@ describe("a group in nginx #slow", function()
   end)
 
   it("reports a handler's error and handles the next event", function()
-    app = start(1, { SPEC_HANDLERS = "" })
+    local app = start(1, { SPEC_HANDLERS = "" })
     assert.equal("sent", app:request "8090/send?text=do%20raise")
     assert.equal("sent", app:request "8090/send?text=after")
     app:says("^%d+ message %S+ after$", 2)
@@ -176,20 +151,20 @@ describe("a group in nginx #slow", function()
   end)
 
   it("leaves and rejoins on request", function()
-    app = start(1)
-    start_member()
+    local app = start(1)
+    local member = nginx.member(app, 3)
     -- The same worker: a connection that stays.
     local out = app:request("8090/leave", "http://127.0.0.1:8090/address", "http://127.0.0.1:8090/join",
       "http://127.0.0.1:8090/address")
     local left, first, rejoined, second = out:match "^(%S+)\n(%S+)\n(%S+)\n(%S+)$"
     assert.same({ "true", "true", first }, { left, rejoined, second }, out)
-    member_says("left " .. first .. "=leave")
-    member_says("message " .. first .. " joined anew")
+    member:says("left " .. first .. "=leave")
+    member:says("message " .. first .. " joined anew")
     app:says("^" .. first:match ":(%d+)" .. " config .* joined " .. first .. "=join")
   end)
 
   it("rejects calls that would break its order, naming the reason", function()
-    app = start(1)
+    local app = start(1)
     local lines = {}
     for line in app:request("8090/refusals"):gmatch "[^\n]+" do lines[#lines + 1] = line end
     assert.equal("exist", lines[1])
@@ -207,7 +182,7 @@ describe("a group in nginx #slow", function()
   end)
 
   it("sends without waiting in phases that cannot yield", function()
-    app = start(1)
+    local app = start(1)
     app:request "8090/log"
     app:says("^%d+ message %S+ from log$", 2)
     app:says "^%d+ log true$"

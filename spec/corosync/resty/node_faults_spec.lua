@@ -2,23 +2,12 @@
 local groups = require "spec.helpers.groups"
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
-local uv = require "luv"
 
-local FOLDER = uv.cwd() .. "/spec/helpers/nginx"
-
-local cluster, app, member
+local cluster, app
 
 local function start(env)
   app = nginx.node_app(cluster, 1, env)
   return app:children()
-end
-
-local function start_member()
-  member = nginx.member(app, 2)
-end
-
-local function member_says(line)
-  nginx.member_says(app, member, line)
 end
 
 -- The worker that sends for the node sends nothing any more.
@@ -34,8 +23,7 @@ end
 local function send_from_another(pid, text)
   local sender
   repeat
-    sender = assert(cluster:run(1, { "curl", "-sS",
-      ("http://127.0.0.1:8090/send_unless?pid=%s&text=%s"):format(pid, text) }))
+    sender = app:begin_request(("8090/send_unless?pid=%s&text=%s"):format(pid, text))
     app:wait_for("the request to be taken", function() return sender.exited or #app:find("sends " .. text) > 0 end)
   until not sender.exited
   return sender
@@ -56,11 +44,7 @@ end
 
 setup(function() cluster = assert(lab.start(2)) end)
 teardown(function() assert(cluster:stop()) end)
-
-after_each(function()
-  nginx.clean()
-  app, member = nil, nil
-end)
+after_each(nginx.clean)
 
 describe("a group of nodes in nginx #slow", function()
   it("disconnects only the worker that is too slow", function()
@@ -127,7 +111,7 @@ describe("a group of nodes in nginx #slow", function()
   it("begins anew in all workers when all its members are killed", function()
     local pids = start()
     app:says("^%d+ config")
-    start_member()
+    local member = nginx.member(app, 2)
     local is_member, members, others = {}, {}, {}
     for pid in table.concat(member.lines, "\n"):gmatch "1:(%d+)" do is_member[pid] = true end
     for _, pid in ipairs(pids) do table.insert(is_member[pid] and members or others, pid) end
@@ -170,14 +154,14 @@ describe("a group of nodes in nginx #slow", function()
 
   it("goes on while workers end again and again", function()
     local survivor = start()[1]
-    start_member()
+    local member = nginx.member(app, 2)
     for i = 1, 10 do
       for _, pid in ipairs(app:children()) do
         if pid ~= survivor then app:signal("KILL", pid) end
       end
       assert.equal("sent", app:request(("8090/send?text=%d"):format(i)))
     end
-    member_says(("message %s 10"):format(app:request "8090/address"))
+    member:says(("message %s 10"):format(app:request "8090/address"))
     app:says("^" .. survivor .. " message %S+ 10$")
   end)
 
@@ -207,19 +191,18 @@ describe("a group of nodes in nginx #slow", function()
   it("leaves when nginx quits or stops", function()
     for _, signal in ipairs { "QUIT", "TERM" } do
       local pids = start()
-      start_member()
+      local member = nginx.member(app, 2)
       app:signal(signal)
       app:wait_for("nginx to end", function() return app.process.exited end)
       app:wait_for("the members to leave", function() return member.lines[#member.lines]:match "^members 2:%d+$" end)
       for _, line in ipairs(member.lines) do assert.is_nil(line:match "=procdown", line) end
       assert.equal(3, #pids)
-      member:kill "sigkill"
-      assert(member:wait(5))
+      member:stop()
     end
   end)
 
   it("works in one process", function()
-    app = nginx.start(cluster, 1, FOLDER, "node_alone.conf")
+    app = nginx.start(cluster, 1, "node_alone.conf")
     nginx.node_joined(app, 1)
     assert.equal("sent", app:request "8090/send?count=3&text=alone")
     app:says("^%d+ message %S+ alone3$")
@@ -234,14 +217,14 @@ describe("a group of nodes in nginx #slow", function()
   end)
 
   it("says what is missing", function()
-    app = nginx.start(cluster, 1, FOLDER, "node_without_dict.conf")
+    app = nginx.start(cluster, 1, "node_without_dict.conf")
     app:says "^nil cannot join group 'spec': .*add 'lua_shared_dict corosync 10m;' to the http block.* no_dict$"
-    app = nginx.start(cluster, 1, FOLDER, "node_tiny.conf", nil, "pid /run/tiny.pid;")
+    app = nginx.start(cluster, 1, "node_tiny.conf", nil, "pid /run/tiny.pid;")
     app:says "^nil cannot join group 'spec': lua_shared_dict 'corosync' has 32 kB, .* at least 64: .* no_memory$"
   end)
 
   it("disconnects all workers of a node, and logs it, when shared memory has no room for a message", function()
-    app = nginx.start(cluster, 1, FOLDER, "node_small.conf")
+    app = nginx.start(cluster, 1, "node_small.conf")
     nginx.node_joined(app, 3)
     assert.matches("no_memory: .*lua_shared_dict 'corosync' has no room for %d+ bytes: make it larger",
       app:request "8090/send_long?text=x&times=300000")

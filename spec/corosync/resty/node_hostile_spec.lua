@@ -1,9 +1,6 @@
 -- Groups of nodes in nginx under unusual use.
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
-local uv = require "luv"
-
-local FOLDER = uv.cwd() .. "/spec/helpers/nginx"
 
 local cluster, app
 
@@ -12,7 +9,7 @@ local function run(code)
 end
 
 local function start(workers, env)
-  app = nginx.start(cluster, 1, FOLDER, "node_groups.conf", env, ("worker_processes %d;"):format(workers))
+  app = nginx.start(cluster, 1, "node_groups.conf", env, ("worker_processes %d;"):format(workers))
 end
 
 local function start_and_join(workers)
@@ -112,7 +109,7 @@ describe("a group of nodes in nginx #slow", function()
     ]]
     local clients = {}
     for i = 1, 6 do
-      clients[i] = assert(cluster:run(1, { "curl", "-sS", "http://127.0.0.1:8091/", "--data-binary", code }))
+      clients[i] = app:begin_request("8091/", "--data-binary", code)
     end
     for _, client in ipairs(clients) do
       assert.equal(0, (assert(client:wait(30))))
@@ -127,7 +124,7 @@ describe("a group of nodes in nginx #slow", function()
   end)
 
   it("works beside another nginx on the same node with its own dictionary", function()
-    local second = nginx.start(cluster, 1, FOLDER, "node.conf", nil, "worker_processes 2; pid /run/second.pid;")
+    local second = nginx.start(cluster, 1, "node.conf", nil, "worker_processes 2; pid /run/second.pid;")
     nginx.node_joined(second, 2)
     start_and_join(2)
     assert.equal("true", run [[ return app.groups.spec:send_message "hello" ]])
@@ -144,7 +141,7 @@ describe("a group of nodes in nginx #slow", function()
   end)
 
   it("goes on in the new master's workers when nginx is upgraded, and polls without a directory for sockets", function()
-    app = nginx.start(cluster, 1, FOLDER, "node_groups.conf", { SPEC_DIRECTORY = "/sys" },
+    app = nginx.start(cluster, 1, "node_groups.conf", { SPEC_DIRECTORY = "/sys" },
       "worker_processes 2; daemon on; env LUA_PATH; env LUA_CPATH; env SPEC_DIRECTORY;")
     app:says("^%d+ spec config 1 0 1$", 2)
     local old, master = app:children(), app:master()

@@ -1,9 +1,6 @@
 -- The log of a group of nodes when its writers are paused or killed at the worst moment: each check runs in a worker.
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
-local uv = require "luv"
-
-local FOLDER = uv.cwd() .. "/spec/helpers/nginx"
 
 local cluster, app
 
@@ -13,7 +10,7 @@ end
 
 setup(function()
   cluster = assert(lab.start(1))
-  app = nginx.start(cluster, 1, FOLDER, "node_groups.conf", nil, "worker_processes 1;")
+  app = nginx.start(cluster, 1, "node_groups.conf", nil, "worker_processes 1;")
   app:says "^%d+ other config 1 0 1$"
 end)
 

@@ -2,21 +2,14 @@
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
 
-local cluster, app, other, member
+local cluster
 
 local function start(node, env, count)
-  local server = nginx.node_app(cluster, node, env, count)
-  app = app or server
-  return server
-end
-
-local function start_member()
-  member = nginx.member(app, 3)
+  return nginx.node_app(cluster, node, env, count)
 end
 
 local function load(server)
-  return assert(cluster:run(server.node, { "curl", "-sS",
-    ("http://127.0.0.1:8090/load?pause=0.005&text=n%d-"):format(server.node) }))
+  return server:begin_request(("8090/load?pause=0.005&text=n%d-"):format(server.node))
 end
 
 local function unload(server, client)
@@ -67,27 +60,13 @@ end
 
 setup(function() cluster = assert(lab.start(3)) end)
 teardown(function() assert(cluster:stop()) end)
-
-after_each(function()
-  nginx.clean()
-  app, other, member = nil, nil, nil
-end)
+after_each(nginx.clean)
 
 describe("a group of nodes in nginx #slow", function()
   it("delivers one order to all workers of all nodes, of which two each are members", function()
-    app, other = start(1, { SPEC_HANDLERS = "sleep dict" }), start(2)
-    start_member()
-    local clients = {}
-    for _, server in ipairs { app, other } do
-      for i = 1, 3 do
-        clients[#clients + 1] = assert(cluster:run(server.node, { "curl", "-sS",
-          ("http://127.0.0.1:8090/send?count=40&text=%d-%d-"):format(server.node, i) }))
-      end
-    end
-    for _, client in ipairs(clients) do
-      assert.equal(0, (assert(client:wait(20))))
-      assert.same({ "sent" }, client.lines)
-    end
+    local app, other = start(1, { SPEC_HANDLERS = "sleep dict" }), start(2)
+    local member = nginx.member(app, 3)
+    nginx.request_at_once({ app, other }, "8090/send?count=40", "sent")
     local heard = nginx.sequences(app, "last", nginx.workers(app, other))
     assert.equal(241, #heard[1])
     nginx.assert_same_order(heard)
@@ -101,7 +80,7 @@ describe("a group of nodes in nginx #slow", function()
   end)
 
   it("loses nothing when the worker that is the node's member is killed", function()
-    app, other = start(1), start(2)
+    local app, other = start(1), start(2)
     local watcher = other:children()[1]
     local client = load(other)
     let_pass(app, 100)
@@ -127,7 +106,7 @@ describe("a group of nodes in nginx #slow", function()
   end)
 
   it("loses nothing when nginx is reloaded, slowly, and other nodes see one leave and one join", function()
-    app, other = start(1, nil, 8), start(2)
+    local app, other = start(1, nil, 8), start(2)
     local watcher, old = other:children()[1], app:children()
     local client = load(other)
     local own = assert(cluster:run(1, { "sh", "-c",

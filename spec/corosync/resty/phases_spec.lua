@@ -1,9 +1,6 @@
 -- Where groups and replicas can be made.
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
-local uv = require "luv"
-
-local FOLDER = uv.cwd() .. "/spec/helpers/nginx"
 local REFUSED = "^%s %s nil wrong_phase cannot join group 'spec%%S*: in the phase '%s' each request "
   .. "would make it again: make it once, in init_worker_by_lua"
 
@@ -15,12 +12,12 @@ describe("making groups #slow", function()
   after_each(nginx.clean)
 
   it("fails in init_by_lua because it is too early", function()
-    app = nginx.start(cluster, 1, FOLDER, "init_phase.conf")
+    app = nginx.start(cluster, 1, "init_phase.conf")
     app:says "^nil cannot join group 'early': init_by_lua runs in the master process, .*init_worker_by_lua wrong_phase$"
   end)
 
   it("fails in requests, with the code cache off as well", function()
-    app = nginx.start(cluster, 1, FOLDER, "request_phases.conf")
+    app = nginx.start(cluster, 1, "request_phases.conf")
     app:says "start worker process "
     for _, phase in ipairs { "rewrite", "access", "content", "header_filter", "log" } do
       app:request("8090/" .. phase)
@@ -30,7 +27,7 @@ describe("making groups #slow", function()
   end)
 
   it("works in timers", function()
-    app = nginx.start(cluster, 1, FOLDER, "request_phases.conf")
+    app = nginx.start(cluster, 1, "request_phases.conf")
     app:says "^timer group corosync.group 'spec'"
     app:says "^timer replica corosync.replica 'spec'"
     app:says "^joined$"

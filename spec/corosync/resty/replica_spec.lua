@@ -1,15 +1,12 @@
 -- Replicas in nginx: three nodes, two workers each.
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
-local uv = require "luv"
-
-local FOLDER = uv.cwd() .. "/spec/helpers/nginx"
 
 local cluster
 local count = 0
 
 local function start(node, env)
-  return nginx.start(cluster, node, FOLDER, "replica.conf", env)
+  return nginx.start(cluster, node, "replica.conf", env)
 end
 
 -- Starts an nginx on each node, and waits until all workers are ready, from a node on.
@@ -36,17 +33,7 @@ describe("a replica in nginx #slow", function()
 
   it("lets requests of all workers submit, and all have the state", function()
     local servers = start_all()
-    local clients = {}
-    for node = 1, 3 do
-      for i = 1, 3 do
-        clients[#clients + 1] = assert(cluster:run(node, { "curl", "-sS",
-          ("http://127.0.0.1:8090/submit?count=30&text=%d-%d-"):format(node, i) }))
-      end
-    end
-    for _, client in ipairs(clients) do
-      assert.equal(0, (assert(client:wait(20))))
-      assert.same({ "submitted" }, client.lines)
-    end
+    nginx.request_at_once(servers, "8090/submit?count=30", "submitted")
     local state = servers[1]:request "8090/state"
     assert.equal(270, select(2, state:gsub("%S+", "")))
     for node = 1, 3 do

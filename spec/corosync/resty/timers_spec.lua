@@ -1,14 +1,11 @@
 -- Groups whose nginx runs no more timers, and handlers that end their light thread.
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
-local uv = require "luv"
-
-local FOLDER = uv.cwd() .. "/spec/helpers/nginx"
 
 local cluster, app
 
 local function start(hogs, pack)
-  app = nginx.start(cluster, 1, FOLDER, "few_timers.conf", { SPEC_HOGS = tostring(hogs), SPEC_PACK = pack })
+  app = nginx.start(cluster, 1, "few_timers.conf", { SPEC_HOGS = tostring(hogs), SPEC_PACK = pack })
   app:says "start worker process "
 end
 
@@ -24,11 +21,7 @@ end
 
 setup(function() cluster = assert(lab.start(1)) end)
 teardown(function() assert(cluster:stop()) end)
-
-after_each(function()
-  nginx.clean()
-  app = nil
-end)
+after_each(nginx.clean)
 
 describe("a group without a free timer #slow", function()
   it("joins as soon as there is one, and reports why it handled no events", function()
@@ -73,7 +66,7 @@ describe("a group without a free timer #slow", function()
       local member = nginx.member(app, 1)
       hog_timers()
       app:signal(signal)
-      nginx.member_says(app, member, ("left 1:%s=leave"):format(pid))
+      member:says(("left 1:%s=leave"):format(pid))
       app:says("worker process " .. pid .. " exited with code 0")
     end)
   end
@@ -81,7 +74,7 @@ end)
 
 describe("a replica without a free timer #slow", function()
   it("calls functions of the script that a request brings about", function()
-    app = nginx.start(cluster, 1, FOLDER, "objects.conf", { SPEC_NAME = "spec" })
+    app = nginx.start(cluster, 1, "objects.conf", { SPEC_NAME = "spec" })
     app:says "^ready"
     app:request "8090/?lead+l"
     app:says "^elected l "

@@ -2,39 +2,26 @@
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
 local ordinary = require "spec.helpers.ordinary_user"
-local uv = require "luv"
 
-local cluster, app, member
+local cluster, app
 
 local function start(env, directives)
-  app = nginx.start(cluster, 1, uv.cwd() .. "/spec/helpers/nginx", "single.conf", env, directives)
-end
-
-local function start_member()
-  member = nginx.member(app, 1)
-end
-
-local function member_says(line)
-  nginx.member_says(app, member, line)
+  app = nginx.start(cluster, 1, "single.conf", env, directives)
 end
 
 setup(function() cluster = assert(lab.start(1)) end)
 teardown(function() assert(cluster:stop()) end)
-
-after_each(function()
-  nginx.clean()
-  app, member = nil, nil
-end)
+after_each(nginx.clean)
 
 describe("a group in an nginx #slow", function()
   it("without a master process is a member, and leaves when that quits", function()
     start({}, "master_process off;")
     app:says "^%d+ config 1 "
-    start_member()
+    local member = nginx.member(app, 1)
     assert.equal("sent", app:request "8090/send?text=alone")
     app:says "^%d+ message %S+ alone$"
     app:signal "QUIT"
-    member_says(("left 1:%s=leave"):format(app:find "^(%d+) config"[1]))
+    member:says(("left 1:%s=leave"):format(app:find "^(%d+) config"[1]))
     assert.equal(0, (assert(app.process:wait(15))))
   end)
 
@@ -57,7 +44,7 @@ describe("a group in an nginx #slow", function()
     app:says "^%d+ message %S+ allowed$"
 
     nginx.clean()
-    app = nginx.start(cluster, 1, uv.cwd() .. "/spec/helpers/nginx", "node.conf", { SPEC_DIRECTORY = "/tmp" },
+    app = nginx.start(cluster, 1, "node.conf", { SPEC_DIRECTORY = "/tmp" },
       "user nobody nogroup; worker_processes 2;")
     nginx.node_joined(app, 2)
     app:signal "HUP"
@@ -72,16 +59,16 @@ describe("a group in an nginx #slow", function()
     start({}, "daemon on;")
     app:says "^%d+ config 1 "
     local old, master = nginx.joined(app, 1)[1], app:master()
-    start_member()
+    local member = nginx.member(app, 1)
     app:signal "USR2"
     app:says("^%d+ config 3 ", 2)
     app:signal("QUIT", master)
-    member_says(("left 1:%s=leave"):format(old))
+    member:says(("left 1:%s=leave"):format(old))
     assert.equal("sent", app:request "8090/send?text=upgraded")
     app:says "^%d+ message %S+ upgraded$"
     local new = app:children()[1]
     app:signal "QUIT"
-    member_says(("left 1:%s=leave"):format(new))
+    member:says(("left 1:%s=leave"):format(new))
     app:wait_for("nginx to end", function() return cluster:command(1, { "test", "-e", "/run/nginx.pid" }) == 1 end)
   end)
 end)

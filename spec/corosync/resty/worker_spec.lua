@@ -3,24 +3,10 @@ local nginx = require "spec.helpers.nginx"
 
 local joined, sequences, assert_same_order = nginx.joined, nginx.sequences, nginx.assert_same_order
 
-local cluster, app, other, member
-
-local function wait_for(what, predicate, seconds)
-  app:wait_for(what, predicate, seconds)
-end
-
-local function start_member()
-  member = nginx.member(app, 3)
-end
-
-local function member_says(line)
-  nginx.member_says(app, member, line)
-end
+local cluster
 
 local function start(node, env)
-  local server = nginx.app(cluster, node, env)
-  app = app or server
-  return server
+  return nginx.app(cluster, node, env)
 end
 
 local function is_gone(server, pid)
@@ -33,23 +19,19 @@ end
 
 setup(function() cluster = assert(lab.start(3)) end)
 teardown(function() assert(cluster:stop()) end)
-
-after_each(function()
-  nginx.clean()
-  app, other, member = nil, nil, nil
-end)
+after_each(nginx.clean)
 
 describe("an nginx worker #slow", function()
   it("leaves its group and ends on reload under load, and the others deliver nothing twice", function()
-    app, other = start(1), start(2)
-    start_member()
+    local app, other = start(1), start(2)
+    local member = nginx.member(app, 3)
     local old, watchers = app:children(), other:children()
     local wrk = load(app, "8090/send?text=load", 2)
     app:says("^%d+ message %S+ load$", 100)
     app:signal "HUP"
     for _, pid in ipairs(old) do
-      member_says(("left 1:%s=leave"):format(pid))
-      wait_for("worker " .. pid .. " to end", function() return is_gone(app, pid) end)
+      member:says(("left 1:%s=leave"):format(pid))
+      app:wait_for("worker " .. pid .. " to end", function() return is_gone(app, pid) end)
     end
     local new = joined(app)
     assert.equal(0, (assert(wrk:wait(10))))
@@ -65,13 +47,13 @@ describe("an nginx worker #slow", function()
   end)
 
   it("that is killed leaves the group, and its successor is a new member", function()
-    app, other = start(1), start(2)
-    start_member()
+    local app, other = start(1), start(2)
+    local member = nginx.member(app, 3)
     local pids, watchers = app:children(), other:children()
     local wrk = load(app, "8090/send?text=load", 1)
     app:says("^%d+ message %S+ load$", 20)
     app:signal("KILL", pids[1])
-    member_says(("left 1:%s=procdown"):format(pids[1]))
+    member:says(("left 1:%s=procdown"):format(pids[1]))
     app:says("worker process " .. pids[1] .. " exited on signal 9")
     local new = joined(app)
     assert(wrk:wait(10))
@@ -84,19 +66,18 @@ describe("an nginx worker #slow", function()
 
   it("leaves when nginx quits or stops", function()
     for _, signal in ipairs { "QUIT", "TERM" } do
-      app = start(1)
-      start_member()
+      local app = start(1)
+      local member = nginx.member(app, 3)
       local pids = app:children()
       app:signal(signal)
-      for _, pid in ipairs(pids) do member_says(("left 1:%s=leave"):format(pid)) end
+      for _, pid in ipairs(pids) do member:says(("left 1:%s=leave"):format(pid)) end
       assert.equal(0, (assert(app.process:wait(10))))
-      member:kill "sigkill"
-      assert(member:wait(5))
+      member:stop()
     end
   end)
 
   it("is notified of a disconnect and rejoins after Corosync's restart", function()
-    app = start(1)
+    local app = start(1)
     assert(cluster:kill(1))
     app:says("^%d+ disconnected .*has gone", 2)
     app:says("^%d+ sent not_connected$", 2)
@@ -113,7 +94,7 @@ describe("an nginx worker #slow", function()
 
   it("waits for Corosync when nginx starts first", function()
     assert(cluster:kill(1))
-    app = nginx.start_app(cluster, 1)
+    local app = nginx.start_app(cluster, 1)
     app:says("^%d+ disconnected .*Corosync is not running: start it", 2)
     assert(cluster:restart(1))
     app:says("^%d+ config", 2)
@@ -122,7 +103,7 @@ describe("an nginx worker #slow", function()
   end)
 
   it("ends with nginx although Corosync is down", function()
-    app = start(1)
+    local app = start(1)
     assert(cluster:kill(1))
     app:says("^%d+ disconnected", 2)
     app:signal "QUIT"
@@ -131,7 +112,7 @@ describe("an nginx worker #slow", function()
   end)
 
   it("ends with nginx although Corosync is paused", function()
-    app = start(1)
+    local app = start(1)
     finally(function() assert(cluster:resume(1)) end)
     assert(cluster:pause(1))
     app:signal "QUIT"
@@ -140,7 +121,7 @@ describe("an nginx worker #slow", function()
 end)
 
 describe("a group without a helper thread #slow", function()
-  local function check()
+  local function check(app)
     local pids = app:children()
     for i = 1, 3 do assert.equal("sent", app:request("8090/send?count=20&text=" .. i .. "-")) end
     assert_same_order(sequences(app, "last", { { app, pids[1] }, { app, pids[2] } }))
@@ -151,19 +132,19 @@ describe("a group without a helper thread #slow", function()
   end
 
   it("polls for events when the option says so", function()
-    app = start(1, { SPEC_POLL = "0.005" })
-    check()
+    local app = start(1, { SPEC_POLL = "0.005" })
+    check(app)
     assert.same({}, app:find "polls for events")
-    start_member()
+    local member = nginx.member(app, 3)
     local pids = app:children()
     app:signal "QUIT"
-    for _, pid in ipairs(pids) do member_says(("left 1:%s=leave"):format(pid)) end
+    for _, pid in ipairs(pids) do member:says(("left 1:%s=leave"):format(pid)) end
     assert.equal(0, (assert(app.process:wait(10))))
   end)
 
   it("polls for events and logs it when no thread can be started", function()
-    app = start(1, { SPEC_NO_THREADS = "yes" })
-    check()
+    local app = start(1, { SPEC_NO_THREADS = "yes" })
+    check(app)
     app:says("group 'spec' polls for events every 10 ms: it was built without threads", 2)
   end)
 end)

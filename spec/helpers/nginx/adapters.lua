@@ -1,7 +1,6 @@
 -- Two nodes of a lab with the application adapters_app.lua, for the specs of a file.
 local lab = require "corosync.lab"
 local nginx = require "spec.helpers.nginx"
-local uv = require "luv"
 
 local adapters = {}
 
@@ -9,7 +8,7 @@ local adapters = {}
 function adapters.start()
   local cluster, servers = assert(lab.start(2)), {}
   for node = 1, 2 do
-    servers[node] = nginx.start(cluster, node, uv.cwd() .. "/spec/helpers/nginx", "adapters.conf")
+    servers[node] = nginx.start(cluster, node, "adapters.conf")
   end
   for node = 1, 2 do
     servers[node]:says("'ipc': in use", 2)

@@ -4,7 +4,7 @@ local groups = require "spec.helpers.groups"
 local nginx = require "spec.helpers.nginx"
 local uv = require "luv"
 
-local FOLDER = uv.cwd() .. "/examples/nginx"
+local CONFIGURATION = uv.cwd() .. "/examples/nginx/nginx.conf"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
@@ -12,14 +12,14 @@ local caches = {}
 
 -- An origin on node 1 that can be slow, and rejects values that are less than the present one.
 function caches.start_origin(cluster)
-  local origin = nginx.start(cluster, 1, uv.cwd() .. "/spec/helpers/nginx", "origin.conf")
+  local origin = nginx.start(cluster, 1, "origin.conf")
   origin:says "start worker process"
   return origin
 end
 
 -- All its workers use the cache.
 function caches.start(cluster, node)
-  local server = nginx.start(cluster, node, FOLDER, "nginx.conf")
+  local server = nginx.start(cluster, node, CONFIGURATION)
   server:says("'cache': in use", 2)
   return server
 end

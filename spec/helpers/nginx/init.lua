@@ -21,6 +21,9 @@ local started, members = {}, {}
 local Nginx = {}
 Nginx.__index = Nginx
 
+local Member = {}
+Member.__index = Member
+
 function nginx.is_root()
   local file = assert(io.open "/proc/self/uid_map")
   local first, _, count = file:read("*n", "*n", "*n")
@@ -29,24 +32,26 @@ function nginx.is_root()
 end
 
 -- nginx as root sets the groups of its workers, which an ordinary user's namespace forbids: there it is not root.
-local function command(folder, configuration, directives)
+local function command(configuration, directives)
+  local folder, file = configuration:match "^(.*)/(.*)$"
   local argv = nginx.is_root() and {} or { "unshare", "-U", "--map-user=1", "--map-group=1" }
   local defaults = nginx.is_root() and not directives:find "user " and "user root; " or ""
   defaults = defaults .. (directives:find "daemon " and "" or "daemon off; ")
-  for _, word in ipairs { PROGRAM, "-p", folder, "-c", configuration, "-g",
+  for _, word in ipairs { PROGRAM, "-p", folder or FOLDER, "-c", file or configuration, "-g",
     defaults .. "error_log stderr notice; " .. directives } do
     argv[#argv + 1] = word
   end
   return argv
 end
 
---- Starts an nginx. Its events, the lines that it writes, are in the field `lines`. `directives`: more of nginx's.
-function nginx.start(cluster, node, folder, configuration, env, directives)
+--- Starts an nginx. Its events, the lines that it writes, are in the field `lines`. `configuration`: a file in
+-- spec/helpers/nginx, or a path. `directives`: more of nginx's.
+function nginx.start(cluster, node, configuration, env, directives)
   local self = setmetatable({ cluster = cluster, node = node, lines = {} }, Nginx)
   local variables = {}
   for name, value in pairs(environment) do variables[name] = value end
   for name, value in pairs(env or {}) do variables[name] = value end
-  self.process = assert(cluster:run(node, command(folder, configuration, directives or ""), {
+  self.process = assert(cluster:run(node, command(configuration, directives or ""), {
     env = variables,
     output = function(line) self.lines[#self.lines + 1] = line end,
   }))
@@ -60,16 +65,12 @@ function nginx.clean()
     table.remove(started, i):stop()
   end
   for i = #members, 1, -1 do
-    local member = table.remove(members, i)
-    if not member.exited then
-      member:kill "sigkill"
-      assert(member:wait(60))
-    end
+    table.remove(members, i):stop()
   end
 end
 
 function nginx.start_app(cluster, node, env)
-  return nginx.start(cluster, node, FOLDER, "app.conf", env)
+  return nginx.start(cluster, node, "app.conf", env)
 end
 
 --- Waits until so many workers have been told that their node has joined.
@@ -79,7 +80,7 @@ end
 
 --- With one presence for its workers, three unless told.
 function nginx.start_node_app(cluster, node, env, count)
-  return nginx.start(cluster, node, FOLDER, "node.conf", env, ("worker_processes %d;"):format(count or 3))
+  return nginx.start(cluster, node, "node.conf", env, ("worker_processes %d;"):format(count or 3))
 end
 
 function nginx.node_app(cluster, node, env, count)
@@ -151,6 +152,11 @@ function Nginx:request(path, ...)
   return (out:gsub("\n$", ""))
 end
 
+--- Begins such a request. Its response will be the lines of the process that it returns.
+function Nginx:begin_request(path, ...)
+  return assert(self.cluster:run(self.node, { "curl", "-sS", "http://127.0.0.1:" .. path, ... }))
+end
+
 --- The sequence of messages delivered to a worker.
 function Nginx:messages(pid)
   return self:find("^" .. pid .. " message (.*)$")
@@ -190,19 +196,36 @@ function nginx.app(cluster, node, env)
   return server
 end
 
---- Starts a member without nginx on a node of a server's cluster, and waits until it has joined. `...`: more arguments
--- of spec/helpers/clients/member.lua.
+--- Starts a member without nginx on a node of a server's cluster, and waits until it has joined. Its events are in the
+-- field `lines`. `...`: more arguments of spec/helpers/clients/member.lua.
 function nginx.member(server, node, ...)
   local argv = groups.member_argv "spec"
   for _, word in ipairs { ... } do argv[#argv + 1] = word end
-  local member = assert(server.cluster:run(node, argv))
-  members[#members + 1] = member
-  server:wait_for("the member to join", function() return member.lines[2] end)
-  return member
+  local process = assert(server.cluster:run(node, argv))
+  local self = setmetatable({ server = server, process = process, lines = process.lines }, Member)
+  members[#members + 1] = self
+  server:wait_for("the member to join", function() return self.lines[2] end)
+  return self
 end
 
-function nginx.member_says(server, member, line)
-  server:wait_for("the member to say '" .. line .. "'", function() return groups.has_line(member, line) end)
+function Member:says(line)
+  self.server:wait_for("the member to say '" .. line .. "'", function() return groups.has_line(self, line) end)
+end
+
+--- Waits until a message has been delivered to it.
+function Member:hears(text)
+  self.server:wait_for("the member to receive " .. text, function()
+    for _, line in ipairs(self.lines) do
+      if line:match "^message %S+ (.*)$" == text then return true end
+    end
+  end)
+end
+
+function Member:stop()
+  if not self.process.exited then
+    self.process:kill "sigkill"
+    assert(self.process:wait(60))
+  end
 end
 
 --- The workers of some servers, as `sequences` takes them.
@@ -212,6 +235,21 @@ function nginx.workers(...)
     for _, pid in ipairs(server:children()) do list[#list + 1] = { server, pid } end
   end
   return list
+end
+
+--- Makes three requests to each of some servers at the same time, each with a text of its own, and waits until all have
+-- this response.
+function nginx.request_at_once(servers, path, response)
+  local clients = {}
+  for _, server in ipairs(servers) do
+    for i = 1, 3 do
+      clients[#clients + 1] = server:begin_request(("%s&text=%d-%d-"):format(path, server.node, i))
+    end
+  end
+  for _, client in ipairs(clients) do
+    assert.equal(0, (assert(client:wait(20))))
+    assert.same({ response }, client.lines)
+  end
 end
 
 -- Sends a last message, waits until these workers have received it, and returns the messages of each.

@@ -1,6 +1,5 @@
 local adapters = require "spec.helpers.nginx.adapters"
 local nginx = require "spec.helpers.nginx"
-local uv = require "luv"
 
 local cluster, servers
 
@@ -45,7 +44,7 @@ describe("counters in nginx #slow", function()
     assert.equal(5, pass(2, "late", 5))
     wait_for_left(1, "late", 75)
     servers[2]:stop()
-    servers[2] = nginx.start(cluster, 2, uv.cwd() .. "/spec/helpers/nginx", "adapters.conf")
+    servers[2] = nginx.start(cluster, 2, "adapters.conf")
     servers[2]:says("start worker process %d", 2)
     servers[2]:wait_for("the counts", function() return left(2, "late") == 80 end)
     assert.equal(1, pass(2, "late", 1))

@@ -9,7 +9,7 @@ describe("a lock in nginx #slow", function()
   it("is held by one request at a time, of all workers and nodes, with growing tokens", function()
     local clients, held = {}, {}
     for i = 1, 4 do
-      clients[i] = assert(cluster:run(i % 2 + 1, { "curl", "-sS", "http://127.0.0.1:8090/compete" }))
+      clients[i] = servers[i % 2 + 1]:begin_request "8090/compete"
     end
     for _, client in ipairs(clients) do
       assert(client:wait(60))
