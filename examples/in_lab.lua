@@ -1,7 +1,7 @@
 -- Runs a program on each node of a private cluster: a Lua file that uses the binding without cpgrun, or any executable.
 --
 --   lua5.4 examples/in_lab.lua 3 program.lua     then type, for example:  kill(2)  restart(2)  partition({1,2},{3})
---                                                or a shell command for a node:  2: ip addr
+--                                                or a shell command for a node:  2: ip addr    or:  help
 --
 -- In a clone it needs `make` only. The rock cpgrun has corosync.lab, too.
 local top, version = (arg[0]:match "^(.*)/" or ".") .. "/..", _VERSION:match "[%d.]+"
@@ -53,35 +53,33 @@ local signal = uv.new_signal()
 signal:start("sigint", function() os.exit(130) end)
 signal:unref()
 
-local HINT = [[: type
+local HELP = [[
   kill(2)               kills node 2's corosync   restart(2)  (re)starts it, and the program if that has ended
   kill_host(2)          kills node 2's program    pause(2)    pauses its corosync; resume(2) continues it
   partition({1,2},{3})  splits the network        heal()      reconnects it
-  2: ip addr            runs a shell command on node 2        Ctrl-C ends the lab]]
+  2: ip addr            runs a shell command on node 2
+  help                  shows this                stop()      ends the lab, like Ctrl-C]]
 
-local function numbers(text)
-  local found = {}
-  for number in text:gmatch "%d+" do found[#found + 1] = tonumber(number) end
-  return found
+-- A subset of those of cpgrun --lab.
+local commands = setmetatable({}, {
+  __index = function(_, name) error("there is no command " .. name .. ": type help", 0) end,
+})
+
+for _, name in ipairs { "kill", "kill_host", "pause", "resume", "partition", "heal" } do
+  commands[name] = function(...) assert(cluster[name](cluster, ...)) end
 end
 
-local function one_node(text) return tonumber(text:match "^%(%s*(%d+)%s*%)$") end
-
-local function sides(text)
-  local found = {}
-  for side in text:gmatch "{(.-)}" do found[#found + 1] = numbers(side) end
-  return unpack(found)
+function commands.restart(node)
+  local _, started = assert(cluster:restart(node))
+  running = running + (started and 1 or 0)
 end
 
--- How the arguments of each fault are read.
-local FAULTS = { kill = one_node, kill_host = one_node, restart = one_node, pause = one_node, resume = one_node,
-  partition = sides, heal = sides }
+function commands.stop() os.exit(worst) end
 
-local function make_fault(fault, arguments)
-  if not FAULTS[fault] then error("there is no fault " .. fault .. HINT, 0) end
-  local _, started = assert(cluster[fault](cluster, FAULTS[fault](arguments)))
-  running = running + (fault == "restart" and started and 1 or 0)
-  print(fault .. arguments)
+local function compile(text)
+  if not setfenv then return load(text, "=typed", "t", commands) end
+  local chunk, problem = loadstring(text, "=typed")
+  return chunk and setfenv(chunk, commands), problem
 end
 
 local function handle_line(line)
@@ -90,12 +88,11 @@ local function handle_line(line)
     node = tonumber(node)
     return assert(cluster:run(node, { "sh", "-c", command }, { output = printer(node) }))
   end
-  local is_known = false
-  for fault, arguments in line:gmatch "(%l[%l_]*)(%b())" do
-    make_fault(fault, arguments)
-    is_known = true
-  end
-  if not is_known then error("not understood" .. HINT, 0) end
+  if line:match "^%s*help%s*$" then return print(HELP) end
+  local chunk, problem = compile(line)
+  if not chunk then error(problem .. ": type help", 0) end
+  chunk()
+  print(line)
 end
 
 local kind = uv.guess_handle(0)

@@ -105,10 +105,19 @@ describe("cpgrun --lab #slow", function()
       it:write "restart(2)\n"
       line(it, "^2| restarted\t2\t%l+$")
       it:write "fall(1)\n"
-      line(it, "^there is no fault fall: type$")
+      line(it, "^there is no command fall: type help$")
       it:write "kill(1) kill(2)\n"
       for node = 1, 2 do line(it, ("^%d| lost$"):format(node)) end
       assert.same({ 0, 0 }, { assert(it:wait(60)) }, table.concat(it.errors, "\n"))
+    end)
+
+    it("in_lab lists its commands, and ends when it is told to stop", function()
+      local it = program.start(os.getenv("LUA"):match "%S+$", "examples/in_lab.lua", "1", "sleep", "10000")
+      it:write "help\nhelp me\n"
+      line(it, "stop%(%) +ends the lab")
+      line(it, "^typed:1: .*: type help$")
+      it:write "stop()\n"
+      ended(it, 0)
     end)
 
     it("in_lab lets a program with another Lua find the modules of its own", function()
