@@ -10,11 +10,11 @@ local function start(env)
   return app:children()
 end
 
--- The worker that sends for the node sends nothing any more.
-local function stall()
+-- The pid of the worker that sends for the node, after it has run this command.
+local function holder(command)
   local pid
   app:wait_for("the request to reach the holder", function()
-    pid = app:request("8090/stall"):match "^%d+$"
+    pid = app:request("8090/" .. command):match "^%d+$"
     return pid
   end)
   return pid
@@ -85,21 +85,21 @@ describe("a group of nodes in nginx #slow", function()
       assert.equal("true", app:request "8090/send_long?text=long&times=75000")
     end
     app:says("^%d+ message %S+ long$", 24)
-    local holder = app:request "8090/address":match ":(%d+)"
+    local killed = holder "holder"
     assert.equal("sent", app:request "8090/send?text=do%20rest")
-    app:signal("KILL", holder)
+    app:signal("KILL", killed)
     for i = 1, 5 do
       assert.equal("sent", app:request("8090/send?text=" .. i))
     end
     for _, pid in ipairs(pids) do
-      if pid ~= holder then app:says("^" .. pid .. " message %S+ 5$") end
+      if pid ~= killed then app:says("^" .. pid .. " message %S+ 5$") end
     end
     assert.same({}, app:find "^%d+ disconnected.*")
   end)
 
   it("says when it is not certain that a message was sent", function()
     start()
-    local pid = stall()
+    local pid = holder "stall"
     local sender = send_from_another(pid, "lost")
     app:signal("KILL", pid)
     assert.equal(0, (assert(sender:wait(20))))
@@ -130,7 +130,7 @@ describe("a group of nodes in nginx #slow", function()
 
   it("delivers messages while its holder is paused, and says that sending is uncertain", function()
     start()
-    local pid = app:request "8090/address":match ":(%d+)"
+    local pid = holder "holder"
     app:signal("STOP", pid)
     local sender = assert(cluster:run(2, { groups.interpreter, "-e", [[
       local group = require("corosync").group("spec", {})

@@ -188,14 +188,23 @@ function commands.unload()
   ngx.say "unloaded"
 end
 
--- In the worker that holds the group for its node, and in no other: no message is sent any more.
-function commands.stall()
+-- In the worker that sends for the node: its member.
+local function held_here()
   local member = app.group[require "corosync.private"].node.member
-  if member and member.is_holder then
+  return member and member.is_holder and member
+end
+
+function commands.holder()
+  ngx.say(held_here() and ngx.worker.pid() or "not here")
+end
+
+-- No message is sent any more.
+function commands.stall()
+  local member = held_here()
+  if member then
     function member.send_now() ngx.sleep(60) end
-    return ngx.say(ngx.worker.pid())
   end
-  ngx.say "not here"
+  commands.holder()
 end
 
 -- In another worker than that one.
