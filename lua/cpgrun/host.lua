@@ -46,10 +46,8 @@ end
 local function check_exists(path)
   local ok, message = uv.fs_stat(path)
   if not ok then
-    local commands = require("cpgrun.commands.options").parsers()
-    commands.check = true
     message = message:gsub("^%u+: (.-): .*$", "%1")
-    log.error("cannot open the script %s: %s%s", path, message, guess(commands, path))
+    log.error("cannot open the script %s: %s%s", path, message, guess(require("cpgrun.options").commands(), path))
   end
   return ok
 end

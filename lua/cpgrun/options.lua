@@ -10,17 +10,6 @@ local options = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113
 
-local TAKES_VALUE = {
-  ["-g"] = true, ["--group"] = true, ["--log-level"] = true, ["--log-format"] = true,
-  ["--lab"] = true, ["--lab-script"] = true,
-  ["--handler-timeout"] = true, ["--reader-limit"] = true, ["--reader-full"] = true, ["--watchdog"] = true,
-  ["--user"] = true, ["--storage"] = true, ["--also"] = true, ["--trace"] = true, ["--lab-trace"] = true,
-  ["--metrics"] = true, ["--metrics-file"] = true,
-  ["--socket"] = true, ["--config"] = true, ["--init"] = true, ["--completion"] = true, ["--memory-limit"] = true,
-}
-
-local command_parsers
-
 -- ---- the options of cpgrun itself, in the order of its help ----
 
 local function add_script(p)
@@ -105,7 +94,7 @@ local function add_actions(p, version)
     end)
   p:option("--completion", "Print the completion of commands and options for a shell: bash, fish or zsh.")
     :argname("SHELL"):choices({ "bash", "fish", "zsh" }):action(function(_, _, shell)
-      io.write(require "cpgrun.completion"(shell, p, command_parsers()))
+      io.write(require "cpgrun.completion"(shell, p, options.commands()))
       os.exit(0, true)
     end)
   p:flag("--version", "Show the versions of cpgrun, Lua and Corosync."):action(function()
@@ -131,6 +120,17 @@ local function parser(version)
 end
 
 -- ---- words of the command line ----
+
+-- The names of a parser's options that take a value, as a set.
+local function taking_value(p)
+  local names = {}
+  for _, option in ipairs(p._options) do
+    for _, name in ipairs(option._aliases) do
+      names[name] = option._maxargs > 0 or nil
+    end
+  end
+  return names
+end
 
 -- Warns of options after the script that were surely meant for cpgrun.
 local function warn_of_misplaced(words, takes_value)
@@ -162,8 +162,6 @@ local function mark_end_of_options(argv, takes_value)
   return marked
 end
 
-local CHECK_TAKES_VALUE = { ["--seed"] = true, ["--seconds"] = true, ["--nodes"] = true }
-
 local function check_parser()
   local p = argparse("cpgrun check", "Runs a script on a private cluster under random faults, and checks the messages "
     .. "that its members sent and delivered.")
@@ -180,7 +178,8 @@ local function check_parser()
   return p
 end
 
-function command_parsers()
+-- The parsers of the commands by their names.
+function options.commands()
   local parsers = commands.parsers()
   parsers.check = check_parser()
   return parsers
@@ -191,19 +190,21 @@ local function parse_check(argv)
   for i = 2, #argv do
     words[#words + 1] = argv[i]
   end
-  local parsed = check_parser():parse(mark_end_of_options(words, CHECK_TAKES_VALUE))
-  warn_of_misplaced(parsed.arguments, CHECK_TAKES_VALUE)
+  local p = check_parser()
+  local takes_value = taking_value(p)
+  local parsed = p:parse(mark_end_of_options(words, takes_value))
+  warn_of_misplaced(parsed.arguments, takes_value)
   parsed.under_faults, parsed.seed, parsed.log_level = true, parsed.seed or os.time() % (2 ^ 31 - 2), "info"
   return parsed
 end
 
 -- The options before the script: a set of their names, the value of --config, and the index of the script's mark.
-local function look_at(marked)
+local function look_at(marked, takes_value)
   local given, path, i = {}, nil, 1
   while marked[i] and marked[i] ~= "--" do
     local name, value = marked[i]:match "^(%-%-[^=]+)=(.*)$"
     name = name or marked[i]
-    if TAKES_VALUE[name] and not value then
+    if takes_value[name] and not value then
       i = i + 1
       value = marked[i]
     end
@@ -222,8 +223,8 @@ end
 
 -- Puts the words of the file of --config before those of the command line. Without a script there, its script and
 -- arguments come last.
-local function add_config(p, marked)
-  local given, path, mark = look_at(marked)
+local function add_config(p, marked, takes_value)
+  local given, path, mark = look_at(marked, takes_value)
   if not path then
     return marked
   end
@@ -298,9 +299,10 @@ function options.parse(argv, version)
     return commands.parse(argv)
   end
   local p = parser(version)
-  local marked = add_config(p, mark_end_of_options(argv, TAKES_VALUE))
+  local takes_value = taking_value(p)
+  local marked = add_config(p, mark_end_of_options(argv, takes_value), takes_value)
   local parsed = p:parse(marked)
-  warn_of_misplaced(parsed.arguments, TAKES_VALUE)
+  warn_of_misplaced(parsed.arguments, takes_value)
   parsed.also = parsed.also[1] and parsed.also or nil
   refuse_wrong_combinations(p, parsed)
   parsed.option_words = words_but_also(marked)
