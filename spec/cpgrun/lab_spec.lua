@@ -152,13 +152,18 @@ describe("cpgrun --lab #slow", function()
     return program.start("env", "TERM=xterm", "script", "-qefc", table.concat({ ... }, " "), file "typescript")
   end
 
+  -- A check that is ended keeps its histories.
+  local function command(words)
+    return ("TMPDIR=%s cpgrun %s"):format(file "", table.concat(words, " "))
+  end
+
   for what, words in pairs {
     ["a lab"] = { "--lab", "2", "examples/chat.lua" },
     ["a lab's script"] = { "--lab", "2", "--lab-script", "examples/demo/story.lua", "examples/demo/member.lua" },
     ["a check"] = { "check", "examples/chat.lua" },
   } do
     it(("ends with nothing left when the terminal of %s is closed"):format(what), function()
-      local it = on_terminal("cpgrun", unpack(words))
+      local it = on_terminal(command(words))
       line(it, ({ ["a lab"] = "| %* 2 here", ["a check"] = "s  %l+" })[what] or "s  .* nodes are up")
       local pids = descendants(it.pid)
       assert.is_true(#pids > 6)
@@ -167,8 +172,7 @@ describe("cpgrun --lab #slow", function()
     end)
 
     it(("ends with nothing left when the reader of %s's output has gone"):format(what), function()
-      local it = program.start("sh", "-c", "{ cpgrun " .. table.concat(words, " ")
-        .. "; echo status $? >&2; } | head -n 2")
+      local it = program.start("sh", "-c", "{ " .. command(words) .. "; echo status $? >&2; } | head -n 2")
       complaint(it, "^status %d+$")
       assert.equal(0, it:wait(60))
     end)
