@@ -45,11 +45,6 @@ function Host:met_no_corosync()
   return matches(self.process.errors, LINE .. "error: cannot reach Corosync") ~= nil and not self:has_joined()
 end
 
--- The message of a failed recording, or nil.
-function Host:recording_error()
-  return matches(self.process.errors, LINE .. "error: corosync: (cannot record .*)")
-end
-
 -- Returns 0 when this user may not read them.
 function Host:count_descriptors()
   local directory, count = uv.fs_scandir(("/proc/%d/fd"):format(self.process.pid)), 0
@@ -107,6 +102,16 @@ function Hosts:each()
     until node > self.cluster.nodes or self:is_running(node)
     if node <= self.cluster.nodes then
       return node, self.present[node]
+    end
+  end
+end
+
+-- The message of a recording that has failed, as on a full disk, or nil.
+function Hosts:recording_error()
+  for _, host in ipairs(self.all) do
+    local message = matches(host.process.errors, LINE .. "error: corosync: (cannot record .*)")
+    if message then
+      return message
     end
   end
 end

@@ -15,6 +15,14 @@ local trial = {}
 
 -- ---- the start, and the faults ----
 
+-- Nothing can be checked without complete histories.
+local function assert_recorded(session)
+  local message = session.hosts:recording_error()
+  if message then
+    error(message, 0)
+  end
+end
+
 local function start_all(session, hosts)
   for node = 1, session.cluster.nodes do
     hosts:start(node)
@@ -22,6 +30,7 @@ local function start_all(session, hosts)
   -- Nodes remember the replicas of earlier trials, so a replica that has not begun before the faults may never begin.
   wait.until_true(function()
     return session.follower:agree() and (session.no_quorum or session.follower:have_states()) or hosts:failed_start()
+      or hosts:recording_error()
   end, START)
   session.unable = session.trials == 0 and hosts:failed_start() or nil
   return not session.unable
@@ -31,6 +40,7 @@ end
 local function make_faults(session, seconds, after_each)
   local ending = core.now() + seconds
   while core.now() < ending do
+    assert_recorded(session)
     session.faults:step()
     after_each(session)
   end
@@ -91,11 +101,7 @@ local function text_of(violation)
 end
 
 local function check_histories(session)
-  for _, host in ipairs(session.hosts.all) do
-    if host:recording_error() then -- as on a full disk
-      error(host:recording_error(), 0)
-    end
-  end
+  assert_recorded(session)
   local result, message = checker.check_files(files.histories(session))
   if not result then
     error(message, 0)
