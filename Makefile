@@ -44,7 +44,7 @@ demo-openresty:
 ## check: install what the tests take, build, lint, and run all specs for each Lua (or one: LUA_VERSION=5.3)
 check:
 	@tools/install-deps check
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j"$$(nproc)" all
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory check-bindings
 	@$(MAKE) --no-print-directory LUA_VERSION=5.4 bench-instructions

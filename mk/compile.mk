@@ -45,8 +45,8 @@ binding: $(CORE) $(ARCHIVE) $(MODULES)
 ## cpgrun: build the host program alone
 cpgrun: $(CPGRUN) $(MODULES)
 
-# nginx's Lua is LuaJIT.
-nginx-binding:
+# nginx's Lua is LuaJIT. With that, one make must not build what another builds at the same time.
+nginx-binding: $(if $(filter build/jit,$(BUILD)),binding)
 	@$(MAKE) --no-print-directory binding LUA_VERSION=jit LUA_CFLAGS="$(shell $(PKG_CONFIG) --cflags luajit)" BUILD=build/jit
 
 # A Lua built from source with LUA_USE_APICHECK (LUA_CFLAGS, LUA_LIBS) checks each call of its API.
