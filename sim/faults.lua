@@ -79,7 +79,7 @@ return {
   },
   {
     name = "a node's note of its newest generation does not count",
-    first = 22501,
+    first = 24301,
     { "protocol", "  standing.on_note(self, view.noted)\n", "" },
   },
   {
@@ -133,7 +133,7 @@ return {
   },
   {
     name = "a claim lacks the number of nodes that its state was confirmed with",
-    first = 1401,
+    first = 3401,
     { "claiming", "state and self.nodes or 0", "0" },
   },
   {

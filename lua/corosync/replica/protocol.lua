@@ -55,7 +55,8 @@ Protocol.__index = Protocol
 
 -- `now`: the time (see `time`); `observer`: it never becomes full; `durable`: it has storage; `stored`: the contents of
 -- its storage, if any; `copies`: how many nodes must have a command before it is confirmed, if fewer than a majority
--- (then a minority alone may go on, so nodes that are cut off must be fenced). `replayed_at_once`: for tests.
+-- (then a minority alone may go on, so nodes that are cut off must be fenced); `reconnect`: within how many seconds a
+-- process is back after its Corosync. `replayed_at_once`: for tests.
 function protocol.new(options)
   local self = setmetatable({
     address = options.address,
@@ -65,6 +66,7 @@ function protocol.new(options)
     observer = options.observer,
     copies = options.copies,
     patience = options.patience or PATIENCE,
+    reconnect = options.reconnect or 0,
     durable = options.durable or false,
     replayed_at_once = options.replayed_at_once or REPLAYED_AT_ONCE,
     stored_meta = {},

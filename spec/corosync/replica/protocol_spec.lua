@@ -248,7 +248,7 @@ describe("the protocol of replicas", function()
   for _, patience in ipairs { 1, 5 } do
     it("waits for a process that has left before it begins afresh, with a patience of " .. patience, function()
       local bus = new_bus(1)
-      bus:add("1:10", { patience = patience }).noted = "0.8.1.0"
+      bus:add("1:10", { patience = patience, reconnect = 5.5 }).noted = "0.8.1.0"
       bus:add "1:11"
       bus:run()
       bus:wait(4)

@@ -6,6 +6,7 @@ local outbox = require "corosync.replica.member.outbox"
 local parts = require "corosync.replica.parts"
 local persistence = require "corosync.replica.member.persistence"
 local protocol = require "corosync.replica.protocol"
+local reconnect = require "corosync.reconnect"
 local status = require "corosync.replica.member.status"
 local submitting = require "corosync.replica.member.submitting"
 
@@ -52,6 +53,7 @@ local function begin_protocol(self, own)
     hash = digest,
     now = now(),
     patience = self.options.patience,
+    reconnect = reconnect.WITHIN,
     observer = self.options.observer,
     copies = self.options.copies,
     durable = self.keeper ~= nil,

@@ -10,7 +10,6 @@ local standing = require "corosync.replica.protocol.standing"
 local claiming = {}
 
 local LONGEST = 16 -- times `patience`: the longest pause between a learner's claims
-local RECONNECT = 5.5 -- seconds: a process whose Corosync was away is back in this time (corosync/reconnect.lua)
 local LAST_RESORT = 4 -- times the wait for processes before a decision of last resort, if they come and go
 local RETRY = 0.5 -- seconds until the second claim; then twice as long each time, but less than the patience of others
 
@@ -197,7 +196,7 @@ local function is_due(self, decision)
     return true
   end
   self.last_resort_at = self.last_resort_at or self.now
-  local wait = math.max(self.patience, RECONNECT)
+  local wait = math.max(self.patience, self.reconnect)
   return self.now - self.changed_at > wait or self.now - self.last_resort_at > LAST_RESORT * wait
 end
 
