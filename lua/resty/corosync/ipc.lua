@@ -64,6 +64,34 @@ local function check(options)
   end
 end
 
+local function register(handlers, events)
+  for _, event in pairs(events) do
+    handlers[event.channel] = handlers[event.channel] or {}
+    table.insert(handlers[event.channel], event.handler)
+  end
+  return true
+end
+
+local function broadcast(watched, channel, data)
+  local why = watched:problem()
+  if why then
+    return errors.failure("send to", watched.group, why, "not_ready")
+  end
+  return watched.group:send_message { ("%d "):format(#channel), channel, data }
+end
+
+-- Handles what a worker with this address has broadcast. `own`: this worker's address.
+local function receive(options, handlers, own, address, message)
+  local length, rest = message:match "^(%d+) (.*)$"
+  local channel, data = rest:sub(1, tonumber(length)), rest:sub(tonumber(length) + 1)
+  if address.node ~= own.node then
+    drop_from_shm(options, channel, data)
+  end
+  if address ~= own then
+    call(handlers, channel, data)
+  end
+end
+
 --- Makes this worker a member: call it in `init_worker_by_lua`, once for each dictionary. Several caches that use this
 -- dictionary can share it.
 -- @tparam string name of the group: 1 to 128 bytes
@@ -79,42 +107,19 @@ local function new(name, options)
   check(options)
   local handlers, watched = {}, nil -- lists by channel
 
-  local function receive(address, message)
-    local length, rest = message:match "^(%d+) (.*)$"
-    local channel, data = rest:sub(1, tonumber(length)), rest:sub(tonumber(length) + 1)
-    local own = watched.group:address()
-    if address.node ~= own.node then
-      drop_from_shm(options, channel, data)
-    end
-    if address ~= own then
-      call(handlers, channel, data)
-    end
-  end
-
-  local message, code
-  watched, message, code = members.new(name, {
-    message = receive,
-    missed = function() empty(options, handlers) end,
-    left_here = function() empty(options, handlers) end,
+  local function forget() empty(options, handlers) end
+  local problem, code
+  watched, problem, code = members.new(name, {
+    message = function(address, message) receive(options, handlers, watched.group:address(), address, message) end,
+    missed = forget,
+    left_here = forget,
   })
   if not watched then
-    return nil, message, code
+    return nil, problem, code
   end
   return {
-    register_listeners = function(events)
-      for _, event in pairs(events) do
-        handlers[event.channel] = handlers[event.channel] or {}
-        table.insert(handlers[event.channel], event.handler)
-      end
-      return true
-    end,
-    broadcast = function(channel, data)
-      local why = watched:problem()
-      if why then
-        return errors.failure("send to", watched.group, why, "not_ready")
-      end
-      return watched.group:send_message { ("%d "):format(#channel), channel, data }
-    end,
+    register_listeners = function(events) return register(handlers, events) end,
+    broadcast = function(channel, data) return broadcast(watched, channel, data) end,
     poll = function() return true end, -- messages come without it
     is_in_use = function()
       local why = watched:problem()
