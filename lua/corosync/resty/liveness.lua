@@ -4,7 +4,7 @@
 local semaphore = require "ngx.semaphore"
 local waiting = require "corosync.resty.waiting"
 
-local life = {}
+local liveness = {}
 
 local function wait_for_end(own)
   repeat
@@ -13,24 +13,24 @@ local function wait_for_end(own)
 end
 
 -- From the light thread itself.
-function life.begin(record)
-  record.life = semaphore.new()
-  ngx.thread.spawn(wait_for_end, record.life)
+function liveness.begin(record)
+  record.liveness = semaphore.new()
+  ngx.thread.spawn(wait_for_end, record.liveness)
 end
 
 -- From the light thread itself, whose timer would not end otherwise.
-function life.finish(record)
-  record.life:post()
-  record.life = nil
+function liveness.finish(record)
+  record.liveness:post()
+  record.liveness = nil
 end
 
-function life.is_alive(record)
-  return record.life ~= nil and record.life:count() < 0
+function liveness.is_alive(record)
+  return record.liveness ~= nil and record.liveness:count() < 0
 end
 
 -- Whether nginx has ended it.
-function life.was_ended(record)
-  return record.life ~= nil and record.life:count() >= 0
+function liveness.was_ended(record)
+  return record.liveness ~= nil and record.liveness:count() >= 0
 end
 
-return life
+return liveness

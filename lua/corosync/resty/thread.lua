@@ -16,7 +16,7 @@
 --   waiting    directory, poll (options); nudge: a semaphore that wakes the light thread where it has no socket
 --              longest_nap: the longest wait without an event; waiting: the semaphores of those that wait for the group
 --              socket; polls, socket_at: how often it could not be opened, and when it is tried again
---   life       life; flusher: flusher
+--   liveness   liveness; flusher: flusher
 --   replica, node/member    member: see above; run_bytes: `step` passes runs of messages of at most so many bytes
 local Group = require("corosync.group").Group
 local connection = require "corosync.group.connection"
@@ -25,7 +25,7 @@ local dispatch = require "corosync.group.dispatch"
 local errors = require "corosync.errors"
 local flusher = require "corosync.resty.flusher"
 local handlers = require "corosync.group.handlers"
-local life = require "corosync.resty.life"
+local liveness = require "corosync.resty.liveness"
 local loss = require "corosync.group.loss"
 local reconnect = require "corosync.reconnect"
 local semaphore = require "ngx.semaphore"
@@ -193,7 +193,7 @@ local function take_over(record)
   waiting.nudge(record)
   repeat
     local has_ended = record.successor:wait(LOOK)
-  until has_ended or not life.is_alive(record)
+  until has_ended or not liveness.is_alive(record)
   record.successor = nil
 end
 
@@ -213,10 +213,10 @@ local function report_past(record, was_ended, silent_since)
 end
 
 local function prepare(record)
-  local was_ended, silent_since = life.was_ended(record), record.silent_since
+  local was_ended, silent_since = liveness.was_ended(record), record.silent_since
   waiting.abandon_socket(record) -- of a light thread that was ended
   record.thread, record.rounds, record.stepping, record.silent_since = waiting.new_thread(), 0, false, nil
-  life.begin(record)
+  liveness.begin(record)
   flusher.begin(record)
   begin_turn(record)
   report_past(record, was_ended, silent_since)
@@ -225,7 +225,7 @@ end
 local function finish(record)
   waiting.close_socket(record)
   flusher.finish(record)
-  life.finish(record)
+  liveness.finish(record)
   record.thread = nil -- nginx reuses coroutines
   if record.successor then
     record.successor:post()
@@ -242,7 +242,7 @@ function begin(_, record, asked)
     return
   end
   record.asked = nil
-  if life.is_alive(record) then
+  if liveness.is_alive(record) then
     take_over(record)
   end
   prepare(record)
@@ -251,7 +251,7 @@ function begin(_, record, asked)
 end
 
 local function ensure(record)
-  if record.successor or life.is_alive(record) then
+  if record.successor or liveness.is_alive(record) then
     return true
   end
   record.silent_since = record.silent_since or now()
