@@ -57,12 +57,7 @@ describe("cpgrun for a shell on three nodes #slow:", function()
   end)
 
   after_each(function()
-    for _, it in ipairs(started) do
-      if not it.exited then
-        it:kill "sigkill"
-        assert(it:wait(60))
-      end
-    end
+    program.kill(started)
     started = {}
   end)
 

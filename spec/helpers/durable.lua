@@ -1,6 +1,7 @@
 -- Members with storage on the nodes of a lab, and what they have confirmed.
 local assert = require "luassert"
 local groups = require "spec.helpers.groups"
+local kill = require("spec.helpers.program").kill
 local lab = require "corosync.lab"
 local uv = require "luv"
 
@@ -196,10 +197,7 @@ end
 -- Ends all members, and waits until the nodes are together.
 function Cluster:remove()
   for _, member in pairs(self.members) do
-    if not member.program.exited then
-      member.program:kill "sigkill"
-      assert(member.program:wait(10))
-    end
+    kill { member.program }
   end
   os.execute(("rm -rf '%s'"):format(self.folder))
   local nodes = {}

@@ -1,6 +1,7 @@
 -- Groups that are left after each spec, and members in programs of their own.
 local assert = require "luassert"
 local corosync = require "corosync"
+local kill = require("spec.helpers.program").kill
 local tools = require "corosync.lab.tools"
 local process = require "corosync.lab.process"
 local wait = require "corosync.lab.wait"
@@ -94,12 +95,7 @@ end
 function groups.clean()
   local left, ended = made, programs
   made, programs = {}, {}
-  for _, program in ipairs(ended) do
-    if not program.exited then
-      program:kill "sigkill"
-      assert(program:wait(DEADLINE))
-    end
-  end
+  kill(ended)
   for _, group in ipairs(left) do
     assert(group:deactivate())
     made[1] = group

@@ -1,6 +1,7 @@
 -- Members of a replica on the nodes of a lab, as spec/helpers/clients/object_member.lua.
 local assert = require "luassert"
 local groups = require "spec.helpers.groups"
+local kill = require("spec.helpers.program").kill
 local lab = require "corosync.lab"
 
 local lock_members = {}
@@ -44,12 +45,7 @@ function Members:start_all()
 end
 
 function Members:end_all()
-  for _, program in pairs(self.programs) do
-    if not program.exited then
-      program:kill "sigkill"
-      assert(program:wait(DEADLINE))
-    end
-  end
+  kill(self.programs)
 end
 
 function Members:tell(node, line)

@@ -45,11 +45,16 @@ function program.run(...)
   return code, table.concat(it.lines, "\n"), table.concat(it.errors, "\n")
 end
 
-function program.clean()
-  for _, it in ipairs(started) do
+-- Kills programs, unless they have ended, and waits for their end.
+function program.kill(list)
+  for _, it in pairs(list) do
     it:kill "sigkill"
     assert(it:wait(60))
   end
+end
+
+function program.clean()
+  program.kill(started)
   started = {}
 end
 

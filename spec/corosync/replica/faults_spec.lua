@@ -1,4 +1,5 @@
 -- Replicas on three nodes under real faults, while commands are under way.
+local kill = require("spec.helpers.program").kill
 local lab = require "corosync.lab"
 local replicas = require "spec.helpers.replicas"
 
@@ -69,12 +70,7 @@ describe("a replica on three nodes #slow", function()
   end)
 
   after_each(function()
-    for _, program in ipairs(all) do
-      if not program.exited then
-        program:kill "sigkill"
-        assert(program:wait(10))
-      end
-    end
+    kill(all)
     replicas.clean()
   end)
 

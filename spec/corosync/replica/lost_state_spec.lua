@@ -1,4 +1,5 @@
 -- Members of a replica end, and start again on some of the nodes.
+local kill = require("spec.helpers.program").kill
 local lab = require "corosync.lab"
 local replicas = require "spec.helpers.replicas"
 
@@ -20,10 +21,7 @@ describe("a replica whose members have lost their states #slow", function()
   before_each(function() name, members = replicas.name(), {} end)
 
   local function kill_all()
-    for _, member in pairs(members) do
-      member:kill "sigkill"
-      assert(member:wait(10))
-    end
+    kill(members)
     members = {}
   end
 

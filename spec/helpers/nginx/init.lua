@@ -1,6 +1,7 @@
 -- nginx in a lab's nodes, with the modules of this checkout.
 local assert = require "luassert"
 local groups = require "spec.helpers.groups"
+local kill = require("spec.helpers.program").kill
 local procfs = require "corosync.lab.procfs"
 local uv = require "luv"
 
@@ -222,10 +223,7 @@ function Member:hears(text)
 end
 
 function Member:stop()
-  if not self.process.exited then
-    self.process:kill "sigkill"
-    assert(self.process:wait(60))
-  end
+  kill { self.process }
 end
 
 --- The workers of some servers, as `sequences` takes them.

@@ -1,4 +1,5 @@
 -- Members that leave the group and join it again.
+local kill = require("spec.helpers.program").kill
 local lab = require "corosync.lab"
 local replicas = require "spec.helpers.replicas"
 
@@ -45,10 +46,7 @@ describe("a member that must join again #slow", function()
     hears(different, "^(suspended)")
     assert(cluster:restart(2))
     hears(different, "^(ready)$")
-    for _, program in ipairs { others[1], others[2], different } do
-      program:kill "sigkill"
-      assert(program:wait(10))
-    end
+    kill { others[1], others[2], different }
   end)
 end)
 

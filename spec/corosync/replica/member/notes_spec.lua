@@ -2,6 +2,7 @@
 local cluster_of_spec = require "corosync.cluster"
 local cmap = require "corosync.cmap"
 local core = require "corosync.binding"
+local kill = require("spec.helpers.program").kill
 local lab = require "corosync.lab"
 local notes = require "corosync.replica.member.notes"
 local ordinary = require "spec.helpers.ordinary_user"
@@ -192,12 +193,7 @@ list = list()
 
   before_each(function() name, programs = replicas.name(), {} end)
   after_each(function()
-    for _, program in ipairs(programs) do
-      if not program.exited then
-        program:kill "sigkill"
-        assert(program:wait(10))
-      end
-    end
+    kill(programs)
     replicas.clean()
   end)
 
