@@ -36,7 +36,8 @@ end
 -- Unloads the parser afterwards: each collector cycle traverses all loaded code, and long messages cause many cycles.
 local function parse(argv, version)
   local options = require("cpgrun.options").parse(argv, version)
-  for _, name in ipairs { "argparse", "cpgrun.commands.options", "cpgrun.converters", "cpgrun.options" } do
+  for _, name in ipairs { "argparse", "cpgrun.check.options", "cpgrun.command_line", "cpgrun.commands.options",
+    "cpgrun.converters", "cpgrun.options" } do
     package.loaded[name] = nil
   end
   return options

@@ -1,5 +1,7 @@
 -- The command line of cpgrun: defines the options, and parses them or those of a command such as `cpgrun map`.
 local argparse = require "argparse"
+local check_options = require "cpgrun.check.options"
+local command_line = require "cpgrun.command_line"
 local config = require "cpgrun.config"
 local commands = require "cpgrun.commands.options"
 local converters = require "cpgrun.converters"
@@ -119,101 +121,14 @@ local function parser(version)
   return p
 end
 
--- ---- words of the command line ----
-
--- The names of a parser's options that take a value, as a set.
-local function taking_value(p)
-  local names = {}
-  for _, option in ipairs(p._options) do
-    for _, name in ipairs(option._aliases) do
-      names[name] = option._maxargs > 0 or nil
-    end
-  end
-  return names
-end
-
--- Warns of options after the script that were surely meant for cpgrun.
-local function warn_of_misplaced(words, takes_value)
-  for _, word in ipairs(words) do
-    local option = word:match "^%-%-[%a-]+"
-    if option and takes_value[option] then
-      log.warning("%s comes after the script, so the script gets it; options for cpgrun come before", option)
-    end
-  end
-end
-
--- Arguments after the script are the script's, even when they look like options.
-local function mark_end_of_options(argv, takes_value)
-  local marked, i = {}, 1
-  while argv[i] and argv[i]:sub(1, 1) == "-" and argv[i] ~= "-" and argv[i] ~= "--" do
-    marked[#marked + 1] = argv[i]
-    if takes_value[argv[i]] and argv[i + 1] then
-      i = i + 1
-      marked[#marked + 1] = argv[i]
-    end
-    i = i + 1
-  end
-  if argv[i] and argv[i] ~= "--" then
-    marked[#marked + 1] = "--"
-  end
-  for k = i, #argv do
-    marked[#marked + 1] = argv[k]
-  end
-  return marked
-end
-
-local function check_parser()
-  local p = argparse("cpgrun check", "Runs a script on a private cluster under random faults, and checks the messages "
-    .. "that its members sent and delivered.")
-  p:argument("script", "The script, as for cpgrun.")
-  p:argument("arguments", "The script's arguments, in its global table arg."):args("*")
-  p:option("--seed", "The seed of the random faults (default: from the time)."):argname("N")
-    :convert(converters.whole("--seed", 0, 2 ^ 31 - 2))
-  p:option("--seconds", "How long to run."):argname("SECONDS"):convert(converters.seconds("--seconds", 1)):default("60")
-  p:flag("--no-quorum", "Configure no quorum provider, so that no partition is quorate.")
-  p:flag("--kill-all", "Kill scripts even if only a minority of the nodes then has a replica's state. Use this if "
-    .. "the replicas have storage.")
-  p:option("--nodes", "The number of nodes, 2 to 8.")
-    :argname("N"):convert(converters.whole("--nodes", 2, 8)):default("3")
-  return p
-end
-
 -- The parsers of the commands by their names.
 function options.commands()
   local parsers = commands.parsers()
-  parsers.check = check_parser()
+  parsers.check = check_options.parser()
   return parsers
 end
 
-local function parse_check(argv)
-  local words = {}
-  for i = 2, #argv do
-    words[#words + 1] = argv[i]
-  end
-  local p = check_parser()
-  local takes_value = taking_value(p)
-  local parsed = p:parse(mark_end_of_options(words, takes_value))
-  warn_of_misplaced(parsed.arguments, takes_value)
-  parsed.under_faults, parsed.seed, parsed.log_level = true, parsed.seed or os.time() % (2 ^ 31 - 2), "info"
-  return parsed
-end
-
--- The options before the script: a set of their names, the value of --config, and the index of the script's mark.
-local function look_at(marked, takes_value)
-  local given, path, i = {}, nil, 1
-  while marked[i] and marked[i] ~= "--" do
-    local name, value = marked[i]:match "^(%-%-[^=]+)=(.*)$"
-    name = name or marked[i]
-    if takes_value[name] and not value then
-      i = i + 1
-      value = marked[i]
-    end
-    given[name], given[name:sub(1, 2)] = true, true -- and -g of -gNAME
-    path = name == "--config" and value or path
-    i = i + 1
-  end
-  return given, path, i
-end
+-- ---- parsing ----
 
 -- The usage would not help.
 local function refuse_config(message)
@@ -224,7 +139,7 @@ end
 -- Puts the words of the file of --config before those of the command line. Without a script there, its script and
 -- arguments come last.
 local function add_config(p, marked, takes_value)
-  local given, path, mark = look_at(marked, takes_value)
+  local given, path, mark = command_line.before_script(marked, takes_value)
   if not path then
     return marked
   end
@@ -246,20 +161,6 @@ local function add_config(p, marked, takes_value)
     for _, argument in ipairs(arguments or {}) do
       words[#words + 1] = argument
     end
-  end
-  return words
-end
-
--- The words of the options, for the processes of several scripts.
-local function words_but_also(marked)
-  local words, i = {}, 1
-  while marked[i] and marked[i] ~= "--" do
-    if marked[i] == "--also" then
-      i = i + 1
-    elseif not marked[i]:find "^%-%-also=" then
-      words[#words + 1] = marked[i]
-    end
-    i = i + 1
   end
   return words
 end
@@ -294,18 +195,18 @@ end
 -- Returns a table with the options; ends the process for --help, --version and wrong usage.
 function options.parse(argv, version)
   if argv[1] == "check" then
-    return parse_check(argv)
+    return check_options.parse(argv)
   elseif commands.knows(argv[1]) then
     return commands.parse(argv)
   end
   local p = parser(version)
-  local takes_value = taking_value(p)
-  local marked = add_config(p, mark_end_of_options(argv, takes_value), takes_value)
+  local takes_value = command_line.options_with_value(p)
+  local marked = add_config(p, command_line.mark_script(argv, takes_value), takes_value)
   local parsed = p:parse(marked)
-  warn_of_misplaced(parsed.arguments, takes_value)
+  command_line.warn_of_misplaced(parsed.arguments, takes_value)
   parsed.also = parsed.also[1] and parsed.also or nil
   refuse_wrong_combinations(p, parsed)
-  parsed.option_words = words_but_also(marked)
+  parsed.option_words = command_line.without_also(marked)
   return parsed
 end
 
