@@ -62,7 +62,7 @@ describe("the version check of each Lua module", function()
     all_refuse(preload "{}", message("nil", "this program"))
   end)
 
-  it("rejects a C half built as another version, naming its file", function()
+  it("rejects a C half built as another version, naming its file #once", function()
     finally(program.remove)
     local build = program.file(".") .. "/other"
     local core = ("%s/lib/lua/%s/corosync/core.so"):format(build, ABI)

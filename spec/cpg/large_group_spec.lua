@@ -103,7 +103,8 @@ describe("a group of more than 128 members", function()
   end)
 
   for _, size in ipairs { 140, 300, 420 } do
-    it(("reports all joins, leaves and reasons to %d members%s"):format(size, size > 140 and " #slow" or ""), function()
+    local tag = size > 140 and "slow" or "once"
+    it(("reports all joins, leaves and reasons to %d members #%s"):format(size, tag), function()
       start(size)
       has_members(size + 1)
       all_agree(size)
@@ -121,7 +122,7 @@ describe("a group of more than 128 members", function()
     end)
   end
 
-  it("reports all leaves until few members remain", function()
+  it("reports all leaves until few members remain #once", function()
     start(140)
     has_members(141)
     say("leave " .. texts(others(20)))

@@ -73,7 +73,7 @@ describe("a long message", function()
     assert.is_true(used < 0.5, ("%.2f s of CPU in a second of sleep"):format(used))
   end)
 
-  it("waits until there is room, while short ones go on, when its sender is paused", function()
+  it("waits until there is room, while short ones go on, when its sender is paused #once", function()
     local handle, _, handlers = handles.member("paused", { pack = true })
     local message, got, short = ("0123456789"):rep(3 * MEGABYTE), nil, 0
     local paused

@@ -25,7 +25,7 @@ describe("Lua states in threads of one process", function()
     assert.equal(0, (run(THREADS, "2048", WORK, WORK, WORK)))
   end)
 
-  it("have no data race under ThreadSanitizer", function()
+  it("have no data race under ThreadSanitizer #once", function()
     if not files.exists(THREADS_TSAN) then
       pending "ThreadSanitizer does not work here"
       return
@@ -39,7 +39,7 @@ describe("cpg.repack", function()
 
   teardown(function() assert(cluster == nil or cluster:stop()) end)
 
-  it("has no data race with a reader that has taken a change of the ring", function()
+  it("has no data race with a reader that has taken a change of the ring #once", function()
     if not files.exists(THREADS_TSAN) then
       pending "ThreadSanitizer does not work here"
       return

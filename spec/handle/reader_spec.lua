@@ -302,7 +302,7 @@ describe("a reader", function()
     idle:close()
   end)
 
-  it("allows a fork to open handles at any moment", function()
+  it("allows a fork to open handles at any moment #once", function()
     local handle = member { after = 0 }
     for _ = 1, 20 do
       send_numbers(handle, 100, 100000)

@@ -18,7 +18,7 @@ describe("the event queue", function()
     end
   end
 
-  it("frees its memory after a burst", function()
+  it("frees its memory after a burst #once", function()
     if os.getenv("LUA"):find "valgrind" or os.getenv("LUA"):find "libasan" then
       return pending "valgrind and AddressSanitizer keep freed memory"
     end

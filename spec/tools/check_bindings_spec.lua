@@ -26,7 +26,7 @@ struct cpg_table { cs_error_t (*cpg_in_a_struct) (void); };
 static inline cs_error_t cpg_inline (void) { return cpg_called (); }
 ]]
 
-describe("tools/check-bindings.lua", function()
+describe("tools/check-bindings.lua #once", function()
   local folder, headers
 
   setup(function()

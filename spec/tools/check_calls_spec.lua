@@ -19,7 +19,7 @@ local function method(body, before)
   return "\n" .. (before or "") .. "\nstatic int method_join(lua_State *L)\n{\n" .. body .. "\n}\n" .. METHODS
 end
 
-describe("tools/check-calls.lua", function()
+describe("tools/check-calls.lua #once", function()
   local folder
 
   setup(function()

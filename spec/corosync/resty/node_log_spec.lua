@@ -19,7 +19,7 @@ teardown(function()
   assert(cluster:stop())
 end)
 
-describe("the log of a group of nodes", function()
+describe("the log of a group of nodes #once", function()
   it("refuses a batch of a writer that missed so many that its number is free again", function()
     assert.equal("exists 60 removed", run [[
       local of = parts.store "stale"
@@ -70,7 +70,7 @@ describe("the log of a group of nodes", function()
   end)
 end)
 
-describe("a member of a group of nodes", function()
+describe("a member of a group of nodes #once", function()
   it("that missed a part of the log continues it with the next event", function()
     assert.equal("true 0 true 302 true", run [[
       local of = parts.store "missed"
