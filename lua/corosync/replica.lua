@@ -247,7 +247,7 @@ local function object_of(member)
   return setmetatable({ name = member.name, [MEMBER] = member }, Replica)
 end
 
-local make = script_calls.whole(function(name, options, kind)
+local function make(name, options, kind)
   local member, message, code = members.new(name, options, kind.new_group)
   if not member then
     return nil, message, code
@@ -261,13 +261,13 @@ local make = script_calls.whole(function(name, options, kind)
     return nil, message, code
   end
   return object_of(member)
-end)
+end
 
 -- Makes a replica. `kind` (in_loop.lua, resty/replica.lua) has the functions `new_group(name, handlers, hooks)`, which
 -- makes its group, and `start(member)`.
 local function new_of_kind(name, given, kind)
   arguments.name(name, LONGEST_NAME, "replica")
-  return make(name, arguments.options(given), kind)
+  return script_calls.waiting(make, name, arguments.options(given), kind)
 end
 
 -- Passes the replica of an earlier script to the script that replaces it.

@@ -38,7 +38,7 @@ function script_calls.pcall(f, ...)
   return pcall(f, ...)
 end
 
--- Set by a host that sets `guard`: as pcall, without the limits.
+-- Set by a host that sets `guard`: as pcall, without the limits. What `guard` calls inside has them.
 script_calls.pcall_without = nil
 
 -- Takes the results of pcall: raises the error, or returns the function's own results.
@@ -47,6 +47,15 @@ function script_calls.unwrap(ok, ...)
     error((...), 0)
   end
   return ...
+end
+
+-- Calls a function of this package that waits, for Corosync or for events, which it handles meanwhile. The time does
+-- not count for the function of the script that waits.
+function script_calls.waiting(f, ...)
+  if script_calls.pcall_without then
+    return script_calls.unwrap(script_calls.pcall_without(f, ...))
+  end
+  return f(...)
 end
 
 local function unwrap_under(guard, ...)

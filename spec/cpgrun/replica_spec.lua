@@ -109,6 +109,20 @@ describe("cpgrun --handler-timeout with a replica", function()
     line(it, "^last\tlast$")
   end)
 
+  it("does not count the time in which plain code waits, but that of functions called meanwhile", function()
+    local it = limited("waits", [[
+      local app = assert(require "corosync.replica"(NAME, { timeout = 3, observer = true })) -- nobody has the state
+      local counter = app:machine("counter", { apply = print })
+      counter:submit("x", function() while true do end end) -- while the next call waits
+      print("loading", select(3, counter:submit "x"))
+      require("luv").new_timer():start(0, 0, function() print("timer", select(3, counter:submit "x")) end)
+    ]])
+    line(it, "^loading\tnot_ready$")
+    line(it, "^timer\tnot_ready$")
+    local text = table.concat(it.errors, "\n")
+    assert.equal(1, select(2, text:gsub(STOPPED, "")), text)
+  end)
+
   it("stops the function that makes the first state of a new machine", function()
     local it = limited("initial", PLAIN .. [[
       function started()

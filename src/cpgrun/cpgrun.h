@@ -23,7 +23,7 @@ int callback_set_report(lua_State *L);
  *   call(function, ...)   as xpcall with a traceback as its handler: true and results, or false and the message
  *   limit_memory(applies or function) -> applied   applies the memory limit, removes it, or applies it if the function
  *                         is not our own; until the next call, or until the function that call or luv has called ends
- *   pcall_without(function, ...)   as pcall, without the limits
+ *   pcall_without(function, ...)   as pcall, without the limits; functions that `call` and luv call inside have them
  */
 int callback_limit(lua_State *L);
 
@@ -69,7 +69,10 @@ void limit_open(lua_State *L, double seconds, const char *libraries);
  */
 int limit_pcall(lua_State *L, int arguments, int results, int handler);
 
-/* As lua_pcall, without the limit, and without an outer one. [-(arguments + 1), +(results|1), -] */
+/*
+ * As lua_pcall, without the limit; the time does not count for an outer one. Calls of limit_pcall inside it have one.
+ * [-(arguments + 1), +(results|1), -]
+ */
 int limit_pcall_without(lua_State *L, int arguments, int results);
 
 /* Whether a source's name is that of our own Lua. */

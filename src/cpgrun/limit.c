@@ -118,13 +118,13 @@ static void set_deadline(limit *l, double deadline, double now)
 	l->is_over = false;
 }
 
-static void enter(lua_State *L, limit *l, limited_call *call)
+static void enter(lua_State *L, limit *l, double seconds, limited_call *call)
 {
 	call->began = clock_seconds();
 	call->outer_deadline = l->deadline;
 	call->outer_runner = l->runner;
 	l->runner = L;
-	set_deadline(l, call->began + l->seconds, call->began);
+	set_deadline(l, call->began + seconds, call->began);
 	check_after(L, FEWEST);
 }
 
@@ -138,18 +138,15 @@ static void leave(lua_State *L, limit *l, const limited_call *call)
 	check_after(L, l->deadline != 0 && now > l->deadline ? 1 : FEWEST);
 }
 
-int limit_pcall(lua_State *L, int arguments, int results, int handler)
+/* As lua_pcall, with a limit of so many seconds. */
+static int pcall_within(lua_State *L, limit *l, double seconds, int arguments, int results, int handler)
 {
-	limit *l = find(L);
 	int function = lua_gettop(L) - arguments, status;
 	char place[sizeof l->place];
 	bool is_over;
 	limited_call call;
 
-	if (l == NULL) {
-		return lua_pcall(L, arguments, results, handler);
-	}
-	enter(L, l, &call);
+	enter(L, l, seconds, &call);
 	status = lua_pcall(L, arguments, results, handler);
 	is_over = l->is_over;
 	memcpy(place, l->place, sizeof place);
@@ -164,20 +161,19 @@ int limit_pcall(lua_State *L, int arguments, int results, int handler)
 	return status;
 }
 
+int limit_pcall(lua_State *L, int arguments, int results, int handler)
+{
+	limit *l = find(L);
+
+	return l == NULL ? lua_pcall(L, arguments, results, handler)
+					 : pcall_within(L, l, l->seconds, arguments, results, handler);
+}
+
 int limit_pcall_without(lua_State *L, int arguments, int results)
 {
 	limit *l = find(L);
-	double seconds = l != NULL ? l->seconds : 0;
-	int status;
 
-	if (l != NULL) {
-		l->seconds = HUGE_VAL;
-	}
-	status = limit_pcall(L, arguments, results, 0);
-	if (l != NULL) {
-		l->seconds = seconds;
-	}
-	return status;
+	return l == NULL ? lua_pcall(L, arguments, results, 0) : pcall_within(L, l, HUGE_VAL, arguments, results, 0);
 }
 
 void limit_open(lua_State *L, double seconds, const char *libraries)

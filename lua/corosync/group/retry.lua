@@ -66,9 +66,7 @@ function retry.may_help(record, code)
   return code == "try_again" or code == "backlog" and record.loop
 end
 
--- Calls a method of the handle again until it returns something else than "try_again" or "backlog", for at most
--- `timeout` seconds. `message` and `code` are those of the previous call.
-function retry.again(record, action, message, code, method, ...)
+local function again(record, action, message, code, method, ...)
   local timeout, handle = record.object.timeout, record.handle
   local deadline, wait = now() + timeout, FIRST_PAUSE
   local ok
@@ -90,6 +88,12 @@ function retry.again(record, action, message, code, method, ...)
     return true
   end
   return nil, message, code
+end
+
+-- Calls a method of the handle again until it returns something else than "try_again" or "backlog", for at most
+-- `timeout` seconds. `message` and `code` are those of the previous call.
+function retry.again(...)
+  return script_calls.waiting(again, ...)
 end
 
 -- Calls a method of the handle, and again while Corosync cannot take it.

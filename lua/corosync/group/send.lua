@@ -6,6 +6,7 @@ local counters = require "corosync.group.counters"
 local errors = require "corosync.errors"
 local handlers = require "corosync.group.handlers"
 local retry = require "corosync.group.retry"
+local script_calls = require "corosync.script_calls"
 local state = require "corosync.group.state"
 
 local send = {}
@@ -20,7 +21,8 @@ local function wait_until_joined(record)
   end
   if state.is_joining(record) then
     local function is_over() return not state.is_joining(record) end
-    local ok, message, code = record.hooks.wait_for(record, is_over, record.object.timeout, "complete the join of")
+    local ok, message, code = script_calls.waiting(record.hooks.wait_for, record, is_over, record.object.timeout,
+      "complete the join of")
     if not ok then
       return nil, message, code
     end

@@ -9,6 +9,7 @@ local membership = require "corosync.replica.member.membership"
 local parts = require "corosync.replica.parts"
 local pollfd = require "corosync.group.pollfd"
 local running = require "corosync.replica.member.running"
+local script_calls = require "corosync.script_calls"
 local status = require "corosync.replica.member.status"
 local submitting = require "corosync.replica.member.submitting"
 
@@ -154,8 +155,7 @@ local function wait(self)
   end
 end
 
--- Handles events until a condition holds, for callers outside coroutines.
-function turns.handle_until(self, is_over)
+local function handle_until(self, is_over)
   if self.runner and not is_over() then
     return cannot_handle(self)
   elseif self.loop and self.loop.run_until(is_over) then
@@ -176,6 +176,11 @@ function turns.handle_until(self, is_over)
     self.record.loop.wake(self.record) -- for events that were fetched and not handled
   end
   return true
+end
+
+-- Handles events until a condition holds, for callers outside coroutines.
+function turns.handle_until(...)
+  return script_calls.waiting(handle_until, ...)
 end
 
 -- ---- what a light thread of nginx calls, see resty/thread.lua ----
