@@ -2,8 +2,6 @@
 --
 --   cpgrun --lab 3 examples/counter.lua   then type:  partition({1,2},{3})   and later:  heal()
 local replica = require "corosync.replica"
-local uv = require "luv"
-
 local app = assert(replica "counter")
 local counter = app:machine("counter", {
   initial = function() return { sum = 0 } end,
@@ -13,10 +11,8 @@ local counter = app:machine("counter", {
   end,
 })
 
-uv.new_timer():start(1000, 1000, function()
-  coroutine.wrap(function()
-    local sum, message = counter:submit { add = 1 }
-    if sum then check.unique("sum", sum) end -- two equal sums: an addition was lost
-    print(sum or message)
-  end)()
+periodically(1, function()
+  local sum, message = counter:submit { add = 1 }
+  if sum then check.unique("sum", sum) end -- two equal sums: an addition was lost
+  print(sum or message)
 end)
