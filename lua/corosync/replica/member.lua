@@ -228,7 +228,7 @@ function member.new(name, options, new_group)
     return nil, message, code
   end
   self.record = self.group[KEY]
-  self.callers = callers.new(name, self.record, function() return (select(2, self:state())) end)
+  self.callers = callers.new(name, self.record, function() return status.why_unconfirmed(self) end)
   return self
 end
 

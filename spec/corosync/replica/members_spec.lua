@@ -183,7 +183,8 @@ describe("members of a replica", function()
     other:kill "sigstop"
     local _, message, code = list:submit "b"
     assert.equal("uncertain", code)
-    assert.matches(": the command was sent but not confirmed in time; it may have been applied, or may be", message)
+    assert.matches(": the command was sent but not confirmed in time: %d+:%d+ must acknowledge it or end; it may have",
+      message)
     assert.equal("uncertain", select(3, list:submit "c"))
     assert.equal("full", select(3, list:submit "d"))
     other:kill "sigcont"

@@ -34,20 +34,20 @@ local WAITS = { not_ready = true, uncertain = true, unstored = true }
 local MAYBE = "; it may have been applied, or may be applied later"
 
 local function text_of(self, cause)
-  local reason = WAITS[cause] and self.why_not_ready()
+  local reason = WAITS[cause] and self.why_unconfirmed()
   return (TEXTS[cause] or cause) .. (reason and ": " .. reason or "")
 end
 
 local Callers = {}
 Callers.__index = Callers
 
--- `record`: the group's; `why_not_ready()` returns a text, or nil when the replica is ready.
+-- `record`: the group's; `why_unconfirmed()` returns a text, or nil.
 -- The waiting callers are a linked list, from the oldest, `ring.after`, to the newest, `ring.before`. In an array whose
 -- front is removed, Lua would rehash the table at nearly each command.
-function callers.new(name, record, why_not_ready)
+function callers.new(name, record, why_unconfirmed)
   local ring = {}
   ring.after, ring.before = ring, ring
-  return setmetatable({ name = name, record = record, why_not_ready = why_not_ready, ring = ring, count = 0,
+  return setmetatable({ name = name, record = record, why_unconfirmed = why_unconfirmed, ring = ring, count = 0,
     failures = {} }, Callers)
 end
 

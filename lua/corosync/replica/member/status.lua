@@ -61,6 +61,14 @@ function status.state(self)
     or "the members are agreeing on the state to go on from"
 end
 
+-- Returns why commands of this member are not confirmed, or nil.
+function status.why_unconfirmed(self)
+  local _, why = status.state(self)
+  local active = not why and self.protocol.active
+  local awaited = active and active:awaited() or {}
+  return why or awaited[1] and table.concat(awaited, ", ") .. " must acknowledge it or end" or nil
+end
+
 local function tell(self, name, ...)
   local handler = self.options[name]
   if handler then

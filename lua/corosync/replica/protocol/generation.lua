@@ -254,4 +254,14 @@ function Generation:lagging_members(address, index, now, patience)
   return found
 end
 
+-- Returns the full members that others wait for, in order, as of the last `lagging_members`.
+function Generation:awaited()
+  local found = {}
+  for address in pairs(self.lagging) do
+    found[#found + 1] = address
+  end
+  table.sort(found)
+  return found
+end
+
 return generation
