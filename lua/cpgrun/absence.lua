@@ -1,4 +1,4 @@
--- Logs that the script's group is still joining or reconnecting.
+-- Logs that the script's group is still joining or reconnecting, and that a replica is still not ready.
 local KEY = require "corosync.private"
 local Group = require("corosync").Group
 local core = require "corosync.binding"
@@ -11,18 +11,42 @@ local absence = {}
 
 local LONGEST_SILENCE = 60 -- seconds, at first
 
--- Warns each time after twice as long. A join takes long while the ring keeps breaking, because groups receive nothing
--- then.
-local function complain_of_absence(group, state, first)
-  local away = state.away or { since = core.now() }
+-- Returns since when something is away, and for how many seconds if a warning is due: each time after twice as long.
+local function look(is_away, away, first)
+  if not is_away then
+    return nil
+  end
+  away = away or { since = core.now() }
   local seconds = core.now() - away.since
-  state.away = group[KEY].state ~= "joined" and Group.is_active(group) and away or nil
-  if state.away and seconds >= (away.next or first) then
-    away.next = 2 * seconds
+  if seconds < (away.next or first) then
+    return away
+  end
+  away.next = 2 * seconds
+  return away, seconds
+end
+
+-- A join takes long while the ring keeps breaking, because groups receive nothing then.
+local function complain_of_group(group, state, first)
+  local seconds
+  state.away, seconds = look(group[KEY].state ~= "joined" and Group.is_active(group), state.away, first)
+  if seconds then
     log.warning(group[KEY].state == "reconnecting"
       and "group %s is still disconnected after %.0f s; retrying (see Corosync's log)"
       or "group %s has not joined after %.0f s; still waiting: do the cluster's nodes reach each other? "
       .. "(see corosync-cfgtool -s and Corosync's log)", errors.quote(group.name), seconds)
+  end
+end
+
+-- While the group is away, its warning is enough.
+local function complain_of_replicas(state, first)
+  local registry = package.loaded["corosync.replica.registry"]
+  for name, member in pairs(registry and registry.members() or {}) do
+    local _, why = member:state()
+    local seconds
+    state.suspended[name], seconds = look(why ~= nil, state.suspended[name], first)
+    if seconds and not state.away then
+      log.warning("replica %s is still not ready after %.0f s: %s", errors.quote(name), seconds, why)
+    end
   end
 end
 
@@ -31,8 +55,13 @@ function absence.watch(group, state)
   local seconds = type(group.timeout) == "number" and group.timeout == group.timeout and group.timeout or 10
   local pause = math.floor(1000 * math.min(math.max(seconds, 1), LONGEST_SILENCE))
   local timer = own(uv.new_timer())
-  state.away = { since = core.now() }
-  timer:start(pause, pause, function() complain_of_absence(group, state, pause / 2000) end)
+  local function complain()
+    complain_of_group(group, state, pause / 2000)
+    complain_of_replicas(state, pause / 2000)
+  end
+  state.suspended = {}
+  complain()
+  timer:start(pause, pause, complain)
   timer:unref()
 end
 

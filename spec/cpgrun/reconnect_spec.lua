@@ -71,6 +71,24 @@ describe("cpgrun #slow", function()
     assert.same({ 0, 0 }, { it:wait(60) })
   end)
 
+  it("reports repeatedly that a replica is still not ready, and what it needs", function()
+    local cluster = assert(lab.start(2))
+    finally(function() assert(cluster:stop()) end)
+    local path = file("alone.lua", [[
+      group.timeout = 1
+      local app = assert(require "corosync.replica"("alone", { ready = function() print "ready" end }))]])
+    local it = assert(cluster:run(1, { "cpgrun", path }))
+    local pattern = " warning: replica 'alone' is still not ready after (%d+) s: too few nodes are here: members on a "
+      .. "majority of the nodes are needed"
+    local first = complaint(it, pattern)
+    assert(cluster:wait_for(function()
+      local last = it.errors[#it.errors]:match(pattern)
+      return last and tonumber(last) > tonumber(first)
+    end, 60))
+    assert(cluster:run(2, { "cpgrun", path }))
+    line(it, "^ready$")
+  end)
+
   -- Between a member's death and the token's loss no group is notified of anything. This lasts until a spec makes the
   -- ring whole: a daemon that starts forms a new one at once.
   describe("on a broken ring", function()
