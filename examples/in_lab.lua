@@ -3,7 +3,7 @@
 --   lua5.4 examples/in_lab.lua 3 program.lua     then type, for example:  kill(2)  restart(2)  partition({1,2},{3})
 --                                                or a shell command for a node:  2: ip addr    or:  help
 --
--- In a clone it needs `make` only. The rock cpgrun has corosync.lab, too.
+-- The lab ends when all programs have ended. In a clone it needs `make` only. The rock cpgrun has corosync.lab, too.
 local top, version = (arg[0]:match "^(.*)/" or ".") .. "/..", _VERSION:match "[%d.]+"
 local tree = ("%s/build/%s/%%s/lua/%s/"):format(top, jit and "jit" or version, version)
 local modules = tree:format "share"

@@ -200,8 +200,8 @@ local function check_handlers(path)
   end
   if not has_handler() and not has_replica() then
     return nil, ("%s:1: the script defines no handler: define config_change(members, left, joined), "
-      .. "message_received(address, message), view_change, ring_change or quorum_change before any message is sent, or "
-      .. "make a replica: call map, lock, leader, every or calls")
+      .. "message_received(address, message), view_change, ring_change or quorum_change, or make a replica: call map, "
+      .. "lock, leader, every or calls")
       :format(path)
   end
   return true

@@ -77,8 +77,8 @@ describe("the globals of a script for cpgrun", function()
   it("do not excuse a script without handlers that does not use them", function()
     local code, _, errors = program.run_script("without", "local x = map")
     assert.equal(1, code)
-    assert.matches("defines no handler: .*, view_change, ring_change or quorum_change .*", errors)
-    assert.matches("or make a replica: call map, lock, leader, every or calls", errors)
+    assert.matches("defines no handler: .*, view_change, ring_change or quorum_change, or make a replica: call map, "
+      .. "lock, leader, every or calls", errors)
   end)
 
   it("raise for wrong arguments, at the script's line", function()
