@@ -175,7 +175,7 @@ local function bench_peer(cluster)
   for _, load in ipairs { LOADS[1], LOADS[2] } do
     local found = {}
     for pair = 1, PAIRS do
-      local rate, p50 = etcd.put(cluster, load.window, 1)
+      local rate, p50 = etcd.put(cluster, load.window, STORAGE and 5 or 1)
       assert(rate, p50)
       found[pair] = { etcd = { rate = rate, p50 = p50 }, replica = measure(cluster, lua, REPLICA, load) }
     end
