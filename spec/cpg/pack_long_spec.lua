@@ -255,7 +255,7 @@ describe("long messages #slow", function()
 
   it("are delivered by all members of a configuration while others join and leave", function()
     start(1)
-    local first, second, watcher = run(1, 10 * MEGABYTE), run(1, 10 * MEGABYTE), run(1, 0)
+    local first, second, watcher = run(1, 5 * MEGABYTE), run(1, 5 * MEGABYTE), run(1, 0)
     eventually(function() return is_member(first) and is_member(second) and is_member(watcher) end, "members")
     local crowd = assert(cluster:run(1, { groups.interpreter, "spec/helpers/clients/long_churn.lua", "long", "130",
       "4000", "60000" }))

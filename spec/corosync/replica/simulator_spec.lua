@@ -3,7 +3,7 @@ local plant = require "sim.plant"
 local schedule = require "sim.schedule"
 
 local SCHEDULES = tonumber(os.getenv "SCHEDULES" or 100000)
-local SECONDS = jit and 300 or 20 -- of processor time
+local SECONDS = jit and 200 or 20 -- of processor time
 local SHORT = 30 -- steps
 
 -- Runs schedules until one fails. `more`: options of schedule.run. Returns the seed and the problem of the failing
