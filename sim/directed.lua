@@ -51,6 +51,11 @@ function Directed:add(id)
   return self.hosts[#self.hosts]
 end
 
+function Directed:kill(host)
+  self.world:kill(host.process)
+  self.alive = nil
+end
+
 -- Lets seconds of the model pass. All waiting messages and events are handled.
 function Directed:wait(seconds)
   for _ = 1, 5 * seconds do

@@ -8,7 +8,7 @@ local EXPECTED = { exist = true, not_connected = true, try_again = true } -- whi
 local now = core.now
 
 local reconnect = {
-  WITHIN = LONGEST + 0.5, -- seconds: how long after Corosync a process is back
+  WITHIN = LONGEST + 0.5, -- seconds: when Corosync is back, a process has reconnected within this time
 }
 
 -- From 0 to 1, different for each seed and try, without math.random, whose sequence is the script's.

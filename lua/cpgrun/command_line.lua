@@ -15,7 +15,7 @@ function command_line.options_with_value(p)
   return names
 end
 
--- Puts the mark before the script. What comes after the script is for it, even if it looks like an option.
+-- Puts the mark before the script: the words after the script are its arguments, even if they look like options.
 function command_line.mark_script(argv, takes_value)
   local marked, i = {}, 1
   while argv[i] and argv[i]:sub(1, 1) == "-" and argv[i] ~= "-" and argv[i] ~= "--" do

@@ -56,7 +56,7 @@ Protocol.__index = Protocol
 -- `now`: the time (see `time`); `observer`: it never becomes full; `durable`: it has storage; `stored`: the contents of
 -- its storage, if any; `copies`: how many nodes must have a command before it is confirmed, if fewer than a majority
 -- (then a minority alone may go on, so nodes that are cut off must be fenced); `reconnect`: within how many seconds a
--- process is back after its Corosync. `replayed_at_once`: for tests.
+-- process reconnects when its Corosync is back. `replayed_at_once`: for tests.
 function protocol.new(options)
   local self = setmetatable({
     address = options.address,

@@ -214,9 +214,9 @@ local function split(list, is_full)
   return full, learners
 end
 
--- Whether the note of the claimant's node shows that the state of `best` has all that this node has helped to confirm.
--- The node noted each epoch before it acknowledged anything in it. The state has all that was confirmed in its epoch
--- and before; a partial one only what was confirmed before.
+-- Whether the note of the claimant's node shows that the state of `best` has all commands that this node has helped to
+-- confirm. A node notes each epoch before it acknowledges anything in it, and a state has all commands that were
+-- confirmed until the end of its epoch. A partial state may lack those of its own epoch.
 local function has_noted_no_later(claim, best)
   local noted = claims.parse_generation(claim.noted)
   local difference = noted and claims.compare_generations(noted, best.generation)
@@ -271,9 +271,13 @@ local function lowest(set)
   return found
 end
 
--- Returns what is known of the nodes: `nodes`, how many there are; `claimed`, of how many all members have claimed;
--- `known`, how many have these or no state in any case; `needed`, how many must have a state to vouch for it;
--- `is_stored`, whether nodes without members may have a state; `silent`, a member that has not claimed.
+-- Returns a table:
+--   nodes      the number of nodes
+--   claimed    the number of nodes with claims of all their members
+--   known      the same, and the nodes that surely have no state
+--   needed     how many nodes must vouch for a state
+--   is_stored  whether nodes without members may have a stored state
+--   silent     the address of a member that has not claimed; nil if there is none
 local function count_known(voters, unknown, copies)
   local nodes = greatest(voters, "nodes")
   local needed = claims.needed(nodes, copies)
@@ -294,30 +298,29 @@ local function doubtful_start(voters, state)
     index = math.max(state.index, greatest(voters, "floor")) }
 end
 
--- Either no node of a majority has ever had a state, so nothing was confirmed; or no node has one any more.
-local function fresh_start(voters, noted, are_all_known)
-  local durable = count_nodes(voters, function(claim) return claim.durable end) > 0
-  return { is_fresh = true, is_last_resort = noted or durable and not are_all_known, index = greatest(voters, "floor") }
+-- For a majority that has never had a state, so that nothing was confirmed, or for nodes that have all lost it.
+local function fresh_start(voters, may_lose)
+  return { is_fresh = true, is_last_resort = may_lose, index = greatest(voters, "floor") }
 end
 
--- Returns what is needed to know that no other node has a state.
-local function what_is_unknown(counts)
+-- Returns what must happen before the members can know that no other node has a state.
+local function what_is_missing(counts)
   if counts.silent then
     return ("the silent member %s must answer or end"):format(counts.silent)
   end
   return counts.is_stored and "members on all nodes are needed" or "Corosync on all nodes is needed"
 end
 
--- Returns why no generation can begin, and what is needed.
+-- Returns why no generation can begin, and what an operator can do.
 local function why_not(counts, any)
   if counts.claimed < claims.majority(counts.nodes) then
     local why = any and "too few nodes have a state: members on more nodes are needed"
       or "too few nodes are here: members on a majority of the nodes are needed"
-    return counts.silent and ("%s, and %s"):format(why, what_is_unknown(counts)) or why
+    return counts.silent and ("%s, and %s"):format(why, what_is_missing(counts)) or why
   elseif any then
-    return "too few nodes have a state: more of them are needed, or " .. what_is_unknown(counts)
+    return "too few nodes have a state: more of them are needed, or " .. what_is_missing(counts)
   end
-  return "too few nodes are here: they have lost the state, so " .. what_is_unknown(counts)
+  return "too few nodes are here: they have lost the state, so " .. what_is_missing(counts)
 end
 
 -- Returns what the generation begins with, and the claim that has its state, if any; or nil and why there is none.
@@ -332,7 +335,7 @@ local function choose_start(list, voters, copies)
   elseif any and has_majority and are_all_known then
     return doubtful_start(voters, any), any
   elseif not any and has_majority and (are_all_known or not noted) then
-    return fresh_start(voters, noted, are_all_known)
+    return fresh_start(voters, noted or counts.is_stored and not are_all_known)
   end
   return nil, why_not(counts, any)
 end

@@ -15,11 +15,6 @@ local function confirm(run, host)
   run:wait_for_reply(run.checks:submit(host))
 end
 
-local function kill(run, host)
-  run.world:kill(host.process)
-  run.alive = nil
-end
-
 -- While the old process of node 1 is paused and node 3 is cut off, another process of node 1 confirms commands with
 -- node 2, and ends. Then nodes 1 and 3 meet without node 2.
 local function go_on_without_newest(run, restarts_corosync)
@@ -29,7 +24,7 @@ local function go_on_without_newest(run, restarts_corosync)
   old.process.stopped = true
   run:form({ 1, 2 }, { 3 })
   confirm(run, new)
-  kill(run, new)
+  run:kill(new)
   if restarts_corosync then
     run.world:lose_corosync { true }
   end
@@ -49,7 +44,7 @@ local function start_twice(run)
   run.world:leave(second.process)
   local third, fourth = run:add(1), run:add(2)
   confirm(run, third)
-  kill(run, third)
+  run:kill(third)
   run.world:leave(fourth.process)
   run.world:join(second.process)
   run:add(1)

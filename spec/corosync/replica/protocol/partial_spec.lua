@@ -3,15 +3,10 @@ local directed = require "sim.directed"
 
 local COUNTED = { { "claims", "difference == 0 and not best.partial", "difference == 0" } }
 
-local function kill(run, host)
-  run.world:kill(host.process)
-  run.alive = nil
-end
-
 -- The process of node 3 is replaced. Nodes 1 and 2 confirm commands before the new one gets its snapshot. Node 1 is cut
 -- off when it has replayed some of them, and the process of node 2 is replaced.
 local function cut_off_while_replaying(run)
-  kill(run, run.hosts[3])
+  run:kill(run.hosts[3])
   run:wait(2)
   local held = run:hold(function(message) return message.kind == "snapshot" end)
   local learner = run:add(3)
@@ -23,7 +18,7 @@ local function cut_off_while_replaying(run)
   run:run { learner }
   assert(learner.replica.replaying, "it has replayed all")
   run:form({ 1 }, { 2, 3 })
-  kill(run, run.hosts[2])
+  run:kill(run.hosts[2])
   run:add(2)
   run:wait(20)
 end

@@ -4,11 +4,6 @@ local directed = require "sim.directed"
 -- A member that takes part in a generation keeps its view when members come or go.
 local KEPT = { { "protocol", "  self.members, self.view = members, nil\n", "  self.members = members\n" } }
 
-local function kill(run, host)
-  run.world:kill(host.process)
-  run.alive = nil
-end
-
 -- A second process of node 1 follows, and is not full yet, when the process of node 3 leaves. The first process of node
 -- 1 confirms commands with node 2. The process of node 3 comes back with its old state, and the other two die.
 local function meet_without_newest(run)
@@ -25,8 +20,8 @@ local function meet_without_newest(run)
   run:hold(function(message) return message.kind == "promote" or message.kind == "snapshot" end)
   run.world:join(third.process)
   run:wait(1)
-  kill(run, first)
-  kill(run, second)
+  run:kill(first)
+  run:kill(second)
   run:wait(1)
   run:release {}
   run.checks:submit(third)

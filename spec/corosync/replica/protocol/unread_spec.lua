@@ -21,8 +21,7 @@ local function hang_while_others_go_on(run)
   run:run { second }
   run.checks:submit(second)
   run:wait(1)
-  run.world:kill(second.process)
-  run.alive = nil
+  run:kill(second)
   run.world:lose_corosync { true, true }
   run:form({ 1, 3 }, { 2 })
   run.world:join(other.process)
