@@ -12,6 +12,7 @@
 #include "support/cleanup.h"
 #include "support/clock.h"
 #include "support/digest.h"
+#include "support/hex.h"
 #include "support/libqb_lock.h"
 #include "support/path.h"
 #include "support/poll.h"
@@ -70,6 +71,7 @@ static const luaL_Reg functions[] = {
 	{"create_file", shared_folder_create_file},
 	{"digest", digest_values},
 	{"digest_each", digest_each},
+	{"hex", hex_encode},
 	{"join_strings", string_list_join},
 	{"list_files", shared_folder_list_files},
 	{"now", core_now},

@@ -9,15 +9,10 @@ local PIECE = 256 * 1024 -- bytes
 
 local ROW = 32 -- bytes that a row takes beside its blob
 
-local HEX = {}
-for byte = 0, 255 do
-  HEX[string.char(byte)] = ("%02x"):format(byte)
-end
-
 -- Returns a blob as a hexadecimal SQL literal: LuaSQL cannot bind values to a statement, and statements end at a zero
 -- byte.
 function rows.literal(blob)
-  return "x'" .. blob:gsub(".", HEX) .. "'"
+  return "x'" .. core.hex(blob) .. "'"
 end
 
 function rows.create(conn, name)
