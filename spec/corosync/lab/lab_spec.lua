@@ -148,10 +148,8 @@ describe("corosync.lab #slow", function()
     local it = assert(cluster:run(1, { "sleep", "100" }))
     it:kill "sigkill"
     repeat -- not in the loop, which would tell of its end
-      local stat = io.open(("/proc/%d/stat"):format(it.pid))
-      local has_ended = not stat or stat:read "*a":match "%) ([XZ])" ~= nil
-      if stat then stat:close() end
-    until has_ended
+      local stat = read(("/proc/%d/stat"):format(it.pid))
+    until not stat or stat:match "%) ([XZ])"
     it:write "x\n"
     assert(it:wait(60))
     assert.equal("not_running", select(3, it:write "x\n"))
