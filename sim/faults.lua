@@ -26,7 +26,7 @@ return {
     acked[#acked + 1] = other == address and index or self.acked[other] or 0
   end
   table.sort(acked, function(a, b) return a > b end)
-  return acked[claims.majority(self.nodes)] or 0
+  return acked[node_count.majority(self.nodes)] or 0
 ]] },
   },
   {
@@ -70,7 +70,7 @@ return {
     name = "two processes of a node count twice",
     { "generation", "count, found[node] = count + (found[node] and 0 or 1), true",
       "count, found[node] = count + 1, true" },
-    { "claims", "if test(claim) and not found[node] then", "if test(claim) then" },
+    { "claim_list", "if test(claim) and not found[node] then", "if test(claim) then" },
   },
   {
     name = "an old process speaks for its node",
@@ -84,7 +84,7 @@ return {
   },
   {
     name = "a fresh start repeats indices",
-    { "claims", "may_lose, index = greatest(voters, \"floor\")", "may_lose, index = 0" },
+    { "claims", "may_lose, index = claim_list.greatest(voters, \"floor\")", "may_lose, index = 0" },
   },
   {
     name = "a majority without a state starts afresh",
@@ -98,7 +98,7 @@ return {
     steps = 30,
     -- Members that leave that generation would cover it.
     { "claiming", "self.active and is_same_ring and not is_in", "false" },
-    { "claims", "return promised ~= nil and", "return false and" },
+    { "generation_number", "return promised ~= nil and", "return false and" },
   },
   {
     name = "a member acknowledges before its storage is synced",
@@ -149,17 +149,17 @@ return {
   {
     name = "a node on the ring counts as empty although a member of it is silent",
     first = 201,
-    { "claims", "and not claimed[node] and not unknown[node]", "and not claimed[node]" },
+    { "known_nodes", "and not claimed[node] and not unknown[node]", "and not claimed[node]" },
   },
   {
     name = "a node without members counts as empty although it may have a stored state",
     first = 1701,
-    { "claims", "(is_stored and 0 or count_empty(voters, unknown))", "count_empty(voters, unknown)" },
+    { "known_nodes", "(is_stored and 0 or count_empty(voters, unknown))", "count_empty(voters, unknown)" },
   },
   {
     name = "members forget that others had storage",
     first = 4801,
-    { "claims", "    if generation.stored then\n", "    if false then\n" },
+    { "claim_list", "    if generation.stored then\n", "    if false then\n" },
   },
   {
     name = "a node vouches for a state although it has noted a later generation",
@@ -168,6 +168,6 @@ return {
   {
     name = "a node with a silent member vouches for a state by its note",
     first = 4501,
-    { "claims", "not unknown[claims.node_of(claim.from)] and has_noted", "has_noted" },
+    { "claims", "not counts.unknown[node_count.node_of(claim.from)] and has_noted", "has_noted" },
   },
 }

@@ -23,7 +23,7 @@ end
 return function(fault)
   local loaded = {}
   local function load_module(name)
-    local short = name:match "^corosync%.replica%.(%w+)$" or name:match "^corosync%.replica%.protocol%.(%w+)$"
+    local short = name:match "^corosync%.replica%.(%w+)$" or name:match "^corosync%.replica%.protocol%.([%w_]+)$"
     if not short then
       return require(name)
     elseif loaded[name] == nil then

@@ -63,10 +63,10 @@ describe("cpgrun for a shell on three nodes #slow:", function()
 
   it("a lock that is alone says so, and gives up after its timeout", function()
     local it = start(1, "lock", "--timeout", "4", "alone.l", "--", "echo", "never")
-    hears(it, "errors", "warning: replica 'alone' is not ready: too few nodes are here: "
-      .. "members on a majority of the nodes are needed; waiting")
+    hears(it, "errors", "warning: replica 'alone' is not ready: members run on too few nodes: "
+      .. "start them on a majority of the nodes; waiting")
     ends(it, 124)
-    hears(it, "errors", "error: replica 'alone' is not ready after 4 s: too few nodes are here")
+    hears(it, "errors", "error: replica 'alone' is not ready after 4 s: members run on too few nodes")
     assert.same({}, it.lines)
   end)
 

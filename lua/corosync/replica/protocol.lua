@@ -26,7 +26,7 @@
 -- Fields that the other files of this folder use:
 --   status      "blocked", "learning", "ready" (full) or "observing" (an observer that follows)
 --   active      the generation that it takes part in (generation.lua), or nil
---   generation  { start, seq, round, epoch, stored } of the state that it has, or nil (claims.lua)
+--   generation  the number of the state that it has (generation_number.lua), or nil
 --   partial     whether it may lack commands of that generation
 --   nodes       the number of nodes that this state was confirmed with
 --   standing    whether it speaks for its node (standing.lua)

@@ -76,7 +76,7 @@ describe("a replica whose nodelist changes #slow", function()
       members[node] = start(node)
     end
     for node = 1, 2 do
-      run(members[node], "wait_for 'they have lost the state, so Corosync on all nodes is needed'")
+      run(members[node], "wait_for 'another node may still have it: start Corosync on all nodes'")
       assert.equal("blocked", hears(members[node], "^is\t(.*)$"))
     end
     change_nodelists(REMOVE_LAST, 2)

@@ -27,7 +27,7 @@ describe("the protocol of replicas", function()
     local bus = new_bus(3)
     local one = bus:add "1:10"
     bus:run()
-    assert.matches("^too few nodes are here: ", one.replica.reason)
+    assert.matches("^members run on too few nodes: ", one.replica.reason)
     bus:change_ring()
     assert.is_nil(one.replica.reason)
   end)

@@ -1,9 +1,9 @@
 -- Passes the messages of members to the protocol, to calls of functions, or to snapshots in transit.
 local addresses = require "corosync.replica.member.addresses"
-local claims = require "corosync.replica.protocol.claims"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
 local membership = require "corosync.replica.member.membership"
+local node_count = require "corosync.replica.protocol.node_count"
 local wire = require "corosync.replica.member.wire"
 
 local TURN = 0.005 -- seconds that a turn of the loop may spend on chunks of a snapshot
@@ -17,7 +17,7 @@ local messages = {}
 local function warn_of_neighbour(self, from, claim)
   local has_storage = self.keeper or claim.durable
   local may_be_full = not self.options.observer and not claim.observer
-  local is_neighbour = from ~= self.address and claims.node_of(from) == claims.node_of(self.address)
+  local is_neighbour = from ~= self.address and node_count.node_of(from) == node_count.node_of(self.address)
   if has_storage and may_be_full and is_neighbour and not self.neighbours[from] then
     self.neighbours[from] = true
     self:report(("process %s on this node is also a member of replica %s. If a process of a node has "

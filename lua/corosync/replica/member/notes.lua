@@ -10,9 +10,9 @@
 --
 -- All users can make files there. A note counts only if Corosync lets its owner connect, so that no other user can
 -- keep a node's state from counting.
-local claims = require "corosync.replica.protocol.claims"
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
+local generation_number = require "corosync.replica.protocol.generation_number"
 
 local FOLDER = "/dev/shm"
 local OWNERS = { uid = { "uidgid.uid.", "uidgid.config.uid." }, gid = { "uidgid.gid.", "uidgid.config.gid." } }
@@ -58,7 +58,7 @@ local function judge()
 end
 
 local function generation_of(file, prefix)
-  return claims.parse_generation(file.name:sub(#prefix + 1):match "^(%d+%.%d+%.%d+%.%d+s?)%.")
+  return generation_number.parse(file.name:sub(#prefix + 1):match "^(%d+%.%d+%.%d+%.%d+s?)%.")
 end
 
 -- Returns a list of the notes that count, each with `file` and `generation`, and the newest generation, if any; or nil,
@@ -73,7 +73,7 @@ local function read(prefix)
     local generation = counts(file) and generation_of(file, prefix)
     if generation then
       all[#all + 1] = { file = file, generation = generation }
-      if not newest or claims.compare_generations(generation, newest) > 0 then
+      if not newest or generation_number.compare(generation, newest) > 0 then
         newest = generation
       end
     end
@@ -92,14 +92,14 @@ function notes.newest(prefix)
     if not all then
       return nil, newest
     end
-    text = newest and claims.generation_text(newest) or false
+    text = newest and generation_number.text(newest) or false
   until text == before
   return text
 end
 
 local function remove_older(prefix, generation)
   for _, each in ipairs(read(prefix) or {}) do
-    if claims.compare_generations(each.generation, generation) < 0 then
+    if generation_number.compare(each.generation, generation) < 0 then
       remove(FOLDER .. "/" .. each.file.name) -- fails for another user's file, which that user's next note removes
     end
   end
@@ -108,11 +108,11 @@ end
 -- Notes a generation, unless it or a newer one is noted. `own`: a word that no other process has. Returns true, or nil,
 -- message.
 function notes.keep(prefix, text, own)
-  local generation = claims.parse_generation(text)
+  local generation = generation_number.parse(text)
   local newest, message = notes.newest(prefix)
   if newest == nil then
     return nil, message
-  elseif newest and claims.compare_generations(claims.parse_generation(newest), generation) >= 0 then
+  elseif newest and generation_number.compare(generation_number.parse(newest), generation) >= 0 then
     return true
   end
   local ok

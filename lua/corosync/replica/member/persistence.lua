@@ -1,11 +1,12 @@
 -- What outlives the process: a member's storage, if it has any, and the notes of its node. A member that cannot write
 -- these leaves the group until it can.
-local claims = require "corosync.replica.protocol.claims"
 local cluster = require "corosync.cluster"
 local core = require "corosync.binding"
 local errors = require "corosync.errors"
+local generation_number = require "corosync.replica.protocol.generation_number"
 local keeper = require "corosync.replica.member.keeper"
 local membership = require "corosync.replica.member.membership"
+local node_count = require "corosync.replica.protocol.node_count"
 local notes = require "corosync.replica.member.notes"
 local parts = require "corosync.replica.parts"
 local protocol = require "corosync.replica.protocol"
@@ -57,7 +58,7 @@ local function note_prefix(self, kind)
     if not name then
       return nil, message
     end
-    self.note_prefixes[kind] = notes.prefix(name, claims.node_of(self.address), self.name, kind)
+    self.note_prefixes[kind] = notes.prefix(name, node_count.node_of(self.address), self.name, kind)
   end
   return self.note_prefixes[kind]
 end
@@ -73,8 +74,8 @@ end
 
 -- The later of two notes: the one in Corosync's map remains when the file is deleted, the file when Corosync restarts.
 local function later(one, other)
-  local a, b = claims.parse_generation(one), claims.parse_generation(other)
-  return a and not (b and claims.compare_generations(b, a) > 0) and one or b and other or nil
+  local a, b = generation_number.parse(one), generation_number.parse(other)
+  return a and not (b and generation_number.compare(b, a) > 0) and one or b and other or nil
 end
 
 -- Returns the newest generations that the node's notes say it has held (`noted`) and promised (`promised`), nil for

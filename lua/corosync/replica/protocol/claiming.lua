@@ -4,6 +4,7 @@
 local beginning = require "corosync.replica.protocol.beginning"
 local claims = require "corosync.replica.protocol.claims"
 local confirming = require "corosync.replica.protocol.confirming"
+local generation_number = require "corosync.replica.protocol.generation_number"
 local learning = require "corosync.replica.protocol.learning"
 local standing = require "corosync.replica.protocol.standing"
 
@@ -65,8 +66,8 @@ end
 
 -- A promise of another process of the node counts, too: it stands for the node in another majority.
 local function latest_promise(self)
-  local of_node = claims.parse_generation(self.view.promised)
-  local is_later = of_node and (not self.promised or claims.has_promised_later(of_node, self.promised))
+  local of_node = generation_number.parse(self.view.promised)
+  local is_later = of_node and (not self.promised or generation_number.has_promised_later(of_node, self.promised))
   return is_later and of_node or self.promised
 end
 
@@ -158,7 +159,7 @@ local function say_ready(self, digest, decision)
   if self.told ~= digest and is_latest and not self.observer then
     self.told = digest
     self.promised = decision.generation
-    self:emit("note", "promised", claims.generation_text(decision.generation))
+    self:emit("note", "promised", generation_number.text(decision.generation))
     self:send { kind = "ready", ring = self.ring, digest = digest }
   end
 end
@@ -223,7 +224,7 @@ local function claim_in_generation(self, from, message)
   if not claiming.same_ring(message.ring, self.ring) then
     -- A claim of a later ring shows that this member was away without being told.
     return message.ring.seq > self.ring.seq and claiming.restart(self)
-  elseif claims.has_promised_later(message.promised, self.active) then
+  elseif generation_number.has_promised_later(message.promised, self.active) then
     return confirming.is_full(self) and confirming.send_restart(self)
   elseif from == self.address then
     learning.claim_again(self, message.nonce)

@@ -4,8 +4,8 @@
 -- A majority of acknowledgements would not suffice: after a cut, the longest log of the remaining members may lack a
 -- command that others have. Nor would acknowledgements of an earlier epoch (generation.lua): when a ring ends, one
 -- member may know of a change of the full members that another has missed, and they would count different members.
-local claims = require "corosync.replica.protocol.claims"
 local commands = require "corosync.replica.protocol.commands"
+local generation_number = require "corosync.replica.protocol.generation_number"
 local standing = require "corosync.replica.protocol.standing"
 local storing = require "corosync.replica.protocol.storing"
 
@@ -55,7 +55,7 @@ function confirming.holds_generation(self)
   local number = self.active:number()
   self.generation, self.partial, self.nodes = number, false, self.active.nodes
   storing.unsynced(self)
-  self:emit("note", "held", claims.generation_text(number))
+  self:emit("note", "held", generation_number.text(number))
 end
 
 local function look_whether_established(self)

@@ -8,6 +8,7 @@
 -- confirmed in the earlier one. The first epoch is established by the claims.
 local claims = require "corosync.replica.protocol.claims"
 local fields = require "corosync.replica.protocol.fields"
+local node_count = require "corosync.replica.protocol.node_count"
 
 local generation = {}
 
@@ -54,8 +55,7 @@ function generation.restore(snapshot)
   return fields.take(snapshot, setmetatable({ lagging = {}, absent = {} }, Generation), SIMPLE, SETS)
 end
 
--- Returns { start, seq, round, epoch, stored }, by which states are ordered (claims.lua). The epoch is the last
--- established one.
+-- Returns its number, by which states are ordered (generation_number.lua).
 function Generation:number()
   return { start = self.start, seq = self.seq, round = self.round, epoch = self.established, stored = self.stored }
 end
@@ -67,7 +67,7 @@ end
 local function nodes_of(set)
   local found, count = {}, 0
   for address in pairs(set) do
-    local node = claims.node_of(address)
+    local node = node_count.node_of(address)
     count, found[node] = count + (found[node] and 0 or 1), true
   end
   return count, found
@@ -76,7 +76,7 @@ end
 -- Whether the full members are on enough nodes to confirm commands.
 function Generation:has_enough()
   if self.is_enough == nil then
-    self.is_enough = nodes_of(self.full) >= claims.needed(self.nodes, self.copies)
+    self.is_enough = nodes_of(self.full) >= node_count.needed(self.nodes, self.copies)
   end
   return self.is_enough
 end
@@ -85,12 +85,12 @@ end
 function Generation:can_spare(address)
   local others = fields.copy(self.full)
   others[address] = nil
-  return nodes_of(others) >= claims.needed(self.nodes, self.copies)
+  return nodes_of(others) >= node_count.needed(self.nodes, self.copies)
 end
 
 -- Whether another process of the member's node is full, and it is not.
 function Generation:stands_behind(address)
-  return not self.full[address] and select(2, nodes_of(self.full))[claims.node_of(address)] == true
+  return not self.full[address] and select(2, nodes_of(self.full))[node_count.node_of(address)] == true
 end
 
 -- Members in the same epoch must have made the same changes, so their acknowledgements carry the digest `changes`.
@@ -110,7 +110,7 @@ end
 
 -- Whether every majority of the nodes has a full member.
 local function is_in_each_majority(self)
-  return nodes_of(self.full) > self.nodes - claims.majority(self.nodes)
+  return nodes_of(self.full) > self.nodes - node_count.majority(self.nodes)
 end
 
 -- Returns the number of nodes that applies: the greatest in the nodelists of full members. A smaller number than before
@@ -142,7 +142,7 @@ local function wanted_copies(self)
     copies = self.copies
   end
   for address in pairs(self.full) do
-    copies = claims.more_copies(copies, (self.announced[address] or self).copies)
+    copies = node_count.more_copies(copies, (self.announced[address] or self).copies)
   end
   return copies
 end

@@ -2,10 +2,10 @@
 -- receives the learner's claim, or at the start of the generation. The learner keeps later events, restores the
 -- snapshot, replays the events, and sends "learned". A full member then sends "promote", and all members count the
 -- learner as full from that point on.
-local claims = require "corosync.replica.protocol.claims"
 local commands = require "corosync.replica.protocol.commands"
 local confirming = require "corosync.replica.protocol.confirming"
 local generation = require "corosync.replica.protocol.generation"
+local generation_number = require "corosync.replica.protocol.generation_number"
 local log = require "corosync.replica.protocol.log"
 local standing = require "corosync.replica.protocol.standing"
 local storing = require "corosync.replica.protocol.storing"
@@ -174,7 +174,7 @@ end
 function learning.on_snapshot(self, _, message)
   local cut = self.cut
   if self.active or not cut or message.to ~= self.address or message.nonce ~= cut.nonce
-    or claims.has_promised_later(self.promised, message.active) then
+    or generation_number.has_promised_later(self.promised, message.active) then
     return
   end
   self.cut = nil

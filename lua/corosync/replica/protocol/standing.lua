@@ -2,12 +2,13 @@
 -- have an old state while another is full, or was until it ended. Then the node was part of the majority that confirmed
 -- commands which the old state lacks. So a process stops speaking for its node when it learns of such a process, until
 -- it is full itself.
-local claims = require "corosync.replica.protocol.claims"
+local generation_number = require "corosync.replica.protocol.generation_number"
+local node_count = require "corosync.replica.protocol.node_count"
 
 local standing = {}
 
 local function is_other_process(self, address)
-  return address ~= self.address and claims.node_of(address) == claims.node_of(self.address)
+  return address ~= self.address and node_count.node_of(address) == node_count.node_of(self.address)
 end
 
 -- The full members of this member's generation have changed.
@@ -43,9 +44,9 @@ end
 
 -- `text`: the newest generation that a process of the node has noted, perhaps while this one was not connected.
 function standing.on_note(self, text)
-  local newest = claims.parse_generation(text)
+  local newest = generation_number.parse(text)
   if self.generation and newest then
-    self.standing = self.standing and claims.compare_generations(newest, self.generation) <= 0
+    self.standing = self.standing and generation_number.compare(newest, self.generation) <= 0
   end
 end
 

@@ -33,10 +33,12 @@ describe("the claims of a replica's members", function()
 
   it("do not start afresh with fewer nodes than a majority", function()
     local made, why = decide(claim("1:10", nil, { members = { "1:10" } }))
-    assert.same({ nil, "too few nodes are here: members on a majority of the nodes are needed" }, { made, why })
+    assert.same({ nil, "members run on too few nodes: start them on a majority of the nodes" }, { made, why })
     made, why = decide(claim("1:10"))
-    assert.same({ nil, "too few nodes are here: members on a majority of the nodes are needed, and the silent member "
-      .. "2:20 must answer or end" }, { made, why })
+    assert.same({ nil, "members reply on too few nodes; member 2:20 does not reply: continue or end it" }, { made, why })
+    made, why = decide(claim("1:10", nil, { members = { "1:10", "2:20" }, nodes = 5 }))
+    assert.same({ nil, "members reply on too few nodes: start them on a majority of the nodes; member 2:20 does not "
+      .. "reply: continue or end it" }, { made, why })
     assert.is_nil((decide(claim("1:10"), claim("1:11"))))
   end)
 
@@ -44,7 +46,8 @@ describe("the claims of a replica's members", function()
     local here = { noted = "0.8.1.0", members = { "1:10", "2:20" } }
     local made, why = decide(claim("1:10", nil, here), claim("2:20", nil, here))
     assert.is_nil(made)
-    assert.equal("too few nodes are here: they have lost the state, so Corosync on all nodes is needed", why)
+    assert.equal("the nodes here have lost the state, and another node may still have it: start Corosync on all nodes",
+      why)
     made = decide(claim("1:10", nil, { noted = "0.8.1.0" }), claim("2:20"), claim("3:30"))
     assert.is_true(made.is_fresh)
     assert.is_true(made.is_last_resort)
@@ -81,7 +84,7 @@ describe("the claims of a replica's members", function()
   end)
 
   it("wait for members on all nodes if a node may have stored a state", function()
-    local why = "too few nodes are here: they have lost the state, so members on all nodes are needed"
+    local why = "the nodes here have lost the state, and another node may still have it: start members on all nodes"
     for _, more in ipairs { { noted = "0.8.1.0s" }, { durable = true } } do
       assert.same({ nil, why }, { of_two(more) })
     end
@@ -93,7 +96,8 @@ describe("the claims of a replica's members", function()
   it("wait for a silent member of a node on the ring", function()
     local made, why = of_two { members = ALL }
     assert.is_nil(made)
-    assert.equal("too few nodes are here: they have lost the state, so the silent member 3:30 must answer or end", why)
+    assert.equal("the nodes here have lost the state, and another node may still have it; member 3:30 does not "
+      .. "reply: continue or end it", why)
   end)
 
   it("do not count a node that has a silent member", function()
@@ -122,8 +126,7 @@ describe("the claims of a replica's members", function()
   it("need states on a majority of nodes, not of processes", function()
     local made, why = decide(claim("1:10", { 8, 1, 0, 5 }), claim("1:11", { 8, 1, 0, 5 }), claim("2:20"))
     assert.is_nil(made)
-    assert.equal("too few nodes have a state: more of them are needed, or the silent member 3:30 must answer or end",
-      why)
+    assert.equal("too few members have a state; member 3:30 does not reply: continue or end it", why)
   end)
 
   it("take the state of one node for the newest when a majority has noted no later generation", function()

@@ -5,7 +5,7 @@ local NO_NOTE = { { "protocol", "  standing.on_note(self, view.noted)\n", "" } }
 -- What other processes of the node have promised does not count.
 local OWN_PROMISE = { { "claiming", "promised = latest_promise(self)", "promised = self.promised" } }
 -- A new generation is later than all noted ones. This would hide the fault, so it is removed, too.
-local NOT_FOLLOWED = { { "claims", "    known[#known + 1] = claims.parse_generation(claim.noted)\n", "" } }
+local NOT_FOLLOWED = { { "claim_list", "    known[#known + 1] = generation_number.parse(claim.noted)\n", "" } }
 local OLD_START = {
   NOT_FOLLOWED[1], OWN_PROMISE[1],
   { "claims", "if made.is_fresh or made.is_doubtful then", "if made.is_fresh then" },

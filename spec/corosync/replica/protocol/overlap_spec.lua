@@ -4,7 +4,7 @@ local actions = require "sim.actions"
 local directed = require "sim.directed"
 
 local RESTARTS = { { "claiming", "self.active and is_same_ring and not is_in", "false" } }
-local PROMISES = { RESTARTS[1], { "claims", "return promised ~= nil and", "return false and" } }
+local PROMISES = { RESTARTS[1], { "generation_number", "return promised ~= nil and", "return false and" } }
 local ACKNOWLEDGED = { { "messages", "claiming.on_ack(self, from, message)", "" } }
 local STILL_TRUE = { { "claiming", " and own.standing == self.standing", "" } }
 local STORED = { { "storing", ", ready = true", "" } }
