@@ -78,8 +78,8 @@ describe("cpgrun #slow", function()
       group.timeout = 1
       local app = assert(require "corosync.replica"("alone", { ready = function() print "ready" end }))]])
     local it = assert(cluster:run(1, { "cpgrun", path }))
-    local pattern = " warning: replica 'alone' is still not ready after (%d+) s: members run on too few nodes: start them "
-      .. "on a majority of the nodes"
+    local pattern = " warning: replica 'alone' is still not ready after (%d+) s: members run on too few nodes: start "
+      .. "them on a majority of the nodes"
     local first = complaint(it, pattern)
     assert(cluster:wait_for(function()
       local last = it.errors[#it.errors]:match(pattern)

@@ -6,7 +6,6 @@
 -- When a ring ends, one member may be the only one that knows of a change, or that has missed it; the epoch that it is
 -- in then is never established. Of two established epochs, the full members of the later one have all that was
 -- confirmed in the earlier one. The first epoch is established by the claims.
-local claims = require "corosync.replica.protocol.claims"
 local fields = require "corosync.replica.protocol.fields"
 local node_count = require "corosync.replica.protocol.node_count"
 

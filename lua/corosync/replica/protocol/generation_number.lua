@@ -1,7 +1,7 @@
 -- The order of generations. A generation number is { start, seq, round, epoch, stored }:
 --
---   start       the index above which the last fresh or doubtful start began (see claims.lua). It follows the clock, and
---               is compared first, because the members that made that start may not have known all earlier generations
+--   start       the index above which the last fresh or doubtful start began (claims.lua). It follows the clock, and is
+--               compared first, because the members that made that start may not have known all earlier generations
 --   seq, round  of the generation: the sequence number of its ring, and a count
 --   epoch       the last one that was established (generation.lua)
 --   stored      true if a member with storage has taken part in it or in an earlier generation; not part of the order

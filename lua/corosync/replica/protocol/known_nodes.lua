@@ -1,4 +1,4 @@
--- What the claims (claims.lua) tell of the nodes: which have claimed, which may have a state, and which surely have none.
+-- What claims (claims.lua) tell of the nodes: which have claimed, which may have a state, and which cannot have one.
 --
 -- A node of the ring that has no member has no state in memory: a process that is not connected has missed messages, so
 -- its state does not count. Its storage may have one. So if any member has storage, or had it in an earlier generation,

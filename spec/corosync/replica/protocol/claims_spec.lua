@@ -35,7 +35,8 @@ describe("the claims of a replica's members", function()
     local made, why = decide(claim("1:10", nil, { members = { "1:10" } }))
     assert.same({ nil, "members run on too few nodes: start them on a majority of the nodes" }, { made, why })
     made, why = decide(claim("1:10"))
-    assert.same({ nil, "members reply on too few nodes; member 2:20 does not reply: continue or end it" }, { made, why })
+    assert.same({ nil, "members reply on too few nodes; member 2:20 does not reply: continue or end it" },
+      { made, why })
     made, why = decide(claim("1:10", nil, { members = { "1:10", "2:20" }, nodes = 5 }))
     assert.same({ nil, "members reply on too few nodes: start them on a majority of the nodes; member 2:20 does not "
       .. "reply: continue or end it" }, { made, why })
