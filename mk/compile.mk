@@ -1,15 +1,17 @@
 # Compiling the core, the library for embedding, and cpgrun.
 
 PKG_CONFIG ?= pkg-config
-LUA_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags lua$(LUA_VERSION))
-LUA_LIBS ?= $(shell $(PKG_CONFIG) --libs lua$(LUA_VERSION))
+# Sets a variable to a command's output when it is first used: each command that compiles uses it.
+once = $(eval $1 := $(shell $2))$($1)
+LUA_CFLAGS ?= $(call once,LUA_CFLAGS,$(PKG_CONFIG) --cflags lua$(LUA_VERSION))
+LUA_LIBS ?= $(call once,LUA_LIBS,$(PKG_CONFIG) --libs lua$(LUA_VERSION))
 # Debian's luv names the Lua that it is for, and is linked with none: that of Lua 5.1 serves LuaJIT as well.
-LUV_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags lua$(LUA_ABI)-luv)
+LUV_CFLAGS ?= $(call once,LUV_CFLAGS,$(PKG_CONFIG) --cflags lua$(LUA_ABI)-luv)
 LUV_LIBS ?= $(filter-out -llua$(LUA_ABI),$(shell $(PKG_CONFIG) --libs lua$(LUA_ABI)-luv))
-COROSYNC_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags libcpg libcmap libquorum libvotequorum libcfg)
-COROSYNC_LIBS ?= $(shell $(PKG_CONFIG) --libs libcpg libcmap libquorum libvotequorum libcfg)
+COROSYNC_CFLAGS ?= $(call once,COROSYNC_CFLAGS,$(PKG_CONFIG) --cflags libcpg libcmap libquorum libvotequorum libcfg)
+COROSYNC_LIBS ?= $(call once,COROSYNC_LIBS,$(PKG_CONFIG) --libs libcpg libcmap libquorum libvotequorum libcfg)
 COROSYNC_HEADERS ?= $(shell $(PKG_CONFIG) --variable=includedir libcpg)/corosync
-COROSYNC_VERSION ?= $(shell $(PKG_CONFIG) --modversion libcpg)
+COROSYNC_VERSION ?= $(call once,COROSYNC_VERSION,$(PKG_CONFIG) --modversion libcpg)
 
 OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
