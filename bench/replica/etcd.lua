@@ -1,5 +1,7 @@
 -- Three etcd servers on the nodes of a lab, and wrk that puts 64 bytes at a time through their JSON gateway. Their data
--- is in memory, or in the folder that the environment variable STORAGE names.
+-- is in memory, or in the folder of STORAGE.
+local settings = require "bench.replica.settings"
+
 local etcd = {}
 
 local SCRIPT = "bench/replica/put.lua"
@@ -13,8 +15,7 @@ local function url(node, port)
 end
 
 local function argv_of(node, nodes)
-  local folder = os.getenv "STORAGE"
-  local data = folder and ("%s/etcd.%d"):format(folder, node) or "/run/etcd"
+  local data = settings.storage and ("%s/etcd.%d"):format(settings.storage, node) or "/run/etcd"
   local members = {}
   for i = 1, nodes do
     members[i] = ("n%d=%s"):format(i, url(i, 2380))
@@ -25,7 +26,7 @@ local function argv_of(node, nodes)
     "--initial-cluster", table.concat(members, ",") }
 end
 
--- Puts a second, and returns the rate (puts/s) and the median latency in seconds; nil if some puts failed.
+-- Puts for so many seconds, and returns the rate (puts/s) and the median latency in seconds; nil if some puts failed.
 function etcd.put(cluster, window, seconds)
   local code, out, err = cluster:command(1, { "wrk", "-t1", "-c" .. window, "-d" .. seconds .. "s", "-s", SCRIPT,
     url(1, 2379) }, seconds + 30)

@@ -1,8 +1,8 @@
--- A member with a large state, for run.lua. It submits a command every 2 ms, and measures the longest time between two
--- confirmations and the longest turn of its loop. On SIGUSR1 it prints both and begins again. Turns are measured in CPU
--- time, because other processes need the processors, too. Start a learner with 0 MB: it would drop a state of its own,
--- and building that is not a turn of the loop. Each change of the status is printed as "status STATUS FULL REASON",
--- where FULL is the number of full members.
+-- A member with a large state, for holders.lua. It submits a command every 2 ms, and measures the longest time between
+-- two confirmations and the longest turn of its loop. On SIGUSR1 it prints both and begins again. Turns are measured in
+-- CPU time, because other processes need the processors, too. Start a learner with 0 MB: it would drop a state of its
+-- own, and building that is not a turn of the loop. Each change of the status is printed as "status STATUS FULL
+-- REASON", where FULL is the number of full members.
 --
 --   holder.lua NAME MEGABYTES
 local core = require "corosync.core"

@@ -1,5 +1,6 @@
--- A member of the replica that run.lua measures. It waits for the others. If it is a writer, it submits commands with a
--- number of them in flight. It ends when it is killed. With STORAGE in the environment, its storage is in that folder.
+-- A member of the replica that writers.lua measures. It waits for the others. If it is a writer, it submits commands
+-- with a number of them in flight. It ends when it is killed. With STORAGE in the environment, its storage is in that
+-- folder.
 --
 --   member.lua NAME NODES WRITERS SIZE WINDOW
 local core = require "corosync.core"

@@ -1,5 +1,5 @@
--- A member of a plain group, which run.lua compares with a replica's. It waits for the others. If it is a writer, it
--- sends messages with a number of them in flight: until they have come back. It ends when it is killed.
+-- A member of a plain group, which beside_messages.lua compares with a replica's. It waits for the others. If it is
+-- a writer, it sends messages with a number of them in flight: until they have come back. It ends when it is killed.
 --
 --   sender.lua NAME NODES WRITERS SIZE WINDOW
 local core = require "corosync.core"

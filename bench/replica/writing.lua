@@ -1,4 +1,4 @@
--- What the members that run.lua measures have in common: their arguments, NAME NODES WRITERS SIZE WINDOW, and a
+-- What the members that writers.lua measures have in common: their arguments, NAME NODES WRITERS SIZE WINDOW, and a
 -- writer's figures. A writer goes on until it is killed, so that all of them write while one is measured. What it sends
 -- in the first seconds does not count: LuaJIT still compiles then.
 local core = require "corosync.core"
