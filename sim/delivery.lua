@@ -16,22 +16,26 @@ local function settle_later(self, process, ring)
   push(process, { kind = "settle", ring = ring, delay = self.random(self.options.settling) / 10 })
 end
 
--- Functions by kind of item, for all items but messages: each puts the item's events into a process's inbox.
+-- Functions by kind of item: each puts the item's events into a process's inbox.
 local handing = {}
+
+function handing.message(_, process, item)
+  push(process, item)
+end
 
 function handing.join(self, process, item)
   if item.who == process then
     config(process, process.first, {}, true)
     push(process, { kind = "ring", ring = item.ring })
   else
-    config(process, sets.union(process.listed, { item.address }), {}, false)
+    config(process, sets.union(process.listed, { item.who.address }), {}, false)
   end
   settle_later(self, process, item.ring)
 end
 
 function handing.leave(self, process, item)
-  if #sets.difference({ item.address }, process.listed) == 0 then
-    config(process, sets.difference(process.listed, { item.address }), { item.address }, false)
+  if #sets.difference({ item.who.address }, process.listed) == 0 then
+    config(process, sets.difference(process.listed, { item.who.address }), { item.who.address }, false)
     settle_later(self, process, item.ring)
   end
 end

@@ -10,12 +10,27 @@ function sets.sorted_keys(set)
   return keys
 end
 
+-- Returns the set of a list's items.
+function sets.of(list)
+  local set = {}
+  for _, item in ipairs(list) do
+    set[item] = true
+  end
+  return set
+end
+
+-- Returns the keys of the first set that are not in the second, as a set.
+function sets.without(one, other)
+  local rest = {}
+  for key in pairs(one) do
+    rest[key] = not other[key] or nil
+  end
+  return rest
+end
+
 -- Returns the items of the first list that are not in the second.
 function sets.difference(one, other)
-  local has, found = {}, {}
-  for _, item in ipairs(other) do
-    has[item] = true
-  end
+  local has, found = sets.of(other), {}
   for _, item in ipairs(one) do
     if not has[item] then
       found[#found + 1] = item
