@@ -54,7 +54,6 @@ function Checks:note(format, ...)
   self.log(format:format(unpack(words)))
 end
 
-
 function Checks:submit(host)
   local id = #self.operations + 1
   self.operations[id] = { least = self.highest, host = host }

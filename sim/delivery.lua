@@ -113,7 +113,7 @@ function delivery.view(self, process)
   if node.ring ~= settling.ring or not is_quorate(self, node.component) then
     return nil
   end
-  return { ring = settling.ring, nodes = node.listed, on_ring = on_ring(node), floor = self.options.floor(self),
+  return { ring = settling.ring, nodes = node.listed, on_ring = on_ring(node), floor = math.floor(self.now * 1000),
     noted = node.noted, promised = node.promised }
 end
 

@@ -1,14 +1,16 @@
 -- For hand-written schedules: a spec says which faults happen and when, and nothing is random.
-local actions = require "sim.actions"
 local checks = require "sim.checks"
+local cluster = require "sim.cluster"
 local disk = require "sim.disk"
+local ending = require "sim.ending"
 local model = require "sim.model"
 local plant = require "sim.plant"
-local schedule = require "sim.schedule"
+local sets = require "sim.sets"
+local turns = require "sim.turns"
 
 local directed = {}
 
-local Directed = setmetatable({}, { __index = schedule.class })
+local Directed = setmetatable({}, { __index = cluster })
 Directed.__index = Directed
 
 -- Returns a schedule of `count` nodes, each with a full member. `has_storage`: whether the nodes have storage.
@@ -20,7 +22,6 @@ function directed.new(protocol, count, has_storage)
   self.checks = checks.new(2, self.by_address)
   self.world = model.new(count, self.random, {
     lost = 0, cut = 1, one_by_one = 0, untold = 0, settling = 1,
-    floor = function(world) return math.floor(world.now * 1000) end,
   })
   for id = 1, count do
     self.world.nodes[id].disk = has_storage and disk.new(self.random) or nil
@@ -37,7 +38,7 @@ function directed.violation(fault, count, has_storage, act, ...)
   local ok, raised = pcall(function(...)
     local self = directed.new(plant(fault), count, has_storage)
     act(self, ...)
-    self:finish()
+    ending.reach(self)
   end, ...)
   if not ok and not (type(raised) == "table" and raised.problem) then
     error(raised, 0)
@@ -51,27 +52,22 @@ function Directed:add(id)
   return self.hosts[#self.hosts]
 end
 
-function Directed:kill(host)
-  self.world:kill(host.process)
-  self.alive = nil
-end
-
 -- Lets seconds of the model pass. All waiting messages and events are handled.
 function Directed:wait(seconds)
   for _ = 1, 5 * seconds do
-    actions.calm(self, 20)
-    actions.advance(self, 0.2)
+    turns.calm(self, 20)
+    turns.advance(self, 0.2)
   end
 end
 
 -- Lets time pass until is_so() returns true. All waiting messages and events are handled.
 function Directed:wait_until(is_so)
   for _ = 1, 1000 do
-    actions.calm(self, 20)
+    turns.calm(self, 20)
     if is_so() then
       return
     end
-    actions.advance(self, 0.2)
+    turns.advance(self, 0.2)
   end
   error "the condition has not become true"
 end
@@ -85,9 +81,7 @@ end
 function Directed:run(processes)
   for _ = 1, 20 do
     for id in ipairs(self.world.nodes) do
-      repeat
-        local did_any = self.world:order(id)
-      until not self.world:hand_over(id) and not did_any
+      self.world:pass_on(id, math.huge)
     end
     for _, each in ipairs(processes) do
       each:deliver(1000)
@@ -120,10 +114,7 @@ end
 function Directed:form(...)
   local components = {}
   for i, ids in ipairs { ... } do
-    components[i] = {}
-    for _, id in ipairs(ids) do
-      components[i][id] = true
-    end
+    components[i] = sets.of(ids)
   end
   self.world:form(components)
 end
@@ -137,12 +128,10 @@ end
 
 -- Nodes lose power, and forget the numbers of their rings.
 function Directed:lose_power(ids)
-  local failing = {}
   for _, id in ipairs(ids) do
-    self.world.nodes[id].seq, failing[id] = 0, true
+    self.world.nodes[id].seq = 0
   end
-  self.world:lose_power(failing)
-  self.alive = nil
+  cluster.lose_power(self, sets.of(ids))
 end
 
 return directed

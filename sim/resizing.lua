@@ -1,7 +1,7 @@
 -- Adds and removes nodes, whose nodelists differ for a while.
-local actions = require "sim.actions"
 local losses = require "sim.losses"
 local sets = require "sim.sets"
+local turns = require "sim.turns"
 
 local resizing = {}
 
@@ -99,7 +99,7 @@ end
 
 local function go_on(self, members)
   for _ = 1, 1 + self.random(3) do
-    actions.rest(self)
+    turns.rest(self)
     local each = self:one_of(members)
     if each and each.process.alive then
       self.checks:submit(each)

@@ -1,7 +1,7 @@
 -- Some members begin a generation while others, which were paused, still take part in the previous one. Random
 -- schedules hardly ever contain these cases.
-local actions = require "sim.actions"
 local directed = require "sim.directed"
+local turns = require "sim.turns"
 
 local RESTARTS = { { "claiming", "self.active and is_same_ring and not is_in", "false" } }
 local PROMISES = { RESTARTS[1], { "generation_number", "return promised ~= nil and", "return false and" } }
@@ -19,7 +19,7 @@ local function wake(run, processes)
   for _, each in ipairs(processes) do
     each.process.stopped = false
   end
-  actions.advance(run, 0.1)
+  turns.advance(run, 0.1)
 end
 
 local function rejoin(run, processes)
