@@ -26,7 +26,10 @@ build = {
   },
   install_target = "install-cpgrun",
   install_variables = {
+    -- As for building: what is built with other variables is built again.
+    CFLAGS = "$(CFLAGS)",
     LUA = "$(LUA)",
+    LUA_CFLAGS = "-I$(LUA_INCDIR)",
     PREFIX = "$(PREFIX)",
     BINDIR = "$(BINDIR)",
     LUADIR = "$(LUADIR)",

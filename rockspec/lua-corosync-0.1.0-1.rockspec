@@ -25,8 +25,11 @@ build = {
   },
   install_target = "install-binding",
   install_variables = {
-    PREFIX = "$(PREFIX)",
+    -- As for building: what is built with other variables is built again.
+    CFLAGS = "$(CFLAGS)",
     LUA = "$(LUA)",
+    LUA_CFLAGS = "-I$(LUA_INCDIR)",
+    PREFIX = "$(PREFIX)",
     LIBDIR = "$(LIBDIR)",
     LUADIR = "$(LUADIR)",
     -- For C programs, inside the rock's folder (`luarocks show --rock-dir lua-corosync`).
