@@ -7,9 +7,9 @@ RUN_SPECS = LUA_VERSION=$(LUA_VERSION) LUA_ABI=$(LUA_ABI) BUSTED=$(BUSTED)
 
 FUZZED := queue frames events node_lists arguments values
 
-# What only the specs need. TSAN=no: without the one under ThreadSanitizer.
+# What only the specs need. VARIANTS=no: without those that compile the core once more, in another way.
 SPEC_PROGRAMS := $(BUILD)/spec/spec_process.so $(BUILD)/spec/threads $(BUILD)/spec/hostile $(BUILD)/spec/impostor $(BUILD)/spec/allocate \
-	$(BUILD)/spec/sandbox $(BUILD)/spec/sandbox-c++ $(BUILD)/spec/packed_member $(if $(filter no,$(TSAN)),,$(BUILD)/spec/threads-tsan) \
+	$(BUILD)/spec/sandbox $(BUILD)/spec/packed_member $(if $(filter no,$(VARIANTS)),,$(BUILD)/spec/sandbox-c++ $(BUILD)/spec/threads-tsan) \
 	$(FUZZED:%=$(BUILD)/spec/fuzz-%)
 
 .PHONY: lint format check-bindings specs spec-programs coverage valgrind sanitize tsan analyze fuzz soak soak-locks \

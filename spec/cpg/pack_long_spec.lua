@@ -200,7 +200,7 @@ describe("long messages #slow", function()
     start(2)
     local survivor, watcher = run(1, 0), run(2, 0)
     eventually(function() return is_member(survivor) and is_member(watcher) end, "members")
-    for _ = 1, 40 do
+    for _ = 1, 20 do
       local sender = assert(cluster:run(math.random(2), long_messages.argv("long", 5 * MEGABYTE)))
       eventually(function() return is_member(sender) end, "sender")
       pause(200)
@@ -218,7 +218,7 @@ describe("long messages #slow", function()
   it("are the same for all members of a configuration while a node is cut off and comes back", function()
     start(3)
     local first, _, third = run(1, BEGUN_OFTEN), run(2, 0), run(3, BEGUN_OFTEN, "reader")
-    for round = 1, 9 do
+    for round = 1, 6 do
       all_send(1, first, third)
       pause(1000)
       if round % 3 == 0 then
