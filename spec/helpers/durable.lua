@@ -7,7 +7,7 @@ local uv = require "luv"
 
 local durable = {}
 
-local DEADLINE = 60
+local DEADLINE = 180 -- seconds: under load a large state takes long
 
 local Cluster = {}
 Cluster.__index = Cluster
@@ -76,7 +76,7 @@ function Cluster:start_all(options)
   end
 end
 
-function Cluster:text(node)
+local function text_of(self, node)
   local program = self.members[node].program
   local shown = {}
   for _, line in ipairs(program.lines) do
@@ -85,6 +85,15 @@ function Cluster:text(node)
     end
   end
   return ("node %d:\n%s\n%s"):format(node, table.concat(shown, "\n"), table.concat(program.errors, "\n"))
+end
+
+-- What the members have written, other than confirmed commands.
+local function texts(self)
+  local found = {}
+  for node in pairs(self.members) do
+    found[#found + 1] = text_of(self, node)
+  end
+  return table.concat(found, "\n")
 end
 
 -- Waits until a member has written a line like the pattern, after those that were found before. Returns the captures.
@@ -103,7 +112,7 @@ function Cluster:hears(node, pattern, seconds)
     return member.program.exited
   end, seconds or DEADLINE)
   if not ok or not captures or not captures[1] then
-    error(("no line like '%s' of %s"):format(pattern, self:text(node)), 2)
+    error(("node %d has written no line like '%s'\n%s"):format(node, pattern, texts(self)), 2)
   end
   return (table.unpack or unpack)(captures) -- luacheck: ignore 113
 end
@@ -121,11 +130,7 @@ function Cluster:confirms(more)
     return self.total >= goal
   end, DEADLINE)
   if not ok then
-    local texts = {}
-    for node in pairs(self.members) do
-      texts[#texts + 1] = self:text(node)
-    end
-    error(("%d of %d confirmed\n%s"):format(self.total, goal, table.concat(texts, "\n")), 2)
+    error(("%d of %d confirmed\n%s"):format(self.total, goal, texts(self)), 2)
   end
 end
 
