@@ -10,7 +10,7 @@ describe("cpgrun check #slow", function()
 
   -- Returns how many notes and operations were checked; both are right.
   local function passes(name, ...)
-    local it = program.start("cpgrun", "check", "--seconds", "15", "--nodes", "3", "--seed", SEED,
+    local it = program.start("cpgrun", "check", "--seconds", "10", "--nodes", "3", "--seed", SEED,
       ("examples/%s.lua"):format(name), ...)
     local code, signal = assert(it:wait(200))
     local out = table.concat(it.lines, "\n") .. table.concat(it.errors, "\n")
