@@ -111,7 +111,7 @@ describe("a replica whose members have lost their states #slow", function()
     members[3] = paused
     start(1)
     start(2)
-    run(members[1], "wait_for 'they have lost the state, so the silent member 3:'")
+    run(members[1], "wait_for 'another node may still have it; member 3:'")
     assert.equal("blocked", hears(members[1], "^is\t(.*)$"))
     paused:kill "sigcont"
     local length = submit(3, "c")
