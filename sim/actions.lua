@@ -28,45 +28,45 @@ function actions.start(self)
   local may_start = is_observer or not (disk and disk.user)
   if #self:living() < self.most and may_start then
     self:start(id, is_observer)
-    losses.look(self)
+    losses.check(self)
   end
 end
 
 function actions.stop(self)
-  local each = self:one_of(self:living())
-  if each then
-    each.process.stopped = not each.process.stopped
-    self.checks:note("%s is paused: %s", each, each.process.stopped)
+  local host = self:one_of(self:living())
+  if host then
+    host.process.stopped = not host.process.stopped
+    self.checks:note("%s is paused: %s", host, host.process.stopped)
   end
 end
 
 -- A connection is lost, or comes back.
-function actions.reconnect(self, each)
-  each = each or self:one_of(self:living())
-  if not each then
+function actions.reconnect(self, host)
+  host = host or self:one_of(self:living())
+  if not host then
     return
   end
-  self.checks:note("%s connected: %s", each, not each.process.connected)
-  if each.process.connected then
-    self.world:leave(each.process)
+  self.checks:note("%s connected: %s", host, not host.process.connected)
+  if host.process.connected then
+    self.world:leave(host.process)
   else
-    self.world:join(each.process)
+    self.world:join(host.process)
   end
 end
 
 -- A member loses its connection while all members are full, or comes back.
 function actions.reconnect_fenced(self)
-  local each = self:one_of(self:living())
-  if each and (not each.process.connected or not self.dead and self:is_whole()) then
-    actions.reconnect(self, each)
+  local host = self:one_of(self:living())
+  if host and (not host.process.connected or not self.dead and self:is_whole()) then
+    actions.reconnect(self, host)
   end
 end
 
 function actions.submit(self)
-  local each = self:one_of(self:living())
-  for _ = 1, each and self.random(4) or 0 do
-    if each.process.alive then
-      self.checks:submit(each)
+  local host = self:one_of(self:living())
+  for _ = 1, host and self.random(4) or 0 do
+    if host.process.alive then
+      self.checks:submit(host)
     end
   end
 end

@@ -15,7 +15,12 @@ Checks.__index = Checks
 function checks.new(needed, hosts, log, keeps_all)
   return setmetatable({
     needed = needed, keeps_all = keeps_all, hosts = hosts, log = log,
-    operations = {}, at = {}, digests = {}, highest = 0, doubt = 0, forfeited = 0,
+    operations = {},
+    at = {}, -- by index: the command that was applied there
+    digests = {}, -- by index: of the state after it
+    highest = 0, -- the greatest index of a result
+    doubt = 0, -- commands up to this index may have got others in a doubtful generation
+    forfeited = 0, -- the last of the commands that may be lost
   }, Checks)
 end
 

@@ -1,4 +1,11 @@
--- A world whose processes are hosts, with the checks: the base of random and hand-written schedules.
+-- A world whose processes are hosts, with the checks: the base of random and hand-written schedules. Fields:
+--   protocol             the module, perhaps with a planted fault
+--   random(n)            the source of all random choices
+--   world, checks        see model.lua, checks.lua
+--   hosts, by_address    all hosts that ever existed
+--   alive                those of living processes, while they are known
+--   copies               the protocol's option
+--   storage              the percentage of nodes with storage
 local disk = require "sim.disk"
 local host = require "sim.host"
 

@@ -52,7 +52,7 @@ function handing.nodes(self, process, item)
     come = item.one_by_one and come or {}
     config(process, sets.union(process.listed, part), {}, true)
   end
-  if not item.untold then
+  if not item.unreported then
     push(process, { kind = "ring", ring = item.ring })
   end
   settle_later(self, process, item.ring)

@@ -21,7 +21,7 @@ function directed.new(protocol, count, has_storage)
   end
   self.checks = checks.new(2, self.by_address)
   self.world = model.new(count, self.random, {
-    lost = 0, cut = 1, one_by_one = 0, untold = 0, settling = 1,
+    lost = 0, cut = 1, one_by_one = 0, unreported = 0, settling = 1,
   })
   for id = 1, count do
     self.world.nodes[id].disk = has_storage and disk.new(self.random) or nil

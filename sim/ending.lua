@@ -8,7 +8,7 @@ local ending = {}
 local BATCH = 20 -- items that each handles in a turn
 
 local function make_whole(self)
-  self.slow, self.world.fuse = nil, nil
+  self.slow, self.world.planned_fault = nil, nil
   resizing.finish(self)
   for _, each in ipairs(self:living()) do
     each.process.stopped = false

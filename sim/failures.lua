@@ -29,7 +29,7 @@ function failures.kill(self)
     if victim.process.disk and may_lose(self, victim.process) then
       lose_disk(self, victim.process.node)
     end
-    losses.look(self)
+    losses.check(self)
   end
 end
 
@@ -41,10 +41,10 @@ end
 
 -- A process dies soon, between two of its effects.
 function failures.die(self)
-  self.world:light(self.random(20), function(victim)
+  self.world:plan_fault(self.random(20), function(victim)
     self.checks:note("%s dies", victim)
     self:kill(victim)
-    losses.look(self)
+    losses.check(self)
   end, moment(self))
 end
 
@@ -77,8 +77,8 @@ local function send_all(self)
   end
 end
 
--- Returns the nodes that fail, as a set.
-local function fail(self)
+-- Lets power fail on some nodes. Returns them, as a set.
+local function fail_power(self)
   local failing = some_nodes(self)
   if self.random(2) == 1 then
     send_all(self)
@@ -89,7 +89,7 @@ local function fail(self)
   for _, id in ipairs(sets.sorted_keys(failing)) do
     lose_disk(self, id)
   end
-  losses.look(self)
+  losses.check(self)
   return failing
 end
 
@@ -106,8 +106,8 @@ end
 
 -- Power fails soon, between two effects of a process.
 function failures.lose_power(self)
-  self.world:light(self.random(60), function()
-    if meet(self, fail(self)) then
+  self.world:plan_fault(self.random(60), function()
+    if meet(self, fail_power(self)) then
       self:start_missing()
     end
   end, moment(self))
@@ -120,7 +120,7 @@ function failures.restart_corosync(self)
   self.checks:note("Corosync restarts on nodes %s", table.concat(sets.sorted_keys(ids), " "))
   lose_seqs(self, ids)
   self.world:lose_corosync(ids)
-  losses.look(self)
+  losses.check(self)
   meet(self, ids)
   for _, each in ipairs(self:living()) do
     if ids[each.process.node] and self.random(4) > 1 then
@@ -149,15 +149,15 @@ function failures.forget(self)
   for _, each in ipairs(self:living()) do
     without[each.process.node] = without[each.process.node] or each:is_without_state() or nil
   end
-  local each = self:one_of(self:living())
-  if not each then
+  local host = self:one_of(self:living())
+  if not host then
     return
   end
-  without[each.process.node] = true
-  if may_lose(self, each.process) and 2 * #sets.sorted_keys(without) < #self.world.nodes then
-    self.checks:note("%s forgets", each)
-    each:forget()
-    losses.look(self)
+  without[host.process.node] = true
+  if may_lose(self, host.process) and 2 * #sets.sorted_keys(without) < #self.world.nodes then
+    self.checks:note("%s forgets", host)
+    host:forget()
+    losses.check(self)
   end
 end
 

@@ -141,7 +141,7 @@ local function do_effects(self)
   local out = self.replica.out
   self.replica.out = {}
   for _, effect in ipairs(out) do
-    if self.world:burn(self) then
+    if self.world:dies_before_effect(self) then
       return
     end
     effects[effect[1]](self, effect[2], effect[3], effect[4])

@@ -1,4 +1,4 @@
--- Finds out whether confirmed commands may be lost, as when a majority of nodes loses all that it knows at once.
+-- Tells the checks when confirmed commands may be lost, as when a majority of nodes loses all that it knows at once.
 local losses = {}
 
 -- Whether a process of the node may claim as if the node had never had a state.
@@ -22,7 +22,7 @@ end
 
 -- If nodes that seem new are a majority by the longest of their nodelists, they begin with the initial state, and
 -- confirmed commands are lost.
-function losses.look(self)
+function losses.check(self)
   local nodes, new = self.world.nodes, {}
   for id in ipairs(nodes) do
     new[id] = seems_new(self, id)

@@ -1,6 +1,26 @@
 -- A model of Corosync's groups with the anomalies that docs/testing.md describes. All random choices come from one
 -- function, so a seed repeats a run.
-local fuse = require "sim.fuse"
+--
+-- Fields of a node:
+--   id, processes        processes: all that have ever run on it
+--   listed               the number of nodes in its nodelist
+--   ring, seq            { node, seq }; and the greatest number of a ring that it remembers
+--   component, peers     the nodes on its ring: a set of ids, a list of nodes
+--   outgoing, backlog    items that wait for their place in the order, and for its processes (messages.lua)
+--   receivers            the processes that get what is ordered now, while they are known
+--   strangers            nodes that will miss messages of this one: how many, by id (rings.lua)
+--   disk                 its storage, or nil
+--   noted, promised      its notes (notes.lua)
+--
+-- Fields of a process:
+--   node, address, disk  node: its id
+--   alive, stopped       stopped: it is paused
+--   connected, joined    to Corosync; as a member, by the order
+--   life, joined_life    a number of the present connection, and of the one with which it joined
+--   inbox                events that it has not handled
+--   listed               the members that it was last told of
+--   settling             the view that it is about to get (delivery.lua)
+local planned_fault = require "sim.planned_fault"
 local messages = require "sim.messages"
 local notes = require "sim.notes"
 local processes = require "sim.processes"
@@ -12,7 +32,7 @@ local World = {}
 World.__index = World
 
 -- A world also has the methods of these files.
-for _, methods in ipairs { messages, rings, processes, notes, fuse } do
+for _, methods in ipairs { messages, rings, processes, notes, planned_fault } do
   for name, method in pairs(methods) do
     World[name] = method
   end

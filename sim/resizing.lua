@@ -29,7 +29,7 @@ local function remove_nodes(self, target)
     self.world:remove_node()
   end
   self.alive = nil
-  losses.look(self)
+  losses.check(self)
 end
 
 local function add_nodes(self, target)
@@ -83,7 +83,7 @@ function resizing.reload(self)
     remove_nodes(self, self.target)
     add_nodes(self, self.target)
   end
-  losses.look(self)
+  losses.check(self)
 end
 
 -- Returns the members whose nodes are in a set, or those whose nodes are not.
@@ -100,9 +100,9 @@ end
 local function go_on(self, members)
   for _ = 1, 1 + self.random(3) do
     turns.rest(self)
-    local each = self:one_of(members)
-    if each and each.process.alive then
-      self.checks:submit(each)
+    local host = self:one_of(members)
+    if host and host.process.alive then
+      self.checks:submit(host)
     end
   end
 end

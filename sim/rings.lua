@@ -38,7 +38,7 @@ local function announce(self, component, peers, ring)
   local members = self:members(component)
   for _, node in ipairs(peers) do
     self:append(node, { kind = "nodes", members = members, ring = ring,
-      one_by_one = self:chance(self.options.one_by_one), untold = self:chance(self.options.untold) })
+      one_by_one = self:chance(self.options.one_by_one), unreported = self:chance(self.options.unreported) })
   end
 end
 

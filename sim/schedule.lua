@@ -45,7 +45,7 @@ local function new_world(self, count)
     lost = percentage(random),
     cut = ({ 1, 3, 12 })[random(3)],
     one_by_one = percentage(random),
-    untold = random(8) == 1 and not self.copies and 20 or 0,
+    unreported = random(8) == 1 and not self.copies and 20 or 0,
     quorum = self.copies,
     settling = ({ 2, 10, 40 })[random(3)],
   })
@@ -58,7 +58,8 @@ local function new(protocol, seed, options)
   }, cluster)
   local counts = phases.choose(self, seed) and RESIZED or NODES
   local count = options.nodes or counts[random(#counts)]
-  self.most, self.removed = count + random(count), 0
+  self.most = count + random(count) -- no action starts a process when so many live
+  self.removed = 0 -- how many nodes the last change of their number removes
   local majority = math.floor(count / 2) + 1
   self.checks = checks.new(math.min(self.copies or majority, majority), self.by_address, options.log,
     self.copies ~= nil)

@@ -34,7 +34,7 @@ local function take_turns(self, most)
   return has_more
 end
 
--- Handles all that waits, in turns.
+-- Handles all waiting messages and events, in turns.
 function turns.calm(self, most)
   most = most or self.phase.batch
   for _ = 1, 12 do
