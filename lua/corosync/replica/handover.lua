@@ -37,7 +37,7 @@ local function begin(member)
   kept.watchers = map.replace_watchers(member)
   member.has_functions, member.leaders, member.objects, member.parts.every = nil, nil, {}, {}
   member.callers.has_reported = nil
-  for _, entry in ipairs(entries.all(member)) do
+  for _, entry in ipairs(entries.list_active(member)) do
     kept.requests[entry] = entry.request
     entry.request, entry.is_inherited = nil, entry.held ~= nil
   end
@@ -55,7 +55,7 @@ local function rollback(member)
   member.parts.every = kept.every
   set_options(member, kept.options)
   map.replace_watchers(member, kept.watchers)
-  for _, entry in ipairs(entries.all(member)) do
+  for _, entry in ipairs(entries.list_active(member)) do
     entry.request, entry.is_inherited = kept.requests[entry], nil
   end
   submitting.drop_early(member, kept.early)
@@ -103,7 +103,7 @@ local function commit(member)
 end
 
 local function release_inherited(member)
-  for _, entry in ipairs(entries.all(member)) do
+  for _, entry in ipairs(entries.list_active(member)) do
     if entry.is_inherited and entry.held then
       entries.lose(member, entry, "reloaded")
       entries.follow(member, entry)

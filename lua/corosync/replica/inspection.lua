@@ -98,8 +98,8 @@ end
 
 local function tasks(member, all)
   local found = {}
-  for _, each in pairs(member.parts.every) do
-    found[#found + 1] = { name = each.name, every = each.spec, last = tick.last(all, each) }
+  for _, task in pairs(member.parts.every) do
+    found[#found + 1] = { name = task.name, every = task.spec, last = tick.last(all, task) }
   end
   table.sort(found, by_name)
   return found

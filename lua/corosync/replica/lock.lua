@@ -72,7 +72,7 @@ local request = script_calls.whole(function(self, options, tell, is_there)
       new = function(token) return new_held(member, self.name, token) end }
     own = entry.request
     if member.handover then
-      entries.keep(member, entry)
+      entries.activate(member, entry)
     else
       entries.follow(member, entry)
     end

@@ -71,6 +71,7 @@ local function limited(f)
   end
 end
 
+-- Fills in a codec, and puts the functions under the limits of the host.
 local function complete(methods)
   for _, field in ipairs { "apply", "initial", "snapshot", "restore" } do
     methods[field] = limited(methods[field])
@@ -145,12 +146,14 @@ end
 -- A command for no machine (command.lua) does nothing; only its place in the order matters.
 machines.NOTHING = "\0"
 
-local function look_whether_overfull(self, each)
+local function report_if_overfull(self, each)
   if each.bytes > KEPT_BYTES then
     self.hooks.overfull(each)
   end
 end
 
+-- Applies the commands `from` to `to` of a run to the machine `each`, at most until one raises an error. Returns how
+-- many now have a result; the error is one.
 local function apply_some(self, each, run, from, to, index, found)
   self.applying = each
   local before = applying.begin()
@@ -160,7 +163,7 @@ local function apply_some(self, each, run, from, to, index, found)
     found[from + count] = setmetatable({ problem = problem }, Failure)
     count = count + 1
   elseif not each.methods then
-    look_whether_overfull(self, each)
+    report_if_overfull(self, each)
   elseif each.methods.changed then
     self.hooks.applied(each, each.command, found[to], index + to)
   end

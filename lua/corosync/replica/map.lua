@@ -49,7 +49,7 @@ local REFUSALS = {
   out_of_range = "the value and the sum must be between -2^53 and 2^53",
 }
 
--- A command's options, from those of a method; nil for none.
+-- Returns a command's options, made from those of a method; nil for none.
 local function command_options(options)
   if not next(options) then
     return nil

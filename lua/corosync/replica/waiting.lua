@@ -43,6 +43,8 @@ function waiting.yieldable(member)
   return routine
 end
 
+-- Returns a table for the outcome, and the function `tell`, which keeps its arguments there and then calls `wake`. The
+-- table's `n` is false until then.
 local function taker(wake)
   -- Made now, so that `tell` allocates nothing: if it failed for lack of memory, the caller would wait forever.
   local outcome = { n = false, false, false, false }

@@ -26,7 +26,7 @@ describe("a lock that is no longer used", function()
       assert.equal(held.token, app:lock("job " .. i).token)
       assert(held:release())
     end
-    assert(replicas.eventually(function() return #entries.all(member) == 0 end))
+    assert(replicas.eventually(function() return #entries.list_active(member) == 0 end))
     collectgarbage()
     collectgarbage()
     assert.is_nil(next(entries.of(member).by_name))
@@ -36,7 +36,7 @@ describe("a lock that is no longer used", function()
     local lock = app:lock "job"
     local token = assert(lock:acquire()).token
     assert(lock:release())
-    assert(replicas.eventually(function() return #entries.all(member) == 0 end))
+    assert(replicas.eventually(function() return #entries.list_active(member) == 0 end))
     collectgarbage()
     assert.equal(token, lock.token)
     assert.is_true(assert(lock:acquire()).token > token)

@@ -20,7 +20,7 @@ local unpack = table.unpack or unpack -- luacheck: ignore 113
 local Exchange = {}
 Exchange.__index = Exchange
 
--- A member's address as text.
+-- Returns a member's address as text.
 function exchange.text(address)
   return ("%d:%d"):format(address.node, address.pid)
 end
@@ -42,7 +42,7 @@ local function finish(self, id)
 end
 
 -- This member's own call has come back: it waits for replies of those that are members at this point in the order.
-local function place(self, id)
+local function begin_awaiting(self, id)
   local call = self.pending[id]
   if not call then
     return
@@ -59,7 +59,8 @@ local function place(self, id)
   end
 end
 
-local function note(self, id, address, ok, value, code)
+-- Takes the reply of a member, unless the call has ended or has its reply.
+local function take_reply(self, id, address, ok, value, code)
   local call = self.pending[id]
   if not call or not call.missing or not call.missing[address] then
     return
@@ -73,7 +74,7 @@ end
 
 function Exchange:replied(from, message)
   if message.to == self.member.address then
-    note(self, message.id, from, message.ok, message.value, message.code)
+    take_reply(self, message.id, from, message.ok, message.value, message.code)
   end
 end
 
@@ -88,7 +89,7 @@ end
 
 function Exchange:left(address)
   for _, id in ipairs(pending_ids(self)) do
-    note(self, id, address, false, ("member %s has gone"):format(address), "gone")
+    take_reply(self, id, address, false, ("member %s has gone"):format(address), "gone")
   end
 end
 
@@ -199,7 +200,7 @@ end)
 
 function Exchange:received(from, message)
   if from == self.member.address then
-    place(self, message.id)
+    begin_awaiting(self, message.id)
   end
   if message.to and message.to ~= self.member.address then
     return

@@ -1,4 +1,4 @@
--- Ticks as a part of the replica's machine. The state is, for each name, which tick numbers have run:
+-- Ticks as a part of the replica's machine. The state is, for each task's key, which tick numbers have run:
 --   all.every[key] = { { first, last }, … }      ascending
 -- A command is { "every", "tick", key, number, address }. The first command with a number runs that tick. All numbers
 -- are kept, not only the greatest, so a member whose clock is far ahead uses up only the ticks that it runs and the
@@ -67,29 +67,29 @@ end
 
 -- ---- this member ----
 
--- `each`: key, name, spec, number_of(time), run(number, token, missed). Ticks that were due before this call do not
+-- `task`: key, name, spec, number_of(time), run(number, token, missed). Ticks that were due before this call do not
 -- run, unless other members began the task earlier.
-function part.add(member, each)
-  each.first = each.number_of(os.time())
-  member.parts.every[each.key] = each
+function part.add(member, task)
+  task.first = task.number_of(os.time())
+  member.parts.every[task.key] = task
 end
 
 -- Returns the number of the last tick that any member has run, or nil.
-function part.last(all, each)
-  local ranges = all.every[each.key]
+function part.last(all, task)
+  local ranges = all.every[task.key]
   return ranges and ranges[#ranges] and ranges[#ranges][2]
 end
 
-local function is_due(each, ranges, number)
-  local has_begun = number > each.first or ranges[1] ~= nil and ranges[1][1] < number
+local function is_due(task, ranges, number)
+  local has_begun = number > task.first or ranges[1] ~= nil and ranges[1][1] < number
   return has_begun and not is_over(ranges, number)
 end
 
-local function submit(member, each, number)
-  local command = { "every", "tick", each.key, number, member.address }
-  each.is_busy = parts.submit(member, "run a tick of", command, function(result)
-    each.is_busy = false
-    local present = member.parts.every[each.key] -- from the script that may have taken over meanwhile
+local function submit(member, task, number)
+  local command = { "every", "tick", task.key, number, member.address }
+  task.is_busy = parts.submit(member, "run a tick of", command, function(result)
+    task.is_busy = false
+    local present = member.parts.every[task.key] -- from the script that may have taken over meanwhile
     if present and type(result) == "table" then
       waiting.spawn(member, present.run, number, result[1], result[2])
     end
@@ -97,21 +97,21 @@ local function submit(member, each, number)
 end
 
 function part.maintain(member, all)
-  for _, each in pairs(member.parts.every) do
-    local number = each.number_of(os.time())
-    if not each.is_busy and is_due(each, all.every[each.key] or {}, number) then
-      submit(member, each, number)
+  for _, task in pairs(member.parts.every) do
+    local number = task.number_of(os.time())
+    if not task.is_busy and is_due(task, all.every[task.key] or {}, number) then
+      submit(member, task, number)
     end
   end
 end
 
--- Reports a member that runs a tick which is not due here.
+-- Reports a member that runs a tick although it is not due by the clock of this node.
 function part.changed(member, _, command, result)
-  local each, number = member.parts.every[command[3]], command[4]
-  if result and each and not each.has_reported and number > each.number_of(os.time()) + 1 then
-    each.has_reported = true
+  local task, number = member.parts.every[command[3]], command[4]
+  if result and task and not task.has_reported and number > task.number_of(os.time()) + 1 then
+    task.has_reported = true
     member:report(("member %s runs tick %.0f of '%s', which is not due by the clock of this node: the clocks differ")
-      :format(command[5], number, each.name))
+      :format(command[5], number, task.name))
   end
 end
 

@@ -30,6 +30,7 @@ function entries.of(member)
     own.greatest = 0 -- the greatest token whose grant is over
     own.floor = 0 -- grants up to this token that were not taken are over, see part.maintain
     own.is_new = false -- the state was replaced, and maintain has not been called since
+    -- own.tag: of the generation in which maintain was last called
     own.reported = {} -- by session: those that this member is reporting as gone
     own.absent = {} -- by session: when the lease of one that is gone has expired
     own.lease = lease.new(member, function() entries.follow_all(member) end)
@@ -53,7 +54,7 @@ function entries.submit(member, operation, session, name, token, tell)
 end
 
 -- Returns the entries that are not idle, as a copy, because the script's functions may add some meanwhile.
-function entries.all(member)
+function entries.list_active(member)
   local found = {}
   for _, entry in pairs(entries.of(member).active) do
     found[#found + 1] = entry
@@ -62,7 +63,7 @@ function entries.all(member)
 end
 
 -- Treats an entry as not idle from now on.
-function entries.keep(member, entry)
+function entries.activate(member, entry)
   entries.of(member).active[entry.name] = entry
 end
 
@@ -77,6 +78,7 @@ function entries.finish(member, entry)
   return held
 end
 
+-- Ends a grant, and tells the script.
 function entries.lose(member, entry, reason)
   local held = entries.finish(member, entry)
   if held.lost then
@@ -90,15 +92,16 @@ function entries.finish_request(member, entry, ...)
   handlers.call(member.record, request.tell, ...)
 end
 
+-- Ends all grants if the lease has expired, or renews it in time.
 function entries.check_lease(member)
-  local own, all = entries.of(member), entries.all(member)
-  for _, entry in ipairs(all) do
+  local own, active = entries.of(member), entries.list_active(member)
+  for _, entry in ipairs(active) do
     if entry.held and not own.lease:is_valid() then
       entries.lose(member, entry, "expired")
       entries.follow(member, entry)
     end
   end
-  for _, entry in ipairs(all) do -- waiters renew it, too: a silent holder is noticed because it acknowledges nothing
+  for _, entry in ipairs(active) do -- waiters renew it, too: a silent holder is noticed because it acknowledges nothing
     if entry.held or entry.request and member.was_serving then
       return own.lease:renew_if_due()
     end
@@ -131,7 +134,7 @@ function entries.wants(entry)
 end
 
 -- Returns the operation that is missing, or nil.
-local function step(entry, token, waits)
+local function missing_operation(entry, token, waits)
   if token then
     return not entry.held and "release" or nil
   elseif entries.wants(entry) then
@@ -157,7 +160,7 @@ local function follow(member, entry)
   elseif token and entries.wants(entry) and (entry.held or token > math.max(entry.ended, entry.floor, own.floor)) then
     return take(member, entry, token)
   end
-  local operation = not entry.is_busy and step(entry, token, waits)
+  local operation = not entry.is_busy and missing_operation(entry, token, waits)
   if operation then
     local submitted = now()
     entry.is_busy = entries.submit(member, operation, session, entry.name, token, function(_, _, code)
@@ -175,8 +178,9 @@ local function is_idle(member, entry)
   return not (entry.held or entry.request or entry.is_busy or token or waits)
 end
 
+-- Compares an entry with the state, and submits the command that is missing, if any.
 function entries.follow(member, entry)
-  entries.keep(member, entry)
+  entries.activate(member, entry)
   follow(member, entry)
   if is_idle(member, entry) then
     entries.of(member).active[entry.name] = nil
@@ -194,7 +198,7 @@ function entries.adopt(member, all)
 end
 
 function entries.follow_all(member)
-  for _, entry in ipairs(entries.all(member)) do
+  for _, entry in ipairs(entries.list_active(member)) do
     entries.follow(member, entry)
   end
 end

@@ -11,7 +11,7 @@ local lease = {}
 -- The part of the time after which others may get a lock. If a node fails just while Corosync forms another ring, the
 -- others go on after the consensus timeout alone. With Corosync's default for this timeout (1.2 times the token's),
 -- this part covers that case, too.
-local PART = 0.75
+local SHARE = 0.75
 local RENEWALS = 4 -- per lease
 local LEAST = 1 -- seconds of the grace, because a member looks at its lease only four times a second
 
@@ -32,7 +32,7 @@ function Lease:measure()
   local consensus = cluster.cmap_get "runtime.config.totem.consensus"
   local noticed = token and consensus and (token + consensus) / 1000 or LEAST
   self.grace = math.max(noticed, LEAST)
-  self.seconds = PART * (noticed + self.grace)
+  self.seconds = SHARE * (noticed + self.grace)
 end
 
 function Lease:is_valid()

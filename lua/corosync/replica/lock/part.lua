@@ -45,7 +45,7 @@ end
 
 function part.tick(member)
   entries.check_lease(member)
-  for _, entry in ipairs(entries.all(member)) do
+  for _, entry in ipairs(entries.list_active(member)) do
     if is_overdue(entry) then
       give_up(member, entry)
       entries.follow(member, entry)
@@ -109,7 +109,7 @@ function part.maintain(member, all)
 end
 
 function part.left(member, reason)
-  for _, entry in ipairs(entries.all(member)) do
+  for _, entry in ipairs(entries.list_active(member)) do
     if entry.held then
       entries.lose(member, entry, reason)
     end

@@ -14,7 +14,7 @@ function state.initial()
   return {}
 end
 
-local function place(list, item)
+local function position_of(list, item)
   for i, each in ipairs(list) do
     if each == item then
       return i
@@ -32,7 +32,7 @@ end
 
 local function remove(locks, name, session, time, at)
   local lock = locks[name]
-  local waits = place(lock.waiters, session)
+  local waits = position_of(lock.waiters, session)
   if waits then
     table.remove(lock.waiters, waits)
   elseif lock.holder == session then
@@ -46,7 +46,7 @@ function operations.acquire(locks, session, time, at, name)
   local lock = locks[name]
   if not lock then
     locks[name] = { holder = session, token = at, since = time, waiters = {} }
-  elseif lock.holder ~= session and not place(lock.waiters, session) then
+  elseif lock.holder ~= session and not position_of(lock.waiters, session) then
     table.insert(lock.waiters, session)
   end
 end
@@ -87,7 +87,7 @@ function state.place(all, name, session)
   if lock and lock.holder == session then
     return lock.token
   end
-  return nil, lock ~= nil and place(lock.waiters, session) ~= nil
+  return nil, lock ~= nil and position_of(lock.waiters, session) ~= nil
 end
 
 -- Calls `f(session)` for each session that holds a lock or waits for one.

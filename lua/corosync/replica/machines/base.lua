@@ -1,8 +1,18 @@
--- The *base* of a machine: an older state, with the commands *since*. If `apply` raises, the state is rebuilt from
--- them. The base does not change while it is sent to a learner, so writes go on meanwhile.
+-- The *base* of a machine: an older state, with the commands *since*. (It is in memory, unlike the base of a storage.)
+-- If `apply` raises, the state is rebuilt from them. The base does not change while it is sent to a learner, so writes
+-- go on meanwhile.
 --
 -- A small state is copied now and then as the new base. Copying a large one would block the loop, so its base follows
 -- by applying the oldest commands a second time.
+--
+-- The fields of a machine for this:
+--   base       a copy of an older state (state.lua)
+--   since      the commands applied since then: data, index, data, index, ...
+--   first      the position in `since` of the first command that is not in the base yet
+--   bytes      of the commands since
+--   is_large   whether the state is too large to be copied, so that the base follows
+--   tried_at   #since when a copy last failed
+--   sent       how many snapshots read the base, which must not change then; nil for none
 local applying = require "corosync.replica.machines.applying"
 local collector = require "corosync.replica.machines.collector"
 local command = require "corosync.replica.machines.command"

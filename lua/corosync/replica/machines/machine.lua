@@ -1,4 +1,14 @@
--- A named machine of a replica: it holds the state, can undo a command, and can send the state to others.
+-- A named machine of a replica: it holds the state, can undo a command, and can send the state to others. It has the
+-- fields of base.lua, and
+--   prefix, body      of its commands, see command.lua
+--   methods           the script's functions and codec; nil if the script lacks the machine
+--   state             with methods: the present state
+--   chain             the digest of its results (chain.lua)
+--   command, at       the last command that was applied, decoded; the position of the one that is being applied
+--   problem           why the state cannot be sent, until that is reported
+--   pieces            without methods: the pieces of the base, as they have come
+--   known             while it is restored: the index of the last command in the sender's digest; -1 for none
+--   count, parts, builder, has_base, is_built   while it is restored: the pieces of the base so far
 local base = require "corosync.replica.machines.base"
 local chain = require "corosync.replica.machines.chain"
 local collector = require "corosync.replica.machines.collector"
@@ -14,7 +24,7 @@ local state = require "corosync.replica.machines.state"
 local machine = {}
 
 local DIGESTED_ENTRIES = 2000 -- at most: it takes some milliseconds
-local PART = 32768 -- bytes of a snapshot that is a string
+local PIECE = 32768 -- bytes of a snapshot that is a string
 local LARGE = 50 -- pieces of a snapshot: about a megabyte, or 10 000 entries
 
 local Machine = { encode = command.encode }
@@ -82,7 +92,7 @@ function Machine:apply(run, from, to, index, found)
   return last - from + 1, problem
 end
 
--- A digest of the state, unless it is large, not plain or the script's own.
+-- Returns a digest of the state; nil if it is large, not plain, or encoded by the script.
 function Machine:digest()
   if not self.methods or self.methods.snapshot or self.is_large then
     return nil
@@ -101,12 +111,12 @@ end
 
 -- ---- snapshots: chunks of plain values ----
 
-local function parts_of(text)
+local function string_pieces(text)
   local at = 1
   return function()
     if at <= #text or at == 1 then
-      at = at + PART
-      return text:sub(at - PART, at - 1)
+      at = at + PIECE
+      return text:sub(at - PIECE, at - 1)
     end
   end
 end
@@ -123,7 +133,7 @@ local function base_pieces(self)
   if not self.methods then
     return items_of(self.pieces or {})
   elseif self.methods.snapshot then
-    return parts_of(self.base)
+    return string_pieces(self.base)
   end
   return flat.pieces(self.base)
 end
@@ -132,7 +142,7 @@ end
 local function command_pieces(list, first, last)
   return function()
     local piece, bytes = {}, 0
-    while first <= last and #piece < 1000 and (#piece == 0 or bytes + #list[first] <= PART) do
+    while first <= last and #piece < 1000 and (#piece == 0 or bytes + #list[first] <= PIECE) do
       piece[#piece + 1], piece[#piece + 2] = list[first], list[first + 1]
       bytes = bytes + #list[first]
       first = first + 2
