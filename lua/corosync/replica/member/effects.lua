@@ -53,8 +53,8 @@ local function do_now(self, effect)
   effect_of[effect[1]](self, effect[2], effect[3], effect[4], effect[5], effect[6])
 end
 
--- Carries out an effect. Returns false if it and all later ones must wait.
-local function do_effect(self, effect)
+-- Carries out an effect if it may be done now. Returns false if it and all later ones must wait.
+local function try_effect(self, effect)
   if self.keeper and not persistence.allows(self, effect) then
     return false
   elseif effect[1] == "note" then
@@ -66,10 +66,10 @@ end
 
 -- Carries out all effects, also those that are emitted meanwhile. One that was carried out becomes false, so that the
 -- next turn goes on with the others if memory runs out. Returns false if some effects must wait.
-local function do_all(self)
+local function try_all(self)
   local out = self.protocol.out
   for i, effect in ipairs(out) do
-    if effect and not do_effect(self, effect) then
+    if effect and not try_effect(self, effect) then
       self.protocol.out = list.from(out, i)
       return false
     end
@@ -86,15 +86,15 @@ local function send_all(self)
   outbox.pump(self)
 end
 
--- Returns false if some effects must wait.
-local function do_until_none(self)
-  local protocol_state = self.protocol
+-- Carries out all effects, and those that the protocol then emits at its flush. Returns false if some must wait.
+local function try_until_none(self)
+  local protocol = self.protocol
   repeat
-    if not do_all(self) then
+    if not try_all(self) then
       return false
     end
-    protocol_state:flush()
-  until #protocol_state.out == 0 or protocol_state.replaying
+    protocol:flush()
+  until #protocol.out == 0 or protocol.replaying
   return true
 end
 
@@ -109,16 +109,17 @@ local function send_before_applying(self)
   end
 end
 
--- All effects wait while a base is written.
-local function do_effects(self)
+-- Carries out effects and applies confirmed commands until neither are left, or effects must wait. All effects wait
+-- while a base is written.
+local function carry_out_all(self)
   if persistence.is_writing(self) then
     return
   end
-  local protocol_state = self.protocol
-  while do_until_none(self) and protocol_state:has_confirmed() do
+  local protocol = self.protocol
+  while try_until_none(self) and protocol:has_confirmed() do
     send_before_applying(self)
-    protocol_state:apply()
-    if protocol_state.replaying then -- the next part in the next turn of the loop
+    protocol:apply()
+    if protocol.replaying then -- the next part in the next turn of the loop
       return
     end
   end
@@ -145,11 +146,11 @@ function effects.drain(self)
   if self.has_ended then
     return
   elseif self.protocol then
-    do_effects(self)
+    carry_out_all(self)
   end
   if self.keeper and self.protocol and not self.storage_problem then
     self.stores_more = persistence.work(self)
-    do_effects(self)
+    carry_out_all(self)
   end
   send_all(self)
   if effects.has_work(self) then

@@ -1,4 +1,5 @@
--- A member's storage: the protocol's entries, and the bases (snapshots) that they follow.
+-- A member's storage: the protocol's entries (batches of commands), and the bases (snapshots of all machines) that they
+-- follow.
 --
 -- A base is written a few chunks at a time. When state and log were replaced, later effects wait until the new base is
 -- complete. Otherwise a new base is written between commits, once the present one is followed by many entries.
@@ -10,7 +11,7 @@ local storage = require "corosync.replica.storage"
 
 local keeper = {}
 
-local FULL_BYTES = 4000000 -- of entries: a new base is due when they exceed this and the size of the base
+local MOST_ENTRY_BYTES = 4000000 -- a new base is due when the entries exceed this and the size of the base
 local TURN = 0.005 -- seconds of writing chunks at a time
 
 local now = core.now
@@ -25,8 +26,18 @@ function keeper.open(path, owner, failed)
   if not store then
     return nil, message, code
   end
-  return setmetatable({ store = store, path = path, entries = 0, base = 0, base_index = -1,
+  return setmetatable({ store = store, path = path, entry_bytes = 0, base_bytes = 0, base_index = -1,
     failed = failed }, Keeper)
+end
+
+local function read_chunks(self, loaded, restoring)
+  local chunk, message, code = loaded.chunks()
+  while chunk do
+    restoring:add(codec.decode(chunk))
+    self.base_bytes = self.base_bytes + #chunk
+    chunk, message, code = loaded.chunks()
+  end
+  return not message or nil, message, code
 end
 
 local function read_entries(self, loaded)
@@ -34,13 +45,23 @@ local function read_entries(self, loaded)
   local index, blob, code = loaded.entries()
   while index do
     list[#list + 1] = { index, codec.decode(blob) }
-    self.entries = self.entries + #blob
+    self.entry_bytes = self.entry_bytes + #blob
     index, blob, code = loaded.entries()
   end
   if blob then
     return nil, blob, code
   end
   return list
+end
+
+local function restore(self, machines, restoring)
+  local ok, problem = restoring:build()
+  if not ok then
+    return nil, ("storage %s: cannot restore the state: %s"):format(errors.quote(self.path), error_text(problem)),
+      "damaged"
+  end
+  machines:restore(restoring)
+  return true
 end
 
 -- Reads what is stored, and restores the machines. Returns what protocol.new takes as `stored`, or nil alone if nothing
@@ -51,15 +72,9 @@ function Keeper:load(machines)
     return nil, message, code
   end
   local restoring = machines:begin_restore()
-  local chunk
-  chunk, message, code = loaded.chunks()
-  while chunk do
-    restoring:add(codec.decode(chunk))
-    self.base = self.base + #chunk
-    chunk, message, code = loaded.chunks()
-  end
-  local entries
-  if not message then
+  local ok, entries
+  ok, message, code = read_chunks(self, loaded, restoring)
+  if ok then
     entries, message, code = read_entries(self, loaded)
   end
   if not entries then
@@ -67,12 +82,10 @@ function Keeper:load(machines)
   end
   local base = loaded.base and codec.decode(loaded.base)
   if base and base.log then
-    local ok, problem = restoring:build()
+    ok, message, code = restore(self, machines, restoring)
     if not ok then
-      return nil, ("storage %s: cannot restore the state: %s"):format(errors.quote(self.path), error_text(problem)),
-        "damaged"
+      return nil, message, code
     end
-    machines:restore(restoring)
   end
   return { meta = codec.decode(loaded.meta), log = base and base.log, entries = entries }
 end
@@ -83,7 +96,7 @@ function Keeper:entry(index, entry)
   if index > self.base_index then
     local blob = codec.encode(entry)
     self.store:append(index, blob)
-    self.entries = self.entries + #blob
+    self.entry_bytes = self.entry_bytes + #blob
   end
 end
 
@@ -119,7 +132,7 @@ local function begin_base(self, protocol, machines)
     self.snapshot:release()
   end
   self.writer, self.snapshot, self.is_due = writer, machines:snapshot(), false
-  self.next_index, self.base, self.entries = last, 0, 0
+  self.next_index, self.base_bytes, self.entry_bytes = last, 0, 0
   return true
 end
 
@@ -152,7 +165,7 @@ local function write_chunks(self)
     if not ok then
       return nil, message, code
     end
-    self.base, self.chunk = self.base + #blob, nil
+    self.base_bytes, self.chunk = self.base_bytes + #blob, nil
   until now() >= deadline
   return false
 end
@@ -169,7 +182,7 @@ end
 -- Writes the next chunks of a base, if one is due or begun. To be called when all effects that the protocol has emitted
 -- were carried out, or must wait for this base. Returns whether there is more to do; or nil, message, code.
 function Keeper:work(protocol, machines)
-  local is_large = self.entries > FULL_BYTES and self.entries > self.base
+  local is_large = self.entry_bytes > MOST_ENTRY_BYTES and self.entry_bytes > self.base_bytes
   if self.is_due or is_large and not self.writer then
     self.chunk = nil
     local ok, message, code = begin_base(self, protocol, machines)

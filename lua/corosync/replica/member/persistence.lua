@@ -72,7 +72,8 @@ local function newest_note(self, kind)
   return notes.newest(prefix)
 end
 
--- The later of two notes: the one in Corosync's map remains when the file is deleted, the file when Corosync restarts.
+-- Returns the later of two notes, nil for none. The one in Corosync's map remains when the file is deleted, the file
+-- when Corosync restarts.
 local function later(one, other)
   local a, b = generation_number.parse(one), generation_number.parse(other)
   return a and not (b and generation_number.compare(b, a) > 0) and one or b and other or nil
@@ -105,7 +106,7 @@ local function keep_note(self, kind, text)
   return ok, problem
 end
 
--- ---- standing aside ----
+-- ---- outages ----
 
 local STORAGE = { wanted = "its storage works again", regained = "the storage of replica %s works again" }
 local NOTE = { wanted = "it can write its note", regained = "replica %s can write its note again" }
@@ -121,8 +122,8 @@ local function wait_before_return(self)
   self.returns_at = now() + self.return_wait
 end
 
--- When storage or a note fails, the member leaves until it works again. The others go on without it.
-local function stand_aside(self, outage, problem)
+-- Storage or a note has failed, so the member leaves its group until it works again. The others go on without it.
+local function begin_outage(self, outage, problem)
   if not self.storage_problem then
     wait_before_return(self)
     self.storage_problem, self.outage = problem, outage
@@ -175,7 +176,7 @@ function persistence.allows(self, effect)
   end
   local ok, problem = self.keeper:commit()
   if not ok then
-    stand_aside(self, STORAGE, problem)
+    begin_outage(self, STORAGE, problem)
   end
   return ok
 end
@@ -184,7 +185,7 @@ end
 function persistence.note(self, kind, text)
   local ok, problem = keep_note(self, kind, text)
   if not ok then
-    stand_aside(self, NOTE, problem)
+    begin_outage(self, NOTE, problem)
     return false
   elseif kind == "held" then
     -- Another process of the node may be ahead of this one.
@@ -200,7 +201,7 @@ end
 function persistence.work(self)
   local more, problem = self.keeper:work(self.protocol, self.machines)
   if more == nil then
-    stand_aside(self, STORAGE, problem)
+    begin_outage(self, STORAGE, problem)
   elseif more and self.keeper:is_writing() then
     self.protocol:progress(now())
   end

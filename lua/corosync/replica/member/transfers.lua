@@ -44,41 +44,42 @@ local function take_tail(tail)
   end
 end
 
-local function send_next(self, each)
-  local chunk, problem = each.snapshot:next()
+-- Sends the next chunk; after the last one, the message that ends the transfer. Returns whether it sent a chunk.
+local function send_next(self, transfer)
+  local chunk, problem = transfer.snapshot:next()
   if not chunk and not problem then
-    chunk = take_tail(each.message.log.tail)
+    chunk = take_tail(transfer.message.log.tail)
   end
   if problem then
-    self.send { kind = "refusal", to = each.message.to, nonce = each.message.nonce, problem = problem }
-    self:cancel(each.message.to)
+    self.send { kind = "refusal", to = transfer.message.to, nonce = transfer.message.nonce, problem = problem }
+    self:cancel(transfer.message.to)
     self.failed(problem)
   elseif chunk then
-    each.sent = each.sent + 1
-    local bytes = send_counted(self, { kind = "chunk", to = each.message.to, nonce = each.message.nonce,
-      number = each.sent, content = codec.encode(chunk) })
-    each.bytes, each.flying[each.sent] = each.bytes + bytes, { bytes = bytes, received = self.received }
+    transfer.sent = transfer.sent + 1
+    local bytes = send_counted(self, { kind = "chunk", to = transfer.message.to, nonce = transfer.message.nonce,
+      number = transfer.sent, content = codec.encode(chunk) })
+    transfer.bytes, transfer.flying[transfer.sent] = transfer.bytes + bytes, { bytes = bytes, received = self.received }
   else
-    each.message.chunks, each.message.state = each.sent, nil
-    send_counted(self, each.message)
-    self.by_member[each.message.to] = nil
+    transfer.message.chunks, transfer.message.state = transfer.sent, nil
+    send_counted(self, transfer.message)
+    self.by_member[transfer.message.to] = nil
     self.snapshots = self.snapshots + 1
   end
   return chunk ~= nil
 end
 
--- Begins to send a snapshot. `message`: of kind "snapshot"; its state is a snapshot object of the machines. If it has
--- begun already, before memory ran out, this does nothing: the learner notices a missing chunk.
+-- Begins to send a snapshot to a learner. `message`: of kind "snapshot"; its state is a snapshot of the machines. If it
+-- has begun already, before memory ran out, this does nothing: the learner notices a missing chunk.
 function Outgoing:start(message)
   local present = self.by_member[message.to]
   if present and present.message == message then
     return
   end
   self:cancel(message.to)
-  local each = { message = message, snapshot = message.state, sent = 0, flying = {}, bytes = 0 }
-  self.by_member[message.to] = each
+  local transfer = { message = message, snapshot = message.state, sent = 0, flying = {}, bytes = 0 }
+  self.by_member[message.to] = transfer
   for _ = 1, IN_FLIGHT do
-    if not send_next(self, each) then
+    if not send_next(self, transfer) then
       break
     end
   end
@@ -86,27 +87,27 @@ end
 
 -- One of this member's chunks has come back.
 function Outgoing:echoed(message)
-  local each = self.by_member[message.to]
-  if not each or each.message.nonce ~= message.nonce then
+  local transfer = self.by_member[message.to]
+  if not transfer or transfer.message.nonce ~= message.nonce then
     return
   end
   local number = message.number
-  local chunk = each.flying[number]
-  each.flying[number], each.bytes = nil, each.bytes - chunk.bytes
+  local chunk = transfer.flying[number]
+  transfer.flying[number], transfer.bytes = nil, transfer.bytes - chunk.bytes
   local room = SHARE * (self.received - chunk.received)
   for _ = 1, AT_ONCE do
-    local is_due = each.sent - number < IN_FLIGHT or each.bytes < room
-    if not is_due or not send_next(self, each) then
+    local is_due = transfer.sent - number < IN_FLIGHT or transfer.bytes < room
+    if not is_due or not send_next(self, transfer) then
       break
     end
   end
 end
 
 function Outgoing:cancel(member)
-  local each = self.by_member[member]
-  if each then
+  local transfer = self.by_member[member]
+  if transfer then
     self.by_member[member] = nil
-    each.snapshot:release()
+    transfer.snapshot:release()
   end
 end
 

@@ -32,7 +32,7 @@ local function maintain(self)
   return has_changed
 end
 
--- The replica is closed.
+-- Called at the end of a turn when the replica is closed.
 local function finish(self)
   effects.drain(self)
   parts.left(self, "closed")
@@ -48,6 +48,7 @@ local function finish(self)
   self.has_ended = true
 end
 
+-- Ends a turn: carries out the effects, and calls the script's functions for a change of the status or the members.
 local function settle(self)
   effects.drain(self)
   local was_told = status.tell(self)
