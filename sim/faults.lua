@@ -5,10 +5,10 @@ return {
   {
     name = "claims are not voided by a change",
     -- The members' agreement on the claims ("ready") would cover it.
-    { "claiming", "self.claims, self.ready, self.told = {}, {}, nil",
+    { "claiming", "self.claims, self.ready, self.ready_sent = {}, {}, nil",
       "self.claims, self.ready = self.claims or {}, {}" },
     { "claiming", "  elseif not claiming.same_ring(message.ring, self.ring) then\n    return\n", "" },
-    { "claiming", "self.ready[made.from] ~= digest", "false" },
+    { "claiming", "self.ready[claim.from] ~= digest", "false" },
   },
   {
     name = "a generation begins with one holder and a quorate ring",
@@ -49,7 +49,7 @@ return {
   {
     name = "a snapshot is not of the place of the learner's claim",
     -- The digests of logs would cover it.
-    { "learning", "queue = cut.queue", "queue = {}" },
+    { "learning", "queue = awaiting.queue", "queue = {}" },
     { "log", "return index <= self.applied or self.digests[index] == digest", "return index == index or digest" },
   },
   {

@@ -202,7 +202,7 @@ end
 local events = {}
 
 function events.config(replica, event)
-  replica:config(event.members, event.left, event.breaks)
+  replica:config_change(event.members, event.left, event.breaks)
 end
 
 function events.ring(replica, event)
@@ -226,7 +226,7 @@ local function next_event(self)
   local view = delivery.view(self.world, self.process)
   if view then
     self.checks:note("%s view", self)
-    self.replica:settled(view)
+    self.replica:view_change(view)
   end
   return view ~= nil
 end

@@ -83,7 +83,7 @@ function Bus:each(act)
 end
 
 function Bus:settle(member)
-  member.replica:settled { ring = self.ring, nodes = self.nodes, on_ring = self.on_ring, floor = 0,
+  member.replica:view_change { ring = self.ring, nodes = self.nodes, on_ring = self.on_ring, floor = 0,
     noted = member.noted, promised = member.promised }
   self:take(member)
 end
@@ -101,7 +101,7 @@ function Bus:add(address, options)
   self.members[address] = member
   table.insert(self.list, address)
   table.sort(self.list)
-  self:each(function(each) each.replica:config(self.list, {}, each == member) end)
+  self:each(function(each) each.replica:config_change(self.list, {}, each == member) end)
   self:each(function(each) each.replica:ring_change(self.ring) end)
   self:each(function(each) self:settle(each) end)
   return member
@@ -113,14 +113,14 @@ function Bus:remove(address)
       table.remove(self.list, i)
     end
   end
-  self:each(function(each) each.replica:config(self.list, { address }, false) end)
+  self:each(function(each) each.replica:config_change(self.list, { address }, false) end)
   self:each(function(each) self:settle(each) end)
 end
 
 function Bus:change_ring()
   self.ring = { node = 1, seq = self.ring.seq + 4 }
   self:each(function(each)
-    each.replica:config(self.list, {}, true)
+    each.replica:config_change(self.list, {}, true)
     each.replica:ring_change(self.ring)
   end)
 end

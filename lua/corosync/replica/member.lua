@@ -7,7 +7,7 @@
 --                reason: why there is no view
 --                stored_index: of the last stored command, while the state is the stored one
 --   messages     refusal: why another member cannot send it the state
---   clock        untold_seq: of the ring that the group did not report
+--   clock        unreported_seq: of the last ring that the group did not report
 --   turns        turn_began; seen_members, seen_tag, seen_epoch: at the last parts.maintain; has_ended: after the close
 --   running      runner: the coroutine, or "main", that runs what may call the script's functions; while another script
 --                is loaded, a value that equals neither

@@ -21,19 +21,33 @@
 -- Terms. A *generation* is an agreement of the members on the state to continue from, and lasts until the next
 -- agreement. A *full* member has the generation's state and all its commands. A *learner* receives the state. A member
 -- *follows* when it has the state and receives all commands, but is not full. An *observer* learns and follows, and
--- never becomes full. A member is *blocked* from a change of nodes until the next generation.
+-- never becomes full. A member is *blocked* from a change of nodes until the next generation. *Members* are processes;
+-- a node can have several. The *index* of a command is its place in the order of all commands.
 --
--- Fields that the other files of this folder use:
+-- Where to read on: messages.lua lists the messages. A member passes through claiming.lua (with claims.lua for the
+-- decision), beginning.lua, and then commands.lua and confirming.lua if it is full, or learning.lua if it is not.
+-- generation.lua and log.lua hold what these files work on.
+--
+-- Fields that the files of protocol/ share:
+--   members     the addresses of the group's members, as last reported; `ring`: its ring, as last reported
+--   view        the last view (see `view_change`); nil after a change, until the next view
 --   status      "blocked", "learning", "ready" (full) or "observing" (an observer that follows)
 --   active      the generation that it takes part in (generation.lua), or nil
+--   last_tag    of the generation that it last took part in; `last_epoch`: the epoch then
+--   log         the commands that are not applied yet, and what it must know of earlier ones (log.lua); nil without a
+--               state
 --   generation  the number of the state that it has (generation_number.lua), or nil
 --   partial     whether it may lack commands of that generation
 --   nodes       the number of nodes that this state was confirmed with
 --   standing    whether it speaks for its node (standing.lua)
---   cut         while it waits for a snapshot: the nonce of its claim, the events since then, and `is_taught`: whether
---               others take part in a generation, so that a snapshot will come
+--   awaiting    while it waits for a snapshot: the nonce of its claim, the events since then (`queue`), and whether the
+--               snapshot `will_come`, because others take part in a generation
 --   replaying   while it replays the events that came after its snapshot was cut: the nonce, and the events
 --   following   while it follows, and is no observer: the nonce of its "learned" messages, and since when
+--   client      the id under which the log has this member's commands (commands.lua)
+--   ack_due     whether it must send an acknowledgement at the next flush; `own_ack_due`: whether it must acknowledge
+--               its own commands, which can wait (confirming.lua)
+--   unreported_since  since when the view has another ring than the one that the group last reported
 local claiming = require "corosync.replica.protocol.claiming"
 local clock = require "corosync.replica.protocol.clock"
 local commands = require "corosync.replica.protocol.commands"
@@ -71,7 +85,7 @@ function protocol.new(options)
     replayed_at_once = options.replayed_at_once or REPLAYED_AT_ONCE,
     stored_meta = {},
     mark = { index = 0 }, -- see storing.lua
-    lesson_pause = options.patience or PATIENCE, -- how long a learner waits before it claims again
+    learner_pause = options.patience or PATIENCE, -- how long a learner waits before it claims again
     now = options.now,
     nonce = 0,
     members = {},
@@ -113,10 +127,10 @@ end
 
 -- The group's members have changed. `breaks`: nodes have come or gone, or this member has just joined. A new view
 -- follows. Until then this member must not claim, because a process of its node may have noted a generation and gone.
-function Protocol:config(members, left, breaks)
+function Protocol:config_change(members, left, breaks)
   confirming.confirm(self)
   self.members, self.view = members, nil
-  claiming.listen(self)
+  claiming.update_heard(self)
   if breaks then
     claiming.block(self)
   elseif self.replaying then
@@ -125,7 +139,7 @@ function Protocol:config(members, left, breaks)
     messages.leave(self, left)
   else
     -- The claims so far were made for another list of members. A snapshot that a donor sends is still good.
-    if self.cut then
+    if self.awaiting then
       learning.keep(self, { left = left })
     end
     claiming.void(self)
@@ -138,8 +152,8 @@ end
 function Protocol:ring_change(ring)
   confirming.confirm(self)
   if not claiming.same_ring(self.ring, ring) then
-    self.ring, self.view, self.untold_since = ring, nil, nil
-    self.lesson_pause = self.patience
+    self.ring, self.view, self.unreported_since = ring, nil, nil
+    self.learner_pause = self.patience
     claiming.block(self)
   end
 end
@@ -148,11 +162,11 @@ end
 -- `on_ring` and `floor`: see claims.lua; `noted`: the newest generation that a process of the node has held since the
 -- node started, if any; `promised`: the same of the promised ones. The group may not have reported this ring to a
 -- process that was paused, and may never do so; then the process must join again.
-function Protocol:settled(view)
+function Protocol:view_change(view)
   confirming.confirm(self)
   self.view = view
   standing.on_note(self, view.noted)
-  self.untold_since = not claiming.same_ring(view.ring, self.ring) and self.now or nil
+  self.unreported_since = not claiming.same_ring(view.ring, self.ring) and self.now or nil
   if claiming.may_claim(self) and self.status == "blocked" then
     claiming.claim(self)
   else

@@ -13,13 +13,13 @@ local clock = { TICK = 0.25 } -- seconds
 local now = core.now
 
 -- The group may never report the present ring to a process that was paused, but quorum's events name it.
-local function look_for_untold_ring(self)
+local function look_for_unreported_ring(self)
   local views = self.record.views
   local ring = views and self.record.state == "joined" and views:quorate_ring()
-  local told = self.protocol.ring
-  if ring and told and self.view and ring.seq ~= told.seq and ring.seq ~= self.untold_seq then
-    self.untold_seq = ring.seq
-    self.protocol:settled { ring = ring, nodes = self.view.nodes, floor = self.view.floor }
+  local reported = self.protocol.ring
+  if ring and reported and self.view and ring.seq ~= reported.seq and ring.seq ~= self.unreported_seq then
+    self.unreported_seq = ring.seq
+    self.protocol:view_change { ring = ring, nodes = self.view.nodes, floor = self.view.floor }
   end
 end
 
@@ -68,7 +68,7 @@ function clock.tick(self)
     if self.unread_view then
       events.take_view(self)
     end
-    look_for_untold_ring(self)
+    look_for_unreported_ring(self)
     look_for_nodes(self)
     look_for_divergence(self)
     self.seen_members = nil -- so that the ready-made objects are maintained at each tick: they depend on the clock

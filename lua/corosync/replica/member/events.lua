@@ -69,7 +69,7 @@ end
 
 -- ---- members and rings ----
 
-local function take_leave(self, address, reason)
+local function member_left(self, address, reason)
   self.ended[address] = reason ~= "nodedown" or nil
   self.outgoing:cancel(address)
   self.divergence:forget(address)
@@ -95,9 +95,9 @@ function events.config_change(self, members, left, joined)
     outbox.forget(self)
   end
   for _, address in ipairs(left) do
-    take_leave(self, text(address), address.reason)
+    member_left(self, text(address), address.reason)
   end
-  self.protocol:config(addresses.texts(members), addresses.texts(left),
+  self.protocol:config_change(addresses.texts(members), addresses.texts(left),
     has_joined or addresses.have_reason(left, "nodedown") or addresses.have_reason(joined, "nodeup"))
 end
 
@@ -139,7 +139,7 @@ function events.take_view(self)
   local found, message = complete(self, self.unread_view)
   if found then
     self.reason, self.unread_view, self.view = nil, nil, found
-    self.protocol:settled(found)
+    self.protocol:view_change(found)
   elseif message ~= self.reason then
     self.reason = message
     self:report(message)

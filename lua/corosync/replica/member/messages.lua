@@ -59,8 +59,8 @@ function on.chunk(self, from, message)
   if from == self.address then
     self.outgoing:echoed(message)
   end
-  local cut = self.protocol.cut
-  if message.to == self.address and cut and self.incoming:chunk(from, message, cut.nonce) then
+  local awaiting = self.protocol.awaiting
+  if message.to == self.address and awaiting and self.incoming:chunk(from, message, awaiting.nonce) then
     self.protocol:progress(now())
   end
   end_long_turn(self)

@@ -35,29 +35,29 @@ end
 
 -- Returns why a member that waits for the state of others does not get it, if one of them has said so.
 local function refusal_of(self)
-  local cut, refusal = self.protocol.cut, self.refusal
-  return cut and refusal and refusal.nonce == cut.nonce and refusal.text
+  local awaiting, refusal = self.protocol.awaiting, self.refusal
+  return awaiting and refusal and refusal.nonce == awaiting.nonce and refusal.text
 end
 
 -- Returns "blocked", "learning", "ready", or "observing", and why the member is not ready.
 function status.state(self)
-  local protocol_state = self.protocol
+  local protocol = self.protocol
   if self.is_closed then
     return "blocked", "it is closed"
   elseif self.storage_problem then
     return "blocked", self.storage_problem
   elseif status.is_away(self) then
     return "blocked", "Corosync on this node is away"
-  elseif not protocol_state or self.record.state ~= "joined" then
+  elseif not protocol or self.record.state ~= "joined" then
     return "blocked", "it has not joined its group yet"
-  elseif SERVING[protocol_state.status] then
+  elseif SERVING[protocol.status] then
     return serving_state(self)
   end
   local refusal = refusal_of(self)
-  if protocol_state.status == "learning" then
+  if protocol.status == "learning" then
     return "learning", refusal or "it is getting the state from another member"
   end
-  return "blocked", refusal or protocol_state.reason or self.reason
+  return "blocked", refusal or protocol.reason or self.reason
     or "the members are agreeing on the state to go on from"
 end
 

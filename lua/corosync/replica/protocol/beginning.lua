@@ -24,7 +24,7 @@ local function begin_state(self, decision)
 end
 
 local function begin_full(self, decision)
-  self.status, self.lesson_pause = "ready", self.patience
+  self.status, self.learner_pause = "ready", self.patience
   begin_state(self, decision)
   confirming.holds_generation(self)
   self.ack_due = true
@@ -33,7 +33,7 @@ local function begin_full(self, decision)
   for _, address in ipairs(self.members) do
     local nonce = decision.learners[address]
     if nonce then
-      learning.teach(self, address, nonce, 0)
+      learning.send_snapshot(self, address, nonce, 0)
     end
   end
   confirming.confirm(self)
@@ -44,10 +44,10 @@ end
 function beginning.begin(self, decision, nonce)
   local active = generation.new(decision, self.ring)
   if decision.full[self.address] then
-    self.active, self.cut = active, nil
+    self.active, self.awaiting = active, nil
     begin_full(self, decision)
   else
-    standing.begin_behind(self, active)
+    standing.begin_as_learner(self, active)
     learning.wait_for_snapshot(self, nonce)
   end
 end

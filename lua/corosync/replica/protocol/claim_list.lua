@@ -4,7 +4,8 @@ local node_count = require "corosync.replica.protocol.node_count"
 
 local claim_list = {}
 
--- Whether the first state is newer. Of equal ones the lower address wins, on all members.
+-- Whether the first claim's state is newer. Of equal ones the one with the lower address counts, so that all members
+-- choose alike.
 local function is_newer(one, other)
   local difference = generation_number.compare(one.generation, other.generation)
   if difference ~= 0 then
@@ -17,6 +18,7 @@ local function is_newer(one, other)
   return one.from < other.from
 end
 
+-- Returns the claim with the newest state, or nil if no claimant has a state.
 function claim_list.newest(list)
   local best
   for _, claim in ipairs(list) do
@@ -27,12 +29,13 @@ function claim_list.newest(list)
   return best
 end
 
+-- Whether two claims are of the same state.
 function claim_list.is_equal(one, other)
   return one.generation ~= nil and generation_number.compare(one.generation, other.generation) == 0
     and one.index == other.index and one.digest == other.digest
 end
 
--- How many nodes have a claim that passes the test.
+-- Returns on how many nodes a member has a claim that passes the test.
 function claim_list.count_nodes(list, test)
   local found, count = {}, 0
   for _, claim in ipairs(list) do
@@ -60,7 +63,7 @@ function claim_list.greatest_copies(list)
   return copies
 end
 
--- The generations that the claims mention.
+-- Returns the numbers of all generations that the claims mention.
 function claim_list.known_generations(list)
   local known = {}
   for _, claim in ipairs(list) do

@@ -1,6 +1,8 @@
 -- How members get from a change of nodes to the next generation. Each member multicasts a claim, which describes its
--- state. A member that has received all claims sends "ready" with a digest of them. The generation begins when all have
--- sent the same digest, so no member begins it with the claim of a member that has not received this member's own.
+-- state. A member that has received all claims sends "ready" with a digest of them, and so *promises* the generation
+-- that follows from them: it takes no further part in earlier ones. The generation begins when all have sent the same
+-- digest, so no member begins it with the claim of a member that has not received this member's own. A member that does
+-- not claim is *silent*; after `patience` the others go on without it. A *voter* is a member that is no observer.
 local beginning = require "corosync.replica.protocol.beginning"
 local claims = require "corosync.replica.protocol.claims"
 local confirming = require "corosync.replica.protocol.confirming"
@@ -11,7 +13,7 @@ local standing = require "corosync.replica.protocol.standing"
 local claiming = {}
 
 local LONGEST = 16 -- times `patience`: the longest pause between a learner's claims
-local LAST_RESORT = 4 -- times the wait for processes before a decision of last resort, if they come and go
+local LAST_RESORT = 4 -- times the wait before a decision of last resort: the longest wait if voters keep changing
 local RETRY = 0.5 -- seconds until the second claim; then twice as long each time, but less than the patience of others
 
 function claiming.same_ring(one, other)
@@ -23,25 +25,28 @@ local function is_of_ring(self, tag)
   return tag:find(("%s.%s."):format(tostring(self.ring.node), tostring(self.ring.seq)), 1, true) == 1
 end
 
--- The configuration has changed: earlier claims no longer count.
+-- Drops the claims, which no longer count. `claims` and `ready` have what was received, by address; `ready_sent` is the
+-- digest in this member's own "ready"; `decided` is a result of `decide`; `reason` says why no generation can begin.
 function claiming.void(self)
-  self.claims, self.ready, self.told = {}, {}, nil
+  self.claims, self.ready, self.ready_sent = {}, {}, nil
   self.decided, self.reason = nil, nil
   self.voided_at = self.now
 end
 
--- Nothing is appended, acknowledged or applied until the next generation.
+-- Blocks this member: nothing is appended, acknowledged or applied until the next generation. `claimed_at`: when it
+-- last claimed; `retry`: the seconds until it claims again; `last_resort_at`: since when it waits with a decision of
+-- last resort.
 function claiming.block(self)
   self.status, self.active = "blocked", nil
-  self.cut, self.replaying, self.following = nil, nil, nil
+  self.awaiting, self.replaying, self.following = nil, nil, nil
   self.claimed_at, self.retry = nil, RETRY
-  self.heard, self.voters, self.last_resort_at = {}, nil, nil
-  claiming.listen(self)
+  self.heard, self.voter_addresses, self.last_resort_at = {}, nil, nil
+  claiming.update_heard(self)
   claiming.void(self)
 end
 
--- When each member last claimed, or was first listed.
-function claiming.listen(self)
+-- Updates `heard`: by address, when a listed member last showed that it is not silent, or when it was first listed.
+function claiming.update_heard(self)
   local heard = {}
   for _, address in ipairs(self.members) do
     heard[address] = self.heard[address] or self.now
@@ -49,7 +54,7 @@ function claiming.listen(self)
   self.heard = heard
 end
 
--- Members that have not claimed within `patience`.
+-- Returns the members that have not claimed within `patience`.
 local function silent_members(self)
   local silent = {}
   for _, address in ipairs(self.members) do
@@ -64,7 +69,8 @@ local function own_nonce(self)
   return self.incarnation .. "." .. self.nonce
 end
 
--- A promise of another process of the node counts, too: it stands for the node in another majority.
+-- Returns the latest generation that a process of the node has promised. The others' promises count, too, because each
+-- of these processes may stand for the node in another majority.
 local function latest_promise(self)
   local of_node = generation_number.parse(self.view.promised)
   local is_later = of_node and (not self.promised or generation_number.has_promised_later(of_node, self.promised))
@@ -103,8 +109,8 @@ function claiming.may_claim(self)
 end
 
 local function is_reported_silent(self, address)
-  for _, made in pairs(self.claims) do
-    for _, silent in ipairs(made.silent) do
+  for _, claim in pairs(self.claims) do
+    for _, silent in ipairs(claim.silent) do
       if silent == address then
         return true
       end
@@ -113,7 +119,8 @@ local function is_reported_silent(self, address)
   return false
 end
 
--- The claims in the order of addresses; nil while one is missing of a member that nobody has reported as silent.
+-- Returns the claims in the order of addresses; nil while a claim is missing of a member that no claim reports as
+-- silent.
 local function all_claims(self)
   for _, address in ipairs(self.members) do
     if not self.claims[address] and not is_reported_silent(self, address) then
@@ -121,8 +128,8 @@ local function all_claims(self)
     end
   end
   local list = {}
-  for _, made in pairs(self.claims) do
-    list[#list + 1] = made
+  for _, claim in pairs(self.claims) do
+    list[#list + 1] = claim
   end
   table.sort(list, function(one, other) return one.from < other.from end)
   return list
@@ -130,8 +137,8 @@ end
 
 local function digest_of(list)
   local words = {}
-  for i, made in ipairs(list) do
-    words[i] = made.from .. "=" .. made.nonce
+  for i, claim in ipairs(list) do
+    words[i] = claim.from .. "=" .. claim.nonce
   end
   return table.concat(words, " ")
 end
@@ -144,8 +151,8 @@ end
 
 -- Whether all members whose claims count have said that they have these claims. Observers need not.
 local function all_ready(self, list, digest)
-  for _, made in ipairs(list) do
-    if not made.observer and self.ready[made.from] ~= digest then
+  for _, claim in ipairs(list) do
+    if not claim.observer and self.ready[claim.from] ~= digest then
       return false
     end
   end
@@ -156,23 +163,23 @@ end
 local function say_ready(self, digest, decision)
   local own = self.claims[self.address]
   local is_latest = self.claimed_at ~= nil and own.nonce == own_nonce(self) and own.standing == self.standing
-  if self.told ~= digest and is_latest and not self.observer then
-    self.told = digest
+  if self.ready_sent ~= digest and is_latest and not self.observer then
+    self.ready_sent = digest
     self.promised = decision.generation
     self:emit("note", "promised", generation_number.text(decision.generation))
     self:send { kind = "ready", ring = self.ring, digest = digest }
   end
 end
 
--- Notes the time of the last change of members that are not observers.
+-- Notes when the voters last changed.
 local function note_voters(self, list)
   local voters = {}
-  for _, made in ipairs(list) do
-    voters[#voters + 1] = not made.observer and made.from or nil
+  for _, claim in ipairs(list) do
+    voters[#voters + 1] = not claim.observer and claim.from or nil
   end
-  local text = table.concat(voters, " ")
-  if text ~= self.voters then
-    self.voters, self.changed_at = text, self.voided_at
+  local addresses = table.concat(voters, " ")
+  if addresses ~= self.voter_addresses then
+    self.voter_addresses, self.voters_changed_at = addresses, self.voided_at
   end
 end
 
@@ -183,22 +190,22 @@ local function decide(self)
     note_voters(self, list)
     local decision, why = claims.decide(list, self.ring)
     if not decision then
-      self.voters, self.last_resort_at = nil, nil -- a silent member may have the state, and leave
+      self.voter_addresses, self.last_resort_at = nil, nil -- a silent member may have the state, and leave
     end
     self.decided = { list = list, digest = digest_of(list), decision = decision, why = why }
   end
   return self.decided
 end
 
--- Whether a decision is due. One of last resort may lose commands that a process could bring back which has just left,
--- or whose Corosync has restarted.
+-- Whether this member may act on a decision now. A decision of last resort may lose commands that another process could
+-- still bring back, because it has just left or its Corosync has restarted. So members wait for such processes first.
 local function is_due(self, decision)
   if not decision.is_last_resort then
     return true
   end
   self.last_resort_at = self.last_resort_at or self.now
   local wait = math.max(self.patience, self.reconnect)
-  return self.now - self.changed_at > wait or self.now - self.last_resort_at > LAST_RESORT * wait
+  return self.now - self.voters_changed_at > wait or self.now - self.last_resort_at > LAST_RESORT * wait
 end
 
 -- Acts on the claims received so far, if possible.
@@ -229,7 +236,7 @@ local function claim_in_generation(self, from, message)
   elseif from == self.address then
     learning.claim_again(self, message.nonce)
   elseif not self.active.full[from] then
-    learning.add(self, from, message.nonce, message.attempt, message.durable)
+    learning.add_learner(self, from, message.nonce, message.attempt, message.durable)
   else
     self.active:note_absence(from, self.now)
   end
@@ -271,8 +278,8 @@ end
 -- Notes that the sender takes part in a generation, so this member will get a snapshot.
 local function note_generation(self, from)
   self.heard[from] = self.now -- it is not silent
-  if self.cut then
-    self.cut.is_taught = true
+  if self.awaiting then
+    self.awaiting.will_come = true
   end
 end
 
@@ -309,11 +316,11 @@ end
 -- A learner waits twice as long before each further claim, because a claim voids the snapshot for the previous one,
 -- which may still be on its way behind many other messages.
 function claiming.lengthen_pause(self)
-  self.lesson_pause = math.min(2 * self.lesson_pause, LONGEST * self.patience)
+  self.learner_pause = math.min(2 * self.learner_pause, LONGEST * self.patience)
 end
 
-local function waits_for_lesson(self)
-  return self.status == "learning" or self.cut ~= nil and self.cut.is_taught == true
+local function waits_for_snapshot(self)
+  return self.status == "learning" or self.awaiting ~= nil and self.awaiting.will_come == true
 end
 
 -- Claims again when no generation has begun after a while, because a message was lost or a member is silent. A learner
@@ -323,11 +330,11 @@ function claiming.time(self)
   if not claiming.may_claim(self) then
     return
   end
-  local is_taught = waits_for_lesson(self)
+  local is_learner = waits_for_snapshot(self)
   if not self.claimed_at then
     claiming.claim(self)
-  elseif self.now - self.claimed_at > (is_taught and self.lesson_pause or self.retry) then
-    if is_taught then
+  elseif self.now - self.claimed_at > (is_learner and self.learner_pause or self.retry) then
+    if is_learner then
       claiming.lengthen_pause(self)
     end
     self.status = "blocked"

@@ -70,27 +70,28 @@ local function vouched_state(voters, counts)
   return best and vouching >= counts.needed and best or nil
 end
 
--- It goes on above any index that a lost state can have had, because commands that wait in it may have the same indices
--- as lost ones.
+-- A doubtful start: with the newest state that there is, which may lack confirmed commands. Its indices are above any
+-- that a lost state can have had, because commands that wait in this state may have the same indices as lost ones.
 local function doubtful_start(voters, state)
   return { is_doubtful = true, is_last_resort = true, applied = claim_list.greatest(voters, "applied"),
     index = math.max(state.index, claim_list.greatest(voters, "floor")) }
 end
 
--- For a majority that has never had a state, so that nothing was confirmed, or for nodes that have all lost it.
+-- A fresh start: with the initial state, for a majority that has never had a state, so that nothing was confirmed, or
+-- for nodes that have all lost it.
 local function fresh_start(voters, may_lose)
   return { is_fresh = true, is_last_resort = may_lose, index = claim_list.greatest(voters, "floor") }
 end
 
--- Returns what is wrong, and what an operator can do if no member is silent.
-local function problem_and_remedy(counts, any)
+-- Returns what is wrong, and what an operator can do if no member is silent. `has_state`: whether any claimant has one.
+local function problem_and_remedy(counts, has_state)
   if counts.claimed < node_count.majority(counts.nodes) then
-    if any then
+    if has_state then
       return "too few members have a state", "start members on more nodes"
     end
     return counts.silent and "members reply on too few nodes" or "members run on too few nodes",
       "start them on a majority of the nodes"
-  elseif any then
+  elseif has_state then
     return "too few members have a state", counts.is_stored and "start members on all nodes"
       or "start members on more nodes, or Corosync on all nodes"
   end
@@ -105,28 +106,29 @@ local function needs_more(counts)
 end
 
 -- Returns why no generation can begin, and what an operator can do.
-local function why_not(counts, any)
-  local why, remedy = problem_and_remedy(counts, any)
+local function why_not(counts, has_state)
+  local why, remedy = problem_and_remedy(counts, has_state)
   if needs_more(counts) then
     why = why .. ": " .. remedy
   end
   return counts.silent and ("%s; member %s does not reply: continue or end it"):format(why, counts.silent) or why
 end
 
--- Returns what the generation begins with, and the claim that has its state, if any; or nil and why there is none.
+-- Returns the beginning of the decision, and the claim with the state that the generation begins with, if any; or nil
+-- and why there is none. `voters`: the claims without those of observers.
 local function choose_start(list, voters, copies)
   local counts = known_nodes.count(list, voters, copies)
   local noted = claim_list.count_nodes(voters, function(claim) return claim.noted end) > 0
-  local vouched, any = vouched_state(voters, counts), claim_list.newest(voters)
+  local vouched, newest = vouched_state(voters, counts), claim_list.newest(voters)
   local has_majority, are_all_known = counts.claimed >= node_count.majority(counts.nodes), counts.known >= counts.nodes
   if vouched then
     return { index = vouched.index }, vouched
-  elseif any and has_majority and are_all_known then
-    return doubtful_start(voters, any), any
-  elseif not any and has_majority and (are_all_known or not noted) then
+  elseif newest and has_majority and are_all_known then
+    return doubtful_start(voters, newest), newest
+  elseif not newest and has_majority and (are_all_known or not noted) then
     return fresh_start(voters, noted or counts.is_stored and not are_all_known)
   end
-  return nil, why_not(counts, any)
+  return nil, why_not(counts, newest ~= nil)
 end
 
 local function split(list, is_full)
@@ -151,28 +153,33 @@ local function without_observers(list)
   return voters
 end
 
--- Decides from the claims of all members but the silent ones. Returns the new generation, or nil and why there is none:
--- `generation`, `nodes`, `copies`, `index`, `full`, `learners` (nonces by address), `is_fresh`: it begins with the
--- initial state; `is_doubtful`: its state may lack confirmed commands; `is_last_resort`: commands may be lost that a
--- process could still bring back, so members wait a little before they accept it.
+-- Decides from the claims of all members but the silent ones. Returns the decision, or nil and why there is none:
+--   generation      the new generation's number
+--   nodes, copies   the numbers that apply in it
+--   index           of the last command of the state that it begins with
+--   full, learners  the members by address; of a learner the nonce of its claim
+--   is_fresh        it begins with the initial state
+--   is_doubtful     its state may lack confirmed commands; `applied`: the last index that any claimant has applied
+--   is_last_resort  commands may be lost that a process could still bring back, so members wait before they accept it
 function claims.decide(list, ring)
   local voters = without_observers(list)
   if #voters == 0 then
     return nil, "only observers are here"
   end
   local copies = claim_list.greatest_copies(voters)
-  local made, best = choose_start(list, voters, copies)
-  if not made then
+  local decision, best = choose_start(list, voters, copies)
+  if not decision then
     return nil, best
   end
-  made.generation, made.nodes, made.copies = next_generation(voters, ring), claim_list.greatest(voters, "nodes"), copies
-  if made.is_fresh or made.is_doubtful then
-    made.generation.start = math.max(made.generation.start, made.index)
+  decision.generation, decision.copies = next_generation(voters, ring), copies
+  decision.nodes = claim_list.greatest(voters, "nodes")
+  if decision.is_fresh or decision.is_doubtful then
+    decision.generation.start = math.max(decision.generation.start, decision.index)
   end
-  made.full, made.learners = split(list, function(claim)
-    return not claim.observer and (made.is_fresh or claim_list.is_equal(claim, best))
+  decision.full, decision.learners = split(list, function(claim)
+    return not claim.observer and (decision.is_fresh or claim_list.is_equal(claim, best))
   end)
-  return made
+  return decision
 end
 
 return claims

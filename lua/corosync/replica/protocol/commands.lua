@@ -82,8 +82,9 @@ function commands.applied(self, applied, results, index)
 end
 
 -- Returns why this client's next batch cannot follow in the log, or nil if it can. The log must know the client, or be
--- the log that the first batch was sent to and have forgotten no client since. And no batch whose results were returned
--- may be missing, as after a loss of the state.
+-- the log that the first batch was sent to and have forgotten no client since (`log_origin` and `log_forgotten` are of
+-- the log that this member last sent to). And no batch whose results were returned may be missing, as after a loss of
+-- the state.
 local function obstacle(self, last)
   local first = self.pending[self.oldest]
   local next_seq = first and first.seq or self.sent + 1

@@ -58,7 +58,7 @@ function confirming.holds_generation(self)
   self:emit("note", "held", generation_number.text(number))
 end
 
-local function look_whether_established(self)
+local function try_to_establish(self)
   local active = self.active
   if not active:is_established() and active:establish(self.address) and confirming.is_full(self) then
     confirming.holds_generation(self)
@@ -70,7 +70,7 @@ end
 function confirming.epoch_changed(self)
   self.ack_due = confirming.is_full(self)
   standing.update(self)
-  look_whether_established(self)
+  try_to_establish(self)
   confirming.confirm(self)
 end
 
@@ -95,7 +95,7 @@ function confirming.on_ack(self, from, message)
   local is_same = message.epoch == active.epoch and message.changes == active.changes
   if is_same and self.log:agrees(message.index, message.digest) then
     active:ack(from, message.index, message.is_established)
-    look_whether_established(self)
+    try_to_establish(self)
     return
   end
   -- This member or the sender has missed something. All members claim again, and one of the two learns from the other.
@@ -158,9 +158,10 @@ function confirming.acknowledge(self)
   self.ack_due = false
 end
 
--- Proposes to exclude full members for which the others have waited too long. Several members may propose the same, so
--- a proposal is valid only in the present epoch, which the first one ends.
-function confirming.look_after(self)
+-- Looks at the other members, because time has passed. Proposes to end the generation if a member does not know of it,
+-- and to exclude full members for which the others have waited too long. Several members may propose the same
+-- exclusion, so it is valid only in the present epoch, which the first one ends.
+function confirming.check_others(self)
   local active = self.active
   self.ack_due = self.ack_due or self.own_ack_due
   if active:is_unknown_to_some(self.now) then

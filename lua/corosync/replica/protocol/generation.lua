@@ -11,7 +11,7 @@ local node_count = require "corosync.replica.protocol.node_count"
 
 local generation = {}
 
-local UNKNOWN = 1 -- seconds
+local ABSENCE = 1 -- seconds after which a member that seems absent cannot know of this generation
 
 local Generation = {}
 Generation.__index = Generation
@@ -54,7 +54,7 @@ function generation.restore(snapshot)
   return fields.take(snapshot, setmetatable({ lagging = {}, absent = {} }, Generation), SIMPLE, SETS)
 end
 
--- Returns its number, by which states are ordered (generation_number.lua).
+-- Returns its number, by which states are ordered (generation_number.lua). The epoch is the established one.
 function Generation:number()
   return { start = self.start, seq = self.seq, round = self.round, epoch = self.established, stored = self.stored }
 end
@@ -87,8 +87,8 @@ function Generation:can_spare(address)
   return nodes_of(others) >= node_count.needed(self.nodes, self.copies)
 end
 
--- Whether another process of the member's node is full, and it is not.
-function Generation:stands_behind(address)
+-- Whether a neighbour of the member, another process of its node, is full, and the member is not.
+function Generation:is_behind_neighbour(address)
   return not self.full[address] and select(2, nodes_of(self.full))[node_count.node_of(address)] == true
 end
 
@@ -181,7 +181,7 @@ function Generation:ack(address, index, is_established)
   end
 end
 
--- Whether the epoch has now become established, as seen from a member.
+-- Establishes the epoch if, as seen from a member, it can be established now. Returns whether it can.
 function Generation:establish(address)
   if not self:has_enough() then
     return false
@@ -195,8 +195,8 @@ function Generation:establish(address)
   return true
 end
 
--- The index up to which all full members have acknowledged in this epoch, seen from the member `address`, whose own
--- acknowledgement is `index`.
+-- Returns the index up to which all full members have acknowledged in this epoch, as seen from the member `address`,
+-- which itself has the log up to `index`.
 function Generation:confirmed(address, index)
   local acked, least = self.acked, index
   for other in pairs(self.full) do
@@ -222,10 +222,10 @@ function Generation:add_learner(address, nonce, durable)
   self.stored = self.stored or durable
 end
 
--- Whether a member has seemed absent for so long that it cannot know of this generation.
+-- Whether any member has seemed absent for so long that it cannot know of this generation.
 function Generation:is_unknown_to_some(now)
   for _, since in pairs(self.absent) do
-    if now - since > UNKNOWN then
+    if now - since > ABSENCE then
       return true
     end
   end

@@ -16,7 +16,7 @@ local function compare_beginnings(a, b)
   return a.round - b.round
 end
 
--- A value above 0 if the first number is newer, below if the second one is, or 0.
+-- Returns a value above 0 if the first number is newer, below 0 if the second one is, or 0.
 function generation_number.compare(a, b)
   local difference = compare_beginnings(a, b)
   return difference ~= 0 and difference or a.epoch - b.epoch

@@ -1,4 +1,5 @@
--- What claims (claims.lua) tell of the nodes: which have claimed, which may have a state, and which cannot have one.
+-- What claims (claims.lua) tell of the nodes: which have claimed, which may have a state, and which cannot have one. A
+-- member is silent if it has not claimed.
 --
 -- A node of the ring that has no member has no state in memory: a process that is not connected has missed messages, so
 -- its state does not count. Its storage may have one. So if any member has storage, or had it in an earlier generation,
@@ -8,8 +9,8 @@ local node_count = require "corosync.replica.protocol.node_count"
 
 local known_nodes = {}
 
--- The nodes of members that have not claimed, so that their states are unknown, with the lowest address of such a
--- member. Some claimants may know more members than others.
+-- Returns the nodes of silent members, whose states are unknown, with the lowest address of such a member. Some
+-- claimants may know more members than others.
 local function unknown_nodes(list, voters)
   local claimed, unknown = {}, {}
   for _, claim in ipairs(list) do
@@ -26,7 +27,8 @@ local function unknown_nodes(list, voters)
   return unknown
 end
 
--- How many nodes are on the ring, as all claimants know it, without claims and without silent members.
+-- Returns how many nodes have no member: they are on the ring of all claimants, and no member of them has claimed or is
+-- silent.
 local function count_empty(voters, unknown)
   local times, claimed = {}, {}
   for _, claim in ipairs(voters) do
@@ -64,7 +66,7 @@ end
 --   known         the same, and the nodes that surely have no state
 --   needed        how many nodes must vouch for a state
 --   is_stored     whether nodes without members may have a stored state
---   silent        the address of a member that has not claimed; nil if there is none
+--   silent        the lowest address of a silent member; nil if there is none
 --   silent_nodes  the number of nodes with such members
 function known_nodes.count(list, voters, copies)
   local nodes, unknown = claim_list.greatest(voters, "nodes"), unknown_nodes(list, voters)

@@ -17,7 +17,7 @@ local QUEUE_LIMIT = 200000 -- events that a learner keeps; if there are more, it
 -- ---- full members ----
 
 -- Sends a learner its snapshot, if this member is its donor.
-function learning.teach(self, address, nonce, attempt)
+function learning.send_snapshot(self, address, nonce, attempt)
   local active = self.active
   if active:donor(attempt) == self.address then
     self:send { kind = "snapshot", to = address, nonce = nonce, active = active:snapshot(), log = self.log:snapshot(),
@@ -25,10 +25,10 @@ function learning.teach(self, address, nonce, attempt)
   end
 end
 
-function learning.add(self, address, nonce, attempt, durable)
+function learning.add_learner(self, address, nonce, attempt, durable)
   self.active:add_learner(address, nonce, durable)
   if confirming.is_full(self) then
-    learning.teach(self, address, nonce, attempt)
+    learning.send_snapshot(self, address, nonce, attempt)
   end
 end
 
@@ -49,7 +49,7 @@ function learning.on_promote(self, _, message)
   end
   active:promote(message.who)
   if message.who == self.address then
-    self.status, self.following, self.lesson_pause = "ready", nil, self.patience
+    self.status, self.following, self.learner_pause = "ready", nil, self.patience
     confirming.announce_nodes(self)
   end
   confirming.epoch_changed(self)
@@ -75,31 +75,33 @@ end
 
 -- ---- the learner ----
 
--- From its claim on, a learner keeps all events, to replay them after the snapshot.
+-- From its claim on, a learner keeps all events, to replay them after the snapshot. `status`: its status until then, if
+-- not "learning".
 function learning.wait_for_snapshot(self, nonce, status)
   self.status = status or "learning"
-  self.cut = { nonce = nonce, queue = {} }
+  self.awaiting = { nonce = nonce, queue = {} }
 end
 
--- A learner that has the state sends "learned" until it is full. An observer only follows.
+-- Begins to follow. A learner that has the state sends "learned" until it is full. An observer only follows.
 function learning.follow(self, nonce)
   if self.observer then
-    self.status, self.lesson_pause = "observing", self.patience
+    self.status, self.learner_pause = "observing", self.patience
     return
   end
   self.status = "learning"
   self.following = { nonce = nonce, since = self.now }
-  learning.say(self)
+  learning.send_learned(self)
 end
 
-function learning.say(self)
+function learning.send_learned(self)
   local following = self.following
   following.said_at, following.times = self.now, (following.times or -1) + 1
   self:send { kind = "learned", tag = self.active.tag, nonce = following.nonce, index = self.log.index,
     digest = self.log.digest, attempt = following.times }
 end
 
--- This member's own claim has come back after the snapshot for an earlier one. The others regard it as a new claim.
+-- This member's own claim has come back after the snapshot for an earlier claim. The others expect its nonce in
+-- "learned" from now on.
 function learning.claim_again(self, nonce)
   if not confirming.is_full(self) then
     self.active.learners[self.address] = nonce
@@ -109,13 +111,14 @@ end
 
 -- Keeps an event, to be replayed after the snapshot.
 function learning.keep(self, event)
-  local queue = self.cut.queue
+  local queue = self.awaiting.queue
   queue[#queue + 1] = event
   if #queue > QUEUE_LIMIT then
-    self.cut = nil
+    self.awaiting = nil
   end
 end
 
+-- Returns roughly how long an event takes to replay, in units of one command.
 local function cost_of(event)
   local message = event.message
   return 1 + (message and message.kind == "commands" and #message.list or 0)
@@ -166,20 +169,20 @@ local function restore(self, message)
   self.machine.restore(message.state)
   self.log = log.restore(message.log, self.hash)
   self.generation, self.partial, self.nodes = self.active:number(), true, self.active.nodes
-  self.status, self.claims, self.ready, self.told = "learning", {}, {}, nil
+  self.status, self.claims, self.ready, self.ready_sent = "learning", {}, {}, nil
   self.active.learners[self.address] = message.nonce
   storing.replaced(self)
 end
 
 function learning.on_snapshot(self, _, message)
-  local cut = self.cut
-  if self.active or not cut or message.to ~= self.address or message.nonce ~= cut.nonce
+  local awaiting = self.awaiting
+  if self.active or not awaiting or message.to ~= self.address or message.nonce ~= awaiting.nonce
     or generation_number.has_promised_later(self.promised, message.active) then
     return
   end
-  self.cut = nil
+  self.awaiting = nil
   restore(self, message)
-  self.replaying = { nonce = message.nonce, queue = cut.queue, first = 1, due = 0 }
+  self.replaying = { nonce = message.nonce, queue = awaiting.queue, first = 1, due = 0 }
   learning.replay_some(self)
 end
 

@@ -83,7 +83,7 @@ local function take_after(self, index)
   return taken
 end
 
--- The greatest index that has a command or was applied.
+-- Returns the greatest index that has a command or was applied.
 local function end_of_tail(self)
   local last = self.applied
   for first, batch in pairs(self.tail) do

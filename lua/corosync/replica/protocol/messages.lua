@@ -1,5 +1,18 @@
--- Which part of the protocol handles a message: it depends on whether this member takes part in a generation, replays
--- events, or waits for a snapshot.
+-- Passes each message to the file that handles it. Which one that is depends on whether this member takes part in a
+-- generation, replays events, or waits for a snapshot. The kinds of messages:
+--
+--   claim      describes the sender's state (claims.lua)
+--   ready      the sender has received the claims with this digest, and promises the next generation (claiming.lua)
+--   commands   a batch of the sender's commands (commands.lua)
+--   ack        a full member has the log up to an index (confirming.lua)
+--   nodes      a full member's number of nodes in the nodelist, and its `copies`
+--   exclude    proposes that a full member which does not acknowledge becomes a learner
+--   restart    proposes that the generation ends, and all members claim again
+--   snapshot   a donor's state for a learner (learning.lua)
+--   learned    a learner has restored the snapshot and replayed the events since
+--   promote    makes this learner full
+--
+-- Messages other than "claim", "ready" and "snapshot" carry the tag of their generation.
 local claiming = require "corosync.replica.protocol.claiming"
 local confirming = require "corosync.replica.protocol.confirming"
 local learning = require "corosync.replica.protocol.learning"
@@ -48,7 +61,7 @@ end
 -- Processes a message while this member takes part in no generation.
 local function process_outside(self, from, message)
   standing.on_message(self, from, message)
-  if self.cut and not (message.kind == "claim" and from == self.address) then
+  if self.awaiting and not (message.kind == "claim" and from == self.address) then
     learning.keep(self, { from = from, message = message })
   end
   if message.kind == "claim" then

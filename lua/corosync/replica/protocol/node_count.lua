@@ -1,4 +1,4 @@
--- The nodes of members, and how many of them are needed.
+-- The nodes of members, and how many nodes are needed.
 local node_count = {}
 
 function node_count.node_of(address)
@@ -15,7 +15,7 @@ function node_count.needed(count, copies)
   return math.min(copies or count, node_count.majority(count))
 end
 
--- The greater of two values of `copies`.
+-- Returns the greater of two values of `copies`; nil, a majority, is the greatest.
 function node_count.more_copies(one, other)
   return one and other and math.max(one, other)
 end

@@ -11,18 +11,18 @@ local function is_other_process(self, address)
   return address ~= self.address and node_count.node_of(address) == node_count.node_of(self.address)
 end
 
--- The full members of this member's generation have changed.
+-- Called when the full members of this member's generation have changed.
 function standing.update(self)
   if self.active.full[self.address] then
     self.standing = true
-  elseif self.active:stands_behind(self.address) then
+  elseif self.active:is_behind_neighbour(self.address) then
     self.standing = false
   end
 end
 
--- A generation begins in which this member is a learner.
-function standing.begin_behind(self, active)
-  self.standing = self.standing and not active:stands_behind(self.address)
+-- Called when a generation begins in which this member is a learner.
+function standing.begin_as_learner(self, active)
+  self.standing = self.standing and not active:is_behind_neighbour(self.address)
 end
 
 -- A message of a generation in which this member takes no part may show that another process of the node is full in a

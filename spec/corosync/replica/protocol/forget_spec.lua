@@ -10,7 +10,7 @@ local function with_wrong_state()
     bus:remove "3:30"
     bus:run()
     table.insert(bus.list, "3:30")
-    bus:each(function(each) each.replica:config(bus.list, {}, each == three) end)
+    bus:each(function(each) each.replica:config_change(bus.list, {}, each == three) end)
     bus:each(function(each) bus:settle(each) end)
     bus:run()
   end

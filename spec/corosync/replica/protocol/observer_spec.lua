@@ -90,7 +90,7 @@ describe("a replica's observer", function()
     assert.not_equal("observing", observer.replica.status)
     bus:wait(10)
     assert.equal("observing", observer.replica.status)
-    assert.equal(observer.replica.patience, observer.replica.lesson_pause)
+    assert.equal(observer.replica.patience, observer.replica.learner_pause)
   end)
 
   it("claims again when its donor leaves", function()

@@ -8,7 +8,7 @@ local OWN_PROMISE = { { "claiming", "promised = latest_promise(self)", "promised
 local NOT_FOLLOWED = { { "claim_list", "    known[#known + 1] = generation_number.parse(claim.noted)\n", "" } }
 local OLD_START = {
   NOT_FOLLOWED[1], OWN_PROMISE[1],
-  { "claims", "if made.is_fresh or made.is_doubtful then", "if made.is_fresh then" },
+  { "claims", "if decision.is_fresh or decision.is_doubtful then", "if decision.is_fresh then" },
 }
 
 local function confirm(run, host)
