@@ -1,8 +1,9 @@
 # Compiling the core, the library for embedding, and cpgrun.
 
 PKG_CONFIG ?= pkg-config
-# Sets a variable to a command's output when it is first used: each command that compiles uses it.
-once = $(eval $1 := $(shell $2))$($1)
+# Sets a variable to a command's output when it is first used: each command that compiles uses it. $$: make reads what eval
+# gets once more, and the output may contain # or $.
+once = $(eval $1 := $$(shell $2))$($1)
 LUA_CFLAGS ?= $(call once,LUA_CFLAGS,$(PKG_CONFIG) --cflags lua$(LUA_VERSION))
 LUA_LIBS ?= $(call once,LUA_LIBS,$(PKG_CONFIG) --libs lua$(LUA_VERSION))
 # Debian's luv names the Lua that it is for, and is linked with none: that of Lua 5.1 serves LuaJIT as well.
@@ -47,9 +48,13 @@ binding: $(CORE) $(ARCHIVE) $(MODULES)
 ## cpgrun: build the host program alone
 cpgrun: $(CPGRUN) $(MODULES)
 
-# nginx's Lua is LuaJIT. With that, one make must not build what another builds at the same time.
-nginx-binding: $(if $(filter build/jit,$(BUILD)),binding)
+# nginx's Lua is LuaJIT. With that, a second make would build the same again, at the same time or with other variables.
+ifeq ($(BUILD),build/jit)
+nginx-binding: binding
+else
+nginx-binding:
 	@$(MAKE) --no-print-directory binding LUA_VERSION=jit LUA_CFLAGS="$(shell $(PKG_CONFIG) --cflags luajit)" BUILD=build/jit
+endif
 
 # A Lua built from source with LUA_USE_APICHECK (LUA_CFLAGS, LUA_LIBS) checks each call of its API.
 ## debug: build with -O0 -g3 and Lua's API checks into build/debug
