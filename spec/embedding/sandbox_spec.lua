@@ -28,7 +28,7 @@ local COMPLAINTS = {
 describe("groups, services and handles in a sandbox work and report errors", function()
   after_each(program.clean)
 
-  for kind, name in pairs { C = "sandbox", ["C++"] = "sandbox-c++" } do
+  for kind, name in pairs { C = "sandbox", ["C++ #once"] = "sandbox-c++" } do
     it("with a Lua compiled as " .. kind, function()
       if not files.exists(BUILD .. name) then
         pending "there is no such Lua here"
