@@ -58,7 +58,7 @@ describe("a replica with storage on three nodes #slow", function()
       return why:find "too few"
     end, 30))
     assert.equal("blocked", status)
-    assert.matches("^too few members have a state: ", why)
+    assert.matches("^too few nodes have a state: ", why)
   end
 
   it("waits for a majority, and goes on with it", function()

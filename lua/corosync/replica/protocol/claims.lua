@@ -87,12 +87,12 @@ end
 local function problem_and_remedy(counts, has_state)
   if counts.claimed < node_count.majority(counts.nodes) then
     if has_state then
-      return "too few members have a state", "start members on more nodes"
+      return "too few nodes have a state", "start members on more nodes"
     end
     return counts.silent and "members reply on too few nodes" or "members run on too few nodes",
       "start them on a majority of the nodes"
   elseif has_state then
-    return "too few members have a state", counts.is_stored and "start members on all nodes"
+    return "too few nodes have a state", counts.is_stored and "start members on all nodes"
       or "start members on more nodes, or Corosync on all nodes"
   end
   return "the nodes here have lost the state, and another node may still have it",
@@ -111,7 +111,7 @@ local function why_not(counts, has_state)
   if needs_more(counts) then
     why = why .. ": " .. remedy
   end
-  return counts.silent and ("%s; member %s does not reply: continue or end it"):format(why, counts.silent) or why
+  return counts.silent and ("%s; member %s does not reply: continue or restart it"):format(why, counts.silent) or why
 end
 
 -- Returns the beginning of the decision, and the claim with the state that the generation begins with, if any; or nil

@@ -226,7 +226,7 @@ list = list()
     assert(cluster:wait_members({ 1, 3 }, 30))
     old:kill "sigcont"
     for _, program in ipairs { old, three } do
-      run(program, "wait_for 'too few members have a state'")
+      run(program, "wait_for 'too few nodes have a state'")
       assert.equal("blocked", hears(program, "^is\t(.*)$"))
     end
     assert(cluster:heal())

@@ -35,11 +35,11 @@ describe("the claims of a replica's members", function()
     local made, why = decide(claim("1:10", nil, { members = { "1:10" } }))
     assert.same({ nil, "members run on too few nodes: start them on a majority of the nodes" }, { made, why })
     made, why = decide(claim("1:10"))
-    assert.same({ nil, "members reply on too few nodes; member 2:20 does not reply: continue or end it" },
+    assert.same({ nil, "members reply on too few nodes; member 2:20 does not reply: continue or restart it" },
       { made, why })
     made, why = decide(claim("1:10", nil, { members = { "1:10", "2:20" }, nodes = 5 }))
     assert.same({ nil, "members reply on too few nodes: start them on a majority of the nodes; member 2:20 does not "
-      .. "reply: continue or end it" }, { made, why })
+      .. "reply: continue or restart it" }, { made, why })
     assert.is_nil((decide(claim("1:10"), claim("1:11"))))
   end)
 
@@ -98,7 +98,7 @@ describe("the claims of a replica's members", function()
     local made, why = of_two { members = ALL }
     assert.is_nil(made)
     assert.equal("the nodes here have lost the state, and another node may still have it; member 3:30 does not "
-      .. "reply: continue or end it", why)
+      .. "reply: continue or restart it", why)
   end)
 
   it("do not count a node that has a silent member", function()
@@ -127,7 +127,7 @@ describe("the claims of a replica's members", function()
   it("need states on a majority of nodes, not of processes", function()
     local made, why = decide(claim("1:10", { 8, 1, 0, 5 }), claim("1:11", { 8, 1, 0, 5 }), claim("2:20"))
     assert.is_nil(made)
-    assert.equal("too few members have a state; member 3:30 does not reply: continue or end it", why)
+    assert.equal("too few nodes have a state; member 3:30 does not reply: continue or restart it", why)
   end)
 
   it("take the state of one node for the newest when a majority has noted no later generation", function()

@@ -144,7 +144,7 @@ describe("a replica with storage", function()
     local bus = restart(list, 1)
     bus:wait(20)
     assert.equal("blocked", bus:statuses())
-    assert.matches("^too few members have a state: ", bus.members["1:100"].replica.reason)
+    assert.matches("^too few nodes have a state: ", bus.members["1:100"].replica.reason)
   end)
 
   it("begins afresh with a majority of empty storages only after a while", function()
