@@ -2,6 +2,7 @@
 local KEY = require "corosync.private"
 local Group = require("corosync").Group
 local core = require "corosync.binding"
+local counters = require "corosync.group.counters"
 local errors = require "corosync.errors"
 local log = require "cpgrun.log"
 local own = require "corosync.own_handles"
@@ -12,11 +13,12 @@ local absence = {}
 local LONGEST_SILENCE = 60 -- seconds, at first
 
 -- Returns since when something is away, and for how many seconds if a warning is due: each time after twice as long.
-local function look(is_away, away, first)
+-- `returns` counts how often it was back: it may have been back, and away again, since the last look.
+local function look(is_away, away, first, returns)
   if not is_away then
     return nil
   end
-  away = away or { since = core.now() }
+  away = away and away.returns == returns and away or { since = core.now(), returns = returns }
   local seconds = core.now() - away.since
   if seconds < (away.next or first) then
     return away
@@ -27,10 +29,12 @@ end
 
 -- A join takes long while the ring keeps breaking, because groups receive nothing then.
 local function complain_of_group(group, state, first)
+  local record = group[KEY]
+  local is_away, joins = record.state ~= "joined" and Group.is_active(group), counters.read(record).config_changes
   local seconds
-  state.away, seconds = look(group[KEY].state ~= "joined" and Group.is_active(group), state.away, first)
+  state.away, seconds = look(is_away, state.away, first, joins)
   if seconds then
-    log.warning(group[KEY].state == "reconnecting"
+    log.warning(record.state == "reconnecting"
       and "group %s is still disconnected after %.0f s; retrying (see Corosync's log)"
       or "group %s has not joined after %.0f s; still waiting: do the cluster's nodes reach each other? "
       .. "(see corosync-cfgtool -s and Corosync's log)", errors.quote(group.name), seconds)
@@ -43,7 +47,7 @@ local function complain_of_replicas(state, first)
   for name, member in pairs(registry and registry.members() or {}) do
     local _, why = member:state()
     local seconds
-    state.suspended[name], seconds = look(why ~= nil, state.suspended[name], first)
+    state.suspended[name], seconds = look(why ~= nil, state.suspended[name], first, member.times_ready)
     if seconds and not state.away then
       log.warning("replica %s is still not ready after %.0f s: %s", errors.quote(name), seconds, why)
     end

@@ -4,7 +4,7 @@
 --   status                          the exit status, unless the leave fails
 --   loaded, wants_reload            whether the script can be reloaded now; whether that was requested (control.lua)
 --   greeted                         whether `started` was called (membership.lua)
---   away                            { since, next } while the group is not joined, for warnings (absence.lua)
+--   away                            { since, next, returns } while the group is not joined, for warnings (absence.lua)
 --   suspended                       the same by name for replicas that are not ready
 --   lost, next_lag                  whether to log the next join; when to log a lag again (script/group_events.lua)
 local KEY = require "corosync.private"

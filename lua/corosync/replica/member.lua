@@ -211,6 +211,7 @@ function member.new(name, options, new_group)
     neighbours = {}, -- by address: processes of this node that were reported
     next_tick = 0,
     was_serving = false, -- what the script was told last
+    times_ready = 0, -- how often `ready` was due: tells two suspensions apart
     largest = 67108864 - 4096, -- bytes: of a packed message, less the protocol's fields
     note_key = persistence.note_key(name),
     note_prefixes = {},

@@ -85,6 +85,7 @@ function status.tell(self)
   end
   self.was_serving = is_serving
   if is_serving then
+    self.times_ready = self.times_ready + 1
     handlers.observe(self.record, state)
     tell(self, "ready")
   else
