@@ -69,8 +69,11 @@ local function print_figures(session, seed)
   if (figures.claims or 0) > 0 then
     say("%s of the script's own invariants, checked by the rules unique and exclusive", count(figures.claims, "note"))
   end
-  say(session.compared > 0 and "The states that the script reported after 'settle' were compared %s."
-    or "The script did not reply to 'settle', so its states were not compared.", count(session.compared, "time"))
+  if session.compared > 0 then
+    say("The states that the script reported after 'settle' were compared %s.", count(session.compared, "time"))
+  else
+    say "The script did not reply to 'settle' (see docs/checking.md), so its states were not compared."
+  end
   for name, number in pairs(session.exempted) do
     print_known_fault(name, number)
   end
