@@ -7,7 +7,7 @@
 --   ring, seq            { node, seq }; and the greatest number of a ring that it remembers
 --   component, peers     the nodes on its ring: a set of ids, a list of nodes
 --   outgoing, backlog    items that wait for their place in the order, and for its processes (messages.lua)
---   receivers            the processes that get what is ordered now, while they are known
+--   receivers            the processes that receive what is ordered now; nil after a change of processes
 --   strangers            nodes that will miss messages of this one: how many, by id (rings.lua)
 --   disk                 its storage, or nil
 --   noted, promised      its notes (notes.lua)

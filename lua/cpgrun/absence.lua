@@ -12,8 +12,9 @@ local absence = {}
 
 local LONGEST_SILENCE = 60 -- seconds, at first
 
--- Returns since when something is away, and for how many seconds if a warning is due: each time after twice as long.
--- `returns` counts how often it was back: it may have been back, and away again, since the last look.
+-- Returns the record of an absence, and its seconds if a warning is due: each time after twice as long. `returns`
+-- counts how often the group or replica came back. Between two looks it may return and go away again: that is a new
+-- absence.
 local function look(is_away, away, first, returns)
   if not is_away then
     return nil

@@ -25,8 +25,9 @@ local function is_of_ring(self, tag)
   return tag:find(("%s.%s."):format(tostring(self.ring.node), tostring(self.ring.seq)), 1, true) == 1
 end
 
--- Drops the claims, which no longer count. `claims` and `ready` have what was received, by address; `ready_sent` is the
--- digest in this member's own "ready"; `decided` is a result of `decide`; `reason` says why no generation can begin.
+-- Drops the claims: they no longer count. `claims` and `ready` hold the received claims and digests by address,
+-- `ready_sent` the digest that this member has sent, `decided` the result of `decide`, and `reason` why no generation
+-- can begin.
 function claiming.void(self)
   self.claims, self.ready, self.ready_sent = {}, {}, nil
   self.decided, self.reason = nil, nil

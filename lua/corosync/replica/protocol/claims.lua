@@ -83,7 +83,7 @@ local function fresh_start(voters, may_lose)
   return { is_fresh = true, is_last_resort = may_lose, index = claim_list.greatest(voters, "floor") }
 end
 
--- Returns what is wrong, and what an operator can do if no member is silent. `has_state`: whether any claimant has one.
+-- Returns the problem, and what an operator can do if no member is silent. `has_state`: whether any claim has a state.
 local function problem_and_remedy(counts, has_state)
   if counts.claimed < node_count.majority(counts.nodes) then
     if has_state then
